@@ -1,0 +1,42 @@
+#!/bin/sh
+# check.sh - installs what is missing, builds flowtape and runs its tests. The last line is
+# "N passed, N failed"; the exit status is 0 only when nothing failed.
+set -eu
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/contrib/common.sh"
+
+give_up() {
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+sh "$top/contrib/install-deps.sh" build redis || give_up
+owner_takes_over "$top/contrib/check.sh" "$@"
+
+build=$(build_dir check)
+jobs=$(nproc)
+echo "building in $build"
+quietly "$build/configure.out" configure_in "$build" --enable-werror || give_up
+quietly "$build/make.out" make -C "$build" -j"$jobs" || give_up
+echo "running the tests"
+status=0
+make -C "$build" -j"$jobs" check >"$build/check.out" 2>&1 || status=$?
+
+totals=$(test_totals "$build/check.out")
+passed=${totals% *}
+failed=${totals#* }
+if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    tail -n 40 "$build/check.out" # the tests did not even build
+    failed=1
+elif [ "$failed" -ne 0 ]; then
+    grep -E '^(FAIL|XPASS|ERROR):' "$build/check.out" || true
+    echo "their output: $build/test-suite.log"
+    tail -n 200 "$build/test-suite.log"
+elif [ "$passed" -eq 0 ]; then
+    failed=1 # no test at all is no success
+fi
+skipped=$(awk '/^# SKIP: / { n += $3 } END { print n + 0 }' "$build/check.out")
+[ "$skipped" -eq 0 ] || grep -E '^SKIP:' "$build/check.out"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,67 @@
+/*
+ * bytes.h - borrowed bytes: pointer and length, never NUL-terminated, takes no responsibility for
+ * the lifetime. Who hands one out says in its header how long it stays valid.
+ */
+#ifndef FLOWTAPE_BASE_BYTES_H
+#define FLOWTAPE_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+struct bytes {
+    const uint8_t *p;
+    size_t n;
+};
+
+static inline struct bytes bytes_of(const void *p, size_t n)
+{
+    struct bytes b = {(const uint8_t *)p, n};
+
+    return b;
+}
+
+static inline struct bytes bytes_str(const char *s)
+{
+    return bytes_of(s, strlen(s));
+}
+
+static inline bool bytes_eq(struct bytes a, struct bytes b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool bytes_eq_str(struct bytes a, const char *s)
+{
+    return bytes_eq(a, bytes_str(s));
+}
+
+/* bytes_is_word - equal to an ASCII word, letter case ignored (command names, options). */
+static inline bool bytes_is_word(struct bytes a, const char *word)
+{
+    return a.n == strlen(word) && strncasecmp((const char *)a.p, word, a.n) == 0;
+}
+
+/* bytes_to_i64, bytes_to_u64 - strict decimal of the whole span; false on anything else. */
+bool bytes_to_i64(struct bytes b, int64_t *ret_value);
+bool bytes_to_u64(struct bytes b, uint64_t *ret_value);
+/* bytes_to_double - strtod over the whole span; accepts inf, -inf, not nan. */
+bool bytes_to_double(struct bytes b, double *ret_value);
+
+/* A decimal integer of 64 bits with sign and NUL. */
+#define I64_TEXT_SIZE 21
+/* i64_to_text - decimal text without NUL; returns its length. */
+size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE]);
+
+/*
+ * bytes_escape - printable rendering for messages: \xNN, \n, \", cut to the room with "...";
+ * always NUL-terminated. Returns out.
+ */
+char *bytes_escape(struct bytes b, char *out, size_t out_size);
+
+/* bytes_is_utf8 - well-formed UTF-8 (shortest forms, no surrogates). */
+bool bytes_is_utf8(struct bytes b);
+
+#endif

@@ -1,0 +1,187 @@
+#include "base/fsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int fs_write_all(int fd, const void *p, size_t n, const char *name, struct ft_err *err)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
+
+    return fs_writev_all(fd, &iov, 1, name, err);
+}
+
+int fs_writev_all(int fd, struct iovec *iov, size_t iov_count, const char *name, struct ft_err *err)
+{
+    while (iov_count > 0) {
+        size_t batch = iov_count < IOV_MAX ? iov_count : IOV_MAX;
+        ssize_t n;
+
+        if (iov->iov_len == 0) {
+            iov++;
+            iov_count--;
+            continue;
+        }
+        n = writev(fd, iov, (int)batch);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, errno, "could not write \"%s\"", name);
+        while (n > 0 && iov_count > 0) {
+            size_t step = (size_t)n < iov->iov_len ? (size_t)n : iov->iov_len;
+
+            iov->iov_base = (uint8_t *)iov->iov_base + step;
+            iov->iov_len -= step;
+            n -= (ssize_t)step;
+            if (iov->iov_len == 0) {
+                iov++;
+                iov_count--;
+            }
+        }
+    }
+    return 0;
+}
+
+int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t got = pread(fd, (uint8_t *)p + done, n - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_errno(err, errno, "could not read \"%s\"", name);
+        if (got == 0) {
+            return err_at(err, FT_ERR_CORRUPT, offset,
+                          "\"%s\" is truncated: wanted %zu bytes, got %zu", name, n, done);
+        }
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+int fs_read_file(int dirfd, const char *name, size_t limit_bytes, struct buf *ret,
+                 struct ft_err *err)
+{
+    struct buf content = {0};
+    int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+    int rc = -1;
+
+    if (fd < 0)
+        return err_errno(err, errno, "could not open \"%s\"", name);
+    for (;;) {
+        ssize_t got;
+
+        if (buf_reserve(&content, 65536, err) != 0)
+            goto out;
+        got = read(fd, content.p + content.n, 65536);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            err_errno(err, errno, "could not read \"%s\"", name);
+            goto out;
+        }
+        if (got == 0)
+            break;
+        content.n += (size_t)got;
+        if (content.n > limit_bytes) {
+            err_set(err, FT_ERR_LIMIT, "\"%s\" is larger than %zu bytes", name, limit_bytes);
+            goto out;
+        }
+    }
+    buf_release(ret);
+    *ret = content;
+    content = (struct buf){0};
+    rc = 0;
+out:
+    buf_release(&content);
+    (void)close(fd); /* opened to read */
+    return rc;
+}
+
+int fs_sync(int fd, const char *name, struct ft_err *err)
+{
+    if (fdatasync(fd) != 0)
+        return err_errno(err, errno, "could not sync \"%s\"", name);
+    return 0;
+}
+
+int fs_sync_dir(int dirfd, const char *name, struct ft_err *err)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+
+    if (fd < 0)
+        return err_errno(err, errno, "could not open directory \"%s\"", name);
+    if (fsync(fd) != 0)
+        rc = err_errno(err, errno, "could not sync directory \"%s\"", name);
+    (void)close(fd); /* opened to read */
+    return rc;
+}
+
+/* The directory part of a name, "." when it has none. */
+static int sync_parent(int dirfd, const char *name, struct ft_err *err)
+{
+    const char *slash = strrchr(name, '/');
+    char parent[PATH_MAX];
+
+    if (slash == NULL)
+        return fs_sync_dir(dirfd, ".", err);
+    if ((size_t)(slash - name) >= sizeof(parent))
+        return err_set(err, FT_ERR_USAGE, "file name \"%s\" is too long", name);
+    memcpy(parent, name, (size_t)(slash - name));
+    parent[slash - name] = '\0';
+    return fs_sync_dir(dirfd, slash == name ? "/" : parent, err);
+}
+
+int fs_rename_durable(int dirfd, const char *from, const char *to, struct ft_err *err)
+{
+    if (renameat(dirfd, from, dirfd, to) != 0)
+        return err_errno(err, errno, "could not rename \"%s\" to \"%s\"", from, to);
+    return sync_parent(dirfd, to, err);
+}
+
+int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft_err *err)
+{
+    char tmp[PATH_MAX];
+    int fd;
+    int rc = -1;
+
+    if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
+        return err_set(err, FT_ERR_USAGE, "file name \"%s\" is too long", name);
+    fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_errno(err, errno, "could not create \"%s\"", tmp);
+    if (fs_write_all(fd, content.p, content.n, tmp, err) == 0 && fs_sync(fd, tmp, err) == 0)
+        rc = 0;
+    if (close(fd) != 0 && rc == 0)
+        rc = err_errno(err, errno, "could not close \"%s\"", tmp);
+    if (rc == 0)
+        rc = fs_rename_durable(dirfd, tmp, name, err);
+    if (rc != 0)
+        (void)unlinkat(dirfd, tmp, 0); /* the error that counts is set already */
+    return rc;
+}
+
+int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err)
+{
+    int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    *ret_held = false;
+    if (fd < 0)
+        return err_errno(err, errno, "could not open lock file \"%s\"", name);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (errno == EWOULDBLOCK)
+        *ret_held = true;
+    else
+        err_errno(err, errno, "could not lock \"%s\"", name);
+    (void)close(fd); /* nothing was written */
+    return -1;
+}

@@ -1,0 +1,37 @@
+/*
+ * fsutil.h - files and directories, EINTR-safe, with errors that name the file. All descriptors are
+ * close-on-exec. -1 with FT_ERR_IO on failure unless said otherwise.
+ */
+#ifndef FLOWTAPE_BASE_FSUTIL_H
+#define FLOWTAPE_BASE_FSUTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "base/buf.h"
+
+/* fs_write_all - every byte or an error; `name` is for the message. */
+int fs_write_all(int fd, const void *p, size_t n, const char *name, struct ft_err *err);
+/* fs_writev_all - the same for a vector, which is changed on the way. */
+int fs_writev_all(int fd, struct iovec *iov, size_t iov_count, const char *name,
+                  struct ft_err *err);
+/* fs_pread_all - exactly n bytes at offset; a short file is FT_ERR_CORRUPT. */
+int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err);
+/* fs_read_file - a whole small file; more than limit_bytes is FT_ERR_LIMIT. dirfd may be AT_FDCWD. */
+int fs_read_file(int dirfd, const char *name, size_t limit_bytes, struct buf *ret,
+                 struct ft_err *err);
+/* fs_sync - fdatasync. */
+int fs_sync(int fd, const char *name, struct ft_err *err);
+/* fs_sync_dir - make names in a directory durable. */
+int fs_sync_dir(int dirfd, const char *name, struct ft_err *err);
+/* fs_rename_durable - rename within dirfd over whatever is there, then fs_sync_dir. */
+int fs_rename_durable(int dirfd, const char *from, const char *to, struct ft_err *err);
+/* fs_replace_file - write "NAME.tmp", sync, rename durably over NAME. */
+int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft_err *err);
+/* fs_lock - take an exclusive lock on NAME in dirfd, created if need be, without waiting.
+ * *ret_held tells that another process has it (then no error is set and -1 is returned). The lock
+ * ends with the descriptor, also when the process is killed. Returns the descriptor. */
+int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err);
+
+#endif

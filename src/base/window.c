@@ -1,0 +1,68 @@
+#include "base/window.h"
+
+/* Memory above this is given back as soon as the window has been emptied. */
+#define WINDOW_KEEP_BYTES (1u << 20)
+
+void window_init(struct window *w, uint64_t offset, size_t limit_bytes)
+{
+    memset(w, 0, sizeof(*w));
+    w->offset = offset;
+    w->own.limit_bytes = limit_bytes;
+}
+
+/* Nothing is left over: the memory that held an unfinished item is not needed any more. */
+static void forget(struct window *w)
+{
+    w->offset += w->pos;
+    buf_clear(&w->own);
+    buf_trim(&w->own, WINDOW_KEEP_BYTES);
+    w->base = NULL;
+    w->pos = 0;
+    w->len = 0;
+}
+
+int window_keep(struct window *w, struct ft_err *err)
+{
+    size_t left = window_left(w);
+
+    if (left == 0) {
+        forget(w);
+        return 0;
+    }
+    if (w->base == w->own.p) {
+        buf_consume(&w->own, w->pos);
+    } else {
+        buf_clear(&w->own);
+        if (buf_append(&w->own, window_at(w), left, err) != 0)
+            return -1;
+    }
+    w->offset += w->pos;
+    w->pos = 0;
+    w->base = w->own.p;
+    w->len = left;
+    return 0;
+}
+
+int window_push(struct window *w, struct bytes piece, struct ft_err *err)
+{
+    if (window_keep(w, err) != 0)
+        return -1;
+    if (w->len == 0) {
+        w->base = piece.p;
+        w->len = piece.n;
+        return 0;
+    }
+    if (buf_append(&w->own, piece.p, piece.n, err) != 0)
+        return -1;
+    w->base = w->own.p;
+    w->len = w->own.n;
+    return 0;
+}
+
+void window_release(struct window *w)
+{
+    buf_release(&w->own);
+    w->base = NULL;
+    w->pos = 0;
+    w->len = 0;
+}

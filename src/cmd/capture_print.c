@@ -1,0 +1,111 @@
+#include "cmd/capture_print.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+
+#include "base/parse.h"
+
+static const char *ended_text(enum capture_ended ended)
+{
+    switch (ended) {
+    case CAPTURE_ENDED_SNAPSHOT:
+        return "the snapshot is complete";
+    case CAPTURE_ENDED_CAUGHT_UP:
+        return "caught up with the source";
+    case CAPTURE_ENDED_DURATION:
+        return "the time is over";
+    case CAPTURE_ENDED_STOPPED:
+        return "stopped";
+    case CAPTURE_ENDED_GAVE_UP:
+        return "gave up waiting for the source";
+    case CAPTURE_ENDED_FAILED:
+        break;
+    }
+    return "failed";
+}
+
+static uint64_t generation_bytes(const struct generation *g)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < g->flow_count; i++)
+        n += g->flows[i].raw_bytes;
+    return n;
+}
+
+void capture_print_text(const struct capture *c, const struct capture_run_result *result)
+{
+    const struct generation *g = capture_newest(c);
+    char bytes[FORMAT_SIZE];
+    char took[FORMAT_SIZE];
+
+    fprintf(stderr,
+            "%s: %s: received %s, %" PRIu64 " keys and %" PRIu64 " journal records in %s (%" PRIu32
+            " sessions, %" PRIu32 " resumed)\n",
+            c->path, ended_text(result->ended), format_size(result->last.bytes, bytes),
+            result->last.keys, result->last.records, format_duration_ms(result->elapsed_ms, took),
+            result->sessions, result->resumptions);
+    if (g == NULL) {
+        fprintf(stderr, "%s: nothing has been stored\n", c->path);
+        return;
+    }
+    fprintf(stderr, "%s: generation %" PRIu32 " holds %" PRIu32 " flows, %s, its snapshot is %s\n",
+            c->path, g->id, g->flow_count, format_size(generation_bytes(g), bytes),
+            g->state == GENERATION_COMPLETE ? "complete" : "NOT complete");
+}
+
+static json_t *flow_to_json(const struct capture_flow *f, uint32_t index)
+{
+    return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I}", "flow", (json_int_t)index,
+                     "snapshot_complete", (int)f->snapshot_complete, "bytes",
+                     (json_int_t)f->raw_bytes, "segments", (json_int_t)f->segment_count,
+                     "stable_lsn", (json_int_t)f->stable_lsn, "next_lsn", (json_int_t)f->next_lsn);
+}
+
+static json_t *generation_to_json(const struct generation *g)
+{
+    json_t *flows = json_array();
+
+    for (uint32_t i = 0; i < g->flow_count; i++) {
+        if (json_array_append_new(flows, flow_to_json(&g->flows[i], i)) != 0) {
+            json_decref(flows);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:I, s:s, s:o}", "id", (json_int_t)g->id,
+                     "state", generation_state_name(g->state), "replication_id", g->replication_id,
+                     "source_version", g->source_version, "protocol", g->protocol, "sharding",
+                     sharding_rule_name(g->sharding), "resumptions", (json_int_t)g->resumptions,
+                     "ended_by", g->ended_by, "flows", flows);
+}
+
+static void id_to_text(const uint8_t id[CAPTURE_ID_SIZE], char out[2 * CAPTURE_ID_SIZE + 1])
+{
+    for (size_t i = 0; i < CAPTURE_ID_SIZE; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", id[i]); /* fits */
+}
+
+int capture_print_json(const struct capture *c, const struct capture_run_result *result,
+                       const char *why, struct ft_err *err)
+{
+    const struct generation *g = capture_newest(c);
+    char id[2 * CAPTURE_ID_SIZE + 1];
+    json_t *json;
+    int rc;
+
+    id_to_text(c->id, id);
+    json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s*, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "directory", c->path,
+        "capture_id", id, "source", c->source_address, "ended", capture_ended_name(result->ended),
+        "error", why, "valid", (int)result->valid, "sessions", (json_int_t)result->sessions,
+        "resumptions", (json_int_t)result->resumptions, "duration_ms",
+        (json_int_t)result->elapsed_ms, "bytes_received", (json_int_t)result->last.bytes, "keys",
+        (json_int_t)result->last.keys, "journal_records", (json_int_t)result->last.records,
+        "generation", g != NULL ? generation_to_json(g) : json_null());
+    if (json == NULL)
+        return err_nomem(err, "the summary");
+    rc = json_dumpf(json, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(json);
+    return rc == 0 ? 0 : err_set(err, FT_ERR_IO, "could not write the summary");
+}

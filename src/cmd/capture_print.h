@@ -1,0 +1,17 @@
+/*
+ * capture_print.h - how a capture ended: a few lines for people, or JSON.
+ */
+#ifndef FLOWTAPE_CMD_CAPTURE_PRINT_H
+#define FLOWTAPE_CMD_CAPTURE_PRINT_H
+
+#include <stdio.h>
+
+#include "pipe/capture_run.h"
+
+/* capture_print_text - to standard error. */
+void capture_print_text(const struct capture *c, const struct capture_run_result *result);
+/* capture_print_json - to standard output; why: an error's text, or NULL. */
+int capture_print_json(const struct capture *c, const struct capture_run_result *result,
+                       const char *why, struct ft_err *err);
+
+#endif

@@ -1,0 +1,11 @@
+/* inspect_print.h - the structure and census of an input, for people or as JSON, on stdout. */
+#ifndef FLOWTAPE_CMD_INSPECT_PRINT_H
+#define FLOWTAPE_CMD_INSPECT_PRINT_H
+
+#include "pipe/census.h"
+
+/* Any of the three may be NULL; what is missing is not shown. */
+void inspect_print(const struct source *source, const struct capture *capture,
+                   const struct census *census, bool json);
+
+#endif

@@ -1,0 +1,60 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/commands.h"
+#include "cmd/exit_status.h"
+#include "config.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct command commands[] = {
+    {"capture", cmd_capture, "record a live Dragonfly into a capture directory"},
+    {"convert", cmd_convert, "make a file that Redis loads"},
+    {"verify", cmd_verify, "check a capture or file for damage"},
+    {"inspect", cmd_inspect, "show what is in a capture or file"},
+    {"explain", cmd_explain, "show what one journalled command becomes"},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: flowtape COMMAND [OPTION...] ...\n"
+          "\n"
+          "Records what a Dragonfly master sends to its replicas, and turns it into files that\n"
+          "Redis loads.\n"
+          "\n",
+          out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n"
+          "\"flowtape COMMAND --help\" tells about one command; flowtape(1) is the manual.\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts(PACKAGE_STRING);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (name[0] == '\0')
+        print_help(stderr);
+    else
+        fprintf(stderr, "flowtape: there is no command \"%s\"; try \"flowtape --help\"\n", name);
+    return EXIT_USAGE;
+}

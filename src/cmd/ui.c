@@ -1,0 +1,117 @@
+#include "cmd/ui.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define REDRAW_MS 200u
+#define LINE_MS   10000u
+
+enum exit_status exit_status_of(const struct ft_err *err)
+{
+    switch (err->kind) {
+    case FT_ERR_NONE:
+        return EXIT_DONE;
+    case FT_ERR_USAGE:
+        return EXIT_USAGE;
+    case FT_ERR_CORRUPT:
+    case FT_ERR_UNSUPPORTED:
+    case FT_ERR_LOSS:
+        return EXIT_FINDINGS;
+    case FT_ERR_NET:
+    case FT_ERR_TIMEOUT:
+    case FT_ERR_PROTOCOL:
+        return EXIT_PEER;
+    case FT_ERR_CANCELLED:
+        return EXIT_EARLY;
+    case FT_ERR_NOMEM:
+    case FT_ERR_IO:
+    case FT_ERR_LIMIT:
+    case FT_ERR_BUG:
+        break;
+    }
+    return EXIT_FAILED;
+}
+
+enum exit_status ui_fail(const char *command, const struct ft_err *err)
+{
+    fprintf(stderr, "flowtape %s: %s\n", command, err->msg);
+    return exit_status_of(err);
+}
+
+static void print_line(const char *command, const char *fmt, va_list ap)
+{
+    fprintf(stderr, "flowtape %s: ", command);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+enum exit_status ui_usage(const char *command, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    print_line(command, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "Try \"flowtape %s --help\".\n", command);
+    return EXIT_USAGE;
+}
+
+void ui_note(const char *command, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    print_line(command, fmt, ap);
+    va_end(ap);
+}
+
+enum exit_status ui_flush(const char *command, enum exit_status status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    ui_note(command, "could not write to standard output: %s", strerror(errno));
+    return EXIT_FAILED;
+}
+
+void progress_init(struct progress *p, bool quiet)
+{
+    p->quiet = quiet;
+    p->terminal = isatty(STDERR_FILENO) == 1;
+    p->drawn = false;
+    p->began_ms = clock_mono_ms();
+    p->last_ms = p->began_ms;
+}
+
+bool progress_due(const struct progress *p)
+{
+    return !p->quiet && clock_mono_ms() - p->last_ms >= (p->terminal ? REDRAW_MS : LINE_MS);
+}
+
+void progress_show(struct progress *p, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (p->quiet)
+        return;
+    if (p->terminal)
+        fputs("\r\033[K", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    if (!p->terminal)
+        fputc('\n', stderr);
+    fflush(stderr);
+    p->drawn = p->terminal;
+    p->last_ms = clock_mono_ms();
+}
+
+void progress_clear(struct progress *p)
+{
+    if (p->drawn)
+        fputs("\r\033[K", stderr);
+    p->drawn = false;
+}

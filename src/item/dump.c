@@ -1,0 +1,85 @@
+#include "item/dump.h"
+
+#include "base/crc64.h"
+#include "base/endian.h"
+#include "rdb/value_walk.h"
+
+static int value_check_end(const struct dump *d, struct ft_err *err)
+{
+    struct value_walk walk;
+    size_t used = 0;
+    enum step s;
+
+    value_walk_begin(&walk, d->type);
+    s = value_walk_run(&walk, d->value.p, d->value.n, 1, &used, err);
+    if (s == STEP_ERROR)
+        return -1;
+    if (s != STEP_ITEM)
+        return err_at(err, FT_ERR_CORRUPT, 1 + used, "the value of a dump payload ends early");
+    if (used != d->value.n)
+        return err_at(err, FT_ERR_CORRUPT, 1 + used, "%zu bytes follow the value of a dump payload",
+                      d->value.n - used);
+    return 0;
+}
+
+int dump_parse(struct bytes payload, struct dump *ret, struct ft_err *err)
+{
+    struct dump d;
+    size_t body;
+    uint64_t want, seen;
+
+    if (payload.n < 2 + DUMP_FOOTER_SIZE)
+        return err_set(err, FT_ERR_CORRUPT, "a dump payload of %zu bytes is too short", payload.n);
+    body = payload.n - DUMP_FOOTER_SIZE;
+    seen = load_le64(payload.p + body + 2);
+    want = crc64(0, payload.p, body + 2);
+    if (seen != want)
+        return err_set(err, FT_ERR_CORRUPT,
+                       "a dump payload has the checksum %016llx, its bytes give %016llx",
+                       (unsigned long long)seen, (unsigned long long)want);
+    d.rdb_version = load_le16(payload.p + body);
+    d.type = payload.p[0];
+    if (d.type == RDB_TYPE_DF_JSON_OLD && d.rdb_version <= RDB_VERSION_DRAGONFLY)
+        d.type = RDB_TYPE_DF_JSON;
+    d.value = bytes_of(payload.p + 1, body - 1);
+    if (!value_walk_known(d.type))
+        return err_set(err, FT_ERR_UNSUPPORTED, "a dump payload has the unknown type %u", d.type);
+    if (value_check_end(&d, err) < 0)
+        return -1;
+    *ret = d;
+    return 0;
+}
+
+int dump_append(struct buf *out, uint8_t type, struct bytes value, unsigned rdb_version,
+                struct ft_err *err)
+{
+    size_t start = out->n;
+    uint8_t footer[DUMP_FOOTER_SIZE];
+    uint64_t crc;
+
+    if (buf_reserve(out, 1 + value.n + DUMP_FOOTER_SIZE, err) < 0)
+        return -1;
+    buf_push(out, type);
+    memcpy(out->p + out->n, value.p, value.n);
+    out->n += value.n;
+    store_le16(footer, (uint16_t)rdb_version);
+    memcpy(out->p + out->n, footer, 2);
+    out->n += 2;
+    crc = crc64(0, out->p + start, out->n - start);
+    store_le64(out->p + out->n, crc);
+    out->n += 8;
+    return 0;
+}
+
+enum recode_result dump_make(struct recoder *r, const struct target *target,
+                             const struct rdb_entry *entry, int64_t now_ms, struct buf *out,
+                             enum loss_reason *ret_loss, struct ft_err *err)
+{
+    struct bytes value;
+    uint8_t type;
+    enum recode_result rc = recoder_run(r, entry, now_ms, &type, &value, ret_loss, err);
+
+    if (rc == RECODE_OK && dump_append(out, type, value, target->rdb_version, err) < 0)
+        return RECODE_ERROR;
+    return rc;
+}

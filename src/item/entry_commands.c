@@ -1,0 +1,338 @@
+#include "item/entry_commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "item/dump.h"
+#include "rdb/rdb_string.h"
+#include "rdb/value_iter.h"
+#include "rdb/value_walk.h"
+
+#define PIECE_BYTES     (64u << 10)
+#define PIECE_WORDS_MAX 512
+#define WORDS_MAX       (PIECE_WORDS_MAX + 8)
+#define SCORE_TEXT      32
+
+struct entry_commands {
+    struct entry_commands_options options;
+    struct recoder *recoder;
+    struct value_iter *it;
+    struct buf scratch; /* a decoded string, or a payload */
+    struct buf piece;   /* elements of the command being filled; words point in here at the end */
+    size_t ends[PIECE_WORDS_MAX];
+    struct bytes words[WORDS_MAX];
+    size_t word_count;
+};
+
+/* One entry on its way. */
+struct rendering {
+    struct entry_commands *e;
+    const struct rdb_entry *entry;
+    int64_t now_ms;
+    command_fn *put;
+    void *context;
+    struct ft_err *err;
+    bool lost_ttl;
+    bool any; /* something of the value was put */
+};
+
+int entry_commands_new(struct entry_commands **ret, const struct entry_commands_options *options,
+                       struct ft_err *err)
+{
+    struct entry_commands *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        return err_nomem(err, "a renderer of entries");
+    e->options = *options;
+    if (e->options.piece_bytes == 0)
+        e->options.piece_bytes = PIECE_BYTES;
+    if (recoder_new(&e->recoder, options->target, options->json_as, err) != 0) {
+        entry_commands_free(e);
+        return -1;
+    }
+    *ret = e;
+    return 0;
+}
+
+void entry_commands_free(struct entry_commands *e)
+{
+    if (e == NULL)
+        return;
+    recoder_free(e->recoder);
+    value_iter_free(e->it);
+    buf_release(&e->scratch);
+    buf_release(&e->piece);
+    free(e);
+}
+
+static int put_words(struct rendering *r, const struct bytes *words, size_t count)
+{
+    return r->put(r->context, words, count, r->err);
+}
+
+static struct bytes number_word(int64_t value, char text[I64_TEXT_SIZE])
+{
+    return bytes_of(text, i64_to_text(value, text));
+}
+
+static int put_del(struct rendering *r)
+{
+    const struct bytes words[] = {bytes_str("DEL"), r->entry->key};
+
+    return put_words(r, words, 2);
+}
+
+static int put_expiry(struct rendering *r)
+{
+    char text[I64_TEXT_SIZE];
+    struct bytes words[] = {bytes_str("PEXPIREAT"), r->entry->key, {NULL, 0}};
+
+    if (r->entry->expire_ms == RDB_NO_EXPIRY)
+        return 0;
+    words[2] = number_word(r->entry->expire_ms, text);
+    return put_words(r, words, 3);
+}
+
+/* SET, with the time to live in it where the target's SET has PXAT. */
+static int put_set(struct rendering *r, struct bytes value)
+{
+    bool pxat = r->e->options.target->version >= 602 && r->entry->expire_ms != RDB_NO_EXPIRY;
+    char text[I64_TEXT_SIZE];
+    struct bytes words[] = {bytes_str("SET"), r->entry->key, value, bytes_str("PXAT"), {NULL, 0}};
+
+    if (pxat)
+        words[4] = number_word(r->entry->expire_ms, text);
+    if (put_words(r, words, pxat ? 5 : 3) != 0)
+        return -1;
+    return pxat ? 0 : put_expiry(r);
+}
+
+static int put_string(struct rendering *r)
+{
+    struct bytes in = r->entry->value;
+    struct bytes value;
+
+    if (rdb_string_take(&in, &value, &r->e->scratch, r->err) != 0)
+        return -1;
+    return put_set(r, value);
+}
+
+/* The command so far: words of the piece behind the fixed ones. */
+static int flush_piece(struct rendering *r, const char *name)
+{
+    struct entry_commands *e = r->e;
+    size_t start = 0;
+
+    if (e->word_count == 0)
+        return 0;
+    e->words[0] = bytes_str(name);
+    e->words[1] = r->entry->key;
+    for (size_t i = 0; i < e->word_count; i++) {
+        e->words[2 + i] = bytes_of(e->piece.p + start, e->ends[i] - start);
+        start = e->ends[i];
+    }
+    if (put_words(r, e->words, 2 + e->word_count) != 0)
+        return -1;
+    r->any = true;
+    e->word_count = 0;
+    buf_clear(&e->piece);
+    buf_trim(&e->piece, 4 * e->options.piece_bytes);
+    return 0;
+}
+
+static int add_word(struct rendering *r, struct bytes word)
+{
+    struct entry_commands *e = r->e;
+
+    if (buf_append(&e->piece, word.p, word.n, r->err) != 0)
+        return -1;
+    e->ends[e->word_count++] = e->piece.n;
+    return 0;
+}
+
+/* Shortest text that gives the same double again; infinities as Redis has them. */
+static struct bytes score_word(double score, char text[SCORE_TEXT])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, SCORE_TEXT, "%.*g", digits, score); /* fits */
+        if (strtod(text, NULL) == score)
+            break;
+    }
+    return bytes_str(text);
+}
+
+static int add_element(struct rendering *r, enum value_class class,
+                       const struct value_element *element)
+{
+    char score[SCORE_TEXT];
+
+    if (class == VALUE_HASH)
+        return add_word(r, element->field) != 0 ? -1 : add_word(r, element->value);
+    if (class == VALUE_ZSET && add_word(r, score_word(element->score, score)) != 0)
+        return -1;
+    return add_word(r, element->value);
+}
+
+/* Members whose time was over are left out where the target cannot time them itself. */
+static bool is_over(struct rendering *r, enum value_class class,
+                    const struct value_element *element)
+{
+    bool timed = class == VALUE_HASH && r->e->options.target->member_ttl;
+
+    if (element->expire_ms == VALUE_NO_TTL || timed)
+        return false;
+    r->lost_ttl = true;
+    return element->expire_ms <= r->now_ms;
+}
+
+static int open_value(struct rendering *r)
+{
+    struct entry_commands *e = r->e;
+
+    if (e->it == NULL)
+        return value_iter_new(&e->it, r->entry->type, r->entry->value, r->err);
+    return value_iter_reset(e->it, r->entry->type, r->entry->value, r->err);
+}
+
+static int put_elements(struct rendering *r, enum value_class class, const char *name)
+{
+    struct entry_commands *e = r->e;
+    struct value_element element;
+    enum step step;
+
+    e->word_count = 0;
+    buf_clear(&e->piece);
+    if (open_value(r) != 0)
+        return -1;
+    while ((step = value_iter_next(e->it, &element, r->err)) == STEP_ITEM) {
+        if (is_over(r, class, &element))
+            continue;
+        if (add_element(r, class, &element) != 0)
+            return -1;
+        if ((e->piece.n >= e->options.piece_bytes || e->word_count + 2 > PIECE_WORDS_MAX) &&
+            flush_piece(r, name) != 0)
+            return -1;
+    }
+    return step == STEP_ERROR ? -1 : flush_piece(r, name);
+}
+
+/* HPEXPIREAT key ms FIELDS 1 field, for each timed field. */
+static int put_field_times(struct rendering *r)
+{
+    struct value_element element;
+    enum step step;
+
+    if (open_value(r) != 0)
+        return -1;
+    while ((step = value_iter_next(r->e->it, &element, r->err)) == STEP_ITEM) {
+        char text[I64_TEXT_SIZE];
+        struct bytes words[] = {bytes_str("HPEXPIREAT"), r->entry->key,  {NULL, 0},
+                                bytes_str("FIELDS"),     bytes_str("1"), element.field};
+
+        if (element.expire_ms == VALUE_NO_TTL)
+            continue;
+        words[2] = number_word(element.expire_ms, text);
+        if (put_words(r, words, 6) != 0)
+            return -1;
+    }
+    return step == STEP_ERROR ? -1 : 0;
+}
+
+static bool may_have_field_times(unsigned type)
+{
+    return type == RDB_TYPE_DF_HASH_WITH_EXPIRY ||
+           (type >= RDB_TYPE_HASH_METADATA_PRE_GA && type <= RDB_TYPE_HASH_LISTPACK_EX);
+}
+
+static enum recode_result put_collection(struct rendering *r, enum value_class class, bool replace,
+                                         enum loss_reason *ret_loss)
+{
+    static const char *const names[VALUE_CLASS_COUNT] = {
+        [VALUE_LIST] = "RPUSH",
+        [VALUE_SET] = "SADD",
+        [VALUE_HASH] = "HSET",
+        [VALUE_ZSET] = "ZADD",
+    };
+
+    if (replace && put_del(r) != 0)
+        return RECODE_ERROR;
+    if (put_elements(r, class, names[class]) != 0)
+        return RECODE_ERROR;
+    if (r->lost_ttl)
+        *ret_loss = LOSS_MEMBER_TTL;
+    if (!r->any)
+        return RECODE_EMPTY;
+    if (r->e->options.target->member_ttl && may_have_field_times(r->entry->type) &&
+        put_field_times(r) != 0)
+        return RECODE_ERROR;
+    return put_expiry(r) == 0 ? RECODE_OK : RECODE_ERROR;
+}
+
+static enum recode_result put_restore(struct rendering *r, enum loss_reason *ret_loss)
+{
+    struct entry_commands *e = r->e;
+    bool timed = r->entry->expire_ms != RDB_NO_EXPIRY;
+    struct bytes words[] = {bytes_str("RESTORE"), r->entry->key,      {NULL, 0}, {NULL, 0},
+                            bytes_str("REPLACE"), bytes_str("ABSTTL")};
+    enum recode_result result;
+    char text[I64_TEXT_SIZE];
+
+    buf_clear(&e->scratch);
+    buf_trim(&e->scratch, 4 * e->options.piece_bytes);
+    result = dump_make(e->recoder, e->options.target, r->entry, r->now_ms, &e->scratch, ret_loss,
+                       r->err);
+    if (result != RECODE_OK)
+        return result;
+    words[2] = number_word(timed ? r->entry->expire_ms : 0, text);
+    words[3] = buf_bytes(&e->scratch);
+    return put_words(r, words, timed ? 6 : 5) == 0 ? RECODE_OK : RECODE_ERROR;
+}
+
+static enum recode_result put_json(struct rendering *r, bool replace, enum loss_reason *ret_loss)
+{
+    const struct entry_commands_options *options = &r->e->options;
+    struct bytes in = r->entry->value;
+    struct bytes words[] = {bytes_str("JSON.SET"), r->entry->key, bytes_str("$"), {NULL, 0}};
+
+    if (options->json_as != JSON_AS_STRING && !options->target->json &&
+        options->json_as != JSON_AS_MODULE) {
+        *ret_loss = LOSS_JSON;
+        return RECODE_LOST;
+    }
+    if (rdb_string_take(&in, &words[3], &r->e->scratch, r->err) != 0)
+        return RECODE_ERROR;
+    if (options->json_as == JSON_AS_STRING)
+        return put_set(r, words[3]) == 0 ? RECODE_OK : RECODE_ERROR;
+    if ((replace && put_del(r) != 0) || put_words(r, words, 4) != 0 || put_expiry(r) != 0)
+        return RECODE_ERROR;
+    return RECODE_OK;
+}
+
+enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb_entry *entry,
+                                      int64_t now_ms, bool replace, command_fn *put, void *context,
+                                      enum loss_reason *ret_loss, struct ft_err *err)
+{
+    struct rendering r = {
+        .e = e, .entry = entry, .now_ms = now_ms, .put = put, .context = context, .err = err};
+    enum value_class class = rdb_type_class(entry->type);
+
+    *ret_loss = LOSS_NONE;
+    if (e->options.restore)
+        return put_restore(&r, ret_loss);
+    switch (class) {
+    case VALUE_STRING:
+        return put_string(&r) == 0 ? RECODE_OK : RECODE_ERROR;
+    case VALUE_LIST:
+    case VALUE_SET:
+    case VALUE_ZSET:
+    case VALUE_HASH:
+        return put_collection(&r, class, replace, ret_loss);
+    case VALUE_JSON:
+        return put_json(&r, replace, ret_loss);
+    case VALUE_STREAM:
+    case VALUE_MODULE:
+    case VALUE_PROBABILISTIC:
+        break;
+    }
+    return put_restore(&r, ret_loss);
+}

@@ -1,0 +1,38 @@
+/*
+ * entry_commands.h - a key with its value as commands.
+ *
+ * What it is   A snapshot entry rendered for a server of a given version: SET, RPUSH, SADD, HSET, ZADD
+ *              with the value in pieces of a bounded size, HPEXPIREAT for field times, PEXPIREAT for
+ *              the key; or one RESTORE. Streams always go by RESTORE: commands cannot say all that
+ *              a stream holds (pending entries of deleted messages, times, counters).
+ * Replacing    The commands build the key from nothing. `replace` puts a DEL in front where needed
+ *              (SET and RESTORE ... REPLACE replace by themselves).
+ * Losses       As recode.h has them.
+ * Threads      Not shared.
+ */
+#ifndef FLOWTAPE_ITEM_ENTRY_COMMANDS_H
+#define FLOWTAPE_ITEM_ENTRY_COMMANDS_H
+
+#include "item/recode.h"
+
+struct entry_commands_options {
+    const struct target *target;
+    enum json_as json_as;
+    bool restore;       /* everything by RESTORE */
+    size_t piece_bytes; /* of one command, about; 0: 64 KiB */
+};
+
+/* Takes one command. The words are valid during the call. 0, or -1 with err set. */
+typedef int command_fn(void *context, const struct bytes *words, size_t count, struct ft_err *err);
+
+struct entry_commands;
+
+int entry_commands_new(struct entry_commands **ret, const struct entry_commands_options *options,
+                       struct ft_err *err);
+/* now_ms: when the entry was received or saved, see recoder_run. */
+enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb_entry *entry,
+                                      int64_t now_ms, bool replace, command_fn *put, void *context,
+                                      enum loss_reason *ret_loss, struct ft_err *err);
+void entry_commands_free(struct entry_commands *e);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * flow_decoder.h - the bytes of one flow, from the first of the full sync to the last of the
+ * journal, as items. Also for files, which are a flow that ends with its RDB stream.
+ *
+ * What it is   Sans-I/O. The caller pushes pieces and says which part of the flow they belong to;
+ *              the decoder runs the RDB parser, checks the token, opens journal blobs, counts LSNs
+ *              and compares them with the source's LSN marks.
+ * Use          flow_decoder_next until STEP_MORE; flow_decoder_push; and so on; at the end
+ *              flow_decoder_close and flow_decoder_next until STEP_END.
+ * Errors       FT_ERR_CORRUPT and friends, with the offset within the flow; an LSN where the journal
+ *              is concerned. A caller adds the file.
+ * Threads      Not shared.
+ */
+#ifndef FLOWTAPE_ITEM_FLOW_DECODER_H
+#define FLOWTAPE_ITEM_FLOW_DECODER_H
+
+#include "item/item.h"
+
+enum flow_part {
+    FLOW_PART_SNAPSHOT = 1, /* RDB stream and token */
+    FLOW_PART_JOURNAL,
+    FLOW_PART_INCREMENT, /* RDB-framed journal after PARTIAL (releases 1.11-1.20, 1.31-1.34) */
+};
+
+#define FLOW_TOKEN_SIZE 40
+
+struct flow_decoder_options {
+    struct rdb_stream_options rdb;
+    uint32_t flow;
+    bool file;         /* ends with EOF; no token; what follows is padding */
+    bool skip_words;   /* of journal records */
+    const char *token; /* 40 characters to compare with, or NULL; must outlive the decoder */
+};
+
+struct flow_decoder;
+
+int flow_decoder_new(struct flow_decoder **ret, const struct flow_decoder_options *options,
+                     struct ft_err *err);
+/* flow_decoder_start_journal - begin within the journal, at a record's first byte. */
+int flow_decoder_start_journal(struct flow_decoder *d, uint64_t offset, uint64_t next_lsn,
+                               uint32_t dbid, struct ft_err *err);
+/*
+ * flow_decoder_push - the next piece. Only after STEP_MORE (or first). A part may change only where
+ * the one before it is complete. The piece must stay valid until flow_decoder_next says STEP_MORE.
+ */
+int flow_decoder_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
+                      uint64_t time_us, struct ft_err *err);
+void flow_decoder_close(struct flow_decoder *d);
+/* flow_decoder_next - STEP_END: closed and complete (file: EOF seen). */
+enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_err *err);
+/* flow_decoder_next_lsn - of the record that would come next; 0 before JOURNAL_OFFSET. */
+uint64_t flow_decoder_next_lsn(const struct flow_decoder *d);
+/* flow_decoder_held_bytes - what an unfinished item occupies. */
+size_t flow_decoder_held_bytes(const struct flow_decoder *d);
+/* flow_decoder_dragonfly - as far as is known: did a Dragonfly write this? */
+bool flow_decoder_dragonfly(const struct flow_decoder *d);
+void flow_decoder_free(struct flow_decoder *d);
+
+#endif

@@ -1,0 +1,165 @@
+#include "item/loss.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Names of commands come from the input, so their number must have an end: what is beyond it is
+ * counted in one line per reason. */
+#define LINES_MAX     1000
+#define CLASS_OF_REST "(others)"
+/* A longer key is shown cut. */
+#define KEY_SHOWN_MAX 4096
+
+struct reason_words {
+    const char *name;
+    const char *text;
+};
+
+static const struct reason_words reasons[LOSS_REASON_COUNT] = {
+    [LOSS_NONE] = {"none", "nothing was lost"},
+    [LOSS_PROBABILISTIC] =
+        {"probabilistic",
+         "Dragonfly's own filters, sketches and top-k lists: only Dragonfly can read "
+         "what is in them, build them anew on the target"},
+    [LOSS_JSON] = {"json",
+                   "JSON documents, for which the target has no type: --json-as string keeps "
+                   "their text, --json-as module is for a target with RedisJSON loaded"},
+    [LOSS_MODULE] = {"module",
+                     "values of modules that the target does not have: carry them over with "
+                     "the means of the module"},
+    [LOSS_MEMBER_TTL] =
+        {"member-ttl", "times to live of hash fields and set members: the members are kept and no "
+                       "longer expire (hash fields keep theirs with --redis 7.4 and later)"},
+    [LOSS_STREAM] = {"stream",
+                     "streams, which the target does not have: choose --redis 5.0 or later"},
+    [LOSS_FUNCTION] = {"function", "function libraries, which the target does not have: choose "
+                                   "--redis 7.0 or later"},
+    [LOSS_COMMAND] = {"command",
+                      "commands of the journal that the target cannot carry out: what they "
+                      "changed is missing"},
+    [LOSS_NOTE_STICKY] = {"sticky",
+                          "the mark that keeps a key from being evicted: the key is kept"},
+    [LOSS_NOTE_MC_FLAGS] = {"mc-flags", "memcache flags of strings: the strings are kept"},
+    [LOSS_NOTE_SCRIPT] = {"script",
+                          "cached scripts, which the target's loader does not take: clients "
+                          "send them again by EVAL or SCRIPT LOAD"},
+    [LOSS_NOTE_SEARCH_INDEX] = {"search-index",
+                                "definitions of search indexes: the documents are kept, "
+                                "create the indexes anew with FT.CREATE"},
+    [LOSS_NOTE_MODULE_AUX] = {"module-aux", "data that modules keep beside the keys"},
+};
+
+bool loss_is_note(enum loss_reason reason)
+{
+    return reason >= LOSS_NOTE_STICKY;
+}
+
+const char *loss_reason_name(enum loss_reason reason)
+{
+    return reasons[reason].name;
+}
+
+const char *loss_reason_text(enum loss_reason reason)
+{
+    return reasons[reason].text;
+}
+
+void loss_init(struct loss_report *r)
+{
+    memset(r, 0, sizeof(*r));
+    (void)pthread_mutex_init(&r->mu, NULL); /* cannot fail for a plain mutex */
+}
+
+static struct loss_line *find_line(const struct loss_report *r, enum loss_reason reason,
+                                   const char *class_name)
+{
+    for (size_t i = 0; i < r->line_count; i++) {
+        if (r->lines[i].reason == reason && strcmp(r->lines[i].class_name, class_name) == 0)
+            return &r->lines[i];
+    }
+    return NULL;
+}
+
+static struct loss_line *add_line(struct loss_report *r, enum loss_reason reason,
+                                  const char *class_name, struct ft_err *err)
+{
+    struct loss_line *lines = realloc(r->lines, (r->line_count + 1) * sizeof(*lines));
+    struct loss_line *line;
+
+    if (lines == NULL) {
+        (void)err_nomem(err, "the loss report");
+        return NULL;
+    }
+    r->lines = lines;
+    line = &lines[r->line_count++];
+    memset(line, 0, sizeof(*line));
+    line->reason = reason;
+    (void)snprintf(line->class_name, sizeof(line->class_name), "%s", class_name); /* cut before */
+    return line;
+}
+
+static struct loss_line *line_for(struct loss_report *r, enum loss_reason reason,
+                                  const char *class_name, struct ft_err *err)
+{
+    char name[LOSS_CLASS_MAX];
+    struct loss_line *line;
+
+    (void)snprintf(name, sizeof(name), "%s", class_name); /* a cut name is still a name */
+    line = find_line(r, reason, name);
+    if (line != NULL)
+        return line;
+    if (r->line_count < LINES_MAX)
+        return add_line(r, reason, name, err);
+    line = find_line(r, reason, CLASS_OF_REST);
+    return line != NULL ? line : add_line(r, reason, CLASS_OF_REST, err);
+}
+
+static int show_key(struct loss_line *line, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    size_t n = key.n < KEY_SHOWN_MAX ? key.n : KEY_SHOWN_MAX;
+    uint8_t *copy = malloc(n > 0 ? n : 1);
+
+    if (copy == NULL)
+        return err_nomem(err, "a key of the loss report");
+    if (n > 0)
+        memcpy(copy, key.p, n);
+    line->dbs[line->key_count] = db;
+    line->keys[line->key_count] = bytes_of(copy, n);
+    line->key_count++;
+    return 0;
+}
+
+int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_name, uint32_t db,
+             struct bytes key, struct ft_err *err)
+{
+    struct loss_line *line;
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&r->mu); /* cannot fail for a plain mutex */
+    line = line_for(r, reason, class_name, err);
+    if (line == NULL)
+        rc = -1;
+    else if (line->key_count < LOSS_KEYS_SHOWN)
+        rc = show_key(line, db, key, err);
+    if (rc == 0) {
+        line->count++;
+        if (loss_is_note(reason))
+            r->notes++;
+        else
+            r->losses++;
+    }
+    (void)pthread_mutex_unlock(&r->mu);
+    return rc;
+}
+
+void loss_release(struct loss_report *r)
+{
+    for (size_t i = 0; i < r->line_count; i++) {
+        for (size_t k = 0; k < r->lines[i].key_count; k++)
+            free((void *)(uintptr_t)r->lines[i].keys[k].p);
+    }
+    free(r->lines);
+    r->lines = NULL;
+    r->line_count = 0;
+    (void)pthread_mutex_destroy(&r->mu);
+}

@@ -1,0 +1,54 @@
+/*
+ * recode.h - an entry in the encoding that a target reads.
+ *
+ * What it is   The one place that decides, per type and target version, whether a value is copied,
+ *              re-encoded or lost. Used for RDB files and for DUMP payloads alike.
+ * Copying      What the target reads as it is, is copied as it is. A quicklist of ziplists with bare
+ *              nodes (Dragonfly up to 1.26) counts as not readable and is re-encoded.
+ * Re-encoding  HASH_LISTPACK, HASH_WITH_EXPIRY and Redis's hashes with field times become HASH, or
+ *              HASH_METADATA where the target has field times and the value uses them; SET_LISTPACK,
+ *              SET_WITH_EXPIRY: SET; ZSET_LISTPACK: ZSET_2; LIST_QUICKLIST_2: LIST; streams: the
+ *              highest stream version the target has; JSON: per json_as.
+ *              STREAM_LISTPACKS of a Dragonfly (up to 1.26) gets the counters that its own replica
+ *              ends with, zero, where the target has counters: Redis would guess them.
+ * Member TTLs  Where the target has none, members whose time was over at now_ms are left out, the
+ *              others kept without it, and LOSS_MEMBER_TTL is reported. now_ms is when the bytes
+ *              were received or saved, so that a conversion gives the same result whenever it is run.
+ * Threads      A struct recoder belongs to one thread.
+ */
+#ifndef FLOWTAPE_ITEM_RECODE_H
+#define FLOWTAPE_ITEM_RECODE_H
+
+#include "item/loss.h"
+#include "rdb/rdb_stream.h"
+#include "rdb/target.h"
+
+enum json_as {
+    JSON_AS_DEFAULT, /* module where the target has it, else a loss */
+    JSON_AS_MODULE,
+    JSON_AS_STRING,
+};
+
+struct recoder;
+
+enum recode_result {
+    RECODE_ERROR = -1,
+    RECODE_OK = 0,
+    RECODE_LOST = 1,  /* the target cannot hold it: *ret_loss, nothing to write */
+    RECODE_EMPTY = 2, /* nothing is left of it (all members were over): not a loss */
+};
+
+int recoder_new(struct recoder **ret, const struct target *target, enum json_as json_as,
+                struct ft_err *err);
+/*
+ * recoder_run - *ret_type and *ret_value are what to write behind the key: either the entry's own
+ * value, or bytes in the recoder valid until the next call. *ret_loss is LOSS_NONE, or a loss: with
+ * RECODE_OK (LOSS_MEMBER_TTL) the value is still worth writing. FT_ERR_CORRUPT names no key: the
+ * caller adds it.
+ */
+enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry, int64_t now_ms,
+                               uint8_t *ret_type, struct bytes *ret_value,
+                               enum loss_reason *ret_loss, struct ft_err *err);
+void recoder_free(struct recoder *r);
+
+#endif

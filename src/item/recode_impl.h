@@ -1,0 +1,41 @@
+/*
+ * recode_impl.h - what the files of the recoder share; not for others.
+ */
+#ifndef FLOWTAPE_ITEM_RECODE_IMPL_H
+#define FLOWTAPE_ITEM_RECODE_IMPL_H
+
+#include "item/recode.h"
+#include "rdb/value_iter.h"
+
+struct recoder {
+    const struct target *target;
+    enum json_as json_as;
+    struct value_iter *it;
+    struct buf out; /* empty when a recode function begins */
+    int64_t now_ms; /* of this run */
+};
+
+struct recoded {
+    uint8_t type;
+    struct bytes value;
+    enum loss_reason loss;
+};
+
+/* What a type becomes. *ret holds the entry's own type and value before. */
+typedef enum recode_result recode_fn(struct recoder *r, const struct rdb_entry *entry,
+                                     struct recoded *ret, struct ft_err *err);
+
+/* recode_members.c: lists, sets, sorted sets and hashes, element by element. */
+recode_fn recode_list;
+recode_fn recode_list_with_bare_nodes;
+recode_fn recode_set;
+recode_fn recode_zset;
+recode_fn recode_hash;
+/* recode_stream.c */
+recode_fn recode_stream;
+recode_fn recode_first_stream;
+/* recode_module.c */
+recode_fn recode_json;
+recode_fn recode_module;
+
+#endif

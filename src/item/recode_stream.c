@@ -1,0 +1,135 @@
+#include "base/endian.h"
+#include "item/recode_impl.h"
+#include "rdb/rdb_string.h"
+#include "rdb/rdb_writer.h"
+
+/*
+ * A newer stream encoding is the older one with numbers added; the listpacks and the lists of
+ * pending entries are the same bytes.
+ */
+
+static int put_id(struct buf *out, struct stream_id id, struct ft_err *err)
+{
+    if (rdb_put_len(out, id.ms, err) != 0)
+        return -1;
+    return rdb_put_len(out, id.seq, err);
+}
+
+static int put_bytes(struct buf *out, struct bytes b, struct ft_err *err)
+{
+    return buf_append(out, b.p, b.n, err);
+}
+
+static int put_time(struct buf *out, int64_t time_ms, struct ft_err *err)
+{
+    uint8_t bytes[8];
+
+    store_le64(bytes, (uint64_t)time_ms);
+    return buf_append(out, bytes, sizeof(bytes), err);
+}
+
+static int put_head(struct buf *out, unsigned type, const struct stream_iter *it,
+                    const struct rdb_entry *entry, struct ft_err *err)
+{
+    const struct stream_head *head = stream_iter_head(it);
+    bool no_counters = entry->type == RDB_TYPE_STREAM_LISTPACKS && entry->dragonfly;
+    uint64_t entries_added = no_counters ? 0 : head->entries_added;
+
+    if (put_bytes(out, stream_iter_listpacks(it), err) != 0 ||
+        rdb_put_len(out, head->length, err) != 0 || put_id(out, head->last_id, err) != 0)
+        return -1;
+    if (type != RDB_TYPE_STREAM_LISTPACKS &&
+        (put_id(out, head->first_id, err) != 0 || put_id(out, head->max_deleted_id, err) != 0 ||
+         rdb_put_len(out, entries_added, err) != 0))
+        return -1;
+    return rdb_put_len(out, head->group_count, err);
+}
+
+static int put_group(struct buf *out, unsigned type, const struct stream_group *group,
+                     struct ft_err *err)
+{
+    if (rdb_string_put(out, group->name, err) != 0 || put_id(out, group->last_id, err) != 0)
+        return -1;
+    if (type != RDB_TYPE_STREAM_LISTPACKS &&
+        rdb_put_len(out, (uint64_t)group->entries_read, err) != 0)
+        return -1;
+    if (rdb_put_len(out, group->pending_count, err) != 0 ||
+        put_bytes(out, group->stored_pending, err) != 0)
+        return -1;
+    return rdb_put_len(out, group->consumer_count, err);
+}
+
+static int put_consumer(struct buf *out, unsigned type, const struct stream_consumer *consumer,
+                        struct ft_err *err)
+{
+    if (rdb_string_put(out, consumer->name, err) != 0 ||
+        put_time(out, consumer->seen_time_ms, err) != 0)
+        return -1;
+    if (type == RDB_TYPE_STREAM_LISTPACKS_3 && put_time(out, consumer->active_time_ms, err) != 0)
+        return -1;
+    if (rdb_put_len(out, consumer->pending_count, err) != 0)
+        return -1;
+    return put_bytes(out, consumer->stored_pending, err);
+}
+
+static int put_groups(struct buf *out, unsigned type, struct stream_iter *it, struct ft_err *err)
+{
+    struct stream_group group;
+    struct stream_consumer consumer;
+    enum step step;
+
+    while ((step = stream_iter_next_group(it, &group, err)) == STEP_ITEM) {
+        if (put_group(out, type, &group, err) != 0)
+            return -1;
+        while ((step = stream_iter_next_consumer(it, &consumer, err)) == STEP_ITEM) {
+            if (put_consumer(out, type, &consumer, err) != 0)
+                return -1;
+        }
+        if (step == STEP_ERROR)
+            return -1;
+    }
+    return step == STEP_END ? 0 : -1;
+}
+
+/* The highest encoding that the target reads. */
+static uint8_t stream_type(const struct target *t)
+{
+    if (target_reads(t, RDB_TYPE_STREAM_LISTPACKS_3))
+        return RDB_TYPE_STREAM_LISTPACKS_3;
+    if (target_reads(t, RDB_TYPE_STREAM_LISTPACKS_2))
+        return RDB_TYPE_STREAM_LISTPACKS_2;
+    return RDB_TYPE_STREAM_LISTPACKS;
+}
+
+enum recode_result recode_stream(struct recoder *r, const struct rdb_entry *entry,
+                                 struct recoded *ret, struct ft_err *err)
+{
+    uint8_t type = stream_type(r->target);
+    struct stream_iter *it;
+    int rc;
+
+    if (!target_reads(r->target, type)) {
+        ret->loss = LOSS_STREAM;
+        return RECODE_LOST;
+    }
+    if (stream_iter_new(&it, entry->type, entry->value, err) != 0)
+        return RECODE_ERROR;
+    rc = put_head(&r->out, type, it, entry, err);
+    if (rc == 0)
+        rc = put_groups(&r->out, type, it, err);
+    stream_iter_free(it);
+    if (rc != 0)
+        return RECODE_ERROR;
+    ret->type = type;
+    ret->value = buf_bytes(&r->out);
+    return RECODE_OK;
+}
+
+/* The first encoding is read by every target; only its counters may be wanted, see recode.h. */
+enum recode_result recode_first_stream(struct recoder *r, const struct rdb_entry *entry,
+                                       struct recoded *ret, struct ft_err *err)
+{
+    if (!entry->dragonfly || !target_reads(r->target, RDB_TYPE_STREAM_LISTPACKS_2))
+        return RECODE_OK;
+    return recode_stream(r, entry, ret, err);
+}

@@ -1,0 +1,41 @@
+/*
+ * times_shift.h - absolute times in commands, moved.
+ *
+ * What it is   Point-in-time conversion lets a real server carry out the journal, perhaps long after
+ *              it was recorded. So that the server expires nothing by its own clock, every absolute
+ *              time is moved TIMES_SHIFT_MS into the future on the way in, and back on the way out.
+ * Which        SET ... PXAT, PEXPIREAT, HPEXPIREAT, HSETEX ... PXAT, RESTORE ... ABSTTL: all forms in
+ *              which item/translate.h and item/entry_commands.h give times. Field times inside a
+ *              RESTORE payload (HASH_METADATA) are moved as well and the payload is made anew.
+ */
+#ifndef FLOWTAPE_ITEM_TIMES_SHIFT_H
+#define FLOWTAPE_ITEM_TIMES_SHIFT_H
+
+#include "base/buf.h"
+
+/* About 63 years: far from every clock, and within what HPEXPIREAT takes (2^46 ms). */
+#define TIMES_SHIFT_MS INT64_C(2000000000000)
+
+#define TIMES_WORDS_MAX 8
+
+/* Memory for the words that were changed. */
+struct times_shift {
+    struct bytes *words; /* a copy of the command's */
+    size_t capacity;
+    char numbers[TIMES_WORDS_MAX][I64_TEXT_SIZE];
+    struct buf payload;
+};
+
+/*
+ * times_shift_run - *ret_words are the command's words with its times moved by delta_ms: words itself
+ * when there are none. Valid until the next call.
+ */
+int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
+                    int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err);
+/* times_shift_value - the same for the serialised value of a hash with field times: a copy in out,
+ * or nothing (out is empty) when the type has none. */
+int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struct buf *out,
+                      struct ft_err *err);
+void times_shift_release(struct times_shift *s);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * touched.h - which keys may have been touched: a set that never forgets one and may name others
+ * too, in memory of a fixed size however many keys there are.
+ *
+ * What it is   A blocked Bloom filter over database and key: one cache line per key, TOUCHED_PROBES
+ *              bits in it. With the default size a million keys give about one false answer in ten
+ *              thousand, ten million about one in fifty. A false answer costs work, never truth: such
+ *              a key takes the longer way, with the same result.
+ * Threads      touched_add by one thread at a time; touched_may from any number after that.
+ */
+#ifndef FLOWTAPE_ITEM_TOUCHED_H
+#define FLOWTAPE_ITEM_TOUCHED_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define TOUCHED_PROBES        6
+#define TOUCHED_DEFAULT_BYTES (16u << 20)
+
+struct touched;
+
+/* size_bytes is rounded up to a power of two. */
+int touched_new(struct touched **ret, size_t size_bytes, struct ft_err *err);
+void touched_add(struct touched *t, uint32_t db, struct bytes key);
+/* touched_may - false: certainly never added. */
+bool touched_may(const struct touched *t, uint32_t db, struct bytes key);
+/* touched_is_empty - nothing was ever added. */
+bool touched_is_empty(const struct touched *t);
+void touched_free(struct touched *t);
+
+#endif

@@ -1,0 +1,365 @@
+#include "journal/journal_reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "codec/packed.h"
+
+#define RECORD_BYTES_DEFAULT (1u << 30)
+#define WORDS_AT_FIRST       64
+#define DBID_MAX             UINT16_MAX
+
+struct journal_reader {
+    bool skip_words;         /* constant, as is the next */
+    size_t max_record_bytes; /* collecting */
+    uint32_t db;
+
+    /* the record being read */
+    bool begun; /* a SELECT, or (skipping) a head was consumed */
+    uint64_t offset;
+    struct journal_record record; /* skipping: the head that was read */
+    uint64_t words_left;          /* skipping: words that are not passed over yet */
+    uint64_t bytes_left;          /* ... their bytes */
+    uint64_t skip_left;           /* ... of the word we are in */
+    size_t need;                  /* collecting: it makes no sense to look at fewer bytes */
+    struct bytes *words;
+    size_t words_cap;
+};
+
+int journal_reader_new(struct journal_reader **ret, bool skip_words, size_t max_record_bytes,
+                       struct ft_err *err)
+{
+    struct journal_reader *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return err_nomem(err, "a journal reader");
+    r->skip_words = skip_words;
+    r->max_record_bytes = max_record_bytes != 0 ? max_record_bytes : RECORD_BYTES_DEFAULT;
+    *ret = r;
+    return 0;
+}
+
+void journal_reader_free(struct journal_reader *r)
+{
+    if (r == NULL)
+        return;
+    free(r->words);
+    free(r);
+}
+
+void journal_reader_set_db(struct journal_reader *r, uint32_t dbid)
+{
+    r->db = dbid;
+}
+
+uint32_t journal_reader_db(const struct journal_reader *r)
+{
+    return r->db;
+}
+
+bool journal_reader_at_boundary(const struct journal_reader *r)
+{
+    return !r->begun;
+}
+
+#define journal_bad(in, at, err, ...) \
+    ((void)err_at(err, FT_ERR_CORRUPT, window_offset(in) + (at), __VA_ARGS__), STEP_ERROR)
+
+/* A number at p[*at], which is moved behind it. */
+static inline enum step read_number(const struct window *in, size_t *at, uint64_t *ret,
+                                    struct ft_err *err)
+{
+    int used = packed_get(window_at(in) + *at, window_left(in) - *at, ret);
+
+    if (used <= 0)
+        return used == 0 ? STEP_MORE : journal_bad(in, *at, err, "bad number in the journal");
+    *at += (size_t)used;
+    return STEP_ITEM;
+}
+
+static enum step read_select(struct journal_reader *r, struct window *in, struct ft_err *err)
+{
+    size_t at = 1;
+    uint64_t db;
+    enum step step = read_number(in, &at, &db, err);
+
+    if (step != STEP_ITEM)
+        return step;
+    if (db > DBID_MAX)
+        return journal_bad(in, 1, err, "database number %" PRIu64 " in the journal", db);
+    r->db = (uint32_t)db;
+    r->begun = true;
+    window_consume(in, at);
+    return STEP_ITEM;
+}
+
+/* txid, shards, and where the opcode has them the payload's two numbers. */
+static enum step read_head(const struct window *in, struct journal_record *rec, size_t *at,
+                           struct ft_err *err)
+{
+    uint64_t words = 0;
+    enum step step = read_number(in, at, &rec->txid, err);
+
+    if (step == STEP_ITEM)
+        step = read_number(in, at, &rec->shard_count, err);
+    if (step != STEP_ITEM || rec->op == JOURNAL_OP_EXEC)
+        return step;
+    step = read_number(in, at, &words, err);
+    if (step == STEP_ITEM)
+        step = read_number(in, at, &rec->word_bytes, err);
+    if (step != STEP_ITEM)
+        return step;
+    if (words == 0)
+        return journal_bad(in, 0, err, "a command without words");
+    if (words > JOURNAL_MAX_WORDS) {
+        (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
+                     "a command of %" PRIu64 " words, more than the limit of %u", words,
+                     JOURNAL_MAX_WORDS);
+        return STEP_ERROR;
+    }
+    rec->word_count = (size_t)words;
+    return STEP_ITEM;
+}
+
+static void set_name(struct journal_record *rec, const uint8_t *p, size_t n)
+{
+    if (n > JOURNAL_NAME_MAX - 1)
+        n = JOURNAL_NAME_MAX - 1;
+    for (size_t i = 0; i < n; i++)
+        rec->name[i] = (char)(p[i] >= 'a' && p[i] <= 'z' ? p[i] - 'a' + 'A' : p[i]);
+    rec->name[n] = '\0';
+}
+
+/* ---- collecting ---- */
+
+static int grow_words(struct journal_reader *r, size_t count, struct ft_err *err)
+{
+    size_t cap = r->words_cap == 0 ? WORDS_AT_FIRST : r->words_cap;
+    struct bytes *words;
+
+    while (cap < count)
+        cap += cap / 2;
+    words = realloc(r->words, cap * sizeof(*words));
+    if (words == NULL)
+        return err_nomem(err, "the words of a command");
+    r->words = words;
+    r->words_cap = cap;
+    return 0;
+}
+
+/* At least `bytes` more are needed behind `at`. */
+static enum step want(struct journal_reader *r, const struct window *in, size_t at, uint64_t bytes,
+                      struct ft_err *err)
+{
+    if (at > r->max_record_bytes || bytes > r->max_record_bytes - at) {
+        (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
+                     "a command of %" PRIu64 " bytes, more than the limit of %zu", bytes,
+                     r->max_record_bytes);
+        return STEP_ERROR;
+    }
+    r->need = at + (size_t)bytes;
+    return STEP_MORE;
+}
+
+static enum step collect_words(struct journal_reader *r, const struct window *in,
+                               struct journal_record *rec, size_t *at, struct ft_err *err)
+{
+    uint64_t bytes_left = rec->word_bytes;
+    size_t size = window_left(in);
+    const uint8_t *p = window_at(in);
+
+    if (bytes_left > r->max_record_bytes)
+        return want(r, in, *at, bytes_left, err);
+    /* each word has a length of at least one byte */
+    if (size - *at < bytes_left + rec->word_count)
+        return want(r, in, *at, bytes_left + rec->word_count, err);
+    if (r->words_cap < rec->word_count && grow_words(r, rec->word_count, err) != 0)
+        return STEP_ERROR;
+    for (size_t i = 0; i < rec->word_count; i++) {
+        uint64_t n;
+        enum step step = read_number(in, at, &n, err);
+
+        if (step == STEP_MORE)
+            return want(r, in, *at, bytes_left + (rec->word_count - i), err);
+        if (step == STEP_ERROR)
+            return step;
+        if (n > bytes_left)
+            return journal_bad(in, *at, err, "a word goes beyond the end of its command");
+        if (n > size - *at)
+            return want(r, in, *at, bytes_left + (rec->word_count - i - 1), err);
+        r->words[i] = bytes_of(p + *at, (size_t)n);
+        *at += (size_t)n;
+        bytes_left -= n;
+    }
+    if (bytes_left != 0)
+        return journal_bad(in, 0, err, "the words of a command are shorter than it says");
+    rec->words = r->words;
+    set_name(rec, rec->words[0].p, rec->words[0].n);
+    return STEP_ITEM;
+}
+
+/* ---- skipping ---- */
+
+static enum step skip_word(struct journal_reader *r, struct window *in, struct ft_err *err)
+{
+    size_t at = 0;
+    uint64_t n;
+    enum step step = read_number(in, &at, &n, err);
+
+    if (step != STEP_ITEM)
+        return step;
+    if (n > r->bytes_left)
+        return journal_bad(in, 0, err, "a word goes beyond the end of its command");
+    if (r->words_left == r->record.word_count) { /* the name */
+        size_t shown = n < JOURNAL_NAME_MAX ? (size_t)n : JOURNAL_NAME_MAX;
+
+        if (window_left(in) - at < shown)
+            return STEP_MORE;
+        set_name(&r->record, window_at(in) + at, shown);
+    }
+    window_consume(in, at);
+    r->words_left--;
+    r->bytes_left -= n;
+    r->skip_left = n;
+    return STEP_ITEM;
+}
+
+static enum step skip_words(struct journal_reader *r, struct window *in, struct ft_err *err)
+{
+    for (;;) {
+        size_t left = window_left(in);
+        enum step step;
+
+        if (r->skip_left > left) {
+            r->skip_left -= left;
+            window_consume(in, left);
+            return STEP_MORE;
+        }
+        window_consume(in, (size_t)r->skip_left);
+        r->skip_left = 0;
+        if (r->words_left == 0)
+            break;
+        step = skip_word(r, in, err);
+        if (step != STEP_ITEM)
+            return step;
+    }
+    if (r->bytes_left != 0)
+        return journal_bad(in, 0, err, "the words of a command are shorter than it says");
+    return STEP_ITEM;
+}
+
+static enum step skip_command(struct journal_reader *r, struct window *in,
+                              const struct journal_record *head, size_t at, struct ft_err *err)
+{
+    window_consume(in, at);
+    r->record = *head;
+    r->begun = true;
+    r->words_left = head->word_count;
+    r->bytes_left = head->word_bytes;
+    r->skip_left = 0;
+    return skip_words(r, in, err);
+}
+
+/* ---- records ---- */
+
+static enum step read_command(struct journal_reader *r, struct window *in,
+                              struct journal_record *rec, struct ft_err *err)
+{
+    size_t at = 1;
+    enum step step = read_head(in, rec, &at, err);
+
+    if (step != STEP_ITEM)
+        return step;
+    if (r->skip_words && rec->word_count != 0) {
+        step = skip_command(r, in, rec, at, err);
+        if (step == STEP_ITEM)
+            *rec = r->record;
+        return step;
+    }
+    if (rec->word_count != 0)
+        step = collect_words(r, in, rec, &at, err);
+    if (step == STEP_ITEM)
+        window_consume(in, at);
+    return step;
+}
+
+static enum step read_lsn(struct window *in, struct journal_record *rec, struct ft_err *err)
+{
+    size_t at = 1;
+    enum step step = read_number(in, &at, &rec->lsn, err);
+
+    if (step == STEP_ITEM)
+        window_consume(in, at);
+    return step;
+}
+
+static enum step read_record(struct journal_reader *r, struct window *in,
+                             struct journal_record *rec, struct ft_err *err)
+{
+    unsigned op = window_at(in)[0];
+
+    memset(rec, 0, sizeof(*rec));
+    rec->op = (enum journal_op)op;
+    rec->offset = r->offset;
+    rec->dbid = r->db;
+    rec->counted = op != JOURNAL_OP_LSN;
+    switch (op) {
+    case JOURNAL_OP_COMMAND:
+    case JOURNAL_OP_EXPIRED:
+    case JOURNAL_OP_MULTI_COMMAND:
+    case JOURNAL_OP_EXEC:
+        return read_command(r, in, rec, err);
+    case JOURNAL_OP_PING:
+        window_consume(in, 1);
+        return STEP_ITEM;
+    case JOURNAL_OP_LSN:
+        return read_lsn(in, rec, err);
+    default:
+        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(in), "unknown journal opcode %u", op);
+        return STEP_ERROR;
+    }
+}
+
+static enum step next_record(struct journal_reader *r, struct window *in,
+                             struct journal_record *ret, struct ft_err *err)
+{
+    enum step step;
+
+    if (r->record.word_count != 0) { /* skipping, in the middle of one */
+        step = skip_words(r, in, err);
+        if (step == STEP_ITEM)
+            *ret = r->record;
+        return step;
+    }
+    if (window_left(in) < r->need)
+        return STEP_MORE;
+    for (;;) {
+        if (window_left(in) == 0)
+            return STEP_MORE;
+        if (!r->begun)
+            r->offset = window_offset(in);
+        if (window_at(in)[0] != JOURNAL_OP_SELECT)
+            return read_record(r, in, ret, err);
+        step = read_select(r, in, err);
+        if (step != STEP_ITEM)
+            return step;
+    }
+}
+
+enum step journal_reader_next(struct journal_reader *r, struct window *in,
+                              struct journal_record *ret, struct ft_err *err)
+{
+    enum step step = next_record(r, in, ret, err);
+
+    if (step == STEP_ITEM) {
+        r->begun = false;
+        r->need = 0;
+        r->record.word_count = 0;
+    }
+    if (step != STEP_MORE || !in->closed)
+        return step;
+    if (window_left(in) == 0 && !r->begun)
+        return STEP_END;
+    (void)err_at(err, FT_ERR_CORRUPT, r->offset, "the journal ends within the record that begins");
+    return STEP_ERROR;
+}

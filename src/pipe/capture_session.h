@@ -1,0 +1,33 @@
+/*
+ * capture_session.h - one session with the source: from connecting to everything sealed.
+ *
+ * Threads      One caller; see capture_run.h.
+ */
+#ifndef FLOWTAPE_PIPE_CAPTURE_SESSION_H
+#define FLOWTAPE_PIPE_CAPTURE_SESSION_H
+
+#include "pipe/capture_run.h"
+
+/* What one run keeps between its sessions. */
+struct capture_context {
+    const struct capture_run_options *options;
+    struct capture *capture;
+    int stop_fd; /* readable: stop, by the user or because the time is over */
+    struct capture_progress progress;
+    uint64_t last_progress_ms;
+    uint32_t resumptions;
+};
+
+enum session_outcome {
+    SESSION_REACHED, /* the end condition holds */
+    SESSION_STOPPED,
+    SESSION_LOST,   /* err; try again */
+    SESSION_AFRESH, /* err; try again, with a full sync */
+    SESSION_FAILED, /* err; do not try again */
+};
+
+/* capture_session_run - afresh: do not ask for a resumption. *ret_received: bytes of the streams. */
+enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
+                                         uint64_t *ret_received, struct ft_err *err);
+
+#endif

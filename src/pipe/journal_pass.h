@@ -1,0 +1,52 @@
+/*
+ * journal_pass.h - the journals of all flows of a capture as one sequence of records to apply.
+ *
+ * What it is   Runs the flows one after the other up to a cut, each in its order, and holds each at
+ *              a flush until all flows have it: the flush is then delivered once. Records that are
+ *              not to be applied are dropped and counted: those for keys that the flow does not own
+ *              (PFMERGE comes on every shard that took part), and later copies of commands that come
+ *              once per flow.
+ * Order        Between flows none is promised but for flushes; keys of different flows are
+ *              independent.
+ * Flushes      A flush that not all flows have before the cut is not applied, nor what follows it on
+ *              the flows that have it: a state with half of a flush never existed. counts says so.
+ * Threads      Runs in the caller's thread.
+ */
+#ifndef FLOWTAPE_PIPE_JOURNAL_PASS_H
+#define FLOWTAPE_PIPE_JOURNAL_PASS_H
+
+#include "item/translate.h"
+#include "pipe/cut.h"
+#include "pipe/source.h"
+
+struct journal_pass_counts {
+    uint64_t records;             /* that take an LSN and lie before the cut */
+    uint64_t foreign;             /* dropped: another flow owns the key */
+    uint64_t repeated;            /* dropped: a copy of what another flow brought */
+    uint64_t flushes;             /* delivered */
+    uint64_t after_partial_flush; /* not applied, see above */
+    uint32_t partial_flush_flows; /* flows that stop at such a flush */
+};
+
+/*
+ * Takes one record. item->record has its words; translation is what it becomes. A flush comes with
+ * the item of the last flow that reached it.
+ */
+typedef int journal_record_fn(void *context, const struct item *item,
+                              const struct translation *translation, struct ft_err *err);
+
+struct owner_guard {
+    enum sharding_rule rule; /* SHARDING_UNKNOWN: everything passes */
+    uint32_t flow_count;
+};
+
+/* owner_guard_passes - may this flow apply a record with these keys? One owned key is enough. */
+bool owner_guard_passes(const struct owner_guard *g, uint32_t flow,
+                        const struct translation_key *keys, size_t key_count);
+
+/* journal_pass_run - counts is filled in any case. Errors of `take` end the run and are passed on. */
+int journal_pass_run(const struct source *source, const struct cut *cut,
+                     struct translator *translator, journal_record_fn *take, void *context,
+                     struct journal_pass_counts *counts, struct ft_err *err);
+
+#endif

@@ -1,0 +1,154 @@
+#include <inttypes.h>
+
+#include "rdb/rdb_stream_impl.h"
+
+/* The type that a byte stands for in this stream; -1: none we know. */
+static int type_of(const struct rdb_stream *s, unsigned byte)
+{
+    /* Dragonfly always says version 9, in which Redis has no type 20. */
+    if (byte == RDB_TYPE_DF_JSON_OLD && s->origin != ORIGIN_REDIS &&
+        s->version <= RDB_VERSION_DRAGONFLY)
+        return RDB_TYPE_DF_JSON;
+    if (!value_walk_known(byte) || (byte >= RDB_TYPE_DF_JSON && s->origin == ORIGIN_REDIS))
+        return -1;
+    return (int)byte;
+}
+
+void entry_reset(struct rdb_stream *s)
+{
+    if (s->has_prefix)
+        memset(&s->entry, 0, sizeof(s->entry));
+    s->entry.expire_ms = RDB_NO_EXPIRY;
+    s->has_prefix = false;
+    s->skipped_bytes = 0;
+}
+
+static enum step deliver(struct rdb_stream *s, struct rdb_item *ret)
+{
+    memset(ret, 0, offsetof(struct rdb_item, entry));
+    ret->kind = RDB_ITEM_ENTRY;
+    ret->offset = s->offset;
+    ret->skipped_bytes = s->skipped_bytes;
+    ret->entry = s->entry;
+    s->state = STREAM_ITEM;
+    entry_reset(s);
+    return STEP_ITEM;
+}
+
+/* The key as it lies behind the type byte at p. */
+static int decode_key(struct rdb_stream *s, const uint8_t *p, struct bytes *ret, struct ft_err *err)
+{
+    struct bytes in = bytes_of(p + 1, s->key_head.head_size + (size_t)s->key_head.payload_size);
+
+    if (s->key_head.kind == RDB_STRING_RAW) {
+        *ret = bytes_of(in.p + s->key_head.head_size, (size_t)s->key_head.payload_size);
+        return 0;
+    }
+    if (rdb_string_take(&in, ret, &s->name, err) == 0)
+        return 0;
+    return err_wrap(err, "key at offset %" PRIu64, window_offset(s->w));
+}
+
+/* Collecting: the whole entry, not consumed yet, lies at the window's front. */
+static enum step deliver_kept(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    const uint8_t *p = stream_at(s);
+    size_t n = s->walk.walked;
+
+    if (decode_key(s, p, &s->entry.key, err) != 0)
+        return STEP_ERROR;
+    s->entry.raw = bytes_of(p, n);
+    /* type 20 of old Dragonflies does not mean there what it means elsewhere */
+    if (p[0] != s->entry.type)
+        s->entry.raw = bytes_of(NULL, 0);
+    s->entry.value = bytes_of(p + s->value_at, n - s->value_at);
+    s->entry.value_bytes = n - s->value_at;
+    stream_consume(s, n);
+    return deliver(s, ret);
+}
+
+enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    enum step step = stream_walk_go(s, err);
+
+    if (step != STEP_ITEM)
+        return step;
+    if (s->walk.keep)
+        return deliver_kept(s, ret, err);
+    s->entry.value = bytes_of(NULL, 0);
+    s->entry.raw = bytes_of(NULL, 0);
+    s->entry.value_bytes = s->walk.passed;
+    return deliver(s, ret);
+}
+
+/* Skipping: the value begins, behind a key that was consumed. */
+static enum step begin_passing(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    enum step step;
+
+    stream_walk_start(s, RDB_ITEM_ENTRY, false, 0);
+    value_walk_begin(&s->walk.walk, s->entry.type);
+    step = entry_go(s, ret, err);
+    /* What the key points to will be gone when the value ends. */
+    if (step == STEP_MORE && s->entry.key.n != 0 && s->entry.key.p != s->name.p) {
+        buf_clear(&s->name);
+        if (buf_append(&s->name, s->entry.key.p, s->entry.key.n, err) != 0)
+            return STEP_ERROR;
+        s->entry.key = buf_bytes(&s->name);
+    }
+    return step;
+}
+
+static enum step begin_keeping(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    stream_walk_start(s, RDB_ITEM_ENTRY, true, s->value_at);
+    value_walk_begin(&s->walk.walk, s->entry.type);
+    return entry_go(s, ret, err);
+}
+
+static enum step begin_long_key(struct rdb_stream *s)
+{
+    s->entry.key = bytes_of(NULL, 0);
+    s->skip_left = s->key_head.payload_size;
+    s->skipped_bytes = s->key_head.payload_size;
+    stream_consume(s, 1 + s->key_head.head_size);
+    s->state = STREAM_SKIP_KEY;
+    return STEP_AGAIN;
+}
+
+enum step entry_after_long_key(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    return s->in_payload ? tag_open(s, s->entry.key, err) : begin_passing(s, ret, err);
+}
+
+enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    const uint8_t *p = stream_at(s);
+    size_t n = stream_left(s);
+    int type = type_of(s, p[0]);
+    enum step step;
+
+    if (type < 0) {
+        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unknown value type %u", p[0]);
+        return STEP_ERROR;
+    }
+    step = rdb_string_head_get(p + 1, n - 1, &s->key_head);
+    if (step == STEP_ERROR)
+        return stream_bad(s, err, "0x%02x does not begin a key", p[1]);
+    if (step == STEP_MORE)
+        return STEP_MORE;
+    s->entry.db = s->db;
+    s->entry.type = (uint8_t)type;
+    s->entry.dragonfly = rdb_stream_is_dragonfly(s);
+    if (stream_is_long(s, &s->key_head, RDB_SKIP_KEY_MAX))
+        return begin_long_key(s);
+    if (s->key_head.payload_size > n - 1 - s->key_head.head_size)
+        return stream_want(s, s->key_head.payload_size, err);
+    s->value_at = 1 + s->key_head.head_size + (size_t)s->key_head.payload_size;
+    if (!s->options.skip_values && !s->in_payload)
+        return begin_keeping(s, ret, err);
+    if (decode_key(s, p, &s->entry.key, err) != 0)
+        return STEP_ERROR;
+    stream_consume(s, s->value_at);
+    return s->in_payload ? tag_open(s, s->entry.key, err) : begin_passing(s, ret, err);
+}

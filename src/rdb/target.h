@@ -1,0 +1,36 @@
+/*
+ * target.h - what each version of Redis and Valkey can read.
+ *
+ * Sources: src/rdb.h and the change history of redis 5.0, 6.2, 7.0, 7.2, 7.4, 8.0 and valkey 7.2,
+ * 8.0 (RDB versions 9, 9, 10, 11, 12, 12, 11, 11).
+ */
+#ifndef FLOWTAPE_RDB_TARGET_H
+#define FLOWTAPE_RDB_TARGET_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "rdb/rdb_types.h"
+
+struct target {
+    const char *name;      /* "7.0", "valkey-8.0" */
+    const char *redis_ver; /* for the redis-ver AUX field */
+    unsigned version;      /* major * 100 + minor, of the Redis it is equal to: 502... 800 */
+    unsigned rdb_version;
+    unsigned highest_type; /* types it reads: 0..5, 7, 9..highest_type */
+    bool member_ttl;       /* hash fields with a time to live (types 24 and 25) */
+    bool functions;
+    bool json;             /* JSON as a module is there by default */
+    bool lua_aux;          /* loads scripts from AUX fields */
+};
+
+/* target_parse - by name; FT_ERR_USAGE lists the choices. */
+int target_parse(const char *text, const struct target **ret, struct ft_err *err);
+/* target_default - 7.0. */
+const struct target *target_default(void);
+/* target_reads - does it load this type byte as it is? */
+bool target_reads(const struct target *t, unsigned type);
+/* target_names - "5.0, 6.2, ...", for help texts. */
+const char *target_names(void);
+
+#endif

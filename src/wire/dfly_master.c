@@ -1,0 +1,372 @@
+#include "wire/dfly_master.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define LOADING_PAUSE_MS 500u
+#define NUMBER_TEXT      24
+
+#define CALL(...)         \
+    (const char *const[]) \
+    {                     \
+        __VA_ARGS__, NULL \
+    }
+
+/* Refusals that have a known reason, by a part of their text; the prefixes vary. */
+static const struct {
+    const char *part;
+    const char *meaning;
+} refusals[] = {
+    {"NOAUTH", "it wants a password: put it in the address, in a password file or in "
+               "FLOWTAPE_SOURCE_PASSWORD"},
+    {"WRONGPASS", "it does not accept the password (on an admin port, give it without a user)"},
+    {"NOPERM", "the user lacks permission: it needs the commands PING, INFO, REPLCONF and DFLY"},
+    {"admin only", "it allows replication on its admin port only: connect to that port"},
+    {"restricted command", "it allows replication on its admin port only: connect to that port"},
+    {"Replicating a replica", "it is itself a replica: capture from its master"},
+};
+
+static int refused(const struct dfly_master *m, const char *what, const redisReply *reply,
+                   struct ft_err *err)
+{
+    char shown[200];
+    struct bytes text;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return err_set(err, FT_ERR_PROTOCOL, "%s answered %s with something unexpected",
+                       m->control.conn.name, what);
+    }
+    if (strstr(reply->str, "LOADING") != NULL)
+        return err_set(err, FT_ERR_NET, "%s is loading its data set", m->control.conn.name);
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (strstr(reply->str, refusals[i].part) != NULL) {
+            return err_set(err, FT_ERR_PROTOCOL, "%s refused %s: %s", m->control.conn.name, what,
+                           refusals[i].meaning);
+        }
+    }
+    text = bytes_of(reply->str, (size_t)reply->len);
+    return err_set(err, FT_ERR_PROTOCOL, "%s refused %s: \"%s\"", m->control.conn.name, what,
+                   bytes_escape(text, shown, sizeof(shown)));
+}
+
+static bool is_status(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, text) == 0;
+}
+
+/* A command that must be answered +OK. */
+static int expect_ok(struct dfly_master *m, const char *what, const char *const *words,
+                     struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (resp_client_call(&m->control, &reply, words, DFLY_REPLY_MS, err) != 0)
+        return -1;
+    if (!is_status(reply, "OK"))
+        rc = refused(m, what, reply, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+/* An admin port without a password answers AUTH with an error, which is no reason to give up. */
+static int authenticate(const struct dfly_master *m, struct resp_client *client, struct ft_err *err)
+{
+    const struct uri *u = m->uri;
+    redisReply *reply;
+    int rc;
+
+    if (u->password == NULL)
+        return 0;
+    if (u->user != NULL)
+        rc = resp_client_call(client, &reply, CALL("AUTH", u->user, u->password), DFLY_REPLY_MS,
+                              err);
+    else
+        rc = resp_client_call(client, &reply, CALL("AUTH", u->password), DFLY_REPLY_MS, err);
+    if (rc != 0)
+        return -1;
+    if (!is_status(reply, "OK") &&
+        (reply->type != REDIS_REPLY_ERROR || strstr(reply->str, "without any password") == NULL))
+        rc = refused(m, "AUTH", reply, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int wait_until_loaded(struct dfly_master *m, dfly_note_fn *note, void *context,
+                             struct ft_err *err)
+{
+    bool noted = false;
+
+    for (;;) {
+        redisReply *reply;
+        bool loading;
+        int rc = 0;
+
+        if (resp_client_call(&m->control, &reply, CALL("PING"), DFLY_REPLY_MS, err) != 0)
+            return -1;
+        loading = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "LOADING") != NULL;
+        if (!loading && !is_status(reply, "PONG"))
+            rc = refused(m, "PING", reply, err);
+        freeReplyObject(reply);
+        if (!loading)
+            return rc;
+        if (!noted && note != NULL)
+            note(context, "the source is loading its data set: waiting");
+        noted = true;
+        if (conn_sleep(&m->control.conn, LOADING_PAUSE_MS, err) != 0)
+            return -1;
+    }
+}
+
+static bool is_hex_id(const char *text)
+{
+    return strlen(text) == DFLY_ID_SIZE - 1 && strspn(text, "0123456789abcdef") == DFLY_ID_SIZE - 1;
+}
+
+static bool is_sync_id(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n > 4 && n < DFLY_SYNC_ID_SIZE && strncmp(text, "SYNC", 4) == 0 &&
+           strspn(text + 4, "0123456789") == n - 4;
+}
+
+/* [replication id, session id, flows, version from 1.4 on, lineage id from 1.40 on, ...] */
+static int read_session(struct dfly_master *m, const redisReply *reply, struct ft_err *err)
+{
+    redisReply *const *e = reply->element;
+
+    if (is_status(reply, "OK")) {
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "%s is a Redis server, not a Dragonfly: its data can be saved with "
+                       "redis-cli --rdb",
+                       m->control.conn.name);
+    }
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return refused(m, "REPLCONF capa dragonfly", reply, err);
+    if (reply->elements < 3 || e[0]->type != REDIS_REPLY_STATUS ||
+        e[1]->type != REDIS_REPLY_STATUS || e[2]->type != REDIS_REPLY_INTEGER ||
+        !is_hex_id(e[0]->str) || !is_sync_id(e[1]->str))
+        return refused(m, "REPLCONF capa dragonfly", reply, err);
+    if (e[2]->integer < 1 || e[2]->integer > DFLY_FLOWS_MAX) {
+        return err_set(err, FT_ERR_PROTOCOL, "%s says it has %lld flows, wanted 1 to %d",
+                       m->control.conn.name, e[2]->integer, DFLY_FLOWS_MAX);
+    }
+    strcpy(m->replication_id, e[0]->str);
+    strcpy(m->sync_id, e[1]->str);
+    m->flow_count = (uint32_t)e[2]->integer;
+    m->protocol = 0;
+    if (reply->elements > 3 && e[3]->type == REDIS_REPLY_INTEGER && e[3]->integer > 0 &&
+        e[3]->integer < 1000)
+        m->protocol = (int)e[3]->integer;
+    return 0;
+}
+
+static int begin_session(struct dfly_master *m, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc;
+
+    if (resp_client_call(&m->control, &reply, CALL("REPLCONF", "capa", "dragonfly"), DFLY_REPLY_MS,
+                         err) != 0)
+        return -1;
+    rc = read_session(m, reply, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+/* The two that may only come behind "capa dragonfly": before it they can crash the master. */
+static int introduce(struct dfly_master *m, struct ft_err *err)
+{
+    uint8_t random[(DFLY_ID_SIZE - 1) / 2] = {0};
+    char id[DFLY_ID_SIZE];
+    char version[NUMBER_TEXT];
+
+    (void)getrandom(random, sizeof(random), 0); /* any id will do */
+    for (size_t i = 0; i < sizeof(random); i++)
+        (void)snprintf(id + 2 * i, 3, "%02x", random[i]);
+    (void)snprintf(version, sizeof(version), "%d", DFLY_CLIENT_VERSION);
+    if (expect_ok(m, "REPLCONF CLIENT-ID", CALL("REPLCONF", "CLIENT-ID", id), err) != 0)
+        return -1;
+    if (m->protocol == 0)
+        return 0;
+    return expect_ok(m, "REPLCONF CLIENT-VERSION", CALL("REPLCONF", "CLIENT-VERSION", version),
+                     err);
+}
+
+/* The release decides how a resumption looks; a user who may not ask for it gets none. */
+static int ask_release(struct dfly_master *m, struct ft_err *err)
+{
+    static const char field[] = "dragonfly_version:";
+    redisReply *reply;
+    const char *at;
+
+    if (resp_client_call(&m->control, &reply, CALL("INFO", "server"), DFLY_REPLY_MS, err) != 0)
+        return -1;
+    at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, field) : NULL;
+    if (at != NULL) {
+        at += sizeof(field) - 1;
+        (void)snprintf(m->release, sizeof(m->release), "%.*s", (int)strcspn(at, "\r\n"), at);
+    }
+    freeReplyObject(reply);
+    return 0;
+}
+
+static int shake_hands(struct dfly_master *m, dfly_note_fn *note, void *context, struct ft_err *err)
+{
+    if (authenticate(m, &m->control, err) != 0 || wait_until_loaded(m, note, context, err) != 0)
+        return -1;
+    if (expect_ok(m, "REPLCONF listening-port", CALL("REPLCONF", "listening-port", "0"), err) != 0)
+        return -1;
+    if (expect_ok(m, "REPLCONF capa eof", CALL("REPLCONF", "capa", "eof", "capa", "psync2"), err) !=
+        0)
+        return -1;
+    if (begin_session(m, err) != 0 || introduce(m, err) != 0)
+        return -1;
+    return ask_release(m, err);
+}
+
+int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,
+                     dfly_note_fn *note, void *context, struct ft_err *err)
+{
+    memset(m, 0, sizeof(*m));
+    m->uri = uri;
+    if (resp_client_open(&m->control, uri, cancel_fd, DFLY_CONNECT_MS, err) != 0)
+        return -1;
+    if (shake_hands(m, note, context, err) != 0) {
+        dfly_master_close(m);
+        return -1;
+    }
+    return 0;
+}
+
+/* "df-v1.40.0-87-gf8eca6d0b": the first digits behind a v. */
+static bool read_release(const char *release, unsigned *ret_major, unsigned *ret_minor)
+{
+    const char *v = strchr(release, 'v');
+
+    return v != NULL && sscanf(v, "v%u.%u", ret_major, ret_minor) == 2;
+}
+
+enum dfly_resume dfly_master_resume_form(int protocol, const char *release)
+{
+    unsigned major;
+    unsigned minor;
+
+    if (!read_release(release, &major, &minor)) {
+        /* 4 was sent by 1.16 to 1.21 and by 1.30 to 1.36, which do different things. */
+        if (protocol >= 5)
+            return DFLY_RESUME_RAW;
+        return protocol == 2 ? DFLY_RESUME_INCREMENT : DFLY_RESUME_NEVER;
+    }
+    if (major > 1 || (major == 1 && minor >= 35))
+        return DFLY_RESUME_RAW;
+    if (major == 1 && ((minor >= 31 && minor <= 34) || (minor >= 11 && minor <= 20)))
+        return DFLY_RESUME_INCREMENT;
+    return DFLY_RESUME_NEVER;
+}
+
+int dfly_master_sync(struct dfly_master *m, struct ft_err *err)
+{
+    return expect_ok(m, "DFLY SYNC", CALL("DFLY", "SYNC", m->sync_id), err);
+}
+
+int dfly_master_start_stable(struct dfly_master *m, struct ft_err *err)
+{
+    return expect_ok(m, "DFLY STARTSTABLE", CALL("DFLY", "STARTSTABLE", m->sync_id), err);
+}
+
+int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (resp_client_call(&m->control, &reply, CALL("DFLY", "REPLICAOFFSET"), DFLY_REPLY_MS, err) !=
+        0)
+        return -1;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != m->flow_count)
+        rc = refused(m, "DFLY REPLICAOFFSET", reply, err);
+    for (size_t i = 0; rc == 0 && i < m->flow_count; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER || reply->element[i]->integer < 0)
+            rc = refused(m, "DFLY REPLICAOFFSET", reply, err);
+        else
+            ret_lsns[i] = (uint64_t)reply->element[i]->integer;
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+int dfly_master_watch(struct dfly_master *m, struct ft_err *err)
+{
+    char unasked[256];
+    size_t n;
+
+    if (conn_read(&m->control.conn, unasked, sizeof(unasked), &n, 0, err) != 0)
+        return -1;
+    if (n == 0)
+        return err_set(err, FT_ERR_NET, "%s closed the control connection", m->control.conn.name);
+    return err_set(err, FT_ERR_PROTOCOL, "%s sent something unasked on the control connection",
+                   m->control.conn.name);
+}
+
+void dfly_master_close(struct dfly_master *m)
+{
+    resp_client_close(&m->control);
+}
+
+static int read_flow_reply(struct dfly_flow *f, const struct dfly_master *m,
+                           const redisReply *reply, struct ft_err *err)
+{
+    redisReply *const *e = reply->element;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        e[0]->type != REDIS_REPLY_STATUS || e[1]->type != REDIS_REPLY_STATUS ||
+        strlen(e[1]->str) != DFLY_ID_SIZE - 1 ||
+        (strcmp(e[0]->str, "FULL") != 0 && strcmp(e[0]->str, "PARTIAL") != 0))
+        return refused(m, "DFLY FLOW", reply, err);
+    f->partial = e[0]->str[0] == 'P';
+    strcpy(f->eof_token, e[1]->str);
+    return 0;
+}
+
+static int ask_for_flow(struct dfly_flow *f, const struct dfly_master *m, uint32_t index,
+                        uint64_t lsn, struct ft_err *err)
+{
+    char index_text[NUMBER_TEXT];
+    char lsn_text[NUMBER_TEXT];
+    redisReply *reply;
+    int rc;
+
+    if (authenticate(m, &f->client, err) != 0)
+        return -1;
+    (void)snprintf(index_text, sizeof(index_text), "%" PRIu32, index);
+    (void)snprintf(lsn_text, sizeof(lsn_text), "%" PRIu64, lsn);
+    if (resp_client_call(&f->client, &reply,
+                         CALL("DFLY", "FLOW", m->replication_id, m->sync_id, index_text,
+                              lsn != 0 ? lsn_text : NULL),
+                         DFLY_REPLY_MS, err) != 0)
+        return -1;
+    rc = read_flow_reply(f, m, reply, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int dfly_flow_open(struct dfly_flow *f, const struct dfly_master *m, uint32_t index, uint64_t lsn,
+                   int cancel_fd, struct ft_err *err)
+{
+    memset(f, 0, sizeof(*f));
+    if (resp_client_open(&f->client, m->uri, cancel_fd, DFLY_CONNECT_MS, err) != 0)
+        return -1;
+    if (ask_for_flow(f, m, index, lsn, err) != 0) {
+        dfly_flow_close(f);
+        return -1;
+    }
+    return 0;
+}
+
+void dfly_flow_close(struct dfly_flow *f)
+{
+    resp_client_close(&f->client);
+}

@@ -1,0 +1,161 @@
+#include "wire/private_redis.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fsutil.h"
+
+#define START_TIMEOUT_MS 20000u
+#define POLL_MS          20
+#define LOG_SHOWN        300
+
+struct private_redis {
+    pid_t pid; /* 0: not running */
+    char dir[64];
+    char socket[96];
+    char log[96];
+    bool hidden;
+};
+
+static int make_dir(struct private_redis *s, struct ft_err *err)
+{
+    /* a socket's path may have about 100 characters, so not below $TMPDIR, which may be long */
+    (void)snprintf(s->dir, sizeof(s->dir), "/tmp/flowtape-XXXXXX"); /* fits */
+    if (mkdtemp(s->dir) == NULL) {
+        s->dir[0] = '\0';
+        return err_errno(err, errno, "could not create a directory in /tmp");
+    }
+    (void)snprintf(s->socket, sizeof(s->socket), "%s/redis.sock", s->dir); /* both fit */
+    (void)snprintf(s->log, sizeof(s->log), "%s/redis.log", s->dir);
+    return 0;
+}
+
+/* In the child: nothing but async-signal-safe calls. */
+static void run_server(const struct private_redis *s, const char *program, const char *databases,
+                       pid_t parent)
+{
+    int null = open("/dev/null", O_RDWR);
+    int log = open(s->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent || null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
+        dup2(log, 2) < 0)
+        _exit(127);
+    (void)setsid(); /* so that a Ctrl-C is the parent's business alone */
+    (void)execlp(program, program, "--port", "0", "--unixsocket", s->socket, "--unixsocketperm",
+                 "700", "--dir", s->dir, "--save", "", "--appendonly", "no", "--databases",
+                 databases, "--daemonize", "no", "--loglevel", "warning", "--logfile", "",
+                 "--maxmemory", "0", "--timeout", "0", "--maxclients", "2000", (char *)NULL);
+    _exit(127);
+}
+
+/* The last words of the server, to show why it did not come up. */
+static void add_log(const struct private_redis *s, struct ft_err *err)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    char shown[LOG_SHOWN];
+    struct buf log = {0};
+
+    if (fs_read_file(AT_FDCWD, s->log, 1u << 20, &log, &ignored) == 0 && log.n > 0) {
+        size_t n = log.n < LOG_SHOWN / 2 ? log.n : LOG_SHOWN / 2;
+
+        (void)err_set(err, FT_ERR_IO, "the private redis-server did not start: %s",
+                      bytes_escape(bytes_of(log.p + log.n - n, n), shown, sizeof(shown)));
+    }
+    buf_release(&log);
+}
+
+static int wait_until_up(struct private_redis *s, const char *program, struct ft_err *err)
+{
+    const struct timespec nap = {.tv_nsec = POLL_MS * 1000000L};
+    uint64_t began_ms = clock_mono_ms();
+
+    while (access(s->socket, F_OK) != 0) {
+        int status;
+
+        if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
+            s->pid = 0;
+            if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+                return err_set(err, FT_ERR_USAGE,
+                               "could not run \"%s\"; this conversion needs a redis-server, "
+                               "--redis-server PATH names it",
+                               program);
+            }
+            add_log(s, err);
+            return err_set(err, FT_ERR_IO, "the private redis-server ended at once");
+        }
+        if (clock_mono_ms() - began_ms > START_TIMEOUT_MS) {
+            add_log(s, err);
+            return err_set(err, FT_ERR_IO, "the private redis-server did not come up in %u s",
+                           START_TIMEOUT_MS / 1000);
+        }
+        (void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
+    }
+    return 0;
+}
+
+int private_redis_start(struct private_redis **ret, const char *program, struct ft_err *err)
+{
+    struct private_redis *s = calloc(1, sizeof(*s));
+    char databases[I64_TEXT_SIZE + 1] = "";
+    pid_t parent = getpid();
+
+    if (s == NULL)
+        return err_nomem(err, "a private redis-server");
+    databases[i64_to_text(PRIVATE_REDIS_DATABASES, databases)] = '\0';
+    if (make_dir(s, err) != 0)
+        goto fail;
+    s->pid = fork();
+    if (s->pid == 0)
+        run_server(s, program, databases, parent);
+    if (s->pid < 0) {
+        s->pid = 0;
+        err_errno(err, errno, "could not start \"%s\"", program);
+        goto fail;
+    }
+    if (wait_until_up(s, program, err) != 0)
+        goto fail;
+    *ret = s;
+    return 0;
+fail:
+    private_redis_free(s);
+    return -1;
+}
+
+int private_redis_connect(struct private_redis *s, struct redis_pipe **ret,
+                          redis_reply_fn *on_reply, void *context, struct ft_err *err)
+{
+    struct uri uri = {.scheme = URI_UNIX};
+
+    (void)snprintf(uri.host, sizeof(uri.host), "%s", s->socket); /* fits */
+    return redis_pipe_open(ret, &uri, -1, on_reply, context, err);
+}
+
+void private_redis_hide(struct private_redis *s)
+{
+    if (s->hidden || s->dir[0] == '\0')
+        return;
+    (void)unlink(s->socket); /* the directory may not be empty for rmdir otherwise */
+    (void)unlink(s->log);
+    (void)rmdir(s->dir);
+    s->hidden = true;
+}
+
+void private_redis_free(struct private_redis *s)
+{
+    if (s == NULL)
+        return;
+    if (s->pid > 0) {
+        (void)kill(s->pid, SIGKILL); /* it is ours and was not waited for yet */
+        (void)waitpid(s->pid, NULL, 0);
+    }
+    private_redis_hide(s);
+    free(s);
+}

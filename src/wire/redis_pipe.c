@@ -1,0 +1,293 @@
+#include "wire/redis_pipe.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "resp/resp_write.h"
+
+#define SEND_BYTES     (128u << 10)
+#define UNDERWAY_BYTES (1u << 20)
+#define UNDERWAY_MAX   8192u
+#define READ_BYTES     (64u << 10)
+#define WORDS_MAX      16
+
+/* A command that is under way. */
+struct sent {
+    uint64_t tag;
+    size_t bytes;
+};
+
+struct redis_pipe {
+    struct conn conn;
+    redisReader *reader;
+    redis_reply_fn *on_reply;
+    void *context;
+    struct buf out;
+    size_t out_pos;
+    struct sent *ring; /* UNDERWAY_MAX of them */
+    size_t ring_first;
+    size_t ring_count;
+    size_t underway_bytes;
+    redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
+    uint8_t in[READ_BYTES];
+};
+
+static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err *err)
+{
+    struct bytes words[3] = {bytes_str("AUTH")};
+    size_t count = 1;
+    redisReply *reply;
+    int rc = 0;
+
+    if (u->password == NULL)
+        return 0;
+    if (u->user != NULL)
+        words[count++] = bytes_str(u->user);
+    words[count++] = bytes_str(u->password);
+    if (redis_pipe_call(p, &reply, words, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s refused the password: %s", p->conn.name, reply->str);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
+                    redis_reply_fn *on_reply, void *context, struct ft_err *err)
+{
+    struct redis_pipe *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return err_nomem(err, "a connection");
+    p->conn = (struct conn)CONN_INIT;
+    p->on_reply = on_reply;
+    p->context = context;
+    p->reader = redisReaderCreate();
+    p->ring = calloc(UNDERWAY_MAX, sizeof(*p->ring));
+    if (p->reader == NULL || p->ring == NULL) {
+        redis_pipe_free(p);
+        return err_nomem(err, "a connection");
+    }
+    if (conn_open(&p->conn, u, cancel_fd, REDIS_PIPE_TIMEOUT_MS, err) != 0 ||
+        authenticate(p, u, err) != 0) {
+        redis_pipe_free(p);
+        return -1;
+    }
+    *ret = p;
+    return 0;
+}
+
+static int judge(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct ft_err *err)
+{
+    int rc = 0;
+
+    if (p->on_reply != NULL)
+        rc = p->on_reply(p->context, tag, reply, err);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s answered: %s", p->conn.name, reply->str);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
+{
+    struct sent *sent = &p->ring[p->ring_first];
+
+    if (p->ring_count == 0) {
+        freeReplyObject(reply);
+        return err_set(err, FT_ERR_PROTOCOL, "%s sent a reply nobody asked for", p->conn.name);
+    }
+    p->ring_first = (p->ring_first + 1) % UNDERWAY_MAX;
+    p->ring_count--;
+    p->underway_bytes -= sent->bytes;
+    if (p->catch_reply != NULL && p->ring_count == 0) {
+        *p->catch_reply = reply;
+        p->catch_reply = NULL;
+        return 0;
+    }
+    return judge(p, sent->tag, reply, err);
+}
+
+/* Reads what is there; does not wait. */
+static int read_replies(struct redis_pipe *p, struct ft_err *err)
+{
+    ssize_t n = recv(p->conn.fd, p->in, sizeof(p->in), MSG_DONTWAIT);
+    void *reply = NULL;
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n < 0) {
+        return err_set(err, FT_ERR_NET, "connection to %s was lost: %s", p->conn.name,
+                       strerror(errno));
+    }
+    if (n == 0)
+        return err_set(err, FT_ERR_NET, "%s closed the connection", p->conn.name);
+    if (redisReaderFeed(p->reader, (const char *)p->in, (size_t)n) != REDIS_OK)
+        return err_nomem(err, "a reply");
+    for (;;) {
+        if (redisReaderGetReply(p->reader, &reply) != REDIS_OK) {
+            return err_set(err, FT_ERR_PROTOCOL, "%s sent something that is no reply: %s",
+                           p->conn.name, p->reader->errstr);
+        }
+        if (reply == NULL)
+            return 0;
+        if (take_reply(p, reply, err) != 0)
+            return -1;
+    }
+}
+
+static int write_out(struct redis_pipe *p, struct ft_err *err)
+{
+    ssize_t n =
+        send(p->conn.fd, p->out.p + p->out_pos, p->out.n - p->out_pos, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n < 0) {
+        return err_set(err, FT_ERR_NET, "connection to %s was lost: %s", p->conn.name,
+                       strerror(errno));
+    }
+    p->out_pos += (size_t)n;
+    if (p->out_pos == p->out.n) {
+        buf_clear(&p->out);
+        buf_trim(&p->out, 4 * SEND_BYTES);
+        p->out_pos = 0;
+    }
+    return 0;
+}
+
+/* One round of sending and receiving, waiting for the socket if nothing can be done. */
+static int turn(struct redis_pipe *p, struct ft_err *err)
+{
+    struct pollfd fds[2] = {
+        {.fd = p->conn.fd, .events = (short)(POLLIN | (p->out.n != 0 ? POLLOUT : 0))},
+        {.fd = p->conn.cancel_fd, .events = POLLIN},
+    };
+    int n;
+
+    do
+        n = poll(fds, 2, (int)REDIS_PIPE_TIMEOUT_MS);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return err_errno(err, errno, "could not wait for %s", p->conn.name);
+    if (n == 0) {
+        return err_set(err, FT_ERR_TIMEOUT, "%s did not answer within %u s", p->conn.name,
+                       REDIS_PIPE_TIMEOUT_MS / 1000);
+    }
+    if (fds[1].revents != 0)
+        return err_set(err, FT_ERR_CANCELLED, "cancelled");
+    if ((fds[0].revents & POLLOUT) != 0 && write_out(p, err) != 0)
+        return -1;
+    if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+        return read_replies(p, err);
+    return 0;
+}
+
+static bool is_full(const struct redis_pipe *p)
+{
+    return p->ring_count == UNDERWAY_MAX || p->underway_bytes > UNDERWAY_BYTES;
+}
+
+int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+                   struct ft_err *err)
+{
+    size_t before;
+    size_t bytes;
+
+    while (is_full(p)) {
+        if (turn(p, err) != 0)
+            return -1;
+    }
+    before = p->out.n;
+    if (resp_put_command(&p->out, words, count, err) != 0)
+        return -1;
+    bytes = p->out.n - before;
+    p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
+        (struct sent){.tag = tag, .bytes = bytes};
+    p->underway_bytes += bytes;
+    if (p->out.n - p->out_pos >= SEND_BYTES)
+        return turn(p, err);
+    return 0;
+}
+
+int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
+{
+    while (p->ring_count != 0) {
+        if (turn(p, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+                    size_t count, struct ft_err *err)
+{
+    redisReply *reply = NULL;
+
+    if (redis_pipe_drain(p, err) != 0 || redis_pipe_put(p, 0, words, count, err) != 0)
+        return -1;
+    p->catch_reply = &reply;
+    if (redis_pipe_drain(p, err) != 0) {
+        p->catch_reply = NULL;
+        if (reply != NULL)
+            freeReplyObject(reply);
+        return -1;
+    }
+    *ret_reply = reply;
+    return 0;
+}
+
+int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,
+                         struct ft_err *err)
+{
+    struct bytes words[WORDS_MAX];
+    size_t count = 0;
+
+    while (*command != '\0' && count < WORDS_MAX) {
+        size_t n = strcspn(command, " ");
+
+        words[count++] = bytes_of(command, n);
+        command += n;
+        command += *command == ' ';
+    }
+    return redis_pipe_call(p, ret_reply, words, count, err);
+}
+
+int redis_pipe_version(struct redis_pipe *p, unsigned *ret_version, struct ft_err *err)
+{
+    static const char field[] = "redis_version:";
+    redisReply *reply;
+    unsigned major;
+    unsigned minor;
+    const char *at;
+    int rc = 0;
+
+    if (redis_pipe_call_text(p, &reply, "INFO server", err) != 0)
+        return -1;
+    at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, field) : NULL;
+    if (at == NULL || sscanf(at + strlen(field), "%u.%u", &major, &minor) != 2) {
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not tell its version%s%s", p->conn.name,
+                     reply->type == REDIS_REPLY_ERROR ? ": " : "",
+                     reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+    } else {
+        *ret_version = major * 100 + minor;
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+void redis_pipe_free(struct redis_pipe *p)
+{
+    if (p == NULL)
+        return;
+    conn_close(&p->conn);
+    if (p->reader != NULL)
+        redisReaderFree(p->reader);
+    buf_release(&p->out);
+    free(p->ring);
+    free(p);
+}

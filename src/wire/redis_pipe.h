@@ -1,0 +1,47 @@
+/*
+ * redis_pipe.h - commands to a Redis, pipelined.
+ *
+ * What it is   Commands are collected and sent in large pieces; replies are read while there is
+ *              something to send and whenever more than the allowed amount is under way, so that
+ *              neither side can block the other. Each reply goes to a callback, in order.
+ * Replies      Valid during the callback. Error replies are replies: the callback judges them.
+ * Errors       FT_ERR_NET, FT_ERR_TIMEOUT, FT_ERR_PROTOCOL, or what the callback set. After one
+ *              the object accepts only _free.
+ * Threads      Belongs to one thread at a time.
+ */
+#ifndef FLOWTAPE_WIRE_REDIS_PIPE_H
+#define FLOWTAPE_WIRE_REDIS_PIPE_H
+
+#include <hiredis/hiredis.h>
+
+#include "base/buf.h"
+#include "wire/conn.h"
+
+#define REDIS_PIPE_TIMEOUT_MS 60000u
+
+struct redis_pipe;
+
+/* tag: what was given with the command. 0, or -1 with err set. */
+typedef int redis_reply_fn(void *context, uint64_t tag, const redisReply *reply,
+                           struct ft_err *err);
+
+/* redis_pipe_open - connect and, if the URI has a password, authenticate. on_reply may be NULL: every
+ * error reply is then FT_ERR_PROTOCOL. */
+int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
+                    redis_reply_fn *on_reply, void *context, struct ft_err *err);
+/* redis_pipe_put - one more command. */
+int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+                   struct ft_err *err);
+/* redis_pipe_drain - send everything and wait for every reply. */
+int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
+/* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
+int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+                    size_t count, struct ft_err *err);
+/* redis_pipe_call_text - the same with the words of a text, separated by single blanks. */
+int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,
+                         struct ft_err *err);
+/* redis_pipe_version - major * 100 + minor of redis_version in INFO, as struct target has it. */
+int redis_pipe_version(struct redis_pipe *p, unsigned *ret_version, struct ft_err *err);
+void redis_pipe_free(struct redis_pipe *p);
+
+#endif

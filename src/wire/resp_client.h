@@ -1,0 +1,45 @@
+/*
+ * resp_client.h - requests and replies over a connection.
+ *
+ * What it is   One request at a time, sent as a RESP array; the reply is parsed by hiredis'
+ *              redisReader. Bytes behind a reply are kept: the next reply takes them, or, when the
+ *              socket turns into a raw stream, resp_client_leftover hands them out.
+ * Limits       A reply of more than RESP_REPLY_MAX bytes or RESP_ELEMENTS_MAX elements is
+ *              FT_ERR_PROTOCOL: the peers this is for send no such thing.
+ * Threads      Belongs to one thread at a time.
+ */
+#ifndef FLOWTAPE_WIRE_RESP_CLIENT_H
+#define FLOWTAPE_WIRE_RESP_CLIENT_H
+
+#include <hiredis/hiredis.h>
+
+#include "base/bytes.h"
+#include "wire/conn.h"
+
+#define RESP_REPLY_MAX    (1u << 20)
+#define RESP_ELEMENTS_MAX 4096
+#define RESP_ARGS_MAX     8
+
+struct resp_client {
+    struct conn conn;
+    redisReader *reader;
+    redisReplyObjectFunctions functions; /* hiredis' own, but for arrays */
+    const redisReplyObjectFunctions *hiredis_functions;
+    uint8_t in[4096]; /* received, not yet given to the reader */
+    size_t in_pos;
+    size_t in_len;
+};
+
+int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, uint64_t timeout_ms,
+                     struct ft_err *err);
+/*
+ * resp_client_call - send words (the last is NULL, at most RESP_ARGS_MAX) and wait for the reply. An
+ * error reply is a reply: the caller judges it. *ret_reply is freed with freeReplyObject.
+ */
+int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *words,
+                     uint64_t timeout_ms, struct ft_err *err);
+/* resp_client_leftover - what came behind the last reply; valid as long as r, given out once. */
+struct bytes resp_client_leftover(struct resp_client *r);
+void resp_client_close(struct resp_client *r);
+
+#endif

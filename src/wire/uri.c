@@ -1,0 +1,272 @@
+#include "wire/uri.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/fsutil.h"
+
+#define PASSWORD_FILE_MAX 4096
+
+static const struct {
+    const char *prefix;
+    enum uri_scheme scheme;
+} schemes[] = {
+    {"dragonfly://", URI_DRAGONFLY},
+    {"redis://", URI_REDIS},
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* A percent-decoded copy. A zero byte cannot be part of a C text, so %00 is refused. */
+static int decode(struct bytes in, char **ret, struct ft_err *err)
+{
+    char *out = malloc(in.n + 1);
+    size_t n = 0;
+
+    if (out == NULL)
+        return err_nomem(err, "an address");
+    for (size_t i = 0; i < in.n; i++) {
+        int hi;
+        int lo;
+
+        if (in.p[i] != '%') {
+            out[n++] = (char)in.p[i];
+            continue;
+        }
+        hi = i + 2 < in.n ? hex_digit((char)in.p[i + 1]) : -1;
+        lo = hi >= 0 ? hex_digit((char)in.p[i + 2]) : -1;
+        if (lo < 0 || hi + lo == 0) {
+            free(out);
+            return err_set(err, FT_ERR_USAGE,
+                           "cannot read the user or password in the address: \"%%\" must be "
+                           "followed by two hexadecimal digits (write \"%%25\" for itself)");
+        }
+        out[n++] = (char)(hi * 16 + lo);
+        i += 2;
+    }
+    out[n] = '\0';
+    *ret = out;
+    return 0;
+}
+
+static int parse_userinfo(struct uri *u, struct bytes info, struct ft_err *err)
+{
+    const uint8_t *colon = memchr(info.p, ':', info.n);
+    size_t user_n = colon != NULL ? (size_t)(colon - info.p) : info.n;
+
+    if (user_n > 0 && decode(bytes_of(info.p, user_n), &u->user, err) != 0)
+        return -1;
+    if (colon == NULL)
+        return 0;
+    return decode(bytes_of(colon + 1, info.n - user_n - 1), &u->password, err);
+}
+
+static int parse_number(struct bytes text, uint64_t max, const char *what, uint64_t *ret,
+                        struct ft_err *err)
+{
+    uint64_t v;
+    char shown[64];
+
+    if (!bytes_to_u64(text, &v) || v > max) {
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: \"%s\" is no %s",
+                       bytes_escape(text, shown, sizeof(shown)), what);
+    }
+    *ret = v;
+    return 0;
+}
+
+static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
+{
+    struct bytes host = text;
+    struct bytes port = {0};
+    const uint8_t *end;
+    uint64_t number = URI_DEFAULT_PORT;
+
+    if (text.n > 0 && text.p[0] == '[') {
+        end = memchr(text.p, ']', text.n);
+        if (end == NULL)
+            return err_set(err, FT_ERR_USAGE, "cannot read the address: \"[\" without \"]\"");
+        host = bytes_of(text.p + 1, (size_t)(end - text.p) - 1);
+        port = bytes_of(end + 1, text.n - host.n - 2);
+    } else {
+        end = memchr(text.p, ':', text.n);
+        if (end != NULL) {
+            host.n = (size_t)(end - text.p);
+            port = bytes_of(end, text.n - host.n);
+        }
+    }
+    if (host.n == 0 || host.n >= sizeof(u->host) || memchr(host.p, '\0', host.n) != NULL)
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: there is no host in it");
+    if (port.n > 0 && port.p[0] != ':')
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: \":PORT\" must follow \"]\"");
+    if (port.n > 0 && parse_number(bytes_of(port.p + 1, port.n - 1), UINT16_MAX, "port number",
+                                   &number, err) != 0)
+        return -1;
+    if (number == 0)
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: port 0 cannot be connected to");
+    memcpy(u->host, host.p, host.n);
+    u->host[host.n] = '\0';
+    u->port = (uint16_t)number;
+    return 0;
+}
+
+/* What stands behind "scheme://". The last @ ends the user part: passwords may hold more of them. */
+static int parse_authority(struct uri *u, struct bytes rest, struct ft_err *err)
+{
+    const uint8_t *at = memrchr(rest.p, '@', rest.n);
+    const uint8_t *slash;
+    struct bytes info = {0};
+    struct bytes path = {0};
+    uint64_t db = 0;
+
+    if (at != NULL) {
+        info = bytes_of(rest.p, (size_t)(at - rest.p));
+        rest = bytes_of(at + 1, rest.n - info.n - 1);
+    }
+    slash = memchr(rest.p, '/', rest.n);
+    if (slash != NULL) {
+        path = bytes_of(slash + 1, rest.n - (size_t)(slash - rest.p) - 1);
+        rest.n = (size_t)(slash - rest.p);
+    }
+    if (path.n > 0 && u->scheme != URI_REDIS)
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: nothing may follow the port");
+    if (path.n > 0 && parse_number(path, INT32_MAX, "database number", &db, err) != 0)
+        return -1;
+    u->db = (uint32_t)db;
+    if (at != NULL && parse_userinfo(u, info, err) != 0)
+        return -1;
+    return parse_host_port(u, rest, err);
+}
+
+static int parse_unix(struct uri *u, const char *path, struct ft_err *err)
+{
+    u->scheme = URI_UNIX;
+    if (path[0] == '\0' || strlen(path) >= sizeof(u->host))
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: \"unix:\" needs a path");
+    strcpy(u->host, path);
+    return 0;
+}
+
+static int parse_into(struct uri *u, const char *text, struct ft_err *err)
+{
+    if (strncmp(text, "unix:", 5) == 0)
+        return parse_unix(u, text + 5, err);
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t n = strlen(schemes[i].prefix);
+
+        if (strncasecmp(text, schemes[i].prefix, n) == 0) {
+            u->scheme = schemes[i].scheme;
+            return parse_authority(u, bytes_str(text + n), err);
+        }
+    }
+    if (strncasecmp(text, "dragonflys://", 13) == 0 || strncasecmp(text, "rediss://", 9) == 0)
+        return err_set(err, FT_ERR_USAGE, "this build of flowtape cannot speak TLS");
+    return err_set(err, FT_ERR_USAGE,
+                   "cannot read the address: it must begin with \"dragonfly://\", \"redis://\" or "
+                   "\"unix:\", as in dragonfly://user:password@host:6379");
+}
+
+int uri_parse(const char *text, struct uri *ret, struct ft_err *err)
+{
+    struct uri u = {0};
+
+    if (parse_into(&u, text, err) != 0) {
+        uri_release(&u);
+        return -1;
+    }
+    *ret = u;
+    return 0;
+}
+
+static void wipe(char **text)
+{
+    if (*text != NULL)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
+
+static int set_password(struct uri *u, const char *text, size_t n, struct ft_err *err)
+{
+    char *copy = strndup(text, n);
+
+    if (copy == NULL)
+        return err_nomem(err, "a password");
+    wipe(&u->password);
+    u->password = copy;
+    return 0;
+}
+
+static int read_password_file(struct uri *u, const char *path, struct ft_err *err)
+{
+    struct buf content = BUF_INIT(PASSWORD_FILE_MAX);
+    size_t n = 0;
+    int rc;
+
+    rc = fs_read_file(AT_FDCWD, path, PASSWORD_FILE_MAX, &content, err);
+    if (rc == 0) {
+        while (n < content.n && content.p[n] != '\n' && content.p[n] != '\r')
+            n++;
+        rc = n > 0 ? set_password(u, (const char *)content.p, n, err)
+                   : err_set(err, FT_ERR_USAGE, "the password file \"%s\" has no first line", path);
+    }
+    if (content.p != NULL)
+        explicit_bzero(content.p, content.n);
+    buf_release(&content);
+    return rc;
+}
+
+int uri_find_password(struct uri *u, const char *password_file, const char *env_name,
+                      struct ft_err *err)
+{
+    const char *text;
+
+    if (password_file != NULL)
+        return read_password_file(u, password_file, err);
+    text = getenv(env_name);
+    if (u->password != NULL || text == NULL || text[0] == '\0')
+        return 0;
+    return set_password(u, text, strlen(text), err);
+}
+
+void uri_hide_password(char *text)
+{
+    char *begin = strstr(text, "://");
+    char *at = strrchr(text, '@');
+    char *colon;
+
+    if (begin == NULL || at == NULL || at < begin)
+        return;
+    colon = memchr(begin + 3, ':', (size_t)(at - begin) - 3);
+    if (colon != NULL)
+        memset(colon + 1, '*', (size_t)(at - colon) - 1);
+}
+
+char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE])
+{
+    if (u->scheme == URI_UNIX)
+        (void)snprintf(out, URI_ADDRESS_SIZE, "%s", u->host); /* the host is shorter */
+    else if (strchr(u->host, ':') != NULL)
+        (void)snprintf(out, URI_ADDRESS_SIZE, "[%s]:%u", u->host, u->port);
+    else
+        (void)snprintf(out, URI_ADDRESS_SIZE, "%s:%u", u->host, u->port);
+    return out;
+}
+
+void uri_release(struct uri *u)
+{
+    wipe(&u->user);
+    wipe(&u->password);
+}

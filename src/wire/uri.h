@@ -1,0 +1,55 @@
+/*
+ * uri.h - addresses of servers as they are given on the command line.
+ *
+ *   dragonfly://[user[:password]@]host[:port]
+ *   redis://[user[:password]@]host[:port][/db]
+ *   unix:/path/of/socket
+ *
+ * User and password are percent-decoded; a password without a user is written ":password@". An IPv6
+ * host stands in brackets. The port is 6379 unless given.
+ *
+ * Secrets      The password is in the struct and nowhere else: no text made here contains it, and
+ *              errors do not repeat what was given.
+ */
+#ifndef FLOWTAPE_WIRE_URI_H
+#define FLOWTAPE_WIRE_URI_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define URI_HOST_SIZE    256
+#define URI_ADDRESS_SIZE 300
+#define URI_DEFAULT_PORT 6379
+
+enum uri_scheme {
+    URI_DRAGONFLY,
+    URI_REDIS,
+    URI_UNIX,
+};
+
+struct uri {
+    enum uri_scheme scheme;
+    char host[URI_HOST_SIZE]; /* without brackets; the path for URI_UNIX */
+    uint16_t port;
+    uint32_t db;    /* URI_REDIS */
+    char *user;     /* NULL: none */
+    char *password; /* NULL: none */
+};
+
+/* uri_parse - FT_ERR_USAGE says what is wrong. Then uri_release. */
+int uri_parse(const char *text, struct uri *ret, struct ft_err *err);
+/*
+ * uri_find_password - a password file (its first line; NULL: none given) overrides the URI; the
+ * environment variable is looked at when neither has one.
+ */
+int uri_find_password(struct uri *u, const char *password_file, const char *env_name,
+                      struct ft_err *err);
+/* uri_hide_password - overwrite the password in the text that was parsed: `ps` shows arguments. */
+void uri_hide_password(char *text);
+/* uri_address - "host:port", "[::1]:6379" or the path: for messages and manifests. Returns out. */
+char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE]);
+/* uri_release - wipes and frees user and password. */
+void uri_release(struct uri *u);
+
+#endif

@@ -1,0 +1,99 @@
+#!/bin/sh
+# What goes wrong between flowtape and a source is told in a clear sentence, with the right status.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+rec=$RECORDINGS/types-lz4
+small=$RECORDINGS/empty
+
+# refused LABEL STATUS TEXT STANDIN-ARG... - a source that is of no use
+refused()
+{
+    label=$1 status=$2 text=$3
+    shift 3
+    standin_start "$rec" "$@"
+    check_status "$label" "$status" "$text" capture "$T/refused" --until-caught-up \
+        --give-up-after 2s
+    standin_check "$label"
+    rm -rf "$T/refused"
+}
+
+refused "no password" 4 "password|authenticat" --password sesame
+refused "plain Redis" 4 "dragonfly" --plain-redis
+refused "restricted commands" 4 "restricted|admin" --restricted
+refused "no permission" 4 "permission|acl|allow" --noperm
+refused "a replica" 4 "replica" --replica
+
+standin_start "$small" --password sesame
+URI=dragonfly://:wrong-word@127.0.0.1:$PORT
+check_status "wrong password" 4 "password" capture "$T/wrong" --until-caught-up --give-up-after 2s
+grep -q wrong-word "$T/check.out" && fail "the password is shown" "$T/check.out"
+URI=dragonfly://:sesame@127.0.0.1:$PORT
+check "password in the URI" capture "$T/uri" --until-caught-up
+grep -rq sesame "$T/uri" && fail "the password is in the directory"
+URI=dragonfly://127.0.0.1:$PORT
+echo sesame >"$T/password"
+check "password in a file" capture "$T/file" --until-caught-up --password-file "$T/password"
+FLOWTAPE_SOURCE_PASSWORD=sesame
+export FLOWTAPE_SOURCE_PASSWORD
+check "password in the environment" capture "$T/environment" --until-caught-up
+unset FLOWTAPE_SOURCE_PASSWORD
+standin_check "passwords"
+
+standin_start "$small" --password 'se same' --user copier
+URI=dragonfly://copier:se%20same@127.0.0.1:$PORT
+check "user and password" capture "$T/user" --until-caught-up
+URI=dragonfly://other:se%20same@127.0.0.1:$PORT
+check_status "wrong user" 4 "password|user" capture "$T/user2" --until-caught-up --give-up-after 2s
+standin_check "users"
+
+URI=dragonfly://127.0.0.1:$PORT
+check_status "nothing listens" 4 "127\.0\.0\.1:$PORT|refused" capture "$T/nobody" \
+    --until-caught-up --give-up-after 1s
+URI=http://127.0.0.1:$PORT
+check_status "not a source" 2 "dragonfly://" capture "$T/nobody" --until-caught-up
+
+standin_start "$small" --loading 5
+check "waits while the source loads" capture "$T/loading" --until-caught-up
+standin_check "loading"
+
+for elements in 3 4 5; do
+    standin_start "$rec" --capa-elements $elements
+    check "capa reply of $elements elements" capture "$T/capa-$elements" --until-caught-up
+    standin_check "capa reply of $elements elements"
+done
+
+# Two at once, and directories that are something else.
+standin_start "$rec"
+"$FLOWTAPE" capture "$URI" "$T/both" --quiet --duration 60s >"$T/first.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+tries=0
+until [ -f "$T/both/capture.json" ] || [ $tries -gt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+done
+check_status "second capture into a directory" 2 "another|lock|use|already" capture "$T/both" \
+    --until-caught-up
+sleep 0.5
+kill -INT $pid
+wait $pid
+status=$?
+t_forget $pid
+[ $status -eq 0 ] && pass "SIGINT: status 0" || fail "SIGINT: status $status" "$T/first.out"
+check "SIGINT: verify" verify_clean "$T/both"
+standin_check "two at once"
+
+mkdir "$T/foreign"
+echo hello >"$T/foreign/notes.txt"
+standin_start "$rec"
+check_status "a directory with something else in it" 2 "foreign" capture "$T/foreign" \
+    --until-caught-up
+[ "$(ls -A "$T/foreign")" = notes.txt ] || fail "the foreign directory was changed"
+standin_stop
+standin_start "$small"
+check_status "another source's directory" 2 "another|other|differ" capture "$T/both" \
+    --until-caught-up
+check_status "a directory that cannot be made" 1 "no such file" capture "$T/no/such/dir" \
+    --until-caught-up
+standin_check "directories"
+t_end

@@ -1,0 +1,441 @@
+/* The conversation; replies as dragonfly src/server/dflycmd.cc and server_family.cc word them. */
+#include "lib/master_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+#define LOG_COMMANDS_MAX 64
+
+static bool is_word(const struct command *a, int i, const char *word)
+{
+    return i < a->count && strcasecmp(a->words[i], word) == 0;
+}
+
+/* A command of a connection, for the report; passwords and repetitions are left out. */
+static void log_command(struct conn *c, const struct command *a)
+{
+    char text[256] = "";
+    size_t n = 0, logged = json_array_size(c->log);
+    const char *last;
+
+    for (int i = 0; i < a->count && n < sizeof(text); i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i > 0 ? " " : "",
+                              i > 0 && is_word(a, 0, "AUTH") ? "***" : a->words[i]);
+    last = logged > 0 ? json_string_value(json_array_get(c->log, logged - 1)) : "";
+    if (logged < LOG_COMMANDS_MAX && strcmp(last, text) != 0)
+        json_array_append_new(c->log, json_string(text));
+}
+
+/* ---- access ---- */
+
+static bool do_auth(struct conn *c, const struct command *a)
+{
+    const struct master_options *o = &c->master->options;
+    const char *user = a->count == 3 ? a->words[1] : "default";
+    const char *want = o->user != NULL ? o->user : "default";
+
+    if (o->password == NULL)
+        return conn_reply(c, "-ERR AUTH <password> called without any password configured for the "
+                             "default user. Are you sure your configuration is correct?\r\n");
+    if (a->count < 2 || a->count > 3 || strcmp(user, want) != 0 ||
+        strcmp(a->words[a->count - 1], o->password) != 0)
+        return conn_reply(c, "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    c->authenticated = true;
+    return conn_reply(c, "+OK\r\n");
+}
+
+/* Is the command refused before it is looked at? *ret_alive is then the outcome. */
+static bool refused(struct conn *c, const struct command *a, bool *ret_alive)
+{
+    struct master *m = c->master;
+    const struct master_options *o = &m->options;
+    bool replication = is_word(a, 0, "REPLCONF") || is_word(a, 0, "DFLY");
+    bool loading = false;
+
+    if (o->password != NULL && !c->authenticated) {
+        *ret_alive = conn_reply(c, "-NOAUTH Authentication required.\r\n");
+        return true;
+    }
+    if (!is_word(a, 0, "REPLCONF")) {
+        pthread_mutex_lock(&m->mu);
+        loading = m->loading_left > 0;
+        m->loading_left -= loading;
+        pthread_mutex_unlock(&m->mu);
+    }
+    if (loading)
+        *ret_alive = conn_reply(c, "-LOADING Dragonfly is loading the dataset in memory\r\n");
+    else if (o->restricted && replication)
+        *ret_alive = conn_reply(c, "-ERR Cannot execute restricted command (admin only)\r\n");
+    else if (o->noperm && replication)
+        *ret_alive = conn_reply(c, "-NOPERM %s has no ACL permissions\r\n",
+                                o->user != NULL ? o->user : "default");
+    else if (o->plain_redis && is_word(a, 0, "REPLCONF"))
+        *ret_alive = conn_reply(c, "+OK\r\n");
+    else if (o->plain_redis && is_word(a, 0, "DFLY"))
+        *ret_alive = conn_reply(c, "-ERR unknown command 'DFLY', with args beginning with: \r\n");
+    else
+        return false;
+    return true;
+}
+
+/* ---- REPLCONF ---- */
+
+/* Another server has taken this one's place: it knows nothing of what the last one sent. */
+static void replace_server(struct master *m)
+{
+    for (int i = 0; i < 40; i++) {
+        char digit = m->replication_id[i];
+
+        m->replication_id[i] = digit == '9' ? 'a' : digit == 'f' ? '0' : (char)(digit + 1);
+    }
+}
+
+static struct session *session_begin(struct master *m, int control_fd)
+{
+    struct session *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        abort();
+    s->flows = calloc(m->recording->flow_count, sizeof(*s->flows));
+    if (s->flows == NULL)
+        abort();
+    s->master = m;
+    s->control_fd = control_fd;
+    if (m->options.new_replid_after > 0 && m->session_count == m->options.new_replid_after) {
+        replace_server(m);
+        s->first_of_server = true;
+    }
+    s->number = ++m->session_count;
+    snprintf(s->id, sizeof(s->id), "SYNC%u", s->number);
+    memcpy(s->replication_id, m->replication_id, sizeof(s->replication_id));
+    for (uint32_t i = 0; i < m->recording->flow_count; i++) {
+        s->flows[i].session = s;
+        s->flows[i].index = i;
+        s->flows[i].fd = -1;
+        s->flows[i].tape = &m->recording->flows[i];
+    }
+    s->next = m->sessions;
+    m->sessions = s;
+    return s;
+}
+
+static bool do_capa_dragonfly(struct conn *c)
+{
+    struct master *m = c->master;
+    const struct recording *r = m->recording;
+    int protocol = m->options.protocol > 0 ? m->options.protocol : r->protocol;
+    int elements = m->options.capa_elements > 0 ? m->options.capa_elements : r->capa_elements;
+    char extra[64] = "";
+
+    if (m->options.replica)
+        return conn_reply(c, "-ERR Replicating a replica is unsupported\r\n");
+    pthread_mutex_lock(&m->mu);
+    if (c->session != NULL)
+        violation(m, "capa dragonfly twice on one connection");
+    else
+        c->session = session_begin(m, c->fd);
+    pthread_mutex_unlock(&m->mu);
+    if (elements > 4)
+        snprintf(extra, sizeof(extra), "+%s\r\n", c->session->replication_id);
+    if (elements < 4)
+        return conn_reply(c, "*3\r\n+%s\r\n+%s\r\n:%u\r\n", c->session->replication_id,
+                          c->session->id, r->flow_count);
+    return conn_reply(c, "*%d\r\n+%s\r\n+%s\r\n:%u\r\n:%d\r\n%s", elements,
+                      c->session->replication_id, c->session->id, r->flow_count, protocol, extra);
+}
+
+static bool do_replconf(struct conn *c, const struct command *a)
+{
+    struct master *m = c->master;
+    const char *wrong = NULL;
+
+    if (a->count % 2 == 0)
+        return conn_reply(c, "-ERR syntax error\r\n");
+    if (a->count == 3 && is_word(a, 1, "capa") && is_word(a, 2, "dragonfly"))
+        return do_capa_dragonfly(c);
+    for (int i = 1; i < a->count; i += 2) {
+        if (is_word(a, i, "capa") && is_word(a, i + 1, "dragonfly"))
+            wrong = "capa dragonfly together with something else";
+        else if ((is_word(a, i, "CLIENT-VERSION") || is_word(a, i, "CLIENT-ID")) &&
+                 c->session == NULL)
+            wrong = "CLIENT-VERSION or CLIENT-ID before capa dragonfly";
+        else if (is_word(a, i, "ACK"))
+            wrong = "an ACK on a connection that is not a flow";
+        else if (!is_word(a, i, "capa") && !is_word(a, i, "listening-port") &&
+                 !is_word(a, i, "ip-address") && !is_word(a, i, "CLIENT-VERSION") &&
+                 !is_word(a, i, "CLIENT-ID"))
+            return conn_reply(c, "-ERR syntax error\r\n");
+    }
+    if (wrong != NULL) {
+        pthread_mutex_lock(&m->mu);
+        violation(m, "%s", wrong);
+        pthread_mutex_unlock(&m->mu);
+    }
+    return conn_reply(c, "+OK\r\n");
+}
+
+/* ---- DFLY ---- */
+
+static struct session *session_find(struct master *m, const char *id)
+{
+    struct session *s = m->sessions;
+
+    while (s != NULL && strcmp(s->id, id) != 0)
+        s = s->next;
+    return s;
+}
+
+static bool grants_partial(struct flow *f, uint64_t lsn)
+{
+    struct session *s = f->session;
+    struct master *m = s->master;
+    uint64_t end = flow_end_lsn(m, f->tape);
+
+    if (s->first_of_server) {
+        violation(m, "%s asked for LSN %llu of another replication id", s->id,
+                  (unsigned long long)lsn);
+        return false;
+    }
+    if (m->options.mixed && m->mixed_session == 0)
+        m->mixed_session = s->number;
+    if (m->mixed_session == s->number)
+        return f->index == 0;
+    if (m->mixed_session != 0 && m->mixed_session + 1 == s->number)
+        violation(m, "%s asked for an LSN right after mixed answers", s->id);
+    switch (m->options.partial) {
+    case MASTER_PARTIAL_NONE:
+        return false;
+    case MASTER_PARTIAL_END:
+        return lsn == end || lsn == f->tape->first_final_lsn;
+    default:
+        return lsn >= f->tape->first_lsn && lsn <= end;
+    }
+}
+
+static bool do_flow(struct conn *c, const struct command *a)
+{
+    struct master *m = c->master;
+    unsigned long index = a->count > 4 ? strtoul(a->words[4], NULL, 10) : 0;
+    const char *error = NULL;
+    struct ft_err err = FT_ERR_INIT;
+    struct session *s;
+    struct flow *f = NULL;
+
+    pthread_mutex_lock(&m->mu);
+    s = a->count > 3 ? session_find(m, a->words[3]) : NULL;
+    if (a->count < 5 || a->count > 6)
+        error = "syntax error";
+    else if (strcmp(a->words[2], m->replication_id) != 0)
+        error = "bad master id";
+    else if (s == NULL || s->dead)
+        error = "syncid not found";
+    else if (index >= m->recording->flow_count)
+        error = "value is not an integer or out of range";
+    else if (s->flows[index].connected || s->synced || s->stable)
+        error = "invalid state";
+    if (error != NULL) {
+        violation(m, "DFLY FLOW: %s", error);
+    } else {
+        f = &s->flows[index];
+        f->partial = a->count == 6 && grants_partial(f, strtoull(a->words[5], NULL, 10));
+        f->connected = true;
+        f->fd = c->fd;
+        if (flow_plan(f, f->partial, f->partial ? strtoull(a->words[5], NULL, 10) : 0, &err) < 0)
+            abort();
+        *(f->partial ? &m->partial : &m->full) += 1;
+        pthread_cond_broadcast(&m->changed);
+    }
+    pthread_mutex_unlock(&m->mu);
+    if (error != NULL)
+        return conn_reply(c, "-ERR %s\r\n", error);
+    (void)conn_reply(c, "*2\r\n+%s\r\n+%s\r\n", f->partial ? "PARTIAL" : "FULL", f->tape->token);
+    flow_serve(f, c); /* also notices when the peer is gone */
+    return false;
+}
+
+/* The rule that DFLY SYNC or STARTSTABLE breaks now, or NULL. */
+static const char *phase_error(const struct session *s, bool stable)
+{
+    const struct master *m = s->master;
+    uint32_t connected = 0, partial = 0;
+
+    for (uint32_t i = 0; i < m->recording->flow_count; i++) {
+        connected += s->flows[i].connected;
+        partial += s->flows[i].partial;
+    }
+    if (connected < m->recording->flow_count)
+        return "before all flows were connected";
+    if (partial > 0 && partial < connected)
+        return "although some flows were answered FULL and some PARTIAL";
+    if (s->stable || (!stable && s->synced))
+        return "twice";
+    if (!stable)
+        return partial > 0 && !m->options.framed_partial ? "after PARTIAL" : NULL;
+    if (!s->synced && (partial == 0 || m->options.framed_partial))
+        return "before SYNC";
+    if (s->flushed)
+        return "although the full sync held a FLUSHALL";
+    for (uint32_t i = 0; i < m->recording->flow_count && partial == 0; i++) {
+        const struct flow *f = &s->flows[i];
+
+        if (f->tape->fullsync_end != RECORDING_UNKNOWN && f->sent_offset <= f->tape->fullsync_end)
+            return "before FULLSYNC_END on all flows";
+    }
+    return NULL;
+}
+
+static bool do_phase(struct conn *c, const struct command *a, bool stable)
+{
+    struct master *m = c->master;
+    const char *error;
+    struct session *s;
+
+    pthread_mutex_lock(&m->mu);
+    s = a->count == 3 ? session_find(m, a->words[2]) : NULL;
+    if (s == NULL || s != c->session || s->dead) {
+        error = "for no session of this connection";
+    } else {
+        error = phase_error(s, stable);
+        if (error == NULL) {
+            *(stable ? &s->stable : &s->synced) = true;
+            for (uint32_t i = 0; i < m->recording->flow_count; i++)
+                if (stable && s->flows[i].partial && !m->options.framed_partial)
+                    s->flows[i].sent_offset = s->flows[i].stable_offset;
+            pthread_cond_broadcast(&m->changed);
+        }
+    }
+    if (error != NULL)
+        violation(m, "DFLY %s %s", stable ? "STARTSTABLE" : "SYNC", error);
+    pthread_mutex_unlock(&m->mu);
+    return conn_reply(c, error != NULL ? "-ERR invalid state\r\n" : "+OK\r\n");
+}
+
+static bool do_offsets(struct conn *c)
+{
+    struct master *m = c->master;
+    char text[COMMAND_BYTES_MAX];
+    size_t n;
+
+    pthread_mutex_lock(&m->mu);
+    n = (size_t)snprintf(text, sizeof(text), "*%u\r\n", m->recording->flow_count);
+    for (uint32_t i = 0; i < m->recording->flow_count && n < sizeof(text); i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, ":%llu\r\n",
+                              (unsigned long long)flow_end_lsn(m, &m->recording->flows[i]));
+    pthread_mutex_unlock(&m->mu);
+    return conn_reply(c, "%s", text);
+}
+
+static bool takeover_acked(const struct session *s)
+{
+    const struct master *m = s->master;
+
+    for (uint32_t i = 0; i < m->recording->flow_count; i++)
+        if (!s->flows[i].ping_sent || s->flows[i].ack < flow_end_lsn(m, s->flows[i].tape) + 1)
+            return false;
+    return true;
+}
+
+static bool do_takeover(struct conn *c, const struct command *a)
+{
+    struct master *m = c->master;
+    uint64_t give_up_ms = clock_mono_ms() + 1000 * strtoull(a->words[2], NULL, 10);
+    struct session *s;
+    bool done = false, alive;
+
+    pthread_mutex_lock(&m->mu);
+    s = session_find(m, a->words[a->count - 1]);
+    if (s == NULL || !s->stable || s->dead) {
+        violation(m, "DFLY TAKEOVER outside stable sync");
+        pthread_mutex_unlock(&m->mu);
+        return conn_reply(c, "-ERR invalid state\r\n");
+    }
+    s->takeover = true;
+    pthread_cond_broadcast(&m->changed);
+    while (!(done = takeover_acked(s)) && !s->dead && clock_mono_ms() < give_up_ms) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 10000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        pthread_cond_timedwait(&m->changed, &m->mu, &until);
+    }
+    pthread_mutex_unlock(&m->mu);
+    alive = conn_reply(c, done ? "+OK\r\n" : "-ERR Takeover failed!\r\n");
+    if (done) {
+        pthread_mutex_lock(&m->mu);
+        session_kill(s);
+        m->gone = true;
+        pthread_mutex_unlock(&m->mu);
+    }
+    return alive;
+}
+
+static bool do_dfly(struct conn *c, const struct command *a)
+{
+    if (is_word(a, 1, "FLOW"))
+        return do_flow(c, a);
+    if (is_word(a, 1, "SYNC"))
+        return do_phase(c, a, false);
+    if (is_word(a, 1, "STARTSTABLE"))
+        return do_phase(c, a, true);
+    if (is_word(a, 1, "REPLICAOFFSET"))
+        return do_offsets(c);
+    if (is_word(a, 1, "TAKEOVER") && a->count >= 4)
+        return do_takeover(c, a);
+    return conn_reply(c, "-ERR syntax error\r\n");
+}
+
+static bool do_info(struct conn *c)
+{
+    char text[256];
+
+    if (c->master->options.plain_redis)
+        snprintf(text, sizeof(text), "# Server\r\nredis_version:7.0.15\r\n");
+    else
+        snprintf(text, sizeof(text), "# Server\r\nredis_version:7.4.0\r\ndragonfly_version:%s\r\n",
+                 c->master->recording->df_version);
+    return conn_reply(c, "$%zu\r\n%s\r\n", strlen(text), text);
+}
+
+static bool do_command(struct conn *c, const struct command *a)
+{
+    bool alive;
+
+    if (is_word(a, 0, "AUTH"))
+        return do_auth(c, a);
+    if (refused(c, a, &alive))
+        return alive;
+    if (is_word(a, 0, "PING"))
+        return conn_reply(c, "+PONG\r\n");
+    if (is_word(a, 0, "REPLCONF"))
+        return do_replconf(c, a);
+    if (is_word(a, 0, "DFLY"))
+        return do_dfly(c, a);
+    if (is_word(a, 0, "INFO"))
+        return do_info(c);
+    if (is_word(a, 0, "CLIENT") || is_word(a, 0, "SELECT"))
+        return conn_reply(c, "+OK\r\n");
+    return conn_reply(c, "-ERR unknown command `%s`\r\n", a->words[0]);
+}
+
+void control_serve(struct conn *c)
+{
+    struct command a;
+    bool alive = true;
+
+    while (alive && conn_command(c, &a)) {
+        if (a.count == 0)
+            continue;
+        pthread_mutex_lock(&c->master->mu);
+        log_command(c, &a);
+        pthread_mutex_unlock(&c->master->mu);
+        alive = do_command(c, &a);
+    }
+}

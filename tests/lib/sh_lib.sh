@@ -1,0 +1,292 @@
+# What the end-to-end scripts share. A script sources it, calls t_begin, and ends with t_end.
+#
+# From the environment: FLOWTAPE, STANDIN, STATE_DIFF, FLOW_DIFF (programs), T_FIXTURES (directory),
+# FLOWTAPE_RECORDINGS (optional: a folder of recordings to use instead of the fixtures),
+# FLOWTAPE_TEST_EFFORT (small: fewer repetitions; full).
+# Everything lives in $T, which is removed at the end, and every process started here is ended.
+
+set -u
+: "${FLOWTAPE:?}" "${STANDIN:?}" "${STATE_DIFF:?}" "${FLOW_DIFF:?}" "${T_FIXTURES:?}"
+RECORDINGS=${FLOWTAPE_RECORDINGS:-$T_FIXTURES/recordings}
+
+# effort FULL SMALL - a number of repetitions
+effort()
+{
+    if [ "${FLOWTAPE_TEST_EFFORT:-full}" = small ]; then
+        echo "$2"
+    else
+        echo "$1"
+    fi
+}
+
+t_begin()
+{
+    T=$(mktemp -d "${TMPDIR:-/tmp}/flowtape-e2e.XXXXXX") || exit 99
+    PIDS=
+    PASSED=0
+    FAILED=0
+    SEED=${E2E_SEED:-1}
+    trap t_cleanup EXIT
+    trap 'exit 99' INT TERM HUP
+}
+
+t_cleanup()
+{
+    for pid in $PIDS; do
+        kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    done
+    rm -rf "$T"
+}
+
+t_end()
+{
+    echo "$PASSED passed, $FAILED failed"
+    [ "$FAILED" -eq 0 ] || exit 1
+    exit 0
+}
+
+t_skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+
+pass()
+{
+    PASSED=$((PASSED + 1))
+    echo "ok - $*"
+}
+
+# fail LABEL [FILE] - FILE is shown, its end at least
+fail()
+{
+    FAILED=$((FAILED + 1))
+    echo "NOT OK - $1"
+    if [ $# -gt 1 ] && [ -f "$2" ]; then
+        tail -n 30 "$2" | sed 's/^/    /'
+    fi
+}
+
+# check LABEL COMMAND... - the command succeeds
+check()
+{
+    t_label=$1
+    shift
+    if "$@" >"$T/check.out" 2>&1; then
+        pass "$t_label"
+    else
+        fail "$t_label (status $?)" "$T/check.out"
+    fi
+}
+
+# check_status LABEL WANTED TEXT COMMAND... - exit status, and a pattern that the output holds
+check_status()
+{
+    t_label=$1 t_want=$2 t_text=$3
+    shift 3
+    "$@" >"$T/check.out" 2>&1
+    t_got=$?
+    if [ "$t_got" -ne "$t_want" ]; then
+        fail "$t_label: status $t_got, wanted $t_want" "$T/check.out"
+    elif ! grep -Eiq -- "$t_text" "$T/check.out"; then
+        fail "$t_label: \"$t_text\" is not in the output" "$T/check.out"
+    else
+        pass "$t_label"
+    fi
+}
+
+# t_random MAX - sets R to a number from 0 to MAX-1; the sequence follows from $SEED
+t_random()
+{
+    SEED=$(((SEED * 1103515245 + 12345) % 2147483648))
+    R=$((SEED / 65536 % $1))
+}
+
+# t_random_delay MAX_MS - sleeps
+t_random_delay()
+{
+    t_random "$1"
+    sleep "$((R / 1000)).$(printf %03d $((R % 1000)))"
+}
+
+# t_forget PID - it has ended
+t_forget()
+{
+    t_left=
+    for t_pid in $PIDS; do
+        [ "$t_pid" = "$1" ] || t_left="$t_left $t_pid"
+    done
+    PIDS=$t_left
+}
+
+need_redis()
+{
+    command -v redis-server >/dev/null 2>&1 || t_skip "no redis-server"
+    command -v redis-cli >/dev/null 2>&1 || t_skip "no redis-cli"
+}
+
+# redis_start ARG... - a server of its own directory $T/redis, reached by $REDIS (for state-diff)
+redis_start()
+{
+    mkdir -p "$T/redis"
+    redis-server --port 0 --unixsocket "$T/redis/sock" --dir "$T/redis" --save '' \
+        --appendonly no "$@" >"$T/redis/log" 2>&1 &
+    REDIS_PID=$!
+    PIDS="$PIDS $REDIS_PID"
+    REDIS=unix:$T/redis/sock
+    t_tries=0
+    until [ "$(redis-cli -s "$T/redis/sock" ping 2>/dev/null)" = PONG ]; do
+        t_tries=$((t_tries + 1))
+        if [ $t_tries -gt 300 ] || ! kill -0 "$REDIS_PID" 2>/dev/null; then
+            redis_stop
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+redis_stop()
+{
+    kill -9 "$REDIS_PID" 2>/dev/null
+    wait "$REDIS_PID" 2>/dev/null
+    t_forget "$REDIS_PID"
+    rm -f "$T/redis/sock"
+}
+
+# standin_start ARG... - a stand-in master; sets URI and PORT
+standin_start()
+{
+    rm -f "$T/standin.out"
+    "$STANDIN" "$@" >"$T/standin.out" 2>"$T/standin.err" &
+    STANDIN_PID=$!
+    PIDS="$PIDS $STANDIN_PID"
+    t_tries=0
+    until [ -s "$T/standin.out" ]; do
+        t_tries=$((t_tries + 1))
+        if [ $t_tries -gt 200 ] || ! kill -0 "$STANDIN_PID" 2>/dev/null; then
+            cat "$T/standin.err"
+            echo "the stand-in master did not start"
+            exit 99
+        fi
+        sleep 0.05
+    done
+    PORT=$(head -n 1 "$T/standin.out")
+    URI=dragonfly://127.0.0.1:$PORT
+}
+
+# standin_stop - returns 1 if it was sent something against the rules; its report is
+# $T/standin.out
+standin_stop()
+{
+    kill "$STANDIN_PID" 2>/dev/null
+    wait "$STANDIN_PID"
+    t_status=$?
+    t_forget "$STANDIN_PID"
+    return $t_status
+}
+
+# standin_check LABEL - ends the stand-in and says whether all rules were kept
+standin_check()
+{
+    if standin_stop; then
+        pass "$1: rules of the conversation"
+    else
+        sed -n '/"violations": \[/,$p' "$T/standin.out" >"$T/violations"
+        fail "$1: rules of the conversation" "$T/violations"
+    fi
+}
+
+# report_number NAME - a number of the stand-in's report
+report_number()
+{
+    sed -n "s/^ \"$1\": \([0-9]*\).*/\1/p" "$T/standin.out"
+}
+
+# capture DIR [ARG...] - bounded in time
+capture()
+{
+    t_dir=$1
+    shift
+    timeout "${CAPTURE_S:-120}" "$FLOWTAPE" capture "$URI" "$t_dir" --quiet "$@"
+}
+
+# meta_flow RECORDING NAME - the values of a field of all flows, in their order
+meta_flow()
+{
+    sed -n "s/^ *\"$2\": \([0-9]*\).*/\1/p" "$1/meta.json"
+}
+
+flow_count()
+{
+    ls "$1" | grep -c '^flow-[0-9]*\.bin$'
+}
+
+# raw_equal DIR RECORDING... - the stored bytes of each flow are those of the recordings
+raw_equal()
+{
+    t_dir=$1
+    shift
+    t_n=$(flow_count "$1")
+    t_i=0
+    while [ $t_i -lt "$t_n" ]; do
+        for t_rec in "$@"; do
+            cat "$t_rec/flow-$t_i.bin"
+        done >"$T/wanted.bin"
+        "$FLOWTAPE" inspect "$t_dir" --raw --flow $t_i >"$T/got.bin" || return 1
+        cmp "$T/wanted.bin" "$T/got.bin" || return 1
+        t_i=$((t_i + 1))
+    done
+}
+
+# records_equal DIR RECORDING... - the same but for LSN marks, for flows that were resumed
+records_equal()
+{
+    t_dir=$1
+    shift
+    t_n=$(flow_count "$1")
+    t_i=0
+    while [ $t_i -lt "$t_n" ]; do
+        for t_rec in "$@"; do
+            cat "$t_rec/flow-$t_i.bin"
+        done >"$T/wanted.bin"
+        "$FLOWTAPE" inspect "$t_dir" --raw --flow $t_i >"$T/got.bin" || return 1
+        t_start=$(meta_flow "$1" stable_start | sed -n $((t_i + 1))p)
+        "$FLOW_DIFF" "$T/wanted.bin" "$T/got.bin" "$t_start" || return 1
+        t_i=$((t_i + 1))
+    done
+}
+
+# state_options RECORDING - what state-diff has to know about it
+state_options()
+{
+    case $1 in
+    */older/1.19.* | */older/1.23.*) printf ' --old-streams' ;;
+    esac
+    [ -f "$1/replica-state.json" ] && printf ' --or %s' "$1/replica-state.json"
+}
+
+# verify_clean DIR
+verify_clean()
+{
+    timeout 120 "$FLOWTAPE" verify "$1"
+}
+
+# load_and_compare LABEL RDB STATE [STATE-DIFF ARG...] - redis-server holds what the state says
+load_and_compare()
+{
+    t_label=$1 t_rdb=$2 t_state=$3
+    shift 3
+    if command -v redis-check-rdb >/dev/null 2>&1; then
+        check "$t_label: redis-check-rdb" redis-check-rdb "$t_rdb"
+        t_label=${t_label%: redis-check-rdb}
+    fi
+    mkdir -p "$T/redis"
+    cp "$t_rdb" "$T/redis/dump.rdb"
+    if redis_start --dbfilename dump.rdb; then
+        check "$t_label: equals ${t_state##*/}" "$STATE_DIFF" --skip-lossy "$@" "$t_state" "$REDIS"
+        redis_stop
+    else
+        fail "$t_label: redis-server loads it" "$T/redis/log"
+    fi
+    rm -rf "$T/redis"
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# check-style.sh - house rules that a grep can see (HACKING.md).
+set -eu
+
+cd "${srcdir:-.}"
+findings=0
+
+# forbid WHY PATTERN FILE... - no line of these files may match.
+forbid() {
+    why=$1
+    pattern=$2
+    shift 2
+    if grep -HnE "$pattern" "$@" >&2; then
+        echo "^ $why" >&2
+        findings=$((findings + 1))
+    fi
+}
+
+code=$(find src tests -name '*.[ch]')
+texts=$(find README.md HACKING.md contrib doc .ci tests src fixtures/README.md -type f 2>/dev/null |
+    grep -vE '\.(bin|rdb|dfs)$|/corpus/' | grep -v 'check-style')
+
+# shellcheck disable=SC2086 # lists of words; no name has blanks
+{
+    forbid "comments are /* */" '(^|[ ;{}])// ' $code
+    forbid "no tabs in code" "$(printf '\t')" $code
+    forbid "no blanks at the end of a line" '[[:blank:]]+$' $code
+    forbid "no notes to oneself" '\b(TODO|FIXME|XXX)\b' $code
+    forbid "structs have no typedef" '^typedef struct' $code
+    forbid "paths of one machine" '(^|[^[:alnum:]_.$}-])/(work|root|home)/[a-z.]' $texts
+    forbid "unbounded string functions" '\b(strcat|sprintf|gets|atoi|atol|strtok)\(' \
+        $(find src -name '*.[ch]')
+}
+[ "$findings" -eq 0 ]

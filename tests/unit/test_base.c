@@ -1,0 +1,319 @@
+/* The small parts of base/: numbers, texts, windows, buffers, errors. */
+#include "lib/test_main.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/crc32c.h"
+#include "base/crc64.h"
+#include "base/glob.h"
+#include "base/parse.h"
+#include "base/window.h"
+
+static uint64_t crc64_by_bit(uint64_t crc, const uint8_t *p, size_t n)
+{
+    while (n-- > 0) {
+        crc ^= *p++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >> 1 ^ 0x95ac9329ac4bc9b5u : crc >> 1;
+    }
+    return crc;
+}
+
+static uint32_t crc32c_by_bit(uint32_t crc, const uint8_t *p, size_t n)
+{
+    crc = ~crc;
+    while (n-- > 0) {
+        crc ^= *p++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
+    }
+    return ~crc;
+}
+
+static void test_checksums_give_the_published_values(void **state)
+{
+    (void)state;
+    assert_true(crc64(0, "123456789", 9) == 0xe9c6d914c4b8d9ca);
+    assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283);
+}
+
+static void test_checksums_agree_with_the_definition_at_every_length(void **state)
+{
+    enum {
+        SIZE = 8192
+    };
+    uint8_t *data = malloc(SIZE);
+
+    (void)state;
+    assert_non_null(data);
+    srand(7);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)rand();
+    for (size_t n = 0; n < SIZE - 64; n += 1 + n / 16) {
+        size_t from = n % 61;
+
+        assert_true(crc64(n, data + from, n) == crc64_by_bit(n, data + from, n));
+        assert_int_equal(crc32c((uint32_t)n, data + from, n),
+                         crc32c_by_bit((uint32_t)n, data + from, n));
+    }
+    free(data);
+}
+
+static void test_crc64_of_a_changed_file_is_found_without_reading_it(void **state)
+{
+    uint8_t file[5000];
+    uint8_t change[19];
+    uint64_t crc;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(file); i++)
+        file[i] = (uint8_t)(i * 31);
+    crc = crc64(0, file, sizeof(file));
+    for (size_t i = 0; i < sizeof(change); i++) {
+        change[i] = (uint8_t)(i * 7 + 1);
+        file[100 + i] ^= change[i];
+    }
+    crc ^= crc64_zeros(crc64(0, change, sizeof(change)), sizeof(file) - 100 - sizeof(change));
+    assert_true(crc == crc64(0, file, sizeof(file)));
+}
+
+static void test_integers_are_read_strictly(void **state)
+{
+    int64_t i;
+    uint64_t u;
+    char text[I64_TEXT_SIZE];
+
+    (void)state;
+    assert_true(bytes_to_i64(bytes_str("-9223372036854775808"), &i) && i == INT64_MIN);
+    assert_true(bytes_to_i64(bytes_str("9223372036854775807"), &i) && i == INT64_MAX);
+    assert_false(bytes_to_i64(bytes_str("9223372036854775808"), &i));
+    assert_true(bytes_to_u64(bytes_str("18446744073709551615"), &u) && u == UINT64_MAX);
+    assert_false(bytes_to_u64(bytes_str("18446744073709551616"), &u));
+    assert_false(bytes_to_u64(bytes_str(""), &u));
+    assert_false(bytes_to_u64(bytes_str("1 "), &u));
+    assert_false(bytes_to_i64(bytes_str("-"), &i));
+    assert_false(bytes_to_i64(bytes_str("+1"), &i));
+    t_bytes(bytes_of(text, i64_to_text(INT64_MIN, text)), "-9223372036854775808");
+    t_bytes(bytes_of(text, i64_to_text(0, text)), "0");
+}
+
+static void test_doubles_are_read_strictly(void **state)
+{
+    double d;
+
+    (void)state;
+    assert_true(bytes_to_double(bytes_str("-1.5e3"), &d) && d == -1500.0);
+    assert_true(bytes_to_double(bytes_str("inf"), &d) && d > 1e308);
+    assert_false(bytes_to_double(bytes_str("nan"), &d));
+    assert_false(bytes_to_double(bytes_str(" 1"), &d));
+    assert_false(bytes_to_double(bytes_str("1x"), &d));
+    assert_false(bytes_to_double(bytes_str(""), &d));
+}
+
+static void test_utf8_is_recognised(void **state)
+{
+    (void)state;
+    assert_true(bytes_is_utf8(bytes_str("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80")));
+    assert_false(bytes_is_utf8(bytes_str("\xc0\x80")));
+    assert_false(bytes_is_utf8(bytes_str("\xed\xa0\x80")));
+    assert_false(bytes_is_utf8(bytes_str("\xf4\x90\x80\x80")));
+    assert_false(bytes_is_utf8(bytes_str("a\xe2\x82")));
+}
+
+static void test_escaped_text_fits_and_shows_what_was_cut(void **state)
+{
+    char out[12];
+
+    (void)state;
+    assert_string_equal(bytes_escape(bytes_str("a\n\"\x01"), out, sizeof(out)), "a\\n\\\"...");
+    assert_string_equal(bytes_escape(bytes_str("abcdefgh"), out, sizeof(out)), "abcdefgh");
+    assert_string_equal(bytes_escape(bytes_str("abcdefghijkl"), out, sizeof(out)), "abcdefgh...");
+}
+
+static void test_sizes_and_durations_are_parsed(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } sizes[] = {{"0", 0},
+                 {"65536", 65536},
+                 {"64KiB", 65536},
+                 {"1k", 1024},
+                 {"1.5MiB", 1572864},
+                 {"2GB", 2000000000},
+                 {"3 GiB", 3221225472u}};
+    struct ft_err err = FT_ERR_INIT;
+    uint64_t v;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        t_ok(parse_size(sizes[i].text, &v, &err), &err);
+        assert_int_equal(v, sizes[i].bytes);
+    }
+    t_fails(parse_size("-1", &v, &err), &err, FT_ERR_USAGE, "\"-1\" is not a size");
+    t_fails(parse_size("12 parsecs", &v, &err), &err, FT_ERR_USAGE, "64MiB");
+    t_fails(parse_size("99999999999TiB", &v, &err), &err, FT_ERR_USAGE, "not a size");
+    t_ok(parse_duration("1.5s", &v, &err), &err);
+    assert_int_equal(v, 1500);
+    t_ok(parse_duration("2", &v, &err), &err);
+    assert_int_equal(v, 2000);
+    t_ok(parse_duration("250ms", &v, &err), &err);
+    assert_int_equal(v, 250);
+    t_fails(parse_duration("soon", &v, &err), &err, FT_ERR_USAGE, "30s");
+}
+
+static void test_times_are_parsed_and_printed(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    char text[FORMAT_TIME];
+    uint64_t us;
+
+    (void)state;
+    t_ok(parse_time_us("2026-08-20T12:34:56.789Z", &us, &err), &err);
+    assert_true(us == 1787229296789000u);
+    assert_string_equal(format_time_us(us, text), "2026-08-20T12:34:56.789Z");
+    t_ok(parse_time_us("2026-08-20T14:34:56+02:00", &us, &err), &err);
+    assert_true(us == 1787229296000000u);
+    t_fails(parse_time_us("2026-08-20 12:34:56Z", &us, &err), &err, FT_ERR_USAGE, "not a time");
+    t_fails(parse_time_us("2026-08-20T12:34:56", &us, &err), &err, FT_ERR_USAGE, "not a time");
+}
+
+static void test_patterns_fit_as_in_redis(void **state)
+{
+    static const struct {
+        const char *pattern;
+        const char *text;
+        bool fits;
+    } cases[] = {
+        {"*", "", true},
+        {"", "", true},
+        {"", "a", false},
+        {"h?llo", "hello", true},
+        {"h?llo", "hllo", false},
+        {"h*llo", "heeeello", true},
+        {"h[ae]llo", "hallo", true},
+        {"h[ae]llo", "hillo", false},
+        {"h[^e]llo", "hallo", true},
+        {"h[^e]llo", "hello", false},
+        {"h[a-c]llo", "hbllo", true},
+        {"h[c-a]llo", "hbllo", true},
+        {"a\\*b", "a*b", true},
+        {"a\\*b", "axb", false},
+        {"*a*b*", "xxaxxbxx", true},
+        {"*a*b", "xxaxxbxx", false},
+        {"user:*:name", "user:1:2:name", true},
+        {"[", "a", false},
+        {"a**b", "ab", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (glob_match(bytes_str(cases[i].pattern), bytes_str(cases[i].text)) != cases[i].fits)
+            fail_msg("\"%s\" against \"%s\"", cases[i].pattern, cases[i].text);
+    }
+}
+
+static void test_a_pattern_of_many_stars_takes_no_exponential_time(void **state)
+{
+    char pattern[200];
+    char text[4000];
+
+    (void)state;
+    for (size_t i = 0; i + 2 < sizeof(pattern); i += 2)
+        memcpy(pattern + i, "*a", 2);
+    memset(text, 'a', sizeof(text));
+    pattern[198] = 'b';
+    assert_false(glob_match(bytes_of(pattern, 199), bytes_of(text, sizeof(text))));
+}
+
+static void test_a_window_joins_pieces_only_when_something_is_left(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct window w;
+
+    (void)state;
+    window_init(&w, 100, 0);
+    t_ok(window_push(&w, bytes_str("abc"), &err), &err);
+    assert_null(w.own.p); /* borrowed */
+    window_consume(&w, 3);
+    t_ok(window_push(&w, bytes_str("defg"), &err), &err);
+    assert_null(w.own.p);
+    assert_int_equal(window_offset(&w), 103);
+    window_consume(&w, 2);
+    t_ok(window_push(&w, bytes_str("hi"), &err), &err);
+    t_bytes(bytes_of(window_at(&w), window_left(&w)), "fghi");
+    assert_int_equal(window_offset(&w), 105);
+    window_consume(&w, 1);
+    t_ok(window_push(&w, bytes_str("jk"), &err), &err);
+    t_bytes(bytes_of(window_at(&w), window_left(&w)), "ghijk");
+    assert_int_equal(window_offset(&w), 106);
+    window_release(&w);
+}
+
+static void test_a_window_does_not_grow_beyond_its_limit(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct window w;
+
+    (void)state;
+    window_init(&w, 0, 6);
+    t_ok(window_push(&w, bytes_str("abcd"), &err), &err);
+    t_fails(window_push(&w, bytes_str("efg"), &err), &err, FT_ERR_LIMIT, "7 bytes");
+    window_release(&w);
+}
+
+static void test_a_buffer_keeps_its_content_when_it_cannot_grow(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct buf b = BUF_INIT(4);
+
+    (void)state;
+    t_ok(buf_append(&b, "abc", 3, &err), &err);
+    t_fails(buf_append(&b, "de", 2, &err), &err, FT_ERR_LIMIT, "limit of 4 bytes");
+    t_bytes(buf_bytes(&b), "abc");
+    buf_consume(&b, 2);
+    t_bytes(buf_bytes(&b), "c");
+    buf_release(&b);
+}
+
+static void test_the_first_error_wins_and_context_goes_in_front(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    char long_context[600];
+
+    (void)state;
+    assert_int_equal(err_at(&err, FT_ERR_CORRUPT, 12, "bad byte"), -1);
+    err_set(&err, FT_ERR_IO, "something later");
+    err_wrap(&err, "flow %d", 3);
+    assert_string_equal(err.msg, "flow 3: bad byte at offset 12");
+    assert_int_equal(err.kind, FT_ERR_CORRUPT);
+    assert_int_equal(err.offset, 12);
+    memset(long_context, 'x', sizeof(long_context) - 1);
+    long_context[sizeof(long_context) - 1] = '\0';
+    err_wrap(&err, "%s%s", long_context, long_context);
+    assert_string_equal(err.msg, "flow 3: bad byte at offset 12");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checksums_give_the_published_values),
+        cmocka_unit_test(test_checksums_agree_with_the_definition_at_every_length),
+        cmocka_unit_test(test_crc64_of_a_changed_file_is_found_without_reading_it),
+        cmocka_unit_test(test_integers_are_read_strictly),
+        cmocka_unit_test(test_doubles_are_read_strictly),
+        cmocka_unit_test(test_utf8_is_recognised),
+        cmocka_unit_test(test_escaped_text_fits_and_shows_what_was_cut),
+        cmocka_unit_test(test_sizes_and_durations_are_parsed),
+        cmocka_unit_test(test_times_are_parsed_and_printed),
+        cmocka_unit_test(test_patterns_fit_as_in_redis),
+        cmocka_unit_test(test_a_pattern_of_many_stars_takes_no_exponential_time),
+        cmocka_unit_test(test_a_window_joins_pieces_only_when_something_is_left),
+        cmocka_unit_test(test_a_window_does_not_grow_beyond_its_limit),
+        cmocka_unit_test(test_a_buffer_keeps_its_content_when_it_cannot_grow),
+        cmocka_unit_test(test_the_first_error_wins_and_context_goes_in_front),
+    };
+
+    return T_RUN("base", tests);
+}
