@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "cmd/commands.h"
 #include "cmd/ui.h"
+#include "cmd/words.h"
 #include "item/translate.h"
 
 #define COMMAND "explain"
@@ -57,87 +58,12 @@ struct explain {
     size_t word_count;
 };
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The byte that the escape at s means; *ret_n is its length, 0: a backslash and no more. */
-static char unescape(const char *s, size_t *ret_n)
-{
-    static const char plain[] = "nrt\\\"", means[] = "\n\r\t\\\"";
-    const char *found = s[1] == '\0' ? NULL : strchr(plain, s[1]);
-
-    *ret_n = 0;
-    if (found != NULL) {
-        *ret_n = 2;
-        return means[found - plain];
-    }
-    if (s[1] == 'x' && hex_digit(s[2]) >= 0 && hex_digit(s[3]) >= 0) {
-        *ret_n = 4;
-        return (char)(hex_digit(s[2]) * 16 + hex_digit(s[3]));
-    }
-    return '\\';
-}
-
-/* In place: the result is never longer. */
-static struct bytes word_unescape(char *text)
-{
-    size_t to = 0;
-
-    for (size_t from = 0; text[from] != '\0';) {
-        size_t n = 0;
-        char c = text[from];
-
-        if (c == '\\')
-            c = unescape(text + from, &n);
-        text[to++] = c;
-        from += n == 0 ? 1 : n;
-    }
-    return bytes_of(text, to);
-}
-
-/* As redis-cli quotes: only where a blank, a quote or a byte that is not printable needs it. */
-static void print_word(struct bytes w)
-{
-    bool plain = w.n != 0;
-
-    for (size_t i = 0; i < w.n && plain; i++)
-        plain = w.p[i] > ' ' && w.p[i] < 0x7f && strchr("\"'\\", w.p[i]) == NULL;
-    if (plain) {
-        fwrite(w.p, 1, w.n, stdout);
-        return;
-    }
-    putchar('"');
-    for (size_t i = 0; i < w.n; i++) {
-        uint8_t c = w.p[i];
-
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c == '\n')
-            fputs("\\n", stdout);
-        else if (c == '\r')
-            fputs("\\r", stdout);
-        else if (c == '\t')
-            fputs("\\t", stdout);
-        else if (c < ' ' || c >= 0x7f)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
 static void print_words(const char *label, const struct bytes *words, size_t count)
 {
     printf("%-9s", label);
     for (size_t i = 0; i < count; i++) {
         putchar(' ');
-        print_word(words[i]);
+        word_print(stdout, words[i], 0);
     }
     putchar('\n');
 }
@@ -176,7 +102,7 @@ static void print_plan(const struct translation_plan *p)
     printf("%-9s ", "plan");
     for (const char *s = plan_text(p); *s != '\0'; s++) {
         if (s[0] == '%' && (s[1] == 's' || s[1] == 'd'))
-            print_word(*++s == 's' ? p->src : p->dst);
+            word_print(stdout, *++s == 's' ? p->src : p->dst, 0);
         else
             putchar(*s);
     }
@@ -187,7 +113,7 @@ static void print_keys(const struct translation *t)
 {
     for (size_t i = 0; i < t->key_count; i++) {
         printf("%-9s db %" PRIu32 " ", i == 0 ? "keys" : "", t->keys[i].db);
-        print_word(t->keys[i].key);
+        word_print(stdout, t->keys[i].key, 0);
         puts(t->keys[i].suspect ? " (suspect)" : "");
     }
 }
@@ -385,7 +311,7 @@ int cmd_explain(int argc, char **argv)
     if (e.words == NULL)
         return ui_usage(COMMAND, "out of memory");
     for (int i = optind; i < argc; i++)
-        e.words[e.word_count++] = word_unescape(argv[i]);
+        e.words[e.word_count++] = words_unescape(argv[i]);
     status = explain(&e);
     free(e.words);
     return status;

@@ -1,71 +1,102 @@
 #include "cmd/inspect_print.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/parse.h"
-#include "cmd/loss_print.h"
+#include "cmd/words.h"
 
-static void print_range(uint64_t first_us, uint64_t last_us)
+/* More segments of a kind than this share a line. */
+#define SEGMENTS_APART 3u
+#define KEY_SHOWN      80u
+
+/* "received 2026-08-20T12:34:56.789Z, within 1m 03s" */
+static void print_received(uint64_t first_us, uint64_t last_us)
 {
-    char first[FORMAT_TIME];
-    char last[FORMAT_TIME];
+    char time[FORMAT_TIME];
+    char within[FORMAT_SIZE];
 
-    printf("%s .. %s", format_time_us(first_us, first), format_time_us(last_us, last));
+    printf("  %s", format_time_us(first_us, time));
+    if (last_us > first_us)
+        printf(" + %s", format_duration_ms((last_us - first_us) / 1000, within));
 }
 
-static void print_segment(const struct segment_info *s)
+/* A run of segments of one kind that follow each other. */
+static void print_segments(const struct segment_info *s, size_t count)
 {
+    const struct segment_info *last = &s[count - 1];
+    uint64_t bytes = last->start_offset + last->raw_bytes - s->start_offset;
     char size[FORMAT_SIZE];
 
-    printf("      %-9s %-44s %10s", segment_kind_name(s->kind), s->name,
-           format_size(s->raw_bytes, size));
-    if (s->kind != SEGMENT_SNAPSHOT)
-        printf("  LSN %" PRIu64 "..%" PRIu64, s->start_lsn, s->next_lsn - 1);
-    fputs("  ", stdout);
-    print_range(s->first_time_us, s->last_time_us);
-    fputs(s->sealed ? "\n" : "  open\n", stdout);
+    printf("      %-9s %10s  %s", segment_kind_name(s->kind), format_size(bytes, size), s->name);
+    print_received(s->first_time_us, last->last_time_us);
+    if (s->kind != SEGMENT_SNAPSHOT && last->next_lsn > s->start_lsn)
+        printf("  LSN %" PRIu64 "-%" PRIu64, s->start_lsn, last->next_lsn - 1);
+    if (count > 1)
+        printf("  (%zu segments, to %s)", count, strrchr(last->name, '/') + 1);
+    puts(last->sealed ? "" : "  open");
 }
 
-static void print_flow(const struct capture_flow *f, uint32_t number)
+static void print_flow_segments(const struct capture_flow *f, bool all)
 {
-    char size[FORMAT_SIZE];
+    size_t end;
 
-    printf("    flow %" PRIu32 ": %s", number, format_size(f->raw_bytes, size));
-    if (f->stable_lsn != 0) {
-        printf(", snapshot up to LSN %" PRIu64 ", %" PRIu64 " records behind it, next LSN %" PRIu64,
-               f->stable_lsn - 1, f->next_lsn - f->stable_lsn, f->next_lsn);
-    } else {
-        fputs(", snapshot not complete", stdout);
+    for (size_t i = 0; i < f->segment_count; i = end) {
+        for (end = i + 1; end < f->segment_count; end++) {
+            if (f->segments[end].kind != f->segments[i].kind)
+                break;
+        }
+        if (all || end - i <= SEGMENTS_APART)
+            end = i + 1;
+        print_segments(&f->segments[i], end - i);
     }
-    putchar('\n');
-    for (size_t i = 0; i < f->segment_count; i++)
-        print_segment(&f->segments[i]);
 }
 
-static void print_generation(const struct generation *g)
+static void print_flow(const struct capture_flow *f, uint32_t number, bool all_segments)
+{
+    char size[FORMAT_SIZE];
+
+    printf("    flow %-3" PRIu32 " %12s", number, format_size(f->raw_bytes, size));
+    if (f->stable_lsn == 0) {
+        puts("  the snapshot is not complete");
+    } else if (f->next_lsn == f->stable_lsn) {
+        printf("  snapshot at LSN %" PRIu64 ", no record behind it\n", f->stable_lsn - 1);
+    } else {
+        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " records behind it up to LSN %" PRIu64
+               "\n",
+               f->stable_lsn - 1, f->next_lsn - f->stable_lsn, f->next_lsn - 1);
+    }
+    print_flow_segments(f, all_segments);
+}
+
+static void print_generation(const struct generation *g, bool all_segments)
 {
     char began[FORMAT_TIME];
 
-    printf("  generation %" PRIu32 ": %s, began %s, replication id %s", g->id,
-           generation_state_name(g->state), format_time_us(g->began_us, began), g->replication_id);
-    if (g->source_version[0] != '\0')
-        printf(", %s", g->source_version);
-    if (g->resumptions != 0)
-        printf(", resumed %" PRIu32 " times", g->resumptions);
-    if (g->sharding != SHARDING_UNKNOWN)
-        printf(", sharded by %s", sharding_rule_name(g->sharding));
-    if (g->ended_by[0] != '\0')
-        printf(", ended by %s", g->ended_by);
+    printf("  generation %" PRIu32 ": %s, began %s\n", g->id, generation_state_name(g->state),
+           format_time_us(g->began_us, began));
+    printf("    source     %s, replication id %s",
+           g->source_version[0] != '\0' ? g->source_version : "(no version)", g->replication_id);
+    if (g->protocol != 0)
+        printf(", protocol %d", g->protocol);
     putchar('\n');
+    if (g->state == GENERATION_COMPLETE) {
+        printf("    sharding   %s\n", g->sharding == SHARDING_UNKNOWN
+                                          ? "not known: no key says which flow owns what"
+                                          : sharding_rule_name(g->sharding));
+    }
+    if (g->resumptions != 0)
+        printf("    resumed    %" PRIu32 " %s\n", g->resumptions,
+               g->resumptions == 1 ? "time" : "times");
+    if (g->ended_by[0] != '\0')
+        printf("    ended by   %s\n", g->ended_by);
     if (g->state == GENERATION_ABANDONED)
         return;
     for (uint32_t i = 0; i < g->flow_count; i++)
-        print_flow(&g->flows[i], i);
+        print_flow(&g->flows[i], i, all_segments);
 }
 
-static void print_capture(const struct capture *c)
+static void print_capture(const struct capture *c, bool all_segments)
 {
     char created[FORMAT_TIME];
 
@@ -75,7 +106,7 @@ static void print_capture(const struct capture *c)
         printf("%02x", c->id[i]);
     putchar('\n');
     for (size_t i = 0; i < c->generation_count; i++)
-        print_generation(&c->generations[i]);
+        print_generation(&c->generations[i], all_segments);
 }
 
 static void print_source(const struct source *s)
@@ -104,32 +135,39 @@ static void print_db(const struct census_db *db)
     }
 }
 
+/* A title, and a line for each count that is not zero. */
 static void print_counts(const char *title, const uint64_t *counts, unsigned n,
                          const char *(*name)(unsigned i))
 {
-    printf("  %s:", title);
     for (unsigned i = 0; i < n; i++) {
-        if (counts[i] != 0)
-            printf(" %s %" PRIu64 " ", name(i), counts[i]);
+        if (counts[i] != 0) {
+            printf("    %-7s %-18s %8" PRIu64 "\n", title, name(i), counts[i]);
+            title = "";
+        }
+    }
+}
+
+static void print_keys(const struct census *c)
+{
+    char size[FORMAT_SIZE];
+
+    printf("  keys: %" PRIu64 ", %s of values", c->keys, format_size(c->bytes, size));
+    if (c->keys != 0) {
+        printf("; the largest has %s: %" PRIu32 "/", format_size(c->largest_bytes, size),
+               c->largest_db);
+        word_print(stdout, buf_bytes(&c->largest_key), KEY_SHOWN);
     }
     putchar('\n');
+    for (size_t i = 0; i < c->db_count; i++)
+        print_db(&c->dbs[i]);
+    print_counts("ttl", c->ttls, CENSUS_TTL_COUNT, census_ttl_name);
+    print_counts("size", c->sizes, CENSUS_SIZE_COUNT, census_size_name);
+    print_counts("stored", c->types, RDB_TYPE_COUNT, rdb_type_name);
 }
 
 static void print_census(const struct census *c)
 {
-    char size[FORMAT_SIZE];
-    char key[80];
-
-    printf("  keys: %" PRIu64 ", %s of values\n", c->keys, format_size(c->bytes, size));
-    for (size_t i = 0; i < c->db_count; i++)
-        print_db(&c->dbs[i]);
-    if (c->keys != 0) {
-        print_counts("time to live", c->ttls, CENSUS_TTL_COUNT, census_ttl_name);
-        print_counts("value size", c->sizes, CENSUS_SIZE_COUNT, census_size_name);
-        print_counts("encodings", c->types, RDB_TYPE_COUNT, rdb_type_name);
-        printf("  largest: %s, %" PRIu32 "/%s\n", format_size(c->largest_bytes, size),
-               c->largest_db, bytes_escape(buf_bytes(&c->largest_key), key, sizeof(key)));
-    }
+    print_keys(c);
     if (c->functions != 0 || c->scripts != 0)
         printf("  functions: %" PRIu64 ", scripts: %" PRIu64 "\n", c->functions, c->scripts);
     if (c->records != 0 || c->records_in_snapshot != 0) {
@@ -138,137 +176,11 @@ static void print_census(const struct census *c)
     }
 }
 
-static json_t *int_of(uint64_t v)
-{
-    return json_integer((json_int_t)v);
-}
-
-static json_t *time_of(uint64_t us)
-{
-    char text[FORMAT_TIME];
-
-    return us == 0 ? json_null() : json_string(format_time_us(us, text));
-}
-
-static json_t *segment_to_json(const struct segment_info *s)
-{
-    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", s->name, "kind",
-                     segment_kind_name(s->kind), "sealed", s->sealed, "start_offset",
-                     int_of(s->start_offset), "bytes", int_of(s->raw_bytes), "file_bytes",
-                     int_of(s->file_bytes), "start_lsn", int_of(s->start_lsn), "next_lsn",
-                     int_of(s->next_lsn), "first_time", time_of(s->first_time_us), "last_time",
-                     time_of(s->last_time_us));
-}
-
-static json_t *flow_to_json(const struct capture_flow *f, uint32_t number)
-{
-    json_t *segments = json_array();
-
-    for (size_t i = 0; i < f->segment_count; i++)
-        json_array_append_new(segments, segment_to_json(&f->segments[i]));
-    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o}", "flow", int_of(number), "bytes",
-                     int_of(f->raw_bytes), "snapshot_complete", f->snapshot_complete, "stable_lsn",
-                     int_of(f->stable_lsn), "next_lsn", int_of(f->next_lsn), "segments", segments);
-}
-
-static json_t *generation_to_json(const struct generation *g)
-{
-    json_t *flows = json_array();
-
-    for (uint32_t i = 0; g->state != GENERATION_ABANDONED && i < g->flow_count; i++)
-        json_array_append_new(flows, flow_to_json(&g->flows[i], i));
-    return json_pack("{s:o, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:s, s:o}", "generation",
-                     int_of(g->id), "state", generation_state_name(g->state), "replication_id",
-                     g->replication_id, "source_version", g->source_version, "protocol",
-                     g->protocol, "sharding", sharding_rule_name(g->sharding), "began",
-                     time_of(g->began_us), "resumptions", int_of(g->resumptions), "ended_by",
-                     g->ended_by, "flows", flows);
-}
-
-static json_t *capture_to_json(const struct capture *c)
-{
-    json_t *generations = json_array();
-    char id[2 * CAPTURE_ID_SIZE + 1];
-
-    for (size_t i = 0; i < CAPTURE_ID_SIZE; i++)
-        (void)snprintf(id + 2 * i, 3, "%02x", c->id[i]); /* fits */
-    for (size_t i = 0; i < c->generation_count; i++)
-        json_array_append_new(generations, generation_to_json(&c->generations[i]));
-    return json_pack("{s:s, s:s, s:o, s:o}", "capture_id", id, "source", c->source_address,
-                     "created", time_of(c->created_us), "generations", generations);
-}
-
-static json_t *counts_to_json(const uint64_t *counts, unsigned n, const char *(*name)(unsigned i))
-{
-    json_t *object = json_object();
-
-    for (unsigned i = 0; i < n; i++) {
-        if (counts[i] != 0)
-            json_object_set_new(object, name(i), int_of(counts[i]));
-    }
-    return object;
-}
-
-static const char *class_name_of(unsigned class)
-{
-    return value_class_name((enum value_class) class);
-}
-
-static json_t *census_to_json(const struct census *c)
-{
-    json_t *dbs = json_array();
-
-    for (size_t i = 0; i < c->db_count; i++) {
-        json_array_append_new(
-            dbs, json_pack("{s:o, s:o, s:o}", "db", int_of(c->dbs[i].db), "keys",
-                           counts_to_json(c->dbs[i].keys, VALUE_CLASS_COUNT, class_name_of),
-                           "value_bytes",
-                           counts_to_json(c->dbs[i].bytes, VALUE_CLASS_COUNT, class_name_of)));
-    }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
-                     "keys", int_of(c->keys), "value_bytes", int_of(c->bytes), "dbs", dbs, "ttl",
-                     counts_to_json(c->ttls, CENSUS_TTL_COUNT, census_ttl_name), "size",
-                     counts_to_json(c->sizes, CENSUS_SIZE_COUNT, census_size_name), "encodings",
-                     counts_to_json(c->types, RDB_TYPE_COUNT, rdb_type_name), "largest", "bytes",
-                     int_of(c->largest_bytes), "db", int_of(c->largest_db), "key",
-                     json_from_bytes(buf_bytes(&c->largest_key)), "functions", int_of(c->functions),
-                     "scripts", int_of(c->scripts), "journal_commands", int_of(c->records),
-                     "journal_commands_in_snapshot", int_of(c->records_in_snapshot));
-}
-
-static json_t *source_to_json(const struct source *s)
-{
-    return json_pack("{s:s, s:s, s:i, s:b, s:s, s:o, s:o}", "kind", source_kind_name(s->kind),
-                     "path", s->path, "rdb_version", (int)s->info.rdb_version, "dragonfly",
-                     s->info.dragonfly, "version", s->info.version, "saved",
-                     time_of(s->info.ctime_s * 1000000), "streams", int_of(s->stream_count));
-}
-
-static void print_json(const struct source *source, const struct capture *capture,
-                       const struct census *census)
-{
-    json_t *json = json_object();
-
-    if (source != NULL)
-        json_object_set_new(json, "input", source_to_json(source));
-    if (capture != NULL)
-        json_object_set_new(json, "capture", capture_to_json(capture));
-    if (census != NULL)
-        json_object_set_new(json, "census", census_to_json(census));
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    putchar('\n');
-    json_decref(json);
-}
-
 void inspect_print(const struct source *source, const struct capture *capture,
-                   const struct census *census, bool json)
+                   const struct census *census, bool all_segments)
 {
-    if (json) {
-        print_json(source, capture, census);
-        return;
-    }
     if (capture != NULL)
-        print_capture(capture);
+        print_capture(capture, all_segments);
     else if (source != NULL)
         print_source(source);
     if (census != NULL) {

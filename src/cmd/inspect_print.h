@@ -4,8 +4,14 @@
 
 #include "pipe/census.h"
 
-/* Any of the three may be NULL; what is missing is not shown. */
+/*
+ * Any of the three may be NULL; what is missing is not shown. all_segments: each one has its line,
+ * else many of a kind share one.
+ */
 void inspect_print(const struct source *source, const struct capture *capture,
-                   const struct census *census, bool json);
+                   const struct census *census, bool all_segments);
+/* inspect_print_json - all there is. */
+void inspect_print_json(const struct source *source, const struct capture *capture,
+                        const struct census *census);
 
 #endif

@@ -1,7 +1,8 @@
 #include "cmd/loss_print.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+
+#include "base/json_text.h"
 
 #define KEYS_PRINTED 3
 
@@ -41,41 +42,17 @@ void loss_print(FILE *out, const struct loss_report *r)
     print_lines(out, r, true);
 }
 
-static char *base64(struct bytes b)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = malloc(b.n / 3 * 4 + 5);
-    char *out = text;
-
-    for (size_t i = 0; text != NULL && i < b.n; i += 3) {
-        uint32_t group = (uint32_t)b.p[i] << 16;
-
-        if (i + 1 < b.n)
-            group |= (uint32_t)b.p[i + 1] << 8;
-        if (i + 2 < b.n)
-            group |= b.p[i + 2];
-        *out++ = digits[group >> 18];
-        *out++ = digits[group >> 12 & 63];
-        *out++ = i + 1 < b.n ? digits[group >> 6 & 63] : '=';
-        *out++ = i + 2 < b.n ? digits[group & 63] : '=';
-    }
-    if (text != NULL)
-        *out = '\0';
-    return text;
-}
-
 json_t *json_from_bytes(struct bytes b)
 {
-    char *text;
-    json_t *value;
+    struct ft_err err = FT_ERR_INIT;
+    struct buf text = {0};
+    json_t *value = NULL;
 
     if (bytes_is_utf8(b))
         return json_stringn((const char *)b.p, b.n);
-    text = base64(b);
-    if (text == NULL)
-        return NULL;
-    value = json_pack("{s:s}", "base64", text);
-    free(text);
+    if (base64_put(&text, b, &err) == 0)
+        value = json_pack("{s:s%}", "base64", (const char *)text.p, text.n);
+    buf_release(&text);
     return value;
 }
 

@@ -37,6 +37,9 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_COMMAND] = {"command",
                       "commands of the journal that the target cannot carry out: what they "
                       "changed is missing"},
+    [LOSS_REFUSED] = {"refused",
+                      "commands of the journal that redis-server answered with an error: what "
+                      "they changed is missing"},
     [LOSS_NOTE_STICKY] = {"sticky",
                           "the mark that keeps a key from being evicted: the key is kept"},
     [LOSS_NOTE_MC_FLAGS] = {"mc-flags", "memcache flags of strings: the strings are kept"},

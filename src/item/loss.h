@@ -23,6 +23,7 @@ enum loss_reason {
     LOSS_STREAM,        /* the target has no streams */
     LOSS_FUNCTION,      /* function library on a target without functions */
     LOSS_COMMAND,       /* a journal record without a rendering; name: the command */
+    LOSS_REFUSED,       /* a journal record that redis-server refused; name: the command */
     LOSS_NOTE_STICKY,   /* from here on notes */
     LOSS_NOTE_MC_FLAGS,
     LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader does not take */

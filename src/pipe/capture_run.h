@@ -6,7 +6,7 @@
  *              connection is lost; then wait and try again.
  * Ends         See enum capture_ended. However it ends, what is on disk is a valid capture.
  * Threads      Blocks in the calling thread, which also makes the callbacks; starts one thread per
- *              flow and two for the disk, and has joined them all on return.
+ *              flow and some for the disk, and has joined them all on return.
  */
 #ifndef FLOWTAPE_PIPE_CAPTURE_RUN_H
 #define FLOWTAPE_PIPE_CAPTURE_RUN_H

@@ -364,6 +364,8 @@ static enum walk wait_for_end(struct session *s, struct ft_err *err)
         return err_nomem(err, "the goals"), WALK_ERROR;
     if (dfly_master_offsets(&s->master, s->goals, err) != 0)
         return WALK_ERROR;
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        flow_session_set_goal(s->flows[i], s->goals[i]);
     return wait_until(s, goals_reached, err);
 }
 

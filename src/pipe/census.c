@@ -1,7 +1,8 @@
 #include "pipe/census.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "pipe/each_stream.h"
 
 #define SMALLEST_SIZE_CLASS 64u
 
@@ -159,65 +160,41 @@ static int merge(struct census *to, const struct census *from, struct ft_err *er
                         err);
 }
 
-struct counter {
-    const struct source *source;
-    uint32_t index;
-    pthread_t thread;
-    bool started;
-    struct census census;
-    struct ft_err err;
-};
-
-static int count(struct counter *w)
+static int count_stream(void *context, const struct source *source, uint32_t index,
+                        struct ft_err *err)
 {
+    struct census *census = (struct census *)context + index;
     struct source_stream_options options = {.skip_values = true};
     struct source_stream *stream;
     struct item item;
     enum step step;
 
-    if (source_stream_open(&stream, w->source, w->index, &options, &w->err) != 0)
+    if (source_stream_open(&stream, source, index, &options, err) != 0)
         return -1;
-    while ((step = source_stream_next(stream, &item, &w->err)) == STEP_ITEM) {
-        if (add_item(&w->census, &item, &w->err) != 0)
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        if (add_item(census, &item, err) != 0)
             break;
     }
     source_stream_free(stream);
     return step == STEP_END ? 0 : -1;
 }
 
-static void *counter_main(void *arg)
-{
-    (void)count(arg); /* its err says */
-    return NULL;
-}
-
 int census_of(struct census *ret, const struct source *source, struct ft_err *err)
 {
-    struct counter *counters = calloc(source->stream_count, sizeof(*counters));
-    int rc = 0;
+    struct census *parts = calloc(source->stream_count, sizeof(*parts));
+    int rc;
 
     memset(ret, 0, sizeof(*ret));
-    if (counters == NULL)
+    if (parts == NULL)
         return err_nomem(err, "a census");
+    rc = each_stream(source, count_stream, parts, err);
     for (uint32_t i = 0; i < source->stream_count; i++) {
-        counters[i] = (struct counter){.source = source, .index = i, .err = FT_ERR_INIT};
-        rc = pthread_create(&counters[i].thread, NULL, counter_main, &counters[i]);
-        if (rc != 0) {
-            err_errno(err, rc, "could not start a thread");
-            break;
-        }
-        counters[i].started = true;
+        if (rc == 0)
+            rc = merge(ret, &parts[i], err);
+        census_release(&parts[i]);
     }
-    for (uint32_t i = 0; i < source->stream_count && counters[i].started; i++) {
-        (void)pthread_join(counters[i].thread, NULL); /* started, and joined only here */
-        if (counters[i].err.kind != FT_ERR_NONE && err->kind == FT_ERR_NONE)
-            *err = counters[i].err;
-        if (err->kind == FT_ERR_NONE)
-            (void)merge(ret, &counters[i].census, err); /* err says */
-        census_release(&counters[i].census);
-    }
-    free(counters);
-    return err->kind == FT_ERR_NONE ? 0 : -1;
+    free(parts);
+    return rc;
 }
 
 void census_release(struct census *c)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "pipe/fold.h"
 #include "pipe/sink_rdb.h"
 #include "rdb/rdb_writer.h"
 
@@ -35,12 +36,14 @@ struct conversion {
     struct convert_progress *progress;
     struct loss_report *losses;
     struct source_large *large;
+    struct fold *fold; /* NULL: no journal to apply */
     size_t chunk_bytes;
     int64_t now_ms;
 
     struct queue full; /* chunks to be written */
     struct queue empty;
     atomic_uint workers_left;
+    sem_t streams_done; /* one for each stream whose part of the fold is over */
 };
 
 struct worker {
@@ -50,6 +53,7 @@ struct worker {
     bool started;
     /* of its thread until that has ended */
     struct source_stream *stream;
+    struct fold_stream *fold; /* NULL: nothing is touched */
     struct recoder *recoder;
     struct chunk *chunk; /* being filled */
     sem_t lent_done;
@@ -194,10 +198,9 @@ static bool passes(struct worker *w, const struct rdb_entry *entry)
     return true;
 }
 
-static int take_entry(struct worker *w, const struct item *item)
+/* An entry on its way to the output, re-encoded. */
+static int write_entry(struct worker *w, const struct rdb_entry *entry, int64_t now_ms)
 {
-    const struct rdb_entry *entry = &item->rdb.entry;
-    int64_t now_ms = w->c->options->drop_expired ? w->c->now_ms : (int64_t)(item->time_us / 1000);
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result;
     struct bytes value;
@@ -221,6 +224,26 @@ static int take_entry(struct worker *w, const struct item *item)
     if (note_flags(w, entry) != 0)
         return -1;
     return put_entry(w, entry, type, value);
+}
+
+static int take_entry(struct worker *w, const struct item *item)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    int64_t now_ms = w->c->options->drop_expired ? w->c->now_ms : (int64_t)(item->time_us / 1000);
+
+    if (w->fold != NULL && fold_takes(w->c->fold, entry->db, entry->key))
+        return fold_entry(w->fold, item, &w->err);
+    if (w->c->fold != NULL && fold_drops(w->c->fold, entry->db, entry->key))
+        return 0;
+    return write_entry(w, entry, now_ms);
+}
+
+/* A journal record inside the full sync. */
+static int take_record(struct worker *w, const struct item *item)
+{
+    if (w->fold == NULL) /* it touches no key that this flow owns */
+        return 0;
+    return fold_record(w->fold, item, &w->err);
 }
 
 /* A cached script: only old targets take it from an RDB, and only if it is plain Lua. */
@@ -268,10 +291,7 @@ static int take_item(struct worker *w, const struct item *item)
         return loss_add(w->c->losses, LOSS_NOTE_MODULE_AUX, "module-aux", 0, item->rdb.name,
                         &w->err);
     case ITEM_COMMAND:
-        return err_set(&w->err, FT_ERR_UNSUPPORTED,
-                       "the capture holds journal records inside its full sync (flow %" PRIu32
-                       "); their conversion is not supported by this version",
-                       item->flow);
+        return take_record(w, item);
     case ITEM_SNAPSHOT_END:
     case ITEM_OTHER:
         break;
@@ -279,7 +299,7 @@ static int take_item(struct worker *w, const struct item *item)
     return 0;
 }
 
-static int work(struct worker *w)
+static int read_stream(struct worker *w)
 {
     struct source_stream_options options = {
         .snapshot_only = true, .verify_checksum = true, .large = w->c->large};
@@ -287,8 +307,7 @@ static int work(struct worker *w)
     struct item item;
     enum step step;
 
-    if (source_stream_open(&w->stream, w->c->source, w->index, &options, &w->err) != 0 ||
-        recoder_new(&w->recoder, w->c->options->target, w->c->options->json_as, &w->err) != 0)
+    if (source_stream_open(&w->stream, w->c->source, w->index, &options, &w->err) != 0)
         return -1;
     while ((step = source_stream_next(w->stream, &item, &w->err)) == STEP_ITEM) {
         if (take_item(w, &item) != 0)
@@ -301,14 +320,42 @@ static int work(struct worker *w)
     if (step == STEP_ERROR)
         return -1;
     tell_progress(w);
-    return w->chunk != NULL ? emit(w) : 0;
+    return w->fold != NULL ? fold_finish(w->fold, &w->err) : 0;
+}
+
+static int take_folded(void *context, const struct rdb_entry *entry, struct ft_err *err)
+{
+    struct worker *w = context;
+
+    (void)err; /* the worker's own */
+    w->counts.folded++;
+    return write_entry(w, entry, w->c->now_ms);
+}
+
+/* When all streams are through: the journals behind them, then the values of the touched keys. */
+static int read_folded(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->c->source->stream_count; i++) {
+        while (sem_wait(&w->c->streams_done) != 0)
+            ; /* interrupted */
+    }
+    if (queue_is_aborted(&w->c->full))
+        return err_set(&w->err, FT_ERR_CANCELLED, "cancelled");
+    if (w->fold == NULL)
+        return 0;
+    if (fold_journal(w->fold, &w->counts.journal, &w->err) != 0)
+        return -1;
+    return fold_read_out(w->fold, take_folded, w, &w->err);
 }
 
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    bool failed = work(w) != 0;
+    bool is_stream = w->index < w->c->source->stream_count;
+    bool failed = (is_stream ? read_stream(w) : read_folded(w)) != 0;
 
+    if (!failed && w->chunk != NULL)
+        failed = emit(w) != 0;
     if (w->stream != NULL)
         w->counts.bytes_in = source_stream_bytes(w->stream);
     source_stream_free(w->stream); /* here, because it may hold the large token */
@@ -317,6 +364,8 @@ static void *worker_main(void *arg)
         queue_abort(&w->c->full);
     else if (atomic_fetch_sub(&w->c->workers_left, 1) == 1)
         queue_close(&w->c->full);
+    if (is_stream)
+        (void)sem_post(&w->c->streams_done); /* cannot overflow */
     return NULL;
 }
 
@@ -382,23 +431,45 @@ static int make_chunks(struct conversion *c, uint32_t count, struct ft_err *err)
     return 0;
 }
 
-static int start_workers(struct conversion *c, struct worker *workers, struct ft_err *err)
+/* A worker for each stream, and one for what is folded. */
+static uint32_t worker_count(const struct conversion *c)
 {
-    uint32_t count = c->source->stream_count;
+    return c->source->stream_count + (c->fold != NULL ? 1 : 0);
+}
 
-    atomic_init(&c->workers_left, count);
-    for (uint32_t i = 0; i < count; i++) {
+static int prepare_workers(struct conversion *c, struct worker *workers, struct ft_err *err)
+{
+    atomic_init(&c->workers_left, worker_count(c));
+    for (uint32_t i = 0; i < worker_count(c); i++) {
         struct worker *w = &workers[i];
-        int rc;
 
         w->c = c;
         w->index = i;
         w->err = (struct ft_err)FT_ERR_INIT;
         (void)sem_init(&w->lent_done, 0, 0); /* cannot fail for 0 */
-        rc = pthread_create(&w->thread, NULL, worker_main, w);
-        if (rc != 0)
+    }
+    for (uint32_t i = 0; i < worker_count(c); i++) {
+        struct worker *w = &workers[i];
+
+        if (recoder_new(&w->recoder, c->options->target, c->options->json_as, err) != 0)
+            return -1;
+        if (c->fold != NULL && fold_stream_new(&w->fold, c->fold, err) != 0)
+            return -1;
+    }
+    if (c->fold != NULL)
+        fold_hide(c->fold);
+    return 0;
+}
+
+static int start_workers(struct conversion *c, struct worker *workers, struct ft_err *err)
+{
+    for (uint32_t i = 0; i < worker_count(c); i++) {
+        int rc = pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]);
+
+        if (rc != 0) {
             return err_errno(err, rc, "could not start a thread");
-        w->started = true;
+        }
+        workers[i].started = true;
     }
     return 0;
 }
@@ -409,14 +480,14 @@ static void join_workers(struct conversion *c, struct worker *workers, struct co
 {
     struct ft_err cancelled = FT_ERR_INIT;
 
-    for (uint32_t i = 0; i < c->source->stream_count; i++) {
+    for (uint32_t i = 0; i < worker_count(c); i++) {
         struct worker *w = &workers[i];
 
-        if (!w->started)
-            continue;
-        (void)pthread_join(w->thread, NULL); /* started, and joined only here */
+        if (w->started)
+            (void)pthread_join(w->thread, NULL); /* joined only here */
         (void)sem_destroy(&w->lent_done);
         recoder_free(w->recoder);
+        fold_stream_free(w->fold);
         if (w->chunk != NULL)
             chunk_free(w->chunk);
         sum->keys += w->counts.keys;
@@ -425,6 +496,9 @@ static void join_workers(struct conversion *c, struct worker *workers, struct co
         sum->dropped_expired += w->counts.dropped_expired;
         sum->emptied += w->counts.emptied;
         sum->bytes_in += w->counts.bytes_in;
+        sum->folded += w->counts.folded;
+        if (i == c->source->stream_count)
+            sum->journal = w->counts.journal;
         if (w->err.kind == FT_ERR_CANCELLED)
             cancelled = w->err;
         else if (w->err.kind != FT_ERR_NONE && err->kind == FT_ERR_NONE)
@@ -457,21 +531,21 @@ static void cancel(struct conversion *c)
 static void release_workers(struct conversion *c, struct worker *workers)
 {
     cancel(c);
-    for (uint32_t i = 0; i < c->source->stream_count; i++) {
-        if (workers[i].started)
-            (void)sem_post(&workers[i].lent_done);
+    for (uint32_t i = 0; i < worker_count(c); i++) {
+        (void)sem_post(&workers[i].lent_done);
+        (void)sem_post(&c->streams_done); /* a stream that was never started says nothing */
     }
 }
 
 static int run(struct conversion *c, struct sink_rdb *sink, struct convert_result *ret,
                struct ft_err *err)
 {
-    uint32_t count = c->source->stream_count;
-    struct worker *workers = calloc(count, sizeof(*workers));
+    struct worker *workers = calloc(worker_count(c), sizeof(*workers));
 
     if (workers == NULL)
         return err_nomem(err, "threads");
-    if (start_workers(c, workers, err) != 0 || write_all(c, sink, err) != 0)
+    if (prepare_workers(c, workers, err) != 0 || start_workers(c, workers, err) != 0 ||
+        write_all(c, sink, err) != 0)
         cancel(c);
     if (queue_is_aborted(&c->full))
         release_workers(c, workers);
@@ -503,9 +577,24 @@ static int finish(struct conversion *c, struct sink_rdb *sink, struct convert_re
     return 0;
 }
 
+static int open_fold(struct conversion *c, struct suspect_report *suspects, struct ft_err *err)
+{
+    const struct fold_options options = {.cut = c->options->cut,
+                                         .target = c->options->target,
+                                         .json_as = c->options->json_as,
+                                         .redis_server = c->options->redis_server,
+                                         .losses = c->losses,
+                                         .suspects = suspects};
+
+    if (c->options->cut == NULL)
+        return 0;
+    return fold_new(&c->fold, c->source, &options, err);
+}
+
 int convert_to_rdb(const struct source *source, const char *output,
                    const struct convert_options *options, struct convert_progress *progress,
-                   struct loss_report *losses, struct convert_result *ret, struct ft_err *err)
+                   struct loss_report *losses, struct suspect_report *suspects,
+                   struct convert_result *ret, struct ft_err *err)
 {
     struct conversion c = {.source = source,
                            .options = options,
@@ -519,15 +608,18 @@ int convert_to_rdb(const struct source *source, const char *output,
     memset(ret, 0, sizeof(*ret));
     queue_init(&c.full, SIZE_MAX); /* bounded by the number of chunks */
     queue_init(&c.empty, SIZE_MAX);
-    if (source_large_new(&c.large, err) == 0 &&
-        make_chunks(&c, 2 * source->stream_count + 2, err) == 0 &&
+    (void)sem_init(&c.streams_done, 0, 0); /* cannot fail for 0 */
+    if (source_large_new(&c.large, err) == 0 && open_fold(&c, suspects, err) == 0 &&
+        make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
         sink_rdb_open(&sink, output, options->target, source->info.ctime_s, source->info.used_mem,
                       err) == 0 &&
         run(&c, sink, ret, err) == 0)
         rc = finish(&c, sink, ret, err);
     sink_rdb_free(sink);
+    fold_free(c.fold);
     free_chunks(&c.full);
     free_chunks(&c.empty);
+    (void)sem_destroy(&c.streams_done); /* nobody waits any more */
     source_large_free(c.large);
     return rc;
 }

@@ -122,10 +122,24 @@ static int resolve_vector(struct cut *cut, char *text, const struct generation *
     return 0;
 }
 
+int cut_parse_time(const char *text, const struct generation *g, uint64_t *ret_time_us,
+                   struct ft_err *err)
+{
+    uint64_t last_us = last_time_us(g);
+    uint64_t ms;
+
+    if (text[0] != '-')
+        return parse_time_us(text, ret_time_us, err);
+    if (parse_duration(text + 1, &ms, err) != 0)
+        return -1;
+    *ret_time_us = ms > last_us / 1000 ? 0 : last_us - ms * 1000;
+    return 0;
+}
+
 static int resolve(struct cut *cut, const char *text, const struct capture *c,
                    const struct generation *g, struct ft_err *err)
 {
-    uint64_t value;
+    uint64_t time_us;
     char *copy;
     int rc;
 
@@ -133,15 +147,10 @@ static int resolve(struct cut *cut, const char *text, const struct capture *c,
         set_all(cut, g, text[0] == 'e');
         return 0;
     }
-    if (text[0] == '-') {
-        uint64_t last_us = last_time_us(g);
-
-        if (parse_duration(text + 1, &value, err) != 0)
-            return -1;
-        return resolve_time(cut, c, g, value * 1000 > last_us ? 0 : last_us - value * 1000, err);
+    if (text[0] == '-' || strchr(text, 'T') != NULL) {
+        return cut_parse_time(text, g, &time_us, err) != 0 ? -1
+                                                           : resolve_time(cut, c, g, time_us, err);
     }
-    if (strchr(text, 'T') != NULL)
-        return parse_time_us(text, &value, err) != 0 ? -1 : resolve_time(cut, c, g, value, err);
     copy = strdup(text);
     if (copy == NULL)
         return err_nomem(err, "a list of LSNs");

@@ -20,6 +20,9 @@ struct cut {
     bool is_end;      /* every flow applies all that is there */
 };
 
+/* cut_parse_time - RFC 3339, or "-90s" before the last byte that the generation received. */
+int cut_parse_time(const char *text, const struct generation *g, uint64_t *ret_time_us,
+                   struct ft_err *err);
 /* cut_resolve - FT_ERR_USAGE: not understood, or outside the capture; the text says the bounds. */
 int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
                 const struct generation *g, struct ft_err *err);

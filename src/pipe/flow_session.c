@@ -47,6 +47,7 @@ struct flow_session {
     _Atomic uint64_t records;
     _Atomic uint64_t next_lsn;
     _Atomic uint64_t acked_lsn;
+    _Atomic uint64_t goal_lsn; /* 0: none */
 
     /* flow thread only; the owner's after join. `flow` may be read by the owner once answered */
     struct dfly_flow flow;
@@ -285,11 +286,16 @@ static int frame(struct flow_session *f, struct ft_err *err)
 static void count(struct flow_session *f, size_t n)
 {
     const struct framer_state *s = framer_state(f->framer);
+    uint64_t goal;
+    uint64_t before = atomic_load_explicit(&f->next_lsn, memory_order_relaxed);
 
     atomic_fetch_add_explicit(&f->bytes, n, memory_order_relaxed);
     atomic_store_explicit(&f->keys, s->keys, memory_order_relaxed);
     atomic_store_explicit(&f->records, s->records, memory_order_relaxed);
-    atomic_store_explicit(&f->next_lsn, s->next_lsn, memory_order_relaxed);
+    atomic_store(&f->next_lsn, s->next_lsn);
+    goal = atomic_load(&f->goal_lsn); /* only now: set after this, it is compared by its setter */
+    if (before < goal && s->next_lsn >= goal)
+        poke(f->event_fd);
 }
 
 /* n bytes have come in behind the block's others. */
@@ -571,12 +577,17 @@ void flow_session_begin_stable(struct flow_session *f)
         poke(f->wake_fd);
 }
 
+void flow_session_set_goal(struct flow_session *f, uint64_t lsn)
+{
+    atomic_store(&f->goal_lsn, lsn);
+}
+
 void flow_session_counters(const struct flow_session *f, struct flow_counters *ret)
 {
     ret->bytes = atomic_load_explicit(&f->bytes, memory_order_relaxed);
     ret->keys = atomic_load_explicit(&f->keys, memory_order_relaxed);
     ret->records = atomic_load_explicit(&f->records, memory_order_relaxed);
-    ret->next_lsn = atomic_load_explicit(&f->next_lsn, memory_order_relaxed);
+    ret->next_lsn = atomic_load(&f->next_lsn);
     ret->acked_lsn = atomic_load(&f->acked_lsn);
 }
 

@@ -67,6 +67,8 @@ int flow_session_go(struct flow_session *f, const struct flow_go *go, struct ft_
 /* flow_session_begin_stable - STARTSTABLE was granted: a flow resumed without an RDB stream, which
  * may stay silent, is in FLOW_STABLE from now on. */
 void flow_session_begin_stable(struct flow_session *f);
+/* flow_session_set_goal - write event_fd also when the next LSN has reached this. */
+void flow_session_set_goal(struct flow_session *f, uint64_t lsn);
 void flow_session_counters(const struct flow_session *f, struct flow_counters *ret);
 /* flow_session_stop - end soon; complete items received so far are handed over. */
 void flow_session_stop(struct flow_session *f);

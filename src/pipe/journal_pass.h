@@ -1,13 +1,13 @@
 /*
  * journal_pass.h - the journals of all flows of a capture as one sequence of records to apply.
  *
- * What it is   Runs the flows one after the other up to a cut, each in its order, and holds each at
- *              a flush until all flows have it: the flush is then delivered once. Records that are
- *              not to be applied are dropped and counted: those for keys that the flow does not own
- *              (PFMERGE comes on every shard that took part), and later copies of commands that come
- *              once per flow.
- * Order        Between flows none is promised but for flushes; keys of different flows are
- *              independent.
+ * What it is   Runs the flows up to a cut, each in its order, and holds each at a flush until all flows
+ *              have it: the flush is then delivered once. Records that are not to be applied are
+ *              dropped and counted: those for keys that the flow does not own (PFMERGE comes on every
+ *              shard that took part), and later copies of commands that come once per flow.
+ * Order        Between flows by receive time, as good as blocks tell it; behind a flush a flow that
+ *              was held may bring a somewhat earlier time. Nothing depends on it but time marks: keys
+ *              of different flows are independent, and flushes have their barrier.
  * Flushes      A flush that not all flows have before the cut is not applied, nor what follows it on
  *              the flows that have it: a state with half of a flush never existed. counts says so.
  * Threads      Runs in the caller's thread.
@@ -40,9 +40,23 @@ struct owner_guard {
     uint32_t flow_count;
 };
 
+/* owner_guard_of - of a capture's generation; SHARDING_UNKNOWN for other sources. */
+struct owner_guard owner_guard_of(const struct source *source);
 /* owner_guard_passes - may this flow apply a record with these keys? One owned key is enough. */
 bool owner_guard_passes(const struct owner_guard *g, uint32_t flow,
                         const struct translation_key *keys, size_t key_count);
+
+/* journal_translator_new - for the records of this source, on a standalone target. */
+int journal_translator_new(struct translator **ret, const struct source *source,
+                           const struct target *target, enum json_as json_as, struct ft_err *err);
+
+/*
+ * journal_record_applies - false: a record to be dropped, and counted as foreign or repeated. For
+ * flushes the caller has to look first. Also for records inside a full sync, which the pass does not
+ * bring.
+ */
+bool journal_record_applies(const struct owner_guard *g, uint32_t flow, const struct translation *t,
+                            struct journal_pass_counts *counts);
 
 /* journal_pass_run - counts is filled in any case. Errors of `take` end the run and are passed on. */
 int journal_pass_run(const struct source *source, const struct cut *cut,

@@ -15,11 +15,15 @@
 #define BLOCK_BYTES_MIN (4u << 10)
 /* Being filled, waiting, being written, and one more, so that none of them has to wait. */
 #define BLOCKS_PER_FLOW 4
-/* Blocks of one flow that are appended together. */
-#define APPEND_MAX 64
+/* Blocks of one flow that are appended together: small ones to save calls, and no more bytes than
+ * are still in the cache when they are written. */
+#define APPEND_MAX       64
+#define APPEND_BYTES_MAX (1u << 20)
+/* Copying into the page cache is what takes a writer's time: as many as there are processors, about. */
+#define WRITERS_MAX 8
 
 struct flow_file {
-    /* writer thread only, and recorder_finish */
+    /* its writer's thread only, and recorder_finish */
     struct queue_node *batch; /* blocks taken from the queue, in order */
     struct queue_node **batch_tail;
     struct flow_file *next_touched;
@@ -37,6 +41,14 @@ struct flow_file {
     int wake_fd;
 };
 
+/* Writes the flows whose number modulo the number of writers is its own. */
+struct writer {
+    struct recorder *r;
+    struct queue queue;
+    pthread_t thread;
+    bool started;
+};
+
 struct recorder {
     /* constant */
     struct capture *capture;
@@ -45,13 +57,14 @@ struct recorder {
     size_t block_bytes;
     uint32_t flow_count;
     struct flow_file *flows;
-    pthread_t writer;
+    struct writer writers[WRITERS_MAX];
+    uint32_t writer_count;
     pthread_t syncer;
-    unsigned threads_started;
+    bool syncer_started;
 
     struct block_pool pool;
-    struct queue queue;
     atomic_bool failed;
+    atomic_bool manifest_stale;
     _Atomic uint32_t snapshots_durable;
 
     /* guarded by manifest_mu: the capture and its generation */
@@ -122,6 +135,7 @@ static int note_segment(struct recorder *r, struct flow_file *f, const struct se
 
     pthread_mutex_lock(&r->manifest_mu);
     rc = capture_add_segment(r->generation, f->id.flow, info, err);
+    atomic_store(&r->manifest_stale, true);
     pthread_mutex_unlock(&r->manifest_mu);
     if (rc == 0 && info->kind == SEGMENT_SNAPSHOT && info->ended) {
         atomic_fetch_add(&r->snapshots_durable, 1);
@@ -135,6 +149,7 @@ static int save_manifest(struct recorder *r, struct ft_err *err)
     int rc;
 
     pthread_mutex_lock(&r->manifest_mu);
+    atomic_store(&r->manifest_stale, false);
     rc = capture_save(r->capture, err);
     pthread_mutex_unlock(&r->manifest_mu);
     return rc;
@@ -178,6 +193,7 @@ static bool starts_segment(const struct recorder *r, const struct flow_file *f,
 struct run {
     struct segment_block blocks[APPEND_MAX];
     size_t count;
+    size_t bytes;
     uint64_t next_lsn; /* 0: not moved */
     bool urgent;
     bool end;
@@ -186,6 +202,7 @@ struct run {
 static void add_to_run(struct run *run, struct flow_file *f, const struct recorder_block *b)
 {
     run->blocks[run->count++] = b->block;
+    run->bytes += b->block.payload.n;
     run->end = (b->block.flags & SEGMENT_BLOCK_END) != 0;
     run->urgent = run->urgent || b->urgent;
     if (b->next_lsn != 0)
@@ -215,6 +232,7 @@ static int write_run(struct recorder *r, struct flow_file *f, struct ft_err *err
     struct run run;
 
     run.count = 0;
+    run.bytes = 0;
     run.next_lsn = 0;
     run.urgent = false;
     if (starts_segment(r, f, b)) {
@@ -226,7 +244,7 @@ static int write_run(struct recorder *r, struct flow_file *f, struct ft_err *err
     do {
         add_to_run(&run, f, (const struct recorder_block *)node);
         node = node->next;
-    } while (node != NULL && run.count < APPEND_MAX && !run.end &&
+    } while (node != NULL && run.count < APPEND_MAX && run.bytes < APPEND_BYTES_MAX && !run.end &&
              !starts_segment(r, f, (const struct recorder_block *)node));
     if (segment_writer_append(f->segment, run.blocks, run.count, err) != 0)
         return -1;
@@ -293,30 +311,21 @@ static void want_sync(struct recorder *r)
     pthread_mutex_unlock(&r->mu);
 }
 
-static size_t segments_noted(const struct recorder *r)
-{
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < r->flow_count; i++)
-        n += r->generation->flows[i].segment_count;
-    return n;
-}
-
 static void *writer_main(void *arg)
 {
-    struct recorder *r = arg;
+    struct writer *w = arg;
+    struct recorder *r = w->r;
     struct queue_node *chain;
-    size_t noted = segments_noted(r);
 
-    while ((chain = queue_get_all(&r->queue)) != NULL) {
+    while ((chain = queue_get_all(&w->queue)) != NULL) {
         struct ft_err err = FT_ERR_INIT;
         struct flow_file *f = distribute(r, chain);
 
         for (; f != NULL; f = f->next_touched)
             write_batch(r, f);
-        if (segments_noted(r) != noted && !atomic_load(&r->failed) && save_manifest(r, &err) != 0)
+        if (atomic_load(&r->manifest_stale) && !atomic_load(&r->failed) &&
+            save_manifest(r, &err) != 0)
             fail(r, &err);
-        noted = segments_noted(r);
         want_sync(r);
     }
     return NULL;
@@ -385,16 +394,31 @@ static void *syncer_main(void *arg)
 
 static int start_threads(struct recorder *r, struct ft_err *err)
 {
-    int rc = pthread_create(&r->writer, NULL, writer_main, r);
+    int rc = 0;
 
-    if (rc == 0) {
-        r->threads_started++;
-        rc = pthread_create(&r->syncer, NULL, syncer_main, r);
+    for (uint32_t i = 0; i < r->writer_count && rc == 0; i++) {
+        struct writer *w = &r->writers[i];
+
+        rc = pthread_create(&w->thread, NULL, writer_main, w);
+        w->started = rc == 0;
     }
-    if (rc != 0)
-        return err_errno(err, rc, "could not start a thread");
-    r->threads_started++;
-    return 0;
+    if (rc == 0) {
+        rc = pthread_create(&r->syncer, NULL, syncer_main, r);
+        r->syncer_started = rc == 0;
+    }
+    return rc == 0 ? 0 : err_errno(err, rc, "could not start a thread");
+}
+
+static void init_writers(struct recorder *r)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t n = processors < 1 ? 1 : processors > WRITERS_MAX ? WRITERS_MAX : (uint32_t)processors;
+
+    r->writer_count = n < r->flow_count ? n : r->flow_count;
+    for (uint32_t i = 0; i < r->writer_count; i++) {
+        r->writers[i].r = r;
+        queue_init(&r->writers[i].queue, SIZE_MAX); /* the pool bounds it */
+    }
 }
 
 static void init_sync_cond(pthread_cond_t *cond)
@@ -426,7 +450,7 @@ static void init_pool(struct recorder *r)
     limit = r->options.buffer_bytes / data_bytes;
     if (limit < 2u * r->flow_count)
         limit = 2u * r->flow_count;
-    block_pool_init(&r->pool, data_bytes, limit);
+    block_pool_init(&r->pool, data_bytes, (size_t)BLOCKS_PER_FLOW * r->flow_count, limit);
 }
 
 int recorder_new(struct recorder **ret, struct capture *capture, struct generation *generation,
@@ -447,7 +471,7 @@ int recorder_new(struct recorder **ret, struct capture *capture, struct generati
     r->flow_count = generation->flow_count;
     r->block_bytes = choose_block_bytes(options, r->flow_count);
     init_pool(r);
-    queue_init(&r->queue, SIZE_MAX); /* the pool bounds it */
+    init_writers(r);
     pthread_mutex_init(&r->mu, NULL);
     pthread_mutex_init(&r->manifest_mu, NULL);
     init_sync_cond(&r->sync_wanted);
@@ -500,7 +524,7 @@ struct recorder_block *recorder_take(struct recorder *r)
 void recorder_put(struct recorder *r, struct recorder_block *b)
 {
     b->node.bytes = b->block.payload.n;
-    if (!queue_put(&r->queue, &b->node))
+    if (!queue_put(&r->writers[b->flow % r->writer_count].queue, &b->node))
         block_pool_put(&r->pool, b);
 }
 
@@ -564,16 +588,20 @@ static void close_flow(struct recorder *r, struct flow_file *f, struct ft_err *e
 
 static void join_threads(struct recorder *r)
 {
-    queue_close(&r->queue);
-    if (r->threads_started > 0)
-        pthread_join(r->writer, NULL);
+    for (uint32_t i = 0; i < r->writer_count; i++)
+        queue_close(&r->writers[i].queue);
+    for (uint32_t i = 0; i < r->writer_count; i++) {
+        if (r->writers[i].started)
+            pthread_join(r->writers[i].thread, NULL);
+        r->writers[i].started = false;
+    }
     pthread_mutex_lock(&r->mu);
     r->ending = true;
     pthread_cond_signal(&r->sync_wanted);
     pthread_mutex_unlock(&r->mu);
-    if (r->threads_started > 1)
+    if (r->syncer_started)
         pthread_join(r->syncer, NULL);
-    r->threads_started = 0;
+    r->syncer_started = false;
 }
 
 /* After a failure nothing is touched any more: the next start recovers what was left open. */
@@ -604,7 +632,8 @@ void recorder_free(struct recorder *r)
         drop_segment(&r->flows[i]);
         pthread_mutex_destroy(&r->flows[i].file_mu);
     }
-    queue_release(&r->queue);
+    for (uint32_t i = 0; i < r->writer_count; i++)
+        queue_release(&r->writers[i].queue);
     block_pool_release(&r->pool);
     pthread_cond_destroy(&r->sync_wanted);
     pthread_mutex_destroy(&r->manifest_mu);

@@ -1,8 +1,8 @@
 /*
  * recorder.h - from received blocks to durable segments of one generation.
  *
- * What it is   Two threads between the flows and the disk. The writer takes the blocks of all flows
- *              in the order they were put, appends them to segment files, and seals those. The syncer
+ * What it is   Threads between the flows and the disk. Writers, each for some of the flows, take
+ *              their blocks in the order they were put, append them to segment files, and seal those. The syncer
  *              makes what was written durable and publishes, per flow, the LSN up to which it is:
  *              the only LSN that may be acknowledged. So a slow disk does not stop a flow from
  *              draining its socket while the block budget lasts.

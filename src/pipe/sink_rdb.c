@@ -1,16 +1,10 @@
 #include "pipe/sink_rdb.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/crc64.h"
 #include "base/endian.h"
-#include "base/fsutil.h"
+#include "base/output_file.h"
 #include "rdb/rdb_writer.h"
 
 /* A database that occurs, and where its RESIZEDB lies in the file. */
@@ -22,11 +16,7 @@ struct sink_db {
 };
 
 struct sink_rdb {
-    int fd;
-    char *path;
-    char *tmp_path;
-    bool finished;
-    uint64_t bytes;
+    struct output_file file;
     uint64_t crc;
     struct buf head; /* scratch for small pieces */
     struct sink_db *dbs;
@@ -36,10 +26,9 @@ struct sink_rdb {
 
 static int put(struct sink_rdb *s, struct bytes bytes, struct ft_err *err)
 {
-    if (fs_write_all(s->fd, bytes.p, bytes.n, s->tmp_path, err) != 0)
+    if (output_file_write(&s->file, bytes, err) != 0)
         return -1;
     s->crc = crc64(s->crc, bytes.p, bytes.n);
-    s->bytes += bytes.n;
     return 0;
 }
 
@@ -70,26 +59,14 @@ int sink_rdb_open(struct sink_rdb **ret, const char *path, const struct target *
 
     if (s == NULL)
         return err_nomem(err, "an RDB file");
-    s->fd = -1;
     s->current = SIZE_MAX;
-    s->path = strdup(path);
-    if (s->path == NULL || asprintf(&s->tmp_path, "%s.tmp-%ld", path, (long)getpid()) < 0) {
-        s->tmp_path = NULL;
-        err_nomem(err, "an RDB file");
-        goto fail;
+    if (output_file_open(&s->file, path, err) != 0 ||
+        put_header(s, target, ctime_s, used_mem, err) != 0) {
+        sink_rdb_free(s);
+        return -1;
     }
-    s->fd = open(s->tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (s->fd < 0) {
-        err_errno(err, errno, "could not create \"%s\"", s->tmp_path);
-        goto fail;
-    }
-    if (put_header(s, target, ctime_s, used_mem, err) != 0)
-        goto fail;
     *ret = s;
     return 0;
-fail:
-    sink_rdb_free(s);
-    return -1;
 }
 
 static size_t find_db(const struct sink_rdb *s, uint32_t db)
@@ -121,7 +98,7 @@ static int select_db(struct sink_rdb *s, uint32_t db, struct ft_err *err)
     buf_clear(&s->head);
     if (rdb_put_selectdb(&s->head, db, err) != 0)
         return -1;
-    if (i == s->db_count && (add_db(s, db, s->bytes + s->head.n, err) != 0 ||
+    if (i == s->db_count && (add_db(s, db, s->file.bytes + s->head.n, err) != 0 ||
                              rdb_put_resizedb(&s->head, 0, 0, err) != 0))
         return -1;
     s->current = i;
@@ -145,7 +122,7 @@ int sink_rdb_put_plain(struct sink_rdb *s, struct bytes bytes, struct ft_err *er
 
 uint64_t sink_rdb_bytes(const struct sink_rdb *s)
 {
-    return s->bytes;
+    return s->file.bytes;
 }
 
 /* RESIZEDB was written with zeros; the checksum is linear, see crc64_zeros. */
@@ -162,12 +139,8 @@ static int fill_in_counts(struct sink_rdb *s, const struct sink_db *d, struct ft
     for (size_t i = 0; i < RDB_RESIZEDB_SIZE; i++)
         change[i] = filled.p[i] ^ blank.p[i];
     s->crc ^= crc64_zeros(crc64(0, change, sizeof(change)),
-                          s->bytes - d->resizedb_offset - RDB_RESIZEDB_SIZE);
-    if (pwrite(s->fd, filled.p, filled.n, (off_t)d->resizedb_offset) != (ssize_t)filled.n) {
-        err_errno(err, errno, "could not write \"%s\"", s->tmp_path);
-        goto out;
-    }
-    rc = 0;
+                          s->file.bytes - d->resizedb_offset - RDB_RESIZEDB_SIZE);
+    rc = output_file_patch(&s->file, d->resizedb_offset, buf_bytes(&filled), err);
 out:
     buf_release(&filled);
     buf_release(&blank);
@@ -186,28 +159,17 @@ int sink_rdb_finish(struct sink_rdb *s, struct ft_err *err)
             return -1;
     }
     store_le64(tail, s->crc);
-    if (fs_write_all(s->fd, tail, sizeof(tail), s->tmp_path, err) != 0 ||
-        fs_sync(s->fd, s->tmp_path, err) != 0)
+    if (output_file_write(&s->file, bytes_of(tail, sizeof(tail)), err) != 0)
         return -1;
-    s->bytes += sizeof(tail);
-    if (fs_rename_durable(AT_FDCWD, s->tmp_path, s->path, err) != 0)
-        return -1;
-    s->finished = true;
-    return 0;
+    return output_file_finish(&s->file, err);
 }
 
 void sink_rdb_free(struct sink_rdb *s)
 {
     if (s == NULL)
         return;
-    if (s->fd >= 0) {
-        (void)close(s->fd); /* synced when finished, thrown away otherwise */
-        if (!s->finished)
-            (void)unlink(s->tmp_path); /* nothing more can be done about it */
-    }
+    output_file_release(&s->file);
     buf_release(&s->head);
     free(s->dbs);
-    free(s->tmp_path);
-    free(s->path);
     free(s);
 }

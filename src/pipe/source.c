@@ -314,6 +314,11 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     return 0;
 }
 
+bool source_is_old(const struct source *s)
+{
+    return s->info.dragonfly && strncmp(s->info.version, "df-", 3) != 0;
+}
+
 void source_free(struct source *s)
 {
     if (s == NULL)

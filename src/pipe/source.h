@@ -48,6 +48,8 @@ const char *source_kind_name(enum source_kind kind);
 
 /* generation: number, or 0 for the newest complete one. Errors name the path. */
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
+/* source_is_old - a Dragonfly up to 1.26, which does not tell its version (no AUX df-ver). */
+bool source_is_old(const struct source *s);
 void source_free(struct source *s);
 
 /*
@@ -62,8 +64,12 @@ void source_large_free(struct source_large *l);
 
 struct source_stream_options {
     bool skip_values;
+    bool keep_words;    /* with skip_values: journal records come with their words */
     bool snapshot_only; /* end behind the RDB stream */
     bool journal_only;  /* captures: begin behind the RDB stream */
+    /* with journal_only: begin at the last block that holds this LSN or lies before it; 0: the first
+     * one behind the RDB stream. From the flow's stable_lsn to its next_lsn. */
+    uint64_t start_lsn;
     bool verify_checksum;
     struct source_large *large; /* NULL: no such limit */
 };

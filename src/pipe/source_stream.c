@@ -22,6 +22,7 @@ struct source_stream {
     bool ended;
 
     struct flow_reader *reader; /* capture */
+    bool at_journal_block;      /* the next block says where in the flow it lies */
 
     const char *file; /* files */
     int fd;
@@ -68,14 +69,17 @@ static int open_file(struct source_stream *st, const char *file, struct ft_err *
 }
 
 /*
- * To the block where the journal begins. A flow without a journal so far is at its end then.
+ * To the block where the journal is to begin. A flow without a journal so far is at its end then.
  */
 static int start_journal(struct source_stream *st, const struct capture_flow *flow,
                          struct ft_err *err)
 {
-    if (flow_reader_seek_lsn(st->reader, flow->stable_lsn, err) != 0)
+    uint64_t lsn = st->options.start_lsn != 0 ? st->options.start_lsn : flow->stable_lsn;
+
+    st->at_journal_block = true;
+    if (flow_reader_seek_lsn(st->reader, lsn, err) != 0)
         return -1;
-    return flow_decoder_start_journal(st->decoder, 0, flow->stable_lsn, 0, err);
+    return flow_decoder_start_journal(st->decoder, 0, lsn, 0, err);
 }
 
 int source_stream_open(struct source_stream **ret, const struct source *s, uint32_t index,
@@ -89,7 +93,7 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
                 .verify_checksum = options->verify_checksum},
         .flow = index,
         .file = s->kind != SOURCE_CAPTURE,
-        .skip_words = options->skip_values,
+        .skip_words = options->skip_values && !options->keep_words,
     };
     int rc;
 
@@ -142,6 +146,12 @@ static int feed_capture(struct source_stream *st, struct ft_err *err)
         return 0;
     }
     st->bytes += block.raw_bytes;
+    if (st->at_journal_block) {
+        st->at_journal_block = false;
+        if (flow_decoder_start_journal(st->decoder, block.stream_offset, block.first_lsn,
+                                       block.dbid, err) != 0)
+            return -1;
+    }
     return flow_decoder_push(st->decoder, source_flow_part(kind), block.payload, block.time_us,
                              err);
 }

@@ -44,7 +44,7 @@ struct rdb_entry {
     struct bytes raw;
     uint64_t value_bytes; /* size of the serialised value, also when skipped */
     int64_t expire_ms;    /* absolute unix time, or RDB_NO_EXPIRY */
-    bool dragonfly; /* a Dragonfly wrote it */
+    bool dragonfly;       /* a Dragonfly wrote it */
     bool has_idle, has_freq, has_mc_flags, sticky;
     uint8_t freq;
     uint64_t idle_s;
@@ -101,7 +101,8 @@ int rdb_stream_new(struct rdb_stream **ret, const struct rdb_stream_options *opt
  */
 enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_item *ret,
                           struct ft_err *err);
-/* rdb_stream_at_boundary - no item, blob or prefix is half read: a good place to cut. */
+/* rdb_stream_at_boundary - at the window's position no item, blob or prefix is half read: a good
+ * place to cut. Entries whose tagged chunks are still to come do not count. */
 bool rdb_stream_at_boundary(const struct rdb_stream *s);
 /* rdb_stream_is_dragonfly - as known so far. */
 bool rdb_stream_is_dragonfly(const struct rdb_stream *s);

@@ -15,6 +15,7 @@ static const struct target targets[] = {
 };
 #define TARGET_COUNT   (sizeof(targets) / sizeof(targets[0]))
 #define TARGET_DEFAULT 2
+#define REDIS_COUNT    6 /* the first ones, in ascending order */
 
 const char *target_names(void)
 {
@@ -36,6 +37,17 @@ int target_parse(const char *text, const struct target **ret, struct ft_err *err
 const struct target *target_default(void)
 {
     return &targets[TARGET_DEFAULT];
+}
+
+const struct target *target_of_version(unsigned version)
+{
+    const struct target *best = &targets[0];
+
+    for (size_t i = 1; i < REDIS_COUNT; i++) {
+        if (targets[i].version <= version)
+            best = &targets[i];
+    }
+    return best;
 }
 
 bool target_reads(const struct target *t, unsigned type)

@@ -20,14 +20,17 @@ struct target {
     unsigned highest_type; /* types it reads: 0..5, 7, 9..highest_type */
     bool member_ttl;       /* hash fields with a time to live (types 24 and 25) */
     bool functions;
-    bool json;             /* JSON as a module is there by default */
-    bool lua_aux;          /* loads scripts from AUX fields */
+    bool json;    /* JSON as a module is there by default */
+    bool lua_aux; /* loads scripts from AUX fields */
 };
 
 /* target_parse - by name; FT_ERR_USAGE lists the choices. */
 int target_parse(const char *text, const struct target **ret, struct ft_err *err);
 /* target_default - 7.0. */
 const struct target *target_default(void);
+/* target_of_version - the newest Redis that a server of this version (see `version`) can stand for;
+ * the oldest for older ones. */
+const struct target *target_of_version(unsigned version);
 /* target_reads - does it load this type byte as it is? */
 bool target_reads(const struct target *t, unsigned type);
 /* target_names - "5.0, 6.2, ...", for help texts. */

@@ -31,3 +31,21 @@ int resp_put_command(struct buf *out, const struct bytes *words, size_t count, s
     }
     return 0;
 }
+
+static int put_head_alone(struct buf *out, uint8_t mark, size_t number, struct ft_err *err)
+{
+    if (buf_reserve(out, HEAD_SIZE, err) != 0)
+        return -1;
+    put_head(out, mark, number);
+    return 0;
+}
+
+int resp_put_command_head(struct buf *out, size_t count, struct ft_err *err)
+{
+    return put_head_alone(out, '*', count, err);
+}
+
+int resp_put_word_head(struct buf *out, size_t size_bytes, struct ft_err *err)
+{
+    return put_head_alone(out, '$', size_bytes, err);
+}

@@ -10,4 +10,12 @@
 /* resp_put_command - append one command. */
 int resp_put_command(struct buf *out, const struct bytes *words, size_t count, struct ft_err *err);
 
+/*
+ * A command in pieces, where a word is too large to be copied: the head, then for each word its head,
+ * its bytes and RESP_LINE_END.
+ */
+#define RESP_LINE_END "\r\n"
+int resp_put_command_head(struct buf *out, size_t count, struct ft_err *err);
+int resp_put_word_head(struct buf *out, size_t size_bytes, struct ft_err *err);
+
 #endif

@@ -29,6 +29,17 @@ const char *generation_state_name(enum generation_state s)
     return names[s];
 }
 
+const char *snapshot_records_name(enum snapshot_records s)
+{
+    static const char *const names[] = {
+        [SNAPSHOT_RECORDS_UNKNOWN] = "unknown",
+        [SNAPSHOT_RECORDS_NONE] = "none",
+        [SNAPSHOT_RECORDS_SOME] = "some",
+    };
+
+    return names[s];
+}
+
 const char *sharding_rule_name(enum sharding_rule r)
 {
     static const char *const names[] = {

@@ -42,6 +42,14 @@ enum sharding_rule {
 };
 const char *sharding_rule_name(enum sharding_rule r);
 
+/* Are there journal records inside the full sync? */
+enum snapshot_records {
+    SNAPSHOT_RECORDS_UNKNOWN = 0, /* it was never complete in one run of the recorder */
+    SNAPSHOT_RECORDS_NONE,
+    SNAPSHOT_RECORDS_SOME,
+};
+const char *snapshot_records_name(enum snapshot_records s);
+
 struct capture_flow {
     struct segment_info *segments;
     size_t segment_count;
@@ -59,6 +67,7 @@ struct generation {
     char source_version[64]; /* "df-v1.40.0", or "" */
     int protocol;            /* integer of the capa reply; 0: none given */
     enum sharding_rule sharding;
+    enum snapshot_records snapshot_records;
     uint64_t began_us;
     uint32_t resumptions; /* PARTIAL sessions since the full sync */
     char ended_by[32]; /* why no more will come: "" while it may; "full-sync", "flush", "lsn-gap" */

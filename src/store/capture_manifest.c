@@ -78,10 +78,11 @@ static json_t *generation_json(const struct generation *g)
             return NULL;
         }
     }
-    return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:o, s:I, s:s, s:o}", "id", (json_int_t)g->id,
+    return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:s, s:o}", "id", (json_int_t)g->id,
                      "state", generation_state_name(g->state), "replication_id", g->replication_id,
                      "source_version", g->source_version, "protocol", g->protocol, "sharding",
-                     sharding_rule_name(g->sharding), "began", json_time(g->began_us),
+                     sharding_rule_name(g->sharding), "snapshot_records",
+                     snapshot_records_name(g->snapshot_records), "began", json_time(g->began_us),
                      "resumptions", (json_int_t)g->resumptions, "ended_by", g->ended_by, "flows",
                      flows);
 }
@@ -346,6 +347,18 @@ static enum sharding_rule parse_sharding(const char *s)
     return SHARDING_UNKNOWN;
 }
 
+/* The field is optional: without it everything has to be looked at. */
+static enum snapshot_records parse_snapshot_records(const json_t *j)
+{
+    const char *s = json_string_value(json_object_get(j, "snapshot_records"));
+
+    for (int i = SNAPSHOT_RECORDS_NONE; s != NULL && i <= SNAPSHOT_RECORDS_SOME; i++) {
+        if (strcmp(s, snapshot_records_name((enum snapshot_records)i)) == 0)
+            return (enum snapshot_records)i;
+    }
+    return SNAPSHOT_RECORDS_UNKNOWN;
+}
+
 static int read_generation_fields(const json_t *j, struct generation *g, struct ft_err *err)
 {
     const char *sharding = get_text(j, "sharding", err);
@@ -361,6 +374,7 @@ static int read_generation_fields(const json_t *j, struct generation *g, struct 
         return -1;
     g->protocol = (int)protocol;
     g->sharding = parse_sharding(sharding);
+    g->snapshot_records = parse_snapshot_records(j);
     return 0;
 }
 

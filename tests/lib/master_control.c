@@ -238,7 +238,8 @@ static bool do_flow(struct conn *c, const struct command *a)
     else if (s->flows[index].connected || s->synced || s->stable)
         error = "invalid state";
     if (error != NULL) {
-        violation(m, "DFLY FLOW: %s", error);
+        if (s == NULL || !s->dead) /* else it came too late to know */
+            violation(m, "DFLY FLOW: %s", error);
     } else {
         f = &s->flows[index];
         f->partial = a->count == 6 && grants_partial(f, strtoull(a->words[5], NULL, 10));
@@ -308,7 +309,7 @@ static bool do_phase(struct conn *c, const struct command *a, bool stable)
             pthread_cond_broadcast(&m->changed);
         }
     }
-    if (error != NULL)
+    if (error != NULL && (s == NULL || !s->dead))
         violation(m, "DFLY %s %s", stable ? "STARTSTABLE" : "SYNC", error);
     pthread_mutex_unlock(&m->mu);
     return conn_reply(c, error != NULL ? "-ERR invalid state\r\n" : "+OK\r\n");

@@ -109,7 +109,7 @@ struct master {
     pthread_cond_t changed;
     bool stopping;
     bool gone;
-    bool second_exists; /* the second recording's records are there */
+    bool second_exists;     /* the second recording's records are there */
     unsigned mixed_session; /* number of the one with mixed answers; 0: none yet */
     bool gap_done;
     unsigned loading_left;

@@ -1,0 +1,113 @@
+#include "base/output_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fsutil.h"
+
+#define FLAGS (O_WRONLY | O_CLOEXEC)
+
+static int open_named(struct output_file *f, const char *path, const char *tmp_path, int flags,
+                      struct ft_err *err)
+{
+    f->path = strdup(path);
+    f->tmp_path = tmp_path == NULL ? NULL : strdup(tmp_path);
+    if (f->path == NULL || f->tmp_path == NULL) {
+        output_file_release(f);
+        return err_nomem(err, "an output file");
+    }
+    f->fd = open(tmp_path, flags, 0644);
+    if (f->fd < 0) {
+        err_errno(err, errno, "could not create \"%s\"", tmp_path);
+        output_file_release(f);
+        return -1;
+    }
+    return 0;
+}
+
+static int open_stdout(struct output_file *f, struct ft_err *err)
+{
+    f->is_stdout = true;
+    f->path = strdup("standard output");
+    f->tmp_path = f->path == NULL ? NULL : strdup(f->path);
+    if (f->tmp_path == NULL) {
+        output_file_release(f);
+        return err_nomem(err, "an output file");
+    }
+    f->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (f->fd < 0) {
+        err_errno(err, errno, "could not write to standard output");
+        output_file_release(f);
+        return -1;
+    }
+    return 0;
+}
+
+int output_file_open(struct output_file *ret, const char *path, struct ft_err *err)
+{
+    char *tmp_path = NULL;
+    int rc;
+
+    *ret = (struct output_file){.fd = -1};
+    if (strcmp(path, OUTPUT_STDOUT_NAME) == 0)
+        return open_stdout(ret, err);
+    if (asprintf(&tmp_path, "%s.tmp-%ld", path, (long)getpid()) < 0)
+        tmp_path = NULL;
+    rc = open_named(ret, path, tmp_path, FLAGS | O_CREAT | O_TRUNC, err);
+    ret->temporary = rc == 0;
+    free(tmp_path);
+    return rc;
+}
+
+int output_file_append(struct output_file *ret, const char *path, struct ft_err *err)
+{
+    *ret = (struct output_file){.fd = -1};
+    return open_named(ret, path, path, FLAGS | O_APPEND, err);
+}
+
+int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *err)
+{
+    if (fs_write_all(f->fd, bytes.p, bytes.n, f->tmp_path, err) != 0)
+        return -1;
+    f->bytes += bytes.n;
+    return 0;
+}
+
+int output_file_patch(struct output_file *f, uint64_t offset, struct bytes bytes,
+                      struct ft_err *err)
+{
+    ssize_t n;
+
+    do
+        n = pwrite(f->fd, bytes.p, bytes.n, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)bytes.n)
+        return err_errno(err, n < 0 ? errno : ENOSPC, "could not write \"%s\"", f->tmp_path);
+    return 0;
+}
+
+int output_file_finish(struct output_file *f, struct ft_err *err)
+{
+    if (!f->is_stdout && fs_sync(f->fd, f->tmp_path, err) != 0)
+        return -1;
+    if (f->temporary && fs_rename_durable(AT_FDCWD, f->tmp_path, f->path, err) != 0)
+        return -1;
+    f->temporary = false;
+    return 0;
+}
+
+void output_file_release(struct output_file *f)
+{
+    if (f->path == NULL)
+        return;
+    if (f->fd >= 0)
+        (void)close(f->fd); /* synced when finished, thrown away otherwise */
+    if (f->temporary)
+        (void)unlink(f->tmp_path); /* nothing more can be done about it */
+    free(f->tmp_path);
+    free(f->path);
+    *f = (struct output_file){.fd = -1};
+}

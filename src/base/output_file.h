@@ -1,0 +1,37 @@
+/*
+ * output_file.h - a file that appears under its name only when it is complete.
+ *
+ * What it is   Written as "NAME.tmp-PID" beside NAME, synced and renamed by output_file_finish.
+ *              output_file_free without that removes it. OUTPUT_STDOUT_NAME is standard output: nothing
+ *              is held back then.
+ * Errors       FT_ERR_IO, with the name.
+ * Threads      Not shared.
+ */
+#ifndef FLOWTAPE_BASE_OUTPUT_FILE_H
+#define FLOWTAPE_BASE_OUTPUT_FILE_H
+
+#include "base/buf.h"
+
+#define OUTPUT_STDOUT_NAME "-"
+
+struct output_file {
+    int fd;
+    char *path;
+    char *tmp_path; /* equal to path for standard output and appending */
+    bool temporary; /* tmp_path is to be renamed, or removed */
+    bool is_stdout;
+    uint64_t bytes; /* written through this struct */
+};
+
+int output_file_open(struct output_file *ret, const char *path, struct ft_err *err);
+/* output_file_append - go on at the end of a file that exists; a failure leaves it half written. */
+int output_file_append(struct output_file *ret, const char *path, struct ft_err *err);
+int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *err);
+/* output_file_patch - other bytes in place of some that were written; not on standard output. */
+int output_file_patch(struct output_file *f, uint64_t offset, struct bytes bytes,
+                      struct ft_err *err);
+int output_file_finish(struct output_file *f, struct ft_err *err);
+/* output_file_release - also of a zeroed struct, and of one whose opening failed. */
+void output_file_release(struct output_file *f);
+
+#endif

@@ -1,0 +1,151 @@
+#include "cmd/convert_print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/parse.h"
+#include "cmd/loss_print.h"
+
+#define SUSPECTS_PRINTED 3
+
+/* Does it matter that the rule by which the source spreads keys is not known? */
+static bool guard_is_missing(const struct convert_outcome *o)
+{
+    return o->args->to != CONVERT_TO_JSON && o->source->kind == SOURCE_CAPTURE &&
+           o->source->generation->sharding == SHARDING_UNKNOWN && o->source->stream_count > 1 &&
+           o->result.entries.journal.records + o->result.in_sync > 0;
+}
+
+static void print_written(const struct convert_outcome *o)
+{
+    const struct convert_result *r = &o->result.entries;
+    char in[FORMAT_SIZE];
+    char out[FORMAT_SIZE];
+
+    if (!r->written)
+        return;
+    fprintf(stderr, "%s: %" PRIu64 " keys (%" PRIu64 " with a time to live), %s from %s\n",
+            o->args->output, r->keys, r->expires, format_size(r->bytes_out, out),
+            format_size(r->bytes_in, in));
+    if (o->args->to == CONVERT_TO_JSON && o->result.commands != 0)
+        fprintf(stderr, "  journal records: %" PRIu64 "\n", o->result.commands);
+    else if (o->result.commands != 0)
+        fprintf(stderr, "  commands: %" PRIu64 "\n", o->result.commands);
+}
+
+static void print_journal(const struct convert_outcome *o)
+{
+    const struct journal_pass_counts *j = &o->result.entries.journal;
+
+    if (o->args->to == CONVERT_TO_JSON)
+        return;
+    if (j->records != 0) {
+        fprintf(stderr, "  journal: %" PRIu64 " records, %" PRIu64 " flushes", j->records,
+                j->flushes);
+        if (o->result.entries.folded != 0)
+            fprintf(stderr, ", %" PRIu64 " keys touched", o->result.entries.folded);
+        fputc('\n', stderr);
+    }
+    if (j->foreign + j->repeated != 0) {
+        fprintf(stderr,
+                "  dropped: %" PRIu64 " records for keys of other flows, %" PRIu64
+                " that come once per flow\n",
+                j->foreign, j->repeated);
+    }
+    if (j->partial_flush_flows != 0) {
+        fprintf(stderr,
+                "  not applied: %" PRIu64 " records of %" PRIu32
+                " flows, from a flush on that not all flows have yet\n",
+                j->after_partial_flush, j->partial_flush_flows);
+    }
+    if (guard_is_missing(o)) {
+        fputs("  the source's sharding rule is unknown: records for keys of other flows could not "
+              "be told apart\n",
+              stderr);
+    }
+}
+
+static void print_suspects(const struct suspect_report *r)
+{
+    size_t shown = r->first_count < SUSPECTS_PRINTED ? r->first_count : SUSPECTS_PRINTED;
+
+    if (r->count == 0)
+        return;
+    fprintf(stderr, "  suspect %6" PRIu64 "  keys whose state the journal does not tell for sure",
+            r->count);
+    for (size_t i = 0; i < shown; i++) {
+        const struct suspect *s = &r->first[i];
+        char key[60];
+
+        fprintf(stderr, "%s%" PRIu32 "/%s (%s, flow %" PRIu32 ", LSN %" PRIu64 ")",
+                i == 0 ? ": " : ", ", s->db, bytes_escape(s->key, key, sizeof(key)), s->command,
+                s->flow, s->lsn);
+    }
+    fputs(r->count > shown ? ", ...\n" : "\n", stderr);
+}
+
+void convert_print(const struct convert_outcome *o)
+{
+    const struct convert_result *r = &o->result.entries;
+    uint64_t filtered = r->filtered + o->result.records_filtered;
+
+    print_written(o);
+    print_journal(o);
+    if (filtered != 0)
+        fprintf(stderr, "  left out by filters: %" PRIu64 "\n", filtered);
+    if (r->dropped_expired != 0)
+        fprintf(stderr, "  left out, time is over: %" PRIu64 "\n", r->dropped_expired);
+    print_suspects(&o->suspects);
+    loss_print(stderr, &o->losses);
+}
+
+static json_t *suspect_to_json(const struct suspect *s)
+{
+    return json_pack("{s:I, s:o, s:s, s:I, s:I}", "db", (json_int_t)s->db, "key",
+                     json_from_bytes(s->key), "command", s->command, "flow", (json_int_t)s->flow,
+                     "lsn", (json_int_t)s->lsn);
+}
+
+static json_t *suspects_to_json(const struct suspect_report *r)
+{
+    json_t *first = json_array();
+
+    for (size_t i = 0; i < r->first_count; i++) {
+        if (json_array_append_new(first, suspect_to_json(&r->first[i])) != 0) {
+            json_decref(first);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "first", first);
+}
+
+static json_t *journal_to_json(const struct convert_outcome *o)
+{
+    const struct journal_pass_counts *j = &o->result.entries.journal;
+
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
+                     (json_int_t)j->records, "in_full_sync", (json_int_t)o->result.in_sync,
+                     "flushes", (json_int_t)j->flushes, "foreign", (json_int_t)j->foreign,
+                     "repeated", (json_int_t)j->repeated, "filtered",
+                     (json_int_t)o->result.records_filtered, "not_applied",
+                     (json_int_t)j->after_partial_flush, "partial_flush_flows",
+                     (json_int_t)j->partial_flush_flows, "owner_guard", !guard_is_missing(o));
+}
+
+json_t *convert_to_report(const struct convert_outcome *o)
+{
+    const struct convert_args *a = o->args;
+    const struct convert_result *r = &o->result.entries;
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+                     "s:I, s:o, s:o, s:o}",
+                     "input", o->source->path, "output", a->output, "to", convert_to_name(a->to),
+                     "at", a->at, "redis", a->convert.target->name, "written", r->written, "keys",
+                     (json_int_t)r->keys, "keys_with_ttl", (json_int_t)r->expires, "filtered",
+                     (json_int_t)r->filtered, "dropped_expired", (json_int_t)r->dropped_expired,
+                     "emptied", (json_int_t)r->emptied, "bytes_in", (json_int_t)r->bytes_in,
+                     "bytes_out", (json_int_t)r->bytes_out, "keys_touched", (json_int_t)r->folded,
+                     "commands", (json_int_t)o->result.commands, "increments",
+                     (json_int_t)o->result.parts, "journal", journal_to_json(o), "suspects",
+                     suspects_to_json(&o->suspects), "loss", loss_to_json(&o->losses));
+}

@@ -1,0 +1,193 @@
+#include "cmd/forecast_print.h"
+
+#include <inttypes.h>
+
+#include "cmd/loss_print.h"
+#include "cmd/words.h"
+
+#define SUSPECTS_PRINTED 10u
+#define WORD_SHOWN       60u
+#define NAMES_WIDTH      72
+
+static uint64_t class_total(const struct forecast *f, enum translation_class class)
+{
+    uint64_t total = 0;
+    size_t count;
+
+    (void)command_rows(&count);
+    for (size_t i = 0; i < count; i++)
+        total += f->commands[i].counts[class];
+    return total;
+}
+
+/* The commands of a class with their counts, in lines of bounded width. */
+static void print_commands(const struct forecast *f, enum translation_class class)
+{
+    size_t count;
+    const struct command_row *rows = command_rows(&count);
+    int column = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (f->commands[i].counts[class] == 0)
+            continue;
+        if (column == 0 || column > NAMES_WIDTH)
+            column = printf("%s    ", column == 0 ? "" : "\n") - 1;
+        column += printf("  %s %" PRIu64, rows[i].name, f->commands[i].counts[class]);
+    }
+    putchar('\n');
+}
+
+static const char *class_text(enum translation_class class)
+{
+    switch (class) {
+    case TRANSLATION_AS_IS:
+        return "as they are";
+    case TRANSLATION_REWRITTEN:
+        return "rewritten";
+    case TRANSLATION_READ_WRITE:
+        return "need values of the target to be read";
+    case TRANSLATION_NOTHING:
+        return "without an effect";
+    case TRANSLATION_FLUSH:
+        return "flushes";
+    case TRANSLATION_LOSS:
+        return "lost";
+    }
+    return "";
+}
+
+static void print_classes(const struct forecast *f)
+{
+    for (unsigned c = 0; c < TRANSLATION_CLASS_COUNT; c++) {
+        enum translation_class class = (enum translation_class)c;
+        uint64_t total = class_total(f, class);
+
+        if (total == 0)
+            continue;
+        printf("  %10" PRIu64 "  %s\n", total, class_text(class));
+        if (class != TRANSLATION_AS_IS)
+            print_commands(f, class);
+    }
+    if (f->repeated != 0)
+        printf("  %10" PRIu64 "  dropped: copies of what flow 0 brings\n", f->repeated);
+    if (f->foreign != 0)
+        printf("  %10" PRIu64 "  dropped: another flow owns their keys\n", f->foreign);
+}
+
+static void print_suspects(const struct suspect_report *r)
+{
+    size_t shown = r->first_count < SUSPECTS_PRINTED ? r->first_count : SUSPECTS_PRINTED;
+
+    if (r->count == 0)
+        return;
+    printf("keys of which the journal does not say what became: %" PRIu64 "\n", r->count);
+    for (size_t i = 0; i < shown; i++) {
+        const struct suspect *s = &r->first[i];
+
+        printf("    %" PRIu32 "/", s->db);
+        word_print(stdout, s->key, WORD_SHOWN);
+        printf("  by %s, flow %" PRIu32, s->command, s->flow);
+        if (s->lsn != 0)
+            printf(", LSN %" PRIu64, s->lsn);
+        putchar('\n');
+    }
+    if (shown < r->count)
+        printf("    ... and %" PRIu64 " more\n", r->count - shown);
+}
+
+static void print_cluster(const struct forecast *f)
+{
+    if (f->other_db_keys != 0 || f->other_db_records != 0) {
+        printf("a cluster has database 0 only: %" PRIu64 " keys and %" PRIu64
+               " records are in others\n",
+               f->other_db_keys, f->other_db_records);
+    }
+    if (f->cross_slot_records != 0) {
+        printf("%" PRIu64 " records take more than one step: their keys lie in different slots\n",
+               f->cross_slot_records);
+    }
+}
+
+static void print_text(const struct forecast *f, const struct source *source,
+                       const struct forecast_options *options)
+{
+    printf("%s for Redis %s%s: %" PRIu64 " keys, %" PRIu64 " journal records\n", source->path,
+           options->target->name, options->cluster ? " cluster" : "", f->keys, f->records);
+    print_classes(f);
+    if (options->cluster)
+        print_cluster(f);
+    print_suspects(&f->suspects);
+    if (f->losses.losses == 0)
+        puts("nothing would be lost");
+    else
+        printf("%" PRIu64 " would be lost\n", f->losses.losses);
+    loss_print(stdout, &f->losses);
+}
+
+static json_t *commands_to_json(const struct forecast *f, enum translation_class class)
+{
+    json_t *object = json_object();
+    size_t count;
+    const struct command_row *rows = command_rows(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (f->commands[i].counts[class] != 0)
+            json_object_set_new(object, rows[i].name,
+                                json_integer((json_int_t)f->commands[i].counts[class]));
+    }
+    return object;
+}
+
+static json_t *classes_to_json(const struct forecast *f)
+{
+    json_t *object = json_object();
+
+    for (unsigned c = 0; c < TRANSLATION_CLASS_COUNT; c++) {
+        enum translation_class class = (enum translation_class)c;
+
+        json_object_set_new(object, translation_class_name(class), commands_to_json(f, class));
+    }
+    return object;
+}
+
+static json_t *suspects_to_json(const struct suspect_report *r)
+{
+    json_t *first = json_array();
+
+    for (size_t i = 0; i < r->first_count; i++) {
+        const struct suspect *s = &r->first[i];
+
+        json_array_append_new(first,
+                              json_pack("{s:I, s:o, s:s, s:I, s:I}", "db", (json_int_t)s->db, "key",
+                                        json_from_bytes(s->key), "command", s->command, "flow",
+                                        (json_int_t)s->flow, "lsn", (json_int_t)s->lsn));
+    }
+    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "first", first);
+}
+
+static void print_json(const struct forecast *f, const struct source *source,
+                       const struct forecast_options *options)
+{
+    json_t *json =
+        json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "input",
+                  source->path, "target", options->target->name, "cluster", options->cluster,
+                  "keys", (json_int_t)f->keys, "records", (json_int_t)f->records, "foreign_records",
+                  (json_int_t)f->foreign, "repeated_records", (json_int_t)f->repeated,
+                  "keys_outside_db_0", (json_int_t)f->other_db_keys, "records_outside_db_0",
+                  (json_int_t)f->other_db_records, "commands", classes_to_json(f), "suspects",
+                  suspects_to_json(&f->suspects), "loss", loss_to_json(&f->losses));
+
+    if (json != NULL)
+        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+    putchar('\n');
+    json_decref(json);
+}
+
+void forecast_print(const struct forecast *f, const struct source *source,
+                    const struct forecast_options *options, bool json)
+{
+    if (json)
+        print_json(f, source, options);
+    else
+        print_text(f, source, options);
+}

@@ -1,0 +1,162 @@
+#include "wire/reply_error.h"
+
+#include "item/slot.h"
+
+/* The codes that stand in front of an error's text, by kind; the first of a kind names it. */
+static const struct {
+    const char *word;
+    enum reply_error_kind kind;
+} codes[] = {
+    {"ERR", REPLY_ERROR_OTHER},
+    {"MOVED", REPLY_ERROR_MOVED},
+    {"ASK", REPLY_ERROR_ASK},
+    {"TRYAGAIN", REPLY_ERROR_TRYAGAIN},
+    {"CROSSSLOT", REPLY_ERROR_CROSSSLOT},
+    {"CLUSTERDOWN", REPLY_ERROR_CLUSTERDOWN},
+    {"LOADING", REPLY_ERROR_LOADING},
+    {"READONLY", REPLY_ERROR_READONLY},
+    {"MASTERDOWN", REPLY_ERROR_MASTERDOWN},
+    {"NOREPLICAS", REPLY_ERROR_NOREPLICAS},
+    {"OOM", REPLY_ERROR_OOM},
+    {"MISCONF", REPLY_ERROR_MISCONF},
+    {"BUSY", REPLY_ERROR_BUSY},
+    {"BUSYKEY", REPLY_ERROR_BUSYKEY},
+    {"EXECABORT", REPLY_ERROR_EXECABORT},
+    {"NOSCRIPT", REPLY_ERROR_NOSCRIPT},
+    {"NOAUTH", REPLY_ERROR_DENIED},
+    {"NOPERM", REPLY_ERROR_DENIED},
+    {"WRONGPASS", REPLY_ERROR_DENIED},
+    {"DENIED", REPLY_ERROR_DENIED},
+};
+
+/* What the cluster's checks say inside a script, where they have no code. */
+static const struct {
+    const char *text;
+    enum reply_error_kind kind;
+} script_texts[] = {
+    {"cript attempted to access a non local key", REPLY_ERROR_NOT_LOCAL},
+    {"cript attempted to access keys that do not hash to the same slot", REPLY_ERROR_CROSSSLOT},
+    {"cript attempted to execute a write command while the cluster is down",
+     REPLY_ERROR_CLUSTERDOWN},
+    {"cript attempted to execute a command while the cluster is down", REPLY_ERROR_CLUSTERDOWN},
+};
+
+static const char abort_because[] = "Transaction discarded because of: ";
+
+/* take_word - the bytes up to the next blank, which is skipped. */
+static struct bytes take_word(struct bytes *rest)
+{
+    const uint8_t *blank = rest->n == 0 ? NULL : memchr(rest->p, ' ', rest->n);
+    struct bytes word = *rest;
+
+    if (blank == NULL) {
+        *rest = bytes_of(rest->p, 0);
+        return word;
+    }
+    word.n = (size_t)(blank - rest->p);
+    *rest = bytes_of(blank + 1, rest->n - word.n - 1);
+    return word;
+}
+
+static enum reply_error_kind find_script_text(struct bytes text)
+{
+    for (size_t i = 0; i < sizeof(script_texts) / sizeof(script_texts[0]); i++) {
+        if (memmem(text.p, text.n, script_texts[i].text, strlen(script_texts[i].text)) != NULL)
+            return script_texts[i].kind;
+    }
+    return REPLY_ERROR_OTHER;
+}
+
+/* find_kind - and what follows the code. */
+static enum reply_error_kind find_kind(struct bytes text, struct bytes *ret_rest)
+{
+    struct bytes word;
+
+    *ret_rest = text;
+    if (text.n == 0)
+        return REPLY_ERROR_OTHER;
+    if (text.p[0] == '-')
+        *ret_rest = bytes_of(text.p + 1, text.n - 1);
+    word = take_word(ret_rest);
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].kind != REPLY_ERROR_OTHER && bytes_eq_str(word, codes[i].word))
+            return codes[i].kind;
+    }
+    return find_script_text(text);
+}
+
+static bool parse_redirect(struct bytes rest, struct reply_error *ret)
+{
+    struct bytes slot_text = take_word(&rest);
+    struct bytes address = take_word(&rest);
+    const uint8_t *colon = address.n == 0 ? NULL : memrchr(address.p, ':', address.n);
+    size_t host_n;
+    uint64_t slot;
+    uint64_t port;
+
+    /* Where IPv6 is used it has no brackets: the last colon is the one before the port. */
+    if (colon == NULL || !bytes_to_u64(slot_text, &slot) || slot >= SLOT_COUNT)
+        return false;
+    host_n = (size_t)(colon - address.p);
+    if (!bytes_to_u64(bytes_of(colon + 1, address.n - host_n - 1), &port) || port == 0 ||
+        port > UINT16_MAX)
+        return false;
+    if (host_n >= sizeof(ret->host) || memchr(address.p, '\0', host_n) != NULL)
+        return false;
+    ret->slot = (uint16_t)slot;
+    ret->port = (uint16_t)port;
+    memcpy(ret->host, address.p, host_n);
+    ret->host[host_n] = '\0';
+    if (strcmp(ret->host, "?") == 0)
+        ret->host[0] = '\0';
+    return true;
+}
+
+void reply_error_parse(struct bytes text, struct reply_error *ret)
+{
+    struct bytes rest;
+
+    memset(ret, 0, sizeof(*ret));
+    ret->kind = find_kind(text, &rest);
+    if (ret->kind == REPLY_ERROR_MOVED || ret->kind == REPLY_ERROR_ASK) {
+        if (!parse_redirect(rest, ret))
+            ret->kind = REPLY_ERROR_OTHER;
+    } else if (ret->kind == REPLY_ERROR_EXECABORT) {
+        const size_t n = strlen(abort_because);
+
+        if (rest.n >= n && memcmp(rest.p, abort_because, n) == 0)
+            ret->cause = find_kind(bytes_of(rest.p + n, rest.n - n), &rest);
+    }
+}
+
+enum reply_error_kind reply_error_kind_of(struct bytes text)
+{
+    struct reply_error e;
+
+    reply_error_parse(text, &e);
+    return e.kind;
+}
+
+bool reply_error_is_passing(enum reply_error_kind kind)
+{
+    return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_BUSY && kind != REPLY_ERROR_CROSSSLOT;
+}
+
+bool reply_error_is_topology(enum reply_error_kind kind)
+{
+    return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_MASTERDOWN &&
+           kind != REPLY_ERROR_CROSSSLOT && kind != REPLY_ERROR_LOADING;
+}
+
+const char *reply_error_kind_name(enum reply_error_kind kind)
+{
+    if (kind == REPLY_ERROR_NOT_LOCAL)
+        return "not local";
+    if (kind == REPLY_ERROR_DENIED)
+        return "denied";
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].kind == kind)
+            return codes[i].word;
+    }
+    return "?";
+}

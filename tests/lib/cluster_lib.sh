@@ -1,0 +1,380 @@
+# A Redis Cluster of real servers on loopback, for end-to-end scripts; source it after sh_lib.sh and
+# between t_begin and t_end. Nodes are numbered from 1: first the masters, then their replicas in
+# turn. What belongs to node I is in $T/cluster/I: its files, "port", "pid", "log".
+#
+#   start_cluster 3 1 --appendonly yes --appendfsync always
+#   check "replayed" "$FLOWTAPE" replay "$T/capture" "$CLUSTER_URI"
+#   kill_node 1; restart_node 1; wait_cluster_ok
+#   failover_master 2                  # by hand; failover_master 2 hard: by kill -9
+#   migrate_slots 1 3 100
+#   migrate_loop_start; ...; migrate_loop_stop
+#   cluster_dump >"$T/dump.json"
+#   stop_cluster
+#
+# Every wait is bounded; a function whose wait was in vain says so and returns 1.
+
+CLUSTER_NODE_TIMEOUT_MS=${CLUSTER_NODE_TIMEOUT_MS:-1500}
+CLUSTER_NODES=0
+CLUSTER_ARGS=
+MIGRATE_PID=
+
+node_port()
+{
+    cat "$T/cluster/$1/port"
+}
+
+# node_cli NODE WORD... - redis-cli, which gives up after a while
+node_cli()
+{
+    c_cli_node=$1
+    shift
+    timeout 20 redis-cli -h 127.0.0.1 -p "$(node_port "$c_cli_node")" "$@"
+}
+
+node_alive()
+{
+    kill -0 "$(cat "$T/cluster/$1/pid" 2>/dev/null)" 2>/dev/null
+}
+
+# node_field NODE SECTION NAME - a line of INFO or CLUSTER INFO
+node_field()
+{
+    # shellcheck disable=SC2086 # one word, or two
+    node_cli "$1" $2 2>/dev/null | sed -n "s/^$3:\([^[:cntrl:]]*\).*/\1/p"
+}
+
+node_id()
+{
+    node_cli "$1" cluster myid
+}
+
+# cluster_until SECONDS COMMAND... - until it succeeds
+cluster_until()
+{
+    c_until=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        if [ "$(date +%s)" -gt "$c_until" ]; then
+            echo "waited in vain for: $*" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# node_is_up - the server at the port is the one we started, and it has loaded its data
+node_is_up()
+{
+    [ "$(node_field "$1" 'info server' process_id)" = "$(cat "$T/cluster/$1/pid")" ] &&
+        [ "$(node_field "$1" 'info persistence' loading)" = 0 ]
+}
+
+# node_run NODE - start the server and leave it to come up
+node_run()
+{
+    # shellcheck disable=SC2086 # words without blanks
+    redis-server --port "$(node_port "$1")" --bind 127.0.0.1 --dir "$T/cluster/$1" --save '' \
+        --appendonly no --protected-mode no --repl-diskless-sync yes \
+        --repl-diskless-sync-delay 0 --cluster-enabled yes --cluster-config-file nodes.conf \
+        --cluster-node-timeout "$CLUSTER_NODE_TIMEOUT_MS" --cluster-migration-barrier 100 \
+        --cluster-slave-validity-factor 0 $CLUSTER_ARGS >>"$T/cluster/$1/log" 2>&1 &
+    echo $! >"$T/cluster/$1/pid"
+    PIDS="$PIDS $!"
+}
+
+# node_start NODE - a new one on the first free port from $CLUSTER_PORT on; the bus is 10000 above
+node_start()
+{
+    mkdir -p "$T/cluster/$1"
+    c_tries=0
+    while [ $c_tries -lt 50 ]; do
+        c_tries=$((c_tries + 1))
+        echo "$CLUSTER_PORT" >"$T/cluster/$1/port"
+        CLUSTER_PORT=$((CLUSTER_PORT + 1))
+        node_run "$1"
+        while node_alive "$1"; do
+            node_is_up "$1" && return 0
+            sleep 0.05
+        done
+        node_forget "$1"
+    done
+    echo "node $1 did not start" >&2
+    tail -n 5 "$T/cluster/$1/log" >&2
+    return 1
+}
+
+node_forget()
+{
+    c_pid=$(cat "$T/cluster/$1/pid")
+    wait "$c_pid" 2>/dev/null
+    t_forget "$c_pid"
+}
+
+cluster_each()
+{
+    for c_node in $(seq 1 "$CLUSTER_NODES"); do
+        node_alive "$c_node" || continue
+        "$@" "$c_node" || return 1
+    done
+}
+
+node_knows_all()
+{
+    [ "$(node_field "$1" 'cluster info' cluster_known_nodes)" = "$CLUSTER_NODES" ]
+}
+
+# node_slots NODE - who owns what, as this node sees it: a line for each master that has slots
+node_slots()
+{
+    node_cli "$1" cluster nodes | awk '$3 ~ /master/ {
+        slots = ""
+        for (i = 9; i <= NF; i++)
+            if ($i !~ /^\[/)
+                slots = slots " " $i
+        if (slots != "")
+            print $1 slots
+    }' | sort
+}
+
+# node_is_ok - the state is ok, it agrees with the others, and a replica follows its master
+node_is_ok()
+{
+    [ "$(node_field "$1" 'cluster info' cluster_state)" = ok ] || return 1
+    [ "$(node_field "$1" 'cluster info' cluster_slots_ok)" = 16384 ] || return 1
+    [ "$(node_slots "$1")" = "$c_wanted_slots" ] || return 1
+    [ "$(node_field "$1" 'info replication' role)" = master ] ||
+        [ "$(node_field "$1" 'info replication' master_link_status)" = up ]
+}
+
+cluster_is_ok()
+{
+    c_wanted_slots=$(node_slots "$(cluster_any)")
+    cluster_each node_is_ok
+}
+
+# cluster_any - a node that is up
+cluster_any()
+{
+    for c_any in $(seq 1 "$CLUSTER_NODES"); do
+        if node_alive "$c_any"; then
+            echo "$c_any"
+            return
+        fi
+    done
+    echo 1
+}
+
+# wait_cluster_ok [SECONDS]
+wait_cluster_ok()
+{
+    cluster_until "${1:-30}" cluster_is_ok
+}
+
+# cluster_form MASTERS - equal shares of the slots, and the rest as their replicas
+cluster_form()
+{
+    for c_i in $(seq 1 "$1"); do
+        # shellcheck disable=SC2046 # numbers
+        node_cli "$c_i" cluster addslots \
+            $(seq $((16384 * (c_i - 1) / $1)) $((16384 * c_i / $1 - 1))) >/dev/null || return 1
+    done
+    for c_i in $(seq 1 "$CLUSTER_NODES"); do
+        node_cli "$c_i" cluster set-config-epoch "$c_i" >/dev/null
+        [ "$c_i" = 1 ] || node_cli 1 cluster meet 127.0.0.1 "$(node_port "$c_i")" >/dev/null
+    done
+    cluster_until 30 cluster_each node_knows_all || return 1
+    for c_i in $(seq $(($1 + 1)) "$CLUSTER_NODES"); do
+        node_cli "$c_i" cluster replicate "$(node_id $(((c_i - 1) % $1 + 1)))" >/dev/null ||
+            return 1
+    done
+    wait_cluster_ok
+}
+
+# start_cluster MASTERS REPLICAS-PER-MASTER [REDIS-SERVER ARG...] - ARGs without blanks; sets
+# CLUSTER (HOST:PORT of the first node) and CLUSTER_URI
+start_cluster()
+{
+    CLUSTER_NODES=$(($1 * (1 + $2)))
+    c_masters=$1
+    shift 2
+    CLUSTER_ARGS=$*
+    CLUSTER_PORT=$((20000 + $$ * 41 % 15000))
+    for c_i in $(seq 1 "$CLUSTER_NODES"); do
+        node_start "$c_i" || return 1
+    done
+    CLUSTER=127.0.0.1:$(node_port 1)
+    # shellcheck disable=SC2034 # for the script
+    CLUSTER_URI=redis://$CLUSTER
+    cluster_form "$c_masters"
+}
+
+# kill_node NODE - kill -9; its files stay
+kill_node()
+{
+    kill -9 "$(cat "$T/cluster/$1/pid")" 2>/dev/null
+    node_forget "$1"
+}
+
+# restart_node NODE - with what is in its files
+restart_node()
+{
+    node_run "$1"
+    cluster_until 30 node_is_up "$1"
+}
+
+stop_cluster()
+{
+    migrate_loop_stop
+    for c_i in $(seq 1 "$CLUSTER_NODES"); do
+        kill_node "$c_i"
+    done
+    rm -rf "$T/cluster"
+    CLUSTER_NODES=0
+}
+
+# cluster_masters - the numbers of the nodes that own slots
+cluster_masters()
+{
+    c_owners=$(node_slots "$(cluster_any)")
+    for c_node in $(seq 1 "$CLUSTER_NODES"); do
+        node_alive "$c_node" || continue
+        case $c_owners in *"$(node_id "$c_node")"*) echo "$c_node" ;; esac
+    done
+}
+
+# replica_of NODE - one of its replicas
+replica_of()
+{
+    c_master_port=$(node_port "$1")
+    for c_node in $(seq 1 "$CLUSTER_NODES"); do
+        [ "$c_node" != "$1" ] && node_alive "$c_node" || continue
+        if [ "$(node_field "$c_node" 'info replication' master_port)" = "$c_master_port" ]; then
+            echo "$c_node"
+            return 0
+        fi
+    done
+    echo "node $1 has no replica" >&2
+    return 1
+}
+
+node_is_master()
+{
+    [ "$(node_field "$1" 'info replication' role)" = master ]
+}
+
+# failover_master NODE [hard] - a replica takes its place; sets NEW_MASTER
+failover_master()
+{
+    NEW_MASTER=$(replica_of "$1") || return 1
+    if [ "${2:-}" = hard ]; then
+        kill_node "$1"
+    else
+        node_cli "$NEW_MASTER" cluster failover >/dev/null
+    fi
+    cluster_until 30 node_is_master "$NEW_MASTER"
+}
+
+# Keys are moved by a script of the source, so that their names may be any bytes.
+c_migrate_script='local keys = redis.call("CLUSTER", "GETKEYSINSLOT", ARGV[1], ARGV[3])
+if #keys == 0 then return 0 end
+local r = redis.pcall("MIGRATE", "127.0.0.1", ARGV[2], "", 0, 5000, "REPLACE", "KEYS", unpack(keys))
+return type(r) == "table" and r.err or #keys'
+
+# migrate_slot FROM TO SLOT - returns 1 if that did not work; the slot is then at one of the two
+migrate_slot()
+{
+    c_from_id=$(node_id "$1") c_to_id=$(node_id "$2")
+    [ ${#c_from_id} = 40 ] && [ ${#c_to_id} = 40 ] || return 1
+    node_cli "$2" cluster setslot "$3" importing "$c_from_id" >/dev/null 2>&1
+    node_cli "$1" cluster setslot "$3" migrating "$c_to_id" >/dev/null 2>&1
+    c_failures=0
+    while :; do
+        c_moved=$(node_cli "$1" eval "$c_migrate_script" 0 "$3" "$(node_port "$2")" 3 2>&1)
+        case $c_moved in
+        0) break ;;
+        '' | *[!0-9]*) c_failures=$((c_failures + 1)) ;;
+        esac
+        if [ $c_failures -gt 50 ]; then
+            echo "slot $3 from node $1 to $2: $c_moved" >&2
+            return 1
+        fi
+        [ -z "${c_moved##[0-9]*}" ] || sleep 0.1
+    done
+    node_cli "$2" cluster setslot "$3" node "$c_to_id" >/dev/null 2>&1
+    node_cli "$1" cluster setslot "$3" node "$c_to_id" >/dev/null 2>&1
+}
+
+# slots_of NODE COUNT - the first of its slots
+slots_of()
+{
+    node_slots "$1" | grep "^$(node_id "$1")" | tr ' ' '\n' | sed 1d |
+        awk -F- -v left="$2" '{ for (i = $1; i <= ($2 == "" ? $1 : $2) && left-- > 0; i++) print i }'
+}
+
+# migrate_slots FROM TO COUNT - one after the other, with their keys
+migrate_slots()
+{
+    for c_slot in $(slots_of "$1" "$3"); do
+        migrate_slot "$1" "$2" "$c_slot" || return 1
+    done
+}
+
+# migrate_once - the slot of a random key goes from a random master to another
+migrate_once()
+{
+    # shellcheck disable=SC2046 # numbers
+    set -- $(cluster_masters)
+    [ $# -ge 2 ] || return 0
+    t_random $#
+    shift "$R"
+    c_from=$1
+    # shellcheck disable=SC2046
+    set -- $(cluster_masters | grep -vx "$c_from")
+    [ $# -ge 1 ] || return 0
+    t_random $#
+    shift "$R"
+    c_slot=$(node_cli "$c_from" eval \
+        'return redis.call("CLUSTER", "KEYSLOT", redis.call("RANDOMKEY") or "")' 0)
+    slots_of "$c_from" 16384 | grep -qx "$c_slot" || return 0
+    migrate_slot "$c_from" "$1" "$c_slot" && echo "$c_slot from $c_from to $1"
+}
+
+migrate_loop()
+{
+    while [ ! -e "$T/cluster/stop-migrating" ]; do
+        migrate_once
+    done
+}
+
+# migrate_loop_start - slots move all the time until migrate_loop_stop, which lets the last one
+# arrive; a line for each is in $T/cluster/migrated
+migrate_loop_start()
+{
+    rm -f "$T/cluster/stop-migrating"
+    migrate_loop >>"$T/cluster/migrated" 2>>"$T/cluster/migrate.err" &
+    MIGRATE_PID=$!
+    PIDS="$PIDS $MIGRATE_PID"
+}
+
+migrate_loop_stop()
+{
+    [ -n "$MIGRATE_PID" ] || return 0
+    touch "$T/cluster/stop-migrating"
+    wait "$MIGRATE_PID" 2>/dev/null
+    t_forget "$MIGRATE_PID"
+    MIGRATE_PID=
+}
+
+# cluster_dump [STATE-DIFF OPTION...] - all keys as JSON
+cluster_dump()
+{
+    "$STATE_DIFF" --cluster "$@" dump "127.0.0.1:$(node_port "$(cluster_any)")"
+}
+
+# cluster_diff STATE.json [STATE-DIFF OPTION...] - 0 if all masters together hold it
+cluster_diff()
+{
+    c_state=$1
+    shift
+    "$STATE_DIFF" --cluster "$@" "$c_state" "127.0.0.1:$(node_port "$(cluster_any)")"
+}

@@ -1,0 +1,198 @@
+#include "lib/t_flows.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/endian.h"
+
+#define TOKEN     "0123456789abcdef0123456789abcdef01234567"
+#define WORDS_MAX 16
+
+struct flow_builder {
+    struct capture *capture;
+    struct generation *generation;
+    uint32_t flow;
+    const struct t_flow_records *records;
+    struct segment_writer *writer;
+    uint64_t offset;
+    uint64_t lsn;
+    struct buf buf;
+};
+
+static int put(struct buf *b, const void *p, size_t n)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    return buf_append(b, p, n, &err);
+}
+
+static int put_byte(struct buf *b, unsigned value)
+{
+    uint8_t byte = (uint8_t)value;
+
+    return put(b, &byte, 1);
+}
+
+/* SELECT and COMMAND; all numbers are below 64 and so one byte. */
+static int put_record(struct buf *b, const struct t_record *r)
+{
+    struct bytes words[WORDS_MAX];
+    size_t total = 0;
+    size_t count = 0;
+    const char *at = r->text;
+
+    while (*at != '\0' && count < WORDS_MAX) {
+        size_t n = strcspn(at, " ");
+
+        words[count++] = bytes_of(at, n);
+        total += n;
+        at += n + (at[n] == ' ');
+    }
+    (void)put_byte(b, 0x06);
+    (void)put_byte(b, r->db);
+    (void)put_byte(b, 0x0a);
+    (void)put_byte(b, r->txid);
+    (void)put_byte(b, 1);
+    (void)put_byte(b, (unsigned)count);
+    (void)put_byte(b, (unsigned)total);
+    for (size_t i = 0; i < count; i++) {
+        (void)put_byte(b, (unsigned)words[i].n);
+        (void)put(b, words[i].p, words[i].n);
+    }
+    return total < 64 ? 0 : -1;
+}
+
+static int put_in_sync(struct buf *b, const struct t_record *r)
+{
+    struct buf record = {0};
+    int rc = put_record(&record, r);
+
+    if (record.n >= 64)
+        rc = -1;
+    (void)put_byte(b, 0xd2);
+    (void)put_byte(b, 1);
+    (void)put_byte(b, (unsigned)record.n);
+    (void)put(b, record.p, record.n);
+    buf_release(&record);
+    return rc;
+}
+
+static int put_snapshot(struct flow_builder *f)
+{
+    static const uint8_t version[] = "REDIS0009\xfa\x06"
+                                     "df-ver\x0a"
+                                     "df-v1.40.1\xfe";
+    uint8_t number[8] = {0};
+    char key[32];
+    int n = snprintf(key, sizeof(key), "key-of-flow-%u", (unsigned)f->flow);
+
+    (void)put(&f->buf, version, sizeof(version)); /* its NUL is database 0 */
+    for (size_t i = 0; f->records->in_sync[i].text != NULL; i++) {
+        if (put_in_sync(&f->buf, &f->records->in_sync[i]) != 0)
+            return -1;
+    }
+    (void)put_byte(&f->buf, 0);
+    (void)put_byte(&f->buf, (unsigned)n);
+    (void)put(&f->buf, key, (size_t)n);
+    (void)put(&f->buf, "\x01v\xc8", 3);
+    (void)put(&f->buf, number, 8);
+    (void)put_byte(&f->buf, 0xd3);
+    store_le64(number, T_FLOWS_LSN);
+    (void)put(&f->buf, number, 8);
+    (void)put_byte(&f->buf, 0xff);
+    store_le64(number, 0);
+    (void)put(&f->buf, number, 8);
+    return put(&f->buf, TOKEN, 40);
+}
+
+static int append(struct flow_builder *f, struct segment_block *block, struct ft_err *err)
+{
+    block->raw_bytes = (uint32_t)f->buf.n;
+    block->payload = buf_bytes(&f->buf);
+    block->stream_offset = f->offset;
+    f->offset += f->buf.n;
+    return segment_writer_append(f->writer, block, 1, err);
+}
+
+static int start(struct flow_builder *f, enum segment_kind kind, uint64_t lsn, struct ft_err *err)
+{
+    char name[SEGMENT_NAME_MAX];
+    struct segment_id id;
+
+    capture_segment_id(f->capture, f->generation, f->flow, kind, lsn, &id, name);
+    return segment_writer_create(&f->writer, f->capture->dirfd, name, &id, err);
+}
+
+static int finish(struct flow_builder *f, struct ft_err *err)
+{
+    struct segment_info info;
+    int rc = segment_writer_seal(f->writer, &info, err);
+
+    if (rc == 0)
+        rc = capture_add_segment(f->generation, f->flow, &info, err);
+    segment_writer_free(f->writer);
+    f->writer = NULL;
+    return rc;
+}
+
+static int add_snapshot(struct flow_builder *f, struct ft_err *err)
+{
+    struct segment_block block = {
+        .flags = SEGMENT_BLOCK_END, .first_lsn = T_FLOWS_LSN, .time_us = T_FLOWS_TIME_US};
+
+    buf_clear(&f->buf);
+    if (put_snapshot(f) != 0)
+        return err_set(err, FT_ERR_BUG, "a record is too long for this test");
+    if (start(f, SEGMENT_SNAPSHOT, 0, err) != 0 || append(f, &block, err) != 0)
+        return -1;
+    return finish(f, err);
+}
+
+static int add_journal(struct flow_builder *f, struct ft_err *err)
+{
+    const struct t_record *r = f->records->records;
+
+    if (r->text == NULL)
+        return 0;
+    if (start(f, SEGMENT_JOURNAL, T_FLOWS_LSN, err) != 0)
+        return -1;
+    for (uint64_t lsn = T_FLOWS_LSN; r->text != NULL; r++, lsn++) {
+        struct segment_block block = {.first_lsn = lsn,
+                                      .record_count = 1,
+                                      .time_us = T_FLOWS_TIME_US + r->second * UINT64_C(1000000)};
+
+        buf_clear(&f->buf);
+        if (put_record(&f->buf, r) != 0)
+            return err_set(err, FT_ERR_BUG, "a record is too long for this test");
+        if (append(f, &block, err) != 0)
+            return -1;
+    }
+    return finish(f, err);
+}
+
+int t_flows_make(const char *path, const struct t_flow_records *flows, uint32_t flow_count,
+                 enum sharding_rule rule, struct ft_err *err)
+{
+    struct capture_recovery recovery;
+    struct flow_builder f = {0};
+    int rc = capture_open_write(&f.capture, path, "127.0.0.1:6379", &recovery, err);
+
+    if (rc != 0)
+        return -1;
+    rc = capture_begin_generation(f.capture, "bd4c8f1f8a3d4e0fb2d4a3f5c1e6d7a8b9c0d1e2", 5,
+                                  flow_count, &f.generation, err);
+    for (uint32_t i = 0; rc == 0 && i < flow_count; i++) {
+        f.flow = i;
+        f.records = &flows[i];
+        f.offset = 0;
+        rc = add_snapshot(&f, err) != 0 ? -1 : add_journal(&f, err);
+    }
+    if (rc == 0) {
+        f.generation->sharding = rule;
+        rc = capture_save(f.capture, err);
+    }
+    segment_writer_free(f.writer);
+    buf_release(&f.buf);
+    capture_free(f.capture);
+    return rc;
+}

@@ -1,0 +1,145 @@
+/* Absolute times in commands and payloads, moved there and back. */
+#include "lib/test_main.h"
+
+#include <stdlib.h>
+
+#include "item/dump.h"
+#include "item/times_shift.h"
+#include "rdb/value_iter.h"
+
+#define WORDS_MAX 12
+
+/* Words separated by blanks; the result is joined the same way. */
+static const char *shifted(struct times_shift *s, const char *command, int64_t delta_ms)
+{
+    static char out[256];
+    struct ft_err err = FT_ERR_INIT;
+    struct bytes words[WORDS_MAX];
+    const struct bytes *moved;
+    size_t count = 0;
+    size_t used = 0;
+
+    for (const char *at = command; *at != '\0'; count++) {
+        size_t n = strcspn(at, " ");
+
+        words[count] = bytes_of(at, n);
+        at += n;
+        at += *at == ' ';
+    }
+    t_ok(times_shift_run(s, words, count, delta_ms, &moved, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%.*s", i == 0 ? "" : " ",
+                                 (int)moved[i].n, (const char *)moved[i].p);
+    }
+    return out;
+}
+
+static void test_every_form_of_an_absolute_time_is_moved(void **state)
+{
+    struct times_shift s = {0};
+
+    (void)state;
+    assert_string_equal(shifted(&s, "SET k v PXAT 1000", 5), "SET k v PXAT 1005");
+    assert_string_equal(shifted(&s, "PEXPIREAT k 1000", -1), "PEXPIREAT k 999");
+    assert_string_equal(shifted(&s, "HPEXPIREAT k 1000 FIELDS 1 f", 5),
+                        "HPEXPIREAT k 1005 FIELDS 1 f");
+    assert_string_equal(shifted(&s, "HSETEX k PXAT 1000 FIELDS 1 f v", 5),
+                        "HSETEX k PXAT 1005 FIELDS 1 f v");
+    assert_string_equal(shifted(&s, "RESTORE k 1000 payload REPLACE ABSTTL", 5),
+                        "RESTORE k 1005 payload REPLACE ABSTTL");
+    times_shift_release(&s);
+}
+
+static void test_what_is_no_time_stays(void **state)
+{
+    struct times_shift s = {0};
+
+    (void)state;
+    assert_string_equal(shifted(&s, "SET PXAT 1000", 5), "SET PXAT 1000");
+    assert_string_equal(shifted(&s, "SET k PXAT", 5), "SET k PXAT");
+    assert_string_equal(shifted(&s, "RPUSH k PXAT 1000", 5), "RPUSH k PXAT 1000");
+    assert_string_equal(shifted(&s, "RESTORE k 0 payload REPLACE", 5),
+                        "RESTORE k 0 payload REPLACE");
+    assert_string_equal(shifted(&s, "PEXPIREAT k soon", 5), "PEXPIREAT k soon");
+    times_shift_release(&s);
+}
+
+/* HASH_METADATA of { a: 1 without a time, b: 2 with the time 1,000,000 ms }. */
+static const uint8_t timed_hash[] = {0x40, 0x42, 0x0f, 0,   0, 0, 0,   0, 2,  0,
+                                     1,    'a',  1,    '1', 1, 1, 'b', 1, '2'};
+
+static void check_times(unsigned type, struct bytes value, int64_t want_b_ms)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct value_element e;
+    struct value_iter *it;
+
+    t_ok(value_iter_new(&it, type, value, &err), &err);
+    assert_int_equal(value_iter_next(it, &e, &err), STEP_ITEM);
+    t_bytes(e.field, "a");
+    assert_true(e.expire_ms == VALUE_NO_TTL);
+    assert_int_equal(value_iter_next(it, &e, &err), STEP_ITEM);
+    t_bytes(e.field, "b");
+    t_bytes(e.value, "2");
+    assert_true(e.expire_ms == want_b_ms);
+    assert_int_equal(value_iter_next(it, &e, &err), STEP_END);
+    value_iter_free(it);
+}
+
+static void test_field_times_are_moved_there_and_back(void **state)
+{
+    struct bytes value = bytes_of(timed_hash, sizeof(timed_hash));
+    struct ft_err err = FT_ERR_INIT;
+    struct buf there = {0};
+    struct buf back = {0};
+
+    (void)state;
+    check_times(RDB_TYPE_HASH_METADATA, value, 1000000);
+    t_ok(times_shift_value(RDB_TYPE_HASH_METADATA, value, TIMES_SHIFT_MS, &there, &err), &err);
+    check_times(RDB_TYPE_HASH_METADATA, buf_bytes(&there), 1000000 + TIMES_SHIFT_MS);
+    t_ok(times_shift_value(RDB_TYPE_HASH_METADATA, buf_bytes(&there), -TIMES_SHIFT_MS, &back, &err),
+         &err);
+    check_times(RDB_TYPE_HASH_METADATA, buf_bytes(&back), 1000000);
+    t_ok(times_shift_value(RDB_TYPE_STRING, bytes_str("\1x"), 5, &there, &err), &err);
+    assert_int_equal(there.n, 0);
+    buf_release(&there);
+    buf_release(&back);
+}
+
+static void test_a_payload_with_field_times_is_made_anew(void **state)
+{
+    struct bytes value = bytes_of(timed_hash, sizeof(timed_hash));
+    struct ft_err err = FT_ERR_INIT;
+    struct times_shift s = {0};
+    const struct bytes *moved;
+    struct buf payload = {0};
+    struct dump dump;
+    struct bytes words[5];
+
+    (void)state;
+    t_ok(dump_append(&payload, RDB_TYPE_HASH_METADATA, value, 12, &err), &err);
+    words[0] = bytes_str("RESTORE");
+    words[1] = bytes_str("k");
+    words[2] = bytes_str("0");
+    words[3] = buf_bytes(&payload);
+    words[4] = bytes_str("REPLACE");
+    t_ok(times_shift_run(&s, words, 5, TIMES_SHIFT_MS, &moved, &err), &err);
+    t_bytes(moved[2], "0");
+    t_ok(dump_parse(moved[3], &dump, &err), &err);
+    assert_int_equal(dump.rdb_version, 12);
+    check_times(dump.type, dump.value, 1000000 + TIMES_SHIFT_MS);
+    buf_release(&payload);
+    times_shift_release(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_form_of_an_absolute_time_is_moved),
+        cmocka_unit_test(test_what_is_no_time_stays),
+        cmocka_unit_test(test_field_times_are_moved_there_and_back),
+        cmocka_unit_test(test_a_payload_with_field_times_is_made_anew),
+    };
+
+    return T_RUN("item/times_shift", tests);
+}
