@@ -300,10 +300,14 @@ static void describe_source(struct session *s)
 {
     struct framer_sharding sum = {0};
     const char *release = flow_session_framer(s->flows[0])->release;
+    enum snapshot_records records = SNAPSHOT_RECORDS_NONE;
 
-    for (uint32_t i = 0; i < s->flow_count; i++)
+    for (uint32_t i = 0; i < s->flow_count; i++) {
         framer_sharding_add(&sum, &flow_session_framer(s->flows[i])->sharding);
-    recorder_describe(s->recorder, framer_sharding_rule(&sum), release);
+        if (flow_session_framer(s->flows[i])->has_blobs)
+            records = SNAPSHOT_RECORDS_SOME;
+    }
+    recorder_describe(s->recorder, framer_sharding_rule(&sum), records, release);
 }
 
 /* Until every flow is ready for STARTSTABLE. */

@@ -231,6 +231,7 @@ static enum framer_event take_item(struct framer *f, const struct rdb_item *item
         }
         return FRAMER_MORE;
     case RDB_ITEM_JOURNAL_BLOB:
+        f->state.has_blobs = true;
         return look_into_blob(f, item, err);
     case RDB_ITEM_JOURNAL_OFFSET:
         return take_offset(f, item->number);

@@ -548,7 +548,8 @@ bool recorder_failed(const struct recorder *r)
     return atomic_load(&r->failed);
 }
 
-void recorder_describe(struct recorder *r, enum sharding_rule rule, const char *release)
+void recorder_describe(struct recorder *r, enum sharding_rule rule,
+                       enum snapshot_records snapshot_records, const char *release)
 {
     struct generation *g = r->generation;
     struct ft_err err = FT_ERR_INIT;
@@ -556,6 +557,7 @@ void recorder_describe(struct recorder *r, enum sharding_rule rule, const char *
     pthread_mutex_lock(&r->manifest_mu);
     if (rule != SHARDING_UNKNOWN)
         g->sharding = rule;
+    g->snapshot_records = snapshot_records;
     if (release[0] != '\0')
         (void)snprintf(g->source_version, sizeof(g->source_version), "%s", release);
     pthread_mutex_unlock(&r->manifest_mu);

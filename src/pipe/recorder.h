@@ -68,7 +68,8 @@ uint64_t recorder_durable_lsn(const struct recorder *r, uint32_t flow);
 uint32_t recorder_snapshots_durable(const struct recorder *r);
 bool recorder_failed(const struct recorder *r);
 /* recorder_describe - what the flows have found out about the source; saved in the manifest. */
-void recorder_describe(struct recorder *r, enum sharding_rule rule, const char *release);
+void recorder_describe(struct recorder *r, enum sharding_rule rule,
+                       enum snapshot_records snapshot_records, const char *release);
 /*
  * recorder_finish - write what was put, sync, seal every segment, save the manifest, end the threads.
  * A flow that ends inside an item is cut back to the boundary before. No thread may use the recorder
