@@ -168,14 +168,14 @@ static json_t *suspects_to_json(const struct suspect_report *r)
 static void print_json(const struct forecast *f, const struct source *source,
                        const struct forecast_options *options)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "input",
-                  source->path, "target", options->target->name, "cluster", options->cluster,
-                  "keys", (json_int_t)f->keys, "records", (json_int_t)f->records, "foreign_records",
-                  (json_int_t)f->foreign, "repeated_records", (json_int_t)f->repeated,
-                  "keys_outside_db_0", (json_int_t)f->other_db_keys, "records_outside_db_0",
-                  (json_int_t)f->other_db_records, "commands", classes_to_json(f), "suspects",
-                  suspects_to_json(&f->suspects), "loss", loss_to_json(&f->losses));
+    json_t *json = json_pack(
+        "{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "input", source->path,
+        "target", options->target->name, "cluster", options->cluster, "keys", (json_int_t)f->keys,
+        "records", (json_int_t)f->records, "foreign_records", (json_int_t)f->foreign,
+        "repeated_records", (json_int_t)f->repeated, "keys_outside_db_0",
+        (json_int_t)f->other_db_keys, "records_outside_db_0", (json_int_t)f->other_db_records,
+        "cross_slot_records", (json_int_t)f->cross_slot_records, "commands", classes_to_json(f),
+        "suspects", suspects_to_json(&f->suspects), "loss", loss_to_json(&f->losses));
 
     if (json != NULL)
         json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);

@@ -6,40 +6,45 @@
 
 #define KEYS_PRINTED 3
 
-static void print_keys(FILE *out, const struct loss_line *line)
+static void print_line(FILE *out, const struct loss_line *line)
 {
     size_t shown = line->key_count < KEYS_PRINTED ? line->key_count : KEYS_PRINTED;
+    bool any = false;
 
+    fprintf(out, "    %10" PRIu64 "  %-18s", line->count, line->class_name);
     for (size_t i = 0; i < shown; i++) {
         char key[60];
 
         if (line->keys[i].n == 0)
             continue;
-        fprintf(out, "%s%" PRIu32 "/%s", i == 0 ? ": " : ", ", line->dbs[i],
+        fprintf(out, "%s%" PRIu32 "/%s", any ? ", " : "  ", line->dbs[i],
                 bytes_escape(line->keys[i], key, sizeof(key)));
+        any = true;
     }
-    if (line->count > shown && shown > 0 && line->keys[0].n != 0)
-        fputs(", ...", out);
+    fputs(any && line->count > shown ? ", ...\n" : "\n", out);
 }
 
-static void print_lines(FILE *out, const struct loss_report *r, bool notes)
+/* What is lost or noted for one reason: the sentence once, then a line for each class of value. */
+static void print_reason(FILE *out, const struct loss_report *r, enum loss_reason reason)
 {
-    for (size_t i = 0; i < r->line_count; i++) {
-        const struct loss_line *line = &r->lines[i];
+    bool titled = false;
 
-        if (loss_is_note(line->reason) != notes)
+    for (size_t i = 0; i < r->line_count; i++) {
+        if (r->lines[i].reason != reason)
             continue;
-        fprintf(out, "  %-5s %8" PRIu64 "  %-18s %s", notes ? "note" : "lost", line->count,
-                line->class_name, loss_reason_text(line->reason));
-        print_keys(out, line);
-        fputc('\n', out);
+        if (!titled) {
+            fprintf(out, "  %s: %s\n", loss_is_note(reason) ? "note" : "lost",
+                    loss_reason_text(reason));
+        }
+        titled = true;
+        print_line(out, &r->lines[i]);
     }
 }
 
 void loss_print(FILE *out, const struct loss_report *r)
 {
-    print_lines(out, r, false);
-    print_lines(out, r, true);
+    for (int reason = LOSS_NONE; reason < LOSS_REASON_COUNT; reason++)
+        print_reason(out, r, (enum loss_reason)reason);
 }
 
 json_t *json_from_bytes(struct bytes b)

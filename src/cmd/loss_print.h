@@ -7,7 +7,8 @@
 
 #include "item/loss.h"
 
-/* loss_print - a line for each class and reason, with up to three keys. Nothing for no losses. */
+/* loss_print - per reason a sentence and a line for each class of value, with up to three keys.
+ * Nothing for no losses. */
 void loss_print(FILE *out, const struct loss_report *r);
 /* loss_to_json - {"losses": n, "notes": n, "lines": [...]}; NULL: out of memory. */
 json_t *loss_to_json(const struct loss_report *r);
