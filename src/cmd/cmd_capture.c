@@ -220,8 +220,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv, struct ft
     return 0;
 }
 
-static int parse_source(struct uri *u, char *text, const char *password_file,
-                        struct ft_err *err)
+static int parse_source(struct uri *u, char *text, const char *password_file, struct ft_err *err)
 {
     if (uri_parse(text, u, err) != 0)
         return -1;

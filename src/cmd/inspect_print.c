@@ -80,10 +80,9 @@ static void print_generation(const struct generation *g, bool all_segments)
     if (g->protocol != 0)
         printf(", protocol %d", g->protocol);
     putchar('\n');
-    if (g->state == GENERATION_COMPLETE) {
-        printf("    sharding   %s\n", g->sharding == SHARDING_UNKNOWN
-                                          ? "not known: no key says which flow owns what"
-                                          : sharding_rule_name(g->sharding));
+    if (g->state == GENERATION_COMPLETE && g->flow_count > 1) {
+        printf("    sharding   %s\n",
+               g->sharding == SHARDING_UNKNOWN ? "not known" : sharding_rule_name(g->sharding));
     }
     if (g->resumptions != 0)
         printf("    resumed    %" PRIu32 " %s\n", g->resumptions,

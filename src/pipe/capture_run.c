@@ -147,7 +147,7 @@ static void heard_of_source(struct run *run)
     run->noted_gone = false;
 }
 
-/* A session that has to be repeated with a full sync is no reason to hurry: the next may be as well. */
+/* No reason to hurry: the next session may have to be repeated as well. */
 static bool again_afresh(struct run *run, const struct ft_err *err, enum capture_ended *ret_ended)
 {
     char line[800];
@@ -193,12 +193,14 @@ static void run_sessions(struct run *run, struct capture_run_result *ret, struct
     heard_of_source(run);
     while (more) {
         struct ft_err own = FT_ERR_INIT;
+        struct session_contact contact = {0};
         enum session_outcome outcome;
-        uint64_t received = 0;
 
-        outcome = capture_session_run(&run->context, afresh, &received, &own);
+        outcome = capture_session_run(&run->context, afresh, &contact, &own);
         ret->sessions++;
-        if (received > 0)
+        if (contact.answered)
+            run->seen_ms = clock_mono_ms();
+        if (contact.received_bytes > 0)
             heard_of_source(run);
         afresh = outcome == SESSION_AFRESH;
         more = after_session(run, outcome, &own, &ret->ended);

@@ -20,6 +20,7 @@ struct session {
     const struct capture_run_options *options;
     struct dfly_master master;
     bool asked_resume; /* LSNs were sent along */
+    bool answered;     /* all flows were answered */
     enum dfly_resume form;
     int event_fd; /* a flow or the recorder has news */
     int abort_fd; /* readable: flows give up connecting */
@@ -382,6 +383,7 @@ static enum walk walk_through(struct session *s, bool afresh, struct ft_err *err
     walk = wait_until(s, all_answered, err);
     if (walk != WALK_ON)
         return walk;
+    s->answered = true;
     if (partial_count(s) != 0 && partial_count(s) != s->flow_count)
         return err_set(err, FT_ERR_PROTOCOL, "the source resumes some flows only"), WALK_ERROR;
     if (partial_count(s) != 0 && !s->asked_resume)
@@ -493,7 +495,7 @@ static enum session_outcome judge(struct session *s, enum walk walk, struct ft_e
     return judge_flows(s, err);
 }
 
-/* Whatever happened: what was received is made durable, and a failure to do so outweighs the rest. */
+/* What was received is made durable, and a failure to do so outweighs all else. */
 static enum session_outcome finish(struct session *s, enum walk walk, struct ft_err *err)
 {
     struct ft_err disk = FT_ERR_INIT;
@@ -530,7 +532,7 @@ static void release(struct session *s)
 }
 
 enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
-                                         uint64_t *ret_received, struct ft_err *err)
+                                         struct session_contact *ret_contact, struct ft_err *err)
 {
     struct session s = {.c = c, .options = c->options, .before = c->progress};
     enum session_outcome outcome = SESSION_FAILED;
@@ -542,7 +544,8 @@ enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
         (void)err_errno(err, errno, "could not make an eventfd");
     else
         outcome = finish(&s, walk_through(&s, afresh, err), err);
-    *ret_received = c->progress.bytes - s.before.bytes;
+    ret_contact->answered = s.answered;
+    ret_contact->received_bytes = c->progress.bytes - s.before.bytes;
     release(&s);
     return outcome;
 }

@@ -26,8 +26,14 @@ enum session_outcome {
     SESSION_FAILED, /* err; do not try again */
 };
 
-/* capture_session_run - afresh: do not ask for a resumption. *ret_received: bytes of the streams. */
+/* How far a session came: tells a source that is gone from one that is there but breaks off. */
+struct session_contact {
+    bool answered; /* all flows were */
+    uint64_t received_bytes;
+};
+
+/* capture_session_run - afresh: do not ask for a resumption. */
 enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
-                                         uint64_t *ret_received, struct ft_err *err);
+                                         struct session_contact *ret_contact, struct ft_err *err);
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * flow_session.h - one flow of one session: its connection, its thread, its blocks.
  *
- * What it is   A thread that connects, asks for the flow, waits for flow_session_go, and then receives
- *              straight into blocks, frames them, hands them to the recorder and acknowledges what
- *              has become durable.
+ * What it is   A thread that connects, asks for the flow, waits for flow_session_go, and then
+ *              receives straight into blocks, frames them, hands them to the recorder and
+ *              acknowledges what has become durable.
  * Phases       go up only. After FLOW_ENDED `end` says why; an error belongs to FLOW_END_LOST,
  *              FLOW_END_REFUSED and FLOW_END_FAILED.
- * Acks         REPLCONF ACK with the durable next LSN: at the start of stable sync, when 1024 records
- *              or a second have passed, and at once when the source's PING record is durable.
+ * Acks         REPLCONF ACK with the durable next LSN: at the start of stable sync, when 1024
+ *              records or a second have passed, and at once when the source's PING record is
+ *              durable.
  * Threads      One owner (capture_run) calls everything here; the counters are for any thread.
  */
 #ifndef FLOWTAPE_PIPE_FLOW_SESSION_H

@@ -5,8 +5,8 @@
  *              received can be cut into blocks, counted and acknowledged before anybody decodes it.
  * Grammar      full sync       RDB stream, token (40 bytes), journal
  *              resumed         journal, or, from masters of 1.11-1.20 and 1.31-1.34, an RDB stream
- *                              whose journal blobs go on at the LSN asked for, token, journal. Which
- *                              it is shows in the first byte: no journal begins with 'R'.
+ *                              whose journal blobs go on at the LSN asked for, token, journal.
+ *                              Which it is shows in the first byte: no journal begins with 'R'.
  * LSNs         The next LSN begins as JOURNAL_OFFSET, or as the LSN asked for, and grows by each
  *              counted record; marks in the journal, and the JOURNAL_OFFSET of an increment, must
  *              agree with it.
@@ -65,17 +65,17 @@ struct framer;
 
 int framer_new(struct framer **ret, const struct framer_options *options, struct ft_err *err);
 /*
- * framer_feed - the next bytes of the stream. `before` bytes of the same stream lie right in front of
- * them in memory; what is not understood yet is then read from there, else it has been copied. The
- * memory must stay valid until the next framer_feed or framer_detach. An empty piece with `before`
- * says that the last bytes were moved to there.
+ * framer_feed - the next bytes of the stream. `before` bytes of the same stream lie right in front
+ * of them in memory; what is not understood yet is then read from there, else it has been copied.
+ * The memory must stay valid until the next framer_feed or framer_detach. An empty piece with
+ * `before` says that the last bytes were moved to there.
  */
 int framer_feed(struct framer *f, struct bytes piece, size_t before, struct ft_err *err);
 /* framer_detach - stop looking at the memory fed last. */
 int framer_detach(struct framer *f, struct ft_err *err);
 /*
- * framer_run - look at what was fed, up to the next event. After FULLSYNC_END and STREAM_END call it
- * again. Errors: FT_ERR_CORRUPT, FT_ERR_UNSUPPORTED, FT_ERR_LIMIT, with offset and LSN.
+ * framer_run - look at what was fed, up to the next event. After FULLSYNC_END and STREAM_END call
+ * it again. Errors: FT_ERR_CORRUPT, FT_ERR_UNSUPPORTED, FT_ERR_LIMIT, with offset and LSN.
  */
 enum framer_event framer_run(struct framer *f, struct ft_err *err);
 const struct framer_state *framer_state(const struct framer *f);

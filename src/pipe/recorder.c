@@ -19,7 +19,7 @@
  * are still in the cache when they are written. */
 #define APPEND_MAX       64
 #define APPEND_BYTES_MAX (1u << 20)
-/* Copying into the page cache is what takes a writer's time: as many as there are processors, about. */
+/* Copying into the page cache is what takes a writer's time: up to one for each processor. */
 #define WRITERS_MAX 8
 
 struct flow_file {

@@ -2,15 +2,15 @@
  * recorder.h - from received blocks to durable segments of one generation.
  *
  * What it is   Threads between the flows and the disk. Writers, each for some of the flows, take
- *              their blocks in the order they were put, append them to segment files, and seal those. The syncer
- *              makes what was written durable and publishes, per flow, the LSN up to which it is:
- *              the only LSN that may be acknowledged. So a slow disk does not stop a flow from
- *              draining its socket while the block budget lasts.
+ *              their blocks in the order they were put, append them to segment files, and seal
+ *              those. The syncer makes what was written durable and publishes, per flow, the LSN
+ *              up to which it is: the only LSN that may be acknowledged. So a slow disk does not
+ *              stop a flow from draining its socket while the block budget lasts.
  * Blocks       recorder_take, fill, recorder_put. All blocks together stay within buffer_bytes, but
  *              for a smallest number without which flows would wait for each other.
  * Failure      The first failed write or sync ends it: nothing more is written or published as
- *              durable, takes return NULL, event_fd is written, recorder_finish gives the error. What
- *              was durable stays valid.
+ *              durable, takes return NULL, event_fd is written, recorder_finish gives the error.
+ *              What was durable stays valid.
  * Threads      take, put, give_back, durable: any thread, one per flow at a time. The rest: the
  *              thread that made it. The capture is the recorder's from new to finish.
  */
@@ -71,9 +71,9 @@ bool recorder_failed(const struct recorder *r);
 void recorder_describe(struct recorder *r, enum sharding_rule rule,
                        enum snapshot_records snapshot_records, const char *release);
 /*
- * recorder_finish - write what was put, sync, seal every segment, save the manifest, end the threads.
- * A flow that ends inside an item is cut back to the boundary before. No thread may use the recorder
- * any more, but for recorder_durable_lsn until recorder_free.
+ * recorder_finish - write what was put, sync, seal every segment, save the manifest, end the
+ * threads. A flow that ends inside an item is cut back to the boundary before. No thread may use
+ * the recorder any more, but for recorder_durable_lsn until recorder_free.
  */
 int recorder_finish(struct recorder *r, struct ft_err *err);
 /* recorder_free - after recorder_finish, or when no thread was ever given the recorder. */

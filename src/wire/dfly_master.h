@@ -2,8 +2,8 @@
  * dfly_master.h - the replica's side of the conversation with a Dragonfly master.
  *
  * What it is   The control connection (struct dfly_master) and the opening of a flow's connection
- *              (struct dfly_flow) up to the reply that says FULL or PARTIAL. What a flow then carries
- *              is not looked at here.
+ *              (struct dfly_flow) up to the reply that says FULL or PARTIAL. What a flow then
+ *              carries is not looked at here.
  * Order        dfly_master_open; one dfly_flow_open per flow, in any thread; if all are FULL
  *              dfly_master_sync; once every flow had its FULLSYNC_END dfly_master_start_stable.
  *              After an all-PARTIAL answer dfly_master_resume_form says what the release wants.
@@ -59,8 +59,8 @@ int dfly_master_sync(struct dfly_master *m, struct ft_err *err);
 int dfly_master_start_stable(struct dfly_master *m, struct ft_err *err);
 /* dfly_master_offsets - DFLY REPLICAOFFSET: the next LSN of each of flow_count flows. */
 int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err *err);
-/* dfly_master_watch - to be called when the idle control connection is readable: FT_ERR_NET once the
- * master has closed it. */
+/* dfly_master_watch - to be called when the idle control connection is readable: FT_ERR_NET once
+ * the master has closed it. */
 int dfly_master_watch(struct dfly_master *m, struct ft_err *err);
 void dfly_master_close(struct dfly_master *m);
 

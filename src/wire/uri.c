@@ -122,7 +122,7 @@ static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
     return 0;
 }
 
-/* What stands behind "scheme://". The last @ ends the user part: passwords may hold more of them. */
+/* What stands behind "scheme://". The last @ ends the user part: passwords may hold others. */
 static int parse_authority(struct uri *u, struct bytes rest, struct ft_err *err)
 {
     const uint8_t *at = memrchr(rest.p, '@', rest.n);

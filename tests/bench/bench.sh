@@ -1,21 +1,28 @@
 #!/bin/sh
 # bench.sh - how fast, against a peer in the same run; "make bench" runs it.
 #
-#   bench.sh [capture] [journal] [convert]      (default: all)
+#   bench.sh [PART...]      (default: all)
 #
-#   capture   a full sync, recorded by flowtape and by bench-receive, which only receives and writes
-#   journal   a stream of small SET records, stored and acknowledged
-#   convert   capture to RDB on one core, beside the time redis-server needs to load the result,
-#             and rdb-cli if it is on PATH
+#   capture    a full sync, recorded by flowtape and by bench-receive, which only receives and writes
+#   journal    a stream of small SET records, stored and acknowledged
+#   convert    capture to RDB on one core, beside the time redis-server needs to load the result,
+#              and rdb-cli if it is on PATH
+#   translate  journal to RESP on one core
+#   point      the end of a capture as an RDB, with 1 % and 50 % of the keys touched by the journal,
+#              beside its snapshot
+#   replay     a capture into an empty redis-server and into a cluster of three, beside redis-cli
+#              --pipe with the same data as ready-made RESP (in the cluster one for each node)
+#   once       the same for a journal: exactly once, beside plain pipelining
 #
-# From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_RUNS, BENCH_FLOWS, and
-# BENCH_DIR, where some 3 GB are needed for a while. Figures are medians; ratios above 1 are in
-# flowtape's favour.
+# From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_KEYS (of "point"),
+# BENCH_RUNS, BENCH_FLOWS, and BENCH_DIR, where some 5 GB are needed for a while. Figures are
+# medians; ratios above 1 are in flowtape's favour.
 set -eu
 
 strings=${BENCH_STRINGS:-2000000}
 collections=${BENCH_COLLECTIONS:-20000}
 records=${BENCH_RECORDS:-4000000}
+point_keys=${BENCH_KEYS:-1000000}
 runs=${BENCH_RUNS:-5}
 flows=${BENCH_FLOWS:-2}
 build=$PWD
@@ -23,6 +30,17 @@ flowtape=${FLOWTAPE:-$build/flowtape}
 work=${BENCH_DIR:-$build/bench-work}
 results=$work/results
 master_pid=
+server_pid=
+
+# The cluster is that of the tests, which want to know this. Its files go to $T, its processes to
+# $PIDS.
+# shellcheck disable=SC2034
+T=$work PIDS='' FLOWTAPE=$flowtape STANDIN=$build/tests/standin-master \
+    STATE_DIFF=none FLOW_DIFF=none T_FIXTURES=none
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../lib/sh_lib.sh"
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../lib/cluster_lib.sh"
 
 for tool in /usr/bin/time taskset redis-server redis-cli; do
     command -v "$tool" >/dev/null || {
@@ -32,7 +50,9 @@ for tool in /usr/bin/time taskset redis-server redis-cli; do
 done
 
 finish() {
-    [ -z "$master_pid" ] || kill "$master_pid" 2>/dev/null || true
+    for pid in $master_pid $server_pid $PIDS; do
+        kill -9 "$pid" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap finish EXIT
@@ -130,13 +150,34 @@ compare() {
     memory="peak memory $(mib "$(maximum "$work/$1.flowtape.times" 2)") MiB"
 }
 
+# make_data NAME - a recording of that name
+make_data() {
+    case $1 in
+    raw) set -- "$1" --strings "$strings" --collections "$collections" ;;
+    lz4) set -- "$1" --strings "$strings" --collections "$collections" --lz4 ;;
+    journal) set -- "$1" --strings 0 --collections 0 --journal "$records" ;;
+    touched-*)
+        touch=$((point_keys * ${1#touched-} / 100))
+        set -- "$1" --strings "$point_keys" --collections 0 --journal "$touch" --touch "$touch"
+        ;;
+    esac
+    name=$1
+    shift
+    "$build/tests/bench/bench-data" flows "$work/$name" --flows "$flows" "$@"
+}
+
+# have_capture NAME - NAME.capture, unless a part before this one left it
+have_capture() {
+    [ ! -d "$work/$1.capture" ] || return 0
+    make_data "$1"
+    master_start "$work/$1"
+    "$flowtape" capture "dragonfly://127.0.0.1:$port" "$work/$1.capture" --until-caught-up --quiet
+    master_stop
+}
+
 bench_capture() {
     for kind in raw lz4; do
-        option=
-        [ "$kind" = raw ] || option=--$kind
-        # shellcheck disable=SC2086 # nothing, or one word
-        "$build/tests/bench/bench-data" flows "$work/$kind" --strings "$strings" \
-            --collections "$collections" --flows "$flows" $option
+        make_data $kind
         bytes=$(flow_bytes "$work/$kind")
         compare "$kind" "$work/$kind"
         row "capture, full sync, $kind (MB/s)" "$(whole "$bytes / 1e6 / $ours")" \
@@ -145,8 +186,7 @@ bench_capture() {
 }
 
 bench_journal() {
-    "$build/tests/bench/bench-data" flows "$work/journal" --strings 0 --collections 0 \
-        --flows "$flows" --journal "$records"
+    make_data journal
     compare journal "$work/journal"
     row "capture, journal (records/s)" "$(whole "$records / $ours")" "$(whole "$records / $plain")" \
         "$(calc "$plain / $ours")" "$memory; aim 400000"
@@ -167,7 +207,7 @@ load_seconds() {
 
 bench_convert() {
     for kind in raw lz4; do
-        [ -d "$work/$kind.capture" ] || die "convert needs the captures of \"capture\""
+        have_capture $kind
         # What is converted is what came over the wire, whatever the store made of it.
         bytes=$(flow_bytes "$work/$kind")
         i=0
@@ -194,6 +234,147 @@ bench_convert() {
     fi
 }
 
+bench_translate() {
+    have_capture journal
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        timed translate taskset -c 0 "$flowtape" convert "$work/journal.capture" \
+            "$work/journal.resp" --to resp --quiet
+    done
+    rm -f "$work/journal.resp"
+    ours=$(median "$work/translate.times" 1)
+    memory="peak memory $(mib "$(maximum "$work/translate.times" 2)") MiB"
+    row "translate journal (records/s)" "$(whole "$records / $ours")" "" "" "$memory; one core"
+}
+
+bench_point() {
+    for percent in 1 50; do
+        name=touched-$percent
+        have_capture $name
+        i=0
+        while [ "$i" -lt "$runs" ]; do
+            i=$((i + 1))
+            for at in snapshot end; do
+                timed "$name.$at" "$flowtape" convert "$work/$name.capture" "$work/point.rdb" \
+                    --to rdb --at $at --quiet
+            done
+        done
+        ours=$(median "$work/$name.end.times" 1)
+        plain=$(median "$work/$name.snapshot.times" 1)
+        memory="peak memory $(mib "$(maximum "$work/$name.end.times" 2)") MiB with its redis-server"
+        aim=
+        [ $percent != 1 ] || aim='; aim 0.77'
+        row "point in time, $percent % touched (s)" "$ours" "$plain" "$(calc "$plain / $ours")" \
+            "$memory$aim; peer: --at snapshot"
+    done
+}
+
+# has_command NAME
+has_command() {
+    "$flowtape" "$1" --help >/dev/null 2>&1 || {
+        echo "bench: flowtape has no $1: left out" >&2
+        return 1
+    }
+}
+
+server_start() {
+    redis-server --port 0 --unixsocket "$work/server.sock" --dir "$work" --save '' \
+        --appendonly no >"$work/server.log" 2>&1 &
+    server_pid=$!
+    until [ "$(redis-cli -s "$work/server.sock" ping 2>/dev/null)" = PONG ]; do
+        kill -0 "$server_pid" 2>/dev/null || die "redis-server ended: $(cat "$work/server.log")"
+        sleep 0.05
+    done
+}
+
+server_stop() {
+    kill -9 "$server_pid"
+    wait "$server_pid" 2>/dev/null || true
+    server_pid=
+    rm -f "$work/server.sock"
+}
+
+# piped NAME - what redis-cli --pipe said about its errors
+piped() {
+    if grep -q 'errors: [1-9]' "$work/$1.log" || ! grep -q 'errors: 0' "$work/$1.log"; then
+        die "$1: $(grep errors: "$work/$1.log")"
+    fi
+}
+
+# replay_server NAME - NAME.capture into an empty server, and NAME.resp; sets ours, plain, memory
+replay_server() {
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        server_start
+        # shellcheck disable=SC2016 # for the other shell
+        timed "$1.pipe" sh -c 'redis-cli -s "$1" --pipe <"$2"' sh "$work/server.sock" "$work/$1.resp"
+        piped "$1.pipe"
+        server_stop
+        server_start
+        timed "$1.replay" "$flowtape" replay "$work/$1.capture" "unix:$work/server.sock" --quiet
+        server_stop
+    done
+    ours=$(median "$work/$1.replay.times" 1)
+    plain=$(median "$work/$1.pipe.times" 1)
+    memory="peak memory $(mib "$(maximum "$work/$1.replay.times" 2)") MiB"
+}
+
+# replay_cluster NAME - the same with three masters
+replay_cluster() {
+    i=0
+    "$build/tests/bench/bench-split" "$work/$1.resp" 3 "$work/$1.resp"
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        start_cluster 3 0 || die "no cluster"
+        # shellcheck disable=SC2016 # for the other shell
+        timed "$1.pipes" sh -c 'for i in 1 2 3; do
+            redis-cli -p "$(cat "$1/$i/port")" --pipe <"$2.$i" &
+        done; wait' sh "$work/cluster" "$work/$1.resp"
+        piped "$1.pipes"
+        stop_cluster || true
+        start_cluster 3 0 || die "no cluster"
+        timed "$1.replays" "$flowtape" replay "$work/$1.capture" "$CLUSTER_URI" --quiet
+        stop_cluster || true
+    done
+    rm -f "$work/$1.resp".?
+    ours=$(median "$work/$1.replays.times" 1)
+    plain=$(median "$work/$1.pipes.times" 1)
+    memory="peak memory $(mib "$(maximum "$work/$1.replays.times" 2)") MiB"
+}
+
+# have_resp NAME
+have_resp() {
+    have_capture "$1"
+    "$flowtape" convert "$work/$1.capture" "$work/$1.resp" --to resp --quiet
+}
+
+bench_replay() {
+    has_command replay || return 0
+    have_resp raw
+    keys=$((strings + 4 * collections))
+    replay_server raw
+    row "replay, snapshot (keys/s)" "$(whole "$keys / $ours")" "$(whole "$keys / $plain")" \
+        "$(calc "$plain / $ours")" "$memory, aim 64; aim 1.2"
+    replay_cluster raw
+    row "replay, snapshot, 3 nodes (keys/s)" "$(whole "$keys / $ours")" \
+        "$(whole "$keys / $plain")" "$(calc "$plain / $ours")" "$memory"
+    rm -f "$work/raw.resp"
+}
+
+bench_once() {
+    has_command replay || return 0
+    have_resp journal
+    replay_server journal
+    row "exactly once (records/s)" "$(whole "$records / $ours")" "$(whole "$records / $plain")" \
+        "$(calc "$plain / $ours")" "$memory; aim 0.7, 200000"
+    replay_cluster journal
+    row "exactly once, 3 nodes (records/s)" "$(whole "$records / $ours")" \
+        "$(whole "$records / $plain")" "$(calc "$plain / $ours")" "$memory; aim 0.7"
+    rm -f "$work/journal.resp"
+}
+
 machine() {
     printf 'machine: %s, %s cores, %s of memory, Linux %s, %s on %s\n' \
         "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
@@ -203,10 +384,10 @@ machine() {
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
-[ $# -gt 0 ] || set -- capture journal convert
+[ $# -gt 0 ] || set -- capture journal convert translate point replay once
 for part in "$@"; do
     case $part in
-    capture | journal | convert) "bench_$part" ;;
+    capture | journal | convert | translate | point | replay | once) "bench_$part" ;;
     *) die "no such part: $part" ;;
     esac
 done

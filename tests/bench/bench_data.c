@@ -9,6 +9,8 @@
  *   --collections N   of each of: hashes, lists, sets, sorted sets of 20-30 elements (20000)
  *   --flows N         (2)
  *   --journal N       small SET records after the full sync, over all flows (0)
+ *   --touch N         the journal's records go to N of the strings, in turn; without it to keys of
+ *                     their own (0)
  *   --lz4             outgoing buffers of 256 bytes to 1 MiB as LZ4 frames where that shrinks them
  *                     to 95 % or less, as Dragonfly does
  *
@@ -51,6 +53,7 @@ struct options {
     uint64_t collections;
     uint64_t flows;
     uint64_t journal;
+    uint64_t touch;
     bool lz4;
 };
 
@@ -350,12 +353,19 @@ static void put_record(struct stream *s, const char *key, size_t key_len, uint64
     buf_clear(&s->pending);
 }
 
+/* record_key - of the i-th record: touched strings lie evenly among all. */
+static size_t record_key(const struct options *o, uint64_t i, char *out, size_t size)
+{
+    if (o->touch == 0)
+        return (size_t)snprintf(out, size, "key:%06u", (unsigned)(mix(i) % 1000000));
+    return (size_t)snprintf(out, size, "string:%09" PRIu64, i % o->touch * (o->strings / o->touch));
+}
+
 static void put_journal(struct stream *streams, const struct options *o)
 {
     for (uint64_t i = 0; i < o->journal; i++) {
         char key[64];
-        size_t key_len =
-            (size_t)snprintf(key, sizeof(key), "key:%06u", (unsigned)(mix(i) % 1000000));
+        size_t key_len = record_key(o, i, key, sizeof(key));
 
         put_record(owner_of(streams, o->flows, key, key_len), key, key_len, i);
     }
@@ -461,7 +471,7 @@ static void make_rdb(const char *path, const struct options *o, struct totals *t
 static int usage(void)
 {
     fprintf(stderr, "usage: bench-data flows DIR | rdb FILE [--strings N] [--collections N]\n"
-                    "       [--flows N] [--journal N] [--lz4]\n");
+                    "       [--flows N] [--journal N] [--touch N] [--lz4]\n");
     return 2;
 }
 
@@ -472,6 +482,7 @@ static bool parse_options(char **arg, struct options *o)
                            : strcmp(*arg, "--collections") == 0 ? &o->collections
                            : strcmp(*arg, "--flows") == 0       ? &o->flows
                            : strcmp(*arg, "--journal") == 0     ? &o->journal
+                           : strcmp(*arg, "--touch") == 0       ? &o->touch
                                                                 : NULL;
 
         if (strcmp(*arg, "--lz4") == 0)
@@ -479,7 +490,7 @@ static bool parse_options(char **arg, struct options *o)
         else if (number == NULL || *++arg == NULL || parse_u64(*arg, number, &fatal) != 0)
             return false;
     }
-    return o->flows >= 1 && o->flows <= FLOWS_MAX;
+    return o->flows >= 1 && o->flows <= FLOWS_MAX && o->touch <= o->strings;
 }
 
 int main(int argc, char **argv)

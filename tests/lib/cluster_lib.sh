@@ -164,10 +164,10 @@ cluster_any()
     echo 1
 }
 
-# wait_cluster_ok [SECONDS]
+# wait_cluster_ok - all nodes that are up agree, and every slot is served
 wait_cluster_ok()
 {
-    cluster_until "${1:-30}" cluster_is_ok
+    cluster_until 30 cluster_is_ok
 }
 
 # cluster_form MASTERS - equal shares of the slots, and the rest as their replicas
@@ -247,7 +247,8 @@ replica_of()
 {
     c_master_port=$(node_port "$1")
     for c_node in $(seq 1 "$CLUSTER_NODES"); do
-        [ "$c_node" != "$1" ] && node_alive "$c_node" || continue
+        [ "$c_node" != "$1" ] || continue
+        node_alive "$c_node" || continue
         if [ "$(node_field "$c_node" 'info replication' master_port)" = "$c_master_port" ]; then
             echo "$c_node"
             return 0
@@ -280,7 +281,8 @@ if #keys == 0 then return 0 end
 local r = redis.pcall("MIGRATE", "127.0.0.1", ARGV[2], "", 0, 5000, "REPLACE", "KEYS", unpack(keys))
 return type(r) == "table" and r.err or #keys'
 
-# migrate_slot FROM TO SLOT - returns 1 if that did not work; the slot is then at one of the two
+# migrate_slot FROM TO SLOT - a node that is away is waited for; a failover of one of the two would
+# forget what has been moved, so do not combine them. Returns 1 if that did not work.
 migrate_slot()
 {
     c_from_id=$(node_id "$1") c_to_id=$(node_id "$2")
@@ -294,7 +296,7 @@ migrate_slot()
         0) break ;;
         '' | *[!0-9]*) c_failures=$((c_failures + 1)) ;;
         esac
-        if [ $c_failures -gt 50 ]; then
+        if [ $c_failures -gt 300 ]; then
             echo "slot $3 from node $1 to $2: $c_moved" >&2
             return 1
         fi

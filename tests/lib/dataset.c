@@ -683,6 +683,41 @@ static bool stream_equal(json_t *a, json_t *b, bool old)
     return true;
 }
 
+/*
+ * The same entries under whatever ids, and groups of the same names: releases up to 1.26 journal XADD
+ * with "*", so that nobody but the source knows the ids.
+ */
+static bool stream_contents_equal(json_t *a, json_t *b)
+{
+    json_t *entries = json_object_get(a, "entries"), *groups = json_object_get(a, "groups"), *value;
+    size_t i;
+
+    if (json_array_size(entries) != json_array_size(json_object_get(b, "entries")) ||
+        json_array_size(groups) != json_array_size(json_object_get(b, "groups")))
+        return false;
+    json_array_foreach(entries, i, value)
+    {
+        json_t *theirs = json_array_get(json_object_get(b, "entries"), i);
+
+        if (!json_equal(json_array_get(value, 1), json_array_get(theirs, 1)))
+            return false;
+    }
+    json_array_foreach(groups, i, value)
+    {
+        json_t *theirs = json_array_get(json_object_get(b, "groups"), i);
+
+        if (!json_equal(json_object_get(value, "name"), json_object_get(theirs, "name")))
+            return false;
+    }
+    return true;
+}
+
+static bool stream_value_equal(json_t *a, json_t *b, const struct dataset_rules *rules)
+{
+    return stream_equal(a, b, rules->old_streams) ||
+           (rules->any_stream_ids && stream_contents_equal(a, b));
+}
+
 static bool record_expired(json_t *rec)
 {
     json_t *at = json_object_get(rec, "expire_ms");
@@ -705,7 +740,7 @@ static const char *record_differs(json_t *a, json_t *b, const struct dataset_rul
     x = json_object_get(a, "value");
     y = json_object_get(b, "value");
     if (strcmp(json_string_value(json_object_get(a, "type")), "stream") == 0
-            ? !stream_equal(x, y, rules->old_streams)
+            ? !stream_value_equal(x, y, rules)
             : !json_equal(x, y))
         return "value";
     x = json_object_get(a, "expire_ms");

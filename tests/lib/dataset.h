@@ -29,6 +29,7 @@ struct dataset_rules {
     int64_t ttl_slack_ms;
     bool skip_lossy;         /* keys that are JSON or "unread:" on the left are left out */
     bool old_streams;        /* as saved before 1.26: see dataset_diff */
+    bool any_stream_ids;     /* compare contents of stream entries and names of groups only */
     json_t *ignore;          /* an object whose names are left out; may be NULL */
     const char *skip_prefix; /* keys on the right (behind "db/") that begin so are left out */
     json_t *other;           /* a key may also be as in here; may be NULL */

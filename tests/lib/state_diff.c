@@ -11,6 +11,7 @@
  *   --ttl-slack MS     default 1000
  *   --skip-lossy       leave out keys that plain Redis cannot hold
  *   --old-streams      streams as releases before 1.26 save them
+ *   --any-stream-ids   stream entries may have other ids
  *   --ignore KEY       leave out a key, written db/key; may be repeated
  *   --ignore-prefix P  leave out unexpected keys that begin so
  *   --or OTHER.json    a key may also be as in this file
@@ -58,12 +59,17 @@ static void parse_dbs(const char *list, bool dbs[DATASET_DBS])
 
 static int parse_options(int argc, char **argv, struct settings *s)
 {
-    static const struct option options[] = {
-        {"db", required_argument, NULL, 'd'},     {"cluster", no_argument, NULL, 'c'},
-        {"db-prefix", no_argument, NULL, 'p'},    {"ttl-slack", required_argument, NULL, 't'},
-        {"skip-lossy", no_argument, NULL, 'l'},   {"old-streams", no_argument, NULL, 's'},
-        {"ignore", required_argument, NULL, 'i'}, {"ignore-prefix", required_argument, NULL, 'x'},
-        {"or", required_argument, NULL, 'o'},     {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"db", required_argument, NULL, 'd'},
+                                            {"cluster", no_argument, NULL, 'c'},
+                                            {"db-prefix", no_argument, NULL, 'p'},
+                                            {"ttl-slack", required_argument, NULL, 't'},
+                                            {"skip-lossy", no_argument, NULL, 'l'},
+                                            {"old-streams", no_argument, NULL, 's'},
+                                            {"any-stream-ids", no_argument, NULL, 'n'},
+                                            {"ignore", required_argument, NULL, 'i'},
+                                            {"ignore-prefix", required_argument, NULL, 'x'},
+                                            {"or", required_argument, NULL, 'o'},
+                                            {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -85,6 +91,9 @@ static int parse_options(int argc, char **argv, struct settings *s)
             break;
         case 's':
             s->rules.old_streams = true;
+            break;
+        case 'n':
+            s->rules.any_stream_ids = true;
             break;
         case 'i':
             json_object_set_new(s->rules.ignore, optarg, json_true());

@@ -87,7 +87,7 @@ static int open_with(struct dfly_master *m, const char *const *replies, char *re
 }
 
 #define BEGIN "+PONG\r\n", "+OK\r\n", "+OK\r\n"
-#define INFO  "$42\r\n# Server\r\ndragonfly_version:df-v1.40.0-87\r\n\r\n"
+#define INFO  "$43\r\n# Server\r\ndragonfly_version:df-v1.40.0-87\r\n\r\n"
 #define REPLIES(...)      \
     (const char *const[]) \
     {                     \

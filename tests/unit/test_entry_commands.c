@@ -58,8 +58,8 @@ static struct seen run(const struct case_entry *c)
 
     t_ok(target_parse(c->target, &options.target, &seen.err), &seen.err);
     t_ok(entry_commands_new(&e, &options, &seen.err), &seen.err);
-    seen.result = entry_commands_run(e, &entry, NOW_MS, c->replace, put, &seen, &seen.loss,
-                                     &seen.err);
+    seen.result =
+        entry_commands_run(e, &entry, NOW_MS, c->replace, put, &seen, &seen.loss, &seen.err);
     (void)buf_append(&seen.text, "", 1, &seen.err);
     entry_commands_free(e);
     return seen;
@@ -81,10 +81,11 @@ static void expect(struct case_entry c, enum recode_result result, enum loss_rea
 
 static void test_strings(void **state)
 {
-    struct case_entry c = {
-        .target = "7.0", .type = RDB_TYPE_STRING, .value = BYTES("\x03"
-                                                                 "abc"),
-        .expire_ms = RDB_NO_EXPIRY};
+    struct case_entry c = {.target = "7.0",
+                           .type = RDB_TYPE_STRING,
+                           .value = BYTES("\x03"
+                                          "abc"),
+                           .expire_ms = RDB_NO_EXPIRY};
 
     (void)state;
     expect(c, RECODE_OK, LOSS_NONE, "SET k abc");

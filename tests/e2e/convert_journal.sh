@@ -1,0 +1,166 @@
+#!/bin/sh
+# Recordings with a journal: captured, converted to RDB, RESP and AOF, each loaded the way that belongs
+# to it; the data set is the source's. Cuts give the same state by all three ways.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+
+# What the journal itself does not say (fixtures/README.md): ids of XADD up to 1.26, pops without their
+# count, a sort across shards; and members whose times Redis 7.0 does not have.
+ignored()
+{
+    case $1 in
+    */older/1.19.* | */older/1.23.*) printf ' --any-stream-ids' ;;
+    esac
+    case $1 in
+    */catalogue) printf ' --ignore 0/l2 --ignore 0/l11 --ignore 0/hshort --ignore 0/tshort' ;;
+    esac
+}
+
+# compare LABEL RECORDING
+compare()
+{
+    # shellcheck disable=SC2046 # lists of words
+    check "$1: equals ${2##*/}" "$STATE_DIFF" --skip-lossy $(ignored "$2") $(state_options "$2") \
+        "$2/state.json" "$REDIS"
+}
+
+# load_resp LABEL FILE - into an empty server, which stays
+load_resp()
+{
+    rm -rf "$T/redis"
+    redis_start --databases 64 || { fail "$1: redis-server" "$T/redis/log"; return 1; }
+    # Some records failed at the source too: --pipe counts their errors and goes on.
+    redis-cli -s "$T/redis/sock" --pipe <"$2" >"$T/pipe.out" 2>&1
+    grep -q '^errors: ' "$T/pipe.out" && pass "$1: loaded" || fail "$1: redis-cli --pipe" "$T/pipe.out"
+}
+
+# load_aof LABEL DIR - the server that starts on it stays
+load_aof()
+{
+    if command -v redis-check-aof >/dev/null 2>&1; then
+        check "$1: redis-check-aof" redis-check-aof "$2/appendonlydir/appendonly.aof.manifest"
+    fi
+    rm -rf "$T/redis"
+    cp -r "$2" "$T/redis"
+    redis_start --databases 64 --appendonly yes || fail "$1: redis-server starts" "$T/redis/log"
+}
+
+load_rdb()
+{
+    rm -rf "$T/redis"
+    mkdir "$T/redis"
+    cp "$2" "$T/redis/dump.rdb"
+    redis_start --databases 64 --dbfilename dump.rdb || fail "$1: redis-server starts" "$T/redis/log"
+}
+
+# convert LABEL TO [ARG...] - $dir to $T/out.TO
+convert()
+{
+    t_label=$1 t_to=$2
+    shift 2
+    rm -rf "$T/out.$t_to"
+    check "$t_label: --to $t_to" "$FLOWTAPE" convert "$dir" "$T/out.$t_to" --to "$t_to" \
+        --redis 7.0 --on-loss skip --quiet "$@"
+}
+
+# all_ways NAME RECORDING - $dir as RDB, RESP and AOF
+all_ways()
+{
+    for to in rdb resp aof; do
+        convert "$1" $to
+        load_$to "$1: $to" "$T/out.$to"
+        compare "$1: $to" "$2"
+        redis_stop
+    done
+    convert "$1: in parts" aof --aof-size 8KiB
+    load_aof "$1: in parts" "$T/out.aof"
+    compare "$1: in parts" "$2"
+    redis_stop
+}
+
+run()
+{
+    name=$1 rec=$RECORDINGS/$1
+    [ -d "$rec" ] || return 0
+    dir=$T/capture
+    rm -rf "$dir"
+    standin_start "$rec"
+    check "$name: capture" capture "$dir" --until-caught-up
+    standin_stop
+    all_ways "$name" "$rec"
+}
+
+for name in live-1 live-4 live-8-fast live-in-sync catalogue flushes types-lz4; do
+    run $name
+done
+for path in "$RECORDINGS"/older/*/live-3 "$RECORDINGS"/older/*/catalogue; do
+    [ -d "$path" ] && run "${path#"$RECORDINGS/"}"
+done
+
+# A session and its resumption.
+dir=$T/resumed
+standin_start "$RECORDINGS/resume-a" --resume "$RECORDINGS/resume-b" --partial end
+check "resumed: first session" capture "$dir" --until-caught-up
+check "resumed: second session" capture "$dir" --until-caught-up
+standin_stop
+all_ways resumed "$RECORDINGS/resume-b"
+
+# Cuts at random LSNs: the three ways end in the same state.
+dir=$T/cuts
+standin_start "$RECORDINGS/live-4"
+check "cuts: capture" capture "$dir" --until-caught-up
+standin_stop
+
+# The first LSN of each flow's journal, and the LSN behind its last.
+meta_flow "$RECORDINGS/live-4" journal_offset >"$T/first"
+meta_flow "$RECORDINGS/live-4" final_lsn >"$T/final"
+
+random_vector()
+{
+    VECTOR=
+    while read -r t_first <&3 && read -r t_final <&4; do
+        t_random $((t_final - t_first + 1))
+        VECTOR=$VECTOR${VECTOR:+,}$((t_first - 1 + R))
+    done 3<"$T/first" 4<"$T/final"
+}
+
+n=0
+while [ $n -lt "$(effort 20 3)" ]; do
+    n=$((n + 1))
+    random_vector
+    convert "at $VECTOR" resp --at "$VECTOR"
+    load_resp "at $VECTOR" "$T/out.resp"
+    "$STATE_DIFF" dump "$REDIS" >"$T/resp.json"
+    redis_stop
+    for to in rdb aof; do
+        convert "at $VECTOR" $to --at "$VECTOR"
+        load_$to "at $VECTOR: $to" "$T/out.$to"
+        check "at $VECTOR: $to as resp" "$STATE_DIFF" "$T/resp.json" "$REDIS"
+        redis_stop
+    done
+done
+
+# Standard output, JSON, an old target's single file.
+check "RESP to standard output" sh -c \
+    '"$1" convert "$2" - --to resp --on-loss skip --quiet >"$3/stdout.resp"' sh "$FLOWTAPE" "$dir" "$T"
+convert "standard output" resp
+check "standard output: the same" cmp "$T/stdout.resp" "$T/out.resp"
+convert "again" json
+cp "$T/out.json" "$T/first.json"
+convert "again" json
+check "JSON is the same each time" cmp "$T/first.json" "$T/out.json"
+check "6.2: one file" "$FLOWTAPE" convert "$dir" "$T/out62" --to aof --redis 6.2 --on-loss skip --quiet
+if command -v redis-check-aof >/dev/null 2>&1; then
+    check "6.2: redis-check-aof" redis-check-aof "$T/out62/appendonly.aof"
+fi
+
+# What is refused leaves nothing behind.
+check_status "loss" 3 "cannot be kept" "$FLOWTAPE" convert "$dir" "$T/lossy" --to aof
+check_status "AOF over something" 2 "exists" "$FLOWTAPE" convert "$dir" "$T/out62" --to aof
+check_status "time before the snapshot" 2 "no earlier state" "$FLOWTAPE" convert "$dir" "$T/no" \
+    --to resp --at 2020-01-01T00:00:00Z
+check_status "no such redis-server" 2 "no-such" "$FLOWTAPE" convert "$dir" "$T/no" --to rdb \
+    --redis-server "$T/no-such"
+ls "$T" | grep -q 'lossy\|^no\|tmp-' && fail "something was left behind" || pass "nothing is left behind"
+t_end

@@ -1,0 +1,154 @@
+#!/bin/sh
+# The views of inspect: records one by one, the history of a key, the forecast, the overview.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+
+# make_capture RECORDING DIR [STAND-IN ARG...] [-- CAPTURE ARG...]
+make_capture()
+{
+    t_rec=$RECORDINGS/$1 t_to=$2
+    shift 2
+    t_standin=
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        t_standin="$t_standin $1"
+        shift
+    done
+    [ $# -gt 0 ] && shift
+    standin_start "$t_rec" $t_standin
+    check "${t_rec##*/}: capture" capture "$t_to" --until-caught-up "$@"
+    standin_stop
+}
+
+inspect()
+{
+    timeout 60 "$FLOWTAPE" inspect "$@"
+}
+
+# lsns DIR FLOW [ARG...] - the LSNs of a flow's records, a line each
+lsns()
+{
+    t_d=$1 t_f=$2
+    shift 2
+    inspect "$t_d" --records --json --flow "$t_f" "$@" | sed -n 's/.*"lsn":\([0-9]*\).*/\1/p'
+}
+
+# same LABEL WANTED GOT
+same()
+{
+    if [ "$2" = "$3" ]; then
+        pass "$1"
+    else
+        printf '%s\n' "wanted:" "$2" "got:" "$3" >"$T/differs"
+        fail "$1" "$T/differs"
+    fi
+}
+
+# Without flow, offset and time: LSN, database, item.
+short()
+{
+    sed -n 's/^ *[0-9]* *[0-9]* *[^ ]*Z *//p' | sed 's/  */ /g'
+}
+
+# Every record has its line, with the LSN that it has in the source.
+records_complete()
+{
+    name=$1 dir=$T/$1
+    make_capture "$name" "$dir"
+    i=0
+    n=$(flow_count "$RECORDINGS/$name")
+    while [ $i -lt "$n" ]; do
+        count=$(meta_flow "$RECORDINGS/$name" journal_entries | sed -n $((i + 1))p)
+        first=$(meta_flow "$RECORDINGS/$name" journal_offset | sed -n $((i + 1))p)
+        lsns "$dir" $i >"$T/got"
+        seq "$first" $((first + count - 1)) >"$T/wanted"
+        check "$name: LSNs of flow $i" cmp "$T/wanted" "$T/got"
+        i=$((i + 1))
+    done
+}
+
+for name in catalogue live-1 live-4 flushes; do
+    [ -d "$RECORDINGS/$name" ] && records_complete $name
+done
+
+# Many segments, so that bounds mean a seek.
+make_capture live-4 "$T/segments" --chunk 2000 --rate 120000 -- --segment-size 16KiB \
+    --sync interval:5
+lsns "$T/segments" 0 >"$T/all"
+first=$(head -n 1 "$T/all") last=$(tail -n 1 "$T/all")
+for from in $first $((first + 1)) $(((first + last) / 2)) $((last - 1)) "$last" $((last + 1)) \
+    $((last + 100)); do
+    awk -v from="$from" '$1 >= from' "$T/all" >"$T/wanted"
+    lsns "$T/segments" 0 --from "$from" >"$T/got"
+    check "records from $from on" cmp "$T/wanted" "$T/got"
+    awk -v to="$from" '$1 <= to' "$T/all" >"$T/wanted"
+    lsns "$T/segments" 0 --to "$from" >"$T/got"
+    check "records up to $from" cmp "$T/wanted" "$T/got"
+done
+middle=$(((first + last) / 2))
+same "bounds keep the offset" \
+    "$(inspect "$T/segments" --records --flow 0 | grep " $middle  *0  ")" \
+    "$(inspect "$T/segments" --records --flow 0 --from $middle --to $middle | sed 1d | grep -v LSN)"
+time=$(inspect "$T/segments" --records --json --flow 0 --from $middle --limit 1 |
+    sed 's/.*"time":"\([^"]*\)".*/\1/')
+inspect "$T/segments" --records --json --flow 0 | sed -n '/"item":"TOKEN"/,$p' | sed 1d |
+    awk -v t="$time" 'match($0, /"time":"[^"]*"/) && substr($0, RSTART + 8, 24) >= t' >"$T/wanted"
+inspect "$T/segments" --records --json --flow 0 --from "$time" >"$T/got"
+check "records from a time on" cmp "$T/wanted" "$T/got"
+same "a limit" 5 "$(inspect "$T/segments" --records --limit 5 | sed 1d | wc -l)"
+
+# The overview: many segments share a line unless each is asked for.
+files=$(ls "$T/segments"/gen-0001 | grep -c '\.seg$')
+check_status "segments together" 0 "segments, to flow-000-" inspect "$T/segments" --no-census
+same "segments apart" "$files" "$(inspect "$T/segments" --segments | grep -c '\.seg ')"
+same "segments in JSON" "$files" "$(inspect "$T/segments" --json | grep -c '"file":')"
+
+# One key.
+same "history of a key" "6 0 COMMAND DEL t4
+7 0 COMMAND SADD t4 d g f c
+20 0 COMMAND PEXPIREAT t4 1950000000000" "$(inspect "$T/catalogue" --key t4 | short)"
+same "an escaped key" "$(inspect "$T/catalogue" --key t4)" \
+    "$(inspect "$T/catalogue" --key '\x744')"
+same "all keys of a record" "2 0 COMMAND MSET n2 b" \
+    "$(inspect "$T/catalogue" --flow 0 --key n2 | short)"
+same "the second key of a record" "1 0 COMMAND MSET n1 a n3 c" \
+    "$(inspect "$T/catalogue" --key n3 --limit 1 | short)"
+same "no such key" "0 in the snapshot, 0 records, 0 flushes" \
+    "$(inspect "$T/catalogue" --key no-such-key)"
+same "a value" '        "{\"a\":3,\"b\":[\"x\",\"y\",9],\"c\":{\"d\":null,\"e\":true,\"f\":1.5}}"' \
+    "$(inspect "$T/live-4" --key json:3 | grep '^        ')"
+check_status "elements of a value" 0 "600 fields" inspect "$T/live-4" --key hash:13
+check_status "a record of another flow's key" 0 "not applied: another flow owns the key" \
+    inspect "$T/live-4" --key p:25
+same "flushes of a key, once" "FLUSHDB FLUSHDB FLUSHALL FLUSHDB " \
+    "$(inspect "$T/flushes" --key no-such-key | sed -n 's/.*COMMAND //p' | tr '\n' ' ')"
+same "flushes of a database" "FLUSHALL " \
+    "$(inspect "$T/flushes" --key no-such-key --db 0 | sed -n 's/.*COMMAND //p' | tr '\n' ' ')"
+
+# A pattern.
+inspect "$T/live-4" --records --json --key 'str:1?' --db 0 >"$T/got"
+same "a pattern: nothing else" 0 "$(grep -vc '"str:1[0-9]"' "$T/got")"
+same "a pattern: all keys" 10 \
+    "$(grep '"item":"ENTRY"' "$T/got" | grep -o '"key":"[^"]*"' | sort -u | wc -l)"
+
+# What would be lost.
+check_status "forecast: losses" 3 "17 would be lost" inspect "$T/live-4" --for 7.2
+check_status "forecast: nothing lost" 0 "nothing would be lost" inspect "$T/flushes" --for 7.0
+check_status "forecast: records of other flows" 3 '"foreign_records": 25' \
+    inspect "$T/live-4" --for 7.0 --json
+check_status "forecast: a cluster" 3 "12 records take more than one step" \
+    inspect "$T/live-4" --for 7.0 --cluster
+check_status "forecast: databases of a cluster" 3 "30 keys and 0 records are in others" \
+    inspect "$T/live-4" --for 7.0 --cluster
+check_status "forecast: a command" 3 '"CL.THROTTLE": 1' inspect "$T/catalogue" --for 7.4 --json
+check_status "forecast: suspects" 3 "0/l11  by SORT, flow 3" inspect "$T/catalogue" --for 7.4
+same "forecast: always the same" "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/.*//')" \
+    "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/.*//')"
+
+# What makes no sense is refused.
+check_status "no such flow" 2 "there is no flow 9" inspect "$T/live-4" --records --flow 9
+check_status "two views" 2 "one at a time" inspect "$T/live-4" --records --for 7.0
+check_status "bounds without records" 2 "go with --records" inspect "$T/live-4" --from 3
+check_status "a file has no journal" 2 "has none" \
+    inspect "$RECORDINGS/files/types.rdb" --records --from 3
+check_status "no time" 2 "is not a" inspect "$T/live-4" --records --from 2026-08T1
+t_end

@@ -1,0 +1,216 @@
+/* The journals of all flows as one sequence: order, barrier, owner guard, cut. */
+#include "lib/test_store.h"
+
+#include <stdlib.h>
+
+#include "lib/t_flows.h"
+#include "pipe/journal_pass.h"
+
+/* Of two flows sharded by key m1, b1 and s3 belong to flow 0; n1, i1 and f1 to flow 1. */
+
+struct pass_result {
+    struct buf text; /* "flow:lsn words; ..." as delivered */
+    struct journal_pass_counts counts;
+    struct ft_err err;
+    int rc;
+};
+
+static struct t_dir dir;
+
+static int setup(void **state)
+{
+    (void)state;
+    dir = t_dir_make();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    t_dir_remove(&dir);
+    return 0;
+}
+
+static int take(void *context, const struct item *item, const struct translation *t,
+                struct ft_err *err)
+{
+    struct buf *text = context;
+
+    (void)t;
+    if (bytes_is_word(item->record.words[0], "FAIL"))
+        return err_set(err, FT_ERR_IO, "no more room");
+    (void)buf_printf(text, err, "%s%u:%u", text->n == 0 ? "" : "; ", (unsigned)item->flow,
+                     (unsigned)item->lsn);
+    for (size_t i = 0; i < item->record.word_count; i++) {
+        (void)buf_append_str(text, " ", err);
+        (void)buf_append(text, item->record.words[i].p, item->record.words[i].n, err);
+    }
+    return 0;
+}
+
+static struct pass_result run(const struct t_flow_records *flows, uint32_t flow_count,
+                              enum sharding_rule rule, const char *at)
+{
+    struct pass_result r = {.err = FT_ERR_INIT};
+    struct translator *translator;
+    struct source *source;
+    struct cut cut;
+    char path[96];
+
+    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
+    t_ok(t_flows_make(path, flows, flow_count, rule, &r.err), &r.err);
+    t_ok(source_open(&source, path, 0, &r.err), &r.err);
+    t_ok(cut_resolve(&cut, at, source->capture, source->generation, &r.err), &r.err);
+    t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &r.err),
+         &r.err);
+    r.rc = journal_pass_run(source, &cut, translator, take, &r.text, &r.counts, &r.err);
+    translator_free(translator);
+    cut_release(&cut);
+    source_free(source);
+    return r;
+}
+
+static void expect(struct pass_result *r, const char *text)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(r->rc, &r->err);
+    (void)buf_append(&r->text, "", 1, &err);
+    assert_string_equal((const char *)r->text.p, text);
+    buf_release(&r->text);
+}
+
+static void test_flows_by_receive_time(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET m1 1"}, {2, 0, 0, "SET m1 2"}, {5, 0, 3, "SET b1 3"}}},
+        {.records = {{2, 0, 0, "SET n1 1"}, {3, 0, 0, "SET n1 2"}}},
+        {{{0}}, {{0}}},
+    };
+    struct pass_result r = run(flows, 3, SHARDING_UNKNOWN, "end");
+
+    (void)state;
+    expect(&r, "0:10 SET m1 1; 0:11 SET m1 2; 1:10 SET n1 1; 1:11 SET n1 2; 0:12 SET b1 3");
+    assert_int_equal(r.counts.records, 5);
+    assert_int_equal(r.counts.foreign, 0);
+}
+
+static void test_the_cut(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET m1 1"}, {2, 0, 0, "SET m1 2"}}},
+        {.records = {{1, 0, 0, "SET n1 1"}, {3, 0, 0, "SET n1 2"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "9,10");
+
+    (void)state;
+    expect(&r, "1:10 SET n1 1");
+    assert_int_equal(r.counts.records, 1);
+}
+
+/* One owned key is enough; with an unknown rule everything passes. */
+static void test_foreign_records_are_dropped(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 5, 0, "SET p1 1"}, {2, 0, 0, "SET n1 1"}, {3, 0, 0, "DEL n1 m1"}}},
+        {.records = {{1, 0, 0, "SET n1 2"}, {2, 0, 0, "SET m1 2"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
+
+    (void)state;
+    expect(&r, "0:10 SET p1 1; 1:10 SET n1 2; 0:12 DEL n1 m1");
+    assert_int_equal(r.counts.records, 5);
+    assert_int_equal(r.counts.foreign, 2);
+    t_dir_remove(&dir);
+    dir = t_dir_make();
+    r = run(flows, 2, SHARDING_UNKNOWN, "end");
+    assert_int_equal(r.counts.foreign, 0);
+    buf_release(&r.text);
+}
+
+static void test_what_comes_on_every_flow_is_done_once(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 7, 0, "FT.DROPINDEX i"}}},
+        {.records = {{1, 7, 0, "FT.DROPINDEX i"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
+
+    (void)state;
+    expect(&r, "0:10 FT.DROPINDEX i");
+    assert_int_equal(r.counts.repeated, 1);
+}
+
+/* Flow 1 has the flush early; what follows there waits for flow 0. */
+static void test_flushes_are_barriers(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET m1 1"}, {6, 9, 0, "FLUSHALL"}, {7, 0, 0, "SET m1 2"}}},
+        {.records = {{2, 9, 0, "FLUSHALL"}, {3, 0, 0, "SET n1 2"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
+
+    (void)state;
+    expect(&r, "0:10 SET m1 1; 0:11 FLUSHALL; 1:11 SET n1 2; 0:12 SET m1 2");
+    assert_int_equal(r.counts.flushes, 1);
+    assert_int_equal(r.counts.records, 5);
+    assert_int_equal(r.counts.partial_flush_flows, 0);
+}
+
+static void test_half_a_flush_is_not_applied(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET m1 1"}, {6, 9, 0, "FLUSHDB"}}},
+        {.records = {{2, 9, 0, "FLUSHDB"}, {3, 0, 0, "SET n1 2"}, {4, 0, 0, "SET n1 3"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "10,12");
+
+    (void)state;
+    expect(&r, "0:10 SET m1 1");
+    assert_int_equal(r.counts.flushes, 0);
+    assert_int_equal(r.counts.partial_flush_flows, 1);
+    assert_int_equal(r.counts.after_partial_flush, 3);
+}
+
+static void test_different_flushes_are_damage(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 8, 0, "FLUSHALL"}}},
+        {.records = {{1, 9, 0, "FLUSHALL"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
+
+    (void)state;
+    t_fails(r.rc, &r.err, FT_ERR_CORRUPT, "flow 1, LSN 10: flush of transaction 9");
+    buf_release(&r.text);
+}
+
+static void test_errors_name_the_record(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET m1 1"}, {2, 0, 0, "FAIL m1"}, {3, 0, 0, "SET m1 2"}}},
+    };
+    struct pass_result r = run(flows, 1, SHARDING_KEY, "end");
+
+    (void)state;
+    t_fails(r.rc, &r.err, FT_ERR_IO, "flow 0, LSN 11, command FAIL: no more room");
+    t_bytes(buf_bytes(&r.text), "0:10 SET m1 1");
+    buf_release(&r.text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_flows_by_receive_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_records_are_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_comes_on_every_flow_is_done_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_flushes_are_barriers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half_a_flush_is_not_applied, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_different_flushes_are_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errors_name_the_record, setup, teardown),
+    };
+
+    return T_RUN("pipe/journal_pass", tests);
+}
