@@ -328,19 +328,7 @@ static enum exit_status capture(struct arguments *a)
 
 int cmd_capture(int argc, char **argv)
 {
-    struct arguments a = {
-        .run =
-            {
-                .give_up_after_ms = 60000,
-                .recorder =
-                    {
-                        .sync = RECORDER_SYNC_INTERVAL,
-                        .sync_interval_ms = 200,
-                        .segment_bytes = 256u << 20,
-                        .buffer_bytes = 32u << 20,
-                    },
-            },
-    };
+    struct arguments a = {.run = capture_run_defaults()};
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status;
     struct uri source = {0};

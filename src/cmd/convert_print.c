@@ -12,7 +12,7 @@
 static bool guard_is_missing(const struct convert_outcome *o)
 {
     return o->args->to != CONVERT_TO_JSON && o->source->kind == SOURCE_CAPTURE &&
-           o->source->generation->sharding == SHARDING_UNKNOWN && o->source->stream_count > 1 &&
+           o->source->sharding == SHARDING_UNKNOWN && o->source->stream_count > 1 &&
            o->result.entries.journal.records + o->result.in_sync > 0;
 }
 

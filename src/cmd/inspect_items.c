@@ -23,10 +23,7 @@ static int view_init(struct view *v, const struct source *source, struct ft_err 
 {
     const struct translator_options options = {.target = target_default()};
 
-    if (source->generation != NULL) {
-        v->guard = (struct owner_guard){.rule = source->generation->sharding,
-                                        .flow_count = source->generation->flow_count};
-    }
+    v->guard = owner_guard_of(source);
     return translator_new(&v->translator, &options, err);
 }
 

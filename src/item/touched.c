@@ -5,6 +5,8 @@
 
 #define LINE_BYTES 64u
 #define LINE_BITS  9u /* 512 bits */
+/* So that a cache line is shared by few keys. */
+#define BYTES_PER_KEY 16
 
 struct touched {
     uint64_t *lines;
@@ -12,12 +14,12 @@ struct touched {
     bool used;
 };
 
-int touched_new(struct touched **ret, size_t size_bytes, struct ft_err *err)
+int touched_new(struct touched **ret, uint64_t keys, struct ft_err *err)
 {
     struct touched *t = calloc(1, sizeof(*t));
-    size_t size = LINE_BYTES;
+    size_t size = TOUCHED_MIN_BYTES;
 
-    while (size < size_bytes)
+    while (size < TOUCHED_MAX_BYTES && size / BYTES_PER_KEY < keys)
         size *= 2;
     if (t == NULL || (t->lines = calloc(size / 8, 8)) == NULL) {
         free(t);

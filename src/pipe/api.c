@@ -10,11 +10,6 @@
 #include "pipe/cut.h"
 #include "pipe/verify.h"
 
-#define DEFAULT_SYNC_MS       200
-#define DEFAULT_SEGMENT_BYTES (256u << 20)
-#define DEFAULT_BUFFER_BYTES  (32u << 20)
-#define DEFAULT_GIVE_UP_MS    60000
-
 const char *ft_version(void)
 {
     return PACKAGE_VERSION;
@@ -63,19 +58,7 @@ int ft_capture(const char *source, const char *directory, const struct ft_captur
     struct ft_err e = FT_ERR_INIT;
     struct capture_run_result result = {0};
     struct uri uri;
-    struct capture_run_options run = {
-        .source = &uri,
-        .directory = directory,
-        .snapshot_only = options->snapshot_only != 0,
-        .until_caught_up = options->until_caught_up != 0,
-        .duration_ms = options->duration_ms,
-        .give_up_after_ms = DEFAULT_GIVE_UP_MS,
-        .recorder = {.sync = RECORDER_SYNC_INTERVAL,
-                     .sync_interval_ms = DEFAULT_SYNC_MS,
-                     .segment_bytes = DEFAULT_SEGMENT_BYTES,
-                     .buffer_bytes = DEFAULT_BUFFER_BYTES},
-        .cancel_fd = options->stop_fd > 0 ? options->stop_fd : -1,
-    };
+    struct capture_run_options run = capture_run_defaults();
 
     if (uri_parse(source, &uri, &e) != 0)
         return give_error(err, &e);
@@ -83,6 +66,12 @@ int ft_capture(const char *source, const char *directory, const struct ft_captur
         free(uri.password);
         uri.password = strdup(options->password);
     }
+    run.source = &uri;
+    run.directory = directory;
+    run.snapshot_only = options->snapshot_only != 0;
+    run.until_caught_up = options->until_caught_up != 0;
+    run.duration_ms = options->duration_ms;
+    run.cancel_fd = options->stop_fd > 0 ? options->stop_fd : -1;
     (void)capture_run(&run, &result, &e); /* e says */
     uri_release(&uri);
     ret->bytes = result.last.bytes;

@@ -245,6 +245,18 @@ static void release(struct run *run)
         (void)close(run->context.stop_fd);
 }
 
+struct capture_run_options capture_run_defaults(void)
+{
+    return (struct capture_run_options){
+        .give_up_after_ms = 60000,
+        .recorder = {.sync = RECORDER_SYNC_INTERVAL,
+                     .sync_interval_ms = 200,
+                     .segment_bytes = 256u << 20,
+                     .buffer_bytes = 32u << 20},
+        .cancel_fd = -1,
+    };
+}
+
 int capture_run(const struct capture_run_options *options, struct capture_run_result *ret,
                 struct ft_err *err)
 {

@@ -61,6 +61,9 @@ struct capture_run_options {
     void *context;
 };
 
+/* capture_run_defaults - what an option has when it is not given; source and directory are NULL. */
+struct capture_run_options capture_run_defaults(void);
+
 struct capture_run_result {
     enum capture_ended ended;
     bool valid; /* a complete generation is in the directory */

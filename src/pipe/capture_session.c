@@ -299,16 +299,16 @@ static int let_flows_go(struct session *s, bool resumed, struct ft_err *err)
 /* Which rule spreads the keys over the flows, and what the source calls itself. */
 static void describe_source(struct session *s)
 {
-    struct framer_sharding sum = {0};
+    struct sharding_tally sum = {0};
     const char *release = flow_session_framer(s->flows[0])->release;
     enum snapshot_records records = SNAPSHOT_RECORDS_NONE;
 
     for (uint32_t i = 0; i < s->flow_count; i++) {
-        framer_sharding_add(&sum, &flow_session_framer(s->flows[i])->sharding);
+        sharding_tally_add(&sum, &flow_session_framer(s->flows[i])->sharding);
         if (flow_session_framer(s->flows[i])->has_blobs)
             records = SNAPSHOT_RECORDS_SOME;
     }
-    recorder_describe(s->recorder, framer_sharding_rule(&sum), records, release);
+    recorder_describe(s->recorder, sharding_tally_rule(&sum, 0), records, release);
 }
 
 /* Until every flow is ready for STARTSTABLE. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "item/entry_loss.h"
 #include "pipe/fold.h"
 #include "pipe/sink_rdb.h"
 #include "rdb/rdb_writer.h"
@@ -164,34 +165,13 @@ static int put_entry(struct worker *w, const struct rdb_entry *entry, uint8_t ty
     return large ? emit(w) : 0;
 }
 
-static int note(struct worker *w, enum loss_reason reason, const char *class_name,
-                const struct rdb_entry *entry)
-{
-    return loss_add(w->c->losses, reason, class_name, entry->db, entry->key, &w->err);
-}
-
-static int note_flags(struct worker *w, const struct rdb_entry *entry)
-{
-    const char *class_name = value_class_name(rdb_type_class(entry->type));
-
-    if (entry->sticky && note(w, LOSS_NOTE_STICKY, class_name, entry) != 0)
-        return -1;
-    if (entry->has_mc_flags && note(w, LOSS_NOTE_MC_FLAGS, class_name, entry) != 0)
-        return -1;
-    return 0;
-}
-
 static bool passes(struct worker *w, const struct rdb_entry *entry)
 {
-    const struct filter *f = &w->c->options->filter;
-
-    if (!filter_db(f, entry->db) || !filter_class(f, rdb_type_class(entry->type)) ||
-        !filter_key(f, entry->key)) {
+    if (!entry_passes(&w->c->options->filter, entry)) {
         w->counts.filtered++;
         return false;
     }
-    if (w->c->options->drop_expired && entry->expire_ms != RDB_NO_EXPIRY &&
-        entry->expire_ms <= w->c->now_ms) {
+    if (w->c->options->drop_expired && entry_is_over(entry, w->c->now_ms)) {
         w->counts.dropped_expired++;
         return false;
     }
@@ -209,19 +189,15 @@ static int write_entry(struct worker *w, const struct rdb_entry *entry, int64_t 
     if (!passes(w, entry))
         return 0;
     result = recoder_run(w->recoder, entry, now_ms, &type, &value, &loss, &w->err);
-    if (result == RECODE_ERROR) {
-        char key[100];
-
-        return err_wrap(&w->err, "key \"%s\" in database %" PRIu32,
-                        bytes_escape(entry->key, key, sizeof(key)), entry->db);
-    }
-    if (loss != LOSS_NONE && note(w, loss, rdb_type_name(entry->type), entry) != 0)
+    if (result == RECODE_ERROR)
+        return entry_wrap(entry, &w->err);
+    if (entry_add_loss(w->c->losses, entry, loss, &w->err) != 0)
         return -1;
     if (result == RECODE_EMPTY)
         w->counts.emptied++;
     if (result != RECODE_OK)
         return 0;
-    if (note_flags(w, entry) != 0)
+    if (entry_add_notes(w->c->losses, entry, &w->err) != 0)
         return -1;
     return put_entry(w, entry, type, value);
 }

@@ -106,7 +106,7 @@ static int put_entry(struct resp_conversion *c, const struct item *item, struct 
 
 static int note_touched(struct resp_conversion *c, const struct translation *t, struct ft_err *err)
 {
-    if (c->touched == NULL && touched_new(&c->touched, TOUCHED_DEFAULT_BYTES, err) != 0)
+    if (c->touched == NULL && touched_new(&c->touched, TOUCHED_UNKNOWN, err) != 0)
         return -1;
     for (size_t i = 0; i < t->key_count; i++)
         touched_add(c->touched, t->keys[i].db, t->keys[i].key);

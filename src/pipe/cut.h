@@ -16,6 +16,9 @@ struct cut {
     uint32_t flow_count;
     /* LSN of the first record that is not applied; flow's stable_lsn: the snapshot alone. */
     uint64_t *stop_lsn;
+    /* first record that is applied, for who has applied the ones before; NULL: the flow's first.
+     * Borrowed; cut_resolve leaves it NULL. */
+    const uint64_t *start_lsn;
     bool is_snapshot; /* no flow applies a record of its journal */
     bool is_end;      /* every flow applies all that is there */
 };

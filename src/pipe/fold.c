@@ -82,15 +82,13 @@ static int scan_snapshot(struct fold *f, struct translator *translator, uint32_t
 
 static int scan(struct fold *f, struct ft_err *err)
 {
-    const struct translator_options options = {.target = f->options.target,
-                                               .json_as = f->options.json_as,
-                                               .old_source = source_is_old(f->source)};
     bool in_snapshot = f->source->generation->snapshot_records != SNAPSHOT_RECORDS_NONE;
     struct journal_pass_counts counts;
     struct translator *translator;
     int rc = 0;
 
-    if (translator_new(&translator, &options, err) != 0)
+    if (journal_translator_new(&translator, f->source, f->options.target, f->options.json_as,
+                               err) != 0)
         return -1;
     for (uint32_t i = 0; in_snapshot && rc == 0 && i < f->source->stream_count; i++)
         rc = scan_snapshot(f, translator, i, err);
@@ -122,6 +120,39 @@ static int check_version(struct fold *f, struct ft_err *err)
     return 0;
 }
 
+/* A record names one key, most of the time. */
+static uint64_t expected_keys(const struct fold *f)
+{
+    const struct generation *g = f->source->generation;
+    uint64_t records = 0;
+
+    if (g->snapshot_records != SNAPSHOT_RECORDS_NONE)
+        return TOUCHED_UNKNOWN;
+    for (uint32_t i = 0; i < g->flow_count; i++)
+        records += f->options.cut->stop_lsn[i] - g->flows[i].stable_lsn;
+    return records;
+}
+
+/* The server takes its time to come up: it is started before the first pass that may need it. */
+static int prepare(struct fold *f, struct ft_err *err)
+{
+    if (touched_new(&f->touched, expected_keys(f), err) != 0)
+        return -1;
+    if (!f->options.cut->is_snapshot &&
+        private_redis_start(&f->server, f->options.redis_server, err) != 0)
+        return -1;
+    if (scan(f, err) != 0)
+        return -1;
+    if (touched_is_empty(f->touched)) {
+        private_redis_free(f->server);
+        f->server = NULL;
+        return 0;
+    }
+    if (f->server == NULL && private_redis_start(&f->server, f->options.redis_server, err) != 0)
+        return -1;
+    return check_version(f, err);
+}
+
 int fold_new(struct fold **ret, const struct source *source, const struct fold_options *options,
              struct ft_err *err)
 {
@@ -132,19 +163,13 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
     (void)pthread_mutex_init(&f->suspects_mu, NULL); /* default attributes: cannot fail on Linux */
     f->source = source;
     f->options = *options;
-    f->guard = (struct owner_guard){.rule = source->generation->sharding,
-                                    .flow_count = source->stream_count};
-    if (touched_new(&f->touched, TOUCHED_DEFAULT_BYTES, err) != 0 || scan(f, err) != 0)
-        goto fail;
-    if (!touched_is_empty(f->touched) &&
-        (private_redis_start(&f->server, options->redis_server, err) != 0 ||
-         check_version(f, err) != 0))
-        goto fail;
+    f->guard = owner_guard_of(source);
+    if (prepare(f, err) != 0) {
+        fold_free(f);
+        return -1;
+    }
     *ret = f;
     return 0;
-fail:
-    fold_free(f);
-    return -1;
 }
 
 bool fold_takes(const struct fold *f, uint32_t db, struct bytes key)

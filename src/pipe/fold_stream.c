@@ -30,8 +30,6 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
 
 int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err)
 {
-    const struct translator_options translator = {
-        .target = f->engine, .json_as = f->options.json_as, .old_source = source_is_old(f->source)};
     const struct entry_commands_options entries = {
         .target = f->engine, .json_as = f->options.json_as, .restore = true};
     struct fold_stream *s;
@@ -49,7 +47,8 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
         fold_stream_free(s);
         return err_nomem(err, "the point-in-time conversion");
     }
-    if (translator_new(&s->translator, &translator, err) != 0 ||
+    if (journal_translator_new(&s->translator, f->source, f->engine, f->options.json_as, err) !=
+            0 ||
         entry_commands_new(&s->entries, &entries, err) != 0 ||
         private_redis_connect(f->server, &s->pipe, on_reply, s, err) != 0) {
         fold_stream_free(s);

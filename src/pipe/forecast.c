@@ -175,27 +175,18 @@ static int take_item(struct worker *w, const struct item *item, struct ft_err *e
     return 0;
 }
 
-/* Releases of up to 1.26 do not say df-ver. */
-static bool is_old_dragonfly(const struct source *source)
-{
-    return source->info.dragonfly && strncmp(source->info.version, "df-", 3) != 0;
-}
-
 static int worker_init(struct worker *w, const struct source *source, struct ft_err *err)
 {
     const struct forecast_options *o = w->f->options;
     const struct translator_options options = {.target = o->target,
                                                .cluster = o->cluster,
                                                .json_as = o->json_as,
-                                               .old_source = is_old_dragonfly(source)};
+                                               .old_source = source_is_old(source)};
     size_t row_count;
 
     (void)command_rows(&row_count);
     w->losses = &w->f->result->losses;
-    if (source->generation != NULL) {
-        w->guard = (struct owner_guard){.rule = source->generation->sharding,
-                                        .flow_count = source->generation->flow_count};
-    }
+    w->guard = owner_guard_of(source);
     w->counts.commands = calloc(row_count, sizeof(*w->counts.commands));
     if (w->counts.commands == NULL)
         return err_nomem(err, "a forecast");

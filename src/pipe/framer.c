@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "item/owner.h"
 #include "journal/journal_reader.h"
 #include "rdb/rdb_stream.h"
 
@@ -144,14 +143,8 @@ static enum framer_event first_byte(struct framer *f, struct ft_err *err)
 
 static void check_sharding(struct framer *f, struct bytes key)
 {
-    struct framer_sharding *s = &f->state.sharding;
-
-    if (s->keys == SHARDING_KEYS)
-        return;
-    s->keys++;
-    s->mismatches[SHARDING_KEY] += owner_by_key(key, f->flow_count) != f->flow;
-    s->mismatches[SHARDING_TAG] += owner_by_tag(key, f->flow_count) != f->flow;
-    s->mismatches[SHARDING_SLOT] += owner_by_slot(key, f->flow_count) != f->flow;
+    if (f->state.sharding.keys < SHARDING_KEYS)
+        sharding_tally_key(&f->state.sharding, key, f->flow, f->flow_count);
 }
 
 static bool is_flush(const struct journal_record *record)
@@ -342,22 +335,4 @@ void framer_free(struct framer *f)
     journal_reader_free(f->journal);
     window_release(&f->in);
     free(f);
-}
-
-enum sharding_rule framer_sharding_rule(const struct framer_sharding *sum)
-{
-    if (sum->keys == 0)
-        return SHARDING_UNKNOWN;
-    for (int rule = SHARDING_KEY; rule <= SHARDING_SLOT; rule++) {
-        if (sum->mismatches[rule] == 0)
-            return (enum sharding_rule)rule;
-    }
-    return SHARDING_UNKNOWN;
-}
-
-void framer_sharding_add(struct framer_sharding *sum, const struct framer_sharding *part)
-{
-    sum->keys += part->keys;
-    for (int rule = SHARDING_KEY; rule <= SHARDING_SLOT; rule++)
-        sum->mismatches[rule] += part->mismatches[rule];
 }

@@ -16,7 +16,7 @@
 #define FLOWTAPE_PIPE_FRAMER_H
 
 #include "base/window.h"
-#include "store/capture.h"
+#include "pipe/sharding.h"
 
 #define FRAMER_TOKEN_BYTES 40
 
@@ -39,12 +39,6 @@ enum framer_event {
     FRAMER_GAP,        /* LSNs do not join; nothing behind `boundary` may be trusted */
 };
 
-/* Which rules the keys seen so far contradict; indexed by enum sharding_rule. */
-struct framer_sharding {
-    uint64_t keys;
-    uint64_t mismatches[SHARDING_SLOT + 1];
-};
-
 /* What is known so far. Positions and LSNs are those of the last boundary between items. */
 struct framer_state {
     enum segment_kind kind; /* of the bytes behind the boundary */
@@ -57,7 +51,7 @@ struct framer_state {
     uint64_t keys;    /* entries of the snapshot */
     uint64_t records; /* counted journal records behind the snapshot */
     bool has_blobs;   /* there are journal records inside the RDB stream */
-    struct framer_sharding sharding;
+    struct sharding_tally sharding;
     char release[64]; /* AUX df-ver, or "" */
 };
 
@@ -80,13 +74,5 @@ int framer_detach(struct framer *f, struct ft_err *err);
 enum framer_event framer_run(struct framer *f, struct ft_err *err);
 const struct framer_state *framer_state(const struct framer *f);
 void framer_free(struct framer *f);
-
-/*
- * framer_sharding_rule - the rule that no key of the flows contradicts. A tie goes to the simpler
- * one, in the order of the enum: by key and by tag agree while no key has a tag. SHARDING_UNKNOWN
- * without keys, or when no rule fits.
- */
-enum sharding_rule framer_sharding_rule(const struct framer_sharding *sum);
-void framer_sharding_add(struct framer_sharding *sum, const struct framer_sharding *part);
 
 #endif

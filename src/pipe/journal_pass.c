@@ -3,8 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "item/owner.h"
-
 enum flow_state {
     FLOW_RUNNING,
     FLOW_HELD, /* at a flush that not all flows have reached */
@@ -28,39 +26,6 @@ struct pass {
     struct pass_flow *flows;
 };
 
-static uint32_t owner_of(const struct owner_guard *g, struct bytes key)
-{
-    switch (g->rule) {
-    case SHARDING_TAG:
-        return owner_by_tag(key, g->flow_count);
-    case SHARDING_SLOT:
-        return owner_by_slot(key, g->flow_count);
-    default:
-        return owner_by_key(key, g->flow_count);
-    }
-}
-
-struct owner_guard owner_guard_of(const struct source *source)
-{
-    struct owner_guard g = {.rule = SHARDING_UNKNOWN, .flow_count = source->stream_count};
-
-    if (source->kind == SOURCE_CAPTURE)
-        g.rule = source->generation->sharding;
-    return g;
-}
-
-bool owner_guard_passes(const struct owner_guard *g, uint32_t flow,
-                        const struct translation_key *keys, size_t key_count)
-{
-    if (g->rule == SHARDING_UNKNOWN || key_count == 0)
-        return true;
-    for (size_t i = 0; i < key_count; i++) {
-        if (owner_of(g, keys[i].key) == flow)
-            return true;
-    }
-    return false;
-}
-
 /* Commands without keys that come on every flow are carried out when flow 0 brings them. */
 static bool is_repeated(const struct translation *t, uint32_t flow)
 {
@@ -73,7 +38,7 @@ int journal_translator_new(struct translator **ret, const struct source *source,
     const struct translator_options options = {
         .target = target,
         .json_as = json_as,
-        .old_source = strncmp(source->info.version, "df-", 3) != 0, /* named so since 1.27 */
+        .old_source = source_is_old(source),
     };
 
     return translator_new(ret, &options, err);
@@ -110,11 +75,12 @@ static void end_flow(struct pass_flow *flow)
 static int advance(struct pass *p, uint32_t i, struct ft_err *err)
 {
     struct pass_flow *flow = &p->flows[i];
+    uint64_t first_lsn = p->cut->start_lsn != NULL ? p->cut->start_lsn[i] : 1;
     enum step step;
 
     do
         step = source_stream_next(flow->stream, &flow->item, err);
-    while (step == STEP_ITEM && flow->item.lsn == 0);
+    while (step == STEP_ITEM && flow->item.lsn < first_lsn);
     if (step == STEP_ERROR)
         return -1;
     if (step == STEP_ITEM && flow->item.lsn < p->cut->stop_lsn[i])
@@ -190,7 +156,10 @@ static bool earliest(const struct pass *p, uint32_t *ret_flow, uint64_t *ret_unt
 
 static int open_flow(struct pass *p, uint32_t i, struct ft_err *err)
 {
-    const struct source_stream_options options = {.journal_only = true};
+    const struct source_stream_options options = {
+        .journal_only = true,
+        .start_lsn = p->cut->start_lsn != NULL ? p->cut->start_lsn[i] : 0,
+    };
 
     if (source_stream_open(&p->flows[i].stream, p->source, i, &options, err) != 0)
         return -1;

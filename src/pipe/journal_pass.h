@@ -17,6 +17,7 @@
 
 #include "item/translate.h"
 #include "pipe/cut.h"
+#include "pipe/sharding.h"
 #include "pipe/source.h"
 
 struct journal_pass_counts {
@@ -34,17 +35,6 @@ struct journal_pass_counts {
  */
 typedef int journal_record_fn(void *context, const struct item *item,
                               const struct translation *translation, struct ft_err *err);
-
-struct owner_guard {
-    enum sharding_rule rule; /* SHARDING_UNKNOWN: everything passes */
-    uint32_t flow_count;
-};
-
-/* owner_guard_of - of a capture's generation; SHARDING_UNKNOWN for other sources. */
-struct owner_guard owner_guard_of(const struct source *source);
-/* owner_guard_passes - may this flow apply a record with these keys? One owned key is enough. */
-bool owner_guard_passes(const struct owner_guard *g, uint32_t flow,
-                        const struct translation_key *keys, size_t key_count);
 
 /* journal_translator_new - for the records of this source, on a standalone target. */
 int journal_translator_new(struct translator **ret, const struct source *source,

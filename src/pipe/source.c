@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pipe/sharding.h"
+
 #define SUMMARY_SUFFIX "-summary.dfs"
 /* "-0000.dfs" */
 #define MEMBER_SUFFIX_SIZE 9
@@ -277,9 +279,12 @@ static int open_capture(struct source *s, uint32_t generation, struct ft_err *er
                        s->path);
     }
     s->stream_count = s->generation->flow_count;
+    s->sharding = s->generation->sharding;
     if (read_aux(s, 0, &aux, err) != 0)
         return -1;
     s->info = aux.info;
+    if (s->sharding == SHARDING_UNKNOWN && s->stream_count > 1)
+        return sharding_learn(s, &s->sharding, err);
     return 0;
 }
 

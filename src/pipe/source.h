@@ -38,6 +38,8 @@ struct source {
         files; /* of DFS and RDB: one per stream, NULL-terminated; a DFS set's summary is the last stream */
     struct capture *capture; /* of CAPTURE */
     const struct generation *generation;
+    /* the generation's, or, when its snapshot had no keys to tell, what the journal shows */
+    enum sharding_rule sharding;
 };
 
 /* source_flow_part - what a segment of this kind holds. */

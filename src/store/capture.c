@@ -47,6 +47,7 @@ const char *sharding_rule_name(enum sharding_rule r)
         [SHARDING_KEY] = "key",
         [SHARDING_TAG] = "tag",
         [SHARDING_SLOT] = "slot",
+        [SHARDING_KEY_OR_TAG] = "key-or-tag",
     };
 
     return names[r];

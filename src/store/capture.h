@@ -36,9 +36,10 @@ const char *generation_state_name(enum generation_state s);
 /* Which key-to-flow rule the source uses (spec 11.4); found from the snapshot's keys. */
 enum sharding_rule {
     SHARDING_UNKNOWN = 0,
-    SHARDING_KEY,  /* XXH64(key, 120577240643) mod N */
-    SHARDING_TAG,  /* the same over the hash tag */
-    SHARDING_SLOT, /* cluster slot mod N */
+    SHARDING_KEY,        /* XXH64(key, 120577240643) mod N */
+    SHARDING_TAG,        /* the same over the hash tag */
+    SHARDING_SLOT,       /* cluster slot mod N */
+    SHARDING_KEY_OR_TAG, /* one of the first two: no key seen had a tag */
 };
 const char *sharding_rule_name(enum sharding_rule r);
 

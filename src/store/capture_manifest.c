@@ -78,10 +78,10 @@ static json_t *generation_json(const struct generation *g)
             return NULL;
         }
     }
-    return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:s, s:o}", "id", (json_int_t)g->id,
-                     "state", generation_state_name(g->state), "replication_id", g->replication_id,
-                     "source_version", g->source_version, "protocol", g->protocol, "sharding",
-                     sharding_rule_name(g->sharding), "snapshot_records",
+    return json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:s, s:o}", "id",
+                     (json_int_t)g->id, "state", generation_state_name(g->state), "replication_id",
+                     g->replication_id, "source_version", g->source_version, "protocol",
+                     g->protocol, "sharding", sharding_rule_name(g->sharding), "snapshot_records",
                      snapshot_records_name(g->snapshot_records), "began", json_time(g->began_us),
                      "resumptions", (json_int_t)g->resumptions, "ended_by", g->ended_by, "flows",
                      flows);
@@ -340,7 +340,7 @@ static int read_state(const json_t *j, enum generation_state *ret, struct ft_err
 /* A rule of the future is as good as none: without one nothing is dropped. */
 static enum sharding_rule parse_sharding(const char *s)
 {
-    for (int i = SHARDING_KEY; i <= SHARDING_SLOT; i++) {
+    for (int i = SHARDING_KEY; i <= SHARDING_KEY_OR_TAG; i++) {
         if (strcmp(s, sharding_rule_name((enum sharding_rule)i)) == 0)
             return (enum sharding_rule)i;
     }

@@ -13,7 +13,7 @@
 #include "base/fsutil.h"
 
 #define START_TIMEOUT_MS 20000u
-#define POLL_MS          20
+#define POLL_MS          2
 #define LOG_SHOWN        300
 
 struct private_redis {
@@ -21,6 +21,8 @@ struct private_redis {
     char dir[64];
     char socket[96];
     char log[96];
+    char *program;
+    bool up;
     bool hidden;
 };
 
@@ -72,7 +74,7 @@ static void add_log(const struct private_redis *s, struct ft_err *err)
     buf_release(&log);
 }
 
-static int wait_until_up(struct private_redis *s, const char *program, struct ft_err *err)
+static int wait_until_up(struct private_redis *s, struct ft_err *err)
 {
     const struct timespec nap = {.tv_nsec = POLL_MS * 1000000L};
     uint64_t began_ms = clock_mono_ms();
@@ -86,7 +88,7 @@ static int wait_until_up(struct private_redis *s, const char *program, struct ft
                 return err_set(err, FT_ERR_USAGE,
                                "could not run \"%s\"; this conversion needs a redis-server, "
                                "--redis-server PATH names it",
-                               program);
+                               s->program);
             }
             add_log(s, err);
             return err_set(err, FT_ERR_IO, "the private redis-server ended at once");
@@ -98,6 +100,7 @@ static int wait_until_up(struct private_redis *s, const char *program, struct ft
         }
         (void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
     }
+    s->up = true;
     return 0;
 }
 
@@ -110,6 +113,11 @@ int private_redis_start(struct private_redis **ret, const char *program, struct 
     if (s == NULL)
         return err_nomem(err, "a private redis-server");
     databases[i64_to_text(PRIVATE_REDIS_DATABASES, databases)] = '\0';
+    s->program = strdup(program);
+    if (s->program == NULL) {
+        err_nomem(err, "a private redis-server");
+        goto fail;
+    }
     if (make_dir(s, err) != 0)
         goto fail;
     s->pid = fork();
@@ -120,8 +128,6 @@ int private_redis_start(struct private_redis **ret, const char *program, struct 
         err_errno(err, errno, "could not start \"%s\"", program);
         goto fail;
     }
-    if (wait_until_up(s, program, err) != 0)
-        goto fail;
     *ret = s;
     return 0;
 fail:
@@ -134,6 +140,8 @@ int private_redis_connect(struct private_redis *s, struct redis_pipe **ret,
 {
     struct uri uri = {.scheme = URI_UNIX};
 
+    if (!s->up && wait_until_up(s, err) != 0)
+        return -1;
     (void)snprintf(uri.host, sizeof(uri.host), "%s", s->socket); /* fits */
     return redis_pipe_open(ret, &uri, -1, on_reply, context, err);
 }
@@ -157,5 +165,6 @@ void private_redis_free(struct private_redis *s)
         (void)waitpid(s->pid, NULL, 0);
     }
     private_redis_hide(s);
+    free(s->program);
     free(s);
 }

@@ -20,10 +20,11 @@
 
 struct private_redis;
 
-/* private_redis_start - program: a path, or a name to look for in PATH. FT_ERR_USAGE when there is no
- * such program, FT_ERR_IO when it does not come up; its own words are in the text. */
+/* private_redis_start - begin to start it; the first private_redis_connect waits until it is up.
+ * program: a path, or a name to look for in PATH. */
 int private_redis_start(struct private_redis **ret, const char *program, struct ft_err *err);
-/* private_redis_connect - one more connection; before private_redis_hide. */
+/* private_redis_connect - one more connection; before private_redis_hide. FT_ERR_USAGE when there is
+ * no such program, FT_ERR_IO when it does not come up; its own words are in the text. */
 int private_redis_connect(struct private_redis *s, struct redis_pipe **ret,
                           redis_reply_fn *on_reply, void *context, struct ft_err *err);
 void private_redis_hide(struct private_redis *s);

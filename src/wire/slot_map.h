@@ -1,15 +1,15 @@
 /*
  * slot_map.h - which master of a Redis Cluster owns which hash slot.
  *
- * What it is   The answer to CLUSTER SLOTS of one node at one moment, checked and put in order. It is
- *              a snapshot of an opinion: a cluster that is changing may know better soon. A map does
- *              not change; a new one is fetched and compared.
- * Masters      Those that own slots, ordered by address, so that an index means the same node in two
- *              maps of the same addresses; slot_map_find tells the index for others.
+ * What it is   The answer to CLUSTER SLOTS of one node at one moment, checked and put in order. It
+ *              is an opinion: a cluster that is changing may know better soon. A map does not
+ *              change; a new one is fetched and compared.
+ * Masters      Those that own slots, ordered by address, so that an index means the same node in
+ *              two maps of the same addresses; slot_map_find tells the index for others.
  * Gaps         A map may leave slots uncovered (while a node is down or being removed): the caller
  *              decides whether to wait or to give up; slot_map_check_covered words it.
- * Addresses    As the nodes announce themselves. An empty or unknown one ("?", nil) is replaced by the
- *              node's "ip" if it is told, else by the address that was asked.
+ * Addresses    As the nodes announce themselves. An empty or unknown one ("?", nil) is replaced by
+ *              the node's "ip" if it is told, else by the address that was asked.
  * Errors       FT_ERR_PROTOCOL: an answer that makes no sense (slots out of range or given twice,
  *              ports or hosts that cannot be); those of redis_pipe.h.
  * Threads      May be read by any number of threads.
@@ -52,21 +52,20 @@ struct slot_map {
 };
 
 /*
- * slot_map_fetch - CLUSTER INFO and CLUSTER SLOTS over p, which was opened with `asked`. *ret becomes
- * NULL if the server is not part of a cluster. Nothing may be under way on p that the caller's
- * callback does not expect to be finished (redis_pipe_call drains).
+ * slot_map_fetch - CLUSTER INFO and CLUSTER SLOTS over p, which was opened with `asked`. *ret
+ * becomes NULL if the server is not part of a cluster. What is under way on p is drained first.
  */
 int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
                    struct ft_err *err);
 /*
  * slot_map_refetch - ask `first`, then every master and replica of `old`, with first's user and
- * password, until one answers whose cluster_state is ok and whose map has no gaps; if there is none,
- * the answer of the highest epoch. Fails as the last connection did when nobody answers. Bounded
+ * password, until one answers whose cluster_state is ok and whose map has no gaps; else the
+ * answer of the highest epoch. Fails as the last connection did when nobody answers. Bounded
  * by the connections' timeouts.
  */
 int slot_map_refetch(struct slot_map **ret, const struct slot_map *old, const struct uri *first,
                      int cancel_fd, struct ft_err *err);
-/* slot_map_parse - the reply of CLUSTER SLOTS; asked_host stands for addresses that are not told. */
+/* slot_map_parse - the reply of CLUSTER SLOTS; asked_host stands for what is not told. */
 int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *asked_host,
                    struct ft_err *err);
 void slot_map_free(struct slot_map *m);
@@ -86,7 +85,7 @@ uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port
 bool slot_map_same(const struct slot_map *a, const struct slot_map *b);
 /* slot_map_check_covered - FT_ERR_PROTOCOL that names the first uncovered slots. */
 int slot_map_check_covered(const struct slot_map *m, struct ft_err *err);
-/* slot_map_node_uri - the address as redis://, database 0, with the user and password of `like`. Then
+/* slot_map_node_uri - the address as redis://, database 0, with user and password of `like`. Then
  * uri_release. */
 int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, struct uri *ret,
                       struct ft_err *err);

@@ -309,7 +309,8 @@ replay_server() {
         i=$((i + 1))
         server_start
         # shellcheck disable=SC2016 # for the other shell
-        timed "$1.pipe" sh -c 'redis-cli -s "$1" --pipe <"$2"' sh "$work/server.sock" "$work/$1.resp"
+        timed "$1.pipe" sh -c 'redis-cli -s "$1" --pipe <"$2"' sh "$work/server.sock" \
+            "$work/$1.resp"
         piped "$1.pipe"
         server_stop
         server_start

@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECEIVE_SIZE (1u << 20)
+#define RECEIVE_SIZE (256u << 10)
 #define FLOWS_MAX    64
 
 struct flow {

@@ -310,7 +310,11 @@ migrate_slot()
 slots_of()
 {
     node_slots "$1" | grep "^$(node_id "$1")" | tr ' ' '\n' | sed 1d |
-        awk -F- -v left="$2" '{ for (i = $1; i <= ($2 == "" ? $1 : $2) && left-- > 0; i++) print i }'
+        awk -F- -v left="$2" '{
+            last = $2 == "" ? $1 : $2
+            for (i = $1; i <= last && left-- > 0; i++)
+                print i
+        }'
 }
 
 # migrate_slots FROM TO COUNT - one after the other, with their keys

@@ -153,7 +153,7 @@ static void test_phases_and_lsns_of_recordings(void **state)
 static void test_the_sharding_rule_shows(void **state)
 {
     struct recording *r = open_recording("live-4");
-    struct framer_sharding sum = {0};
+    struct sharding_tally sum = {0};
 
     (void)state;
     for (uint32_t i = 0; i < r->flow_count; i++) {
@@ -161,16 +161,16 @@ static void test_the_sharding_rule_shows(void **state)
         struct seen seen;
 
         feed_blocks(&options, buf_bytes(&r->flows[i].bytes), 5000, 1u << 16, &seen);
-        framer_sharding_add(&sum, &seen.state.sharding);
+        sharding_tally_add(&sum, &seen.state.sharding);
     }
     assert_true(sum.keys > 100);
     assert_true(sum.mismatches[SHARDING_SLOT] > 10);
-    assert_int_equal(framer_sharding_rule(&sum), SHARDING_KEY);
+    assert_int_equal(sharding_tally_rule(&sum, 0), SHARDING_KEY_OR_TAG);
     sum.mismatches[SHARDING_KEY] = 1;
     sum.mismatches[SHARDING_TAG] = 1;
-    assert_int_equal(framer_sharding_rule(&sum), SHARDING_UNKNOWN);
+    assert_int_equal(sharding_tally_rule(&sum, 0), SHARDING_UNKNOWN);
     sum.mismatches[SHARDING_SLOT] = 0;
-    assert_int_equal(framer_sharding_rule(&sum), SHARDING_SLOT);
+    assert_int_equal(sharding_tally_rule(&sum, 0), SHARDING_SLOT);
     recording_free(r);
 }
 
