@@ -33,6 +33,15 @@ static inline bool bytes_eq(struct bytes a, struct bytes b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* bytes_compare - as memcmp; a prefix comes first. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n == 0 ? 0 : memcmp(a.p, b.p, n);
+
+    return order != 0 || a.n == b.n ? order : (a.n < b.n ? -1 : 1);
+}
+
 static inline bool bytes_eq_str(struct bytes a, const char *s)
 {
     return bytes_eq(a, bytes_str(s));

@@ -83,18 +83,32 @@ static struct loss_line *find_line(const struct loss_report *r, enum loss_reason
     return NULL;
 }
 
+/* By reason, then by class; what is beyond the number of lines comes last. */
+static bool comes_before(const struct loss_line *line, enum loss_reason reason,
+                         const char *class_name)
+{
+    if (line->reason != reason)
+        return line->reason < reason;
+    if (strcmp(class_name, CLASS_OF_REST) == 0)
+        return true;
+    return strcmp(line->class_name, class_name) < 0;
+}
+
 static struct loss_line *add_line(struct loss_report *r, enum loss_reason reason,
                                   const char *class_name, struct ft_err *err)
 {
     struct loss_line *lines = realloc(r->lines, (r->line_count + 1) * sizeof(*lines));
-    struct loss_line *line;
+    struct loss_line *line = lines;
 
     if (lines == NULL) {
         (void)err_nomem(err, "the loss report");
         return NULL;
     }
     r->lines = lines;
-    line = &lines[r->line_count++];
+    while (line < lines + r->line_count && comes_before(line, reason, class_name))
+        line++;
+    memmove(line + 1, line, (size_t)(lines + r->line_count - line) * sizeof(*line));
+    r->line_count++;
     memset(line, 0, sizeof(*line));
     line->reason = reason;
     (void)snprintf(line->class_name, sizeof(line->class_name), "%s", class_name); /* cut before */
@@ -117,17 +131,49 @@ static struct loss_line *line_for(struct loss_report *r, enum loss_reason reason
     return line != NULL ? line : add_line(r, reason, CLASS_OF_REST, err);
 }
 
+/* Where a key belongs among those shown: by database, then by bytes. */
+static size_t key_place(const struct loss_line *line, uint32_t db, struct bytes key,
+                        bool *ret_there)
+{
+    size_t i = 0;
+
+    *ret_there = false;
+    for (; i < line->key_count; i++) {
+        int order =
+            line->dbs[i] != db ? (line->dbs[i] < db ? -1 : 1) : bytes_compare(line->keys[i], key);
+
+        if (order >= 0) {
+            *ret_there = order == 0;
+            break;
+        }
+    }
+    return i;
+}
+
+/* The smallest keys are shown, each once, so that a report does not depend on the order in which
+ * threads find things. */
 static int show_key(struct loss_line *line, uint32_t db, struct bytes key, struct ft_err *err)
 {
     size_t n = key.n < KEY_SHOWN_MAX ? key.n : KEY_SHOWN_MAX;
-    uint8_t *copy = malloc(n > 0 ? n : 1);
+    size_t behind;
+    uint8_t *copy;
+    bool there;
+    size_t at = key_place(line, db, bytes_of(key.p, n), &there);
 
+    if (there || at == LOSS_KEYS_SHOWN)
+        return 0;
+    copy = malloc(n > 0 ? n : 1);
     if (copy == NULL)
         return err_nomem(err, "a key of the loss report");
     if (n > 0)
         memcpy(copy, key.p, n);
-    line->dbs[line->key_count] = db;
-    line->keys[line->key_count] = bytes_of(copy, n);
+    if (line->key_count == LOSS_KEYS_SHOWN)
+        free((void *)(uintptr_t)line->keys[--line->key_count].p);
+    behind = line->key_count - at;
+    memmove(&line->dbs[at + 1], &line->dbs[at], behind * sizeof(line->dbs[0]));
+    memmove(&line->keys[at + 1], &line->keys[at], behind * sizeof(line->keys[0]));
+    line->dbs[at] = db;
+    line->keys[at] = bytes_of(copy, n);
     line->key_count++;
     return 0;
 }
@@ -142,7 +188,7 @@ int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_n
     line = line_for(r, reason, class_name, err);
     if (line == NULL)
         rc = -1;
-    else if (line->key_count < LOSS_KEYS_SHOWN)
+    else
         rc = show_key(line, db, key, err);
     if (rc == 0) {
         line->count++;

@@ -1,7 +1,8 @@
 /*
  * loss.h - what could not be carried over, counted and named.
  *
- * What it is   One report per run: counts by class of value and reason, with the first keys of each.
+ * What it is   One report per run: counts by class of value and reason, with the smallest keys of each; in
+ *              order, whatever the order of the calls.
  *              Reasons are either losses (the policy decides: fail or skip) or notes (things without
  *              a Redis meaning, never a reason to fail).
  * Threads      loss_add locks; the rest is for after the threads have ended.

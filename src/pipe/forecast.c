@@ -255,16 +255,6 @@ static int forecast_stream(void *context, const struct source *source, uint32_t 
     return rc;
 }
 
-static int compare_lines(const void *a, const void *b)
-{
-    const struct loss_line *x = a;
-    const struct loss_line *y = b;
-
-    if (x->reason != y->reason)
-        return x->reason < y->reason ? -1 : 1;
-    return strcmp(x->class_name, y->class_name);
-}
-
 int forecast_run(struct forecast *ret, const struct source *source,
                  const struct forecast_options *options, struct ft_err *err)
 {
@@ -282,8 +272,6 @@ int forecast_run(struct forecast *ret, const struct source *source,
         return -1;
     (void)pthread_mutex_init(&f.mu, NULL); /* default attributes: cannot fail on Linux */
     rc = each_stream(source, forecast_stream, &f, err);
-    if (ret->losses.line_count != 0) /* threads found them in any order */
-        qsort(ret->losses.lines, ret->losses.line_count, sizeof(*ret->losses.lines), compare_lines);
     (void)pthread_mutex_destroy(&f.mu); /* nobody holds it any more */
     source_large_free(f.large);
     return rc;

@@ -112,7 +112,8 @@ static int check_payload(struct flow_check *c, const struct segment_block *block
 
     if (!c->decoding)
         return 0;
-    if (flow_decoder_push(c->decoder, source_flow_part(kind), block->payload, block->time_us, &what) == 0 &&
+    if (flow_decoder_push(c->decoder, source_flow_part(kind), block->payload, block->time_us,
+                          &what) == 0 &&
         decode(c, &what) != STEP_ERROR)
         return 0;
     c->decoding = false;

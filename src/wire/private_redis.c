@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,12 +76,26 @@ static void add_log(const struct private_redis *s, struct ft_err *err)
     buf_release(&log);
 }
 
+/* The socket's name is there a moment before the server listens on it. */
+static bool answers(const struct private_redis *s)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool up;
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", s->socket); /* fits */
+    up = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        (void)close(fd); /* nothing was sent */
+    return up;
+}
+
 static int wait_until_up(struct private_redis *s, struct ft_err *err)
 {
     const struct timespec nap = {.tv_nsec = POLL_MS * 1000000L};
     uint64_t began_ms = clock_mono_ms();
 
-    while (access(s->socket, F_OK) != 0) {
+    while (!answers(s)) {
         int status;
 
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {

@@ -17,10 +17,10 @@
 #include "base/err.h"
 
 /* t_ok - rc is 0; else the error text is shown. */
-#define t_ok(rc, err)                                                                              \
-    do {                                                                                           \
-        if ((rc) != 0)                                                                             \
-            fail_msg("%s: %s", #rc, (err)->msg);                                                   \
+#define t_ok(rc, err)                            \
+    do {                                         \
+        if ((rc) != 0)                           \
+            fail_msg("%s: %s", #rc, (err)->msg); \
     } while (0)
 
 /* t_fails - an error of this kind whose text contains `part`. */
@@ -33,13 +33,13 @@
     } while (0)
 
 /* t_bytes - these bytes are this text. */
-#define t_bytes(got, text)                                                                         \
-    do {                                                                                           \
-        struct bytes t_got_ = (got);                                                               \
-        char t_shown_[200];                                                                        \
-        if (!bytes_eq(t_got_, bytes_of(text, sizeof(text) - 1)))                                   \
-            fail_msg("%s: wanted \"%s\", got \"%s\"", #got, text,                                  \
-                     bytes_escape(t_got_, t_shown_, sizeof(t_shown_)));                            \
+#define t_bytes(got, text)                                              \
+    do {                                                                \
+        struct bytes t_got_ = (got);                                    \
+        char t_shown_[200];                                             \
+        if (!bytes_eq(t_got_, bytes_of(text, sizeof(text) - 1)))        \
+            fail_msg("%s: wanted \"%s\", got \"%s\"", #got, text,       \
+                     bytes_escape(t_got_, t_shown_, sizeof(t_shown_))); \
     } while (0)
 
 /* cmocka counts failures; automake wants 0 or 1. */
