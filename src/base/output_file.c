@@ -9,6 +9,8 @@
 #include "base/fsutil.h"
 
 #define FLAGS (O_WRONLY | O_CLOEXEC)
+/* So much is handed to the disk while more is being made, so that the sync at the end is short. */
+#define WRITE_BEHIND_BYTES (8u << 20)
 
 static int open_named(struct output_file *f, const char *path, const char *tmp_path, int flags,
                       struct ft_err *err)
@@ -73,6 +75,10 @@ int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *
     if (fs_write_all(f->fd, bytes.p, bytes.n, f->tmp_path, err) != 0)
         return -1;
     f->bytes += bytes.n;
+    if (!f->is_stdout && f->bytes - f->handed_over >= WRITE_BEHIND_BYTES) {
+        (void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* only a hint */
+        f->handed_over = f->bytes;
+    }
     return 0;
 }
 

@@ -20,7 +20,8 @@ struct output_file {
     char *tmp_path; /* equal to path for standard output and appending */
     bool temporary; /* tmp_path is to be renamed, or removed */
     bool is_stdout;
-    uint64_t bytes; /* written through this struct */
+    uint64_t bytes;       /* written through this struct */
+    uint64_t handed_over; /* of them, to the disk */
 };
 
 int output_file_open(struct output_file *ret, const char *path, struct ft_err *err);
