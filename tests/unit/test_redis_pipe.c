@@ -1,0 +1,208 @@
+/* Pipelined commands against a scripted peer, and the private redis-server itself. */
+#include "lib/test_main.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "wire/private_redis.h"
+#include "wire/redis_pipe.h"
+
+/* A peer that reads until it has seen `wants` bytes and then says `says`, in pieces of `piece`. */
+struct peer {
+    char dir[64];
+    struct uri uri;
+    int listener;
+    pthread_t thread;
+    size_t wants;
+    const char *says;
+    size_t piece;
+    char got[512];
+    size_t got_size;
+};
+
+static void *peer_main(void *arg)
+{
+    struct peer *p = arg;
+    int fd = accept(p->listener, NULL, NULL);
+    size_t left = strlen(p->says);
+
+    assert_true(fd >= 0);
+    while (p->got_size < p->wants) {
+        ssize_t n = read(fd, p->got + p->got_size, sizeof(p->got) - p->got_size);
+
+        if (n <= 0)
+            break;
+        p->got_size += (size_t)n;
+    }
+    for (const char *at = p->says; left > 0;) {
+        size_t n = left < p->piece ? left : p->piece;
+
+        if (write(fd, at, n) != (ssize_t)n)
+            break;
+        at += n;
+        left -= n;
+        (void)usleep(500);
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static void peer_start(struct peer *p, size_t wants, const char *says, size_t piece)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *p = (struct peer){.dir = "/tmp/flowtape-test-XXXXXX", .wants = wants, .says = says};
+    p->piece = piece;
+    assert_non_null(mkdtemp(p->dir));
+    p->uri.scheme = URI_UNIX;
+    (void)snprintf(p->uri.host, sizeof(p->uri.host), "%s/s", p->dir);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", p->dir);
+    p->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(p->listener, 1), 0);
+    assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
+}
+
+static void peer_end(struct peer *p)
+{
+    assert_int_equal(pthread_join(p->thread, NULL), 0);
+    (void)close(p->listener);
+    (void)unlink(p->uri.host);
+    (void)rmdir(p->dir);
+}
+
+struct seen {
+    char text[256];
+};
+
+static int note_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct seen *seen = context;
+    size_t n = strlen(seen->text);
+
+    (void)err;
+    (void)snprintf(seen->text + n, sizeof(seen->text) - n, "%u=%s ", (unsigned)tag,
+                   reply->type == REDIS_REPLY_INTEGER ? "int" : reply->str);
+    return 0;
+}
+
+static int put(struct redis_pipe *p, uint64_t tag, const char *name, const char *word,
+               struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str(name), bytes_str(word)};
+
+    return redis_pipe_put(p, tag, words, 2, err);
+}
+
+static void test_replies_come_in_order_with_their_tags(void **state)
+{
+    static const char sent[] = "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\nb\r\n"
+                               "*2\r\n$3\r\nGET\r\n$1\r\nc\r\n";
+    struct ft_err err = FT_ERR_INIT;
+    struct seen seen = {{0}};
+    struct redis_pipe *pipe;
+    struct peer peer;
+
+    (void)state;
+    peer_start(&peer, sizeof(sent) - 1, "$5\r\nvalue\r\n:7\r\n-ERR no\r\n", 1);
+    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, note_reply, &seen, &err), &err);
+    t_ok(put(pipe, 11, "GET", "a", &err), &err);
+    t_ok(put(pipe, 12, "INCR", "b", &err), &err);
+    t_ok(put(pipe, 13, "GET", "c", &err), &err);
+    t_ok(redis_pipe_drain(pipe, &err), &err);
+    assert_string_equal(seen.text, "11=value 12=int 13=ERR no ");
+    redis_pipe_free(pipe);
+    peer_end(&peer);
+    t_bytes(bytes_of(peer.got, peer.got_size), sent);
+}
+
+static void fails_with(const char *says, enum ft_err_kind kind, const char *text)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct redis_pipe *pipe;
+    struct peer peer;
+
+    peer_start(&peer, 20, says, 100);
+    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, NULL, NULL, &err), &err);
+    t_ok(put(pipe, 0, "GET", "a", &err), &err);
+    t_fails(redis_pipe_drain(pipe, &err), &err, kind, text);
+    redis_pipe_free(pipe);
+    peer_end(&peer);
+}
+
+static void test_what_goes_wrong_is_said(void **state)
+{
+    (void)state;
+    fails_with("-WRONGTYPE no list\r\n", FT_ERR_PROTOCOL, "WRONGTYPE no list");
+    fails_with("", FT_ERR_NET, "closed the connection");
+    fails_with("$5\r\nval", FT_ERR_NET, "closed the connection");
+    fails_with("hello\r\n", FT_ERR_PROTOCOL, "no reply");
+    fails_with("+OK\r\n+OK\r\n", FT_ERR_PROTOCOL, "nobody asked for");
+}
+
+static bool have_redis_server(void)
+{
+    return system("command -v redis-server >/dev/null") == 0;
+}
+
+static void test_the_private_server_serves_and_leaves_nothing(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct private_redis *server;
+    struct redis_pipe *pipe;
+    redisReply *reply;
+    unsigned version;
+
+    (void)state;
+    if (!have_redis_server())
+        skip();
+    t_ok(private_redis_start(&server, "redis-server", &err), &err);
+    t_ok(private_redis_connect(server, &pipe, NULL, NULL, &err), &err);
+    t_ok(redis_pipe_call_text(pipe, &reply, "CONFIG GET dir", &err), &err);
+    assert_int_equal(access(reply->element[1]->str, F_OK), 0);
+    private_redis_hide(server);
+    assert_int_not_equal(access(reply->element[1]->str, F_OK), 0);
+    freeReplyObject(reply);
+    t_ok(redis_pipe_version(pipe, &version, &err), &err);
+    assert_true(version >= 500);
+    t_ok(redis_pipe_call_text(pipe, &reply, "SELECT 1023", &err), &err);
+    assert_string_equal(reply->str, "OK");
+    freeReplyObject(reply);
+    t_ok(put(pipe, 0, "SADD", "k", &err), &err); /* too few words */
+    t_fails(redis_pipe_drain(pipe, &err), &err, FT_ERR_PROTOCOL, "wrong number of arguments");
+    redis_pipe_free(pipe);
+    private_redis_free(server);
+}
+
+static void test_a_server_that_cannot_be_run_is_said(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct private_redis *server;
+    struct redis_pipe *pipe;
+
+    (void)state;
+    t_ok(private_redis_start(&server, "/nowhere/redis-server", &err), &err);
+    t_fails(private_redis_connect(server, &pipe, NULL, NULL, &err), &err, FT_ERR_USAGE,
+            "--redis-server PATH");
+    private_redis_free(server);
+    t_ok(private_redis_start(&server, "true", &err), &err);
+    t_fails(private_redis_connect(server, &pipe, NULL, NULL, &err), &err, FT_ERR_IO,
+            "ended at once");
+    private_redis_free(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replies_come_in_order_with_their_tags),
+        cmocka_unit_test(test_what_goes_wrong_is_said),
+        cmocka_unit_test(test_the_private_server_serves_and_leaves_nothing),
+        cmocka_unit_test(test_a_server_that_cannot_be_run_is_said),
+    };
+
+    return T_RUN("wire/redis_pipe", tests);
+}
