@@ -237,22 +237,10 @@ static int write_manifest(struct aof_conversion *c, struct ft_err *err)
     return rc;
 }
 
-static int sync_dir(const char *path, struct ft_err *err)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc;
-
-    if (fd < 0)
-        return err_errno(err, errno, "could not open \"%s\"", path);
-    rc = fs_sync_dir(fd, path, err);
-    (void)close(fd); /* was only read */
-    return rc;
-}
-
 static int publish(struct aof_conversion *c, struct ft_err *err)
 {
     if (stream_check_losses(c->options->common, c->losses, err) != 0 ||
-        (c->multi_part && write_manifest(c, err) != 0) || sync_dir(c->dir, err) != 0 ||
+        (c->multi_part && write_manifest(c, err) != 0) || fs_sync_dir(AT_FDCWD, c->dir, err) != 0 ||
         fs_rename_durable(AT_FDCWD, c->dir, c->output, err) != 0)
         return -1;
     c->dir_made = false;

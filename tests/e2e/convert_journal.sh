@@ -155,6 +155,12 @@ if command -v redis-check-aof >/dev/null 2>&1; then
     check "6.2: redis-check-aof" redis-check-aof "$T/out62/appendonly.aof"
 fi
 
+for to in rdb resp aof json; do
+    check "$to under a name without a directory" sh -c \
+        'cd "$1" && "$2" convert "$3" "here.$4" --to "$4" --on-loss skip --quiet && test -e "here.$4"' \
+        sh "$T" "$FLOWTAPE" "$dir" $to
+done
+
 # What is refused leaves nothing behind.
 check_status "loss" 3 "cannot be kept" "$FLOWTAPE" convert "$dir" "$T/lossy" --to aof
 check_status "AOF over something" 2 "exists" "$FLOWTAPE" convert "$dir" "$T/out62" --to aof
