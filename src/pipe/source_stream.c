@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@ struct source_large {
 
 struct source_stream {
     const struct source *source;
+    uint32_t index;
     struct source_stream_options options;
     struct flow_decoder *decoder;
     uint64_t bytes;
@@ -100,6 +102,7 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
     if (st == NULL)
         return err_nomem(err, "a source");
     st->source = s;
+    st->index = index;
     st->options = *options;
     st->fd = -1;
     if (s->kind == SOURCE_CAPTURE) {
@@ -114,6 +117,8 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
     if (rc == 0 && options->journal_only && s->kind == SOURCE_CAPTURE)
         rc = start_journal(st, &s->generation->flows[index], err);
     if (rc != 0) {
+        if (s->kind == SOURCE_CAPTURE)
+            err_wrap(err, "\"%s\": flow %" PRIu32, s->path, index);
         source_stream_free(st);
         return -1;
     }
@@ -199,6 +204,25 @@ static bool is_last(const struct source_stream *st, const struct item *item)
     return st->options.snapshot_only && item->kind == ITEM_SNAPSHOT_END;
 }
 
+/* The decoder names flow and LSN itself; what the store says gets them here. */
+static void wrap_read(const struct source_stream *st, struct ft_err *err)
+{
+    if (st->file == NULL) {
+        err_wrap(err, "\"%s\": flow %" PRIu32 ", next LSN %" PRIu64, st->source->path, st->index,
+                 flow_decoder_next_lsn(st->decoder));
+    } else if (strstr(err->msg, st->file) == NULL) {
+        err_wrap(err, "\"%s\"", st->file);
+    }
+}
+
+static void wrap_decode(const struct source_stream *st, struct ft_err *err)
+{
+    if (st->file != NULL)
+        err_wrap(err, "\"%s\"", st->file);
+    else
+        err_wrap(err, "\"%s/%s\"", st->source->path, flow_reader_where(st->reader));
+}
+
 enum step source_stream_next(struct source_stream *st, struct item *ret, struct ft_err *err)
 {
     enum step step;
@@ -207,14 +231,13 @@ enum step source_stream_next(struct source_stream *st, struct item *ret, struct 
         return STEP_END;
     while ((step = flow_decoder_next(st->decoder, ret, err)) == STEP_MORE) {
         if (feed(st, err) != 0) {
-            step = STEP_ERROR;
-            break;
+            wrap_read(st, err);
+            st->ended = true;
+            return STEP_ERROR;
         }
     }
-    if (step == STEP_ERROR && st->file != NULL)
-        err_wrap(err, "\"%s\"", st->file);
-    else if (step == STEP_ERROR)
-        err_wrap(err, "\"%s/%s\"", st->source->path, flow_reader_where(st->reader));
+    if (step == STEP_ERROR)
+        wrap_decode(st, err);
     st->ended = step != STEP_ITEM || is_last(st, ret);
     return step;
 }

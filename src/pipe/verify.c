@@ -11,6 +11,7 @@
 /* One flow of a generation on its way through the checks. */
 struct flow_check {
     struct verify_report *report;
+    uint32_t flow;
     struct value_check values;
     struct flow_decoder *decoder;
     bool decoding;        /* false once something broke */
@@ -196,6 +197,8 @@ static int check_blocks(struct flow_check *c, struct segment_reader *reader, enu
     }
     if (step == STEP_ERROR) {
         c->decoding = false;
+        if (kind != SEGMENT_SNAPSHOT)
+            err_wrap(&what, "flow %" PRIu32 ", next LSN %" PRIu64, c->flow, c->next_lsn);
         return found(c->report, c->file, what.offset, &what, err);
     }
     if (step == STEP_MORE)
@@ -272,7 +275,7 @@ static int check_flow(struct verify_report *r, const struct capture *capture,
         .flow = flow,
         .token = f->eof_token[0] != '\0' ? f->eof_token : NULL,
     };
-    struct flow_check c = {.report = r, .decoding = true, .file = CAPTURE_MANIFEST};
+    struct flow_check c = {.report = r, .flow = flow, .decoding = true, .file = CAPTURE_MANIFEST};
     int rc = flow_decoder_new(&c.decoder, &options, err);
 
     for (size_t i = 0; rc == 0 && i < f->segment_count; i++)
