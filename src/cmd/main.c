@@ -14,6 +14,7 @@ struct command {
 static const struct command commands[] = {
     {"capture", cmd_capture, "record a live Dragonfly into a capture directory"},
     {"convert", cmd_convert, "make a file that Redis loads"},
+    {"replay", cmd_replay, "write a capture or snapshot into a running Redis"},
     {"verify", cmd_verify, "check a capture or file for damage"},
     {"inspect", cmd_inspect, "show what is in a capture or file"},
     {"explain", cmd_explain, "show what one journalled command becomes"},

@@ -19,6 +19,8 @@ struct cut {
     /* first record that is applied, for who has applied the ones before; NULL: the flow's first.
      * Borrowed; cut_resolve leaves it NULL. */
     const uint64_t *start_lsn;
+    /* NULL, or where journal_pass.h says the LSNs of a flush, one per flow, before it delivers it. */
+    uint64_t *flush_lsn;
     bool is_snapshot; /* no flow applies a record of its journal */
     bool is_end;      /* every flow applies all that is there */
 };

@@ -200,6 +200,8 @@ static int release_flush(struct pass *p, uint32_t last, struct ft_err *err)
 
     if (check_same_flush(p, err) != 0)
         return -1;
+    for (uint32_t i = 0; p->cut->flush_lsn != NULL && i < p->cut->flow_count; i++)
+        p->cut->flush_lsn[i] = p->flows[i].item.lsn;
     if (translate(p, item, &t, err) != 0 || p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);
     p->counts->flushes++;

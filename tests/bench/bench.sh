@@ -270,6 +270,11 @@ bench_point() {
     done
 }
 
+# has_clusters - does replay take a Redis Cluster?
+has_clusters() {
+    "$flowtape" replay --help | grep -qi cluster
+}
+
 # has_command NAME
 has_command() {
     "$flowtape" "$1" --help >/dev/null 2>&1 || {
@@ -358,9 +363,11 @@ bench_replay() {
     replay_server raw
     row "replay, snapshot (keys/s)" "$(whole "$keys / $ours")" "$(whole "$keys / $plain")" \
         "$(calc "$plain / $ours")" "$memory, aim 64; aim 1.2"
-    replay_cluster raw
-    row "replay, snapshot, 3 nodes (keys/s)" "$(whole "$keys / $ours")" \
-        "$(whole "$keys / $plain")" "$(calc "$plain / $ours")" "$memory"
+    if has_clusters; then
+        replay_cluster raw
+        row "replay, snapshot, 3 nodes (keys/s)" "$(whole "$keys / $ours")" \
+            "$(whole "$keys / $plain")" "$(calc "$plain / $ours")" "$memory"
+    fi
     rm -f "$work/raw.resp"
 }
 
@@ -370,9 +377,11 @@ bench_once() {
     replay_server journal
     row "exactly once (records/s)" "$(whole "$records / $ours")" "$(whole "$records / $plain")" \
         "$(calc "$plain / $ours")" "$memory; aim 0.7, 200000"
-    replay_cluster journal
-    row "exactly once, 3 nodes (records/s)" "$(whole "$records / $ours")" \
-        "$(whole "$records / $plain")" "$(calc "$plain / $ours")" "$memory; aim 0.7"
+    if has_clusters; then
+        replay_cluster journal
+        row "exactly once, 3 nodes (records/s)" "$(whole "$records / $ours")" \
+            "$(whole "$records / $plain")" "$(calc "$plain / $ours")" "$memory; aim 0.7"
+    fi
     rm -f "$work/journal.resp"
 }
 

@@ -1,0 +1,14 @@
+/* replay_print.h - the report of flowtape replay, for people and as JSON. */
+#ifndef FLOWTAPE_CMD_REPLAY_PRINT_H
+#define FLOWTAPE_CMD_REPLAY_PRINT_H
+
+#include <jansson.h>
+
+#include "pipe/replay.h"
+
+/* replay_print - on standard error. */
+void replay_print(const struct replay_result *r, const struct loss_report *losses);
+/* replay_to_json - NULL: out of memory. */
+json_t *replay_to_json(const struct replay_result *r, const struct loss_report *losses);
+
+#endif

@@ -1,0 +1,422 @@
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/fsutil.h"
+#include "pipe/replay_impl.h"
+
+#define BACKOFF_FIRST_MS 100u
+#define BACKOFF_MAX_MS   3000u
+#define FOLLOW_MS        100u
+#define NOTE_MAX         700
+#define HEAD_BYTES       (64u << 10)
+
+void replay_note(struct replay *r, const char *fmt, ...)
+{
+    char text[NOTE_MAX];
+    va_list ap;
+
+    if (r->o->on_note == NULL)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
+    va_end(ap);
+    r->o->on_note(r->o->context, text);
+}
+
+int replay_check_cancelled(struct replay *r, struct ft_err *err)
+{
+    struct pollfd fd = {.fd = r->o->cancel_fd, .events = POLLIN};
+
+    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0)
+        return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+    return 0;
+}
+
+int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    struct conn nobody = CONN_INIT;
+
+    nobody.cancel_fd = r->o->cancel_fd;
+    if (conn_sleep(&nobody, ms, &ignored) == 0)
+        return 0;
+    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+}
+
+int replay_pay(struct replay *r, size_t bytes, struct ft_err *err)
+{
+    const struct replay_options *o = r->o;
+    uint64_t due_us = 0;
+    uint64_t now_us;
+
+    if (o->rate_keys == 0 && o->rate_bytes == 0)
+        return 0;
+    pthread_mutex_lock(&r->mu);
+    now_us = clock_mono_us();
+    if (r->rate_begun_us == 0)
+        r->rate_begun_us = now_us;
+    r->rate_keys++;
+    r->rate_bytes += bytes;
+    if (o->rate_keys != 0)
+        due_us = (uint64_t)((double)r->rate_keys * 1e6 / (double)o->rate_keys);
+    else
+        due_us = (uint64_t)((double)r->rate_bytes * 1e6 / (double)o->rate_bytes);
+    due_us += r->rate_begun_us;
+    pthread_mutex_unlock(&r->mu);
+    return now_us + 2000 >= due_us ? 0 : replay_sleep(r, (due_us - now_us) / 1000, err);
+}
+
+int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class_name, uint32_t db,
+                    struct bytes key, struct ft_err *err)
+{
+    char shown[60];
+
+    if (loss_add(r->losses, reason, class_name, db, key, err) != 0)
+        return -1;
+    if (!r->o->fail_on_loss || loss_is_note(reason))
+        return 0;
+    return err_set(err, FT_ERR_LOSS,
+                   "Redis %s cannot hold %s of key \"%s\" (%s); --on-loss skip goes on without "
+                   "such things",
+                   r->target.kind->name, class_name, bytes_escape(key, shown, sizeof(shown)),
+                   loss_reason_name(reason));
+}
+
+/*
+ * Who is who
+ */
+
+static void hex(const uint8_t *p, char out[REPLAY_ID_SIZE])
+{
+    for (int i = 0; i < 16; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", p[i]); /* 32 digits fit */
+}
+
+/* A file has no identity of its own: size and first bytes stand for it. */
+static int identify_file(const char *path, char out[REPLAY_ID_SIZE], struct ft_err *err)
+{
+    struct buf head = {0};
+    XXH128_canonical_t digest;
+    struct stat status;
+    FILE *file = fopen(path, "re");
+    size_t n;
+    int rc = 0;
+
+    if (file == NULL || fstat(fileno(file), &status) != 0) {
+        rc = err_set(err, FT_ERR_IO, "could not open \"%s\"", path);
+    } else if (buf_reserve(&head, HEAD_BYTES, err) != 0) {
+        rc = -1;
+    } else {
+        n = fread(head.p, 1, HEAD_BYTES, file);
+        XXH128_canonicalFromHash(&digest,
+                                 XXH3_128bits_withSeed(head.p, n, (uint64_t)status.st_size));
+        hex(digest.digest, out);
+    }
+    if (file != NULL)
+        (void)fclose(file); /* opened to read */
+    buf_release(&head);
+    return rc;
+}
+
+static int identify(struct replay *r, struct ft_err *err)
+{
+    if (r->source->kind != SOURCE_CAPTURE)
+        return identify_file(r->source->files[0], r->id, err);
+    hex(r->source->capture->id, r->id);
+    return 0;
+}
+
+/* What decides which words are written: a run that goes on must have the same. */
+static int digest_rules(struct replay *r, struct ft_err *err)
+{
+    const struct replay_options *o = r->o;
+    XXH128_canonical_t digest;
+    struct buf text = {0};
+    int rc = buf_printf(&text, err, "%d %d %d %u", o->ttl, o->json_as,
+                        o->on_conflict == REPLAY_CONFLICT_SKIP, o->filter.classes);
+
+    for (size_t i = 0; rc == 0 && i < o->map.db_count; i++) {
+        const struct replay_db_rule *d = &o->map.dbs[i];
+
+        rc = buf_printf(&text, err, " d%d:%u:%d:%u:%s", d->any, d->db, d->fate, d->to,
+                        d->prefix == NULL ? "" : d->prefix);
+    }
+    for (size_t i = 0; rc == 0 && i < o->map.name_count; i++)
+        rc = buf_printf(&text, err, " n%s:%d:%s", o->map.names[i].glob, o->map.names[i].strip,
+                        o->map.names[i].text);
+    for (size_t i = 0; rc == 0 && i < o->filter.db_count; i++)
+        rc = buf_printf(&text, err, " f%u", o->filter.dbs[i]);
+    for (size_t i = 0; rc == 0 && i < o->filter.key_count; i++)
+        rc = buf_printf(&text, err, " k%s", o->filter.keys[i]);
+    for (size_t i = 0; rc == 0 && i < o->filter.no_key_count; i++)
+        rc = buf_printf(&text, err, " x%s", o->filter.no_keys[i]);
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(text.p, text.n));
+    hex(digest.digest, r->rules);
+    buf_release(&text);
+    return rc;
+}
+
+/*
+ * Input
+ */
+
+static int resolve_cut(struct replay *r, struct ft_err *err)
+{
+    const char *at = r->o->at;
+
+    if (r->source->kind == SOURCE_CAPTURE)
+        return cut_resolve(&r->cut, at, r->source->capture, r->source->generation, err);
+    if (strcmp(at, "snapshot") == 0 || strcmp(at, "end") == 0)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "--at %s: \"%s\" is no capture and has one state only, its snapshot", at,
+                   r->source->path);
+}
+
+static int check_types(const struct replay *r, struct ft_err *err)
+{
+    if (r->o->filter.classes == 0 || r->source->kind != SOURCE_CAPTURE || r->cut.is_snapshot)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "--type: records of the journal do not tell the type of their key; add --at "
+                   "snapshot to replay the snapshot alone");
+}
+
+static void input_close(struct replay *r)
+{
+    cut_release(&r->cut);
+    source_free((struct source *)r->source);
+    r->source = NULL;
+}
+
+static int input_open(struct replay *r, struct ft_err *err)
+{
+    struct source *source;
+
+    if (source_open(&source, r->o->input, r->o->generation, err) != 0)
+        return -1;
+    r->source = source;
+    r->guard = owner_guard_of(source);
+    r->result->generation = source->kind == SOURCE_CAPTURE ? source->generation->id : 0;
+    if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)
+        return -1;
+    return 0;
+}
+
+static int result_init(struct replay *r, struct ft_err *err)
+{
+    uint32_t n = r->source->stream_count;
+
+    r->result->flow_count = n;
+    r->result->flows = calloc(n + 1u, sizeof(*r->result->flows));
+    r->next = calloc(n + 1u, sizeof(*r->next));
+    if (r->result->flows == NULL || r->next == NULL)
+        return err_nomem(err, "the flows");
+    return 0;
+}
+
+/*
+ * One attempt, and the next
+ */
+
+static int bring_snapshot(struct replay *r, struct ft_err *err)
+{
+    if (r->state.phase != REPLAY_PHASE_SNAPSHOT)
+        return 0;
+    /* what an earlier attempt left is not replaced by entries alone */
+    if ((r->state.dirty || r->result->resumed || r->result->retries != 0) &&
+        replay_clean(r, err) != 0)
+        return -1;
+    return replay_snapshot(r, err) == 0 ? replay_begin_journal(r, err) : -1;
+}
+
+static int bring_journal(struct replay *r, struct ft_err *err)
+{
+    if (replay_check_failed(r, err) != 0)
+        return -1;
+    if (r->source->kind != SOURCE_CAPTURE)
+        return 0;
+    atomic_store(&r->progress->in_journal, true);
+    return replay_journal(r, err);
+}
+
+static int check_failure(struct replay *r, struct ft_err *err)
+{
+    if (!atomic_load(&r->failed_fast))
+        return 0;
+    *err = r->failure;
+    return -1;
+}
+
+static int replay_all(struct replay *r, struct ft_err *err)
+{
+    if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
+        return -1;
+    if (replay_positions_load(r, err) != 0 || bring_journal(r, err) != 0)
+        return -1;
+    if (check_failure(r, err) != 0)
+        return -1;
+    if (r->o->finish && !r->o->follow)
+        return replay_remove_state(r, err);
+    return 0;
+}
+
+static int attempt(struct replay *r, struct ft_err *err)
+{
+    int rc = replay_target_open(r, err);
+
+    if (rc == 0 && r->o->forget)
+        rc = replay_remove_state(r, err);
+    else if (rc == 0 && r->o->retry_dead_letters != NULL)
+        rc = replay_dead_retry(r, err);
+    else if (rc == 0)
+        rc = replay_all(r, err);
+    replay_target_close(r);
+    return rc;
+}
+
+/* May it go on after this error? */
+static bool may_retry(const struct replay *r, const struct ft_err *err)
+{
+    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_connected &&
+           r->o->retry_dead_letters == NULL;
+}
+
+/* The number of everything brought so far: when it grows, patience begins anew. */
+static uint64_t work_done(const struct replay *r)
+{
+    return atomic_load(&r->progress->bytes);
+}
+
+static int attempt_until_done(struct replay *r, struct ft_err *err)
+{
+    uint64_t began_ms = clock_mono_ms();
+    uint64_t wait_ms = BACKOFF_FIRST_MS;
+    uint64_t done = 0;
+
+    for (;;) {
+        struct ft_err cause = FT_ERR_INIT;
+
+        if (attempt(r, &cause) == 0)
+            return 0;
+        if (atomic_load(&r->failed_fast) && check_failure(r, err) != 0)
+            return -1;
+        if (work_done(r) != done) {
+            done = work_done(r);
+            began_ms = clock_mono_ms();
+            wait_ms = BACKOFF_FIRST_MS;
+        }
+        if (!may_retry(r, &cause) || clock_mono_ms() - began_ms > r->o->give_up_ms) {
+            *err = cause;
+            return -1;
+        }
+        r->result->retries++;
+        atomic_fetch_add(&r->progress->retries, 1);
+        replay_note(r, "%s; trying again in %" PRIu64 " ms", cause.msg, wait_ms);
+        if (replay_sleep(r, wait_ms, err) != 0)
+            return -1;
+        wait_ms = 2 * wait_ms < BACKOFF_MAX_MS ? 2 * wait_ms : BACKOFF_MAX_MS;
+    }
+}
+
+/* What has come to the capture since. */
+static int follow(struct replay *r, struct ft_err *err)
+{
+    while (r->source->kind == SOURCE_CAPTURE) {
+        if (replay_sleep(r, FOLLOW_MS, err) != 0)
+            return -1;
+        input_close(r);
+        if (input_open(r, err) != 0)
+            return -1;
+        if (r->source->stream_count != r->result->flow_count) {
+            return err_set(err, FT_ERR_CANCELLED,
+                           "a generation with %" PRIu32 " flows has begun; start again for it",
+                           r->source->stream_count);
+        }
+        if (attempt_until_done(r, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_dir(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* A capture that is still at its first full sync has nothing to replay yet. */
+static int await_snapshot(struct replay *r, struct ft_err *err)
+{
+    const struct replay_options *o = r->o;
+    bool found = !o->follow || !is_dir(o->input);
+
+    while (!found) {
+        struct capture *capture;
+
+        if (capture_open_read(&capture, o->input, err) != 0)
+            return -1;
+        found = o->generation != 0 || capture_find(capture, 0) != NULL;
+        capture_free(capture);
+        if (!found && replay_sleep(r, FOLLOW_MS, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int run(struct replay *r, struct ft_err *err)
+{
+    if (await_snapshot(r, err) != 0 || input_open(r, err) != 0 || result_init(r, err) != 0 ||
+        digest_rules(r, err) != 0 || replay_dead_open(r, err) != 0 ||
+        attempt_until_done(r, err) != 0)
+        return -1;
+    return r->o->follow ? follow(r, err) : 0;
+}
+
+int replay_run(const struct replay_options *options, struct replay_progress *progress,
+               struct loss_report *losses, struct replay_result *ret, struct ft_err *err)
+{
+    struct replay r = {
+        .o = options,
+        .progress = progress,
+        .losses = losses,
+        .result = ret,
+        .dead_fd = -1,
+        .failure = FT_ERR_INIT,
+    };
+    uint64_t began_ms = clock_mono_ms();
+    int rc;
+
+    memset(ret, 0, sizeof(*ret));
+    (void)pthread_mutex_init(&r.mu, NULL); /* default attributes: cannot fail on Linux */
+    rc = run(&r, err);
+    ret->complete = rc == 0;
+    ret->bytes = atomic_load(&progress->bytes);
+    ret->elapsed_ms = clock_mono_ms() - began_ms;
+    if (r.source != NULL)
+        input_close(&r);
+    if (r.dead_fd >= 0)
+        (void)close(r.dead_fd); /* each line was made durable */
+    replay_state_release(&r.state);
+    replay_kept_release(&r.kept);
+    slot_map_free(r.known_map);
+    free(r.next);
+    (void)pthread_mutex_destroy(&r.mu); /* nobody holds it any more */
+    return rc;
+}
+
+void replay_result_release(struct replay_result *r)
+{
+    suspect_release(&r->suspects);
+    free(r->flows);
+    free(r->nodes);
+    *r = (struct replay_result){0};
+}

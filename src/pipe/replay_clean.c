@@ -1,0 +1,403 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipe/replay_impl.h"
+
+#define PROBES 16384u /* more than redis_pipe.h lets be under way */
+
+/* Takes a key as the source has it. */
+typedef int key_fn(void *context, uint32_t db, struct bytes key, struct ft_err *err);
+
+struct key_walk {
+    const struct source *source;
+    struct owner_guard guard;
+    struct translator *finder;
+    bool entries; /* those of the snapshot too, not only of records */
+    key_fn *take;
+    void *context;
+};
+
+static int take_record_keys(struct key_walk *w, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    const struct translation_key *keys;
+    size_t count;
+
+    if (translator_find_keys(w->finder, record->words, record->word_count, record->dbid, &keys,
+                             &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (owner_guard_passes(&w->guard, item->flow, &keys[i], 1) &&
+            w->take(w->context, keys[i].db, keys[i].key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int walk_stream(struct key_walk *w, uint32_t index, struct ft_err *err)
+{
+    const struct source_stream_options options = {0};
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+    int rc = 0;
+
+    if (source_stream_open(&stream, w->source, index, &options, err) != 0)
+        return -1;
+    while (rc == 0 && (step = source_stream_next(stream, &item, err)) != STEP_END) {
+        if (step == STEP_ERROR)
+            rc = -1;
+        else if (item.kind == ITEM_ENTRY && w->entries)
+            rc = w->take(w->context, item.rdb.entry.db, item.rdb.entry.key, err);
+        else if (item.kind == ITEM_COMMAND)
+            rc = take_record_keys(w, &item, err);
+    }
+    source_stream_free(stream);
+    return rc;
+}
+
+static int walk_init(struct key_walk *w, const struct replay *r, const struct source *source,
+                     struct ft_err *err)
+{
+    w->source = source;
+    w->guard = owner_guard_of(source);
+    return journal_translator_new(&w->finder, source, r->target.kind, r->o->json_as, err);
+}
+
+/*
+ * Deleting
+ */
+
+struct deleter {
+    struct replay *r;
+    struct replay_mapper *mapper;
+    uint32_t *dbs; /* selected, per node */
+};
+
+static int select_db(struct deleter *d, struct replay_node *node, uint32_t db, struct ft_err *err)
+{
+    uint32_t *selected = &d->dbs[node - d->r->target.nodes];
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    if (*selected == db)
+        return 0;
+    *selected = db;
+    return redis_pipe_put(node->pipe, 0, words, 2, err);
+}
+
+static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    struct deleter *d = context;
+    struct bytes words[] = {bytes_str("UNLINK"), {NULL, 0}};
+    struct replay_node *node;
+    uint32_t target_db;
+
+    switch (replay_mapper_key(d->mapper, db, key, &target_db, &words[1], err)) {
+    case REPLAY_FATE_ERROR:
+        return -1;
+    case REPLAY_FATE_SAME:
+    case REPLAY_FATE_CHANGED:
+        break;
+    default:
+        return 0;
+    }
+    node = replay_node_of(d->r, words[1]);
+    d->r->result->deleted++;
+    if (select_db(d, node, target_db, err) != 0)
+        return -1;
+    return redis_pipe_put(node->pipe, 0, words, 2, err);
+}
+
+/* Back to where the script of batches is used to being. */
+static int finish_deleting(struct deleter *d, struct ft_err *err)
+{
+    for (size_t i = 0; i < d->r->target.node_count; i++) {
+        if (select_db(d, &d->r->target.nodes[i], 0, err) != 0 ||
+            redis_pipe_drain(d->r->target.nodes[i].pipe, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The keys that the records of streams not done yet will touch. */
+static int clean_current(struct deleter *d, struct ft_err *err)
+{
+    struct key_walk w = {.take = delete_key, .context = d};
+    int rc = walk_init(&w, d->r, d->r->source, err);
+
+    for (uint32_t i = 0; rc == 0 && i < d->r->source->stream_count; i++) {
+        if (!d->r->state.snap_done[i])
+            rc = walk_stream(&w, i, err);
+    }
+    translator_free(w.finder);
+    return rc;
+}
+
+/* Everything that an older generation has brought. */
+static int clean_generation(struct deleter *d, uint32_t generation, struct ft_err *err)
+{
+    struct key_walk w = {.take = delete_key, .context = d, .entries = true};
+    struct source *source;
+    int rc;
+
+    if (source_open(&source, d->r->o->input, generation, err) != 0) {
+        return err_wrap(err, "the target has generation %" PRIu32 ", whose keys have to be deleted",
+                        generation);
+    }
+    rc = walk_init(&w, d->r, source, err);
+    for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
+        rc = walk_stream(&w, i, err);
+    translator_free(w.finder);
+    source_free(source);
+    return rc;
+}
+
+static bool any_done(const struct replay *r)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (r->state.snap_done[i])
+            return true;
+    }
+    return false;
+}
+
+static int clean(struct deleter *d, struct ft_err *err)
+{
+    const struct replay_state *s = &d->r->state;
+
+    for (size_t i = 0; !any_done(d->r) && i < s->begun_count; i++) {
+        if (s->begun[i] != s->generation && clean_generation(d, s->begun[i], err) != 0)
+            return -1;
+    }
+    if (d->r->source->kind == SOURCE_CAPTURE && clean_current(d, err) != 0)
+        return -1;
+    return finish_deleting(d, err);
+}
+
+int replay_clean(struct replay *r, struct ft_err *err)
+{
+    struct deleter d = {.r = r};
+    int rc = replay_mapper_new(&d.mapper, r, err);
+
+    d.dbs = calloc(r->target.node_count, sizeof(*d.dbs));
+    if (rc == 0 && d.dbs == NULL)
+        rc = err_nomem(err, "the nodes");
+    /* Without the rule a record may name keys of a stream that is done: do all of them again. */
+    if (rc == 0 && r->source->kind == SOURCE_CAPTURE && r->guard.rule == SHARDING_UNKNOWN)
+        memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
+    if (rc == 0)
+        rc = clean(&d, err);
+    replay_mapper_free(d.mapper);
+    free(d.dbs);
+    return rc;
+}
+
+/*
+ * Conflicts
+ */
+
+struct prober {
+    struct replay *r;
+    struct replay_mapper *mapper;
+    struct redis_pipe **pipes; /* one per node */
+    uint32_t *dbs;
+    uint8_t (*hashes)[REPLAY_KEPT_SIZE]; /* of the keys under way, by tag */
+    uint64_t next_tag;
+    uint64_t found;
+    char first[80]; /* of those found */
+    char names[PROBES][40];
+};
+
+static int on_exists(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct prober *p = context;
+
+    if (reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "the target answered: %s", reply->str);
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0)
+        return 0;
+    if (p->found++ == 0)
+        (void)snprintf(p->first, sizeof(p->first), "%s", p->names[tag % PROBES]);
+    return replay_kept_add(&p->r->kept, p->hashes[tag % PROBES], err);
+}
+
+static int select_for_probe(struct prober *p, size_t node, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    if (p->dbs[node] == db)
+        return 0;
+    p->dbs[node] = db;
+    return redis_pipe_put(p->pipes[node], 0, words, 2, err);
+}
+
+static int probe_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    struct prober *p = context;
+    struct bytes words[] = {bytes_str("EXISTS"), {NULL, 0}};
+    uint32_t target_db;
+    enum replay_fate fate = replay_mapper_key(p->mapper, db, key, &target_db, &words[1], err);
+    uint64_t tag = p->next_tag;
+    size_t node;
+
+    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+        return fate == REPLAY_FATE_ERROR ? -1 : 0;
+    node = (size_t)(replay_node_of(p->r, words[1]) - p->r->target.nodes);
+    if (select_for_probe(p, node, target_db, err) != 0)
+        return -1;
+    replay_kept_hash(target_db, words[1], p->hashes[tag % PROBES]);
+    (void)bytes_escape(words[1], p->names[tag % PROBES], sizeof(p->names[0]));
+    p->next_tag++;
+    return redis_pipe_put(p->pipes[node], tag, words, 2, err);
+}
+
+static int probe_all(struct prober *p, struct ft_err *err)
+{
+    struct key_walk w = {.take = probe_key, .context = p, .entries = true};
+    int rc = walk_init(&w, p->r, p->r->source, err);
+
+    for (uint32_t i = 0; rc == 0 && i < p->r->source->stream_count; i++)
+        rc = walk_stream(&w, i, err);
+    for (size_t i = 0; rc == 0 && i < p->r->target.node_count; i++)
+        rc = redis_pipe_drain(p->pipes[i], err);
+    translator_free(w.finder);
+    return rc;
+}
+
+static int prober_open(struct prober *p, struct ft_err *err)
+{
+    struct replay_target *t = &p->r->target;
+
+    p->pipes = calloc(t->node_count, sizeof(struct redis_pipe *));
+    p->dbs = calloc(t->node_count, sizeof(*p->dbs));
+    p->hashes = calloc(PROBES, REPLAY_KEPT_SIZE);
+    if (p->pipes == NULL || p->dbs == NULL || p->hashes == NULL)
+        return err_nomem(err, "the search for conflicts");
+    for (size_t i = 0; i < t->node_count; i++) {
+        if (redis_pipe_open(&p->pipes[i], &t->nodes[i].uri, p->r->o->cancel_fd, on_exists, p,
+                            err) != 0)
+            return -1;
+    }
+    return replay_mapper_new(&p->mapper, p->r, err);
+}
+
+static void prober_free(struct prober *p)
+{
+    for (size_t i = 0; p->pipes != NULL && i < p->r->target.node_count; i++)
+        redis_pipe_free(p->pipes[i]);
+    replay_mapper_free(p->mapper);
+    free(p->pipes);
+    free(p->dbs);
+    free(p->hashes);
+    free(p);
+}
+
+static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
+{
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->id);
+}
+
+/* What is found now is what is kept for good: written down before anything else is. */
+static int write_kept(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
+    struct replay_node *node;
+
+    kept_key(r, name);
+    words[1] = bytes_str(name);
+    node = replay_node_of(r, words[1]);
+    if (replay_call(node, NULL, words, 2, err) != 0)
+        return -1;
+    words[0] = bytes_str("SADD");
+    for (size_t i = 0; i < r->kept.capacity; i++) {
+        words[2] = bytes_of(r->kept.slots[i], REPLAY_KEPT_SIZE);
+        if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, words, 3, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(node->pipe, err);
+}
+
+int replay_find_kept(struct replay *r, struct ft_err *err)
+{
+    struct prober *p = calloc(1, sizeof(*p));
+    int rc;
+
+    if (p == NULL)
+        return err_nomem(err, "the search for conflicts");
+    p->r = r;
+    replay_kept_release(&r->kept);
+    rc = prober_open(p, err);
+    if (rc == 0)
+        rc = probe_all(p, err);
+    if (rc == 0 && p->found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
+        rc = err_set(err, FT_ERR_LOSS,
+                     "the target has %zu keys of the input already, \"%s\" is one; nothing was "
+                     "written (--on-conflict replace or skip)",
+                     r->kept.count, p->first);
+    }
+    if (rc == 0)
+        rc = write_kept(r, err);
+    prober_free(p);
+    return rc;
+}
+
+int replay_load_kept(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("SMEMBERS"), {NULL, 0}};
+    redisReply *reply;
+    int rc = 0;
+
+    replay_kept_release(&r->kept);
+    if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
+        return 0;
+    kept_key(r, name);
+    words[1] = bytes_str(name);
+    if (replay_call(replay_node_of(r, words[1]), &reply, words, 2, err) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        const redisReply *hash = reply->element[i];
+
+        if (hash->type == REDIS_REPLY_STRING && hash->len == REPLAY_KEPT_SIZE)
+            rc = replay_kept_add(&r->kept, (const uint8_t *)hash->str, err);
+    }
+    freeReplyObject(reply);
+    r->result->kept = r->kept.count;
+    return rc;
+}
+
+/*
+ * Databases
+ */
+
+static int check_db(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    struct bytes name;
+    uint32_t target_db;
+
+    return replay_mapper_key(context, db, key, &target_db, &name, err) == REPLAY_FATE_ERROR ? -1
+                                                                                            : 0;
+}
+
+int replay_check_dbs(struct replay *r, struct ft_err *err)
+{
+    struct key_walk w = {.take = check_db, .entries = true};
+    struct replay_mapper *mapper;
+    int rc;
+
+    if (!r->target.cluster)
+        return 0;
+    if (replay_mapper_new(&mapper, r, err) != 0)
+        return -1;
+    w.context = mapper;
+    rc = walk_init(&w, r, r->source, err);
+    for (uint32_t i = 0; rc == 0 && i < r->source->stream_count; i++)
+        rc = walk_stream(&w, i, err);
+    translator_free(w.finder);
+    replay_mapper_free(mapper);
+    return rc;
+}

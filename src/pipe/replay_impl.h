@@ -1,0 +1,234 @@
+/* replay_impl.h - what the files of the replay share; replay.h has the whole. */
+#ifndef FLOWTAPE_PIPE_REPLAY_IMPL_H
+#define FLOWTAPE_PIPE_REPLAY_IMPL_H
+
+#include <pthread.h>
+
+#include "item/times_shift.h"
+#include "pipe/cut.h"
+#include "pipe/replay.h"
+#include "pipe/replay_batch.h"
+#include "pipe/replay_kept.h"
+#include "pipe/replay_state.h"
+#include "wire/redis_pipe.h"
+#include "wire/slot_map.h"
+
+/* Anything of ours on the target fits. */
+#define REPLAY_TAG_TEXT 64
+
+/* One master: the only server, or one of a cluster. */
+struct replay_node {
+    struct replay *replay;
+    struct uri uri; /* owned */
+    char name[URI_ADDRESS_SIZE];
+    struct redis_pipe *pipe; /* of the journal and of everything but the snapshot */
+    char sha[41];            /* of the script */
+    struct replay_position position;
+    struct replay_batch batch;
+    uint64_t *written; /* per flow: the position as it was sent last */
+    struct replay_node_count count;
+};
+
+struct replay_target {
+    struct uri uri; /* as given; database 0 */
+    bool cluster;
+    unsigned version;
+    const struct target *kind;
+    struct slot_map *map; /* of a cluster */
+    struct replay_node *nodes;
+    size_t node_count;
+};
+
+struct replay {
+    const struct replay_options *o;
+    struct replay_progress *progress;
+    struct loss_report *losses;
+    struct replay_result *result;
+    const struct source *source;
+    struct cut cut; /* of a capture */
+    struct owner_guard guard;
+    char id[REPLAY_ID_SIZE];
+    char rules[REPLAY_ID_SIZE];
+    struct replay_target target;
+    struct slot_map *known_map; /* of the connection before */
+    bool was_connected;         /* once: from then on a lost target is waited for */
+    bool started;               /* the state on the target is this run's own */
+    struct replay_state state;
+    struct replay_kept kept;
+    int64_t shift_ms;
+    uint64_t *next;          /* per flow: first record that is not in a batch yet */
+    atomic_bool failed_fast; /* --on-error stop, and something was refused */
+    /* guarded by mu: result, suspects, dead letters, failure, pace */
+    pthread_mutex_t mu;
+    int dead_fd; /* -1: none */
+    struct ft_err failure;
+    uint64_t rate_begun_us;
+    uint64_t rate_keys;
+    uint64_t rate_bytes;
+};
+
+/*
+ * replay_target.c
+ */
+
+/* replay_target_open - connect to all masters; losing one is FT_ERR_NET. */
+int replay_target_open(struct replay *r, struct ft_err *err);
+void replay_target_close(struct replay *r);
+/* replay_is_passing - an error reply that will go away, or says that slots have moved. */
+bool replay_is_passing(const char *text);
+/* replay_refused - FT_ERR_NET for those, else FT_ERR_PROTOCOL. */
+int replay_refused(const struct replay_node *node, const char *text, struct ft_err *err);
+/* replay_node_of - who has this key. */
+struct replay_node *replay_node_of(struct replay *r, struct bytes key);
+struct replay_node *replay_node_of_slot(struct replay *r, uint16_t slot);
+/* replay_call - one command; an error reply is an error. The caller frees *ret, which may be NULL if
+ * it does not want the reply. */
+int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
+                struct ft_err *err);
+
+/*
+ * replay_begin.c
+ */
+
+/* replay_begin - read what is on the target, check it against this replay, begin or go on. */
+int replay_begin(struct replay *r, struct ft_err *err);
+/* replay_state_load - what is written down about the replay. */
+int replay_state_load(struct replay *r, struct ft_err *err);
+/* replay_state_set - one field of the state. */
+int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err);
+/* replay_begin_journal - all snapshots are there: write down the first positions. */
+int replay_begin_journal(struct replay *r, struct ft_err *err);
+/* replay_remove_state - nothing of ours stays on the target. */
+int replay_remove_state(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_position.c
+ */
+
+/* replay_positions_load - of all nodes, in line with who has which slots now. */
+int replay_positions_load(struct replay *r, struct ft_err *err);
+/* replay_positions_reset - every node at these LSNs. */
+int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err *err);
+
+/*
+ * replay_clean.c - before the snapshot
+ */
+
+/* replay_clean - delete what entries would not replace: keys of the journal, of old generations. */
+int replay_clean(struct replay *r, struct ft_err *err);
+/* replay_find_kept - --on-conflict: which keys does the target have already? */
+int replay_find_kept(struct replay *r, struct ft_err *err);
+int replay_load_kept(struct replay *r, struct ft_err *err);
+/* replay_check_dbs - a cluster has one database. */
+int replay_check_dbs(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_snapshot.c
+ */
+int replay_snapshot(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_journal.c
+ */
+
+/* replay_journal - from the positions on the target up to the cut. */
+int replay_journal(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_flush.c
+ */
+
+/* replay_flush - a flush of the source; the position behind it is the caller's to set. */
+int replay_flush(struct replay *r, const struct translation_flush *flush, uint32_t db,
+                 const char *tag, struct ft_err *err);
+
+/*
+ * replay_node.c - batches
+ */
+
+/* replay_node_reply - the redis_reply_fn of nodes: answers to batches. */
+int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err);
+/* replay_node_prepare - load the script. */
+int replay_node_prepare(struct replay_node *node, struct ft_err *err);
+/* replay_node_put - into the batch; nothing is sent. */
+int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
+                    const struct bytes *keys, size_t key_count, const struct bytes *words,
+                    size_t count, struct ft_err *err);
+/* replay_node_flush - send the batch with the positions in replay->next; a small one only if `all`. */
+int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
+/* replay_drain - every batch of every node has been sent and answered. */
+int replay_drain(struct replay *r, struct ft_err *err);
+/* replay_check_failed - refused commands that earlier runs left on the target. */
+int replay_check_failed(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_dead.c
+ */
+
+int replay_dead_open(struct replay *r, struct ft_err *err);
+/* replay_dead_add - a refused command: a line in the file, or the error that stops the run. */
+int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t db,
+                    const struct bytes *words, size_t count, const char *error, struct ft_err *err);
+int replay_dead_retry(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_mapper.c - one per thread
+ */
+
+struct replay_mapper;
+
+enum replay_fate {
+    REPLAY_FATE_ERROR = -1,
+    REPLAY_FATE_SAME,     /* as it is */
+    REPLAY_FATE_CHANGED,  /* other names or another database: *ret_words */
+    REPLAY_FATE_TRANSFER, /* MOVE or COPY that crosses databases: *ret_transfer */
+    REPLAY_FATE_FILTERED,
+    REPLAY_FATE_KEPT,
+};
+
+/* A key with its time to live goes to another name or database. */
+struct replay_transfer {
+    uint32_t src_db, dst_db;
+    struct bytes src, dst;
+    bool replace;
+    bool remove_src;
+};
+
+struct replay_mapped {
+    const struct bytes *words;
+    size_t count;
+    uint32_t db;
+    struct replay_transfer transfer;
+};
+
+int replay_mapper_new(struct replay_mapper **ret, struct replay *r, struct ft_err *err);
+/* replay_mapper_key - where a key goes. REPLAY_FATE_SAME or _CHANGED: *ret_db and *ret_key, valid until
+ * the next call. */
+enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
+                                   uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err);
+/* replay_mapper_record - valid until the next call. For SAME db is the target's too. */
+enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct journal_record *record,
+                                      const struct translation *t, struct replay_mapped *ret,
+                                      struct ft_err *err);
+/* replay_mapper_times - the words with their times as --ttl wants them; *ret_count 0: nothing is
+ * left of the command. */
+int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err);
+void replay_mapper_free(struct replay_mapper *m);
+
+/*
+ * replay.c
+ */
+
+void replay_note(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* replay_sleep - FT_ERR_CANCELLED when it is cut short. */
+int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err);
+/* replay_check_cancelled - FT_ERR_CANCELLED if so. */
+int replay_check_cancelled(struct replay *r, struct ft_err *err);
+/* replay_pay - one key or record of so many bytes; waits as --rate wants it. */
+int replay_pay(struct replay *r, size_t bytes, struct ft_err *err);
+/* replay_add_loss - counted, and an error if losses are not allowed. */
+int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class_name, uint32_t db,
+                    struct bytes key, struct ft_err *err);
+
+#endif

@@ -1,0 +1,268 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "pipe/replay_record.h"
+
+#define LOOK_UP_EVERY 256u /* records between looks at signals and time */
+
+struct journal_run {
+    struct replay *r;
+    struct replay_recorder *recorder;
+    const struct item *item; /* being put */
+    uint64_t *flush_lsn;
+    uint64_t total; /* records between the positions and the cut */
+    uint64_t taken;
+    uint64_t first_time_us; /* for --pace */
+    uint64_t began_us;
+};
+
+static struct replay_node *only_node(struct journal_run *j)
+{
+    return &j->r->target.nodes[0];
+}
+
+static void make_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
+{
+    (void)snprintf(tag, REPLAY_TAG_TEXT, "%" PRIu32 ":%" PRIu64 ":%u", item->flow, item->lsn, part);
+}
+
+static int settle(void *context, struct ft_err *err)
+{
+    return replay_drain(((struct journal_run *)context)->r, err);
+}
+
+/* A reply that was asked for by a call, judged as those of batches are. */
+static int judge_call(struct journal_run *j, uint32_t db, const struct bytes *words, size_t count,
+                      const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (replay_is_passing(reply->str))
+        return replay_refused(only_node(j), reply->str, err);
+    if (command_error_expected(command_find(words[0]), reply->str)) {
+        j->r->result->expected_errors++;
+        return 0;
+    }
+    return replay_dead_add(j->r, j->item->flow, j->item->lsn, db, words, count, reply->str, err);
+}
+
+/* A command with more words than Lua's stack holds: a transaction of its own, with its position. */
+static int put_huge(struct journal_run *j, uint32_t db, const struct bytes *words, size_t count,
+                    struct ft_err *err)
+{
+    struct replay_node *node = only_node(j);
+    char number[I64_TEXT_SIZE];
+    char field[REPLAY_TAG_TEXT];
+    char next[I64_TEXT_SIZE];
+    const struct bytes multi[] = {bytes_str("MULTI")};
+    const struct bytes select[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes back[] = {bytes_str("SELECT"), bytes_str("0")};
+    struct bytes position[] = {bytes_str("HSET"),
+                               bytes_str(node->position.key),
+                               {NULL, 0},
+                               bytes_of(next, i64_to_text((int64_t)j->item->lsn + 1, next))};
+    const struct bytes exec[] = {bytes_str("EXEC")};
+    redisReply *reply;
+    int rc;
+
+    (void)snprintf(field, sizeof(field), "flow:%" PRIu32, j->item->flow); /* fits */
+    position[2] = bytes_str(field);
+    if (replay_drain(j->r, err) != 0 || replay_call(node, NULL, multi, 1, err) != 0 ||
+        replay_call(node, NULL, select, 2, err) != 0 ||
+        replay_call(node, NULL, words, count, err) != 0 ||
+        replay_call(node, NULL, back, 2, err) != 0 ||
+        replay_call(node, NULL, position, 4, err) != 0 ||
+        replay_call(node, &reply, exec, 1, err) != 0)
+        return -1;
+    rc = reply->type != REDIS_REPLY_ARRAY || reply->elements != 4
+             ? err_set(err, FT_ERR_PROTOCOL, "%s does not answer EXEC as Redis does", node->name)
+             : judge_call(j, db, words, count, reply->element[1], err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int put_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
+                       size_t count, struct ft_err *err)
+{
+    struct journal_run *j = context;
+    char tag[REPLAY_TAG_TEXT];
+
+    if (count > REPLAY_WORDS_MAX)
+        return put_huge(j, db, words, count, err);
+    make_tag(j->item, part, tag);
+    return replay_node_put(only_node(j), db, tag, NULL, 0, words, count, err);
+}
+
+/* SCRIPT LOAD and the like: no key, harmless when repeated, not for scripts to run. */
+static int put_keyless(struct journal_run *j, const struct translation *t, struct ft_err *err)
+{
+    if (replay_drain(j->r, err) != 0)
+        return -1;
+    for (size_t i = 0; i < t->command_count; i++) {
+        const struct translation_command *c = &t->commands[i];
+        redisReply *reply;
+        int rc;
+
+        if (redis_pipe_call(only_node(j)->pipe, &reply, c->words, c->count, err) != 0)
+            return -1;
+        rc = judge_call(j, 0, c->words, c->count, reply, err);
+        freeReplyObject(reply);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_flush(struct journal_run *j, const struct translation *t, struct ft_err *err)
+{
+    char tag[REPLAY_TAG_TEXT];
+
+    make_tag(j->item, 0, tag);
+    if (replay_flush(j->r, &t->flush, j->item->record.dbid, tag, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < j->r->source->stream_count; i++)
+        j->r->next[i] = j->flush_lsn[i] + 1;
+    return 0;
+}
+
+/* --pace: not before its time. */
+static int keep_pace(struct journal_run *j, uint64_t time_us, struct ft_err *err)
+{
+    const struct replay_options *o = j->r->o;
+    uint64_t due_us;
+    uint64_t now_us;
+
+    if (o->pace == REPLAY_PACE_MAX)
+        return 0;
+    if (j->first_time_us == 0) {
+        j->first_time_us = time_us;
+        j->began_us = clock_mono_us();
+    }
+    if (time_us <= j->first_time_us)
+        return 0;
+    due_us = j->began_us + (uint64_t)((double)(time_us - j->first_time_us) / o->pace_factor);
+    now_us = clock_mono_us();
+    if (now_us + 1000 >= due_us)
+        return 0;
+    if (replay_drain(j->r, err) != 0)
+        return -1;
+    return replay_sleep(j->r, (due_us - now_us) / 1000, err);
+}
+
+static int look_up(struct journal_run *j, struct ft_err *err)
+{
+    struct replay *r = j->r;
+
+    atomic_fetch_add(&r->progress->records, LOOK_UP_EVERY);
+    atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
+    return replay_check_cancelled(r, err);
+}
+
+static int take(void *context, const struct item *item, const struct translation *t,
+                struct ft_err *err)
+{
+    struct journal_run *j = context;
+    struct replay *r = j->r;
+    int rc;
+
+    if (atomic_load(&r->failed_fast))
+        return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
+    if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
+        return -1;
+    if (keep_pace(j, item->time_us, err) != 0)
+        return -1;
+    j->item = item;
+    if (t->class_ == TRANSLATION_FLUSH)
+        rc = put_flush(j, t, err);
+    else if (t->every_node)
+        rc = put_keyless(j, t, err);
+    else
+        rc = replay_recorder_put(j->recorder, item, t, err);
+    if (rc != 0)
+        return -1;
+    r->next[item->flow] = item->lsn + 1;
+    r->result->records++;
+    r->result->flows[item->flow].records++;
+    if (replay_pay(r, item->record.word_bytes, err) != 0)
+        return -1;
+    return replay_node_flush(only_node(j), false, err);
+}
+
+/* Where the journal goes on, and how much of it there is. */
+static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err)
+{
+    struct replay *r = j->r;
+
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        start[i] = only_node(j)->position.lsn[i];
+        if (start[i] > r->cut.stop_lsn[i]) {
+            return err_set(err, FT_ERR_USAGE,
+                           "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
+                           " there, wanted is an end before %" PRIu64,
+                           i, start[i] - 1, r->cut.stop_lsn[i]);
+        }
+        r->next[i] = start[i];
+        only_node(j)->written[i] = start[i];
+        j->total += r->cut.stop_lsn[i] - start[i];
+    }
+    return 0;
+}
+
+static int run_pass(struct journal_run *j, struct translator *translator, struct ft_err *err)
+{
+    struct replay *r = j->r;
+    struct journal_pass_counts *counts = &r->result->journal;
+    struct journal_pass_counts pass;
+    int rc = journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
+
+    counts->records += pass.records;
+    counts->foreign += pass.foreign;
+    counts->repeated += pass.repeated;
+    counts->flushes += pass.flushes;
+    counts->after_partial_flush = pass.after_partial_flush;
+    counts->partial_flush_flows = pass.partial_flush_flows;
+    if (rc != 0)
+        return -1;
+    for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
+        r->next[i] = r->cut.stop_lsn[i];
+    return replay_drain(r, err);
+}
+
+static void note_positions(struct replay *r)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++)
+        r->result->flows[i].next_lsn = r->next[i];
+}
+
+int replay_journal(struct replay *r, struct ft_err *err)
+{
+    struct journal_run j = {.r = r};
+    const struct replay_record_sink sink = {put_command, settle, &j};
+    struct translator *translator = NULL;
+    uint64_t *start = calloc(r->source->stream_count + 1u, sizeof(*start));
+    int rc = -1;
+
+    j.flush_lsn = calloc(r->source->stream_count + 1u, sizeof(*j.flush_lsn));
+    if (start == NULL || j.flush_lsn == NULL)
+        err_nomem(err, "the flows");
+    else if (find_start(&j, start, err) == 0 &&
+             replay_recorder_new(&j.recorder, r, &sink, err) == 0 &&
+             journal_translator_new(&translator, r->source, r->target.kind, r->o->json_as, err) ==
+                 0)
+        rc = 0;
+    r->cut.start_lsn = start;
+    r->cut.flush_lsn = j.flush_lsn;
+    if (rc == 0)
+        rc = run_pass(&j, translator, err);
+    r->cut.start_lsn = NULL;
+    r->cut.flush_lsn = NULL;
+    note_positions(r);
+    atomic_fetch_add(&r->progress->records, j.taken % LOOK_UP_EVERY);
+    replay_recorder_free(j.recorder);
+    translator_free(translator);
+    free(start);
+    free(j.flush_lsn);
+    return rc;
+}

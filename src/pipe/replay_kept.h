@@ -1,0 +1,27 @@
+/*
+ * replay_kept.h - the keys of the target that a replay leaves alone (--on-conflict skip).
+ *
+ * What it is   A set of 16 bytes per key: the 128-bit XXH3 of the target's database and key. Also the
+ *              members of the set on the target that remembers them (replay_state.h).
+ * Threads      Constant once filled.
+ */
+#ifndef FLOWTAPE_PIPE_REPLAY_KEPT_H
+#define FLOWTAPE_PIPE_REPLAY_KEPT_H
+
+#include "base/buf.h"
+
+#define REPLAY_KEPT_SIZE 16
+
+struct replay_kept {
+    uint8_t (*slots)[REPLAY_KEPT_SIZE]; /* open addressing; all zero: free */
+    size_t capacity;                    /* a power of two, or 0 */
+    size_t count;
+};
+
+void replay_kept_hash(uint32_t db, struct bytes key, uint8_t ret[REPLAY_KEPT_SIZE]);
+int replay_kept_add(struct replay_kept *k, const uint8_t hash[REPLAY_KEPT_SIZE],
+                    struct ft_err *err);
+bool replay_kept_has(const struct replay_kept *k, uint32_t db, struct bytes key);
+void replay_kept_release(struct replay_kept *k);
+
+#endif

@@ -1,0 +1,309 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipe/replay_impl.h"
+
+static void node_slots(const struct replay *r, size_t index, uint8_t slots[SLOT_COUNT / 8])
+{
+    memset(slots, r->target.cluster ? 0 : 0xff, SLOT_COUNT / 8);
+    for (uint32_t slot = 0; r->target.cluster && slot < SLOT_COUNT; slot++) {
+        if (slot_map_master(r->target.map, (uint16_t)slot) == index)
+            replay_slot_add(slots, (uint16_t)slot);
+    }
+}
+
+static void node_tag(const struct replay *r, size_t index, char tag[REPLAY_TAG_SIZE])
+{
+    char text[SLOT_MAP_TAG_SIZE];
+
+    (void)snprintf(tag, REPLAY_TAG_SIZE, "0");
+    if (r->target.cluster)
+        (void)snprintf(tag, REPLAY_TAG_SIZE, "%s",
+                       slot_map_node_tag(r->target.map, (uint16_t)index, text));
+}
+
+/* The positions as they are written down, one per tag that the state names. */
+static int read_all(struct replay *r, struct replay_position *all, struct ft_err *err)
+{
+    for (size_t i = 0; i < r->state.tag_count; i++) {
+        struct bytes words[] = {bytes_str("HGETALL"), {NULL, 0}};
+        redisReply *reply;
+        int rc;
+
+        replay_position_name(&all[i], r->id, r->state.tags[i]);
+        words[1] = bytes_str(all[i].key);
+        if (replay_call(replay_node_of(r, words[1]), &reply, words, 2, err) != 0)
+            return -1;
+        rc = replay_position_parse(&all[i], reply, r->source->stream_count, err);
+        freeReplyObject(reply);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Each node has a position of the newest epoch for just its slots: take them. */
+static bool take_matching(struct replay *r, struct replay_position *all)
+{
+    size_t found[CAPTURE_FLOWS_MAX];
+
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        uint8_t slots[SLOT_COUNT / 8];
+        char tag[REPLAY_TAG_SIZE];
+        size_t i = 0;
+
+        node_slots(r, n, slots);
+        node_tag(r, n, tag);
+        while (i < r->state.tag_count &&
+               (!all[i].found || all[i].epoch != r->state.epoch || strcmp(all[i].tag, tag) != 0 ||
+                memcmp(all[i].slots, slots, sizeof(slots)) != 0))
+            i++;
+        if (i == r->state.tag_count || n >= CAPTURE_FLOWS_MAX)
+            return false;
+        found[n] = i;
+    }
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        replay_position_release(&r->target.nodes[n].position);
+        r->target.nodes[n].position = all[found[n]];
+        all[found[n]] = (struct replay_position){0};
+    }
+    return true;
+}
+
+/* Who speaks for this slot? */
+static const struct replay_position *speaker(const struct replay *r,
+                                             const struct replay_position *all, uint16_t slot)
+{
+    const struct replay_position *best = NULL;
+
+    for (size_t i = 0; i < r->state.tag_count; i++) {
+        if (all[i].found && replay_slot_in(all[i].slots, slot) &&
+            (best == NULL || all[i].epoch > best->epoch))
+            best = &all[i];
+    }
+    return best;
+}
+
+/* The slot joins the lane that is as far as it is. */
+static int add_to_lane(struct replay_position *p, uint16_t slot, const struct replay_position *from,
+                       uint32_t flow_count, struct ft_err *err)
+{
+    struct replay_lane *grown;
+    size_t i;
+
+    for (i = 0; i < p->lane_count; i++) {
+        uint32_t flow = 0;
+
+        while (flow < flow_count && p->lanes[i].lsn[flow] == replay_position_of(from, flow, slot))
+            flow++;
+        if (flow == flow_count)
+            break;
+    }
+    if (i == p->lane_count) {
+        grown = reallocarray(p->lanes, i + 1, sizeof(*grown));
+        if (grown == NULL)
+            return err_nomem(err, "a replay's position");
+        p->lanes = grown;
+        p->lanes[i] = (struct replay_lane){.lsn = calloc(flow_count + 1u, sizeof(uint64_t))};
+        p->lane_count++;
+        if (p->lanes[i].lsn == NULL)
+            return err_nomem(err, "a replay's position");
+        for (uint32_t flow = 0; flow < flow_count; flow++)
+            p->lanes[i].lsn[flow] = replay_position_of(from, flow, slot);
+    }
+    replay_slot_add(p->lanes[i].slots, slot);
+    return 0;
+}
+
+/* The node is as far as the lane that is least far. */
+static void lower_to_lanes(struct replay_position *p, uint32_t flow_count)
+{
+    for (uint32_t flow = 0; flow < flow_count; flow++) {
+        p->lsn[flow] = p->lane_count == 0 ? 0 : UINT64_MAX;
+        for (size_t i = 0; i < p->lane_count; i++) {
+            if (p->lanes[i].lsn[flow] < p->lsn[flow])
+                p->lsn[flow] = p->lanes[i].lsn[flow];
+        }
+    }
+}
+
+/* HSET key field value, field value...: what a position starts with. */
+static int write_position(struct replay *r, struct replay_node *node, struct ft_err *err)
+{
+    static const char script[] =
+        "local key=ARGV[1] "
+        "for _,f in ipairs(redis.call('HKEYS',key)) do "
+        "local p=string.sub(f,1,2) if p~='e:' and p~='d:' then redis.call('HDEL',key,f) end end "
+        "redis.call('HSET',key,unpack(cmsgpack.unpack(ARGV[2]))) return 1";
+    struct replay_position *p = &node->position;
+    struct replay_batch fields = {0};
+    struct bytes words[5] = {bytes_str("EVAL"), bytes_str(script), bytes_str("0"),
+                             bytes_str(p->key)};
+    struct buf text = {0};
+    struct bytes ignored;
+    char name[REPLAY_TAG_TEXT];
+    char number[I64_TEXT_SIZE];
+    int rc = replay_slots_put(&text, p->slots, err);
+
+    if (rc == 0)
+        rc = replay_batch_field(&fields, bytes_str("slots"), buf_bytes(&text), err);
+    if (rc == 0)
+        rc = replay_batch_field(&fields, bytes_str("seq"), bytes_str("0"), err);
+    if (rc == 0)
+        rc = replay_batch_field(&fields, bytes_str("epoch"),
+                                bytes_of(number, i64_to_text((int64_t)p->epoch, number)), err);
+    for (uint32_t i = 0; rc == 0 && i < r->source->stream_count; i++) {
+        (void)snprintf(name, sizeof(name), "flow:%" PRIu32, i); /* fits */
+        rc = replay_batch_field(&fields, bytes_str(name),
+                                bytes_of(number, i64_to_text((int64_t)p->lsn[i], number)), err);
+    }
+    for (size_t i = 0; rc == 0 && i < p->lane_count; i++) {
+        buf_clear(&text);
+        (void)snprintf(name, sizeof(name), "lane:%zu", i); /* fits */
+        rc = replay_lane_put(&text, &p->lanes[i], r->source->stream_count, err);
+        if (rc == 0)
+            rc = replay_batch_field(&fields, bytes_str(name), buf_bytes(&text), err);
+    }
+    if (rc == 0)
+        rc = replay_batch_take(&fields, &words[4], &ignored, &ignored, err);
+    if (rc == 0)
+        rc = replay_call(node, NULL, words, 5, err);
+    p->seq = 0;
+    buf_release(&text);
+    replay_batch_release(&fields);
+    return rc;
+}
+
+/* The new names are in the state before the keys are there, the old ones until they are not. */
+static int name_node(struct replay *r, const char *tag, struct ft_err *err)
+{
+    char field[REPLAY_TAG_TEXT];
+
+    (void)snprintf(field, sizeof(field), "node:%s", tag);
+    return replay_state_set(r, field, "1", err);
+}
+
+static bool is_tag_of_node(const struct replay *r, const char *tag)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (strcmp(r->target.nodes[n].position.tag, tag) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int forget_old(struct replay *r, struct ft_err *err)
+{
+    for (size_t i = 0; i < r->state.tag_count; i++) {
+        struct replay_position old = {0};
+        char field[REPLAY_TAG_TEXT];
+        struct bytes del[] = {bytes_str("DEL"), {NULL, 0}};
+        struct bytes hdel[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), {NULL, 0}};
+
+        if (is_tag_of_node(r, r->state.tags[i]))
+            continue;
+        replay_position_name(&old, r->id, r->state.tags[i]);
+        (void)snprintf(field, sizeof(field), "node:%s", old.tag);
+        hdel[2] = bytes_str(field);
+        del[1] = bytes_str(old.key);
+        if (replay_call(replay_node_of(r, del[1]), NULL, del, 2, err) != 0 ||
+            replay_call(replay_node_of(r, hdel[1]), NULL, hdel, 3, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_all(struct replay *r, struct ft_err *err)
+{
+    char epoch[I64_TEXT_SIZE + 1] = "";
+
+    epoch[i64_to_text((int64_t)r->state.epoch, epoch)] = '\0';
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (name_node(r, r->target.nodes[n].position.tag, err) != 0)
+            return -1;
+    }
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (write_position(r, &r->target.nodes[n], err) != 0)
+            return -1;
+    }
+    if (replay_state_set(r, "epoch", epoch, err) != 0)
+        return -1;
+    return forget_old(r, err);
+}
+
+static int new_position(struct replay *r, size_t n, struct ft_err *err)
+{
+    struct replay_position *p = &r->target.nodes[n].position;
+    char tag[REPLAY_TAG_SIZE];
+
+    replay_position_release(p);
+    node_tag(r, n, tag);
+    replay_position_name(p, r->id, tag);
+    node_slots(r, n, p->slots);
+    p->epoch = r->state.epoch;
+    p->lsn = calloc(r->source->stream_count + 1u, sizeof(*p->lsn));
+    return p->lsn == NULL ? err_nomem(err, "a replay's position") : 0;
+}
+
+/* Slots have moved: what the positions say, in the order of the nodes there are now. */
+static int rearrange(struct replay *r, const struct replay_position *all, struct ft_err *err)
+{
+    uint32_t flow_count = r->source->stream_count;
+
+    for (size_t i = 0; i < r->state.tag_count; i++) {
+        if (all[i].epoch > r->state.epoch)
+            r->state.epoch = all[i].epoch;
+    }
+    r->state.epoch++;
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        struct replay_position *p = &r->target.nodes[n].position;
+
+        if (new_position(r, n, err) != 0)
+            return -1;
+        for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
+            const struct replay_position *from;
+
+            if (!replay_slot_in(p->slots, (uint16_t)slot))
+                continue;
+            from = speaker(r, all, (uint16_t)slot);
+            if (from == NULL) {
+                return err_set(err, FT_ERR_PROTOCOL,
+                               "the target has lost its position in the journal; --from-start "
+                               "begins again");
+            }
+            if (add_to_lane(p, (uint16_t)slot, from, flow_count, err) != 0)
+                return -1;
+        }
+        lower_to_lanes(p, flow_count);
+    }
+    return write_all(r, err);
+}
+
+int replay_positions_load(struct replay *r, struct ft_err *err)
+{
+    struct replay_position *all = calloc(r->state.tag_count + 1, sizeof(*all));
+    int rc;
+
+    if (all == NULL)
+        return err_nomem(err, "a replay's position");
+    rc = read_all(r, all, err);
+    if (rc == 0 && !take_matching(r, all))
+        rc = rearrange(r, all, err);
+    for (size_t i = 0; i < r->state.tag_count; i++)
+        replay_position_release(&all[i]);
+    free(all);
+    return rc;
+}
+
+int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err *err)
+{
+    r->state.epoch++;
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (new_position(r, n, err) != 0)
+            return -1;
+        if (lsn != NULL)
+            memcpy(r->target.nodes[n].position.lsn, lsn, r->source->stream_count * sizeof(*lsn));
+    }
+    return write_all(r, err);
+}

@@ -1,0 +1,198 @@
+#include "pipe/replay_record.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct replay_recorder {
+    struct replay *r;
+    struct replay_record_sink sink;
+    struct replay_mapper *mapper;
+    struct translator *translator; /* of records whose names have changed */
+    unsigned part;
+};
+
+/* A key with its time to live under another name or in another database. */
+static const char transfer_script[] =
+    "if redis.replicate_commands then redis.replicate_commands() end "
+    "redis.call('SELECT',ARGV[1]) "
+    "local v=redis.call('DUMP',KEYS[1]) "
+    "if not v then return 0 end "
+    "local t=redis.call('PTTL',KEYS[1]) "
+    "if t<0 then t=0 end "
+    "redis.call('SELECT',ARGV[2]) "
+    "if ARGV[4]=='0' and redis.call('EXISTS',ARGV[3])==1 then redis.call('SELECT',ARGV[6]) "
+    "return 0 end "
+    "redis.call('RESTORE',ARGV[3],t,v,'REPLACE') "
+    "if ARGV[5]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
+    "redis.call('SELECT',ARGV[6]) return 1";
+
+static const char get_script[] =
+    "redis.call('SELECT',ARGV[1]) local v=redis.pcall('GET',KEYS[1]) redis.call('SELECT','0') "
+    "return v";
+
+int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
+                        const struct replay_record_sink *sink, struct ft_err *err)
+{
+    struct replay_recorder *rec = calloc(1, sizeof(*rec));
+
+    if (rec == NULL)
+        return err_nomem(err, "a replay of records");
+    rec->r = r;
+    rec->sink = *sink;
+    if (replay_mapper_new(&rec->mapper, r, err) != 0 ||
+        journal_translator_new(&rec->translator, r->source, r->target.kind, r->o->json_as, err) !=
+            0) {
+        replay_recorder_free(rec);
+        return -1;
+    }
+    *ret = rec;
+    return 0;
+}
+
+void replay_recorder_free(struct replay_recorder *rec)
+{
+    if (rec == NULL)
+        return;
+    replay_mapper_free(rec->mapper);
+    translator_free(rec->translator);
+    free(rec);
+}
+
+static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *words, size_t count,
+               struct ft_err *err)
+{
+    const struct bytes *timed;
+    size_t n;
+
+    if (replay_mapper_times(rec->mapper, words, count, &timed, &n, err) != 0)
+        return -1;
+    if (n == 0)
+        return 0;
+    return rec->sink.put(rec->sink.context, db, rec->part++, timed, n, err);
+}
+
+static int put_transfer(struct replay_recorder *rec, const struct replay_transfer *tr,
+                        struct ft_err *err)
+{
+    char src[I64_TEXT_SIZE];
+    char dst[I64_TEXT_SIZE];
+    struct bytes src_db = bytes_of(src, i64_to_text(tr->src_db, src));
+    const struct bytes words[] = {
+        bytes_str("EVAL"),
+        bytes_str(transfer_script),
+        bytes_str("1"),
+        tr->src,
+        src_db,
+        bytes_of(dst, i64_to_text(tr->dst_db, dst)),
+        tr->dst,
+        bytes_str(tr->replace ? "1" : "0"),
+        bytes_str(tr->remove_src ? "1" : "0"),
+        src_db,
+    };
+
+    return put(rec, tr->src_db, words, 10, err);
+}
+
+/* DELEX key IFDEQ|IFDNE digest: the digest of what the target has now. */
+static int put_delete_digest(struct replay_recorder *rec, uint32_t db,
+                             const struct translation_plan *plan, struct ft_err *err)
+{
+    struct replay_node *node = &rec->r->target.nodes[0];
+    const struct bytes del[] = {bytes_str("DEL"), plan->words[1]};
+    bool if_equal = bytes_is_word(plan->words[2], "IFDEQ");
+    char digest[TRANSLATION_DIGEST_SIZE];
+    char number[I64_TEXT_SIZE];
+    const struct bytes get[] = {bytes_str("EVAL"), bytes_str(get_script), bytes_str("1"),
+                                plan->words[1], bytes_of(number, i64_to_text(db, number))};
+    redisReply *reply;
+    bool is_string;
+
+    if (rec->sink.settle(rec->sink.context, err) != 0 ||
+        redis_pipe_call(node->pipe, &reply, get, 5, err) != 0)
+        return -1;
+    is_string = reply->type == REDIS_REPLY_STRING;
+    if (is_string)
+        translation_digest(bytes_of(reply->str, reply->len), digest);
+    freeReplyObject(reply);
+    if (!is_string || bytes_is_word(plan->words[3], digest) != if_equal)
+        return 0;
+    return put(rec, db, del, 2, err);
+}
+
+static int take_losses(struct replay_recorder *rec, const struct item *item,
+                       const struct translation *t, struct ft_err *err)
+{
+    struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
+    int rc;
+
+    for (size_t i = 0; i < t->loss_count; i++) {
+        if (replay_add_loss(rec->r, t->losses[i].reason, t->losses[i].class_name, item->record.dbid,
+                            key, err) != 0)
+            return -1;
+    }
+    pthread_mutex_lock(&rec->r->mu);
+    rc = suspect_add_all(&rec->r->result->suspects, item, t, err);
+    pthread_mutex_unlock(&rec->r->mu);
+    return rc;
+}
+
+static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
+                           const struct translation *t, struct ft_err *err)
+{
+    if (take_losses(rec, item, t, err) != 0)
+        return -1;
+    if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
+        return put_delete_digest(rec, db, &t->plan, err);
+    if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0)
+        return replay_add_loss(rec->r, LOSS_COMMAND, item->record.name, db,
+                               t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0), err);
+    for (size_t i = 0; i < t->command_count; i++) {
+        if (put(rec, db, t->commands[i].words, t->commands[i].count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_changed(struct replay_recorder *rec, const struct item *item,
+                       const struct replay_mapped *mapped, struct ft_err *err)
+{
+    struct translation t;
+
+    if (translator_run(rec->translator, mapped->words, mapped->count, mapped->db,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return -1;
+    return put_translation(rec, item, mapped->db, &t, err);
+}
+
+static void count_left_out(struct replay *r, bool kept)
+{
+    pthread_mutex_lock(&r->mu);
+    r->result->filtered += !kept;
+    r->result->conflicts += kept;
+    pthread_mutex_unlock(&r->mu);
+}
+
+int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
+                        const struct translation *t, struct ft_err *err)
+{
+    struct replay_mapped mapped;
+
+    rec->part = 0;
+    switch (replay_mapper_record(rec->mapper, &item->record, t, &mapped, err)) {
+    case REPLAY_FATE_ERROR:
+        return -1;
+    case REPLAY_FATE_SAME:
+        return put_translation(rec, item, mapped.db, t, err);
+    case REPLAY_FATE_CHANGED:
+        return put_changed(rec, item, &mapped, err);
+    case REPLAY_FATE_TRANSFER:
+        return put_transfer(rec, &mapped.transfer, err);
+    case REPLAY_FATE_FILTERED:
+        count_left_out(rec->r, false);
+        break;
+    case REPLAY_FATE_KEPT:
+        count_left_out(rec->r, true);
+        break;
+    }
+    return 0;
+}

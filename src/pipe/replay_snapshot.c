@@ -1,0 +1,479 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "item/entry_commands.h"
+#include "item/entry_loss.h"
+#include "pipe/each_stream.h"
+#include "pipe/replay_record.h"
+#include "rdb/rdb_string.h"
+#include "rdb/value_walk.h"
+
+/* Strings of this size without a time to live go by MSET, so many at once. */
+#define SMALL_BYTES 1024u
+#define RUN_KEYS    64u
+#define RUN_BYTES   (32u << 10)
+/* Values beyond this go as commands in pieces, so that the server is not held up by one. */
+#define RESTORE_BYTES (1u << 20)
+#define UNDERWAY      16384u /* more than redis_pipe.h lets be under way */
+#define KEEP_WORDS    (64u << 10)
+
+/* A command under way, for when it is refused. */
+struct sent {
+    uint32_t db;
+    size_t count;
+    bool in_sync;
+    struct buf words; /* size_t length and bytes of each; only the first two without dead letters */
+};
+
+struct stream_sender {
+    struct replay *r;
+    uint32_t flow;
+    struct redis_pipe *pipe;
+    struct replay_mapper *mapper;
+    struct replay_recorder *recorder;
+    struct translator *translator;
+    struct entry_commands *by_restore;
+    struct entry_commands *by_commands;
+    struct sent *sent; /* UNDERWAY of them, by tag */
+    uint64_t next_tag;
+    uint32_t selected;
+    uint32_t db; /* of the entry being put */
+    bool in_sync;
+    /* the run of small strings */
+    struct buf run;
+    size_t run_ends[2 * RUN_KEYS];
+    size_t run_words;
+    uint32_t run_db;
+    struct buf scratch;
+    struct bytes words[2 * RUN_KEYS + 1];
+    uint64_t keys;
+    uint64_t told_keys;
+};
+
+static int note_sent(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+                     struct ft_err *err)
+{
+    struct sent *sent = &s->sent[s->next_tag % UNDERWAY];
+    size_t kept = s->r->dead_fd >= 0 || count < 2 ? count : 2;
+
+    sent->db = db;
+    sent->count = kept;
+    sent->in_sync = s->in_sync;
+    buf_clear(&sent->words);
+    buf_trim(&sent->words, KEEP_WORDS);
+    for (size_t i = 0; i < kept; i++) {
+        if (buf_append(&sent->words, &words[i].n, sizeof(words[i].n), err) != 0 ||
+            buf_append(&sent->words, words[i].p, words[i].n, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int judge(struct stream_sender *s, const struct sent *sent, const char *error,
+                 struct ft_err *err)
+{
+    struct bytes *words = calloc(sent->count + 1, sizeof(*words));
+    size_t at = 0;
+    int rc = 0;
+
+    if (words == NULL)
+        return err_nomem(err, "a refused command");
+    for (size_t i = 0; i < sent->count; i++) {
+        memcpy(&words[i].n, sent->words.p + at, sizeof(words[i].n));
+        words[i].p = sent->words.p + at + sizeof(words[i].n);
+        at += sizeof(words[i].n) + words[i].n;
+    }
+    if (sent->in_sync && command_error_expected(command_find(words[0]), error)) {
+        pthread_mutex_lock(&s->r->mu);
+        s->r->result->expected_errors++;
+        pthread_mutex_unlock(&s->r->mu);
+    } else {
+        rc = replay_dead_add(s->r, s->flow, 0, sent->db, words, sent->count, error, err);
+    }
+    free(words);
+    return rc;
+}
+
+static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    if (reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (replay_is_passing(reply->str))
+        return replay_refused(&s->r->target.nodes[0], reply->str, err);
+    return judge(s, &s->sent[tag % UNDERWAY], reply->str, err);
+}
+
+static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    size_t bytes = 0;
+
+    if (note_sent(s, db, words, count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        bytes += words[i].n;
+    atomic_fetch_add(&s->r->progress->bytes, bytes);
+    return redis_pipe_put(s->pipe, s->next_tag++, words, count, err);
+}
+
+static int select_db(struct stream_sender *s, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    if (s->selected == db)
+        return 0;
+    s->selected = db;
+    return send_words(s, db, words, 2, err);
+}
+
+/*
+ * Runs of small strings
+ */
+
+static int flush_run(struct stream_sender *s, struct ft_err *err)
+{
+    size_t start = 0;
+    size_t count = s->run_words;
+
+    if (count == 0)
+        return 0;
+    s->words[0] = bytes_str("MSET");
+    for (size_t i = 0; i < count; i++) {
+        s->words[i + 1] = bytes_of(s->run.p + start, s->run_ends[i] - start);
+        start = s->run_ends[i];
+    }
+    s->run_words = 0;
+    if (select_db(s, s->run_db, err) != 0 ||
+        send_words(s, s->run_db, s->words, count + 1, err) != 0)
+        return -1;
+    buf_clear(&s->run);
+    return 0;
+}
+
+static int add_to_run(struct stream_sender *s, uint32_t db, struct bytes key, struct bytes value,
+                      struct ft_err *err)
+{
+    if ((s->run_db != db || s->run_words == 2 * RUN_KEYS || s->run.n > RUN_BYTES) &&
+        flush_run(s, err) != 0)
+        return -1;
+    s->run_db = db;
+    if (buf_append(&s->run, key.p, key.n, err) != 0)
+        return -1;
+    s->run_ends[s->run_words++] = s->run.n;
+    if (buf_append(&s->run, value.p, value.n, err) != 0)
+        return -1;
+    s->run_ends[s->run_words++] = s->run.n;
+    return 0;
+}
+
+static int put_in_db(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+                     struct ft_err *err)
+{
+    if (flush_run(s, err) != 0 || select_db(s, db, err) != 0)
+        return -1;
+    return send_words(s, db, words, count, err);
+}
+
+/*
+ * Entries
+ */
+
+static int put_entry_command(void *context, const struct bytes *words, size_t count,
+                             struct ft_err *err)
+{
+    struct stream_sender *s = context;
+    const struct bytes *timed;
+    size_t n;
+
+    if (replay_mapper_times(s->mapper, words, count, &timed, &n, err) != 0)
+        return -1;
+    return n == 0 ? 0 : put_in_db(s, s->db, timed, n, err);
+}
+
+static bool is_small_string(const struct replay *r, const struct rdb_entry *entry)
+{
+    return entry->type == RDB_TYPE_STRING && entry->value_bytes <= SMALL_BYTES &&
+           (entry->expire_ms == RDB_NO_EXPIRY || r->o->ttl == REPLAY_TTL_DROP);
+}
+
+static int put_small_string(struct stream_sender *s, const struct rdb_entry *entry,
+                            struct ft_err *err)
+{
+    struct bytes in = entry->value;
+    struct bytes value;
+
+    if (rdb_string_take(&in, &value, &s->scratch, err) != 0)
+        return -1;
+    return add_to_run(s, entry->db, entry->key, value, err);
+}
+
+static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
+                      const struct rdb_entry *entry, uint64_t time_us, struct ft_err *err)
+{
+    bool large = entry->value_bytes > RESTORE_BYTES || rdb_type_class(entry->type) == VALUE_STRING;
+    enum loss_reason loss = LOSS_NONE;
+    enum recode_result result = RECODE_OK;
+
+    s->db = entry->db;
+    if (is_small_string(s->r, entry)) {
+        if (put_small_string(s, entry, err) != 0)
+            return -1;
+    } else {
+        result =
+            entry_commands_run(large ? s->by_commands : s->by_restore, entry,
+                               (int64_t)(time_us / 1000), true, put_entry_command, s, &loss, err);
+    }
+    if (result == RECODE_ERROR)
+        return -1;
+    if (loss != LOSS_NONE && replay_add_loss(s->r, loss, rdb_type_name(entry->type), original->db,
+                                             original->key, err) != 0)
+        return -1;
+    if (result != RECODE_OK)
+        return 0;
+    s->keys++;
+    return entry_add_notes(s->r->losses, original, err);
+}
+
+static void count_left_out(struct stream_sender *s, bool kept)
+{
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->filtered += !kept;
+    s->r->result->conflicts += kept;
+    pthread_mutex_unlock(&s->r->mu);
+}
+
+static int put_entry(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    struct rdb_entry entry = item->rdb.entry;
+    enum replay_fate fate = REPLAY_FATE_FILTERED;
+    uint32_t db = 0;
+
+    if (filter_class(&s->r->o->filter, rdb_type_class(entry.type)))
+        fate = replay_mapper_key(s->mapper, entry.db, entry.key, &db, &entry.key, err);
+    if (fate == REPLAY_FATE_ERROR)
+        return -1;
+    if (fate == REPLAY_FATE_FILTERED || fate == REPLAY_FATE_KEPT) {
+        count_left_out(s, fate == REPLAY_FATE_KEPT);
+        return 0;
+    }
+    entry.db = db;
+    entry.raw = bytes_of(NULL, 0);
+    if (put_mapped(s, &item->rdb.entry, &entry, item->time_us, err) != 0)
+        return entry_wrap(&item->rdb.entry, err);
+    return replay_pay(s->r, entry.key.n + entry.value.n, err);
+}
+
+/*
+ * Records inside the full sync
+ */
+
+static int put_record_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
+                              size_t count, struct ft_err *err)
+{
+    (void)part;
+    return put_in_db(context, db, words, count, err);
+}
+
+static int settle(void *context, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    if (flush_run(s, err) != 0)
+        return -1;
+    return redis_pipe_drain(s->pipe, err);
+}
+
+static int put_in_sync(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    struct journal_pass_counts counts = {0};
+    struct translation t;
+    int rc = 0;
+
+    if (translator_run(s->translator, record->words, record->word_count, record->dbid,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return -1;
+    if (t.class_ == TRANSLATION_FLUSH) {
+        return err_set(err, FT_ERR_CORRUPT,
+                       "a flush inside the full sync, which makes the full sync worthless");
+    }
+    if (journal_record_applies(&s->r->guard, item->flow, &t, &counts)) {
+        s->in_sync = true;
+        rc = replay_recorder_put(s->recorder, item, &t, err);
+        s->in_sync = false;
+    }
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->in_sync++;
+    pthread_mutex_unlock(&s->r->mu);
+    return rc;
+}
+
+/*
+ * Scripts and functions
+ */
+
+static int put_script(struct stream_sender *s, struct bytes body, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
+
+    /* one with a head line of Dragonfly's own may not be taken */
+    if (body.n > 0 && body.p[0] == '#')
+        return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
+    return put_in_db(s, 0, words, 3, err);
+}
+
+static int put_aux(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    if (bytes_eq_str(item->rdb.name, "lua"))
+        return put_script(s, item->rdb.bytes, err);
+    if (bytes_eq_str(item->rdb.name, "search-index") && item->flow == 0)
+        return replay_add_loss(s->r, LOSS_NOTE_SEARCH_INDEX, "search-index", 0, item->rdb.bytes,
+                               err);
+    return 0;
+}
+
+static int put_function(struct stream_sender *s, const struct rdb_item *function,
+                        struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
+                                  function->bytes};
+
+    if (!s->r->target.kind->functions || function->kind != RDB_ITEM_FUNCTION)
+        return replay_add_loss(s->r, LOSS_FUNCTION, "function", 0, bytes_of(NULL, 0), err);
+    return put_in_db(s, 0, words, 4, err);
+}
+
+static int put_item(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    switch (item->kind) {
+    case ITEM_ENTRY:
+        return put_entry(s, item, err);
+    case ITEM_COMMAND:
+        if (put_in_sync(s, item, err) == 0)
+            return 0;
+        return err_wrap(err, "flow %" PRIu32 ", inside the full sync, command %s", item->flow,
+                        item->record.name);
+    case ITEM_AUX:
+        return put_aux(s, item, err);
+    case ITEM_FUNCTION:
+        return put_function(s, &item->rdb, err);
+    case ITEM_MODULE_AUX:
+        return replay_add_loss(s->r, LOSS_NOTE_MODULE_AUX, "module-aux", 0, item->rdb.name, err);
+    case ITEM_SNAPSHOT_END:
+    case ITEM_OTHER:
+        break;
+    }
+    return 0;
+}
+
+static void tell(struct stream_sender *s)
+{
+    atomic_fetch_add(&s->r->progress->keys, s->keys - s->told_keys);
+    s->told_keys = s->keys;
+}
+
+static int send_stream(struct stream_sender *s, struct source_stream *stream, struct ft_err *err)
+{
+    struct item item;
+    enum step step;
+    unsigned n = 0;
+
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        if (put_item(s, &item, err) != 0)
+            return -1;
+        if (atomic_load(&s->r->failed_fast))
+            return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
+        if (++n % 1024 == 0) {
+            tell(s);
+            if (replay_check_cancelled(s->r, err) != 0)
+                return -1;
+        }
+    }
+    if (step == STEP_ERROR)
+        return -1;
+    return settle(s, err);
+}
+
+static int sender_open(struct stream_sender *s, struct ft_err *err)
+{
+    const struct replay *r = s->r;
+    const struct replay_record_sink sink = {put_record_command, settle, s};
+    struct entry_commands_options entries = {
+        .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
+
+    s->sent = calloc(UNDERWAY, sizeof(*s->sent));
+    if (s->sent == NULL)
+        return err_nomem(err, "a sender");
+    if (redis_pipe_open(&s->pipe, &r->target.uri, r->o->cancel_fd, on_reply, s, err) != 0 ||
+        replay_mapper_new(&s->mapper, s->r, err) != 0 ||
+        replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
+        journal_translator_new(&s->translator, r->source, r->target.kind, r->o->json_as, err) !=
+            0 ||
+        entry_commands_new(&s->by_restore, &entries, err) != 0)
+        return -1;
+    entries.restore = false;
+    return entry_commands_new(&s->by_commands, &entries, err);
+}
+
+static void sender_release(struct stream_sender *s)
+{
+    redis_pipe_free(s->pipe);
+    replay_mapper_free(s->mapper);
+    replay_recorder_free(s->recorder);
+    translator_free(s->translator);
+    entry_commands_free(s->by_restore);
+    entry_commands_free(s->by_commands);
+    for (size_t i = 0; s->sent != NULL && i < UNDERWAY; i++)
+        buf_release(&s->sent[i].words);
+    free(s->sent);
+    buf_release(&s->run);
+    buf_release(&s->scratch);
+}
+
+static int mark_done(struct stream_sender *s, struct ft_err *err)
+{
+    struct replay *r = s->r;
+    char field[REPLAY_TAG_TEXT];
+    int rc = 0;
+
+    (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
+    pthread_mutex_lock(&r->mu);
+    if (!atomic_load(&r->failed_fast))
+        rc = replay_state_set(r, field, "1", err);
+    r->state.snap_done[s->flow] = rc == 0;
+    r->result->keys += s->keys;
+    r->result->flows[s->flow].keys += s->keys;
+    pthread_mutex_unlock(&r->mu);
+    return rc;
+}
+
+static int run_stream(void *context, const struct source *source, uint32_t index,
+                      struct ft_err *err)
+{
+    const struct source_stream_options options = {.snapshot_only = true, .verify_checksum = true};
+    struct stream_sender s = {.r = context, .flow = index};
+    struct source_stream *stream = NULL;
+    int rc = -1;
+
+    if (s.r->state.snap_done[index])
+        return 0;
+    if (sender_open(&s, err) == 0 && source_stream_open(&stream, source, index, &options, err) == 0)
+        rc = send_stream(&s, stream, err);
+    tell(&s);
+    if (rc == 0)
+        rc = mark_done(&s, err);
+    source_stream_free(stream);
+    sender_release(&s);
+    return rc;
+}
+
+int replay_snapshot(struct replay *r, struct ft_err *err)
+{
+    if (each_stream(r->source, run_stream, r, err) != 0)
+        return -1;
+    return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
+}

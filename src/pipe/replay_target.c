@@ -1,0 +1,272 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipe/replay_impl.h"
+#include "wire/reply_error.h"
+
+bool replay_is_passing(const char *text)
+{
+    enum reply_error_kind kind = reply_error_kind_of(bytes_str(text));
+
+    /* "FLOWTAPE": the script of replay_batch.h refused a batch as a whole */
+    return reply_error_is_passing(kind) || kind == REPLY_ERROR_NOSCRIPT ||
+           strncmp(text, "FLOWTAPE ", strlen("FLOWTAPE ")) == 0;
+}
+
+int replay_refused(const struct replay_node *node, const char *text, struct ft_err *err)
+{
+    return err_set(err, replay_is_passing(text) ? FT_ERR_NET : FT_ERR_PROTOCOL, "%s answered: %s",
+                   node->name, text);
+}
+
+int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
+                struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = replay_refused(node, reply->str, err);
+    if (rc == 0 && ret != NULL)
+        *ret = reply;
+    else
+        freeReplyObject(reply);
+    return rc;
+}
+
+struct replay_node *replay_node_of_slot(struct replay *r, uint16_t slot)
+{
+    uint16_t owner;
+
+    if (!r->target.cluster)
+        return &r->target.nodes[0];
+    owner = slot_map_master(r->target.map, slot);
+    return owner == SLOT_MAP_NONE ? &r->target.nodes[0] : &r->target.nodes[owner];
+}
+
+struct replay_node *replay_node_of(struct replay *r, struct bytes key)
+{
+    return r->target.cluster ? replay_node_of_slot(r, slot_of(key)) : &r->target.nodes[0];
+}
+
+/* The value of a line "name:value" of INFO. */
+static bool info_value(const char *info, const char *name, char *out, size_t size)
+{
+    const char *at = strstr(info, name);
+    size_t n;
+
+    if (at == NULL)
+        return false;
+    at += strlen(name);
+    n = strcspn(at, "\r\n");
+    if (n >= size)
+        n = size - 1;
+    memcpy(out, at, n);
+    out[n] = '\0';
+    return true;
+}
+
+/* A replica would take no writes; one that is being promoted soon will. */
+static int check_role(struct replay *r, const char *info, const char *name, struct ft_err *err)
+{
+    char role[16] = "";
+
+    (void)info_value(info, "\nrole:", role, sizeof(role)); /* absent: nobody's replica */
+    if (strcmp(role, "slave") != 0)
+        return 0;
+    return err_set(err, r->was_connected ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                   "%s is a replica and takes no writes: name its master", name);
+}
+
+static int check_version(struct replay *r, const char *info, const char *name, struct ft_err *err)
+{
+    char text[32] = "";
+    unsigned major;
+    unsigned minor;
+
+    if (!info_value(info, "redis_version:", text, sizeof(text)) ||
+        sscanf(text, "%u.%u", &major, &minor) != 2)
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not tell its version", name);
+    if (major < 5) {
+        return err_set(err, FT_ERR_PROTOCOL, "%s is Redis %s; 5.0 or later is needed", name, text);
+    }
+    r->target.version = major * 100 + minor;
+    r->target.kind = target_of_version(r->target.version);
+    return 0;
+}
+
+/* first: the server that was named; of a cluster it need not be a master. */
+static int check_server(struct replay *r, struct redis_pipe *pipe, const char *name, bool first,
+                        struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call_text(pipe, &reply, "INFO", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        rc = err_set(err, replay_is_passing(reply->str) ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                     "%s answered: %s", name, reply->str);
+    } else if (reply->type != REDIS_REPLY_STRING) {
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer INFO as Redis does", name);
+    } else if (strstr(reply->str, "\nloading:1") != NULL) {
+        rc = err_set(err, FT_ERR_NET, "%s is loading its data", name);
+    } else if ((!(first && r->target.cluster) && check_role(r, reply->str, name, err) != 0) ||
+               (first && check_version(r, reply->str, name, err) != 0)) {
+        rc = -1;
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int copy_uri(struct uri *ret, const struct uri *from, struct ft_err *err)
+{
+    *ret = *from;
+    ret->db = 0;
+    ret->user = from->user == NULL ? NULL : strdup(from->user);
+    ret->password = from->password == NULL ? NULL : strdup(from->password);
+    if ((from->user != NULL && ret->user == NULL) ||
+        (from->password != NULL && ret->password == NULL)) {
+        uri_release(ret);
+        return err_nomem(err, "an address");
+    }
+    return 0;
+}
+
+static int open_node(struct replay *r, struct replay_node *node, struct ft_err *err)
+{
+    (void)uri_address(&node->uri, node->name);
+    (void)snprintf(node->count.name, sizeof(node->count.name), "%s", node->name);
+    node->written = calloc(r->source->stream_count + 1u, sizeof(*node->written));
+    if (node->written == NULL)
+        return err_nomem(err, "a node");
+    if (redis_pipe_open(&node->pipe, &node->uri, r->o->cancel_fd, replay_node_reply, node, err) !=
+        0)
+        return -1;
+    if (check_server(r, node->pipe, node->name, false, err) != 0)
+        return -1;
+    return replay_node_prepare(node, err);
+}
+
+static int open_nodes(struct replay *r, struct ft_err *err)
+{
+    struct replay_target *t = &r->target;
+    size_t count = t->cluster ? t->map->node_count : 1;
+
+    t->nodes = calloc(count, sizeof(*t->nodes));
+    if (t->nodes == NULL)
+        return err_nomem(err, "the nodes");
+    for (size_t i = 0; i < count; i++) {
+        struct replay_node *node = &t->nodes[i];
+        int rc;
+
+        node->replay = r;
+        if (t->cluster)
+            rc = slot_map_node_uri(&t->map->nodes[i].address, &t->uri, &node->uri, err);
+        else
+            rc = copy_uri(&node->uri, &t->uri, err);
+        if (rc != 0)
+            return -1;
+        t->node_count++;
+        if (open_node(r, node, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_cluster(struct ft_err *err)
+{
+    return err_set(err, FT_ERR_UNSUPPORTED,
+                   "the target is part of a Redis Cluster, into which this version cannot replay");
+}
+
+/* A cluster that is known already is asked through any of its nodes. */
+static int open_again(struct replay *r, struct ft_err *err)
+{
+    struct replay_target *t = &r->target;
+
+    t->cluster = true;
+    t->version = r->result->target_version;
+    t->kind = target_of_version(t->version);
+    return slot_map_refetch(&t->map, r->known_map, &t->uri, r->o->cancel_fd, err);
+}
+
+static int open_first(struct replay *r, struct ft_err *err)
+{
+    struct replay_target *t = &r->target;
+    char name[URI_ADDRESS_SIZE];
+    struct redis_pipe *pipe;
+    int rc;
+
+    (void)uri_address(&t->uri, name);
+    if (redis_pipe_open(&pipe, &t->uri, r->o->cancel_fd, NULL, NULL, err) != 0)
+        return -1;
+    rc = slot_map_fetch(&t->map, pipe, &t->uri, err);
+    t->cluster = rc == 0 && t->map != NULL;
+    if (rc == 0)
+        rc = check_server(r, pipe, name, true, err);
+    redis_pipe_free(pipe);
+    return rc;
+}
+
+int replay_target_open(struct replay *r, struct ft_err *err)
+{
+    struct replay_target *t = &r->target;
+
+    if (copy_uri(&t->uri, r->o->target, err) != 0)
+        return -1;
+    if ((r->known_map != NULL ? open_again(r, err) : open_first(r, err)) != 0 ||
+        (t->cluster && check_cluster(err) != 0) || open_nodes(r, err) != 0)
+        return -1;
+    r->was_connected = true;
+    r->result->cluster = t->cluster;
+    r->result->target_version = t->version;
+    return 0;
+}
+
+/* Counts of a node outlive its connection. */
+static void keep_count(struct replay_result *result, const struct replay_node_count *count)
+{
+    struct replay_node_count *grown;
+
+    for (size_t i = 0; i < result->node_count; i++) {
+        struct replay_node_count *c = &result->nodes[i];
+
+        if (strcmp(c->name, count->name) == 0) {
+            c->batches += count->batches;
+            c->commands += count->commands;
+            c->bytes += count->bytes;
+            return;
+        }
+    }
+    grown = reallocarray(result->nodes, result->node_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return; /* the report then lacks a line */
+    result->nodes = grown;
+    result->nodes[result->node_count++] = *count;
+}
+
+void replay_target_close(struct replay *r)
+{
+    struct replay_target *t = &r->target;
+
+    for (size_t i = 0; i < t->node_count; i++) {
+        struct replay_node *node = &t->nodes[i];
+
+        keep_count(r->result, &node->count);
+        redis_pipe_free(node->pipe);
+        replay_position_release(&node->position);
+        replay_batch_release(&node->batch);
+        uri_release(&node->uri);
+        free(node->written);
+    }
+    free(t->nodes);
+    if (t->map != NULL) {
+        slot_map_free(r->known_map);
+        r->known_map = t->map;
+    }
+    uri_release(&t->uri);
+    *t = (struct replay_target){0};
+}

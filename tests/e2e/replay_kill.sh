@@ -1,0 +1,83 @@
+#!/bin/sh
+# The replay, and then the target, is killed at random moments: each record takes effect once.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+KILLS=${E2E_KILLS:-$(effort 50 6)}
+
+# take RECORDING - into $T/NAME
+take()
+{
+    standin_start "$RECORDINGS/$1"
+    capture "$T/$1" --until-caught-up || fail "capture of $1"
+    standin_stop
+}
+
+# kill_replay NAME RATE - killed and started again
+kill_replay()
+{
+    name=$1
+    redis_start
+    kills=0 starts=0
+    while [ $kills -lt "$KILLS" ] && [ $starts -lt $((4 * KILLS)) ]; do
+        starts=$((starts + 1))
+        "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" \
+            >"$T/killed.out" 2>&1 &
+        pid=$!
+        PIDS="$PIDS $pid"
+        t_random_delay 250
+        t_forget "$pid"
+        if kill -9 "$pid" 2>/dev/null; then
+            kills=$((kills + 1))
+            wait "$pid" 2>/dev/null
+        elif wait "$pid"; then
+            redis-cli -s "$T/redis/sock" flushall >/dev/null
+        else
+            fail "$name: replay" "$T/killed.out"
+        fi
+    done
+    check "$name: the rest after $kills kills" "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet \
+        --on-loss skip --finish
+    check "$name: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/$name/state.json" "$REDIS"
+    redis_stop
+    rm -rf "$T/redis"
+}
+
+# kill_target NAME RATE - the server is killed and comes back with its data
+kill_target()
+{
+    name=$1
+    redis_start --appendonly yes --appendfsync always
+    "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" >"$T/replay.out" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    kills=0
+    while [ $kills -lt $(((KILLS + 4) / 5)) ] && kill -0 "$pid" 2>/dev/null; do
+        t_random_delay 250
+        redis_stop
+        redis_start --appendonly yes --appendfsync always || break
+        kills=$((kills + 1))
+    done
+    t_forget "$pid"
+    if wait "$pid"; then
+        pass "$name: replay, its target killed $kills times"
+    else
+        fail "$name: replay, its target killed $kills times" "$T/replay.out"
+    fi
+    check "$name: the end of it" "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --finish
+    check "$name: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/$name/state.json" "$REDIS"
+    redis_stop
+    rm -rf "$T/redis"
+}
+
+for name in live-1 live-4 live-8-fast; do
+    [ -d "$RECORDINGS/$name" ] || continue
+    take $name
+    case $name in
+    live-8-fast) rate=20000 ;;
+    *) rate=4000 ;;
+    esac
+    kill_replay $name $rate
+    kill_target $name $((rate / 4))
+done
+t_end

@@ -1,0 +1,153 @@
+#include "pipe/replay_state.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "lib/t_mutate.h"
+#include "pipe/replay_batch.h"
+#include "pipe/replay_kept.h"
+
+/* The reply to HGETALL, from RESP. */
+static redisReply *reply_of(const char *const *words, size_t count)
+{
+    redisReader *reader = redisReaderCreate();
+    char text[1000];
+    void *reply = NULL;
+    int n = snprintf(text, sizeof(text), "*%zu\r\n", count);
+
+    for (size_t i = 0; i < count; i++)
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "$%zu\r\n%s\r\n", strlen(words[i]),
+                      words[i]);
+    assert_int_equal(redisReaderFeed(reader, text, (size_t)n), REDIS_OK);
+    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+    assert_non_null(reply);
+    redisReaderFree(reader);
+    return reply;
+}
+
+static void test_state(void **state)
+{
+    static const char *const words[] = {"version", "1", "capture",    "abcd", "phase",  "journal",
+                                        "snap:1",  "1", "generation", "3",    "node:0", "1",
+                                        "began:2", "1", "began_ms",   "77",   "new",    "?"};
+    struct ft_err err = FT_ERR_INIT;
+    redisReply *reply = reply_of(words, 18);
+    struct replay_state s;
+
+    (void)state;
+    t_ok(replay_state_parse(&s, reply, 2, &err), &err);
+    assert_int_equal(s.phase, REPLAY_PHASE_JOURNAL);
+    assert_string_equal(s.capture, "abcd");
+    assert_false(s.snap_done[0]);
+    assert_true(s.snap_done[1]);
+    assert_int_equal(s.generation, 3);
+    assert_int_equal(s.begun[0], 2);
+    assert_string_equal(s.tags[0], "0");
+    assert_int_equal(s.began_ms, 77);
+    replay_state_release(&s);
+    freeReplyObject(reply);
+}
+
+static void test_state_refused(void **state)
+{
+    static const char *const newer[] = {"version", "2"};
+    static const char *const damaged[] = {"phase", "lunch"};
+    struct ft_err err = FT_ERR_INIT;
+    redisReply *reply = reply_of(newer, 2);
+    struct replay_state s;
+
+    (void)state;
+    t_fails(replay_state_parse(&s, reply, 1, &err), &err, FT_ERR_UNSUPPORTED, "newer flowtape");
+    freeReplyObject(reply);
+    reply = reply_of(damaged, 2);
+    t_fails(replay_state_parse(&s, reply, 1, &err), &err, FT_ERR_PROTOCOL, "lunch");
+    freeReplyObject(reply);
+}
+
+static void test_position(void **state)
+{
+    static const char *const words[] = {"epoch",      "2",       "seq",     "9",      "slots",
+                                        "0-10,12-12", "flow:0",  "5",       "flow:1", "6",
+                                        "lane:0",     "3-4|9,2", "e:0:4:0", "x"};
+    struct ft_err err = FT_ERR_INIT;
+    redisReply *reply = reply_of(words, 14);
+    struct replay_position p = {0};
+    struct buf text = {0};
+
+    (void)state;
+    t_ok(replay_position_parse(&p, reply, 2, &err), &err);
+    assert_true(p.found);
+    assert_int_equal(p.seq, 9);
+    assert_true(replay_slot_in(p.slots, 12));
+    assert_false(replay_slot_in(p.slots, 11));
+    assert_int_equal(replay_position_of(&p, 0, 2), 5);
+    assert_int_equal(replay_position_of(&p, 0, 3), 9);
+    assert_int_equal(replay_position_of(&p, 1, 3), 6);
+    assert_int_equal(p.error_count, 1);
+    t_ok(replay_slots_put(&text, p.slots, &err), &err);
+    t_bytes(buf_bytes(&text), "0-10,12-12");
+    buf_clear(&text);
+    t_ok(replay_lane_put(&text, &p.lanes[0], 2, &err), &err);
+    t_bytes(buf_bytes(&text), "3-4|9,2");
+    buf_release(&text);
+    replay_position_release(&p);
+    freeReplyObject(reply);
+}
+
+static void test_batch(void **state)
+{
+    const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v")};
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_batch b = {0};
+    struct bytes fields;
+    struct bytes commands;
+    struct bytes forget;
+
+    (void)state;
+    assert_true(replay_batch_is_empty(&b));
+    t_ok(replay_batch_field(&b, bytes_str("flow:0"), bytes_str("8"), &err), &err);
+    t_ok(replay_batch_add(&b, 1, "0:7:0", NULL, 0, words, 3, &err), &err);
+    t_ok(replay_batch_take(&b, &fields, &commands, &forget, &err), &err);
+    t_bytes(fields, "\xdd\0\0\0\2\xa6"
+                    "flow:0\xa1"
+                    "8");
+    t_bytes(commands, "\xdd\0\0\0\1\xdd\0\0\0\6\xa1"
+                      "1\xa5"
+                      "0:7:0\xdd\0\0\0\0\xa3SET\xa1k\xa1v");
+    t_bytes(forget, "\xdd\0\0\0\0");
+    replay_batch_clear(&b);
+    assert_true(replay_batch_is_empty(&b));
+    replay_batch_release(&b);
+}
+
+static void test_kept(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_kept k = {0};
+    uint8_t hash[REPLAY_KEPT_SIZE];
+    char key[16];
+
+    (void)state;
+    assert_false(replay_kept_has(&k, 0, bytes_str("a")));
+    for (int i = 0; i < 5000; i++) {
+        (void)snprintf(key, sizeof(key), "k%d", i % 4000);
+        replay_kept_hash(1, bytes_str(key), hash);
+        t_ok(replay_kept_add(&k, hash, &err), &err);
+    }
+    assert_int_equal(k.count, 4000);
+    assert_true(replay_kept_has(&k, 1, bytes_str("k3999")));
+    assert_false(replay_kept_has(&k, 0, bytes_str("k3999")));
+    assert_false(replay_kept_has(&k, 1, bytes_str("k4000")));
+    replay_kept_release(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_state),    cmocka_unit_test(test_state_refused),
+        cmocka_unit_test(test_position), cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_kept),
+    };
+
+    return T_RUN("pipe/replay_state", tests);
+}
