@@ -109,6 +109,75 @@ check_status "wrong password" 4 "refused the password" env FLOWTAPE_TARGET_PASSW
 check "right password" env FLOWTAPE_TARGET_PASSWORD=secret "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" \
     --quiet --from-start
 redis_stop
+# Times to live.
+redis_start
+cli set k v px 600000 >/dev/null
+cli save >/dev/null
+mv "$T/redis/dump.rdb" "$T/ttl.rdb"
+sleep 1.2
+check "--ttl keep" "$FLOWTAPE" replay "$T/ttl.rdb" "$REDIS" --quiet --flush --finish
+check "it ends when it did" [ "$(cli pttl k)" -le 598800 ]
+check "--ttl drop" "$FLOWTAPE" replay "$T/ttl.rdb" "$REDIS" --quiet --flush --finish --ttl drop
+check "it does not end" [ "$(cli pttl k)" = -1 ]
+check "--ttl shift" "$FLOWTAPE" replay "$T/ttl.rdb" "$REDIS" --quiet --flush --finish --ttl shift
+check "it is as long as it was" [ "$(cli pttl k)" -gt 580000 ]
+redis_stop
+
+# Records that the target refuses: lists are streams there after the snapshot.
+redis_start
+check "--at snapshot" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --at snapshot
+cli eval "for _, k in ipairs(redis.call('keys', 'l:*')) do redis.call('del', k)
+    redis.call('xadd', k, '1-1', 'f', 'v') end" 0 >/dev/null
+check_status "records refused: stop" 4 "refused .* WRONGTYPE" "$FLOWTAPE" replay "$T/live-1" "$REDIS" \
+    --quiet --on-loss skip
+check_status "said again" 4 "refused [0-9]* commands in earlier runs" "$FLOWTAPE" replay "$T/live-1" \
+    "$REDIS" --quiet --on-loss skip
+check "--accept-errors" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --accept-errors
+check "accepted" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip
+redis_stop
+
+# Flushes where names are changed.
+if [ -d "$RECORDINGS/flushes" ]; then
+    redis_start
+    check "flushes" "$FLOWTAPE" replay "$T/flushes" "$REDIS" --quiet --on-loss skip --finish
+    cli --scan | sort >"$T/wanted"
+    cli flushall >/dev/null
+    cli set mine 1 >/dev/null
+    check "flushes, --db-map prefix" "$FLOWTAPE" replay "$T/flushes" "$REDIS" --quiet --on-loss skip \
+        --finish --db-map '*:prefix=db%d:'
+    cli --scan | sed -n 's/^db0://p' | sort >"$T/got"
+    check "the keys that they left" cmp "$T/wanted" "$T/got"
+    check "other keys stay" holds 0 mine 1
+    redis_stop
+fi
+
+# A capture that grows meanwhile, with a new generation in the middle.
+live=$RECORDINGS/live-4
+cut=$(($(meta_flow "$live" stable_start | head -n 1) + 60000))
+standin_start "$live" --rate 80000 --drop-at 0:$cut --new-replid-after 1
+redis_start
+capture "$T/growing" --until-caught-up &
+capture_pid=$!
+PIDS="$PIDS $capture_pid"
+until [ -f "$T/growing/capture.json" ] || ! kill -0 "$capture_pid" 2>/dev/null; do
+    sleep 0.05
+done
+"$FLOWTAPE" replay "$T/growing" "$REDIS" --quiet --on-loss skip --follow >"$T/follow.out" 2>&1 &
+follow_pid=$!
+PIDS="$PIDS $follow_pid"
+wait "$capture_pid"
+check "--follow: capture" [ $? = 0 ]
+t_forget "$capture_pid"
+sleep 2
+kill -INT "$follow_pid"
+wait "$follow_pid"
+check "--follow: ends by a signal" [ $? = 5 ]
+t_forget "$follow_pid"
+standin_stop
+check "--follow: --forget" "$FLOWTAPE" replay "$T/growing" "$REDIS" --forget
+check "--follow: equals the state" "$STATE_DIFF" --skip-lossy "$live/state.json" "$REDIS"
+redis_stop
+
 redis_start --replicaof 127.0.0.1 1
 check_status "a replica" 4 "is a replica" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet
 redis_stop
