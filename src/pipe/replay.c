@@ -285,7 +285,7 @@ static int attempt(struct replay *r, struct ft_err *err)
 /* May it go on after this error? */
 static bool may_retry(const struct replay *r, const struct ft_err *err)
 {
-    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_connected &&
+    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_reached &&
            r->o->retry_dead_letters == NULL;
 }
 

@@ -51,7 +51,8 @@ struct replay {
     char rules[REPLAY_ID_SIZE];
     struct replay_target target;
     struct slot_map *known_map; /* of the connection before */
-    bool was_connected;         /* once: from then on a lost target is waited for */
+    bool was_reached;           /* once: from then on a lost target is waited for */
+    bool was_connected;         /* and found to be one that can be replayed into */
     bool started;               /* the state on the target is this run's own */
     struct replay_state state;
     struct replay_kept kept;

@@ -203,6 +203,7 @@ static int open_first(struct replay *r, struct ft_err *err)
     (void)uri_address(&t->uri, name);
     if (redis_pipe_open(&pipe, &t->uri, r->o->cancel_fd, NULL, NULL, err) != 0)
         return -1;
+    r->was_reached = true;
     rc = slot_map_fetch(&t->map, pipe, &t->uri, err);
     t->cluster = rc == 0 && t->map != NULL;
     if (rc == 0)
