@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/reply_error.h"
+
 static int compare_addresses(const void *a, const void *b)
 {
     const struct slot_map_address *left = a;
@@ -258,6 +260,16 @@ static const char *info_value(const redisReply *info, const char *name)
     return NULL;
 }
 
+/* A server that is loading, say, will answer later: worth another try, as with a lost connection. */
+static int refused(const redisReply *reply, const char *command, struct ft_err *err)
+{
+    struct reply_error error;
+
+    reply_error_parse(bytes_of(reply->str, reply->len), &error);
+    return err_set(err, reply_error_is_passing(error.kind) ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                   "%s was answered: %s", command, reply->str);
+}
+
 /* What CLUSTER INFO says. */
 struct cluster_info {
     bool enabled;
@@ -285,7 +297,7 @@ static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_
     } else if (reply->type != REDIS_REPLY_ERROR) {
         rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is no text");
     } else if (strstr(reply->str, disabled) == NULL) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "CLUSTER INFO was answered: %s", reply->str);
+        rc = refused(reply, "CLUSTER INFO", err);
     }
     freeReplyObject(reply);
     return rc;
@@ -310,7 +322,7 @@ int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri
     if (redis_pipe_call_text(p, &reply, "CLUSTER SLOTS", err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
-        rc = err_set(err, FT_ERR_PROTOCOL, "CLUSTER SLOTS was answered: %s", reply->str);
+        rc = refused(reply, "CLUSTER SLOTS", err);
     else
         rc = slot_map_parse(&m, reply, asked_host, err);
     freeReplyObject(reply);
