@@ -62,7 +62,7 @@ static int walk_init(struct key_walk *w, const struct replay *r, const struct so
 {
     w->source = source;
     w->guard = owner_guard_of(source);
-    return journal_translator_new(&w->finder, source, r->target.kind, r->o->json_as, err);
+    return replay_translator_new(&w->finder, r, err);
 }
 
 /*

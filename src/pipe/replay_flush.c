@@ -160,7 +160,7 @@ static int flush_plain(struct replay *r, uint32_t db, bool all, const char *tag,
     const struct bytes words[] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB"),
                                   bytes_str(REPLAY_STATE_KEY), bytes_str(node->position.key)};
 
-    return replay_node_put(node, db, tag, NULL, 0, words, all || db == 0 ? 3 : 1, err);
+    return replay_node_put(node, db, tag, words, all || db == 0 ? 3 : 1, err);
 }
 
 int replay_flush(struct replay *r, const struct translation_flush *flush, uint32_t db,

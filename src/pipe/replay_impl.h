@@ -153,14 +153,22 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 int replay_node_prepare(struct replay_node *node, struct ft_err *err);
 /* replay_node_put - into the batch; nothing is sent. */
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
-                    const struct bytes *keys, size_t key_count, const struct bytes *words,
-                    size_t count, struct ft_err *err);
+                    const struct bytes *words, size_t count, struct ft_err *err);
 /* replay_node_flush - send the batch with the positions in replay->next; a small one only if `all`. */
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
 /* replay_drain - every batch of every node has been sent and answered. */
 int replay_drain(struct replay *r, struct ft_err *err);
 /* replay_check_failed - refused commands that earlier runs left on the target. */
 int replay_check_failed(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_record.c
+ */
+
+/* replay_translator_new - of records into commands for the target. */
+int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err);
+/* replay_command_key - the first key of a command as it is sent; all others are of its slot. */
+struct bytes replay_command_key(const struct bytes *words, size_t count);
 
 /*
  * replay_dead.c

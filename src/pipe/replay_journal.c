@@ -18,9 +18,13 @@ struct journal_run {
     uint64_t began_us;
 };
 
-static struct replay_node *only_node(struct journal_run *j)
+/* Has the node that has this key had the record before? */
+static bool is_covered(const struct journal_run *j, const struct replay_node *node,
+                       struct bytes key)
 {
-    return &j->r->target.nodes[0];
+    uint16_t slot = j->r->target.cluster ? slot_of(key) : 0;
+
+    return replay_position_of(&node->position, j->item->flow, slot) > j->item->lsn;
 }
 
 static void make_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
@@ -34,13 +38,14 @@ static int settle(void *context, struct ft_err *err)
 }
 
 /* A reply that was asked for by a call, judged as those of batches are. */
-static int judge_call(struct journal_run *j, uint32_t db, const struct bytes *words, size_t count,
-                      const redisReply *reply, struct ft_err *err)
+static int judge_call(struct journal_run *j, const struct replay_node *node, uint32_t db,
+                      const struct bytes *words, size_t count, const redisReply *reply,
+                      struct ft_err *err)
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (replay_is_passing(reply->str))
-        return replay_refused(only_node(j), reply->str, err);
+        return replay_refused(node, reply->str, err);
     if (command_error_expected(command_find(words[0]), reply->str)) {
         j->r->result->expected_errors++;
         return 0;
@@ -49,10 +54,9 @@ static int judge_call(struct journal_run *j, uint32_t db, const struct bytes *wo
 }
 
 /* A command with more words than Lua's stack holds: a transaction of its own, with its position. */
-static int put_huge(struct journal_run *j, uint32_t db, const struct bytes *words, size_t count,
-                    struct ft_err *err)
+static int put_huge(struct journal_run *j, struct replay_node *node, uint32_t db,
+                    const struct bytes *words, size_t count, struct ft_err *err)
 {
-    struct replay_node *node = only_node(j);
     char number[I64_TEXT_SIZE];
     char field[REPLAY_TAG_TEXT];
     char next[I64_TEXT_SIZE];
@@ -78,7 +82,7 @@ static int put_huge(struct journal_run *j, uint32_t db, const struct bytes *word
         return -1;
     rc = reply->type != REDIS_REPLY_ARRAY || reply->elements != 4
              ? err_set(err, FT_ERR_PROTOCOL, "%s does not answer EXEC as Redis does", node->name)
-             : judge_call(j, db, words, count, reply->element[1], err);
+             : judge_call(j, node, db, words, count, reply->element[1], err);
     freeReplyObject(reply);
     return rc;
 }
@@ -87,12 +91,34 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
                        size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
+    struct bytes key = replay_command_key(words, count);
+    struct replay_node *node = replay_node_of(j->r, key);
     char tag[REPLAY_TAG_TEXT];
 
+    if (is_covered(j, node, key))
+        return 0;
     if (count > REPLAY_WORDS_MAX)
-        return put_huge(j, db, words, count, err);
+        return put_huge(j, node, db, words, count, err);
     make_tag(j->item, part, tag);
-    return replay_node_put(only_node(j), db, tag, NULL, 0, words, count, err);
+    return replay_node_put(node, db, tag, words, count, err);
+}
+
+static int call_keyless(struct journal_run *j, struct replay_node *node,
+                        const struct translation *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->command_count; i++) {
+        const struct translation_command *c = &t->commands[i];
+        redisReply *reply;
+        int rc;
+
+        if (redis_pipe_call(node->pipe, &reply, c->words, c->count, err) != 0)
+            return -1;
+        rc = judge_call(j, node, 0, c->words, c->count, reply, err);
+        freeReplyObject(reply);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* SCRIPT LOAD and the like: no key, harmless when repeated, not for scripts to run. */
@@ -100,16 +126,8 @@ static int put_keyless(struct journal_run *j, const struct translation *t, struc
 {
     if (replay_drain(j->r, err) != 0)
         return -1;
-    for (size_t i = 0; i < t->command_count; i++) {
-        const struct translation_command *c = &t->commands[i];
-        redisReply *reply;
-        int rc;
-
-        if (redis_pipe_call(only_node(j)->pipe, &reply, c->words, c->count, err) != 0)
-            return -1;
-        rc = judge_call(j, 0, c->words, c->count, reply, err);
-        freeReplyObject(reply);
-        if (rc != 0)
+    for (size_t n = 0; n < j->r->target.node_count; n++) {
+        if (call_keyless(j, &j->r->target.nodes[n], t, err) != 0)
             return -1;
     }
     return 0;
@@ -160,6 +178,15 @@ static int look_up(struct journal_run *j, struct ft_err *err)
     return replay_check_cancelled(r, err);
 }
 
+static int flush_full(struct replay *r, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (replay_node_flush(&r->target.nodes[n], false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int take(void *context, const struct item *item, const struct translation *t,
                 struct ft_err *err)
 {
@@ -187,24 +214,38 @@ static int take(void *context, const struct item *item, const struct translation
     r->result->flows[item->flow].records++;
     if (replay_pay(r, item->record.word_bytes, err) != 0)
         return -1;
-    return replay_node_flush(only_node(j), false, err);
+    return flush_full(r, err);
 }
 
-/* Where the journal goes on, and how much of it there is. */
+static int check_not_beyond(const struct journal_run *j, uint32_t flow, uint64_t lsn,
+                            struct ft_err *err)
+{
+    if (lsn <= j->r->cut.stop_lsn[flow])
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
+                   " there, wanted is an end before %" PRIu64,
+                   flow, lsn - 1, j->r->cut.stop_lsn[flow]);
+}
+
+/* Where the journal goes on: where the node that is least far is. */
 static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err)
 {
     struct replay *r = j->r;
 
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        start[i] = only_node(j)->position.lsn[i];
-        if (start[i] > r->cut.stop_lsn[i]) {
-            return err_set(err, FT_ERR_USAGE,
-                           "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
-                           " there, wanted is an end before %" PRIu64,
-                           i, start[i] - 1, r->cut.stop_lsn[i]);
+        start[i] = UINT64_MAX;
+        for (size_t n = 0; n < r->target.node_count; n++) {
+            struct replay_node *node = &r->target.nodes[n];
+            uint64_t lsn = node->position.lsn[i];
+
+            if (check_not_beyond(j, i, lsn, err) != 0)
+                return -1;
+            if (lsn < start[i])
+                start[i] = lsn;
+            node->written[i] = lsn;
         }
         r->next[i] = start[i];
-        only_node(j)->written[i] = start[i];
         j->total += r->cut.stop_lsn[i] - start[i];
     }
     return 0;
@@ -249,8 +290,7 @@ int replay_journal(struct replay *r, struct ft_err *err)
         err_nomem(err, "the flows");
     else if (find_start(&j, start, err) == 0 &&
              replay_recorder_new(&j.recorder, r, &sink, err) == 0 &&
-             journal_translator_new(&translator, r->source, r->target.kind, r->o->json_as, err) ==
-                 0)
+             replay_translator_new(&translator, r, err) == 0)
         rc = 0;
     r->cut.start_lsn = start;
     r->cut.flush_lsn = j.flush_lsn;

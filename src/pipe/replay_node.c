@@ -38,13 +38,10 @@ int replay_node_prepare(struct replay_node *node, struct ft_err *err)
 }
 
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
-                    const struct bytes *keys, size_t key_count, const struct bytes *words,
-                    size_t count, struct ft_err *err)
+                    const struct bytes *words, size_t count, struct ft_err *err)
 {
     node->count.commands++;
-    if (!node->replay->target.cluster)
-        key_count = 0;
-    return replay_batch_add(&node->batch, db, tag, keys, key_count, words, count, err);
+    return replay_batch_add(&node->batch, db, tag, NULL, 0, words, count, err);
 }
 
 /* The positions that have changed since the last batch. */

@@ -287,6 +287,8 @@ int replay_positions_load(struct replay *r, struct ft_err *err)
 
     if (all == NULL)
         return err_nomem(err, "a replay's position");
+    /* what the connection before had in batches is nothing this one may write down */
+    memset(r->next, 0, (r->source->stream_count + 1u) * sizeof(*r->next));
     rc = read_all(r, all, err);
     if (rc == 0 && !take_matching(r, all))
         rc = rearrange(r, all, err);

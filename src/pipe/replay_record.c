@@ -30,6 +30,35 @@ static const char get_script[] =
     "redis.call('SELECT',ARGV[1]) local v=redis.pcall('GET',KEYS[1]) redis.call('SELECT','0') "
     "return v";
 
+int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err)
+{
+    const struct translator_options options = {
+        .target = r->target.kind,
+        .cluster = r->target.cluster,
+        .json_as = r->o->json_as,
+        .old_source = source_is_old(r->source),
+    };
+
+    return translator_new(ret, &options, err);
+}
+
+struct bytes replay_command_key(const struct bytes *words, size_t count)
+{
+    const struct command_row *row;
+    size_t at = 1;
+
+    if (bytes_is_word(words[0], "EVAL")) {
+        at = 3;
+    } else {
+        row = command_find(words[0]);
+        if (row != NULL && row->key_first > 0)
+            at = (size_t)row->key_first;
+        else if (row != NULL && row->plan == PLAN_POP)
+            at = 2; /* behind the number of keys */
+    }
+    return at < count ? words[at] : bytes_of(NULL, 0);
+}
+
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
                         const struct replay_record_sink *sink, struct ft_err *err)
 {
@@ -40,8 +69,7 @@ int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
     rec->r = r;
     rec->sink = *sink;
     if (replay_mapper_new(&rec->mapper, r, err) != 0 ||
-        journal_translator_new(&rec->translator, r->source, r->target.kind, r->o->json_as, err) !=
-            0) {
+        replay_translator_new(&rec->translator, r, err) != 0) {
         replay_recorder_free(rec);
         return -1;
     }

@@ -411,8 +411,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
     if (redis_pipe_open(&s->pipe, &r->target.uri, r->o->cancel_fd, on_reply, s, err) != 0 ||
         replay_mapper_new(&s->mapper, s->r, err) != 0 ||
         replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
-        journal_translator_new(&s->translator, r->source, r->target.kind, r->o->json_as, err) !=
-            0 ||
+        replay_translator_new(&s->translator, r, err) != 0 ||
         entry_commands_new(&s->by_restore, &entries, err) != 0)
         return -1;
     entries.restore = false;
