@@ -11,6 +11,7 @@
 #ifndef FLOWTAPE_PIPE_CAPTURE_RUN_H
 #define FLOWTAPE_PIPE_CAPTURE_RUN_H
 
+#include "pipe/live_flows.h"
 #include "pipe/recorder.h"
 #include "wire/uri.h"
 
@@ -54,6 +55,7 @@ struct capture_run_options {
     uint64_t duration_ms; /* 0: no end */
     uint64_t give_up_after_ms;
     struct recorder_options recorder; /* but for event_fd */
+    struct live_flows *live;          /* told how far it is; NULL: nobody follows */
     int cancel_fd;                    /* readable: stop; -1: never */
     /* May be NULL. A note is a line for the user; progress comes about five times a second. */
     void (*on_note)(void *context, const char *text);

@@ -21,6 +21,7 @@
 #include "item/recode.h"
 #include "item/suspect.h"
 #include "pipe/journal_pass.h"
+#include "pipe/live_flows.h"
 #include "pipe/replay_map.h"
 #include "wire/uri.h"
 
@@ -62,8 +63,11 @@ struct replay_options {
     uint64_t rate_keys;             /* a second; 0: no limit */
     uint64_t rate_bytes;
     enum replay_pace pace;
-    double pace_factor;  /* with RECORDED: 2 is twice as fast */
-    bool follow;         /* wait for more of the capture, until cancelled */
+    double pace_factor; /* with RECORDED: 2 is twice as fast */
+    bool follow;        /* wait for more of the capture, until cancelled */
+    /* the capture runs in this process: follow it until it has ended, or its goal is applied; NULL:
+     * it does not. Implies follow. */
+    struct live_flows *live;
     uint64_t give_up_ms; /* how long the target may be away */
     int cancel_fd;       /* readable: stop; -1: never */
     /* A line for the user; may come from any thread. */

@@ -1,0 +1,251 @@
+#include "pipe/live_flows.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "lib/test_main.h"
+
+static const uint64_t nothing[2];
+
+static struct live_flows *live_new(bool eager)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct live_flows *l = NULL;
+
+    t_ok(live_flows_new(&l, eager, &err), &err);
+    return l;
+}
+
+static void begin(struct live_flows *l, uint32_t generation, const uint64_t *lsn, bool ready)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(live_flows_begin(l, generation, 2, lsn, ready, &err), &err);
+}
+
+static uint64_t lsn_at(struct live_flows *l, enum live_stage stage, uint32_t flow)
+{
+    struct live_point p;
+
+    assert_true(live_flows_point(l, stage, flow, &p));
+    return p.next_lsn;
+}
+
+static uint64_t lag_of(struct live_flows *l, enum live_stage stage, uint32_t flow)
+{
+    struct live_point p;
+
+    assert_true(live_flows_point(l, stage, flow, &p));
+    return p.lag_records;
+}
+
+static void test_stages(void **state)
+{
+    struct live_flows *l = live_new(false);
+    struct live_state s;
+    struct live_point p;
+    uint64_t readable[3];
+
+    (void)state;
+    live_flows_state(l, &s);
+    assert_int_equal(s.generation, 0);
+    assert_int_equal(s.replayable, 0);
+    assert_false(live_flows_point(l, LIVE_RECEIVED, 0, &p));
+    begin(l, 3, nothing, false);
+    live_flows_advance(l, LIVE_RECEIVED, 1, 100, 1);
+    live_flows_advance(l, LIVE_RECEIVED, 1, 140, 2);
+    live_flows_advance(l, LIVE_WRITTEN, 1, 130, 2);
+    live_flows_advance(l, LIVE_DURABLE, 1, 120, 2);
+    live_flows_advance(l, LIVE_DURABLE, 1, 110, 2);
+    live_flows_advance(l, LIVE_DURABLE, 7, 110, 2);
+    assert_int_equal(lsn_at(l, LIVE_DURABLE, 1), 120);
+    assert_int_equal(lag_of(l, LIVE_DURABLE, 1), 20);
+    assert_int_equal(lag_of(l, LIVE_WRITTEN, 1), 10);
+    assert_int_equal(lag_of(l, LIVE_RECEIVED, 1), 0);
+    assert_int_equal(lag_of(l, LIVE_APPLIED, 1), 40); /* it began with 100 */
+    assert_int_equal(lsn_at(l, LIVE_DURABLE, 0), 0);
+    live_flows_readable(l, 3, readable, 3);
+    assert_int_equal(readable[0], 0);
+    assert_int_equal(readable[1], 120);
+    assert_true(readable[2] == UINT64_MAX);
+    live_flows_readable(l, 2, readable, 2);
+    assert_true(readable[1] == UINT64_MAX);
+    live_flows_free(l);
+}
+
+static void test_eager(void **state)
+{
+    struct live_flows *l = live_new(true);
+    uint64_t readable[2];
+
+    (void)state;
+    begin(l, 1, nothing, true);
+    live_flows_advance(l, LIVE_WRITTEN, 0, 30, 1);
+    live_flows_advance(l, LIVE_DURABLE, 0, 20, 1);
+    live_flows_readable(l, 1, readable, 2);
+    assert_int_equal(readable[0], 30);
+    assert_true(live_flows_is_eager(l));
+    live_flows_free(l);
+}
+
+static void test_generations(void **state)
+{
+    static const uint64_t first[2] = {50, 60};
+    static const uint64_t grown[2] = {55, 10};
+    struct live_flows *l = live_new(false);
+    struct ft_err err = FT_ERR_INIT;
+    struct live_state s;
+
+    (void)state;
+    begin(l, 1, first, true);
+    t_ok(live_flows_replay_at(l, 1, 2, first, &err), &err);
+    begin(l, 1, grown, false); /* a resumption: nothing goes back */
+    live_flows_state(l, &s);
+    assert_true(s.ready);
+    assert_int_equal(lsn_at(l, LIVE_DURABLE, 0), 55);
+    assert_int_equal(lsn_at(l, LIVE_DURABLE, 1), 60);
+    assert_int_equal(lag_of(l, LIVE_APPLIED, 0), 5);
+    begin(l, 2, nothing, false);
+    live_flows_state(l, &s);
+    assert_int_equal(s.generation, 2);
+    assert_int_equal(s.replayable, 1);
+    assert_false(s.ready);
+    assert_int_equal(s.applied_generation, 1);
+    assert_int_equal(lsn_at(l, LIVE_APPLIED, 0), 0);
+    live_flows_ready(l);
+    live_flows_state(l, &s);
+    assert_int_equal(s.replayable, 2);
+    live_flows_free(l);
+}
+
+static void test_goal(void **state)
+{
+    static const uint64_t goal[2] = {10, 20};
+    struct live_flows *l = live_new(false);
+    struct ft_err err = FT_ERR_INIT;
+    struct live_state s;
+    uint64_t seen[2];
+
+    (void)state;
+    begin(l, 1, nothing, true);
+    t_ok(live_flows_replay_at(l, 1, 2, nothing, &err), &err);
+    t_fails(live_flows_set_goal(l, 2, goal, 2, &err), &err, FT_ERR_NET, "generation 1");
+    assert_false(live_flows_goal(l, 1, seen, 2));
+    t_ok(live_flows_set_goal(l, 1, goal, 2, &err), &err);
+    assert_true(live_flows_goal(l, 1, seen, 2));
+    assert_int_equal(seen[1], 20);
+    live_flows_applied(l, 0, 10);
+    live_flows_applied(l, 1, 19);
+    live_flows_state(l, &s);
+    assert_false(s.goal_applied);
+    live_flows_applied(l, 1, 20);
+    live_flows_state(l, &s);
+    assert_true(s.goal_applied);
+    t_ok(live_flows_replay_at(l, 1, 2, nothing, &err), &err); /* the target lost it again */
+    live_flows_state(l, &s);
+    assert_false(s.goal_applied);
+    live_flows_clear_goal(l);
+    assert_false(live_flows_goal(l, 1, seen, 2));
+    live_flows_free(l);
+}
+
+/* The age of a lag is never told too small, however many receipts there were. */
+static void test_age(void **state)
+{
+    struct live_flows *l = live_new(false);
+    uint64_t now_us = clock_wall_us();
+    struct live_point p;
+
+    (void)state;
+    begin(l, 1, nothing, true);
+    for (uint64_t i = 0; i < 1000; i++)
+        live_flows_advance(l, LIVE_RECEIVED, 0, i + 1, now_us - (1000 - i) * 1000000);
+    assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
+    assert_true(p.lag_ms >= 1000 * 1000);
+    live_flows_advance(l, LIVE_DURABLE, 0, 500, now_us);
+    assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
+    assert_int_equal(p.lag_records, 500);
+    assert_true(p.lag_ms >= 500 * 1000);
+    live_flows_advance(l, LIVE_DURABLE, 0, 1000, now_us);
+    assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
+    assert_int_equal(p.lag_ms, 0);
+    live_flows_free(l);
+}
+
+static void test_wait(void **state)
+{
+    struct live_flows *l = live_new(false);
+    struct ft_err err = FT_ERR_INIT;
+    int cancel_fd = eventfd(1, EFD_NONBLOCK);
+    struct live_waiter *durable;
+    struct live_waiter *all;
+
+    (void)state;
+    t_ok(live_waiter_new(&durable, l, LIVE_WAIT(LIVE_DURABLE), &err), &err);
+    t_ok(live_waiter_new(&all, l, LIVE_WAIT(LIVE_RECEIVED) | LIVE_WAIT(LIVE_APPLIED), &err), &err);
+    assert_int_equal(live_waiter_wait(durable, 0, -1, &err), 0);
+    begin(l, 1, nothing, true);
+    assert_int_equal(live_waiter_wait(durable, -1, -1, &err), 1);
+    assert_int_equal(live_waiter_wait(all, -1, -1, &err), 1);
+    assert_int_equal(live_waiter_wait(all, 0, -1, &err), 0);
+    live_flows_advance(l, LIVE_RECEIVED, 0, 5, 1);
+    live_flows_advance(l, LIVE_RECEIVED, 0, 6, 1);
+    assert_int_equal(live_waiter_wait(durable, 1, -1, &err), 0);
+    assert_int_equal(live_waiter_wait(all, -1, -1, &err), 1);
+    assert_int_equal(live_waiter_wait(all, 0, -1, &err), 0);
+    t_fails(live_waiter_wait(all, -1, cancel_fd, &err), &err, FT_ERR_CANCELLED, "cancelled");
+    live_flows_end(l);
+    assert_int_equal(live_waiter_wait(durable, -1, -1, &err), 1);
+    live_waiter_free(durable);
+    live_flows_advance(l, LIVE_DURABLE, 0, 5, 1);
+    live_waiter_free(all);
+    (void)close(cancel_fd);
+    live_flows_free(l);
+}
+
+#define RACE_LSN 20000u
+
+static void *race_main(void *arg)
+{
+    for (uint64_t i = 1; i <= RACE_LSN; i++)
+        live_flows_advance(arg, LIVE_DURABLE, 0, i, i);
+    return NULL;
+}
+
+/* No move is missed by one who looks only after having been told. */
+static void test_race(void **state)
+{
+    struct live_flows *l = live_new(false);
+    struct ft_err err = FT_ERR_INIT;
+    struct live_waiter *w;
+    pthread_t thread;
+    uint64_t seen = 0;
+
+    (void)state;
+    begin(l, 1, nothing, true);
+    t_ok(live_waiter_new(&w, l, LIVE_WAIT(LIVE_DURABLE), &err), &err);
+    assert_int_equal(pthread_create(&thread, NULL, race_main, l), 0);
+    while (seen < RACE_LSN) {
+        assert_int_equal(live_waiter_wait(w, 60000, -1, &err), 1);
+        seen = lsn_at(l, LIVE_DURABLE, 0);
+    }
+    (void)pthread_join(thread, NULL);
+    live_waiter_free(w);
+    live_flows_free(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stages),      cmocka_unit_test(test_eager),
+        cmocka_unit_test(test_generations), cmocka_unit_test(test_goal),
+        cmocka_unit_test(test_age),         cmocka_unit_test(test_wait),
+        cmocka_unit_test(test_race),
+    };
+
+    return T_RUN("pipe/live_flows", tests);
+}
