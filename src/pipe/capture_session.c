@@ -61,7 +61,7 @@ static void sum_up(struct session *s)
     p->bytes = s->before.bytes;
     p->records = s->before.records;
     p->ack_lag = 0;
-    if (s->generation != NULL && s->flow_count > 0 && !flow_session_partial(s->flows[0]))
+    if (s->answered && s->flow_count > 0 && !flow_session_partial(s->flows[0]))
         p->keys = 0;
     for (uint32_t i = 0; i < s->flow_count; i++) {
         struct flow_counters n;
