@@ -10,6 +10,10 @@
 
 #define SLOT_COUNT 16384
 
+struct slot_range {
+    uint16_t first, last; /* both included */
+};
+
 /* slot_tag - the bytes between the first '{' and the next '}' if there are any, else the key. */
 struct bytes slot_tag(struct bytes key);
 uint16_t slot_of(struct bytes key);

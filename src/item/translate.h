@@ -18,6 +18,7 @@
 
 #include "item/command_table.h"
 #include "item/recode.h"
+#include "item/slot.h"
 
 /* 2^28 - 1 seconds: kMaxExpireDeadlineSec in dragonfly's src/server/common.h. */
 #define TRANSLATE_TTL_MAX_MS (((INT64_C(1) << 28) - 1) * 1000)
@@ -54,10 +55,6 @@ enum flush_kind {
     FLUSH_ALL,
     FLUSH_DB,    /* the record's database */
     FLUSH_SLOTS, /* ranges; the client deletes the keys of these slots in database 0 */
-};
-
-struct slot_range {
-    uint16_t first, last;
 };
 
 struct translation_flush {

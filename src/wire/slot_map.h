@@ -19,7 +19,6 @@
 #define FLOWTAPE_WIRE_SLOT_MAP_H
 
 #include "item/slot.h"
-#include "item/translate.h" /* struct slot_range */
 #include "wire/redis_pipe.h"
 
 /* No master: what slot_map_master says of an uncovered slot. */
