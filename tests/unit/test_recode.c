@@ -26,186 +26,161 @@ static const struct target *target_of(const char *name)
     return t;
 }
 
-/* What a case wants: the type, and the elements where it has some, or the bytes. */
-struct wanted {
-    const char *target;
-    enum json_as json_as;
-    unsigned type;
-    struct bytes value;
+struct recoded {
     enum recode_result result;
-    unsigned ret_type;
     enum loss_reason loss;
-    const char *elements; /* NULL: compare bytes */
-    struct bytes bytes;
+    uint8_t type;
+    char text[T_ELEMENTS_MAX]; /* elements, or the bytes */
 };
 
-#define LITERAL(text)                             \
-    {                                             \
-        (const uint8_t *)(text), sizeof(text) - 1 \
-    }
-
-static void check(const struct wanted *w)
+static struct recoded recode(const char *target, enum json_as json_as, unsigned type,
+                             struct bytes value, bool elements)
 {
-    struct rdb_entry entry = entry_of(w->type, w->value);
+    struct rdb_entry entry = entry_of(type, value);
+    struct recoded ret = {.loss = LOSS_NONE, .type = 255};
     struct ft_err err = FT_ERR_INIT;
-    enum recode_result result;
-    enum loss_reason loss = LOSS_NONE;
-    struct bytes value = {0};
-    char text[T_ELEMENTS_MAX];
+    struct bytes out = {0};
     struct recoder *r;
-    uint8_t type = 255;
 
-    t_ok(recoder_new(&r, target_of(w->target), w->json_as, &err), &err);
-    result = recoder_run(r, &entry, NOW_MS, &type, &value, &loss, &err);
-    if (result != w->result || (result != RECODE_EMPTY && loss != w->loss))
-        fail_msg("type %u to %s: result %d, loss %d: %s", w->type, w->target, result, loss,
-                 err.msg);
-    if (result == RECODE_OK) {
-        if (type != w->ret_type)
-            fail_msg("type %u to %s: became %u", w->type, w->target, type);
-        assert_true(target_reads(target_of(w->target), type));
-        if (w->elements != NULL) {
-            t_ok(t_elements(type, value, text, &err), &err);
-            assert_string_equal(text, w->elements);
-        } else if (!bytes_eq(value, w->bytes)) {
-            fail_msg("type %u to %s: got \"%s\"", w->type, w->target,
-                     bytes_escape(value, text, sizeof(text)));
-        }
+    t_ok(recoder_new(&r, target_of(target), json_as, &err), &err);
+    ret.result = recoder_run(r, &entry, NOW_MS, &ret.type, &out, &ret.loss, &err);
+    if (ret.result == RECODE_OK) {
+        assert_true(target_reads(target_of(target), ret.type));
+        if (elements)
+            t_ok(t_elements(ret.type, out, ret.text, &err), &err);
+        else
+            (void)bytes_escape(out, ret.text, sizeof(ret.text));
     }
     recoder_free(r);
+    return ret;
+}
+
+/* The value becomes one of this type with these elements. */
+static void becomes(const char *target, unsigned type, struct bytes value, unsigned wanted_type,
+                    const char *elements, enum loss_reason loss)
+{
+    struct recoded r = recode(target, JSON_AS_DEFAULT, type, value, true);
+
+    assert_int_equal(r.result, RECODE_OK);
+    assert_int_equal(r.type, wanted_type);
+    assert_int_equal(r.loss, loss);
+    assert_string_equal(r.text, elements);
+}
+
+static void json_becomes(const char *target, enum json_as json_as, unsigned type,
+                         struct bytes value, unsigned wanted_type, struct bytes bytes,
+                         enum loss_reason loss)
+{
+    struct recoded r = recode(target, json_as, type, value, false);
+    char shown[T_ELEMENTS_MAX];
+
+    assert_int_equal(r.result, RECODE_OK);
+    assert_int_equal(r.type, wanted_type);
+    assert_int_equal(r.loss, loss);
+    assert_string_equal(r.text, bytes_escape(bytes, shown, sizeof(shown)));
+}
+
+static void becomes_bytes(const char *target, unsigned type, struct bytes value,
+                          unsigned wanted_type, struct bytes bytes, enum loss_reason loss)
+{
+    json_becomes(target, JSON_AS_DEFAULT, type, value, wanted_type, bytes, loss);
+}
+
+static void is_empty(const char *target, unsigned type, struct bytes value)
+{
+    assert_int_equal(recode(target, JSON_AS_DEFAULT, type, value, false).result, RECODE_EMPTY);
+}
+
+static void is_lost(const char *target, unsigned type, struct bytes value, enum loss_reason loss)
+{
+    struct recoded r = recode(target, JSON_AS_DEFAULT, type, value, false);
+
+    assert_int_equal(r.result, RECODE_LOST);
+    assert_int_equal(r.loss, loss);
+}
+
+static void is_refused(const char *target, unsigned type, struct bytes value)
+{
+    assert_int_equal(recode(target, JSON_AS_DEFAULT, type, value, false).result, RECODE_ERROR);
 }
 
 #define HASH_LISTPACK                          \
-    LITERAL("\x12\x12\x00\x00\x00\x04\x00\x81" \
+    T_BYTES("\x12\x12\x00\x00\x00\x04\x00\x81" \
             "f\x02\x81v\x02\x2a\x01\xdf\xf9\x02\xff")
 #define ZSET_LISTPACK                          \
-    LITERAL("\x0f\x0f\x00\x00\x00\x02\x00\x81" \
+    T_BYTES("\x0f\x0f\x00\x00\x00\x02\x00\x81" \
             "a\x02\x83"                        \
             "2.5\x04\xff")
 #define SET_LISTPACK                           \
-    LITERAL("\x0c\x0c\x00\x00\x00\x02\x00\x81" \
+    T_BYTES("\x0c\x0c\x00\x00\x00\x02\x00\x81" \
             "a\x02\x05\x01\xff")
 #define QUICKLIST_2                                    \
-    LITERAL("\x02\x02\x0c\x0c\x00\x00\x00\x02\x00\x81" \
+    T_BYTES("\x02\x02\x0c\x0c\x00\x00\x00\x02\x00\x81" \
             "a\x02\x05\x01\xff\x01\x05plain")
 
-static void test_members(void **state)
+static void test_read_as_they_are(void **state)
 {
-    static const struct wanted cases[] = {
-        /* read as they are */
-        {"5.0", 0, RDB_TYPE_STRING, LITERAL("\x01v"), RECODE_OK, RDB_TYPE_STRING, 0, "v", {0}},
-        {"5.0", 0, RDB_TYPE_LIST, LITERAL("\x01\x01v"), RECODE_OK, RDB_TYPE_LIST, 0, "v", {0}},
-        {"7.0",
-         0,
-         RDB_TYPE_HASH_LISTPACK,
-         HASH_LISTPACK,
-         RECODE_OK,
-         RDB_TYPE_HASH_LISTPACK,
-         0,
-         "f=v 42=-7",
-         {0}},
-        {"7.0",
-         0,
-         RDB_TYPE_LIST_QUICKLIST_2,
-         QUICKLIST_2,
-         RECODE_OK,
-         RDB_TYPE_LIST_QUICKLIST_2,
-         0,
-         "a 5 plain",
-         {0}},
-        {"valkey-7.2",
-         0,
-         RDB_TYPE_SET_LISTPACK,
-         SET_LISTPACK,
-         RECODE_OK,
-         RDB_TYPE_SET_LISTPACK,
-         0,
-         "a 5",
-         {0}},
-        /* older targets */
-        {"6.2", 0, RDB_TYPE_HASH_LISTPACK, HASH_LISTPACK, RECODE_OK, RDB_TYPE_HASH, 0, NULL,
-         LITERAL("\x02\x01"
-                 "f\x01v\xc0\x2a\xc0\xf9")},
-        {"5.0", 0, RDB_TYPE_ZSET_LISTPACK, ZSET_LISTPACK, RECODE_OK, RDB_TYPE_ZSET_2, 0, NULL,
-         LITERAL("\x01\x01"
-                 "a\x00\x00\x00\x00\x00\x00\x04\x40")},
-        {"7.0", 0, RDB_TYPE_SET_LISTPACK, SET_LISTPACK, RECODE_OK, RDB_TYPE_SET, 0, NULL,
-         LITERAL("\x02\x01"
-                 "a\xc0\x05")},
-        {"6.2", 0, RDB_TYPE_LIST_QUICKLIST_2, QUICKLIST_2, RECODE_OK, RDB_TYPE_LIST, 0, NULL,
-         LITERAL("\x03\x01"
-                 "a\xc0\x05\x05plain")},
-        /* bare nodes */
-        {"7.0",
-         0,
-         RDB_TYPE_LIST_QUICKLIST,
-         LITERAL("\x02\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff\x04"
-                 "bare"),
-         RECODE_OK,
-         RDB_TYPE_LIST,
-         0,
-         "2 5 bare",
-         {0}},
-        {"7.0",
-         0,
-         RDB_TYPE_LIST_QUICKLIST,
-         LITERAL("\x01\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff"),
-         RECODE_OK,
-         RDB_TYPE_LIST_QUICKLIST,
-         0,
-         "2 5",
-         {0}},
-        /* nothing in them */
-        {"7.0", 0, RDB_TYPE_LIST, LITERAL("\x00"), RECODE_EMPTY, 0, 0, NULL, {0}},
-        {"7.0", 0, RDB_TYPE_SET, LITERAL("\x00"), RECODE_EMPTY, 0, 0, NULL, {0}},
-        {"7.0",
-         0,
-         RDB_TYPE_HASH_LISTPACK,
-         LITERAL("\x07\x07\x00\x00\x00\x00\x00\xff"),
-         RECODE_EMPTY,
-         0,
-         0,
-         NULL,
-         {0}},
-        {"6.2",
-         0,
-         RDB_TYPE_HASH_ZIPLIST,
-         LITERAL("\x0b\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"),
-         RECODE_EMPTY,
-         0,
-         0,
-         NULL,
-         {0}},
-        {"7.0", 0, RDB_TYPE_LIST_QUICKLIST_2, LITERAL("\x00"), RECODE_EMPTY, 0, 0, NULL, {0}},
-        {"7.0",
-         0,
-         RDB_TYPE_LIST_QUICKLIST_2,
-         LITERAL("\x01\x02\x07\x07\x00\x00\x00\x00\x00\xff"),
-         RECODE_EMPTY,
-         0,
-         0,
-         NULL,
-         {0}},
-        {"7.0", 0, RDB_TYPE_DF_SET_WITH_EXPIRY, LITERAL("\x00"), RECODE_EMPTY, 0, 0, NULL, {0}},
-        {"8.0",
-         0,
-         RDB_TYPE_HASH_METADATA,
-         LITERAL("\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
-         RECODE_EMPTY,
-         0,
-         0,
-         NULL,
-         {0}},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check(&cases[i]);
+    becomes("5.0", RDB_TYPE_STRING, T_BYTES("\x01v"), RDB_TYPE_STRING, "v", LOSS_NONE);
+    becomes("5.0", RDB_TYPE_LIST, T_BYTES("\x01\x01v"), RDB_TYPE_LIST, "v", LOSS_NONE);
+    becomes("7.0", RDB_TYPE_HASH_LISTPACK, HASH_LISTPACK, RDB_TYPE_HASH_LISTPACK, "f=v 42=-7",
+            LOSS_NONE);
+    becomes("7.0", RDB_TYPE_LIST_QUICKLIST_2, QUICKLIST_2, RDB_TYPE_LIST_QUICKLIST_2, "a 5 plain",
+            LOSS_NONE);
+    becomes("valkey-7.2", RDB_TYPE_SET_LISTPACK, SET_LISTPACK, RDB_TYPE_SET_LISTPACK, "a 5",
+            LOSS_NONE);
+}
+
+static void test_older_targets(void **state)
+{
+    (void)state;
+    becomes_bytes("6.2", RDB_TYPE_HASH_LISTPACK, HASH_LISTPACK, RDB_TYPE_HASH,
+                  T_BYTES("\x02\x01"
+                          "f\x01v\xc0\x2a\xc0\xf9"),
+                  LOSS_NONE);
+    becomes_bytes("5.0", RDB_TYPE_ZSET_LISTPACK, ZSET_LISTPACK, RDB_TYPE_ZSET_2,
+                  T_BYTES("\x01\x01"
+                          "a\x00\x00\x00\x00\x00\x00\x04\x40"),
+                  LOSS_NONE);
+    becomes_bytes("7.0", RDB_TYPE_SET_LISTPACK, SET_LISTPACK, RDB_TYPE_SET,
+                  T_BYTES("\x02\x01"
+                          "a\xc0\x05"),
+                  LOSS_NONE);
+    becomes_bytes("6.2", RDB_TYPE_LIST_QUICKLIST_2, QUICKLIST_2, RDB_TYPE_LIST,
+                  T_BYTES("\x03\x01"
+                          "a\xc0\x05\x05plain"),
+                  LOSS_NONE);
+}
+
+static void test_bare_nodes(void **state)
+{
+    (void)state;
+    becomes("7.0", RDB_TYPE_LIST_QUICKLIST,
+            T_BYTES("\x02\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff\x04"
+                    "bare"),
+            RDB_TYPE_LIST, "2 5 bare", LOSS_NONE);
+    becomes("7.0", RDB_TYPE_LIST_QUICKLIST,
+            T_BYTES("\x01\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff"),
+            RDB_TYPE_LIST_QUICKLIST, "2 5", LOSS_NONE);
+}
+
+static void test_nothing_in_them(void **state)
+{
+    (void)state;
+    is_empty("7.0", RDB_TYPE_LIST, T_BYTES("\x00"));
+    is_empty("7.0", RDB_TYPE_SET, T_BYTES("\x00"));
+    is_empty("7.0", RDB_TYPE_HASH_LISTPACK, T_BYTES("\x07\x07\x00\x00\x00\x00\x00\xff"));
+    is_empty("6.2", RDB_TYPE_HASH_ZIPLIST,
+             T_BYTES("\x0b\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"));
+    is_empty("7.0", RDB_TYPE_LIST_QUICKLIST_2, T_BYTES("\x00"));
+    is_empty("7.0", RDB_TYPE_LIST_QUICKLIST_2, T_BYTES("\x01\x02\x07\x07\x00\x00\x00\x00\x00\xff"));
+    is_empty("7.0", RDB_TYPE_DF_SET_WITH_EXPIRY, T_BYTES("\x00"));
+    is_empty("8.0", RDB_TYPE_HASH_METADATA, T_BYTES("\x00\x00\x00\x00\x00\x00\x00\x00\x00"));
 }
 
 /* a without a time, b over since 40 s, c for 50 s more. */
 #define TIMED_HASH          \
-    LITERAL("\x03\x01"      \
+    T_BYTES("\x03\x01"      \
             "a\x01"         \
             "1\xc0\xff\x01" \
             "b\x01"         \
@@ -213,104 +188,61 @@ static void test_members(void **state)
             "c\x01"         \
             "3\xc0\x64")
 #define TIMED_SET           \
-    LITERAL("\x03\x01"      \
+    T_BYTES("\x03\x01"      \
             "a\xc0\xff\x01" \
             "b\xc0\x0a\x01" \
             "c\xc0\x64")
 
 static void test_member_times(void **state)
 {
-    static const struct wanted cases[] = {
-        {"7.0",
-         0,
-         RDB_TYPE_DF_HASH_WITH_EXPIRY,
-         TIMED_HASH,
-         RECODE_OK,
-         RDB_TYPE_HASH,
-         LOSS_MEMBER_TTL,
-         "a=1 c=3",
-         {0}},
-        {"7.4",
-         0,
-         RDB_TYPE_DF_HASH_WITH_EXPIRY,
-         TIMED_HASH,
-         RECODE_OK,
-         RDB_TYPE_HASH_METADATA,
-         0,
-         "a=1 b=2~1675209610000 c=3~1675209700000",
-         {0}},
-        {"7.4", 0, RDB_TYPE_DF_SET_WITH_EXPIRY, TIMED_SET, RECODE_OK, RDB_TYPE_SET, LOSS_MEMBER_TTL,
-         NULL,
-         LITERAL("\x02\x01"
-                 "a\x01"
-                 "c")},
-        /* times that nobody set */
-        {"7.4", 0, RDB_TYPE_DF_HASH_WITH_EXPIRY,
-         LITERAL("\x01\x01"
-                 "a\x01"
-                 "1\xc0\xff"),
-         RECODE_OK, RDB_TYPE_HASH, 0, NULL,
-         LITERAL("\x01\x01"
-                 "a\x01"
-                 "1")},
-        {"7.0", 0, RDB_TYPE_DF_SET_WITH_EXPIRY,
-         LITERAL("\x01\x01"
-                 "a\xc0\xff"),
-         RECODE_OK, RDB_TYPE_SET, 0, NULL,
-         LITERAL("\x01\x01"
-                 "a")},
-        /* all over: no loss, nothing to write */
-        {"7.0",
-         0,
-         RDB_TYPE_DF_SET_WITH_EXPIRY,
-         LITERAL("\x01\x01"
-                 "a\xc0\x32"),
-         RECODE_EMPTY,
-         0,
-         0,
-         NULL,
-         {0}},
-        /* Redis's own, for a target that has none */
-        {"7.2",
-         0,
-         RDB_TYPE_HASH_METADATA,
-         LITERAL("\xa0\x72\x47\x0a\x86\x01\x00\x00\x02\x00\x01"
-                 "a\x01"
-                 "1\x01\x01"
-                 "b\x01"
-                 "2"),
-         RECODE_OK,
-         RDB_TYPE_HASH,
-         LOSS_MEMBER_TTL,
-         "a=1 b=2",
-         {0}},
-        {"7.4",
-         0,
-         RDB_TYPE_HASH_LISTPACK_EX,
-         LITERAL("\x00\x01\x00\x00\x00\x00\x00\x00\x0f\x0f\x00\x00\x00\x03\x00\x81"
-                 "b\x02\x02\x01\xc1"
-                 "\x00\x02\xff"),
-         RECODE_OK,
-         RDB_TYPE_HASH_LISTPACK_EX,
-         0,
-         "b=2~256",
-         {0}},
-        {"7.2",
-         0,
-         RDB_TYPE_HASH_LISTPACK_EX,
-         LITERAL("\x00\x01\x00\x00\x00\x00\x00\x00\x0f\x0f\x00\x00\x00\x03\x00\x81"
-                 "b\x02\x02\x01\xc1"
-                 "\x00\x02\xff"),
-         RECODE_EMPTY,
-         0,
-         0,
-         NULL,
-         {0}},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check(&cases[i]);
+    becomes("7.0", RDB_TYPE_DF_HASH_WITH_EXPIRY, TIMED_HASH, RDB_TYPE_HASH, "a=1 c=3",
+            LOSS_MEMBER_TTL);
+    becomes("7.4", RDB_TYPE_DF_HASH_WITH_EXPIRY, TIMED_HASH, RDB_TYPE_HASH_METADATA,
+            "a=1 b=2~1675209610000 c=3~1675209700000", LOSS_NONE);
+    becomes_bytes("7.4", RDB_TYPE_DF_SET_WITH_EXPIRY, TIMED_SET, RDB_TYPE_SET,
+                  T_BYTES("\x02\x01"
+                          "a\x01"
+                          "c"),
+                  LOSS_MEMBER_TTL);
+    /* times that nobody set */
+    becomes_bytes("7.4", RDB_TYPE_DF_HASH_WITH_EXPIRY,
+                  T_BYTES("\x01\x01"
+                          "a\x01"
+                          "1\xc0\xff"),
+                  RDB_TYPE_HASH,
+                  T_BYTES("\x01\x01"
+                          "a\x01"
+                          "1"),
+                  LOSS_NONE);
+    becomes_bytes("7.0", RDB_TYPE_DF_SET_WITH_EXPIRY,
+                  T_BYTES("\x01\x01"
+                          "a\xc0\xff"),
+                  RDB_TYPE_SET,
+                  T_BYTES("\x01\x01"
+                          "a"),
+                  LOSS_NONE);
+    /* all over: no loss, nothing to write */
+    is_empty("7.0", RDB_TYPE_DF_SET_WITH_EXPIRY,
+             T_BYTES("\x01\x01"
+                     "a\xc0\x32"));
+    /* Redis's own, for a target that has none */
+    becomes("7.2", RDB_TYPE_HASH_METADATA,
+            T_BYTES("\xa0\x72\x47\x0a\x86\x01\x00\x00\x02\x00\x01"
+                    "a\x01"
+                    "1\x01\x01"
+                    "b\x01"
+                    "2"),
+            RDB_TYPE_HASH, "a=1 b=2", LOSS_MEMBER_TTL);
+    becomes("7.4", RDB_TYPE_HASH_LISTPACK_EX,
+            T_BYTES("\x00\x01\x00\x00\x00\x00\x00\x00\x0f\x0f\x00\x00\x00\x03\x00\x81"
+                    "b\x02\x02\x01\xc1"
+                    "\x00\x02\xff"),
+            RDB_TYPE_HASH_LISTPACK_EX, "b=2~256", LOSS_NONE);
+    is_empty("7.2", RDB_TYPE_HASH_LISTPACK_EX,
+             T_BYTES("\x00\x01\x00\x00\x00\x00\x00\x00\x0f\x0f\x00\x00\x00\x03\x00\x81"
+                     "b\x02\x02\x01\xc1"
+                     "\x00\x02\xff"));
 }
 
 /* The id was computed by hand: R e J S O N - R L are 17 30 9 18 14 13 62 17 11. */
@@ -340,59 +272,37 @@ static void test_json(void **state)
     char module[14];
     struct bytes as_module = json_module_value(module);
     struct bytes text = T_BYTES("\x02{}");
-    const struct wanted cases[] = {
-        {"7.0", JSON_AS_DEFAULT, RDB_TYPE_DF_JSON, text, RECODE_LOST, 0, LOSS_JSON, NULL, {0}},
-        {"7.0", JSON_AS_STRING, RDB_TYPE_DF_JSON, text, RECODE_OK, RDB_TYPE_STRING, 0, NULL, text},
-        {"7.0", JSON_AS_MODULE, RDB_TYPE_DF_JSON, text, RECODE_OK, RDB_TYPE_MODULE_2, 0, NULL,
-         as_module},
-        {"8.0", JSON_AS_DEFAULT, RDB_TYPE_DF_JSON, text, RECODE_OK, RDB_TYPE_MODULE_2, 0, NULL,
-         as_module},
-        {"8.0", JSON_AS_DEFAULT, RDB_TYPE_MODULE_2, as_module, RECODE_OK, RDB_TYPE_MODULE_2, 0,
-         NULL, as_module},
-        {"6.2", JSON_AS_MODULE, RDB_TYPE_MODULE_2, as_module, RECODE_OK, RDB_TYPE_MODULE_2, 0, NULL,
-         as_module},
-        {"6.2", JSON_AS_STRING, RDB_TYPE_MODULE_2, as_module, RECODE_OK, RDB_TYPE_STRING, 0, NULL,
-         text},
-        {"6.2",
-         JSON_AS_DEFAULT,
-         RDB_TYPE_MODULE_2,
-         as_module,
-         RECODE_LOST,
-         0,
-         LOSS_JSON,
-         NULL,
-         {0}},
-    };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check(&cases[i]);
+    is_lost("7.0", RDB_TYPE_DF_JSON, text, LOSS_JSON);
+    is_lost("6.2", RDB_TYPE_MODULE_2, as_module, LOSS_JSON);
+    json_becomes("7.0", JSON_AS_STRING, RDB_TYPE_DF_JSON, text, RDB_TYPE_STRING, text, LOSS_NONE);
+    json_becomes("6.2", JSON_AS_STRING, RDB_TYPE_MODULE_2, as_module, RDB_TYPE_STRING, text,
+                 LOSS_NONE);
+    json_becomes("7.0", JSON_AS_MODULE, RDB_TYPE_DF_JSON, text, RDB_TYPE_MODULE_2, as_module,
+                 LOSS_NONE);
+    json_becomes("6.2", JSON_AS_MODULE, RDB_TYPE_MODULE_2, as_module, RDB_TYPE_MODULE_2, as_module,
+                 LOSS_NONE);
+    becomes_bytes("8.0", RDB_TYPE_DF_JSON, text, RDB_TYPE_MODULE_2, as_module, LOSS_NONE);
+    becomes_bytes("8.0", RDB_TYPE_MODULE_2, as_module, RDB_TYPE_MODULE_2, as_module, LOSS_NONE);
 }
 
 static void test_losses(void **state)
 {
-    static const struct wanted cases[] = {
-        {"8.0", 0, RDB_TYPE_DF_SBF, LITERAL("\x00"), RECODE_LOST, 0, LOSS_PROBABILISTIC, NULL, {0}},
-        {"8.0",
-         0,
-         RDB_TYPE_DF_CUCKOO,
-         LITERAL("\x00"),
-         RECODE_LOST,
-         0,
-         LOSS_PROBABILISTIC,
-         NULL,
-         {0}},
-        {"8.0", 0, RDB_TYPE_MODULE_PRE_GA, LITERAL("\x00"), RECODE_LOST, 0, LOSS_MODULE, NULL, {0}},
-        {"8.0", 0, RDB_TYPE_MODULE_2, LITERAL("\x01\x00"), RECODE_LOST, 0, LOSS_MODULE, NULL, {0}},
-        {"8.0", 0, RDB_TYPE_MODULE_2, LITERAL(""), RECODE_ERROR, 0, 0, NULL, {0}},
-        {"8.0", 0, 26, LITERAL("\x00"), RECODE_ERROR, 0, 0, NULL, {0}},
-        {"8.0", 0, 8, LITERAL("\x00"), RECODE_ERROR, 0, 0, NULL, {0}},
-        {"8.0", 0, 200, LITERAL("\x00"), RECODE_ERROR, 0, 0, NULL, {0}},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check(&cases[i]);
+    is_lost("8.0", RDB_TYPE_DF_SBF, T_BYTES("\x00"), LOSS_PROBABILISTIC);
+    is_lost("8.0", RDB_TYPE_DF_CUCKOO, T_BYTES("\x00"), LOSS_PROBABILISTIC);
+    is_lost("8.0", RDB_TYPE_MODULE_PRE_GA, T_BYTES("\x00"), LOSS_MODULE);
+    is_lost("8.0", RDB_TYPE_MODULE_2, T_BYTES("\x01\x00"), LOSS_MODULE);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    is_refused("8.0", RDB_TYPE_MODULE_2, T_BYTES(""));
+    is_refused("8.0", 26, T_BYTES("\x00"));
+    is_refused("8.0", 8, T_BYTES("\x00"));
+    is_refused("8.0", 200, T_BYTES("\x00"));
 }
 
 /* One entry; a group with a pending entry and its consumer. */
@@ -416,22 +326,16 @@ static void test_losses(void **state)
 
 static void test_streams(void **state)
 {
-    static const struct wanted cases[] = {
-        {"7.2", 0, RDB_TYPE_STREAM_LISTPACKS_3, LITERAL(STREAM_3), RECODE_OK,
-         RDB_TYPE_STREAM_LISTPACKS_3, 0, NULL, LITERAL(STREAM_3)},
-        {"7.0", 0, RDB_TYPE_STREAM_LISTPACKS_3, LITERAL(STREAM_3), RECODE_OK,
-         RDB_TYPE_STREAM_LISTPACKS_2, 0, NULL, LITERAL(STREAM_2)},
-        {"6.2", 0, RDB_TYPE_STREAM_LISTPACKS_3, LITERAL(STREAM_3), RECODE_OK,
-         RDB_TYPE_STREAM_LISTPACKS, 0, NULL, LITERAL(STREAM_1)},
-        {"5.0", 0, RDB_TYPE_STREAM_LISTPACKS_2, LITERAL(STREAM_2), RECODE_OK,
-         RDB_TYPE_STREAM_LISTPACKS, 0, NULL, LITERAL(STREAM_1)},
-        {"8.0", 0, RDB_TYPE_STREAM_LISTPACKS, LITERAL(STREAM_1), RECODE_OK,
-         RDB_TYPE_STREAM_LISTPACKS, 0, NULL, LITERAL(STREAM_1)},
-    };
+    struct bytes v1 = T_BYTES(STREAM_1), v2 = T_BYTES(STREAM_2), v3 = T_BYTES(STREAM_3);
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check(&cases[i]);
+    becomes_bytes("7.2", RDB_TYPE_STREAM_LISTPACKS_3, v3, RDB_TYPE_STREAM_LISTPACKS_3, v3,
+                  LOSS_NONE);
+    becomes_bytes("7.0", RDB_TYPE_STREAM_LISTPACKS_3, v3, RDB_TYPE_STREAM_LISTPACKS_2, v2,
+                  LOSS_NONE);
+    becomes_bytes("6.2", RDB_TYPE_STREAM_LISTPACKS_3, v3, RDB_TYPE_STREAM_LISTPACKS, v1, LOSS_NONE);
+    becomes_bytes("5.0", RDB_TYPE_STREAM_LISTPACKS_2, v2, RDB_TYPE_STREAM_LISTPACKS, v1, LOSS_NONE);
+    becomes_bytes("8.0", RDB_TYPE_STREAM_LISTPACKS, v1, RDB_TYPE_STREAM_LISTPACKS, v1, LOSS_NONE);
 }
 
 struct mutation {
@@ -466,11 +370,11 @@ static void test_mutations(void **state)
         {RDB_TYPE_LIST_QUICKLIST_2, QUICKLIST_2},
         {RDB_TYPE_DF_HASH_WITH_EXPIRY, TIMED_HASH},
         {RDB_TYPE_DF_SET_WITH_EXPIRY, TIMED_SET},
-        {RDB_TYPE_STREAM_LISTPACKS_3, LITERAL(STREAM_3)},
-        {RDB_TYPE_STREAM_LISTPACKS_2, LITERAL(STREAM_2)},
+        {RDB_TYPE_STREAM_LISTPACKS_3, T_BYTES(STREAM_3)},
+        {RDB_TYPE_STREAM_LISTPACKS_2, T_BYTES(STREAM_2)},
         {RDB_TYPE_MODULE_2, json_module_value(module)},
         {RDB_TYPE_LIST_QUICKLIST,
-         LITERAL("\x02\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff\x04"
+         T_BYTES("\x02\x0f\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff\x04"
                  "bare")},
     };
 
@@ -509,9 +413,16 @@ static void test_targets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_targets),      cmocka_unit_test(test_members),
-        cmocka_unit_test(test_member_times), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_losses),       cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_read_as_they_are),
+        cmocka_unit_test(test_older_targets),
+        cmocka_unit_test(test_bare_nodes),
+        cmocka_unit_test(test_nothing_in_them),
+        cmocka_unit_test(test_member_times),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_streams),
         cmocka_unit_test(test_mutations),
     };
 
