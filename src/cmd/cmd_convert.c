@@ -1,15 +1,11 @@
-#include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fsutil.h"
 #include "base/parse.h"
 #include "cmd/commands.h"
 #include "cmd/convert_print.h"
-#include "cmd/ui.h"
+#include "cmd/stop.h"
 
 #define COMMAND "convert"
 
@@ -20,7 +16,6 @@ struct job {
     struct convert_progress progress;
     struct convert_outcome outcome;
     struct ft_err err;
-    atomic_bool done;
 };
 
 static int run_conversion(struct job *job)
@@ -44,17 +39,14 @@ static int run_conversion(struct job *job)
     }
 }
 
-static void *job_main(void *arg)
+static void run_job(void *context)
 {
-    struct job *job = arg;
-
-    (void)run_conversion(job); /* job->err says */
-    atomic_store(&job->done, true);
-    return NULL;
+    (void)run_conversion(context); /* job->err says */
 }
 
-static void show_progress(struct progress *p, struct job *job)
+static void show_progress(struct progress *p, void *context)
 {
+    struct job *job = context;
     uint64_t bytes = atomic_load(&job->progress.bytes_in);
     uint64_t keys = atomic_load(&job->progress.keys);
     uint64_t ms = clock_mono_ms() - p->began_ms;
@@ -63,57 +55,6 @@ static void show_progress(struct progress *p, struct job *job)
 
     progress_show(p, "%s read, %" PRIu64 " keys, %s/s", format_size(bytes, size), keys,
                   format_size(ms == 0 ? 0 : bytes * 1000 / ms, rate));
-}
-
-static int run_job(struct job *job)
-{
-    const struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
-    struct progress p;
-    pthread_t thread;
-    int rc;
-
-    progress_init(&p, job->outcome.args->quiet);
-    rc = pthread_create(&thread, NULL, job_main, job);
-    if (rc != 0)
-        return err_errno(&job->err, rc, "could not start a thread");
-    while (!atomic_load(&job->done)) {
-        (void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
-        if (progress_due(&p))
-            show_progress(&p, job);
-    }
-    (void)pthread_join(thread, NULL); /* started, and joined only here */
-    progress_clear(&p);
-    return job->err.kind == FT_ERR_NONE ? 0 : -1;
-}
-
-static int write_report(const struct convert_outcome *o, struct ft_err *err)
-{
-    json_t *json = convert_to_report(o);
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-    int rc;
-
-    json_decref(json);
-    if (text == NULL)
-        return err_nomem(err, "the report");
-    rc = fs_replace_file(AT_FDCWD, o->args->report, bytes_str(text), err);
-    free(text);
-    return rc;
-}
-
-static void print_outcome(const struct convert_outcome *o)
-{
-    json_t *json;
-
-    if (!o->args->json) {
-        if (!o->args->quiet)
-            convert_print(o);
-        return;
-    }
-    json = convert_to_report(o);
-    if (json != NULL)
-        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    fputc('\n', stdout);
-    json_decref(json);
 }
 
 static enum exit_status fail_job(const struct job *job)
@@ -130,16 +71,17 @@ static enum exit_status fail_job(const struct job *job)
 /* Results are worth showing when the conversion went through, or failed for its losses only. */
 static enum exit_status finish_job(struct job *job)
 {
+    const struct output_args *print = &job->outcome.args->print;
     bool shown = job->err.kind == FT_ERR_NONE || job->err.kind == FT_ERR_LOSS;
     enum exit_status status = EXIT_DONE;
-    struct ft_err err = FT_ERR_INIT;
 
-    if (shown)
-        print_outcome(&job->outcome);
+    if (shown && !print->json && !print->quiet)
+        convert_print(&job->outcome);
     if (job->err.kind != FT_ERR_NONE)
         status = fail_job(job);
-    if (shown && job->outcome.args->report != NULL && write_report(&job->outcome, &err) != 0)
-        status = ui_fail(COMMAND, &err);
+    if (shown && (print->json || print->report != NULL))
+        status = ui_report(COMMAND, convert_to_report(&job->outcome), print->report, print->json,
+                           status);
     return status;
 }
 
@@ -165,13 +107,13 @@ static enum exit_status convert_source(const struct convert_args *a, const struc
     struct cut cut = {0};
     enum exit_status status;
 
-    if (resolve_cut(&cut, source, a->at, &job.err) != 0)
+    if (resolve_cut(&cut, source, a->from.at, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
     if (source->kind == SOURCE_CAPTURE)
         job.options.cut = &cut;
     job.stream.common = &job.options;
     loss_init(&job.outcome.losses);
-    (void)run_job(&job); /* job.err says */
+    (void)work_run(a->print.quiet, run_job, show_progress, &job, &job.err); /* job.err says */
     status = finish_job(&job);
     suspect_release(&job.outcome.suspects);
     loss_release(&job.outcome.losses);
@@ -185,7 +127,7 @@ static enum exit_status convert(const struct convert_args *a)
     enum exit_status status;
     struct source *source;
 
-    if (source_open(&source, a->input, (uint32_t)a->generation, &err) != 0)
+    if (source_open(&source, a->input, a->from.generation, &err) != 0)
         return ui_fail(COMMAND, &err);
     status = convert_source(a, source);
     source_free(source);
@@ -199,9 +141,9 @@ int cmd_convert(int argc, char **argv)
     struct convert_args a;
 
     if (convert_args_parse(&a, argc, argv, &err) != 0)
-        status = ui_usage(COMMAND, "%s", err.msg);
-    else if (a.help)
-        status = fputs(convert_help, stdout) < 0 ? EXIT_FAILED : ui_flush(COMMAND, EXIT_DONE);
+        status = ui_args_fail(COMMAND, &err);
+    else if (a.print.help)
+        status = ui_help(COMMAND, convert_args_help);
     else
         status = convert(&a);
     convert_args_release(&a);

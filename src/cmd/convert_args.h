@@ -2,6 +2,7 @@
 #ifndef FLOWTAPE_CMD_CONVERT_ARGS_H
 #define FLOWTAPE_CMD_CONVERT_ARGS_H
 
+#include "cmd/common_args.h"
 #include "pipe/convert_stream.h"
 
 enum convert_to {
@@ -16,20 +17,16 @@ struct convert_args {
     const char *input;
     const char *output;
     enum convert_to to;
-    const char *at;
-    const char *report;
-    uint64_t generation;
-    bool json;
-    bool quiet;
-    bool help;
+    struct input_args from;
+    struct loss_args loss;
+    struct output_args print;
     struct convert_options convert; /* cut is not set */
     struct stream_options stream;   /* common is not set */
 };
 
-extern const char convert_help[];
-
 /* convert_args_parse - FT_ERR_USAGE. Defaults are filled in. convert_args_release also afterwards. */
 int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct ft_err *err);
+int convert_args_help(FILE *out);
 void convert_args_release(struct convert_args *a);
 /* convert_to_name - "rdb". */
 const char *convert_to_name(enum convert_to to);

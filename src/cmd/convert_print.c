@@ -140,12 +140,12 @@ json_t *convert_to_report(const struct convert_outcome *o)
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
                      "s:I, s:o, s:o, s:o}",
                      "input", o->source->path, "output", a->output, "to", convert_to_name(a->to),
-                     "at", a->at, "redis", a->convert.target->name, "written", r->written, "keys",
-                     (json_int_t)r->keys, "keys_with_ttl", (json_int_t)r->expires, "filtered",
-                     (json_int_t)r->filtered, "dropped_expired", (json_int_t)r->dropped_expired,
-                     "emptied", (json_int_t)r->emptied, "bytes_in", (json_int_t)r->bytes_in,
-                     "bytes_out", (json_int_t)r->bytes_out, "keys_touched", (json_int_t)r->folded,
-                     "commands", (json_int_t)o->result.commands, "increments",
-                     (json_int_t)o->result.parts, "journal", journal_to_json(o), "suspects",
-                     suspects_to_json(&o->suspects), "loss", loss_to_json(&o->losses));
+                     "at", a->from.at, "redis", a->convert.target->name, "written", r->written,
+                     "keys", (json_int_t)r->keys, "keys_with_ttl", (json_int_t)r->expires,
+                     "filtered", (json_int_t)r->filtered, "dropped_expired",
+                     (json_int_t)r->dropped_expired, "emptied", (json_int_t)r->emptied, "bytes_in",
+                     (json_int_t)r->bytes_in, "bytes_out", (json_int_t)r->bytes_out, "keys_touched",
+                     (json_int_t)r->folded, "commands", (json_int_t)o->result.commands,
+                     "increments", (json_int_t)o->result.parts, "journal", journal_to_json(o),
+                     "suspects", suspects_to_json(&o->suspects), "loss", loss_to_json(&o->losses));
 }

@@ -1,24 +1,28 @@
-/* replay_args.h - the command line of flowtape replay. */
+/* replay_args.h - the command line of flowtape replay, and what flowtape sync has of it. */
 #ifndef FLOWTAPE_CMD_REPLAY_ARGS_H
 #define FLOWTAPE_CMD_REPLAY_ARGS_H
 
+#include "cmd/common_args.h"
 #include "pipe/replay.h"
 
 struct replay_args {
     struct replay_options run; /* cancel_fd and callbacks are not set */
-    struct uri target;
-    const char *password_file;
-    const char *report;
-    bool json;
-    bool quiet;
-    bool help;
+    struct server_args target;
+    struct input_args input;
+    struct loss_args loss;
+    struct output_args output;
 };
 
-extern const char replay_help[];
+/* How a replay treats its target: what is there, names, times, refusals. */
+struct arg_group args_target(struct replay_options *into);
+
+/* replay_args_check - do the options of args_target go together? */
+int replay_args_check(const struct replay_options *o, struct ft_err *err);
 
 /* replay_args_parse - FT_ERR_USAGE. Defaults are filled in, the password in argv is wiped.
  * replay_args_release also afterwards. */
 int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_err *err);
+int replay_args_help(FILE *out);
 void replay_args_release(struct replay_args *a);
 
 #endif

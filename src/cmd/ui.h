@@ -6,6 +6,7 @@
 #ifndef FLOWTAPE_CMD_UI_H
 #define FLOWTAPE_CMD_UI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,8 +18,18 @@ enum exit_status ui_fail(const char *command, const struct ft_err *err);
 /* ui_usage - the same for a wrong command line, with a hint at --help. Returns EXIT_USAGE. */
 enum exit_status ui_usage(const char *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* ui_args_fail - arguments could not be taken: the hint is given where it helps. */
+enum exit_status ui_args_fail(const char *command, const struct ft_err *err);
+/* ui_help - the text of --help on standard output. */
+enum exit_status ui_help(const char *command, int (*help)(FILE *out));
 /* ui_note - a line on standard error that is no error. */
 void ui_note(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * ui_report - a report as JSON, into `file` and on standard output as wanted. json is released;
+ * NULL: it could not be made. Returns `status`, or that of a failure.
+ */
+enum exit_status ui_report(const char *command, json_t *json, const char *file, bool to_stdout,
+                           enum exit_status status);
 /* ui_flush - standard output written out? An error is reported and becomes EXIT_FAILED. */
 enum exit_status ui_flush(const char *command, enum exit_status status);
 

@@ -14,6 +14,7 @@
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
 #define FOLLOW_MS        100u
+#define GIVE_UP_MS       60000u
 #define NOTE_MAX         700
 #define HEAD_BYTES       (64u << 10)
 
@@ -392,6 +393,12 @@ static int run(struct replay *r, struct ft_err *err)
         attempt_until_done(r, err) != 0)
         return -1;
     return r->o->follow ? follow(r, err) : 0;
+}
+
+struct replay_options replay_run_defaults(void)
+{
+    return (struct replay_options){
+        .at = "end", .fail_on_loss = true, .give_up_ms = GIVE_UP_MS, .cancel_fd = -1};
 }
 
 int replay_run(const struct replay_options *options, struct replay_progress *progress,

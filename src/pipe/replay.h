@@ -75,6 +75,9 @@ struct replay_options {
     void *context;
 };
 
+/* replay_run_defaults - what an option has when it is not given; input and target are NULL. */
+struct replay_options replay_run_defaults(void);
+
 struct replay_progress {
     atomic_uint_fast64_t keys; /* entries sent */
     atomic_uint_fast64_t records;

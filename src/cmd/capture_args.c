@@ -1,0 +1,172 @@
+#include "cmd/capture_args.h"
+
+#include <string.h>
+
+#include "base/parse.h"
+
+/*
+ * How to store
+ */
+
+static int take_compress(void *into, const char *value, struct ft_err *err)
+{
+    struct capture_run_options *o = into;
+
+    return codec_parse(value, &o->recorder.codec, err);
+}
+
+static int take_segment_size(void *into, const char *value, struct ft_err *err)
+{
+    struct capture_run_options *o = into;
+
+    return parse_size(value, &o->recorder.segment_bytes, err);
+}
+
+static int take_sync(void *into, const char *value, struct ft_err *err)
+{
+    struct recorder_options *o = &((struct capture_run_options *)into)->recorder;
+    uint64_t ms;
+
+    if (strcmp(value, "always") == 0) {
+        o->sync = RECORDER_SYNC_ALWAYS;
+        return 0;
+    }
+    if (strcmp(value, "segment") == 0) {
+        o->sync = RECORDER_SYNC_SEGMENT;
+        return 0;
+    }
+    if (strncmp(value, "interval:", 9) != 0) {
+        return err_set(err, FT_ERR_USAGE, "--sync takes always, interval:MS or segment, not \"%s\"",
+                       value);
+    }
+    if (parse_u64(value + 9, &ms, err) != 0)
+        return err_wrap(err, "--sync");
+    if (ms == 0 || ms > 3600000)
+        return err_set(err, FT_ERR_USAGE, "--sync interval must be 1 to 3600000 milliseconds");
+    o->sync = RECORDER_SYNC_INTERVAL;
+    o->sync_interval_ms = (uint32_t)ms;
+    return 0;
+}
+
+static int take_flows_buffer(void *into, const char *value, struct ft_err *err)
+{
+    struct capture_run_options *o = into;
+    uint64_t bytes;
+
+    if (parse_size(value, &bytes, err) != 0)
+        return err_wrap(err, "--flows-buffer");
+    if (bytes == 0 || bytes > SIZE_MAX / 2)
+        return err_set(err, FT_ERR_USAGE, "--flows-buffer cannot be \"%s\"", value);
+    o->recorder.buffer_bytes = (size_t)bytes;
+    return 0;
+}
+
+static const struct arg store_args[] = {
+    {"compress", "none|lz4|zstd[:LEVEL]", "default none: the stream is compressed mostly", 0,
+     take_compress},
+    {"segment-size", "SIZE", "begin a new file behind this size (default 256MiB)", 0,
+     take_segment_size},
+    {"sync", "always|interval:MS|segment",
+     "when data is made durable and acknowledged to the\n"
+     "source (default interval:200)",
+     0, take_sync},
+    {"flows-buffer", "SIZE", "memory for data on its way to disk (default 32MiB)", 0,
+     take_flows_buffer},
+};
+
+struct arg_group args_store(struct capture_run_options *into)
+{
+    return (struct arg_group)ARG_GROUP("How to store", store_args, into);
+}
+
+/*
+ * When to end
+ */
+
+static int take_duration(void *into, const char *value, struct ft_err *err)
+{
+    return parse_duration(value, &((struct capture_run_options *)into)->duration_ms, err);
+}
+
+static int take_give_up_after(void *into, const char *value, struct ft_err *err)
+{
+    return parse_duration(value, &((struct capture_run_options *)into)->give_up_after_ms, err);
+}
+
+static const struct arg end_args[] = {
+    {"snapshot-only", NULL, "when the full sync is complete",
+     offsetof(struct capture_run_options, snapshot_only), NULL},
+    {"until-caught-up", NULL, "when everything the source had after the full sync is\nstored",
+     offsetof(struct capture_run_options, until_caught_up), NULL},
+    {"duration", "TIME", "after this time: 500ms, 30s, 5m, 2h", 0, take_duration},
+    {"give-up-after", "TIME", "when the source has been gone for so long (default 60s)", 0,
+     take_give_up_after},
+};
+
+static const struct arg source_args[] = {
+    {"password-file", "FILE",
+     "its first line is the password; without it and without\n"
+     "one in the address, the environment variable\n"
+     "FLOWTAPE_SOURCE_PASSWORD is used",
+     offsetof(struct server_args, password_file), NULL},
+};
+
+/*
+ * All of it
+ */
+
+static const char about[] =
+    "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT] DIR [OPTION...]\n"
+    "\n"
+    "Records what a Dragonfly master sends to its replicas into the capture directory DIR, which\n"
+    "is made if need be. If DIR holds a capture of this source already, it is gone on with.\n";
+
+#define GROUP_COUNT 4
+
+static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
+{
+    groups[0] = (struct arg_group)ARG_GROUP(
+        "When to end (default: on SIGINT or SIGTERM; a second one ends at once)", end_args,
+        &a->run);
+    groups[1] = args_store(&a->run);
+    groups[2] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
+    groups[3] = args_output(&a->output);
+}
+
+int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)
+{
+    struct arg_group groups[GROUP_COUNT];
+    int first;
+
+    *ret = (struct capture_args){.run = capture_run_defaults()};
+    list_groups(ret, groups);
+    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+        return -1;
+    if (ret->output.help)
+        return 0;
+    if (argc - first != 2) {
+        return err_set(err, FT_ERR_USAGE, "wanted a source and a directory, got %d words",
+                       argc - first);
+    }
+    if (ret->run.snapshot_only && ret->run.until_caught_up) {
+        return err_set(err, FT_ERR_USAGE,
+                       "--snapshot-only and --until-caught-up exclude each other");
+    }
+    ret->run.directory = argv[first + 1];
+    ret->run.source = &ret->source.uri;
+    return args_take_source(&ret->source, argv[first], err);
+}
+
+int capture_args_help(FILE *out)
+{
+    struct arg_group groups[GROUP_COUNT];
+    struct capture_args nothing;
+
+    list_groups(&nothing, groups);
+    return args_help(out, about, groups, GROUP_COUNT);
+}
+
+void capture_args_release(struct capture_args *a)
+{
+    uri_release(&a->source.uri);
+}

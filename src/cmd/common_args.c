@@ -1,0 +1,191 @@
+#include "cmd/common_args.h"
+
+#include <stddef.h>
+
+#include "base/parse.h"
+
+/*
+ * Output
+ */
+
+static const struct arg output_args[] = {
+    {"json", NULL, "print the report as JSON", offsetof(struct output_args, json), NULL},
+    {"quiet", NULL, "no progress, no notes, no summary", offsetof(struct output_args, quiet), NULL},
+    {"help", NULL, "this text", offsetof(struct output_args, help), NULL},
+};
+
+static const struct arg report_args[] = {
+    {"report", "FILE", "write the report as JSON", offsetof(struct output_args, report), NULL},
+};
+
+struct arg_group args_output(struct output_args *into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, output_args, into);
+}
+
+struct arg_group args_report(struct output_args *into)
+{
+    return (struct arg_group)ARG_GROUP("Others", report_args, into);
+}
+
+/*
+ * Input
+ */
+
+static int take_generation(void *into, const char *value, struct ft_err *err)
+{
+    struct input_args *a = into;
+    uint64_t n;
+
+    if (parse_u64(value, &n, err) != 0)
+        return err_wrap(err, "--generation");
+    if (n == 0 || n > UINT32_MAX)
+        return err_set(err, FT_ERR_USAGE, "--generation: generations count from 1");
+    a->generation = (uint32_t)n;
+    return 0;
+}
+
+static const struct arg at_args[] = {
+    {"at", "WHEN",
+     "the moment: snapshot, end (default), a time such as\n"
+     "2026-08-20T12:34:56Z, -90s (before the end), or one LSN\n"
+     "per flow: LSN,LSN,...; only captures have more than\n"
+     "their snapshot",
+     offsetof(struct input_args, at), NULL},
+};
+
+static const struct arg generation_args[] = {
+    {"generation", "N", "of a capture (default: the newest complete one)", 0, take_generation},
+};
+
+struct arg_group args_at(struct input_args *into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, at_args, into);
+}
+
+struct arg_group args_generation(struct input_args *into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, generation_args, into);
+}
+
+/*
+ * Losses
+ */
+
+static int take_on_loss(void *into, const char *value, struct ft_err *err)
+{
+    static const char *const words[] = {"skip", "fail", NULL};
+    struct loss_args *a = into;
+    int choice;
+
+    if (args_choice("--on-loss", value, words, &choice, err) != 0)
+        return -1;
+    a->fail = choice == 1;
+    return 0;
+}
+
+static int take_json_as(void *into, const char *value, struct ft_err *err)
+{
+    static const char *const words[] = {"module", "string", NULL};
+    struct loss_args *a = into;
+    int choice;
+
+    if (args_choice("--json-as", value, words, &choice, err) != 0)
+        return -1;
+    a->json_as = choice == 0 ? JSON_AS_MODULE : JSON_AS_STRING;
+    return 0;
+}
+
+static const struct arg loss_args[] = {
+    {"on-loss", "fail|skip",
+     "what that Redis cannot hold: stop with status 3\n"
+     "(default), or leave it out",
+     0, take_on_loss},
+    {"json-as", "module|string",
+     "how JSON values are written (default: module on 8.0,\n"
+     "else a loss)",
+     0, take_json_as},
+};
+
+struct arg_group args_loss(struct loss_args *into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, loss_args, into);
+}
+
+/*
+ * Filters
+ */
+
+static int take_db(void *into, const char *value, struct ft_err *err)
+{
+    return filter_add_db(into, value, err);
+}
+
+static int take_key(void *into, const char *value, struct ft_err *err)
+{
+    return filter_add_key(into, value, err);
+}
+
+static int take_no_key(void *into, const char *value, struct ft_err *err)
+{
+    return filter_add_no_key(into, value, err);
+}
+
+static int take_type(void *into, const char *value, struct ft_err *err)
+{
+    return filter_add_type(into, value, err);
+}
+
+static const struct arg filter_args[] = {
+    {"db", "N[,N...]", "only these databases", 0, take_db},
+    {"key", "GLOB", "only keys that fit (repeatable: any of them)", 0, take_key},
+    {"no-key", "GLOB", "not the keys that fit (repeatable)", 0, take_no_key},
+};
+
+static const struct arg type_args[] = {
+    {"type", "TYPE[,TYPE...]",
+     "only string, list, set, zset, hash, stream, json,\n"
+     "module; a replay needs --at snapshot with it",
+     0, take_type},
+};
+
+struct arg_group args_filter(struct filter *into)
+{
+    return (struct arg_group)ARG_GROUP("Which keys", filter_args, into);
+}
+
+struct arg_group args_filter_type(struct filter *into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, type_args, into);
+}
+
+/*
+ * Servers
+ */
+
+int args_take_source(struct server_args *s, char *text, struct ft_err *err)
+{
+    if (uri_parse(text, &s->uri, err) != 0)
+        return -1;
+    uri_hide_password(text);
+    if (s->uri.scheme != URI_DRAGONFLY) {
+        return err_set(err, FT_ERR_USAGE,
+                       "a source is a Dragonfly, as in dragonfly://user:password@host:6379");
+    }
+    return uri_find_password(&s->uri, s->password_file, "FLOWTAPE_SOURCE_PASSWORD", err);
+}
+
+int args_take_target(struct server_args *s, char *text, struct ft_err *err)
+{
+    if (uri_parse(text, &s->uri, err) != 0)
+        return -1;
+    uri_hide_password(text);
+    if (s->uri.scheme == URI_DRAGONFLY)
+        return err_set(err, FT_ERR_USAGE, "TARGET is a Redis: redis://... or unix:PATH");
+    if (s->uri.db != 0) {
+        return err_set(err, FT_ERR_USAGE,
+                       "TARGET names database %u; --db-map 0:%u puts database 0 there", s->uri.db,
+                       s->uri.db);
+    }
+    return uri_find_password(&s->uri, s->password_file, "FLOWTAPE_TARGET_PASSWORD", err);
+}

@@ -1,0 +1,57 @@
+/* common_args.h - options that several commands have. */
+#ifndef FLOWTAPE_CMD_COMMON_ARGS_H
+#define FLOWTAPE_CMD_COMMON_ARGS_H
+
+#include <stdbool.h>
+
+#include "cmd/args.h"
+#include "item/filter.h"
+#include "item/recode.h"
+#include "wire/uri.h"
+
+/* What is printed. Commands without a report file leave args_report out. */
+struct output_args {
+    const char *report;
+    bool json;
+    bool quiet;
+    bool help;
+};
+
+struct arg_group args_output(struct output_args *into);
+struct arg_group args_report(struct output_args *into);
+
+/* Which state of an INPUT. */
+struct input_args {
+    const char *at;
+    uint32_t generation; /* 0: the newest complete one */
+};
+
+struct arg_group args_at(struct input_args *into);
+struct arg_group args_generation(struct input_args *into);
+
+/* What the target cannot hold. */
+struct loss_args {
+    bool fail;
+    enum json_as json_as;
+};
+
+struct arg_group args_loss(struct loss_args *into);
+
+struct arg_group args_filter(struct filter *into);
+/* args_filter_type - --type, for states that are values alone. */
+struct arg_group args_filter_type(struct filter *into);
+
+/* A server, its address from the words of the command line. */
+struct server_args {
+    struct uri uri;
+    const char *password_file;
+};
+
+/*
+ * Both take the address, wipe the password from `text`, and find the password: in the file, in the
+ * address, or in FLOWTAPE_SOURCE_PASSWORD or FLOWTAPE_TARGET_PASSWORD.
+ */
+int args_take_source(struct server_args *s, char *text, struct ft_err *err);
+int args_take_target(struct server_args *s, char *text, struct ft_err *err);
+
+#endif

@@ -1,0 +1,80 @@
+#include "cmd/stop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAP_NS (10 * 1000 * 1000)
+
+/* Set before the handlers are; -1 once the first signal has been seen. */
+static volatile sig_atomic_t stop_fd = -1;
+
+static void on_stop_signal(int number)
+{
+    const uint64_t one = 1;
+    int fd = stop_fd;
+
+    (void)number;
+    if (fd < 0 || write(fd, &one, sizeof(one)) < 0)
+        _exit(EXIT_EARLY); /* what was stored stays valid as it is */
+    stop_fd = -1;
+}
+
+int stop_catch_signals(int *ret_fd, struct ft_err *err)
+{
+    struct sigaction stop = {.sa_handler = on_stop_signal, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0)
+        return err_errno(err, errno, "could not make an eventfd");
+    stop_fd = fd;
+    *ret_fd = fd;
+    if (sigaction(SIGINT, &stop, NULL) != 0 || sigaction(SIGTERM, &stop, NULL) != 0 ||
+        sigaction(SIGXFSZ, &ignore, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
+        return err_errno(err, errno, "could not set up signals");
+    return 0;
+}
+
+struct work {
+    void (*run)(void *context);
+    void *context;
+    atomic_bool done;
+};
+
+static void *work_main(void *arg)
+{
+    struct work *w = arg;
+
+    w->run(w->context);
+    atomic_store(&w->done, true);
+    return NULL;
+}
+
+int work_run(bool quiet, void (*work)(void *context),
+             void (*show)(struct progress *progress, void *context), void *context,
+             struct ft_err *err)
+{
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    struct work w = {.run = work, .context = context};
+    struct progress p;
+    pthread_t thread;
+    int rc;
+
+    progress_init(&p, quiet);
+    rc = pthread_create(&thread, NULL, work_main, &w);
+    if (rc != 0)
+        return err_errno(err, rc, "could not start a thread");
+    while (!atomic_load(&w.done)) {
+        (void)nanosleep(&nap, NULL); /* a shorter one does no harm */
+        if (progress_due(&p))
+            show(&p, context);
+    }
+    (void)pthread_join(thread, NULL); /* started, and joined only here */
+    progress_clear(&p);
+    return 0;
+}

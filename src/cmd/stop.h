@@ -1,0 +1,22 @@
+/* stop.h - signals that end a run, and running one beside the thread that shows its progress. */
+#ifndef FLOWTAPE_CMD_STOP_H
+#define FLOWTAPE_CMD_STOP_H
+
+#include "cmd/ui.h"
+
+/*
+ * stop_catch_signals - the first SIGINT or SIGTERM makes *ret_fd readable, a second one ends the
+ * process at once. A file-size limit becomes an error like a full disk, a broken pipe one of the
+ * connection.
+ */
+int stop_catch_signals(int *ret_fd, struct ft_err *err);
+
+/*
+ * work_run - `work` in a thread of its own, while `show` is called as often as progress is due. Both
+ * get `context`. -1: no thread could be started.
+ */
+int work_run(bool quiet, void (*work)(void *context),
+             void (*show)(struct progress *progress, void *context), void *context,
+             struct ft_err *err);
+
+#endif
