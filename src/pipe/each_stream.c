@@ -39,23 +39,28 @@ static void *crew_main(void *arg)
     return NULL;
 }
 
-static uint32_t thread_count(const struct source *source)
+uint32_t each_stream_threads(const struct source *source, uint32_t most)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t count = source->stream_count < most ? source->stream_count : most;
 
-    if (processors < 1 || source->stream_count < (unsigned long)processors)
-        return source->stream_count;
-    return (uint32_t)processors;
+    return processors < 1 || count < (unsigned long)processors ? count : (uint32_t)processors;
 }
 
 int each_stream(const struct source *source, each_stream_fn *run, void *context, struct ft_err *err)
+{
+    return each_stream_few(source, source->stream_count, run, context, err);
+}
+
+int each_stream_few(const struct source *source, uint32_t most, each_stream_fn *run, void *context,
+                    struct ft_err *err)
 {
     struct crew crew = {.source = source,
                         .run = run,
                         .context = context,
                         .failed = source->stream_count,
                         .err = FT_ERR_INIT};
-    uint32_t count = thread_count(source);
+    uint32_t count = each_stream_threads(source, most);
     pthread_t *threads = calloc(count, sizeof(*threads));
     uint32_t started = 0;
 

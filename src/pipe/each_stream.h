@@ -15,5 +15,10 @@ typedef int each_stream_fn(void *context, const struct source *source, uint32_t 
 /* each_stream - all streams are run in any case; the error is that of the first that has one. */
 int each_stream(const struct source *source, each_stream_fn *run, void *context,
                 struct ft_err *err);
+/* each_stream_few - with no more than `most` threads. */
+int each_stream_few(const struct source *source, uint32_t most, each_stream_fn *run, void *context,
+                    struct ft_err *err);
+/* each_stream_threads - how many there will be. */
+uint32_t each_stream_threads(const struct source *source, uint32_t most);
 
 #endif

@@ -268,6 +268,8 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
     }
     rc = replay_positions_reset(r, lsn, err);
     free(lsn);
+    for (size_t i = 0; rc == 0 && i < r->target.node_count; i++)
+        rc = replay_await_replicas(r, r->target.nodes[i].pipe, r->target.nodes[i].name, err);
     if (rc == 0)
         rc = replay_state_set(r, "phase", "journal", err);
     return rc == 0 ? replay_state_load(r, err) : -1;

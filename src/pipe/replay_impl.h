@@ -82,10 +82,21 @@ int replay_refused(const struct replay_node *node, const char *text, struct ft_e
 /* replay_node_of - who has this key. */
 struct replay_node *replay_node_of(struct replay *r, struct bytes key);
 struct replay_node *replay_node_of_slot(struct replay *r, uint16_t slot);
+/* replay_keep_count - what was sent to a node, by whomever, for the report. */
+void replay_keep_count(struct replay *r, const struct replay_node_count *count);
 /* replay_call - one command; an error reply is an error. The caller frees *ret, which may be NULL if
  * it does not want the reply. */
 int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
                 struct ft_err *err);
+
+/*
+ * replay_replicas.c
+ */
+
+/* replay_await_replicas - the replicas that this master has now have all that was sent over p. One
+ * that does not confirm it soon is named in a note. */
+int replay_await_replicas(struct replay *r, struct redis_pipe *p, const char *name,
+                          struct ft_err *err);
 
 /*
  * replay_begin.c

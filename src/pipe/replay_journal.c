@@ -280,7 +280,7 @@ static void note_positions(struct replay *r)
 int replay_journal(struct replay *r, struct ft_err *err)
 {
     struct journal_run j = {.r = r};
-    const struct replay_record_sink sink = {put_command, settle, &j};
+    const struct replay_record_sink sink = {put_command, settle, &j, NULL};
     struct translator *translator = NULL;
     uint64_t *start = calloc(r->source->stream_count + 1u, sizeof(*start));
     int rc = -1;

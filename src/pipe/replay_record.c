@@ -105,6 +105,12 @@ static int put_transfer(struct replay_recorder *rec, const struct replay_transfe
     char src[I64_TEXT_SIZE];
     char dst[I64_TEXT_SIZE];
     struct bytes src_db = bytes_of(src, i64_to_text(tr->src_db, src));
+    const struct translation_plan plan = {
+        .kind = tr->remove_src ? PLAN_RENAME : PLAN_COPY,
+        .src = tr->src,
+        .dst = tr->dst,
+        .only_if_absent = !tr->replace,
+    };
     const struct bytes words[] = {
         bytes_str("EVAL"),
         bytes_str(transfer_script),
@@ -118,6 +124,8 @@ static int put_transfer(struct replay_recorder *rec, const struct replay_transfe
         src_db,
     };
 
+    if (rec->r->target.cluster && rec->sink.across != NULL)
+        return rec->sink.across(rec->sink.context, 0, &plan, NULL, 0, err);
     return put(rec, tr->src_db, words, 10, err);
 }
 
@@ -169,6 +177,8 @@ static int put_translation(struct replay_recorder *rec, const struct item *item,
 {
     if (take_losses(rec, item, t, err) != 0)
         return -1;
+    if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0 && rec->sink.across != NULL)
+        return rec->sink.across(rec->sink.context, db, &t->plan, t->keys, t->key_count, err);
     if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
         return put_delete_digest(rec, db, &t->plan, err);
     if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0)

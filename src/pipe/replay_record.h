@@ -18,6 +18,9 @@ struct replay_record_sink {
     /* all that was put so far has taken effect on the target */
     int (*settle)(void *context, struct ft_err *err);
     void *context;
+    /* a plan, for keys that no single command reaches; NULL: counted as lost */
+    int (*across)(void *context, uint32_t db, const struct translation_plan *plan,
+                  const struct translation_key *keys, size_t key_count, struct ft_err *err);
 };
 
 struct replay_recorder;

@@ -5,9 +5,12 @@
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
 #include "pipe/each_stream.h"
+#include "pipe/replay_across.h"
 #include "pipe/replay_record.h"
+#include "pipe/replay_route.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_walk.h"
+#include "resp/resp_write.h"
 
 /* Strings of this size without a time to live go by MSET, so many at once. */
 #define SMALL_BYTES 1024u
@@ -15,31 +18,28 @@
 #define RUN_BYTES   (32u << 10)
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
 #define RESTORE_BYTES (1u << 20)
-#define UNDERWAY      16384u /* more than redis_pipe.h lets be under way */
-#define KEEP_WORDS    (64u << 10)
+/* Of all connections together, and of one. */
+#define UNDERWAY_BYTES      (16u << 20)
+#define UNDERWAY_LANE_BYTES (1u << 20)
+#define UNDERWAY_LEAST      (64u << 10)
+#define LANES_MAX           48u
+#define SENDERS_MAX         8u
 
-/* A command under way, for when it is refused. */
-struct sent {
-    uint32_t db;
-    size_t count;
-    bool in_sync;
-    struct buf words; /* size_t length and bytes of each; only the first two without dead letters */
-};
+/* Marks of commands, for when one is refused. */
+#define MARK_ENTRY   0u
+#define MARK_IN_SYNC 1u
 
 struct stream_sender {
     struct replay *r;
     uint32_t flow;
-    struct redis_pipe *pipe;
+    struct replay_route *route;
     struct replay_mapper *mapper;
     struct replay_recorder *recorder;
     struct translator *translator;
     struct entry_commands *by_restore;
     struct entry_commands *by_commands;
-    struct sent *sent; /* UNDERWAY of them, by tag */
-    uint64_t next_tag;
-    uint32_t selected;
     uint32_t db; /* of the entry being put */
-    bool in_sync;
+    uint32_t mark;
     /* the run of small strings */
     struct buf run;
     size_t run_ends[2 * RUN_KEYS];
@@ -51,83 +51,37 @@ struct stream_sender {
     uint64_t told_keys;
 };
 
-static int note_sent(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
-                     struct ft_err *err)
+static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
+                 size_t count, const char *error, struct ft_err *err)
 {
-    struct sent *sent = &s->sent[s->next_tag % UNDERWAY];
-    size_t kept = s->r->dead_fd >= 0 || count < 2 ? count : 2;
-
-    sent->db = db;
-    sent->count = kept;
-    sent->in_sync = s->in_sync;
-    buf_clear(&sent->words);
-    buf_trim(&sent->words, KEEP_WORDS);
-    for (size_t i = 0; i < kept; i++) {
-        if (buf_append(&sent->words, &words[i].n, sizeof(words[i].n), err) != 0 ||
-            buf_append(&sent->words, words[i].p, words[i].n, err) != 0)
-            return -1;
-    }
+    if (mark != MARK_IN_SYNC || !command_error_expected(command_find(words[0]), error))
+        return replay_dead_add(s->r, s->flow, 0, db, words, count, error, err);
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->expected_errors++;
+    pthread_mutex_unlock(&s->r->mu);
     return 0;
 }
 
-static int judge(struct stream_sender *s, const struct sent *sent, const char *error,
-                 struct ft_err *err)
+static int take_answer(void *context, const struct replay_answer *answer, struct ft_err *err)
 {
-    struct bytes *words = calloc(sent->count + 1, sizeof(*words));
-    size_t at = 0;
-    int rc = 0;
+    struct bytes *words;
+    size_t count;
+    int rc;
 
-    if (words == NULL)
-        return err_nomem(err, "a refused command");
-    for (size_t i = 0; i < sent->count; i++) {
-        memcpy(&words[i].n, sent->words.p + at, sizeof(words[i].n));
-        words[i].p = sent->words.p + at + sizeof(words[i].n);
-        at += sizeof(words[i].n) + words[i].n;
-    }
-    if (sent->in_sync && command_error_expected(command_find(words[0]), error)) {
-        pthread_mutex_lock(&s->r->mu);
-        s->r->result->expected_errors++;
-        pthread_mutex_unlock(&s->r->mu);
-    } else {
-        rc = replay_dead_add(s->r, s->flow, 0, sent->db, words, sent->count, error, err);
-    }
+    if (answer->reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (resp_take_command(answer->command, &words, &count, err) != 0)
+        return -1;
+    rc = judge(context, answer->mark, answer->db, words, count, answer->reply->str, err);
     free(words);
     return rc;
-}
-
-static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
-{
-    struct stream_sender *s = context;
-
-    if (reply->type != REDIS_REPLY_ERROR)
-        return 0;
-    if (replay_is_passing(reply->str))
-        return replay_refused(&s->r->target.nodes[0], reply->str, err);
-    return judge(s, &s->sent[tag % UNDERWAY], reply->str, err);
 }
 
 static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
                       struct ft_err *err)
 {
-    size_t bytes = 0;
-
-    if (note_sent(s, db, words, count, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        bytes += words[i].n;
-    atomic_fetch_add(&s->r->progress->bytes, bytes);
-    return redis_pipe_put(s->pipe, s->next_tag++, words, count, err);
-}
-
-static int select_db(struct stream_sender *s, uint32_t db, struct ft_err *err)
-{
-    char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
-    if (s->selected == db)
-        return 0;
-    s->selected = db;
-    return send_words(s, db, words, 2, err);
+    return replay_route_put(s->route, db, s->mark, replay_command_key(words, count), words, count,
+                            err);
 }
 
 /*
@@ -147,8 +101,8 @@ static int flush_run(struct stream_sender *s, struct ft_err *err)
         start = s->run_ends[i];
     }
     s->run_words = 0;
-    if (select_db(s, s->run_db, err) != 0 ||
-        send_words(s, s->run_db, s->words, count + 1, err) != 0)
+    if (replay_route_put(s->route, s->run_db, MARK_ENTRY, s->words[1], s->words, count + 1, err) !=
+        0)
         return -1;
     buf_clear(&s->run);
     return 0;
@@ -173,7 +127,7 @@ static int add_to_run(struct stream_sender *s, uint32_t db, struct bytes key, st
 static int put_in_db(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
                      struct ft_err *err)
 {
-    if (flush_run(s, err) != 0 || select_db(s, db, err) != 0)
+    if (flush_run(s, err) != 0)
         return -1;
     return send_words(s, db, words, count, err);
 }
@@ -208,6 +162,11 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
 
     if (rdb_string_take(&in, &value, &s->scratch, err) != 0)
         return -1;
+    if (s->r->target.cluster) {
+        const struct bytes words[] = {bytes_str("SET"), entry->key, value};
+
+        return replay_route_put(s->route, 0, MARK_ENTRY, entry->key, words, 3, err);
+    }
     return add_to_run(s, entry->db, entry->key, value, err);
 }
 
@@ -284,7 +243,50 @@ static int settle(void *context, struct ft_err *err)
 
     if (flush_run(s, err) != 0)
         return -1;
-    return redis_pipe_drain(s->pipe, err);
+    return replay_route_settle(s->route, err);
+}
+
+static int call_across(void *context, uint32_t db, redisReply **ret, const struct bytes *words,
+                       size_t count, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+    redisReply *reply;
+    int rc;
+
+    if (replay_route_call(s->route, db, &reply, words, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        rc = judge(s, MARK_IN_SYNC, db, words, count, reply->str, err);
+        freeReplyObject(reply);
+        *ret = NULL;
+        return rc;
+    }
+    *ret = reply;
+    return 0;
+}
+
+static int put_across(void *context, uint32_t db, const struct translation_plan *plan,
+                      const struct translation_key *keys, size_t key_count, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+    const struct replay_across across = {call_across, s, s->r->target.version, s->flow};
+
+    if (flush_run(s, err) != 0)
+        return -1;
+    return replay_across_run(&across, db, plan, keys, key_count, err);
+}
+
+/* Keys that share a record are put in order by waiting: see replay_route.h. */
+static int put_record(struct stream_sender *s, const struct item *item, const struct translation *t,
+                      struct ft_err *err)
+{
+    bool alone = s->r->target.cluster && t->key_count > 1;
+
+    if (alone && settle(s, err) != 0)
+        return -1;
+    if (replay_recorder_put(s->recorder, item, t, err) != 0)
+        return -1;
+    return alone ? settle(s, err) : 0;
 }
 
 static int put_in_sync(struct stream_sender *s, const struct item *item, struct ft_err *err)
@@ -302,9 +304,9 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
                        "a flush inside the full sync, which makes the full sync worthless");
     }
     if (journal_record_applies(&s->r->guard, item->flow, &t, &counts)) {
-        s->in_sync = true;
-        rc = replay_recorder_put(s->recorder, item, &t, err);
-        s->in_sync = false;
+        s->mark = MARK_IN_SYNC;
+        rc = put_record(s, item, &t, err);
+        s->mark = MARK_ENTRY;
     }
     pthread_mutex_lock(&s->r->mu);
     s->r->result->in_sync++;
@@ -316,6 +318,14 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
  * Scripts and functions
  */
 
+static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    if (flush_run(s, err) != 0)
+        return -1;
+    return replay_route_put_all(s->route, MARK_ENTRY, words, count, err);
+}
+
 static int put_script(struct stream_sender *s, struct bytes body, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
@@ -323,7 +333,7 @@ static int put_script(struct stream_sender *s, struct bytes body, struct ft_err 
     /* one with a head line of Dragonfly's own may not be taken */
     if (body.n > 0 && body.p[0] == '#')
         return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
-    return put_in_db(s, 0, words, 3, err);
+    return put_on_all(s, words, 3, err);
 }
 
 static int put_aux(struct stream_sender *s, const struct item *item, struct ft_err *err)
@@ -344,7 +354,7 @@ static int put_function(struct stream_sender *s, const struct rdb_item *function
 
     if (!s->r->target.kind->functions || function->kind != RDB_ITEM_FUNCTION)
         return replay_add_loss(s->r, LOSS_FUNCTION, "function", 0, bytes_of(NULL, 0), err);
-    return put_in_db(s, 0, words, 4, err);
+    return put_on_all(s, words, 4, err);
 }
 
 static int put_item(struct stream_sender *s, const struct item *item, struct ft_err *err)
@@ -398,17 +408,34 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     return settle(s, err);
 }
 
+/* So many streams at a time; less where there are many masters. */
+static uint32_t sender_count(const struct replay *r)
+{
+    size_t fit = LANES_MAX / (r->target.node_count == 0 ? 1 : r->target.node_count);
+
+    if (fit > SENDERS_MAX)
+        fit = SENDERS_MAX;
+    return fit == 0 ? 1 : (uint32_t)fit;
+}
+
+static size_t lane_bytes(const struct replay *r)
+{
+    size_t lanes = each_stream_threads(r->source, sender_count(r)) * r->target.node_count;
+    size_t bytes = UNDERWAY_BYTES / (lanes == 0 ? 1 : lanes);
+
+    if (bytes > UNDERWAY_LANE_BYTES)
+        return UNDERWAY_LANE_BYTES;
+    return bytes < UNDERWAY_LEAST ? UNDERWAY_LEAST : bytes;
+}
+
 static int sender_open(struct stream_sender *s, struct ft_err *err)
 {
     const struct replay *r = s->r;
-    const struct replay_record_sink sink = {put_record_command, settle, s};
+    const struct replay_record_sink sink = {put_record_command, settle, s, put_across};
     struct entry_commands_options entries = {
         .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
 
-    s->sent = calloc(UNDERWAY, sizeof(*s->sent));
-    if (s->sent == NULL)
-        return err_nomem(err, "a sender");
-    if (redis_pipe_open(&s->pipe, &r->target.uri, r->o->cancel_fd, on_reply, s, err) != 0 ||
+    if (replay_route_new(&s->route, s->r, lane_bytes(r), take_answer, s, err) != 0 ||
         replay_mapper_new(&s->mapper, s->r, err) != 0 ||
         replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
         replay_translator_new(&s->translator, r, err) != 0 ||
@@ -420,34 +447,36 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
 
 static void sender_release(struct stream_sender *s)
 {
-    redis_pipe_free(s->pipe);
+    replay_route_free(s->route);
     replay_mapper_free(s->mapper);
     replay_recorder_free(s->recorder);
     translator_free(s->translator);
     entry_commands_free(s->by_restore);
     entry_commands_free(s->by_commands);
-    for (size_t i = 0; s->sent != NULL && i < UNDERWAY; i++)
-        buf_release(&s->sent[i].words);
-    free(s->sent);
     buf_release(&s->run);
     buf_release(&s->scratch);
 }
 
+/* Written down where all can see it, once no failover can take it away any more. */
 static int mark_done(struct stream_sender *s, struct ft_err *err)
 {
     struct replay *r = s->r;
     char field[REPLAY_TAG_TEXT];
-    int rc = 0;
+    const struct bytes words[] = {bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), bytes_str(field),
+                                  bytes_str("1")};
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
+    if (atomic_load(&r->failed_fast))
+        return 0;
+    if (replay_route_secure(s->route, err) != 0 || send_words(s, 0, words, 4, err) != 0 ||
+        replay_route_settle(s->route, err) != 0)
+        return -1;
     pthread_mutex_lock(&r->mu);
-    if (!atomic_load(&r->failed_fast))
-        rc = replay_state_set(r, field, "1", err);
-    r->state.snap_done[s->flow] = rc == 0;
+    r->state.snap_done[s->flow] = true;
     r->result->keys += s->keys;
     r->result->flows[s->flow].keys += s->keys;
     pthread_mutex_unlock(&r->mu);
-    return rc;
+    return 0;
 }
 
 static int run_stream(void *context, const struct source *source, uint32_t index,
@@ -472,7 +501,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
 
 int replay_snapshot(struct replay *r, struct ft_err *err)
 {
-    if (each_stream(r->source, run_stream, r, err) != 0)
+    if (each_stream_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
     return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
 }

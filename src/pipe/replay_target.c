@@ -121,20 +121,6 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
     return rc;
 }
 
-static int copy_uri(struct uri *ret, const struct uri *from, struct ft_err *err)
-{
-    *ret = *from;
-    ret->db = 0;
-    ret->user = from->user == NULL ? NULL : strdup(from->user);
-    ret->password = from->password == NULL ? NULL : strdup(from->password);
-    if ((from->user != NULL && ret->user == NULL) ||
-        (from->password != NULL && ret->password == NULL)) {
-        uri_release(ret);
-        return err_nomem(err, "an address");
-    }
-    return 0;
-}
-
 static int open_node(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
     (void)uri_address(&node->uri, node->name);
@@ -166,7 +152,7 @@ static int open_nodes(struct replay *r, struct ft_err *err)
         if (t->cluster)
             rc = slot_map_node_uri(&t->map->nodes[i].address, &t->uri, &node->uri, err);
         else
-            rc = copy_uri(&node->uri, &t->uri, err);
+            rc = uri_copy(&node->uri, &t->uri, err);
         if (rc != 0)
             return -1;
         t->node_count++;
@@ -216,8 +202,9 @@ int replay_target_open(struct replay *r, struct ft_err *err)
 {
     struct replay_target *t = &r->target;
 
-    if (copy_uri(&t->uri, r->o->target, err) != 0)
+    if (uri_copy(&t->uri, r->o->target, err) != 0)
         return -1;
+    t->uri.db = 0;
     if ((r->known_map != NULL ? open_again(r, err) : open_first(r, err)) != 0 ||
         (t->cluster && check_cluster(err) != 0) || open_nodes(r, err) != 0)
         return -1;
@@ -227,8 +214,7 @@ int replay_target_open(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-/* Counts of a node outlive its connection. */
-static void keep_count(struct replay_result *result, const struct replay_node_count *count)
+static void add_count(struct replay_result *result, const struct replay_node_count *count)
 {
     struct replay_node_count *grown;
 
@@ -249,6 +235,13 @@ static void keep_count(struct replay_result *result, const struct replay_node_co
     result->nodes[result->node_count++] = *count;
 }
 
+void replay_keep_count(struct replay *r, const struct replay_node_count *count)
+{
+    pthread_mutex_lock(&r->mu);
+    add_count(r->result, count);
+    pthread_mutex_unlock(&r->mu);
+}
+
 void replay_target_close(struct replay *r)
 {
     struct replay_target *t = &r->target;
@@ -256,7 +249,7 @@ void replay_target_close(struct replay *r)
     for (size_t i = 0; i < t->node_count; i++) {
         struct replay_node *node = &t->nodes[i];
 
-        keep_count(r->result, &node->count);
+        replay_keep_count(r, &node->count);
         redis_pipe_free(node->pipe);
         replay_position_release(&node->position);
         replay_batch_release(&node->batch);

@@ -1,5 +1,7 @@
 #include "resp/resp_write.h"
 
+#include <stdlib.h>
+
 /* A mark, a number and CR LF twice. */
 #define HEAD_SIZE 28
 
@@ -48,4 +50,54 @@ int resp_put_command_head(struct buf *out, size_t count, struct ft_err *err)
 int resp_put_word_head(struct buf *out, size_t size_bytes, struct ft_err *err)
 {
     return put_head_alone(out, '$', size_bytes, err);
+}
+
+/* A mark, a number and CR LF. */
+static bool take_head(struct bytes *in, uint8_t mark, size_t *ret)
+{
+    size_t number = 0;
+    size_t at = 1;
+
+    if (in->n == 0 || in->p[0] != mark)
+        return false;
+    for (; at < in->n && in->p[at] >= '0' && in->p[at] <= '9' && number < SIZE_MAX / 100; at++)
+        number = 10 * number + (in->p[at] - '0');
+    if (at + 2 > in->n || memcmp(in->p + at, "\r\n", 2) != 0)
+        return false;
+    *in = bytes_of(in->p + at + 2, in->n - at - 2);
+    *ret = number;
+    return true;
+}
+
+static bool take_word(struct bytes *in, struct bytes *ret)
+{
+    size_t n;
+
+    if (!take_head(in, '$', &n) || n > in->n || in->n - n < 2)
+        return false;
+    *ret = bytes_of(in->p, n);
+    *in = bytes_of(in->p + n + 2, in->n - n - 2);
+    return true;
+}
+
+int resp_take_command(struct bytes command, struct bytes **ret_words, size_t *ret_count,
+                      struct ft_err *err)
+{
+    struct bytes *words;
+    size_t count;
+
+    if (!take_head(&command, '*', &count) || count == 0 || count > command.n)
+        return err_set(err, FT_ERR_BUG, "what was sent is no command");
+    words = calloc(count, sizeof(*words));
+    if (words == NULL)
+        return err_nomem(err, "a command");
+    for (size_t i = 0; i < count; i++) {
+        if (!take_word(&command, &words[i])) {
+            free(words);
+            return err_set(err, FT_ERR_BUG, "what was sent is no command");
+        }
+    }
+    *ret_words = words;
+    *ret_count = count;
+    return 0;
 }

@@ -9,6 +9,12 @@
 
 /* resp_put_command - append one command. */
 int resp_put_command(struct buf *out, const struct bytes *words, size_t count, struct ft_err *err);
+/*
+ * resp_take_command - the words of one command as resp_put_command wrote it; they point into it.
+ * *ret_words is the caller's to free. FT_ERR_BUG: it is not one.
+ */
+int resp_take_command(struct bytes command, struct bytes **ret_words, size_t *ret_count,
+                      struct ft_err *err);
 
 /*
  * A command in pieces, where a word is too large to be copied: the head, then for each word its head,

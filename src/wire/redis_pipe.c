@@ -10,6 +10,7 @@
 #include "resp/resp_write.h"
 
 #define SEND_BYTES     (128u << 10)
+#define CHUNK_SPARE    (32u << 10)
 #define UNDERWAY_BYTES (1u << 20)
 #define UNDERWAY_MAX   8192u
 #define READ_BYTES     (64u << 10)
@@ -21,14 +22,27 @@ struct sent {
     size_t bytes;
 };
 
+/* Whole commands in a row, some of them sent, some of those answered. */
+struct chunk {
+    struct chunk *next;
+    struct buf bytes;
+};
+
 struct redis_pipe {
     struct conn conn;
     redisReader *reader;
     redis_reply_fn *on_reply;
     void *context;
-    struct buf out;
-    size_t out_pos;
-    struct sent *ring; /* UNDERWAY_MAX of them */
+    struct chunk *oldest;  /* has the oldest command without an answer, at answer_pos */
+    struct chunk *sending; /* sent up to send_pos; it or one behind it is the newest */
+    struct chunk *newest;
+    struct chunk *spare;
+    size_t answer_pos;
+    size_t send_pos;
+    size_t unsent_bytes;
+    size_t limit_bytes;
+    struct bytes answered; /* the command that a reply is being judged for */
+    struct sent *ring;     /* UNDERWAY_MAX of them */
     size_t ring_first;
     size_t ring_count;
     size_t underway_bytes;
@@ -68,7 +82,11 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
     p->context = context;
     p->reader = redisReaderCreate();
     p->ring = calloc(UNDERWAY_MAX, sizeof(*p->ring));
-    if (p->reader == NULL || p->ring == NULL) {
+    p->oldest = calloc(1, sizeof(*p->oldest));
+    p->sending = p->oldest;
+    p->newest = p->oldest;
+    p->limit_bytes = UNDERWAY_BYTES;
+    if (p->reader == NULL || p->ring == NULL || p->oldest == NULL) {
         redis_pipe_free(p);
         return err_nomem(err, "a connection");
     }
@@ -93,23 +111,107 @@ static int judge(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct f
     return rc;
 }
 
+/*
+ * Commands under way
+ */
+
+static void chunk_free(struct chunk *c)
+{
+    while (c != NULL) {
+        struct chunk *next = c->next;
+
+        buf_release(&c->bytes);
+        free(c);
+        c = next;
+    }
+}
+
+/* A chunk with room for one more command. */
+static int take_chunk(struct redis_pipe *p, struct ft_err *err)
+{
+    struct chunk *c = p->spare;
+
+    if (p->newest->bytes.n < SEND_BYTES)
+        return 0;
+    if (c != NULL)
+        p->spare = c->next;
+    else
+        c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return err_nomem(err, "commands under way");
+    c->next = NULL;
+    p->newest->next = c;
+    p->newest = c;
+    return buf_reserve(&c->bytes, SEND_BYTES + CHUNK_SPARE, err);
+}
+
+/* All commands of the oldest chunk have been answered. */
+static void drop_chunk(struct redis_pipe *p)
+{
+    struct chunk *c = p->oldest;
+
+    buf_clear(&c->bytes);
+    buf_trim(&c->bytes, 4 * SEND_BYTES);
+    p->answer_pos = 0;
+    if (p->sending == c)
+        p->send_pos = 0;
+    if (p->newest == c)
+        return;
+    if (p->sending == c)
+        p->sending = c->next;
+    p->oldest = c->next;
+    c->next = p->spare;
+    p->spare = c;
+}
+
+/* Has the command that ends at this place of the oldest chunk been sent? */
+static bool is_sent(const struct redis_pipe *p, size_t end)
+{
+    return p->oldest != p->sending || end <= p->send_pos;
+}
+
+static int judge_next(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
+{
+    const struct sent *sent = &p->ring[p->ring_first];
+    int rc;
+
+    p->answered = bytes_of(p->oldest->bytes.p + p->answer_pos, sent->bytes);
+    rc = judge(p, sent->tag, reply, err);
+    p->answered = bytes_of(NULL, 0);
+    return rc;
+}
+
+/* Something was said before it was asked for: a server that has no room for us, say. */
+static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        (void)err_set(err, FT_ERR_NET, "%s answered: %s", p->conn.name, reply->str);
+    else
+        (void)err_set(err, FT_ERR_PROTOCOL, "%s sent a reply nobody asked for", p->conn.name);
+    freeReplyObject(reply);
+    return -1;
+}
+
 static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
-    struct sent *sent = &p->ring[p->ring_first];
+    size_t bytes = p->ring_count == 0 ? 0 : p->ring[p->ring_first].bytes;
+    int rc = 0;
 
-    if (p->ring_count == 0) {
-        freeReplyObject(reply);
-        return err_set(err, FT_ERR_PROTOCOL, "%s sent a reply nobody asked for", p->conn.name);
+    if (p->ring_count == 0 || !is_sent(p, p->answer_pos + bytes))
+        return take_early(p, reply, err);
+    if (p->catch_reply != NULL && p->ring_count == 1) {
+        *p->catch_reply = reply;
+        p->catch_reply = NULL;
+    } else {
+        rc = judge_next(p, reply, err);
     }
     p->ring_first = (p->ring_first + 1) % UNDERWAY_MAX;
     p->ring_count--;
-    p->underway_bytes -= sent->bytes;
-    if (p->catch_reply != NULL && p->ring_count == 0) {
-        *p->catch_reply = reply;
-        p->catch_reply = NULL;
-        return 0;
-    }
-    return judge(p, sent->tag, reply, err);
+    p->underway_bytes -= bytes;
+    p->answer_pos += bytes;
+    if (p->answer_pos == p->oldest->bytes.n)
+        drop_chunk(p);
+    return rc;
 }
 
 /* Reads what is there; does not wait. */
@@ -142,21 +244,23 @@ static int read_replies(struct redis_pipe *p, struct ft_err *err)
 
 static int write_out(struct redis_pipe *p, struct ft_err *err)
 {
-    ssize_t n =
-        send(p->conn.fd, p->out.p + p->out_pos, p->out.n - p->out_pos, MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct chunk *c = p->sending;
+    ssize_t n;
 
+    if (p->send_pos == c->bytes.n && c->next != NULL) {
+        c = p->sending = c->next;
+        p->send_pos = 0;
+    }
+    n = send(p->conn.fd, c->bytes.p + p->send_pos, c->bytes.n - p->send_pos,
+             MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0) {
         return err_set(err, FT_ERR_NET, "connection to %s was lost: %s", p->conn.name,
                        strerror(errno));
     }
-    p->out_pos += (size_t)n;
-    if (p->out_pos == p->out.n) {
-        buf_clear(&p->out);
-        buf_trim(&p->out, 4 * SEND_BYTES);
-        p->out_pos = 0;
-    }
+    p->send_pos += (size_t)n;
+    p->unsent_bytes -= (size_t)n;
     return 0;
 }
 
@@ -164,7 +268,7 @@ static int write_out(struct redis_pipe *p, struct ft_err *err)
 static int turn(struct redis_pipe *p, struct ft_err *err)
 {
     struct pollfd fds[2] = {
-        {.fd = p->conn.fd, .events = (short)(POLLIN | (p->out.n != 0 ? POLLOUT : 0))},
+        {.fd = p->conn.fd, .events = (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0))},
         {.fd = p->conn.cancel_fd, .events = POLLIN},
     };
     int n;
@@ -189,7 +293,7 @@ static int turn(struct redis_pipe *p, struct ft_err *err)
 
 static bool is_full(const struct redis_pipe *p)
 {
-    return p->ring_count == UNDERWAY_MAX || p->underway_bytes > UNDERWAY_BYTES;
+    return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->limit_bytes;
 }
 
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
@@ -202,14 +306,17 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
         if (turn(p, err) != 0)
             return -1;
     }
-    before = p->out.n;
-    if (resp_put_command(&p->out, words, count, err) != 0)
+    if (take_chunk(p, err) != 0)
         return -1;
-    bytes = p->out.n - before;
+    before = p->newest->bytes.n;
+    if (resp_put_command(&p->newest->bytes, words, count, err) != 0)
+        return -1;
+    bytes = p->newest->bytes.n - before;
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
         (struct sent){.tag = tag, .bytes = bytes};
     p->underway_bytes += bytes;
-    if (p->out.n - p->out_pos >= SEND_BYTES)
+    p->unsent_bytes += bytes;
+    if (p->unsent_bytes >= SEND_BYTES)
         return turn(p, err);
     return 0;
 }
@@ -221,6 +328,16 @@ int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
             return -1;
     }
     return 0;
+}
+
+void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes)
+{
+    p->limit_bytes = underway_bytes;
+}
+
+struct bytes redis_pipe_answered(const struct redis_pipe *p)
+{
+    return p->answered;
 }
 
 int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
@@ -287,7 +404,8 @@ void redis_pipe_free(struct redis_pipe *p)
     conn_close(&p->conn);
     if (p->reader != NULL)
         redisReaderFree(p->reader);
-    buf_release(&p->out);
+    chunk_free(p->oldest);
+    chunk_free(p->spare);
     free(p->ring);
     free(p);
 }

@@ -4,7 +4,9 @@
  * What it is   Commands are collected and sent in large pieces; replies are read while there is
  *              something to send and whenever more than the allowed amount is under way, so that
  *              neither side can block the other. Each reply goes to a callback, in order.
- * Replies      Valid during the callback. Error replies are replies: the callback judges them.
+ * Replies      Valid during the callback. Error replies are replies: the callback judges them, and may
+ *              look at the command again. It may not use the pipe otherwise.
+ * Memory       About 1 MiB of commands under way, and the largest command.
  * Errors       FT_ERR_NET, FT_ERR_TIMEOUT, FT_ERR_PROTOCOL, or what the callback set. After one
  *              the object accepts only _free.
  * Threads      Belongs to one thread at a time.
@@ -32,6 +34,10 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
 /* redis_pipe_put - one more command. */
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                    struct ft_err *err);
+/* redis_pipe_limit - no more than about so many bytes of commands under way. */
+void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes);
+/* redis_pipe_answered - during the callback: the command as it was sent. */
+struct bytes redis_pipe_answered(const struct redis_pipe *p);
 /* redis_pipe_drain - send everything and wait for every reply. */
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */

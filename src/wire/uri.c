@@ -265,6 +265,20 @@ char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE])
     return out;
 }
 
+int uri_copy(struct uri *ret, const struct uri *from, struct ft_err *err)
+{
+    struct uri u = *from;
+
+    u.user = from->user == NULL ? NULL : strdup(from->user);
+    u.password = from->password == NULL ? NULL : strdup(from->password);
+    if ((from->user != NULL && u.user == NULL) || (from->password != NULL && u.password == NULL)) {
+        uri_release(&u);
+        return err_nomem(err, "an address");
+    }
+    *ret = u;
+    return 0;
+}
+
 void uri_release(struct uri *u)
 {
     wipe(&u->user);

@@ -49,6 +49,8 @@ int uri_find_password(struct uri *u, const char *password_file, const char *env_
 void uri_hide_password(char *text);
 /* uri_address - "host:port", "[::1]:6379" or the path: for messages and manifests. Returns out. */
 char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE]);
+/* uri_copy - with user and password; then uri_release. */
+int uri_copy(struct uri *ret, const struct uri *from, struct ft_err *err);
 /* uri_release - wipes and frees user and password. */
 void uri_release(struct uri *u);
 

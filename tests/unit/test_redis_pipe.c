@@ -178,6 +178,53 @@ static void test_the_private_server_serves_and_leaves_nothing(void **state)
     private_redis_free(server);
 }
 
+#define MANY 20000u
+
+/* Each reply comes with the command it answers. */
+static int check_answered(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct redis_pipe **pipe = context;
+    const struct bytes command = redis_pipe_answered(*pipe);
+    char number[I64_TEXT_SIZE];
+    size_t n = i64_to_text((int64_t)tag, number);
+
+    (void)err;
+    assert_int_equal(reply->type, tag % 1000 == 0 ? REDIS_REPLY_ERROR : REDIS_REPLY_STRING);
+    assert_true(command.n > n + 2);
+    assert_memory_equal(command.p + command.n - n - 2, number, n);
+    return 0;
+}
+
+static void test_commands_are_kept_until_they_are_answered(void **state)
+{
+    static char filler[3000];
+    struct ft_err err = FT_ERR_INIT;
+    struct private_redis *server;
+    struct redis_pipe *pipe;
+
+    (void)state;
+    if (!have_redis_server())
+        skip();
+    memset(filler, '0', sizeof(filler));
+    t_ok(private_redis_start(&server, "redis-server", &err), &err);
+    t_ok(private_redis_connect(server, &pipe, check_answered, &pipe, &err), &err);
+    for (unsigned i = 0; i < MANY; i++) {
+        char number[sizeof(filler) + I64_TEXT_SIZE];
+        size_t zeros = i % 7 == 0 ? i % sizeof(filler) : 0;
+        const struct bytes words[] = {
+            bytes_str(i % 1000 == 0 ? "NONSENSE" : "ECHO"),
+            bytes_of(number, zeros + i64_to_text(i, number + zeros)),
+        };
+
+        memcpy(number, filler, zeros);
+        redis_pipe_limit(pipe, i < MANY / 2 ? 10000 : 700000);
+        t_ok(redis_pipe_put(pipe, i, words, 2, &err), &err);
+    }
+    t_ok(redis_pipe_drain(pipe, &err), &err);
+    redis_pipe_free(pipe);
+    private_redis_free(server);
+}
+
 static void test_a_server_that_cannot_be_run_is_said(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -201,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_replies_come_in_order_with_their_tags),
         cmocka_unit_test(test_what_goes_wrong_is_said),
         cmocka_unit_test(test_the_private_server_serves_and_leaves_nothing),
+        cmocka_unit_test(test_commands_are_kept_until_they_are_answered),
         cmocka_unit_test(test_a_server_that_cannot_be_run_is_said),
     };
 
