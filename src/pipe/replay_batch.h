@@ -6,11 +6,21 @@
  *              looks whether all keys are there before it touches one; it writes the position, runs
  *              the commands, and keeps what was refused in the position's hash (e: fields), so that
  *              nothing refused is lost from sight if nobody reads the reply.
- * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS COMMANDS FORGET CHECK
- *              FIELDS, FORGET: words; COMMANDS: {db, tag, keys to look for, words...}; all MessagePack.
- *              Reply: {{error, command}...}. Words beyond REPLAY_WORDS_MAX do not fit Lua's stack.
- *              An EVAL among the commands is run within; FLUSHALL and FLUSHDB keep the keys that
- *              follow as words.
+ * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET CHECK
+ *              FIELDS: names and values; WORDS: those of all commands, one after the other; FORGET:
+ *              fields; CHECK: keys to look for. MessagePack arrays of strings.
+ *              SHAPES: a MessagePack array of numbers, which say what to do with the next words:
+ *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
+ *                REPLAY_SHAPE_OWN + n     n words of a command that the script carries out itself:
+ *                                         EVAL is run within; FLUSHALL and FLUSHDB keep the keys
+ *                                         that follow as words
+ *                REPLAY_SHAPE_SETS + n    n keys and values, each a SET
+ *                below 0                  no words: from here on database -1 - n
+ *              TAGS: of each command, divided by blanks.
+ *              Reply, and what an e: field holds: {error, {db, tag, {}, words...}}, of each command
+ *              that was refused.
+ * Speed        What an array for each command costs in Lua is more than the command itself. SETs in a
+ *              row become one MSET; if that is refused, each is tried by itself.
  * Source       redis "EVAL", "Lua API reference" (cmsgpack, allow-cross-slot-keys since 7.0).
  */
 #ifndef FLOWTAPE_PIPE_REPLAY_BATCH_H
@@ -18,15 +28,38 @@
 
 #include "base/buf.h"
 
-#define REPLAY_WORDS_MAX 7000u
+#define REPLAY_WORDS_MAX  7000u
+#define REPLAY_SHAPE_OWN  10000u
+#define REPLAY_SHAPE_SETS 20000u
+
+/* An array whose size is known at the end. */
+struct replay_array {
+    struct buf bytes;
+    uint32_t count;
+};
 
 struct replay_batch {
-    struct buf fields; /* an array each, the head is put in front when it is complete */
-    struct buf commands;
-    struct buf forget;
-    uint32_t field_words;
+    bool join_sets; /* SETs in a row may be one MSET: not on a cluster */
+    struct replay_array fields;
+    struct replay_array words;
+    struct replay_array shapes;
+    struct replay_array forget;
+    struct replay_array check;
+    struct buf tags;
     uint32_t command_count;
-    uint32_t forget_words;
+    uint32_t db;       /* of the last command */
+    uint32_t set_run;  /* SETs that the last shape stands for */
+    size_t set_run_at; /* and where it is */
+};
+
+/* What is sent. */
+struct replay_batch_parts {
+    struct bytes fields;
+    struct bytes words;
+    struct bytes shapes;
+    struct bytes tags;
+    struct bytes forget;
+    struct bytes check;
 };
 
 /* replay_script - its text for a target of this version (major * 100 + minor). */
@@ -39,9 +72,8 @@ int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_er
 int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *keys,
                      size_t key_count, const struct bytes *words, size_t count, struct ft_err *err);
 bool replay_batch_is_empty(const struct replay_batch *b);
-/* replay_batch_take - the three arrays, ready to be sent; valid until the next call on b. */
-int replay_batch_take(struct replay_batch *b, struct bytes *ret_fields, struct bytes *ret_commands,
-                      struct bytes *ret_forget, struct ft_err *err);
+/* replay_batch_take - what to send; valid until the next call on b. */
+int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err);
 void replay_batch_clear(struct replay_batch *b);
 void replay_batch_release(struct replay_batch *b);
 

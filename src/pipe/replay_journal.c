@@ -29,7 +29,14 @@ static bool is_covered(const struct journal_run *j, const struct replay_node *no
 
 static void make_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
 {
-    (void)snprintf(tag, REPLAY_TAG_TEXT, "%" PRIu32 ":%" PRIu64 ":%u", item->flow, item->lsn, part);
+    char *at = tag;
+
+    at += i64_to_text(item->flow, at);
+    *at++ = ':';
+    at += i64_to_text((int64_t)item->lsn, at);
+    *at++ = ':';
+    at += i64_to_text(part, at);
+    *at = '\0';
 }
 
 static int settle(void *context, struct ft_err *err)

@@ -41,6 +41,7 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err)
 {
     node->count.commands++;
+    node->batch.join_sets = !node->replay->target.cluster;
     return replay_batch_add(&node->batch, db, tag, NULL, 0, words, count, err);
 }
 
@@ -67,24 +68,38 @@ static int put_positions(struct replay_node *node, struct ft_err *err)
 static int send_batch(struct replay_node *node, struct ft_err *err)
 {
     struct replay_position *p = &node->position;
-    struct bytes words[10] = {bytes_str("EVALSHA"), bytes_str(node->sha), bytes_str("0"),
-                              bytes_str(p->key)};
+    struct replay_batch_parts parts;
     char seq[I64_TEXT_SIZE];
     char next_seq[I64_TEXT_SIZE];
+    size_t bytes;
 
     if (put_positions(node, err) != 0)
         return -1;
     if (replay_batch_is_empty(&node->batch))
         return 0;
-    if (replay_batch_take(&node->batch, &words[6], &words[7], &words[8], err) != 0)
+    if (replay_batch_take(&node->batch, &parts, err) != 0)
         return -1;
-    words[4] = bytes_of(seq, i64_to_text((int64_t)p->seq, seq));
-    words[5] = bytes_of(next_seq, i64_to_text((int64_t)++p->seq, next_seq));
-    words[9] = bytes_str(node->replay->target.cluster ? "1" : "0");
+    const struct bytes words[] = {
+        bytes_str("EVALSHA"),
+        bytes_str(node->sha),
+        bytes_str("0"),
+        bytes_str(p->key),
+        bytes_of(seq, i64_to_text((int64_t)p->seq, seq)),
+        bytes_of(next_seq, i64_to_text((int64_t)p->seq + 1, next_seq)),
+        parts.fields,
+        parts.words,
+        parts.shapes,
+        parts.tags,
+        parts.forget,
+        parts.check,
+    };
+    p->seq++;
+    bytes = parts.words.n + parts.shapes.n;
     node->count.batches++;
-    node->count.bytes += words[7].n;
-    atomic_fetch_add(&node->replay->progress->bytes, words[7].n);
-    if (redis_pipe_put(node->pipe, node->batch.command_count, words, 10, err) != 0)
+    node->count.bytes += bytes;
+    atomic_fetch_add(&node->replay->progress->bytes, bytes);
+    if (redis_pipe_put(node->pipe, node->batch.command_count, words,
+                       sizeof(words) / sizeof(words[0]), err) != 0)
         return -1;
     replay_batch_clear(&node->batch);
     return 0;
@@ -92,7 +107,8 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
 
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
 {
-    if (!all && node->batch.command_count < BATCH_COMMANDS && node->batch.commands.n < BATCH_BYTES)
+    if (!all && node->batch.command_count < BATCH_COMMANDS &&
+        node->batch.words.bytes.n < BATCH_BYTES)
         return 0;
     return send_batch(node, err);
 }

@@ -141,7 +141,7 @@ static int write_position(struct replay *r, struct replay_node *node, struct ft_
     struct bytes words[5] = {bytes_str("EVAL"), bytes_str(script), bytes_str("0"),
                              bytes_str(p->key)};
     struct buf text = {0};
-    struct bytes ignored;
+    struct replay_batch_parts parts;
     char name[REPLAY_TAG_TEXT];
     char number[I64_TEXT_SIZE];
     int rc = replay_slots_put(&text, p->slots, err);
@@ -166,9 +166,11 @@ static int write_position(struct replay *r, struct replay_node *node, struct ft_
             rc = replay_batch_field(&fields, bytes_str(name), buf_bytes(&text), err);
     }
     if (rc == 0)
-        rc = replay_batch_take(&fields, &words[4], &ignored, &ignored, err);
-    if (rc == 0)
+        rc = replay_batch_take(&fields, &parts, err);
+    if (rc == 0) {
+        words[4] = parts.fields;
         rc = replay_call(node, NULL, words, 5, err);
+    }
     p->seq = 0;
     buf_release(&text);
     replay_batch_release(&fields);

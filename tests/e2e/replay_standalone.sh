@@ -136,6 +136,27 @@ check "--accept-errors" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-los
 check "accepted" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip
 redis_stop
 
+# SETs in a row go as one MSET; where that is refused, each goes, or is refused, by itself.
+redis_start
+check "--at snapshot, live-4" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
+    --at snapshot
+if cli acl setuser default -mset >/dev/null 2>&1; then
+    check "no MSET" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
+        --on-error "dead-letter=$T/dead-mset"
+    check "no MSET: no letter is about SET" [ "$(grep -c '"SET"' "$T/dead-mset")" = 0 ]
+    cli acl setuser default +mset >/dev/null
+    check "no SET: --at snapshot" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
+        --flush --at snapshot
+    cli acl setuser default -mset -set >/dev/null
+    check "no SET" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
+        --on-error "dead-letter=$T/dead-set"
+    check "no SET: letters" [ "$(grep -c '"SET"' "$T/dead-set")" -gt 100 ]
+    cli acl setuser default +set +mset >/dev/null
+    check "no SET: retried" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
+        --retry-dead-letter "$T/dead-set"
+fi
+redis_stop
+
 # Flushes where names are changed.
 if [ -d "$RECORDINGS/flushes" ]; then
     redis_start

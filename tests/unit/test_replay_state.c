@@ -97,26 +97,38 @@ static void test_position(void **state)
 static void test_batch(void **state)
 {
     const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v")};
+    const struct bytes del[] = {bytes_str("DEL"), bytes_str("k")};
+    const struct bytes flush[] = {bytes_str("FLUSHALL")};
     struct ft_err err = FT_ERR_INIT;
     struct replay_batch b = {0};
-    struct bytes fields;
-    struct bytes commands;
-    struct bytes forget;
+    struct replay_batch_parts p;
 
     (void)state;
     assert_true(replay_batch_is_empty(&b));
     t_ok(replay_batch_field(&b, bytes_str("flow:0"), bytes_str("8"), &err), &err);
-    t_ok(replay_batch_add(&b, 1, "0:7:0", NULL, 0, words, 3, &err), &err);
-    t_ok(replay_batch_take(&b, &fields, &commands, &forget, &err), &err);
-    t_bytes(fields, "\xdd\0\0\0\2\xa6"
-                    "flow:0\xa1"
-                    "8");
-    t_bytes(commands, "\xdd\0\0\0\1\xdd\0\0\0\6\xa1"
-                      "1\xa5"
-                      "0:7:0\xdd\0\0\0\0\xa3SET\xa1k\xa1v");
-    t_bytes(forget, "\xdd\0\0\0\0");
+    t_ok(replay_batch_add(&b, 1, "0:7:0", &words[1], 1, words, 3, &err), &err);
+    t_ok(replay_batch_add(&b, 1, "0:7:1", NULL, 0, flush, 1, &err), &err);
+    t_ok(replay_batch_take(&b, &p, &err), &err);
+    t_bytes(p.fields, "\xdd\0\0\0\2\xa6"
+                      "flow:0\xa1"
+                      "8");
+    t_bytes(p.words, "\xdd\0\0\0\4\xa3SET\xa1k\xa1v\xa8"
+                     "FLUSHALL");
+    t_bytes(p.shapes, "\xdd\0\0\0\3\xd3\xff\xff\xff\xff\xff\xff\xff\xfe\3\xcd\x27\x11");
+    t_bytes(p.tags, "0:7:0 0:7:1 ");
+    t_bytes(p.forget, "\xdd\0\0\0\0");
+    t_bytes(p.check, "\xdd\0\0\0\1\xa1k");
     replay_batch_clear(&b);
     assert_true(replay_batch_is_empty(&b));
+    b.join_sets = true;
+    for (size_t i = 0; i < 2; i++)
+        t_ok(replay_batch_add(&b, 0, "0:8:0", NULL, 0, words, 3, &err), &err);
+    t_ok(replay_batch_add(&b, 0, "0:9:0", NULL, 0, del, 2, &err), &err);
+    t_ok(replay_batch_add(&b, 0, "0:10:0", NULL, 0, words, 3, &err), &err);
+    t_ok(replay_batch_take(&b, &p, &err), &err);
+    t_bytes(p.words, "\xdd\0\0\0\x8\xa1k\xa1v\xa1k\xa1v\xa3"
+                     "DEL\xa1k\xa1k\xa1v");
+    t_bytes(p.shapes, "\xdd\0\0\0\3\xcd\x4e\x22\2\xcd\x4e\x21");
     replay_batch_release(&b);
 }
 
