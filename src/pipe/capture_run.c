@@ -223,6 +223,14 @@ static void note_recovery(const struct run *run, const struct capture_recovery *
     note(run, line);
 }
 
+/* What earlier runs left can be replayed while the source is not there yet. */
+static int tell_what_is_there(const struct run *run, struct ft_err *err)
+{
+    const struct generation *g = capture_find(run->context.capture, 0);
+
+    return g == NULL ? 0 : capture_tell_generation(run->context.options->live, g, err);
+}
+
 static int open_capture(struct run *run, struct ft_err *err)
 {
     const struct capture_run_options *o = run->context.options;
@@ -233,7 +241,7 @@ static int open_capture(struct run *run, struct ft_err *err)
                            &recovery, err) != 0)
         return -1;
     note_recovery(run, &recovery);
-    return 0;
+    return o->live == NULL ? 0 : tell_what_is_there(run, err);
 }
 
 static void release(struct run *run)
@@ -275,5 +283,7 @@ int capture_run(const struct capture_run_options *options, struct capture_run_re
     ret->last = run.context.progress;
     ret->elapsed_ms = clock_mono_ms() - run.began_ms;
     release(&run);
+    if (options->live != NULL)
+        live_flows_end(options->live);
     return err->kind == FT_ERR_NONE ? 0 : -1;
 }

@@ -185,6 +185,20 @@ static bool goals_reached(const struct session *s)
     return true;
 }
 
+int capture_tell_generation(struct live_flows *live, const struct generation *g, struct ft_err *err)
+{
+    uint64_t *lsn = calloc(g->flow_count + 1u, sizeof(*lsn));
+    int rc;
+
+    if (lsn == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < g->flow_count; i++)
+        lsn[i] = g->flows[i].next_lsn;
+    rc = live_flows_begin(live, g->id, g->flow_count, lsn, g->state == GENERATION_COMPLETE, err);
+    free(lsn);
+    return rc;
+}
+
 /* --- connecting --- */
 
 /* The newest generation, if what is on disk can be gone on with. */
@@ -275,16 +289,26 @@ static int begin_generation(struct session *s, struct ft_err *err)
     return 0;
 }
 
+static int tell_followers(struct session *s, struct ft_err *err)
+{
+    return s->options->live == NULL ? 0
+                                    : capture_tell_generation(s->options->live, s->generation, err);
+}
+
 static int let_flows_go(struct session *s, bool resumed, struct ft_err *err)
 {
     struct recorder_options options = s->options->recorder;
 
+    if (tell_followers(s, err) != 0)
+        return -1;
     options.event_fd = s->event_fd;
+    options.live = s->options->live;
     if (recorder_new(&s->recorder, s->c->capture, s->generation, &options, err) != 0)
         return -1;
     for (uint32_t i = 0; i < s->flow_count; i++) {
         struct flow_go go = {
             .recorder = s->recorder,
+            .live = s->options->live,
             .codec = options.codec,
             .start_offset = s->generation->flows[i].raw_bytes,
             .increment = resumed && s->form == DFLY_RESUME_INCREMENT,
@@ -327,6 +351,19 @@ static enum walk full_sync(struct session *s, bool resumed, struct ft_err *err)
     return walk;
 }
 
+/* A follower has to know what the source is like before it begins. */
+static enum walk complete_generation(struct session *s, struct ft_err *err)
+{
+    enum walk walk = WALK_ON;
+
+    if (s->options->live != NULL)
+        walk = wait_until(s, snapshots_durable, err);
+    describe_source(s);
+    if (s->options->live != NULL && walk == WALK_ON && !recorder_failed(s->recorder))
+        live_flows_ready(s->options->live);
+    return walk;
+}
+
 /* From the flows' answers to all of them in stable sync. */
 static enum walk change_over(struct session *s, struct ft_err *err)
 {
@@ -352,10 +389,8 @@ static enum walk change_over(struct session *s, struct ft_err *err)
     walk = wait_until(s, all_stable, err);
     if (walk != WALK_ON)
         return walk;
-    if (!resumed)
-        describe_source(s);
     s->c->progress.phase = CAPTURE_STABLE;
-    return WALK_ON;
+    return resumed ? WALK_ON : complete_generation(s, err);
 }
 
 static enum walk wait_for_end(struct session *s, struct ft_err *err)

@@ -36,4 +36,8 @@ struct session_contact {
 enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
                                          struct session_contact *ret_contact, struct ft_err *err);
 
+/* capture_tell_generation - the capture is at this generation, with what of it is on disk. */
+int capture_tell_generation(struct live_flows *live, const struct generation *g,
+                            struct ft_err *err);
+
 #endif

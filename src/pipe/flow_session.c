@@ -293,6 +293,8 @@ static void count(struct flow_session *f, size_t n)
     atomic_store_explicit(&f->keys, s->keys, memory_order_relaxed);
     atomic_store_explicit(&f->records, s->records, memory_order_relaxed);
     atomic_store(&f->next_lsn, s->next_lsn);
+    if (f->go.live != NULL && s->lsn_known && s->next_lsn > before)
+        live_flows_received(f->go.live, f->index, s->next_lsn, f->last_receive_us);
     goal = atomic_load(&f->goal_lsn); /* only now: set after this, it is compared by its setter */
     if (before < goal && s->next_lsn >= goal)
         poke(f->event_fd);

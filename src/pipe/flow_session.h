@@ -58,6 +58,7 @@ bool flow_session_partial(const struct flow_session *f);
 
 struct flow_go {
     struct recorder *recorder;
+    struct live_flows *live; /* told what is received; may be NULL */
     struct codec_spec codec;
     uint64_t start_offset; /* bytes of this flow that the generation has on disk */
     bool increment;        /* a PARTIAL flow begins with an RDB stream */

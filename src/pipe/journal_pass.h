@@ -10,6 +10,10 @@
  *              of different flows are independent, and flushes have their barrier.
  * Flushes      A flush that not all flows have before the cut is not applied, nor what follows it on
  *              the flows that have it: a state with half of a flush never existed. counts says so.
+ * Following    A capture that grows can be followed: where the pass has come to the end of what is
+ *              there, or of what it may read, it asks whether there is more, and reads on in the same
+ *              places. The barrier of a flush lasts over that. An unknown sharding rule is learnt from
+ *              the records as they come.
  * Threads      Runs in the caller's thread.
  */
 #ifndef FLOWTAPE_PIPE_JOURNAL_PASS_H
@@ -52,5 +56,25 @@ bool journal_record_applies(const struct owner_guard *g, uint32_t flow, const st
 int journal_pass_run(const struct source *source, const struct cut *cut,
                      struct translator *translator, journal_record_fn *take, void *context,
                      struct journal_pass_counts *counts, struct ft_err *err);
+
+/*
+ * What a pass that follows asks for. `cut` of the call says how far the flows may be read; `more` may
+ * raise its stop_lsn.
+ */
+struct journal_follow {
+    /*
+     * idle: everything that may be read has been taken; wait until there may be more. Else, now and
+     * then: do not wait. Returns 1: go on, 0: leave it at that, -1: error.
+     */
+    int (*more)(void *context, bool idle, struct ft_err *err);
+    /* per flow, kept up to date by the pass: what lies before was taken or is not to be applied */
+    uint64_t *next_lsn;
+};
+
+/* journal_pass_follow - as journal_pass_run; both callbacks get the context. */
+int journal_pass_follow(const struct source *source, const struct cut *cut,
+                        struct translator *translator, journal_record_fn *take,
+                        const struct journal_follow *follow, void *context,
+                        struct journal_pass_counts *counts, struct ft_err *err);
 
 #endif

@@ -200,14 +200,25 @@ void live_flows_ready(struct live_flows *l)
     pthread_mutex_unlock(&l->mu);
 }
 
-void live_flows_advance(struct live_flows *l, enum live_stage stage, uint32_t flow,
-                        uint64_t next_lsn, uint64_t time_us)
+static void advance_and_tell(struct live_flows *l, enum live_stage stage, uint32_t flow,
+                             uint64_t next_lsn, uint64_t time_us)
 {
     pthread_mutex_lock(&l->mu);
-    if (flow < l->state.flow_count && stage < LIVE_APPLIED &&
-        advance(l, stage, flow, next_lsn, time_us))
+    if (flow < l->state.flow_count && advance(l, stage, flow, next_lsn, time_us))
         tell(l, LIVE_WAIT(stage));
     pthread_mutex_unlock(&l->mu);
+}
+
+void live_flows_received(struct live_flows *l, uint32_t flow, uint64_t next_lsn, uint64_t time_us)
+{
+    advance_and_tell(l, LIVE_RECEIVED, flow, next_lsn, time_us);
+}
+
+void live_flows_advance(struct live_flows *l, enum live_stage stage, uint32_t flow,
+                        uint64_t next_lsn)
+{
+    if (stage == LIVE_WRITTEN || stage == LIVE_DURABLE)
+        advance_and_tell(l, stage, flow, next_lsn, 0);
 }
 
 void live_flows_end(struct live_flows *l)

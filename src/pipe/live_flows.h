@@ -1,8 +1,7 @@
 /*
  * live_flows.h - how far a capture that runs in this process is, for whoever follows it.
  *
- * What it is   Per flow the next LSN at four stages, with the receive time of the newest record of
- *              each. The capture moves the first three, the replay the last; anybody may look, or
+ * What it is   Per flow the next LSN at four stages, and how old the lag between them is. The capture moves the first three, the replay the last; anybody may look, or
  *              wait until one of them moves.
  * Generations  The stages of the capture speak of the generation it is at. As soon as that is
  *              another one than a reader's, the reader's is over: everything of it is on disk and
@@ -52,9 +51,12 @@ int live_flows_begin(struct live_flows *l, uint32_t generation, uint32_t flow_co
                      const uint64_t *next_lsn, bool ready, struct ft_err *err);
 /* live_flows_ready - the generation can be replayed. */
 void live_flows_ready(struct live_flows *l);
-/* live_flows_advance - of a stage of the capture's; never goes back. */
+/* live_flows_received - a flow has received its records before next_lsn, the last of them just at
+ * time_us. Never goes back. */
+void live_flows_received(struct live_flows *l, uint32_t flow, uint64_t next_lsn, uint64_t time_us);
+/* live_flows_advance - the same for LIVE_WRITTEN and LIVE_DURABLE. */
 void live_flows_advance(struct live_flows *l, enum live_stage stage, uint32_t flow,
-                        uint64_t next_lsn, uint64_t time_us);
+                        uint64_t next_lsn);
 /* live_flows_end - the capture has ended. */
 void live_flows_end(struct live_flows *l);
 

@@ -99,12 +99,14 @@ static void fail(struct recorder *r, const struct ft_err *err)
 }
 
 /* Under file_mu. */
-static void publish_durable(struct flow_file *f, uint64_t lsn)
+static void publish_durable(struct recorder *r, struct flow_file *f, uint64_t lsn)
 {
     if (lsn <= atomic_load(&f->durable_lsn))
         return;
     atomic_store(&f->durable_lsn, lsn);
     poke(f->wake_fd);
+    if (r->options.live != NULL)
+        live_flows_advance(r->options.live, LIVE_DURABLE, f->id.flow, lsn);
 }
 
 /* --- the writer --- */
@@ -171,7 +173,7 @@ static int seal_segment(struct recorder *r, struct flow_file *f, struct ft_err *
     rc = segment_writer_seal(f->segment, &info, err);
     drop_segment(f);
     if (rc == 0)
-        publish_durable(f, lsn);
+        publish_durable(r, f, lsn);
     pthread_mutex_unlock(&f->file_mu);
     if (rc != 0)
         return -1;
@@ -217,6 +219,8 @@ static void note_written(struct recorder *r, struct flow_file *f, const struct r
     if (run->next_lsn != 0)
         atomic_store(&f->written_lsn, run->next_lsn);
     atomic_store(&f->dirty, true);
+    if (run->next_lsn != 0 && r->options.live != NULL)
+        live_flows_advance(r->options.live, LIVE_WRITTEN, f->id.flow, run->next_lsn);
     if (run->urgent) {
         pthread_mutex_lock(&r->mu);
         r->urgent = true;
@@ -347,10 +351,16 @@ static void sync_flow(struct recorder *r, struct flow_file *f)
     if (f->segment != NULL)
         rc = fs_sync(segment_writer_fd(f->segment), f->name, &err);
     if (rc == 0 && !atomic_load(&r->failed))
-        publish_durable(f, lsn);
+        publish_durable(r, f, lsn);
     pthread_mutex_unlock(&f->file_mu);
     if (rc != 0)
         fail(r, &err);
+}
+
+/* A replay that follows gets no further than what is durable: no time to lose then. */
+static bool is_awaited(const struct recorder *r)
+{
+    return r->options.live != NULL && !live_flows_is_eager(r->options.live);
 }
 
 /* Under mu: wait until there is something to sync and the time for it. False: the end. */
@@ -360,7 +370,7 @@ static bool wait_for_sync(struct recorder *r)
 
     while (!r->ending && !r->urgent && (!r->dirty || r->options.sync == RECORDER_SYNC_SEGMENT))
         pthread_cond_wait(&r->sync_wanted, &r->mu);
-    if (r->options.sync == RECORDER_SYNC_INTERVAL) {
+    if (r->options.sync == RECORDER_SYNC_INTERVAL && !is_awaited(r)) {
         (void)clock_gettime(CLOCK_MONOTONIC, &due);
         due.tv_sec += r->options.sync_interval_ms / 1000u;
         due.tv_nsec += (long)(r->options.sync_interval_ms % 1000u) * 1000000;

@@ -18,6 +18,7 @@
 #define FLOWTAPE_PIPE_RECORDER_H
 
 #include "base/queue.h"
+#include "pipe/live_flows.h"
 #include "store/capture.h"
 
 enum recorder_sync {
@@ -32,7 +33,8 @@ struct recorder_options {
     uint64_t segment_bytes; /* a new segment is begun at the first boundary behind this */
     size_t buffer_bytes;
     struct codec_spec codec;
-    int event_fd; /* eventfd written on failure and when a snapshot has become durable */
+    struct live_flows *live; /* told what is written and what is durable; may be NULL */
+    int event_fd;            /* eventfd written on failure and when a snapshot has become durable */
 };
 
 struct recorder;

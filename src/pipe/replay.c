@@ -9,11 +9,10 @@
 
 #include "base/clock.h"
 #include "base/fsutil.h"
-#include "pipe/replay_impl.h"
+#include "pipe/replay_follow.h"
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
-#define FOLLOW_MS        100u
 #define GIVE_UP_MS       60000u
 #define NOTE_MAX         700
 #define HEAD_BYTES       (64u << 10)
@@ -168,12 +167,25 @@ static int digest_rules(struct replay *r, struct ft_err *err)
  * Input
  */
 
+/* What grows has no end yet. */
+static void open_end(struct cut *cut)
+{
+    cut->is_snapshot = false;
+    for (uint32_t i = 0; i < cut->flow_count; i++)
+        cut->stop_lsn[i] = UINT64_MAX;
+}
+
 static int resolve_cut(struct replay *r, struct ft_err *err)
 {
     const char *at = r->o->at;
 
-    if (r->source->kind == SOURCE_CAPTURE)
-        return cut_resolve(&r->cut, at, r->source->capture, r->source->generation, err);
+    if (r->source->kind == SOURCE_CAPTURE) {
+        if (cut_resolve(&r->cut, at, r->source->capture, r->source->generation, err) != 0)
+            return -1;
+        if (r->follow != NULL)
+            open_end(&r->cut);
+        return 0;
+    }
     if (strcmp(at, "snapshot") == 0 || strcmp(at, "end") == 0)
         return 0;
     return err_set(err, FT_ERR_USAGE,
@@ -211,10 +223,19 @@ static int input_open(struct replay *r, struct ft_err *err)
     return 0;
 }
 
+int replay_input_reopen(struct replay *r, struct ft_err *err)
+{
+    input_close(r);
+    return input_open(r, err);
+}
+
+/* Once more for another generation, which may have another number of flows. */
 static int result_init(struct replay *r, struct ft_err *err)
 {
     uint32_t n = r->source->stream_count;
 
+    free(r->result->flows);
+    free(r->next);
     r->result->flow_count = n;
     r->result->flows = calloc(n + 1u, sizeof(*r->result->flows));
     r->next = calloc(n + 1u, sizeof(*r->next));
@@ -245,6 +266,8 @@ static int bring_journal(struct replay *r, struct ft_err *err)
     if (r->source->kind != SOURCE_CAPTURE)
         return 0;
     atomic_store(&r->progress->in_journal, true);
+    if (replay_follow_reach(r, err) != 0)
+        return -1;
     return replay_journal(r, err);
 }
 
@@ -264,7 +287,7 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return -1;
     if (check_failure(r, err) != 0)
         return -1;
-    if (r->o->finish && !r->o->follow)
+    if (r->o->finish && !replay_follow_turned_over(r))
         return replay_remove_state(r, err);
     return 0;
 }
@@ -309,7 +332,8 @@ static int attempt_until_done(struct replay *r, struct ft_err *err)
             return 0;
         if (atomic_load(&r->failed_fast) && check_failure(r, err) != 0)
             return -1;
-        if (work_done(r) != done) {
+        if (work_done(r) != done || r->was_following) {
+            r->was_following = false;
             done = work_done(r);
             began_ms = clock_mono_ms();
             wait_ms = BACKOFF_FIRST_MS;
@@ -327,72 +351,27 @@ static int attempt_until_done(struct replay *r, struct ft_err *err)
     }
 }
 
-/* Grows with every record that the capture has, and with every generation. */
-static uint64_t input_size(const struct replay *r)
+/* Another generation has taken this one's place. */
+static int turn_over(struct replay *r, struct ft_err *err)
 {
-    const struct generation *g = r->source->generation;
-    uint64_t size = (uint64_t)g->id << 48;
-
-    for (uint32_t i = 0; i < g->flow_count; i++)
-        size += g->flows[i].next_lsn;
-    return size;
-}
-
-/* What has come to the capture since. */
-static int follow(struct replay *r, struct ft_err *err)
-{
-    while (r->source->kind == SOURCE_CAPTURE) {
-        uint64_t done_size = input_size(r);
-
-        if (replay_sleep(r, FOLLOW_MS, err) != 0)
-            return -1;
-        input_close(r);
-        if (input_open(r, err) != 0)
-            return -1;
-        if (r->source->stream_count != r->result->flow_count) {
-            return err_set(err, FT_ERR_CANCELLED,
-                           "a generation with %" PRIu32 " flows has begun; start again for it",
-                           r->source->stream_count);
-        }
-        if (input_size(r) != done_size && attempt_until_done(r, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static bool is_dir(const char *path)
-{
-    struct stat status;
-
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-/* A capture that is still at its first full sync has nothing to replay yet. */
-static int await_snapshot(struct replay *r, struct ft_err *err)
-{
-    const struct replay_options *o = r->o;
-    bool found = !o->follow || !is_dir(o->input);
-
-    while (!found) {
-        struct capture *capture;
-
-        if (capture_open_read(&capture, o->input, err) != 0)
-            return -1;
-        found = o->generation != 0 || capture_find(capture, 0) != NULL;
-        capture_free(capture);
-        if (!found && replay_sleep(r, FOLLOW_MS, err) != 0)
-            return -1;
-    }
-    return 0;
+    if (replay_input_reopen(r, err) != 0)
+        return -1;
+    atomic_store(&r->progress->in_journal, false);
+    return result_init(r, err);
 }
 
 static int run(struct replay *r, struct ft_err *err)
 {
-    if (await_snapshot(r, err) != 0 || input_open(r, err) != 0 || result_init(r, err) != 0 ||
-        digest_rules(r, err) != 0 || replay_dead_open(r, err) != 0 ||
-        attempt_until_done(r, err) != 0)
+    int rc;
+
+    if (replay_follow_open(r, err) != 0 || replay_follow_await(r, err) != 0 ||
+        input_open(r, err) != 0 || result_init(r, err) != 0 || digest_rules(r, err) != 0 ||
+        replay_dead_open(r, err) != 0)
         return -1;
-    return r->o->follow ? follow(r, err) : 0;
+    do
+        rc = attempt_until_done(r, err);
+    while (rc == 0 && replay_follow_turned_over(r) && (rc = turn_over(r, err)) == 0);
+    return rc;
 }
 
 struct replay_options replay_run_defaults(void)
@@ -421,6 +400,7 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     ret->complete = rc == 0;
     ret->bytes = atomic_load(&progress->bytes);
     ret->elapsed_ms = clock_mono_ms() - began_ms;
+    replay_follow_close(&r);
     if (r.source != NULL)
         input_close(&r);
     if (r.dead_fd >= 0)

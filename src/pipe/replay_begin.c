@@ -181,7 +181,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
         return -1;
     if (target_is_empty(r, &empty, err) != 0 || replay_check_dbs(r, err) != 0)
         return -1;
-    if (!empty && r->o->follow) {
+    if (!empty && r->follow != NULL) {
         return err_set(err, FT_ERR_USAGE,
                        "the target is not empty: what a growing capture will touch is not known "
                        "yet; --flush empties it");

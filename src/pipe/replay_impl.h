@@ -9,6 +9,7 @@
 #include "pipe/replay.h"
 #include "pipe/replay_batch.h"
 #include "pipe/replay_kept.h"
+#include "pipe/replay_sent.h"
 #include "pipe/replay_state.h"
 #include "wire/redis_pipe.h"
 #include "wire/slot_map.h"
@@ -25,7 +26,8 @@ struct replay_node {
     char sha[41];            /* of the script */
     struct replay_position position;
     struct replay_batch batch;
-    uint64_t *written; /* per flow: the position as it was sent last */
+    uint64_t *written;       /* per flow: the position as it was sent last */
+    struct replay_sent sent; /* when following */
     struct replay_node_count count;
 };
 
@@ -57,8 +59,10 @@ struct replay {
     struct replay_state state;
     struct replay_kept kept;
     int64_t shift_ms;
-    uint64_t *next;          /* per flow: first record that is not in a batch yet */
-    atomic_bool failed_fast; /* --on-error stop, and something was refused */
+    struct replay_follow *follow; /* replay_follow.h; NULL: to the cut */
+    bool was_following;           /* since the last lost connection */
+    uint64_t *next;               /* per flow: first record that is not in a batch yet */
+    atomic_bool failed_fast;      /* --on-error stop, and something was refused */
     /* guarded by mu: result, suspects, dead letters, failure, pace */
     pthread_mutex_t mu;
     int dead_fd; /* -1: none */
@@ -240,6 +244,8 @@ void replay_mapper_free(struct replay_mapper *m);
  * replay.c
  */
 
+/* replay_input_reopen - the input as it is now, to the same target. */
+int replay_input_reopen(struct replay *r, struct ft_err *err);
 void replay_note(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* replay_sleep - FT_ERR_CANCELLED when it is cut short. */
 int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err);

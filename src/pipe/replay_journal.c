@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "pipe/replay_follow.h"
 #include "pipe/replay_record.h"
 
 #define LOOK_UP_EVERY 256u /* records between looks at signals and time */
@@ -181,7 +182,8 @@ static int look_up(struct journal_run *j, struct ft_err *err)
     struct replay *r = j->r;
 
     atomic_fetch_add(&r->progress->records, LOOK_UP_EVERY);
-    atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
+    if (r->follow == NULL)
+        atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
     return replay_check_cancelled(r, err);
 }
 
@@ -258,12 +260,35 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
     return 0;
 }
 
+static int more(void *context, bool idle, struct ft_err *err)
+{
+    return replay_follow_more(((struct journal_run *)context)->r, idle, err);
+}
+
+static int follow_pass(struct journal_run *j, struct translator *translator,
+                       struct journal_pass_counts *pass, struct ft_err *err)
+{
+    struct replay *r = j->r;
+    struct journal_follow follow = {.more = more};
+
+    if (replay_follow_begin(r, err) != 0)
+        return -1;
+    follow.next_lsn = replay_follow_passed(r);
+    if (journal_pass_follow(r->source, &r->cut, translator, take, &follow, j, pass, err) != 0 ||
+        replay_drain(r, err) != 0)
+        return -1;
+    replay_follow_tell(r);
+    return 0;
+}
+
 static int run_pass(struct journal_run *j, struct translator *translator, struct ft_err *err)
 {
     struct replay *r = j->r;
     struct journal_pass_counts *counts = &r->result->journal;
-    struct journal_pass_counts pass;
-    int rc = journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
+    struct journal_pass_counts pass = {0};
+    int rc = r->follow != NULL
+                 ? follow_pass(j, translator, &pass, err)
+                 : journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
 
     counts->records += pass.records;
     counts->foreign += pass.foreign;
@@ -271,8 +296,8 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
     counts->flushes += pass.flushes;
     counts->after_partial_flush = pass.after_partial_flush;
     counts->partial_flush_flows = pass.partial_flush_flows;
-    if (rc != 0)
-        return -1;
+    if (rc != 0 || r->follow != NULL)
+        return rc;
     for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
         r->next[i] = r->cut.stop_lsn[i];
     return replay_drain(r, err);

@@ -98,9 +98,10 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     node->count.batches++;
     node->count.bytes += bytes;
     atomic_fetch_add(&node->replay->progress->bytes, bytes);
-    if (redis_pipe_put(node->pipe, node->batch.command_count, words,
-                       sizeof(words) / sizeof(words[0]), err) != 0)
+    if (redis_pipe_put(node->pipe, node->count.batches, words, sizeof(words) / sizeof(words[0]),
+                       err) != 0)
         return -1;
+    replay_sent_add(&node->sent, node->count.batches, node->replay->next);
     replay_batch_clear(&node->batch);
     return 0;
 }
@@ -192,9 +193,9 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 {
     struct replay_node *node = context;
 
-    (void)tag;
     if (reply->type == REDIS_REPLY_ERROR)
         return replay_refused(node, reply->str, err);
+    replay_sent_ack(&node->sent, tag); /* 0: no batch */
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct refusal f;
         int rc;

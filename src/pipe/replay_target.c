@@ -255,6 +255,7 @@ void replay_target_close(struct replay *r)
         replay_batch_release(&node->batch);
         uri_release(&node->uri);
         free(node->written);
+        replay_sent_release(&node->sent);
     }
     free(t->nodes);
     if (t->map != NULL) {

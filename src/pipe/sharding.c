@@ -41,6 +41,33 @@ enum sharding_rule sharding_tally_rule(const struct sharding_tally *t, uint64_t 
     return best;
 }
 
+enum sharding_rule sharding_tally_learnt(const struct sharding_tally *t)
+{
+    return t->keys < LEARN_KEYS_MIN ? SHARDING_UNKNOWN : sharding_tally_rule(t, LEARN_TOLERANCE);
+}
+
+/* A recorder that died before it could say so may have had a snapshot full of keys. */
+static int tally_snapshot(const struct source *source, uint32_t flow, struct sharding_tally *tally,
+                          struct ft_err *err)
+{
+    const struct source_stream_options options = {.snapshot_only = true, .skip_values = true};
+    struct source_stream *stream;
+    enum step step = STEP_END;
+    struct item item;
+
+    if (source_stream_open(&stream, source, flow, &options, err) != 0)
+        return -1;
+    for (unsigned i = 0; i < SHARDING_LEARN_RECORDS; i++) {
+        step = source_stream_next(stream, &item, err);
+        if (step != STEP_ITEM)
+            break;
+        if (item.kind == ITEM_ENTRY)
+            sharding_tally_key(tally, item.rdb.entry.key, flow, source->stream_count);
+    }
+    source_stream_free(stream);
+    return step == STEP_ERROR ? -1 : 0;
+}
+
 static int tally_flow(const struct source *source, struct translator *translator, uint32_t flow,
                       struct sharding_tally *tally, struct ft_err *err)
 {
@@ -75,10 +102,17 @@ static int tally_flow(const struct source *source, struct translator *translator
 int sharding_learn(const struct source *source, enum sharding_rule *ret_rule, struct ft_err *err)
 {
     const struct translator_options options = {.target = target_default()};
+    bool described = source->generation->snapshot_records != SNAPSHOT_RECORDS_UNKNOWN;
     struct sharding_tally tally = {0};
     struct translator *translator;
     int rc = 0;
 
+    for (uint32_t i = 0; rc == 0 && !described && i < source->stream_count; i++)
+        rc = tally_snapshot(source, i, &tally, err);
+    *ret_rule = sharding_tally_rule(&tally, 0);
+    if (rc != 0 || *ret_rule != SHARDING_UNKNOWN)
+        return rc;
+    tally = (struct sharding_tally){0};
     if (translator_new(&translator, &options, err) != 0)
         return -1;
     for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
@@ -86,8 +120,7 @@ int sharding_learn(const struct source *source, enum sharding_rule *ret_rule, st
     translator_free(translator);
     if (rc != 0)
         return -1;
-    *ret_rule = tally.keys < LEARN_KEYS_MIN ? SHARDING_UNKNOWN
-                                            : sharding_tally_rule(&tally, LEARN_TOLERANCE);
+    *ret_rule = sharding_tally_learnt(&tally);
     return 0;
 }
 

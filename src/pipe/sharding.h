@@ -31,11 +31,15 @@ void sharding_tally_add(struct sharding_tally *sum, const struct sharding_tally 
  */
 enum sharding_rule sharding_tally_rule(const struct sharding_tally *t, uint64_t tolerance);
 
+/* sharding_tally_learnt - of keys of journal records: nearly all of them are their own flow's. */
+enum sharding_rule sharding_tally_learnt(const struct sharding_tally *t);
+
 struct source;
 
 /*
- * sharding_learn - from the journal, for a capture whose snapshot had no keys to tell: nearly all
- * records name keys of their own flow. Looks at the first SHARDING_LEARN_RECORDS of each flow.
+ * sharding_learn - for a capture whose manifest does not tell the rule: from the snapshot if it has
+ * keys, else from the journal, where nearly all records name keys of their own flow. Looks at the
+ * first SHARDING_LEARN_RECORDS of each flow.
  */
 #define SHARDING_LEARN_RECORDS 10000u
 int sharding_learn(const struct source *source, enum sharding_rule *ret_rule, struct ft_err *err);

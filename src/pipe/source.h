@@ -72,6 +72,7 @@ struct source_stream_options {
     /* with journal_only: begin at the last block that holds this LSN or lies before it; 0: the first
      * one behind the RDB stream. From the flow's stable_lsn to its next_lsn. */
     uint64_t start_lsn;
+    bool follow; /* captures: more may come, see source_stream_next */
     bool verify_checksum;
     struct source_large *large; /* NULL: no such limit */
 };
@@ -80,7 +81,8 @@ struct source_stream;
 
 int source_stream_open(struct source_stream **ret, const struct source *s, uint32_t index,
                        const struct source_stream_options *options, struct ft_err *err);
-/* source_stream_next - STEP_ITEM, STEP_END, STEP_ERROR (the text names file, offset, LSN). */
+/* source_stream_next - STEP_ITEM, STEP_END, STEP_ERROR (the text names file, offset, LSN). With
+ * `follow` the end of what is there is STEP_MORE instead of STEP_END: ask again later. */
 enum step source_stream_next(struct source_stream *st, struct item *ret, struct ft_err *err);
 /* source_stream_bytes - input read so far, as stored. */
 uint64_t source_stream_bytes(const struct source_stream *st);

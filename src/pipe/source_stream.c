@@ -138,6 +138,7 @@ enum flow_part source_flow_part(enum segment_kind kind)
     }
 }
 
+/* Returns 1: fed, or closed, 0: there is nothing to feed yet. */
 static int feed_capture(struct source_stream *st, struct ft_err *err)
 {
     struct segment_block block;
@@ -146,9 +147,11 @@ static int feed_capture(struct source_stream *st, struct ft_err *err)
 
     if (step == STEP_ERROR)
         return -1;
+    if (step != STEP_ITEM && st->options.follow)
+        return 0;
     if (step != STEP_ITEM) {
         flow_decoder_close(st->decoder);
-        return 0;
+        return 1;
     }
     st->bytes += block.raw_bytes;
     if (st->at_journal_block) {
@@ -157,8 +160,10 @@ static int feed_capture(struct source_stream *st, struct ft_err *err)
                                        block.dbid, err) != 0)
             return -1;
     }
-    return flow_decoder_push(st->decoder, source_flow_part(kind), block.payload, block.time_us,
-                             err);
+    if (flow_decoder_push(st->decoder, source_flow_part(kind), block.payload, block.time_us, err) !=
+        0)
+        return -1;
+    return 1;
 }
 
 static int feed_file(struct source_stream *st, struct ft_err *err)
@@ -172,11 +177,13 @@ static int feed_file(struct source_stream *st, struct ft_err *err)
         return err_errno(err, errno, "could not read \"%s\"", st->file);
     if (n == 0) {
         flow_decoder_close(st->decoder);
-        return 0;
+        return 1;
     }
     st->bytes += (uint64_t)n;
-    return flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, bytes_of(st->buffer, (size_t)n),
-                             st->saved_us, err);
+    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, bytes_of(st->buffer, (size_t)n),
+                          st->saved_us, err) != 0)
+        return -1;
+    return 1;
 }
 
 static void hold_large(struct source_stream *st, bool hold)
@@ -192,10 +199,10 @@ static void hold_large(struct source_stream *st, bool hold)
 
 static int feed(struct source_stream *st, struct ft_err *err)
 {
-    int rc = st->reader != NULL ? feed_capture(st, err) : feed_file(st, err);
+    int fed = st->reader != NULL ? feed_capture(st, err) : feed_file(st, err);
 
     hold_large(st, flow_decoder_held_bytes(st->decoder) > SOURCE_LARGE_BYTES);
-    return rc;
+    return fed;
 }
 
 /* Behind the snapshot a caller may not want to go on. */
@@ -230,7 +237,11 @@ enum step source_stream_next(struct source_stream *st, struct item *ret, struct 
     if (st->ended)
         return STEP_END;
     while ((step = flow_decoder_next(st->decoder, ret, err)) == STEP_MORE) {
-        if (feed(st, err) != 0) {
+        int fed = feed(st, err);
+
+        if (fed == 0)
+            return STEP_MORE;
+        if (fed < 0) {
             wrap_read(st, err);
             st->ended = true;
             return STEP_ERROR;

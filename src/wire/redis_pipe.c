@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "resp/resp_write.h"
 
 #define SEND_BYTES     (128u << 10)
@@ -46,6 +47,7 @@ struct redis_pipe {
     size_t ring_first;
     size_t ring_count;
     size_t underway_bytes;
+    uint64_t heard_ms;        /* of the last reply, or when there was nothing to wait for */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
     uint8_t in[READ_BYTES];
 };
@@ -205,6 +207,7 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     } else {
         rc = judge_next(p, reply, err);
     }
+    p->heard_ms = clock_mono_ms();
     p->ring_first = (p->ring_first + 1) % UNDERWAY_MAX;
     p->ring_count--;
     p->underway_bytes -= bytes;
@@ -264,11 +267,17 @@ static int write_out(struct redis_pipe *p, struct ft_err *err)
     return 0;
 }
 
+static int no_answer(const struct redis_pipe *p, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_TIMEOUT, "%s did not answer within %u s", p->conn.name,
+                   REDIS_PIPE_TIMEOUT_MS / 1000);
+}
+
 /* One round of sending and receiving, waiting for the socket if nothing can be done. */
 static int turn(struct redis_pipe *p, struct ft_err *err)
 {
     struct pollfd fds[2] = {
-        {.fd = p->conn.fd, .events = (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0))},
+        {.fd = p->conn.fd, .events = redis_pipe_events(p)},
         {.fd = p->conn.cancel_fd, .events = POLLIN},
     };
     int n;
@@ -278,10 +287,8 @@ static int turn(struct redis_pipe *p, struct ft_err *err)
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return err_errno(err, errno, "could not wait for %s", p->conn.name);
-    if (n == 0) {
-        return err_set(err, FT_ERR_TIMEOUT, "%s did not answer within %u s", p->conn.name,
-                       REDIS_PIPE_TIMEOUT_MS / 1000);
-    }
+    if (n == 0)
+        return no_answer(p, err);
     if (fds[1].revents != 0)
         return err_set(err, FT_ERR_CANCELLED, "cancelled");
     if ((fds[0].revents & POLLOUT) != 0 && write_out(p, err) != 0)
@@ -312,6 +319,8 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
     if (resp_put_command(&p->newest->bytes, words, count, err) != 0)
         return -1;
     bytes = p->newest->bytes.n - before;
+    if (p->ring_count == 0)
+        p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
         (struct sent){.tag = tag, .bytes = bytes};
     p->underway_bytes += bytes;
@@ -319,6 +328,30 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
     if (p->unsent_bytes >= SEND_BYTES)
         return turn(p, err);
     return 0;
+}
+
+int redis_pipe_fd(const struct redis_pipe *p)
+{
+    return p->conn.fd;
+}
+
+short redis_pipe_events(const struct redis_pipe *p)
+{
+    return (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0));
+}
+
+size_t redis_pipe_underway(const struct redis_pipe *p)
+{
+    return p->ring_count;
+}
+
+int redis_pipe_work(struct redis_pipe *p, struct ft_err *err)
+{
+    if ((p->unsent_bytes != 0 && write_out(p, err) != 0) || read_replies(p, err) != 0)
+        return -1;
+    if (p->ring_count == 0 || clock_mono_ms() - p->heard_ms < REDIS_PIPE_TIMEOUT_MS)
+        return 0;
+    return no_answer(p, err);
 }
 
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)

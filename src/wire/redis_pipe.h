@@ -40,6 +40,15 @@ void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes);
 struct bytes redis_pipe_answered(const struct redis_pipe *p);
 /* redis_pipe_drain - send everything and wait for every reply. */
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
+/*
+ * For a caller that waits for several things at once: poll redis_pipe_fd for redis_pipe_events, then
+ * redis_pipe_work sends and reads what it can without waiting.
+ */
+int redis_pipe_fd(const struct redis_pipe *p);
+short redis_pipe_events(const struct redis_pipe *p);
+int redis_pipe_work(struct redis_pipe *p, struct ft_err *err);
+/* redis_pipe_underway - commands without a reply yet. */
+size_t redis_pipe_underway(const struct redis_pipe *p);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
 int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
                     size_t count, struct ft_err *err);

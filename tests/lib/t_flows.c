@@ -1,9 +1,11 @@
 #include "lib/t_flows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/endian.h"
+#include "base/fsutil.h"
 
 #define TOKEN     "0123456789abcdef0123456789abcdef01234567"
 #define WORDS_MAX 16
@@ -148,6 +150,19 @@ static int add_snapshot(struct flow_builder *f, struct ft_err *err)
     return finish(f, err);
 }
 
+static int add_record(struct flow_builder *f, const struct t_record *r, uint64_t lsn,
+                      struct ft_err *err)
+{
+    struct segment_block block = {.first_lsn = lsn,
+                                  .record_count = 1,
+                                  .time_us = T_FLOWS_TIME_US + r->second * UINT64_C(1000000)};
+
+    buf_clear(&f->buf);
+    if (put_record(&f->buf, r) != 0)
+        return err_set(err, FT_ERR_BUG, "a record is too long for this test");
+    return append(f, &block, err);
+}
+
 static int add_journal(struct flow_builder *f, struct ft_err *err)
 {
     const struct t_record *r = f->records->records;
@@ -157,14 +172,7 @@ static int add_journal(struct flow_builder *f, struct ft_err *err)
     if (start(f, SEGMENT_JOURNAL, T_FLOWS_LSN, err) != 0)
         return -1;
     for (uint64_t lsn = T_FLOWS_LSN; r->text != NULL; r++, lsn++) {
-        struct segment_block block = {.first_lsn = lsn,
-                                      .record_count = 1,
-                                      .time_us = T_FLOWS_TIME_US + r->second * UINT64_C(1000000)};
-
-        buf_clear(&f->buf);
-        if (put_record(&f->buf, r) != 0)
-            return err_set(err, FT_ERR_BUG, "a record is too long for this test");
-        if (append(f, &block, err) != 0)
+        if (add_record(f, r, lsn, err) != 0)
             return -1;
     }
     return finish(f, err);
@@ -189,10 +197,110 @@ int t_flows_make(const char *path, const struct t_flow_records *flows, uint32_t 
     }
     if (rc == 0) {
         f.generation->sharding = rule;
+        f.generation->snapshot_records = SNAPSHOT_RECORDS_SOME;
         rc = capture_save(f.capture, err);
     }
     segment_writer_free(f.writer);
     buf_release(&f.buf);
     capture_free(f.capture);
     return rc;
+}
+
+struct t_growing {
+    struct capture *capture;
+    struct generation *generation;
+    uint32_t flow_count;
+    struct flow_builder *flows;
+    uint64_t *next_lsn;
+};
+
+int t_growing_new(struct t_growing **ret, const char *path, uint32_t flow_count,
+                  enum sharding_rule rule, struct ft_err *err)
+{
+    static const struct t_flow_records nothing;
+    struct capture_recovery recovery;
+    struct t_growing *g = calloc(1, sizeof(*g));
+    int rc = -1;
+
+    if (g == NULL)
+        return err_nomem(err, "a capture");
+    g->flow_count = flow_count;
+    g->flows = calloc(flow_count, sizeof(*g->flows));
+    g->next_lsn = calloc(flow_count, sizeof(*g->next_lsn));
+    if (g->flows == NULL || g->next_lsn == NULL)
+        (void)err_nomem(err, "a capture");
+    else if (capture_open_write(&g->capture, path, "127.0.0.1:6379", &recovery, err) == 0)
+        rc = capture_begin_generation(g->capture, "bd4c8f1f8a3d4e0fb2d4a3f5c1e6d7a8b9c0d1e2", 5,
+                                      flow_count, &g->generation, err);
+    for (uint32_t i = 0; rc == 0 && i < flow_count; i++) {
+        g->flows[i] = (struct flow_builder){
+            .capture = g->capture, .generation = g->generation, .flow = i, .records = &nothing};
+        g->next_lsn[i] = T_FLOWS_LSN;
+        rc = add_snapshot(&g->flows[i], err);
+    }
+    if (rc == 0) {
+        g->generation->sharding = rule;
+        g->generation->snapshot_records = SNAPSHOT_RECORDS_SOME;
+        rc = capture_save(g->capture, err);
+    }
+    if (rc != 0)
+        t_growing_free(g);
+    else
+        *ret = g;
+    return rc;
+}
+
+int t_growing_add(struct t_growing *g, uint32_t flow, const struct t_record *record,
+                  struct ft_err *err)
+{
+    struct flow_builder *f = &g->flows[flow];
+
+    if (f->writer == NULL && start(f, SEGMENT_JOURNAL, g->next_lsn[flow], err) != 0)
+        return -1;
+    return add_record(f, record, g->next_lsn[flow]++, err);
+}
+
+int t_growing_seal(struct t_growing *g, uint32_t flow, struct ft_err *err)
+{
+    return finish(&g->flows[flow], err) != 0 ? -1 : capture_save(g->capture, err);
+}
+
+int t_growing_crash(struct t_growing *g, uint32_t flow, struct ft_err *err)
+{
+    struct flow_builder *f = &g->flows[flow];
+    static const uint8_t torn[100];
+    int rc = fs_write_all(segment_writer_fd(f->writer), torn, sizeof(torn), "the segment", err);
+
+    segment_writer_free(f->writer);
+    f->writer = NULL;
+    return rc;
+}
+
+int t_growing_recover(struct t_growing *g, uint32_t flow, struct ft_err *err)
+{
+    char name[SEGMENT_NAME_MAX];
+    struct segment_info info;
+    struct segment_id id;
+    uint64_t cut_bytes;
+    bool removed;
+
+    capture_segment_id(g->capture, g->generation, flow, SEGMENT_JOURNAL,
+                       g->generation->flows[flow].next_lsn, &id, name);
+    if (segment_recover(g->capture->dirfd, name, NULL, &info, &removed, &cut_bytes, err) != 0)
+        return -1;
+    if (!removed && capture_add_segment(g->generation, flow, &info, err) != 0)
+        return -1;
+    return capture_save(g->capture, err);
+}
+
+void t_growing_free(struct t_growing *g)
+{
+    for (uint32_t i = 0; g->flows != NULL && i < g->flow_count; i++) {
+        segment_writer_free(g->flows[i].writer);
+        buf_release(&g->flows[i].buf);
+    }
+    capture_free(g->capture);
+    free(g->flows);
+    free(g->next_lsn);
+    free(g);
 }

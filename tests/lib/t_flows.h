@@ -31,4 +31,22 @@ struct t_flow_records {
 int t_flows_make(const char *path, const struct t_flow_records *flows, uint32_t flow_count,
                  enum sharding_rule rule, struct ft_err *err);
 
+/*
+ * A capture that grows: each flow's journal goes to an open segment, one block per record.
+ */
+struct t_growing;
+
+/* t_growing_new - with the snapshots of all flows, and no journal. */
+int t_growing_new(struct t_growing **ret, const char *path, uint32_t flow_count,
+                  enum sharding_rule rule, struct ft_err *err);
+int t_growing_add(struct t_growing *g, uint32_t flow, const struct t_record *record,
+                  struct ft_err *err);
+/* t_growing_seal - the flow's segment; the next record begins another one. */
+int t_growing_seal(struct t_growing *g, uint32_t flow, struct ft_err *err);
+/* t_growing_crash - the flow's segment has half a block at its end, as if its writer had died. */
+int t_growing_crash(struct t_growing *g, uint32_t flow, struct ft_err *err);
+/* t_growing_recover - what the next start of the capture does about that. */
+int t_growing_recover(struct t_growing *g, uint32_t flow, struct ft_err *err);
+void t_growing_free(struct t_growing *g);
+
 #endif

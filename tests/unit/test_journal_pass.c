@@ -35,12 +35,12 @@ static int take(void *context, const struct item *item, const struct translation
                 struct ft_err *err)
 {
     struct buf *text = context;
+    const char *gap = text->n == 0 ? "" : text->p[text->n - 1] == '|' ? " " : "; ";
 
     (void)t;
     if (bytes_is_word(item->record.words[0], "FAIL"))
         return err_set(err, FT_ERR_IO, "no more room");
-    (void)buf_printf(text, err, "%s%u:%u", text->n == 0 ? "" : "; ", (unsigned)item->flow,
-                     (unsigned)item->lsn);
+    (void)buf_printf(text, err, "%s%u:%u", gap, (unsigned)item->flow, (unsigned)item->lsn);
     for (size_t i = 0; i < item->record.word_count; i++) {
         (void)buf_append_str(text, " ", err);
         (void)buf_append(text, item->record.words[i].p, item->record.words[i].n, err);
@@ -198,6 +198,215 @@ static void test_errors_name_the_record(void **state)
     buf_release(&r.text);
 }
 
+/*
+ * Following
+ */
+
+enum deed {
+    END,
+    ADD, /* a record to a flow */
+    SEAL,
+    CRASH,
+    RECOVER,
+    RAISE, /* the flow may be read up to this LSN */
+    IDLE,  /* let the pass go on, until it is idle again */
+};
+
+struct act {
+    enum deed deed;
+    uint32_t flow;
+    struct t_record record;
+    uint64_t lsn;
+};
+
+/* What happens to the capture, in the pauses of a pass that follows it. */
+struct play {
+    struct buf text; /* first, for `take`; "|" at each pause */
+    struct t_growing *growing;
+    const struct act *act;
+    struct cut *cut;
+};
+
+static int do_act(struct play *p, const struct act *a, struct ft_err *err)
+{
+    switch (a->deed) {
+    case ADD:
+        return t_growing_add(p->growing, a->flow, &a->record, err);
+    case SEAL:
+        return t_growing_seal(p->growing, a->flow, err);
+    case CRASH:
+        return t_growing_crash(p->growing, a->flow, err);
+    case RECOVER:
+        return t_growing_recover(p->growing, a->flow, err);
+    case RAISE:
+        p->cut->stop_lsn[a->flow] = a->lsn;
+        return 0;
+    case IDLE:
+    case END:
+        break;
+    }
+    return 0;
+}
+
+static int more(void *context, bool idle, struct ft_err *err)
+{
+    struct play *p = context;
+
+    if (!idle)
+        return 1;
+    (void)buf_append_str(&p->text, p->text.n == 0 ? "|" : " |", err);
+    for (; p->act->deed != IDLE && p->act->deed != END; p->act++)
+        t_ok(do_act(p, p->act, err), err);
+    return p->act->deed == END ? 0 : (p->act++, 1);
+}
+
+/* limited: nothing may be read before it is raised */
+static void follow(const struct act *acts, enum sharding_rule rule, bool limited, const char *text,
+                   uint64_t *ret_next_lsn, struct journal_pass_counts *counts)
+{
+    const struct journal_follow follow = {.more = more, .next_lsn = ret_next_lsn};
+    struct ft_err err = FT_ERR_INIT;
+    struct play p = {.act = acts};
+    struct translator *translator;
+    struct source *source;
+    struct cut cut;
+    char path[96];
+
+    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
+    t_ok(t_growing_new(&p.growing, path, 2, rule, &err), &err);
+    t_ok(source_open(&source, path, 0, &err), &err);
+    t_ok(cut_resolve(&cut, "end", source->capture, source->generation, &err), &err);
+    t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &err),
+         &err);
+    for (int i = 0; i < 2; i++) {
+        cut.stop_lsn[i] = limited ? 0 : UINT64_MAX;
+        ret_next_lsn[i] = 0;
+    }
+    p.cut = &cut;
+    t_ok(journal_pass_follow(source, &cut, translator, take, &follow, &p, counts, &err), &err);
+    (void)buf_append(&p.text, "", 1, &err);
+    assert_string_equal((const char *)p.text.p, text);
+    buf_release(&p.text);
+    translator_free(translator);
+    cut_release(&cut);
+    source_free(source);
+    t_growing_free(p.growing);
+}
+
+static void test_follow_over_segments(void **state)
+{
+    static const struct act acts[] = {
+        {ADD, 0, {1, 0, 0, "SET m1 1"}, 0},
+        {IDLE, 0, {0}, 0},
+        {IDLE, 0, {0}, 0},
+        {ADD, 0, {2, 0, 0, "SET m1 2"}, 0},
+        {SEAL, 0, {0}, 0},
+        {ADD, 1, {2, 0, 0, "SET n1 1"}, 0},
+        {IDLE, 0, {0}, 0},
+        {SEAL, 1, {0}, 0},
+        {ADD, 0, {3, 0, 0, "SET m1 3"}, 0},
+        {CRASH, 0, {0}, 0},
+        {IDLE, 0, {0}, 0},
+        {RECOVER, 0, {0}, 0},
+        {IDLE, 0, {0}, 0},
+        {ADD, 0, {4, 0, 0, "SET m1 4"}, 0},
+        {IDLE, 0, {0}, 0},
+        {END, 0, {0}, 0},
+    };
+    struct journal_pass_counts counts;
+    uint64_t next_lsn[2];
+
+    (void)state;
+    follow(acts, SHARDING_KEY, false,
+           "| 0:10 SET m1 1 | | 0:11 SET m1 2; 1:10 SET n1 1 | 0:12 SET m1 3 | | 0:13 SET m1 4 |",
+           next_lsn, &counts);
+    assert_int_equal(counts.records, 5);
+    assert_int_equal(next_lsn[0], 14);
+    assert_int_equal(next_lsn[1], 11);
+}
+
+/* A record that is there, but may not be read yet, waits without being read again. */
+static void test_follow_only_so_far(void **state)
+{
+    static const struct act acts[] = {
+        {ADD, 0, {1, 0, 0, "SET m1 1"}, 0},
+        {ADD, 0, {2, 0, 0, "SET m1 2"}, 0},
+        {IDLE, 0, {0}, 0},
+        {RAISE, 0, {0}, 11},
+        {IDLE, 0, {0}, 0},
+        {ADD, 0, {3, 0, 0, "SET m1 3"}, 0},
+        {IDLE, 0, {0}, 0},
+        {RAISE, 0, {0}, 13},
+        {IDLE, 0, {0}, 0},
+        {END, 0, {0}, 0},
+    };
+    struct journal_pass_counts counts;
+    uint64_t next_lsn[2];
+
+    (void)state;
+    follow(acts, SHARDING_KEY, true, "| | 0:10 SET m1 1 | | 0:11 SET m1 2; 0:12 SET m1 3 |",
+           next_lsn, &counts);
+    assert_int_equal(counts.records, 3);
+    assert_int_equal(next_lsn[0], 13);
+}
+
+/* A flush holds its flow while others have still to come to it; what is dropped is passed. */
+static void test_follow_a_flush(void **state)
+{
+    static const struct act acts[] = {
+        {ADD, 1, {1, 9, 0, "FLUSHALL"}, 0},
+        {ADD, 1, {2, 0, 0, "SET n1 2"}, 0},
+        {IDLE, 0, {0}, 0},
+        {ADD, 0, {2, 0, 0, "SET m1 1"}, 0},
+        {IDLE, 0, {0}, 0},
+        {ADD, 0, {3, 9, 0, "FLUSHALL"}, 0},
+        {ADD, 0, {4, 0, 0, "SET n1 3"}, 0},
+        {IDLE, 0, {0}, 0},
+        {ADD, 0, {5, 10, 0, "FLUSHALL"}, 0},
+        {IDLE, 0, {0}, 0},
+        {END, 0, {0}, 0},
+    };
+    struct journal_pass_counts counts;
+    uint64_t next_lsn[2];
+
+    (void)state;
+    follow(acts, SHARDING_KEY, false, "| | 0:10 SET m1 1 | 0:11 FLUSHALL; 1:11 SET n1 2 | |",
+           next_lsn, &counts);
+    assert_int_equal(counts.flushes, 1);
+    assert_int_equal(counts.foreign, 1);
+    assert_int_equal(counts.partial_flush_flows, 1);
+    assert_int_equal(next_lsn[0], 13); /* at the second flush */
+    assert_int_equal(next_lsn[1], 12);
+}
+
+static void test_follow_and_learn(void **state)
+{
+    static const struct act acts[] = {
+        {ADD, 0, {1, 0, 0, "SET m1 1"}, 0},
+        {ADD, 0, {1, 0, 0, "SET m1 2"}, 0},
+        {ADD, 0, {1, 0, 0, "SET b1 3"}, 0},
+        {ADD, 0, {1, 0, 0, "SET s3 4"}, 0},
+        {ADD, 1, {1, 0, 0, "SET n1 5"}, 0},
+        {ADD, 1, {1, 0, 0, "SET i1 6"}, 0},
+        {ADD, 1, {1, 0, 0, "SET f1 7"}, 0},
+        {ADD, 1, {1, 0, 0, "SET n1 8"}, 0},
+        {IDLE, 0, {0}, 0},
+        {ADD, 1, {2, 0, 0, "SET m1 9"}, 0},
+        {IDLE, 0, {0}, 0},
+        {END, 0, {0}, 0},
+    };
+    struct journal_pass_counts counts;
+    uint64_t next_lsn[2];
+
+    (void)state;
+    follow(acts, SHARDING_UNKNOWN, false,
+           "| 0:10 SET m1 1; 0:11 SET m1 2; 0:12 SET b1 3; 0:13 SET s3 4; 1:10 SET n1 5; "
+           "1:11 SET i1 6; 1:12 SET f1 7; 1:13 SET n1 8 | |",
+           next_lsn, &counts);
+    assert_int_equal(counts.foreign, 1);
+    assert_int_equal(next_lsn[1], 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +419,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_half_a_flush_is_not_applied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_different_flushes_are_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors_name_the_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_follow_over_segments, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_follow_only_so_far, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_follow_a_flush, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_follow_and_learn, setup, teardown),
     };
 
     return T_RUN("pipe/journal_pass", tests);

@@ -56,12 +56,12 @@ static void test_stages(void **state)
     assert_int_equal(s.replayable, 0);
     assert_false(live_flows_point(l, LIVE_RECEIVED, 0, &p));
     begin(l, 3, nothing, false);
-    live_flows_advance(l, LIVE_RECEIVED, 1, 100, 1);
-    live_flows_advance(l, LIVE_RECEIVED, 1, 140, 2);
-    live_flows_advance(l, LIVE_WRITTEN, 1, 130, 2);
-    live_flows_advance(l, LIVE_DURABLE, 1, 120, 2);
-    live_flows_advance(l, LIVE_DURABLE, 1, 110, 2);
-    live_flows_advance(l, LIVE_DURABLE, 7, 110, 2);
+    live_flows_received(l, 1, 100, 1);
+    live_flows_received(l, 1, 140, 2);
+    live_flows_advance(l, LIVE_WRITTEN, 1, 130);
+    live_flows_advance(l, LIVE_DURABLE, 1, 120);
+    live_flows_advance(l, LIVE_DURABLE, 1, 110);
+    live_flows_advance(l, LIVE_DURABLE, 7, 110);
     assert_int_equal(lsn_at(l, LIVE_DURABLE, 1), 120);
     assert_int_equal(lag_of(l, LIVE_DURABLE, 1), 20);
     assert_int_equal(lag_of(l, LIVE_WRITTEN, 1), 10);
@@ -84,8 +84,8 @@ static void test_eager(void **state)
 
     (void)state;
     begin(l, 1, nothing, true);
-    live_flows_advance(l, LIVE_WRITTEN, 0, 30, 1);
-    live_flows_advance(l, LIVE_DURABLE, 0, 20, 1);
+    live_flows_advance(l, LIVE_WRITTEN, 0, 30);
+    live_flows_advance(l, LIVE_DURABLE, 0, 20);
     live_flows_readable(l, 1, readable, 2);
     assert_int_equal(readable[0], 30);
     assert_true(live_flows_is_eager(l));
@@ -163,14 +163,14 @@ static void test_age(void **state)
     (void)state;
     begin(l, 1, nothing, true);
     for (uint64_t i = 0; i < 1000; i++)
-        live_flows_advance(l, LIVE_RECEIVED, 0, i + 1, now_us - (1000 - i) * 1000000);
+        live_flows_received(l, 0, i + 1, now_us - (1000 - i) * 1000000);
     assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
     assert_true(p.lag_ms >= 1000 * 1000);
-    live_flows_advance(l, LIVE_DURABLE, 0, 500, now_us);
+    live_flows_advance(l, LIVE_DURABLE, 0, 500);
     assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
     assert_int_equal(p.lag_records, 500);
     assert_true(p.lag_ms >= 500 * 1000);
-    live_flows_advance(l, LIVE_DURABLE, 0, 1000, now_us);
+    live_flows_advance(l, LIVE_DURABLE, 0, 1000);
     assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
     assert_int_equal(p.lag_ms, 0);
     live_flows_free(l);
@@ -192,8 +192,8 @@ static void test_wait(void **state)
     assert_int_equal(live_waiter_wait(durable, -1, -1, &err), 1);
     assert_int_equal(live_waiter_wait(all, -1, -1, &err), 1);
     assert_int_equal(live_waiter_wait(all, 0, -1, &err), 0);
-    live_flows_advance(l, LIVE_RECEIVED, 0, 5, 1);
-    live_flows_advance(l, LIVE_RECEIVED, 0, 6, 1);
+    live_flows_received(l, 0, 5, 1);
+    live_flows_received(l, 0, 6, 1);
     assert_int_equal(live_waiter_wait(durable, 1, -1, &err), 0);
     assert_int_equal(live_waiter_wait(all, -1, -1, &err), 1);
     assert_int_equal(live_waiter_wait(all, 0, -1, &err), 0);
@@ -201,7 +201,7 @@ static void test_wait(void **state)
     live_flows_end(l);
     assert_int_equal(live_waiter_wait(durable, -1, -1, &err), 1);
     live_waiter_free(durable);
-    live_flows_advance(l, LIVE_DURABLE, 0, 5, 1);
+    live_flows_advance(l, LIVE_DURABLE, 0, 5);
     live_waiter_free(all);
     (void)close(cancel_fd);
     live_flows_free(l);
@@ -212,7 +212,7 @@ static void test_wait(void **state)
 static void *race_main(void *arg)
 {
     for (uint64_t i = 1; i <= RACE_LSN; i++)
-        live_flows_advance(arg, LIVE_DURABLE, 0, i, i);
+        live_flows_advance(arg, LIVE_DURABLE, 0, i);
     return NULL;
 }
 
