@@ -31,6 +31,7 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
     print_if(r->failed, "refused");
     print_if(r->deleted, "keys deleted before the snapshot");
     print_if(r->retries, "new attempts");
+    print_if(r->resent, "commands sent again, as slots were moving or a node was busy");
     print_if(r->suspects.count, "keys whose state the journal does not tell for sure");
     loss_print(stderr, losses);
 }
@@ -92,6 +93,7 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
         {"expected_errors", r->expected_errors},
         {"refused", r->failed},
         {"retries", r->retries},
+        {"resent", r->resent},
         {"deleted", r->deleted},
         {"bytes", r->bytes},
         {"elapsed_ms", r->elapsed_ms},

@@ -6,6 +6,7 @@
 #include "pipe/replay_impl.h"
 
 #define KEPT_SUFFIX ":kept"
+#define FLUSHES_MAX 5u
 
 static struct replay_node *state_node(struct replay *r)
 {
@@ -125,12 +126,18 @@ static int target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
     return 0;
 }
 
+/* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
 static int flush_target(struct replay *r, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("FLUSHALL")};
+    bool empty = false;
 
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        if (replay_call(&r->target.nodes[i], NULL, words, 1, err) != 0)
+    for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
+        for (size_t i = 0; i < r->target.node_count; i++) {
+            if (replay_call(&r->target.nodes[i], NULL, words, 1, err) != 0)
+                return -1;
+        }
+        if (target_is_empty(r, &empty, err) != 0)
             return -1;
     }
     return 0;
@@ -175,11 +182,11 @@ static int begin_new(struct replay *r, struct ft_err *err)
 {
     bool empty;
 
+    if (replay_check_dbs(r, err) != 0)
+        return -1;
     if (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0)
         return -1;
-    if (r->o->flush && flush_target(r, err) != 0)
-        return -1;
-    if (target_is_empty(r, &empty, err) != 0 || replay_check_dbs(r, err) != 0)
+    if ((r->o->flush && flush_target(r, err) != 0) || target_is_empty(r, &empty, err) != 0)
         return -1;
     if (!empty && r->follow != NULL) {
         return err_set(err, FT_ERR_USAGE,
@@ -196,7 +203,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
-    if (delete_positions(r, err) != 0)
+    if (replay_check_dbs(r, err) != 0 || delete_positions(r, err) != 0)
         return -1;
     for (uint32_t i = 0; i < r->source->stream_count || i < r->state.flow_count; i++) {
         char field[REPLAY_TAG_TEXT];

@@ -2,9 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pipe/replay_impl.h"
+#include "pipe/replay_route.h"
+#include "resp/resp_write.h"
 
-#define PROBES 16384u /* more than redis_pipe.h lets be under way */
+#define UNDERWAY_BYTES (256u << 10) /* on each connection */
 
 /* Takes a key as the source has it. */
 typedef int key_fn(void *context, uint32_t db, struct bytes key, struct ft_err *err);
@@ -72,26 +73,22 @@ static int walk_init(struct key_walk *w, const struct replay *r, const struct so
 struct deleter {
     struct replay *r;
     struct replay_mapper *mapper;
-    uint32_t *dbs; /* selected, per node */
+    struct replay_route *route;
 };
 
-static int select_db(struct deleter *d, struct replay_node *node, uint32_t db, struct ft_err *err)
+static int take_deleted(void *context, const struct replay_answer *answer, struct ft_err *err)
 {
-    uint32_t *selected = &d->dbs[node - d->r->target.nodes];
-    char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
-    if (*selected == db)
+    (void)context;
+    if (answer->reply->type != REDIS_REPLY_ERROR)
         return 0;
-    *selected = db;
-    return redis_pipe_put(node->pipe, 0, words, 2, err);
+    return err_set(err, FT_ERR_PROTOCOL, "the target refused to delete a key: %s",
+                   answer->reply->str);
 }
 
 static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
 {
     struct deleter *d = context;
     struct bytes words[] = {bytes_str("UNLINK"), {NULL, 0}};
-    struct replay_node *node;
     uint32_t target_db;
 
     switch (replay_mapper_key(d->mapper, db, key, &target_db, &words[1], err)) {
@@ -103,22 +100,8 @@ static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_er
     default:
         return 0;
     }
-    node = replay_node_of(d->r, words[1]);
     d->r->result->deleted++;
-    if (select_db(d, node, target_db, err) != 0)
-        return -1;
-    return redis_pipe_put(node->pipe, 0, words, 2, err);
-}
-
-/* Back to where the script of batches is used to being. */
-static int finish_deleting(struct deleter *d, struct ft_err *err)
-{
-    for (size_t i = 0; i < d->r->target.node_count; i++) {
-        if (select_db(d, &d->r->target.nodes[i], 0, err) != 0 ||
-            redis_pipe_drain(d->r->target.nodes[i].pipe, err) != 0)
-            return -1;
-    }
-    return 0;
+    return replay_route_put(d->route, target_db, 0, words[1], words, 2, err);
 }
 
 /* The keys that the records of streams not done yet will touch. */
@@ -173,7 +156,7 @@ static int clean(struct deleter *d, struct ft_err *err)
     }
     if (d->r->source->kind == SOURCE_CAPTURE && clean_current(d, err) != 0)
         return -1;
-    return finish_deleting(d, err);
+    return replay_route_settle(d->route, err);
 }
 
 int replay_clean(struct replay *r, struct ft_err *err)
@@ -181,16 +164,15 @@ int replay_clean(struct replay *r, struct ft_err *err)
     struct deleter d = {.r = r};
     int rc = replay_mapper_new(&d.mapper, r, err);
 
-    d.dbs = calloc(r->target.node_count, sizeof(*d.dbs));
-    if (rc == 0 && d.dbs == NULL)
-        rc = err_nomem(err, "the nodes");
+    if (rc == 0)
+        rc = replay_route_new(&d.route, r, UNDERWAY_BYTES, take_deleted, &d, err);
     /* Without the rule a record may name keys of a stream that is done: do all of them again. */
     if (rc == 0 && r->source->kind == SOURCE_CAPTURE && r->guard.rule == SHARDING_UNKNOWN)
         memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
     if (rc == 0)
         rc = clean(&d, err);
+    replay_route_free(d.route);
     replay_mapper_free(d.mapper);
-    free(d.dbs);
     return rc;
 }
 
@@ -201,37 +183,33 @@ int replay_clean(struct replay *r, struct ft_err *err)
 struct prober {
     struct replay *r;
     struct replay_mapper *mapper;
-    struct redis_pipe **pipes; /* one per node */
-    uint32_t *dbs;
-    uint8_t (*hashes)[REPLAY_KEPT_SIZE]; /* of the keys under way, by tag */
-    uint64_t next_tag;
+    struct replay_route *route;
     uint64_t found;
     char first[80]; /* of those found */
-    char names[PROBES][40];
 };
 
-static int on_exists(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+static int keep_found(struct prober *p, const struct replay_answer *answer, struct ft_err *err)
 {
-    struct prober *p = context;
+    uint8_t hash[REPLAY_KEPT_SIZE];
+    struct bytes *words;
+    size_t count;
 
-    if (reply->type == REDIS_REPLY_ERROR)
-        return err_set(err, FT_ERR_PROTOCOL, "the target answered: %s", reply->str);
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0)
-        return 0;
+    if (resp_take_command(answer->command, &words, &count, err) != 0)
+        return -1;
     if (p->found++ == 0)
-        (void)snprintf(p->first, sizeof(p->first), "%s", p->names[tag % PROBES]);
-    return replay_kept_add(&p->r->kept, p->hashes[tag % PROBES], err);
+        (void)bytes_escape(words[1], p->first, sizeof(p->first));
+    replay_kept_hash(answer->db, words[1], hash);
+    free(words);
+    return replay_kept_add(&p->r->kept, hash, err);
 }
 
-static int select_for_probe(struct prober *p, size_t node, uint32_t db, struct ft_err *err)
+static int take_exists(void *context, const struct replay_answer *answer, struct ft_err *err)
 {
-    char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
-    if (p->dbs[node] == db)
+    if (answer->reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "the target answered: %s", answer->reply->str);
+    if (answer->reply->type != REDIS_REPLY_INTEGER || answer->reply->integer == 0)
         return 0;
-    p->dbs[node] = db;
-    return redis_pipe_put(p->pipes[node], 0, words, 2, err);
+    return keep_found(context, answer, err);
 }
 
 static int probe_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
@@ -240,18 +218,10 @@ static int probe_key(void *context, uint32_t db, struct bytes key, struct ft_err
     struct bytes words[] = {bytes_str("EXISTS"), {NULL, 0}};
     uint32_t target_db;
     enum replay_fate fate = replay_mapper_key(p->mapper, db, key, &target_db, &words[1], err);
-    uint64_t tag = p->next_tag;
-    size_t node;
 
     if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
         return fate == REPLAY_FATE_ERROR ? -1 : 0;
-    node = (size_t)(replay_node_of(p->r, words[1]) - p->r->target.nodes);
-    if (select_for_probe(p, node, target_db, err) != 0)
-        return -1;
-    replay_kept_hash(target_db, words[1], p->hashes[tag % PROBES]);
-    (void)bytes_escape(words[1], p->names[tag % PROBES], sizeof(p->names[0]));
-    p->next_tag++;
-    return redis_pipe_put(p->pipes[node], tag, words, 2, err);
+    return replay_route_put(p->route, target_db, 0, words[1], words, 2, err);
 }
 
 static int probe_all(struct prober *p, struct ft_err *err)
@@ -261,38 +231,10 @@ static int probe_all(struct prober *p, struct ft_err *err)
 
     for (uint32_t i = 0; rc == 0 && i < p->r->source->stream_count; i++)
         rc = walk_stream(&w, i, err);
-    for (size_t i = 0; rc == 0 && i < p->r->target.node_count; i++)
-        rc = redis_pipe_drain(p->pipes[i], err);
+    if (rc == 0)
+        rc = replay_route_settle(p->route, err);
     translator_free(w.finder);
     return rc;
-}
-
-static int prober_open(struct prober *p, struct ft_err *err)
-{
-    struct replay_target *t = &p->r->target;
-
-    p->pipes = calloc(t->node_count, sizeof(struct redis_pipe *));
-    p->dbs = calloc(t->node_count, sizeof(*p->dbs));
-    p->hashes = calloc(PROBES, REPLAY_KEPT_SIZE);
-    if (p->pipes == NULL || p->dbs == NULL || p->hashes == NULL)
-        return err_nomem(err, "the search for conflicts");
-    for (size_t i = 0; i < t->node_count; i++) {
-        if (redis_pipe_open(&p->pipes[i], &t->nodes[i].uri, p->r->o->cancel_fd, on_exists, p,
-                            err) != 0)
-            return -1;
-    }
-    return replay_mapper_new(&p->mapper, p->r, err);
-}
-
-static void prober_free(struct prober *p)
-{
-    for (size_t i = 0; p->pipes != NULL && i < p->r->target.node_count; i++)
-        redis_pipe_free(p->pipes[i]);
-    replay_mapper_free(p->mapper);
-    free(p->pipes);
-    free(p->dbs);
-    free(p->hashes);
-    free(p);
 }
 
 static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
@@ -323,25 +265,24 @@ static int write_kept(struct replay *r, struct ft_err *err)
 
 int replay_find_kept(struct replay *r, struct ft_err *err)
 {
-    struct prober *p = calloc(1, sizeof(*p));
-    int rc;
+    struct prober p = {.r = r};
+    int rc = replay_mapper_new(&p.mapper, r, err);
 
-    if (p == NULL)
-        return err_nomem(err, "the search for conflicts");
-    p->r = r;
     replay_kept_release(&r->kept);
-    rc = prober_open(p, err);
     if (rc == 0)
-        rc = probe_all(p, err);
-    if (rc == 0 && p->found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
+        rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
+    if (rc == 0)
+        rc = probe_all(&p, err);
+    if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
         rc = err_set(err, FT_ERR_LOSS,
                      "the target has %zu keys of the input already, \"%s\" is one; nothing was "
                      "written (--on-conflict replace or skip)",
-                     r->kept.count, p->first);
+                     r->kept.count, p.first);
     }
     if (rc == 0)
         rc = write_kept(r, err);
-    prober_free(p);
+    replay_route_free(p.route);
+    replay_mapper_free(p.mapper);
     return rc;
 }
 
@@ -383,13 +324,26 @@ static int check_db(void *context, uint32_t db, struct bytes key, struct ft_err 
                                                                                             : 0;
 }
 
+/* Then there is nothing to look for. */
+static bool all_go_to_0(const struct replay_map *m)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < m->db_count; i++) {
+        if (m->dbs[i].fate == REPLAY_DB_TO && m->dbs[i].to != 0)
+            return false;
+        any |= m->dbs[i].any;
+    }
+    return any;
+}
+
 int replay_check_dbs(struct replay *r, struct ft_err *err)
 {
     struct key_walk w = {.take = check_db, .entries = true};
     struct replay_mapper *mapper;
     int rc;
 
-    if (!r->target.cluster)
+    if (!r->target.cluster || all_go_to_0(&r->o->map))
         return 0;
     if (replay_mapper_new(&mapper, r, err) != 0)
         return -1;

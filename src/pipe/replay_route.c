@@ -1,5 +1,6 @@
 #include "pipe/replay_route.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #define PAUSE_MAX_MS   1000u
 /* So many MOVED in a row are the cluster's opinions on their way to each other. */
 #define MOVES_AT_ONCE 3u
+#define NOTE_MS       2000u
 
 /* A tag: the database, the caller's mark, and two bits. */
 #define TAG_OWN  1u /* none of the caller's */
@@ -47,6 +49,8 @@ struct replay_route {
     size_t kept_cap;
     const struct lane *newcomer; /* says that it has slots the map knows nothing of */
     uint64_t progress_ms;
+    uint64_t again; /* commands sent again since the last note */
+    uint64_t noted_ms;
 };
 
 static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err);
@@ -256,8 +260,8 @@ static bool is_mset(const struct bytes *words)
 /* Is there a key that both name? Commands other than MSET are taken by their first key. */
 static bool share_key(const struct bytes *a, size_t a_count, const struct bytes *b, size_t b_count)
 {
-    size_t a_end = is_mset(a) ? a_count : 1;
-    size_t b_end = is_mset(b) ? b_count : 1;
+    size_t a_end = is_mset(a) ? a_count - 1 : 1;
+    size_t b_end = is_mset(b) ? b_count - 1 : 1;
     struct bytes a_key = replay_command_key(a, a_count);
     struct bytes b_key = replay_command_key(b, b_count);
 
@@ -356,13 +360,11 @@ static int call(struct lane *lane, bool asking, uint32_t db, redisReply **ret,
     return redis_pipe_call(lane->pipe, ret, words, count, err);
 }
 
-static void count_again(struct replay_route *route, bool redirect)
+static void count_again(struct replay_route *route)
 {
     pthread_mutex_lock(&route->r->mu);
-    route->r->result->retries++;
-    route->r->result->redirects += redirect;
+    route->r->result->resent++;
     pthread_mutex_unlock(&route->r->mu);
-    atomic_fetch_add(&route->r->progress->retries, 1);
 }
 
 /* To where the answer says, or after a while to where the map says. */
@@ -409,7 +411,7 @@ static int next_attempt(struct replay_route *route, struct attempt *a, struct by
 
     reply_error_parse(bytes_str(text), &error);
     redirect = error.kind == REPLY_ERROR_MOVED || error.kind == REPLY_ERROR_ASK;
-    count_again(route, redirect);
+    count_again(route);
     if (redirect && a->moves++ < MOVES_AT_ONCE)
         return follow_redirect(route, a, &error, err);
     if (pause_before(route, a, text, err) != 0)
@@ -502,6 +504,17 @@ static int drain_all(struct replay_route *route, struct ft_err *err)
     return 0;
 }
 
+static void note_again(struct replay_route *route)
+{
+    route->again += route->kept_count;
+    if (route->progress_ms - route->noted_ms < NOTE_MS)
+        return;
+    replay_note(route->r, "%" PRIu64 " commands were not carried out at once and were sent again",
+                route->again);
+    route->again = 0;
+    route->noted_ms = route->progress_ms;
+}
+
 static int send_all_kept(struct replay_route *route, struct ft_err *err)
 {
     if (drain_all(route, err) != 0)
@@ -511,6 +524,7 @@ static int send_all_kept(struct replay_route *route, struct ft_err *err)
         if (send_kept(route, &route->kept[i], err) != 0)
             return -1;
     }
+    note_again(route);
     route->kept_count = 0;
     buf_clear(&route->kept_bytes);
     buf_trim(&route->kept_bytes, 1u << 20);
