@@ -316,7 +316,16 @@ static bool may_retry(const struct replay *r, const struct ft_err *err)
 /* The number of everything brought so far: when it grows, patience begins anew. */
 static uint64_t work_done(const struct replay *r)
 {
-    return atomic_load(&r->progress->bytes);
+    return atomic_load(&r->acknowledged) + atomic_load(&r->progress->keys);
+}
+
+/* How long until the next attempt: none the first time after slots have moved. */
+static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
+{
+    if (!atomic_exchange(&r->redirected, false))
+        return wait_ms;
+    r->result->redirects++;
+    return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
 }
 
 static int attempt_until_done(struct replay *r, struct ft_err *err)
@@ -327,6 +336,7 @@ static int attempt_until_done(struct replay *r, struct ft_err *err)
 
     for (;;) {
         struct ft_err cause = FT_ERR_INIT;
+        uint64_t now_ms;
 
         if (attempt(r, &cause) == 0)
             return 0;
@@ -344,8 +354,9 @@ static int attempt_until_done(struct replay *r, struct ft_err *err)
         }
         r->result->retries++;
         atomic_fetch_add(&r->progress->retries, 1);
-        replay_note(r, "%s; trying again in %" PRIu64 " ms", cause.msg, wait_ms);
-        if (replay_sleep(r, wait_ms, err) != 0)
+        now_ms = wait_before(r, wait_ms);
+        replay_note(r, "%s; trying again in %" PRIu64 " ms", cause.msg, now_ms);
+        if (replay_sleep(r, now_ms, err) != 0)
             return -1;
         wait_ms = 2 * wait_ms < BACKOFF_MAX_MS ? 2 * wait_ms : BACKOFF_MAX_MS;
     }

@@ -147,8 +147,8 @@ static bool joins_sets(const struct replay_batch *b, const struct bytes *words, 
            2 * (b->set_run + 1) < REPLAY_WORDS_MAX;
 }
 
-int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *keys,
-                     size_t key_count, const struct bytes *words, size_t count, struct ft_err *err)
+int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
+                     const struct bytes *words, size_t count, struct ft_err *err)
 {
     bool set = joins_sets(b, words, count);
 
@@ -156,10 +156,6 @@ int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const
         buf_append_str(&b->tags, " ", err) != 0 ||
         (set ? put_set(b, err) : put_shape(b, words[0], count, err)) != 0)
         return -1;
-    for (size_t i = 0; i < key_count; i++) {
-        if (array_put(&b->check, keys[i], err) != 0)
-            return -1;
-    }
     for (size_t i = set; i < count; i++) {
         if (array_put(&b->words, words[i], err) != 0)
             return -1;
@@ -181,7 +177,7 @@ int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, st
         array_take(&b->forget, &ret->forget, err) != 0)
         return -1;
     ret->tags = buf_bytes(&b->tags);
-    return array_take(&b->check, &ret->check, err);
+    return 0;
 }
 
 void replay_batch_clear(struct replay_batch *b)
@@ -190,7 +186,6 @@ void replay_batch_clear(struct replay_batch *b)
     array_clear(&b->words);
     array_clear(&b->shapes);
     array_clear(&b->forget);
-    array_clear(&b->check);
     buf_clear(&b->tags);
     b->command_count = 0;
     b->db = 0;
@@ -203,6 +198,5 @@ void replay_batch_release(struct replay_batch *b)
     buf_release(&b->words.bytes);
     buf_release(&b->shapes.bytes);
     buf_release(&b->forget.bytes);
-    buf_release(&b->check.bytes);
     buf_release(&b->tags);
 }

@@ -3,12 +3,12 @@
  *
  * What it is   Packs commands and fields of a position for replay_script, which carries them out on
  *              the target: it refuses a batch that does not follow the last one; on a cluster it
- *              looks whether all keys are there before it touches one; it writes the position, runs
+ *              looks whether all its keys can be there before it touches one; it writes the position, runs
  *              the commands, and keeps what was refused in the position's hash (e: fields), so that
  *              nothing refused is lost from sight if nobody reads the reply.
- * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET CHECK
+ * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET SLOTS
  *              FIELDS: names and values; WORDS: those of all commands, one after the other; FORGET:
- *              fields; CHECK: keys to look for. MessagePack arrays of strings.
+ *              fields. MessagePack arrays of strings.
  *              SHAPES: a MessagePack array of numbers, which say what to do with the next words:
  *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
  *                REPLAY_SHAPE_OWN + n     n words of a command that the script carries out itself:
@@ -17,6 +17,8 @@
  *                REPLAY_SHAPE_SETS + n    n keys and values, each a SET
  *                below 0                  no words: from here on database -1 - n
  *              TAGS: of each command, divided by blanks.
+ *              SLOTS: which the node is thought to have, as CLUSTER NODES lists them; empty where
+ *              there is no cluster. Has it others, or some on their way, all keys are looked for.
  *              Reply, and what an e: field holds: {error, {db, tag, {}, words...}}, of each command
  *              that was refused.
  * Speed        What an array for each command costs in Lua is more than the command itself. SETs in a
@@ -31,6 +33,8 @@
 #define REPLAY_WORDS_MAX  7000u
 #define REPLAY_SHAPE_OWN  10000u
 #define REPLAY_SHAPE_SETS 20000u
+/* How an error reply begins that refuses a batch for slots which the node does not have. */
+#define REPLAY_NOT_HERE "FLOWTAPE not here: "
 
 /* An array whose size is known at the end. */
 struct replay_array {
@@ -44,7 +48,6 @@ struct replay_batch {
     struct replay_array words;
     struct replay_array shapes;
     struct replay_array forget;
-    struct replay_array check;
     struct buf tags;
     uint32_t command_count;
     uint32_t db;       /* of the last command */
@@ -59,7 +62,6 @@ struct replay_batch_parts {
     struct bytes shapes;
     struct bytes tags;
     struct bytes forget;
-    struct bytes check;
 };
 
 /* replay_script - its text for a target of this version (major * 100 + minor). */
@@ -68,9 +70,9 @@ const char *replay_script(unsigned version);
 int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,
                        struct ft_err *err);
 int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_err *err);
-/* replay_batch_add - keys: those to look for on a cluster; tag: "flow:lsn:part". */
-int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *keys,
-                     size_t key_count, const struct bytes *words, size_t count, struct ft_err *err);
+/* replay_batch_add - tag: "flow:lsn:part". */
+int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
+                     const struct bytes *words, size_t count, struct ft_err *err);
 bool replay_batch_is_empty(const struct replay_batch *b);
 /* replay_batch_take - what to send; valid until the next call on b. */
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err);

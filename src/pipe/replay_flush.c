@@ -10,6 +10,7 @@
 struct flush_run {
     struct replay *r;
     struct replay_node *node;
+    const struct item *item;
     const struct translation_flush *flush;
     uint32_t source_db; /* of FLUSH_DB and FLUSH_SLOTS */
     uint32_t target_db; /* being scanned */
@@ -30,6 +31,18 @@ static bool is_merged(const struct replay_map *m, uint32_t db, uint32_t to)
             return true;
     }
     return (own != NULL && own->any) || (to != db && !target_has_rule);
+}
+
+/* Has the node had the flush? Of some slots only, if it got these from a node that has. */
+static bool is_done(const struct flush_run *f)
+{
+    return f->node->position.lsn[f->item->flow] > f->item->lsn;
+}
+
+static bool is_done_for(const struct flush_run *f, struct bytes key)
+{
+    return f->node->position.lane_count != 0 &&
+           replay_position_of(&f->node->position, f->item->flow, slot_of(key)) > f->item->lsn;
 }
 
 static bool in_ranges(const struct translation_flush *flush, uint16_t slot)
@@ -53,7 +66,7 @@ static int is_flushed(struct flush_run *f, struct bytes key, bool *ret, struct f
     if (key.n >= strlen(REPLAY_KEY_PREFIX) &&
         memcmp(key.p, REPLAY_KEY_PREFIX, strlen(REPLAY_KEY_PREFIX)) == 0)
         return 0;
-    if (replay_kept_has(&f->r->kept, f->target_db, key))
+    if (replay_kept_has(&f->r->kept, f->target_db, key) || is_done_for(f, key))
         return 0;
     if (f->flush->kind == FLUSH_SLOTS && !in_ranges(f->flush, slot_of(key)))
         return 0;
@@ -146,6 +159,14 @@ static int scan_all(struct flush_run *f, struct ft_err *err)
     return rc;
 }
 
+/* A key of this database has the name that it has at the source, and so its slot. */
+static bool keeps_names(const struct replay_map *m, uint32_t db)
+{
+    const struct replay_db_rule *rule = replay_map_db_rule(m, db);
+
+    return m->name_count == 0 && (rule == NULL || rule->fate == REPLAY_DB_TO);
+}
+
 /* Nothing but the source's keys is there, under their own names. */
 static bool is_plain(const struct replay *r)
 {
@@ -154,37 +175,86 @@ static bool is_plain(const struct replay *r)
 }
 
 /* Within the batch; what the replay has written down about itself stays. */
-static int flush_plain(struct replay *r, uint32_t db, bool all, const char *tag, struct ft_err *err)
+static int flush_plain(struct flush_run *f, struct ft_err *err)
 {
-    struct replay_node *node = &r->target.nodes[0];
-    const struct bytes words[] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB"),
-                                  bytes_str(REPLAY_STATE_KEY), bytes_str(node->position.key)};
+    struct replay_node *node = f->node;
+    bool all = f->flush->kind == FLUSH_ALL;
+    uint32_t db = f->item->record.dbid;
+    struct bytes words[] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB"), bytes_str(node->position.key),
+                            bytes_str(REPLAY_STATE_KEY)};
+    size_t count = 1;
+    char tag[REPLAY_TAG_TEXT];
 
-    return replay_node_put(node, db, tag, words, all || db == 0 ? 3 : 1, err);
+    if (all || db == 0)
+        count = replay_node_of(f->r, words[2]) == node ? 3 : 2;
+    (void)snprintf(tag, sizeof(tag), "%" PRIu32 ":%" PRIu64 ":0", f->item->flow, f->item->lsn);
+    return replay_node_put(node, db, tag, words, count, err);
 }
 
-int replay_flush(struct replay *r, const struct translation_flush *flush, uint32_t db,
-                 const char *tag, struct ft_err *err)
+/* All keys of the node that are images of what was flushed. */
+static int scan_node(struct flush_run *f, struct ft_err *err)
 {
-    struct flush_run f = {.r = r, .node = &r->target.nodes[0], .flush = flush, .source_db = db};
     uint32_t to;
 
-    if (flush->kind != FLUSH_SLOTS && is_plain(r))
-        return flush_plain(r, db, flush->kind == FLUSH_ALL, tag, err);
-    if (replay_drain(r, err) != 0)
-        return -1;
-    if (flush->kind == FLUSH_ALL)
-        return scan_all(&f, err) == 0 ? replay_drain(r, err) : -1;
-    if (flush->kind == FLUSH_SLOTS)
-        f.source_db = 0;
-    if (!filter_db(&r->o->filter, f.source_db) || !replay_map_db(&r->o->map, f.source_db, &to))
+    if (f->flush->kind == FLUSH_ALL)
+        return scan_all(f, err);
+    if (f->flush->kind == FLUSH_SLOTS)
+        f->source_db = 0;
+    if (!filter_db(&f->r->o->filter, f->source_db) ||
+        !replay_map_db(&f->r->o->map, f->source_db, &to))
         return 0;
-    if (is_merged(&r->o->map, f.source_db, to) ||
-        (flush->kind == FLUSH_SLOTS && !replay_map_is_identity(&r->o->map))) {
+    if (is_merged(&f->r->o->map, f->source_db, to) ||
+        (f->flush->kind == FLUSH_SLOTS && !keeps_names(&f->r->o->map, f->source_db))) {
         return err_set(err, FT_ERR_UNSUPPORTED,
                        "a flush of database %" PRIu32
                        ", whose keys --db-map puts among others without a prefix",
-                       f.source_db);
+                       f->source_db);
     }
-    return scan_db(&f, to, err) == 0 ? replay_drain(r, err) : -1;
+    return scan_db(f, to, err);
+}
+
+/* Only where the node is the flush as a whole to be done, and can be. */
+static bool can_flush_plain(const struct flush_run *f)
+{
+    return f->flush->kind != FLUSH_SLOTS && f->node->position.lane_count == 0 && is_plain(f->r);
+}
+
+/* A key that goes to another node meanwhile could be missed on both. */
+static int scan_nodes(struct flush_run *f, struct ft_err *err)
+{
+    struct replay *r = f->r;
+    uint64_t before;
+    uint64_t after;
+
+    if (replay_drain(r, err) != 0 || replay_check_settled(r, &before, err) != 0)
+        return -1;
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        f->node = &r->target.nodes[i];
+        if (!is_done(f) && !can_flush_plain(f) && scan_node(f, err) != 0)
+            return -1;
+    }
+    if (replay_drain(r, err) != 0 || replay_check_settled(r, &after, err) != 0)
+        return -1;
+    if (before == after)
+        return 0;
+    atomic_store(&r->redirected, true);
+    return err_set(err, FT_ERR_NET, "slots have moved during a flush");
+}
+
+int replay_flush(struct replay *r, const struct item *item, const struct translation_flush *flush,
+                 struct ft_err *err)
+{
+    struct flush_run f = {.r = r, .item = item, .flush = flush, .source_db = item->record.dbid};
+    bool scans = false;
+
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        f.node = &r->target.nodes[i];
+        if (is_done(&f))
+            continue;
+        if (!can_flush_plain(&f))
+            scans = true;
+        else if (flush_plain(&f, err) != 0)
+            return -1;
+    }
+    return scans ? scan_nodes(&f, err) : 0;
 }

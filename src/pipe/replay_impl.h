@@ -24,6 +24,8 @@ struct replay_node {
     char name[URI_ADDRESS_SIZE];
     struct redis_pipe *pipe; /* of the journal and of everything but the snapshot */
     char sha[41];            /* of the script */
+    size_t replica_count;
+    struct buf slots; /* of a cluster: as CLUSTER NODES lists those it has */
     struct replay_position position;
     struct replay_batch batch;
     uint64_t *written;       /* per flow: the position as it was sent last */
@@ -59,10 +61,12 @@ struct replay {
     struct replay_state state;
     struct replay_kept kept;
     int64_t shift_ms;
-    struct replay_follow *follow; /* replay_follow.h; NULL: to the cut */
-    bool was_following;           /* since the last lost connection */
-    uint64_t *next;               /* per flow: first record that is not in a batch yet */
-    atomic_bool failed_fast;      /* --on-error stop, and something was refused */
+    struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
+    bool was_following;                /* since the last lost connection */
+    uint64_t *next;                    /* per flow: first record that is not in a batch yet */
+    atomic_bool failed_fast;           /* --on-error stop, and something was refused */
+    atomic_bool redirected;            /* slots have moved, or a master has changed */
+    atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     /* guarded by mu: result, suspects, dead letters, failure, pace */
     pthread_mutex_t mu;
     int dead_fd; /* -1: none */
@@ -88,8 +92,15 @@ struct replay_node *replay_node_of(struct replay *r, struct bytes key);
 struct replay_node *replay_node_of_slot(struct replay *r, uint16_t slot);
 /* replay_keep_count - what was sent to a node, by whomever, for the report. */
 void replay_keep_count(struct replay *r, const struct replay_node_count *count);
-/* replay_call - one command; an error reply is an error. The caller frees *ret, which may be NULL if
- * it does not want the reply. */
+/* replay_check_settled - FT_ERR_NET if slots are not where the map has them, or on their way. Of a
+ * cluster *ret_epoch grows with every slot that has moved. */
+int replay_check_settled(struct replay *r, uint64_t *ret_epoch, struct ft_err *err);
+/* replay_ask - one command over a connection to the node; of error replies only passing ones are
+ * errors. The caller frees *ret. */
+int replay_ask(struct replay_node *node, struct redis_pipe *pipe, redisReply **ret,
+               const struct bytes *words, size_t count, struct ft_err *err);
+/* replay_call - the same over the node's own connection; every error reply is an error. *ret may be
+ * NULL if the reply is not wanted. */
 int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
                 struct ft_err *err);
 
@@ -155,8 +166,8 @@ int replay_journal(struct replay *r, struct ft_err *err);
  */
 
 /* replay_flush - a flush of the source; the position behind it is the caller's to set. */
-int replay_flush(struct replay *r, const struct translation_flush *flush, uint32_t db,
-                 const char *tag, struct ft_err *err);
+int replay_flush(struct replay *r, const struct item *item, const struct translation_flush *flush,
+                 struct ft_err *err);
 
 /*
  * replay_node.c - batches
@@ -169,6 +180,9 @@ int replay_node_prepare(struct replay_node *node, struct ft_err *err);
 /* replay_node_put - into the batch; nothing is sent. */
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err);
+/* replay_node_pass - the batch moves the position of a flow to this LSN. */
+int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
+                     struct ft_err *err);
 /* replay_node_flush - send the batch with the positions in replay->next; a small one only if `all`. */
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
 /* replay_drain - every batch of every node has been sent and answered. */

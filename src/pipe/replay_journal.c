@@ -19,16 +19,7 @@ struct journal_run {
     uint64_t began_us;
 };
 
-/* Has the node that has this key had the record before? */
-static bool is_covered(const struct journal_run *j, const struct replay_node *node,
-                       struct bytes key)
-{
-    uint16_t slot = j->r->target.cluster ? slot_of(key) : 0;
-
-    return replay_position_of(&node->position, j->item->flow, slot) > j->item->lsn;
-}
-
-static void make_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
+void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
 {
     char *at = tag;
 
@@ -103,12 +94,36 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
     struct replay_node *node = replay_node_of(j->r, key);
     char tag[REPLAY_TAG_TEXT];
 
-    if (is_covered(j, node, key))
+    if (replay_is_past(j->r, j->item, key))
         return 0;
     if (count > REPLAY_WORDS_MAX)
         return put_huge(j, node, db, words, count, err);
-    make_tag(j->item, part, tag);
+    replay_tag(j->item, part, tag);
     return replay_node_put(node, db, tag, words, count, err);
+}
+
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err)
+{
+    struct journal_run *j = context;
+
+    struct replay_node *node = replay_node_of(j->r, key);
+
+    return replay_ask(node, node->pipe, ret, words, count, err);
+}
+
+static enum replay_standing standing(void *context, struct bytes dst, struct bytes src)
+{
+    struct journal_run *j = context;
+
+    return replay_pair_standing(j->r, j->item, dst, src);
+}
+
+static int put_pair(void *context, const struct replay_pair *pair, struct ft_err *err)
+{
+    struct journal_run *j = context;
+
+    return replay_pair_run(j->r, j->item, pair, err);
 }
 
 static int call_keyless(struct journal_run *j, struct replay_node *node,
@@ -143,10 +158,7 @@ static int put_keyless(struct journal_run *j, const struct translation *t, struc
 
 static int put_flush(struct journal_run *j, const struct translation *t, struct ft_err *err)
 {
-    char tag[REPLAY_TAG_TEXT];
-
-    make_tag(j->item, 0, tag);
-    if (replay_flush(j->r, &t->flush, j->item->record.dbid, tag, err) != 0)
+    if (replay_flush(j->r, j->item, &t->flush, err) != 0)
         return -1;
     for (uint32_t i = 0; i < j->r->source->stream_count; i++)
         j->r->next[i] = j->flush_lsn[i] + 1;
@@ -257,7 +269,7 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
         r->next[i] = start[i];
         j->total += r->cut.stop_lsn[i] - start[i];
     }
-    return 0;
+    return replay_pair_forget_old(r, start, err);
 }
 
 static int more(void *context, bool idle, struct ft_err *err)
@@ -312,7 +324,14 @@ static void note_positions(struct replay *r)
 int replay_journal(struct replay *r, struct ft_err *err)
 {
     struct journal_run j = {.r = r};
-    const struct replay_record_sink sink = {put_command, settle, &j, NULL};
+    const struct replay_record_sink sink = {
+        .put = put_command,
+        .settle = settle,
+        .ask = ask,
+        .standing = standing,
+        .pair = put_pair,
+        .context = &j,
+    };
     struct translator *translator = NULL;
     uint64_t *start = calloc(r->source->stream_count + 1u, sizeof(*start));
     int rc = -1;

@@ -42,7 +42,20 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
 {
     node->count.commands++;
     node->batch.join_sets = !node->replay->target.cluster;
-    return replay_batch_add(&node->batch, db, tag, NULL, 0, words, count, err);
+    return replay_batch_add(&node->batch, db, tag, words, count, err);
+}
+
+int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn, struct ft_err *err)
+{
+    char name[REPLAY_TAG_TEXT];
+    char value[I64_TEXT_SIZE];
+
+    if (next_lsn <= node->written[flow])
+        return 0;
+    node->written[flow] = next_lsn;
+    (void)snprintf(name, sizeof(name), "flow:%" PRIu32, flow); /* fits */
+    return replay_batch_field(&node->batch, bytes_str(name),
+                              bytes_of(value, i64_to_text((int64_t)next_lsn, value)), err);
 }
 
 /* The positions that have changed since the last batch. */
@@ -51,16 +64,8 @@ static int put_positions(struct replay_node *node, struct ft_err *err)
     const struct replay *r = node->replay;
 
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        char name[REPLAY_TAG_TEXT];
-        char value[I64_TEXT_SIZE];
-
-        if (r->next[i] <= node->written[i])
-            continue;
-        (void)snprintf(name, sizeof(name), "flow:%" PRIu32, i); /* fits */
-        if (replay_batch_field(&node->batch, bytes_str(name),
-                               bytes_of(value, i64_to_text((int64_t)r->next[i], value)), err) != 0)
+        if (replay_node_pass(node, i, r->next[i], err) != 0)
             return -1;
-        node->written[i] = r->next[i];
     }
     return 0;
 }
@@ -91,7 +96,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         parts.shapes,
         parts.tags,
         parts.forget,
-        parts.check,
+        buf_bytes(&node->slots),
     };
     p->seq++;
     bytes = parts.words.n + parts.shapes.n;
@@ -196,6 +201,7 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
     if (reply->type == REDIS_REPLY_ERROR)
         return replay_refused(node, reply->str, err);
     replay_sent_ack(&node->sent, tag); /* 0: no batch */
+    atomic_fetch_add(&node->replay->acknowledged, 1);
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct refusal f;
         int rc;

@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "pipe/replay_impl.h"
 
@@ -13,74 +15,111 @@ static void node_slots(const struct replay *r, size_t index, uint8_t slots[SLOT_
     }
 }
 
-static void node_tag(const struct replay *r, size_t index, char tag[REPLAY_TAG_SIZE])
-{
-    char text[SLOT_MAP_TAG_SIZE];
+/* A position as it is written down, with the reply it was read from. */
+struct found_position {
+    struct replay_position p;
+    redisReply *reply; /* owned */
+};
 
-    (void)snprintf(tag, REPLAY_TAG_SIZE, "0");
-    if (r->target.cluster)
-        (void)snprintf(tag, REPLAY_TAG_SIZE, "%s",
-                       slot_map_node_tag(r->target.map, (uint16_t)index, text));
+/* A number that puts the key into a slot of the node and is no tag that is in use. */
+static void new_tag(const struct replay *r, size_t index, char tag[REPLAY_TAG_SIZE])
+{
+    bool is_new = false;
+
+    for (int64_t number = 0; !is_new; number++) {
+        tag[i64_to_text(number, tag)] = '\0';
+        is_new =
+            !r->target.cluster || slot_map_master_of_key(r->target.map, bytes_str(tag)) == index;
+        for (size_t i = 0; is_new && i < r->state.tag_count; i++)
+            is_new = strcmp(r->state.tags[i], tag) != 0;
+    }
+}
+
+/* Numbers that no batch of an earlier connection carries. */
+static int new_seq(uint64_t *ret, struct ft_err *err)
+{
+    if (getrandom(ret, sizeof(*ret), 0) != sizeof(*ret))
+        return err_errno(err, errno, "could not get random bytes");
+    *ret >>= 2;
+    return 0;
+}
+
+/* Read, and in the same step made to refuse batches that may still be under way from an earlier
+ * connection. */
+static int claim(struct replay *r, struct found_position *ret, struct ft_err *err)
+{
+    static const char script[] = "if redis.call('EXISTS',KEYS[1])==0 then return {} end "
+                                 "redis.call('HSET',KEYS[1],'seq',ARGV[1]) "
+                                 "return redis.call('HGETALL',KEYS[1])";
+    struct bytes words[] = {
+        bytes_str("EVAL"), bytes_str(script), bytes_str("1"), bytes_str(ret->p.key), {NULL, 0}};
+    char number[I64_TEXT_SIZE];
+    uint64_t seq;
+
+    if (new_seq(&seq, err) != 0)
+        return -1;
+    words[4] = bytes_of(number, i64_to_text((int64_t)seq, number));
+    if (replay_call(replay_node_of(r, words[3]), &ret->reply, words, 5, err) != 0)
+        return -1;
+    return replay_position_parse(&ret->p, ret->reply, r->source->stream_count, err);
 }
 
 /* The positions as they are written down, one per tag that the state names. */
-static int read_all(struct replay *r, struct replay_position *all, struct ft_err *err)
+static int read_all(struct replay *r, struct found_position *all, struct ft_err *err)
 {
     for (size_t i = 0; i < r->state.tag_count; i++) {
-        struct bytes words[] = {bytes_str("HGETALL"), {NULL, 0}};
-        redisReply *reply;
-        int rc;
-
-        replay_position_name(&all[i], r->id, r->state.tags[i]);
-        words[1] = bytes_str(all[i].key);
-        if (replay_call(replay_node_of(r, words[1]), &reply, words, 2, err) != 0)
-            return -1;
-        rc = replay_position_parse(&all[i], reply, r->source->stream_count, err);
-        freeReplyObject(reply);
-        if (rc != 0)
+        replay_position_name(&all[i].p, r->id, r->state.tags[i]);
+        if (claim(r, &all[i], err) != 0)
             return -1;
     }
     return 0;
 }
 
-/* Each node has a position of the newest epoch for just its slots: take them. */
-static bool take_matching(struct replay *r, struct replay_position *all)
+/* The position of the newest epoch that is for just the slots of this node. */
+static struct replay_position *find_matching(struct replay *r, struct found_position *all,
+                                             size_t index)
 {
-    size_t found[CAPTURE_FLOWS_MAX];
+    uint8_t slots[SLOT_COUNT / 8];
 
+    node_slots(r, index, slots);
+    for (size_t i = 0; i < r->state.tag_count; i++) {
+        struct replay_position *p = &all[i].p;
+
+        if (p->found && p->epoch == r->state.epoch && memcmp(p->slots, slots, sizeof(slots)) == 0 &&
+            replay_node_of(r, bytes_str(p->key)) == &r->target.nodes[index])
+            return p;
+    }
+    return NULL;
+}
+
+/* If each node has one: take them. */
+static bool take_matching(struct replay *r, struct found_position *all)
+{
     for (size_t n = 0; n < r->target.node_count; n++) {
-        uint8_t slots[SLOT_COUNT / 8];
-        char tag[REPLAY_TAG_SIZE];
-        size_t i = 0;
-
-        node_slots(r, n, slots);
-        node_tag(r, n, tag);
-        while (i < r->state.tag_count &&
-               (!all[i].found || all[i].epoch != r->state.epoch || strcmp(all[i].tag, tag) != 0 ||
-                memcmp(all[i].slots, slots, sizeof(slots)) != 0))
-            i++;
-        if (i == r->state.tag_count || n >= CAPTURE_FLOWS_MAX)
+        if (find_matching(r, all, n) == NULL)
             return false;
-        found[n] = i;
     }
     for (size_t n = 0; n < r->target.node_count; n++) {
+        struct replay_position *p = find_matching(r, all, n);
+
         replay_position_release(&r->target.nodes[n].position);
-        r->target.nodes[n].position = all[found[n]];
-        all[found[n]] = (struct replay_position){0};
+        r->target.nodes[n].position = *p;
+        *p = (struct replay_position){0};
     }
     return true;
 }
 
 /* Who speaks for this slot? */
 static const struct replay_position *speaker(const struct replay *r,
-                                             const struct replay_position *all, uint16_t slot)
+                                             const struct found_position *all, uint16_t slot)
 {
     const struct replay_position *best = NULL;
 
     for (size_t i = 0; i < r->state.tag_count; i++) {
-        if (all[i].found && replay_slot_in(all[i].slots, slot) &&
-            (best == NULL || all[i].epoch > best->epoch))
-            best = &all[i];
+        const struct replay_position *p = &all[i].p;
+
+        if (p->found && replay_slot_in(p->slots, slot) && (best == NULL || p->epoch > best->epoch))
+            best = p;
     }
     return best;
 }
@@ -128,17 +167,61 @@ static void lower_to_lanes(struct replay_position *p, uint32_t flow_count)
     }
 }
 
+/* A lane that is not ahead of its node says nothing. */
+static void drop_lanes(struct replay_position *p, uint32_t flow_count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < p->lane_count; i++) {
+        bool ahead = false;
+
+        for (uint32_t flow = 0; flow < flow_count; flow++)
+            ahead = ahead || p->lanes[i].lsn[flow] > p->lsn[flow];
+        if (ahead)
+            p->lanes[kept++] = p->lanes[i];
+        else
+            free(p->lanes[i].lsn);
+    }
+    p->lane_count = kept;
+}
+
+/* Refused commands and outcomes of old positions, by whoever has the old key's slot now. */
+static int write_kept_fields(struct replay *r, struct replay_node *node,
+                             const struct found_position *old, struct ft_err *err)
+{
+    const redisReply *reply = old->reply;
+
+    if (!old->p.found || replay_node_of(r, bytes_str(old->p.key)) != node)
+        return 0;
+    for (size_t i = 0; i < old->p.outcome_count; i++) {
+        if (replay_position_add_outcome(&node->position, old->p.outcomes[i].flow,
+                                        old->p.outcomes[i].lsn, err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *name = reply->element[i];
+        const redisReply *value = reply->element[i + 1];
+        const struct bytes words[] = {bytes_str("HSET"), bytes_str(node->position.key),
+                                      bytes_of(name->str, name->len),
+                                      bytes_of(value->str, value->len)};
+
+        if (name->len < 2 || name->str[1] != ':' || (name->str[0] != 'e' && name->str[0] != 'd'))
+            continue;
+        node->position.error_count += name->str[0] == 'e';
+        if (replay_call(node, NULL, words, 4, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* HSET key field value, field value...: what a position starts with. */
 static int write_position(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
     static const char script[] =
-        "local key=ARGV[1] "
-        "for _,f in ipairs(redis.call('HKEYS',key)) do "
-        "local p=string.sub(f,1,2) if p~='e:' and p~='d:' then redis.call('HDEL',key,f) end end "
-        "redis.call('HSET',key,unpack(cmsgpack.unpack(ARGV[2]))) return 1";
+        "return redis.call('HSET',KEYS[1],unpack(cmsgpack.unpack(ARGV[1])))";
     struct replay_position *p = &node->position;
     struct replay_batch fields = {0};
-    struct bytes words[5] = {bytes_str("EVAL"), bytes_str(script), bytes_str("0"),
+    struct bytes words[5] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"),
                              bytes_str(p->key)};
     struct buf text = {0};
     struct replay_batch_parts parts;
@@ -149,7 +232,10 @@ static int write_position(struct replay *r, struct replay_node *node, struct ft_
     if (rc == 0)
         rc = replay_batch_field(&fields, bytes_str("slots"), buf_bytes(&text), err);
     if (rc == 0)
-        rc = replay_batch_field(&fields, bytes_str("seq"), bytes_str("0"), err);
+        rc = new_seq(&p->seq, err);
+    if (rc == 0)
+        rc = replay_batch_field(&fields, bytes_str("seq"),
+                                bytes_of(number, i64_to_text((int64_t)p->seq, number)), err);
     if (rc == 0)
         rc = replay_batch_field(&fields, bytes_str("epoch"),
                                 bytes_of(number, i64_to_text((int64_t)p->epoch, number)), err);
@@ -171,7 +257,6 @@ static int write_position(struct replay *r, struct replay_node *node, struct ft_
         words[4] = parts.fields;
         rc = replay_call(node, NULL, words, 5, err);
     }
-    p->seq = 0;
     buf_release(&text);
     replay_batch_release(&fields);
     return rc;
@@ -216,7 +301,8 @@ static int forget_old(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-static int write_all(struct replay *r, struct ft_err *err)
+/* old: what the new positions are made of; NULL: they begin. */
+static int write_all(struct replay *r, const struct found_position *old, struct ft_err *err)
 {
     char epoch[I64_TEXT_SIZE + 1] = "";
 
@@ -226,6 +312,10 @@ static int write_all(struct replay *r, struct ft_err *err)
             return -1;
     }
     for (size_t n = 0; n < r->target.node_count; n++) {
+        for (size_t i = 0; old != NULL && i < r->state.tag_count; i++) {
+            if (write_kept_fields(r, &r->target.nodes[n], &old[i], err) != 0)
+                return -1;
+        }
         if (write_position(r, &r->target.nodes[n], err) != 0)
             return -1;
     }
@@ -240,7 +330,7 @@ static int new_position(struct replay *r, size_t n, struct ft_err *err)
     char tag[REPLAY_TAG_SIZE];
 
     replay_position_release(p);
-    node_tag(r, n, tag);
+    new_tag(r, n, tag);
     replay_position_name(p, r->id, tag);
     node_slots(r, n, p->slots);
     p->epoch = r->state.epoch;
@@ -249,13 +339,13 @@ static int new_position(struct replay *r, size_t n, struct ft_err *err)
 }
 
 /* Slots have moved: what the positions say, in the order of the nodes there are now. */
-static int rearrange(struct replay *r, const struct replay_position *all, struct ft_err *err)
+static int rearrange(struct replay *r, const struct found_position *all, struct ft_err *err)
 {
     uint32_t flow_count = r->source->stream_count;
 
     for (size_t i = 0; i < r->state.tag_count; i++) {
-        if (all[i].epoch > r->state.epoch)
-            r->state.epoch = all[i].epoch;
+        if (all[i].p.epoch > r->state.epoch)
+            r->state.epoch = all[i].p.epoch;
     }
     r->state.epoch++;
     for (size_t n = 0; n < r->target.node_count; n++) {
@@ -278,13 +368,15 @@ static int rearrange(struct replay *r, const struct replay_position *all, struct
                 return -1;
         }
         lower_to_lanes(p, flow_count);
+        drop_lanes(p, flow_count);
     }
-    return write_all(r, err);
+    return write_all(r, all, err);
 }
 
 int replay_positions_load(struct replay *r, struct ft_err *err)
 {
-    struct replay_position *all = calloc(r->state.tag_count + 1, sizeof(*all));
+    struct found_position *all = calloc(r->state.tag_count + 1, sizeof(*all));
+    size_t count = r->state.tag_count;
     int rc;
 
     if (all == NULL)
@@ -294,8 +386,12 @@ int replay_positions_load(struct replay *r, struct ft_err *err)
     rc = read_all(r, all, err);
     if (rc == 0 && !take_matching(r, all))
         rc = rearrange(r, all, err);
-    for (size_t i = 0; i < r->state.tag_count; i++)
-        replay_position_release(&all[i]);
+    else if (rc == 0)
+        rc = forget_old(r, err);
+    for (size_t i = 0; i < count; i++) {
+        replay_position_release(&all[i].p);
+        freeReplyObject(all[i].reply);
+    }
     free(all);
     return rc;
 }
@@ -309,5 +405,5 @@ int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err 
         if (lsn != NULL)
             memcpy(r->target.nodes[n].position.lsn, lsn, r->source->stream_count * sizeof(*lsn));
     }
-    return write_all(r, err);
+    return write_all(r, NULL, err);
 }

@@ -1,4 +1,4 @@
-#include "pipe/replay_record.h"
+#include "pipe/replay_plan.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@ struct replay_recorder {
     struct replay_record_sink sink;
     struct replay_mapper *mapper;
     struct translator *translator; /* of records whose names have changed */
+    struct replay_planner *planner;
     unsigned part;
 };
 
@@ -25,10 +26,6 @@ static const char transfer_script[] =
     "redis.call('RESTORE',ARGV[3],t,v,'REPLACE') "
     "if ARGV[5]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
     "redis.call('SELECT',ARGV[6]) return 1";
-
-static const char get_script[] =
-    "redis.call('SELECT',ARGV[1]) local v=redis.pcall('GET',KEYS[1]) redis.call('SELECT','0') "
-    "return v";
 
 int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err)
 {
@@ -69,7 +66,8 @@ int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
     rec->r = r;
     rec->sink = *sink;
     if (replay_mapper_new(&rec->mapper, r, err) != 0 ||
-        replay_translator_new(&rec->translator, r, err) != 0) {
+        replay_translator_new(&rec->translator, r, err) != 0 ||
+        replay_planner_new(&rec->planner, r, sink, err) != 0) {
         replay_recorder_free(rec);
         return -1;
     }
@@ -83,6 +81,7 @@ void replay_recorder_free(struct replay_recorder *rec)
         return;
     replay_mapper_free(rec->mapper);
     translator_free(rec->translator);
+    replay_planner_free(rec->planner);
     free(rec);
 }
 
@@ -99,18 +98,12 @@ static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *wor
     return rec->sink.put(rec->sink.context, db, rec->part++, timed, n, err);
 }
 
-static int put_transfer(struct replay_recorder *rec, const struct replay_transfer *tr,
-                        struct ft_err *err)
+static int put_transfer(struct replay_recorder *rec, const struct item *item,
+                        const struct replay_transfer *tr, struct ft_err *err)
 {
     char src[I64_TEXT_SIZE];
     char dst[I64_TEXT_SIZE];
     struct bytes src_db = bytes_of(src, i64_to_text(tr->src_db, src));
-    const struct translation_plan plan = {
-        .kind = tr->remove_src ? PLAN_RENAME : PLAN_COPY,
-        .src = tr->src,
-        .dst = tr->dst,
-        .only_if_absent = !tr->replace,
-    };
     const struct bytes words[] = {
         bytes_str("EVAL"),
         bytes_str(transfer_script),
@@ -124,35 +117,11 @@ static int put_transfer(struct replay_recorder *rec, const struct replay_transfe
         src_db,
     };
 
-    if (rec->r->target.cluster && rec->sink.across != NULL)
-        return rec->sink.across(rec->sink.context, 0, &plan, NULL, 0, err);
-    return put(rec, tr->src_db, words, 10, err);
-}
-
-/* DELEX key IFDEQ|IFDNE digest: the digest of what the target has now. */
-static int put_delete_digest(struct replay_recorder *rec, uint32_t db,
-                             const struct translation_plan *plan, struct ft_err *err)
-{
-    struct replay_node *node = &rec->r->target.nodes[0];
-    const struct bytes del[] = {bytes_str("DEL"), plan->words[1]};
-    bool if_equal = bytes_is_word(plan->words[2], "IFDEQ");
-    char digest[TRANSLATION_DIGEST_SIZE];
-    char number[I64_TEXT_SIZE];
-    const struct bytes get[] = {bytes_str("EVAL"), bytes_str(get_script), bytes_str("1"),
-                                plan->words[1], bytes_of(number, i64_to_text(db, number))};
-    redisReply *reply;
-    bool is_string;
-
-    if (rec->sink.settle(rec->sink.context, err) != 0 ||
-        redis_pipe_call(node->pipe, &reply, get, 5, err) != 0)
-        return -1;
-    is_string = reply->type == REDIS_REPLY_STRING;
-    if (is_string)
-        translation_digest(bytes_of(reply->str, reply->len), digest);
-    freeReplyObject(reply);
-    if (!is_string || bytes_is_word(plan->words[3], digest) != if_equal)
+    if (tr->src_db == tr->dst_db && bytes_eq(tr->src, tr->dst))
         return 0;
-    return put(rec, db, del, 2, err);
+    if (rec->r->target.cluster && slot_of(tr->src) != slot_of(tr->dst))
+        return replay_plan_transfer(rec->planner, item, tr, err);
+    return put(rec, tr->src_db, words, 10, err);
 }
 
 static int take_losses(struct replay_recorder *rec, const struct item *item,
@@ -177,13 +146,8 @@ static int put_translation(struct replay_recorder *rec, const struct item *item,
 {
     if (take_losses(rec, item, t, err) != 0)
         return -1;
-    if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0 && rec->sink.across != NULL)
-        return rec->sink.across(rec->sink.context, db, &t->plan, t->keys, t->key_count, err);
-    if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
-        return put_delete_digest(rec, db, &t->plan, err);
     if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0)
-        return replay_add_loss(rec->r, LOSS_COMMAND, item->record.name, db,
-                               t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0), err);
+        return replay_plan_run(rec->planner, item, db, t, err);
     for (size_t i = 0; i < t->command_count; i++) {
         if (put(rec, db, t->commands[i].words, t->commands[i].count, err) != 0)
             return -1;
@@ -224,7 +188,7 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
     case REPLAY_FATE_CHANGED:
         return put_changed(rec, item, &mapped, err);
     case REPLAY_FATE_TRANSFER:
-        return put_transfer(rec, &mapped.transfer, err);
+        return put_transfer(rec, item, &mapped.transfer, err);
     case REPLAY_FATE_FILTERED:
         count_left_out(rec->r, false);
         break;

@@ -11,17 +11,59 @@
 
 #include "pipe/replay_impl.h"
 
+/* Half of what a record does to two keys. */
+struct replay_pair_command {
+    uint32_t db;
+    const struct bytes *words;
+    size_t count;
+};
+
+/* A record that takes effect on two keys, or on one according to others (replay_plan.h). */
+struct replay_pair {
+    struct bytes dst, src; /* keys; the same where there is one side only */
+    const struct replay_pair_command *dst_commands;
+    size_t dst_count;
+    const struct replay_pair_command *src_commands;
+    size_t src_count;
+    bool apart; /* other nodes than that of dst have keys of the record */
+};
+
+enum replay_standing {
+    REPLAY_STANDS_OPEN, /* neither side has had it */
+    REPLAY_STANDS_HALF, /* dst has had it, and src is to follow */
+    REPLAY_STANDS_DONE,
+};
+
 struct replay_record_sink {
     /* one command, part of the record's number `part` */
     int (*put)(void *context, uint32_t db, unsigned part, const struct bytes *words, size_t count,
                struct ft_err *err);
     /* all that was put so far has taken effect on the target */
     int (*settle)(void *context, struct ft_err *err);
+    /* after settle: a command that reads key; the caller frees the reply. Passing errors are errors. */
+    int (*ask)(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err);
+    /* what earlier runs did of the record being put; NULL: nothing */
+    enum replay_standing (*standing)(void *context, struct bytes dst, struct bytes src);
+    /* after settle: dst's commands are safe before src's are carried out */
+    int (*pair)(void *context, const struct replay_pair *pair, struct ft_err *err);
     void *context;
-    /* a plan, for keys that no single command reaches; NULL: counted as lost */
-    int (*across)(void *context, uint32_t db, const struct translation_plan *plan,
-                  const struct translation_key *keys, size_t key_count, struct ft_err *err);
 };
+
+/*
+ * replay_pair.c - pairs in the journal, where each side has its position
+ */
+
+/* replay_is_past - has the node that has this key had the record already? */
+bool replay_is_past(struct replay *r, const struct item *item, struct bytes key);
+enum replay_standing replay_pair_standing(struct replay *r, const struct item *item,
+                                          struct bytes dst, struct bytes src);
+int replay_pair_run(struct replay *r, const struct item *item, const struct replay_pair *pair,
+                    struct ft_err *err);
+/* replay_pair_forget_old - what is known of records before these LSNs is of no use any more. */
+int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err);
+/* replay_tag - "flow:lsn:part", what the target calls a command. */
+void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT]);
 
 struct replay_recorder;
 

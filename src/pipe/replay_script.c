@@ -6,6 +6,31 @@
 #define SHAPE_SETS "20000"
 
 /*
+ * On a cluster nothing may be done if not all can be done. A node that has just the slots that the
+ * sender thinks it has, and none on its way, has all their keys; otherwise each key is looked for,
+ * and one that may be on another node gives an error.
+ */
+#define SCRIPT_CHECK                                                                       \
+    "local function refuse(why) return redis.error_reply('" REPLAY_NOT_HERE "'..why) end " \
+    "local function missing() "                                                            \
+    "local at=1 "                                                                          \
+    "for _,n in ipairs(shapes) do if n>0 then "                                            \
+    "n=n%" SHAPE_OWN " "                                                                   \
+    "if string.find(words[at],'^FLUSH') then return 'slots are on their way' end "         \
+    "local keys=redis.pcall('COMMAND','GETKEYS',unpack(words,at,at+n-1)) "                 \
+    "if keys.err then return keys.err end "                                                \
+    "for _,k in ipairs(keys) do local r=redis.pcall('EXISTS',k) "                          \
+    "if type(r)=='table' and r.err then "                                                  \
+    "return 'slot '..redis.call('CLUSTER','KEYSLOT',k)..': '..r.err end end "              \
+    "at=at+n end end end "                                                                 \
+    "if ARGV[9]~='' then "                                                                 \
+    "local nodes=redis.pcall('CLUSTER','NODES') "                                          \
+    "if type(nodes)~='string' or "                                                         \
+    "string.match(nodes,'myself[^\\n]* connected ?([^\\n]*)')~=ARGV[9] then "              \
+    "local why=missing() if why then return refuse(why) end "                              \
+    "end end "
+
+/*
  * In line with the one before it, all keys there: then the position is written. at: the next word;
  * done: the commands before it; bad: why there is no such database.
  */
@@ -14,13 +39,9 @@
     "local seq=redis.call('HGET',key,'seq') "                                               \
     "if seq~=ARGV[2] then return redis.error_reply('FLOWTAPE batch '..ARGV[2]..' does not " \
     "follow '..tostring(seq)) end "                                                         \
-    "for _,k in ipairs(cmsgpack.unpack(ARGV[9])) do "                                       \
-    "local r=redis.pcall('EXISTS',k) "                                                      \
-    "if type(r)=='table' and r.err then return redis.error_reply('FLOWTAPE '..r.err) end "  \
-    "end "                                                                                  \
+    "local words,shapes=cmsgpack.unpack(ARGV[5]),cmsgpack.unpack(ARGV[6]) " SCRIPT_CHECK    \
     "redis.call('HSET',key,'seq',ARGV[3],unpack(cmsgpack.unpack(ARGV[4]))) "                \
     "for _,f in ipairs(cmsgpack.unpack(ARGV[8])) do redis.call('HDEL',key,f) end "          \
-    "local words,shapes=cmsgpack.unpack(ARGV[5]),cmsgpack.unpack(ARGV[6]) "                 \
     "local call,type,unpack=redis.pcall,type,unpack "                                       \
     "local db,bad,at,done,tags,failed='0',nil,1,0,nil,{} "
 
@@ -47,7 +68,8 @@
     "local function run(n) "                                                             \
     "if words[at]~='EVAL' then return flush(n) end "                                     \
     "local f=assert(loadstring('local KEYS,ARGV=... '..words[at+1])) "                   \
-    "return f({words[at+3]},{unpack(words,at+4,at+n-1)}) "                               \
+    "local first=at+3+tonumber(words[at+2]) "                                            \
+    "return f({unpack(words,at+3,first-1)},{unpack(words,first,at+n-1)}) "               \
     "end "                                                                               \
     "local function own(n) "                                                             \
     "local ok,r=true,{err=bad} "                                                         \

@@ -5,7 +5,6 @@
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
 #include "pipe/each_stream.h"
-#include "pipe/replay_across.h"
 #include "pipe/replay_record.h"
 #include "pipe/replay_route.h"
 #include "rdb/rdb_string.h"
@@ -246,34 +245,29 @@ static int settle(void *context, struct ft_err *err)
     return replay_route_settle(s->route, err);
 }
 
-static int call_across(void *context, uint32_t db, redisReply **ret, const struct bytes *words,
-                       size_t count, struct ft_err *err)
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err)
 {
     struct stream_sender *s = context;
-    redisReply *reply;
-    int rc;
 
-    if (replay_route_call(s->route, db, &reply, words, count, err) != 0)
-        return -1;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        rc = judge(s, MARK_IN_SYNC, db, words, count, reply->str, err);
-        freeReplyObject(reply);
-        *ret = NULL;
-        return rc;
-    }
-    *ret = reply;
-    return 0;
+    (void)key; /* among the words */
+    return replay_route_call(s->route, 0, ret, words, count, err);
 }
 
-static int put_across(void *context, uint32_t db, const struct translation_plan *plan,
-                      const struct translation_key *keys, size_t key_count, struct ft_err *err)
+/* Whoever is interrupted between the sides begins again from where the keys were another time. */
+static int put_pair(void *context, const struct replay_pair *pair, struct ft_err *err)
 {
     struct stream_sender *s = context;
-    const struct replay_across across = {call_across, s, s->r->target.version, s->flow};
 
-    if (flush_run(s, err) != 0)
-        return -1;
-    return replay_across_run(&across, db, plan, keys, key_count, err);
+    for (size_t i = 0; i < pair->dst_count + pair->src_count; i++) {
+        const struct replay_pair_command *c =
+            i < pair->dst_count ? &pair->dst_commands[i] : &pair->src_commands[i - pair->dst_count];
+
+        if ((i == pair->dst_count && settle(s, err) != 0) ||
+            put_in_db(s, c->db, c->words, c->count, err) != 0)
+            return -1;
+    }
+    return settle(s, err);
 }
 
 /* Keys that share a record are put in order by waiting: see replay_route.h. */
@@ -431,7 +425,13 @@ static size_t lane_bytes(const struct replay *r)
 static int sender_open(struct stream_sender *s, struct ft_err *err)
 {
     const struct replay *r = s->r;
-    const struct replay_record_sink sink = {put_record_command, settle, s, put_across};
+    const struct replay_record_sink sink = {
+        .put = put_record_command,
+        .settle = settle,
+        .ask = ask,
+        .pair = put_pair,
+        .context = s,
+    };
     struct entry_commands_options entries = {
         .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
 

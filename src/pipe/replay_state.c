@@ -265,6 +265,50 @@ static int take_lane(struct replay_position *p, const struct field *f, uint32_t 
     return 0;
 }
 
+int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,
+                                struct ft_err *err)
+{
+    struct replay_outcome *grown = reallocarray(p->outcomes, p->outcome_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "a replay's position");
+    p->outcomes = grown;
+    p->outcomes[p->outcome_count++] = (struct replay_outcome){flow, lsn};
+    return 0;
+}
+
+void replay_position_drop_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < p->outcome_count; i++) {
+        if (p->outcomes[i].flow != flow || p->outcomes[i].lsn != lsn)
+            p->outcomes[kept++] = p->outcomes[i];
+    }
+    p->outcome_count = kept;
+}
+
+bool replay_position_has_outcome(const struct replay_position *p, uint64_t flow, uint64_t lsn)
+{
+    for (size_t i = 0; i < p->outcome_count; i++) {
+        if (p->outcomes[i].flow == flow && p->outcomes[i].lsn == lsn)
+            return true;
+    }
+    return false;
+}
+
+static int take_outcome(struct replay_position *p, const struct field *f, struct ft_err *err)
+{
+    struct bytes lsn = bytes_of(f->name.p + 2, f->name.n - 2);
+    struct bytes flow = take_until(&lsn, ':');
+    uint64_t flow_number;
+    uint64_t lsn_number;
+
+    if (!bytes_to_u64(flow, &flow_number) || !bytes_to_u64(lsn, &lsn_number))
+        return bad(err, f);
+    return replay_position_add_outcome(p, flow_number, lsn_number, err);
+}
+
 static int take_position_field(struct replay_position *p, const struct field *f,
                                uint32_t flow_count, struct ft_err *err)
 {
@@ -280,6 +324,8 @@ static int take_position_field(struct replay_position *p, const struct field *f,
         return flow < flow_count ? take_number(f, &p->lsn[flow], err) : bad(err, f);
     if (has_prefix(f->name, "lane:"))
         return take_lane(p, f, flow_count, err);
+    if (has_prefix(f->name, "d:"))
+        return take_outcome(p, f, err);
     p->error_count += has_prefix(f->name, "e:");
     return 0;
 }
@@ -325,5 +371,6 @@ void replay_position_release(struct replay_position *p)
         free(p->lanes[i].lsn);
     free(p->lanes);
     free(p->lsn);
+    free(p->outcomes);
     *p = (struct replay_position){0};
 }

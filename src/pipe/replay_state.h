@@ -20,7 +20,8 @@
  *              flow:<i>     LSN of the first record of the flow that is not applied
  *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here
  *              e:<flow>:<lsn>:<part>   a command that was refused: cmsgpack of {error, command}
- *              d:<flow>:<lsn>          outcome of the first half of a record that spans two nodes
+ *              d:<flow>:<lsn>          a record that spans two nodes: this one has got what the
+ *                                      other is to lose; removed when it has
  * Slots        The position of a record is that of the HASH with the highest epoch which speaks for
  *              the slot of its key; a lane counts where it is ahead of flow:<i>.
  */
@@ -67,6 +68,11 @@ struct replay_lane {
     uint64_t *lsn; /* per flow */
 };
 
+/* The side of a record that gets something has had it; the side that loses it is to follow. */
+struct replay_outcome {
+    uint64_t flow, lsn;
+};
+
 struct replay_position {
     bool found;
     char tag[REPLAY_TAG_SIZE];
@@ -77,7 +83,9 @@ struct replay_position {
     uint64_t *lsn; /* per flow */
     struct replay_lane *lanes;
     size_t lane_count;
-    size_t error_count; /* e: fields */
+    size_t error_count;              /* e: fields */
+    struct replay_outcome *outcomes; /* d: fields */
+    size_t outcome_count;
 };
 
 /* Both take the reply to HGETALL; a missing key gives phase NONE, or found false. FT_ERR_UNSUPPORTED:
@@ -88,6 +96,10 @@ int replay_position_parse(struct replay_position *ret, const redisReply *reply, 
                           struct ft_err *err);
 /* replay_position_name - key and tag. */
 void replay_position_name(struct replay_position *p, const char *capture, const char *tag);
+int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,
+                                struct ft_err *err);
+void replay_position_drop_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn);
+bool replay_position_has_outcome(const struct replay_position *p, uint64_t flow, uint64_t lsn);
 /* replay_position_of - the first LSN of this flow that is not applied to keys of this slot. */
 uint64_t replay_position_of(const struct replay_position *p, uint32_t flow, uint16_t slot);
 void replay_state_release(struct replay_state *s);

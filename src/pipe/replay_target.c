@@ -13,10 +13,35 @@ bool replay_is_passing(const char *text)
            strncmp(text, "FLOWTAPE ", strlen("FLOWTAPE ")) == 0;
 }
 
+/* A new slot map may help. */
+static bool is_topology(const char *text)
+{
+    return reply_error_is_topology(reply_error_kind_of(bytes_str(text))) ||
+           strncmp(text, REPLAY_NOT_HERE, strlen(REPLAY_NOT_HERE)) == 0;
+}
+
 int replay_refused(const struct replay_node *node, const char *text, struct ft_err *err)
 {
+    if (is_topology(text))
+        atomic_store(&node->replay->redirected, true);
     return err_set(err, replay_is_passing(text) ? FT_ERR_NET : FT_ERR_PROTOCOL, "%s answered: %s",
                    node->name, text);
+}
+
+int replay_ask(struct replay_node *node, struct redis_pipe *pipe, redisReply **ret,
+               const struct bytes *words, size_t count, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call(pipe, &reply, words, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR && replay_is_passing(reply->str)) {
+        (void)replay_refused(node, reply->str, err);
+        freeReplyObject(reply);
+        return -1;
+    }
+    *ret = reply;
+    return 0;
 }
 
 int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
@@ -121,6 +146,58 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
     return rc;
 }
 
+/* What the node says about its own slots, as replay_node.slots has it. */
+static int check_slots(struct replay_node *node, struct ft_err *err)
+{
+    redisReply *reply;
+    const char *at = NULL;
+    int rc = 0;
+
+    if (redis_pipe_call_text(node->pipe, &reply, "CLUSTER NODES", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING)
+        at = strstr(reply->str, "myself");
+    if (at != NULL)
+        at = strstr(at, " connected");
+    if (at != NULL)
+        at += strlen(" connected") + (at[strlen(" connected")] == ' ');
+    if (at == NULL || strcspn(at, "\n") != node->slots.n ||
+        memcmp(at, node->slots.p, node->slots.n) != 0) {
+        atomic_store(&node->replay->redirected, true);
+        rc = err_set(err, FT_ERR_NET, "slots of %s are on their way", node->name);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int check_epoch(struct replay_node *node, uint64_t *epoch, struct ft_err *err)
+{
+    static const char name[] = "cluster_current_epoch:";
+    redisReply *reply;
+    const char *at;
+
+    if (redis_pipe_call_text(node->pipe, &reply, "CLUSTER INFO", err) != 0)
+        return -1;
+    at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
+    if (at != NULL && strtoull(at + strlen(name), NULL, 10) > *epoch)
+        *epoch = strtoull(at + strlen(name), NULL, 10);
+    freeReplyObject(reply);
+    return 0;
+}
+
+int replay_check_settled(struct replay *r, uint64_t *ret_epoch, struct ft_err *err)
+{
+    uint64_t epoch = 0;
+
+    for (size_t i = 0; r->target.cluster && i < r->target.node_count; i++) {
+        if (check_slots(&r->target.nodes[i], err) != 0 ||
+            check_epoch(&r->target.nodes[i], &epoch, err) != 0)
+            return -1;
+    }
+    *ret_epoch = epoch;
+    return 0;
+}
+
 static int open_node(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
     (void)uri_address(&node->uri, node->name);
@@ -136,6 +213,22 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
     return replay_node_prepare(node, err);
 }
 
+/* "0-5460 7000", as the node itself says it in CLUSTER NODES */
+static int list_slots(struct replay_node *node, const struct slot_map_node *m, struct ft_err *err)
+{
+    for (size_t i = 0; i < m->range_count; i++) {
+        const struct slot_range *range = &m->ranges[i];
+        const char *blank = i == 0 ? "" : " ";
+        int rc = range->first == range->last
+                     ? buf_printf(&node->slots, err, "%s%u", blank, range->first)
+                     : buf_printf(&node->slots, err, "%s%u-%u", blank, range->first, range->last);
+
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int open_nodes(struct replay *r, struct ft_err *err)
 {
     struct replay_target *t = &r->target;
@@ -149,23 +242,34 @@ static int open_nodes(struct replay *r, struct ft_err *err)
         int rc;
 
         node->replay = r;
-        if (t->cluster)
+        t->node_count++;
+        if (t->cluster) {
             rc = slot_map_node_uri(&t->map->nodes[i].address, &t->uri, &node->uri, err);
-        else
+            if (rc == 0)
+                rc = list_slots(node, &t->map->nodes[i], err);
+            node->replica_count = t->map->nodes[i].replica_count;
+        } else {
             rc = uri_copy(&node->uri, &t->uri, err);
+        }
         if (rc != 0)
             return -1;
-        t->node_count++;
         if (open_node(r, node, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int check_cluster(struct ft_err *err)
+/* Slots without a master, where there were masters before, get one again. */
+static int check_cluster(struct replay *r, struct ft_err *err)
 {
-    return err_set(err, FT_ERR_UNSUPPORTED,
-                   "the target is part of a Redis Cluster, into which this version cannot replay");
+    const struct slot_map *map = r->target.map;
+
+    if (slot_map_check_covered(map, err) != 0) {
+        if (r->was_connected)
+            err->kind = FT_ERR_NET;
+        return -1;
+    }
+    return map->state_ok ? 0 : err_set(err, FT_ERR_NET, "the cluster is down");
 }
 
 /* A cluster that is known already is asked through any of its nodes. */
@@ -206,7 +310,7 @@ int replay_target_open(struct replay *r, struct ft_err *err)
         return -1;
     t->uri.db = 0;
     if ((r->known_map != NULL ? open_again(r, err) : open_first(r, err)) != 0 ||
-        (t->cluster && check_cluster(err) != 0) || open_nodes(r, err) != 0)
+        (t->cluster && check_cluster(r, err) != 0) || open_nodes(r, err) != 0)
         return -1;
     r->was_connected = true;
     r->result->cluster = t->cluster;
@@ -253,6 +357,7 @@ void replay_target_close(struct replay *r)
         redis_pipe_free(node->pipe);
         replay_position_release(&node->position);
         replay_batch_release(&node->batch);
+        buf_release(&node->slots);
         uri_release(&node->uri);
         free(node->written);
         replay_sent_release(&node->sent);

@@ -66,11 +66,11 @@ static void test_state_refused(void **state)
 
 static void test_position(void **state)
 {
-    static const char *const words[] = {"epoch",      "2",       "seq",     "9",      "slots",
-                                        "0-10,12-12", "flow:0",  "5",       "flow:1", "6",
-                                        "lane:0",     "3-4|9,2", "e:0:4:0", "x"};
+    static const char *const words[] = {"epoch",   "2", "seq",    "9", "slots",  "0-10,12-12",
+                                        "flow:0",  "5", "flow:1", "6", "lane:0", "3-4|9,2",
+                                        "e:0:4:0", "x", "d:1:7",  "1"};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 14);
+    redisReply *reply = reply_of(words, 16);
     struct replay_position p = {0};
     struct buf text = {0};
 
@@ -84,6 +84,10 @@ static void test_position(void **state)
     assert_int_equal(replay_position_of(&p, 0, 3), 9);
     assert_int_equal(replay_position_of(&p, 1, 3), 6);
     assert_int_equal(p.error_count, 1);
+    assert_true(replay_position_has_outcome(&p, 1, 7));
+    assert_false(replay_position_has_outcome(&p, 0, 7));
+    replay_position_drop_outcome(&p, 1, 7);
+    assert_false(replay_position_has_outcome(&p, 1, 7));
     t_ok(replay_slots_put(&text, p.slots, &err), &err);
     t_bytes(buf_bytes(&text), "0-10,12-12");
     buf_clear(&text);
@@ -106,8 +110,8 @@ static void test_batch(void **state)
     (void)state;
     assert_true(replay_batch_is_empty(&b));
     t_ok(replay_batch_field(&b, bytes_str("flow:0"), bytes_str("8"), &err), &err);
-    t_ok(replay_batch_add(&b, 1, "0:7:0", &words[1], 1, words, 3, &err), &err);
-    t_ok(replay_batch_add(&b, 1, "0:7:1", NULL, 0, flush, 1, &err), &err);
+    t_ok(replay_batch_add(&b, 1, "0:7:0", words, 3, &err), &err);
+    t_ok(replay_batch_add(&b, 1, "0:7:1", flush, 1, &err), &err);
     t_ok(replay_batch_take(&b, &p, &err), &err);
     t_bytes(p.fields, "\xdd\0\0\0\2\xa6"
                       "flow:0\xa1"
@@ -117,14 +121,13 @@ static void test_batch(void **state)
     t_bytes(p.shapes, "\xdd\0\0\0\3\xd3\xff\xff\xff\xff\xff\xff\xff\xfe\3\xcd\x27\x11");
     t_bytes(p.tags, "0:7:0 0:7:1 ");
     t_bytes(p.forget, "\xdd\0\0\0\0");
-    t_bytes(p.check, "\xdd\0\0\0\1\xa1k");
     replay_batch_clear(&b);
     assert_true(replay_batch_is_empty(&b));
     b.join_sets = true;
     for (size_t i = 0; i < 2; i++)
-        t_ok(replay_batch_add(&b, 0, "0:8:0", NULL, 0, words, 3, &err), &err);
-    t_ok(replay_batch_add(&b, 0, "0:9:0", NULL, 0, del, 2, &err), &err);
-    t_ok(replay_batch_add(&b, 0, "0:10:0", NULL, 0, words, 3, &err), &err);
+        t_ok(replay_batch_add(&b, 0, "0:8:0", words, 3, &err), &err);
+    t_ok(replay_batch_add(&b, 0, "0:9:0", del, 2, &err), &err);
+    t_ok(replay_batch_add(&b, 0, "0:10:0", words, 3, &err), &err);
     t_ok(replay_batch_take(&b, &p, &err), &err);
     t_bytes(p.words, "\xdd\0\0\0\x8\xa1k\xa1v\xa1k\xa1v\xa3"
                      "DEL\xa1k\xa1k\xa1v");
