@@ -171,9 +171,10 @@ static const struct arg server_args[] = {
 static const char about[] =
     "Usage: flowtape replay INPUT TARGET [OPTION...]\n"
     "\n"
-    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file) into a running Redis.\n"
-    "TARGET is redis://[[user]:password@]host[:port] or unix:/path. How far it is stands on the\n"
-    "target itself: started again, it goes on there, and no record takes effect twice.\n";
+    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file) into a running Redis or\n"
+    "Redis Cluster. TARGET is redis://[[user]:password@]host[:port] or unix:/path, of a cluster\n"
+    "that of any node. How far it is stands on the target itself: started again, it goes on\n"
+    "there, and no record takes effect twice.\n";
 
 #define GROUP_COUNT 10
 
