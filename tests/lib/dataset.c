@@ -90,8 +90,7 @@ static char *text_of(struct bytes b)
     return out;
 }
 
-/* The bytes behind a text form, in memory the caller frees. */
-static struct bytes text_bytes(const char *text)
+struct bytes dataset_bytes(const char *text)
 {
     size_t n = strlen(text);
     uint8_t *p = must_alloc(n + 1);
@@ -113,7 +112,7 @@ static char *text_canonical(const char *text)
 
     if (strncmp(text, "b64:", 4) != 0)
         return text_of(bytes_str(text));
-    b = text_bytes(text);
+    b = dataset_bytes(text);
     out = text_of(b);
     free((void *)b.p);
     return out;
@@ -214,8 +213,7 @@ static void record_settle(json_t *rec)
     }
 }
 
-/* "db/b64:..." has its mark behind the slash. */
-static char *name_of(unsigned db, struct bytes key)
+char *dataset_name(unsigned db, struct bytes key)
 {
     char *text = text_of(key);
     char *name = must_alloc(strlen(text) + 16);
@@ -247,8 +245,8 @@ json_t *dataset_load(const char *path)
             fprintf(stderr, "%s: \"%s\" is not \"db/key\" with a value\n", path, name);
             exit(2);
         }
-        key = text_bytes(slash + 1);
-        settled = name_of((unsigned)strtoul(name, NULL, 10), key);
+        key = dataset_bytes(slash + 1);
+        settled = dataset_name((unsigned)strtoul(name, NULL, 10), key);
         rec = canonical(rec);
         record_settle(rec);
         json_object_set_new(set, settled, rec);
@@ -268,13 +266,13 @@ json_t *dataset_prefix(json_t *set)
     json_object_foreach(set, name, rec)
     {
         unsigned db = (unsigned)strtoul(name, NULL, 10);
-        struct bytes key = text_bytes(strchr(name, '/') + 1);
+        struct bytes key = dataset_bytes(strchr(name, '/') + 1);
         uint8_t *merged = must_alloc(key.n + 16);
         size_t n = db == 0 ? 0 : (size_t)sprintf((char *)merged, "db%u:", db);
         char *new_name;
 
         memcpy(merged + n, key.p, key.n);
-        new_name = name_of(0, bytes_of(merged, n + key.n));
+        new_name = dataset_name(0, bytes_of(merged, n + key.n));
         json_object_set(out, new_name, rec);
         free(new_name);
         free(merged);
@@ -545,7 +543,7 @@ static void dump_keys(redisContext *c, unsigned db, struct bytes *keys, size_t n
         int64_t expire_ms = read_expiry(c, times[i], keys[i]);
 
         if (strcmp(type, "none") != 0) {
-            char *name = name_of(db, keys[i]);
+            char *name = dataset_name(db, keys[i]);
             json_t *rec =
                 json_pack("{s:s,s:o}", "type", strcmp(type, "ReJSON-RL") == 0 ? "json" : type,
                           "value", read_value(c, type, keys[i]));
@@ -573,7 +571,7 @@ static void dump_db(redisContext *c, unsigned db, json_t *set)
     json_object_foreach(keys, text, unused)
     {
         (void)unused;
-        batch[n++] = text_bytes(text);
+        batch[n++] = dataset_bytes(text);
         if (n == PIPELINE_KEYS) {
             dump_keys(c, db, batch, n, set);
             n = 0;

@@ -23,6 +23,8 @@
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 
+#include "base/bytes.h"
+
 #define DATASET_DBS 16
 
 struct dataset_rules {
@@ -40,6 +42,10 @@ struct dataset_rules {
 redisContext *dataset_connect(const char *target);
 /* dataset_load - NULL after a message on stderr. */
 json_t *dataset_load(const char *path);
+/* dataset_name - the name of a key in a set; "db/b64:..." has its mark behind the slash. To be freed. */
+char *dataset_name(unsigned db, struct bytes key);
+/* dataset_bytes - what a text of a set stands for, in memory to be freed. */
+struct bytes dataset_bytes(const char *text);
 /* dataset_dump - the databases of `dbs`; with `cluster` db 0 of all masters. NULL as above. */
 json_t *dataset_dump(const char *target, const bool dbs[DATASET_DBS], bool cluster);
 /* dataset_prefix - keys of db N > 0 become "dbN:key" of db 0. A new reference. */

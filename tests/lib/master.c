@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lib/dataset.h"
 
 #define VIOLATIONS_SHOWN 50
 
@@ -131,6 +132,18 @@ bool conn_command(struct conn *c, struct command *ret)
     return true;
 }
 
+bool conn_send(struct conn *c, const void *p, size_t n)
+{
+    for (size_t sent = 0; sent < n;) {
+        ssize_t k = send(c->fd, (const char *)p + sent, n - sent, MSG_NOSIGNAL);
+
+        if (k <= 0)
+            return false;
+        sent += (size_t)k;
+    }
+    return true;
+}
+
 bool conn_reply(struct conn *c, const char *fmt, ...)
 {
     char text[COMMAND_BYTES_MAX];
@@ -140,14 +153,7 @@ bool conn_reply(struct conn *c, const char *fmt, ...)
     va_start(args, fmt);
     n = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    for (int sent = 0; sent < n;) {
-        ssize_t k = send(c->fd, text + sent, (size_t)(n - sent), MSG_NOSIGNAL);
-
-        if (k <= 0)
-            return false;
-        sent += (int)k;
-    }
-    return true;
+    return conn_send(c, text, (size_t)n);
 }
 
 static void conn_end(struct conn *c)
@@ -272,6 +278,17 @@ static int events_make(struct master *m, struct ft_err *err)
     return 0;
 }
 
+/* The values that the (second) recording ends with; none do no harm. */
+static void load_state(struct master *m)
+{
+    const char *path = m->options.resume != NULL ? m->options.resume : m->options.recording;
+    char name[4096];
+
+    snprintf(name, sizeof(name), "%s/state.json", path);
+    if (access(name, R_OK) == 0)
+        m->state = dataset_load(name);
+}
+
 int master_start(struct master **ret, const struct master_options *options, struct ft_err *err)
 {
     struct master *m = calloc(1, sizeof(*m));
@@ -290,7 +307,9 @@ int master_start(struct master **ret, const struct master_options *options, stru
         goto fail;
     memcpy(m->replication_id, m->recording->replication_id, sizeof(m->replication_id));
     m->acks = calloc(m->recording->flow_count, sizeof(*m->acks));
-    if (m->acks == NULL) {
+    m->frozen_lsn = calloc(m->recording->flow_count, sizeof(*m->frozen_lsn));
+    load_state(m);
+    if (m->acks == NULL || m->frozen_lsn == NULL) {
         err_nomem(err, "totals");
         goto fail;
     }
@@ -360,10 +379,12 @@ json_t *master_report(const struct master *m)
         json_array_append_new(
             acks, json_pack("{s:I,s:I,s:I}", "count", (json_int_t)m->acks[i].count, "last",
                             (json_int_t)m->acks[i].last, "max", (json_int_t)m->acks[i].max));
-    return json_pack("{s:i,s:I,s:I,s:I,s:o,s:O,s:I,s:O}", "sessions", (int)m->session_count, "full",
-                     (json_int_t)m->full, "partial", (json_int_t)m->partial, "longest_send_ms",
-                     (json_int_t)m->longest_send_ms, "acks", acks, "commands", m->log,
-                     "violation_count", (json_int_t)m->violation_count, "violations",
+    return json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:O,s:I,s:O}", "sessions",
+                     (int)m->session_count, "full", (json_int_t)m->full, "partial",
+                     (json_int_t)m->partial, "longest_send_ms", (json_int_t)m->longest_send_ms,
+                     "pauses", (json_int_t)m->pauses, "unpauses", (json_int_t)m->unpauses,
+                     "longest_pause_ms", (json_int_t)m->longest_pause_ms, "acks", acks, "commands",
+                     m->log, "violation_count", (json_int_t)m->violation_count, "violations",
                      m->violations);
 }
 
@@ -385,6 +406,8 @@ void master_free(struct master *m)
     recording_free(m->recording);
     free(m->events);
     free(m->acks);
+    free(m->frozen_lsn);
+    json_decref(m->state);
     json_decref(m->log);
     json_decref(m->violations);
     pthread_mutex_destroy(&m->mu);

@@ -3,9 +3,13 @@
  * the replica's side, in chosen pieces and with chosen mishaps, and judges what it is sent.
  *
  * Conversation  PING, AUTH, INFO, REPLCONF, DFLY FLOW/SYNC/STARTSTABLE/REPLICAOFFSET/TAKEOVER,
- *               CLIENT PAUSE/UNPAUSE. The recorded bytes up to STARTSTABLE follow DFLY SYNC, the
+ *               CLIENT PAUSE/UNPAUSE, reads of keys. The recorded bytes up to STARTSTABLE follow DFLY SYNC, the
  *               rest follows DFLY STARTSTABLE. A flow that asks for an LSN of the recording is
  *               answered PARTIAL (see enum master_partial) and gets the journal from there.
+ * Time          The records of the journal exist from STARTSTABLE on, all at once or, with
+ *               write_rate, one after the other; CLIENT PAUSE keeps the rest from coming to be.
+ *               REPLICAOFFSET tells how many there are. Once all are there, keys have the values
+ *               of state.json (DUMP, TYPE, PTTL, ...); before that they cannot be read.
  * Two recordings The second continues the first; its records exist once a session that had been sent
  *               all of the first has ended.
  * Rules         Breaking one is a violation, which the report names: commands out of order, an ACK
@@ -46,7 +50,8 @@ struct master_options {
     size_t chunk;       /* the most one send takes; 0: large */
     bool chunk_random;
     uint64_t chunk_seed;
-    uint64_t rate; /* bytes a second and flow; 0: no limit */
+    uint64_t rate;       /* bytes a second and flow; 0: no limit */
+    uint64_t write_rate; /* records a second and flow that come to be; 0: all at once */
     struct master_event events[MASTER_EVENTS_MAX];
     size_t event_count;
     unsigned drops; /* cuts at this many random offsets of each flow, each once */
@@ -58,6 +63,7 @@ struct master_options {
     bool restricted;
     bool noperm;
     bool replica;
+    bool no_pause; /* CLIENT PAUSE is not allowed */
     enum master_partial partial;
     bool mixed;                /* the first that asks for LSNs: flow 0 PARTIAL, the others FULL */
     unsigned new_replid_after; /* sessions; then the server is a new one. 0: never */

@@ -8,7 +8,8 @@
 
 #include "base/clock.h"
 
-#define LOG_COMMANDS_MAX 64
+#define LOG_COMMANDS_MAX  64
+#define TAKEOVER_PAUSE_MS 3600000u
 
 static bool is_word(const struct command *a, int i, const char *word)
 {
@@ -303,6 +304,8 @@ static bool do_phase(struct conn *c, const struct command *a, bool stable)
         error = phase_error(s, stable);
         if (error == NULL) {
             *(stable ? &s->stable : &s->synced) = true;
+            if (stable)
+                time_begin(m);
             for (uint32_t i = 0; i < m->recording->flow_count; i++)
                 if (stable && s->flows[i].partial && !m->options.framed_partial)
                     s->flows[i].sent_offset = s->flows[i].stable_offset;
@@ -325,17 +328,17 @@ static bool do_offsets(struct conn *c)
     n = (size_t)snprintf(text, sizeof(text), "*%u\r\n", m->recording->flow_count);
     for (uint32_t i = 0; i < m->recording->flow_count && n < sizeof(text); i++)
         n += (size_t)snprintf(text + n, sizeof(text) - n, ":%llu\r\n",
-                              (unsigned long long)flow_end_lsn(m, &m->recording->flows[i]));
+                              (unsigned long long)time_lsn(m, &m->recording->flows[i]));
     pthread_mutex_unlock(&m->mu);
     return conn_reply(c, "%s", text);
 }
 
 static bool takeover_acked(const struct session *s)
 {
-    const struct master *m = s->master;
+    struct master *m = s->master;
 
     for (uint32_t i = 0; i < m->recording->flow_count; i++)
-        if (!s->flows[i].ping_sent || s->flows[i].ack < flow_end_lsn(m, s->flows[i].tape) + 1)
+        if (!s->flows[i].ping_sent || s->flows[i].ack < time_lsn(m, s->flows[i].tape) + 1)
             return false;
     return true;
 }
@@ -355,6 +358,7 @@ static bool do_takeover(struct conn *c, const struct command *a)
         return conn_reply(c, "-ERR invalid state\r\n");
     }
     s->takeover = true;
+    time_pause(m, TAKEOVER_PAUSE_MS); /* it takes no more writes */
     pthread_cond_broadcast(&m->changed);
     while (!(done = takeover_acked(s)) && !s->dead && clock_mono_ms() < give_up_ms) {
         struct timespec until;
@@ -366,6 +370,10 @@ static bool do_takeover(struct conn *c, const struct command *a)
             until.tv_nsec -= 1000000000;
         }
         pthread_cond_timedwait(&m->changed, &m->mu, &until);
+    }
+    if (!done) {
+        s->takeover = false;
+        time_unpause(m);
     }
     pthread_mutex_unlock(&m->mu);
     alive = conn_reply(c, done ? "+OK\r\n" : "-ERR Takeover failed!\r\n");
@@ -391,6 +399,30 @@ static bool do_dfly(struct conn *c, const struct command *a)
     if (is_word(a, 1, "TAKEOVER") && a->count >= 4)
         return do_takeover(c, a);
     return conn_reply(c, "-ERR syntax error\r\n");
+}
+
+static bool do_select(struct conn *c, const struct command *a)
+{
+    c->db = a->count == 2 ? (unsigned)strtoul(a->words[1], NULL, 10) : 0;
+    return conn_reply(c, "+OK\r\n");
+}
+
+static bool do_client(struct conn *c, const struct command *a)
+{
+    struct master *m = c->master;
+    bool pause = is_word(a, 1, "PAUSE");
+
+    if (m->options.no_pause && (pause || is_word(a, 1, "UNPAUSE")))
+        return conn_reply(c, "-NOPERM %s has no ACL permissions\r\n", "default");
+    if (pause && (a->count != 4 || !is_word(a, 3, "WRITE")))
+        return conn_reply(c, "-ERR syntax error\r\n");
+    pthread_mutex_lock(&m->mu);
+    if (pause)
+        time_pause(m, strtoull(a->words[2], NULL, 10));
+    else if (is_word(a, 1, "UNPAUSE"))
+        time_unpause(m);
+    pthread_mutex_unlock(&m->mu);
+    return conn_reply(c, "+OK\r\n");
 }
 
 static bool do_info(struct conn *c)
@@ -421,8 +453,12 @@ static bool do_command(struct conn *c, const struct command *a)
         return do_dfly(c, a);
     if (is_word(a, 0, "INFO"))
         return do_info(c);
-    if (is_word(a, 0, "CLIENT") || is_word(a, 0, "SELECT"))
-        return conn_reply(c, "+OK\r\n");
+    if (is_word(a, 0, "CLIENT"))
+        return do_client(c, a);
+    if (is_word(a, 0, "SELECT"))
+        return do_select(c, a);
+    if (keys_serve(c, a, &alive))
+        return alive;
     return conn_reply(c, "-ERR unknown command `%s`\r\n", a->words[0]);
 }
 

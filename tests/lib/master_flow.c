@@ -15,6 +15,7 @@
 #define CHECK_EVERY_MS   20
 #define CHECK_ATTEMPTS   5
 #define RATE_STEPS_PER_S 50
+#define WRITE_STEP_MS    2
 
 /* ---- what a flow is sent ---- */
 
@@ -270,6 +271,32 @@ static bool event_happens(struct flow *f, const struct event *e)
     return !dead;
 }
 
+/*
+ * How much there is to send from this offset on, waiting for some: 0 when the session is over, or
+ * when nothing more comes because of a takeover.
+ */
+static size_t wait_for_some(struct flow *f, const struct piece *piece, size_t at)
+{
+    struct session *s = f->session;
+    struct master *m = s->master;
+
+    if (piece->offset == RECORDING_UNKNOWN || piece->gate != GATE_STABLE)
+        return piece->n - at;
+    for (;;) {
+        uint64_t from = piece->offset + at, end = piece->offset + piece->n;
+        bool over;
+
+        pthread_mutex_lock(&m->mu);
+        if (end > time_offset(m, f->tape))
+            end = time_offset(m, f->tape);
+        over = s->dead || (s->takeover && from >= end);
+        pthread_mutex_unlock(&m->mu);
+        if (over || end > from)
+            return over ? 0 : (size_t)(end - from);
+        sleep_ms(WRITE_STEP_MS);
+    }
+}
+
 static bool send_piece(struct flow *f, const struct piece *piece, struct pace *pace)
 {
     struct master *m = f->session->master;
@@ -277,11 +304,14 @@ static bool send_piece(struct flow *f, const struct piece *piece, struct pace *p
 
     for (size_t at = 0; at < piece->n;) {
         size_t n = next_chunk(&m->options, pace);
+        size_t some = wait_for_some(f, piece, at);
         struct event *e;
         bool dead;
 
-        if (n > piece->n - at)
-            n = piece->n - at;
+        if (some == 0)
+            return true;
+        if (n > some)
+            n = some;
         pthread_mutex_lock(&m->mu);
         dead = f->session->dead;
         e = event_ahead(f, known ? piece->offset + at : RECORDING_UNKNOWN, &n);

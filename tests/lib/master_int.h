@@ -1,6 +1,7 @@
 /*
  * master_int.h - what the files of the stand-in master share: master.c (connections, report),
- * master_control.c (the conversation), master_flow.c (sending, ACKs).
+ * master_control.c (the conversation), master_keys.c (reads), master_flow.c (sending, ACKs),
+ * master_time.c (which records exist).
  *
  * Threads  Everything that is not constant after master_start is guarded by master.mu; `changed` is
  *          signalled at every change somebody may wait for.
@@ -85,6 +86,7 @@ struct conn {
     int fd;
     bool authenticated;
     struct session *session; /* of a control connection */
+    unsigned db;
     char in[COMMAND_BYTES_MAX];
     size_t in_n;
     json_t *log;
@@ -122,6 +124,12 @@ struct master {
     uint64_t full, partial;
     uint64_t longest_send_ms;
     struct ack_totals *acks;
+    json_t *state;            /* the values at the end of the recording; NULL: not known */
+    uint64_t stable_began_us; /* 0: nobody was stable yet */
+    uint64_t paused_us;       /* since then, of pauses that are over */
+    uint64_t pause_began_us, pause_until_us; /* of the one under way; 0: none */
+    uint64_t *frozen_lsn;                    /* per flow: what the pause has caught */
+    uint64_t pauses, unpauses, longest_pause_ms;
     json_t *log;
     json_t *violations;
     size_t violation_count;
@@ -134,9 +142,22 @@ void session_kill(struct session *s);
 uint64_t flow_end_offset(const struct master *m, const struct recording_flow *f);
 uint64_t flow_end_lsn(const struct master *m, const struct recording_flow *f);
 
+/* master_time.c; the mutex is held. */
+void time_begin(struct master *m);
+void time_pause(struct master *m, uint64_t ms);
+void time_unpause(struct master *m);
+bool time_is_paused(struct master *m);
+/* The LSN before which the flow's records exist now, and where these end in its bytes. */
+uint64_t time_lsn(struct master *m, const struct recording_flow *f);
+uint64_t time_offset(struct master *m, const struct recording_flow *f);
+
 /* master.c; false: the peer is gone */
 bool conn_command(struct conn *c, struct command *ret);
+bool conn_send(struct conn *c, const void *p, size_t n);
 bool conn_reply(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* master_keys.c: a read of a key. False: it is no such command. */
+bool keys_serve(struct conn *c, const struct command *a, bool *ret_alive);
 
 /* master_control.c: serves until the peer is gone. */
 void control_serve(struct conn *c);

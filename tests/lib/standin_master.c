@@ -25,11 +25,12 @@ static const char usage_text[] =
     "  --chunk N             bytes of one send at most\n"
     "  --chunk-random SEED   sends of random sizes\n"
     "  --rate BYTES          a second and flow\n"
+    "  --write-rate N        journal records a second and flow; else all exist at once\n"
     "  --pause-at FLOW:BYTES:MS, --drop-at FLOW:BYTES   once, after so many bytes of a session\n"
     "  --drops N --seed S    N cuts of each flow at random offsets\n"
     "  --password PW, --user U\n"
     "  --loading N           answer LOADING to N commands\n"
-    "  --plain-redis, --restricted, --noperm, --replica   refuse in one of these ways\n"
+    "  --plain-redis, --restricted, --noperm, --replica, --no-pause   refuse so\n"
     "  --partial any|none|end\n"
     "  --mixed               the first that resumes: flow 0 PARTIAL, the others FULL\n"
     "  --new-replid-after N  sessions\n"
@@ -46,6 +47,8 @@ enum option_id {
     OPT_CHUNK,
     OPT_CHUNK_RANDOM,
     OPT_RATE,
+    OPT_WRITE_RATE,
+    OPT_NO_PAUSE,
     OPT_PAUSE_AT,
     OPT_DROP_AT,
     OPT_DROPS,
@@ -75,6 +78,8 @@ static const struct option options[] = {
     {"chunk", required_argument, NULL, OPT_CHUNK},
     {"chunk-random", required_argument, NULL, OPT_CHUNK_RANDOM},
     {"rate", required_argument, NULL, OPT_RATE},
+    {"write-rate", required_argument, NULL, OPT_WRITE_RATE},
+    {"no-pause", no_argument, NULL, OPT_NO_PAUSE},
     {"pause-at", required_argument, NULL, OPT_PAUSE_AT},
     {"drop-at", required_argument, NULL, OPT_DROP_AT},
     {"drops", required_argument, NULL, OPT_DROPS},
@@ -153,6 +158,8 @@ static bool parse_plain(int c, struct master_options *o)
         return o->restricted = true;
     case OPT_NOPERM:
         return o->noperm = true;
+    case OPT_NO_PAUSE:
+        return o->no_pause = true;
     case OPT_REPLICA:
         return o->replica = true;
     case OPT_MIXED:
@@ -185,6 +192,9 @@ static void parse_number(int c, struct master_options *o)
         break;
     case OPT_RATE:
         o->rate = n;
+        break;
+    case OPT_WRITE_RATE:
+        o->write_rate = n;
         break;
     case OPT_DROPS:
         o->drops = (unsigned)n;
