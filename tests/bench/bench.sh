@@ -13,6 +13,8 @@
 #   replay     a capture into an empty redis-server and into a cluster of three, beside redis-cli
 #              --pipe with the same data as ready-made RESP (in the cluster one for each node)
 #   once       the same for a journal: exactly once, beside plain pipelining
+#   latency    500 records a second and flow from a master's socket until they are visible, by capture
+#              and replay --follow side by side, beside RPUSH straight into the server
 #
 # From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_KEYS (of "point"),
 # BENCH_RUNS, BENCH_FLOWS, and BENCH_DIR, where some 5 GB are needed for a while. Figures are
@@ -115,7 +117,7 @@ flow_bytes() {
 
 master_start() {
     : >"$work/port"
-    "$build/tests/standin-master" "$1" >"$work/port" 2>"$work/master.log" &
+    "$build/tests/standin-master" "$@" >"$work/port" 2>"$work/master.log" &
     master_pid=$!
     while [ ! -s "$work/port" ]; do
         kill -0 "$master_pid" 2>/dev/null || die "the stand-in master ended: $(cat "$work/master.log")"
@@ -385,6 +387,39 @@ bench_once() {
     rm -f "$work/journal.resp"
 }
 
+# latency_row WHAT OURS PEER COLUMN - of "COUNT P50 P99 MAX"
+latency_row() {
+    ours=$(echo "$2" | cut -d' ' -f"$4")
+    plain=$(echo "$3" | cut -d' ' -f"$4")
+    row "latency, $1 (ms)" "$ours" "$plain" "$(calc "$plain / $ours")" "peer: RPUSH; aim 2, p99 50"
+}
+
+bench_latency() {
+    has_command replay || return 0
+    "$build/tests/bench/bench-data" flows "$work/stamps" --flows "$flows" --strings 1000 --collections 0
+    server_start
+    direct=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows" --direct 500)
+    redis-cli -s "$work/server.sock" flushall >/dev/null
+    master_start "$work/stamps" --stamps 500
+    "$flowtape" capture "dragonfly://127.0.0.1:$port" "$work/stamps.capture" --quiet &
+    PIDS="$PIDS $!"
+    until [ -f "$work/stamps.capture/capture.json" ]; do
+        sleep 0.05
+    done
+    "$flowtape" replay "$work/stamps.capture" "unix:$work/server.sock" --follow --quiet &
+    PIDS="$PIDS $!"
+    sleep 1
+    ours_all=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows")
+    for pid in $PIDS; do
+        kill -INT "$pid" && wait "$pid" || true
+    done
+    PIDS=
+    master_stop
+    server_stop
+    latency_row "half of the records" "$ours_all" "$direct" 2
+    latency_row "99 % of the records" "$ours_all" "$direct" 3
+}
+
 machine() {
     printf 'machine: %s, %s cores, %s of memory, Linux %s, %s on %s\n' \
         "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
@@ -394,10 +429,10 @@ machine() {
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
-[ $# -gt 0 ] || set -- capture journal convert translate point replay once
+[ $# -gt 0 ] || set -- capture journal convert translate point replay once latency
 for part in "$@"; do
     case $part in
-    capture | journal | convert | translate | point | replay | once) "bench_$part" ;;
+    capture | journal | convert | translate | point | replay | once | latency) "bench_$part" ;;
     *) die "no such part: $part" ;;
     esac
 done

@@ -73,6 +73,7 @@ struct master_options {
     int protocol;              /* 0: the recording's */
     int capa_elements;         /* 0: the recording's */
     const char *check_dir;
+    unsigned stamps; /* behind the recording: this many stamps (stamp.h) a second and flow */
 };
 
 struct master;

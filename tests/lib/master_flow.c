@@ -30,8 +30,7 @@ static void add_stretch(struct flow *f, enum gate gate, uint64_t from, uint64_t 
     add_piece(f, gate, f->tape->bytes.p + from, (size_t)(to - from), from);
 }
 
-/* Packed numbers as in the journal and the RDB stream. */
-static int put_packed(struct buf *b, uint64_t v, struct ft_err *err)
+int put_packed(struct buf *b, uint64_t v, struct ft_err *err)
 {
     uint8_t out[9];
     size_t n = 0;
@@ -211,7 +210,7 @@ static struct event *event_ahead(struct flow *f, uint64_t offset, size_t *n)
     return found;
 }
 
-static bool send_all(struct flow *f, const uint8_t *p, size_t n)
+bool send_all(struct flow *f, const uint8_t *p, size_t n)
 {
     struct master *m = f->session->master;
     uint64_t began_ms = clock_mono_ms(), took_ms;
@@ -373,6 +372,8 @@ static void *send_run(void *arg)
         if (!send_piece(f, &f->pieces[i], &pace))
             return NULL;
     }
+    if (f->session->master->options.stamps > 0)
+        send_stamps(f);
     wait_takeover(f);
     return NULL;
 }
@@ -437,7 +438,7 @@ static void judge_ack(struct flow *f, uint64_t ack)
     if (f->sent_offset < f->stable_offset) {
         violation(m, "flow %u: ACK %llu before stable sync", f->index, (unsigned long long)ack);
     } else if (!f->gap) {
-        sent_lsn = recording_lsn_at(f->tape, f->sent_offset) + f->ping_sent;
+        sent_lsn = recording_lsn_at(f->tape, f->sent_offset) + f->ping_sent + f->stamped;
         if (ack < f->stable_lsn || ack > sent_lsn)
             violation(m, "flow %u: ACK %llu, while LSNs %llu to %llu were sent", f->index,
                       (unsigned long long)ack, (unsigned long long)f->stable_lsn,

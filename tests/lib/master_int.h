@@ -41,7 +41,8 @@ struct flow {
     bool connected;
     bool partial;
     bool ping_sent;
-    bool gap; /* a record was left out: ACK values mean nothing */
+    uint64_t stamped; /* records sent behind the recording */
+    bool gap;         /* a record was left out: ACK values mean nothing */
     struct piece pieces[PIECES_MAX];
     size_t piece_count;
     struct buf made[2];     /* pieces that are not in the recording */
@@ -164,6 +165,12 @@ void control_serve(struct conn *c);
 
 /* master_flow.c: DFLY FLOW was accepted on this connection (mutex held: flow_plan). */
 int flow_plan(struct flow *f, bool partial, uint64_t lsn, struct ft_err *err);
+/* Packed numbers as in the journal and the RDB stream. */
+int put_packed(struct buf *b, uint64_t v, struct ft_err *err);
+/* All of it; false: the peer is gone. */
+bool send_all(struct flow *f, const uint8_t *p, size_t n);
+/* master_stamp.c: until the session ends, or a takeover. */
+void send_stamps(struct flow *f);
 /* Sends and reads ACKs until the peer or the session is gone. */
 void flow_serve(struct flow *f, struct conn *c);
 void flow_release(struct flow *f);

@@ -38,6 +38,7 @@ static const char usage_text[] =
     "  --lsn-gap             the first PARTIAL leaves out a record\n"
     "  --flush-in-sync       FLUSHALL inside the first full sync\n"
     "  --protocol N, --capa-elements 3|4|5\n"
+    "  --stamps N            behind the recording, N records a second and flow that tell the time\n"
     "  --check-dir DIR       compare ACKs with what this capture directory holds\n";
 
 enum option_id {
@@ -69,6 +70,7 @@ enum option_id {
     OPT_PROTOCOL,
     OPT_CAPA,
     OPT_CHECK_DIR,
+    OPT_STAMPS,
 };
 
 static const struct option options[] = {
@@ -100,6 +102,7 @@ static const struct option options[] = {
     {"protocol", required_argument, NULL, OPT_PROTOCOL},
     {"capa-elements", required_argument, NULL, OPT_CAPA},
     {"check-dir", required_argument, NULL, OPT_CHECK_DIR},
+    {"stamps", required_argument, NULL, OPT_STAMPS},
     {NULL, 0, NULL, 0},
 };
 
@@ -204,6 +207,9 @@ static void parse_number(int c, struct master_options *o)
         break;
     case OPT_LOADING:
         o->loading = (unsigned)n;
+        break;
+    case OPT_STAMPS:
+        o->stamps = (unsigned)n;
         break;
     case OPT_NEW_REPLID:
         o->new_replid_after = (unsigned)n;
