@@ -312,6 +312,8 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
         return rc;
     for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
         r->next[i] = r->cut.stop_lsn[i];
+    if (replay_drain(r, err) != 0 || replay_pair_forget_old(r, r->next, err) != 0)
+        return -1;
     return replay_drain(r, err);
 }
 

@@ -462,10 +462,11 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
 {
     struct replay *r = s->r;
     char field[REPLAY_TAG_TEXT];
-    const struct bytes words[] = {bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), bytes_str(field),
-                                  bytes_str("1")};
+    struct bytes words[] = {bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), {NULL, 0},
+                            bytes_str("1")};
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
+    words[2] = bytes_str(field);
     if (atomic_load(&r->failed_fast))
         return 0;
     if (replay_route_secure(s->route, err) != 0 || send_words(s, 0, words, 4, err) != 0 ||
