@@ -36,56 +36,6 @@ static int settle(void *context, struct ft_err *err)
     return replay_drain(((struct journal_run *)context)->r, err);
 }
 
-/* A reply that was asked for by a call, judged as those of batches are. */
-static int judge_call(struct journal_run *j, const struct replay_node *node, uint32_t db,
-                      const struct bytes *words, size_t count, const redisReply *reply,
-                      struct ft_err *err)
-{
-    if (reply->type != REDIS_REPLY_ERROR)
-        return 0;
-    if (replay_is_passing(reply->str))
-        return replay_refused(node, reply->str, err);
-    if (command_error_expected(command_find(words[0]), reply->str)) {
-        j->r->result->expected_errors++;
-        return 0;
-    }
-    return replay_dead_add(j->r, j->item->flow, j->item->lsn, db, words, count, reply->str, err);
-}
-
-/* A command with more words than Lua's stack holds: a transaction of its own, with its position. */
-static int put_huge(struct journal_run *j, struct replay_node *node, uint32_t db,
-                    const struct bytes *words, size_t count, struct ft_err *err)
-{
-    char number[I64_TEXT_SIZE];
-    char field[REPLAY_TAG_TEXT];
-    char next[I64_TEXT_SIZE];
-    const struct bytes multi[] = {bytes_str("MULTI")};
-    const struct bytes select[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-    const struct bytes back[] = {bytes_str("SELECT"), bytes_str("0")};
-    struct bytes position[] = {bytes_str("HSET"),
-                               bytes_str(node->position.key),
-                               {NULL, 0},
-                               bytes_of(next, i64_to_text((int64_t)j->item->lsn + 1, next))};
-    const struct bytes exec[] = {bytes_str("EXEC")};
-    redisReply *reply;
-    int rc;
-
-    (void)snprintf(field, sizeof(field), "flow:%" PRIu32, j->item->flow); /* fits */
-    position[2] = bytes_str(field);
-    if (replay_drain(j->r, err) != 0 || replay_call(node, NULL, multi, 1, err) != 0 ||
-        replay_call(node, NULL, select, 2, err) != 0 ||
-        replay_call(node, NULL, words, count, err) != 0 ||
-        replay_call(node, NULL, back, 2, err) != 0 ||
-        replay_call(node, NULL, position, 4, err) != 0 ||
-        replay_call(node, &reply, exec, 1, err) != 0)
-        return -1;
-    rc = reply->type != REDIS_REPLY_ARRAY || reply->elements != 4
-             ? err_set(err, FT_ERR_PROTOCOL, "%s does not answer EXEC as Redis does", node->name)
-             : judge_call(j, node, db, words, count, reply->element[1], err);
-    freeReplyObject(reply);
-    return rc;
-}
-
 static int put_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
                        size_t count, struct ft_err *err)
 {
@@ -96,9 +46,9 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
 
     if (replay_is_past(j->r, j->item, key))
         return 0;
-    if (count > REPLAY_WORDS_MAX)
-        return put_huge(j, node, db, words, count, err);
     replay_tag(j->item, part, tag);
+    if (count > REPLAY_WORDS_MAX)
+        return replay_put_huge(j->r, node, j->item, db, tag, words, count, err);
     return replay_node_put(node, db, tag, words, count, err);
 }
 
@@ -136,7 +86,7 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
 
         if (redis_pipe_call(node->pipe, &reply, c->words, c->count, err) != 0)
             return -1;
-        rc = judge_call(j, node, 0, c->words, c->count, reply, err);
+        rc = replay_judge(j->r, node, j->item, 0, c->words, c->count, reply, err);
         freeReplyObject(reply);
         if (rc != 0)
             return -1;

@@ -65,6 +65,22 @@ int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_er
 /* replay_tag - "flow:lsn:part", what the target calls a command. */
 void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT]);
 
+/*
+ * replay_huge.c - commands with more words than Lua's stack holds
+ */
+
+/* replay_put_huge - such a command, in pieces where that does the same, with its position. */
+int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
+                    uint32_t db, const char *tag, const struct bytes *words, size_t count,
+                    struct ft_err *err);
+/* replay_divide - can the command be carried out in pieces, each the first `head` words and so many
+ * others, a multiple of `step`? */
+bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
+/* replay_judge - a reply that was asked for by a call, judged as those of batches are. */
+int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
+                 uint32_t db, const struct bytes *words, size_t count, const redisReply *reply,
+                 struct ft_err *err);
+
 struct replay_recorder;
 
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,

@@ -462,8 +462,8 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
 {
     struct replay *r = s->r;
     char field[REPLAY_TAG_TEXT];
-    struct bytes words[] = {bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), {NULL, 0},
-                            bytes_str("1")};
+    struct bytes words[] = {
+        bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), {NULL, 0}, bytes_str("1")};
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
     words[2] = bytes_str(field);
