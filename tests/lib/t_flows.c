@@ -7,8 +7,7 @@
 #include "base/endian.h"
 #include "base/fsutil.h"
 
-#define TOKEN     "0123456789abcdef0123456789abcdef01234567"
-#define WORDS_MAX 16
+#define TOKEN "0123456789abcdef0123456789abcdef01234567"
 
 struct flow_builder {
     struct capture *capture;
@@ -35,33 +34,56 @@ static int put_byte(struct buf *b, unsigned value)
     return put(b, &byte, 1);
 }
 
-/* SELECT and COMMAND; all numbers are below 64 and so one byte. */
+/* As rdb_len.h has it. */
+static void put_number(struct buf *b, size_t value)
+{
+    uint8_t wide[5] = {0x80};
+
+    if (value < 1u << 6) {
+        (void)put_byte(b, (unsigned)value);
+    } else if (value < 1u << 14) {
+        (void)put_byte(b, 0x40 | (unsigned)(value >> 8));
+        (void)put_byte(b, value & 0xff);
+    } else {
+        store_be32(wide + 1, (uint32_t)value);
+        (void)put(b, wide, sizeof(wide));
+    }
+}
+
+/* The next of the words of a text. */
+static bool next_word(const char **at, struct bytes *ret)
+{
+    size_t n = strcspn(*at, " ");
+
+    if (n == 0)
+        return false;
+    *ret = bytes_of(*at, n);
+    *at += n + ((*at)[n] == ' ');
+    return true;
+}
+
+/* SELECT and COMMAND. */
 static int put_record(struct buf *b, const struct t_record *r)
 {
-    struct bytes words[WORDS_MAX];
+    struct bytes word;
     size_t total = 0;
     size_t count = 0;
-    const char *at = r->text;
 
-    while (*at != '\0' && count < WORDS_MAX) {
-        size_t n = strcspn(at, " ");
-
-        words[count++] = bytes_of(at, n);
-        total += n;
-        at += n + (at[n] == ' ');
-    }
+    for (const char *at = r->text; next_word(&at, &word); count++)
+        total += word.n;
     (void)put_byte(b, 0x06);
     (void)put_byte(b, r->db);
     (void)put_byte(b, 0x0a);
     (void)put_byte(b, r->txid);
     (void)put_byte(b, 1);
-    (void)put_byte(b, (unsigned)count);
-    (void)put_byte(b, (unsigned)total);
-    for (size_t i = 0; i < count; i++) {
-        (void)put_byte(b, (unsigned)words[i].n);
-        (void)put(b, words[i].p, words[i].n);
+    put_number(b, count);
+    put_number(b, total);
+    for (const char *at = r->text; next_word(&at, &word);) {
+        put_number(b, word.n);
+        if (put(b, word.p, word.n) != 0)
+            return -1;
     }
-    return total < 64 ? 0 : -1;
+    return 0;
 }
 
 static int put_in_sync(struct buf *b, const struct t_record *r)
