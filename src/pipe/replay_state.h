@@ -15,7 +15,8 @@
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
- * Position     epoch, seq   seq counts batches: one that does not follow the last is refused
+ * Position     epoch, seq   seq counts batches: one that does not follow the last is refused. Who
+ *                           connects sets it to a random number, so that nothing under way follows
  *              slots        "0-5460,..." for which it speaks
  *              flow:<i>     LSN of the first record of the flow that is not applied
  *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here
