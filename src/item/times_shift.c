@@ -81,29 +81,43 @@ static int copy_words(struct times_shift *s, const struct bytes *words, size_t c
 }
 
 /* Moves the number in word i; something that is no number is the server's to refuse. */
-static int shift_word(struct times_shift *s, const struct bytes *words, size_t count, size_t i,
-                      int64_t delta_ms, struct ft_err *err)
+static void shift_word(struct times_shift *s, size_t i, int64_t delta_ms)
 {
     int64_t value;
 
-    if (i >= count || !bytes_to_i64(words[i], &value) ||
-        __builtin_add_overflow(value, delta_ms, &value))
-        return 0;
-    if (copy_words(s, words, count, err) != 0)
-        return -1;
-    s->words[i] = bytes_of(s->numbers[0], i64_to_text(value, s->numbers[0]));
-    return 0;
+    if (!bytes_to_i64(s->words[i], &value) || __builtin_add_overflow(value, delta_ms, &value))
+        return;
+    s->words[i] = bytes_of(s->number, i64_to_text(value, s->number));
 }
 
-/* The number behind an option word, from word `from` on. */
-static int shift_option(struct times_shift *s, const struct bytes *words, size_t count, size_t from,
-                        const char *option, int64_t delta_ms, struct ft_err *err)
+/* The number behind an option word, from word `from` on; 0: there is none. */
+static size_t option_value(const struct bytes *words, size_t count, size_t from, const char *option)
 {
     for (size_t i = from; i + 1 < count; i++) {
         if (bytes_is_word(words[i], option))
-            return shift_word(s, words, count, i + 1, delta_ms, err);
+            return i + 1;
     }
     return 0;
+}
+
+/* The word that says when the key ends; 0: there is none. */
+static size_t key_time_word(const struct bytes *words, size_t count)
+{
+    if (bytes_is_word(words[0], "SET"))
+        return option_value(words, count, 3, "PXAT");
+    if (bytes_is_word(words[0], "PEXPIREAT"))
+        return count > 2 ? 2 : 0;
+    if (bytes_is_word(words[0], "RESTORE"))
+        return count > 3 && !bytes_eq_str(words[2], "0") ? 2 : 0;
+    return 0;
+}
+
+/* The word that says when fields of a hash end; 0: there is none. */
+static size_t field_time_word(const struct bytes *words, size_t count)
+{
+    if (bytes_is_word(words[0], "HSETEX"))
+        return option_value(words, count < 8 ? count : 8, 2, "PXAT");
+    return bytes_is_word(words[0], "HPEXPIREAT") && count > 2 ? 2 : 0;
 }
 
 static int shift_payload(struct times_shift *s, struct bytes payload, int64_t delta_ms,
@@ -127,39 +141,44 @@ static int shift_payload(struct times_shift *s, struct bytes payload, int64_t de
     return rc;
 }
 
-/* RESTORE key ttl payload [REPLACE] [ABSTTL]; without a time to live the ttl is 0. */
-static int shift_restore(struct times_shift *s, const struct bytes *words, size_t count,
-                         int64_t delta_ms, struct ft_err *err)
-{
-    if (count < 4 || copy_words(s, words, count, err) != 0)
-        return count < 4 ? 0 : -1;
-    if (!bytes_eq_str(words[2], "0") && shift_word(s, words, count, 2, delta_ms, err) != 0)
-        return -1;
-    if (shift_payload(s, words[3], delta_ms, err) != 0)
-        return -1;
-    if (s->payload.n != 0)
-        s->words[3] = buf_bytes(&s->payload);
-    return 0;
-}
-
 int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
                     int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err)
 {
-    struct bytes name = words[0];
-    int rc = 0;
+    size_t at = key_time_word(words, count);
 
     if (copy_words(s, words, count, err) != 0)
         return -1;
-    if (bytes_is_word(name, "SET"))
-        rc = shift_option(s, words, count, 3, "PXAT", delta_ms, err);
-    else if (bytes_is_word(name, "HSETEX"))
-        rc = shift_option(s, words, count < 8 ? count : 8, 2, "PXAT", delta_ms, err);
-    else if (bytes_is_word(name, "PEXPIREAT") || bytes_is_word(name, "HPEXPIREAT"))
-        rc = shift_word(s, words, count, 2, delta_ms, err);
-    else if (bytes_is_word(name, "RESTORE"))
-        rc = shift_restore(s, words, count, delta_ms, err);
+    if (at == 0)
+        at = field_time_word(words, count);
+    if (at != 0)
+        shift_word(s, at, delta_ms);
+    if (count > 3 && bytes_is_word(words[0], "RESTORE")) {
+        if (shift_payload(s, words[3], delta_ms, err) != 0)
+            return -1;
+        if (s->payload.n != 0)
+            s->words[3] = buf_bytes(&s->payload);
+    }
     *ret_words = s->words;
-    return rc;
+    return 0;
+}
+
+int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t count,
+                        int64_t now_ms, const struct bytes **ret_words, bool *ret_moved,
+                        struct ft_err *err)
+{
+    size_t at = key_time_word(words, count);
+    int64_t time_ms;
+
+    *ret_words = words;
+    *ret_moved = false;
+    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms > now_ms || time_ms <= 0)
+        return 0;
+    if (copy_words(s, words, count, err) != 0)
+        return -1;
+    shift_word(s, at, TIMES_SHIFT_MS);
+    *ret_words = s->words;
+    *ret_moved = true;
+    return 0;
 }
 
 void times_shift_release(struct times_shift *s)

@@ -16,13 +16,11 @@
 /* About 63 years: far from every clock, and within what HPEXPIREAT takes (2^46 ms). */
 #define TIMES_SHIFT_MS INT64_C(2000000000000)
 
-#define TIMES_WORDS_MAX 8
-
 /* Memory for the words that were changed. */
 struct times_shift {
     struct bytes *words; /* a copy of the command's */
     size_t capacity;
-    char numbers[TIMES_WORDS_MAX][I64_TEXT_SIZE];
+    char number[I64_TEXT_SIZE];
     struct buf payload;
 };
 
@@ -32,7 +30,14 @@ struct times_shift {
  */
 int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
                     int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err);
-/* times_shift_value - the same for the serialised value of a hash with field times: a copy in out,
+/*
+ * times_shift_overdue - *ret_moved: the command gives a key a time that is over at now_ms, and
+ * *ret_words give it one TIMES_SHIFT_MS later. Else *ret_words are words. Times of fields stay.
+ */
+int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t count,
+                        int64_t now_ms, const struct bytes **ret_words, bool *ret_moved,
+                        struct ft_err *err);
+/* times_shift_value - all times of the serialised value of a hash with field times: a copy in out,
  * or nothing (out is empty) when the type has none. */
 int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struct buf *out,
                       struct ft_err *err);

@@ -64,6 +64,36 @@ static void test_what_is_no_time_stays(void **state)
     times_shift_release(&s);
 }
 
+/* "" if nothing was moved. */
+static const char *held(struct times_shift *s, const char *name, const char *time, int64_t now_ms)
+{
+    static char out[64];
+    const struct bytes words[] = {bytes_str(name), bytes_str("k"), bytes_str(time),
+                                  bytes_str("payload")};
+    struct ft_err err = FT_ERR_INIT;
+    const struct bytes *moved_words;
+    bool moved;
+
+    t_ok(times_shift_overdue(s, words, 4, now_ms, &moved_words, &moved, &err), &err);
+    assert_true(moved || moved_words == words);
+    (void)snprintf(out, sizeof(out), "%.*s", moved ? (int)moved_words[2].n : 0,
+                   (const char *)moved_words[2].p);
+    return out;
+}
+
+static void test_only_what_is_over_is_held_back(void **state)
+{
+    struct times_shift s = {0};
+
+    (void)state;
+    assert_string_equal(held(&s, "PEXPIREAT", "1000", 1000), "2000000001000");
+    assert_string_equal(held(&s, "PEXPIREAT", "1001", 1000), "");
+    assert_string_equal(held(&s, "RESTORE", "999", 1000), "2000000000999");
+    assert_string_equal(held(&s, "RESTORE", "0", 1000), "");
+    assert_string_equal(held(&s, "HPEXPIREAT", "999", 1000), "");
+    times_shift_release(&s);
+}
+
 /* HASH_METADATA of { a: 1 without a time, b: 2 with the time 1,000,000 ms }. */
 static const uint8_t timed_hash[] = {0x40, 0x42, 0x0f, 0,   0, 0, 0,   0, 2,  0,
                                      1,    'a',  1,    '1', 1, 1, 'b', 1, '2'};
@@ -137,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form_of_an_absolute_time_is_moved),
         cmocka_unit_test(test_what_is_no_time_stays),
+        cmocka_unit_test(test_only_what_is_over_is_held_back),
         cmocka_unit_test(test_field_times_are_moved_there_and_back),
         cmocka_unit_test(test_a_payload_with_field_times_is_made_anew),
     };
