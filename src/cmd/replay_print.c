@@ -30,6 +30,7 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
     print_if(r->expected_errors, "refused as they will have been at the source");
     print_if(r->failed, "refused");
     print_if(r->deleted, "keys deleted before the snapshot");
+    print_if(r->overdue, "keys deleted whose time to live was over");
     print_if(r->retries, "new attempts");
     print_if(r->resent, "commands sent again, as slots were moving or a node was busy");
     print_if(r->suspects.count, "keys whose state the journal does not tell for sure");
@@ -95,6 +96,7 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
         {"retries", r->retries},
         {"resent", r->resent},
         {"deleted", r->deleted},
+        {"overdue", r->overdue},
         {"bytes", r->bytes},
         {"elapsed_ms", r->elapsed_ms},
         {"foreign", r->journal.foreign},

@@ -287,9 +287,11 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return -1;
     if (check_failure(r, err) != 0)
         return -1;
-    if (r->o->finish && !replay_follow_turned_over(r))
-        return replay_remove_state(r, err);
-    return 0;
+    if (replay_follow_turned_over(r))
+        return 0;
+    if (replay_end_overdue(r, err) != 0)
+        return -1;
+    return r->o->finish ? replay_remove_state(r, err) : 0;
 }
 
 static int attempt(struct replay *r, struct ft_err *err)

@@ -30,9 +30,11 @@
 
 #include "base/buf.h"
 
-#define REPLAY_WORDS_MAX  7000u
-#define REPLAY_SHAPE_OWN  10000u
-#define REPLAY_SHAPE_SETS 20000u
+#define REPLAY_WORDS_MAX 7000u
+/* From this version on a script says with flags which keys it may use. */
+#define REPLAY_SCRIPT_FLAGS_VERSION 700u
+#define REPLAY_SHAPE_OWN            10000u
+#define REPLAY_SHAPE_SETS           20000u
 /* How an error reply begins that refuses a batch for slots which the node does not have. */
 #define REPLAY_NOT_HERE "FLOWTAPE not here: "
 

@@ -21,6 +21,13 @@ int replay_state_set(struct replay *r, const char *field, const char *value, str
     return replay_call(state_node(r), NULL, words, 4, err);
 }
 
+int replay_state_remove(struct replay *r, const char *field, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
+
+    return replay_call(state_node(r), NULL, words, 3, err);
+}
+
 int replay_state_load(struct replay *r, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
@@ -207,11 +214,9 @@ static int begin_generation(struct replay *r, struct ft_err *err)
         return -1;
     for (uint32_t i = 0; i < r->source->stream_count || i < r->state.flow_count; i++) {
         char field[REPLAY_TAG_TEXT];
-        struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), {NULL, 0}};
 
         (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
-        words[2] = bytes_str(field);
-        if (replay_call(state_node(r), NULL, words, 3, err) != 0)
+        if (replay_state_remove(r, field, err) != 0)
             return -1;
     }
     if (write_state(r, true, err) != 0)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pipe/replay_impl.h"
+#include "pipe/replay_scan.h"
 
 /* Databases of the source that a FLUSHALL is taken to be about where names were changed. */
 #define SOURCE_DBS 64u
@@ -81,82 +81,21 @@ static int is_flushed(struct flush_run *f, struct bytes key, bool *ret, struct f
     return 0;
 }
 
-static int delete_flushed(struct flush_run *f, const redisReply *keys, struct ft_err *err)
+static int delete_flushed(void *context, struct replay_node *node, uint32_t db,
+                          const struct bytes *keys, size_t count, struct ft_err *err)
 {
-    for (size_t i = 0; i < keys->elements; i++) {
-        const struct bytes words[] = {bytes_str("UNLINK"),
-                                      bytes_of(keys->element[i]->str, keys->element[i]->len)};
-        bool flushed;
-
-        if (is_flushed(f, words[1], &flushed, err) != 0 ||
-            (flushed && redis_pipe_put(f->node->pipe, 0, words, 2, err) != 0))
-            return -1;
-    }
-    return 0;
-}
-
-static int select_db(struct flush_run *f, uint32_t db, struct ft_err *err)
-{
-    char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
-    return replay_call(f->node, NULL, words, 2, err);
-}
-
-static int scan_selected(struct flush_run *f, struct ft_err *err)
-{
-    char cursor[32] = "0";
-
-    do {
-        const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
-                                      bytes_str("1000")};
-        redisReply *reply;
-        int rc;
-
-        if (replay_call(f->node, &reply, words, 4, err) != 0)
-            return -1;
-        if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
-            freeReplyObject(reply);
-            return err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCAN as Redis does",
-                           f->node->name);
-        }
-        (void)snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
-        rc = delete_flushed(f, reply->element[1], err);
-        freeReplyObject(reply);
-        if (rc != 0)
-            return -1;
-    } while (strcmp(cursor, "0") != 0);
-    return 0;
-}
-
-static int scan_db(struct flush_run *f, uint32_t db, struct ft_err *err)
-{
-    int rc;
+    struct flush_run *f = context;
 
     f->target_db = db;
-    if (select_db(f, db, err) != 0)
-        return -1;
-    rc = scan_selected(f, err);
-    return rc == 0 ? select_db(f, 0, err) : -1;
-}
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes words[] = {bytes_str("UNLINK"), keys[i]};
+        bool flushed;
 
-/* The databases of the target that hold anything: lines "db0:keys=..." */
-static int scan_all(struct flush_run *f, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
-    redisReply *reply;
-    const char *at;
-    int rc = 0;
-
-    if (replay_call(f->node, &reply, words, 2, err) != 0)
-        return -1;
-    at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
-    while (rc == 0 && at != NULL && (at = strstr(at, "\ndb")) != NULL) {
-        at += 3;
-        rc = scan_db(f, (uint32_t)strtoul(at, NULL, 10), err);
+        if (is_flushed(f, keys[i], &flushed, err) != 0 ||
+            (flushed && redis_pipe_put(node->pipe, 0, words, 2, err) != 0))
+            return -1;
     }
-    freeReplyObject(reply);
-    return rc;
+    return 0;
 }
 
 /* A key of this database has the name that it has at the source, and so its slot. */
@@ -197,7 +136,7 @@ static int scan_node(struct flush_run *f, struct ft_err *err)
     uint32_t to;
 
     if (f->flush->kind == FLUSH_ALL)
-        return scan_all(f, err);
+        return replay_scan(f->node, delete_flushed, f, err);
     if (f->flush->kind == FLUSH_SLOTS)
         f->source_db = 0;
     if (!filter_db(&f->r->o->filter, f->source_db) ||
@@ -210,7 +149,7 @@ static int scan_node(struct flush_run *f, struct ft_err *err)
                        ", whose keys --db-map puts among others without a prefix",
                        f->source_db);
     }
-    return scan_db(f, to, err);
+    return replay_scan_db(f->node, to, delete_flushed, f, err);
 }
 
 /* Only where the node is the flush as a whole to be done, and can be. */

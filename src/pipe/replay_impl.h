@@ -64,6 +64,7 @@ struct replay {
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
     bool was_following;                /* since the last lost connection */
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
+    atomic_bool overdue;     /* the state says that keys are held back */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
@@ -123,6 +124,8 @@ int replay_begin(struct replay *r, struct ft_err *err);
 int replay_state_load(struct replay *r, struct ft_err *err);
 /* replay_state_set - one field of the state. */
 int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err);
+/* replay_state_remove - a field of the state, if it is there. */
+int replay_state_remove(struct replay *r, const char *field, struct ft_err *err);
 /* replay_begin_journal - all snapshots are there: write down the first positions. */
 int replay_begin_journal(struct replay *r, struct ft_err *err);
 /* replay_remove_state - nothing of ours stays on the target. */
@@ -198,6 +201,21 @@ int replay_check_failed(struct replay *r, struct ft_err *err);
 int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err);
 /* replay_command_key - the first key of a command as it is sent; all others are of its slot. */
 struct bytes replay_command_key(const struct bytes *words, size_t count);
+
+/*
+ * replay_overdue.c - keys whose time to live was over before the replay came to it
+ *
+ * Later records may still change such a key, as the source did while it was alive. Gone too early, it
+ * would be made again by them, without what it held and for good. So it is given a time far in the
+ * future; records end it as they did at the source, and what is left at the end is deleted.
+ */
+
+/* replay_holds_overdue - only where records follow. */
+bool replay_holds_overdue(const struct replay *r);
+/* replay_note_overdue - there will be such keys: written down before the first of them. Any thread. */
+int replay_note_overdue(struct replay *r, struct ft_err *err);
+/* replay_end_overdue - delete those that no record has ended. */
+int replay_end_overdue(struct replay *r, struct ft_err *err);
 
 /*
  * replay_dead.c

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "pipe/replay_impl.h"
 
 /* A key of the record being mapped, as the target has it. */
@@ -18,6 +19,7 @@ struct replay_mapper {
     struct bytes *words;
     size_t word_cap;
     struct times_shift shift;
+    struct times_shift hold;
     struct bytes *timed;
     size_t timed_cap;
     char number[I64_TEXT_SIZE];
@@ -41,6 +43,7 @@ void replay_mapper_free(struct replay_mapper *m)
     buf_release(&m->scratch);
     buf_release(&m->names);
     times_shift_release(&m->shift);
+    times_shift_release(&m->hold);
     free(m->keys);
     free(m->words);
     free(m->timed);
@@ -280,19 +283,36 @@ static int shift_seconds(struct replay_mapper *m, const struct bytes *words, siz
     return 0;
 }
 
+/* Keys that were over before do not end yet. */
+static int hold_overdue(struct replay_mapper *m, const struct bytes **words, size_t count,
+                        struct ft_err *err)
+{
+    int64_t now_ms = (int64_t)(clock_wall_us() / 1000);
+    bool moved;
+
+    if (times_shift_overdue(&m->hold, *words, count, now_ms, words, &moved, err) != 0)
+        return -1;
+    return moved ? replay_note_overdue(m->r, err) : 0;
+}
+
+static int shift_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                       const struct bytes **ret_words, struct ft_err *err)
+{
+    if (m->r->o->ttl != REPLAY_TTL_SHIFT)
+        return 0;
+    if (count > 2 && bytes_is_word(words[0], "EXPIREAT"))
+        return shift_seconds(m, words, count, ret_words, err);
+    return times_shift_run(&m->shift, words, count, m->r->shift_ms, ret_words, err);
+}
+
 int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
                         const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
 {
     *ret_words = words;
     *ret_count = count;
-    switch (m->r->o->ttl) {
-    case REPLAY_TTL_DROP:
+    if (m->r->o->ttl == REPLAY_TTL_DROP)
         return drop_times(m, words, count, ret_words, ret_count, err);
-    case REPLAY_TTL_SHIFT:
-        if (count > 2 && bytes_is_word(words[0], "EXPIREAT"))
-            return shift_seconds(m, words, count, ret_words, err);
-        return times_shift_run(&m->shift, words, count, m->r->shift_ms, ret_words, err);
-    default:
-        return 0;
-    }
+    if (shift_times(m, words, count, ret_words, err) != 0)
+        return -1;
+    return replay_holds_overdue(m->r) ? hold_overdue(m, ret_words, count, err) : 0;
 }

@@ -286,16 +286,14 @@ static int forget_old(struct replay *r, struct ft_err *err)
         struct replay_position old = {0};
         char field[REPLAY_TAG_TEXT];
         struct bytes del[] = {bytes_str("DEL"), {NULL, 0}};
-        struct bytes hdel[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), {NULL, 0}};
 
         if (is_tag_of_node(r, r->state.tags[i]))
             continue;
         replay_position_name(&old, r->id, r->state.tags[i]);
         (void)snprintf(field, sizeof(field), "node:%s", old.tag);
-        hdel[2] = bytes_str(field);
         del[1] = bytes_str(old.key);
         if (replay_call(replay_node_of(r, del[1]), NULL, del, 2, err) != 0 ||
-            replay_call(replay_node_of(r, hdel[1]), NULL, hdel, 3, err) != 0)
+            replay_state_remove(r, field, err) != 0)
             return -1;
     }
     return 0;

@@ -1,7 +1,5 @@
 #include "pipe/replay_batch.h"
 
-#define VERSION_FLAGS 700
-
 #define SHAPE_OWN  "10000"
 #define SHAPE_SETS "20000"
 
@@ -121,5 +119,5 @@ _Static_assert(REPLAY_WORDS_MAX < REPLAY_SHAPE_OWN && REPLAY_SHAPE_OWN == 10000 
 
 const char *replay_script(unsigned version)
 {
-    return version >= VERSION_FLAGS ? script_with_flags : script_before_flags;
+    return version >= REPLAY_SCRIPT_FLAGS_VERSION ? script_with_flags : script_before_flags;
 }

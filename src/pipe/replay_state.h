@@ -12,6 +12,7 @@
  *              phase        "snapshot" or "journal"
  *              dirty        "1": the target was not empty when this began
  *              rules        digest of the options that decide what is written
+ *              overdue      "1": keys are held back by replay_overdue.c
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
@@ -55,6 +56,7 @@ struct replay_state {
     uint64_t began_ms;
     uint64_t epoch;
     bool dirty;
+    bool overdue;
     uint32_t flow_count;
     bool *snap_done;
     uint32_t *begun; /* generations */
