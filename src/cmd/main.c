@@ -15,6 +15,8 @@ static const struct command commands[] = {
     {"capture", cmd_capture, "record a live Dragonfly into a capture directory"},
     {"convert", cmd_convert, "make a file that Redis loads"},
     {"replay", cmd_replay, "write a capture or snapshot into a running Redis"},
+    {"sync", cmd_sync, "migrate a live Dragonfly into a running Redis"},
+    {"cutover", cmd_cutover, "tell a running sync to cut over"},
     {"verify", cmd_verify, "check a capture or file for damage"},
     {"inspect", cmd_inspect, "show what is in a capture or file"},
     {"explain", cmd_explain, "show what one journalled command becomes"},

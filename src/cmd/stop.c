@@ -40,6 +40,33 @@ int stop_catch_signals(int *ret_fd, struct ft_err *err)
     return 0;
 }
 
+static volatile sig_atomic_t told_fd = -1;
+
+static void on_told_signal(int number)
+{
+    const uint64_t one = 1;
+    int saved = errno;
+
+    (void)number;
+    if (write(told_fd, &one, sizeof(one)) < 0)
+        _exit(EXIT_FAILED); /* cannot be: it is read in time */
+    errno = saved;
+}
+
+int stop_catch_told(int *ret_fd, struct ft_err *err)
+{
+    struct sigaction told = {.sa_handler = on_told_signal, .sa_flags = SA_RESTART};
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0)
+        return err_errno(err, errno, "could not make an eventfd");
+    told_fd = fd;
+    *ret_fd = fd;
+    if (sigaction(SIGUSR1, &told, NULL) != 0)
+        return err_errno(err, errno, "could not set up signals");
+    return 0;
+}
+
 struct work {
     void (*run)(void *context);
     void *context;

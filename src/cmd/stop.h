@@ -11,6 +11,9 @@
  */
 int stop_catch_signals(int *ret_fd, struct ft_err *err);
 
+/* stop_catch_told - *ret_fd, an eventfd, counts SIGUSR1. */
+int stop_catch_told(int *ret_fd, struct ft_err *err);
+
 /*
  * work_run - `work` in a thread of its own, while `show` is called as often as progress is due. Both
  * get `context`. -1: no thread could be started.

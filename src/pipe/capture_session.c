@@ -227,6 +227,8 @@ static int connect_master(struct session *s, bool afresh, struct ft_err *err)
     if (dfly_master_open(&s->master, s->options->source, s->c->stop_fd, note_from_master, s, err) !=
         0)
         return -1;
+    if (s->options->on_session != NULL)
+        s->options->on_session(s->options->context, s->master.sync_id);
     if (capture_check_source(s->c->capture, uri_address(s->options->source, address),
                              s->master.replication_id, err) != 0)
         return -1;

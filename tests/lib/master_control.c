@@ -358,7 +358,8 @@ static bool do_takeover(struct conn *c, const struct command *a)
         return conn_reply(c, "-ERR invalid state\r\n");
     }
     s->takeover = true;
-    time_pause(m, TAKEOVER_PAUSE_MS); /* it takes no more writes */
+    if (m->options.write_rate > 0)
+        time_pause(m, TAKEOVER_PAUSE_MS); /* it takes no more writes; what there is goes out */
     pthread_cond_broadcast(&m->changed);
     while (!(done = takeover_acked(s)) && !s->dead && clock_mono_ms() < give_up_ms) {
         struct timespec until;
@@ -373,7 +374,8 @@ static bool do_takeover(struct conn *c, const struct command *a)
     }
     if (!done) {
         s->takeover = false;
-        time_unpause(m);
+        if (m->options.write_rate > 0)
+            time_unpause(m);
     }
     pthread_mutex_unlock(&m->mu);
     alive = conn_reply(c, done ? "+OK\r\n" : "-ERR Takeover failed!\r\n");

@@ -1,0 +1,124 @@
+#include <jansson.h>
+#include <stdio.h>
+
+#include "cmd/commands.h"
+#include "cmd/common_args.h"
+#include "cmd/sync_args.h"
+#include "cmd/ui.h"
+
+#define COMMAND "cutover"
+
+struct cutover_args {
+    const char *dir;
+    const char *mode;
+    bool confirm;
+    struct output_args output;
+};
+
+static int take_mode(void *into, const char *value, struct ft_err *err)
+{
+    enum cutover_mode mode;
+
+    if (args_cutover_mode("--mode", value, &mode, err) != 0)
+        return -1;
+    ((struct cutover_args *)into)->mode = cutover_mode_name(mode);
+    return 0;
+}
+
+static const struct arg cutover_args[] = {
+    {"mode", "manual|pause|takeover", "instead of what flowtape sync was started with", 0,
+     take_mode},
+    {"confirm", NULL, "confirm the cut-over that holds the source paused",
+     offsetof(struct cutover_args, confirm), NULL},
+};
+
+static const char about[] =
+    "Usage: flowtape cutover DIR [OPTION...]\n"
+    "\n"
+    "Tells the flowtape sync that works with DIR to cut over, or to go through with it, waits until\n"
+    "it has ended, and ends with its status.\n";
+
+#define GROUP_COUNT 2
+
+static void list_groups(struct cutover_args *a, struct arg_group groups[GROUP_COUNT])
+{
+    groups[0] = (struct arg_group)ARG_GROUP(NULL, cutover_args, a);
+    groups[1] = args_output(&a->output);
+}
+
+static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err *err)
+{
+    struct arg_group groups[GROUP_COUNT];
+    int first;
+
+    *ret = (struct cutover_args){.mode = "default"};
+    list_groups(ret, groups);
+    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+        return -1;
+    if (ret->output.help)
+        return 0;
+    if (argc - first != 1)
+        return err_set(err, FT_ERR_USAGE, "wanted DIR, got %d words", argc - first);
+    ret->dir = argv[first];
+    return 0;
+}
+
+static int print_help(FILE *out)
+{
+    struct arg_group groups[GROUP_COUNT];
+    struct cutover_args nothing;
+
+    list_groups(&nothing, groups);
+    return args_help(out, about, groups, GROUP_COUNT);
+}
+
+static void show_note(const char *text)
+{
+    ui_note(COMMAND, "%s", text);
+}
+
+static void hide_note(const char *text)
+{
+    (void)text;
+}
+
+static void print_end(struct bytes text, int status)
+{
+    json_error_t error;
+    json_t *json = json_loadb((const char *)text.p, text.n, 0, &error);
+    const char *ended = json_string_value(json_object_get(json, "ended"));
+    const char *why = json_string_value(json_object_get(json, "error"));
+
+    ui_note(COMMAND, "%s%s%s (status %d)", ended == NULL ? "ended" : ended, why == NULL ? "" : ": ",
+            why == NULL ? "" : why, status);
+    json_decref(json);
+}
+
+static enum exit_status cut_over(const struct cutover_args *a)
+{
+    struct buf json = {0};
+    struct ft_err err = FT_ERR_INIT;
+    char line[SYNC_CONTROL_LINE];
+    int status = EXIT_FAILED;
+
+    (void)snprintf(line, sizeof(line), a->confirm ? "confirm" : "begin %s", a->mode); /* fits */
+    if (sync_control_ask(a->dir, line, a->output.quiet ? hide_note : show_note, &status, &json,
+                         &err) != 0)
+        status = (int)ui_fail(COMMAND, &err);
+    else if (a->output.json)
+        printf("%.*s\n", (int)json.n, (const char *)json.p);
+    else if (!a->output.quiet)
+        print_end(buf_bytes(&json), status);
+    buf_release(&json);
+    return ui_flush(COMMAND, (enum exit_status)status);
+}
+
+int cmd_cutover(int argc, char **argv)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct cutover_args a;
+
+    if (parse(&a, argc, argv, &err) != 0)
+        return (int)ui_args_fail(COMMAND, &err);
+    return (int)(a.output.help ? ui_help(COMMAND, print_help) : cut_over(&a));
+}

@@ -1,0 +1,134 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/stop.h"
+#include "cmd/sync_args.h"
+#include "cmd/sync_print.h"
+
+#define COMMAND "sync"
+
+/* A migration on its own thread, so that this one can show progress. */
+struct job {
+    struct sync_args *args;
+    struct sync_progress progress;
+    struct sync_control control;
+    struct sync_shown shown;
+    struct sync_result result;
+    struct loss_report losses;
+    struct ft_err err;
+};
+
+static void run_job(void *context)
+{
+    struct job *job = context;
+
+    (void)sync_run(&job->args->run, &job->progress, &job->losses, &job->result,
+                   &job->err); /* job->err says */
+}
+
+static void show_progress(struct progress *p, void *context)
+{
+    struct job *job = context;
+
+    sync_show(p, &job->progress, job->args->run.live, &job->shown);
+}
+
+static void on_note(void *context, const char *text)
+{
+    const struct sync_args *a = context;
+
+    if (!a->output.quiet)
+        ui_note(COMMAND, "%s", text);
+}
+
+static enum exit_status status_of(const struct job *job)
+{
+    switch (job->result.ended) {
+    case SYNC_SNAPSHOT:
+    case SYNC_CUT_OVER:
+        /* what the journal does not tell, nobody has looked at */
+        return job->result.replay.suspects.count == 0 ? EXIT_DONE : EXIT_FINDINGS;
+    case SYNC_STOPPED:
+    case SYNC_NOT_CONFIRMED:
+    case SYNC_FULL:
+        return EXIT_EARLY;
+    case SYNC_SOURCE_GONE:
+    case SYNC_FAILED:
+        break;
+    }
+    return exit_status_of(&job->err);
+}
+
+static enum exit_status report(struct job *job, enum exit_status status)
+{
+    const struct output_args *o = &job->args->output;
+    const char *why = job->err.kind == FT_ERR_NONE ? NULL : job->err.msg;
+    json_t *json = sync_to_json(&job->result, &job->losses, why, (int)status);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+
+    sync_control_answer(&job->control, (int)status, text == NULL ? "{}" : text);
+    free(text);
+    if (!o->quiet && !o->json && job->result.capture.sessions != 0)
+        sync_print(&job->result, &job->losses);
+    if (o->json || o->report != NULL)
+        return ui_report(COMMAND, json, o->report, o->json, status);
+    json_decref(json);
+    return status;
+}
+
+static enum exit_status sync_job(struct job *job)
+{
+    struct sync_options *run = &job->args->run;
+    enum exit_status status;
+
+    if (stop_catch_signals(&run->cancel_fd, &job->err) != 0 ||
+        stop_catch_told(&run->told_fd, &job->err) != 0 ||
+        live_flows_new(&run->live, job->args->eager, &job->err) != 0)
+        return ui_fail(COMMAND, &job->err);
+    run->control = &job->control;
+    run->enter_fd = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
+    run->on_note = on_note;
+    run->context = job->args;
+    job->result.ended = SYNC_FAILED;
+    (void)work_run(job->args->output.quiet, run_job, show_progress, job,
+                   &job->err); /* job->err says */
+    status = status_of(job);
+    if (job->err.kind != FT_ERR_NONE)
+        (void)ui_fail(COMMAND, &job->err);
+    status = report(job, status);
+    sync_result_release(&job->result);
+    live_flows_free(run->live);
+    return status;
+}
+
+static enum exit_status sync_all(struct sync_args *a)
+{
+    struct job job = {.args = a, .err = FT_ERR_INIT};
+    enum exit_status status;
+
+    (void)pthread_mutex_init(&job.progress.mu, NULL); /* default attributes: cannot fail on Linux */
+    sync_control_init(&job.control);
+    loss_init(&job.losses);
+    status = sync_job(&job);
+    loss_release(&job.losses);
+    sync_control_close(&job.control);
+    (void)pthread_mutex_destroy(&job.progress.mu); /* nobody holds it any more */
+    return ui_flush(COMMAND, status);
+}
+
+int cmd_sync(int argc, char **argv)
+{
+    struct ft_err err = FT_ERR_INIT;
+    enum exit_status status;
+    struct sync_args a;
+
+    if (sync_args_parse(&a, argc, argv, &err) != 0)
+        status = ui_args_fail(COMMAND, &err);
+    else if (a.output.help)
+        status = ui_help(COMMAND, sync_args_help);
+    else
+        status = sync_all(&a);
+    sync_args_release(&a);
+    return (int)status;
+}

@@ -1,0 +1,168 @@
+#include "cmd/sync_args.h"
+
+#include <unistd.h>
+
+#include "base/parse.h"
+
+static const char *const mode_names[] = {"manual", "pause", "takeover", NULL};
+
+const char *cutover_mode_name(enum cutover_mode mode)
+{
+    return mode_names[mode];
+}
+
+int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
+                      struct ft_err *err)
+{
+    int choice;
+
+    if (args_choice(option, text, mode_names, &choice, err) != 0)
+        return -1;
+    *ret = (enum cutover_mode)choice;
+    return 0;
+}
+
+static int take_cutover(void *into, const char *value, struct ft_err *err)
+{
+    return args_cutover_mode("--cutover", value, &((struct sync_args *)into)->run.cutover, err);
+}
+
+static int take_hold(void *into, const char *value, struct ft_err *err)
+{
+    return parse_duration(value, &((struct sync_args *)into)->run.hold_ms, err);
+}
+
+static int take_max_dir_size(void *into, const char *value, struct ft_err *err)
+{
+    return parse_size(value, &((struct sync_args *)into)->run.max_dir_bytes, err);
+}
+
+static int take_min_free(void *into, const char *value, struct ft_err *err)
+{
+    return parse_size(value, &((struct sync_args *)into)->run.min_free_bytes, err);
+}
+
+static int take_give_up_after(void *into, const char *value, struct ft_err *err)
+{
+    return parse_duration(value, &((struct sync_args *)into)->give_up_ms, err);
+}
+
+static const struct arg sync_args[] = {
+    {"dir", "DIR", "the capture directory between source and target",
+     offsetof(struct sync_args, run.capture.directory), NULL},
+    {"snapshot-only", NULL, "the full sync alone: capture it, replay it, end",
+     offsetof(struct sync_args, run.snapshot_only), NULL},
+    {"cutover", "manual|pause|takeover",
+     "manual (default): go on until told by SIGUSR1 or\n"
+     "\"flowtape cutover DIR\". pause: when caught up, pause\n"
+     "the source's writes, and hold until confirmed.\n"
+     "takeover: when caught up, the source stops for good",
+     0, take_cutover},
+    {"hold", "TIME",
+     "pause: how long to wait for the confirmation, then the\n"
+     "source goes on and the status is 5 (default: for ever)",
+     0, take_hold},
+    {"eager", NULL,
+     "replay what is not synced to disk yet: faster, and as\n"
+     "safe unless this machine itself goes down",
+     offsetof(struct sync_args, eager), NULL},
+    {"max-dir-size", "SIZE", "end when DIR has become so large, status 5", 0, take_max_dir_size},
+    {"min-free", "SIZE", "end when its file system has less left, status 5", 0, take_min_free},
+    {"give-up-after", "TIME", "how long a lost source or target is waited for (default\n60s)", 0,
+     take_give_up_after},
+};
+
+static const struct arg source_args[] = {
+    {"source-password-file", "FILE", "its first line; else FLOWTAPE_SOURCE_PASSWORD is looked\nat",
+     offsetof(struct server_args, password_file), NULL},
+};
+
+static const struct arg target_args[] = {
+    {"target-password-file", "FILE", "likewise; else FLOWTAPE_TARGET_PASSWORD",
+     offsetof(struct server_args, password_file), NULL},
+};
+
+static const char about[] =
+    "Usage: flowtape sync SOURCE TARGET --dir DIR [OPTION...]\n"
+    "\n"
+    "Records a live Dragonfly into DIR and replays it into a running Redis at the same time, up to\n"
+    "the cut-over. SOURCE is dragonfly://[USER[:PASSWORD]@]HOST[:PORT], TARGET as for flowtape\n"
+    "replay. The same command again goes on after any interruption. Status 0: the target has\n"
+    "everything.\n";
+
+#define GROUP_COUNT 9
+
+static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
+{
+    groups[0] = (struct arg_group)ARG_GROUP(NULL, sync_args, a);
+    groups[1] = args_store(&a->run.capture);
+    groups[2] = args_target(&a->run.replay);
+    groups[3] = args_loss(&a->loss);
+    groups[4] = args_filter(&a->run.replay.filter);
+    groups[5] = args_report(&a->output);
+    groups[6] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
+    groups[7] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
+    groups[8] = args_output(&a->output);
+}
+
+static int check(const struct sync_args *a, struct ft_err *err)
+{
+    if (a->run.capture.directory == NULL)
+        return err_set(err, FT_ERR_USAGE, "--dir is missing: say where to keep the capture");
+    if (a->run.snapshot_only && a->run.cutover != CUTOVER_MANUAL)
+        return err_set(err, FT_ERR_USAGE, "--snapshot-only has no cut-over");
+    if (a->run.hold_ms != 0 && a->run.cutover == CUTOVER_TAKEOVER)
+        return err_set(err, FT_ERR_USAGE, "--hold is for --cutover pause");
+    return replay_args_check(&a->run.replay, err);
+}
+
+int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err *err)
+{
+    struct arg_group groups[GROUP_COUNT];
+    int first;
+
+    *ret = (struct sync_args){
+        .run = {.capture = capture_run_defaults(),
+                .replay = replay_run_defaults(),
+                .cancel_fd = -1,
+                .told_fd = -1,
+                .enter_fd = -1},
+        .loss = {.fail = true},
+    };
+    ret->give_up_ms = ret->run.capture.give_up_after_ms;
+    list_groups(ret, groups);
+    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+        return -1;
+    if (ret->output.help)
+        return 0;
+    if (argc - first != 2)
+        return err_set(err, FT_ERR_USAGE, "wanted SOURCE and TARGET, got %d words", argc - first);
+    if (check(ret, err) != 0)
+        return -1;
+    ret->run.capture.give_up_after_ms = ret->give_up_ms;
+    ret->run.replay.give_up_ms = ret->give_up_ms;
+    ret->run.replay.fail_on_loss = ret->loss.fail;
+    ret->run.replay.json_as = ret->loss.json_as;
+    ret->run.capture.source = &ret->source.uri;
+    ret->run.replay.target = &ret->target.uri;
+    if (args_take_source(&ret->source, argv[first], err) != 0)
+        return -1;
+    return args_take_target(&ret->target, argv[first + 1], err);
+}
+
+int sync_args_help(FILE *out)
+{
+    struct arg_group groups[GROUP_COUNT];
+    struct sync_args nothing;
+
+    list_groups(&nothing, groups);
+    return args_help(out, about, groups, GROUP_COUNT);
+}
+
+void sync_args_release(struct sync_args *a)
+{
+    filter_release(&a->run.replay.filter);
+    replay_map_release(&a->run.replay.map);
+    uri_release(&a->source.uri);
+    uri_release(&a->target.uri);
+}

@@ -1,0 +1,147 @@
+#include "cmd/sync_print.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "cmd/replay_print.h"
+#include "cmd/sync_args.h"
+
+#define FLOWS_SHOWN 16u
+
+/* The flow that is furthest behind decides. */
+static void worst_lag(struct live_flows *live, uint32_t flow_count, struct live_point *ret)
+{
+    struct live_point p;
+
+    *ret = (struct live_point){0};
+    for (uint32_t i = 0; i < flow_count; i++) {
+        if (!live_flows_point(live, LIVE_APPLIED, i, &p))
+            continue;
+        ret->lag_records += p.lag_records;
+        ret->lag_ms = p.lag_ms > ret->lag_ms ? p.lag_ms : ret->lag_ms;
+    }
+}
+
+static void print_flows(struct live_flows *live, uint32_t flow_count)
+{
+    for (uint32_t i = 0; i < flow_count && i < FLOWS_SHOWN; i++) {
+        struct live_point received = {0};
+        struct live_point durable = {0};
+        struct live_point applied = {0};
+
+        (void)live_flows_point(live, LIVE_RECEIVED, i, &received); /* zeroes: no such flow */
+        (void)live_flows_point(live, LIVE_DURABLE, i, &durable);
+        (void)live_flows_point(live, LIVE_APPLIED, i, &applied);
+        fprintf(stderr,
+                "  flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64 ", applied %" PRIu64
+                ", %" PRIu64 " records and %" PRIu64 " ms behind\n",
+                i, received.next_lsn, durable.next_lsn, applied.next_lsn, applied.lag_records,
+                applied.lag_ms);
+    }
+}
+
+void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
+               struct sync_shown *last)
+{
+    uint64_t keys = atomic_load(&progress->replay.keys);
+    uint64_t records = atomic_load(&progress->replay.records);
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t span_ms = now_ms > last->ms ? now_ms - last->ms : 1;
+    struct capture_progress capture;
+    struct live_state state;
+    struct live_point lag;
+    char bytes[FORMAT_SIZE];
+    char rate[FORMAT_SIZE];
+
+    pthread_mutex_lock(&progress->mu);
+    capture = progress->capture;
+    pthread_mutex_unlock(&progress->mu);
+    live_flows_state(live, &state);
+    worst_lag(live, state.flow_count, &lag);
+    progress_show(p,
+                  "source %s: %s, %s/s; target %s: %" PRIu64 " keys, %" PRIu64 " records (%" PRIu64
+                  "/s), lag %" PRIu64 " records, %" PRIu64 " ms",
+                  capture_phase_name(capture.phase), format_size(capture.bytes, bytes),
+                  format_size((capture.bytes - last->bytes) * 1000 / span_ms, rate),
+                  atomic_load(&progress->replay.in_journal) ? "journal" : "snapshot", keys, records,
+                  (records - last->records) * 1000 / span_ms, lag.lag_records, lag.lag_ms);
+    if (!p->terminal)
+        print_flows(live, state.flow_count);
+    *last = (struct sync_shown){now_ms, records, capture.bytes};
+}
+
+static const char *ended_text(const struct sync_result *r)
+{
+    switch (r->ended) {
+    case SYNC_SNAPSHOT:
+        return "the target has the snapshot";
+    case SYNC_CUT_OVER:
+        break;
+    case SYNC_STOPPED:
+        return "stopped; the same command goes on from here";
+    case SYNC_NOT_CONFIRMED:
+        return "the cut-over was not confirmed, the source goes on; the same command goes on from "
+               "here";
+    case SYNC_FULL:
+        return "no room for more; the target has what was stored. Make room, then the same command "
+               "goes on";
+    case SYNC_SOURCE_GONE:
+        return "the source is gone; the target has what was stored";
+    case SYNC_FAILED:
+        return "failed; the same command goes on from here";
+    }
+    switch (r->mode) {
+    case CUTOVER_PAUSE:
+        return "cut over: the target has everything. The source stays paused for a minute more at "
+               "most: stop it";
+    case CUTOVER_TAKEOVER:
+        return "cut over: the target has everything, the source has stopped";
+    case CUTOVER_MANUAL:
+        break;
+    }
+    return "cut over: the target has everything up to the moment it was told. The source was not "
+           "paused: what it was sent since is not there";
+}
+
+void sync_print(const struct sync_result *r, const struct loss_report *losses)
+{
+    char bytes[FORMAT_SIZE];
+
+    fprintf(stderr,
+            "received %s, %" PRIu64 " keys and %" PRIu64 " journal records (%" PRIu32
+            " sessions, %" PRIu32 " resumed)\n",
+            format_size(r->capture.last.bytes, bytes), r->capture.last.keys,
+            r->capture.last.records, r->capture.sessions, r->capture.resumptions);
+    if (r->replay.target_version != 0)
+        replay_print(&r->replay, losses);
+    for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)
+        fprintf(stderr, "  flow %" PRIu32 " was cut over before LSN %" PRIu64 "\n", i, r->goal[i]);
+    fprintf(stderr, "%s\n", ended_text(r));
+}
+
+static json_t *goal_to_json(const struct sync_result *r)
+{
+    json_t *goal = json_array();
+
+    for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)
+        json_array_append_new(goal, json_integer((json_int_t)r->goal[i]));
+    return goal;
+}
+
+json_t *sync_to_json(const struct sync_result *r, const struct loss_report *losses, const char *why,
+                     int status)
+{
+    json_t *json = json_pack(
+        "{s:s, s:i, s:s, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "ended",
+        sync_ended_name(r->ended), "status", status, "cutover", cutover_mode_name(r->mode),
+        "elapsed_ms", (json_int_t)r->elapsed_ms, "goal", goal_to_json(r), "replay",
+        replay_to_json(&r->replay, losses), "capture", "bytes", (json_int_t)r->capture.last.bytes,
+        "keys", (json_int_t)r->capture.last.keys, "records", (json_int_t)r->capture.last.records,
+        "sessions", (json_int_t)r->capture.sessions, "resumptions",
+        (json_int_t)r->capture.resumptions);
+
+    if (json != NULL)
+        json_object_set_new(json, "error", why == NULL ? json_null() : json_string(why));
+    return json;
+}

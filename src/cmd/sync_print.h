@@ -1,0 +1,24 @@
+/* sync_print.h - how a migration goes and went, for people and as JSON. */
+#ifndef FLOWTAPE_CMD_SYNC_PRINT_H
+#define FLOWTAPE_CMD_SYNC_PRINT_H
+
+#include <jansson.h>
+
+#include "cmd/ui.h"
+#include "pipe/sync.h"
+
+/* sync_show - a progress line; not on a terminal also one per flow. before_us and records of the
+ * last call are kept in *last. */
+struct sync_shown {
+    uint64_t ms;
+    uint64_t records;
+    uint64_t bytes;
+};
+void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
+               struct sync_shown *last);
+void sync_print(const struct sync_result *r, const struct loss_report *losses);
+/* sync_to_json - why: the error, or NULL. NULL: out of memory. */
+json_t *sync_to_json(const struct sync_result *r, const struct loss_report *losses, const char *why,
+                     int status);
+
+#endif

@@ -1,0 +1,152 @@
+#!/bin/sh
+# A stand-in master is migrated into a running redis-server: whole, killed, slow, full, refused.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+
+# sync_into DIR [ARG...] - bounded in time
+sync_into()
+{
+    t_dir=$1
+    shift
+    timeout 120 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$t_dir" --on-loss skip "$@"
+}
+
+# equal LABEL RECORDING
+equal()
+{
+    # shellcheck disable=SC2046
+    check "$1: equals its state" "$STATE_DIFF" --skip-lossy $(state_options "$2") "$2/state.json" \
+        "$REDIS"
+}
+
+# number FILE NAME - of a JSON report, the first of that name
+number()
+{
+    sed -n "s/^ *\"$2\": \([0-9]*\).*/\1/p" "$1" | head -n 1
+}
+
+# Every recording, up to a cut-over that the source hands over in.
+for name in live-1 live-4 live-8-fast flushes types-lz4 types-untagged empty; do
+    [ -d "$RECORDINGS/$name" ] || continue
+    standin_start "$RECORDINGS/$name" --check-dir "$T/$name"
+    redis_start
+    check "$name: sync" sync_into "$T/$name" --cutover takeover --finish --quiet
+    equal "$name" "$RECORDINGS/$name"
+    check "$name: nothing of ours is left" [ -z "$(redis-cli -s "$T/redis/sock" keys 'flowtape:*')" ]
+    check "$name: verify" verify_clean "$T/$name"
+    standin_check "$name"
+    redis_stop
+    rm -rf "$T/$name" "$T/redis"
+done
+
+# Once and for all.
+standin_start "$RECORDINGS/types-lz4"
+redis_start
+check "--snapshot-only" sync_into "$T/once" --snapshot-only --finish --quiet
+equal "--snapshot-only" "$RECORDINGS/types-lz4"
+standin_check "--snapshot-only"
+redis_stop
+rm -rf "$T/once" "$T/redis"
+
+# Killed at random, again and again.
+standin_start "$RECORDINGS/live-4" --write-rate 100 --check-dir "$T/killed"
+redis_start
+kills=0
+while [ $kills -lt "$(effort 25 4)" ]; do
+    kills=$((kills + 1))
+    "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/killed" --on-loss skip --quiet \
+        >"$T/killed.out" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    t_random_delay 700
+    t_forget "$pid"
+    if kill -9 "$pid" 2>/dev/null; then
+        wait "$pid" 2>/dev/null
+    else
+        fail "killed: it ended by itself" "$T/killed.out"
+    fi
+done
+sleep "$(effort 1 5)" # until the stand-in has written everything
+check "killed $kills times: the end" sync_into "$T/killed" --cutover takeover --finish --quiet
+equal "killed" "$RECORDINGS/live-4"
+standin_check "killed"
+redis_stop
+rm -rf "$T/killed" "$T/redis"
+
+# A signal stops it, the same command goes on.
+standin_start "$RECORDINGS/live-4" --rate 200000
+redis_start
+"$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/int" --on-loss skip >"$T/int.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+sleep 1
+kill -INT "$pid"
+wait "$pid"
+check "SIGINT: status" [ $? = 5 ]
+t_forget "$pid"
+check "SIGINT: says how to go on" grep -q "the same command goes on" "$T/int.out"
+check "SIGINT: the rest" sync_into "$T/int" --cutover takeover --finish --quiet
+equal "SIGINT" "$RECORDINGS/live-4"
+standin_check "SIGINT"
+redis_stop
+rm -rf "$T/int" "$T/redis"
+
+# A slow target never reaches the source.
+standin_start "$RECORDINGS/live-4"
+redis_start
+timeout 120 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/slow" --on-loss skip --rate 200 --quiet \
+    --cutover takeover --json >"$T/slow.json" 2>"$T/slow.err" &
+pid=$!
+PIDS="$PIDS $pid"
+sleep 3
+check "slow target: everything is stored meanwhile" "$FLOWTAPE" verify "$T/slow" --quiet
+kill -INT "$pid"
+wait "$pid"
+t_forget "$pid"
+check "slow target: the rest" sync_into "$T/slow" --cutover takeover --finish --quiet
+equal "slow target" "$RECORDINGS/live-4"
+standin_check "slow target"
+check "slow target: no send was held up" [ "$(report_number longest_send_ms)" -lt 1000 ]
+redis_stop
+rm -rf "$T/slow" "$T/redis"
+
+# No room.
+standin_start "$RECORDINGS/live-4" --write-rate 100
+redis_start
+check_status "--max-dir-size" 5 "holds .*--max-dir-size" sync_into "$T/full" --max-dir-size 1K
+check "--max-dir-size: what is stored is on the target" "$FLOWTAPE" replay "$T/full" "$REDIS" \
+    --on-loss skip --quiet
+check_status "--min-free" 5 "has .* left, --min-free" sync_into "$T/full" --min-free 1000000GiB
+standin_check "no room"
+redis_stop
+rm -rf "$T/full" "$T/redis"
+
+# Refused.
+standin_start "$RECORDINGS/live-1" --password secret
+redis_start
+check_status "no password" 4 "NOAUTH|refused" sync_into "$T/refused" --quiet
+check_status "wrong password" 4 "refused|WRONGPASS" env FLOWTAPE_SOURCE_PASSWORD=no \
+    timeout 60 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/refused" --quiet
+echo secret >"$T/password"
+check "password file" sync_into "$T/password.cap" --quiet --cutover takeover --finish \
+    --source-password-file "$T/password"
+standin_stop
+redis-cli -s "$T/redis/sock" config set requirepass other >/dev/null
+standin_start "$RECORDINGS/live-1"
+check_status "the target's password" 4 "NOAUTH" sync_into "$T/refused" --quiet
+check_status "wrong target port" 4 "connect|refused" timeout 60 "$FLOWTAPE" sync "$URI" \
+    redis://127.0.0.1:1 --dir "$T/refused" --quiet
+redis_stop
+redis_start --replicaof 127.0.0.1 1
+check_status "a replica" 4 "is a replica" sync_into "$T/refused" --quiet
+redis_stop
+redis_start
+check_status "wrong source port" 4 "connect|refused" timeout 60 "$FLOWTAPE" sync \
+    dragonfly://127.0.0.1:1 "$REDIS" --dir "$T/refused" --quiet --give-up-after 1s
+check_status "no --dir" 2 "dir is missing" "$FLOWTAPE" sync "$URI" "$REDIS"
+check_status "no directory to be made" 1 "could not create" timeout 60 "$FLOWTAPE" sync "$URI" \
+    "$REDIS" --dir /proc/nowhere --quiet
+standin_check "refused"
+redis_stop
+t_end

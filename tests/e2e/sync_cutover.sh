@@ -1,0 +1,142 @@
+#!/bin/sh
+# The ways to cut over: told, with the source paused and confirmed or not, handed over, failed.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+live=$RECORDINGS/live-1
+
+# begin_sync ARG... - in the background, as $SYNC_PID, its output in $T/sync.out
+begin_sync()
+{
+    rm -rf "$T/cap" "$T/redis"
+    redis_start
+    "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/cap" --on-loss skip "$@" >"$T/sync.out" 2>&1 &
+    SYNC_PID=$!
+    PIDS="$PIDS $SYNC_PID"
+}
+
+# await TEXT - until the sync has said so
+await()
+{
+    tries=0
+    while [ $tries -lt 300 ] && ! grep -q "$1" "$T/sync.out"; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}
+
+# ends_with LABEL STATUS
+ends_with()
+{
+    t_forget "$SYNC_PID"
+    wait "$SYNC_PID"
+    t_got=$?
+    if [ $t_got = "$2" ]; then
+        pass "$1: status $2"
+    else
+        fail "$1: status $t_got, wanted $2" "$T/sync.out"
+    fi
+}
+
+equal()
+{
+    check "$1: equals its state" "$STATE_DIFF" --skip-lossy "$live/state.json" "$REDIS"
+}
+
+over()
+{
+    redis_stop
+    standin_check "$1"
+}
+
+standin_start "$live" --rate 100000
+begin_sync --finish
+await "caught up"
+check "manual, told by a signal: says when" grep -q "caught up" "$T/sync.out"
+kill -USR1 "$SYNC_PID"
+ends_with "manual, told by a signal" 0
+check "manual: says that nothing was paused" grep -q "was not" "$T/sync.out"
+equal "manual, told by a signal"
+over "manual, told by a signal"
+
+standin_start "$live"
+begin_sync --finish
+await "caught up"
+check_status "cutover DIR" 0 '"ended": "cut-over"' timeout 60 "$FLOWTAPE" cutover "$T/cap" --json
+ends_with "cutover DIR" 0
+equal "cutover DIR"
+check_status "nobody is there" 4 "no flowtape sync" "$FLOWTAPE" cutover "$T/cap"
+over "cutover DIR"
+
+standin_start "$live" --write-rate 100
+begin_sync --cutover pause
+await "confirm"
+before=$(redis-cli -p "$PORT" dfly replicaoffset)
+sleep 4
+check "pause: nothing is written meanwhile" [ "$before" = "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+check_status "pause: --confirm" 0 "cut-over" timeout 60 "$FLOWTAPE" cutover "$T/cap" --confirm
+ends_with "pause, confirmed" 0
+applied=$(redis-cli -s "$T/redis/sock" --scan --pattern 'flowtape:*:{0}' |
+    while read -r key; do redis-cli -s "$T/redis/sock" hget "$key" flow:0; done)
+check "pause: applied as far as the source is" [ "$applied" = "$before" ]
+redis_stop
+check "pause: still paused for whoever stops it" [ "$before" = \
+    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+standin_check "pause, confirmed"
+
+standin_start "$live" --write-rate 100
+begin_sync --cutover pause --hold 1s
+ends_with "pause, not confirmed" 5
+check "pause, not confirmed: says so" grep -q "not confirmed" "$T/sync.out"
+before=$(redis-cli -p "$PORT" dfly replicaoffset)
+sleep 1
+check "pause, not confirmed: the source goes on" [ "$before" != \
+    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+over "pause, not confirmed"
+
+standin_start "$live" --write-rate 200
+begin_sync --hold 1s --finish
+await "caught up"
+check_status "--mode pause, not confirmed" 5 "not-confirmed" timeout 60 "$FLOWTAPE" cutover "$T/cap" \
+    --mode pause
+check "it follows again" kill -0 "$SYNC_PID"
+tries=0
+until [ "$(redis-cli -p "$PORT" dfly replicaoffset)" = "$(meta_flow "$live" final_lsn)" ] ||
+    [ $tries -gt 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+check_status "--mode takeover" 0 "cut-over" timeout 60 "$FLOWTAPE" cutover "$T/cap" --mode takeover
+ends_with "--mode takeover" 0
+equal "--mode takeover"
+over "--mode takeover"
+
+standin_start "$live" --write-rate 100
+begin_sync --cutover pause
+await "confirm"
+kill -INT "$SYNC_PID"
+ends_with "stopped while it holds" 5
+before=$(redis-cli -p "$PORT" dfly replicaoffset)
+sleep 1
+check "stopped while it holds: the source goes on" [ "$before" != \
+    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+over "stopped while it holds"
+
+standin_start "$live" --write-rate 100
+begin_sync --cutover pause
+await "confirm"
+kill -9 "$SYNC_PID"
+wait "$SYNC_PID" 2>/dev/null
+t_forget "$SYNC_PID"
+before=$(redis-cli -p "$PORT" dfly replicaoffset)
+sleep 12
+check "killed while it holds: the source goes on by itself" [ "$before" != \
+    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+over "killed while it holds"
+
+standin_start "$live" --no-pause
+begin_sync --cutover pause
+ends_with "pause refused" 4
+check "pause refused: says so" grep -q "refused CLIENT PAUSE" "$T/sync.out"
+over "pause refused"
+t_end

@@ -1,0 +1,116 @@
+/* The decisions of a cut-over. */
+#include "lib/test_main.h"
+#include "pipe/cutover.h"
+
+static enum cutover_action at(struct cutover *c, uint64_t now_ms, struct cutover_seen seen)
+{
+    seen.now_ms = now_ms;
+    return cutover_next(c, &seen);
+}
+
+#define SEEN(...) ((struct cutover_seen){__VA_ARGS__})
+#define NOTHING   ((struct cutover_seen){0})
+
+static void manual_waits_to_be_told(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_MANUAL, 0);
+    assert_int_equal(at(&c, 1, NOTHING), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 2, SEEN(.caught_up = true)), CUTOVER_DO_SAY);
+    assert_int_equal(at(&c, 3, SEEN(.caught_up = true)), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 4, SEEN(.told = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(at(&c, 5, NOTHING), CUTOVER_DO_NOTHING);
+    assert_false(cutover_is_paused(&c));
+    assert_int_equal(at(&c, 6, SEEN(.lost_goal = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(at(&c, 7, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+    assert_int_equal(at(&c, 8, SEEN(.applied = true)), CUTOVER_DO_NOTHING);
+}
+
+static void pause_holds_until_confirmed(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 60000);
+    assert_int_equal(at(&c, 0, SEEN(.caught_up = true)), CUTOVER_DO_PAUSE);
+    assert_true(cutover_is_paused(&c));
+    assert_int_equal(at(&c, CUTOVER_RENEW_MS - 1, NOTHING), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, CUTOVER_RENEW_MS, NOTHING), CUTOVER_DO_RENEW);
+    assert_int_equal(at(&c, CUTOVER_RENEW_MS + 1, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    assert_int_equal(at(&c, 2 * CUTOVER_RENEW_MS, NOTHING), CUTOVER_DO_RENEW);
+    assert_int_equal(at(&c, 2 * CUTOVER_RENEW_MS + 1, SEEN(.told = true)), CUTOVER_DO_FINISH);
+    /* keys expired at the source meanwhile: what is confirmed stays so */
+    cutover_more(&c);
+    assert_true(cutover_is_paused(&c));
+    assert_int_equal(at(&c, 2 * CUTOVER_RENEW_MS + 2, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+    assert_false(cutover_is_paused(&c));
+}
+
+static void pause_is_released(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 1000);
+    assert_int_equal(at(&c, 0, SEEN(.caught_up = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(at(&c, 1, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    assert_int_equal(at(&c, 1000, NOTHING), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 1001, NOTHING), CUTOVER_DO_RELEASE);
+    assert_false(cutover_is_paused(&c));
+    assert_true(c.by_itself);
+}
+
+static void holding_lasts_for_ever(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 0);
+    assert_int_equal(at(&c, 0, SEEN(.caught_up = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(at(&c, 1, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    assert_int_equal(at(&c, UINT64_MAX - 1, NOTHING), CUTOVER_DO_RENEW);
+    assert_int_equal(at(&c, UINT64_MAX - 1, SEEN(.lost_goal = true)), CUTOVER_DO_PAUSE);
+}
+
+static void takeover_ends_when_all_is_applied(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_TAKEOVER, 0);
+    assert_int_equal(at(&c, 0, NOTHING), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_TAKEOVER);
+    assert_int_equal(at(&c, 2, NOTHING), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 3, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+}
+
+static void failure_waits_to_be_told(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_TAKEOVER, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_TAKEOVER);
+    cutover_failed(&c);
+    assert_int_equal(at(&c, 2, SEEN(.caught_up = true)), CUTOVER_DO_SAY);
+    cutover_begin_as(&c, CUTOVER_PAUSE);
+    assert_int_equal(at(&c, 3, SEEN(.told = true)), CUTOVER_DO_PAUSE);
+    cutover_begin_as(&c, CUTOVER_MANUAL); /* too late */
+    assert_true(cutover_is_paused(&c));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(manual_waits_to_be_told),
+        cmocka_unit_test(pause_holds_until_confirmed),
+        cmocka_unit_test(pause_is_released),
+        cmocka_unit_test(holding_lasts_for_ever),
+        cmocka_unit_test(takeover_ends_when_all_is_applied),
+        cmocka_unit_test(failure_waits_to_be_told),
+    };
+
+    return T_RUN("pipe/cutover", tests);
+}
