@@ -64,7 +64,7 @@ struct replay {
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
     bool was_following;                /* since the last lost connection */
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
-    atomic_bool overdue;     /* the state says that keys are held back */
+    atomic_bool overdue;               /* the state says that keys are held back */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
