@@ -281,6 +281,8 @@ static int check_failure(struct replay *r, struct ft_err *err)
 
 static int replay_all(struct replay *r, struct ft_err *err)
 {
+    if (r->finishing)
+        return replay_remove_state(r, err);
     if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
         return -1;
     if (replay_positions_load(r, err) != 0 || bring_journal(r, err) != 0)
@@ -291,7 +293,8 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return 0;
     if (replay_end_overdue(r, err) != 0)
         return -1;
-    return r->o->finish ? replay_remove_state(r, err) : 0;
+    r->finishing = r->o->finish;
+    return r->finishing ? replay_remove_state(r, err) : 0;
 }
 
 static int attempt(struct replay *r, struct ft_err *err)

@@ -61,12 +61,14 @@ static int delete_positions(struct replay *r, struct ft_err *err)
     return 0;
 }
 
+/* Whoever comes when only a part is gone must not take the rest for a replay that goes on. */
 static int remove_state(struct replay *r, struct ft_err *err)
 {
     char kept[REPLAY_KEY_SIZE];
 
     (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->state.capture);
-    if (delete_positions(r, err) != 0 || delete_key(r, kept, err) != 0)
+    if (replay_state_set(r, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
+        delete_key(r, kept, err) != 0)
         return -1;
     return delete_key(r, REPLAY_STATE_KEY, err);
 }
@@ -150,14 +152,21 @@ static int flush_target(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-/* All fields of a replay that begins, at once. */
+/* All fields of a replay that begins, at once; no stream is done. Old positions count no longer, and go
+ * when there are new ones. */
 static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 {
+    static const char script[] =
+        "for _,f in ipairs(redis.call('HKEYS',KEYS[1])) do "
+        "if string.sub(f,1,5)=='snap:' then redis.call('HDEL',KEYS[1],f) end end "
+        "return redis.call('HSET',KEYS[1],unpack(ARGV))";
     char generation[I64_TEXT_SIZE + 1] = "";
     char began[REPLAY_TAG_TEXT];
     char now[I64_TEXT_SIZE];
     struct bytes words[] = {
-        bytes_str("HSET"),
+        bytes_str("EVAL"),
+        bytes_str(script),
+        bytes_str("1"),
         bytes_str(REPLAY_STATE_KEY),
         bytes_str("version"),
         bytes_str("1"),
@@ -179,10 +188,10 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 
     generation[i64_to_text(r->result->generation, generation)] = '\0';
     (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
-    words[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
-    words[13] = bytes_str(generation);
-    words[14] = bytes_str(began);
-    return replay_call(state_node(r), NULL, words, dirty ? 18 : 16, err);
+    words[13] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
+    words[15] = bytes_str(generation);
+    words[16] = bytes_str(began);
+    return replay_call(state_node(r), NULL, words, dirty ? 20 : 18, err);
 }
 
 static int begin_new(struct replay *r, struct ft_err *err)
@@ -210,16 +219,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
-    if (replay_check_dbs(r, err) != 0 || delete_positions(r, err) != 0)
-        return -1;
-    for (uint32_t i = 0; i < r->source->stream_count || i < r->state.flow_count; i++) {
-        char field[REPLAY_TAG_TEXT];
-
-        (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
-        if (replay_state_remove(r, field, err) != 0)
-            return -1;
-    }
-    if (write_state(r, true, err) != 0)
+    if (replay_check_dbs(r, err) != 0 || write_state(r, true, err) != 0)
         return -1;
     if (r->result->generation != r->state.generation)
         replay_note(r, "generation %" PRIu32 " takes the place of generation %" PRIu32,
@@ -244,11 +244,11 @@ int replay_begin(struct replay *r, struct ft_err *err)
 
     if (replay_state_load(r, err) != 0)
         return -1;
-    if (r->started && r->state.phase == REPLAY_PHASE_NONE) {
+    if (r->started && r->state.phase <= REPLAY_PHASE_ENDING) {
         return err_set(err, FT_ERR_PROTOCOL,
                        "the target came back without its data: what it had was lost; start again");
     }
-    if (r->state.phase == REPLAY_PHASE_NONE || (anew && r->o->flush))
+    if (r->state.phase <= REPLAY_PHASE_ENDING || (anew && r->o->flush))
         rc = begin_new(r, err);
     else if (anew)
         rc = check_owner(r, err) != 0 ? -1 : begin_generation(r, err);

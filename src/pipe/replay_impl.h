@@ -58,6 +58,7 @@ struct replay {
     bool was_reached;           /* once: from then on a lost target is waited for */
     bool was_connected;         /* and found to be one that can be replayed into */
     bool started;               /* the state on the target is this run's own */
+    bool finishing;             /* everything is there; only the state is to go */
     struct replay_state state;
     struct replay_kept kept;
     int64_t shift_ms;

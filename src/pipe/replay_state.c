@@ -79,6 +79,8 @@ static int take_phase(struct replay_state *s, const struct field *f, struct ft_e
         s->phase = REPLAY_PHASE_SNAPSHOT;
     else if (bytes_eq_str(f->value, "journal"))
         s->phase = REPLAY_PHASE_JOURNAL;
+    else if (bytes_eq_str(f->value, "ending"))
+        s->phase = REPLAY_PHASE_ENDING;
     else
         return bad(err, f);
     return 0;

@@ -9,7 +9,7 @@
  * Replay       version      REPLAY_STATE_VERSION; a greater one is refused
  *              capture      32 hexadecimal digits
  *              generation   the one being replayed; began:<n> for each that was begun
- *              phase        "snapshot" or "journal"
+ *              phase        "snapshot" or "journal"; "ending" while all this is being removed
  *              dirty        "1": the target was not empty when this began
  *              rules        digest of the options that decide what is written
  *              overdue      "1": keys are held back by replay_overdue.c
@@ -43,7 +43,8 @@
 #define REPLAY_TAG_SIZE      24
 
 enum replay_phase {
-    REPLAY_PHASE_NONE, /* nothing is written down */
+    REPLAY_PHASE_NONE,   /* nothing is written down */
+    REPLAY_PHASE_ENDING, /* nothing that counts: somebody was about to remove it */
     REPLAY_PHASE_SNAPSHOT,
     REPLAY_PHASE_JOURNAL,
 };

@@ -13,17 +13,18 @@ take()
     standin_stop
 }
 
-# kill_replay NAME RATE - killed and started again
+# kill_replay NAME RATE - killed and started again; begun anew when it was through
 kill_replay()
 {
     name=$1
     redis_start
-    kills=0 starts=0
+    kills=0 starts=0 anew=
     while [ $kills -lt "$KILLS" ] && [ $starts -lt $((4 * KILLS)) ]; do
         starts=$((starts + 1))
-        "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" \
+        "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" $anew \
             >"$T/killed.out" 2>&1 &
         pid=$!
+        anew=
         PIDS="$PIDS $pid"
         t_random_delay 250
         t_forget "$pid"
@@ -31,7 +32,8 @@ kill_replay()
             kills=$((kills + 1))
             wait "$pid" 2>/dev/null
         elif wait "$pid"; then
-            redis-cli -s "$T/redis/sock" flushall >/dev/null
+            t_random 2
+            [ "$R" = 0 ] && anew=--from-start || anew=--flush
         else
             fail "$name: replay" "$T/killed.out"
         fi
@@ -76,12 +78,6 @@ kill_target()
     t_forget "$pid"
     wait "$pid"
     status=$?
-    starts=0
-    while [ $status -eq 4 ] && [ $starts -lt 5 ]; do # lost while it was being got to know
-        starts=$((starts + 1))
-        "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip >"$T/replay.out" 2>&1
-        status=$?
-    done
     if [ $status -eq 0 ]; then
         pass "$name: replay, its target killed $kills times"
     else
