@@ -315,7 +315,7 @@ static int attempt(struct replay *r, struct ft_err *err)
 static bool may_retry(const struct replay *r, const struct ft_err *err)
 {
     return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_reached &&
-           r->o->retry_dead_letters == NULL;
+           !r->letter_sent;
 }
 
 /* The number of everything brought so far: when it grows, patience begins anew. */
@@ -404,7 +404,6 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
         .progress = progress,
         .losses = losses,
         .result = ret,
-        .dead_fd = -1,
         .failure = FT_ERR_INIT,
     };
     uint64_t began_ms = clock_mono_ms();
@@ -419,8 +418,7 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     replay_follow_close(&r);
     if (r.source != NULL)
         input_close(&r);
-    if (r.dead_fd >= 0)
-        (void)close(r.dead_fd); /* each line was made durable */
+    replay_letters_close(r.letters);
     replay_state_release(&r.state);
     replay_kept_release(&r.kept);
     slot_map_free(r.known_map);

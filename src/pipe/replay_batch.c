@@ -7,6 +7,7 @@
 /* MessagePack: marks, and what a number or a string may add in front. */
 #define HEAD_SIZE     5
 #define MP_ARRAY32    0xdd
+#define MP_FIXARRAY   0x90
 #define MP_STR32      0xdb
 #define MP_STR16      0xda
 #define MP_FIXSTR     0xa0
@@ -52,6 +53,16 @@ static int array_put(struct replay_array *a, struct bytes word, struct ft_err *e
     }
     a->count++;
     return buf_append(out, word.p, word.n, err);
+}
+
+/* An array of nothing within the array. */
+static int array_put_empty(struct replay_array *a, struct ft_err *err)
+{
+    if (array_reserve(a, 1, err) != 0)
+        return -1;
+    buf_push(&a->bytes, MP_FIXARRAY);
+    a->count++;
+    return 0;
 }
 
 static void put_uint16(uint8_t at[UINT16_SIZE], uint32_t number)
@@ -162,6 +173,38 @@ int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
     }
     b->command_count++;
     return 0;
+}
+
+int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *words,
+                       size_t count, const char *error, struct ft_err *err)
+{
+    struct replay_array why = {0};
+    struct replay_array command = {0};
+    struct bytes inner = {0};
+    struct bytes outer;
+    char number[I64_TEXT_SIZE];
+    int rc = array_put(&command, bytes_of(number, i64_to_text(db, number)), err);
+
+    if (rc == 0)
+        rc = array_put(&command, bytes_str(tag), err);
+    if (rc == 0)
+        rc = array_put_empty(&command, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = array_put(&command, words[i], err);
+    if (rc == 0)
+        rc = array_take(&command, &inner, err);
+    if (rc == 0)
+        rc = array_put(&why, bytes_str(error), err);
+    why.count++; /* inner */
+    if (rc == 0)
+        rc = array_take(&why, &outer, err);
+    if (rc == 0)
+        rc = buf_append(out, outer.p, outer.n, err);
+    if (rc == 0)
+        rc = buf_append(out, inner.p, inner.n, err);
+    buf_release(&why.bytes);
+    buf_release(&command.bytes);
+    return rc;
 }
 
 bool replay_batch_is_empty(const struct replay_batch *b)

@@ -75,6 +75,9 @@ int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_er
 /* replay_batch_add - tag: "flow:lsn:part". */
 int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
                      const struct bytes *words, size_t count, struct ft_err *err);
+/* replay_refusal_put - what an e: field holds. */
+int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *words,
+                       size_t count, const char *error, struct ft_err *err);
 bool replay_batch_is_empty(const struct replay_batch *b);
 /* replay_batch_take - what to send; valid until the next call on b. */
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err);

@@ -200,7 +200,8 @@ static int begin_new(struct replay *r, struct ft_err *err)
 
     if (replay_check_dbs(r, err) != 0)
         return -1;
-    if (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0)
+    if (replay_dead_drop(r, NULL, err) != 0 ||
+        (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
     if ((r->o->flush && flush_target(r, err) != 0) || target_is_empty(r, &empty, err) != 0)
         return -1;
@@ -219,7 +220,8 @@ static int begin_new(struct replay *r, struct ft_err *err)
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
-    if (replay_check_dbs(r, err) != 0 || write_state(r, true, err) != 0)
+    if (replay_check_dbs(r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
+        write_state(r, true, err) != 0)
         return -1;
     if (r->result->generation != r->state.generation)
         replay_note(r, "generation %" PRIu32 " takes the place of generation %" PRIu32,

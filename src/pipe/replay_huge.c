@@ -94,9 +94,11 @@ static int check_seq(struct replay_node *node, struct ft_err *err)
     return rc;
 }
 
-/* As a transaction with its position, which WATCH ties to the sequence of batches. */
+/* As a transaction with its position, which WATCH ties to the sequence of batches. Not queued: *ret
+ * says why the command cannot be part of one. */
 static int transact(struct replay_node *node, const struct item *item, uint32_t db,
-                    const struct bytes *words, size_t count, redisReply **ret, struct ft_err *err)
+                    const struct bytes *words, size_t count, redisReply **ret, bool *ret_queued,
+                    struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
     char field[REPLAY_TAG_TEXT];
@@ -110,14 +112,25 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
                                {NULL, 0},
                                bytes_of(next, i64_to_text((int64_t)item->lsn + 1, next))};
     const struct bytes exec[] = {bytes_str("EXEC")};
+    const struct bytes discard[] = {bytes_str("DISCARD")};
 
     (void)snprintf(field, sizeof(field), "flow:%" PRIu32, item->flow); /* fits */
     position[2] = bytes_str(field);
     if (replay_call(node, NULL, watch, 2, err) != 0 || check_seq(node, err) != 0 ||
         replay_call(node, NULL, multi, 1, err) != 0 ||
         replay_call(node, NULL, select, 2, err) != 0 ||
-        replay_call(node, NULL, words, count, err) != 0 ||
-        replay_call(node, NULL, back, 2, err) != 0 ||
+        replay_ask(node, node->pipe, ret, words, count, err) != 0)
+        return -1;
+    if ((*ret)->type == REDIS_REPLY_ERROR) {
+        *ret_queued = false;
+        if (replay_call(node, NULL, discard, 1, err) == 0)
+            return 0;
+        freeReplyObject(*ret);
+        return -1;
+    }
+    *ret_queued = true;
+    freeReplyObject(*ret);
+    if (replay_call(node, NULL, back, 2, err) != 0 ||
         replay_call(node, NULL, position, 4, err) != 0 || replay_call(node, ret, exec, 1, err) != 0)
         return -1;
     if ((*ret)->type == REDIS_REPLY_ARRAY && (*ret)->elements == 4)
@@ -127,8 +140,8 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
 }
 
 int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
-                 uint32_t db, const struct bytes *words, size_t count, const redisReply *reply,
-                 struct ft_err *err)
+                 const char *part, uint32_t db, const struct bytes *words, size_t count,
+                 const redisReply *reply, struct ft_err *err)
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
@@ -140,7 +153,37 @@ int replay_judge(struct replay *r, const struct replay_node *node, const struct 
         pthread_mutex_unlock(&r->mu);
         return 0;
     }
-    return replay_dead_add(r, item->flow, item->lsn, db, words, count, reply->str, err);
+    return replay_dead_refuse(r, item, part, db, words, count, reply->str, err);
+}
+
+/* Behind a transaction that was carried out: nobody else remembers that this was refused. */
+static int remember(struct replay_node *node, const char *field, uint32_t db,
+                    const struct bytes *words, size_t count, const char *error, struct ft_err *err)
+{
+    struct buf value = {0};
+    int rc = replay_refusal_put(&value, db, field + 2, words, count, error, err);
+
+    if (rc == 0)
+        rc = replay_batch_field(&node->batch, bytes_str(field), buf_bytes(&value), err);
+    buf_release(&value);
+    return rc == 0 ? replay_drain(node->replay, err) : -1;
+}
+
+static int judge_transacted(struct replay *r, struct replay_node *node, const struct item *item,
+                            const char *tag, uint32_t db, const struct bytes *words, size_t count,
+                            const redisReply *reply, struct ft_err *err)
+{
+    char field[REPLAY_TAG_TEXT + 2];
+
+    if (reply->type != REDIS_REPLY_ERROR ||
+        command_error_expected(command_find(words[0]), reply->str))
+        return replay_judge(r, node, item, tag, db, words, count, reply, err);
+    (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
+    if (remember(node, field, db, words, count, reply->str, err) != 0 ||
+        replay_dead_add(r, item->flow, item->lsn, strrchr(tag, ':') + 1, db, words, count,
+                        reply->str, err) != 0)
+        return -1;
+    return r->letters == NULL ? 0 : replay_batch_forget(&node->batch, bytes_str(field), err);
 }
 
 int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
@@ -148,19 +191,21 @@ int replay_put_huge(struct replay *r, struct replay_node *node, const struct ite
                     struct ft_err *err)
 {
     redisReply *reply;
+    bool queued;
     size_t head;
     size_t step;
     int rc;
 
-    if (r->target.cluster) {
-        if (replay_divide(words, count, &head, &step))
-            return put_pieces(node, db, tag, words, count, head, step, err);
-        return replay_dead_add(r, item->flow, item->lsn, db, words, count,
-                               "too many words for a script", err);
-    }
-    if (replay_drain(r, err) != 0 || transact(node, item, db, words, count, &reply, err) != 0)
+    if (replay_divide(words, count, &head, &step))
+        return put_pieces(node, db, tag, words, count, head, step, err);
+    if (r->target.cluster)
+        return replay_dead_refuse(r, item, strrchr(tag, ':') + 1, db, words, count,
+                                  "too many words for a script", err);
+    if (replay_drain(r, err) != 0 ||
+        transact(node, item, db, words, count, &reply, &queued, err) != 0)
         return -1;
-    rc = replay_judge(r, node, item, db, words, count, reply->element[1], err);
+    rc = judge_transacted(r, node, item, tag, db, words, count, queued ? reply->element[1] : reply,
+                          err);
     freeReplyObject(reply);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "pipe/replay.h"
 #include "pipe/replay_batch.h"
 #include "pipe/replay_kept.h"
+#include "pipe/replay_letters.h"
 #include "pipe/replay_sent.h"
 #include "pipe/replay_state.h"
 #include "wire/redis_pipe.h"
@@ -59,6 +60,7 @@ struct replay {
     bool was_connected;         /* and found to be one that can be replayed into */
     bool started;               /* the state on the target is this run's own */
     bool finishing;             /* everything is there; only the state is to go */
+    bool letter_sent;           /* --retry-dead-letter: one may be in doubt from here on */
     struct replay_state state;
     struct replay_kept kept;
     int64_t shift_ms;
@@ -71,7 +73,7 @@ struct replay {
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     /* guarded by mu: result, suspects, dead letters, failure, pace */
     pthread_mutex_t mu;
-    int dead_fd; /* -1: none */
+    struct replay_letters *letters; /* NULL: the first refused command ends the run */
     struct ft_err failure;
     uint64_t rate_begun_us;
     uint64_t rate_keys;
@@ -223,9 +225,18 @@ int replay_end_overdue(struct replay *r, struct ft_err *err);
  */
 
 int replay_dead_open(struct replay *r, struct ft_err *err);
-/* replay_dead_add - a refused command: a line in the file, or the error that stops the run. */
-int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t db,
+/* replay_dead_add - a refused command: a line in the file, or the error that stops the run. part: of
+ * the record; NULL: it belongs to the flow's snapshot. */
+int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *part, uint32_t db,
                     const struct bytes *words, size_t count, const char *error, struct ft_err *err);
+/* replay_dead_refuse - a command that is not sent at all. Without a file for it this is an error, so
+ * that no position passes the record. */
+int replay_dead_refuse(struct replay *r, const struct item *item, const char *part, uint32_t db,
+                       const struct bytes *words, size_t count, const char *error,
+                       struct ft_err *err);
+/* replay_dead_drop - letters of the replay on the target that count no longer: those of a flow's
+ * snapshot, which begins again, or with flow NULL all. */
+int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err);
 int replay_dead_retry(struct replay *r, struct ft_err *err);
 
 /*

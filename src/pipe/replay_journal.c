@@ -81,12 +81,14 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
 {
     for (size_t i = 0; i < t->command_count; i++) {
         const struct translation_command *c = &t->commands[i];
+        char part[I64_TEXT_SIZE];
         redisReply *reply;
         int rc;
 
         if (redis_pipe_call(node->pipe, &reply, c->words, c->count, err) != 0)
             return -1;
-        rc = replay_judge(j->r, node, j->item, 0, c->words, c->count, reply, err);
+        (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
+        rc = replay_judge(j->r, node, j->item, part, 0, c->words, c->count, reply, err);
         freeReplyObject(reply);
         if (rc != 0)
             return -1;

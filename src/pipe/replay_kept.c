@@ -61,6 +61,11 @@ int replay_kept_add(struct replay_kept *k, const uint8_t hash[REPLAY_KEPT_SIZE],
     return 0;
 }
 
+bool replay_kept_has_hash(const struct replay_kept *k, const uint8_t hash[REPLAY_KEPT_SIZE])
+{
+    return k->count != 0 && k->slots[find(k, hash)][0] != 0;
+}
+
 bool replay_kept_has(const struct replay_kept *k, uint32_t db, struct bytes key)
 {
     uint8_t hash[REPLAY_KEPT_SIZE];
@@ -68,7 +73,7 @@ bool replay_kept_has(const struct replay_kept *k, uint32_t db, struct bytes key)
     if (k->count == 0)
         return false;
     replay_kept_hash(db, key, hash);
-    return k->slots[find(k, hash)][0] != 0;
+    return replay_kept_has_hash(k, hash);
 }
 
 void replay_kept_release(struct replay_kept *k)

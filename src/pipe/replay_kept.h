@@ -2,7 +2,8 @@
  * replay_kept.h - the keys of the target that a replay leaves alone (--on-conflict skip).
  *
  * What it is   A set of 16 bytes per key: the 128-bit XXH3 of the target's database and key. Also the
- *              members of the set on the target that remembers them (replay_state.h).
+ *              members of the set on the target that remembers them (replay_state.h). The file of dead
+ *              letters uses it for names of its own.
  * Threads      Constant once filled.
  */
 #ifndef FLOWTAPE_PIPE_REPLAY_KEPT_H
@@ -21,6 +22,8 @@ struct replay_kept {
 void replay_kept_hash(uint32_t db, struct bytes key, uint8_t ret[REPLAY_KEPT_SIZE]);
 int replay_kept_add(struct replay_kept *k, const uint8_t hash[REPLAY_KEPT_SIZE],
                     struct ft_err *err);
+/* replay_kept_has_hash - a hash of replay_kept_hash. */
+bool replay_kept_has_hash(const struct replay_kept *k, const uint8_t hash[REPLAY_KEPT_SIZE]);
 bool replay_kept_has(const struct replay_kept *k, uint32_t db, struct bytes key);
 void replay_kept_release(struct replay_kept *k);
 

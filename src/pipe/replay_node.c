@@ -13,6 +13,7 @@ struct refusal {
     const char *error;
     uint32_t db;
     const char *tag;
+    const char *part; /* its end */
     uint32_t flow;
     uint64_t lsn;
     struct bytes *words; /* owned */
@@ -158,7 +159,8 @@ static int parse_refusal(const redisReply *reply, struct refusal *ret, struct ft
     f.error = reply->element[0]->str;
     f.db = (uint32_t)strtoul(command->element[0]->str, NULL, 10);
     f.tag = command->element[1]->str;
-    if (sscanf(f.tag, "%" SCNu32 ":%" SCNu64, &f.flow, &f.lsn) != 2)
+    f.part = strrchr(f.tag, ':');
+    if (f.part++ == NULL || sscanf(f.tag, "%" SCNu32 ":%" SCNu64, &f.flow, &f.lsn) != 2)
         return err_set(err, FT_ERR_PROTOCOL, "the target answered a batch in an unknown form");
     f.count = command->elements - 3;
     f.words = calloc(f.count, sizeof(*f.words));
@@ -189,9 +191,9 @@ static int judge(struct replay_node *node, const struct refusal *f, struct ft_er
         pthread_mutex_unlock(&r->mu);
         return forget(node, f, err);
     }
-    if (replay_dead_add(r, f->flow, f->lsn, f->db, f->words, f->count, f->error, err) != 0)
+    if (replay_dead_add(r, f->flow, f->lsn, f->part, f->db, f->words, f->count, f->error, err) != 0)
         return -1;
-    return r->dead_fd >= 0 ? forget(node, f, err) : 0;
+    return r->letters != NULL ? forget(node, f, err) : 0;
 }
 
 int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
@@ -236,7 +238,7 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
         return -1;
     if (command_error_expected(command_find(f.words[0]), f.error) || r->o->accept_errors)
         rc = forget(node, &f, err);
-    else if (r->dead_fd >= 0)
+    else if (r->letters != NULL)
         rc = judge(node, &f, err);
     else
         ++*count;

@@ -246,8 +246,8 @@ static int refuse_missing(struct replay_planner *p, struct ft_err *err)
         pthread_mutex_unlock(&p->r->mu);
         return 0;
     }
-    return replay_dead_add(p->r, item->flow, item->lsn, p->db, record->words, record->word_count,
-                           error, err);
+    return replay_dead_refuse(p->r, item, "missing", p->db, record->words, record->word_count,
+                              error, err);
 }
 
 /*

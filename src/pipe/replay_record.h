@@ -78,8 +78,8 @@ int replay_put_huge(struct replay *r, struct replay_node *node, const struct ite
 bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
 /* replay_judge - a reply that was asked for by a call, judged as those of batches are. */
 int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
-                 uint32_t db, const struct bytes *words, size_t count, const redisReply *reply,
-                 struct ft_err *err);
+                 const char *part, uint32_t db, const struct bytes *words, size_t count,
+                 const redisReply *reply, struct ft_err *err);
 
 struct replay_recorder;
 

@@ -54,7 +54,7 @@ static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const stru
                  size_t count, const char *error, struct ft_err *err)
 {
     if (mark != MARK_IN_SYNC || !command_error_expected(command_find(words[0]), error))
-        return replay_dead_add(s->r, s->flow, 0, db, words, count, error, err);
+        return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
     pthread_mutex_lock(&s->r->mu);
     s->r->result->expected_errors++;
     pthread_mutex_unlock(&s->r->mu);
@@ -490,7 +490,8 @@ static int run_stream(void *context, const struct source *source, uint32_t index
 
     if (s.r->state.snap_done[index])
         return 0;
-    if (sender_open(&s, err) == 0 && source_stream_open(&stream, source, index, &options, err) == 0)
+    if (replay_dead_drop(s.r, &index, err) == 0 && sender_open(&s, err) == 0 &&
+        source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
     tell(&s);
     if (rc == 0)

@@ -1,0 +1,166 @@
+#!/bin/sh
+# Commands that the target refuses: stop, the ways on, and letters that are there once whatever is killed.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+: "${MAKE_CAPTURE:?}"
+KILLS=${E2E_KILLS:-$(effort 50 8)}
+[ -d "$RECORDINGS/types-lz4" ] || t_skip "no recording types-lz4"
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
+# replay NAME [ARG...]
+replay()
+{
+    name=$1
+    shift
+    timeout 120 "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip "$@"
+}
+
+# allow [+|-]COMMAND... - what the target carries out
+allow()
+{
+    cli acl setuser default on nopass '~*' '&*' '+@all' "$@" >/dev/null
+}
+
+position()
+{
+    cli --scan --pattern 'flowtape:*:{*}'
+}
+
+# refused_fields - how many refused commands the target remembers
+refused_fields()
+{
+    cli hkeys "$(position)" | grep -c '^e:'
+}
+
+# letters FILE - without what tells runs apart
+letters()
+{
+    sed 's/"began_ms":[0-9]*,//' "$1" | sort
+}
+
+# records ROUNDS
+records()
+{
+    awk -v rounds="$1" 'BEGIN {
+        for (i = 0; i < rounds; i++)
+            for (flow = 0; flow < 3; flow++) {
+                print flow, 1, 0, "RPUSH {" flow "}list:" i % 5, "v" i
+                print flow, 1, 0, "INCR {" flow "}counter"
+                print flow, 1, 1, "SADD {" flow "}set", i
+            }
+    }'
+}
+
+records 400 | "$MAKE_CAPTURE" --rule tag 3 "$T/records" || fail "a capture of our own"
+standin_start "$RECORDINGS/types-lz4"
+capture "$T/types-lz4" --until-caught-up || fail "capture of types-lz4"
+standin_stop
+redis_start
+cli acl setuser default +@all >/dev/null 2>&1 || t_skip "a redis-server without ACLs"
+
+# Entries of the snapshot.
+allow -restore
+check_status "an entry: stop" 4 'snapshot: the target refused RESTORE.*dead-letter=FILE' \
+    replay types-lz4
+check_status "an entry: said again" 4 'refused RESTORE' replay types-lz4
+check "an entry: the same replay goes on" replay types-lz4 --on-error "dead-letter=$T/entries"
+check "an entry: letters" [ -s "$T/entries" ]
+check "an entry: it is done" replay types-lz4
+allow
+check "an entry: retried" replay types-lz4 --retry-dead-letter "$T/entries"
+check "an entry: no letter is left" [ ! -s "$T/entries" ]
+check "an entry: no state" replay types-lz4 --forget
+check "an entry: equal" "$STATE_DIFF" --skip-lossy "$RECORDINGS/types-lz4/state.json" "$REDIS"
+
+# Records.
+allow -rpush
+check "a record: the snapshot" replay records --flush --at snapshot
+check_status "a record: stop" 4 'LSN [0-9]*: the target refused RPUSH.*dead-letter=FILE' replay records
+check_status "a record: said again" 4 'refused [0-9]* commands in earlier runs' replay records
+cli copy "$(position)" was >/dev/null
+check "a record: the same replay goes on" replay records --on-error "dead-letter=$T/dead"
+check "a record: nothing is left on the target" [ "$(refused_fields)" = 0 ]
+letters "$T/dead" >"$T/dead.once"
+check "a record: letters" [ -s "$T/dead.once" ]
+check "a record: each once" [ "$(uniq "$T/dead.once" | wc -l)" = "$(wc -l <"$T/dead.once")" ]
+
+# As if killed between the file and the target, and while a line was being written.
+back="local all = redis.call('HGETALL', 'was')
+for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 2) == 'e:' then redis.call('HSET', ARGV[1], all[i], all[i + 1]) end
+end"
+cli eval "$back" 0 "$(position)" >/dev/null
+check "in both places: on the target" [ "$(refused_fields)" -gt 0 ]
+printf '{"capture":"half a li' >>"$T/dead"
+check "in both places" replay records --on-error "dead-letter=$T/dead"
+letters "$T/dead" >"$T/got"
+check "in both places: each once" cmp "$T/dead.once" "$T/got"
+check "in both places: nothing is left on the target" [ "$(refused_fields)" = 0 ]
+cli eval "$back" 0 "$(position)" >/dev/null
+allow
+check "retried" replay records --retry-dead-letter "$T/dead"
+check "retried: no letter is left" [ ! -s "$T/dead" ]
+check "retried: nor on the target" [ "$(refused_fields)" = 0 ]
+check "retried: no second letter" replay records --on-error "dead-letter=$T/dead"
+check "retried: none" [ ! -s "$T/dead" ]
+cli del was >/dev/null
+
+# Begun again, and its letters with it.
+allow -rpush
+check "from the start: letters" replay records --flush --on-error "dead-letter=$T/again"
+letters "$T/again" >"$T/again.once"
+echo '{"capture":"another","began_ms":1,"flow":0,"lsn":1,"part":"0","db":0,"command":["PING"],"error":"ERR"}' \
+    >>"$T/again"
+check "from the start: the others stay" replay records --from-start --on-error "dead-letter=$T/again"
+check "from the start: one" [ "$(grep -c another "$T/again")" = 1 ]
+grep -v another "$T/again" >"$T/got"
+letters "$T/got" >"$T/again.got"
+check "from the start: each once" cmp "$T/again.once" "$T/again.got"
+check_status "no letters" 3 'no dead letter' replay records --on-error "dead-letter=$T/records/capture.json"
+check_status "no file" 2 'regular file' replay records --on-error dead-letter=/dev/null
+
+# Killed at random moments.
+allow -restore -rpush
+check "killed: in one go" replay records --flush --finish --on-error "dead-letter=$T/whole"
+letters "$T/whole" >"$T/whole.once"
+cli flushall >/dev/null
+kills=0
+while [ $kills -lt "$KILLS" ]; do
+    "$FLOWTAPE" replay "$T/records" "$REDIS" --quiet --on-loss skip --rate 2000 \
+        --on-error "dead-letter=$T/killed" >"$T/killed.out" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    t_random_delay 200
+    t_forget "$pid"
+    kill -9 "$pid" 2>/dev/null || break
+    kills=$((kills + 1))
+    wait "$pid" 2>/dev/null
+done
+check "killed: the rest after $kills kills" replay records --finish --on-error "dead-letter=$T/killed"
+letters "$T/killed" >"$T/killed.once"
+check "killed: the same letters" cmp "$T/whole.once" "$T/killed.once"
+
+# Commands of more words than a script takes, which cannot be divided.
+awk 'BEGIN { print "0 1 0 SET s1 1"
+    for (k = 0; k < 2; k++) {
+        printf k ? "0 1 0 SINTERSTORE all" : "0 1 0 SUNIONSTORE all"
+        for (i = 0; i < 8000; i++) printf " s" i
+        print ""
+    }
+    print "0 2 0 SET last 1" }' | "$MAKE_CAPTURE" 1 "$T/wide" || fail "a capture of our own"
+allow -sinterstore
+check_status "many words: stop" 4 'LSN [0-9]*: the target refused SUNIONSTORE.*WRONGTYPE' replay wide --flush
+check "many words: the target remembers" [ "$(refused_fields)" = 1 ]
+check "many words: the same replay goes on" replay wide --on-error "dead-letter=$T/wide.dead"
+check "many words: two letters" [ "$(grep -c . "$T/wide.dead")" = 2 ]
+check "many words: by their types" [ "$(grep -c 'SUNIONSTORE.*WRONGTYPE' "$T/wide.dead")" = 1 ]
+check "many words: by who asks" [ "$(grep -c 'SINTERSTORE.*NOPERM' "$T/wide.dead")" = 1 ]
+check "many words: nothing is left on the target" [ "$(refused_fields)" = 0 ]
+check "many words: what follows" [ "$(cli get last)" = 1 ]
+redis_stop
+t_end
