@@ -5,23 +5,11 @@
 t_begin
 need_redis
 
-# What the journal itself does not say (fixtures/README.md): ids of XADD up to 1.26, pops without their
-# count, a sort across shards; and members whose times Redis 7.0 does not have.
-ignored()
-{
-    case $1 in
-    */older/1.19.* | */older/1.23.*) printf ' --any-stream-ids' ;;
-    esac
-    case $1 in
-    */catalogue) printf ' --ignore 0/l2 --ignore 0/l11 --ignore 0/hshort --ignore 0/tshort' ;;
-    esac
-}
-
 # compare LABEL RECORDING
 compare()
 {
     # shellcheck disable=SC2046 # lists of words
-    check "$1: equals ${2##*/}" "$STATE_DIFF" --skip-lossy $(ignored "$2") $(state_options "$2") \
+    check "$1: equals ${2##*/}" "$STATE_DIFF" --skip-lossy $(not_in_journal "$2") $(state_options "$2") \
         "$2/state.json" "$REDIS"
 }
 
