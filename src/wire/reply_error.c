@@ -41,6 +41,11 @@ static const struct {
     {"cript attempted to execute a command while the cluster is down", REPLY_ERROR_CLUSTERDOWN},
 };
 
+/* Before 7.0 the reply of a script that failed has the code of its cause further inside: "ERR Error
+ * running script (call to f_<sha>): @user_script:1: @user_script: 1: -OOM command not ..." */
+static const char script_failed[] = "ERR Error running script (call to f_";
+static const char script_cause[] = "@user_script: ";
+
 static const char abort_because[] = "Transaction discarded because of: ";
 
 /* take_word - the bytes up to the next blank, which is skipped. */
@@ -67,22 +72,49 @@ static enum reply_error_kind find_script_text(struct bytes text)
     return REPLY_ERROR_OTHER;
 }
 
+static enum reply_error_kind find_code(struct bytes word)
+{
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].kind != REPLY_ERROR_OTHER && bytes_eq_str(word, codes[i].word))
+            return codes[i].kind;
+    }
+    return REPLY_ERROR_OTHER;
+}
+
+/* The code that the cause of a script's failure has, behind "<line>: -". */
+static enum reply_error_kind find_script_cause(struct bytes text)
+{
+    const size_t n = strlen(script_failed);
+    const uint8_t *end = text.p + text.n;
+    const uint8_t *at;
+    struct bytes rest;
+
+    if (text.n < n || memcmp(text.p, script_failed, n) != 0)
+        return REPLY_ERROR_OTHER;
+    at = memmem(text.p, text.n, script_cause, strlen(script_cause));
+    if (at != NULL)
+        at = memchr(at + strlen(script_cause), '-', (size_t)(end - at) - strlen(script_cause));
+    if (at == NULL)
+        return REPLY_ERROR_OTHER;
+    rest = bytes_of(at + 1, (size_t)(end - at) - 1);
+    return find_code(take_word(&rest));
+}
+
 /* find_kind - and what follows the code. */
 static enum reply_error_kind find_kind(struct bytes text, struct bytes *ret_rest)
 {
-    struct bytes word;
+    enum reply_error_kind kind;
 
     *ret_rest = text;
     if (text.n == 0)
         return REPLY_ERROR_OTHER;
     if (text.p[0] == '-')
         *ret_rest = bytes_of(text.p + 1, text.n - 1);
-    word = take_word(ret_rest);
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        if (codes[i].kind != REPLY_ERROR_OTHER && bytes_eq_str(word, codes[i].word))
-            return codes[i].kind;
-    }
-    return find_script_text(text);
+    text = *ret_rest;
+    kind = find_code(take_word(ret_rest));
+    if (kind == REPLY_ERROR_OTHER)
+        kind = find_script_cause(text);
+    return kind != REPLY_ERROR_OTHER ? kind : find_script_text(text);
 }
 
 static bool parse_redirect(struct bytes rest, struct reply_error *ret)

@@ -5,7 +5,7 @@
  *              Errors that redis.call and redis.pcall give inside a script are understood too.
  * Not here     Whether a command's error was to be expected: item/command_table.h.
  * Source       redis src/server.c (createSharedObjects), src/cluster.c (clusterRedirectClient),
- *              src/script.c (scriptVerifyClusterState), src/multi.c (execCommandAbort); 5.0 to 8.0.
+ *              src/script.c (scriptVerifyClusterState), src/scripting.c (luaPushError), src/multi.c (execCommandAbort); 5.0 to 8.0.
  */
 #ifndef FLOWTAPE_WIRE_REPLY_ERROR_H
 #define FLOWTAPE_WIRE_REPLY_ERROR_H

@@ -112,6 +112,19 @@ static void test_kinds(void **state)
          REPLY_ERROR_CLUSTERDOWN},
         {"ERR Script attempted to execute a command while the cluster is down",
          REPLY_ERROR_CLUSTERDOWN},
+        {"ERR Error running script (call to f_a0eba429819eb116b1a34b79e79949774ec457ad): "
+         "@user_script:1: @user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.",
+         REPLY_ERROR_OOM},
+        {"-ERR Error running script (call to f_a0): @user_script:1: @user_script: 1: -READONLY You "
+         "can't write against a read only replica.",
+         REPLY_ERROR_READONLY},
+        {"ERR Error running script (call to f_a0): @user_script:1: @user_script: 1: Lua script "
+         "attempted to access a non local key in a cluster node",
+         REPLY_ERROR_NOT_LOCAL},
+        {"ERR Error running script (call to f_a0): @user_script:1: @user_script: 1: -OTHER x",
+         REPLY_ERROR_OTHER},
+        {"ERR Error running script (call to f_a0): @user_script: ", REPLY_ERROR_OTHER},
+        {"ERR no script: @user_script: 1: -OOM", REPLY_ERROR_OTHER},
     };
 
     (void)state;
@@ -171,6 +184,7 @@ static void test_damaged(void **state)
         "-MOVED 3999 127.0.0.1:6381",
         "EXECABORT Transaction discarded because of: MOVED 1 a:1",
         "ERR Script attempted to access a non local key in a cluster node",
+        "ERR Error running script (call to f_a0): @user_script:1: @user_script: 1: -OOM command",
     };
     struct reply_error e;
 
