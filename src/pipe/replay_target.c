@@ -6,10 +6,9 @@
 
 bool replay_is_passing(const char *text)
 {
-    enum reply_error_kind kind = reply_error_kind_of(bytes_str(text));
-
     /* "FLOWTAPE": the script of replay_batch.h refused a batch as a whole */
-    return reply_error_is_passing(kind) || kind == REPLY_ERROR_NOSCRIPT ||
+    return reply_text_is_passing(bytes_str(text)) ||
+           reply_error_kind_of(bytes_str(text)) == REPLY_ERROR_NOSCRIPT ||
            strncmp(text, "FLOWTAPE ", strlen("FLOWTAPE ")) == 0;
 }
 
@@ -119,6 +118,7 @@ static int check_version(struct replay *r, const char *info, const char *name, s
     }
     r->target.version = major * 100 + minor;
     r->target.kind = target_of_version(r->target.version);
+    r->result->target_version = r->target.version; /* open_again reads it, whatever fails first */
     return 0;
 }
 
@@ -149,11 +149,12 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
 /* What the node says about its own slots, as replay_node.slots has it. */
 static int check_slots(struct replay_node *node, struct ft_err *err)
 {
+    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
     redisReply *reply;
     const char *at = NULL;
     int rc = 0;
 
-    if (redis_pipe_call_text(node->pipe, &reply, "CLUSTER NODES", err) != 0)
+    if (replay_call(node, &reply, words, 2, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
         at = strstr(reply->str, "myself");
@@ -173,10 +174,11 @@ static int check_slots(struct replay_node *node, struct ft_err *err)
 static int check_epoch(struct replay_node *node, uint64_t *epoch, struct ft_err *err)
 {
     static const char name[] = "cluster_current_epoch:";
+    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("INFO")};
     redisReply *reply;
     const char *at;
 
-    if (redis_pipe_call_text(node->pipe, &reply, "CLUSTER INFO", err) != 0)
+    if (replay_call(node, &reply, words, 2, err) != 0)
         return -1;
     at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
     if (at != NULL && strtoull(at + strlen(name), NULL, 10) > *epoch)
@@ -314,7 +316,6 @@ int replay_target_open(struct replay *r, struct ft_err *err)
         return -1;
     r->was_connected = true;
     r->result->cluster = t->cluster;
-    r->result->target_version = t->version;
     return 0;
 }
 

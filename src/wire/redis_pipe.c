@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "resp/resp_write.h"
+#include "wire/reply_error.h"
 
 #define SEND_BYTES     (128u << 10)
 #define CHUNK_SPARE    (32u << 10)
@@ -67,7 +68,9 @@ static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err
     if (redis_pipe_call(p, &reply, words, count, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s refused the password: %s", p->conn.name, reply->str);
+        rc = err_set(err,
+                     reply_text_is_passing(bytes_str(reply->str)) ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                     "%s refused the password: %s", p->conn.name, reply->str);
     freeReplyObject(reply);
     return rc;
 }

@@ -29,7 +29,7 @@ static const struct {
     {"DENIED", REPLY_ERROR_DENIED},
 };
 
-/* What the cluster's checks say inside a script, where they have no code. */
+/* Errors without a code of their own; most of them what the cluster's checks say inside a script. */
 static const struct {
     const char *text;
     enum reply_error_kind kind;
@@ -38,6 +38,8 @@ static const struct {
     {"cript attempted to access keys that do not hash to the same slot", REPLY_ERROR_CROSSSLOT},
     {"cript attempted to execute a write command while the cluster is down",
      REPLY_ERROR_CLUSTERDOWN},
+    {"max number of clients reached", REPLY_ERROR_MAXCLIENTS},
+    {"max number of clients + cluster connections reached", REPLY_ERROR_MAXCLIENTS},
     {"cript attempted to execute a command while the cluster is down", REPLY_ERROR_CLUSTERDOWN},
 };
 
@@ -174,6 +176,14 @@ bool reply_error_is_passing(enum reply_error_kind kind)
     return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_BUSY && kind != REPLY_ERROR_CROSSSLOT;
 }
 
+bool reply_text_is_passing(struct bytes text)
+{
+    struct reply_error e;
+
+    reply_error_parse(text, &e);
+    return reply_error_is_passing(e.kind == REPLY_ERROR_EXECABORT ? e.cause : e.kind);
+}
+
 bool reply_error_is_topology(enum reply_error_kind kind)
 {
     return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_MASTERDOWN &&
@@ -186,6 +196,8 @@ const char *reply_error_kind_name(enum reply_error_kind kind)
         return "not local";
     if (kind == REPLY_ERROR_DENIED)
         return "denied";
+    if (kind == REPLY_ERROR_MAXCLIENTS)
+        return "too many clients";
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (codes[i].kind == kind)
             return codes[i].word;

@@ -27,6 +27,7 @@ enum reply_error_kind {
     REPLY_ERROR_NOREPLICAS, /* min-replicas-to-write is not met */
     REPLY_ERROR_OOM,        /* maxmemory */
     REPLY_ERROR_MISCONF,    /* the server could not save and refuses writes */
+    REPLY_ERROR_MAXCLIENTS, /* no room for another connection */
     REPLY_ERROR_BUSY,       /* a script, function or module command is running */
     REPLY_ERROR_BUSYKEY,    /* RESTORE without REPLACE of a key that exists */
     REPLY_ERROR_EXECABORT,  /* nothing of the transaction was done; see cause */
@@ -56,6 +57,8 @@ enum reply_error_kind reply_error_kind_of(struct bytes text);
  * here or on another node: everything from MOVED to BUSY but CROSSSLOT
  */
 bool reply_error_is_passing(enum reply_error_kind kind);
+/* reply_text_is_passing - the same of a reply; a transaction is passing if its cause is. */
+bool reply_text_is_passing(struct bytes text);
 /* reply_error_is_topology - passing, and a new slot map may tell more: MOVED, ASK, NOT_LOCAL,
  * TRYAGAIN, CLUSTERDOWN, READONLY, MASTERDOWN. */
 bool reply_error_is_topology(enum reply_error_kind kind);

@@ -263,11 +263,10 @@ static const char *info_value(const redisReply *info, const char *name)
 /* A server that is loading, say, will answer later: worth another try, as with a lost connection. */
 static int refused(const redisReply *reply, const char *command, struct ft_err *err)
 {
-    struct reply_error error;
+    bool passing = reply_text_is_passing(bytes_of(reply->str, reply->len));
 
-    reply_error_parse(bytes_of(reply->str, reply->len), &error);
-    return err_set(err, reply_error_is_passing(error.kind) ? FT_ERR_NET : FT_ERR_PROTOCOL,
-                   "%s was answered: %s", command, reply->str);
+    return err_set(err, passing ? FT_ERR_NET : FT_ERR_PROTOCOL, "%s was answered: %s", command,
+                   reply->str);
 }
 
 /* What CLUSTER INFO says. */

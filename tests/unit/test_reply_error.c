@@ -95,6 +95,8 @@ static void test_kinds(void **state)
          REPLY_ERROR_OOM},
         {"MISCONF Errors writing to the AOF file: No space left on device", REPLY_ERROR_MISCONF},
         {"BUSY Redis is busy running a script.", REPLY_ERROR_BUSY},
+        {"ERR max number of clients reached", REPLY_ERROR_MAXCLIENTS},
+        {"ERR max number of clients + cluster connections reached", REPLY_ERROR_MAXCLIENTS},
         {"BUSYKEY Target key name already exists.", REPLY_ERROR_BUSYKEY},
         {"NOSCRIPT No matching script. Please use EVAL.", REPLY_ERROR_NOSCRIPT},
         {"NOAUTH Authentication required.", REPLY_ERROR_DENIED},
@@ -165,6 +167,13 @@ static void test_classes(void **state)
     assert_false(reply_error_is_passing(REPLY_ERROR_CROSSSLOT));
     assert_false(reply_error_is_passing(REPLY_ERROR_EXECABORT));
     assert_false(reply_error_is_passing(REPLY_ERROR_OTHER));
+    assert_true(reply_error_is_passing(REPLY_ERROR_MAXCLIENTS));
+    assert_true(reply_text_is_passing(bytes_str("BUSY Redis is busy running a script.")));
+    assert_true(reply_text_is_passing(
+        bytes_str("EXECABORT Transaction discarded because of: LOADING Redis is loading")));
+    assert_false(reply_text_is_passing(
+        bytes_str("EXECABORT Transaction discarded because of previous errors.")));
+    assert_false(reply_text_is_passing(bytes_str("WRONGTYPE Operation against a key")));
     assert_true(reply_error_is_topology(REPLY_ERROR_NOT_LOCAL));
     assert_true(reply_error_is_topology(REPLY_ERROR_READONLY));
     assert_false(reply_error_is_topology(REPLY_ERROR_LOADING));
