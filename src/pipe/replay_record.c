@@ -3,6 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* From this one on scripts may call XREADGROUP. */
+#define CONSUMER_VERSION 600u
+
 struct replay_recorder {
     struct replay *r;
     struct replay_record_sink sink;
@@ -27,6 +30,35 @@ static const char transfer_script[] =
     "if ARGV[5]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
     "redis.call('SELECT',ARGV[6]) return 1";
 
+/*
+ * XREADGROUP, which is sent to make a consumer, may not be part of a script before redis 6.0. XCLAIM
+ * makes consumers too, but only where it moves an entry: one that nobody has is taken and acknowledged,
+ * one of another consumer is taken and given back as it was; a stream without entries gets one for the
+ * moment.
+ */
+static const char consumer_script[] =
+    "if redis.replicate_commands then redis.replicate_commands() end "
+    "local key,group,name=KEYS[1],ARGV[1],ARGV[2] "
+    "for _,c in ipairs(redis.call('XINFO','CONSUMERS',key,group)) do "
+    "if c[2]==name then return 0 end end "
+    "local newest,last=redis.call('XREVRANGE',key,'+','-','COUNT','1')[1],nil "
+    "local id=newest and newest[1] "
+    "if not id then "
+    "local info=redis.call('XINFO','STREAM',key) "
+    "for i=1,#info,2 do if info[i]=='last-generated-id' then last=info[i+1] end end "
+    "local ms,seq=string.match(last,'(%d+)-(%d+)') "
+    "id=ms..'-'..string.format('%.0f',seq+1) "
+    "redis.call('XADD',key,id,'f','v') end "
+    "local owned=redis.call('XPENDING',key,group,id,id,'1')[1] "
+    "if owned then "
+    "redis.call('XCLAIM',key,group,name,'0',id,'JUSTID') "
+    "redis.call('XCLAIM',key,group,owned[2],'0',id,'IDLE',owned[3],'RETRYCOUNT',owned[4],'JUSTID') "
+    "else "
+    "redis.call('XCLAIM',key,group,name,'0',id,'FORCE','JUSTID') "
+    "redis.call('XACK',key,group,id) end "
+    "if last then redis.call('XDEL',key,id) redis.call('XSETID',key,last) end "
+    "return 1";
+
 int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err)
 {
     const struct translator_options options = {
@@ -46,6 +78,8 @@ struct bytes replay_command_key(const struct bytes *words, size_t count)
 
     if (bytes_is_word(words[0], "EVAL")) {
         at = 3;
+    } else if (bytes_is_word(words[0], "XREADGROUP")) {
+        at = 7; /* GROUP group consumer COUNT 1 STREAMS key: as the translation has it */
     } else {
         row = command_find(words[0]);
         if (row != NULL && row->key_first > 0)
@@ -85,6 +119,17 @@ void replay_recorder_free(struct replay_recorder *rec)
     free(rec);
 }
 
+/* words: as replay_command_key knows them */
+static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *words,
+                        struct ft_err *err)
+{
+    const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(consumer_script),
+                                 bytes_str("1"),    words[7],
+                                 words[2],          words[3]};
+
+    return rec->sink.put(rec->sink.context, db, rec->part++, eval, 6, err);
+}
+
 static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *words, size_t count,
                struct ft_err *err)
 {
@@ -95,6 +140,8 @@ static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *wor
         return -1;
     if (n == 0)
         return 0;
+    if (rec->r->target.version < CONSUMER_VERSION && bytes_is_word(timed[0], "XREADGROUP"))
+        return put_consumer(rec, db, timed, err);
     return rec->sink.put(rec->sink.context, db, rec->part++, timed, n, err);
 }
 

@@ -86,11 +86,12 @@ rm -f "$T/redis/dump.rdb"
 
 redis_start --maxclients 3
 others=
-for i in 1 2 3; do
-    sleep 60 | redis-cli -s "$T/redis/sock" subscribe nothing >/dev/null 2>&1 &
+for i in 1 2 3 4 5 6; do # the last ones find no room
+    redis-cli -s "$T/redis/sock" subscribe nothing >/dev/null 2>&1 </dev/null &
     others="$others $!"
 done
 PIDS="$PIDS $others"
+sleep 0.5
 cluster_until 10 answers "max number" || fail "a server without room"
 started "$REDIS"
 waits "no room" "max number|closed the connection"
