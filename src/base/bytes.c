@@ -71,6 +71,17 @@ size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE])
     return len;
 }
 
+void bytes_to_hex(struct bytes b, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < b.n; i++) {
+        *out++ = digits[b.p[i] >> 4];
+        *out++ = digits[b.p[i] & 15];
+    }
+    *out = '\0';
+}
+
 char *bytes_escape(struct bytes b, char *out, size_t out_size)
 {
     size_t used = 0;

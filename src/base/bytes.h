@@ -70,6 +70,9 @@ size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE]);
  */
 char *bytes_escape(struct bytes b, char *out, size_t out_size);
 
+/* bytes_to_hex - two lower-case digits for each byte, and NUL: out has room for 2 * b.n + 1. */
+void bytes_to_hex(struct bytes b, char *out);
+
 /* bytes_is_utf8 - well-formed UTF-8 (shortest forms, no surrogates). */
 bool bytes_is_utf8(struct bytes b);
 

@@ -25,12 +25,6 @@
  * look at the end is enough.
  */
 
-static void hex_text(const uint8_t *p, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", p[i]);
-}
-
 static json_t *json_time(uint64_t time_us)
 {
     char text[FORMAT_TIME];
@@ -92,7 +86,7 @@ static json_t *capture_json(const struct capture *c)
     json_t *generations = json_array();
     char id[ID_TEXT];
 
-    hex_text(c->id, sizeof(c->id), id);
+    bytes_to_hex(bytes_of(c->id, sizeof(c->id)), id);
     for (size_t i = 0; i < c->generation_count; i++) {
         if (json_array_append_new(generations, generation_json(&c->generations[i])) != 0) {
             json_decref(generations);

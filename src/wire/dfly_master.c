@@ -185,8 +185,7 @@ static int introduce(struct dfly_master *m, struct ft_err *err)
     char version[NUMBER_TEXT];
 
     (void)getrandom(random, sizeof(random), 0); /* any id will do */
-    for (size_t i = 0; i < sizeof(random); i++)
-        (void)snprintf(id + 2 * i, 3, "%02x", random[i]);
+    bytes_to_hex(bytes_of(random, sizeof(random)), id);
     (void)snprintf(version, sizeof(version), "%d", DFLY_CLIENT_VERSION);
     if (expect_ok(m, "REPLCONF CLIENT-ID", CALL("REPLCONF", "CLIENT-ID", id), err) != 0)
         return -1;

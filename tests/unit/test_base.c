@@ -121,6 +121,17 @@ static void test_utf8_is_recognised(void **state)
     assert_false(bytes_is_utf8(bytes_str("a\xe2\x82")));
 }
 
+static void test_hex_has_two_digits_a_byte(void **state)
+{
+    char out[2 * 4 + 1] = "????????";
+
+    (void)state;
+    bytes_to_hex(bytes_of("\x00\x0f\xa5\xff", 4), out);
+    assert_string_equal(out, "000fa5ff");
+    bytes_to_hex(bytes_of("", 0), out);
+    assert_string_equal(out, "");
+}
+
 static void test_escaped_text_fits_and_shows_what_was_cut(void **state)
 {
     char out[12];
@@ -304,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_integers_are_read_strictly),
         cmocka_unit_test(test_doubles_are_read_strictly),
         cmocka_unit_test(test_utf8_is_recognised),
+        cmocka_unit_test(test_hex_has_two_digits_a_byte),
         cmocka_unit_test(test_escaped_text_fits_and_shows_what_was_cut),
         cmocka_unit_test(test_sizes_and_durations_are_parsed),
         cmocka_unit_test(test_times_are_parsed_and_printed),
