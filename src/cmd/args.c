@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define OPTIONS_MAX 64
@@ -37,12 +38,11 @@ static int take(const struct arg *arg, void *into, const char *value, struct ft_
     return 0;
 }
 
-int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
-               struct ft_err *err)
+/* getopt's list of the options. */
+static void list_options(const struct arg_group *groups, size_t count,
+                         struct option options[OPTIONS_MAX + 1])
 {
-    struct option options[OPTIONS_MAX + 1] = {{NULL, 0, NULL, 0}};
     size_t n = 0;
-    int id;
 
     for (size_t g = 0; g < count; g++) {
         for (size_t i = 0; i < groups[g].count; i++, n++) {
@@ -54,20 +54,78 @@ int args_parse(const struct arg_group *groups, size_t count, int argc, char **ar
                                 NULL, FIRST_ID + (int)n};
         }
     }
+    options[n] = (struct option){NULL, 0, NULL, 0};
+}
+
+/* Where the option is that "-h" stands for. */
+static int help_id(const struct option *options)
+{
+    const struct option *o = options;
+
+    while (o->name != NULL && strcmp(o->name, "help") != 0)
+        o++;
+    return o->val;
+}
+
+/* What getopt_long did not like about `word`; its value, which may be a password, is not shown. */
+static int refuse(const char *word, int found, struct ft_err *err)
+{
+    int length = (int)strcspn(word, "=");
+
+    if (found == ':')
+        return err_set(err, FT_ERR_USAGE, "%s needs a value", word);
+    if (optopt >= FIRST_ID)
+        return err_set(err, FT_ERR_USAGE, "%.*s takes no value", length, word);
+    if (optopt != 0)
+        return err_set(err, FT_ERR_USAGE, "there is no option -%c", optopt);
+    return err_set(err, FT_ERR_USAGE, "there is no option %.*s, or more than one begins so", length,
+                   word);
+}
+
+static int parse(const char *order, const struct arg_group *groups, size_t count, int argc,
+                 char **argv, int *ret_first, struct ft_err *err)
+{
+    struct option options[OPTIONS_MAX + 1];
+    int id;
+
+    list_options(groups, count, options);
     optind = 1;
-    opterr = 1;
-    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, order, options, NULL)) != -1) {
         const struct arg *arg;
         void *into = NULL;
 
-        if (id < FIRST_ID) /* getopt has printed which one */
-            return err_set(err, FT_ERR_USAGE, "unknown or incomplete option");
-        arg = find(groups, count, id, &into);
-        if (arg == NULL || take(arg, into, optarg, err) != 0)
-            return -1;
+        if (id == ':' || id == '?')
+            return refuse(argv[optind - 1], id, err);
+        arg = find(groups, count, id == 'h' ? help_id(options) : id, &into);
+        if (arg == NULL)
+            return err_set(err, FT_ERR_BUG, "no option has the number %d", id);
+        if (take(arg, into, optarg, err) != 0)
+            return strncmp(err->msg, "--", 2) == 0 ? -1 : err_wrap(err, "--%s", arg->name);
     }
     *ret_first = optind;
     return 0;
+}
+
+int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
+               struct ft_err *err)
+{
+    return parse(":h", groups, count, argc, argv, ret_first, err);
+}
+
+int args_parse_leading(const struct arg_group *groups, size_t count, int argc, char **argv,
+                       int *ret_first, struct ft_err *err)
+{
+    return parse("+:h", groups, count, argc, argv, ret_first, err);
+}
+
+int args_expect_words(int argc, int first, int wanted, const char *names, struct ft_err *err)
+{
+    int got = argc - first;
+
+    if (got == wanted)
+        return 0;
+    return err_set(err, FT_ERR_USAGE, "wanted %s, got %d word%s", names, got, got == 1 ? "" : "s");
 }
 
 /* The first line stands beside the option if there is room. */
@@ -107,11 +165,16 @@ int args_help(FILE *out, const char *about, const struct arg_group *groups, size
 int args_choice(const char *option, const char *text, const char *const *words, int *ret,
                 struct ft_err *err)
 {
+    char list[128] = "";
+    size_t n = 0;
+
     for (int i = 0; words[i] != NULL; i++) {
         if (strcmp(text, words[i]) == 0) {
             *ret = i;
             return 0;
         }
     }
-    return err_set(err, FT_ERR_USAGE, "%s does not take \"%s\"; see --help", option, text);
+    for (int i = 0; words[i] != NULL && n < sizeof(list); i++)
+        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i == 0 ? "" : ", ", words[i]);
+    return err_set(err, FT_ERR_USAGE, "%s takes %s, not \"%s\"", option, list, text);
 }

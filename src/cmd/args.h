@@ -34,9 +34,17 @@ struct arg_group {
         (heading_), (args_), sizeof(args_) / sizeof((args_)[0]), (into_) \
     }
 
-/* args_parse - FT_ERR_USAGE. argv[*ret_first] is the first word that is no option. */
+/*
+ * args_parse - FT_ERR_USAGE, which names the option. argv[*ret_first] is the first word that is no
+ * option: the words are moved behind the options. "-h" is "--help", which each command has.
+ */
 int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
                struct ft_err *err);
+/* args_parse_leading - nothing is moved: options end at the first word that is none. */
+int args_parse_leading(const struct arg_group *groups, size_t count, int argc, char **argv,
+                       int *ret_first, struct ft_err *err);
+/* args_expect_words - FT_ERR_USAGE unless `wanted` words follow the options; names says which. */
+int args_expect_words(int argc, int first, int wanted, const char *names, struct ft_err *err);
 /* args_help - `about`, then the options. -1: could not be written. */
 int args_help(FILE *out, const char *about, const struct arg_group *groups, size_t count);
 

@@ -17,9 +17,11 @@ static int take_compress(void *into, const char *value, struct ft_err *err)
 
 static int take_segment_size(void *into, const char *value, struct ft_err *err)
 {
-    struct capture_run_options *o = into;
+    uint64_t *bytes = &((struct capture_run_options *)into)->recorder.segment_bytes;
 
-    return parse_size(value, &o->recorder.segment_bytes, err);
+    if (parse_size(value, bytes, err) != 0)
+        return -1;
+    return *bytes != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--segment-size must not be 0");
 }
 
 static int take_sync(void *into, const char *value, struct ft_err *err)
@@ -40,7 +42,7 @@ static int take_sync(void *into, const char *value, struct ft_err *err)
                        value);
     }
     if (parse_u64(value + 9, &ms, err) != 0)
-        return err_wrap(err, "--sync");
+        return -1;
     if (ms == 0 || ms > 3600000)
         return err_set(err, FT_ERR_USAGE, "--sync interval must be 1 to 3600000 milliseconds");
     o->sync = RECORDER_SYNC_INTERVAL;
@@ -54,7 +56,7 @@ static int take_flows_buffer(void *into, const char *value, struct ft_err *err)
     uint64_t bytes;
 
     if (parse_size(value, &bytes, err) != 0)
-        return err_wrap(err, "--flows-buffer");
+        return -1;
     if (bytes == 0 || bytes > SIZE_MAX / 2)
         return err_set(err, FT_ERR_USAGE, "--flows-buffer cannot be \"%s\"", value);
     o->recorder.buffer_bytes = (size_t)bytes;
@@ -119,7 +121,7 @@ static const char about[] =
     "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT] DIR [OPTION...]\n"
     "\n"
     "Records what a Dragonfly master sends to its replicas into the capture directory DIR, which\n"
-    "is made if need be. If DIR holds a capture of this source already, it is gone on with.\n";
+    "is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
 
 #define GROUP_COUNT 4
 
@@ -144,10 +146,8 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
         return -1;
     if (ret->output.help)
         return 0;
-    if (argc - first != 2) {
-        return err_set(err, FT_ERR_USAGE, "wanted a source and a directory, got %d words",
-                       argc - first);
-    }
+    if (args_expect_words(argc, first, 2, "SOURCE and DIR", err) != 0)
+        return -1;
     if (ret->run.snapshot_only && ret->run.until_caught_up) {
         return err_set(err, FT_ERR_USAGE,
                        "--snapshot-only and --until-caught-up exclude each other");

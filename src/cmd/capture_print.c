@@ -1,9 +1,9 @@
 #include "cmd/capture_print.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 
 #include "base/parse.h"
+#include "cmd/json_value.h"
 
 static const char *ended_text(enum capture_ended ended)
 {
@@ -79,33 +79,20 @@ static json_t *generation_to_json(const struct generation *g)
                      "ended_by", g->ended_by, "flows", flows);
 }
 
-static void id_to_text(const uint8_t id[CAPTURE_ID_SIZE], char out[2 * CAPTURE_ID_SIZE + 1])
-{
-    for (size_t i = 0; i < CAPTURE_ID_SIZE; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", id[i]); /* fits */
-}
-
-int capture_print_json(const struct capture *c, const struct capture_run_result *result,
-                       const char *why, struct ft_err *err)
+json_t *capture_to_json(const struct capture *c, const struct capture_run_result *result,
+                        const char *why)
 {
     const struct generation *g = capture_newest(c);
     char id[2 * CAPTURE_ID_SIZE + 1];
-    json_t *json;
-    int rc;
 
-    id_to_text(c->id, id);
-    json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s*, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "directory", c->path,
-        "capture_id", id, "source", c->source_address, "ended", capture_ended_name(result->ended),
-        "error", why, "valid", (int)result->valid, "sessions", (json_int_t)result->sessions,
-        "resumptions", (json_int_t)result->resumptions, "duration_ms",
-        (json_int_t)result->elapsed_ms, "bytes_received", (json_int_t)result->last.bytes, "keys",
-        (json_int_t)result->last.keys, "journal_records", (json_int_t)result->last.records,
-        "generation", g != NULL ? generation_to_json(g) : json_null());
-    if (json == NULL)
-        return err_nomem(err, "the summary");
-    rc = json_dumpf(json, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
-    json_decref(json);
-    return rc == 0 ? 0 : err_set(err, FT_ERR_IO, "could not write the summary");
+    bytes_to_hex(bytes_of(c->id, CAPTURE_ID_SIZE), id);
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+                     "directory", json_from_text(c->path), "capture_id", id, "source",
+                     c->source_address, "ended", capture_ended_name(result->ended), "error",
+                     json_from_message(why), "valid", (int)result->valid, "sessions",
+                     (json_int_t)result->sessions, "resumptions", (json_int_t)result->resumptions,
+                     "duration_ms", (json_int_t)result->elapsed_ms, "bytes_received",
+                     (json_int_t)result->last.bytes, "keys", (json_int_t)result->last.keys,
+                     "journal_records", (json_int_t)result->last.records, "generation",
+                     g != NULL ? generation_to_json(g) : json_null());
 }

@@ -4,14 +4,14 @@
 #ifndef FLOWTAPE_CMD_CAPTURE_PRINT_H
 #define FLOWTAPE_CMD_CAPTURE_PRINT_H
 
-#include <stdio.h>
+#include <jansson.h>
 
 #include "pipe/capture_run.h"
 
 /* capture_print_text - to standard error. */
 void capture_print_text(const struct capture *c, const struct capture_run_result *result);
-/* capture_print_json - to standard output; why: an error's text, or NULL. */
-int capture_print_json(const struct capture *c, const struct capture_run_result *result,
-                       const char *why, struct ft_err *err);
+/* capture_to_json - why: an error's text, or NULL. A new reference; NULL: out of memory. */
+json_t *capture_to_json(const struct capture *c, const struct capture_run_result *result,
+                        const char *why);
 
 #endif

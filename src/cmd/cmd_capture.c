@@ -5,6 +5,7 @@
 #include "cmd/capture_args.h"
 #include "cmd/capture_print.h"
 #include "cmd/commands.h"
+#include "cmd/json_value.h"
 #include "cmd/stop.h"
 
 #define COMMAND "capture"
@@ -83,7 +84,7 @@ static enum exit_status report(const struct capture_args *a,
         if (!a->output.quiet)
             capture_print_text(c, result);
         if (a->output.json)
-            (void)capture_print_json(c, result, ok ? NULL : run_err->msg, &err);
+            (void)json_print(capture_to_json(c, result, ok ? NULL : run_err->msg), &err);
         capture_free(c);
     }
     if (ok && err.kind != FT_ERR_NONE)

@@ -1,59 +1,24 @@
-#include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/commands.h"
+#include "cmd/common_args.h"
+#include "cmd/json_value.h"
 #include "cmd/ui.h"
 #include "cmd/words.h"
 #include "item/translate.h"
 
 #define COMMAND "explain"
 
-static const char help[] =
-    "Usage: flowtape explain [OPTION...] COMMAND ARG...\n"
-    "\n"
-    "Shows what a command from Dragonfly's journal becomes for a target. Words of the command may\n"
-    "hold \\xNN, \\n, \\r, \\t and \\\\ for bytes that are hard to type.\n"
-    "\n"
-    "  --redis VERSION   the target: 5.0, 6.2, 7.0 (default), 7.2, 7.4, 8.0, valkey-7.2, "
-    "valkey-8.0\n"
-    "  --cluster         the target is a cluster\n"
-    "  --json-as HOW     JSON values as \"module\" or as \"string\"\n"
-    "  --old-source      the source is Dragonfly 1.26 or older\n"
-    "  --db N            the record's database (default 0)\n"
-    "  --at-ms MS        when the record was received, ms since the epoch (default: now)\n"
-    "  --json            print the result as JSON\n"
-    "  --help            this text\n";
-
-enum {
-    OPT_CLUSTER = 256,
-    OPT_JSON_AS,
-    OPT_OLD_SOURCE,
-    OPT_DB,
-    OPT_AT_MS,
-};
-
-static const struct option long_options[] = {
-    {"redis", required_argument, NULL, 'r'},
-    {"cluster", no_argument, NULL, OPT_CLUSTER},
-    {"json-as", required_argument, NULL, OPT_JSON_AS},
-    {"old-source", no_argument, NULL, OPT_OLD_SOURCE},
-    {"db", required_argument, NULL, OPT_DB},
-    {"at-ms", required_argument, NULL, OPT_AT_MS},
-    {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
 struct explain {
     struct translator_options options;
+    struct loss_args loss;
+    struct output_args output;
     uint64_t db;
     uint64_t at_ms;
-    bool json;
     struct bytes *words;
     size_t word_count;
 };
@@ -144,30 +109,12 @@ static void print_text(const struct explain *e, const struct translation *t)
         printf("%-9s %s\n", "errors", t->row->expected_errors);
 }
 
-/* Text where it is UTF-8, else {"hex": "..."}. */
-static json_t *word_to_json(struct bytes w)
-{
-    json_t *json;
-    char *hex;
-
-    if (bytes_is_utf8(w))
-        return json_stringn((const char *)w.p, w.n);
-    hex = malloc(2 * w.n + 1);
-    if (hex == NULL)
-        return NULL;
-    for (size_t i = 0; i < w.n; i++)
-        snprintf(hex + 2 * i, 3, "%02x", w.p[i]);
-    json = json_pack("{s:s}", "hex", hex);
-    free(hex);
-    return json;
-}
-
 static json_t *words_to_json(const struct bytes *words, size_t count)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, word_to_json(words[i]));
+        json_array_append_new(array, json_from_bytes(words[i]));
     return array;
 }
 
@@ -186,7 +133,7 @@ static json_t *keys_to_json(const struct translation *t)
 
     for (size_t i = 0; i < t->key_count; i++)
         json_array_append_new(array, json_pack("{s:I, s:o, s:b}", "db", (json_int_t)t->keys[i].db,
-                                               "key", word_to_json(t->keys[i].key), "suspect",
+                                               "key", json_from_bytes(t->keys[i].key), "suspect",
                                                t->keys[i].suspect));
     return array;
 }
@@ -196,10 +143,11 @@ static json_t *losses_to_json(const struct translation *t)
     json_t *array = json_array();
 
     for (size_t i = 0; i < t->loss_count; i++)
-        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:b}", "reason",
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:b}", "reason",
                                                loss_reason_name(t->losses[i].reason), "class",
-                                               t->losses[i].class_name, "text", t->losses[i].text,
-                                               "note", loss_is_note(t->losses[i].reason)));
+                                               t->losses[i].class_name, "text",
+                                               json_from_message(t->losses[i].text), "note",
+                                               loss_is_note(t->losses[i].reason)));
     return array;
 }
 
@@ -208,30 +156,26 @@ static json_t *plan_to_json(const struct translation_plan *p)
     if (p->kind == PLAN_NONE)
         return json_null();
     return json_pack("{s:s, s:o, s:o, s:b}", "kind", plan_kind_name(p->kind), "source",
-                     word_to_json(p->src), "destination", word_to_json(p->dst), "only_if_absent",
-                     p->only_if_absent);
+                     json_from_bytes(p->src), "destination", json_from_bytes(p->dst),
+                     "only_if_absent", p->only_if_absent);
 }
 
-static void print_json(const struct explain *e, const struct translation *t)
+static json_t *explain_to_json(const struct explain *e, const struct translation *t)
 {
-    json_t *json =
-        json_pack("{s:s, s:b, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:s?}", "target",
-                  e->options.target->name, "cluster", e->options.cluster, "received_ms",
-                  (json_int_t)e->at_ms, "record", words_to_json(e->words, e->word_count), "class",
-                  translation_class_name(t->class_), "becomes", commands_to_json(t), "plan",
-                  plan_to_json(&t->plan), "keys", keys_to_json(t), "losses", losses_to_json(t),
-                  "note", t->note, "every_node", t->every_node, "expected_errors",
-                  t->row == NULL ? NULL : t->row->expected_errors);
-
-    if (json != NULL)
-        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    putchar('\n');
-    json_decref(json);
+    return json_pack("{s:s, s:b, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "target",
+                     e->options.target->name, "cluster", e->options.cluster, "received_ms",
+                     (json_int_t)e->at_ms, "record", words_to_json(e->words, e->word_count),
+                     "class", translation_class_name(t->class_), "becomes", commands_to_json(t),
+                     "plan", plan_to_json(&t->plan), "keys", keys_to_json(t), "losses",
+                     losses_to_json(t), "note", json_from_message(t->note), "every_node",
+                     t->every_node, "expected_errors",
+                     json_from_text(t->row == NULL ? NULL : t->row->expected_errors));
 }
 
 static enum exit_status explain(const struct explain *e)
 {
     struct ft_err err = FT_ERR_INIT;
+    enum exit_status status = EXIT_DONE;
     struct translator *t = NULL;
     struct translation result;
 
@@ -242,47 +186,111 @@ static enum exit_status explain(const struct explain *e)
         translator_free(t);
         return ui_fail(COMMAND, &err);
     }
-    if (e->json)
-        print_json(e, &result);
-    else
+    if (!e->output.json)
         print_text(e, &result);
+    else if (json_print(explain_to_json(e, &result), &err) != 0)
+        status = ui_fail(COMMAND, &err);
     translator_free(t);
-    return ui_flush(COMMAND, EXIT_DONE);
+    return ui_flush(COMMAND, status);
 }
 
-static int json_as_parse(const char *text, enum json_as *ret, struct ft_err *err)
+/*
+ * The command line
+ */
+
+static int take_redis(void *into, const char *value, struct ft_err *err)
 {
-    if (strcmp(text, "module") == 0)
-        *ret = JSON_AS_MODULE;
-    else if (strcmp(text, "string") == 0)
-        *ret = JSON_AS_STRING;
-    else
-        return err_set(err, FT_ERR_USAGE, "JSON as \"%.40s\": it is \"module\" or \"string\"",
-                       text);
+    return target_parse(value, &((struct explain *)into)->options.target, err);
+}
+
+static int take_db(void *into, const char *value, struct ft_err *err)
+{
+    uint64_t *db = &((struct explain *)into)->db;
+
+    if (parse_u64(value, db, err) != 0)
+        return -1;
+    return *db <= UINT16_MAX ? 0 : err_set(err, FT_ERR_USAGE, "there is no database %" PRIu64, *db);
+}
+
+static int take_at_ms(void *into, const char *value, struct ft_err *err)
+{
+    uint64_t *ms = &((struct explain *)into)->at_ms;
+
+    if (parse_u64(value, ms, err) != 0)
+        return -1;
+    return *ms <= INT64_MAX / 1000000
+               ? 0
+               : err_set(err, FT_ERR_USAGE, "%" PRIu64 " ms is out of range", *ms);
+}
+
+static const struct arg target_args[] = {
+    {"redis", "VERSION",
+     "the target: 5.0, 6.2, 7.0 (default), 7.2, 7.4, 8.0,\n"
+     "valkey-7.2, valkey-8.0",
+     0, take_redis},
+    {"cluster", NULL, "the target is a cluster", offsetof(struct explain, options.cluster), NULL},
+};
+
+static const struct arg record_args[] = {
+    {"old-source", NULL, "the source is Dragonfly 1.26 or older",
+     offsetof(struct explain, options.old_source), NULL},
+    {"db", "N", "the record's database (default 0)", 0, take_db},
+    {"at-ms", "MS",
+     "when the record was received, ms since the epoch\n"
+     "(default: now)",
+     0, take_at_ms},
+};
+
+static const struct arg print_args[] = {
+    {"json", NULL, "print the result as JSON", offsetof(struct output_args, json), NULL},
+    {"help", NULL, "this text", offsetof(struct output_args, help), NULL},
+};
+
+static const char about[] =
+    "Usage: flowtape explain [OPTION...] COMMAND ARG...\n"
+    "\n"
+    "Shows what a command from Dragonfly's journal becomes for a target. Words of the command may\n"
+    "hold \\xNN, \\n, \\r, \\t and \\\\ for bytes that are hard to type.\n";
+
+#define GROUP_COUNT 4
+
+static void list_groups(struct explain *e, struct arg_group groups[GROUP_COUNT])
+{
+    groups[0] = (struct arg_group)ARG_GROUP(NULL, target_args, e);
+    groups[1] = args_json_as(&e->loss);
+    groups[2] = (struct arg_group)ARG_GROUP(NULL, record_args, e);
+    groups[3] = (struct arg_group)ARG_GROUP(NULL, print_args, &e->output);
+}
+
+static int print_help(FILE *out)
+{
+    struct arg_group groups[GROUP_COUNT];
+    struct explain nothing;
+
+    list_groups(&nothing, groups);
+    return args_help(out, about, groups, GROUP_COUNT);
+}
+
+/* e->words is allocated, and made of argv in place. */
+static int parse(struct explain *e, int argc, char **argv, struct ft_err *err)
+{
+    struct arg_group groups[GROUP_COUNT];
+    int first;
+
+    list_groups(e, groups);
+    if (args_parse_leading(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+        return -1;
+    if (e->output.help)
+        return 0;
+    if (first == argc)
+        return err_set(err, FT_ERR_USAGE, "which command?");
+    e->options.json_as = e->loss.json_as;
+    e->words = calloc((size_t)(argc - first), sizeof(e->words[0]));
+    if (e->words == NULL)
+        return err_nomem(err, "the command");
+    for (int i = first; i < argc; i++)
+        e->words[e->word_count++] = words_unescape(argv[i]);
     return 0;
-}
-
-static int option_take(struct explain *e, int option, struct ft_err *err)
-{
-    switch (option) {
-    case 'r':
-        return target_parse(optarg, &e->options.target, err);
-    case OPT_CLUSTER:
-        e->options.cluster = true;
-        return 0;
-    case OPT_JSON_AS:
-        return json_as_parse(optarg, &e->options.json_as, err);
-    case OPT_OLD_SOURCE:
-        e->options.old_source = true;
-        return 0;
-    case OPT_DB:
-        return parse_u64(optarg, &e->db, err);
-    case OPT_AT_MS:
-        return parse_u64(optarg, &e->at_ms, err);
-    default:
-        e->json = true;
-        return 0;
-    }
 }
 
 int cmd_explain(int argc, char **argv)
@@ -290,29 +298,13 @@ int cmd_explain(int argc, char **argv)
     struct explain e = {.options.target = target_default(), .at_ms = clock_wall_us() / 1000};
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status;
-    int option;
 
-    /* "+": words of the command that begin with a dash are no options */
-    while ((option = getopt_long(argc, argv, "+h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return ui_flush(COMMAND, EXIT_DONE);
-        }
-        if (option == '?')
-            return ui_usage(COMMAND, "unknown option, or one without its value");
-        if (option_take(&e, option, &err) < 0)
-            return ui_fail(COMMAND, &err);
-    }
-    if (optind == argc)
-        return ui_usage(COMMAND, "which command?");
-    if (e.db > UINT16_MAX || e.at_ms > INT64_MAX / 1000000)
-        return ui_usage(COMMAND, "the database or time is out of range");
-    e.words = calloc((size_t)(argc - optind), sizeof(e.words[0]));
-    if (e.words == NULL)
-        return ui_usage(COMMAND, "out of memory");
-    for (int i = optind; i < argc; i++)
-        e.words[e.word_count++] = words_unescape(argv[i]);
-    status = explain(&e);
+    if (parse(&e, argc, argv, &err) != 0)
+        status = ui_args_fail(COMMAND, &err);
+    else if (e.output.help)
+        status = ui_help(COMMAND, print_help);
+    else
+        status = explain(&e);
     free(e.words);
-    return status;
+    return (int)status;
 }

@@ -1,39 +1,63 @@
-#include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/commands.h"
+#include "cmd/common_args.h"
+#include "cmd/json_value.h"
 #include "cmd/ui.h"
 #include "pipe/verify.h"
 
 #define COMMAND "verify"
 
-static const char help[] =
+struct verify_args {
+    const char *input;
+    struct output_args output;
+};
+
+static const char about[] =
     "Usage: flowtape verify INPUT [OPTION...]\n"
     "\n"
     "Checks everything that can be checked without a peer, and decodes every item. INPUT is a\n"
     "capture directory, any file of a .dfs set, or an RDB file. Exit status 3 if there is a\n"
-    "finding.\n"
-    "\n"
-    "  --json    print the result as JSON\n"
-    "  --quiet   print findings only\n"
-    "  --help    this text\n";
+    "finding.\n";
 
-static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+static const struct arg output_args[] = {
+    {"json", NULL, "print the result as JSON", offsetof(struct output_args, json), NULL},
+    {"quiet", NULL, "print findings only", offsetof(struct output_args, quiet), NULL},
+    {"help", NULL, "this text", offsetof(struct output_args, help), NULL},
 };
+
+static int print_help(FILE *out)
+{
+    struct arg_group group = ARG_GROUP(NULL, output_args, NULL);
+
+    return args_help(out, about, &group, 1);
+}
+
+static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *err)
+{
+    struct arg_group group = ARG_GROUP(NULL, output_args, &ret->output);
+    int first;
+
+    *ret = (struct verify_args){0};
+    if (args_parse(&group, 1, argc, argv, &first, err) != 0)
+        return -1;
+    if (ret->output.help)
+        return 0;
+    if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
+        return -1;
+    ret->input = argv[first];
+    return 0;
+}
 
 static json_t *finding_to_json(const struct finding *f)
 {
     json_t *offset = f->offset == FT_NO_OFFSET ? json_null() : json_integer((json_int_t)f->offset);
 
-    return json_pack("{s:s, s:o, s:s}", "file", f->file, "offset", offset, "text", f->text);
+    return json_pack("{s:o, s:o, s:o}", "file", json_from_text(f->file), "offset", offset, "text",
+                     json_from_message(f->text));
 }
 
 static json_t *findings_to_json(const struct finding *list, size_t count)
@@ -49,20 +73,15 @@ static json_t *findings_to_json(const struct finding *list, size_t count)
     return array;
 }
 
-static void print_json(const struct verify_report *r, const char *path)
+static json_t *verify_to_json(const struct verify_report *r, const char *path)
 {
-    json_t *json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "input", path,
-                             "generations", (json_int_t)r->generations, "segments",
-                             (json_int_t)r->segments, "blocks", (json_int_t)r->blocks, "bytes",
-                             (json_int_t)r->bytes, "keys", (json_int_t)r->keys, "journal_records",
-                             (json_int_t)r->records, "finding_count", (json_int_t)r->findings_total,
-                             "findings", findings_to_json(r->findings, r->finding_count), "notes",
-                             findings_to_json(r->notes, r->note_count));
-
-    if (json != NULL)
-        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    fputc('\n', stdout);
-    json_decref(json);
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "input",
+                     json_from_text(path), "generations", (json_int_t)r->generations, "segments",
+                     (json_int_t)r->segments, "blocks", (json_int_t)r->blocks, "bytes",
+                     (json_int_t)r->bytes, "keys", (json_int_t)r->keys, "journal_records",
+                     (json_int_t)r->records, "finding_count", (json_int_t)r->findings_total,
+                     "findings", findings_to_json(r->findings, r->finding_count), "notes",
+                     findings_to_json(r->notes, r->note_count));
 }
 
 /* The text of an error often names the file already. */
@@ -93,9 +112,10 @@ static void print_text(const struct verify_report *r, const char *path, bool qui
     for (size_t i = 0; i < r->note_count; i++)
         printf("note: %s: %s\n", r->notes[i].file, r->notes[i].text);
     printf("%s: %s: %" PRIu64 " keys, %" PRIu64 " journal records, %s in %" PRIu64
-           " files, checked in %s\n",
+           " file%s, checked in %s\n",
            path, r->findings_total == 0 ? "clean" : "DAMAGED", r->keys, r->records,
-           format_size(r->bytes, size), r->segments, format_duration_ms(took_ms, took));
+           format_size(r->bytes, size), r->segments, r->segments == 1 ? "" : "s",
+           format_duration_ms(took_ms, took));
 }
 
 static enum exit_status verify(const char *path, bool json, bool quiet)
@@ -109,37 +129,23 @@ static enum exit_status verify(const char *path, bool json, bool quiet)
         verify_report_release(&report);
         return ui_fail(COMMAND, &err);
     }
-    if (json)
-        print_json(&report, path);
-    else
-        print_text(&report, path, quiet, clock_mono_ms() - began_ms);
     status = report.findings_total == 0 ? EXIT_DONE : EXIT_FINDINGS;
+    if (!json)
+        print_text(&report, path, quiet, clock_mono_ms() - began_ms);
+    else if (json_print(verify_to_json(&report, path), &err) != 0)
+        status = ui_fail(COMMAND, &err);
     verify_report_release(&report);
     return ui_flush(COMMAND, status);
 }
 
 int cmd_verify(int argc, char **argv)
 {
-    bool json = false;
-    bool quiet = false;
-    int id;
+    struct ft_err err = FT_ERR_INIT;
+    struct verify_args a;
 
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        switch (id) {
-        case 'j':
-            json = true;
-            break;
-        case 'q':
-            quiet = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return (int)ui_flush(COMMAND, EXIT_DONE);
-        default:
-            return (int)ui_usage(COMMAND, "unknown option");
-        }
-    }
-    if (argc - optind != 1)
-        return (int)ui_usage(COMMAND, "wanted one INPUT, got %d words", argc - optind);
-    return (int)verify(argv[optind], json, quiet);
+    if (parse(&a, argc, argv, &err) != 0)
+        return (int)ui_args_fail(COMMAND, &err);
+    if (a.output.help)
+        return (int)ui_help(COMMAND, print_help);
+    return (int)verify(a.input, a.output.json, a.output.quiet);
 }

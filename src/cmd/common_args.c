@@ -38,9 +38,9 @@ static int take_generation(void *into, const char *value, struct ft_err *err)
     uint64_t n;
 
     if (parse_u64(value, &n, err) != 0)
-        return err_wrap(err, "--generation");
+        return -1;
     if (n == 0 || n > UINT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "--generation: generations count from 1");
+        return err_set(err, FT_ERR_USAGE, "generations count from 1");
     a->generation = (uint32_t)n;
     return 0;
 }
@@ -110,6 +110,11 @@ static const struct arg loss_args[] = {
 struct arg_group args_loss(struct loss_args *into)
 {
     return (struct arg_group)ARG_GROUP(NULL, loss_args, into);
+}
+
+struct arg_group args_json_as(struct loss_args *into)
+{
+    return (struct arg_group){.args = &loss_args[1], .count = 1, .into = into};
 }
 
 /*

@@ -35,7 +35,9 @@ struct loss_args {
     enum json_as json_as;
 };
 
+/* args_loss - --on-loss and --json-as; args_json_as: the latter alone. */
 struct arg_group args_loss(struct loss_args *into);
+struct arg_group args_json_as(struct loss_args *into);
 
 struct arg_group args_filter(struct filter *into);
 /* args_filter_type - --type, for states that are values alone. */

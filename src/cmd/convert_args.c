@@ -27,8 +27,7 @@ static int take_to(void *into, const char *value, struct ft_err *err)
             return 0;
         }
     }
-    return err_set(err, FT_ERR_USAGE, "cannot write \"%s\"; --to takes rdb, resp, aof or json",
-                   value);
+    return err_set(err, FT_ERR_USAGE, "--to takes rdb, resp, aof or json, not \"%s\"", value);
 }
 
 static int take_redis(void *into, const char *value, struct ft_err *err)
@@ -41,7 +40,7 @@ static int take_aof_size(void *into, const char *value, struct ft_err *err)
     struct convert_args *a = into;
 
     if (parse_size(value, &a->stream.part_bytes, err) != 0)
-        return err_wrap(err, "--aof-size");
+        return -1;
     if (a->stream.part_bytes == 0)
         return err_set(err, FT_ERR_USAGE, "--aof-size must not be 0");
     return 0;
@@ -133,8 +132,8 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
         return -1;
     if (ret->print.help)
         return 0;
-    if (argc - first != 2)
-        return err_set(err, FT_ERR_USAGE, "wanted INPUT and OUTPUT, got %d words", argc - first);
+    if (args_expect_words(argc, first, 2, "INPUT and OUTPUT", err) != 0)
+        return -1;
     ret->input = argv[first];
     ret->output = argv[first + 1];
     ret->convert.fail_on_loss = ret->loss.fail;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/parse.h"
+#include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 
 #define SUSPECTS_PRINTED 3
@@ -99,26 +100,6 @@ void convert_print(const struct convert_outcome *o)
     loss_print(stderr, &o->losses);
 }
 
-static json_t *suspect_to_json(const struct suspect *s)
-{
-    return json_pack("{s:I, s:o, s:s, s:I, s:I}", "db", (json_int_t)s->db, "key",
-                     json_from_bytes(s->key), "command", s->command, "flow", (json_int_t)s->flow,
-                     "lsn", (json_int_t)s->lsn);
-}
-
-static json_t *suspects_to_json(const struct suspect_report *r)
-{
-    json_t *first = json_array();
-
-    for (size_t i = 0; i < r->first_count; i++) {
-        if (json_array_append_new(first, suspect_to_json(&r->first[i])) != 0) {
-            json_decref(first);
-            return NULL;
-        }
-    }
-    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "first", first);
-}
-
 static json_t *journal_to_json(const struct convert_outcome *o)
 {
     const struct journal_pass_counts *j = &o->result.entries.journal;
@@ -137,15 +118,16 @@ json_t *convert_to_report(const struct convert_outcome *o)
     const struct convert_args *a = o->args;
     const struct convert_result *r = &o->result.entries;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
                      "s:I, s:o, s:o, s:o}",
-                     "input", o->source->path, "output", a->output, "to", convert_to_name(a->to),
-                     "at", a->from.at, "redis", a->convert.target->name, "written", r->written,
-                     "keys", (json_int_t)r->keys, "keys_with_ttl", (json_int_t)r->expires,
-                     "filtered", (json_int_t)r->filtered, "dropped_expired",
-                     (json_int_t)r->dropped_expired, "emptied", (json_int_t)r->emptied, "bytes_in",
-                     (json_int_t)r->bytes_in, "bytes_out", (json_int_t)r->bytes_out, "keys_touched",
-                     (json_int_t)r->folded, "commands", (json_int_t)o->result.commands,
-                     "increments", (json_int_t)o->result.parts, "journal", journal_to_json(o),
-                     "suspects", suspects_to_json(&o->suspects), "loss", loss_to_json(&o->losses));
+                     "input", json_from_text(o->source->path), "output", json_from_text(a->output),
+                     "to", convert_to_name(a->to), "at", a->from.at, "redis",
+                     a->convert.target->name, "written", r->written, "keys", (json_int_t)r->keys,
+                     "keys_with_ttl", (json_int_t)r->expires, "filtered", (json_int_t)r->filtered,
+                     "dropped_expired", (json_int_t)r->dropped_expired, "emptied",
+                     (json_int_t)r->emptied, "bytes_in", (json_int_t)r->bytes_in, "bytes_out",
+                     (json_int_t)r->bytes_out, "keys_touched", (json_int_t)r->folded, "commands",
+                     (json_int_t)o->result.commands, "increments", (json_int_t)o->result.parts,
+                     "journal", journal_to_json(o), "suspects", json_from_suspects(&o->suspects),
+                     "loss", loss_to_json(&o->losses));
 }

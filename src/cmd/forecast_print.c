@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 #include "cmd/words.h"
 
@@ -108,8 +109,8 @@ static void print_cluster(const struct forecast *f)
     }
 }
 
-static void print_text(const struct forecast *f, const struct source *source,
-                       const struct forecast_options *options)
+void forecast_print(const struct forecast *f, const struct source *source,
+                    const struct forecast_options *options)
 {
     printf("%s for Redis %s%s: %" PRIu64 " keys, %" PRIu64 " journal records\n", source->path,
            options->target->name, options->cluster ? " cluster" : "", f->keys, f->records);
@@ -150,44 +151,15 @@ static json_t *classes_to_json(const struct forecast *f)
     return object;
 }
 
-static json_t *suspects_to_json(const struct suspect_report *r)
+json_t *forecast_to_json(const struct forecast *f, const struct source *source,
+                         const struct forecast_options *options)
 {
-    json_t *first = json_array();
-
-    for (size_t i = 0; i < r->first_count; i++) {
-        const struct suspect *s = &r->first[i];
-
-        json_array_append_new(first,
-                              json_pack("{s:I, s:o, s:s, s:I, s:I}", "db", (json_int_t)s->db, "key",
-                                        json_from_bytes(s->key), "command", s->command, "flow",
-                                        (json_int_t)s->flow, "lsn", (json_int_t)s->lsn));
-    }
-    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "first", first);
-}
-
-static void print_json(const struct forecast *f, const struct source *source,
-                       const struct forecast_options *options)
-{
-    json_t *json = json_pack(
-        "{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "input", source->path,
-        "target", options->target->name, "cluster", options->cluster, "keys", (json_int_t)f->keys,
-        "records", (json_int_t)f->records, "foreign_records", (json_int_t)f->foreign,
-        "repeated_records", (json_int_t)f->repeated, "keys_outside_db_0",
+    return json_pack(
+        "{s:o, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "input",
+        json_from_text(source->path), "target", options->target->name, "cluster", options->cluster,
+        "keys", (json_int_t)f->keys, "records", (json_int_t)f->records, "foreign_records",
+        (json_int_t)f->foreign, "repeated_records", (json_int_t)f->repeated, "keys_outside_db_0",
         (json_int_t)f->other_db_keys, "records_outside_db_0", (json_int_t)f->other_db_records,
         "cross_slot_records", (json_int_t)f->cross_slot_records, "commands", classes_to_json(f),
-        "suspects", suspects_to_json(&f->suspects), "loss", loss_to_json(&f->losses));
-
-    if (json != NULL)
-        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    putchar('\n');
-    json_decref(json);
-}
-
-void forecast_print(const struct forecast *f, const struct source *source,
-                    const struct forecast_options *options, bool json)
-{
-    if (json)
-        print_json(f, source, options);
-    else
-        print_text(f, source, options);
+        "suspects", json_from_suspects(&f->suspects), "loss", loss_to_json(&f->losses));
 }

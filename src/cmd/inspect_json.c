@@ -3,7 +3,7 @@
 
 #include "base/parse.h"
 #include "cmd/inspect_print.h"
-#include "cmd/loss_print.h"
+#include "cmd/json_value.h"
 
 static json_t *int_of(uint64_t v)
 {
@@ -57,8 +57,7 @@ static json_t *capture_to_json(const struct capture *c)
     json_t *generations = json_array();
     char id[2 * CAPTURE_ID_SIZE + 1];
 
-    for (size_t i = 0; i < CAPTURE_ID_SIZE; i++)
-        (void)snprintf(id + 2 * i, 3, "%02x", c->id[i]); /* fits */
+    bytes_to_hex(bytes_of(c->id, CAPTURE_ID_SIZE), id);
     for (size_t i = 0; i < c->generation_count; i++)
         json_array_append_new(generations, generation_to_json(&c->generations[i]));
     return json_pack("{s:s, s:s, s:o, s:o}", "capture_id", id, "source", c->source_address,
@@ -106,17 +105,17 @@ static json_t *census_to_json(const struct census *c)
 static json_t *source_to_json(const struct source *s)
 {
     json_t *json =
-        json_pack("{s:s, s:s, s:i, s:b, s:s, s:o, s:o}", "kind", source_kind_name(s->kind), "path",
-                  s->path, "rdb_version", (int)s->info.rdb_version, "dragonfly", s->info.dragonfly,
-                  "version", s->info.version, "saved", time_of(s->info.ctime_s * 1000000),
-                  "streams", int_of(s->stream_count));
+        json_pack("{s:s, s:o, s:i, s:b, s:o, s:o, s:o}", "kind", source_kind_name(s->kind), "path",
+                  json_from_text(s->path), "rdb_version", (int)s->info.rdb_version, "dragonfly",
+                  s->info.dragonfly, "version", json_from_text(s->info.version), "saved",
+                  time_of(s->info.ctime_s * 1000000), "streams", int_of(s->stream_count));
 
     if (json != NULL && s->generation != NULL)
         json_object_set_new(json, "generation", int_of(s->generation->id));
     return json;
 }
 
-void inspect_print_json(const struct source *source, const struct capture *capture,
+json_t *inspect_to_json(const struct source *source, const struct capture *capture,
                         const struct census *census)
 {
     json_t *json = json_object();
@@ -127,7 +126,5 @@ void inspect_print_json(const struct source *source, const struct capture *captu
         json_object_set_new(json, "capture", capture_to_json(capture));
     if (census != NULL)
         json_object_set_new(json, "census", census_to_json(census));
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    putchar('\n');
-    json_decref(json);
+    return json;
 }

@@ -98,12 +98,11 @@ static void print_generation(const struct generation *g, bool all_segments)
 static void print_capture(const struct capture *c, bool all_segments)
 {
     char created[FORMAT_TIME];
+    char id[2 * CAPTURE_ID_SIZE + 1];
 
-    printf("capture of %s, created %s, id ", c->source_address,
-           format_time_us(c->created_us, created));
-    for (size_t i = 0; i < CAPTURE_ID_SIZE; i++)
-        printf("%02x", c->id[i]);
-    putchar('\n');
+    bytes_to_hex(bytes_of(c->id, CAPTURE_ID_SIZE), id);
+    printf("capture of %s, created %s, id %s\n", c->source_address,
+           format_time_us(c->created_us, created), id);
     for (size_t i = 0; i < c->generation_count; i++)
         print_generation(&c->generations[i], all_segments);
 }

@@ -1,6 +1,8 @@
-/* inspect_print.h - the structure and census of an input, for people or as JSON, on stdout. */
+/* inspect_print.h - the structure and census of an input, for people on stdout, or as JSON. */
 #ifndef FLOWTAPE_CMD_INSPECT_PRINT_H
 #define FLOWTAPE_CMD_INSPECT_PRINT_H
+
+#include <jansson.h>
 
 #include "pipe/census.h"
 
@@ -10,8 +12,8 @@
  */
 void inspect_print(const struct source *source, const struct capture *capture,
                    const struct census *census, bool all_segments);
-/* inspect_print_json - all there is. */
-void inspect_print_json(const struct source *source, const struct capture *capture,
+/* inspect_to_json - all there is, as a new reference; NULL: out of memory. */
+json_t *inspect_to_json(const struct source *source, const struct capture *capture,
                         const struct census *census);
 
 #endif

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/parse.h"
-#include "cmd/loss_print.h"
+#include "cmd/json_value.h"
 #include "cmd/words.h"
 #include "rdb/value_walk.h"
 

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "base/json_text.h"
+#include "cmd/json_value.h"
 
 #define KEYS_PRINTED 3
 
@@ -45,20 +45,6 @@ void loss_print(FILE *out, const struct loss_report *r)
 {
     for (int reason = LOSS_NONE; reason < LOSS_REASON_COUNT; reason++)
         print_reason(out, r, (enum loss_reason)reason);
-}
-
-json_t *json_from_bytes(struct bytes b)
-{
-    struct ft_err err = FT_ERR_INIT;
-    struct buf text = {0};
-    json_t *value = NULL;
-
-    if (bytes_is_utf8(b))
-        return json_stringn((const char *)b.p, b.n);
-    if (base64_put(&text, b, &err) == 0)
-        value = json_pack("{s:s%}", "base64", (const char *)text.p, text.n);
-    buf_release(&text);
-    return value;
 }
 
 static json_t *line_to_json(const struct loss_line *line)

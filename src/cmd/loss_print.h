@@ -12,7 +12,5 @@
 void loss_print(FILE *out, const struct loss_report *r);
 /* loss_to_json - {"losses": n, "notes": n, "lines": [...]}; NULL: out of memory. */
 json_t *loss_to_json(const struct loss_report *r);
-/* json_from_bytes - text as it is, bytes that are not UTF-8 as {"base64": ...}. */
-json_t *json_from_bytes(struct bytes b);
 
 #endif

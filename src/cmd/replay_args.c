@@ -216,8 +216,8 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         return -1;
     if (ret->output.help)
         return 0;
-    if (argc - first != 2)
-        return err_set(err, FT_ERR_USAGE, "wanted INPUT and TARGET, got %d words", argc - first);
+    if (args_expect_words(argc, first, 2, "INPUT and TARGET", err) != 0)
+        return -1;
     ret->run.input = argv[first];
     ret->run.at = ret->input.at;
     ret->run.generation = ret->input.generation;

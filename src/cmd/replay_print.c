@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/parse.h"
+#include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 
 static void print_if(uint64_t count, const char *what)
@@ -63,20 +64,6 @@ static json_t *nodes_to_json(const struct replay_result *r)
     return nodes;
 }
 
-static json_t *suspects_to_json(const struct suspect_report *r)
-{
-    json_t *first = json_array();
-
-    for (size_t i = 0; i < r->first_count; i++) {
-        json_array_append_new(
-            first,
-            json_pack("{s:I, s:o, s:s, s:I, s:I}", "db", (json_int_t)r->first[i].db, "key",
-                      json_from_bytes(r->first[i].key), "command", r->first[i].command, "flow",
-                      (json_int_t)r->first[i].flow, "lsn", (json_int_t)r->first[i].lsn));
-    }
-    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "first", first);
-}
-
 json_t *replay_to_json(const struct replay_result *r, const struct loss_report *losses)
 {
     const struct {
@@ -107,7 +94,7 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
     json_t *json =
         json_pack("{s:b, s:b, s:o, s:o, s:o, s:o}", "complete", r->complete, "resumed", r->resumed,
                   "flows", flows_to_json(r), "nodes", nodes_to_json(r), "suspects",
-                  suspects_to_json(&r->suspects), "losses", loss_to_json(losses));
+                  json_from_suspects(&r->suspects), "losses", loss_to_json(losses));
 
     for (size_t i = 0; json != NULL && i < sizeof(numbers) / sizeof(numbers[0]); i++)
         json_object_set_new(json, numbers[i].name, json_integer((json_int_t)numbers[i].value));

@@ -144,11 +144,19 @@ check_status "forecast: suspects" 3 "0/l11  by SORT, flow 3" inspect "$T/catalog
 same "forecast: always the same" "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/.*//')" \
     "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/.*//')"
 
+# A name that is not UTF-8 leaves the JSON valid.
+odd=$(printf '%s/caf\351' "$T")
+ln -s "$T/live-4" "$odd"
+same "an odd name" 1 "$(inspect "$odd" --json | grep -cF "\"base64\": \"$(printf '%s' "$odd" | base64 -w 0)\"")"
+
 # What makes no sense is refused.
 check_status "no such flow" 2 "there is no flow 9" inspect "$T/live-4" --records --flow 9
 check_status "two views" 2 "one at a time" inspect "$T/live-4" --records --for 7.0
 check_status "bounds without records" 2 "go with --records" inspect "$T/live-4" --from 3
 check_status "a file has no journal" 2 "has none" \
     inspect "$RECORDINGS/files/types.rdb" --records --from 3
+check_status "no such option" 2 "there is no option --bogus" inspect "$T/live-4" --bogus=secret
+check_status "an option without its value" 2 "flow needs a value" inspect "$T/live-4" --flow
+check_status "a wrong number" 2 '--limit: "x" is not' inspect "$T/live-4" --records --limit x
 check_status "no time" 2 "is not a" inspect "$T/live-4" --records --from 2026-08T1
 t_end
