@@ -252,6 +252,8 @@ static int bring_snapshot(struct replay *r, struct ft_err *err)
 {
     if (r->state.phase != REPLAY_PHASE_SNAPSHOT)
         return 0;
+    if (r->target.cluster && replay_check_servers(r, err) != 0)
+        return -1;
     /* what an earlier attempt left is not replaced by entries alone */
     if ((r->state.dirty || r->result->resumed || r->result->retries != 0) &&
         replay_clean(r, err) != 0)

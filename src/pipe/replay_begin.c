@@ -28,6 +28,13 @@ int replay_state_remove(struct replay *r, const char *field, struct ft_err *err)
     return replay_call(state_node(r), NULL, words, 3, err);
 }
 
+int replay_state_secure(struct replay *r, struct ft_err *err)
+{
+    struct replay_node *node = state_node(r);
+
+    return replay_await_replicas(r, node->pipe, node->name, err);
+}
+
 int replay_state_load(struct replay *r, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
@@ -229,6 +236,51 @@ static int begin_generation(struct replay *r, struct ft_err *err)
     return replay_state_load(r, err);
 }
 
+/* The run_id that was written down for this master; NULL: none. */
+static const char *known_run(const struct replay_state *s, const char *node)
+{
+    for (size_t i = 0; i < s->server_count; i++) {
+        if (strcmp(s->servers[i].node, node) == 0)
+            return s->servers[i].run;
+    }
+    return NULL;
+}
+
+static int forget_snapshots(struct replay *r, struct ft_err *err)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        char field[REPLAY_TAG_TEXT];
+
+        (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
+        if (r->state.snap_done[i] && replay_state_remove(r, field, err) != 0)
+            return -1;
+        r->state.snap_done[i] = false;
+    }
+    return 0;
+}
+
+int replay_check_servers(struct replay *r, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        const struct replay_node *node = &r->target.nodes[n];
+        const char *id = r->target.map->nodes[n].address.id;
+        const char *known = known_run(&r->state, id);
+        char field[REPLAY_TAG_TEXT];
+
+        if (known != NULL && strcmp(known, node->run) == 0)
+            continue;
+        if (known != NULL) {
+            replay_note(r, "%s was restarted: the snapshots are brought again", node->name);
+            if (forget_snapshots(r, err) != 0)
+                return -1;
+        }
+        (void)snprintf(field, sizeof(field), "run:%s", id); /* fits */
+        if (replay_state_set(r, field, node->run, err) != 0)
+            return -1;
+    }
+    return replay_state_load(r, err);
+}
+
 static int go_on(struct replay *r, struct ft_err *err)
 {
     if (check_owner(r, err) != 0 || check_rules(r, err) != 0 || check_generation(r, err) != 0)
@@ -286,5 +338,8 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
         rc = replay_await_replicas(r, r->target.nodes[i].pipe, r->target.nodes[i].name, err);
     if (rc == 0)
         rc = replay_state_set(r, "phase", "journal", err);
+    /* were this lost when a replica takes over, the positions would begin again */
+    if (rc == 0)
+        rc = replay_state_secure(r, err);
     return rc == 0 ? replay_state_load(r, err) : -1;
 }

@@ -23,8 +23,9 @@ struct replay_node {
     struct replay *replay;
     struct uri uri; /* owned */
     char name[URI_ADDRESS_SIZE];
-    struct redis_pipe *pipe; /* of the journal and of everything but the snapshot */
-    char sha[41];            /* of the script */
+    struct redis_pipe *pipe;   /* of the journal and of everything but the snapshot */
+    char sha[41];              /* of the script */
+    char run[REPLAY_RUN_SIZE]; /* its run_id: another one says that it was restarted */
     size_t replica_count;
     struct buf slots; /* of a cluster: as CLUSTER NODES lists those it has */
     struct replay_position position;
@@ -129,10 +130,16 @@ int replay_state_load(struct replay *r, struct ft_err *err);
 int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err);
 /* replay_state_remove - a field of the state, if it is there. */
 int replay_state_remove(struct replay *r, const char *field, struct ft_err *err);
+/* replay_state_secure - the replicas of its master have the state too, see replay_await_replicas. */
+int replay_state_secure(struct replay *r, struct ft_err *err);
 /* replay_begin_journal - all snapshots are there: write down the first positions. */
 int replay_begin_journal(struct replay *r, struct ft_err *err);
 /* replay_remove_state - nothing of ours stays on the target. */
 int replay_remove_state(struct replay *r, struct ft_err *err);
+
+/* replay_check_servers - a master of a cluster that was restarted since snapshots were marked as done
+ * may have come back without them: then all are to be brought again. */
+int replay_check_servers(struct replay *r, struct ft_err *err);
 
 /*
  * replay_position.c

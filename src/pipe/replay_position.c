@@ -299,6 +299,14 @@ static int forget_old(struct replay *r, struct ft_err *err)
     return 0;
 }
 
+/* What a replay that is not known any more may have left under the name. */
+static int clear_position(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes del[] = {bytes_str("DEL"), bytes_str(node->position.key)};
+
+    return replay_call(node, NULL, del, 2, err);
+}
+
 /* old: what the new positions are made of; NULL: they begin. */
 static int write_all(struct replay *r, const struct found_position *old, struct ft_err *err)
 {
@@ -309,7 +317,12 @@ static int write_all(struct replay *r, const struct found_position *old, struct 
         if (name_node(r, r->target.nodes[n].position.tag, err) != 0)
             return -1;
     }
+    /* a replica in the master's place has to know where the positions are */
+    if (replay_state_secure(r, err) != 0)
+        return -1;
     for (size_t n = 0; n < r->target.node_count; n++) {
+        if (clear_position(&r->target.nodes[n], err) != 0)
+            return -1;
         for (size_t i = 0; old != NULL && i < r->state.tag_count; i++) {
             if (write_kept_fields(r, &r->target.nodes[n], &old[i], err) != 0)
                 return -1;
@@ -317,7 +330,7 @@ static int write_all(struct replay *r, const struct found_position *old, struct 
         if (write_position(r, &r->target.nodes[n], err) != 0)
             return -1;
     }
-    if (replay_state_set(r, "epoch", epoch, err) != 0)
+    if (replay_state_set(r, "epoch", epoch, err) != 0 || replay_state_secure(r, err) != 0)
         return -1;
     return forget_old(r, err);
 }

@@ -73,6 +73,21 @@ static int push_tag(struct replay_state *s, struct bytes tag, struct ft_err *err
     return 0;
 }
 
+static int push_server(struct replay_state *s, const struct field *f, struct bytes node,
+                       struct ft_err *err)
+{
+    struct replay_server *grown = reallocarray(s->servers, s->server_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "the state of a replay");
+    s->servers = grown;
+    grown = &s->servers[s->server_count++];
+    *grown = (struct replay_server){.node = ""};
+    (void)snprintf(grown->node, sizeof(grown->node), "%.*s", (int)node.n,
+                   (const char *)node.p); /* a longer one is none of ours */
+    return take_text(f, grown->run, sizeof(grown->run), err);
+}
+
 static int take_phase(struct replay_state *s, const struct field *f, struct ft_err *err)
 {
     if (bytes_eq_str(f->value, "snapshot"))
@@ -132,6 +147,8 @@ static int take_state_field(struct replay_state *s, const struct field *f, struc
         return push_generation(s, number, err);
     else if (has_prefix(f->name, "node:"))
         return push_tag(s, bytes_of(f->name.p + 5, f->name.n - 5), err);
+    else if (has_prefix(f->name, "run:"))
+        return push_server(s, f, bytes_of(f->name.p + 4, f->name.n - 4), err);
     return 0;
 }
 
@@ -178,6 +195,7 @@ void replay_state_release(struct replay_state *s)
     free(s->snap_done);
     free(s->begun);
     free(s->tags);
+    free(s->servers);
     *s = (struct replay_state){0};
 }
 

@@ -16,6 +16,7 @@
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
+ *              run:<node>   of a cluster: the run_id that this master had when it was given snapshots
  * Position     epoch, seq   seq counts batches: one that does not follow the last is refused. Who
  *                           connects sets it to a random number, so that nothing under way follows
  *              slots        "0-5460,..." for which it speaks
@@ -41,12 +42,19 @@
 #define REPLAY_ID_SIZE       33
 #define REPLAY_KEY_SIZE      80
 #define REPLAY_TAG_SIZE      24
+#define REPLAY_RUN_SIZE      41
 
 enum replay_phase {
     REPLAY_PHASE_NONE,   /* nothing is written down */
     REPLAY_PHASE_ENDING, /* nothing that counts: somebody was about to remove it */
     REPLAY_PHASE_SNAPSHOT,
     REPLAY_PHASE_JOURNAL,
+};
+
+/* A master of a cluster, and which of its lives it was in. */
+struct replay_server {
+    char node[REPLAY_RUN_SIZE];
+    char run[REPLAY_RUN_SIZE];
 };
 
 struct replay_state {
@@ -64,6 +72,8 @@ struct replay_state {
     size_t begun_count;
     char (*tags)[REPLAY_TAG_SIZE];
     size_t tag_count;
+    struct replay_server *servers;
+    size_t server_count;
 };
 
 /* Slots that are ahead of their node's position. */

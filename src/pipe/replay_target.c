@@ -122,10 +122,11 @@ static int check_version(struct replay *r, const char *info, const char *name, s
     return 0;
 }
 
-/* first: the server that was named; of a cluster it need not be a master. */
-static int check_server(struct replay *r, struct redis_pipe *pipe, const char *name, bool first,
-                        struct ft_err *err)
+/* node: NULL for the server that was named, which need not be a master of the cluster. */
+static int check_server(struct replay *r, struct redis_pipe *pipe, const char *name,
+                        struct replay_node *node, struct ft_err *err)
 {
+    bool first = node == NULL;
     redisReply *reply;
     int rc = 0;
 
@@ -141,6 +142,8 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
     } else if ((!(first && r->target.cluster) && check_role(r, reply->str, name, err) != 0) ||
                (first && check_version(r, reply->str, name, err) != 0)) {
         rc = -1;
+    } else if (!first) {
+        (void)info_value(reply->str, "\nrun_id:", node->run, sizeof(node->run));
     }
     freeReplyObject(reply);
     return rc;
@@ -210,7 +213,7 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
     if (redis_pipe_open(&node->pipe, &node->uri, r->o->cancel_fd, replay_node_reply, node, err) !=
         0)
         return -1;
-    if (check_server(r, node->pipe, node->name, false, err) != 0)
+    if (check_server(r, node->pipe, node->name, node, err) != 0)
         return -1;
     return replay_node_prepare(node, err);
 }
@@ -299,7 +302,7 @@ static int open_first(struct replay *r, struct ft_err *err)
     rc = slot_map_fetch(&t->map, pipe, &t->uri, err);
     t->cluster = rc == 0 && t->map != NULL;
     if (rc == 0)
-        rc = check_server(r, pipe, name, true, err);
+        rc = check_server(r, pipe, name, NULL, err);
     redis_pipe_free(pipe);
     return rc;
 }
