@@ -13,6 +13,7 @@ struct replay_planner {
     const struct item *item;
     const struct translation *t; /* NULL: a transfer */
     uint32_t db;
+    bool refused; /* the target gave an error where it was read: nothing is carried out */
     /* what becomes of it: words of all commands, in order */
     struct bytes *words;
     size_t word_count, word_cap;
@@ -46,6 +47,7 @@ static void reset(struct replay_planner *p)
     p->word_count = 0;
     p->command_count = 0;
     p->dst_count = 0;
+    p->refused = false;
     buf_clear(&p->texts);
 }
 
@@ -157,7 +159,40 @@ static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err
     return 0;
 }
 
-/* One command that reads key, words[1]. An error reply other than a passing one is as good as nil. */
+/* The record is refused as a command is. Returns -1, and err is set only if that failed. */
+static int refuse(struct replay_planner *p, const char *error, struct ft_err *err)
+{
+    const struct item *item = p->item;
+    const struct bytes *words = p->t != NULL ? p->t->plan.words : item->record.words;
+    size_t count = p->t != NULL ? p->t->plan.word_count : item->record.word_count;
+
+    p->refused = true;
+    if (command_error_expected(command_find(words[0]), error)) {
+        pthread_mutex_lock(&p->r->mu);
+        p->r->result->expected_errors++;
+        pthread_mutex_unlock(&p->r->mu);
+        return -1;
+    }
+    (void)replay_dead_refuse(p->r, item, "read", p->db, words, count, error, err);
+    return -1;
+}
+
+/* A passing error is an error; any other refuses the record. */
+static int ask(struct replay_planner *p, struct bytes key, const struct bytes *words, size_t count,
+               const redisReply **ret, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (p->sink.ask(p->sink.context, key, &reply, words, count, err) != 0 ||
+        keep_reply(p, reply, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        return refuse(p, reply->str, err);
+    *ret = reply;
+    return 0;
+}
+
+/* One command that reads key, words[1]. */
 static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
                     const struct bytes *words, size_t count, const redisReply **ret,
                     struct ft_err *err)
@@ -165,16 +200,11 @@ static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
     static const char script[] = "redis.call('SELECT',ARGV[1]) return redis.pcall(unpack(ARGV,2))";
     struct bytes eval[16] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"), key};
     char number[I64_TEXT_SIZE];
-    redisReply *reply;
 
     eval[4] = bytes_of(number, i64_to_text(db, number));
     for (size_t i = 0; i < count; i++)
         eval[5 + i] = words[i];
-    if (p->sink.ask(p->sink.context, key, &reply, eval, 5 + count, err) != 0 ||
-        keep_reply(p, reply, err) != 0)
-        return -1;
-    *ret = reply;
-    return 0;
+    return ask(p, key, eval, 5 + count, ret, err);
 }
 
 static int exists(struct replay_planner *p, uint32_t db, struct bytes key, bool *ret,
@@ -210,11 +240,10 @@ static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, str
     char number[I64_TEXT_SIZE];
     const struct bytes words[] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"), key,
                                   bytes_of(number, i64_to_text(db, number))};
-    redisReply *reply;
+    const redisReply *reply;
 
     *ret = (struct dumped){{NULL, 0}, {NULL, 0}};
-    if (p->sink.ask(p->sink.context, key, &reply, words, 5, err) != 0 ||
-        keep_reply(p, reply, err) != 0)
+    if (ask(p, key, words, 5, &reply, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
         return 0;
@@ -231,23 +260,6 @@ static int put_restore(struct replay_planner *p, uint32_t db, struct bytes key,
                                   bytes_str("REPLACE"), bytes_str("ABSTTL")};
 
     return put(p, db, words, 6, err);
-}
-
-/* The target has no such key, where the source had one: what a server would have answered. */
-static int refuse_missing(struct replay_planner *p, struct ft_err *err)
-{
-    static const char error[] = "ERR no such key";
-    const struct item *item = p->item;
-    const struct journal_record *record = &item->record;
-
-    if (command_error_expected(command_find(record->words[0]), error)) {
-        pthread_mutex_lock(&p->r->mu);
-        p->r->result->expected_errors++;
-        pthread_mutex_unlock(&p->r->mu);
-        return 0;
-    }
-    return replay_dead_refuse(p->r, item, "missing", p->db, record->words, record->word_count,
-                              error, err);
 }
 
 /*
@@ -271,7 +283,7 @@ static int run_transfer(struct replay_planner *p, const struct replay_transfer *
     if (dump_key(p, tr->src_db, tr->src, &d, err) != 0)
         return -1;
     if (d.value.p == NULL)
-        return must_exist ? refuse_missing(p, err) : 0;
+        return must_exist ? refuse(p, "ERR no such key", err) : 0; /* as a server would say */
     if (!tr->replace && exists(p, tr->dst_db, tr->dst, &taken, err) != 0)
         return -1;
     if (taken)
@@ -640,6 +652,12 @@ static int run_kind(struct replay_planner *p, struct ft_err *err)
     return 0;
 }
 
+/* A record that was refused is done with. */
+static int unless_refused(const struct replay_planner *p, int rc, const struct ft_err *err)
+{
+    return rc != 0 && p->refused && err->kind == FT_ERR_NONE ? 0 : rc;
+}
+
 int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t db,
                     const struct translation *t, struct ft_err *err)
 {
@@ -647,7 +665,7 @@ int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t 
     p->item = item;
     p->t = t;
     p->db = db;
-    return run_kind(p, err);
+    return unless_refused(p, run_kind(p, err), err);
 }
 
 int replay_plan_transfer(struct replay_planner *p, const struct item *item,
@@ -657,6 +675,8 @@ int replay_plan_transfer(struct replay_planner *p, const struct item *item,
     p->item = item;
     p->t = NULL;
     p->db = transfer->src_db;
-    return run_sides(p, transfer->dst, transfer->src, transfer_both, transfer_second, transfer,
-                     err);
+    return unless_refused(
+        p,
+        run_sides(p, transfer->dst, transfer->src, transfer_both, transfer_second, transfer, err),
+        err);
 }

@@ -1,0 +1,75 @@
+#!/bin/sh
+# What goes wrong on a cluster and is easily not noticed: a master that comes back empty while
+# snapshots are on their way, reads that fail, errors that the source had too.
+. "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/cluster_lib.sh"
+t_begin
+need_redis
+: "${MAKE_CAPTURE:?}"
+FLOWS=40
+
+# on_key COMMAND KEY [WORD...] - by the node that has it
+on_key()
+{
+    timeout 20 redis-cli -c -h 127.0.0.1 -p "$(node_port 1)" "$@"
+}
+
+# all_keys - each flow's one key is there
+all_keys()
+{
+    flow=0
+    while [ $flow -lt $FLOWS ]; do
+        [ "$(on_key exists key-of-flow-$flow)" = 1 ] || {
+            echo "key-of-flow-$flow is not there"
+            return 1
+        }
+        flow=$((flow + 1))
+    done
+}
+
+snapshots_done()
+{
+    [ "$(on_key hkeys flowtape:replay | grep -c '^snap:')" -ge 12 ]
+}
+
+start_cluster 3 0 || fail "no cluster"
+
+seq 0 $((FLOWS - 1)) | sed 's/$/ 1 0 PING/' | "$MAKE_CAPTURE" $FLOWS "$T/many" || fail "a capture of many flows"
+"$FLOWTAPE" replay "$T/many" "$CLUSTER_URI" --quiet --rate 8 >"$T/replay.out" 2>&1 &
+REPLAY_PID=$!
+PIDS="$PIDS $REPLAY_PID"
+check "some snapshots are there" cluster_until 20 snapshots_done
+for node in 1 2 3; do
+    # not the one that knows which
+    [ "$(node_cli $node exists flowtape:replay 2>/dev/null)" = 1 ] || break
+done
+kill_node $node
+restart_node $node
+wait "$REPLAY_PID"
+status=$?
+t_forget "$REPLAY_PID"
+[ $status = 0 ] || fail "a master came back empty: status $status" "$T/replay.out"
+check "a master came back empty: nothing is missing" all_keys
+
+"$MAKE_CAPTURE" 1 "$T/sort" <<END || fail "a capture"
+0 1 0 RPUSH words b a c
+0 2 0 RPUSH {1}result before
+0 3 0 SORT words STORE {1}result
+0 4 0 RPUSH {1}result behind
+END
+check "SORT that failed at the source too" "$FLOWTAPE" replay "$T/sort" "$CLUSTER_URI" --flush \
+    --quiet --finish
+check "its result is left alone" [ "$(on_key lrange '{1}result' 0 -1 | tr '\n' ' ')" = \
+    "before behind " ]
+
+"$MAKE_CAPTURE" 1 "$T/copy" <<END || fail "a capture"
+0 1 0 SET from 1
+0 2 0 COPY from {1}to
+END
+for node in 1 2 3; do
+    node_cli $node acl setuser limited on '>secret' '~*' '+@all' -dump >/dev/null
+done
+check_status "a read that is not allowed ends the replay" 4 "refused COPY .*(NOPERM|run this command)" "$FLOWTAPE" replay \
+    "$T/copy" "redis://limited:secret@$CLUSTER" --flush
+stop_cluster
+t_end
