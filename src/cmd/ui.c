@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,6 +13,9 @@
 
 #define REDRAW_MS 200u
 #define LINE_MS   10000u
+
+#define CLEAR_LINE "\r\033[K"
+#define LINE_SIZE  512
 
 enum exit_status exit_status_of(const struct ft_err *err)
 {
@@ -41,15 +45,20 @@ enum exit_status exit_status_of(const struct ft_err *err)
 
 enum exit_status ui_fail(const char *command, const struct ft_err *err)
 {
-    fprintf(stderr, "flowtape %s: %s\n", command, err->msg);
+    ui_note(command, "%s", err->msg);
     return exit_status_of(err);
 }
 
+/* In place of a progress line that may be there, whichever thread it comes from. */
 static void print_line(const char *command, const char *fmt, va_list ap)
 {
+    flockfile(stderr);
+    if (isatty(STDERR_FILENO) == 1)
+        fputs(CLEAR_LINE, stderr);
     fprintf(stderr, "flowtape %s: ", command);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 enum exit_status ui_usage(const char *command, const char *fmt, ...)
@@ -121,20 +130,32 @@ bool progress_due(const struct progress *p)
     return !p->quiet && clock_mono_ms() - p->last_ms >= (p->terminal ? REDRAW_MS : LINE_MS);
 }
 
+/* A line that does not fit would be left behind, row by row. */
+static int columns(void)
+{
+    struct winsize size;
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1
+                                                                           : LINE_SIZE;
+}
+
 void progress_show(struct progress *p, const char *fmt, ...)
 {
+    char line[LINE_SIZE];
     va_list ap;
 
     if (p->quiet)
         return;
-    if (p->terminal)
-        fputs("\r\033[K", stderr);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    (void)vsnprintf(line, sizeof(line), fmt, ap); /* a longer one is cut */
     va_end(ap);
-    if (!p->terminal)
-        fputc('\n', stderr);
+    flockfile(stderr);
+    if (p->terminal)
+        fprintf(stderr, CLEAR_LINE "%.*s", columns(), line);
+    else
+        fprintf(stderr, "%s\n", line);
     fflush(stderr);
+    funlockfile(stderr);
     p->drawn = p->terminal;
     p->last_ms = clock_mono_ms();
 }
@@ -142,6 +163,6 @@ void progress_show(struct progress *p, const char *fmt, ...)
 void progress_clear(struct progress *p)
 {
     if (p->drawn)
-        fputs("\r\033[K", stderr);
+        fputs(CLEAR_LINE, stderr);
     p->drawn = false;
 }
