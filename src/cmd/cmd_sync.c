@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/commands.h"
 #include "cmd/stop.h"
 #include "cmd/sync_args.h"
@@ -65,8 +66,11 @@ static enum exit_status report(struct job *job, enum exit_status status)
     const struct output_args *o = &job->args->output;
     const char *why = job->err.kind == FT_ERR_NONE ? NULL : job->err.msg;
     json_t *json = sync_to_json(&job->result, &job->losses, why, (int)status);
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *text;
 
+    if (json != NULL)
+        json_object_set_new(json, "flows", sync_flows_to_json(job->args->run.live));
+    text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
     sync_control_answer(&job->control, (int)status, text == NULL ? "{}" : text);
     free(text);
     if (!o->quiet && !o->json && job->result.capture.sessions != 0)
@@ -104,7 +108,7 @@ static enum exit_status sync_job(struct job *job)
 
 static enum exit_status sync_all(struct sync_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a, .shown.ms = clock_mono_ms(), .err = FT_ERR_INIT};
     enum exit_status status;
 
     (void)pthread_mutex_init(&job.progress.mu, NULL); /* default attributes: cannot fail on Linux */

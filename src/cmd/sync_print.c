@@ -129,6 +129,30 @@ static json_t *goal_to_json(const struct sync_result *r)
     return goal;
 }
 
+json_t *sync_flows_to_json(struct live_flows *live)
+{
+    json_t *flows = json_array();
+    struct live_state state;
+
+    live_flows_state(live, &state);
+    for (uint32_t i = 0; i < state.flow_count; i++) {
+        struct live_point received = {0};
+        struct live_point durable = {0};
+        struct live_point applied = {0};
+
+        (void)live_flows_point(live, LIVE_RECEIVED, i, &received); /* zeroes: no such flow */
+        (void)live_flows_point(live, LIVE_DURABLE, i, &durable);
+        (void)live_flows_point(live, LIVE_APPLIED, i, &applied);
+        json_array_append_new(flows, json_pack("{s:I, s:I, s:I, s:I, s:I}", "received",
+                                               (json_int_t)received.next_lsn, "durable",
+                                               (json_int_t)durable.next_lsn, "applied",
+                                               (json_int_t)applied.next_lsn, "lag_records",
+                                               (json_int_t)applied.lag_records, "lag_ms",
+                                               (json_int_t)applied.lag_ms));
+    }
+    return flows;
+}
+
 json_t *sync_to_json(const struct sync_result *r, const struct loss_report *losses, const char *why,
                      int status)
 {

@@ -17,6 +17,8 @@ struct sync_shown {
 void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
                struct sync_shown *last);
 void sync_print(const struct sync_result *r, const struct loss_report *losses);
+/* sync_flows_to_json - how far each flow is at the source's socket, on disk, and on the target. */
+json_t *sync_flows_to_json(struct live_flows *live);
 /* sync_to_json - why: the error, or NULL. NULL: out of memory. */
 json_t *sync_to_json(const struct sync_result *r, const struct loss_report *losses, const char *why,
                      int status);

@@ -10,8 +10,10 @@
 
 #include "base/clock.h"
 
-/* Receipts that a flow remembers, to tell how old its lag is. */
-#define RECEIPTS_MAX 64u
+/* Receipts that a flow remembers, to tell how old its lag is; when they become too many, they are
+ * merged to one for each share of the time between the first and the last. */
+#define RECEIPTS_MAX   64u
+#define RECEIPT_SHARES 40u
 
 /* Records before next_lsn, and behind those of the receipt before, came at time_us or later. */
 struct receipt {
@@ -108,37 +110,51 @@ static void look_at_goal(struct live_flows *l)
  * The capture's side
  */
 
-/* Room for one more: two neighbours become one, with the earlier's time. */
-static void thin_out(struct live_flow *f)
+/* Receipts that the target has been through are of no use any more; its next one tells the time of
+ * what it does not have. */
+static void forget_applied(struct live_flow *f, uint64_t applied)
 {
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i + 1 < f->receipt_count; i += 2) {
-        f->receipts[n] = (struct receipt){f->receipts[i + 1].next_lsn, f->receipts[i].time_us};
-        n++;
-    }
-    f->receipt_count = n;
-}
-
-/* Under mu. Receipts that the target has been through are of no use any more. */
-static void remember_receipt(struct live_flows *l, uint32_t flow, uint64_t next_lsn,
-                             uint64_t time_us)
-{
-    struct live_flow *f = &l->flows[flow];
-    uint64_t applied = 0;
     uint32_t gone = 0;
 
+    while (gone < f->receipt_count && f->receipts[gone].next_lsn <= applied)
+        gone++;
+    f->receipt_count -= gone;
+    memmove(f->receipts, f->receipts + gone, f->receipt_count * sizeof(f->receipts[0]));
+}
+
+/* A receipt that came within step_us of the one before goes into that one, which has the earlier
+ * time. */
+static void append_receipt(struct live_flow *f, uint64_t step_us, const struct receipt *r)
+{
+    struct receipt *last = f->receipts + f->receipt_count - 1;
+
+    if (f->receipt_count > 0 && r->time_us < last->time_us + step_us)
+        last->next_lsn = r->next_lsn;
+    else
+        f->receipts[f->receipt_count++] = *r;
+}
+
+/* Under mu. Each receipt stands for an equal share of the time that there is to be told, so the age
+ * of a lag is too large by one share at most. */
+static void remember_receipt(struct live_flows *l, uint32_t flow, const struct receipt *r)
+{
+    struct live_flow *f = &l->flows[flow];
+    uint64_t span_us = 0;
+    uint64_t step_us;
+    uint32_t count;
+
     if (l->state.applied_generation == l->state.generation && flow < l->applied_count)
-        applied = l->applied[flow];
+        forget_applied(f, l->applied[flow]);
+    if (f->receipt_count > 0 && r->time_us > f->receipts[0].time_us)
+        span_us = r->time_us - f->receipts[0].time_us;
+    step_us = span_us / RECEIPT_SHARES + 1;
     if (f->receipt_count == RECEIPTS_MAX) {
-        while (gone < f->receipt_count && f->receipts[gone].next_lsn <= applied)
-            gone++;
-        f->receipt_count -= gone;
-        memmove(f->receipts, f->receipts + gone, f->receipt_count * sizeof(f->receipts[0]));
+        count = f->receipt_count;
+        f->receipt_count = 0;
+        for (uint32_t i = 0; i < count; i++)
+            append_receipt(f, step_us, &f->receipts[i]);
     }
-    if (f->receipt_count == RECEIPTS_MAX)
-        thin_out(f);
-    f->receipts[f->receipt_count++] = (struct receipt){next_lsn, time_us};
+    append_receipt(f, step_us, r);
 }
 
 /* Under mu. */
@@ -150,7 +166,7 @@ static bool advance(struct live_flows *l, enum live_stage stage, uint32_t flow, 
     if (next_lsn <= *at)
         return false;
     if (stage == LIVE_RECEIVED)
-        remember_receipt(l, flow, next_lsn, time_us);
+        remember_receipt(l, flow, &(struct receipt){next_lsn, time_us});
     if (l->flows[flow].first_lsn == 0)
         l->flows[flow].first_lsn = next_lsn;
     *at = next_lsn;

@@ -106,7 +106,8 @@ bool live_flows_goal(struct live_flows *l, uint32_t generation, uint64_t *ret_ls
 struct live_point {
     uint64_t next_lsn;    /* 0: not in the journal yet */
     uint64_t lag_records; /* received, and not at this stage */
-    uint64_t lag_ms; /* since the oldest of those was received; somewhat more if they are many */
+    /* since the oldest of those was received; too large by a fortieth at most of what it was then */
+    uint64_t lag_ms;
 };
 
 /* live_flows_point - false: there is no such flow. An older generation's LIVE_APPLIED is 0, and lags

@@ -1,0 +1,137 @@
+#!/bin/sh
+# A target that is slow, or stands still: the source does not feel it, what is told about the lag is true,
+# and a limit of the directory ends it with all that was stored on the target.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+rec=$RECORDINGS/live-4
+DIR=$T/capture
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" --raw "$@"
+}
+
+# sync_into ARG... - bounded in time
+sync_into()
+{
+    timeout 120 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$DIR" --on-loss skip --quiet "$@"
+}
+
+# start_sync ARG... - in the background
+start_sync()
+{
+    "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$DIR" --on-loss skip --quiet --json "$@" \
+        >"$T/report.json" 2>"$T/sync.out" &
+    SYNC_PID=$!
+    PIDS="$PIDS $SYNC_PID"
+}
+
+# end_sync LABEL STATUS [SIGNAL]
+end_sync()
+{
+    [ $# -lt 3 ] || kill -"$3" "$SYNC_PID"
+    wait "$SYNC_PID"
+    status=$?
+    t_forget "$SYNC_PID"
+    if [ $status -eq "$2" ]; then
+        pass "$1: status $2"
+    else
+        fail "$1: status $status, wanted $2" "$T/sync.out"
+    fi
+}
+
+# await COMMAND... - 30 seconds at most
+await()
+{
+    tries=0
+    until "$@" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || return 1
+        sleep 0.1
+    done
+}
+
+position_is_there()
+{
+    [ -n "$(cli --scan --pattern 'flowtape:*:{*}')" ]
+}
+
+written()
+{
+    redis-cli -p "$PORT" dfly replicaoffset | cmp -s - "$T/final"
+}
+
+# of_flows NAME - a number of all flows in the report
+of_flows()
+{
+    sed -n '/^  "flows": \[/,/^  \]/s/^ *"'"$1"'": \([0-9]*\).*/\1/p' "$T/report.json"
+}
+
+# applied - where the target is, flow by flow
+applied()
+{
+    key=$(cli --scan --pattern 'flowtape:*:{*}')
+    for flow in 0 1 2 3; do
+        cli hget "$key" flow:$flow
+    done
+}
+
+equal()
+{
+    check "$1: equals its state" "$STATE_DIFF" --skip-lossy "$rec/state.json" "$REDIS"
+}
+
+# over LABEL
+over()
+{
+    standin_check "$1"
+    check "$1: the source was not held up" [ "$(report_number longest_send_ms)" -lt 1000 ]
+    redis_stop
+    rm -rf "$DIR" "$T/redis"
+}
+
+meta_flow "$rec" final_lsn >"$T/final"
+
+label="a target that stands still"
+standin_start "$rec" --write-rate 100 --check-dir "$DIR"
+redis_start
+start_sync
+check "$label: it has begun with the journal" await position_is_there
+cli client pause 100000 write >/dev/null
+check "$label: the source writes everything" await written
+sleep 1
+applied >"$T/applied"
+end_sync "$label" 5 INT
+of_flows received >"$T/received"
+of_flows durable >"$T/durable"
+check "$label: all that was written is received" cmp "$T/final" "$T/received"
+check "$label: and durable" cmp "$T/final" "$T/durable"
+of_flows applied >"$T/told"
+check "$label: what is on the target is told" cmp "$T/applied" "$T/told"
+paste "$T/final" "$T/applied" | while read -r final there; do
+    echo $((final - there))
+done >"$T/wanted"
+of_flows lag_records >"$T/told"
+check "$label: so is the lag" cmp "$T/wanted" "$T/told"
+lag=$(of_flows lag_ms | sort -n | tail -n 1)
+check "$label: and since when" [ "$lag" -ge 1000 ]
+cli client unpause >/dev/null
+check "$label: the rest" sync_into --cutover takeover --finish
+equal "$label"
+over "$label"
+
+# The directory fills at 10 times the rate of the target.
+label="slow, and no room"
+standin_start "$rec" --stamps 4000 --check-dir "$DIR"
+redis_start
+start_sync --rate 2000 --max-dir-size 1500K
+end_sync "$label" 5
+check "$label: says so" grep -q '"ended": "full"' "$T/report.json"
+of_flows durable >"$T/durable"
+of_flows applied >"$T/told"
+check "$label: the target has what was stored" cmp "$T/durable" "$T/told"
+applied >"$T/applied"
+check "$label: it is there" cmp "$T/durable" "$T/applied"
+over "$label"
+t_end
