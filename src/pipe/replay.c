@@ -236,10 +236,12 @@ static int result_init(struct replay *r, struct ft_err *err)
 
     free(r->result->flows);
     free(r->next);
+    free(r->flushed);
     r->result->flow_count = n;
     r->result->flows = calloc(n + 1u, sizeof(*r->result->flows));
     r->next = calloc(n + 1u, sizeof(*r->next));
-    if (r->result->flows == NULL || r->next == NULL)
+    r->flushed = calloc(n + 1u, sizeof(*r->flushed));
+    if (r->result->flows == NULL || r->next == NULL || r->flushed == NULL)
         return err_nomem(err, "the flows");
     return 0;
 }
@@ -425,6 +427,7 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     replay_kept_release(&r.kept);
     slot_map_free(r.known_map);
     free(r.next);
+    free(r.flushed);
     (void)pthread_mutex_destroy(&r.mu); /* nobody holds it any more */
     return rc;
 }

@@ -3,68 +3,10 @@
 #include <stdlib.h>
 
 #include "pipe/replay_route.h"
+#include "pipe/replay_walk.h"
 #include "resp/resp_write.h"
 
 #define UNDERWAY_BYTES (256u << 10) /* on each connection */
-
-/* Takes a key as the source has it. */
-typedef int key_fn(void *context, uint32_t db, struct bytes key, struct ft_err *err);
-
-struct key_walk {
-    const struct source *source;
-    struct owner_guard guard;
-    struct translator *finder;
-    bool entries; /* those of the snapshot too, not only of records */
-    key_fn *take;
-    void *context;
-};
-
-static int take_record_keys(struct key_walk *w, const struct item *item, struct ft_err *err)
-{
-    const struct journal_record *record = &item->record;
-    const struct translation_key *keys;
-    size_t count;
-
-    if (translator_find_keys(w->finder, record->words, record->word_count, record->dbid, &keys,
-                             &count, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (owner_guard_passes(&w->guard, item->flow, &keys[i], 1) &&
-            w->take(w->context, keys[i].db, keys[i].key, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int walk_stream(struct key_walk *w, uint32_t index, struct ft_err *err)
-{
-    const struct source_stream_options options = {0};
-    struct source_stream *stream;
-    struct item item;
-    enum step step;
-    int rc = 0;
-
-    if (source_stream_open(&stream, w->source, index, &options, err) != 0)
-        return -1;
-    while (rc == 0 && (step = source_stream_next(stream, &item, err)) != STEP_END) {
-        if (step == STEP_ERROR)
-            rc = -1;
-        else if (item.kind == ITEM_ENTRY && w->entries)
-            rc = w->take(w->context, item.rdb.entry.db, item.rdb.entry.key, err);
-        else if (item.kind == ITEM_COMMAND)
-            rc = take_record_keys(w, &item, err);
-    }
-    source_stream_free(stream);
-    return rc;
-}
-
-static int walk_init(struct key_walk *w, const struct replay *r, const struct source *source,
-                     struct ft_err *err)
-{
-    w->source = source;
-    w->guard = owner_guard_of(source);
-    return replay_translator_new(&w->finder, r, err);
-}
 
 /*
  * Deleting
@@ -107,21 +49,21 @@ static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_er
 /* The keys that the records of streams not done yet will touch. */
 static int clean_current(struct deleter *d, struct ft_err *err)
 {
-    struct key_walk w = {.take = delete_key, .context = d};
-    int rc = walk_init(&w, d->r, d->r->source, err);
+    struct replay_walk w;
+    int rc = replay_walk_init(&w, d->r, d->r->source, delete_key, d, err);
 
     for (uint32_t i = 0; rc == 0 && i < d->r->source->stream_count; i++) {
         if (!d->r->state.snap_done[i])
-            rc = walk_stream(&w, i, err);
+            rc = replay_walk_stream(&w, i, err);
     }
-    translator_free(w.finder);
+    replay_walk_release(&w);
     return rc;
 }
 
 /* Everything that an older generation has brought. */
 static int clean_generation(struct deleter *d, uint32_t generation, struct ft_err *err)
 {
-    struct key_walk w = {.take = delete_key, .context = d, .entries = true};
+    struct replay_walk w;
     struct source *source;
     int rc;
 
@@ -129,10 +71,11 @@ static int clean_generation(struct deleter *d, uint32_t generation, struct ft_er
         return err_wrap(err, "the target has generation %" PRIu32 ", whose keys have to be deleted",
                         generation);
     }
-    rc = walk_init(&w, d->r, source, err);
-    for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
-        rc = walk_stream(&w, i, err);
-    translator_free(w.finder);
+    rc = replay_walk_init(&w, d->r, source, delete_key, d, err);
+    w.entries = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    replay_walk_release(&w);
     source_free(source);
     return rc;
 }
@@ -226,14 +169,15 @@ static int probe_key(void *context, uint32_t db, struct bytes key, struct ft_err
 
 static int probe_all(struct prober *p, struct ft_err *err)
 {
-    struct key_walk w = {.take = probe_key, .context = p, .entries = true};
-    int rc = walk_init(&w, p->r, p->r->source, err);
+    struct replay_walk w;
+    int rc = replay_walk_init(&w, p->r, p->r->source, probe_key, p, err);
 
-    for (uint32_t i = 0; rc == 0 && i < p->r->source->stream_count; i++)
-        rc = walk_stream(&w, i, err);
+    w.entries = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
     if (rc == 0)
         rc = replay_route_settle(p->route, err);
-    translator_free(w.finder);
+    replay_walk_release(&w);
     return rc;
 }
 
@@ -339,7 +283,7 @@ static bool all_go_to_0(const struct replay_map *m)
 
 int replay_check_dbs(struct replay *r, struct ft_err *err)
 {
-    struct key_walk w = {.take = check_db, .entries = true};
+    struct replay_walk w;
     struct replay_mapper *mapper;
     int rc;
 
@@ -347,11 +291,11 @@ int replay_check_dbs(struct replay *r, struct ft_err *err)
         return 0;
     if (replay_mapper_new(&mapper, r, err) != 0)
         return -1;
-    w.context = mapper;
-    rc = walk_init(&w, r, r->source, err);
-    for (uint32_t i = 0; rc == 0 && i < r->source->stream_count; i++)
-        rc = walk_stream(&w, i, err);
-    translator_free(w.finder);
+    rc = replay_walk_init(&w, r, r->source, check_db, mapper, err);
+    w.entries = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    replay_walk_release(&w);
     replay_mapper_free(mapper);
     return rc;
 }

@@ -68,6 +68,7 @@ struct replay {
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
     bool was_following;                /* since the last lost connection */
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
+    uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
     atomic_bool overdue;               /* the state says that keys are held back */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
@@ -97,9 +98,6 @@ struct replay_node *replay_node_of(struct replay *r, struct bytes key);
 struct replay_node *replay_node_of_slot(struct replay *r, uint16_t slot);
 /* replay_keep_count - what was sent to a node, by whomever, for the report. */
 void replay_keep_count(struct replay *r, const struct replay_node_count *count);
-/* replay_check_settled - FT_ERR_NET if slots are not where the map has them, or on their way. Of a
- * cluster *ret_epoch grows with every slot that has moved. */
-int replay_check_settled(struct replay *r, uint64_t *ret_epoch, struct ft_err *err);
 /* replay_ask - one command over a connection to the node; of error replies only passing ones are
  * errors. The caller frees *ret. */
 int replay_ask(struct replay_node *node, struct redis_pipe *pipe, redisReply **ret,
@@ -178,9 +176,10 @@ int replay_journal(struct replay *r, struct ft_err *err);
  * replay_flush.c
  */
 
-/* replay_flush - a flush of the source; the position behind it is the caller's to set. */
+/* replay_flush - a flush of the source, which is at lsn[i] in flow i; the position behind it is the
+ * caller's to set. */
 int replay_flush(struct replay *r, const struct item *item, const struct translation_flush *flush,
-                 struct ft_err *err);
+                 const uint64_t *lsn, struct ft_err *err);
 
 /*
  * replay_node.c - batches

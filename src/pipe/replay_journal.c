@@ -110,7 +110,7 @@ static int put_keyless(struct journal_run *j, const struct translation *t, struc
 
 static int put_flush(struct journal_run *j, const struct translation *t, struct ft_err *err)
 {
-    if (replay_flush(j->r, j->item, &t->flush, err) != 0)
+    if (replay_flush(j->r, j->item, &t->flush, j->flush_lsn, err) != 0)
         return -1;
     for (uint32_t i = 0; i < j->r->source->stream_count; i++)
         j->r->next[i] = j->flush_lsn[i] + 1;

@@ -13,7 +13,6 @@
 #define FLOWTAPE_PIPE_REPLAY_MAP_H
 
 #include "base/buf.h"
-#include "item/filter.h"
 
 enum replay_db_fate {
     REPLAY_DB_TO,
@@ -57,12 +56,6 @@ const struct replay_db_rule *replay_map_db_rule(const struct replay_map *m, uint
  */
 int replay_map_key(const struct replay_map *m, uint32_t db, struct bytes key, struct buf *scratch,
                    struct bytes *ret, struct ft_err *err);
-/*
- * replay_map_may_hold - may this key of the target, found in the database that `db` goes to, be the
- * image of a key of `db` that passes the filter? For flushes.
- */
-int replay_map_may_hold(const struct replay_map *m, const struct filter *f, uint32_t db,
-                        struct bytes target_key, bool *ret, struct ft_err *err);
 void replay_map_release(struct replay_map *m);
 
 #endif

@@ -149,60 +149,6 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
     return rc;
 }
 
-/* What the node says about its own slots, as replay_node.slots has it. */
-static int check_slots(struct replay_node *node, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
-    redisReply *reply;
-    const char *at = NULL;
-    int rc = 0;
-
-    if (replay_call(node, &reply, words, 2, err) != 0)
-        return -1;
-    if (reply->type == REDIS_REPLY_STRING)
-        at = strstr(reply->str, "myself");
-    if (at != NULL)
-        at = strstr(at, " connected");
-    if (at != NULL)
-        at += strlen(" connected") + (at[strlen(" connected")] == ' ');
-    if (at == NULL || strcspn(at, "\n") != node->slots.n ||
-        memcmp(at, node->slots.p, node->slots.n) != 0) {
-        atomic_store(&node->replay->redirected, true);
-        rc = err_set(err, FT_ERR_NET, "slots of %s are on their way", node->name);
-    }
-    freeReplyObject(reply);
-    return rc;
-}
-
-static int check_epoch(struct replay_node *node, uint64_t *epoch, struct ft_err *err)
-{
-    static const char name[] = "cluster_current_epoch:";
-    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("INFO")};
-    redisReply *reply;
-    const char *at;
-
-    if (replay_call(node, &reply, words, 2, err) != 0)
-        return -1;
-    at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
-    if (at != NULL && strtoull(at + strlen(name), NULL, 10) > *epoch)
-        *epoch = strtoull(at + strlen(name), NULL, 10);
-    freeReplyObject(reply);
-    return 0;
-}
-
-int replay_check_settled(struct replay *r, uint64_t *ret_epoch, struct ft_err *err)
-{
-    uint64_t epoch = 0;
-
-    for (size_t i = 0; r->target.cluster && i < r->target.node_count; i++) {
-        if (check_slots(&r->target.nodes[i], err) != 0 ||
-            check_epoch(&r->target.nodes[i], &epoch, err) != 0)
-            return -1;
-    }
-    *ret_epoch = epoch;
-    return 0;
-}
-
 static int open_node(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
     (void)uri_address(&node->uri, node->name);

@@ -3,6 +3,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
+: "${MAKE_CAPTURE:?}"
 
 
 # take RECORDING - into $T/NAME
@@ -171,6 +172,36 @@ if [ -d "$RECORDINGS/flushes" ]; then
     check "other keys stay" holds 0 mine 1
     redis_stop
 fi
+
+# A flush takes what came from this source, and nothing that the target has of its own.
+printf '%s\n' '0 1 0 SET a:old 1' '0 1 0 RPUSH b:list x' '0 1 1 SET a:other 1' '0 2 0 FLUSHALL' \
+    '0 3 0 SET a:new 1' '0 3 1 SET a:one 1' '0 3 1 SET a:both 1' '0 3 0 SET a:both 0' \
+    '0 4 1 FLUSHDB' '0 5 1 SET a:last 1' |
+    "$MAKE_CAPTURE" 1 "$T/flushed" || fail "a capture of our own"
+# mine LABEL WANTED [ARG...] - what a target of our own keys has then, databases 0 and 1
+mine()
+{
+    label=$1 wanted=$2
+    shift 2
+    cli flushall >/dev/null
+    for key in a:mine c:mine db1:a:mine a:old; do
+        cli set $key mine >/dev/null
+    done
+    cli -n 1 set a:mine mine >/dev/null
+    check "a flush, $label" "$FLOWTAPE" replay "$T/flushed" "$REDIS" --quiet --finish "$@"
+    got=$( (cli --scan; cli -n 1 --scan | sed 's/^/1:/') | grep -v '^flow:' | sort | tr '\n' ' ')
+    check "a flush, $label: $got" [ "$got" = "$wanted" ]
+}
+redis_start
+mine "a target with keys" "1:a:last 1:a:mine a:both a:mine a:new c:mine db1:a:mine "
+mine "--key" "1:a:last 1:a:mine a:both a:mine a:new c:mine db1:a:mine " --key 'a:*'
+mine "--db-map prefix" "1:a:mine a:both a:mine a:new c:mine db1:a:last db1:a:mine " \
+    --db-map '1:prefix=db%d:'
+mine "databases under one name" "1:a:mine a:last a:mine a:new c:mine db1:a:mine " --db-map '1:0'
+mine "--on-conflict skip" "1:a:last 1:a:mine a:both a:mine a:new a:old c:mine db1:a:mine " \
+    --on-conflict skip
+mine "--flush" "1:a:last a:both a:new " --flush
+redis_stop
 
 # A capture that grows meanwhile, with a new generation in the middle.
 live=$RECORDINGS/live-4

@@ -51,36 +51,6 @@ static void test_names(void **state)
     replay_map_release(&m);
 }
 
-static bool may_hold(const struct replay_map *m, uint32_t db, const char *key)
-{
-    const struct filter everything = {0};
-    struct ft_err err = FT_ERR_INIT;
-    bool holds;
-
-    t_ok(replay_map_may_hold(m, &everything, db, bytes_str(key), &holds, &err), &err);
-    return holds;
-}
-
-static void test_images(void **state)
-{
-    struct ft_err err = FT_ERR_INIT;
-    struct replay_map m = {0};
-
-    (void)state;
-    t_ok(replay_map_add_dbs(&m, "1:prefix=db%d:", &err), &err);
-    t_ok(replay_map_add_rename(&m, "user:*=prefix:old:", &err), &err);
-    assert_true(may_hold(&m, 1, "db1:a"));
-    assert_false(may_hold(&m, 1, "db2:a"));
-    assert_false(may_hold(&m, 1, "a"));
-    assert_true(may_hold(&m, 1, "db1:old:user:7"));
-    assert_false(may_hold(&m, 1, "db1:user:7")); /* it would have become old:user:7 */
-    assert_false(may_hold(&m, 0, "user:7"));
-    assert_true(may_hold(&m, 0, "anything"));
-    t_ok(replay_map_add_rename(&m, "tmp:*=strip:tmp:", &err), &err);
-    assert_true(may_hold(&m, 0, "user:7")); /* of tmp:user:7 */
-    replay_map_release(&m);
-}
-
 static void test_refused(void **state)
 {
     static const char *const dbs[] = {"", "1", "x:0", "1:", "1:y", "1:prefix=%s", "1:prefix=%d%d"};
@@ -107,7 +77,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dbs),
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_images),
+
         cmocka_unit_test(test_refused),
     };
 
