@@ -234,6 +234,21 @@ static int open_again(struct replay *r, struct ft_err *err)
     return slot_map_refetch(&t->map, r->known_map, &t->uri, r->o->cancel_fd, err);
 }
 
+/* Dragonfly calls itself a Redis too, but takes neither the script nor all that is sent. */
+static int check_kind(struct redis_pipe *pipe, const char *name, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call_text(pipe, &reply, "INFO server", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\ndragonfly_version:") != NULL)
+        rc = err_set(err, FT_ERR_PROTOCOL,
+                     "%s is a Dragonfly: a replay writes into a Redis or Valkey", name);
+    freeReplyObject(reply);
+    return rc;
+}
+
 static int open_first(struct replay *r, struct ft_err *err)
 {
     struct replay_target *t = &r->target;
@@ -245,7 +260,9 @@ static int open_first(struct replay *r, struct ft_err *err)
     if (redis_pipe_open(&pipe, &t->uri, r->o->cancel_fd, NULL, NULL, err) != 0)
         return -1;
     r->was_reached = true;
-    rc = slot_map_fetch(&t->map, pipe, &t->uri, err);
+    rc = check_kind(pipe, name, err);
+    if (rc == 0)
+        rc = slot_map_fetch(&t->map, pipe, &t->uri, err);
     t->cluster = rc == 0 && t->map != NULL;
     if (rc == 0)
         rc = check_server(r, pipe, name, NULL, err);

@@ -110,6 +110,12 @@ check_status "wrong password" 4 "refused the password" env FLOWTAPE_TARGET_PASSW
 check "right password" env FLOWTAPE_TARGET_PASSWORD=secret "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" \
     --quiet --from-start
 redis_stop
+
+standin_start "$RECORDINGS/live-1"
+check_status "a Dragonfly as target" 4 "is a Dragonfly" "$FLOWTAPE" replay "$T/in.rdb" \
+    "redis://127.0.0.1:$PORT"
+standin_stop
+
 # Times to live.
 redis_start
 cli set k v px 600000 >/dev/null
