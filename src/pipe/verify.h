@@ -27,7 +27,7 @@ struct verify_report {
     struct finding *findings; /* the first FINDINGS_SHOWN_MAX */
     size_t finding_count;     /* of those */
     uint64_t findings_total;
-    struct finding *notes; /* nothing wrong, but worth knowing: an open segment's torn tail */
+    struct finding *notes; /* nothing wrong, but worth knowing: a torn tail, no checksum */
     size_t note_count;
     uint64_t generations;
     uint64_t segments;

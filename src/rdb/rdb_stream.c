@@ -133,11 +133,13 @@ static enum step read_header(struct rdb_stream *s, struct rdb_item *ret, struct 
     const uint8_t *p = stream_at(s);
     size_t n = stream_left(s);
     unsigned version = 0;
+    char seen[32];
 
     if (n == 0)
         return STEP_MORE;
     if (memcmp(p, "REDIS", n < 5 ? n : 5) != 0)
-        return stream_bad(s, err, "this is no RDB stream: it does not begin with \"REDIS\"");
+        return stream_bad(s, err, "this is no RDB stream: it begins with \"%s\", not \"REDIS\",",
+                          bytes_escape(bytes_of(p, n < 5 ? n : 5), seen, sizeof(seen)));
     if (n < HEADER_SIZE)
         return STEP_MORE;
     for (size_t i = 5; i < HEADER_SIZE; i++) {
@@ -731,8 +733,13 @@ enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_it
         err->offset = s->blob.offset;
     }
     if (step == STEP_MORE && in->closed) {
-        (void)err_at(err, FT_ERR_CORRUPT, window_offset(in) + window_left(in),
-                     "the RDB stream ends early, without its EOF opcode,");
+        uint64_t end = window_offset(in) + window_left(in);
+
+        if (end == 0)
+            (void)err_set(err, FT_ERR_CORRUPT, "this is empty, where an RDB stream is wanted");
+        else
+            (void)err_at(err, FT_ERR_CORRUPT, end,
+                         "the RDB stream ends early, without its EOF opcode,");
         return STEP_ERROR;
     }
     cover(s, in);

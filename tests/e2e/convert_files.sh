@@ -17,6 +17,12 @@ run()
 }
 
 files=$RECORDINGS/files
+check_status "verify: no checksum" 0 "types-summary.dfs: stored without a checksum" \
+    "$FLOWTAPE" verify "$files/types-summary.dfs"
+echo "hello, world" >"$T/text"
+check_status "verify: no RDB" 3 'it begins with "hello", not "REDIS"' "$FLOWTAPE" verify "$T/text"
+: >"$T/empty"
+check_status "verify: empty" 3 "this is empty" "$FLOWTAPE" verify "$T/empty"
 run "set by its summary" "$files/types-summary.dfs" "$files/state.json"
 run "set by a member" "$files/types-0001.dfs" "$files/state.json"
 run "types.rdb" "$files/types.rdb" "$files/state.json"
