@@ -539,13 +539,20 @@ static size_t chunk_size_for(uint32_t streams)
     return size > CHUNK_MAX_BYTES ? CHUNK_MAX_BYTES : size;
 }
 
+int convert_check_losses(const struct convert_options *options, const struct loss_report *losses,
+                         struct ft_err *err)
+{
+    if (!options->fail_on_loss || losses->losses == 0)
+        return 0;
+    return err_set(err, FT_ERR_LOSS, "%" PRIu64 " thing%s cannot be kept on Redis %s",
+                   losses->losses, losses->losses == 1 ? "" : "s", options->target->name);
+}
+
 static int finish(struct conversion *c, struct sink_rdb *sink, struct convert_result *ret,
                   struct ft_err *err)
 {
-    if (!worth_writing(c)) {
-        return err_set(err, FT_ERR_LOSS, "%" PRIu64 " things cannot be kept on Redis %s",
-                       c->losses->losses, c->options->target->name);
-    }
+    if (convert_check_losses(c->options, c->losses, err) != 0)
+        return -1;
     if (sink_rdb_finish(sink, err) != 0)
         return -1;
     ret->written = true;

@@ -59,4 +59,8 @@ int convert_to_rdb(const struct source *source, const char *output,
                    struct loss_report *losses, struct suspect_report *suspects,
                    struct convert_result *ret, struct ft_err *err);
 
+/* convert_check_losses - FT_ERR_LOSS if there are any and the policy is to fail. */
+int convert_check_losses(const struct convert_options *options, const struct loss_report *losses,
+                         struct ft_err *err);
+
 #endif

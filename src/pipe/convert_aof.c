@@ -239,7 +239,7 @@ static int write_manifest(struct aof_conversion *c, struct ft_err *err)
 
 static int publish(struct aof_conversion *c, struct ft_err *err)
 {
-    if (stream_check_losses(c->options->common, c->losses, err) != 0 ||
+    if (convert_check_losses(c->options->common, c->losses, err) != 0 ||
         (c->multi_part && write_manifest(c, err) != 0) || fs_sync_dir(AT_FDCWD, c->dir, err) != 0 ||
         fs_rename_durable(AT_FDCWD, c->dir, c->output, err) != 0)
         return -1;

@@ -32,15 +32,6 @@ struct resp_conversion {
     uint64_t told_bytes;
 };
 
-int stream_check_losses(const struct convert_options *options, const struct loss_report *losses,
-                        struct ft_err *err)
-{
-    if (!options->fail_on_loss || losses->losses == 0)
-        return 0;
-    return err_set(err, FT_ERR_LOSS, "%" PRIu64 " things cannot be kept on Redis %s",
-                   losses->losses, options->target->name);
-}
-
 static void tell_progress(struct resp_conversion *c)
 {
     uint64_t bytes = source_stream_bytes(c->stream);
@@ -255,7 +246,7 @@ static int run(struct resp_conversion *c, struct ft_err *err)
         if (convert_snapshot(c, i, err) != 0)
             return -1;
     }
-    if (convert_journal(c, err) != 0 || stream_check_losses(c->options, c->losses, err) != 0 ||
+    if (convert_journal(c, err) != 0 || convert_check_losses(c->options, c->losses, err) != 0 ||
         sink_resp_finish(&c->sink, err) != 0)
         return -1;
     c->ret->entries.written = true;

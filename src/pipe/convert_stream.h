@@ -50,8 +50,4 @@ int convert_to_json(const struct source *source, const char *output,
                     struct loss_report *losses, struct suspect_report *suspects,
                     struct stream_result *ret, struct ft_err *err);
 
-/* stream_check_losses - FT_ERR_LOSS if there are any and the policy is to fail. */
-int stream_check_losses(const struct convert_options *options, const struct loss_report *losses,
-                        struct ft_err *err);
-
 #endif

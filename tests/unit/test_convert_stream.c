@@ -139,7 +139,7 @@ static void test_resp_end(void **state)
     (void)state;
     begin(&c, "end", "out.resp");
     c.options.fail_on_loss = true;
-    t_fails(run(&c, convert_to_resp), &c.err, FT_ERR_LOSS, "1 things cannot be kept");
+    t_fails(run(&c, convert_to_resp), &c.err, FT_ERR_LOSS, "1 thing cannot be kept");
     assert_false(t_exists(dir.fd, "out.resp"));
     assert_int_equal(c.suspects.count, 1);
     t_bytes(c.suspects.first[0].key, "n1");
