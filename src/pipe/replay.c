@@ -76,17 +76,13 @@ int replay_pay(struct replay *r, size_t bytes, struct ft_err *err)
 int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class_name, uint32_t db,
                     struct bytes key, struct ft_err *err)
 {
-    char shown[60];
-
     if (loss_add(r->losses, reason, class_name, db, key, err) != 0)
         return -1;
     if (!r->o->fail_on_loss || loss_is_note(reason))
         return 0;
     return err_set(err, FT_ERR_LOSS,
-                   "Redis %s cannot hold %s of key \"%s\" (%s); --on-loss skip goes on without "
-                   "such things",
-                   r->target.kind->name, class_name, bytes_escape(key, shown, sizeof(shown)),
-                   loss_reason_name(reason));
+                   "Redis %s cannot hold %s; --on-loss skip goes on without such things",
+                   r->target.kind->name, loss_reason_text(reason));
 }
 
 /*
