@@ -41,10 +41,10 @@ void capture_print_text(const struct capture *c, const struct capture_run_result
 
     fprintf(stderr,
             "%s: %s: received %s, %" PRIu64 " keys and %" PRIu64 " journal records in %s (%" PRIu32
-            " sessions, %" PRIu32 " resumed)\n",
+            " session%s, %" PRIu32 " resumed)\n",
             c->path, ended_text(result->ended), format_size(result->last.bytes, bytes),
             result->last.keys, result->last.records, format_duration_ms(result->elapsed_ms, took),
-            result->sessions, result->resumptions);
+            result->sessions, result->sessions == 1 ? "" : "s", result->resumptions);
     if (g == NULL) {
         fprintf(stderr, "%s: nothing has been stored\n", c->path);
         return;

@@ -81,9 +81,9 @@ static enum exit_status report(const struct capture_args *a,
     if (!a->output.json && (a->output.quiet || !ok))
         return status;
     if (capture_open_read(&c, a->run.directory, &err) == 0) {
-        if (!a->output.quiet)
+        if (!a->output.json)
             capture_print_text(c, result);
-        if (a->output.json)
+        else
             (void)json_print(capture_to_json(c, result, ok ? NULL : run_err->msg), &err);
         capture_free(c);
     }

@@ -13,6 +13,9 @@
 struct job {
     struct replay_args *args;
     struct replay_progress progress;
+    uint64_t shown_ms; /* what the last line said, for the rates of the next */
+    uint64_t shown_records;
+    uint64_t shown_bytes;
     struct replay_result result;
     struct loss_report losses;
     struct ft_err err;
@@ -40,22 +43,34 @@ static void show_progress(struct progress *p, void *context)
     uint64_t keys = atomic_load(&job->progress.keys);
     uint64_t records = atomic_load(&job->progress.records);
     uint64_t bytes = atomic_load(&job->progress.bytes);
-    uint64_t ms = clock_mono_ms() - p->began_ms;
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t span_ms = now_ms > job->shown_ms ? now_ms - job->shown_ms : 1;
     char size[FORMAT_SIZE];
     char rate[FORMAT_SIZE];
 
-    progress_show(p,
-                  "%s: %" PRIu64 " keys, %" PRIu64 " records, %s, %s/s, lag %" PRIu64
-                  " records, %" PRIu64 " retries",
-                  atomic_load(&job->progress.in_journal) ? "journal" : "snapshot", keys, records,
-                  format_size(bytes, size), format_size(ms == 0 ? 0 : bytes * 1000 / ms, rate),
-                  (uint64_t)atomic_load(&job->progress.lag),
-                  (uint64_t)atomic_load(&job->progress.retries));
+    progress_show(
+        p,
+        "%s: %s, %s/s, %" PRIu64 " keys, %" PRIu64 " records (%" PRIu64 "/s), lag %" PRIu64
+        " records, %" PRIu64 " retries",
+        atomic_load(&job->progress.in_journal) ? "journal" : "snapshot", format_size(bytes, size),
+        format_size((bytes - job->shown_bytes) * 1000 / span_ms, rate), keys, records,
+        (records - job->shown_records) * 1000 / span_ms, (uint64_t)atomic_load(&job->progress.lag),
+        (uint64_t)atomic_load(&job->progress.retries));
+    job->shown_ms = now_ms;
+    job->shown_records = records;
+    job->shown_bytes = bytes;
+}
+
+/* A run that failed before it did anything has nothing to sum up. */
+static bool worth_showing(const struct replay_result *r)
+{
+    return r->target_version != 0 &&
+           (r->complete || r->resumed || r->keys + r->records != 0 || r->deleted + r->in_sync != 0);
 }
 
 static enum exit_status replay(struct replay_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a, .shown_ms = clock_mono_ms(), .err = FT_ERR_INIT};
     enum exit_status status = EXIT_DONE;
 
     if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
@@ -66,7 +81,9 @@ static enum exit_status replay(struct replay_args *a)
     if (work_run(a->output.quiet, run_job, show_progress, &job, &job.err) != 0 ||
         job.err.kind != FT_ERR_NONE)
         status = ui_fail(COMMAND, &job.err);
-    if (!a->output.quiet && !a->output.json && !a->run.forget && job.result.target_version != 0)
+    if (!a->output.quiet && !a->output.json && a->run.forget && status == EXIT_DONE)
+        ui_note(COMMAND, "the target holds no position any more");
+    else if (!a->output.quiet && !a->output.json && worth_showing(&job.result))
         replay_print(&job.result, &job.losses);
     if (a->output.json || a->output.report != NULL)
         status = ui_report(COMMAND, replay_to_json(&job.result, &job.losses), a->output.report,

@@ -47,12 +47,10 @@ static void print_journal(const struct convert_outcome *o)
             fprintf(stderr, ", %" PRIu64 " keys touched", o->result.entries.folded);
         fputc('\n', stderr);
     }
-    if (j->foreign + j->repeated != 0) {
-        fprintf(stderr,
-                "  dropped: %" PRIu64 " records for keys of other flows, %" PRIu64
-                " that come once per flow\n",
-                j->foreign, j->repeated);
-    }
+    if (j->foreign != 0)
+        fprintf(stderr, "  dropped: %" PRIu64 " records for keys of other flows\n", j->foreign);
+    if (j->repeated != 0)
+        fprintf(stderr, "  dropped: %" PRIu64 " records that come once per flow\n", j->repeated);
     if (j->partial_flush_flows != 0) {
         fprintf(stderr,
                 "  not applied: %" PRIu64 " records of %" PRIu32
