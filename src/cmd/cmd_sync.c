@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cmd/commands.h"
+#include "cmd/json_value.h"
 #include "cmd/stop.h"
 #include "cmd/sync_args.h"
 #include "cmd/sync_print.h"
@@ -37,19 +38,36 @@ static void show_progress(struct progress *p, void *context)
 
 static void on_note(void *context, const char *text)
 {
-    const struct sync_args *a = context;
+    const struct job *job = context;
 
-    if (!a->output.quiet)
+    if (!job->args->output.quiet)
         ui_note(COMMAND, "%s", text);
+}
+
+/* The run goes on; those who asked for the cut-over are told. */
+static void on_outcome(void *context, enum sync_ended ended, const struct ft_err *cause)
+{
+    struct job *job = context;
+    enum exit_status status = cause == NULL ? EXIT_EARLY : exit_status_of(cause);
+    json_t *json =
+        json_pack("{s:s, s:i, s:o}", "ended", sync_ended_name(ended), "status", (int)status,
+                  "error", json_from_message(cause == NULL ? NULL : cause->msg));
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+
+    sync_control_answer(&job->control, (int)status, text == NULL ? "{}" : text);
+    free(text);
+    json_decref(json);
 }
 
 static enum exit_status status_of(const struct job *job)
 {
     switch (job->result.ended) {
     case SYNC_SNAPSHOT:
-    case SYNC_CUT_OVER:
-        /* what the journal does not tell, nobody has looked at */
         return job->result.replay.suspects.count == 0 ? EXIT_DONE : EXIT_FINDINGS;
+    case SYNC_CUT_OVER:
+        if (job->err.kind != FT_ERR_NONE)
+            break;
+        return job->result.checked.unread == 0 ? EXIT_DONE : EXIT_FINDINGS;
     case SYNC_STOPPED:
     case SYNC_NOT_CONFIRMED:
     case SYNC_FULL:
@@ -93,7 +111,8 @@ static enum exit_status sync_job(struct job *job)
     run->control = &job->control;
     run->enter_fd = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
     run->on_note = on_note;
-    run->context = job->args;
+    run->on_outcome = on_outcome;
+    run->context = job;
     job->result.ended = SYNC_FAILED;
     (void)work_run(job->args->output.quiet, run_job, show_progress, job,
                    &job->err); /* job->err says */

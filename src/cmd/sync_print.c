@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cmd/json_value.h"
 #include "cmd/replay_print.h"
 #include "cmd/sync_args.h"
 
@@ -71,6 +72,38 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
     *last = (struct sync_shown){now_ms, records, capture.bytes};
 }
 
+/* What became of suspect keys: nothing to say where there were none. */
+static void print_checked(const struct sync_checked *c)
+{
+    char key[60];
+
+    if (c->corrected + c->deleted + c->equal + c->unread == 0)
+        return;
+    fprintf(stderr,
+            "suspect keys, read again from the source: %" PRIu64 " corrected, %" PRIu64
+            " deleted, %" PRIu64 " equal, %" PRIu64 " not read\n",
+            c->corrected, c->deleted, c->equal, c->unread);
+    for (size_t i = 0; i < c->first_count; i++) {
+        fprintf(stderr, "  not read: %" PRIu32 "/%s: %s\n", c->first[i].db,
+                bytes_escape(c->first[i].key, key, sizeof(key)), c->first[i].why);
+    }
+    if (c->unread > c->first_count)
+        fprintf(stderr, "  and %" PRIu64 " more\n", c->unread - c->first_count);
+}
+
+static const char *mode_text(const struct sync_result *r)
+{
+    switch (r->mode) {
+    case CUTOVER_PAUSE:
+        return "The source stays paused for a minute more at most: stop it";
+    case CUTOVER_TAKEOVER:
+        return "The source has stopped";
+    case CUTOVER_MANUAL:
+        break;
+    }
+    return "The source was not paused: what it was sent since is not there";
+}
+
 static const char *ended_text(const struct sync_result *r)
 {
     switch (r->ended) {
@@ -91,17 +124,11 @@ static const char *ended_text(const struct sync_result *r)
     case SYNC_FAILED:
         return "failed; the same command goes on from here";
     }
-    switch (r->mode) {
-    case CUTOVER_PAUSE:
-        return "cut over: the target has everything. The source stays paused for a minute more at "
-               "most: stop it";
-    case CUTOVER_TAKEOVER:
-        return "cut over: the target has everything, the source has stopped";
-    case CUTOVER_MANUAL:
-        break;
-    }
-    return "cut over: the target has everything up to the moment it was told. The source was not "
-           "paused: what it was sent since is not there";
+    if (r->checked.unread != 0)
+        return "cut over: the target has everything but the suspect keys that were not read";
+    return r->mode == CUTOVER_MANUAL
+               ? "cut over: the target has everything up to the moment it was told"
+               : "cut over: the target has everything";
 }
 
 void sync_print(const struct sync_result *r, const struct loss_report *losses)
@@ -117,7 +144,12 @@ void sync_print(const struct sync_result *r, const struct loss_report *losses)
         replay_print(&r->replay, losses);
     for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)
         fprintf(stderr, "  flow %" PRIu32 " was cut over before LSN %" PRIu64 "\n", i, r->goal[i]);
-    fprintf(stderr, "%s\n", ended_text(r));
+    if (r->ended == SYNC_CUT_OVER) {
+        print_checked(&r->checked);
+        fprintf(stderr, "%s. %s\n", ended_text(r), mode_text(r));
+    } else {
+        fprintf(stderr, "%s\n", ended_text(r));
+    }
 }
 
 static json_t *goal_to_json(const struct sync_result *r)
@@ -153,19 +185,33 @@ json_t *sync_flows_to_json(struct live_flows *live)
     return flows;
 }
 
+static json_t *checked_to_json(const struct sync_checked *c)
+{
+    json_t *first = json_array();
+
+    for (size_t i = 0; i < c->first_count; i++) {
+        json_array_append_new(first, json_pack("{s:I, s:o, s:o}", "db", (json_int_t)c->first[i].db,
+                                               "key", json_from_bytes(c->first[i].key), "why",
+                                               json_from_message(c->first[i].why)));
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "corrected", (json_int_t)c->corrected, "deleted",
+                     (json_int_t)c->deleted, "equal", (json_int_t)c->equal, "unread",
+                     (json_int_t)c->unread, "first_unread", first);
+}
+
 json_t *sync_to_json(const struct sync_result *r, const struct loss_report *losses, const char *why,
                      int status)
 {
     json_t *json = json_pack(
-        "{s:s, s:i, s:s, s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "ended",
+        "{s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "ended",
         sync_ended_name(r->ended), "status", status, "cutover", cutover_mode_name(r->mode),
-        "elapsed_ms", (json_int_t)r->elapsed_ms, "goal", goal_to_json(r), "replay",
-        replay_to_json(&r->replay, losses), "capture", "bytes", (json_int_t)r->capture.last.bytes,
-        "keys", (json_int_t)r->capture.last.keys, "records", (json_int_t)r->capture.last.records,
-        "sessions", (json_int_t)r->capture.sessions, "resumptions",
-        (json_int_t)r->capture.resumptions);
+        "elapsed_ms", (json_int_t)r->elapsed_ms, "goal", goal_to_json(r), "suspects",
+        checked_to_json(&r->checked), "replay", replay_to_json(&r->replay, losses), "capture",
+        "bytes", (json_int_t)r->capture.last.bytes, "keys", (json_int_t)r->capture.last.keys,
+        "records", (json_int_t)r->capture.last.records, "sessions", (json_int_t)r->capture.sessions,
+        "resumptions", (json_int_t)r->capture.resumptions);
 
     if (json != NULL)
-        json_object_set_new(json, "error", why == NULL ? json_null() : json_string(why));
+        json_object_set_new(json, "error", json_from_message(why));
     return json;
 }

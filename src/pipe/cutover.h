@@ -7,8 +7,10 @@
  * Modes        manual: when told, the LSNs that the source has then become the goal; done when they
  *              are applied. pause: the same, with the source's writes paused before its LSNs are
  *              asked for; then held, the pause renewed, until confirmed or the time is over.
- *              takeover: the source stops for good by itself once everything is acknowledged, and
- *              what is left is applied.
+ *              takeover: as manual; then the source stops for good by itself once everything is
+ *              acknowledged, and what is left is applied.
+ * Suspects     Where there are suspect keys they are read again at the goal (sync_check.h), before it
+ *              is held or done. For that a takeover pauses the source, if it can be.
  * Threads      None.
  */
 #ifndef FLOWTAPE_PIPE_CUTOVER_H
@@ -32,6 +34,7 @@ enum cutover_mode {
 enum cutover_state {
     CUTOVER_FOLLOWING,
     CUTOVER_DRAINING, /* the goal is known */
+    CUTOVER_CHECKING, /* applied; suspect keys are being read */
     CUTOVER_HOLDING,  /* applied, the source is paused */
     CUTOVER_ENDING,   /* taken over: the rest is being applied */
     CUTOVER_OVER,
@@ -43,10 +46,11 @@ enum cutover_action {
     CUTOVER_DO_PAUSE,    /* pause the source, then as GOAL */
     CUTOVER_DO_GOAL,     /* ask the source for its LSNs; they are the goal */
     CUTOVER_DO_RENEW,    /* renew the pause */
+    CUTOVER_DO_CHECK,    /* one more step of reading suspect keys */
     CUTOVER_DO_HOLD,     /* tell that all is there and is waiting for confirmation */
     CUTOVER_DO_FINISH,   /* it is done */
     CUTOVER_DO_RELEASE,  /* not confirmed: unpause; then follow again, or end if begun by itself */
-    CUTOVER_DO_TAKEOVER, /* DFLY TAKEOVER */
+    CUTOVER_DO_TAKEOVER, /* unpause if paused, DFLY TAKEOVER */
 };
 
 struct cutover {
@@ -54,6 +58,8 @@ struct cutover {
     enum cutover_state state;
     bool by_itself;   /* begin as soon as it has caught up */
     uint64_t hold_ms; /* 0: for ever */
+    bool paused;      /* as far as is known */
+    bool unpausable;  /* the source takes no pause */
     bool confirmed;
     bool said;
     uint64_t renewed_ms;
@@ -66,6 +72,7 @@ struct cutover_seen {
     bool told;      /* to begin, or, while it holds, to confirm */
     bool applied;   /* the goal, or after a takeover everything */
     bool lost_goal; /* its generation is over */
+    bool suspects;  /* there are some that have not been read */
 };
 
 /* cutover_init - pause and takeover begin by themselves. */
@@ -75,6 +82,8 @@ void cutover_begin_as(struct cutover *c, enum cutover_mode mode);
 enum cutover_action cutover_next(struct cutover *c, const struct cutover_seen *seen);
 /* cutover_failed - the action just given could not be carried out: follow on, wait to be told. */
 void cutover_failed(struct cutover *c);
+/* cutover_not_paused - the source does not take a pause, and it can be done without. */
+void cutover_not_paused(struct cutover *c);
 /* cutover_more - the source has gone further than the goal that was applied: there is another. */
 void cutover_more(struct cutover *c);
 /* cutover_is_paused - has the source to be unpaused if the run ends now? */

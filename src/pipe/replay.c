@@ -376,13 +376,19 @@ static int turn_over(struct replay *r, struct ft_err *err)
     return result_init(r, err);
 }
 
+int replay_open_input(struct replay *r, struct ft_err *err)
+{
+    if (input_open(r, err) != 0 || result_init(r, err) != 0)
+        return -1;
+    return digest_rules(r, err);
+}
+
 static int run(struct replay *r, struct ft_err *err)
 {
     int rc;
 
     if (replay_follow_open(r, err) != 0 || replay_follow_await(r, err) != 0 ||
-        input_open(r, err) != 0 || result_init(r, err) != 0 || digest_rules(r, err) != 0 ||
-        replay_dead_open(r, err) != 0)
+        replay_open_input(r, err) != 0 || replay_dead_open(r, err) != 0)
         return -1;
     do
         rc = attempt_until_done(r, err);
@@ -396,35 +402,52 @@ struct replay_options replay_run_defaults(void)
         .at = "end", .fail_on_loss = true, .give_up_ms = GIVE_UP_MS, .cancel_fd = -1};
 }
 
-int replay_run(const struct replay_options *options, struct replay_progress *progress,
-               struct loss_report *losses, struct replay_result *ret, struct ft_err *err)
+void replay_init(struct replay *r, const struct replay_options *options,
+                 struct replay_progress *progress, struct loss_report *losses,
+                 struct replay_result *result)
 {
-    struct replay r = {
+    *r = (struct replay){
         .o = options,
         .progress = progress,
         .losses = losses,
-        .result = ret,
+        .result = result,
         .failure = FT_ERR_INIT,
     };
+    *result = (struct replay_result){0};
+    /* default attributes: cannot fail on Linux */
+    (void)pthread_mutex_init(&r->mu, NULL);
+    (void)pthread_mutex_init(&r->note_mu, NULL);
+}
+
+void replay_release(struct replay *r)
+{
+    replay_follow_close(r);
+    if (r->source != NULL)
+        input_close(r);
+    replay_letters_close(r->letters);
+    replay_state_release(&r->state);
+    replay_kept_release(&r->kept);
+    replay_kept_release(&r->noted);
+    slot_map_free(r->known_map);
+    free(r->next);
+    free(r->flushed);
+    (void)pthread_mutex_destroy(&r->mu); /* nobody holds them any more */
+    (void)pthread_mutex_destroy(&r->note_mu);
+}
+
+int replay_run(const struct replay_options *options, struct replay_progress *progress,
+               struct loss_report *losses, struct replay_result *ret, struct ft_err *err)
+{
     uint64_t began_ms = clock_mono_ms();
+    struct replay r;
     int rc;
 
-    memset(ret, 0, sizeof(*ret));
-    (void)pthread_mutex_init(&r.mu, NULL); /* default attributes: cannot fail on Linux */
+    replay_init(&r, options, progress, losses, ret);
     rc = run(&r, err);
     ret->complete = rc == 0;
     ret->bytes = atomic_load(&progress->bytes);
     ret->elapsed_ms = clock_mono_ms() - began_ms;
-    replay_follow_close(&r);
-    if (r.source != NULL)
-        input_close(&r);
-    replay_letters_close(r.letters);
-    replay_state_release(&r.state);
-    replay_kept_release(&r.kept);
-    slot_map_free(r.known_map);
-    free(r.next);
-    free(r.flushed);
-    (void)pthread_mutex_destroy(&r.mu); /* nobody holds it any more */
+    replay_release(&r);
     return rc;
 }
 

@@ -7,7 +7,7 @@
  *               writes how far they go (replay_node.h). Whatever goes wrong on the way (a lost
  *               connection, a restart of either side), there is one way to go on: connect, read the
  *               positions, go back in the journal to the lowest, leave out what is there already.
- * On the target Two keys in database 0 besides the data: see replay_state.h. --finish and --forget
+ * On the target A few keys in database 0 besides the data: see replay_state.h. --finish and --forget
  *               remove them.
  * Threads       replay_run blocks and uses threads of its own for the snapshot's streams. The progress
  *               may be read by others meanwhile.
@@ -84,6 +84,7 @@ struct replay_progress {
     atomic_uint_fast64_t bytes; /* sent to the target */
     atomic_uint_fast64_t lag;   /* records of the journal not yet applied */
     atomic_uint_fast64_t retries;
+    atomic_uint_fast64_t suspects; /* keys that the target lists as suspect */
     atomic_bool in_journal;
 };
 

@@ -71,11 +71,13 @@ static int delete_positions(struct replay *r, struct ft_err *err)
 /* Whoever comes when only a part is gone must not take the rest for a replay that goes on. */
 static int remove_state(struct replay *r, struct ft_err *err)
 {
+    char suspects[REPLAY_KEY_SIZE];
     char kept[REPLAY_KEY_SIZE];
 
     (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->state.capture);
+    replay_suspects_name(r->state.capture, suspects);
     if (replay_state_set(r, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
-        delete_key(r, kept, err) != 0)
+        delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0)
         return -1;
     return delete_key(r, REPLAY_STATE_KEY, err);
 }
@@ -228,7 +230,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
     if (replay_check_dbs(r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
-        write_state(r, true, err) != 0)
+        write_state(r, true, err) != 0 || replay_suspects_clear(r, err) != 0)
         return -1;
     if (r->result->generation != r->state.generation)
         replay_note(r, "generation %" PRIu32 " takes the place of generation %" PRIu32,
@@ -291,6 +293,15 @@ static int go_on(struct replay *r, struct ft_err *err)
     return begin_generation(r, err);
 }
 
+void replay_set_shift(struct replay *r)
+{
+    uint64_t from_us = r->source->kind == SOURCE_CAPTURE ? r->source->generation->began_us
+                                                         : r->source->info.ctime_s * 1000000;
+
+    if (r->o->ttl == REPLAY_TTL_SHIFT)
+        r->shift_ms = (int64_t)r->state.began_ms - (int64_t)(from_us / 1000);
+}
+
 int replay_begin(struct replay *r, struct ft_err *err)
 {
     bool anew = !r->started && (r->o->from_start || r->o->flush);
@@ -311,12 +322,9 @@ int replay_begin(struct replay *r, struct ft_err *err)
     if (rc != 0)
         return -1;
     r->started = true;
-    if (r->o->ttl == REPLAY_TTL_SHIFT) {
-        uint64_t from_us = r->source->kind == SOURCE_CAPTURE ? r->source->generation->began_us
-                                                             : r->source->info.ctime_s * 1000000;
-
-        r->shift_ms = (int64_t)r->state.began_ms - (int64_t)(from_us / 1000);
-    }
+    replay_set_shift(r);
+    if (replay_suspects_load(r, err) != 0)
+        return -1;
     return replay_load_kept(r, err);
 }
 

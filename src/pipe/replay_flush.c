@@ -36,13 +36,18 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
 {
     bool all = f->flush->kind == FLUSH_ALL;
     uint32_t db = f->item->record.dbid;
-    struct bytes words[] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB"), bytes_str(node->position.key),
-                            bytes_str(REPLAY_STATE_KEY)};
+    char suspects[REPLAY_KEY_SIZE];
+    struct bytes own[] = {bytes_str(node->position.key), bytes_str(REPLAY_STATE_KEY), {NULL, 0}};
+    struct bytes words[4] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB")};
     size_t count = 1;
     char tag[REPLAY_TAG_TEXT];
 
-    if (all || db == 0)
-        count = replay_node_of(f->r, words[2]) == node ? 3 : 2;
+    replay_suspects_name(f->r->id, suspects);
+    own[2] = bytes_str(suspects);
+    for (size_t i = 0; (all || db == 0) && i < 3; i++) {
+        if (i == 0 || replay_node_of(f->r, own[i]) == node)
+            words[count++] = own[i];
+    }
     replay_tag(f->item, f->part++, tag);
     return replay_node_put(node, db, tag, words, count, err);
 }

@@ -17,6 +17,8 @@
 
 /* Anything of ours on the target fits. */
 #define REPLAY_TAG_TEXT 64
+/* Of SCAN and SSCAN. */
+#define REPLAY_CURSOR_SIZE 32
 
 /* One master: the only server, or one of a cluster. */
 struct replay_node {
@@ -64,6 +66,7 @@ struct replay {
     bool letter_sent;           /* --retry-dead-letter: one may be in doubt from here on */
     struct replay_state state;
     struct replay_kept kept;
+    struct replay_kept noted; /* suspect keys that the target lists; guarded by note_mu */
     int64_t shift_ms;
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
     bool was_following;                /* since the last lost connection */
@@ -73,6 +76,8 @@ struct replay {
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
+    /* one at a time over the connection of the state; never taken under mu, nor by a reply */
+    pthread_mutex_t note_mu;
     /* guarded by mu: result, suspects, dead letters, failure, pace */
     pthread_mutex_t mu;
     struct replay_letters *letters; /* NULL: the first refused command ends the run */
@@ -130,6 +135,8 @@ int replay_state_set(struct replay *r, const char *field, const char *value, str
 int replay_state_remove(struct replay *r, const char *field, struct ft_err *err);
 /* replay_state_secure - the replicas of its master have the state too, see replay_await_replicas. */
 int replay_state_secure(struct replay *r, struct ft_err *err);
+/* replay_set_shift - of --ttl shift, with the state loaded. */
+void replay_set_shift(struct replay *r);
 /* replay_begin_journal - all snapshots are there: write down the first positions. */
 int replay_begin_journal(struct replay *r, struct ft_err *err);
 /* replay_remove_state - nothing of ours stays on the target. */
@@ -147,6 +154,28 @@ int replay_check_servers(struct replay *r, struct ft_err *err);
 int replay_positions_load(struct replay *r, struct ft_err *err);
 /* replay_positions_reset - every node at these LSNs. */
 int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err *err);
+
+/*
+ * replay_suspect.c - the list of suspect keys on the target, which outlives whoever found them
+ */
+
+/* replay_suspects_name - the list's key. */
+void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE]);
+/* replay_suspects_note - those of a record, before it is carried out: keys that the translation calls
+ * suspect, and all of a record that has one listed before among its keys. Any thread. */
+int replay_suspects_note(struct replay *r, const struct translation *t, struct ft_err *err);
+/* replay_suspects_load - what the target has listed. */
+int replay_suspects_load(struct replay *r, struct ft_err *err);
+/* replay_suspects_count - how many, into the progress. */
+int replay_suspects_count(struct replay *r, struct ft_err *err);
+/* replay_suspects_scan - the next portion of the list: *ret is {cursor, members}; the cursor is "0" at
+ * the beginning and at the end. The caller frees *ret. */
+int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redisReply **ret,
+                         struct ft_err *err);
+/* replay_suspects_parse - a member; false: none of ours. */
+bool replay_suspects_parse(struct bytes member, uint32_t *ret_db, struct bytes *ret_key);
+/* replay_suspects_clear - a snapshot replaces everything. */
+int replay_suspects_clear(struct replay *r, struct ft_err *err);
 
 /*
  * replay_clean.c - before the snapshot
@@ -294,6 +323,13 @@ void replay_mapper_free(struct replay_mapper *m);
  * replay.c
  */
 
+/* replay_init, replay_release - what replay_run has around its work. replay_open_input - the input, and
+ * all that is known without the target. */
+void replay_init(struct replay *r, const struct replay_options *options,
+                 struct replay_progress *progress, struct loss_report *losses,
+                 struct replay_result *result);
+int replay_open_input(struct replay *r, struct ft_err *err);
+void replay_release(struct replay *r);
 /* replay_input_reopen - the input as it is now, to the same target. */
 int replay_input_reopen(struct replay *r, struct ft_err *err);
 void replay_note(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

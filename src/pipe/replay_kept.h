@@ -1,10 +1,11 @@
 /*
- * replay_kept.h - the keys of the target that a replay leaves alone (--on-conflict skip).
+ * replay_kept.h - a set of keys: those of the target that a replay leaves alone (--on-conflict skip),
+ * and those of the source that are suspect.
  *
- * What it is   A set of 16 bytes per key: the 128-bit XXH3 of the target's database and key. Also the
- *              members of the set on the target that remembers them (replay_state.h). The file of dead
- *              letters uses it for names of its own.
- * Threads      Constant once filled.
+ * What it is   A set of 16 bytes per key: the 128-bit XXH3 of database and key. Also the members of the
+ *              set on the target that remembers the keys to be left alone (replay_state.h). The file
+ *              of dead letters uses it for names of its own.
+ * Threads      None of its own.
  */
 #ifndef FLOWTAPE_PIPE_REPLAY_KEPT_H
 #define FLOWTAPE_PIPE_REPLAY_KEPT_H

@@ -22,12 +22,12 @@ int replay_note_overdue(struct replay *r, struct ft_err *err)
 
     if (atomic_load(&r->overdue))
         return 0;
-    pthread_mutex_lock(&r->mu);
+    pthread_mutex_lock(&r->note_mu);
     if (!atomic_load(&r->overdue))
         rc = replay_state_set(r, "overdue", "1", err);
     if (rc == 0)
         atomic_store(&r->overdue, true);
-    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_unlock(&r->note_mu);
     return rc;
 }
 

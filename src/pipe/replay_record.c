@@ -175,17 +175,25 @@ static int take_losses(struct replay_recorder *rec, const struct item *item,
                        const struct translation *t, struct ft_err *err)
 {
     struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
-    int rc;
 
     for (size_t i = 0; i < t->loss_count; i++) {
         if (replay_add_loss(rec->r, t->losses[i].reason, t->losses[i].class_name, item->record.dbid,
                             key, err) != 0)
             return -1;
     }
-    pthread_mutex_lock(&rec->r->mu);
-    rc = suspect_add_all(&rec->r->result->suspects, item, t, err);
-    pthread_mutex_unlock(&rec->r->mu);
-    return rc;
+    return 0;
+}
+
+/* Under the names that the source has for them. */
+static int take_suspects(struct replay *r, const struct item *item, const struct translation *t,
+                         struct ft_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&r->mu);
+    rc = suspect_add_all(&r->result->suspects, item, t, err);
+    pthread_mutex_unlock(&r->mu);
+    return rc == 0 ? replay_suspects_note(r, t, err) : -1;
 }
 
 static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
@@ -225,9 +233,13 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
     struct replay_mapped mapped;
+    enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
 
     rec->part = 0;
-    switch (replay_mapper_record(rec->mapper, &item->record, t, &mapped, err)) {
+    if (fate != REPLAY_FATE_ERROR && fate != REPLAY_FATE_FILTERED && fate != REPLAY_FATE_KEPT &&
+        take_suspects(rec->r, item, t, err) != 0)
+        return -1;
+    switch (fate) {
     case REPLAY_FATE_ERROR:
         return -1;
     case REPLAY_FATE_SAME:

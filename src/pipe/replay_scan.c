@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CURSOR_SIZE 32
-
 struct scan {
     struct replay_node *node;
     uint32_t db;
@@ -38,10 +36,11 @@ static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
                                : s->take(s->context, s->node, s->db, s->keys, keys->elements, err);
 }
 
-static bool is_scan_reply(const redisReply *reply)
+bool replay_is_scan_reply(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        reply->element[0]->type != REDIS_REPLY_STRING || reply->element[0]->len >= CURSOR_SIZE ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[0]->len >= REPLAY_CURSOR_SIZE ||
         reply->element[1]->type != REDIS_REPLY_ARRAY)
         return false;
     for (size_t i = 0; i < reply->element[1]->elements; i++) {
@@ -53,7 +52,7 @@ static bool is_scan_reply(const redisReply *reply)
 
 static int scan_selected(struct scan *s, struct ft_err *err)
 {
-    char cursor[CURSOR_SIZE] = "0";
+    char cursor[REPLAY_CURSOR_SIZE] = "0";
 
     do {
         const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
@@ -63,7 +62,7 @@ static int scan_selected(struct scan *s, struct ft_err *err)
 
         if (replay_call(s->node, &reply, words, 4, err) != 0)
             return -1;
-        if (is_scan_reply(reply)) {
+        if (replay_is_scan_reply(reply)) {
             (void)snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
             rc = take_keys(s, reply->element[1], err);
         } else {

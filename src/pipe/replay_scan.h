@@ -14,5 +14,7 @@ int replay_scan_db(struct replay_node *node, uint32_t db, replay_scan_fn *take, 
                    struct ft_err *err);
 /* replay_scan - the same for every database. */
 int replay_scan(struct replay_node *node, replay_scan_fn *take, void *context, struct ft_err *err);
+/* replay_is_scan_reply - {cursor, {text...}}, the cursor shorter than REPLAY_CURSOR_SIZE. */
+bool replay_is_scan_reply(const redisReply *reply);
 
 #endif

@@ -20,9 +20,21 @@
 #include "pipe/cutover.h"
 #include "pipe/live_flows.h"
 #include "pipe/replay.h"
+#include "pipe/sync_check.h"
 #include "pipe/sync_control.h"
 
 #define SYNC_ID_SIZE 32
+
+enum sync_ended {
+    SYNC_FAILED,        /* err says why */
+    SYNC_SNAPSHOT,      /* snapshot_only: it is there */
+    SYNC_CUT_OVER,      /* the target has everything, but for checked.unread */
+    SYNC_STOPPED,       /* by cancel_fd; the next run goes on */
+    SYNC_NOT_CONFIRMED, /* the hold was over */
+    SYNC_FULL,          /* a limit; what was stored is on the target */
+    SYNC_SOURCE_GONE,   /* what was stored is on the target; err says why it is gone */
+};
+const char *sync_ended_name(enum sync_ended ended);
 
 struct sync_options {
     struct capture_run_options capture; /* live, cancel_fd, callbacks are set by sync_run */
@@ -38,6 +50,9 @@ struct sync_options {
     int told_fd;   /* an eventfd: begin the cut-over, or confirm it; -1: none */
     int enter_fd;  /* a terminal: a line confirms; -1: none */
     void (*on_note)(void *context, const char *text);
+    /* A cut-over has come to nothing, but the run goes on: SYNC_FAILED with its cause, or
+     * SYNC_NOT_CONFIRMED. For those who wait at the control socket. */
+    void (*on_outcome)(void *context, enum sync_ended ended, const struct ft_err *cause);
     void *context;
 };
 
@@ -49,22 +64,12 @@ struct sync_progress {
     atomic_bool replaying;
 };
 
-enum sync_ended {
-    SYNC_FAILED,        /* err says why */
-    SYNC_SNAPSHOT,      /* snapshot_only: it is there */
-    SYNC_CUT_OVER,      /* the target has everything */
-    SYNC_STOPPED,       /* by cancel_fd; the next run goes on */
-    SYNC_NOT_CONFIRMED, /* the hold was over */
-    SYNC_FULL,          /* a limit; what was stored is on the target */
-    SYNC_SOURCE_GONE,   /* what was stored is on the target; err says why it is gone */
-};
-const char *sync_ended_name(enum sync_ended ended);
-
 struct sync_result {
     enum sync_ended ended;
     enum cutover_mode mode; /* of the cut-over */
     struct capture_run_result capture;
     struct replay_result replay; /* all replays of the run together */
+    struct sync_checked checked; /* suspect keys */
     uint64_t *goal;              /* next LSN per flow up to which it was cut over; NULL: none */
     uint32_t flow_count;
     uint64_t elapsed_ms;

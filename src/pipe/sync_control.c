@@ -32,7 +32,6 @@ void sync_control_init(struct sync_control *c)
 int sync_control_open(struct sync_control *c, const char *dir, struct ft_err *err)
 {
     struct sockaddr_un address;
-    mode_t old;
     int rc;
 
     c->dirfd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
@@ -41,10 +40,10 @@ int sync_control_open(struct sync_control *c, const char *dir, struct ft_err *er
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     address_of(c->dirfd, &address);
     (void)unlinkat(c->dirfd, SYNC_CONTROL_SOCKET, 0); /* of a run that was killed; or none */
-    old = umask(0077);
     rc = c->fd < 0 ? -1 : bind(c->fd, (struct sockaddr *)&address, sizeof(address));
-    (void)umask(old);
-    if (rc != 0 || listen(c->fd, SYNC_CONTROL_CLIENTS) != 0) {
+    /* nobody can connect before listen */
+    if (rc != 0 || fchmodat(c->dirfd, SYNC_CONTROL_SOCKET, S_IRUSR | S_IWUSR, 0) != 0 ||
+        listen(c->fd, SYNC_CONTROL_CLIENTS) != 0) {
         rc = err_errno(err, errno, "could not make the socket \"%s/" SYNC_CONTROL_SOCKET "\"", dir);
         sync_control_close(c);
         return rc;

@@ -3,7 +3,7 @@
  *
  * Channel      A unix socket DIR/sync.sock, for its owner only. A client sends one line, is sent
  *              lines, and at last how it ended.
- *                begin manual|pause|takeover|default     confirm     status
+ *                begin manual|pause|takeover|default     confirm
  *                note TEXT
  *                end STATUS BYTES\n, and so many bytes of JSON: the report
  * Threads      The server belongs to one thread at a time.

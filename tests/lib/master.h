@@ -73,7 +73,9 @@ struct master_options {
     int protocol;              /* 0: the recording's */
     int capa_elements;         /* 0: the recording's */
     const char *check_dir;
-    unsigned stamps; /* behind the recording: this many stamps (stamp.h) a second and flow */
+    const char *absent;  /* "db/key": the source has no such key, whatever its journal said */
+    const char *no_dump; /* "db/key": DUMP of it is refused */
+    unsigned stamps;     /* behind the recording: this many stamps (stamp.h) a second and flow */
 };
 
 struct master;

@@ -181,7 +181,12 @@ bool keys_serve(struct conn *c, const struct command *a, bool *ret_alive)
         return true;
     }
     name = dataset_name(c->db, bytes_str(a->words[1]));
-    *ret_alive = reply_key(c, a->words[0], json_object_get(m->state, name));
+    if (m->options.no_dump != NULL && strcmp(name, m->options.no_dump) == 0)
+        *ret_alive = conn_reply(c, "-NOPERM default has no ACL permissions\r\n");
+    else if (m->options.absent != NULL && strcmp(name, m->options.absent) == 0)
+        *ret_alive = reply_absent(c, a->words[0]);
+    else
+        *ret_alive = reply_key(c, a->words[0], json_object_get(m->state, name));
     free(name);
     return true;
 }

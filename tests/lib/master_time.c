@@ -73,6 +73,18 @@ static uint64_t written(struct master *m)
     return (now_us - m->stable_began_us - m->paused_us) * m->options.write_rate / 1000000;
 }
 
+/* Records behind the recording. */
+static uint64_t stamped(const struct master *m, const struct recording_flow *f)
+{
+    uint64_t count = 0;
+
+    for (const struct session *s = m->sessions; s != NULL; s = s->next)
+        for (uint32_t i = 0; i < m->recording->flow_count; i++)
+            if (s->flows[i].tape == f && s->flows[i].stamped > count)
+                count = s->flows[i].stamped;
+    return count;
+}
+
 uint64_t time_lsn(struct master *m, const struct recording_flow *f)
 {
     uint64_t end = flow_end_lsn(m, f);
@@ -83,14 +95,14 @@ uint64_t time_lsn(struct master *m, const struct recording_flow *f)
         lsn = f->first_lsn + written(m);
     else if (paused)
         lsn = m->frozen_lsn[f - m->recording->flows];
-    return lsn < end ? lsn : end;
+    return lsn < end ? lsn : end + stamped(m, f);
 }
 
 uint64_t time_offset(struct master *m, const struct recording_flow *f)
 {
     uint64_t lsn = time_lsn(m, f);
 
-    if (lsn == flow_end_lsn(m, f))
+    if (lsn >= flow_end_lsn(m, f))
         return flow_end_offset(m, f);
     return lsn == f->first_lsn ? f->stable_start : f->ends[lsn - 1 - f->first_lsn];
 }

@@ -39,6 +39,8 @@ static const char usage_text[] =
     "  --flush-in-sync       FLUSHALL inside the first full sync\n"
     "  --protocol N, --capa-elements 3|4|5\n"
     "  --stamps N            behind the recording, N records a second and flow that tell the time\n"
+    "  --absent DB/KEY       the key is not there when it is read\n"
+    "  --no-dump DB/KEY      the key cannot be read\n"
     "  --check-dir DIR       compare ACKs with what this capture directory holds\n";
 
 enum option_id {
@@ -70,6 +72,8 @@ enum option_id {
     OPT_PROTOCOL,
     OPT_CAPA,
     OPT_CHECK_DIR,
+    OPT_ABSENT,
+    OPT_NO_DUMP,
     OPT_STAMPS,
 };
 
@@ -102,6 +106,8 @@ static const struct option options[] = {
     {"protocol", required_argument, NULL, OPT_PROTOCOL},
     {"capa-elements", required_argument, NULL, OPT_CAPA},
     {"check-dir", required_argument, NULL, OPT_CHECK_DIR},
+    {"absent", required_argument, NULL, OPT_ABSENT},
+    {"no-dump", required_argument, NULL, OPT_NO_DUMP},
     {"stamps", required_argument, NULL, OPT_STAMPS},
     {NULL, 0, NULL, 0},
 };
@@ -154,6 +160,12 @@ static bool parse_plain(int c, struct master_options *o)
         return true;
     case OPT_CHECK_DIR:
         o->check_dir = optarg;
+        return true;
+    case OPT_ABSENT:
+        o->absent = optarg;
+        return true;
+    case OPT_NO_DUMP:
+        o->no_dump = optarg;
         return true;
     case OPT_PLAIN_REDIS:
         return o->plain_redis = true;

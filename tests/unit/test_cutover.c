@@ -81,9 +81,60 @@ static void takeover_ends_when_all_is_applied(void **state)
     (void)state;
     cutover_init(&c, CUTOVER_TAKEOVER, 0);
     assert_int_equal(at(&c, 0, NOTHING), CUTOVER_DO_NOTHING);
-    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_TAKEOVER);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_GOAL);
+    assert_false(cutover_is_paused(&c));
     assert_int_equal(at(&c, 2, NOTHING), CUTOVER_DO_NOTHING);
-    assert_int_equal(at(&c, 3, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+    assert_int_equal(at(&c, 3, SEEN(.applied = true)), CUTOVER_DO_TAKEOVER);
+    assert_int_equal(at(&c, 4, NOTHING), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 5, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_FINISH);
+}
+
+static void takeover_pauses_for_suspects(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_TAKEOVER, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true, .suspects = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(at(&c, 2, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_PAUSE);
+    assert_true(cutover_is_paused(&c));
+    assert_int_equal(at(&c, 3, SEEN(.suspects = true)), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 4, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_CHECK);
+    assert_true(cutover_is_paused(&c));
+    assert_int_equal(at(&c, 5, SEEN(.suspects = true)), CUTOVER_DO_CHECK);
+    assert_int_equal(at(&c, 2 + CUTOVER_RENEW_MS, SEEN(.suspects = true)), CUTOVER_DO_RENEW);
+    assert_int_equal(at(&c, 3 + CUTOVER_RENEW_MS, NOTHING), CUTOVER_DO_TAKEOVER);
+    assert_false(cutover_is_paused(&c));
+}
+
+static void takeover_without_a_pause(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_TAKEOVER, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(at(&c, 2, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_PAUSE);
+    cutover_not_paused(&c);
+    assert_int_equal(at(&c, 9999, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_CHECK);
+    assert_false(cutover_is_paused(&c));
+    cutover_more(&c);
+    assert_int_equal(at(&c, 19999, SEEN(.suspects = true)), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 19999, SEEN(.applied = true)), CUTOVER_DO_TAKEOVER);
+}
+
+static void suspects_are_read_before_holding(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(at(&c, 2, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_CHECK);
+    assert_int_equal(at(&c, 3, SEEN(.lost_goal = true, .suspects = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(at(&c, 4, SEEN(.applied = true, .suspects = true)), CUTOVER_DO_CHECK);
+    assert_int_equal(at(&c, 5, NOTHING), CUTOVER_DO_HOLD);
+    assert_int_equal(at(&c, 6, SEEN(.told = true)), CUTOVER_DO_FINISH);
 }
 
 static void failure_waits_to_be_told(void **state)
@@ -92,7 +143,8 @@ static void failure_waits_to_be_told(void **state)
 
     (void)state;
     cutover_init(&c, CUTOVER_TAKEOVER, 0);
-    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_TAKEOVER);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(at(&c, 1, SEEN(.applied = true)), CUTOVER_DO_TAKEOVER);
     cutover_failed(&c);
     assert_int_equal(at(&c, 2, SEEN(.caught_up = true)), CUTOVER_DO_SAY);
     cutover_begin_as(&c, CUTOVER_PAUSE);
@@ -109,6 +161,9 @@ int main(void)
         cmocka_unit_test(pause_is_released),
         cmocka_unit_test(holding_lasts_for_ever),
         cmocka_unit_test(takeover_ends_when_all_is_applied),
+        cmocka_unit_test(takeover_pauses_for_suspects),
+        cmocka_unit_test(takeover_without_a_pause),
+        cmocka_unit_test(suspects_are_read_before_holding),
         cmocka_unit_test(failure_waits_to_be_told),
     };
 
