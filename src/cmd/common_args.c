@@ -150,7 +150,8 @@ static const struct arg filter_args[] = {
 static const struct arg type_args[] = {
     {"type", "TYPE[,TYPE...]",
      "only string, list, set, zset, hash, stream, json,\n"
-     "module; a replay needs --at snapshot with it",
+     "module, probabilistic; a replay needs --at snapshot\n"
+     "with it",
      0, take_type},
 };
 

@@ -28,8 +28,8 @@ static void print_help(FILE *out)
 {
     fputs("Usage: flowtape COMMAND [OPTION...] ...\n"
           "\n"
-          "Records what a Dragonfly master sends to its replicas, and turns it into files that\n"
-          "Redis loads.\n"
+          "Records what a Dragonfly master sends to its replicas, makes files of it that Redis\n"
+          "loads, and writes it into a running Redis or Redis Cluster.\n"
           "\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)

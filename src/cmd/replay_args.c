@@ -141,7 +141,9 @@ static int take_give_up(void *into, const char *value, struct ft_err *err)
 }
 
 static const struct arg run_args[] = {
-    {"follow", NULL, "go on with what is added to the capture, until stopped",
+    {"follow", NULL,
+     "go on with what is added to the capture, until\n"
+     "stopped; begins with an empty target, or with --flush",
      offsetof(struct replay_options, follow), NULL},
     {"pace", "max|recorded|xN",
      "the journal as fast as it goes (default), as it was,\n"
