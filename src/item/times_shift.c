@@ -163,7 +163,7 @@ int times_shift_run(struct times_shift *s, const struct bytes *words, size_t cou
 }
 
 int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t count,
-                        int64_t now_ms, const struct bytes **ret_words, bool *ret_moved,
+                        int64_t until_ms, const struct bytes **ret_words, bool *ret_moved,
                         struct ft_err *err)
 {
     size_t at = key_time_word(words, count);
@@ -171,7 +171,7 @@ int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t
 
     *ret_words = words;
     *ret_moved = false;
-    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms > now_ms || time_ms <= 0)
+    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms > until_ms || time_ms <= 0)
         return 0;
     if (copy_words(s, words, count, err) != 0)
         return -1;

@@ -31,11 +31,11 @@ struct times_shift {
 int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
                     int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err);
 /*
- * times_shift_overdue - *ret_moved: the command gives a key a time that is over at now_ms, and
+ * times_shift_overdue - *ret_moved: the command gives a key a time up to until_ms, and
  * *ret_words give it one TIMES_SHIFT_MS later. Else *ret_words are words. Times of fields stay.
  */
 int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t count,
-                        int64_t now_ms, const struct bytes **ret_words, bool *ret_moved,
+                        int64_t until_ms, const struct bytes **ret_words, bool *ret_moved,
                         struct ft_err *err);
 /* times_shift_value - all times of the serialised value of a hash with field times: a copy in out,
  * or nothing (out is empty) when the type has none. */

@@ -281,6 +281,7 @@ static int check_failure(struct replay *r, struct ft_err *err)
 
 static int replay_all(struct replay *r, struct ft_err *err)
 {
+    r->keeps_up = false;
     if (r->finishing)
         return replay_remove_state(r, err);
     if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
@@ -445,6 +446,10 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     replay_init(&r, options, progress, losses, ret);
     rc = run(&r, err);
     ret->complete = rc == 0;
+    if (rc != 0 && replay_has_overdue(&r))
+        replay_note(&r,
+                    "keys whose time to live ends soon are held back on the target: going on, or "
+                    "--forget, gives them their own times");
     ret->bytes = atomic_load(&progress->bytes);
     ret->elapsed_ms = clock_mono_ms() - began_ms;
     replay_release(&r);

@@ -86,7 +86,9 @@ int replay_remove_state(struct replay *r, struct ft_err *err)
 {
     if (replay_state_load(r, err) != 0)
         return -1;
-    return r->state.phase == REPLAY_PHASE_NONE ? 0 : remove_state(r, err);
+    if (r->state.phase == REPLAY_PHASE_NONE)
+        return 0;
+    return replay_end_overdue(r, err) == 0 ? remove_state(r, err) : -1;
 }
 
 static int check_owner(const struct replay *r, struct ft_err *err)

@@ -73,6 +73,8 @@ struct replay {
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
     uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
     atomic_bool overdue;               /* the state says that keys are held back */
+    bool keeps_up;                     /* following, not far behind the source */
+    uint64_t seen_us;                  /* when the newest record taken was received */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
@@ -241,19 +243,28 @@ int replay_translator_new(struct translator **ret, const struct replay *r, struc
 struct bytes replay_command_key(const struct bytes *words, size_t count);
 
 /*
- * replay_overdue.c - keys whose time to live was over before the replay came to it
+ * replay_overdue.c - times to live that end before the replay has come to what happened meanwhile
  *
- * Later records may still change such a key, as the source did while it was alive. Gone too early, it
- * would be made again by them, without what it held and for good. So it is given a time far in the
- * future; records end it as they did at the source, and what is left at the end is deleted.
+ * A key that ended on the target while the source still had it would be lost to the record that gave
+ * it more time, and made again, without what it held, by one that changed it. So while the replay is
+ * behind the source, a key gets a time far in the future, as on a replica, which lets no key go by
+ * itself; records end it as they did at the source. What is left when the replay has caught up gets
+ * its own time, or is deleted when that is over.
  */
 
 /* replay_holds_overdue - only where records follow. */
 bool replay_holds_overdue(const struct replay *r);
+/* replay_hold_until - times up to this one are to be held back. Any thread. */
+int64_t replay_hold_until(const struct replay *r);
+/* replay_see_time - the record that comes next was received then. */
+void replay_see_time(struct replay *r, uint64_t time_us);
 /* replay_note_overdue - there will be such keys: written down before the first of them. Any thread. */
 int replay_note_overdue(struct replay *r, struct ft_err *err);
-/* replay_end_overdue - delete those that no record has ended. */
+bool replay_has_overdue(const struct replay *r);
+/* replay_end_overdue - no more records follow. */
 int replay_end_overdue(struct replay *r, struct ft_err *err);
+/* replay_release_overdue - the replay has caught up. */
+int replay_release_overdue(struct replay *r, struct ft_err *err);
 
 /*
  * replay_dead.c

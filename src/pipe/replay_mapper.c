@@ -1,6 +1,5 @@
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "pipe/replay_impl.h"
 
 /* A key of the record being mapped, as the target has it. */
@@ -283,14 +282,14 @@ static int shift_seconds(struct replay_mapper *m, const struct bytes *words, siz
     return 0;
 }
 
-/* Keys that were over before do not end yet. */
+/* Keys do not end before the records that name them were there. */
 static int hold_overdue(struct replay_mapper *m, const struct bytes **words, size_t count,
                         struct ft_err *err)
 {
-    int64_t now_ms = (int64_t)(clock_wall_us() / 1000);
     bool moved;
 
-    if (times_shift_overdue(&m->hold, *words, count, now_ms, words, &moved, err) != 0)
+    if (times_shift_overdue(&m->hold, *words, count, replay_hold_until(m->r), words, &moved, err) !=
+        0)
         return -1;
     return moved ? replay_note_overdue(m->r, err) : 0;
 }

@@ -52,4 +52,64 @@ rm -rf "$T/redis"
 redis_start
 check "--at a moment between" "$FLOWTAPE" replay "$T/past" "$REDIS" --quiet --at 12
 check "over by then" absent changed
+redis_stop
+rm -rf "$T/redis"
+
+# ends KEY - at its own time, $end
+ends()
+{
+    [ "$(cli pexpiretime "$1")" = "$end" ]
+}
+
+until_ends()
+{
+    tries=0
+    until ends "$1"; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || return 1
+        sleep 0.1
+    done
+}
+
+# Keys that would end before the replay comes to the record that gives them more time.
+soon=$((($(date +%s) + 2) * 1000)) end=$((($(date +%s) + 1000) * 1000))
+"$MAKE_CAPTURE" 1 "$T/soon" <<END || fail "a capture"
+0 1 0 SET session 1 PXAT $soon
+0 1 0 SET persistent 1 PXAT $soon
+0 1 0 SET gone 1 PXAT $soon
+0 1 0 SET later 1 PXAT $end
+0 5 0 PEXPIREAT session $end
+0 5 0 PERSIST persistent
+0 5 0 APPEND persistent 2
+END
+
+redis_start
+check "what ends soon" "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --pace recorded --finish
+check "it was given more time, in time" ends session
+check "it was kept for good, in time" holds persistent 12
+check "it is over" absent gone
+check "others have their own time" ends later
+cli flushall >/dev/null
+
+"$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --follow &
+REPLAY_PID=$!
+PIDS="$PIDS $REPLAY_PID"
+check "a replay that follows gives times back when it has caught up" until_ends session
+check "to all" until_ends later
+kill "$REPLAY_PID"
+wait "$REPLAY_PID"
+t_forget "$REPLAY_PID"
+"$FLOWTAPE" replay "$T/soon" "$REDIS" --forget >/dev/null 2>&1
+cli flushall >/dev/null
+
+"$FLOWTAPE" replay "$T/soon" "$REDIS" --pace recorded 2>"$T/stopped" &
+REPLAY_PID=$!
+PIDS="$PIDS $REPLAY_PID"
+sleep 2
+kill "$REPLAY_PID"
+wait "$REPLAY_PID"
+t_forget "$REPLAY_PID"
+check "a replay that is stopped says what it leaves" grep -q "held back" "$T/stopped"
+check "--forget" "$FLOWTAPE" replay "$T/soon" "$REDIS" --forget
+check "--forget gives times back" ends later
 t_end
