@@ -1,4 +1,4 @@
-#include "lib/t_mutate.h"
+#include "lib/t_blob.h"
 #include "rdb/listpack.h"
 
 /* From a redis-server 7.0: ZADD z 1 one 2.5 two inf three -inf m; DUMP z. */
@@ -18,40 +18,16 @@
     "\xf4\x00\x00\x00\x00\x00\x00\x00\x80\x09" \
     "\xf2\xff\xff\x7f\x04\xff"
 
-static int collect(struct bytes blob, char *text, size_t text_size, struct ft_err *err)
-{
-    struct listpack_iter it;
-    struct blob_element e;
-    char digits[I64_TEXT_SIZE];
-    char shown[100];
-    size_t n = 0;
-    enum step step;
-
-    text[0] = '\0';
-    if (listpack_iter_init(&it, blob, err) != 0)
-        return -1;
-    while ((step = listpack_iter_next(&it, &e, err)) == STEP_ITEM) {
-        if (n < text_size - 101)
-            n += (size_t)snprintf(text + n, text_size - n, "%s%s ",
-                                  bytes_escape(blob_element_text(&e, digits), shown, sizeof(shown)),
-                                  e.is_integer ? "i" : "");
-    }
-    return step == STEP_END ? 0 : -1;
-}
+T_BLOB_COLLECT(listpack)
 
 static void test_strings_and_integers(void **state)
 {
-    struct ft_err err = FT_ERR_INIT;
-    char text[1000];
-
     (void)state;
-    t_ok(collect(T_BYTES(SCORES), text, sizeof(text), &err), &err);
-    assert_string_equal(text, "m -inf one 1i two 2.5 three inf ");
-    t_ok(collect(T_BYTES(INTEGERS), text, sizeof(text), &err), &err);
-    assert_string_equal(text, "127i -4096i 4095i -32768i -8388608i -2147483648i "
-                              "-9223372036854775808i 8388607i ");
-    t_ok(collect(T_BYTES("\x07\x00\x00\x00\x00\x00\xff"), text, sizeof(text), &err), &err);
-    assert_string_equal(text, "");
+    t_blob_is(collect, T_BYTES(SCORES), "m -inf one 1i two 2.5 three inf ");
+    t_blob_is(collect, T_BYTES(INTEGERS),
+              "127i -4096i 4095i -32768i -8388608i -2147483648i "
+              "-9223372036854775808i 8388607i ");
+    t_blob_is(collect, T_BYTES("\x07\x00\x00\x00\x00\x00\xff"), "");
 }
 
 /* Strings at the borders of the encodings, with the longest back lengths that go with them. */
@@ -99,41 +75,23 @@ static void test_long_strings(void **state)
 
 static void test_refusals(void **state)
 {
-    struct ft_err err = FT_ERR_INIT;
-    char text[200];
-
     (void)state;
-    t_fails(collect(T_BYTES(""), text, sizeof(text), &err), &err, FT_ERR_CORRUPT, "0 bytes");
-    t_fails(collect(T_BYTES("\x08\x00\x00\x00\x00\x00\xff"), text, sizeof(text), &err), &err,
-            FT_ERR_CORRUPT, "claims");
-    t_fails(collect(T_BYTES("\x07\x00\x00\x00\x00\x00\x00"), text, sizeof(text), &err), &err,
-            FT_ERR_CORRUPT, "end mark");
-    t_fails(collect(T_BYTES("\x07\x00\x00\x00\x01\x00\xff"), text, sizeof(text), &err), &err,
-            FT_ERR_CORRUPT, "number of elements");
-    t_fails(collect(T_BYTES("\x09\x00\x00\x00\x01\x00\x05\x02\xff"), text, sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "wrong length behind it at offset 6");
-    t_fails(collect(T_BYTES("\x09\x00\x00\x00\x01\x00\xf5\x01\xff"), text, sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "bad encoding");
-    t_fails(collect(T_BYTES("\x0d\x00\x00\x00\x01\x00\xf0\xff\xff\xff\xff\x01\xff"), text,
-                    sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "beyond the end");
-}
-
-static void use(struct bytes damaged, const void *arg)
-{
-    struct ft_err err = FT_ERR_INIT;
-    char text[1000];
-
-    (void)arg;
-    if (collect(damaged, text, sizeof(text), &err) != 0)
-        assert_int_equal(err.kind, FT_ERR_CORRUPT);
+    t_blob_refused(collect, T_BYTES(""), "0 bytes");
+    t_blob_refused(collect, T_BYTES("\x08\x00\x00\x00\x00\x00\xff"), "claims");
+    t_blob_refused(collect, T_BYTES("\x07\x00\x00\x00\x00\x00\x00"), "end mark");
+    t_blob_refused(collect, T_BYTES("\x07\x00\x00\x00\x01\x00\xff"), "number of elements");
+    t_blob_refused(collect, T_BYTES("\x09\x00\x00\x00\x01\x00\x05\x02\xff"),
+                   "wrong length behind it at offset 6");
+    t_blob_refused(collect, T_BYTES("\x09\x00\x00\x00\x01\x00\xf5\x01\xff"), "bad encoding");
+    t_blob_refused(collect, T_BYTES("\x0d\x00\x00\x00\x01\x00\xf0\xff\xff\xff\xff\x01\xff"),
+                   "beyond the end");
 }
 
 static void test_mutations(void **state)
 {
     (void)state;
-    t_mutate(T_BYTES(SCORES), use, NULL);
-    t_mutate(T_BYTES(INTEGERS), use, NULL);
+    t_blob_mutate(collect, T_BYTES(SCORES));
+    t_blob_mutate(collect, T_BYTES(INTEGERS));
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "lib/t_mutate.h"
+#include "lib/t_blob.h"
 #include "rdb/ziplist.h"
 
 /* The example of redis src/ziplist.c with its third element: 2, 5, "Hello World". */
@@ -15,54 +15,27 @@
     "\xfe\x05\x00\x00\x00\xd0\x00\x00\x00\x80" \
     "\x0a\xe0\xff\xff\xff\xff\xff\xff"
 
-static int collect(struct bytes blob, char *text, size_t text_size, struct ft_err *err)
-{
-    struct ziplist_iter it;
-    struct blob_element e;
-    char digits[I64_TEXT_SIZE];
-    char shown[100];
-    size_t n = 0;
-    enum step step;
-
-    text[0] = '\0';
-    if (ziplist_iter_init(&it, blob, err) != 0)
-        return -1;
-    while ((step = ziplist_iter_next(&it, &e, err)) == STEP_ITEM) {
-        if (n < text_size - 101)
-            n += (size_t)snprintf(text + n, text_size - n, "%s%s ",
-                                  bytes_escape(blob_element_text(&e, digits), shown, sizeof(shown)),
-                                  e.is_integer ? "i" : "");
-    }
-    return step == STEP_END ? 0 : -1;
-}
+T_BLOB_COLLECT(ziplist)
 
 static void test_elements(void **state)
 {
-    struct ft_err err = FT_ERR_INIT;
-    char text[1000];
-
     (void)state;
-    t_ok(collect(T_BYTES(EXAMPLE), text, sizeof(text), &err), &err);
-    assert_string_equal(text, "2i 5i Hello World ");
-    t_ok(collect(T_BYTES("\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"), text, sizeof(text), &err),
-         &err);
-    assert_string_equal(text, "");
+    t_blob_is(collect, T_BYTES(EXAMPLE), "2i 5i Hello World ");
+    t_blob_is(collect, T_BYTES("\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"), "");
 }
 
 static void test_integers(void **state)
 {
     /* literal above without the last bytes, so that the end mark is not swallowed by the escape */
     static const char blob[] = INTEGERS "\xff\x7f\xff";
-    struct ft_err err = FT_ERR_INIT;
-    char text[1000];
     uint8_t copy[sizeof(blob) - 1];
 
     (void)state;
     memcpy(copy, blob, sizeof(copy));
     copy[0] = sizeof(copy);
     copy[4] = (uint8_t)(sizeof(copy) - 11);
-    t_ok(collect(bytes_of(copy, sizeof(copy)), text, sizeof(text), &err), &err);
-    assert_string_equal(text, "0i 12i -128i -32768i -8388608i -2147483648i 9223372036854775807i ");
+    t_blob_is(collect, bytes_of(copy, sizeof(copy)),
+              "0i 12i -128i -32768i -8388608i -2147483648i 9223372036854775807i ");
 }
 
 static void test_long_strings(void **state)
@@ -129,32 +102,20 @@ static void test_long_strings(void **state)
 
 static void test_refusals(void **state)
 {
-    struct ft_err err = FT_ERR_INIT;
-    char text[200];
-
     (void)state;
-    t_fails(collect(T_BYTES("\x0f"), text, sizeof(text), &err), &err, FT_ERR_CORRUPT, "1 bytes");
-    t_fails(
-        collect(T_BYTES("\x0c\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"), text, sizeof(text), &err),
-        &err, FT_ERR_CORRUPT, "claims");
-    t_fails(
-        collect(T_BYTES("\x0b\x00\x00\x00\x0b\x00\x00\x00\x00\x00\xff"), text, sizeof(text), &err),
-        &err, FT_ERR_CORRUPT, "tail offset");
-    t_fails(collect(T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x03\xf6\xff"), text,
-                    sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "predecessor at offset 12");
-    t_fails(collect(T_BYTES("\x0f\x00\x00\x00\x0a\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff"), text,
-                    sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "last entry");
-    t_fails(collect(T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x03\x00\x00\xf3\x02\xf6\xff"), text,
-                    sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "number of elements");
-    t_fails(collect(T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\x05\xff"), text,
-                    sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "beyond the end");
-    t_fails(collect(T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xc1\xff"), text,
-                    sizeof(text), &err),
-            &err, FT_ERR_CORRUPT, "bad encoding");
+    t_blob_refused(collect, T_BYTES("\x0f"), "1 bytes");
+    t_blob_refused(collect, T_BYTES("\x0c\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"), "claims");
+    t_blob_refused(collect, T_BYTES("\x0b\x00\x00\x00\x0b\x00\x00\x00\x00\x00\xff"), "tail offset");
+    t_blob_refused(collect, T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x03\xf6\xff"),
+                   "predecessor at offset 12");
+    t_blob_refused(collect, T_BYTES("\x0f\x00\x00\x00\x0a\x00\x00\x00\x02\x00\x00\xf3\x02\xf6\xff"),
+                   "last entry");
+    t_blob_refused(collect, T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x03\x00\x00\xf3\x02\xf6\xff"),
+                   "number of elements");
+    t_blob_refused(collect, T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\x05\xff"),
+                   "beyond the end");
+    t_blob_refused(collect, T_BYTES("\x0f\x00\x00\x00\x0c\x00\x00\x00\x02\x00\x00\xf3\x02\xc1\xff"),
+                   "bad encoding");
 }
 
 static void test_looks(void **state)
@@ -166,20 +127,10 @@ static void test_looks(void **state)
     assert_false(ziplist_looks_like(T_BYTES("\x0b\x00\x00\x00\x0b\x00\x00\x00\x00\x00\xff")));
 }
 
-static void use(struct bytes damaged, const void *arg)
-{
-    struct ft_err err = FT_ERR_INIT;
-    char text[1000];
-
-    (void)arg;
-    if (collect(damaged, text, sizeof(text), &err) != 0)
-        assert_int_equal(err.kind, FT_ERR_CORRUPT);
-}
-
 static void test_mutations(void **state)
 {
     (void)state;
-    t_mutate(T_BYTES(EXAMPLE), use, NULL);
+    t_blob_mutate(collect, T_BYTES(EXAMPLE));
 }
 
 int main(void)
