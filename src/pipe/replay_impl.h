@@ -57,6 +57,8 @@ struct replay {
     struct owner_guard guard;
     char id[REPLAY_ID_SIZE];
     char rules[REPLAY_ID_SIZE];
+    char client_name[2 * REPLAY_ID_SIZE]; /* of this attempt's connections */
+    bool unfenced;                        /* guarded by mu; see replay_fence.c */
     struct replay_target target;
     struct slot_map *known_map; /* of the connection before */
     bool was_reached;           /* once: from then on a lost target is waited for */
@@ -113,6 +115,25 @@ int replay_ask(struct replay_node *node, struct redis_pipe *pipe, redisReply **r
  * NULL if the reply is not wanted. */
 int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
                 struct ft_err *err);
+
+/*
+ * replay_fence.c - what an interrupted attempt still has under way
+ *
+ * A killed process, or a connection that was given up, may have sent commands that the target gets
+ * late, behind what the next attempt has written. Batches of the journal are refused then; commands
+ * of the snapshot are not. So every connection has a name, and whoever comes closes those of others
+ * before the first write.
+ */
+
+/* replay_fence_begin - a new name, for the connections of this attempt. */
+int replay_fence_begin(struct replay *r, struct ft_err *err);
+/* replay_fence_name - of a new connection, before it is used. Any thread. A target that knows no such
+ * thing gives a note. */
+int replay_fence_name(struct replay *r, struct redis_pipe *pipe, const char *name,
+                      struct ft_err *err);
+/* replay_fence_close_others - those of other attempts for this capture, on this server. */
+int replay_fence_close_others(struct replay *r, struct redis_pipe *pipe, const char *name,
+                              struct ft_err *err);
 
 /*
  * replay_replicas.c

@@ -120,7 +120,7 @@ static int open_lane(struct lane *lane, struct ft_err *err)
         return -1;
     redis_pipe_limit(lane->pipe, route->underway_bytes);
     lane->selected = 0;
-    return 0;
+    return replay_fence_name(route->r, lane->pipe, lane->name, err);
 }
 
 static int use_map(struct replay_route *route, struct ft_err *err)

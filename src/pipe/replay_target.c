@@ -161,6 +161,9 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
         return -1;
     if (check_server(r, node->pipe, node->name, node, err) != 0)
         return -1;
+    if (replay_fence_name(r, node->pipe, node->name, err) != 0 ||
+        replay_fence_close_others(r, node->pipe, node->name, err) != 0)
+        return -1;
     return replay_node_prepare(node, err);
 }
 
@@ -274,7 +277,7 @@ int replay_target_open(struct replay *r, struct ft_err *err)
 {
     struct replay_target *t = &r->target;
 
-    if (uri_copy(&t->uri, r->o->target, err) != 0)
+    if (uri_copy(&t->uri, r->o->target, err) != 0 || replay_fence_begin(r, err) != 0)
         return -1;
     t->uri.db = 0;
     if ((r->known_map != NULL ? open_again(r, err) : open_first(r, err)) != 0 ||

@@ -94,7 +94,7 @@ PIDS="$PIDS $others"
 sleep 0.5
 cluster_until 10 answers "max number" || fail "a server without room"
 started "$REDIS"
-waits "no room" "max number|closed the connection"
+waits "no room" "max number|closed the connection|was lost"
 for pid in $others; do
     kill -9 "$pid" 2>/dev/null
     t_forget "$pid"

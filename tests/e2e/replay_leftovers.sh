@@ -1,0 +1,53 @@
+#!/bin/sh
+# What an earlier replay has left behind, in the server and on its way there, does no harm.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+: "${MAKE_CAPTURE:?}"
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
+"$MAKE_CAPTURE" 1 "$T/capture" <<END || fail "a capture"
+0 1 0 RPUSH list a
+0 2 0 RPUSH list b
+END
+redis_start
+check "replay" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet
+id=$(cli hget flowtape:replay capture)
+
+# a connection that was given up
+mkfifo "$T/words"
+cli <"$T/words" >/dev/null 2>&1 &
+PIDS="$PIDS $!"
+exec 9>"$T/words"
+echo "client setname flowtape-$id-0000000000000000" >&9
+is_there()
+{
+    cli client list | grep -q "name=flowtape-$id-0000000000000000 "
+}
+tries=0
+until is_there || [ $tries -gt 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+check "a connection of an earlier attempt" is_there
+check "replay once more" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet
+check "it has been closed" eval '! is_there'
+exec 9>&-
+
+# a position that nobody knows any more: the state was evicted, or deleted by hand
+cli hset "flowtape:$id:{0}" lane:0 "0-16383|1000000" e:0:11:0 x d:0:11 1 >/dev/null
+cli del flowtape:replay list >/dev/null
+check "the position was left, but not the state" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet
+check "every record took effect" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
+
+redis_stop
+
+redis_start --rename-command CLIENT ""
+check_status "a server without CLIENT" 0 "does not let connections" "$FLOWTAPE" replay "$T/capture" \
+    "$REDIS"
+redis_stop
+t_end
