@@ -221,11 +221,12 @@ flow_count()
     ls "$1" | grep -c '^flow-[0-9]*\.bin$'
 }
 
-# raw_equal DIR RECORDING... - the stored bytes of each flow are those of the recordings
-raw_equal()
+# flows_equal COMPARE DIR RECORDING... - COMPARE RECORDING FLOW finds each flow's bytes, as they are
+# stored ($T/got.bin), to be those of the recordings ($T/wanted.bin)
+flows_equal()
 {
-    t_dir=$1
-    shift
+    t_compare=$1 t_dir=$2
+    shift 2
     t_n=$(flow_count "$1")
     t_i=0
     while [ $t_i -lt "$t_n" ]; do
@@ -233,27 +234,32 @@ raw_equal()
             cat "$t_rec/flow-$t_i.bin"
         done >"$T/wanted.bin"
         "$FLOWTAPE" inspect "$t_dir" --raw --flow $t_i >"$T/got.bin" || return 1
-        cmp "$T/wanted.bin" "$T/got.bin" || return 1
+        $t_compare "$1" $t_i || return 1
         t_i=$((t_i + 1))
     done
+}
+
+same_bytes()
+{
+    cmp "$T/wanted.bin" "$T/got.bin"
+}
+
+same_records()
+{
+    "$FLOW_DIFF" "$T/wanted.bin" "$T/got.bin" \
+        "$(meta_flow "$1" stable_start | sed -n $(($2 + 1))p)"
+}
+
+# raw_equal DIR RECORDING... - the stored bytes of each flow are those of the recordings
+raw_equal()
+{
+    flows_equal same_bytes "$@"
 }
 
 # records_equal DIR RECORDING... - the same but for LSN marks, for flows that were resumed
 records_equal()
 {
-    t_dir=$1
-    shift
-    t_n=$(flow_count "$1")
-    t_i=0
-    while [ $t_i -lt "$t_n" ]; do
-        for t_rec in "$@"; do
-            cat "$t_rec/flow-$t_i.bin"
-        done >"$T/wanted.bin"
-        "$FLOWTAPE" inspect "$t_dir" --raw --flow $t_i >"$T/got.bin" || return 1
-        t_start=$(meta_flow "$1" stable_start | sed -n $((t_i + 1))p)
-        "$FLOW_DIFF" "$T/wanted.bin" "$T/got.bin" "$t_start" || return 1
-        t_i=$((t_i + 1))
-    done
+    flows_equal same_records "$@"
 }
 
 # state_options RECORDING - what state-diff has to know about it
