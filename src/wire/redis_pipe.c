@@ -17,6 +17,11 @@
 #define UNDERWAY_MAX   8192u
 #define READ_BYTES     (64u << 10)
 #define WORDS_MAX      16
+/* "+\r\n", and what is waited for at most before any are read */
+#define REPLY_LEAST_BYTES 3u
+#define LEAST_BYTES_MAX   4096u
+/* Less than that is waited for so long. */
+#define PATIENCE_MS 20u
 
 /* A command that is under way. */
 struct sent {
@@ -276,29 +281,65 @@ static int no_answer(const struct redis_pipe *p, struct ft_err *err)
                    REDIS_PIPE_TIMEOUT_MS / 1000);
 }
 
-/* One round of sending and receiving, waiting for the socket if nothing can be done. */
-static int turn(struct redis_pipe *p, struct ft_err *err)
+/* How many were woken for, or 0: neither within this time. */
+static int wait_for(struct redis_pipe *p, short events, uint64_t timeout_ms, struct ft_err *err)
 {
     struct pollfd fds[2] = {
-        {.fd = p->conn.fd, .events = redis_pipe_events(p)},
+        {.fd = p->conn.fd, .events = events},
         {.fd = p->conn.cancel_fd, .events = POLLIN},
     };
     int n;
 
     do
-        n = poll(fds, 2, (int)REDIS_PIPE_TIMEOUT_MS);
+        n = poll(fds, 2, (int)timeout_ms);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return err_errno(err, errno, "could not wait for %s", p->conn.name);
-    if (n == 0)
-        return no_answer(p, err);
     if (fds[1].revents != 0)
         return err_set(err, FT_ERR_CANCELLED, "cancelled");
-    if ((fds[0].revents & POLLOUT) != 0 && write_out(p, err) != 0)
+    return n;
+}
+
+/* Not to be woken for less than these replies. Unix sockets do not know that, which does no harm. */
+static void set_least(const struct redis_pipe *p, size_t replies)
+{
+    size_t bytes = replies * REPLY_LEAST_BYTES;
+    int least = (int)(bytes > LEAST_BYTES_MAX ? LEAST_BYTES_MAX : bytes);
+
+    (void)setsockopt(p->conn.fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+}
+
+/*
+ * Waits until so many replies are there or, before that, while there is something to send, until there
+ * is room for it, which comes in larger steps than replies do. Each time that we are woken costs the
+ * server's time too, if it runs here. A server that makes neither for a while is not left waiting.
+ */
+static int wait_long(struct redis_pipe *p, size_t replies, struct ft_err *err)
+{
+    bool sending = p->unsent_bytes != 0;
+    bool many = !sending && replies > 1;
+    int n;
+
+    if (many)
+        set_least(p, replies);
+    n = wait_for(p, sending ? POLLOUT : POLLIN, PATIENCE_MS, err);
+    if (many)
+        set_least(p, 1);
+    return n == 0 ? wait_for(p, redis_pipe_events(p), REDIS_PIPE_TIMEOUT_MS, err) : n;
+}
+
+/* One round of sending and receiving, waiting for the socket if nothing can be done. */
+static int turn(struct redis_pipe *p, size_t replies, struct ft_err *err)
+{
+    int n = wait_long(p, replies, err);
+
+    if (n < 0)
         return -1;
-    if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
-        return read_replies(p, err);
-    return 0;
+    if (n == 0)
+        return no_answer(p, err);
+    if (read_replies(p, err) != 0)
+        return -1;
+    return p->unsent_bytes == 0 ? 0 : write_out(p, err);
 }
 
 static bool is_full(const struct redis_pipe *p)
@@ -313,7 +354,7 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
     size_t bytes;
 
     while (is_full(p)) {
-        if (turn(p, err) != 0)
+        if (turn(p, p->ring_count / 4, err) != 0)
             return -1;
     }
     if (take_chunk(p, err) != 0)
@@ -329,7 +370,7 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
     p->underway_bytes += bytes;
     p->unsent_bytes += bytes;
     if (p->unsent_bytes >= SEND_BYTES)
-        return turn(p, err);
+        return turn(p, 1, err);
     return 0;
 }
 
@@ -360,7 +401,7 @@ int redis_pipe_work(struct redis_pipe *p, struct ft_err *err)
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
 {
     while (p->ring_count != 0) {
-        if (turn(p, err) != 0)
+        if (turn(p, p->ring_count, err) != 0)
             return -1;
     }
     return 0;

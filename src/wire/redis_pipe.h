@@ -1,9 +1,10 @@
 /*
  * redis_pipe.h - commands to a Redis, pipelined.
  *
- * What it is   Commands are collected and sent in large pieces; replies are read while there is
- *              something to send and whenever more than the allowed amount is under way, so that
- *              neither side can block the other. Each reply goes to a callback, in order.
+ * What it is   Commands are collected and sent in large pieces; replies are read with each piece and
+ *              whenever more than the allowed amount is under way, many at a time, so that neither
+ *              side can block the other or wakes it up for little. Each reply goes to a callback, in
+ *              order.
  * Replies      Valid during the callback. Error replies are replies: the callback judges them, and may
  *              look at the command again. It may not use the pipe otherwise.
  * Memory       About 1 MiB of commands under way, and the largest command.
