@@ -67,15 +67,16 @@ static uint64_t update_table(uint64_t crc, const uint8_t *p, size_t n)
 
 /*
  * Folding with carry-less multiplication (Gopal et al., "Fast CRC Computation for Generic
- * Polynomials Using PCLMULQDQ"): four lanes of 16 bytes are moved 64 bytes ahead per round. The
- * product of two reflected 64-bit polynomials lies one bit too low, so the constants carry x^-1,
- * which is one shift left before the reduction; here they are x^(8n - 1) directly.
+ * Polynomials Using PCLMULQDQ"): four lanes of 16 bytes are moved 64 bytes ahead per round; where
+ * there is less, one lane 16 bytes ahead. The product of two reflected 64-bit polynomials lies one
+ * bit too low, so the constants carry x^-1, which is one shift left before the reduction; here they
+ * are x^(8n - 1) directly.
  */
 static uint64_t fold64_low, fold64_high; /* 64 bytes ahead */
 static uint64_t fold16_low, fold16_high; /* 16 bytes ahead */
 static bool have_pclmul;
 
-#define FOLD_FROM 256u
+#define FOLD_FROM 32u
 
 __attribute__((target("pclmul"))) static __m128i fold(__m128i lane, __m128i by, __m128i data)
 {
@@ -95,23 +96,26 @@ __attribute__((target("pclmul"))) static uint64_t update_pclmul(uint64_t crc, co
 {
     const __m128i by64 = _mm_set_epi64x((int64_t)fold64_high, (int64_t)fold64_low);
     const __m128i by16 = _mm_set_epi64x((int64_t)fold16_high, (int64_t)fold16_low);
-    __m128i lane[4];
+    __m128i sum = _mm_xor_si128(load(p), _mm_cvtsi64_si128((int64_t)crc));
     uint8_t rest[16];
 
-    for (int i = 0; i < 4; i++)
-        lane[i] = load(p + 16 * i);
-    lane[0] = _mm_xor_si128(lane[0], _mm_cvtsi64_si128((int64_t)crc));
-    p += 64;
-    n -= 64;
-    while (n >= 64) {
-        for (int i = 0; i < 4; i++)
-            lane[i] = fold(lane[i], by64, load(p + 16 * i));
-        p += 64;
-        n -= 64;
+    if (n >= 128) {
+        __m128i lane[4] = {sum, load(p + 16), load(p + 32), load(p + 48)};
+
+        for (p += 64, n -= 64; n >= 64; p += 64, n -= 64) {
+            for (int i = 0; i < 4; i++)
+                lane[i] = fold(lane[i], by64, load(p + 16 * i));
+        }
+        sum = lane[0];
+        for (int i = 1; i < 4; i++)
+            sum = fold(sum, by16, lane[i]);
+    } else {
+        p += 16;
+        n -= 16;
     }
-    for (int i = 1; i < 4; i++)
-        lane[0] = fold(lane[0], by16, lane[i]);
-    _mm_storeu_si128((__m128i *)(void *)rest, lane[0]);
+    for (; n >= 16; p += 16, n -= 16)
+        sum = fold(sum, by16, load(p));
+    _mm_storeu_si128((__m128i *)(void *)rest, sum);
     return update_table(update_table(0, rest, sizeof(rest)), p, n);
 }
 
