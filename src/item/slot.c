@@ -1,17 +1,22 @@
 #include "item/slot.h"
 
-/* CRC-16 by nibbles: small, and fast enough beside what else a record costs. */
+/* CRC-16 by bytes, of which each half has a table: the remainder of a sum is the sum of remainders. */
 static uint16_t crc16_xmodem(const uint8_t *p, size_t n)
 {
-    static const uint16_t table[16] = {
+    static const uint16_t high[16] = {
+        0x0000, 0x1231, 0x2462, 0x3653, 0x48c4, 0x5af5, 0x6ca6, 0x7e97,
+        0x9188, 0x83b9, 0xb5ea, 0xa7db, 0xd94c, 0xcb7d, 0xfd2e, 0xef1f,
+    };
+    static const uint16_t low[16] = {
         0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
         0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef,
     };
     uint16_t crc = 0;
 
     for (size_t i = 0; i < n; i++) {
-        crc = (uint16_t)(crc << 4 ^ table[crc >> 12 ^ p[i] >> 4]);
-        crc = (uint16_t)(crc << 4 ^ table[crc >> 12 ^ (p[i] & 0x0f)]);
+        unsigned byte = crc >> 8 ^ p[i];
+
+        crc = (uint16_t)(crc << 8 ^ high[byte >> 4] ^ low[byte & 0x0f]);
     }
     return crc;
 }
