@@ -96,8 +96,8 @@ static int check_owner(const struct replay *r, struct ft_err *err)
     if (strcmp(r->state.capture, r->id) == 0)
         return 0;
     return err_set(err, FT_ERR_USAGE,
-                   "the target belongs to the replay of another capture, %s; --forget frees it, "
-                   "--flush empties it",
+                   "the target belongs to the replay of another capture, %s; \"flowtape replay "
+                   "--forget\" frees it, --flush empties it",
                    r->state.capture);
 }
 

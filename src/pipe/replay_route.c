@@ -367,16 +367,34 @@ static void count_again(struct replay_route *route)
     pthread_mutex_unlock(&route->r->mu);
 }
 
+/* Why the cluster is down, an answer does not say: it may be that this node alone knows of slots that
+ * have no master. */
+static int give_up(const struct replay_route *route, const struct attempt *a, const char *text,
+                   struct ft_err *err)
+{
+    unsigned seconds = (unsigned)(route->r->o->give_up_ms / 1000);
+    struct ft_err ignored = FT_ERR_INIT;
+    struct slot_map *own = NULL;
+
+    if (route->map != NULL && a->lane->pipe != NULL)
+        (void)slot_map_fetch(&own, a->lane->pipe, &a->lane->uri, &ignored); /* then own is NULL */
+    if (own != NULL && slot_map_check_covered(own, err) != 0)
+        (void)err_wrap(err, "%s answered for %u s: %s", a->lane->name, seconds, text);
+    else
+        (void)err_set(err, FT_ERR_PROTOCOL, "%s answered for %u s: %s", a->lane->name, seconds,
+                      text);
+    slot_map_free(own);
+    return -1;
+}
+
 /* To where the answer says, or after a while to where the map says. */
 static int pause_before(struct replay_route *route, struct attempt *a, const char *text,
                         struct ft_err *err)
 {
     struct replay *r = route->r;
 
-    if (clock_mono_ms() - route->progress_ms > r->o->give_up_ms) {
-        return err_set(err, FT_ERR_PROTOCOL, "%s answered for %u s: %s", a->lane->name,
-                       (unsigned)(r->o->give_up_ms / 1000), text);
-    }
+    if (clock_mono_ms() - route->progress_ms > r->o->give_up_ms)
+        return give_up(route, a, text, err);
     if (a->pause_ms == PAUSE_FIRST_MS)
         replay_note(r, "%s answered: %s; waiting", a->lane->name, text);
     if (replay_sleep(r, a->pause_ms, err) != 0)

@@ -149,6 +149,22 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
     return rc;
 }
 
+/* A node for which the cluster is down refuses everything, though others may think it is not. */
+static int check_view(const struct replay_node *node, struct ft_err *err)
+{
+    struct slot_map *own;
+    int rc = 0;
+
+    if (slot_map_fetch(&own, node->pipe, &node->uri, err) != 0)
+        return -1;
+    if (own != NULL && !own->state_ok && slot_map_check_covered(own, err) != 0) {
+        err->kind = FT_ERR_NET;
+        rc = err_wrap(err, "%s", node->name);
+    }
+    slot_map_free(own);
+    return rc;
+}
+
 static int open_node(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
     (void)uri_address(&node->uri, node->name);
@@ -159,7 +175,8 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
     if (redis_pipe_open(&node->pipe, &node->uri, r->o->cancel_fd, replay_node_reply, node, err) !=
         0)
         return -1;
-    if (check_server(r, node->pipe, node->name, node, err) != 0)
+    if (check_server(r, node->pipe, node->name, node, err) != 0 ||
+        (r->target.cluster && check_view(node, err) != 0))
         return -1;
     if (replay_fence_name(r, node->pipe, node->name, err) != 0 ||
         replay_fence_close_others(r, node->pipe, node->name, err) != 0)
@@ -223,7 +240,11 @@ static int check_cluster(struct replay *r, struct ft_err *err)
             err->kind = FT_ERR_NET;
         return -1;
     }
-    return map->state_ok ? 0 : err_set(err, FT_ERR_NET, "the cluster is down");
+    if (map->state_ok)
+        return 0;
+    return err_set(err, FT_ERR_NET,
+                   "the cluster is down: the masters of %u of %d slots do not answer",
+                   SLOT_COUNT - map->served, SLOT_COUNT);
 }
 
 /* A cluster that is known already is asked through any of its nodes. */
@@ -264,8 +285,8 @@ static int open_first(struct replay *r, struct ft_err *err)
         return -1;
     r->was_reached = true;
     rc = check_kind(pipe, name, err);
-    if (rc == 0)
-        rc = slot_map_fetch(&t->map, pipe, &t->uri, err);
+    if (rc == 0 && slot_map_fetch(&t->map, pipe, &t->uri, err) != 0)
+        rc = err_wrap(err, "%s", name);
     t->cluster = rc == 0 && t->map != NULL;
     if (rc == 0)
         rc = check_server(r, pipe, name, NULL, err);

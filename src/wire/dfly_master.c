@@ -7,6 +7,7 @@
 
 #define LOADING_PAUSE_MS 500u
 #define NUMBER_TEXT      24
+#define NOTE_MAX         700
 
 #define CALL(...)         \
     (const char *const[]) \
@@ -213,6 +214,22 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
     return 0;
 }
 
+/* What comes is recorded as it is, whatever it is. */
+static void judge_protocol(const struct dfly_master *m, dfly_note_fn *note, void *context)
+{
+    char text[NOTE_MAX];
+
+    if (m->protocol <= DFLY_PROTOCOL_NEWEST || note == NULL)
+        return;
+    (void)snprintf(
+        text, sizeof(text),
+        "%s%s%s speaks version %d of the replication protocol, and %d is the newest that "
+        "is known here: look for a newer flowtape if something is not understood",
+        m->control.conn.name, m->release[0] != '\0' ? ", a Dragonfly " : "", m->release,
+        m->protocol, DFLY_PROTOCOL_NEWEST); /* a longer one is cut */
+    note(context, text);
+}
+
 static int shake_hands(struct dfly_master *m, dfly_note_fn *note, void *context, struct ft_err *err)
 {
     if (authenticate(m, &m->control, err) != 0 || wait_until_loaded(m, note, context, err) != 0)
@@ -222,9 +239,10 @@ static int shake_hands(struct dfly_master *m, dfly_note_fn *note, void *context,
     if (expect_ok(m, "REPLCONF capa eof", CALL("REPLCONF", "capa", "eof", "capa", "psync2"), err) !=
         0)
         return -1;
-    if (begin_session(m, err) != 0 || introduce(m, err) != 0)
+    if (begin_session(m, err) != 0 || introduce(m, err) != 0 || ask_release(m, err) != 0)
         return -1;
-    return ask_release(m, err);
+    judge_protocol(m, note, context);
+    return 0;
 }
 
 int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,

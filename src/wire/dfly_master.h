@@ -20,13 +20,14 @@
 
 #include "wire/resp_client.h"
 
-#define DFLY_FLOWS_MAX      1024
-#define DFLY_ID_SIZE        41 /* 40 hexadecimal digits and NUL */
-#define DFLY_SYNC_ID_SIZE   32
-#define DFLY_RELEASE_SIZE   64
-#define DFLY_CONNECT_MS     10000u
-#define DFLY_REPLY_MS       60000u
-#define DFLY_CLIENT_VERSION 4 /* avoids opcodes 222 and 223, gets LSN marks from everybody */
+#define DFLY_FLOWS_MAX       1024
+#define DFLY_ID_SIZE         41 /* 40 hexadecimal digits and NUL */
+#define DFLY_SYNC_ID_SIZE    32
+#define DFLY_RELEASE_SIZE    64
+#define DFLY_CONNECT_MS      10000u
+#define DFLY_REPLY_MS        60000u
+#define DFLY_PROTOCOL_NEWEST 5 /* as sent by 1.37 and later */
+#define DFLY_CLIENT_VERSION  4 /* avoids opcodes 222 and 223, gets LSN marks from everybody */
 
 /* What follows when all flows were answered PARTIAL. */
 enum dfly_resume {

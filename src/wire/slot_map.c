@@ -227,6 +227,7 @@ int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *a
         return err_nomem(err, "a slot map");
     memset(m->owner, 0xff, sizeof(m->owner));
     m->state_ok = true;
+    m->served = SLOT_COUNT;
     if (fill(m, reply, asked_host, err) != 0) {
         slot_map_free(m);
         return -1;
@@ -273,6 +274,7 @@ static int refused(const redisReply *reply, const char *command, struct ft_err *
 struct cluster_info {
     bool enabled;
     bool ok;
+    unsigned served;
     uint64_t epoch;
 };
 
@@ -281,6 +283,7 @@ static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_
     static const char disabled[] = "cluster support disabled";
     redisReply *reply;
     const char *state;
+    const char *served;
     const char *epoch;
     int rc = 0;
 
@@ -289,9 +292,11 @@ static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_
         return -1;
     if (reply->type == REDIS_REPLY_STRING) {
         state = info_value(reply, "cluster_state");
+        served = info_value(reply, "cluster_slots_ok");
         epoch = info_value(reply, "cluster_current_epoch");
         ret->enabled = true;
         ret->ok = state != NULL && strncmp(state, "ok", 2) == 0;
+        ret->served = served != NULL ? (unsigned)strtoul(served, NULL, 10) : 0;
         ret->epoch = epoch != NULL ? strtoull(epoch, NULL, 10) : 0;
     } else if (reply->type != REDIS_REPLY_ERROR) {
         rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is no text");
@@ -328,6 +333,7 @@ int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri
     if (rc != 0)
         return -1;
     m->state_ok = info.ok;
+    m->served = info.served < SLOT_COUNT ? info.served : SLOT_COUNT;
     m->epoch = info.epoch;
     *ret = m;
     return 0;

@@ -47,6 +47,7 @@ struct slot_map {
     uint16_t owner[SLOT_COUNT]; /* index of the master, or SLOT_MAP_NONE */
     unsigned covered;           /* slots that have an owner */
     bool state_ok;              /* cluster_state of CLUSTER INFO; true for slot_map_parse */
+    unsigned served;            /* cluster_slots_ok: whose master answers; all for slot_map_parse */
     uint64_t epoch;             /* cluster_current_epoch; 0 for slot_map_parse */
 };
 

@@ -62,6 +62,11 @@ for elements in 3 4 5; do
     standin_check "capa reply of $elements elements"
 done
 
+standin_start "$rec" --protocol 99
+check_status "a protocol of the future" 0 "99 .* newest that is known" "$FLOWTAPE" capture "$URI" \
+    "$T/future" --until-caught-up
+standin_check "a protocol of the future"
+
 # Two at once, and directories that are something else.
 standin_start "$rec"
 "$FLOWTAPE" capture "$URI" "$T/both" --quiet --duration 60s >"$T/first.out" 2>&1 &

@@ -240,6 +240,11 @@ all_slots_are_gone()
 }
 flush_all
 slots=$(slots_of 2 100 | tr '\n' ' ')
+# shellcheck disable=SC2086 # numbers
+node_cli 2 cluster delslots $slots >/dev/null
+check_status "slots of which one node alone knows that nobody has them" 4 \
+    "no master for 100 of 16384 slots|100 of 16384 slots do not answer" into "$T/many.rdb" --quiet \
+    --give-up-after 1s
 check "100 slots have no master" cluster_until 30 all_slots_are_gone
 check_status "uncovered slots" 4 "no master for 100 of 16384 slots" into "$T/many.rdb" --quiet
 stop_cluster
