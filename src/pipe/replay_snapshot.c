@@ -7,14 +7,13 @@
 #include "pipe/each_stream.h"
 #include "pipe/replay_record.h"
 #include "pipe/replay_route.h"
+#include "pipe/replay_run.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_walk.h"
 #include "resp/resp_write.h"
 
-/* Strings of this size without a time to live go by MSET, so many at once. */
-#define SMALL_BYTES 1024u
-#define RUN_KEYS    64u
-#define RUN_BYTES   (32u << 10)
+/* Small strings that are gathered for a cluster, by all senders together. */
+#define RUN_BYTES (16u << 20)
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
 #define RESTORE_BYTES (1u << 20)
 /* Of all connections together, and of one. */
@@ -39,13 +38,8 @@ struct stream_sender {
     struct entry_commands *by_commands;
     uint32_t db; /* of the entry being put */
     uint32_t mark;
-    /* the run of small strings */
-    struct buf run;
-    size_t run_ends[2 * RUN_KEYS];
-    size_t run_words;
-    uint32_t run_db;
+    struct replay_run *run; /* small strings */
     struct buf scratch;
-    struct bytes words[2 * RUN_KEYS + 1];
     uint64_t keys;
     uint64_t told_keys;
 };
@@ -83,52 +77,12 @@ static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *
                             err);
 }
 
-/*
- * Runs of small strings
- */
-
-static int flush_run(struct stream_sender *s, struct ft_err *err)
+static int put_run(void *context, uint32_t db, const struct bytes *words, size_t count,
+                   struct ft_err *err)
 {
-    size_t start = 0;
-    size_t count = s->run_words;
+    struct stream_sender *s = context;
 
-    if (count == 0)
-        return 0;
-    s->words[0] = bytes_str("MSET");
-    for (size_t i = 0; i < count; i++) {
-        s->words[i + 1] = bytes_of(s->run.p + start, s->run_ends[i] - start);
-        start = s->run_ends[i];
-    }
-    s->run_words = 0;
-    if (replay_route_put(s->route, s->run_db, MARK_ENTRY, s->words[1], s->words, count + 1, err) !=
-        0)
-        return -1;
-    buf_clear(&s->run);
-    return 0;
-}
-
-static int add_to_run(struct stream_sender *s, uint32_t db, struct bytes key, struct bytes value,
-                      struct ft_err *err)
-{
-    if ((s->run_db != db || s->run_words == 2 * RUN_KEYS || s->run.n > RUN_BYTES) &&
-        flush_run(s, err) != 0)
-        return -1;
-    s->run_db = db;
-    if (buf_append(&s->run, key.p, key.n, err) != 0)
-        return -1;
-    s->run_ends[s->run_words++] = s->run.n;
-    if (buf_append(&s->run, value.p, value.n, err) != 0)
-        return -1;
-    s->run_ends[s->run_words++] = s->run.n;
-    return 0;
-}
-
-static int put_in_db(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
-                     struct ft_err *err)
-{
-    if (flush_run(s, err) != 0)
-        return -1;
-    return send_words(s, db, words, count, err);
+    return replay_route_put(s->route, db, MARK_ENTRY, words[1], words, count, err);
 }
 
 /*
@@ -144,12 +98,13 @@ static int put_entry_command(void *context, const struct bytes *words, size_t co
 
     if (replay_mapper_times(s->mapper, words, count, &timed, &n, err) != 0)
         return -1;
-    return n == 0 ? 0 : put_in_db(s, s->db, timed, n, err);
+    return n == 0 ? 0 : send_words(s, s->db, timed, n, err);
 }
 
 static bool is_small_string(const struct replay *r, const struct rdb_entry *entry)
 {
-    return entry->type == RDB_TYPE_STRING && entry->value_bytes <= SMALL_BYTES &&
+    return entry->type == RDB_TYPE_STRING && entry->value_bytes <= REPLAY_RUN_SMALL_BYTES &&
+           entry->key.n <= REPLAY_RUN_SMALL_BYTES &&
            (entry->expire_ms == RDB_NO_EXPIRY || r->o->ttl == REPLAY_TTL_DROP);
 }
 
@@ -161,12 +116,7 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
 
     if (rdb_string_take(&in, &value, &s->scratch, err) != 0)
         return -1;
-    if (s->r->target.cluster) {
-        const struct bytes words[] = {bytes_str("SET"), entry->key, value};
-
-        return replay_route_put(s->route, 0, MARK_ENTRY, entry->key, words, 3, err);
-    }
-    return add_to_run(s, entry->db, entry->key, value, err);
+    return replay_run_add(s->run, entry->db, entry->key, value, err);
 }
 
 static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
@@ -180,6 +130,8 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     if (is_small_string(s->r, entry)) {
         if (put_small_string(s, entry, err) != 0)
             return -1;
+    } else if (replay_run_before(s->run, entry->db, entry->key, err) != 0) {
+        return -1;
     } else {
         result =
             entry_commands_run(large ? s->by_commands : s->by_restore, entry,
@@ -229,18 +181,27 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
  * Records inside the full sync
  */
 
+/* Behind all that was put before. */
+static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes *words,
+                        size_t count, struct ft_err *err)
+{
+    if (replay_run_flush(s->run, err) != 0)
+        return -1;
+    return send_words(s, db, words, count, err);
+}
+
 static int put_record_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
                               size_t count, struct ft_err *err)
 {
     (void)part;
-    return put_in_db(context, db, words, count, err);
+    return put_in_order(context, db, words, count, err);
 }
 
 static int settle(void *context, struct ft_err *err)
 {
     struct stream_sender *s = context;
 
-    if (flush_run(s, err) != 0)
+    if (replay_run_flush(s->run, err) != 0)
         return -1;
     return replay_route_settle(s->route, err);
 }
@@ -264,7 +225,7 @@ static int put_pair(void *context, const struct replay_pair *pair, struct ft_err
             i < pair->dst_count ? &pair->dst_commands[i] : &pair->src_commands[i - pair->dst_count];
 
         if ((i == pair->dst_count && settle(s, err) != 0) ||
-            put_in_db(s, c->db, c->words, c->count, err) != 0)
+            put_in_order(s, c->db, c->words, c->count, err) != 0)
             return -1;
     }
     return settle(s, err);
@@ -315,7 +276,7 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
 static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
                       struct ft_err *err)
 {
-    if (flush_run(s, err) != 0)
+    if (replay_run_flush(s->run, err) != 0)
         return -1;
     return replay_route_put_all(s->route, MARK_ENTRY, words, count, err);
 }
@@ -422,6 +383,14 @@ static size_t lane_bytes(const struct replay *r)
     return bytes < UNDERWAY_LEAST ? UNDERWAY_LEAST : bytes;
 }
 
+/* What waits for others of its slot would not go at the pace asked for. */
+static size_t run_bytes(const struct replay *r)
+{
+    if (r->o->rate_keys != 0 || r->o->rate_bytes != 0)
+        return 0;
+    return RUN_BYTES / each_stream_threads(r->source, sender_count(r));
+}
+
 static int sender_open(struct stream_sender *s, struct ft_err *err)
 {
     const struct replay *r = s->r;
@@ -436,6 +405,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
         .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
 
     if (replay_route_new(&s->route, s->r, lane_bytes(r), take_answer, s, err) != 0 ||
+        replay_run_new(&s->run, r->target.cluster, run_bytes(r), put_run, s, err) != 0 ||
         replay_mapper_new(&s->mapper, s->r, err) != 0 ||
         replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
         replay_translator_new(&s->translator, r, err) != 0 ||
@@ -453,7 +423,7 @@ static void sender_release(struct stream_sender *s)
     translator_free(s->translator);
     entry_commands_free(s->by_restore);
     entry_commands_free(s->by_commands);
-    buf_release(&s->run);
+    replay_run_free(s->run);
     buf_release(&s->scratch);
 }
 
