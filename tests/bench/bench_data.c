@@ -11,6 +11,8 @@
  *   --journal N       small SET records after the full sync, over all flows (0)
  *   --touch N         the journal's records go to N of the strings, in turn; without it to keys of
  *                     their own (0)
+ *   --mixed           the journal's records are SET, HSET, INCRBY, RPUSH, LPOP, SADD, ZADD, PEXPIREAT
+ *                     and DEL instead
  *   --lz4             outgoing buffers of 256 bytes to 1 MiB as LZ4 frames where that shrinks them
  *                     to 95 % or less, as Dragonfly does
  *
@@ -55,6 +57,7 @@ struct options {
     uint64_t journal;
     uint64_t touch;
     bool lz4;
+    bool mixed;
 };
 
 struct stream {
@@ -329,19 +332,20 @@ static void put_change_over(struct stream *s)
     s->stable_start = s->written;
 }
 
-/* put_record - SELECT 0, then COMMAND SET key value with transaction 0 and shard count 1. */
-static void put_record(struct stream *s, const char *key, size_t key_len, uint64_t i)
+/* put_record - SELECT 0, then COMMAND with transaction 0 and shard count 1. */
+static void put_record(struct stream *s, const char *const *words, size_t count)
 {
-    static const uint8_t head[] = {6, 0, 10, 0, 1, 3};
-    char value[32];
-    size_t value_len = (size_t)snprintf(value, sizeof(value), "value:%" PRIu64, i);
+    static const uint8_t head[] = {6, 0, 10, 0, 1};
     uint8_t mark = 15; /* the LSN of the record before it */
+    size_t bytes = 0;
 
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(words[i]);
     must(buf_append(&s->pending, head, sizeof(head), &fatal));
-    put_len(&s->pending, 3 + key_len + value_len);
-    put_string(&s->pending, "SET", 3);
-    put_string(&s->pending, key, key_len);
-    put_string(&s->pending, value, value_len);
+    put_len(&s->pending, count);
+    put_len(&s->pending, bytes);
+    for (size_t i = 0; i < count; i++)
+        put_string(&s->pending, words[i], strlen(words[i]));
     s->records++;
     if (s->records % RECORDS_PER_MARK == 1) {
         put_byte(&s->pending, mark);
@@ -353,21 +357,68 @@ static void put_record(struct stream *s, const char *key, size_t key_len, uint64
     buf_clear(&s->pending);
 }
 
-/* record_key - of the i-th record: touched strings lie evenly among all. */
-static size_t record_key(const struct options *o, uint64_t i, char *out, size_t size)
+/* put_set - of the i-th record: touched strings lie evenly among all. */
+static void put_set(struct stream *streams, const struct options *o, uint64_t i)
 {
+    char key[64], value[32];
+    const char *words[] = {"SET", key, value};
+
     if (o->touch == 0)
-        return (size_t)snprintf(out, size, "key:%06u", (unsigned)(mix(i) % 1000000));
-    return (size_t)snprintf(out, size, "string:%09" PRIu64, i % o->touch * (o->strings / o->touch));
+        snprintf(key, sizeof(key), "key:%06u", (unsigned)(mix(i) % 1000000));
+    else
+        snprintf(key, sizeof(key), "string:%09" PRIu64, i % o->touch * (o->strings / o->touch));
+    snprintf(value, sizeof(value), "value:%" PRIu64, i);
+    put_record(owner_of(streams, o->flows, key, strlen(key)), words, 3);
+}
+
+/* put_mixed - one record out of 20 kinds: SET more often than others. */
+static void put_mixed(struct stream *streams, const struct options *o, uint64_t i)
+{
+    static const struct {
+        unsigned until; /* of 20 */
+        const char *name, *prefix;
+        unsigned keys;
+        const char *field; /* between key and value */
+        const char *value; /* NULL: none */
+    } kinds[] = {
+        {8, "SET", "key", 1000000, NULL, "value:"},
+        {11, "HSET", "hash", 20000, "field:", "value:"},
+        {13, "INCRBY", "counter", 100000, NULL, ""},
+        {15, "RPUSH", "list", 20000, NULL, "value:"},
+        {16, "LPOP", "list", 20000, NULL, NULL},
+        {17, "SADD", "set", 20000, NULL, "value:"},
+        {18, "ZADD", "zset", 20000, "", "value:"},
+        {19, "PEXPIREAT", "key", 1000000, NULL, "2000000"}, /* 13 digits: in 2033 */
+        {20, "DEL", "key", 1000000, NULL, NULL},
+    };
+    uint64_t random = mix(i);
+    char key[64], field[32], value[32];
+    const char *words[4] = {NULL, key};
+    size_t count = 2, kind = 0;
+
+    while (random % 20 >= kinds[kind].until)
+        kind++;
+    words[0] = kinds[kind].name;
+    snprintf(key, sizeof(key), "%s:%06u", kinds[kind].prefix,
+             (unsigned)(random / 20 % kinds[kind].keys));
+    if (kinds[kind].field != NULL) {
+        snprintf(field, sizeof(field), "%s%u", kinds[kind].field, (unsigned)(random >> 56) % 32);
+        words[count++] = field;
+    }
+    if (kinds[kind].value != NULL) {
+        snprintf(value, sizeof(value), "%s%u", kinds[kind].value, 100000 + (unsigned)(i % 100000));
+        words[count++] = value;
+    }
+    put_record(owner_of(streams, o->flows, key, strlen(key)), words, count);
 }
 
 static void put_journal(struct stream *streams, const struct options *o)
 {
     for (uint64_t i = 0; i < o->journal; i++) {
-        char key[64];
-        size_t key_len = record_key(o, i, key, sizeof(key));
-
-        put_record(owner_of(streams, o->flows, key, key_len), key, key_len, i);
+        if (o->mixed)
+            put_mixed(streams, o, i);
+        else
+            put_set(streams, o, i);
     }
     for (uint64_t f = 0; f < o->flows; f++) {
         stream_put(&streams[f], streams[f].pending.p, streams[f].pending.n);
@@ -471,7 +522,7 @@ static void make_rdb(const char *path, const struct options *o, struct totals *t
 static int usage(void)
 {
     fprintf(stderr, "usage: bench-data flows DIR | rdb FILE [--strings N] [--collections N]\n"
-                    "       [--flows N] [--journal N] [--touch N] [--lz4]\n");
+                    "       [--flows N] [--journal N] [--touch N] [--mixed] [--lz4]\n");
     return 2;
 }
 
@@ -487,6 +538,8 @@ static bool parse_options(char **arg, struct options *o)
 
         if (strcmp(*arg, "--lz4") == 0)
             o->lz4 = true;
+        else if (strcmp(*arg, "--mixed") == 0)
+            o->mixed = true;
         else if (number == NULL || *++arg == NULL || parse_u64(*arg, number, &fatal) != 0)
             return false;
     }
