@@ -78,13 +78,6 @@ static bool is_flushed(const struct flush_run *f, uint32_t db, struct bytes key)
     return db == 0 && in_ranges(f->flush, slot_of(key));
 }
 
-static bool is_own(struct bytes key)
-{
-    size_t n = strlen(REPLAY_KEY_PREFIX);
-
-    return key.n >= n && memcmp(key.p, REPLAY_KEY_PREFIX, n) == 0;
-}
-
 static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
 {
     struct flush_run *f = context;
@@ -100,7 +93,7 @@ static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_er
     if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
         return fate == REPLAY_FATE_ERROR ? -1 : 0;
     node = replay_node_of(f->r, words[1]);
-    if (goes_plain(f, node) || is_own(words[1]) || replay_is_past(f->r, f->item, words[1]))
+    if (goes_plain(f, node) || replay_is_past(f->r, f->item, words[1]))
         return 0;
     replay_tag(f->item, f->part++, tag);
     if (replay_node_put(node, target_db, tag, words, 2, err) != 0)

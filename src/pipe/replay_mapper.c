@@ -64,6 +64,16 @@ static int reserve(void *array, size_t *cap, size_t want, size_t size, struct ft
     return 0;
 }
 
+/* The source was the target of a replay once. */
+static void note_own_key(struct replay *r, struct bytes key)
+{
+    char shown[60];
+
+    if (!atomic_exchange(&r->own_noted, true))
+        replay_note(r, "keys like \"%s\" are left out: this is how a replay calls its own",
+                    bytes_escape(key, shown, sizeof(shown)));
+}
+
 enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
                                    uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
 {
@@ -81,6 +91,10 @@ enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct 
     }
     if (replay_map_key(&o->map, db, key, &m->scratch, ret_key, err) != 0)
         return REPLAY_FATE_ERROR;
+    if (*ret_db == 0 && replay_is_own_key(*ret_key)) {
+        note_own_key(m->r, *ret_key);
+        return REPLAY_FATE_FILTERED;
+    }
     if (replay_kept_has(&m->r->kept, *ret_db, *ret_key))
         return REPLAY_FATE_KEPT;
     return *ret_db == db && ret_key->p == key.p ? REPLAY_FATE_SAME : REPLAY_FATE_CHANGED;

@@ -110,6 +110,8 @@ int replay_state_parse(struct replay_state *ret, const redisReply *reply, uint32
                        struct ft_err *err);
 int replay_position_parse(struct replay_position *ret, const redisReply *reply, uint32_t flow_count,
                           struct ft_err *err);
+/* replay_is_own_key - is this the name of one of these keys, of whatever capture? */
+bool replay_is_own_key(struct bytes key);
 /* replay_position_name - key and tag. */
 void replay_position_name(struct replay_position *p, const char *capture, const char *tag);
 int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,

@@ -44,6 +44,21 @@ cli del flowtape:replay list >/dev/null
 check "the position was left, but not the state" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet
 check "every record took effect" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
 
+cli flushall >/dev/null
+
+# the source was the target of a replay itself
+"$MAKE_CAPTURE" 1 "$T/second" <<END || fail "a capture"
+0 1 0 SET flowtape:replay x
+0 2 0 RPUSH list a
+0 3 0 DEL flowtape:replay flowtape:mine
+0 4 0 SET flowtape:mine 1
+0 5 0 RPUSH list b
+END
+check_status "keys named like the replay's own" 0 "flowtape:replay.* left out" "$FLOWTAPE" replay \
+    "$T/second" "$REDIS"
+check "the state is the replay's" [ "$(cli hget flowtape:replay phase)" = journal ]
+check "other keys are the source's" [ "$(cli get flowtape:mine)" = 1 ]
+check "every record took effect again" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
 redis_stop
 
 redis_start --rename-command CLIENT ""

@@ -52,6 +52,19 @@ static void test_state(void **state)
     freeReplyObject(reply);
 }
 
+static void test_own_keys(void **state)
+{
+    (void)state;
+    assert_true(replay_is_own_key(bytes_str("flowtape:replay")));
+    assert_true(replay_is_own_key(bytes_str("flowtape:0123456789abcdef0123456789abcdef:{0}")));
+    assert_true(replay_is_own_key(bytes_str("flowtape:0123456789abcdef0123456789abcdef:kept")));
+    assert_false(replay_is_own_key(bytes_str("flowtape:replays")));
+    assert_false(replay_is_own_key(bytes_str("flowtape:0123456789abcdef0123456789abcdef")));
+    assert_false(replay_is_own_key(bytes_str("flowtape:0123456789abcdef0123456789abcdeg:x")));
+    assert_false(replay_is_own_key(bytes_str("flowtape")));
+    assert_false(replay_is_own_key(bytes_of(NULL, 0)));
+}
+
 static void test_state_refused(void **state)
 {
     static const char *const newer[] = {"version", "2"};
@@ -164,8 +177,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state),    cmocka_unit_test(test_state_refused),
-        cmocka_unit_test(test_position), cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_own_keys), cmocka_unit_test(test_position),
+        cmocka_unit_test(test_batch),    cmocka_unit_test(test_kept),
     };
 
     return T_RUN("pipe/replay_state", tests);
