@@ -122,6 +122,19 @@ static int check_version(struct replay *r, const char *info, const char *name, s
     return 0;
 }
 
+/* What it drops is nothing that a replay hears of; it may be the replay's own keys. */
+static void note_eviction(struct replay *r, const char *info, const char *name)
+{
+    char limit[32] = "0";
+    char policy[32] = "noeviction";
+
+    (void)info_value(info, "\nmaxmemory:", limit, sizeof(limit));
+    (void)info_value(info, "\nmaxmemory_policy:", policy, sizeof(policy));
+    if (r->was_connected || strcmp(limit, "0") == 0 || strcmp(policy, "noeviction") == 0)
+        return;
+    replay_note(r, "%s drops keys when it has %s bytes (maxmemory-policy %s)", name, limit, policy);
+}
+
 /* node: NULL for the server that was named, which need not be a master of the cluster. */
 static int check_server(struct replay *r, struct redis_pipe *pipe, const char *name,
                         struct replay_node *node, struct ft_err *err)
@@ -144,6 +157,7 @@ static int check_server(struct replay *r, struct redis_pipe *pipe, const char *n
         rc = -1;
     } else if (!first) {
         (void)info_value(reply->str, "\nrun_id:", node->run, sizeof(node->run));
+        note_eviction(r, reply->str, name);
     }
     freeReplyObject(reply);
     return rc;

@@ -61,8 +61,10 @@ check "other keys are the source's" [ "$(cli get flowtape:mine)" = 1 ]
 check "every record took effect again" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
 redis_stop
 
-redis_start --rename-command CLIENT ""
+redis_start --rename-command CLIENT "" --maxmemory 50mb --maxmemory-policy allkeys-lru
 check_status "a server without CLIENT" 0 "does not let connections" "$FLOWTAPE" replay "$T/capture" \
     "$REDIS"
+check_status "a server that drops keys" 0 "drops keys when it has 52428800 bytes .*allkeys-lru" \
+    "$FLOWTAPE" replay "$T/capture" "$REDIS"
 redis_stop
 t_end
