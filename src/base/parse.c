@@ -18,7 +18,7 @@ struct unit {
 int parse_u64(const char *text, uint64_t *ret_value, struct ft_err *err)
 {
     if (!bytes_to_u64(bytes_str(text), ret_value))
-        return err_set(err, FT_ERR_USAGE, "\"%s\" is not a whole number", text);
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is not a whole number below 2^64", text);
     return 0;
 }
 

@@ -69,14 +69,21 @@ static void print_flow(const struct capture_flow *f, uint32_t number, bool all_s
     print_flow_segments(f, all_segments);
 }
 
+/* It came from outside: nothing in it may reach the terminal as it is. */
+static const char *shown_version(const char *version, char *out, size_t size)
+{
+    return version[0] == '\0' ? "(no version)" : bytes_escape(bytes_str(version), out, size);
+}
+
 static void print_generation(const struct generation *g, bool all_segments)
 {
     char began[FORMAT_TIME];
+    char version[4 * sizeof(g->source_version)];
 
     printf("  generation %" PRIu32 ": %s, began %s\n", g->id, generation_state_name(g->state),
            format_time_us(g->began_us, began));
     printf("    source     %s, replication id %s",
-           g->source_version[0] != '\0' ? g->source_version : "(no version)", g->replication_id);
+           shown_version(g->source_version, version, sizeof(version)), g->replication_id);
     if (g->protocol != 0)
         printf(", protocol %d", g->protocol);
     putchar('\n');
@@ -111,10 +118,11 @@ static void print_source(const struct source *s)
 {
     const struct source_info *info = &s->info;
     char saved[FORMAT_TIME];
+    char version[4 * sizeof(info->version)];
 
     printf("%s %s: RDB version %u, written by %s %s", source_kind_name(s->kind), s->path,
            info->rdb_version, info->dragonfly ? "Dragonfly" : "Redis",
-           info->version[0] != '\0' ? info->version : "(no version)");
+           shown_version(info->version, version, sizeof(version)));
     if (info->ctime_s != 0)
         printf(", saved %s", format_time_us(info->ctime_s * 1000000, saved));
     printf(", %" PRIu32 " %s\n", s->stream_count, s->stream_count == 1 ? "file" : "files");
