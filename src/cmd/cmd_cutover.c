@@ -82,13 +82,19 @@ static void hide_note(const char *text)
     (void)text;
 }
 
+/* How it ended, in the words of the report. */
 static void print_end(struct bytes text, int status)
 {
     json_error_t error;
     json_t *json = json_loadb((const char *)text.p, text.n, 0, &error);
     const char *ended = json_string_value(json_object_get(json, "ended"));
     const char *why = json_string_value(json_object_get(json, "error"));
+    json_t *unread = json_object_get(json_object_get(json, "suspects"), "unread");
 
+    if (why == NULL && status == EXIT_DONE)
+        why = "the target has everything";
+    if (why == NULL && json_integer_value(unread) != 0)
+        why = "some suspect keys were not read again; flowtape sync names them";
     ui_note(COMMAND, "%s%s%s (status %d)", ended == NULL ? "ended" : ended, why == NULL ? "" : ": ",
             why == NULL ? "" : why, status);
     json_decref(json);

@@ -60,13 +60,16 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
     pthread_mutex_unlock(&progress->mu);
     live_flows_state(live, &state);
     worst_lag(live, state.flow_count, &lag);
+    /* what matters most comes first: a narrow terminal cuts the rest */
     progress_show(p,
-                  "source %s: %s, %s/s; target %s: %" PRIu64 " keys, %" PRIu64 " records (%" PRIu64
-                  "/s), lag %" PRIu64 " records, %" PRIu64 " ms",
-                  capture_phase_name(capture.phase), format_size(capture.bytes, bytes),
+                  "lag %" PRIu64 " records, %" PRIu64
+                  " ms; source %s: %s, %s/s; target %s: %" PRIu64 " keys, %" PRIu64
+                  " records, %" PRIu64 "/s",
+                  lag.lag_records, lag.lag_ms, capture_phase_name(capture.phase),
+                  format_size(capture.bytes, bytes),
                   format_size((capture.bytes - last->bytes) * 1000 / span_ms, rate),
                   atomic_load(&progress->replay.in_journal) ? "journal" : "snapshot", keys, records,
-                  (records - last->records) * 1000 / span_ms, lag.lag_records, lag.lag_ms);
+                  (records - last->records) * 1000 / span_ms);
     if (!p->terminal)
         print_flows(live, state.flow_count);
     *last = (struct sync_shown){now_ms, records, capture.bytes};
@@ -126,9 +129,8 @@ static const char *ended_text(const struct sync_result *r)
     }
     if (r->checked.unread != 0)
         return "cut over: the target has everything but the suspect keys that were not read";
-    return r->mode == CUTOVER_MANUAL
-               ? "cut over: the target has everything up to the moment it was told"
-               : "cut over: the target has everything";
+    return r->mode == CUTOVER_MANUAL ? "cut over: the target has everything up to this moment"
+                                     : "cut over: the target has everything";
 }
 
 void sync_print(const struct sync_result *r, const struct loss_report *losses)

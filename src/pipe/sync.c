@@ -159,6 +159,11 @@ static int look_at_halves(struct sync *s, struct ft_err *err)
     }
     if (!capture_done || s->taken_over)
         return 0;
+    if (s->result->goal != NULL) { /* it ended there, but more was stored */
+        sync_let_go(s);
+        cutover_failed(&s->cutover);
+        return sync_follow_again(s, err);
+    }
     s->result->ended = s->full ? SYNC_FULL : SYNC_SOURCE_GONE;
     s->over = true;
     if (s->full)

@@ -12,7 +12,7 @@
 
 #define REPORT_MAX   (16u << 20)
 #define NOTE_SIZE    900
-#define SEND_WAIT_MS 2000
+#define SEND_WAIT_MS 500
 
 /* A path of any length fits when it is reached through the directory's descriptor. */
 static void address_of(int dirfd, struct sockaddr_un *ret)
@@ -183,12 +183,17 @@ static FILE *reach(const char *dir, struct ft_err *err)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address_of(dirfd, &address);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        (void)err_set(err, FT_ERR_NET, "no flowtape sync is running with \"%s\"", dir);
-        if (fd >= 0)
-            (void)close(fd);
+        if (errno == ENOENT || errno == ECONNREFUSED)
+            (void)err_set(err, FT_ERR_NET, "no flowtape sync is running with \"%s\"", dir);
+        else
+            (void)err_errno(err, errno, "could not reach \"%s/" SYNC_CONTROL_SOCKET "\"", dir);
     } else {
         file = fdopen(fd, "r+");
+        if (file == NULL)
+            (void)err_nomem(err, "a connection");
     }
+    if (file == NULL && fd >= 0)
+        (void)close(fd);
     (void)close(dirfd);
     return file;
 }

@@ -111,7 +111,7 @@ static int stand_still(struct sync *s, struct ft_err *err)
     return moved;
 }
 
-static int follow_again(struct sync *s, struct ft_err *err)
+int sync_follow_again(struct sync *s, struct ft_err *err)
 {
     live_flows_clear_goal(s->o->live);
     free(s->result->goal);
@@ -188,20 +188,21 @@ static int do_check(struct sync *s, struct ft_err *err)
 static int do_hold(struct sync *s, struct ft_err *err)
 {
     const char *dir = s->o->capture.directory;
-    bool here = sync_has_terminal(s);
     char time[FORMAT_SIZE];
     int moved = stand_still(s, err);
 
     if (moved != 0)
         return moved < 0 ? -1 : 0;
-    if (here)
-        (void)tcflush(s->o->enter_fd, TCIFLUSH); /* what was typed before confirms nothing */
     sync_note(s,
-              "the target has everything%s and the source is paused; confirm by %s\"flowtape "
+              "the target has everything%s and the source is paused; confirm by \"flowtape "
               "cutover %s --confirm\" or SIGUSR1%s%s; SIGINT lets the source go on",
-              s->check.given_up.count == 0 ? "" : " but some suspect keys", here ? "Enter, " : "",
-              dir, s->o->hold_ms == 0 ? "" : " within ",
+              s->check.given_up.count == 0 ? "" : " but some suspect keys", dir,
+              s->o->hold_ms == 0 ? "" : " within ",
               s->o->hold_ms == 0 ? "" : format_duration_ms(s->o->hold_ms, time));
+    if (sync_has_terminal(s)) {
+        (void)tcflush(s->o->enter_fd, TCIFLUSH); /* what was typed before confirms nothing */
+        s->o->on_note(s->o->context, "Enter confirms too");
+    }
     return 0;
 }
 
@@ -232,7 +233,7 @@ static int do_release(struct sync *s, struct ft_err *err)
     }
     s->o->on_outcome(s->o->context, SYNC_NOT_CONFIRMED, NULL);
     cutover_failed(&s->cutover);
-    return follow_again(s, err);
+    return sync_follow_again(s, err);
 }
 
 /* A takeover waits for commands under way, and so for those that a pause holds: no pause is left. */
@@ -255,7 +256,7 @@ static int do_takeover(struct sync *s, struct ft_err *err)
     s->taken_over = true;
     sync_note(s, "the source has handed over and stops");
     sync_cancel(&s->capture);
-    return follow_again(s, err);
+    return sync_follow_again(s, err);
 }
 
 static int carry_out(struct sync *s, enum cutover_action action, struct ft_err *err)
@@ -304,7 +305,14 @@ static int give_up(struct sync *s, const struct ft_err *cause, bool paused, stru
     }
     sync_note(s, "the cut-over failed: %s; following again", cause->msg);
     s->o->on_outcome(s->o->context, SYNC_FAILED, cause);
-    return follow_again(s, err);
+    return sync_follow_again(s, err);
+}
+
+/* It was about to end at a goal that was given up meanwhile. */
+static bool ended_too_early(const struct sync *s, const struct live_state *state)
+{
+    return atomic_load(&s->replay.done) && s->replay.err.kind == FT_ERR_NONE && !state->ended &&
+           !state->goal_applied;
 }
 
 int sync_step_cutover(struct sync *s, struct ft_err *err)
@@ -317,6 +325,8 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     live_flows_state(s->o->live, &state);
     if (before == CUTOVER_FOLLOWING && (s->full || state.ended))
         return 0;
+    if (ended_too_early(s, &state) && sync_start_replay(s, err) != 0)
+        return -1;
     seen.caught_up = before == CUTOVER_FOLLOWING && has_caught_up(s);
     seen.told = before == CUTOVER_HOLDING ? s->confirm : s->begin && state.ready;
     seen.lost_goal = state.goal_generation != 0 && state.goal_generation != state.generation;

@@ -82,7 +82,9 @@ void sync_hand_over(struct sync *s, bool begin, bool show);
 
 /* sync_step_cutover - look, and do what is to be done now. An error ends the run. */
 int sync_step_cutover(struct sync *s, struct ft_err *err);
-/* sync_let_go - the run ends: a paused source goes on. */
+/* sync_follow_again - without a goal. */
+int sync_follow_again(struct sync *s, struct ft_err *err);
+/* sync_let_go - a paused source goes on. */
 void sync_let_go(struct sync *s);
 
 /*
