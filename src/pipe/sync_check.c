@@ -16,13 +16,13 @@
 
 /* A key of the page, as it was read last. */
 struct sync_candidate {
-    struct replay_suspect suspect; /* the key lies in the portion of the target's list */
+    struct replay_suspect suspect; /* the key is owned */
     bool seen;
     bool gone;
     struct value_digest digest;
     int64_t expire_ms;
     bool settled; /* the target has what the source has */
-    bool given_up;
+    bool closed;  /* and is off the list; or it was given up */
     enum replay_rechecked outcome;
 };
 
@@ -36,11 +36,14 @@ void sync_checked_release(struct sync_checked *c)
 
 bool sync_check_is_due(const struct sync_check *c)
 {
-    return c->target != NULL || atomic_load(&c->progress->suspects) > c->given_up.count;
+    return c->target != NULL || c->count != 0 ||
+           atomic_load(&c->progress->suspects) > c->given_up.count;
 }
 
 static void drop_page(struct sync_check *c)
 {
+    for (size_t i = 0; i < c->count; i++)
+        free((void *)(uintptr_t)c->page[i].suspect.key.p);
     free(c->page);
     c->page = NULL;
     c->count = 0;
@@ -48,29 +51,46 @@ static void drop_page(struct sync_check *c)
     c->rounds = 0;
 }
 
-/* The list is gone through from its beginning again. */
-static void drop_target(struct sync_check *c)
+/* The next look at the list is at its beginning; whoever is not done is still there. */
+static void disconnect(struct sync_check *c)
 {
-    drop_page(c);
     replay_recheck_close(c->target);
     c->target = NULL;
-    c->fresh = false;
     c->last_page = false;
+    c->fresh = false;
+}
+
+static void drop_all(struct sync_check *c)
+{
+    drop_page(c);
+    disconnect(c);
     c->passes = 0;
+    c->lost_ms = 0;
 }
 
 void sync_check_begin(struct sync_check *c)
 {
-    drop_target(c);
+    drop_all(c);
     replay_kept_release(&c->given_up);
     sync_checked_release(c->result);
 }
 
 void sync_check_release(struct sync_check *c)
 {
-    drop_target(c);
+    drop_all(c);
     replay_kept_release(&c->given_up);
     buf_release(&c->value.payload);
+}
+
+static int copy_key(struct bytes key, struct bytes *ret, struct ft_err *err)
+{
+    uint8_t *copy = malloc(key.n + 1);
+
+    if (copy == NULL)
+        return err_nomem(err, "suspect keys");
+    memcpy(copy, key.p, key.n);
+    *ret = bytes_of(copy, key.n);
+    return 0;
 }
 
 /*
@@ -81,7 +101,7 @@ static int name_unread(struct sync_checked *r, const struct replay_suspect *susp
                        const char *why, struct ft_err *err)
 {
     struct sync_unread *grown;
-    uint8_t *copy;
+    struct bytes key;
 
     if (r->first_count == SYNC_UNREAD_SHOWN)
         return 0;
@@ -89,13 +109,11 @@ static int name_unread(struct sync_checked *r, const struct replay_suspect *susp
     if (grown == NULL)
         return err_nomem(err, "the keys that were not read");
     r->first = grown;
-    copy = malloc(suspect->key.n + 1);
-    if (copy == NULL)
-        return err_nomem(err, "the keys that were not read");
-    memcpy(copy, suspect->key.p, suspect->key.n);
+    if (copy_key(suspect->key, &key, err) != 0)
+        return -1;
     grown = &r->first[r->first_count++];
     grown->db = suspect->db;
-    grown->key = bytes_of(copy, suspect->key.n);
+    grown->key = key;
     (void)snprintf(grown->why, sizeof(grown->why), "%s", why); /* a longer one is cut */
     return 0;
 }
@@ -106,7 +124,7 @@ static int give_up(struct sync_check *c, struct sync_candidate *candidate, const
     uint8_t hash[REPLAY_KEPT_SIZE];
 
     candidate->settled = true;
-    candidate->given_up = true;
+    candidate->closed = true;
     replay_kept_hash(candidate->suspect.db, candidate->suspect.key, hash);
     if (replay_kept_add(&c->given_up, hash, err) != 0)
         return -1;
@@ -202,6 +220,17 @@ static int look_at(struct sync_check *c, struct sync_candidate *k, const uint64_
  * A page of keys
  */
 
+static int add_candidate(struct sync_check *c, const struct replay_suspect *suspect,
+                         struct ft_err *err)
+{
+    struct bytes key;
+
+    if (copy_key(suspect->key, &key, err) != 0)
+        return -1;
+    c->page[c->count++].suspect = (struct replay_suspect){suspect->db, key};
+    return 0;
+}
+
 static int take_page(struct sync_check *c, struct ft_err *err)
 {
     const struct replay_suspect *suspects;
@@ -214,8 +243,9 @@ static int take_page(struct sync_check *c, struct ft_err *err)
     if (c->page == NULL)
         return err_nomem(err, "suspect keys");
     for (size_t i = 0; i < count; i++) {
-        if (!replay_kept_has(&c->given_up, suspects[i].db, suspects[i].key))
-            c->page[c->count++].suspect = suspects[i];
+        if (!replay_kept_has(&c->given_up, suspects[i].db, suspects[i].key) &&
+            add_candidate(c, &suspects[i], err) != 0)
+            return -1;
     }
     c->fresh |= c->count != 0;
     return 0;
@@ -228,7 +258,8 @@ static void count_outcome(struct sync_checked *r, const struct sync_candidate *k
     r->equal += k->outcome == REPLAY_RECHECK_EQUAL;
 }
 
-static int finish_page(struct sync_check *c, struct ft_err *err)
+/* Those that are settled come off the list, and count. */
+static int unlist_settled(struct sync_check *c, struct ft_err *err)
 {
     struct replay_suspect *done = calloc(c->count + 1, sizeof(*done));
     size_t n = 0;
@@ -237,18 +268,20 @@ static int finish_page(struct sync_check *c, struct ft_err *err)
     if (done == NULL)
         return err_nomem(err, "suspect keys");
     for (size_t i = 0; i < c->count; i++) {
-        if (!c->page[i].given_up)
+        if (c->page[i].settled && !c->page[i].closed)
             done[n++] = c->page[i].suspect;
     }
     rc = replay_recheck_done(c->target, done, n, err);
     free(done);
-    for (size_t i = 0; rc == 0 && i < c->count; i++) {
-        if (!c->page[i].given_up)
+    if (rc != 0)
+        return -1;
+    c->lost_ms = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->page[i].settled && !c->page[i].closed)
             count_outcome(c->result, &c->page[i]);
+        c->page[i].closed |= c->page[i].settled;
     }
-    if (rc == 0)
-        drop_page(c);
-    return rc;
+    return 0;
 }
 
 static bool is_settled(const struct sync_check *c)
@@ -273,25 +306,30 @@ static int give_up_rest(struct sync_check *c, struct ft_err *err)
 /* The page has been read once more. */
 static enum sync_check_state end_round(struct sync_check *c, struct ft_err *err)
 {
+    bool more = !is_settled(c) && ++c->rounds < ROUNDS_MAX;
+
     c->next = 0;
-    if (!is_settled(c) && ++c->rounds < ROUNDS_MAX)
-        return SYNC_CHECK_MOVED;
-    if (give_up_rest(c, err) != 0)
+    if ((!more && give_up_rest(c, err) != 0) || unlist_settled(c, err) != 0)
         return SYNC_CHECK_ERROR;
-    return finish_page(c, err) == 0 ? SYNC_CHECK_ON : SYNC_CHECK_ERROR;
+    if (!more) {
+        drop_page(c);
+        return SYNC_CHECK_ON;
+    }
+    disconnect(c); /* the replay closes what others have open there */
+    return SYNC_CHECK_MOVED;
 }
 
 /* The end is a pass that finds nothing new; where the source makes more all the time, one of the next. */
 static enum sync_check_state next_page(struct sync_check *c, struct ft_err *err)
 {
-    bool end = c->last_page;
+    bool end = c->last_page && (!c->fresh || ++c->passes == PASSES_MAX);
 
-    if (end && (!c->fresh || ++c->passes == PASSES_MAX)) {
-        drop_target(c);
+    if (end) {
+        drop_all(c);
         atomic_store(&c->progress->suspects, c->given_up.count);
         return SYNC_CHECK_DONE;
     }
-    if (end)
+    if (c->last_page)
         c->fresh = false;
     return take_page(c, err) == 0 ? SYNC_CHECK_ON : SYNC_CHECK_ERROR;
 }
@@ -330,7 +368,8 @@ static enum sync_check_state lose(struct sync_check *c, const struct ft_err *cau
     uint64_t now_ms = clock_mono_ms();
     char text[NOTE_SIZE];
 
-    drop_target(c);
+    drop_page(c); /* what was not made safe has to be done again */
+    disconnect(c);
     if (c->lost_ms == 0) {
         c->lost_ms = now_ms;
         (void)snprintf(text, sizeof(text), "suspect keys: %.500s; trying again", cause->msg);
@@ -352,10 +391,8 @@ enum sync_check_state sync_check_step(struct sync_check *c, const uint64_t *goal
     if (c->lost_ms != 0 && clock_mono_ms() < c->retry_ms)
         return SYNC_CHECK_ON;
     state = step(c, goal, flow_count, &cause);
-    if (state != SYNC_CHECK_ERROR) {
-        c->lost_ms = 0;
+    if (state != SYNC_CHECK_ERROR)
         return state;
-    }
     if ((cause.kind == FT_ERR_NET || cause.kind == FT_ERR_TIMEOUT) && c->source->pipe != NULL)
         return lose(c, &cause, err);
     *err = cause;
@@ -399,14 +436,14 @@ int sync_check_finish(struct sync_check *c, struct ft_err *err)
 
     if (atomic_load(&c->progress->suspects) == 0)
         return 0;
-    drop_target(c);
+    drop_all(c);
     c->result->first = NULL;
     c->result->first_count = 0;
     if (replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0 ||
         list_rest(c, &known, err) != 0)
         rc = -1;
     c->result->unread = atomic_load(&c->progress->suspects);
-    drop_target(c);
+    drop_all(c);
     sync_checked_release(&known);
     return rc;
 }
