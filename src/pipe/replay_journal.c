@@ -15,6 +15,7 @@ struct journal_run {
     uint64_t *flush_lsn;
     uint64_t total; /* records between the positions and the cut */
     uint64_t taken;
+    uint64_t told;          /* of these, in the progress */
     uint64_t first_time_us; /* for --pace */
     uint64_t began_us;
 };
@@ -141,11 +142,17 @@ static int keep_pace(struct journal_run *j, uint64_t time_us, struct ft_err *err
     return replay_sleep(j->r, (due_us - now_us) / 1000, err);
 }
 
+static void tell_records(struct journal_run *j)
+{
+    atomic_fetch_add(&j->r->progress->records, j->taken - j->told);
+    j->told = j->taken;
+}
+
 static int look_up(struct journal_run *j, struct ft_err *err)
 {
     struct replay *r = j->r;
 
-    atomic_fetch_add(&r->progress->records, LOOK_UP_EVERY);
+    tell_records(j);
     if (r->follow == NULL)
         atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
     return replay_check_cancelled(r, err);
@@ -227,7 +234,10 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
 
 static int more(void *context, bool idle, struct ft_err *err)
 {
-    return replay_follow_more(((struct journal_run *)context)->r, idle, err);
+    struct journal_run *j = context;
+
+    tell_records(j);
+    return replay_follow_more(j->r, idle, err);
 }
 
 static int follow_pass(struct journal_run *j, struct translator *translator,
@@ -305,7 +315,7 @@ int replay_journal(struct replay *r, struct ft_err *err)
     r->cut.start_lsn = NULL;
     r->cut.flush_lsn = NULL;
     note_positions(r);
-    atomic_fetch_add(&r->progress->records, j.taken % LOOK_UP_EVERY);
+    tell_records(&j);
     replay_recorder_free(j.recorder);
     translator_free(translator);
     free(start);
