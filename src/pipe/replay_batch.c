@@ -1,6 +1,9 @@
 #include "pipe/replay_batch.h"
 
+#include <xxhash.h>
+
 #include "base/endian.h"
+#include "item/command_table.h"
 
 #define KEEP_BYTES (1u << 20)
 
@@ -122,55 +125,111 @@ int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_er
     return array_put(&b->forget, field, err);
 }
 
-/* One more of the SETs in a row, whose number stands behind the last shape's mark. */
-static int put_set(struct replay_batch *b, struct ft_err *err)
+/*
+ * What may be put first
+ */
+
+static uint64_t *touched_word(struct replay_batch *b, uint32_t db, struct bytes key, uint64_t *ret)
 {
-    if (b->set_run == 0) {
-        if (array_put_number(&b->shapes, REPLAY_SHAPE_SETS, err) != 0)
-            return -1;
-        b->set_run_at = b->shapes.bytes.n - UINT16_SIZE;
-    }
-    put_uint16(b->shapes.bytes.p + b->set_run_at, REPLAY_SHAPE_SETS + ++b->set_run);
-    return 0;
+    uint64_t hash = XXH3_64bits_withSeed(key.p, key.n, db);
+
+    *ret = UINT64_C(1) << (hash & 63);
+    return &b->touched[(hash >> 6) % (REPLAY_TOUCHED_BITS / 64)];
 }
+
+static bool is_touched(struct replay_batch *b, uint32_t db, struct bytes key)
+{
+    uint64_t bit;
+
+    return (*touched_word(b, db, key, &bit) & bit) != 0;
+}
+
+static bool keys_are_plain(const struct command_row *row)
+{
+    return row != NULL && row->key_first > 0 && row->find_keys == NULL && row->plan == PLAN_NONE &&
+           (row->flags & ~(unsigned)COMMAND_SPLIT) == 0;
+}
+
+static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
+{
+    const struct command_row *row = command_find(words[0]);
+    long last;
+
+    if (b->closed || !keys_are_plain(row)) {
+        b->closed = true;
+        return;
+    }
+    last = row->key_last < 0 ? (long)count + row->key_last : row->key_last;
+    for (long i = row->key_first; i <= last && i < (long)count; i += row->key_step) {
+        uint64_t bit;
+
+        *touched_word(b, db, words[i], &bit) |= bit;
+    }
+}
+
+static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
+{
+    return b->join_sets && !b->closed && count == 3 && bytes_eq_str(words[0], "SET") &&
+           (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_WORDS_MAX &&
+           !is_touched(b, db, words[1]);
+}
+
+static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *words,
+                     struct ft_err *err)
+{
+    b->set_db = db;
+    if (array_put(&b->sets, words[1], err) != 0)
+        return -1;
+    return array_put(&b->sets, words[2], err);
+}
+
+/*
+ * Commands
+ */
 
 static int put_shape(struct replay_batch *b, struct bytes name, size_t count, struct ft_err *err)
 {
     bool own = bytes_eq_str(name, "EVAL") || bytes_eq_str(name, "FLUSHALL") ||
                bytes_eq_str(name, "FLUSHDB");
 
-    b->set_run = 0;
     return array_put_number(&b->shapes, (int64_t)count + (own ? REPLAY_SHAPE_OWN : 0), err);
 }
 
-static int put_db(struct replay_batch *b, uint32_t db, struct ft_err *err)
+static int put_db(struct replay_array *shapes, uint32_t db, struct ft_err *err)
 {
-    if (b->db == db)
-        return 0;
-    b->db = db;
-    b->set_run = 0;
-    return array_put_number(&b->shapes, -1 - (int64_t)db, err);
+    return array_put_number(shapes, -1 - (int64_t)db, err);
 }
 
-static bool joins_sets(const struct replay_batch *b, const struct bytes *words, size_t count)
+static int put_tag(struct buf *tags, const char *tag, struct ft_err *err)
 {
-    return b->join_sets && count == 3 && bytes_eq_str(words[0], "SET") &&
-           2 * (b->set_run + 1) < REPLAY_WORDS_MAX;
+    return buf_append_str(tags, tag, err) != 0 ? -1 : buf_append_str(tags, " ", err);
+}
+
+static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count,
+                    struct ft_err *err)
+{
+    if (b->join_sets)
+        touch_keys(b, db, words, count);
+    if (b->db != db && put_db(&b->shapes, db, err) != 0)
+        return -1;
+    b->db = db;
+    if (put_shape(b, words[0], count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (array_put(&b->words, words[i], err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
                      const struct bytes *words, size_t count, struct ft_err *err)
 {
-    bool set = joins_sets(b, words, count);
+    bool first = goes_first(b, db, words, count);
 
-    if (put_db(b, db, err) != 0 || buf_append_str(&b->tags, tag, err) != 0 ||
-        buf_append_str(&b->tags, " ", err) != 0 ||
-        (set ? put_set(b, err) : put_shape(b, words[0], count, err)) != 0)
+    if (put_tag(first ? &b->set_tags : &b->tags, tag, err) != 0 ||
+        (first ? put_first(b, db, words, err) : put_next(b, db, words, count, err)) != 0)
         return -1;
-    for (size_t i = set; i < count; i++) {
-        if (array_put(&b->words, words[i], err) != 0)
-            return -1;
-    }
     b->command_count++;
     return 0;
 }
@@ -212,12 +271,54 @@ bool replay_batch_is_empty(const struct replay_batch *b)
     return b->fields.count == 0 && b->command_count == 0 && b->forget.count == 0;
 }
 
+size_t replay_batch_bytes(const struct replay_batch *b)
+{
+    return b->sets.bytes.n + b->words.bytes.n;
+}
+
+static int append_array(struct replay_array *a, const struct replay_array *more, struct ft_err *err)
+{
+    if (more->count == 0)
+        return 0;
+    a->count += more->count;
+    return buf_append(&a->bytes, more->bytes.p + HEAD_SIZE, more->bytes.n - HEAD_SIZE, err);
+}
+
+/* A script begins in database 0, and so do the other commands. */
+static int put_set_shapes(struct replay_batch *b, struct ft_err *err)
+{
+    struct replay_array *a = &b->set_shapes;
+
+    if (b->set_db != 0 && put_db(a, b->set_db, err) != 0)
+        return -1;
+    if (array_put_number(a, REPLAY_SHAPE_SETS + b->sets.count / 2, err) != 0)
+        return -1;
+    return b->set_db == 0 ? 0 : put_db(a, 0, err);
+}
+
+/* What is put first, and then the rest. */
+static int take_with_sets(struct replay_batch *b, struct replay_batch_parts *ret,
+                          struct ft_err *err)
+{
+    if (put_set_shapes(b, err) != 0 || append_array(&b->set_shapes, &b->shapes, err) != 0 ||
+        append_array(&b->sets, &b->words, err) != 0 ||
+        buf_append(&b->set_tags, b->tags.p, b->tags.n, err) != 0 ||
+        array_take(&b->set_shapes, &ret->shapes, err) != 0 ||
+        array_take(&b->sets, &ret->words, err) != 0)
+        return -1;
+    ret->tags = buf_bytes(&b->set_tags);
+    return 0;
+}
+
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err)
 {
     if (array_take(&b->fields, &ret->fields, err) != 0 ||
-        array_take(&b->words, &ret->words, err) != 0 ||
-        array_take(&b->shapes, &ret->shapes, err) != 0 ||
         array_take(&b->forget, &ret->forget, err) != 0)
+        return -1;
+    if (b->sets.count != 0)
+        return take_with_sets(b, ret, err);
+    if (array_take(&b->words, &ret->words, err) != 0 ||
+        array_take(&b->shapes, &ret->shapes, err) != 0)
         return -1;
     ret->tags = buf_bytes(&b->tags);
     return 0;
@@ -232,7 +333,11 @@ void replay_batch_clear(struct replay_batch *b)
     buf_clear(&b->tags);
     b->command_count = 0;
     b->db = 0;
-    b->set_run = 0;
+    array_clear(&b->sets);
+    array_clear(&b->set_shapes);
+    buf_clear(&b->set_tags);
+    b->closed = false;
+    memset(b->touched, 0, sizeof(b->touched));
 }
 
 void replay_batch_release(struct replay_batch *b)
@@ -242,4 +347,7 @@ void replay_batch_release(struct replay_batch *b)
     buf_release(&b->shapes.bytes);
     buf_release(&b->forget.bytes);
     buf_release(&b->tags);
+    buf_release(&b->sets.bytes);
+    buf_release(&b->set_shapes.bytes);
+    buf_release(&b->set_tags);
 }

@@ -21,8 +21,10 @@
  *              there is no cluster. Has it others, or some on their way, all keys are looked for.
  *              Reply, and what an e: field holds: {error, {db, tag, {}, words...}}, of each command
  *              that was refused.
- * Speed        What an array for each command costs in Lua is more than the command itself. SETs in a
- *              row become one MSET; if that is refused, each is tried by itself.
+ * Speed        What a call costs in Lua is more than the command itself. SETs that come before anything
+ *              else on their key are put first, as one MSET; if that is refused, each is tried by
+ *              itself. Commands on different keys do not mind in which order they are carried out within
+ *              a batch; behind one whose keys are not plain to see, nothing is put first.
  * Source       redis "EVAL", "Lua API reference" (cmsgpack, allow-cross-slot-keys since 7.0).
  */
 #ifndef FLOWTAPE_PIPE_REPLAY_BATCH_H
@@ -37,6 +39,8 @@
 #define REPLAY_SHAPE_SETS           20000u
 /* How an error reply begins that refuses a batch for slots which the node does not have. */
 #define REPLAY_NOT_HERE "FLOWTAPE not here: "
+/* Some 500 commands, of which few shall be taken for others on the same key. */
+#define REPLAY_TOUCHED_BITS 16384u
 
 /* An array whose size is known at the end. */
 struct replay_array {
@@ -45,16 +49,22 @@ struct replay_array {
 };
 
 struct replay_batch {
-    bool join_sets; /* SETs in a row may be one MSET: not on a cluster */
+    bool join_sets; /* SETs may be one MSET: not on a cluster */
     struct replay_array fields;
     struct replay_array words;
     struct replay_array shapes;
     struct replay_array forget;
     struct buf tags;
     uint32_t command_count;
-    uint32_t db;       /* of the last command */
-    uint32_t set_run;  /* SETs that the last shape stands for */
-    size_t set_run_at; /* and where it is */
+    uint32_t db; /* of the last command that is not put first */
+    /* what is put first: keys and values */
+    struct replay_array sets;
+    struct replay_array set_shapes;
+    struct buf set_tags;
+    uint32_t set_db;
+    bool closed; /* nothing any more */
+    /* hashes of keys of other commands */
+    uint64_t touched[REPLAY_TOUCHED_BITS / 64];
 };
 
 /* What is sent. */
@@ -79,7 +89,9 @@ int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
 int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *words,
                        size_t count, const char *error, struct ft_err *err);
 bool replay_batch_is_empty(const struct replay_batch *b);
-/* replay_batch_take - what to send; valid until the next call on b. */
+/* replay_batch_bytes - of words, about. */
+size_t replay_batch_bytes(const struct replay_batch *b);
+/* replay_batch_take - what to send; valid until the next call on b, which has to be _clear. */
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err);
 void replay_batch_clear(struct replay_batch *b);
 void replay_batch_release(struct replay_batch *b);

@@ -115,7 +115,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
 {
     if (!all && node->batch.command_count < BATCH_COMMANDS &&
-        node->batch.words.bytes.n < BATCH_BYTES)
+        replay_batch_bytes(&node->batch) < BATCH_BYTES)
         return 0;
     return send_batch(node, err);
 }

@@ -146,9 +146,63 @@ static void test_batch(void **state)
     t_ok(replay_batch_add(&b, 0, "0:9:0", del, 2, &err), &err);
     t_ok(replay_batch_add(&b, 0, "0:10:0", words, 3, &err), &err);
     t_ok(replay_batch_take(&b, &p, &err), &err);
-    t_bytes(p.words, "\xdd\0\0\0\x8\xa1k\xa1v\xa1k\xa1v\xa3"
-                     "DEL\xa1k\xa1k\xa1v");
-    t_bytes(p.shapes, "\xdd\0\0\0\3\xcd\x4e\x22\2\xcd\x4e\x21");
+    t_bytes(p.words, "\xdd\0\0\0\x9\xa1k\xa1v\xa1k\xa1v\xa3"
+                     "DEL\xa1k\xa3SET\xa1k\xa1v");
+    t_bytes(p.shapes, "\xdd\0\0\0\3\xcd\x4e\x22\2\3");
+    replay_batch_release(&b);
+}
+
+static void add(struct replay_batch *b, uint32_t db, const char *tag, const char *text)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct bytes words[8];
+    size_t count = 0;
+
+    for (; *text != '\0'; text += text[strcspn(text, " ")] == ' ') {
+        words[count++] = bytes_of(text, strcspn(text, " "));
+        text += strcspn(text, " ");
+    }
+    t_ok(replay_batch_add(b, db, tag, words, count, &err), &err);
+}
+
+static void test_sets_go_first(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_batch b = {.join_sets = true};
+    struct replay_batch_parts p;
+
+    (void)state;
+    add(&b, 3, "1", "INCR a");
+    add(&b, 3, "2", "SET b x");
+    add(&b, 3, "3", "SET a x"); /* behind INCR a */
+    add(&b, 2, "4", "SET c x"); /* of another database */
+    add(&b, 3, "5", "DEL d e");
+    add(&b, 3, "6", "SET e x");
+    add(&b, 3, "7", "SET c x PX 1");
+    add(&b, 3, "8", "SET f x");
+    add(&b, 3, "9", "RENAME f g"); /* nothing goes before that any more */
+    add(&b, 3, "10", "SET h x");
+    t_ok(replay_batch_take(&b, &p, &err), &err);
+    t_bytes(p.tags, "2 8 1 3 4 5 6 7 9 10 ");
+    t_bytes(p.words, "\xdd\0\0\0\x1d\xa1"
+                     "b\xa1x\xa1"
+                     "f\xa1x\xa4INCR\xa1"
+                     "a\xa3SET\xa1"
+                     "a\xa1x\xa3SET\xa1"
+                     "c\xa1x\xa3"
+                     "DEL\xa1"
+                     "d\xa1"
+                     "e\xa3SET\xa1"
+                     "e\xa1x\xa3SET\xa1"
+                     "c\xa1x\xa2PX\xa1"
+                     "1\xa6RENAME\xa1"
+                     "f\xa1g\xa3SET\xa1h\xa1x");
+    assert_int_equal(p.shapes.p[4], 14);
+    replay_batch_clear(&b);
+    add(&b, 0, "11", "SET h x");
+    t_ok(replay_batch_take(&b, &p, &err), &err);
+    t_bytes(p.words, "\xdd\0\0\0\2\xa1h\xa1x");
+    t_bytes(p.shapes, "\xdd\0\0\0\1\xcd\x4e\x21");
     replay_batch_release(&b);
 }
 
@@ -178,7 +232,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state),    cmocka_unit_test(test_state_refused),
         cmocka_unit_test(test_own_keys), cmocka_unit_test(test_position),
-        cmocka_unit_test(test_batch),    cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_batch),    cmocka_unit_test(test_sets_go_first),
+        cmocka_unit_test(test_kept),
     };
 
     return T_RUN("pipe/replay_state", tests);
