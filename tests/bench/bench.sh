@@ -11,14 +11,18 @@
 #   point      the end of a capture as an RDB, with 1 % and 50 % of the keys touched by the journal,
 #              beside its snapshot
 #   replay     a capture into an empty redis-server and into a cluster of three, beside redis-cli
-#              --pipe with the same data as ready-made RESP (in the cluster one for each node)
-#   once       the same for a journal: exactly once, beside plain pipelining
-#   latency    500 records a second and flow from a master's socket until they are visible, by capture
-#              and replay --follow side by side, beside RPUSH straight into the server
+#              --pipe with the same data as ready-made RESP (in the cluster one for each node), and
+#              rdb-cli if it is on PATH
+#   once       the same for journals, of SETs and of mixed commands: exactly once, beside plain
+#              pipelining
+#   latency    500 records a second and flow from a master's socket until they are visible, by sync,
+#              durable and eager, and by capture with replay --follow at its side, beside RPUSH
+#              straight into the server
 #
 # From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_KEYS (of "point"),
-# BENCH_RUNS, BENCH_FLOWS, and BENCH_DIR, where some 5 GB are needed for a while. Figures are
-# medians; ratios above 1 are in flowtape's favour.
+# BENCH_RUNS, BENCH_FLOWS, BENCH_RDB_CLI_PORT (a free one) and BENCH_DIR, where some 5 GB are needed for a while. Figures are
+# medians; ratios above 1 are in flowtape's favour. MiB: the most memory that flowtape, and the peer, had
+# at any time in any run; flowtape's aim is 64.
 set -eu
 
 strings=${BENCH_STRINGS:-2000000}
@@ -31,6 +35,7 @@ build=$PWD
 flowtape=${FLOWTAPE:-$build/flowtape}
 work=${BENCH_DIR:-$build/bench-work}
 results=$work/results
+rdb_cli_port=${BENCH_RDB_CLI_PORT:-16399}
 master_pid=
 server_pid=
 
@@ -102,9 +107,35 @@ timed() {
     echo "$(calc "($ended - $began) / 1e9") $(tail -n 1 "$work/memory")" >>"$work/$timed_name.times"
 }
 
-# row WHAT FLOWTAPE PEER RATIO NOTE
+# grouped NUMBER - 1234567 as 1,234,567
+grouped() {
+    echo "$1" | sed -e :a -e 's/^\([0-9]*[0-9]\)\([0-9]\{3\}\)/\1,\2/;ta'
+}
+
+# row WHAT UNIT FLOWTAPE PEER RATIO AIM MIB PEER'S-NAME
 row() {
-    printf '%-34s %15s %15s %7s  %s\n' "$@" >>"$results"
+    printf '%-30s %-9s %13s %13s %6s  %-9s %9s  %s\n' "$1" "$2" "$(grouped "$3")" \
+        "$(grouped "$4")" "$5" "$6" "$7" "$8" >>"$results"
+}
+
+# figures NAME [PEER] - of NAME.times and PEER.times: ours, plain, memory
+figures() {
+    ours=$(median "$work/$1.times" 1)
+    memory=$(mib "$(maximum "$work/$1.times" 2)")
+    plain=
+    [ $# -gt 1 ] || return 0
+    plain=$(median "$work/$2.times" 1)
+    memory="$memory / $(mib "$(maximum "$work/$2.times" 2)")"
+}
+
+# rate WHAT UNIT AMOUNT AIM PEER'S-NAME - a row of what figures found
+rate() {
+    if [ -n "$plain" ]; then
+        row "$1" "$2" "$(whole "$3 / $ours")" "$(whole "$3 / $plain")" "$(calc "$plain / $ours")" \
+            "$4" "$memory" "$5"
+    else
+        row "$1" "$2" "$(whole "$3 / $ours")" '' '' "$4" "$memory" "$5"
+    fi
 }
 
 mib() {
@@ -147,9 +178,7 @@ compare() {
             "$work/$1.capture" --until-caught-up --quiet
         master_stop
     done
-    ours=$(median "$work/$1.flowtape.times" 1)
-    plain=$(median "$work/$1.plain.times" 1)
-    memory="peak memory $(mib "$(maximum "$work/$1.flowtape.times" 2)") MiB"
+    figures "$1.flowtape" "$1.plain"
 }
 
 # make_data NAME - a recording of that name
@@ -158,6 +187,7 @@ make_data() {
     raw) set -- "$1" --strings "$strings" --collections "$collections" ;;
     lz4) set -- "$1" --strings "$strings" --collections "$collections" --lz4 ;;
     journal) set -- "$1" --strings 0 --collections 0 --journal "$records" ;;
+    mixed) set -- "$1" --strings 0 --collections 0 --journal "$records" --mixed ;;
     touched-*)
         touch=$((point_keys * ${1#touched-} / 100))
         set -- "$1" --strings "$point_keys" --collections 0 --journal "$touch" --touch "$touch"
@@ -182,16 +212,14 @@ bench_capture() {
         make_data $kind
         bytes=$(flow_bytes "$work/$kind")
         compare "$kind" "$work/$kind"
-        row "capture, full sync, $kind (MB/s)" "$(whole "$bytes / 1e6 / $ours")" \
-            "$(whole "$bytes / 1e6 / $plain")" "$(calc "$plain / $ours")" "$memory; aim 0.9"
+        rate "capture, full sync, $kind" MB/s "$bytes / 1e6" "0.9 x" bench-receive
     done
 }
 
 bench_journal() {
     make_data journal
     compare journal "$work/journal"
-    row "capture, journal (records/s)" "$(whole "$records / $ours")" "$(whole "$records / $plain")" \
-        "$(calc "$plain / $ours")" "$memory; aim 400000"
+    rate "capture, journal" records/s "$records" 400,000 bench-receive
 }
 
 # load_seconds RDB - as redis-server's own log has it.
@@ -219,20 +247,15 @@ bench_convert() {
                 "$work/$kind.rdb" --to rdb --quiet
         done
         size=$(wc -c <"$work/$kind.rdb")
-        ours=$(median "$work/convert.$kind.times" 1)
-        load=$(load_seconds "$work/$kind.rdb")
-        memory="peak memory $(mib "$(maximum "$work/convert.$kind.times" 2)") MiB"
-        row "convert, $kind, input (MB/s)" "$(whole "$bytes / 1e6 / $ours")" "" "" \
-            "$memory; one core; aim 400"
-        row "convert, $kind, output (MB/s)" "$(whole "$size / 1e6 / $ours")" \
-            "$(whole "$size / 1e6 / $load")" "$(calc "$load / $ours")" "peer: redis-server loads it"
+        figures "convert.$kind"
+        rate "convert, $kind, input" MB/s "$bytes / 1e6" 400 "(one core)"
+        plain=$(load_seconds "$work/$kind.rdb")
+        rate "convert, $kind, output" MB/s "$size / 1e6" "" "redis-server, loading it"
     done
     if command -v rdb-cli >/dev/null; then
         timed rdb-cli taskset -c 0 rdb-cli "$work/raw.rdb" resp -o "$work/raw.resp"
-        peer=$(median "$work/rdb-cli.times" 1)
-        ours=$(median "$work/convert.raw.times" 1)
-        row "convert, raw, output (MB/s)" "$(whole "$size / 1e6 / $ours")" \
-            "$(whole "$size / 1e6 / $peer")" "$(calc "$peer / $ours")" "peer: rdb-cli FILE resp, aim 5"
+        figures convert.raw rdb-cli
+        rate "convert, raw, output" MB/s "$(wc -c <"$work/raw.rdb") / 1e6" "5 x" "rdb-cli FILE resp"
     fi
 }
 
@@ -245,9 +268,8 @@ bench_translate() {
             "$work/journal.resp" --to resp --quiet
     done
     rm -f "$work/journal.resp"
-    ours=$(median "$work/translate.times" 1)
-    memory="peak memory $(mib "$(maximum "$work/translate.times" 2)") MiB"
-    row "translate journal (records/s)" "$(whole "$records / $ours")" "" "" "$memory; one core"
+    figures translate
+    rate "translate, journal" records/s "$records" "" "(one core)"
 }
 
 bench_point() {
@@ -262,13 +284,11 @@ bench_point() {
                     --to rdb --at $at --quiet
             done
         done
-        ours=$(median "$work/$name.end.times" 1)
-        plain=$(median "$work/$name.snapshot.times" 1)
-        memory="peak memory $(mib "$(maximum "$work/$name.end.times" 2)") MiB with its redis-server"
+        figures "$name.end" "$name.snapshot"
         aim=
-        [ $percent != 1 ] || aim='; aim 0.77'
-        row "point in time, $percent % touched (s)" "$ours" "$plain" "$(calc "$plain / $ours")" \
-            "$memory$aim; peer: --at snapshot"
+        [ $percent != 1 ] || aim='0.77 x'
+        row "point in time, $percent % touched" s "$ours" "$plain" "$(calc "$plain / $ours")" "$aim" \
+            "$memory" "--at snapshot"
     done
 }
 
@@ -285,8 +305,10 @@ has_command() {
     }
 }
 
+# server_start [OPTION...]
 server_start() {
-    redis-server --port 0 --unixsocket "$work/server.sock" --dir "$work" --save '' \
+    set -- --port 0 "$@"
+    redis-server "$@" --unixsocket "$work/server.sock" --dir "$work" --save '' \
         --appendonly no >"$work/server.log" 2>&1 &
     server_pid=$!
     until [ "$(redis-cli -s "$work/server.sock" ping 2>/dev/null)" = PONG ]; do
@@ -324,9 +346,7 @@ replay_server() {
         timed "$1.replay" "$flowtape" replay "$work/$1.capture" "unix:$work/server.sock" --quiet
         server_stop
     done
-    ours=$(median "$work/$1.replay.times" 1)
-    plain=$(median "$work/$1.pipe.times" 1)
-    memory="peak memory $(mib "$(maximum "$work/$1.replay.times" 2)") MiB"
+    figures "$1.replay" "$1.pipe"
 }
 
 # replay_cluster NAME - the same with three masters
@@ -347,9 +367,7 @@ replay_cluster() {
         stop_cluster || true
     done
     rm -f "$work/$1.resp".?
-    ours=$(median "$work/$1.replays.times" 1)
-    plain=$(median "$work/$1.pipes.times" 1)
-    memory="peak memory $(mib "$(maximum "$work/$1.replays.times" 2)") MiB"
+    figures "$1.replays" "$1.pipes"
 }
 
 # have_resp NAME
@@ -358,40 +376,82 @@ have_resp() {
     "$flowtape" convert "$work/$1.capture" "$work/$1.resp" --to resp --quiet
 }
 
+# replay_rdb_cli NAME - NAME.capture as an RDB, by rdb-cli, which wants a port
+replay_rdb_cli() {
+    "$flowtape" convert "$work/$1.capture" "$work/$1.rdb" --to rdb --quiet
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        server_start --port "$rdb_cli_port"
+        timed "$1.rdb-cli" rdb-cli "$work/$1.rdb" redis -h 127.0.0.1 -p "$rdb_cli_port"
+        server_stop
+    done
+    rm -f "$work/$1.rdb"
+    figures "$1.replay" "$1.rdb-cli"
+}
+
 bench_replay() {
     has_command replay || return 0
     have_resp raw
     keys=$((strings + 4 * collections))
     replay_server raw
-    row "replay, snapshot (keys/s)" "$(whole "$keys / $ours")" "$(whole "$keys / $plain")" \
-        "$(calc "$plain / $ours")" "$memory, aim 64; aim 1.2"
+    rate "replay, snapshot" keys/s "$keys" "1.2 x" "redis-cli --pipe"
+    if command -v rdb-cli >/dev/null; then
+        replay_rdb_cli raw
+        rate "replay, snapshot" keys/s "$keys" "" "rdb-cli FILE redis"
+    fi
     if has_clusters; then
         replay_cluster raw
-        row "replay, snapshot, 3 nodes (keys/s)" "$(whole "$keys / $ours")" \
-            "$(whole "$keys / $plain")" "$(calc "$plain / $ours")" "$memory"
+        rate "replay, snapshot, 3 nodes" keys/s "$keys" "1.2 x" "3 redis-cli --pipe"
     fi
     rm -f "$work/raw.resp"
 }
 
 bench_once() {
     has_command replay || return 0
-    have_resp journal
-    replay_server journal
-    row "exactly once (records/s)" "$(whole "$records / $ours")" "$(whole "$records / $plain")" \
-        "$(calc "$plain / $ours")" "$memory; aim 0.7, 200000"
-    if has_clusters; then
-        replay_cluster journal
-        row "exactly once, 3 nodes (records/s)" "$(whole "$records / $ours")" \
-            "$(whole "$records / $plain")" "$(calc "$plain / $ours")" "$memory; aim 0.7"
-    fi
-    rm -f "$work/journal.resp"
+    for kind in journal mixed; do
+        have_resp $kind
+        name=SET
+        [ $kind = journal ] || name=mixed
+        replay_server $kind
+        rate "exactly once, $name" records/s "$records" "0.7 x" "redis-cli --pipe"
+        if has_clusters; then
+            replay_cluster $kind
+            rate "exactly once, $name, 3 nodes" records/s "$records" "0.7 x" "3 redis-cli --pipe"
+        fi
+        rm -f "$work/$kind.resp"
+    done
 }
 
-# latency_row WHAT OURS PEER COLUMN - of "COUNT P50 P99 MAX"
+# stop_pids - end what latency_of started
+stop_pids() {
+    for pid in $PIDS; do
+        kill -INT "$pid" || true
+        wait "$pid" || true
+    done
+    PIDS=
+    master_stop
+    server_stop
+}
+
+# stamps_start NAME - a server, and a master that sends its time of day
+stamps_start() {
+    rm -rf "$work/stamps.capture"
+    server_start
+    master_start "$work/stamps" --stamps 500
+}
+
+# latency_row WHAT - what bench-latency says: COUNT P50 P99 MAX
 latency_row() {
-    ours=$(echo "$2" | cut -d' ' -f"$4")
-    plain=$(echo "$3" | cut -d' ' -f"$4")
-    row "latency, $1 (ms)" "$ours" "$plain" "$(calc "$plain / $ours")" "peer: RPUSH; aim 2, p99 50"
+    sleep 2
+    ours=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows")
+    stop_pids
+    for column in 2 3; do
+        of=p50 aim=2
+        [ $column = 2 ] || of=p99 aim=50
+        row "latency, $1, $of" ms "$(echo "$ours" | cut -d' ' -f$column)" \
+            "$(echo "$direct" | cut -d' ' -f$column)" "" "$aim" "" "RPUSH"
+    done
 }
 
 bench_latency() {
@@ -399,8 +459,18 @@ bench_latency() {
     "$build/tests/bench/bench-data" flows "$work/stamps" --flows "$flows" --strings 1000 --collections 0
     server_start
     direct=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows" --direct 500)
-    redis-cli -s "$work/server.sock" flushall >/dev/null
-    master_start "$work/stamps" --stamps 500
+    server_stop
+    if has_command sync; then
+        for eager in '' --eager; do
+            stamps_start
+            # shellcheck disable=SC2086 # an option or none
+            "$flowtape" sync "dragonfly://127.0.0.1:$port" "unix:$work/server.sock" \
+                --dir "$work/stamps.capture" --quiet $eager 2>"$work/sync.log" &
+            PIDS="$PIDS $!"
+            latency_row "sync${eager:+ $eager}"
+        done
+    fi
+    stamps_start
     "$flowtape" capture "dragonfly://127.0.0.1:$port" "$work/stamps.capture" --quiet &
     PIDS="$PIDS $!"
     until [ -f "$work/stamps.capture/capture.json" ]; do
@@ -408,16 +478,7 @@ bench_latency() {
     done
     "$flowtape" replay "$work/stamps.capture" "unix:$work/server.sock" --follow --quiet &
     PIDS="$PIDS $!"
-    sleep 1
-    ours_all=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows")
-    for pid in $PIDS; do
-        kill -INT "$pid" && wait "$pid" || true
-    done
-    PIDS=
-    master_stop
-    server_stop
-    latency_row "half of the records" "$ours_all" "$direct" 2
-    latency_row "99 % of the records" "$ours_all" "$direct" 3
+    latency_row "replay --follow"
 }
 
 machine() {
@@ -425,19 +486,22 @@ machine() {
         "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
         "$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" "$(uname -r)" \
         "$(stat -f -c %T "$work")" "$(df --output=source "$work" | tail -n 1)"
-    printf 'peers: bench-receive (receives and writes), %s; medians of %s runs\n' \
+    printf '%s; medians of %s runs; MiB: peak of flowtape / of the peer\n\n' \
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
 [ $# -gt 0 ] || set -- capture journal convert translate point replay once latency
 for part in "$@"; do
     case $part in
-    capture | journal | convert | translate | point | replay | once | latency) "bench_$part" ;;
+    capture | journal | convert | translate | point | replay | once | latency)
+        echo "bench: $part" >&2
+        "bench_$part"
+        ;;
     *) die "no such part: $part" ;;
     esac
 done
 
 echo
 machine
-printf '%-34s %15s %15s %7s\n' "" flowtape peer ratio
+printf '%-30s %-9s %13s %13s %6s  %-9s %9s  %s\n' '' '' flowtape peer ratio aim MiB peer
 cat "$results"
