@@ -67,7 +67,7 @@ const struct command_row *command_rows(size_t *ret_count);
 /* command_arity_ok - word_count includes the name. */
 bool command_arity_ok(const struct command_row *row, size_t word_count);
 /*
- * command_error_expected - will the source have had this error too (spec 11.13)? error is the text
+ * command_error_expected - will the source have had this error too? error is the text
  * of the reply, with or without "-". A NULL row: no.
  */
 bool command_error_expected(const struct command_row *row, const char *error);

@@ -33,7 +33,7 @@ enum generation_state {
 };
 const char *generation_state_name(enum generation_state s);
 
-/* Which key-to-flow rule the source uses (spec 11.4); found from the snapshot's keys. */
+/* Which key-to-flow rule the source uses (doc/journal.md, rule 4); found from the snapshot's keys. */
 enum sharding_rule {
     SHARDING_UNKNOWN = 0,
     SHARDING_KEY,        /* XXH64(key, 120577240643) mod N */

@@ -68,7 +68,7 @@ static const struct feed_adapter skipping = {
 #define K10  "kkkkkkkkkk"
 #define K100 K10 K10 K10 K10 K10 K10 K10 K10 K10 K10
 
-/* spec/dragonfly.md 10.2: three records, an LSN mark and a PING */
+/* Three records, an LSN mark and a PING, by hand. */
 static const char three[] = "\x06\x00\x0a\x00\x01\x05\x1f"
                             "\x03SET\x06user:1\x05hello\x04PXAT\x0d"
                             "1790000000000"

@@ -150,7 +150,7 @@ static void fails(const struct feed_adapter *a, struct bytes in, enum ft_err_kin
 
 /* ---- the worked examples ---- */
 
-/* spec/dragonfly.md 10.1 with its journal record */
+/* A whole full sync, by hand: each kind of entry, a journal record, the end. */
 static const char tiny_sync[] = "REDIS0009"
                                 "\xfa\x09redis-ver\x06"
                                 "6.2.11"
@@ -225,7 +225,7 @@ static void test_tiny_sync(void **state)
     check_text(&flow_skip, in, want);
 }
 
-/* spec/dragonfly.md 10.3: pieces of a value between other things */
+/* Pieces of a value between other things. */
 static void test_tagged(void **state)
 {
     const struct bytes in = T_BYTES(MAGIC "\xfe\x00"
