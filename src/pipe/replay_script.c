@@ -29,7 +29,8 @@
     "end end "
 
 /*
- * In line with the one before it, all keys there: then the position is written. at: the next word;
+ * In line with the one before it, all keys there: then the position is written. Behind that nothing
+ * may end the script; a user who must not SELECT or HDEL is found out before. at: the next word;
  * done: the commands before it; bad: why there is no such database.
  */
 #define SCRIPT_BEGIN                                                                        \
@@ -38,8 +39,9 @@
     "if seq~=ARGV[2] then return redis.error_reply('FLOWTAPE batch '..ARGV[2]..' does not " \
     "follow '..tostring(seq)) end "                                                         \
     "local words,shapes=cmsgpack.unpack(ARGV[5]),cmsgpack.unpack(ARGV[6]) " SCRIPT_CHECK    \
-    "redis.call('HSET',key,'seq',ARGV[3],unpack(cmsgpack.unpack(ARGV[4]))) "                \
     "for _,f in ipairs(cmsgpack.unpack(ARGV[8])) do redis.call('HDEL',key,f) end "          \
+    "redis.call('SELECT','0') "                                                             \
+    "redis.call('HSET',key,'seq',ARGV[3],unpack(cmsgpack.unpack(ARGV[4]))) "                \
     "local call,type,unpack=redis.pcall,type,unpack "                                       \
     "local db,bad,at,done,tags,failed='0',nil,1,0,nil,{} "
 

@@ -59,6 +59,20 @@ check_status "keys named like the replay's own" 0 "flowtape:replay.* left out" "
 check "the state is the replay's" [ "$(cli hget flowtape:replay phase)" = journal ]
 check "other keys are the source's" [ "$(cli get flowtape:mine)" = 1 ]
 check "every record took effect again" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
+cli flushall >/dev/null
+
+# a batch that is refused is refused as a whole
+"$MAKE_CAPTURE" 1 "$T/flushed" <<END || fail "a capture"
+0 1 0 SET before 1
+0 2 0 FLUSHALL
+0 3 0 SET behind 1
+END
+cli acl setuser default -select >/dev/null
+check_status "a user who must not SELECT" 4 "can't run this command" "$FLOWTAPE" replay "$T/flushed" \
+    "$REDIS"
+cli acl setuser default +select >/dev/null
+check "the same replay, when he may" "$FLOWTAPE" replay "$T/flushed" "$REDIS" --quiet
+check "nothing was left out" [ "$(cli exists before),$(cli get behind)" = 0,1 ]
 redis_stop
 
 redis_start --rename-command CLIENT "" --maxmemory 50mb --maxmemory-policy allkeys-lru
