@@ -26,6 +26,7 @@ static void note_flush(struct fold *f, uint32_t db, const struct translation_flu
             set_bit(f->flushed_dbs, db);
         break;
     case FLUSH_SLOTS:
+        f->flushed_some = true;
         for (size_t i = 0; i < flush->range_count; i++) {
             for (uint32_t slot = flush->ranges[i].first;
                  slot <= flush->ranges[i].last && slot < SLOT_COUNT; slot++)
@@ -181,7 +182,7 @@ bool fold_drops(const struct fold *f, uint32_t db, struct bytes key)
 {
     if (f->flushed_all || (db < FOLD_DATABASES && get_bit(f->flushed_dbs, db)))
         return true;
-    return db == 0 && get_bit(f->flushed_slots, slot_of(key));
+    return db == 0 && f->flushed_some && get_bit(f->flushed_slots, slot_of(key));
 }
 
 void fold_hide(struct fold *f)

@@ -18,6 +18,7 @@ struct fold {
     struct owner_guard guard;
     struct touched *touched;
     bool flushed_all;
+    bool flushed_some; /* of the slots */
     uint8_t flushed_dbs[FOLD_DATABASES / 8];
     uint8_t flushed_slots[SLOT_COUNT / 8]; /* of database 0 */
     struct private_redis *server;          /* NULL: nothing is touched */

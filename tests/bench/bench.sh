@@ -243,6 +243,7 @@ bench_convert() {
         i=0
         while [ "$i" -lt "$runs" ]; do
             i=$((i + 1))
+            rm -f "$work/$kind.rdb"
             timed "convert.$kind" taskset -c 0 "$flowtape" convert "$work/$kind.capture" \
                 "$work/$kind.rdb" --to rdb --quiet
         done
