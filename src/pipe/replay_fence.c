@@ -12,6 +12,8 @@ int replay_fence_begin(struct replay *r, struct ft_err *err)
 {
     uint64_t attempt;
 
+    if (r->o->forget || r->o->retry_dead_letters != NULL)
+        return 0;
     if (getrandom(&attempt, sizeof(attempt), 0) != sizeof(attempt))
         return err_errno(err, errno, "could not get random bytes");
     (void)snprintf(r->client_name, sizeof(r->client_name), NAME_PREFIX "%s-%016llx", r->id,
@@ -62,6 +64,8 @@ int replay_fence_name(struct replay *r, struct redis_pipe *pipe, const char *nam
     char command[sizeof(r->client_name) + 32];
     redisReply *reply;
 
+    if (r->client_name[0] == '\0')
+        return 0;
     (void)snprintf(command, sizeof(command), "CLIENT SETNAME %s", r->client_name); /* fits */
     if (ask(r, pipe, name, command, &reply, err) != 0)
         return -1;
@@ -105,9 +109,13 @@ int replay_fence_close_others(struct replay *r, struct redis_pipe *pipe, const c
                               struct ft_err *err)
 {
     redisReply *reply;
-    int rc = ask(r, pipe, name, "CLIENT LIST", &reply, err);
-    const char *line =
-        rc == 0 && reply != NULL && reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
+    const char *line;
+    int rc;
+
+    if (r->client_name[0] == '\0')
+        return 0;
+    rc = ask(r, pipe, name, "CLIENT LIST", &reply, err);
+    line = rc == 0 && reply != NULL && reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
 
     while (rc == 0 && line != NULL && *line != '\0') {
         size_t n = strcspn(line, "\n");

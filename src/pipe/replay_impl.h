@@ -57,7 +57,7 @@ struct replay {
     struct owner_guard guard;
     char id[REPLAY_ID_SIZE];
     char rules[REPLAY_ID_SIZE];
-    char client_name[2 * REPLAY_ID_SIZE]; /* of this attempt's connections */
+    char client_name[2 * REPLAY_ID_SIZE]; /* of this attempt's connections; may be "" */
     bool unfenced;                        /* guarded by mu; see replay_fence.c */
     struct replay_target target;
     struct slot_map *known_map; /* of the connection before */
@@ -126,7 +126,8 @@ int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *
  * before the first write.
  */
 
-/* replay_fence_begin - a new name, for the connections of this attempt. */
+/* replay_fence_begin - a new name, for the connections of this attempt. None for what may be done
+ * beside a replay: forgetting its state, sending dead letters. */
 int replay_fence_begin(struct replay *r, struct ft_err *err);
 /* replay_fence_name - of a new connection, before it is used. Any thread. A target that knows no such
  * thing gives a note. */
