@@ -139,9 +139,10 @@ void sync_print(const struct sync_result *r, const struct loss_report *losses)
 
     fprintf(stderr,
             "received %s, %" PRIu64 " keys and %" PRIu64 " journal records (%" PRIu32
-            " sessions, %" PRIu32 " resumed)\n",
+            " session%s, %" PRIu32 " resumed)\n",
             format_size(r->capture.last.bytes, bytes), r->capture.last.keys,
-            r->capture.last.records, r->capture.sessions, r->capture.resumptions);
+            r->capture.last.records, r->capture.sessions, r->capture.sessions == 1 ? "" : "s",
+            r->capture.resumptions);
     if (r->replay.target_version != 0)
         replay_print(&r->replay, losses);
     for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)
