@@ -230,27 +230,46 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     return rc;
 }
 
+/* {cursor, {hash...}}; *cursor becomes the next one. */
+static int take_kept(struct replay *r, const redisReply *reply, char cursor[I64_TEXT_SIZE + 1],
+                     struct ft_err *err)
+{
+    const redisReply *next = reply->elements == 2 ? reply->element[0] : NULL;
+
+    if (reply->type != REDIS_REPLY_ARRAY || next == NULL || next->type != REDIS_REPLY_STRING ||
+        next->len > I64_TEXT_SIZE || reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return err_set(err, FT_ERR_PROTOCOL, "the target does not answer SSCAN as Redis does");
+    memcpy(cursor, next->str, next->len + 1);
+    for (size_t i = 0; i < reply->element[1]->elements; i++) {
+        const redisReply *hash = reply->element[1]->element[i];
+
+        if (hash->type == REDIS_REPLY_STRING && hash->len == REPLAY_KEPT_SIZE &&
+            replay_kept_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int replay_load_kept(struct replay *r, struct ft_err *err)
 {
+    char cursor[I64_TEXT_SIZE + 1] = "0";
     char name[REPLAY_KEY_SIZE];
-    struct bytes words[] = {bytes_str("SMEMBERS"), {NULL, 0}};
-    redisReply *reply;
-    int rc = 0;
+    int rc;
 
     replay_kept_release(&r->kept);
     if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
         return 0;
     kept_key(r, name);
-    words[1] = bytes_str(name);
-    if (replay_call(replay_node_of(r, words[1]), &reply, words, 2, err) != 0)
-        return -1;
-    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        const redisReply *hash = reply->element[i];
+    do {
+        const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
+                                      bytes_str("COUNT"), bytes_str("1000")};
+        redisReply *reply;
 
-        if (hash->type == REDIS_REPLY_STRING && hash->len == REPLAY_KEPT_SIZE)
-            rc = replay_kept_add(&r->kept, (const uint8_t *)hash->str, err);
-    }
-    freeReplyObject(reply);
+        if (replay_call(replay_node_of(r, words[1]), &reply, words, 5, err) != 0)
+            return -1;
+        rc = take_kept(r, reply, cursor, err);
+        freeReplyObject(reply);
+    } while (rc == 0 && strcmp(cursor, "0") != 0);
     r->result->kept = r->kept.count;
     return rc;
 }

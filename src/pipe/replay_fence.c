@@ -26,6 +26,8 @@ static int take_refusal(struct replay *r, const char *name, const char *error, s
 {
     if (replay_is_passing(error))
         return err_set(err, FT_ERR_NET, "%s answered: %s", name, error);
+    if (strstr(error, "No such client") != NULL)
+        return 0; /* it has gone by itself */
     pthread_mutex_lock(&r->mu);
     if (!r->unfenced) {
         replay_note(
@@ -116,7 +118,6 @@ int replay_fence_close_others(struct replay *r, struct redis_pipe *pipe, const c
         return 0;
     rc = ask(r, pipe, name, "CLIENT LIST", &reply, err);
     line = rc == 0 && reply != NULL && reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
-
     while (rc == 0 && line != NULL && *line != '\0') {
         size_t n = strcspn(line, "\n");
 
