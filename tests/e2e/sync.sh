@@ -122,6 +122,29 @@ standin_check "no room"
 redis_stop
 rm -rf "$T/full" "$T/redis"
 
+# A full disk, as far as a limit of the size of files is like one; SIGTERM comes before the rest.
+full_disk()
+{
+    (trap '' XFSZ && ulimit -f 40 && sync_into "$T/disk" --quiet)
+}
+standin_start "$RECORDINGS/live-4" --write-rate 100 --check-dir "$T/disk"
+redis_start
+check_status "a full disk" 1 "too large|space" full_disk
+"$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/disk" --on-loss skip --quiet >"$T/term.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+sleep 4
+kill -TERM "$pid"
+wait "$pid"
+check "SIGTERM: status" [ $? = 5 ]
+t_forget "$pid"
+check "a full disk: the rest" sync_into "$T/disk" --cutover takeover --finish --quiet
+equal "a full disk" "$RECORDINGS/live-4"
+check "a full disk: verify" verify_clean "$T/disk"
+standin_check "a full disk"
+redis_stop
+rm -rf "$T/disk" "$T/redis"
+
 # Refused.
 standin_start "$RECORDINGS/live-1" --password secret
 redis_start
