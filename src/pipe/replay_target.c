@@ -323,6 +323,29 @@ int replay_target_open(struct replay *r, struct ft_err *err)
     return 0;
 }
 
+int replay_check_target(const struct uri *target, int cancel_fd, struct ft_err *err)
+{
+    const struct replay_options o = {.target = target, .cancel_fd = cancel_fd};
+    struct replay_result result = {0};
+    struct replay r = {.o = &o, .result = &result};
+    struct ft_err why = FT_ERR_INIT;
+    int rc;
+
+    if (uri_copy(&r.target.uri, target, err) != 0)
+        return -1;
+    r.target.uri.db = 0;
+    rc = open_first(&r, &why);
+    if (rc == 0 && r.target.cluster)
+        rc = check_cluster(&r, &why);
+    if (rc != 0 && why.kind == FT_ERR_NET && r.was_reached)
+        rc = 0;
+    if (rc != 0)
+        *err = why;
+    slot_map_free(r.target.map);
+    uri_release(&r.target.uri);
+    return rc;
+}
+
 static void add_count(struct replay_result *result, const struct replay_node_count *count)
 {
     struct replay_node_count *grown;

@@ -38,37 +38,6 @@ void sync_note(struct sync *s, const char *fmt, ...)
 }
 
 /*
- * Before anything is captured
- */
-
-/* A target that cannot be replayed into is better known now than after a full sync. */
-static int check_target(struct sync *s, struct ft_err *err)
-{
-    char name[URI_ADDRESS_SIZE];
-    struct redis_pipe *pipe;
-    redisReply *reply;
-    int rc = 0;
-
-    if (redis_pipe_open(&pipe, s->o->replay.target, s->o->cancel_fd, NULL, NULL, err) != 0)
-        return -1;
-    (void)uri_address(s->o->replay.target, name);
-    if (redis_pipe_call_text(pipe, &reply, "INFO", err) != 0) {
-        redis_pipe_free(pipe);
-        return -1;
-    }
-    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "LOADING", 7) != 0) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s answered: %s", name, reply->str);
-    } else if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\nrole:slave") != NULL &&
-               strstr(reply->str, "\ncluster_enabled:1") == NULL) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s is a replica and takes no writes: name its master",
-                     name);
-    }
-    freeReplyObject(reply);
-    redis_pipe_free(pipe);
-    return rc;
-}
-
-/*
  * What is asked for from outside
  */
 
@@ -296,7 +265,8 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     *ret = (struct sync_result){0};
     if (sync_halves_init(&s, err) == 0) {
         set_up(&s);
-        rc = check_target(&s, err);
+        /* what cannot be replayed into is better known now than after a full sync */
+        rc = replay_check_target(options->replay.target, options->cancel_fd, err);
     }
     if (rc == 0)
         rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);

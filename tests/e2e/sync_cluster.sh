@@ -165,4 +165,12 @@ while [ $kills -lt "$KILLS" ]; do
 done
 finish "$label"
 stop_cluster
+
+start_cluster 1 0 || fail "no cluster of one"
+node_cli 1 cluster delslots 100 >/dev/null
+begin live-1
+check_status "a slot without a master" 4 "no master for 1 of 16384 slots, such as 100-100" sync_into
+check "a slot without a master: nothing is recorded" [ ! -e "$DIR" ]
+standin_check "a slot without a master"
+stop_cluster
 t_end
