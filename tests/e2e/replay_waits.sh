@@ -30,7 +30,7 @@ started()
 # waits LABEL TEXT - it says so, and goes on trying
 waits()
 {
-    if cluster_until 20 grep -Eq "($2).*(trying again|waiting)" "$T/replay.out" && kill -0 "$REPLAY_PID"; then
+    if cluster_until 20 grep -Eiq "($2).*(trying again|waiting)" "$T/replay.out" && kill -0 "$REPLAY_PID"; then
         pass "$1"
     else
         fail "$1" "$T/replay.out"
