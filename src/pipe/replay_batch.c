@@ -190,7 +190,8 @@ static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *wo
 static int put_shape(struct replay_batch *b, struct bytes name, size_t count, struct ft_err *err)
 {
     bool own = bytes_eq_str(name, "EVAL") || bytes_eq_str(name, "FLUSHALL") ||
-               bytes_eq_str(name, "FLUSHDB");
+               bytes_eq_str(name, "FLUSHDB") ||
+               (b->own_floats && bytes_is_word(name, "INCRBYFLOAT"));
 
     return array_put_number(&b->shapes, (int64_t)count + (own ? REPLAY_SHAPE_OWN : 0), err);
 }
