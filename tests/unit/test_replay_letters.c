@@ -1,0 +1,207 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fsutil.h"
+#include "lib/test_main.h"
+#include "pipe/replay_letters.h"
+
+struct place {
+    char dir[64];
+    char file[80];
+};
+
+static int set_up(void **state)
+{
+    struct place *p = calloc(1, sizeof(*p));
+
+    assert_non_null(p);
+    strcpy(p->dir, "/tmp/flowtape-letters.XXXXXX");
+    assert_non_null(mkdtemp(p->dir));
+    snprintf(p->file, sizeof(p->file), "%s/dead", p->dir);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+
+    (void)unlink(p->file); /* not every test has made it */
+    assert_int_equal(rmdir(p->dir), 0);
+    free(p);
+    return 0;
+}
+
+static struct replay_letters *letters_open(const struct place *p)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_letters *l;
+
+    t_ok(replay_letters_open(&l, p->file, &err), &err);
+    return l;
+}
+
+/* flow:lsn:part of replay began_ms; part NULL: of the snapshot */
+static void add(struct replay_letters *l, uint64_t began_ms, uint32_t flow, uint64_t lsn,
+                const char *part, const char *value)
+{
+    const struct replay_letter_origin origin = {"abc", began_ms, flow, lsn, part};
+    const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str(value)};
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(replay_letters_add(l, &origin, 0, words, 3, "OOM", &err), &err);
+}
+
+/* The values of all letters, one after the other. */
+struct seen {
+    char values[64];
+    const char *refuse;
+};
+
+static int see(void *context, const struct replay_letter *letter, bool *ret_refused,
+               struct ft_err *err)
+{
+    struct seen *s = context;
+    size_t n = strlen(s->values);
+
+    (void)err;
+    assert_int_equal(letter->count, 3);
+    snprintf(s->values + n, sizeof(s->values) - n, "%.*s ", (int)letter->words[2].n,
+             (const char *)letter->words[2].p);
+    *ret_refused = s->refuse == NULL || bytes_eq_str(letter->words[2], s->refuse);
+    return 0;
+}
+
+/* refuse NULL: all of them stay */
+static void has(const struct place *p, const char *refuse, const char *wanted)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_letters *l = letters_open(p);
+    struct seen s = {.refuse = refuse};
+
+    t_ok(replay_letters_each(l, see, &s, &err), &err);
+    assert_string_equal(s.values, wanted);
+    replay_letters_close(l);
+}
+
+static void test_once(void **state)
+{
+    const struct place *p = *state;
+    struct replay_letters *l = letters_open(p);
+
+    add(l, 1, 0, 7, "0", "a");
+    add(l, 1, 0, 7, "0", "a");
+    add(l, 1, 0, 7, "1", "b");
+    add(l, 2, 0, 7, "0", "c");
+    replay_letters_close(l);
+    l = letters_open(p);
+    add(l, 1, 0, 7, "0", "a");
+    add(l, 1, 0, 0, NULL, "s");
+    add(l, 1, 0, 0, NULL, "s"); /* of a snapshot: pieces may be the same */
+    replay_letters_close(l);
+    has(p, NULL, "a b c s s ");
+}
+
+static void test_drop(void **state)
+{
+    const struct place *p = *state;
+    struct replay_letters *l = letters_open(p);
+    const uint32_t flow = 3;
+    struct ft_err err = FT_ERR_INIT;
+
+    add(l, 1, 3, 0, NULL, "s");
+    add(l, 1, 3, 9, "0", "j");
+    add(l, 1, 2, 0, NULL, "t");
+    add(l, 2, 3, 0, NULL, "u");
+    t_ok(replay_letters_drop(l, "abc", 1, &flow, &err), &err);
+    add(l, 1, 3, 9, "0", "j"); /* still known */
+    add(l, 1, 3, 0, NULL, "v");
+    replay_letters_close(l);
+    has(p, NULL, "j t u v ");
+    l = letters_open(p);
+    t_ok(replay_letters_drop(l, "abc", 1, NULL, &err), &err);
+    add(l, 1, 3, 9, "0", "j"); /* and gone */
+    replay_letters_close(l);
+    has(p, NULL, "u j ");
+}
+
+static void test_retry(void **state)
+{
+    const struct place *p = *state;
+    struct replay_letters *l = letters_open(p);
+
+    add(l, 1, 0, 1, "0", "a");
+    add(l, 1, 0, 2, "0", "b");
+    add(l, 1, 0, 3, "0", "\xff\n");
+    replay_letters_close(l);
+    has(p, "b", "a b \xff\n ");
+    has(p, NULL, "b ");
+}
+
+static void append(const struct place *p, const char *text)
+{
+    FILE *file = fopen(p->file, "a");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_interrupted(void **state)
+{
+    const struct place *p = *state;
+    struct replay_letters *l = letters_open(p);
+
+    add(l, 1, 0, 1, "0", "a");
+    replay_letters_close(l);
+    append(p, "{\"capture\":\"ab");
+    l = letters_open(p);
+    add(l, 1, 0, 2, "0", "b");
+    replay_letters_close(l);
+    append(p, "{");
+    has(p, NULL, "a b ");
+}
+
+/* Another kind of file is left as it is. */
+static void test_refused(void **state)
+{
+    static const char *const texts[] = {"{}\n", "something",
+                                        "{\"capture\":1,\"flow\":0,\"lsn\":1}\n"};
+    const struct place *p = *state;
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_letters *l;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct stat status;
+
+        (void)unlink(p->file); /* of the turn before */
+        append(p, texts[i]);
+        t_fails(replay_letters_open(&l, p->file, &err), &err, FT_ERR_CORRUPT, "no dead letter");
+        assert_int_equal(stat(p->file, &status), 0);
+        assert_int_equal(status.st_size, strlen(texts[i]));
+    }
+    t_fails(replay_letters_open(&l, "/dev/null", &err), &err, FT_ERR_USAGE, "regular file");
+    (void)unlink(p->file); /* of the last turn */
+    l = letters_open(p);
+    {
+        struct replay_letters *second;
+
+        t_fails(replay_letters_open(&second, p->file, &err), &err, FT_ERR_USAGE, "another process");
+    }
+    replay_letters_close(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_drop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_retry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+    };
+
+    return T_RUN("pipe/replay_letters", tests);
+}
