@@ -208,11 +208,16 @@ int replay_suspects_clear(struct replay *r, struct ft_err *err);
 
 /* replay_clean - delete what entries would not replace: keys of the journal, of old generations. */
 int replay_clean(struct replay *r, struct ft_err *err);
+/* replay_check_dbs - a cluster has one database. */
+int replay_check_dbs(struct replay *r, struct ft_err *err);
+
+/*
+ * replay_conflicts.c - keys of the target's own
+ */
+
 /* replay_find_kept - --on-conflict: which keys does the target have already? */
 int replay_find_kept(struct replay *r, struct ft_err *err);
 int replay_load_kept(struct replay *r, struct ft_err *err);
-/* replay_check_dbs - a cluster has one database. */
-int replay_check_dbs(struct replay *r, struct ft_err *err);
 
 /*
  * replay_snapshot.c

@@ -1,6 +1,5 @@
 #include "pipe/replay_kept.h"
 
-#include <stdlib.h>
 #include <xxhash.h>
 
 #define FIRST_CAPACITY 1024u
@@ -33,15 +32,16 @@ static int grow(struct replay_kept *k, struct ft_err *err)
 {
     struct replay_kept wider = {.capacity = k->capacity == 0 ? FIRST_CAPACITY : 2 * k->capacity};
 
-    wider.slots = calloc(wider.capacity, REPLAY_KEPT_SIZE);
-    if (wider.slots == NULL)
-        return err_nomem(err, "the keys to be kept");
+    if (table_memory_init(&wider.memory, wider.capacity * REPLAY_KEPT_SIZE, "a set of keys", err) !=
+        0)
+        return -1;
+    wider.slots = wider.memory.p;
     for (size_t i = 0; i < k->capacity; i++) {
         if (k->slots[i][0] != 0)
             memcpy(wider.slots[find(&wider, k->slots[i])], k->slots[i], REPLAY_KEPT_SIZE);
     }
     wider.count = k->count;
-    free(k->slots);
+    table_memory_release(&k->memory);
     *k = wider;
     return 0;
 }
@@ -78,6 +78,6 @@ bool replay_kept_has(const struct replay_kept *k, uint32_t db, struct bytes key)
 
 void replay_kept_release(struct replay_kept *k)
 {
-    free(k->slots);
+    table_memory_release(&k->memory);
     *k = (struct replay_kept){0};
 }

@@ -119,6 +119,14 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
     return replay_run_add(s->run, entry->db, entry->key, value, err);
 }
 
+/* Keys that this snapshot names are spared when an older generation's are deleted. */
+static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("UNLINK"), entry->key};
+
+    return s->r->state.begun_count > 1 ? send_words(s, entry->db, words, 2, err) : 0;
+}
+
 static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
                       const struct rdb_entry *entry, uint64_t time_us, struct ft_err *err)
 {
@@ -143,7 +151,7 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
                                              original->key, err) != 0)
         return -1;
     if (result != RECODE_OK)
-        return 0;
+        return delete_left(s, entry, err);
     s->keys++;
     return entry_add_notes(s->r->losses, original, err);
 }

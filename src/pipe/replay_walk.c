@@ -61,7 +61,8 @@ static int take_item(struct replay_walk *w, const struct item *item, struct ft_e
 {
     if (item->kind == ITEM_ENTRY && w->entries)
         return take_key(w, item->rdb.entry.db, item->rdb.entry.key, err);
-    if (item->kind != ITEM_COMMAND || (w->from_lsn != NULL && item->lsn < w->from_lsn[item->flow]))
+    if (item->kind != ITEM_COMMAND || w->no_records ||
+        (w->from_lsn != NULL && item->lsn < w->from_lsn[item->flow]))
         return 0;
     return take_record(w, item, err);
 }
@@ -75,6 +76,7 @@ int replay_walk_stream(struct replay_walk *w, uint32_t index, struct ft_err *err
 {
     const struct source_stream_options options = {
         .skip_values = true,
+        .snapshot_only = w->no_records,
         .keep_words = true,
         .journal_only = w->from_lsn != NULL,
         .start_lsn = w->from_lsn != NULL ? w->from_lsn[index] : 0,

@@ -1,0 +1,159 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipe/replay_route.h"
+#include "pipe/replay_walk.h"
+#include "resp/resp_write.h"
+
+#define UNDERWAY_BYTES (256u << 10) /* on each connection */
+
+struct prober {
+    struct replay *r;
+    struct replay_mapper *mapper;
+    struct replay_route *route;
+    uint64_t found;
+    char first[80]; /* of those found */
+};
+
+static int keep_found(struct prober *p, const struct replay_answer *answer, struct ft_err *err)
+{
+    uint8_t hash[REPLAY_KEPT_SIZE];
+    struct bytes *words;
+    size_t count;
+
+    if (resp_take_command(answer->command, &words, &count, err) != 0)
+        return -1;
+    if (p->found++ == 0)
+        (void)bytes_escape(words[1], p->first, sizeof(p->first));
+    replay_kept_hash(answer->db, words[1], hash);
+    free(words);
+    return replay_kept_add(&p->r->kept, hash, err);
+}
+
+static int take_exists(void *context, const struct replay_answer *answer, struct ft_err *err)
+{
+    if (answer->reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "the target answered: %s", answer->reply->str);
+    if (answer->reply->type != REDIS_REPLY_INTEGER || answer->reply->integer == 0)
+        return 0;
+    return keep_found(context, answer, err);
+}
+
+static int probe_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    struct prober *p = context;
+    struct bytes words[] = {bytes_str("EXISTS"), {NULL, 0}};
+    uint32_t target_db;
+    enum replay_fate fate = replay_mapper_key(p->mapper, db, key, &target_db, &words[1], err);
+
+    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+        return fate == REPLAY_FATE_ERROR ? -1 : 0;
+    return replay_route_put(p->route, target_db, 0, words[1], words, 2, err);
+}
+
+static int probe_all(struct prober *p, struct ft_err *err)
+{
+    struct replay_walk w;
+    int rc = replay_walk_init(&w, p->r, p->r->source, probe_key, p, err);
+
+    w.entries = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    if (rc == 0)
+        rc = replay_route_settle(p->route, err);
+    replay_walk_release(&w);
+    return rc;
+}
+
+static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
+{
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->id);
+}
+
+/* What is found now is what is kept for good: written down before anything else is. */
+static int write_kept(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
+    struct replay_node *node;
+
+    kept_key(r, name);
+    words[1] = bytes_str(name);
+    node = replay_node_of(r, words[1]);
+    if (replay_call(node, NULL, words, 2, err) != 0)
+        return -1;
+    words[0] = bytes_str("SADD");
+    for (size_t i = 0; i < r->kept.capacity; i++) {
+        words[2] = bytes_of(r->kept.slots[i], REPLAY_KEPT_SIZE);
+        if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, words, 3, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(node->pipe, err);
+}
+
+int replay_find_kept(struct replay *r, struct ft_err *err)
+{
+    struct prober p = {.r = r};
+    int rc = replay_mapper_new(&p.mapper, r, err);
+
+    replay_kept_release(&r->kept);
+    if (rc == 0)
+        rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
+    if (rc == 0)
+        rc = probe_all(&p, err);
+    if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
+        rc = err_set(err, FT_ERR_LOSS,
+                     "the target has %zu keys of the input already, \"%s\" is one; nothing was "
+                     "written (--on-conflict replace or skip)",
+                     r->kept.count, p.first);
+    }
+    if (rc == 0)
+        rc = write_kept(r, err);
+    replay_route_free(p.route);
+    replay_mapper_free(p.mapper);
+    return rc;
+}
+
+/* {cursor, {hash...}}; *cursor becomes the next one. */
+static int take_kept(struct replay *r, const redisReply *reply, char cursor[I64_TEXT_SIZE + 1],
+                     struct ft_err *err)
+{
+    const redisReply *next = reply->elements == 2 ? reply->element[0] : NULL;
+
+    if (reply->type != REDIS_REPLY_ARRAY || next == NULL || next->type != REDIS_REPLY_STRING ||
+        next->len > I64_TEXT_SIZE || reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return err_set(err, FT_ERR_PROTOCOL, "the target does not answer SSCAN as Redis does");
+    memcpy(cursor, next->str, next->len + 1);
+    for (size_t i = 0; i < reply->element[1]->elements; i++) {
+        const redisReply *hash = reply->element[1]->element[i];
+
+        if (hash->type == REDIS_REPLY_STRING && hash->len == REPLAY_KEPT_SIZE &&
+            replay_kept_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int replay_load_kept(struct replay *r, struct ft_err *err)
+{
+    char cursor[I64_TEXT_SIZE + 1] = "0";
+    char name[REPLAY_KEY_SIZE];
+    int rc;
+
+    replay_kept_release(&r->kept);
+    if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
+        return 0;
+    kept_key(r, name);
+    do {
+        const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
+                                      bytes_str("COUNT"), bytes_str("1000")};
+        redisReply *reply;
+
+        if (replay_call(replay_node_of(r, words[1]), &reply, words, 5, err) != 0)
+            return -1;
+        rc = take_kept(r, reply, cursor, err);
+        freeReplyObject(reply);
+    } while (rc == 0 && strcmp(cursor, "0") != 0);
+    r->result->kept = r->kept.count;
+    return rc;
+}
