@@ -14,8 +14,10 @@
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
 #define GIVE_UP_MS       60000u
-#define NOTE_MAX         700
-#define HEAD_BYTES       (64u << 10)
+/* Attempts in a row that did something, but came no further than one before. */
+#define FRUITLESS_MAX 20u
+#define NOTE_MAX      700
+#define HEAD_BYTES    (64u << 10)
 
 void replay_note(struct replay *r, const char *fmt, ...)
 {
@@ -334,37 +336,94 @@ static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
     return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
 }
 
+/* What attempts have come to. Time is for a target that is away, the number of attempts for one that
+ * fails each time at the same place. */
+struct patience {
+    uint64_t began_ms; /* of the time in which nothing was done */
+    uint64_t wait_ms;
+    uint64_t done;
+    uint64_t attempt_ms; /* when the present attempt began, and what was there then */
+    uint64_t keys_before;
+    uint64_t acknowledged;
+    size_t snapshots; /* that are done */
+    uint64_t keys;    /* most that an attempt has brought since */
+    unsigned fruitless;
+    uint64_t advanced_ms;
+};
+
+static size_t count_done(const struct replay *r)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; r->state.snap_done != NULL && i < r->state.flow_count; i++)
+        count += r->state.snap_done[i];
+    return count;
+}
+
+/* Has the attempt come further than those before it? */
+static bool has_advanced(const struct replay *r, struct patience *p)
+{
+    uint64_t keys = atomic_load(&r->progress->keys) - p->keys_before;
+    size_t snapshots = count_done(r);
+    bool further = atomic_load(&r->acknowledged) != p->acknowledged || snapshots > p->snapshots ||
+                   keys > p->keys;
+
+    if (snapshots != p->snapshots)
+        p->keys = 0;
+    else if (keys > p->keys)
+        p->keys = keys;
+    p->snapshots = snapshots;
+    p->acknowledged = atomic_load(&r->acknowledged);
+    return further || (r->was_following && clock_mono_ms() - p->attempt_ms > r->o->give_up_ms);
+}
+
+/* After an attempt that failed: is it to be the last one? */
+static bool is_exhausted(struct replay *r, struct patience *p)
+{
+    bool worked = work_done(r) != p->done || r->was_following;
+    uint64_t now_ms;
+
+    if (has_advanced(r, p)) {
+        p->fruitless = 0;
+        p->advanced_ms = clock_mono_ms();
+        p->wait_ms = BACKOFF_FIRST_MS;
+    } else if (worked) {
+        p->fruitless++;
+    }
+    if (worked)
+        p->began_ms = clock_mono_ms();
+    r->was_following = false;
+    p->done = work_done(r);
+    now_ms = clock_mono_ms();
+    return now_ms - p->began_ms > r->o->give_up_ms ||
+           (p->fruitless > FRUITLESS_MAX && now_ms - p->advanced_ms > r->o->give_up_ms);
+}
+
 static int attempt_until_done(struct replay *r, struct ft_err *err)
 {
-    uint64_t began_ms = clock_mono_ms();
-    uint64_t wait_ms = BACKOFF_FIRST_MS;
-    uint64_t done = 0;
+    struct patience p = {.began_ms = clock_mono_ms(), .wait_ms = BACKOFF_FIRST_MS};
 
     for (;;) {
         struct ft_err cause = FT_ERR_INIT;
         uint64_t now_ms;
 
+        p.attempt_ms = clock_mono_ms();
+        p.keys_before = atomic_load(&r->progress->keys);
         if (attempt(r, &cause) == 0)
             return 0;
         if (atomic_load(&r->failed_fast) && check_failure(r, err) != 0)
             return -1;
-        if (work_done(r) != done || r->was_following) {
-            r->was_following = false;
-            done = work_done(r);
-            began_ms = clock_mono_ms();
-            wait_ms = BACKOFF_FIRST_MS;
-        }
-        if (!may_retry(r, &cause) || clock_mono_ms() - began_ms > r->o->give_up_ms) {
+        if (is_exhausted(r, &p) || !may_retry(r, &cause)) {
             *err = cause;
             return -1;
         }
         r->result->retries++;
         atomic_fetch_add(&r->progress->retries, 1);
-        now_ms = wait_before(r, wait_ms);
+        now_ms = wait_before(r, p.wait_ms);
         replay_note(r, "%s; trying again in %" PRIu64 " ms", cause.msg, now_ms);
         if (replay_sleep(r, now_ms, err) != 0)
             return -1;
-        wait_ms = 2 * wait_ms < BACKOFF_MAX_MS ? 2 * wait_ms : BACKOFF_MAX_MS;
+        p.wait_ms = 2 * p.wait_ms < BACKOFF_MAX_MS ? 2 * p.wait_ms : BACKOFF_MAX_MS;
     }
 }
 

@@ -194,10 +194,17 @@ static int judge_next(struct redis_pipe *p, redisReply *reply, struct ft_err *er
 /* Something was said before it was asked for: a server that has no room for us, say. */
 static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
+    static const char too_long[] = "ERR Protocol error: invalid bulk length";
+
+    if (reply->type == REDIS_REPLY_ERROR && strcmp(reply->str, too_long) == 0) {
+        (void)err_set(err, FT_ERR_PROTOCOL,
+                      "%s takes no command with a word of this length (proto-max-bulk-len): %s",
+                      p->conn.name, reply->str);
+    } else if (reply->type == REDIS_REPLY_ERROR) {
         (void)err_set(err, FT_ERR_NET, "%s answered: %s", p->conn.name, reply->str);
-    else
+    } else {
         (void)err_set(err, FT_ERR_PROTOCOL, "%s sent a reply nobody asked for", p->conn.name);
+    }
     freeReplyObject(reply);
     return -1;
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What an earlier replay has left behind, in the server and on its way there, does no harm.
+# What an earlier replay has left behind, in the server and on its way there, does no harm; and
+# targets that do not allow, or do not take, everything.
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
@@ -73,6 +74,17 @@ check_status "a user who must not SELECT" 4 "can't run this command" "$FLOWTAPE"
 cli acl setuser default +select >/dev/null
 check "the same replay, when he may" "$FLOWTAPE" replay "$T/flushed" "$REDIS" --quiet
 check "nothing was left out" [ "$(cli exists before),$(cli get behind)" = 0,1 ]
+cli flushall >/dev/null
+
+# a value that the target does not take is no reason to try for ever
+cli eval 'redis.call("HSET", "hash", "field", string.rep("x", 2000000), "other", 1)' 0 >/dev/null
+cli config set rdbcompression no >/dev/null
+cli save >/dev/null
+mv "$T/redis/dump.rdb" "$T/large.rdb"
+cli flushall >/dev/null
+cli config set proto-max-bulk-len 1mb >/dev/null
+check_status "a value too long for the target" 4 "proto-max-bulk-len" timeout 60 "$FLOWTAPE" replay \
+    "$T/large.rdb" "$REDIS"
 redis_stop
 
 redis_start --rename-command CLIENT "" --maxmemory 50mb --maxmemory-policy allkeys-lru
