@@ -326,6 +326,7 @@ enum replay_fate {
     REPLAY_FATE_TRANSFER, /* MOVE or COPY that crosses databases: *ret_transfer */
     REPLAY_FATE_FILTERED,
     REPLAY_FATE_KEPT,
+    REPLAY_FATE_UNKNOWN, /* what it does to its keys depends on keys that are not there */
 };
 
 /* A key with its time to live goes to another name or database. */
@@ -352,6 +353,8 @@ enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct 
 enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct journal_record *record,
                                       const struct translation *t, struct replay_mapped *ret,
                                       struct ft_err *err);
+/* replay_mapper_unknown - after REPLAY_FATE_UNKNOWN: is it this key of which nobody knows? */
+bool replay_mapper_unknown(const struct replay_mapper *m, size_t key);
 /* replay_mapper_times - the words with their times as --ttl wants them; *ret_count 0: nothing is
  * left of the command. */
 int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,

@@ -7,6 +7,7 @@ struct mapped_key {
     enum replay_fate fate;
     uint32_t db;
     size_t start, end; /* in names, for CHANGED */
+    bool unknown;
 };
 
 struct replay_mapper {
@@ -102,7 +103,7 @@ enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct 
 
 /* How many keys of the record have each fate. */
 struct tally {
-    size_t counts[REPLAY_FATE_KEPT + 1];
+    size_t counts[REPLAY_FATE_UNKNOWN + 1];
 };
 
 static int map_keys(struct replay_mapper *m, const struct translation *t, struct tally *tally,
@@ -119,6 +120,7 @@ static int map_keys(struct replay_mapper *m, const struct translation *t, struct
         if (k->fate == REPLAY_FATE_ERROR)
             return -1;
         tally->counts[k->fate]++;
+        k->unknown = false;
         k->start = m->names.n;
         if (k->fate != REPLAY_FATE_FILTERED && buf_append(&m->names, name.p, name.n, err) != 0)
             return -1;
@@ -146,27 +148,13 @@ static bool crosses_dbs(const struct journal_record *record, const struct transl
     return is_pair && (t->keys[0].db != record->dbid || t->keys[1].db != record->dbid);
 }
 
-static enum replay_fate make_transfer(struct replay_mapper *m, const struct journal_record *record,
-                                      const struct translation *t, struct replay_mapped *ret,
-                                      struct ft_err *err)
+static enum replay_fate make_transfer(const struct replay_mapper *m,
+                                      const struct journal_record *record,
+                                      const struct translation *t, struct replay_mapped *ret)
 {
     bool move = t->row->plan == PLAN_MOVE;
     bool replace = false;
 
-    if (m->keys[0].fate == REPLAY_FATE_KEPT || m->keys[1].fate == REPLAY_FATE_KEPT)
-        return REPLAY_FATE_KEPT;
-    if (!goes_through(m->keys[0].fate))
-        return REPLAY_FATE_FILTERED;
-    if (!goes_through(m->keys[1].fate)) { /* it goes where nobody wants it */
-        if (!move)
-            return REPLAY_FATE_FILTERED;
-        if (reserve(&m->words, &m->word_cap, 2, sizeof(*m->words), err) != 0)
-            return REPLAY_FATE_ERROR;
-        m->words[0] = bytes_str("DEL");
-        m->words[1] = name_of(m, 0);
-        *ret = (struct replay_mapped){.words = m->words, .count = 2, .db = m->keys[0].db};
-        return REPLAY_FATE_CHANGED;
-    }
     for (size_t i = 3; !move && i < record->word_count; i++)
         replace = replace || bytes_is_word(record->words[i], "REPLACE");
     ret->transfer = (struct replay_transfer){
@@ -178,6 +166,80 @@ static enum replay_fate make_transfer(struct replay_mapper *m, const struct jour
         .remove_src = move,
     };
     return REPLAY_FATE_TRANSFER;
+}
+
+/*
+ * Records of several keys, of which some go through
+ */
+
+/* Does it change this key? */
+static bool is_written(const struct translation *t, size_t key)
+{
+    bool is_radius = strncmp(t->row->name, "GEORADIUS", 9) == 0;
+
+    switch (t->row->plan) {
+    case PLAN_COPY:
+        return key == 1;
+    case PLAN_SORT_STORE:
+        return key == t->key_count - 1;
+    case PLAN_STORE:
+        return key == (is_radius ? t->key_count - 1 : 0); /* the others have it in front */
+    default:
+        return (t->row->flags & COMMAND_READ_ONLY) == 0;
+    }
+}
+
+/* What is left of a record that takes something away from its first key. 0: it is not one. */
+static size_t taking_words(const struct journal_record *record, const struct translation *t,
+                           struct bytes key, struct bytes words[3])
+{
+    bool left = record->word_count > 3 && bytes_is_word(record->words[3], "LEFT");
+
+    words[1] = key;
+    switch (t->row->plan) {
+    case PLAN_RENAME:
+    case PLAN_MOVE:
+        words[0] = bytes_str("DEL");
+        return 2;
+    case PLAN_LMOVE:
+        words[0] = bytes_str(left ? "LPOP" : "RPOP");
+        return 2;
+    case PLAN_SMOVE:
+        words[0] = bytes_str("SREM");
+        words[2] = record->words[3];
+        return 3;
+    default:
+        return 0;
+    }
+}
+
+/* The others are not on the target, or are its own. */
+static enum replay_fate map_some(struct replay_mapper *m, const struct journal_record *record,
+                                 const struct translation *t, bool kept, struct replay_mapped *ret,
+                                 struct ft_err *err)
+{
+    bool unknown = false;
+    size_t count;
+
+    if (reserve(&m->words, &m->word_cap, 3, sizeof(*m->words), err) != 0)
+        return REPLAY_FATE_ERROR;
+    count = taking_words(record, t, name_of(m, 0), m->words);
+    if (count != 0 && goes_through(m->keys[0].fate)) {
+        *ret = (struct replay_mapped){.words = m->words, .count = count, .db = m->keys[0].db};
+        return REPLAY_FATE_CHANGED;
+    }
+    for (size_t i = 0; i < t->key_count; i++) {
+        m->keys[i].unknown = goes_through(m->keys[i].fate) && is_written(t, i);
+        unknown |= m->keys[i].unknown;
+    }
+    if (unknown)
+        return REPLAY_FATE_UNKNOWN;
+    return kept ? REPLAY_FATE_KEPT : REPLAY_FATE_FILTERED;
+}
+
+bool replay_mapper_unknown(const struct replay_mapper *m, size_t key)
+{
+    return m->keys[key].unknown;
 }
 
 /* The record without the keys that do not go through, each with the words up to the next. */
@@ -211,8 +273,6 @@ static enum replay_fate rename_words(struct replay_mapper *m, const struct journ
         return REPLAY_FATE_CHANGED;
     }
     for (size_t i = 0; i < t->key_count; i++) {
-        if (!goes_through(m->keys[i].fate))
-            continue;
         ret->db = m->keys[i].db;
         m->words[t->keys[i].word] = name_of(m, i);
     }
@@ -233,16 +293,15 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct jour
         return REPLAY_FATE_SAME;
     if (map_keys(m, t, &tally, err) != 0)
         return REPLAY_FATE_ERROR;
-    if (crosses_dbs(record, t) &&
-        (!replay_map_is_identity(&m->r->o->map) || m->r->target.cluster || t->command_count == 0))
-        return make_transfer(m, record, t, ret, err);
     passing = tally.counts[REPLAY_FATE_SAME] + tally.counts[REPLAY_FATE_CHANGED];
     if (passing == 0)
         return tally.counts[REPLAY_FATE_KEPT] != 0 ? REPLAY_FATE_KEPT : REPLAY_FATE_FILTERED;
-    if (!split && tally.counts[REPLAY_FATE_KEPT] != 0)
-        return REPLAY_FATE_KEPT;
-    if (tally.counts[REPLAY_FATE_SAME] == t->key_count ||
-        (!split && tally.counts[REPLAY_FATE_CHANGED] == 0))
+    if (passing != t->key_count && !split)
+        return map_some(m, record, t, tally.counts[REPLAY_FATE_KEPT] != 0, ret, err);
+    if (crosses_dbs(record, t) &&
+        (!replay_map_is_identity(&m->r->o->map) || m->r->target.cluster || t->command_count == 0))
+        return make_transfer(m, record, t, ret);
+    if (tally.counts[REPLAY_FATE_SAME] == t->key_count)
         return REPLAY_FATE_SAME;
     return rename_words(m, record, t, split, ret, err);
 }

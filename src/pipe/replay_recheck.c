@@ -343,6 +343,7 @@ enum replay_rechecked replay_recheck_put(struct replay_recheck *c, const struct 
         return REPLAY_RECHECK_EQUAL;
     case REPLAY_FATE_ERROR:
     case REPLAY_FATE_TRANSFER:
+    case REPLAY_FATE_UNKNOWN:
         break;
     }
     return REPLAY_RECHECK_ERROR;

@@ -196,6 +196,26 @@ static int take_suspects(struct replay *r, const struct item *item, const struct
     return rc == 0 ? replay_suspects_note(r, t, err) : -1;
 }
 
+/* It is left out; keys that it changed are suspect. */
+static int leave_unknown(struct replay_recorder *rec, const struct item *item,
+                         const struct translation *t, struct ft_err *err)
+{
+    struct translation_key *keys = calloc(t->key_count, sizeof(*keys));
+    struct translation suspects = *t;
+    int rc;
+
+    if (keys == NULL)
+        return err_nomem(err, "the keys of a record");
+    for (size_t i = 0; i < t->key_count; i++) {
+        keys[i] = t->keys[i];
+        keys[i].suspect = replay_mapper_unknown(rec->mapper, i);
+    }
+    suspects.keys = keys;
+    rc = take_suspects(rec->r, item, &suspects, err);
+    free(keys);
+    return rc;
+}
+
 static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
                            const struct translation *t, struct ft_err *err)
 {
@@ -236,7 +256,7 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
     enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
 
     rec->part = 0;
-    if (fate != REPLAY_FATE_ERROR && fate != REPLAY_FATE_FILTERED && fate != REPLAY_FATE_KEPT &&
+    if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
         take_suspects(rec->r, item, t, err) != 0)
         return -1;
     switch (fate) {
@@ -254,6 +274,9 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
     case REPLAY_FATE_KEPT:
         count_left_out(rec->r, true);
         break;
+    case REPLAY_FATE_UNKNOWN:
+        count_left_out(rec->r, false);
+        return leave_unknown(rec, item, t, err);
     }
     return 0;
 }
