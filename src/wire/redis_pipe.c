@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "resp/resp_write.h"
+#include "wire/pipe_depth.h"
 #include "wire/reply_error.h"
 
 #define SEND_BYTES     (128u << 10)
@@ -47,7 +48,7 @@ struct redis_pipe {
     size_t answer_pos;
     size_t send_pos;
     size_t unsent_bytes;
-    size_t limit_bytes;
+    struct pipe_depth depth;
     struct bytes answered; /* the command that a reply is being judged for */
     struct sent *ring;     /* UNDERWAY_MAX of them */
     size_t ring_first;
@@ -95,7 +96,7 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
     p->oldest = calloc(1, sizeof(*p->oldest));
     p->sending = p->oldest;
     p->newest = p->oldest;
-    p->limit_bytes = UNDERWAY_BYTES;
+    pipe_depth_fix(&p->depth, UNDERWAY_BYTES);
     if (p->reader == NULL || p->ring == NULL || p->oldest == NULL) {
         redis_pipe_free(p);
         return err_nomem(err, "a connection");
@@ -212,6 +213,7 @@ static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *er
 static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
     size_t bytes = p->ring_count == 0 ? 0 : p->ring[p->ring_first].bytes;
+    uint64_t now_us;
     int rc = 0;
 
     if (p->ring_count == 0 || !is_sent(p, p->answer_pos + bytes))
@@ -222,7 +224,9 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     } else {
         rc = judge_next(p, reply, err);
     }
-    p->heard_ms = clock_mono_ms();
+    now_us = clock_mono_us();
+    p->heard_ms = now_us / 1000;
+    pipe_depth_answered(&p->depth, now_us);
     p->ring_first = (p->ring_first + 1) % UNDERWAY_MAX;
     p->ring_count--;
     p->underway_bytes -= bytes;
@@ -351,7 +355,7 @@ static int turn(struct redis_pipe *p, size_t replies, struct ft_err *err)
 
 static bool is_full(const struct redis_pipe *p)
 {
-    return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->limit_bytes;
+    return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->depth.limit_bytes;
 }
 
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
@@ -374,6 +378,8 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
         (struct sent){.tag = tag, .bytes = bytes};
+    if (pipe_depth_wants(&p->depth))
+        pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->underway_bytes += bytes;
     p->unsent_bytes += bytes;
     if (p->unsent_bytes >= SEND_BYTES)
@@ -416,7 +422,7 @@ int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
 
 void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes)
 {
-    p->limit_bytes = underway_bytes;
+    pipe_depth_set(&p->depth, underway_bytes);
 }
 
 struct bytes redis_pipe_answered(const struct redis_pipe *p)

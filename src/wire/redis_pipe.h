@@ -35,7 +35,8 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
 /* redis_pipe_put - one more command. */
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                    struct ft_err *err);
-/* redis_pipe_limit - no more than about so many bytes of commands under way. */
+/* redis_pipe_limit - no more than about so many bytes of commands under way; less where the server
+ * answers late (pipe_depth.h). */
 void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes);
 /* redis_pipe_answered - during the callback: the command as it was sent. */
 struct bytes redis_pipe_answered(const struct redis_pipe *p);
