@@ -13,14 +13,21 @@ static void print_if(uint64_t count, const char *what)
         fprintf(stderr, "  %s: %" PRIu64 "\n", what, count);
 }
 
+static uint64_t per_second(uint64_t count, uint64_t elapsed_ms)
+{
+    return elapsed_ms == 0 ? 0 : (uint64_t)((double)count * 1000 / (double)elapsed_ms);
+}
+
 void replay_print(const struct replay_result *r, const struct loss_report *losses)
 {
     char time[FORMAT_SIZE];
     char bytes[FORMAT_SIZE];
 
-    fprintf(stderr, "%s: %" PRIu64 " keys, %" PRIu64 " records, %s in %s%s\n",
+    fprintf(stderr,
+            "%s: %" PRIu64 " keys, %" PRIu64 " records, %s in %s (%" PRIu64 " a second)%s\n",
             r->complete ? "complete" : "not complete", r->keys, r->records,
             format_size(r->bytes, bytes), format_duration_ms(r->elapsed_ms, time),
+            per_second(r->keys + r->records, r->elapsed_ms),
             r->resumed ? ", after an earlier run" : "");
     print_if(r->in_sync, "records inside the full sync");
     print_if(r->filtered, "left out by filters");
@@ -33,6 +40,7 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
     print_if(r->deleted, "keys deleted before the snapshot");
     print_if(r->overdue, "keys deleted whose time to live was over");
     print_if(r->retries, "new attempts");
+    print_if(r->redirects, "of these as slots had moved");
     print_if(r->resent, "commands sent again, as slots were moving or a node was busy");
     print_if(r->suspects.count, "keys whose state the journal does not tell for sure");
     loss_print(stderr, losses);
@@ -81,11 +89,15 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
         {"expected_errors", r->expected_errors},
         {"refused", r->failed},
         {"retries", r->retries},
+        {"redirects", r->redirects},
         {"resent", r->resent},
         {"deleted", r->deleted},
         {"overdue", r->overdue},
         {"bytes", r->bytes},
         {"elapsed_ms", r->elapsed_ms},
+        {"keys_per_second", per_second(r->keys, r->elapsed_ms)},
+        {"records_per_second", per_second(r->records, r->elapsed_ms)},
+        {"bytes_per_second", per_second(r->bytes, r->elapsed_ms)},
         {"foreign", r->journal.foreign},
         {"repeated", r->journal.repeated},
         {"flushes", r->journal.flushes},
