@@ -1,6 +1,7 @@
 #!/bin/sh
 # The ways to cut over: told, with the source paused and confirmed or not, handed over, failed.
 . "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/sync_lib.sh"
 t_begin
 need_redis
 live=$RECORDINGS/live-1
@@ -13,29 +14,6 @@ begin_sync()
     "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/cap" --on-loss skip "$@" >"$T/sync.out" 2>&1 &
     SYNC_PID=$!
     PIDS="$PIDS $SYNC_PID"
-}
-
-# await TEXT - until the sync has said so
-await()
-{
-    tries=0
-    while [ $tries -lt 300 ] && ! grep -q "$1" "$T/sync.out"; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
-}
-
-# ends_with LABEL STATUS
-ends_with()
-{
-    t_forget "$SYNC_PID"
-    wait "$SYNC_PID"
-    t_got=$?
-    if [ $t_got = "$2" ]; then
-        pass "$1: status $2"
-    else
-        fail "$1: status $t_got, wanted $2" "$T/sync.out"
-    fi
 }
 
 equal()

@@ -3,6 +3,7 @@
 # the cut-over, after a restart, while the source goes on, into a cluster, and those that cannot be.
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/cluster_lib.sh"
+. "${0%/*}/../lib/sync_lib.sh"
 t_begin
 need_redis
 # SORT ... STORE across shards made l11 of l4, and CL.THROTTLE is nothing that Redis has
@@ -24,29 +25,6 @@ go_on()
         >"$T/sync.json" 2>"$T/sync.out" &
     SYNC_PID=$!
     PIDS="$PIDS $SYNC_PID"
-}
-
-# await TEXT - until the sync has said so
-await()
-{
-    tries=0
-    while [ $tries -lt 300 ] && ! grep -q "$1" "$T/sync.out"; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
-}
-
-# ends_with LABEL STATUS
-ends_with()
-{
-    t_forget "$SYNC_PID"
-    wait "$SYNC_PID"
-    t_got=$?
-    if [ $t_got = "$2" ]; then
-        pass "$1: status $2"
-    else
-        fail "$1: status $t_got, wanted $2" "$T/sync.out"
-    fi
 }
 
 # counts LABEL CORRECTED DELETED EQUAL UNREAD
