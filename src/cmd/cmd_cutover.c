@@ -57,8 +57,8 @@ static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err 
         return -1;
     if (ret->output.help)
         return 0;
-    if (argc - first != 1)
-        return err_set(err, FT_ERR_USAGE, "wanted DIR, got %d words", argc - first);
+    if (args_expect_words(argc, first, 1, "DIR", err) != 0)
+        return -1;
     ret->dir = argv[first];
     return 0;
 }
