@@ -142,5 +142,8 @@ int replay_check_target(const struct uri *target, int cancel_fd, struct ft_err *
 int replay_run(const struct replay_options *options, struct replay_progress *progress,
                struct loss_report *losses, struct replay_result *ret, struct ft_err *err);
 void replay_result_release(struct replay_result *r);
+/* replay_result_add - what a later run did comes on top of what *sum has; *later is left empty. What
+ * is no number of things is the later one's. */
+void replay_result_add(struct replay_result *sum, struct replay_result *later);
 
 #endif

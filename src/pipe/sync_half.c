@@ -122,49 +122,12 @@ void sync_join_capture(struct sync *s)
     join(&s->capture);
 }
 
-/* What this replay did comes on top of what those before it did. */
-static void add_up(struct replay_result *sum, struct replay_result *r)
-{
-    struct replay_result before = *sum;
-
-    r->resumed = before.target_version != 0 ? before.resumed : r->resumed;
-    r->keys += before.keys;
-    r->records += before.records;
-    r->in_sync += before.in_sync;
-    r->filtered += before.filtered;
-    r->conflicts += before.conflicts;
-    r->expected_errors += before.expected_errors;
-    r->failed += before.failed;
-    r->retries += before.retries;
-    r->redirects += before.redirects;
-    r->resent += before.resent;
-    r->overdue += before.overdue;
-    r->deleted += before.deleted;
-    r->elapsed_ms += before.elapsed_ms;
-    r->journal.foreign += before.journal.foreign;
-    r->journal.repeated += before.journal.repeated;
-    r->journal.flushes += before.journal.flushes;
-    if (r->suspects.count == 0) {
-        r->suspects = before.suspects;
-        before.suspects = (struct suspect_report){0};
-    } else {
-        r->suspects.count += before.suspects.count;
-    }
-    for (uint32_t i = 0; before.flow_count == r->flow_count && i < r->flow_count; i++) {
-        r->flows[i].keys += before.flows[i].keys;
-        r->flows[i].records += before.flows[i].records;
-    }
-    replay_result_release(&before);
-    *sum = *r;
-    *r = (struct replay_result){0};
-}
-
 void sync_join_replay(struct sync *s)
 {
     if (!s->replay.started)
         return;
     join(&s->replay);
-    add_up(&s->result->replay, &s->replayed);
+    replay_result_add(&s->result->replay, &s->replayed);
 }
 
 int sync_start_replay(struct sync *s, struct ft_err *err)

@@ -1,0 +1,57 @@
+#include <stdlib.h>
+
+#include "lib/test_main.h"
+#include "pipe/replay.h"
+
+static struct replay_result result_of(uint64_t n)
+{
+    struct replay_result r = {.target_version = 700,
+                              .resumed = n > 1,
+                              .keys = n,
+                              .records = 10 * n,
+                              .bytes = 100 * n,
+                              .elapsed_ms = 1000 * n,
+                              .kept = n,
+                              .journal.flushes = 2 * n,
+                              .suspects.count = n,
+                              .flow_count = 1};
+
+    r.flows = calloc(2, sizeof(*r.flows));
+    assert_non_null(r.flows);
+    r.flows[0].keys = n;
+    r.flows[0].next_lsn = 5 * n;
+    return r;
+}
+
+static void test_counts_add_up_and_the_rest_is_the_last_one_s(void **state)
+{
+    struct replay_result sum = {0};
+    struct replay_result later = result_of(1);
+
+    (void)state;
+    replay_result_add(&sum, &later);
+    assert_int_equal(later.flow_count, 0);
+    later = result_of(3);
+    replay_result_add(&sum, &later);
+    assert_null(later.flows);
+    assert_false(sum.resumed); /* the first was not */
+    assert_int_equal(sum.keys, 4);
+    assert_int_equal(sum.records, 40);
+    assert_int_equal(sum.bytes, 400);
+    assert_int_equal(sum.elapsed_ms, 4000);
+    assert_int_equal(sum.journal.flushes, 8);
+    assert_int_equal(sum.suspects.count, 4);
+    assert_int_equal(sum.kept, 3);
+    assert_int_equal(sum.flows[0].keys, 4);
+    assert_int_equal(sum.flows[0].next_lsn, 15);
+    replay_result_release(&sum);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts_add_up_and_the_rest_is_the_last_one_s),
+    };
+
+    return T_RUN("pipe/replay_result", tests);
+}
