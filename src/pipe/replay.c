@@ -486,8 +486,8 @@ void replay_release(struct replay *r)
         input_close(r);
     replay_letters_close(r->letters);
     replay_state_release(&r->state);
-    replay_kept_release(&r->kept);
-    replay_kept_release(&r->noted);
+    key_set_release(&r->kept);
+    key_set_release(&r->noted);
     slot_map_free(r->known_map);
     free(r->next);
     free(r->flushed);

@@ -14,8 +14,8 @@ struct deleter {
     struct replay *r;
     struct replay_mapper *mapper;
     struct replay_route *route;
-    struct replay_kept again; /* what the snapshot brings, under its names on the target */
-    bool spare;               /* those */
+    struct key_set again; /* what the snapshot brings, under its names on the target */
+    bool spare;           /* those */
 };
 
 static int take_deleted(void *context, const struct replay_answer *answer, struct ft_err *err)
@@ -42,7 +42,7 @@ static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_er
     default:
         return 0;
     }
-    if (d->spare && replay_kept_has(&d->again, target_db, words[1]))
+    if (d->spare && key_set_has(&d->again, target_db, words[1]))
         return 0;
     d->r->result->deleted++;
     return replay_route_put(d->route, target_db, 0, words[1], words, 2, err);
@@ -51,7 +51,7 @@ static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_er
 static int note_again(void *context, uint32_t db, struct bytes key, struct ft_err *err)
 {
     struct deleter *d = context;
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    uint8_t hash[KEY_SET_HASH_SIZE];
     struct bytes name;
     uint32_t target_db;
 
@@ -60,8 +60,8 @@ static int note_again(void *context, uint32_t db, struct bytes key, struct ft_er
         return -1;
     case REPLAY_FATE_SAME:
     case REPLAY_FATE_CHANGED:
-        replay_kept_hash(target_db, name, hash);
-        return replay_kept_add(&d->again, hash, err);
+        key_set_hash(target_db, name, hash);
+        return key_set_add(&d->again, hash, err);
     default:
         return 0;
     }
@@ -179,7 +179,7 @@ int replay_clean(struct replay *r, struct ft_err *err)
         memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
     if (rc == 0)
         rc = clean(&d, err);
-    replay_kept_release(&d.again);
+    key_set_release(&d.again);
     replay_route_free(d.route);
     replay_mapper_free(d.mapper);
     return rc;

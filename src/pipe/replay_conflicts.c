@@ -17,7 +17,7 @@ struct prober {
 
 static int keep_found(struct prober *p, const struct replay_answer *answer, struct ft_err *err)
 {
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    uint8_t hash[KEY_SET_HASH_SIZE];
     struct bytes *words;
     size_t count;
 
@@ -25,9 +25,9 @@ static int keep_found(struct prober *p, const struct replay_answer *answer, stru
         return -1;
     if (p->found++ == 0)
         (void)bytes_escape(words[1], p->first, sizeof(p->first));
-    replay_kept_hash(answer->db, words[1], hash);
+    key_set_hash(answer->db, words[1], hash);
     free(words);
-    return replay_kept_add(&p->r->kept, hash, err);
+    return key_set_add(&p->r->kept, hash, err);
 }
 
 static int take_exists(void *context, const struct replay_answer *answer, struct ft_err *err)
@@ -84,7 +84,7 @@ static int write_kept(struct replay *r, struct ft_err *err)
         return -1;
     words[0] = bytes_str("SADD");
     for (size_t i = 0; i < r->kept.capacity; i++) {
-        words[2] = bytes_of(r->kept.slots[i], REPLAY_KEPT_SIZE);
+        words[2] = bytes_of(r->kept.slots[i], KEY_SET_HASH_SIZE);
         if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, words, 3, err) != 0)
             return -1;
     }
@@ -96,7 +96,7 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     struct prober p = {.r = r};
     int rc = replay_mapper_new(&p.mapper, r, err);
 
-    replay_kept_release(&r->kept);
+    key_set_release(&r->kept);
     if (rc == 0)
         rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
     if (rc == 0)
@@ -127,8 +127,8 @@ static int take_kept(struct replay *r, const redisReply *reply, char cursor[I64_
     for (size_t i = 0; i < reply->element[1]->elements; i++) {
         const redisReply *hash = reply->element[1]->element[i];
 
-        if (hash->type == REDIS_REPLY_STRING && hash->len == REPLAY_KEPT_SIZE &&
-            replay_kept_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
+        if (hash->type == REDIS_REPLY_STRING && hash->len == KEY_SET_HASH_SIZE &&
+            key_set_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
             return -1;
     }
     return 0;
@@ -140,7 +140,7 @@ int replay_load_kept(struct replay *r, struct ft_err *err)
     char name[REPLAY_KEY_SIZE];
     int rc;
 
-    replay_kept_release(&r->kept);
+    key_set_release(&r->kept);
     if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
         return 0;
     kept_key(r, name);

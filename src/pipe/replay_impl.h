@@ -6,9 +6,9 @@
 
 #include "item/times_shift.h"
 #include "pipe/cut.h"
+#include "pipe/key_set.h"
 #include "pipe/replay.h"
 #include "pipe/replay_batch.h"
-#include "pipe/replay_kept.h"
 #include "pipe/replay_letters.h"
 #include "pipe/replay_sent.h"
 #include "pipe/replay_state.h"
@@ -67,8 +67,8 @@ struct replay {
     bool finishing;             /* everything is there; only the state is to go */
     bool letter_sent;           /* --retry-dead-letter: one may be in doubt from here on */
     struct replay_state state;
-    struct replay_kept kept;
-    struct replay_kept noted; /* suspect keys that the target lists; guarded by note_mu */
+    struct key_set kept;
+    struct key_set noted; /* suspect keys that the target lists; guarded by note_mu */
     int64_t shift_ms;
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
     bool was_following;                /* since the last lost connection */

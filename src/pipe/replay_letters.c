@@ -12,7 +12,7 @@
 
 #include "base/fsutil.h"
 #include "base/json_text.h"
-#include "pipe/replay_kept.h"
+#include "pipe/key_set.h"
 
 #define DONE       '#'
 #define NAME_TEXT  200
@@ -20,17 +20,17 @@
 
 struct replay_letters {
     char *path;
-    int fd;                   /* at the end, and locked */
-    struct replay_kept known; /* the names of those of the journal */
+    int fd;               /* at the end, and locked */
+    struct key_set known; /* the names of those of the journal */
 };
 
-static void origin_hash(const struct replay_letter_origin *o, uint8_t ret[REPLAY_KEPT_SIZE])
+static void origin_hash(const struct replay_letter_origin *o, uint8_t ret[KEY_SET_HASH_SIZE])
 {
     char name[NAME_TEXT];
 
     (void)snprintf(name, sizeof(name), "%s:%" PRIu64 ":%" PRIu32 ":%" PRIu64 ":%s", o->capture,
                    o->began_ms, o->flow, o->lsn, o->part); /* fits */
-    replay_kept_hash(0, bytes_str(name), ret);
+    key_set_hash(0, bytes_str(name), ret);
 }
 
 /*
@@ -145,7 +145,7 @@ static int read_names(struct replay_letters *l, struct ft_err *err)
     if (lines_open(&lines, l, err) != 0)
         return -1;
     while ((rc = lines_next(&lines, l, err)) == 1) {
-        uint8_t hash[REPLAY_KEPT_SIZE];
+        uint8_t hash[KEY_SET_HASH_SIZE];
 
         if (!is_whole(&lines)) {
             rc = cut_tail(l, &lines, err);
@@ -154,7 +154,7 @@ static int read_names(struct replay_letters *l, struct ft_err *err)
         rc = parse_line(&lines, l, &json, &origin, err);
         if (rc == 0 && origin.part != NULL) {
             origin_hash(&origin, hash);
-            rc = replay_kept_add(&l->known, hash, err);
+            rc = key_set_add(&l->known, hash, err);
         }
         if (rc != 0)
             break;
@@ -202,7 +202,7 @@ void replay_letters_close(struct replay_letters *l)
         return;
     if (l->fd >= 0)
         (void)close(l->fd); /* each line was made durable */
-    replay_kept_release(&l->known);
+    key_set_release(&l->known);
     free(l->path);
     free(l);
 }
@@ -243,13 +243,13 @@ int replay_letters_add(struct replay_letters *l, const struct replay_letter_orig
                        uint32_t db, const struct bytes *words, size_t count, const char *error,
                        struct ft_err *err)
 {
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    uint8_t hash[KEY_SET_HASH_SIZE];
     struct buf line = {0};
     int rc;
 
     if (origin->part != NULL) {
         origin_hash(origin, hash);
-        if (replay_kept_has_hash(&l->known, hash))
+        if (key_set_has_hash(&l->known, hash))
             return 0;
     }
     rc = put_letter(&line, origin, db, words, count, error, err);
@@ -258,7 +258,7 @@ int replay_letters_add(struct replay_letters *l, const struct replay_letter_orig
     if (rc == 0)
         rc = fs_sync(l->fd, l->path, err);
     if (rc == 0 && origin->part != NULL)
-        rc = replay_kept_add(&l->known, hash, err);
+        rc = key_set_add(&l->known, hash, err);
     buf_release(&line);
     return rc;
 }
@@ -321,7 +321,7 @@ static int rewrite(struct replay_letters *l, keep_fn *keep, const void *context,
         (void)close(l->fd); /* it has no name any more */
         l->fd = to.fd;
         to.fd = -1;
-        replay_kept_release(&l->known);
+        key_set_release(&l->known);
         rc = read_names(l, err);
     }
     if (to.fd >= 0)

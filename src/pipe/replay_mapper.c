@@ -96,7 +96,7 @@ enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct 
         note_own_key(m->r, *ret_key);
         return REPLAY_FATE_FILTERED;
     }
-    if (replay_kept_has(&m->r->kept, *ret_db, *ret_key))
+    if (key_set_has(&m->r->kept, *ret_db, *ret_key))
         return REPLAY_FATE_KEPT;
     return *ret_db == db && ret_key->p == key.p ? REPLAY_FATE_SAME : REPLAY_FATE_CHANGED;
 }

@@ -5,7 +5,7 @@
  *              replayed and how far the snapshot is. HASH "flowtape:<capture id>:{<tag>}", one per
  *              master, is that master's position in the journal; on a cluster the tag puts it into
  *              one of the master's slots. SET "flowtape:<capture id>:kept" holds the keys that
- *              --on-conflict skip leaves alone (replay_kept.h). SET "flowtape:<capture id>:suspect"
+ *              --on-conflict skip leaves alone (key_set.h). SET "flowtape:<capture id>:suspect"
  *              has "<db>:<key>" of each key, as the source names it, whose state the journal does
  *              not tell for sure, until sync has read it again (replay_recheck.h).
  * Replay       version      REPLAY_STATE_VERSION; a greater one is refused

@@ -13,12 +13,12 @@ void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE])
 
 static int remember(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
 {
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    uint8_t hash[KEY_SET_HASH_SIZE];
 
     if (r->noted.count >= NOTED_MAX)
         return 0;
-    replay_kept_hash(db, key, hash);
-    return replay_kept_add(&r->noted, hash, err);
+    key_set_hash(db, key, hash);
+    return key_set_add(&r->noted, hash, err);
 }
 
 static int list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
@@ -47,7 +47,7 @@ static int list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *
 
 static bool is_noted(const struct replay *r, const struct translation_key *k)
 {
-    return replay_kept_has(&r->noted, k->db, k->key);
+    return key_set_has(&r->noted, k->db, k->key);
 }
 
 /* Can the state of one of its keys depend on that of another? */
@@ -162,7 +162,7 @@ int replay_suspects_load(struct replay *r, struct ft_err *err)
     char cursor[REPLAY_CURSOR_SIZE] = "0";
     int rc;
 
-    replay_kept_release(&r->noted);
+    key_set_release(&r->noted);
     if (r->source->kind != SOURCE_CAPTURE)
         return 0;
     if (replay_suspects_count(r, err) != 0)

@@ -71,14 +71,14 @@ static void drop_all(struct sync_check *c)
 void sync_check_begin(struct sync_check *c)
 {
     drop_all(c);
-    replay_kept_release(&c->given_up);
+    key_set_release(&c->given_up);
     sync_checked_release(c->result);
 }
 
 void sync_check_release(struct sync_check *c)
 {
     drop_all(c);
-    replay_kept_release(&c->given_up);
+    key_set_release(&c->given_up);
     buf_release(&c->value.payload);
 }
 
@@ -121,12 +121,12 @@ static int name_unread(struct sync_checked *r, const struct replay_suspect *susp
 static int give_up(struct sync_check *c, struct sync_candidate *candidate, const char *why,
                    struct ft_err *err)
 {
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    uint8_t hash[KEY_SET_HASH_SIZE];
 
     candidate->settled = true;
     candidate->closed = true;
-    replay_kept_hash(candidate->suspect.db, candidate->suspect.key, hash);
-    if (replay_kept_add(&c->given_up, hash, err) != 0)
+    key_set_hash(candidate->suspect.db, candidate->suspect.key, hash);
+    if (key_set_add(&c->given_up, hash, err) != 0)
         return -1;
     return name_unread(c->result, &candidate->suspect, why, err);
 }
@@ -243,7 +243,7 @@ static int take_page(struct sync_check *c, struct ft_err *err)
     if (c->page == NULL)
         return err_nomem(err, "suspect keys");
     for (size_t i = 0; i < count; i++) {
-        if (!replay_kept_has(&c->given_up, suspects[i].db, suspects[i].key) &&
+        if (!key_set_has(&c->given_up, suspects[i].db, suspects[i].key) &&
             add_candidate(c, &suspects[i], err) != 0)
             return -1;
     }

@@ -17,7 +17,7 @@
 #ifndef FLOWTAPE_PIPE_SYNC_CHECK_H
 #define FLOWTAPE_PIPE_SYNC_CHECK_H
 
-#include "pipe/replay_kept.h"
+#include "pipe/key_set.h"
 #include "pipe/replay_recheck.h"
 #include "pipe/sync_source.h"
 
@@ -66,7 +66,7 @@ struct sync_check {
     unsigned passes;
     bool last_page;
     bool fresh; /* this pass has found keys that were not given up before */
-    struct replay_kept given_up;
+    struct key_set given_up;
     struct sync_value value;
     uint64_t lost_ms; /* since when the target is away; 0: it is there */
     uint64_t retry_ms;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "lib/t_mutate.h"
+#include "pipe/key_set.h"
 #include "pipe/replay_batch.h"
-#include "pipe/replay_kept.h"
 
 /* The reply to HGETALL, from RESP. */
 static redisReply *reply_of(const char *const *words, size_t count)
@@ -209,22 +209,22 @@ static void test_sets_go_first(void **state)
 static void test_kept(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct replay_kept k = {0};
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    struct key_set k = {0};
+    uint8_t hash[KEY_SET_HASH_SIZE];
     char key[16];
 
     (void)state;
-    assert_false(replay_kept_has(&k, 0, bytes_str("a")));
+    assert_false(key_set_has(&k, 0, bytes_str("a")));
     for (int i = 0; i < 5000; i++) {
         (void)snprintf(key, sizeof(key), "k%d", i % 4000);
-        replay_kept_hash(1, bytes_str(key), hash);
-        t_ok(replay_kept_add(&k, hash, &err), &err);
+        key_set_hash(1, bytes_str(key), hash);
+        t_ok(key_set_add(&k, hash, &err), &err);
     }
     assert_int_equal(k.count, 4000);
-    assert_true(replay_kept_has(&k, 1, bytes_str("k3999")));
-    assert_false(replay_kept_has(&k, 0, bytes_str("k3999")));
-    assert_false(replay_kept_has(&k, 1, bytes_str("k4000")));
-    replay_kept_release(&k);
+    assert_true(key_set_has(&k, 1, bytes_str("k3999")));
+    assert_false(key_set_has(&k, 0, bytes_str("k3999")));
+    assert_false(key_set_has(&k, 1, bytes_str("k4000")));
+    key_set_release(&k);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "pipe/replay_kept.h"
+#include "pipe/key_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,22 +7,22 @@
 
 #define MANY 1100000 /* more than memory should hold: the table is in a file then */
 
-static void hash_number(int n, uint8_t hash[REPLAY_KEPT_SIZE])
+static void hash_number(int n, uint8_t hash[KEY_SET_HASH_SIZE])
 {
     char key[16];
 
     (void)snprintf(key, sizeof(key), "%d", n);
-    replay_kept_hash(0, bytes_str(key), hash);
+    key_set_hash(0, bytes_str(key), hash);
 }
 
-static int add_many(struct replay_kept *k, int count, struct ft_err *err)
+static int add_many(struct key_set *k, int count, struct ft_err *err)
 {
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    uint8_t hash[KEY_SET_HASH_SIZE];
     int rc = 0;
 
     for (int i = 0; rc == 0 && i < count; i++) {
         hash_number(i, hash);
-        rc = replay_kept_add(k, hash, err);
+        rc = key_set_add(k, hash, err);
     }
     return rc;
 }
@@ -30,8 +30,8 @@ static int add_many(struct replay_kept *k, int count, struct ft_err *err)
 static void test_a_large_set_is_in_a_file(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct replay_kept k = {0};
-    uint8_t hash[REPLAY_KEPT_SIZE];
+    struct key_set k = {0};
+    uint8_t hash[KEY_SET_HASH_SIZE];
 
     (void)state;
     t_ok(add_many(&k, MANY, &err), &err);
@@ -39,25 +39,25 @@ static void test_a_large_set_is_in_a_file(void **state)
     assert_int_equal(k.count, MANY);
     for (int i = 0; i < MANY; i += 997) {
         hash_number(i, hash);
-        assert_true(replay_kept_has_hash(&k, hash));
+        assert_true(key_set_has_hash(&k, hash));
         hash_number(i + MANY, hash);
-        assert_false(replay_kept_has_hash(&k, hash));
+        assert_false(key_set_has_hash(&k, hash));
     }
-    replay_kept_release(&k);
+    key_set_release(&k);
     assert_null(k.memory.p);
 }
 
 static void test_no_room_for_the_file(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct replay_kept k = {0};
+    struct key_set k = {0};
 
     (void)state;
     (void)setenv("TMPDIR", "/nowhere", 1);
     t_fails(add_many(&k, MANY, &err), &err, FT_ERR_IO, "\"/nowhere\" (TMPDIR)");
     assert_false(k.memory.mapped);
     (void)unsetenv("TMPDIR");
-    replay_kept_release(&k);
+    key_set_release(&k);
 }
 
 int main(void)
@@ -67,5 +67,5 @@ int main(void)
         cmocka_unit_test(test_no_room_for_the_file),
     };
 
-    return T_RUN("pipe/replay_kept", tests);
+    return T_RUN("pipe/key_set", tests);
 }
