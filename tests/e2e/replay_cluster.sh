@@ -9,14 +9,6 @@ need_redis
 KILLS=${E2E_KILLS:-$(effort 50 5)}
 MERGE='0:0,*:prefix=db%d:'
 
-# take RECORDING - into $T/NAME
-take()
-{
-    standin_start "$RECORDINGS/$1"
-    capture "$T/${1##*/}" --until-caught-up || fail "capture of $1"
-    standin_stop
-}
-
 # into NAME [ARG...] - a replay into the cluster
 into()
 {
@@ -40,14 +32,7 @@ started()
 # ended LABEL - it ended well
 ended()
 {
-    wait "$REPLAY_PID"
-    status=$?
-    t_forget "$REPLAY_PID"
-    if [ $status -eq 0 ]; then
-        pass "$1"
-    else
-        fail "$1 (status $status)" "$T/replay.out"
-    fi
+    ends "$1" "$REPLAY_PID" 0 "$T/replay.out"
 }
 
 # equal LABEL NAME [ARG...] - to the recording's state, or to what a single server has

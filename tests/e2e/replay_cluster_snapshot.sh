@@ -7,12 +7,10 @@ t_begin
 need_redis
 MERGE='0:0,*:prefix=db%d:'
 
-# take RECORDING - into $T/NAME, and into $T/NAME.json what a single server has of its snapshot
-take()
+# take_both RECORDING - and into $T/NAME.json what a single server has of its snapshot
+take_both()
 {
-    standin_start "$RECORDINGS/$1"
-    capture "$T/$1" --until-caught-up || fail "capture of $1"
-    standin_stop
+    take "$1"
     single "$1" "$T/$1" --at snapshot
 }
 
@@ -89,14 +87,7 @@ has_begun()
 # ended LABEL - it ended well
 ended()
 {
-    wait "$REPLAY_PID"
-    status=$?
-    t_forget "$REPLAY_PID"
-    if [ $status -eq 0 ]; then
-        pass "$1"
-    else
-        fail "$1 (status $status)" "$T/replay.out"
-    fi
+    ends "$1" "$REPLAY_PID" 0 "$T/replay.out"
 }
 
 is_equal()
@@ -104,9 +95,9 @@ is_equal()
     check "$1" cluster_diff "$T/$2.json" --skip-lossy --ignore-prefix flowtape:
 }
 
-take live-1
-take live-4
-take types-lz4
+take_both live-1
+take_both live-4
+take_both types-lz4
 files=$RECORDINGS/files
 single set "$files/types-summary.dfs"
 single plain "$files/plain.rdb"

@@ -5,14 +5,6 @@ t_begin
 need_redis
 KILLS=${E2E_KILLS:-$(effort 50 6)}
 
-# take RECORDING - into $T/NAME
-take()
-{
-    standin_start "$RECORDINGS/$1"
-    capture "$T/$1" --until-caught-up || fail "capture of $1"
-    standin_stop
-}
-
 # kill_replay NAME RATE - killed and started again; begun anew when it was through
 kill_replay()
 {

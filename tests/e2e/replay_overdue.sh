@@ -55,8 +55,8 @@ check "over by then" absent changed
 redis_stop
 rm -rf "$T/redis"
 
-# ends KEY - at its own time, $end
-ends()
+# ends_then KEY - at its own time, $end
+ends_then()
 {
     [ "$(cli pexpiretime "$1")" = "$end" ]
 }
@@ -64,7 +64,7 @@ ends()
 until_ends()
 {
     tries=0
-    until ends "$1"; do
+    until ends_then "$1"; do
         tries=$((tries + 1))
         [ $tries -lt 100 ] || return 1
         sleep 0.1
@@ -85,10 +85,10 @@ END
 
 redis_start
 check "what ends soon" "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --pace recorded --finish
-check "it was given more time, in time" ends session
+check "it was given more time, in time" ends_then session
 check "it was kept for good, in time" holds persistent 12
 check "it is over" absent gone
-check "others have their own time" ends later
+check "others have their own time" ends_then later
 cli flushall >/dev/null
 
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --follow &
@@ -111,5 +111,5 @@ wait "$REPLAY_PID"
 t_forget "$REPLAY_PID"
 check "a replay that is stopped says what it leaves" grep -q "held back" "$T/stopped"
 check "--forget" "$FLOWTAPE" replay "$T/soon" "$REDIS" --forget
-check "--forget gives times back" ends later
+check "--forget gives times back" ends_then later
 t_end

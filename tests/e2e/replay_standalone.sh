@@ -6,14 +6,6 @@ need_redis
 : "${MAKE_CAPTURE:?}"
 
 
-# take RECORDING - into $T/NAME
-take()
-{
-    standin_start "$RECORDINGS/$1"
-    capture "$T/$1" --until-caught-up || fail "capture of $1"
-    standin_stop
-}
-
 cli()
 {
     redis-cli -s "$T/redis/sock" "$@"

@@ -40,10 +40,7 @@ waits()
 # ended LABEL - well, and the target has everything
 ended()
 {
-    wait "$REPLAY_PID"
-    status=$?
-    t_forget "$REPLAY_PID"
-    [ $status -eq 0 ] && pass "$1: it goes on" || fail "$1: it goes on (status $status)" "$T/replay.out"
+    ends "$1: it goes on" "$REPLAY_PID" 0 "$T/replay.out"
 }
 
 equal()
@@ -51,9 +48,7 @@ equal()
     check "$1: equal" "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-1/state.json" "$REDIS"
 }
 
-standin_start "$RECORDINGS/live-1"
-capture "$T/live-1" --until-caught-up || fail "capture of live-1"
-standin_stop
+take live-1
 
 redis_start --lua-time-limit 5
 cli eval 'while true do end' 0 >/dev/null 2>&1 &

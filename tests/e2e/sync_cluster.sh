@@ -49,19 +49,6 @@ start_sync()
     SYNC_PID=$PID
 }
 
-# ends LABEL PID STATUS NAME
-ends()
-{
-    wait "$2"
-    status=$?
-    t_forget "$2"
-    if [ $status -eq "$3" ]; then
-        pass "$1: status $3"
-    else
-        fail "$1: status $status, wanted $3" "$T/$4.out"
-    fi
-}
-
 # equal LABEL RECORDING
 equal()
 {
@@ -93,7 +80,7 @@ finish()
     start_sync
     check "$1: everything is written" cluster_until 60 written "$rec"
     kill -INT "$SYNC_PID"
-    ends "$1: stopped" "$SYNC_PID" 5 sync
+    ends "$1: stopped" "$SYNC_PID" 5 "$T/sync.out"
     check "$1: the end" sync_into
     migrate_loop_stop # a key that moves while it is looked for can be missed
     equal "$1" "$rec"
@@ -140,10 +127,10 @@ sleep 1
 failover_master 2 hard
 check "$label: everything is written" cluster_until 60 written "$rec"
 kill -INT "$CAPTURE_PID"
-ends "$label: the capture" "$CAPTURE_PID" 0 capture
+ends "$label: the capture" "$CAPTURE_PID" 0 "$T/capture.out"
 sleep 1
 kill -INT "$REPLAY_PID"
-ends "$label: the replay that follows" "$REPLAY_PID" 5 replay
+ends "$label: the replay that follows" "$REPLAY_PID" 5 "$T/replay.out"
 check "$label: the rest" "$FLOWTAPE" replay "$DIR" "$(target)" --quiet --on-loss skip \
     --db-map "$MERGE" --finish
 equal "$label" "$rec"

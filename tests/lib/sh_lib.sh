@@ -119,6 +119,19 @@ t_forget()
     PIDS=$t_left
 }
 
+# ends LABEL PID STATUS OUTPUT - waits for a process of ours
+ends()
+{
+    wait "$2"
+    t_got=$?
+    t_forget "$2"
+    if [ $t_got -eq "$3" ]; then
+        pass "$1: status $3"
+    else
+        fail "$1: status $t_got, wanted $3" "$4"
+    fi
+}
+
 need_redis()
 {
     command -v redis-server >/dev/null 2>&1 || t_skip "no redis-server"
@@ -208,6 +221,14 @@ capture()
     t_dir=$1
     shift
     timeout "${CAPTURE_S:-120}" "$FLOWTAPE" capture "$URI" "$t_dir" --quiet "$@"
+}
+
+# take RECORDING - captured into $T, under the last part of its name
+take()
+{
+    standin_start "$RECORDINGS/$1"
+    capture "$T/${1##*/}" --until-caught-up || fail "capture of $1"
+    standin_stop
 }
 
 # meta_flow RECORDING NAME - the values of a field of all flows, in their order

@@ -14,12 +14,5 @@ await()
 # ends_with LABEL STATUS
 ends_with()
 {
-    t_forget "$SYNC_PID"
-    wait "$SYNC_PID"
-    t_got=$?
-    if [ $t_got = "$2" ]; then
-        pass "$1: status $2"
-    else
-        fail "$1: status $t_got, wanted $2" "$T/sync.out"
-    fi
+    ends "$1" "$SYNC_PID" "$2" "$T/sync.out"
 }
