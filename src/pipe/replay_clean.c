@@ -12,7 +12,6 @@
 
 struct deleter {
     struct replay *r;
-    struct replay_mapper *mapper;
     struct replay_route *route;
     struct key_set again; /* what the snapshot brings, under its names on the target */
     bool spare;           /* those */
@@ -27,44 +26,24 @@ static int take_deleted(void *context, const struct replay_answer *answer, struc
                    answer->reply->str);
 }
 
-static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
+    const struct bytes words[] = {bytes_str("UNLINK"), key->target_key};
     struct deleter *d = context;
-    struct bytes words[] = {bytes_str("UNLINK"), {NULL, 0}};
-    uint32_t target_db;
 
-    switch (replay_mapper_key(d->mapper, db, key, &target_db, &words[1], err)) {
-    case REPLAY_FATE_ERROR:
-        return -1;
-    case REPLAY_FATE_SAME:
-    case REPLAY_FATE_CHANGED:
-        break;
-    default:
-        return 0;
-    }
-    if (d->spare && key_set_has(&d->again, target_db, words[1]))
+    if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
         return 0;
     d->r->result->deleted++;
-    return replay_route_put(d->route, target_db, 0, words[1], words, 2, err);
+    return replay_route_put(d->route, key->target_db, 0, key->target_key, words, 2, err);
 }
 
-static int note_again(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+static int note_again(void *context, const struct replay_walked *key, struct ft_err *err)
 {
-    struct deleter *d = context;
     uint8_t hash[KEY_SET_HASH_SIZE];
-    struct bytes name;
-    uint32_t target_db;
+    struct deleter *d = context;
 
-    switch (replay_mapper_key(d->mapper, db, key, &target_db, &name, err)) {
-    case REPLAY_FATE_ERROR:
-        return -1;
-    case REPLAY_FATE_SAME:
-    case REPLAY_FATE_CHANGED:
-        key_set_hash(target_db, name, hash);
-        return key_set_add(&d->again, hash, err);
-    default:
-        return 0;
-    }
+    key_set_hash(key->target_db, key->target_key, hash);
+    return key_set_add(&d->again, hash, err);
 }
 
 /* Keys of the snapshot are replaced by it. Which of them a filter for types leaves out, names do not tell. */
@@ -170,10 +149,8 @@ static int clean(struct deleter *d, struct ft_err *err)
 int replay_clean(struct replay *r, struct ft_err *err)
 {
     struct deleter d = {.r = r};
-    int rc = replay_mapper_new(&d.mapper, r, err);
+    int rc = replay_route_new(&d.route, r, UNDERWAY_BYTES, take_deleted, &d, err);
 
-    if (rc == 0)
-        rc = replay_route_new(&d.route, r, UNDERWAY_BYTES, take_deleted, &d, err);
     /* Without the rule a record may name keys of a stream that is done: do all of them again. */
     if (rc == 0 && r->source->kind == SOURCE_CAPTURE && r->guard.rule == SHARDING_UNKNOWN)
         memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
@@ -181,7 +158,6 @@ int replay_clean(struct replay *r, struct ft_err *err)
         rc = clean(&d, err);
     key_set_release(&d.again);
     replay_route_free(d.route);
-    replay_mapper_free(d.mapper);
     return rc;
 }
 
@@ -189,13 +165,13 @@ int replay_clean(struct replay *r, struct ft_err *err)
  * Databases
  */
 
-static int check_db(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+/* The walk itself finds a database that cannot be. */
+static int take_any(void *context, const struct replay_walked *key, struct ft_err *err)
 {
-    struct bytes name;
-    uint32_t target_db;
-
-    return replay_mapper_key(context, db, key, &target_db, &name, err) == REPLAY_FATE_ERROR ? -1
-                                                                                            : 0;
+    (void)context;
+    (void)key;
+    (void)err;
+    return 0;
 }
 
 /* Then there is nothing to look for. */
@@ -214,18 +190,14 @@ static bool all_go_to_0(const struct replay_map *m)
 int replay_check_dbs(struct replay *r, struct ft_err *err)
 {
     struct replay_walk w;
-    struct replay_mapper *mapper;
     int rc;
 
     if (!r->target.cluster || all_go_to_0(&r->o->map))
         return 0;
-    if (replay_mapper_new(&mapper, r, err) != 0)
-        return -1;
-    rc = replay_walk_init(&w, r, r->source, check_db, mapper, err);
+    rc = replay_walk_init(&w, r, r->source, take_any, NULL, err);
     w.entries = true;
     if (rc == 0)
         rc = replay_walk_all(&w, err);
     replay_walk_release(&w);
-    replay_mapper_free(mapper);
     return rc;
 }

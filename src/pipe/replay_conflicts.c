@@ -9,7 +9,6 @@
 
 struct prober {
     struct replay *r;
-    struct replay_mapper *mapper;
     struct replay_route *route;
     uint64_t found;
     char first[80]; /* of those found */
@@ -39,16 +38,12 @@ static int take_exists(void *context, const struct replay_answer *answer, struct
     return keep_found(context, answer, err);
 }
 
-static int probe_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+static int probe_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
+    const struct bytes words[] = {bytes_str("EXISTS"), key->target_key};
     struct prober *p = context;
-    struct bytes words[] = {bytes_str("EXISTS"), {NULL, 0}};
-    uint32_t target_db;
-    enum replay_fate fate = replay_mapper_key(p->mapper, db, key, &target_db, &words[1], err);
 
-    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
-        return fate == REPLAY_FATE_ERROR ? -1 : 0;
-    return replay_route_put(p->route, target_db, 0, words[1], words, 2, err);
+    return replay_route_put(p->route, key->target_db, 0, key->target_key, words, 2, err);
 }
 
 static int probe_all(struct prober *p, struct ft_err *err)
@@ -94,11 +89,10 @@ static int write_kept(struct replay *r, struct ft_err *err)
 int replay_find_kept(struct replay *r, struct ft_err *err)
 {
     struct prober p = {.r = r};
-    int rc = replay_mapper_new(&p.mapper, r, err);
+    int rc;
 
     key_set_release(&r->kept);
-    if (rc == 0)
-        rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
+    rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
     if (rc == 0)
         rc = probe_all(&p, err);
     if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
@@ -110,7 +104,6 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     if (rc == 0)
         rc = write_kept(r, err);
     replay_route_free(p.route);
-    replay_mapper_free(p.mapper);
     return rc;
 }
 

@@ -6,7 +6,6 @@
 
 struct flush_run {
     struct replay *r;
-    struct replay_mapper *mapper;
     const struct item *item;
     const struct translation_flush *flush;
     unsigned part;
@@ -78,25 +77,20 @@ static bool is_flushed(const struct flush_run *f, uint32_t db, struct bytes key)
     return db == 0 && in_ranges(f->flush, slot_of(key));
 }
 
-static int delete_key(void *context, uint32_t db, struct bytes key, struct ft_err *err)
+static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
+    const struct bytes words[] = {bytes_str("UNLINK"), key->target_key};
     struct flush_run *f = context;
-    struct bytes words[] = {bytes_str("UNLINK"), {NULL, 0}};
     char tag[REPLAY_TAG_TEXT];
     struct replay_node *node;
-    enum replay_fate fate;
-    uint32_t target_db;
 
-    if (!is_flushed(f, db, key))
+    if (!is_flushed(f, key->db, key->key))
         return 0;
-    fate = replay_mapper_key(f->mapper, db, key, &target_db, &words[1], err);
-    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
-        return fate == REPLAY_FATE_ERROR ? -1 : 0;
-    node = replay_node_of(f->r, words[1]);
-    if (goes_plain(f, node) || replay_is_past(f->r, f->item, words[1]))
+    node = replay_node_of(f->r, key->target_key);
+    if (goes_plain(f, node) || replay_is_past(f->r, f->item, key->target_key))
         return 0;
     replay_tag(f->item, f->part++, tag);
-    if (replay_node_put(node, target_db, tag, words, 2, err) != 0)
+    if (replay_node_put(node, key->target_db, tag, words, 2, err) != 0)
         return -1;
     return replay_node_flush(node, false, err);
 }
@@ -124,11 +118,8 @@ static int delete_keys(struct flush_run *f, const uint64_t *lsn, struct ft_err *
     if (had_flush(r, lsn))
         w.from_lsn = r->flushed;
     if (rc == 0)
-        rc = replay_mapper_new(&f->mapper, r, err);
-    if (rc == 0)
         rc = replay_walk_all(&w, err);
     replay_walk_release(&w);
-    replay_mapper_free(f->mapper);
     return rc == 0 ? replay_drain(r, err) : -1;
 }
 

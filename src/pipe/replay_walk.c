@@ -6,7 +6,7 @@
 #define RECENT_COUNT 32768u
 #define DB_FACTOR    UINT64_C(0x9e3779b97f4a7c15)
 
-int replay_walk_init(struct replay_walk *w, const struct replay *r, const struct source *source,
+int replay_walk_init(struct replay_walk *w, struct replay *r, const struct source *source,
                      replay_key_fn *take, void *context, struct ft_err *err)
 {
     *w = (struct replay_walk){
@@ -18,11 +18,14 @@ int replay_walk_init(struct replay_walk *w, const struct replay *r, const struct
     };
     if (w->recent == NULL)
         return err_nomem(err, "the keys of a capture");
+    if (replay_mapper_new(&w->mapper, r, err) != 0)
+        return -1;
     return replay_translator_new(&w->finder, r, err);
 }
 
 void replay_walk_release(struct replay_walk *w)
 {
+    replay_mapper_free(w->mapper);
     translator_free(w->finder);
     free(w->recent);
     *w = (struct replay_walk){0};
@@ -33,11 +36,16 @@ static int take_key(struct replay_walk *w, uint32_t db, struct bytes key, struct
 {
     uint64_t hash = XXH3_64bits(key.p, key.n) ^ db * DB_FACTOR;
     uint64_t *place = &w->recent[hash % RECENT_COUNT];
+    struct replay_walked k = {.db = db, .key = key};
+    enum replay_fate fate;
 
     if (*place == hash)
         return 0;
     *place = hash;
-    return w->take(w->context, db, key, err);
+    fate = replay_mapper_key(w->mapper, db, key, &k.target_db, &k.target_key, err);
+    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+        return fate == REPLAY_FATE_ERROR ? -1 : 0;
+    return w->take(w->context, &k, err);
 }
 
 static int take_record(struct replay_walk *w, const struct item *item, struct ft_err *err)

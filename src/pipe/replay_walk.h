@@ -2,8 +2,8 @@
  * replay_walk.h - the keys that a capture names, in its snapshots and in its records.
  *
  * What it is   What a replay has brought, or is about to bring, without asking the target. A key comes
- *              once for each time it is named, but for repetitions close to each other; records of
- *              another flow's keys are left out.
+ *              once for each time it is named, but for repetitions close to each other; those of
+ *              another flow, and what filters leave out or the target keeps, do not come.
  * Threads      One per thread.
  */
 #ifndef FLOWTAPE_PIPE_REPLAY_WALK_H
@@ -11,12 +11,21 @@
 
 #include "pipe/replay_impl.h"
 
-/* Takes a key as the source has it. */
-typedef int replay_key_fn(void *context, uint32_t db, struct bytes key, struct ft_err *err);
+/* As the source has it, and as the target does. */
+struct replay_walked {
+    uint32_t db;
+    struct bytes key;
+    uint32_t target_db;
+    struct bytes target_key;
+};
+
+/* Takes a key that goes to the target. */
+typedef int replay_key_fn(void *context, const struct replay_walked *key, struct ft_err *err);
 
 struct replay_walk {
     const struct source *source;
     struct owner_guard guard;
+    struct replay_mapper *mapper;
     struct translator *finder;
     uint64_t *recent; /* hashes of keys that were taken */
     /* what the caller may set */
@@ -30,7 +39,7 @@ struct replay_walk {
 };
 
 /* replay_walk_init - the caller then sets what it wants. */
-int replay_walk_init(struct replay_walk *w, const struct replay *r, const struct source *source,
+int replay_walk_init(struct replay_walk *w, struct replay *r, const struct source *source,
                      replay_key_fn *take, void *context, struct ft_err *err);
 void replay_walk_release(struct replay_walk *w);
 int replay_walk_stream(struct replay_walk *w, uint32_t index, struct ft_err *err);
