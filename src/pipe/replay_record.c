@@ -241,7 +241,7 @@ static int put_changed(struct replay_recorder *rec, const struct item *item,
     return put_translation(rec, item, mapped->db, &t, err);
 }
 
-static void count_left_out(struct replay *r, bool kept)
+void replay_count_left_out(struct replay *r, bool kept)
 {
     pthread_mutex_lock(&r->mu);
     r->result->filtered += !kept;
@@ -269,13 +269,13 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
     case REPLAY_FATE_TRANSFER:
         return put_transfer(rec, item, &mapped.transfer, err);
     case REPLAY_FATE_FILTERED:
-        count_left_out(rec->r, false);
+        replay_count_left_out(rec->r, false);
         break;
     case REPLAY_FATE_KEPT:
-        count_left_out(rec->r, true);
+        replay_count_left_out(rec->r, true);
         break;
     case REPLAY_FATE_UNKNOWN:
-        count_left_out(rec->r, false);
+        replay_count_left_out(rec->r, false);
         return leave_unknown(rec, item, t, err);
     }
     return 0;

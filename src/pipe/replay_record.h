@@ -90,4 +90,7 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err);
 void replay_recorder_free(struct replay_recorder *rec);
 
+/* replay_count_left_out - an entry or a record: by a filter, or for a key of the target that is kept. */
+void replay_count_left_out(struct replay *r, bool kept);
+
 #endif

@@ -156,14 +156,6 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     return entry_add_notes(s->r->losses, original, err);
 }
 
-static void count_left_out(struct stream_sender *s, bool kept)
-{
-    pthread_mutex_lock(&s->r->mu);
-    s->r->result->filtered += !kept;
-    s->r->result->conflicts += kept;
-    pthread_mutex_unlock(&s->r->mu);
-}
-
 static int put_entry(struct stream_sender *s, const struct item *item, struct ft_err *err)
 {
     struct rdb_entry entry = item->rdb.entry;
@@ -175,7 +167,7 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
     if (fate == REPLAY_FATE_ERROR)
         return -1;
     if (fate == REPLAY_FATE_FILTERED || fate == REPLAY_FATE_KEPT) {
-        count_left_out(s, fate == REPLAY_FATE_KEPT);
+        replay_count_left_out(s->r, fate == REPLAY_FATE_KEPT);
         return 0;
     }
     entry.db = db;
