@@ -31,14 +31,7 @@ start_sync()
 end_sync()
 {
     [ $# -lt 3 ] || kill -"$3" "$SYNC_PID"
-    wait "$SYNC_PID"
-    status=$?
-    t_forget "$SYNC_PID"
-    if [ $status -eq "$2" ]; then
-        pass "$1: status $2"
-    else
-        fail "$1: status $status, wanted $2" "$T/sync.out"
-    fi
+    ends "$1" "$SYNC_PID" "$2" "$T/sync.out"
 }
 
 # await COMMAND... - 30 seconds at most
