@@ -2,8 +2,8 @@
 #ifndef FLOWTAPE_CMD_CAPTURE_ARGS_H
 #define FLOWTAPE_CMD_CAPTURE_ARGS_H
 
+#include "capture/capture_run.h"
 #include "cmd/common_args.h"
-#include "pipe/capture_run.h"
 
 struct capture_args {
     struct capture_run_options run; /* cancel_fd and callbacks are not set */

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "pipe/capture_run.h"
+#include "capture/capture_run.h"
 
 /* capture_print_text - to standard error. */
 void capture_print_text(const struct capture *c, const struct capture_run_result *result);

@@ -9,7 +9,7 @@
 #include "cmd/json_value.h"
 #include "cmd/ui.h"
 #include "cmd/words.h"
-#include "item/translate.h"
+#include "command/translate.h"
 
 #define COMMAND "explain"
 

@@ -3,7 +3,7 @@
 #define FLOWTAPE_CMD_CONVERT_ARGS_H
 
 #include "cmd/common_args.h"
-#include "pipe/convert_stream.h"
+#include "output/convert_stream.h"
 
 enum convert_to {
     CONVERT_TO_NOTHING,

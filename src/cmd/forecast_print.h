@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "pipe/forecast.h"
+#include "audit/forecast.h"
 
 void forecast_print(const struct forecast *f, const struct source *source,
                     const struct forecast_options *options);

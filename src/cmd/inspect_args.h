@@ -2,8 +2,8 @@
 #ifndef FLOWTAPE_CMD_INSPECT_ARGS_H
 #define FLOWTAPE_CMD_INSPECT_ARGS_H
 
+#include "audit/forecast.h"
 #include "cmd/common_args.h"
-#include "pipe/forecast.h"
 
 /* What is shown. */
 enum inspect_view {

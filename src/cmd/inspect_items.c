@@ -4,9 +4,9 @@
 
 #include "cmd/item_print.h"
 #include "cmd/value_lines.h"
+#include "command/translate.h"
+#include "input/journal_pass.h"
 #include "item/slot.h"
-#include "item/translate.h"
-#include "pipe/journal_pass.h"
 
 struct view {
     const struct filter *filter;

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "pipe/census.h"
+#include "audit/census.h"
 
 /*
  * Any of the three may be NULL; what is missing is not shown. all_segments: each one has its line,

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/parse.h"
-#include "pipe/cut.h"
+#include "input/cut.h"
 
 int scan_bound_parse(struct scan_bound *ret, const char *option, const char *text,
                      const struct source *source, struct ft_err *err)

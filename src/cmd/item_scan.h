@@ -8,7 +8,7 @@
 #ifndef FLOWTAPE_CMD_ITEM_SCAN_H
 #define FLOWTAPE_CMD_ITEM_SCAN_H
 
-#include "pipe/source.h"
+#include "input/source.h"
 
 enum scan_bound_kind {
     SCAN_NO_BOUND = 0,

@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "item/suspect.h"
+#include "command/suspect.h"
 
 /* json_from_bytes - text as it is, bytes that are not UTF-8 as {"base64": ...}. */
 json_t *json_from_bytes(struct bytes b);

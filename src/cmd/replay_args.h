@@ -3,7 +3,7 @@
 #define FLOWTAPE_CMD_REPLAY_ARGS_H
 
 #include "cmd/common_args.h"
-#include "pipe/replay.h"
+#include "replay/replay.h"
 
 struct replay_args {
     struct replay_options run; /* cancel_fd and callbacks are not set */

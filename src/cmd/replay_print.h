@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "pipe/replay.h"
+#include "replay/replay.h"
 
 /* replay_print - on standard error. */
 void replay_print(const struct replay_result *r, const struct loss_report *losses);

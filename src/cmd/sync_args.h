@@ -4,7 +4,7 @@
 
 #include "cmd/capture_args.h"
 #include "cmd/replay_args.h"
-#include "pipe/sync.h"
+#include "sync/sync.h"
 
 struct sync_args {
     struct sync_options run; /* live, control, descriptors and callbacks are not set */

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "cmd/ui.h"
-#include "pipe/sync.h"
+#include "sync/sync.h"
 
 /* sync_show - a progress line; not on a terminal also one per flow. before_us and records of the
  * last call are kept in *last. */

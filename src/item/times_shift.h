@@ -5,7 +5,7 @@
  *              it was recorded. So that the server expires nothing by its own clock, every absolute
  *              time is moved TIMES_SHIFT_MS into the future on the way in, and back on the way out.
  * Which        SET ... PXAT, PEXPIREAT, HPEXPIREAT, HSETEX ... PXAT, RESTORE ... ABSTTL: all forms in
- *              which item/translate.h and item/entry_commands.h give times. Field times inside a
+ *              which command/translate.h and item/entry_commands.h give times. Field times inside a
  *              RESTORE payload (HASH_METADATA) are moved as well and the payload is made anew.
  */
 #ifndef FLOWTAPE_ITEM_TIMES_SHIFT_H

@@ -3,7 +3,7 @@
  *
  * What it is   The error code in front of the text as an enum, with the address of a redirect.
  *              Errors that redis.call and redis.pcall give inside a script are understood too.
- * Not here     Whether a command's error was to be expected: item/command_table.h.
+ * Not here     Whether a command's error was to be expected: command/command_table.h.
  * Source       redis src/server.c (createSharedObjects), src/cluster.c (clusterRedirectClient),
  *              src/script.c (scriptVerifyClusterState), src/scripting.c (luaPushError), src/multi.c (execCommandAbort); 5.0 to 8.0.
  */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/t_flows.h"
-#include "pipe/convert_stream.h"
+#include "output/convert_stream.h"
 
 /* Of two flows sharded by key m1 and s3 belong to flow 0; n1, i1 and key-of-flow-0 to flow 1. */
 static const struct t_flow_records flows[] = {
@@ -262,5 +262,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
     };
 
-    return T_RUN("pipe/convert_stream", tests);
+    return T_RUN("output/convert_stream", tests);
 }

@@ -1,8 +1,8 @@
 /* What --at means for a capture: LSNs, times, and what is outside of it. */
 #include "lib/test_store.h"
 
+#include "input/cut.h"
 #include "lib/t_flows.h"
-#include "pipe/cut.h"
 
 /* Flow 0: LSNs 10 to 12, received 1, 2 and 5 s after the snapshot; flow 1: LSN 10, after 3 s. */
 static const struct t_flow_records flows[] = {
@@ -103,5 +103,5 @@ int main(void)
         cmocka_unit_test(test_times),
     };
 
-    return cmocka_run_group_tests_name("pipe/cut", tests, setup, teardown) == 0 ? 0 : 1;
+    return cmocka_run_group_tests_name("input/cut", tests, setup, teardown) == 0 ? 0 : 1;
 }

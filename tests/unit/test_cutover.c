@@ -1,6 +1,6 @@
 /* The decisions of a cut-over. */
 #include "lib/test_main.h"
-#include "pipe/cutover.h"
+#include "sync/cutover.h"
 
 static enum cutover_action at(struct cutover *c, uint64_t now_ms, struct cutover_seen seen)
 {
@@ -167,5 +167,5 @@ int main(void)
         cmocka_unit_test(failure_waits_to_be_told),
     };
 
-    return T_RUN("pipe/cutover", tests);
+    return T_RUN("sync/cutover", tests);
 }

@@ -7,10 +7,10 @@
 
 #include <sys/resource.h>
 
+#include "audit/verify.h"
+#include "capture/framer.h"
 #include "lib/t_capture.h"
-#include "pipe/convert.h"
-#include "pipe/framer.h"
-#include "pipe/verify.h"
+#include "output/convert.h"
 
 #define ROUNDS       1000
 #define SMALL_ROUNDS 100
@@ -244,5 +244,5 @@ int main(void)
         cmocka_unit_test(test_memory_stayed_small),
     };
 
-    return T_RUN("pipe/damage", tests);
+    return T_RUN("input/damage", tests);
 }

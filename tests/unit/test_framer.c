@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/endian.h"
+#include "capture/framer.h"
 #include "lib/recording.h"
-#include "pipe/framer.h"
 
 #define TOKEN "0123456789abcdef0123456789abcdef01234567"
 
@@ -384,5 +384,5 @@ int main(void)
         cmocka_unit_test(test_a_stream_without_its_lsn),
     };
 
-    return T_RUN("pipe/framer", tests);
+    return T_RUN("capture/framer", tests);
 }

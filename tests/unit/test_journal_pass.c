@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "input/journal_pass.h"
 #include "lib/t_flows.h"
-#include "pipe/journal_pass.h"
 
 /* Of two flows sharded by key m1, b1 and s3 belong to flow 0; n1, i1 and f1 to flow 1. */
 
@@ -425,5 +425,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_follow_and_learn, setup, teardown),
     };
 
-    return T_RUN("pipe/journal_pass", tests);
+    return T_RUN("input/journal_pass", tests);
 }

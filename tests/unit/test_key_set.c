@@ -1,4 +1,4 @@
-#include "pipe/key_set.h"
+#include "item/key_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,5 +67,5 @@ int main(void)
         cmocka_unit_test(test_no_room_for_the_file),
     };
 
-    return T_RUN("pipe/key_set", tests);
+    return T_RUN("item/key_set", tests);
 }

@@ -1,4 +1,4 @@
-#include "pipe/live_flows.h"
+#include "store/live_flows.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -271,5 +271,5 @@ int main(void)
         cmocka_unit_test(test_wait),        cmocka_unit_test(test_race),
     };
 
-    return T_RUN("pipe/live_flows", tests);
+    return T_RUN("store/live_flows", tests);
 }

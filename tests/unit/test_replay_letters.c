@@ -5,7 +5,7 @@
 
 #include "base/fsutil.h"
 #include "lib/test_main.h"
-#include "pipe/replay_letters.h"
+#include "replay/position/replay_letters.h"
 
 struct place {
     char dir[64];
@@ -203,5 +203,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
     };
 
-    return T_RUN("pipe/replay_letters", tests);
+    return T_RUN("replay/position/replay_letters", tests);
 }

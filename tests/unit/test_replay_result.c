@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "lib/test_main.h"
-#include "pipe/replay.h"
+#include "replay/replay.h"
 
 static struct replay_result result_of(uint64_t n)
 {
@@ -53,5 +53,5 @@ int main(void)
         cmocka_unit_test(test_counts_add_up_and_the_rest_is_the_last_one_s),
     };
 
-    return T_RUN("pipe/replay_result", tests);
+    return T_RUN("replay/replay_result", tests);
 }

@@ -1,4 +1,4 @@
-#include "pipe/replay_run.h"
+#include "replay/replay_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,5 +152,5 @@ int main(void)
         cmocka_unit_test(test_something_else_for_a_key_comes_behind_it),
     };
 
-    return T_RUN("pipe/replay_run", tests);
+    return T_RUN("replay/replay_run", tests);
 }

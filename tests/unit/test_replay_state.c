@@ -1,11 +1,11 @@
-#include "pipe/replay_state.h"
+#include "replay/position/replay_state.h"
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+#include "item/key_set.h"
 #include "lib/t_mutate.h"
-#include "pipe/key_set.h"
-#include "pipe/replay_batch.h"
+#include "replay/position/replay_batch.h"
 
 /* The reply to HGETALL, from RESP. */
 static redisReply *reply_of(const char *const *words, size_t count)
@@ -236,5 +236,5 @@ int main(void)
         cmocka_unit_test(test_kept),
     };
 
-    return T_RUN("pipe/replay_state", tests);
+    return T_RUN("replay/position/replay_state", tests);
 }

@@ -1,11 +1,11 @@
 /* Which flow owns a key: tallies, ties, learning from a journal, the guard. */
 #include "lib/test_store.h"
 
+#include "input/source.h"
 #include "item/owner.h"
 #include "lib/t_capture.h"
-#include "pipe/source.h"
 
-#include "pipe/sharding.h"
+#include "input/sharding.h"
 
 #define FLOWS 4
 
@@ -101,5 +101,5 @@ int main(void)
         cmocka_unit_test(test_a_journal_tells_the_rule),
     };
 
-    return T_RUN("pipe/sharding", tests);
+    return T_RUN("input/sharding", tests);
 }

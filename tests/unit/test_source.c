@@ -2,7 +2,7 @@
 #include "lib/test_store.h"
 
 #include "lib/t_capture.h"
-#include "pipe/convert.h"
+#include "output/convert.h"
 
 static struct source *open_source(const char *path)
 {
@@ -270,5 +270,5 @@ int main(void)
         cmocka_unit_test(test_filters_choose_keys),
     };
 
-    return T_RUN("pipe/source", tests);
+    return T_RUN("input/source", tests);
 }

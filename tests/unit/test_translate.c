@@ -1,7 +1,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "item/rewrite.h"
+#include "command/rewrite.h"
 #include "item/slot.h"
 #include "lib/test_main.h"
 
@@ -535,5 +535,5 @@ int main(void)
         cmocka_unit_test(test_digest),
     };
 
-    return T_RUN("item/translate", tests);
+    return T_RUN("command/translate", tests);
 }

@@ -1,0 +1,286 @@
+#include "audit/forecast.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "input/each_stream.h"
+#include "input/journal_pass.h"
+#include "item/slot.h"
+#include "rdb/value_walk.h"
+
+/* What all streams add to; `result` is guarded but for its losses, which guard themselves. */
+struct forecaster {
+    const struct forecast_options *options;
+    struct source_large *large;
+    pthread_mutex_t mu;
+    struct forecast *result;
+};
+
+/* One stream's part. */
+struct worker {
+    struct forecaster *f;
+    struct loss_report *losses;
+    struct owner_guard guard;
+    uint32_t index;
+    struct recoder *recoder;
+    struct translator *translator;
+    struct forecast counts; /* numbers and commands only */
+};
+
+static int add_loss(struct worker *w, enum loss_reason reason, const char *class_name,
+                    struct ft_err *err)
+{
+    return loss_add(w->losses, reason, class_name, 0, bytes_of(NULL, 0), err);
+}
+
+static int take_flags(struct worker *w, const struct rdb_entry *e, struct ft_err *err)
+{
+    const char *class_name = value_class_name(rdb_type_class(e->type));
+
+    if (e->sticky && loss_add(w->losses, LOSS_NOTE_STICKY, class_name, e->db, e->key, err) != 0)
+        return -1;
+    if (e->has_mc_flags)
+        return loss_add(w->losses, LOSS_NOTE_MC_FLAGS, class_name, e->db, e->key, err);
+    return 0;
+}
+
+static int take_entry(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *e = &item->rdb.entry;
+    enum loss_reason loss = LOSS_NONE;
+    enum recode_result result;
+    struct bytes value;
+    uint8_t type;
+
+    w->counts.keys++;
+    w->counts.other_db_keys += e->db != 0;
+    result = recoder_run(w->recoder, e, (int64_t)(item->time_us / 1000), &type, &value, &loss, err);
+    if (result == RECODE_ERROR) {
+        char key[100];
+
+        return err_wrap(err, "key \"%s\" in database %" PRIu32,
+                        bytes_escape(e->key, key, sizeof(key)), e->db);
+    }
+    if (loss != LOSS_NONE &&
+        loss_add(w->losses, loss, rdb_type_name(e->type), e->db, e->key, err) != 0)
+        return -1;
+    return result == RECODE_OK ? take_flags(w, e, err) : 0;
+}
+
+static int take_losses(struct worker *w, const struct translation *t, uint32_t db,
+                       struct ft_err *err)
+{
+    struct bytes key = t->key_count == 0 ? bytes_of(NULL, 0) : t->keys[0].key;
+
+    for (size_t i = 0; i < t->loss_count; i++) {
+        if (loss_add(w->losses, t->losses[i].reason, t->losses[i].class_name, db, key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_suspects(struct worker *w, const struct item *item, const struct translation *t,
+                         struct ft_err *err)
+{
+    bool any = false;
+    int rc;
+
+    for (size_t i = 0; i < t->key_count && !any; i++)
+        any = t->keys[i].suspect;
+    if (!any)
+        return 0;
+    pthread_mutex_lock(&w->f->mu);
+    rc = suspect_add_all(&w->f->result->suspects, item, t, err);
+    pthread_mutex_unlock(&w->f->mu);
+    return rc;
+}
+
+static bool keys_are_apart(const struct translation *t)
+{
+    for (size_t i = 1; i < t->key_count; i++) {
+        if (slot_of(t->keys[i].key) != slot_of(t->keys[0].key))
+            return true;
+    }
+    return false;
+}
+
+static void count_command(struct worker *w, const struct translation *t)
+{
+    size_t count;
+    const struct command_row *rows = command_rows(&count);
+
+    if (t->row == NULL)
+        return;
+    w->counts.commands[t->row - rows].counts[t->class_]++;
+    if (w->f->options->cluster && t->class_ == TRANSLATION_READ_WRITE)
+        w->counts.cross_slot_records += keys_are_apart(t);
+}
+
+static int take_command(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *r = &item->record;
+    struct translation t;
+
+    if (translator_run(w->translator, r->words, r->word_count, r->dbid,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return err_wrap(err, "flow %" PRIu32 ", LSN %" PRIu64 ", offset %" PRIu64, item->flow,
+                        item->lsn, item->offset);
+    w->counts.records++;
+    if (!owner_guard_passes(&w->guard, item->flow, t.keys, t.key_count)) {
+        w->counts.foreign++;
+        return 0;
+    }
+    if (t.row != NULL && (t.row->flags & (COMMAND_ALL_FLOWS | COMMAND_FLUSH)) != 0 &&
+        item->flow != 0) {
+        w->counts.repeated++;
+        return 0;
+    }
+    w->counts.other_db_records += r->dbid != 0;
+    count_command(w, &t);
+    if (take_losses(w, &t, r->dbid, err) != 0)
+        return -1;
+    return take_suspects(w, item, &t, err);
+}
+
+static int take_aux(struct worker *w, const struct rdb_item *aux, struct ft_err *err)
+{
+    bool plain_lua = aux->bytes.n == 0 || aux->bytes.p[0] != '#';
+
+    if (bytes_eq_str(aux->name, "lua") && !(plain_lua && w->f->options->target->lua_aux))
+        return add_loss(w, LOSS_NOTE_SCRIPT, "script", err);
+    if (bytes_eq_str(aux->name, "search-index") && w->index == 0)
+        return add_loss(w, LOSS_NOTE_SEARCH_INDEX, "search-index", err);
+    return 0;
+}
+
+static int take_item(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    switch (item->kind) {
+    case ITEM_ENTRY:
+        return take_entry(w, item, err);
+    case ITEM_COMMAND:
+        return take_command(w, item, err);
+    case ITEM_AUX:
+        return take_aux(w, &item->rdb, err);
+    case ITEM_FUNCTION:
+        if (w->f->options->target->functions && item->rdb.kind == RDB_ITEM_FUNCTION)
+            return 0;
+        return add_loss(w, LOSS_FUNCTION, "function", err);
+    case ITEM_MODULE_AUX:
+        return add_loss(w, LOSS_NOTE_MODULE_AUX, "module-aux", err);
+    case ITEM_SNAPSHOT_END:
+    case ITEM_OTHER:
+        break;
+    }
+    return 0;
+}
+
+static int worker_init(struct worker *w, const struct source *source, struct ft_err *err)
+{
+    const struct forecast_options *o = w->f->options;
+    const struct translator_options options = {.target = o->target,
+                                               .cluster = o->cluster,
+                                               .json_as = o->json_as,
+                                               .old_source = source_is_old(source)};
+    size_t row_count;
+
+    (void)command_rows(&row_count);
+    w->losses = &w->f->result->losses;
+    w->guard = owner_guard_of(source);
+    w->counts.commands = calloc(row_count, sizeof(*w->counts.commands));
+    if (w->counts.commands == NULL)
+        return err_nomem(err, "a forecast");
+    if (recoder_new(&w->recoder, o->target, o->json_as, err) != 0)
+        return -1;
+    return translator_new(&w->translator, &options, err);
+}
+
+static void worker_release(struct worker *w)
+{
+    recoder_free(w->recoder);
+    translator_free(w->translator);
+    free(w->counts.commands);
+}
+
+static void add_counts(struct forecast *to, const struct forecast *from)
+{
+    size_t row_count;
+
+    (void)command_rows(&row_count);
+    for (size_t i = 0; i < row_count; i++) {
+        for (unsigned c = 0; c < TRANSLATION_CLASS_COUNT; c++)
+            to->commands[i].counts[c] += from->commands[i].counts[c];
+    }
+    to->keys += from->keys;
+    to->records += from->records;
+    to->foreign += from->foreign;
+    to->repeated += from->repeated;
+    to->other_db_keys += from->other_db_keys;
+    to->other_db_records += from->other_db_records;
+    to->cross_slot_records += from->cross_slot_records;
+}
+
+static int read_stream(struct worker *w, const struct source *source, struct ft_err *err)
+{
+    const struct source_stream_options options = {.large = w->f->large};
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+
+    if (source_stream_open(&stream, source, w->index, &options, err) != 0)
+        return -1;
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        if (take_item(w, &item, err) != 0)
+            break;
+    }
+    source_stream_free(stream);
+    return step == STEP_END ? 0 : -1;
+}
+
+static int forecast_stream(void *context, const struct source *source, uint32_t index,
+                           struct ft_err *err)
+{
+    struct forecaster *f = context;
+    struct worker w = {.f = f, .index = index};
+    int rc = worker_init(&w, source, err);
+
+    if (rc == 0)
+        rc = read_stream(&w, source, err);
+    if (rc == 0) {
+        pthread_mutex_lock(&f->mu);
+        add_counts(f->result, &w.counts);
+        pthread_mutex_unlock(&f->mu);
+    }
+    worker_release(&w);
+    return rc;
+}
+
+int forecast_run(struct forecast *ret, const struct source *source,
+                 const struct forecast_options *options, struct ft_err *err)
+{
+    struct forecaster f = {.options = options, .result = ret};
+    size_t row_count;
+    int rc;
+
+    memset(ret, 0, sizeof(*ret));
+    loss_init(&ret->losses);
+    (void)command_rows(&row_count);
+    ret->commands = calloc(row_count, sizeof(*ret->commands));
+    if (ret->commands == NULL)
+        return err_nomem(err, "a forecast");
+    if (source_large_new(&f.large, err) != 0)
+        return -1;
+    (void)pthread_mutex_init(&f.mu, NULL); /* default attributes: cannot fail on Linux */
+    rc = each_stream(source, forecast_stream, &f, err);
+    (void)pthread_mutex_destroy(&f.mu); /* nobody holds it any more */
+    source_large_free(f.large);
+    return rc;
+}
+
+void forecast_release(struct forecast *f)
+{
+    loss_release(&f->losses);
+    suspect_release(&f->suspects);
+    free(f->commands);
+    f->commands = NULL;
+}

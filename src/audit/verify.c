@@ -1,0 +1,394 @@
+#include "audit/verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "input/source.h"
+#include "rdb/value_check.h"
+
+/* One flow of a generation on its way through the checks. */
+struct flow_check {
+    struct verify_report *report;
+    uint32_t flow;
+    struct value_check values;
+    struct flow_decoder *decoder;
+    bool decoding;        /* false once something broke */
+    uint64_t offset;      /* of the next block's first byte in the flow */
+    uint64_t next_lsn;    /* 0: not known */
+    bool continued;       /* the last block was CONTINUED */
+    const char *file;     /* of the segment under check */
+    uint64_t file_offset; /* of the block under check */
+};
+
+static int append(struct finding **list, size_t *count, const char *file, uint64_t offset,
+                  const char *text, struct ft_err *err)
+{
+    struct finding *grown = realloc(*list, (*count + 1) * sizeof(*grown));
+    struct finding *f;
+
+    if (grown == NULL)
+        return err_nomem(err, "a finding");
+    *list = grown;
+    f = &grown[*count];
+    f->file = strdup(file);
+    if (f->file == NULL)
+        return err_nomem(err, "a finding");
+    f->offset = offset;
+    (void)snprintf(f->text, sizeof(f->text), "%s", text); /* the same size */
+    (*count)++;
+    return 0;
+}
+
+static int add_finding(struct verify_report *r, const char *file, uint64_t offset, const char *text,
+                       struct ft_err *err)
+{
+    r->findings_total++;
+    if (r->finding_count == FINDINGS_SHOWN_MAX)
+        return 0;
+    return append(&r->findings, &r->finding_count, file, offset, text, err);
+}
+
+/* An error of a check becomes a finding, unless it says that the check could not be made. */
+static int found(struct verify_report *r, const char *file, uint64_t offset, struct ft_err *what,
+                 struct ft_err *err)
+{
+    if (what->kind == FT_ERR_NOMEM || what->kind == FT_ERR_BUG) {
+        *err = *what;
+        return -1;
+    }
+    return add_finding(r, file, offset, what->msg, err);
+}
+
+static int found_text(struct flow_check *c, struct ft_err *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int found_text(struct flow_check *c, struct ft_err *err, const char *fmt, ...)
+{
+    char text[200];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut text is still a text */
+    va_end(ap);
+    return add_finding(c->report, c->file, c->file_offset, text, err);
+}
+
+/* The value of an entry, or a record's words, which the reader has checked already. */
+static int check_item(struct verify_report *r, struct value_check *values, const struct item *item,
+                      struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    char key[100];
+
+    if (item->kind == ITEM_COMMAND)
+        r->records++;
+    if (item->kind != ITEM_ENTRY)
+        return 0;
+    r->keys++;
+    if (value_check_run(values, entry->type, entry->value, err) == 0)
+        return 0;
+    return err_wrap(err, "offset %" PRIu64 ": key \"%s\" in database %" PRIu32, item->offset,
+                    bytes_escape(entry->key, key, sizeof(key)), entry->db);
+}
+
+/* Takes from the decoder what it has. *ret_end: STEP_MORE, STEP_END or STEP_ERROR (then in what). */
+static enum step decode(struct flow_check *c, struct ft_err *what)
+{
+    struct item item;
+    enum step step;
+
+    while ((step = flow_decoder_next(c->decoder, &item, what)) == STEP_ITEM) {
+        if (check_item(c->report, &c->values, &item, what) != 0)
+            return STEP_ERROR;
+    }
+    return step;
+}
+
+static int check_payload(struct flow_check *c, const struct segment_block *block,
+                         enum segment_kind kind, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+
+    if (!c->decoding)
+        return 0;
+    if (flow_decoder_push(c->decoder, source_flow_part(kind), block->payload, block->time_us,
+                          &what) == 0 &&
+        decode(c, &what) != STEP_ERROR)
+        return 0;
+    c->decoding = false;
+    return found(c->report, c->file, block->file_offset, &what, err);
+}
+
+static int check_joins(struct flow_check *c, const struct segment_block *block,
+                       enum segment_kind kind, struct ft_err *err)
+{
+    bool counts = kind != SEGMENT_SNAPSHOT;
+
+    if (block->stream_offset != c->offset &&
+        found_text(c, err, "block starts at stream offset %" PRIu64 ", wanted %" PRIu64,
+                   block->stream_offset, c->offset) != 0)
+        return -1;
+    if (counts && c->next_lsn != 0 && block->first_lsn != c->next_lsn &&
+        found_text(c, err, "block starts at LSN %" PRIu64 ", wanted %" PRIu64, block->first_lsn,
+                   c->next_lsn) != 0)
+        return -1;
+    c->offset = block->stream_offset + block->raw_bytes;
+    if (counts)
+        c->next_lsn = block->first_lsn + block->record_count;
+    else if (block->flags & SEGMENT_BLOCK_END)
+        c->next_lsn = block->first_lsn;
+    c->continued = (block->flags & SEGMENT_BLOCK_CONTINUED) != 0;
+    return 0;
+}
+
+/* After each whole block the decoder must have counted what the block claims. */
+static int check_count(struct flow_check *c, struct ft_err *err)
+{
+    uint64_t counted;
+
+    if (!c->decoding)
+        return 0;
+    counted = flow_decoder_next_lsn(c->decoder);
+    if (counted == c->next_lsn)
+        return 0;
+    c->decoding = false;
+    return found_text(c, err,
+                      "the next LSN is %" PRIu64 " by the block, %" PRIu64 " by its records",
+                      c->next_lsn, counted);
+}
+
+static int check_block(struct flow_check *c, const struct segment_block *block,
+                       enum segment_kind kind, struct ft_err *err)
+{
+    c->file_offset = block->file_offset;
+    c->report->blocks++;
+    c->report->bytes += block->raw_bytes;
+    if (check_joins(c, block, kind, err) != 0 || check_payload(c, block, kind, err) != 0)
+        return -1;
+    return check_count(c, err);
+}
+
+static int note_torn(struct flow_check *c, uint64_t torn_bytes, struct ft_err *err)
+{
+    char text[160];
+
+    if (torn_bytes == 0)
+        return 0;
+    (void)snprintf(text, sizeof(text),
+                   "open segment: %" PRIu64 " bytes behind the last whole block will be cut when "
+                   "the capture is resumed",
+                   torn_bytes); /* fits */
+    return append(&c->report->notes, &c->report->note_count, c->file, FT_NO_OFFSET, text, err);
+}
+
+static int check_blocks(struct flow_check *c, struct segment_reader *reader, enum segment_kind kind,
+                        struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct segment_block block;
+    uint64_t torn_bytes = 0;
+    enum step step;
+
+    while ((step = segment_reader_next(reader, &block, &torn_bytes, &what)) == STEP_ITEM) {
+        if (check_block(c, &block, kind, err) != 0)
+            return -1;
+    }
+    if (step == STEP_ERROR) {
+        c->decoding = false;
+        if (kind != SEGMENT_SNAPSHOT)
+            err_wrap(&what, "flow %" PRIu32 ", next LSN %" PRIu64, c->flow, c->next_lsn);
+        return found(c->report, c->file, what.offset, &what, err);
+    }
+    if (step == STEP_MORE)
+        return note_torn(c, torn_bytes, err);
+    if (c->continued)
+        return found_text(c, err, "the sealed segment ends within an item");
+    return 0;
+}
+
+/* What the manifest lists against what the trailer says. */
+static int check_listing(struct flow_check *c, struct segment_reader *reader,
+                         const struct segment_info *listed, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct segment_info seen;
+
+    if (!listed->sealed)
+        return 0;
+    if (segment_reader_info(reader, &seen, &what) != 0)
+        return found(c->report, c->file, what.offset, &what, err);
+    if (seen.raw_bytes == listed->raw_bytes && seen.next_lsn == listed->next_lsn &&
+        seen.digest == listed->digest && seen.start_offset == listed->start_offset)
+        return 0;
+    c->file_offset = FT_NO_OFFSET;
+    return found_text(c, err,
+                      "the manifest lists %" PRIu64 " bytes up to LSN %" PRIu64
+                      ", the segment has %" PRIu64 " up to %" PRIu64,
+                      listed->raw_bytes, listed->next_lsn, seen.raw_bytes, seen.next_lsn);
+}
+
+static int check_segment(struct flow_check *c, const struct capture *capture,
+                         const struct generation *g, uint32_t flow,
+                         const struct segment_info *listed, struct ft_err *err)
+{
+    struct segment_id expected = {
+        .generation = g->id, .flow = flow, .ordinal = listed->ordinal, .kind = listed->kind};
+    struct ft_err what = FT_ERR_INIT;
+    struct segment_reader *reader;
+    int rc;
+
+    memcpy(expected.capture_id, capture->id, sizeof(expected.capture_id));
+    c->file = listed->name;
+    c->file_offset = 0;
+    c->report->segments++;
+    if (segment_reader_open(&reader, capture->dirfd, listed->name, &expected, &what) != 0) {
+        c->decoding = false;
+        c->offset = listed->start_offset + listed->raw_bytes;
+        c->next_lsn = listed->next_lsn;
+        return found(c->report, c->file, what.offset, &what, err);
+    }
+    rc = check_listing(c, reader, listed, err);
+    if (rc == 0)
+        rc = check_blocks(c, reader, listed->kind, err);
+    segment_reader_free(reader);
+    return rc;
+}
+
+/* A flow whose capture goes on may end anywhere; a complete snapshot must be complete. */
+static int check_end(struct flow_check *c, const struct capture_flow *flow, struct ft_err *err)
+{
+    if (!c->decoding || flow->segment_count == 0)
+        return 0;
+    if (flow->snapshot_complete && flow_decoder_next_lsn(c->decoder) == 0)
+        return found_text(c, err, "the snapshot is listed as complete but has no end");
+    return 0;
+}
+
+static int check_flow(struct verify_report *r, const struct capture *capture,
+                      const struct generation *g, uint32_t flow, struct ft_err *err)
+{
+    const struct capture_flow *f = &g->flows[flow];
+    struct flow_decoder_options options = {
+        .rdb = {.dragonfly = true},
+        .flow = flow,
+        .token = f->eof_token[0] != '\0' ? f->eof_token : NULL,
+    };
+    struct flow_check c = {.report = r, .flow = flow, .decoding = true, .file = CAPTURE_MANIFEST};
+    int rc = flow_decoder_new(&c.decoder, &options, err);
+
+    for (size_t i = 0; rc == 0 && i < f->segment_count; i++)
+        rc = check_segment(&c, capture, g, flow, &f->segments[i], err);
+    if (rc == 0)
+        rc = check_end(&c, f, err);
+    value_check_release(&c.values);
+    flow_decoder_free(c.decoder);
+    return rc;
+}
+
+static int verify_capture(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct capture *capture;
+    int rc = 0;
+
+    if (capture_open_read(&capture, path, &what) != 0) {
+        if (what.kind == FT_ERR_CORRUPT)
+            return found(r, CAPTURE_MANIFEST, what.offset, &what, err);
+        *err = what;
+        return -1;
+    }
+    for (size_t i = 0; rc == 0 && i < capture->generation_count; i++) {
+        const struct generation *g = &capture->generations[i];
+
+        if (g->state == GENERATION_ABANDONED)
+            continue;
+        r->generations++;
+        for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
+            rc = check_flow(r, capture, g, flow, err);
+    }
+    capture_free(capture);
+    return rc;
+}
+
+/* Dragonfly stores none, and Redis can be told not to. Once for all files of a set. */
+static int note_no_checksum(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    if (r->note_count != 0)
+        return 0;
+    return append(&r->notes, &r->note_count, path, FT_NO_OFFSET,
+                  "stored without a checksum: a byte changed within a value may go unseen", err);
+}
+
+static int verify_stream(struct verify_report *r, const struct source *source, uint32_t index,
+                         struct ft_err *err)
+{
+    struct source_stream_options options = {.verify_checksum = true};
+    struct ft_err what = FT_ERR_INIT;
+    struct value_check values = {0};
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+    int rc = 0;
+
+    if (source_stream_open(&stream, source, index, &options, err) != 0)
+        return -1;
+    r->segments++;
+    while ((step = source_stream_next(stream, &item, &what)) == STEP_ITEM) {
+        if (!item.is_record && item.rdb.kind == RDB_ITEM_EOF && item.rdb.number == 0 &&
+            (rc = note_no_checksum(r, source->path, err)) != 0)
+            break;
+        if (check_item(r, &values, &item, &what) == 0)
+            continue;
+        rc = found(r, source->files[index], what.offset, &what, err);
+        err_clear(&what); /* the stream itself is whole: go on with the next key */
+        if (rc != 0)
+            break;
+    }
+    if (rc == 0 && step == STEP_ERROR)
+        rc = found(r, source->files[index], what.offset, &what, err);
+    r->bytes += source_stream_bytes(stream);
+    value_check_release(&values);
+    source_stream_free(stream);
+    return rc;
+}
+
+static int verify_files(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct source *source;
+    int rc = 0;
+
+    if (source_open(&source, path, 0, &what) != 0) {
+        r->segments = 1;
+        if (what.kind == FT_ERR_CORRUPT || what.kind == FT_ERR_UNSUPPORTED)
+            return found(r, path, what.offset, &what, err);
+        *err = what;
+        return -1;
+    }
+    for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
+        rc = verify_stream(r, source, i, err);
+    source_free(source);
+    return rc;
+}
+
+int verify_run(struct verify_report *ret, const char *path, struct ft_err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    return capture_is_dir(path) ? verify_capture(ret, path, err) : verify_files(ret, path, err);
+}
+
+static void free_findings(struct finding *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(list[i].file);
+    free(list);
+}
+
+void verify_report_release(struct verify_report *r)
+{
+    free_findings(r->findings, r->finding_count);
+    free_findings(r->notes, r->note_count);
+    memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,289 @@
+#include "capture/capture_run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "capture/capture_session.h"
+
+#define BACK_OFF_FIRST_MS 100u
+#define BACK_OFF_MAX_MS   5000u
+
+static const char *const phase_names[] = {
+    [CAPTURE_CONNECTING] = "connecting",          [CAPTURE_FULL_SYNC] = "full sync",
+    [CAPTURE_CHANGE_OVER] = "changing over",      [CAPTURE_STABLE] = "stable",
+    [CAPTURE_WAITING] = "waiting for the source",
+};
+
+static const char *const ended_names[] = {
+    [CAPTURE_ENDED_FAILED] = "failed",       [CAPTURE_ENDED_SNAPSHOT] = "snapshot",
+    [CAPTURE_ENDED_CAUGHT_UP] = "caught-up", [CAPTURE_ENDED_DURATION] = "duration",
+    [CAPTURE_ENDED_STOPPED] = "stopped",     [CAPTURE_ENDED_GAVE_UP] = "gave-up",
+};
+
+const char *capture_phase_name(enum capture_phase phase)
+{
+    return phase_names[phase];
+}
+
+const char *capture_ended_name(enum capture_ended ended)
+{
+    return ended_names[ended];
+}
+
+struct run {
+    struct capture_context context;
+    int timer_fd; /* -1: no --duration */
+    uint64_t began_ms;
+    uint64_t seen_ms; /* when the source was last heard of */
+    uint64_t back_off_ms;
+    bool noted_gone;
+};
+
+static void note(const struct run *run, const char *text)
+{
+    const struct capture_run_options *o = run->context.options;
+
+    if (o->on_note != NULL)
+        o->on_note(o->context, text);
+}
+
+/* --- one descriptor for all reasons to stop --- */
+
+static int watch(int stop_fd, int fd, struct ft_err *err)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (fd >= 0 && epoll_ctl(stop_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        return err_errno(err, errno, "could not watch a descriptor");
+    return 0;
+}
+
+static int open_timer(struct run *run, uint64_t duration_ms, struct ft_err *err)
+{
+    struct itimerspec when = {
+        .it_value = {(time_t)(duration_ms / 1000u), (long)(duration_ms % 1000u) * 1000000}};
+
+    if (duration_ms == 0)
+        return 0;
+    run->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (run->timer_fd < 0 || timerfd_settime(run->timer_fd, 0, &when, NULL) != 0)
+        return err_errno(err, errno, "could not set a timer");
+    return 0;
+}
+
+static int open_stop_fd(struct run *run, const struct capture_run_options *o, struct ft_err *err)
+{
+    run->context.stop_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (run->context.stop_fd < 0)
+        return err_errno(err, errno, "could not make an epoll descriptor");
+    if (open_timer(run, o->duration_ms, err) != 0)
+        return -1;
+    if (watch(run->context.stop_fd, o->cancel_fd, err) != 0)
+        return -1;
+    return watch(run->context.stop_fd, run->timer_fd, err);
+}
+
+static bool readable(int fd, uint64_t wait_ms)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    return fd >= 0 && poll(&p, 1, (int)wait_ms) > 0;
+}
+
+static enum capture_ended stopped_by(const struct run *run)
+{
+    return readable(run->timer_fd, 0) && !readable(run->context.options->cancel_fd, 0)
+               ? CAPTURE_ENDED_DURATION
+               : CAPTURE_ENDED_STOPPED;
+}
+
+/* --- sessions --- */
+
+static void note_gone(struct run *run, const char *text, uint64_t left_ms)
+{
+    char wait[FORMAT_SIZE];
+    char line[800];
+
+    if (run->noted_gone)
+        return;
+    run->noted_gone = true;
+    (void)snprintf(line, sizeof(line), "%s; trying again for %s", text,
+                   format_duration_ms(left_ms, wait));
+    note(run, line);
+}
+
+/* Wait before the next attempt. False: gave up, or was stopped (*ret_ended). */
+static bool back_off(struct run *run, const struct ft_err *err, enum capture_ended *ret_ended)
+{
+    const struct capture_run_options *o = run->context.options;
+    uint64_t gone_ms = clock_mono_ms() - run->seen_ms;
+    uint64_t left_ms = gone_ms < o->give_up_after_ms ? o->give_up_after_ms - gone_ms : 0;
+    uint64_t wait_ms = run->back_off_ms < left_ms ? run->back_off_ms : left_ms;
+
+    if (left_ms == 0) {
+        *ret_ended = CAPTURE_ENDED_GAVE_UP;
+        return false;
+    }
+    note_gone(run, err->msg, left_ms);
+    run->context.progress.phase = CAPTURE_WAITING;
+    run->back_off_ms =
+        run->back_off_ms * 2 < BACK_OFF_MAX_MS ? run->back_off_ms * 2 : BACK_OFF_MAX_MS;
+    if (!readable(run->context.stop_fd, wait_ms))
+        return true;
+    *ret_ended = stopped_by(run);
+    return false;
+}
+
+static void heard_of_source(struct run *run)
+{
+    run->seen_ms = clock_mono_ms();
+    run->back_off_ms = BACK_OFF_FIRST_MS;
+    run->noted_gone = false;
+}
+
+/* No reason to hurry: the next session may have to be repeated as well. */
+static bool again_afresh(struct run *run, const struct ft_err *err, enum capture_ended *ret_ended)
+{
+    char line[800];
+
+    (void)snprintf(line, sizeof(line), "%s; beginning again with a full sync", err->msg);
+    note(run, line);
+    run->seen_ms = clock_mono_ms();
+    if (!readable(run->context.stop_fd, BACK_OFF_FIRST_MS))
+        return true;
+    *ret_ended = stopped_by(run);
+    return false;
+}
+
+/* True: one more session. */
+static bool after_session(struct run *run, enum session_outcome outcome, const struct ft_err *err,
+                          enum capture_ended *ret_ended)
+{
+    const struct capture_run_options *o = run->context.options;
+
+    switch (outcome) {
+    case SESSION_REACHED:
+        *ret_ended = o->snapshot_only ? CAPTURE_ENDED_SNAPSHOT : CAPTURE_ENDED_CAUGHT_UP;
+        return false;
+    case SESSION_STOPPED:
+        *ret_ended = stopped_by(run);
+        return false;
+    case SESSION_LOST:
+        return back_off(run, err, ret_ended);
+    case SESSION_AFRESH:
+        return again_afresh(run, err, ret_ended);
+    case SESSION_FAILED:
+        break;
+    }
+    *ret_ended = CAPTURE_ENDED_FAILED;
+    return false;
+}
+
+static void run_sessions(struct run *run, struct capture_run_result *ret, struct ft_err *err)
+{
+    bool afresh = false;
+    bool more = true;
+
+    heard_of_source(run);
+    while (more) {
+        struct ft_err own = FT_ERR_INIT;
+        struct session_contact contact = {0};
+        enum session_outcome outcome;
+
+        outcome = capture_session_run(&run->context, afresh, &contact, &own);
+        ret->sessions++;
+        if (contact.answered)
+            run->seen_ms = clock_mono_ms();
+        if (contact.received_bytes > 0)
+            heard_of_source(run);
+        afresh = outcome == SESSION_AFRESH;
+        more = after_session(run, outcome, &own, &ret->ended);
+        if (!more && (ret->ended == CAPTURE_ENDED_FAILED || ret->ended == CAPTURE_ENDED_GAVE_UP))
+            *err = own;
+    }
+}
+
+static void note_recovery(const struct run *run, const struct capture_recovery *r)
+{
+    char line[160];
+
+    if (r->sealed == 0 && r->removed == 0)
+        return;
+    (void)snprintf(
+        line, sizeof(line),
+        "recovered %u segments of an interrupted capture, removed %u empty ones, cut off "
+        "%llu bytes",
+        r->sealed, r->removed, (unsigned long long)r->cut_bytes);
+    note(run, line);
+}
+
+/* What earlier runs left can be replayed while the source is not there yet. */
+static int tell_what_is_there(const struct run *run, struct ft_err *err)
+{
+    const struct generation *g = capture_find(run->context.capture, 0);
+
+    return g == NULL ? 0 : capture_tell_generation(run->context.options->live, g, err);
+}
+
+static int open_capture(struct run *run, struct ft_err *err)
+{
+    const struct capture_run_options *o = run->context.options;
+    struct capture_recovery recovery = {0};
+    char address[URI_ADDRESS_SIZE];
+
+    if (capture_open_write(&run->context.capture, o->directory, uri_address(o->source, address),
+                           &recovery, err) != 0)
+        return -1;
+    note_recovery(run, &recovery);
+    return o->live == NULL ? 0 : tell_what_is_there(run, err);
+}
+
+static void release(struct run *run)
+{
+    capture_free(run->context.capture);
+    if (run->timer_fd >= 0)
+        (void)close(run->timer_fd); /* both hold nothing */
+    if (run->context.stop_fd >= 0)
+        (void)close(run->context.stop_fd);
+}
+
+struct capture_run_options capture_run_defaults(void)
+{
+    return (struct capture_run_options){
+        .give_up_after_ms = 60000,
+        .recorder = {.sync = RECORDER_SYNC_INTERVAL,
+                     .sync_interval_ms = 200,
+                     .segment_bytes = 256u << 20,
+                     .buffer_bytes = 32u << 20},
+        .cancel_fd = -1,
+    };
+}
+
+int capture_run(const struct capture_run_options *options, struct capture_run_result *ret,
+                struct ft_err *err)
+{
+    struct run run = {
+        .context = {.options = options, .stop_fd = -1},
+        .timer_fd = -1,
+        .began_ms = clock_mono_ms(),
+    };
+
+    memset(ret, 0, sizeof(*ret));
+    if (open_stop_fd(&run, options, err) == 0 && open_capture(&run, err) == 0) {
+        run_sessions(&run, ret, err);
+        ret->valid = capture_find(run.context.capture, 0) != NULL;
+    }
+    ret->resumptions = run.context.resumptions;
+    ret->last = run.context.progress;
+    ret->elapsed_ms = clock_mono_ms() - run.began_ms;
+    release(&run);
+    if (options->live != NULL)
+        live_flows_end(options->live);
+    return err->kind == FT_ERR_NONE ? 0 : -1;
+}

@@ -1,0 +1,588 @@
+#include "capture/capture_session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "capture/flow_session.h"
+
+#define PROGRESS_MS   200u
+#define DRAIN_MS      1000u
+#define DRAIN_STEP_MS 100
+
+struct session {
+    struct capture_context *c;
+    const struct capture_run_options *options;
+    struct dfly_master master;
+    bool asked_resume; /* LSNs were sent along */
+    bool answered;     /* all flows were answered */
+    enum dfly_resume form;
+    int event_fd; /* a flow or the recorder has news */
+    int abort_fd; /* readable: flows give up connecting */
+    struct generation *generation;
+    struct recorder *recorder;
+    struct flow_session **flows;
+    uint32_t flow_count;
+    uint64_t *goals;                /* next LSNs to reach; NULL: not asked for yet */
+    struct capture_progress before; /* counts of earlier sessions */
+};
+
+/* Results of the steps of a session. */
+enum walk {
+    WALK_ON,
+    WALK_STOPPED, /* by the user or the clock */
+    WALK_BROKEN,  /* a flow has ended, or the recorder has failed: their errors count */
+    WALK_ERROR,   /* err of the control connection or of the capture */
+};
+
+static void note(const struct session *s, const char *text)
+{
+    if (s->options->on_note != NULL)
+        s->options->on_note(s->options->context, text);
+}
+
+static void note_from_master(void *context, const char *text)
+{
+    note(context, text);
+}
+
+/* --- progress --- */
+
+static void sum_up(struct session *s)
+{
+    struct capture_progress *p = &s->c->progress;
+
+    p->flow_count = s->flow_count;
+    p->bytes = s->before.bytes;
+    p->records = s->before.records;
+    p->ack_lag = 0;
+    if (s->answered && s->flow_count > 0 && !flow_session_partial(s->flows[0]))
+        p->keys = 0;
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        struct flow_counters n;
+
+        flow_session_counters(s->flows[i], &n);
+        p->bytes += n.bytes;
+        p->records += n.records;
+        if (n.keys > 0 || p->keys == 0)
+            p->keys += n.keys;
+        if (n.next_lsn > n.acked_lsn && n.next_lsn - n.acked_lsn > p->ack_lag && n.acked_lsn > 0)
+            p->ack_lag = n.next_lsn - n.acked_lsn;
+    }
+}
+
+static void tick(struct session *s)
+{
+    uint64_t now = clock_mono_ms();
+
+    if (now - s->c->last_progress_ms < PROGRESS_MS)
+        return;
+    s->c->last_progress_ms = now;
+    sum_up(s);
+    if (s->options->on_progress != NULL)
+        s->options->on_progress(s->options->context, &s->c->progress);
+}
+
+/* --- waiting --- */
+
+static bool broken(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        if (flow_session_phase(s->flows[i]) == FLOW_ENDED)
+            return true;
+    }
+    return s->recorder != NULL && recorder_failed(s->recorder);
+}
+
+/* One look at everything that may happen; waits a while for it. */
+static enum walk watch(struct session *s, struct ft_err *err)
+{
+    struct pollfd fds[3] = {{s->c->stop_fd, POLLIN, 0},
+                            {s->event_fd, POLLIN, 0},
+                            {s->master.control.conn.fd, POLLIN, 0}};
+    uint64_t count;
+
+    tick(s);
+    if (poll(fds, 3, PROGRESS_MS) <= 0)
+        return WALK_ON;
+    if (fds[0].revents != 0)
+        return WALK_STOPPED;
+    if (fds[1].revents != 0 && read(s->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+        return err_errno(err, errno, "could not read an eventfd"), WALK_ERROR;
+    if (fds[2].revents != 0 && dfly_master_watch(&s->master, err) != 0)
+        return WALK_ERROR;
+    return WALK_ON;
+}
+
+typedef bool reached_fn(const struct session *s);
+
+static enum walk wait_until(struct session *s, reached_fn *reached, struct ft_err *err)
+{
+    enum walk walk = WALK_ON;
+
+    while (walk == WALK_ON) {
+        /* In this order: a flow that has ended has reached every phase. */
+        if (broken(s))
+            return WALK_BROKEN;
+        if (reached(s))
+            return WALK_ON;
+        walk = watch(s, err);
+    }
+    /* The control connection is closed together with the flows, whose reasons say more. */
+    return walk == WALK_ERROR && broken(s) ? WALK_BROKEN : walk;
+}
+
+static bool all_in(const struct session *s, enum flow_phase phase)
+{
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        if (flow_session_phase(s->flows[i]) < phase)
+            return false;
+    }
+    return true;
+}
+
+static bool all_answered(const struct session *s)
+{
+    return all_in(s, FLOW_ANSWERED);
+}
+
+static bool all_synced(const struct session *s)
+{
+    return all_in(s, FLOW_SYNCED);
+}
+
+static bool all_stable(const struct session *s)
+{
+    return all_in(s, FLOW_STABLE);
+}
+
+static bool never(const struct session *s)
+{
+    (void)s;
+    return false;
+}
+
+static bool snapshots_durable(const struct session *s)
+{
+    return recorder_snapshots_durable(s->recorder) == s->flow_count;
+}
+
+/* Received is enough: the session ends by making durable what was received. */
+static bool goals_reached(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        struct flow_counters n;
+
+        flow_session_counters(s->flows[i], &n);
+        if (n.next_lsn < s->goals[i])
+            return false;
+    }
+    return true;
+}
+
+int capture_tell_generation(struct live_flows *live, const struct generation *g, struct ft_err *err)
+{
+    uint64_t *lsn = calloc(g->flow_count + 1u, sizeof(*lsn));
+    int rc;
+
+    if (lsn == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < g->flow_count; i++)
+        lsn[i] = g->flows[i].next_lsn;
+    rc = live_flows_begin(live, g->id, g->flow_count, lsn, g->state == GENERATION_COMPLETE, err);
+    free(lsn);
+    return rc;
+}
+
+/* --- connecting --- */
+
+/* The newest generation, if what is on disk can be gone on with. */
+static struct generation *resumable(const struct session *s)
+{
+    struct generation *g = capture_newest(s->c->capture);
+
+    if (g == NULL || g->state != GENERATION_COMPLETE || g->ended_by[0] != '\0' ||
+        g->flow_count != s->master.flow_count ||
+        strcmp(g->replication_id, s->master.replication_id) != 0)
+        return NULL;
+    for (uint32_t i = 0; i < g->flow_count; i++) {
+        if (g->flows[i].next_lsn == 0)
+            return NULL;
+    }
+    return g;
+}
+
+static int connect_master(struct session *s, bool afresh, struct ft_err *err)
+{
+    const char *release;
+    char address[URI_ADDRESS_SIZE];
+
+    s->c->progress.phase = CAPTURE_CONNECTING;
+    tick(s);
+    if (dfly_master_open(&s->master, s->options->source, s->c->stop_fd, note_from_master, s, err) !=
+        0)
+        return -1;
+    if (s->options->on_session != NULL)
+        s->options->on_session(s->options->context, s->master.sync_id);
+    if (capture_check_source(s->c->capture, uri_address(s->options->source, address),
+                             s->master.replication_id, err) != 0)
+        return -1;
+    s->generation = afresh ? NULL : resumable(s);
+    if (s->generation == NULL)
+        return 0;
+    release = s->master.release[0] != '\0' ? s->master.release : s->generation->source_version;
+    s->form = dfly_master_resume_form(s->master.protocol, release);
+    if (s->form == DFLY_RESUME_NEVER)
+        s->generation = NULL;
+    s->asked_resume = s->generation != NULL;
+    return 0;
+}
+
+static int connect_flows(struct session *s, struct ft_err *err)
+{
+    s->flows = calloc(s->master.flow_count, sizeof(struct flow_session *));
+    if (s->flows == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < s->master.flow_count; i++) {
+        uint64_t lsn = s->asked_resume ? s->generation->flows[i].next_lsn : 0;
+
+        if (flow_session_start(&s->flows[i], &s->master, i, lsn, s->event_fd, s->abort_fd, err) !=
+            0)
+            return -1;
+        s->flow_count = i + 1;
+    }
+    return 0;
+}
+
+static uint32_t partial_count(const struct session *s)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        n += flow_session_partial(s->flows[i]);
+    return n;
+}
+
+/* --- receiving --- */
+
+static int end_generation(struct session *s, const char *why, struct ft_err *err)
+{
+    struct generation *g = capture_newest(s->c->capture);
+
+    if (g == NULL || g->ended_by[0] != '\0')
+        return 0;
+    (void)snprintf(g->ended_by, sizeof(g->ended_by), "%s", why);
+    return capture_save(s->c->capture, err);
+}
+
+static int begin_generation(struct session *s, struct ft_err *err)
+{
+    if (end_generation(s, "full-sync", err) != 0 ||
+        capture_begin_generation(s->c->capture, s->master.replication_id, s->master.protocol,
+                                 s->flow_count, &s->generation, err) != 0)
+        return -1;
+    (void)snprintf(s->generation->source_version, sizeof(s->generation->source_version), "%s",
+                   s->master.release);
+    return 0;
+}
+
+static int tell_followers(struct session *s, struct ft_err *err)
+{
+    return s->options->live == NULL ? 0
+                                    : capture_tell_generation(s->options->live, s->generation, err);
+}
+
+static int let_flows_go(struct session *s, bool resumed, struct ft_err *err)
+{
+    struct recorder_options options = s->options->recorder;
+
+    if (tell_followers(s, err) != 0)
+        return -1;
+    options.event_fd = s->event_fd;
+    options.live = s->options->live;
+    if (recorder_new(&s->recorder, s->c->capture, s->generation, &options, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        struct flow_go go = {
+            .recorder = s->recorder,
+            .live = s->options->live,
+            .codec = options.codec,
+            .start_offset = s->generation->flows[i].raw_bytes,
+            .increment = resumed && s->form == DFLY_RESUME_INCREMENT,
+        };
+
+        if (flow_session_go(s->flows[i], &go, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Which rule spreads the keys over the flows, and what the source calls itself. */
+static void describe_source(struct session *s)
+{
+    struct sharding_tally sum = {0};
+    const char *release = flow_session_framer(s->flows[0])->release;
+    enum snapshot_records records = SNAPSHOT_RECORDS_NONE;
+
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        sharding_tally_add(&sum, &flow_session_framer(s->flows[i])->sharding);
+        if (flow_session_framer(s->flows[i])->has_blobs)
+            records = SNAPSHOT_RECORDS_SOME;
+    }
+    recorder_describe(s->recorder, sharding_tally_rule(&sum, 0), records, release);
+}
+
+/* Until every flow is ready for STARTSTABLE. */
+static enum walk full_sync(struct session *s, bool resumed, struct ft_err *err)
+{
+    enum walk walk;
+
+    if (!resumed || s->form == DFLY_RESUME_INCREMENT) {
+        s->c->progress.phase = CAPTURE_FULL_SYNC;
+        if (dfly_master_sync(&s->master, err) != 0)
+            return WALK_ERROR;
+    }
+    walk = wait_until(s, all_synced, err);
+    if (walk == WALK_ON)
+        s->c->progress.phase = CAPTURE_CHANGE_OVER;
+    return walk;
+}
+
+/* A follower has to know what the source is like before it begins. */
+static enum walk complete_generation(struct session *s, struct ft_err *err)
+{
+    enum walk walk = WALK_ON;
+
+    if (s->options->live != NULL)
+        walk = wait_until(s, snapshots_durable, err);
+    describe_source(s);
+    if (s->options->live != NULL && walk == WALK_ON && !recorder_failed(s->recorder))
+        live_flows_ready(s->options->live);
+    return walk;
+}
+
+/* From the flows' answers to all of them in stable sync. */
+static enum walk change_over(struct session *s, struct ft_err *err)
+{
+    bool resumed = partial_count(s) > 0;
+    enum walk walk;
+
+    if (!resumed && begin_generation(s, err) != 0)
+        return WALK_ERROR;
+    if (resumed) {
+        s->generation->resumptions++;
+        s->c->resumptions++;
+        note(s, "resumed where the last session ended");
+    }
+    if (let_flows_go(s, resumed, err) != 0)
+        return WALK_ERROR;
+    walk = full_sync(s, resumed, err);
+    if (walk != WALK_ON)
+        return walk;
+    if (dfly_master_start_stable(&s->master, err) != 0)
+        return WALK_ERROR;
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        flow_session_begin_stable(s->flows[i]);
+    walk = wait_until(s, all_stable, err);
+    if (walk != WALK_ON)
+        return walk;
+    s->c->progress.phase = CAPTURE_STABLE;
+    return resumed ? WALK_ON : complete_generation(s, err);
+}
+
+static enum walk wait_for_end(struct session *s, struct ft_err *err)
+{
+    if (s->options->snapshot_only)
+        return wait_until(s, snapshots_durable, err);
+    if (!s->options->until_caught_up)
+        return wait_until(s, never, err);
+    s->goals = calloc(s->flow_count, sizeof(*s->goals));
+    if (s->goals == NULL)
+        return err_nomem(err, "the goals"), WALK_ERROR;
+    if (dfly_master_offsets(&s->master, s->goals, err) != 0)
+        return WALK_ERROR;
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        flow_session_set_goal(s->flows[i], s->goals[i]);
+    return wait_until(s, goals_reached, err);
+}
+
+static enum walk walk_through(struct session *s, bool afresh, struct ft_err *err)
+{
+    enum walk walk;
+
+    if (connect_master(s, afresh, err) != 0 || connect_flows(s, err) != 0)
+        return WALK_ERROR;
+    walk = wait_until(s, all_answered, err);
+    if (walk != WALK_ON)
+        return walk;
+    s->answered = true;
+    if (partial_count(s) != 0 && partial_count(s) != s->flow_count)
+        return err_set(err, FT_ERR_PROTOCOL, "the source resumes some flows only"), WALK_ERROR;
+    if (partial_count(s) != 0 && !s->asked_resume)
+        return err_set(err, FT_ERR_PROTOCOL, "the source resumes without being asked"), WALK_ERROR;
+    walk = change_over(s, err);
+    return walk == WALK_ON ? wait_for_end(s, err) : walk;
+}
+
+/* --- ending --- */
+
+/*
+ * When one connection is lost the source closes the others; what lies in their sockets is worth
+ * having, since a resumption goes on behind it. Closing the control connection makes sure it does.
+ */
+static void drain_flows(struct session *s)
+{
+    uint64_t until_ms = clock_mono_ms() + DRAIN_MS;
+    bool all = false;
+
+    dfly_master_close(&s->master);
+    while (!all && clock_mono_ms() < until_ms && !recorder_failed(s->recorder)) {
+        struct pollfd fds[2] = {{s->c->stop_fd, POLLIN, 0}, {s->event_fd, POLLIN, 0}};
+        uint64_t count;
+
+        all = all_in(s, FLOW_ENDED);
+        if (all || poll(fds, 2, DRAIN_STEP_MS) <= 0)
+            continue;
+        if (fds[0].revents != 0 || read(s->event_fd, &count, sizeof(count)) < 0)
+            return;
+    }
+}
+
+static void stop_flows(struct session *s)
+{
+    const uint64_t one = 1;
+
+    if (write(s->abort_fd, &one, sizeof(one)) < 0)
+        return; /* cannot be: nobody else writes it */
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        flow_session_stop(s->flows[i]);
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        flow_session_join(s->flows[i]);
+}
+
+/* Of flows that have ended for different reasons, the one that decides. */
+static enum flow_end worst_end(const struct session *s, struct ft_err *ret_err)
+{
+    enum flow_end worst = FLOW_END_STOPPED;
+
+    for (uint32_t i = 0; i < s->flow_count; i++) {
+        struct ft_err own = FT_ERR_INIT;
+        enum flow_end end = flow_session_end(s->flows[i], &own);
+
+        if (end <= worst)
+            continue;
+        worst = end;
+        *ret_err = own;
+    }
+    return worst;
+}
+
+static enum session_outcome judge_error(const struct session *s, const struct ft_err *err)
+{
+    switch (err->kind) {
+    case FT_ERR_CANCELLED:
+        return SESSION_STOPPED;
+    case FT_ERR_NET:
+    case FT_ERR_TIMEOUT:
+        return SESSION_LOST;
+    case FT_ERR_PROTOCOL:
+        return s->asked_resume ? SESSION_AFRESH : SESSION_FAILED;
+    default:
+        return SESSION_FAILED;
+    }
+}
+
+static enum session_outcome judge_flows(struct session *s, struct ft_err *err)
+{
+    struct ft_err own = FT_ERR_INIT;
+    enum flow_end end = worst_end(s, &own);
+    const char *ended_by = end == FLOW_END_FLUSH ? "flush" : "lsn-gap";
+
+    *err = own;
+    if (end == FLOW_END_FLUSH || end == FLOW_END_GAP) {
+        struct ft_err failure = FT_ERR_INIT;
+
+        if (end_generation(s, ended_by, &failure) == 0)
+            return SESSION_AFRESH;
+        *err = failure;
+        return SESSION_FAILED;
+    }
+    if (end == FLOW_END_STOPPED)
+        return SESSION_LOST;
+    return end == FLOW_END_FAILED ? SESSION_FAILED : judge_error(s, err);
+}
+
+static enum session_outcome judge(struct session *s, enum walk walk, struct ft_err *err)
+{
+    switch (walk) {
+    case WALK_ON:
+        return SESSION_REACHED;
+    case WALK_STOPPED:
+        return SESSION_STOPPED;
+    case WALK_ERROR:
+        return judge_error(s, err);
+    case WALK_BROKEN:
+        break;
+    }
+    return judge_flows(s, err);
+}
+
+/* What was received is made durable, and a failure to do so outweighs all else. */
+static enum session_outcome finish(struct session *s, enum walk walk, struct ft_err *err)
+{
+    struct ft_err disk = FT_ERR_INIT;
+    enum session_outcome outcome;
+
+    if (s->recorder != NULL && (walk == WALK_BROKEN || walk == WALK_ERROR))
+        drain_flows(s);
+    stop_flows(s);
+    sum_up(s);
+    if (s->recorder != NULL && recorder_finish(s->recorder, &disk) != 0) {
+        *err = disk;
+        return SESSION_FAILED;
+    }
+    outcome = judge(s, walk, err);
+    if (outcome == SESSION_REACHED || outcome == SESSION_STOPPED) {
+        for (uint32_t i = 0; i < s->flow_count; i++)
+            flow_session_ack_last(s->flows[i]);
+    }
+    return outcome;
+}
+
+static void release(struct session *s)
+{
+    for (uint32_t i = 0; i < s->flow_count; i++)
+        flow_session_free(s->flows[i]);
+    free(s->flows);
+    free(s->goals);
+    recorder_free(s->recorder);
+    dfly_master_close(&s->master);
+    if (s->event_fd >= 0)
+        (void)close(s->event_fd); /* both hold nothing */
+    if (s->abort_fd >= 0)
+        (void)close(s->abort_fd);
+}
+
+enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
+                                         struct session_contact *ret_contact, struct ft_err *err)
+{
+    struct session s = {.c = c, .options = c->options, .before = c->progress};
+    enum session_outcome outcome = SESSION_FAILED;
+
+    s.master.control.conn.fd = -1;
+    s.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s.abort_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s.event_fd < 0 || s.abort_fd < 0)
+        (void)err_errno(err, errno, "could not make an eventfd");
+    else
+        outcome = finish(&s, walk_through(&s, afresh, err), err);
+    ret_contact->answered = s.answered;
+    ret_contact->received_bytes = c->progress.bytes - s.before.bytes;
+    release(&s);
+    return outcome;
+}

@@ -1,0 +1,235 @@
+#include "command/command_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command/command_keys.h"
+#include "command/rewrite.h"
+
+/* clang-format off */
+/* Name, arity, where the keys are; the rest by name where it is not 0. */
+#define ROW(row_name, row_arity, ...) {.name = row_name, .arity = row_arity, __VA_ARGS__}
+#define KEYS(first, last, step)       .key_first = first, .key_last = last, .key_step = step
+#define ONE_KEY  KEYS(1, 1, 1)
+#define ALL_KEYS KEYS(1, -1, 1)
+#define TWO_KEYS KEYS(1, 2, 1)
+#define NO_KEYS  KEYS(0, 0, 0)
+
+#define JSON_ERRORS \
+    "does not exist|new objects must be created|Path|wrong static type|not an integer"
+
+static const struct command_row rows[] = {
+    ROW("APPEND", 3, ONE_KEY),
+    ROW("BF.ADD", 3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("BF.LOADCHUNK", 4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("BF.MADD", -3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("BF.RESERVE", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("BITFIELD", -2, ONE_KEY, .rewrite = rewrite_bitfield),
+    ROW("BITOP", -4, KEYS(2, -1, 1), .plan = PLAN_STORE),
+    ROW("CF.ADD", 3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CF.ADDNX", 3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CF.COMPACT", 2, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CF.DEL", 3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CF.INSERT", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CF.INSERTNX", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CF.RESERVE", -3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CL.THROTTLE", -5, ONE_KEY, .rewrite = rewrite_throttle),
+    ROW("CMS.INCRBY", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CMS.INITBYDIM", 4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CMS.INITBYPROB", 4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("CMS.MERGE", -2, ONE_KEY, .flags = COMMAND_SLICED, .rewrite = rewrite_probabilistic),
+    ROW("COPY", -3, TWO_KEYS, .since = 602, .plan = PLAN_COPY, .find_keys = keys_copy,
+        .rewrite = rewrite_copy),
+    ROW("DECR", 2, ONE_KEY),
+    ROW("DECRBY", 3, ONE_KEY),
+    ROW("DEL", -2, ALL_KEYS, .flags = COMMAND_SPLIT),
+    ROW("DELEX", -2, ONE_KEY, .plan = PLAN_DELETE_DIGEST, .rewrite = rewrite_delex),
+    ROW("DFLYCLUSTER", -2, NO_KEYS, .flags = COMMAND_FLUSH, .rewrite = rewrite_dflycluster),
+    ROW("EXPIRE", -3, ONE_KEY, .rewrite = rewrite_expire),
+    ROW("EXPIREAT", -3, ONE_KEY, .rewrite = rewrite_expire),
+    ROW("FIELDEXPIRE", -4, ONE_KEY, .rewrite = rewrite_field_expire,
+        .expected_errors = "WRONGTYPE"),
+    ROW("FLUSHALL", -1, NO_KEYS, .flags = COMMAND_FLUSH | COMMAND_EVERY_NODE,
+        .rewrite = rewrite_flush),
+    ROW("FLUSHDB", -1, NO_KEYS, .flags = COMMAND_FLUSH | COMMAND_EVERY_NODE,
+        .rewrite = rewrite_flush),
+    ROW("FT.ALTER", -3, NO_KEYS, .flags = COMMAND_ALL_FLOWS, .rewrite = rewrite_search,
+        .expected_errors = "Duplicate field|Unknown index name|Unknown Index name|no such index"),
+    ROW("FT.CREATE", -2, NO_KEYS, .flags = COMMAND_ALL_FLOWS, .rewrite = rewrite_search,
+        .expected_errors = "Index already exists"),
+    ROW("FT.DROPINDEX", -2, NO_KEYS, .flags = COMMAND_ALL_FLOWS, .rewrite = rewrite_search,
+        .expected_errors = "Unknown index name|Unknown Index name|no such index"),
+    ROW("FT.SYNUPDATE", -4, NO_KEYS, .flags = COMMAND_ALL_FLOWS, .rewrite = rewrite_search,
+        .expected_errors = "Unknown index name|Unknown Index name|no such index"),
+    ROW("GEOADD", -5, ONE_KEY),
+    ROW("GEORADIUS", -2, NO_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_georadius, .rewrite = rewrite_store),
+    ROW("GEORADIUSBYMEMBER", -2, NO_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_georadiusbymember, .rewrite = rewrite_store),
+    ROW("GETDEL", 2, ONE_KEY, .rewrite = rewrite_getdel),
+    ROW("GETEX", -2, ONE_KEY, .rewrite = rewrite_getex),
+    ROW("GETSET", 3, ONE_KEY),
+    ROW("HDEL", -3, ONE_KEY),
+    ROW("HEXPIRE", -5, ONE_KEY, .rewrite = rewrite_hexpire),
+    ROW("HGETEX", -4, ONE_KEY, .rewrite = rewrite_hgetex),
+    ROW("HINCRBY", 4, ONE_KEY),
+    ROW("HINCRBYFLOAT", 4, ONE_KEY),
+    ROW("HMSET", -4, ONE_KEY),
+    ROW("HSET", -4, ONE_KEY),
+    ROW("HSETEX", -5, ONE_KEY, .rewrite = rewrite_hsetex),
+    ROW("HSETNX", 4, ONE_KEY),
+    ROW("INCR", 2, ONE_KEY),
+    ROW("INCRBY", 3, ONE_KEY),
+    ROW("INCRBYFLOAT", 3, ONE_KEY),
+    ROW("JSON.ARRAPPEND", -4, ONE_KEY, .rewrite = rewrite_json_change,
+        .expected_errors = JSON_ERRORS),
+    ROW("JSON.ARRINSERT", -5, ONE_KEY, .rewrite = rewrite_json_change,
+        .expected_errors = JSON_ERRORS),
+    ROW("JSON.ARRPOP", -2, ONE_KEY, .rewrite = rewrite_json_change, .expected_errors = JSON_ERRORS),
+    ROW("JSON.ARRTRIM", 5, ONE_KEY, .rewrite = rewrite_json_change, .expected_errors = JSON_ERRORS),
+    ROW("JSON.CLEAR", -2, ONE_KEY, .rewrite = rewrite_json_change, .expected_errors = JSON_ERRORS),
+    ROW("JSON.DEL", -2, ONE_KEY, .rewrite = rewrite_json_del, .expected_errors = JSON_ERRORS),
+    ROW("JSON.FORGET", -2, ONE_KEY, .rewrite = rewrite_json_del, .expected_errors = JSON_ERRORS),
+    ROW("JSON.MERGE", 4, ONE_KEY, .rewrite = rewrite_json_change, .expected_errors = JSON_ERRORS),
+    ROW("JSON.MSET", -4, KEYS(1, -3, 3), .rewrite = rewrite_json_mset,
+        .expected_errors = JSON_ERRORS),
+    ROW("JSON.NUMINCRBY", 4, ONE_KEY, .rewrite = rewrite_json_change,
+        .expected_errors = JSON_ERRORS),
+    ROW("JSON.NUMMULTBY", 4, ONE_KEY, .rewrite = rewrite_json_change,
+        .expected_errors = JSON_ERRORS),
+    ROW("JSON.SET", -4, ONE_KEY, .rewrite = rewrite_json_set, .expected_errors = JSON_ERRORS),
+    ROW("JSON.STRAPPEND", -3, ONE_KEY, .rewrite = rewrite_json_change,
+        .expected_errors = JSON_ERRORS),
+    ROW("JSON.TOGGLE", 3, ONE_KEY, .rewrite = rewrite_json_change, .expected_errors = JSON_ERRORS),
+    ROW("LINSERT", 5, ONE_KEY),
+    ROW("LMOVE", 5, TWO_KEYS, .plan = PLAN_LMOVE, .rewrite = rewrite_lmove),
+    ROW("LMPOP", -2, NO_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_POP,
+        .find_keys = keys_numkeys, .rewrite = rewrite_mpop),
+    ROW("LPOP", -2, ONE_KEY, .rewrite = rewrite_pop),
+    ROW("LPUSH", -3, ONE_KEY),
+    ROW("LPUSHX", -3, ONE_KEY),
+    ROW("LREM", 4, ONE_KEY),
+    ROW("LSET", 4, ONE_KEY),
+    ROW("LTRIM", 4, ONE_KEY),
+    ROW("MOVE", 3, ONE_KEY, .plan = PLAN_MOVE, .find_keys = keys_move, .rewrite = rewrite_move),
+    ROW("MSET", -3, KEYS(1, -2, 2), .flags = COMMAND_SPLIT),
+    ROW("MSETNX", -3, KEYS(1, -2, 2), .flags = COMMAND_SPLIT, .rewrite = rewrite_msetnx),
+    ROW("PERSIST", 2, ONE_KEY),
+    ROW("PEXPIRE", -3, ONE_KEY, .rewrite = rewrite_expire),
+    ROW("PEXPIREAT", -3, ONE_KEY, .rewrite = rewrite_expire),
+    ROW("PFADD", -2, ONE_KEY),
+    ROW("PFCOUNT", -2, ALL_KEYS, .flags = COMMAND_READ_ONLY),
+    ROW("PFMERGE", -2, ALL_KEYS, .plan = PLAN_STORE),
+    ROW("PING", -1, NO_KEYS, .rewrite = rewrite_ping),
+    ROW("PREPEND", 3, ONE_KEY, .rewrite = rewrite_prepend),
+    ROW("PSETEX", 4, ONE_KEY, .rewrite = rewrite_setex),
+    ROW("RENAME", 3, TWO_KEYS, .plan = PLAN_RENAME, .rewrite = rewrite_rename),
+    ROW("RENAMENX", 3, TWO_KEYS, .plan = PLAN_RENAME, .rewrite = rewrite_rename),
+    ROW("RESTORE", -4, ONE_KEY, .rewrite = rewrite_restore),
+    ROW("RPOP", -2, ONE_KEY, .rewrite = rewrite_pop),
+    ROW("RPOPLPUSH", 3, TWO_KEYS, .plan = PLAN_LMOVE, .rewrite = rewrite_rpoplpush),
+    ROW("RPUSH", -3, ONE_KEY),
+    ROW("RPUSHX", -3, ONE_KEY),
+    ROW("SADD", -3, ONE_KEY),
+    ROW("SADDEX", -4, ONE_KEY, .rewrite = rewrite_saddex),
+    ROW("SCRIPT", -2, NO_KEYS, .flags = COMMAND_EVERY_NODE, .rewrite = rewrite_script_command),
+    ROW("SDIFFSTORE", -2, ALL_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_setstore, .rewrite = rewrite_store),
+    ROW("SET", -3, ONE_KEY, .rewrite = rewrite_set),
+    ROW("SETBIT", 4, ONE_KEY),
+    ROW("SETEX", 4, ONE_KEY, .rewrite = rewrite_setex),
+    ROW("SETNX", 3, ONE_KEY),
+    ROW("SETRANGE", 4, ONE_KEY),
+    ROW("SHRINK", 2, ONE_KEY, .rewrite = rewrite_shrink),
+    ROW("SINTERSTORE", -2, ALL_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_setstore, .rewrite = rewrite_store),
+    ROW("SMOVE", 4, TWO_KEYS, .plan = PLAN_SMOVE, .rewrite = rewrite_smove),
+    ROW("SORT", -2, ONE_KEY, .flags = COMMAND_SLICED, .plan = PLAN_SORT_STORE,
+        .find_keys = keys_sort, .rewrite = rewrite_sort,
+        .expected_errors = "can't be converted into double"),
+    ROW("SREM", -3, ONE_KEY),
+    ROW("STICK", -2, ALL_KEYS, .rewrite = rewrite_stick),
+    ROW("SUNIONSTORE", -2, ALL_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_setstore, .rewrite = rewrite_store),
+    ROW("TOPK.ADD", -3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("TOPK.INCRBY", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("TOPK.RESERVE", -3, ONE_KEY, .rewrite = rewrite_probabilistic),
+    ROW("UNLINK", -2, ALL_KEYS, .flags = COMMAND_SPLIT),
+    ROW("XACK", -4, ONE_KEY),
+    ROW("XADD", -5, ONE_KEY, .rewrite = rewrite_xadd),
+    ROW("XAUTOCLAIM", -6, ONE_KEY, .rewrite = rewrite_xautoclaim),
+    ROW("XCLAIM", -6, ONE_KEY, .rewrite = rewrite_xclaim),
+    ROW("XDEL", -3, ONE_KEY),
+    ROW("XGROUP", -3, KEYS(2, 2, 1), .rewrite = rewrite_xgroup),
+    ROW("XSETID", -3, ONE_KEY,
+        .expected_errors = "no such key|smaller than|requires the key to exist"),
+    ROW("XTRIM", -4, ONE_KEY, .rewrite = rewrite_xtrim),
+    ROW("ZADD", -4, ONE_KEY, .rewrite = rewrite_zadd),
+    ROW("ZDIFFSTORE", -2, NO_KEYS, .flags = COMMAND_SLICED, .since = 602, .plan = PLAN_STORE,
+        .find_keys = keys_zstore, .rewrite = rewrite_store),
+    ROW("ZINCRBY", 4, ONE_KEY),
+    ROW("ZINTER", -2, NO_KEYS, .flags = COMMAND_READ_ONLY),
+    ROW("ZINTERSTORE", -2, NO_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_zstore, .rewrite = rewrite_store),
+    ROW("ZMPOP", -2, NO_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_POP,
+        .find_keys = keys_numkeys, .rewrite = rewrite_mpop),
+    ROW("ZPOPMAX", -2, ONE_KEY),
+    ROW("ZPOPMIN", -2, ONE_KEY),
+    ROW("ZRANGESTORE", -2, TWO_KEYS, .flags = COMMAND_SLICED, .since = 602, .plan = PLAN_STORE,
+        .find_keys = keys_zrangestore, .rewrite = rewrite_store),
+    ROW("ZREM", -3, ONE_KEY),
+    ROW("ZREMRANGEBYLEX", 4, ONE_KEY),
+    ROW("ZREMRANGEBYRANK", 4, ONE_KEY),
+    ROW("ZREMRANGEBYSCORE", 4, ONE_KEY),
+    ROW("ZUNION", -2, NO_KEYS, .flags = COMMAND_READ_ONLY),
+    ROW("ZUNIONSTORE", -2, NO_KEYS, .flags = COMMAND_SLICED, .plan = PLAN_STORE,
+        .find_keys = keys_zstore, .rewrite = rewrite_store),
+};
+/* clang-format on */
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static int name_compare(const void *key, const void *member)
+{
+    const struct bytes *name = key;
+    const struct command_row *row = member;
+    size_t n = strlen(row->name);
+    int c = strncasecmp((const char *)name->p, row->name, name->n < n ? name->n : n);
+
+    if (c != 0)
+        return c;
+    return (name->n > n) - (name->n < n);
+}
+
+const struct command_row *command_find(struct bytes name)
+{
+    return bsearch(&name, rows, ROW_COUNT, sizeof(rows[0]), name_compare);
+}
+
+const struct command_row *command_rows(size_t *ret_count)
+{
+    *ret_count = ROW_COUNT;
+    return rows;
+}
+
+bool command_arity_ok(const struct command_row *row, size_t word_count)
+{
+    if (row->arity >= 0)
+        return word_count == (size_t)row->arity;
+    return word_count >= (size_t)-row->arity;
+}
+
+bool command_error_expected(const struct command_row *row, const char *error)
+{
+    const char *part = row == NULL ? NULL : row->expected_errors;
+    char text[64];
+
+    while (part != NULL && *part != '\0') {
+        size_t n = strcspn(part, "|");
+
+        snprintf(text, sizeof(text), "%.*s", (int)n, part);
+        if (strstr(error, text) != NULL)
+            return true;
+        part += n + (part[n] == '|');
+    }
+    return false;
+}

@@ -1,0 +1,155 @@
+/*
+ * rewrite.h - inside of the translation: what a rewrite function of the command table works with.
+ *
+ * A rewrite function sets rw->out->class_ and writes commands: rewrite_begin starts one, the
+ * rewrite_put functions append its words, which must live as long as the record or the
+ * translator's buffer. Running out of memory is remembered in rw->failed and
+ * looked at once, by translator_run.
+ */
+#ifndef FLOWTAPE_COMMAND_REWRITE_H
+#define FLOWTAPE_COMMAND_REWRITE_H
+
+#include "command/translate.h"
+
+/* The keys of a record as they are found. */
+struct key_list {
+    struct translation_key *keys;
+    size_t count, cap;
+    uint32_t db;
+    bool failed; /* out of memory */
+};
+
+/* key_list_push - words[word] is a key of the list's database. */
+void key_list_push(struct key_list *list, const struct bytes *words, size_t word);
+
+struct rewrite {
+    struct translator *t;
+    const struct translator_options *options;
+    const struct command_row *row;
+    const struct bytes *words;
+    size_t count;
+    uint32_t db;
+    int64_t now_ms; /* when the record was received */
+    struct key_list *keys;
+    bool keys_ok; /* what find_keys said */
+    struct translation *out;
+    bool failed;
+    struct ft_err *err;
+};
+
+/* The classes. Texts are static; each sets the note, an earlier one is kept. */
+void rewrite_as_is(struct rewrite *rw);
+void rewrite_nothing(struct rewrite *rw, const char *note);
+void rewrite_loss(struct rewrite *rw, enum loss_reason reason, const char *class_name,
+                  const char *text);
+/* rewrite_malformed - a loss: the words are not what the command takes. */
+void rewrite_malformed(struct rewrite *rw, const char *what);
+/* rewrite_plan - READ_WRITE by the plan of the row: src and dst are words of the record. */
+void rewrite_plan(struct rewrite *rw, size_t src_word, size_t dst_word);
+/* rewrite_needs - a loss: the target is older than `version` (major * 100 + minor). */
+void rewrite_needs(struct rewrite *rw, unsigned version, const char *what);
+
+/* rewrite_add_loss - a part that is lost, or a note, beside what is written. */
+void rewrite_add_loss(struct rewrite *rw, enum loss_reason reason, const char *class_name,
+                      const char *text);
+void rewrite_suspect(struct rewrite *rw); /* all keys */
+void rewrite_note(struct rewrite *rw, const char *note);
+
+/* Commands. rewrite_begin makes the class REWRITTEN unless it was set to more than AS_IS. */
+void rewrite_begin(struct rewrite *rw, const char *name);
+void rewrite_put(struct rewrite *rw, struct bytes word);
+void rewrite_put_str(struct rewrite *rw, const char *word); /* static text */
+void rewrite_put_i64(struct rewrite *rw, int64_t value);
+void rewrite_put_words(struct rewrite *rw, size_t from, size_t to); /* of the record */
+/* rewrite_script - class READ_WRITE, begins "EVAL script 1 key"; arguments are put after it. */
+void rewrite_script(struct rewrite *rw, const char *script, size_t key_word);
+
+/* rewrite_scratch - the translator's buffer for words that are made, empty. */
+struct buf *rewrite_scratch(struct rewrite *rw);
+struct recoder *rewrite_recoder(struct rewrite *rw);
+
+/* rewrite_target - the version to compare with: 602, 700... */
+static inline unsigned rewrite_target(const struct rewrite *rw)
+{
+    return rw->options->target->version;
+}
+static inline bool rewrite_is(const struct rewrite *rw, size_t word, const char *text)
+{
+    return word < rw->count && bytes_is_word(rw->words[word], text);
+}
+
+/*
+ * rewrite_deadline - relative to absolute: value times unit_ms after the receive time, never more
+ * than the master allows; what is past stays past. false: value is not a number.
+ */
+bool rewrite_deadline(const struct rewrite *rw, struct bytes value, int64_t unit_ms,
+                      int64_t *ret_ms);
+
+/* An option that sets a time: EX, PX, EXAT, PXAT, followed by a number. */
+enum expiry_option {
+    EXPIRY_NO_OPTION,
+    EXPIRY_BAD,
+    EXPIRY_ABSOLUTE_MS, /* PXAT: stands as it is */
+    EXPIRY_OTHER,
+};
+/* rewrite_expiry_option - is words[word] such an option? *ret_ms is its absolute time. */
+enum expiry_option rewrite_expiry_option(const struct rewrite *rw, size_t word, int64_t *ret_ms);
+
+/* keys_in_one_slot - all keys that were found. */
+bool rewrite_keys_in_one_slot(const struct rewrite *rw);
+/* rewrite_split - class REWRITTEN: the same command per slot; each key takes key_step words. */
+void rewrite_split(struct rewrite *rw, const char *name);
+
+/* The table's functions. rewrite_string.c: */
+void rewrite_set(struct rewrite *rw);
+void rewrite_setex(struct rewrite *rw);
+void rewrite_msetnx(struct rewrite *rw);
+void rewrite_getdel(struct rewrite *rw);
+void rewrite_getex(struct rewrite *rw);
+void rewrite_prepend(struct rewrite *rw);
+void rewrite_bitfield(struct rewrite *rw);
+/* rewrite_key.c: */
+void rewrite_expire(struct rewrite *rw);
+void rewrite_delex(struct rewrite *rw);
+void rewrite_rename(struct rewrite *rw);
+void rewrite_copy(struct rewrite *rw);
+void rewrite_move(struct rewrite *rw);
+void rewrite_restore(struct rewrite *rw);
+void rewrite_sort(struct rewrite *rw);
+void rewrite_stick(struct rewrite *rw);
+void rewrite_flush(struct rewrite *rw);
+void rewrite_dflycluster(struct rewrite *rw);
+/* rewrite_list.c: */
+void rewrite_pop(struct rewrite *rw);
+void rewrite_lmove(struct rewrite *rw);
+void rewrite_rpoplpush(struct rewrite *rw);
+void rewrite_smove(struct rewrite *rw);
+void rewrite_mpop(struct rewrite *rw);
+void rewrite_store(struct rewrite *rw);
+void rewrite_saddex(struct rewrite *rw);
+void rewrite_zadd(struct rewrite *rw);
+/* rewrite_hash.c: */
+void rewrite_hsetex(struct rewrite *rw);
+void rewrite_hexpire(struct rewrite *rw);
+void rewrite_hgetex(struct rewrite *rw);
+void rewrite_field_expire(struct rewrite *rw);
+/* rewrite_stream.c: */
+void rewrite_xadd(struct rewrite *rw);
+void rewrite_xtrim(struct rewrite *rw);
+void rewrite_xgroup(struct rewrite *rw);
+void rewrite_xclaim(struct rewrite *rw);
+void rewrite_xautoclaim(struct rewrite *rw);
+/* rewrite_json.c: */
+void rewrite_json_set(struct rewrite *rw);
+void rewrite_json_mset(struct rewrite *rw);
+void rewrite_json_del(struct rewrite *rw);
+void rewrite_json_change(struct rewrite *rw);
+/* rewrite_other.c: what has no place in Redis, or none with keys */
+void rewrite_probabilistic(struct rewrite *rw);
+void rewrite_throttle(struct rewrite *rw);
+void rewrite_search(struct rewrite *rw);
+void rewrite_script_command(struct rewrite *rw);
+void rewrite_shrink(struct rewrite *rw);
+void rewrite_ping(struct rewrite *rw);
+
+#endif

@@ -1,0 +1,185 @@
+/* Lists, sets, sorted sets: pops with counts, moves and stores over several keys. */
+#include "command/command_keys.h"
+#include "command/rewrite.h"
+
+static const char pop_script[] = "for i=1,tonumber(ARGV[2]) do "
+                                 "if not redis.call(ARGV[1],KEYS[1]) then break end end";
+
+/* KEYS are popped from until one has something. Both names of the pop are words of Redis 5. */
+static const char pop_first_script[] = "for _,k in ipairs(KEYS) do "
+                                       "if redis.call('EXISTS',k)==1 then "
+                                       "for i=1,tonumber(ARGV[2]) do "
+                                       "local v=redis.call(ARGV[1],k) "
+                                       "if not v or #v==0 then break end end "
+                                       "return 1 end end return 0";
+
+/* LPOP key [count] */
+void rewrite_pop(struct rewrite *rw)
+{
+    int64_t n;
+
+    if (rw->count > 3) {
+        rewrite_malformed(rw, "wrong number of words");
+    } else if (rw->count == 2 || rewrite_target(rw) >= 602) {
+        rewrite_as_is(rw);
+    } else if (!bytes_to_i64(rw->words[2], &n) || n < 0) {
+        rewrite_malformed(rw, "the count is not a number");
+    } else {
+        rewrite_script(rw, pop_script, 1);
+        rewrite_put_str(rw, rw->row->name);
+        rewrite_put(rw, rw->words[2]);
+    }
+}
+
+static bool is_side(const struct rewrite *rw, size_t word)
+{
+    return rewrite_is(rw, word, "LEFT") || rewrite_is(rw, word, "RIGHT");
+}
+
+/* LMOVE src dst LEFT|RIGHT LEFT|RIGHT: journalled verbatim up to 1.33. */
+void rewrite_lmove(struct rewrite *rw)
+{
+    if (!is_side(rw, 3) || !is_side(rw, 4)) {
+        rewrite_malformed(rw, "LMOVE takes LEFT or RIGHT twice");
+    } else if (rw->options->cluster && !rewrite_keys_in_one_slot(rw)) {
+        rewrite_plan(rw, 1, 2);
+    } else if (rewrite_target(rw) >= 602) {
+        rewrite_as_is(rw);
+    } else if (rewrite_is(rw, 3, "RIGHT") && rewrite_is(rw, 4, "LEFT")) {
+        rewrite_begin(rw, "RPOPLPUSH");
+        rewrite_put_words(rw, 1, 3);
+    } else {
+        rewrite_plan(rw, 1, 2);
+    }
+}
+
+void rewrite_rpoplpush(struct rewrite *rw)
+{
+    static const struct bytes name = {(const uint8_t *)"LMOVE", 5};
+    static const struct bytes right = {(const uint8_t *)"RIGHT", 5};
+    static const struct bytes left = {(const uint8_t *)"LEFT", 4};
+    struct buf *scratch = rewrite_scratch(rw);
+    struct bytes words[] = {name, rw->words[1], rw->words[2], right, left};
+
+    if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
+        rewrite_as_is(rw);
+        return;
+    }
+    if (buf_append(scratch, words, sizeof(words), rw->err) < 0)
+        return;
+    rewrite_plan(rw, 1, 2);
+    rw->out->plan.words = (const struct bytes *)(const void *)scratch->p;
+    rw->out->plan.word_count = 5;
+}
+
+void rewrite_smove(struct rewrite *rw)
+{
+    if (rw->options->cluster && !rewrite_keys_in_one_slot(rw))
+        rewrite_plan(rw, 1, 2);
+    else
+        rewrite_as_is(rw);
+}
+
+/* The pop of one key that LMPOP and ZMPOP come down to; NULL: the words say neither. */
+static const char *mpop_command(const struct rewrite *rw, size_t side)
+{
+    if (rewrite_is(rw, side, "LEFT"))
+        return "LPOP";
+    if (rewrite_is(rw, side, "RIGHT"))
+        return "RPOP";
+    if (rewrite_is(rw, side, "MIN"))
+        return "ZPOPMIN";
+    return rewrite_is(rw, side, "MAX") ? "ZPOPMAX" : NULL;
+}
+
+/* What a target without LMPOP and ZMPOP gets. */
+static void mpop_write(struct rewrite *rw, const char *command, int64_t n)
+{
+    const struct key_list *keys = rw->keys;
+
+    rw->out->class_ = TRANSLATION_READ_WRITE;
+    rewrite_begin(rw, "EVAL");
+    rewrite_put_str(rw, pop_first_script);
+    rewrite_put_i64(rw, (int64_t)keys->count);
+    for (size_t i = 0; i < keys->count; i++)
+        rewrite_put(rw, keys->keys[i].key);
+    rewrite_put_str(rw, command);
+    rewrite_put_i64(rw, n);
+}
+
+/* LMPOP numkeys key... LEFT|RIGHT [COUNT n], ZMPOP ... MIN|MAX: verbatim in older releases. */
+void rewrite_mpop(struct rewrite *rw)
+{
+    size_t side = 2 + rw->keys->count;
+    const char *command = rw->keys_ok ? mpop_command(rw, side) : NULL;
+    int64_t n = 1;
+
+    if (!rw->keys_ok) {
+        rewrite_nothing(rw, "a slice: the journal does not carry its effect");
+        rewrite_suspect(rw);
+        return;
+    }
+    if (command == NULL || (rw->count != side + 1 && rw->count != side + 3) ||
+        (rw->count == side + 3 &&
+         (!rewrite_is(rw, side + 1, "COUNT") || !bytes_to_i64(rw->words[side + 2], &n) || n < 1)))
+        rewrite_malformed(rw, "a pop from several keys with words that are not known");
+    else if (rw->options->cluster && !rewrite_keys_in_one_slot(rw))
+        rewrite_plan(rw, rw->keys->keys[0].word, rw->keys->keys[0].word);
+    else if (rewrite_target(rw) >= 700)
+        rewrite_as_is(rw);
+    else
+        mpop_write(rw, command, n);
+}
+
+/* Commands that read some keys and write their result to another; journalled in older releases. */
+void rewrite_store(struct rewrite *rw)
+{
+    const struct key_list *keys = rw->keys;
+    bool geo = rw->row->name[0] == 'G';
+
+    if (!rw->keys_ok) {
+        rewrite_nothing(rw, "a slice: the journal does not carry its effect");
+        rewrite_suspect(rw);
+    } else if (geo && keys->count < 2) {
+        rewrite_nothing(rw, "it only reads");
+    } else if (rw->row->since > rewrite_target(rw)) {
+        rewrite_needs(rw, rw->row->since, rw->row->name);
+    } else if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
+        rewrite_as_is(rw);
+    } else {
+        /* destination first, but for GEORADIUS, where it follows its option */
+        rewrite_plan(rw, keys->keys[geo ? 0 : 1].word, keys->keys[geo ? 1 : 0].word);
+    }
+}
+
+/* SADDEX key [KEEPTTL] seconds member... */
+void rewrite_saddex(struct rewrite *rw)
+{
+    size_t first = rewrite_is(rw, 2, "KEEPTTL") ? 4 : 3;
+    int64_t ttl;
+
+    if (rw->count <= first || !bytes_to_i64(rw->words[first - 1], &ttl)) {
+        rewrite_malformed(rw, "SADDEX takes a time and members");
+        return;
+    }
+    rewrite_begin(rw, "SADD");
+    rewrite_put(rw, rw->words[1]);
+    rewrite_put_words(rw, first, rw->count);
+    rewrite_add_loss(rw, LOSS_MEMBER_TTL, "set", "times of set members; the members are kept");
+}
+
+/* ZADD key [NX|XX] [GT|LT] [CH] [INCR] score member... */
+void rewrite_zadd(struct rewrite *rw)
+{
+    for (size_t i = 2; rewrite_target(rw) < 602 && i < rw->count; i++) {
+        double score;
+
+        if (bytes_to_double(rw->words[i], &score))
+            break;
+        if (rewrite_is(rw, i, "GT") || rewrite_is(rw, i, "LT")) {
+            rewrite_needs(rw, 602, "ZADD with GT or LT");
+            return;
+        }
+    }
+    rewrite_as_is(rw);
+}

@@ -1,0 +1,59 @@
+/* What has no place in Redis, or no keys. */
+#include "command/rewrite.h"
+
+/*
+ * Also where the target has commands of the same name: they keep their counts by other hash
+ * functions, and the values of the snapshot could not be carried.
+ */
+void rewrite_probabilistic(struct rewrite *rw)
+{
+    static const struct {
+        const char *prefix, *class_name;
+    } classes[] = {{"BF.", "sbf"}, {"CF.", "cuckoo"}, {"CMS.", "cms"}, {"TOPK.", "topk"}};
+    const char *class_name = rw->row->name;
+
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (strncmp(rw->row->name, classes[i].prefix, strlen(classes[i].prefix)) == 0)
+            class_name = classes[i].class_name;
+    }
+    rewrite_loss(rw, LOSS_PROBABILISTIC, class_name,
+                 "Dragonfly's probabilistic types use hash functions of their own");
+}
+
+void rewrite_throttle(struct rewrite *rw)
+{
+    rewrite_loss(rw, LOSS_COMMAND, rw->row->name,
+                 "its effect depends on the source's clock and is not in the journal");
+}
+
+void rewrite_search(struct rewrite *rw)
+{
+    if (rewrite_target(rw) >= 800) {
+        rewrite_as_is(rw);
+        rewrite_note(rw, "journalled on every flow, carried out once");
+        return;
+    }
+    rewrite_loss(rw, LOSS_NOTE_SEARCH_INDEX, rw->row->name, "the target has no search indices");
+}
+
+/* SCRIPT LOAD body, SCRIPT FLAGS sha ... */
+void rewrite_script_command(struct rewrite *rw)
+{
+    if (rewrite_is(rw, 1, "LOAD") && rw->count == 3)
+        rewrite_as_is(rw);
+    else if (rewrite_is(rw, 1, "FLAGS"))
+        rewrite_nothing(rw, "flags of a script have no meaning in Redis");
+    else
+        rewrite_malformed(rw, "SCRIPT with words that are not known");
+}
+
+void rewrite_shrink(struct rewrite *rw)
+{
+    rewrite_nothing(rw, "gives memory back, changes no value");
+}
+
+/* JSON.MSET that stored nothing is journalled as a command of this name. */
+void rewrite_ping(struct rewrite *rw)
+{
+    rewrite_nothing(rw, "stands for a command without effect");
+}

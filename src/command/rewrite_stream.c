@@ -1,0 +1,265 @@
+/* Streams: ids the source did not resolve, trimming by id on Redis 5, groups. */
+#include <stdio.h>
+
+#include "command/rewrite.h"
+
+/*
+ * XADD with `*`: the receive time, or the id after the last one where that is later. ARGV: the
+ * time, the place of the id among the words that follow, the words.
+ */
+static const char xadd_auto_script[] = "local k,t,i=KEYS[1],ARGV[1],tonumber(ARGV[2]) "
+                                       "local id=t..'-0' "
+                                       "if redis.call('EXISTS',k)==1 then "
+                                       "local s=redis.call('XINFO','STREAM',k) "
+                                       "for n=1,#s,2 do if s[n]=='last-generated-id' then "
+                                       "local m,q=string.match(s[n+1],'(%d+)-(%d+)') "
+                                       "if tonumber(m)>tonumber(t) or (m==t) then "
+                                       "id=m..'-'..string.format('%.0f',tonumber(q)+1) end "
+                                       "end end end "
+                                       "local w={unpack(ARGV,3)} w[i]=id "
+                                       "return redis.call('XADD',k,unpack(w))";
+
+/* ARGV: 1: only if the stream exists; the lowest id to keep, or '-'; the words of XADD. */
+static const char xadd_trim_script[] =
+    "local k=KEYS[1] "
+    "if ARGV[1]=='1' and redis.call('EXISTS',k)==0 then return false end "
+    "local id=redis.call('XADD',k,unpack(ARGV,3)) "
+    "if ARGV[2]~='-' then "
+    "redis.call('XTRIM',k,'MAXLEN',#redis.call('XRANGE',k,ARGV[2],'+')) end "
+    "return id";
+
+static const char xtrim_script[] =
+    "return redis.call('XTRIM',KEYS[1],'MAXLEN',#redis.call('XRANGE',KEYS[1],ARGV[1],'+'))";
+
+/* [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] in any order. */
+struct trim {
+    bool no_make;
+    size_t minid;  /* the threshold's word; 0: none */
+    size_t maxlen; /* the option's own word; 0: none */
+    size_t maxlen_end;
+    bool about; /* ~: how much goes is the executor's own choice */
+    size_t end; /* the first word behind the options */
+};
+
+static bool trim_parse(const struct rewrite *rw, size_t i, struct trim *ret)
+{
+    for (;;) {
+        size_t at = i;
+        bool by_id = rewrite_is(rw, i, "MINID");
+
+        if (rewrite_is(rw, i, "NOMKSTREAM")) {
+            ret->no_make = true;
+            i++;
+            continue;
+        }
+        if (!by_id && !rewrite_is(rw, i, "MAXLEN"))
+            break;
+        i++;
+        if (rewrite_is(rw, i, "~"))
+            ret->about = true;
+        if (rewrite_is(rw, i, "~") || rewrite_is(rw, i, "="))
+            i++;
+        if (i >= rw->count)
+            return false;
+        if (by_id)
+            ret->minid = i;
+        i++;
+        if (!by_id) {
+            ret->maxlen = at;
+            ret->maxlen_end = i;
+        }
+        if (rewrite_is(rw, i, "LIMIT"))
+            i += 2;
+    }
+    ret->end = i;
+    return i <= rw->count;
+}
+
+static void xadd_auto(struct rewrite *rw, const struct trim *trim)
+{
+    if (rewrite_target(rw) < 602 && (trim->minid != 0 || trim->no_make)) {
+        rewrite_needs(rw, 602, "XADD with MINID or NOMKSTREAM");
+        return;
+    }
+    rewrite_script(rw, xadd_auto_script, 1);
+    rewrite_put_i64(rw, rw->now_ms);
+    rewrite_put_i64(rw, (int64_t)trim->end - 1);
+    rewrite_put_words(rw, 2, rw->count);
+    rewrite_suspect(rw);
+    rewrite_note(rw,
+                 "the source's own id is not in the journal: the time of receipt takes its place");
+}
+
+static void xadd_write_old(struct rewrite *rw, const struct trim *trim)
+{
+    rewrite_script(rw, xadd_trim_script, 1);
+    rewrite_put_str(rw, trim->no_make ? "1" : "0");
+    if (trim->minid != 0)
+        rewrite_put(rw, rw->words[trim->minid]);
+    else
+        rewrite_put_str(rw, "-");
+    rewrite_put_words(rw, trim->maxlen, trim->maxlen_end);
+    rewrite_put_words(rw, trim->end, rw->count);
+}
+
+void rewrite_xadd(struct rewrite *rw)
+{
+    struct trim trim = {0};
+
+    if (!trim_parse(rw, 2, &trim) || rw->count < trim.end + 3 || (rw->count - trim.end) % 2 != 1) {
+        rewrite_malformed(rw, "XADD with words that are not known");
+        return;
+    }
+    if (trim.about)
+        rewrite_suspect(rw);
+    if (bytes_eq_str(rw->words[trim.end], "*"))
+        xadd_auto(rw, &trim);
+    else if (rewrite_target(rw) < 602 && (trim.minid != 0 || trim.no_make))
+        xadd_write_old(rw, &trim);
+    else
+        rewrite_as_is(rw);
+}
+
+void rewrite_xtrim(struct rewrite *rw)
+{
+    struct trim trim = {0};
+
+    if (!trim_parse(rw, 2, &trim) || trim.end != rw->count || trim.no_make) {
+        rewrite_malformed(rw, "XTRIM with words that are not known");
+        return;
+    }
+    if (trim.about)
+        rewrite_suspect(rw);
+    if (trim.minid == 0 || rewrite_target(rw) >= 602) {
+        rewrite_as_is(rw);
+        return;
+    }
+    rewrite_script(rw, xtrim_script, 1);
+    rewrite_put(rw, rw->words[trim.minid]);
+}
+
+static void xgroup_drop_entries_read(struct rewrite *rw)
+{
+    size_t i = 5;
+
+    while (i < rw->count && !rewrite_is(rw, i, "ENTRIESREAD"))
+        i++;
+    if (i >= rw->count || rewrite_target(rw) >= 700) {
+        rewrite_as_is(rw);
+        return;
+    }
+    rewrite_begin(rw, "XGROUP");
+    rewrite_put_words(rw, 1, i);
+    rewrite_put_words(rw, i + 2, rw->count);
+}
+
+/* Redis 5 has no CREATECONSUMER; reading a history that is empty makes the consumer. */
+static void make_consumer(struct rewrite *rw, size_t key_word)
+{
+    if (rewrite_target(rw) >= 602) {
+        rewrite_begin(rw, "XGROUP");
+        rewrite_put_str(rw, "CREATECONSUMER");
+        rewrite_put_words(rw, key_word, key_word + 3);
+        return;
+    }
+    rewrite_begin(rw, "XREADGROUP");
+    rewrite_put_str(rw, "GROUP");
+    rewrite_put_words(rw, key_word + 1, key_word + 3);
+    rewrite_put_str(rw, "COUNT");
+    rewrite_put_str(rw, "1");
+    rewrite_put_str(rw, "STREAMS");
+    rewrite_put(rw, rw->words[key_word]);
+    rewrite_put_str(rw, "0");
+}
+
+/* XGROUP subcommand key group ... */
+void rewrite_xgroup(struct rewrite *rw)
+{
+    bool has_id = rewrite_is(rw, 1, "CREATE") || rewrite_is(rw, 1, "SETID");
+
+    if (has_id && rw->count >= 5)
+        xgroup_drop_entries_read(rw);
+    else if (rewrite_is(rw, 1, "CREATECONSUMER") && rw->count == 5 && rewrite_target(rw) < 602)
+        make_consumer(rw, 2);
+    else if ((rewrite_is(rw, 1, "DESTROY") && rw->count == 4) ||
+             (rewrite_is(rw, 1, "CREATECONSUMER") && rw->count == 5) ||
+             (rewrite_is(rw, 1, "DELCONSUMER") && rw->count == 5))
+        rewrite_as_is(rw);
+    else
+        rewrite_malformed(rw, "XGROUP with words that are not known");
+}
+
+/* What an executor's clock decides differs when it is another clock. */
+static void claim_by_clock(struct rewrite *rw)
+{
+    int64_t min_idle;
+
+    if (!bytes_to_i64(rw->words[4], &min_idle) || min_idle > 0) {
+        rewrite_suspect(rw);
+        rewrite_note(rw, "which entries are idle long enough depends on the clock");
+    }
+}
+
+/* IDLE and TIME, which say the same thing in two ways. */
+struct claim_times {
+    size_t idle; /* the option's word; 0: none */
+    int64_t idle_ms;
+    bool has_time;
+    bool has_last_id; /* as XREADGROUP is journalled: its consumer is there */
+};
+
+static bool claim_parse(const struct rewrite *rw, struct claim_times *c)
+{
+    for (size_t i = 6; i < rw->count; i++) {
+        if (rewrite_is(rw, i, "IDLE"))
+            c->idle = i;
+        c->has_time = c->has_time || rewrite_is(rw, i, "TIME");
+        c->has_last_id = c->has_last_id || rewrite_is(rw, i, "LASTID");
+    }
+    if (c->idle == 0)
+        return true;
+    return c->idle + 1 < rw->count && bytes_to_i64(rw->words[c->idle + 1], &c->idle_ms) &&
+           c->idle_ms >= 0 && c->idle_ms <= rw->now_ms;
+}
+
+/* XCLAIM key group consumer min-idle id... [IDLE ms] [TIME ms] ...: times by the receive time. */
+void rewrite_xclaim(struct rewrite *rw)
+{
+    struct claim_times c = {0};
+
+    if (!claim_parse(rw, &c)) {
+        rewrite_malformed(rw, "XCLAIM with an idle time that is none");
+        return;
+    }
+    claim_by_clock(rw);
+    if (c.has_time && (c.has_last_id || rw->options->old_source)) {
+        rewrite_as_is(rw);
+        return;
+    }
+    if (!c.has_last_id && !rw->options->old_source)
+        make_consumer(rw, 1);
+    rewrite_begin(rw, "XCLAIM");
+    rewrite_put_words(rw, 1, c.idle != 0 ? c.idle : rw->count);
+    if (c.idle != 0)
+        rewrite_put_words(rw, c.idle + 2, rw->count);
+    if (!c.has_time) {
+        rewrite_put_str(rw, "TIME");
+        rewrite_put_i64(rw, rw->now_ms - c.idle_ms);
+    }
+}
+
+void rewrite_xautoclaim(struct rewrite *rw)
+{
+    if (rewrite_target(rw) < 602) {
+        rewrite_needs(rw, 602, "XAUTOCLAIM");
+        return;
+    }
+    claim_by_clock(rw);
+    if (rw->options->old_source) {
+        rewrite_as_is(rw);
+        return;
+    }
+    make_consumer(rw, 1);
+    rewrite_begin(rw, "XAUTOCLAIM");
+    rewrite_put_words(rw, 1, rw->count);
+}

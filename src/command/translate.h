@@ -1,0 +1,131 @@
+/*
+ * translate.h - a journalled command becomes what the target understands.
+ *
+ * What it is   command_table.h says per command what happens; a struct translator holds what that
+ *              depends on (target, cluster or not, how JSON is carried) and the memory of results.
+ * Times        Relative times become absolute with the time at which the record was received, so
+ *              that the same record gives the same words whenever it is translated. Like the master
+ *              no time to live is taken for longer than TRANSLATE_TTL_MAX_MS.
+ * Ids          XADD with `*` (dragonfly up to 1.26 journals it unresolved) gets its id from the
+ *              receive time, or the next one after the stream's last id; the key is suspect, as
+ *              the source's own id is not in the stream.
+ * Lifetime     A struct translation borrows words of the record and memory of the translator. It is
+ *              valid until the next translator_run and as long as the record's words are.
+ * Threads      A translator belongs to one thread.
+ */
+#ifndef FLOWTAPE_COMMAND_TRANSLATE_H
+#define FLOWTAPE_COMMAND_TRANSLATE_H
+
+#include "command/command_table.h"
+#include "item/recode.h"
+#include "item/slot.h"
+
+/* 2^28 - 1 seconds: kMaxExpireDeadlineSec in dragonfly's src/server/common.h. */
+#define TRANSLATE_TTL_MAX_MS (((INT64_C(1) << 28) - 1) * 1000)
+
+enum translation_class {
+    TRANSLATION_AS_IS,      /* commands[0] are the record's own words */
+    TRANSLATION_REWRITTEN,  /* commands, in this order */
+    TRANSLATION_READ_WRITE, /* needs values of the target: commands (scripts), or else plan */
+    TRANSLATION_NOTHING,    /* note says why */
+    TRANSLATION_FLUSH,      /* flush; commands hold what a standalone server (every master) gets */
+    TRANSLATION_LOSS,       /* losses[0]; commands, if any, remove what the lost value replaced */
+};
+
+struct translation_command {
+    const struct bytes *words;
+    size_t count;
+    bool script; /* an EVAL: cannot be run from within another script */
+};
+
+struct translation_key {
+    uint32_t db;
+    struct bytes key;
+    size_t word;  /* its place in the record */
+    bool suspect; /* what became of it cannot be known from the journal */
+};
+
+struct translation_loss {
+    enum loss_reason reason; /* notes too */
+    const char *class_name;  /* for loss_add: "set", "json", a command's name */
+    const char *text;
+};
+
+enum flush_kind {
+    FLUSH_ALL,
+    FLUSH_DB,    /* the record's database */
+    FLUSH_SLOTS, /* ranges; the client deletes the keys of these slots in database 0 */
+};
+
+struct translation_flush {
+    enum flush_kind kind;
+    const struct slot_range *ranges;
+    size_t range_count;
+};
+
+struct translation_plan {
+    enum plan_kind kind;
+    struct bytes src, dst;     /* STORE, POP: see keys */
+    uint32_t dst_db;           /* MOVE, COPY */
+    bool only_if_absent;       /* dst must not exist: RENAMENX, COPY without REPLACE, MOVE */
+    const struct bytes *words; /* the record, or LMOVE's general form */
+    size_t word_count;
+};
+
+#define TRANSLATION_LOSSES_MAX 4
+
+struct translation {
+    enum translation_class class_;
+    const struct command_row *row; /* NULL: unknown command */
+    const struct translation_command *commands;
+    size_t command_count;
+    /* All keys of the original record: for order and point in time. An unknown command's first
+     * word is taken for a key. */
+    const struct translation_key *keys;
+    size_t key_count;
+    struct translation_loss losses[TRANSLATION_LOSSES_MAX];
+    size_t loss_count;
+    struct translation_plan plan;
+    struct translation_flush flush;
+    bool every_node;
+    const char *note; /* "" if there is nothing to say */
+};
+
+struct translator_options {
+    const struct target *target;
+    bool cluster;
+    enum json_as json_as;
+    /* dragonfly up to 1.26 (no df-ver in the snapshot): a claim makes a consumer only when it gets
+     * an entry; later ones always make it */
+    bool old_source;
+};
+
+struct translator;
+
+int translator_new(struct translator **ret, const struct translator_options *options,
+                   struct ft_err *err);
+/*
+ * translator_run - words[0] is the command's name. FT_ERR_CORRUPT: a RESTORE whose payload is
+ * damaged, a record without words. FT_ERR_NOMEM.
+ */
+int translator_run(struct translator *t, const struct bytes *words, size_t count, uint32_t db,
+                   int64_t received_ms, struct translation *ret, struct ft_err *err);
+/*
+ * translator_find_keys - only the keys of a record, e.g. to rename them before it is translated
+ * (keys[i].word says where they are). Suspicion is not judged. Valid like a translation.
+ */
+int translator_find_keys(struct translator *t, const struct bytes *words, size_t count, uint32_t db,
+                         const struct translation_key **ret_keys, size_t *ret_count,
+                         struct ft_err *err);
+void translator_free(struct translator *t);
+
+/* translation_class_name - "as-is", "rewritten", "read-write", "nothing", "flush", "loss". */
+const char *translation_class_name(enum translation_class c);
+/* plan_kind_name - "RENAME", "STORE"...; "" for PLAN_NONE. */
+const char *plan_kind_name(enum plan_kind kind);
+
+/* translation_digest - what DELEX IFDEQ compares: XXH3-64 of a value, 16 hex digits and NUL. */
+#define TRANSLATION_DIGEST_SIZE 17
+void translation_digest(struct bytes value, char out[TRANSLATION_DIGEST_SIZE]);
+
+#endif

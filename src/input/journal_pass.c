@@ -1,0 +1,405 @@
+#include "input/journal_pass.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Records between two looks at whether there is more for flows that wait. */
+#define LOOK_EVERY 512u
+
+enum flow_state {
+    FLOW_RUNNING,
+    FLOW_HELD,    /* at a flush that not all flows have reached */
+    FLOW_WAITING, /* at the end of what may be read, when following */
+    FLOW_ENDED,
+};
+
+struct pass_flow {
+    struct source_stream *stream;
+    struct item item; /* the next record, not taken yet; when held, the flush */
+    enum flow_state state;
+    bool has_item; /* when waiting: the item lies behind what may be read */
+    uint64_t first_lsn;
+    uint64_t next_lsn;
+};
+
+struct pass {
+    const struct source *source;
+    const struct cut *cut;
+    struct translator *translator;
+    journal_record_fn *take;
+    const struct journal_follow *follow; /* NULL: to the cut */
+    void *context;
+    struct journal_pass_counts *counts;
+    struct owner_guard guard;
+    struct sharding_tally tally; /* of records, as long as the rule is being learnt */
+    bool learning;
+    struct pass_flow *flows;
+    unsigned since_look;
+};
+
+/* Commands without keys that come on every flow are carried out when flow 0 brings them. */
+static bool is_repeated(const struct translation *t, uint32_t flow)
+{
+    return t->row != NULL && (t->row->flags & COMMAND_ALL_FLOWS) != 0 && flow != 0;
+}
+
+int journal_translator_new(struct translator **ret, const struct source *source,
+                           const struct target *target, enum json_as json_as, struct ft_err *err)
+{
+    const struct translator_options options = {
+        .target = target,
+        .json_as = json_as,
+        .old_source = source_is_old(source),
+    };
+
+    return translator_new(ret, &options, err);
+}
+
+bool journal_record_applies(const struct owner_guard *g, uint32_t flow, const struct translation *t,
+                            struct journal_pass_counts *counts)
+{
+    if (!owner_guard_passes(g, flow, t->keys, t->key_count)) {
+        counts->foreign++;
+        return false;
+    }
+    if (is_repeated(t, flow)) {
+        counts->repeated++;
+        return false;
+    }
+    return true;
+}
+
+static int wrap_record(const struct item *item, struct ft_err *err)
+{
+    return err_wrap(err, "flow %" PRIu32 ", LSN %" PRIu64 ", command %s", item->flow, item->lsn,
+                    item->record.name);
+}
+
+static void end_flow(struct pass_flow *flow)
+{
+    flow->state = FLOW_ENDED;
+    source_stream_free(flow->stream);
+    flow->stream = NULL;
+}
+
+/* The item that the flow stands at, or was the last one, is done. */
+static void leave_item(struct pass *p, uint32_t i)
+{
+    struct pass_flow *flow = &p->flows[i];
+
+    flow->has_item = false;
+    if (flow->item.lsn >= flow->next_lsn)
+        flow->next_lsn = flow->item.lsn + 1;
+    if (p->follow != NULL)
+        p->follow->next_lsn[i] = flow->next_lsn;
+}
+
+/* May the item that was read be taken? */
+static void judge_item(struct pass *p, uint32_t i)
+{
+    struct pass_flow *flow = &p->flows[i];
+
+    if (flow->item.lsn < p->cut->stop_lsn[i]) {
+        p->counts->records++;
+        flow->state = FLOW_RUNNING;
+    } else if (p->follow != NULL) {
+        flow->state = FLOW_WAITING;
+    } else {
+        end_flow(flow);
+    }
+}
+
+/* To the next item that takes an LSN; behind the cut the flow has ended, or waits. */
+static int read_item(struct pass *p, uint32_t i, struct ft_err *err)
+{
+    struct pass_flow *flow = &p->flows[i];
+    enum step step = STEP_MORE;
+
+    if (p->follow != NULL && flow->next_lsn >= p->cut->stop_lsn[i]) {
+        flow->state = FLOW_WAITING;
+        return 0;
+    }
+    do
+        step = source_stream_next(flow->stream, &flow->item, err);
+    while (step == STEP_ITEM && flow->item.lsn < flow->first_lsn);
+    if (step == STEP_ERROR)
+        return -1;
+    flow->has_item = step == STEP_ITEM;
+    if (step == STEP_ITEM)
+        judge_item(p, i);
+    else if (step == STEP_MORE)
+        flow->state = FLOW_WAITING;
+    else
+        end_flow(flow);
+    return 0;
+}
+
+static int advance(struct pass *p, uint32_t i, struct ft_err *err)
+{
+    leave_item(p, i);
+    return read_item(p, i, err);
+}
+
+static int translate(struct pass *p, const struct item *item, struct translation *ret,
+                     struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+
+    return translator_run(p->translator, record->words, record->word_count, record->dbid,
+                          (int64_t)(item->time_us / 1000), ret, err);
+}
+
+/* The snapshot had no keys to tell the rule: those of the records do. */
+static void learn_rule(struct pass *p, uint32_t flow, const struct translation *t)
+{
+    if (!p->learning || t->key_count != 1)
+        return;
+    sharding_tally_key(&p->tally, t->keys[0].key, flow, p->guard.flow_count);
+    p->guard.rule = sharding_tally_learnt(&p->tally);
+    p->learning = p->tally.keys < SHARDING_LEARN_RECORDS;
+}
+
+static int take_command(struct pass *p, struct pass_flow *flow, struct ft_err *err)
+{
+    const struct item *item = &flow->item;
+    struct translation t;
+
+    if (translate(p, item, &t, err) != 0)
+        return wrap_record(item, err);
+    if (t.class_ == TRANSLATION_FLUSH) {
+        flow->state = FLOW_HELD;
+        return 0;
+    }
+    learn_rule(p, item->flow, &t);
+    if (!journal_record_applies(&p->guard, item->flow, &t, p->counts))
+        return 0;
+    if (p->take(p->context, item, &t, err) != 0)
+        return wrap_record(item, err);
+    return 0;
+}
+
+/* One flow as long as its records are not later than until_us, to its cut, or to a flush. */
+static int run_flow(struct pass *p, uint32_t i, uint64_t until_us, struct ft_err *err)
+{
+    struct pass_flow *flow = &p->flows[i];
+
+    while (flow->state == FLOW_RUNNING && flow->item.time_us <= until_us &&
+           (p->follow == NULL || p->since_look++ < LOOK_EVERY)) {
+        if (flow->item.kind == ITEM_COMMAND && take_command(p, flow, err) != 0)
+            return -1;
+        if (flow->state == FLOW_RUNNING && advance(p, i, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The running flow with the earliest record, and the time of the next one's; false: none runs. */
+static bool earliest(const struct pass *p, uint32_t *ret_flow, uint64_t *ret_until_us)
+{
+    bool found = false;
+
+    *ret_until_us = UINT64_MAX;
+    for (uint32_t i = 0; i < p->cut->flow_count; i++) {
+        const struct pass_flow *flow = &p->flows[i];
+        uint64_t later_us = flow->item.time_us;
+
+        if (flow->state != FLOW_RUNNING)
+            continue;
+        if (!found || flow->item.time_us < p->flows[*ret_flow].item.time_us) {
+            later_us = found ? p->flows[*ret_flow].item.time_us : UINT64_MAX;
+            *ret_flow = i;
+        }
+        if (later_us < *ret_until_us)
+            *ret_until_us = later_us;
+        found = true;
+    }
+    return found;
+}
+
+static int open_flow(struct pass *p, uint32_t i, struct ft_err *err)
+{
+    const struct source_stream_options options = {
+        .journal_only = true,
+        .start_lsn = p->cut->start_lsn != NULL ? p->cut->start_lsn[i] : 0,
+        .follow = p->follow != NULL,
+    };
+    struct pass_flow *flow = &p->flows[i];
+
+    flow->first_lsn = p->cut->start_lsn != NULL ? p->cut->start_lsn[i] : 1;
+    flow->next_lsn = flow->first_lsn;
+    if (source_stream_open(&flow->stream, p->source, i, &options, err) != 0)
+        return -1;
+    return read_item(p, i, err);
+}
+
+static uint32_t count_held(const struct pass *p)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+        n += p->flows[i].state == FLOW_HELD;
+    return n;
+}
+
+static int check_same_flush(const struct pass *p, struct ft_err *err)
+{
+    const struct item *first = &p->flows[0].item;
+
+    for (uint32_t i = 1; i < p->cut->flow_count; i++) {
+        const struct item *item = &p->flows[i].item;
+
+        if (item->record.txid != first->record.txid) {
+            return err_set(err, FT_ERR_CORRUPT,
+                           "flow %" PRIu32 ", LSN %" PRIu64 ": flush of transaction %" PRIu64
+                           ", but flow 0, LSN %" PRIu64 " has transaction %" PRIu64,
+                           i, item->lsn, item->record.txid, first->lsn, first->record.txid);
+        }
+    }
+    return 0;
+}
+
+/* All flows are at the same flush: carry it out once and let them go on. */
+static int release_flush(struct pass *p, uint32_t last, struct ft_err *err)
+{
+    const struct item *item = &p->flows[last].item;
+    struct translation t;
+
+    if (check_same_flush(p, err) != 0)
+        return -1;
+    for (uint32_t i = 0; p->cut->flush_lsn != NULL && i < p->cut->flow_count; i++)
+        p->cut->flush_lsn[i] = p->flows[i].item.lsn;
+    if (translate(p, item, &t, err) != 0 || p->take(p->context, item, &t, err) != 0)
+        return wrap_record(item, err);
+    p->counts->flushes++;
+    for (uint32_t i = 0; i < p->cut->flow_count; i++) {
+        p->flows[i].state = FLOW_RUNNING;
+        if (advance(p, i, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void count_partial_flush(struct pass *p)
+{
+    for (uint32_t i = 0; i < p->cut->flow_count; i++) {
+        if (p->flows[i].state != FLOW_HELD)
+            continue;
+        p->counts->partial_flush_flows++;
+        if (p->follow == NULL)
+            p->counts->after_partial_flush += p->cut->stop_lsn[i] - p->flows[i].item.lsn;
+    }
+}
+
+/* Flows that wait, once more: there may be something for them by now. */
+static int wake_flows(struct pass *p, struct ft_err *err)
+{
+    for (uint32_t i = 0; i < p->cut->flow_count; i++) {
+        struct pass_flow *flow = &p->flows[i];
+
+        if (flow->state != FLOW_WAITING)
+            continue;
+        if (flow->has_item)
+            judge_item(p, i);
+        else if (read_item(p, i, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Everything up to the cut, to what is there, or to a flush, in turns. Returns 1: not all of it. */
+static int run_flows(struct pass *p, uint32_t *last, struct ft_err *err)
+{
+    uint64_t until_us;
+
+    p->since_look = 0;
+    while (earliest(p, last, &until_us)) {
+        if (run_flow(p, *last, until_us, err) != 0)
+            return -1;
+        if (p->follow != NULL && p->since_look > LOOK_EVERY)
+            return 1;
+    }
+    return 0;
+}
+
+static int run_to_cut(struct pass *p, struct ft_err *err)
+{
+    uint32_t last = 0;
+
+    for (;;) {
+        if (run_flows(p, &last, err) != 0)
+            return -1;
+        if (count_held(p) < p->cut->flow_count)
+            return 0;
+        if (release_flush(p, last, err) != 0)
+            return -1;
+    }
+}
+
+static int run_following(struct pass *p, struct ft_err *err)
+{
+    uint32_t last = 0;
+    int more = 1;
+
+    while (more > 0) {
+        int left = run_flows(p, &last, err);
+
+        if (left < 0)
+            return -1;
+        if (left == 0 && count_held(p) == p->cut->flow_count) {
+            if (release_flush(p, last, err) != 0)
+                return -1;
+            continue;
+        }
+        more = p->follow->more(p->context, left == 0, err);
+        if (more > 0 && wake_flows(p, err) != 0)
+            return -1;
+    }
+    return more;
+}
+
+static int run(struct pass *p, struct ft_err *err)
+{
+    int rc = 0;
+
+    p->flows = calloc(p->cut->flow_count, sizeof(*p->flows));
+    if (p->flows == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; rc == 0 && i < p->cut->flow_count; i++)
+        rc = open_flow(p, i, err);
+    if (rc == 0)
+        rc = p->follow != NULL ? run_following(p, err) : run_to_cut(p, err);
+    if (rc == 0)
+        count_partial_flush(p);
+    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+        source_stream_free(p->flows[i].stream);
+    free(p->flows);
+    return rc;
+}
+
+int journal_pass_run(const struct source *source, const struct cut *cut,
+                     struct translator *translator, journal_record_fn *take, void *context,
+                     struct journal_pass_counts *counts, struct ft_err *err)
+{
+    return journal_pass_follow(source, cut, translator, take, NULL, context, counts, err);
+}
+
+int journal_pass_follow(const struct source *source, const struct cut *cut,
+                        struct translator *translator, journal_record_fn *take,
+                        const struct journal_follow *follow, void *context,
+                        struct journal_pass_counts *counts, struct ft_err *err)
+{
+    struct pass p = {
+        .source = source,
+        .cut = cut,
+        .translator = translator,
+        .take = take,
+        .follow = follow,
+        .context = context,
+        .counts = counts,
+        .guard = owner_guard_of(source),
+    };
+
+    p.learning = follow != NULL && p.guard.rule == SHARDING_UNKNOWN && p.guard.flow_count > 1;
+    memset(counts, 0, sizeof(*counts));
+    return run(&p, err);
+}

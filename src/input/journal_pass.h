@@ -1,0 +1,80 @@
+/*
+ * journal_pass.h - the journals of all flows of a capture as one sequence of records to apply.
+ *
+ * What it is   Runs the flows up to a cut, each in its order, and holds each at a flush until all flows
+ *              have it: the flush is then delivered once. Records that are not to be applied are
+ *              dropped and counted: those for keys that the flow does not own (PFMERGE comes on every
+ *              shard that took part), and later copies of commands that come once per flow.
+ * Order        Between flows by receive time, as good as blocks tell it; behind a flush a flow that
+ *              was held may bring a somewhat earlier time. Nothing depends on it but time marks: keys
+ *              of different flows are independent, and flushes have their barrier.
+ * Flushes      A flush that not all flows have before the cut is not applied, nor what follows it on
+ *              the flows that have it: a state with half of a flush never existed. counts says so.
+ * Following    A capture that grows can be followed: where the pass has come to the end of what is
+ *              there, or of what it may read, it asks whether there is more, and reads on in the same
+ *              places. The barrier of a flush lasts over that. An unknown sharding rule is learnt from
+ *              the records as they come.
+ * Threads      Runs in the caller's thread.
+ */
+#ifndef FLOWTAPE_INPUT_JOURNAL_PASS_H
+#define FLOWTAPE_INPUT_JOURNAL_PASS_H
+
+#include "command/translate.h"
+#include "input/cut.h"
+#include "input/sharding.h"
+#include "input/source.h"
+
+struct journal_pass_counts {
+    uint64_t records;             /* that take an LSN and lie before the cut */
+    uint64_t foreign;             /* dropped: another flow owns the key */
+    uint64_t repeated;            /* dropped: a copy of what another flow brought */
+    uint64_t flushes;             /* delivered */
+    uint64_t after_partial_flush; /* not applied, see above */
+    uint32_t partial_flush_flows; /* flows that stop at such a flush */
+};
+
+/*
+ * Takes one record. item->record has its words; translation is what it becomes. A flush comes with
+ * the item of the last flow that reached it.
+ */
+typedef int journal_record_fn(void *context, const struct item *item,
+                              const struct translation *translation, struct ft_err *err);
+
+/* journal_translator_new - for the records of this source, on a standalone target. */
+int journal_translator_new(struct translator **ret, const struct source *source,
+                           const struct target *target, enum json_as json_as, struct ft_err *err);
+
+/*
+ * journal_record_applies - false: a record to be dropped, and counted as foreign or repeated. For
+ * flushes the caller has to look first. Also for records inside a full sync, which the pass does not
+ * bring.
+ */
+bool journal_record_applies(const struct owner_guard *g, uint32_t flow, const struct translation *t,
+                            struct journal_pass_counts *counts);
+
+/* journal_pass_run - counts is filled in any case. Errors of `take` end the run and are passed on. */
+int journal_pass_run(const struct source *source, const struct cut *cut,
+                     struct translator *translator, journal_record_fn *take, void *context,
+                     struct journal_pass_counts *counts, struct ft_err *err);
+
+/*
+ * What a pass that follows asks for. `cut` of the call says how far the flows may be read; `more` may
+ * raise its stop_lsn.
+ */
+struct journal_follow {
+    /*
+     * idle: everything that may be read has been taken; wait until there may be more. Else, now and
+     * then: do not wait. Returns 1: go on, 0: leave it at that, -1: error.
+     */
+    int (*more)(void *context, bool idle, struct ft_err *err);
+    /* per flow, kept up to date by the pass: what lies before was taken or is not to be applied */
+    uint64_t *next_lsn;
+};
+
+/* journal_pass_follow - as journal_pass_run; both callbacks get the context. */
+int journal_pass_follow(const struct source *source, const struct cut *cut,
+                        struct translator *translator, journal_record_fn *take,
+                        const struct journal_follow *follow, void *context,
+                        struct journal_pass_counts *counts, struct ft_err *err);
+
+#endif

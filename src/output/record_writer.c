@@ -1,0 +1,118 @@
+#include "output/record_writer.h"
+
+#include <stdlib.h>
+
+/*
+ * Deletes the keys of slots: ARGV holds first and last of each range. The server of a single node
+ * knows no slots, so the script computes them (CRC-16/XMODEM of the key or its hash tag).
+ */
+static const char flush_slots_script[] =
+    "if redis.replicate_commands then redis.replicate_commands() end "
+    "local function slot(k) "
+    "local a=string.find(k,'{',1,true) "
+    "if a then local b=string.find(k,'}',a+1,true) "
+    "if b and b>a+1 then k=string.sub(k,a+1,b-1) end end "
+    "local c=0 "
+    "for i=1,#k do c=bit.bxor(c,bit.lshift(string.byte(k,i),8)) "
+    "for _=1,8 do local x=bit.lshift(c,1) "
+    "if bit.band(c,32768)~=0 then x=bit.bxor(x,4129) end "
+    "c=bit.band(x,65535) end end "
+    "return c%16384 end "
+    "local at='0' "
+    "repeat local page=redis.call('SCAN',at,'COUNT',1000) at=page[1] "
+    "for _,k in ipairs(page[2]) do local s=slot(k) "
+    "for i=1,#ARGV,2 do if s>=tonumber(ARGV[i]) and s<=tonumber(ARGV[i+1]) then "
+    "redis.call('DEL',k) break end end end "
+    "until at=='0' return 1";
+
+bool record_passes(const struct filter *f, const struct item *item, const struct translation *t)
+{
+    if (filter_is_empty(f))
+        return true;
+    if (t->class_ == TRANSLATION_FLUSH)
+        return t->flush.kind != FLUSH_DB || filter_db(f, item->record.dbid);
+    for (size_t i = 0; i < t->key_count; i++) {
+        if (filter_db(f, t->keys[i].db) && filter_key(f, t->keys[i].key))
+            return true;
+    }
+    return t->key_count == 0;
+}
+
+static int put_flush_slots(struct record_writer *w, const struct translation_flush *flush,
+                           struct ft_err *err)
+{
+    size_t count = 3 + 2 * flush->range_count;
+    struct bytes *words = calloc(count, sizeof(*words));
+    char(*numbers)[I64_TEXT_SIZE] = calloc(count, sizeof(*numbers));
+    int rc = -1;
+
+    if (words == NULL || numbers == NULL) {
+        err_nomem(err, "a command");
+        goto out;
+    }
+    words[0] = bytes_str("EVAL");
+    words[1] = bytes_str(flush_slots_script);
+    words[2] = bytes_str("0");
+    for (size_t i = 3; i < count; i++) {
+        const struct slot_range *range = &flush->ranges[(i - 3) / 2];
+        uint16_t slot = i % 2 == 1 ? range->first : range->last;
+
+        words[i] = bytes_of(numbers[i], i64_to_text(slot, numbers[i]));
+    }
+    rc = sink_resp_put(w->sink, 0, words, count, err);
+out:
+    free(words);
+    free(numbers);
+    return rc;
+}
+
+static int put_commands(struct record_writer *w, const struct item *item,
+                        const struct translation *t, struct ft_err *err)
+{
+    uint32_t db =
+        t->key_count == 0 && t->class_ != TRANSLATION_FLUSH ? SINK_RESP_ANY_DB : item->record.dbid;
+
+    for (size_t i = 0; i < t->command_count; i++) {
+        if (sink_resp_put(w->sink, db, t->commands[i].words, t->commands[i].count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_loss(struct record_writer *w, const struct item *item, const struct translation *t,
+                    enum loss_reason reason, const char *class_name, struct ft_err *err)
+{
+    struct bytes key = t->key_count == 0 ? bytes_of(NULL, 0) : t->keys[0].key;
+
+    return loss_add(w->losses, reason, class_name, item->record.dbid, key, err);
+}
+
+static int add_losses(struct record_writer *w, const struct item *item, const struct translation *t,
+                      struct ft_err *err)
+{
+    bool needs_client = t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0;
+
+    for (size_t i = 0; i < t->loss_count; i++) {
+        if (add_loss(w, item, t, t->losses[i].reason, t->losses[i].class_name, err) != 0)
+            return -1;
+    }
+    if (needs_client && add_loss(w, item, t, LOSS_COMMAND, item->record.name, err) != 0)
+        return -1;
+    w->lost += t->class_ == TRANSLATION_LOSS || needs_client;
+    w->nothing += t->class_ == TRANSLATION_NOTHING;
+    return suspect_add_all(w->suspects, item, t, err);
+}
+
+int record_writer_put(struct record_writer *w, const struct item *item, const struct translation *t,
+                      struct ft_err *err)
+{
+    if (!record_passes(w->filter, item, t)) {
+        w->filtered++;
+        return 0;
+    }
+    if (add_losses(w, item, t, err) != 0)
+        return -1;
+    if (t->class_ == TRANSLATION_FLUSH && t->flush.kind == FLUSH_SLOTS)
+        return put_flush_slots(w, &t->flush, err);
+    return put_commands(w, item, t, err);
+}

@@ -1,0 +1,115 @@
+#include "output/sink_resp.h"
+
+#include "resp/resp_write.h"
+
+#define COLLECT_BYTES (256u << 10)
+/* A word of this size is not copied. */
+#define LARGE_WORD_BYTES (64u << 10)
+
+int sink_resp_open(struct sink_resp *s, const char *path, struct ft_err *err)
+{
+    *s = (struct sink_resp){.db = SINK_RESP_ANY_DB};
+    return output_file_open(&s->file, path, err);
+}
+
+int sink_resp_append(struct sink_resp *s, const char *path, struct ft_err *err)
+{
+    *s = (struct sink_resp){.db = SINK_RESP_ANY_DB};
+    return output_file_append(&s->file, path, err);
+}
+
+static int write_out(struct sink_resp *s, struct ft_err *err)
+{
+    if (output_file_write(&s->file, buf_bytes(&s->buf), err) != 0)
+        return -1;
+    buf_clear(&s->buf);
+    buf_trim(&s->buf, 2 * COLLECT_BYTES);
+    return 0;
+}
+
+static int put_large_word(struct sink_resp *s, struct bytes word, struct ft_err *err)
+{
+    if (write_out(s, err) != 0 || output_file_write(&s->file, word, err) != 0)
+        return -1;
+    return buf_append_str(&s->buf, RESP_LINE_END, err);
+}
+
+static int put_pieces(struct sink_resp *s, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    if (resp_put_command_head(&s->buf, count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (resp_put_word_head(&s->buf, words[i].n, err) != 0)
+            return -1;
+        if (words[i].n >= LARGE_WORD_BYTES) {
+            if (put_large_word(s, words[i], err) != 0)
+                return -1;
+            continue;
+        }
+        if (buf_append(&s->buf, words[i].p, words[i].n, err) != 0 ||
+            buf_append_str(&s->buf, RESP_LINE_END, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool has_large_word(const struct bytes *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (words[i].n >= LARGE_WORD_BYTES)
+            return true;
+    }
+    return false;
+}
+
+static int put_command(struct sink_resp *s, const struct bytes *words, size_t count,
+                       struct ft_err *err)
+{
+    if (has_large_word(words, count))
+        return put_pieces(s, words, count, err);
+    return resp_put_command(&s->buf, words, count, err);
+}
+
+static int select_db(struct sink_resp *s, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    if (db == SINK_RESP_ANY_DB || db == s->db)
+        return 0;
+    s->db = db;
+    return put_command(s, words, 2, err);
+}
+
+int sink_resp_put(struct sink_resp *s, uint32_t db, const struct bytes *words, size_t count,
+                  struct ft_err *err)
+{
+    if (select_db(s, db, err) != 0 || put_command(s, words, count, err) != 0)
+        return -1;
+    s->commands++;
+    return s->buf.n < COLLECT_BYTES ? 0 : write_out(s, err);
+}
+
+int sink_resp_put_raw(struct sink_resp *s, struct bytes bytes, struct ft_err *err)
+{
+    return buf_append(&s->buf, bytes.p, bytes.n, err);
+}
+
+uint64_t sink_resp_bytes(const struct sink_resp *s)
+{
+    return s->file.bytes + s->buf.n;
+}
+
+int sink_resp_finish(struct sink_resp *s, struct ft_err *err)
+{
+    if (write_out(s, err) != 0)
+        return -1;
+    return output_file_finish(&s->file, err);
+}
+
+void sink_resp_release(struct sink_resp *s)
+{
+    output_file_release(&s->file);
+    buf_release(&s->buf);
+}

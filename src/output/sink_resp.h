@@ -1,0 +1,36 @@
+/*
+ * sink_resp.h - commands into a file that appears under its name only when it is complete.
+ *
+ * What it is   Puts SELECT in front where the database changes, and collects small commands before
+ *              writing; large words go to the file without being copied.
+ * Threads      Not shared.
+ */
+#ifndef FLOWTAPE_OUTPUT_SINK_RESP_H
+#define FLOWTAPE_OUTPUT_SINK_RESP_H
+
+#include "base/output_file.h"
+
+/* For commands that mean the same in any database. */
+#define SINK_RESP_ANY_DB UINT32_MAX
+
+struct sink_resp {
+    struct output_file file;
+    struct buf buf;
+    uint32_t db;       /* selected; SINK_RESP_ANY_DB: none yet */
+    uint64_t commands; /* SELECT not counted */
+};
+
+/* A zeroed struct may be released. sink_resp_append goes on behind what is in the file. */
+int sink_resp_open(struct sink_resp *s, const char *path, struct ft_err *err);
+int sink_resp_append(struct sink_resp *s, const char *path, struct ft_err *err);
+int sink_resp_put(struct sink_resp *s, uint32_t db, const struct bytes *words, size_t count,
+                  struct ft_err *err);
+/* sink_resp_put_raw - something that is no command; what follows begins with a SELECT of its own
+ * only if the database changes. */
+int sink_resp_put_raw(struct sink_resp *s, struct bytes bytes, struct ft_err *err);
+/* sink_resp_bytes - written and collected. */
+uint64_t sink_resp_bytes(const struct sink_resp *s);
+int sink_resp_finish(struct sink_resp *s, struct ft_err *err);
+void sink_resp_release(struct sink_resp *s);
+
+#endif

@@ -1,0 +1,211 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/mapping/replay_record.h"
+
+/* Commands that do the same in pieces: words in front of each piece, and words that stay together. */
+struct divisible {
+    const char *name;
+    size_t head, step;
+};
+
+static const struct divisible divisible[] = {
+    {"DEL", 1, 1},    {"UNLINK", 1, 1}, {"MSET", 1, 2}, {"RPUSH", 2, 1}, {"LPUSH", 2, 1},
+    {"RPUSHX", 2, 1}, {"LPUSHX", 2, 1}, {"SADD", 2, 1}, {"SREM", 2, 1},  {"ZREM", 2, 1},
+    {"HDEL", 2, 1},   {"PFADD", 2, 1},  {"XDEL", 2, 1}, {"HSET", 2, 2},  {"HMSET", 2, 2},
+    {"ZADD", 2, 2},   {"GEOADD", 2, 3}, {"XACK", 3, 1},
+};
+
+/* The options of ZADD and GEOADD belong to the head. */
+static size_t skip_options(const struct bytes *words, size_t count, size_t at)
+{
+    while (at < count && (bytes_is_word(words[at], "NX") || bytes_is_word(words[at], "XX") ||
+                          bytes_is_word(words[at], "GT") || bytes_is_word(words[at], "LT") ||
+                          bytes_is_word(words[at], "CH")))
+        at++;
+    return at;
+}
+
+static const struct divisible *find_divisible(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof(divisible) / sizeof(divisible[0]); i++) {
+        if (bytes_is_word(name, divisible[i].name))
+            return &divisible[i];
+    }
+    return NULL;
+}
+
+bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step)
+{
+    const struct divisible *d = find_divisible(words[0]);
+    size_t head;
+
+    if (d == NULL || count < d->head)
+        return false;
+    head = d->name[0] == 'Z' || d->name[0] == 'G' ? skip_options(words, count, d->head) : d->head;
+    if ((count - head) % d->step != 0)
+        return false;
+    *ret_head = head;
+    *ret_step = d->step;
+    return true;
+}
+
+/* Piece by piece in one batch. */
+static int put_pieces(struct replay_node *node, uint32_t db, const char *tag,
+                      const struct bytes *words, size_t count, size_t head, size_t step,
+                      struct ft_err *err)
+{
+    size_t most = (REPLAY_WORDS_MAX - head) / step * step;
+    struct bytes *piece = calloc(REPLAY_WORDS_MAX, sizeof(*piece));
+    char piece_tag[REPLAY_TAG_TEXT];
+    int rc = 0;
+
+    if (piece == NULL)
+        return err_nomem(err, "a command");
+    memcpy(piece, words, head * sizeof(*piece));
+    for (size_t at = head; rc == 0 && at < count; at += most) {
+        size_t n = count - at < most ? count - at : most;
+
+        memcpy(piece + head, words + at, n * sizeof(*piece));
+        (void)snprintf(piece_tag, sizeof(piece_tag), "%s.%zu", tag, at); /* fits */
+        rc = replay_node_put(node, db, piece_tag, piece, head + n, err);
+    }
+    free(piece);
+    return rc;
+}
+
+/* Nobody has claimed the position since. */
+static int check_seq(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HGET"), bytes_str(node->position.key),
+                                  bytes_str("seq")};
+    char seq[I64_TEXT_SIZE];
+    size_t n = i64_to_text((int64_t)node->position.seq, seq);
+    redisReply *reply;
+    int rc = 0;
+
+    if (replay_call(node, &reply, words, 3, err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_STRING ||
+        !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
+        rc = err_set(err, FT_ERR_NET, "somebody else goes on with this replay");
+    freeReplyObject(reply);
+    return rc;
+}
+
+/* As a transaction with its position, which WATCH ties to the sequence of batches. Not queued: *ret
+ * says why the command cannot be part of one. */
+static int transact(struct replay_node *node, const struct item *item, uint32_t db,
+                    const struct bytes *words, size_t count, redisReply **ret, bool *ret_queued,
+                    struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    char field[REPLAY_TAG_TEXT];
+    char next[I64_TEXT_SIZE];
+    const struct bytes watch[] = {bytes_str("WATCH"), bytes_str(node->position.key)};
+    const struct bytes multi[] = {bytes_str("MULTI")};
+    const struct bytes select[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes back[] = {bytes_str("SELECT"), bytes_str("0")};
+    struct bytes position[] = {bytes_str("HSET"),
+                               bytes_str(node->position.key),
+                               {NULL, 0},
+                               bytes_of(next, i64_to_text((int64_t)item->lsn + 1, next))};
+    const struct bytes exec[] = {bytes_str("EXEC")};
+    const struct bytes discard[] = {bytes_str("DISCARD")};
+
+    (void)snprintf(field, sizeof(field), "flow:%" PRIu32, item->flow); /* fits */
+    position[2] = bytes_str(field);
+    if (replay_call(node, NULL, watch, 2, err) != 0 || check_seq(node, err) != 0 ||
+        replay_call(node, NULL, multi, 1, err) != 0 ||
+        replay_call(node, NULL, select, 2, err) != 0 ||
+        replay_ask(node, node->pipe, ret, words, count, err) != 0)
+        return -1;
+    if ((*ret)->type == REDIS_REPLY_ERROR) {
+        *ret_queued = false;
+        if (replay_call(node, NULL, discard, 1, err) == 0)
+            return 0;
+        freeReplyObject(*ret);
+        return -1;
+    }
+    *ret_queued = true;
+    freeReplyObject(*ret);
+    if (replay_call(node, NULL, back, 2, err) != 0 ||
+        replay_call(node, NULL, position, 4, err) != 0 || replay_call(node, ret, exec, 1, err) != 0)
+        return -1;
+    if ((*ret)->type == REDIS_REPLY_ARRAY && (*ret)->elements == 4)
+        return 0;
+    freeReplyObject(*ret);
+    return err_set(err, FT_ERR_NET, "%s did not carry out a transaction", node->name);
+}
+
+int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
+                 const char *part, uint32_t db, const struct bytes *words, size_t count,
+                 const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (replay_is_passing(reply->str))
+        return replay_refused(node, reply->str, err);
+    if (command_error_expected(command_find(words[0]), reply->str)) {
+        pthread_mutex_lock(&r->mu);
+        r->result->expected_errors++;
+        pthread_mutex_unlock(&r->mu);
+        return 0;
+    }
+    return replay_dead_refuse(r, item, part, db, words, count, reply->str, err);
+}
+
+/* Behind a transaction that was carried out: nobody else remembers that this was refused. */
+static int remember(struct replay_node *node, const char *field, uint32_t db,
+                    const struct bytes *words, size_t count, const char *error, struct ft_err *err)
+{
+    struct buf value = {0};
+    int rc = replay_refusal_put(&value, db, field + 2, words, count, error, err);
+
+    if (rc == 0)
+        rc = replay_batch_field(&node->batch, bytes_str(field), buf_bytes(&value), err);
+    buf_release(&value);
+    return rc == 0 ? replay_drain(node->replay, err) : -1;
+}
+
+static int judge_transacted(struct replay *r, struct replay_node *node, const struct item *item,
+                            const char *tag, uint32_t db, const struct bytes *words, size_t count,
+                            const redisReply *reply, struct ft_err *err)
+{
+    char field[REPLAY_TAG_TEXT + 2];
+
+    if (reply->type != REDIS_REPLY_ERROR ||
+        command_error_expected(command_find(words[0]), reply->str))
+        return replay_judge(r, node, item, tag, db, words, count, reply, err);
+    (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
+    if (remember(node, field, db, words, count, reply->str, err) != 0 ||
+        replay_dead_add(r, item->flow, item->lsn, strrchr(tag, ':') + 1, db, words, count,
+                        reply->str, err) != 0)
+        return -1;
+    return r->letters == NULL ? 0 : replay_batch_forget(&node->batch, bytes_str(field), err);
+}
+
+int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
+                    uint32_t db, const char *tag, const struct bytes *words, size_t count,
+                    struct ft_err *err)
+{
+    redisReply *reply;
+    bool queued;
+    size_t head;
+    size_t step;
+    int rc;
+
+    if (replay_divide(words, count, &head, &step))
+        return put_pieces(node, db, tag, words, count, head, step, err);
+    if (r->target.cluster)
+        return replay_dead_refuse(r, item, strrchr(tag, ':') + 1, db, words, count,
+                                  "too many words for a script", err);
+    if (replay_drain(r, err) != 0 ||
+        transact(node, item, db, words, count, &reply, &queued, err) != 0)
+        return -1;
+    rc = judge_transacted(r, node, item, tag, db, words, count, queued ? reply->element[1] : reply,
+                          err);
+    freeReplyObject(reply);
+    return rc;
+}

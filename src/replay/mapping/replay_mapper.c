@@ -1,0 +1,390 @@
+#include <stdlib.h>
+
+#include "replay/replay_impl.h"
+
+/* A key of the record being mapped, as the target has it. */
+struct mapped_key {
+    enum replay_fate fate;
+    uint32_t db;
+    size_t start, end; /* in names, for CHANGED */
+    bool unknown;
+};
+
+struct replay_mapper {
+    struct replay *r;
+    struct buf scratch; /* one name */
+    struct buf names;   /* all names of a record */
+    struct mapped_key *keys;
+    size_t key_cap;
+    struct bytes *words;
+    size_t word_cap;
+    struct times_shift shift;
+    struct times_shift hold;
+    struct bytes *timed;
+    size_t timed_cap;
+    char number[I64_TEXT_SIZE];
+};
+
+int replay_mapper_new(struct replay_mapper **ret, struct replay *r, struct ft_err *err)
+{
+    struct replay_mapper *m = calloc(1, sizeof(*m));
+
+    if (m == NULL)
+        return err_nomem(err, "a mapper of keys");
+    m->r = r;
+    *ret = m;
+    return 0;
+}
+
+void replay_mapper_free(struct replay_mapper *m)
+{
+    if (m == NULL)
+        return;
+    buf_release(&m->scratch);
+    buf_release(&m->names);
+    times_shift_release(&m->shift);
+    times_shift_release(&m->hold);
+    free(m->keys);
+    free(m->words);
+    free(m->timed);
+    free(m);
+}
+
+static int reserve(void *array, size_t *cap, size_t want, size_t size, struct ft_err *err)
+{
+    void **p = array;
+    void *grown;
+
+    if (want <= *cap)
+        return 0;
+    grown = reallocarray(*p, want, size);
+    if (grown == NULL)
+        return err_nomem(err, "the keys of a command");
+    *p = grown;
+    *cap = want;
+    return 0;
+}
+
+/* The source was the target of a replay once. */
+static void note_own_key(struct replay *r, struct bytes key)
+{
+    char shown[60];
+
+    if (!atomic_exchange(&r->own_noted, true))
+        replay_note(r, "keys like \"%s\" are left out: this is how a replay calls its own",
+                    bytes_escape(key, shown, sizeof(shown)));
+}
+
+enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
+                                   uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
+{
+    const struct replay_options *o = m->r->o;
+
+    if (!filter_db(&o->filter, db) || !filter_key(&o->filter, key) ||
+        !replay_map_db(&o->map, db, ret_db))
+        return REPLAY_FATE_FILTERED;
+    if (m->r->target.cluster && *ret_db != 0) {
+        return (enum replay_fate)err_set(
+            err, FT_ERR_USAGE,
+            "database %u: a cluster has only database 0; --db-map says what becomes of others, for "
+            "example --db-map '*:prefix=db%%d:'",
+            db);
+    }
+    if (replay_map_key(&o->map, db, key, &m->scratch, ret_key, err) != 0)
+        return REPLAY_FATE_ERROR;
+    if (*ret_db == 0 && replay_is_own_key(*ret_key)) {
+        note_own_key(m->r, *ret_key);
+        return REPLAY_FATE_FILTERED;
+    }
+    if (key_set_has(&m->r->kept, *ret_db, *ret_key))
+        return REPLAY_FATE_KEPT;
+    return *ret_db == db && ret_key->p == key.p ? REPLAY_FATE_SAME : REPLAY_FATE_CHANGED;
+}
+
+/* How many keys of the record have each fate. */
+struct tally {
+    size_t counts[REPLAY_FATE_UNKNOWN + 1];
+};
+
+static int map_keys(struct replay_mapper *m, const struct translation *t, struct tally *tally,
+                    struct ft_err *err)
+{
+    buf_clear(&m->names);
+    if (reserve(&m->keys, &m->key_cap, t->key_count, sizeof(*m->keys), err) != 0)
+        return -1;
+    for (size_t i = 0; i < t->key_count; i++) {
+        struct mapped_key *k = &m->keys[i];
+        struct bytes name = bytes_of(NULL, 0);
+
+        k->fate = replay_mapper_key(m, t->keys[i].db, t->keys[i].key, &k->db, &name, err);
+        if (k->fate == REPLAY_FATE_ERROR)
+            return -1;
+        tally->counts[k->fate]++;
+        k->unknown = false;
+        k->start = m->names.n;
+        if (k->fate != REPLAY_FATE_FILTERED && buf_append(&m->names, name.p, name.n, err) != 0)
+            return -1;
+        k->end = m->names.n;
+    }
+    return 0;
+}
+
+static struct bytes name_of(const struct replay_mapper *m, size_t i)
+{
+    return bytes_of(m->names.p + m->keys[i].start, m->keys[i].end - m->keys[i].start);
+}
+
+static bool goes_through(enum replay_fate fate)
+{
+    return fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED;
+}
+
+/* Does this record take a key from one database to another? */
+static bool crosses_dbs(const struct journal_record *record, const struct translation *t)
+{
+    bool is_pair = t->row != NULL && t->key_count == 2 &&
+                   (t->row->plan == PLAN_MOVE || t->row->plan == PLAN_COPY);
+
+    return is_pair && (t->keys[0].db != record->dbid || t->keys[1].db != record->dbid);
+}
+
+static enum replay_fate make_transfer(const struct replay_mapper *m,
+                                      const struct journal_record *record,
+                                      const struct translation *t, struct replay_mapped *ret)
+{
+    bool move = t->row->plan == PLAN_MOVE;
+    bool replace = false;
+
+    for (size_t i = 3; !move && i < record->word_count; i++)
+        replace = replace || bytes_is_word(record->words[i], "REPLACE");
+    ret->transfer = (struct replay_transfer){
+        .src_db = m->keys[0].db,
+        .dst_db = m->keys[1].db,
+        .src = name_of(m, 0),
+        .dst = name_of(m, 1),
+        .replace = replace,
+        .remove_src = move,
+    };
+    return REPLAY_FATE_TRANSFER;
+}
+
+/*
+ * Records of several keys, of which some go through
+ */
+
+/* Does it change this key? */
+static bool is_written(const struct translation *t, size_t key)
+{
+    bool is_radius = strncmp(t->row->name, "GEORADIUS", 9) == 0;
+
+    switch (t->row->plan) {
+    case PLAN_COPY:
+        return key == 1;
+    case PLAN_SORT_STORE:
+        return key == t->key_count - 1;
+    case PLAN_STORE:
+        return key == (is_radius ? t->key_count - 1 : 0); /* the others have it in front */
+    default:
+        return (t->row->flags & COMMAND_READ_ONLY) == 0;
+    }
+}
+
+/* What is left of a record that takes something away from its first key. 0: it is not one. */
+static size_t taking_words(const struct journal_record *record, const struct translation *t,
+                           struct bytes key, struct bytes words[3])
+{
+    bool left = record->word_count > 3 && bytes_is_word(record->words[3], "LEFT");
+
+    words[1] = key;
+    switch (t->row->plan) {
+    case PLAN_RENAME:
+    case PLAN_MOVE:
+        words[0] = bytes_str("DEL");
+        return 2;
+    case PLAN_LMOVE:
+        words[0] = bytes_str(left ? "LPOP" : "RPOP");
+        return 2;
+    case PLAN_SMOVE:
+        words[0] = bytes_str("SREM");
+        words[2] = record->words[3];
+        return 3;
+    default:
+        return 0;
+    }
+}
+
+/* The others are not on the target, or are its own. */
+static enum replay_fate map_some(struct replay_mapper *m, const struct journal_record *record,
+                                 const struct translation *t, bool kept, struct replay_mapped *ret,
+                                 struct ft_err *err)
+{
+    bool unknown = false;
+    size_t count;
+
+    if (reserve(&m->words, &m->word_cap, 3, sizeof(*m->words), err) != 0)
+        return REPLAY_FATE_ERROR;
+    count = taking_words(record, t, name_of(m, 0), m->words);
+    if (count != 0 && goes_through(m->keys[0].fate)) {
+        *ret = (struct replay_mapped){.words = m->words, .count = count, .db = m->keys[0].db};
+        return REPLAY_FATE_CHANGED;
+    }
+    for (size_t i = 0; i < t->key_count; i++) {
+        m->keys[i].unknown = goes_through(m->keys[i].fate) && is_written(t, i);
+        unknown |= m->keys[i].unknown;
+    }
+    if (unknown)
+        return REPLAY_FATE_UNKNOWN;
+    return kept ? REPLAY_FATE_KEPT : REPLAY_FATE_FILTERED;
+}
+
+bool replay_mapper_unknown(const struct replay_mapper *m, size_t key)
+{
+    return m->keys[key].unknown;
+}
+
+/* The record without the keys that do not go through, each with the words up to the next. */
+static void drop_parts(struct replay_mapper *m, const struct journal_record *record,
+                       const struct translation *t, struct replay_mapped *ret)
+{
+    size_t step = (size_t)t->row->key_step;
+    size_t n = t->keys[0].word;
+
+    for (size_t i = 0; i < t->key_count; i++) {
+        if (!goes_through(m->keys[i].fate))
+            continue;
+        ret->db = m->keys[i].db;
+        m->words[n++] = name_of(m, i);
+        for (size_t j = 1; j < step; j++)
+            m->words[n++] = record->words[t->keys[i].word + j];
+    }
+    ret->count = n;
+}
+
+static enum replay_fate rename_words(struct replay_mapper *m, const struct journal_record *record,
+                                     const struct translation *t, bool split,
+                                     struct replay_mapped *ret, struct ft_err *err)
+{
+    if (reserve(&m->words, &m->word_cap, record->word_count, sizeof(*m->words), err) != 0)
+        return REPLAY_FATE_ERROR;
+    memcpy(m->words, record->words, record->word_count * sizeof(*m->words));
+    *ret = (struct replay_mapped){.words = m->words, .count = record->word_count};
+    if (split) {
+        drop_parts(m, record, t, ret);
+        return REPLAY_FATE_CHANGED;
+    }
+    for (size_t i = 0; i < t->key_count; i++) {
+        ret->db = m->keys[i].db;
+        m->words[t->keys[i].word] = name_of(m, i);
+    }
+    return REPLAY_FATE_CHANGED;
+}
+
+enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct journal_record *record,
+                                      const struct translation *t, struct replay_mapped *ret,
+                                      struct ft_err *err)
+{
+    struct tally tally = {0};
+    bool split = t->row != NULL && (t->row->flags & COMMAND_SPLIT) != 0;
+    size_t passing;
+
+    *ret = (struct replay_mapped){
+        .words = record->words, .count = record->word_count, .db = record->dbid};
+    if (t->key_count == 0)
+        return REPLAY_FATE_SAME;
+    if (map_keys(m, t, &tally, err) != 0)
+        return REPLAY_FATE_ERROR;
+    passing = tally.counts[REPLAY_FATE_SAME] + tally.counts[REPLAY_FATE_CHANGED];
+    if (passing == 0)
+        return tally.counts[REPLAY_FATE_KEPT] != 0 ? REPLAY_FATE_KEPT : REPLAY_FATE_FILTERED;
+    if (passing != t->key_count && !split)
+        return map_some(m, record, t, tally.counts[REPLAY_FATE_KEPT] != 0, ret, err);
+    if (crosses_dbs(record, t) &&
+        (!replay_map_is_identity(&m->r->o->map) || m->r->target.cluster || t->command_count == 0))
+        return make_transfer(m, record, t, ret);
+    if (tally.counts[REPLAY_FATE_SAME] == t->key_count)
+        return REPLAY_FATE_SAME;
+    return rename_words(m, record, t, split, ret, err);
+}
+
+/*
+ * Times
+ */
+
+static int drop_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                      const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+{
+    size_t n = 0;
+
+    *ret_words = words;
+    *ret_count = count;
+    if (bytes_is_word(words[0], "PEXPIREAT") || bytes_is_word(words[0], "EXPIREAT")) {
+        *ret_count = 0;
+        return 0;
+    }
+    if (!bytes_is_word(words[0], "SET") && !bytes_is_word(words[0], "RESTORE"))
+        return 0;
+    if (reserve(&m->timed, &m->timed_cap, count, sizeof(*m->timed), err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_is_word(words[0], "SET") && i > 2 && bytes_is_word(words[i], "PXAT"))
+            i++;
+        else
+            m->timed[n++] = words[i];
+    }
+    if (bytes_is_word(words[0], "RESTORE") && count > 2)
+        m->timed[2] = bytes_str("0");
+    *ret_words = m->timed;
+    *ret_count = n;
+    return 0;
+}
+
+/* EXPIREAT has seconds, which the mover of times does not know. */
+static int shift_seconds(struct replay_mapper *m, const struct bytes *words, size_t count,
+                         const struct bytes **ret_words, struct ft_err *err)
+{
+    int64_t s;
+
+    if (!bytes_to_i64(words[2], &s) || s > INT64_MAX / 2000 || s < 0)
+        return 0;
+    if (reserve(&m->timed, &m->timed_cap, count, sizeof(*m->timed), err) != 0)
+        return -1;
+    memcpy(m->timed, words, count * sizeof(*words));
+    m->timed[0] = bytes_str("PEXPIREAT");
+    m->timed[2] = bytes_of(m->number, i64_to_text(s * 1000 + m->r->shift_ms, m->number));
+    *ret_words = m->timed;
+    return 0;
+}
+
+/* Keys do not end before the records that name them were there. */
+static int hold_overdue(struct replay_mapper *m, const struct bytes **words, size_t count,
+                        struct ft_err *err)
+{
+    bool moved;
+
+    if (times_shift_overdue(&m->hold, *words, count, replay_hold_until(m->r), words, &moved, err) !=
+        0)
+        return -1;
+    return moved ? replay_note_overdue(m->r, err) : 0;
+}
+
+static int shift_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                       const struct bytes **ret_words, struct ft_err *err)
+{
+    if (m->r->o->ttl != REPLAY_TTL_SHIFT)
+        return 0;
+    if (count > 2 && bytes_is_word(words[0], "EXPIREAT"))
+        return shift_seconds(m, words, count, ret_words, err);
+    return times_shift_run(&m->shift, words, count, m->r->shift_ms, ret_words, err);
+}
+
+int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+{
+    *ret_words = words;
+    *ret_count = count;
+    if (m->r->o->ttl == REPLAY_TTL_DROP)
+        return drop_times(m, words, count, ret_words, ret_count, err);
+    if (shift_times(m, words, count, ret_words, err) != 0)
+        return -1;
+    return replay_holds_overdue(m->r) ? hold_overdue(m, ret_words, count, err) : 0;
+}

@@ -1,0 +1,143 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "replay/mapping/replay_record.h"
+
+bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)
+{
+    const struct replay_position *p = &replay_node_of(r, key)->position;
+
+    if (p->lsn[item->flow] > item->lsn)
+        return true;
+    return p->lane_count != 0 && replay_position_of(p, item->flow, slot_of(key)) > item->lsn;
+}
+
+/* Who holds what was written down when the first side had had the record? */
+static struct replay_node *find_outcome(struct replay *r, const struct item *item)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (replay_position_has_outcome(&r->target.nodes[n].position, item->flow, item->lsn))
+            return &r->target.nodes[n];
+    }
+    return NULL;
+}
+
+enum replay_standing replay_pair_standing(struct replay *r, const struct item *item,
+                                          struct bytes dst, struct bytes src)
+{
+    bool dst_is_past = replay_is_past(r, item, dst);
+    bool src_is_past = replay_is_past(r, item, src);
+
+    if (!dst_is_past && !src_is_past)
+        return REPLAY_STANDS_OPEN;
+    if (dst_is_past && !src_is_past && find_outcome(r, item) != NULL)
+        return REPLAY_STANDS_HALF;
+    return REPLAY_STANDS_DONE;
+}
+
+static int put_commands(struct replay_node *node, const struct item *item,
+                        const struct replay_pair_command *commands, size_t count, unsigned *part,
+                        struct ft_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char tag[REPLAY_TAG_TEXT];
+
+        replay_tag(item, (*part)++, tag);
+        if (replay_node_put(node, commands[i].db, tag, commands[i].words, commands[i].count, err) !=
+            0)
+            return -1;
+    }
+    return 0;
+}
+
+static void outcome_field(uint64_t flow, uint64_t lsn, char field[REPLAY_TAG_TEXT])
+{
+    (void)snprintf(field, REPLAY_TAG_TEXT, "d:%" PRIu64 ":%" PRIu64, flow, lsn); /* fits */
+}
+
+static int forget(struct replay_node *holder, uint64_t flow, uint64_t lsn, struct ft_err *err)
+{
+    char field[REPLAY_TAG_TEXT];
+
+    outcome_field(flow, lsn, field);
+    replay_position_drop_outcome(&holder->position, flow, lsn);
+    return replay_batch_forget(&holder->batch, bytes_str(field), err);
+}
+
+/* A promotion of a replica must not lose what the other side will no longer have. */
+static int await_replica(struct replay_node *node, struct ft_err *err)
+{
+    return node->replica_count == 0
+               ? 0
+               : replay_await_replicas(node->replay, node->pipe, node->name, err);
+}
+
+/* The node's batch takes effect, with a position behind the record. */
+static int settle_node(struct replay_node *node, const struct item *item, struct ft_err *err)
+{
+    if (replay_node_pass(node, item->flow, item->lsn + 1, err) != 0 ||
+        replay_node_flush(node, true, err) != 0)
+        return -1;
+    return redis_pipe_drain(node->pipe, err);
+}
+
+static int run_dst(struct replay *r, const struct item *item, const struct replay_pair *pair,
+                   unsigned *part, struct ft_err *err)
+{
+    struct replay_node *node = replay_node_of(r, pair->dst);
+    char field[REPLAY_TAG_TEXT];
+
+    outcome_field(item->flow, item->lsn, field);
+    if (put_commands(node, item, pair->dst_commands, pair->dst_count, part, err) != 0)
+        return -1;
+    if (pair->src_count != 0 &&
+        (replay_position_add_outcome(&node->position, item->flow, item->lsn, err) != 0 ||
+         replay_batch_field(&node->batch, bytes_str(field), bytes_str("1"), err) != 0))
+        return -1;
+    return settle_node(node, item, err) == 0 ? await_replica(node, err) : -1;
+}
+
+static int run_src(struct replay *r, const struct item *item, const struct replay_pair *pair,
+                   unsigned *part, struct ft_err *err)
+{
+    struct replay_node *node = replay_node_of(r, pair->src);
+    struct replay_node *holder = find_outcome(r, item);
+
+    if (put_commands(node, item, pair->src_commands, pair->src_count, part, err) != 0 ||
+        settle_node(node, item, err) != 0 || await_replica(node, err) != 0)
+        return -1;
+    return holder == NULL ? 0 : forget(holder, item->flow, item->lsn, err);
+}
+
+int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        struct replay_node *node = &r->target.nodes[n];
+
+        for (size_t i = node->position.outcome_count; i > 0; i--) {
+            const struct replay_outcome *o = &node->position.outcomes[i - 1];
+
+            if (o->flow < r->source->stream_count && o->lsn < start[o->flow] &&
+                forget(node, o->flow, o->lsn, err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int replay_pair_run(struct replay *r, const struct item *item, const struct replay_pair *pair,
+                    struct ft_err *err)
+{
+    struct replay_node *node = replay_node_of(r, pair->dst);
+    bool half = replay_is_past(r, item, pair->dst);
+    unsigned part = 0;
+
+    if (!pair->apart && !half) {
+        if (put_commands(node, item, pair->dst_commands, pair->dst_count, &part, err) != 0)
+            return -1;
+        return put_commands(node, item, pair->src_commands, pair->src_count, &part, err);
+    }
+    if (!half && run_dst(r, item, pair, &part, err) != 0)
+        return -1;
+    return pair->src_count == 0 ? 0 : run_src(r, item, pair, &part, err);
+}

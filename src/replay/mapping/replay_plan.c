@@ -1,0 +1,682 @@
+#include "replay/mapping/replay_plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Elements of a list that go in one command. */
+#define PUSH_WORDS 1000u
+
+struct replay_planner {
+    struct replay *r;
+    struct replay_record_sink sink;
+    const struct item *item;
+    const struct translation *t; /* NULL: a transfer */
+    uint32_t db;
+    bool refused; /* the target gave an error where it was read: nothing is carried out */
+    /* what becomes of it: words of all commands, in order */
+    struct bytes *words;
+    size_t word_count, word_cap;
+    struct replay_pair_command *commands;
+    size_t *first_words; /* of each command */
+    size_t command_count, command_cap;
+    size_t dst_count;     /* the first of the commands: for the side that gets something */
+    redisReply **replies; /* what was read; words point into them */
+    size_t reply_count, reply_cap;
+    struct buf texts; /* as do those made here; see push_text */
+};
+
+int replay_planner_new(struct replay_planner **ret, struct replay *r,
+                       const struct replay_record_sink *sink, struct ft_err *err)
+{
+    struct replay_planner *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return err_nomem(err, "a plan");
+    p->r = r;
+    p->sink = *sink;
+    *ret = p;
+    return 0;
+}
+
+static void reset(struct replay_planner *p)
+{
+    for (size_t i = 0; i < p->reply_count; i++)
+        freeReplyObject(p->replies[i]);
+    p->reply_count = 0;
+    p->word_count = 0;
+    p->command_count = 0;
+    p->dst_count = 0;
+    p->refused = false;
+    buf_clear(&p->texts);
+}
+
+void replay_planner_free(struct replay_planner *p)
+{
+    if (p == NULL)
+        return;
+    reset(p);
+    free(p->words);
+    free(p->commands);
+    free(p->first_words);
+    free(p->replies);
+    buf_release(&p->texts);
+    free(p);
+}
+
+/*
+ * What it becomes
+ */
+
+static int grow(void *array, size_t *cap, size_t want, size_t size, struct ft_err *err)
+{
+    void **p = array;
+    size_t n = *cap == 0 ? 16 : *cap;
+    void *grown;
+
+    if (want <= *cap)
+        return 0;
+    while (n < want)
+        n *= 2;
+    grown = reallocarray(*p, n, size);
+    if (grown == NULL)
+        return err_nomem(err, "a plan");
+    *p = grown;
+    *cap = n;
+    return 0;
+}
+
+static int push(struct replay_planner *p, struct bytes word, struct ft_err *err)
+{
+    if (grow(&p->words, &p->word_cap, p->word_count + 1, sizeof(*p->words), err) != 0)
+        return -1;
+    p->words[p->word_count++] = word;
+    p->commands[p->command_count - 1].count++;
+    return 0;
+}
+
+static int begin(struct replay_planner *p, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    size_t cap = p->command_cap;
+
+    if (grow(&p->commands, &cap, p->command_count + 1, sizeof(*p->commands), err) != 0 ||
+        grow(&p->first_words, &p->command_cap, p->command_count + 1, sizeof(*p->first_words),
+             err) != 0)
+        return -1;
+    p->first_words[p->command_count] = p->word_count;
+    p->commands[p->command_count++] = (struct replay_pair_command){.db = db};
+    return push(p, name, err);
+}
+
+static int put(struct replay_planner *p, uint32_t db, const struct bytes *words, size_t count,
+               struct ft_err *err)
+{
+    if (begin(p, db, words[0], err) != 0)
+        return -1;
+    for (size_t i = 1; i < count; i++) {
+        if (push(p, words[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int carry_out(struct replay_planner *p, struct bytes dst, struct bytes src, bool apart,
+                     struct ft_err *err)
+{
+    struct replay_pair pair = {.dst = dst, .src = src, .apart = apart};
+
+    for (size_t i = 0; i < p->command_count; i++)
+        p->commands[i].words = p->words + p->first_words[i];
+    pair.dst_commands = p->commands;
+    pair.dst_count = p->dst_count;
+    pair.src_commands = p->commands + p->dst_count;
+    pair.src_count = p->command_count - p->dst_count;
+    return p->sink.pair(p->sink.context, &pair, err);
+}
+
+static bool is_apart(struct replay_planner *p, struct bytes a, struct bytes b)
+{
+    return replay_node_of(p->r, a) != replay_node_of(p->r, b);
+}
+
+static enum replay_standing standing(struct replay_planner *p, struct bytes dst, struct bytes src)
+{
+    return p->sink.standing == NULL ? REPLAY_STANDS_OPEN
+                                    : p->sink.standing(p->sink.context, dst, src);
+}
+
+/*
+ * Reading
+ */
+
+static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err *err)
+{
+    if (grow(&p->replies, &p->reply_cap, p->reply_count + 1, sizeof(redisReply *), err) != 0) {
+        freeReplyObject(reply);
+        return -1;
+    }
+    p->replies[p->reply_count++] = reply;
+    return 0;
+}
+
+/* The record is refused as a command is. Returns -1, and err is set only if that failed. */
+static int refuse(struct replay_planner *p, const char *error, struct ft_err *err)
+{
+    const struct item *item = p->item;
+    const struct bytes *words = p->t != NULL ? p->t->plan.words : item->record.words;
+    size_t count = p->t != NULL ? p->t->plan.word_count : item->record.word_count;
+
+    p->refused = true;
+    if (command_error_expected(command_find(words[0]), error)) {
+        pthread_mutex_lock(&p->r->mu);
+        p->r->result->expected_errors++;
+        pthread_mutex_unlock(&p->r->mu);
+        return -1;
+    }
+    (void)replay_dead_refuse(p->r, item, "read", p->db, words, count, error, err);
+    return -1;
+}
+
+/* A passing error is an error; any other refuses the record. */
+static int ask(struct replay_planner *p, struct bytes key, const struct bytes *words, size_t count,
+               const redisReply **ret, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (p->sink.ask(p->sink.context, key, &reply, words, count, err) != 0 ||
+        keep_reply(p, reply, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        return refuse(p, reply->str, err);
+    *ret = reply;
+    return 0;
+}
+
+/* One command that reads key, words[1]. */
+static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
+                    const struct bytes *words, size_t count, const redisReply **ret,
+                    struct ft_err *err)
+{
+    static const char script[] = "redis.call('SELECT',ARGV[1]) return redis.pcall(unpack(ARGV,2))";
+    struct bytes eval[16] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"), key};
+    char number[I64_TEXT_SIZE];
+
+    eval[4] = bytes_of(number, i64_to_text(db, number));
+    for (size_t i = 0; i < count; i++)
+        eval[5 + i] = words[i];
+    return ask(p, key, eval, 5 + count, ret, err);
+}
+
+static int exists(struct replay_planner *p, uint32_t db, struct bytes key, bool *ret,
+                  struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EXISTS"), key};
+    const redisReply *reply;
+
+    if (read_key(p, db, key, words, 2, &reply, err) != 0)
+        return -1;
+    *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer != 0;
+    return 0;
+}
+
+/* The value of a key as DUMP gives it, and when it ends; no value: the key is not there. */
+struct dumped {
+    struct bytes value;
+    struct bytes expire_ms; /* "0": never */
+};
+
+static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, struct dumped *ret,
+                    struct ft_err *err)
+{
+    static const char script[] = "if redis.replicate_commands then redis.replicate_commands() end "
+                                 "redis.call('SELECT',ARGV[1]) "
+                                 "local v=redis.call('DUMP',KEYS[1]) "
+                                 "if not v then return false end "
+                                 "local t=redis.call('PTTL',KEYS[1]) "
+                                 "if t>=0 then local at=redis.pcall('PEXPIRETIME',KEYS[1]) "
+                                 "if type(at)=='number' then t=at else local n=redis.call('TIME') "
+                                 "t=t+n[1]*1000+math.floor(n[2]/1000) end else t=0 end "
+                                 "return {v,string.format('%.0f',t)}";
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"), key,
+                                  bytes_of(number, i64_to_text(db, number))};
+    const redisReply *reply;
+
+    *ret = (struct dumped){{NULL, 0}, {NULL, 0}};
+    if (ask(p, key, words, 5, &reply, err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        return 0;
+    ret->value = bytes_of(reply->element[0]->str, reply->element[0]->len);
+    ret->expire_ms = bytes_of(reply->element[1]->str, reply->element[1]->len);
+    return 0;
+}
+
+static int put_restore(struct replay_planner *p, uint32_t db, struct bytes key,
+                       const struct dumped *d, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("RESTORE"), key,
+                                  d->expire_ms,         d->value,
+                                  bytes_str("REPLACE"), bytes_str("ABSTTL")};
+
+    return put(p, db, words, 6, err);
+}
+
+/*
+ * The plans
+ */
+
+static int put_del(struct replay_planner *p, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    const struct bytes del[] = {bytes_str("DEL"), key};
+
+    return put(p, db, del, 2, err);
+}
+
+/* RENAME, COPY, MOVE */
+static int run_transfer(struct replay_planner *p, const struct replay_transfer *tr, bool must_exist,
+                        struct ft_err *err)
+{
+    struct dumped d;
+    bool taken = false;
+
+    if (dump_key(p, tr->src_db, tr->src, &d, err) != 0)
+        return -1;
+    if (d.value.p == NULL)
+        return must_exist ? refuse(p, "ERR no such key", err) : 0; /* as a server would say */
+    if (!tr->replace && exists(p, tr->dst_db, tr->dst, &taken, err) != 0)
+        return -1;
+    if (taken)
+        return 0;
+    if (put_restore(p, tr->dst_db, tr->dst, &d, err) != 0)
+        return -1;
+    p->dst_count = p->command_count;
+    return tr->remove_src ? put_del(p, tr->src_db, tr->src, err) : 0;
+}
+
+/* Where both sides are to be done, and where the second is left. */
+typedef int side_fn(struct replay_planner *p, const void *what, struct ft_err *err);
+
+static int run_sides(struct replay_planner *p, struct bytes dst, struct bytes src, side_fn *both,
+                     side_fn *second, const void *what, struct ft_err *err)
+{
+    switch (standing(p, dst, src)) {
+    case REPLAY_STANDS_DONE:
+        return 0;
+    case REPLAY_STANDS_HALF:
+        if (second(p, what, err) != 0)
+            return -1;
+        break;
+    case REPLAY_STANDS_OPEN:
+        if (p->sink.settle(p->sink.context, err) != 0 || both(p, what, err) != 0)
+            return -1;
+        break;
+    }
+    return carry_out(p, dst, src, is_apart(p, dst, src), err);
+}
+
+static int transfer_both(struct replay_planner *p, const void *what, struct ft_err *err)
+{
+    return run_transfer(p, what, p->t != NULL && p->t->plan.kind == PLAN_RENAME, err);
+}
+
+static int transfer_second(struct replay_planner *p, const void *what, struct ft_err *err)
+{
+    const struct replay_transfer *tr = what;
+
+    return tr->remove_src ? put_del(p, tr->src_db, tr->src, err) : 0;
+}
+
+static int smove_second(struct replay_planner *p, const void *what, struct ft_err *err)
+{
+    const struct translation_plan *plan = what;
+    const struct bytes srem[] = {bytes_str("SREM"), plan->src, plan->words[3]};
+
+    return put(p, p->db, srem, 3, err);
+}
+
+static int smove_both(struct replay_planner *p, const void *what, struct ft_err *err)
+{
+    const struct translation_plan *plan = what;
+    const struct bytes is_member[] = {bytes_str("SISMEMBER"), plan->src, plan->words[3]};
+    const struct bytes sadd[] = {bytes_str("SADD"), plan->dst, plan->words[3]};
+    const redisReply *reply;
+
+    if (read_key(p, p->db, plan->src, is_member, 3, &reply, err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer == 0)
+        return 0;
+    if (put(p, p->db, sadd, 3, err) != 0)
+        return -1;
+    p->dst_count = p->command_count;
+    return smove_second(p, what, err);
+}
+
+static int lmove_second(struct replay_planner *p, const void *what, struct ft_err *err)
+{
+    const struct translation_plan *plan = what;
+    const struct bytes pop[] = {bytes_str(bytes_is_word(plan->words[3], "LEFT") ? "LPOP" : "RPOP"),
+                                plan->src};
+
+    return put(p, p->db, pop, 2, err);
+}
+
+static int lmove_both(struct replay_planner *p, const void *what, struct ft_err *err)
+{
+    const struct translation_plan *plan = what;
+    bool from_left = bytes_is_word(plan->words[3], "LEFT");
+    bool to_left = bytes_is_word(plan->words[4], "LEFT");
+    const struct bytes look[] = {bytes_str("LINDEX"), plan->src, bytes_str(from_left ? "0" : "-1")};
+    struct bytes add[] = {bytes_str(to_left ? "LPUSH" : "RPUSH"), plan->dst, {NULL, 0}};
+    const redisReply *reply;
+
+    if (read_key(p, p->db, plan->src, look, 3, &reply, err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_STRING)
+        return 0;
+    add[2] = bytes_of(reply->str, reply->len);
+    if (put(p, p->db, add, 3, err) != 0)
+        return -1;
+    p->dst_count = p->command_count;
+    return lmove_second(p, what, err);
+}
+
+/* A name in the slot of dst, where the value of a source can lie while the command runs. */
+static int temporary_name(struct replay_planner *p, struct bytes dst, size_t index,
+                          struct bytes *ret, struct ft_err *err)
+{
+    char tag[SLOT_MAP_TAG_SIZE];
+    size_t from = p->texts.n;
+
+    (void)slot_map_slot_tag(slot_of(dst), tag);
+    if (buf_printf(&p->texts, err, REPLAY_KEY_PREFIX "%s:{%s}:%zu", p->r->id, tag, index) != 0)
+        return -1;
+    *ret = bytes_of(p->texts.p + from, p->texts.n - from);
+    return 0;
+}
+
+/* The sources of a store that are not where dst is get other names, and are brought there first. */
+static int bring_sources(struct replay_planner *p, struct bytes *words, struct bytes *names,
+                         struct ft_err *err)
+{
+    const struct translation *t = p->t;
+    struct bytes dst = t->plan.dst;
+
+    /* names point into the buffer: it must not move any more */
+    if (buf_reserve(&p->texts, t->key_count * REPLAY_KEY_SIZE, err) != 0)
+        return -1;
+    for (size_t i = 0; i < t->key_count; i++) {
+        struct bytes key = t->keys[i].key;
+        struct dumped d;
+
+        names[i] = bytes_of(NULL, 0);
+        if (slot_of(key) == slot_of(dst))
+            continue;
+        if (temporary_name(p, dst, i, &names[i], err) != 0 || dump_key(p, p->db, key, &d, err) != 0)
+            return -1;
+        words[t->keys[i].word] = names[i];
+        if (d.value.p != NULL && put_restore(p, p->db, names[i], &d, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int store_with(struct replay_planner *p, struct bytes *words, struct bytes *names,
+                      struct ft_err *err)
+{
+    const struct translation *t = p->t;
+
+    memcpy(words, t->plan.words, t->plan.word_count * sizeof(*words));
+    if (bring_sources(p, words, names, err) != 0 ||
+        put(p, p->db, words, t->plan.word_count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < t->key_count; i++) {
+        if (names[i].p != NULL && put_del(p, p->db, names[i], err) != 0)
+            return -1;
+    }
+    p->dst_count = p->command_count;
+    return 0;
+}
+
+static bool keys_are_apart(struct replay_planner *p, struct bytes from)
+{
+    for (size_t i = 0; i < p->t->key_count; i++) {
+        if (is_apart(p, from, p->t->keys[i].key))
+            return true;
+    }
+    return false;
+}
+
+static int run_store(struct replay_planner *p, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    struct bytes *words;
+    struct bytes *names;
+    int rc = -1;
+
+    if (standing(p, plan->dst, plan->dst) != REPLAY_STANDS_OPEN)
+        return 0;
+    if (p->sink.settle(p->sink.context, err) != 0)
+        return -1;
+    words = calloc(plan->word_count, sizeof(*words));
+    names = calloc(p->t->key_count, sizeof(*names));
+    if (words == NULL || names == NULL)
+        err_nomem(err, "a plan");
+    else
+        rc = store_with(p, words, names, err);
+    free(words);
+    free(names);
+    return rc == 0 ? carry_out(p, plan->dst, plan->dst, keys_are_apart(p, plan->dst), err) : -1;
+}
+
+/* SORT src ... without its STORE, by the source's node. */
+static int sort_source(struct replay_planner *p, const redisReply **ret, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    struct bytes words[11];
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->word_count; i++) {
+        if (i > 1 && bytes_is_word(plan->words[i], "STORE")) {
+            i++;
+            continue;
+        }
+        if (count == 11)
+            return err_set(err, FT_ERR_PROTOCOL, "SORT with more words than it can have");
+        words[count++] = plan->words[i];
+    }
+    return read_key(p, p->db, plan->src, words, count, ret, err);
+}
+
+static int put_list(struct replay_planner *p, struct bytes key, const redisReply *list,
+                    struct ft_err *err)
+{
+    if (put_del(p, p->db, key, err) != 0)
+        return -1;
+    for (size_t i = 0; list->type == REDIS_REPLY_ARRAY && i < list->elements; i++) {
+        const redisReply *element = list->element[i];
+        struct bytes word = element->type == REDIS_REPLY_STRING
+                                ? bytes_of(element->str, element->len)
+                                : bytes_str(""); /* as Redis stores what GET did not find */
+
+        if (i % PUSH_WORDS == 0 &&
+            (begin(p, p->db, bytes_str("RPUSH"), err) != 0 || push(p, key, err) != 0))
+            return -1;
+        if (push(p, word, err) != 0)
+            return -1;
+    }
+    p->dst_count = p->command_count;
+    return 0;
+}
+
+static int run_sort_store(struct replay_planner *p, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    const redisReply *list;
+
+    if (standing(p, plan->dst, plan->dst) != REPLAY_STANDS_OPEN)
+        return 0;
+    if (p->sink.settle(p->sink.context, err) != 0 || sort_source(p, &list, err) != 0 ||
+        put_list(p, plan->dst, list, err) != 0)
+        return -1;
+    return carry_out(p, plan->dst, plan->dst, is_apart(p, plan->dst, plan->src), err);
+}
+
+/* LMPOP numkeys key... LEFT|RIGHT [COUNT n] and ZMPOP, of one key. */
+static int put_pop(struct replay_planner *p, struct bytes key, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    size_t side = 2 + p->t->key_count;
+    bool is_list = bytes_is_word(plan->words[0], "LMPOP");
+    const struct bytes length_of[] = {bytes_str(is_list ? "LLEN" : "ZCARD"), key};
+    const redisReply *length;
+    size_t count = 2;
+    int64_t n = 1;
+    struct bytes pop[] = {{NULL, 0}, key, {NULL, 0}};
+
+    if (plan->word_count > side + 2)
+        (void)bytes_to_i64(plan->words[side + 2], &n); /* a number: the translation looked */
+    if (read_key(p, p->db, key, length_of, 2, &length, err) != 0)
+        return -1;
+    if (length->type == REDIS_REPLY_INTEGER && n > length->integer)
+        n = length->integer;
+    if (is_list)
+        pop[0] = bytes_str(bytes_is_word(plan->words[side], "LEFT") ? "LPOP" : "RPOP");
+    else
+        pop[0] = bytes_str(bytes_is_word(plan->words[side], "MIN") ? "ZPOPMIN" : "ZPOPMAX");
+    if (!is_list || p->r->target.version >= 602) {
+        if (buf_printf(&p->texts, err, "%" PRId64, n) != 0)
+            return -1;
+        pop[2] = buf_bytes(&p->texts);
+        count = 3;
+        n = 1;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (put(p, p->db, pop, count, err) != 0)
+            return -1;
+    }
+    p->dst_count = p->command_count;
+    return 0;
+}
+
+/* From the first key that has something. Once a node has had it, so had that one. */
+static int run_pop(struct replay_planner *p, struct ft_err *err)
+{
+    const struct translation *t = p->t;
+    bool found = false;
+    size_t i;
+
+    for (i = 0; i < t->key_count; i++) {
+        if (standing(p, t->keys[i].key, t->keys[i].key) != REPLAY_STANDS_OPEN)
+            return 0;
+    }
+    if (p->sink.settle(p->sink.context, err) != 0)
+        return -1;
+    for (i = 0; i < t->key_count && !found; i++) {
+        if (exists(p, p->db, t->keys[i].key, &found, err) != 0)
+            return -1;
+    }
+    if (!found)
+        return 0;
+    if (put_pop(p, t->keys[i - 1].key, err) != 0)
+        return -1;
+    return carry_out(p, t->keys[i - 1].key, t->keys[i - 1].key,
+                     keys_are_apart(p, t->keys[i - 1].key), err);
+}
+
+/* DELEX key IFDEQ|IFDNE digest: the digest of what the target has now. */
+static int run_delete_digest(struct replay_planner *p, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    struct bytes key = plan->words[1];
+    const struct bytes get[] = {bytes_str("GET"), key};
+    bool if_equal = bytes_is_word(plan->words[2], "IFDEQ");
+    char digest[TRANSLATION_DIGEST_SIZE];
+    const redisReply *reply;
+
+    if (standing(p, key, key) != REPLAY_STANDS_OPEN)
+        return 0;
+    if (p->sink.settle(p->sink.context, err) != 0 ||
+        read_key(p, p->db, key, get, 2, &reply, err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_STRING)
+        return 0;
+    translation_digest(bytes_of(reply->str, reply->len), digest);
+    if (bytes_is_word(plan->words[3], digest) != if_equal)
+        return 0;
+    if (put_del(p, p->db, key, err) != 0)
+        return -1;
+    p->dst_count = p->command_count;
+    return carry_out(p, key, key, false, err);
+}
+
+static int run_rename(struct replay_planner *p, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    const struct replay_transfer transfer = {
+        .src_db = p->db,
+        .dst_db = plan->kind == PLAN_RENAME ? p->db : plan->dst_db,
+        .src = plan->src,
+        .dst = plan->dst,
+        .replace = !plan->only_if_absent,
+        .remove_src = plan->kind != PLAN_COPY,
+    };
+
+    return run_sides(p, transfer.dst, transfer.src, transfer_both, transfer_second, &transfer, err);
+}
+
+static int run_kind(struct replay_planner *p, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+
+    switch (plan->kind) {
+    case PLAN_RENAME:
+    case PLAN_COPY:
+    case PLAN_MOVE:
+        return run_rename(p, err);
+    case PLAN_SMOVE:
+        return run_sides(p, plan->dst, plan->src, smove_both, smove_second, plan, err);
+    case PLAN_LMOVE:
+        return run_sides(p, plan->dst, plan->src, lmove_both, lmove_second, plan, err);
+    case PLAN_STORE:
+        return run_store(p, err);
+    case PLAN_SORT_STORE:
+        return run_sort_store(p, err);
+    case PLAN_POP:
+        return run_pop(p, err);
+    case PLAN_DELETE_DIGEST:
+        return run_delete_digest(p, err);
+    case PLAN_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* A record that was refused is done with. */
+static int unless_refused(const struct replay_planner *p, int rc, const struct ft_err *err)
+{
+    return rc != 0 && p->refused && err->kind == FT_ERR_NONE ? 0 : rc;
+}
+
+int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t db,
+                    const struct translation *t, struct ft_err *err)
+{
+    reset(p);
+    p->item = item;
+    p->t = t;
+    p->db = db;
+    return unless_refused(p, run_kind(p, err), err);
+}
+
+int replay_plan_transfer(struct replay_planner *p, const struct item *item,
+                         const struct replay_transfer *transfer, struct ft_err *err)
+{
+    reset(p);
+    p->item = item;
+    p->t = NULL;
+    p->db = transfer->src_db;
+    return unless_refused(
+        p,
+        run_sides(p, transfer->dst, transfer->src, transfer_both, transfer_second, transfer, err),
+        err);
+}

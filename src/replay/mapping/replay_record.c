@@ -1,0 +1,282 @@
+#include "replay/mapping/replay_plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* From this one on scripts may call XREADGROUP. */
+#define CONSUMER_VERSION 600u
+
+struct replay_recorder {
+    struct replay *r;
+    struct replay_record_sink sink;
+    struct replay_mapper *mapper;
+    struct translator *translator; /* of records whose names have changed */
+    struct replay_planner *planner;
+    unsigned part;
+};
+
+/* A key with its time to live under another name or in another database. */
+static const char transfer_script[] =
+    "if redis.replicate_commands then redis.replicate_commands() end "
+    "redis.call('SELECT',ARGV[1]) "
+    "local v=redis.call('DUMP',KEYS[1]) "
+    "if not v then return 0 end "
+    "local t=redis.call('PTTL',KEYS[1]) "
+    "if t<0 then t=0 end "
+    "redis.call('SELECT',ARGV[2]) "
+    "if ARGV[4]=='0' and redis.call('EXISTS',ARGV[3])==1 then redis.call('SELECT',ARGV[6]) "
+    "return 0 end "
+    "redis.call('RESTORE',ARGV[3],t,v,'REPLACE') "
+    "if ARGV[5]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
+    "redis.call('SELECT',ARGV[6]) return 1";
+
+/*
+ * XREADGROUP, which is sent to make a consumer, may not be part of a script before redis 6.0. XCLAIM
+ * makes consumers too, but only where it moves an entry: one that nobody has is taken and acknowledged,
+ * one of another consumer is taken and given back as it was; a stream without entries gets one for the
+ * moment.
+ */
+static const char consumer_script[] =
+    "if redis.replicate_commands then redis.replicate_commands() end "
+    "local key,group,name=KEYS[1],ARGV[1],ARGV[2] "
+    "for _,c in ipairs(redis.call('XINFO','CONSUMERS',key,group)) do "
+    "if c[2]==name then return 0 end end "
+    "local newest,last=redis.call('XREVRANGE',key,'+','-','COUNT','1')[1],nil "
+    "local id=newest and newest[1] "
+    "if not id then "
+    "local info=redis.call('XINFO','STREAM',key) "
+    "for i=1,#info,2 do if info[i]=='last-generated-id' then last=info[i+1] end end "
+    "local ms,seq=string.match(last,'(%d+)-(%d+)') "
+    "id=ms..'-'..string.format('%.0f',seq+1) "
+    "redis.call('XADD',key,id,'f','v') end "
+    "local owned=redis.call('XPENDING',key,group,id,id,'1')[1] "
+    "if owned then "
+    "redis.call('XCLAIM',key,group,name,'0',id,'JUSTID') "
+    "redis.call('XCLAIM',key,group,owned[2],'0',id,'IDLE',owned[3],'RETRYCOUNT',owned[4],'JUSTID') "
+    "else "
+    "redis.call('XCLAIM',key,group,name,'0',id,'FORCE','JUSTID') "
+    "redis.call('XACK',key,group,id) end "
+    "if last then redis.call('XDEL',key,id) redis.call('XSETID',key,last) end "
+    "return 1";
+
+int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err)
+{
+    const struct translator_options options = {
+        .target = r->target.kind,
+        .cluster = r->target.cluster,
+        .json_as = r->o->json_as,
+        .old_source = source_is_old(r->source),
+    };
+
+    return translator_new(ret, &options, err);
+}
+
+struct bytes replay_command_key(const struct bytes *words, size_t count)
+{
+    const struct command_row *row;
+    size_t at = 1;
+
+    if (bytes_is_word(words[0], "EVAL")) {
+        at = 3;
+    } else if (bytes_is_word(words[0], "XREADGROUP")) {
+        at = 7; /* GROUP group consumer COUNT 1 STREAMS key: as the translation has it */
+    } else {
+        row = command_find(words[0]);
+        if (row != NULL && row->key_first > 0)
+            at = (size_t)row->key_first;
+        else if (row != NULL && row->plan == PLAN_POP)
+            at = 2; /* behind the number of keys */
+    }
+    return at < count ? words[at] : bytes_of(NULL, 0);
+}
+
+int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
+                        const struct replay_record_sink *sink, struct ft_err *err)
+{
+    struct replay_recorder *rec = calloc(1, sizeof(*rec));
+
+    if (rec == NULL)
+        return err_nomem(err, "a replay of records");
+    rec->r = r;
+    rec->sink = *sink;
+    if (replay_mapper_new(&rec->mapper, r, err) != 0 ||
+        replay_translator_new(&rec->translator, r, err) != 0 ||
+        replay_planner_new(&rec->planner, r, sink, err) != 0) {
+        replay_recorder_free(rec);
+        return -1;
+    }
+    *ret = rec;
+    return 0;
+}
+
+void replay_recorder_free(struct replay_recorder *rec)
+{
+    if (rec == NULL)
+        return;
+    replay_mapper_free(rec->mapper);
+    translator_free(rec->translator);
+    replay_planner_free(rec->planner);
+    free(rec);
+}
+
+/* words: as replay_command_key knows them */
+static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *words,
+                        struct ft_err *err)
+{
+    const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(consumer_script),
+                                 bytes_str("1"),    words[7],
+                                 words[2],          words[3]};
+
+    return rec->sink.put(rec->sink.context, db, rec->part++, eval, 6, err);
+}
+
+static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *words, size_t count,
+               struct ft_err *err)
+{
+    const struct bytes *timed;
+    size_t n;
+
+    if (replay_mapper_times(rec->mapper, words, count, &timed, &n, err) != 0)
+        return -1;
+    if (n == 0)
+        return 0;
+    if (rec->r->target.version < CONSUMER_VERSION && bytes_is_word(timed[0], "XREADGROUP"))
+        return put_consumer(rec, db, timed, err);
+    return rec->sink.put(rec->sink.context, db, rec->part++, timed, n, err);
+}
+
+static int put_transfer(struct replay_recorder *rec, const struct item *item,
+                        const struct replay_transfer *tr, struct ft_err *err)
+{
+    char src[I64_TEXT_SIZE];
+    char dst[I64_TEXT_SIZE];
+    struct bytes src_db = bytes_of(src, i64_to_text(tr->src_db, src));
+    const struct bytes words[] = {
+        bytes_str("EVAL"),
+        bytes_str(transfer_script),
+        bytes_str("1"),
+        tr->src,
+        src_db,
+        bytes_of(dst, i64_to_text(tr->dst_db, dst)),
+        tr->dst,
+        bytes_str(tr->replace ? "1" : "0"),
+        bytes_str(tr->remove_src ? "1" : "0"),
+        src_db,
+    };
+
+    if (tr->src_db == tr->dst_db && bytes_eq(tr->src, tr->dst))
+        return 0;
+    if (rec->r->target.cluster && slot_of(tr->src) != slot_of(tr->dst))
+        return replay_plan_transfer(rec->planner, item, tr, err);
+    return put(rec, tr->src_db, words, 10, err);
+}
+
+static int take_losses(struct replay_recorder *rec, const struct item *item,
+                       const struct translation *t, struct ft_err *err)
+{
+    struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
+
+    for (size_t i = 0; i < t->loss_count; i++) {
+        if (replay_add_loss(rec->r, t->losses[i].reason, t->losses[i].class_name, item->record.dbid,
+                            key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Under the names that the source has for them. */
+static int take_suspects(struct replay *r, const struct item *item, const struct translation *t,
+                         struct ft_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&r->mu);
+    rc = suspect_add_all(&r->result->suspects, item, t, err);
+    pthread_mutex_unlock(&r->mu);
+    return rc == 0 ? replay_suspects_note(r, t, err) : -1;
+}
+
+/* It is left out; keys that it changed are suspect. */
+static int leave_unknown(struct replay_recorder *rec, const struct item *item,
+                         const struct translation *t, struct ft_err *err)
+{
+    struct translation_key *keys = calloc(t->key_count, sizeof(*keys));
+    struct translation suspects = *t;
+    int rc;
+
+    if (keys == NULL)
+        return err_nomem(err, "the keys of a record");
+    for (size_t i = 0; i < t->key_count; i++) {
+        keys[i] = t->keys[i];
+        keys[i].suspect = replay_mapper_unknown(rec->mapper, i);
+    }
+    suspects.keys = keys;
+    rc = take_suspects(rec->r, item, &suspects, err);
+    free(keys);
+    return rc;
+}
+
+static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
+                           const struct translation *t, struct ft_err *err)
+{
+    if (take_losses(rec, item, t, err) != 0)
+        return -1;
+    if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0)
+        return replay_plan_run(rec->planner, item, db, t, err);
+    for (size_t i = 0; i < t->command_count; i++) {
+        if (put(rec, db, t->commands[i].words, t->commands[i].count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_changed(struct replay_recorder *rec, const struct item *item,
+                       const struct replay_mapped *mapped, struct ft_err *err)
+{
+    struct translation t;
+
+    if (translator_run(rec->translator, mapped->words, mapped->count, mapped->db,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return -1;
+    return put_translation(rec, item, mapped->db, &t, err);
+}
+
+void replay_count_left_out(struct replay *r, bool kept)
+{
+    pthread_mutex_lock(&r->mu);
+    r->result->filtered += !kept;
+    r->result->conflicts += kept;
+    pthread_mutex_unlock(&r->mu);
+}
+
+int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
+                        const struct translation *t, struct ft_err *err)
+{
+    struct replay_mapped mapped;
+    enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
+
+    rec->part = 0;
+    if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
+        take_suspects(rec->r, item, t, err) != 0)
+        return -1;
+    switch (fate) {
+    case REPLAY_FATE_ERROR:
+        return -1;
+    case REPLAY_FATE_SAME:
+        return put_translation(rec, item, mapped.db, t, err);
+    case REPLAY_FATE_CHANGED:
+        return put_changed(rec, item, &mapped, err);
+    case REPLAY_FATE_TRANSFER:
+        return put_transfer(rec, item, &mapped.transfer, err);
+    case REPLAY_FATE_FILTERED:
+        replay_count_left_out(rec->r, false);
+        break;
+    case REPLAY_FATE_KEPT:
+        replay_count_left_out(rec->r, true);
+        break;
+    case REPLAY_FATE_UNKNOWN:
+        replay_count_left_out(rec->r, false);
+        return leave_unknown(rec, item, t, err);
+    }
+    return 0;
+}

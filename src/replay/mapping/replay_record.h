@@ -1,0 +1,96 @@
+/*
+ * replay_record.h - a journal record as commands for the target.
+ *
+ * What it is   What the journal and the records inside the full sync have in common: filters and names
+ *              (replay_mapper.c), losses, suspects, translation, times, and the records that need a
+ *              look at the target before they can be carried out.
+ * Threads      One per thread.
+ */
+#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_RECORD_H
+#define FLOWTAPE_REPLAY_MAPPING_REPLAY_RECORD_H
+
+#include "replay/replay_impl.h"
+
+/* Half of what a record does to two keys. */
+struct replay_pair_command {
+    uint32_t db;
+    const struct bytes *words;
+    size_t count;
+};
+
+/* A record that takes effect on two keys, or on one according to others (replay_plan.h). */
+struct replay_pair {
+    struct bytes dst, src; /* keys; the same where there is one side only */
+    const struct replay_pair_command *dst_commands;
+    size_t dst_count;
+    const struct replay_pair_command *src_commands;
+    size_t src_count;
+    bool apart; /* other nodes than that of dst have keys of the record */
+};
+
+enum replay_standing {
+    REPLAY_STANDS_OPEN, /* neither side has had it */
+    REPLAY_STANDS_HALF, /* dst has had it, and src is to follow */
+    REPLAY_STANDS_DONE,
+};
+
+struct replay_record_sink {
+    /* one command, part of the record's number `part` */
+    int (*put)(void *context, uint32_t db, unsigned part, const struct bytes *words, size_t count,
+               struct ft_err *err);
+    /* all that was put so far has taken effect on the target */
+    int (*settle)(void *context, struct ft_err *err);
+    /* after settle: a command that reads key; the caller frees the reply. Passing errors are errors. */
+    int (*ask)(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err);
+    /* what earlier runs did of the record being put; NULL: nothing */
+    enum replay_standing (*standing)(void *context, struct bytes dst, struct bytes src);
+    /* after settle: dst's commands are safe before src's are carried out */
+    int (*pair)(void *context, const struct replay_pair *pair, struct ft_err *err);
+    void *context;
+};
+
+/*
+ * replay_pair.c - pairs in the journal, where each side has its position
+ */
+
+/* replay_is_past - has the node that has this key had the record already? */
+bool replay_is_past(struct replay *r, const struct item *item, struct bytes key);
+enum replay_standing replay_pair_standing(struct replay *r, const struct item *item,
+                                          struct bytes dst, struct bytes src);
+int replay_pair_run(struct replay *r, const struct item *item, const struct replay_pair *pair,
+                    struct ft_err *err);
+/* replay_pair_forget_old - what is known of records before these LSNs is of no use any more. */
+int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err);
+/* replay_tag - "flow:lsn:part", what the target calls a command. */
+void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT]);
+
+/*
+ * replay_huge.c - commands with more words than Lua's stack holds
+ */
+
+/* replay_put_huge - such a command, in pieces where that does the same, with its position. */
+int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
+                    uint32_t db, const char *tag, const struct bytes *words, size_t count,
+                    struct ft_err *err);
+/* replay_divide - can the command be carried out in pieces, each the first `head` words and so many
+ * others, a multiple of `step`? */
+bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
+/* replay_judge - a reply that was asked for by a call, judged as those of batches are. */
+int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
+                 const char *part, uint32_t db, const struct bytes *words, size_t count,
+                 const redisReply *reply, struct ft_err *err);
+
+struct replay_recorder;
+
+int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
+                        const struct replay_record_sink *sink, struct ft_err *err);
+/* replay_recorder_put - t: what the record becomes under its own names. No flushes. */
+int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
+                        const struct translation *t, struct ft_err *err);
+void replay_recorder_free(struct replay_recorder *rec);
+
+/* replay_count_left_out - an entry or a record: by a filter, or for a key of the target that is kept. */
+void replay_count_left_out(struct replay *r, bool kept);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * replay_batch.h - commands that take effect together with the position behind them.
+ *
+ * What it is   Packs commands and fields of a position for replay_script, which carries them out on
+ *              the target: it refuses a batch that does not follow the last one; on a cluster it
+ *              looks whether all its keys can be there before it touches one; it writes the position, runs
+ *              the commands, and keeps what was refused in the position's hash (e: fields), so that
+ *              nothing refused is lost from sight if nobody reads the reply.
+ * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET SLOTS
+ *              FIELDS: names and values; WORDS: those of all commands, one after the other; FORGET:
+ *              fields. MessagePack arrays of strings.
+ *              SHAPES: a MessagePack array of numbers, which say what to do with the next words:
+ *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
+ *                REPLAY_SHAPE_OWN + n     n words of a command that the script carries out itself:
+ *                                         EVAL is run within; FLUSHALL and FLUSHDB keep the keys
+ *                                         that follow as words; INCRBYFLOAT before redis 7.0
+ *                REPLAY_SHAPE_SETS + n    n keys and values, each a SET
+ *                below 0                  no words: from here on database -1 - n
+ *              TAGS: of each command, divided by blanks.
+ *              SLOTS: which the node is thought to have, as CLUSTER NODES lists them; empty where
+ *              there is no cluster. Has it others, or some on their way, all keys are looked for.
+ *              Reply, and what an e: field holds: {error, {db, tag, {}, words...}}, of each command
+ *              that was refused.
+ * Speed        What a call costs in Lua is more than the command itself. SETs that come before anything
+ *              else on their key are put first, as one MSET; if that is refused, each is tried by
+ *              itself. Commands on different keys do not mind in which order they are carried out within
+ *              a batch; behind one whose keys are not plain to see, nothing is put first.
+ * Source       redis "EVAL", "Lua API reference" (cmsgpack, allow-cross-slot-keys since 7.0).
+ */
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_BATCH_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_BATCH_H
+
+#include "base/buf.h"
+
+#define REPLAY_WORDS_MAX 7000u
+/* From this version on a script says with flags which keys it may use. */
+#define REPLAY_SCRIPT_FLAGS_VERSION 700u
+#define REPLAY_SHAPE_OWN            10000u
+#define REPLAY_SHAPE_SETS           20000u
+/* How an error reply begins that refuses a batch for slots which the node does not have. */
+#define REPLAY_NOT_HERE "FLOWTAPE not here: "
+/* Some 500 commands, of which few shall be taken for others on the same key. */
+#define REPLAY_TOUCHED_BITS 16384u
+
+/* An array whose size is known at the end. */
+struct replay_array {
+    struct buf bytes;
+    uint32_t count;
+};
+
+struct replay_batch {
+    bool join_sets;  /* SETs may be one MSET: not on a cluster */
+    bool own_floats; /* INCRBYFLOAT needs care: before redis 7.0 */
+    struct replay_array fields;
+    struct replay_array words;
+    struct replay_array shapes;
+    struct replay_array forget;
+    struct buf tags;
+    uint32_t command_count;
+    uint32_t db; /* of the last command that is not put first */
+    /* what is put first: keys and values */
+    struct replay_array sets;
+    struct replay_array set_shapes;
+    struct buf set_tags;
+    uint32_t set_db;
+    bool closed; /* nothing any more */
+    /* hashes of keys of other commands */
+    uint64_t touched[REPLAY_TOUCHED_BITS / 64];
+};
+
+/* What is sent. */
+struct replay_batch_parts {
+    struct bytes fields;
+    struct bytes words;
+    struct bytes shapes;
+    struct bytes tags;
+    struct bytes forget;
+};
+
+/* replay_script - its text for a target of this version (major * 100 + minor). */
+const char *replay_script(unsigned version);
+
+int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,
+                       struct ft_err *err);
+int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_err *err);
+/* replay_batch_add - tag: "flow:lsn:part". */
+int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
+                     const struct bytes *words, size_t count, struct ft_err *err);
+/* replay_refusal_put - what an e: field holds. */
+int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *words,
+                       size_t count, const char *error, struct ft_err *err);
+bool replay_batch_is_empty(const struct replay_batch *b);
+/* replay_batch_bytes - of words, about. */
+size_t replay_batch_bytes(const struct replay_batch *b);
+/* replay_batch_take - what to send; valid until the next call on b, which has to be _clear. */
+int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err);
+void replay_batch_clear(struct replay_batch *b);
+void replay_batch_release(struct replay_batch *b);
+
+#endif

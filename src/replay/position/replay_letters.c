@@ -1,0 +1,525 @@
+#include "replay/position/replay_letters.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fsutil.h"
+#include "base/json_text.h"
+#include "item/key_set.h"
+
+#define DONE       '#'
+#define NAME_TEXT  200
+#define LINE_BEGIN "{\"capture\":\""
+
+struct replay_letters {
+    char *path;
+    int fd;               /* at the end, and locked */
+    struct key_set known; /* the names of those of the journal */
+};
+
+static void origin_hash(const struct replay_letter_origin *o, uint8_t ret[KEY_SET_HASH_SIZE])
+{
+    char name[NAME_TEXT];
+
+    (void)snprintf(name, sizeof(name), "%s:%" PRIu64 ":%" PRIu32 ":%" PRIu64 ":%s", o->capture,
+                   o->began_ms, o->flow, o->lsn, o->part); /* fits */
+    key_set_hash(0, bytes_str(name), ret);
+}
+
+/*
+ * Lines
+ */
+
+struct lines {
+    FILE *file;
+    char *text;
+    size_t capacity;
+    size_t size; /* of the line, its end included */
+    uint64_t start;
+    uint64_t number;
+};
+
+static int lines_open(struct lines *lines, const struct replay_letters *l, struct ft_err *err)
+{
+    *lines = (struct lines){.file = fopen(l->path, "re")};
+    return lines->file != NULL ? 0 : err_errno(err, errno, "could not open \"%s\"", l->path);
+}
+
+/* 1: there is one; 0: there is none. Only lines that say what is still to be done. */
+static int lines_next(struct lines *lines, const struct replay_letters *l, struct ft_err *err)
+{
+    ssize_t n;
+
+    do {
+        lines->start += lines->size;
+        lines->size = 0;
+        n = getline(&lines->text, &lines->capacity, lines->file);
+        if (n < 0) {
+            return ferror(lines->file) == 0
+                       ? 0
+                       : err_errno(err, errno, "could not read \"%s\"", l->path);
+        }
+        lines->size = (size_t)n;
+        lines->number++;
+    } while (lines->text[0] == DONE);
+    return 1;
+}
+
+static void lines_close(struct lines *lines)
+{
+    (void)fclose(lines->file); /* opened to read */
+    free(lines->text);
+}
+
+static int bad_line(const struct lines *lines, const struct replay_letters *l, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_CORRUPT, "\"%s\", line %" PRIu64 ": this is no dead letter", l->path,
+                   lines->number);
+}
+
+/* *ret is to be released by json_decref; o's texts are in it. */
+static int parse_line(const struct lines *lines, const struct replay_letters *l, json_t **ret,
+                      struct replay_letter_origin *o, struct ft_err *err)
+{
+    json_t *json = json_loadb(lines->text, lines->size, JSON_ALLOW_NUL, NULL);
+    const char *capture = json_string_value(json_object_get(json, "capture"));
+    const json_t *flow = json_object_get(json, "flow");
+    const json_t *lsn = json_object_get(json, "lsn");
+
+    if (capture == NULL || strlen(capture) > NAME_TEXT / 4 || !json_is_integer(flow) ||
+        !json_is_integer(lsn)) {
+        json_decref(json);
+        return bad_line(lines, l, err);
+    }
+    *o = (struct replay_letter_origin){
+        .capture = capture,
+        .began_ms = (uint64_t)json_integer_value(json_object_get(json, "began_ms")),
+        .flow = (uint32_t)json_integer_value(flow),
+        .lsn = (uint64_t)json_integer_value(lsn),
+        .part = json_string_value(json_object_get(json, "part")),
+    };
+    if (o->part != NULL && strlen(o->part) > NAME_TEXT / 4) {
+        json_decref(json);
+        return bad_line(lines, l, err);
+    }
+    *ret = json;
+    return 0;
+}
+
+/*
+ * The file
+ */
+
+static bool is_whole(const struct lines *lines)
+{
+    return lines->text[lines->size - 1] == '\n';
+}
+
+/* What stands behind the last end of line was being written when somebody was killed. */
+static int cut_tail(const struct replay_letters *l, const struct lines *lines, struct ft_err *err)
+{
+    static const char begin[] = LINE_BEGIN;
+    size_t n = lines->size < strlen(begin) ? lines->size : strlen(begin);
+
+    if (memcmp(lines->text, begin, n) != 0)
+        return bad_line(lines, l, err);
+    if (ftruncate(l->fd, (off_t)lines->start) != 0)
+        return err_errno(err, errno, "could not shorten \"%s\"", l->path);
+    return 0;
+}
+
+static int read_names(struct replay_letters *l, struct ft_err *err)
+{
+    struct replay_letter_origin origin;
+    struct lines lines;
+    json_t *json;
+    int rc;
+
+    if (lines_open(&lines, l, err) != 0)
+        return -1;
+    while ((rc = lines_next(&lines, l, err)) == 1) {
+        uint8_t hash[KEY_SET_HASH_SIZE];
+
+        if (!is_whole(&lines)) {
+            rc = cut_tail(l, &lines, err);
+            break;
+        }
+        rc = parse_line(&lines, l, &json, &origin, err);
+        if (rc == 0 && origin.part != NULL) {
+            origin_hash(&origin, hash);
+            rc = key_set_add(&l->known, hash, err);
+        }
+        if (rc != 0)
+            break;
+        json_decref(json);
+    }
+    lines_close(&lines);
+    return rc;
+}
+
+static int open_locked(struct replay_letters *l, struct ft_err *err)
+{
+    struct stat status;
+
+    l->fd = open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (l->fd < 0 || fstat(l->fd, &status) != 0)
+        return err_errno(err, errno, "could not open \"%s\"", l->path);
+    if (!S_ISREG(status.st_mode))
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is no regular file", l->path);
+    if (flock(l->fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    return errno == EWOULDBLOCK
+               ? err_set(err, FT_ERR_USAGE, "\"%s\" is being written by another process", l->path)
+               : err_errno(err, errno, "could not lock \"%s\"", l->path);
+}
+
+int replay_letters_open(struct replay_letters **ret, const char *path, struct ft_err *err)
+{
+    struct replay_letters *l = calloc(1, sizeof(*l));
+
+    if (l == NULL || (l->path = strdup(path)) == NULL) {
+        free(l);
+        return err_nomem(err, "dead letters");
+    }
+    if (open_locked(l, err) != 0 || read_names(l, err) != 0) {
+        replay_letters_close(l);
+        return -1;
+    }
+    *ret = l;
+    return 0;
+}
+
+void replay_letters_close(struct replay_letters *l)
+{
+    if (l == NULL)
+        return;
+    if (l->fd >= 0)
+        (void)close(l->fd); /* each line was made durable */
+    key_set_release(&l->known);
+    free(l->path);
+    free(l);
+}
+
+/*
+ * One more
+ */
+
+static int put_origin(struct buf *out, const struct replay_letter_origin *o, struct ft_err *err)
+{
+    if (buf_printf(out, err,
+                   LINE_BEGIN "%s\",\"began_ms\":%" PRIu64 ",\"flow\":%" PRIu32 ",\"lsn\":%" PRIu64
+                              ",",
+                   o->capture, o->began_ms, o->flow, o->lsn) != 0)
+        return -1;
+    return o->part == NULL ? 0 : buf_printf(out, err, "\"part\":\"%s\",", o->part);
+}
+
+static int put_letter(struct buf *out, const struct replay_letter_origin *o, uint32_t db,
+                      const struct bytes *words, size_t count, const char *error,
+                      struct ft_err *err)
+{
+    if (put_origin(out, o, err) != 0 ||
+        buf_printf(out, err, "\"db\":%" PRIu32 ",\"command\":[", db) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if ((i != 0 && buf_append_str(out, ",", err) != 0) ||
+            json_put_bytes(out, words[i], err) != 0)
+            return -1;
+    }
+    if (buf_append_str(out, "],\"error\":", err) != 0 ||
+        json_put_bytes(out, bytes_str(error), err) != 0)
+        return -1;
+    return buf_append_str(out, "}\n", err);
+}
+
+int replay_letters_add(struct replay_letters *l, const struct replay_letter_origin *origin,
+                       uint32_t db, const struct bytes *words, size_t count, const char *error,
+                       struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct buf line = {0};
+    int rc;
+
+    if (origin->part != NULL) {
+        origin_hash(origin, hash);
+        if (key_set_has_hash(&l->known, hash))
+            return 0;
+    }
+    rc = put_letter(&line, origin, db, words, count, error, err);
+    if (rc == 0)
+        rc = fs_write_all(l->fd, line.p, line.n, l->path, err);
+    if (rc == 0)
+        rc = fs_sync(l->fd, l->path, err);
+    if (rc == 0 && origin->part != NULL)
+        rc = key_set_add(&l->known, hash, err);
+    buf_release(&line);
+    return rc;
+}
+
+/*
+ * Less
+ */
+
+/* Does this one stay? 1, 0, or -1. */
+typedef int keep_fn(const void *context, const struct replay_letter_origin *o);
+
+/* The lines that stay, in a new file of the same name; locked before it has that name. */
+static int copy_lines(struct replay_letters *l, struct replay_letters *to, keep_fn *keep,
+                      const void *context, struct ft_err *err)
+{
+    struct replay_letter_origin origin;
+    struct lines lines;
+    json_t *json;
+    int rc;
+
+    if (lines_open(&lines, l, err) != 0)
+        return -1;
+    while ((rc = lines_next(&lines, l, err)) == 1) {
+        bool stays = keep == NULL;
+
+        if (!stays) {
+            rc = parse_line(&lines, l, &json, &origin, err);
+            if (rc != 0)
+                break;
+            stays = keep(context, &origin);
+            json_decref(json);
+        }
+        if (stays && fs_write_all(to->fd, lines.text, lines.size, to->path, err) != 0) {
+            rc = -1;
+            break;
+        }
+    }
+    lines_close(&lines);
+    return rc;
+}
+
+/* keep NULL: only what was carried out goes. */
+static int rewrite(struct replay_letters *l, keep_fn *keep, const void *context, struct ft_err *err)
+{
+    struct replay_letters to = {.fd = -1};
+    int rc;
+
+    if (asprintf(&to.path, "%s.tmp", l->path) < 0)
+        return err_nomem(err, "dead letters");
+    rc = open_locked(&to, err);
+    if (rc == 0 && ftruncate(to.fd, 0) != 0)
+        rc = err_errno(err, errno, "could not shorten \"%s\"", to.path);
+    if (rc == 0)
+        rc = copy_lines(l, &to, keep, context, err);
+    if (rc == 0)
+        rc = fs_sync(to.fd, to.path, err);
+    if (rc == 0)
+        rc = fs_rename_durable(AT_FDCWD, to.path, l->path, err);
+    if (rc == 0) {
+        (void)close(l->fd); /* it has no name any more */
+        l->fd = to.fd;
+        to.fd = -1;
+        key_set_release(&l->known);
+        rc = read_names(l, err);
+    }
+    if (to.fd >= 0)
+        (void)close(to.fd); /* it failed already */
+    free(to.path);
+    return rc;
+}
+
+struct drop {
+    const char *capture;
+    uint64_t began_ms;
+    const uint32_t *flow;
+};
+
+static int is_not_dropped(const void *context, const struct replay_letter_origin *o)
+{
+    const struct drop *d = context;
+
+    if (strcmp(o->capture, d->capture) != 0 || o->began_ms != d->began_ms)
+        return 1;
+    return d->flow != NULL && (o->part != NULL || o->flow != *d->flow);
+}
+
+/* Is there anything to drop? */
+static int find_dropped(struct replay_letters *l, const struct drop *d, bool *ret,
+                        struct ft_err *err)
+{
+    struct replay_letter_origin origin;
+    struct lines lines;
+    json_t *json;
+    int rc;
+
+    *ret = false;
+    if (lines_open(&lines, l, err) != 0)
+        return -1;
+    while (!*ret && (rc = lines_next(&lines, l, err)) == 1) {
+        rc = parse_line(&lines, l, &json, &origin, err);
+        if (rc != 0)
+            break;
+        *ret = !is_not_dropped(d, &origin);
+        json_decref(json);
+    }
+    lines_close(&lines);
+    return *ret ? 0 : rc;
+}
+
+int replay_letters_drop(struct replay_letters *l, const char *capture, uint64_t began_ms,
+                        const uint32_t *flow, struct ft_err *err)
+{
+    const struct drop d = {.capture = capture, .began_ms = began_ms, .flow = flow};
+    bool any;
+
+    if (find_dropped(l, &d, &any, err) != 0)
+        return -1;
+    return any ? rewrite(l, is_not_dropped, &d, err) : 0;
+}
+
+/*
+ * Again
+ */
+
+static int base64_value(int c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Appends what the text stands for; false: it is no base64. */
+static int base64_take(struct buf *out, const char *text, bool *ret_ok, struct ft_err *err)
+{
+    uint32_t bits = 0;
+    unsigned count = 0;
+
+    *ret_ok = true;
+    for (; *text != '\0' && *text != '='; text++) {
+        int value = base64_value(*text);
+
+        if (value < 0) {
+            *ret_ok = false;
+            return 0;
+        }
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            uint8_t byte;
+
+            count -= 8;
+            byte = (uint8_t)(bits >> count);
+            if (buf_append(out, &byte, 1, err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* All words one after the other in text; only lengths are kept until it no longer moves. */
+static int take_words(struct replay_letter *l, const json_t *command, bool *ret_ok,
+                      struct ft_err *err)
+{
+    size_t at = 0;
+
+    l->count = json_array_size(command);
+    l->words = calloc(l->count == 0 ? 1 : l->count, sizeof(*l->words));
+    *ret_ok = l->count != 0;
+    if (l->words == NULL)
+        return err_nomem(err, "a dead letter");
+    for (size_t i = 0; *ret_ok && i < l->count; i++) {
+        const json_t *word = json_array_get(command, i);
+        const json_t *packed = json_object_get(word, "base64");
+        size_t before = l->text.n;
+        int rc = 0;
+
+        if (json_is_string(word))
+            rc = buf_append(&l->text, json_string_value(word), json_string_length(word), err);
+        else if (json_is_string(packed))
+            rc = base64_take(&l->text, json_string_value(packed), ret_ok, err);
+        else
+            *ret_ok = false;
+        if (rc != 0)
+            return -1;
+        l->words[i].n = l->text.n - before;
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        l->words[i].p = l->text.p + at;
+        at += l->words[i].n;
+    }
+    return 0;
+}
+
+static int take_letter(const struct lines *lines, const struct replay_letters *l,
+                       struct replay_letter *ret, struct ft_err *err)
+{
+    struct replay_letter_origin origin;
+    const json_t *db;
+    json_t *json;
+    bool ok = false;
+    int rc = 0;
+
+    if (parse_line(lines, l, &json, &origin, err) != 0)
+        return -1;
+    db = json_object_get(json, "db");
+    if (json_is_integer(db) && json_is_array(json_object_get(json, "command")))
+        rc = take_words(ret, json_object_get(json, "command"), &ok, err);
+    if (rc == 0 && !ok)
+        rc = bad_line(lines, l, err);
+    ret->db = (uint32_t)json_integer_value(db);
+    json_decref(json);
+    return rc;
+}
+
+static int mark_done(const struct lines *lines, const struct replay_letters *l, int fd,
+                     struct ft_err *err)
+{
+    static const char done = DONE;
+
+    if (pwrite(fd, &done, 1, (off_t)lines->start) != 1)
+        return err_errno(err, errno, "could not write to \"%s\"", l->path);
+    return fs_sync(fd, l->path, err);
+}
+
+static int each_line(struct replay_letters *l, int fd, replay_letter_fn *take, void *context,
+                     struct ft_err *err)
+{
+    struct lines lines;
+    int rc;
+
+    if (lines_open(&lines, l, err) != 0)
+        return -1;
+    while ((rc = lines_next(&lines, l, err)) == 1) {
+        struct replay_letter letter = {0};
+        bool refused = false;
+
+        rc = take_letter(&lines, l, &letter, err);
+        if (rc == 0)
+            rc = take(context, &letter, &refused, err);
+        if (rc == 0 && !refused)
+            rc = mark_done(&lines, l, fd, err);
+        free(letter.words);
+        buf_release(&letter.text);
+        if (rc != 0)
+            break;
+    }
+    lines_close(&lines);
+    return rc;
+}
+
+int replay_letters_each(struct replay_letters *l, replay_letter_fn *take, void *context,
+                        struct ft_err *err)
+{
+    int fd =
+        open(l->path, O_WRONLY | O_CLOEXEC); /* l->fd writes at the end, wherever it is told to */
+    int rc;
+
+    if (fd < 0)
+        return err_errno(err, errno, "could not open \"%s\"", l->path);
+    rc = each_line(l, fd, take, context, err);
+    (void)close(fd); /* each mark was made durable */
+    return rc == 0 ? rewrite(l, NULL, NULL, err) : -1;
+}

@@ -1,0 +1,137 @@
+#include "replay/position/replay_batch.h"
+
+#define SHAPE_OWN  "10000"
+#define SHAPE_SETS "20000"
+
+/*
+ * On a cluster nothing may be done if not all can be done. A node that has just the slots that the
+ * sender thinks it has, and none on its way, has all their keys; otherwise each key is looked for,
+ * and one that may be on another node gives an error.
+ */
+#define SCRIPT_CHECK                                                                       \
+    "local function refuse(why) return redis.error_reply('" REPLAY_NOT_HERE "'..why) end " \
+    "local function missing() "                                                            \
+    "local at=1 "                                                                          \
+    "for _,n in ipairs(shapes) do if n>0 then "                                            \
+    "n=n%" SHAPE_OWN " "                                                                   \
+    "if string.find(words[at],'^FLUSH') then return 'slots are on their way' end "         \
+    "local keys=redis.pcall('COMMAND','GETKEYS',unpack(words,at,at+n-1)) "                 \
+    "if keys.err then return keys.err end "                                                \
+    "for _,k in ipairs(keys) do local r=redis.pcall('EXISTS',k) "                          \
+    "if type(r)=='table' and r.err then "                                                  \
+    "return 'slot '..redis.call('CLUSTER','KEYSLOT',k)..': '..r.err end end "              \
+    "at=at+n end end end "                                                                 \
+    "if ARGV[9]~='' then "                                                                 \
+    "local nodes=redis.pcall('CLUSTER','NODES') "                                          \
+    "if type(nodes)~='string' or "                                                         \
+    "string.match(nodes,'myself[^\\n]* connected ?([^\\n]*)')~=ARGV[9] then "              \
+    "local why=missing() if why then return refuse(why) end "                              \
+    "end end "
+
+/*
+ * In line with the one before it, all keys there: then the position is written. Behind that nothing
+ * may end the script; a user who must not SELECT or HDEL is found out before. at: the next word;
+ * done: the commands before it; bad: why there is no such database.
+ */
+#define SCRIPT_BEGIN                                                                        \
+    "local key=ARGV[1] "                                                                    \
+    "local seq=redis.call('HGET',key,'seq') "                                               \
+    "if seq~=ARGV[2] then return redis.error_reply('FLOWTAPE batch '..ARGV[2]..' does not " \
+    "follow '..tostring(seq)) end "                                                         \
+    "local words,shapes=cmsgpack.unpack(ARGV[5]),cmsgpack.unpack(ARGV[6]) " SCRIPT_CHECK    \
+    "for _,f in ipairs(cmsgpack.unpack(ARGV[8])) do redis.call('HDEL',key,f) end "          \
+    "redis.call('SELECT','0') "                                                             \
+    "redis.call('HSET',key,'seq',ARGV[3],unpack(cmsgpack.unpack(ARGV[4]))) "                \
+    "local call,type,unpack=redis.pcall,type,unpack "                                       \
+    "local db,bad,at,done,tags,failed='0',nil,1,0,nil,{} "
+
+#define SCRIPT_FAIL                                                     \
+    "local function fail(n,why,what) "                                  \
+    "if not tags then tags={} "                                         \
+    "for t in string.gmatch(ARGV[7],'%S+') do tags[#tags+1]=t end end " \
+    "local c={db,tags[n],{},unpack(what)} "                             \
+    "redis.call('SELECT','0') "                                         \
+    "redis.call('HSET',key,'e:'..c[2],cmsgpack.pack({why,c})) "         \
+    "redis.pcall('SELECT',db) "                                         \
+    "failed[#failed+1]={why,c} "                                        \
+    "end "
+
+/*
+ * grow: INCRBYFLOAT before redis 7.0 makes itself a SET of one word more, in the array of words that the
+ * server keeps for the next command of a script. realloc may shrink it, which the server does
+ * not notice (scripting.c, argv_size) and writes beyond its end. EXPIRE of a time that is over puts another
+ * array in its place.
+ */
+#define SCRIPT_OWN                                                                       \
+    "local function flush(n) "                                                           \
+    "local kept={} "                                                                     \
+    "redis.call('SELECT','0') "                                                          \
+    "for i=at+1,at+n-1 do kept[i]=redis.call('DUMP',words[i]) end "                      \
+    "redis.call('SELECT',db) redis.call(words[at]) redis.call('SELECT','0') "            \
+    "for i=at+1,at+n-1 do if kept[i] then "                                              \
+    "redis.call('RESTORE',words[i],'0',kept[i],'REPLACE') end end "                      \
+    "end "                                                                               \
+    "local function grow(n) "                                                            \
+    "local r=call(unpack(words,at,at+n-1)) "                                             \
+    "redis.call('SELECT','0') "                                                          \
+    "redis.call('HSET',key..'~','1','1') redis.call('EXPIRE',key..'~','-1') "            \
+    "return r end "                                                                      \
+    "local function run(n) "                                                             \
+    "if words[at]=='FLUSHALL' or words[at]=='FLUSHDB' then return flush(n) end "         \
+    "if words[at]~='EVAL' then return grow(n) end "                                      \
+    "local f=assert(loadstring('local KEYS,ARGV=... '..words[at+1])) "                   \
+    "local first=at+3+tonumber(words[at+2]) "                                            \
+    "return f({unpack(words,at+3,first-1)},{unpack(words,first,at+n-1)}) "               \
+    "end "                                                                               \
+    "local function own(n) "                                                             \
+    "local ok,r=true,{err=bad} "                                                         \
+    "if not bad then ok,r=pcall(run,n) redis.call('SELECT',db) end "                     \
+    "if not ok and type(r)~='table' then r={err=tostring(r)} end "                       \
+    "done=done+1 "                                                                       \
+    "if type(r)=='table' and r.err then fail(done,r.err,{unpack(words,at,at+n-1)}) end " \
+    "at=at+n "                                                                           \
+    "end "
+
+#define SCRIPT_SETS                                              \
+    "local function sets(n) "                                    \
+    "if bad or call('MSET',unpack(words,at,at+2*n-1)).err then " \
+    "for i=1,n do "                                              \
+    "local c={'SET',words[at+2*i-2],words[at+2*i-1]} "           \
+    "local why=bad or call(unpack(c)).err "                      \
+    "if why then fail(done+i,why,c) end "                        \
+    "end end "                                                   \
+    "at,done=at+2*n,done+n "                                     \
+    "end "
+
+#define SCRIPT_RUN                                                                       \
+    "for i=1,#shapes do "                                                                \
+    "local n,r=shapes[i],nil "                                                           \
+    "if n<0 then "                                                                       \
+    "db=tostring(-1-n) bad=call('SELECT',db).err "                                       \
+    "elseif n>=" SHAPE_SETS " then sets(n-" SHAPE_SETS ") "                              \
+    "elseif n>=" SHAPE_OWN " or bad then own(n%" SHAPE_OWN ") "                          \
+    "else "                                                                              \
+    "if n==3 then r=call(words[at],words[at+1],words[at+2]) "                            \
+    "elseif n==2 then r=call(words[at],words[at+1]) "                                    \
+    "elseif n==4 then r=call(words[at],words[at+1],words[at+2],words[at+3]) "            \
+    "else r=call(unpack(words,at,at+n-1)) end "                                          \
+    "done=done+1 "                                                                       \
+    "if type(r)=='table' and r.err then fail(done,r.err,{unpack(words,at,at+n-1)}) end " \
+    "at=at+n "                                                                           \
+    "end end "                                                                           \
+    "return failed"
+
+#define SCRIPT SCRIPT_BEGIN SCRIPT_FAIL SCRIPT_OWN SCRIPT_SETS SCRIPT_RUN
+
+static const char script_with_flags[] = "#!lua flags=allow-cross-slot-keys\n" SCRIPT;
+static const char script_before_flags[] =
+    "if redis.replicate_commands then redis.replicate_commands() end " SCRIPT;
+
+_Static_assert(REPLAY_WORDS_MAX < REPLAY_SHAPE_OWN && REPLAY_SHAPE_OWN == 10000 &&
+                   REPLAY_SHAPE_SETS == 20000,
+               "the numbers in the script's text");
+
+const char *replay_script(unsigned version)
+{
+    return version >= REPLAY_SCRIPT_FLAGS_VERSION ? script_with_flags : script_before_flags;
+}

@@ -1,0 +1,414 @@
+#include "replay/position/replay_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A field and its value. */
+struct field {
+    struct bytes name;
+    struct bytes value;
+};
+
+static int bad(struct ft_err *err, const struct field *f)
+{
+    char name[40];
+    char value[40];
+
+    return err_set(err, FT_ERR_PROTOCOL,
+                   "the target's record of a replay is damaged: field \"%s\" is \"%s\"; "
+                   "--from-start begins again",
+                   bytes_escape(f->name, name, sizeof(name)),
+                   bytes_escape(f->value, value, sizeof(value)));
+}
+
+static int take_number(const struct field *f, uint64_t *ret, struct ft_err *err)
+{
+    return bytes_to_u64(f->value, ret) ? 0 : bad(err, f);
+}
+
+/* "snap:12" and the like. */
+static bool has_index(struct bytes name, const char *prefix, uint64_t *ret)
+{
+    size_t n = strlen(prefix);
+
+    return name.n > n && memcmp(name.p, prefix, n) == 0 &&
+           bytes_to_u64(bytes_of(name.p + n, name.n - n), ret);
+}
+
+static bool has_prefix(struct bytes name, const char *prefix)
+{
+    return name.n > strlen(prefix) && memcmp(name.p, prefix, strlen(prefix)) == 0;
+}
+
+static int take_text(const struct field *f, char *out, size_t size, struct ft_err *err)
+{
+    if (f->value.n >= size)
+        return bad(err, f);
+    memcpy(out, f->value.p, f->value.n);
+    out[f->value.n] = '\0';
+    return 0;
+}
+
+static int push_generation(struct replay_state *s, uint64_t generation, struct ft_err *err)
+{
+    uint32_t *grown = reallocarray(s->begun, s->begun_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "the state of a replay");
+    s->begun = grown;
+    s->begun[s->begun_count++] = (uint32_t)generation;
+    return 0;
+}
+
+static int push_tag(struct replay_state *s, struct bytes tag, struct ft_err *err)
+{
+    char(*grown)[REPLAY_TAG_SIZE] = reallocarray(s->tags, s->tag_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "the state of a replay");
+    s->tags = grown;
+    (void)snprintf(s->tags[s->tag_count++], REPLAY_TAG_SIZE, "%.*s", (int)tag.n,
+                   (const char *)tag.p); /* a longer one is none of ours */
+    return 0;
+}
+
+static int push_server(struct replay_state *s, const struct field *f, struct bytes node,
+                       struct ft_err *err)
+{
+    struct replay_server *grown = reallocarray(s->servers, s->server_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "the state of a replay");
+    s->servers = grown;
+    grown = &s->servers[s->server_count++];
+    *grown = (struct replay_server){.node = ""};
+    (void)snprintf(grown->node, sizeof(grown->node), "%.*s", (int)node.n,
+                   (const char *)node.p); /* a longer one is none of ours */
+    return take_text(f, grown->run, sizeof(grown->run), err);
+}
+
+static int take_phase(struct replay_state *s, const struct field *f, struct ft_err *err)
+{
+    if (bytes_eq_str(f->value, "snapshot"))
+        s->phase = REPLAY_PHASE_SNAPSHOT;
+    else if (bytes_eq_str(f->value, "journal"))
+        s->phase = REPLAY_PHASE_JOURNAL;
+    else if (bytes_eq_str(f->value, "ending"))
+        s->phase = REPLAY_PHASE_ENDING;
+    else
+        return bad(err, f);
+    return 0;
+}
+
+static int take_version(const struct field *f, struct ft_err *err)
+{
+    uint64_t version;
+
+    if (take_number(f, &version, err) != 0)
+        return -1;
+    if (version <= REPLAY_STATE_VERSION)
+        return 0;
+    return err_set(err, FT_ERR_UNSUPPORTED,
+                   "the target's record of a replay has version %" PRIu64
+                   ", this program knows %d: a newer flowtape wrote it",
+                   version, REPLAY_STATE_VERSION);
+}
+
+static int take_state_field(struct replay_state *s, const struct field *f, struct ft_err *err)
+{
+    uint64_t number;
+
+    if (bytes_eq_str(f->name, "version"))
+        return take_version(f, err);
+    if (bytes_eq_str(f->name, "capture"))
+        return take_text(f, s->capture, sizeof(s->capture), err);
+    if (bytes_eq_str(f->name, "rules"))
+        return take_text(f, s->rules, sizeof(s->rules), err);
+    if (bytes_eq_str(f->name, "phase"))
+        return take_phase(s, f, err);
+    if (bytes_eq_str(f->name, "began_ms"))
+        return take_number(f, &s->began_ms, err);
+    if (bytes_eq_str(f->name, "epoch"))
+        return take_number(f, &s->epoch, err);
+    if (bytes_eq_str(f->name, "generation")) {
+        if (take_number(f, &number, err) != 0)
+            return -1;
+        s->generation = (uint32_t)number;
+        return 0;
+    }
+    if (bytes_eq_str(f->name, "dirty"))
+        s->dirty = true;
+    if (bytes_eq_str(f->name, "overdue"))
+        s->overdue = true;
+    else if (has_index(f->name, "snap:", &number) && number < s->flow_count)
+        s->snap_done[number] = true;
+    else if (has_index(f->name, "began:", &number))
+        return push_generation(s, number, err);
+    else if (has_prefix(f->name, "node:"))
+        return push_tag(s, bytes_of(f->name.p + 5, f->name.n - 5), err);
+    else if (has_prefix(f->name, "run:"))
+        return push_server(s, f, bytes_of(f->name.p + 4, f->name.n - 4), err);
+    return 0;
+}
+
+static int check_hash(const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements % 2 == 0)
+        return 0;
+    return err_set(err, FT_ERR_PROTOCOL, "the target's record of a replay cannot be read: %s",
+                   reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no hash");
+}
+
+static struct field field_of(const redisReply *reply, size_t i)
+{
+    return (struct field){
+        .name = bytes_of(reply->element[i]->str, reply->element[i]->len),
+        .value = bytes_of(reply->element[i + 1]->str, reply->element[i + 1]->len),
+    };
+}
+
+int replay_state_parse(struct replay_state *ret, const redisReply *reply, uint32_t flow_count,
+                       struct ft_err *err)
+{
+    struct replay_state s = {.flow_count = flow_count};
+
+    if (check_hash(reply, err) != 0)
+        return -1;
+    s.snap_done = calloc(flow_count == 0 ? 1 : flow_count, sizeof(*s.snap_done));
+    if (s.snap_done == NULL)
+        return err_nomem(err, "the state of a replay");
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct field f = field_of(reply, i);
+
+        if (take_state_field(&s, &f, err) != 0) {
+            replay_state_release(&s);
+            return -1;
+        }
+    }
+    *ret = s;
+    return 0;
+}
+
+void replay_state_release(struct replay_state *s)
+{
+    free(s->snap_done);
+    free(s->begun);
+    free(s->tags);
+    free(s->servers);
+    *s = (struct replay_state){0};
+}
+
+/*
+ * Positions
+ */
+
+int replay_slots_put(struct buf *out, const uint8_t slots[SLOT_COUNT / 8], struct ft_err *err)
+{
+    const char *separator = "";
+
+    for (unsigned first = 0; first < SLOT_COUNT; first++) {
+        unsigned last = first;
+
+        if (!replay_slot_in(slots, (uint16_t)first))
+            continue;
+        while (last + 1 < SLOT_COUNT && replay_slot_in(slots, (uint16_t)(last + 1)))
+            last++;
+        if (buf_printf(out, err, "%s%u-%u", separator, first, last) != 0)
+            return -1;
+        separator = ",";
+        first = last;
+    }
+    return 0;
+}
+
+/* The text up to a character, which is passed over; the rest of it if there is none. */
+static struct bytes take_until(struct bytes *text, char end)
+{
+    const uint8_t *at = text->n == 0 ? NULL : memchr(text->p, end, text->n);
+    size_t n = at == NULL ? text->n : (size_t)(at - text->p);
+    struct bytes part = bytes_of(text->p, n);
+
+    *text = bytes_of(text->p + n + (at != NULL), text->n - n - (at != NULL));
+    return part;
+}
+
+int replay_slots_parse(struct bytes text, uint8_t slots[SLOT_COUNT / 8], struct ft_err *err)
+{
+    memset(slots, 0, SLOT_COUNT / 8);
+    while (text.n != 0) {
+        struct bytes last = take_until(&text, ',');
+        struct bytes first = take_until(&last, '-');
+        uint64_t from;
+        uint64_t to;
+
+        if (!bytes_to_u64(first, &from) || !bytes_to_u64(last, &to) || to >= SLOT_COUNT)
+            return err_set(err, FT_ERR_PROTOCOL, "the slots of a replay's position are no slots");
+        for (uint64_t slot = from; slot <= to; slot++)
+            replay_slot_add(slots, (uint16_t)slot);
+    }
+    return 0;
+}
+
+int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
+                    struct ft_err *err)
+{
+    if (replay_slots_put(out, lane->slots, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < flow_count; i++) {
+        if (buf_printf(out, err, "%c%" PRIu64, i == 0 ? '|' : ',', lane->lsn[i]) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_lane(struct replay_position *p, const struct field *f, uint32_t flow_count,
+                     struct ft_err *err)
+{
+    struct replay_lane *grown = reallocarray(p->lanes, p->lane_count + 1, sizeof(*grown));
+    struct replay_lane *lane;
+    struct bytes numbers = f->value;
+    struct bytes slots = take_until(&numbers, '|');
+
+    if (grown == NULL)
+        return err_nomem(err, "a replay's position");
+    p->lanes = grown;
+    lane = &p->lanes[p->lane_count];
+    lane->lsn = calloc(flow_count, sizeof(*lane->lsn));
+    if (lane->lsn == NULL)
+        return err_nomem(err, "a replay's position");
+    p->lane_count++;
+    if (replay_slots_parse(slots, lane->slots, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < flow_count; i++) {
+        if (!bytes_to_u64(take_until(&numbers, ','), &lane->lsn[i]))
+            return bad(err, f);
+    }
+    return 0;
+}
+
+int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,
+                                struct ft_err *err)
+{
+    struct replay_outcome *grown = reallocarray(p->outcomes, p->outcome_count + 1, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "a replay's position");
+    p->outcomes = grown;
+    p->outcomes[p->outcome_count++] = (struct replay_outcome){flow, lsn};
+    return 0;
+}
+
+void replay_position_drop_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < p->outcome_count; i++) {
+        if (p->outcomes[i].flow != flow || p->outcomes[i].lsn != lsn)
+            p->outcomes[kept++] = p->outcomes[i];
+    }
+    p->outcome_count = kept;
+}
+
+bool replay_position_has_outcome(const struct replay_position *p, uint64_t flow, uint64_t lsn)
+{
+    for (size_t i = 0; i < p->outcome_count; i++) {
+        if (p->outcomes[i].flow == flow && p->outcomes[i].lsn == lsn)
+            return true;
+    }
+    return false;
+}
+
+static int take_outcome(struct replay_position *p, const struct field *f, struct ft_err *err)
+{
+    struct bytes lsn = bytes_of(f->name.p + 2, f->name.n - 2);
+    struct bytes flow = take_until(&lsn, ':');
+    uint64_t flow_number;
+    uint64_t lsn_number;
+
+    if (!bytes_to_u64(flow, &flow_number) || !bytes_to_u64(lsn, &lsn_number))
+        return bad(err, f);
+    return replay_position_add_outcome(p, flow_number, lsn_number, err);
+}
+
+static int take_position_field(struct replay_position *p, const struct field *f,
+                               uint32_t flow_count, struct ft_err *err)
+{
+    uint64_t flow;
+
+    if (bytes_eq_str(f->name, "epoch"))
+        return take_number(f, &p->epoch, err);
+    if (bytes_eq_str(f->name, "seq"))
+        return take_number(f, &p->seq, err);
+    if (bytes_eq_str(f->name, "slots"))
+        return replay_slots_parse(f->value, p->slots, err);
+    if (has_index(f->name, "flow:", &flow))
+        return flow < flow_count ? take_number(f, &p->lsn[flow], err) : bad(err, f);
+    if (has_prefix(f->name, "lane:"))
+        return take_lane(p, f, flow_count, err);
+    if (has_prefix(f->name, "d:"))
+        return take_outcome(p, f, err);
+    p->error_count += has_prefix(f->name, "e:");
+    return 0;
+}
+
+int replay_position_parse(struct replay_position *ret, const redisReply *reply, uint32_t flow_count,
+                          struct ft_err *err)
+{
+    if (check_hash(reply, err) != 0)
+        return -1;
+    ret->found = reply->elements != 0;
+    ret->lsn = calloc(flow_count == 0 ? 1 : flow_count, sizeof(*ret->lsn));
+    if (ret->lsn == NULL)
+        return err_nomem(err, "a replay's position");
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct field f = field_of(reply, i);
+
+        if (take_position_field(ret, &f, flow_count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+bool replay_is_own_key(struct bytes key)
+{
+    const size_t prefix = strlen(REPLAY_KEY_PREFIX);
+    const size_t end = prefix + REPLAY_ID_SIZE - 1;
+
+    if (bytes_eq_str(key, REPLAY_STATE_KEY))
+        return true;
+    if (!has_prefix(key, REPLAY_KEY_PREFIX) || key.n <= end || key.p[end] != ':')
+        return false;
+    for (size_t i = prefix; i < end; i++) {
+        if (!(key.p[i] >= '0' && key.p[i] <= '9') && !(key.p[i] >= 'a' && key.p[i] <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+void replay_position_name(struct replay_position *p, const char *capture, const char *tag)
+{
+    (void)snprintf(p->tag, sizeof(p->tag), "%s", tag);
+    (void)snprintf(p->key, sizeof(p->key), REPLAY_KEY_PREFIX "%s:{%s}", capture, p->tag);
+}
+
+uint64_t replay_position_of(const struct replay_position *p, uint32_t flow, uint16_t slot)
+{
+    uint64_t lsn = p->lsn[flow];
+
+    for (size_t i = 0; i < p->lane_count; i++) {
+        if (replay_slot_in(p->lanes[i].slots, slot) && p->lanes[i].lsn[flow] > lsn)
+            lsn = p->lanes[i].lsn[flow];
+    }
+    return lsn;
+}
+
+void replay_position_release(struct replay_position *p)
+{
+    for (size_t i = 0; i < p->lane_count; i++)
+        free(p->lanes[i].lsn);
+    free(p->lanes);
+    free(p->lsn);
+    free(p->outcomes);
+    *p = (struct replay_position){0};
+}

@@ -1,0 +1,142 @@
+/*
+ * replay_state.h - what a replay writes down on the target about itself.
+ *
+ * Keys         All in database 0. HASH "flowtape:replay", one per target, says which capture is being
+ *              replayed and how far the snapshot is. HASH "flowtape:<capture id>:{<tag>}", one per
+ *              master, is that master's position in the journal; on a cluster the tag puts it into
+ *              one of the master's slots. SET "flowtape:<capture id>:kept" holds the keys that
+ *              --on-conflict skip leaves alone (key_set.h). SET "flowtape:<capture id>:suspect"
+ *              has "<db>:<key>" of each key, as the source names it, whose state the journal does
+ *              not tell for sure, until sync has read it again (replay_recheck.h).
+ * Replay       version      REPLAY_STATE_VERSION; a greater one is refused
+ *              capture      32 hexadecimal digits
+ *              generation   the one being replayed; began:<n> for each that was begun
+ *              phase        "snapshot" or "journal"; "ending" while all this is being removed
+ *              dirty        "1": the target was not empty when this began
+ *              rules        digest of the options that decide what is written
+ *              overdue      "1": keys are held back by replay_overdue.c
+ *              began_ms     when it began: --ttl shift counts from here
+ *              snap:<i>     the snapshot of flow i is on the target
+ *              epoch        of the positions; node:<tag> names each of their keys
+ *              run:<node>   of a cluster: the run_id that this master had when it was given snapshots
+ * Position     epoch, seq   seq counts batches: one that does not follow the last is refused. Who
+ *                           connects sets it to a random number, so that nothing under way follows
+ *              slots        "0-5460,..." for which it speaks
+ *              flow:<i>     LSN of the first record of the flow that is not applied
+ *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here
+ *              e:<flow>:<lsn>:<part>   a command that was refused: cmsgpack of {error, command}
+ *              d:<flow>:<lsn>          a record that spans two nodes: this one has got what the
+ *                                      other is to lose; removed when it has
+ * Slots        The position of a record is that of the HASH with the highest epoch which speaks for
+ *              the slot of its key; a lane counts where it is ahead of flow:<i>.
+ */
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_STATE_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_STATE_H
+
+#include <hiredis/hiredis.h>
+
+#include "base/buf.h"
+#include "item/slot.h"
+
+#define REPLAY_STATE_VERSION 1
+#define REPLAY_STATE_KEY     "flowtape:replay"
+#define REPLAY_KEY_PREFIX    "flowtape:"
+#define REPLAY_ID_SIZE       33
+#define REPLAY_KEY_SIZE      80
+#define REPLAY_TAG_SIZE      24
+#define REPLAY_RUN_SIZE      41
+
+enum replay_phase {
+    REPLAY_PHASE_NONE,   /* nothing is written down */
+    REPLAY_PHASE_ENDING, /* nothing that counts: somebody was about to remove it */
+    REPLAY_PHASE_SNAPSHOT,
+    REPLAY_PHASE_JOURNAL,
+};
+
+/* A master of a cluster, and which of its lives it was in. */
+struct replay_server {
+    char node[REPLAY_RUN_SIZE];
+    char run[REPLAY_RUN_SIZE];
+};
+
+struct replay_state {
+    enum replay_phase phase;
+    char capture[REPLAY_ID_SIZE];
+    char rules[REPLAY_ID_SIZE];
+    uint32_t generation;
+    uint64_t began_ms;
+    uint64_t epoch;
+    bool dirty;
+    bool overdue;
+    uint32_t flow_count;
+    bool *snap_done;
+    uint32_t *begun; /* generations */
+    size_t begun_count;
+    char (*tags)[REPLAY_TAG_SIZE];
+    size_t tag_count;
+    struct replay_server *servers;
+    size_t server_count;
+};
+
+/* Slots that are ahead of their node's position. */
+struct replay_lane {
+    uint8_t slots[SLOT_COUNT / 8];
+    uint64_t *lsn; /* per flow */
+};
+
+/* The side of a record that gets something has had it; the side that loses it is to follow. */
+struct replay_outcome {
+    uint64_t flow, lsn;
+};
+
+struct replay_position {
+    bool found;
+    char tag[REPLAY_TAG_SIZE];
+    char key[REPLAY_KEY_SIZE];
+    uint64_t epoch;
+    uint64_t seq;
+    uint8_t slots[SLOT_COUNT / 8];
+    uint64_t *lsn; /* per flow */
+    struct replay_lane *lanes;
+    size_t lane_count;
+    size_t error_count;              /* e: fields */
+    struct replay_outcome *outcomes; /* d: fields */
+    size_t outcome_count;
+};
+
+/* Both take the reply to HGETALL; a missing key gives phase NONE, or found false. FT_ERR_UNSUPPORTED:
+ * a newer version; FT_ERR_PROTOCOL: something else lies under the name. */
+int replay_state_parse(struct replay_state *ret, const redisReply *reply, uint32_t flow_count,
+                       struct ft_err *err);
+int replay_position_parse(struct replay_position *ret, const redisReply *reply, uint32_t flow_count,
+                          struct ft_err *err);
+/* replay_is_own_key - is this the name of one of these keys, of whatever capture? */
+bool replay_is_own_key(struct bytes key);
+/* replay_position_name - key and tag. */
+void replay_position_name(struct replay_position *p, const char *capture, const char *tag);
+int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,
+                                struct ft_err *err);
+void replay_position_drop_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn);
+bool replay_position_has_outcome(const struct replay_position *p, uint64_t flow, uint64_t lsn);
+/* replay_position_of - the first LSN of this flow that is not applied to keys of this slot. */
+uint64_t replay_position_of(const struct replay_position *p, uint32_t flow, uint16_t slot);
+void replay_state_release(struct replay_state *s);
+void replay_position_release(struct replay_position *p);
+
+/* A set of slots as text, "0-5460,5465", and back. */
+int replay_slots_put(struct buf *out, const uint8_t slots[SLOT_COUNT / 8], struct ft_err *err);
+int replay_slots_parse(struct bytes text, uint8_t slots[SLOT_COUNT / 8], struct ft_err *err);
+/* replay_lane_put - the text of a lane. */
+int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
+                    struct ft_err *err);
+
+static inline bool replay_slot_in(const uint8_t slots[SLOT_COUNT / 8], uint16_t slot)
+{
+    return (slots[slot / 8] & 1u << slot % 8) != 0;
+}
+static inline void replay_slot_add(uint8_t slots[SLOT_COUNT / 8], uint16_t slot)
+{
+    slots[slot / 8] |= (uint8_t)(1u << slot % 8);
+}
+
+#endif

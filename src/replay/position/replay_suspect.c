@@ -1,0 +1,189 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "target/replay_scan.h"
+
+/* So many are remembered one by one; with more, every record of several keys counts as touched. */
+#define NOTED_MAX (1u << 18)
+
+void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE])
+{
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:suspect", capture); /* fits */
+}
+
+static int remember(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
+    if (r->noted.count >= NOTED_MAX)
+        return 0;
+    key_set_hash(db, key, hash);
+    return key_set_add(&r->noted, hash, err);
+}
+
+static int list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct buf member = {0};
+    struct bytes words[] = {bytes_str("SADD"), {NULL, 0}, {NULL, 0}};
+    redisReply *reply;
+    int rc = -1;
+
+    replay_suspects_name(r->id, name);
+    words[1] = bytes_str(name);
+    if (buf_printf(&member, err, "%" PRIu32 ":", db) == 0 &&
+        buf_append(&member, key.p, key.n, err) == 0) {
+        words[2] = buf_bytes(&member);
+        rc = replay_call(replay_node_of(r, words[1]), &reply, words, 3, err);
+    }
+    buf_release(&member);
+    if (rc != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
+        atomic_fetch_add(&r->progress->suspects, 1);
+    freeReplyObject(reply);
+    return remember(r, db, key, err);
+}
+
+static bool is_noted(const struct replay *r, const struct translation_key *k)
+{
+    return key_set_has(&r->noted, k->db, k->key);
+}
+
+/* Can the state of one of its keys depend on that of another? */
+static bool is_joint(const struct translation *t)
+{
+    return t->key_count > 1 && t->row != NULL &&
+           (t->row->flags & (COMMAND_SPLIT | COMMAND_READ_ONLY)) == 0;
+}
+
+static bool spreads(const struct replay *r, const struct translation *t)
+{
+    bool any = r->noted.count >= NOTED_MAX;
+
+    for (size_t i = 0; !any && i < t->key_count; i++)
+        any = is_noted(r, &t->keys[i]);
+    return any;
+}
+
+int replay_suspects_note(struct replay *r, const struct translation *t, struct ft_err *err)
+{
+    bool joint = is_joint(t) && atomic_load(&r->progress->suspects) != 0;
+    bool any = joint;
+    int rc = 0;
+
+    for (size_t i = 0; !any && i < t->key_count; i++)
+        any = t->keys[i].suspect;
+    if (!any)
+        return 0;
+    pthread_mutex_lock(&r->note_mu);
+    joint = joint && spreads(r, t);
+    for (size_t i = 0; rc == 0 && i < t->key_count; i++) {
+        const struct translation_key *k = &t->keys[i];
+
+        if ((joint || k->suspect) && !is_noted(r, k))
+            rc = list(r, k->db, k->key, err);
+    }
+    pthread_mutex_unlock(&r->note_mu);
+    return rc;
+}
+
+/*
+ * What is listed
+ */
+
+/* "db:key" */
+bool replay_suspects_parse(struct bytes member, uint32_t *ret_db, struct bytes *ret_key)
+{
+    const uint8_t *colon = member.n == 0 ? NULL : memchr(member.p, ':', member.n);
+    size_t digits = colon == NULL ? 0 : (size_t)(colon - member.p);
+    uint64_t db;
+
+    if (digits == 0 || !bytes_to_u64(bytes_of(member.p, digits), &db) || db > UINT32_MAX)
+        return false;
+    *ret_db = (uint32_t)db;
+    *ret_key = bytes_of(colon + 1, member.n - digits - 1);
+    return true;
+}
+
+int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redisReply **ret,
+                         struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("SSCAN"), {NULL, 0}, bytes_str(cursor)};
+    struct replay_node *node;
+    redisReply *reply;
+
+    replay_suspects_name(r->id, name);
+    words[1] = bytes_str(name);
+    node = replay_node_of(r, words[1]);
+    if (replay_call(node, &reply, words, 3, err) != 0)
+        return -1;
+    if (!replay_is_scan_reply(reply)) {
+        freeReplyObject(reply);
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not answer SSCAN as Redis does", node->name);
+    }
+    (void)snprintf(cursor, REPLAY_CURSOR_SIZE, "%s", reply->element[0]->str); /* it was checked */
+    *ret = reply;
+    return 0;
+}
+
+static int remember_all(struct replay *r, const redisReply *members, struct ft_err *err)
+{
+    for (size_t i = 0; i < members->elements; i++) {
+        struct bytes member = bytes_of(members->element[i]->str, members->element[i]->len);
+        struct bytes key;
+        uint32_t db;
+
+        if (replay_suspects_parse(member, &db, &key) && remember(r, db, key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int replay_suspects_count(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("SCARD"), {NULL, 0}};
+    redisReply *reply;
+
+    replay_suspects_name(r->id, name);
+    words[1] = bytes_str(name);
+    if (replay_call(replay_node_of(r, words[1]), &reply, words, 2, err) != 0)
+        return -1;
+    atomic_store(&r->progress->suspects,
+                 reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0);
+    freeReplyObject(reply);
+    return 0;
+}
+
+int replay_suspects_load(struct replay *r, struct ft_err *err)
+{
+    char cursor[REPLAY_CURSOR_SIZE] = "0";
+    int rc;
+
+    key_set_release(&r->noted);
+    if (r->source->kind != SOURCE_CAPTURE)
+        return 0;
+    if (replay_suspects_count(r, err) != 0)
+        return -1;
+    do {
+        redisReply *reply;
+
+        if (replay_suspects_scan(r, cursor, &reply, err) != 0)
+            return -1;
+        rc = remember_all(r, reply->element[1], err);
+        freeReplyObject(reply);
+    } while (rc == 0 && strcmp(cursor, "0") != 0 && r->noted.count < NOTED_MAX);
+    return rc;
+}
+
+int replay_suspects_clear(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}};
+
+    replay_suspects_name(r->id, name);
+    words[1] = bytes_str(name);
+    return replay_call(replay_node_of(r, words[1]), NULL, words, 2, err);
+}

@@ -1,0 +1,578 @@
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/fsutil.h"
+#include "replay/replay_follow.h"
+
+#define BACKOFF_FIRST_MS 100u
+#define BACKOFF_MAX_MS   3000u
+#define GIVE_UP_MS       60000u
+/* Attempts in a row that did something, but came no further than one before. */
+#define FRUITLESS_MAX 20u
+#define NOTE_MAX      700
+#define HEAD_BYTES    (64u << 10)
+
+void replay_note(struct replay *r, const char *fmt, ...)
+{
+    char text[NOTE_MAX];
+    va_list ap;
+
+    if (r->o->on_note == NULL)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
+    va_end(ap);
+    r->o->on_note(r->o->context, text);
+}
+
+int replay_check_cancelled(struct replay *r, struct ft_err *err)
+{
+    struct pollfd fd = {.fd = r->o->cancel_fd, .events = POLLIN};
+
+    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0)
+        return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+    return 0;
+}
+
+int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    struct conn nobody = CONN_INIT;
+
+    nobody.cancel_fd = r->o->cancel_fd;
+    if (conn_sleep(&nobody, ms, &ignored) == 0)
+        return 0;
+    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+}
+
+int replay_pay(struct replay *r, size_t bytes, struct ft_err *err)
+{
+    const struct replay_options *o = r->o;
+    uint64_t due_us = 0;
+    uint64_t now_us;
+
+    if (o->rate_keys == 0 && o->rate_bytes == 0)
+        return 0;
+    pthread_mutex_lock(&r->mu);
+    now_us = clock_mono_us();
+    if (r->rate_begun_us == 0)
+        r->rate_begun_us = now_us;
+    r->rate_keys++;
+    r->rate_bytes += bytes;
+    if (o->rate_keys != 0)
+        due_us = (uint64_t)((double)r->rate_keys * 1e6 / (double)o->rate_keys);
+    else
+        due_us = (uint64_t)((double)r->rate_bytes * 1e6 / (double)o->rate_bytes);
+    due_us += r->rate_begun_us;
+    pthread_mutex_unlock(&r->mu);
+    return now_us + 2000 >= due_us ? 0 : replay_sleep(r, (due_us - now_us) / 1000, err);
+}
+
+int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class_name, uint32_t db,
+                    struct bytes key, struct ft_err *err)
+{
+    if (loss_add(r->losses, reason, class_name, db, key, err) != 0)
+        return -1;
+    if (!r->o->fail_on_loss || loss_is_note(reason))
+        return 0;
+    return err_set(err, FT_ERR_LOSS,
+                   "Redis %s cannot hold %s; --on-loss skip goes on without such things",
+                   r->target.kind->name, loss_reason_text(reason));
+}
+
+/*
+ * Who is who
+ */
+
+static void hex(const uint8_t *p, char out[REPLAY_ID_SIZE])
+{
+    for (int i = 0; i < 16; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", p[i]); /* 32 digits fit */
+}
+
+/* A file has no identity of its own: size and first bytes stand for it. */
+static int identify_file(const char *path, char out[REPLAY_ID_SIZE], struct ft_err *err)
+{
+    struct buf head = {0};
+    XXH128_canonical_t digest;
+    struct stat status;
+    FILE *file = fopen(path, "re");
+    size_t n;
+    int rc = 0;
+
+    if (file == NULL || fstat(fileno(file), &status) != 0) {
+        rc = err_set(err, FT_ERR_IO, "could not open \"%s\"", path);
+    } else if (buf_reserve(&head, HEAD_BYTES, err) != 0) {
+        rc = -1;
+    } else {
+        n = fread(head.p, 1, HEAD_BYTES, file);
+        XXH128_canonicalFromHash(&digest,
+                                 XXH3_128bits_withSeed(head.p, n, (uint64_t)status.st_size));
+        hex(digest.digest, out);
+    }
+    if (file != NULL)
+        (void)fclose(file); /* opened to read */
+    buf_release(&head);
+    return rc;
+}
+
+static int identify(struct replay *r, struct ft_err *err)
+{
+    if (r->source->kind != SOURCE_CAPTURE)
+        return identify_file(r->source->files[0], r->id, err);
+    hex(r->source->capture->id, r->id);
+    return 0;
+}
+
+/* What decides which words are written: a run that goes on must have the same. */
+static int digest_rules(struct replay *r, struct ft_err *err)
+{
+    const struct replay_options *o = r->o;
+    XXH128_canonical_t digest;
+    struct buf text = {0};
+    int rc = buf_printf(&text, err, "%d %d %d %u", o->ttl, o->json_as,
+                        o->on_conflict == REPLAY_CONFLICT_SKIP, o->filter.classes);
+
+    for (size_t i = 0; rc == 0 && i < o->map.db_count; i++) {
+        const struct replay_db_rule *d = &o->map.dbs[i];
+
+        rc = buf_printf(&text, err, " d%d:%u:%d:%u:%s", d->any, d->db, d->fate, d->to,
+                        d->prefix == NULL ? "" : d->prefix);
+    }
+    for (size_t i = 0; rc == 0 && i < o->map.name_count; i++)
+        rc = buf_printf(&text, err, " n%s:%d:%s", o->map.names[i].glob, o->map.names[i].strip,
+                        o->map.names[i].text);
+    for (size_t i = 0; rc == 0 && i < o->filter.db_count; i++)
+        rc = buf_printf(&text, err, " f%u", o->filter.dbs[i]);
+    for (size_t i = 0; rc == 0 && i < o->filter.key_count; i++)
+        rc = buf_printf(&text, err, " k%s", o->filter.keys[i]);
+    for (size_t i = 0; rc == 0 && i < o->filter.no_key_count; i++)
+        rc = buf_printf(&text, err, " x%s", o->filter.no_keys[i]);
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(text.p, text.n));
+    hex(digest.digest, r->rules);
+    buf_release(&text);
+    return rc;
+}
+
+/*
+ * Input
+ */
+
+/* What grows has no end yet. */
+static void open_end(struct cut *cut)
+{
+    cut->is_snapshot = false;
+    for (uint32_t i = 0; i < cut->flow_count; i++)
+        cut->stop_lsn[i] = UINT64_MAX;
+}
+
+static int resolve_cut(struct replay *r, struct ft_err *err)
+{
+    const char *at = r->o->at;
+
+    if (r->source->kind == SOURCE_CAPTURE) {
+        if (cut_resolve(&r->cut, at, r->source->capture, r->source->generation, err) != 0)
+            return -1;
+        if (r->follow != NULL)
+            open_end(&r->cut);
+        return 0;
+    }
+    if (strcmp(at, "snapshot") == 0 || strcmp(at, "end") == 0)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "--at %s: \"%s\" is no capture and has one state only, its snapshot", at,
+                   r->source->path);
+}
+
+static int check_types(const struct replay *r, struct ft_err *err)
+{
+    if (r->o->filter.classes == 0 || r->source->kind != SOURCE_CAPTURE || r->cut.is_snapshot)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "--type: records of the journal do not tell the type of their key; add --at "
+                   "snapshot to replay the snapshot alone");
+}
+
+static void input_close(struct replay *r)
+{
+    cut_release(&r->cut);
+    source_free((struct source *)r->source);
+    r->source = NULL;
+}
+
+static int input_open(struct replay *r, struct ft_err *err)
+{
+    struct source *source;
+
+    if (source_open(&source, r->o->input, r->o->generation, err) != 0)
+        return -1;
+    r->source = source;
+    r->guard = owner_guard_of(source);
+    r->result->generation = source->kind == SOURCE_CAPTURE ? source->generation->id : 0;
+    if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)
+        return -1;
+    return 0;
+}
+
+int replay_input_reopen(struct replay *r, struct ft_err *err)
+{
+    input_close(r);
+    return input_open(r, err);
+}
+
+/* Once more for another generation, which may have another number of flows. */
+static int result_init(struct replay *r, struct ft_err *err)
+{
+    uint32_t n = r->source->stream_count;
+
+    free(r->result->flows);
+    free(r->next);
+    free(r->flushed);
+    r->result->flow_count = n;
+    r->result->flows = calloc(n + 1u, sizeof(*r->result->flows));
+    r->next = calloc(n + 1u, sizeof(*r->next));
+    r->flushed = calloc(n + 1u, sizeof(*r->flushed));
+    if (r->result->flows == NULL || r->next == NULL || r->flushed == NULL)
+        return err_nomem(err, "the flows");
+    return 0;
+}
+
+/*
+ * One attempt, and the next
+ */
+
+static int bring_snapshot(struct replay *r, struct ft_err *err)
+{
+    if (r->state.phase != REPLAY_PHASE_SNAPSHOT)
+        return 0;
+    if (r->target.cluster && replay_check_servers(r, err) != 0)
+        return -1;
+    /* what an earlier attempt left is not replaced by entries alone */
+    if ((r->state.dirty || r->result->resumed || r->result->retries != 0) &&
+        replay_clean(r, err) != 0)
+        return -1;
+    return replay_snapshot(r, err) == 0 ? replay_begin_journal(r, err) : -1;
+}
+
+static int bring_journal(struct replay *r, struct ft_err *err)
+{
+    if (replay_check_failed(r, err) != 0)
+        return -1;
+    if (r->source->kind != SOURCE_CAPTURE)
+        return 0;
+    atomic_store(&r->progress->in_journal, true);
+    if (replay_follow_reach(r, err) != 0)
+        return -1;
+    return replay_journal(r, err);
+}
+
+static int check_failure(struct replay *r, struct ft_err *err)
+{
+    if (!atomic_load(&r->failed_fast))
+        return 0;
+    *err = r->failure;
+    return -1;
+}
+
+static int replay_all(struct replay *r, struct ft_err *err)
+{
+    r->keeps_up = false;
+    if (r->finishing)
+        return replay_remove_state(r, err);
+    if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
+        return -1;
+    if (replay_positions_load(r, err) != 0 || bring_journal(r, err) != 0)
+        return -1;
+    if (check_failure(r, err) != 0)
+        return -1;
+    if (replay_follow_turned_over(r))
+        return 0;
+    if (replay_end_overdue(r, err) != 0)
+        return -1;
+    r->finishing = r->o->finish;
+    return r->finishing ? replay_remove_state(r, err) : 0;
+}
+
+static int attempt(struct replay *r, struct ft_err *err)
+{
+    int rc = replay_target_open(r, err);
+
+    if (rc == 0 && r->o->forget)
+        rc = replay_remove_state(r, err);
+    else if (rc == 0 && r->o->retry_dead_letters != NULL)
+        rc = replay_dead_retry(r, err);
+    else if (rc == 0)
+        rc = replay_all(r, err);
+    replay_target_close(r);
+    return rc;
+}
+
+/* May it go on after this error? */
+static bool may_retry(const struct replay *r, const struct ft_err *err)
+{
+    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_reached &&
+           !r->letter_sent;
+}
+
+/* The number of everything brought so far: when it grows, patience begins anew. */
+static uint64_t work_done(const struct replay *r)
+{
+    return atomic_load(&r->acknowledged) + atomic_load(&r->progress->keys);
+}
+
+/* How long until the next attempt: none the first time after slots have moved. */
+static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
+{
+    if (!atomic_exchange(&r->redirected, false))
+        return wait_ms;
+    r->result->redirects++;
+    return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
+}
+
+/* What attempts have come to. Time is for a target that is away, the number of attempts for one that
+ * fails each time at the same place. */
+struct patience {
+    uint64_t began_ms; /* of the time in which nothing was done */
+    uint64_t wait_ms;
+    uint64_t done;
+    uint64_t attempt_ms; /* when the present attempt began, and what was there then */
+    uint64_t keys_before;
+    uint64_t acknowledged;
+    size_t snapshots; /* that are done */
+    uint64_t keys;    /* most that an attempt has brought since */
+    unsigned fruitless;
+    uint64_t advanced_ms;
+};
+
+static size_t count_done(const struct replay *r)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; r->state.snap_done != NULL && i < r->state.flow_count; i++)
+        count += r->state.snap_done[i];
+    return count;
+}
+
+/* Has the attempt come further than those before it? */
+static bool has_advanced(const struct replay *r, struct patience *p)
+{
+    uint64_t keys = atomic_load(&r->progress->keys) - p->keys_before;
+    size_t snapshots = count_done(r);
+    bool further = atomic_load(&r->acknowledged) != p->acknowledged || snapshots > p->snapshots ||
+                   keys > p->keys;
+
+    if (snapshots != p->snapshots)
+        p->keys = 0;
+    else if (keys > p->keys)
+        p->keys = keys;
+    p->snapshots = snapshots;
+    p->acknowledged = atomic_load(&r->acknowledged);
+    return further || (r->was_following && clock_mono_ms() - p->attempt_ms > r->o->give_up_ms);
+}
+
+/* After an attempt that failed: is it to be the last one? */
+static bool is_exhausted(struct replay *r, struct patience *p)
+{
+    bool worked = work_done(r) != p->done || r->was_following;
+    uint64_t now_ms;
+
+    if (has_advanced(r, p)) {
+        p->fruitless = 0;
+        p->advanced_ms = clock_mono_ms();
+        p->wait_ms = BACKOFF_FIRST_MS;
+    } else if (worked) {
+        p->fruitless++;
+    }
+    if (worked)
+        p->began_ms = clock_mono_ms();
+    r->was_following = false;
+    p->done = work_done(r);
+    now_ms = clock_mono_ms();
+    return now_ms - p->began_ms > r->o->give_up_ms ||
+           (p->fruitless > FRUITLESS_MAX && now_ms - p->advanced_ms > r->o->give_up_ms);
+}
+
+static int attempt_until_done(struct replay *r, struct ft_err *err)
+{
+    struct patience p = {.began_ms = clock_mono_ms(), .wait_ms = BACKOFF_FIRST_MS};
+
+    for (;;) {
+        struct ft_err cause = FT_ERR_INIT;
+        uint64_t now_ms;
+
+        p.attempt_ms = clock_mono_ms();
+        p.keys_before = atomic_load(&r->progress->keys);
+        if (attempt(r, &cause) == 0)
+            return 0;
+        if (atomic_load(&r->failed_fast) && check_failure(r, err) != 0)
+            return -1;
+        if (is_exhausted(r, &p) || !may_retry(r, &cause)) {
+            *err = cause;
+            return -1;
+        }
+        r->result->retries++;
+        atomic_fetch_add(&r->progress->retries, 1);
+        now_ms = wait_before(r, p.wait_ms);
+        replay_note(r, "%s; trying again in %" PRIu64 " ms", cause.msg, now_ms);
+        if (replay_sleep(r, now_ms, err) != 0)
+            return -1;
+        p.wait_ms = 2 * p.wait_ms < BACKOFF_MAX_MS ? 2 * p.wait_ms : BACKOFF_MAX_MS;
+    }
+}
+
+/* Another generation has taken this one's place. */
+static int turn_over(struct replay *r, struct ft_err *err)
+{
+    if (replay_input_reopen(r, err) != 0)
+        return -1;
+    atomic_store(&r->progress->in_journal, false);
+    return result_init(r, err);
+}
+
+int replay_open_input(struct replay *r, struct ft_err *err)
+{
+    if (input_open(r, err) != 0 || result_init(r, err) != 0)
+        return -1;
+    return digest_rules(r, err);
+}
+
+static int run(struct replay *r, struct ft_err *err)
+{
+    int rc;
+
+    if (replay_follow_open(r, err) != 0 || replay_follow_await(r, err) != 0 ||
+        replay_open_input(r, err) != 0 || replay_dead_open(r, err) != 0)
+        return -1;
+    do
+        rc = attempt_until_done(r, err);
+    while (rc == 0 && replay_follow_turned_over(r) && (rc = turn_over(r, err)) == 0);
+    return rc;
+}
+
+struct replay_options replay_run_defaults(void)
+{
+    return (struct replay_options){
+        .at = "end", .fail_on_loss = true, .give_up_ms = GIVE_UP_MS, .cancel_fd = -1};
+}
+
+void replay_init(struct replay *r, const struct replay_options *options,
+                 struct replay_progress *progress, struct loss_report *losses,
+                 struct replay_result *result)
+{
+    *r = (struct replay){
+        .o = options,
+        .progress = progress,
+        .losses = losses,
+        .result = result,
+        .failure = FT_ERR_INIT,
+    };
+    *result = (struct replay_result){0};
+    /* default attributes: cannot fail on Linux */
+    (void)pthread_mutex_init(&r->mu, NULL);
+    (void)pthread_mutex_init(&r->note_mu, NULL);
+}
+
+void replay_release(struct replay *r)
+{
+    replay_follow_close(r);
+    if (r->source != NULL)
+        input_close(r);
+    replay_letters_close(r->letters);
+    replay_state_release(&r->state);
+    key_set_release(&r->kept);
+    key_set_release(&r->noted);
+    slot_map_free(r->known_map);
+    free(r->next);
+    free(r->flushed);
+    (void)pthread_mutex_destroy(&r->mu); /* nobody holds them any more */
+    (void)pthread_mutex_destroy(&r->note_mu);
+}
+
+int replay_run(const struct replay_options *options, struct replay_progress *progress,
+               struct loss_report *losses, struct replay_result *ret, struct ft_err *err)
+{
+    uint64_t began_ms = clock_mono_ms();
+    struct replay r;
+    int rc;
+
+    replay_init(&r, options, progress, losses, ret);
+    rc = run(&r, err);
+    ret->complete = rc == 0;
+    if (rc != 0 && replay_has_overdue(&r))
+        replay_note(&r,
+                    "keys whose time to live ends soon are held back on the target: going on, or "
+                    "--forget, gives them their own times");
+    ret->bytes = atomic_load(&progress->bytes);
+    ret->elapsed_ms = clock_mono_ms() - began_ms;
+    replay_release(&r);
+    return rc;
+}
+
+void replay_result_release(struct replay_result *r)
+{
+    suspect_release(&r->suspects);
+    free(r->flows);
+    free(r->nodes);
+    *r = (struct replay_result){0};
+}
+
+#define COUNTER(name) offsetof(struct replay_result, name)
+
+static const size_t counters[] = {
+    COUNTER(keys),
+    COUNTER(records),
+    COUNTER(in_sync),
+    COUNTER(filtered),
+    COUNTER(conflicts),
+    COUNTER(expected_errors),
+    COUNTER(failed),
+    COUNTER(retries),
+    COUNTER(redirects),
+    COUNTER(resent),
+    COUNTER(overdue),
+    COUNTER(deleted),
+    COUNTER(bytes),
+    COUNTER(elapsed_ms),
+    COUNTER(journal.foreign),
+    COUNTER(journal.repeated),
+    COUNTER(journal.flushes),
+};
+
+static uint64_t *counter(struct replay_result *r, size_t offset)
+{
+    return (uint64_t *)(void *)((char *)r + offset);
+}
+
+static void add_suspects(struct suspect_report *later, struct suspect_report *before)
+{
+    if (later->count == 0) {
+        *later = *before;
+        *before = (struct suspect_report){0};
+    } else {
+        later->count += before->count;
+    }
+}
+
+void replay_result_add(struct replay_result *sum, struct replay_result *later)
+{
+    struct replay_result before = *sum;
+
+    later->resumed = before.target_version != 0 ? before.resumed : later->resumed;
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+        *counter(later, counters[i]) += *counter(&before, counters[i]);
+    add_suspects(&later->suspects, &before.suspects);
+    for (uint32_t i = 0; before.flow_count == later->flow_count && i < later->flow_count; i++) {
+        later->flows[i].keys += before.flows[i].keys;
+        later->flows[i].records += before.flows[i].records;
+    }
+    replay_result_release(&before);
+    *sum = *later;
+    *later = (struct replay_result){0};
+}

@@ -1,0 +1,149 @@
+/*
+ * replay.h - an INPUT into a running Redis: `flowtape replay`.
+ *
+ * How it works  The snapshot goes first, its streams in parallel, entries replacing what is there; a
+ *               stream is done or it is done again. The journal follows, each record exactly once:
+ *               batches are carried out by a script on the target which in the same atomic step
+ *               writes how far they go (replay_node.h). Whatever goes wrong on the way (a lost
+ *               connection, a restart of either side), there is one way to go on: connect, read the
+ *               positions, go back in the journal to the lowest, leave out what is there already.
+ * On the target A few keys in database 0 besides the data: see replay_state.h. --finish and --forget
+ *               remove them.
+ * Threads       replay_run blocks and uses threads of its own for the snapshot's streams. The progress
+ *               may be read by others meanwhile.
+ */
+#ifndef FLOWTAPE_REPLAY_REPLAY_H
+#define FLOWTAPE_REPLAY_REPLAY_H
+
+#include <stdatomic.h>
+
+#include "command/suspect.h"
+#include "input/journal_pass.h"
+#include "item/filter.h"
+#include "item/recode.h"
+#include "replay/mapping/replay_map.h"
+#include "store/live_flows.h"
+#include "wire/uri.h"
+
+enum replay_conflict {
+    REPLAY_CONFLICT_REPLACE,
+    REPLAY_CONFLICT_SKIP, /* keys that were there before keep what they have, records included */
+    REPLAY_CONFLICT_FAIL, /* nothing is written if there is one */
+};
+
+enum replay_ttl {
+    REPLAY_TTL_KEEP,
+    REPLAY_TTL_SHIFT, /* what was left at the snapshot is left again when the replay begins */
+    REPLAY_TTL_DROP,  /* times of keys; those of hash fields stay */
+};
+
+enum replay_pace {
+    REPLAY_PACE_MAX,
+    REPLAY_PACE_RECORDED,
+};
+
+struct replay_options {
+    const char *input;
+    uint32_t generation; /* 0: the newest complete one */
+    const struct uri *target;
+    const char *at; /* of --at; "end" */
+    bool from_start;
+    bool flush;  /* empty the target first */
+    bool finish; /* remove the positions when everything is there */
+    bool forget; /* remove the positions and do nothing else */
+    bool fail_on_loss;
+    bool accept_errors; /* forget commands that the target refused in earlier runs */
+    enum replay_conflict on_conflict;
+    enum replay_ttl ttl;
+    enum json_as json_as;
+    struct filter filter;
+    struct replay_map map;
+    const char *dead_letters; /* file for refused commands; NULL: the first one stops the run */
+    const char *retry_dead_letters; /* send the commands of this file again, and do nothing else */
+    uint64_t rate_keys;             /* a second; 0: no limit */
+    uint64_t rate_bytes;
+    enum replay_pace pace;
+    double pace_factor; /* with RECORDED: 2 is twice as fast */
+    bool follow;        /* wait for more of the capture, until cancelled */
+    /* the capture runs in this process: follow it until it has ended, or its goal is applied; NULL:
+     * it does not. Implies follow. */
+    struct live_flows *live;
+    uint64_t give_up_ms; /* how long the target may be away */
+    int cancel_fd;       /* readable: stop; -1: never */
+    /* A line for the user; may come from any thread. */
+    void (*on_note)(void *context, const char *text);
+    void *context;
+};
+
+/* replay_run_defaults - what an option has when it is not given; input and target are NULL. */
+struct replay_options replay_run_defaults(void);
+
+struct replay_progress {
+    atomic_uint_fast64_t keys; /* entries sent */
+    atomic_uint_fast64_t records;
+    atomic_uint_fast64_t bytes; /* sent to the target */
+    atomic_uint_fast64_t lag;   /* records of the journal not yet applied */
+    atomic_uint_fast64_t retries;
+    atomic_uint_fast64_t suspects; /* keys that the target lists as suspect */
+    atomic_bool in_journal;
+};
+
+struct replay_flow_count {
+    uint64_t keys;
+    uint64_t records;  /* applied, by this run */
+    uint64_t next_lsn; /* where it stands; 0: no journal */
+};
+
+struct replay_node_count {
+    char name[URI_ADDRESS_SIZE];
+    uint64_t batches;
+    uint64_t commands;
+    uint64_t bytes;
+};
+
+struct replay_result {
+    bool resumed; /* an earlier run had begun */
+    bool complete;
+    bool cluster;
+    unsigned target_version; /* major * 100 + minor */
+    uint32_t generation;
+    uint64_t keys;
+    uint64_t records;
+    uint64_t in_sync; /* records inside the full sync */
+    uint64_t filtered;
+    uint64_t kept;      /* keys of the target that --on-conflict skip left alone */
+    uint64_t conflicts; /* entries and records left out for them */
+    uint64_t expected_errors;
+    uint64_t failed; /* refused commands, dead letters */
+    uint64_t retries;
+    uint64_t redirects; /* of these: because slots had moved */
+    uint64_t resent;    /* commands of the snapshot: slots were moving, or a node was busy */
+    uint64_t overdue;   /* keys deleted at the end, whose time to live was over before */
+    uint64_t deleted; /* keys deleted before the snapshot: of the journal, of an older generation */
+    uint64_t bytes;
+    uint64_t elapsed_ms;
+    struct journal_pass_counts journal;
+    struct replay_flow_count *flows; /* flow_count of them */
+    uint32_t flow_count;
+    struct replay_node_count *nodes;
+    size_t node_count;
+    struct suspect_report suspects;
+};
+
+/*
+ * replay_check_target - can it be reached, and is it what a replay can write into? One that only is
+ * not ready yet, as it is loading or its cluster is down, will do: a replay waits for it.
+ */
+int replay_check_target(const struct uri *target, int cancel_fd, struct ft_err *err);
+/*
+ * replay_run - losses must be initialised. *ret is filled in any case and released by
+ * replay_result_release. FT_ERR_CANCELLED: stopped by cancel_fd; the next run goes on.
+ */
+int replay_run(const struct replay_options *options, struct replay_progress *progress,
+               struct loss_report *losses, struct replay_result *ret, struct ft_err *err);
+void replay_result_release(struct replay_result *r);
+/* replay_result_add - what a later run did comes on top of what *sum has; *later is left empty. What
+ * is no number of things is the later one's. */
+void replay_result_add(struct replay_result *sum, struct replay_result *later);
+
+#endif

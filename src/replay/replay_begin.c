@@ -1,0 +1,355 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "replay/replay_impl.h"
+
+#define KEPT_SUFFIX ":kept"
+#define FLUSHES_MAX 5u
+
+static struct replay_node *state_node(struct replay *r)
+{
+    return replay_node_of(r, bytes_str(REPLAY_STATE_KEY));
+}
+
+int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), bytes_str(field),
+                                  bytes_str(value)};
+
+    return replay_call(state_node(r), NULL, words, 4, err);
+}
+
+int replay_state_remove(struct replay *r, const char *field, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
+
+    return replay_call(state_node(r), NULL, words, 3, err);
+}
+
+int replay_state_secure(struct replay *r, struct ft_err *err)
+{
+    struct replay_node *node = state_node(r);
+
+    return replay_await_replicas(r, node->pipe, node->name, err);
+}
+
+int replay_state_load(struct replay *r, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    redisReply *reply;
+    int rc;
+
+    replay_state_release(&r->state);
+    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+        return -1;
+    rc = replay_state_parse(&r->state, reply, r->source->stream_count, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int delete_key(struct replay *r, const char *key, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("DEL"), bytes_str(key)};
+
+    return replay_call(replay_node_of(r, words[1]), NULL, words, 2, err);
+}
+
+static int delete_positions(struct replay *r, struct ft_err *err)
+{
+    for (size_t i = 0; i < r->state.tag_count; i++) {
+        struct replay_position p = {0};
+
+        replay_position_name(&p, r->state.capture, r->state.tags[i]);
+        if (delete_key(r, p.key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Whoever comes when only a part is gone must not take the rest for a replay that goes on. */
+static int remove_state(struct replay *r, struct ft_err *err)
+{
+    char suspects[REPLAY_KEY_SIZE];
+    char kept[REPLAY_KEY_SIZE];
+
+    (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->state.capture);
+    replay_suspects_name(r->state.capture, suspects);
+    if (replay_state_set(r, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
+        delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0)
+        return -1;
+    return delete_key(r, REPLAY_STATE_KEY, err);
+}
+
+int replay_remove_state(struct replay *r, struct ft_err *err)
+{
+    if (replay_state_load(r, err) != 0)
+        return -1;
+    if (r->state.phase == REPLAY_PHASE_NONE)
+        return 0;
+    return replay_end_overdue(r, err) == 0 ? remove_state(r, err) : -1;
+}
+
+static int check_owner(const struct replay *r, struct ft_err *err)
+{
+    if (strcmp(r->state.capture, r->id) == 0)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "the target belongs to the replay of another capture, %s; \"flowtape replay "
+                   "--forget\" frees it, --flush empties it",
+                   r->state.capture);
+}
+
+static int check_rules(const struct replay *r, struct ft_err *err)
+{
+    if (strcmp(r->state.rules, r->rules) == 0)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "this replay was begun with other filters, --db-map, --rename, --ttl, --json-as "
+                   "or --on-conflict; give the same ones, or begin again with --from-start");
+}
+
+static bool was_begun(const struct replay_state *s, uint32_t generation)
+{
+    for (size_t i = 0; i < s->begun_count; i++) {
+        if (s->begun[i] == generation)
+            return true;
+    }
+    return false;
+}
+
+/* A generation that came after the one on the target takes its place; an older one does not. */
+static int check_generation(const struct replay *r, struct ft_err *err)
+{
+    if (r->result->generation >= r->state.generation)
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "the target has generation %" PRIu32 " already, this is generation %" PRIu32
+                   "; --from-start goes back to it",
+                   r->state.generation, r->result->generation);
+}
+
+static int target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
+{
+    *ret = true;
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
+        redisReply *reply;
+
+        if (replay_call(&r->target.nodes[i], &reply, words, 2, err) != 0)
+            return -1;
+        if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\ndb") != NULL)
+            *ret = false;
+        freeReplyObject(reply);
+    }
+    return 0;
+}
+
+/* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
+static int flush_target(struct replay *r, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("FLUSHALL")};
+    bool empty = false;
+
+    for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
+        for (size_t i = 0; i < r->target.node_count; i++) {
+            if (replay_call(&r->target.nodes[i], NULL, words, 1, err) != 0)
+                return -1;
+        }
+        if (target_is_empty(r, &empty, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* All fields of a replay that begins, at once; no stream is done. Old positions count no longer, and go
+ * when there are new ones. */
+static int write_state(struct replay *r, bool dirty, struct ft_err *err)
+{
+    static const char script[] =
+        "for _,f in ipairs(redis.call('HKEYS',KEYS[1])) do "
+        "if string.sub(f,1,5)=='snap:' then redis.call('HDEL',KEYS[1],f) end end "
+        "return redis.call('HSET',KEYS[1],unpack(ARGV))";
+    char generation[I64_TEXT_SIZE + 1] = "";
+    char began[REPLAY_TAG_TEXT];
+    char now[I64_TEXT_SIZE];
+    struct bytes words[] = {
+        bytes_str("EVAL"),
+        bytes_str(script),
+        bytes_str("1"),
+        bytes_str(REPLAY_STATE_KEY),
+        bytes_str("version"),
+        bytes_str("1"),
+        bytes_str("capture"),
+        bytes_str(r->id),
+        bytes_str("rules"),
+        bytes_str(r->rules),
+        bytes_str("phase"),
+        bytes_str("snapshot"),
+        bytes_str("began_ms"),
+        {NULL, 0},
+        bytes_str("generation"),
+        {NULL, 0},
+        {NULL, 0},
+        bytes_str("1"),
+        bytes_str("dirty"),
+        bytes_str("1"),
+    };
+
+    generation[i64_to_text(r->result->generation, generation)] = '\0';
+    (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
+    words[13] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
+    words[15] = bytes_str(generation);
+    words[16] = bytes_str(began);
+    return replay_call(state_node(r), NULL, words, dirty ? 20 : 18, err);
+}
+
+static int begin_new(struct replay *r, struct ft_err *err)
+{
+    bool empty;
+
+    if (replay_check_dbs(r, err) != 0)
+        return -1;
+    if (replay_dead_drop(r, NULL, err) != 0 ||
+        (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
+        return -1;
+    if ((r->o->flush && flush_target(r, err) != 0) || target_is_empty(r, &empty, err) != 0)
+        return -1;
+    if (!empty && r->follow != NULL) {
+        return err_set(err, FT_ERR_USAGE,
+                       "the target is not empty: what a growing capture will touch is not known "
+                       "yet; --flush empties it");
+    }
+    if (!empty && r->o->on_conflict != REPLAY_CONFLICT_REPLACE && replay_find_kept(r, err) != 0)
+        return -1;
+    if (write_state(r, !empty, err) != 0)
+        return -1;
+    return replay_state_load(r, err);
+}
+
+/* Another generation takes over: its snapshot has to be brought from its first byte. */
+static int begin_generation(struct replay *r, struct ft_err *err)
+{
+    if (replay_check_dbs(r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
+        write_state(r, true, err) != 0 || replay_suspects_clear(r, err) != 0)
+        return -1;
+    if (r->result->generation != r->state.generation)
+        replay_note(r, "generation %" PRIu32 " takes the place of generation %" PRIu32,
+                    r->result->generation, r->state.generation);
+    return replay_state_load(r, err);
+}
+
+/* The run_id that was written down for this master; NULL: none. */
+static const char *known_run(const struct replay_state *s, const char *node)
+{
+    for (size_t i = 0; i < s->server_count; i++) {
+        if (strcmp(s->servers[i].node, node) == 0)
+            return s->servers[i].run;
+    }
+    return NULL;
+}
+
+static int forget_snapshots(struct replay *r, struct ft_err *err)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        char field[REPLAY_TAG_TEXT];
+
+        (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
+        if (r->state.snap_done[i] && replay_state_remove(r, field, err) != 0)
+            return -1;
+        r->state.snap_done[i] = false;
+    }
+    return 0;
+}
+
+int replay_check_servers(struct replay *r, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        const struct replay_node *node = &r->target.nodes[n];
+        const char *id = r->target.map->nodes[n].address.id;
+        const char *known = known_run(&r->state, id);
+        char field[REPLAY_TAG_TEXT];
+
+        if (known != NULL && strcmp(known, node->run) == 0)
+            continue;
+        if (known != NULL) {
+            replay_note(r, "%s was restarted: the snapshots are brought again", node->name);
+            if (forget_snapshots(r, err) != 0)
+                return -1;
+        }
+        (void)snprintf(field, sizeof(field), "run:%s", id); /* fits */
+        if (replay_state_set(r, field, node->run, err) != 0)
+            return -1;
+    }
+    return replay_state_load(r, err);
+}
+
+static int go_on(struct replay *r, struct ft_err *err)
+{
+    if (check_owner(r, err) != 0 || check_rules(r, err) != 0 || check_generation(r, err) != 0)
+        return -1;
+    r->result->resumed = true;
+    if (r->result->generation == r->state.generation && was_begun(&r->state, r->state.generation))
+        return 0;
+    return begin_generation(r, err);
+}
+
+void replay_set_shift(struct replay *r)
+{
+    uint64_t from_us = r->source->kind == SOURCE_CAPTURE ? r->source->generation->began_us
+                                                         : r->source->info.ctime_s * 1000000;
+
+    if (r->o->ttl == REPLAY_TTL_SHIFT)
+        r->shift_ms = (int64_t)r->state.began_ms - (int64_t)(from_us / 1000);
+}
+
+int replay_begin(struct replay *r, struct ft_err *err)
+{
+    bool anew = !r->started && (r->o->from_start || r->o->flush);
+    int rc;
+
+    if (replay_state_load(r, err) != 0)
+        return -1;
+    if (r->started && r->state.phase <= REPLAY_PHASE_ENDING) {
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "the target came back without its data: what it had was lost; start again");
+    }
+    if (r->state.phase <= REPLAY_PHASE_ENDING || (anew && r->o->flush))
+        rc = begin_new(r, err);
+    else if (anew)
+        rc = check_owner(r, err) != 0 ? -1 : begin_generation(r, err);
+    else
+        rc = go_on(r, err);
+    if (rc != 0)
+        return -1;
+    r->started = true;
+    replay_set_shift(r);
+    if (replay_suspects_load(r, err) != 0)
+        return -1;
+    return replay_load_kept(r, err);
+}
+
+int replay_begin_journal(struct replay *r, struct ft_err *err)
+{
+    uint64_t *lsn = NULL;
+    int rc;
+
+    if (r->source->kind == SOURCE_CAPTURE) {
+        lsn = calloc(r->source->stream_count + 1u, sizeof(*lsn));
+        if (lsn == NULL)
+            return err_nomem(err, "a replay's position");
+        for (uint32_t i = 0; i < r->source->stream_count; i++)
+            lsn[i] = r->source->generation->flows[i].stable_lsn;
+    }
+    rc = replay_positions_reset(r, lsn, err);
+    free(lsn);
+    for (size_t i = 0; rc == 0 && i < r->target.node_count; i++)
+        rc = replay_await_replicas(r, r->target.nodes[i].pipe, r->target.nodes[i].name, err);
+    if (rc == 0)
+        rc = replay_state_set(r, "phase", "journal", err);
+    /* were this lost when a replica takes over, the positions would begin again */
+    if (rc == 0)
+        rc = replay_state_secure(r, err);
+    return rc == 0 ? replay_state_load(r, err) : -1;
+}

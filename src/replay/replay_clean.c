@@ -1,0 +1,203 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "replay/replay_walk.h"
+#include "target/replay_route.h"
+
+#define UNDERWAY_BYTES (256u << 10) /* on each connection */
+
+/*
+ * Deleting
+ */
+
+struct deleter {
+    struct replay *r;
+    struct replay_route *route;
+    struct key_set again; /* what the snapshot brings, under its names on the target */
+    bool spare;           /* those */
+};
+
+static int take_deleted(void *context, const struct replay_answer *answer, struct ft_err *err)
+{
+    (void)context;
+    if (answer->reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    return err_set(err, FT_ERR_PROTOCOL, "the target refused to delete a key: %s",
+                   answer->reply->str);
+}
+
+static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("UNLINK"), key->target_key};
+    struct deleter *d = context;
+
+    if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
+        return 0;
+    d->r->result->deleted++;
+    return replay_route_put(d->route, key->target_db, 0, key->target_key, words, 2, err);
+}
+
+static int note_again(void *context, const struct replay_walked *key, struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct deleter *d = context;
+
+    key_set_hash(key->target_db, key->target_key, hash);
+    return key_set_add(&d->again, hash, err);
+}
+
+/* Keys of the snapshot are replaced by it. Which of them a filter for types leaves out, names do not tell. */
+static int find_again(struct deleter *d, struct ft_err *err)
+{
+    struct replay_walk w;
+    int rc;
+
+    if (d->r->o->filter.classes != 0)
+        return 0;
+    rc = replay_walk_init(&w, d->r, d->r->source, note_again, d, err);
+    w.entries = true;
+    w.no_records = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    replay_walk_release(&w);
+    return rc;
+}
+
+/*
+ * The keys that the records of streams not done yet will touch. Those inside the full sync may come before
+ * the entry that replaces the key, those behind it come after.
+ */
+static int clean_current(struct deleter *d, const uint64_t *stable_lsn, bool behind,
+                         struct ft_err *err)
+{
+    struct replay_walk w;
+    int rc = replay_walk_init(&w, d->r, d->r->source, delete_key, d, err);
+
+    w.from_lsn = behind ? stable_lsn : NULL;
+    w.to_lsn = behind ? NULL : stable_lsn;
+    d->spare = behind;
+    for (uint32_t i = 0; rc == 0 && i < d->r->source->stream_count; i++) {
+        if (!d->r->state.snap_done[i])
+            rc = replay_walk_stream(&w, i, err);
+    }
+    replay_walk_release(&w);
+    return rc;
+}
+
+static int clean_records(struct deleter *d, struct ft_err *err)
+{
+    const struct source *source = d->r->source;
+    uint64_t *stable_lsn = calloc(source->stream_count + 1u, sizeof(*stable_lsn));
+    int rc;
+
+    if (stable_lsn == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < source->stream_count; i++)
+        stable_lsn[i] = source->generation->flows[i].stable_lsn;
+    rc = clean_current(d, stable_lsn, false, err);
+    if (rc == 0)
+        rc = clean_current(d, stable_lsn, true, err);
+    free(stable_lsn);
+    return rc;
+}
+
+/* Everything that an older generation has brought, but for what is replaced. */
+static int clean_generation(struct deleter *d, uint32_t generation, struct ft_err *err)
+{
+    struct replay_walk w;
+    struct source *source;
+    int rc;
+
+    if (source_open(&source, d->r->o->input, generation, err) != 0) {
+        return err_wrap(err, "the target has generation %" PRIu32 ", whose keys have to be deleted",
+                        generation);
+    }
+    rc = replay_walk_init(&w, d->r, source, delete_key, d, err);
+    w.entries = true;
+    d->spare = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    replay_walk_release(&w);
+    source_free(source);
+    return rc;
+}
+
+static bool any_done(const struct replay *r)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (r->state.snap_done[i])
+            return true;
+    }
+    return false;
+}
+
+static int clean(struct deleter *d, struct ft_err *err)
+{
+    const struct replay_state *s = &d->r->state;
+
+    if (s->begun_count > 1 && find_again(d, err) != 0)
+        return -1;
+    for (size_t i = 0; !any_done(d->r) && i < s->begun_count; i++) {
+        if (s->begun[i] != s->generation && clean_generation(d, s->begun[i], err) != 0)
+            return -1;
+    }
+    if (d->r->source->kind == SOURCE_CAPTURE && clean_records(d, err) != 0)
+        return -1;
+    return replay_route_settle(d->route, err);
+}
+
+int replay_clean(struct replay *r, struct ft_err *err)
+{
+    struct deleter d = {.r = r};
+    int rc = replay_route_new(&d.route, r, UNDERWAY_BYTES, take_deleted, &d, err);
+
+    /* Without the rule a record may name keys of a stream that is done: do all of them again. */
+    if (rc == 0 && r->source->kind == SOURCE_CAPTURE && r->guard.rule == SHARDING_UNKNOWN)
+        memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
+    if (rc == 0)
+        rc = clean(&d, err);
+    key_set_release(&d.again);
+    replay_route_free(d.route);
+    return rc;
+}
+
+/*
+ * Databases
+ */
+
+/* The walk itself finds a database that cannot be. */
+static int take_any(void *context, const struct replay_walked *key, struct ft_err *err)
+{
+    (void)context;
+    (void)key;
+    (void)err;
+    return 0;
+}
+
+/* Then there is nothing to look for. */
+static bool all_go_to_0(const struct replay_map *m)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < m->db_count; i++) {
+        if (m->dbs[i].fate == REPLAY_DB_TO && m->dbs[i].to != 0)
+            return false;
+        any |= m->dbs[i].any;
+    }
+    return any;
+}
+
+int replay_check_dbs(struct replay *r, struct ft_err *err)
+{
+    struct replay_walk w;
+    int rc;
+
+    if (!r->target.cluster || all_go_to_0(&r->o->map))
+        return 0;
+    rc = replay_walk_init(&w, r, r->source, take_any, NULL, err);
+    w.entries = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    replay_walk_release(&w);
+    return rc;
+}

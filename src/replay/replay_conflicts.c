@@ -1,0 +1,152 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/replay_walk.h"
+#include "resp/resp_write.h"
+#include "target/replay_route.h"
+
+#define UNDERWAY_BYTES (256u << 10) /* on each connection */
+
+struct prober {
+    struct replay *r;
+    struct replay_route *route;
+    uint64_t found;
+    char first[80]; /* of those found */
+};
+
+static int keep_found(struct prober *p, const struct replay_answer *answer, struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct bytes *words;
+    size_t count;
+
+    if (resp_take_command(answer->command, &words, &count, err) != 0)
+        return -1;
+    if (p->found++ == 0)
+        (void)bytes_escape(words[1], p->first, sizeof(p->first));
+    key_set_hash(answer->db, words[1], hash);
+    free(words);
+    return key_set_add(&p->r->kept, hash, err);
+}
+
+static int take_exists(void *context, const struct replay_answer *answer, struct ft_err *err)
+{
+    if (answer->reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "the target answered: %s", answer->reply->str);
+    if (answer->reply->type != REDIS_REPLY_INTEGER || answer->reply->integer == 0)
+        return 0;
+    return keep_found(context, answer, err);
+}
+
+static int probe_key(void *context, const struct replay_walked *key, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EXISTS"), key->target_key};
+    struct prober *p = context;
+
+    return replay_route_put(p->route, key->target_db, 0, key->target_key, words, 2, err);
+}
+
+static int probe_all(struct prober *p, struct ft_err *err)
+{
+    struct replay_walk w;
+    int rc = replay_walk_init(&w, p->r, p->r->source, probe_key, p, err);
+
+    w.entries = true;
+    if (rc == 0)
+        rc = replay_walk_all(&w, err);
+    if (rc == 0)
+        rc = replay_route_settle(p->route, err);
+    replay_walk_release(&w);
+    return rc;
+}
+
+static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
+{
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->id);
+}
+
+/* What is found now is what is kept for good: written down before anything else is. */
+static int write_kept(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
+    struct replay_node *node;
+
+    kept_key(r, name);
+    words[1] = bytes_str(name);
+    node = replay_node_of(r, words[1]);
+    if (replay_call(node, NULL, words, 2, err) != 0)
+        return -1;
+    words[0] = bytes_str("SADD");
+    for (size_t i = 0; i < r->kept.capacity; i++) {
+        words[2] = bytes_of(r->kept.slots[i], KEY_SET_HASH_SIZE);
+        if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, words, 3, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(node->pipe, err);
+}
+
+int replay_find_kept(struct replay *r, struct ft_err *err)
+{
+    struct prober p = {.r = r};
+    int rc;
+
+    key_set_release(&r->kept);
+    rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
+    if (rc == 0)
+        rc = probe_all(&p, err);
+    if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
+        rc = err_set(err, FT_ERR_LOSS,
+                     "the target has %zu keys of the input already, \"%s\" is one; nothing was "
+                     "written (--on-conflict replace or skip)",
+                     r->kept.count, p.first);
+    }
+    if (rc == 0)
+        rc = write_kept(r, err);
+    replay_route_free(p.route);
+    return rc;
+}
+
+/* {cursor, {hash...}}; *cursor becomes the next one. */
+static int take_kept(struct replay *r, const redisReply *reply, char cursor[I64_TEXT_SIZE + 1],
+                     struct ft_err *err)
+{
+    const redisReply *next = reply->elements == 2 ? reply->element[0] : NULL;
+
+    if (reply->type != REDIS_REPLY_ARRAY || next == NULL || next->type != REDIS_REPLY_STRING ||
+        next->len > I64_TEXT_SIZE || reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return err_set(err, FT_ERR_PROTOCOL, "the target does not answer SSCAN as Redis does");
+    memcpy(cursor, next->str, next->len + 1);
+    for (size_t i = 0; i < reply->element[1]->elements; i++) {
+        const redisReply *hash = reply->element[1]->element[i];
+
+        if (hash->type == REDIS_REPLY_STRING && hash->len == KEY_SET_HASH_SIZE &&
+            key_set_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int replay_load_kept(struct replay *r, struct ft_err *err)
+{
+    char cursor[I64_TEXT_SIZE + 1] = "0";
+    char name[REPLAY_KEY_SIZE];
+    int rc;
+
+    key_set_release(&r->kept);
+    if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
+        return 0;
+    kept_key(r, name);
+    do {
+        const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
+                                      bytes_str("COUNT"), bytes_str("1000")};
+        redisReply *reply;
+
+        if (replay_call(replay_node_of(r, words[1]), &reply, words, 5, err) != 0)
+            return -1;
+        rc = take_kept(r, reply, cursor, err);
+        freeReplyObject(reply);
+    } while (rc == 0 && strcmp(cursor, "0") != 0);
+    r->result->kept = r->kept.count;
+    return rc;
+}

@@ -1,0 +1,512 @@
+#include "replay/replay_follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+
+/* Looks at the directory of another process: soon behind something new, then more seldom. */
+#define LOOK_MIN_MS   1u
+#define LOOK_MAX_MS   20u
+#define MEASURE_MS    2000u /* how long the lag of such a one may be out of date */
+#define POSITIONS_MS  1000u /* positions that no command goes with are written so often */
+#define LIVE_WAIT_MS  1000
+#define RELEASE_MS    30000u /* between looks at all keys of the target for those held back, or */
+#define RELEASE_TIMES 30u    /* so many times what the last one took */
+#define UNDERWAY_SOON 2u     /* batches of a node, while there is nothing to read */
+
+struct replay_follow {
+    struct live_waiter *waiter; /* of a capture of this process */
+    /* per flow */
+    uint64_t *passed;
+    uint64_t *readable;
+    uint64_t *known; /* what the capture is known to have, for the lag */
+    uint64_t *applied;
+    struct pollfd *fds; /* two, and one per node */
+    struct stat manifest;
+    uint64_t looked_ms;
+    uint64_t measured_ms;
+    uint64_t positions_ms;
+    uint64_t release_ms;       /* not before */
+    uint64_t released_seen_us; /* the newest record then */
+    uint64_t records;          /* taken when it was idle last */
+    uint32_t wait_ms;
+    bool turned_over;
+};
+
+/* What a look at the capture has shown. */
+enum look {
+    LOOK_ERROR = -1,
+    LOOK_LEAVE, /* it is over, or another generation takes its place */
+    LOOK_MORE,
+    LOOK_SAME,
+};
+
+static bool is_dir(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+int replay_follow_open(struct replay *r, struct ft_err *err)
+{
+    const struct replay_options *o = r->o;
+    struct replay_follow *f;
+
+    if (o->live == NULL && (!o->follow || !is_dir(o->input)))
+        return 0;
+    f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return err_nomem(err, "a replay that follows");
+    r->follow = f;
+    f->wait_ms = LOOK_MIN_MS;
+    if (o->live == NULL)
+        return 0;
+    return live_waiter_new(&f->waiter, o->live,
+                           LIVE_WAIT(live_flows_is_eager(o->live) ? LIVE_WRITTEN : LIVE_DURABLE),
+                           err);
+}
+
+static void release_flows(struct replay_follow *f)
+{
+    free(f->passed);
+    f->passed = NULL;
+    free(f->fds);
+    f->fds = NULL;
+}
+
+void replay_follow_close(struct replay *r)
+{
+    if (r->follow == NULL)
+        return;
+    live_waiter_free(r->follow->waiter);
+    release_flows(r->follow);
+    free(r->follow);
+    r->follow = NULL;
+}
+
+static int cancelled(struct ft_err *err)
+{
+    err_clear(err);
+    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+}
+
+static int wait_for_live(struct replay *r, struct ft_err *err)
+{
+    struct ft_err cause = FT_ERR_INIT;
+
+    if (live_waiter_wait(r->follow->waiter, LIVE_WAIT_MS, r->o->cancel_fd, &cause) >= 0)
+        return 0;
+    if (cause.kind == FT_ERR_CANCELLED)
+        return cancelled(err);
+    *err = cause;
+    return -1;
+}
+
+/* The generation that is to be replayed now; 0: none yet. */
+static int find_generation(struct replay *r, uint32_t *ret, struct ft_err *err)
+{
+    struct capture *capture;
+    const struct generation *g;
+    struct live_state state;
+
+    if (r->o->live != NULL) {
+        live_flows_state(r->o->live, &state);
+        *ret = state.replayable;
+        return 0;
+    }
+    if (capture_open_read(&capture, r->o->input, err) != 0)
+        return -1;
+    g = capture_find(capture, r->o->generation);
+    *ret = g == NULL ? 0 : g->id;
+    for (uint32_t i = 0; r->follow->passed != NULL && g != NULL && g->id == r->result->generation &&
+                         i < g->flow_count;
+         i++)
+        r->follow->known[i] = g->flows[i].next_lsn;
+    capture_free(capture);
+    return 0;
+}
+
+static bool has_ended(const struct replay *r)
+{
+    struct live_state state = {0};
+
+    if (r->o->live != NULL)
+        live_flows_state(r->o->live, &state);
+    return state.ended;
+}
+
+int replay_follow_await(struct replay *r, struct ft_err *err)
+{
+    uint32_t generation = 0;
+
+    while (r->follow != NULL && generation == 0) {
+        bool ended = has_ended(r);
+
+        if (find_generation(r, &generation, err) != 0)
+            return -1;
+        if (generation != 0 || ended) /* without one, opening the input says what is missing */
+            return 0;
+        if ((r->o->live != NULL ? wait_for_live(r, err) : replay_sleep(r, LOOK_MAX_MS, err)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool has_reached(const struct replay *r)
+{
+    const struct generation *g = r->source->generation;
+
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        for (uint32_t i = 0; i < g->flow_count; i++) {
+            if (r->target.nodes[n].position.lsn[i] > g->flows[i].next_lsn)
+                return false;
+        }
+    }
+    return true;
+}
+
+int replay_follow_reach(struct replay *r, struct ft_err *err)
+{
+    uint32_t generation = r->result->generation;
+
+    while (r->follow != NULL && !has_reached(r) && !has_ended(r)) {
+        if (replay_sleep(r, LOOK_MAX_MS, err) != 0 || replay_input_reopen(r, err) != 0)
+            return -1;
+        if (r->result->generation != generation)
+            return err_set(err, FT_ERR_NET, "generation %" PRIu32 " has begun",
+                           r->result->generation);
+    }
+    return 0;
+}
+
+uint64_t *replay_follow_passed(struct replay *r)
+{
+    return r->follow->passed;
+}
+
+bool replay_follow_turned_over(const struct replay *r)
+{
+    return r->follow != NULL && r->follow->turned_over;
+}
+
+static int begin_arrays(struct replay *r, struct ft_err *err)
+{
+    struct replay_follow *f = r->follow;
+    size_t n = r->source->stream_count;
+
+    release_flows(f);
+    f->passed = calloc(n, 4 * sizeof(*f->passed));
+    f->fds = calloc(r->target.node_count + 2, sizeof(*f->fds));
+    if (f->passed == NULL || f->fds == NULL)
+        return err_nomem(err, "a replay that follows");
+    f->readable = f->passed + n;
+    f->known = f->readable + n;
+    f->applied = f->known + n;
+    for (size_t i = 0; i < n; i++) {
+        f->passed[i] = r->next[i];
+        f->applied[i] = r->next[i];
+        f->known[i] = r->source->generation->flows[i].next_lsn;
+    }
+    return 0;
+}
+
+int replay_follow_begin(struct replay *r, struct ft_err *err)
+{
+    uint32_t n = r->source->stream_count;
+
+    if (begin_arrays(r, err) != 0)
+        return -1;
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        struct replay_node *node = &r->target.nodes[i];
+
+        if (replay_sent_init(&node->sent, n, node->written, err) != 0)
+            return -1;
+    }
+    r->follow->turned_over = false;
+    r->was_following = true;
+    r->follow->positions_ms = clock_mono_ms();
+    if (r->o->live == NULL)
+        return 0;
+    for (uint32_t i = 0; i < n; i++)
+        r->cut.stop_lsn[i] = 0; /* raised by the first look */
+    return live_flows_replay_at(r->o->live, r->result->generation, n, r->next, err);
+}
+
+/*
+ * What is applied
+ */
+
+static bool is_done(const struct replay_node *node)
+{
+    return node->batch.command_count == 0 && redis_pipe_underway(node->pipe) == 0;
+}
+
+static uint64_t applied_of(const struct replay *r, uint32_t flow)
+{
+    uint64_t lsn = r->next[flow];
+
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        const struct replay_node *node = &r->target.nodes[n];
+
+        if (!is_done(node) && node->sent.acked[flow] < lsn)
+            lsn = node->sent.acked[flow];
+    }
+    return lsn;
+}
+
+static uint64_t known_of(const struct replay *r, uint32_t flow)
+{
+    struct live_point point;
+
+    if (r->o->live != NULL && live_flows_point(r->o->live, LIVE_RECEIVED, flow, &point))
+        return point.next_lsn;
+    return r->follow->known[flow];
+}
+
+void replay_follow_tell(struct replay *r)
+{
+    struct replay_follow *f = r->follow;
+    uint64_t lag = 0;
+
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        uint64_t lsn = applied_of(r, i);
+        uint64_t known = known_of(r, i);
+
+        if (known > lsn)
+            lag += known - lsn;
+        if (lsn <= f->applied[i])
+            continue;
+        f->applied[i] = lsn;
+        if (r->o->live != NULL)
+            live_flows_applied(r->o->live, i, lsn);
+    }
+    atomic_store(&r->progress->lag, lag);
+}
+
+/*
+ * Looking
+ */
+
+static bool goal_is_taken(const struct replay *r, const uint64_t *goal)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (r->next[i] < goal[i])
+            return false;
+    }
+    return true;
+}
+
+/* Raise the cut to what may be read. */
+static bool raise_cut(struct replay *r, const uint64_t *to)
+{
+    bool raised = false;
+
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (to[i] <= r->cut.stop_lsn[i])
+            continue;
+        r->cut.stop_lsn[i] = to[i];
+        raised = true;
+    }
+    return raised;
+}
+
+static enum look look_at_live(struct replay *r, bool idle)
+{
+    struct replay_follow *f = r->follow;
+    uint32_t generation = r->result->generation;
+    uint32_t n = r->source->stream_count;
+    uint64_t *goal = f->known; /* not used otherwise */
+    struct live_state state;
+    bool has_goal;
+
+    live_flows_state(r->o->live, &state); /* first: what is readable behind `ended` is all */
+    if (state.replayable > generation && r->o->generation == 0) {
+        f->turned_over = true;
+        return LOOK_LEAVE;
+    }
+    live_flows_readable(r->o->live, generation, f->readable, n);
+    has_goal = live_flows_goal(r->o->live, generation, goal, n);
+    for (uint32_t i = 0; has_goal && i < n; i++)
+        f->readable[i] = goal[i] < f->readable[i] ? goal[i] : f->readable[i];
+    if (raise_cut(r, f->readable))
+        return LOOK_MORE;
+    if (idle && (state.ended || (has_goal && goal_is_taken(r, goal))))
+        return LOOK_LEAVE;
+    return LOOK_SAME;
+}
+
+static bool manifest_has_changed(struct replay *r)
+{
+    struct replay_follow *f = r->follow;
+    struct stat now;
+
+    if (fstatat(r->source->capture->dirfd, CAPTURE_MANIFEST, &now, 0) != 0)
+        return false; /* on its way to being replaced, or gone: the segments will tell */
+    if (now.st_ino == f->manifest.st_ino && now.st_mtim.tv_sec == f->manifest.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == f->manifest.st_mtim.tv_nsec)
+        return false;
+    f->manifest = now;
+    return true;
+}
+
+static enum look look_at_directory(struct replay *r, bool idle, struct ft_err *err)
+{
+    struct replay_follow *f = r->follow;
+    uint64_t now_ms = clock_mono_ms();
+    bool measure = !idle && now_ms - f->measured_ms >= MEASURE_MS;
+    uint32_t generation;
+
+    if (now_ms - f->looked_ms < LOOK_MAX_MS)
+        return LOOK_SAME;
+    f->looked_ms = now_ms;
+    if (!manifest_has_changed(r) && !measure)
+        return LOOK_SAME;
+    f->measured_ms = now_ms;
+    if (find_generation(r, &generation, err) != 0)
+        return LOOK_ERROR;
+    if (generation <= r->result->generation)
+        return LOOK_SAME;
+    f->turned_over = true;
+    return LOOK_LEAVE;
+}
+
+static enum look look(struct replay *r, bool idle, struct ft_err *err)
+{
+    return r->o->live != NULL ? look_at_live(r, idle) : look_at_directory(r, idle, err);
+}
+
+/*
+ * Waiting
+ */
+
+static int send_soon(struct replay_node *node, bool positions, struct ft_err *err)
+{
+    bool has_words = node->batch.command_count != 0 || node->batch.forget.count != 0;
+
+    if ((has_words || positions) && redis_pipe_underway(node->pipe) < UNDERWAY_SOON &&
+        replay_node_flush(node, true, err) != 0)
+        return -1;
+    return redis_pipe_work(node->pipe, err);
+}
+
+static int send_all_soon(struct replay *r, struct ft_err *err)
+{
+    uint64_t now_ms = clock_mono_ms();
+    bool positions = now_ms - r->follow->positions_ms >= POSITIONS_MS;
+
+    if (positions)
+        r->follow->positions_ms = now_ms;
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        if (send_soon(&r->target.nodes[i], positions, err) != 0)
+            return -1;
+    }
+    if (!atomic_load(&r->failed_fast))
+        return 0;
+    return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
+}
+
+/* Sleeps until there is something to do. Returns 1: it is time to look whether there is more. */
+static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
+{
+    struct replay_follow *f = r->follow;
+    nfds_t n = 2;
+    uint64_t now_ms = clock_mono_ms();
+    int wait_ms = LIVE_WAIT_MS;
+
+    if (r->o->live == NULL)
+        wait_ms = look_ms > now_ms ? (int)(look_ms - now_ms) : 0;
+    f->fds[0] = (struct pollfd){r->o->cancel_fd, POLLIN, 0};
+    f->fds[1] = (struct pollfd){f->waiter != NULL ? live_waiter_fd(f->waiter) : -1, POLLIN, 0};
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        struct redis_pipe *pipe = r->target.nodes[i].pipe;
+
+        f->fds[n++] = (struct pollfd){redis_pipe_fd(pipe), redis_pipe_events(pipe), 0};
+    }
+    if (poll(f->fds, n, wait_ms) < 0 && errno != EINTR)
+        return err_errno(err, errno, "could not wait");
+    if (f->fds[0].revents != 0)
+        return cancelled(err);
+    if (f->fds[1].revents != 0 && live_waiter_wait(f->waiter, 0, -1, err) < 0)
+        return -1;
+    return r->o->live == NULL && clock_mono_ms() >= look_ms;
+}
+
+static void take_passed(struct replay *r)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (r->follow->passed[i] > r->next[i])
+            r->next[i] = r->follow->passed[i];
+    }
+}
+
+static bool all_done(const struct replay *r)
+{
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        if (!is_done(&r->target.nodes[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Keys that were held back while the replay was behind. */
+static int release_soon(struct replay *r, struct ft_err *err)
+{
+    struct replay_follow *f = r->follow;
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t wait_ms;
+
+    if (!replay_has_overdue(r) || now_ms < f->release_ms || r->seen_us == f->released_seen_us ||
+        !all_done(r))
+        return 0;
+    f->released_seen_us = r->seen_us;
+    if (replay_release_overdue(r, err) != 0)
+        return -1;
+    wait_ms = RELEASE_TIMES * (clock_mono_ms() - now_ms);
+    f->release_ms = clock_mono_ms() + (wait_ms > RELEASE_MS ? wait_ms : RELEASE_MS);
+    return 0;
+}
+
+static int be_idle(struct replay *r, struct ft_err *err)
+{
+    struct replay_follow *f = r->follow;
+    uint64_t look_ms;
+    int due = 0;
+
+    f->wait_ms = r->result->records != f->records ? LOOK_MIN_MS
+                 : 2 * f->wait_ms < LOOK_MAX_MS   ? 2 * f->wait_ms
+                                                  : LOOK_MAX_MS;
+    f->records = r->result->records;
+    look_ms = clock_mono_ms() + f->wait_ms;
+    for (;;) {
+        enum look seen;
+
+        if (send_all_soon(r, err) != 0 || release_soon(r, err) != 0)
+            return -1;
+        replay_follow_tell(r);
+        seen = look(r, true, err);
+        if (seen != LOOK_SAME)
+            return seen == LOOK_ERROR ? -1 : seen == LOOK_MORE;
+        if (due != 0)
+            return 1;
+        due = wait_for_any(r, look_ms, err);
+        if (due < 0)
+            return -1;
+    }
+}
+
+int replay_follow_more(struct replay *r, bool idle, struct ft_err *err)
+{
+    enum look seen;
+
+    take_passed(r);
+    if (idle)
+        return be_idle(r, err);
+    replay_follow_tell(r);
+    seen = look(r, false, err);
+    return seen == LOOK_ERROR ? -1 : seen != LOOK_LEAVE;
+}

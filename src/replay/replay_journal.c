@@ -1,0 +1,324 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "replay/mapping/replay_record.h"
+#include "replay/replay_follow.h"
+
+#define LOOK_UP_EVERY 256u /* records between looks at signals and time */
+
+struct journal_run {
+    struct replay *r;
+    struct replay_recorder *recorder;
+    const struct item *item; /* being put */
+    uint64_t *flush_lsn;
+    uint64_t total; /* records between the positions and the cut */
+    uint64_t taken;
+    uint64_t told;          /* of these, in the progress */
+    uint64_t first_time_us; /* for --pace */
+    uint64_t began_us;
+};
+
+void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
+{
+    char *at = tag;
+
+    at += i64_to_text(item->flow, at);
+    *at++ = ':';
+    at += i64_to_text((int64_t)item->lsn, at);
+    *at++ = ':';
+    at += i64_to_text(part, at);
+    *at = '\0';
+}
+
+static int settle(void *context, struct ft_err *err)
+{
+    return replay_drain(((struct journal_run *)context)->r, err);
+}
+
+static int put_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
+                       size_t count, struct ft_err *err)
+{
+    struct journal_run *j = context;
+    struct bytes key = replay_command_key(words, count);
+    struct replay_node *node = replay_node_of(j->r, key);
+    char tag[REPLAY_TAG_TEXT];
+
+    if (replay_is_past(j->r, j->item, key))
+        return 0;
+    replay_tag(j->item, part, tag);
+    if (count > REPLAY_WORDS_MAX)
+        return replay_put_huge(j->r, node, j->item, db, tag, words, count, err);
+    return replay_node_put(node, db, tag, words, count, err);
+}
+
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err)
+{
+    struct journal_run *j = context;
+
+    struct replay_node *node = replay_node_of(j->r, key);
+
+    return replay_ask(node, node->pipe, ret, words, count, err);
+}
+
+static enum replay_standing standing(void *context, struct bytes dst, struct bytes src)
+{
+    struct journal_run *j = context;
+
+    return replay_pair_standing(j->r, j->item, dst, src);
+}
+
+static int put_pair(void *context, const struct replay_pair *pair, struct ft_err *err)
+{
+    struct journal_run *j = context;
+
+    return replay_pair_run(j->r, j->item, pair, err);
+}
+
+static int call_keyless(struct journal_run *j, struct replay_node *node,
+                        const struct translation *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->command_count; i++) {
+        const struct translation_command *c = &t->commands[i];
+        char part[I64_TEXT_SIZE];
+        redisReply *reply;
+        int rc;
+
+        if (redis_pipe_call(node->pipe, &reply, c->words, c->count, err) != 0)
+            return -1;
+        (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
+        rc = replay_judge(j->r, node, j->item, part, 0, c->words, c->count, reply, err);
+        freeReplyObject(reply);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* SCRIPT LOAD and the like: no key, harmless when repeated, not for scripts to run. */
+static int put_keyless(struct journal_run *j, const struct translation *t, struct ft_err *err)
+{
+    if (replay_drain(j->r, err) != 0)
+        return -1;
+    for (size_t n = 0; n < j->r->target.node_count; n++) {
+        if (call_keyless(j, &j->r->target.nodes[n], t, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_flush(struct journal_run *j, const struct translation *t, struct ft_err *err)
+{
+    if (replay_flush(j->r, j->item, &t->flush, j->flush_lsn, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < j->r->source->stream_count; i++)
+        j->r->next[i] = j->flush_lsn[i] + 1;
+    return 0;
+}
+
+/* --pace: not before its time. */
+static int keep_pace(struct journal_run *j, uint64_t time_us, struct ft_err *err)
+{
+    const struct replay_options *o = j->r->o;
+    uint64_t due_us;
+    uint64_t now_us;
+
+    if (o->pace == REPLAY_PACE_MAX)
+        return 0;
+    if (j->first_time_us == 0) {
+        j->first_time_us = time_us;
+        j->began_us = clock_mono_us();
+    }
+    if (time_us <= j->first_time_us)
+        return 0;
+    due_us = j->began_us + (uint64_t)((double)(time_us - j->first_time_us) / o->pace_factor);
+    now_us = clock_mono_us();
+    if (now_us + 1000 >= due_us)
+        return 0;
+    if (replay_drain(j->r, err) != 0)
+        return -1;
+    return replay_sleep(j->r, (due_us - now_us) / 1000, err);
+}
+
+static void tell_records(struct journal_run *j)
+{
+    atomic_fetch_add(&j->r->progress->records, j->taken - j->told);
+    j->told = j->taken;
+}
+
+static int look_up(struct journal_run *j, struct ft_err *err)
+{
+    struct replay *r = j->r;
+
+    tell_records(j);
+    if (r->follow == NULL)
+        atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
+    return replay_check_cancelled(r, err);
+}
+
+static int flush_full(struct replay *r, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (replay_node_flush(&r->target.nodes[n], false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take(void *context, const struct item *item, const struct translation *t,
+                struct ft_err *err)
+{
+    struct journal_run *j = context;
+    struct replay *r = j->r;
+    int rc;
+
+    if (atomic_load(&r->failed_fast))
+        return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
+    if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
+        return -1;
+    if (keep_pace(j, item->time_us, err) != 0)
+        return -1;
+    j->item = item;
+    replay_see_time(r, item->time_us);
+    if (t->class_ == TRANSLATION_FLUSH)
+        rc = put_flush(j, t, err);
+    else if (t->every_node)
+        rc = put_keyless(j, t, err);
+    else
+        rc = replay_recorder_put(j->recorder, item, t, err);
+    if (rc != 0)
+        return -1;
+    r->next[item->flow] = item->lsn + 1;
+    r->result->records++;
+    r->result->flows[item->flow].records++;
+    if (replay_pay(r, item->record.word_bytes, err) != 0)
+        return -1;
+    return flush_full(r, err);
+}
+
+static int check_not_beyond(const struct journal_run *j, uint32_t flow, uint64_t lsn,
+                            struct ft_err *err)
+{
+    if (lsn <= j->r->cut.stop_lsn[flow])
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
+                   " there, wanted is an end before %" PRIu64,
+                   flow, lsn - 1, j->r->cut.stop_lsn[flow]);
+}
+
+/* Where the journal goes on: where the node that is least far is. */
+static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err)
+{
+    struct replay *r = j->r;
+
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        start[i] = UINT64_MAX;
+        for (size_t n = 0; n < r->target.node_count; n++) {
+            struct replay_node *node = &r->target.nodes[n];
+            uint64_t lsn = node->position.lsn[i];
+
+            if (check_not_beyond(j, i, lsn, err) != 0)
+                return -1;
+            if (lsn < start[i])
+                start[i] = lsn;
+            node->written[i] = lsn;
+        }
+        r->next[i] = start[i];
+        j->total += r->cut.stop_lsn[i] - start[i];
+    }
+    return replay_pair_forget_old(r, start, err);
+}
+
+static int more(void *context, bool idle, struct ft_err *err)
+{
+    struct journal_run *j = context;
+
+    tell_records(j);
+    return replay_follow_more(j->r, idle, err);
+}
+
+static int follow_pass(struct journal_run *j, struct translator *translator,
+                       struct journal_pass_counts *pass, struct ft_err *err)
+{
+    struct replay *r = j->r;
+    struct journal_follow follow = {.more = more};
+
+    if (replay_follow_begin(r, err) != 0)
+        return -1;
+    follow.next_lsn = replay_follow_passed(r);
+    if (journal_pass_follow(r->source, &r->cut, translator, take, &follow, j, pass, err) != 0 ||
+        replay_drain(r, err) != 0)
+        return -1;
+    replay_follow_tell(r);
+    return 0;
+}
+
+static int run_pass(struct journal_run *j, struct translator *translator, struct ft_err *err)
+{
+    struct replay *r = j->r;
+    struct journal_pass_counts *counts = &r->result->journal;
+    struct journal_pass_counts pass = {0};
+    int rc = r->follow != NULL
+                 ? follow_pass(j, translator, &pass, err)
+                 : journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
+
+    counts->records += pass.records;
+    counts->foreign += pass.foreign;
+    counts->repeated += pass.repeated;
+    counts->flushes += pass.flushes;
+    counts->after_partial_flush = pass.after_partial_flush;
+    counts->partial_flush_flows = pass.partial_flush_flows;
+    if (rc != 0 || r->follow != NULL)
+        return rc;
+    for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
+        r->next[i] = r->cut.stop_lsn[i];
+    if (replay_drain(r, err) != 0 || replay_pair_forget_old(r, r->next, err) != 0)
+        return -1;
+    return replay_drain(r, err);
+}
+
+static void note_positions(struct replay *r)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++)
+        r->result->flows[i].next_lsn = r->next[i];
+}
+
+int replay_journal(struct replay *r, struct ft_err *err)
+{
+    struct journal_run j = {.r = r};
+    const struct replay_record_sink sink = {
+        .put = put_command,
+        .settle = settle,
+        .ask = ask,
+        .standing = standing,
+        .pair = put_pair,
+        .context = &j,
+    };
+    struct translator *translator = NULL;
+    uint64_t *start = calloc(r->source->stream_count + 1u, sizeof(*start));
+    int rc = -1;
+
+    j.flush_lsn = calloc(r->source->stream_count + 1u, sizeof(*j.flush_lsn));
+    if (start == NULL || j.flush_lsn == NULL)
+        err_nomem(err, "the flows");
+    else if (find_start(&j, start, err) == 0 &&
+             replay_recorder_new(&j.recorder, r, &sink, err) == 0 &&
+             replay_translator_new(&translator, r, err) == 0)
+        rc = 0;
+    r->cut.start_lsn = start;
+    r->cut.flush_lsn = j.flush_lsn;
+    if (rc == 0)
+        rc = run_pass(&j, translator, err);
+    r->cut.start_lsn = NULL;
+    r->cut.flush_lsn = NULL;
+    note_positions(r);
+    tell_records(&j);
+    replay_recorder_free(j.recorder);
+    translator_free(translator);
+    free(start);
+    free(j.flush_lsn);
+    return rc;
+}

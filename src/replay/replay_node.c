@@ -1,0 +1,283 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/replay_impl.h"
+
+/* A batch is sent when it has this much. */
+#define BATCH_COMMANDS 500u
+#define BATCH_BYTES    (256u << 10)
+
+/* What {error, command} of replay_batch.h says. */
+struct refusal {
+    const char *error;
+    uint32_t db;
+    const char *tag;
+    const char *part; /* its end */
+    uint32_t flow;
+    uint64_t lsn;
+    struct bytes *words; /* owned */
+    size_t count;
+};
+
+int replay_node_prepare(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"),
+                                  bytes_str(replay_script(node->replay->target.version))};
+    redisReply *reply;
+    int rc = 0;
+
+    if (replay_call(node, &reply, words, 3, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING && reply->len < sizeof(node->sha))
+        (void)snprintf(node->sha, sizeof(node->sha), "%s", reply->str);
+    else
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCRIPT LOAD as Redis does",
+                     node->name);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
+                    const struct bytes *words, size_t count, struct ft_err *err)
+{
+    node->count.commands++;
+    node->batch.join_sets = !node->replay->target.cluster;
+    node->batch.own_floats = node->replay->target.version < REPLAY_SCRIPT_FLAGS_VERSION;
+    return replay_batch_add(&node->batch, db, tag, words, count, err);
+}
+
+int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn, struct ft_err *err)
+{
+    char name[REPLAY_TAG_TEXT];
+    char value[I64_TEXT_SIZE];
+
+    if (next_lsn <= node->written[flow])
+        return 0;
+    node->written[flow] = next_lsn;
+    (void)snprintf(name, sizeof(name), "flow:%" PRIu32, flow); /* fits */
+    return replay_batch_field(&node->batch, bytes_str(name),
+                              bytes_of(value, i64_to_text((int64_t)next_lsn, value)), err);
+}
+
+/* The positions that have changed since the last batch. */
+static int put_positions(struct replay_node *node, struct ft_err *err)
+{
+    const struct replay *r = node->replay;
+
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (replay_node_pass(node, i, r->next[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int send_batch(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_position *p = &node->position;
+    struct replay_batch_parts parts;
+    char seq[I64_TEXT_SIZE];
+    char next_seq[I64_TEXT_SIZE];
+    size_t bytes;
+
+    if (put_positions(node, err) != 0)
+        return -1;
+    if (replay_batch_is_empty(&node->batch))
+        return 0;
+    if (replay_batch_take(&node->batch, &parts, err) != 0)
+        return -1;
+    const struct bytes words[] = {
+        bytes_str("EVALSHA"),
+        bytes_str(node->sha),
+        bytes_str("0"),
+        bytes_str(p->key),
+        bytes_of(seq, i64_to_text((int64_t)p->seq, seq)),
+        bytes_of(next_seq, i64_to_text((int64_t)p->seq + 1, next_seq)),
+        parts.fields,
+        parts.words,
+        parts.shapes,
+        parts.tags,
+        parts.forget,
+        buf_bytes(&node->slots),
+    };
+    p->seq++;
+    bytes = parts.words.n + parts.shapes.n;
+    node->count.batches++;
+    node->count.bytes += bytes;
+    atomic_fetch_add(&node->replay->progress->bytes, bytes);
+    if (redis_pipe_put(node->pipe, node->count.batches, words, sizeof(words) / sizeof(words[0]),
+                       err) != 0)
+        return -1;
+    replay_sent_add(&node->sent, node->count.batches, node->replay->next);
+    replay_batch_clear(&node->batch);
+    return 0;
+}
+
+int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
+{
+    if (!all && node->batch.command_count < BATCH_COMMANDS &&
+        replay_batch_bytes(&node->batch) < BATCH_BYTES)
+        return 0;
+    return send_batch(node, err);
+}
+
+int replay_drain(struct replay *r, struct ft_err *err)
+{
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        if (send_batch(&r->target.nodes[i], err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        if (redis_pipe_drain(r->target.nodes[i].pipe, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * Refused commands
+ */
+
+static bool is_text(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_ERROR;
+}
+
+/* {error, {db, tag, {keys}, word...}} */
+static int parse_refusal(const redisReply *reply, struct refusal *ret, struct ft_err *err)
+{
+    const redisReply *command;
+    struct refusal f = {0};
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !is_text(reply->element[0]) ||
+        reply->element[1]->type != REDIS_REPLY_ARRAY || reply->element[1]->elements < 4)
+        return err_set(err, FT_ERR_PROTOCOL, "the target answered a batch in an unknown form");
+    command = reply->element[1];
+    for (size_t i = 0; i < command->elements; i++) {
+        if (i != 2 && !is_text(command->element[i]))
+            return err_set(err, FT_ERR_PROTOCOL, "the target answered a batch in an unknown form");
+    }
+    f.error = reply->element[0]->str;
+    f.db = (uint32_t)strtoul(command->element[0]->str, NULL, 10);
+    f.tag = command->element[1]->str;
+    f.part = strrchr(f.tag, ':');
+    if (f.part++ == NULL || sscanf(f.tag, "%" SCNu32 ":%" SCNu64, &f.flow, &f.lsn) != 2)
+        return err_set(err, FT_ERR_PROTOCOL, "the target answered a batch in an unknown form");
+    f.count = command->elements - 3;
+    f.words = calloc(f.count, sizeof(*f.words));
+    if (f.words == NULL)
+        return err_nomem(err, "a refused command");
+    for (size_t i = 0; i < f.count; i++)
+        f.words[i] = bytes_of(command->element[i + 3]->str, command->element[i + 3]->len);
+    *ret = f;
+    return 0;
+}
+
+/* The target need not remember this one any longer. */
+static int forget(struct replay_node *node, const struct refusal *f, struct ft_err *err)
+{
+    char field[REPLAY_TAG_TEXT];
+
+    (void)snprintf(field, sizeof(field), "e:%s", f->tag);
+    return replay_batch_forget(&node->batch, bytes_str(field), err);
+}
+
+static int judge(struct replay_node *node, const struct refusal *f, struct ft_err *err)
+{
+    struct replay *r = node->replay;
+
+    if (command_error_expected(command_find(f->words[0]), f->error)) {
+        pthread_mutex_lock(&r->mu);
+        r->result->expected_errors++;
+        pthread_mutex_unlock(&r->mu);
+        return forget(node, f, err);
+    }
+    if (replay_dead_add(r, f->flow, f->lsn, f->part, f->db, f->words, f->count, f->error, err) != 0)
+        return -1;
+    return r->letters != NULL ? forget(node, f, err) : 0;
+}
+
+int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct replay_node *node = context;
+
+    if (reply->type == REDIS_REPLY_ERROR)
+        return replay_refused(node, reply->str, err);
+    replay_sent_ack(&node->sent, tag); /* 0: no batch */
+    atomic_fetch_add(&node->replay->acknowledged, 1);
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        struct refusal f;
+        int rc;
+
+        if (parse_refusal(reply->element[i], &f, err) != 0)
+            return -1;
+        rc = judge(node, &f, err);
+        free(f.words);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * What earlier runs left
+ */
+
+static const char read_errors[] =
+    "local all,out=redis.call('HGETALL',ARGV[1]),{} "
+    "for i=1,#all,2 do if string.sub(all[i],1,2)=='e:' then out[#out+1]=cmsgpack.unpack(all[i+1]) "
+    "end end return out";
+
+static int take_left(struct replay_node *node, const redisReply *left, size_t *count,
+                     struct ft_err *err)
+{
+    const struct replay *r = node->replay;
+    struct refusal f;
+    int rc = 0;
+
+    if (parse_refusal(left, &f, err) != 0)
+        return -1;
+    if (command_error_expected(command_find(f.words[0]), f.error) || r->o->accept_errors)
+        rc = forget(node, &f, err);
+    else if (r->letters != NULL)
+        rc = judge(node, &f, err);
+    else
+        ++*count;
+    free(f.words);
+    return rc;
+}
+
+static int check_node(struct replay_node *node, size_t *count, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(read_errors), bytes_str("0"),
+                                  bytes_str(node->position.key)};
+    redisReply *reply;
+    int rc = 0;
+
+    if (node->position.error_count == 0)
+        return 0;
+    if (replay_call(node, &reply, words, 4, err) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+        rc = take_left(node, reply->element[i], count, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int replay_check_failed(struct replay *r, struct ft_err *err)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        if (check_node(&r->target.nodes[i], &count, err) != 0)
+            return -1;
+    }
+    if (count != 0) {
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "the target refused %zu commands in earlier runs: --on-error "
+                       "dead-letter=FILE writes them to a file and goes on, --accept-errors "
+                       "goes on without them",
+                       count);
+    }
+    return replay_drain(r, err);
+}

@@ -1,0 +1,479 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "input/each_stream.h"
+#include "item/entry_commands.h"
+#include "item/entry_loss.h"
+#include "rdb/rdb_string.h"
+#include "rdb/value_walk.h"
+#include "replay/mapping/replay_record.h"
+#include "replay/replay_run.h"
+#include "resp/resp_write.h"
+#include "target/replay_route.h"
+
+/* Small strings that are gathered for a cluster, by all senders together. */
+#define RUN_BYTES (16u << 20)
+/* Values beyond this go as commands in pieces, so that the server is not held up by one. */
+#define RESTORE_BYTES (1u << 20)
+/* Of all connections together, and of one. */
+#define UNDERWAY_BYTES      (16u << 20)
+#define UNDERWAY_LANE_BYTES (1u << 20)
+#define UNDERWAY_LEAST      (64u << 10)
+#define LANES_MAX           48u
+#define SENDERS_MAX         8u
+
+/* Marks of commands, for when one is refused. */
+#define MARK_ENTRY   0u
+#define MARK_IN_SYNC 1u
+
+struct stream_sender {
+    struct replay *r;
+    uint32_t flow;
+    struct replay_route *route;
+    struct replay_mapper *mapper;
+    struct replay_recorder *recorder;
+    struct translator *translator;
+    struct entry_commands *by_restore;
+    struct entry_commands *by_commands;
+    uint32_t db; /* of the entry being put */
+    uint32_t mark;
+    struct replay_run *run; /* small strings */
+    struct buf scratch;
+    uint64_t keys;
+    uint64_t told_keys;
+};
+
+static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
+                 size_t count, const char *error, struct ft_err *err)
+{
+    if (mark != MARK_IN_SYNC || !command_error_expected(command_find(words[0]), error))
+        return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->expected_errors++;
+    pthread_mutex_unlock(&s->r->mu);
+    return 0;
+}
+
+static int take_answer(void *context, const struct replay_answer *answer, struct ft_err *err)
+{
+    struct bytes *words;
+    size_t count;
+    int rc;
+
+    if (answer->reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (resp_take_command(answer->command, &words, &count, err) != 0)
+        return -1;
+    rc = judge(context, answer->mark, answer->db, words, count, answer->reply->str, err);
+    free(words);
+    return rc;
+}
+
+static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    return replay_route_put(s->route, db, s->mark, replay_command_key(words, count), words, count,
+                            err);
+}
+
+static int put_run(void *context, uint32_t db, const struct bytes *words, size_t count,
+                   struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    return replay_route_put(s->route, db, MARK_ENTRY, words[1], words, count, err);
+}
+
+/*
+ * Entries
+ */
+
+static int put_entry_command(void *context, const struct bytes *words, size_t count,
+                             struct ft_err *err)
+{
+    struct stream_sender *s = context;
+    const struct bytes *timed;
+    size_t n;
+
+    if (replay_mapper_times(s->mapper, words, count, &timed, &n, err) != 0)
+        return -1;
+    return n == 0 ? 0 : send_words(s, s->db, timed, n, err);
+}
+
+static bool is_small_string(const struct replay *r, const struct rdb_entry *entry)
+{
+    return entry->type == RDB_TYPE_STRING && entry->value_bytes <= REPLAY_RUN_SMALL_BYTES &&
+           entry->key.n <= REPLAY_RUN_SMALL_BYTES &&
+           (entry->expire_ms == RDB_NO_EXPIRY || r->o->ttl == REPLAY_TTL_DROP);
+}
+
+static int put_small_string(struct stream_sender *s, const struct rdb_entry *entry,
+                            struct ft_err *err)
+{
+    struct bytes in = entry->value;
+    struct bytes value;
+
+    if (rdb_string_take(&in, &value, &s->scratch, err) != 0)
+        return -1;
+    return replay_run_add(s->run, entry->db, entry->key, value, err);
+}
+
+/* Keys that this snapshot names are spared when an older generation's are deleted. */
+static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("UNLINK"), entry->key};
+
+    return s->r->state.begun_count > 1 ? send_words(s, entry->db, words, 2, err) : 0;
+}
+
+static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
+                      const struct rdb_entry *entry, uint64_t time_us, struct ft_err *err)
+{
+    bool large = entry->value_bytes > RESTORE_BYTES || rdb_type_class(entry->type) == VALUE_STRING;
+    enum loss_reason loss = LOSS_NONE;
+    enum recode_result result = RECODE_OK;
+
+    s->db = entry->db;
+    if (is_small_string(s->r, entry)) {
+        if (put_small_string(s, entry, err) != 0)
+            return -1;
+    } else if (replay_run_before(s->run, entry->db, entry->key, err) != 0) {
+        return -1;
+    } else {
+        result =
+            entry_commands_run(large ? s->by_commands : s->by_restore, entry,
+                               (int64_t)(time_us / 1000), true, put_entry_command, s, &loss, err);
+    }
+    if (result == RECODE_ERROR)
+        return -1;
+    if (loss != LOSS_NONE && replay_add_loss(s->r, loss, rdb_type_name(entry->type), original->db,
+                                             original->key, err) != 0)
+        return -1;
+    if (result != RECODE_OK)
+        return delete_left(s, entry, err);
+    s->keys++;
+    return entry_add_notes(s->r->losses, original, err);
+}
+
+static int put_entry(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    struct rdb_entry entry = item->rdb.entry;
+    enum replay_fate fate = REPLAY_FATE_FILTERED;
+    uint32_t db = 0;
+
+    if (filter_class(&s->r->o->filter, rdb_type_class(entry.type)))
+        fate = replay_mapper_key(s->mapper, entry.db, entry.key, &db, &entry.key, err);
+    if (fate == REPLAY_FATE_ERROR)
+        return -1;
+    if (fate == REPLAY_FATE_FILTERED || fate == REPLAY_FATE_KEPT) {
+        replay_count_left_out(s->r, fate == REPLAY_FATE_KEPT);
+        return 0;
+    }
+    entry.db = db;
+    entry.raw = bytes_of(NULL, 0);
+    if (put_mapped(s, &item->rdb.entry, &entry, item->time_us, err) != 0)
+        return entry_wrap(&item->rdb.entry, err);
+    return replay_pay(s->r, entry.key.n + entry.value.n, err);
+}
+
+/*
+ * Records inside the full sync
+ */
+
+/* Behind all that was put before. */
+static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes *words,
+                        size_t count, struct ft_err *err)
+{
+    if (replay_run_flush(s->run, err) != 0)
+        return -1;
+    return send_words(s, db, words, count, err);
+}
+
+static int put_record_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
+                              size_t count, struct ft_err *err)
+{
+    (void)part;
+    return put_in_order(context, db, words, count, err);
+}
+
+static int settle(void *context, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    if (replay_run_flush(s->run, err) != 0)
+        return -1;
+    return replay_route_settle(s->route, err);
+}
+
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    (void)key; /* among the words */
+    return replay_route_call(s->route, 0, ret, words, count, err);
+}
+
+/* Whoever is interrupted between the sides begins again from where the keys were another time. */
+static int put_pair(void *context, const struct replay_pair *pair, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    for (size_t i = 0; i < pair->dst_count + pair->src_count; i++) {
+        const struct replay_pair_command *c =
+            i < pair->dst_count ? &pair->dst_commands[i] : &pair->src_commands[i - pair->dst_count];
+
+        if ((i == pair->dst_count && settle(s, err) != 0) ||
+            put_in_order(s, c->db, c->words, c->count, err) != 0)
+            return -1;
+    }
+    return settle(s, err);
+}
+
+/* Keys that share a record are put in order by waiting: see replay_route.h. */
+static int put_record(struct stream_sender *s, const struct item *item, const struct translation *t,
+                      struct ft_err *err)
+{
+    bool alone = s->r->target.cluster && t->key_count > 1;
+
+    if (alone && settle(s, err) != 0)
+        return -1;
+    if (replay_recorder_put(s->recorder, item, t, err) != 0)
+        return -1;
+    return alone ? settle(s, err) : 0;
+}
+
+static int put_in_sync(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    struct journal_pass_counts counts = {0};
+    struct translation t;
+    int rc = 0;
+
+    if (translator_run(s->translator, record->words, record->word_count, record->dbid,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return -1;
+    if (t.class_ == TRANSLATION_FLUSH) {
+        return err_set(err, FT_ERR_CORRUPT,
+                       "a flush inside the full sync, which makes the full sync worthless");
+    }
+    if (journal_record_applies(&s->r->guard, item->flow, &t, &counts)) {
+        s->mark = MARK_IN_SYNC;
+        rc = put_record(s, item, &t, err);
+        s->mark = MARK_ENTRY;
+    }
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->in_sync++;
+    pthread_mutex_unlock(&s->r->mu);
+    return rc;
+}
+
+/*
+ * Scripts and functions
+ */
+
+static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    if (replay_run_flush(s->run, err) != 0)
+        return -1;
+    return replay_route_put_all(s->route, MARK_ENTRY, words, count, err);
+}
+
+static int put_script(struct stream_sender *s, struct bytes body, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
+
+    /* one with a head line of Dragonfly's own may not be taken */
+    if (body.n > 0 && body.p[0] == '#')
+        return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
+    return put_on_all(s, words, 3, err);
+}
+
+static int put_aux(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    if (bytes_eq_str(item->rdb.name, "lua"))
+        return put_script(s, item->rdb.bytes, err);
+    if (bytes_eq_str(item->rdb.name, "search-index") && item->flow == 0)
+        return replay_add_loss(s->r, LOSS_NOTE_SEARCH_INDEX, "search-index", 0, item->rdb.bytes,
+                               err);
+    return 0;
+}
+
+static int put_function(struct stream_sender *s, const struct rdb_item *function,
+                        struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
+                                  function->bytes};
+
+    if (!s->r->target.kind->functions || function->kind != RDB_ITEM_FUNCTION)
+        return replay_add_loss(s->r, LOSS_FUNCTION, "function", 0, bytes_of(NULL, 0), err);
+    return put_on_all(s, words, 4, err);
+}
+
+static int put_item(struct stream_sender *s, const struct item *item, struct ft_err *err)
+{
+    switch (item->kind) {
+    case ITEM_ENTRY:
+        return put_entry(s, item, err);
+    case ITEM_COMMAND:
+        if (put_in_sync(s, item, err) == 0)
+            return 0;
+        return err_wrap(err, "flow %" PRIu32 ", inside the full sync, command %s", item->flow,
+                        item->record.name);
+    case ITEM_AUX:
+        return put_aux(s, item, err);
+    case ITEM_FUNCTION:
+        return put_function(s, &item->rdb, err);
+    case ITEM_MODULE_AUX:
+        return replay_add_loss(s->r, LOSS_NOTE_MODULE_AUX, "module-aux", 0, item->rdb.name, err);
+    case ITEM_SNAPSHOT_END:
+    case ITEM_OTHER:
+        break;
+    }
+    return 0;
+}
+
+static void tell(struct stream_sender *s)
+{
+    atomic_fetch_add(&s->r->progress->keys, s->keys - s->told_keys);
+    s->told_keys = s->keys;
+}
+
+static int send_stream(struct stream_sender *s, struct source_stream *stream, struct ft_err *err)
+{
+    struct item item;
+    enum step step;
+    unsigned n = 0;
+
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        if (put_item(s, &item, err) != 0)
+            return -1;
+        if (atomic_load(&s->r->failed_fast))
+            return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
+        if (++n % 1024 == 0) {
+            tell(s);
+            if (replay_check_cancelled(s->r, err) != 0)
+                return -1;
+        }
+    }
+    if (step == STEP_ERROR)
+        return -1;
+    return settle(s, err);
+}
+
+/* So many streams at a time; less where there are many masters. */
+static uint32_t sender_count(const struct replay *r)
+{
+    size_t fit = LANES_MAX / (r->target.node_count == 0 ? 1 : r->target.node_count);
+
+    if (fit > SENDERS_MAX)
+        fit = SENDERS_MAX;
+    return fit == 0 ? 1 : (uint32_t)fit;
+}
+
+static size_t lane_bytes(const struct replay *r)
+{
+    size_t lanes = each_stream_threads(r->source, sender_count(r)) * r->target.node_count;
+    size_t bytes = UNDERWAY_BYTES / (lanes == 0 ? 1 : lanes);
+
+    if (bytes > UNDERWAY_LANE_BYTES)
+        return UNDERWAY_LANE_BYTES;
+    return bytes < UNDERWAY_LEAST ? UNDERWAY_LEAST : bytes;
+}
+
+/* What waits for others of its slot would not go at the pace asked for. */
+static size_t run_bytes(const struct replay *r)
+{
+    if (r->o->rate_keys != 0 || r->o->rate_bytes != 0)
+        return 0;
+    return RUN_BYTES / each_stream_threads(r->source, sender_count(r));
+}
+
+static int sender_open(struct stream_sender *s, struct ft_err *err)
+{
+    const struct replay *r = s->r;
+    const struct replay_record_sink sink = {
+        .put = put_record_command,
+        .settle = settle,
+        .ask = ask,
+        .pair = put_pair,
+        .context = s,
+    };
+    struct entry_commands_options entries = {
+        .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
+
+    if (replay_route_new(&s->route, s->r, lane_bytes(r), take_answer, s, err) != 0 ||
+        replay_run_new(&s->run, r->target.cluster, run_bytes(r), put_run, s, err) != 0 ||
+        replay_mapper_new(&s->mapper, s->r, err) != 0 ||
+        replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
+        replay_translator_new(&s->translator, r, err) != 0 ||
+        entry_commands_new(&s->by_restore, &entries, err) != 0)
+        return -1;
+    entries.restore = false;
+    return entry_commands_new(&s->by_commands, &entries, err);
+}
+
+static void sender_release(struct stream_sender *s)
+{
+    replay_route_free(s->route);
+    replay_mapper_free(s->mapper);
+    replay_recorder_free(s->recorder);
+    translator_free(s->translator);
+    entry_commands_free(s->by_restore);
+    entry_commands_free(s->by_commands);
+    replay_run_free(s->run);
+    buf_release(&s->scratch);
+}
+
+/* Written down where all can see it, once no failover can take it away any more. */
+static int mark_done(struct stream_sender *s, struct ft_err *err)
+{
+    struct replay *r = s->r;
+    char field[REPLAY_TAG_TEXT];
+    struct bytes words[] = {
+        bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), {NULL, 0}, bytes_str("1")};
+
+    (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
+    words[2] = bytes_str(field);
+    if (atomic_load(&r->failed_fast))
+        return 0;
+    if (replay_route_secure(s->route, err) != 0 || send_words(s, 0, words, 4, err) != 0 ||
+        replay_route_settle(s->route, err) != 0)
+        return -1;
+    pthread_mutex_lock(&r->mu);
+    r->state.snap_done[s->flow] = true;
+    r->result->keys += s->keys;
+    r->result->flows[s->flow].keys += s->keys;
+    pthread_mutex_unlock(&r->mu);
+    return 0;
+}
+
+static int run_stream(void *context, const struct source *source, uint32_t index,
+                      struct ft_err *err)
+{
+    const struct source_stream_options options = {.snapshot_only = true, .verify_checksum = true};
+    struct stream_sender s = {.r = context, .flow = index};
+    struct source_stream *stream = NULL;
+    int rc = -1;
+
+    if (s.r->state.snap_done[index])
+        return 0;
+    if (replay_dead_drop(s.r, &index, err) == 0 && sender_open(&s, err) == 0 &&
+        source_stream_open(&stream, source, index, &options, err) == 0)
+        rc = send_stream(&s, stream, err);
+    tell(&s);
+    if (rc == 0)
+        rc = mark_done(&s, err);
+    source_stream_free(stream);
+    sender_release(&s);
+    return rc;
+}
+
+int replay_snapshot(struct replay *r, struct ft_err *err)
+{
+    if (each_stream_few(r->source, sender_count(r), run_stream, r, err) != 0)
+        return -1;
+    return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
+}

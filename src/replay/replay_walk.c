@@ -1,0 +1,120 @@
+#include "replay/replay_walk.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define RECENT_COUNT 32768u
+#define DB_FACTOR    UINT64_C(0x9e3779b97f4a7c15)
+
+int replay_walk_init(struct replay_walk *w, struct replay *r, const struct source *source,
+                     replay_key_fn *take, void *context, struct ft_err *err)
+{
+    *w = (struct replay_walk){
+        .source = source,
+        .guard = owner_guard_of(source),
+        .take = take,
+        .context = context,
+        .recent = calloc(RECENT_COUNT, sizeof(uint64_t)),
+    };
+    if (w->recent == NULL)
+        return err_nomem(err, "the keys of a capture");
+    if (replay_mapper_new(&w->mapper, r, err) != 0)
+        return -1;
+    return replay_translator_new(&w->finder, r, err);
+}
+
+void replay_walk_release(struct replay_walk *w)
+{
+    replay_mapper_free(w->mapper);
+    translator_free(w->finder);
+    free(w->recent);
+    *w = (struct replay_walk){0};
+}
+
+/* A seed would not tell databases apart: in short keys it counts no more than a letter. */
+static int take_key(struct replay_walk *w, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    uint64_t hash = XXH3_64bits(key.p, key.n) ^ db * DB_FACTOR;
+    uint64_t *place = &w->recent[hash % RECENT_COUNT];
+    struct replay_walked k = {.db = db, .key = key};
+    enum replay_fate fate;
+
+    if (*place == hash)
+        return 0;
+    *place = hash;
+    fate = replay_mapper_key(w->mapper, db, key, &k.target_db, &k.target_key, err);
+    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+        return fate == REPLAY_FATE_ERROR ? -1 : 0;
+    return w->take(w->context, &k, err);
+}
+
+static int take_record(struct replay_walk *w, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    const struct translation_key *keys;
+    size_t count;
+
+    if (translator_find_keys(w->finder, record->words, record->word_count, record->dbid, &keys,
+                             &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (owner_guard_passes(&w->guard, item->flow, &keys[i], 1) &&
+            take_key(w, keys[i].db, keys[i].key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_item(struct replay_walk *w, const struct item *item, struct ft_err *err)
+{
+    if (item->kind == ITEM_ENTRY && w->entries)
+        return take_key(w, item->rdb.entry.db, item->rdb.entry.key, err);
+    if (item->kind != ITEM_COMMAND || w->no_records ||
+        (w->from_lsn != NULL && item->lsn < w->from_lsn[item->flow]))
+        return 0;
+    return take_record(w, item, err);
+}
+
+static bool is_end(const struct replay_walk *w, const struct item *item)
+{
+    return item->kind == ITEM_COMMAND && w->to_lsn != NULL && item->lsn >= w->to_lsn[item->flow];
+}
+
+int replay_walk_stream(struct replay_walk *w, uint32_t index, struct ft_err *err)
+{
+    const struct source_stream_options options = {
+        .skip_values = true,
+        .snapshot_only = w->no_records,
+        .keep_words = true,
+        .journal_only = w->from_lsn != NULL,
+        .start_lsn = w->from_lsn != NULL ? w->from_lsn[index] : 0,
+        .follow = w->follow,
+    };
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+    int rc = 0;
+
+    if (source_stream_open(&stream, w->source, index, &options, err) != 0)
+        return -1;
+    while (rc == 0 && (step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        if (is_end(w, &item))
+            break;
+        rc = take_item(w, &item, err);
+    }
+    if (rc == 0 && step == STEP_ERROR)
+        rc = -1;
+    if (rc == 0 && step == STEP_MORE)
+        rc = err_set(err, FT_ERR_NET, "the capture does not go as far as it did");
+    source_stream_free(stream);
+    return rc;
+}
+
+int replay_walk_all(struct replay_walk *w, struct ft_err *err)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < w->source->stream_count; i++)
+        rc = replay_walk_stream(w, i, err);
+    return rc;
+}

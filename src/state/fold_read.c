@@ -1,0 +1,186 @@
+#include <stdlib.h>
+
+#include "item/dump.h"
+#include "state/fold_impl.h"
+
+#define SCAN_COUNT "512"
+
+/* Keys of one SCAN whose values are on their way. */
+struct fold_read {
+    fold_entry_fn *take;
+    void *context;
+    uint32_t db;
+    struct buf keys; /* back to back */
+    size_t *ends;
+    size_t key_count;
+    size_t key_capacity;
+    int64_t expire_ms; /* of the key whose DUMP comes next */
+    struct buf value;  /* with its times moved back */
+};
+
+static struct bytes key_at(const struct fold_read *r, size_t i)
+{
+    size_t start = i == 0 ? 0 : r->ends[i - 1];
+
+    return bytes_of(r->keys.p + start, r->ends[i] - start);
+}
+
+static int strange(const char *command, const redisReply *reply, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_PROTOCOL, "the private redis-server answered %s with %s", command,
+                   reply->type == REDIS_REPLY_ERROR ? reply->str : "something else");
+}
+
+static int take_dump(struct fold_read *r, size_t i, const redisReply *reply, struct ft_err *err)
+{
+    struct rdb_entry entry = {.db = r->db, .key = key_at(r, i), .expire_ms = r->expire_ms};
+    struct dump dump;
+
+    if (reply->type == REDIS_REPLY_NIL)
+        return 0;
+    if (reply->type != REDIS_REPLY_STRING)
+        return strange("DUMP", reply, err);
+    if (dump_parse(bytes_of(reply->str, reply->len), &dump, err) != 0)
+        return err_wrap(err, "value from the private redis-server");
+    entry.type = dump.type;
+    entry.value = dump.value;
+    if (times_shift_value(dump.type, dump.value, -TIMES_SHIFT_MS, &r->value, err) != 0)
+        return -1;
+    if (r->value.n != 0) {
+        entry.type = RDB_TYPE_HASH_METADATA;
+        entry.value = buf_bytes(&r->value);
+    }
+    entry.value_bytes = entry.value.n;
+    return r->take(r->context, &entry, err);
+}
+
+/* For each key PEXPIRETIME was sent, with an even tag, and then DUMP. */
+int fold_read_reply(struct fold_stream *s, uint64_t tag, const redisReply *reply,
+                    struct ft_err *err)
+{
+    struct fold_read *r = s->read;
+
+    if (tag % 2 != 0)
+        return take_dump(r, tag / 2, reply, err);
+    if (reply->type != REDIS_REPLY_INTEGER)
+        return strange("PEXPIRETIME", reply, err);
+    r->expire_ms = reply->integer < 0 ? RDB_NO_EXPIRY : reply->integer - TIMES_SHIFT_MS;
+    return 0;
+}
+
+static int add_key(struct fold_read *r, const redisReply *key, struct ft_err *err)
+{
+    if (r->key_count == r->key_capacity) {
+        size_t capacity = r->key_capacity == 0 ? 1024 : 2 * r->key_capacity;
+        size_t *grown = realloc(r->ends, capacity * sizeof(*grown));
+
+        if (grown == NULL)
+            return err_nomem(err, "a list of keys");
+        r->ends = grown;
+        r->key_capacity = capacity;
+    }
+    if (buf_append(&r->keys, key->str, key->len, err) != 0)
+        return -1;
+    r->ends[r->key_count++] = r->keys.n;
+    return 0;
+}
+
+static int scan(struct fold_stream *s, char *cursor, size_t cursor_size, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
+                                  bytes_str(SCAN_COUNT)};
+    struct fold_read *r = s->read;
+    redisReply *reply;
+    int rc = 0;
+
+    r->key_count = 0;
+    buf_clear(&r->keys);
+    if (redis_pipe_call(s->pipe, &reply, words, 4, err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->len >= cursor_size)
+        rc = strange("SCAN", reply, err);
+    for (size_t i = 0; rc == 0 && i < reply->element[1]->elements; i++)
+        rc = add_key(r, reply->element[1]->element[i], err);
+    if (rc == 0)
+        (void)strcpy(cursor, reply->element[0]->str); /* its size was checked */
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int fetch(struct fold_stream *s, struct ft_err *err)
+{
+    for (size_t i = 0; i < s->read->key_count; i++) {
+        const struct bytes expire[] = {bytes_str("PEXPIRETIME"), key_at(s->read, i)};
+        const struct bytes dump[] = {bytes_str("DUMP"), key_at(s->read, i)};
+
+        if (redis_pipe_put(s->pipe, 2 * i, expire, 2, err) != 0 ||
+            redis_pipe_put(s->pipe, 2 * i + 1, dump, 2, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(s->pipe, err);
+}
+
+/*
+ * SCAN may name a key twice while the table is being resized; nothing writes to the server now, and
+ * a table at rest is named once. A resize that is under way is finished first.
+ */
+static int read_db(struct fold_stream *s, uint32_t db, struct ft_err *err)
+{
+    char cursor[32] = "0";
+
+    s->read->db = db;
+    do {
+        if (scan(s, cursor, sizeof(cursor), err) != 0 || fetch(s, err) != 0)
+            return -1;
+    } while (strcmp(cursor, "0") != 0);
+    return 0;
+}
+
+/* The databases that hold keys, from "db0:keys=3,..." lines. */
+static int list_dbs(struct fold_stream *s, uint8_t *dbs, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call_text(s->pipe, &reply, "INFO keyspace", err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_STRING) {
+        int rc = strange("INFO", reply, err);
+
+        freeReplyObject(reply);
+        return rc;
+    }
+    for (const char *at = reply->str; (at = strstr(at, "\ndb")) != NULL;) {
+        unsigned long db = strtoul(at + 3, NULL, 10);
+
+        at += 3;
+        if (db < PRIVATE_REDIS_DATABASES)
+            dbs[db] = 1;
+    }
+    freeReplyObject(reply);
+    return 0;
+}
+
+int fold_read_out(struct fold_stream *s, fold_entry_fn *take, void *context, struct ft_err *err)
+{
+    uint8_t dbs[PRIVATE_REDIS_DATABASES] = {0};
+    struct fold_read read = {.take = take, .context = context};
+    int rc = list_dbs(s, dbs, err);
+
+    for (uint32_t db = 0; rc == 0 && db < PRIVATE_REDIS_DATABASES; db++) {
+        if (dbs[db] == 0)
+            continue;
+        s->read = NULL; /* SELECT's reply is not one of ours */
+        rc = fold_select(s, db, err);
+        if (rc == 0)
+            rc = fold_finish(s, err);
+        s->read = &read;
+        if (rc == 0)
+            rc = read_db(s, db, err);
+    }
+    s->read = NULL;
+    buf_release(&read.keys);
+    buf_release(&read.value);
+    free(read.ends);
+    return rc;
+}

@@ -1,0 +1,317 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "rdb/value_walk.h"
+#include "state/fold_impl.h"
+
+/* A command that the server refused, unless the source will have had the same error. */
+static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *reply,
+                        struct ft_err *err)
+{
+    const struct fold_underway *u = &s->underway[tag % FOLD_UNDERWAY];
+    const char *name = u->row == NULL ? "entry" : u->row->name;
+
+    if (command_error_expected(u->row, reply->str))
+        return 0;
+    return loss_add(s->fold->options.losses, LOSS_REFUSED, name, u->db,
+                    bytes_of(u->key, u->key_size), err);
+}
+
+static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct fold_stream *s = context;
+
+    if (s->read != NULL)
+        return fold_read_reply(s, tag, reply, err);
+    if (reply->type == REDIS_REPLY_ERROR)
+        return note_refusal(s, tag, reply, err);
+    return 0;
+}
+
+int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err)
+{
+    const struct entry_commands_options entries = {
+        .target = f->engine, .json_as = f->options.json_as, .restore = true};
+    struct fold_stream *s;
+
+    if (f->server == NULL) {
+        *ret = NULL;
+        return 0;
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return err_nomem(err, "the point-in-time conversion");
+    s->fold = f;
+    s->underway = calloc(FOLD_UNDERWAY, sizeof(*s->underway));
+    if (s->underway == NULL) {
+        fold_stream_free(s);
+        return err_nomem(err, "the point-in-time conversion");
+    }
+    if (journal_translator_new(&s->translator, f->source, f->engine, f->options.json_as, err) !=
+            0 ||
+        entry_commands_new(&s->entries, &entries, err) != 0 ||
+        private_redis_connect(f->server, &s->pipe, on_reply, s, err) != 0) {
+        fold_stream_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+int fold_put(struct fold_stream *s, const struct bytes *words, size_t count, struct ft_err *err)
+{
+    const struct bytes *moved;
+
+    if (times_shift_run(&s->shift, words, count, TIMES_SHIFT_MS, &moved, err) != 0)
+        return -1;
+    s->underway[s->next_tag % FOLD_UNDERWAY] = s->current;
+    return redis_pipe_put(s->pipe, s->next_tag++, moved, count, err);
+}
+
+int fold_select(struct fold_stream *s, uint32_t db, struct ft_err *err)
+{
+    char text[I64_TEXT_SIZE];
+    struct bytes words[2] = {bytes_str("SELECT")};
+
+    if (s->db_known && s->db == db)
+        return 0;
+    if (db >= PRIVATE_REDIS_DATABASES) {
+        return err_set(err, FT_ERR_LIMIT,
+                       "database %" PRIu32 ": the private redis-server has %d databases", db,
+                       PRIVATE_REDIS_DATABASES);
+    }
+    words[1] = bytes_of(text, i64_to_text(db, text));
+    s->db = db;
+    s->db_known = true;
+    return fold_put(s, words, 2, err);
+}
+
+static void set_current(struct fold_stream *s, const struct command_row *row, uint32_t db,
+                        struct bytes key)
+{
+    s->current.row = row;
+    s->current.db = db;
+    s->current.key_size = (uint8_t)(key.n < FOLD_KEY_SHOWN ? key.n : FOLD_KEY_SHOWN);
+    if (key.n != 0)
+        memcpy(s->current.key, key.p, s->current.key_size);
+}
+
+/*
+ * What the private server cannot hold but the target could is not the data's fault: say what to do
+ * instead of calling it a loss.
+ */
+static int check_engine(const struct fold_stream *s, enum loss_reason loss, struct ft_err *err)
+{
+    const struct target *target = s->fold->options.target;
+    const struct target *engine = s->fold->engine;
+    bool better = (loss == LOSS_MEMBER_TTL && target->member_ttl && !engine->member_ttl) ||
+                  (loss == LOSS_JSON && target->json && !engine->json);
+
+    if (!better && !(loss == LOSS_COMMAND && target->version > engine->version))
+        return 0;
+    return err_set(err, FT_ERR_USAGE,
+                   "the journal touches what Redis %s holds but the redis-server that applies it, "
+                   "%s, does not (%s); --redis-server PATH names a newer one",
+                   target->name, engine->name, loss_reason_name(loss));
+}
+
+static int note_loss(struct fold_stream *s, enum loss_reason loss, const char *class_name,
+                     uint32_t db, struct bytes key, struct ft_err *err)
+{
+    if (check_engine(s, loss, err) != 0)
+        return -1;
+    return loss_add(s->fold->options.losses, loss, class_name, db, key, err);
+}
+
+static int put_entry_command(void *context, const struct bytes *words, size_t count,
+                             struct ft_err *err)
+{
+    return fold_put(context, words, count, err);
+}
+
+int fold_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    enum loss_reason loss = LOSS_NONE;
+    enum recode_result result;
+
+    set_current(s, NULL, entry->db, entry->key);
+    if (fold_select(s, entry->db, err) != 0)
+        return -1;
+    result = entry_commands_run(s->entries, entry, (int64_t)(item->time_us / 1000), true,
+                                put_entry_command, s, &loss, err);
+    if (result == RECODE_ERROR)
+        return -1;
+    if (loss == LOSS_NONE)
+        return 0;
+    return note_loss(s, loss, rdb_type_name(entry->type), entry->db, entry->key, err);
+}
+
+/* DELEX key IFDEQ|IFDNE digest */
+static int delete_by_digest(struct fold_stream *s, const struct translation_plan *plan,
+                            struct ft_err *err)
+{
+    const struct bytes get[] = {bytes_str("GET"), plan->words[1]};
+    const struct bytes del[] = {bytes_str("DEL"), plan->words[1]};
+    char digest[TRANSLATION_DIGEST_SIZE];
+    bool if_equal = bytes_is_word(plan->words[2], "IFDEQ");
+    redisReply *reply;
+    bool is_string;
+
+    if (redis_pipe_call(s->pipe, &reply, get, 2, err) != 0)
+        return -1;
+    is_string = reply->type == REDIS_REPLY_STRING;
+    if (is_string)
+        translation_digest(bytes_of(reply->str, reply->len), digest);
+    freeReplyObject(reply);
+    if (!is_string || bytes_is_word(plan->words[3], digest) != if_equal)
+        return 0;
+    return fold_put(s, del, 2, err);
+}
+
+/* The keys of some slots, on a server that knows no slots. */
+static int flush_slots(struct fold_stream *s, const struct translation_flush *flush,
+                       struct ft_err *err);
+
+static int take_losses(struct fold_stream *s, const struct translation *t, uint32_t db,
+                       struct ft_err *err)
+{
+    struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
+
+    for (size_t i = 0; i < t->loss_count; i++) {
+        if (note_loss(s, t->losses[i].reason, t->losses[i].class_name, db, key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int note_suspects(struct fold_stream *s, const struct item *item,
+                         const struct translation *t, struct ft_err *err)
+{
+    int rc;
+
+    if (s->fold->options.suspects == NULL)
+        return 0;
+    pthread_mutex_lock(&s->fold->suspects_mu);
+    rc = suspect_add_all(s->fold->options.suspects, item, t, err);
+    pthread_mutex_unlock(&s->fold->suspects_mu);
+    return rc;
+}
+
+static int take_translation(void *context, const struct item *item, const struct translation *t,
+                            struct ft_err *err)
+{
+    struct fold_stream *s = context;
+    uint32_t db = item->record.dbid;
+
+    set_current(s, t->row, db, t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0));
+    if (take_losses(s, t, db, err) != 0 || note_suspects(s, item, t, err) != 0)
+        return -1;
+    if (t->class_ == TRANSLATION_NOTHING)
+        return 0;
+    if (fold_select(s, db, err) != 0)
+        return -1;
+    if (t->class_ == TRANSLATION_FLUSH && t->flush.kind == FLUSH_SLOTS)
+        return flush_slots(s, &t->flush, err);
+    if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
+        return delete_by_digest(s, &t->plan, err);
+    for (size_t i = 0; i < t->command_count; i++) {
+        if (fold_put(s, t->commands[i].words, t->commands[i].count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int fold_record(struct fold_stream *s, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    struct translation t;
+
+    if (translator_run(s->translator, record->words, record->word_count, record->dbid,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return err_wrap(err, "flow %" PRIu32 ", in the full sync, command %s", item->flow,
+                        record->name);
+    if (t.class_ == TRANSLATION_FLUSH) {
+        return err_set(err, FT_ERR_CORRUPT,
+                       "flow %" PRIu32 ": %s inside the full sync, which it makes worthless",
+                       item->flow, record->name);
+    }
+    if (!owner_guard_passes(&s->fold->guard, item->flow, t.keys, t.key_count))
+        return 0;
+    return take_translation(s, item, &t, err);
+}
+
+int fold_finish(struct fold_stream *s, struct ft_err *err)
+{
+    return redis_pipe_drain(s->pipe, err);
+}
+
+int fold_journal(struct fold_stream *s, struct journal_pass_counts *ret_counts, struct ft_err *err)
+{
+    if (journal_pass_run(s->fold->source, s->fold->options.cut, s->translator, take_translation, s,
+                         ret_counts, err) != 0)
+        return -1;
+    return fold_finish(s, err);
+}
+
+static bool in_ranges(const struct translation_flush *flush, uint16_t slot)
+{
+    for (size_t i = 0; i < flush->range_count; i++) {
+        if (slot >= flush->ranges[i].first && slot <= flush->ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+static int delete_in_ranges(struct fold_stream *s, const redisReply *keys,
+                            const struct translation_flush *flush, struct ft_err *err)
+{
+    for (size_t i = 0; i < keys->elements; i++) {
+        struct bytes key = bytes_of(keys->element[i]->str, keys->element[i]->len);
+        const struct bytes del[] = {bytes_str("DEL"), key};
+
+        if (in_ranges(flush, slot_of(key)) && fold_put(s, del, 2, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int flush_slots(struct fold_stream *s, const struct translation_flush *flush,
+                       struct ft_err *err)
+{
+    char cursor[32] = "0";
+
+    do {
+        const struct bytes scan[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
+                                     bytes_str("1000")};
+        redisReply *reply;
+        int rc;
+
+        if (redis_pipe_call(s->pipe, &reply, scan, 4, err) != 0)
+            return -1;
+        if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+            reply->element[0]->len >= sizeof(cursor)) {
+            freeReplyObject(reply);
+            return err_set(err, FT_ERR_PROTOCOL,
+                           "the private redis-server answered SCAN strangely");
+        }
+        (void)strcpy(cursor, reply->element[0]->str); /* fits */
+        rc = delete_in_ranges(s, reply->element[1], flush, err);
+        freeReplyObject(reply);
+        if (rc != 0)
+            return -1;
+    } while (strcmp(cursor, "0") != 0);
+    return 0;
+}
+
+void fold_stream_free(struct fold_stream *s)
+{
+    if (s == NULL)
+        return;
+    redis_pipe_free(s->pipe);
+    translator_free(s->translator);
+    entry_commands_free(s->entries);
+    times_shift_release(&s->shift);
+    free(s->underway);
+    free(s);
+}

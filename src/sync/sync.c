@@ -1,0 +1,287 @@
+#include "sync/sync_impl.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define STEP_MS 20
+
+static const char *const ended_names[] = {
+    [SYNC_FAILED] = "failed",
+    [SYNC_SNAPSHOT] = "snapshot",
+    [SYNC_CUT_OVER] = "cut-over",
+    [SYNC_STOPPED] = "stopped",
+    [SYNC_FULL] = "full",
+    [SYNC_NOT_CONFIRMED] = "not-confirmed",
+    [SYNC_SOURCE_GONE] = "source-gone",
+};
+
+const char *sync_ended_name(enum sync_ended ended)
+{
+    return ended_names[ended];
+}
+
+void sync_note(struct sync *s, const char *fmt, ...)
+{
+    char text[SYNC_NOTE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
+    va_end(ap);
+    s->o->on_note(s->o->context, text);
+    sync_control_note(s->o->control, text);
+}
+
+/*
+ * What is asked for from outside
+ */
+
+bool sync_has_terminal(const struct sync *s)
+{
+    return s->o->enter_fd >= 0 && tcgetpgrp(s->o->enter_fd) == getpgrp();
+}
+
+static void take_request(struct sync *s, const char *line)
+{
+    static const char *const modes[] = {"manual", "pause", "takeover"};
+
+    if (strcmp(line, "confirm") == 0) {
+        s->confirm = s->cutover.state == CUTOVER_HOLDING;
+        if (!s->confirm)
+            sync_note(s, "nothing is waiting for a confirmation yet");
+    }
+    if (strncmp(line, "begin ", 6) != 0)
+        return;
+    s->begin = s->cutover.state == CUTOVER_FOLLOWING;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(line + 6, modes[i]) == 0)
+            cutover_begin_as(&s->cutover, (enum cutover_mode)i);
+    }
+    if (strcmp(line + 6, "default") == 0)
+        cutover_begin_as(&s->cutover, s->o->cutover);
+}
+
+static void listen_outside(struct sync *s)
+{
+    bool holding = s->cutover.state == CUTOVER_HOLDING;
+    struct pollfd fds[] = {{s->o->told_fd, POLLIN, 0},
+                           {holding && sync_has_terminal(s) ? s->o->enter_fd : -1, POLLIN, 0}};
+    char line[SYNC_CONTROL_LINE];
+    char typed[256];
+    uint64_t count;
+
+    if (poll(fds, 2, 0) > 0) {
+        if (fds[0].revents != 0 && read(s->o->told_fd, &count, sizeof(count)) > 0)
+            s->begin = s->confirm = true;
+        if (fds[1].revents != 0 && read(s->o->enter_fd, typed, sizeof(typed)) > 0)
+            s->confirm = true;
+    }
+    if (!holding)
+        s->confirm = false;
+    while (sync_control_next(s->o->control, line))
+        take_request(s, line);
+}
+
+/* The directory is this process's own as soon as the capture has made progress in it. */
+static void open_control(struct sync *s)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct live_state state;
+
+    live_flows_state(s->o->live, &state);
+    if (s->control_tried || state.generation == 0)
+        return;
+    s->control_tried = true;
+    if (sync_control_open(s->o->control, s->o->capture.directory, &err) != 0)
+        sync_note(s, "%s; the cut-over can be begun by SIGUSR1 only", err.msg);
+}
+
+/*
+ * The run
+ */
+
+static bool is_net(const struct ft_err *err)
+{
+    return err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT;
+}
+
+/* Has a half ended, and what does that mean? Sets over. */
+static int look_at_halves(struct sync *s, struct ft_err *err)
+{
+    bool capture_done = atomic_load(&s->capture.done);
+
+    if (capture_done && s->capture.err.kind != FT_ERR_NONE && !s->taken_over &&
+        (!is_net(&s->capture.err) || !s->result->capture.valid)) {
+        *err = s->capture.err;
+        return -1;
+    }
+    if (!atomic_load(&s->replay.done))
+        return 0;
+    if (s->replay.err.kind != FT_ERR_NONE) {
+        *err = s->replay.err;
+        return -1;
+    }
+    if (!capture_done || s->taken_over)
+        return 0;
+    if (s->result->goal != NULL) { /* it ended there, but more was stored */
+        sync_let_go(s);
+        cutover_failed(&s->cutover);
+        return sync_follow_again(s, err);
+    }
+    s->result->ended = s->full ? SYNC_FULL : SYNC_SOURCE_GONE;
+    s->over = true;
+    if (s->full)
+        return 0;
+    *err = s->capture.err;
+    return s->capture.err.kind == FT_ERR_NONE ? 0 : -1;
+}
+
+/* Waits for a moment, unless there is something to do. */
+static bool is_cancelled(const struct sync *s)
+{
+    struct pollfd p = {s->o->cancel_fd, POLLIN, 0};
+
+    return poll(&p, 1, s->cutover.state == CUTOVER_CHECKING ? 0 : STEP_MS) > 0;
+}
+
+static int go_through(struct sync *s, struct ft_err *err)
+{
+    while (!s->over) {
+        if (is_cancelled(s)) {
+            s->result->ended = SYNC_STOPPED;
+            return 0;
+        }
+        open_control(s);
+        listen_outside(s);
+        if (look_at_halves(s, err) != 0)
+            return -1;
+        if (s->over)
+            break;
+        sync_check_limits(s);
+        if (sync_step_cutover(s, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void end_halves(struct sync *s)
+{
+    sync_let_go(s);
+    sync_cancel(&s->capture);
+    if (s->result->ended != SYNC_CUT_OVER)
+        sync_cancel(&s->replay);
+    sync_join_capture(s);
+    sync_join_replay(s);
+}
+
+/* One after the other: a snapshot can be replayed only when it is complete. */
+static int run_snapshot(struct sync *s, struct ft_err *err)
+{
+    s->capture_options.snapshot_only = true;
+    s->capture_options.live = NULL;
+    s->capture_options.cancel_fd = s->o->cancel_fd;
+    if (capture_run(&s->capture_options, &s->result->capture, err) != 0)
+        return -1;
+    if (s->result->capture.ended == CAPTURE_ENDED_STOPPED)
+        return err_set(err, FT_ERR_CANCELLED, "stopped; the same command goes on from here");
+    s->replay_options.live = NULL;
+    s->replay_options.at = "snapshot";
+    s->replay_options.cancel_fd = s->o->cancel_fd;
+    s->replay_options.finish = s->o->replay.finish;
+    if (sync_start_replay(s, err) != 0)
+        return -1;
+    sync_join_replay(s);
+    if (s->replay.err.kind != FT_ERR_NONE) {
+        *err = s->replay.err;
+        return -1;
+    }
+    s->result->ended = SYNC_SNAPSHOT;
+    return 0;
+}
+
+/* There is something to replay as soon as the capture has begun a generation. */
+static int follow(struct sync *s, struct ft_err *err)
+{
+    struct live_state state = {0};
+
+    while (state.generation == 0 && !atomic_load(&s->capture.done) && !is_cancelled(s))
+        live_flows_state(s->o->live, &state);
+    s->result->ended = SYNC_STOPPED;
+    if (state.generation == 0)
+        return 0;
+    if (sync_start_replay(s, err) != 0)
+        return -1;
+    return go_through(s, err);
+}
+
+static int run_live(struct sync *s, struct ft_err *err)
+{
+    int rc = sync_start_capture(s, err);
+
+    if (rc == 0)
+        rc = follow(s, err);
+    end_halves(s);
+    if (rc == 0 && s->result->ended == SYNC_STOPPED && s->capture.err.kind != FT_ERR_NONE) {
+        *err = s->capture.err;
+        rc = -1;
+    }
+    if (rc != 0 && s->result->ended != SYNC_SOURCE_GONE)
+        s->result->ended = SYNC_FAILED;
+    if (s->result->ended != SYNC_CUT_OVER)
+        return rc;
+    rc = sync_check_finish(&s->check, err);
+    return rc == 0 ? sync_forget_position(s, err) : rc;
+}
+
+static void set_up(struct sync *s)
+{
+    const struct sync_options *o = s->o;
+
+    s->source = (struct sync_source){.uri = o->capture.source, .cancel_fd = o->cancel_fd};
+    cutover_init(&s->cutover, o->cutover, o->hold_ms);
+    s->check_options = s->replay_options;
+    s->check_options.cancel_fd = o->cancel_fd;
+    s->check.replay = &s->check_options;
+    s->check.progress = &s->progress->replay;
+    s->check.losses = s->losses;
+    s->check.source = &s->source;
+    s->check.result = &s->result->checked;
+    s->check.on_note = o->on_note;
+    s->check.context = o->context;
+}
+
+int sync_run(const struct sync_options *options, struct sync_progress *progress,
+             struct loss_report *losses, struct sync_result *ret, struct ft_err *err)
+{
+    struct sync s = {.o = options, .progress = progress, .losses = losses, .result = ret};
+    uint64_t began_ms = clock_mono_ms();
+    int rc = -1;
+
+    *ret = (struct sync_result){0};
+    if (sync_halves_init(&s, err) == 0) {
+        set_up(&s);
+        /* what cannot be replayed into is better known now than after a full sync */
+        rc = replay_check_target(options->replay.target, options->cancel_fd, err);
+    }
+    if (rc == 0)
+        rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);
+    sync_check_release(&s.check);
+    sync_source_close(&s.source);
+    sync_halves_release(&s);
+    ret->mode = s.cutover.mode;
+    ret->elapsed_ms = clock_mono_ms() - began_ms;
+    return rc;
+}
+
+void sync_result_release(struct sync_result *r)
+{
+    replay_result_release(&r->replay);
+    sync_checked_release(&r->checked);
+    free(r->goal);
+    *r = (struct sync_result){0};
+}

@@ -1,0 +1,84 @@
+/*
+ * sync.h - a live migration: `flowtape sync`.
+ *
+ * What it is   A capture and a replay of it in one process, through the capture's directory, and
+ *              the cut-over (cutover.h). The replay reads what is durable, or with an eager
+ *              live_flows what was written; a slow target lets the directory grow and never
+ *              reaches the source.
+ * Limits       When the directory or the file system has reached its limit the capture ends; what
+ *              was stored is brought to the target, then the run ends.
+ * Errors       The first real cause; what it makes the other half say is passed over.
+ * Threads      sync_run blocks; the capture and the replay have threads of their own. The progress
+ *              is for any thread.
+ */
+#ifndef FLOWTAPE_SYNC_SYNC_H
+#define FLOWTAPE_SYNC_SYNC_H
+
+#include <pthread.h>
+
+#include "capture/capture_run.h"
+#include "replay/replay.h"
+#include "store/live_flows.h"
+#include "sync/cutover.h"
+#include "sync/sync_check.h"
+#include "sync/sync_control.h"
+
+#define SYNC_ID_SIZE 32
+
+enum sync_ended {
+    SYNC_FAILED,        /* err says why */
+    SYNC_SNAPSHOT,      /* snapshot_only: it is there */
+    SYNC_CUT_OVER,      /* the target has everything, but for checked.unread */
+    SYNC_STOPPED,       /* by cancel_fd; the next run goes on */
+    SYNC_NOT_CONFIRMED, /* the hold was over */
+    SYNC_FULL,          /* a limit; what was stored is on the target */
+    SYNC_SOURCE_GONE,   /* what was stored is on the target; err says why it is gone */
+};
+const char *sync_ended_name(enum sync_ended ended);
+
+struct sync_options {
+    struct capture_run_options capture; /* live, cancel_fd, callbacks are set by sync_run */
+    struct replay_options replay;       /* likewise, input too */
+    struct live_flows *live;
+    struct sync_control *control;
+    bool snapshot_only;
+    enum cutover_mode cutover;
+    uint64_t hold_ms;       /* 0: for ever */
+    uint64_t max_dir_bytes; /* 0: no limit */
+    uint64_t min_free_bytes;
+    int cancel_fd; /* readable: stop */
+    int told_fd;   /* an eventfd: begin the cut-over, or confirm it; -1: none */
+    int enter_fd;  /* a terminal: a line confirms; -1: none */
+    void (*on_note)(void *context, const char *text);
+    /* A cut-over has come to nothing, but the run goes on: SYNC_FAILED with its cause, or
+     * SYNC_NOT_CONFIRMED. For those who wait at the control socket. */
+    void (*on_outcome)(void *context, enum sync_ended ended, const struct ft_err *cause);
+    void *context;
+};
+
+struct sync_progress {
+    pthread_mutex_t mu;
+    struct capture_progress capture; /* guarded by mu */
+    char sync_id[SYNC_ID_SIZE];      /* of the session; guarded by mu */
+    struct replay_progress replay;
+    atomic_bool replaying;
+};
+
+struct sync_result {
+    enum sync_ended ended;
+    enum cutover_mode mode; /* of the cut-over */
+    struct capture_run_result capture;
+    struct replay_result replay; /* all replays of the run together */
+    struct sync_checked checked; /* suspect keys */
+    uint64_t *goal;              /* next LSN per flow up to which it was cut over; NULL: none */
+    uint32_t flow_count;
+    uint64_t elapsed_ms;
+};
+
+/* sync_run - *ret is filled always, and released by sync_result_release. progress is zeroed but for
+ * mu. losses must be initialised. */
+int sync_run(const struct sync_options *options, struct sync_progress *progress,
+             struct loss_report *losses, struct sync_result *ret, struct ft_err *err);
+void sync_result_release(struct sync_result *r);
+
+#endif

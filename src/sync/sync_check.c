@@ -1,0 +1,449 @@
+#include "sync/sync_check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "item/dump.h"
+#include "rdb/value_digest.h"
+
+#define ROUNDS_MAX        5u
+#define PASSES_MAX        8u
+#define RETRY_MS          200u
+#define LEFT_TOLERANCE_MS 2000
+#define NOTE_SIZE         700
+
+/* A key of the page, as it was read last. */
+struct sync_candidate {
+    struct replay_suspect suspect; /* the key is owned */
+    bool seen;
+    bool gone;
+    struct value_digest digest;
+    int64_t expire_ms;
+    bool settled; /* the target has what the source has */
+    bool closed;  /* and is off the list; or it was given up */
+    enum replay_rechecked outcome;
+};
+
+void sync_checked_release(struct sync_checked *c)
+{
+    for (size_t i = 0; i < c->first_count; i++)
+        free((void *)(uintptr_t)c->first[i].key.p);
+    free(c->first);
+    *c = (struct sync_checked){0};
+}
+
+bool sync_check_is_due(const struct sync_check *c)
+{
+    return c->target != NULL || c->count != 0 ||
+           atomic_load(&c->progress->suspects) > c->given_up.count;
+}
+
+static void drop_page(struct sync_check *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        free((void *)(uintptr_t)c->page[i].suspect.key.p);
+    free(c->page);
+    c->page = NULL;
+    c->count = 0;
+    c->next = 0;
+    c->rounds = 0;
+}
+
+/* The next look at the list is at its beginning; whoever is not done is still there. */
+static void disconnect(struct sync_check *c)
+{
+    replay_recheck_close(c->target);
+    c->target = NULL;
+    c->last_page = false;
+    c->fresh = false;
+}
+
+static void drop_all(struct sync_check *c)
+{
+    drop_page(c);
+    disconnect(c);
+    c->passes = 0;
+    c->lost_ms = 0;
+}
+
+void sync_check_begin(struct sync_check *c)
+{
+    drop_all(c);
+    key_set_release(&c->given_up);
+    sync_checked_release(c->result);
+}
+
+void sync_check_release(struct sync_check *c)
+{
+    drop_all(c);
+    key_set_release(&c->given_up);
+    buf_release(&c->value.payload);
+}
+
+static int copy_key(struct bytes key, struct bytes *ret, struct ft_err *err)
+{
+    uint8_t *copy = malloc(key.n + 1);
+
+    if (copy == NULL)
+        return err_nomem(err, "suspect keys");
+    memcpy(copy, key.p, key.n);
+    *ret = bytes_of(copy, key.n);
+    return 0;
+}
+
+/*
+ * Keys that stay unread
+ */
+
+static int name_unread(struct sync_checked *r, const struct replay_suspect *suspect,
+                       const char *why, struct ft_err *err)
+{
+    struct sync_unread *grown;
+    struct bytes key;
+
+    if (r->first_count == SYNC_UNREAD_SHOWN)
+        return 0;
+    grown = reallocarray(r->first, r->first_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return err_nomem(err, "the keys that were not read");
+    r->first = grown;
+    if (copy_key(suspect->key, &key, err) != 0)
+        return -1;
+    grown = &r->first[r->first_count++];
+    grown->db = suspect->db;
+    grown->key = key;
+    (void)snprintf(grown->why, sizeof(grown->why), "%s", why); /* a longer one is cut */
+    return 0;
+}
+
+static int give_up(struct sync_check *c, struct sync_candidate *candidate, const char *why,
+                   struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
+    candidate->settled = true;
+    candidate->closed = true;
+    key_set_hash(candidate->suspect.db, candidate->suspect.key, hash);
+    if (key_set_add(&c->given_up, hash, err) != 0)
+        return -1;
+    return name_unread(c->result, &candidate->suspect, why, err);
+}
+
+/*
+ * One key
+ */
+
+static int look_closer(struct sync_check *c, struct dump *dump, struct value_digest *digest,
+                       struct ft_err *err)
+{
+    if (dump_parse(buf_bytes(&c->value.payload), dump, err) != 0)
+        return -1;
+    return value_digest_run(dump->type, dump->value, digest, err);
+}
+
+static bool is_as_before(const struct sync_candidate *k, const struct sync_value *v,
+                         const struct value_digest *digest)
+{
+    int64_t apart = k->expire_ms - v->expire_ms;
+    int64_t allowed = v->expire_exact ? 0 : LEFT_TOLERANCE_MS;
+
+    if (!k->seen || k->gone != v->gone || (k->expire_ms < 0) != (v->expire_ms < 0))
+        return false;
+    return v->gone ||
+           (value_digest_eq(&k->digest, digest) && apart <= allowed && -apart <= allowed);
+}
+
+static int put(struct sync_check *c, struct sync_candidate *k, const struct dump *dump,
+               struct ft_err *err)
+{
+    const struct rdb_entry entry = {
+        .db = k->suspect.db,
+        .type = dump->type,
+        .key = k->suspect.key,
+        .value = dump->value,
+        .value_bytes = dump->value.n,
+        .expire_ms = c->value.expire_ms < 0 ? RDB_NO_EXPIRY : c->value.expire_ms,
+        .dragonfly = true,
+    };
+    char why[REPLAY_WHY_SIZE];
+
+    k->outcome = replay_recheck_put(c->target, &entry, c->value.gone, why, err);
+    if (k->outcome == REPLAY_RECHECK_REFUSED)
+        return give_up(c, k, why, err);
+    k->settled = k->outcome != REPLAY_RECHECK_ERROR;
+    return k->settled ? 0 : -1;
+}
+
+/* Is the value that was read the one at the goal? Then it goes to the target. */
+static int judge(struct sync_check *c, struct sync_candidate *k, bool still, struct ft_err *err)
+{
+    struct value_digest digest = {0};
+    struct dump dump = {0};
+
+    if (!c->value.gone && look_closer(c, &dump, &digest, err) != 0)
+        return -1;
+    if (still || is_as_before(k, &c->value, &digest))
+        return put(c, k, &dump, err);
+    k->seen = true;
+    k->gone = c->value.gone;
+    k->digest = digest;
+    k->expire_ms = c->value.expire_ms;
+    return 0;
+}
+
+static bool is_of_the_value(const struct ft_err *err)
+{
+    return err->kind == FT_ERR_CORRUPT || err->kind == FT_ERR_UNSUPPORTED;
+}
+
+static int look_at(struct sync_check *c, struct sync_candidate *k, const uint64_t *goal,
+                   uint64_t *lsn, uint32_t flow_count, struct ft_err *err)
+{
+    struct ft_err own = FT_ERR_INIT;
+
+    if (sync_source_read(c->source, k->suspect.db, k->suspect.key, &c->value, lsn, flow_count,
+                         err) != 0)
+        return -1;
+    if (c->value.refused)
+        return give_up(c, k, c->value.why, err);
+    if (judge(c, k, memcmp(lsn, goal, flow_count * sizeof(*lsn)) == 0, &own) == 0)
+        return 0;
+    if (is_of_the_value(&own))
+        return give_up(c, k, own.msg, err);
+    *err = own;
+    return -1;
+}
+
+/*
+ * A page of keys
+ */
+
+static int add_candidate(struct sync_check *c, const struct replay_suspect *suspect,
+                         struct ft_err *err)
+{
+    struct bytes key;
+
+    if (copy_key(suspect->key, &key, err) != 0)
+        return -1;
+    c->page[c->count++].suspect = (struct replay_suspect){suspect->db, key};
+    return 0;
+}
+
+static int take_page(struct sync_check *c, struct ft_err *err)
+{
+    const struct replay_suspect *suspects;
+    size_t count;
+
+    if (replay_recheck_next(c->target, &suspects, &count, &c->last_page, err) != 0)
+        return -1;
+    drop_page(c);
+    c->page = calloc(count + 1, sizeof(*c->page));
+    if (c->page == NULL)
+        return err_nomem(err, "suspect keys");
+    for (size_t i = 0; i < count; i++) {
+        if (!key_set_has(&c->given_up, suspects[i].db, suspects[i].key) &&
+            add_candidate(c, &suspects[i], err) != 0)
+            return -1;
+    }
+    c->fresh |= c->count != 0;
+    return 0;
+}
+
+static void count_outcome(struct sync_checked *r, const struct sync_candidate *k)
+{
+    r->corrected += k->outcome == REPLAY_RECHECK_CORRECTED;
+    r->deleted += k->outcome == REPLAY_RECHECK_DELETED;
+    r->equal += k->outcome == REPLAY_RECHECK_EQUAL;
+}
+
+/* Those that are settled come off the list, and count. */
+static int unlist_settled(struct sync_check *c, struct ft_err *err)
+{
+    struct replay_suspect *done = calloc(c->count + 1, sizeof(*done));
+    size_t n = 0;
+    int rc;
+
+    if (done == NULL)
+        return err_nomem(err, "suspect keys");
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->page[i].settled && !c->page[i].closed)
+            done[n++] = c->page[i].suspect;
+    }
+    rc = replay_recheck_done(c->target, done, n, err);
+    free(done);
+    if (rc != 0)
+        return -1;
+    c->lost_ms = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->page[i].settled && !c->page[i].closed)
+            count_outcome(c->result, &c->page[i]);
+        c->page[i].closed |= c->page[i].settled;
+    }
+    return 0;
+}
+
+static bool is_settled(const struct sync_check *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->page[i].settled)
+            return false;
+    }
+    return true;
+}
+
+static int give_up_rest(struct sync_check *c, struct ft_err *err)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (!c->page[i].settled &&
+            give_up(c, &c->page[i], "it was changed at the source each time it was read", err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The page has been read once more. */
+static enum sync_check_state end_round(struct sync_check *c, struct ft_err *err)
+{
+    bool more = !is_settled(c) && ++c->rounds < ROUNDS_MAX;
+
+    c->next = 0;
+    if ((!more && give_up_rest(c, err) != 0) || unlist_settled(c, err) != 0)
+        return SYNC_CHECK_ERROR;
+    if (!more) {
+        drop_page(c);
+        return SYNC_CHECK_ON;
+    }
+    disconnect(c); /* the replay closes what others have open there */
+    return SYNC_CHECK_MOVED;
+}
+
+/* The end is a pass that finds nothing new; where the source makes more all the time, one of the next. */
+static enum sync_check_state next_page(struct sync_check *c, struct ft_err *err)
+{
+    bool end = c->last_page && (!c->fresh || ++c->passes == PASSES_MAX);
+
+    if (end) {
+        drop_all(c);
+        atomic_store(&c->progress->suspects, c->given_up.count);
+        return SYNC_CHECK_DONE;
+    }
+    if (c->last_page)
+        c->fresh = false;
+    return take_page(c, err) == 0 ? SYNC_CHECK_ON : SYNC_CHECK_ERROR;
+}
+
+static enum sync_check_state step(struct sync_check *c, const uint64_t *goal, uint32_t flow_count,
+                                  struct ft_err *err)
+{
+    struct sync_candidate *k;
+    uint64_t *lsn;
+    int rc = 0;
+
+    if (c->target == NULL &&
+        replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0)
+        return SYNC_CHECK_ERROR;
+    if (c->count == 0)
+        return next_page(c, err);
+    if (c->next == c->count)
+        return end_round(c, err);
+    k = &c->page[c->next];
+    lsn = calloc(flow_count + 1u, sizeof(*lsn));
+    if (lsn == NULL)
+        return err_nomem(err, "a position"), SYNC_CHECK_ERROR;
+    if (!k->settled)
+        rc = look_at(c, k, goal, lsn, flow_count, err);
+    free(lsn);
+    if (rc != 0)
+        return SYNC_CHECK_ERROR;
+    c->next++;
+    return SYNC_CHECK_ON;
+}
+
+/* Waits for a target that went away. */
+static enum sync_check_state lose(struct sync_check *c, const struct ft_err *cause,
+                                  struct ft_err *err)
+{
+    uint64_t now_ms = clock_mono_ms();
+    char text[NOTE_SIZE];
+
+    drop_page(c); /* what was not made safe has to be done again */
+    disconnect(c);
+    if (c->lost_ms == 0) {
+        c->lost_ms = now_ms;
+        (void)snprintf(text, sizeof(text), "suspect keys: %.500s; trying again", cause->msg);
+        c->on_note(c->context, text);
+    }
+    c->retry_ms = now_ms + RETRY_MS;
+    if (now_ms - c->lost_ms <= c->replay->give_up_ms)
+        return SYNC_CHECK_ON;
+    *err = *cause;
+    return SYNC_CHECK_ERROR;
+}
+
+enum sync_check_state sync_check_step(struct sync_check *c, const uint64_t *goal,
+                                      uint32_t flow_count, struct ft_err *err)
+{
+    struct ft_err cause = FT_ERR_INIT;
+    enum sync_check_state state;
+
+    if (c->lost_ms != 0 && clock_mono_ms() < c->retry_ms)
+        return SYNC_CHECK_ON;
+    state = step(c, goal, flow_count, &cause);
+    if (state != SYNC_CHECK_ERROR)
+        return state;
+    if ((cause.kind == FT_ERR_NET || cause.kind == FT_ERR_TIMEOUT) && c->source->pipe != NULL)
+        return lose(c, &cause, err);
+    *err = cause;
+    return SYNC_CHECK_ERROR;
+}
+
+/*
+ * The end
+ */
+
+static const char *why_of(const struct sync_checked *known, const struct replay_suspect *suspect)
+{
+    for (size_t i = 0; i < known->first_count; i++) {
+        if (known->first[i].db == suspect->db && bytes_eq(known->first[i].key, suspect->key))
+            return known->first[i].why;
+    }
+    return "it became suspect after the source could be asked";
+}
+
+static int list_rest(struct sync_check *c, const struct sync_checked *known, struct ft_err *err)
+{
+    const struct replay_suspect *suspects;
+    bool end = false;
+    size_t count;
+
+    while (!end && c->result->first_count < SYNC_UNREAD_SHOWN) {
+        if (replay_recheck_next(c->target, &suspects, &count, &end, err) != 0)
+            return -1;
+        for (size_t i = 0; i < count; i++) {
+            if (name_unread(c->result, &suspects[i], why_of(known, &suspects[i]), err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int sync_check_finish(struct sync_check *c, struct ft_err *err)
+{
+    struct sync_checked known = {.first = c->result->first, .first_count = c->result->first_count};
+    int rc = 0;
+
+    if (atomic_load(&c->progress->suspects) == 0)
+        return 0;
+    drop_all(c);
+    c->result->first = NULL;
+    c->result->first_count = 0;
+    if (replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0 ||
+        list_rest(c, &known, err) != 0)
+        rc = -1;
+    c->result->unread = atomic_load(&c->progress->suspects);
+    drop_all(c);
+    sync_checked_release(&known);
+    return rc;
+}

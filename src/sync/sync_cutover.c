@@ -1,0 +1,342 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "sync/sync_impl.h"
+
+#define NEAR_MS    1000u /* this far behind counts as caught up */
+#define TAKEOVER_S 20u
+
+/*
+ * What is seen
+ */
+
+static bool has_caught_up(struct sync *s)
+{
+    struct live_state state;
+    struct live_point point;
+
+    live_flows_state(s->o->live, &state);
+    if (!state.ready || state.applied_generation != state.generation || state.ended)
+        return false;
+    for (uint32_t i = 0; i < state.flow_count; i++) {
+        if (!live_flows_point(s->o->live, LIVE_APPLIED, i, &point) || point.next_lsn == 0 ||
+            (point.lag_records != 0 && point.lag_ms > NEAR_MS))
+            return false;
+    }
+    return state.flow_count > 0;
+}
+
+/* The replay ends by itself at the goal; behind a takeover, when it has everything. */
+static bool has_applied(struct sync *s, const struct live_state *state)
+{
+    if (!atomic_load(&s->replay.done) || s->replay.err.kind != FT_ERR_NONE)
+        return false;
+    return state->goal_applied || (s->cutover.state == CUTOVER_ENDING && state->ended);
+}
+
+/*
+ * The goal
+ */
+
+/* The source's present LSNs. They cannot be behind what was received: else it is another server. */
+static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uint32_t flow_count,
+                    struct ft_err *err)
+{
+    struct live_state state;
+    struct live_point point;
+
+    live_flows_state(s->o->live, &state);
+    *ret_generation = state.generation;
+    if (state.flow_count != flow_count || !state.ready)
+        return err_set(err, FT_ERR_NET, "the source has begun a new full sync");
+    if (sync_source_offsets(&s->source, lsn, flow_count, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < flow_count; i++) {
+        if (live_flows_point(s->o->live, LIVE_APPLIED, i, &point) && lsn[i] < point.next_lsn)
+            return err_set(err, FT_ERR_NET, "the source is not the one that was captured");
+    }
+    return 0;
+}
+
+static int take_goal(struct sync *s, struct ft_err *err)
+{
+    struct sync_result *result = s->result;
+    struct live_state state;
+    uint32_t generation;
+
+    live_flows_state(s->o->live, &state);
+    free(result->goal);
+    result->flow_count = state.flow_count;
+    result->goal = calloc(state.flow_count + 1u, sizeof(*result->goal));
+    if (result->goal == NULL)
+        return err_nomem(err, "the goal");
+    live_flows_clear_goal(s->o->live);
+    if (ask_goal(s, &generation, result->goal, state.flow_count, err) != 0)
+        return -1;
+    if (live_flows_set_goal(s->o->live, generation, result->goal, state.flow_count, err) != 0)
+        return -1;
+    /* it may have ended at a goal before this one */
+    return atomic_load(&s->replay.done) ? sync_start_replay(s, err) : 0;
+}
+
+/* Has the source, though paused, gone on? Keys that end by their time do so. 1: there is a new goal. */
+static int look_again(struct sync *s, struct ft_err *err)
+{
+    struct sync_result *result = s->result;
+    uint64_t *now = calloc(result->flow_count + 1u, sizeof(*now));
+    uint32_t generation;
+    int rc;
+
+    if (now == NULL)
+        return err_nomem(err, "the goal");
+    rc = ask_goal(s, &generation, now, result->flow_count, err);
+    if (rc == 0 && memcmp(now, result->goal, result->flow_count * sizeof(*now)) != 0)
+        rc = take_goal(s, err) != 0 ? -1 : 1;
+    free(now);
+    return rc;
+}
+
+/* The same, for a step that can be taken at the goal only. Returns 1: not now. */
+static int stand_still(struct sync *s, struct ft_err *err)
+{
+    int moved = look_again(s, err);
+
+    if (moved > 0)
+        cutover_more(&s->cutover);
+    return moved;
+}
+
+int sync_follow_again(struct sync *s, struct ft_err *err)
+{
+    live_flows_clear_goal(s->o->live);
+    free(s->result->goal);
+    s->result->goal = NULL;
+    return atomic_load(&s->replay.done) ? sync_start_replay(s, err) : 0;
+}
+
+/*
+ * The actions
+ */
+
+static void unpause(struct sync *s)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    if (sync_source_unpause(&s->source, &err) != 0)
+        sync_note(s, "%s; the source's pause ends by itself within %u s", err.msg,
+                  CUTOVER_PAUSE_MS / 1000);
+}
+
+void sync_let_go(struct sync *s)
+{
+    if (cutover_is_paused(&s->cutover))
+        unpause(s);
+}
+
+static int do_pause(struct sync *s, struct ft_err *err)
+{
+    struct ft_err refused = FT_ERR_INIT;
+
+    if (sync_source_pause(&s->source, CUTOVER_PAUSE_MS, &refused) == 0) {
+        sync_note(s, "the source's writes are paused%s; waiting until the target has everything",
+                  s->cutover.mode == CUTOVER_PAUSE ? "" : ", as there are suspect keys to be read");
+        return take_goal(s, err);
+    }
+    if (s->cutover.mode == CUTOVER_PAUSE || refused.kind != FT_ERR_PROTOCOL) {
+        *err = refused;
+        return -1;
+    }
+    cutover_not_paused(&s->cutover);
+    sync_note(s, "%s; suspect keys are read while it goes on", refused.msg);
+    return take_goal(s, err);
+}
+
+static int do_goal(struct sync *s, struct ft_err *err)
+{
+    sync_note(s, s->cutover.mode == CUTOVER_MANUAL
+                     ? "cutting over at what the source has now; it is not paused"
+                     : "caught up; waiting until the target has what the source has now");
+    return take_goal(s, err);
+}
+
+static int do_check(struct sync *s, struct ft_err *err)
+{
+    switch (sync_check_step(&s->check, s->result->goal, s->result->flow_count, err)) {
+    case SYNC_CHECK_ERROR:
+        return -1;
+    case SYNC_CHECK_MOVED:
+        cutover_more(&s->cutover);
+        return take_goal(s, err);
+    case SYNC_CHECK_DONE:
+        sync_note(s,
+                  "suspect keys read again: %" PRIu64 " corrected, %" PRIu64 " deleted, %" PRIu64
+                  " equal, %zu not read",
+                  s->result->checked.corrected, s->result->checked.deleted,
+                  s->result->checked.equal, s->check.given_up.count);
+        return 0;
+    case SYNC_CHECK_ON:
+        break;
+    }
+    return 0;
+}
+
+static int do_hold(struct sync *s, struct ft_err *err)
+{
+    const char *dir = s->o->capture.directory;
+    char time[FORMAT_SIZE];
+    int moved = stand_still(s, err);
+
+    if (moved != 0)
+        return moved < 0 ? -1 : 0;
+    sync_note(s,
+              "the target has everything%s and the source is paused; confirm by \"flowtape "
+              "cutover %s --confirm\" or SIGUSR1%s%s; SIGINT lets the source go on",
+              s->check.given_up.count == 0 ? "" : " but some suspect keys", dir,
+              s->o->hold_ms == 0 ? "" : " within ",
+              s->o->hold_ms == 0 ? "" : format_duration_ms(s->o->hold_ms, time));
+    if (sync_has_terminal(s)) {
+        (void)tcflush(s->o->enter_fd, TCIFLUSH); /* what was typed before confirms nothing */
+        s->o->on_note(s->o->context, "Enter confirms too");
+    }
+    return 0;
+}
+
+static int do_finish(struct sync *s, struct ft_err *err)
+{
+    int moved = 0;
+
+    if (s->cutover.mode == CUTOVER_PAUSE) {
+        if (sync_source_pause(&s->source, CUTOVER_LAST_PAUSE_MS, err) != 0)
+            return -1;
+        moved = stand_still(s, err);
+    }
+    if (moved != 0)
+        return moved < 0 ? -1 : 0;
+    s->result->ended = SYNC_CUT_OVER;
+    s->over = true;
+    return 0;
+}
+
+static int do_release(struct sync *s, struct ft_err *err)
+{
+    unpause(s);
+    sync_note(s, "not confirmed in time: the source goes on");
+    if (s->cutover.by_itself) {
+        s->result->ended = SYNC_NOT_CONFIRMED;
+        s->over = true;
+        return 0;
+    }
+    s->o->on_outcome(s->o->context, SYNC_NOT_CONFIRMED, NULL);
+    cutover_failed(&s->cutover);
+    return sync_follow_again(s, err);
+}
+
+/* A takeover waits for commands under way, and so for those that a pause holds: no pause is left. */
+static int do_takeover(struct sync *s, struct ft_err *err)
+{
+    char sync_id[SYNC_ID_SIZE];
+
+    if (s->cutover.paused)
+        unpause(s);
+    cutover_not_paused(&s->cutover);
+    pthread_mutex_lock(&s->progress->mu);
+    (void)snprintf(sync_id, sizeof(sync_id), "%s", s->progress->sync_id); /* the same size */
+    pthread_mutex_unlock(&s->progress->mu);
+    sync_note(s, "asking the source to hand over");
+    sync_hand_over(s, true, false);
+    if (sync_source_takeover(&s->source, sync_id, TAKEOVER_S, err) != 0) {
+        sync_hand_over(s, false, true);
+        return -1;
+    }
+    s->taken_over = true;
+    sync_note(s, "the source has handed over and stops");
+    sync_cancel(&s->capture);
+    return sync_follow_again(s, err);
+}
+
+static int carry_out(struct sync *s, enum cutover_action action, struct ft_err *err)
+{
+    switch (action) {
+    case CUTOVER_DO_NOTHING:
+        return 0;
+    case CUTOVER_DO_SAY:
+        sync_note(s,
+                  "caught up with the source; \"flowtape cutover %s\" or SIGUSR1 begins the "
+                  "cut-over",
+                  s->o->capture.directory);
+        return 0;
+    case CUTOVER_DO_PAUSE:
+        return do_pause(s, err);
+    case CUTOVER_DO_GOAL:
+        return do_goal(s, err);
+    case CUTOVER_DO_RENEW:
+        return sync_source_pause(&s->source, CUTOVER_PAUSE_MS, err);
+    case CUTOVER_DO_CHECK:
+        return do_check(s, err);
+    case CUTOVER_DO_HOLD:
+        return do_hold(s, err);
+    case CUTOVER_DO_FINISH:
+        return do_finish(s, err);
+    case CUTOVER_DO_RELEASE:
+        return do_release(s, err);
+    case CUTOVER_DO_TAKEOVER:
+        return do_takeover(s, err);
+    }
+    return 0;
+}
+
+/* A cut-over that failed leaves a sync that follows, unless it was all that was wanted, or there is
+ * nothing to follow any more. */
+static int give_up(struct sync *s, const struct ft_err *cause, bool paused, struct ft_err *err)
+{
+    bool by_itself = s->cutover.by_itself;
+
+    if (paused)
+        unpause(s);
+    cutover_failed(&s->cutover);
+    if (by_itself || s->taken_over || cause->kind == FT_ERR_CANCELLED) {
+        *err = *cause;
+        return cause->kind == FT_ERR_CANCELLED ? -1 : err_wrap(err, "the cut-over failed");
+    }
+    sync_note(s, "the cut-over failed: %s; following again", cause->msg);
+    s->o->on_outcome(s->o->context, SYNC_FAILED, cause);
+    return sync_follow_again(s, err);
+}
+
+/* It was about to end at a goal that was given up meanwhile. */
+static bool ended_too_early(const struct sync *s, const struct live_state *state)
+{
+    return atomic_load(&s->replay.done) && s->replay.err.kind == FT_ERR_NONE && !state->ended &&
+           !state->goal_applied;
+}
+
+int sync_step_cutover(struct sync *s, struct ft_err *err)
+{
+    struct ft_err cause = FT_ERR_INIT;
+    struct cutover_seen seen = {.now_ms = clock_mono_ms()};
+    enum cutover_state before = s->cutover.state;
+    struct live_state state;
+
+    live_flows_state(s->o->live, &state);
+    if (before == CUTOVER_FOLLOWING && (s->full || state.ended))
+        return 0;
+    if (ended_too_early(s, &state) && sync_start_replay(s, err) != 0)
+        return -1;
+    seen.caught_up = before == CUTOVER_FOLLOWING && has_caught_up(s);
+    seen.told = before == CUTOVER_HOLDING ? s->confirm : s->begin && state.ready;
+    seen.lost_goal = state.goal_generation != 0 && state.goal_generation != state.generation;
+    seen.applied = has_applied(s, &state);
+    seen.suspects = sync_check_is_due(&s->check);
+    if (seen.told)
+        s->begin = s->confirm = false;
+    if (seen.lost_goal || (before == CUTOVER_FOLLOWING && (seen.told || seen.caught_up)))
+        sync_check_begin(&s->check);
+    if (carry_out(s, cutover_next(&s->cutover, &seen), &cause) == 0)
+        return 0;
+    return give_up(s, &cause, s->cutover.paused, err);
+}

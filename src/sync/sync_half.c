@@ -1,0 +1,195 @@
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "sync/sync_impl.h"
+
+/*
+ * What the halves say, each from its thread
+ */
+
+static void on_note(void *context, const char *text)
+{
+    const struct sync *s = context;
+
+    s->o->on_note(s->o->context, text);
+}
+
+static void on_capture_note(void *context, const char *text)
+{
+    struct sync *s = context;
+    bool held;
+
+    pthread_mutex_lock(&s->progress->mu);
+    held = s->handing_over;
+    if (held)
+        (void)snprintf(s->held_note, sizeof(s->held_note), "%s", text); /* a longer one is cut */
+    pthread_mutex_unlock(&s->progress->mu);
+    if (!held)
+        on_note(context, text);
+}
+
+void sync_hand_over(struct sync *s, bool begin, bool show)
+{
+    char text[SYNC_NOTE_MAX];
+
+    pthread_mutex_lock(&s->progress->mu);
+    s->handing_over = begin;
+    (void)snprintf(text, sizeof(text), "%s", s->held_note); /* the same size */
+    s->held_note[0] = '\0';
+    pthread_mutex_unlock(&s->progress->mu);
+    if (show && text[0] != '\0')
+        on_note(s, text);
+}
+
+static void on_capture_progress(void *context, const struct capture_progress *p)
+{
+    struct sync *s = context;
+
+    pthread_mutex_lock(&s->progress->mu);
+    s->progress->capture = *p;
+    pthread_mutex_unlock(&s->progress->mu);
+}
+
+static void on_session(void *context, const char *sync_id)
+{
+    struct sync *s = context;
+
+    pthread_mutex_lock(&s->progress->mu);
+    (void)snprintf(s->progress->sync_id, SYNC_ID_SIZE, "%s", sync_id); /* as long in dfly_master */
+    pthread_mutex_unlock(&s->progress->mu);
+}
+
+/*
+ * Threads
+ */
+
+static void *capture_main(void *arg)
+{
+    struct sync *s = arg;
+
+    (void)capture_run(&s->capture_options, &s->result->capture, &s->capture.err); /* err says */
+    atomic_store(&s->capture.done, true);
+    return NULL;
+}
+
+static void *replay_main(void *arg)
+{
+    struct sync *s = arg;
+
+    (void)replay_run(&s->replay_options, &s->progress->replay, s->losses, &s->replayed,
+                     &s->replay.err); /* err says */
+    atomic_store(&s->replay.done, true);
+    return NULL;
+}
+
+static int start(struct sync_half *h, void *(*run)(void *), struct sync *s, struct ft_err *err)
+{
+    int rc;
+
+    err_clear(&h->err);
+    atomic_store(&h->done, false);
+    rc = pthread_create(&h->thread, NULL, run, s);
+    if (rc != 0)
+        return err_errno(err, rc, "could not start a thread");
+    h->started = true;
+    return 0;
+}
+
+static void join(struct sync_half *h)
+{
+    if (h->started)
+        (void)pthread_join(h->thread, NULL); /* started, and joined only here */
+    h->started = false;
+}
+
+void sync_cancel(struct sync_half *h)
+{
+    const uint64_t one = 1;
+
+    if (write(h->cancel_fd, &one, sizeof(one)) < 0)
+        return; /* cannot be: it is read by nobody */
+}
+
+int sync_start_capture(struct sync *s, struct ft_err *err)
+{
+    return start(&s->capture, capture_main, s, err);
+}
+
+void sync_join_capture(struct sync *s)
+{
+    join(&s->capture);
+}
+
+void sync_join_replay(struct sync *s)
+{
+    if (!s->replay.started)
+        return;
+    join(&s->replay);
+    replay_result_add(&s->result->replay, &s->replayed);
+}
+
+int sync_start_replay(struct sync *s, struct ft_err *err)
+{
+    sync_join_replay(s);
+    /* these are for the first time only */
+    if (s->result->replay.target_version != 0) {
+        s->replay_options.flush = false;
+        s->replay_options.from_start = false;
+    }
+    atomic_store(&s->progress->replaying, true);
+    return start(&s->replay, replay_main, s, err);
+}
+
+int sync_forget_position(struct sync *s, struct ft_err *err)
+{
+    if (!s->o->replay.finish)
+        return 0;
+    s->replay_options.live = NULL;
+    s->replay_options.forget = true;
+    if (sync_start_replay(s, err) != 0)
+        return -1;
+    join(&s->replay);
+    replay_result_release(&s->replayed);
+    if (s->replay.err.kind == FT_ERR_NONE)
+        return 0;
+    *err = s->replay.err;
+    return -1;
+}
+
+int sync_halves_init(struct sync *s, struct ft_err *err)
+{
+    const struct sync_options *o = s->o;
+
+    s->capture.err = (struct ft_err)FT_ERR_INIT;
+    s->replay.err = (struct ft_err)FT_ERR_INIT;
+    s->capture.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->replay.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->capture_options = o->capture;
+    s->capture_options.live = o->live;
+    s->capture_options.cancel_fd = s->capture.cancel_fd;
+    s->capture_options.on_note = on_capture_note;
+    s->capture_options.on_progress = on_capture_progress;
+    s->capture_options.on_session = on_session;
+    s->capture_options.context = s;
+    s->replay_options = o->replay;
+    s->replay_options.input = o->capture.directory;
+    s->replay_options.live = o->live;
+    s->replay_options.follow = !o->snapshot_only;
+    s->replay_options.finish = false;
+    s->replay_options.cancel_fd = s->replay.cancel_fd;
+    s->replay_options.on_note = on_note;
+    s->replay_options.context = s;
+    if (s->capture.cancel_fd >= 0 && s->replay.cancel_fd >= 0)
+        return 0;
+    return err_errno(err, errno, "could not make an eventfd");
+}
+
+void sync_halves_release(struct sync *s)
+{
+    if (s->capture.cancel_fd >= 0)
+        (void)close(s->capture.cancel_fd); /* both hold nothing */
+    if (s->replay.cancel_fd >= 0)
+        (void)close(s->replay.cancel_fd);
+}

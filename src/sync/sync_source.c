@@ -1,0 +1,220 @@
+#include "sync/sync_source.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+#define COMMAND_SIZE 96
+
+/* What a reply of sync_source_read answers. */
+enum read_tag {
+    TAG_SELECT,
+    TAG_DUMP,
+    TAG_EXPIRETIME,
+    TAG_LEFT,
+    TAG_OFFSETS,
+};
+
+void sync_source_close(struct sync_source *s)
+{
+    redis_pipe_free(s->pipe);
+    s->pipe = NULL;
+}
+
+static bool take_offsets(const redisReply *reply, uint64_t *ret_lsn, uint32_t flow_count)
+{
+    bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == flow_count;
+
+    for (size_t i = 0; fits && i < flow_count; i++)
+        fits = reply->element[i]->type == REDIS_REPLY_INTEGER && reply->element[i]->integer > 0;
+    for (size_t i = 0; fits && i < flow_count; i++)
+        ret_lsn[i] = (uint64_t)reply->element[i]->integer;
+    return fits;
+}
+
+static int bad_offsets(uint32_t flow_count, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_PROTOCOL,
+                   "the source does not answer DFLY REPLICAOFFSET with the LSNs of %" PRIu32
+                   " flows",
+                   flow_count);
+}
+
+static void refuse(struct sync_value *v, const char *command, const redisReply *reply)
+{
+    v->refused = true;
+    (void)snprintf(v->why, sizeof(v->why), "the source answered %s: %.140s", command,
+                   reply->type == REDIS_REPLY_ERROR ? reply->str : "something else"); /* fits */
+}
+
+static int take_dump(struct sync_value *v, const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type == REDIS_REPLY_NIL)
+        v->gone = true;
+    else if (reply->type != REDIS_REPLY_STRING)
+        refuse(v, "DUMP", reply);
+    else
+        return buf_append(&v->payload, reply->str, reply->len, err);
+    return 0;
+}
+
+/* -2: it has gone since. */
+static void take_expiry(struct sync_value *v, const redisReply *reply, bool exact)
+{
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        refuse(v, exact ? "PEXPIRETIME" : "PTTL", reply);
+        return;
+    }
+    v->gone |= reply->integer == -2;
+    v->expire_exact = exact;
+    v->expire_ms = reply->integer < 0 ? -1
+                   : exact            ? reply->integer
+                                      : (int64_t)(clock_wall_us() / 1000) + reply->integer;
+}
+
+static int take_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct sync_source *s = context;
+
+    switch ((enum read_tag)tag) {
+    case TAG_SELECT:
+        if (reply->type == REDIS_REPLY_ERROR)
+            refuse(s->value, "SELECT", reply);
+        return 0;
+    case TAG_DUMP:
+        return s->value->refused ? 0 : take_dump(s->value, reply, err);
+    case TAG_EXPIRETIME:
+        s->no_expiretime = reply->type == REDIS_REPLY_ERROR;
+        if (!s->value->refused && !s->no_expiretime)
+            take_expiry(s->value, reply, true);
+        return 0;
+    case TAG_LEFT:
+        if (!s->value->refused)
+            take_expiry(s->value, reply, false);
+        return 0;
+    case TAG_OFFSETS:
+        break;
+    }
+    return take_offsets(reply, s->lsn, s->flow_count) ? 0 : bad_offsets(s->flow_count, err);
+}
+
+static int open_pipe(struct sync_source *s, bool surely, struct ft_err *err)
+{
+    if (s->pipe != NULL && s->surely != surely)
+        sync_source_close(s);
+    s->surely = surely;
+    return s->pipe != NULL
+               ? 0
+               : redis_pipe_open(&s->pipe, s->uri, surely ? -1 : s->cancel_fd, take_reply, s, err);
+}
+
+static int call(struct sync_source *s, bool surely, redisReply **ret, const char *command,
+                struct ft_err *err)
+{
+    char name[URI_ADDRESS_SIZE];
+    redisReply *reply;
+
+    if (open_pipe(s, surely, err) != 0)
+        return -1;
+    if (redis_pipe_call_text(s->pipe, &reply, command, err) != 0) {
+        sync_source_close(s);
+        return -1;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        (void)err_set(err, FT_ERR_PROTOCOL, "%s refused %s: %s", uri_address(s->uri, name), command,
+                      reply->str);
+        freeReplyObject(reply);
+        return -1;
+    }
+    *ret = reply;
+    return 0;
+}
+
+static int call_ok(struct sync_source *s, bool surely, const char *command, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (call(s, surely, &reply, command, err) != 0)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
+                        struct ft_err *err)
+{
+    redisReply *reply;
+    bool fits;
+
+    if (call(s, false, &reply, "DFLY REPLICAOFFSET", err) != 0)
+        return -1;
+    fits = take_offsets(reply, ret_lsn, flow_count);
+    freeReplyObject(reply);
+    return fits ? 0 : bad_offsets(flow_count, err);
+}
+
+static int put_read(struct sync_source *s, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes select[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes dump[] = {bytes_str("DUMP"), key};
+    const struct bytes expiry[] = {bytes_str(s->no_expiretime ? "PTTL" : "PEXPIRETIME"), key};
+    const struct bytes offsets[] = {bytes_str("DFLY"), bytes_str("REPLICAOFFSET")};
+
+    if (redis_pipe_put(s->pipe, TAG_SELECT, select, 2, err) != 0 ||
+        redis_pipe_put(s->pipe, TAG_DUMP, dump, 2, err) != 0 ||
+        redis_pipe_put(s->pipe, s->no_expiretime ? TAG_LEFT : TAG_EXPIRETIME, expiry, 2, err) != 0)
+        return -1;
+    return redis_pipe_put(s->pipe, TAG_OFFSETS, offsets, 2, err);
+}
+
+static int read_once(struct sync_source *s, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    s->value->refused = false;
+    s->value->gone = false;
+    s->value->expire_ms = -1;
+    s->value->why[0] = '\0';
+    buf_clear(&s->value->payload);
+    if (open_pipe(s, false, err) != 0)
+        return -1;
+    if (put_read(s, db, key, err) == 0 && redis_pipe_drain(s->pipe, err) == 0)
+        return 0;
+    sync_source_close(s);
+    return -1;
+}
+
+int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struct sync_value *ret,
+                     uint64_t *ret_lsn, uint32_t flow_count, struct ft_err *err)
+{
+    bool knew = s->no_expiretime;
+
+    s->value = ret;
+    s->lsn = ret_lsn;
+    s->flow_count = flow_count;
+    if (read_once(s, db, key, err) != 0)
+        return -1;
+    return s->no_expiretime == knew ? 0 : read_once(s, db, key, err);
+}
+
+int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err)
+{
+    char command[COMMAND_SIZE];
+
+    (void)snprintf(command, sizeof(command), "CLIENT PAUSE %" PRIu64 " WRITE", ms); /* fits */
+    return call_ok(s, false, command, err);
+}
+
+int sync_source_unpause(struct sync_source *s, struct ft_err *err)
+{
+    return call_ok(s, true, "CLIENT UNPAUSE", err);
+}
+
+int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned timeout_s,
+                         struct ft_err *err)
+{
+    char command[COMMAND_SIZE];
+
+    (void)snprintf(command, sizeof(command), "DFLY TAKEOVER %u %s", timeout_s, sync_id); /* fits */
+    return call_ok(s, true, command, err);
+}

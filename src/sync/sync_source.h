@@ -1,0 +1,53 @@
+/*
+ * sync_source.h - what a cut-over asks of the source, over a connection of its own.
+ *
+ * Errors       FT_ERR_NET and FT_ERR_TIMEOUT; FT_ERR_PROTOCOL when the source refuses;
+ *              FT_ERR_CANCELLED. After any of them the next call connects anew.
+ * Cancelling   What must not be left undone, sync_source_unpause and _takeover, cannot be cancelled.
+ * Threads      One.
+ */
+#ifndef FLOWTAPE_SYNC_SYNC_SOURCE_H
+#define FLOWTAPE_SYNC_SYNC_SOURCE_H
+
+#include "wire/redis_pipe.h"
+
+#define SYNC_WHY_SIZE 200
+
+/* A key as the source has it. */
+struct sync_value {
+    bool refused;       /* it cannot be read: why */
+    bool gone;          /* there is no such key */
+    struct buf payload; /* as DUMP gives it */
+    int64_t expire_ms;  /* -1: none */
+    bool expire_exact;  /* else from what was left of its time */
+    char why[SYNC_WHY_SIZE];
+};
+
+struct sync_source {
+    const struct uri *uri;
+    int cancel_fd;
+    struct redis_pipe *pipe;  /* NULL: not connected */
+    bool surely;              /* pipe was opened for what cannot be cancelled */
+    bool no_expiretime;       /* an older release: PTTL only */
+    struct sync_value *value; /* being read */
+    uint64_t *lsn;
+    uint32_t flow_count;
+};
+
+/* sync_source_offsets - the next LSN of each flow. */
+int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
+                        struct ft_err *err);
+/* sync_source_read - a key, and behind it the offsets: when these are what they were before, the value
+ * is that of this position. *ret is reused from call to call, and its payload the caller's to release;
+ * a refusal is no error. */
+int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struct sync_value *ret,
+                     uint64_t *ret_lsn, uint32_t flow_count, struct ft_err *err);
+/* sync_source_pause - writes wait, for so long at most. */
+int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err);
+int sync_source_unpause(struct sync_source *s, struct ft_err *err);
+/* sync_source_takeover - the source stops for good once this session's flows have acknowledged all. */
+int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned timeout_s,
+                         struct ft_err *err);
+void sync_source_close(struct sync_source *s);
+
+#endif

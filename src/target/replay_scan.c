@@ -1,0 +1,108 @@
+#include "target/replay_scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct scan {
+    struct replay_node *node;
+    uint32_t db;
+    replay_scan_fn *take;
+    void *context;
+    struct bytes *keys;
+    size_t capacity;
+};
+
+static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    return replay_call(node, NULL, words, 2, err);
+}
+
+static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
+{
+    if (s->capacity < keys->elements) {
+        struct bytes *grown = reallocarray(s->keys, keys->elements, sizeof(*grown));
+
+        if (grown == NULL)
+            return err_nomem(err, "names of keys");
+        s->keys = grown;
+        s->capacity = keys->elements;
+    }
+    for (size_t i = 0; i < keys->elements; i++)
+        s->keys[i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
+    return keys->elements == 0 ? 0
+                               : s->take(s->context, s->node, s->db, s->keys, keys->elements, err);
+}
+
+bool replay_is_scan_reply(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[0]->len >= REPLAY_CURSOR_SIZE ||
+        reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return false;
+    for (size_t i = 0; i < reply->element[1]->elements; i++) {
+        if (reply->element[1]->element[i]->type != REDIS_REPLY_STRING)
+            return false;
+    }
+    return true;
+}
+
+static int scan_selected(struct scan *s, struct ft_err *err)
+{
+    char cursor[REPLAY_CURSOR_SIZE] = "0";
+
+    do {
+        const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
+                                      bytes_str("1000")};
+        redisReply *reply;
+        int rc;
+
+        if (replay_call(s->node, &reply, words, 4, err) != 0)
+            return -1;
+        if (replay_is_scan_reply(reply)) {
+            (void)snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
+            rc = take_keys(s, reply->element[1], err);
+        } else {
+            rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCAN as Redis does",
+                         s->node->name);
+        }
+        freeReplyObject(reply);
+        if (rc != 0)
+            return -1;
+    } while (strcmp(cursor, "0") != 0);
+    return 0;
+}
+
+int replay_scan_db(struct replay_node *node, uint32_t db, replay_scan_fn *take, void *context,
+                   struct ft_err *err)
+{
+    struct scan s = {.node = node, .db = db, .take = take, .context = context};
+    int rc = select_db(node, db, err);
+
+    if (rc == 0)
+        rc = scan_selected(&s, err);
+    free(s.keys);
+    return rc == 0 ? select_db(node, 0, err) : -1;
+}
+
+/* The databases that hold anything: lines "db0:keys=..." */
+int replay_scan(struct replay_node *node, replay_scan_fn *take, void *context, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
+    redisReply *reply;
+    const char *at;
+    int rc = 0;
+
+    if (replay_call(node, &reply, words, 2, err) != 0)
+        return -1;
+    at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
+    while (rc == 0 && at != NULL && (at = strstr(at, "\ndb")) != NULL) {
+        at += 3;
+        rc = replay_scan_db(node, (uint32_t)strtoul(at, NULL, 10), take, context, err);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
