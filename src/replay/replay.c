@@ -18,6 +18,8 @@
 #define FRUITLESS_MAX 20u
 #define NOTE_MAX      700
 #define HEAD_BYTES    (64u << 10)
+/* With --rate, so much of a second's worth may be in flight before its answers are awaited. */
+#define UNDERWAY_PART 2u
 
 void replay_note(struct replay *r, const char *fmt, ...)
 {
@@ -52,26 +54,36 @@ int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err)
     return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
 }
 
-int replay_pay(struct replay *r, size_t bytes, struct ft_err *err)
+static uint64_t paid_by_all(struct replay *r)
 {
-    const struct replay_options *o = r->o;
-    uint64_t due_us = 0;
+    uint64_t paid;
+
+    pthread_mutex_lock(&r->mu);
+    paid = r->paid;
+    pthread_mutex_unlock(&r->mu);
+    return paid;
+}
+
+int replay_pay(struct replay_payer *p, size_t bytes, struct ft_err *err)
+{
+    struct replay *r = p->replay;
+    uint64_t due_us;
+    uint64_t paid;
     uint64_t now_us;
 
-    if (o->rate_keys == 0 && o->rate_bytes == 0)
+    if (r->pace.per_second == 0)
         return 0;
     pthread_mutex_lock(&r->mu);
-    now_us = clock_mono_us();
-    if (r->rate_begun_us == 0)
-        r->rate_begun_us = now_us;
-    r->rate_keys++;
-    r->rate_bytes += bytes;
-    if (o->rate_keys != 0)
-        due_us = (uint64_t)((double)r->rate_keys * 1e6 / (double)o->rate_keys);
-    else
-        due_us = (uint64_t)((double)r->rate_bytes * 1e6 / (double)o->rate_bytes);
-    due_us += r->rate_begun_us;
+    r->paid += r->o->rate_keys != 0 ? 1 : bytes;
+    paid = r->paid;
+    due_us = pace_take(&r->pace, r->o->rate_keys != 0 ? 1 : bytes, clock_mono_us());
     pthread_mutex_unlock(&r->mu);
+    if (paid - p->settled > r->pace.per_second / UNDERWAY_PART) {
+        if (p->settle(p->context, err) != 0)
+            return -1;
+        p->settled = paid_by_all(r);
+    }
+    now_us = clock_mono_us();
     return now_us + 2000 >= due_us ? 0 : replay_sleep(r, (due_us - now_us) / 1000, err);
 }
 
@@ -472,6 +484,7 @@ void replay_init(struct replay *r, const struct replay_options *options,
         .losses = losses,
         .result = result,
         .failure = FT_ERR_INIT,
+        .pace.per_second = options->rate_keys != 0 ? options->rate_keys : options->rate_bytes,
     };
     *result = (struct replay_result){0};
     /* default attributes: cannot fail on Linux */

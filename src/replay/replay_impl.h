@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/pace.h"
 #include "input/cut.h"
 #include "item/key_set.h"
 #include "item/times_shift.h"
@@ -87,9 +88,17 @@ struct replay {
     pthread_mutex_t mu;
     struct replay_letters *letters; /* NULL: the first refused command ends the run */
     struct ft_err failure;
-    uint64_t rate_begun_us;
-    uint64_t rate_keys;
-    uint64_t rate_bytes;
+    struct pace pace; /* per_second 0: no limit */
+    uint64_t paid;    /* keys or bytes, by all */
+};
+
+/* Whoever sends at the pace of --rate, one per thread. */
+struct replay_payer {
+    struct replay *replay;
+    uint64_t settled; /* paid by all when it had nothing in flight */
+    /* waits for all answers: a target that stands still is not to get everything at once later */
+    int (*settle)(void *context, struct ft_err *err);
+    void *context;
 };
 
 /*
@@ -379,8 +388,8 @@ void replay_note(struct replay *r, const char *fmt, ...) __attribute__((format(p
 int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err);
 /* replay_check_cancelled - FT_ERR_CANCELLED if so. */
 int replay_check_cancelled(struct replay *r, struct ft_err *err);
-/* replay_pay - one key or record of so many bytes; waits as --rate wants it. */
-int replay_pay(struct replay *r, size_t bytes, struct ft_err *err);
+/* replay_pay - for one key or record of so many bytes, which was sent; waits as --rate wants it. */
+int replay_pay(struct replay_payer *p, size_t bytes, struct ft_err *err);
 /* replay_add_loss - counted, and an error if losses are not allowed. */
 int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class_name, uint32_t db,
                     struct bytes key, struct ft_err *err);

@@ -18,6 +18,7 @@ struct journal_run {
     uint64_t told;          /* of these, in the progress */
     uint64_t first_time_us; /* for --pace */
     uint64_t began_us;
+    struct replay_payer payer;
 };
 
 void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
@@ -193,7 +194,7 @@ static int take(void *context, const struct item *item, const struct translation
     r->next[item->flow] = item->lsn + 1;
     r->result->records++;
     r->result->flows[item->flow].records++;
-    if (replay_pay(r, item->record.word_bytes, err) != 0)
+    if (replay_pay(&j->payer, item->record.word_bytes, err) != 0)
         return -1;
     return flush_full(r, err);
 }
@@ -288,7 +289,8 @@ static void note_positions(struct replay *r)
 
 int replay_journal(struct replay *r, struct ft_err *err)
 {
-    struct journal_run j = {.r = r};
+    struct journal_run j = {
+        .r = r, .payer = {.replay = r, .settle = settle, .context = &j}};
     const struct replay_record_sink sink = {
         .put = put_command,
         .settle = settle,

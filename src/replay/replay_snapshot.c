@@ -40,6 +40,7 @@ struct stream_sender {
     uint32_t mark;
     struct replay_run *run; /* small strings */
     struct buf scratch;
+    struct replay_payer payer;
     uint64_t keys;
     uint64_t told_keys;
 };
@@ -174,7 +175,7 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
     entry.raw = bytes_of(NULL, 0);
     if (put_mapped(s, &item->rdb.entry, &entry, item->time_us, err) != 0)
         return entry_wrap(&item->rdb.entry, err);
-    return replay_pay(s->r, entry.key.n + entry.value.n, err);
+    return replay_pay(&s->payer, entry.key.n + entry.value.n, err);
 }
 
 /*
@@ -458,6 +459,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     struct source_stream *stream = NULL;
     int rc = -1;
 
+    s.payer = (struct replay_payer){.replay = s.r, .settle = settle, .context = &s};
     if (s.r->state.snap_done[index])
         return 0;
     if (replay_dead_drop(s.r, &index, err) == 0 && sender_open(&s, err) == 0 &&
