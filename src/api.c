@@ -35,6 +35,7 @@ static enum ft_error_class class_of(enum ft_err_kind kind)
     case FT_ERR_NOMEM:
     case FT_ERR_IO:
     case FT_ERR_LIMIT:
+    case FT_ERR_STATE:
     case FT_ERR_BUG:
         break;
     }

@@ -116,6 +116,7 @@ const char *err_kind_name(enum ft_err_kind kind)
         [FT_ERR_UNSUPPORTED] = "unsupported",
         [FT_ERR_LIMIT] = "limit",
         [FT_ERR_LOSS] = "loss",
+        [FT_ERR_STATE] = "state",
         [FT_ERR_CANCELLED] = "cancelled",
         [FT_ERR_BUG] = "bug",
     };

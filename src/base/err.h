@@ -26,8 +26,9 @@ enum ft_err_kind {
     FT_ERR_UNSUPPORTED, /* the bytes are well formed but newer than this program */
     FT_ERR_LIMIT,       /* a configured bound was exceeded */
     FT_ERR_LOSS,        /* the target cannot hold something and the policy is to fail */
-    FT_ERR_CANCELLED,   /* the user or the program asked to stop */
-    FT_ERR_BUG,         /* our own mistake, caught before it did harm */
+    FT_ERR_STATE, /* things are in a state in which this cannot be done; the user may change it */
+    FT_ERR_CANCELLED, /* the user or the program asked to stop */
+    FT_ERR_BUG,       /* our own mistake, caught before it did harm */
 };
 
 /* err->offset when a position has no meaning. */

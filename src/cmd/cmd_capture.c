@@ -62,7 +62,7 @@ static enum exit_status status_of(const struct capture_run_result *r, const stru
     case CAPTURE_ENDED_DURATION:
         return r->valid ? EXIT_DONE : EXIT_EARLY;
     case CAPTURE_ENDED_GAVE_UP:
-        return r->valid ? EXIT_EARLY : EXIT_PEER;
+        return EXIT_PEER;
     case CAPTURE_ENDED_FAILED:
         break;
     }

@@ -61,11 +61,12 @@ static void show_progress(struct progress *p, void *context)
     job->shown_bytes = bytes;
 }
 
-/* A run that failed before it did anything has nothing to sum up. */
-static bool worth_showing(const struct replay_result *r)
+/* A run that failed before it did anything has nothing to sum up; one that was stopped says so. */
+static bool worth_showing(const struct replay_result *r, const struct ft_err *err)
 {
     return r->target_version != 0 &&
-           (r->complete || r->resumed || r->keys + r->records != 0 || r->deleted + r->in_sync != 0);
+           (r->complete || r->resumed || err->kind == FT_ERR_CANCELLED ||
+            r->keys + r->keys_not_done + r->records + r->deleted + r->in_sync != 0);
 }
 
 static enum exit_status replay(struct replay_args *a)
@@ -83,7 +84,7 @@ static enum exit_status replay(struct replay_args *a)
         status = ui_fail(COMMAND, &job.err);
     if (!a->output.quiet && !a->output.json && a->run.forget && status == EXIT_DONE)
         ui_note(COMMAND, "the target holds no position any more");
-    else if (!a->output.quiet && !a->output.json && worth_showing(&job.result))
+    else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, &job.err))
         replay_print(&job.result, &job.losses);
     if (a->output.json || a->output.report != NULL)
         status = ui_report(COMMAND, replay_to_json(&job.result, &job.losses), a->output.report,

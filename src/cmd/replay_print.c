@@ -29,6 +29,7 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
             format_size(r->bytes, bytes), format_duration_ms(r->elapsed_ms, time),
             per_second(r->keys + r->records, r->elapsed_ms),
             r->resumed ? ", after an earlier run" : "");
+    print_if(r->keys_not_done, "keys of snapshots that are not complete, sent");
     print_if(r->in_sync, "records inside the full sync");
     print_if(r->filtered, "left out by filters");
     print_if(r->conflicts, "left out for keys that were there before");
@@ -81,6 +82,7 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
         {"generation", r->generation},
         {"target_version", r->target_version},
         {"keys", r->keys},
+        {"keys_not_done", r->keys_not_done},
         {"records", r->records},
         {"in_full_sync", r->in_sync},
         {"filtered", r->filtered},

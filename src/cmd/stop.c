@@ -4,24 +4,41 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NAP_NS (10 * 1000 * 1000)
+/* Of a service manager or an impatient hand: signals so close to each other are meant as one. */
+#define ONE_SIGNAL_MS 1000
 
-/* Set before the handlers are; -1 once the first signal has been seen. */
+/* Set before the handlers are; of the signal before nothing is known while seconds are -1. */
 static volatile sig_atomic_t stop_fd = -1;
+static struct timespec first_signal = {.tv_sec = -1};
+
+/* Only the handler uses it, and its two signals do not interrupt each other. */
+static bool is_another(const struct timespec *now)
+{
+    int64_t since_ms = (int64_t)(now->tv_sec - first_signal.tv_sec) * 1000 +
+                       (now->tv_nsec - first_signal.tv_nsec) / 1000000;
+
+    return first_signal.tv_sec >= 0 && since_ms >= ONE_SIGNAL_MS;
+}
 
 static void on_stop_signal(int number)
 {
     const uint64_t one = 1;
-    int fd = stop_fd;
+    int saved = errno;
+    struct timespec now;
 
     (void)number;
-    if (fd < 0 || write(fd, &one, sizeof(one)) < 0)
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    if (is_another(&now) || write(stop_fd, &one, sizeof(one)) < 0)
         _exit(EXIT_EARLY); /* what was stored stays valid as it is */
-    stop_fd = -1;
+    if (first_signal.tv_sec < 0)
+        first_signal = now;
+    errno = saved;
 }
 
 int stop_catch_signals(int *ret_fd, struct ft_err *err)
@@ -34,6 +51,8 @@ int stop_catch_signals(int *ret_fd, struct ft_err *err)
         return err_errno(err, errno, "could not make an eventfd");
     stop_fd = fd;
     *ret_fd = fd;
+    (void)sigaddset(&stop.sa_mask, SIGINT); /* valid numbers */
+    (void)sigaddset(&stop.sa_mask, SIGTERM);
     if (sigaction(SIGINT, &stop, NULL) != 0 || sigaction(SIGTERM, &stop, NULL) != 0 ||
         sigaction(SIGXFSZ, &ignore, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
         return err_errno(err, errno, "could not set up signals");

@@ -5,8 +5,8 @@
 #include "cmd/ui.h"
 
 /*
- * stop_catch_signals - the first SIGINT or SIGTERM makes *ret_fd readable, a second one ends the
- * process at once. A file-size limit becomes an error like a full disk, a broken pipe one of the
+ * stop_catch_signals - the first SIGINT or SIGTERM makes *ret_fd readable; another one, a second later
+ * or more, ends the process at once. A file-size limit becomes an error like a full disk, a broken pipe one of the
  * connection.
  */
 int stop_catch_signals(int *ret_fd, struct ft_err *err);

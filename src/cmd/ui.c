@@ -37,6 +37,7 @@ enum exit_status exit_status_of(const struct ft_err *err)
     case FT_ERR_NOMEM:
     case FT_ERR_IO:
     case FT_ERR_LIMIT:
+    case FT_ERR_STATE:
     case FT_ERR_BUG:
         break;
     }

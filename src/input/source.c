@@ -274,7 +274,7 @@ static int open_capture(struct source *s, uint32_t generation, struct ft_err *er
     if (s->generation == NULL && generation != 0)
         return err_set(err, FT_ERR_USAGE, "\"%s\" has no generation %" PRIu32, s->path, generation);
     if (s->generation == NULL) {
-        return err_set(err, FT_ERR_USAGE,
+        return err_set(err, FT_ERR_STATE,
                        "\"%s\" holds no complete snapshot yet; run capture again to finish it",
                        s->path);
     }

@@ -107,7 +107,8 @@ struct replay_result {
     bool cluster;
     unsigned target_version; /* major * 100 + minor */
     uint32_t generation;
-    uint64_t keys;
+    uint64_t keys;          /* of streams that are done */
+    uint64_t keys_not_done; /* sent, of streams that are not: they are sent again */
     uint64_t records;
     uint64_t in_sync; /* records inside the full sync */
     uint64_t filtered;

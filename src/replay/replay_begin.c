@@ -95,7 +95,7 @@ static int check_owner(const struct replay *r, struct ft_err *err)
 {
     if (strcmp(r->state.capture, r->id) == 0)
         return 0;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "the target belongs to the replay of another capture, %s; \"flowtape replay "
                    "--forget\" frees it, --flush empties it",
                    r->state.capture);
@@ -105,7 +105,7 @@ static int check_rules(const struct replay *r, struct ft_err *err)
 {
     if (strcmp(r->state.rules, r->rules) == 0)
         return 0;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "this replay was begun with other filters, --db-map, --rename, --ttl, --json-as "
                    "or --on-conflict; give the same ones, or begin again with --from-start");
 }
@@ -124,7 +124,7 @@ static int check_generation(const struct replay *r, struct ft_err *err)
 {
     if (r->result->generation >= r->state.generation)
         return 0;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "the target has generation %" PRIu32 " already, this is generation %" PRIu32
                    "; --from-start goes back to it",
                    r->state.generation, r->result->generation);
@@ -217,7 +217,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
     if ((r->o->flush && flush_target(r, err) != 0) || target_is_empty(r, &empty, err) != 0)
         return -1;
     if (!empty && r->follow != NULL) {
-        return err_set(err, FT_ERR_USAGE,
+        return err_set(err, FT_ERR_STATE,
                        "the target is not empty: what a growing capture will touch is not known "
                        "yet; --flush empties it");
     }

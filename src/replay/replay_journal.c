@@ -204,7 +204,7 @@ static int check_not_beyond(const struct journal_run *j, uint32_t flow, uint64_t
 {
     if (lsn <= j->r->cut.stop_lsn[flow])
         return 0;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
                    " there, wanted is an end before %" PRIu64,
                    flow, lsn - 1, j->r->cut.stop_lsn[flow]);
@@ -289,8 +289,7 @@ static void note_positions(struct replay *r)
 
 int replay_journal(struct replay *r, struct ft_err *err)
 {
-    struct journal_run j = {
-        .r = r, .payer = {.replay = r, .settle = settle, .context = &j}};
+    struct journal_run j = {.r = r, .payer = {.replay = r, .settle = settle, .context = &j}};
     const struct replay_record_sink sink = {
         .put = put_command,
         .settle = settle,

@@ -451,6 +451,13 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     return 0;
 }
 
+static void count_not_done(struct stream_sender *s)
+{
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->keys_not_done += s->keys;
+    pthread_mutex_unlock(&s->r->mu);
+}
+
 static int run_stream(void *context, const struct source *source, uint32_t index,
                       struct ft_err *err)
 {
@@ -468,6 +475,8 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     tell(&s);
     if (rc == 0)
         rc = mark_done(&s, err);
+    if (rc != 0)
+        count_not_done(&s);
     source_stream_free(stream);
     sender_release(&s);
     return rc;
@@ -475,6 +484,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
 
 int replay_snapshot(struct replay *r, struct ft_err *err)
 {
+    r->result->keys_not_done = 0;
     if (each_stream_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
     return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;

@@ -196,7 +196,7 @@ static int visit_before_capture(int dirfd, const char *name, void *arg, struct f
     if (strcmp(name, CAPTURE_LOCK) == 0 || strcmp(name, MANIFEST_TMP) == 0 ||
         strcmp(name, "lost+found") == 0)
         return 0;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "directory \"%s\" is neither a capture nor empty: it holds \"%s\"",
                    (const char *)arg, name);
 }
@@ -208,7 +208,7 @@ static int manifest_exists(const struct capture *c, bool *ret, struct ft_err *er
     if (fstatat(c->dirfd, CAPTURE_MANIFEST, &st, 0) == 0) {
         *ret = true;
         if (!S_ISREG(st.st_mode))
-            return err_set(err, FT_ERR_USAGE, "\"%s/" CAPTURE_MANIFEST "\" is not a file", c->path);
+            return err_set(err, FT_ERR_STATE, "\"%s/" CAPTURE_MANIFEST "\" is not a file", c->path);
         return 0;
     }
     if (errno != ENOENT)
@@ -225,7 +225,7 @@ static int take_lock(struct capture *c, struct ft_err *err)
     if (c->lock_fd >= 0)
         return 0;
     if (held) {
-        return err_set(err, FT_ERR_USAGE, "another process is writing to the capture \"%s\"",
+        return err_set(err, FT_ERR_STATE, "another process is writing to the capture \"%s\"",
                        c->path);
     }
     return err_wrap(err, "could not lock the capture \"%s\"", c->path);
@@ -319,7 +319,7 @@ int capture_check_source(const struct capture *c, const char *source_address,
          strcmp(g->replication_id, replication_id) == 0))
         return 0;
     return err_set(
-        err, FT_ERR_USAGE,
+        err, FT_ERR_STATE,
         "the capture \"%s\" is of the source %s, not of %s; another source needs another "
         "directory",
         c->path, c->source_address, source_address);
@@ -504,7 +504,7 @@ int capture_open_read(struct capture **ret, const char *path, struct ft_err *err
     if (manifest_exists(c, &exists, err) != 0)
         goto fail;
     if (!exists) {
-        err_set(err, FT_ERR_USAGE, "\"%s\" is not a capture: it has no " CAPTURE_MANIFEST, path);
+        err_set(err, FT_ERR_STATE, "\"%s\" is not a capture: it has no " CAPTURE_MANIFEST, path);
         goto fail;
     }
     if (capture_manifest_load(c, err) != 0 || capture_scan(c, err) != 0)

@@ -77,7 +77,7 @@ until [ -f "$T/both/capture.json" ] || [ $tries -gt 100 ]; do
     sleep 0.1
     tries=$((tries + 1))
 done
-check_status "second capture into a directory" 2 "another|lock|use|already" capture "$T/both" \
+check_status "second capture into a directory" 1 "another|lock|use|already" capture "$T/both" \
     --until-caught-up
 sleep 0.5
 kill -INT $pid
@@ -91,12 +91,12 @@ standin_check "two at once"
 mkdir "$T/foreign"
 echo hello >"$T/foreign/notes.txt"
 standin_start "$rec"
-check_status "a directory with something else in it" 2 "foreign" capture "$T/foreign" \
+check_status "a directory with something else in it" 1 "foreign" capture "$T/foreign" \
     --until-caught-up
 [ "$(ls -A "$T/foreign")" = notes.txt ] || fail "the foreign directory was changed"
 standin_stop
 standin_start "$small"
-check_status "another source's directory" 2 "another|other|differ" capture "$T/both" \
+check_status "another source's directory" 1 "another|other|differ" capture "$T/both" \
     --until-caught-up
 check_status "a directory that cannot be made" 1 "no such file" capture "$T/no/such/dir" \
     --until-caught-up

@@ -176,7 +176,7 @@ static int open_locked(struct replay_letters *l, struct ft_err *err)
     if (flock(l->fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     return errno == EWOULDBLOCK
-               ? err_set(err, FT_ERR_USAGE, "\"%s\" is being written by another process", l->path)
+               ? err_set(err, FT_ERR_STATE, "\"%s\" is being written by another process", l->path)
                : err_errno(err, errno, "could not lock \"%s\"", l->path);
 }
 

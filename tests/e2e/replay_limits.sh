@@ -1,0 +1,68 @@
+#!/bin/sh
+# Limits that the user sets: the pace, signals, and how long a peer may be silent.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+: "${MAKE_CAPTURE:?}"
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
+# reaches KEYS - the target has so many keys within 20 s
+reaches()
+{
+    t_tries=0
+    until [ "$(cli dbsize)" -ge "$1" ]; do
+        t_tries=$((t_tries + 1))
+        [ $t_tries -lt 400 ] || return 1
+        sleep 0.05
+    done
+}
+
+awk 'BEGIN { v = sprintf("%0200d", 1); for (i = 1; i <= 12000; i++) print "0 1 0 SET k" i, v }' |
+    "$MAKE_CAPTURE" 1 "$T/many" || fail "a capture of our own"
+
+# The pace: what was not sent while the target stood still is not made up for.
+redis_start
+"$FLOWTAPE" replay "$T/many" "$REDIS" --rate 1000 >"$T/rate.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+reaches 700 || fail "--rate: it begins" "$T/rate.out"
+before=$(cli dbsize)
+kill -STOP "$REDIS_PID"
+for i in 1 2 3 4 5 6; do # long enough for a burst
+    sleep 0.5
+done
+kill -CONT "$REDIS_PID"
+sleep 0.1
+came=$(($(cli dbsize) - before))
+if [ $came -le 1500 ]; then
+    pass "--rate: no burst after a stall"
+else
+    fail "--rate: $came keys at once after a stall"
+fi
+
+# Signals: two that come together are one, and the run ends in order and sums up.
+kill -INT $pid
+kill -TERM $pid
+ends "two signals" $pid 5 "$T/rate.out"
+check "two signals: the summary" grep -Eq "not complete: [01] keys, [0-9]+ records" "$T/rate.out"
+redis_stop
+
+# A snapshot that is not complete is in the summary too.
+redis_start
+awk 'BEGIN { for (i = 1; i <= 4000; i++) print "SET s" i " v" }' | cli >/dev/null
+cli save >/dev/null
+cp "$T/redis/dump.rdb" "$T/in.rdb"
+cli flushall >/dev/null
+"$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --rate 200 >"$T/snap.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+reaches 150 || fail "a slow snapshot: it begins" "$T/snap.out"
+kill -INT $pid
+ends "stopped in the snapshot" $pid 5 "$T/snap.out"
+check "stopped in the snapshot: the summary" grep -Eq "not complete, sent: [1-9]" "$T/snap.out"
+redis_stop
+t_end
