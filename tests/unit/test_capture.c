@@ -78,7 +78,7 @@ static void test_lock(void **state)
         struct capture *other;
         int rc = capture_open_write(&other, t_store_path, T_STORE_SOURCE, &recovery, &err);
 
-        _exit(rc == -1 && err.kind == FT_ERR_USAGE && strstr(err.msg, "another process") ? 0 : 1);
+        _exit(rc == -1 && err.kind == FT_ERR_STATE && strstr(err.msg, "another process") ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -95,10 +95,10 @@ static void test_foreign_directories(void **state)
     (void)state;
     t_fails(capture_open_read(&c, t_store_path, &err), &err, FT_ERR_IO, "could not open");
     assert_int_equal(mkdirat(t_store_dir.fd, "cap", 0777), 0);
-    t_fails(capture_open_read(&c, t_store_path, &err), &err, FT_ERR_USAGE, "is not a capture");
+    t_fails(capture_open_read(&c, t_store_path, &err), &err, FT_ERR_STATE, "is not a capture");
     t_write(t_store_dir.fd, "cap/thesis.txt", "x", 1);
     t_fails(capture_open_write(&c, t_store_path, T_STORE_SOURCE, &recovery, &err), &err,
-            FT_ERR_USAGE, "neither a capture nor empty: it holds \"thesis.txt\"");
+            FT_ERR_STATE, "neither a capture nor empty: it holds \"thesis.txt\"");
     assert_false(t_exists(t_store_dir.fd, "cap/capture.lock"));
     t_write(t_store_dir.fd, "cap/capture.json", "{\"format\": \"video\"}", 19);
     t_fails(capture_open_write(&c, t_store_path, T_STORE_SOURCE, &recovery, &err), &err,

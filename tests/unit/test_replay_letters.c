@@ -188,7 +188,7 @@ static void test_refused(void **state)
     {
         struct replay_letters *second;
 
-        t_fails(replay_letters_open(&second, p->file, &err), &err, FT_ERR_USAGE, "another process");
+        t_fails(replay_letters_open(&second, p->file, &err), &err, FT_ERR_STATE, "another process");
     }
     replay_letters_close(l);
 }
