@@ -121,7 +121,7 @@ static void test_source(void **state)
     (void)t_store_begin(c, 2);
     t_ok(capture_check_source(c, "b:1", "other", &err), &err);
     t_ok(capture_check_source(c, "c:2", T_STORE_REPLID, &err), &err);
-    t_fails(capture_check_source(c, "c:2", "other", &err), &err, FT_ERR_USAGE,
+    t_fails(capture_check_source(c, "c:2", "other", &err), &err, FT_ERR_STATE,
             "is of the source b:1, not of c:2");
     capture_free(c);
 }

@@ -81,7 +81,7 @@ static void test_what_is_no_input_is_said(void **state)
 
     (void)state;
     t_fails(source_open(&s, "/nowhere/at/all", 0, &err), &err, FT_ERR_IO, "No such file");
-    t_fails(source_open(&s, d.path, 0, &err), &err, FT_ERR_USAGE, d.path);
+    t_fails(source_open(&s, d.path, 0, &err), &err, FT_ERR_STATE, d.path);
     t_write(d.fd, "text.rdb", "hello, world", 12);
     (void)snprintf(path, sizeof(path), "%s/text.rdb", d.path);
     t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "text.rdb");
