@@ -34,6 +34,7 @@ struct flow_file {
     /* set by the writer under file_mu; the syncer looks at it under file_mu */
     pthread_mutex_t file_mu;
     struct segment_writer *segment; /* NULL: none is open */
+    bool broken; /* a sync or a seal failed: what was written since the last one may be lost */
     /* any thread */
     _Atomic uint64_t written_lsn;
     _Atomic uint64_t durable_lsn;
@@ -98,10 +99,11 @@ static void fail(struct recorder *r, const struct ft_err *err)
     poke(r->options.event_fd);
 }
 
-/* Under file_mu. */
+/* Under file_mu. The kernel reports a page that it could not write once: a later sync that succeeds
+ * proves nothing. */
 static void publish_durable(struct recorder *r, struct flow_file *f, uint64_t lsn)
 {
-    if (lsn <= atomic_load(&f->durable_lsn))
+    if (f->broken || lsn <= atomic_load(&f->durable_lsn))
         return;
     atomic_store(&f->durable_lsn, lsn);
     poke(f->wake_fd);
@@ -170,10 +172,11 @@ static int seal_segment(struct recorder *r, struct flow_file *f, struct ft_err *
     int rc;
 
     pthread_mutex_lock(&f->file_mu);
-    rc = segment_writer_seal(f->segment, &info, err);
+    rc = f->broken ? err_set(err, FT_ERR_IO, "an earlier sync of \"%s\" failed", f->name)
+                   : segment_writer_seal(f->segment, &info, err);
+    f->broken = rc != 0;
     drop_segment(f);
-    if (rc == 0)
-        publish_durable(r, f, lsn);
+    publish_durable(r, f, lsn);
     pthread_mutex_unlock(&f->file_mu);
     if (rc != 0)
         return -1;
@@ -350,11 +353,12 @@ static void sync_flow(struct recorder *r, struct flow_file *f)
     /* A segment sealed since then was synced by that. */
     if (f->segment != NULL)
         rc = fs_sync(segment_writer_fd(f->segment), f->name, &err);
-    if (rc == 0 && !atomic_load(&r->failed))
+    f->broken = f->broken || rc != 0;
+    if (rc != 0)
+        fail(r, &err); /* before the writer meets the flow, and has less to say */
+    else if (!atomic_load(&r->failed))
         publish_durable(r, f, lsn);
     pthread_mutex_unlock(&f->file_mu);
-    if (rc != 0)
-        fail(r, &err);
 }
 
 /* A replay that follows gets no further than what is durable: no time to lose then. */
