@@ -139,6 +139,77 @@ static size_t utf8_sequence(const uint8_t *p, size_t n)
     return len;
 }
 
+/* C1 controls, line separators, and what changes the direction of text or cannot be seen. */
+static bool acts_on_terminal(const uint8_t *p, size_t len)
+{
+    if (len == 1)
+        return p[0] < 0x20 || p[0] == 0x7f;
+    if (len == 2)
+        return p[0] == 0xc2 && p[1] < 0xa0;
+    if (len != 3)
+        return false;
+    if (p[0] == 0xef)
+        return (p[1] == 0xbb && p[2] == 0xbf) || (p[1] == 0xbf && p[2] >= 0xb9 && p[2] <= 0xbb);
+    if (p[0] != 0xe2)
+        return false;
+    if (p[1] == 0x80)
+        return (p[2] >= 0x8b && p[2] <= 0x8f) || (p[2] >= 0xa8 && p[2] <= 0xae);
+    return p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf;
+}
+
+static size_t printable_prefix(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n) {
+        size_t len = utf8_sequence(p + i, n - i);
+
+        if (len == 0 || acts_on_terminal(p + i, len))
+            break;
+        i += len;
+    }
+    return i;
+}
+
+void text_make_printable(char *text, size_t size)
+{
+    size_t n = strlen(text);
+    size_t used = printable_prefix((const uint8_t *)text, n);
+    char *rest;
+    size_t left;
+
+    if (used == n)
+        return;
+    rest = strdup(text + used);
+    if (rest == NULL) {
+        text[used] = '\0';
+        return;
+    }
+    left = n - used;
+    for (const char *p = rest; left > 0;) {
+        size_t len = printable_prefix((const uint8_t *)p, left);
+        char escaped[5];
+        const char *piece = p;
+        size_t piece_n = len;
+
+        if (len == 0) {
+            len = 1;
+            piece = escaped;
+            piece_n = *p == '\n' ? (size_t)snprintf(escaped, sizeof(escaped), "\\n")
+                                 : (size_t)snprintf(escaped, sizeof(escaped), "\\x%02x",
+                                                    (unsigned char)*p);
+        }
+        if (piece_n >= size - used)
+            break;
+        memcpy(text + used, piece, piece_n);
+        used += piece_n;
+        p += len;
+        left -= len;
+    }
+    text[used] = '\0';
+    free(rest);
+}
+
 bool bytes_is_utf8(struct bytes b)
 {
     size_t i = 0;

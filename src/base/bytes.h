@@ -70,6 +70,12 @@ size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE]);
  */
 char *bytes_escape(struct bytes b, char *out, size_t out_size);
 
+/*
+ * text_make_printable - escape in place what a terminal would act upon, as \xNN or \n: control
+ * characters, whatever is not UTF-8, and marks that reorder or hide text. Cut where room runs out.
+ */
+void text_make_printable(char *text, size_t size);
+
 /* bytes_to_hex - two lower-case digits for each byte, and NUL: out has room for 2 * b.n + 1. */
 void bytes_to_hex(struct bytes b, char *out);
 

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 static void set_text(struct ft_err *err, enum ft_err_kind kind, const char *fmt, va_list ap)
 {
     err->kind = kind;
     err->sys_errno = 0;
     err->offset = FT_NO_OFFSET;
     (void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap); /* a cut text is still a text */
+    text_make_printable(err->msg, sizeof(err->msg));
 }
 
 static void append(struct ft_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -46,7 +49,7 @@ int err_errno(struct ft_err *err, int sys_errno, const char *fmt, ...)
     if (err->kind != FT_ERR_NONE)
         return -1;
     va_start(ap, fmt);
-    set_text(err, FT_ERR_IO, fmt, ap);
+    set_text(err, sys_errno == ENOMEM ? FT_ERR_NOMEM : FT_ERR_IO, fmt, ap);
     va_end(ap);
     err->sys_errno = sys_errno;
     append(err, ": %s", strerror_r(sys_errno, reason, sizeof(reason)));
@@ -80,6 +83,7 @@ int err_wrap(struct ft_err *err, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         return -1;
+    text_make_printable(context, sizeof(context));
     context_len = strlen(context);
     if (context_len + 2 + cause_len + 1 > sizeof(err->msg))
         return -1;

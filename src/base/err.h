@@ -38,7 +38,7 @@ struct ft_err {
     enum ft_err_kind kind;
     int sys_errno;   /* 0 unless a system call failed */
     uint64_t offset; /* where in the input, or FT_NO_OFFSET */
-    char msg[640];   /* printable as is */
+    char msg[640];   /* printable as is: what a file or a peer wrote into it was escaped */
 };
 
 #define FT_ERR_INIT                                 \
@@ -56,7 +56,8 @@ enum step {
 
 /*
  * The setters. All return -1, so that "return err_set(...)" reads well. The first error wins: a
- * second set on the same struct is ignored. err_at also appends " at offset N" to the text.
+ * second set on the same struct is ignored. err_errno is FT_ERR_IO, but FT_ERR_NOMEM where the
+ * system has no memory. err_at also appends " at offset N" to the text.
  * err_wrap prefixes "context: "; when room runs out the context is dropped and the cause kept.
  */
 int err_set(struct ft_err *err, enum ft_err_kind kind, const char *fmt, ...)

@@ -221,6 +221,7 @@ static enum framer_event take_item(struct framer *f, const struct rdb_item *item
         if (bytes_eq_str(item->name, "df-ver") && item->bytes.n < sizeof(f->state.release)) {
             memcpy(f->state.release, item->bytes.p, item->bytes.n);
             f->state.release[item->bytes.n] = '\0';
+            text_make_printable(f->state.release, sizeof(f->state.release));
         }
         return FRAMER_MORE;
     case RDB_ITEM_JOURNAL_BLOB:

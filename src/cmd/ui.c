@@ -16,6 +16,7 @@
 
 #define CLEAR_LINE "\r\033[K"
 #define LINE_SIZE  512
+#define TEXT_SIZE  4096
 
 enum exit_status exit_status_of(const struct ft_err *err)
 {
@@ -53,12 +54,14 @@ enum exit_status ui_fail(const char *command, const struct ft_err *err)
 /* In place of a progress line that may be there, whichever thread it comes from. */
 static void print_line(const char *command, const char *fmt, va_list ap)
 {
+    char text[TEXT_SIZE];
+
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
+    text_make_printable(text, sizeof(text));
     flockfile(stderr);
     if (isatty(STDERR_FILENO) == 1)
         fputs(CLEAR_LINE, stderr);
-    fprintf(stderr, "flowtape %s: ", command);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "flowtape %s: %s\n", command, text);
     funlockfile(stderr);
 }
 
@@ -150,6 +153,7 @@ void progress_show(struct progress *p, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, ap); /* a longer one is cut */
     va_end(ap);
+    text_make_printable(line, sizeof(line));
     flockfile(stderr);
     if (p->terminal)
         fprintf(stderr, CLEAR_LINE "%.*s", columns(), line);

@@ -1,7 +1,8 @@
 /*
  * ui.h - what the commands share in talking to people: errors, progress, reading options.
  *
- * Results go to standard output, everything else to standard error.
+ * Results go to standard output, everything else to standard error. What is printed here may hold
+ * text of peers: it is escaped.
  */
 #ifndef FLOWTAPE_CMD_UI_H
 #define FLOWTAPE_CMD_UI_H

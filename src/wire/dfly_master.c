@@ -209,6 +209,7 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
     if (at != NULL) {
         at += sizeof(field) - 1;
         (void)snprintf(m->release, sizeof(m->release), "%.*s", (int)strcspn(at, "\r\n"), at);
+        text_make_printable(m->release, sizeof(m->release)); /* the manifest holds UTF-8 only */
     }
     freeReplyObject(reply);
     return 0;

@@ -1,6 +1,7 @@
 /* The small parts of base/: numbers, texts, windows, buffers, errors. */
 #include "lib/test_main.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -306,6 +307,38 @@ static void test_the_first_error_wins_and_context_goes_in_front(void **state)
     assert_string_equal(err.msg, "flow 3: bad byte at offset 12");
 }
 
+static void test_a_terminal_shows_what_a_peer_says(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    char text[24] = "gr\xc3\xbc\xc3\x9f\n\x1b[2J";
+    char small[12] = "abcdefgh\x1b[2";
+
+    (void)state;
+    text_make_printable(text, sizeof(text));
+    assert_string_equal(text, "gr\xc3\xbc\xc3\x9f\\n\\x1b[2J");
+    text_make_printable(text, sizeof(text));
+    assert_string_equal(text, "gr\xc3\xbc\xc3\x9f\\n\\x1b[2J");
+    text_make_printable(small, sizeof(small));
+    assert_string_equal(small, "abcdefgh");
+    err_set(&err, FT_ERR_PROTOCOL, "it said \"%s\"", "\x1b]0;owned\x07 \xe2\x80\xae \xc2\x9b \xff");
+    assert_string_equal(err.msg, "it said \"\\x1b]0;owned\\x07 \\xe2\\x80\\xae \\xc2\\x9b \\xff\"");
+    err_wrap(&err, "\"%s\"", "a\rb");
+    assert_string_equal(
+        err.msg, "\"a\\x0db\": it said \"\\x1b]0;owned\\x07 \\xe2\\x80\\xae \\xc2\\x9b \\xff\"");
+}
+
+static void test_memory_that_the_system_lacks_is_no_fault_of_a_file(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    err_errno(&err, ENOMEM, "could not map \"%s\"", "x");
+    assert_int_equal(err.kind, FT_ERR_NOMEM);
+    err_clear(&err);
+    err_errno(&err, EIO, "could not map \"%s\"", "x");
+    assert_int_equal(err.kind, FT_ERR_IO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +358,8 @@ int main(void)
         cmocka_unit_test(test_a_window_does_not_grow_beyond_its_limit),
         cmocka_unit_test(test_a_buffer_keeps_its_content_when_it_cannot_grow),
         cmocka_unit_test(test_the_first_error_wins_and_context_goes_in_front),
+        cmocka_unit_test(test_a_terminal_shows_what_a_peer_says),
+        cmocka_unit_test(test_memory_that_the_system_lacks_is_no_fault_of_a_file),
     };
 
     return T_RUN("base", tests);

@@ -352,6 +352,23 @@ static void test_an_increment_with_another_offset_is_a_gap(void **state)
     buf_release(&b);
 }
 
+/* The manifest can hold no other text. */
+static void test_a_version_that_is_no_text_is_escaped(void **state)
+{
+    struct framer_options options = {.flow_count = 1, .eof_token = TOKEN};
+    struct buf b = {0};
+    struct seen seen;
+
+    (void)state;
+    PUT(&b, "REDIS0009\xFA\x06"
+            "df-ver\x08"
+            "\xff\x1b[2J\xc3\xa4x\xFF\0\0\0\0\0\0\0\0" TOKEN);
+    feed_blocks(&options, buf_bytes(&b), 9, 64, &seen);
+    assert_int_equal(seen.last, FRAMER_MORE);
+    assert_string_equal(seen.state.release, "\\xff\\x1b[2J\xc3\xa4x");
+    buf_release(&b);
+}
+
 static void test_a_stream_without_its_lsn(void **state)
 {
     struct framer_options options = {.flow_count = 1, .eof_token = TOKEN, .offset_expected = true};
@@ -381,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_a_flush_inside_the_full_sync),
         cmocka_unit_test(test_an_increment_goes_on_with_the_lsns),
         cmocka_unit_test(test_an_increment_with_another_offset_is_a_gap),
+        cmocka_unit_test(test_a_version_that_is_no_text_is_escaped),
         cmocka_unit_test(test_a_stream_without_its_lsn),
     };
 
