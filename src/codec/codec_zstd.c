@@ -22,7 +22,9 @@ static int block_compress(int level, struct bytes in, uint8_t *out, size_t out_s
         return 0;
     }
     if (ZSTD_isError(n))
-        return err_set(err, FT_ERR_NOMEM, "could not compress a block: %s", ZSTD_getErrorName(n));
+        return err_set(
+            err, ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? FT_ERR_NOMEM : FT_ERR_BUG,
+            "could not compress a block: %s", ZSTD_getErrorName(n));
     *ret_n = n;
     return 0;
 }
@@ -31,6 +33,8 @@ static int block_decompress(struct bytes in, uint8_t *out, size_t out_size, stru
 {
     size_t n = ZSTD_decompress(out, out_size, in.p, in.n);
 
+    if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
+        return err_nomem(err, "decompressing a block");
     if (ZSTD_isError(n) || n != out_size) {
         return err_set(err, FT_ERR_CORRUPT,
                        "a zstd block of %zu bytes does not decompress to %zu bytes", in.n,
@@ -53,6 +57,18 @@ static void frame_reset(void *state)
     (void)ZSTD_DCtx_reset(state, ZSTD_reset_session_only); /* cannot fail for a session */
 }
 
+static enum ft_err_kind kind_of(size_t code)
+{
+    switch (ZSTD_getErrorCode(code)) {
+    case ZSTD_error_memory_allocation:
+        return FT_ERR_NOMEM;
+    case ZSTD_error_frameParameter_windowTooLarge:
+        return FT_ERR_LIMIT;
+    default:
+        return FT_ERR_CORRUPT;
+    }
+}
+
 static enum step frame_run(void *state, struct bytes *in, uint8_t *out, size_t out_size,
                            size_t *ret_n, struct ft_err *err)
 {
@@ -62,7 +78,7 @@ static enum step frame_run(void *state, struct bytes *in, uint8_t *out, size_t o
 
     if (ZSTD_isError(hint)) {
         *ret_n = 0;
-        (void)err_set(err, FT_ERR_CORRUPT, "bad zstd frame: %s", ZSTD_getErrorName(hint));
+        (void)err_set(err, kind_of(hint), "bad zstd frame: %s", ZSTD_getErrorName(hint));
         return STEP_ERROR;
     }
     in->p += src.pos;

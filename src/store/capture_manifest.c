@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/fsutil.h"
+#include "base/json_tree.h"
 #include "base/parse.h"
 #include "store/capture_private.h"
 #include "store/segment_private.h"
@@ -449,18 +450,14 @@ static int read_capture(const json_t *root, struct capture *c, struct ft_err *er
 int capture_manifest_load(struct capture *c, struct ft_err *err)
 {
     struct buf text = {0};
-    json_error_t cause;
-    json_t *root;
+    json_t *root = NULL;
     int rc;
 
     if (fs_read_file(c->dirfd, CAPTURE_MANIFEST, CAPTURE_MANIFEST_MAX_BYTES, &text, err) != 0)
         return err_wrap(err, "capture \"%s\"", c->path);
-    root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &cause);
-    if (root == NULL) {
-        rc = err_set(err, FT_ERR_CORRUPT, "line %d is not JSON: %s", cause.line, cause.text);
-    } else {
+    rc = json_tree_load(&root, buf_bytes(&text), JSON_REJECT_DUPLICATES, err);
+    if (rc == 0)
         rc = read_capture(root, c, err);
-    }
     json_decref(root);
     buf_release(&text);
     return rc == 0 ? 0 : err_wrap(err, "\"%s/" CAPTURE_MANIFEST "\"", c->path);

@@ -12,6 +12,7 @@
 
 #include "base/fsutil.h"
 #include "base/json_text.h"
+#include "base/json_tree.h"
 #include "item/key_set.h"
 
 #define DONE       '#'
@@ -78,6 +79,19 @@ static void lines_close(struct lines *lines)
     free(lines->text);
 }
 
+/* A line that is not JSON is as bad as one that is, but is no letter. */
+static int load_line(json_t **ret, const struct lines *lines, struct ft_err *err)
+{
+    struct ft_err cause = FT_ERR_INIT;
+
+    *ret = NULL;
+    if (json_tree_load(ret, bytes_of(lines->text, lines->size), JSON_ALLOW_NUL, &cause) == 0 ||
+        cause.kind != FT_ERR_NOMEM)
+        return 0;
+    *err = cause;
+    return -1;
+}
+
 static int bad_line(const struct lines *lines, const struct replay_letters *l, struct ft_err *err)
 {
     return err_set(err, FT_ERR_CORRUPT, "\"%s\", line %" PRIu64 ": this is no dead letter", l->path,
@@ -88,11 +102,16 @@ static int bad_line(const struct lines *lines, const struct replay_letters *l, s
 static int parse_line(const struct lines *lines, const struct replay_letters *l, json_t **ret,
                       struct replay_letter_origin *o, struct ft_err *err)
 {
-    json_t *json = json_loadb(lines->text, lines->size, JSON_ALLOW_NUL, NULL);
-    const char *capture = json_string_value(json_object_get(json, "capture"));
-    const json_t *flow = json_object_get(json, "flow");
-    const json_t *lsn = json_object_get(json, "lsn");
+    const char *capture;
+    const json_t *flow;
+    const json_t *lsn;
+    json_t *json;
 
+    if (load_line(&json, lines, err) != 0)
+        return -1;
+    capture = json_string_value(json_object_get(json, "capture"));
+    flow = json_object_get(json, "flow");
+    lsn = json_object_get(json, "lsn");
     if (capture == NULL || strlen(capture) > NAME_TEXT / 4 || !json_is_integer(flow) ||
         !json_is_integer(lsn)) {
         json_decref(json);
