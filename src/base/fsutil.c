@@ -169,6 +169,24 @@ int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft
     return rc;
 }
 
+/* Not every file system can lock a directory: what it says then. */
+static bool cannot_lock_directory(int sys_errno)
+{
+    return sys_errno == EBADF || sys_errno == EINVAL || sys_errno == EOPNOTSUPP ||
+           sys_errno == ENOLCK || sys_errno == ENOSYS;
+}
+
+int fs_lock_dir(int dirfd, bool *ret_held, struct ft_err *err)
+{
+    *ret_held = false;
+    if (flock(dirfd, LOCK_EX | LOCK_NB) == 0 || cannot_lock_directory(errno))
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_errno(err, errno, "could not lock a directory");
+    *ret_held = true;
+    return -1;
+}
+
 int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err)
 {
     int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);

@@ -33,5 +33,8 @@ int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft
  * *ret_held tells that another process has it (then no error is set and -1 is returned). The lock
  * ends with the descriptor, also when the process is killed. Returns the descriptor. */
 int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err);
+/* fs_lock_dir - the same on the directory itself, as long as dirfd is open: a file can be removed and
+ * made again while it is locked. Returns 0 also where the file system cannot lock directories. */
+int fs_lock_dir(int dirfd, bool *ret_held, struct ft_err *err);
 
 #endif

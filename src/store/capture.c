@@ -221,7 +221,8 @@ static int take_lock(struct capture *c, struct ft_err *err)
 {
     bool held = false;
 
-    c->lock_fd = fs_lock(c->dirfd, CAPTURE_LOCK, &held, err);
+    if (fs_lock_dir(c->dirfd, &held, err) == 0)
+        c->lock_fd = fs_lock(c->dirfd, CAPTURE_LOCK, &held, err);
     if (c->lock_fd >= 0)
         return 0;
     if (held) {

@@ -6,6 +6,8 @@
  *              gen-0001/flow-000-00000-snapshot.seg    segments by flow, ordinal, kind
  *              gen-0001/flow-000-00001-journal.seg.partial
  *              doc/format-capture.md has the specification.
+ * Writer       One at a time. It locks the directory too, for the file may be removed by somebody who
+ *              takes it for a leftover.
  * Generations  One full sync and the journal that follows it. A generation whose snapshots never
  *              became complete is of no use to anybody: its files are removed when the next one
  *              begins, its entry stays as `abandoned`.

@@ -65,13 +65,11 @@ static void test_create_and_reopen(void **state)
     capture_free(c);
 }
 
-static void test_lock(void **state)
+static void expect_locked(void)
 {
-    struct capture *c = t_store_open_write();
     int status;
     pid_t pid = fork();
 
-    (void)state;
     if (pid == 0) {
         struct ft_err err = FT_ERR_INIT;
         struct capture_recovery recovery;
@@ -82,6 +80,17 @@ static void test_lock(void **state)
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+}
+
+/* Also when somebody takes the file of the lock for a leftover. */
+static void test_lock(void **state)
+{
+    struct capture *c = t_store_open_write();
+
+    (void)state;
+    expect_locked();
+    assert_int_equal(unlinkat(c->dirfd, CAPTURE_LOCK, 0), 0);
+    expect_locked();
     capture_free(c);
     capture_free(t_store_open_write());
 }
