@@ -81,6 +81,20 @@ static void test_state_refused(void **state)
     freeReplyObject(reply);
 }
 
+static void test_a_damaged_position_leaves_no_trace(void **state)
+{
+    static const char *const words[] = {"epoch", "2", "lane:0", "3-4|9,2", "flow:0", "five"};
+    struct ft_err err = FT_ERR_INIT;
+    redisReply *reply = reply_of(words, 6);
+    const struct replay_position untouched = {.epoch = 7};
+    struct replay_position p = untouched;
+
+    (void)state;
+    t_fails(replay_position_parse(&p, reply, 2, &err), &err, FT_ERR_PROTOCOL, "five");
+    assert_memory_equal(&p, &untouched, sizeof(p));
+    freeReplyObject(reply);
+}
+
 static void test_position(void **state)
 {
     static const char *const words[] = {"epoch",   "2", "seq",    "9", "slots",  "0-10,12-12",
@@ -230,9 +244,13 @@ static void test_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_state),    cmocka_unit_test(test_state_refused),
-        cmocka_unit_test(test_own_keys), cmocka_unit_test(test_position),
-        cmocka_unit_test(test_batch),    cmocka_unit_test(test_sets_go_first),
+        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_state_refused),
+        cmocka_unit_test(test_own_keys),
+        cmocka_unit_test(test_position),
+        cmocka_unit_test(test_a_damaged_position_leaves_no_trace),
+        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_sets_go_first),
         cmocka_unit_test(test_kept),
     };
 

@@ -355,18 +355,23 @@ static int take_position_field(struct replay_position *p, const struct field *f,
 int replay_position_parse(struct replay_position *ret, const redisReply *reply, uint32_t flow_count,
                           struct ft_err *err)
 {
+    struct replay_position p = *ret;
+
     if (check_hash(reply, err) != 0)
         return -1;
-    ret->found = reply->elements != 0;
-    ret->lsn = calloc(flow_count == 0 ? 1 : flow_count, sizeof(*ret->lsn));
-    if (ret->lsn == NULL)
+    p.found = reply->elements != 0;
+    p.lsn = calloc(flow_count == 0 ? 1 : flow_count, sizeof(*p.lsn));
+    if (p.lsn == NULL)
         return err_nomem(err, "a replay's position");
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         struct field f = field_of(reply, i);
 
-        if (take_position_field(ret, &f, flow_count, err) != 0)
+        if (take_position_field(&p, &f, flow_count, err) != 0) {
+            replay_position_release(&p);
             return -1;
+        }
     }
+    *ret = p;
     return 0;
 }
 
