@@ -5,6 +5,7 @@
 
 #include "input/each_stream.h"
 #include "input/journal_pass.h"
+#include "item/entry_loss.h"
 #include "item/slot.h"
 #include "rdb/value_walk.h"
 
@@ -144,13 +145,24 @@ static int take_command(struct worker *w, const struct item *item, struct ft_err
 
 static int take_aux(struct worker *w, const struct rdb_item *aux, struct ft_err *err)
 {
+    static const struct filter all;
+    const struct rdb_entry *timed = entry_of_member_times(&all, aux);
     bool plain_lua = aux->bytes.n == 0 || aux->bytes.p[0] != '#';
 
+    if (timed != NULL)
+        return entry_add_loss(w->losses, timed, LOSS_MEMBER_TTL, err);
     if (bytes_eq_str(aux->name, "lua") && !(plain_lua && w->f->options->target->lua_aux))
         return add_loss(w, LOSS_NOTE_SCRIPT, "script", err);
     if (bytes_eq_str(aux->name, "search-index") && w->index == 0)
         return add_loss(w, LOSS_NOTE_SEARCH_INDEX, "search-index", err);
     return 0;
+}
+
+static int take_function(struct worker *w, const struct rdb_item *function, struct ft_err *err)
+{
+    enum loss_reason loss = function_loss(w->f->options->target, function);
+
+    return loss == LOSS_NONE ? 0 : add_loss(w, loss, "function", err);
 }
 
 static int take_item(struct worker *w, const struct item *item, struct ft_err *err)
@@ -163,9 +175,7 @@ static int take_item(struct worker *w, const struct item *item, struct ft_err *e
     case ITEM_AUX:
         return take_aux(w, &item->rdb, err);
     case ITEM_FUNCTION:
-        if (w->f->options->target->functions && item->rdb.kind == RDB_ITEM_FUNCTION)
-            return 0;
-        return add_loss(w, LOSS_FUNCTION, "function", err);
+        return take_function(w, &item->rdb, err);
     case ITEM_MODULE_AUX:
         return add_loss(w, LOSS_NOTE_MODULE_AUX, "module-aux", err);
     case ITEM_SNAPSHOT_END:

@@ -32,6 +32,20 @@ int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry, struct
     return loss_add(r, LOSS_NOTE_MC_FLAGS, class_name, entry->db, entry->key, err);
 }
 
+const struct rdb_entry *entry_of_member_times(const struct filter *f, const struct rdb_item *aux)
+{
+    if (!bytes_eq_str(aux->name, RDB_AUX_KEYDB_MEMBER) || aux->entry.key.n == 0)
+        return NULL;
+    return entry_passes(f, &aux->entry) ? &aux->entry : NULL;
+}
+
+enum loss_reason function_loss(const struct target *target, const struct rdb_item *function)
+{
+    if (function->kind == RDB_ITEM_FUNCTION_PRE_GA)
+        return LOSS_FUNCTION_PRE_GA;
+    return target->functions ? LOSS_NONE : LOSS_FUNCTION;
+}
+
 int entry_wrap(const struct rdb_entry *entry, struct ft_err *err)
 {
     char key[100];

@@ -7,6 +7,7 @@
 #include "item/filter.h"
 #include "item/loss.h"
 #include "rdb/rdb_stream.h"
+#include "rdb/target.h"
 
 /* entry_passes - database, class and key. */
 bool entry_passes(const struct filter *f, const struct rdb_entry *entry);
@@ -17,6 +18,14 @@ int entry_add_loss(struct loss_report *r, const struct rdb_entry *entry, enum lo
                    struct ft_err *err);
 /* entry_add_notes - stickiness and memcache flags. */
 int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry, struct ft_err *err);
+/*
+ * entry_of_member_times - the entry behind whose value this AUX field says that a member has a time to
+ * live, which no reader but KeyDB has (LOSS_MEMBER_TTL); once for an entry. NULL: it says nothing of
+ * the kind, or the entry does not pass.
+ */
+const struct rdb_entry *entry_of_member_times(const struct filter *f, const struct rdb_item *aux);
+/* function_loss - why a target does not take a function library, or LOSS_NONE. */
+enum loss_reason function_loss(const struct target *target, const struct rdb_item *function);
 /* entry_wrap - which key an error is about. Returns -1. */
 int entry_wrap(const struct rdb_entry *entry, struct ft_err *err);
 

@@ -3,12 +3,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "rdb/rdb_version.h"
+
 enum phase {
     PHASE_RDB,
     PHASE_TOKEN,
     PHASE_JOURNAL,
+    PHASE_TAIL, /* what follows the RDB in a file */
     PHASE_DONE, /* of a file */
 };
+
+/* A Dragonfly fills its files up with old bytes of a buffer to a multiple of this. */
+#define FILE_UNIT_BYTES 4096u
 
 struct flow_decoder {
     struct flow_decoder_options options;
@@ -18,6 +24,7 @@ struct flow_decoder {
     uint64_t time_us;
 
     struct rdb_stream *rdb;
+    uint64_t tail_at;        /* where the RDB of a file ends */
     uint64_t journal_offset; /* of the current RDB stream; 0: not seen */
     bool token_done;
 
@@ -205,7 +212,8 @@ static enum step next_rdb(struct flow_decoder *d, struct item *ret, struct ft_er
         return STEP_ERROR;
     }
     if (step == STEP_END) {
-        d->phase = d->options.file ? PHASE_DONE : PHASE_TOKEN;
+        d->phase = d->options.file ? PHASE_TAIL : PHASE_TOKEN;
+        d->tail_at = window_offset(&d->in);
         return STEP_END;
     }
     if (step == STEP_MORE)
@@ -262,6 +270,57 @@ static enum step next_token(struct flow_decoder *d, struct item *ret, struct ft_
     return STEP_ITEM;
 }
 
+/* Passes over the padding of a Dragonfly's file. */
+static enum step pass_padding(struct flow_decoder *d, struct ft_err *err)
+{
+    uint64_t end;
+
+    window_consume(&d->in, window_left(&d->in));
+    end = window_offset(&d->in);
+    if (!d->in.closed && end - d->tail_at < FILE_UNIT_BYTES)
+        return STEP_MORE;
+    if (end == d->tail_at || (end - d->tail_at < FILE_UNIT_BYTES && end % FILE_UNIT_BYTES == 0)) {
+        d->phase = PHASE_DONE;
+        return STEP_END;
+    }
+    err_at(err, FT_ERR_CORRUPT, d->tail_at,
+           "bytes that are not the padding to a multiple of %u follow the RDB, they begin",
+           FILE_UNIT_BYTES);
+    return STEP_ERROR;
+}
+
+/*
+ * Nothing may follow the RDB of a Redis: an append-only file of Redis 4 to 6 begins with one, and its
+ * commands are newer than it.
+ */
+static enum step refuse_tail(struct flow_decoder *d, struct ft_err *err)
+{
+    const uint8_t *p = window_at(&d->in);
+
+    if (p[0] == '*')
+        err_at(err, FT_ERR_UNSUPPORTED, d->tail_at,
+               "commands of an append-only file follow the RDB, which is only its head: have a "
+               "redis-server load it and save an RDB; they begin");
+    else if (rdb_header_begins(p, window_left(&d->in)))
+        err_at(err, FT_ERR_CORRUPT, d->tail_at, "another RDB follows the first one, it begins");
+    else
+        err_at(err, FT_ERR_CORRUPT, d->tail_at,
+               "bytes that belong to nothing follow the RDB, they begin");
+    return STEP_ERROR;
+}
+
+static enum step next_tail(struct flow_decoder *d, struct ft_err *err)
+{
+    if (rdb_stream_is_dragonfly(d->rdb))
+        return pass_padding(d, err);
+    if (window_left(&d->in) != 0)
+        return refuse_tail(d, err);
+    if (!d->in.closed)
+        return STEP_MORE;
+    d->phase = PHASE_DONE;
+    return STEP_END;
+}
+
 static enum step next_journal(struct flow_decoder *d, struct item *ret, struct ft_err *err)
 {
     enum step step = journal_reader_next(d->journal, &d->in, &ret->record, err);
@@ -297,6 +356,8 @@ static enum step next_item(struct flow_decoder *d, struct item *ret, struct ft_e
     }
     if (d->phase == PHASE_TOKEN)
         return next_token(d, ret, err);
+    if (d->phase == PHASE_TAIL)
+        return next_tail(d, err);
     if (d->phase == PHASE_DONE)
         return STEP_END;
     return next_journal(d, ret, err);

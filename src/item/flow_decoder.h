@@ -27,7 +27,7 @@ enum flow_part {
 struct flow_decoder_options {
     struct rdb_stream_options rdb;
     uint32_t flow;
-    bool file;         /* ends with EOF; no token; what follows is padding */
+    bool file;         /* ends with EOF; no token; only a Dragonfly's may be padded after that */
     bool skip_words;   /* of journal records */
     const char *token; /* 40 characters to compare with, or NULL; must outlive the decoder */
 };
@@ -46,7 +46,7 @@ int flow_decoder_start_journal(struct flow_decoder *d, uint64_t offset, uint64_t
 int flow_decoder_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
                       uint64_t time_us, struct ft_err *err);
 void flow_decoder_close(struct flow_decoder *d);
-/* flow_decoder_next - STEP_END: closed and complete (file: EOF seen). */
+/* flow_decoder_next - STEP_END: closed and complete (file: to its last byte). */
 enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_err *err);
 /* flow_decoder_next_lsn - of the record that would come next; 0 before JOURNAL_OFFSET. */
 uint64_t flow_decoder_next_lsn(const struct flow_decoder *d);

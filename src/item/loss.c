@@ -34,6 +34,10 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
                      "streams, which the target does not have: choose --redis 5.0 or later"},
     [LOSS_FUNCTION] = {"function", "function libraries, which the target does not have: choose "
                                    "--redis 7.0 or later"},
+    [LOSS_FUNCTION_PRE_GA] =
+        {"function-pre-ga",
+         "function libraries as release candidates of Redis 7.0 wrote them, which "
+         "no release loads: load their code anew by FUNCTION LOAD"},
     [LOSS_COMMAND] = {"command",
                       "commands of the journal that the target cannot carry out: what they "
                       "changed is missing"},

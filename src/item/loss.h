@@ -17,15 +17,16 @@
 
 enum loss_reason {
     LOSS_NONE = 0,
-    LOSS_PROBABILISTIC, /* Dragonfly's SBF, CMS, TOPK, CUCKOO: private hash functions */
-    LOSS_JSON,          /* no JSON type on the target */
-    LOSS_MODULE,        /* value of a module the target does not have */
-    LOSS_MEMBER_TTL,    /* member or field times; the key itself is kept */
-    LOSS_STREAM,        /* the target has no streams */
-    LOSS_FUNCTION,      /* function library on a target without functions */
-    LOSS_COMMAND,       /* a journal record without a rendering; name: the command */
-    LOSS_REFUSED,       /* a journal record that redis-server refused; name: the command */
-    LOSS_NOTE_STICKY,   /* from here on notes */
+    LOSS_PROBABILISTIC,   /* Dragonfly's SBF, CMS, TOPK, CUCKOO: private hash functions */
+    LOSS_JSON,            /* no JSON type on the target */
+    LOSS_MODULE,          /* value of a module the target does not have */
+    LOSS_MEMBER_TTL,      /* member or field times; the key itself is kept */
+    LOSS_STREAM,          /* the target has no streams */
+    LOSS_FUNCTION,        /* function library on a target without functions */
+    LOSS_FUNCTION_PRE_GA, /* one of a release candidate of 7.0, which no release loads */
+    LOSS_COMMAND,         /* a journal record without a rendering; name: the command */
+    LOSS_REFUSED,         /* a journal record that redis-server refused; name: the command */
+    LOSS_NOTE_STICKY,     /* from here on notes */
     LOSS_NOTE_MC_FLAGS,
     LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader does not take */
     LOSS_NOTE_SEARCH_INDEX,

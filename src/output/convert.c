@@ -236,6 +236,10 @@ static int take_script(struct worker *w, struct bytes body)
 
 static int take_aux(struct worker *w, const struct rdb_item *aux)
 {
+    const struct rdb_entry *timed = entry_of_member_times(&w->c->options->filter, aux);
+
+    if (timed != NULL)
+        return entry_add_loss(w->c->losses, timed, LOSS_MEMBER_TTL, &w->err);
     if (bytes_eq_str(aux->name, "lua"))
         return take_script(w, aux->bytes);
     if (bytes_eq_str(aux->name, "search-index") && w->index == 0)
@@ -246,9 +250,10 @@ static int take_aux(struct worker *w, const struct rdb_item *aux)
 
 static int take_function(struct worker *w, const struct rdb_item *function)
 {
-    if (!w->c->options->target->functions || function->kind != RDB_ITEM_FUNCTION) {
-        return loss_add(w->c->losses, LOSS_FUNCTION, "function", 0, bytes_of(NULL, 0), &w->err);
-    }
+    enum loss_reason loss = function_loss(w->c->options->target, function);
+
+    if (loss != LOSS_NONE)
+        return loss_add(w->c->losses, loss, "function", 0, bytes_of(NULL, 0), &w->err);
     if (want_chunk(w, true, 0) != 0)
         return -1;
     return rdb_put_function(&w->chunk->buf, function->bytes, &w->err);

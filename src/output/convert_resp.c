@@ -145,6 +145,10 @@ static int put_script(struct resp_conversion *c, struct bytes body, struct ft_er
 
 static int take_aux(struct resp_conversion *c, const struct item *item, struct ft_err *err)
 {
+    const struct rdb_entry *timed = entry_of_member_times(&c->options->filter, &item->rdb);
+
+    if (timed != NULL)
+        return entry_add_loss(c->losses, timed, LOSS_MEMBER_TTL, err);
     if (bytes_eq_str(item->rdb.name, "lua"))
         return put_script(c, item->rdb.bytes, err);
     if (bytes_eq_str(item->rdb.name, "search-index") && item->flow == 0)
@@ -157,9 +161,10 @@ static int put_function(struct resp_conversion *c, const struct rdb_item *functi
 {
     const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
                                   function->bytes};
+    enum loss_reason loss = function_loss(c->options->target, function);
 
-    if (!c->options->target->functions || function->kind != RDB_ITEM_FUNCTION)
-        return loss_add(c->losses, LOSS_FUNCTION, "function", 0, bytes_of(NULL, 0), err);
+    if (loss != LOSS_NONE)
+        return loss_add(c->losses, loss, "function", 0, bytes_of(NULL, 0), err);
     return sink_resp_put(&c->sink, SINK_RESP_ANY_DB, words, 4, err);
 }
 

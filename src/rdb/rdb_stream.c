@@ -8,9 +8,9 @@
 #include "base/endian.h"
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_stream_impl.h"
+#include "rdb/rdb_version.h"
 
 #define ITEM_BYTES_DEFAULT (1u << 30)
-#define HEADER_SIZE        9
 #define CHECKSUM_SIZE      8
 /* The first version that ends with a checksum. */
 #define VERSION_CHECKSUM 5
@@ -54,6 +54,7 @@ void rdb_stream_free(struct rdb_stream *s)
     blob_release(&s->blob);
     buf_release(&s->name);
     buf_release(&s->content);
+    buf_release(&s->owner_key);
     free(s);
 }
 
@@ -75,6 +76,19 @@ enum step stream_want(const struct rdb_stream *s, uint64_t bytes, struct ft_err 
     (void)err_at(err, FT_ERR_LIMIT, window_offset(s->w),
                  "an item needs %" PRIu64 " bytes, more than the limit of %zu", bytes,
                  s->options.max_item_bytes);
+    return STEP_ERROR;
+}
+
+enum step stream_unread(const struct rdb_stream *s, unsigned byte, const char *what,
+                        struct ft_err *err)
+{
+    const char *name = rdb_unread_name(byte);
+
+    if (name == NULL)
+        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unknown %s %u", what, byte);
+    else
+        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w),
+                     "%s %u is %s: it cannot be read yet,", what, byte, name);
     return STEP_ERROR;
 }
 
@@ -130,36 +144,19 @@ static void item_begin(const struct rdb_stream *s, enum rdb_item_kind kind, stru
 
 static enum step read_header(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
-    const uint8_t *p = stream_at(s);
-    size_t n = stream_left(s);
-    unsigned version = 0;
-    char seen[32];
+    struct rdb_header header;
+    enum step step =
+        rdb_header_get(stream_at(s), stream_left(s), window_offset(s->w), &header, err);
 
-    if (n == 0)
-        return STEP_MORE;
-    if (memcmp(p, "REDIS", n < 5 ? n : 5) != 0)
-        return stream_bad(s, err, "this is no RDB stream: it begins with \"%s\", not \"REDIS\",",
-                          bytes_escape(bytes_of(p, n < 5 ? n : 5), seen, sizeof(seen)));
-    if (n < HEADER_SIZE)
-        return STEP_MORE;
-    for (size_t i = 5; i < HEADER_SIZE; i++) {
-        if (p[i] < '0' || p[i] > '9')
-            return stream_bad(s, err, "the RDB version is no number");
-        version = version * 10 + (p[i] - '0');
-    }
-    if (version < 1 || version > RDB_VERSION_MAX) {
-        (void)err_set(err, FT_ERR_UNSUPPORTED,
-                      "RDB version %u is unknown; versions 1 to %d can be read", version,
-                      RDB_VERSION_MAX);
-        return STEP_ERROR;
-    }
-    s->version = version;
-    if (s->options.detect && version != RDB_VERSION_DRAGONFLY)
+    if (step != STEP_ITEM)
+        return step;
+    s->version = header.version;
+    if (s->options.detect && header.version != RDB_VERSION_DRAGONFLY)
         s->origin = ORIGIN_REDIS;
     s->offset = window_offset(s->w);
     item_begin(s, RDB_ITEM_HEADER, ret);
-    ret->number = version;
-    stream_consume(s, HEADER_SIZE);
+    ret->number = header.version;
+    stream_consume(s, RDB_HEADER_SIZE);
     s->state = STREAM_ITEM;
     return STEP_ITEM;
 }
@@ -194,6 +191,20 @@ static void learn_origin(struct rdb_stream *s, struct bytes name, struct bytes v
         if (is_dragonfly_disguise(value))
             s->origin = ORIGIN_DRAGONFLY_LIKELY;
     }
+}
+
+/*
+ * An active replica of KeyDB writes AUX fields among the entries: the key's version between its time
+ * to live and its type, and the times of a set's or hash's members behind its value. Redis reads
+ * over both.
+ */
+static void note_owner(struct rdb_stream *s, struct rdb_item *aux)
+{
+    if (!bytes_eq_str(aux->name, RDB_AUX_KEYDB_MEMBER) || s->owner_told || s->owner_key.n == 0)
+        return;
+    s->owner_told = true;
+    aux->entry = s->owner;
+    aux->entry.key = buf_bytes(&s->owner_key);
 }
 
 /* ---- items of numbers and strings: AUX, FUNCTION2, JOURNAL_BLOB ---- */
@@ -309,8 +320,10 @@ static enum step read_string_item(struct rdb_stream *s, enum rdb_item_kind kind,
         return STEP_ERROR;
     }
     stream_consume(s, size);
-    if (kind == RDB_ITEM_AUX)
+    if (kind == RDB_ITEM_AUX) {
         learn_origin(s, ret->name, ret->bytes);
+        note_owner(s, ret);
+    }
     return STEP_ITEM;
 }
 
@@ -566,8 +579,7 @@ static enum step read_mask(struct rdb_stream *s, struct ft_err *err)
 
 static enum step unknown_opcode(const struct rdb_stream *s, unsigned opcode, struct ft_err *err)
 {
-    (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unknown opcode or type %u", opcode);
-    return STEP_ERROR;
+    return stream_unread(s, opcode, "opcode or type", err);
 }
 
 static enum step read_dragonfly_opcode(struct rdb_stream *s, unsigned opcode, struct rdb_item *ret,
@@ -657,7 +669,7 @@ static enum step read_item(struct rdb_stream *s, struct rdb_item *ret, struct ft
     default:
         break;
     }
-    if (s->has_prefix)
+    if (s->has_prefix && !(opcode == RDB_OP_AUX && s->origin != ORIGIN_DRAGONFLY))
         return stream_bad(s, err, "opcode %u where an entry was begun", opcode);
     if (s->in_payload)
         return stream_bad(s, err, "opcode %u within a tagged chunk", opcode);

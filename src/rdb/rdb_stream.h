@@ -14,14 +14,14 @@
  * Threads      Not shared.
  * Formats      redis src/rdb.c (7.2, 7.4, 8.0); dragonfly src/server/rdb_save.cc, rdb_load.cc.
  *
- *   stream     := "REDIS" 4 digits, item*, EOF [8 bytes checksum; from version 5 on]
+ *   stream     := "REDIS" 4 digits (rdb_version.h), item*, EOF [8 bytes checksum; from version 5 on]
  *   item       := AUX STR STR | SELECTDB LEN | RESIZEDB LEN LEN | entry | FUNCTION2 STR
  *               | MODULE_AUX ... | SLOT_INFO LEN LEN LEN | Dragonfly's:
  *                 FULLSYNC_END 8 bytes | JOURNAL_BLOB LEN STR | JOURNAL_OFFSET LE64
  *               | (ZSTD|LZ4)_BLOB LEN frame | TAGGED_CHUNK LE32 id LE32 len payload
  *               | VECTOR_INDEX ... | SHARD_DOC_INDEX ...
  *   entry      := { EXPIRETIME_MS LE64 | EXPIRETIME LE32 | IDLE LEN | FREQ byte
- *               | DF_MASK LE32 [LE32] } type STR(key) value
+ *               | DF_MASK LE32 [LE32] | AUX STR STR (KeyDB) } type STR(key) value
  */
 #ifndef FLOWTAPE_RDB_RDB_STREAM_H
 #define FLOWTAPE_RDB_RDB_STREAM_H
@@ -31,6 +31,11 @@
 
 #define RDB_SKIP_KEY_MAX    (64u << 10)
 #define RDB_SKIP_STRING_MAX (64u << 10)
+/*
+ * KeyDB's AUX field for a member with a time to live of its own, behind the value it belongs to. The
+ * first one behind an entry comes with that entry's db, type and key; for all others the key is empty.
+ */
+#define RDB_AUX_KEYDB_MEMBER "keydb-subexpire-key"
 /* expire_ms of a key without time to live. */
 #define RDB_NO_EXPIRY INT64_MIN
 
@@ -53,7 +58,7 @@ struct rdb_entry {
 
 enum rdb_item_kind {
     RDB_ITEM_HEADER,          /* version */
-    RDB_ITEM_AUX,             /* name, bytes */
+    RDB_ITEM_AUX,             /* name, bytes; entry, see RDB_AUX_KEYDB_MEMBER */
     RDB_ITEM_SELECTDB,        /* number; informative, entries carry their db */
     RDB_ITEM_RESIZEDB,        /* informative */
     RDB_ITEM_ENTRY,           /* entry */

@@ -23,8 +23,19 @@ void entry_reset(struct rdb_stream *s)
     s->skipped_bytes = 0;
 }
 
-static enum step deliver(struct rdb_stream *s, struct rdb_item *ret)
+static int remember(struct rdb_stream *s, struct ft_err *err)
 {
+    s->owner.db = s->entry.db;
+    s->owner.type = s->entry.type;
+    s->owner_told = false;
+    buf_clear(&s->owner_key);
+    return buf_append(&s->owner_key, s->entry.key.p, s->entry.key.n, err);
+}
+
+static enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    if (s->origin != ORIGIN_DRAGONFLY && remember(s, err) != 0)
+        return STEP_ERROR;
     memset(ret, 0, offsetof(struct rdb_item, entry));
     ret->kind = RDB_ITEM_ENTRY;
     ret->offset = s->offset;
@@ -64,7 +75,7 @@ static enum step deliver_kept(struct rdb_stream *s, struct rdb_item *ret, struct
     s->entry.value = bytes_of(p + s->value_at, n - s->value_at);
     s->entry.value_bytes = n - s->value_at;
     stream_consume(s, n);
-    return deliver(s, ret);
+    return deliver(s, ret, err);
 }
 
 enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
@@ -78,7 +89,7 @@ enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *er
     s->entry.value = bytes_of(NULL, 0);
     s->entry.raw = bytes_of(NULL, 0);
     s->entry.value_bytes = s->walk.passed;
-    return deliver(s, ret);
+    return deliver(s, ret, err);
 }
 
 /* Skipping: the value begins, behind a key that was consumed. */
@@ -128,10 +139,8 @@ enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err 
     int type = type_of(s, p[0]);
     enum step step;
 
-    if (type < 0) {
-        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unknown value type %u", p[0]);
-        return STEP_ERROR;
-    }
+    if (type < 0)
+        return stream_unread(s, p[0], "value type", err);
     step = rdb_string_head_get(p + 1, n - 1, &s->key_head);
     if (step == STEP_ERROR)
         return stream_bad(s, err, "0x%02x does not begin a key", p[1]);

@@ -99,6 +99,11 @@ struct rdb_stream {
     struct buf name;    /* a decoded key or AUX name */
     struct buf content; /* a decoded AUX value, journal blob... */
 
+    /* the last entry, for AUX fields that belong to it; no Dragonfly writes such */
+    struct rdb_entry owner; /* db and type */
+    struct buf owner_key;
+    bool owner_told;
+
     /* the entry being read */
     struct rdb_entry entry; /* what prefixes said, and the type */
     bool has_prefix;
@@ -153,6 +158,9 @@ static inline bool stream_is_long(const struct rdb_stream *s, const struct rdb_s
 
 /* stream_want - STEP_MORE, or FT_ERR_LIMIT when the item is known to need more than is allowed. */
 enum step stream_want(const struct rdb_stream *s, uint64_t bytes, struct ft_err *err);
+/* stream_unread - FT_ERR_UNSUPPORTED for a byte where one is known, by the name of whose it is. */
+enum step stream_unread(const struct rdb_stream *s, unsigned byte, const char *what,
+                        struct ft_err *err);
 /* stream_skip - pass over s->skip_left; STEP_AGAIN when done. */
 enum step stream_skip(struct rdb_stream *s);
 

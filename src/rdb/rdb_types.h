@@ -1,7 +1,7 @@
 /*
  * rdb_types.h - numbers of the RDB format, each with its source.
  *
- * Sources: redis src/rdb.h (8.0), valkey src/rdb.h (8.0), dragonfly src/server/rdb_extensions.h and
+ * Sources: redis src/rdb.h (8.0, 8.6), valkey src/rdb.h (8.0), keydb src/rdb.h (6.3), dragonfly src/server/rdb_extensions.h and
  * rdb_save.cc (main of August 2026). Dragonfly's numbers lie above Redis's, but for JSON, which was
  * 20 up to 1.14; rdb_stream turns that into RDB_TYPE_DF_JSON while reading.
  */
@@ -34,6 +34,7 @@ enum rdb_type {
     RDB_TYPE_HASH_LISTPACK_EX_PRE_GA = 23, /* 7.4 release candidates */
     RDB_TYPE_HASH_METADATA = 24,
     RDB_TYPE_HASH_LISTPACK_EX = 25,
+    RDB_TYPE_STREAM_LISTPACKS_4 = 26, /* not read */
     RDB_TYPE_DF_JSON = 30,
     RDB_TYPE_DF_HASH_WITH_EXPIRY = 31,
     RDB_TYPE_DF_SET_WITH_EXPIRY = 32,
@@ -44,6 +45,8 @@ enum rdb_type {
     RDB_TYPE_DF_CUCKOO = 37,
 };
 #define RDB_TYPE_COUNT 38
+/* What KeyDB writes for a cron job; not read. */
+#define RDB_TYPE_KEYDB_CRON 64
 /* What Dragonfly up to 1.14 calls JSON. */
 #define RDB_TYPE_DF_JSON_OLD 20
 
@@ -57,6 +60,7 @@ enum rdb_opcode {
     RDB_OP_DF_VECTOR_INDEX = 222,
     RDB_OP_DF_SHARD_DOC_INDEX = 223,
     RDB_OP_DF_TAGGED_CHUNK = 224,
+    RDB_OP_KEY_META = 243, /* not read */
     RDB_OP_SLOT_INFO = 244,
     RDB_OP_FUNCTION2 = 245,
     RDB_OP_FUNCTION_PRE_GA = 246,

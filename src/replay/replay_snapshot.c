@@ -294,6 +294,11 @@ static int put_script(struct stream_sender *s, struct bytes body, struct ft_err 
 
 static int put_aux(struct stream_sender *s, const struct item *item, struct ft_err *err)
 {
+    const struct rdb_entry *timed = entry_of_member_times(&s->r->o->filter, &item->rdb);
+
+    if (timed != NULL)
+        return replay_add_loss(s->r, LOSS_MEMBER_TTL, rdb_type_name(timed->type), timed->db,
+                               timed->key, err);
     if (bytes_eq_str(item->rdb.name, "lua"))
         return put_script(s, item->rdb.bytes, err);
     if (bytes_eq_str(item->rdb.name, "search-index") && item->flow == 0)
@@ -307,9 +312,10 @@ static int put_function(struct stream_sender *s, const struct rdb_item *function
 {
     const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
                                   function->bytes};
+    enum loss_reason loss = function_loss(s->r->target.kind, function);
 
-    if (!s->r->target.kind->functions || function->kind != RDB_ITEM_FUNCTION)
-        return replay_add_loss(s->r, LOSS_FUNCTION, "function", 0, bytes_of(NULL, 0), err);
+    if (loss != LOSS_NONE)
+        return replay_add_loss(s->r, loss, "function", 0, bytes_of(NULL, 0), err);
     return put_on_all(s, words, 4, err);
 }
 

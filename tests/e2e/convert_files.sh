@@ -38,6 +38,51 @@ done
 "$FLOWTAPE" convert "$files/plain.rdb" "$T/first.rdb" --to rdb --redis 7.0 --quiet
 run "its own output" "$T/first.rdb" "$files/state-plain.json"
 
+# What follows an RDB is told, not passed over. The files are of a Redis: a Dragonfly may pad its own.
+printf 'REDIS0009\376\000\373\001\000\000\001k\001v\377\000\000\000\000\000\000\000\000' >"$T/one.rdb"
+check "an RDB by hand: verify" verify_clean "$T/one.rdb"
+{ cat "$T/one.rdb" && printf '*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n'; } >"$T/head.aof"
+check_status "an RDB as the head of an AOF: verify" 3 "commands of an append-only file" \
+    "$FLOWTAPE" verify "$T/head.aof"
+cat "$T/one.rdb" "$T/one.rdb" >"$T/twice.rdb"
+{ cat "$T/one.rdb" && echo garbage; } >"$T/garbage.rdb"
+for input in head.aof twice.rdb garbage.rdb; do
+    for to in rdb resp json aof; do
+        check_status "$input: convert --to $to" 3 "follow" "$FLOWTAPE" convert "$T/$input" \
+            "$T/no.out" --to "$to"
+    done
+done
+{ cat "$files/plain.rdb" && printf x; } >"$T/padded.rdb"
+check_status "more than a Dragonfly's padding" 3 "not the padding" "$FLOWTAPE" verify "$T/padded.rdb"
+[ ! -e "$T/no.out" ] && pass "nothing was written of files with a tail" ||
+    fail "a file with a tail was written"
+
+# What only KeyDB has: AUX fields in front of a key and behind a value.
+{
+    printf 'REDIS0009\376\000\373\001\000'
+    printf '\374\000\154\120\304\240\001\000\000\372\013mvcc-tstamp\0011'
+    printf '\002\001s\001\001a'
+    printf '\372\023keydb-subexpire-key\001a\372\024keydb-subexpire-when\0019'
+    printf '\377\000\000\000\000\000\000\000\000'
+} >"$T/keydb.rdb"
+check "a file of KeyDB: verify" verify_clean "$T/keydb.rdb"
+for to in rdb resp; do
+    check_status "times of members in KeyDB: convert --to $to" 3 'times to live of hash fields.*' \
+        "$FLOWTAPE" convert "$T/keydb.rdb" "$T/no.out" --to "$to"
+done
+check_status "times of members in KeyDB are forecast" 0 "0/s" "$FLOWTAPE" inspect "$T/keydb.rdb"
+check "times of members in KeyDB are left out" "$FLOWTAPE" convert "$T/keydb.rdb" "$T/keydb.resp" \
+    --to resp --on-loss skip
+check "the key has its own time" grep -q 1790000000000 "$T/keydb.resp"
+
+# Functions of release candidates of 7.0, which no release loads.
+printf 'REDIS0010\366\003lib\003LUA\000\010return 1\377\000\000\000\000\000\000\000\000' >"$T/early.rdb"
+for to in rdb resp; do
+    check_status "functions of a release candidate: convert --to $to" 3 \
+        "release candidates of Redis 7.0 wrote them, which no release loads" \
+        "$FLOWTAPE" convert "$T/early.rdb" "$T/no.out" --to "$to" --redis 7.2
+done
+
 # Sets that are not whole.
 mkdir "$T/set"
 cp "$files"/types-*.dfs "$T/set"

@@ -91,6 +91,8 @@ static void print_item(const struct rdb_item *item, struct buf *out)
         print_bytes(out, "name", item->name);
     if (item->bytes.n != 0)
         print_bytes(out, "bytes", item->bytes);
+    if (item->kind == RDB_ITEM_AUX && item->entry.key.n != 0)
+        print_bytes(out, "of", item->entry.key);
     if (item->skipped_bytes != 0)
         print_number(out, "skipped", (int64_t)item->skipped_bytes);
     t_ok(buf_append_str(out, "\n", &err), &err);
@@ -559,11 +561,67 @@ static void test_versions(void **state)
 {
     (void)state;
     fails(&file, T_BYTES("REDIS0013"), FT_ERR_UNSUPPORTED,
-          "version 13 is unknown; versions 1 to 12");
-    fails(&file, T_BYTES("REDIS0000"), FT_ERR_UNSUPPORTED, "version 0");
-    fails(&file, T_BYTES("REDIS00x9"), FT_ERR_CORRUPT, "no number");
+          "version 13 of the RDB format \"REDIS\", which Redis 8.6 and later write");
+    fails(&file, T_BYTES("REDIS0099"), FT_ERR_UNSUPPORTED, "version 99");
+    fails(&file, T_BYTES("REDIS0000"), FT_ERR_UNSUPPORTED, "no version 0");
+    fails(&file, T_BYTES("VALKEY080"), FT_ERR_UNSUPPORTED,
+          "version 80 of the RDB format \"VALKEY\", which Valkey 9.0 and later write");
+    fails(&file, T_BYTES("VALKEY011"), FT_ERR_UNSUPPORTED, "\"VALKEY\"");
+    fails(&file, T_BYTES("REDIS00x9"), FT_ERR_CORRUPT, "not a number");
     fails(&file, T_BYTES("RED"), FT_ERR_CORRUPT, "ends early");
-    fails(&file, T_BYTES("REX"), FT_ERR_CORRUPT, "no RDB stream");
+    fails(&file, T_BYTES("VAL"), FT_ERR_CORRUPT, "ends early");
+    fails(&file, T_BYTES("REX"), FT_ERR_CORRUPT, "not an RDB stream");
+}
+
+/* What is known by its number only is refused by the name of whose it is. */
+static void test_unread(void **state)
+{
+    (void)state;
+    fails(&file, T_BYTES("REDIS0012\x1a\x01k"), FT_ERR_UNSUPPORTED, "26 is a stream of Redis 8.6");
+    fails(&file, T_BYTES("REDIS0009\x40\x01k"), FT_ERR_UNSUPPORTED, "64 is a cron job of KeyDB");
+    fails(&file, T_BYTES("REDIS0012\xf3\x01"), FT_ERR_UNSUPPORTED, "243 is metadata of a key");
+    fails(&file, T_BYTES("REDIS0012\x1d\x01k"), FT_ERR_UNSUPPORTED, "unknown value type 29");
+}
+
+/* KeyDB: the key's version behind its time, members with times behind their value. */
+static void test_keydb(void **state)
+{
+    const struct bytes in = T_BYTES("REDIS0009\xfe\x00\xfb\x02\x00"
+                                    "\xfc\x00\x6c\x50\xc4\xa0\x01\x00\x00"
+                                    "\xfa\x0bmvcc-tstamp\x01"
+                                    "7"
+                                    "\x02\x01s\x02\x01"
+                                    "a\x01"
+                                    "b"
+                                    "\xfa\x13keydb-subexpire-key\x01"
+                                    "a"
+                                    "\xfa\x14keydb-subexpire-when\x01"
+                                    "9"
+                                    "\xfa\x13keydb-subexpire-key\x01"
+                                    "b"
+                                    "\xfa\x0bmvcc-tstamp\x01"
+                                    "8"
+                                    "\x00\x01k\x01v" EOF_9);
+
+    (void)state;
+    check_text(&file, in,
+               "@0 header n=9\n"
+               "@9 selectdb\n"
+               "@11 resizedb n=2\n"
+               "@14 aux name=mvcc-tstamp bytes=7\n"
+               "@14 0/s set:5 value=\\x02\\x01a\\x01b expire=1790000000000\n"
+               "@46 aux name=keydb-subexpire-key bytes=a of=s\n"
+               "@69 aux name=keydb-subexpire-when bytes=9\n"
+               "@93 aux name=keydb-subexpire-key bytes=b\n"
+               "@116 aux name=mvcc-tstamp bytes=8\n"
+               "@131 0/k string:2 value=\\x01v\n"
+               "@136 eof\n");
+    /* a Dragonfly never does so */
+    fails(&flow,
+          T_BYTES(MAGIC "\xfc" ZERO_8 "\xfa\x01"
+                        "a\x01"
+                        "b"),
+          FT_ERR_CORRUPT, "opcode 250 where an entry was begun");
 }
 
 static void test_wrong_checksum(void **state)
@@ -862,6 +920,8 @@ int main(void)
         cmocka_unit_test(test_redis_file),
         cmocka_unit_test(test_old_version),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_keydb),
         cmocka_unit_test(test_wrong_checksum),
         cmocka_unit_test(test_detect),
         cmocka_unit_test(test_type_20),
