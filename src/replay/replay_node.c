@@ -72,6 +72,7 @@ static int put_positions(struct replay_node *node, struct ft_err *err)
     return 0;
 }
 
+/* A reply may refuse commands, which are then noted in the batch: it is cleared before any can come. */
 static int send_batch(struct replay_node *node, struct ft_err *err)
 {
     struct replay_position *p = &node->position;
@@ -100,17 +101,17 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         parts.forget,
         buf_bytes(&node->slots),
     };
-    p->seq++;
     bytes = parts.words.n + parts.shapes.n;
+    if (redis_pipe_append(node->pipe, node->count.batches + 1, words,
+                          sizeof(words) / sizeof(words[0]), err) != 0)
+        return -1;
+    p->seq++;
     node->count.batches++;
     node->count.bytes += bytes;
     atomic_fetch_add(&node->replay->progress->bytes, bytes);
-    if (redis_pipe_put(node->pipe, node->count.batches, words, sizeof(words) / sizeof(words[0]),
-                       err) != 0)
-        return -1;
     replay_sent_add(&node->sent, node->count.batches, node->replay->next);
     replay_batch_clear(&node->batch);
-    return 0;
+    return redis_pipe_keep_up(node->pipe, err);
 }
 
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
@@ -121,16 +122,28 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
     return send_batch(node, err);
 }
 
-int replay_drain(struct replay *r, struct ft_err *err)
+static bool has_more(const struct replay *r)
 {
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (send_batch(&r->target.nodes[i], err) != 0)
-            return -1;
+        if (!replay_batch_is_empty(&r->target.nodes[i].batch))
+            return true;
     }
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        if (redis_pipe_drain(r->target.nodes[i].pipe, err) != 0)
-            return -1;
-    }
+    return false;
+}
+
+/* What the replies refuse makes another batch, which tells the target to forget it. */
+int replay_drain(struct replay *r, struct ft_err *err)
+{
+    do {
+        for (size_t i = 0; i < r->target.node_count; i++) {
+            if (send_batch(&r->target.nodes[i], err) != 0)
+                return -1;
+        }
+        for (size_t i = 0; i < r->target.node_count; i++) {
+            if (redis_pipe_drain(r->target.nodes[i].pipe, err) != 0)
+                return -1;
+        }
+    } while (has_more(r));
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "wire/redis_pipe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ struct redis_pipe {
     size_t underway_bytes;
     uint64_t heard_ms;        /* of the last reply, or when there was nothing to wait for */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
+    bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
     uint8_t in[READ_BYTES];
 };
 
@@ -261,6 +263,8 @@ static int read_replies(struct redis_pipe *p, struct ft_err *err)
             return 0;
         if (take_reply(p, reply, err) != 0)
             return -1;
+        if (p->is_last && p->ring_count == 0)
+            return 0;
     }
 }
 
@@ -358,16 +362,13 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->depth.limit_bytes;
 }
 
-int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
-                   struct ft_err *err)
+int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+                      struct ft_err *err)
 {
     size_t before;
     size_t bytes;
 
-    while (is_full(p)) {
-        if (turn(p, p->ring_count / 4, err) != 0)
-            return -1;
-    }
+    assert(p->ring_count < UNDERWAY_MAX); /* the caller keeps up */
     if (take_chunk(p, err) != 0)
         return -1;
     before = p->newest->bytes.n;
@@ -382,9 +383,22 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->underway_bytes += bytes;
     p->unsent_bytes += bytes;
-    if (p->unsent_bytes >= SEND_BYTES)
-        return turn(p, 1, err);
     return 0;
+}
+
+int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)
+{
+    while (is_full(p)) {
+        if (turn(p, p->ring_count / 4, err) != 0)
+            return -1;
+    }
+    return p->unsent_bytes >= SEND_BYTES ? turn(p, 1, err) : 0;
+}
+
+int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+                   struct ft_err *err)
+{
+    return redis_pipe_append(p, tag, words, count, err) == 0 ? redis_pipe_keep_up(p, err) : -1;
 }
 
 int redis_pipe_fd(const struct redis_pipe *p)
@@ -435,7 +449,7 @@ int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct b
 {
     redisReply *reply = NULL;
 
-    if (redis_pipe_drain(p, err) != 0 || redis_pipe_put(p, 0, words, count, err) != 0)
+    if (redis_pipe_drain(p, err) != 0 || redis_pipe_append(p, 0, words, count, err) != 0)
         return -1;
     p->catch_reply = &reply;
     if (redis_pipe_drain(p, err) != 0) {
@@ -446,6 +460,15 @@ int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct b
     }
     *ret_reply = reply;
     return 0;
+}
+
+int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+                         size_t count, struct ft_err *err)
+{
+    if (redis_pipe_drain(p, err) != 0)
+        return -1;
+    p->is_last = true;
+    return redis_pipe_call(p, ret_reply, words, count, err);
 }
 
 int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,

@@ -7,6 +7,11 @@
  *              order.
  * Replies      Valid during the callback. Error replies are replies: the callback judges them, and may
  *              look at the command again. It may not use the pipe otherwise.
+ * Borrowing    A command's words are copied before any callback runs, so they may lie in memory that
+ *              the callback changes. Nothing else that it changes may be held across a call that can
+ *              run it: _put, _keep_up, _work, _drain, _call. Only _append runs none: who has to note
+ *              something about the command before its reply can come, appends it, notes that, and
+ *              then keeps up.
  * Memory       About 1 MiB of commands under way, and the largest command.
  * Errors       FT_ERR_NET, FT_ERR_TIMEOUT, FT_ERR_PROTOCOL, or what the callback set. After one
  *              the object accepts only _free.
@@ -32,9 +37,14 @@ typedef int redis_reply_fn(void *context, uint64_t tag, const redisReply *reply,
  * error reply is then FT_ERR_PROTOCOL. */
 int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
                     redis_reply_fn *on_reply, void *context, struct ft_err *err);
-/* redis_pipe_put - one more command. */
+/* redis_pipe_put - one more command: _append, then _keep_up. */
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                    struct ft_err *err);
+/* redis_pipe_append - one more command, which is only copied. */
+int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+                      struct ft_err *err);
+/* redis_pipe_keep_up - after each append: sends and reads until no more than allowed is in flight. */
+int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_limit - no more than about so many bytes of commands under way; less where the server
  * answers late (pipe_depth.h). */
 void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes);
@@ -54,7 +64,11 @@ size_t redis_pipe_underway(const struct redis_pipe *p);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
 int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
                     size_t count, struct ft_err *err);
-/* redis_pipe_call_text - the same with the words of a text, separated by single blanks. */
+/* redis_pipe_call_last - the same, and nothing that comes behind its reply is looked at: after it the
+ * object accepts only _free. */
+int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+                         size_t count, struct ft_err *err);
+/* redis_pipe_call_text - as redis_pipe_call with the words of a text, separated by single blanks. */
 int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,
                          struct ft_err *err);
 /* redis_pipe_version - major * 100 + minor of redis_version in INFO, as struct target has it. */

@@ -124,6 +124,14 @@ check "from the start: each once" cmp "$T/again.once" "$T/again.got"
 check_status "no letters" 3 'no dead letter' replay records --on-error "dead-letter=$T/records/capture.json"
 check_status "no file" 2 'regular file' replay records --on-error dead-letter=/dev/null
 
+# Replies come while the pipe is full, and each has something for the target to forget.
+awk 'BEGIN { for (i = 0; i < 3000; i++) printf "0 1 0 XSETID %02500d 9-%d\n", i, i + 1 }' |
+    "$MAKE_CAPTURE" 1 "$T/full" || fail "a capture of our own"
+allow
+check "a full pipe" replay full --flush --report "$T/full.json"
+check "a full pipe: each error counts once" grep -q '"expected_errors": 3000' "$T/full.json"
+check "a full pipe: nothing is left on the target" [ "$(refused_fields)" = 0 ]
+
 # Killed at random moments.
 allow -restore -rpush
 check "killed: in one go" replay records --flush --finish --on-error "dead-letter=$T/whole"

@@ -225,6 +225,77 @@ static void test_commands_are_kept_until_they_are_answered(void **state)
     private_redis_free(server);
 }
 
+/* What commands are made of, and each reply moves. */
+struct moving {
+    struct redis_pipe *pipe;
+    struct buf text;
+    unsigned replies;
+};
+
+static int move_text(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct moving *m = context;
+    struct buf moved = {0};
+    char number[I64_TEXT_SIZE];
+    size_t n = i64_to_text((int64_t)tag, number);
+
+    assert_int_equal(reply->type, REDIS_REPLY_STRING);
+    assert_true(reply->len > n);
+    assert_memory_equal(reply->str, number, n);
+    t_ok(buf_append(&moved, m->text.p, m->text.n, err), err);
+    memset(m->text.p, 'x', m->text.n);
+    buf_release(&m->text);
+    m->text = moved;
+    m->replies++;
+    return 0;
+}
+
+/* The pipe is full all the time: each put takes replies. */
+static void test_words_may_lie_where_replies_change_them(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct private_redis *server;
+    struct moving m = {0};
+
+    (void)state;
+    if (!have_redis_server())
+        skip();
+    t_ok(private_redis_start(&server, "redis-server", &err), &err);
+    t_ok(private_redis_connect(server, &m.pipe, move_text, &m, &err), &err);
+    redis_pipe_limit(m.pipe, 10000);
+    for (unsigned i = 0; i < 3000; i++) {
+        struct bytes words[] = {bytes_str("ECHO"), {NULL, 0}};
+
+        buf_clear(&m.text);
+        t_ok(buf_printf(&m.text, &err, "%u-%0*u", i, (int)(i % 900 + 1), 7u), &err);
+        words[1] = buf_bytes(&m.text);
+        t_ok(redis_pipe_put(m.pipe, i, words, 2, &err), &err);
+    }
+    t_ok(redis_pipe_drain(m.pipe, &err), &err);
+    assert_int_equal(m.replies, 3000);
+    redis_pipe_free(m.pipe);
+    buf_release(&m.text);
+    private_redis_free(server);
+}
+
+static void test_what_follows_the_last_reply_is_not_looked_at(void **state)
+{
+    const struct bytes words[] = {bytes_str("DFLY"), bytes_str("TAKEOVER")};
+    struct ft_err err = FT_ERR_INIT;
+    struct redis_pipe *pipe;
+    redisReply *reply;
+    struct peer peer;
+
+    (void)state;
+    peer_start(&peer, 20, "+OK\r\n+OK\r\n", 100);
+    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, NULL, NULL, &err), &err);
+    t_ok(redis_pipe_call_last(pipe, &reply, words, 2, &err), &err);
+    assert_string_equal(reply->str, "OK");
+    freeReplyObject(reply);
+    redis_pipe_free(pipe);
+    peer_end(&peer);
+}
+
 static void test_a_server_that_cannot_be_run_is_said(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -249,6 +320,8 @@ int main(void)
         cmocka_unit_test(test_what_goes_wrong_is_said),
         cmocka_unit_test(test_the_private_server_serves_and_leaves_nothing),
         cmocka_unit_test(test_commands_are_kept_until_they_are_answered),
+        cmocka_unit_test(test_words_may_lie_where_replies_change_them),
+        cmocka_unit_test(test_what_follows_the_last_reply_is_not_looked_at),
         cmocka_unit_test(test_a_server_that_cannot_be_run_is_said),
     };
 

@@ -92,7 +92,8 @@ int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const stru
 bool replay_batch_is_empty(const struct replay_batch *b);
 /* replay_batch_bytes - of words, about. */
 size_t replay_batch_bytes(const struct replay_batch *b);
-/* replay_batch_take - what to send; valid until the next call on b, which has to be _clear. */
+/* replay_batch_take - what to send; borrowed from b until the next call on it, which has to be _clear.
+ * So it may not be held while replies are taken, which add what to forget. */
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err);
 void replay_batch_clear(struct replay_batch *b);
 void replay_batch_release(struct replay_batch *b);
