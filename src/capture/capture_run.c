@@ -13,6 +13,7 @@
 
 #define BACK_OFF_FIRST_MS 100u
 #define BACK_OFF_MAX_MS   5000u
+#define HOLD_LOOK_MS      20u
 
 static const char *const phase_names[] = {
     [CAPTURE_CONNECTING] = "connecting",          [CAPTURE_FULL_SYNC] = "full sync",
@@ -185,6 +186,20 @@ static bool after_session(struct run *run, enum session_outcome outcome, const s
     return false;
 }
 
+/* Somebody has to know first what became of the source. */
+static bool wait_while_held(const struct run *run, enum capture_ended *ret_ended)
+{
+    const atomic_bool *hold = run->context.options->hold;
+
+    while (hold != NULL && atomic_load(hold)) {
+        if (readable(run->context.stop_fd, HOLD_LOOK_MS)) {
+            *ret_ended = stopped_by(run);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void run_sessions(struct run *run, struct capture_run_result *ret, struct ft_err *err)
 {
     bool afresh = false;
@@ -203,7 +218,7 @@ static void run_sessions(struct run *run, struct capture_run_result *ret, struct
         if (contact.received_bytes > 0)
             heard_of_source(run);
         afresh = outcome == SESSION_AFRESH;
-        more = after_session(run, outcome, &own, &ret->ended);
+        more = after_session(run, outcome, &own, &ret->ended) && wait_while_held(run, &ret->ended);
         if (!more && (ret->ended == CAPTURE_ENDED_FAILED || ret->ended == CAPTURE_ENDED_GAVE_UP))
             *err = own;
     }

@@ -11,6 +11,8 @@
 #ifndef FLOWTAPE_CAPTURE_CAPTURE_RUN_H
 #define FLOWTAPE_CAPTURE_CAPTURE_RUN_H
 
+#include <stdatomic.h>
+
 #include "capture/recorder.h"
 #include "store/live_flows.h"
 #include "wire/uri.h"
@@ -56,6 +58,7 @@ struct capture_run_options {
     uint64_t give_up_after_ms;
     struct recorder_options recorder; /* but for event_fd */
     struct live_flows *live;          /* told how far it is; NULL: nobody follows */
+    const atomic_bool *hold;          /* while true no new session is begun; NULL: it never is */
     int cancel_fd;                    /* readable: stop; -1: never */
     /* May be NULL. A note is a line for the user; progress comes about five times a second. */
     void (*on_note)(void *context, const char *text);

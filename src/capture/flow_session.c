@@ -295,6 +295,8 @@ static void count(struct flow_session *f, size_t n)
     atomic_store(&f->next_lsn, s->next_lsn);
     if (f->go.live != NULL && s->lsn_known && s->next_lsn > before)
         live_flows_received(f->go.live, f->index, s->next_lsn, f->last_receive_us);
+    if (f->go.live != NULL && s->lsn_known && s->ping_lsn > before)
+        live_flows_pinged(f->go.live, f->index, s->ping_lsn);
     goal = atomic_load(&f->goal_lsn); /* only now: set after this, it is compared by its setter */
     if (before < goal && s->next_lsn >= goal)
         poke(f->event_fd);

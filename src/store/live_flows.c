@@ -24,6 +24,7 @@ struct receipt {
 struct live_flow {
     uint64_t next_lsn[LIVE_APPLIED]; /* of the capture's stages */
     uint64_t goal_lsn;
+    uint64_t ping_lsn;  /* next LSN behind the last PING; 0: none yet */
     uint64_t first_lsn; /* of what was received */
     struct receipt receipts[RECEIPTS_MAX];
     uint32_t receipt_count;
@@ -235,6 +236,31 @@ void live_flows_advance(struct live_flows *l, enum live_stage stage, uint32_t fl
 {
     if (stage == LIVE_WRITTEN || stage == LIVE_DURABLE)
         advance_and_tell(l, stage, flow, next_lsn, 0);
+}
+
+void live_flows_pinged(struct live_flows *l, uint32_t flow, uint64_t next_lsn)
+{
+    pthread_mutex_lock(&l->mu);
+    if (flow < l->state.flow_count)
+        l->flows[flow].ping_lsn = next_lsn;
+    pthread_mutex_unlock(&l->mu);
+}
+
+bool live_flows_is_handed_over(struct live_flows *l, uint32_t *ret_flow)
+{
+    uint32_t i = 0;
+    bool over;
+
+    pthread_mutex_lock(&l->mu);
+    while (i < l->state.flow_count && l->flows[i].ping_lsn != 0 &&
+           l->flows[i].next_lsn[LIVE_RECEIVED] == l->flows[i].ping_lsn &&
+           l->flows[i].next_lsn[LIVE_DURABLE] == l->flows[i].ping_lsn)
+        i++;
+    over = l->state.flow_count != 0 && i == l->state.flow_count;
+    pthread_mutex_unlock(&l->mu);
+    if (!over)
+        *ret_flow = i;
+    return over;
 }
 
 void live_flows_end(struct live_flows *l)

@@ -57,6 +57,8 @@ void live_flows_received(struct live_flows *l, uint32_t flow, uint64_t next_lsn,
 /* live_flows_advance - the same for LIVE_WRITTEN and LIVE_DURABLE. */
 void live_flows_advance(struct live_flows *l, enum live_stage stage, uint32_t flow,
                         uint64_t next_lsn);
+/* live_flows_pinged - next_lsn is behind a PING record, which a source that hands over writes last. */
+void live_flows_pinged(struct live_flows *l, uint32_t flow, uint64_t next_lsn);
 /* live_flows_end - the capture has ended. */
 void live_flows_end(struct live_flows *l);
 
@@ -114,6 +116,10 @@ struct live_point {
  * behind by everything that was received of the new one. */
 bool live_flows_point(struct live_flows *l, enum live_stage stage, uint32_t flow,
                       struct live_point *ret);
+
+/* live_flows_is_handed_over - the last record of each flow is a PING, and durable. Else *ret_flow is the
+ * first flow of which that is not so. */
+bool live_flows_is_handed_over(struct live_flows *l, uint32_t *ret_flow);
 
 struct live_waiter;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -10,6 +11,9 @@
 
 #define NEAR_MS    1000u /* this far behind counts as caught up */
 #define TAKEOVER_S 20u
+/* Behind the answer, or its loss, what there is to see is waited for so long. */
+#define TAKEOVER_LOOK_MS  3000u
+#define TAKEOVER_PAUSE_US 20000u
 
 /*
  * What is seen
@@ -217,6 +221,12 @@ static int do_finish(struct sync *s, struct ft_err *err)
     }
     if (moved != 0)
         return moved < 0 ? -1 : 0;
+    if (s->unproven)
+        return err_set(err, FT_ERR_NET,
+                       "the source says that it has handed over, but flow %" PRIu32
+                       " did not bring the record that ends it: the target has all that came, "
+                       "which may not be all that the source had",
+                       s->silent_flow);
     s->result->ended = SYNC_CUT_OVER;
     s->over = true;
     return 0;
@@ -236,10 +246,53 @@ static int do_release(struct sync *s, struct ft_err *err)
     return sync_follow_again(s, err);
 }
 
+/*
+ * The takeover
+ *
+ * A source that hands over writes a PING record to each flow as the last one, and is gone when all are
+ * acknowledged. It cannot be asked again: what the flows have brought is what can be relied upon.
+ */
+
+/* The answer did not come: did it hand over? What it did shows within a moment, if it did. */
+static int decide_unanswered(struct sync *s, struct ft_err *err)
+{
+    uint64_t until_ms = clock_mono_ms() + TAKEOVER_LOOK_MS;
+    uint32_t flow = 0;
+    bool there;
+
+    while ((there = sync_source_is_there(&s->source)) && clock_mono_ms() < until_ms)
+        (void)usleep(TAKEOVER_PAUSE_US);
+    if (!live_flows_is_handed_over(s->o->live, &flow))
+        return err_set(err, FT_ERR_NET,
+                       "the source's answer to DFLY TAKEOVER was lost, and flow %" PRIu32
+                       " has not brought the record that ends a hand-over: look whether the source "
+                       "still serves before anything writes to the target",
+                       flow);
+    if (there)
+        return err_set(err, FT_ERR_NET,
+                       "the source's answer to DFLY TAKEOVER was lost, and a server answers at its "
+                       "address: either it goes on, or it has handed over and was started again");
+    sync_note(s, "the source's answer was lost, but each flow brought its last record and the "
+                 "source is gone");
+    return 0;
+}
+
+/* What is acknowledged is durable, so with the answer the last records are there already. */
+static void look_for_proof(struct sync *s)
+{
+    uint64_t until_ms = clock_mono_ms() + TAKEOVER_LOOK_MS;
+
+    while ((s->unproven = !live_flows_is_handed_over(s->o->live, &s->silent_flow)) &&
+           clock_mono_ms() < until_ms)
+        (void)usleep(TAKEOVER_PAUSE_US);
+}
+
 /* A takeover waits for commands under way, and so for those that a pause holds: no pause is left. */
 static int do_takeover(struct sync *s, struct ft_err *err)
 {
+    struct ft_err cause = FT_ERR_INIT;
     char sync_id[SYNC_ID_SIZE];
+    bool unanswered;
 
     if (s->cutover.paused)
         unpause(s);
@@ -249,7 +302,13 @@ static int do_takeover(struct sync *s, struct ft_err *err)
     pthread_mutex_unlock(&s->progress->mu);
     sync_note(s, "asking the source to hand over");
     sync_hand_over(s, true, false);
-    if (sync_source_takeover(&s->source, sync_id, TAKEOVER_S, err) != 0) {
+    if (sync_source_takeover(&s->source, sync_id, TAKEOVER_S, &unanswered, &cause) == 0) {
+        look_for_proof(s);
+    } else if (!unanswered) {
+        *err = cause;
+        sync_hand_over(s, false, true);
+        return -1;
+    } else if (decide_unanswered(s, err) != 0) {
         sync_hand_over(s, false, true);
         return -1;
     }

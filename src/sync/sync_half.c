@@ -36,6 +36,7 @@ void sync_hand_over(struct sync *s, bool begin, bool show)
 
     pthread_mutex_lock(&s->progress->mu);
     s->handing_over = begin;
+    atomic_store(&s->capture_held, begin);
     (void)snprintf(text, sizeof(text), "%s", s->held_note); /* the same size */
     s->held_note[0] = '\0';
     pthread_mutex_unlock(&s->progress->mu);
@@ -169,6 +170,7 @@ int sync_halves_init(struct sync *s, struct ft_err *err)
     s->capture_options = o->capture;
     s->capture_options.live = o->live;
     s->capture_options.cancel_fd = s->capture.cancel_fd;
+    s->capture_options.hold = &s->capture_held;
     s->capture_options.on_note = on_capture_note;
     s->capture_options.on_progress = on_capture_progress;
     s->capture_options.on_session = on_session;

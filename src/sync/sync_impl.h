@@ -42,11 +42,14 @@ struct sync {
     bool control_tried;
     bool full;
     bool taken_over;
+    bool unproven;        /* although a flow has not brought its last record */
+    uint32_t silent_flow; /* that one */
     bool over;
     uint64_t limits_ms;
     /* While the source hands over, it closes its connections: what the capture says about that is
      * kept until it is known how it ended. Guarded by progress->mu. */
     bool handing_over;
+    atomic_bool capture_held; /* meanwhile: what answers at the source's address may be another */
     char held_note[SYNC_NOTE_MAX];
 };
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -109,10 +110,21 @@ static int open_pipe(struct sync_source *s, bool surely, struct ft_err *err)
                : redis_pipe_open(&s->pipe, s->uri, surely ? -1 : s->cancel_fd, take_reply, s, err);
 }
 
+static int refused(const struct sync_source *s, const char *command, const redisReply *reply,
+                   struct ft_err *err)
+{
+    char name[URI_ADDRESS_SIZE];
+
+    if (reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "%s refused %s: %s", uri_address(s->uri, name),
+                       command, reply->str);
+    return err_set(err, FT_ERR_PROTOCOL, "%s answered %s with something unexpected",
+                   uri_address(s->uri, name), command);
+}
+
 static int call(struct sync_source *s, bool surely, redisReply **ret, const char *command,
                 struct ft_err *err)
 {
-    char name[URI_ADDRESS_SIZE];
     redisReply *reply;
 
     if (open_pipe(s, surely, err) != 0)
@@ -122,8 +134,7 @@ static int call(struct sync_source *s, bool surely, redisReply **ret, const char
         return -1;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        (void)err_set(err, FT_ERR_PROTOCOL, "%s refused %s: %s", uri_address(s->uri, name), command,
-                      reply->str);
+        (void)refused(s, command, reply, err);
         freeReplyObject(reply);
         return -1;
     }
@@ -131,14 +142,21 @@ static int call(struct sync_source *s, bool surely, redisReply **ret, const char
     return 0;
 }
 
+static bool is_ok(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "OK") == 0;
+}
+
 static int call_ok(struct sync_source *s, bool surely, const char *command, struct ft_err *err)
 {
     redisReply *reply;
+    int rc;
 
     if (call(s, surely, &reply, command, err) != 0)
         return -1;
+    rc = is_ok(reply) ? 0 : refused(s, command, reply, err);
     freeReplyObject(reply);
-    return 0;
+    return rc;
 }
 
 int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
@@ -211,10 +229,43 @@ int sync_source_unpause(struct sync_source *s, struct ft_err *err)
 }
 
 int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned timeout_s,
-                         struct ft_err *err)
+                         bool *ret_unanswered, struct ft_err *err)
 {
-    char command[COMMAND_SIZE];
+    char seconds[I64_TEXT_SIZE];
+    const struct bytes words[] = {
+        bytes_str("DFLY"),
+        bytes_str("TAKEOVER"),
+        bytes_of(seconds, i64_to_text(timeout_s, seconds)),
+        bytes_str(sync_id),
+    };
+    redisReply *reply;
+    int rc;
 
-    (void)snprintf(command, sizeof(command), "DFLY TAKEOVER %u %s", timeout_s, sync_id); /* fits */
-    return call_ok(s, true, command, err);
+    *ret_unanswered = false;
+    if (open_pipe(s, true, err) != 0)
+        return -1;
+    rc = redis_pipe_call_last(s->pipe, &reply, words, 4, err);
+    sync_source_close(s);
+    if (rc != 0) {
+        *ret_unanswered = err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT;
+        return -1;
+    }
+    rc = is_ok(reply) ? 0 : refused(s, "DFLY TAKEOVER", reply, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+bool sync_source_is_there(struct sync_source *s)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    redisReply *reply;
+    bool there;
+
+    sync_source_close(s); /* what was open may end only now */
+    there = open_pipe(s, true, &ignored) == 0 &&
+            redis_pipe_call_text(s->pipe, &reply, "PING", &ignored) == 0;
+    if (there)
+        freeReplyObject(reply);
+    sync_source_close(s);
+    return there || ignored.kind == FT_ERR_PROTOCOL;
 }

@@ -45,9 +45,13 @@ int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struc
 /* sync_source_pause - writes wait, for so long at most. */
 int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err);
 int sync_source_unpause(struct sync_source *s, struct ft_err *err);
-/* sync_source_takeover - the source stops for good once this session's flows have acknowledged all. */
+/* sync_source_takeover - the source stops for good once this session's flows have acknowledged all.
+ * It may answer once or, with several shards, once more: the first answer counts. After an error
+ * *ret_unanswered says that it was asked and the connection ended before it answered. */
 int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned timeout_s,
-                         struct ft_err *err);
+                         bool *ret_unanswered, struct ft_err *err);
+/* sync_source_is_there - something answers at its address, whatever it says. */
+bool sync_source_is_there(struct sync_source *s);
 void sync_source_close(struct sync_source *s);
 
 #endif

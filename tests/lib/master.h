@@ -43,6 +43,13 @@ struct master_event {
     uint32_t pause_ms; /* 0: the session is cut instead */
 };
 
+/* How DFLY TAKEOVER is answered when it has been carried out. */
+enum master_takeover {
+    MASTER_TAKEOVER_ONCE,
+    MASTER_TAKEOVER_TWICE,  /* in one piece, as with several shards; the flows are closed before */
+    MASTER_TAKEOVER_SILENT, /* not at all: the connection is closed */
+};
+
 struct master_options {
     const char *recording;
     const char *resume; /* the second recording, or NULL */
@@ -64,6 +71,7 @@ struct master_options {
     bool noperm;
     bool replica;
     bool no_pause; /* CLIENT PAUSE is not allowed */
+    enum master_takeover takeover;
     enum master_partial partial;
     bool mixed;                /* the first that asks for LSNs: flow 0 PARTIAL, the others FULL */
     unsigned new_replid_after; /* sessions; then the server is a new one. 0: never */

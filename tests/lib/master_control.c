@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -378,7 +379,16 @@ static bool do_takeover(struct conn *c, const struct command *a)
             time_unpause(m);
     }
     pthread_mutex_unlock(&m->mu);
-    alive = conn_reply(c, done ? "+OK\r\n" : "-ERR Takeover failed!\r\n");
+    if (done && m->options.takeover != MASTER_TAKEOVER_ONCE)
+        for (uint32_t i = 0; i < m->recording->flow_count; i++)
+            (void)shutdown(s->flows[i].fd, SHUT_RDWR);
+    if (!done)
+        alive = conn_reply(c, "-ERR Takeover failed!\r\n");
+    else if (m->options.takeover == MASTER_TAKEOVER_SILENT)
+        alive = false;
+    else
+        alive = conn_reply(c, m->options.takeover == MASTER_TAKEOVER_TWICE ? "+OK\r\n+OK\r\n"
+                                                                           : "+OK\r\n");
     if (done) {
         pthread_mutex_lock(&m->mu);
         session_kill(s);

@@ -31,6 +31,7 @@ static const char usage_text[] =
     "  --password PW, --user U\n"
     "  --loading N           answer LOADING to N commands\n"
     "  --plain-redis, --restricted, --noperm, --replica, --no-pause   refuse so\n"
+    "  --takeover once|twice|silent   how often it is answered\n"
     "  --partial any|none|end\n"
     "  --mixed               the first that resumes: flow 0 PARTIAL, the others FULL\n"
     "  --new-replid-after N  sessions\n"
@@ -75,6 +76,7 @@ enum option_id {
     OPT_ABSENT,
     OPT_NO_DUMP,
     OPT_STAMPS,
+    OPT_TAKEOVER,
 };
 
 static const struct option options[] = {
@@ -109,6 +111,7 @@ static const struct option options[] = {
     {"absent", required_argument, NULL, OPT_ABSENT},
     {"no-dump", required_argument, NULL, OPT_NO_DUMP},
     {"stamps", required_argument, NULL, OPT_STAMPS},
+    {"takeover", required_argument, NULL, OPT_TAKEOVER},
     {NULL, 0, NULL, 0},
 };
 
@@ -143,6 +146,17 @@ static enum master_partial parse_partial(const char *text)
     if (strcmp(text, "any") != 0)
         usage();
     return MASTER_PARTIAL_ANY;
+}
+
+static enum master_takeover parse_takeover(const char *text)
+{
+    if (strcmp(text, "twice") == 0)
+        return MASTER_TAKEOVER_TWICE;
+    if (strcmp(text, "silent") == 0)
+        return MASTER_TAKEOVER_SILENT;
+    if (strcmp(text, "once") != 0)
+        usage();
+    return MASTER_TAKEOVER_ONCE;
 }
 
 /* Options whose value is kept as it is, or that are flags. */
@@ -249,6 +263,8 @@ static bool parse_options(int argc, char **argv, struct master_options *o)
             parse_event(o, optarg, c == OPT_PAUSE_AT);
         else if (c == OPT_PARTIAL)
             o->partial = parse_partial(optarg);
+        else if (c == OPT_TAKEOVER)
+            o->takeover = parse_takeover(optarg);
         else if (!parse_plain(c, o))
             parse_number(c, o);
     }

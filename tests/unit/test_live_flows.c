@@ -153,6 +153,33 @@ static void test_goal(void **state)
     live_flows_free(l);
 }
 
+static void test_handed_over(void **state)
+{
+    static const uint64_t at[2] = {10, 20};
+    struct live_flows *l = live_new(false);
+    uint32_t flow = 9;
+
+    (void)state;
+    assert_false(live_flows_is_handed_over(l, &flow)); /* nothing is known yet */
+    begin(l, 1, at, true);
+    assert_false(live_flows_is_handed_over(l, &flow));
+    assert_int_equal(flow, 0);
+    live_flows_received(l, 0, 11, 1);
+    live_flows_pinged(l, 0, 11);
+    live_flows_advance(l, LIVE_DURABLE, 0, 11);
+    live_flows_received(l, 1, 21, 1);
+    live_flows_pinged(l, 1, 21);
+    assert_false(live_flows_is_handed_over(l, &flow)); /* it is not durable */
+    assert_int_equal(flow, 1);
+    live_flows_advance(l, LIVE_DURABLE, 1, 21);
+    assert_true(live_flows_is_handed_over(l, &flow));
+    live_flows_received(l, 0, 12, 2); /* it went on behind it */
+    live_flows_advance(l, LIVE_DURABLE, 0, 12);
+    assert_false(live_flows_is_handed_over(l, &flow));
+    assert_int_equal(flow, 0);
+    live_flows_free(l);
+}
+
 /* The age of a lag is never told too small, and hardly too large, however many receipts there were. */
 static void test_age(void **state)
 {
@@ -265,10 +292,11 @@ static void test_race(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stages),      cmocka_unit_test(test_eager),
-        cmocka_unit_test(test_generations), cmocka_unit_test(test_goal),
-        cmocka_unit_test(test_age),         cmocka_unit_test(test_age_of_applied),
-        cmocka_unit_test(test_wait),        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_stages),         cmocka_unit_test(test_eager),
+        cmocka_unit_test(test_generations),    cmocka_unit_test(test_goal),
+        cmocka_unit_test(test_handed_over),    cmocka_unit_test(test_age),
+        cmocka_unit_test(test_age_of_applied), cmocka_unit_test(test_wait),
+        cmocka_unit_test(test_race),
     };
 
     return T_RUN("store/live_flows", tests);
