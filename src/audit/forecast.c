@@ -191,7 +191,7 @@ static int worker_init(struct worker *w, const struct source *source, struct ft_
     const struct translator_options options = {.target = o->target,
                                                .cluster = o->cluster,
                                                .json_as = o->json_as,
-                                               .old_source = source_is_old(source)};
+                                               .source_release = source_release(source)};
     size_t row_count;
 
     (void)command_rows(&row_count);

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,18 @@ static int take_redis(void *into, const char *value, struct ft_err *err)
     return target_parse(value, &((struct explain *)into)->options.target, err);
 }
 
+static int take_source(void *into, const char *value, struct ft_err *err)
+{
+    unsigned major;
+    unsigned minor;
+    int end = 0;
+
+    if (sscanf(value, "%3u.%2u%n", &major, &minor, &end) != 2 || value[end] != '\0')
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is not a release of Dragonfly, as 1.37", value);
+    ((struct explain *)into)->options.source_release = major * 100 + minor;
+    return 0;
+}
+
 static int take_db(void *into, const char *value, struct ft_err *err)
 {
     uint64_t *db = &((struct explain *)into)->db;
@@ -232,8 +245,7 @@ static const struct arg target_args[] = {
 };
 
 static const struct arg record_args[] = {
-    {"old-source", NULL, "the source is Dragonfly 1.26 or older",
-     offsetof(struct explain, options.old_source), NULL},
+    {"source", "VERSION", "the source's release, as 1.37 (default: the newest)", 0, take_source},
     {"db", "N", "the record's database (default 0)", 0, take_db},
     {"at-ms", "MS",
      "when the record was received, ms since the epoch\n"

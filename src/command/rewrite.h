@@ -73,6 +73,11 @@ static inline unsigned rewrite_target(const struct rewrite *rw)
 {
     return rw->options->target->version;
 }
+/* rewrite_source_up_to - is the source this release (137: 1.37) or an older one? */
+static inline bool rewrite_source_up_to(const struct rewrite *rw, unsigned release)
+{
+    return rw->options->source_release != 0 && rw->options->source_release <= release;
+}
 static inline bool rewrite_is(const struct rewrite *rw, size_t word, const char *text)
 {
     return word < rw->count && bytes_is_word(rw->words[word], text);
@@ -128,6 +133,10 @@ void rewrite_mpop(struct rewrite *rw);
 void rewrite_store(struct rewrite *rw);
 void rewrite_saddex(struct rewrite *rw);
 void rewrite_zadd(struct rewrite *rw);
+/* rewrite_float.c: */
+void rewrite_incrbyfloat(struct rewrite *rw);
+void rewrite_hincrbyfloat(struct rewrite *rw);
+void rewrite_hincrby(struct rewrite *rw);
 /* rewrite_hash.c: */
 void rewrite_hsetex(struct rewrite *rw);
 void rewrite_hexpire(struct rewrite *rw);

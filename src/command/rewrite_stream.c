@@ -153,6 +153,12 @@ static void xgroup_drop_entries_read(struct rewrite *rw)
     rewrite_put_words(rw, i + 2, rw->count);
 }
 
+/* A claim makes a consumer only when it gets an entry; later releases always make it. */
+static bool is_old(const struct rewrite *rw)
+{
+    return rewrite_source_up_to(rw, SOURCE_RELEASE_OLD);
+}
+
 /* Redis 5 has no CREATECONSUMER; reading a history that is empty makes the consumer. */
 static void make_consumer(struct rewrite *rw, size_t key_word)
 {
@@ -232,11 +238,11 @@ void rewrite_xclaim(struct rewrite *rw)
         return;
     }
     claim_by_clock(rw);
-    if (c.has_time && (c.has_last_id || rw->options->old_source)) {
+    if (c.has_time && (c.has_last_id || is_old(rw))) {
         rewrite_as_is(rw);
         return;
     }
-    if (!c.has_last_id && !rw->options->old_source)
+    if (!c.has_last_id && !is_old(rw))
         make_consumer(rw, 1);
     rewrite_begin(rw, "XCLAIM");
     rewrite_put_words(rw, 1, c.idle != 0 ? c.idle : rw->count);
@@ -255,7 +261,7 @@ void rewrite_xautoclaim(struct rewrite *rw)
         return;
     }
     claim_by_clock(rw);
-    if (rw->options->old_source) {
+    if (is_old(rw)) {
         rewrite_as_is(rw);
         return;
     }

@@ -23,6 +23,9 @@
 /* 2^28 - 1 seconds: kMaxExpireDeadlineSec in dragonfly's src/server/common.h. */
 #define TRANSLATE_TTL_MAX_MS (((INT64_C(1) << 28) - 1) * 1000)
 
+/* Dragonfly up to 1.26, which do not say what they are (no df-ver in the snapshot). */
+#define SOURCE_RELEASE_OLD 126u
+
 enum translation_class {
     TRANSLATION_AS_IS,      /* commands[0] are the record's own words */
     TRANSLATION_REWRITTEN,  /* commands, in this order */
@@ -95,9 +98,8 @@ struct translator_options {
     const struct target *target;
     bool cluster;
     enum json_as json_as;
-    /* dragonfly up to 1.26 (no df-ver in the snapshot): a claim makes a consumer only when it gets
-     * an entry; later ones always make it */
-    bool old_source;
+    /* of the source: 137 for 1.37.x; 0: taken for the newest */
+    unsigned source_release;
 };
 
 struct translator;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command/translate.h"
 #include "input/sharding.h"
 
 #define SUMMARY_SUFFIX "-summary.dfs"
@@ -319,9 +320,18 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     return 0;
 }
 
-bool source_is_old(const struct source *s)
+unsigned source_release(const struct source *s)
 {
-    return s->info.dragonfly && strncmp(s->info.version, "df-", 3) != 0;
+    unsigned major;
+    unsigned minor;
+
+    if (!s->info.dragonfly)
+        return 0;
+    if (strncmp(s->info.version, "df-", 3) != 0)
+        return SOURCE_RELEASE_OLD;
+    if (sscanf(s->info.version, "df-v%3u.%2u", &major, &minor) != 2)
+        return 0;
+    return major * 100 + minor;
 }
 
 void source_free(struct source *s)

@@ -50,8 +50,9 @@ const char *source_kind_name(enum source_kind kind);
 
 /* generation: number, or 0 for the newest complete one. Errors name the path. */
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
-/* source_is_old - a Dragonfly up to 1.26, which does not tell its version (no AUX df-ver). */
-bool source_is_old(const struct source *s);
+/* source_release - of the Dragonfly: 137 for 1.37.x; up to 1.26, which do not tell it (no AUX df-ver),
+ * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly. */
+unsigned source_release(const struct source *s);
 void source_free(struct source *s);
 
 /*

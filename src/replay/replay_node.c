@@ -43,7 +43,6 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
 {
     node->count.commands++;
     node->batch.join_sets = !node->replay->target.cluster;
-    node->batch.own_floats = node->replay->target.version < REPLAY_SCRIPT_FLAGS_VERSION;
     return replay_batch_add(&node->batch, db, tag, words, count, err);
 }
 

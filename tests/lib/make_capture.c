@@ -1,7 +1,7 @@
 /*
  * make-capture - a capture with the journal records of a text, one a line, on standard input.
  *
- *   make-capture [--rule key|tag] FLOWS DIR     lines: FLOW SECOND DB WORD WORD...
+ *   make-capture [--rule key|tag] [--release df-v1.37.2] FLOWS DIR   lines: FLOW SECOND DB WORD WORD...
  *
  * Each flow's snapshot holds one string (t_flows.h). A record is received SECOND seconds behind it.
  * Exit status 0, or 1 with a message.
@@ -55,13 +55,17 @@ int main(int argc, char **argv)
     struct ft_err err = FT_ERR_INIT;
     enum sharding_rule rule = SHARDING_KEY;
 
-    if (argc == 5 && strcmp(argv[1], "--rule") == 0) {
-        rule = strcmp(argv[2], "tag") == 0 ? SHARDING_TAG : SHARDING_KEY;
-        argv += 2;
-        argc -= 2;
+    for (; argc > 3 && argv[1][0] == '-'; argv += 2, argc -= 2) {
+        if (strcmp(argv[1], "--rule") == 0)
+            rule = strcmp(argv[2], "tag") == 0 ? SHARDING_TAG : SHARDING_KEY;
+        else if (strcmp(argv[1], "--release") == 0)
+            t_flows_release = argv[2];
+        else
+            break;
     }
     if (argc != 3) {
-        fprintf(stderr, "usage: make-capture [--rule key|tag] FLOWS DIR <RECORDS\n");
+        fprintf(stderr,
+                "usage: make-capture [--rule key|tag] [--release VERSION] FLOWS DIR <RECORDS\n");
         return 1;
     }
     return make(argv[2], (uint32_t)strtoul(argv[1], NULL, 10), rule, &err) == 0 ? 0 : fail(&err);

@@ -7,6 +7,8 @@
 #include "base/endian.h"
 #include "base/fsutil.h"
 
+const char *t_flows_release = "df-v1.40.1";
+
 #define TOKEN "0123456789abcdef0123456789abcdef01234567"
 
 struct flow_builder {
@@ -103,14 +105,16 @@ static int put_in_sync(struct buf *b, const struct t_record *r)
 
 static int put_snapshot(struct flow_builder *f)
 {
-    static const uint8_t version[] = "REDIS0009\xfa\x06"
-                                     "df-ver\x0a"
-                                     "df-v1.40.1\xfe";
+    static const uint8_t head[] = "REDIS0009\xfa\x06"
+                                  "df-ver";
     uint8_t number[8] = {0};
     char key[32];
     int n = snprintf(key, sizeof(key), "key-of-flow-%u", (unsigned)f->flow);
 
-    (void)put(&f->buf, version, sizeof(version)); /* its NUL is database 0 */
+    (void)put(&f->buf, head, sizeof(head) - 1);
+    put_number(&f->buf, strlen(t_flows_release));
+    (void)put(&f->buf, t_flows_release, strlen(t_flows_release));
+    (void)put(&f->buf, "\xfe", 2); /* its NUL is database 0 */
     for (size_t i = 0; f->records->in_sync[i].text != NULL; i++) {
         if (put_in_sync(&f->buf, &f->records->in_sync[i]) != 0)
             return -1;

@@ -12,6 +12,9 @@
 #define T_FLOWS_LSN     UINT64_C(10)
 #define T_FLOWS_TIME_US UINT64_C(1700000000000000)
 
+/* What the snapshots' AUX field df-ver says: set before a capture is made. */
+extern const char *t_flows_release;
+
 /* One record, in a block of its own. */
 struct t_record {
     unsigned second;  /* received so long after the snapshot */

@@ -325,7 +325,8 @@ static void test_json_as_module(void **state)
 /* Claims make consumers only when they get something. */
 static void test_old_source(void **state)
 {
-    struct translator_options o = {.target = target_default(), .old_source = true};
+    struct translator_options o = {.target = target_default(),
+                                   .source_release = SOURCE_RELEASE_OLD};
     struct ft_err err = FT_ERR_INIT;
     struct translator *t;
 

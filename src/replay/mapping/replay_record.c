@@ -15,20 +15,24 @@ struct replay_recorder {
     unsigned part;
 };
 
-/* A key with its time to live under another name or in another database. */
+/*
+ * A key with its time to live under another name or in another database. ARGV: the source's database,
+ * the destination's; 1: it replaces, 1: the source goes; the database to end in.
+ */
 static const char transfer_script[] =
     "if redis.replicate_commands then redis.replicate_commands() end "
+    "local src,dst=KEYS[1],KEYS[2] "
     "redis.call('SELECT',ARGV[1]) "
-    "local v=redis.call('DUMP',KEYS[1]) "
+    "local v=redis.call('DUMP',src) "
     "if not v then return 0 end "
-    "local t=redis.call('PTTL',KEYS[1]) "
+    "local t=redis.call('PTTL',src) "
     "if t<0 then t=0 end "
     "redis.call('SELECT',ARGV[2]) "
-    "if ARGV[4]=='0' and redis.call('EXISTS',ARGV[3])==1 then redis.call('SELECT',ARGV[6]) "
+    "if ARGV[3]=='0' and redis.call('EXISTS',dst)==1 then redis.call('SELECT',ARGV[5]) "
     "return 0 end "
-    "redis.call('RESTORE',ARGV[3],t,v,'REPLACE') "
-    "if ARGV[5]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
-    "redis.call('SELECT',ARGV[6]) return 1";
+    "redis.call('RESTORE',dst,t,v,'REPLACE') "
+    "if ARGV[4]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',src) end "
+    "redis.call('SELECT',ARGV[5]) return 1";
 
 /*
  * XREADGROUP, which is sent to make a consumer, may not be part of a script before redis 6.0. XCLAIM
@@ -65,7 +69,7 @@ int replay_translator_new(struct translator **ret, const struct replay *r, struc
         .target = r->target.kind,
         .cluster = r->target.cluster,
         .json_as = r->o->json_as,
-        .old_source = source_is_old(r->source),
+        .source_release = source_release(r->source),
     };
 
     return translator_new(ret, &options, err);
@@ -154,11 +158,11 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
     const struct bytes words[] = {
         bytes_str("EVAL"),
         bytes_str(transfer_script),
-        bytes_str("1"),
+        bytes_str("2"),
         tr->src,
+        tr->dst,
         src_db,
         bytes_of(dst, i64_to_text(tr->dst_db, dst)),
-        tr->dst,
         bytes_str(tr->replace ? "1" : "0"),
         bytes_str(tr->remove_src ? "1" : "0"),
         src_db,
@@ -171,14 +175,14 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
     return put(rec, tr->src_db, words, 10, err);
 }
 
-static int take_losses(struct replay_recorder *rec, const struct item *item,
-                       const struct translation *t, struct ft_err *err)
+int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
 {
     struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
 
     for (size_t i = 0; i < t->loss_count; i++) {
-        if (replay_add_loss(rec->r, t->losses[i].reason, t->losses[i].class_name, item->record.dbid,
-                            key, err) != 0)
+        if (replay_add_loss(r, t->losses[i].reason, t->losses[i].class_name, item->record.dbid, key,
+                            err) != 0)
             return -1;
     }
     return 0;
@@ -219,7 +223,7 @@ static int leave_unknown(struct replay_recorder *rec, const struct item *item,
 static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
                            const struct translation *t, struct ft_err *err)
 {
-    if (take_losses(rec, item, t, err) != 0)
+    if (replay_take_losses(rec->r, item, t, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0)
         return replay_plan_run(rec->planner, item, db, t, err);

@@ -89,6 +89,9 @@ int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
 int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err);
 void replay_recorder_free(struct replay_recorder *rec);
+/* replay_take_losses - what a record loses, notes too, into the report; replay_recorder_put does this. */
+int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,
+                       struct ft_err *err);
 
 /* replay_count_left_out - an entry or a record: by a filter, or for a key of the target that is kept. */
 void replay_count_left_out(struct replay *r, bool kept);

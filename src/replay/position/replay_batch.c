@@ -150,21 +150,36 @@ static bool keys_are_plain(const struct command_row *row)
            (row->flags & ~(unsigned)COMMAND_SPLIT) == 0;
 }
 
+static void touch(struct replay_batch *b, uint32_t db, struct bytes key)
+{
+    uint64_t bit;
+    uint64_t *word = touched_word(b, db, key, &bit);
+
+    *word |= bit;
+}
+
+/* EVAL script 1 key ...: scripts of one key touch nothing else. */
+static bool is_script_of_one_key(const struct bytes *words, size_t count)
+{
+    return count > 3 && bytes_eq_str(words[0], "EVAL") && bytes_eq_str(words[2], "1");
+}
+
 static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
 {
     const struct command_row *row = command_find(words[0]);
     long last;
 
+    if (is_script_of_one_key(words, count)) {
+        touch(b, db, words[3]);
+        return;
+    }
     if (b->closed || !keys_are_plain(row)) {
         b->closed = true;
         return;
     }
     last = row->key_last < 0 ? (long)count + row->key_last : row->key_last;
-    for (long i = row->key_first; i <= last && i < (long)count; i += row->key_step) {
-        uint64_t bit;
-
-        *touched_word(b, db, words[i], &bit) |= bit;
-    }
+    for (long i = row->key_first; i <= last && i < (long)count; i += row->key_step)
+        touch(b, db, words[i]);
 }
 
 static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
@@ -190,8 +205,7 @@ static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *wo
 static int put_shape(struct replay_batch *b, struct bytes name, size_t count, struct ft_err *err)
 {
     bool own = bytes_eq_str(name, "EVAL") || bytes_eq_str(name, "FLUSHALL") ||
-               bytes_eq_str(name, "FLUSHDB") ||
-               (b->own_floats && bytes_is_word(name, "INCRBYFLOAT"));
+               bytes_eq_str(name, "FLUSHDB");
 
     return array_put_number(&b->shapes, (int64_t)count + (own ? REPLAY_SHAPE_OWN : 0), err);
 }

@@ -13,7 +13,7 @@
  *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
  *                REPLAY_SHAPE_OWN + n     n words of a command that the script carries out itself:
  *                                         EVAL is run within; FLUSHALL and FLUSHDB keep the keys
- *                                         that follow as words; INCRBYFLOAT before redis 7.0
+ *                                         that follow as words
  *                REPLAY_SHAPE_SETS + n    n keys and values, each a SET
  *                below 0                  no words: from here on database -1 - n
  *              TAGS: of each command, divided by blanks.
@@ -49,8 +49,7 @@ struct replay_array {
 };
 
 struct replay_batch {
-    bool join_sets;  /* SETs may be one MSET: not on a cluster */
-    bool own_floats; /* INCRBYFLOAT needs care: before redis 7.0 */
+    bool join_sets; /* SETs may be one MSET: not on a cluster */
     struct replay_array fields;
     struct replay_array words;
     struct replay_array shapes;

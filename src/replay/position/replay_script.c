@@ -56,12 +56,7 @@
     "failed[#failed+1]={why,c} "                                        \
     "end "
 
-/*
- * grow: INCRBYFLOAT before redis 7.0 makes itself a SET of one word more, in the array of words that the
- * server keeps for the next command of a script. realloc may shrink it, which the server does
- * not notice (scripting.c, argv_size) and writes beyond its end. EXPIRE of a time that is over puts another
- * array in its place.
- */
+/* made: the functions of scripts that have been run; batches have few, many times. */
 #define SCRIPT_OWN                                                                       \
     "local function flush(n) "                                                           \
     "local kept={} "                                                                     \
@@ -71,15 +66,12 @@
     "for i=at+1,at+n-1 do if kept[i] then "                                              \
     "redis.call('RESTORE',words[i],'0',kept[i],'REPLACE') end end "                      \
     "end "                                                                               \
-    "local function grow(n) "                                                            \
-    "local r=call(unpack(words,at,at+n-1)) "                                             \
-    "redis.call('SELECT','0') "                                                          \
-    "redis.call('HSET',key..'~','1','1') redis.call('EXPIRE',key..'~','-1') "            \
-    "return r end "                                                                      \
+    "local made={} "                                                                     \
     "local function run(n) "                                                             \
     "if words[at]=='FLUSHALL' or words[at]=='FLUSHDB' then return flush(n) end "         \
-    "if words[at]~='EVAL' then return grow(n) end "                                      \
-    "local f=assert(loadstring('local KEYS,ARGV=... '..words[at+1])) "                   \
+    "local f=made[words[at+1]] "                                                         \
+    "if not f then "                                                                     \
+    "f=assert(loadstring('local KEYS,ARGV=... '..words[at+1])) made[words[at+1]]=f end " \
     "local first=at+3+tonumber(words[at+2]) "                                            \
     "return f({unpack(words,at+3,first-1)},{unpack(words,first,at+n-1)}) "               \
     "end "                                                                               \
