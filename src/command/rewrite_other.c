@@ -1,6 +1,9 @@
 /* What has no place in Redis, or no keys. */
 #include "command/rewrite.h"
 
+/* Up to this release FT.DROPINDEX deletes no documents, whatever its options. */
+#define DROP_KEEPS_DOCUMENTS_RELEASE 134u
+
 /*
  * Also where the target has commands of the same name: they keep their counts by other hash
  * functions, and the values of the snapshot could not be carried.
@@ -26,8 +29,34 @@ void rewrite_throttle(struct rewrite *rw)
                  "its effect depends on the source's clock and is not in the journal");
 }
 
+/*
+ * FT.DROPINDEX index DD: the source deletes the documents of the index and journals no DEL for them. Which
+ * these are only the index knows, and what the target has under that name was not filled from the same
+ * writes.
+ */
+static void drop_with_documents(struct rewrite *rw)
+{
+    if (rewrite_target(rw) >= 800) {
+        rewrite_begin(rw, rw->row->name);
+        rewrite_put(rw, rw->words[1]);
+    }
+    rewrite_loss(
+        rw, LOSS_COMMAND, rw->row->name,
+        "the documents of the index, which the source deletes without a word in the journal");
+}
+
+static bool drops_documents(const struct rewrite *rw)
+{
+    return rewrite_is(rw, 0, "FT.DROPINDEX") && rewrite_is(rw, 2, "DD") &&
+           !rewrite_source_up_to(rw, DROP_KEEPS_DOCUMENTS_RELEASE);
+}
+
 void rewrite_search(struct rewrite *rw)
 {
+    if (drops_documents(rw)) {
+        drop_with_documents(rw);
+        return;
+    }
     if (rewrite_target(rw) >= 800) {
         rewrite_as_is(rw);
         rewrite_note(rw, "journalled on every flow, carried out once");

@@ -101,6 +101,10 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
 /* SCRIPT LOAD and the like: no key, harmless when repeated, not for scripts to run. */
 static int put_keyless(struct journal_run *j, const struct translation *t, struct ft_err *err)
 {
+    if (replay_take_losses(j->r, j->item, t, err) != 0)
+        return -1;
+    if (t->command_count == 0)
+        return 0;
     if (replay_drain(j->r, err) != 0)
         return -1;
     for (size_t n = 0; n < j->r->target.node_count; n++) {

@@ -245,6 +245,27 @@ static int put_record(struct stream_sender *s, const struct item *item, const st
     return alone ? settle(s, err) : 0;
 }
 
+static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    if (replay_run_flush(s->run, err) != 0)
+        return -1;
+    return replay_route_put_all(s->route, s->mark, words, count, err);
+}
+
+/* SCRIPT LOAD and the like: on every master. */
+static int put_keyless(struct stream_sender *s, const struct item *item,
+                       const struct translation *t, struct ft_err *err)
+{
+    if (replay_take_losses(s->r, item, t, err) != 0)
+        return -1;
+    for (size_t i = 0; i < t->command_count; i++) {
+        if (put_on_all(s, t->commands[i].words, t->commands[i].count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int put_in_sync(struct stream_sender *s, const struct item *item, struct ft_err *err)
 {
     const struct journal_record *record = &item->record;
@@ -261,7 +282,7 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
     }
     if (journal_record_applies(&s->r->guard, item->flow, &t, &counts)) {
         s->mark = MARK_IN_SYNC;
-        rc = put_record(s, item, &t, err);
+        rc = t.every_node ? put_keyless(s, item, &t, err) : put_record(s, item, &t, err);
         s->mark = MARK_ENTRY;
     }
     pthread_mutex_lock(&s->r->mu);
@@ -273,14 +294,6 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
 /*
  * Scripts and functions
  */
-
-static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
-                      struct ft_err *err)
-{
-    if (replay_run_flush(s->run, err) != 0)
-        return -1;
-    return replay_route_put_all(s->route, MARK_ENTRY, words, count, err);
-}
 
 static int put_script(struct stream_sender *s, struct bytes body, struct ft_err *err)
 {

@@ -1,0 +1,124 @@
+#!/bin/sh
+# What records mean is one thing in all outputs: a replay, the commands of --to resp, an AOF and an RDB end
+# alike. Numbers are added as the source adds them, losses and suspects are named.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+: "${MAKE_CAPTURE:?}"
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
+# capture_of NAME [ARG...] - records on standard input: FLOW SECOND DB WORD...
+capture_of()
+{
+    t_name=$1
+    shift
+    "$MAKE_CAPTURE" "$@" 1 "$T/$t_name" || fail "$t_name: a capture of our own"
+}
+
+# bring WAY NAME [ARG...] - a server that holds the capture's data is left running; its report is
+# $T/WAY.json
+bring()
+{
+    t_way=$1 t_name=$2
+    shift 2
+    rm -rf "$T/redis" "$T/out"
+    case $t_way in
+    replay)
+        redis_start
+        check "$t_name: replay" "$FLOWTAPE" replay "$T/$t_name" "$REDIS" --quiet --finish \
+            --report "$T/$t_way.json" "$@"
+        return
+        ;;
+    esac
+    check "$t_name: $t_way" "$FLOWTAPE" convert "$T/$t_name" "$T/out" --to "$t_way" --redis 7.0 --quiet \
+        --report "$T/$t_way.json" "$@"
+    case $t_way in
+    resp)
+        redis_start
+        redis-cli -s "$T/redis/sock" --pipe <"$T/out" >"$T/pipe.out" 2>&1
+        grep -q '^errors: 0' "$T/pipe.out" && pass "$t_name: no errors" ||
+            fail "$t_name: redis-cli --pipe" "$T/pipe.out"
+        ;;
+    aof)
+        cp -r "$T/out" "$T/redis"
+        redis_start --appendonly yes
+        ;;
+    rdb)
+        mkdir "$T/redis"
+        cp "$T/out" "$T/redis/dump.rdb"
+        redis_start --dbfilename dump.rdb
+        ;;
+    esac
+}
+
+# same LABEL GOT WANTED
+same()
+{
+    [ "$2" = "$3" ] && pass "$1" || fail "$1: \"$2\", wanted \"$3\""
+}
+
+# Floats.
+capture_of floats <<'END'
+0 1 0 INCRBYFLOAT sum 0.1
+0 1 0 INCRBYFLOAT sum 0.1
+0 1 0 INCRBYFLOAT sum 0.1
+0 1 0 SET large 6399999999999999834.5
+0 1 0 INCRBYFLOAT large 1
+0 1 0 INCRBYFLOAT exponent 1e21
+0 1 0 INCRBYFLOAT small -0.0000001
+0 1 0 INCRBYFLOAT power 5.684341886080801486968994140625e-14
+0 1 0 INCRBYFLOAT zero 5
+0 1 0 INCRBYFLOAT zero -5
+0 1 0 SET timed 1.5 PXAT 4000000000000
+0 1 0 INCRBYFLOAT timed 1e-6
+0 1 0 HINCRBYFLOAT h f 0.1
+0 1 0 HINCRBYFLOAT h f 0.2
+0 1 0 HSET h g 3
+0 1 0 HINCRBYFLOAT h g 1e300
+END
+for way in replay resp aof rdb; do
+    bring $way floats
+    same "$way: floats" "$(cli mget sum large exponent small power zero timed | tr '\n' ' ')" \
+        "0.30000000000000004 6400000000000000000 1e+21 -1e-7 5.684341886080802e-14 0 1.500001 "
+    same "$way: floats of a hash" "$(cli hmget h f g | tr '\n' ' ')" "0.30000000000000004 1e+300 "
+    [ "$(cli pttl timed)" -gt 1000000000 ] && pass "$way: the time stays" ||
+        fail "$way: the time is $(cli pttl timed)"
+    redis_stop
+done
+
+# What has no float is refused, as a sign that the target has other data.
+capture_of unlike <<'END'
+0 1 0 SET f word
+0 1 0 RPUSH l word
+0 1 0 INCRBYFLOAT f 1
+END
+redis_start
+check_status "not a float" 4 'refused EVAL.*value is not a valid float' "$FLOWTAPE" replay "$T/unlike" \
+    "$REDIS" --quiet
+redis_stop
+
+# Documents that go with their index.
+capture_of dropped <<'END'
+0 1 0 HSET doc:1 t x
+0 1 0 FT.ALTER idx SCHEMA ADD t TEXT
+0 1 0 FT.DROPINDEX idx DD
+0 1 0 SET after 1
+END
+redis_start
+check_status "documents of an index: a loss" 3 "FT.DROPINDEX" "$FLOWTAPE" replay "$T/dropped" "$REDIS" \
+    --quiet
+redis_stop
+for way in replay resp aof rdb; do
+    bring $way dropped --on-loss skip
+    same "$way: goes on behind the loss" "$(cli get after)" 1
+    for command in FT.DROPINDEX FT.ALTER; do
+        check "$way: the report names $command" grep -q "\"$command\"" "$T/$way.json"
+    done
+    redis_stop
+done
+
+t_end
