@@ -15,6 +15,7 @@ static const struct {
     {"CLUSTERDOWN", REPLY_ERROR_CLUSTERDOWN},
     {"LOADING", REPLY_ERROR_LOADING},
     {"READONLY", REPLY_ERROR_READONLY},
+    {"UNBLOCKED", REPLY_ERROR_UNBLOCKED},
     {"MASTERDOWN", REPLY_ERROR_MASTERDOWN},
     {"NOREPLICAS", REPLY_ERROR_NOREPLICAS},
     {"OOM", REPLY_ERROR_OOM},
@@ -29,7 +30,8 @@ static const struct {
     {"DENIED", REPLY_ERROR_DENIED},
 };
 
-/* Errors without a code of their own; most of them what the cluster's checks say inside a script. */
+/* Errors without a code of their own; most of them what the cluster's checks say inside a script, and what
+ * a server says that has become a replica. */
 static const struct {
     const char *text;
     enum reply_error_kind kind;
@@ -41,6 +43,7 @@ static const struct {
     {"max number of clients reached", REPLY_ERROR_MAXCLIENTS},
     {"max number of clients + cluster connections reached", REPLY_ERROR_MAXCLIENTS},
     {"cript attempted to execute a command while the cluster is down", REPLY_ERROR_CLUSTERDOWN},
+    {"WAIT cannot be used with replica instances", REPLY_ERROR_READONLY},
 };
 
 /* Before 7.0 the reply of a script that failed has the code of its cause further inside: "ERR Error

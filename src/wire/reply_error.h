@@ -23,6 +23,7 @@ enum reply_error_kind {
     REPLY_ERROR_CLUSTERDOWN, /* also within a script */
     REPLY_ERROR_LOADING,
     REPLY_ERROR_READONLY,   /* a replica, maybe since a moment ago */
+    REPLY_ERROR_UNBLOCKED,  /* while the command waited, the server became a replica */
     REPLY_ERROR_MASTERDOWN, /* a replica without its master */
     REPLY_ERROR_NOREPLICAS, /* min-replicas-to-write is not met */
     REPLY_ERROR_OOM,        /* maxmemory */
@@ -60,7 +61,7 @@ bool reply_error_is_passing(enum reply_error_kind kind);
 /* reply_text_is_passing - the same of a reply; a transaction is passing if its cause is. */
 bool reply_text_is_passing(struct bytes text);
 /* reply_error_is_topology - passing, and a new slot map may tell more: MOVED, ASK, NOT_LOCAL,
- * TRYAGAIN, CLUSTERDOWN, READONLY, MASTERDOWN. */
+ * TRYAGAIN, CLUSTERDOWN, READONLY, UNBLOCKED, MASTERDOWN. */
 bool reply_error_is_topology(enum reply_error_kind kind);
 /* reply_error_kind_name - "MOVED", "not local"...: for messages and reports. */
 const char *reply_error_kind_name(enum reply_error_kind kind);

@@ -89,6 +89,13 @@ static void test_kinds(void **state)
         {"LOADING Redis is loading the dataset in memory", REPLY_ERROR_LOADING},
         {"READONLY You can't write against a read only replica.", REPLY_ERROR_READONLY},
         {"-MASTERDOWN Link with MASTER is down", REPLY_ERROR_MASTERDOWN},
+        {"UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
+         "replica?)",
+         REPLY_ERROR_UNBLOCKED},
+        {"ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if "
+         "a replica is configured to be writable (which is not the default) writes to replicas are "
+         "just local and are not propagated.",
+         REPLY_ERROR_READONLY},
         {"NOREPLICAS Not enough good replicas to write.", REPLY_ERROR_NOREPLICAS},
         {"OOM command not allowed when used memory > 'maxmemory'.", REPLY_ERROR_OOM},
         {"OOM command not allowed when used memory > 'maxmemory'. script: 0f, on @user_script:1.",
@@ -176,6 +183,8 @@ static void test_classes(void **state)
     assert_false(reply_text_is_passing(bytes_str("WRONGTYPE Operation against a key")));
     assert_true(reply_error_is_topology(REPLY_ERROR_NOT_LOCAL));
     assert_true(reply_error_is_topology(REPLY_ERROR_READONLY));
+    assert_true(reply_error_is_topology(REPLY_ERROR_UNBLOCKED));
+    assert_true(reply_error_is_passing(REPLY_ERROR_UNBLOCKED));
     assert_false(reply_error_is_topology(REPLY_ERROR_LOADING));
     assert_false(reply_error_is_topology(REPLY_ERROR_OOM));
     assert_false(reply_error_is_topology(REPLY_ERROR_OTHER));
