@@ -48,8 +48,9 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
                           "the mark that keeps a key from being evicted: the key is kept"},
     [LOSS_NOTE_MC_FLAGS] = {"mc-flags", "memcache flags of strings: the strings are kept"},
     [LOSS_NOTE_SCRIPT] = {"script",
-                          "cached scripts, which the target's loader does not take: clients "
-                          "send them again by EVAL or SCRIPT LOAD"},
+                          "cached scripts, which the target's loader or its Lua does not take: "
+                          "clients send them again by EVAL or SCRIPT LOAD, and have to change "
+                          "what its Lua does not compile"},
     [LOSS_NOTE_SEARCH_INDEX] = {"search-index",
                                 "definitions of search indexes: the documents are kept, "
                                 "create the indexes anew with FT.CREATE"},

@@ -28,7 +28,7 @@ enum loss_reason {
     LOSS_REFUSED,         /* a journal record that redis-server refused; name: the command */
     LOSS_NOTE_STICKY,     /* from here on notes */
     LOSS_NOTE_MC_FLAGS,
-    LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader does not take */
+    LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader, or its Lua, does not take */
     LOSS_NOTE_SEARCH_INDEX,
     LOSS_NOTE_MODULE_AUX,
     LOSS_REASON_COUNT,

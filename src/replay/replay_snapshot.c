@@ -48,6 +48,8 @@ struct stream_sender {
 static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
                  size_t count, const char *error, struct ft_err *err)
 {
+    if (replay_is_foreign_script(words, count, error))
+        return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
     if (mark != MARK_IN_SYNC || !command_error_expected(command_find(words[0]), error))
         return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
     pthread_mutex_lock(&s->r->mu);

@@ -147,6 +147,8 @@ int replay_judge(struct replay *r, const struct replay_node *node, const struct 
         return 0;
     if (replay_is_passing(reply->str))
         return replay_refused(node, reply->str, err);
+    if (replay_is_foreign_script(words, count, reply->str))
+        return replay_add_loss(r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
     if (command_error_expected(command_find(words[0]), reply->str)) {
         pthread_mutex_lock(&r->mu);
         r->result->expected_errors++;

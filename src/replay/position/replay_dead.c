@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "replay/replay_impl.h"
+#include "wire/reply_error.h"
 
 #define KEY_SHOWN   60
 #define ERROR_SHOWN 200
@@ -34,6 +35,12 @@ static void note_failure(struct replay *r, const struct replay_letter_origin *or
                   "--on-error dead-letter=FILE collects such commands and goes on",
                   origin->flow, where, name, shown, ERROR_SHOWN, error);
     atomic_store(&r->failed_fast, true);
+}
+
+bool replay_is_foreign_script(const struct bytes *words, size_t count, const char *error)
+{
+    return count > 1 && bytes_is_word(words[0], "SCRIPT") && bytes_is_word(words[1], "LOAD") &&
+           reply_error_kind_of(bytes_str(error)) == REPLY_ERROR_OTHER;
 }
 
 int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *part, uint32_t db,
