@@ -293,6 +293,14 @@ static int check_failure(struct replay *r, struct ft_err *err)
     return -1;
 }
 
+/* Everything was confirmed; is it there, and would it survive the masters? */
+static int prove_end(struct replay *r, struct ft_err *err)
+{
+    if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0)
+        return -1;
+    return replay_await_all_replicas(r, err);
+}
+
 static int replay_all(struct replay *r, struct ft_err *err)
 {
     r->keeps_up = false;
@@ -306,7 +314,7 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return -1;
     if (replay_follow_turned_over(r))
         return 0;
-    if (replay_end_overdue(r, err) != 0)
+    if (replay_end_overdue(r, err) != 0 || prove_end(r, err) != 0)
         return -1;
     r->finishing = r->o->finish;
     return r->finishing ? replay_remove_state(r, err) : 0;
@@ -348,8 +356,8 @@ static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
     return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
 }
 
-/* What attempts have come to. Time is for a target that is away, the number of attempts for one that
- * fails each time at the same place. */
+/* What attempts have come to. Time is for a target that is away, or full; the number of attempts for one
+ * that fails each time at the same place. */
 struct patience {
     uint64_t began_ms; /* of the time in which nothing was done */
     uint64_t wait_ms;
@@ -393,6 +401,7 @@ static bool has_advanced(const struct replay *r, struct patience *p)
 static bool is_exhausted(struct replay *r, struct patience *p)
 {
     bool worked = work_done(r) != p->done || r->was_following;
+    bool full = atomic_exchange(&r->target_full, false);
     uint64_t now_ms;
 
     if (has_advanced(r, p)) {
@@ -407,17 +416,18 @@ static bool is_exhausted(struct replay *r, struct patience *p)
     r->was_following = false;
     p->done = work_done(r);
     now_ms = clock_mono_ms();
-    return now_ms - p->began_ms > r->o->give_up_ms ||
-           (p->fruitless > FRUITLESS_MAX && now_ms - p->advanced_ms > r->o->give_up_ms);
+    if (now_ms - p->began_ms > r->o->give_up_ms)
+        return true;
+    return (p->fruitless > FRUITLESS_MAX || full) && now_ms - p->advanced_ms > r->o->give_up_ms;
 }
 
 static int attempt_until_done(struct replay *r, struct ft_err *err)
 {
-    struct patience p = {.began_ms = clock_mono_ms(), .wait_ms = BACKOFF_FIRST_MS};
+    uint64_t now_ms = clock_mono_ms();
+    struct patience p = {.began_ms = now_ms, .advanced_ms = now_ms, .wait_ms = BACKOFF_FIRST_MS};
 
     for (;;) {
         struct ft_err cause = FT_ERR_INIT;
-        uint64_t now_ms;
 
         p.attempt_ms = clock_mono_ms();
         p.keys_before = atomic_load(&r->progress->keys);

@@ -49,6 +49,32 @@ int replay_state_load(struct replay *r, struct ft_err *err)
     return rc;
 }
 
+/* Is it the same replay, in the same phase? */
+static bool is_same_state(const struct replay_state *a, const struct replay_state *b)
+{
+    return a->phase == b->phase && a->generation == b->generation && a->began_ms == b->began_ms &&
+           strcmp(a->capture, b->capture) == 0 && strcmp(a->rules, b->rules) == 0;
+}
+
+int replay_state_prove(struct replay *r, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    struct replay_state found = {0};
+    redisReply *reply;
+    int rc;
+
+    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+        return -1;
+    rc = replay_state_parse(&found, reply, r->source->stream_count, err);
+    freeReplyObject(reply);
+    if (rc == 0 && !is_same_state(&found, &r->state))
+        rc = err_set(err, FT_ERR_NET,
+                     "the state of the replay on the target is not the one that was "
+                     "written: somebody has removed or replaced it");
+    replay_state_release(&found);
+    return rc;
+}
+
 static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("DEL"), bytes_str(key)};

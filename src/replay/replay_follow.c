@@ -157,24 +157,46 @@ int replay_follow_await(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-static bool has_reached(const struct replay *r)
+/* A flow in which the target is further than the capture; the number of flows if there is none. */
+static uint32_t find_ahead(const struct replay *r, uint64_t *ret_lsn)
 {
     const struct generation *g = r->source->generation;
 
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        for (uint32_t i = 0; i < g->flow_count; i++) {
-            if (r->target.nodes[n].position.lsn[i] > g->flows[i].next_lsn)
-                return false;
+    for (uint32_t i = 0; i < g->flow_count; i++) {
+        for (size_t n = 0; n < r->target.node_count; n++) {
+            *ret_lsn = r->target.nodes[n].position.lsn[i];
+            if (*ret_lsn > g->flows[i].next_lsn)
+                return i;
         }
     }
-    return true;
+    return g->flow_count;
+}
+
+static void note_ahead(struct replay *r, uint32_t flow, uint64_t lsn)
+{
+    replay_note(
+        r,
+        "the target is further than the capture: it has flow %" PRIu32 " before LSN %" PRIu64
+        ", the capture has it before LSN %" PRIu64
+        "; waiting until the source has sent the rest again (if this is an older copy of the "
+        "capture, that never comes)",
+        flow, lsn, r->source->generation->flows[flow].next_lsn);
 }
 
 int replay_follow_reach(struct replay *r, struct ft_err *err)
 {
     uint32_t generation = r->result->generation;
+    bool noted = false;
+    uint64_t lsn = 0;
 
-    while (r->follow != NULL && !has_reached(r) && !has_ended(r)) {
+    while (r->follow != NULL && !has_ended(r)) {
+        uint32_t flow = find_ahead(r, &lsn);
+
+        if (flow == r->source->generation->flow_count)
+            return 0;
+        if (!noted)
+            note_ahead(r, flow, lsn);
+        noted = true;
         if (replay_sleep(r, LOOK_MAX_MS, err) != 0 || replay_input_reopen(r, err) != 0)
             return -1;
         if (r->result->generation != generation)

@@ -81,6 +81,7 @@ struct replay {
     atomic_bool own_noted;             /* that keys of the input are named like the replay's */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
+    atomic_bool target_full;           /* commands wait: a node has no memory, disk or replicas */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     /* one at a time over the connection of the state; never taken under mu, nor by a reply */
     pthread_mutex_t note_mu;
@@ -154,6 +155,8 @@ int replay_fence_close_others(struct replay *r, struct redis_pipe *pipe, const c
  * that does not confirm it soon is named in a note. */
 int replay_await_replicas(struct replay *r, struct redis_pipe *p, const char *name,
                           struct ft_err *err);
+/* replay_await_all_replicas - the same for all nodes; replicas that are not online are named too. */
+int replay_await_all_replicas(struct replay *r, struct ft_err *err);
 
 /*
  * replay_begin.c
@@ -167,6 +170,8 @@ int replay_state_load(struct replay *r, struct ft_err *err);
 int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err);
 /* replay_state_remove - a field of the state, if it is there. */
 int replay_state_remove(struct replay *r, const char *field, struct ft_err *err);
+/* replay_state_prove - the state is still the one that was loaded; else FT_ERR_NET. */
+int replay_state_prove(struct replay *r, struct ft_err *err);
 /* replay_state_secure - the replicas of its master have the state too, see replay_await_replicas. */
 int replay_state_secure(struct replay *r, struct ft_err *err);
 /* replay_set_shift - of --ttl shift, with the state loaded. */
@@ -188,6 +193,10 @@ int replay_check_servers(struct replay *r, struct ft_err *err);
 int replay_positions_load(struct replay *r, struct ft_err *err);
 /* replay_positions_reset - every node at these LSNs. */
 int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err *err);
+
+/* replay_positions_prove - what the target has is what this run has written, to the last batch. FT_ERR_NET
+ * if not: somebody has emptied a node, or it came back with older data. */
+int replay_positions_prove(struct replay *r, struct ft_err *err);
 
 /*
  * replay_suspect.c - the list of suspect keys on the target, which outlives whoever found them
@@ -317,6 +326,9 @@ int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *p
 int replay_dead_refuse(struct replay *r, const struct item *item, const char *part, uint32_t db,
                        const struct bytes *words, size_t count, const char *error,
                        struct ft_err *err);
+/* replay_is_foreign_script - the refusal of a SCRIPT LOAD whose script the target does not compile or
+ * run, as it is written in the source's Lua: no key has changed by it. */
+bool replay_is_foreign_script(const struct bytes *words, size_t count, const char *error);
 /* replay_dead_drop - letters of the replay on the target that count no longer: those of a flow's
  * snapshot, which begins again, or with flow NULL all. */
 int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err);

@@ -6,23 +6,39 @@
 
 #define CONFIRM_MS 10000u
 
-/* Lines "slave0:ip=...,state=online,..." of INFO replication. */
-static unsigned count_online(const char *info)
-{
-    unsigned count = 0;
+/* What INFO replication says of a master's replicas. */
+struct replicas {
+    unsigned listed;
+    unsigned online; /* of these */
+};
 
+/* One that is not there yet gets everything when it is; until then nothing is safe with it. */
+static void note_absent(struct replay *r, const char *name, const char *line, size_t n)
+{
+    if (n != 0 && line[n - 1] == '\r')
+        n--;
+    replay_note(r, "a replica of %s is not online and has not got everything: %.*s", name, (int)n,
+                line);
+}
+
+/* Lines "slave0:ip=...,state=online,..." */
+static void count_replicas(struct replay *r, const char *name, const char *info, bool tell,
+                           struct replicas *ret)
+{
+    *ret = (struct replicas){0};
     for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
-        const char *end;
-        const char *state;
+        size_t n;
 
         line += *line == '\n';
-        if (strncmp(line, "slave", 5) != 0)
+        n = strcspn(line, "\n");
+        if (strncmp(line, "slave", 5) != 0 || line[5] < '0' || line[5] > '9')
             continue;
-        end = strchr(line, '\n');
-        state = strstr(line, "state=online");
-        count += state != NULL && (end == NULL || state < end);
+        ret->listed++;
+        if (memmem(line, n, "state=online", 12) != NULL)
+            ret->online++;
+        else if (tell)
+            note_absent(r, name, line, n);
     }
-    return count;
 }
 
 static int refused(const char *name, const redisReply *reply, struct ft_err *err)
@@ -34,7 +50,8 @@ static int refused(const char *name, const redisReply *reply, struct ft_err *err
                    failed ? reply->str : "something unknown");
 }
 
-static int find_online(struct redis_pipe *p, const char *name, unsigned *ret, struct ft_err *err)
+static int find_replicas(struct replay *r, struct redis_pipe *p, const char *name, bool tell,
+                         struct replicas *ret, struct ft_err *err)
 {
     redisReply *reply;
     int rc = 0;
@@ -46,7 +63,34 @@ static int find_online(struct redis_pipe *p, const char *name, unsigned *ret, st
     else if (strstr(reply->str, "role:slave") != NULL)
         rc = err_set(err, FT_ERR_NET, "%s is no longer a master: what it had may be gone", name);
     else
-        *ret = count_online(reply->str);
+        count_replicas(r, name, reply->str, tell, ret);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int await(struct replay *r, struct redis_pipe *p, const char *name, unsigned wanted,
+                 struct ft_err *err)
+{
+    char command[64];
+    redisReply *reply;
+    int rc = 0;
+
+    if (wanted == 0)
+        return 0;
+    (void)snprintf(command, sizeof(command), "WAIT %u %u", wanted, CONFIRM_MS); /* fits */
+    if (redis_pipe_call_text(p, &reply, command, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR &&
+        reply_error_kind_of(bytes_str(reply->str)) == REPLY_ERROR_DENIED)
+        replay_note(r, "whether the %u replicas of %s have what was written cannot be asked: %s",
+                    wanted, name, reply->str);
+    else if (reply->type != REDIS_REPLY_INTEGER)
+        rc = refused(name, reply, err);
+    else if (reply->integer < (long long)wanted)
+        replay_note(r,
+                    "%lld of %u replicas of %s have confirmed what was written, within %u s; a "
+                    "failover to another one loses the rest",
+                    reply->integer, wanted, name, CONFIRM_MS / 1000);
     freeReplyObject(reply);
     return rc;
 }
@@ -54,23 +98,27 @@ static int find_online(struct redis_pipe *p, const char *name, unsigned *ret, st
 int replay_await_replicas(struct replay *r, struct redis_pipe *p, const char *name,
                           struct ft_err *err)
 {
-    char command[64];
-    unsigned wanted;
-    redisReply *reply;
-    int rc = 0;
+    struct replicas found;
 
-    if (find_online(p, name, &wanted, err) != 0)
+    if (find_replicas(r, p, name, false, &found, err) != 0)
         return -1;
-    if (wanted == 0)
-        return 0;
-    (void)snprintf(command, sizeof(command), "WAIT %u %u", wanted, CONFIRM_MS); /* fits */
-    if (redis_pipe_call_text(p, &reply, command, err) != 0)
-        return -1;
-    if (reply->type != REDIS_REPLY_INTEGER)
-        rc = refused(name, reply, err);
-    else if (reply->integer < (long long)wanted)
-        replay_note(r, "%lld of %u replicas of %s have confirmed what was written, within %u s",
-                    reply->integer, wanted, name, CONFIRM_MS / 1000);
-    freeReplyObject(reply);
-    return rc;
+    return await(r, p, name, found.online, err);
+}
+
+int replay_await_all_replicas(struct replay *r, struct ft_err *err)
+{
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        struct replay_node *node = &r->target.nodes[i];
+        struct replicas found;
+
+        if (find_replicas(r, node->pipe, node->name, true, &found, err) != 0 ||
+            await(r, node->pipe, node->name, found.online, err) != 0)
+            return -1;
+        if (found.listed < node->replica_count)
+            replay_note(r,
+                        "%zu of the %zu replicas that the cluster knows of %s are not connected to "
+                        "it and have not got everything",
+                        node->replica_count - found.listed, node->replica_count, node->name);
+    }
+    return 0;
 }

@@ -12,6 +12,7 @@
 /* So many MOVED in a row are the cluster's opinions on their way to each other. */
 #define MOVES_AT_ONCE 3u
 #define NOTE_MS       2000u
+#define FULL_TEXT     (URI_ADDRESS_SIZE + 160)
 
 /* A tag: the database, the caller's mark, and two bits. */
 #define TAG_OWN  1u /* none of the caller's */
@@ -48,6 +49,7 @@ struct replay_route {
     size_t kept_count;
     size_t kept_cap;
     const struct lane *newcomer; /* says that it has slots the map knows nothing of */
+    char full[FULL_TEXT];        /* why commands are kept, where no other node would help; or "" */
     uint64_t progress_ms;
     uint64_t again; /* commands sent again since the last note */
     uint64_t noted_ms;
@@ -233,6 +235,20 @@ static bool is_kept(const struct replay_route *route, const char *text)
     }
 }
 
+/* The node itself cannot: no memory, no disk, no replicas. */
+static void note_full(struct lane *lane, const char *text)
+{
+    struct replay_route *route = lane->route;
+    enum reply_error_kind kind = reply_error_kind_of(bytes_str(text));
+
+    if (kind != REPLY_ERROR_OOM && kind != REPLY_ERROR_MISCONF && kind != REPLY_ERROR_NOREPLICAS)
+        return;
+    (void)snprintf(route->full, sizeof(route->full), "%s answered: %.140s", lane->name,
+                   text); /* a longer one is cut */
+    if (!atomic_exchange(&route->r->target_full, true))
+        replay_note(route->r, "%s; waiting", route->full);
+}
+
 static int keep(struct replay_route *route, uint64_t tag, struct bytes command, struct ft_err *err)
 {
     if (route->kept_count == route->kept_cap) {
@@ -297,8 +313,10 @@ static int check_order(const struct replay_route *route, struct bytes command, s
     free(words);
     if (err->kind != FT_ERR_NONE)
         return -1;
-    return overtakes ? err_set(err, FT_ERR_NET, "commands on one key were carried out out of order")
-                     : 0;
+    if (!overtakes)
+        return 0;
+    return err_set(err, FT_ERR_NET, "%s%scommands on one key were carried out out of order",
+                   route->full, route->full[0] == '\0' ? "" : "; ");
 }
 
 static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
@@ -314,8 +332,10 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
         .command = redis_pipe_answered(lane->pipe),
     };
 
-    if (failed && (tag & (TAG_OWN | TAG_HERE)) == 0 && is_kept(route, reply->str))
+    if (failed && (tag & (TAG_OWN | TAG_HERE)) == 0 && is_kept(route, reply->str)) {
+        note_full(lane, reply->str);
         return keep(route, tag, answer.command, err);
+    }
     if (failed && (own || replay_is_passing(reply->str))) {
         return err_set(err, replay_is_passing(reply->str) ? FT_ERR_NET : FT_ERR_PROTOCOL,
                        "%s answered: %s", lane->name, reply->str);
@@ -395,7 +415,7 @@ static int pause_before(struct replay_route *route, struct attempt *a, const cha
 
     if (clock_mono_ms() - route->progress_ms > r->o->give_up_ms)
         return give_up(route, a, text, err);
-    if (a->pause_ms == PAUSE_FIRST_MS)
+    if (a->pause_ms == PAUSE_FIRST_MS && route->full[0] == '\0')
         replay_note(r, "%s answered: %s; waiting", a->lane->name, text);
     if (replay_sleep(r, a->pause_ms, err) != 0)
         return -1;
@@ -544,6 +564,8 @@ static int send_all_kept(struct replay_route *route, struct ft_err *err)
     }
     note_again(route);
     route->kept_count = 0;
+    route->full[0] = '\0';
+    atomic_store(&route->r->target_full, false);
     buf_clear(&route->kept_bytes);
     buf_trim(&route->kept_bytes, 1u << 20);
     return route->newcomer == NULL ? 0 : fetch_map(route, route->newcomer, err);

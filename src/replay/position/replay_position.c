@@ -330,6 +330,13 @@ static int write_all(struct replay *r, const struct found_position *old, struct 
         if (write_position(r, &r->target.nodes[n], err) != 0)
             return -1;
     }
+    /* the old ones are not to go while a failover could take the new ones away */
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        const struct replay_node *node = &r->target.nodes[n];
+
+        if (replay_await_replicas(r, node->pipe, node->name, err) != 0)
+            return -1;
+    }
     if (replay_state_set(r, "epoch", epoch, err) != 0 || replay_state_secure(r, err) != 0)
         return -1;
     return forget_old(r, err);
@@ -417,4 +424,37 @@ int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err 
             memcpy(r->target.nodes[n].position.lsn, lsn, r->source->stream_count * sizeof(*lsn));
     }
     return write_all(r, NULL, err);
+}
+
+/* The next number is written in the same step: replicas that confirm it have all that was before. */
+static int prove_position(struct replay_node *node, struct ft_err *err)
+{
+    static const char script[] =
+        "if redis.call('HGET',KEYS[1],'seq')~=ARGV[1] then "
+        "return redis.error_reply('FLOWTAPE the position is not the one that was written: the data '"
+        "..'of this node have gone, or are older') end "
+        "return redis.call('HSET',KEYS[1],'seq',ARGV[2])";
+    struct replay_position *p = &node->position;
+    char seq[I64_TEXT_SIZE];
+    char next_seq[I64_TEXT_SIZE];
+    const struct bytes words[] = {
+        bytes_str("EVAL"),
+        bytes_str(script),
+        bytes_str("1"),
+        bytes_str(p->key),
+        bytes_of(seq, i64_to_text((int64_t)p->seq, seq)),
+        bytes_of(next_seq, i64_to_text((int64_t)p->seq + 1, next_seq)),
+    };
+
+    p->seq++;
+    return replay_call(node, NULL, words, 6, err);
+}
+
+int replay_positions_prove(struct replay *r, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if (prove_position(&r->target.nodes[n], err) != 0)
+            return -1;
+    }
+    return 0;
 }

@@ -1,0 +1,95 @@
+#!/bin/sh
+# "complete" is said when it is true: replicas have confirmed, nobody else writes, nothing has vanished.
+. "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/cluster_lib.sh"
+t_begin
+need_redis
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
+# make DIR FLOWS - a capture of the records on standard input
+make()
+{
+    "$MAKE_CAPTURE" "$2" "$T/$1" || fail "the capture $1"
+}
+
+# says LABEL TEXT - the last check's output has it
+says()
+{
+    if grep -Eiq -- "$2" "$T/check.out"; then
+        pass "$1"
+    else
+        fail "$1: \"$2\" is not in the output" "$T/check.out"
+    fi
+}
+
+equal()
+{
+    if [ "$2" = "$3" ]; then
+        pass "$1"
+    else
+        fail "$1: $2, wanted $3"
+    fi
+}
+
+# replica_follows - the server at $T/replica becomes a replica of the one at $T/redis, by a free port
+replica_follows()
+{
+    for port in $(seq 27110 27130); do
+        cli config set port "$port" 2>/dev/null | grep -q OK && break
+    done
+    redis-cli -s "$T/replica/sock" replicaof 127.0.0.1 "$port" >/dev/null
+    cluster_until 20 replica_is_online
+}
+
+replica_is_online()
+{
+    cli info replication | grep -q 'slave0.*state=online'
+}
+
+# A replica that stands still is named at the end, and one that answers is waited for.
+for i in $(seq 1 20); do
+    echo "0 1 0 SET n:$i $i"
+done | make counted 1
+redis_start
+mkdir "$T/replica"
+redis-server --port 0 --unixsocket "$T/replica/sock" --dir "$T/replica" --save '' \
+    >"$T/replica/log" 2>&1 &
+REPLICA_PID=$!
+PIDS="$PIDS $REPLICA_PID"
+if cluster_until 10 test -S "$T/replica/sock" && replica_follows; then
+    check_status "a replica that answers" 0 'complete' "$FLOWTAPE" replay "$T/counted" "$REDIS"
+    equal "it has everything" "$(redis-cli -s "$T/replica/sock" exists n:20)" 1
+    kill -STOP "$REPLICA_PID"
+    check_status "one that stands still is named" 0 '0 of 1 replicas' \
+        "$FLOWTAPE" replay "$T/counted" "$REDIS"
+    kill -CONT "$REPLICA_PID"
+else
+    fail "a replica" "$T/replica/log"
+fi
+redis_stop
+
+# Scripts of another Lua are a note.
+make scripts 1 <<EOF
+0 1 0 SET a 1
+0 1 0 SCRIPT LOAD return(9//2)
+0 1 0 SET b 1
+EOF
+redis_start
+check_status "a script that the target does not compile" 0 'scripts' \
+    "$FLOWTAPE" replay "$T/scripts" "$REDIS"
+equal "what is behind it" "$(cli get b)" 1
+redis_stop
+
+# A full target says so, and is given up in time.
+for i in $(seq 1 2000); do
+    echo "0 1 0 RPUSH l:$i $(printf '%01000d' "$i")"
+done | make large 1
+redis_start --maxmemory 2mb
+check_status "a full target" 4 'OOM' "$FLOWTAPE" replay "$T/large" "$REDIS" --give-up-after 1s
+redis_stop
+
+t_end
