@@ -1,8 +1,10 @@
 #include "cmd/common_args.h"
 
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include "base/parse.h"
+#include "cmd/secret_args.h"
 
 /*
  * Output
@@ -169,23 +171,41 @@ struct arg_group args_filter_type(struct filter *into)
  * Servers
  */
 
-int args_take_source(struct server_args *s, char *text, struct ft_err *err)
+/* A core dump would hold it. The limit of one byte also keeps programs that cores are piped to away
+ * (core(5)). */
+static void keep_from_cores(const struct server_args *s)
 {
-    if (uri_parse(text, &s->uri, err) != 0)
+    struct rlimit limit;
+
+    if (s->uri.password == NULL || getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur <= 1)
+        return;
+    limit.rlim_cur = 1;
+    (void)setrlimit(RLIMIT_CORE, &limit); /* less is always allowed */
+}
+
+static int find_password(struct server_args *s, const char *variable, struct ft_err *err)
+{
+    if (uri_find_password(&s->uri, s->password_file, secret_args_variable(variable), err) != 0)
         return -1;
-    uri_hide_password(text);
+    keep_from_cores(s);
+    return 0;
+}
+
+int args_take_source(struct server_args *s, const char *text, struct ft_err *err)
+{
+    if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
+        return -1;
     if (s->uri.scheme != URI_DRAGONFLY) {
         return err_set(err, FT_ERR_USAGE,
                        "a source is a Dragonfly, as in dragonfly://user:password@host:6379");
     }
-    return uri_find_password(&s->uri, s->password_file, "FLOWTAPE_SOURCE_PASSWORD", err);
+    return find_password(s, "FLOWTAPE_SOURCE_PASSWORD", err);
 }
 
-int args_take_target(struct server_args *s, char *text, struct ft_err *err)
+int args_take_target(struct server_args *s, const char *text, struct ft_err *err)
 {
-    if (uri_parse(text, &s->uri, err) != 0)
+    if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
         return -1;
-    uri_hide_password(text);
     if (s->uri.scheme == URI_DRAGONFLY)
         return err_set(err, FT_ERR_USAGE, "TARGET is a Redis: redis://... or unix:PATH");
     if (s->uri.db != 0) {
@@ -193,5 +213,5 @@ int args_take_target(struct server_args *s, char *text, struct ft_err *err)
                        "TARGET names database %u; --db-map 0:%u puts database 0 there", s->uri.db,
                        s->uri.db);
     }
-    return uri_find_password(&s->uri, s->password_file, "FLOWTAPE_TARGET_PASSWORD", err);
+    return find_password(s, "FLOWTAPE_TARGET_PASSWORD", err);
 }

@@ -50,10 +50,11 @@ struct server_args {
 };
 
 /*
- * Both take the address, wipe the password from `text`, and find the password: in the file, in the
- * address, or in FLOWTAPE_SOURCE_PASSWORD or FLOWTAPE_TARGET_PASSWORD.
+ * Both take the address from a word of the command line (secret_args.h), and find the password: in
+ * the file, in the address, or in FLOWTAPE_SOURCE_PASSWORD or FLOWTAPE_TARGET_PASSWORD. A process
+ * that has one leaves no core dump.
  */
-int args_take_source(struct server_args *s, char *text, struct ft_err *err);
-int args_take_target(struct server_args *s, char *text, struct ft_err *err);
+int args_take_source(struct server_args *s, const char *text, struct ft_err *err);
+int args_take_target(struct server_args *s, const char *text, struct ft_err *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/exit_status.h"
+#include "cmd/secret_args.h"
 #include "config.h"
 
 struct command {
@@ -42,7 +43,12 @@ static void print_help(FILE *out)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    struct ft_err err = FT_ERR_INIT;
 
+    if (secret_args_hide(argc, argv, &err) != 0) {
+        fprintf(stderr, "flowtape: %s\n", err.msg);
+        return EXIT_FAILED;
+    }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
         return EXIT_DONE;
@@ -52,12 +58,19 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(name, commands[i].name) == 0) {
+            int status = commands[i].run(argc - 1, argv + 1);
+
+            secret_args_wipe();
+            return status;
+        }
     }
-    if (name[0] == '\0')
+    if (name[0] == '\0') {
         print_help(stderr);
-    else
-        fprintf(stderr, "flowtape: there is no command \"%s\"; try \"flowtape --help\"\n", name);
+    } else {
+        (void)err_set(&err, FT_ERR_USAGE, "there is no command \"%s\"", name); /* printable */
+        secret_args_mask(err.msg);
+        fprintf(stderr, "flowtape: %s; try \"flowtape --help\"\n", err.msg);
+    }
     return EXIT_USAGE;
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fsutil.h"
+#include "cmd/secret_args.h"
 
 #define REDRAW_MS 200u
 #define LINE_MS   10000u
@@ -57,6 +58,7 @@ static void print_line(const char *command, const char *fmt, va_list ap)
     char text[TEXT_SIZE];
 
     (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
+    secret_args_mask(text);
     text_make_printable(text, sizeof(text));
     flockfile(stderr);
     if (isatty(STDERR_FILENO) == 1)

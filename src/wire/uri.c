@@ -73,16 +73,15 @@ static int parse_userinfo(struct uri *u, struct bytes info, struct ft_err *err)
     return decode(bytes_of(colon + 1, info.n - user_n - 1), &u->password, err);
 }
 
+/* The text is not shown: behind a mistyped @ it is a password. */
 static int parse_number(struct bytes text, uint64_t max, const char *what, uint64_t *ret,
                         struct ft_err *err)
 {
     uint64_t v;
-    char shown[64];
 
-    if (!bytes_to_u64(text, &v) || v > max) {
-        return err_set(err, FT_ERR_USAGE, "cannot read the address: \"%s\" is no %s",
-                       bytes_escape(text, shown, sizeof(shown)), what);
-    }
+    if (!bytes_to_u64(text, &v) || v > max)
+        return err_set(err, FT_ERR_USAGE, "cannot read the address: %s is not a number up to %u",
+                       what, (unsigned)max);
     *ret = v;
     return 0;
 }
@@ -111,8 +110,8 @@ static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
         return err_set(err, FT_ERR_USAGE, "cannot read the address: there is no host in it");
     if (port.n > 0 && port.p[0] != ':')
         return err_set(err, FT_ERR_USAGE, "cannot read the address: \":PORT\" must follow \"]\"");
-    if (port.n > 0 && parse_number(bytes_of(port.p + 1, port.n - 1), UINT16_MAX, "port number",
-                                   &number, err) != 0)
+    if (port.n > 0 &&
+        parse_number(bytes_of(port.p + 1, port.n - 1), UINT16_MAX, "the port", &number, err) != 0)
         return -1;
     if (number == 0)
         return err_set(err, FT_ERR_USAGE, "cannot read the address: port 0 cannot be connected to");
@@ -142,7 +141,7 @@ static int parse_authority(struct uri *u, struct bytes rest, struct ft_err *err)
     }
     if (path.n > 0 && u->scheme != URI_REDIS)
         return err_set(err, FT_ERR_USAGE, "cannot read the address: nothing may follow the port");
-    if (path.n > 0 && parse_number(path, INT32_MAX, "database number", &db, err) != 0)
+    if (path.n > 0 && parse_number(path, INT32_MAX, "the database", &db, err) != 0)
         return -1;
     u->db = (uint32_t)db;
     if (at != NULL && parse_userinfo(u, info, err) != 0)
@@ -228,30 +227,14 @@ static int read_password_file(struct uri *u, const char *path, struct ft_err *er
     return rc;
 }
 
-int uri_find_password(struct uri *u, const char *password_file, const char *env_name,
+int uri_find_password(struct uri *u, const char *password_file, const char *otherwise,
                       struct ft_err *err)
 {
-    const char *text;
-
     if (password_file != NULL)
         return read_password_file(u, password_file, err);
-    text = getenv(env_name);
-    if (u->password != NULL || text == NULL || text[0] == '\0')
+    if (u->password != NULL || otherwise == NULL || otherwise[0] == '\0')
         return 0;
-    return set_password(u, text, strlen(text), err);
-}
-
-void uri_hide_password(char *text)
-{
-    char *begin = strstr(text, "://");
-    char *at = strrchr(text, '@');
-    char *colon;
-
-    if (begin == NULL || at == NULL || at < begin)
-        return;
-    colon = memchr(begin + 3, ':', (size_t)(at - begin) - 3);
-    if (colon != NULL)
-        memset(colon + 1, '*', (size_t)(at - colon) - 1);
+    return set_password(u, otherwise, strlen(otherwise), err);
 }
 
 char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE])

@@ -40,13 +40,11 @@ struct uri {
 /* uri_parse - FT_ERR_USAGE says what is wrong. Then uri_release. */
 int uri_parse(const char *text, struct uri *ret, struct ft_err *err);
 /*
- * uri_find_password - a password file (its first line; NULL: none given) overrides the URI; the
- * environment variable is looked at when neither has one.
+ * uri_find_password - a password file (its first line; NULL: none given) overrides the URI;
+ * `otherwise` (may be NULL) is taken when neither has one.
  */
-int uri_find_password(struct uri *u, const char *password_file, const char *env_name,
+int uri_find_password(struct uri *u, const char *password_file, const char *otherwise,
                       struct ft_err *err);
-/* uri_hide_password - overwrite the password in the text that was parsed: `ps` shows arguments. */
-void uri_hide_password(char *text);
 /* uri_address - "host:port", "[::1]:6379" or the path: for messages and manifests. Returns out. */
 char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE]);
 /* uri_copy - with user and password; then uri_release. */

@@ -39,6 +39,32 @@ check "password in the environment" capture "$T/environment" --until-caught-up
 unset FLOWTAPE_SOURCE_PASSWORD
 standin_check "passwords"
 
+# Whatever is mistyped: no word of it is repeated.
+for words in "capture redis://:sesame@127.0.0.1:1 $T/x" "capture dragonfly:/:sesame@127.0.0.1 $T/x" \
+    "capture dragonfly://ann:sesame#127.0.0.1:1 $T/x" "capture $T/x dragonfly://:sesame@127.0.0.1" \
+    "capture dragonfly://127.0.0.1/:sesame $T/x" "replay redis://:sesame@127.0.0.1:1 $T/x" \
+    "replay ann:sesame@127.0.0.1:1 redis://127.0.0.1:1" "dragonfly://:sesame@127.0.0.1" \
+    "ann:sesame@127.0.0.1" "verify redis://:sesame@[::1]:1" "inspect --keys=redis://:sesame@h $T/x" \
+    "convert redis://ann:ses@sesame@127.0.0.1:1 $T/x"; do
+    # shellcheck disable=SC2086 # words are to be split
+    "$FLOWTAPE" $words >"$T/check.out" 2>&1 && fail "mistyped: $words" "$T/check.out"
+    grep -q . "$T/check.out" || fail "mistyped, nothing said: $words"
+    grep -q sesame "$T/check.out" && fail "the password is repeated: $words" "$T/check.out"
+done
+
+# Neither the process list, nor the environment, nor a core dump of a running one has it.
+FLOWTAPE_TARGET_PASSWORD=sesame "$FLOWTAPE" capture "dragonfly://:sesame@127.0.0.1:$PORT" "$T/shown" \
+    --quiet >"$T/shown.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+until [ -f "$T/shown/capture.json" ] || ! kill -0 $pid 2>/dev/null; do :; done
+grep -qa 'dragonfly://:\*\*\*\*\*\*@127.0.0.1' "/proc/$pid/cmdline" || fail "the address is listed" "$T/shown.out"
+grep -qa sesame "/proc/$pid/cmdline" "/proc/$pid/environ" && fail "the password is listed"
+grep -q 'Max core file size *[01] ' "/proc/$pid/limits" || fail "no core dump" "/proc/$pid/limits"
+kill -INT $pid
+wait $pid
+standin_check "passwords"
+
 standin_start "$small" --password 'se same' --user copier
 URI=dragonfly://copier:se%20same@127.0.0.1:$PORT
 check "user and password" capture "$T/user" --until-caught-up

@@ -154,6 +154,12 @@ check_status "loss" 3 "cannot be kept" "$FLOWTAPE" convert "$dir" "$T/lossy" --t
 check_status "AOF over something" 2 "exists" "$FLOWTAPE" convert "$dir" "$T/out62" --to aof
 check_status "time before the snapshot" 2 "no earlier state" "$FLOWTAPE" convert "$dir" "$T/no" \
     --to resp --at 2020-01-01T00:00:00Z
+printf '#!/bin/sh\nenv >"%s"\n' "$T/environment" >"$T/fake-server"
+chmod +x "$T/fake-server"
+FLOWTAPE_SOURCE_PASSWORD=sesame "$FLOWTAPE" convert "$dir" "$T/no" --to rdb --redis-server "$T/fake-server" \
+    >"$T/check.out" 2>&1 && fail "a server that only looks around" "$T/check.out"
+grep -q PATH "$T/environment" || fail "the server was not started" "$T/check.out"
+grep -q sesame "$T/environment" && fail "the private server has the password" "$T/environment"
 check_status "no such redis-server" 2 "no-such" "$FLOWTAPE" convert "$dir" "$T/no" --to rdb \
     --redis-server "$T/no-such"
 ls "$T" | grep -q 'lossy\|^no\|tmp-' && fail "something was left behind" || pass "nothing is left behind"
