@@ -127,7 +127,8 @@ static int take_command(struct worker *w, const struct item *item, struct ft_err
         return err_wrap(err, "flow %" PRIu32 ", LSN %" PRIu64 ", offset %" PRIu64, item->flow,
                         item->lsn, item->offset);
     w->counts.records++;
-    if (!owner_guard_passes(&w->guard, item->flow, t.keys, t.key_count)) {
+    if (owner_guard_judge(&w->guard, item->flow, r->words, r->word_count, t.keys, t.key_count) ==
+        OWNER_FOREIGN) {
         w->counts.foreign++;
         return 0;
     }

@@ -334,7 +334,7 @@ static void describe_source(struct session *s)
         if (flow_session_framer(s->flows[i])->has_blobs)
             records = SNAPSHOT_RECORDS_SOME;
     }
-    recorder_describe(s->recorder, sharding_tally_rule(&sum, 0), records, release);
+    recorder_describe(s->recorder, sharding_tally_rule(&sum, s->flow_count), records, release);
 }
 
 /* Until every flow is ready for STARTSTABLE. */

@@ -6,15 +6,17 @@
 #include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
+#include "input/sharding.h"
 
 #define SUSPECTS_PRINTED 3
 
 /* Does it matter that the rule by which the source spreads keys is not known? */
 static bool guard_is_missing(const struct convert_outcome *o)
 {
+    const struct owner_guard guard = owner_guard_of(o->source);
+
     return o->args->to != CONVERT_TO_JSON && o->source->kind == SOURCE_CAPTURE &&
-           o->source->sharding == SHARDING_UNKNOWN && o->source->stream_count > 1 &&
-           o->result.entries.journal.records + o->result.in_sync > 0;
+           owner_guard_is_off(&guard) && o->result.entries.journal.records + o->result.in_sync > 0;
 }
 
 static void print_written(const struct convert_outcome *o)
@@ -58,8 +60,8 @@ static void print_journal(const struct convert_outcome *o)
                 j->after_partial_flush, j->partial_flush_flows);
     }
     if (guard_is_missing(o)) {
-        fputs("  the source's sharding rule is unknown: records for keys of other flows could not "
-              "be told apart\n",
+        fputs("  the source's sharding rule is unknown: copies of PFMERGE for keys of other flows "
+              "could not be told apart\n",
               stderr);
     }
 }

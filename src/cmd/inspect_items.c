@@ -195,12 +195,11 @@ static bool flush_hits(const struct view *v, const struct translation_flush *f, 
 /* A flush comes on every flow: that of the key is enough. */
 static int take_flush(struct view *v, const struct item *item, struct ft_err *err)
 {
-    const struct translation_key key = {.key = v->key};
     const struct journal_record *r = &item->record;
     struct translation t;
     json_t *json;
 
-    if (!owner_guard_passes(&v->guard, item->flow, &key, 1))
+    if (!owner_guard_owns(&v->guard, item->flow, v->key))
         return 0;
     if (translator_run(v->translator, r->words, r->word_count, r->dbid,
                        (int64_t)(item->time_us / 1000), &t, err) != 0)
@@ -230,7 +229,8 @@ static int take_record(struct view *v, const struct item *item, struct ft_err *e
     if (!hit)
         return 0;
     v->records++;
-    applied = owner_guard_passes(&v->guard, item->flow, keys, count);
+    applied = owner_guard_judge(&v->guard, item->flow, item->record.words, item->record.word_count,
+                                keys, count) != OWNER_FOREIGN;
     if (begin_item(v, item, &json, err) != 0)
         return -1;
     if (json != NULL)

@@ -34,6 +34,10 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
     print_if(r->filtered, "left out by filters");
     print_if(r->conflicts, "left out for keys that were there before");
     print_if(r->journal.foreign, "records for keys of other flows");
+    if (r->guard_off)
+        fputs("  the source's sharding rule is unknown: copies of PFMERGE for keys of other flows "
+              "could not be told apart\n",
+              stderr);
     print_if(r->journal.repeated, "records that come once per flow");
     print_if(r->journal.after_partial_flush, "not applied, behind a flush that not all flows have");
     print_if(r->expected_errors, "refused as they will have been at the source");
@@ -105,10 +109,10 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
         {"flushes", r->journal.flushes},
         {"not_applied", r->journal.after_partial_flush},
     };
-    json_t *json =
-        json_pack("{s:b, s:b, s:o, s:o, s:o, s:o}", "complete", r->complete, "resumed", r->resumed,
-                  "flows", flows_to_json(r), "nodes", nodes_to_json(r), "suspects",
-                  json_from_suspects(&r->suspects), "losses", loss_to_json(losses));
+    json_t *json = json_pack("{s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "owner_guard", !r->guard_off,
+                             "complete", r->complete, "resumed", r->resumed, "flows",
+                             flows_to_json(r), "nodes", nodes_to_json(r), "suspects",
+                             json_from_suspects(&r->suspects), "losses", loss_to_json(losses));
 
     for (size_t i = 0; json != NULL && i < sizeof(numbers) / sizeof(numbers[0]); i++)
         json_object_set_new(json, numbers[i].name, json_integer((json_int_t)numbers[i].value));

@@ -31,7 +31,7 @@ struct pass {
     void *context;
     struct journal_pass_counts *counts;
     struct owner_guard guard;
-    struct sharding_tally tally; /* of records, as long as the rule is being learnt */
+    struct sharding_learner learner; /* of records, as long as the rule is being learnt */
     bool learning;
     struct pass_flow *flows;
     unsigned since_look;
@@ -55,14 +55,17 @@ int journal_translator_new(struct translator **ret, const struct source *source,
     return translator_new(ret, &options, err);
 }
 
-bool journal_record_applies(const struct owner_guard *g, uint32_t flow, const struct translation *t,
-                            struct journal_pass_counts *counts)
+bool journal_record_applies(const struct owner_guard *g, const struct item *item,
+                            const struct translation *t, struct journal_pass_counts *counts)
 {
-    if (!owner_guard_passes(g, flow, t->keys, t->key_count)) {
+    const struct journal_record *record = &item->record;
+
+    if (owner_guard_judge(g, item->flow, record->words, record->word_count, t->keys,
+                          t->key_count) == OWNER_FOREIGN) {
         counts->foreign++;
         return false;
     }
-    if (is_repeated(t, flow)) {
+    if (is_repeated(t, item->flow)) {
         counts->repeated++;
         return false;
     }
@@ -149,14 +152,17 @@ static int translate(struct pass *p, const struct item *item, struct translation
                           (int64_t)(item->time_us / 1000), ret, err);
 }
 
-/* The snapshot had no keys to tell the rule: those of the records do. */
-static void learn_rule(struct pass *p, uint32_t flow, const struct translation *t)
+/* The snapshot had too few keys to tell the rule: those of the records do. */
+static void learn_rule(struct pass *p, const struct item *item, const struct translation *t)
 {
-    if (!p->learning || t->key_count != 1)
+    uint32_t flow_count = p->guard.flow_count;
+
+    if (!p->learning)
         return;
-    sharding_tally_key(&p->tally, t->keys[0].key, flow, p->guard.flow_count);
-    p->guard.rule = sharding_tally_learnt(&p->tally);
-    p->learning = p->tally.keys < SHARDING_LEARN_RECORDS;
+    sharding_learner_record(&p->learner, item->record.words, item->record.word_count, t->keys,
+                            t->key_count, item->flow, flow_count);
+    p->guard.rule = sharding_tally_rule(&p->learner.tally, flow_count);
+    p->learning = p->learner.tally.keys < SHARDING_LEARN_RECORDS;
 }
 
 static int take_command(struct pass *p, struct pass_flow *flow, struct ft_err *err)
@@ -170,8 +176,8 @@ static int take_command(struct pass *p, struct pass_flow *flow, struct ft_err *e
         flow->state = FLOW_HELD;
         return 0;
     }
-    learn_rule(p, item->flow, &t);
-    if (!journal_record_applies(&p->guard, item->flow, &t, p->counts))
+    learn_rule(p, item, &t);
+    if (!journal_record_applies(&p->guard, item, &t, p->counts))
         return 0;
     if (p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);

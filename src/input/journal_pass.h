@@ -49,8 +49,8 @@ int journal_translator_new(struct translator **ret, const struct source *source,
  * flushes the caller has to look first. Also for records inside a full sync, which the pass does not
  * bring.
  */
-bool journal_record_applies(const struct owner_guard *g, uint32_t flow, const struct translation *t,
-                            struct journal_pass_counts *counts);
+bool journal_record_applies(const struct owner_guard *g, const struct item *item,
+                            const struct translation *t, struct journal_pass_counts *counts);
 
 /* journal_pass_run - counts is filled in any case. Errors of `take` end the run and are passed on. */
 int journal_pass_run(const struct source *source, const struct cut *cut,

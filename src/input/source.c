@@ -296,8 +296,9 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     struct stat status;
     int rc;
 
-    if (s == NULL || (s->path = strdup(path)) == NULL) {
-        free(s);
+    if (s == NULL || (s->path = strdup(path)) == NULL ||
+        (s->disproved = calloc(1, sizeof(*s->disproved))) == NULL) {
+        source_free(s);
         return err_nomem(err, "a source");
     }
     if (stat(path, &status) != 0) {
@@ -341,5 +342,6 @@ void source_free(struct source *s)
     free_files(s);
     capture_free(s->capture);
     free(s->path);
+    free(s->disproved);
     free(s);
 }

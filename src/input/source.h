@@ -11,6 +11,8 @@
 #ifndef FLOWTAPE_INPUT_SOURCE_H
 #define FLOWTAPE_INPUT_SOURCE_H
 
+#include <stdatomic.h>
+
 #include "item/flow_decoder.h"
 #include "store/capture.h"
 
@@ -40,6 +42,7 @@ struct source {
     const struct generation *generation;
     /* the generation's, or, when its snapshot had no keys to tell, what the journal shows */
     enum sharding_rule sharding;
+    atomic_bool *disproved; /* a record has shown that the rule does not hold: owner_guard */
 };
 
 /* source_flow_part - what a segment of this kind holds. */

@@ -118,7 +118,7 @@ static int put_in_sync(struct resp_conversion *c, const struct item *item, struc
         return err_set(err, FT_ERR_CORRUPT,
                        "a flush inside the full sync, which makes the full sync worthless");
     }
-    if (!journal_record_applies(&c->guard, item->flow, &t, &c->ret->entries.journal))
+    if (!journal_record_applies(&c->guard, item, &t, &c->ret->entries.journal))
         return 0;
     if (note_touched(c, &t, err) != 0)
         return -1;

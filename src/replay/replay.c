@@ -532,6 +532,8 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
         replay_note(&r,
                     "keys whose time to live ends soon are held back on the target: going on, or "
                     "--forget, gives them their own times");
+    ret->guard_off =
+        r.source != NULL && owner_guard_is_off(&r.guard) && ret->records + ret->in_sync != 0;
     ret->bytes = atomic_load(&progress->bytes);
     ret->elapsed_ms = clock_mono_ms() - began_ms;
     replay_release(&r);

@@ -105,6 +105,7 @@ struct replay_result {
     bool resumed; /* an earlier run had begun */
     bool complete;
     bool cluster;
+    bool guard_off;          /* records were applied without knowing which flow owns their keys */
     unsigned target_version; /* major * 100 + minor */
     uint32_t generation;
     uint64_t keys;          /* of streams that are done */

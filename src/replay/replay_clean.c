@@ -146,16 +146,35 @@ static int clean(struct deleter *d, struct ft_err *err)
     return replay_route_settle(d->route, err);
 }
 
+/* Without the rule a record may name keys of a stream that is done: do all of them again. */
+static void forget_done(struct replay *r)
+{
+    memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
+}
+
+/* That the rule does not hold may show itself on the way. */
+static int clean_guarded(struct deleter *d, struct ft_err *err)
+{
+    struct replay *r = d->r;
+    bool was_off = owner_guard_is_off(&r->guard);
+
+    if (was_off)
+        forget_done(r);
+    if (clean(d, err) != 0)
+        return -1;
+    if (owner_guard_is_off(&r->guard) == was_off)
+        return 0;
+    forget_done(r);
+    return clean(d, err);
+}
+
 int replay_clean(struct replay *r, struct ft_err *err)
 {
     struct deleter d = {.r = r};
     int rc = replay_route_new(&d.route, r, UNDERWAY_BYTES, take_deleted, &d, err);
 
-    /* Without the rule a record may name keys of a stream that is done: do all of them again. */
-    if (rc == 0 && r->source->kind == SOURCE_CAPTURE && r->guard.rule == SHARDING_UNKNOWN)
-        memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
     if (rc == 0)
-        rc = clean(&d, err);
+        rc = clean_guarded(&d, err);
     key_set_release(&d.again);
     replay_route_free(d.route);
     return rc;

@@ -78,6 +78,7 @@ struct replay {
     atomic_bool overdue;               /* the state says that keys are held back */
     bool keeps_up;                     /* following, not far behind the source */
     uint64_t seen_us;                  /* when the newest record taken was received */
+    bool guard_noted;                  /* that the owner guard was switched off */
     atomic_bool own_noted;             /* that keys of the input are named like the replay's */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */

@@ -153,11 +153,22 @@ static void tell_records(struct journal_run *j)
     j->told = j->taken;
 }
 
+/* Once, when a record has shown that the rule does not hold. */
+static void note_guard(struct replay *r)
+{
+    if (r->guard_noted || r->guard.rule == SHARDING_UNKNOWN || !owner_guard_is_off(&r->guard))
+        return;
+    r->guard_noted = true;
+    replay_note(r, "the source does not spread its keys by the rule that was found: records for "
+                   "keys of other flows are applied from now on");
+}
+
 static int look_up(struct journal_run *j, struct ft_err *err)
 {
     struct replay *r = j->r;
 
     tell_records(j);
+    note_guard(r);
     if (r->follow == NULL)
         atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
     return replay_check_cancelled(r, err);
@@ -320,6 +331,7 @@ int replay_journal(struct replay *r, struct ft_err *err)
     r->cut.start_lsn = NULL;
     r->cut.flush_lsn = NULL;
     note_positions(r);
+    note_guard(r);
     tell_records(&j);
     replay_recorder_free(j.recorder);
     translator_free(translator);

@@ -282,7 +282,7 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
         return err_set(err, FT_ERR_CORRUPT,
                        "a flush inside the full sync, which makes the full sync worthless");
     }
-    if (journal_record_applies(&s->r->guard, item->flow, &t, &counts)) {
+    if (journal_record_applies(&s->r->guard, item, &t, &counts)) {
         s->mark = MARK_IN_SYNC;
         rc = t.every_node ? put_keyless(s, item, &t, err) : put_record(s, item, &t, err);
         s->mark = MARK_ENTRY;

@@ -74,14 +74,15 @@ static int scan_snapshot(struct fold *f, struct translator *translator, uint32_t
         if (translator_find_keys(translator, item.record.words, item.record.word_count,
                                  item.record.dbid, &keys, &count, err) != 0)
             break;
-        if (owner_guard_passes(&f->guard, flow, keys, count))
+        if (owner_guard_judge(&f->guard, flow, item.record.words, item.record.word_count, keys,
+                              count) != OWNER_FOREIGN)
             touch_keys(f, keys, count);
     }
     source_stream_free(stream);
     return step == STEP_END ? 0 : -1;
 }
 
-static int scan(struct fold *f, struct ft_err *err)
+static int scan_all(struct fold *f, struct ft_err *err)
 {
     bool in_snapshot = f->source->generation->snapshot_records != SNAPSHOT_RECORDS_NONE;
     struct journal_pass_counts counts;
@@ -97,6 +98,16 @@ static int scan(struct fold *f, struct ft_err *err)
         rc = journal_pass_run(f->source, f->options.cut, translator, note_record, f, &counts, err);
     translator_free(translator);
     return rc;
+}
+
+/* Both passes have to leave out the same records: where it turns out that none may be, once more. */
+static int scan(struct fold *f, struct ft_err *err)
+{
+    bool was_off = owner_guard_is_off(&f->guard);
+
+    if (scan_all(f, err) != 0)
+        return -1;
+    return owner_guard_is_off(&f->guard) == was_off ? 0 : scan_all(f, err);
 }
 
 static int check_version(struct fold *f, struct ft_err *err)

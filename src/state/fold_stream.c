@@ -236,7 +236,8 @@ int fold_record(struct fold_stream *s, const struct item *item, struct ft_err *e
                        "flow %" PRIu32 ": %s inside the full sync, which it makes worthless",
                        item->flow, record->name);
     }
-    if (!owner_guard_passes(&s->fold->guard, item->flow, t.keys, t.key_count))
+    if (owner_guard_judge(&s->fold->guard, item->flow, record->words, record->word_count, t.keys,
+                          t.key_count) == OWNER_FOREIGN)
         return 0;
     return take_translation(s, item, &t, err);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "input/journal_pass.h"
+#include "item/owner.h"
 #include "lib/t_flows.h"
 
 /* Of two flows sharded by key m1, b1 and s3 belong to flow 0; n1, i1 and f1 to flow 1. */
@@ -109,11 +110,11 @@ static void test_the_cut(void **state)
 }
 
 /* One owned key is enough; with an unknown rule everything passes. */
-static void test_foreign_records_are_dropped(void **state)
+static void test_copies_on_other_flows_are_dropped(void **state)
 {
     static const struct t_flow_records flows[] = {
-        {.records = {{1, 5, 0, "SET p1 1"}, {2, 0, 0, "SET n1 1"}, {3, 0, 0, "DEL n1 m1"}}},
-        {.records = {{1, 0, 0, "SET n1 2"}, {2, 0, 0, "SET m1 2"}}},
+        {.records = {{1, 5, 0, "SET p1 1"}, {2, 0, 0, "SET n1 HYLL"}, {3, 0, 0, "DEL n1 m1"}}},
+        {.records = {{1, 0, 0, "SET n1 2"}, {2, 0, 0, "SET m1 HYLL"}}},
     };
     struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
 
@@ -126,6 +127,20 @@ static void test_foreign_records_are_dropped(void **state)
     r = run(flows, 2, SHARDING_UNKNOWN, "end");
     assert_int_equal(r.counts.foreign, 0);
     buf_release(&r.text);
+}
+
+/* The first of these could be a copy; the second shows that the rule does not hold. */
+static void test_any_other_record_disproves_the_rule(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET n1 HYLL"}, {2, 0, 0, "INCR n1"}, {3, 0, 0, "SET n1 HYLL"}}},
+        {.records = {{9, 0, 0, "SET m1 2"}}},
+    };
+    struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
+
+    (void)state;
+    expect(&r, "0:11 INCR n1; 0:12 SET n1 HYLL; 1:10 SET m1 2");
+    assert_int_equal(r.counts.foreign, 1);
 }
 
 static void test_what_comes_on_every_flow_is_done_once(void **state)
@@ -360,7 +375,7 @@ static void test_follow_a_flush(void **state)
         {ADD, 0, {2, 0, 0, "SET m1 1"}, 0},
         {IDLE, 0, {0}, 0},
         {ADD, 0, {3, 9, 0, "FLUSHALL"}, 0},
-        {ADD, 0, {4, 0, 0, "SET n1 3"}, 0},
+        {ADD, 0, {4, 0, 0, "SET n1 HYLL"}, 0},
         {IDLE, 0, {0}, 0},
         {ADD, 0, {5, 10, 0, "FLUSHALL"}, 0},
         {IDLE, 0, {0}, 0},
@@ -379,32 +394,42 @@ static void test_follow_a_flush(void **state)
     assert_int_equal(next_lsn[1], 12);
 }
 
+/* So many keys that it is no chance that each is on the flow that the rule says. */
 static void test_follow_and_learn(void **state)
 {
-    static const struct act acts[] = {
-        {ADD, 0, {1, 0, 0, "SET m1 1"}, 0},
-        {ADD, 0, {1, 0, 0, "SET m1 2"}, 0},
-        {ADD, 0, {1, 0, 0, "SET b1 3"}, 0},
-        {ADD, 0, {1, 0, 0, "SET s3 4"}, 0},
-        {ADD, 1, {1, 0, 0, "SET n1 5"}, 0},
-        {ADD, 1, {1, 0, 0, "SET i1 6"}, 0},
-        {ADD, 1, {1, 0, 0, "SET f1 7"}, 0},
-        {ADD, 1, {1, 0, 0, "SET n1 8"}, 0},
-        {IDLE, 0, {0}, 0},
-        {ADD, 1, {2, 0, 0, "SET m1 9"}, 0},
-        {IDLE, 0, {0}, 0},
-        {END, 0, {0}, 0},
+    enum {
+        KEYS = 30
     };
+    static char texts[KEYS][16];
+    struct act acts[KEYS + 4] = {0};
+    uint64_t lsn[] = {T_FLOWS_LSN, T_FLOWS_LSN};
+    struct buf wanted = {0};
+    struct ft_err err = FT_ERR_INIT;
     struct journal_pass_counts counts;
     uint64_t next_lsn[2];
+    size_t n = 0;
 
     (void)state;
-    follow(acts, SHARDING_UNKNOWN, false,
-           "| 0:10 SET m1 1; 0:11 SET m1 2; 0:12 SET b1 3; 0:13 SET s3 4; 1:10 SET n1 5; "
-           "1:11 SET i1 6; 1:12 SET f1 7; 1:13 SET n1 8 | |",
-           next_lsn, &counts);
+    for (uint32_t flow = 0; flow < 2; flow++) {
+        for (unsigned i = 0; n < (flow + 1) * KEYS / 2; i++) {
+            (void)snprintf(texts[n], sizeof(texts[n]), "SET k%u 1", i);
+            if (owner_by_key(bytes_of(texts[n] + 4, strlen(texts[n]) - 6), 2) != flow)
+                continue;
+            (void)buf_printf(&wanted, &err, "%s%u:%u %s", n == 0 ? "| " : "; ", flow,
+                             (unsigned)lsn[flow]++, texts[n]);
+            acts[n] = (struct act){ADD, flow, {1 + flow, 0, 0, texts[n]}, 0};
+            n++;
+        }
+    }
+    acts[n++] = (struct act){.deed = IDLE};
+    acts[n++] = (struct act){ADD, 1, {3, 0, 0, "SET m1 HYLL"}, 0};
+    acts[n++] = (struct act){.deed = IDLE};
+    acts[n++] = (struct act){.deed = END};
+    (void)buf_append(&wanted, " | |", 5, &err);
+    follow(acts, SHARDING_UNKNOWN, false, (const char *)wanted.p, next_lsn, &counts);
     assert_int_equal(counts.foreign, 1);
-    assert_int_equal(next_lsn[1], 15);
+    assert_int_equal(next_lsn[1], lsn[1] + 1);
+    buf_release(&wanted);
 }
 
 int main(void)
@@ -412,7 +437,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_flows_by_receive_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_foreign_records_are_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_copies_on_other_flows_are_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_any_other_record_disproves_the_rule, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_comes_on_every_flow_is_done_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_flushes_are_barriers, setup, teardown),
