@@ -81,6 +81,7 @@ struct replay {
     bool guard_noted;                  /* that the owner guard was switched off */
     atomic_bool own_noted;             /* that keys of the input are named like the replay's */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
+    atomic_bool keys_apart;            /* a command on several keys was refused */
     atomic_bool redirected;            /* slots have moved, or a master has changed */
     atomic_bool target_full;           /* commands wait: a node has no memory, disk or replicas */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */

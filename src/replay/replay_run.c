@@ -39,6 +39,7 @@ struct replay_run {
     size_t limit_keys;
     replay_run_fn *put;
     void *context;
+    size_t group_keys;
     uint32_t db;
     struct buf bytes;
     struct waiting *waiting; /* in the order in which they came */
@@ -67,10 +68,16 @@ int replay_run_new(struct replay_run **ret, bool by_slot, size_t limit_bytes, re
         run->buckets[i].last = NONE;
     run->limit_bytes = by_slot ? limit_bytes : GROUP_BYTES;
     run->limit_keys = by_slot ? limit_bytes / KEY_BYTES : GROUP_KEYS;
+    run->group_keys = GROUP_KEYS;
     run->put = put;
     run->context = context;
     *ret = run;
     return 0;
+}
+
+void replay_run_apart(struct replay_run *run)
+{
+    run->group_keys = 1;
 }
 
 void replay_run_free(struct replay_run *run)
@@ -169,7 +176,7 @@ int replay_run_flush(struct replay_run *run, struct ft_err *err)
         run->words[2 * keys + 2] = value_of(run, w);
         keys++;
         bytes += w->key_bytes + w->value_bytes;
-        if (!last && keys < GROUP_KEYS && bytes < GROUP_BYTES)
+        if (!last && keys < run->group_keys && bytes < GROUP_BYTES)
             continue;
         if (put_group(run, keys, err) != 0)
             return -1;

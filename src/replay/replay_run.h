@@ -31,6 +31,8 @@ int replay_run_new(struct replay_run **ret, bool by_slot, size_t limit_bytes, re
 /* replay_run_add - one more; puts what there is if it is enough. */
 int replay_run_add(struct replay_run *run, uint32_t db, struct bytes key, struct bytes value,
                    struct ft_err *err);
+/* replay_run_apart - from now on each by a command of its own. */
+void replay_run_apart(struct replay_run *run);
 /* replay_run_before - put everything if this key is among it. */
 int replay_run_before(struct replay_run *run, uint32_t db, struct bytes key, struct ft_err *err);
 /* replay_run_flush - put everything. */

@@ -119,6 +119,8 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
 
     if (rdb_string_take(&in, &value, &s->scratch, err) != 0)
         return -1;
+    if (atomic_load(&s->r->keys_apart))
+        replay_run_apart(s->run);
     return replay_run_add(s->run, entry->db, entry->key, value, err);
 }
 

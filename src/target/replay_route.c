@@ -268,24 +268,37 @@ static int keep(struct replay_route *route, uint64_t tag, struct bytes command, 
     return 0;
 }
 
-static bool is_mset(const struct bytes *words)
+/* Words for each key of a command whose keys do not depend on each other; 0: it is not one. */
+static size_t key_step(const struct bytes *words)
 {
-    return bytes_is_word(words[0], "MSET");
+    if (bytes_is_word(words[0], "MSET"))
+        return 2;
+    return bytes_is_word(words[0], "DEL") || bytes_is_word(words[0], "UNLINK") ? 1 : 0;
 }
 
-/* Is there a key that both name? Commands other than MSET are taken by their first key. */
+static bool has_key(const struct bytes *words, size_t count, struct bytes key)
+{
+    size_t step = key_step(words);
+
+    if (step == 0)
+        return bytes_eq(replay_command_key(words, count), key);
+    for (size_t i = 1; i < count; i += step) {
+        if (bytes_eq(words[i], key))
+            return true;
+    }
+    return false;
+}
+
+/* Is there a key that both name? Commands whose keys depend on each other are taken by their first. */
 static bool share_key(const struct bytes *a, size_t a_count, const struct bytes *b, size_t b_count)
 {
-    size_t a_end = is_mset(a) ? a_count - 1 : 1;
-    size_t b_end = is_mset(b) ? b_count - 1 : 1;
-    struct bytes a_key = replay_command_key(a, a_count);
-    struct bytes b_key = replay_command_key(b, b_count);
+    size_t step = key_step(a);
 
-    for (size_t i = 0; i < a_end; i += 2) {
-        for (size_t j = 0; j < b_end; j += 2) {
-            if (bytes_eq(i == 0 ? a_key : a[i + 1], j == 0 ? b_key : b[j + 1]))
-                return true;
-        }
+    if (step == 0)
+        return has_key(b, b_count, replay_command_key(a, a_count));
+    for (size_t i = 1; i < a_count; i += step) {
+        if (has_key(b, b_count, a[i]))
+            return true;
     }
     return false;
 }
@@ -319,6 +332,33 @@ static int check_order(const struct replay_route *route, struct bytes command, s
                    route->full, route->full[0] == '\0' ? "" : "; ");
 }
 
+/* Was this refused for several keys, of which one may be the reason? From then on keys go one by one. */
+static int is_to_be_divided(struct replay_route *route, struct bytes command, struct ft_err *err)
+{
+    struct bytes *words;
+    size_t count;
+    bool divides;
+
+    if (resp_take_command(command, &words, &count, err) != 0)
+        return -1;
+    divides = key_step(words) != 0 && count > 1 + key_step(words);
+    free(words);
+    if (divides)
+        atomic_store(&route->r->keys_apart, true);
+    return divides;
+}
+
+/* A refusal that is about the command itself. */
+static int take_refusal(struct replay_route *route, uint64_t tag,
+                        const struct replay_answer *answer, struct ft_err *err)
+{
+    int divides = (tag & TAG_HERE) != 0 ? 0 : is_to_be_divided(route, answer->command, err);
+
+    if (divides != 0)
+        return divides < 0 ? -1 : keep(route, tag, answer->command, err);
+    return route->take(route->context, answer, err);
+}
+
 static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
 {
     struct lane *lane = context;
@@ -344,6 +384,8 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
         return 0;
     if (route->kept_count != 0 && check_order(route, answer.command, err) != 0)
         return -1;
+    if (failed)
+        return take_refusal(route, tag, &answer, err);
     return route->take(route->context, &answer, err);
 }
 
@@ -505,17 +547,26 @@ static int send_again(struct replay_route *route, uint64_t tag, const struct byt
     return rc;
 }
 
-/* Keys of a slot on its way are on two nodes: each by itself. */
-static int send_mset_again(struct replay_route *route, uint64_t tag, const struct bytes *words,
-                           size_t count, struct bytes command, struct ft_err *err)
+/* Keys of a slot on its way are on two nodes, and one that is refused is not to take others along: each
+ * by itself, and what is said of it is about that one. */
+static int send_apart(struct replay_route *route, uint64_t tag, const struct bytes *words,
+                      size_t count, struct ft_err *err)
 {
-    for (size_t i = 1; i + 1 < count; i += 2) {
-        const struct bytes set[] = {bytes_str("SET"), words[i], words[i + 1]};
+    size_t step = key_step(words);
+    struct buf command = {0};
+    int rc = 0;
 
-        if (send_again(route, tag, set, 3, command, err) != 0)
-            return -1;
+    for (size_t i = 1; rc == 0 && i + step <= count; i += step) {
+        const struct bytes one[] = {step == 2 ? bytes_str("SET") : words[0], words[i],
+                                    words[i + step - 1]};
+
+        buf_clear(&command);
+        rc = resp_put_command(&command, one, 1 + step, err);
+        if (rc == 0)
+            rc = send_again(route, tag, one, 1 + step, buf_bytes(&command), err);
     }
-    return 0;
+    buf_release(&command);
+    return rc;
 }
 
 static int send_kept(struct replay_route *route, const struct kept *k, struct ft_err *err)
@@ -527,8 +578,8 @@ static int send_kept(struct replay_route *route, const struct kept *k, struct ft
 
     if (resp_take_command(command, &words, &count, err) != 0)
         return -1;
-    rc = is_mset(words) ? send_mset_again(route, k->tag, words, count, command, err)
-                        : send_again(route, k->tag, words, count, command, err);
+    rc = key_step(words) != 0 ? send_apart(route, k->tag, words, count, err)
+                              : send_again(route, k->tag, words, count, command, err);
     free(words);
     return rc;
 }
@@ -553,6 +604,7 @@ static void note_again(struct replay_route *route)
     route->noted_ms = route->progress_ms;
 }
 
+/* Nothing is in flight while it is sent, so nothing is added to what it lies in. */
 static int send_all_kept(struct replay_route *route, struct ft_err *err)
 {
     if (drain_all(route, err) != 0)

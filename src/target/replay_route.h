@@ -10,6 +10,8 @@
  *              and a new slot map is fetched. The callback never sees such an answer. Should a
  *              command on the same key have been carried out behind one that was kept, the order
  *              cannot be mended any more: FT_ERR_NET.
+ * Divided      An MSET, DEL or UNLINK of several keys that is refused for another reason is sent again key
+ *              by key in the same way: the callback is told of those that are refused.
  * Failover     What a master had that is no master any more may be gone: FT_ERR_NET. A lost
  *              connection likewise. Whoever sends begins again with what is not confirmed.
  * Patience     When nothing could be carried out for give_up_ms: FT_ERR_PROTOCOL.

@@ -132,6 +132,22 @@ check "a full pipe" replay full --flush --report "$T/full.json"
 check "a full pipe: each error counts once" grep -q '"expected_errors": 3000' "$T/full.json"
 check "a full pipe: nothing is left on the target" [ "$(refused_fields)" = 0 ]
 
+# One key of several is refused: in the snapshot, in a record, and by what the record becomes.
+awk 'BEGIN {
+    print "0 1 0 MSET a:4 1 secret:2 2 a:5 3 a:6 4"
+    print "0 1 0 DEL a:6 secret:3 a:none"
+    print "0 1 0 UNLINK secret:3 a:5"
+    print "0 1 0 MSET secret:4 1"
+}' | "$MAKE_CAPTURE" 1 "$T/several" || fail "a capture of our own"
+allow
+cli acl setuser default resetkeys '~flowtape*' '~a:*' >/dev/null
+check "one of several keys" replay several --flush --on-error "dead-letter=$T/several.dead"
+cli acl setuser default '~*' >/dev/null
+check "one of several keys: the others" [ "$(cli --scan --pattern 'a:*' | sort | tr '\n' ' ')" = "a:4 " ]
+check "one of several keys: a letter for each refused one" [ "$(grep -c secret: "$T/several.dead")" = 4 ]
+check "one of several keys: and for no other" [ "$(grep -c '"a:' "$T/several.dead")" = 0 ]
+check "one of several keys: nothing is left on the target" [ "$(refused_fields)" = 0 ]
+
 # Killed at random moments.
 allow -restore -rpush
 check "killed: in one go" replay records --flush --finish --on-error "dead-letter=$T/whole"

@@ -107,6 +107,27 @@ static void test_a_run_is_put_when_it_is_full(void **state)
     replay_run_free(run);
 }
 
+static void test_apart_each_is_a_command_of_its_own(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    for (int by_slot = 0; by_slot < 2; by_slot++) {
+        struct sink sink = {0};
+        struct replay_run *run = run_new(&sink, by_slot != 0, 1u << 20);
+
+        for (int i = 0; i < 10; i++)
+            add(run, 0, i, i);
+        replay_run_apart(run);
+        for (int i = 10; i < 200; i++)
+            add(run, 0, i, i);
+        assert_int_equal(replay_run_flush(run, &err), 0);
+        assert_int_equal(sink.keys, 200);
+        assert_int_equal(sink.commands, 200);
+        replay_run_free(run);
+    }
+}
+
 static void test_without_room_each_goes_at_once(void **state)
 {
     struct sink sink = {0};
@@ -148,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys_of_a_slot_go_together_in_their_order),
         cmocka_unit_test(test_a_run_is_put_when_it_is_full),
+        cmocka_unit_test(test_apart_each_is_a_command_of_its_own),
         cmocka_unit_test(test_without_room_each_goes_at_once),
         cmocka_unit_test(test_something_else_for_a_key_comes_behind_it),
     };

@@ -46,10 +46,10 @@
     "local db,bad,at,done,tags,failed='0',nil,1,0,nil,{} "
 
 #define SCRIPT_FAIL                                                     \
-    "local function fail(n,why,what) "                                  \
+    "local function fail(n,why,what,part) "                             \
     "if not tags then tags={} "                                         \
     "for t in string.gmatch(ARGV[7],'%S+') do tags[#tags+1]=t end end " \
-    "local c={db,tags[n],{},unpack(what)} "                             \
+    "local c={db,tags[n]..(part and '.'..part or ''),{},unpack(what)} " \
     "redis.call('SELECT','0') "                                         \
     "redis.call('HSET',key,'e:'..c[2],cmsgpack.pack({why,c})) "         \
     "redis.pcall('SELECT',db) "                                         \
@@ -84,6 +84,23 @@
     "at=at+n "                                                                           \
     "end "
 
+/*
+ * A command on several keys that do not depend on each other was refused: one of them may be the
+ * reason, and shall not take the others along.
+ */
+#define SCRIPT_APART                                               \
+    "local one={MSET='SET',DEL='DEL',UNLINK='UNLINK'} "            \
+    "local function apart(n,why) "                                 \
+    "local name=one[string.upper(words[at])] "                     \
+    "local step=name=='SET' and 2 or 1 "                           \
+    "if not name or n<=1+step then "                               \
+    "return fail(done,why,{unpack(words,at,at+n-1)}) end "         \
+    "for i=1,n-1,step do "                                         \
+    "local c={name,unpack(words,at+i,at+i+step-1)} "               \
+    "local r=call(unpack(c)) "                                     \
+    "if type(r)=='table' and r.err then fail(done,r.err,c,i) end " \
+    "end end "
+
 #define SCRIPT_SETS                                              \
     "local function sets(n) "                                    \
     "if bad or call('MSET',unpack(words,at,at+2*n-1)).err then " \
@@ -95,25 +112,25 @@
     "at,done=at+2*n,done+n "                                     \
     "end "
 
-#define SCRIPT_RUN                                                                       \
-    "for i=1,#shapes do "                                                                \
-    "local n,r=shapes[i],nil "                                                           \
-    "if n<0 then "                                                                       \
-    "db=tostring(-1-n) bad=call('SELECT',db).err "                                       \
-    "elseif n>=" SHAPE_SETS " then sets(n-" SHAPE_SETS ") "                              \
-    "elseif n>=" SHAPE_OWN " or bad then own(n%" SHAPE_OWN ") "                          \
-    "else "                                                                              \
-    "if n==3 then r=call(words[at],words[at+1],words[at+2]) "                            \
-    "elseif n==2 then r=call(words[at],words[at+1]) "                                    \
-    "elseif n==4 then r=call(words[at],words[at+1],words[at+2],words[at+3]) "            \
-    "else r=call(unpack(words,at,at+n-1)) end "                                          \
-    "done=done+1 "                                                                       \
-    "if type(r)=='table' and r.err then fail(done,r.err,{unpack(words,at,at+n-1)}) end " \
-    "at=at+n "                                                                           \
-    "end end "                                                                           \
+#define SCRIPT_RUN                                                            \
+    "for i=1,#shapes do "                                                     \
+    "local n,r=shapes[i],nil "                                                \
+    "if n<0 then "                                                            \
+    "db=tostring(-1-n) bad=call('SELECT',db).err "                            \
+    "elseif n>=" SHAPE_SETS " then sets(n-" SHAPE_SETS ") "                   \
+    "elseif n>=" SHAPE_OWN " or bad then own(n%" SHAPE_OWN ") "               \
+    "else "                                                                   \
+    "if n==3 then r=call(words[at],words[at+1],words[at+2]) "                 \
+    "elseif n==2 then r=call(words[at],words[at+1]) "                         \
+    "elseif n==4 then r=call(words[at],words[at+1],words[at+2],words[at+3]) " \
+    "else r=call(unpack(words,at,at+n-1)) end "                               \
+    "done=done+1 "                                                            \
+    "if type(r)=='table' and r.err then apart(n,r.err) end "                  \
+    "at=at+n "                                                                \
+    "end end "                                                                \
     "return failed"
 
-#define SCRIPT SCRIPT_BEGIN SCRIPT_FAIL SCRIPT_OWN SCRIPT_SETS SCRIPT_RUN
+#define SCRIPT SCRIPT_BEGIN SCRIPT_FAIL SCRIPT_OWN SCRIPT_APART SCRIPT_SETS SCRIPT_RUN
 
 static const char script_with_flags[] = "#!lua flags=allow-cross-slot-keys\n" SCRIPT;
 static const char script_before_flags[] =
