@@ -83,7 +83,7 @@ static int take_losses(struct worker *w, const struct translation *t, uint32_t d
 static int take_suspects(struct worker *w, const struct item *item, const struct translation *t,
                          struct ft_err *err)
 {
-    bool any = false;
+    bool any = suspect_spreads(t);
     int rc;
 
     for (size_t i = 0; i < t->key_count && !any; i++)

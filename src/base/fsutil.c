@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define UNNAMED_SIZE 512
 
 int fs_write_all(int fd, const void *p, size_t n, const char *name, struct ft_err *err)
 {
@@ -202,4 +205,23 @@ int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err)
         err_errno(err, errno, "could not lock \"%s\"", name);
     (void)close(fd); /* nothing was written */
     return -1;
+}
+
+/* In $TMPDIR, or in /tmp. */
+int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
+{
+    const char *dir = getenv("TMPDIR");
+    char name[UNNAMED_SIZE];
+    int fd;
+
+    if (dir == NULL || dir[0] == '\0')
+        dir = "/tmp";
+    *ret_dir = dir;
+    if (snprintf(name, sizeof(name), "%s/flowtape-XXXXXX", dir) >= (int)sizeof(name))
+        return err_set(err, FT_ERR_IO, "the name of the directory in TMPDIR is too long");
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, errno, "could not make a file in \"%s\" (TMPDIR)", dir);
+    (void)unlink(name); /* nobody else needs the name */
+    return fd;
 }

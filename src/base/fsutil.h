@@ -29,6 +29,9 @@ int fs_sync_dir(int dirfd, const char *name, struct ft_err *err);
 int fs_rename_durable(int dirfd, const char *from, const char *to, struct ft_err *err);
 /* fs_replace_file - write "NAME.tmp", sync, rename durably over NAME. */
 int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft_err *err);
+/* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open; *ret_dir, which is
+ * for messages, is valid as long as the environment. Returns the descriptor. */
+int fs_open_unnamed(const char **ret_dir, struct ft_err *err);
 /* fs_lock - take an exclusive lock on NAME in dirfd, created if need be, without waiting.
  * *ret_held tells that another process has it (then no error is set and -1 is returned). The lock
  * ends with the descriptor, also when the process is killed. Returns the descriptor. */

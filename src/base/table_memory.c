@@ -7,32 +7,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define NAME_SIZE 512
-
-/* In $TMPDIR, or in /tmp. */
-static int open_unnamed(const char **ret_dir, struct ft_err *err)
-{
-    const char *dir = getenv("TMPDIR");
-    char name[NAME_SIZE];
-    int fd;
-
-    if (dir == NULL || dir[0] == '\0')
-        dir = "/tmp";
-    *ret_dir = dir;
-    if (snprintf(name, sizeof(name), "%s/flowtape-XXXXXX", dir) >= (int)sizeof(name))
-        return err_set(err, FT_ERR_IO, "the name of the directory in TMPDIR is too long");
-    fd = mkostemp(name, O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, errno, "could not make a file in \"%s\" (TMPDIR)", dir);
-    (void)unlink(name); /* nobody else needs the name */
-    return fd;
-}
+#include "base/fsutil.h"
 
 static int map(struct table_memory *ret, size_t size_bytes, const char *what, struct ft_err *err)
 {
     const char *dir;
     void *p = MAP_FAILED;
-    int fd = open_unnamed(&dir, err);
+    int fd = fs_open_unnamed(&dir, err);
     int rc;
 
     if (fd < 0)

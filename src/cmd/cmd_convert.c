@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "cmd/commands.h"
 #include "cmd/convert_print.h"
+#include "cmd/report.h"
 #include "cmd/stop.h"
 
 #define COMMAND "convert"
@@ -80,8 +81,8 @@ static enum exit_status finish_job(struct job *job)
     if (job->err.kind != FT_ERR_NONE)
         status = fail_job(job);
     if (shown && (print->json || print->report != NULL))
-        status = ui_report(COMMAND, convert_to_report(&job->outcome), print->report, print->json,
-                           status);
+        status = report_write(COMMAND, convert_to_report(&job->outcome), &job->outcome.suspects,
+                              print->report, print->json, status);
     return status;
 }
 

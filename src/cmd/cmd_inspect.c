@@ -8,6 +8,7 @@
 #include "cmd/inspect_items.h"
 #include "cmd/inspect_print.h"
 #include "cmd/json_value.h"
+#include "cmd/report.h"
 #include "cmd/ui.h"
 #include "cmd/words.h"
 
@@ -130,7 +131,8 @@ static int show_forecast(const struct inspect_args *a, const struct source *sour
     int rc = forecast_run(&forecast, source, &a->forecast, err);
 
     if (rc == 0 && a->output.json)
-        rc = json_print(forecast_to_json(&forecast, source, &a->forecast), err);
+        rc = report_print(forecast_to_json(&forecast, source, &a->forecast), &forecast.suspects,
+                          err);
     else if (rc == 0)
         forecast_print(&forecast, source, &a->forecast);
     if (rc == 0 && forecast.losses.losses != 0)

@@ -5,6 +5,7 @@
 #include "cmd/commands.h"
 #include "cmd/replay_args.h"
 #include "cmd/replay_print.h"
+#include "cmd/report.h"
 #include "cmd/stop.h"
 
 #define COMMAND "replay"
@@ -87,8 +88,8 @@ static enum exit_status replay(struct replay_args *a)
     else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, &job.err))
         replay_print(&job.result, &job.losses);
     if (a->output.json || a->output.report != NULL)
-        status = ui_report(COMMAND, replay_to_json(&job.result, &job.losses), a->output.report,
-                           a->output.json, status);
+        status = report_write(COMMAND, replay_to_json(&job.result, &job.losses),
+                              &job.result.suspects, a->output.report, a->output.json, status);
     replay_result_release(&job.result);
     loss_release(&job.losses);
     return ui_flush(COMMAND, status);

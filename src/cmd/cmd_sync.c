@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cmd/commands.h"
 #include "cmd/json_value.h"
+#include "cmd/report.h"
 #include "cmd/stop.h"
 #include "cmd/sync_args.h"
 #include "cmd/sync_print.h"
@@ -94,7 +95,8 @@ static enum exit_status report(struct job *job, enum exit_status status)
     if (!o->quiet && !o->json && job->result.capture.sessions != 0)
         sync_print(&job->result, &job->losses);
     if (o->json || o->report != NULL)
-        return ui_report(COMMAND, json, o->report, o->json, status);
+        return report_write(COMMAND, json, &job->result.replay.suspects, o->report, o->json,
+                            status);
     json_decref(json);
     return status;
 }

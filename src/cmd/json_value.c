@@ -30,10 +30,11 @@ json_t *json_from_message(const char *text)
     return json_string(bytes_escape(bytes_str(text), escaped, sizeof(escaped)));
 }
 
-static json_t *suspect_to_json(const struct suspect *s)
+json_t *json_from_suspect(const struct suspect *s)
 {
     return json_pack("{s:I, s:o, s:o, s:I, s:I}", "db", (json_int_t)s->db, "key",
-                     json_from_bytes(s->key), "command", json_from_text(s->command), "flow",
+                     json_from_bytes(s->key), "command",
+                     json_from_text(s->command[0] == '\0' ? NULL : s->command), "flow",
                      (json_int_t)s->flow, "lsn", (json_int_t)s->lsn);
 }
 
@@ -42,12 +43,12 @@ json_t *json_from_suspects(const struct suspect_report *r)
     json_t *first = json_array();
 
     for (size_t i = 0; i < r->first_count; i++) {
-        if (json_array_append_new(first, suspect_to_json(&r->first[i])) != 0) {
+        if (json_array_append_new(first, json_from_suspect(&r->first[i])) != 0) {
             json_decref(first);
             return NULL;
         }
     }
-    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "first", first);
+    return json_pack("{s:I, s:o}", "count", (json_int_t)r->count, "keys", first);
 }
 
 int json_print(json_t *json, struct ft_err *err)

@@ -18,7 +18,10 @@ json_t *json_from_bytes(struct bytes b);
 json_t *json_from_text(const char *text);
 /* json_from_message - a sentence for people, what is not UTF-8 in it escaped; NULL becomes null. */
 json_t *json_from_message(const char *text);
-/* json_from_suspects - {"count": n, "first": [{"db", "key", "command", "flow", "lsn"}, ...]}. */
+/* json_from_suspect - {"db", "key", "command", "flow", "lsn"}. */
+json_t *json_from_suspect(const struct suspect *s);
+/* json_from_suspects - {"count": n, "keys": [...]}, of which report.h writes those beyond the first
+ * SUSPECTS_SHOWN. */
 json_t *json_from_suspects(const struct suspect_report *r);
 
 /* json_print - a line or more on standard output. json is released; NULL: it could not be made. */

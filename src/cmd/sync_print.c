@@ -8,6 +8,9 @@
 #include "cmd/replay_print.h"
 #include "cmd/sync_args.h"
 
+/* Keys that were not read again, on a terminal. */
+#define UNREAD_PRINTED 100u
+
 #define FLOWS_SHOWN 16u
 
 /* The flow that is furthest behind decides. */
@@ -78,6 +81,7 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
 /* What became of suspect keys: nothing to say where there were none. */
 static void print_checked(const struct sync_checked *c)
 {
+    size_t shown = c->name_count < UNREAD_PRINTED ? c->name_count : UNREAD_PRINTED;
     char key[60];
 
     if (c->corrected + c->deleted + c->equal + c->unread == 0)
@@ -86,12 +90,12 @@ static void print_checked(const struct sync_checked *c)
             "suspect keys, read again from the source: %" PRIu64 " corrected, %" PRIu64
             " deleted, %" PRIu64 " equal, %" PRIu64 " not read\n",
             c->corrected, c->deleted, c->equal, c->unread);
-    for (size_t i = 0; i < c->first_count; i++) {
-        fprintf(stderr, "  not read: %" PRIu32 "/%s: %s\n", c->first[i].db,
-                bytes_escape(c->first[i].key, key, sizeof(key)), c->first[i].why);
+    for (size_t i = 0; i < shown; i++) {
+        fprintf(stderr, "  not read: %" PRIu32 "/%s: %s\n", c->names[i].db,
+                bytes_escape(c->names[i].key, key, sizeof(key)), c->names[i].why);
     }
-    if (c->unread > c->first_count)
-        fprintf(stderr, "  and %" PRIu64 " more\n", c->unread - c->first_count);
+    if (c->unread > shown)
+        fprintf(stderr, "  and %" PRIu64 " more; --report names all\n", c->unread - shown);
 }
 
 static const char *mode_text(const struct sync_result *r)
@@ -190,16 +194,16 @@ json_t *sync_flows_to_json(struct live_flows *live)
 
 static json_t *checked_to_json(const struct sync_checked *c)
 {
-    json_t *first = json_array();
+    json_t *names = json_array();
 
-    for (size_t i = 0; i < c->first_count; i++) {
-        json_array_append_new(first, json_pack("{s:I, s:o, s:o}", "db", (json_int_t)c->first[i].db,
-                                               "key", json_from_bytes(c->first[i].key), "why",
-                                               json_from_message(c->first[i].why)));
+    for (size_t i = 0; i < c->name_count; i++) {
+        json_array_append_new(names, json_pack("{s:I, s:o, s:o}", "db", (json_int_t)c->names[i].db,
+                                               "key", json_from_bytes(c->names[i].key), "why",
+                                               json_from_message(c->names[i].why)));
     }
     return json_pack("{s:I, s:I, s:I, s:I, s:o}", "corrected", (json_int_t)c->corrected, "deleted",
                      (json_int_t)c->deleted, "equal", (json_int_t)c->equal, "unread",
-                     (json_int_t)c->unread, "first_unread", first);
+                     (json_int_t)c->unread, "first_unread", names);
 }
 
 json_t *sync_to_json(const struct sync_result *r, const struct loss_report *losses, const char *why,

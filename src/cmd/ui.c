@@ -88,23 +88,6 @@ enum exit_status ui_help(const char *command, int (*help)(FILE *out))
     return ui_flush(command, help(stdout) != 0 ? EXIT_FAILED : EXIT_DONE);
 }
 
-enum exit_status ui_report(const char *command, json_t *json, const char *file, bool to_stdout,
-                           enum exit_status status)
-{
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-    struct ft_err err = FT_ERR_INIT;
-
-    json_decref(json);
-    if (text == NULL)
-        (void)err_nomem(&err, "the report");
-    else if (file != NULL)
-        (void)fs_replace_file(AT_FDCWD, file, bytes_str(text), &err);
-    if (text != NULL && to_stdout)
-        puts(text);
-    free(text);
-    return err.kind == FT_ERR_NONE ? status : ui_fail(command, &err);
-}
-
 void ui_note(const char *command, const char *fmt, ...)
 {
     va_list ap;

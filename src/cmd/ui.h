@@ -25,12 +25,6 @@ enum exit_status ui_args_fail(const char *command, const struct ft_err *err);
 enum exit_status ui_help(const char *command, int (*help)(FILE *out));
 /* ui_note - a line on standard error that is no error. */
 void ui_note(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/*
- * ui_report - a report as JSON, into `file` and on standard output as wanted. json is released;
- * NULL: it could not be made. Returns `status`, or that of a failure.
- */
-enum exit_status ui_report(const char *command, json_t *json, const char *file, bool to_stdout,
-                           enum exit_status status);
 /* ui_flush - standard output written out? An error is reported and becomes EXIT_FAILED. */
 enum exit_status ui_flush(const char *command, enum exit_status status);
 

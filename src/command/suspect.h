@@ -1,36 +1,58 @@
 /*
  * suspect.h - keys whose state cannot be known from the journal.
  *
- * What it is   One report per run: which record made a key suspect (translate.h judges), the first
- *              SUSPECTS_SHOWN of them, and how many there were in all. A key counts each time.
+ * What it is   One report per run: each such key once, with the record that made it suspect first
+ *              (translate.h judges). A record that makes one key of another spreads suspicion: what it
+ *              changes by means of a suspect key is suspect as well.
+ * Memory       A hash per key (item/key_set.h) and the first SUSPECTS_SHOWN names; all names are in a
+ *              spool (base/spool.h).
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_COMMAND_SUSPECT_H
 #define FLOWTAPE_COMMAND_SUSPECT_H
 
+#include "base/spool.h"
 #include "command/translate.h"
 #include "item/item.h"
+#include "item/key_set.h"
 
+/* So many are in memory, for who shows some. */
 #define SUSPECTS_SHOWN 1000
 
 struct suspect {
     uint32_t db;
-    struct bytes key; /* owned; a long one is cut */
-    char command[JOURNAL_NAME_MAX];
+    struct bytes key;
+    char command[JOURNAL_NAME_MAX]; /* "": found by an earlier run */
     uint32_t flow;
     uint64_t lsn; /* 0: inside the full sync */
 };
 
 struct suspect_report {
-    struct suspect *first;
+    struct suspect *first; /* keys are owned; a long one is cut */
     size_t first_count;
-    uint64_t count;
+    uint64_t count; /* of keys */
+    struct key_set known;
+    struct spool names;
 };
 
-/* suspect_add_all - the keys of a record that its translation calls suspect. A zeroed report is
- * empty. */
+/* suspect_spreads - does the state of a key of this record depend on another one's? */
+bool suspect_spreads(const struct translation *t);
+
+/* A zeroed report is empty. suspect_add - unless it is known. */
+int suspect_add(struct suspect_report *r, const struct suspect *s, struct ft_err *err);
+/* suspect_add_all - the keys of a record that its translation calls suspect, and those it changes by
+ * means of one that is known. */
 int suspect_add_all(struct suspect_report *r, const struct item *item, const struct translation *t,
                     struct ft_err *err);
+/* suspect_add_report - all of another one. */
+int suspect_add_report(struct suspect_report *r, const struct suspect_report *more,
+                       struct ft_err *err);
+/*
+ * suspect_next - one after the other: *at is 0 at first. Returns 1, 0: there are no more, -1. The key
+ * is in `key` until the next call.
+ */
+int suspect_next(const struct suspect_report *r, uint64_t *at, struct buf *key, struct suspect *ret,
+                 struct ft_err *err);
 void suspect_release(struct suspect_report *r);
 
 #endif

@@ -468,6 +468,24 @@ void translator_free(struct translator *t)
     free(t);
 }
 
+bool translation_changes(const struct translation *t, size_t key)
+{
+    bool is_radius = t->row != NULL && strncmp(t->row->name, "GEORADIUS", 9) == 0;
+
+    if (t->row == NULL)
+        return true;
+    switch (t->row->plan) {
+    case PLAN_COPY:
+        return key == 1;
+    case PLAN_SORT_STORE:
+        return key == t->key_count - 1;
+    case PLAN_STORE:
+        return key == (is_radius ? t->key_count - 1 : 0); /* the others have it in front */
+    default:
+        return (t->row->flags & COMMAND_READ_ONLY) == 0;
+    }
+}
+
 const char *translation_class_name(enum translation_class c)
 {
     static const char *const names[] = {

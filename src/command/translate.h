@@ -121,6 +121,9 @@ int translator_find_keys(struct translator *t, const struct bytes *words, size_t
                          struct ft_err *err);
 void translator_free(struct translator *t);
 
+/* translation_changes - does the record change this one of its keys, or only read it? */
+bool translation_changes(const struct translation *t, size_t key);
+
 /* translation_class_name - "as-is", "rewritten", "read-write", "nothing", "flush", "loss". */
 const char *translation_class_name(enum translation_class c);
 /* plan_kind_name - "RENAME", "STORE"...; "" for PLAN_NONE. */

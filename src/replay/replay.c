@@ -575,14 +575,17 @@ static uint64_t *counter(struct replay_result *r, size_t offset)
     return (uint64_t *)(void *)((char *)r + offset);
 }
 
+/* In the order in which they were found; what one list cannot take, the count has. */
 static void add_suspects(struct suspect_report *later, struct suspect_report *before)
 {
-    if (later->count == 0) {
-        *later = *before;
-        *before = (struct suspect_report){0};
-    } else {
-        later->count += before->count;
-    }
+    struct suspect_report newer = *later;
+    struct ft_err err = FT_ERR_INIT;
+
+    *later = *before;
+    *before = (struct suspect_report){0};
+    if (suspect_add_report(later, &newer, &err) != 0)
+        later->count += newer.count;
+    suspect_release(&newer);
 }
 
 void replay_result_add(struct replay_result *sum, struct replay_result *later)

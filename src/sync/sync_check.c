@@ -28,9 +28,11 @@ struct sync_candidate {
 
 void sync_checked_release(struct sync_checked *c)
 {
-    for (size_t i = 0; i < c->first_count; i++)
-        free((void *)(uintptr_t)c->first[i].key.p);
-    free(c->first);
+    for (size_t i = 0; i < c->name_count; i++) {
+        free((void *)(uintptr_t)c->names[i].key.p);
+        free(c->names[i].why);
+    }
+    free(c->names);
     *c = (struct sync_checked){0};
 }
 
@@ -100,21 +102,21 @@ static int copy_key(struct bytes key, struct bytes *ret, struct ft_err *err)
 static int name_unread(struct sync_checked *r, const struct replay_suspect *suspect,
                        const char *why, struct ft_err *err)
 {
-    struct sync_unread *grown;
+    struct sync_unread *grown = reallocarray(r->names, r->name_count + 1, sizeof(*grown));
     struct bytes key;
+    char *reason;
 
-    if (r->first_count == SYNC_UNREAD_SHOWN)
-        return 0;
-    grown = reallocarray(r->first, r->first_count + 1, sizeof(*grown));
     if (grown == NULL)
         return err_nomem(err, "the keys that were not read");
-    r->first = grown;
-    if (copy_key(suspect->key, &key, err) != 0)
+    r->names = grown;
+    reason = strdup(why);
+    if (reason == NULL)
+        return err_nomem(err, "the keys that were not read");
+    if (copy_key(suspect->key, &key, err) != 0) {
+        free(reason);
         return -1;
-    grown = &r->first[r->first_count++];
-    grown->db = suspect->db;
-    grown->key = key;
-    (void)snprintf(grown->why, sizeof(grown->why), "%s", why); /* a longer one is cut */
+    }
+    r->names[r->name_count++] = (struct sync_unread){.db = suspect->db, .key = key, .why = reason};
     return 0;
 }
 
@@ -128,6 +130,8 @@ static int give_up(struct sync_check *c, struct sync_candidate *candidate, const
     key_set_hash(candidate->suspect.db, candidate->suspect.key, hash);
     if (key_set_add(&c->given_up, hash, err) != 0)
         return -1;
+    if (c->result->name_count >= SYNC_REASONS_KEPT)
+        return 0;
     return name_unread(c->result, &candidate->suspect, why, err);
 }
 
@@ -405,9 +409,9 @@ enum sync_check_state sync_check_step(struct sync_check *c, const uint64_t *goal
 
 static const char *why_of(const struct sync_checked *known, const struct replay_suspect *suspect)
 {
-    for (size_t i = 0; i < known->first_count; i++) {
-        if (known->first[i].db == suspect->db && bytes_eq(known->first[i].key, suspect->key))
-            return known->first[i].why;
+    for (size_t i = 0; i < known->name_count; i++) {
+        if (known->names[i].db == suspect->db && bytes_eq(known->names[i].key, suspect->key))
+            return known->names[i].why;
     }
     return "it became suspect after the source could be asked";
 }
@@ -418,7 +422,7 @@ static int list_rest(struct sync_check *c, const struct sync_checked *known, str
     bool end = false;
     size_t count;
 
-    while (!end && c->result->first_count < SYNC_UNREAD_SHOWN) {
+    while (!end) {
         if (replay_recheck_next(c->target, &suspects, &count, &end, err) != 0)
             return -1;
         for (size_t i = 0; i < count; i++) {
@@ -431,14 +435,14 @@ static int list_rest(struct sync_check *c, const struct sync_checked *known, str
 
 int sync_check_finish(struct sync_check *c, struct ft_err *err)
 {
-    struct sync_checked known = {.first = c->result->first, .first_count = c->result->first_count};
+    struct sync_checked known = {.names = c->result->names, .name_count = c->result->name_count};
     int rc = 0;
 
     if (atomic_load(&c->progress->suspects) == 0)
         return 0;
     drop_all(c);
-    c->result->first = NULL;
-    c->result->first_count = 0;
+    c->result->names = NULL;
+    c->result->name_count = 0;
     if (replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0 ||
         list_rest(c, &known, err) != 0)
         rc = -1;

@@ -21,21 +21,22 @@
 #include "replay/replay_recheck.h"
 #include "sync/sync_source.h"
 
-#define SYNC_UNREAD_SHOWN 1000u
+/* While keys are being read the reasons of so many that were not are kept. */
+#define SYNC_REASONS_KEPT 1000u
 
 struct sync_unread {
     uint32_t db;
     struct bytes key; /* owned */
-    char why[SYNC_WHY_SIZE];
+    char *why;        /* owned */
 };
 
 struct sync_checked {
     uint64_t corrected;
     uint64_t deleted; /* the source has no such key any more */
     uint64_t equal;
-    uint64_t unread; /* set by sync_check_finish */
-    struct sync_unread *first;
-    size_t first_count;
+    uint64_t unread;           /* set by sync_check_finish */
+    struct sync_unread *names; /* all of them, when it is finished */
+    size_t name_count;
 };
 void sync_checked_release(struct sync_checked *c);
 

@@ -121,4 +121,27 @@ for way in replay resp aof rdb; do
     redis_stop
 done
 
+# Suspects: all of them by name, and what a record makes of one.
+{
+    i=0
+    while [ $i -lt 1200 ]; do
+        echo "0 1 0 RPUSH list:$i: 2 1"
+        echo "0 1 0 SORT list:$i:"
+        i=$((i + 1))
+    done
+    echo "0 2 0 LMOVE list:7: spread LEFT LEFT"
+    echo "0 2 0 RPUSH clean 1"
+    echo "0 2 0 RENAME spread spread:again"
+} | capture_of suspects
+for way in replay resp aof rdb; do
+    bring $way suspects
+    redis_stop
+    same "$way: suspects in the report" "$(grep -o '"key": "[a-z]*:[^"]*"' "$T/$way.json" | sort -u | wc -l)" \
+        1201
+    check "$way: one that was spread" grep -q '"key": "spread:again"' "$T/$way.json"
+    check "$way: the count" grep -q '"count": 1202' "$T/$way.json"
+    check "$way: what is clean is not named" [ "$(grep -c '"key": "clean"' "$T/$way.json")" = 0 ]
+    check "$way: the report ends as one" [ "$(tail -n 1 "$T/$way.json")" = "}" ]
+done
+
 t_end

@@ -13,9 +13,14 @@ static struct replay_result result_of(uint64_t n)
                               .elapsed_ms = 1000 * n,
                               .kept = n,
                               .journal.flushes = 2 * n,
-                              .suspects.count = n,
                               .flow_count = 1};
 
+    for (uint64_t i = 0; i < n; i++) {
+        const struct suspect s = {.key = bytes_str("one and the same"), .db = (uint32_t)i};
+        struct ft_err err = FT_ERR_INIT;
+
+        t_ok(suspect_add(&r.suspects, &s, &err), &err);
+    }
     r.flows = calloc(2, sizeof(*r.flows));
     assert_non_null(r.flows);
     r.flows[0].keys = n;
@@ -40,7 +45,7 @@ static void test_counts_add_up_and_the_rest_is_the_last_one_s(void **state)
     assert_int_equal(sum.bytes, 400);
     assert_int_equal(sum.elapsed_ms, 4000);
     assert_int_equal(sum.journal.flushes, 8);
-    assert_int_equal(sum.suspects.count, 4);
+    assert_int_equal(sum.suspects.count, 3); /* one of them twice */
     assert_int_equal(sum.kept, 3);
     assert_int_equal(sum.flows[0].keys, 4);
     assert_int_equal(sum.flows[0].next_lsn, 15);

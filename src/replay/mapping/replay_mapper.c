@@ -172,23 +172,6 @@ static enum replay_fate make_transfer(const struct replay_mapper *m,
  * Records of several keys, of which some go through
  */
 
-/* Does it change this key? */
-static bool is_written(const struct translation *t, size_t key)
-{
-    bool is_radius = strncmp(t->row->name, "GEORADIUS", 9) == 0;
-
-    switch (t->row->plan) {
-    case PLAN_COPY:
-        return key == 1;
-    case PLAN_SORT_STORE:
-        return key == t->key_count - 1;
-    case PLAN_STORE:
-        return key == (is_radius ? t->key_count - 1 : 0); /* the others have it in front */
-    default:
-        return (t->row->flags & COMMAND_READ_ONLY) == 0;
-    }
-}
-
 /* What is left of a record that takes something away from its first key. 0: it is not one. */
 static size_t taking_words(const struct journal_record *record, const struct translation *t,
                            struct bytes key, struct bytes words[3])
@@ -229,7 +212,7 @@ static enum replay_fate map_some(struct replay_mapper *m, const struct journal_r
         return REPLAY_FATE_CHANGED;
     }
     for (size_t i = 0; i < t->key_count; i++) {
-        m->keys[i].unknown = goes_through(m->keys[i].fate) && is_written(t, i);
+        m->keys[i].unknown = goes_through(m->keys[i].fate) && translation_changes(t, i);
         unknown |= m->keys[i].unknown;
     }
     if (unknown)

@@ -3,9 +3,6 @@
 
 #include "target/replay_scan.h"
 
-/* So many are remembered one by one; with more, every record of several keys counts as touched. */
-#define NOTED_MAX (1u << 18)
-
 void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE])
 {
     (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:suspect", capture); /* fits */
@@ -15,8 +12,6 @@ static int remember(struct replay *r, uint32_t db, struct bytes key, struct ft_e
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
 
-    if (r->noted.count >= NOTED_MAX)
-        return 0;
     key_set_hash(db, key, hash);
     return key_set_add(&r->noted, hash, err);
 }
@@ -50,16 +45,9 @@ static bool is_noted(const struct replay *r, const struct translation_key *k)
     return key_set_has(&r->noted, k->db, k->key);
 }
 
-/* Can the state of one of its keys depend on that of another? */
-static bool is_joint(const struct translation *t)
-{
-    return t->key_count > 1 && t->row != NULL &&
-           (t->row->flags & (COMMAND_SPLIT | COMMAND_READ_ONLY)) == 0;
-}
-
 static bool spreads(const struct replay *r, const struct translation *t)
 {
-    bool any = r->noted.count >= NOTED_MAX;
+    bool any = false;
 
     for (size_t i = 0; !any && i < t->key_count; i++)
         any = is_noted(r, &t->keys[i]);
@@ -68,7 +56,7 @@ static bool spreads(const struct replay *r, const struct translation *t)
 
 int replay_suspects_note(struct replay *r, const struct translation *t, struct ft_err *err)
 {
-    bool joint = is_joint(t) && atomic_load(&r->progress->suspects) != 0;
+    bool joint = suspect_spreads(t) && atomic_load(&r->progress->suspects) != 0;
     bool any = joint;
     int rc = 0;
 
@@ -81,7 +69,7 @@ int replay_suspects_note(struct replay *r, const struct translation *t, struct f
     for (size_t i = 0; rc == 0 && i < t->key_count; i++) {
         const struct translation_key *k = &t->keys[i];
 
-        if ((joint || k->suspect) && !is_noted(r, k))
+        if ((k->suspect || (joint && translation_changes(t, i))) && !is_noted(r, k))
             rc = list(r, k->db, k->key, err);
     }
     pthread_mutex_unlock(&r->note_mu);
@@ -128,14 +116,28 @@ int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redi
     return 0;
 }
 
-static int remember_all(struct replay *r, const redisReply *members, struct ft_err *err)
+/* Found by an earlier run: this one's report names it too. */
+static int take_listed(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    const struct suspect s = {.db = db, .key = key};
+    int rc;
+
+    if (remember(r, db, key, err) != 0)
+        return -1;
+    pthread_mutex_lock(&r->mu);
+    rc = suspect_add(&r->result->suspects, &s, err);
+    pthread_mutex_unlock(&r->mu);
+    return rc;
+}
+
+static int take_all_listed(struct replay *r, const redisReply *members, struct ft_err *err)
 {
     for (size_t i = 0; i < members->elements; i++) {
         struct bytes member = bytes_of(members->element[i]->str, members->element[i]->len);
         struct bytes key;
         uint32_t db;
 
-        if (replay_suspects_parse(member, &db, &key) && remember(r, db, key, err) != 0)
+        if (replay_suspects_parse(member, &db, &key) && take_listed(r, db, key, err) != 0)
             return -1;
     }
     return 0;
@@ -172,9 +174,9 @@ int replay_suspects_load(struct replay *r, struct ft_err *err)
 
         if (replay_suspects_scan(r, cursor, &reply, err) != 0)
             return -1;
-        rc = remember_all(r, reply->element[1], err);
+        rc = take_all_listed(r, reply->element[1], err);
         freeReplyObject(reply);
-    } while (rc == 0 && strcmp(cursor, "0") != 0 && r->noted.count < NOTED_MAX);
+    } while (rc == 0 && strcmp(cursor, "0") != 0);
     return rc;
 }
 
