@@ -1,13 +1,34 @@
 #include "base/json_tree.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
+/* The library takes a token that it could not store for a bad one, so its allocations are watched. */
+static _Thread_local bool lacked_memory;
+
+static void *watched_malloc(size_t n)
+{
+    void *p = malloc(n);
+
+    lacked_memory = lacked_memory || p == NULL;
+    return p;
+}
+
+static void watch_allocations(void)
+{
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
 int json_tree_load(json_t **ret, struct bytes text, size_t flags, struct ft_err *err)
 {
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
     json_error_t cause;
-    json_t *json = json_loadb((const char *)text.p, text.n, flags, &cause);
+    json_t *json;
 
-    /* Most failed allocations leave no text. */
-    if (json == NULL &&
-        (cause.text[0] == '\0' || json_error_code(&cause) == json_error_out_of_memory))
+    (void)pthread_once(&watched, watch_allocations); /* cannot fail with a valid control */
+    lacked_memory = false;
+    json = json_loadb((const char *)text.p, text.n, flags, &cause);
+    if (json == NULL && lacked_memory)
         return err_nomem(err, "reading JSON");
     if (json == NULL)
         return err_set(err, FT_ERR_CORRUPT, "line %d is not JSON: %s", cause.line, cause.text);

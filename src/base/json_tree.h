@@ -2,7 +2,7 @@
  * json_tree.h - JSON as a tree of jansson's.
  *
  * Errors       FT_ERR_CORRUPT with the line; FT_ERR_NOMEM, which the library does not tell apart by
- *              itself everywhere.
+ *              itself everywhere: its allocations are watched, from the first call on.
  */
 #ifndef FLOWTAPE_BASE_JSON_TREE_H
 #define FLOWTAPE_BASE_JSON_TREE_H
