@@ -219,6 +219,14 @@ static int follow(struct sync *s, struct ft_err *err)
     return go_through(s, err);
 }
 
+/* A source does not hand over what was not acknowledged: why it was not is the cause. */
+static bool capture_is_cause(const struct sync *s, const struct ft_err *err)
+{
+    bool is_local = s->capture.err.kind == FT_ERR_IO || s->capture.err.kind == FT_ERR_NOMEM;
+
+    return is_local && !s->taken_over && (is_net(err) || err->kind == FT_ERR_PROTOCOL);
+}
+
 static int run_live(struct sync *s, struct ft_err *err)
 {
     int rc = sync_start_capture(s, err);
@@ -226,6 +234,8 @@ static int run_live(struct sync *s, struct ft_err *err)
     if (rc == 0)
         rc = follow(s, err);
     end_halves(s);
+    if (rc != 0 && capture_is_cause(s, err))
+        *err = s->capture.err;
     if (rc == 0 && s->result->ended == SYNC_STOPPED && s->capture.err.kind != FT_ERR_NONE) {
         *err = s->capture.err;
         rc = -1;
