@@ -1,0 +1,271 @@
+#!/bin/sh
+# Single calls of the program fail (lib/fault_shim.c), in captures, conversions, replays and syncs: it is
+# never ended by a signal and never hangs, what was acknowledged is stored, what it says is true, the
+# next run completes the work.
+#
+# FAULTS      all: every call of each kind, up to FAULTS_MAX of one kind; else a sample
+# FAULTS_COMMANDS  some of capture, convert, replay, sync
+# FAULTS_ONLY "COMMAND CALL N ERROR once|ever": only this one, as the script has named it
+# E2E_SEED    which sample
+. "${0%/*}/../lib/sh_lib.sh"
+[ -n "${FAULT_SHIM:-}" ] || t_skip "no library that makes calls fail"
+t_begin
+need_redis
+[ -n "${E2E_SEED:-}" ] || SEED=$(($(date +%s) % 100000))
+echo "# E2E_SEED=$SEED"
+FAULTS=${FAULTS:-some}
+FAULTS_MAX=${FAULTS_MAX:-400}
+# What each command works on: all journalled commands, or what a source sends quickest.
+recording_of()
+{
+    case $1 in
+    convert | replay) echo "$RECORDINGS/catalogue" ;;
+    *) echo "$RECORDINGS/flushes" ;;
+    esac
+}
+
+# prepare COMMAND - everything is as it is before a first run
+prepare()
+{
+    rm -rf "$T/capture" "$T/out.rdb" "$T/said" "$T/injected"
+    case $1 in
+    capture | sync) standin_start "$(recording_of "$1")" --check-dir "$T/capture" ;;
+    esac
+    case $1 in
+    replay | sync) redis-cli -s "$T/redis/sock" flushall >/dev/null ;;
+    esac
+}
+
+# run COMMAND - under whatever is in the environment
+run()
+{
+    case $1 in
+    capture) set -- capture "$URI" "$T/capture" --until-caught-up ;;
+    convert) set -- convert "$T/source" "$T/out.rdb" --to rdb --on-loss skip ;;
+    replay) set -- replay "$T/source" "$REDIS" --on-loss skip ;;
+    sync) set -- sync "$URI" "$REDIS" --dir "$T/capture" --on-loss skip --cutover takeover ;;
+    esac
+    case $1 in
+    convert) ;;
+    *) set -- "$@" --give-up-after 1s ;;
+    esac
+    timeout -s KILL 30 "$FLOWTAPE" "$@" --quiet >"$T/said" 2>&1
+}
+
+# run_faulty COMMAND CALL N ERROR once|ever
+run_faulty()
+{
+    (
+        export FAULT_PROGRAM=flowtape FAULT_LOG="$T/injected" LD_PRELOAD="$FAULT_SHIM"
+        export FAULT_CALL="$2" FAULT_AT="$3"
+        case $4 in
+        SHORT) export FAULT_SHORT=1 ;;
+        *) export FAULT_ERRNO="$4" ;;
+        esac
+        [ "$5" = once ] || export FAULT_EVER=1
+        run "$1"
+    )
+}
+
+# on_target COMMAND - the server holds what the recording says
+on_target()
+{
+    # shellcheck disable=SC2046
+    "$STATE_DIFF" --skip-lossy --ignore-prefix flowtape: $(not_in_journal "$(recording_of "$1")") \
+        "$(recording_of "$1")/state.json" "$REDIS"
+}
+
+# work_is_done COMMAND - the work is done, and done right
+work_is_done()
+{
+    case $1 in
+    capture)
+        raw_equal "$T/capture" "$(recording_of capture)" ||
+            records_equal "$T/capture" "$(recording_of capture)"
+        ;;
+    convert)
+        redis-cli -s "$T/redis/sock" flushall >/dev/null
+        "$FLOWTAPE" replay "$T/out.rdb" "$REDIS" --quiet --finish && on_target convert
+        ;;
+    replay | sync) on_target "$1" ;;
+    esac
+}
+
+# resumed COMMAND - another run, which nothing hinders, completes it
+resumed()
+{
+    run "$1" && return
+    # A takeover that was carried out has ended the source: what it had is in the directory.
+    [ "$1" = sync ] && ! kill -0 "$STANDIN_PID" 2>/dev/null &&
+        "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet --on-loss skip
+}
+
+# sentence_of CALL ERROR - what a run that failed by this must say
+sentence_of()
+{
+    case $1:$2 in
+    malloc:* | mmap:* | *:ENOMEM) echo "memory|allocate|thread" ;;
+    *:ENOSPC) echo "space" ;;
+    fsync:EIO | fdatasync:EIO | write*:EIO | pwrite:EIO | pread:EIO | rename:EIO) echo "error" ;;
+    *) echo "^flowtape" ;;
+    esac
+}
+
+# status_right CALL STATUS - what is local is status 1, or 5 where the work can go on; the rest may be
+# the peer's, too
+status_right()
+{
+    case $1:$2 in
+    *:1 | *:5) ;;
+    socket:4 | connect:4 | send:4 | recv:4 | write:4 | read:4 | writev:4) ;;
+    *) return 1 ;;
+    esac
+}
+
+# one COMMAND CALL N ERROR once|ever - one run with this fault, and the run after it
+one()
+{
+    label="$*"
+    prepare "$1"
+    run_faulty "$@"
+    status=$?
+    cp "$T/said" "$T/first"
+    if [ ! -s "$T/injected" ]; then
+        [ "$1" != capture ] && [ "$1" != sync ] || standin_stop
+        return # there were not so many calls this time
+    fi
+    injected=$((injected + 1))
+    wrong=
+    if [ $status -ge 124 ]; then
+        wrong="status $status: a signal, or it hung"
+    elif [ $status -eq 0 ]; then
+        survived=$((survived + 1))
+        work_is_done "$1" >"$T/complete" 2>&1 || wrong="status 0, but it is not complete"
+    else
+        status_right "$2" $status || wrong="status $status"
+        grep -Eiq -- "$(sentence_of "$2" "$4")" "$T/first" ||
+            wrong="$wrong; does not say \"$(sentence_of "$2" "$4")\""
+        # what is under its name is complete, although it may be lost with the machine
+        [ "$1" != convert ] || [ ! -e "$T/out.rdb" ] || work_is_done convert >"$T/complete" 2>&1 ||
+            wrong="$wrong; leaves an output that is not complete"
+        rm -f "$T/out.rdb"
+        [ -z "$(find "$T" -maxdepth 1 -name '*out.rdb*')" ] ||
+            wrong="$wrong; leaves $(find "$T" -maxdepth 1 -name '*out.rdb*')"
+        if [ "$1" = capture ] && [ -f "$T/capture/capture.json" ]; then
+            verify_clean "$T/capture" >"$T/complete" 2>&1 || [ $? = "$INCOMPLETE" ] ||
+                wrong="$wrong; verify finds something"
+        fi
+        if ! resumed "$1"; then
+            wrong="$wrong; the next run fails"
+        elif ! work_is_done "$1" >"$T/complete" 2>&1; then
+            wrong="$wrong; after the next run it is not complete"
+        fi
+    fi
+    case $1 in
+    capture | sync) standin_stop || wrong="$wrong; against the rules of the conversation" ;;
+    esac
+    [ -z "$wrong" ] && return
+    fail "$label: ${wrong#; }" "$T/first"
+    for shown in said complete; do
+        [ ! -s "$T/$shown" ] || tail -n 5 "$T/$shown" | sed "s/^/    $shown: /"
+    done
+}
+
+# errors_of CALL - a call of this kind can end so
+errors_of()
+{
+    case $1 in
+    write | writev) echo ENOSPC EIO EINTR SHORT ;;
+    pwrite) echo ENOSPC EIO SHORT ;;
+    read) echo EIO EINTR SHORT ;;
+    pread) echo EIO EINTR SHORT ;;
+    send) echo EPIPE ECONNRESET EINTR SHORT ;;
+    recv) echo ECONNRESET EINTR SHORT ;;
+    fsync | fdatasync | unlink | ftruncate) echo EIO ;;
+    rename | link | mkdir | fallocate) echo ENOSPC EIO ;;
+    open | fopen) echo EMFILE EACCES EIO ;;
+    socket | eventfd | timerfd_create) echo EMFILE ;;
+    connect) echo ETIMEDOUT EINTR ;;
+    malloc | mmap) echo ENOMEM ;;
+    pthread_create | fork) echo EAGAIN ;;
+    flock) echo EINTR ENOLCK ;;
+    esac
+}
+
+# fault COMMAND CALL N - one with an error and for how long as chance has it; without end there is no
+# interruption, and no success of a short transfer
+fault()
+{
+    # shellcheck disable=SC2046
+    set -- "$@" $(errors_of "$2")
+    t_random $(($# - 3))
+    fault_command=$1 fault_call=$2 fault_n=$3
+    shift $((3 + R))
+    fault_error=$1
+    t_random 2
+    case $fault_error:$R in
+    EINTR:* | SHORT:* | *:0) fault_ever=once ;;
+    *) fault_ever=ever ;;
+    esac
+    one "$fault_command" "$fault_call" "$fault_n" "$fault_error" $fault_ever
+}
+
+# sample COMMAND CALL COUNT - some of the calls of one kind, or all
+sample()
+{
+    if [ "$FAULTS" = all ]; then
+        step=$((($3 + FAULTS_MAX - 1) / FAULTS_MAX))
+        for n in $(seq 1 $step "$3"); do
+            fault "$1" "$2" "$n"
+        done
+        return
+    fi
+    case $2 in
+    malloc) repeat=$(effort 6 2) ;;
+    *) repeat=1 ;;
+    esac
+    while [ "$repeat" -gt 0 ]; do
+        repeat=$((repeat - 1))
+        t_random "$3"
+        fault "$1" "$2" $((R + 1))
+    done
+}
+
+# faults COMMAND - of every kind of call that a run makes
+faults()
+{
+    prepare "$1"
+    rm -f "$T/counts"
+    (
+        export FAULT_PROGRAM=flowtape FAULT_COUNT="$T/counts" LD_PRELOAD="$FAULT_SHIM"
+        run "$1"
+    ) || fail "$1: without a fault" "$T/said"
+    check "$1: without a fault" work_is_done "$1"
+    [ "$1" != capture ] && [ "$1" != sync ] || standin_check "$1: without a fault"
+    total=0
+    while read -r call count <&3; do
+        [ "$count" -gt 0 ] || continue
+        injected=0 survived=0 before=$FAILED
+        sample "$1" "$call" "$count"
+        total=$((total + injected))
+        [ "$FAILED" -gt "$before" ] ||
+            pass "$1: $call: $injected of $count calls failed, $survived runs went through"
+    done 3<"$T/counts"
+    check "$1: calls were made to fail" [ $total -gt 10 ]
+}
+
+standin_start "$(recording_of convert)"
+capture "$T/source" --until-caught-up || fail "capture of the source"
+standin_stop
+redis_start
+INCOMPLETE=6 # the status of verify where a snapshot is not complete
+if [ -n "${FAULTS_ONLY:-}" ]; then
+    # shellcheck disable=SC2086
+    one $FAULTS_ONLY
+    cat "$T/first"
+    t_end
+fi
+for command in ${FAULTS_COMMANDS:-capture convert replay sync}; do
+    faults "$command"
+done
+t_end
