@@ -3,13 +3,8 @@
  *
  * What it is   Sans-I/O and skipping: keys are looked at, values passed over, so that what is
  *              received can be cut into blocks, counted and acknowledged before anybody decodes it.
- * Grammar      full sync       RDB stream, token (40 bytes), journal
- *              resumed         journal, or, from masters of 1.11-1.20 and 1.31-1.34, an RDB stream
- *                              whose journal blobs go on at the LSN asked for, token, journal.
- *                              Which it is shows in the first byte: no journal begins with 'R'.
- * LSNs         The next LSN begins as JOURNAL_OFFSET, or as the LSN asked for, and grows by each
- *              counted record; marks in the journal, and the JOURNAL_OFFSET of an increment, must
- *              agree with it.
+ * Grammar      and LSNs: item/flow_grammar.h. A master that resumes may send an RDB stream in front of the
+ *              journal: kind is then that of an increment.
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_CAPTURE_FRAMER_H
@@ -17,8 +12,6 @@
 
 #include "base/window.h"
 #include "input/sharding.h"
-
-#define FRAMER_TOKEN_BYTES 40
 
 struct framer_options {
     uint32_t flow;

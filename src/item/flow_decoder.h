@@ -2,9 +2,9 @@
  * flow_decoder.h - the bytes of one flow, from the first of the full sync to the last of the
  * journal, as items. Also for files, which are a flow that ends with its RDB stream.
  *
- * What it is   Sans-I/O. The caller pushes pieces and says which part of the flow they belong to;
- *              the decoder runs the RDB parser, checks the token, opens journal blobs, counts LSNs
- *              and compares them with the source's LSN marks.
+ * What it is   Sans-I/O. The caller pushes pieces and says which part of the flow they belong to; what
+ *              comes out, and which LSNs there are, flow_grammar.h says. Of a file the decoder also
+ *              checks what follows the RDB.
  * Use          flow_decoder_next until STEP_MORE; flow_decoder_push; and so on; at the end
  *              flow_decoder_close and flow_decoder_next until STEP_END.
  * Errors       FT_ERR_CORRUPT and friends, with the offset within the flow; an LSN where the journal
@@ -14,15 +14,7 @@
 #ifndef FLOWTAPE_ITEM_FLOW_DECODER_H
 #define FLOWTAPE_ITEM_FLOW_DECODER_H
 
-#include "item/item.h"
-
-enum flow_part {
-    FLOW_PART_SNAPSHOT = 1, /* RDB stream and token */
-    FLOW_PART_JOURNAL,
-    FLOW_PART_INCREMENT, /* RDB-framed journal after PARTIAL (releases 1.11-1.20, 1.31-1.34) */
-};
-
-#define FLOW_TOKEN_SIZE 40
+#include "item/flow_grammar.h"
 
 struct flow_decoder_options {
     struct rdb_stream_options rdb;
@@ -52,8 +44,6 @@ enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_
 uint64_t flow_decoder_next_lsn(const struct flow_decoder *d);
 /* flow_decoder_held_bytes - what an unfinished item occupies. */
 size_t flow_decoder_held_bytes(const struct flow_decoder *d);
-/* flow_decoder_dragonfly - as far as is known: did a Dragonfly write this? */
-bool flow_decoder_dragonfly(const struct flow_decoder *d);
 void flow_decoder_free(struct flow_decoder *d);
 
 #endif

@@ -18,7 +18,7 @@ command: base rdb item
 store: base codec
 wire: base resp item
 input: base rdb item command store
-capture: base rdb journal store wire input
+capture: base rdb journal item store wire input
 state: base rdb item command wire input
 output: base rdb resp item command input state
 audit: base rdb item command input
