@@ -12,6 +12,7 @@
 #include "resp/resp_write.h"
 #include "wire/pipe_depth.h"
 #include "wire/reply_error.h"
+#include "wire/reply_reader.h"
 
 #define SEND_BYTES     (128u << 10)
 #define CHUNK_SPARE    (32u << 10)
@@ -19,6 +20,11 @@
 #define UNDERWAY_MAX   8192u
 #define READ_BYTES     (64u << 10)
 #define WORDS_MAX      16
+/* Of one reply: lists and states, or a value. */
+#define REPLY_BYTES ((size_t)32 << 20)
+#define VALUE_BYTES ((size_t)1 << 30)
+/* So much sent or received shows that the server is there. */
+#define PROGRESS_BYTES ((size_t)64 << 10)
 /* "+\r\n", and what is waited for at most before any are read */
 #define REPLY_LEAST_BYTES 3u
 #define LEAST_BYTES_MAX   4096u
@@ -29,6 +35,7 @@
 struct sent {
     uint64_t tag;
     size_t bytes;
+    bool answers_value;
 };
 
 /* Whole commands in a row, some of them sent, some of those answered. */
@@ -39,7 +46,7 @@ struct chunk {
 
 struct redis_pipe {
     struct conn conn;
-    redisReader *reader;
+    struct reply_reader reader;
     redis_reply_fn *on_reply;
     void *context;
     struct chunk *oldest;  /* has the oldest command without an answer, at answer_pos */
@@ -55,7 +62,8 @@ struct redis_pipe {
     size_t ring_first;
     size_t ring_count;
     size_t underway_bytes;
-    uint64_t heard_ms;        /* of the last reply, or when there was nothing to wait for */
+    uint64_t heard_ms;        /* of the last reply or progress, or when nothing was waited for */
+    size_t moved_bytes;       /* since then, in both directions */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
     bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
     uint8_t in[READ_BYTES];
@@ -75,6 +83,7 @@ static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err
     words[count++] = bytes_str(u->password);
     if (redis_pipe_call(p, &reply, words, count, err) != 0)
         return -1;
+    explicit_bzero(p->oldest->bytes.p, p->oldest->bytes.cap); /* all was answered */
     if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err,
                      reply_text_is_passing(bytes_str(reply->str)) ? FT_ERR_NET : FT_ERR_PROTOCOL,
@@ -93,13 +102,13 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
     p->conn = (struct conn)CONN_INIT;
     p->on_reply = on_reply;
     p->context = context;
-    p->reader = redisReaderCreate();
+    reply_reader_init(&p->reader, REPLY_BYTES);
     p->ring = calloc(UNDERWAY_MAX, sizeof(*p->ring));
     p->oldest = calloc(1, sizeof(*p->oldest));
     p->sending = p->oldest;
     p->newest = p->oldest;
     pipe_depth_fix(&p->depth, UNDERWAY_BYTES);
-    if (p->reader == NULL || p->ring == NULL || p->oldest == NULL) {
+    if (p->ring == NULL || p->oldest == NULL) {
         redis_pipe_free(p);
         return err_nomem(err, "a connection");
     }
@@ -238,11 +247,37 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     return rc;
 }
 
+/* Values are only sent where one was asked for. */
+static bool answers_value(struct bytes command)
+{
+    return bytes_is_word(command, "DUMP") || bytes_is_word(command, "GET") ||
+           bytes_is_word(command, "LINDEX");
+}
+
+/* What the reply that comes next may occupy. */
+static size_t reply_limit(const struct redis_pipe *p)
+{
+    bool value = p->ring_count != 0 && p->ring[p->ring_first].answers_value;
+
+    return REPLY_BYTES + (value ? VALUE_BYTES : 0);
+}
+
+/* A large command or reply may take its time, but must get on. */
+static void count_progress(struct redis_pipe *p, size_t bytes)
+{
+    p->moved_bytes += bytes;
+    if (p->moved_bytes < PROGRESS_BYTES)
+        return;
+    p->moved_bytes = 0;
+    p->heard_ms = clock_mono_ms();
+}
+
 /* Reads what is there; does not wait. */
 static int read_replies(struct redis_pipe *p, struct ft_err *err)
 {
     ssize_t n = recv(p->conn.fd, p->in, sizeof(p->in), MSG_DONTWAIT);
-    void *reply = NULL;
+    redisReply *reply;
+    struct bytes in;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
@@ -252,20 +287,19 @@ static int read_replies(struct redis_pipe *p, struct ft_err *err)
     }
     if (n == 0)
         return err_set(err, FT_ERR_NET, "%s closed the connection", p->conn.name);
-    if (redisReaderFeed(p->reader, (const char *)p->in, (size_t)n) != REDIS_OK)
-        return err_nomem(err, "a reply");
-    for (;;) {
-        if (redisReaderGetReply(p->reader, &reply) != REDIS_OK) {
-            return err_set(err, FT_ERR_PROTOCOL, "%s sent something that is no reply: %s",
-                           p->conn.name, p->reader->errstr);
-        }
-        if (reply == NULL)
-            return 0;
-        if (take_reply(p, reply, err) != 0)
+    count_progress(p, (size_t)n);
+    in = bytes_of(p->in, (size_t)n);
+    while (in.n != 0) {
+        if (reply_reader_is_idle(&p->reader))
+            p->reader.limit_bytes = reply_limit(p);
+        if (reply_reader_feed(&p->reader, &in, &reply, err) != 0)
+            return err_wrap(err, "%s sent a bad reply", p->conn.name);
+        if (reply != NULL && take_reply(p, reply, err) != 0)
             return -1;
         if (p->is_last && p->ring_count == 0)
             return 0;
     }
+    return 0;
 }
 
 static int write_out(struct redis_pipe *p, struct ft_err *err)
@@ -287,6 +321,7 @@ static int write_out(struct redis_pipe *p, struct ft_err *err)
     }
     p->send_pos += (size_t)n;
     p->unsent_bytes -= (size_t)n;
+    count_progress(p, (size_t)n);
     return 0;
 }
 
@@ -294,6 +329,15 @@ static int no_answer(const struct redis_pipe *p, struct ft_err *err)
 {
     return err_set(err, FT_ERR_TIMEOUT, "%s did not answer within %u s", p->conn.name,
                    REDIS_PIPE_TIMEOUT_MS / 1000);
+}
+
+/* Also of a server that says a byte now and then. Who has waited since then only knows of that time:
+ * before it nobody may have looked. */
+static bool is_late(const struct redis_pipe *p, uint64_t since_ms)
+{
+    uint64_t from_ms = p->heard_ms > since_ms ? p->heard_ms : since_ms;
+
+    return p->ring_count != 0 && clock_mono_ms() - from_ms >= REDIS_PIPE_TIMEOUT_MS;
 }
 
 /* How many were woken for, or 0: neither within this time. */
@@ -344,7 +388,7 @@ static int wait_long(struct redis_pipe *p, size_t replies, struct ft_err *err)
 }
 
 /* One round of sending and receiving, waiting for the socket if nothing can be done. */
-static int turn(struct redis_pipe *p, size_t replies, struct ft_err *err)
+static int turn(struct redis_pipe *p, size_t replies, uint64_t since_ms, struct ft_err *err)
 {
     int n = wait_long(p, replies, err);
 
@@ -352,9 +396,9 @@ static int turn(struct redis_pipe *p, size_t replies, struct ft_err *err)
         return -1;
     if (n == 0)
         return no_answer(p, err);
-    if (read_replies(p, err) != 0)
+    if (read_replies(p, err) != 0 || (p->unsent_bytes != 0 && write_out(p, err) != 0))
         return -1;
-    return p->unsent_bytes == 0 ? 0 : write_out(p, err);
+    return is_late(p, since_ms) ? no_answer(p, err) : 0;
 }
 
 static bool is_full(const struct redis_pipe *p)
@@ -378,7 +422,7 @@ int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *wo
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
-        (struct sent){.tag = tag, .bytes = bytes};
+        (struct sent){tag, bytes, answers_value(words[0])};
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->underway_bytes += bytes;
@@ -388,11 +432,13 @@ int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *wo
 
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)
 {
+    const uint64_t since_ms = clock_mono_ms();
+
     while (is_full(p)) {
-        if (turn(p, p->ring_count / 4, err) != 0)
+        if (turn(p, p->ring_count / 4, since_ms, err) != 0)
             return -1;
     }
-    return p->unsent_bytes >= SEND_BYTES ? turn(p, 1, err) : 0;
+    return p->unsent_bytes >= SEND_BYTES ? turn(p, 1, since_ms, err) : 0;
 }
 
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
@@ -420,15 +466,15 @@ int redis_pipe_work(struct redis_pipe *p, struct ft_err *err)
 {
     if ((p->unsent_bytes != 0 && write_out(p, err) != 0) || read_replies(p, err) != 0)
         return -1;
-    if (p->ring_count == 0 || clock_mono_ms() - p->heard_ms < REDIS_PIPE_TIMEOUT_MS)
-        return 0;
-    return no_answer(p, err);
+    return is_late(p, 0) ? no_answer(p, err) : 0;
 }
 
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
 {
+    const uint64_t since_ms = clock_mono_ms();
+
     while (p->ring_count != 0) {
-        if (turn(p, p->ring_count, err) != 0)
+        if (turn(p, p->ring_count, since_ms, err) != 0)
             return -1;
     }
     return 0;
@@ -515,8 +561,7 @@ void redis_pipe_free(struct redis_pipe *p)
     if (p == NULL)
         return;
     conn_close(&p->conn);
-    if (p->reader != NULL)
-        redisReaderFree(p->reader);
+    reply_reader_release(&p->reader);
     chunk_free(p->oldest);
     chunk_free(p->spare);
     free(p->ring);

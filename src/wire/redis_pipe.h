@@ -12,7 +12,10 @@
  *              run it: _put, _keep_up, _work, _drain, _call. Only _append runs none: who has to note
  *              something about the command before its reply can come, appends it, notes that, and
  *              then keeps up.
- * Memory       About 1 MiB of commands under way, and the largest command.
+ * Memory       About 1 MiB of commands under way, and the largest command. Replies are bounded
+ *              (reply_reader.h): a server that answers a write with more than 32 MiB is refused.
+ * Time         A server that neither answers nor takes or sends a fair amount within
+ *              REDIS_PIPE_TIMEOUT_MS is FT_ERR_TIMEOUT, however often it sends a byte.
  * Errors       FT_ERR_NET, FT_ERR_TIMEOUT, FT_ERR_PROTOCOL, or what the callback set. After one
  *              the object accepts only _free.
  * Threads      Belongs to one thread at a time.

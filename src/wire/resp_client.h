@@ -1,30 +1,27 @@
 /*
  * resp_client.h - requests and replies over a connection.
  *
- * What it is   One request at a time, sent as a RESP array; the reply is parsed by hiredis'
- *              redisReader. Bytes behind a reply are kept: the next reply takes them, or, when the
+ * What it is   One request at a time, sent as a RESP array; the reply is parsed by
+ *              reply_reader. Bytes behind a reply are kept: the next reply takes them, or, when the
  *              socket turns into a raw stream, resp_client_leftover hands them out.
- * Limits       A reply of more than RESP_REPLY_MAX bytes or RESP_ELEMENTS_MAX elements is
- *              FT_ERR_PROTOCOL: the peers this is for send no such thing.
+ * Limits       A reply of more than RESP_REPLY_MAX bytes (as reply_reader.h counts them) is
+ *              FT_ERR_PROTOCOL: the peers this is for send no such thing. It must be complete within
+ *              the time given.
  * Threads      Belongs to one thread at a time.
  */
 #ifndef FLOWTAPE_WIRE_RESP_CLIENT_H
 #define FLOWTAPE_WIRE_RESP_CLIENT_H
 
-#include <hiredis/hiredis.h>
-
 #include "base/bytes.h"
 #include "wire/conn.h"
+#include "wire/reply_reader.h"
 
-#define RESP_REPLY_MAX    (1u << 20)
-#define RESP_ELEMENTS_MAX 4096
-#define RESP_ARGS_MAX     8
+#define RESP_REPLY_MAX (1u << 20)
+#define RESP_ARGS_MAX  8
 
 struct resp_client {
     struct conn conn;
-    redisReader *reader;
-    redisReplyObjectFunctions functions; /* hiredis' own, but for arrays */
-    const redisReplyObjectFunctions *hiredis_functions;
+    struct reply_reader reader;
     uint8_t in[4096]; /* received, not yet given to the reader */
     size_t in_pos;
     size_t in_len;

@@ -161,8 +161,8 @@ static void test_peers_that_are_of_no_use(void **state)
         {"*4\r\n+short\r\n+SYNC1\r\n:1\r\n:4\r\n", FT_ERR_PROTOCOL, "unexpected"},
         {"*4\r\n+" ID_A "\r\n+SYNC\r\n:1\r\n:4\r\n", FT_ERR_PROTOCOL, "unexpected"},
         {"*4\r\n+" ID_A "\r\n+SYNC1x\r\n:1\r\n:4\r\n", FT_ERR_PROTOCOL, "unexpected"},
-        {"*1000000000\r\n", FT_ERR_PROTOCOL, "no reply"},
-        {"?\r\n", FT_ERR_PROTOCOL, "no reply"},
+        {"*1000000000\r\n", FT_ERR_PROTOCOL, "in one reply"},
+        {"?\r\n", FT_ERR_PROTOCOL, "not a reply"},
         {"*4\r\n+" ID_A "\r\n", FT_ERR_NET, "closed"},
     };
 

@@ -140,8 +140,12 @@ static void test_what_goes_wrong_is_said(void **state)
     fails_with("-WRONGTYPE no list\r\n", FT_ERR_PROTOCOL, "WRONGTYPE no list");
     fails_with("", FT_ERR_NET, "closed the connection");
     fails_with("$5\r\nval", FT_ERR_NET, "closed the connection");
-    fails_with("hello\r\n", FT_ERR_PROTOCOL, "no reply");
+    fails_with("hello\r\n", FT_ERR_PROTOCOL, "not a reply");
     fails_with("+OK\r\n+OK\r\n", FT_ERR_PROTOCOL, "nobody asked for");
+    fails_with("$17179869184\r\nabc", FT_ERR_PROTOCOL, "in one reply");
+    fails_with("*1000000000\r\n:1\r\n", FT_ERR_PROTOCOL, "in one reply");
+    fails_with("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", FT_ERR_PROTOCOL, "deep");
+    fails_with("-ERR \x1b[2Jgone\r\n", FT_ERR_PROTOCOL, "ERR \\x1b[2Jgone");
 }
 
 static bool have_redis_server(void)

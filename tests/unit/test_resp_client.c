@@ -1,0 +1,113 @@
+/* One request at a time to a peer that says what it likes, as slowly as it likes. */
+#include "lib/test_main.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "wire/resp_client.h"
+
+#define TIMEOUT_MS 300u
+
+struct peer {
+    char dir[64];
+    struct uri uri;
+    int listener;
+    pthread_t thread;
+    const char *head; /* once */
+    const char *text; /* again and again, until it is stopped or nobody is there any more */
+    unsigned pause_us;
+    size_t sent_bytes;
+};
+
+static void *peer_main(void *arg)
+{
+    struct peer *p = arg;
+    int fd = accept(p->listener, NULL, NULL);
+    ssize_t n = send(fd, p->head, strlen(p->head), MSG_NOSIGNAL);
+
+    while (n >= 0) {
+        n = send(fd, p->text, strlen(p->text), MSG_NOSIGNAL);
+        p->sent_bytes += n > 0 ? (size_t)n : 0;
+        (void)usleep(p->pause_us);
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static void peer_start(struct peer *p)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    (void)snprintf(p->dir, sizeof(p->dir), "/tmp/flowtape-test-XXXXXX");
+    assert_non_null(mkdtemp(p->dir));
+    p->uri.scheme = URI_UNIX;
+    (void)snprintf(p->uri.host, sizeof(p->uri.host), "%s/s", p->dir);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", p->dir);
+    p->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(p->listener, 1), 0);
+    assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
+}
+
+static void peer_end(struct peer *p)
+{
+    assert_int_equal(pthread_join(p->thread, NULL), 0);
+    (void)close(p->listener);
+    (void)unlink(p->uri.host);
+    (void)rmdir(p->dir);
+}
+
+/* Asks once; what must fail. Returns how much the peer got rid of. */
+static size_t ask(const char *head, const char *text, unsigned pause_us, enum ft_err_kind kind,
+                  const char *part)
+{
+    static const char *const words[] = {"PING", NULL};
+    struct peer peer = {.head = head, .text = text, .pause_us = pause_us};
+    struct ft_err err = FT_ERR_INIT;
+    struct resp_client client;
+    redisReply *reply;
+
+    peer_start(&peer);
+    t_ok(resp_client_open(&client, &peer.uri, -1, TIMEOUT_MS, &err), &err);
+    t_fails(resp_client_call(&client, &reply, words, TIMEOUT_MS, &err), &err, kind, part);
+    resp_client_close(&client);
+    peer_end(&peer);
+    return peer.sent_bytes;
+}
+
+static void test_a_byte_now_and_then_does_not_keep_it(void **state)
+{
+    (void)state;
+    ask("+", "a", 20000, FT_ERR_TIMEOUT, "did not end its reply within 300 ms");
+    ask("*1000\r\n", ":1\r\n", 20000, FT_ERR_TIMEOUT, "did not end its reply within 300 ms");
+    ask("$100000\r\n", "x", 20000, FT_ERR_TIMEOUT, "did not end its reply within 300 ms");
+}
+
+static void test_a_flood_is_not_taken_in(void **state)
+{
+    static char text[8192];
+    size_t sent;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    sent = ask("-", text, 0, FT_ERR_PROTOCOL, "a line of more than");
+    assert_true(sent < 8u << 20);
+    sent = ask("$17179869184\r\n", text, 0, FT_ERR_PROTOCOL, "in one reply");
+    assert_true(sent < 8u << 20);
+    sent = ask("*8000\r\n", "*8000\r\n*8000\r\n", 0, FT_ERR_PROTOCOL, "deep");
+    assert_true(sent < 8u << 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_byte_now_and_then_does_not_keep_it),
+        cmocka_unit_test(test_a_flood_is_not_taken_in),
+    };
+
+    return T_RUN("resp_client", tests);
+}
