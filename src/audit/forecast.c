@@ -22,6 +22,7 @@ struct worker {
     struct forecaster *f;
     struct loss_report *losses;
     struct owner_guard guard;
+    unsigned journal_release;
     uint32_t index;
     struct recoder *recoder;
     struct translator *translator;
@@ -45,6 +46,18 @@ static int take_flags(struct worker *w, const struct rdb_entry *e, struct ft_err
     return 0;
 }
 
+static int guess_groups(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    int rc;
+
+    if (w->journal_release == 0)
+        return 0;
+    pthread_mutex_lock(&w->f->mu);
+    rc = suspect_add_entry(&w->f->result->suspects, w->journal_release, item, err);
+    pthread_mutex_unlock(&w->f->mu);
+    return rc;
+}
+
 static int take_entry(struct worker *w, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *e = &item->rdb.entry;
@@ -55,13 +68,11 @@ static int take_entry(struct worker *w, const struct item *item, struct ft_err *
 
     w->counts.keys++;
     w->counts.other_db_keys += e->db != 0;
+    if (guess_groups(w, item, err) != 0)
+        return entry_wrap(e, err);
     result = recoder_run(w->recoder, e, (int64_t)(item->time_us / 1000), &type, &value, &loss, err);
-    if (result == RECODE_ERROR) {
-        char key[100];
-
-        return err_wrap(err, "key \"%s\" in database %" PRIu32,
-                        bytes_escape(e->key, key, sizeof(key)), e->db);
-    }
+    if (result == RECODE_ERROR)
+        return entry_wrap(e, err);
     if (loss != LOSS_NONE &&
         loss_add(w->losses, loss, rdb_type_name(e->type), e->db, e->key, err) != 0)
         return -1;
@@ -192,11 +203,12 @@ static int worker_init(struct worker *w, const struct source *source, struct ft_
     const struct translator_options options = {.target = o->target,
                                                .cluster = o->cluster,
                                                .json_as = o->json_as,
-                                               .source_release = source_release(source)};
+                                               .source_release = source->release};
     size_t row_count;
 
     (void)command_rows(&row_count);
     w->losses = &w->f->result->losses;
+    w->journal_release = source_journal_release(source);
     w->guard = owner_guard_of(source);
     w->counts.commands = calloc(row_count, sizeof(*w->counts.commands));
     if (w->counts.commands == NULL)

@@ -3,9 +3,13 @@
 
 #include "command/command_keys.h"
 #include "command/rewrite.h"
+#include "command/suspect.h"
 #include "item/dump.h"
 #include "item/slot.h"
 #include "rdb/value_walk.h"
+
+/* Up to this release RENAME of a key with a time to live onto one that has one leaves the latter's. */
+#define RENAME_KEEPS_TIME_RELEASE 137u
 
 static const char delex_script[] =
     "local v=redis.call('GET',KEYS[1]) "
@@ -60,14 +64,42 @@ void rewrite_delex(struct rewrite *rw)
     }
 }
 
+/* ARGV: how to ask for a time to live and how to set it, which is in the same unit. */
+static const char rename_script[] =
+    "local src,dst,t=KEYS[1],KEYS[2],0 "
+    "if redis.call('PTTL',src)>0 then t=redis.call(ARGV[1],dst) end "
+    "local r=redis.pcall('RENAME',src,dst) "
+    "if t>0 and not r.err then redis.call(ARGV[2],dst,string.format('%.0f',t)) end "
+    "return r";
+
+static void rename_with_old_time(struct rewrite *rw)
+{
+    bool absolute = rewrite_target(rw) >= 700;
+
+    rw->out->class_ = TRANSLATION_READ_WRITE;
+    rewrite_begin(rw, "EVAL");
+    rewrite_put_str(rw, rename_script);
+    rewrite_put_str(rw, "2");
+    rewrite_put_words(rw, 1, 3);
+    rewrite_put_str(rw, absolute ? "PEXPIRETIME" : "PTTL");
+    rewrite_put_str(rw, absolute ? "PEXPIREAT" : "PEXPIRE");
+    rewrite_note(rw, "where both keys have a time to live, the destination keeps its own");
+}
+
 void rewrite_rename(struct rewrite *rw)
 {
-    if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
+    bool only_if_absent = rewrite_is(rw, 0, "RENAMENX");
+    bool keeps_time = !only_if_absent && rewrite_source_up_to(rw, RENAME_KEEPS_TIME_RELEASE);
+
+    if (rw->options->cluster && !rewrite_keys_in_one_slot(rw)) {
+        rewrite_plan(rw, 1, 2);
+        rw->out->plan.only_if_absent = only_if_absent;
+        rw->out->plan.keeps_dst_time = keeps_time;
+    } else if (keeps_time) {
+        rename_with_old_time(rw);
+    } else {
         rewrite_as_is(rw);
-        return;
     }
-    rewrite_plan(rw, 1, 2);
-    rw->out->plan.only_if_absent = rewrite_is(rw, 0, "RENAMENX");
 }
 
 void rewrite_copy(struct rewrite *rw)
@@ -187,6 +219,7 @@ void rewrite_restore(struct rewrite *rw)
     enum loss_reason reason = LOSS_NONE;
     struct bytes value;
     struct dump dump;
+    bool guessed;
     uint8_t type;
     char key[64];
 
@@ -216,6 +249,11 @@ void rewrite_restore(struct rewrite *rw)
     case RECODE_OK:
         break;
     }
+    if (suspect_group_reads(rw->options->source_release, dump.type, dump.value, &guessed,
+                            rw->err) != 0)
+        return;
+    if (guessed)
+        rewrite_suspect(rw);
     if (reason != LOSS_NONE)
         rewrite_add_loss(rw, reason, value_class_name(rdb_type_class(dump.type)),
                          loss_reason_text(reason));

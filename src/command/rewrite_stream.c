@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "command/rewrite.h"
+#include "command/suspect.h"
 
 /*
  * XADD with `*`: the receive time, or the id after the last one where that is later. ARGV: the
@@ -178,10 +179,19 @@ static void make_consumer(struct rewrite *rw, size_t key_word)
     rewrite_put_str(rw, "0");
 }
 
+/* A key that has groups, of whose reads the source does not tell. */
+static void guess_groups(struct rewrite *rw)
+{
+    if (rewrite_source_up_to(rw, SUSPECT_GROUP_READS_RELEASE))
+        rewrite_suspect(rw);
+}
+
 /* XGROUP subcommand key group ... */
 void rewrite_xgroup(struct rewrite *rw)
 {
     bool has_id = rewrite_is(rw, 1, "CREATE") || rewrite_is(rw, 1, "SETID");
+
+    guess_groups(rw);
 
     if (has_id && rw->count >= 5)
         xgroup_drop_entries_read(rw);
@@ -237,6 +247,7 @@ void rewrite_xclaim(struct rewrite *rw)
         rewrite_malformed(rw, "XCLAIM with an idle time that is none");
         return;
     }
+    guess_groups(rw);
     claim_by_clock(rw);
     if (c.has_time && (c.has_last_id || is_old(rw))) {
         rewrite_as_is(rw);
@@ -260,6 +271,7 @@ void rewrite_xautoclaim(struct rewrite *rw)
         rewrite_needs(rw, 602, "XAUTOCLAIM");
         return;
     }
+    guess_groups(rw);
     claim_by_clock(rw);
     if (is_old(rw)) {
         rewrite_as_is(rw);

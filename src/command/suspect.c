@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "rdb/value_iter.h"
+
 #define KEY_SHOWN_MAX 4096
 
 /* In the spool, in front of the key's bytes. */
@@ -52,12 +54,45 @@ int suspect_add(struct suspect_report *r, const struct suspect *s, struct ft_err
     key_set_hash(s->db, s->key, hash);
     if (key_set_has_hash(&r->known, hash))
         return 0;
-    if (key_set_add(&r->known, hash, err) != 0 || keep(r, s, err) != 0)
+    if (key_set_add(&r->known, hash, err) != 0)
+        return -1;
+    if (r->filter != NULL && (!filter_db(r->filter, s->db) || !filter_key(r->filter, s->key)))
+        return 0;
+    if (keep(r, s, err) != 0)
         return -1;
     if (r->first_count < SUSPECTS_SHOWN && keep_shown(r, s, err) != 0)
         return -1;
     r->count++;
     return 0;
+}
+
+int suspect_group_reads(unsigned source_release, uint8_t type, struct bytes value, bool *ret,
+                        struct ft_err *err)
+{
+    struct stream_iter *it;
+
+    *ret = false;
+    if (source_release == 0 || source_release > SUSPECT_GROUP_READS_RELEASE ||
+        rdb_type_class(type) != VALUE_STREAM)
+        return 0;
+    if (stream_iter_new(&it, type, value, err) != 0)
+        return -1;
+    *ret = stream_iter_head(it)->group_count != 0;
+    stream_iter_free(it);
+    return 0;
+}
+
+int suspect_add_entry(struct suspect_report *r, unsigned source_release, const struct item *item,
+                      struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    const struct suspect s = {
+        .db = entry->db, .key = entry->key, .command = "XREADGROUP", .flow = item->flow};
+    bool guessed;
+
+    if (suspect_group_reads(source_release, entry->type, entry->value, &guessed, err) != 0)
+        return -1;
+    return guessed ? suspect_add(r, &s, err) : 0;
 }
 
 bool suspect_spreads(const struct translation *t)
@@ -70,7 +105,7 @@ static bool names_known(const struct suspect_report *r, const struct translation
 {
     bool any = false;
 
-    for (size_t i = 0; r->count != 0 && !any && i < t->key_count; i++)
+    for (size_t i = 0; r->known.count != 0 && !any && i < t->key_count; i++)
         any = key_set_has(&r->known, t->keys[i].db, t->keys[i].key);
     return any;
 }

@@ -13,6 +13,7 @@
 
 #include "base/spool.h"
 #include "command/translate.h"
+#include "item/filter.h"
 #include "item/item.h"
 #include "item/key_set.h"
 
@@ -30,11 +31,19 @@ struct suspect {
 struct suspect_report {
     struct suspect *first; /* keys are owned; a long one is cut */
     size_t first_count;
-    uint64_t count; /* of keys */
+    uint64_t count;              /* of keys */
+    const struct filter *filter; /* set by the owner: only keys that pass are named; NULL: all */
     struct key_set known;
     struct spool names;
 };
 
+/* Up to this release the source does not journal XREADGROUP: what its groups have read is known only from
+ * values. */
+#define SUSPECT_GROUP_READS_RELEASE 136u
+
+/* suspect_group_reads - is this the value of a stream with groups, of such a release (0: of the newest)? */
+int suspect_group_reads(unsigned source_release, uint8_t type, struct bytes value, bool *ret,
+                        struct ft_err *err);
 /* suspect_spreads - does the state of a key of this record depend on another one's? */
 bool suspect_spreads(const struct translation *t);
 
@@ -44,6 +53,9 @@ int suspect_add(struct suspect_report *r, const struct suspect *s, struct ft_err
  * means of one that is known. */
 int suspect_add_all(struct suspect_report *r, const struct item *item, const struct translation *t,
                     struct ft_err *err);
+/* suspect_add_entry - an entry in front of a journal: a stream whose groups may have read meanwhile. */
+int suspect_add_entry(struct suspect_report *r, unsigned source_release, const struct item *item,
+                      struct ft_err *err);
 /* suspect_add_report - all of another one. */
 int suspect_add_report(struct suspect_report *r, const struct suspect_report *more,
                        struct ft_err *err);

@@ -71,6 +71,7 @@ struct translation_plan {
     struct bytes src, dst;     /* STORE, POP: see keys */
     uint32_t dst_db;           /* MOVE, COPY */
     bool only_if_absent;       /* dst must not exist: RENAMENX, COPY without REPLACE, MOVE */
+    bool keeps_dst_time;       /* if both have a time to live, dst keeps its own */
     const struct bytes *words; /* the record, or LMOVE's general form */
     size_t word_count;
 };

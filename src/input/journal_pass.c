@@ -49,7 +49,7 @@ int journal_translator_new(struct translator **ret, const struct source *source,
     const struct translator_options options = {
         .target = target,
         .json_as = json_as,
-        .source_release = source_release(source),
+        .source_release = source->release,
     };
 
     return translator_new(ret, &options, err);

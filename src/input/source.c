@@ -66,6 +66,18 @@ static void note_aux(struct file_aux *aux, const struct rdb_item *item)
         aux->has_shard_id = bytes_to_u64(value, &aux->shard_id);
 }
 
+static unsigned release_of(const struct source_info *info)
+{
+    unsigned major;
+    unsigned minor;
+
+    if (!info->dragonfly)
+        return 0;
+    if (strncmp(info->version, "df-", 3) != 0)
+        return SOURCE_RELEASE_OLD;
+    return sscanf(info->version, "df-v%3u.%2u", &major, &minor) == 2 ? major * 100 + minor : 0;
+}
+
 /* Reads a stream's head: header and AUX fields. */
 static int read_aux(const struct source *s, uint32_t index, struct file_aux *ret,
                     struct ft_err *err)
@@ -317,22 +329,14 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
         source_free(s);
         return -1;
     }
+    s->release = release_of(&s->info);
     *ret = s;
     return 0;
 }
 
-unsigned source_release(const struct source *s)
+unsigned source_journal_release(const struct source *s)
 {
-    unsigned major;
-    unsigned minor;
-
-    if (!s->info.dragonfly)
-        return 0;
-    if (strncmp(s->info.version, "df-", 3) != 0)
-        return SOURCE_RELEASE_OLD;
-    if (sscanf(s->info.version, "df-v%3u.%2u", &major, &minor) != 2)
-        return 0;
-    return major * 100 + minor;
+    return s->kind == SOURCE_CAPTURE ? s->release : 0;
 }
 
 void source_free(struct source *s)

@@ -35,6 +35,9 @@ struct source {
     enum source_kind kind;
     char *path;
     struct source_info info;
+    /* of the Dragonfly: 137 for 1.37.x; up to 1.26, which do not tell it (no AUX df-ver),
+     * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly */
+    unsigned release;
     uint32_t stream_count;
     char **
         files; /* of DFS and RDB: one per stream, NULL-terminated; a DFS set's summary is the last stream */
@@ -53,9 +56,8 @@ const char *source_kind_name(enum source_kind kind);
 
 /* generation: number, or 0 for the newest complete one. Errors name the path. */
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
-/* source_release - of the Dragonfly: 137 for 1.37.x; up to 1.26, which do not tell it (no AUX df-ver),
- * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly. */
-unsigned source_release(const struct source *s);
+/* source_journal_release - source->release where a journal follows the snapshot, else 0. */
+unsigned source_journal_release(const struct source *s);
 void source_free(struct source *s);
 
 /*

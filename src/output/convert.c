@@ -207,6 +207,8 @@ static int take_entry(struct worker *w, const struct item *item)
     const struct rdb_entry *entry = &item->rdb.entry;
     int64_t now_ms = w->c->options->drop_expired ? w->c->now_ms : (int64_t)(item->time_us / 1000);
 
+    if (w->c->fold != NULL && fold_note_entry(w->c->fold, item, &w->err) != 0)
+        return entry_wrap(entry, &w->err);
     if (w->fold != NULL && fold_takes(w->c->fold, entry->db, entry->key))
         return fold_entry(w->fold, item, &w->err);
     if (w->c->fold != NULL && fold_drops(w->c->fold, entry->db, entry->key))
@@ -576,6 +578,8 @@ static int open_fold(struct conversion *c, struct suspect_report *suspects, stru
 
     if (c->options->cut == NULL)
         return 0;
+    if (suspects != NULL)
+        suspects->filter = &c->options->filter;
     return fold_new(&c->fold, c->source, &options, err);
 }
 
@@ -603,6 +607,8 @@ int convert_to_rdb(const struct source *source, const char *output,
                       err) == 0 &&
         run(&c, sink, ret, err) == 0)
         rc = finish(&c, sink, ret, err);
+    if (suspects != NULL)
+        suspects->filter = NULL; /* the options may end sooner */
     sink_rdb_free(sink);
     fold_free(c.fold);
     free_chunks(&c.full);

@@ -86,6 +86,8 @@ static int put_entry(struct resp_conversion *c, const struct item *item, struct 
 
     if (!take_this(c, entry))
         return 0;
+    if (suspect_add_entry(c->suspects, source_journal_release(c->source), item, err) != 0)
+        return -1;
     c->db = entry->db;
     result = entry_commands_run(c->entries, entry, now_ms, replace, put_words, c, &loss, err);
     if (result == RECODE_ERROR)

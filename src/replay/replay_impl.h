@@ -209,6 +209,8 @@ void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE]);
 /* replay_suspects_note - those of a record, before it is carried out: keys that the translation calls
  * suspect, and all of a record that has one listed before among its keys. Any thread. */
 int replay_suspects_note(struct replay *r, const struct translation *t, struct ft_err *err);
+/* replay_suspects_note_entry - of a snapshot that a journal follows. Any thread. */
+int replay_suspects_note_entry(struct replay *r, const struct item *item, struct ft_err *err);
 /* replay_suspects_load - what the target has listed. */
 int replay_suspects_load(struct replay *r, struct ft_err *err);
 /* replay_suspects_count - how many, into the progress. */

@@ -175,6 +175,8 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
         replay_count_left_out(s->r, fate == REPLAY_FATE_KEPT);
         return 0;
     }
+    if (replay_suspects_note_entry(s->r, item, err) != 0)
+        return entry_wrap(&item->rdb.entry, err);
     entry.db = db;
     entry.raw = bytes_of(NULL, 0);
     if (put_mapped(s, &item->rdb.entry, &entry, item->time_us, err) != 0)

@@ -184,6 +184,25 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
     return 0;
 }
 
+int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    unsigned release = source_journal_release(f->source);
+    bool guessed;
+    int rc;
+
+    if (f->options.suspects == NULL)
+        return 0;
+    if (suspect_group_reads(release, entry->type, entry->value, &guessed, err) != 0)
+        return -1;
+    if (!guessed)
+        return 0;
+    pthread_mutex_lock(&f->suspects_mu);
+    rc = suspect_add_entry(f->options.suspects, release, item, err);
+    pthread_mutex_unlock(&f->suspects_mu);
+    return rc;
+}
+
 bool fold_takes(const struct fold *f, uint32_t db, struct bytes key)
 {
     return touched_may(f->touched, db, key);

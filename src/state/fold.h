@@ -40,6 +40,8 @@ struct fold_stream;
  * connections will be opened. */
 int fold_new(struct fold **ret, const struct source *source, const struct fold_options *options,
              struct ft_err *err);
+/* fold_note_entry - of the snapshot, whether the fold takes it or not: is its key suspect? */
+int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err);
 /* fold_takes - must this entry go to fold_entry instead of the output? */
 bool fold_takes(const struct fold *f, uint32_t db, struct bytes key);
 /* fold_drops - was it flushed before the cut? For entries that fold_takes does not want. */

@@ -144,4 +144,44 @@ for way in replay resp aof rdb; do
     check "$way: the report ends as one" [ "$(tail -n 1 "$T/$way.json")" = "}" ]
 done
 
+# Releases up to 1.37: a key with a time to live that is renamed onto one that has one.
+capture_of renamed --release df-v1.37.2 <<'END'
+0 1 0 SET both:1 v PXAT 4000000000000
+0 1 0 SET both:2 w PXAT 4100000000000
+0 1 0 RENAME both:1 both:2
+0 1 0 SET one:1 v PXAT 4000000000000
+0 1 0 SET one:2 w
+0 1 0 RENAME one:1 one:2
+0 1 0 SET none:1 v
+0 1 0 SET none:2 w PXAT 4100000000000
+0 1 0 RENAME none:1 none:2
+END
+for way in replay resp aof rdb; do
+    bring $way renamed
+    same "$way: times behind RENAME" "$(for key in both one none; do
+        cli get $key:2
+        cli eval 'return redis.call("pexpiretime", KEYS[1])' 1 $key:2
+    done | tr '\n' ' ')" "v 4100000000000 v 4000000000000 v -1 "
+    redis_stop
+done
+
+# Releases up to 1.36 do not tell what groups read.
+for release in df-v1.36.0 df-v1.37.0; do
+    capture_of groups-$release --release $release <<'END'
+0 1 0 XADD plain 1-1 f v
+0 1 0 XADD grouped 1-1 f v
+0 1 0 XGROUP CREATE grouped g 0
+0 1 0 RENAME grouped elsewhere
+END
+    for way in replay resp aof rdb; do
+        bring $way groups-$release
+        redis_stop
+        named=$(grep -o '"key": "[a-z]*"' "$T/$way.json" | sort | tr -d '\n')
+        case $release in
+        df-v1.36.0) same "$way: groups of $release" "$named" '"key": "elsewhere""key": "grouped"' ;;
+        *) same "$way: groups of $release" "$named" "" ;;
+        esac
+    done
+done
+
 t_end

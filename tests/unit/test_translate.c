@@ -332,8 +332,45 @@ static void test_old_source(void **state)
 
     (void)state;
     t_ok(translator_new(&t, &o, &err), &err);
-    expect(t, "XCLAIM x2 g1 c3 0 8-1", "> XCLAIM x2 g1 c3 0 8-1 TIME 1700000000000");
-    expect(t, "XAUTOCLAIM x2 g1 c4 0 0", "=");
+    expect(t, "XCLAIM x2 g1 c3 0 8-1", "> XCLAIM x2 g1 c3 0 8-1 TIME 1700000000000 ?x2");
+    expect(t, "XAUTOCLAIM x2 g1 c4 0 0", "= ?x2");
+    translator_free(t);
+}
+
+/* What is not in the journal of older releases, and what they do otherwise. */
+static void test_older_releases(void **state)
+{
+    struct translator_options o = {.source_release = 137};
+    struct ft_err err = FT_ERR_INIT;
+    struct translator *t;
+
+    (void)state;
+    t_ok(target_parse("7.4", &o.target, &err), &err);
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "RENAME a b", "> EVAL <script> 2 a b PEXPIRETIME PEXPIREAT");
+    expect(t, "RENAMENX a b", "=");
+    expect(t, "XGROUP CREATE x g 0", "=");
+    expect(t, "HINCRBY h f 1", "=");
+    translator_free(t);
+    o.cluster = true;
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "RENAME a b", "plan RENAME a b");
+    expect(t, "RENAME {a}1 {a}2", "> EVAL <script> 2 {a}1 {a}2 PEXPIRETIME PEXPIREAT");
+    translator_free(t);
+    o.cluster = false;
+    o.source_release = 136;
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "XGROUP CREATE x g 0", "= ?x");
+    translator_free(t);
+    o.source_release = 135;
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "HINCRBY h f 1", "> HINCRBY h f 1; HPERSIST h FIELDS 1 f");
+    expect(t, "HINCRBYFLOAT h f 1", "> EVAL <script> 1 h f 1 0");
+    expect(t, "FT.DROPINDEX i DD", "loss !command(FT.DROPINDEX)");
+    translator_free(t);
+    o.source_release = 134;
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "FT.DROPINDEX i DD", "loss !search-index(FT.DROPINDEX)");
     translator_free(t);
 }
 
@@ -526,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_json_as_string),
         cmocka_unit_test(test_json_as_module),
         cmocka_unit_test(test_old_source),
+        cmocka_unit_test(test_older_releases),
         cmocka_unit_test(test_letter_case_is_ignored),
         cmocka_unit_test(test_ttl_is_clamped),
         cmocka_unit_test(test_keys),

@@ -277,11 +277,19 @@ static int put_del(struct replay_planner *p, uint32_t db, struct bytes key, stru
 static int run_transfer(struct replay_planner *p, const struct replay_transfer *tr, bool must_exist,
                         struct ft_err *err)
 {
+    bool keeps_dst_time = p->t != NULL && p->t->plan.keeps_dst_time;
     struct dumped d;
+    struct dumped old;
     bool taken = false;
 
     if (dump_key(p, tr->src_db, tr->src, &d, err) != 0)
         return -1;
+    if (d.value.p != NULL && keeps_dst_time && !bytes_eq_str(d.expire_ms, "0")) {
+        if (dump_key(p, tr->dst_db, tr->dst, &old, err) != 0)
+            return -1;
+        if (old.value.p != NULL && !bytes_eq_str(old.expire_ms, "0"))
+            d.expire_ms = old.expire_ms;
+    }
     if (d.value.p == NULL)
         return must_exist ? refuse(p, "ERR no such key", err) : 0; /* as a server would say */
     if (!tr->replace && exists(p, tr->dst_db, tr->dst, &taken, err) != 0)

@@ -69,7 +69,7 @@ int replay_translator_new(struct translator **ret, const struct replay *r, struc
         .target = r->target.kind,
         .cluster = r->target.cluster,
         .json_as = r->o->json_as,
-        .source_release = source_release(r->source),
+        .source_release = r->source->release,
     };
 
     return translator_new(ret, &options, err);

@@ -76,6 +76,28 @@ int replay_suspects_note(struct replay *r, const struct translation *t, struct f
     return rc;
 }
 
+int replay_suspects_note_entry(struct replay *r, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    const struct translation_key key = {.db = entry->db, .key = entry->key};
+    bool guessed;
+    int rc;
+
+    if (suspect_group_reads(source_journal_release(r->source), entry->type, entry->value, &guessed,
+                            err) != 0)
+        return -1;
+    if (!guessed)
+        return 0;
+    pthread_mutex_lock(&r->mu);
+    rc = suspect_add_entry(&r->result->suspects, source_journal_release(r->source), item, err);
+    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_lock(&r->note_mu);
+    if (rc == 0 && !is_noted(r, &key))
+        rc = list(r, entry->db, entry->key, err);
+    pthread_mutex_unlock(&r->note_mu);
+    return rc;
+}
+
 /*
  * What is listed
  */
