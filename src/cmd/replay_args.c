@@ -98,6 +98,8 @@ static const struct arg target_args[] = {
      0, take_on_error},
     {"accept-errors", NULL, "go on without the commands that an earlier run stopped\nat",
      offsetof(struct replay_options, accept_errors), NULL},
+    {"take-over", NULL, "take the place of another replay that seems to be at work\non the target",
+     offsetof(struct replay_options, take_over), NULL},
     {"rate", "N|SIZE", "keys and records a second, or bytes: 5000, 10MB", 0, take_rate},
 };
 

@@ -320,6 +320,13 @@ static int replay_all(struct replay *r, struct ft_err *err)
     return r->finishing ? replay_remove_state(r, err) : 0;
 }
 
+/* May it go on after this error? */
+static bool may_retry(const struct replay *r, const struct ft_err *err)
+{
+    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_reached &&
+           !r->letter_sent;
+}
+
 static int attempt(struct replay *r, struct ft_err *err)
 {
     int rc = replay_target_open(r, err);
@@ -330,15 +337,9 @@ static int attempt(struct replay *r, struct ft_err *err)
         rc = replay_dead_retry(r, err);
     else if (rc == 0)
         rc = replay_all(r, err);
+    replay_lease_end(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));
     replay_target_close(r);
     return rc;
-}
-
-/* May it go on after this error? */
-static bool may_retry(const struct replay *r, const struct ft_err *err)
-{
-    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_reached &&
-           !r->letter_sent;
 }
 
 /* The number of everything brought so far: when it grows, patience begins anew. */

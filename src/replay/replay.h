@@ -52,6 +52,7 @@ struct replay_options {
     bool finish; /* remove the positions when everything is there */
     bool forget; /* remove the positions and do nothing else */
     bool fail_on_loss;
+    bool take_over;     /* write though another replay seems to be at work on the target */
     bool accept_errors; /* forget commands that the target refused in earlier runs */
     enum replay_conflict on_conflict;
     enum replay_ttl ttl;

@@ -156,6 +156,16 @@ static int check_generation(const struct replay *r, struct ft_err *err)
                    r->state.generation, r->result->generation);
 }
 
+/* INFO keyspace: one key in database 0, which is the one that holds the lease. */
+static bool has_one_key(const char *info)
+{
+    static const char one[] = "\ndb0:keys=1,";
+    const char *db = strstr(info, "\ndb");
+
+    return db != NULL && strncmp(db, one, strlen(one)) == 0 && strstr(db + 1, "\ndb") == NULL;
+}
+
+/* Called with the lease held. */
 static int target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
 {
     *ret = true;
@@ -165,7 +175,8 @@ static int target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
 
         if (replay_call(&r->target.nodes[i], &reply, words, 2, err) != 0)
             return -1;
-        if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\ndb") != NULL)
+        if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\ndb") != NULL &&
+            !(&r->target.nodes[i] == state_node(r) && has_one_key(reply->str)))
             *ret = false;
         freeReplyObject(reply);
     }
@@ -240,7 +251,9 @@ static int begin_new(struct replay *r, struct ft_err *err)
     if (replay_dead_drop(r, NULL, err) != 0 ||
         (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
-    if ((r->o->flush && flush_target(r, err) != 0) || target_is_empty(r, &empty, err) != 0)
+    /* what was removed held the lease */
+    if ((r->o->flush && flush_target(r, err) != 0) || replay_lease_take(r, err) != 0 ||
+        target_is_empty(r, &empty, err) != 0)
         return -1;
     if (!empty && r->follow != NULL) {
         return err_set(err, FT_ERR_STATE,

@@ -38,6 +38,8 @@ struct replay_node {
     struct replay_node_count count;
 };
 
+struct replay_lease;
+
 struct replay_target {
     struct uri uri; /* as given; database 0 */
     bool cluster;
@@ -60,6 +62,7 @@ struct replay {
     char rules[REPLAY_ID_SIZE];
     char client_name[2 * REPLAY_ID_SIZE]; /* of this attempt's connections; may be "" */
     bool unfenced;                        /* guarded by mu; see replay_fence.c */
+    struct replay_lease *lease;           /* of this connection; see replay_lease.c */
     struct replay_target target;
     struct slot_map *known_map; /* of the connection before */
     bool was_reached;           /* once: from then on a lost target is waited for */
@@ -108,7 +111,8 @@ struct replay_payer {
  * replay_target.c
  */
 
-/* replay_target_open - connect to all masters; losing one is FT_ERR_NET. */
+/* replay_target_open - connect to all masters, take the lease, close what others have open; losing one is
+ * FT_ERR_NET. */
 int replay_target_open(struct replay *r, struct ft_err *err);
 void replay_target_close(struct replay *r);
 /* replay_is_passing - an error reply that will go away, or says that slots have moved. */
@@ -148,6 +152,22 @@ int replay_fence_name(struct replay *r, struct redis_pipe *pipe, const char *nam
 /* replay_fence_close_others - those of other attempts for this capture, on this server. */
 int replay_fence_close_others(struct replay *r, struct redis_pipe *pipe, const char *name,
                               struct ft_err *err);
+
+/*
+ * replay_lease.c - one writer per target
+ *
+ * The field `lease` of the state says who writes: a random word for the process, until when (by the target's clock),
+ * and which process of which machine that is. A thread with a connection of its own renews it as long as
+ * the replay is connected; it is taken, or found to be one's own, by whoever connects, before anything else is done.
+ * Somebody else's is taken when it has run out, when its process is seen to have ended, or by --take-over.
+ * Threads: taken and ended by the replay's own; the thread touches mu, failure and failed_fast of the replay.
+ */
+
+/* replay_lease_take - FT_ERR_STATE if somebody else has it. Again by the same process: it is renewed. Where
+ * there is no state, one with nothing but the lease is made, unless only an existing state is of interest. */
+int replay_lease_take(struct replay *r, struct ft_err *err);
+/* replay_lease_end - it is renewed no longer. give_back: and removed, as nothing more will be written. */
+void replay_lease_end(struct replay *r, bool give_back);
 
 /*
  * replay_replicas.c

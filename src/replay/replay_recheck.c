@@ -114,6 +114,7 @@ void replay_recheck_close(struct replay_recheck *c)
     entry_commands_free(c->by_commands);
     freeReplyObject(c->portion);
     free(c->suspects);
+    replay_lease_end(&c->replay, true);
     replay_target_close(&c->replay);
     replay_release(&c->replay);
     replay_result_release(&c->result);

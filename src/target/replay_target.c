@@ -192,8 +192,7 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
     if (check_server(r, node->pipe, node->name, node, err) != 0 ||
         (r->target.cluster && check_view(node, err) != 0))
         return -1;
-    if (replay_fence_name(r, node->pipe, node->name, err) != 0 ||
-        replay_fence_close_others(r, node->pipe, node->name, err) != 0)
+    if (replay_fence_name(r, node->pipe, node->name, err) != 0)
         return -1;
     return replay_node_prepare(node, err);
 }
@@ -308,6 +307,20 @@ static int open_first(struct replay *r, struct ft_err *err)
     return rc;
 }
 
+/* Only whoever has the lease may close connections of others. */
+static int claim(struct replay *r, struct ft_err *err)
+{
+    if (replay_lease_take(r, err) != 0)
+        return -1;
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        struct replay_node *node = &r->target.nodes[i];
+
+        if (replay_fence_close_others(r, node->pipe, node->name, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int replay_target_open(struct replay *r, struct ft_err *err)
 {
     struct replay_target *t = &r->target;
@@ -320,7 +333,7 @@ int replay_target_open(struct replay *r, struct ft_err *err)
         return -1;
     r->was_connected = true;
     r->result->cluster = t->cluster;
-    return 0;
+    return claim(r, err);
 }
 
 int replay_check_target(const struct uri *target, int cancel_fd, struct ft_err *err)
@@ -378,6 +391,7 @@ void replay_target_close(struct replay *r)
 {
     struct replay_target *t = &r->target;
 
+    replay_lease_end(r, false);
     for (size_t i = 0; i < t->node_count; i++) {
         struct replay_node *node = &t->nodes[i];
 

@@ -92,4 +92,86 @@ redis_start --maxmemory 2mb
 check_status "a full target" 4 'OOM' "$FLOWTAPE" replay "$T/large" "$REDIS" --give-up-after 1s
 redis_stop
 
+# One writer at a time: a second replay is refused and leaves the first alone.
+for i in $(seq 1 4000); do
+    echo "0 1 0 INCR c:$((i % 10))"
+done | make counters 1
+total()
+{
+    for i in 0 1 2 3 4 5 6 7 8 9; do
+        cli get c:$i
+    done | awk '{ n += $1 } END { print n + 0 }'
+}
+at_work()
+{
+    [ "$(total)" -gt 100 ]
+}
+lease()
+{
+    cli hget flowtape:replay lease
+}
+# held_by HOST PID MS - the lease of somebody else, for so long
+held_by()
+{
+    cli eval "if redis.replicate_commands then redis.replicate_commands() end
+        local t=redis.call('TIME')
+        return redis.call('HSET','flowtape:replay','lease','0123456789abcdef '..
+        string.format('%.0f',t[1]*1000+math.floor(t[2]/1000)+ARGV[1])..' '..ARGV[2])" \
+        0 "$3" "$1 $2 1 1" >/dev/null
+}
+
+redis_start
+"$FLOWTAPE" replay "$T/counters" "$REDIS" --rate 2000 >"$T/first.out" 2>&1 &
+FIRST=$!
+PIDS="$PIDS $FIRST"
+cluster_until 10 at_work
+for how in "" --from-start --flush --forget; do
+    # shellcheck disable=SC2086 # nothing, or one word
+    check_status "a second replay${how:+ with $how}" 1 "process $FIRST on .* --take-over" \
+        "$FLOWTAPE" replay "$T/counters" "$REDIS" $how
+done
+ends "the first" $FIRST 0 "$T/first.out"
+equal "each record took effect once" "$(total)" 4000
+equal "which was undisturbed" "$(grep -c "trying again" "$T/first.out")" 0
+equal "the lease is given back" "$(lease)" ""
+redis_stop
+
+redis_start
+"$FLOWTAPE" replay "$T/counters" "$REDIS" --rate 2000 >"$T/first.out" 2>&1 &
+FIRST=$!
+PIDS="$PIDS $FIRST"
+cluster_until 10 at_work
+check_status "its place can be taken" 0 "taken over from process $FIRST" \
+    "$FLOWTAPE" replay "$T/counters" "$REDIS" --take-over --rate 3000
+wait $FIRST
+t_forget $FIRST
+check "the other one says so" grep "has taken over\|another replay" "$T/first.out"
+equal "after a take-over each took effect once" "$(total)" 4000
+
+cli flushall >/dev/null
+"$FLOWTAPE" replay "$T/counters" "$REDIS" --rate 2000 >"$T/first.out" 2>&1 &
+FIRST=$!
+PIDS="$PIDS $FIRST"
+cluster_until 10 at_work
+kill -9 $FIRST
+wait $FIRST 2>/dev/null
+t_forget $FIRST
+check_status "one that was killed is not waited for" 0 complete \
+    "$FLOWTAPE" replay "$T/counters" "$REDIS"
+equal "after a kill each took effect once" "$(total)" 4000
+
+held_by elsewhere 7 1500
+check_status "a holder elsewhere is waited for until it runs out" 0 \
+    'process 7 on elsewhere.*waiting' "$FLOWTAPE" replay "$T/counters" "$REDIS"
+held_by elsewhere 7 60000
+(while held_by elsewhere 7 60000; do sleep 0.2; done) &
+RENEWING=$!
+PIDS="$PIDS $RENEWING"
+check_status "one that renews it is at work" 1 'process 7 on elsewhere; end it first' \
+    "$FLOWTAPE" replay "$T/counters" "$REDIS"
+kill $RENEWING
+wait $RENEWING 2>/dev/null
+t_forget $RENEWING
+redis_stop
+
 t_end

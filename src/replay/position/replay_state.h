@@ -15,6 +15,7 @@
  *              dirty        "1": the target was not empty when this began
  *              rules        digest of the options that decide what is written
  *              overdue      "1": keys are held back by replay_overdue.c
+ *              lease        who may write now; see replay_lease.c
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
