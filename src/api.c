@@ -149,6 +149,7 @@ int ft_verify(const char *input,
         ret->keys = report.keys;
         ret->records = report.records;
         ret->bytes = report.bytes;
+        ret->incomplete = report.incomplete_count != 0;
     }
     verify_report_release(&report);
     return give_error(err, &e);

@@ -92,6 +92,7 @@ struct ft_verify_result {
     uint64_t keys;
     uint64_t records;
     uint64_t bytes;
+    int incomplete; /* the full sync of a capture was not finished */
 };
 
 /* ft_verify - 0 also when there are findings; -1 only when the check could not be made. on_finding

@@ -287,6 +287,40 @@ static int check_flow(struct verify_report *r, const struct capture *capture,
     return rc;
 }
 
+static int add_incomplete(struct verify_report *r, const char *text, struct ft_err *err)
+{
+    return append(&r->incomplete, &r->incomplete_count, CAPTURE_MANIFEST, FT_NO_OFFSET, text, err);
+}
+
+/* Is the full sync whole that the capture is about? */
+static int check_complete(struct verify_report *r, const struct capture *capture,
+                          struct ft_err *err)
+{
+    const struct generation *newest = capture_newest(capture);
+    const struct generation *whole = capture_find(capture, 0);
+    uint32_t done = 0;
+    char text[300];
+    size_t n;
+
+    if (newest == NULL)
+        return add_incomplete(r, "the capture was ended before its first full sync", err);
+    if (newest->state == GENERATION_COMPLETE)
+        return 0;
+    for (uint32_t i = 0; i < newest->flow_count; i++)
+        done += newest->flows[i].snapshot_complete;
+    n = (size_t)snprintf(text, sizeof(text),
+                         "the full sync of generation %" PRIu32 " is not complete: %" PRIu32
+                         " of %" PRIu32 " flows have theirs whole; ",
+                         newest->id, done, newest->flow_count);
+    if (whole == NULL)
+        (void)snprintf(text + n, sizeof(text) - n, "running the capture again makes a new one");
+    else
+        (void)snprintf(text + n, sizeof(text) - n,
+                       "generation %" PRIu32 ", which is complete, is what other commands read",
+                       whole->id);
+    return add_incomplete(r, text, err);
+}
+
 static int verify_capture(struct verify_report *r, const char *path, struct ft_err *err)
 {
     struct ft_err what = FT_ERR_INIT;
@@ -308,6 +342,8 @@ static int verify_capture(struct verify_report *r, const char *path, struct ft_e
         for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
             rc = check_flow(r, capture, g, flow, err);
     }
+    if (rc == 0)
+        rc = check_complete(r, capture, err);
     capture_free(capture);
     return rc;
 }
@@ -390,5 +426,6 @@ void verify_report_release(struct verify_report *r)
 {
     free_findings(r->findings, r->finding_count);
     free_findings(r->notes, r->note_count);
+    free_findings(r->incomplete, r->incomplete_count);
     memset(r, 0, sizeof(*r));
 }

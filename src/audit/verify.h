@@ -5,6 +5,8 @@
  *              marks, index and trailer against blocks, tokens; every item is decoded, and every
  *              element of every value. After a damaged block the rest of the flow is still checked
  *              block by block, but not decoded: there is nothing to synchronise on.
+ *              A full sync that was never finished is not damage, but not whole either: it is
+ *              listed apart. One that another has replaced is nothing to anybody.
  * Files        The stream to its EOF, the CRC-64 if there is one, every value; for .dfs sets that
  *              the members belong together.
  */
@@ -29,6 +31,9 @@ struct verify_report {
     uint64_t findings_total;
     struct finding *notes; /* nothing wrong, but worth knowing: a torn tail, no checksum */
     size_t note_count;
+    struct finding
+        *incomplete; /* undamaged, but its end is missing: full syncs that were not finished */
+    size_t incomplete_count;
     uint64_t generations;
     uint64_t segments;
     uint64_t blocks;

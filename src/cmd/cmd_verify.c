@@ -21,7 +21,7 @@ static const char about[] =
     "\n"
     "Checks everything that can be checked without a peer, and decodes every item. INPUT is a\n"
     "capture directory, any file of a .dfs set, or an RDB file. Exit status 3 if there is a\n"
-    "finding.\n";
+    "finding, 6 if there is none but a full sync was not finished.\n";
 
 static const struct arg output_args[] = {
     {"json", NULL, "print the result as JSON", offsetof(struct output_args, json), NULL},
@@ -75,12 +75,13 @@ static json_t *findings_to_json(const struct finding *list, size_t count)
 
 static json_t *verify_to_json(const struct verify_report *r, const char *path)
 {
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "input",
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "input",
                      json_from_text(path), "generations", (json_int_t)r->generations, "segments",
                      (json_int_t)r->segments, "blocks", (json_int_t)r->blocks, "bytes",
                      (json_int_t)r->bytes, "keys", (json_int_t)r->keys, "journal_records",
                      (json_int_t)r->records, "finding_count", (json_int_t)r->findings_total,
-                     "findings", findings_to_json(r->findings, r->finding_count), "notes",
+                     "findings", findings_to_json(r->findings, r->finding_count), "incomplete",
+                     findings_to_json(r->incomplete, r->incomplete_count), "notes",
                      findings_to_json(r->notes, r->note_count));
 }
 
@@ -97,6 +98,20 @@ static void print_finding(const struct finding *f)
     fputc('\n', stdout);
 }
 
+static const char *state_of(const struct verify_report *r)
+{
+    if (r->findings_total != 0)
+        return "DAMAGED";
+    return r->incomplete_count != 0 ? "INCOMPLETE" : "clean";
+}
+
+static enum exit_status status_of(const struct verify_report *r)
+{
+    if (r->findings_total != 0)
+        return EXIT_FINDINGS;
+    return r->incomplete_count != 0 ? EXIT_INCOMPLETE : EXIT_DONE;
+}
+
 static void print_text(const struct verify_report *r, const char *path, bool quiet,
                        uint64_t took_ms)
 {
@@ -107,15 +122,16 @@ static void print_text(const struct verify_report *r, const char *path, bool qui
         print_finding(&r->findings[i]);
     if (r->findings_total > r->finding_count)
         printf("... and %" PRIu64 " more\n", r->findings_total - r->finding_count);
+    for (size_t i = 0; i < r->incomplete_count; i++)
+        print_finding(&r->incomplete[i]);
     if (quiet)
         return;
     for (size_t i = 0; i < r->note_count; i++)
         printf("note: %s: %s\n", r->notes[i].file, r->notes[i].text);
     printf("%s: %s: %" PRIu64 " keys, %" PRIu64 " journal records, %s in %" PRIu64
            " file%s, checked in %s\n",
-           path, r->findings_total == 0 ? "clean" : "DAMAGED", r->keys, r->records,
-           format_size(r->bytes, size), r->segments, r->segments == 1 ? "" : "s",
-           format_duration_ms(took_ms, took));
+           path, state_of(r), r->keys, r->records, format_size(r->bytes, size), r->segments,
+           r->segments == 1 ? "" : "s", format_duration_ms(took_ms, took));
 }
 
 static enum exit_status verify(const char *path, bool json, bool quiet)
@@ -129,7 +145,7 @@ static enum exit_status verify(const char *path, bool json, bool quiet)
         verify_report_release(&report);
         return ui_fail(COMMAND, &err);
     }
-    status = report.findings_total == 0 ? EXIT_DONE : EXIT_FINDINGS;
+    status = status_of(&report);
     if (!json)
         print_text(&report, path, quiet, clock_mono_ms() - began_ms);
     else if (json_print(verify_to_json(&report, path), &err) != 0)

@@ -114,6 +114,20 @@ t_forget $pid
 check "SIGINT: verify" verify_clean "$T/both"
 standin_check "two at once"
 
+# Killed within the full sync: sound, but not whole, and that is said.
+standin_start "$RECORDINGS/live-4" --rate 1000
+"$FLOWTAPE" capture "$URI" "$T/half" --quiet >"$T/half.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+t_until grep -q snapshot "$T/half/capture.json"
+kill -9 $pid
+wait $pid 2>/dev/null
+t_forget $pid
+check_status "a full sync that was killed: verify" 6 \
+    "full sync of generation 1 is not complete: 0 of 4 flows" "$FLOWTAPE" verify "$T/half" --quiet
+check_status "a full sync that was killed: as JSON" 6 '"incomplete": \[$' \
+    "$FLOWTAPE" verify "$T/half" --json
+
 mkdir "$T/foreign"
 echo hello >"$T/foreign/notes.txt"
 standin_start "$rec"

@@ -109,6 +109,17 @@ t_random_delay()
     sleep "$((R / 1000)).$(printf %03d $((R % 1000)))"
 }
 
+# t_until COMMAND... - waits until it succeeds, ten seconds at most
+t_until()
+{
+    t_tries=0
+    until "$@" >/dev/null 2>&1; do
+        t_tries=$((t_tries + 1))
+        [ $t_tries -le 200 ] || return 1
+        sleep 0.05
+    done
+}
+
 # t_forget PID - it has ended
 t_forget()
 {
@@ -309,6 +320,13 @@ not_in_journal()
 verify_clean()
 {
     timeout 120 "$FLOWTAPE" verify "$1"
+}
+
+# verify_sound DIR - nothing is damaged, but a full sync may be unfinished
+verify_sound()
+{
+    timeout 120 "$FLOWTAPE" verify "$1"
+    case $? in 0 | 6) ;; *) return 1 ;; esac
 }
 
 # load_and_compare LABEL RDB STATE [STATE-DIFF ARG...] - redis-server holds what the state says
