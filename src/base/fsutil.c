@@ -158,7 +158,8 @@ int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft
 
     if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
         return err_set(err, FT_ERR_USAGE, "file name \"%s\" is too long", name);
-    fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    (void)unlinkat(dirfd, tmp, 0); /* what a killed run left; if it stays, it cannot be made anew */
+    fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, errno, "could not create \"%s\"", tmp);
     if (fs_write_all(fd, content.p, content.n, tmp, err) == 0 && fs_sync(fd, tmp, err) == 0)
@@ -192,7 +193,7 @@ int fs_lock_dir(int dirfd, bool *ret_held, struct ft_err *err)
 
 int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err)
 {
-    int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     *ret_held = false;
     if (fd < 0)

@@ -27,7 +27,8 @@ int fs_sync(int fd, const char *name, struct ft_err *err);
 int fs_sync_dir(int dirfd, const char *name, struct ft_err *err);
 /* fs_rename_durable - rename within dirfd over whatever is there, then fs_sync_dir. */
 int fs_rename_durable(int dirfd, const char *from, const char *to, struct ft_err *err);
-/* fs_replace_file - write "NAME.tmp", sync, rename durably over NAME. */
+/* fs_replace_file - write "NAME.tmp", sync, rename durably over NAME; for a directory that only one
+ * process writes to. The file is readable by its owner only. */
 int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft_err *err);
 /* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open; *ret_dir, which is
  * for messages, is valid as long as the environment. Returns the descriptor. */

@@ -4,30 +4,31 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fsutil.h"
 
-#define FLAGS (O_WRONLY | O_CLOEXEC)
 /* So much is handed to the disk while more is being made, so that the sync at the end is short. */
 #define WRITE_BEHIND_BYTES (8u << 20)
 
-static int open_named(struct output_file *f, const char *path, const char *tmp_path, int flags,
-                      struct ft_err *err)
+static int check_replaceable(const char *path, struct ft_err *err)
 {
-    f->path = strdup(path);
-    f->tmp_path = tmp_path == NULL ? NULL : strdup(tmp_path);
-    if (f->path == NULL || f->tmp_path == NULL) {
-        output_file_release(f);
-        return err_nomem(err, "an output file");
-    }
-    f->fd = open(tmp_path, flags, 0644);
-    if (f->fd < 0) {
-        err_errno(err, errno, "could not create \"%s\"", tmp_path);
-        output_file_release(f);
-        return -1;
-    }
-    return 0;
+    struct stat status;
+
+    if (lstat(path, &status) != 0 || S_ISREG(status.st_mode))
+        return 0; /* a name that cannot be looked at cannot be created either */
+    return err_set(err, FT_ERR_USAGE,
+                   "\"%s\" is not a regular file and is not replaced (\"" OUTPUT_STDOUT_NAME
+                   "\" is standard output)",
+                   path);
+}
+
+char *output_file_temporary(const char *path)
+{
+    char *name;
+
+    return asprintf(&name, "%s.tmp-XXXXXX", path) < 0 ? NULL : name;
 }
 
 static int open_stdout(struct output_file *f, struct ft_err *err)
@@ -50,24 +51,41 @@ static int open_stdout(struct output_file *f, struct ft_err *err)
 
 int output_file_open(struct output_file *ret, const char *path, struct ft_err *err)
 {
-    char *tmp_path = NULL;
-    int rc;
-
     *ret = (struct output_file){.fd = -1};
     if (strcmp(path, OUTPUT_STDOUT_NAME) == 0)
         return open_stdout(ret, err);
-    if (asprintf(&tmp_path, "%s.tmp-%ld", path, (long)getpid()) < 0)
-        tmp_path = NULL;
-    rc = open_named(ret, path, tmp_path, FLAGS | O_CREAT | O_TRUNC, err);
-    ret->temporary = rc == 0;
-    free(tmp_path);
-    return rc;
+    if (check_replaceable(path, err) != 0)
+        return -1;
+    ret->path = strdup(path);
+    ret->tmp_path = output_file_temporary(path);
+    if (ret->path == NULL || ret->tmp_path == NULL) {
+        output_file_release(ret);
+        return err_nomem(err, "an output file");
+    }
+    ret->fd = mkostemp(ret->tmp_path, O_CLOEXEC); /* makes it anew, for its owner only */
+    if (ret->fd < 0) {
+        err_errno(err, errno, "could not create a file beside \"%s\"", path);
+        output_file_release(ret);
+        return -1;
+    }
+    ret->temporary = true;
+    return 0;
 }
 
 int output_file_append(struct output_file *ret, const char *path, struct ft_err *err)
 {
-    *ret = (struct output_file){.fd = -1};
-    return open_named(ret, path, path, FLAGS | O_APPEND, err);
+    *ret = (struct output_file){.fd = -1, .path = strdup(path), .tmp_path = strdup(path)};
+    if (ret->path == NULL || ret->tmp_path == NULL) {
+        output_file_release(ret);
+        return err_nomem(err, "an output file");
+    }
+    ret->fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    if (ret->fd < 0) {
+        err_errno(err, errno, "could not open \"%s\"", path);
+        output_file_release(ret);
+        return -1;
+    }
+    return 0;
 }
 
 int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *err)
@@ -107,7 +125,7 @@ int output_file_finish(struct output_file *f, struct ft_err *err)
 
 void output_file_release(struct output_file *f)
 {
-    if (f->path == NULL)
+    if (f->path == NULL && f->tmp_path == NULL)
         return;
     if (f->fd >= 0)
         (void)close(f->fd); /* synced when finished, thrown away otherwise */

@@ -1,10 +1,11 @@
 /*
  * output_file.h - a file that appears under its name only when it is complete.
  *
- * What it is   Written as "NAME.tmp-PID" beside NAME, synced and renamed by output_file_finish.
- *              output_file_free without that removes it. OUTPUT_STDOUT_NAME is standard output: nothing
- *              is held back then.
- * Errors       FT_ERR_IO, with the name.
+ * What it is   Written as "NAME.tmp-" and six random characters beside NAME, readable by its owner only,
+ *              synced and renamed by output_file_finish. output_file_release without that removes it.
+ *              OUTPUT_STDOUT_NAME is standard output: nothing is held back then.
+ * Replaces     Nothing but a regular file: not a device, a pipe, a directory or a link.
+ * Errors       FT_ERR_IO, with the name; FT_ERR_USAGE: NAME is something that is not replaced.
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_BASE_OUTPUT_FILE_H
@@ -32,6 +33,8 @@ int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *
 int output_file_patch(struct output_file *f, uint64_t offset, struct bytes bytes,
                       struct ft_err *err);
 int output_file_finish(struct output_file *f, struct ft_err *err);
+/* output_file_temporary - "PATH.tmp-XXXXXX", for mkstemp and mkdtemp; NULL: no memory. */
+char *output_file_temporary(const char *path);
 /* output_file_release - also of a zeroed struct, and of one whose opening failed. */
 void output_file_release(struct output_file *f);
 

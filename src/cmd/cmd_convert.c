@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/output_file.h"
 #include "base/parse.h"
 #include "cmd/commands.h"
 #include "cmd/convert_print.h"
@@ -61,12 +62,21 @@ static void show_progress(struct progress *p, void *context)
 static enum exit_status fail_job(const struct job *job)
 {
     enum exit_status status = ui_fail(COMMAND, &job->err);
+    const struct convert_args *a = job->outcome.args;
+    bool to_stdout = strcmp(a->output, OUTPUT_STDOUT_NAME) == 0;
+    uint64_t bytes = job->outcome.result.entries.bytes_out;
+    const char *way_on = "";
 
-    if (job->err.kind != FT_ERR_LOSS)
-        return status;
-    ui_note(COMMAND, "\"%s\" was not written; --on-loss skip goes on without what cannot be kept",
-            job->outcome.args->output);
-    return EXIT_FINDINGS;
+    if (job->err.kind == FT_ERR_LOSS)
+        way_on = "; --on-loss skip goes on without what cannot be kept";
+    if (to_stdout && bytes != 0)
+        ui_note(COMMAND,
+                "standard output has got %" PRIu64 " bytes: a part only, which its reader may have "
+                "applied already%s",
+                bytes, way_on);
+    else if (way_on[0] != '\0' || job->err.kind == FT_ERR_CANCELLED)
+        ui_note(COMMAND, "\"%s\" was not written%s", a->output, way_on);
+    return status;
 }
 
 /* Results are worth showing when the conversion went through, or failed for its losses only. */
@@ -99,7 +109,7 @@ static int resolve_cut(struct cut *ret, const struct source *source, const char 
                    source->path);
 }
 
-static enum exit_status convert_source(const struct convert_args *a, const struct source *source)
+static enum exit_status convert_source(const struct convert_args *a, struct source *source)
 {
     struct job job = {.options = a->convert,
                       .stream = a->stream,
@@ -108,7 +118,11 @@ static enum exit_status convert_source(const struct convert_args *a, const struc
     struct cut cut = {0};
     enum exit_status status;
 
+    if (a->print.report != NULL && convert_check_output(source, a->print.report, &job.err) != 0)
+        return ui_fail(COMMAND, &job.err);
     if (resolve_cut(&cut, source, a->from.at, &job.err) != 0)
+        return ui_fail(COMMAND, &job.err);
+    if (stop_catch_signals(&source->cancel_fd, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
     if (source->kind == SOURCE_CAPTURE)
         job.options.cut = &cut;

@@ -313,6 +313,7 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
         source_free(s);
         return err_nomem(err, "a source");
     }
+    s->cancel_fd = -1;
     if (stat(path, &status) != 0) {
         rc = err_errno(err, errno, "could not open \"%s\"", path);
     } else if (S_ISDIR(status.st_mode)) {
@@ -337,6 +338,76 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
 unsigned source_journal_release(const struct source *s)
 {
     return s->kind == SOURCE_CAPTURE ? s->release : 0;
+}
+
+/* The directory in which a name lies, without links; NULL: there is none. */
+static char *directory_of(const char *path)
+{
+    char *copy = strdup(path);
+    char *slash;
+    char *real;
+
+    if (copy == NULL)
+        return NULL;
+    slash = strrchr(copy, '/');
+    if (slash != NULL)
+        slash[slash == copy ? 1 : 0] = '\0';
+    real = realpath(slash == NULL ? "." : copy, NULL);
+    free(copy);
+    return real;
+}
+
+static bool is_below(const char *directory, const char *top)
+{
+    size_t n = strlen(top);
+
+    return strncmp(directory, top, n) == 0 && (directory[n] == '\0' || directory[n] == '/');
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat status_a;
+    struct stat status_b;
+
+    return stat(a, &status_a) == 0 && stat(b, &status_b) == 0 &&
+           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+}
+
+/* A name without its directory. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
+/* The name of a member, also of one that is not there. */
+static bool is_member_name(const struct source *s, const char *path)
+{
+    const char *own = base_name(s->path);
+    const char *name = base_name(path);
+    size_t stem = dfs_stem(own);
+
+    return stem != 0 && dfs_stem(name) == stem && memcmp(own, name, stem) == 0;
+}
+
+bool source_contains(const struct source *s, const char *path)
+{
+    char *directory = directory_of(path);
+    char *top = s->kind == SOURCE_CAPTURE ? realpath(s->path, NULL) : directory_of(s->path);
+    bool found = false;
+
+    if (directory != NULL && top != NULL) {
+        if (s->kind == SOURCE_CAPTURE)
+            found = is_below(directory, top);
+        else if (s->kind == SOURCE_DFS)
+            found = strcmp(directory, top) == 0 && is_member_name(s, path);
+    }
+    for (size_t i = 0; !found && s->files != NULL && s->files[i] != NULL; i++)
+        found = is_same_file(s->files[i], path);
+    free(directory);
+    free(top);
+    return found;
 }
 
 void source_free(struct source *s)

@@ -34,6 +34,9 @@ struct source_info {
 struct source {
     enum source_kind kind;
     char *path;
+    /* -1 after source_open; once it is readable, reading ends with FT_ERR_CANCELLED. Who opened the
+     * source may set it before anything is read. */
+    int cancel_fd;
     struct source_info info;
     /* of the Dragonfly: 137 for 1.37.x; up to 1.26, which do not tell it (no AUX df-ver),
      * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly */
@@ -58,6 +61,8 @@ const char *source_kind_name(enum source_kind kind);
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
 /* source_journal_release - source->release where a journal follows the snapshot, else 0. */
 unsigned source_journal_release(const struct source *s);
+/* source_contains - is there, or would there be, a part of the input under this name? */
+bool source_contains(const struct source *s, const char *path);
 void source_free(struct source *s);
 
 /*

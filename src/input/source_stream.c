@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -197,9 +198,22 @@ static void hold_large(struct source_stream *st, bool hold)
         pthread_mutex_unlock(&st->options.large->mu);
 }
 
+static int check_cancelled(const struct source *s, struct ft_err *err)
+{
+    struct pollfd fd = {.fd = s->cancel_fd, .events = POLLIN};
+
+    if (s->cancel_fd < 0 || poll(&fd, 1, 0) <= 0)
+        return 0;
+    return err_set(err, FT_ERR_CANCELLED, "stopped");
+}
+
 static int feed(struct source_stream *st, struct ft_err *err)
 {
-    int fed = st->reader != NULL ? feed_capture(st, err) : feed_file(st, err);
+    int fed;
+
+    if (check_cancelled(st->source, err) != 0)
+        return -1;
+    fed = st->reader != NULL ? feed_capture(st, err) : feed_file(st, err);
 
     hold_large(st, flow_decoder_held_bytes(st->decoder) > SOURCE_LARGE_BYTES);
     return fed;
@@ -214,6 +228,8 @@ static bool is_last(const struct source_stream *st, const struct item *item)
 /* The decoder names flow and LSN itself; what the store says gets them here. */
 static void wrap_read(const struct source_stream *st, struct ft_err *err)
 {
+    if (err->kind == FT_ERR_CANCELLED)
+        return;
     if (st->file == NULL) {
         err_wrap(err, "\"%s\": flow %" PRIu32 ", next LSN %" PRIu64, st->source->path, st->index,
                  flow_decoder_next_lsn(st->decoder));

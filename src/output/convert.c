@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/output_file.h"
 #include "base/queue.h"
 #include "item/entry_loss.h"
 #include "output/sink_rdb.h"
@@ -546,6 +547,14 @@ static size_t chunk_size_for(uint32_t streams)
     return size > CHUNK_MAX_BYTES ? CHUNK_MAX_BYTES : size;
 }
 
+int convert_check_output(const struct source *source, const char *output, struct ft_err *err)
+{
+    if (strcmp(output, OUTPUT_STDOUT_NAME) == 0 || !source_contains(source, output))
+        return 0;
+    return err_set(err, FT_ERR_USAGE, "\"%s\" is, or would be, a part of the input \"%s\"", output,
+                   source->path);
+}
+
 int convert_check_losses(const struct convert_options *options, const struct loss_report *losses,
                          struct ft_err *err)
 {
@@ -601,8 +610,8 @@ int convert_to_rdb(const struct source *source, const char *output,
     queue_init(&c.full, SIZE_MAX); /* bounded by the number of chunks */
     queue_init(&c.empty, SIZE_MAX);
     (void)sem_init(&c.streams_done, 0, 0); /* cannot fail for 0 */
-    if (source_large_new(&c.large, err) == 0 && open_fold(&c, suspects, err) == 0 &&
-        make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
+    if (convert_check_output(source, output, err) == 0 && source_large_new(&c.large, err) == 0 &&
+        open_fold(&c, suspects, err) == 0 && make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
         sink_rdb_open(&sink, output, options->target, source->info.ctime_s, source->info.used_mem,
                       err) == 0 &&
         run(&c, sink, ret, err) == 0)

@@ -43,14 +43,14 @@ struct convert_result {
     uint64_t dropped_expired;
     uint64_t emptied; /* keys of which nothing was left */
     uint64_t bytes_in;
-    uint64_t bytes_out;
+    uint64_t bytes_out; /* also of what was not finished, as far as it was handed over */
     bool written;
     uint64_t folded; /* keys that went through the private redis-server */
     struct journal_pass_counts journal;
 };
 
 /*
- * convert_to_rdb - FT_ERR_LOSS when something is lost and fail_on_loss is set: nothing is then under
+ * convert_to_rdb - FT_ERR_CANCELLED when source->cancel_fd became readable; FT_ERR_LOSS when something is lost and fail_on_loss is set: nothing is then under
  * the final name, but losses is complete. losses must be initialised, suspects zeroed. progress and
  * suspects may be NULL. The calling thread must not end before the call does (fold.h).
  */
@@ -58,6 +58,9 @@ int convert_to_rdb(const struct source *source, const char *output,
                    const struct convert_options *options, struct convert_progress *progress,
                    struct loss_report *losses, struct suspect_report *suspects,
                    struct convert_result *ret, struct ft_err *err);
+
+/* convert_check_output - FT_ERR_USAGE if to write there would change the input. */
+int convert_check_output(const struct source *source, const char *output, struct ft_err *err);
 
 /* convert_check_losses - FT_ERR_LOSS if there are any and the policy is to fail. */
 int convert_check_losses(const struct convert_options *options, const struct loss_report *losses,

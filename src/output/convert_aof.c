@@ -33,9 +33,10 @@ struct aof_conversion {
     struct stream_result *ret;
     bool multi_part;
     char *output; /* without slashes at its end */
-    char *dir;    /* OUTPUT.tmp-PID */
+    char *dir;    /* where it is made, beside OUTPUT */
     char *files;  /* the directory in it where the files are */
     bool dir_made;
+    mode_t mode; /* of the empty directory in whose place it comes; 0: there is none */
     struct translator *translator;
     struct record_writer records;
     struct sink_resp sink;
@@ -52,7 +53,7 @@ static char *join(const char *dir, const char *name)
 
 static int make_dir(const char *path, struct ft_err *err)
 {
-    if (mkdir(path, 0755) != 0)
+    if (mkdir(path, 0700) != 0)
         return err_errno(err, errno, "could not create \"%s\"", path);
     return 0;
 }
@@ -71,15 +72,18 @@ static bool is_empty_dir(const char *path)
     return empty;
 }
 
-static int check_output(const char *path, struct ft_err *err)
+static int check_output(struct aof_conversion *c, struct ft_err *err)
 {
     struct stat status;
 
-    if (lstat(path, &status) == 0 && !is_empty_dir(path)) {
-        return err_set(err, FT_ERR_USAGE,
+    if (lstat(c->output, &status) != 0)
+        return 0;
+    if (!S_ISDIR(status.st_mode) || !is_empty_dir(c->output)) {
+        return err_set(err, FT_ERR_STATE,
                        "\"%s\" exists; an AOF directory is made anew, or out of an empty one",
-                       path);
+                       c->output);
     }
+    c->mode = status.st_mode & 07777;
     return 0;
 }
 
@@ -90,12 +94,12 @@ static int prepare_dir(struct aof_conversion *c, const char *output, struct ft_e
     while (n > 1 && output[n - 1] == '/')
         n--;
     c->output = strndup(output, n);
-    if (c->output == NULL || asprintf(&c->dir, "%s.tmp-%ld", c->output, (long)getpid()) < 0) {
-        c->dir = NULL;
+    if (c->output == NULL || (c->dir = output_file_temporary(c->output)) == NULL)
         return err_nomem(err, "an AOF directory");
-    }
-    if (check_output(c->output, err) != 0 || make_dir(c->dir, err) != 0)
+    if (convert_check_output(c->source, c->output, err) != 0 || check_output(c, err) != 0)
         return -1;
+    if (mkdtemp(c->dir) == NULL)
+        return err_errno(err, errno, "could not create a directory beside \"%s\"", c->output);
     c->dir_made = true;
     c->files = c->multi_part ? join(c->dir, AOF_DIR) : strdup(c->dir);
     if (c->files == NULL)
@@ -239,6 +243,8 @@ static int write_manifest(struct aof_conversion *c, struct ft_err *err)
 
 static int publish(struct aof_conversion *c, struct ft_err *err)
 {
+    if (c->mode != 0 && chmod(c->dir, c->mode) != 0)
+        return err_errno(err, errno, "could not set the mode of \"%s\"", c->dir);
     if (convert_check_losses(c->options->common, c->losses, err) != 0 ||
         (c->multi_part && write_manifest(c, err) != 0) || fs_sync_dir(AT_FDCWD, c->dir, err) != 0 ||
         fs_rename_durable(AT_FDCWD, c->dir, c->output, err) != 0)

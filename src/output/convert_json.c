@@ -496,6 +496,7 @@ static int run(struct json_conversion *c, const char *output)
     const struct convert_options *o = c->options;
 
     if (journal_translator_new(&c->translator, c->source, o->target, o->json_as, c->err) != 0 ||
+        convert_check_output(c->source, output, c->err) != 0 ||
         output_file_open(&c->file, output, c->err) != 0)
         return -1;
     for (uint32_t i = 0; i < c->source->stream_count; i++) {

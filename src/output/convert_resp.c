@@ -272,6 +272,8 @@ static int prepare(struct resp_conversion *c, const char *output, bool restore, 
     if (entry_commands_new(&c->entries, &entries, err) != 0 ||
         journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
         return -1;
+    if (convert_check_output(c->source, output, err) != 0)
+        return -1;
     return sink_resp_open(&c->sink, output, err);
 }
 
@@ -294,7 +296,7 @@ int convert_to_resp(const struct source *source, const char *output,
         rc = run(&c, err);
     ret->commands = c.sink.commands;
     ret->records_filtered = c.records.filtered;
-    ret->entries.bytes_out = sink_resp_bytes(&c.sink);
+    ret->entries.bytes_out = sink_resp_written(&c.sink);
     sink_resp_release(&c.sink);
     entry_commands_free(c.entries);
     translator_free(c.translator);

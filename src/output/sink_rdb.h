@@ -5,7 +5,7 @@
  *              RESIZEDB in front where they belong, keeps the CRC-64. RESIZEDB is written with room
  *              for its counts, which are filled in at the end; the checksum is corrected for that
  *              without reading the file again (crc64_zeros).
- * Files        Written as "NAME.tmp-PID" beside NAME, synced, renamed. sink_rdb_free without a
+ * Files        Written beside NAME, synced, renamed (base/output_file.h). sink_rdb_free without a
  *              successful sink_rdb_finish removes it.
  * Threads      Not shared.
  */

@@ -101,6 +101,11 @@ uint64_t sink_resp_bytes(const struct sink_resp *s)
     return s->file.bytes + s->buf.n;
 }
 
+uint64_t sink_resp_written(const struct sink_resp *s)
+{
+    return s->file.bytes;
+}
+
 int sink_resp_finish(struct sink_resp *s, struct ft_err *err)
 {
     if (write_out(s, err) != 0)

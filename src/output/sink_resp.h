@@ -28,8 +28,9 @@ int sink_resp_put(struct sink_resp *s, uint32_t db, const struct bytes *words, s
 /* sink_resp_put_raw - something that is no command; what follows begins with a SELECT of its own
  * only if the database changes. */
 int sink_resp_put_raw(struct sink_resp *s, struct bytes bytes, struct ft_err *err);
-/* sink_resp_bytes - written and collected. */
+/* sink_resp_bytes - written and collected; sink_resp_written - without what is only collected. */
 uint64_t sink_resp_bytes(const struct sink_resp *s);
+uint64_t sink_resp_written(const struct sink_resp *s);
 int sink_resp_finish(struct sink_resp *s, struct ft_err *err);
 void sink_resp_release(struct sink_resp *s);
 

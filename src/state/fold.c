@@ -151,7 +151,7 @@ static int prepare(struct fold *f, struct ft_err *err)
     if (touched_new(&f->touched, expected_keys(f), err) != 0)
         return -1;
     if (!f->options.cut->is_snapshot &&
-        private_redis_start(&f->server, f->options.redis_server, err) != 0)
+        private_redis_start(&f->server, f->options.redis_server, f->source->cancel_fd, err) != 0)
         return -1;
     if (scan(f, err) != 0)
         return -1;
@@ -160,7 +160,8 @@ static int prepare(struct fold *f, struct ft_err *err)
         f->server = NULL;
         return 0;
     }
-    if (f->server == NULL && private_redis_start(&f->server, f->options.redis_server, err) != 0)
+    if (f->server == NULL &&
+        private_redis_start(&f->server, f->options.redis_server, f->source->cancel_fd, err) != 0)
         return -1;
     return check_version(f, err);
 }

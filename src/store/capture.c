@@ -184,7 +184,7 @@ bool capture_is_dir(const char *path)
 
 static int make_dir(const char *path, struct ft_err *err)
 {
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return err_errno(err, errno, "could not create directory \"%s\"", path);
     return 0;
 }
@@ -343,7 +343,7 @@ static int make_generation_dir(const struct capture *c, uint32_t id, struct ft_e
     char dir[SEGMENT_NAME_MAX];
 
     capture_generation_dir(id, dir);
-    if (mkdirat(c->dirfd, dir, 0777) != 0 && errno != EEXIST)
+    if (mkdirat(c->dirfd, dir, 0700) != 0 && errno != EEXIST)
         return err_errno(err, errno, "could not create directory \"%s/%s\"", c->path, dir);
     return fs_sync_dir(c->dirfd, ".", err);
 }

@@ -11,6 +11,8 @@
  * Generations  One full sync and the journal that follows it. A generation whose snapshots never
  *              became complete is of no use to anybody: its files are removed when the next one
  *              begins, its entry stays as `abandoned`.
+ * Readers      Directories and files that are made here are for their owner only (0700, 0600), whatever
+ *              the umask: they hold all that the source held. What exists keeps its mode.
  * Durability   The manifest never names what is not durable. What is on disk but not named yet
  *              (sealed or open segments of the last generation) is found by looking.
  * Threads      A struct capture opened to write belongs to the thread that holds the caller's lock;

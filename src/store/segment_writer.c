@@ -109,7 +109,7 @@ int segment_writer_create(struct segment_writer **ret, int dirfd, const char *na
     if (writer_alloc(&w, dirfd, name, err) != 0)
         return -1;
     base = w->partial + w->base_at;
-    w->fd = openat(w->parent_fd, base, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    w->fd = openat(w->parent_fd, base, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (w->fd < 0) {
         err_errno(err, errno, "could not create \"%s\"", w->partial);
     } else if (write_first_bytes(w, id, err) == 0) {

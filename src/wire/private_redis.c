@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct private_redis {
     char socket[96];
     char log[96];
     char *program;
+    int cancel_fd;
     bool up;
     bool hidden;
 };
@@ -92,7 +94,7 @@ static bool answers(const struct private_redis *s)
 
 static int wait_until_up(struct private_redis *s, struct ft_err *err)
 {
-    const struct timespec nap = {.tv_nsec = POLL_MS * 1000000L};
+    struct pollfd cancel = {.fd = s->cancel_fd, .events = POLLIN}; /* one of -1 is passed over */
     uint64_t began_ms = clock_mono_ms();
 
     while (!answers(s)) {
@@ -114,13 +116,15 @@ static int wait_until_up(struct private_redis *s, struct ft_err *err)
             return err_set(err, FT_ERR_IO, "the private redis-server did not come up in %u s",
                            START_TIMEOUT_MS / 1000);
         }
-        (void)nanosleep(&nap, NULL); /* a shorter nap does no harm */
+        if (poll(&cancel, 1, POLL_MS) > 0)
+            return err_set(err, FT_ERR_CANCELLED, "stopped");
     }
     s->up = true;
     return 0;
 }
 
-int private_redis_start(struct private_redis **ret, const char *program, struct ft_err *err)
+int private_redis_start(struct private_redis **ret, const char *program, int cancel_fd,
+                        struct ft_err *err)
 {
     struct private_redis *s = calloc(1, sizeof(*s));
     char databases[I64_TEXT_SIZE + 1] = "";
@@ -128,6 +132,7 @@ int private_redis_start(struct private_redis **ret, const char *program, struct 
 
     if (s == NULL)
         return err_nomem(err, "a private redis-server");
+    s->cancel_fd = cancel_fd;
     databases[i64_to_text(PRIVATE_REDIS_DATABASES, databases)] = '\0';
     s->program = strdup(program);
     if (s->program == NULL) {
@@ -159,7 +164,7 @@ int private_redis_connect(struct private_redis *s, struct redis_pipe **ret,
     if (!s->up && wait_until_up(s, err) != 0)
         return -1;
     (void)snprintf(uri.host, sizeof(uri.host), "%s", s->socket); /* fits */
-    return redis_pipe_open(ret, &uri, -1, on_reply, context, err);
+    return redis_pipe_open(ret, &uri, s->cancel_fd, on_reply, context, err);
 }
 
 void private_redis_hide(struct private_redis *s)

@@ -21,8 +21,10 @@
 struct private_redis;
 
 /* private_redis_start - begin to start it; the first private_redis_connect waits until it is up.
- * program: a path, or a name to look for in PATH. */
-int private_redis_start(struct private_redis **ret, const char *program, struct ft_err *err);
+ * program: a path, or a name to look for in PATH. cancel_fd: readable: waiting ends with
+ * FT_ERR_CANCELLED, here and on the connections; -1: never. */
+int private_redis_start(struct private_redis **ret, const char *program, int cancel_fd,
+                        struct ft_err *err);
 /* private_redis_connect - one more connection; before private_redis_hide. FT_ERR_USAGE when there is
  * no such program, FT_ERR_IO when it does not come up; its own words are in the text. */
 int private_redis_connect(struct private_redis *s, struct redis_pipe **ret,

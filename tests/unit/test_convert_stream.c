@@ -220,7 +220,7 @@ static void test_aof_directory_must_be_free(void **state)
     assert_int_equal(mkdirat(dir.fd, "aof", 0755), 0);
     t_write(dir.fd, "aof/dump.rdb", "", 0);
     begin(&c, "snapshot", "aof");
-    t_fails(run(&c, convert_to_aof), &c.err, FT_ERR_USAGE, "exists");
+    t_fails(run(&c, convert_to_aof), &c.err, FT_ERR_STATE, "exists");
     assert_true(t_exists(dir.fd, "aof/dump.rdb"));
     end(&c);
 }

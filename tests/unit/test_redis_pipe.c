@@ -164,7 +164,7 @@ static void test_the_private_server_serves_and_leaves_nothing(void **state)
     (void)state;
     if (!have_redis_server())
         skip();
-    t_ok(private_redis_start(&server, "redis-server", &err), &err);
+    t_ok(private_redis_start(&server, "redis-server", -1, &err), &err);
     t_ok(private_redis_connect(server, &pipe, NULL, NULL, &err), &err);
     t_ok(redis_pipe_call_text(pipe, &reply, "CONFIG GET dir", &err), &err);
     assert_int_equal(access(reply->element[1]->str, F_OK), 0);
@@ -210,7 +210,7 @@ static void test_commands_are_kept_until_they_are_answered(void **state)
     if (!have_redis_server())
         skip();
     memset(filler, '0', sizeof(filler));
-    t_ok(private_redis_start(&server, "redis-server", &err), &err);
+    t_ok(private_redis_start(&server, "redis-server", -1, &err), &err);
     t_ok(private_redis_connect(server, &pipe, check_answered, &pipe, &err), &err);
     for (unsigned i = 0; i < MANY; i++) {
         char number[sizeof(filler) + I64_TEXT_SIZE];
@@ -264,7 +264,7 @@ static void test_words_may_lie_where_replies_change_them(void **state)
     (void)state;
     if (!have_redis_server())
         skip();
-    t_ok(private_redis_start(&server, "redis-server", &err), &err);
+    t_ok(private_redis_start(&server, "redis-server", -1, &err), &err);
     t_ok(private_redis_connect(server, &m.pipe, move_text, &m, &err), &err);
     redis_pipe_limit(m.pipe, 10000);
     for (unsigned i = 0; i < 3000; i++) {
@@ -307,11 +307,11 @@ static void test_a_server_that_cannot_be_run_is_said(void **state)
     struct redis_pipe *pipe;
 
     (void)state;
-    t_ok(private_redis_start(&server, "/nowhere/redis-server", &err), &err);
+    t_ok(private_redis_start(&server, "/nowhere/redis-server", -1, &err), &err);
     t_fails(private_redis_connect(server, &pipe, NULL, NULL, &err), &err, FT_ERR_USAGE,
             "--redis-server PATH");
     private_redis_free(server);
-    t_ok(private_redis_start(&server, "true", &err), &err);
+    t_ok(private_redis_start(&server, "true", -1, &err), &err);
     t_fails(private_redis_connect(server, &pipe, NULL, NULL, &err), &err, FT_ERR_IO,
             "ended at once");
     private_redis_free(server);
