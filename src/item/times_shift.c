@@ -162,23 +162,38 @@ int times_shift_run(struct times_shift *s, const struct bytes *words, size_t cou
     return 0;
 }
 
-int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t count,
-                        int64_t until_ms, const struct bytes **ret_words, bool *ret_moved,
-                        struct ft_err *err)
+int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
+                      int64_t until_ms, const struct bytes **ret_words, int64_t *ret_end_ms,
+                      struct ft_err *err)
 {
     size_t at = key_time_word(words, count);
     int64_t time_ms;
 
     *ret_words = words;
-    *ret_moved = false;
-    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms > until_ms || time_ms <= 0)
+    *ret_end_ms = 0;
+    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms > until_ms ||
+        time_ms >= TIMES_MOVED_MS)
         return 0;
+    if (time_ms < TIMES_EARLIEST_MS)
+        time_ms = TIMES_EARLIEST_MS;
     if (copy_words(s, words, count, err) != 0)
         return -1;
-    shift_word(s, at, TIMES_SHIFT_MS);
+    s->words[at] = bytes_of(s->number, i64_to_text(time_ms + TIMES_SHIFT_MS, s->number));
     *ret_words = s->words;
-    *ret_moved = true;
+    *ret_end_ms = time_ms;
     return 0;
+}
+
+int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
+                     const struct bytes **ret_words, struct ft_err *err)
+{
+    size_t at = key_time_word(words, count);
+    int64_t time_ms;
+
+    *ret_words = words;
+    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms < TIMES_MOVED_MS)
+        return 0;
+    return times_shift_run(s, words, count, -TIMES_SHIFT_MS, ret_words, err);
 }
 
 void times_shift_release(struct times_shift *s)

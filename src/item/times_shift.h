@@ -15,6 +15,10 @@
 
 /* About 63 years: far from every clock, and within what HPEXPIREAT takes (2^46 ms). */
 #define TIMES_SHIFT_MS INT64_C(2000000000000)
+/* From here on (2058) a time is one that was moved: Dragonfly gives no key more than nine years, and what
+ * ended before 2001 is moved as if it had ended then. */
+#define TIMES_MOVED_MS    INT64_C(2800000000000)
+#define TIMES_EARLIEST_MS INT64_C(1000000000000)
 
 /* Memory for the words that were changed. */
 struct times_shift {
@@ -31,12 +35,16 @@ struct times_shift {
 int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
                     int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err);
 /*
- * times_shift_overdue - *ret_moved: the command gives a key a time up to until_ms, and
- * *ret_words give it one TIMES_SHIFT_MS later. Else *ret_words are words. Times of fields stay.
+ * times_shift_defer - while records follow, no time ends on the target: *ret_words give the key the
+ * time TIMES_SHIFT_MS later if it is up to until_ms. *ret_end_ms: its own; 0: they are words, as no
+ * time was moved. Times of fields stay.
  */
-int times_shift_overdue(struct times_shift *s, const struct bytes *words, size_t count,
-                        int64_t until_ms, const struct bytes **ret_words, bool *ret_moved,
-                        struct ft_err *err);
+int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
+                      int64_t until_ms, const struct bytes **ret_words, int64_t *ret_end_ms,
+                      struct ft_err *err);
+/* times_shift_undo - *ret_words: the command with its own times, whether it has deferred ones or not. */
+int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
+                     const struct bytes **ret_words, struct ft_err *err);
 /* times_shift_value - all times of the serialised value of a hash with field times: a copy in out,
  * or nothing (out is empty) when the type has none. */
 int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struct buf *out,

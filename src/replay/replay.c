@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fsutil.h"
 #include "replay/replay_follow.h"
+#include "replay/replay_release.h"
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
@@ -273,6 +274,28 @@ static int bring_snapshot(struct replay *r, struct ft_err *err)
     return replay_snapshot(r, err) == 0 ? replay_begin_journal(r, err) : -1;
 }
 
+static bool has_records_left(const struct replay *r)
+{
+    for (size_t n = 0; r->follow == NULL && n < r->target.node_count; n++) {
+        for (uint32_t i = 0; i < r->cut.flow_count; i++) {
+            if (r->target.nodes[n].position.lsn[i] < r->cut.stop_lsn[i])
+                return true;
+        }
+    }
+    return r->follow != NULL;
+}
+
+/* Keys got their own times when an earlier run ended. A target that was not empty has keys that are none of
+ * the input's: these are left alone. */
+static int defer_again(struct replay *r, struct ft_err *err)
+{
+    bool ended = r->result->resumed && !replay_has_deferred(r) && !r->state.dirty;
+
+    if (!replay_gives_back_itself(r) || !(r->state.released || ended) || !has_records_left(r))
+        return 0;
+    return replay_release_undo(r, err);
+}
+
 static int bring_journal(struct replay *r, struct ft_err *err)
 {
     if (replay_check_failed(r, err) != 0)
@@ -280,7 +303,7 @@ static int bring_journal(struct replay *r, struct ft_err *err)
     if (r->source->kind != SOURCE_CAPTURE)
         return 0;
     atomic_store(&r->progress->in_journal, true);
-    if (replay_follow_reach(r, err) != 0)
+    if (replay_follow_reach(r, err) != 0 || defer_again(r, err) != 0)
         return -1;
     return replay_journal(r, err);
 }
@@ -303,7 +326,6 @@ static int prove_end(struct replay *r, struct ft_err *err)
 
 static int replay_all(struct replay *r, struct ft_err *err)
 {
-    r->keeps_up = false;
     if (r->finishing)
         return replay_remove_state(r, err);
     if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
@@ -314,7 +336,9 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return -1;
     if (replay_follow_turned_over(r))
         return 0;
-    if (replay_end_overdue(r, err) != 0 || prove_end(r, err) != 0)
+    if ((replay_gives_back_itself(r) &&
+         replay_release_all(r, replay_source_ahead_ms(r), err) != 0) ||
+        prove_end(r, err) != 0)
         return -1;
     r->finishing = r->o->finish;
     return r->finishing ? replay_remove_state(r, err) : 0;
@@ -529,10 +553,10 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     replay_init(&r, options, progress, losses, ret);
     rc = run(&r, err);
     ret->complete = rc == 0;
-    if (rc != 0 && replay_has_overdue(&r))
+    if (rc != 0 && replay_has_deferred(&r))
         replay_note(&r,
-                    "keys whose time to live ends soon are held back on the target: going on, or "
-                    "--forget, gives them their own times");
+                    "the expiry of keys is deferred on the target: a run to the end, or --forget, "
+                    "gives them their own times");
     ret->guard_off =
         r.source != NULL && owner_guard_is_off(&r.guard) && ret->records + ret->in_sync != 0;
     ret->bytes = atomic_load(&progress->bytes);

@@ -69,8 +69,9 @@ struct replay_options {
     /* the capture runs in this process: follow it until it has ended, or its goal is applied; NULL:
      * it does not. Implies follow. */
     struct live_flows *live;
-    uint64_t give_up_ms; /* how long the target may be away */
-    int cancel_fd;       /* readable: stop; -1: never */
+    struct replay_held *held; /* of a sync: see replay_deferred.h; NULL: nobody gives times back */
+    uint64_t give_up_ms;      /* how long the target may be away */
+    int cancel_fd;            /* readable: stop; -1: never */
     /* A line for the user; may come from any thread. */
     void (*on_note)(void *context, const char *text);
     void *context;

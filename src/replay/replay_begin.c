@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "replay/replay_impl.h"
+#include "replay/replay_release.h"
 
 #define KEPT_SUFFIX ":kept"
 #define FLUSHES_MAX 5u
@@ -114,7 +114,7 @@ int replay_remove_state(struct replay *r, struct ft_err *err)
         return -1;
     if (r->state.phase == REPLAY_PHASE_NONE)
         return 0;
-    return replay_end_overdue(r, err) == 0 ? remove_state(r, err) : -1;
+    return replay_release_all(r, replay_source_ahead_ms(r), err) == 0 ? remove_state(r, err) : -1;
 }
 
 static int check_owner(const struct replay *r, struct ft_err *err)

@@ -14,9 +14,7 @@
 #define MEASURE_MS    2000u /* how long the lag of such a one may be out of date */
 #define POSITIONS_MS  1000u /* positions that no command goes with are written so often */
 #define LIVE_WAIT_MS  1000
-#define RELEASE_MS    30000u /* between looks at all keys of the target for those held back, or */
-#define RELEASE_TIMES 30u    /* so many times what the last one took */
-#define UNDERWAY_SOON 2u     /* batches of a node, while there is nothing to read */
+#define UNDERWAY_SOON 2u /* batches of a node, while there is nothing to read */
 
 struct replay_follow {
     struct live_waiter *waiter; /* of a capture of this process */
@@ -30,9 +28,7 @@ struct replay_follow {
     uint64_t looked_ms;
     uint64_t measured_ms;
     uint64_t positions_ms;
-    uint64_t release_ms;       /* not before */
-    uint64_t released_seen_us; /* the newest record then */
-    uint64_t records;          /* taken when it was idle last */
+    uint64_t records; /* taken when it was idle last */
     uint32_t wait_ms;
     bool turned_over;
 };
@@ -466,33 +462,6 @@ static void take_passed(struct replay *r)
     }
 }
 
-static bool all_done(const struct replay *r)
-{
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        if (!is_done(&r->target.nodes[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Keys that were held back while the replay was behind. */
-static int release_soon(struct replay *r, struct ft_err *err)
-{
-    struct replay_follow *f = r->follow;
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t wait_ms;
-
-    if (!replay_has_overdue(r) || now_ms < f->release_ms || r->seen_us == f->released_seen_us ||
-        !all_done(r))
-        return 0;
-    f->released_seen_us = r->seen_us;
-    if (replay_release_overdue(r, err) != 0)
-        return -1;
-    wait_ms = RELEASE_TIMES * (clock_mono_ms() - now_ms);
-    f->release_ms = clock_mono_ms() + (wait_ms > RELEASE_MS ? wait_ms : RELEASE_MS);
-    return 0;
-}
-
 static int be_idle(struct replay *r, struct ft_err *err)
 {
     struct replay_follow *f = r->follow;
@@ -507,7 +476,7 @@ static int be_idle(struct replay *r, struct ft_err *err)
     for (;;) {
         enum look seen;
 
-        if (send_all_soon(r, err) != 0 || release_soon(r, err) != 0)
+        if (send_all_soon(r, err) != 0)
             return -1;
         replay_follow_tell(r);
         seen = look(r, true, err);

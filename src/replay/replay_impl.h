@@ -78,9 +78,10 @@ struct replay {
     bool was_following;                /* since the last lost connection */
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
     uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
-    atomic_bool overdue;               /* the state says that keys are held back */
-    bool keeps_up;                     /* following, not far behind the source */
-    uint64_t seen_us;                  /* when the newest record taken was received */
+    atomic_bool deferred;              /* the state says that there are deferred times */
+    bool no_more_records;              /* whatever the input has: this is not a run of it */
+    uint64_t seen_us;                  /* of the journal: when the record being put was received */
+    int64_t source_behind_ms;          /* its clock, as far as the records tell */
     bool guard_noted;                  /* that the owner guard was switched off */
     atomic_bool own_noted;             /* that keys of the input are named like the replay's */
     atomic_bool failed_fast;           /* --on-error stop, and something was refused */
@@ -313,30 +314,6 @@ int replay_translator_new(struct translator **ret, const struct replay *r, struc
 struct bytes replay_command_key(const struct bytes *words, size_t count);
 
 /*
- * replay_overdue.c - times to live that end before the replay has come to what happened meanwhile
- *
- * A key that ended on the target while the source still had it would be lost to the record that gave
- * it more time, and made again, without what it held, by one that changed it. So while the replay is
- * behind the source, a key gets a time far in the future, as on a replica, which lets no key go by
- * itself; records end it as they did at the source. What is left when the replay has caught up gets
- * its own time, or is deleted when that is over.
- */
-
-/* replay_holds_overdue - only where records follow. */
-bool replay_holds_overdue(const struct replay *r);
-/* replay_hold_until - times up to this one are to be held back. Any thread. */
-int64_t replay_hold_until(const struct replay *r);
-/* replay_see_time - the record that comes next was received then. */
-void replay_see_time(struct replay *r, uint64_t time_us);
-/* replay_note_overdue - there will be such keys: written down before the first of them. Any thread. */
-int replay_note_overdue(struct replay *r, struct ft_err *err);
-bool replay_has_overdue(const struct replay *r);
-/* replay_end_overdue - no more records follow. */
-int replay_end_overdue(struct replay *r, struct ft_err *err);
-/* replay_release_overdue - the replay has caught up. */
-int replay_release_overdue(struct replay *r, struct ft_err *err);
-
-/*
  * replay_dead.c
  */
 
@@ -400,10 +377,13 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct jour
                                       struct ft_err *err);
 /* replay_mapper_unknown - after REPLAY_FATE_UNKNOWN: is it this key of which nobody knows? */
 bool replay_mapper_unknown(const struct replay_mapper *m, size_t key);
-/* replay_mapper_times - the words with their times as --ttl wants them; *ret_count 0: nothing is
- * left of the command. */
-int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
-                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err);
+/* replay_mapper_name - the key with this number of the record that was mapped last. */
+struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint32_t *ret_db);
+/* replay_mapper_times - the words with their times as --ttl wants them, deferred where they have to be;
+ * *ret_count 0: nothing is left of the command. */
+int replay_mapper_times(struct replay_mapper *m, uint32_t db, const struct bytes *words,
+                        size_t count, const struct bytes **ret_words, size_t *ret_count,
+                        struct ft_err *err);
 void replay_mapper_free(struct replay_mapper *m);
 
 /*

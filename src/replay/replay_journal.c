@@ -197,7 +197,7 @@ static int take(void *context, const struct item *item, const struct translation
     if (keep_pace(j, item->time_us, err) != 0)
         return -1;
     j->item = item;
-    replay_see_time(r, item->time_us);
+    r->seen_us = item->time_us;
     if (t->class_ == TRANSLATION_FLUSH)
         rc = put_flush(j, t, err);
     else if (t->every_node)

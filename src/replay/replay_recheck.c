@@ -98,7 +98,7 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
         return -1;
     }
     replay_set_shift(r);
-    r->cut.is_snapshot = true; /* nothing is held back: no record follows */
+    r->no_more_records = true;
     *ret = c;
     return 0;
 }
@@ -203,6 +203,8 @@ static int look_at_target(struct replay_recheck *c, struct bytes key, struct pre
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0)
         ret->expire_ms =
             exact ? reply->integer : (int64_t)(clock_wall_us() / 1000) + reply->integer;
+    if (ret->expire_ms >= TIMES_MOVED_MS)
+        ret->expire_ms -= TIMES_SHIFT_MS;
     freeReplyObject(reply);
     return 0;
 }
@@ -273,7 +275,7 @@ static int write_command(void *context, const struct bytes *words, size_t count,
     redisReply *reply;
     size_t n;
 
-    if (replay_mapper_times(c->mapper, words, count, &timed, &n, err) != 0)
+    if (replay_mapper_times(c->mapper, c->db, words, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0)
         return 0;

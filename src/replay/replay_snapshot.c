@@ -99,7 +99,7 @@ static int put_entry_command(void *context, const struct bytes *words, size_t co
     const struct bytes *timed;
     size_t n;
 
-    if (replay_mapper_times(s->mapper, words, count, &timed, &n, err) != 0)
+    if (replay_mapper_times(s->mapper, s->db, words, count, &timed, &n, err) != 0)
         return -1;
     return n == 0 ? 0 : send_words(s, s->db, timed, n, err);
 }
@@ -510,6 +510,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
 int replay_snapshot(struct replay *r, struct ft_err *err)
 {
     r->result->keys_not_done = 0;
+    r->seen_us = 0;
     if (each_stream_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
     return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;

@@ -12,11 +12,11 @@ static void shift(const struct translation_command *c)
     struct times_shift s = {0};
     struct ft_err err = FT_ERR_INIT;
     const struct bytes *words;
-    bool moved;
+    int64_t end_ms;
 
     fuzz_result(times_shift_run(&s, c->words, c->count, TIMES_SHIFT_MS, &words, &err), &err);
     err_clear(&err);
-    fuzz_result(times_shift_overdue(&s, c->words, c->count, INT64_C(1) << 41, &words, &moved, &err),
+    fuzz_result(times_shift_defer(&s, c->words, c->count, INT64_C(1) << 41, &words, &end_ms, &err),
                 &err);
     times_shift_release(&s);
 }

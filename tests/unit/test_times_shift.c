@@ -64,33 +64,62 @@ static void test_what_is_no_time_stays(void **state)
     times_shift_release(&s);
 }
 
-/* "" if nothing was moved. */
-static const char *held(struct times_shift *s, const char *name, const char *time, int64_t now_ms)
+/* "" if nothing was deferred. */
+static const char *deferred(struct times_shift *s, const char *name, const char *time,
+                            int64_t until_ms)
 {
     static char out[64];
     const struct bytes words[] = {bytes_str(name), bytes_str("k"), bytes_str(time),
                                   bytes_str("payload")};
     struct ft_err err = FT_ERR_INIT;
-    const struct bytes *moved_words;
-    bool moved;
+    const struct bytes *given;
+    struct times_shift back = {0};
+    const struct bytes *undone;
+    int64_t end_ms;
 
-    t_ok(times_shift_overdue(s, words, 4, now_ms, &moved_words, &moved, &err), &err);
-    assert_true(moved || moved_words == words);
-    (void)snprintf(out, sizeof(out), "%.*s", moved ? (int)moved_words[2].n : 0,
-                   (const char *)moved_words[2].p);
+    t_ok(times_shift_defer(s, words, 4, until_ms, &given, &end_ms, &err), &err);
+    assert_true(end_ms != 0 || given == words);
+    (void)snprintf(out, sizeof(out), "%.*s", end_ms != 0 ? (int)given[2].n : 0,
+                   (const char *)given[2].p);
+    t_ok(times_shift_undo(&back, given, 4, &undone, &err), &err);
+    if (end_ms > TIMES_EARLIEST_MS)
+        assert_true(bytes_eq(undone[2], words[2]));
+    times_shift_release(&back);
     return out;
 }
 
-static void test_only_what_is_over_is_held_back(void **state)
+static void test_deferred_up_to_a_limit(void **state)
 {
+    const int64_t now_ms = INT64_C(1700000000000);
     struct times_shift s = {0};
 
     (void)state;
-    assert_string_equal(held(&s, "PEXPIREAT", "1000", 1000), "2000000001000");
-    assert_string_equal(held(&s, "PEXPIREAT", "1001", 1000), "");
-    assert_string_equal(held(&s, "RESTORE", "999", 1000), "2000000000999");
-    assert_string_equal(held(&s, "RESTORE", "0", 1000), "");
-    assert_string_equal(held(&s, "HPEXPIREAT", "999", 1000), "");
+    assert_string_equal(deferred(&s, "PEXPIREAT", "1700000000000", now_ms), "3700000000000");
+    assert_string_equal(deferred(&s, "PEXPIREAT", "1700000000001", now_ms), "");
+    assert_string_equal(deferred(&s, "PEXPIREAT", "1700000000001", INT64_MAX), "3700000000001");
+    assert_string_equal(deferred(&s, "RESTORE", "1699999999999", now_ms), "3699999999999");
+    assert_string_equal(deferred(&s, "RESTORE", "0", now_ms), "");
+    assert_string_equal(deferred(&s, "HPEXPIREAT", "1699999999999", now_ms), "");
+    /* never twice; and what ended before there was a Dragonfly must not look like an own time */
+    assert_string_equal(deferred(&s, "PEXPIREAT", "3700000000000", INT64_MAX), "");
+    assert_string_equal(deferred(&s, "PEXPIREAT", "5", now_ms), "3000000000000");
+    assert_string_equal(deferred(&s, "PEXPIREAT", "-5", now_ms), "3000000000000");
+    times_shift_release(&s);
+}
+
+static void test_undo_leaves_own_times(void **state)
+{
+    const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v"),
+                                  bytes_str("PXAT"), bytes_str("1700000000000")};
+    struct ft_err err = FT_ERR_INIT;
+    struct times_shift s = {0};
+    const struct bytes *undone;
+
+    (void)state;
+    t_ok(times_shift_undo(&s, words, 5, &undone, &err), &err);
+    assert_ptr_equal(undone, words);
+    t_ok(times_shift_undo(&s, words, 3, &undone, &err), &err);
+    assert_ptr_equal(undone, words);
     times_shift_release(&s);
 }
 
@@ -167,7 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form_of_an_absolute_time_is_moved),
         cmocka_unit_test(test_what_is_no_time_stays),
-        cmocka_unit_test(test_only_what_is_over_is_held_back),
+        cmocka_unit_test(test_deferred_up_to_a_limit),
+        cmocka_unit_test(test_undo_leaves_own_times),
         cmocka_unit_test(test_field_times_are_moved_there_and_back),
         cmocka_unit_test(test_a_payload_with_field_times_is_made_anew),
     };

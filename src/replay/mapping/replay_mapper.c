@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "replay/replay_impl.h"
+#include "replay/replay_deferred.h"
 
 /* A key of the record being mapped, as the target has it. */
 struct mapped_key {
@@ -19,7 +19,7 @@ struct replay_mapper {
     struct bytes *words;
     size_t word_cap;
     struct times_shift shift;
-    struct times_shift hold;
+    struct times_shift defer;
     struct bytes *timed;
     size_t timed_cap;
     char number[I64_TEXT_SIZE];
@@ -43,7 +43,7 @@ void replay_mapper_free(struct replay_mapper *m)
     buf_release(&m->scratch);
     buf_release(&m->names);
     times_shift_release(&m->shift);
-    times_shift_release(&m->hold);
+    times_shift_release(&m->defer);
     free(m->keys);
     free(m->words);
     free(m->timed);
@@ -132,6 +132,12 @@ static int map_keys(struct replay_mapper *m, const struct translation *t, struct
 static struct bytes name_of(const struct replay_mapper *m, size_t i)
 {
     return bytes_of(m->names.p + m->keys[i].start, m->keys[i].end - m->keys[i].start);
+}
+
+struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint32_t *ret_db)
+{
+    *ret_db = m->keys[key].db;
+    return name_of(m, key);
 }
 
 static bool goes_through(enum replay_fate fate)
@@ -338,18 +344,6 @@ static int shift_seconds(struct replay_mapper *m, const struct bytes *words, siz
     return 0;
 }
 
-/* Keys do not end before the records that name them were there. */
-static int hold_overdue(struct replay_mapper *m, const struct bytes **words, size_t count,
-                        struct ft_err *err)
-{
-    bool moved;
-
-    if (times_shift_overdue(&m->hold, *words, count, replay_hold_until(m->r), words, &moved, err) !=
-        0)
-        return -1;
-    return moved ? replay_note_overdue(m->r, err) : 0;
-}
-
 static int shift_times(struct replay_mapper *m, const struct bytes *words, size_t count,
                        const struct bytes **ret_words, struct ft_err *err)
 {
@@ -360,8 +354,9 @@ static int shift_times(struct replay_mapper *m, const struct bytes *words, size_
     return times_shift_run(&m->shift, words, count, m->r->shift_ms, ret_words, err);
 }
 
-int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
-                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+int replay_mapper_times(struct replay_mapper *m, uint32_t db, const struct bytes *words,
+                        size_t count, const struct bytes **ret_words, size_t *ret_count,
+                        struct ft_err *err)
 {
     *ret_words = words;
     *ret_count = count;
@@ -369,5 +364,5 @@ int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size
         return drop_times(m, words, count, ret_words, ret_count, err);
     if (shift_times(m, words, count, ret_words, err) != 0)
         return -1;
-    return replay_holds_overdue(m->r) ? hold_overdue(m, ret_words, count, err) : 0;
+    return replay_defer(m->r, &m->defer, db, ret_words, count, err);
 }

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "replay/replay_deferred.h"
+
 /* From this one on scripts may call XREADGROUP. */
 #define CONSUMER_VERSION 600u
 
@@ -140,7 +142,7 @@ static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *wor
     const struct bytes *timed;
     size_t n;
 
-    if (replay_mapper_times(rec->mapper, words, count, &timed, &n, err) != 0)
+    if (replay_mapper_times(rec->mapper, db, words, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0)
         return 0;
@@ -253,6 +255,20 @@ void replay_count_left_out(struct replay *r, bool kept)
     pthread_mutex_unlock(&r->mu);
 }
 
+/* A key may get the time of another one, which nothing in the record tells. */
+static int see_moved_time(struct replay_recorder *rec, const struct translation *t,
+                          struct ft_err *err)
+{
+    enum plan_kind plan = t->row == NULL ? PLAN_NONE : t->row->plan;
+    struct bytes key;
+    uint32_t db;
+
+    if (t->key_count != 2 || (plan != PLAN_RENAME && plan != PLAN_COPY && plan != PLAN_MOVE))
+        return 0;
+    key = replay_mapper_name(rec->mapper, 1, &db);
+    return replay_defer_moved(rec->r, db, key, err);
+}
+
 int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
@@ -261,7 +277,7 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
 
     rec->part = 0;
     if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
-        take_suspects(rec->r, item, t, err) != 0)
+        (take_suspects(rec->r, item, t, err) != 0 || see_moved_time(rec, t, err) != 0))
         return -1;
     switch (fate) {
     case REPLAY_FATE_ERROR:

@@ -139,9 +139,10 @@ static int take_state_field(struct replay_state *s, const struct field *f, struc
     }
     if (bytes_eq_str(f->name, "dirty"))
         s->dirty = true;
-    if (bytes_eq_str(f->name, "overdue"))
-        s->overdue = true;
-    else if (has_index(f->name, "snap:", &number) && number < s->flow_count)
+    if (bytes_eq_str(f->name, "overdue")) {
+        s->deferred = true;
+        s->released = bytes_eq_str(f->value, "released");
+    } else if (has_index(f->name, "snap:", &number) && number < s->flow_count)
         s->snap_done[number] = true;
     else if (has_index(f->name, "began:", &number))
         return push_generation(s, number, err);

@@ -14,7 +14,8 @@
  *              phase        "snapshot" or "journal"; "ending" while all this is being removed
  *              dirty        "1": the target was not empty when this began
  *              rules        digest of the options that decide what is written
- *              overdue      "1": keys are held back by replay_overdue.c
+ *              overdue      "1": the expiry of keys is deferred (replay_deferred.h); "released": keys
+ *                           have their own times again, though records may follow
  *              lease        who may write now; see replay_lease.c
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
@@ -68,7 +69,8 @@ struct replay_state {
     uint64_t began_ms;
     uint64_t epoch;
     bool dirty;
-    bool overdue;
+    bool deferred;
+    bool released;
     uint32_t flow_count;
     bool *snap_done;
     uint32_t *begun; /* generations */

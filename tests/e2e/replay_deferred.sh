@@ -1,5 +1,5 @@
 #!/bin/sh
-# Keys whose time to live was over long before the replay: nothing gets a second life.
+# Expiry that is deferred while records follow: nothing ends early, nothing gets a second life.
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
@@ -13,6 +13,11 @@ cli()
 holds()
 {
     [ "$(cli get "$1")" = "$2" ] && [ "$(cli ttl "$1")" = -1 ]
+}
+
+present()
+{
+    [ "$(cli exists "$@")" = 1 ]
 }
 
 absent()
@@ -45,7 +50,7 @@ check "in no database" [ "$(cli -n 1 dbsize)" = 0 ]
 check "it was removed, and is new" holds removed 2
 check "its time was taken away before it was over" holds kept 12
 check "the report counts them" grep -q '"overdue": *3' "$T/report.json"
-check "nothing is held back any longer" [ "$(cli hget flowtape:replay overdue)" = '' ]
+check "nothing is deferred any longer" [ "$(cli hget flowtape:replay overdue)" = '' ]
 redis_stop
 rm -rf "$T/redis"
 
@@ -55,20 +60,28 @@ check "over by then" absent changed
 redis_stop
 rm -rf "$T/redis"
 
+# within TENTHS COMMAND... - it succeeds by then
+within()
+{
+    tries=0 tenths=$1
+    shift
+    until "$@"; do
+        tries=$((tries + 1))
+        [ $tries -lt "$tenths" ] || return 1
+        sleep 0.1
+    done
+}
+
 # ends_then KEY - at its own time, $end
 ends_then()
 {
     [ "$(cli pexpiretime "$1")" = "$end" ]
 }
 
-until_ends()
+# deferred KEY - it will not end as long as records follow
+deferred()
 {
-    tries=0
-    until ends_then "$1"; do
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || return 1
-        sleep 0.1
-    done
+    [ "$(cli pexpiretime "$1")" -ge 2800000000000 ]
 }
 
 # Keys that would end before the replay comes to the record that gives them more time.
@@ -94,12 +107,26 @@ cli flushall >/dev/null
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --follow &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
-check "a replay that follows gives times back when it has caught up" until_ends session
-check "to all" until_ends later
+check "a replay that follows has everything" within 100 present later
+check "nothing ends while it follows" deferred session
+check "however late it would" deferred later
+kill "$REPLAY_PID"
+wait "$REPLAY_PID"
+t_forget "$REPLAY_PID"
+check "it was not the end" deferred later
+check "a run to the end" "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet
+check "gives times back" ends_then session
+check "to all" ends_then later
+check "and says so" [ "$(cli hget flowtape:replay overdue)" = '' ]
+"$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --follow &
+REPLAY_PID=$!
+PIDS="$PIDS $REPLAY_PID"
+check "whoever follows again defers them again" within 100 deferred later
 kill "$REPLAY_PID"
 wait "$REPLAY_PID"
 t_forget "$REPLAY_PID"
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --forget >/dev/null 2>&1
+check "--forget gives them back too" ends_then later
 cli flushall >/dev/null
 
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --pace recorded 2>"$T/stopped" &
@@ -109,7 +136,7 @@ sleep 2
 kill "$REPLAY_PID"
 wait "$REPLAY_PID"
 t_forget "$REPLAY_PID"
-check "a replay that is stopped says what it leaves" grep -q "held back" "$T/stopped"
+check "a replay that is stopped says what it leaves" grep -q "expiry of keys is deferred" "$T/stopped"
 check "--forget" "$FLOWTAPE" replay "$T/soon" "$REDIS" --forget
 check "--forget gives times back" ends_then later
 t_end

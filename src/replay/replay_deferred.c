@@ -1,0 +1,152 @@
+#include "replay/replay_deferred.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* A replay that has an end is not expected to take longer. */
+#define AHEAD_MS INT64_C(86400000)
+/* So late a record may be without its source's clock being wrong. */
+#define LATE_MS 1000
+
+void replay_held_init(struct replay_held *h)
+{
+    *h = (struct replay_held){0};
+    (void)pthread_mutex_init(&h->mu, NULL); /* default attributes: cannot fail on Linux */
+}
+
+void replay_held_keys_clear(struct replay_held_keys *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free((void *)(uintptr_t)list->keys[i].key.p);
+    free(list->keys);
+    *list = (struct replay_held_keys){0};
+}
+
+void replay_held_release(struct replay_held *h)
+{
+    replay_held_keys_clear(&h->added);
+    (void)pthread_mutex_destroy(&h->mu); /* nobody holds it any more */
+}
+
+int replay_held_keys_add(struct replay_held_keys *list, int64_t end_ms, uint32_t db,
+                         struct bytes key, struct ft_err *err)
+{
+    uint8_t *copy = malloc(key.n + 1);
+
+    if (copy != NULL && list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
+        struct replay_held_key *grown = reallocarray(list->keys, capacity, sizeof(*grown));
+
+        if (grown != NULL) {
+            list->keys = grown;
+            list->capacity = capacity;
+        }
+    }
+    if (copy == NULL || list->count == list->capacity) {
+        free(copy);
+        return err_nomem(err, "keys that end soon");
+    }
+    if (key.n != 0)
+        memcpy(copy, key.p, key.n);
+    list->keys[list->count++] =
+        (struct replay_held_key){.end_ms = end_ms, .db = db, .key = bytes_of(copy, key.n)};
+    return 0;
+}
+
+/* Those who give times back are at work, and want to know. */
+static bool is_listing(const struct replay *r)
+{
+    return r->o->held != NULL && atomic_load(&r->o->held->window_ms) != 0;
+}
+
+bool replay_defers(const struct replay *r)
+{
+    return (r->source->kind == SOURCE_CAPTURE && !r->no_more_records) || is_listing(r);
+}
+
+/* Times up to this one are deferred. */
+static int64_t defer_until(const struct replay *r)
+{
+    int64_t now_ms = (int64_t)(clock_wall_us() / 1000);
+
+    if (is_listing(r))
+        return now_ms + atomic_load(&r->o->held->ahead_ms) + atomic_load(&r->o->held->window_ms);
+    return r->follow != NULL ? INT64_MAX : now_ms + AHEAD_MS;
+}
+
+static int list_key(const struct replay *r, int64_t end_ms, uint32_t db, struct bytes key,
+                    struct ft_err *err)
+{
+    struct replay_held *h = r->o->held;
+    int rc;
+
+    pthread_mutex_lock(&h->mu);
+    rc = replay_held_keys_add(&h->added, end_ms, db, key, err);
+    pthread_mutex_unlock(&h->mu);
+    return rc;
+}
+
+/* What the record being put gives was yet to come at the source: its clock shows no later time. */
+static void see_end(struct replay *r, int64_t end_ms)
+{
+    int64_t late_ms = (int64_t)(r->seen_us / 1000) - end_ms;
+
+    if (r->o->ttl == REPLAY_TTL_KEEP && late_ms > LATE_MS && late_ms > r->source_behind_ms)
+        r->source_behind_ms = late_ms;
+}
+
+int replay_defer(struct replay *r, struct times_shift *shift, uint32_t db,
+                 const struct bytes **words, size_t count, struct ft_err *err)
+{
+    struct bytes key = count > 1 ? (*words)[1] : bytes_of(NULL, 0);
+    int64_t end_ms;
+
+    if (!replay_defers(r))
+        return 0;
+    if (times_shift_defer(shift, *words, count, defer_until(r), words, &end_ms, err) != 0)
+        return -1;
+    if (end_ms == 0)
+        return 0;
+    if (r->seen_us != 0)
+        see_end(r, end_ms);
+    if (is_listing(r) && list_key(r, end_ms, db, key, err) != 0)
+        return -1;
+    return replay_note_deferred(r, false, err);
+}
+
+int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    return is_listing(r) ? list_key(r, 0, db, key, err) : 0;
+}
+
+int replay_note_deferred(struct replay *r, bool released, struct ft_err *err)
+{
+    const char *value = released ? "released" : "1";
+    int rc = 0;
+
+    if (atomic_load(&r->deferred) && !released)
+        return 0;
+    pthread_mutex_lock(&r->note_mu);
+    if (released || !replay_has_deferred(r))
+        rc = replay_state_set(r, "overdue", value, err);
+    if (rc == 0)
+        atomic_store(&r->deferred, true);
+    pthread_mutex_unlock(&r->note_mu);
+    return rc;
+}
+
+bool replay_gives_back_itself(const struct replay *r)
+{
+    return !is_listing(r);
+}
+
+bool replay_has_deferred(const struct replay *r)
+{
+    return r->state.deferred || atomic_load(&r->deferred);
+}
+
+int64_t replay_source_ahead_ms(const struct replay *r)
+{
+    return -r->source_behind_ms;
+}

@@ -1,0 +1,607 @@
+#include "replay/replay_release.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "target/replay_scan.h"
+
+/* So late a step may come to the target. */
+#define LATE_MS 5000
+/* Of one script. */
+#define KEYS_MAX 1000u
+/* Between looks at slots that are on their way. */
+#define MOVING_MS 50u
+
+/* Numbers of the scripts. */
+#define SHIFT_TEXT "2000000000000"
+#define MOVED_TEXT "2800000000000"
+_Static_assert(TIMES_SHIFT_MS == INT64_C(2000000000000) && TIMES_MOVED_MS == INT64_C(2800000000000),
+               "the numbers of the scripts");
+
+/*
+ * ARGV: kind, limit, deadline, keys. ends(key): when it ends, below 0 if it does not, or is not here. In an
+ * END, `limit` is how far the source's clock is ahead of this server's. Before redis 7.0 the time
+ * is what is left and what the clock shows, read within the same millisecond. The answer is a list of
+ * keys that are deferred then, each with its own time; of an END {number of keys deleted}; a
+ * key that may be elsewhere is given with the time "?".
+ */
+#define SCRIPT_FLAGS "#!lua flags=allow-cross-slot-keys\n"
+#define SCRIPT_ENDS \
+    "local function ends(key) local at=redis.pcall('PEXPIRETIME',key) return at end "
+#define SCRIPT_ENDS_BEFORE_700                                          \
+    "local function ends(key) "                                         \
+    "while true do local a=clock() local left=redis.pcall('PTTL',key) " \
+    "if type(left)~='number' or left<0 then return left end "           \
+    "if clock()==a then return a+left end end end "
+#define SCRIPT_CLOCK                                     \
+    "local function clock() local t=redis.call('TIME') " \
+    "return t[1]*1000+math.floor(t[2]/1000) end "
+#define SCRIPT_WALK                                                                        \
+    "local kind,limit,deadline=ARGV[1],tonumber(ARGV[2]),tonumber(ARGV[3]) "               \
+    "local shift,moved=" SHIFT_TEXT "," MOVED_TEXT " "                                     \
+    "local now=clock() "                                                                   \
+    "if now>deadline then return redis.error_reply('FLOWTAPE too late') end "              \
+    "local function set(key,at) redis.call('PEXPIREAT',key,string.format('%.0f',at)) end " \
+    "local out,gone={},0 "                                                                 \
+    "for i=4,#ARGV do local key=ARGV[i] local at=ends(key) "                               \
+    "if type(at)~='number' then out[#out+1]=key out[#out+1]='?' "                          \
+    "elseif at>=0 then "                                                                   \
+    "local far=at>=moved local own=far and at-shift or at "                                \
+    "if kind=='end' then if far then "                                                     \
+    "if own<=now+limit then redis.call('DEL',key) gone=gone+1 "                            \
+    "elseif own<=now then set(key,own-limit) else set(key,own) end end "                   \
+    "elseif own>limit then if far then set(key,own) end "                                  \
+    "else if not far then set(key,own+shift) end "                                         \
+    "if kind=='release' then out[#out+1]=key out[#out+1]=string.format('%.0f',own) end "   \
+    "end end end "                                                                         \
+    "if kind=='end' then out[#out+1]=tostring(gone) end return out"
+
+static const char script_of_700[] = SCRIPT_FLAGS SCRIPT_CLOCK SCRIPT_ENDS SCRIPT_WALK;
+static const char script_before_700[] =
+    "if redis.replicate_commands then redis.replicate_commands() end " SCRIPT_CLOCK
+        SCRIPT_ENDS_BEFORE_700 SCRIPT_WALK;
+
+static const char *const kind_names[] = {
+    [REPLAY_WALK_RELEASE] = "release",
+    [REPLAY_WALK_DEFER] = "defer",
+    [REPLAY_WALK_END] = "end",
+};
+
+/* Of a cluster: which slots a node said to have before the walk, and says now. */
+struct node_slots {
+    uint8_t before[SLOT_COUNT / 8];
+    uint8_t now[SLOT_COUNT / 8];
+    uint8_t moving[SLOT_COUNT / 8]; /* at any time */
+};
+
+struct replay_release {
+    struct replay *r;
+    int64_t *ahead_ms; /* per node: of this machine's clock */
+    struct node_slots *slots;
+    enum replay_walk_kind kind;
+    int64_t limit_ms;
+    struct replay_held_keys near;
+    struct bytes *words;
+    size_t word_cap;
+    /* where the walk is */
+    size_t node;
+    uint32_t *dbs; /* of this node */
+    size_t db_count, db;
+    char cursor[REPLAY_CURSOR_SIZE];
+    bool scanned;
+    uint8_t left[SLOT_COUNT / 8]; /* slots to be looked at again */
+    uint64_t moving_ms;           /* since when that has been waited for */
+};
+
+/* How far the node's clock is ahead; one that does not tell counts as right. */
+static int ask_clock(struct replay_node *node, int64_t *ret_ahead_ms, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("TIME")};
+    int64_t before_us = (int64_t)clock_wall_us();
+    redisReply *reply;
+
+    *ret_ahead_ms = 0;
+    if (replay_ask(node, node->pipe, &reply, words, 1, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[0]->type == REDIS_REPLY_STRING &&
+        reply->element[1]->type == REDIS_REPLY_STRING) {
+        int64_t there_us = strtoll(reply->element[0]->str, NULL, 10) * 1000000 +
+                           strtoll(reply->element[1]->str, NULL, 10);
+
+        *ret_ahead_ms = (there_us - (before_us + (int64_t)clock_wall_us()) / 2) / 1000;
+    }
+    freeReplyObject(reply);
+    return 0;
+}
+
+int replay_release_new(struct replay_release **ret, struct replay *r, struct ft_err *err)
+{
+    struct replay_release *w = calloc(1, sizeof(*w));
+    size_t n = r->target.node_count;
+
+    if (w == NULL)
+        return err_nomem(err, "a walk over the target's keys");
+    w->r = r;
+    w->ahead_ms = calloc(n + 1, sizeof(*w->ahead_ms));
+    w->slots = r->target.cluster ? calloc(n + 1, sizeof(*w->slots)) : NULL;
+    if (w->ahead_ms == NULL || (r->target.cluster && w->slots == NULL)) {
+        replay_release_free(w);
+        return err_nomem(err, "a walk over the target's keys");
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (ask_clock(&r->target.nodes[i], &w->ahead_ms[i], err) != 0) {
+            replay_release_free(w);
+            return -1;
+        }
+    }
+    *ret = w;
+    return 0;
+}
+
+void replay_release_free(struct replay_release *w)
+{
+    if (w == NULL)
+        return;
+    replay_held_keys_clear(&w->near);
+    free(w->ahead_ms);
+    free(w->slots);
+    free(w->words);
+    free(w->dbs);
+    free(w);
+}
+
+int64_t replay_release_ahead_ms(const struct replay_release *w)
+{
+    int64_t ahead_ms = w->ahead_ms[0];
+
+    for (size_t i = 1; i < w->r->target.node_count; i++)
+        ahead_ms = w->ahead_ms[i] > ahead_ms ? w->ahead_ms[i] : ahead_ms;
+    return ahead_ms;
+}
+
+struct replay_held_keys replay_release_near(struct replay_release *w)
+{
+    struct replay_held_keys near = w->near;
+
+    w->near = (struct replay_held_keys){0};
+    return near;
+}
+
+/*
+ * One script
+ */
+
+static int reserve_words(struct replay_release *w, size_t count, struct ft_err *err)
+{
+    struct bytes *grown;
+
+    if (count <= w->word_cap)
+        return 0;
+    grown = reallocarray(w->words, count, sizeof(*grown));
+    if (grown == NULL)
+        return err_nomem(err, "names of keys");
+    w->words = grown;
+    w->word_cap = count;
+    return 0;
+}
+
+/* What the script answered. near: NULL if not wanted. *ret_elsewhere: there was a "?". */
+static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uint32_t db,
+                       const redisReply *reply, struct replay_held_keys *near, bool *ret_elsewhere,
+                       struct ft_err *err)
+{
+    size_t n = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+
+    if (kind == REPLAY_WALK_END && n % 2 == 1)
+        w->r->result->overdue += strtoull(reply->element[--n]->str, NULL, 10);
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        const redisReply *key = reply->element[i];
+        const redisReply *end = reply->element[i + 1];
+
+        if (strcmp(end->str, "?") == 0)
+            *ret_elsewhere = true;
+        else if (near != NULL && replay_held_keys_add(near, strtoll(end->str, NULL, 10), db,
+                                                      bytes_of(key->str, key->len), err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+#define SCRIPT_WORDS 6u
+
+/* keys: w->words + SCRIPT_WORDS, of the database that is selected. */
+static int run_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
+                      int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
+                      bool *ret_elsewhere, struct ft_err *err)
+{
+    struct replay_node *node = &w->r->target.nodes[node_index];
+    int64_t there_ms = (int64_t)(clock_wall_us() / 1000) + w->ahead_ms[node_index];
+    bool flags = w->r->target.version >= REPLAY_SCRIPT_FLAGS_VERSION;
+    char limit[I64_TEXT_SIZE];
+    char deadline[I64_TEXT_SIZE];
+    redisReply *reply;
+    int rc;
+
+    if (kind == REPLAY_WALK_RELEASE)
+        limit_ms += there_ms;
+    else if (kind == REPLAY_WALK_DEFER)
+        limit_ms = TIMES_MOVED_MS;
+    else
+        limit_ms -= w->ahead_ms[node_index];
+    w->words[0] = bytes_str("EVAL");
+    w->words[1] = bytes_str(flags ? script_of_700 : script_before_700);
+    w->words[2] = bytes_str("0");
+    w->words[3] = bytes_str(kind_names[kind]);
+    w->words[4] = bytes_of(limit, i64_to_text(limit_ms, limit));
+    w->words[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
+    if (replay_call(node, &reply, w->words, SCRIPT_WORDS + count, err) != 0)
+        return -1;
+    rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    return replay_call(node, NULL, words, 2, err);
+}
+
+/*
+ * Slots
+ */
+
+static void mark_slots(struct node_slots *s, const char *line)
+{
+    unsigned first;
+    unsigned last;
+
+    memset(s->now, 0, sizeof(s->now));
+    while (*line != '\0' && *line != '\n') {
+        bool moving = *line == '[';
+        int fields = sscanf(moving ? line + 1 : line, moving ? "%u" : "%u-%u", &first, &last);
+
+        if (moving && fields == 1 && first < SLOT_COUNT)
+            replay_slot_add(s->moving, (uint16_t)first);
+        if (fields == 1)
+            last = first;
+        for (unsigned slot = first; !moving && fields > 0 && slot <= last && slot < SLOT_COUNT;
+             slot++)
+            replay_slot_add(s->now, (uint16_t)slot);
+        line += strcspn(line, " \n");
+        line += *line == ' ';
+    }
+}
+
+/* "id addr myself,master - 0 0 1 connected 0-5460 [5461->-id]" */
+static int ask_slots(struct replay_release *w, size_t index, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
+    struct replay_node *node = &w->r->target.nodes[index];
+    const char *line;
+    redisReply *reply;
+    int rc = 0;
+
+    if (replay_call(node, &reply, words, 2, err) != 0)
+        return -1;
+    line = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, "myself") : NULL;
+    line = line != NULL ? strstr(line, " connected") : NULL;
+    if (line != NULL)
+        mark_slots(&w->slots[index], line + strlen(" connected") + (line[10] == ' '));
+    else
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer CLUSTER NODES as Redis does",
+                     node->name);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int ask_all_slots(struct replay_release *w, bool begin, struct ft_err *err)
+{
+    for (size_t i = 0; i < w->r->target.node_count; i++) {
+        struct node_slots *s = &w->slots[i];
+
+        memset(s->moving, 0, sizeof(s->moving));
+        if (ask_slots(w, i, err) != 0)
+            return -1;
+        if (begin)
+            memcpy(s->before, s->now, sizeof(s->now));
+    }
+    return 0;
+}
+
+/* The node that has the slot, and it alone; none while it is on its way. */
+static struct replay_node *holder_of(const struct replay_release *w, uint16_t slot)
+{
+    struct replay_node *holder = NULL;
+
+    for (size_t i = 0; i < w->r->target.node_count; i++) {
+        if (replay_slot_in(w->slots[i].moving, slot))
+            return NULL;
+        if (replay_slot_in(w->slots[i].now, slot))
+            holder = &w->r->target.nodes[i];
+    }
+    return holder;
+}
+
+/* Slots whose keys the walk may have missed: those that were, or are, on their way, or changed hands. */
+static void find_left(struct replay_release *w)
+{
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        for (size_t i = 0; i < w->r->target.node_count; i++) {
+            const struct node_slots *s = &w->slots[i];
+
+            if (replay_slot_in(s->moving, (uint16_t)slot) ||
+                replay_slot_in(s->before, (uint16_t)slot) != replay_slot_in(s->now, (uint16_t)slot))
+                replay_slot_add(w->left, (uint16_t)slot);
+        }
+    }
+}
+
+static int take_slot(struct replay_release *w, struct replay_node *node, uint16_t slot,
+                     bool *ret_elsewhere, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("GETKEYSINSLOT"),
+                                  bytes_of(number, i64_to_text(slot, number)),
+                                  bytes_str("1000000000")};
+    size_t index = (size_t)(node - w->r->target.nodes);
+    redisReply *keys;
+    int rc = 0;
+
+    if (replay_call(node, &keys, words, 4, err) != 0)
+        return -1;
+    for (size_t at = 0; rc == 0 && keys->type == REDIS_REPLY_ARRAY && at < keys->elements;) {
+        size_t n = keys->elements - at < KEYS_MAX ? keys->elements - at : KEYS_MAX;
+
+        rc = reserve_words(w, SCRIPT_WORDS + n, err);
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            w->words[SCRIPT_WORDS + i] =
+                bytes_of(keys->element[at + i]->str, keys->element[at + i]->len);
+        if (rc == 0)
+            rc = run_script(w, index, w->kind, w->limit_ms, 0, n, &w->near, ret_elsewhere, err);
+        at += n;
+    }
+    freeReplyObject(keys);
+    return rc;
+}
+
+/* A slot that is with the same node before and after has been gone through. */
+static int look_at_left(struct replay_release *w, bool *ret_any, struct ft_err *err)
+{
+    *ret_any = false;
+    for (unsigned n = 0; n < SLOT_COUNT; n++) {
+        uint16_t slot = (uint16_t)n;
+        struct replay_node *node;
+        bool elsewhere = false;
+
+        if (!replay_slot_in(w->left, slot))
+            continue;
+        node = holder_of(w, slot);
+        if (node != NULL && take_slot(w, node, slot, &elsewhere, err) != 0)
+            return -1;
+        if (node != NULL && ask_all_slots(w, false, err) != 0)
+            return -1;
+        if (node != NULL && !elsewhere && holder_of(w, slot) == node)
+            w->left[slot / 8] &= (uint8_t) ~(1u << slot % 8);
+        else
+            *ret_any = true;
+    }
+    return 0;
+}
+
+/* 1: none is left. */
+static int finish_slots(struct replay_release *w, struct ft_err *err)
+{
+    bool any;
+
+    if (w->slots == NULL)
+        return 1;
+    if (ask_all_slots(w, false, err) != 0)
+        return -1;
+    if (w->moving_ms == 0) {
+        find_left(w);
+        w->moving_ms = clock_mono_ms();
+    }
+    if (look_at_left(w, &any, err) != 0)
+        return -1;
+    if (!any)
+        return 1;
+    if (clock_mono_ms() - w->moving_ms > w->r->o->give_up_ms)
+        return err_set(err, FT_ERR_NET, "slots have been on their way for too long");
+    return replay_sleep(w->r, MOVING_MS, err);
+}
+
+/*
+ * A walk
+ */
+
+/* The node's databases that hold anything: lines "db0:keys=..." */
+static int find_dbs(struct replay_release *w, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
+    redisReply *reply;
+    const char *at;
+    int rc = 0;
+
+    free(w->dbs);
+    w->dbs = NULL;
+    w->db_count = w->db = 0;
+    if (replay_call(&w->r->target.nodes[w->node], &reply, words, 2, err) != 0)
+        return -1;
+    at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
+    while (at != NULL && (at = strstr(at, "\ndb")) != NULL) {
+        uint32_t *grown = reallocarray(w->dbs, w->db_count + 1, sizeof(*grown));
+
+        if (grown == NULL) {
+            rc = err_nomem(err, "databases");
+            break;
+        }
+        at += 3;
+        w->dbs = grown;
+        w->dbs[w->db_count++] = (uint32_t)strtoul(at, NULL, 10);
+    }
+    freeReplyObject(reply);
+    (void)snprintf(w->cursor, sizeof(w->cursor), "0"); /* fits */
+    return rc;
+}
+
+int replay_release_begin(struct replay_release *w, enum replay_walk_kind kind, int64_t limit_ms,
+                         struct ft_err *err)
+{
+    replay_held_keys_clear(&w->near);
+    w->kind = kind;
+    w->limit_ms = limit_ms;
+    w->node = 0;
+    w->scanned = false;
+    w->moving_ms = 0;
+    memset(w->left, 0, sizeof(w->left));
+    if (w->slots != NULL && ask_all_slots(w, true, err) != 0)
+        return -1;
+    for (size_t i = 0; w->slots != NULL && i < w->r->target.node_count; i++) {
+        for (size_t byte = 0; byte < sizeof(w->left); byte++)
+            w->left[byte] |= w->slots[i].moving[byte];
+    }
+    return find_dbs(w, err);
+}
+
+static int scan_some(struct replay_release *w, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(w->cursor), bytes_str("COUNT"),
+                                  bytes_str("1000")};
+    struct replay_node *node = &w->r->target.nodes[w->node];
+    uint32_t db = w->dbs[w->db];
+    bool elsewhere = false; /* then its slot is one of those left */
+    redisReply *reply;
+    int rc = 0;
+
+    if ((db != 0 && select_db(node, db, err) != 0) || replay_call(node, &reply, words, 4, err) != 0)
+        return -1;
+    if (!replay_is_scan_reply(reply)) {
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCAN as Redis does", node->name);
+    } else {
+        const redisReply *keys = reply->element[1];
+
+        (void)snprintf(w->cursor, sizeof(w->cursor), "%s", reply->element[0]->str);
+        rc = reserve_words(w, SCRIPT_WORDS + keys->elements, err);
+        for (size_t i = 0; rc == 0 && i < keys->elements; i++)
+            w->words[SCRIPT_WORDS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
+        if (rc == 0 && keys->elements != 0)
+            rc = run_script(w, w->node, w->kind, w->limit_ms, db, keys->elements, &w->near,
+                            &elsewhere, err);
+    }
+    freeReplyObject(reply);
+    return rc == 0 && db != 0 ? select_db(node, 0, err) : rc;
+}
+
+int replay_release_step(struct replay_release *w, struct ft_err *err)
+{
+    if (w->scanned)
+        return finish_slots(w, err);
+    if (w->db < w->db_count) {
+        if (scan_some(w, err) != 0)
+            return -1;
+        w->db += strcmp(w->cursor, "0") == 0;
+    } else if (w->node + 1 < w->r->target.node_count) {
+        w->node++;
+        if (find_dbs(w, err) != 0)
+            return -1;
+    } else {
+        w->scanned = true;
+    }
+    return 0;
+}
+
+/*
+ * Keys by name
+ */
+
+static int run_named(struct replay_release *w, size_t node_index, uint32_t db,
+                     enum replay_walk_kind kind, int64_t limit_ms, size_t count,
+                     struct replay_held_keys *near, bool *ret_elsewhere, struct ft_err *err)
+{
+    struct replay_node *node = &w->r->target.nodes[node_index];
+
+    if (count == 0)
+        return 0;
+    if ((db != 0 && select_db(node, db, err) != 0) ||
+        run_script(w, node_index, kind, limit_ms, db, count, near, ret_elsewhere, err) != 0)
+        return -1;
+    return db != 0 ? select_db(node, 0, err) : 0;
+}
+
+int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, int64_t limit_ms,
+                        const struct replay_held_key *keys, size_t count,
+                        struct replay_held_keys *near, struct ft_err *err)
+{
+    bool elsewhere = false;
+
+    if (reserve_words(w, SCRIPT_WORDS + KEYS_MAX, err) != 0)
+        return -1;
+    for (size_t node = 0; node < w->r->target.node_count; node++) {
+        uint32_t db = 0;
+        size_t n = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            if (replay_node_of(w->r, keys[i].key) != &w->r->target.nodes[node])
+                continue;
+            if (n == KEYS_MAX || keys[i].db != db) {
+                if (run_named(w, node, db, kind, limit_ms, n, near, &elsewhere, err) != 0)
+                    return -1;
+                n = 0;
+            }
+            db = keys[i].db;
+            w->words[SCRIPT_WORDS + n++] = keys[i].key;
+        }
+        if (run_named(w, node, db, kind, limit_ms, n, near, &elsewhere, err) != 0)
+            return -1;
+    }
+    return elsewhere;
+}
+
+/*
+ * The whole at once
+ */
+
+static int walk(struct replay *r, enum replay_walk_kind kind, int64_t limit_ms, struct ft_err *err)
+{
+    struct replay_release *w;
+    int rc;
+
+    if (replay_release_new(&w, r, err) != 0)
+        return -1;
+    rc = replay_release_begin(w, kind, limit_ms, err);
+    while (rc == 0 && (rc = replay_release_step(w, err)) == 0)
+        rc = replay_check_cancelled(r, err);
+    replay_release_free(w);
+    return rc < 0 ? -1 : 0;
+}
+
+int replay_release_done(struct replay *r, struct ft_err *err)
+{
+    if (replay_state_remove(r, "overdue", err) != 0)
+        return -1;
+    r->state.deferred = r->state.released = false;
+    atomic_store(&r->deferred, false);
+    return 0;
+}
+
+int replay_release_all(struct replay *r, int64_t source_ahead_ms, struct ft_err *err)
+{
+    if (!replay_has_deferred(r))
+        return 0;
+    if (walk(r, REPLAY_WALK_END, source_ahead_ms, err) != 0)
+        return -1;
+    return replay_release_done(r, err);
+}
+
+int replay_release_undo(struct replay *r, struct ft_err *err)
+{
+    if (walk(r, REPLAY_WALK_DEFER, 0, err) != 0)
+        return -1;
+    r->state.released = false;
+    return replay_state_set(r, "overdue", "1", err);
+}
