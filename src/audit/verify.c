@@ -7,6 +7,8 @@
 
 #include "input/source.h"
 #include "rdb/value_check.h"
+#include "store/segment_reader_open.h"
+#include "store/segment_reader_seek.h"
 
 /* One flow of a generation on its way through the checks. */
 struct flow_check {

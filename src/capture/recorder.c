@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fsutil.h"
 #include "capture/block_pool.h"
+#include "store/segment_writer.h"
 
 #define BLOCK_BYTES_MAX (256u << 10)
 #define BLOCK_BYTES_MIN (4u << 10)

@@ -7,7 +7,7 @@
 #include "base/parse.h"
 #include "cmd/words.h"
 #include "rdb/rdb_string.h"
-#include "rdb/value_iter.h"
+#include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
 #define ELEMENTS_SHOWN 10u

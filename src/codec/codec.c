@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#include "codec/codec_impl.h"
+#include "codec/codec_lz4.h"
+#include "codec/codec_zstd.h"
 
 static size_t none_bound(size_t n)
 {

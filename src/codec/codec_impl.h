@@ -22,7 +22,4 @@ struct codec_ops {
     void (*frame_free)(void *state);
 };
 
-extern const struct codec_ops codec_lz4_ops;
-extern const struct codec_ops codec_zstd_ops;
-
 #endif

@@ -1,7 +1,7 @@
+#include "codec/codec_lz4.h"
+
 #include <lz4.h>
 #include <lz4frame.h>
-
-#include "codec/codec_impl.h"
 
 static size_t block_bound(size_t n)
 {

@@ -1,8 +1,8 @@
+#include "codec/codec_zstd.h"
+
 #include <zstd.h>
 
 #include <zstd_errors.h>
-
-#include "codec/codec_impl.h"
 
 /* What a frame may make us allocate as its window: 64 MiB, 64 times what Dragonfly compresses. */
 #define FRAME_WINDOW_LOG 26

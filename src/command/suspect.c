@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "rdb/value_iter.h"
+#include "rdb/value_stream.h"
 
 #define KEY_SHOWN_MAX 4096
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/parse.h"
+#include "store/flow_reader.h"
 
 static void set_all(struct cut *cut, const struct generation *g, bool end)
 {

@@ -15,6 +15,7 @@
 
 #include "item/flow_decoder.h"
 #include "store/capture.h"
+#include "store/flow_reader.h"
 
 enum source_kind {
     SOURCE_CAPTURE,

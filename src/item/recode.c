@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
-#include "item/recode_impl.h"
+#include "item/recode_members.h"
+#include "item/recode_module.h"
+#include "item/recode_stream.h"
 #include "rdb/intset.h"
 #include "rdb/listpack.h"
 #include "rdb/rdb_len.h"

@@ -25,17 +25,4 @@ struct recoded {
 typedef enum recode_result recode_fn(struct recoder *r, const struct rdb_entry *entry,
                                      struct recoded *ret, struct ft_err *err);
 
-/* recode_members.c: lists, sets, sorted sets and hashes, element by element. */
-recode_fn recode_list;
-recode_fn recode_list_with_bare_nodes;
-recode_fn recode_set;
-recode_fn recode_zset;
-recode_fn recode_hash;
-/* recode_stream.c */
-recode_fn recode_stream;
-recode_fn recode_first_stream;
-/* recode_module.c */
-recode_fn recode_json;
-recode_fn recode_module;
-
 #endif

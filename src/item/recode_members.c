@@ -1,5 +1,6 @@
+#include "item/recode_members.h"
+
 #include "base/endian.h"
-#include "item/recode_impl.h"
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_string.h"
 #include "rdb/rdb_writer.h"

@@ -4,7 +4,8 @@
  * version. RedisJSON's values of version 3 are one string, the JSON text. Sources: redis
  * src/module.c moduleTypeEncodeId (7.2); RedisJSON redis_json/src/redisjson.rs (2.6 to 8.0).
  */
-#include "item/recode_impl.h"
+#include "item/recode_module.h"
+
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_string.h"
 #include "rdb/rdb_writer.h"

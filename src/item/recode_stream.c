@@ -1,7 +1,9 @@
+#include "item/recode_stream.h"
+
 #include "base/endian.h"
-#include "item/recode_impl.h"
 #include "rdb/rdb_string.h"
 #include "rdb/rdb_writer.h"
+#include "rdb/value_stream.h"
 
 /*
  * A newer stream encoding is the older one with numbers added; the listpacks and the lists of

@@ -11,7 +11,7 @@
 #include "output/convert_stream.h"
 #include "output/record_writer.h"
 #include "rdb/rdb_string.h"
-#include "rdb/value_iter.h"
+#include "rdb/value_stream.h"
 
 #define COLLECT_BYTES (256u << 10)
 /* Large strings are written in pieces of this size, which 3 divides. */

@@ -1,5 +1,6 @@
 #include "rdb/value_check.h"
 
+#include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
 static int check_elements(struct value_check *c, unsigned type, struct bytes value,

@@ -2,7 +2,7 @@
 
 #include <xxhash.h>
 
-#include "rdb/value_iter.h"
+#include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
 /* So that bytes of one kind are never taken for those of another. */

@@ -1,7 +1,9 @@
+#include "rdb/value_stream.h"
+
 #include <stdlib.h>
 
 #include "rdb/rdb_len.h"
-#include "rdb/value_stream_impl.h"
+#include "rdb/value_stream_entries.h"
 
 static int take_len(const struct stream_iter *it, struct bytes *in, uint64_t *ret,
                     struct ft_err *err)

@@ -4,7 +4,7 @@
  * [number of fields, fields and values | values of the master's fields], how many elements that
  * were. Source: redis src/t_stream.c and rdb.c (7.2).
  */
-#include "rdb/value_stream_impl.h"
+#include "rdb/value_stream_entries.h"
 
 #define ENTRY_DELETED    1
 #define ENTRY_SAMEFIELDS 2

@@ -10,7 +10,7 @@
 #include "base/endian.h"
 #include "rdb/listpack.h"
 #include "rdb/rdb_string.h"
-#include "rdb/value_iter.h"
+#include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
 #define STRING_MAX_BYTES ((size_t)1 << 30)
@@ -62,13 +62,6 @@ struct stream_iter {
     struct entry_cursor entries;
     struct group_cursor groups;
 };
-
-/* entry_cursor_init - c is zeroed but for where it begins. */
-void entry_cursor_init(struct entry_cursor *c);
-/* entry_cursor_next - the next live entry; its words are valid until the next call. */
-enum step entry_cursor_next(const struct stream_iter *it, struct entry_cursor *c,
-                            struct stream_entry *ret, struct ft_err *err);
-void entry_cursor_release(struct entry_cursor *c);
 
 /* Where `in` is. */
 static inline size_t stream_position(const struct stream_iter *it, const struct bytes *in)

@@ -12,7 +12,9 @@
 
 #include "base/clock.h"
 #include "base/fsutil.h"
+#include "store/capture_manifest.h"
 #include "store/capture_private.h"
+#include "store/capture_scan.h"
 
 #define MANIFEST_TMP CAPTURE_MANIFEST ".tmp"
 

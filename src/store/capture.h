@@ -143,28 +143,4 @@ int capture_add_segment(struct generation *g, uint32_t flow, const struct segmen
 int capture_save(struct capture *c, struct ft_err *err);
 void capture_free(struct capture *c);
 
-/*
- * flow_reader - the blocks of one flow of one generation, segment after segment.
- */
-struct flow_reader;
-
-int flow_reader_new(struct flow_reader **ret, const struct capture *c, const struct generation *g,
-                    uint32_t flow, struct ft_err *err);
-/*
- * flow_reader_next - the next block; *ret_kind is its segment's kind. STEP_END: the end of what is
- * there (with follow semantics call again later: STEP_END is not sticky). A gap between segments,
- * or stream offsets or LSNs that do not join, is FT_ERR_CORRUPT. Errors name the file.
- */
-enum step flow_reader_next(struct flow_reader *r, struct segment_block *ret,
-                           enum segment_kind *ret_kind, struct ft_err *err);
-/*
- * flow_reader_seek_lsn - go to the block from which the journal from this LSN on can be read: the
- * last that starts between items and not behind it (in an increment: the first one). The LSN that
- * comes next is allowed too. FT_ERR_USAGE: the flow does not have it.
- */
-int flow_reader_seek_lsn(struct flow_reader *r, uint64_t lsn, struct ft_err *err);
-/* flow_reader_where - "gen-0001/...seg", for messages; valid until the next call. */
-const char *flow_reader_where(const struct flow_reader *r);
-void flow_reader_free(struct flow_reader *r);
-
 #endif

@@ -2,6 +2,8 @@
  * capture.json. Nothing read from it is believed before it is in range; what is not known is
  * skipped.
  */
+#include "store/capture_manifest.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +16,7 @@
 #include "base/json_tree.h"
 #include "base/parse.h"
 #include "store/capture_private.h"
-#include "store/segment_private.h"
+#include "store/segment_format.h"
 
 #define FORMAT_NAME   "flowtape-capture"
 #define DIGEST_PREFIX "xxh3:"

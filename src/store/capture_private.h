@@ -25,17 +25,6 @@ void capture_release_generations(struct capture *c);
 /* capture_flow_clear - forget the segments and what follows from them. */
 void capture_flow_clear(struct capture_flow *f);
 
-/* capture_manifest_load - into an empty capture. FT_ERR_USAGE: made by another program. */
-int capture_manifest_load(struct capture *c, struct ft_err *err);
-
-/* capture_scan - add what a writer has added to the newest generation since the manifest. */
-int capture_scan(struct capture *c, struct ft_err *err);
-/* capture_recover - the same for a writer: seals what is open; *ret_changed: to be saved. */
-int capture_recover(struct capture *c, struct capture_recovery *ret, bool *ret_changed,
-                    struct ft_err *err);
-/* capture_remove_files - of an abandoned generation. */
-int capture_remove_files(const struct capture *c, uint32_t generation, struct ft_err *err);
-
 /* How the listing of a directory is used: called for every entry but . and .. */
 typedef int capture_visit_fn(int dirfd, const char *name, void *arg, struct ft_err *err);
 int capture_list(int dirfd, const char *name, capture_visit_fn *visit, void *arg,

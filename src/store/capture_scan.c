@@ -2,6 +2,8 @@
  * What lies in a generation's directory beside what the manifest names. A segment is sealed before
  * the next one of its flow is created, so it is enough to ask for names, ordinal after ordinal.
  */
+#include "store/capture_scan.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +14,10 @@
 
 #include "base/fsutil.h"
 #include "store/capture_private.h"
-#include "store/segment_private.h"
+#include "store/segment_format.h"
+#include "store/segment_reader_open.h"
+#include "store/segment_reader_seek.h"
+#include "store/segment_writer.h"
 
 /* The identity that the next segment of the flow must have. */
 static struct segment_id next_id(const struct capture *c, const struct generation *g, uint32_t flow,

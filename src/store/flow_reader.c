@@ -1,3 +1,5 @@
+#include "store/flow_reader.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -6,7 +8,9 @@
 #include <unistd.h>
 
 #include "store/capture_private.h"
-#include "store/segment_private.h"
+#include "store/segment_format.h"
+#include "store/segment_reader_open.h"
+#include "store/segment_reader_seek.h"
 
 /*
  * Nothing of the struct capture is used after _new, so that it can be refreshed or freed, and other

@@ -15,8 +15,6 @@
  *              both are 0, but for the last block (END), whose first_lsn is the LSN that follows
  *              the stream (JOURNAL_OFFSET). Offsets and LSNs stay below 2^63, times before the
  *              year 10000: anything else is refused.
- * Threads      A writer or reader belongs to one thread at a time; any number of readers may read a
- *              file that is being written: they see whole blocks only.
  */
 #ifndef FLOWTAPE_STORE_SEGMENT_H
 #define FLOWTAPE_STORE_SEGMENT_H
@@ -89,71 +87,5 @@ struct segment_info {
     bool ended;      /* holds the END block */
     uint64_t digest; /* XXH3-64 of the sealed file's bytes up to the index */
 };
-
-struct segment_writer;
-
-/*
- * segment_writer_create - "name.partial" under dirfd, which must not exist. The header is written
- * and the name durable.
- */
-int segment_writer_create(struct segment_writer **ret, int dirfd, const char *name,
-                          const struct segment_id *id, struct ft_err *err);
-/*
- * segment_writer_append - write blocks with as few system calls as it takes. On failure the file is
- * cut back to the last whole block where that can be done, and the writer accepts only _free.
- * Blocks that do not follow each other by the rules are FT_ERR_BUG, before anything is written.
- */
-int segment_writer_append(struct segment_writer *w, const struct segment_block *blocks,
-                          size_t block_count, struct ft_err *err);
-/* segment_writer_fd - for fdatasync by another thread. */
-int segment_writer_fd(const struct segment_writer *w);
-/* segment_writer_info - up to the last block that ends between items. */
-const struct segment_info *segment_writer_info(const struct segment_writer *w);
-/*
- * segment_writer_seal - index, trailer, sync, durable rename. Then only _free. CONTINUED blocks at
- * the end are cut off first; if no block remains the file is removed and ret->sealed false.
- */
-int segment_writer_seal(struct segment_writer *w, struct segment_info *ret, struct ft_err *err);
-/* segment_writer_free - without seal the file stays ".partial", to be recovered. */
-void segment_writer_free(struct segment_writer *w);
-
-/*
- * segment_recover - make a sealed segment of a ".partial" one that a dead process left: cut it
- * behind the last good block that is not CONTINUED, then seal it. A file without a good block (or
- * header) is removed: *ret_removed. *ret_cut_bytes is what was cut off. FT_ERR_CORRUPT: the file is
- * another segment than expected (may be NULL), or a damaged header has good blocks behind it.
- */
-int segment_recover(int dirfd, const char *name, const struct segment_id *expected,
-                    struct segment_info *ret, bool *ret_removed, uint64_t *ret_cut_bytes,
-                    struct ft_err *err);
-
-struct segment_reader;
-
-/* segment_reader_open - sealed or, if that does not exist, ".partial". Checks the header's CRC,
- * version and, unless NULL, that it is the expected capture, generation, flow, ordinal, kind. */
-int segment_reader_open(struct segment_reader **ret, int dirfd, const char *name,
-                        const struct segment_id *expected, struct ft_err *err);
-const struct segment_id *segment_reader_id(const struct segment_reader *r);
-bool segment_reader_sealed(const struct segment_reader *r);
-/*
- * segment_reader_next - the next block, decompressed and checked; its payload is valid until the
- * next call. STEP_END: the end of a sealed segment (index and trailer checked). STEP_MORE: the end
- * of what an open segment holds so far; ask again later: it goes on also when the file has been
- * sealed meanwhile. A damaged tail of an open segment is STEP_MORE too, with *ret_torn_bytes (may
- * be NULL) saying how many bytes lie behind the last whole item: what recovery would cut off.
- */
-enum step segment_reader_next(struct segment_reader *r, struct segment_block *ret,
-                              uint64_t *ret_torn_bytes, struct ft_err *err);
-/*
- * segment_reader_seek - go to the last block that starts between items and whose first_lsn (by_lsn)
- * or time (else) is not behind `value`, or the first block if there is none; uses the index of a
- * sealed segment, walks headers of an open one. Payloads are not read.
- */
-int segment_reader_seek(struct segment_reader *r, bool by_lsn, uint64_t value, struct ft_err *err);
-/* segment_reader_info - sealed: from the trailer. Open: by walking the block headers. */
-int segment_reader_info(struct segment_reader *r, struct segment_info *ret, struct ft_err *err);
-/* segment_reader_check_digest - read a sealed file once more and compare with its trailer. */
-int segment_reader_check_digest(struct segment_reader *r, struct ft_err *err);
-void segment_reader_free(struct segment_reader *r);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/crc32c.h"
 #include "base/endian.h"
-#include "store/segment_private.h"
+#include "store/segment_format.h"
 
 static const uint8_t header_magic[8] = {0x89, 'F', 'T', 'S', '\r', '\n', 0x1a, '\n'};
 static const uint8_t block_magic[4] = {'F', 'T', 'B', 'K'};

@@ -1,3 +1,5 @@
+#include "store/segment_reader.h"
+
 #include <inttypes.h>
 
 #include "base/crc32c.h"

@@ -1,13 +1,14 @@
 /*
- * segment_reader_impl.h - what the files of the segment reader share: segment_open.c (the file, its
- * header, index and trailer), segment_reader.c (the blocks) and segment_seek.c (places and sums).
+ * segment_reader_impl.h - what the files of the segment reader share: segment_reader_open.c (the file, its
+ * header, index and trailer), segment_reader.c (the blocks) and segment_reader_seek.c (places and sums).
  */
 #ifndef FLOWTAPE_STORE_SEGMENT_READER_IMPL_H
 #define FLOWTAPE_STORE_SEGMENT_READER_IMPL_H
 
 #include <sys/types.h>
 
-#include "store/segment_private.h"
+#include "store/segment_format.h"
+#include "store/segment_reader_open.h"
 
 /* One read asks for so much beyond what is needed at once. */
 #define READ_AHEAD_BYTES (256u * 1024)

@@ -1,3 +1,5 @@
+#include "store/segment_writer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +13,9 @@
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "base/fsutil.h"
-#include "store/segment_private.h"
+#include "store/segment_format.h"
+#include "store/segment_reader.h"
+#include "store/segment_reader_open.h"
 
 /* Blocks that go out in one writev: two vectors each, well below IOV_MAX. */
 #define BATCH_BLOCKS 128u

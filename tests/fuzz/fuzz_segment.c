@@ -5,7 +5,10 @@
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "fuzz/fuzz.h"
-#include "store/segment_private.h"
+#include "store/segment_format.h"
+#include "store/segment_reader_open.h"
+#include "store/segment_reader_seek.h"
+#include "store/segment_writer.h"
 
 static void mend(uint8_t *p, size_t n)
 {

@@ -7,6 +7,7 @@
 #include "item/times_shift.h"
 #include "rdb/value_check.h"
 #include "rdb/value_digest.h"
+#include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
 static const char *const targets[] = {"5.0", "6.2", "7.0", "7.2", "7.4", "8.0", "valkey-8.0"};

@@ -5,6 +5,7 @@
 
 #include "lib/recording.h"
 #include "store/capture.h"
+#include "store/segment_writer.h"
 
 #define BLOCK_BYTES   (16u << 10)
 #define BLOCK_RECORDS 50u

@@ -1,4 +1,5 @@
 #include "lib/t_flows.h"
+#include "store/segment_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #define FLOWTAPE_TESTS_LIB_T_STORE_H
 
 #include "lib/test_store.h"
-#include "store/capture.h"
+#include "store/flow_reader.h"
 
 #define T_STORE_SOURCE "10.0.0.1:6379"
 #define T_STORE_REPLID "bd4c8f1f8a3d4e0fb2d4a3f5c1e6d7a8b9c0d1e2"

@@ -14,7 +14,9 @@
 
 #include "base/buf.h"
 #include "base/fsutil.h"
-#include "store/segment.h"
+#include "store/segment_reader_open.h"
+#include "store/segment_reader_seek.h"
+#include "store/segment_writer.h"
 
 struct t_dir {
     int fd;

@@ -21,7 +21,7 @@ input: base rdb item command store
 capture: base rdb journal item store wire input
 state: base rdb item command wire input
 output: base rdb resp item command input state
-audit: base rdb item command input
+audit: base rdb item command store input
 target: base resp wire replay
 replay/mapping: base item command replay
 replay/position: base item command wire target replay

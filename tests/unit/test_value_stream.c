@@ -1,5 +1,5 @@
 #include "lib/t_mutate.h"
-#include "rdb/value_iter.h"
+#include "rdb/value_stream.h"
 
 /*
  * DUMP of a redis-server 7.0.15: XADD x 1-1 f v n 5, 1-2 f w n -6, 3-0 g z, 4-0 f q n 8; XDEL x

@@ -1,3 +1,5 @@
+#include "store/segment_reader_seek.h"
+
 #include <inttypes.h>
 
 #include <xxhash.h>

@@ -1,3 +1,5 @@
+#include "store/segment_reader_open.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,11 +1,11 @@
 /*
- * segment_private.h - what the files behind segment.h share: the layout of headers, index and
- * trailer, the rules by which blocks follow each other, and the doors that recovery uses.
+ * segment_format.h - the layout of a segment's headers, index and trailer, and the rules by which blocks
+ * follow each other. For the store only.
  *
  * Format   doc/format-capture.md. All integers are little-endian.
  */
-#ifndef FLOWTAPE_STORE_SEGMENT_PRIVATE_H
-#define FLOWTAPE_STORE_SEGMENT_PRIVATE_H
+#ifndef FLOWTAPE_STORE_SEGMENT_FORMAT_H
+#define FLOWTAPE_STORE_SEGMENT_FORMAT_H
 
 #include "store/segment.h"
 
@@ -98,27 +98,5 @@ extern const uint8_t segment_index_magic[4];
  * *ret_base is the part of name behind it. Durable renames need the directory itself.
  */
 int segment_parent_open(int dirfd, const char *name, const char **ret_base, struct ft_err *err);
-
-/*
- * segment_reader_try_open - as segment_reader_open, but a segment that is not there (or a
- * ".partial" that has no good header yet) is *ret_absent with *ret NULL and 0 returned.
- */
-int segment_reader_try_open(struct segment_reader **ret, int dirfd, const char *name,
-                            const struct segment_id *expected, bool *ret_absent,
-                            struct ft_err *err);
-/* segment_reader_from_fd - an open segment by a descriptor, which the reader owns from then on,
- * also on failure. */
-int segment_reader_from_fd(struct segment_reader **ret, int fd, const char *name,
-                           struct ft_err *err);
-/*
- * segment_reader_next_stored - as segment_reader_next, but the payload is as it is stored (CRC
- * checked). The block's header lies in the BLOCK_HEADER_BYTES before payload.p.
- */
-enum step segment_reader_next_stored(struct segment_reader *r, struct segment_block *ret,
-                                     uint64_t *ret_torn_bytes, struct ft_err *err);
-/* segment_reader_header_bytes - length of the segment header. */
-uint32_t segment_reader_header_bytes(const struct segment_reader *r);
-/* segment_reader_is_gone - the file has no name any more: recovery found nothing worth keeping. */
-bool segment_reader_is_gone(const struct segment_reader *r);
 
 #endif
