@@ -3,12 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/clock.h"
-#include "base/fsutil.h"
+#include "input/source_digest.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_release.h"
 
@@ -18,7 +17,6 @@
 /* Attempts in a row that did something, but came no further than one before. */
 #define FRUITLESS_MAX 20u
 #define NOTE_MAX      700
-#define HEAD_BYTES    (64u << 10)
 /* With --rate, so much of a second's worth may be in flight before its answers are awaited. */
 #define UNDERWAY_PART 2u
 
@@ -110,37 +108,18 @@ static void hex(const uint8_t *p, char out[REPLAY_ID_SIZE])
         (void)snprintf(out + 2 * i, 3, "%02x", p[i]); /* 32 digits fit */
 }
 
-/* A file has no identity of its own: size and first bytes stand for it. */
-static int identify_file(const char *path, char out[REPLAY_ID_SIZE], struct ft_err *err)
-{
-    struct buf head = {0};
-    XXH128_canonical_t digest;
-    struct stat status;
-    FILE *file = fopen(path, "re");
-    size_t n;
-    int rc = 0;
-
-    if (file == NULL || fstat(fileno(file), &status) != 0) {
-        rc = err_set(err, FT_ERR_IO, "could not open \"%s\"", path);
-    } else if (buf_reserve(&head, HEAD_BYTES, err) != 0) {
-        rc = -1;
-    } else {
-        n = fread(head.p, 1, HEAD_BYTES, file);
-        XXH128_canonicalFromHash(&digest,
-                                 XXH3_128bits_withSeed(head.p, n, (uint64_t)status.st_size));
-        hex(digest.digest, out);
-    }
-    if (file != NULL)
-        (void)fclose(file); /* opened to read */
-    buf_release(&head);
-    return rc;
-}
-
+/* A file has no identity of its own: all that is in it stands for it. */
 static int identify(struct replay *r, struct ft_err *err)
 {
-    if (r->source->kind != SOURCE_CAPTURE)
-        return identify_file(r->source->files[0], r->id, err);
-    hex(r->source->capture->id, r->id);
+    uint8_t digest[SOURCE_DIGEST_SIZE];
+
+    if (r->source->kind == SOURCE_CAPTURE) {
+        hex(r->source->capture->id, r->id);
+        return 0;
+    }
+    if (source_digest(r->source, r->o->cancel_fd, digest, err) != 0)
+        return -1;
+    hex(digest, r->id);
     return 0;
 }
 

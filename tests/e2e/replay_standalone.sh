@@ -61,6 +61,13 @@ check "the key is kept" holds 0 a mine
 check "the others came" holds 0 b 2
 check_status "another capture's target" 1 "another capture" "$FLOWTAPE" replay "$T/live-1" "$REDIS" \
     --quiet --on-loss skip
+# A copy is the same input; one that differs in its last byte, which is read no more, is another.
+cp "$T/in.rdb" "$T/copy.rdb"
+check "a copy of the file" "$FLOWTAPE" replay "$T/copy.rdb" "$REDIS" --quiet --on-conflict skip
+size=$(wc -c <"$T/in.rdb")
+{ head -c $((size - 8)) "$T/in.rdb" && printf '\000\000\000\000\000\000\000\000'; } >"$T/copy.rdb"
+check_status "a file that differs in its end" 1 "another capture" "$FLOWTAPE" replay "$T/copy.rdb" \
+    "$REDIS" --quiet --on-conflict skip
 check_status "other rules" 1 "other filters" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet
 check "--forget" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --forget
 check "nothing of ours is left" [ -z "$(cli keys 'flowtape:*')" ]

@@ -1,6 +1,8 @@
 /* Kinds of input, the members of a .dfs set, filters, and what a conversion writes. */
 #include "lib/test_store.h"
 
+#include "base/endian.h"
+#include "input/source_digest.h"
 #include "lib/t_capture.h"
 #include "output/convert.h"
 
@@ -69,6 +71,127 @@ static void test_a_set_must_be_whole(void **state)
 
     assert_int_equal(unlinkat(d.fd, "types-0000.dfs", 0), 0);
     t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_IO, "types-0000.dfs");
+    t_dir_remove(&d);
+}
+
+/* A set of a release without snapshot ids, so that its files have to tell by themselves. */
+static void copy_old_set(struct t_dir *d)
+{
+    copy_file(d, t_recording("older/1.19.2/files/types-summary.dfs"), "old-summary.dfs");
+    copy_file(d, t_recording("older/1.19.2/files/types-0000.dfs"), "old-0000.dfs");
+    copy_file(d, t_recording("older/1.19.2/files/types-0001.dfs"), "old-0001.dfs");
+}
+
+/* Moves the time of saving by so many seconds. */
+static void shift_ctime(struct t_dir *d, const char *name, int32_t by_s)
+{
+    static const char mark[] = "\x05"
+                               "ctime\xc2";
+    struct buf b = t_read(d->fd, name);
+    uint8_t *at = memmem(b.p, b.n, mark, sizeof(mark) - 1);
+
+    assert_non_null(at);
+    at += sizeof(mark) - 1;
+    store_le32(at, load_le32(at) + (uint32_t)by_s);
+    t_write(d->fd, name, b.p, b.n);
+    buf_release(&b);
+}
+
+static void test_files_of_another_save_are_told_without_ids(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct t_dir d = t_dir_make();
+    struct source *s;
+    char path[128];
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/old-summary.dfs", d.path);
+    copy_old_set(&d);
+    s = open_source(path);
+    assert_int_equal(s->stream_count, 3);
+    source_free(s);
+
+    /* one more than there are shards, by the keys of the others */
+    copy_file(&d, t_recording("older/1.19.2/files/types-0000.dfs"), "old-0002.dfs");
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT,
+            "old-0002.dfs\" belongs to another snapshot: by its keys");
+
+    assert_int_equal(unlinkat(d.fd, "old-0001.dfs", 0), 0);
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "old-0001.dfs\" is missing");
+
+    assert_int_equal(unlinkat(d.fd, "old-0002.dfs", 0), 0);
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "2 shards; 1 files were found");
+
+    copy_old_set(&d);
+    shift_ctime(&d, "old-0001.dfs", 15);
+    source_free(open_source(path));
+    shift_ctime(&d, "old-0001.dfs", 15);
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "saved 30 s after the others");
+    shift_ctime(&d, "old-0001.dfs", -100);
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "saved 70 s before the others");
+    t_dir_remove(&d);
+}
+
+static void test_names_of_the_input_are_known(void **state)
+{
+    struct t_dir d = t_dir_make();
+    struct source *s;
+    char path[128];
+    char other[160];
+
+    (void)state;
+    copy_old_set(&d);
+    (void)snprintf(path, sizeof(path), "%s/old-0001.dfs", d.path);
+    s = open_source(path);
+    assert_true(source_contains(s, path));
+    (void)snprintf(other, sizeof(other), "%s/old-0005.dfs", d.path);
+    assert_true(source_contains(s, other));
+    (void)snprintf(other, sizeof(other), "%s/../%s/old-summary.dfs", d.path,
+                   strrchr(d.path, '/') + 1);
+    assert_true(source_contains(s, other));
+    (void)snprintf(other, sizeof(other), "%s/old.rdb", d.path);
+    assert_false(source_contains(s, other));
+    (void)snprintf(other, sizeof(other), "%s/older-0000.dfs", d.path);
+    assert_false(source_contains(s, other));
+    source_free(s);
+    t_dir_remove(&d);
+}
+
+static void digest_of(const char *path, uint8_t ret[SOURCE_DIGEST_SIZE])
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct source *s = open_source(path);
+
+    t_ok(source_digest(s, -1, ret, &err), &err);
+    source_free(s);
+}
+
+static void test_a_digest_is_over_all_bytes(void **state)
+{
+    struct buf file = t_read(AT_FDCWD, t_recording("files/types.rdb"));
+    uint8_t first[SOURCE_DIGEST_SIZE];
+    uint8_t again[SOURCE_DIGEST_SIZE];
+    struct t_dir d = t_dir_make();
+    char path[128];
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/types.rdb", d.path);
+    digest_of(t_recording("files/types.rdb"), first);
+    t_write(d.fd, "types.rdb", file.p, file.n);
+    digest_of(path, again);
+    assert_memory_equal(first, again, sizeof(first));
+    file.p[file.n - 1] ^= 1;
+    t_write(d.fd, "types.rdb", file.p, file.n);
+    digest_of(path, again);
+    assert_memory_not_equal(first, again, sizeof(first));
+
+    copy_old_set(&d);
+    (void)snprintf(path, sizeof(path), "%s/old-summary.dfs", d.path);
+    digest_of(path, first);
+    shift_ctime(&d, "old-0001.dfs", 1);
+    digest_of(path, again);
+    assert_memory_not_equal(first, again, sizeof(first));
+    buf_release(&file);
     t_dir_remove(&d);
 }
 
@@ -263,6 +386,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_kind_is_found_by_looking),
         cmocka_unit_test(test_a_set_must_be_whole),
+        cmocka_unit_test(test_files_of_another_save_are_told_without_ids),
+        cmocka_unit_test(test_names_of_the_input_are_known),
+        cmocka_unit_test(test_a_digest_is_over_all_bytes),
         cmocka_unit_test(test_what_is_no_input_is_said),
         cmocka_unit_test(test_a_capture_gives_snapshot_and_journal),
         cmocka_unit_test(test_a_conversion_writes_what_it_counts),
