@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "replay/replay_release.h"
+#include "target/replay_scan.h"
 
 #define KEPT_SUFFIX ":kept"
 #define FLUSHES_MAX 5u
@@ -165,33 +166,88 @@ static bool has_one_key(const char *info)
     return db != NULL && strncmp(db, one, strlen(one)) == 0 && strstr(db + 1, "\ndb") == NULL;
 }
 
+/* Of whoever may not ask for INFO; this database is the one that everybody has. own: the lease is
+ * here. */
+static int node_is_empty(struct replay_node *node, bool own, bool *ret, struct ft_err *err)
+{
+    static const char *const commands[] = {"INFO", "DBSIZE", "RANDOMKEY"};
+    const struct bytes keyspace[] = {bytes_str("INFO"), bytes_str("keyspace")};
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const struct bytes word = bytes_str(commands[i]);
+        redisReply *reply;
+        bool known = true;
+
+        if (replay_ask(node, node->pipe, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) !=
+            0)
+            return -1;
+        if (i == 0 && reply->type == REDIS_REPLY_STRING)
+            *ret = strstr(reply->str, "\ndb") == NULL || (own && has_one_key(reply->str));
+        else if (reply->type == REDIS_REPLY_INTEGER)
+            *ret = reply->integer <= own;
+        else if (i == 2 && reply->type != REDIS_REPLY_ERROR)
+            *ret = reply->type == REDIS_REPLY_NIL;
+        else
+            known = false;
+        freeReplyObject(reply);
+        if (known)
+            return 0;
+    }
+    *ret = false; /* to be on the safe side */
+    return 0;
+}
+
 /* Called with the lease held. */
 static int target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
 {
-    *ret = true;
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
-        redisReply *reply;
+    bool empty = true;
 
-        if (replay_call(&r->target.nodes[i], &reply, words, 2, err) != 0)
+    for (size_t i = 0; empty && i < r->target.node_count; i++) {
+        struct replay_node *node = &r->target.nodes[i];
+
+        if (node_is_empty(node, node == state_node(r), &empty, err) != 0)
             return -1;
-        if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\ndb") != NULL &&
-            !(&r->target.nodes[i] == state_node(r) && has_one_key(reply->str)))
-            *ret = false;
-        freeReplyObject(reply);
     }
+    *ret = empty;
     return 0;
+}
+
+static int unlink_keys(void *context, struct replay_node *node, uint32_t db,
+                       const struct bytes *keys, size_t count, struct ft_err *err)
+{
+    (void)context;
+    (void)db;
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes words[] = {bytes_str("UNLINK"), keys[i]};
+
+        if (redis_pipe_put(node->pipe, 0, words, 2, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(node->pipe, err);
+}
+
+/* Key by key where it may not be done at once. */
+static int flush_node(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("FLUSHALL")};
+    redisReply *reply;
+    bool refused;
+
+    if (replay_ask(node, node->pipe, &reply, words, 1, err) != 0)
+        return -1;
+    refused = reply->type == REDIS_REPLY_ERROR;
+    freeReplyObject(reply);
+    return refused ? replay_scan(node, unlink_keys, NULL, err) : 0;
 }
 
 /* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
 static int flush_target(struct replay *r, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("FLUSHALL")};
     bool empty = false;
 
     for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
         for (size_t i = 0; i < r->target.node_count; i++) {
-            if (replay_call(&r->target.nodes[i], NULL, words, 1, err) != 0)
+            if (flush_node(&r->target.nodes[i], err) != 0)
                 return -1;
         }
         if (target_is_empty(r, &empty, err) != 0)
@@ -200,21 +256,34 @@ static int flush_target(struct replay *r, struct ft_err *err)
     return 0;
 }
 
+/* Which streams were done before no longer counts; of a generation with more streams neither. */
+static int remove_done(struct replay *r, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HKEYS"), bytes_str(REPLAY_STATE_KEY)};
+    redisReply *reply;
+    int rc = 0;
+
+    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        const redisReply *field = reply->element[i];
+
+        if (field->type == REDIS_REPLY_STRING && strncmp(field->str, "snap:", 5) == 0)
+            rc = replay_state_remove(r, field->str, err);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
 /* All fields of a replay that begins, at once; no stream is done. Old positions count no longer, and go
  * when there are new ones. */
 static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 {
-    static const char script[] =
-        "for _,f in ipairs(redis.call('HKEYS',KEYS[1])) do "
-        "if string.sub(f,1,5)=='snap:' then redis.call('HDEL',KEYS[1],f) end end "
-        "return redis.call('HSET',KEYS[1],unpack(ARGV))";
     char generation[I64_TEXT_SIZE + 1] = "";
     char began[REPLAY_TAG_TEXT];
     char now[I64_TEXT_SIZE];
     struct bytes words[] = {
-        bytes_str("EVAL"),
-        bytes_str(script),
-        bytes_str("1"),
+        bytes_str("HSET"),
         bytes_str(REPLAY_STATE_KEY),
         bytes_str("version"),
         bytes_str("1"),
@@ -236,10 +305,12 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 
     generation[i64_to_text(r->result->generation, generation)] = '\0';
     (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
-    words[13] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
-    words[15] = bytes_str(generation);
-    words[16] = bytes_str(began);
-    return replay_call(state_node(r), NULL, words, dirty ? 20 : 18, err);
+    words[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
+    words[13] = bytes_str(generation);
+    words[14] = bytes_str(began);
+    if (remove_done(r, err) != 0)
+        return -1;
+    return replay_call(state_node(r), NULL, words, dirty ? 18 : 16, err);
 }
 
 static int begin_new(struct replay *r, struct ft_err *err)
@@ -348,7 +419,8 @@ int replay_begin(struct replay *r, struct ft_err *err)
     bool anew = !r->started && (r->o->from_start || r->o->flush);
     int rc;
 
-    if (replay_state_load(r, err) != 0)
+    if (replay_rights_probe(r, err) != 0 || replay_rights_check(r, err) != 0 ||
+        replay_state_load(r, err) != 0)
         return -1;
     if (r->started && r->state.phase <= REPLAY_PHASE_ENDING) {
         return err_set(err, FT_ERR_PROTOCOL,

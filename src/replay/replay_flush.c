@@ -21,7 +21,7 @@ static bool is_done(const struct flush_run *f, const struct replay_node *node)
 static bool is_plain(const struct replay *r)
 {
     return replay_map_is_identity(&r->o->map) && filter_is_empty(&r->o->filter) &&
-           r->kept.count == 0 && !r->state.dirty;
+           r->kept.count == 0 && !r->state.dirty && !r->rights.no_flush;
 }
 
 /* Only where the node is the flush as a whole to be done: slots that came from others may have had it. */

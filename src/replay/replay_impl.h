@@ -13,6 +13,7 @@
 #include "replay/position/replay_sent.h"
 #include "replay/position/replay_state.h"
 #include "replay/replay.h"
+#include "target/replay_rights.h"
 #include "wire/redis_pipe.h"
 #include "wire/slot_map.h"
 
@@ -27,7 +28,7 @@ struct replay_node {
     struct uri uri; /* owned */
     char name[URI_ADDRESS_SIZE];
     struct redis_pipe *pipe;   /* of the journal and of everything but the snapshot */
-    char sha[41];              /* of the script */
+    char sha[41];              /* of the script; "" until there is a batch */
     char run[REPLAY_RUN_SIZE]; /* its run_id: another one says that it was restarted */
     size_t replica_count;
     struct buf slots; /* of a cluster: as CLUSTER NODES lists those it has */
@@ -64,6 +65,7 @@ struct replay {
     bool unfenced;                        /* guarded by mu; see replay_fence.c */
     struct replay_lease *lease;           /* of this connection; see replay_lease.c */
     struct replay_target target;
+    struct replay_rights rights; /* what the target lets this user do */
     struct slot_map *known_map; /* of the connection before */
     bool was_reached;           /* once: from then on a lost target is waited for */
     bool was_connected;         /* and found to be one that can be replayed into */
@@ -289,8 +291,6 @@ int replay_flush(struct replay *r, const struct item *item, const struct transla
 
 /* replay_node_reply - the redis_reply_fn of nodes: answers to batches. */
 int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err);
-/* replay_node_prepare - load the script. */
-int replay_node_prepare(struct replay_node *node, struct ft_err *err);
 /* replay_node_put - into the batch; nothing is sent. */
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err);

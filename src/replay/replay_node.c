@@ -20,20 +20,49 @@ struct refusal {
     size_t count;
 };
 
-int replay_node_prepare(struct replay_node *node, struct ft_err *err)
+static int take_sha(struct replay_node *node, const redisReply *reply, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"),
-                                  bytes_str(replay_script(node->replay->target.version))};
-    redisReply *reply;
-    int rc = 0;
+    if (reply->type != REDIS_REPLY_STRING || reply->len >= sizeof(node->sha))
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCRIPT LOAD as Redis does",
+                       node->name);
+    memcpy(node->sha, reply->str, reply->len + 1);
+    return 0;
+}
 
-    if (replay_call(node, &reply, words, 3, err) != 0)
+/* Whoever may not load a script may still run it, by which it is loaded. Without its arguments it
+ * gives an error before it does anything. */
+static int load_by_eval(struct replay_node *node, struct bytes script, struct ft_err *err)
+{
+    const struct bytes run[] = {bytes_str("EVAL"), script, bytes_str("0")};
+    const struct bytes digest[] = {bytes_str("EVAL"), bytes_str("return redis.sha1hex(ARGV[1])"),
+                                   bytes_str("0"), script};
+    redisReply *reply;
+    int rc;
+
+    if (replay_call(node, &reply, digest, 4, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_STRING && reply->len < sizeof(node->sha))
-        (void)snprintf(node->sha, sizeof(node->sha), "%s", reply->str);
-    else
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCRIPT LOAD as Redis does",
-                     node->name);
+    rc = take_sha(node, reply, err);
+    freeReplyObject(reply);
+    if (rc != 0 || replay_ask(node, node->pipe, &reply, run, 3, err) != 0)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* Only when there is a batch: who replays a snapshot alone needs no scripts. */
+static int load_script(struct replay_node *node, struct ft_err *err)
+{
+    struct bytes script = bytes_str(replay_script(node->replay->target.version));
+    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), script};
+    redisReply *reply;
+    int rc;
+
+    if (node->sha[0] != '\0')
+        return 0;
+    if (replay_ask(node, node->pipe, &reply, words, 3, err) != 0)
+        return -1;
+    rc = reply->type == REDIS_REPLY_ERROR ? load_by_eval(node, script, err)
+                                          : take_sha(node, reply, err);
     freeReplyObject(reply);
     return rc;
 }
@@ -84,6 +113,8 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         return -1;
     if (replay_batch_is_empty(&node->batch))
         return 0;
+    if (load_script(node, err) != 0)
+        return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
         return -1;
     const struct bytes words[] = {

@@ -412,7 +412,7 @@ static size_t lane_bytes(const struct replay *r)
 /* What waits for others of its slot would not go at the pace asked for. */
 static size_t run_bytes(const struct replay *r)
 {
-    if (r->o->rate_keys != 0 || r->o->rate_bytes != 0)
+    if (r->rights.no_mset || r->o->rate_keys != 0 || r->o->rate_bytes != 0)
         return 0;
     return RUN_BYTES / each_stream_threads(r->source, sender_count(r));
 }
@@ -431,7 +431,8 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
         .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
 
     if (replay_route_new(&s->route, s->r, lane_bytes(r), take_answer, s, err) != 0 ||
-        replay_run_new(&s->run, r->target.cluster, run_bytes(r), put_run, s, err) != 0 ||
+        replay_run_new(&s->run, r->target.cluster || r->rights.no_mset, run_bytes(r), put_run, s,
+                       err) != 0 ||
         replay_mapper_new(&s->mapper, s->r, err) != 0 ||
         replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
         replay_translator_new(&s->translator, r, err) != 0 ||

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "replay/replay_impl.h"
-#include "wire/reply_error.h"
 
 #define CONFIRM_MS 10000u
 
@@ -50,16 +49,28 @@ static int refused(const char *name, const redisReply *reply, struct ft_err *err
                    failed ? reply->str : "something unknown");
 }
 
+/* In whatever words: what a user of a hosted server may not run. */
+static bool is_denied(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR && !replay_is_passing(reply->str);
+}
+
 static int find_replicas(struct replay *r, struct redis_pipe *p, const char *name, bool tell,
                          struct replicas *ret, struct ft_err *err)
 {
     redisReply *reply;
     int rc = 0;
 
+    *ret = (struct replicas){0};
     if (redis_pipe_call_text(p, &reply, "INFO replication", err) != 0)
         return -1;
-    if (reply->type != REDIS_REPLY_STRING)
+    if (is_denied(reply) && tell)
+        replay_note(r, "whether %s has replicas, and what these have, cannot be asked: %s", name,
+                    reply->str);
+    else if (reply->type != REDIS_REPLY_STRING && !is_denied(reply))
         rc = refused(name, reply, err);
+    else if (reply->type != REDIS_REPLY_STRING)
+        rc = 0;
     else if (strstr(reply->str, "role:slave") != NULL)
         rc = err_set(err, FT_ERR_NET, "%s is no longer a master: what it had may be gone", name);
     else
@@ -80,8 +91,7 @@ static int await(struct replay *r, struct redis_pipe *p, const char *name, unsig
     (void)snprintf(command, sizeof(command), "WAIT %u %u", wanted, CONFIRM_MS); /* fits */
     if (redis_pipe_call_text(p, &reply, command, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR &&
-        reply_error_kind_of(bytes_str(reply->str)) == REPLY_ERROR_DENIED)
+    if (is_denied(reply))
         replay_note(r, "whether the %u replicas of %s have what was written cannot be asked: %s",
                     wanted, name, reply->str);
     else if (reply->type != REDIS_REPLY_INTEGER)

@@ -439,7 +439,8 @@ static int give_up(const struct replay_route *route, const struct attempt *a, co
     struct slot_map *own = NULL;
 
     if (route->map != NULL && a->lane->pipe != NULL)
-        (void)slot_map_fetch(&own, a->lane->pipe, &a->lane->uri, &ignored); /* then own is NULL */
+        (void)slot_map_fetch(&own, a->lane->pipe, &a->lane->uri, true,
+                             &ignored); /* then own is NULL */
     if (own != NULL && slot_map_check_covered(own, err) != 0)
         (void)err_wrap(err, "%s answered for %u s: %s", a->lane->name, seconds, text);
     else

@@ -1,8 +1,12 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "replay/replay_impl.h"
 #include "wire/reply_error.h"
+#include "wire/server_info.h"
+
+#define VERSION_MIN 500u
 
 bool replay_is_passing(const char *text)
 {
@@ -75,92 +79,55 @@ struct replay_node *replay_node_of(struct replay *r, struct bytes key)
     return r->target.cluster ? replay_node_of_slot(r, slot_of(key)) : &r->target.nodes[0];
 }
 
-/* The value of a line "name:value" of INFO. */
-static bool info_value(const char *info, const char *name, char *out, size_t size)
-{
-    const char *at = strstr(info, name);
-    size_t n;
-
-    if (at == NULL)
-        return false;
-    at += strlen(name);
-    n = strcspn(at, "\r\n");
-    if (n >= size)
-        n = size - 1;
-    memcpy(out, at, n);
-    out[n] = '\0';
-    return true;
-}
-
 /* A replica would take no writes; one that is being promoted soon will. */
-static int check_role(struct replay *r, const char *info, const char *name, struct ft_err *err)
+static int check_role(const struct replay *r, const struct server_info *info, const char *name,
+                      struct ft_err *err)
 {
-    char role[16] = "";
-
-    (void)info_value(info, "\nrole:", role, sizeof(role)); /* absent: nobody's replica */
-    if (strcmp(role, "slave") != 0)
+    if (!info->replica)
         return 0;
     return err_set(err, r->was_connected ? FT_ERR_NET : FT_ERR_PROTOCOL,
                    "%s is a replica and takes no writes: name its master", name);
 }
 
-static int check_version(struct replay *r, const char *info, const char *name, struct ft_err *err)
+static int check_version(struct replay *r, const struct server_info *info, const char *name,
+                         struct ft_err *err)
 {
-    char text[32] = "";
-    unsigned major;
-    unsigned minor;
-
-    if (!info_value(info, "redis_version:", text, sizeof(text)) ||
-        sscanf(text, "%u.%u", &major, &minor) != 2)
+    if (info->version == 0)
         return err_set(err, FT_ERR_PROTOCOL, "%s does not tell its version", name);
-    if (major < 5) {
-        return err_set(err, FT_ERR_PROTOCOL, "%s is Redis %s; 5.0 or later is needed", name, text);
+    if (info->version < VERSION_MIN) {
+        return err_set(err, FT_ERR_PROTOCOL, "%s is Redis %s; 5.0 or later is needed", name,
+                       info->text);
     }
-    r->target.version = major * 100 + minor;
+    r->target.version = info->version;
     r->target.kind = target_of_version(r->target.version);
     r->result->target_version = r->target.version; /* open_again reads it, whatever fails first */
     return 0;
 }
 
 /* What it drops is nothing that a replay hears of; it may be the replay's own keys. */
-static void note_eviction(struct replay *r, const char *info, const char *name)
+static void note_eviction(struct replay *r, const struct server_info *info, const char *name)
 {
-    char limit[32] = "0";
-    char policy[32] = "noeviction";
-
-    (void)info_value(info, "\nmaxmemory:", limit, sizeof(limit));
-    (void)info_value(info, "\nmaxmemory_policy:", policy, sizeof(policy));
-    if (r->was_connected || strcmp(limit, "0") == 0 || strcmp(policy, "noeviction") == 0)
+    if (r->was_connected || info->maxmemory == 0 || strcmp(info->eviction, "noeviction") == 0)
         return;
-    replay_note(r, "%s drops keys when it has %s bytes (maxmemory-policy %s)", name, limit, policy);
+    replay_note(r, "%s drops keys when it has %" PRIu64 " bytes (maxmemory-policy %s)", name,
+                info->maxmemory, info->eviction);
 }
 
-/* node: NULL for the server that was named, which need not be a master of the cluster. */
-static int check_server(struct replay *r, struct redis_pipe *pipe, const char *name,
-                        struct replay_node *node, struct ft_err *err)
+static int check_loading(const struct server_info *info, const char *name, struct ft_err *err)
 {
-    bool first = node == NULL;
-    redisReply *reply;
-    int rc = 0;
+    return info->loading ? err_set(err, FT_ERR_NET, "%s is loading its data", name) : 0;
+}
 
-    if (redis_pipe_call_text(pipe, &reply, "INFO", err) != 0)
+static int check_server(struct replay *r, struct replay_node *node, struct ft_err *err)
+{
+    struct server_info info;
+
+    if (server_info_fetch(node->pipe, node->name, &info, err) != 0 ||
+        check_loading(&info, node->name, err) != 0 || check_role(r, &info, node->name, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        rc = err_set(err, replay_is_passing(reply->str) ? FT_ERR_NET : FT_ERR_PROTOCOL,
-                     "%s answered: %s", name, reply->str);
-    } else if (reply->type != REDIS_REPLY_STRING) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer INFO as Redis does", name);
-    } else if (strstr(reply->str, "\nloading:1") != NULL) {
-        rc = err_set(err, FT_ERR_NET, "%s is loading its data", name);
-    } else if ((!(first && r->target.cluster) && check_role(r, reply->str, name, err) != 0) ||
-               (first && check_version(r, reply->str, name, err) != 0)) {
-        rc = -1;
-    } else if (!first) {
-        (void)info_value(reply->str, "\nrun_id:", node->run, sizeof(node->run));
-        note_eviction(r, reply->str, name);
-    }
-    freeReplyObject(reply);
-    return rc;
+    memcpy(node->run, info.run_id, sizeof(node->run));
+    note_eviction(r, &info, node->name);
+    return 0;
 }
 
 /* A node for which the cluster is down refuses everything, though others may think it is not. */
@@ -169,7 +136,7 @@ static int check_view(const struct replay_node *node, struct ft_err *err)
     struct slot_map *own;
     int rc = 0;
 
-    if (slot_map_fetch(&own, node->pipe, &node->uri, err) != 0)
+    if (slot_map_fetch(&own, node->pipe, &node->uri, true, err) != 0)
         return -1;
     if (own != NULL && !own->state_ok && slot_map_check_covered(own, err) != 0) {
         err->kind = FT_ERR_NET;
@@ -189,12 +156,11 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
     if (redis_pipe_open(&node->pipe, &node->uri, r->o->cancel_fd, replay_node_reply, node, err) !=
         0)
         return -1;
-    if (check_server(r, node->pipe, node->name, node, err) != 0 ||
-        (r->target.cluster && check_view(node, err) != 0))
+    if (check_server(r, node, err) != 0 || (r->target.cluster && check_view(node, err) != 0))
         return -1;
     if (replay_fence_name(r, node->pipe, node->name, err) != 0)
         return -1;
-    return replay_node_prepare(node, err);
+    return 0;
 }
 
 /* "0-5460 7000", as the node itself says it in CLUSTER NODES */
@@ -271,25 +237,12 @@ static int open_again(struct replay *r, struct ft_err *err)
     return slot_map_refetch(&t->map, r->known_map, &t->uri, r->o->cancel_fd, err);
 }
 
-/* Dragonfly calls itself a Redis too, but takes neither the script nor all that is sent. */
-static int check_kind(struct redis_pipe *pipe, const char *name, struct ft_err *err)
-{
-    redisReply *reply;
-    int rc = 0;
-
-    if (redis_pipe_call_text(pipe, &reply, "INFO server", err) != 0)
-        return -1;
-    if (reply->type == REDIS_REPLY_STRING && strstr(reply->str, "\ndragonfly_version:") != NULL)
-        rc = err_set(err, FT_ERR_PROTOCOL,
-                     "%s is a Dragonfly: a replay writes into a Redis or Valkey", name);
-    freeReplyObject(reply);
-    return rc;
-}
-
+/* The server that was named; it need not be a master if it is one of a cluster. */
 static int open_first(struct replay *r, struct ft_err *err)
 {
     struct replay_target *t = &r->target;
     char name[URI_ADDRESS_SIZE];
+    struct server_info info;
     struct redis_pipe *pipe;
     int rc;
 
@@ -297,12 +250,19 @@ static int open_first(struct replay *r, struct ft_err *err)
     if (redis_pipe_open(&pipe, &t->uri, r->o->cancel_fd, NULL, NULL, err) != 0)
         return -1;
     r->was_reached = true;
-    rc = check_kind(pipe, name, err);
-    if (rc == 0 && slot_map_fetch(&t->map, pipe, &t->uri, err) != 0)
+    rc = server_info_fetch(pipe, name, &info, err);
+    if (rc == 0 && info.dragonfly)
+        rc = err_set(err, FT_ERR_PROTOCOL,
+                     "%s is a Dragonfly: a replay writes into a Redis or Valkey", name);
+    if (rc == 0)
+        rc = check_loading(&info, name, err);
+    if (rc == 0 && slot_map_fetch(&t->map, pipe, &t->uri, info.cluster, err) != 0)
         rc = err_wrap(err, "%s", name);
     t->cluster = rc == 0 && t->map != NULL;
+    if (rc == 0 && !t->cluster)
+        rc = check_role(r, &info, name, err);
     if (rc == 0)
-        rc = check_server(r, pipe, name, NULL, err);
+        rc = check_version(r, &info, name, err);
     redis_pipe_free(pipe);
     return rc;
 }

@@ -270,71 +270,88 @@ static int refused(const redisReply *reply, const char *command, struct ft_err *
                    reply->str);
 }
 
-/* What CLUSTER INFO says. */
+/* What CLUSTER INFO says; of a user who may not ask for it, nothing. */
 struct cluster_info {
-    bool enabled;
+    bool known;
     bool ok;
     unsigned served;
     uint64_t epoch;
 };
 
+static void take_info(const redisReply *reply, struct cluster_info *ret)
+{
+    const char *state = info_value(reply, "cluster_state");
+    const char *served = info_value(reply, "cluster_slots_ok");
+    const char *epoch = info_value(reply, "cluster_current_epoch");
+
+    ret->known = true;
+    ret->ok = state != NULL && strncmp(state, "ok", 2) == 0;
+    ret->served = served != NULL ? (unsigned)strtoul(served, NULL, 10) : 0;
+    ret->epoch = epoch != NULL ? strtoull(epoch, NULL, 10) : 0;
+}
+
+static bool is_passing(const redisReply *reply)
+{
+    return reply_text_is_passing(bytes_of(reply->str, reply->len));
+}
+
+/* Refused in whatever words: not a cluster, or not allowed. */
 static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_err *err)
 {
-    static const char disabled[] = "cluster support disabled";
     redisReply *reply;
-    const char *state;
-    const char *served;
-    const char *epoch;
     int rc = 0;
 
-    memset(ret, 0, sizeof(*ret));
+    *ret = (struct cluster_info){.ok = true, .served = SLOT_COUNT};
     if (redis_pipe_call_text(p, &reply, "CLUSTER INFO", err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_STRING) {
-        state = info_value(reply, "cluster_state");
-        served = info_value(reply, "cluster_slots_ok");
-        epoch = info_value(reply, "cluster_current_epoch");
-        ret->enabled = true;
-        ret->ok = state != NULL && strncmp(state, "ok", 2) == 0;
-        ret->served = served != NULL ? (unsigned)strtoul(served, NULL, 10) : 0;
-        ret->epoch = epoch != NULL ? strtoull(epoch, NULL, 10) : 0;
-    } else if (reply->type != REDIS_REPLY_ERROR) {
+    if (reply->type == REDIS_REPLY_STRING)
+        take_info(reply, ret);
+    else if (reply->type != REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is no text");
-    } else if (strstr(reply->str, disabled) == NULL) {
+    else if (is_passing(reply))
         rc = refused(reply, "CLUSTER INFO", err);
-    }
     freeReplyObject(reply);
     return rc;
 }
 
+/* *ret NULL: it was refused, and nothing says that there is a cluster. */
+static int fetch_slots(struct slot_map **ret, struct redis_pipe *p, const char *asked_host,
+                       bool is_cluster, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    *ret = NULL;
+    if (redis_pipe_call_text(p, &reply, "CLUSTER SLOTS", err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_ERROR)
+        rc = slot_map_parse(ret, reply, asked_host, err);
+    else if (is_cluster || is_passing(reply))
+        rc = refused(reply, "CLUSTER SLOTS", err);
+    freeReplyObject(reply);
+    if (rc == 0 && *ret != NULL && !is_cluster && (*ret)->covered == 0) {
+        slot_map_free(*ret);
+        *ret = NULL;
+    }
+    return rc;
+}
+
 int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
-                   struct ft_err *err)
+                   bool is_cluster, struct ft_err *err)
 {
     /* A unix socket belongs to this machine. */
     const char *asked_host = asked->scheme == URI_UNIX ? "127.0.0.1" : asked->host;
     struct cluster_info info;
     struct slot_map *m;
-    redisReply *reply;
-    int rc;
 
-    if (fetch_info(p, &info, err) != 0)
+    if (fetch_info(p, &info, err) != 0 ||
+        fetch_slots(&m, p, asked_host, is_cluster || info.known, err) != 0)
         return -1;
-    if (!info.enabled) {
-        *ret = NULL;
-        return 0;
+    if (m != NULL) {
+        m->state_ok = info.ok;
+        m->served = info.served < SLOT_COUNT ? info.served : SLOT_COUNT;
+        m->epoch = info.epoch;
     }
-    if (redis_pipe_call_text(p, &reply, "CLUSTER SLOTS", err) != 0)
-        return -1;
-    if (reply->type == REDIS_REPLY_ERROR)
-        rc = refused(reply, "CLUSTER SLOTS", err);
-    else
-        rc = slot_map_parse(&m, reply, asked_host, err);
-    freeReplyObject(reply);
-    if (rc != 0)
-        return -1;
-    m->state_ok = info.ok;
-    m->served = info.served < SLOT_COUNT ? info.served : SLOT_COUNT;
-    m->epoch = info.epoch;
     *ret = m;
     return 0;
 }
@@ -360,7 +377,7 @@ static int ask(struct search *s, const struct uri *u, struct ft_err *err)
 
     if (redis_pipe_open(&p, u, s->cancel_fd, NULL, NULL, err) != 0)
         return -1;
-    rc = slot_map_fetch(&m, p, u, err);
+    rc = slot_map_fetch(&m, p, u, true, err);
     redis_pipe_free(p);
     if (rc != 0)
         return -1;

@@ -53,10 +53,12 @@ struct slot_map {
 
 /*
  * slot_map_fetch - CLUSTER INFO and CLUSTER SLOTS over p, which was opened with `asked`. *ret
- * becomes NULL if the server is not part of a cluster. What is under way on p is drained first.
+ * becomes NULL if the server is not part of a cluster. It may refuse both, in whatever words: then it
+ * is taken for a single one, unless is_cluster says that it is known to be one of many. What is under
+ * way on p is drained first.
  */
 int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
-                   struct ft_err *err);
+                   bool is_cluster, struct ft_err *err);
 /*
  * slot_map_refetch - ask `first`, then every master and replica of `old`, with first's user and
  * password, until one answers whose cluster_state is ok and whose map has no gaps; else the

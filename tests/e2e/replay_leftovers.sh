@@ -69,7 +69,7 @@ cli flushall >/dev/null
 0 3 0 SET behind 1
 END
 cli acl setuser default -select >/dev/null
-check_status "a user who must not SELECT" 4 "can't run this command" "$FLOWTAPE" replay "$T/flushed" \
+check_status "a user who must not SELECT" 4 "does not allow SELECT" "$FLOWTAPE" replay "$T/flushed" \
     "$REDIS"
 cli acl setuser default +select >/dev/null
 check "the same replay, when he may" "$FLOWTAPE" replay "$T/flushed" "$REDIS" --quiet

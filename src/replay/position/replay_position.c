@@ -44,22 +44,34 @@ static int new_seq(uint64_t *ret, struct ft_err *err)
     return 0;
 }
 
-/* Read, and in the same step made to refuse batches that may still be under way from an earlier
- * connection. */
+static int has_key(struct replay_node *node, const char *key, bool *ret, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(key)};
+    redisReply *reply;
+
+    if (replay_call(node, &reply, words, 2, err) != 0)
+        return -1;
+    *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer != 0;
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* Batches that may still be in flight from an earlier connection are refused from the new number on:
+ * only then what is read stays true. */
 static int claim(struct replay *r, struct found_position *ret, struct ft_err *err)
 {
-    static const char script[] = "if redis.call('EXISTS',KEYS[1])==0 then return {} end "
-                                 "redis.call('HSET',KEYS[1],'seq',ARGV[1]) "
-                                 "return redis.call('HGETALL',KEYS[1])";
-    struct bytes words[] = {
-        bytes_str("EVAL"), bytes_str(script), bytes_str("1"), bytes_str(ret->p.key), {NULL, 0}};
+    struct replay_node *node = replay_node_of(r, bytes_str(ret->p.key));
+    const struct bytes read[] = {bytes_str("HGETALL"), bytes_str(ret->p.key)};
     char number[I64_TEXT_SIZE];
+    struct bytes write[] = {bytes_str("HSET"), bytes_str(ret->p.key), bytes_str("seq"), {NULL, 0}};
     uint64_t seq;
+    bool exists;
 
-    if (new_seq(&seq, err) != 0)
+    if (has_key(node, ret->p.key, &exists, err) != 0 || new_seq(&seq, err) != 0)
         return -1;
-    words[4] = bytes_of(number, i64_to_text((int64_t)seq, number));
-    if (replay_call(replay_node_of(r, words[3]), &ret->reply, words, 5, err) != 0)
+    write[3] = bytes_of(number, i64_to_text((int64_t)seq, number));
+    if ((exists && replay_call(node, NULL, write, 4, err) != 0) ||
+        replay_call(node, &ret->reply, read, 2, err) != 0)
         return -1;
     return replay_position_parse(&ret->p, ret->reply, r->source->stream_count, err);
 }
@@ -214,51 +226,101 @@ static int write_kept_fields(struct replay *r, struct replay_node *node,
     return 0;
 }
 
-/* HSET key field value, field value...: what a position starts with. */
+/* The words of one HSET, whose bytes lie in a row. */
+struct hset {
+    struct buf text;
+    size_t *ends;
+    size_t count;
+};
+
+static void end_word(struct hset *h)
+{
+    h->ends[h->count++] = h->text.n;
+}
+
+static int put_number(struct hset *h, const char *name, uint64_t value, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+
+    if (buf_append_str(&h->text, name, err) != 0)
+        return -1;
+    end_word(h);
+    if (buf_append(&h->text, number, i64_to_text((int64_t)value, number), err) != 0)
+        return -1;
+    end_word(h);
+    return 0;
+}
+
+static int put_lane(struct hset *h, size_t index, const struct replay_lane *lane,
+                    uint32_t flow_count, struct ft_err *err)
+{
+    if (buf_printf(&h->text, err, "lane:%zu", index) != 0)
+        return -1;
+    end_word(h);
+    if (replay_lane_put(&h->text, lane, flow_count, err) != 0)
+        return -1;
+    end_word(h);
+    return 0;
+}
+
+static int put_position(struct hset *h, const struct replay_position *p, uint32_t flow_count,
+                        struct ft_err *err)
+{
+    char name[REPLAY_TAG_TEXT];
+
+    if (buf_append_str(&h->text, "slots", err) != 0)
+        return -1;
+    end_word(h);
+    if (replay_slots_put(&h->text, p->slots, err) != 0)
+        return -1;
+    end_word(h);
+    if (put_number(h, "seq", p->seq, err) != 0 || put_number(h, "epoch", p->epoch, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < flow_count; i++) {
+        (void)snprintf(name, sizeof(name), "flow:%" PRIu32, i); /* fits */
+        if (put_number(h, name, p->lsn[i], err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < p->lane_count; i++) {
+        if (put_lane(h, i, &p->lanes[i], flow_count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int send_hset(struct replay_node *node, const struct hset *h, struct ft_err *err)
+{
+    struct bytes *words = calloc(h->count + 2, sizeof(*words));
+    size_t start = 0;
+    int rc;
+
+    if (words == NULL)
+        return err_nomem(err, "a replay's position");
+    words[0] = bytes_str("HSET");
+    words[1] = bytes_str(node->position.key);
+    for (size_t i = 0; i < h->count; i++) {
+        words[i + 2] = bytes_of(h->text.p + start, h->ends[i] - start);
+        start = h->ends[i];
+    }
+    rc = replay_call(node, NULL, words, h->count + 2, err);
+    free(words);
+    return rc;
+}
+
+/* What a position starts with, in one step. */
 static int write_position(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
-    static const char script[] =
-        "return redis.call('HSET',KEYS[1],unpack(cmsgpack.unpack(ARGV[1])))";
     struct replay_position *p = &node->position;
-    struct replay_batch fields = {0};
-    struct bytes words[5] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"),
-                             bytes_str(p->key)};
-    struct buf text = {0};
-    struct replay_batch_parts parts;
-    char name[REPLAY_TAG_TEXT];
-    char number[I64_TEXT_SIZE];
-    int rc = replay_slots_put(&text, p->slots, err);
+    uint32_t flow_count = r->source->stream_count;
+    struct hset h = {.ends = calloc(2 * (3 + flow_count + p->lane_count), sizeof(*h.ends))};
+    int rc = h.ends == NULL ? err_nomem(err, "a replay's position") : new_seq(&p->seq, err);
 
     if (rc == 0)
-        rc = replay_batch_field(&fields, bytes_str("slots"), buf_bytes(&text), err);
+        rc = put_position(&h, p, flow_count, err);
     if (rc == 0)
-        rc = new_seq(&p->seq, err);
-    if (rc == 0)
-        rc = replay_batch_field(&fields, bytes_str("seq"),
-                                bytes_of(number, i64_to_text((int64_t)p->seq, number)), err);
-    if (rc == 0)
-        rc = replay_batch_field(&fields, bytes_str("epoch"),
-                                bytes_of(number, i64_to_text((int64_t)p->epoch, number)), err);
-    for (uint32_t i = 0; rc == 0 && i < r->source->stream_count; i++) {
-        (void)snprintf(name, sizeof(name), "flow:%" PRIu32, i); /* fits */
-        rc = replay_batch_field(&fields, bytes_str(name),
-                                bytes_of(number, i64_to_text((int64_t)p->lsn[i], number)), err);
-    }
-    for (size_t i = 0; rc == 0 && i < p->lane_count; i++) {
-        buf_clear(&text);
-        (void)snprintf(name, sizeof(name), "lane:%zu", i); /* fits */
-        rc = replay_lane_put(&text, &p->lanes[i], r->source->stream_count, err);
-        if (rc == 0)
-            rc = replay_batch_field(&fields, bytes_str(name), buf_bytes(&text), err);
-    }
-    if (rc == 0)
-        rc = replay_batch_take(&fields, &parts, err);
-    if (rc == 0) {
-        words[4] = parts.fields;
-        rc = replay_call(node, NULL, words, 5, err);
-    }
-    buf_release(&text);
-    replay_batch_release(&fields);
+        rc = send_hset(node, &h, err);
+    buf_release(&h.text);
+    free(h.ends);
     return rc;
 }
 
@@ -426,28 +488,47 @@ int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err 
     return write_all(r, NULL, err);
 }
 
-/* The next number is written in the same step: replicas that confirm it have all that was before. */
+static int lost(const struct replay_node *node, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_NET,
+                   "the position on %s is not the one that was written: the data of this node have "
+                   "gone, or are older",
+                   node->name);
+}
+
+static bool is_number(const redisReply *reply, uint64_t number)
+{
+    char text[I64_TEXT_SIZE];
+    size_t n = i64_to_text((int64_t)number, text);
+
+    return reply->type == REDIS_REPLY_STRING &&
+           bytes_eq(bytes_of(reply->str, reply->len), bytes_of(text, n));
+}
+
+/* The next number is written into the position that is there: replicas that confirm it have all that
+ * was before. */
 static int prove_position(struct replay_node *node, struct ft_err *err)
 {
-    static const char script[] =
-        "if redis.call('HGET',KEYS[1],'seq')~=ARGV[1] then "
-        "return redis.error_reply('FLOWTAPE the position is not the one that was written: the data '"
-        "..'of this node have gone, or are older') end "
-        "return redis.call('HSET',KEYS[1],'seq',ARGV[2])";
     struct replay_position *p = &node->position;
-    char seq[I64_TEXT_SIZE];
     char next_seq[I64_TEXT_SIZE];
-    const struct bytes words[] = {
-        bytes_str("EVAL"),
-        bytes_str(script),
-        bytes_str("1"),
-        bytes_str(p->key),
-        bytes_of(seq, i64_to_text((int64_t)p->seq, seq)),
-        bytes_of(next_seq, i64_to_text((int64_t)p->seq + 1, next_seq)),
-    };
+    const struct bytes read[] = {bytes_str("HGET"), bytes_str(p->key), bytes_str("seq")};
+    const struct bytes write[] = {bytes_str("HSET"), bytes_str(p->key), bytes_str("seq"),
+                                  bytes_of(next_seq, i64_to_text((int64_t)p->seq + 1, next_seq))};
+    redisReply *reply;
+    bool there;
 
+    if (replay_call(node, &reply, read, 3, err) != 0)
+        return -1;
+    there = is_number(reply, p->seq);
+    freeReplyObject(reply);
+    if (!there)
+        return lost(node, err);
+    if (replay_call(node, &reply, write, 4, err) != 0)
+        return -1;
+    there = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0; /* no field was made anew */
+    freeReplyObject(reply);
     p->seq++;
-    return replay_call(node, NULL, words, 6, err);
+    return there ? 0 : lost(node, err);
 }
 
 int replay_positions_prove(struct replay *r, struct ft_err *err)

@@ -1,0 +1,136 @@
+#include "wire/server_info.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire/reply_error.h"
+
+/* The value of a line "name:value", "" if there is none. */
+static void take_value(const char *info, const char *name, char *out, size_t size)
+{
+    const size_t n = strlen(name);
+
+    out[0] = '\0';
+    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, n) != 0 || line[n] != ':')
+            continue;
+        (void)snprintf(out, size, "%.*s", (int)strcspn(line + n + 1, "\r\n"), line + n + 1);
+        return;
+    }
+}
+
+static uint64_t take_number(const char *info, const char *name)
+{
+    char text[32];
+
+    take_value(info, name, text, sizeof(text));
+    return strtoull(text, NULL, 10);
+}
+
+static bool is_value(const char *info, const char *name, const char *wanted)
+{
+    char text[32];
+
+    take_value(info, name, text, sizeof(text));
+    return strcmp(text, wanted) == 0;
+}
+
+static void take_version(struct server_info *ret)
+{
+    unsigned major;
+    unsigned minor;
+
+    if (sscanf(ret->text, "%u.%u", &major, &minor) == 2)
+        ret->version = major * 100 + minor;
+}
+
+void server_info_parse(const char *info, struct server_info *ret)
+{
+    char dragonfly[8];
+
+    *ret = (struct server_info){
+        .replica = is_value(info, "role", "slave"),
+        .cluster =
+            is_value(info, "cluster_enabled", "1") || is_value(info, "redis_mode", "cluster"),
+        .loading = is_value(info, "loading", "1"),
+        .used_memory = take_number(info, "used_memory"),
+        .maxmemory = take_number(info, "maxmemory"),
+    };
+    take_value(info, "redis_version", ret->text, sizeof(ret->text));
+    take_value(info, "dragonfly_version", dragonfly, sizeof(dragonfly));
+    take_value(info, "run_id", ret->run_id, sizeof(ret->run_id));
+    take_value(info, "maxmemory_policy", ret->eviction, sizeof(ret->eviction));
+    ret->dragonfly = dragonfly[0] != '\0';
+    take_version(ret);
+}
+
+static bool is_text(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
+}
+
+/* Names and values in turn. */
+static void take_hello(const redisReply *reply, struct server_info *ret)
+{
+    *ret = (struct server_info){.brief = true};
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *name = reply->element[i];
+        const redisReply *value = reply->element[i + 1];
+
+        if (!is_text(name) || !is_text(value))
+            continue;
+        if (strcmp(name->str, "version") == 0)
+            (void)snprintf(ret->text, sizeof(ret->text), "%.31s", value->str);
+        ret->replica |= strcmp(name->str, "role") == 0 && strcmp(value->str, "master") != 0;
+        ret->cluster |= strcmp(name->str, "mode") == 0 && strcmp(value->str, "cluster") == 0;
+    }
+    take_version(ret);
+}
+
+static int refused(const redisReply *reply, const char *name, const char *command,
+                   struct ft_err *err)
+{
+    if (reply->type != REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not answer %s as Redis does", name, command);
+    return err_set(err, reply_text_is_passing(bytes_str(reply->str)) ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                   "%s answered: %s", name, reply->str);
+}
+
+static int ask_hello(struct redis_pipe *p, const char *name, struct server_info *ret,
+                     struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call_text(p, &reply, "HELLO", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ARRAY)
+        take_hello(reply, ret);
+    else
+        rc = refused(reply, name, "HELLO", err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int server_info_fetch(struct redis_pipe *p, const char *name, struct server_info *ret,
+                      struct ft_err *err)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call_text(p, &reply, "INFO", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING) {
+        server_info_parse(reply->str, ret);
+    } else {
+        rc = refused(reply, name, "INFO", err);
+        if (err->kind == FT_ERR_PROTOCOL && ask_hello(p, name, ret, &ignored) == 0) {
+            err_clear(err);
+            rc = 0;
+        }
+    }
+    freeReplyObject(reply);
+    return rc;
+}

@@ -1,0 +1,60 @@
+#include "lib/test_main.h"
+
+#include "wire/server_info.h"
+
+static void test_a_single_server(void **state)
+{
+    static const char text[] = "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n"
+                               "run_id:0123456789012345678901234567890123456789\r\n"
+                               "# Memory\r\nused_memory:1024\r\nused_memory_rss:9\r\n"
+                               "maxmemory:2048\r\nmaxmemory_policy:allkeys-lru\r\n"
+                               "# Persistence\r\nloading:0\r\n# Replication\r\nrole:master\r\n"
+                               "# Cluster\r\ncluster_enabled:0\r\n";
+    struct server_info info;
+
+    (void)state;
+    server_info_parse(text, &info);
+    assert_int_equal(info.version, 700);
+    assert_string_equal(info.text, "7.0.15");
+    assert_string_equal(info.run_id, "0123456789012345678901234567890123456789");
+    assert_string_equal(info.eviction, "allkeys-lru");
+    assert_int_equal(info.used_memory, 1024);
+    assert_int_equal(info.maxmemory, 2048);
+    assert_false(info.cluster || info.loading || info.replica || info.dragonfly || info.brief);
+}
+
+static void test_what_is_not_told(void **state)
+{
+    struct server_info info;
+
+    (void)state;
+    server_info_parse("", &info);
+    assert_int_equal(info.version, 0);
+    assert_int_equal(info.maxmemory, 0);
+    assert_string_equal(info.run_id, "");
+    server_info_parse("xredis_version:7.0.0\r\nredis_version:wrong\r\n", &info);
+    assert_int_equal(info.version, 0);
+}
+
+static void test_roles_and_kinds(void **state)
+{
+    struct server_info info;
+
+    (void)state;
+    server_info_parse("redis_version:6.2.11\ndragonfly_version:df-v1.40.0\nrole:master\n", &info);
+    assert_true(info.dragonfly);
+    server_info_parse("redis_version:5.0.14\nredis_mode:cluster\nrole:slave\nloading:1\n", &info);
+    assert_int_equal(info.version, 500);
+    assert_true(info.cluster && info.replica && info.loading);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_single_server),
+        cmocka_unit_test(test_what_is_not_told),
+        cmocka_unit_test(test_roles_and_kinds),
+    };
+
+    return T_RUN("wire/server_info", tests);
+}
