@@ -380,6 +380,20 @@ static int refuse(const struct holder *h, struct ft_err *err)
                    h->pid, h->host);
 }
 
+/* Whoever may not run scripts goes on without, and is told so. */
+static bool may_do_without(struct replay *r, const struct replay_node *node, const char *text)
+{
+    if (reply_error_kind_of(bytes_str(text)) != REPLY_ERROR_DENIED &&
+        strcasestr(text, "unknown command") == NULL)
+        return false;
+    if (!r->was_connected || !r->started)
+        replay_note(r,
+                    "%s does not allow EVAL: a second replay into it at the same time is not "
+                    "kept away (%s)",
+                    node->name, text);
+    return true;
+}
+
 /* One attempt: 1 has it, 0 there is no state, 2 somebody else has it. */
 static int try_take(struct replay *r, struct replay_node *node, const struct holder *own,
                     const char *victim, struct holder *ret, struct ft_err *err)
@@ -390,7 +404,9 @@ static int try_take(struct replay *r, struct replay_node *node, const struct hol
     if (run_script(node->pipe, &reply, take_script, own, victim,
                    !r->started && !r->o->forget && r->o->retry_dead_letters == NULL, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR)
+    if (reply->type == REDIS_REPLY_ERROR && may_do_without(r, node, reply->str))
+        rc = 1;
+    else if (reply->type == REDIS_REPLY_ERROR)
         (void)replay_refused(node, reply->str, err);
     else if (reply->type == REDIS_REPLY_INTEGER)
         rc = reply->integer != 0;
