@@ -66,12 +66,12 @@ struct replay {
     struct replay_lease *lease;           /* of this connection; see replay_lease.c */
     struct replay_target target;
     struct replay_rights rights; /* what the target lets this user do */
-    struct slot_map *known_map; /* of the connection before */
-    bool was_reached;           /* once: from then on a lost target is waited for */
-    bool was_connected;         /* and found to be one that can be replayed into */
-    bool started;               /* the state on the target is this run's own */
-    bool finishing;             /* everything is there; only the state is to go */
-    bool letter_sent;           /* --retry-dead-letter: one may be in doubt from here on */
+    struct slot_map *known_map;  /* of the connection before */
+    bool was_reached;            /* once: from then on a lost target is waited for */
+    bool was_connected;          /* and found to be one that can be replayed into */
+    bool started;                /* the state on the target is this run's own */
+    bool finishing;              /* everything is there; only the state is to go */
+    bool letter_sent;            /* --retry-dead-letter: one may be in doubt from here on */
     struct replay_state state;
     struct key_set kept;
     struct key_set noted; /* suspect keys that the target lists; guarded by note_mu */
