@@ -3,9 +3,13 @@
 /* Memory above this is given back as soon as the window has been emptied. */
 #define WINDOW_KEEP_BYTES (1u << 20)
 
+/* What an empty window shows: adding to a null pointer is undefined, even if it is nothing. */
+static const uint8_t nothing[1];
+
 void window_init(struct window *w, uint64_t offset, size_t limit_bytes)
 {
     memset(w, 0, sizeof(*w));
+    w->base = nothing;
     w->offset = offset;
     w->own.limit_bytes = limit_bytes;
 }
@@ -16,7 +20,7 @@ static void forget(struct window *w)
     w->offset += w->pos;
     buf_clear(&w->own);
     buf_trim(&w->own, WINDOW_KEEP_BYTES);
-    w->base = NULL;
+    w->base = nothing;
     w->pos = 0;
     w->len = 0;
 }
@@ -48,7 +52,7 @@ int window_push(struct window *w, struct bytes piece, struct ft_err *err)
     if (window_keep(w, err) != 0)
         return -1;
     if (w->len == 0) {
-        w->base = piece.p;
+        w->base = piece.n > 0 ? piece.p : nothing;
         w->len = piece.n;
         return 0;
     }
@@ -62,7 +66,7 @@ int window_push(struct window *w, struct bytes piece, struct ft_err *err)
 void window_release(struct window *w)
 {
     buf_release(&w->own);
-    w->base = NULL;
+    w->base = nothing;
     w->pos = 0;
     w->len = 0;
 }

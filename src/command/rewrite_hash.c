@@ -57,7 +57,7 @@ static bool hsetex_option(struct rewrite *rw, size_t *i, struct hsetex *h)
         return false;
     case EXPIRY_OTHER:
         h->relative = true;
-        /* fall through */
+        __attribute__((fallthrough));
     case EXPIRY_ABSOLUTE_MS:
         h->has_deadline = true;
         *i += 2;

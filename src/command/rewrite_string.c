@@ -26,7 +26,7 @@ static bool set_option_parse(struct rewrite *rw, size_t *i, struct set_options *
         return false;
     case EXPIRY_OTHER:
         o->changed = true;
-        /* fall through */
+        __attribute__((fallthrough));
     case EXPIRY_ABSOLUTE_MS:
         o->has_expiry = true;
         *i += 2;

@@ -128,7 +128,8 @@ static int flush_piece(struct rendering *r, const char *name)
     e->words[0] = bytes_str(name);
     e->words[1] = r->entry->key;
     for (size_t i = 0; i < e->word_count; i++) {
-        e->words[2 + i] = bytes_of(e->piece.p + start, e->ends[i] - start);
+        /* there is no memory where all words are empty */
+        e->words[2 + i] = bytes_of(start > 0 ? e->piece.p + start : e->piece.p, e->ends[i] - start);
         start = e->ends[i];
     }
     if (put_words(r, e->words, 2 + e->word_count) != 0)
