@@ -27,7 +27,7 @@ static void translate(uint8_t flags, const struct bytes *words, size_t count)
     struct translator_options options = {.cluster = flags & 16,
                                          .source_release = flags & 32 ? 126 : 0};
     struct ft_err err = FT_ERR_INIT;
-    struct translator *translator;
+    struct translator *translator = NULL;
     struct translation t;
 
     fuzz_must(target_parse(name, &options.target, &err) == 0 &&
