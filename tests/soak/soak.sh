@@ -288,6 +288,7 @@ round=0
 while [ $round -lt "$ROUNDS" ]; do
     for kind in $KINDS; do
         seed=$((first + round))
+        # shellcheck disable=SC2034 # t_random has it
         SEED=$seed
         label="$kind, seed $seed"
         echo "# again: SOAK_SEED=$seed SOAK_ROUNDS=1 SOAK_KINDS=$kind SOAK_COMMANDS=$COMMANDS"
