@@ -10,6 +10,7 @@
 #include "input/source_digest.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_release.h"
+#include "replay/replay_retry.h"
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
@@ -337,7 +338,7 @@ static int attempt(struct replay *r, struct ft_err *err)
     if (rc == 0 && r->o->forget)
         rc = replay_remove_state(r, err);
     else if (rc == 0 && r->o->retry_dead_letters != NULL)
-        rc = replay_dead_retry(r, err);
+        rc = replay_retry(r, err);
     else if (rc == 0)
         rc = replay_all(r, err);
     replay_lease_end(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));

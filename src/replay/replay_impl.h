@@ -333,7 +333,13 @@ bool replay_is_foreign_script(const struct bytes *words, size_t count, const cha
 /* replay_dead_drop - letters of the replay on the target that count no longer: those of a flow's
  * snapshot, which begins again, or with flow NULL all. */
 int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err);
-int replay_dead_retry(struct replay *r, struct ft_err *err);
+/* What messages say of a command: "flow 0, LSN 7", "SET "key"". */
+struct replay_letter_name {
+    char where[64];
+    char what[128];
+};
+void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *words,
+                        size_t count, struct replay_letter_name *ret);
 
 /*
  * replay_mapper.c - one per thread

@@ -23,17 +23,16 @@ struct replay_recorder {
  */
 static const char transfer_script[] =
     "if redis.replicate_commands then redis.replicate_commands() end "
-    "local src,dst=KEYS[1],KEYS[2] "
     "redis.call('SELECT',ARGV[1]) "
-    "local v=redis.call('DUMP',src) "
+    "local v=redis.call('DUMP',KEYS[1]) "
     "if not v then return 0 end "
-    "local t=redis.call('PTTL',src) "
+    "local t=redis.call('PTTL',KEYS[1]) "
     "if t<0 then t=0 end "
     "redis.call('SELECT',ARGV[2]) "
-    "if ARGV[3]=='0' and redis.call('EXISTS',dst)==1 then redis.call('SELECT',ARGV[5]) "
+    "if ARGV[3]=='0' and redis.call('EXISTS',KEYS[2])==1 then redis.call('SELECT',ARGV[5]) "
     "return 0 end "
-    "redis.call('RESTORE',dst,t,v,'REPLACE') "
-    "if ARGV[4]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',src) end "
+    "redis.call('RESTORE',KEYS[2],t,v,'REPLACE') "
+    "if ARGV[4]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
     "redis.call('SELECT',ARGV[5]) return 1";
 
 /*
