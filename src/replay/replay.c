@@ -245,7 +245,7 @@ static int bring_snapshot(struct replay *r, struct ft_err *err)
 {
     if (r->state.phase != REPLAY_PHASE_SNAPSHOT)
         return 0;
-    if (r->target.cluster && replay_check_servers(r, err) != 0)
+    if (replay_check_servers(r, err) != 0)
         return -1;
     /* what an earlier attempt left is not replaced by entries alone */
     if ((r->state.dirty || r->result->resumed || r->result->retries != 0) &&
@@ -299,7 +299,8 @@ static int check_failure(struct replay *r, struct ft_err *err)
 /* Everything was confirmed; is it there, and would it survive the masters? */
 static int prove_end(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0)
+    if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0 ||
+        replay_tell_flushes(r, err) != 0)
         return -1;
     return replay_await_all_replicas(r, err);
 }
@@ -310,7 +311,8 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return replay_remove_state(r, err);
     if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
         return -1;
-    if (replay_positions_load(r, err) != 0 || bring_journal(r, err) != 0)
+    if (replay_positions_load(r, err) != 0 || replay_watch_flushes(r, err) != 0 ||
+        bring_journal(r, err) != 0)
         return -1;
     if (check_failure(r, err) != 0)
         return -1;

@@ -63,6 +63,7 @@ struct replay {
     char rules[REPLAY_ID_SIZE];
     char client_name[2 * REPLAY_ID_SIZE]; /* of this attempt's connections; may be "" */
     bool unfenced;                        /* guarded by mu; see replay_fence.c */
+    char flushes[REPLAY_FLUSHES_SIZE];    /* see replay_watch_flushes */
     struct replay_lease *lease;           /* of this connection; see replay_lease.c */
     struct replay_target target;
     struct replay_rights rights; /* what the target lets this user do */
@@ -80,6 +81,7 @@ struct replay {
     bool was_following;                /* since the last lost connection */
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
     uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
+    atomic_bool uses_dbs;              /* the snapshot has keys outside of database 0 */
     atomic_bool deferred;              /* the state says that there are deferred times */
     bool no_more_records;              /* whatever the input has: this is not a run of it */
     uint64_t seen_us;                  /* of the journal: when the record being put was received */
@@ -206,9 +208,21 @@ int replay_begin_journal(struct replay *r, struct ft_err *err);
 /* replay_remove_state - nothing of ours stays on the target. */
 int replay_remove_state(struct replay *r, struct ft_err *err);
 
-/* replay_check_servers - a master of a cluster that was restarted since snapshots were marked as done
- * may have come back without them: then all are to be brought again. */
+/*
+ * replay_servers.c - what masters have been through since snapshots were brought to them
+ */
+
+/* replay_check_servers - at the beginning of an attempt: a master of a cluster that was restarted since
+ * snapshots were marked as done may have come back without them, one that was emptied has not got them; then
+ * all are to be brought again. */
 int replay_check_servers(struct replay *r, struct ft_err *err);
+/* replay_check_flushes - when they are there: has somebody emptied a master, or a database, meanwhile? 1: so it
+ * is, and none counts as done any more. */
+int replay_check_flushes(struct replay *r, struct ft_err *err);
+/* replay_watch_flushes, replay_tell_flushes - from then until now, in the journal: on a single server a database
+ * other than 0 may have been emptied without a position going with it. That is said in a note. */
+int replay_watch_flushes(struct replay *r, struct ft_err *err);
+int replay_tell_flushes(struct replay *r, struct ft_err *err);
 
 /*
  * replay_position.c

@@ -48,6 +48,8 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
 
     if (replay_is_past(j->r, j->item, key))
         return 0;
+    if (db != 0)
+        atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, tag);
     if (count > REPLAY_WORDS_MAX)
         return replay_put_huge(j->r, node, j->item, db, tag, words, count, err);
