@@ -533,7 +533,9 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     int rc;
 
     replay_init(&r, options, progress, losses, ret);
+    ret->suspects.filter = &options->filter;
     rc = run(&r, err);
+    ret->suspects.filter = NULL; /* it may end sooner than the result */
     ret->complete = rc == 0;
     if (rc != 0 && replay_has_deferred(&r))
         replay_note(&r,

@@ -392,7 +392,7 @@ int replay_mapper_new(struct replay_mapper **ret, struct replay *r, struct ft_er
 enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
                                    uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err);
 /* replay_mapper_record - valid until the next call. For SAME db is the target's too. */
-enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct journal_record *record,
+enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item *item,
                                       const struct translation *t, struct replay_mapped *ret,
                                       struct ft_err *err);
 /* replay_mapper_unknown - after REPLAY_FATE_UNKNOWN: is it this key of which nobody knows? */
@@ -404,6 +404,12 @@ struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint3
 int replay_mapper_times(struct replay_mapper *m, uint32_t db, const struct bytes *words,
                         size_t count, const struct bytes **ret_words, size_t *ret_count,
                         struct ft_err *err);
+/* replay_mapper_pass - a record of the journal has been mapped, whatever became of it. _flush: all flows
+ * have come to one. */
+int replay_mapper_pass(struct replay_mapper *m, const struct item *item,
+                       const struct translation *t, struct ft_err *err);
+void replay_mapper_flush(struct replay_mapper *m, const struct translation_flush *flush,
+                         uint32_t db);
 void replay_mapper_free(struct replay_mapper *m);
 
 /*

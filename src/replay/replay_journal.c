@@ -120,6 +120,7 @@ static int put_flush(struct journal_run *j, const struct translation *t, struct 
 {
     if (replay_flush(j->r, j->item, &t->flush, j->flush_lsn, err) != 0)
         return -1;
+    replay_recorder_flushed(j->recorder, &t->flush, j->item->record.dbid);
     for (uint32_t i = 0; i < j->r->source->stream_count; i++)
         j->r->next[i] = j->flush_lsn[i] + 1;
     return 0;

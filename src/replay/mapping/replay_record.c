@@ -268,13 +268,21 @@ static int see_moved_time(struct replay_recorder *rec, const struct translation 
     return replay_defer_moved(rec->r, db, key, err);
 }
 
+void replay_recorder_flushed(struct replay_recorder *rec, const struct translation_flush *flush,
+                             uint32_t db)
+{
+    replay_mapper_flush(rec->mapper, flush, db);
+}
+
 int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
     struct replay_mapped mapped;
-    enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
+    enum replay_fate fate = replay_mapper_record(rec->mapper, item, t, &mapped, err);
 
     rec->part = 0;
+    if (fate != REPLAY_FATE_ERROR && replay_mapper_pass(rec->mapper, item, t, err) != 0)
+        return -1;
     if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
         (take_suspects(rec->r, item, t, err) != 0 || see_moved_time(rec, t, err) != 0))
         return -1;
