@@ -1,10 +1,11 @@
+#include "cmd/cmd_capture.h"
+
 #include <inttypes.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/capture_args.h"
 #include "cmd/capture_print.h"
-#include "cmd/commands.h"
 #include "cmd/json_value.h"
 #include "cmd/stop.h"
 

@@ -1,10 +1,11 @@
+#include "cmd/cmd_convert.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/output_file.h"
 #include "base/parse.h"
-#include "cmd/commands.h"
 #include "cmd/convert_print.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"

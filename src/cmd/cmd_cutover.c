@@ -1,7 +1,8 @@
+#include "cmd/cmd_cutover.h"
+
 #include <jansson.h>
 #include <stdio.h>
 
-#include "cmd/commands.h"
 #include "cmd/common_args.h"
 #include "cmd/sync_args.h"
 #include "cmd/ui.h"

@@ -1,3 +1,5 @@
+#include "cmd/cmd_explain.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "cmd/commands.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"

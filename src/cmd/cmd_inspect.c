@@ -1,11 +1,13 @@
+#include "cmd/cmd_inspect.h"
+
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "base/fsutil.h"
-#include "cmd/commands.h"
 #include "cmd/forecast_print.h"
 #include "cmd/inspect_args.h"
 #include "cmd/inspect_items.h"
+#include "cmd/inspect_json.h"
 #include "cmd/inspect_print.h"
 #include "cmd/json_value.h"
 #include "cmd/report.h"

@@ -1,8 +1,9 @@
+#include "cmd/cmd_replay.h"
+
 #include <inttypes.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "cmd/commands.h"
 #include "cmd/replay_args.h"
 #include "cmd/replay_print.h"
 #include "cmd/report.h"

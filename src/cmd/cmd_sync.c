@@ -1,8 +1,9 @@
+#include "cmd/cmd_sync.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cmd/commands.h"
 #include "cmd/json_value.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"

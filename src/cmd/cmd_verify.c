@@ -1,10 +1,11 @@
+#include "cmd/cmd_verify.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "audit/verify.h"
 #include "base/clock.h"
 #include "base/parse.h"
-#include "cmd/commands.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"

@@ -1,8 +1,9 @@
+#include "cmd/inspect_json.h"
+
 #include <jansson.h>
 #include <stdio.h>
 
 #include "base/parse.h"
-#include "cmd/inspect_print.h"
 #include "cmd/json_value.h"
 
 static json_t *int_of(uint64_t v)

@@ -1,8 +1,6 @@
-/* inspect_print.h - the structure and census of an input, for people on stdout, or as JSON. */
+/* inspect_print.h - the structure and census of an input, for people on stdout. */
 #ifndef FLOWTAPE_CMD_INSPECT_PRINT_H
 #define FLOWTAPE_CMD_INSPECT_PRINT_H
-
-#include <jansson.h>
 
 #include "audit/census.h"
 
@@ -12,8 +10,5 @@
  */
 void inspect_print(const struct source *source, const struct capture *capture,
                    const struct census *census, bool all_segments);
-/* inspect_to_json - all there is, as a new reference; NULL: out of memory. */
-json_t *inspect_to_json(const struct source *source, const struct capture *capture,
-                        const struct census *census);
 
 #endif

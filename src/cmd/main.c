@@ -1,7 +1,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/commands.h"
+#include "cmd/cmd_capture.h"
+#include "cmd/cmd_convert.h"
+#include "cmd/cmd_cutover.h"
+#include "cmd/cmd_explain.h"
+#include "cmd/cmd_inspect.h"
+#include "cmd/cmd_replay.h"
+#include "cmd/cmd_sync.h"
+#include "cmd/cmd_verify.h"
 #include "cmd/exit_status.h"
 #include "cmd/secret_args.h"
 #include "config.h"

@@ -1,6 +1,6 @@
 /* The library's functions, over the same code that the program uses. */
-#include "config.h"
 #include "flowtape.h"
+#include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
