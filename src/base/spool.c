@@ -1,13 +1,15 @@
 #include "base/spool.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fsutil.h"
 
 #define SHOWN_NAME "a temporary file"
 
-static int move_to_file(struct spool *s, struct ft_err *err)
+static int put_in_file(struct spool *s, struct bytes bytes, struct ft_err *err)
 {
     const char *dir;
 
@@ -17,20 +19,54 @@ static int move_to_file(struct spool *s, struct ft_err *err)
             return -1;
         s->has_file = true;
     }
-    if (fs_write_all(s->fd, s->tail.p, s->tail.n, SHOWN_NAME, err) != 0)
+    if (fs_write_all(s->fd, bytes.p, bytes.n, SHOWN_NAME, err) != 0)
         return -1;
-    s->in_file += s->tail.n;
+    s->in_file += bytes.n;
+    return 0;
+}
+
+int spool_flush(struct spool *s, struct ft_err *err)
+{
+    if (s->tail.n == 0)
+        return 0;
+    if (put_in_file(s, buf_bytes(&s->tail), err) != 0)
+        return -1;
     buf_clear(&s->tail);
+    buf_trim(&s->tail, SPOOL_MEMORY_BYTES);
     return 0;
 }
 
 int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err)
 {
-    if (s->tail.n != 0 && n > SPOOL_MEMORY_BYTES - s->tail.n && move_to_file(s, err) != 0)
-        return -1;
-    if (buf_append(&s->tail, p, n, err) != 0)
-        return -1;
-    return s->tail.n > SPOOL_MEMORY_BYTES ? move_to_file(s, err) : 0;
+    size_t most = s->memory_bytes != 0 ? s->memory_bytes : SPOOL_MEMORY_BYTES;
+
+    if (n > most || s->tail.n > most - n) {
+        if (spool_flush(s, err) != 0)
+            return -1;
+        if (n > most)
+            return put_in_file(s, bytes_of(p, n), err);
+    }
+    return buf_append(&s->tail, p, n, err);
+}
+
+int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err)
+{
+    void *p;
+
+    if (!s->has_file) {
+        *ret = buf_bytes(&s->tail);
+        return 0;
+    }
+    if (s->map == NULL) {
+        if (spool_flush(s, err) != 0)
+            return -1;
+        p = mmap(NULL, (size_t)s->in_file, PROT_READ, MAP_SHARED, s->fd, 0);
+        if (p == MAP_FAILED)
+            return err_errno(err, errno, "could not map " SHOWN_NAME);
+        s->map = p;
+    }
+    *ret = bytes_of(s->map, (size_t)s->in_file);
+    return 0;
 }
 
 uint64_t spool_size(const struct spool *s)
@@ -58,6 +94,8 @@ int spool_read(const struct spool *s, uint64_t offset, void *p, size_t n, struct
 
 void spool_release(struct spool *s)
 {
+    if (s->map != NULL)
+        (void)munmap(s->map, (size_t)s->in_file); /* it is ours */
     if (s->has_file)
         (void)close(s->fd); /* nothing in it is wanted any more */
     buf_release(&s->tail);

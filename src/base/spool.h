@@ -2,7 +2,8 @@
  * spool.h - bytes that are put one behind the other and read again later, more than memory should hold.
  *
  * What it is   The last SPOOL_MEMORY_BYTES or fewer are in memory; what came before them is in a file
- *              without a name in $TMPDIR (/tmp). A zeroed spool is empty.
+ *              without a name in $TMPDIR (/tmp). A zeroed spool is empty. What is put with one call and
+ *              is larger goes to the file from where it lies.
  * Errors       FT_ERR_NOMEM, FT_ERR_IO.
  * Threads      None of its own.
  */
@@ -18,12 +19,19 @@ struct spool {
     bool has_file;
     int fd;
     uint64_t in_file;
+    size_t memory_bytes; /* what may be in memory; 0: SPOOL_MEMORY_BYTES. May be changed any time */
+    void *map;
 };
 
 int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err);
 uint64_t spool_size(const struct spool *s);
 /* spool_read - exactly n bytes that were put at this offset; they must be there. */
 int spool_read(const struct spool *s, uint64_t offset, void *p, size_t n, struct ft_err *err);
+/* spool_flush - everything so far to the file. */
+int spool_flush(struct spool *s, struct ft_err *err);
+/* spool_view - all of it as one run of bytes, from memory or from the mapped file; valid until
+ * spool_release. Nothing may be put any more. */
+int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err);
 void spool_release(struct spool *s);
 
 #endif

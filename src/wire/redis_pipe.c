@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/item_limit.h"
+#include "base/spool.h"
 #include "resp/resp_write.h"
 #include "wire/pipe_depth.h"
 #include "wire/reply_error.h"
@@ -20,11 +22,12 @@
 #define UNDERWAY_MAX   8192u
 #define READ_BYTES     (64u << 10)
 #define WORDS_MAX      16
-/* Of one reply: lists and states, or a value. */
+/* Of one reply, unless it is a value. */
 #define REPLY_BYTES ((size_t)32 << 20)
-#define VALUE_BYTES ((size_t)1 << 30)
 /* So much sent or received shows that the server is there. */
 #define PROGRESS_BYTES ((size_t)64 << 10)
+/* A larger command waits in a file. */
+#define LARGE_BYTES ((size_t)4 << 20)
 /* "+\r\n", and what is waited for at most before any are read */
 #define REPLY_LEAST_BYTES 3u
 #define LEAST_BYTES_MAX   4096u
@@ -42,6 +45,8 @@ struct sent {
 struct chunk {
     struct chunk *next;
     struct buf bytes;
+    bool large; /* one command in the spool, and bytes is empty */
+    struct spool spool;
 };
 
 struct redis_pipe {
@@ -66,6 +71,7 @@ struct redis_pipe {
     size_t moved_bytes;       /* since then, in both directions */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
     bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
+    uint8_t *out;             /* a piece of a large command; NULL: none was sent yet */
     uint8_t in[READ_BYTES];
 };
 
@@ -143,17 +149,23 @@ static void chunk_free(struct chunk *c)
         struct chunk *next = c->next;
 
         buf_release(&c->bytes);
+        spool_release(&c->spool);
         free(c);
         c = next;
     }
 }
 
-/* A chunk with room for one more command. */
-static int take_chunk(struct redis_pipe *p, struct ft_err *err)
+static size_t chunk_size(const struct chunk *c)
+{
+    return c->large ? (size_t)spool_size(&c->spool) : c->bytes.n;
+}
+
+/* A chunk with room for one more command; a large one has its chunk for itself. */
+static int take_chunk(struct redis_pipe *p, bool large, struct ft_err *err)
 {
     struct chunk *c = p->spare;
 
-    if (p->newest->bytes.n < SEND_BYTES)
+    if (!p->newest->large && p->newest->bytes.n < (large ? 1 : SEND_BYTES))
         return 0;
     if (c != NULL)
         p->spare = c->next;
@@ -164,7 +176,7 @@ static int take_chunk(struct redis_pipe *p, struct ft_err *err)
     c->next = NULL;
     p->newest->next = c;
     p->newest = c;
-    return buf_reserve(&c->bytes, SEND_BYTES + CHUNK_SPARE, err);
+    return large ? 0 : buf_reserve(&c->bytes, SEND_BYTES + CHUNK_SPARE, err);
 }
 
 /* All commands of the oldest chunk have been answered. */
@@ -174,6 +186,8 @@ static void drop_chunk(struct redis_pipe *p)
 
     buf_clear(&c->bytes);
     buf_trim(&c->bytes, 4 * SEND_BYTES);
+    spool_release(&c->spool);
+    c->large = false;
     p->answer_pos = 0;
     if (p->sending == c)
         p->send_pos = 0;
@@ -197,7 +211,12 @@ static int judge_next(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     const struct sent *sent = &p->ring[p->ring_first];
     int rc;
 
-    p->answered = bytes_of(p->oldest->bytes.p + p->answer_pos, sent->bytes);
+    if (!p->oldest->large) {
+        p->answered = bytes_of(p->oldest->bytes.p + p->answer_pos, sent->bytes);
+    } else if (spool_view(&p->oldest->spool, &p->answered, err) != 0) {
+        freeReplyObject(reply);
+        return -1;
+    }
     rc = judge(p, sent->tag, reply, err);
     p->answered = bytes_of(NULL, 0);
     return rc;
@@ -242,16 +261,17 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     p->ring_count--;
     p->underway_bytes -= bytes;
     p->answer_pos += bytes;
-    if (p->answer_pos == p->oldest->bytes.n)
+    if (p->answer_pos == chunk_size(p->oldest))
         drop_chunk(p);
     return rc;
 }
 
-/* Values are only sent where one was asked for. */
+/* Values are only sent where one was asked for; a script says which commands were refused. */
 static bool answers_value(struct bytes command)
 {
     return bytes_is_word(command, "DUMP") || bytes_is_word(command, "GET") ||
-           bytes_is_word(command, "LINDEX");
+           bytes_is_word(command, "LINDEX") || bytes_is_word(command, "EVAL") ||
+           bytes_is_word(command, "EVALSHA");
 }
 
 /* What the reply that comes next may occupy. */
@@ -259,7 +279,7 @@ static size_t reply_limit(const struct redis_pipe *p)
 {
     bool value = p->ring_count != 0 && p->ring[p->ring_first].answers_value;
 
-    return REPLY_BYTES + (value ? VALUE_BYTES : 0);
+    return REPLY_BYTES + (value ? item_limit() : 0);
 }
 
 /* A large command or reply may take its time, but must get on. */
@@ -302,17 +322,37 @@ static int read_replies(struct redis_pipe *p, struct ft_err *err)
     return 0;
 }
 
+/* What is to be sent next of this chunk. */
+static int piece_of(struct redis_pipe *p, const struct chunk *c, struct bytes *ret,
+                    struct ft_err *err)
+{
+    size_t left = chunk_size(c) - p->send_pos;
+
+    if (!c->large) {
+        *ret = bytes_of(c->bytes.p + p->send_pos, left);
+        return 0;
+    }
+    if (left > SEND_BYTES)
+        left = SEND_BYTES;
+    if (p->out == NULL && (p->out = malloc(SEND_BYTES)) == NULL)
+        return err_nomem(err, "a piece of a command");
+    *ret = bytes_of(p->out, left);
+    return spool_read(&c->spool, p->send_pos, p->out, left, err);
+}
+
 static int write_out(struct redis_pipe *p, struct ft_err *err)
 {
     struct chunk *c = p->sending;
+    struct bytes piece;
     ssize_t n;
 
-    if (p->send_pos == c->bytes.n && c->next != NULL) {
+    if (p->send_pos == chunk_size(c) && c->next != NULL) {
         c = p->sending = c->next;
         p->send_pos = 0;
     }
-    n = send(p->conn.fd, c->bytes.p + p->send_pos, c->bytes.n - p->send_pos,
-             MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (piece_of(p, c, &piece, err) != 0)
+        return -1;
+    n = send(p->conn.fd, piece.p, piece.n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0) {
@@ -406,19 +446,54 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->depth.limit_bytes;
 }
 
+/* One that would occupy too much memory while it is in flight. */
+static bool is_large(const struct bytes *words, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count && bytes <= LARGE_BYTES; i++)
+        bytes += words[i].n;
+    return bytes > LARGE_BYTES;
+}
+
+static int spool_command(struct chunk *c, const struct bytes *words, size_t count,
+                         struct ft_err *err)
+{
+    struct buf head = {0};
+    int rc = resp_put_command_head(&head, count, err);
+
+    c->large = true;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = resp_put_word_head(&head, words[i].n, err);
+        if (rc == 0)
+            rc = spool_append(&c->spool, head.p, head.n, err);
+        if (rc == 0)
+            rc = spool_append(&c->spool, words[i].p, words[i].n, err);
+        buf_clear(&head);
+        if (rc == 0)
+            rc = buf_append_str(&head, RESP_LINE_END, err);
+    }
+    if (rc == 0)
+        rc = spool_append(&c->spool, head.p, head.n, err);
+    buf_release(&head);
+    return rc;
+}
+
 int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                       struct ft_err *err)
 {
+    bool large = is_large(words, count);
     size_t before;
     size_t bytes;
 
     assert(p->ring_count < UNDERWAY_MAX); /* the caller keeps up */
-    if (take_chunk(p, err) != 0)
+    if (take_chunk(p, large, err) != 0)
         return -1;
-    before = p->newest->bytes.n;
-    if (resp_put_command(&p->newest->bytes, words, count, err) != 0)
+    before = chunk_size(p->newest);
+    if ((large ? spool_command(p->newest, words, count, err)
+               : resp_put_command(&p->newest->bytes, words, count, err)) != 0)
         return -1;
-    bytes = p->newest->bytes.n - before;
+    bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
@@ -565,5 +640,6 @@ void redis_pipe_free(struct redis_pipe *p)
     chunk_free(p->oldest);
     chunk_free(p->spare);
     free(p->ring);
+    free(p->out);
     free(p);
 }

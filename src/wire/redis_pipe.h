@@ -12,7 +12,7 @@
  *              run it: _put, _keep_up, _work, _drain, _call. Only _append runs none: who has to note
  *              something about the command before its reply can come, appends it, notes that, and
  *              then keeps up.
- * Memory       About 1 MiB of commands under way, and the largest command. Replies are bounded
+ * Memory       About 1 MiB of commands under way; one of more than 4 MiB is in a file (spool.h). Replies are bounded
  *              (reply_reader.h): a server that answers a write with more than 32 MiB is refused.
  * Time         A server that neither answers nor takes or sends a fair amount within
  *              REDIS_PIPE_TIMEOUT_MS is FT_ERR_TIMEOUT, however often it sends a byte.

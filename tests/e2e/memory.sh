@@ -1,0 +1,77 @@
+#!/bin/sh
+# Memory is bounded by a budget: 64 MiB and one value of the largest size, for all that takes values.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+: "${MAKE_LARGE:?}" "${PEAK_RSS:?}"
+SIZE=72
+BUDGET=64
+
+# within LABEL VALUES COMMAND... - it succeeds, within the budget and so many values
+within()
+{
+    t_name=$1 t_most=$(((BUDGET + $2 * SIZE) * 1024))
+    shift 2
+    if ! "$PEAK_RSS" "$T/peak" "$FLOWTAPE" "$@" >"$T/check.out" 2>&1; then
+        fail "$t_name: status $?" "$T/check.out"
+    elif [ "$(cat "$T/peak")" -gt "$t_most" ]; then
+        fail "$t_name: $(cat "$T/peak") KiB, wanted at most $t_most"
+    else
+        pass "$t_name: $(($(cat "$T/peak") / 1024)) MiB"
+    fi
+}
+
+# same KEY - $REDIS has what redis-server itself makes of the RDB
+same()
+{
+    t_digest=$(redis-cli -s "$T/redis/sock" debug digest-value "$1")
+    cp "$T/in.rdb" "$T/redis/own.rdb"
+    redis-cli -s "$T/redis/sock" config set dbfilename own.rdb >/dev/null
+    redis-cli -s "$T/redis/sock" debug reload nosave noflush merge >"$T/check.out" 2>&1
+    if [ "$(redis-cli -s "$T/redis/sock" debug digest-value "$1")" = "$t_digest" ]; then
+        pass "$kind: the same value"
+    else
+        fail "$kind: another value" "$T/check.out"
+    fi
+}
+
+redis_start --enable-debug-command yes || fail "redis-server starts" "$T/redis/log"
+for kind in $(effort "string stream element list hash zset" "string stream element"); do
+    "$MAKE_LARGE" $kind $SIZE "$T/in.rdb" || fail "make-large $kind"
+    within "$kind: verify" 1 verify "$T/in.rdb"
+    within "$kind: convert" 1 convert "$T/in.rdb" "$T/out.rdb" --to rdb --quiet
+    within "$kind: replay" 1 replay "$T/in.rdb" "$REDIS" --quiet
+    same large
+    redis-cli -s "$T/redis/sock" flushall >/dev/null
+    rm -f "$T/out.rdb" "$T/redis/own.rdb"
+done
+
+# A little of a stream can stand for much; entries that come together do not add up.
+for kind in blob tags; do
+    values=$([ $kind = tags ] && echo 0 || echo 1)
+    "$MAKE_LARGE" $kind $SIZE "$T/in.rdb" || fail "make-large $kind"
+    within "$kind: verify" "$values" verify "$T/in.rdb"
+    within "$kind: inspect" 0 inspect "$T/in.rdb"
+    within "$kind: convert" "$values" convert "$T/in.rdb" "$T/out.rdb" --to rdb --quiet
+    within "$kind: replay" "$values" replay "$T/in.rdb" "$REDIS" --quiet
+    redis-cli -s "$T/redis/sock" flushall >/dev/null
+    rm -f "$T/out.rdb"
+done
+"$MAKE_LARGE" blob $SIZE "$T/in.rdb"
+check_status "larger than it may be" 1 "more than the limit of 10485760 \(--max-item\)" \
+    "$PEAK_RSS" "$T/peak" "$FLOWTAPE" verify "$T/in.rdb" --max-item 10MiB
+[ "$(cat "$T/peak")" -lt 32768 ] || fail "refused with $(cat "$T/peak") KiB"
+
+# A recording holds no value at all; what reads it holds one.
+mkdir "$T/recording"
+"$MAKE_LARGE" recording $SIZE "$T/recording" || fail "make-large recording"
+standin_start "$T/recording"
+within "capture" 0 capture "$URI" "$T/cap" --until-caught-up --quiet
+standin_stop
+within "capture: verify" 1 verify "$T/cap"
+within "capture: inspect" 0 inspect "$T/cap"
+within "capture: convert" 1 convert "$T/cap" "$T/out.rdb" --to rdb --quiet
+within "capture: replay" 2 replay "$T/cap" "$REDIS" --quiet
+[ "$(redis-cli -s "$T/redis/sock" strlen journal)" -eq $((SIZE * 1048576)) ] || fail "the record was replayed"
+redis_stop
+t_end
