@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "item/dump.h"
+#include "item/stream_commands.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_iter.h"
 #include "rdb/value_walk.h"
@@ -12,6 +13,8 @@
 #define PIECE_WORDS_MAX 512
 #define WORDS_MAX       (PIECE_WORDS_MAX + 8)
 #define SCORE_TEXT      32
+/* A RESTORE occupies both sides with the whole of it, and no command may be larger than 512 MiB. */
+#define RESTORE_STREAM_MAX ((size_t)8 << 20)
 
 struct entry_commands {
     struct entry_commands_options options;
@@ -174,6 +177,23 @@ static int add_element(struct rendering *r, enum value_class class,
     return add_word(r, element->value);
 }
 
+/* Alone, and from where it lies. */
+static int put_large_element(struct rendering *r, enum value_class class, const char *name,
+                             const struct value_element *element)
+{
+    struct bytes words[4] = {bytes_str(name), r->entry->key};
+    char score[SCORE_TEXT];
+    size_t n = 2;
+
+    if (class == VALUE_HASH)
+        words[n++] = element->field;
+    if (class == VALUE_ZSET)
+        words[n++] = score_word(element->score, score);
+    words[n++] = element->value;
+    r->any = true;
+    return put_words(r, words, n);
+}
+
 /* Members whose time was over are left out where the target cannot time them itself. */
 static bool is_over(struct rendering *r, enum value_class class,
                     const struct value_element *element)
@@ -208,6 +228,11 @@ static int put_elements(struct rendering *r, enum value_class class, const char 
     while ((step = value_iter_next(e->it, &element, r->err)) == STEP_ITEM) {
         if (is_over(r, class, &element))
             continue;
+        if (element.field.n + element.value.n > e->options.piece_bytes) {
+            if (flush_piece(r, name) != 0 || put_large_element(r, class, name, &element) != 0)
+                return -1;
+            continue;
+        }
         if (add_element(r, class, &element) != 0)
             return -1;
         if ((e->piece.n >= e->options.piece_bytes || e->word_count + 2 > PIECE_WORDS_MAX) &&
@@ -286,7 +311,21 @@ static enum recode_result put_restore(struct rendering *r, enum loss_reason *ret
         return result;
     words[2] = number_word(timed ? r->entry->expire_ms : 0, text);
     words[3] = buf_bytes(&e->scratch);
-    return put_words(r, words, timed ? 6 : 5) == 0 ? RECODE_OK : RECODE_ERROR;
+    if (put_words(r, words, timed ? 6 : 5) != 0)
+        return RECODE_ERROR;
+    buf_clear(&e->scratch);
+    buf_trim(&e->scratch, 4 * e->options.piece_bytes);
+    return RECODE_OK;
+}
+
+static enum recode_result put_large_stream(struct rendering *r, enum loss_reason *ret_loss)
+{
+    enum recode_result result =
+        stream_commands_run(r->e->options.target, r->entry, r->put, r->context, ret_loss, r->err);
+
+    if (result == RECODE_OK && put_expiry(r) != 0)
+        return RECODE_ERROR;
+    return result;
 }
 
 static enum recode_result put_json(struct rendering *r, bool replace, enum loss_reason *ret_loss)
@@ -331,6 +370,9 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
     case VALUE_JSON:
         return put_json(&r, replace, ret_loss);
     case VALUE_STREAM:
+        if (entry->value.n > RESTORE_STREAM_MAX)
+            return put_large_stream(&r, ret_loss);
+        break;
     case VALUE_MODULE:
     case VALUE_PROBABILISTIC:
         break;

@@ -3,8 +3,8 @@
  *
  * What it is   A snapshot entry rendered for a server of a given version: SET, RPUSH, SADD, HSET, ZADD
  *              with the value in pieces of a bounded size, HPEXPIREAT for field times, PEXPIREAT for
- *              the key; or one RESTORE. Streams always go by RESTORE: commands cannot say all that
- *              a stream holds (pending entries of deleted messages, times, counters).
+ *              the key; or one RESTORE. Streams go by RESTORE, as commands cannot say all that a
+ *              stream holds; large ones in pieces (stream_commands.h).
  * Replacing    The commands build the key from nothing. `replace` puts a DEL in front where needed
  *              (SET and RESTORE ... REPLACE replace by themselves).
  * Losses       As recode.h has them.

@@ -51,4 +51,14 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
                                enum loss_reason *ret_loss, struct ft_err *err);
 void recoder_free(struct recoder *r);
 
+struct stream_iter;
+/*
+ * recode_stream_shell - a stream without its entries, for XADD to fill: its groups with all that is
+ * pending, and counters that are right once head->length entries were added. Appended to out; it: a
+ * new iterator over the entry's value, of which the groups are read.
+ */
+enum recode_result recode_stream_shell(const struct target *target, const struct rdb_entry *entry,
+                                       struct stream_iter *it, struct buf *out, uint8_t *ret_type,
+                                       enum loss_reason *ret_loss, struct ft_err *err);
+
 #endif

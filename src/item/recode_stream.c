@@ -47,6 +47,28 @@ static int put_head(struct buf *out, unsigned type, const struct stream_iter *it
     return rdb_put_len(out, head->group_count, err);
 }
 
+static int compare_ids(struct stream_id a, struct stream_id b)
+{
+    if (a.ms != b.ms)
+        return a.ms < b.ms ? -1 : 1;
+    return a.seq < b.seq ? -1 : a.seq > b.seq;
+}
+
+/* What Redis makes of a group of the first encoding, which has no count of its own, on loading it with
+ * its entries (streamEstimateDistanceFromFirstEverEntry, redis src/t_stream.c, 7.2). */
+static int64_t guess_entries_read(const struct stream_head *head, struct stream_id id)
+{
+    int first = compare_ids(id, head->first_id);
+
+    if (head->entries_added == 0)
+        return 0;
+    if (compare_ids(id, head->last_id) == 0)
+        return (int64_t)head->entries_added;
+    if (compare_ids(id, head->last_id) > 0 || first > 0)
+        return -1;
+    return (int64_t)(head->entries_added - head->length) + (first == 0);
+}
+
 static int put_group(struct buf *out, unsigned type, const struct stream_group *group,
                      struct ft_err *err)
 {
@@ -74,13 +96,17 @@ static int put_consumer(struct buf *out, unsigned type, const struct stream_cons
     return put_bytes(out, consumer->stored_pending, err);
 }
 
-static int put_groups(struct buf *out, unsigned type, struct stream_iter *it, struct ft_err *err)
+/* guess: the groups' counts, where the encoding has none and Redis would. */
+static int put_groups(struct buf *out, unsigned type, struct stream_iter *it, bool guess,
+                      struct ft_err *err)
 {
     struct stream_group group;
     struct stream_consumer consumer;
     enum step step;
 
     while ((step = stream_iter_next_group(it, &group, err)) == STEP_ITEM) {
+        if (guess)
+            group.entries_read = guess_entries_read(stream_iter_head(it), group.last_id);
         if (put_group(out, type, &group, err) != 0)
             return -1;
         while ((step = stream_iter_next_consumer(it, &consumer, err)) == STEP_ITEM) {
@@ -118,7 +144,7 @@ enum recode_result recode_stream(struct recoder *r, const struct rdb_entry *entr
         return RECODE_ERROR;
     rc = put_head(&r->out, type, it, entry, err);
     if (rc == 0)
-        rc = put_groups(&r->out, type, it, err);
+        rc = put_groups(&r->out, type, it, false, err);
     stream_iter_free(it);
     if (rc != 0)
         return RECODE_ERROR;
@@ -134,4 +160,33 @@ enum recode_result recode_first_stream(struct recoder *r, const struct rdb_entry
     if (!entry->dragonfly || !target_reads(r->target, RDB_TYPE_STREAM_LISTPACKS_2))
         return RECODE_OK;
     return recode_stream(r, entry, ret, err);
+}
+
+/* XADD counts entries_added on from what the shell says, past zero if need be. */
+enum recode_result recode_stream_shell(const struct target *target, const struct rdb_entry *entry,
+                                       struct stream_iter *it, struct buf *out, uint8_t *ret_type,
+                                       enum loss_reason *ret_loss, struct ft_err *err)
+{
+    const struct stream_head *head = stream_iter_head(it);
+    const struct stream_id zero = {0, 0};
+    bool old = entry->type == RDB_TYPE_STREAM_LISTPACKS;
+    uint64_t entries_added = old && entry->dragonfly ? 0 : head->entries_added;
+    uint8_t type = stream_type(target);
+
+    if (!target_reads(target, type)) {
+        *ret_loss = LOSS_STREAM;
+        return RECODE_LOST;
+    }
+    if (rdb_put_len(out, 0, err) != 0 || rdb_put_len(out, 0, err) != 0 ||
+        put_id(out, zero, err) != 0)
+        return RECODE_ERROR;
+    if (type != RDB_TYPE_STREAM_LISTPACKS &&
+        (put_id(out, zero, err) != 0 || put_id(out, head->max_deleted_id, err) != 0 ||
+         rdb_put_len(out, entries_added - head->length, err) != 0))
+        return RECODE_ERROR;
+    if (rdb_put_len(out, head->group_count, err) != 0 ||
+        put_groups(out, type, it, old && !entry->dragonfly, err) != 0)
+        return RECODE_ERROR;
+    *ret_type = type;
+    return RECODE_OK;
 }
