@@ -4,8 +4,9 @@
 
 #include <zstd_errors.h>
 
-/* What a frame may make us allocate as its window: 64 MiB, 64 times what Dragonfly compresses. */
-#define FRAME_WINDOW_LOG 26
+/* What a frame may make us allocate as its window: 8 MiB, which decoders are asked to support (RFC 8878)
+ * and eight times what Dragonfly compresses. */
+#define FRAME_WINDOW_LOG 23
 
 static size_t block_bound(size_t n)
 {

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/item_limit.h"
 #include "codec/packed.h"
 
-#define RECORD_BYTES_DEFAULT (1u << 30)
-#define WORDS_AT_FIRST       64
-#define DBID_MAX             UINT16_MAX
+#define WORDS_AT_FIRST 64
+#define DBID_MAX       UINT16_MAX
 
 struct journal_reader {
     bool skip_words;         /* constant, as is the next */
@@ -34,7 +34,7 @@ int journal_reader_new(struct journal_reader **ret, bool skip_words, size_t max_
     if (r == NULL)
         return err_nomem(err, "a journal reader");
     r->skip_words = skip_words;
-    r->max_record_bytes = max_record_bytes != 0 ? max_record_bytes : RECORD_BYTES_DEFAULT;
+    r->max_record_bytes = max_record_bytes != 0 ? max_record_bytes : item_limit();
     *ret = r;
     return 0;
 }
@@ -111,12 +111,6 @@ static enum step read_head(const struct window *in, struct journal_record *rec, 
         return step;
     if (words == 0)
         return journal_bad(in, 0, err, "a command without words");
-    if (words > JOURNAL_MAX_WORDS) {
-        (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
-                     "a command of %" PRIu64 " words, more than the limit of %u", words,
-                     JOURNAL_MAX_WORDS);
-        return STEP_ERROR;
-    }
     rec->word_count = (size_t)words;
     return STEP_ITEM;
 }
@@ -153,8 +147,8 @@ static enum step want(struct journal_reader *r, const struct window *in, size_t 
 {
     if (at > r->max_record_bytes || bytes > r->max_record_bytes - at) {
         (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
-                     "a command of %" PRIu64 " bytes, more than the limit of %zu", bytes,
-                     r->max_record_bytes);
+                     "a command of %" PRIu64 " bytes, more than the limit of %zu (--max-item)",
+                     bytes, r->max_record_bytes);
         return STEP_ERROR;
     }
     r->need = at + (size_t)bytes;
@@ -170,6 +164,14 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
 
     if (bytes_left > r->max_record_bytes)
         return want(r, in, *at, bytes_left, err);
+    if (rec->word_count > r->max_record_bytes / sizeof(*r->words)) {
+        (void)err_at(
+            err, FT_ERR_LIMIT, window_offset(in),
+            "a command of %zu words, each of which counts %zu bytes, more than the limit of "
+            "%zu (--max-item)",
+            rec->word_count, sizeof(*r->words), r->max_record_bytes);
+        return STEP_ERROR;
+    }
     /* each word has a length of at least one byte */
     if (size - *at < bytes_left + rec->word_count)
         return want(r, in, *at, bytes_left + rec->word_count, err);

@@ -33,8 +33,7 @@ enum journal_op {
     JOURNAL_OP_LSN = 15,
 };
 
-#define JOURNAL_NAME_MAX  32
-#define JOURNAL_MAX_WORDS (16u << 20)
+#define JOURNAL_NAME_MAX 32
 
 struct journal_record {
     enum journal_op op; /* never SELECT: that is folded into dbid */
@@ -54,7 +53,8 @@ struct journal_record {
 
 struct journal_reader;
 
-/* max_record_bytes: the most that collecting may hold of one record; 0: 1 GiB. */
+/* max_record_bytes: the most that collecting may hold of one record, and of its words (16 bytes each);
+ * 0: item_limit.h. */
 int journal_reader_new(struct journal_reader **ret, bool skip_words, size_t max_record_bytes,
                        struct ft_err *err);
 /* journal_reader_set_db - the database in effect when reading starts in the middle. */

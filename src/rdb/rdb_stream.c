@@ -6,12 +6,12 @@
 
 #include "base/crc64.h"
 #include "base/endian.h"
+#include "base/item_limit.h"
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_stream_impl.h"
 #include "rdb/rdb_version.h"
 
-#define ITEM_BYTES_DEFAULT (1u << 30)
-#define CHECKSUM_SIZE      8
+#define CHECKSUM_SIZE 8
 /* The first version that ends with a checksum. */
 #define VERSION_CHECKSUM 5
 
@@ -31,7 +31,7 @@ int rdb_stream_new(struct rdb_stream **ret, const struct rdb_stream_options *opt
         return err_nomem(err, "an RDB parser");
     s->options = *options;
     if (s->options.max_item_bytes == 0)
-        s->options.max_item_bytes = ITEM_BYTES_DEFAULT;
+        s->options.max_item_bytes = item_limit();
     s->name.limit_bytes = s->options.max_item_bytes;
     s->content.limit_bytes = s->options.max_item_bytes;
     if (options->detect)
@@ -74,7 +74,7 @@ enum step stream_want(const struct rdb_stream *s, uint64_t bytes, struct ft_err 
     if (s->options.skip_values || bytes <= s->options.max_item_bytes)
         return STEP_MORE;
     (void)err_at(err, FT_ERR_LIMIT, window_offset(s->w),
-                 "an item needs %" PRIu64 " bytes, more than the limit of %zu", bytes,
+                 "an item needs %" PRIu64 " bytes, more than the limit of %zu (--max-item)", bytes,
                  s->options.max_item_bytes);
     return STEP_ERROR;
 }

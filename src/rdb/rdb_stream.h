@@ -91,7 +91,7 @@ struct rdb_stream_options {
                     6.2.11, 999.999.999 or 255.255.255; Redis writes RESIZEDB. Until it is known
                     Dragonfly's opcodes are accepted */
     bool verify_checksum;  /* compute the CRC-64 and compare at EOF unless the stored one is 0 */
-    size_t max_item_bytes; /* 0: 1 GiB. The most that collecting may hold of one item */
+    size_t max_item_bytes; /* 0: item_limit.h. The most that collecting may hold of one item */
 };
 
 struct rdb_stream;

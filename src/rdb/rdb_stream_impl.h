@@ -17,6 +17,7 @@
 #ifndef FLOWTAPE_RDB_RDB_STREAM_IMPL_H
 #define FLOWTAPE_RDB_RDB_STREAM_IMPL_H
 
+#include "base/spool.h"
 #include "codec/codec.h"
 #include "rdb/rdb_stream.h"
 #include "rdb/rdb_string.h"
@@ -62,9 +63,9 @@ struct stream_tag {
     struct rdb_entry entry; /* all but value and value_bytes */
     uint64_t offset;
     struct buf key;
-    struct buf value; /* collecting only */
+    struct spool value; /* collecting only */
+    size_t held_bytes;  /* of the value in memory, as counted with those of all tags */
     struct value_walk walk;
-    size_t walked; /* collecting: into value */
     uint64_t value_bytes;
     uint64_t skipped_key_bytes;
 };
