@@ -56,7 +56,7 @@ static int add_finding(struct verify_report *r, const char *file, uint64_t offse
 static int found(struct verify_report *r, const char *file, uint64_t offset, struct ft_err *what,
                  struct ft_err *err)
 {
-    if (what->kind == FT_ERR_NOMEM || what->kind == FT_ERR_BUG) {
+    if (what->kind == FT_ERR_NOMEM || what->kind == FT_ERR_LIMIT || what->kind == FT_ERR_BUG) {
         *err = *what;
         return -1;
     }

@@ -32,18 +32,18 @@ static const struct arg output_args[] = {
 
 static int print_help(FILE *out)
 {
-    struct arg_group group = ARG_GROUP(NULL, output_args, NULL);
+    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, output_args, NULL)};
 
-    return args_help(out, about, &group, 1);
+    return args_help(out, about, groups, 2);
 }
 
 static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *err)
 {
-    struct arg_group group = ARG_GROUP(NULL, output_args, &ret->output);
+    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, output_args, &ret->output)};
     int first;
 
     *ret = (struct verify_args){0};
-    if (args_parse(&group, 1, argc, argv, &first, err) != 0)
+    if (args_parse(groups, 2, argc, argv, &first, err) != 0)
         return -1;
     if (ret->output.help)
         return 0;

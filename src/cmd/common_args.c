@@ -3,8 +3,11 @@
 #include <stddef.h>
 #include <sys/resource.h>
 
+#include "base/item_limit.h"
 #include "base/parse.h"
 #include "cmd/secret_args.h"
+
+#define ITEM_LIMIT_MIN (64u << 10)
 
 /*
  * Output
@@ -56,8 +59,23 @@ static const struct arg at_args[] = {
      offsetof(struct input_args, at), NULL},
 };
 
+static int take_max_item(void *into, const char *value, struct ft_err *err)
+{
+    uint64_t bytes;
+
+    (void)into; /* a number of the process */
+    if (parse_size(value, &bytes, err) != 0)
+        return -1;
+    if (bytes < ITEM_LIMIT_MIN || bytes > SIZE_MAX / 4)
+        return err_set(err, FT_ERR_USAGE, "wanted at least %u bytes", ITEM_LIMIT_MIN);
+    item_limit_set((size_t)bytes);
+    return 0;
+}
+
 static const struct arg generation_args[] = {
     {"generation", "N", "of a capture (default: the newest complete one)", 0, take_generation},
+    {"max-item", "SIZE", "take no value or journal record larger than this (1GiB)", 0,
+     take_max_item},
 };
 
 struct arg_group args_at(struct input_args *into)
@@ -68,6 +86,11 @@ struct arg_group args_at(struct input_args *into)
 struct arg_group args_generation(struct input_args *into)
 {
     return (struct arg_group)ARG_GROUP(NULL, generation_args, into);
+}
+
+struct arg_group args_max_item(void)
+{
+    return (struct arg_group){.args = &generation_args[1], .count = 1};
 }
 
 /*

@@ -27,7 +27,10 @@ struct input_args {
 };
 
 struct arg_group args_at(struct input_args *into);
+/* args_generation - --generation and --max-item; args_max_item: the latter alone. It is set at once
+ * (base/item_limit.h). */
 struct arg_group args_generation(struct input_args *into);
+struct arg_group args_max_item(void);
 
 /* What the target cannot hold. */
 struct loss_args {

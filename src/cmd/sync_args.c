@@ -90,19 +90,20 @@ static const char about[] =
     "replay. The same command again goes on after any interruption. Status 0: the target has\n"
     "everything.\n";
 
-#define GROUP_COUNT 9
+#define GROUP_COUNT 10
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
 {
     groups[0] = (struct arg_group)ARG_GROUP(NULL, sync_args, a);
     groups[1] = args_store(&a->run.capture);
     groups[2] = args_target(&a->run.replay);
-    groups[3] = args_loss(&a->loss);
-    groups[4] = args_filter(&a->run.replay.filter);
-    groups[5] = args_report(&a->output);
-    groups[6] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
-    groups[7] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
-    groups[8] = args_output(&a->output);
+    groups[3] = args_max_item();
+    groups[4] = args_loss(&a->loss);
+    groups[5] = args_filter(&a->run.replay.filter);
+    groups[6] = args_report(&a->output);
+    groups[7] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
+    groups[8] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
+    groups[9] = args_output(&a->output);
 }
 
 static int check(const struct sync_args *a, struct ft_err *err)

@@ -213,7 +213,6 @@ static int write_journal(struct aof_conversion *c, struct ft_err *err)
     c->records = (struct record_writer){
         .sink = &c->sink, .filter = &o->filter, .losses = c->losses, .suspects = c->suspects};
     if (journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0 ||
-        record_writer_init(&c->records, c->source, o->target, o->json_as, err) != 0 ||
         journal_pass_run(c->source, o->cut, c->translator, take_record, c, counts, err) != 0)
         return -1;
     counts->foreign += base.foreign;
@@ -268,7 +267,6 @@ static void release(struct aof_conversion *c)
 {
     sink_resp_release(&c->sink);
     translator_free(c->translator);
-    record_writer_release(&c->records);
     if (c->dir_made)
         (void)nftw(c->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS); /* likewise */
     free(c->files);

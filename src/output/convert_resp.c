@@ -270,8 +270,7 @@ static int prepare(struct resp_conversion *c, const char *output, bool restore, 
         .sink = &c->sink, .filter = &o->filter, .losses = c->losses, .suspects = c->suspects};
     c->guard = owner_guard_of(c->source);
     if (entry_commands_new(&c->entries, &entries, err) != 0 ||
-        journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0 ||
-        record_writer_init(&c->records, c->source, o->target, o->json_as, err) != 0)
+        journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
         return -1;
     if (convert_check_output(c->source, output, err) != 0)
         return -1;
@@ -301,6 +300,5 @@ int convert_to_resp(const struct source *source, const char *output,
     sink_resp_release(&c.sink);
     entry_commands_free(c.entries);
     translator_free(c.translator);
-    record_writer_release(&c.records);
     return rc;
 }
