@@ -5,14 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "input/repeated_keys.h"
 #include "input/source.h"
 #include "rdb/value_check.h"
 #include "store/segment_reader_open.h"
 #include "store/segment_reader_seek.h"
 
+/* The keys of one snapshot, of all of its flows or files. */
+struct keys_check {
+    struct key_log *log;
+    struct key_log_batch batch;
+};
+
 /* One flow of a generation on its way through the checks. */
 struct flow_check {
     struct verify_report *report;
+    struct keys_check *keys;
     uint32_t flow;
     struct value_check values;
     struct flow_decoder *decoder;
@@ -78,8 +86,8 @@ static int found_text(struct flow_check *c, struct ft_err *err, const char *fmt,
 }
 
 /* The value of an entry, or a record's words, which the reader has checked already. */
-static int check_item(struct verify_report *r, struct value_check *values, const struct item *item,
-                      struct ft_err *err)
+static int check_item(struct verify_report *r, struct keys_check *keys, struct value_check *values,
+                      const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
     char key[100];
@@ -89,6 +97,8 @@ static int check_item(struct verify_report *r, struct value_check *values, const
     if (item->kind != ITEM_ENTRY)
         return 0;
     r->keys++;
+    if (key_log_add(keys->log, &keys->batch, entry->db, entry->key, err) != 0)
+        return -1;
     if (value_check_run(values, entry->type, entry->value, err) == 0)
         return 0;
     return err_wrap(err, "offset %" PRIu64 ": key \"%s\" in database %" PRIu32, item->offset,
@@ -102,7 +112,7 @@ static enum step decode(struct flow_check *c, struct ft_err *what)
     enum step step;
 
     while ((step = flow_decoder_next(c->decoder, &item, what)) == STEP_ITEM) {
-        if (check_item(c->report, &c->values, &item, what) != 0)
+        if (check_item(c->report, c->keys, &c->values, &item, what) != 0)
             return STEP_ERROR;
     }
     return step;
@@ -268,8 +278,9 @@ static int check_end(struct flow_check *c, const struct capture_flow *flow, stru
     return 0;
 }
 
-static int check_flow(struct verify_report *r, const struct capture *capture,
-                      const struct generation *g, uint32_t flow, struct ft_err *err)
+static int check_flow(struct verify_report *r, struct keys_check *keys,
+                      const struct capture *capture, const struct generation *g, uint32_t flow,
+                      struct ft_err *err)
 {
     const struct capture_flow *f = &g->flows[flow];
     struct flow_decoder_options options = {
@@ -277,7 +288,8 @@ static int check_flow(struct verify_report *r, const struct capture *capture,
         .flow = flow,
         .token = f->eof_token[0] != '\0' ? f->eof_token : NULL,
     };
-    struct flow_check c = {.report = r, .flow = flow, .decoding = true, .file = CAPTURE_MANIFEST};
+    struct flow_check c = {
+        .report = r, .keys = keys, .flow = flow, .decoding = true, .file = CAPTURE_MANIFEST};
     int rc = flow_decoder_new(&c.decoder, &options, err);
 
     for (size_t i = 0; rc == 0 && i < f->segment_count; i++)
@@ -286,6 +298,62 @@ static int check_flow(struct verify_report *r, const struct capture *capture,
         rc = check_end(&c, f, err);
     value_check_release(&c.values);
     flow_decoder_free(c.decoder);
+    return rc;
+}
+
+struct repeats {
+    struct verify_report *report;
+    const struct source *source;
+};
+
+static int found_again(void *context, uint32_t stream, struct ft_err *what, struct ft_err *err)
+{
+    struct repeats *r = context;
+    const char *file = r->source->files != NULL ? r->source->files[stream] : r->source->path;
+
+    if (r->source->files == NULL)
+        (void)err_wrap(what, "flow %" PRIu32, stream);
+    return add_finding(r->report, file, FT_NO_OFFSET, what->msg, err);
+}
+
+/* Keys that come twice have to be read again by name, which a damaged input may not allow. */
+static int check_repeats(struct verify_report *r, const struct source *source,
+                         struct keys_check *keys, struct ft_err *err)
+{
+    struct repeats repeats = {r, source};
+
+    if (key_log_flush(keys->log, &keys->batch, err) != 0)
+        return -1;
+    return repeated_keys_find(source, keys->log, found_again, &repeats, err);
+}
+
+static int check_generation_keys(struct verify_report *r, const struct capture *capture,
+                                 const struct generation *g, struct keys_check *keys,
+                                 struct ft_err *err)
+{
+    struct source *source;
+    int rc;
+
+    if (r->findings_total != 0 || g->state != GENERATION_COMPLETE)
+        return 0;
+    if (source_open(&source, capture->path, g->id, err) != 0)
+        return -1;
+    rc = check_repeats(r, source, keys, err);
+    source_free(source);
+    return rc;
+}
+
+static int check_generation(struct verify_report *r, const struct capture *capture,
+                            const struct generation *g, struct ft_err *err)
+{
+    struct keys_check keys = {0};
+    int rc = key_log_new(&keys.log, err);
+
+    for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
+        rc = check_flow(r, &keys, capture, g, flow, err);
+    if (rc == 0)
+        rc = check_generation_keys(r, capture, g, &keys, err);
+    key_log_free(keys.log);
     return rc;
 }
 
@@ -341,8 +409,7 @@ static int verify_capture(struct verify_report *r, const char *path, struct ft_e
         if (g->state == GENERATION_ABANDONED)
             continue;
         r->generations++;
-        for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
-            rc = check_flow(r, capture, g, flow, err);
+        rc = check_generation(r, capture, g, err);
     }
     if (rc == 0)
         rc = check_complete(r, capture, err);
@@ -359,8 +426,8 @@ static int note_no_checksum(struct verify_report *r, const char *path, struct ft
                   "stored without a checksum: a byte changed within a value may go unseen", err);
 }
 
-static int verify_stream(struct verify_report *r, const struct source *source, uint32_t index,
-                         struct ft_err *err)
+static int verify_stream(struct verify_report *r, struct keys_check *keys,
+                         const struct source *source, uint32_t index, struct ft_err *err)
 {
     struct source_stream_options options = {.verify_checksum = true};
     struct ft_err what = FT_ERR_INIT;
@@ -377,7 +444,7 @@ static int verify_stream(struct verify_report *r, const struct source *source, u
         if (!item.is_record && item.rdb.kind == RDB_ITEM_EOF && item.rdb.number == 0 &&
             (rc = note_no_checksum(r, source->path, err)) != 0)
             break;
-        if (check_item(r, &values, &item, &what) == 0)
+        if (check_item(r, keys, &values, &item, &what) == 0)
             continue;
         rc = found(r, source->files[index], what.offset, &what, err);
         err_clear(&what); /* the stream itself is whole: go on with the next key */
@@ -395,8 +462,9 @@ static int verify_stream(struct verify_report *r, const struct source *source, u
 static int verify_files(struct verify_report *r, const char *path, struct ft_err *err)
 {
     struct ft_err what = FT_ERR_INIT;
+    struct keys_check keys = {0};
     struct source *source;
-    int rc = 0;
+    int rc;
 
     if (source_open(&source, path, 0, &what) != 0) {
         r->segments = 1;
@@ -405,8 +473,12 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
         *err = what;
         return -1;
     }
+    rc = key_log_new(&keys.log, err);
     for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
-        rc = verify_stream(r, source, i, err);
+        rc = verify_stream(r, &keys, source, i, err);
+    if (rc == 0 && r->findings_total == 0)
+        rc = check_repeats(r, source, &keys, err);
+    key_log_free(keys.log);
     source_free(source);
     return rc;
 }

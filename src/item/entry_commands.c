@@ -6,6 +6,7 @@
 #include "item/dump.h"
 #include "item/stream_commands.h"
 #include "rdb/rdb_string.h"
+#include "rdb/value_check.h"
 #include "rdb/value_iter.h"
 #include "rdb/value_walk.h"
 
@@ -20,6 +21,7 @@ struct entry_commands {
     struct entry_commands_options options;
     struct recoder *recoder;
     struct value_iter *it;
+    struct value_check check;
     struct buf scratch; /* a decoded string, or a payload */
     struct buf piece;   /* elements of the command being filled; words point in here at the end */
     size_t ends[PIECE_WORDS_MAX];
@@ -63,6 +65,7 @@ void entry_commands_free(struct entry_commands *e)
         return;
     recoder_free(e->recoder);
     value_iter_free(e->it);
+    value_check_release(&e->check);
     buf_release(&e->scratch);
     buf_release(&e->piece);
     free(e);
@@ -359,6 +362,8 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
     *ret_loss = LOSS_NONE;
     if (e->options.restore)
         return put_restore(&r, ret_loss);
+    if (value_check_run(&e->check, entry->type, entry->value, err) != 0)
+        return RECODE_ERROR;
     switch (class) {
     case VALUE_STRING:
         return put_string(&r) == 0 ? RECODE_OK : RECODE_ERROR;

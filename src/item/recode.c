@@ -166,6 +166,8 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
 
     if (entry->type >= RDB_TYPE_COUNT)
         return err_set(err, FT_ERR_UNSUPPORTED, "unknown type of value %u", entry->type);
+    if (value_check_run(&r->check, entry->type, entry->value, err) != 0)
+        return RECODE_ERROR;
     rule = &rules[entry->type];
     empty = is_empty(r, rule, entry, err);
     if (empty != 0)
@@ -191,6 +193,7 @@ void recoder_free(struct recoder *r)
     if (r == NULL)
         return;
     value_iter_free(r->it);
+    value_check_release(&r->check);
     buf_release(&r->out);
     free(r);
 }

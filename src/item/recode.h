@@ -5,6 +5,9 @@
  *              re-encoded or lost. Used for RDB files and for DUMP payloads alike.
  * Copying      What the target reads as it is, is copied as it is. A quicklist of ziplists with bare
  *              nodes (Dragonfly up to 1.26) counts as not readable and is re-encoded.
+ * Checking     Every value is read to its last element, copied or not (rdb/value_check.h): redis-server
+ *              refuses a file with a member twice or a score that is not a number, and fails later on
+ *              what it does not look at.
  * Re-encoding  HASH_LISTPACK, HASH_WITH_EXPIRY and Redis's hashes with field times become HASH, or
  *              HASH_METADATA where the target has field times and the value uses them; SET_LISTPACK,
  *              SET_WITH_EXPIRY: SET; ZSET_LISTPACK: ZSET_2; LIST_QUICKLIST_2: LIST; streams: the

@@ -5,12 +5,14 @@
 #define FLOWTAPE_ITEM_RECODE_IMPL_H
 
 #include "item/recode.h"
+#include "rdb/value_check.h"
 #include "rdb/value_iter.h"
 
 struct recoder {
     const struct target *target;
     enum json_as json_as;
     struct value_iter *it;
+    struct value_check check;
     struct buf out; /* empty when a recode function begins */
     int64_t now_ms; /* of this run */
 };

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/output_file.h"
 #include "base/queue.h"
+#include "input/repeated_keys.h"
 #include "item/entry_loss.h"
 #include "output/sink_rdb.h"
 #include "rdb/rdb_writer.h"
@@ -38,7 +39,8 @@ struct conversion {
     struct convert_progress *progress;
     struct loss_report *losses;
     struct source_large *large;
-    struct fold *fold; /* NULL: no journal to apply */
+    struct fold *fold;    /* NULL: no journal to apply */
+    struct key_log *keys; /* that were written */
     size_t chunk_bytes;
     int64_t now_ms;
 
@@ -57,6 +59,7 @@ struct worker {
     struct source_stream *stream;
     struct fold_stream *fold; /* NULL: nothing is touched */
     struct recoder *recoder;
+    struct key_log_batch keys;
     struct chunk *chunk; /* being filled */
     sem_t lent_done;
     struct convert_result counts;
@@ -156,6 +159,8 @@ static int put_entry(struct worker *w, const struct rdb_entry *entry, uint8_t ty
     rc = large ? put_large(w, entry, type, value)
                : rdb_put_entry(&w->chunk->buf, entry, type, value, &w->err);
     if (rc != 0)
+        return -1;
+    if (key_log_add(w->c->keys, &w->keys, entry->db, entry->key, &w->err) != 0)
         return -1;
     w->counts.keys++;
     w->chunk->keys++;
@@ -340,6 +345,8 @@ static void *worker_main(void *arg)
 
     if (!failed && w->chunk != NULL)
         failed = emit(w) != 0;
+    if (!failed)
+        failed = key_log_flush(w->c->keys, &w->keys, &w->err) != 0;
     if (w->stream != NULL)
         w->counts.bytes_in = source_stream_bytes(w->stream);
     source_stream_free(w->stream); /* here, because it may hold the large token */
@@ -567,7 +574,8 @@ int convert_check_losses(const struct convert_options *options, const struct los
 static int finish(struct conversion *c, struct sink_rdb *sink, struct convert_result *ret,
                   struct ft_err *err)
 {
-    if (convert_check_losses(c->options, c->losses, err) != 0)
+    if (repeated_keys_refuse(c->source, c->keys, err) != 0 ||
+        convert_check_losses(c->options, c->losses, err) != 0)
         return -1;
     if (sink_rdb_finish(sink, err) != 0)
         return -1;
@@ -611,7 +619,8 @@ int convert_to_rdb(const struct source *source, const char *output,
     queue_init(&c.empty, SIZE_MAX);
     (void)sem_init(&c.streams_done, 0, 0); /* cannot fail for 0 */
     if (convert_check_output(source, output, err) == 0 && source_large_new(&c.large, err) == 0 &&
-        open_fold(&c, suspects, err) == 0 && make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
+        key_log_new(&c.keys, err) == 0 && open_fold(&c, suspects, err) == 0 &&
+        make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
         sink_rdb_open(&sink, output, options->target, source->info.ctime_s, source->info.used_mem,
                       err) == 0 &&
         run(&c, sink, ret, err) == 0)
@@ -624,5 +633,6 @@ int convert_to_rdb(const struct source *source, const char *output,
     free_chunks(&c.empty);
     (void)sem_destroy(&c.streams_done); /* nobody waits any more */
     source_large_free(c.large);
+    key_log_free(c.keys);
     return rc;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "input/repeated_keys.h"
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
 #include "item/touched.h"
@@ -23,6 +24,8 @@ struct resp_conversion {
     struct entry_commands *entries;
     struct translator *translator;
     struct owner_guard guard;
+    struct key_log *keys; /* of the snapshot, that were written */
+    struct key_log_batch key_batch;
     int64_t now_ms;
     /* of the flow whose snapshot is being written */
     struct source_stream *stream;
@@ -71,6 +74,8 @@ static int count_entry(struct resp_conversion *c, const struct rdb_entry *entry,
         c->ret->entries.emptied++;
     if (result != RECODE_OK)
         return 0;
+    if (key_log_add(c->keys, &c->key_batch, entry->db, entry->key, err) != 0)
+        return -1;
     c->ret->entries.keys++;
     c->ret->entries.expires += entry->expire_ms != RDB_NO_EXPIRY;
     return entry_add_notes(c->losses, entry, err);
@@ -253,7 +258,9 @@ static int run(struct resp_conversion *c, struct ft_err *err)
         if (convert_snapshot(c, i, err) != 0)
             return -1;
     }
-    if (convert_journal(c, err) != 0 || convert_check_losses(c->options, c->losses, err) != 0 ||
+    if (key_log_flush(c->keys, &c->key_batch, err) != 0 ||
+        repeated_keys_refuse(c->source, c->keys, err) != 0 || convert_journal(c, err) != 0 ||
+        convert_check_losses(c->options, c->losses, err) != 0 ||
         sink_resp_finish(&c->sink, err) != 0)
         return -1;
     c->ret->entries.written = true;
@@ -269,7 +276,7 @@ static int prepare(struct resp_conversion *c, const char *output, bool restore, 
     c->records = (struct record_writer){
         .sink = &c->sink, .filter = &o->filter, .losses = c->losses, .suspects = c->suspects};
     c->guard = owner_guard_of(c->source);
-    if (entry_commands_new(&c->entries, &entries, err) != 0 ||
+    if (key_log_new(&c->keys, err) != 0 || entry_commands_new(&c->entries, &entries, err) != 0 ||
         journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
         return -1;
     if (convert_check_output(c->source, output, err) != 0)
@@ -299,6 +306,7 @@ int convert_to_resp(const struct source *source, const char *output,
     ret->entries.bytes_out = sink_resp_written(&c.sink);
     sink_resp_release(&c.sink);
     entry_commands_free(c.entries);
+    key_log_free(c.keys);
     translator_free(c.translator);
     return rc;
 }

@@ -1,17 +1,95 @@
 #include "rdb/value_check.h"
 
+#include <math.h>
+
+#include "rdb/rdb_string.h"
 #include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
+
+static int begin(struct value_check *c, unsigned type, struct bytes value, struct ft_err *err)
+{
+    return c->it == NULL ? value_iter_new(&c->it, type, value, err)
+                         : value_iter_reset(c->it, type, value, err);
+}
+
+/* What has to be the only one of its kind in the value. */
+static struct bytes name_of(enum value_class class, const struct value_element *element)
+{
+    return class == VALUE_HASH ? element->field : element->value;
+}
+
+/* Another element of the same hash was seen: is it the same? `index` is this one's. */
+static int check_same(struct value_check *c, unsigned type, struct bytes value, uint64_t index,
+                      struct bytes name, struct ft_err *err)
+{
+    enum value_class class = rdb_type_class(type);
+    struct value_element element;
+    struct buf copy = {0};
+    bool same = false;
+    char shown[100];
+    int rc = buf_append(&copy, name.p, name.n, err);
+
+    if (rc == 0)
+        rc = begin(c, type, value, err);
+    for (uint64_t i = 0; rc == 0 && i < index && !same; i++) {
+        rc = value_iter_next(c->it, &element, err) == STEP_ITEM ? 0 : -1;
+        same = rc == 0 && bytes_eq(name_of(class, &element), buf_bytes(&copy));
+    }
+    if (same)
+        rc = err_set(err, FT_ERR_CORRUPT, "%s \"%s\" is in the value twice",
+                     class == VALUE_HASH ? "field" : "member",
+                     bytes_escape(buf_bytes(&copy), shown, sizeof(shown)));
+    /* a mere coincidence: to where the check was */
+    if (rc == 0)
+        rc = begin(c, type, value, err);
+    for (uint64_t i = 0; rc == 0 && i <= index; i++)
+        rc = value_iter_next(c->it, &element, err) == STEP_ITEM ? 0 : -1;
+    buf_release(&copy);
+    return rc;
+}
+
+static int check_element(struct value_check *c, unsigned type, struct bytes value, uint64_t index,
+                         const struct value_element *element, struct ft_err *err)
+{
+    enum value_class class = rdb_type_class(type);
+    struct bytes name = name_of(class, element);
+    int seen;
+
+    if (class == VALUE_ZSET && isnan(element->score)) {
+        char shown[100];
+
+        return err_set(err, FT_ERR_CORRUPT, "the score of member \"%s\" is not a number",
+                       bytes_escape(name, shown, sizeof(shown)));
+    }
+    seen = member_set_add(&c->members, member_set_hash(name), err);
+    return seen <= 0 ? seen : check_same(c, type, value, index, name, err);
+}
+
+/* Elements of which each is there once. */
+static int check_members(struct value_check *c, unsigned type, struct bytes value,
+                         struct ft_err *err)
+{
+    struct value_element element;
+    uint64_t index = 0;
+    enum step step;
+
+    if (begin(c, type, value, err) != 0 ||
+        member_set_begin(&c->members, value_iter_count(c->it), err) != 0)
+        return -1;
+    while ((step = value_iter_next(c->it, &element, err)) == STEP_ITEM) {
+        if (check_element(c, type, value, index++, &element, err) != 0)
+            return -1;
+    }
+    return step == STEP_END ? 0 : -1;
+}
 
 static int check_elements(struct value_check *c, unsigned type, struct bytes value,
                           struct ft_err *err)
 {
     struct value_element element;
     enum step step;
-    int rc = c->it == NULL ? value_iter_new(&c->it, type, value, err)
-                           : value_iter_reset(c->it, type, value, err);
 
-    if (rc != 0)
+    if (begin(c, type, value, err) != 0)
         return -1;
     do
         step = value_iter_next(c->it, &element, err);
@@ -19,28 +97,68 @@ static int check_elements(struct value_check *c, unsigned type, struct bytes val
     return step == STEP_END ? 0 : -1;
 }
 
-static int check_groups(struct stream_iter *it, struct ft_err *err)
+/* One RDB string; a raw one holds together by its framing. */
+static int check_string(struct value_check *c, struct bytes value, struct ft_err *err)
+{
+    struct rdb_string_head head;
+
+    if (rdb_string_head_get(value.p, value.n, &head) == STEP_ITEM && head.kind != RDB_STRING_LZF &&
+        head.head_size + head.payload_size == value.n)
+        return 0;
+    return check_elements(c, RDB_TYPE_STRING, value, err);
+}
+
+/* Names of groups, or of one group's consumers. */
+static int check_name(struct member_set *seen, const char *what, struct bytes name,
+                      struct ft_err *err)
+{
+    char shown[100];
+    int rc = member_set_add(seen, member_set_hash(name), err);
+
+    if (rc <= 0)
+        return rc;
+    return err_set(err, FT_ERR_CORRUPT, "%s \"%s\" is in the stream twice", what,
+                   bytes_escape(name, shown, sizeof(shown)));
+}
+
+static int check_consumers(struct stream_iter *it, struct member_set *names, struct ft_err *err)
 {
     struct stream_consumer consumer;
     struct stream_pending pending;
-    struct stream_group group;
     enum step step;
 
-    while ((step = stream_iter_next_group(it, &group, err)) == STEP_ITEM) {
-        while ((step = stream_iter_next_consumer(it, &consumer, err)) == STEP_ITEM) {
-            do
-                step = stream_iter_next_pending(it, &pending, err);
-            while (step == STEP_ITEM);
-            if (step == STEP_ERROR)
-                return -1;
-        }
+    if (member_set_begin(names, 0, err) != 0)
+        return -1;
+    while ((step = stream_iter_next_consumer(it, &consumer, err)) == STEP_ITEM) {
+        if (check_name(names, "a group's consumer", consumer.name, err) != 0)
+            return -1;
+        do
+            step = stream_iter_next_pending(it, &pending, err);
+        while (step == STEP_ITEM);
         if (step == STEP_ERROR)
             return -1;
     }
     return step == STEP_ERROR ? -1 : 0;
 }
 
-static int check_stream(unsigned type, struct bytes value, struct ft_err *err)
+static int check_groups(struct value_check *c, struct stream_iter *it, struct ft_err *err)
+{
+    struct member_set consumers = {0};
+    struct stream_group group;
+    enum step step;
+    int rc = member_set_begin(&c->members, stream_iter_head(it)->group_count, err);
+
+    while (rc == 0 && (step = stream_iter_next_group(it, &group, err)) != STEP_END) {
+        rc = step == STEP_ITEM ? check_name(&c->members, "group", group.name, err) : -1;
+        if (rc == 0)
+            rc = check_consumers(it, &consumers, err);
+    }
+    member_set_release(&consumers);
+    return rc;
+}
+
+static int check_stream(struct value_check *c, unsigned type, struct bytes value,
+                        struct ft_err *err)
 {
     struct stream_iter *it;
     struct stream_entry entry;
@@ -53,7 +171,7 @@ static int check_stream(unsigned type, struct bytes value, struct ft_err *err)
         step = stream_iter_next_entry(it, &entry, err);
     while (step == STEP_ITEM);
     if (step == STEP_END)
-        rc = check_groups(it, err);
+        rc = check_groups(c, it, err);
     stream_iter_free(it);
     return rc;
 }
@@ -61,20 +179,27 @@ static int check_stream(unsigned type, struct bytes value, struct ft_err *err)
 int value_check_run(struct value_check *c, unsigned type, struct bytes value, struct ft_err *err)
 {
     switch (rdb_type_class(type)) {
+    case VALUE_STRING:
+    case VALUE_JSON: /* its text is one RDB string */
+        return check_string(c, value, err);
+    case VALUE_LIST:
+        return check_elements(c, type, value, err);
+    case VALUE_SET:
+    case VALUE_ZSET:
+    case VALUE_HASH:
+        return check_members(c, type, value, err);
     case VALUE_STREAM:
-        return check_stream(type, value, err);
+        return check_stream(c, type, value, err);
     case VALUE_MODULE:
     case VALUE_PROBABILISTIC:
-        return 0;
-    case VALUE_JSON:
-        return check_elements(c, RDB_TYPE_STRING, value, err); /* its text is one RDB string */
-    default:
-        return check_elements(c, type, value, err);
+        break;
     }
+    return 0;
 }
 
 void value_check_release(struct value_check *c)
 {
     value_iter_free(c->it);
+    member_set_release(&c->members);
     c->it = NULL;
 }

@@ -1,16 +1,24 @@
 /*
- * value_check.h - read every element of a serialised value, for verification: FT_ERR_CORRUPT if
- * anything in it does not hold together. Values that only their owner understands (modules,
+ * value_check.h - read every element of a serialised value: FT_ERR_CORRUPT if anything in it does not
+ * hold together, or is what redis-server refuses to load or would fail on later: a member, field, group
+ * or consumer twice, a score that is not a number. Values that only their owner understands (modules,
  * Dragonfly's probabilistic types) are checked by their framing alone (value_walk.h).
+ *
+ * Cost         A value that is a plain string costs nothing; of others each element is hashed. Memory is that
+ *              of the largest value's member_set.
+ * Source       redis src/rdb.c rdbLoadObject, src/t_hash.c hashTypeConvertListpack (7.0, 7.2).
  */
 #ifndef FLOWTAPE_RDB_VALUE_CHECK_H
 #define FLOWTAPE_RDB_VALUE_CHECK_H
 
 #include "base/buf.h"
+#include "rdb/member_set.h"
 #include "rdb/value_iter.h"
 
+/* Zeroed to begin with. */
 struct value_check {
     struct value_iter *it; /* made on first use, kept for the next value */
+    struct member_set members;
 };
 
 int value_check_run(struct value_check *c, unsigned type, struct bytes value, struct ft_err *err);

@@ -57,6 +57,34 @@ check_status "more than a Dragonfly's padding" 3 "not the padding" "$FLOWTAPE" v
 [ ! -e "$T/no.out" ] && pass "nothing was written of files with a tail" ||
     fail "a file with a tail was written"
 
+# What redis-server refuses to load, or would fail on later, is found before.
+# by_hand NAME FORMAT - $T/NAME.rdb with these entries of database 0
+by_hand()
+{
+    printf "REDIS0010\\376\\000\\373\\003\\000$2\\377\\000\\000\\000\\000\\000\\000\\000\\000" >"$T/$1.rdb"
+}
+by_hand "key twice" '\000\001a\0011\000\001b\0011\000\001a\0012'
+by_hand "list twice" '\001\001a\001\001x\001\001a\001\001y'
+by_hand "member twice" '\002\001a\003\001x\001y\001x'
+by_hand "field twice" '\004\001a\002\001x\0011\001x\0012'
+by_hand "packed field twice" \
+    '\020\001a\023\023\000\000\000\004\000\201x\002\2011\002\201x\002\2012\002\377'
+by_hand "not a number" '\005\001a\001\001x\000\000\000\000\000\000\370\177'
+by_hand "damaged LZF" '\000\001a\303\004\010\000a\240\007'
+for input in "key twice" "list twice" "member twice" "field twice" "packed field twice" \
+    "not a number" "damaged LZF"; do
+    check_status "$input: verify" 3 'key "a" in database 0' "$FLOWTAPE" verify "$T/$input.rdb"
+    for to in rdb resp aof; do
+        check_status "$input: convert --to $to" 3 'key "a" in database 0' "$FLOWTAPE" convert \
+            "$T/$input.rdb" "$T/no.out" --to $to
+    done
+done
+[ ! -e "$T/no.out" ] && pass "nothing was written of them" || fail "what is refused was written"
+by_hand "key in another database" '\000\001a\0011\376\001\000\001a\0012'
+check "a key in two databases" verify_clean "$T/key in another database.rdb"
+check "a key in two databases: convert" "$FLOWTAPE" convert "$T/key in another database.rdb" \
+    "$T/two.rdb" --to rdb --quiet
+
 # What only KeyDB has: AUX fields in front of a key and behind a value.
 {
     printf 'REDIS0009\376\000\373\001\000'

@@ -1,0 +1,31 @@
+/*
+ * member_set.h - has a member, field or name been seen in this value before?
+ *
+ * What it is   Hashes of 64 bits with open addressing. Two different members may share a hash, so a hit is
+ *              to be confirmed by who asks.
+ * Memory       16 to 32 bytes for a member; a large set is in a file (base/table_memory.h).
+ * Threads      None of its own.
+ */
+#ifndef FLOWTAPE_RDB_MEMBER_SET_H
+#define FLOWTAPE_RDB_MEMBER_SET_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/table_memory.h"
+
+struct member_set {
+    uint64_t *slots; /* 0: free */
+    size_t capacity; /* in use: a power of two, or 0 */
+    size_t count;
+    struct table_memory memory; /* may be larger */
+};
+
+/* member_set_begin - empty, with room for so many; they may become more. A zeroed struct may begin. */
+int member_set_begin(struct member_set *s, uint64_t expected, struct ft_err *err);
+uint64_t member_set_hash(struct bytes member);
+/* member_set_add - 1: a member of this hash was there already, 0, or -1 with an error. */
+int member_set_add(struct member_set *s, uint64_t hash, struct ft_err *err);
+void member_set_release(struct member_set *s);
+
+#endif
