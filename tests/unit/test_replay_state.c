@@ -99,9 +99,9 @@ static void test_position(void **state)
 {
     static const char *const words[] = {"epoch",   "2", "seq",    "9", "slots",  "0-10,12-12",
                                         "flow:0",  "5", "flow:1", "6", "lane:0", "3-4|9,2",
-                                        "e:0:4:0", "x", "d:1:7",  "1"};
+                                        "e:0:4:0", "x", "d:1:7",  "1", "d:0:8",  "0"};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 16);
+    redisReply *reply = reply_of(words, 18);
     struct replay_position p = {0};
     struct buf text = {0};
 
@@ -115,10 +115,12 @@ static void test_position(void **state)
     assert_int_equal(replay_position_of(&p, 0, 3), 9);
     assert_int_equal(replay_position_of(&p, 1, 3), 6);
     assert_int_equal(p.error_count, 1);
-    assert_true(replay_position_has_outcome(&p, 1, 7));
-    assert_false(replay_position_has_outcome(&p, 0, 7));
+    assert_true(replay_position_outcome(&p, 1, 7)->follows);
+    assert_false(replay_position_outcome(&p, 0, 8)->follows);
+    assert_null(replay_position_outcome(&p, 0, 7));
     replay_position_drop_outcome(&p, 1, 7);
-    assert_false(replay_position_has_outcome(&p, 1, 7));
+    assert_null(replay_position_outcome(&p, 1, 7));
+    assert_int_equal(p.outcome_count, 1);
     t_ok(replay_slots_put(&text, p.slots, &err), &err);
     t_bytes(buf_bytes(&text), "0-10,12-12");
     buf_clear(&text);

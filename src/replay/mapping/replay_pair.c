@@ -12,13 +12,19 @@ bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)
     return p->lane_count != 0 && replay_position_of(p, item->flow, slot_of(key)) > item->lsn;
 }
 
-/* Who holds what was written down when the first side had had the record? */
-static struct replay_node *find_outcome(struct replay *r, const struct item *item)
+/* What was written down when the first side had had the record, and by whom. */
+static const struct replay_outcome *find_outcome(struct replay *r, const struct item *item,
+                                                 struct replay_node **ret_holder)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (replay_position_has_outcome(&r->target.nodes[n].position, item->flow, item->lsn))
-            return &r->target.nodes[n];
+        const struct replay_outcome *outcome =
+            replay_position_outcome(&r->target.nodes[n].position, item->flow, item->lsn);
+
+        *ret_holder = &r->target.nodes[n];
+        if (outcome != NULL)
+            return outcome;
     }
+    *ret_holder = NULL;
     return NULL;
 }
 
@@ -27,12 +33,17 @@ enum replay_standing replay_pair_standing(struct replay *r, const struct item *i
 {
     bool dst_is_past = replay_is_past(r, item, dst);
     bool src_is_past = replay_is_past(r, item, src);
+    const struct replay_outcome *outcome;
+    struct replay_node *holder;
 
-    if (!dst_is_past && !src_is_past)
-        return REPLAY_STANDS_OPEN;
-    if (dst_is_past && !src_is_past && find_outcome(r, item) != NULL)
-        return REPLAY_STANDS_HALF;
-    return REPLAY_STANDS_DONE;
+    if (dst_is_past == src_is_past)
+        return dst_is_past ? REPLAY_STANDS_DONE : REPLAY_STANDS_OPEN;
+    if (!dst_is_past)
+        return REPLAY_STANDS_DST_BACK;
+    outcome = find_outcome(r, item, &holder);
+    if (outcome == NULL)
+        return REPLAY_STANDS_SRC_BACK;
+    return outcome->follows ? REPLAY_STANDS_HALF : REPLAY_STANDS_DONE;
 }
 
 static int put_commands(struct replay_node *node, const struct item *item,
@@ -85,14 +96,18 @@ static int run_dst(struct replay *r, const struct item *item, const struct repla
                    unsigned *part, struct ft_err *err)
 {
     struct replay_node *node = replay_node_of(r, pair->dst);
+    const struct replay_outcome outcome = {item->flow, item->lsn, pair->src_count != 0};
     char field[REPLAY_TAG_TEXT];
 
     outcome_field(item->flow, item->lsn, field);
-    if (put_commands(node, item, pair->dst_commands, pair->dst_count, part, err) != 0)
+    /* all nodes are where this record begins: outcomes of those before it say nothing any more */
+    if (replay_pair_forget_old(r, r->next, err) != 0 ||
+        put_commands(node, item, pair->dst_commands, pair->dst_count, part, err) != 0)
         return -1;
-    if (pair->src_count != 0 &&
-        (replay_position_add_outcome(&node->position, item->flow, item->lsn, err) != 0 ||
-         replay_batch_field(&node->batch, bytes_str(field), bytes_str("1"), err) != 0))
+    if ((outcome.follows || pair->tell) &&
+        (replay_position_add_outcome(&node->position, &outcome, err) != 0 ||
+         replay_batch_field(&node->batch, bytes_str(field), bytes_str(outcome.follows ? "1" : "0"),
+                            err) != 0))
         return -1;
     return settle_node(node, item, err) == 0 ? await_replica(node, err) : -1;
 }
@@ -101,8 +116,9 @@ static int run_src(struct replay *r, const struct item *item, const struct repla
                    unsigned *part, struct ft_err *err)
 {
     struct replay_node *node = replay_node_of(r, pair->src);
-    struct replay_node *holder = find_outcome(r, item);
+    struct replay_node *holder;
 
+    (void)find_outcome(r, item, &holder);
     if (put_commands(node, item, pair->src_commands, pair->src_count, part, err) != 0 ||
         settle_node(node, item, err) != 0 || await_replica(node, err) != 0)
         return -1;

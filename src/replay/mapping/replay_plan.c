@@ -14,6 +14,10 @@ struct replay_planner {
     const struct translation *t; /* NULL: a transfer */
     uint32_t db;
     bool refused; /* the target gave an error where it was read: nothing is carried out */
+    bool lost;    /* a node came back with older data, and what it needs is nowhere any more */
+    /* the sides of the record, and whether src has to know what dst has had */
+    struct bytes dst, src;
+    bool tell;
     /* what becomes of it: words of all commands, in order */
     struct bytes *words;
     size_t word_count, word_cap;
@@ -48,6 +52,8 @@ static void reset(struct replay_planner *p)
     p->command_count = 0;
     p->dst_count = 0;
     p->refused = false;
+    p->dst = p->src = bytes_of(NULL, 0);
+    p->tell = false;
     buf_clear(&p->texts);
 }
 
@@ -123,7 +129,7 @@ static int put(struct replay_planner *p, uint32_t db, const struct bytes *words,
 static int carry_out(struct replay_planner *p, struct bytes dst, struct bytes src, bool apart,
                      struct ft_err *err)
 {
-    struct replay_pair pair = {.dst = dst, .src = src, .apart = apart};
+    struct replay_pair pair = {.dst = dst, .src = src, .apart = apart, .tell = p->tell};
 
     for (size_t i = 0; i < p->command_count; i++)
         p->commands[i].words = p->words + p->first_words[i];
@@ -302,23 +308,47 @@ static int run_transfer(struct replay_planner *p, const struct replay_transfer *
     return tr->remove_src ? put_del(p, tr->src_db, tr->src, err) : 0;
 }
 
+/* Nothing is carried out; whoever gave the record says so, and sees to its keys. */
+static int lose(struct replay_planner *p)
+{
+    p->lost = true;
+    return 0;
+}
+
 /* Where both sides are to be done, and where the second is left. */
 typedef int side_fn(struct replay_planner *p, const void *what, struct ft_err *err);
 
-static int run_sides(struct replay_planner *p, struct bytes dst, struct bytes src, side_fn *both,
-                     side_fn *second, const void *what, struct ft_err *err)
+struct sides {
+    side_fn *both, *second;
+    const void *what;
+    bool removes; /* the second loses something */
+    bool certain; /* and does so whatever the first finds */
+};
+
+static int run_sides(struct replay_planner *p, struct bytes dst, struct bytes src,
+                     const struct sides *s, struct ft_err *err)
 {
-    switch (standing(p, dst, src)) {
-    case REPLAY_STANDS_DONE:
+    enum replay_standing stands = standing(p, dst, src);
+
+    p->dst = dst;
+    p->src = src;
+    p->tell = s->removes;
+    if (stands == REPLAY_STANDS_DST_BACK)
+        return lose(p);
+    /* the second half alone needs nothing but the record */
+    if (stands == REPLAY_STANDS_SRC_BACK && s->removes) {
+        if (!s->certain)
+            return lose(p);
+        stands = REPLAY_STANDS_HALF;
+    }
+    if (stands == REPLAY_STANDS_OPEN) {
+        if (p->sink.settle(p->sink.context, err) != 0 || s->both(p, s->what, err) != 0)
+            return -1;
+    } else if (stands == REPLAY_STANDS_HALF) {
+        if (s->second(p, s->what, err) != 0)
+            return -1;
+    } else {
         return 0;
-    case REPLAY_STANDS_HALF:
-        if (second(p, what, err) != 0)
-            return -1;
-        break;
-    case REPLAY_STANDS_OPEN:
-        if (p->sink.settle(p->sink.context, err) != 0 || both(p, what, err) != 0)
-            return -1;
-        break;
     }
     return carry_out(p, dst, src, is_apart(p, dst, src), err);
 }
@@ -455,6 +485,16 @@ static bool keys_are_apart(struct replay_planner *p, struct bytes from)
     return false;
 }
 
+/* dst is to get what is made of keys that have changed since. */
+static bool is_made_of_later(struct replay_planner *p, struct bytes dst)
+{
+    for (size_t i = 0; i < p->t->key_count; i++) {
+        if (standing(p, dst, p->t->keys[i].key) == REPLAY_STANDS_DST_BACK)
+            return true;
+    }
+    return false;
+}
+
 static int run_store(struct replay_planner *p, struct ft_err *err)
 {
     const struct translation_plan *plan = &p->t->plan;
@@ -464,6 +504,9 @@ static int run_store(struct replay_planner *p, struct ft_err *err)
 
     if (standing(p, plan->dst, plan->dst) != REPLAY_STANDS_OPEN)
         return 0;
+    if (is_made_of_later(p, plan->dst))
+        return lose(p);
+    p->dst = p->src = plan->dst;
     if (p->sink.settle(p->sink.context, err) != 0)
         return -1;
     words = calloc(plan->word_count, sizeof(*words));
@@ -524,6 +567,9 @@ static int run_sort_store(struct replay_planner *p, struct ft_err *err)
 
     if (standing(p, plan->dst, plan->dst) != REPLAY_STANDS_OPEN)
         return 0;
+    if (is_made_of_later(p, plan->dst))
+        return lose(p);
+    p->dst = p->src = plan->dst;
     if (p->sink.settle(p->sink.context, err) != 0 || sort_source(p, &list, err) != 0 ||
         put_list(p, plan->dst, list, err) != 0)
         return -1;
@@ -567,29 +613,44 @@ static int put_pop(struct replay_planner *p, struct bytes key, struct ft_err *er
     return 0;
 }
 
-/* From the first key that has something. Once a node has had it, so had that one. */
+/* Nodes of its keys have had it, and others have not: has the one that had something to lose? */
+static int stand_between(struct replay_planner *p, struct bytes past, struct bytes open)
+{
+    return standing(p, past, open) == REPLAY_STANDS_DONE ? 0 : lose(p);
+}
+
+/* From the first key that has something. */
 static int run_pop(struct replay_planner *p, struct ft_err *err)
 {
     const struct translation *t = p->t;
+    const struct bytes *past = NULL;
+    const struct bytes *open = NULL;
     bool found = false;
     size_t i;
 
     for (i = 0; i < t->key_count; i++) {
-        if (standing(p, t->keys[i].key, t->keys[i].key) != REPLAY_STANDS_OPEN)
-            return 0;
+        const struct bytes *key = &t->keys[i].key;
+
+        if (standing(p, *key, *key) == REPLAY_STANDS_OPEN)
+            open = key;
+        else
+            past = key;
     }
+    if (past != NULL)
+        return open == NULL ? 0 : stand_between(p, *past, *open);
+    p->dst = p->src = t->keys[0].key;
+    p->tell = true;
     if (p->sink.settle(p->sink.context, err) != 0)
         return -1;
     for (i = 0; i < t->key_count && !found; i++) {
         if (exists(p, p->db, t->keys[i].key, &found, err) != 0)
             return -1;
     }
-    if (!found)
-        return 0;
-    if (put_pop(p, t->keys[i - 1].key, err) != 0)
+    if (found && put_pop(p, t->keys[i - 1].key, err) != 0)
         return -1;
-    return carry_out(p, t->keys[i - 1].key, t->keys[i - 1].key,
-                     keys_are_apart(p, t->keys[i - 1].key), err);
+    if (found)
+        p->dst = p->src = t->keys[i - 1].key;
+    return carry_out(p, p->dst, p->dst, keys_are_apart(p, p->dst), err);
 }
 
 /* DELEX key IFDEQ|IFDNE digest: the digest of what the target has now. */
@@ -618,6 +679,23 @@ static int run_delete_digest(struct replay_planner *p, struct ft_err *err)
     return carry_out(p, key, key, false, err);
 }
 
+static int run_transfer_sides(struct replay_planner *p, const struct replay_transfer *transfer,
+                              struct ft_err *err)
+{
+    const struct sides sides = {transfer_both, transfer_second, transfer, transfer->remove_src,
+                                transfer->replace};
+
+    return run_sides(p, transfer->dst, transfer->src, &sides, err);
+}
+
+static int run_two(struct replay_planner *p, side_fn *both, side_fn *second, struct ft_err *err)
+{
+    const struct translation_plan *plan = &p->t->plan;
+    const struct sides sides = {both, second, plan, true, true};
+
+    return run_sides(p, plan->dst, plan->src, &sides, err);
+}
+
 static int run_rename(struct replay_planner *p, struct ft_err *err)
 {
     const struct translation_plan *plan = &p->t->plan;
@@ -630,7 +708,7 @@ static int run_rename(struct replay_planner *p, struct ft_err *err)
         .remove_src = plan->kind != PLAN_COPY,
     };
 
-    return run_sides(p, transfer.dst, transfer.src, transfer_both, transfer_second, &transfer, err);
+    return run_transfer_sides(p, &transfer, err);
 }
 
 static int run_kind(struct replay_planner *p, struct ft_err *err)
@@ -643,9 +721,9 @@ static int run_kind(struct replay_planner *p, struct ft_err *err)
     case PLAN_MOVE:
         return run_rename(p, err);
     case PLAN_SMOVE:
-        return run_sides(p, plan->dst, plan->src, smove_both, smove_second, plan, err);
+        return run_two(p, smove_both, smove_second, err);
     case PLAN_LMOVE:
-        return run_sides(p, plan->dst, plan->src, lmove_both, lmove_second, plan, err);
+        return run_two(p, lmove_both, lmove_second, err);
     case PLAN_STORE:
         return run_store(p, err);
     case PLAN_SORT_STORE:
@@ -660,10 +738,19 @@ static int run_kind(struct replay_planner *p, struct ft_err *err)
     return 0;
 }
 
-/* A record that was refused is done with. */
-static int unless_refused(const struct replay_planner *p, int rc, const struct ft_err *err)
+/* A record that was refused is done with, and its other nodes have to know. */
+static int unless_refused(struct replay_planner *p, int rc, struct ft_err *err)
 {
-    return rc != 0 && p->refused && err->kind == FT_ERR_NONE ? 0 : rc;
+    if (rc == 0 || !p->refused || err->kind != FT_ERR_NONE)
+        return rc;
+    p->command_count = 0;
+    p->dst_count = 0;
+    if (p->dst.p == NULL)
+        return 0;
+    p->tell = true;
+    return carry_out(p, p->dst, p->src,
+                     is_apart(p, p->dst, p->src) || (p->t != NULL && keys_are_apart(p, p->dst)),
+                     err);
 }
 
 int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t db,
@@ -683,8 +770,13 @@ int replay_plan_transfer(struct replay_planner *p, const struct item *item,
     p->item = item;
     p->t = NULL;
     p->db = transfer->src_db;
-    return unless_refused(
-        p,
-        run_sides(p, transfer->dst, transfer->src, transfer_both, transfer_second, transfer, err),
-        err);
+    return unless_refused(p, run_transfer_sides(p, transfer, err), err);
+}
+
+bool replay_plan_take_lost(struct replay_planner *p)
+{
+    bool lost = p->lost;
+
+    p->lost = false;
+    return lost;
 }

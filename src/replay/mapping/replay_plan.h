@@ -7,6 +7,8 @@
  *              for the side that loses it.
  * Order        All that precedes has taken effect before the first read. The side that gets goes
  *              first; the sink sees to it that it is safe before the other loses (doc/replay.md).
+ * Older data   A node that comes back with older data wants a record again whose other side is past it. What
+ *              the record alone tells is done; a value that is nowhere any more is lost.
  * Again        A sink that tells by `standing` which side has had the record gets only the other.
  * Threads      Those of the sink.
  */
@@ -25,6 +27,9 @@ int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t 
 /* replay_plan_transfer - a key to another name or database. */
 int replay_plan_transfer(struct replay_planner *p, const struct item *item,
                          const struct replay_transfer *transfer, struct ft_err *err);
+/* replay_plan_take_lost - once: the record before was not carried out, as a node came back with older data
+ * and what it needs for it is not on the target any more. */
+bool replay_plan_take_lost(struct replay_planner *p);
 void replay_planner_free(struct replay_planner *p);
 
 #endif

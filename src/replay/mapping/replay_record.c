@@ -269,25 +269,56 @@ static int see_moved_time(struct replay_recorder *rec, const struct translation 
     return replay_defer_moved(rec->r, db, key, err);
 }
 
-int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
-                        const struct translation *t, struct ft_err *err)
+/*
+ * A node came back with older data, and the record cannot be carried out there again. With the source at hand its
+ * keys are read from it later; else only everything from the start brings them back.
+ */
+static int leave_lost(struct replay_recorder *rec, const struct item *item,
+                      const struct translation *t, struct ft_err *err)
 {
-    struct replay_mapped mapped;
-    enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
+    struct translation_key *keys;
+    struct translation suspects = *t;
+    int rc;
 
-    rec->part = 0;
-    if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
-        (take_suspects(rec->r, item, t, err) != 0 || see_moved_time(rec, t, err) != 0))
-        return -1;
+    if (rec->r->o->live == NULL) {
+        return err_set(
+            err, FT_ERR_STATE,
+            "a master of the target came back with data from before this record, and what "
+            "the record needs is not on the others any more; --from-start brings "
+            "everything again");
+    }
+    keys = calloc(t->key_count + 1, sizeof(*keys));
+    if (keys == NULL)
+        return err_nomem(err, "the keys of a record");
+    for (size_t i = 0; i < t->key_count; i++) {
+        keys[i] = t->keys[i];
+        keys[i].suspect = true;
+    }
+    suspects.keys = keys;
+    replay_note(
+        rec->r,
+        "flow %" PRIu32 ", LSN %" PRIu64
+        ": a master of the target came back with data from before this record, which cannot be "
+        "carried out again: its keys are suspect and will be read from the source",
+        item->flow, item->lsn);
+    rc = take_suspects(rec->r, item, &suspects, err);
+    free(keys);
+    return rc;
+}
+
+static int put_fate(struct replay_recorder *rec, const struct item *item,
+                    const struct translation *t, enum replay_fate fate,
+                    const struct replay_mapped *mapped, struct ft_err *err)
+{
     switch (fate) {
     case REPLAY_FATE_ERROR:
         return -1;
     case REPLAY_FATE_SAME:
-        return put_translation(rec, item, mapped.db, t, err);
+        return put_translation(rec, item, mapped->db, t, err);
     case REPLAY_FATE_CHANGED:
-        return put_changed(rec, item, &mapped, err);
+        return put_changed(rec, item, mapped, err);
     case REPLAY_FATE_TRANSFER:
-        return put_transfer(rec, item, &mapped.transfer, err);
+        return put_transfer(rec, item, &mapped->transfer, err);
     case REPLAY_FATE_FILTERED:
         replay_count_left_out(rec->r, false);
         break;
@@ -299,4 +330,19 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
         return leave_unknown(rec, item, t, err);
     }
     return 0;
+}
+
+int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
+                        const struct translation *t, struct ft_err *err)
+{
+    struct replay_mapped mapped;
+    enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
+
+    rec->part = 0;
+    if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
+        (take_suspects(rec->r, item, t, err) != 0 || see_moved_time(rec, t, err) != 0))
+        return -1;
+    if (put_fate(rec, item, t, fate, &mapped, err) != 0)
+        return -1;
+    return replay_plan_take_lost(rec->planner) ? leave_lost(rec, item, t, err) : 0;
 }

@@ -26,12 +26,16 @@ struct replay_pair {
     const struct replay_pair_command *src_commands;
     size_t src_count;
     bool apart; /* other nodes than that of dst have keys of the record */
+    bool tell;  /* they have to know that dst has had its part, though nothing is to follow */
 };
 
 enum replay_standing {
     REPLAY_STANDS_OPEN, /* neither side has had it */
     REPLAY_STANDS_HALF, /* dst has had it, and src is to follow */
     REPLAY_STANDS_DONE,
+    /* no interruption leaves it so, but a node that comes back with older data does */
+    REPLAY_STANDS_SRC_BACK, /* dst has had it; what became of it before src went back is not known */
+    REPLAY_STANDS_DST_BACK, /* src has had it, and dst has not */
 };
 
 struct replay_record_sink {

@@ -206,8 +206,7 @@ static int write_kept_fields(struct replay *r, struct replay_node *node,
     if (!old->p.found || replay_node_of(r, bytes_str(old->p.key)) != node)
         return 0;
     for (size_t i = 0; i < old->p.outcome_count; i++) {
-        if (replay_position_add_outcome(&node->position, old->p.outcomes[i].flow,
-                                        old->p.outcomes[i].lsn, err) != 0)
+        if (replay_position_add_outcome(&node->position, &old->p.outcomes[i], err) != 0)
             return -1;
     }
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {

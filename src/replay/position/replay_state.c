@@ -288,7 +288,7 @@ static int take_lane(struct replay_position *p, const struct field *f, uint32_t 
     return 0;
 }
 
-int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,
+int replay_position_add_outcome(struct replay_position *p, const struct replay_outcome *outcome,
                                 struct ft_err *err)
 {
     struct replay_outcome *grown = reallocarray(p->outcomes, p->outcome_count + 1, sizeof(*grown));
@@ -296,7 +296,7 @@ int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64
     if (grown == NULL)
         return err_nomem(err, "a replay's position");
     p->outcomes = grown;
-    p->outcomes[p->outcome_count++] = (struct replay_outcome){flow, lsn};
+    p->outcomes[p->outcome_count++] = *outcome;
     return 0;
 }
 
@@ -311,25 +311,25 @@ void replay_position_drop_outcome(struct replay_position *p, uint64_t flow, uint
     p->outcome_count = kept;
 }
 
-bool replay_position_has_outcome(const struct replay_position *p, uint64_t flow, uint64_t lsn)
+const struct replay_outcome *replay_position_outcome(const struct replay_position *p, uint64_t flow,
+                                                     uint64_t lsn)
 {
     for (size_t i = 0; i < p->outcome_count; i++) {
         if (p->outcomes[i].flow == flow && p->outcomes[i].lsn == lsn)
-            return true;
+            return &p->outcomes[i];
     }
-    return false;
+    return NULL;
 }
 
 static int take_outcome(struct replay_position *p, const struct field *f, struct ft_err *err)
 {
+    struct replay_outcome outcome = {.follows = !bytes_eq_str(f->value, "0")};
     struct bytes lsn = bytes_of(f->name.p + 2, f->name.n - 2);
     struct bytes flow = take_until(&lsn, ':');
-    uint64_t flow_number;
-    uint64_t lsn_number;
 
-    if (!bytes_to_u64(flow, &flow_number) || !bytes_to_u64(lsn, &lsn_number))
+    if (!bytes_to_u64(flow, &outcome.flow) || !bytes_to_u64(lsn, &outcome.lsn))
         return bad(err, f);
-    return replay_position_add_outcome(p, flow_number, lsn_number, err);
+    return replay_position_add_outcome(p, &outcome, err);
 }
 
 static int take_position_field(struct replay_position *p, const struct field *f,

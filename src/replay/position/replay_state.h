@@ -27,8 +27,9 @@
  *              flow:<i>     LSN of the first record of the flow that is not applied
  *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here
  *              e:<flow>:<lsn>:<part>   a command that was refused: cmsgpack of {error, command}
- *              d:<flow>:<lsn>          a record that spans two nodes: this one has got what the
- *                                      other is to lose; removed when it has
+ *              d:<flow>:<lsn>          a record that spans two nodes: this one has had its part. 1: the other is to
+ *                                      lose something, and this is removed when it has; 0: the other has
+ *                                      nothing to do, and this is removed when all nodes are past the record
  * Slots        The position of a record is that of the HASH with the highest epoch which speaks for
  *              the slot of its key; a lane counts where it is ahead of flow:<i>.
  */
@@ -87,9 +88,10 @@ struct replay_lane {
     uint64_t *lsn; /* per flow */
 };
 
-/* The side of a record that gets something has had it; the side that loses it is to follow. */
+/* The side of a record that gets something has had it; the side that loses something may be to follow. */
 struct replay_outcome {
     uint64_t flow, lsn;
+    bool follows;
 };
 
 struct replay_position {
@@ -117,10 +119,12 @@ int replay_position_parse(struct replay_position *ret, const redisReply *reply, 
 bool replay_is_own_key(struct bytes key);
 /* replay_position_name - key and tag. */
 void replay_position_name(struct replay_position *p, const char *capture, const char *tag);
-int replay_position_add_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn,
+int replay_position_add_outcome(struct replay_position *p, const struct replay_outcome *outcome,
                                 struct ft_err *err);
 void replay_position_drop_outcome(struct replay_position *p, uint64_t flow, uint64_t lsn);
-bool replay_position_has_outcome(const struct replay_position *p, uint64_t flow, uint64_t lsn);
+/* replay_position_outcome - of this record; NULL: none. */
+const struct replay_outcome *replay_position_outcome(const struct replay_position *p, uint64_t flow,
+                                                     uint64_t lsn);
 /* replay_position_of - the first LSN of this flow that is not applied to keys of this slot. */
 uint64_t replay_position_of(const struct replay_position *p, uint32_t flow, uint16_t slot);
 void replay_state_release(struct replay_state *s);
