@@ -90,6 +90,11 @@ static inline bool rewrite_is(const struct rewrite *rw, size_t word, const char 
 bool rewrite_deadline(const struct rewrite *rw, struct bytes value, int64_t unit_ms,
                       int64_t *ret_ms);
 
+/* rewrite_moment_ms - of the state that is wanted; at least when the record was received. */
+int64_t rewrite_moment_ms(const struct rewrite *rw);
+/* rewrite_is_over - a member that has this time is none of the state that is wanted (moment_ms). */
+bool rewrite_is_over(const struct rewrite *rw, int64_t deadline_ms);
+
 /* An option that sets a time: EX, PX, EXAT, PXAT, followed by a number. */
 enum expiry_option {
     EXPIRY_NO_OPTION,

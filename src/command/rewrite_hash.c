@@ -132,8 +132,30 @@ static void fields_write(struct rewrite *rw, size_t first, size_t end, size_t st
         rewrite_put(rw, rw->words[i]);
 }
 
+static void hdel_write(struct rewrite *rw, size_t first, size_t end, size_t step)
+{
+    rewrite_begin(rw, "HDEL");
+    rewrite_put(rw, rw->words[1]);
+    for (size_t i = first; i < end; i += step)
+        rewrite_put(rw, rw->words[i]);
+}
+
+/* What it set has ended; HSETNX would have left alone what was there. */
+static bool hsetex_is_over(struct rewrite *rw, const struct hsetex *h)
+{
+    if (!h->has_deadline || h->keep_ttl || !rewrite_is_over(rw, h->deadline_ms))
+        return false;
+    if (h->mode == HSETEX_NX)
+        rewrite_nothing(rw, "the fields that it set have ended");
+    else if (h->mode == HSETEX_ALWAYS)
+        hdel_write(rw, h->first, h->end, 2);
+    return h->mode == HSETEX_NX || h->mode == HSETEX_ALWAYS;
+}
+
 static void hsetex_without_times(struct rewrite *rw, const struct hsetex *h)
 {
+    if (hsetex_is_over(rw, h))
+        return;
     if (h->mode == HSETEX_FNX || h->mode == HSETEX_FXX) {
         hsetex_script_write(rw, h, false);
     } else if (h->mode == HSETEX_NX) {
@@ -225,7 +247,11 @@ void rewrite_hexpire(struct rewrite *rw)
         return;
     }
     if (!rw->options->target->member_ttl) {
-        field_times_lost(rw, "hash");
+        /* with a condition nobody knows whether they got this time */
+        if (at == 3 && rewrite_is_over(rw, ms))
+            hdel_write(rw, at + 2, rw->count, 1);
+        else
+            field_times_lost(rw, "hash");
         return;
     }
     rewrite_begin(rw, "HPEXPIREAT");
@@ -249,6 +275,8 @@ void rewrite_hgetex(struct rewrite *rw)
     } else if (!rw->options->target->member_ttl) {
         if (persist)
             rewrite_nothing(rw, "the target has no times of fields");
+        else if (rewrite_is_over(rw, ms))
+            hdel_write(rw, at + 2, rw->count, 1);
         else
             field_times_lost(rw, "hash");
     } else if (rewrite_target(rw) >= 800 && o != EXPIRY_OTHER) {
@@ -262,6 +290,11 @@ void rewrite_hgetex(struct rewrite *rw)
     }
 }
 
+static const char remove_members_script[] = "local t=redis.call('TYPE',KEYS[1]).ok "
+                                            "local c=t=='hash' and 'HDEL' or t=='set' and 'SREM' "
+                                            "if not c then return 0 end "
+                                            "return redis.call(c,KEYS[1],unpack(ARGV))";
+
 /* FIELDEXPIRE key seconds member...: the record does not say whether of a hash or a set. */
 void rewrite_field_expire(struct rewrite *rw)
 {
@@ -272,7 +305,12 @@ void rewrite_field_expire(struct rewrite *rw)
         return;
     }
     if (!rw->options->target->member_ttl) {
-        field_times_lost(rw, "member");
+        if (rewrite_is_over(rw, ms)) {
+            rewrite_script(rw, remove_members_script, 1);
+            rewrite_put_words(rw, 3, rw->count);
+        } else {
+            field_times_lost(rw, "member");
+        }
         return;
     }
     rewrite_begin(rw, "HPEXPIREAT");

@@ -235,7 +235,8 @@ void rewrite_restore(struct rewrite *rw)
     entry.key = rw->words[1];
     entry.value = dump.value;
     entry.value_bytes = dump.value.n;
-    switch (recoder_run(rewrite_recoder(rw), &entry, rw->now_ms, &type, &value, &reason, rw->err)) {
+    switch (recoder_run(rewrite_recoder(rw), &entry, rewrite_moment_ms(rw), &type, &value, &reason,
+                        rw->err)) {
     case RECODE_ERROR:
         err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->words[1], key, sizeof(key)));
         return;

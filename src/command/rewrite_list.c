@@ -156,10 +156,17 @@ void rewrite_store(struct rewrite *rw)
 void rewrite_saddex(struct rewrite *rw)
 {
     size_t first = rewrite_is(rw, 2, "KEEPTTL") ? 4 : 3;
-    int64_t ttl;
+    int64_t end_ms;
 
-    if (rw->count <= first || !bytes_to_i64(rw->words[first - 1], &ttl)) {
+    if (rw->count <= first || !rewrite_deadline(rw, rw->words[first - 1], 1000, &end_ms)) {
         rewrite_malformed(rw, "SADDEX takes a time and members");
+        return;
+    }
+    /* with KEEPTTL a member that is there may live longer */
+    if (first == 3 && rewrite_is_over(rw, end_ms)) {
+        rewrite_begin(rw, "SREM");
+        rewrite_put(rw, rw->words[1]);
+        rewrite_put_words(rw, first, rw->count);
         return;
     }
     rewrite_begin(rw, "SADD");

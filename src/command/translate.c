@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "command/command_keys.h"
 #include "command/rewrite.h"
 #include "item/slot.h"
@@ -237,6 +238,20 @@ bool rewrite_deadline(const struct rewrite *rw, struct bytes value, int64_t unit
     return true;
 }
 
+int64_t rewrite_moment_ms(const struct rewrite *rw)
+{
+    int64_t moment_ms = rw->options->moment_ms;
+
+    if (moment_ms == TRANSLATE_NOW)
+        moment_ms = (int64_t)(clock_wall_us() / 1000);
+    return moment_ms > rw->now_ms ? moment_ms : rw->now_ms;
+}
+
+bool rewrite_is_over(const struct rewrite *rw, int64_t deadline_ms)
+{
+    return deadline_ms <= rewrite_moment_ms(rw);
+}
+
 enum expiry_option rewrite_expiry_option(const struct rewrite *rw, size_t word, int64_t *ret_ms)
 {
     bool has_value = word + 1 < rw->count;
@@ -398,6 +413,11 @@ int translator_new(struct translator **ret, const struct translator_options *opt
     }
     *ret = t;
     return 0;
+}
+
+void translator_set_moment(struct translator *t, int64_t moment_ms)
+{
+    t->options.moment_ms = moment_ms;
 }
 
 int translator_run(struct translator *t, const struct bytes *words, size_t count, uint32_t db,

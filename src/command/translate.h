@@ -26,6 +26,8 @@
 /* Dragonfly up to 1.26, which do not say what they are (no df-ver in the snapshot). */
 #define SOURCE_RELEASE_OLD 126u
 
+#define TRANSLATE_NOW INT64_C(-1)
+
 enum translation_class {
     TRANSLATION_AS_IS,      /* commands[0] are the record's own words */
     TRANSLATION_REWRITTEN,  /* commands, in this order */
@@ -101,12 +103,17 @@ struct translator_options {
     enum json_as json_as;
     /* of the source: 137 for 1.37.x; 0: taken for the newest */
     unsigned source_release;
+    /* Where the target has no times of members: those that ended by then are removed as the record comes, the
+     * others are kept for good. 0: when the record was received; TRANSLATE_NOW: by this machine's clock. */
+    int64_t moment_ms;
 };
 
 struct translator;
 
 int translator_new(struct translator **ret, const struct translator_options *options,
                    struct ft_err *err);
+/* translator_set_moment - moment_ms of the options, from the next record on. */
+void translator_set_moment(struct translator *t, int64_t moment_ms);
 /*
  * translator_run - words[0] is the command's name. FT_ERR_CORRUPT: a RESTORE whose payload is
  * damaged, a record without words. FT_ERR_NOMEM.

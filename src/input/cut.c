@@ -64,6 +64,56 @@ static int stop_at_time(const struct capture *c, const struct generation *g, uin
     return step == STEP_ERROR ? -1 : 0;
 }
 
+/* When the last record before the cut was received; 0: the flow applies none. */
+static int last_applied_us(const struct cut *cut, const struct capture *c,
+                           const struct generation *g, uint32_t flow, uint64_t *ret_us,
+                           struct ft_err *err)
+{
+    uint64_t last_lsn = cut->stop_lsn[flow] - 1;
+    struct segment_block block;
+    struct flow_reader *reader;
+    enum segment_kind kind;
+    enum step step;
+
+    *ret_us = 0;
+    if (cut->stop_lsn[flow] <= g->flows[flow].stable_lsn)
+        return 0;
+    if (flow_reader_new(&reader, c, g, flow, err) != 0)
+        return -1;
+    if (flow_reader_seek_lsn(reader, last_lsn, err) != 0) {
+        flow_reader_free(reader);
+        return -1;
+    }
+    while ((step = flow_reader_next(reader, &block, &kind, err)) == STEP_ITEM) {
+        if (kind != SEGMENT_SNAPSHOT && block.first_lsn > last_lsn)
+            break;
+        if (kind != SEGMENT_SNAPSHOT)
+            *ret_us = block.time_us;
+    }
+    flow_reader_free(reader);
+    return step == STEP_ERROR ? -1 : 0;
+}
+
+static int find_moment(struct cut *cut, const struct capture *c, const struct generation *g,
+                       struct ft_err *err)
+{
+    uint64_t moment_us = cut->is_end ? last_time_us(g) : 0;
+
+    for (uint32_t i = 0; !cut->is_end && i < g->flow_count; i++) {
+        uint64_t snapshot_us = snapshot_time_us(&g->flows[i]);
+        uint64_t last_us;
+
+        if (last_applied_us(cut, c, g, i, &last_us, err) != 0)
+            return -1;
+        if (snapshot_us > last_us)
+            last_us = snapshot_us;
+        if (last_us > moment_us)
+            moment_us = last_us;
+    }
+    cut->moment_ms = (int64_t)(moment_us / 1000);
+    return 0;
+}
+
 static int resolve_time(struct cut *cut, const struct capture *c, const struct generation *g,
                         uint64_t time_us, struct ft_err *err)
 {
@@ -149,8 +199,10 @@ static int resolve(struct cut *cut, const char *text, const struct capture *c,
         return 0;
     }
     if (text[0] == '-' || strchr(text, 'T') != NULL) {
-        return cut_parse_time(text, g, &time_us, err) != 0 ? -1
-                                                           : resolve_time(cut, c, g, time_us, err);
+        if (cut_parse_time(text, g, &time_us, err) != 0)
+            return -1;
+        cut->moment_ms = (int64_t)(time_us / 1000);
+        return resolve_time(cut, c, g, time_us, err);
     }
     copy = strdup(text);
     if (copy == NULL)
@@ -176,6 +228,10 @@ int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
     for (uint32_t i = 0; i < g->flow_count; i++) {
         cut.is_snapshot = cut.is_snapshot && cut.stop_lsn[i] == g->flows[i].stable_lsn;
         cut.is_end = cut.is_end && cut.stop_lsn[i] == g->flows[i].next_lsn;
+    }
+    if (cut.moment_ms == 0 && find_moment(&cut, c, g, err) != 0) {
+        cut_release(&cut);
+        return -1;
     }
     *ret = cut;
     return 0;

@@ -21,6 +21,8 @@ struct cut {
     const uint64_t *start_lsn;
     /* NULL, or where journal_pass.h says the LSNs of a flush, one per flow, before it delivers it. */
     uint64_t *flush_lsn;
+    /* when that was, by receive times: what ended by then is no part of the state */
+    int64_t moment_ms;
     bool is_snapshot; /* no flow applies a record of its journal */
     bool is_end;      /* every flow applies all that is there */
 };
@@ -32,5 +34,11 @@ int cut_parse_time(const char *text, const struct generation *g, uint64_t *ret_t
 int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
                 const struct generation *g, struct ft_err *err);
 void cut_release(struct cut *cut);
+
+/* cut_moment_ms - of the state. cut: NULL for an input that has one state only, that of this time. */
+static inline int64_t cut_moment_ms(const struct cut *cut, int64_t of_input_ms)
+{
+    return cut == NULL || cut->moment_ms == 0 ? of_input_ms : cut->moment_ms;
+}
 
 #endif

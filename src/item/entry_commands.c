@@ -360,6 +360,8 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
     enum value_class class = rdb_type_class(entry->type);
 
     *ret_loss = LOSS_NONE;
+    if (entry->expire_ms != RDB_NO_EXPIRY && entry->expire_ms <= 0)
+        return replace && put_del(&r) != 0 ? RECODE_ERROR : RECODE_EMPTY;
     if (e->options.restore)
         return put_restore(&r, ret_loss);
     if (value_check_run(&e->check, entry->type, entry->value, err) != 0)

@@ -7,6 +7,7 @@
  *              stream holds; large ones in pieces (stream_commands.h).
  * Replacing    The commands build the key from nothing. `replace` puts a DEL in front where needed
  *              (SET and RESTORE ... REPLACE replace by themselves).
+ * Over         A key whose time to live is 0 or below, which commands do not take, is only deleted.
  * Losses       As recode.h has them.
  * Threads      Not shared.
  */
@@ -29,7 +30,7 @@ struct entry_commands;
 
 int entry_commands_new(struct entry_commands **ret, const struct entry_commands_options *options,
                        struct ft_err *err);
-/* now_ms: when the entry was received or saved, see recoder_run. */
+/* now_ms: the moment of the state, see recode.h. */
 enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb_entry *entry,
                                       int64_t now_ms, bool replace, command_fn *put, void *context,
                                       enum loss_reason *ret_loss, struct ft_err *err);

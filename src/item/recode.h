@@ -15,8 +15,9 @@
  *              STREAM_LISTPACKS of a Dragonfly (up to 1.26) gets the counters that its own replica
  *              ends with, zero, where the target has counters: Redis would guess them.
  * Member TTLs  Where the target has none, members whose time was over at now_ms are left out, the
- *              others kept without it, and LOSS_MEMBER_TTL is reported. now_ms is when the bytes
- *              were received or saved, so that a conversion gives the same result whenever it is run.
+ *              others kept without it, and LOSS_MEMBER_TTL is reported. now_ms is the
+ *              moment of the state that is written: of a file or a capture one that does not depend on
+ *              when it is converted; of a replay the present.
  * Threads      A struct recoder belongs to one thread.
  */
 #ifndef FLOWTAPE_ITEM_RECODE_H

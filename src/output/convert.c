@@ -208,10 +208,17 @@ static int write_entry(struct worker *w, const struct rdb_entry *entry, int64_t 
     return put_entry(w, entry, type, value);
 }
 
+/* What ended by then is left out. of_input_ms: of an input that has one state only. */
+static int64_t moment_ms(const struct worker *w, int64_t of_input_ms)
+{
+    const struct convert_options *o = w->c->options;
+
+    return o->drop_expired ? w->c->now_ms : cut_moment_ms(o->cut, of_input_ms);
+}
+
 static int take_entry(struct worker *w, const struct item *item)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
-    int64_t now_ms = w->c->options->drop_expired ? w->c->now_ms : (int64_t)(item->time_us / 1000);
 
     if (w->c->fold != NULL && fold_note_entry(w->c->fold, item, &w->err) != 0)
         return entry_wrap(entry, &w->err);
@@ -219,7 +226,7 @@ static int take_entry(struct worker *w, const struct item *item)
         return fold_entry(w->fold, item, &w->err);
     if (w->c->fold != NULL && fold_drops(w->c->fold, entry->db, entry->key))
         return 0;
-    return write_entry(w, entry, now_ms);
+    return write_entry(w, entry, moment_ms(w, (int64_t)(item->time_us / 1000)));
 }
 
 /* A journal record inside the full sync. */
@@ -318,7 +325,7 @@ static int take_folded(void *context, const struct rdb_entry *entry, struct ft_e
 
     (void)err; /* the worker's own */
     w->counts.folded++;
-    return write_entry(w, entry, w->c->now_ms);
+    return write_entry(w, entry, moment_ms(w, w->c->now_ms));
 }
 
 /* When all streams are through: the journals behind them, then the values of the touched keys. */

@@ -120,6 +120,8 @@ static int write_base(struct aof_conversion *c, struct ft_err *err)
     options.fail_on_loss = false;
     if (c->source->kind == SOURCE_CAPTURE) {
         rc = cut_resolve(&cut, "snapshot", c->source->capture, c->source->generation, err);
+        if (c->options->common->cut != NULL) /* the increments do not say what ends meanwhile */
+            cut.moment_ms = c->options->common->cut->moment_ms;
         options.cut = &cut;
     }
     if (rc == 0) {
@@ -212,8 +214,10 @@ static int write_journal(struct aof_conversion *c, struct ft_err *err)
         return 0;
     c->records = (struct record_writer){
         .sink = &c->sink, .filter = &o->filter, .losses = c->losses, .suspects = c->suspects};
-    if (journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0 ||
-        journal_pass_run(c->source, o->cut, c->translator, take_record, c, counts, err) != 0)
+    if (journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
+        return -1;
+    translator_set_moment(c->translator, cut_moment_ms(o->cut, 0));
+    if (journal_pass_run(c->source, o->cut, c->translator, take_record, c, counts, err) != 0)
         return -1;
     counts->foreign += base.foreign;
     counts->repeated += base.repeated;

@@ -84,7 +84,9 @@ static int count_entry(struct resp_conversion *c, const struct rdb_entry *entry,
 static int put_entry(struct resp_conversion *c, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
-    int64_t now_ms = c->options->drop_expired ? c->now_ms : (int64_t)(item->time_us / 1000);
+    int64_t now_ms = c->options->drop_expired
+                         ? c->now_ms
+                         : cut_moment_ms(c->options->cut, (int64_t)(item->time_us / 1000));
     bool replace = c->touched != NULL && touched_may(c->touched, entry->db, entry->key);
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result;
@@ -279,6 +281,7 @@ static int prepare(struct resp_conversion *c, const char *output, bool restore, 
     if (key_log_new(&c->keys, err) != 0 || entry_commands_new(&c->entries, &entries, err) != 0 ||
         journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
         return -1;
+    translator_set_moment(c->translator, cut_moment_ms(o->cut, 0));
     if (convert_check_output(c->source, output, err) != 0)
         return -1;
     return sink_resp_open(&c->sink, output, err);

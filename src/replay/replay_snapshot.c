@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "input/each_stream.h"
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
@@ -133,7 +134,7 @@ static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, s
 }
 
 static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
-                      const struct rdb_entry *entry, uint64_t time_us, struct ft_err *err)
+                      const struct rdb_entry *entry, struct ft_err *err)
 {
     bool large = entry->value_bytes > RESTORE_BYTES || rdb_type_class(entry->type) == VALUE_STRING;
     enum loss_reason loss = LOSS_NONE;
@@ -146,9 +147,9 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     } else if (replay_run_before(s->run, entry->db, entry->key, err) != 0) {
         return -1;
     } else {
-        result =
-            entry_commands_run(large ? s->by_commands : s->by_restore, entry,
-                               (int64_t)(time_us / 1000), true, put_entry_command, s, &loss, err);
+        result = entry_commands_run(large ? s->by_commands : s->by_restore, entry,
+                                    (int64_t)(clock_wall_us() / 1000), true, put_entry_command, s,
+                                    &loss, err);
     }
     if (result == RECODE_ERROR)
         return -1;
@@ -179,7 +180,7 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
         return entry_wrap(&item->rdb.entry, err);
     entry.db = db;
     entry.raw = bytes_of(NULL, 0);
-    if (put_mapped(s, &item->rdb.entry, &entry, item->time_us, err) != 0)
+    if (put_mapped(s, &item->rdb.entry, &entry, err) != 0)
         return entry_wrap(&item->rdb.entry, err);
     return replay_pay(&s->payer, entry.key.n + entry.value.n, err);
 }

@@ -54,6 +54,7 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
         fold_stream_free(s);
         return -1;
     }
+    translator_set_moment(s->translator, cut_moment_ms(f->options.cut, 0));
     *ret = s;
     return 0;
 }
@@ -138,8 +139,9 @@ int fold_entry(struct fold_stream *s, const struct item *item, struct ft_err *er
     set_current(s, NULL, entry->db, entry->key);
     if (fold_select(s, entry->db, err) != 0)
         return -1;
-    result = entry_commands_run(s->entries, entry, (int64_t)(item->time_us / 1000), true,
-                                put_entry_command, s, &loss, err);
+    result = entry_commands_run(
+        s->entries, entry, cut_moment_ms(s->fold->options.cut, (int64_t)(item->time_us / 1000)),
+        true, put_entry_command, s, &loss, err);
     if (result == RECODE_ERROR)
         return -1;
     if (loss == LOSS_NONE)

@@ -84,6 +84,30 @@ deferred()
     [ "$(cli pexpiretime "$1")" -ge 2800000000000 ]
 }
 
+# Members with times to live, which this target does not know: who has ended by now is gone.
+now=$(date +%s)
+"$MAKE_CAPTURE" 1 "$T/members" <<END || fail "a capture"
+0 1 0 SADDEX set 1 ended gone
+0 1 0 SADDEX set $((2 * now)) stays
+0 1 0 HSET hash permanent 1
+0 2 0 HSETEX hash 1 ended 1
+0 3 0 SADD set gone
+END
+
+redis_start
+check "members" "$FLOWTAPE" replay "$T/members" "$REDIS" --quiet --on-loss skip --finish
+check "those that have not ended, and those that came again" \
+    [ "$(cli smembers set | sort | tr '\n' ' ')" = 'gone stays ' ]
+check "fields too, where the target has no times for them" \
+    [ "$(cli hkeys hash)" = permanent -o "$(cli info server | grep -c 'redis_version:[56]\|redis_version:7.[02]')" = 0 ]
+cli flushall >/dev/null
+"$FLOWTAPE" convert "$T/members" "$T/members.resp" --to resp --redis 7.0 --on-loss skip --quiet
+redis-cli -s "$T/redis/sock" --pipe <"$T/members.resp" >/dev/null
+check "commands: the state at the end" [ "$(cli smembers set | sort | tr '\n' ' ')" = 'gone stays ' ]
+check "and its fields" [ "$(cli hkeys hash | sort | tr '\n' ' ')" = 'permanent ' ]
+redis_stop
+rm -rf "$T/redis"
+
 # Keys that would end before the replay comes to the record that gives them more time.
 soon=$((($(date +%s) + 2) * 1000)) end=$((($(date +%s) + 1000) * 1000))
 "$MAKE_CAPTURE" 1 "$T/soon" <<END || fail "a capture"

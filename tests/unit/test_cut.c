@@ -95,12 +95,36 @@ static void test_times(void **state)
     refuse("2023-11-14T22:13:19Z", "no earlier state");
 }
 
+/* When a state was: what ended by then is none of it. */
+static void expect_moment(const char *text, int64_t seconds_behind)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct cut cut;
+
+    t_ok(cut_resolve(&cut, text, capture, generation, &err), &err);
+    assert_int_equal(cut_moment_ms(&cut, 1),
+                     (int64_t)(T_FLOWS_TIME_US / 1000) + 1000 * seconds_behind);
+    cut_release(&cut);
+}
+
+static void test_moments(void **state)
+{
+    (void)state;
+    expect_moment("snapshot", 0);
+    expect_moment("end", 5);
+    expect_moment("11,9", 2);
+    expect_moment("9,10", 3);
+    expect_moment("2023-11-14T22:13:24Z", 4);
+    assert_int_equal(cut_moment_ms(NULL, 1), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_lsns),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_moments),
     };
 
     return cmocka_run_group_tests_name("input/cut", tests, setup, teardown) == 0 ? 0 : 1;

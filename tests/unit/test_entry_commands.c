@@ -99,6 +99,28 @@ static void test_strings(void **state)
     expect(c, RECODE_OK, LOSS_NONE, "SET k 42; PEXPIREAT k 1800000000000");
 }
 
+/* A time that no command takes: such a key has ended. */
+static void test_ended_before_time_began(void **state)
+{
+    struct case_entry c = {.target = "7.0",
+                           .type = RDB_TYPE_STRING,
+                           .value = BYTES("\x03"
+                                          "abc"),
+                           .expire_ms = 0,
+                           .replace = true};
+
+    (void)state;
+    expect(c, RECODE_EMPTY, LOSS_NONE, "DEL k");
+    c.expire_ms = -1000;
+    c.restore = true;
+    expect(c, RECODE_EMPTY, LOSS_NONE, "DEL k");
+    c.replace = false;
+    expect(c, RECODE_EMPTY, LOSS_NONE, "");
+    c.restore = false;
+    c.expire_ms = 1;
+    expect(c, RECODE_OK, LOSS_NONE, "SET k abc PXAT 1");
+}
+
 static void test_collections(void **state)
 {
     struct case_entry c = {.target = "7.0",
@@ -242,13 +264,10 @@ static void test_damaged_values_are_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_collections),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_field_times),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_damaged_values_are_errors),
+        cmocka_unit_test(test_strings),     cmocka_unit_test(test_ended_before_time_began),
+        cmocka_unit_test(test_collections), cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_field_times), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_restore),     cmocka_unit_test(test_damaged_values_are_errors),
     };
 
     return T_RUN("item/entry_commands", tests);

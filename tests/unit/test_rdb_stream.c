@@ -504,6 +504,32 @@ static void put_checksum(struct buf *b)
     put(b, bytes_of(crc, sizeof(crc)));
 }
 
+/* As Redis reads them: -1 is none, and what is below that is a time that is over. */
+static void test_odd_times(void **state)
+{
+    struct buf b = {0};
+
+    (void)state;
+    PUT(&b, "REDIS0010"
+            "\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x00\x01"
+            "a\x01"
+            "1"
+            "\xfc\xfe\xff\xff\xff\xff\xff\xff\xff\x00\x01"
+            "b\x01"
+            "1"
+            "\xfc\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
+            "c\x01"
+            "1"
+            "\xff");
+    put_checksum(&b);
+    check_buf(&file, &b,
+              "@0 header n=10\n"
+              "@9 0/a string:2 value=\\x011\n"
+              "@23 0/b string:2 value=\\x011 expire=-2\n"
+              "@37 0/c string:2 value=\\x011 expire=0\n"
+              "@51 eof n=-2102215476159383483\n");
+}
+
 /* Every opcode that Redis has, a module's id of "test-mod1" version 3, and bytes behind the end. */
 static void test_redis_file(void **state)
 {
@@ -917,6 +943,7 @@ int main(void)
         cmocka_unit_test(test_lz4_blobs),
         cmocka_unit_test(test_zstd_blobs),
         cmocka_unit_test(test_blobs_damaged),
+        cmocka_unit_test(test_odd_times),
         cmocka_unit_test(test_redis_file),
         cmocka_unit_test(test_old_version),
         cmocka_unit_test(test_versions),

@@ -272,6 +272,41 @@ static void test_rows_are_sorted_and_found(void **state)
     assert_null(command_find(bytes_str("SETS")));
 }
 
+/* Members that ended before the moment that is wanted, where the target has no times of members. */
+static void test_ended_members(void **state)
+{
+    static const struct {
+        const char *record;
+        const char *becomes;
+    } cases[] = {
+        {"SADDEX s 1 a b", "> SREM s a b"},
+        {"SADDEX s 2 a", "> SADD s a !member-ttl(set)"},
+        {"SADDEX s KEEPTTL 1 a", "> SADD s a !member-ttl(set)"},
+        {"HSETEX h 1 f v g w", "> HDEL h f g"},
+        {"HSETEX h NX 1 f v", "-"},
+        {"HSETEX h 2 f v", "> HSET h f v !member-ttl(hash)"},
+        {"HEXPIRE h 1 FIELDS 2 f g", "> HDEL h f g"},
+        {"HEXPIRE h 1 NX FIELDS 1 f", "- !member-ttl(hash)"},
+        {"HGETEX h PX 1500 FIELDS 1 f", "> HDEL h f"},
+        {"FIELDEXPIRE h 1 f g", "> EVAL <script> 1 h f g"},
+        {"FIELDEXPIRE h 2 f", "- !member-ttl(member)"},
+    };
+    struct translator_options o = {.moment_ms = RECEIVED_MS + 1500};
+    struct ft_err err = FT_ERR_INIT;
+    struct translator *t;
+
+    (void)state;
+    t_ok(target_parse("7.0", &o.target, &err), &err);
+    t_ok(translator_new(&t, &o, &err), &err);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *got = translate(t, cases[i].record);
+
+        assert_string_equal(got, cases[i].becomes);
+        free(got);
+    }
+    translator_free(t);
+}
+
 /* The same record gives the same words, whenever and however often it is translated. */
 static void test_results_repeat(void **state)
 {
@@ -559,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_table_cluster),
         cmocka_unit_test(test_table_is_complete),
         cmocka_unit_test(test_rows_are_sorted_and_found),
+        cmocka_unit_test(test_ended_members),
         cmocka_unit_test(test_results_repeat),
         cmocka_unit_test(test_json_as_string),
         cmocka_unit_test(test_json_as_module),

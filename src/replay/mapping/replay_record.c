@@ -72,6 +72,7 @@ int replay_translator_new(struct translator **ret, const struct replay *r, struc
         .cluster = r->target.cluster,
         .json_as = r->o->json_as,
         .source_release = r->source->release,
+        .moment_ms = TRANSLATE_NOW,
     };
 
     return translator_new(ret, &options, err);
