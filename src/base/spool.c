@@ -7,6 +7,7 @@
 
 #include "base/fsutil.h"
 
+#define COPY_BYTES (32u << 10)
 #define SHOWN_NAME "a temporary file"
 
 static int put_in_file(struct spool *s, struct bytes bytes, struct ft_err *err)
@@ -47,6 +48,21 @@ int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err)
             return put_in_file(s, bytes_of(p, n), err);
     }
     return buf_append(&s->tail, p, n, err);
+}
+
+int spool_copy(struct spool *s, const struct spool *from, struct ft_err *err)
+{
+    const uint64_t size = spool_size(from);
+    uint8_t piece[COPY_BYTES];
+
+    for (uint64_t at = 0; at < size;) {
+        size_t n = size - at < sizeof(piece) ? (size_t)(size - at) : sizeof(piece);
+
+        if (spool_read(from, at, piece, n, err) != 0 || spool_append(s, piece, n, err) != 0)
+            return -1;
+        at += n;
+    }
+    return 0;
 }
 
 int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err)

@@ -27,6 +27,8 @@ int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err);
 uint64_t spool_size(const struct spool *s);
 /* spool_read - exactly n bytes that were put at this offset; they must be there. */
 int spool_read(const struct spool *s, uint64_t offset, void *p, size_t n, struct ft_err *err);
+/* spool_copy - append all of another one. */
+int spool_copy(struct spool *s, const struct spool *from, struct ft_err *err);
 /* spool_flush - everything so far to the file. */
 int spool_flush(struct spool *s, struct ft_err *err);
 /* spool_view - all of it as one run of bytes, from memory or from the mapped file; valid until

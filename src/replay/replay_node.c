@@ -7,6 +7,8 @@
 /* A batch is sent when it has this much. */
 #define BATCH_COMMANDS 500u
 #define BATCH_BYTES    (256u << 10)
+/* Where WORDS are in the call of the script. */
+#define WORDS_INDEX 7
 
 /* What {error, command} of replay_batch.h says. */
 struct refusal {
@@ -132,8 +134,11 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         buf_bytes(&node->slots),
     };
     bytes = parts.words.n + parts.shapes.n;
-    if (redis_pipe_append(node->pipe, node->count.batches + 1, words,
-                          sizeof(words) / sizeof(words[0]), err) != 0)
+    if (parts.more_words != NULL)
+        bytes += (size_t)spool_size(parts.more_words);
+    if (redis_pipe_append_continued(node->pipe, node->count.batches + 1, words,
+                                    sizeof(words) / sizeof(words[0]), WORDS_INDEX, parts.more_words,
+                                    err) != 0)
         return -1;
     p->seq++;
     node->count.batches++;

@@ -446,43 +446,63 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->depth.limit_bytes;
 }
 
+/* A command: words, one of which goes on in a spool. */
+struct command {
+    const struct bytes *words;
+    size_t count;
+    size_t continued;
+    const struct spool *more; /* NULL: none does */
+};
+
 /* One that would occupy too much memory while it is in flight. */
-static bool is_large(const struct bytes *words, size_t count)
+static bool is_large(const struct command *command)
 {
+    const struct bytes *words = command->words;
+    size_t count = command->count;
     size_t bytes = 0;
 
+    if (command->more != NULL)
+        return true;
     for (size_t i = 0; i < count && bytes <= LARGE_BYTES; i++)
         bytes += words[i].n;
     return bytes > LARGE_BYTES;
 }
 
-static int spool_command(struct chunk *c, const struct bytes *words, size_t count,
-                         struct ft_err *err)
+static int spool_word(struct spool *s, const struct command *command, size_t i, struct ft_err *err)
+{
+    const struct spool *more = i == command->continued ? command->more : NULL;
+    struct bytes word = command->words[i];
+    struct buf head = {0};
+    int rc = resp_put_word_head(&head, word.n + (more != NULL ? (size_t)spool_size(more) : 0), err);
+
+    if (rc == 0)
+        rc = spool_append(s, head.p, head.n, err);
+    if (rc == 0)
+        rc = spool_append(s, word.p, word.n, err);
+    if (rc == 0 && more != NULL)
+        rc = spool_copy(s, more, err);
+    buf_release(&head);
+    return rc == 0 ? spool_append(s, RESP_LINE_END, strlen(RESP_LINE_END), err) : -1;
+}
+
+static int spool_command(struct chunk *c, const struct command *command, struct ft_err *err)
 {
     struct buf head = {0};
-    int rc = resp_put_command_head(&head, count, err);
+    int rc = resp_put_command_head(&head, command->count, err);
 
     c->large = true;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = resp_put_word_head(&head, words[i].n, err);
-        if (rc == 0)
-            rc = spool_append(&c->spool, head.p, head.n, err);
-        if (rc == 0)
-            rc = spool_append(&c->spool, words[i].p, words[i].n, err);
-        buf_clear(&head);
-        if (rc == 0)
-            rc = buf_append_str(&head, RESP_LINE_END, err);
-    }
     if (rc == 0)
         rc = spool_append(&c->spool, head.p, head.n, err);
     buf_release(&head);
+    for (size_t i = 0; rc == 0 && i < command->count; i++)
+        rc = spool_word(&c->spool, command, i, err);
     return rc;
 }
 
-int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
-                      struct ft_err *err)
+static int append(struct redis_pipe *p, uint64_t tag, const struct command *command,
+                  struct ft_err *err)
 {
-    bool large = is_large(words, count);
+    bool large = is_large(command);
     size_t before;
     size_t bytes;
 
@@ -490,19 +510,36 @@ int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *wo
     if (take_chunk(p, large, err) != 0)
         return -1;
     before = chunk_size(p->newest);
-    if ((large ? spool_command(p->newest, words, count, err)
-               : resp_put_command(&p->newest->bytes, words, count, err)) != 0)
+    if ((large ? spool_command(p->newest, command, err)
+               : resp_put_command(&p->newest->bytes, command->words, command->count, err)) != 0)
         return -1;
     bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
-        (struct sent){tag, bytes, answers_value(words[0])};
+        (struct sent){tag, bytes, answers_value(command->words[0])};
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->underway_bytes += bytes;
     p->unsent_bytes += bytes;
     return 0;
+}
+
+int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+                      struct ft_err *err)
+{
+    const struct command command = {.words = words, .count = count};
+
+    return append(p, tag, &command, err);
+}
+
+int redis_pipe_append_continued(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
+                                size_t count, size_t continued, const struct spool *more,
+                                struct ft_err *err)
+{
+    const struct command command = {words, count, continued, more};
+
+    return append(p, tag, &command, err);
 }
 
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)

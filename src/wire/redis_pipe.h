@@ -25,7 +25,7 @@
 
 #include <hiredis/hiredis.h>
 
-#include "base/buf.h"
+#include "base/spool.h"
 #include "wire/conn.h"
 
 #define REDIS_PIPE_TIMEOUT_MS 60000u
@@ -46,6 +46,10 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
 /* redis_pipe_append - one more command, which is only copied. */
 int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                       struct ft_err *err);
+/* redis_pipe_append_continued - the word of this index goes on with what `more` holds; NULL: none does. */
+int redis_pipe_append_continued(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
+                                size_t count, size_t continued, const struct spool *more,
+                                struct ft_err *err);
 /* redis_pipe_keep_up - after each append: sends and reads until no more than allowed is in flight. */
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_limit - no more than about so many bytes of commands under way; less where the server

@@ -6,6 +6,8 @@
 #include "command/command_table.h"
 
 #define KEEP_BYTES (1u << 20)
+/* What is more in one batch waits in a file. */
+#define LARGE_BYTES ((size_t)4 << 20)
 
 /* MessagePack: marks, and what a number or a string may add in front. */
 #define HEAD_SIZE     5
@@ -37,25 +39,50 @@ static int array_reserve(struct replay_array *a, size_t size, struct ft_err *err
     return 0;
 }
 
-static int array_put(struct replay_array *a, struct bytes word, struct ft_err *err)
+/* There is room for it. */
+static void put_string_head(struct buf *out, size_t n)
 {
-    struct buf *out = &a->bytes;
-
-    if (array_reserve(a, word.n + HEAD_SIZE, err) != 0)
-        return -1;
-    if (word.n <= MP_FIXSTR_MAX) {
-        buf_push(out, (uint8_t)(MP_FIXSTR | word.n));
-    } else if (word.n <= UINT16_MAX) {
+    if (n <= MP_FIXSTR_MAX) {
+        buf_push(out, (uint8_t)(MP_FIXSTR | n));
+    } else if (n <= UINT16_MAX) {
         buf_push(out, MP_STR16);
-        buf_push(out, (uint8_t)(word.n >> 8));
-        buf_push(out, (uint8_t)word.n);
+        buf_push(out, (uint8_t)(n >> 8));
+        buf_push(out, (uint8_t)n);
     } else {
         buf_push(out, MP_STR32);
-        store_be32(out->p + out->n, (uint32_t)word.n);
+        store_be32(out->p + out->n, (uint32_t)n);
         out->n += 4;
     }
+}
+
+/* What is in memory goes behind what is in the file; the room for the head stays. */
+static int array_spool(struct replay_array *a, struct ft_err *err)
+{
+    if (spool_append(&a->spooled, a->bytes.p + HEAD_SIZE, a->bytes.n - HEAD_SIZE, err) != 0)
+        return -1;
+    a->bytes.n = HEAD_SIZE;
+    return 0;
+}
+
+static int array_put(struct replay_array *a, struct bytes word, struct ft_err *err)
+{
+    if (array_reserve(a, word.n + HEAD_SIZE, err) != 0)
+        return -1;
+    put_string_head(&a->bytes, word.n);
     a->count++;
-    return buf_append(out, word.p, word.n, err);
+    return buf_append(&a->bytes, word.p, word.n, err);
+}
+
+/* array_put, of which large ones do not stay in memory. */
+static int array_put_word(struct replay_array *a, struct bytes word, struct ft_err *err)
+{
+    if (word.n <= LARGE_BYTES && a->bytes.n <= LARGE_BYTES - word.n)
+        return array_put(a, word, err);
+    if (array_reserve(a, HEAD_SIZE, err) != 0)
+        return -1;
+    put_string_head(&a->bytes, word.n);
+    a->count++;
+    return array_spool(a, err) != 0 ? -1 : spool_append(&a->spooled, word.p, word.n, err);
 }
 
 /* An array of nothing within the array. */
@@ -109,6 +136,7 @@ static void array_clear(struct replay_array *a)
 {
     buf_clear(&a->bytes);
     buf_trim(&a->bytes, KEEP_BYTES);
+    spool_release(&a->spooled);
     a->count = 0;
 }
 
@@ -186,7 +214,7 @@ static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *
 {
     return b->join_sets && !b->closed && count == 3 && bytes_eq_str(words[0], "SET") &&
            (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_WORDS_MAX &&
-           !is_touched(b, db, words[1]);
+           words[1].n + words[2].n <= LARGE_BYTES && !is_touched(b, db, words[1]);
 }
 
 static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *words,
@@ -231,7 +259,7 @@ static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *wor
     if (put_shape(b, words[0], count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (array_put(&b->words, words[i], err) != 0)
+        if (array_put_word(&b->words, words[i], err) != 0)
             return -1;
     }
     return 0;
@@ -288,7 +316,7 @@ bool replay_batch_is_empty(const struct replay_batch *b)
 
 size_t replay_batch_bytes(const struct replay_batch *b)
 {
-    return b->sets.bytes.n + b->words.bytes.n;
+    return b->sets.bytes.n + b->words.bytes.n + (size_t)spool_size(&b->words.spooled);
 }
 
 static int append_array(struct replay_array *a, const struct replay_array *more, struct ft_err *err)
@@ -297,6 +325,16 @@ static int append_array(struct replay_array *a, const struct replay_array *more,
         return 0;
     a->count += more->count;
     return buf_append(&a->bytes, more->bytes.p + HEAD_SIZE, more->bytes.n - HEAD_SIZE, err);
+}
+
+/* Words that are spooled stay where they are, and are only counted. */
+static int append_words(struct replay_array *sets, const struct replay_array *words,
+                        struct ft_err *err)
+{
+    if (spool_size(&words->spooled) == 0)
+        return append_array(sets, words, err);
+    sets->count += words->count;
+    return 0;
 }
 
 /* A script begins in database 0, and so do the other commands. */
@@ -316,7 +354,7 @@ static int take_with_sets(struct replay_batch *b, struct replay_batch_parts *ret
                           struct ft_err *err)
 {
     if (put_set_shapes(b, err) != 0 || append_array(&b->set_shapes, &b->shapes, err) != 0 ||
-        append_array(&b->sets, &b->words, err) != 0 ||
+        append_words(&b->sets, &b->words, err) != 0 ||
         buf_append(&b->set_tags, b->tags.p, b->tags.n, err) != 0 ||
         array_take(&b->set_shapes, &ret->shapes, err) != 0 ||
         array_take(&b->sets, &ret->words, err) != 0)
@@ -327,9 +365,13 @@ static int take_with_sets(struct replay_batch *b, struct replay_batch_parts *ret
 
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err)
 {
+    bool large = spool_size(&b->words.spooled) != 0;
+
     if (array_take(&b->fields, &ret->fields, err) != 0 ||
-        array_take(&b->forget, &ret->forget, err) != 0)
+        array_take(&b->forget, &ret->forget, err) != 0 ||
+        (large && array_spool(&b->words, err) != 0))
         return -1;
+    ret->more_words = large ? &b->words.spooled : NULL;
     if (b->sets.count != 0)
         return take_with_sets(b, ret, err);
     if (array_take(&b->words, &ret->words, err) != 0 ||
@@ -359,6 +401,7 @@ void replay_batch_release(struct replay_batch *b)
 {
     buf_release(&b->fields.bytes);
     buf_release(&b->words.bytes);
+    spool_release(&b->words.spooled);
     buf_release(&b->shapes.bytes);
     buf_release(&b->forget.bytes);
     buf_release(&b->tags);

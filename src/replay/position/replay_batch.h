@@ -30,7 +30,7 @@
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_BATCH_H
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_BATCH_H
 
-#include "base/buf.h"
+#include "base/spool.h"
 
 #define REPLAY_WORDS_MAX 7000u
 /* From this version on a script says with flags which keys it may use. */
@@ -46,6 +46,7 @@
 struct replay_array {
     struct buf bytes;
     uint32_t count;
+    struct spool spooled; /* words only: elements in front of those in bytes, once they are large */
 };
 
 struct replay_batch {
@@ -71,6 +72,7 @@ struct replay_batch {
 struct replay_batch_parts {
     struct bytes fields;
     struct bytes words;
+    const struct spool *more_words; /* behind them; NULL: none */
     struct bytes shapes;
     struct bytes tags;
     struct bytes forget;
