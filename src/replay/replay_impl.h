@@ -229,6 +229,9 @@ int replay_positions_prove(struct replay *r, struct ft_err *err);
 
 /* replay_suspects_name - the list's key. */
 void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE]);
+/* replay_suspects_list - a key that is not known to be on the list. Whoever calls keeps others away from the
+ * connection of the state. */
+int replay_suspects_list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err);
 /* replay_suspects_note - those of a record, before it is carried out: keys that the translation calls
  * suspect, and all of a record that has one listed before among its keys. Any thread. */
 int replay_suspects_note(struct replay *r, const struct translation *t, struct ft_err *err);

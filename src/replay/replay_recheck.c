@@ -121,6 +121,11 @@ void replay_recheck_close(struct replay_recheck *c)
     free(c);
 }
 
+int replay_recheck_add(struct replay_recheck *c, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    return replay_suspects_list(&c->replay, db, key, err);
+}
+
 int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **ret,
                         size_t *ret_count, bool *ret_end, struct ft_err *err)
 {

@@ -44,6 +44,8 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
  * been gone through; the portion may be empty before that, and the next call begins anew. */
 int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **ret,
                         size_t *ret_count, bool *ret_end, struct ft_err *err);
+/* replay_recheck_add - a key onto the list. */
+int replay_recheck_add(struct replay_recheck *c, uint32_t db, struct bytes key, struct ft_err *err);
 /* replay_recheck_put - entry: the value that the source has under entry->db and entry->key. gone: it has
  * none. */
 enum replay_rechecked replay_recheck_put(struct replay_recheck *c, const struct rdb_entry *entry,

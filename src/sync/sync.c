@@ -1,4 +1,5 @@
 #include "sync/sync_impl.h"
+#include "sync/sync_pops.h"
 
 #include <poll.h>
 #include <stdarg.h>
@@ -229,8 +230,10 @@ static bool capture_is_cause(const struct sync *s, const struct ft_err *err)
 
 static int run_live(struct sync *s, struct ft_err *err)
 {
-    int rc = sync_start_capture(s, err);
+    int rc;
 
+    sync_pops_begin(&s->check);
+    rc = sync_start_capture(s, err);
     if (rc == 0)
         rc = follow(s, err);
     end_halves(s);

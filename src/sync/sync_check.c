@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "item/dump.h"
 #include "rdb/value_digest.h"
+#include "sync/sync_pops.h"
 
 #define ROUNDS_MAX        5u
 #define PASSES_MAX        8u
@@ -38,7 +39,7 @@ void sync_checked_release(struct sync_checked *c)
 
 bool sync_check_is_due(const struct sync_check *c)
 {
-    return c->target != NULL || c->count != 0 ||
+    return c->target != NULL || c->count != 0 || c->pops_due ||
            atomic_load(&c->progress->suspects) > c->given_up.count;
 }
 
@@ -82,6 +83,7 @@ void sync_check_release(struct sync_check *c)
     drop_all(c);
     key_set_release(&c->given_up);
     buf_release(&c->value.payload);
+    replay_pops_release(&c->pops);
 }
 
 static int copy_key(struct bytes key, struct bytes *ret, struct ft_err *err)
@@ -346,7 +348,8 @@ static enum sync_check_state step(struct sync_check *c, const uint64_t *goal, ui
     int rc = 0;
 
     if (c->target == NULL &&
-        replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0)
+        (replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0 ||
+         sync_pops_list(c, err) != 0))
         return SYNC_CHECK_ERROR;
     if (c->count == 0)
         return next_page(c, err);

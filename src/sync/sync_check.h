@@ -18,6 +18,7 @@
 #define FLOWTAPE_SYNC_SYNC_CHECK_H
 
 #include "item/key_set.h"
+#include "replay/replay_pops.h"
 #include "replay/replay_recheck.h"
 #include "sync/sync_source.h"
 
@@ -69,6 +70,12 @@ struct sync_check {
     bool fresh; /* this pass has found keys that were not given up before */
     struct key_set given_up;
     struct sync_value value;
+    /* sync_pops.h: calls that the source counted when keys were listed last, and now */
+    struct replay_pops pops;
+    uint64_t pops_seen;
+    uint64_t pops_calls;
+    bool pops_due;
+    bool pops_refused;
     uint64_t lost_ms; /* since when the target is away; 0: it is there */
     uint64_t retry_ms;
 };

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "sync/sync_impl.h"
+#include "sync/sync_pops.h"
 
 #define NEAR_MS    1000u /* this far behind counts as caught up */
 #define TAKEOVER_S 20u
@@ -80,6 +81,7 @@ static int take_goal(struct sync *s, struct ft_err *err)
     if (result->goal == NULL)
         return err_nomem(err, "the goal");
     live_flows_clear_goal(s->o->live);
+    s->pops_asked = false;
     if (ask_goal(s, &generation, result->goal, state.flow_count, err) != 0)
         return -1;
     if (live_flows_set_goal(s->o->live, generation, result->goal, state.flow_count, err) != 0)
@@ -380,6 +382,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     struct cutover_seen seen = {.now_ms = clock_mono_ms()};
     enum cutover_state before = s->cutover.state;
     struct live_state state;
+    bool begins;
 
     live_flows_state(s->o->live, &state);
     if (before == CUTOVER_FOLLOWING && (s->full || state.ended))
@@ -390,11 +393,18 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     seen.told = before == CUTOVER_HOLDING ? s->confirm : s->begin && state.ready;
     seen.lost_goal = state.goal_generation != 0 && state.goal_generation != state.generation;
     seen.applied = has_applied(s, &state);
+    begins = seen.lost_goal || (before == CUTOVER_FOLLOWING && (seen.told || seen.caught_up));
+    if (begins)
+        sync_check_begin(&s->check);
+    if (begins || (seen.applied && !s->pops_asked)) {
+        sync_pops_ask(&s->check);
+        s->pops_asked = seen.applied;
+    }
+    if (begins && sync_pops_read(&s->check, err) != 0)
+        return -1;
     seen.suspects = sync_check_is_due(&s->check);
     if (seen.told)
         s->begin = s->confirm = false;
-    if (seen.lost_goal || (before == CUTOVER_FOLLOWING && (seen.told || seen.caught_up)))
-        sync_check_begin(&s->check);
     if (carry_out(s, cutover_next(&s->cutover, &seen), &cause) == 0)
         return 0;
     return give_up(s, &cause, s->cutover.paused, err);

@@ -42,6 +42,7 @@ struct sync {
     bool control_tried;
     bool full;
     bool taken_over;
+    bool pops_asked;      /* sync_pops_ask, since the target is at the goal */
     bool unproven;        /* although a flow has not brought its last record */
     uint32_t silent_flow; /* that one */
     bool over;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -170,6 +171,35 @@ int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_
     fits = take_offsets(reply, ret_lsn, flow_count);
     freeReplyObject(reply);
     return fits ? 0 : bad_offsets(flow_count, err);
+}
+
+/* "cmdstat_NAME:calls=N,..." */
+static uint64_t calls_of(const char *info, const char *name)
+{
+    char line[32];
+    const char *at;
+    uint64_t calls = 0;
+
+    (void)snprintf(line, sizeof(line), "cmdstat_%s:calls=", name); /* fits */
+    at = strcasestr(info, line);
+    if (at != NULL)
+        calls = strtoull(at + strlen(line), NULL, 10);
+    return calls;
+}
+
+int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (call(s, false, &reply, "INFO COMMANDSTATS", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING)
+        *ret_calls = calls_of(reply->str, "lmpop") + calls_of(reply->str, "blmpop");
+    else
+        rc = refused(s, "INFO COMMANDSTATS", reply, err);
+    freeReplyObject(reply);
+    return rc;
 }
 
 static int put_read(struct sync_source *s, uint32_t db, struct bytes key, struct ft_err *err)

@@ -42,6 +42,8 @@ int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_
  * a refusal is no error. */
 int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struct sync_value *ret,
                      uint64_t *ret_lsn, uint32_t flow_count, struct ft_err *err);
+/* sync_source_pops - how often LMPOP and BLMPOP were called since it was started (INFO commandstats). */
+int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err);
 /* sync_source_pause - writes wait, for so long at most. */
 int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err);
 int sync_source_unpause(struct sync_source *s, struct ft_err *err);

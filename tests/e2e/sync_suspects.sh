@@ -101,6 +101,26 @@ check "takeover without a pause: says so" grep -q "while it goes on" "$T/sync.ou
 equal "takeover without a pause"
 over "takeover without a pause"
 
+# The source says that LMPOP was used since the sync began: what the journal pops from is read too, l2 among it.
+for mode in pause takeover manual; do
+    standin_start "$catalogue" --pops 1
+    if [ $mode = manual ]; then
+        begin_sync --finish
+        await "caught up"
+        kill -USR1 "$SYNC_PID"
+    else
+        begin_sync --finish --cutover $mode
+    fi
+    if [ $mode = pause ]; then
+        await "confirm by"
+        kill -USR1 "$SYNC_PID"
+    fi
+    ends_with "LMPOP, $mode" 0
+    check "LMPOP, $mode: equals its state, l2 too" "$STATE_DIFF" --skip-lossy --ignore 0/hshort \
+        "$catalogue/state.json" "$REDIS"
+    over "LMPOP, $mode"
+done
+
 # Who found them is gone.
 standin_start "$catalogue"
 begin_sync

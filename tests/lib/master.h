@@ -83,6 +83,7 @@ struct master_options {
     const char *check_dir;
     const char *absent;  /* "db/key": the source has no such key, whatever its journal said */
     const char *no_dump; /* "db/key": DUMP of it is refused */
+    unsigned pops;       /* INFO COMMANDSTATS: so many of LMPOP, but for the first that asks none */
     unsigned stamps;     /* behind the recording: this many stamps (stamp.h) a second and flow */
 };
 

@@ -437,11 +437,17 @@ static bool do_client(struct conn *c, const struct command *a)
     return conn_reply(c, "+OK\r\n");
 }
 
-static bool do_info(struct conn *c)
+static bool do_info(struct conn *c, const struct command *a)
 {
+    struct master *m = c->master;
     char text[256];
 
-    if (c->master->options.plain_redis)
+    if (is_word(a, 1, "COMMANDSTATS")) {
+        pthread_mutex_lock(&m->mu);
+        snprintf(text, sizeof(text), "# Commandstats\r\ncmdstat_LMPOP:calls=%u,usec=1\r\n",
+                 m->stats_asked++ == 0 ? 0 : m->options.pops);
+        pthread_mutex_unlock(&m->mu);
+    } else if (c->master->options.plain_redis)
         snprintf(text, sizeof(text), "# Server\r\nredis_version:7.0.15\r\n");
     else
         snprintf(text, sizeof(text), "# Server\r\nredis_version:7.4.0\r\ndragonfly_version:%s\r\n",
@@ -464,7 +470,7 @@ static bool do_command(struct conn *c, const struct command *a)
     if (is_word(a, 0, "DFLY"))
         return do_dfly(c, a);
     if (is_word(a, 0, "INFO"))
-        return do_info(c);
+        return do_info(c, a);
     if (is_word(a, 0, "CLIENT"))
         return do_client(c, a);
     if (is_word(a, 0, "SELECT"))

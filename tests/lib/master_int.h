@@ -110,6 +110,7 @@ struct master {
 
     pthread_mutex_t mu;
     pthread_cond_t changed;
+    unsigned stats_asked;
     bool stopping;
     bool gone;
     bool second_exists;     /* the second recording's records are there */

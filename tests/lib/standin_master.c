@@ -39,6 +39,7 @@ static const char usage_text[] =
     "  --lsn-gap             the first PARTIAL leaves out a record\n"
     "  --flush-in-sync       FLUSHALL inside the first full sync\n"
     "  --protocol N, --capa-elements 3|4|5\n"
+    "  --pops N              INFO COMMANDSTATS counts so many of LMPOP, from the second time on\n"
     "  --stamps N            behind the recording, N records a second and flow that tell the time\n"
     "  --absent DB/KEY       the key is not there when it is read\n"
     "  --no-dump DB/KEY      the key cannot be read\n"
@@ -76,6 +77,7 @@ enum option_id {
     OPT_ABSENT,
     OPT_NO_DUMP,
     OPT_STAMPS,
+    OPT_POPS,
     OPT_TAKEOVER,
 };
 
@@ -111,6 +113,7 @@ static const struct option options[] = {
     {"absent", required_argument, NULL, OPT_ABSENT},
     {"no-dump", required_argument, NULL, OPT_NO_DUMP},
     {"stamps", required_argument, NULL, OPT_STAMPS},
+    {"pops", required_argument, NULL, OPT_POPS},
     {"takeover", required_argument, NULL, OPT_TAKEOVER},
     {NULL, 0, NULL, 0},
 };
@@ -236,6 +239,9 @@ static void parse_number(int c, struct master_options *o)
         break;
     case OPT_STAMPS:
         o->stamps = (unsigned)n;
+        break;
+    case OPT_POPS:
+        o->pops = (unsigned)n;
         break;
     case OPT_NEW_REPLID:
         o->new_replid_after = (unsigned)n;

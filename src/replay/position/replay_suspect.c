@@ -16,7 +16,7 @@ static int remember(struct replay *r, uint32_t db, struct bytes key, struct ft_e
     return key_set_add(&r->noted, hash, err);
 }
 
-static int list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
+int replay_suspects_list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
     struct buf member = {0};
@@ -70,7 +70,7 @@ int replay_suspects_note(struct replay *r, const struct translation *t, struct f
         const struct translation_key *k = &t->keys[i];
 
         if ((k->suspect || (joint && translation_changes(t, i))) && !is_noted(r, k))
-            rc = list(r, k->db, k->key, err);
+            rc = replay_suspects_list(r, k->db, k->key, err);
     }
     pthread_mutex_unlock(&r->note_mu);
     return rc;
@@ -93,7 +93,7 @@ int replay_suspects_note_entry(struct replay *r, const struct item *item, struct
     pthread_mutex_unlock(&r->mu);
     pthread_mutex_lock(&r->note_mu);
     if (rc == 0 && !is_noted(r, &key))
-        rc = list(r, entry->db, entry->key, err);
+        rc = replay_suspects_list(r, entry->db, entry->key, err);
     pthread_mutex_unlock(&r->note_mu);
     return rc;
 }
