@@ -46,6 +46,18 @@ static int take_aof_size(void *into, const char *value, struct ft_err *err)
     return 0;
 }
 
+static int take_databases(void *into, const char *value, struct ft_err *err)
+{
+    uint64_t n;
+
+    if (parse_u64(value, &n, err) != 0)
+        return -1;
+    if (n == 0 || n > INT32_MAX)
+        return err_set(err, FT_ERR_USAGE, "--databases takes a number from 1 on");
+    ((struct convert_args *)into)->convert.databases = (uint32_t)n;
+    return 0;
+}
+
 static const struct arg to_args[] = {
     {"to", "rdb", "an RDB file", 0, take_to},
     {"to", "resp", "commands for redis-cli --pipe (OUTPUT \"-\": standard\noutput)", 0, take_to},
@@ -67,6 +79,7 @@ static const struct arg how_args[] = {
      offsetof(struct convert_args, convert.redis_server), NULL},
     {"restore", NULL, "--to resp: every key by RESTORE",
      offsetof(struct convert_args, stream.restore), NULL},
+    {"databases", "N", "how many databases the server has (default: not known)", 0, take_databases},
     {"aof-size", "SIZE", "--to aof: about the size of an increment (default\n256MiB)", 0,
      take_aof_size},
 };

@@ -7,6 +7,7 @@
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 #include "input/sharding.h"
+#include "output/databases.h"
 
 #define SUSPECTS_PRINTED 3
 
@@ -96,6 +97,11 @@ void convert_print(const struct convert_outcome *o)
         fprintf(stderr, "  left out by filters: %" PRIu64 "\n", filtered);
     if (r->dropped_expired != 0)
         fprintf(stderr, "  left out, time is over: %" PRIu64 "\n", r->dropped_expired);
+    if (r->databases > DATABASES_DEFAULT)
+        fprintf(stderr,
+                "  databases: the server that loads this has to have %" PRIu32
+                " (\"databases\" in its configuration)\n",
+                r->databases);
     print_suspects(&o->suspects);
     loss_print(stderr, &o->losses);
 }
@@ -118,16 +124,16 @@ json_t *convert_to_report(const struct convert_outcome *o)
     const struct convert_args *a = o->args;
     const struct convert_result *r = &o->result.entries;
 
-    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-                     "s:I, s:o, s:o, s:o}",
-                     "input", json_from_text(o->source->path), "output", json_from_text(a->output),
-                     "to", convert_to_name(a->to), "at", a->from.at, "redis",
-                     a->convert.target->name, "written", r->written, "keys", (json_int_t)r->keys,
-                     "keys_with_ttl", (json_int_t)r->expires, "filtered", (json_int_t)r->filtered,
-                     "dropped_expired", (json_int_t)r->dropped_expired, "emptied",
-                     (json_int_t)r->emptied, "bytes_in", (json_int_t)r->bytes_in, "bytes_out",
-                     (json_int_t)r->bytes_out, "keys_touched", (json_int_t)r->folded, "commands",
-                     (json_int_t)o->result.commands, "increments", (json_int_t)o->result.parts,
-                     "journal", journal_to_json(o), "suspects", json_from_suspects(&o->suspects),
-                     "loss", loss_to_json(&o->losses));
+    return json_pack(
+        "{s:o, s:o, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+        "s:I, s:I, s:o, s:o, s:o}",
+        "input", json_from_text(o->source->path), "output", json_from_text(a->output), "to",
+        convert_to_name(a->to), "at", a->from.at, "redis", a->convert.target->name, "written",
+        r->written, "keys", (json_int_t)r->keys, "keys_with_ttl", (json_int_t)r->expires,
+        "filtered", (json_int_t)r->filtered, "dropped_expired", (json_int_t)r->dropped_expired,
+        "emptied", (json_int_t)r->emptied, "bytes_in", (json_int_t)r->bytes_in, "bytes_out",
+        (json_int_t)r->bytes_out, "keys_touched", (json_int_t)r->folded, "commands",
+        (json_int_t)o->result.commands, "databases", (json_int_t)r->databases, "increments",
+        (json_int_t)o->result.parts, "journal", journal_to_json(o), "suspects",
+        json_from_suspects(&o->suspects), "loss", loss_to_json(&o->losses));
 }

@@ -588,6 +588,7 @@ static int finish(struct conversion *c, struct sink_rdb *sink, struct convert_re
         return -1;
     ret->written = true;
     ret->bytes_out = sink_rdb_bytes(sink);
+    ret->databases = sink_rdb_databases(sink)->needed;
     return 0;
 }
 
@@ -629,9 +630,11 @@ int convert_to_rdb(const struct source *source, const char *output,
         key_log_new(&c.keys, err) == 0 && open_fold(&c, suspects, err) == 0 &&
         make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
         sink_rdb_open(&sink, output, options->target, source->info.ctime_s, source->info.used_mem,
-                      err) == 0 &&
-        run(&c, sink, ret, err) == 0)
-        rc = finish(&c, sink, ret, err);
+                      err) == 0) {
+        sink_rdb_databases(sink)->limit = options->databases;
+        if (run(&c, sink, ret, err) == 0)
+            rc = finish(&c, sink, ret, err);
+    }
     if (suspects != NULL)
         suspects->filter = NULL; /* the options may end sooner */
     sink_rdb_free(sink);

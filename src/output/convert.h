@@ -26,6 +26,7 @@ struct convert_options {
     bool fail_on_loss;
     bool drop_expired; /* leave out keys and members whose time is over now */
     struct filter filter;
+    uint32_t databases;       /* of the server that will load it; 0: not known */
     const struct cut *cut;    /* of a capture; NULL for other inputs */
     const char *redis_server; /* program that applies the journal, when there is one to apply */
 };
@@ -45,7 +46,8 @@ struct convert_result {
     uint64_t bytes_in;
     uint64_t bytes_out; /* also of what was not finished, as far as it was handed over */
     bool written;
-    uint64_t folded; /* keys that went through the private redis-server */
+    uint32_t databases; /* that the server needs */
+    uint64_t folded;    /* keys that went through the private redis-server */
     struct journal_pass_counts journal;
 };
 

@@ -151,6 +151,7 @@ static int open_part(struct aof_conversion *c, struct ft_err *err)
     free(path);
     if (rc != 0)
         return -1;
+    c->sink.databases.limit = c->options->common->databases;
     c->part_open = true;
     c->marked_s = 0; /* each part begins with a mark */
     c->ret->parts++;
@@ -165,6 +166,8 @@ static int close_part(struct aof_conversion *c, struct ft_err *err)
         rc = sink_resp_finish(&c->sink, err);
         c->ret->commands += c->sink.commands;
         c->ret->entries.bytes_out += sink_resp_bytes(&c->sink);
+        if (c->sink.databases.needed > c->ret->entries.databases)
+            c->ret->entries.databases = c->sink.databases.needed;
     }
     sink_resp_release(&c->sink);
     c->part_open = false;

@@ -284,7 +284,11 @@ static int prepare(struct resp_conversion *c, const char *output, bool restore, 
     translator_set_moment(c->translator, cut_moment_ms(o->cut, 0));
     if (convert_check_output(c->source, output, err) != 0)
         return -1;
-    return sink_resp_open(&c->sink, output, err);
+    if (sink_resp_open(&c->sink, output, err) != 0)
+        return -1;
+    c->sink.databases.limit = o->databases;
+    c->sink.guards = true;
+    return 0;
 }
 
 int convert_to_resp(const struct source *source, const char *output,
@@ -307,6 +311,7 @@ int convert_to_resp(const struct source *source, const char *output,
     ret->commands = c.sink.commands;
     ret->records_filtered = c.records.filtered;
     ret->entries.bytes_out = sink_resp_written(&c.sink);
+    ret->entries.databases = c.sink.databases.needed;
     sink_resp_release(&c.sink);
     entry_commands_free(c.entries);
     key_log_free(c.keys);

@@ -19,6 +19,7 @@ struct sink_rdb {
     struct output_file file;
     uint64_t crc;
     struct buf head; /* scratch for small pieces */
+    struct databases databases;
     struct sink_db *dbs;
     size_t db_count;
     size_t current; /* index into dbs; db_count or more: none selected */
@@ -95,6 +96,8 @@ static int select_db(struct sink_rdb *s, uint32_t db, struct ft_err *err)
 
     if (i < s->db_count && i == s->current)
         return 0;
+    if (databases_use(&s->databases, db, err) != 0)
+        return -1;
     buf_clear(&s->head);
     if (rdb_put_selectdb(&s->head, db, err) != 0)
         return -1;
@@ -118,6 +121,11 @@ int sink_rdb_put(struct sink_rdb *s, uint32_t db, struct bytes entries, uint64_t
 int sink_rdb_put_plain(struct sink_rdb *s, struct bytes bytes, struct ft_err *err)
 {
     return put(s, bytes, err);
+}
+
+struct databases *sink_rdb_databases(struct sink_rdb *s)
+{
+    return &s->databases;
 }
 
 uint64_t sink_rdb_bytes(const struct sink_rdb *s)

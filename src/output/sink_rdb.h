@@ -13,6 +13,7 @@
 #define FLOWTAPE_OUTPUT_SINK_RDB_H
 
 #include "base/buf.h"
+#include "output/databases.h"
 #include "rdb/target.h"
 
 struct sink_rdb;
@@ -26,6 +27,8 @@ int sink_rdb_put(struct sink_rdb *s, uint32_t db, struct bytes entries, uint64_t
                  uint64_t expires, struct ft_err *err);
 /* sink_rdb_put_plain - something that belongs to no database (AUX, FUNCTION2). */
 int sink_rdb_put_plain(struct sink_rdb *s, struct bytes bytes, struct ft_err *err);
+/* sink_rdb_databases - those in use; the limit may be set before the first entry. */
+struct databases *sink_rdb_databases(struct sink_rdb *s);
 uint64_t sink_rdb_bytes(const struct sink_rdb *s);
 int sink_rdb_finish(struct sink_rdb *s, struct ft_err *err);
 void sink_rdb_free(struct sink_rdb *s);

@@ -1,8 +1,13 @@
 #include "output/sink_resp.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "resp/resp_write.h"
 
 #define COLLECT_BYTES (256u << 10)
+/* Is there for the time of a guard. */
+#define GUARD_KEY "flowtape:guard"
 /* A word of this size is not copied. */
 #define LARGE_WORD_BYTES (64u << 10)
 
@@ -71,15 +76,62 @@ static int put_command(struct sink_resp *s, const struct bytes *words, size_t co
     return resp_put_command(&s->buf, words, count, err);
 }
 
-static int select_db(struct sink_resp *s, uint32_t db, struct ft_err *err)
+/* KEYS: what the transaction watches. ARGV: the database to come, the one that is selected. */
+static const char guard_script[] =
+    "local r=redis.pcall('SELECT',ARGV[1]) "
+    "if type(r)=='table' and r.err then "
+    "return redis.error_reply('flowtape: this server has no database '..ARGV[1]..', nothing more is "
+    "applied') end "
+    "redis.call('SELECT',ARGV[2]) redis.call('SET',KEYS[1],'') redis.call('DEL',KEYS[1]) return 1";
+
+static int put_words(struct sink_resp *s, const char *const *words, size_t count,
+                     struct ft_err *err)
+{
+    struct bytes list[8];
+
+    for (size_t i = 0; i < count; i++)
+        list[i] = bytes_str(words[i]);
+    return resp_put_command(&s->buf, list, count, err);
+}
+
+static int put_select(struct sink_resp *s, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
     struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
-    if (db == SINK_RESP_ANY_DB || db == s->db)
-        return 0;
     s->db = db;
     return put_command(s, words, 2, err);
+}
+
+static int put_guard(struct sink_resp *s, uint32_t db, struct ft_err *err)
+{
+    char wanted[16];
+    char selected[16];
+    const char *const watch[] = {"WATCH", GUARD_KEY};
+    const char *const script[] = {"EVAL", guard_script, "1", GUARD_KEY, wanted, selected};
+    const char *const multi[] = {"MULTI"};
+    const char *const block[] = {"SUBSCRIBE", GUARD_KEY};
+    const char *const exec[] = {"EXEC"};
+
+    if (s->db == SINK_RESP_ANY_DB && put_select(s, 0, err) != 0)
+        return -1;
+    (void)snprintf(wanted, sizeof(wanted), "%" PRIu32, db); /* both fit */
+    (void)snprintf(selected, sizeof(selected), "%" PRIu32, s->db);
+    if (put_words(s, watch, 2, err) != 0 || put_words(s, script, 6, err) != 0 ||
+        put_words(s, multi, 1, err) != 0 || put_words(s, block, 2, err) != 0)
+        return -1;
+    return put_words(s, exec, 1, err);
+}
+
+static int select_db(struct sink_resp *s, uint32_t db, struct ft_err *err)
+{
+    if (db == SINK_RESP_ANY_DB || db == s->db)
+        return 0;
+    if (s->guards && db > 0 && db >= s->databases.needed && put_guard(s, db, err) != 0)
+        return -1;
+    if (databases_use(&s->databases, db, err) != 0)
+        return -1;
+    return put_select(s, db, err);
 }
 
 int sink_resp_put(struct sink_resp *s, uint32_t db, const struct bytes *words, size_t count,

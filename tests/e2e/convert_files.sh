@@ -85,6 +85,31 @@ check "a key in two databases" verify_clean "$T/key in another database.rdb"
 check "a key in two databases: convert" "$FLOWTAPE" convert "$T/key in another database.rdb" \
     "$T/two.rdb" --to rdb --quiet
 
+# Databases that the server does not have: nothing goes into another one.
+by_hand "many databases" '\000\001a\0011\376\003\000\001a\0012\376\024\000\001a\0013\376\001\000\001a\0014'
+for to in rdb resp aof; do
+    check_status "a database too many: --to $to" 1 "database 20 is not one of the 16" "$FLOWTAPE" \
+        convert "$T/many databases.rdb" "$T/no.out" --to $to --databases 16
+    check_status "as many databases: --to $to" 0 '"databases": 21' "$FLOWTAPE" \
+        convert "$T/many databases.rdb" "$T/many.$to" --to $to --databases 21 --json
+done
+check_status "many databases are told" 0 "has to have 21" "$FLOWTAPE" \
+    convert "$T/many databases.rdb" "$T/many.resp" --to resp
+[ ! -e "$T/no.out" ] && pass "nothing was written" || fail "a database too many was written"
+redis_start --databases 16
+redis-cli -s "$T/redis/sock" --pipe --pipe-timeout 1 <"$T/many.resp" >"$T/pipe.out" 2>&1 &&
+    fail "redis-cli has not noticed" "$T/pipe.out"
+check "the server says why" grep -q "this server has no database 20" "$T/pipe.out"
+check "database 0 is as it was" [ "$(redis-cli -s "$T/redis/sock" get a)" = 1 ]
+check "and so is the last one that it has" [ "$(redis-cli -s "$T/redis/sock" -n 3 get a)" = 2 ]
+redis_stop
+redis_start --databases 21
+check "a server that has them" redis-cli -s "$T/redis/sock" --pipe <"$T/many.resp"
+check "all keys" [ "$(for db in 0 1 3 20; do redis-cli -s "$T/redis/sock" -n $db get a; done |
+    tr '\n' ' ')" = "1 4 2 3 " ]
+check "and nothing else" [ "$(redis-cli -s "$T/redis/sock" info keyspace | grep -c keys=1,)" = 4 ]
+redis_stop
+
 # What only KeyDB has: AUX fields in front of a key and behind a value.
 {
     printf 'REDIS0009\376\000\373\001\000'
