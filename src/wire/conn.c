@@ -104,6 +104,8 @@ static int open_tcp(struct conn *c, const struct uri *u, uint64_t deadline_ms, s
 
     (void)snprintf(port, sizeof(port), "%u", u->port);
     rc = getaddrinfo(u->host, port, &hints, &list);
+    if (rc == EAI_MEMORY || (rc == EAI_SYSTEM && errno == ENOMEM))
+        return err_nomem(err, "the address of a peer");
     if (rc != 0) {
         return err_set(err, FT_ERR_NET, "could not find the address of \"%s\": %s", u->host,
                        gai_strerror(rc));
