@@ -26,8 +26,9 @@ load_resp()
 # load_aof LABEL DIR - the server that starts on it stays
 load_aof()
 {
-    if command -v redis-check-aof >/dev/null 2>&1; then
-        check "$1: redis-check-aof" redis-check-aof "$2/appendonlydir/appendonly.aof.manifest"
+    l_check=${REDIS_CHECK_RDB%-rdb}-aof
+    if command -v "$l_check" >/dev/null 2>&1 && ! server_before 7.0; then
+        check "$1: redis-check-aof" "$l_check" "$2/appendonlydir/appendonly.aof.manifest"
     fi
     rm -rf "$T/redis"
     cp -r "$2" "$T/redis"
@@ -49,7 +50,7 @@ convert()
     shift 2
     rm -rf "$T/out.$t_to"
     check "$t_label: --to $t_to" "$FLOWTAPE" convert "$dir" "$T/out.$t_to" --to "$t_to" \
-        --redis 7.0 --on-loss skip --quiet "$@"
+        --redis "$REDIS_FOR" --on-loss skip --quiet "$@"
 }
 
 # all_ways NAME RECORDING - $dir as RDB, RESP and AOF

@@ -34,7 +34,7 @@ bring()
         return
         ;;
     esac
-    check "$t_name: $t_way" "$FLOWTAPE" convert "$T/$t_name" "$T/out" --to "$t_way" --redis 7.0 --quiet \
+    check "$t_name: $t_way" "$FLOWTAPE" convert "$T/$t_name" "$T/out" --to "$t_way" --redis "$REDIS_FOR" --quiet \
         --report "$T/$t_way.json" "$@"
     case $t_way in
     resp)
@@ -134,6 +134,7 @@ done
     echo "0 2 0 RENAME spread spread:again"
 } | capture_of suspects
 for way in replay resp aof rdb; do
+    ! server_before 6.2 || break # LMOVE is lost there
     bring $way suspects
     redis_stop
     same "$way: suspects in the report" "$(grep -o '"key": "[a-z]*:[^"]*"' "$T/$way.json" | sort -u | wc -l)" \
@@ -157,6 +158,7 @@ capture_of renamed --release df-v1.37.2 <<'END'
 0 1 0 RENAME none:1 none:2
 END
 for way in replay resp aof rdb; do
+    ! server_before 7.0 || break # it does not tell times exactly
     bring $way renamed
     same "$way: times behind RENAME" "$(for key in both one none; do
         cli get $key:2

@@ -118,10 +118,12 @@ else
     fail "the names are not where the test wants them"
 fi
 
-for node in 1 2 3; do
-    node_cli $node acl setuser limited on '>secret' '~*' '+@all' -dump >/dev/null
-done
-check_status "a read that is not allowed ends the replay" 4 "refused COPY .*(NOPERM|run this command)" "$FLOWTAPE" replay \
-    "$T/copy" "redis://limited:secret@$CLUSTER" --flush
+if ! server_before 6.0; then # it has users
+    for node in 1 2 3; do
+        node_cli $node acl setuser limited on '>secret' '~*' '+@all' -dump >/dev/null
+    done
+    check_status "a read that is not allowed ends the replay" 4 "refused COPY .*(NOPERM|run this command)" "$FLOWTAPE" replay \
+        "$T/copy" "redis://limited:secret@$CLUSTER" --flush
+fi
 stop_cluster
 t_end

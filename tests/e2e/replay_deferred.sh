@@ -3,6 +3,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
+need_version 7.0 # PEXPIRETIME
 
 cli()
 {

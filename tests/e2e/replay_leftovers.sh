@@ -68,12 +68,14 @@ cli flushall >/dev/null
 0 2 0 FLUSHALL
 0 3 0 SET behind 1
 END
-cli acl setuser default -select >/dev/null
-check_status "a user who must not SELECT" 4 "does not allow SELECT" "$FLOWTAPE" replay "$T/flushed" \
-    "$REDIS"
-cli acl setuser default +select >/dev/null
-check "the same replay, when he may" "$FLOWTAPE" replay "$T/flushed" "$REDIS" --quiet
-check "nothing was left out" [ "$(cli exists before),$(cli get behind)" = 0,1 ]
+if ! server_before 6.0; then # it has users
+    cli acl setuser default -select >/dev/null
+    check_status "a user who must not SELECT" 4 "does not allow SELECT" "$FLOWTAPE" replay "$T/flushed" \
+        "$REDIS"
+    cli acl setuser default +select >/dev/null
+    check "the same replay, when he may" "$FLOWTAPE" replay "$T/flushed" "$REDIS" --quiet
+    check "nothing was left out" [ "$(cli exists before),$(cli get behind)" = 0,1 ]
+fi
 cli flushall >/dev/null
 
 # a value that the target does not take is no reason to try for ever

@@ -56,7 +56,7 @@ for i in $(seq 1 20); do
 done | make counted 1
 redis_start
 mkdir "$T/replica"
-redis-server --port 0 --unixsocket "$T/replica/sock" --dir "$T/replica" --save '' \
+"$REDIS_SERVER" --port 0 --unixsocket "$T/replica/sock" --dir "$T/replica" --save '' \
     >"$T/replica/log" 2>&1 &
 REPLICA_PID=$!
 PIDS="$PIDS $REPLICA_PID"

@@ -64,7 +64,7 @@ equal "BUSY"
 cli eval 'for i = 1, 3000 do redis.call("SET", "filler:" .. i, i) end' 0 >/dev/null
 cli save >/dev/null
 redis_stop
-redis-server --port 0 --unixsocket "$T/redis/sock" --dir "$T/redis" --key-load-delay 1500 \
+"$REDIS_SERVER" --port 0 --unixsocket "$T/redis/sock" --dir "$T/redis" --key-load-delay 1500 \
     --loading-process-events-interval-bytes 1024 >"$T/redis/log" 2>&1 &
 REDIS_PID=$!
 PIDS="$PIDS $REDIS_PID"

@@ -73,7 +73,7 @@ node_is_up()
 node_run()
 {
     # shellcheck disable=SC2086 # words without blanks
-    redis-server --port "$(node_port "$1")" --bind 127.0.0.1 --dir "$T/cluster/$1" --save '' \
+    "$REDIS_SERVER" --port "$(node_port "$1")" --bind 127.0.0.1 --dir "$T/cluster/$1" --save '' \
         --appendonly no --protected-mode no --repl-diskless-sync yes \
         --repl-diskless-sync-delay 0 --cluster-enabled yes --cluster-config-file nodes.conf \
         --cluster-node-timeout "$CLUSTER_NODE_TIMEOUT_MS" --cluster-migration-barrier 100 \

@@ -640,13 +640,49 @@ json_t *dataset_dump(const char *target, const bool dbs[DATASET_DBS], bool clust
 
 /* ---- comparison ---- */
 
-static bool group_equal(json_t *a, json_t *b, json_t *stream_last, bool old)
+static bool has_text(json_t *array, json_t *text)
+{
+    json_t *value;
+    size_t i;
+
+    json_array_foreach(array, i, value)
+    {
+        if (json_equal(value, text))
+            return true;
+    }
+    return false;
+}
+
+/* Servers before 6.2 make a consumer only when it gets an entry: those with pending ones are there. */
+static bool consumers_equal(json_t *a, json_t *b, bool first_servers)
+{
+    json_t *found = json_object_get(b, "consumers"), *value;
+    size_t i;
+
+    if (!first_servers)
+        return json_equal(json_object_get(a, "consumers"), found);
+    json_array_foreach(json_object_get(a, "pending"), i, value)
+    {
+        if (!has_text(found, json_array_get(value, 1)))
+            return false;
+    }
+    json_array_foreach(found, i, value)
+    {
+        if (!has_text(json_object_get(a, "consumers"), value))
+            return false;
+    }
+    return true;
+}
+
+static bool group_equal(json_t *a, json_t *b, json_t *meta, bool old)
 {
     json_t *last = json_object_get(b, "last");
+    json_t *stream_last = json_object_get(meta, "last-generated-id");
+    bool first_servers = json_object_get(meta, "entries-added") == NULL;
 
     if (!json_equal(json_object_get(a, "name"), json_object_get(b, "name")) ||
         !json_equal(json_object_get(a, "pending"), json_object_get(b, "pending")) ||
-        !json_equal(json_object_get(a, "consumers"), json_object_get(b, "consumers")))
+        !consumers_equal(a, b, first_servers))
         return false;
     return json_equal(json_object_get(a, "last"), last) || (old && json_equal(stream_last, last));
 }
@@ -654,7 +690,6 @@ static bool group_equal(json_t *a, json_t *b, json_t *stream_last, bool old)
 static bool stream_equal(json_t *a, json_t *b, bool old)
 {
     json_t *groups = json_object_get(a, "groups"), *meta = json_object_get(b, "meta"), *value;
-    json_t *stream_last = json_object_get(meta, "last-generated-id");
     const char *name;
     size_t i;
 
@@ -664,7 +699,7 @@ static bool stream_equal(json_t *a, json_t *b, bool old)
         return false;
     json_array_foreach(groups, i, value)
     {
-        if (!group_equal(value, json_array_get(json_object_get(b, "groups"), i), stream_last, old))
+        if (!group_equal(value, json_array_get(json_object_get(b, "groups"), i), meta, old))
             return false;
     }
     /* Servers before 7.0 do not know all of the metadata. */

@@ -26,9 +26,11 @@ total=0
 server()
 {
     s_dir=$T/$1
+    s_program=$REDIS_SERVER
+    [ "$1" != reference ] || s_program=redis-server # needs 7.0
     shift
     mkdir -p "$s_dir"
-    redis-server --port 0 --unixsocket "$s_dir/sock" --dir "$s_dir" --save '' "$@" \
+    "$s_program" --port 0 --unixsocket "$s_dir/sock" --dir "$s_dir" --save '' "$@" \
         >>"$s_dir/log" 2>&1 &
     echo $! >"$s_dir/pid"
     PIDS="$PIDS $!"
