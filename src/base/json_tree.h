@@ -15,4 +15,12 @@
 /* json_tree_load - flags are jansson's. *ret is released with json_decref. */
 int json_tree_load(json_t **ret, struct bytes text, size_t flags, struct ft_err *err);
 
+/*
+ * A report is made of many small values, and jansson leaves out what it has no memory for. So its
+ * allocations are watched: json_tree_watch once, before any is made; json_tree_is_whole says whether none
+ * has failed since, in any thread. FT_ERR_NOMEM otherwise.
+ */
+void json_tree_watch(void);
+int json_tree_is_whole(struct ft_err *err);
+
 #endif

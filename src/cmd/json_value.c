@@ -1,6 +1,7 @@
 #include "cmd/json_value.h"
 
 #include "base/json_text.h"
+#include "base/json_tree.h"
 
 json_t *json_from_bytes(struct bytes b)
 {
@@ -57,8 +58,12 @@ int json_print(json_t *json, struct ft_err *err)
 
     if (json == NULL)
         return err_nomem(err, "the report");
-    if (json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) != 0 || putchar('\n') == EOF)
-        rc = err_set(err, FT_ERR_IO, "could not write the report to standard output");
+    if (json_tree_is_whole(err) != 0)
+        rc = -1;
+    else if (json_dumpf(json, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) != 0 || putchar('\n') == EOF)
+        rc = json_tree_is_whole(err) != 0
+                 ? -1
+                 : err_set(err, FT_ERR_IO, "could not write the report to standard output");
     json_decref(json);
     return rc;
 }

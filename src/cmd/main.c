@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "cmd/cmd_capture.h"
 #include "cmd/cmd_convert.h"
 #include "cmd/cmd_cutover.h"
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     struct ft_err err = FT_ERR_INIT;
 
+    json_tree_watch();
     if (secret_args_hide(argc, argv, &err) != 0) {
         fprintf(stderr, "flowtape: %s\n", err.msg);
         return EXIT_FAILED;

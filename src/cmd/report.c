@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_tree.h"
 #include "base/output_file.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"
@@ -113,7 +114,9 @@ static int report(json_t *json, const struct suspect_report *suspects, const cha
     json_decref(json);
     if (text == NULL)
         return err_nomem(err, "the report");
-    rc = write_all(text, names != NULL ? suspects : NULL, file, to_stdout, err);
+    rc = json_tree_is_whole(err);
+    if (rc == 0)
+        rc = write_all(text, names != NULL ? suspects : NULL, file, to_stdout, err);
     free(text);
     return rc;
 }

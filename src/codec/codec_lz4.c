@@ -46,10 +46,9 @@ static void frame_reset(void *state)
 }
 
 /* The library's numbers of errors are not public, their names are. */
-static enum ft_err_kind kind_of(size_t code)
+static bool is_nomem(size_t code)
 {
-    return strcmp(LZ4F_getErrorName(code), "ERROR_allocation_failed") == 0 ? FT_ERR_NOMEM
-                                                                           : FT_ERR_CORRUPT;
+    return strcmp(LZ4F_getErrorName(code), "ERROR_allocation_failed") == 0;
 }
 
 static enum step frame_run(void *state, struct bytes *in, uint8_t *out, size_t out_size,
@@ -61,7 +60,10 @@ static enum step frame_run(void *state, struct bytes *in, uint8_t *out, size_t o
 
     if (LZ4F_isError(hint)) {
         *ret_n = 0;
-        (void)err_set(err, kind_of(hint), "bad lz4 frame: %s", LZ4F_getErrorName(hint));
+        if (is_nomem(hint))
+            (void)err_nomem(err, "decompressing a lz4 frame");
+        else
+            (void)err_set(err, FT_ERR_CORRUPT, "bad lz4 frame: %s", LZ4F_getErrorName(hint));
         return STEP_ERROR;
     }
     in->p += used;

@@ -117,7 +117,9 @@ int capture_save(struct capture *c, struct ft_err *err)
         return err_set(err, FT_ERR_NOMEM,
                        "could not make the manifest: out of memory, or a text is not UTF-8");
     }
-    rc = fs_replace_file(c->dirfd, CAPTURE_MANIFEST, bytes_str(text), err);
+    rc = json_tree_is_whole(err);
+    if (rc == 0)
+        rc = fs_replace_file(c->dirfd, CAPTURE_MANIFEST, bytes_str(text), err);
     free(text);
     return rc == 0 ? 0 : err_wrap(err, "capture \"%s\"", c->path);
 }
