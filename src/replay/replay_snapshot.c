@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "input/each_stream.h"
+#include "input/repeated_keys.h"
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
 #include "rdb/rdb_string.h"
@@ -42,6 +43,8 @@ struct stream_sender {
     struct replay_run *run; /* small strings */
     struct buf scratch;
     struct replay_payer payer;
+    struct key_log *names; /* of an RDB file's keys; NULL: another kind of input */
+    struct key_log_batch names_batch;
     uint64_t keys;
     uint64_t told_keys;
 };
@@ -159,6 +162,9 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     if (result != RECODE_OK)
         return delete_left(s, entry, err);
     s->keys++;
+    if (s->names != NULL &&
+        key_log_add(s->names, &s->names_batch, original->db, original->key, err) != 0)
+        return -1;
     return entry_add_notes(s->r->losses, original, err);
 }
 
@@ -453,6 +459,20 @@ static void sender_release(struct stream_sender *s)
     entry_commands_free(s->by_commands);
     replay_run_free(s->run);
     buf_release(&s->scratch);
+    key_log_free(s->names);
+}
+
+/*
+ * An RDB file with a key twice is one that redis-server aborts on: nobody knows which value was meant, so
+ * this must not end as if all were well. Dragonfly's flows have each key once, by how they are made.
+ */
+static int check_names(struct stream_sender *s, struct ft_err *err)
+{
+    if (s->names == NULL)
+        return 0;
+    if (key_log_flush(s->names, &s->names_batch, err) != 0)
+        return -1;
+    return repeated_keys_refuse(s->r->source, s->names, err);
 }
 
 /* Written down where all can see it, once no failover can take it away any more. */
@@ -497,9 +517,12 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     if (s.r->state.snap_done[index])
         return 0;
     if (replay_dead_drop(s.r, &index, err) == 0 && sender_open(&s, err) == 0 &&
+        (source->kind != SOURCE_RDB || key_log_new(&s.names, err) == 0) &&
         source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
     tell(&s);
+    if (rc == 0)
+        rc = check_names(&s, err);
     if (rc == 0)
         rc = mark_done(&s, err);
     if (rc != 0)

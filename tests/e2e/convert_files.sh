@@ -102,6 +102,10 @@ redis-cli -s "$T/redis/sock" --pipe --pipe-timeout 1 <"$T/many.resp" >"$T/pipe.o
 check "the server says why" grep -q "this server has no database 20" "$T/pipe.out"
 check "database 0 is as it was" [ "$(redis-cli -s "$T/redis/sock" get a)" = 1 ]
 check "and so is the last one that it has" [ "$(redis-cli -s "$T/redis/sock" -n 3 get a)" = 2 ]
+for again in "" "once more, "; do
+    check_status "${again}key twice: replay" 3 'key "a" in database 0 comes twice' "$FLOWTAPE" replay \
+        "$T/key twice.rdb" "$REDIS" --flush --quiet
+done
 redis_stop
 redis_start --databases 21
 check "a server that has them" redis-cli -s "$T/redis/sock" --pipe <"$T/many.resp"
