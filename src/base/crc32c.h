@@ -1,7 +1,7 @@
 /*
  * crc32c.h - CRC-32C (Castagnoli, reflected 0x82F63B78, init and final xor all ones), as in iSCSI
  * (RFC 3720 B.4). Check: crc32c(0, "123456789", 9) == 0xE3069283. Continue with the last result.
- * Uses the SSE4.2 instruction where the machine has it.
+ * Computed by isa-l, with what the processor has for it.
  */
 #ifndef FLOWTAPE_BASE_CRC32C_H
 #define FLOWTAPE_BASE_CRC32C_H

@@ -193,7 +193,11 @@ int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t co
     *ret_words = words;
     if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms < TIMES_MOVED_MS)
         return 0;
-    return times_shift_run(s, words, count, -TIMES_SHIFT_MS, ret_words, err);
+    if (copy_words(s, words, count, err) != 0)
+        return -1;
+    shift_word(s, at, -TIMES_SHIFT_MS);
+    *ret_words = s->words;
+    return 0;
 }
 
 void times_shift_release(struct times_shift *s)

@@ -217,7 +217,8 @@ static int write_journal(struct aof_conversion *c, struct ft_err *err)
         return 0;
     c->records = (struct record_writer){
         .sink = &c->sink, .filter = &o->filter, .losses = c->losses, .suspects = c->suspects};
-    if (journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
+    if (journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0 ||
+        record_writer_init(&c->records, c->source, o->target, o->json_as, err) != 0)
         return -1;
     translator_set_moment(c->translator, cut_moment_ms(o->cut, 0));
     if (journal_pass_run(c->source, o->cut, c->translator, take_record, c, counts, err) != 0)
@@ -274,6 +275,7 @@ static void release(struct aof_conversion *c)
 {
     sink_resp_release(&c->sink);
     translator_free(c->translator);
+    record_writer_release(&c->records);
     if (c->dir_made)
         (void)nftw(c->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS); /* likewise */
     free(c->files);

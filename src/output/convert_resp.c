@@ -279,7 +279,8 @@ static int prepare(struct resp_conversion *c, const char *output, bool restore, 
         .sink = &c->sink, .filter = &o->filter, .losses = c->losses, .suspects = c->suspects};
     c->guard = owner_guard_of(c->source);
     if (key_log_new(&c->keys, err) != 0 || entry_commands_new(&c->entries, &entries, err) != 0 ||
-        journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0)
+        journal_translator_new(&c->translator, c->source, o->target, o->json_as, err) != 0 ||
+        record_writer_init(&c->records, c->source, o->target, o->json_as, err) != 0)
         return -1;
     translator_set_moment(c->translator, cut_moment_ms(o->cut, 0));
     if (convert_check_output(c->source, output, err) != 0)
@@ -316,5 +317,6 @@ int convert_to_resp(const struct source *source, const char *output,
     entry_commands_free(c.entries);
     key_log_free(c.keys);
     translator_free(c.translator);
+    record_writer_release(&c.records);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "input/source_digest.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_release.h"
+#include "replay/replay_retry.h"
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
@@ -244,7 +245,7 @@ static int bring_snapshot(struct replay *r, struct ft_err *err)
 {
     if (r->state.phase != REPLAY_PHASE_SNAPSHOT)
         return 0;
-    if (r->target.cluster && replay_check_servers(r, err) != 0)
+    if (replay_check_servers(r, err) != 0)
         return -1;
     /* what an earlier attempt left is not replaced by entries alone */
     if ((r->state.dirty || r->result->resumed || r->result->retries != 0) &&
@@ -298,7 +299,8 @@ static int check_failure(struct replay *r, struct ft_err *err)
 /* Everything was confirmed; is it there, and would it survive the masters? */
 static int prove_end(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0)
+    if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0 ||
+        replay_tell_flushes(r, err) != 0)
         return -1;
     return replay_await_all_replicas(r, err);
 }
@@ -309,7 +311,8 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return replay_remove_state(r, err);
     if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
         return -1;
-    if (replay_positions_load(r, err) != 0 || bring_journal(r, err) != 0)
+    if (replay_positions_load(r, err) != 0 || replay_watch_flushes(r, err) != 0 ||
+        bring_journal(r, err) != 0)
         return -1;
     if (check_failure(r, err) != 0)
         return -1;
@@ -337,7 +340,7 @@ static int attempt(struct replay *r, struct ft_err *err)
     if (rc == 0 && r->o->forget)
         rc = replay_remove_state(r, err);
     else if (rc == 0 && r->o->retry_dead_letters != NULL)
-        rc = replay_dead_retry(r, err);
+        rc = replay_retry(r, err);
     else if (rc == 0)
         rc = replay_all(r, err);
     replay_lease_end(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));
@@ -530,7 +533,9 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     int rc;
 
     replay_init(&r, options, progress, losses, ret);
+    ret->suspects.filter = &options->filter;
     rc = run(&r, err);
+    ret->suspects.filter = NULL; /* it may end sooner than the result */
     ret->complete = rc == 0;
     if (rc != 0 && replay_has_deferred(&r))
         replay_note(&r,

@@ -14,12 +14,17 @@ static struct replay_node *state_node(struct replay *r)
     return replay_node_of(r, bytes_str(REPLAY_STATE_KEY));
 }
 
+/* A state that somebody has removed is not to be made anew by one of its fields. */
 int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), bytes_str(field),
-                                  bytes_str(value)};
+    static const char script[] =
+        "if redis.call('HEXISTS',KEYS[1],'phase')==0 then "
+        "return redis.error_reply('FLOWTAPE the state of the replay is gone') end "
+        "return redis.call('HSET',KEYS[1],ARGV[1],ARGV[2])";
+    const struct bytes words[] = {bytes_str("EVAL"),           bytes_str(script), bytes_str("1"),
+                                  bytes_str(REPLAY_STATE_KEY), bytes_str(field),  bytes_str(value)};
 
-    return replay_call(state_node(r), NULL, words, 4, err);
+    return replay_call(state_node(r), NULL, words, 6, err);
 }
 
 int replay_state_remove(struct replay *r, const char *field, struct ft_err *err)
@@ -350,51 +355,6 @@ static int begin_generation(struct replay *r, struct ft_err *err)
     return replay_state_load(r, err);
 }
 
-/* The run_id that was written down for this master; NULL: none. */
-static const char *known_run(const struct replay_state *s, const char *node)
-{
-    for (size_t i = 0; i < s->server_count; i++) {
-        if (strcmp(s->servers[i].node, node) == 0)
-            return s->servers[i].run;
-    }
-    return NULL;
-}
-
-static int forget_snapshots(struct replay *r, struct ft_err *err)
-{
-    for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        char field[REPLAY_TAG_TEXT];
-
-        (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
-        if (r->state.snap_done[i] && replay_state_remove(r, field, err) != 0)
-            return -1;
-        r->state.snap_done[i] = false;
-    }
-    return 0;
-}
-
-int replay_check_servers(struct replay *r, struct ft_err *err)
-{
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->target.nodes[n];
-        const char *id = r->target.map->nodes[n].address.id;
-        const char *known = known_run(&r->state, id);
-        char field[REPLAY_TAG_TEXT];
-
-        if (known != NULL && strcmp(known, node->run) == 0)
-            continue;
-        if (known != NULL) {
-            replay_note(r, "%s was restarted: the snapshots are brought again", node->name);
-            if (forget_snapshots(r, err) != 0)
-                return -1;
-        }
-        (void)snprintf(field, sizeof(field), "run:%s", id); /* fits */
-        if (replay_state_set(r, field, node->run, err) != 0)
-            return -1;
-    }
-    return replay_state_load(r, err);
-}
-
 static int go_on(struct replay *r, struct ft_err *err)
 {
     if (check_owner(r, err) != 0 || check_rules(r, err) != 0 || check_generation(r, err) != 0)
@@ -455,6 +415,10 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
     }
     rc = replay_positions_reset(r, lsn, err);
     free(lsn);
+    /* behind the positions: a flush from here on takes them along */
+    if (rc == 0 && (rc = replay_check_flushes(r, err)) > 0)
+        return err_set(err, FT_ERR_NET,
+                       "the target was emptied before the snapshots were complete");
     for (size_t i = 0; rc == 0 && i < r->target.node_count; i++)
         rc = replay_await_replicas(r, r->target.nodes[i].pipe, r->target.nodes[i].name, err);
     if (rc == 0)

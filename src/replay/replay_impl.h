@@ -63,6 +63,7 @@ struct replay {
     char rules[REPLAY_ID_SIZE];
     char client_name[2 * REPLAY_ID_SIZE]; /* of this attempt's connections; may be "" */
     bool unfenced;                        /* guarded by mu; see replay_fence.c */
+    char flushes[REPLAY_FLUSHES_SIZE];    /* see replay_watch_flushes */
     struct replay_lease *lease;           /* of this connection; see replay_lease.c */
     struct replay_target target;
     struct replay_rights rights; /* what the target lets this user do */
@@ -80,6 +81,7 @@ struct replay {
     bool was_following;                /* since the last lost connection */
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
     uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
+    atomic_bool uses_dbs;              /* the snapshot has keys outside of database 0 */
     atomic_bool deferred;              /* the state says that there are deferred times */
     bool no_more_records;              /* whatever the input has: this is not a run of it */
     uint64_t seen_us;                  /* of the journal: when the record being put was received */
@@ -206,9 +208,21 @@ int replay_begin_journal(struct replay *r, struct ft_err *err);
 /* replay_remove_state - nothing of ours stays on the target. */
 int replay_remove_state(struct replay *r, struct ft_err *err);
 
-/* replay_check_servers - a master of a cluster that was restarted since snapshots were marked as done
- * may have come back without them: then all are to be brought again. */
+/*
+ * replay_servers.c - what masters have been through since snapshots were brought to them
+ */
+
+/* replay_check_servers - at the beginning of an attempt: a master of a cluster that was restarted since
+ * snapshots were marked as done may have come back without them, one that was emptied has not got them; then
+ * all are to be brought again. */
 int replay_check_servers(struct replay *r, struct ft_err *err);
+/* replay_check_flushes - when they are there: has somebody emptied a master, or a database, meanwhile? 1: so it
+ * is, and none counts as done any more. */
+int replay_check_flushes(struct replay *r, struct ft_err *err);
+/* replay_watch_flushes, replay_tell_flushes - from then until now, in the journal: on a single server a database
+ * other than 0 may have been emptied without a position going with it. That is said in a note. */
+int replay_watch_flushes(struct replay *r, struct ft_err *err);
+int replay_tell_flushes(struct replay *r, struct ft_err *err);
 
 /*
  * replay_position.c
@@ -336,7 +350,13 @@ bool replay_is_foreign_script(const struct bytes *words, size_t count, const cha
 /* replay_dead_drop - letters of the replay on the target that count no longer: those of a flow's
  * snapshot, which begins again, or with flow NULL all. */
 int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err);
-int replay_dead_retry(struct replay *r, struct ft_err *err);
+/* What messages say of a command: "flow 0, LSN 7", "SET "key"". */
+struct replay_letter_name {
+    char where[64];
+    char what[128];
+};
+void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *words,
+                        size_t count, struct replay_letter_name *ret);
 
 /*
  * replay_mapper.c - one per thread
@@ -375,7 +395,7 @@ int replay_mapper_new(struct replay_mapper **ret, struct replay *r, struct ft_er
 enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
                                    uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err);
 /* replay_mapper_record - valid until the next call. For SAME db is the target's too. */
-enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct journal_record *record,
+enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item *item,
                                       const struct translation *t, struct replay_mapped *ret,
                                       struct ft_err *err);
 /* replay_mapper_unknown - after REPLAY_FATE_UNKNOWN: is it this key of which nobody knows? */
@@ -387,6 +407,12 @@ struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint3
 int replay_mapper_times(struct replay_mapper *m, uint32_t db, const struct bytes *words,
                         size_t count, const struct bytes **ret_words, size_t *ret_count,
                         struct ft_err *err);
+/* replay_mapper_pass - a record of the journal has been mapped, whatever became of it. _flush: all flows
+ * have come to one. */
+int replay_mapper_pass(struct replay_mapper *m, const struct item *item,
+                       const struct translation *t, struct ft_err *err);
+void replay_mapper_flush(struct replay_mapper *m, const struct translation_flush *flush,
+                         uint32_t db);
 void replay_mapper_free(struct replay_mapper *m);
 
 /*

@@ -48,6 +48,8 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
 
     if (replay_is_past(j->r, j->item, key))
         return 0;
+    if (db != 0)
+        atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, tag);
     if (count > REPLAY_WORDS_MAX)
         return replay_put_huge(j->r, node, j->item, db, tag, words, count, err);
@@ -118,6 +120,7 @@ static int put_flush(struct journal_run *j, const struct translation *t, struct 
 {
     if (replay_flush(j->r, j->item, &t->flush, j->flush_lsn, err) != 0)
         return -1;
+    replay_recorder_flushed(j->recorder, &t->flush, j->item->record.dbid);
     for (uint32_t i = 0; i < j->r->source->stream_count; i++)
         j->r->next[i] = j->flush_lsn[i] + 1;
     return 0;

@@ -184,6 +184,8 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
     }
     if (replay_suspects_note_entry(s->r, item, err) != 0)
         return entry_wrap(&item->rdb.entry, err);
+    if (db != 0)
+        atomic_store(&s->r->uses_dbs, true);
     entry.db = db;
     entry.raw = bytes_of(NULL, 0);
     if (put_mapped(s, &item->rdb.entry, &entry, err) != 0)
@@ -478,16 +480,28 @@ static int check_names(struct stream_sender *s, struct ft_err *err)
 /* Written down where all can see it, once no failover can take it away any more. */
 static int mark_done(struct stream_sender *s, struct ft_err *err)
 {
+    static const char script[] =
+        "if redis.call('HGET',KEYS[1],'began_ms')~=ARGV[1] then "
+        "return redis.error_reply('FLOWTAPE the state of the replay is gone: somebody has emptied '"
+        "..'the target') end "
+        "return redis.call('HSET',KEYS[1],ARGV[2],'1')";
     struct replay *r = s->r;
     char field[REPLAY_TAG_TEXT];
+    char began[I64_TEXT_SIZE];
     struct bytes words[] = {
-        bytes_str("HSET"), bytes_str(REPLAY_STATE_KEY), {NULL, 0}, bytes_str("1")};
+        bytes_str("EVAL"),
+        bytes_str(script),
+        bytes_str("1"),
+        bytes_str(REPLAY_STATE_KEY),
+        bytes_of(began, i64_to_text((int64_t)r->state.began_ms, began)),
+        {NULL, 0},
+    };
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
-    words[2] = bytes_str(field);
+    words[5] = bytes_str(field);
     if (atomic_load(&r->failed_fast))
         return 0;
-    if (replay_route_secure(s->route, err) != 0 || send_words(s, 0, words, 4, err) != 0 ||
+    if (replay_route_secure(s->route, err) != 0 || send_words(s, 0, words, 6, err) != 0 ||
         replay_route_settle(s->route, err) != 0)
         return -1;
     pthread_mutex_lock(&r->mu);

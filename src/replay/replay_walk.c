@@ -31,21 +31,43 @@ void replay_walk_release(struct replay_walk *w)
     *w = (struct replay_walk){0};
 }
 
-/* A seed would not tell databases apart: in short keys it counts no more than a letter. */
-static int take_key(struct replay_walk *w, uint32_t db, struct bytes key, struct ft_err *err)
+/* Was it taken just before? A seed would not tell databases apart: in short keys it counts no more than
+ * a letter. */
+static bool is_recent(struct replay_walk *w, uint32_t db, struct bytes key)
 {
     uint64_t hash = XXH3_64bits(key.p, key.n) ^ db * DB_FACTOR;
     uint64_t *place = &w->recent[hash % RECENT_COUNT];
-    struct replay_walked k = {.db = db, .key = key};
+    bool recent = *place == hash;
+
+    *place = hash;
+    return recent;
+}
+
+static int take_key(struct replay_walk *w, const struct item *item, uint32_t db, struct bytes key,
+                    struct ft_err *err)
+{
+    struct replay_walked k = {
+        .db = db,
+        .key = key,
+        .flow = item->flow,
+        .lsn = item->kind == ITEM_COMMAND ? item->lsn : 0,
+        .entry = item->kind == ITEM_ENTRY,
+    };
     enum replay_fate fate;
 
-    if (*place == hash)
+    if (!w->every && is_recent(w, db, key))
         return 0;
-    *place = hash;
     fate = replay_mapper_key(w->mapper, db, key, &k.target_db, &k.target_key, err);
     if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
         return fate == REPLAY_FATE_ERROR ? -1 : 0;
     return w->take(w->context, &k, err);
+}
+
+static bool is_flush(const struct journal_record *record)
+{
+    const struct command_row *row = command_find(record->words[0]);
+
+    return row != NULL && (row->flags & COMMAND_FLUSH) != 0;
 }
 
 static int take_record(struct replay_walk *w, const struct item *item, struct ft_err *err)
@@ -54,6 +76,8 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
     const struct translation_key *keys;
     size_t count;
 
+    if (w->flushed != NULL && record->word_count != 0 && is_flush(record))
+        return w->flushed(w->context, item->flow, item->lsn, err);
     if (translator_find_keys(w->finder, record->words, record->word_count, record->dbid, &keys,
                              &count, err) != 0)
         return -1;
@@ -62,7 +86,7 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
         return 0;
     for (size_t i = 0; i < count; i++) {
         if (owner_guard_owns(&w->guard, item->flow, keys[i].key) &&
-            take_key(w, keys[i].db, keys[i].key, err) != 0)
+            take_key(w, item, keys[i].db, keys[i].key, err) != 0)
             return -1;
     }
     return 0;
@@ -71,7 +95,7 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
 static int take_item(struct replay_walk *w, const struct item *item, struct ft_err *err)
 {
     if (item->kind == ITEM_ENTRY && w->entries)
-        return take_key(w, item->rdb.entry.db, item->rdb.entry.key, err);
+        return take_key(w, item, item->rdb.entry.db, item->rdb.entry.key, err);
     if (item->kind != ITEM_COMMAND || w->no_records ||
         (w->from_lsn != NULL && item->lsn < w->from_lsn[item->flow]))
         return 0;

@@ -17,10 +17,16 @@ struct replay_walked {
     struct bytes key;
     uint32_t target_db;
     struct bytes target_key;
+    uint32_t flow;
+    uint64_t lsn; /* of the record that names it; 0: inside the full sync */
+    bool entry;
 };
 
 /* Takes a key that goes to the target. */
 typedef int replay_key_fn(void *context, const struct replay_walked *key, struct ft_err *err);
+
+/* Takes a flush, of whatever: in each flow at its LSN. */
+typedef int replay_flush_fn(void *context, uint32_t flow, uint64_t lsn, struct ft_err *err);
 
 struct replay_walk {
     const struct source *source;
@@ -31,10 +37,12 @@ struct replay_walk {
     /* what the caller may set */
     bool entries;             /* those of the snapshot too, not only of records */
     bool no_records;          /* those of the snapshot alone */
+    bool every;               /* repetitions too */
     bool follow;              /* the capture may have grown since it was opened */
     const uint64_t *from_lsn; /* per flow: begin with this record of the journal; NULL: all */
     const uint64_t *to_lsn; /* per flow: end before this one, which is there; NULL: all there is */
     replay_key_fn *take;
+    replay_flush_fn *flushed; /* NULL: flushes are passed over */
     void *context;
 };
 

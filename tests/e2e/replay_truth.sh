@@ -174,4 +174,48 @@ wait $RENEWING 2>/dev/null
 t_forget $RENEWING
 redis_stop
 
+# A target that somebody empties: noticed, whatever it was of, and brought again or said.
+take_many()
+{
+    standin_start "$RECORDINGS/live-1"
+    capture "$T/live-1" --until-caught-up || fail "a capture"
+    standin_stop
+}
+sent()
+{
+    [ "$(cli -n "$1" dbsize)" -gt "$2" ]
+}
+if [ -d "$RECORDINGS/live-1" ]; then
+    take_many
+    redis_start
+    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --rate 1000 >"$T/first.out" 2>&1 &
+    FIRST=$!
+    PIDS="$PIDS $FIRST"
+    cluster_until 10 sent 0 100
+    cli flushall >/dev/null
+    ends "emptied in the snapshot" $FIRST 4 "$T/first.out"
+    check "it is said" grep -i "the state of the replay is gone\|came back without its data" "$T/first.out"
+    check_status "the next start brings everything" 0 complete \
+        "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --finish
+    check "emptied in the snapshot: equal" "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-1/state.json" "$REDIS"
+    cli flushall >/dev/null
+    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --rate 1000 --db-map '0:3' \
+        >"$T/first.out" 2>&1 &
+    FIRST=$!
+    PIDS="$PIDS $FIRST"
+    cluster_until 10 sent 3 100
+    cli -n 3 flushdb >/dev/null
+    cluster_until 30 grep -q 'snapshots are brought again' "$T/first.out"
+    kill $FIRST
+    wait $FIRST
+    t_forget $FIRST
+    check_status "another database emptied: brought again" 0 complete \
+        "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --db-map '0:3'
+    wanted=$(cli -n 3 dbsize)
+    cli flushall >/dev/null
+    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --db-map '0:3' --quiet || fail "a replay"
+    equal "with all its keys" "$wanted" "$(cli -n 3 dbsize)"
+    redis_stop
+fi
+
 t_end

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
     fuzz_file(fuzz_directory(), "letters", bytes_of(p, n));
     (void)snprintf(path, sizeof(path), "%s/letters", fuzz_directory());
-    if (replay_letters_open(&l, path, &err) == 0) {
+    if (replay_letters_open(&l, path, false, &err) == 0) {
         fuzz_result(replay_letters_each(l, take, &taken, &err), &err);
         replay_letters_close(l);
     } else {

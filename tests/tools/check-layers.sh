@@ -23,7 +23,7 @@ state: base rdb item command wire input
 output: base rdb resp item command input state
 audit: base rdb item command store input
 target: base resp wire replay
-replay/mapping: base item command replay
+replay/mapping: base item command input replay
 replay/position: base item command wire target replay
 replay: base rdb resp item command store wire input target replay/mapping replay/position
 sync: base rdb item store wire capture replay

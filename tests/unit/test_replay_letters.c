@@ -39,7 +39,7 @@ static struct replay_letters *letters_open(const struct place *p)
     struct ft_err err = FT_ERR_INIT;
     struct replay_letters *l;
 
-    t_ok(replay_letters_open(&l, p->file, &err), &err);
+    t_ok(replay_letters_open(&l, p->file, false, &err), &err);
     return l;
 }
 
@@ -101,7 +101,7 @@ static void test_once(void **state)
     add(l, 1, 0, 0, NULL, "s");
     add(l, 1, 0, 0, NULL, "s"); /* of a snapshot: pieces may be the same */
     replay_letters_close(l);
-    has(p, NULL, "a b c s s ");
+    has(p, NULL, "s s a c b ");
 }
 
 static void test_drop(void **state)
@@ -119,7 +119,7 @@ static void test_drop(void **state)
     add(l, 1, 3, 9, "0", "j"); /* still known */
     add(l, 1, 3, 0, NULL, "v");
     replay_letters_close(l);
-    has(p, NULL, "j t u v ");
+    has(p, NULL, "t u v j ");
     l = letters_open(p);
     t_ok(replay_letters_drop(l, "abc", 1, NULL, &err), &err);
     add(l, 1, 3, 9, "0", "j"); /* and gone */
@@ -138,6 +138,38 @@ static void test_retry(void **state)
     replay_letters_close(l);
     has(p, "b", "a b \xff\n ");
     has(p, NULL, "b ");
+}
+
+/* Those of a flow in the order of its records, wherever they stand. */
+static void test_order(void **state)
+{
+    const struct place *p = *state;
+    struct replay_letters *l = letters_open(p);
+
+    add(l, 1, 1, 3, "0", "h");
+    add(l, 1, 0, 20, "0", "g");
+    add(l, 1, 0, 9, "10", "f");
+    add(l, 1, 0, 9, "2.65", "e");
+    add(l, 1, 0, 9, "2.7", "d");
+    add(l, 1, 0, 0, NULL, "a");
+    add(l, 1, 0, 9, "1", "c");
+    add(l, 1, 0, 9, "read", "b");
+    replay_letters_close(l);
+    has(p, NULL, "a b c d e f g h ");
+    l = letters_open(p); /* all of them stayed */
+    replay_letters_close(l);
+    has(p, "e", "a b c d e f g h ");
+    has(p, NULL, "e ");
+}
+
+static void test_missing(void **state)
+{
+    const struct place *p = *state;
+    struct ft_err err = FT_ERR_INIT;
+    struct replay_letters *l;
+
+    t_fails(replay_letters_open(&l, p->file, true, &err), &err, FT_ERR_IO, "/dead\"");
+    assert_int_not_equal(access(p->file, F_OK), 0);
 }
 
 static void append(const struct place *p, const char *text)
@@ -178,17 +210,19 @@ static void test_refused(void **state)
 
         (void)unlink(p->file); /* of the turn before */
         append(p, texts[i]);
-        t_fails(replay_letters_open(&l, p->file, &err), &err, FT_ERR_CORRUPT, "no dead letter");
+        t_fails(replay_letters_open(&l, p->file, false, &err), &err, FT_ERR_CORRUPT,
+                "no dead letter");
         assert_int_equal(stat(p->file, &status), 0);
         assert_int_equal(status.st_size, strlen(texts[i]));
     }
-    t_fails(replay_letters_open(&l, "/dev/null", &err), &err, FT_ERR_USAGE, "regular file");
+    t_fails(replay_letters_open(&l, "/dev/null", false, &err), &err, FT_ERR_USAGE, "regular file");
     (void)unlink(p->file); /* of the last turn */
     l = letters_open(p);
     {
         struct replay_letters *second;
 
-        t_fails(replay_letters_open(&second, p->file, &err), &err, FT_ERR_STATE, "another process");
+        t_fails(replay_letters_open(&second, p->file, false, &err), &err, FT_ERR_STATE,
+                "another process");
     }
     replay_letters_close(l);
 }
@@ -199,6 +233,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
     };

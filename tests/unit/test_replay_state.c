@@ -27,12 +27,12 @@ static redisReply *reply_of(const char *const *words, size_t count)
 
 static void test_state(void **state)
 {
-    static const char *const words[] = {"version", "1",      "capture", "abcd",       "phase",
-                                        "journal", "snap:1", "1",       "generation", "3",
-                                        "node:0",  "1",      "began:2", "1",          "began_ms",
-                                        "77",      "new",    "?",       "run:ab",     "cd"};
+    static const char *const words[] = {
+        "version",    "1", "capture", "abcd", "phase",      "journal", "snap:1",         "1",
+        "generation", "3", "node:0",  "1",    "began:2",    "1",       "began_ms",       "77",
+        "new",        "?", "run:ab",  "cd",   "flushes:ab", "cd 4",    "flushes:single", "ef 0"};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 20);
+    redisReply *reply = reply_of(words, 24);
     struct replay_state s;
 
     (void)state;
@@ -45,9 +45,13 @@ static void test_state(void **state)
     assert_int_equal(s.begun[0], 2);
     assert_string_equal(s.tags[0], "0");
     assert_int_equal(s.began_ms, 77);
-    assert_int_equal(s.server_count, 1);
+    assert_int_equal(s.server_count, 2);
     assert_string_equal(s.servers[0].node, "ab");
     assert_string_equal(s.servers[0].run, "cd");
+    assert_string_equal(replay_state_server(&s, "ab")->flushes, "cd 4");
+    assert_string_equal(replay_state_server(&s, "single")->flushes, "ef 0");
+    assert_string_equal(replay_state_server(&s, "single")->run, "");
+    assert_null(replay_state_server(&s, "a"));
     replay_state_release(&s);
     freeReplyObject(reply);
 }

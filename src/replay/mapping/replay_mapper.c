@@ -1,13 +1,13 @@
 #include <stdlib.h>
 
+#include "command/record_part.h"
+#include "input/effects.h"
 #include "replay/replay_deferred.h"
 
-/* A key of the record being mapped, as the target has it. */
+/* A key of the record being mapped, as the target has it: its name's place in names. */
 struct mapped_key {
     enum replay_fate fate;
-    uint32_t db;
-    size_t start, end; /* in names, for CHANGED */
-    bool unknown;
+    size_t start, end;
 };
 
 struct replay_mapper {
@@ -16,6 +16,10 @@ struct replay_mapper {
     struct buf names;   /* all names of a record */
     struct mapped_key *keys;
     size_t key_cap;
+    struct part_key *parts; /* the same keys */
+    size_t part_cap;
+    struct record_part part;
+    struct effects *effects; /* NULL: none was asked for */
     struct bytes *words;
     size_t word_cap;
     struct times_shift shift;
@@ -45,6 +49,9 @@ void replay_mapper_free(struct replay_mapper *m)
     times_shift_release(&m->shift);
     times_shift_release(&m->defer);
     free(m->keys);
+    free(m->parts);
+    record_part_release(&m->part);
+    effects_free(m->effects);
     free(m->words);
     free(m->timed);
     free(m);
@@ -106,43 +113,45 @@ struct tally {
     size_t counts[REPLAY_FATE_UNKNOWN + 1];
 };
 
+static bool goes_through(enum replay_fate fate)
+{
+    return fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED;
+}
+
 static int map_keys(struct replay_mapper *m, const struct translation *t, struct tally *tally,
                     struct ft_err *err)
 {
     buf_clear(&m->names);
-    if (reserve(&m->keys, &m->key_cap, t->key_count, sizeof(*m->keys), err) != 0)
+    if (reserve(&m->keys, &m->key_cap, t->key_count, sizeof(*m->keys), err) != 0 ||
+        reserve(&m->parts, &m->part_cap, t->key_count, sizeof(*m->parts), err) != 0)
         return -1;
     for (size_t i = 0; i < t->key_count; i++) {
         struct mapped_key *k = &m->keys[i];
         struct bytes name = bytes_of(NULL, 0);
 
-        k->fate = replay_mapper_key(m, t->keys[i].db, t->keys[i].key, &k->db, &name, err);
+        m->parts[i] = (struct part_key){0};
+        k->fate = replay_mapper_key(m, t->keys[i].db, t->keys[i].key, &m->parts[i].db, &name, err);
         if (k->fate == REPLAY_FATE_ERROR)
             return -1;
         tally->counts[k->fate]++;
-        k->unknown = false;
         k->start = m->names.n;
         if (k->fate != REPLAY_FATE_FILTERED && buf_append(&m->names, name.p, name.n, err) != 0)
             return -1;
         k->end = m->names.n;
     }
-    return 0;
-}
+    for (size_t i = 0; i < t->key_count; i++) { /* names do not move any more */
+        const struct mapped_key *k = &m->keys[i];
 
-static struct bytes name_of(const struct replay_mapper *m, size_t i)
-{
-    return bytes_of(m->names.p + m->keys[i].start, m->keys[i].end - m->keys[i].start);
+        m->parts[i].taken = goes_through(k->fate);
+        m->parts[i].name = bytes_of(m->names.p + k->start, k->end - k->start);
+    }
+    return 0;
 }
 
 struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint32_t *ret_db)
 {
-    *ret_db = m->keys[key].db;
-    return name_of(m, key);
-}
-
-static bool goes_through(enum replay_fate fate)
-{
-    return fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED;
+    *ret_db = m->parts[key].db;
+    return m->parts[key].name;
 }
 
 /* Does this record take a key from one database to another? */
@@ -164,10 +173,10 @@ static enum replay_fate make_transfer(const struct replay_mapper *m,
     for (size_t i = 3; !move && i < record->word_count; i++)
         replace = replace || bytes_is_word(record->words[i], "REPLACE");
     ret->transfer = (struct replay_transfer){
-        .src_db = m->keys[0].db,
-        .dst_db = m->keys[1].db,
-        .src = name_of(m, 0),
-        .dst = name_of(m, 1),
+        .src_db = m->parts[0].db,
+        .dst_db = m->parts[1].db,
+        .src = m->parts[0].name,
+        .dst = m->parts[1].name,
         .replace = replace,
         .remove_src = move,
     };
@@ -178,102 +187,80 @@ static enum replay_fate make_transfer(const struct replay_mapper *m,
  * Records of several keys, of which some go through
  */
 
-/* What is left of a record that takes something away from its first key. 0: it is not one. */
-static size_t taking_words(const struct journal_record *record, const struct translation *t,
-                           struct bytes key, struct bytes words[3])
+static int find_effect(struct replay_mapper *m, const struct item *item,
+                       const struct translation *t, enum record_effect *ret, struct ft_err *err)
 {
-    bool left = record->word_count > 3 && bytes_is_word(record->words[3], "LEFT");
-
-    words[1] = key;
-    switch (t->row->plan) {
-    case PLAN_RENAME:
-    case PLAN_MOVE:
-        words[0] = bytes_str("DEL");
-        return 2;
-    case PLAN_LMOVE:
-        words[0] = bytes_str(left ? "LPOP" : "RPOP");
-        return 2;
-    case PLAN_SMOVE:
-        words[0] = bytes_str("SREM");
-        words[2] = record->words[3];
-        return 3;
-    default:
+    *ret = RECORD_HAD_EFFECT;
+    if (!record_is_conditional(&item->record, t))
         return 0;
-    }
+    if (m->effects == NULL && effects_new(&m->effects, m->r->source, err) != 0)
+        return -1;
+    return effects_of(m->effects, item, t, ret, err);
 }
 
 /* The others are not on the target, or are its own. */
-static enum replay_fate map_some(struct replay_mapper *m, const struct journal_record *record,
+static enum replay_fate map_some(struct replay_mapper *m, const struct item *item,
                                  const struct translation *t, bool kept, struct replay_mapped *ret,
                                  struct ft_err *err)
 {
-    bool unknown = false;
-    size_t count;
+    enum record_effect effect;
 
-    if (reserve(&m->words, &m->word_cap, 3, sizeof(*m->words), err) != 0)
+    if (find_effect(m, item, t, &effect, err) != 0)
         return REPLAY_FATE_ERROR;
-    count = taking_words(record, t, name_of(m, 0), m->words);
-    if (count != 0 && goes_through(m->keys[0].fate)) {
-        *ret = (struct replay_mapped){.words = m->words, .count = count, .db = m->keys[0].db};
+    switch (record_part_make(&m->part, &item->record, t, effect, m->parts, err)) {
+    case RECORD_LEFT_ERROR:
+        return REPLAY_FATE_ERROR;
+    case RECORD_LEFT_WORDS:
+        *ret = (struct replay_mapped){
+            .words = m->part.words, .count = m->part.count, .db = m->part.db};
         return REPLAY_FATE_CHANGED;
-    }
-    for (size_t i = 0; i < t->key_count; i++) {
-        m->keys[i].unknown = goes_through(m->keys[i].fate) && translation_changes(t, i);
-        unknown |= m->keys[i].unknown;
-    }
-    if (unknown)
+    case RECORD_LEFT_UNKNOWN:
         return REPLAY_FATE_UNKNOWN;
+    case RECORD_LEFT_NOTHING:
+        break;
+    }
     return kept ? REPLAY_FATE_KEPT : REPLAY_FATE_FILTERED;
 }
 
 bool replay_mapper_unknown(const struct replay_mapper *m, size_t key)
 {
-    return m->keys[key].unknown;
+    return m->parts[key].unknown;
 }
 
-/* The record without the keys that do not go through, each with the words up to the next. */
-static void drop_parts(struct replay_mapper *m, const struct journal_record *record,
-                       const struct translation *t, struct replay_mapped *ret)
+int replay_mapper_pass(struct replay_mapper *m, const struct item *item,
+                       const struct translation *t, struct ft_err *err)
 {
-    size_t step = (size_t)t->row->key_step;
-    size_t n = t->keys[0].word;
+    return m->effects == NULL ? 0 : effects_pass(m->effects, item, t, err);
+}
 
-    for (size_t i = 0; i < t->key_count; i++) {
-        if (!goes_through(m->keys[i].fate))
-            continue;
-        ret->db = m->keys[i].db;
-        m->words[n++] = name_of(m, i);
-        for (size_t j = 1; j < step; j++)
-            m->words[n++] = record->words[t->keys[i].word + j];
-    }
-    ret->count = n;
+void replay_mapper_flush(struct replay_mapper *m, const struct translation_flush *flush,
+                         uint32_t db)
+{
+    if (m->effects != NULL)
+        effects_flush(m->effects, flush, db);
 }
 
 static enum replay_fate rename_words(struct replay_mapper *m, const struct journal_record *record,
-                                     const struct translation *t, bool split,
-                                     struct replay_mapped *ret, struct ft_err *err)
+                                     const struct translation *t, struct replay_mapped *ret,
+                                     struct ft_err *err)
 {
     if (reserve(&m->words, &m->word_cap, record->word_count, sizeof(*m->words), err) != 0)
         return REPLAY_FATE_ERROR;
     memcpy(m->words, record->words, record->word_count * sizeof(*m->words));
     *ret = (struct replay_mapped){.words = m->words, .count = record->word_count};
-    if (split) {
-        drop_parts(m, record, t, ret);
-        return REPLAY_FATE_CHANGED;
-    }
     for (size_t i = 0; i < t->key_count; i++) {
-        ret->db = m->keys[i].db;
-        m->words[t->keys[i].word] = name_of(m, i);
+        ret->db = m->parts[i].db;
+        m->words[t->keys[i].word] = m->parts[i].name;
     }
     return REPLAY_FATE_CHANGED;
 }
 
-enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct journal_record *record,
+enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item *item,
                                       const struct translation *t, struct replay_mapped *ret,
                                       struct ft_err *err)
 {
+    const struct journal_record *record = &item->record;
     struct tally tally = {0};
-    bool split = t->row != NULL && (t->row->flags & COMMAND_SPLIT) != 0;
     size_t passing;
 
     *ret = (struct replay_mapped){
@@ -285,14 +272,14 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct jour
     passing = tally.counts[REPLAY_FATE_SAME] + tally.counts[REPLAY_FATE_CHANGED];
     if (passing == 0)
         return tally.counts[REPLAY_FATE_KEPT] != 0 ? REPLAY_FATE_KEPT : REPLAY_FATE_FILTERED;
-    if (passing != t->key_count && !split)
-        return map_some(m, record, t, tally.counts[REPLAY_FATE_KEPT] != 0, ret, err);
+    if (passing != t->key_count)
+        return map_some(m, item, t, tally.counts[REPLAY_FATE_KEPT] != 0, ret, err);
     if (crosses_dbs(record, t) &&
         (!replay_map_is_identity(&m->r->o->map) || m->r->target.cluster || t->command_count == 0))
         return make_transfer(m, record, t, ret);
     if (tally.counts[REPLAY_FATE_SAME] == t->key_count)
         return REPLAY_FATE_SAME;
-    return rename_words(m, record, t, split, ret, err);
+    return rename_words(m, record, t, ret, err);
 }
 
 /*

@@ -23,17 +23,16 @@ struct replay_recorder {
  */
 static const char transfer_script[] =
     "if redis.replicate_commands then redis.replicate_commands() end "
-    "local src,dst=KEYS[1],KEYS[2] "
     "redis.call('SELECT',ARGV[1]) "
-    "local v=redis.call('DUMP',src) "
+    "local v=redis.call('DUMP',KEYS[1]) "
     "if not v then return 0 end "
-    "local t=redis.call('PTTL',src) "
+    "local t=redis.call('PTTL',KEYS[1]) "
     "if t<0 then t=0 end "
     "redis.call('SELECT',ARGV[2]) "
-    "if ARGV[3]=='0' and redis.call('EXISTS',dst)==1 then redis.call('SELECT',ARGV[5]) "
+    "if ARGV[3]=='0' and redis.call('EXISTS',KEYS[2])==1 then redis.call('SELECT',ARGV[5]) "
     "return 0 end "
-    "redis.call('RESTORE',dst,t,v,'REPLACE') "
-    "if ARGV[4]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',src) end "
+    "redis.call('RESTORE',KEYS[2],t,v,'REPLACE') "
+    "if ARGV[4]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
     "redis.call('SELECT',ARGV[5]) return 1";
 
 /*
@@ -333,13 +332,21 @@ static int put_fate(struct replay_recorder *rec, const struct item *item,
     return 0;
 }
 
+void replay_recorder_flushed(struct replay_recorder *rec, const struct translation_flush *flush,
+                             uint32_t db)
+{
+    replay_mapper_flush(rec->mapper, flush, db);
+}
+
 int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
     struct replay_mapped mapped;
-    enum replay_fate fate = replay_mapper_record(rec->mapper, &item->record, t, &mapped, err);
+    enum replay_fate fate = replay_mapper_record(rec->mapper, item, t, &mapped, err);
 
     rec->part = 0;
+    if (fate != REPLAY_FATE_ERROR && replay_mapper_pass(rec->mapper, item, t, err) != 0)
+        return -1;
     if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
         (take_suspects(rec->r, item, t, err) != 0 || see_moved_time(rec, t, err) != 0))
         return -1;

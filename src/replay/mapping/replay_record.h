@@ -92,6 +92,9 @@ int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
 /* replay_recorder_put - t: what the record becomes under its own names. No flushes. */
 int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err);
+/* replay_recorder_flushed - a flush was carried out, db: of its record. */
+void replay_recorder_flushed(struct replay_recorder *rec, const struct translation_flush *flush,
+                             uint32_t db);
 void replay_recorder_free(struct replay_recorder *rec);
 /* replay_take_losses - what a record loses, notes too, into the report; replay_recorder_put does this. */
 int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,

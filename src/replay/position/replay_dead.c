@@ -12,29 +12,60 @@ int replay_dead_open(struct replay *r, struct ft_err *err)
     const char *path =
         r->o->retry_dead_letters != NULL ? r->o->retry_dead_letters : r->o->dead_letters;
 
-    return path == NULL ? 0 : replay_letters_open(&r->letters, path, err);
+    return path == NULL
+               ? 0
+               : replay_letters_open(&r->letters, path, r->o->retry_dead_letters != NULL, err);
+}
+
+void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *words,
+                        size_t count, struct replay_letter_name *ret)
+{
+    struct bytes key = replay_command_key(words, count);
+    char name[KEY_SHOWN];
+    char shown[KEY_SHOWN];
+
+    if (origin->part != NULL)
+        (void)snprintf(ret->where, sizeof(ret->where), "flow %" PRIu32 ", LSN %" PRIu64,
+                       origin->flow, origin->lsn); /* all of these fit */
+    else
+        (void)snprintf(ret->where, sizeof(ret->where), "flow %" PRIu32 ", snapshot", origin->flow);
+    (void)bytes_escape(words[0], name, sizeof(name));
+    if (key.p == NULL)
+        (void)snprintf(ret->what, sizeof(ret->what), "%s", name);
+    else
+        (void)snprintf(ret->what, sizeof(ret->what), "%s \"%s\"", name,
+                       bytes_escape(key, shown, sizeof(shown)));
 }
 
 /* The first one is what the run ends with. */
 static void note_failure(struct replay *r, const struct replay_letter_origin *origin,
                          const struct bytes *words, size_t count, const char *error)
 {
-    struct bytes key = count > 1 ? words[1] : bytes_of(NULL, 0);
-    char where[KEY_SHOWN] = "snapshot";
-    char name[KEY_SHOWN];
-    char shown[KEY_SHOWN];
+    struct replay_letter_name name;
 
     if (atomic_load(&r->failed_fast))
         return;
-    if (origin->part != NULL)
-        (void)snprintf(where, sizeof(where), "LSN %" PRIu64, origin->lsn); /* fits */
-    (void)bytes_escape(words[0], name, sizeof(name));
-    (void)bytes_escape(key, shown, sizeof(shown));
+    replay_letter_name(origin, words, count, &name);
     (void)err_set(&r->failure, FT_ERR_PROTOCOL,
-                  "flow %" PRIu32 ", %s: the target refused %s \"%s\": %.*s; the same replay with "
-                  "--on-error dead-letter=FILE collects such commands and goes on",
-                  origin->flow, where, name, shown, ERROR_SHOWN, error);
+                  "%s: the target refused %s: %.*s; the same replay with --on-error "
+                  "dead-letter=FILE collects such commands and goes on",
+                  name.where, name.what, ERROR_SHOWN, error);
     atomic_store(&r->failed_fast, true);
+}
+
+/* As the source has its times: not those that keep keys from ending while records follow. */
+static int write_letter(struct replay *r, const struct replay_letter_origin *origin, uint32_t db,
+                        const struct bytes *words, size_t count, const char *error,
+                        struct ft_err *err)
+{
+    struct times_shift own = {0};
+    const struct bytes *timed;
+    int rc = times_shift_undo(&own, words, count, &timed, err);
+
+    if (rc == 0)
+        rc = replay_letters_add(r->letters, origin, db, timed, count, error, err);
+    times_shift_release(&own);
+    return rc;
 }
 
 bool replay_is_foreign_script(const struct bytes *words, size_t count, const char *error)
@@ -60,7 +91,7 @@ int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *p
     if (r->letters == NULL)
         note_failure(r, &origin, words, count, error);
     else
-        rc = replay_letters_add(r->letters, &origin, db, words, count, error, err);
+        rc = write_letter(r, &origin, db, words, count, error, err);
     pthread_mutex_unlock(&r->mu);
     return rc;
 }
@@ -83,60 +114,4 @@ int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err)
         rc = replay_letters_drop(r->letters, r->state.capture, r->state.began_ms, flow, err);
     pthread_mutex_unlock(&r->mu);
     return rc;
-}
-
-/*
- * Again
- */
-
-/* One command at a time, and its reply: nothing is in doubt but the one that was under way. */
-static int send_letter(void *context, const struct replay_letter *l, bool *ret_refused,
-                       struct ft_err *err)
-{
-    struct replay *r = context;
-    char db[I64_TEXT_SIZE];
-    const struct bytes select[] = {bytes_str("SELECT"), bytes_of(db, i64_to_text(l->db, db))};
-    struct replay_node *node = replay_node_of(r, replay_command_key(l->words, l->count));
-    redisReply *reply;
-
-    if (!r->target.cluster && replay_call(node, NULL, select, 2, err) != 0)
-        return -1;
-    r->letter_sent = true;
-    if (redis_pipe_call(node->pipe, &reply, l->words, l->count, err) != 0)
-        return -1;
-    *ret_refused = reply->type == REDIS_REPLY_ERROR &&
-                   !command_error_expected(command_find(l->words[0]), reply->str);
-    if (*ret_refused)
-        replay_note(r, "refused again: %s", reply->str);
-    freeReplyObject(reply);
-    r->result->failed += *ret_refused;
-    r->result->records += !*ret_refused;
-    return 0;
-}
-
-/* What only the target knows to be refused goes into the file first: what is sent again from there
- * must not be found on the target afterwards. */
-static int take_left(struct replay *r, struct ft_err *err)
-{
-    int rc;
-
-    if (replay_state_load(r, err) != 0)
-        return -1;
-    if (r->state.phase != REPLAY_PHASE_JOURNAL || strcmp(r->state.capture, r->id) != 0)
-        return 0;
-    rc = replay_positions_load(r, err);
-    if (rc == 0)
-        rc = replay_check_failed(r, err);
-    r->result->failed = 0;
-    return rc;
-}
-
-int replay_dead_retry(struct replay *r, struct ft_err *err)
-{
-    if (take_left(r, err) != 0 || replay_letters_each(r->letters, send_letter, r, err) != 0)
-        return -1;
-    if (r->result->failed == 0)
-        return 0;
-    return err_set(err, FT_ERR_PROTOCOL, "%llu commands were refused again; they stay in \"%s\"",
-                   (unsigned long long)r->result->failed, r->o->retry_dead_letters);
 }

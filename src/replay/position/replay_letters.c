@@ -73,6 +73,20 @@ static int lines_next(struct lines *lines, const struct replay_letters *l, struc
     return 1;
 }
 
+/* The line that begins there, which lines_next gave once. */
+static int lines_at(struct lines *lines, const struct replay_letters *l, uint64_t start,
+                    struct ft_err *err)
+{
+    ssize_t n;
+
+    if (fseeko(lines->file, (off_t)start, SEEK_SET) != 0 ||
+        (n = getline(&lines->text, &lines->capacity, lines->file)) < 0)
+        return err_errno(err, errno, "could not read \"%s\"", l->path);
+    lines->start = start;
+    lines->size = (size_t)n;
+    return 0;
+}
+
 static void lines_close(struct lines *lines)
 {
     (void)fclose(lines->file); /* opened to read */
@@ -183,11 +197,11 @@ static int read_names(struct replay_letters *l, struct ft_err *err)
     return rc;
 }
 
-static int open_locked(struct replay_letters *l, struct ft_err *err)
+static int open_locked(struct replay_letters *l, bool must_exist, struct ft_err *err)
 {
     struct stat status;
 
-    l->fd = open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    l->fd = open(l->path, O_RDWR | (must_exist ? 0 : O_CREAT) | O_APPEND | O_CLOEXEC, 0600);
     if (l->fd < 0 || fstat(l->fd, &status) != 0)
         return err_errno(err, errno, "could not open \"%s\"", l->path);
     if (!S_ISREG(status.st_mode))
@@ -199,7 +213,8 @@ static int open_locked(struct replay_letters *l, struct ft_err *err)
                : err_errno(err, errno, "could not lock \"%s\"", l->path);
 }
 
-int replay_letters_open(struct replay_letters **ret, const char *path, struct ft_err *err)
+int replay_letters_open(struct replay_letters **ret, const char *path, bool must_exist,
+                        struct ft_err *err)
 {
     struct replay_letters *l = calloc(1, sizeof(*l));
 
@@ -207,7 +222,7 @@ int replay_letters_open(struct replay_letters **ret, const char *path, struct ft
         free(l);
         return err_nomem(err, "dead letters");
     }
-    if (open_locked(l, err) != 0 || read_names(l, err) != 0) {
+    if (open_locked(l, must_exist, err) != 0 || read_names(l, err) != 0) {
         replay_letters_close(l);
         return -1;
     }
@@ -327,7 +342,7 @@ static int rewrite(struct replay_letters *l, keep_fn *keep, const void *context,
 
     if (asprintf(&to.path, "%s.tmp", l->path) < 0)
         return err_nomem(err, "dead letters");
-    rc = open_locked(&to, err);
+    rc = open_locked(&to, false, err);
     if (rc == 0 && ftruncate(to.fd, 0) != 0)
         rc = err_errno(err, errno, "could not shorten \"%s\"", to.path);
     if (rc == 0)
@@ -472,58 +487,141 @@ static int take_words(struct replay_letter *l, const json_t *command, bool *ret_
     return 0;
 }
 
-static int take_letter(const struct lines *lines, const struct replay_letters *l,
-                       struct replay_letter *ret, struct ft_err *err)
+/* Where a letter stands, and what decides when it is sent. */
+struct place {
+    uint64_t start;
+    uint64_t lsn;
+    uint32_t flow;
+    uint32_t part, piece; /* "part.piece" */
+};
+
+struct places {
+    struct place *list;
+    size_t count;
+    size_t capacity;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *p = a;
+    const struct place *q = b;
+
+#define COMPARE(field)        \
+    if (p->field != q->field) \
+    return p->field < q->field ? -1 : 1
+    COMPARE(flow);
+    COMPARE(lsn); /* of the snapshot's: 0 */
+    COMPARE(part);
+    COMPARE(piece);
+    COMPARE(start);
+#undef COMPARE
+    return 0;
+}
+
+static int add_place(struct places *places, const struct lines *lines,
+                     const struct replay_letter_origin *origin, struct ft_err *err)
+{
+    struct place p = {.start = lines->start, .flow = origin->flow, .lsn = origin->lsn};
+
+    if (origin->part != NULL)
+        (void)sscanf(origin->part, "%" SCNu32 ".%" SCNu32, &p.part, &p.piece); /* else 0 */
+    if (places->count == places->capacity) {
+        size_t capacity = places->capacity == 0 ? 64 : 2 * places->capacity;
+        struct place *grown = reallocarray(places->list, capacity, sizeof(*grown));
+
+        if (grown == NULL)
+            return err_nomem(err, "dead letters");
+        places->list = grown;
+        places->capacity = capacity;
+    }
+    places->list[places->count++] = p;
+    return 0;
+}
+
+static int find_places(struct replay_letters *l, struct places *ret, struct ft_err *err)
 {
     struct replay_letter_origin origin;
-    const json_t *db;
-    json_t *json;
-    bool ok = false;
-    int rc = 0;
-
-    if (parse_line(lines, l, &json, &origin, err) != 0)
-        return -1;
-    db = json_object_get(json, "db");
-    if (json_is_integer(db) && json_is_array(json_object_get(json, "command")))
-        rc = take_words(ret, json_object_get(json, "command"), &ok, err);
-    if (rc == 0 && !ok)
-        rc = bad_line(lines, l, err);
-    ret->db = (uint32_t)json_integer_value(db);
-    json_decref(json);
-    return rc;
-}
-
-static int mark_done(const struct lines *lines, const struct replay_letters *l, int fd,
-                     struct ft_err *err)
-{
-    static const char done = DONE;
-
-    if (pwrite(fd, &done, 1, (off_t)lines->start) != 1)
-        return err_errno(err, errno, "could not write to \"%s\"", l->path);
-    return fs_sync(fd, l->path, err);
-}
-
-static int each_line(struct replay_letters *l, int fd, replay_letter_fn *take, void *context,
-                     struct ft_err *err)
-{
     struct lines lines;
+    json_t *json;
     int rc;
 
     if (lines_open(&lines, l, err) != 0)
         return -1;
     while ((rc = lines_next(&lines, l, err)) == 1) {
-        struct replay_letter letter = {0};
-        bool refused = false;
-
-        rc = take_letter(&lines, l, &letter, err);
-        if (rc == 0)
-            rc = take(context, &letter, &refused, err);
-        if (rc == 0 && !refused)
-            rc = mark_done(&lines, l, fd, err);
-        free(letter.words);
-        buf_release(&letter.text);
+        rc = parse_line(&lines, l, &json, &origin, err);
         if (rc != 0)
             break;
+        rc = add_place(ret, &lines, &origin, err);
+        json_decref(json);
+        if (rc != 0)
+            break;
+    }
+    lines_close(&lines);
+    qsort(ret->list, ret->count, sizeof(*ret->list), compare_places);
+    return rc;
+}
+
+static int take_letter(const struct lines *lines, const struct replay_letters *l, json_t *json,
+                       struct replay_letter *ret, struct ft_err *err)
+{
+    const json_t *db = json_object_get(json, "db");
+    bool ok = false;
+    int rc = 0;
+
+    if (json_is_integer(db) && json_is_array(json_object_get(json, "command")))
+        rc = take_words(ret, json_object_get(json, "command"), &ok, err);
+    if (rc == 0 && !ok)
+        rc = bad_line(lines, l, err);
+    ret->db = (uint32_t)json_integer_value(db);
+    return rc;
+}
+
+static int mark_done(const struct replay_letters *l, int fd, uint64_t start, struct ft_err *err)
+{
+    static const char done = DONE;
+
+    if (pwrite(fd, &done, 1, (off_t)start) != 1)
+        return err_errno(err, errno, "could not write to \"%s\"", l->path);
+    return fs_sync(fd, l->path, err);
+}
+
+static int give(struct replay_letters *l, struct lines *lines, replay_letter_fn *take,
+                void *context, bool *ret_stays, struct ft_err *err)
+{
+    struct replay_letter letter = {0};
+    json_t *json;
+    int rc;
+
+    if (parse_line(lines, l, &json, &letter.origin, err) != 0)
+        return -1;
+    rc = take_letter(lines, l, json, &letter, err);
+    if (rc == 0)
+        rc = take(context, &letter, ret_stays, err);
+    free(letter.words);
+    buf_release(&letter.text);
+    json_decref(json);
+    return rc;
+}
+
+/* fd: l->fd writes at the end, wherever it is told to. */
+static int each_place(struct replay_letters *l, const struct places *places, int fd,
+                      replay_letter_fn *take, void *context, bool *ret_any_done, struct ft_err *err)
+{
+    struct lines lines;
+    int rc = 0;
+
+    if (lines_open(&lines, l, err) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && i < places->count; i++) {
+        bool stays = false;
+
+        if (lines_at(&lines, l, places->list[i].start, err) != 0)
+            rc = -1;
+        else
+            rc = give(l, &lines, take, context, &stays, err);
+        if (rc == 0 && !stays)
+            rc = mark_done(l, fd, places->list[i].start, err);
+        *ret_any_done |= rc == 0 && !stays;
     }
     lines_close(&lines);
     return rc;
@@ -532,13 +630,17 @@ static int each_line(struct replay_letters *l, int fd, replay_letter_fn *take, v
 int replay_letters_each(struct replay_letters *l, replay_letter_fn *take, void *context,
                         struct ft_err *err)
 {
-    int fd =
-        open(l->path, O_WRONLY | O_CLOEXEC); /* l->fd writes at the end, wherever it is told to */
+    struct places places = {0};
+    bool any_done = false;
+    int fd = open(l->path, O_WRONLY | O_CLOEXEC);
     int rc;
 
     if (fd < 0)
         return err_errno(err, errno, "could not open \"%s\"", l->path);
-    rc = each_line(l, fd, take, context, err);
+    rc = find_places(l, &places, err);
+    if (rc == 0)
+        rc = each_place(l, &places, fd, take, context, &any_done, err);
+    free(places.list);
     (void)close(fd); /* each mark was made durable */
-    return rc == 0 ? rewrite(l, NULL, NULL, err) : -1;
+    return rc == 0 && any_done ? rewrite(l, NULL, NULL, err) : rc;
 }

@@ -5,9 +5,12 @@
  *              "lsn" and "part" name a command; each is in the file once, whoever adds it again. Of
  *              commands of a snapshot "lsn" is 0 and there is no "part": they go when their flow is
  *              begun again. A line whose first character is '#' was carried out meanwhile.
+ * Order        Letters are sent by flow, the snapshot's first, then by LSN and part, wherever they stand: those
+ *              that are taken from the target come without order.
  * Interrupted  Each line is durable when it has been added. What stands behind the last end of line
  *              was being written, and is cut off when the file is opened.
- * Memory       16 bytes for each letter of the journal, and the longest line.
+ * Memory       16 bytes for each letter of the journal, and the longest line; 40 more for each while they
+ *              are sent.
  * Threads      The caller locks.
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_LETTERS_H
@@ -27,14 +30,17 @@ struct replay_letter_origin {
 };
 
 struct replay_letter {
+    struct replay_letter_origin origin; /* texts lie in the line */
     uint32_t db;
     struct bytes *words; /* point into text */
     size_t count;
     struct buf text;
 };
 
-/* replay_letters_open - made if there is none. FT_ERR_USAGE: another process has it. */
-int replay_letters_open(struct replay_letters **ret, const char *path, struct ft_err *err);
+/* replay_letters_open - made if there is none, unless it must_exist. FT_ERR_USAGE: another process has
+ * it. */
+int replay_letters_open(struct replay_letters **ret, const char *path, bool must_exist,
+                        struct ft_err *err);
 void replay_letters_close(struct replay_letters *l);
 /* replay_letters_add - unless it is there already. */
 int replay_letters_add(struct replay_letters *l, const struct replay_letter_origin *origin,
@@ -44,10 +50,10 @@ int replay_letters_add(struct replay_letters *l, const struct replay_letter_orig
 int replay_letters_drop(struct replay_letters *l, const char *capture, uint64_t began_ms,
                         const uint32_t *flow, struct ft_err *err);
 
-/* Carries a letter out; *ret_refused: it stays. */
-typedef int replay_letter_fn(void *context, const struct replay_letter *letter, bool *ret_refused,
+/* Takes a letter, which is valid meanwhile; *ret_stays: it is not done with. */
+typedef int replay_letter_fn(void *context, const struct replay_letter *letter, bool *ret_stays,
                              struct ft_err *err);
-/* replay_letters_each - those that are left, in order; the file then has only what was refused. */
+/* replay_letters_each - those that are left, in order; the file then has only what stays. */
 int replay_letters_each(struct replay_letters *l, replay_letter_fn *take, void *context,
                         struct ft_err *err);
 

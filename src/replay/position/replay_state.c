@@ -73,19 +73,49 @@ static int push_tag(struct replay_state *s, struct bytes tag, struct ft_err *err
     return 0;
 }
 
-static int push_server(struct replay_state *s, const struct field *f, struct bytes node,
-                       struct ft_err *err)
+const struct replay_server *replay_state_server(const struct replay_state *s, const char *node)
 {
-    struct replay_server *grown = reallocarray(s->servers, s->server_count + 1, sizeof(*grown));
+    for (size_t i = 0; i < s->server_count; i++) {
+        if (strcmp(s->servers[i].node, node) == 0)
+            return &s->servers[i];
+    }
+    return NULL;
+}
 
+static struct replay_server *get_server(struct replay_state *s, struct bytes node,
+                                        struct ft_err *err)
+{
+    struct replay_server *grown;
+    char name[REPLAY_RUN_SIZE];
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)node.n,
+                   (const char *)node.p); /* a longer one is none of ours */
+    for (size_t i = 0; i < s->server_count; i++) {
+        if (strcmp(s->servers[i].node, name) == 0)
+            return &s->servers[i];
+    }
+    grown = reallocarray(s->servers, s->server_count + 1, sizeof(*grown));
     if (grown == NULL)
-        return err_nomem(err, "the state of a replay");
+        return err_nomem(err, "the state of a replay"), NULL;
     s->servers = grown;
     grown = &s->servers[s->server_count++];
     *grown = (struct replay_server){.node = ""};
-    (void)snprintf(grown->node, sizeof(grown->node), "%.*s", (int)node.n,
-                   (const char *)node.p); /* a longer one is none of ours */
-    return take_text(f, grown->run, sizeof(grown->run), err);
+    memcpy(grown->node, name, sizeof(name));
+    return grown;
+}
+
+static int take_run(struct replay_state *s, const struct field *f, struct ft_err *err)
+{
+    struct replay_server *server = get_server(s, bytes_of(f->name.p + 4, f->name.n - 4), err);
+
+    return server == NULL ? -1 : take_text(f, server->run, sizeof(server->run), err);
+}
+
+static int take_flushes(struct replay_state *s, const struct field *f, struct ft_err *err)
+{
+    struct replay_server *server = get_server(s, bytes_of(f->name.p + 8, f->name.n - 8), err);
+
+    return server == NULL ? -1 : take_text(f, server->flushes, sizeof(server->flushes), err);
 }
 
 static int take_phase(struct replay_state *s, const struct field *f, struct ft_err *err)
@@ -149,7 +179,9 @@ static int take_state_field(struct replay_state *s, const struct field *f, struc
     else if (has_prefix(f->name, "node:"))
         return push_tag(s, bytes_of(f->name.p + 5, f->name.n - 5), err);
     else if (has_prefix(f->name, "run:"))
-        return push_server(s, f, bytes_of(f->name.p + 4, f->name.n - 4), err);
+        return take_run(s, f, err);
+    else if (has_prefix(f->name, "flushes:"))
+        return take_flushes(s, f, err);
     return 0;
 }
 

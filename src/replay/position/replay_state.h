@@ -21,6 +21,8 @@
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
  *              run:<node>   of a cluster: the run_id that this master had when it was given snapshots
+ *              flushes:<node>  run_id, and how many commands that empty databases it had carried out then;
+ *                           "single" is a single server
  * Position     epoch, seq   seq counts batches: one that does not follow the last is refused. Who
  *                           connects sets it to a random number, so that nothing under way follows
  *              slots        "0-5460,..." for which it speaks
@@ -48,6 +50,7 @@
 #define REPLAY_KEY_SIZE      80
 #define REPLAY_TAG_SIZE      24
 #define REPLAY_RUN_SIZE      41
+#define REPLAY_FLUSHES_SIZE  64
 
 enum replay_phase {
     REPLAY_PHASE_NONE,   /* nothing is written down */
@@ -56,10 +59,11 @@ enum replay_phase {
     REPLAY_PHASE_JOURNAL,
 };
 
-/* A master of a cluster, and which of its lives it was in. */
+/* A master, and which of its lives it was in; "": not known. */
 struct replay_server {
     char node[REPLAY_RUN_SIZE];
     char run[REPLAY_RUN_SIZE];
+    char flushes[REPLAY_FLUSHES_SIZE];
 };
 
 struct replay_state {
@@ -115,6 +119,8 @@ int replay_state_parse(struct replay_state *ret, const redisReply *reply, uint32
                        struct ft_err *err);
 int replay_position_parse(struct replay_position *ret, const redisReply *reply, uint32_t flow_count,
                           struct ft_err *err);
+/* replay_state_server - what is known of a master; NULL: nothing. */
+const struct replay_server *replay_state_server(const struct replay_state *s, const char *node);
 /* replay_is_own_key - is this the name of one of these keys, of whatever capture? */
 bool replay_is_own_key(struct bytes key);
 /* replay_position_name - key and tag. */

@@ -40,6 +40,12 @@ int replay_suspects_list(struct replay *r, uint32_t db, struct bytes key, struct
     return remember(r, db, key, err);
 }
 
+/* Nobody reads again what the filters leave out. */
+static bool is_wanted(const struct replay *r, const struct translation_key *k)
+{
+    return filter_db(&r->o->filter, k->db) && filter_key(&r->o->filter, k->key);
+}
+
 static bool is_noted(const struct replay *r, const struct translation_key *k)
 {
     return key_set_has(&r->noted, k->db, k->key);
@@ -69,7 +75,8 @@ int replay_suspects_note(struct replay *r, const struct translation *t, struct f
     for (size_t i = 0; rc == 0 && i < t->key_count; i++) {
         const struct translation_key *k = &t->keys[i];
 
-        if ((k->suspect || (joint && translation_changes(t, i))) && !is_noted(r, k))
+        if ((k->suspect || (joint && translation_changes(t, i))) && is_wanted(r, k) &&
+            !is_noted(r, k))
             rc = replay_suspects_list(r, k->db, k->key, err);
     }
     pthread_mutex_unlock(&r->note_mu);

@@ -1,0 +1,106 @@
+#include "command/record_part.h"
+
+#include <stdlib.h>
+
+static int reserve(struct record_part *p, size_t want, struct ft_err *err)
+{
+    struct bytes *grown;
+
+    if (want <= p->capacity)
+        return 0;
+    grown = reallocarray(p->words, want, sizeof(*grown));
+    if (grown == NULL)
+        return err_nomem(err, "the keys of a command");
+    p->words = grown;
+    p->capacity = want;
+    return 0;
+}
+
+/* The record without the keys that are not taken, each with the words up to the next. */
+static void drop_keys(struct record_part *p, const struct journal_record *record,
+                      const struct translation *t, const struct part_key *keys)
+{
+    size_t step = (size_t)t->row->key_step;
+    size_t n = t->keys[0].word;
+
+    memcpy(p->words, record->words, n * sizeof(*p->words));
+    for (size_t i = 0; i < t->key_count; i++) {
+        if (!keys[i].taken)
+            continue;
+        p->db = keys[i].db;
+        p->words[n++] = keys[i].name;
+        for (size_t j = 1; j < step; j++)
+            p->words[n++] = record->words[t->keys[i].word + j];
+    }
+    p->count = n;
+}
+
+/* What the record takes away from its first key; false: nothing. */
+static bool take_away(struct record_part *p, const struct journal_record *record,
+                      const struct translation *t, const struct part_key *key)
+{
+    bool left = record->word_count > 3 && bytes_is_word(record->words[3], "LEFT");
+
+    p->db = key->db;
+    p->words[1] = key->name;
+    p->count = 2;
+    switch (t->row->plan) {
+    case PLAN_RENAME:
+    case PLAN_MOVE:
+        p->words[0] = bytes_str("DEL");
+        return true;
+    case PLAN_LMOVE:
+        p->words[0] = bytes_str(left ? "LPOP" : "RPOP");
+        return true;
+    case PLAN_SMOVE:
+        p->words[0] = bytes_str("SREM");
+        p->words[2] = record->words[3];
+        p->count = 3;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum record_left leave_unknown(const struct translation *t, struct part_key *keys)
+{
+    enum record_left left = RECORD_LEFT_NOTHING;
+
+    for (size_t i = 0; i < t->key_count; i++) {
+        keys[i].unknown = keys[i].taken && translation_changes(t, i);
+        if (keys[i].unknown)
+            left = RECORD_LEFT_UNKNOWN;
+    }
+    return left;
+}
+
+enum record_left record_part_make(struct record_part *p, const struct journal_record *record,
+                                  const struct translation *t, enum record_effect effect,
+                                  struct part_key *keys, struct ft_err *err)
+{
+    size_t want = record->word_count < 3 ? 3 : record->word_count;
+
+    for (size_t i = 0; i < t->key_count; i++)
+        keys[i].unknown = false;
+    if (reserve(p, want, err) != 0)
+        return RECORD_LEFT_ERROR;
+    if (t->row != NULL && (t->row->flags & COMMAND_SPLIT) != 0) {
+        drop_keys(p, record, t, keys);
+        return RECORD_LEFT_WORDS;
+    }
+    if (record_is_conditional(record, t)) {
+        if (effect == RECORD_HAD_NONE)
+            return RECORD_LEFT_NOTHING;
+        if (effect == RECORD_EFFECT_UNKNOWN)
+            return leave_unknown(t, keys);
+    }
+    if (t->row != NULL && keys[0].taken && take_away(p, record, t, &keys[0]))
+        return RECORD_LEFT_WORDS;
+    return leave_unknown(t, keys);
+}
+
+void record_part_release(struct record_part *p)
+{
+    free(p->words);
+    *p = (struct record_part){0};
+}

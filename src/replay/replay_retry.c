@@ -1,0 +1,458 @@
+#include "replay/replay_retry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/replay_walk.h"
+
+#define WHY_SIZE   120
+#define FIRST_SIZE 400
+
+/* A key that a letter changes, by name alone: a key of this name in another database may make a
+ * letter stay, never the other way round. */
+struct letter_key {
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    uint32_t flow;           /* of its letters */
+    bool many_flows;         /* whose order is not known */
+    bool stays;              /* a letter on it stays: so do those behind that one */
+    uint64_t newest_lsn;     /* of records on it that are no letters; 0: none */
+    uint64_t newest_foreign; /* likewise, in other flows */
+    uint32_t letters;        /* of the snapshot */
+    uint32_t named;          /* in the snapshot: by an entry, or by records inside the full sync */
+};
+
+struct retry {
+    struct replay *r;
+    struct translator *finder;
+    struct letter_key *keys; /* sorted by hash, once all are known */
+    size_t key_count;
+    size_t key_cap;
+    struct key_set letters; /* each key of each letter, with its position */
+    bool snapshot;          /* there are letters of the snapshot */
+    uint64_t *flushed;      /* per flow: LSN of the last flush; 0: none */
+    uint64_t applied;       /* counts */
+    uint64_t refused;
+    uint64_t overtaken;
+    char first[FIRST_SIZE]; /* of those that stay, and why */
+};
+
+static void key_hash(struct bytes key, uint8_t ret[KEY_SET_HASH_SIZE])
+{
+    key_set_hash(0, key, ret);
+}
+
+/* Names a key of a record. */
+static void position_hash(uint32_t flow, uint64_t lsn, struct bytes key,
+                          uint8_t ret[KEY_SET_HASH_SIZE])
+{
+    struct {
+        uint64_t flow, lsn;
+        uint8_t key[KEY_SET_HASH_SIZE];
+    } name = {.flow = flow, .lsn = lsn};
+
+    key_hash(key, name.key);
+    key_set_hash(0, bytes_of(&name, sizeof(name)), ret);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return memcmp(((const struct letter_key *)a)->hash, ((const struct letter_key *)b)->hash,
+                  KEY_SET_HASH_SIZE);
+}
+
+static struct letter_key *find_key(const struct retry *t, struct bytes key)
+{
+    struct letter_key wanted;
+
+    key_hash(key, wanted.hash);
+    return t->key_count == 0
+               ? NULL
+               : bsearch(&wanted, t->keys, t->key_count, sizeof(wanted), compare_keys);
+}
+
+/*
+ * The letters
+ */
+
+typedef int letter_key_fn(struct retry *t, const struct replay_letter *l, struct bytes key,
+                          struct ft_err *err);
+
+/* EVAL script number key... */
+static int each_script_key(struct retry *t, const struct replay_letter *l, letter_key_fn *take,
+                           struct ft_err *err)
+{
+    uint64_t count;
+
+    if (l->count < 3 || !bytes_to_u64(l->words[2], &count))
+        return 0;
+    for (size_t i = 3; i < l->count && i - 3 < count; i++) {
+        if (take(t, l, l->words[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int each_key(struct retry *t, const struct replay_letter *l, letter_key_fn *take,
+                    struct ft_err *err)
+{
+    const struct translation_key *keys;
+    struct bytes first = replay_command_key(l->words, l->count);
+    bool first_taken = first.p == NULL;
+    size_t count;
+
+    if (bytes_is_word(l->words[0], "EVAL"))
+        return each_script_key(t, l, take, err);
+    if (translator_find_keys(t->finder, l->words, l->count, l->db, &keys, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        first_taken |= bytes_eq(keys[i].key, first);
+        if (take(t, l, keys[i].key, err) != 0)
+            return -1;
+    }
+    return first_taken ? 0 : take(t, l, first, err);
+}
+
+static int check_origin(void *context, const struct replay_letter *l, bool *ret_stays,
+                        struct ft_err *err)
+{
+    const struct retry *t = context;
+    const struct replay *r = t->r;
+
+    *ret_stays = true;
+    if (strcmp(l->origin.capture, r->id) != 0)
+        return err_set(err, FT_ERR_STATE,
+                       "\"%s\" holds dead letters of another capture, %s; nothing was sent",
+                       r->o->retry_dead_letters, l->origin.capture);
+    if (r->state.phase > REPLAY_PHASE_ENDING && l->origin.began_ms != r->state.began_ms)
+        return err_set(
+            err, FT_ERR_STATE,
+            "\"%s\" holds dead letters of another replay of this capture than the one on "
+            "the target; nothing was sent",
+            r->o->retry_dead_letters);
+    if (r->source->kind == SOURCE_CAPTURE && l->origin.flow >= r->source->stream_count)
+        return err_set(err, FT_ERR_STATE,
+                       "\"%s\" holds a dead letter of flow %" PRIu32 ", and there are %" PRIu32
+                       " flows; nothing was sent",
+                       r->o->retry_dead_letters, l->origin.flow, r->source->stream_count);
+    return 0;
+}
+
+static int add_key(struct retry *t, const struct replay_letter *l, struct bytes key,
+                   struct ft_err *err)
+{
+    uint8_t position[KEY_SET_HASH_SIZE];
+    struct letter_key *k;
+
+    if (t->key_count == t->key_cap) {
+        size_t cap = t->key_cap == 0 ? 64 : 2 * t->key_cap;
+        struct letter_key *grown = reallocarray(t->keys, cap, sizeof(*grown));
+
+        if (grown == NULL)
+            return err_nomem(err, "the keys of dead letters");
+        t->keys = grown;
+        t->key_cap = cap;
+    }
+    k = &t->keys[t->key_count++];
+    *k = (struct letter_key){.flow = l->origin.flow, .letters = l->origin.part == NULL};
+    key_hash(key, k->hash);
+    t->snapshot |= l->origin.part == NULL;
+    position_hash(l->origin.flow, l->origin.lsn, key, position);
+    return l->origin.part == NULL ? 0 : key_set_add(&t->letters, position, err);
+}
+
+static int collect(void *context, const struct replay_letter *l, bool *ret_stays,
+                   struct ft_err *err)
+{
+    *ret_stays = true;
+    return each_key(context, l, add_key, err);
+}
+
+/* Each key once. */
+static void merge_keys(struct retry *t)
+{
+    size_t n = 0;
+
+    qsort(t->keys, t->key_count, sizeof(*t->keys), compare_keys);
+    for (size_t i = 0; i < t->key_count; i++) {
+        struct letter_key *k = &t->keys[i];
+
+        if (n == 0 || compare_keys(&t->keys[n - 1], k) != 0) {
+            t->keys[n++] = *k;
+            continue;
+        }
+        t->keys[n - 1].letters += k->letters;
+        t->keys[n - 1].many_flows |= t->keys[n - 1].flow != k->flow;
+    }
+    t->key_count = n;
+}
+
+/*
+ * What came behind them
+ */
+
+static int see_key(void *context, const struct replay_walked *named, struct ft_err *err)
+{
+    struct retry *t = context;
+    struct letter_key *k = find_key(t, named->target_key);
+    uint8_t position[KEY_SET_HASH_SIZE];
+
+    (void)err;
+    if (k == NULL)
+        return 0;
+    if (named->lsn == 0) {
+        k->named++;
+        return 0;
+    }
+    position_hash(named->flow, named->lsn, named->target_key, position);
+    if (key_set_has_hash(&t->letters, position))
+        return 0;
+    if (named->flow == k->flow)
+        k->newest_lsn = named->lsn;
+    else
+        k->newest_foreign = named->lsn;
+    return 0;
+}
+
+static int see_flush(void *context, uint32_t flow, uint64_t lsn, struct ft_err *err)
+{
+    struct retry *t = context;
+
+    (void)err;
+    t->flushed[flow] = lsn;
+    return 0;
+}
+
+/* Up to where the target is in each flow; *ret NULL: the replay is over, so it has everything. */
+static int find_ends(const struct replay *r, uint64_t **ret, struct ft_err *err)
+{
+    uint64_t *lsn;
+
+    *ret = NULL;
+    if (r->state.phase != REPLAY_PHASE_JOURNAL)
+        return 0;
+    lsn = calloc(r->source->stream_count + 1u, sizeof(*lsn));
+    if (lsn == NULL)
+        return err_nomem(err, "the flows");
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        const struct replay_position *p = &r->target.nodes[n].position;
+
+        for (uint32_t i = 0; i < r->source->stream_count; i++) {
+            if (p->lsn[i] > lsn[i])
+                lsn[i] = p->lsn[i];
+            for (size_t lane = 0; lane < p->lane_count; lane++) {
+                if (p->lanes[lane].lsn[i] > lsn[i])
+                    lsn[i] = p->lanes[lane].lsn[i];
+            }
+        }
+    }
+    *ret = lsn;
+    return 0;
+}
+
+static int read_journal(struct retry *t, const uint64_t *ends, struct ft_err *err)
+{
+    const struct replay *r = t->r;
+    uint64_t *begins = calloc(r->source->stream_count + 1u, sizeof(*begins));
+    struct replay_walk w;
+    int rc;
+
+    if (begins == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < r->source->stream_count; i++)
+        begins[i] = r->source->generation->flows[i].stable_lsn;
+    rc = replay_walk_init(&w, t->r, r->source, see_key, t, err);
+    if (rc == 0) {
+        w.every = true;
+        w.entries = true;
+        w.flushed = see_flush;
+        w.from_lsn = t->snapshot ? NULL : begins;
+        w.to_lsn = ends;
+        rc = replay_walk_all(&w, err);
+    }
+    replay_walk_release(&w);
+    free(begins);
+    return rc;
+}
+
+static int look_behind(struct retry *t, struct ft_err *err)
+{
+    uint64_t *ends;
+    int rc;
+
+    merge_keys(t);
+    if (t->r->source->kind != SOURCE_CAPTURE || t->key_count == 0)
+        return 0;
+    if (find_ends(t->r, &ends, err) != 0)
+        return -1;
+    rc = read_journal(t, ends, err);
+    free(ends);
+    return rc;
+}
+
+/*
+ * Sending
+ */
+
+static void note_stay(struct retry *t, const struct replay_letter *l, const char *what,
+                      const char *why)
+{
+    struct replay_letter_name name;
+    char text[FIRST_SIZE];
+
+    replay_letter_name(&l->origin, l->words, l->count, &name);
+    (void)snprintf(text, sizeof(text), "%s: %s %s: %s", name.where, name.what, what,
+                   why); /* a longer one is cut */
+    replay_note(t->r, "%s", text);
+    if (t->first[0] == '\0')
+        memcpy(t->first, text, sizeof(text));
+}
+
+/* LSN of what overtook it, or 0. */
+static uint64_t overtaken_by(const struct retry *t, const struct replay_letter *l,
+                             const struct letter_key *k)
+{
+    uint64_t flushed = t->r->source->kind == SOURCE_CAPTURE ? t->flushed[l->origin.flow] : 0;
+
+    if (k->newest_foreign != 0 || k->many_flows)
+        return k->newest_foreign != 0 ? k->newest_foreign : l->origin.lsn;
+    if (k->newest_lsn > l->origin.lsn)
+        return k->newest_lsn;
+    return flushed > l->origin.lsn ? flushed : 0;
+}
+
+static int look_at_key(struct retry *t, const struct replay_letter *l, struct bytes key,
+                       struct ft_err *err)
+{
+    struct letter_key *k = find_key(t, key);
+    uint64_t lsn = overtaken_by(t, l, k);
+    char why[WHY_SIZE];
+
+    if (replay_is_own_key(key))
+        (void)snprintf(why, sizeof(why), "what it needs was there for a moment only");
+    else if (k->stays)
+        (void)snprintf(why, sizeof(why), "a letter before it on this key stays");
+    else if (lsn != 0)
+        (void)snprintf(why, sizeof(why), "LSN %" PRIu64 " has changed the key since", lsn);
+    else if (l->origin.part == NULL && k->named > k->letters)
+        (void)snprintf(why, sizeof(why), "records inside the full sync have changed the key since");
+    else
+        return 0;
+    note_stay(t, l, "is not sent", why);
+    return err_set(err, FT_ERR_STATE, "overtaken");
+}
+
+static int keep_key(struct retry *t, const struct replay_letter *l, struct bytes key,
+                    struct ft_err *err)
+{
+    (void)l;
+    (void)err;
+    find_key(t, key)->stays = true;
+    return 0;
+}
+
+/* One command at a time, and its reply: nothing is in doubt but the one that was in flight. */
+static int send(struct retry *t, const struct replay_letter *l, bool *ret_refused,
+                struct ft_err *err)
+{
+    struct replay *r = t->r;
+    char db[I64_TEXT_SIZE];
+    const struct bytes select[] = {bytes_str("SELECT"), bytes_of(db, i64_to_text(l->db, db))};
+    struct replay_node *node = replay_node_of(r, replay_command_key(l->words, l->count));
+    redisReply *reply;
+
+    if (!r->target.cluster && replay_call(node, NULL, select, 2, err) != 0)
+        return -1;
+    r->letter_sent = true;
+    if (redis_pipe_call(node->pipe, &reply, l->words, l->count, err) != 0)
+        return -1;
+    *ret_refused = reply->type == REDIS_REPLY_ERROR &&
+                   !command_error_expected(command_find(l->words[0]), reply->str);
+    if (*ret_refused)
+        note_stay(t, l, "was refused again", reply->str);
+    freeReplyObject(reply);
+    t->refused += *ret_refused;
+    r->result->records += !*ret_refused;
+    return 0;
+}
+
+static int send_letter(void *context, const struct replay_letter *l, bool *ret_stays,
+                       struct ft_err *err)
+{
+    struct ft_err why = FT_ERR_INIT;
+    struct retry *t = context;
+
+    *ret_stays = each_key(t, l, look_at_key, &why) != 0;
+    if (*ret_stays && why.kind != FT_ERR_STATE) {
+        *err = why;
+        return -1;
+    }
+    t->overtaken += *ret_stays;
+    if (!*ret_stays && send(t, l, ret_stays, err) != 0)
+        return -1;
+    return *ret_stays ? each_key(t, l, keep_key, err) : 0;
+}
+
+/*
+ * All of it
+ */
+
+/* What only the target knows to be refused goes into the file first: what is sent again from there
+ * must not be found on the target afterwards. */
+static int take_left(struct retry *t, struct ft_err *err)
+{
+    struct replay *r = t->r;
+    int rc;
+
+    if (replay_state_load(r, err) != 0 ||
+        replay_letters_each(r->letters, check_origin, t, err) != 0)
+        return -1;
+    if (r->state.phase <= REPLAY_PHASE_ENDING)
+        return 0;
+    if (strcmp(r->state.capture, r->id) != 0)
+        return err_set(err, FT_ERR_STATE, "the target belongs to the replay of another capture, %s",
+                       r->state.capture);
+    if (r->state.generation != r->result->generation)
+        return err_set(err, FT_ERR_STATE,
+                       "the target has generation %" PRIu32 " of the capture: --generation %" PRIu32
+                       " sends its letters",
+                       r->state.generation, r->state.generation);
+    if (r->state.phase != REPLAY_PHASE_JOURNAL)
+        return 0;
+    rc = replay_positions_load(r, err);
+    if (rc == 0)
+        rc = replay_check_failed(r, err);
+    r->result->failed = 0;
+    return rc;
+}
+
+static int end(const struct retry *t, struct ft_err *err)
+{
+    uint64_t stay = t->refused + t->overtaken;
+
+    t->r->result->failed = stay;
+    if (stay == 0)
+        return 0;
+    return err_set(err, t->refused != 0 ? FT_ERR_PROTOCOL : FT_ERR_STATE,
+                   "%" PRIu64 " commands stay in \"%s\": %" PRIu64 " were refused again, %" PRIu64
+                   " were not sent, as what they change has changed since; the first: %s",
+                   stay, t->r->o->retry_dead_letters, t->refused, t->overtaken, t->first);
+}
+
+int replay_retry(struct replay *r, struct ft_err *err)
+{
+    struct retry t = {.r = r, .flushed = calloc(r->source->stream_count + 1u, sizeof(uint64_t))};
+    int rc = -1;
+
+    if (t.flushed == NULL)
+        err_nomem(err, "the flows");
+    else if (take_left(&t, err) == 0 && replay_translator_new(&t.finder, r, err) == 0 &&
+             replay_letters_each(r->letters, collect, &t, err) == 0 && look_behind(&t, err) == 0 &&
+             replay_letters_each(r->letters, send_letter, &t, err) == 0)
+        rc = end(&t, err);
+    translator_free(t.finder);
+    key_set_release(&t.letters);
+    free(t.keys);
+    free(t.flushed);
+    return rc;
+}

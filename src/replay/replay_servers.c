@@ -1,0 +1,145 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/replay_impl.h"
+
+static int forget_snapshots(struct replay *r, struct ft_err *err)
+{
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        char field[REPLAY_TAG_TEXT];
+
+        (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
+        if (r->state.snap_done[i] && replay_state_remove(r, field, err) != 0)
+            return -1;
+        r->state.snap_done[i] = false;
+    }
+    return 0;
+}
+
+/*
+ * What others have emptied
+ */
+
+static const char *node_id(const struct replay *r, size_t n)
+{
+    return r->target.cluster ? r->target.map->nodes[n].address.id : "single";
+}
+
+static uint64_t calls_of(const char *stats, const char *command)
+{
+    char line[64];
+    const char *at;
+
+    (void)snprintf(line, sizeof(line), "\ncmdstat_%s:calls=", command); /* fits */
+    at = strstr(stats, line);
+    return at == NULL ? 0 : strtoull(at + strlen(line), NULL, 10);
+}
+
+/* How often this process of the server was told to drop keys wholesale, by whomever: "run_id count". */
+static int count_flushes(struct replay_node *node, char ret[REPLAY_FLUSHES_SIZE],
+                         struct ft_err *err)
+{
+    static const char *const commands[] = {"flushall", "flushdb", "swapdb", "sflush"};
+    const struct bytes words[] = {bytes_str("INFO"), bytes_str("commandstats")};
+    uint64_t count = 0;
+    redisReply *reply;
+
+    if (replay_call(node, &reply, words, 2, err) != 0)
+        return -1;
+    for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < 4; i++)
+        count += calls_of(reply->str, commands[i]);
+    freeReplyObject(reply);
+    (void)snprintf(ret, REPLAY_FLUSHES_SIZE, "%s %" PRIu64, node->run, count); /* fits */
+    return 0;
+}
+
+/* On a cluster every flush drops keys of the replay. On a single server one of database 0 drops the state,
+ * which is found by itself; any other may be of a database that is none of ours. */
+static bool concerns_us(const struct replay *r)
+{
+    return r->target.cluster || r->result->resumed || atomic_load(&r->uses_dbs);
+}
+
+int replay_check_flushes(struct replay *r, struct ft_err *err)
+{
+    bool more = false;
+
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        struct replay_node *node = &r->target.nodes[n];
+        const struct replay_server *s = replay_state_server(&r->state, node_id(r, n));
+        char field[REPLAY_TAG_TEXT];
+        char now[REPLAY_FLUSHES_SIZE];
+
+        if (count_flushes(node, now, err) != 0)
+            return -1;
+        if (s != NULL && strcmp(s->flushes, now) == 0)
+            continue;
+        if (s != NULL && s->flushes[0] != '\0' &&
+            strncmp(s->flushes, now, strlen(node->run)) == 0 && concerns_us(r)) {
+            more = true;
+            replay_note(r,
+                        "somebody has emptied %s, or a database of it: the snapshots are "
+                        "brought again",
+                        node->name);
+        }
+        (void)snprintf(field, sizeof(field), "flushes:%s", node_id(r, n)); /* fits */
+        if (replay_state_set(r, field, now, err) != 0)
+            return -1;
+    }
+    return more ? forget_snapshots(r, err) == 0 ? 1 : -1 : 0;
+}
+
+static int check_restarts(struct replay *r, struct ft_err *err)
+{
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        const struct replay_node *node = &r->target.nodes[n];
+        const char *id = r->target.map->nodes[n].address.id;
+        const struct replay_server *s = replay_state_server(&r->state, id);
+        const char *known = s == NULL || s->run[0] == '\0' ? NULL : s->run;
+        char field[REPLAY_TAG_TEXT];
+
+        if (known != NULL && strcmp(known, node->run) == 0)
+            continue;
+        if (known != NULL) {
+            replay_note(r, "%s was restarted: the snapshots are brought again", node->name);
+            if (forget_snapshots(r, err) != 0)
+                return -1;
+        }
+        (void)snprintf(field, sizeof(field), "run:%s", id); /* fits */
+        if (replay_state_set(r, field, node->run, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int replay_check_servers(struct replay *r, struct ft_err *err)
+{
+    if ((r->target.cluster && check_restarts(r, err) != 0) || replay_check_flushes(r, err) < 0)
+        return -1;
+    return replay_state_load(r, err);
+}
+
+int replay_watch_flushes(struct replay *r, struct ft_err *err)
+{
+    if (r->target.cluster || r->flushes[0] != '\0')
+        return 0;
+    return count_flushes(&r->target.nodes[0], r->flushes, err);
+}
+
+int replay_tell_flushes(struct replay *r, struct ft_err *err)
+{
+    struct replay_node *node = &r->target.nodes[0];
+    char now[REPLAY_FLUSHES_SIZE];
+
+    if (r->target.cluster || r->result->journal.flushes != 0 || !concerns_us(r))
+        return 0;
+    if (count_flushes(node, now, err) != 0)
+        return -1;
+    if (strncmp(r->flushes, now, strlen(node->run)) == 0 && strcmp(r->flushes, now) != 0)
+        replay_note(r,
+                    "somebody has emptied a database of %s during this replay: if it was one that "
+                    "the source has keys in, these are missing, and --from-start brings them again",
+                    node->name);
+    return 0;
+}
