@@ -1,0 +1,49 @@
+#!/bin/sh
+# A source or target that answers what no server says is refused soon, in little memory and in plain text.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+: "${HOSTILE_PEER:?}" "${PEAK_RSS:?}"
+
+# peer_start MODE - sets PORT
+peer_start()
+{
+    rm -f "$T/port"
+    "$HOSTILE_PEER" "$1" >"$T/port" &
+    PEER_PID=$!
+    PIDS="$PIDS $PEER_PID"
+    until [ -s "$T/port" ] || ! kill -0 "$PEER_PID" 2>/dev/null; do :; done
+    PORT=$(cat "$T/port")
+}
+
+# refused LABEL COMMAND... - status 4, little memory, no control character
+refused()
+{
+    t_name=$1
+    shift
+    timeout 50 "$PEAK_RSS" "$T/peak" "$FLOWTAPE" "$@" >"$T/check.out" 2>&1
+    t_got=$?
+    if [ $t_got -ne 4 ]; then
+        fail "$t_name: status $t_got, wanted 4" "$T/check.out"
+    elif [ "$(cat "$T/peak")" -gt 65536 ]; then
+        fail "$t_name: $(cat "$T/peak") KiB"
+    elif tr -d '\n' <"$T/check.out" | LC_ALL=C grep -q '[[:cntrl:]]'; then
+        fail "$t_name: control characters"
+    else
+        pass "$t_name"
+    fi
+}
+
+for mode in line bulk array nested flood text; do
+    peer_start $mode
+    refused "$mode: replay" replay "$T_FIXTURES/recordings/files/plain.rdb" "redis://127.0.0.1:$PORT" \
+        --give-up-after 1s
+    refused "$mode: replay with a password" replay "$T_FIXTURES/recordings/files/plain.rdb" \
+        "redis://:sesame@127.0.0.1:$PORT" --give-up-after 1s
+    refused "$mode: capture" capture "dragonfly://127.0.0.1:$PORT" "$T/cap" --until-caught-up \
+        --give-up-after 1s
+    rm -rf "$T/cap"
+    kill -9 "$PEER_PID"
+    wait "$PEER_PID" 2>/dev/null
+    t_forget "$PEER_PID"
+done
+t_end

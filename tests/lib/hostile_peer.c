@@ -1,0 +1,106 @@
+/*
+ * hostile_peer - a server that answers whatever it is asked with what no server says.
+ *
+ *   hostile-peer MODE
+ *
+ * line: a line without end. bulk: a string of 16 GiB, as far as it is taken. array: a thousand million
+ * elements. nested: arrays in arrays without end. flood: one reply after the other. text: an error of
+ * 60 KiB with control sequences. Prints its port, then serves one connection after the other until it
+ * is killed.
+ */
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PIECE_BYTES 65536u
+#define TEXT_BYTES  60000u
+
+struct mode {
+    const char *name;
+    const char *head; /* once */
+    const char *body; /* again and again; NULL: nothing more */
+};
+
+static const struct mode modes[] = {
+    {"line", "-ERR ", "endless "},
+    {"bulk", "$17179869184\r\n", "endless "},
+    {"array", "*1000000000\r\n", ":1\r\n"},
+    {"nested", "", "*1\r\n"},
+    {"flood", "", "+OK\r\n"},
+    {"text", "-ERR \033]0;owned\007\033[2J", NULL},
+};
+
+static int send_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+
+        if (sent <= 0)
+            return -1;
+        p += sent;
+        n -= (size_t)sent;
+    }
+    return 0;
+}
+
+static void answer(int fd, const struct mode *mode)
+{
+    static char piece[PIECE_BYTES];
+    size_t n = 0;
+
+    if (send_all(fd, mode->head, strlen(mode->head)) != 0)
+        return;
+    if (mode->body == NULL) {
+        memset(piece, '\033', TEXT_BYTES);
+        (void)send_all(fd, piece, TEXT_BYTES);
+        (void)send_all(fd, "\r\n", 2);
+        return;
+    }
+    while (n + strlen(mode->body) <= sizeof(piece)) {
+        memcpy(piece + n, mode->body, strlen(mode->body));
+        n += strlen(mode->body);
+    }
+    while (send_all(fd, piece, n) == 0)
+        ;
+}
+
+static void serve(int listener, const struct mode *mode)
+{
+    char asked[4096];
+
+    for (;;) {
+        int fd = accept(listener, NULL, NULL);
+
+        while (fd >= 0 && read(fd, asked, sizeof(asked)) > 0)
+            answer(fd, mode);
+        (void)close(fd);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(listener, 16) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
+        perror("hostile-peer");
+        return 1;
+    }
+    for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(argv[1], modes[i].name) != 0)
+            continue;
+        printf("%u\n", ntohs(address.sin_port));
+        if (fflush(stdout) == 0)
+            serve(listener, &modes[i]);
+    }
+    fputs("usage: hostile-peer MODE\n", stderr);
+    return 2;
+}
