@@ -8,6 +8,7 @@
 #include "item/dump.h"
 #include "item/entry_commands.h"
 #include "rdb/value_digest.h"
+#include "replay/replay_walk.h"
 #include "target/replay_route.h"
 
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
@@ -32,6 +33,11 @@ struct replay_recheck {
     size_t capacity;
     uint32_t db; /* of the target, for the key being put */
     char *why;
+    /* what records behind a position touch: hashes of keys, as far as these were looked through */
+    uint64_t *touched_from; /* NULL: none yet; then touched_to */
+    uint64_t *touched_to;
+    struct key_set touched;
+    bool flushed; /* all of them */
 };
 
 /* A value as the target has it, or is to have it. */
@@ -114,6 +120,8 @@ void replay_recheck_close(struct replay_recheck *c)
     entry_commands_free(c->by_commands);
     freeReplyObject(c->portion);
     free(c->suspects);
+    free(c->touched_from);
+    key_set_release(&c->touched);
     replay_lease_end(&c->replay, true);
     replay_target_close(&c->replay);
     replay_release(&c->replay);
@@ -154,6 +162,79 @@ int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **
     *ret = c->suspects;
     *ret_count = n;
     *ret_end = strcmp(c->cursor, "0") == 0;
+    return 0;
+}
+
+/*
+ * What has happened since
+ */
+
+static int take_touched(void *context, const struct replay_walked *key, struct ft_err *err)
+{
+    struct replay_recheck *c = context;
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
+    key_set_hash(key->db, key->key, hash);
+    return key_set_add(&c->touched, hash, err);
+}
+
+static int take_flush(void *context, uint32_t flow, uint64_t lsn, struct ft_err *err)
+{
+    struct replay_recheck *c = context;
+
+    (void)flow;
+    (void)lsn;
+    (void)err;
+    c->flushed = true;
+    return 0;
+}
+
+/* Another position: what was behind the one before says nothing. */
+static int begin_touched(struct replay_recheck *c, const uint64_t *from, struct ft_err *err)
+{
+    uint32_t n = c->replay.source->stream_count;
+
+    if (c->touched_from != NULL && memcmp(c->touched_from, from, n * sizeof(*from)) == 0)
+        return 0;
+    free(c->touched_from);
+    key_set_release(&c->touched);
+    c->flushed = false;
+    c->touched_from = calloc(n + 1u, 2 * sizeof(*from));
+    if (c->touched_from == NULL)
+        return err_nomem(err, "a position");
+    c->touched_to = c->touched_from + n;
+    memcpy(c->touched_from, from, n * sizeof(*from));
+    memcpy(c->touched_to, from, n * sizeof(*from));
+    return 0;
+}
+
+static int look_through(struct replay_recheck *c, const uint64_t *to, struct ft_err *err)
+{
+    struct replay *r = &c->replay;
+    struct replay_walk w;
+    int rc = replay_walk_init(&w, r, r->source, take_touched, c, err);
+
+    w.from_lsn = c->touched_to;
+    w.to_lsn = to;
+    w.follow = true;
+    w.up_to_now = true;
+    w.flushed = take_flush;
+    for (uint32_t i = 0; rc == 0 && i < r->source->stream_count; i++) {
+        if (to[i] > c->touched_to[i])
+            rc = replay_walk_stream(&w, i, err);
+    }
+    replay_walk_release(&w);
+    if (rc == 0)
+        memcpy(c->touched_to, to, r->source->stream_count * sizeof(*to));
+    return rc;
+}
+
+int replay_recheck_touched(struct replay_recheck *c, const uint64_t *from, const uint64_t *to,
+                           const struct replay_suspect *key, bool *ret, struct ft_err *err)
+{
+    if (begin_touched(c, from, err) != 0 || look_through(c, to, err) != 0)
+        return -1;
+    *ret = c->flushed || key_set_has(&c->touched, key->db, key->key);
     return 0;
 }
 

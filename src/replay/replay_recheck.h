@@ -46,6 +46,10 @@ int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **
                         size_t *ret_count, bool *ret_end, struct ft_err *err);
 /* replay_recheck_add - a key onto the list. */
 int replay_recheck_add(struct replay_recheck *c, uint32_t db, struct bytes key, struct ft_err *err);
+/* replay_recheck_touched - do records of the capture that name the key, or a flush, lie in [from, to) of any flow?
+ * to: written, and never less than before with the same from. */
+int replay_recheck_touched(struct replay_recheck *c, const uint64_t *from, const uint64_t *to,
+                           const struct replay_suspect *key, bool *ret, struct ft_err *err);
 /* replay_recheck_put - entry: the value that the source has under entry->db and entry->key. gone: it has
  * none. */
 enum replay_rechecked replay_recheck_put(struct replay_recheck *c, const struct rdb_entry *entry,

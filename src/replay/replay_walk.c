@@ -131,7 +131,7 @@ int replay_walk_stream(struct replay_walk *w, uint32_t index, struct ft_err *err
     }
     if (rc == 0 && step == STEP_ERROR)
         rc = -1;
-    if (rc == 0 && step == STEP_MORE)
+    if (rc == 0 && step == STEP_MORE && !w->up_to_now)
         rc = err_set(err, FT_ERR_NET, "the capture does not go as far as it did");
     source_stream_free(stream);
     return rc;

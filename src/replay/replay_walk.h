@@ -38,6 +38,7 @@ struct replay_walk {
     bool entries;             /* those of the snapshot too, not only of records */
     bool no_records;          /* those of the snapshot alone */
     bool every;               /* repetitions too */
+    bool up_to_now;           /* with follow: to_lsn is what comes next, and need not be there */
     bool follow;              /* the capture may have grown since it was opened */
     const uint64_t *from_lsn; /* per flow: begin with this record of the journal; NULL: all */
     const uint64_t *to_lsn; /* per flow: end before this one, which is there; NULL: all there is */

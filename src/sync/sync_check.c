@@ -1,29 +1,26 @@
 #include "sync/sync_check.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "item/dump.h"
-#include "rdb/value_digest.h"
 #include "sync/sync_pops.h"
 
-#define ROUNDS_MAX        5u
-#define PASSES_MAX        8u
-#define RETRY_MS          200u
-#define LEFT_TOLERANCE_MS 2000
-#define NOTE_SIZE         700
+#define ROUNDS_MAX 5u
+#define PASSES_MAX 8u
+#define RETRY_MS   200u
+/* Between looks at how far the capture is. */
+#define WRITTEN_MS 1
+#define NOTE_SIZE  700
 
 /* A key of the page, as it was read last. */
 struct sync_candidate {
     struct replay_suspect suspect; /* the key is owned */
-    bool seen;
-    bool gone;
-    struct value_digest digest;
-    int64_t expire_ms;
-    bool settled; /* the target has what the source has */
-    bool closed;  /* and is off the list; or it was given up */
+    bool settled;                  /* the target has what the source has */
+    bool closed;                   /* and is off the list; or it was given up */
     enum replay_rechecked outcome;
 };
 
@@ -52,6 +49,7 @@ static void drop_page(struct sync_check *c)
     c->count = 0;
     c->next = 0;
     c->rounds = 0;
+    c->has_read = false;
 }
 
 /* The next look at the list is at its beginning; whoever is not done is still there. */
@@ -84,6 +82,8 @@ void sync_check_release(struct sync_check *c)
     key_set_release(&c->given_up);
     buf_release(&c->value.payload);
     replay_pops_release(&c->pops);
+    free(c->behind);
+    c->behind = NULL;
 }
 
 static int copy_key(struct bytes key, struct bytes *ret, struct ft_err *err)
@@ -141,26 +141,6 @@ static int give_up(struct sync_check *c, struct sync_candidate *candidate, const
  * One key
  */
 
-static int look_closer(struct sync_check *c, struct dump *dump, struct value_digest *digest,
-                       struct ft_err *err)
-{
-    if (dump_parse(buf_bytes(&c->value.payload), dump, err) != 0)
-        return -1;
-    return value_digest_run(dump->type, dump->value, digest, err);
-}
-
-static bool is_as_before(const struct sync_candidate *k, const struct sync_value *v,
-                         const struct value_digest *digest)
-{
-    int64_t apart = k->expire_ms - v->expire_ms;
-    int64_t allowed = v->expire_exact ? 0 : LEFT_TOLERANCE_MS;
-
-    if (!k->seen || k->gone != v->gone || (k->expire_ms < 0) != (v->expire_ms < 0))
-        return false;
-    return v->gone ||
-           (value_digest_eq(&k->digest, digest) && apart <= allowed && -apart <= allowed);
-}
-
 static int put(struct sync_check *c, struct sync_candidate *k, const struct dump *dump,
                struct ft_err *err)
 {
@@ -182,21 +162,58 @@ static int put(struct sync_check *c, struct sync_candidate *k, const struct dump
     return k->settled ? 0 : -1;
 }
 
-/* Is the value that was read the one at the goal? Then it goes to the target. */
-static int judge(struct sync_check *c, struct sync_candidate *k, bool still, struct ft_err *err)
+/* Does the capture have all that the source had done when the value had been read? */
+static bool is_written(const struct sync_check *c, uint32_t flow_count)
 {
-    struct value_digest digest = {0};
+    struct live_point point;
+
+    for (uint32_t i = 0; i < flow_count; i++) {
+        if (!live_flows_point(c->replay->live, LIVE_WRITTEN, i, &point) ||
+            point.next_lsn < c->behind[i])
+            return false;
+    }
+    return true;
+}
+
+static bool has_ended(const struct sync_check *c)
+{
+    struct live_state state;
+
+    live_flows_state(c->replay->live, &state);
+    return state.ended;
+}
+
+enum value_is {
+    VALUE_ERROR = -1,
+    VALUE_OF_THE_GOAL,
+    VALUE_LATER,
+    VALUE_NOT_KNOWN_YET
+};
+
+/* Is the value that was read the one at the goal? It is if nothing has touched the key since. */
+static enum value_is judge(struct sync_check *c, const struct sync_candidate *k,
+                           const uint64_t *goal, uint32_t flow_count, struct ft_err *err)
+{
+    bool touched;
+
+    if (memcmp(c->behind, goal, flow_count * sizeof(*goal)) == 0)
+        return VALUE_OF_THE_GOAL;
+    if (!is_written(c, flow_count)) {
+        (void)poll(NULL, 0, WRITTEN_MS); /* only to let time pass */
+        return has_ended(c) ? VALUE_LATER : VALUE_NOT_KNOWN_YET;
+    }
+    if (replay_recheck_touched(c->target, goal, c->behind, &k->suspect, &touched, err) != 0)
+        return VALUE_ERROR;
+    return touched ? VALUE_LATER : VALUE_OF_THE_GOAL;
+}
+
+static int put_value(struct sync_check *c, struct sync_candidate *k, struct ft_err *err)
+{
     struct dump dump = {0};
 
-    if (!c->value.gone && look_closer(c, &dump, &digest, err) != 0)
+    if (!c->value.gone && dump_parse(buf_bytes(&c->value.payload), &dump, err) != 0)
         return -1;
-    if (still || is_as_before(k, &c->value, &digest))
-        return put(c, k, &dump, err);
-    k->seen = true;
-    k->gone = c->value.gone;
-    k->digest = digest;
-    k->expire_ms = c->value.expire_ms;
-    return 0;
+    return put(c, k, &dump, err);
 }
 
 static bool is_of_the_value(const struct ft_err *err)
@@ -204,17 +221,42 @@ static bool is_of_the_value(const struct ft_err *err)
     return err->kind == FT_ERR_CORRUPT || err->kind == FT_ERR_UNSUPPORTED;
 }
 
+static int read_value(struct sync_check *c, const struct sync_candidate *k, uint32_t flow_count,
+                      struct ft_err *err)
+{
+    uint64_t *grown = reallocarray(c->behind, flow_count + 1u, sizeof(*grown));
+
+    if (grown == NULL)
+        return err_nomem(err, "a position");
+    c->behind = grown;
+    c->has_read = sync_source_read(c->source, k->suspect.db, k->suspect.key, &c->value, c->behind,
+                                   flow_count, err) == 0;
+    return c->has_read ? 0 : -1;
+}
+
+/* 1: once more, when the capture has come as far as the value. */
 static int look_at(struct sync_check *c, struct sync_candidate *k, const uint64_t *goal,
-                   uint64_t *lsn, uint32_t flow_count, struct ft_err *err)
+                   uint32_t flow_count, struct ft_err *err)
 {
     struct ft_err own = FT_ERR_INIT;
 
-    if (sync_source_read(c->source, k->suspect.db, k->suspect.key, &c->value, lsn, flow_count,
-                         err) != 0)
+    if (!c->has_read && read_value(c, k, flow_count, err) != 0)
         return -1;
+    c->has_read = false;
     if (c->value.refused)
         return give_up(c, k, c->value.why, err);
-    if (judge(c, k, memcmp(lsn, goal, flow_count * sizeof(*lsn)) == 0, &own) == 0)
+    switch (judge(c, k, goal, flow_count, err)) {
+    case VALUE_ERROR:
+        return -1;
+    case VALUE_LATER:
+        return 0;
+    case VALUE_NOT_KNOWN_YET:
+        c->has_read = true;
+        return 1;
+    case VALUE_OF_THE_GOAL:
+        break;
+    }
+    if (put_value(c, k, &own) == 0)
         return 0;
     if (is_of_the_value(&own))
         return give_up(c, k, own.msg, err);
@@ -344,7 +386,6 @@ static enum sync_check_state step(struct sync_check *c, const uint64_t *goal, ui
                                   struct ft_err *err)
 {
     struct sync_candidate *k;
-    uint64_t *lsn;
     int rc = 0;
 
     if (c->target == NULL &&
@@ -356,15 +397,11 @@ static enum sync_check_state step(struct sync_check *c, const uint64_t *goal, ui
     if (c->next == c->count)
         return end_round(c, err);
     k = &c->page[c->next];
-    lsn = calloc(flow_count + 1u, sizeof(*lsn));
-    if (lsn == NULL)
-        return err_nomem(err, "a position"), SYNC_CHECK_ERROR;
     if (!k->settled)
-        rc = look_at(c, k, goal, lsn, flow_count, err);
-    free(lsn);
-    if (rc != 0)
+        rc = look_at(c, k, goal, flow_count, err);
+    if (rc < 0)
         return SYNC_CHECK_ERROR;
-    c->next++;
+    c->next += rc == 0;
     return SYNC_CHECK_ON;
 }
 

@@ -5,10 +5,10 @@
  *              the source while the target stands at a known position, the goal of the cut-over, and
  *              corrected where it differs.
  * When is a value that of the goal?  When the source's LSNs, asked for behind the value, are the goal: then
- *              nothing was written in between. Where the source goes on, the goal is taken anew, and a
- *              value that was the same before the new goal was asked for and after the target got there
- *              is that of the goal. A key that changes each time is given up after a few rounds: it
- *              stays as the journal made it, and unread.
+ *              nothing was written in between. Where the source goes on, the capture is awaited up to those LSNs, and
+ *              tells whether a record from the goal to them names the key. If one does, the goal is taken
+ *              anew, and the key is read again when the target is there. A key that changes each time is given up
+ *              after a few rounds: it stays as the journal made it, and unread.
  * Steps        One key at a time, so that whoever runs the cut-over can renew a pause in between.
  * Errors       A target that is lost is waited for. What a key alone is about makes that key unread.
  *              The source's errors are the caller's.
@@ -69,7 +69,9 @@ struct sync_check {
     bool last_page;
     bool fresh; /* this pass has found keys that were not given up before */
     struct key_set given_up;
-    struct sync_value value;
+    struct sync_value value; /* of page[next], if has_read */
+    uint64_t *behind;        /* per flow: the source's LSNs when it had been read */
+    bool has_read;
     /* sync_pops.h: calls that the source counted when keys were listed last, and now */
     struct replay_pops pops;
     uint64_t pops_seen;
