@@ -29,6 +29,7 @@ struct verify_report {
     struct finding *findings; /* the first FINDINGS_SHOWN_MAX */
     size_t finding_count;     /* of those */
     uint64_t findings_total;
+    uint64_t unread;       /* of these, what is no damage, but cannot be read by this program */
     struct finding *notes; /* nothing wrong, but worth knowing: a torn tail, no checksum */
     size_t note_count;
     struct finding

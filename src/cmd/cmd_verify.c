@@ -102,7 +102,7 @@ static void print_finding(const struct finding *f)
 static const char *state_of(const struct verify_report *r)
 {
     if (r->findings_total != 0)
-        return "DAMAGED";
+        return r->findings_total == r->unread ? "NOT READ" : "DAMAGED";
     return r->incomplete_count != 0 ? "INCOMPLETE" : "clean";
 }
 

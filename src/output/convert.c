@@ -160,7 +160,8 @@ static int put_entry(struct worker *w, const struct rdb_entry *entry, uint8_t ty
                : rdb_put_entry(&w->chunk->buf, entry, type, value, &w->err);
     if (rc != 0)
         return -1;
-    if (key_log_add(w->c->keys, &w->keys, entry->db, entry->key, &w->err) != 0)
+    if (!entry_is_over(entry, w->c->now_ms) &&
+        key_log_add(w->c->keys, &w->keys, entry->db, entry->key, &w->err) != 0)
         return -1;
     w->counts.keys++;
     w->chunk->keys++;

@@ -74,7 +74,8 @@ static int count_entry(struct resp_conversion *c, const struct rdb_entry *entry,
         c->ret->entries.emptied++;
     if (result != RECODE_OK)
         return 0;
-    if (key_log_add(c->keys, &c->key_batch, entry->db, entry->key, err) != 0)
+    if (!entry_is_over(entry, c->now_ms) &&
+        key_log_add(c->keys, &c->key_batch, entry->db, entry->key, err) != 0)
         return -1;
     c->ret->entries.keys++;
     c->ret->entries.expires += entry->expire_ms != RDB_NO_EXPIRY;

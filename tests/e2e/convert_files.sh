@@ -80,6 +80,10 @@ for input in "key twice" "list twice" "member twice" "field twice" "packed field
     done
 done
 [ ! -e "$T/no.out" ] && pass "nothing was written of them" || fail "what is refused was written"
+by_hand "key that has ended" '\374\001\000\000\000\000\000\000\000\000\001a\0011\000\001a\0012'
+check "a key that has ended, and is there again" verify_clean "$T/key that has ended.rdb"
+check "and its conversion" "$FLOWTAPE" convert "$T/key that has ended.rdb" "$T/ended.rdb" --to rdb
+check_status "a later format is no damage" 3 "NOT READ" "$FLOWTAPE" verify "$T/head.aof"
 by_hand "key in another database" '\000\001a\0011\376\001\000\001a\0012'
 check "a key in two databases" verify_clean "$T/key in another database.rdb"
 check "a key in two databases: convert" "$FLOWTAPE" convert "$T/key in another database.rdb" \
