@@ -94,6 +94,8 @@ static void see_end(struct replay *r, int64_t end_ms)
 
     if (r->o->ttl == REPLAY_TTL_KEEP && late_ms > LATE_MS && late_ms > r->source_behind_ms)
         r->source_behind_ms = late_ms;
+    if (r->o->held != NULL)
+        atomic_store(&r->o->held->source_behind_ms, r->source_behind_ms);
 }
 
 int replay_defer(struct replay *r, struct times_shift *shift, uint32_t db,
@@ -122,7 +124,7 @@ int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct f
 
 int replay_note_deferred(struct replay *r, bool released, struct ft_err *err)
 {
-    const char *value = released ? "released" : "1";
+    const char *value = released || is_listing(r) ? "released" : "1";
     int rc = 0;
 
     if (atomic_load(&r->deferred) && !released)

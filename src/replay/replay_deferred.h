@@ -22,6 +22,7 @@ struct replay_held_key {
     int64_t end_ms; /* its own time; 0: not known, or it has none */
     uint32_t db;
     struct bytes key; /* owned */
+    bool given;       /* it was given its own time again */
 };
 
 struct replay_held_keys {
@@ -36,7 +37,8 @@ struct replay_held {
      * this machine, which the farthest node of the target is ahead_ms before */
     atomic_int_fast64_t window_ms;
     atomic_int_fast64_t ahead_ms;
-    struct replay_held_keys added; /* guarded by mu */
+    atomic_int_fast64_t source_behind_ms; /* its clock, as far as the records tell */
+    struct replay_held_keys added;        /* guarded by mu */
 };
 
 void replay_held_init(struct replay_held *h);

@@ -83,6 +83,7 @@ struct replay {
     uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
     atomic_bool uses_dbs;              /* the snapshot has keys outside of database 0 */
     atomic_bool deferred;              /* the state says that there are deferred times */
+    bool beside;                       /* a replay is at work: its connections are left alone */
     bool no_more_records;              /* whatever the input has: this is not a run of it */
     uint64_t seen_us;                  /* of the journal: when the record being put was received */
     int64_t source_behind_ms;          /* its clock, as far as the records tell */

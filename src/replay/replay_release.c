@@ -415,6 +415,23 @@ static int finish_slots(struct replay_release *w, struct ft_err *err)
     return replay_sleep(w->r, MOVING_MS, err);
 }
 
+int replay_release_moved(struct replay_release *w, bool *ret, struct ft_err *err)
+{
+    *ret = false;
+    if (w->slots == NULL)
+        return 0;
+    if (ask_all_slots(w, false, err) != 0)
+        return -1;
+    for (size_t i = 0; i < w->r->target.node_count; i++) {
+        const struct node_slots *s = &w->slots[i];
+
+        *ret |= memcmp(s->before, s->now, sizeof(s->now)) != 0;
+        for (size_t byte = 0; byte < sizeof(s->moving); byte++)
+            *ret |= s->moving[byte] != 0;
+    }
+    return 0;
+}
+
 /*
  * A walk
  */

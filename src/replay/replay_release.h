@@ -46,6 +46,9 @@ int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, in
                         const struct replay_held_key *keys, size_t count,
                         struct replay_held_keys *near, struct ft_err *err);
 
+/* replay_release_moved - have slots changed hands since the walk began, or are they about to? */
+int replay_release_moved(struct replay_release *w, bool *ret, struct ft_err *err);
+
 /* replay_release_all - no more records follow: a walk to its END, if there is anything deferred; then
  * the state says that there is not. */
 int replay_release_all(struct replay *r, int64_t source_ahead_ms, struct ft_err *err);

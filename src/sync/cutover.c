@@ -28,10 +28,18 @@ static enum cutover_action begin(struct cutover *c, uint64_t now_ms)
     return aim(c, now_ms);
 }
 
+static enum cutover_action prepare(struct cutover *c, const struct cutover_seen *seen)
+{
+    c->state = CUTOVER_PREPARING;
+    if (!seen->prepared || (c->by_itself && !seen->caught_up))
+        return CUTOVER_DO_PREPARE;
+    return begin(c, seen->now_ms);
+}
+
 static enum cutover_action follow(struct cutover *c, const struct cutover_seen *seen)
 {
     if (seen->told || (c->by_itself && seen->caught_up))
-        return begin(c, seen->now_ms);
+        return prepare(c, seen);
     if (!seen->caught_up || c->said || c->by_itself)
         return CUTOVER_DO_NOTHING;
     c->said = true;
@@ -107,6 +115,8 @@ enum cutover_action cutover_next(struct cutover *c, const struct cutover_seen *s
     switch (c->state) {
     case CUTOVER_FOLLOWING:
         return follow(c, seen);
+    case CUTOVER_PREPARING:
+        return prepare(c, seen);
     case CUTOVER_DRAINING:
         return drain(c, seen);
     case CUTOVER_CHECKING:

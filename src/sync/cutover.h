@@ -9,6 +9,7 @@
  *              asked for; then held, the pause renewed, until confirmed or the time is over.
  *              takeover: as manual; then the source stops for good by itself once everything is
  *              acknowledged, and what is left is applied.
+ * Times        Before all that the keys' times to live are prepared (sync_times.h), while the source goes on.
  * Suspects     Where there are suspect keys they are read again at the goal (sync_check.h), before it
  *              is held or done. For that a takeover pauses the source, if it can be.
  * Threads      None.
@@ -33,16 +34,18 @@ enum cutover_mode {
 
 enum cutover_state {
     CUTOVER_FOLLOWING,
-    CUTOVER_DRAINING, /* the goal is known */
-    CUTOVER_CHECKING, /* applied; suspect keys are being read */
-    CUTOVER_HOLDING,  /* applied, the source is paused */
-    CUTOVER_ENDING,   /* taken over: the rest is being applied */
+    CUTOVER_PREPARING, /* times to live are given back, as far as they can be now */
+    CUTOVER_DRAINING,  /* the goal is known */
+    CUTOVER_CHECKING,  /* applied; suspect keys are being read */
+    CUTOVER_HOLDING,   /* applied, the source is paused */
+    CUTOVER_ENDING,    /* taken over: the rest is being applied */
     CUTOVER_OVER,
 };
 
 enum cutover_action {
     CUTOVER_DO_NOTHING,
     CUTOVER_DO_SAY,      /* that it has caught up, and how to begin */
+    CUTOVER_DO_PREPARE,  /* one more step of giving times back */
     CUTOVER_DO_PAUSE,    /* pause the source, then as GOAL */
     CUTOVER_DO_GOAL,     /* ask the source for its LSNs; they are the goal */
     CUTOVER_DO_RENEW,    /* renew the pause */
@@ -69,6 +72,7 @@ struct cutover {
 struct cutover_seen {
     uint64_t now_ms;
     bool caught_up;
+    bool prepared;  /* times are given back but those of keys that end soon */
     bool told;      /* to begin, or, while it holds, to confirm */
     bool applied;   /* the goal, or after a takeover everything */
     bool lost_goal; /* its generation is over */

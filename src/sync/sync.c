@@ -130,6 +130,7 @@ static int look_at_halves(struct sync *s, struct ft_err *err)
     if (!capture_done || s->taken_over)
         return 0;
     if (s->result->goal != NULL) { /* it ended there, but more was stored */
+        sync_times_undo(s);
         sync_let_go(s);
         cutover_failed(&s->cutover);
         return sync_follow_again(s, err);
@@ -146,8 +147,11 @@ static int look_at_halves(struct sync *s, struct ft_err *err)
 static bool is_cancelled(const struct sync *s)
 {
     struct pollfd p = {s->o->cancel_fd, POLLIN, 0};
+    int wait_ms = s->cutover.state == CUTOVER_CHECKING                             ? 0
+                  : s->cutover.state == CUTOVER_PREPARING || s->times.work != NULL ? 1
+                                                                                   : STEP_MS;
 
-    return poll(&p, 1, s->cutover.state == CUTOVER_CHECKING ? 0 : STEP_MS) > 0;
+    return poll(&p, 1, wait_ms) > 0;
 }
 
 static int go_through(struct sync *s, struct ft_err *err)
@@ -245,6 +249,7 @@ static int run_live(struct sync *s, struct ft_err *err)
     }
     if (rc != 0 && s->result->ended != SYNC_SOURCE_GONE)
         s->result->ended = SYNC_FAILED;
+    sync_times_end(s, s->result->ended == SYNC_SOURCE_GONE || s->result->ended == SYNC_FULL);
     if (s->result->ended != SYNC_CUT_OVER)
         return rc;
     rc = sync_check_finish(&s->check, err);
@@ -277,6 +282,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
 
     *ret = (struct sync_result){0};
     if (sync_halves_init(&s, err) == 0) {
+        sync_times_init(&s);
         set_up(&s);
         /* what cannot be replayed into is better known now than after a full sync */
         rc = replay_check_target(options->replay.target, options->cancel_fd, err);
@@ -284,6 +290,8 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     if (rc == 0)
         rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);
     sync_check_release(&s.check);
+    if (s.replay_options.held != NULL)
+        sync_times_release(&s);
     sync_source_close(&s.source);
     sync_halves_release(&s);
     ret->mode = s.cutover.mode;

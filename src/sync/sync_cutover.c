@@ -223,6 +223,8 @@ static int do_finish(struct sync *s, struct ft_err *err)
     }
     if (moved != 0)
         return moved < 0 ? -1 : 0;
+    if (sync_times_finish(s, err) != 0)
+        return -1;
     if (s->unproven)
         return err_set(err, FT_ERR_NET,
                        "the source says that it has handed over, but flow %" PRIu32
@@ -236,6 +238,7 @@ static int do_finish(struct sync *s, struct ft_err *err)
 
 static int do_release(struct sync *s, struct ft_err *err)
 {
+    sync_times_undo(s);
     unpause(s);
     sync_note(s, "not confirmed in time: the source goes on");
     if (s->cutover.by_itself) {
@@ -320,6 +323,14 @@ static int do_takeover(struct sync *s, struct ft_err *err)
     return sync_follow_again(s, err);
 }
 
+static int do_prepare(struct sync *s, struct ft_err *err)
+{
+    int rc = sync_times_prepare(s, err);
+
+    s->prepared = rc > 0;
+    return rc < 0 ? -1 : 0;
+}
+
 static int carry_out(struct sync *s, enum cutover_action action, struct ft_err *err)
 {
     switch (action) {
@@ -331,6 +342,8 @@ static int carry_out(struct sync *s, enum cutover_action action, struct ft_err *
                   "cut-over",
                   s->o->capture.directory);
         return 0;
+    case CUTOVER_DO_PREPARE:
+        return do_prepare(s, err);
     case CUTOVER_DO_PAUSE:
         return do_pause(s, err);
     case CUTOVER_DO_GOAL:
@@ -357,6 +370,7 @@ static int give_up(struct sync *s, const struct ft_err *cause, bool paused, stru
 {
     bool by_itself = s->cutover.by_itself;
 
+    sync_times_undo(s);
     if (paused)
         unpause(s);
     cutover_failed(&s->cutover);
@@ -385,11 +399,17 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     bool begins;
 
     live_flows_state(s->o->live, &state);
-    if (before == CUTOVER_FOLLOWING && (s->full || state.ended))
+    if (before <= CUTOVER_PREPARING && (s->full || state.ended))
         return 0;
     if (ended_too_early(s, &state) && sync_start_replay(s, err) != 0)
         return -1;
-    seen.caught_up = before == CUTOVER_FOLLOWING && has_caught_up(s);
+    seen.caught_up =
+        (before == CUTOVER_FOLLOWING || before == CUTOVER_PREPARING) && has_caught_up(s);
+    seen.prepared = before == CUTOVER_PREPARING && s->prepared;
+    if (before != CUTOVER_PREPARING) {
+        s->prepared = false;
+        sync_times_keep(s);
+    }
     seen.told = before == CUTOVER_HOLDING ? s->confirm : s->begin && state.ready;
     seen.lost_goal = state.goal_generation != 0 && state.goal_generation != state.generation;
     seen.applied = has_applied(s, &state);

@@ -10,6 +10,7 @@
 #include "sync/sync.h"
 #include "sync/sync_check.h"
 #include "sync/sync_source.h"
+#include "sync/sync_times.h"
 
 #define SYNC_NOTE_MAX 700
 
@@ -37,7 +38,9 @@ struct sync {
     struct cutover cutover;
     struct sync_source source;
     struct sync_check check;
-    bool begin; /* told to begin, or to confirm */
+    struct sync_times times;
+    bool prepared; /* what the last step of sync_times_prepare said */
+    bool begin;    /* told to begin, or to confirm */
     bool confirm;
     bool control_tried;
     bool full;

@@ -202,6 +202,30 @@ int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *
     return rc;
 }
 
+bool sync_source_clock(struct sync_source *s, int64_t *ret_ahead_ms)
+{
+    int64_t before_us = (int64_t)clock_wall_us();
+    struct ft_err ignored = FT_ERR_INIT;
+    redisReply *reply;
+    int64_t seconds;
+    int64_t us;
+    bool known;
+
+    if (call(s, false, &reply, "TIME", &ignored) != 0)
+        return false;
+    known = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+            reply->element[0]->type == REDIS_REPLY_STRING &&
+            reply->element[1]->type == REDIS_REPLY_STRING &&
+            bytes_to_i64(bytes_str(reply->element[0]->str), &seconds) &&
+            bytes_to_i64(bytes_str(reply->element[1]->str), &us) &&
+            seconds < INT64_MAX / 1000000 - 1 && seconds >= 0 && us >= 0 && us < 1000000;
+    if (known)
+        *ret_ahead_ms =
+            (seconds * 1000000 + us - (before_us + (int64_t)clock_wall_us()) / 2) / 1000;
+    freeReplyObject(reply);
+    return known;
+}
+
 static int put_read(struct sync_source *s, uint32_t db, struct bytes key, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];

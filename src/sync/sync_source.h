@@ -44,6 +44,8 @@ int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struc
                      uint64_t *ret_lsn, uint32_t flow_count, struct ft_err *err);
 /* sync_source_pops - how often LMPOP and BLMPOP were called since it was started (INFO commandstats). */
 int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err);
+/* sync_source_clock - how far the source's clock is ahead of this machine's; false: it does not tell. */
+bool sync_source_clock(struct sync_source *s, int64_t *ret_ahead_ms);
 /* sync_source_pause - writes wait, for so long at most. */
 int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err);
 int sync_source_unpause(struct sync_source *s, struct ft_err *err);

@@ -12,7 +12,7 @@ int replay_fence_begin(struct replay *r, struct ft_err *err)
 {
     uint64_t attempt;
 
-    if (r->o->forget || r->o->retry_dead_letters != NULL)
+    if (r->beside || r->o->forget || r->o->retry_dead_letters != NULL)
         return 0;
     if (getrandom(&attempt, sizeof(attempt), 0) != sizeof(attempt))
         return err_errno(err, errno, "could not get random bytes");

@@ -9,8 +9,9 @@ live=$RECORDINGS/live-1
 # begin_sync ARG... - in the background, as $SYNC_PID, its output in $T/sync.out
 begin_sync()
 {
-    rm -rf "$T/cap" "$T/redis"
+    rm -rf "$T/cap" "$T/redis" "$T/sync.out"
     redis_start
+    : >"$T/sync.out"
     "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/cap" --on-loss skip "$@" >"$T/sync.out" 2>&1 &
     SYNC_PID=$!
     PIDS="$PIDS $SYNC_PID"
@@ -27,13 +28,39 @@ over()
     standin_check "$1"
 }
 
+# scans - how often the target's keys were gone through
+scans()
+{
+    redis-cli -s "$T/redis/sock" info commandstats | sed -n 's/^cmdstat_scan:calls=\([0-9]*\),.*/\1/p'
+}
+
+# deferred - how many keys have a time that is not their own
+deferred()
+{
+    redis-cli -s "$T/redis/sock" eval "local n=0 for _,k in ipairs(redis.call('KEYS','*')) do
+        if redis.call('PTTL',k)>1000000000000 then n=n+1 end end return n" 0
+}
+
+follows_deferred()
+{
+    tries=0
+    until [ "$(redis-cli -s "$T/redis/sock" hget flowtape:replay overdue)" = 1 ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || return 1
+        sleep 0.1
+    done
+    [ "$(deferred)" -gt 0 ]
+}
+
 standin_start "$live" --rate 100000
 begin_sync --finish
 await "caught up"
+check "while it follows the expiry of keys is deferred" [ "$(deferred)" -gt 0 ]
 check "manual, told by a signal: says when" grep -q "caught up" "$T/sync.out"
 kill -USR1 "$SYNC_PID"
 ends_with "manual, told by a signal" 0
 check "manual: says that nothing was paused" grep -q "was not" "$T/sync.out"
+check "manual: the keys have their own times" [ "$(deferred)" = 0 ]
 equal "manual, told by a signal"
 over "manual, told by a signal"
 
@@ -50,10 +77,14 @@ standin_start "$live" --write-rate 100
 begin_sync --cutover pause
 await "confirm"
 before=$(redis-cli -p "$PORT" dfly replicaoffset)
+scans=$(scans)
 sleep 4
 check "pause: nothing is written meanwhile" [ "$before" = "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
 check_status "pause: --confirm" 0 "cut-over" timeout 60 "$FLOWTAPE" cutover "$T/cap" --confirm
 ends_with "pause, confirmed" 0
+check "pause: the keys are not gone through while the source waits" [ "$scans" -gt 0 -a \
+    "$scans" = "$(scans)" ]
+check "pause: the keys have their own times" [ "$(deferred)" = 0 ]
 applied=$(redis-cli -s "$T/redis/sock" --scan --pattern 'flowtape:*:{0}' |
     while read -r key; do redis-cli -s "$T/redis/sock" hget "$key" flow:0; done)
 check "pause: applied as far as the source is" [ "$applied" = "$before" ]
@@ -78,6 +109,7 @@ await "caught up"
 check_status "--mode pause, not confirmed" 5 "not-confirmed" timeout 60 "$FLOWTAPE" cutover "$T/cap" \
     --mode pause
 check "it follows again" kill -0 "$SYNC_PID"
+check "and defers the expiry of keys again" follows_deferred
 tries=0
 until [ "$(redis-cli -p "$PORT" dfly replicaoffset)" = "$(meta_flow "$live" final_lsn)" ] ||
     [ $tries -gt 300 ]; do

@@ -5,6 +5,7 @@
 static enum cutover_action at(struct cutover *c, uint64_t now_ms, struct cutover_seen seen)
 {
     seen.now_ms = now_ms;
+    seen.prepared = true;
     return cutover_next(c, &seen);
 }
 
@@ -26,6 +27,29 @@ static void manual_waits_to_be_told(void **state)
     assert_int_equal(at(&c, 6, SEEN(.lost_goal = true)), CUTOVER_DO_GOAL);
     assert_int_equal(at(&c, 7, SEEN(.applied = true)), CUTOVER_DO_FINISH);
     assert_int_equal(at(&c, 8, SEEN(.applied = true)), CUTOVER_DO_NOTHING);
+}
+
+static void times_come_first(void **state)
+{
+    struct cutover_seen seen = {.now_ms = 1, .caught_up = true};
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 0);
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PREPARE);
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PREPARE);
+    assert_false(cutover_is_paused(&c));
+    seen.prepared = true;
+    seen.caught_up = false; /* the pause would be long */
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PREPARE);
+    seen.caught_up = true;
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PAUSE);
+    cutover_failed(&c);
+    seen = (struct cutover_seen){.now_ms = 2, .told = true};
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PREPARE);
+    seen.told = false;
+    seen.prepared = true; /* who is told does not wait for that */
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PAUSE);
 }
 
 static void pause_holds_until_confirmed(void **state)
@@ -157,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(manual_waits_to_be_told),
+        cmocka_unit_test(times_come_first),
         cmocka_unit_test(pause_holds_until_confirmed),
         cmocka_unit_test(pause_is_released),
         cmocka_unit_test(holding_lasts_for_ever),
