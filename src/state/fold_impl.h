@@ -40,7 +40,8 @@ struct fold_underway {
 struct fold_stream {
     struct fold *fold;
     struct redis_pipe *pipe;
-    struct translator *translator;
+    struct translator *translator; /* for the private server */
+    struct translator *for_target;
     struct entry_commands *entries;
     struct times_shift shift;
     bool db_known;

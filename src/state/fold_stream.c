@@ -49,6 +49,8 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
     }
     if (journal_translator_new(&s->translator, f->source, f->engine, f->options.json_as, err) !=
             0 ||
+        journal_translator_new(&s->for_target, f->source, f->options.target, f->options.json_as,
+                               err) != 0 ||
         entry_commands_new(&s->entries, &entries, err) != 0 ||
         private_redis_connect(f->server, &s->pipe, on_reply, s, err) != 0) {
         fold_stream_free(s);
@@ -108,20 +110,12 @@ static int check_engine(const struct fold_stream *s, enum loss_reason loss, stru
     bool better = (loss == LOSS_MEMBER_TTL && target->member_ttl && !engine->member_ttl) ||
                   (loss == LOSS_JSON && target->json && !engine->json);
 
-    if (!better && !(loss == LOSS_COMMAND && target->version > engine->version))
+    if (!better && loss != LOSS_COMMAND)
         return 0;
     return err_set(err, FT_ERR_USAGE,
                    "the journal touches what Redis %s holds but the redis-server that applies it, "
                    "%s, does not (%s); --redis-server PATH names a newer one",
                    target->name, engine->name, loss_reason_name(loss));
-}
-
-static int note_loss(struct fold_stream *s, enum loss_reason loss, const char *class_name,
-                     uint32_t db, struct bytes key, struct ft_err *err)
-{
-    if (check_engine(s, loss, err) != 0)
-        return -1;
-    return loss_add(s->fold->options.losses, loss, class_name, db, key, err);
 }
 
 static int put_entry_command(void *context, const struct bytes *words, size_t count,
@@ -146,7 +140,10 @@ int fold_entry(struct fold_stream *s, const struct item *item, struct ft_err *er
         return -1;
     if (loss == LOSS_NONE)
         return 0;
-    return note_loss(s, loss, rdb_type_name(entry->type), entry->db, entry->key, err);
+    if (check_engine(s, loss, err) != 0)
+        return -1;
+    return loss_add(s->fold->options.losses, loss, rdb_type_name(entry->type), entry->db,
+                    entry->key, err);
 }
 
 /* DELEX key IFDEQ|IFDNE digest */
@@ -175,13 +172,38 @@ static int delete_by_digest(struct fold_stream *s, const struct translation_plan
 static int flush_slots(struct fold_stream *s, const struct translation_flush *flush,
                        struct ft_err *err);
 
-static int take_losses(struct fold_stream *s, const struct translation *t, uint32_t db,
+/* What the private server does not know as a command may be known to a newer target, or to nobody. */
+static int lost_on_target(struct fold_stream *s, const struct item *item, bool *ret_lost,
+                          struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    struct translation t;
+
+    *ret_lost = true;
+    if (s->fold->options.target->version <= s->fold->engine->version)
+        return 0;
+    if (translator_run(s->for_target, record->words, record->word_count, record->dbid,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return -1;
+    *ret_lost = t.class_ == TRANSLATION_LOSS;
+    return 0;
+}
+
+static int take_losses(struct fold_stream *s, const struct item *item, const struct translation *t,
                        struct ft_err *err)
 {
     struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
 
     for (size_t i = 0; i < t->loss_count; i++) {
-        if (note_loss(s, t->losses[i].reason, t->losses[i].class_name, db, key, err) != 0)
+        enum loss_reason loss = t->losses[i].reason;
+        bool lost = false;
+
+        if (loss == LOSS_COMMAND && lost_on_target(s, item, &lost, err) != 0)
+            return -1;
+        if (!lost && check_engine(s, loss, err) != 0)
+            return -1;
+        if (loss_add(s->fold->options.losses, loss, t->losses[i].class_name, item->record.dbid, key,
+                     err) != 0)
             return -1;
     }
     return 0;
@@ -207,7 +229,7 @@ static int take_translation(void *context, const struct item *item, const struct
     uint32_t db = item->record.dbid;
 
     set_current(s, t->row, db, t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0));
-    if (take_losses(s, t, db, err) != 0 || note_suspects(s, item, t, err) != 0)
+    if (take_losses(s, item, t, err) != 0 || note_suspects(s, item, t, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_NOTHING)
         return 0;
@@ -313,6 +335,7 @@ void fold_stream_free(struct fold_stream *s)
         return;
     redis_pipe_free(s->pipe);
     translator_free(s->translator);
+    translator_free(s->for_target);
     entry_commands_free(s->entries);
     times_shift_release(&s->shift);
     free(s->underway);

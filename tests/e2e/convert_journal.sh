@@ -50,7 +50,7 @@ convert()
     shift 2
     rm -rf "$T/out.$t_to"
     check "$t_label: --to $t_to" "$FLOWTAPE" convert "$dir" "$T/out.$t_to" --to "$t_to" \
-        --redis "$REDIS_FOR" --on-loss skip --quiet "$@"
+        $FOR_SERVER --on-loss skip --quiet "$@"
 }
 
 # all_ways NAME RECORDING - $dir as RDB, RESP and AOF
@@ -86,6 +86,11 @@ done
 for path in "$RECORDINGS"/older/*/live-3 "$RECORDINGS"/older/*/catalogue; do
     [ -d "$path" ] && run "${path#"$RECORDINGS/"}"
 done
+
+# The private server is older than the target: what neither of them has is a loss all the same.
+take catalogue
+check "what no Redis has, for a newer one" "$FLOWTAPE" convert "$T/catalogue" "$T/newer.rdb" --to rdb \
+    --redis 7.2 --on-loss skip --quiet
 
 # A session and its resumption.
 dir=$T/resumed
@@ -132,7 +137,8 @@ done
 
 # Standard output, JSON, an old target's single file.
 check "RESP to standard output" sh -c \
-    '"$1" convert "$2" - --to resp --on-loss skip --quiet >"$3/stdout.resp"' sh "$FLOWTAPE" "$dir" "$T"
+    '"$1" convert "$2" - --to resp $4 --on-loss skip --quiet >"$3/stdout.resp"' sh "$FLOWTAPE" "$dir" \
+    "$T" "$FOR_SERVER"
 convert "standard output" resp
 check "standard output: the same" cmp "$T/stdout.resp" "$T/out.resp"
 convert "again" json
