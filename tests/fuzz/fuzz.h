@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <hiredis/hiredis.h>
-
 #include "base/buf.h"
 
 /* What an item of an input may be told to hold: far more than an input of a fuzzer has. */
@@ -67,20 +65,6 @@ static inline char *fuzz_text(struct bytes in)
 
     fuzz_must(text != NULL);
     return text;
-}
-
-/* fuzz_reply - the input as the reply of a server; NULL: it is none, or not a whole one. */
-static inline redisReply *fuzz_reply(struct bytes in)
-{
-    redisReader *reader = redisReaderCreate();
-    void *reply = NULL;
-
-    fuzz_must(reader != NULL);
-    if (redisReaderFeed(reader, (const char *)in.p, in.n) != REDIS_OK ||
-        redisReaderGetReply(reader, &reply) != REDIS_OK)
-        reply = NULL;
-    redisReaderFree(reader);
-    return reply;
 }
 
 /* fuzz_directory - a directory of this process's own, made once and never cleared. */

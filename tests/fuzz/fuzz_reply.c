@@ -1,11 +1,34 @@
 /*
- * Replies of a server: wire/slot_map.h, wire/reply_error.h, replay/position/replay_state.h. Input: which,
- * a reply in RESP or a text.
+ * Replies of a server: wire/reply_reader.h, wire/slot_map.h, wire/reply_error.h,
+ * replay/position/replay_state.h. Input: which, a reply in RESP or a text.
  */
 #include "fuzz/fuzz.h"
 #include "replay/position/replay_state.h"
 #include "wire/reply_error.h"
+#include "wire/reply_reader.h"
 #include "wire/slot_map.h"
+
+#define PIECE 7
+
+/* In pieces; NULL: it is none, or not a whole one. */
+static redisReply *read_reply(struct bytes in)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct reply_reader reader;
+    redisReply *reply = NULL;
+    int rc = 0;
+
+    reply_reader_init(&reader, FUZZ_ITEM_BYTES);
+    while (rc == 0 && reply == NULL && in.n > 0) {
+        struct bytes piece = bytes_of(in.p, in.n < PIECE ? in.n : PIECE);
+
+        in = bytes_of(in.p + piece.n, in.n - piece.n);
+        rc = reply_reader_feed(&reader, &piece, &reply, &err);
+    }
+    fuzz_result(rc, &err);
+    reply_reader_release(&reader);
+    return reply;
+}
 
 static void parse_slots(const redisReply *reply, struct ft_err *err)
 {
@@ -76,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     }
     if (which >= 3)
         return 0;
-    reply = fuzz_reply(in);
+    reply = read_reply(in);
     if (reply == NULL)
         return 0;
     if (which == 0)
