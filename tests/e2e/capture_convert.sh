@@ -16,7 +16,7 @@ run()
     check "$name: bytes as sent" raw_equal "$dir" "$rec"
     check "$name: verify" verify_clean "$dir"
     rm -f "$T/out.rdb"
-    check "$name: convert" "$FLOWTAPE" convert "$dir" "$T/out.rdb" --to rdb --redis "$REDIS_FOR" \
+    check "$name: convert" "$FLOWTAPE" convert "$dir" "$T/out.rdb" --to rdb $FOR_SERVER \
         --on-loss skip --quiet
     load_and_compare "$name" "$T/out.rdb" "$rec/state.json" $(state_options "$rec")
 }

@@ -11,7 +11,7 @@ run()
     shift 3
     rm -f "$T/out.rdb"
     check "$label: verify" verify_clean "$input"
-    check "$label: convert" "$FLOWTAPE" convert "$input" "$T/out.rdb" --to rdb --redis "$REDIS_FOR" \
+    check "$label: convert" "$FLOWTAPE" convert "$input" "$T/out.rdb" --to rdb $FOR_SERVER \
         --on-loss skip --quiet
     load_and_compare "$label" "$T/out.rdb" "$state" "$@"
 }
@@ -35,7 +35,7 @@ for old in "$RECORDINGS"/older/*/files; do
 done
 
 # What flowtape wrote is an input too, and comes out the same.
-"$FLOWTAPE" convert "$files/plain.rdb" "$T/first.rdb" --to rdb --redis "$REDIS_FOR" --quiet
+"$FLOWTAPE" convert "$files/plain.rdb" "$T/first.rdb" --to rdb $FOR_SERVER --quiet
 run "its own output" "$T/first.rdb" "$files/state-plain.json"
 
 # What follows an RDB is told, not passed over. The files are of a Redis: a Dragonfly may pad its own.

@@ -34,7 +34,7 @@ bring()
         return
         ;;
     esac
-    check "$t_name: $t_way" "$FLOWTAPE" convert "$T/$t_name" "$T/out" --to "$t_way" --redis "$REDIS_FOR" --quiet \
+    check "$t_name: $t_way" "$FLOWTAPE" convert "$T/$t_name" "$T/out" --to "$t_way" $FOR_SERVER --quiet \
         --report "$T/$t_way.json" "$@"
     case $t_way in
     resp)

@@ -122,7 +122,7 @@ if ! server_before 6.0; then # it has users
     for node in 1 2 3; do
         node_cli $node acl setuser limited on '>secret' '~*' '+@all' -dump >/dev/null
     done
-    check_status "a read that is not allowed ends the replay" 4 "refused COPY .*(NOPERM|run this command)" "$FLOWTAPE" replay \
+    check_status "a read that is not allowed ends the replay" 4 "refused COPY .*(NOPERM|run this command|no permissions)" "$FLOWTAPE" replay \
         "$T/copy" "redis://limited:secret@$CLUSTER" --flush
 fi
 stop_cluster

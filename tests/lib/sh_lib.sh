@@ -12,6 +12,11 @@ set -u
 REDIS_SERVER=${REDIS_SERVER:-redis-server}
 REDIS_FOR=${REDIS_FOR:-7.0}
 REDIS_CHECK_RDB=${REDIS_CHECK_RDB:-redis-check-rdb}
+# What a conversion for it is told; what it holds, its private server must hold too.
+FOR_SERVER="--redis $REDIS_FOR"
+case $REDIS_FOR in
+7.[24] | 8.* | valkey-*) FOR_SERVER="$FOR_SERVER --redis-server $REDIS_SERVER" ;;
+esac
 RECORDINGS=${FLOWTAPE_RECORDINGS:-$T_FIXTURES/recordings}
 
 # effort FULL SMALL - a number of repetitions
