@@ -41,6 +41,7 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
     print_if(r->journal.repeated, "records that come once per flow");
     print_if(r->journal.after_partial_flush, "not applied, behind a flush that not all flows have");
     print_if(r->expected_errors, "refused as they will have been at the source");
+    print_if(r->doubtful_errors, "refused for keys that are suspect or were left out");
     print_if(r->failed, "refused");
     print_if(r->deleted, "keys deleted before the snapshot");
     print_if(r->overdue, "keys deleted whose time to live was over");
@@ -93,6 +94,7 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
         {"kept", r->kept},
         {"conflicts", r->conflicts},
         {"expected_errors", r->expected_errors},
+        {"doubtful_errors", r->doubtful_errors},
         {"refused", r->failed},
         {"retries", r->retries},
         {"redirects", r->redirects},

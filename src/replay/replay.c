@@ -518,6 +518,8 @@ void replay_release(struct replay *r)
     replay_state_release(&r->state);
     key_set_release(&r->kept);
     key_set_release(&r->noted);
+    key_set_release(&r->lost);
+    buf_release(&r->unsaved_lost);
     slot_map_free(r->known_map);
     free(r->next);
     free(r->flushed);
@@ -566,6 +568,7 @@ static const size_t counters[] = {
     COUNTER(filtered),
     COUNTER(conflicts),
     COUNTER(expected_errors),
+    COUNTER(doubtful_errors),
     COUNTER(failed),
     COUNTER(retries),
     COUNTER(redirects),

@@ -118,7 +118,8 @@ struct replay_result {
     uint64_t kept;      /* keys of the target that --on-conflict skip left alone */
     uint64_t conflicts; /* entries and records left out for them */
     uint64_t expected_errors;
-    uint64_t failed; /* refused commands, dead letters */
+    uint64_t doubtful_errors; /* on keys that are suspect or lost */
+    uint64_t failed;          /* refused commands, dead letters */
     uint64_t retries;
     uint64_t redirects; /* of these: because slots had moved */
     uint64_t resent;    /* commands of the snapshot: slots were moving, or a node was busy */

@@ -104,12 +104,15 @@ static int delete_positions(struct replay *r, struct ft_err *err)
 static int remove_state(struct replay *r, struct ft_err *err)
 {
     char suspects[REPLAY_KEY_SIZE];
+    char lost[REPLAY_KEY_SIZE];
     char kept[REPLAY_KEY_SIZE];
 
     (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->state.capture);
     replay_suspects_name(r->state.capture, suspects);
+    replay_lost_name(r->state.capture, lost);
     if (replay_state_set(r, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
-        delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0)
+        delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0 ||
+        delete_key(r, lost, err) != 0)
         return -1;
     return delete_key(r, REPLAY_STATE_KEY, err);
 }
@@ -347,7 +350,8 @@ static int begin_new(struct replay *r, struct ft_err *err)
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
     if (replay_check_dbs(r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
-        write_state(r, true, err) != 0 || replay_suspects_clear(r, err) != 0)
+        write_state(r, true, err) != 0 || replay_suspects_clear(r, err) != 0 ||
+        replay_lost_clear(r, err) != 0)
         return -1;
     if (r->result->generation != r->state.generation)
         replay_note(r, "generation %" PRIu32 " takes the place of generation %" PRIu32,
@@ -396,7 +400,7 @@ int replay_begin(struct replay *r, struct ft_err *err)
         return -1;
     r->started = true;
     replay_set_shift(r);
-    if (replay_suspects_load(r, err) != 0)
+    if (replay_suspects_load(r, err) != 0 || replay_lost_load(r, err) != 0)
         return -1;
     return replay_load_kept(r, err);
 }

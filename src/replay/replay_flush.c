@@ -36,18 +36,22 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
     bool all = f->flush->kind == FLUSH_ALL;
     uint32_t db = f->item->record.dbid;
     char suspects[REPLAY_KEY_SIZE];
-    struct bytes own[] = {bytes_str(node->position.key), bytes_str(REPLAY_STATE_KEY), {NULL, 0}};
-    struct bytes words[4] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB")};
+    char lost[REPLAY_KEY_SIZE];
+    struct bytes own[] = {
+        bytes_str(node->position.key), bytes_str(REPLAY_STATE_KEY), {NULL, 0}, {NULL, 0}};
+    struct bytes words[5] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB")};
     size_t count = 1;
     char tag[REPLAY_TAG_TEXT];
 
     replay_suspects_name(f->r->id, suspects);
+    replay_lost_name(f->r->id, lost);
     own[2] = bytes_str(suspects);
-    for (size_t i = 0; (all || db == 0) && i < 3; i++) {
+    own[3] = bytes_str(lost);
+    for (size_t i = 0; (all || db == 0) && i < 4; i++) {
         if (i == 0 || replay_node_of(f->r, own[i]) == node)
             words[count++] = own[i];
     }
-    replay_tag(f->item, f->part++, tag);
+    replay_tag(f->item, f->part++, false, tag);
     return replay_node_put(node, db, tag, words, count, err);
 }
 
@@ -89,7 +93,7 @@ static int delete_key(void *context, const struct replay_walked *key, struct ft_
     node = replay_node_of(f->r, key->target_key);
     if (goes_plain(f, node) || replay_is_past(f->r, f->item, key->target_key))
         return 0;
-    replay_tag(f->item, f->part++, tag);
+    replay_tag(f->item, f->part++, false, tag);
     if (replay_node_put(node, key->target_db, tag, words, 2, err) != 0)
         return -1;
     return replay_node_flush(node, false, err);

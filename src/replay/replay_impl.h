@@ -10,6 +10,7 @@
 #include "item/times_shift.h"
 #include "replay/position/replay_batch.h"
 #include "replay/position/replay_letters.h"
+#include "replay/position/replay_lost.h"
 #include "replay/position/replay_sent.h"
 #include "replay/position/replay_state.h"
 #include "replay/replay.h"
@@ -19,6 +20,8 @@
 
 /* Anything of ours on the target fits. */
 #define REPLAY_TAG_TEXT 64
+/* How a part begins whose record has a key in doubt. */
+#define REPLAY_DOUBTFUL 's'
 /* Of SCAN and SSCAN. */
 #define REPLAY_CURSOR_SIZE 32
 
@@ -75,6 +78,9 @@ struct replay {
     bool letter_sent;            /* --retry-dead-letter: one may be in doubt from here on */
     struct replay_state state;
     struct key_set kept;
+    struct key_set lost;     /* replay_lost.h; guarded by note_mu */
+    struct buf unsaved_lost; /* hashes; guarded by note_mu */
+    atomic_bool any_lost;
     struct key_set noted; /* suspect keys that the target lists; guarded by note_mu */
     int64_t shift_ms;
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */
@@ -262,6 +268,19 @@ int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redi
                          struct ft_err *err);
 /* replay_suspects_parse - a member; false: none of ours. */
 bool replay_suspects_parse(struct bytes member, uint32_t *ret_db, struct bytes *ret_key);
+/* replay_scan_members - the same of any set. */
+int replay_scan_members(struct replay *r, const char *name, char cursor[REPLAY_CURSOR_SIZE],
+                        redisReply **ret, struct ft_err *err);
+/*
+ * replay_is_doubtful - is a key of the record a suspect or lost (replay_lost.h), so that the target may
+ * not carry it out as the source did? Its parts are then marked REPLAY_DOUBTFUL, and an error that the
+ * state of a key explains is no reason to stop: replay_doubt_explains. Not where keys do not depend on
+ * each other.
+ */
+bool replay_is_doubtful(struct replay *r, const struct translation *t);
+bool replay_doubt_explains(const char *part, const char *error);
+/* replay_count_error - one that is no reason to stop: of a doubtful record, or one that the source had. */
+void replay_count_error(struct replay *r, bool doubtful);
 /* replay_suspects_clear - a snapshot replaces everything. */
 int replay_suspects_clear(struct replay *r, struct ft_err *err);
 

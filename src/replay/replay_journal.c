@@ -21,7 +21,7 @@ struct journal_run {
     struct replay_payer payer;
 };
 
-void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT])
+void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT])
 {
     char *at = tag;
 
@@ -29,6 +29,8 @@ void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT
     *at++ = ':';
     at += i64_to_text((int64_t)item->lsn, at);
     *at++ = ':';
+    if (doubtful)
+        *at++ = REPLAY_DOUBTFUL;
     at += i64_to_text(part, at);
     *at = '\0';
 }
@@ -50,7 +52,7 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
         return 0;
     if (db != 0)
         atomic_store(&j->r->uses_dbs, true);
-    replay_tag(j->item, part, tag);
+    replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
     if (count > REPLAY_WORDS_MAX)
         return replay_put_huge(j->r, node, j->item, db, tag, words, count, err);
     return replay_node_put(node, db, tag, words, count, err);

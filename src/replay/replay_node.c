@@ -111,7 +111,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     char next_seq[I64_TEXT_SIZE];
     size_t bytes;
 
-    if (put_positions(node, err) != 0)
+    if (replay_lost_save(node->replay, err) != 0 || put_positions(node, err) != 0)
         return -1;
     if (replay_batch_is_empty(&node->batch))
         return 0;
@@ -230,14 +230,19 @@ static int forget(struct replay_node *node, const struct refusal *f, struct ft_e
     return replay_batch_forget(&node->batch, bytes_str(field), err);
 }
 
+/* The source had this error too, or the key is one that the target may not have as the source has it. */
+static bool is_no_surprise(const struct refusal *f)
+{
+    return command_error_expected(command_find(f->words[0]), f->error) ||
+           replay_doubt_explains(f->part, f->error);
+}
+
 static int judge(struct replay_node *node, const struct refusal *f, struct ft_err *err)
 {
     struct replay *r = node->replay;
 
-    if (command_error_expected(command_find(f->words[0]), f->error)) {
-        pthread_mutex_lock(&r->mu);
-        r->result->expected_errors++;
-        pthread_mutex_unlock(&r->mu);
+    if (is_no_surprise(f)) {
+        replay_count_error(r, !command_error_expected(command_find(f->words[0]), f->error));
         return forget(node, f, err);
     }
     if (replay_dead_add(r, f->flow, f->lsn, f->part, f->db, f->words, f->count, f->error, err) != 0)
@@ -285,7 +290,7 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
 
     if (parse_refusal(left, &f, err) != 0)
         return -1;
-    if (command_error_expected(command_find(f.words[0]), f.error) || r->o->accept_errors)
+    if (is_no_surprise(&f) || r->o->accept_errors)
         rc = forget(node, &f, err);
     else if (r->letters != NULL)
         rc = judge(node, &f, err);

@@ -13,6 +13,7 @@
 #include "replay/replay_run.h"
 #include "resp/resp_write.h"
 #include "target/replay_route.h"
+#include "wire/reply_error.h"
 
 /* Small strings that are gathered for a cluster, by all senders together. */
 #define RUN_BYTES (16u << 20)
@@ -28,6 +29,7 @@
 /* Marks of commands, for when one is refused. */
 #define MARK_ENTRY   0u
 #define MARK_IN_SYNC 1u
+#define MARK_DOUBT   2u /* likewise, and see replay_is_doubtful */
 
 struct stream_sender {
     struct replay *r;
@@ -52,13 +54,13 @@ struct stream_sender {
 static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
                  size_t count, const char *error, struct ft_err *err)
 {
+    bool expected = mark != MARK_ENTRY && command_error_expected(command_find(words[0]), error);
+
     if (replay_is_foreign_script(words, count, error))
         return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
-    if (mark != MARK_IN_SYNC || !command_error_expected(command_find(words[0]), error))
+    if (!expected && !(mark == MARK_DOUBT && reply_error_is_of_data(bytes_str(error))))
         return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
-    pthread_mutex_lock(&s->r->mu);
-    s->r->result->expected_errors++;
-    pthread_mutex_unlock(&s->r->mu);
+    replay_count_error(s->r, !expected);
     return 0;
 }
 
@@ -159,6 +161,9 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     if (loss != LOSS_NONE && replay_add_loss(s->r, loss, rdb_type_name(entry->type), original->db,
                                              original->key, err) != 0)
         return -1;
+    if (result != RECODE_OK && loss != LOSS_NONE &&
+        replay_lost_add(s->r, original->db, original->key, err) != 0)
+        return -1;
     if (result != RECODE_OK)
         return delete_left(s, entry, err);
     s->keys++;
@@ -209,8 +214,11 @@ static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes
 static int put_record_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
                               size_t count, struct ft_err *err)
 {
+    struct stream_sender *s = context;
+
     (void)part;
-    return put_in_order(context, db, words, count, err);
+    s->mark = replay_recorder_doubts(s->recorder) ? MARK_DOUBT : MARK_IN_SYNC;
+    return put_in_order(s, db, words, count, err);
 }
 
 static int settle(void *context, struct ft_err *err)
@@ -501,8 +509,8 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     words[5] = bytes_str(field);
     if (atomic_load(&r->failed_fast))
         return 0;
-    if (replay_route_secure(s->route, err) != 0 || send_words(s, 0, words, 6, err) != 0 ||
-        replay_route_settle(s->route, err) != 0)
+    if (replay_lost_save(r, err) != 0 || replay_route_secure(s->route, err) != 0 ||
+        send_words(s, 0, words, 6, err) != 0 || replay_route_settle(s->route, err) != 0)
         return -1;
     pthread_mutex_lock(&r->mu);
     r->state.snap_done[s->flow] = true;

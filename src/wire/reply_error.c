@@ -179,6 +179,23 @@ bool reply_error_is_passing(enum reply_error_kind kind)
     return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_BUSY && kind != REPLY_ERROR_CROSSSLOT;
 }
 
+bool reply_error_is_of_data(struct bytes text)
+{
+    static const char *const others[] = {"unknown command",
+                                         "Unknown Redis command",
+                                         "can't run this command",
+                                         "wrong number of arg",
+                                         "This Redis command is not allowed",
+                                         "syntax error"};
+    enum reply_error_kind kind = reply_error_kind_of(text);
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (memmem(text.p, text.n, others[i], strlen(others[i])) != NULL)
+            return false;
+    }
+    return kind == REPLY_ERROR_OTHER || kind == REPLY_ERROR_BUSYKEY;
+}
+
 bool reply_text_is_passing(struct bytes text)
 {
     struct reply_error e;

@@ -58,6 +58,8 @@ enum reply_error_kind reply_error_kind_of(struct bytes text);
  * here or on another node: everything from MOVED to BUSY but CROSSSLOT
  */
 bool reply_error_is_passing(enum reply_error_kind kind);
+/* reply_error_is_of_data - about the keys that the command found: not about who sent it, or the command. */
+bool reply_error_is_of_data(struct bytes text);
 /* reply_text_is_passing - the same of a reply; a transaction is passing if its cause is. */
 bool reply_text_is_passing(struct bytes text);
 /* reply_error_is_topology - passing, and a new slot map may tell more: MOVED, ASK, NOT_LOCAL,

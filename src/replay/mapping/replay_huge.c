@@ -149,10 +149,9 @@ int replay_judge(struct replay *r, const struct replay_node *node, const struct 
         return replay_refused(node, reply->str, err);
     if (replay_is_foreign_script(words, count, reply->str))
         return replay_add_loss(r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
-    if (command_error_expected(command_find(words[0]), reply->str)) {
-        pthread_mutex_lock(&r->mu);
-        r->result->expected_errors++;
-        pthread_mutex_unlock(&r->mu);
+    if (command_error_expected(command_find(words[0]), reply->str) ||
+        replay_doubt_explains(part, reply->str)) {
+        replay_count_error(r, !command_error_expected(command_find(words[0]), reply->str));
         return 0;
     }
     return replay_dead_refuse(r, item, part, db, words, count, reply->str, err);
@@ -177,13 +176,15 @@ static int judge_transacted(struct replay *r, struct replay_node *node, const st
 {
     char field[REPLAY_TAG_TEXT + 2];
 
+    const char *part = strrchr(tag, ':') + 1;
+
     if (reply->type != REDIS_REPLY_ERROR ||
-        command_error_expected(command_find(words[0]), reply->str))
-        return replay_judge(r, node, item, tag, db, words, count, reply, err);
+        command_error_expected(command_find(words[0]), reply->str) ||
+        replay_doubt_explains(part, reply->str))
+        return replay_judge(r, node, item, part, db, words, count, reply, err);
     (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
     if (remember(node, field, db, words, count, reply->str, err) != 0 ||
-        replay_dead_add(r, item->flow, item->lsn, strrchr(tag, ':') + 1, db, words, count,
-                        reply->str, err) != 0)
+        replay_dead_add(r, item->flow, item->lsn, part, db, words, count, reply->str, err) != 0)
         return -1;
     return r->letters == NULL ? 0 : replay_batch_forget(&node->batch, bytes_str(field), err);
 }

@@ -47,13 +47,13 @@ enum replay_standing replay_pair_standing(struct replay *r, const struct item *i
 }
 
 static int put_commands(struct replay_node *node, const struct item *item,
-                        const struct replay_pair_command *commands, size_t count, unsigned *part,
-                        struct ft_err *err)
+                        const struct replay_pair_command *commands, size_t count, bool doubtful,
+                        unsigned *part, struct ft_err *err)
 {
     for (size_t i = 0; i < count; i++) {
         char tag[REPLAY_TAG_TEXT];
 
-        replay_tag(item, (*part)++, tag);
+        replay_tag(item, (*part)++, doubtful, tag);
         if (replay_node_put(node, commands[i].db, tag, commands[i].words, commands[i].count, err) !=
             0)
             return -1;
@@ -102,7 +102,8 @@ static int run_dst(struct replay *r, const struct item *item, const struct repla
     outcome_field(item->flow, item->lsn, field);
     /* all nodes are where this record begins: outcomes of those before it say nothing any more */
     if (replay_pair_forget_old(r, r->next, err) != 0 ||
-        put_commands(node, item, pair->dst_commands, pair->dst_count, part, err) != 0)
+        put_commands(node, item, pair->dst_commands, pair->dst_count, pair->doubtful, part, err) !=
+            0)
         return -1;
     if ((outcome.follows || pair->tell) &&
         (replay_position_add_outcome(&node->position, &outcome, err) != 0 ||
@@ -119,7 +120,8 @@ static int run_src(struct replay *r, const struct item *item, const struct repla
     struct replay_node *holder;
 
     (void)find_outcome(r, item, &holder);
-    if (put_commands(node, item, pair->src_commands, pair->src_count, part, err) != 0 ||
+    if (put_commands(node, item, pair->src_commands, pair->src_count, pair->doubtful, part, err) !=
+            0 ||
         settle_node(node, item, err) != 0 || await_replica(node, err) != 0)
         return -1;
     return holder == NULL ? 0 : forget(holder, item->flow, item->lsn, err);
@@ -149,9 +151,11 @@ int replay_pair_run(struct replay *r, const struct item *item, const struct repl
     unsigned part = 0;
 
     if (!pair->apart && !half) {
-        if (put_commands(node, item, pair->dst_commands, pair->dst_count, &part, err) != 0)
+        if (put_commands(node, item, pair->dst_commands, pair->dst_count, pair->doubtful, &part,
+                         err) != 0)
             return -1;
-        return put_commands(node, item, pair->src_commands, pair->src_count, &part, err);
+        return put_commands(node, item, pair->src_commands, pair->src_count, pair->doubtful, &part,
+                            err);
     }
     if (!half && run_dst(r, item, pair, &part, err) != 0)
         return -1;

@@ -13,6 +13,7 @@ struct replay_planner {
     const struct item *item;
     const struct translation *t; /* NULL: a transfer */
     uint32_t db;
+    bool doubtful;
     bool refused; /* the target gave an error where it was read: nothing is carried out */
     bool lost;    /* a node came back with older data, and what it needs is nowhere any more */
     /* the sides of the record, and whether src has to know what dst has had */
@@ -41,6 +42,11 @@ int replay_planner_new(struct replay_planner **ret, struct replay *r,
     p->sink = *sink;
     *ret = p;
     return 0;
+}
+
+void replay_plan_doubt(struct replay_planner *p, bool doubtful)
+{
+    p->doubtful = doubtful;
 }
 
 static void reset(struct replay_planner *p)
@@ -129,7 +135,8 @@ static int put(struct replay_planner *p, uint32_t db, const struct bytes *words,
 static int carry_out(struct replay_planner *p, struct bytes dst, struct bytes src, bool apart,
                      struct ft_err *err)
 {
-    struct replay_pair pair = {.dst = dst, .src = src, .apart = apart, .tell = p->tell};
+    struct replay_pair pair = {
+        .dst = dst, .src = src, .doubtful = p->doubtful, .apart = apart, .tell = p->tell};
 
     for (size_t i = 0; i < p->command_count; i++)
         p->commands[i].words = p->words + p->first_words[i];
@@ -165,6 +172,8 @@ static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err
     return 0;
 }
 
+static const char doubtful_part[] = {REPLAY_DOUBTFUL, '\0'};
+
 /* The record is refused as a command is. Returns -1, and err is set only if that failed. */
 static int refuse(struct replay_planner *p, const char *error, struct ft_err *err)
 {
@@ -173,10 +182,9 @@ static int refuse(struct replay_planner *p, const char *error, struct ft_err *er
     size_t count = p->t != NULL ? p->t->plan.word_count : item->record.word_count;
 
     p->refused = true;
-    if (command_error_expected(command_find(words[0]), error)) {
-        pthread_mutex_lock(&p->r->mu);
-        p->r->result->expected_errors++;
-        pthread_mutex_unlock(&p->r->mu);
+    if (command_error_expected(command_find(words[0]), error) ||
+        (p->doubtful && replay_doubt_explains(doubtful_part, error))) {
+        replay_count_error(p->r, !command_error_expected(command_find(words[0]), error));
         return -1;
     }
     (void)replay_dead_refuse(p->r, item, "read", p->db, words, count, error, err);
@@ -295,6 +303,13 @@ static int run_transfer(struct replay_planner *p, const struct replay_transfer *
             return -1;
         if (old.value.p != NULL && !bytes_eq_str(old.expire_ms, "0"))
             d.expire_ms = old.expire_ms;
+    }
+    if (d.value.p == NULL && p->doubtful &&
+        tr->replace) { /* what it replaced is gone in any case */
+        if (put_del(p, tr->dst_db, tr->dst, err) != 0)
+            return -1;
+        p->dst_count = p->command_count;
+        return 0;
     }
     if (d.value.p == NULL)
         return must_exist ? refuse(p, "ERR no such key", err) : 0; /* as a server would say */

@@ -21,6 +21,8 @@ struct replay_planner;
 
 int replay_planner_new(struct replay_planner **ret, struct replay *r,
                        const struct replay_record_sink *sink, struct ft_err *err);
+/* replay_plan_doubt - of the records that follow, until told otherwise: see replay_is_doubtful. */
+void replay_plan_doubt(struct replay_planner *p, bool doubtful);
 /* replay_plan_run - t: a translation with a plan, of the item's record under the target's names. */
 int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t db,
                     const struct translation *t, struct ft_err *err);

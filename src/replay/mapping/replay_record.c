@@ -15,6 +15,7 @@ struct replay_recorder {
     struct translator *translator; /* of records whose names have changed */
     struct replay_planner *planner;
     unsigned part;
+    bool doubtful;
 };
 
 /*
@@ -125,6 +126,11 @@ void replay_recorder_free(struct replay_recorder *rec)
     free(rec);
 }
 
+bool replay_recorder_doubts(const struct replay_recorder *rec)
+{
+    return rec->doubtful;
+}
+
 /* words: as replay_command_key knows them */
 static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *words,
                         struct ft_err *err)
@@ -200,6 +206,125 @@ static int take_suspects(struct replay *r, const struct item *item, const struct
     rc = suspect_add_all(&r->result->suspects, item, t, err);
     pthread_mutex_unlock(&r->mu);
     return rc == 0 ? replay_suspects_note(r, t, err) : -1;
+}
+
+/*
+ * Keys in doubt
+ */
+
+static bool moves_a_key(const struct translation *t)
+{
+    enum plan_kind plan = t->row == NULL ? PLAN_NONE : t->row->plan;
+
+    return t->key_count == 2 && (plan == PLAN_RENAME || plan == PLAN_COPY || plan == PLAN_MOVE);
+}
+
+static bool is_lost(const struct translation *t)
+{
+    for (size_t i = 0; t->class_ == TRANSLATION_LOSS && i < t->loss_count; i++) {
+        if (!loss_is_note(t->losses[i].reason))
+            return true;
+    }
+    return false;
+}
+
+static bool names_lost(struct replay *r, const struct translation *t)
+{
+    bool any = false;
+
+    for (size_t i = 0; !any && i < t->key_count; i++)
+        any = replay_lost_has(r, t->keys[i].db, t->keys[i].key);
+    return any;
+}
+
+/* What a key that was left out becomes under another name is left out too. */
+static int take_lost(struct replay *r, const struct translation *t, struct ft_err *err)
+{
+    const struct translation_key *k = t->keys;
+
+    for (size_t i = 0; is_lost(t) && i < t->key_count; i++) {
+        if (translation_changes(t, i) && replay_lost_add(r, k[i].db, k[i].key, err) != 0)
+            return -1;
+    }
+    return moves_a_key(t) && replay_lost_has(r, k[0].db, k[0].key)
+               ? replay_lost_add(r, k[1].db, k[1].key, err)
+               : 0;
+}
+
+/* What is made of keys that the target lacks is not what the source made of them. */
+static int suspect_what_it_changes(struct replay_recorder *rec, const struct item *item,
+                                   const struct translation *t, struct ft_err *err)
+{
+    struct translation_key *keys = calloc(t->key_count, sizeof(*keys));
+    struct translation suspects = *t;
+    int rc;
+
+    if (keys == NULL)
+        return err_nomem(err, "the keys of a record");
+    for (size_t i = 0; i < t->key_count; i++) {
+        keys[i] = t->keys[i];
+        keys[i].suspect |= translation_changes(t, i);
+    }
+    suspects.keys = keys;
+    rc = take_suspects(rec->r, item, &suspects, err);
+    free(keys);
+    return rc;
+}
+
+/* Before the record is applied: what becomes suspect or lost by it, and may it fail for that? */
+static int take_doubts(struct replay_recorder *rec, const struct item *item,
+                       const struct translation *t, struct ft_err *err)
+{
+    bool spreads = !moves_a_key(t) && !is_lost(t) && suspect_spreads(t) && names_lost(rec->r, t);
+
+    if ((spreads ? suspect_what_it_changes(rec, item, t, err)
+                 : take_suspects(rec->r, item, t, err)) != 0 ||
+        take_lost(rec->r, t, err) != 0)
+        return -1;
+    rec->doubtful = replay_is_doubtful(rec->r, t);
+    replay_plan_doubt(rec->planner, rec->doubtful);
+    return 0;
+}
+
+static bool replaces(const struct journal_record *record, const struct translation *t)
+{
+    bool any = t->row->plan == PLAN_RENAME && !bytes_is_word(record->words[0], "RENAMENX");
+
+    for (size_t i = 3; t->row->plan == PLAN_COPY && i < record->word_count; i++)
+        any = any || bytes_is_word(record->words[i], "REPLACE");
+    return any;
+}
+
+/* RENAME and COPY of a key that the target may lack: what it replaced at the source is gone there. */
+static int put_vanished(struct replay_recorder *rec, const struct item *item,
+                        const struct translation *t, struct ft_err *err)
+{
+    static const char script[] = "redis.call('SELECT',ARGV[1]) "
+                                 "if redis.call('EXISTS',KEYS[1])==0 then "
+                                 "redis.call('SELECT',ARGV[2]) redis.call('DEL',KEYS[2]) "
+                                 "redis.call('SELECT',ARGV[1]) end return 0";
+    char numbers[2][I64_TEXT_SIZE];
+    uint32_t src_db;
+    uint32_t dst_db;
+    struct bytes src;
+    struct bytes dst;
+
+    if (!rec->doubtful || !moves_a_key(t) || !replaces(&item->record, t))
+        return 0;
+    src = replay_mapper_name(rec->mapper, 0, &src_db);
+    dst = replay_mapper_name(rec->mapper, 1, &dst_db);
+    if (rec->r->target.cluster && slot_of(src) != slot_of(dst))
+        return 0; /* the plan sees to it */
+    const struct bytes words[] = {
+        bytes_str("EVAL"),
+        bytes_str(script),
+        bytes_str("2"),
+        src,
+        dst,
+        bytes_of(numbers[0], i64_to_text(src_db, numbers[0])),
+        bytes_of(numbers[1], i64_to_text(dst_db, numbers[1])),
+    };
+    return put(rec, src_db, words, 7, err);
 }
 
 /* It is left out; keys that it changed are suspect. */
@@ -348,7 +473,8 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
     if (fate != REPLAY_FATE_ERROR && replay_mapper_pass(rec->mapper, item, t, err) != 0)
         return -1;
     if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&
-        (take_suspects(rec->r, item, t, err) != 0 || see_moved_time(rec, t, err) != 0))
+        (take_doubts(rec, item, t, err) != 0 || see_moved_time(rec, t, err) != 0 ||
+         put_vanished(rec, item, t, err) != 0))
         return -1;
     if (put_fate(rec, item, t, fate, &mapped, err) != 0)
         return -1;

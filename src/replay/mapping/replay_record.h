@@ -25,8 +25,9 @@ struct replay_pair {
     size_t dst_count;
     const struct replay_pair_command *src_commands;
     size_t src_count;
-    bool apart; /* other nodes than that of dst have keys of the record */
-    bool tell;  /* they have to know that dst has had its part, though nothing is to follow */
+    bool doubtful; /* see replay_is_doubtful */
+    bool apart;    /* other nodes than that of dst have keys of the record */
+    bool tell;     /* they have to know that dst has had its part, though nothing is to follow */
 };
 
 enum replay_standing {
@@ -66,8 +67,8 @@ int replay_pair_run(struct replay *r, const struct item *item, const struct repl
                     struct ft_err *err);
 /* replay_pair_forget_old - what is known of records before these LSNs is of no use any more. */
 int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err);
-/* replay_tag - "flow:lsn:part", what the target calls a command. */
-void replay_tag(const struct item *item, unsigned part, char tag[REPLAY_TAG_TEXT]);
+/* replay_tag - "flow:lsn:part", what the target calls a command; doubtful: see replay_is_doubtful. */
+void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT]);
 
 /*
  * replay_huge.c - commands with more words than Lua's stack holds
@@ -95,6 +96,8 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
 /* replay_recorder_flushed - a flush was carried out, db: of its record. */
 void replay_recorder_flushed(struct replay_recorder *rec, const struct translation_flush *flush,
                              uint32_t db);
+/* replay_recorder_doubts - of the record being put, see replay_is_doubtful. */
+bool replay_recorder_doubts(const struct replay_recorder *rec);
 void replay_recorder_free(struct replay_recorder *rec);
 /* replay_take_losses - what a record loses, notes too, into the report; replay_recorder_put does this. */
 int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,

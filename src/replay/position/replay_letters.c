@@ -523,8 +523,9 @@ static int add_place(struct places *places, const struct lines *lines,
 {
     struct place p = {.start = lines->start, .flow = origin->flow, .lsn = origin->lsn};
 
-    if (origin->part != NULL)
-        (void)sscanf(origin->part, "%" SCNu32 ".%" SCNu32, &p.part, &p.piece); /* else 0 */
+    if (origin->part != NULL) /* behind a mark that it may have */
+        (void)sscanf(origin->part + strcspn(origin->part, "0123456789"), "%" SCNu32 ".%" SCNu32,
+                     &p.part, &p.piece); /* else 0 */
     if (places->count == places->capacity) {
         size_t capacity = places->capacity == 0 ? 64 : 2 * places->capacity;
         struct place *grown = reallocarray(places->list, capacity, sizeof(*grown));

@@ -8,6 +8,8 @@
  *              --on-conflict skip leaves alone (key_set.h). SET "flowtape:<capture id>:suspect"
  *              has "<db>:<key>" of each key, as the source names it, whose state the journal does
  *              not tell for sure, until sync has read it again (replay_recheck.h).
+ *              SET "flowtape:<capture id>:lost" has hashes of keys, as the source names them, that
+ *              the target does not have because of a loss (replay_lost.h).
  * Replay       version      REPLAY_STATE_VERSION; a greater one is refused
  *              capture      32 hexadecimal digits
  *              generation   the one being replayed; began:<n> for each that was begun

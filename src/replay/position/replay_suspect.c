@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "target/replay_scan.h"
+#include "wire/reply_error.h"
 
 void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE])
 {
@@ -58,6 +59,38 @@ static bool spreads(const struct replay *r, const struct translation *t)
     for (size_t i = 0; !any && i < t->key_count; i++)
         any = is_noted(r, &t->keys[i]);
     return any;
+}
+
+bool replay_is_doubtful(struct replay *r, const struct translation *t)
+{
+    bool doubtful = false;
+
+    if (t->key_count > 1 && t->row != NULL && (t->row->flags & COMMAND_SPLIT) != 0)
+        return false;
+    for (size_t i = 0; !doubtful && i < t->key_count; i++) {
+        const struct translation_key *k = &t->keys[i];
+
+        doubtful = replay_lost_has(r, k->db, k->key);
+        if (doubtful || atomic_load(&r->progress->suspects) == 0)
+            continue;
+        pthread_mutex_lock(&r->note_mu);
+        doubtful = is_noted(r, k);
+        pthread_mutex_unlock(&r->note_mu);
+    }
+    return doubtful;
+}
+
+bool replay_doubt_explains(const char *part, const char *error)
+{
+    return part != NULL && part[0] == REPLAY_DOUBTFUL && reply_error_is_of_data(bytes_str(error));
+}
+
+void replay_count_error(struct replay *r, bool doubtful)
+{
+    pthread_mutex_lock(&r->mu);
+    r->result->expected_errors += !doubtful;
+    r->result->doubtful_errors += doubtful;
+    pthread_mutex_unlock(&r->mu);
 }
 
 int replay_suspects_note(struct replay *r, const struct translation *t, struct ft_err *err)
@@ -127,13 +160,18 @@ int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redi
                          struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
-    struct bytes words[] = {bytes_str("SSCAN"), {NULL, 0}, bytes_str(cursor)};
-    struct replay_node *node;
-    redisReply *reply;
 
     replay_suspects_name(r->id, name);
-    words[1] = bytes_str(name);
-    node = replay_node_of(r, words[1]);
+    return replay_scan_members(r, name, cursor, ret, err);
+}
+
+int replay_scan_members(struct replay *r, const char *name, char cursor[REPLAY_CURSOR_SIZE],
+                        redisReply **ret, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor)};
+    struct replay_node *node = replay_node_of(r, words[1]);
+    redisReply *reply;
+
     if (replay_call(node, &reply, words, 3, err) != 0)
         return -1;
     if (!replay_is_scan_reply(reply)) {
