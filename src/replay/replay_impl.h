@@ -52,6 +52,7 @@ struct replay_target {
     struct slot_map *map; /* of a cluster */
     struct replay_node *nodes;
     size_t node_count;
+    uint64_t word_max; /* bytes: the least proto-max-bulk-len of all nodes; 0: not known */
 };
 
 struct replay {
@@ -359,6 +360,11 @@ int replay_dead_open(struct replay *r, struct ft_err *err);
  * the record; NULL: it belongs to the flow's snapshot. */
 int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *part, uint32_t db,
                     const struct bytes *words, size_t count, const char *error, struct ft_err *err);
+/* replay_is_too_long - a word that the target does not take. It answers such a command by closing the
+ * connection, so it is not sent. ret_error: what it would say. */
+#define REPLAY_TOO_LONG_TEXT 160
+bool replay_is_too_long(const struct replay *r, const struct bytes *words, size_t count,
+                        char ret_error[REPLAY_TOO_LONG_TEXT]);
 /* replay_dead_refuse - a command that is not sent at all. Without a file for it this is an error, so
  * that no position passes the record. */
 int replay_dead_refuse(struct replay *r, const struct item *item, const char *part, uint32_t db,

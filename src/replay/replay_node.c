@@ -69,9 +69,24 @@ static int load_script(struct replay_node *node, struct ft_err *err)
     return rc;
 }
 
+static int refuse_too_long(struct replay_node *node, uint32_t db, const char *tag,
+                           const struct bytes *words, size_t count, const char *error,
+                           struct ft_err *err)
+{
+    struct item item = {.kind = ITEM_COMMAND};
+
+    (void)sscanf(tag, "%" SCNu32 ":%" SCNu64, &item.flow, &item.lsn); /* as replay_tag made it */
+    return replay_dead_refuse(node->replay, &item, strrchr(tag, ':') + 1, db, words, count, error,
+                              err);
+}
+
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err)
 {
+    char error[REPLAY_TOO_LONG_TEXT];
+
+    if (replay_is_too_long(node->replay, words, count, error))
+        return refuse_too_long(node, db, tag, words, count, error, err);
     node->count.commands++;
     node->batch.join_sets = !node->replay->target.cluster;
     return replay_batch_add(&node->batch, db, tag, words, count, err);

@@ -82,6 +82,10 @@ static int take_answer(void *context, const struct replay_answer *answer, struct
 static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
                       struct ft_err *err)
 {
+    char error[REPLAY_TOO_LONG_TEXT];
+
+    if (replay_is_too_long(s->r, words, count, error))
+        return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
     return replay_route_put(s->route, db, s->mark, replay_command_key(words, count), words, count,
                             err);
 }

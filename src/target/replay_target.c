@@ -146,6 +146,23 @@ static int check_view(const struct replay_node *node, struct ft_err *err)
     return rc;
 }
 
+/* Who may not ask for it finds out when a word is too long. */
+static int ask_word_max(struct replay *r, struct replay_node *node, struct ft_err *err)
+{
+    redisReply *reply;
+    uint64_t most;
+
+    if (redis_pipe_call_text(node->pipe, &reply, "CONFIG GET proto-max-bulk-len", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[1]->type == REDIS_REPLY_STRING &&
+        bytes_to_u64(bytes_of(reply->element[1]->str, reply->element[1]->len), &most) &&
+        (r->target.word_max == 0 || most < r->target.word_max))
+        r->target.word_max = most;
+    freeReplyObject(reply);
+    return 0;
+}
+
 static int open_node(struct replay *r, struct replay_node *node, struct ft_err *err)
 {
     (void)uri_address(&node->uri, node->name);
@@ -160,7 +177,7 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
         return -1;
     if (replay_fence_name(r, node->pipe, node->name, err) != 0)
         return -1;
-    return 0;
+    return ask_word_max(r, node, err);
 }
 
 /* "0-5460 7000", as the node itself says it in CLUSTER NODES */

@@ -22,6 +22,7 @@
 #define UNDERWAY_MAX   8192u
 #define READ_BYTES     (64u << 10)
 #define WORDS_MAX      16
+#define NAME_SIZE      200 /* of a command in a message */
 /* Of one reply, unless it is a value. */
 #define REPLY_BYTES ((size_t)32 << 20)
 /* So much sent or received shows that the server is there. */
@@ -222,15 +223,57 @@ static int judge_next(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     return rc;
 }
 
+/* "$5\r\nwords\r\n" in front of what is left; a word that does not end there is cut. */
+static struct bytes take_bulk(struct bytes *in)
+{
+    const uint8_t *end = in->n == 0 ? NULL : memchr(in->p, '\n', in->n);
+    size_t head = end == NULL ? in->n : (size_t)(end + 1 - in->p);
+    uint64_t size;
+    struct bytes word;
+
+    if (head < 4 || !bytes_to_u64(bytes_of(in->p + 1, head - 3), &size))
+        return bytes_of(NULL, 0);
+    word = bytes_of(in->p + head, size < in->n - head ? (size_t)size : in->n - head);
+    head += word.n + 2 < in->n - head ? word.n + 2 : in->n - head;
+    *in = bytes_of(in->p + head, in->n - head);
+    return word;
+}
+
+/* The oldest command without an answer, by its first words: `SET "key"`. */
+static const char *name_oldest(struct redis_pipe *p, char out[NAME_SIZE])
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    size_t left = chunk_size(p->oldest) - p->answer_pos;
+    uint8_t head[NAME_SIZE];
+    char name[NAME_SIZE / 4];
+    char key[NAME_SIZE / 2];
+    struct bytes in = bytes_of(head, left < sizeof(head) ? left : sizeof(head));
+
+    if (!p->oldest->large)
+        memcpy(head, p->oldest->bytes.p + p->answer_pos, in.n);
+    else if (spool_read(&p->oldest->spool, p->answer_pos, head, in.n, &ignored) != 0)
+        in.n = 0;
+    while (in.n != 0 && in.p[0] != '\n')
+        in = bytes_of(in.p + 1, in.n - 1);
+    if (in.n != 0)
+        in = bytes_of(in.p + 1, in.n - 1);
+    (void)bytes_escape(take_bulk(&in), name, sizeof(name));
+    (void)bytes_escape(take_bulk(&in), key, sizeof(key));
+    (void)snprintf(out, NAME_SIZE, "%s \"%s\"", name, key); /* fits */
+    return out;
+}
+
 /* Something was said before it was asked for: a server that has no room for us, say. */
 static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
     static const char too_long[] = "ERR Protocol error: invalid bulk length";
 
     if (reply->type == REDIS_REPLY_ERROR && strcmp(reply->str, too_long) == 0) {
-        (void)err_set(err, FT_ERR_PROTOCOL,
-                      "%s takes no command with a word of this length (proto-max-bulk-len): %s",
-                      p->conn.name, reply->str);
+        char name[NAME_SIZE];
+
+        (void)err_set(
+            err, FT_ERR_PROTOCOL, "%s takes no word as long as one of %s (proto-max-bulk-len): %s",
+            p->conn.name, p->ring_count == 0 ? "this command" : name_oldest(p, name), reply->str);
     } else if (reply->type == REDIS_REPLY_ERROR) {
         (void)err_set(err, FT_ERR_NET, "%s answered: %s", p->conn.name, reply->str);
     } else {
@@ -356,8 +399,12 @@ static int write_out(struct redis_pipe *p, struct ft_err *err)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0) {
-        return err_set(err, FT_ERR_NET, "connection to %s was lost: %s", p->conn.name,
-                       strerror(errno));
+        int error = errno;
+
+        /* who closes the connection may have said why */
+        return read_replies(p, err) != 0 ? -1
+                                         : err_set(err, FT_ERR_NET, "connection to %s was lost: %s",
+                                                   p->conn.name, strerror(error));
     }
     p->send_pos += (size_t)n;
     p->unsent_bytes -= (size_t)n;

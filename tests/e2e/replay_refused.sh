@@ -148,6 +148,23 @@ check "one of several keys: a letter for each refused one" [ "$(grep -c secret: 
 check "one of several keys: and for no other" [ "$(grep -c '"a:' "$T/several.dead")" = 0 ]
 check "one of several keys: nothing is left on the target" [ "$(refused_fields)" = 0 ]
 
+# A word that is longer than the target takes, which would end the connection: the key is named.
+allow
+cli flushall >/dev/null
+awk 'BEGIN { for (i = 0; i < 110000; i++) printf "0123456789abcdef" }' | cli -x set long:1 >/dev/null
+cli set short 1 >/dev/null
+cli --rdb "$T/long" >/dev/null 2>&1
+cli config set proto-max-bulk-len 1mb >/dev/null
+check_status "too long: named" 4 'SET "long:1": a word of 1760000 bytes is too long for it, which takes 1048576' \
+    replay long --flush
+check "too long: a letter" replay long --on-error "dead-letter=$T/long.dead"
+check "too long: for that one" [ "$(grep -c long:1 "$T/long.dead")" = 1 ]
+check "too long: the others" [ "$(cli get short)" = 1 ]
+allow -config
+check_status "too long: who may not ask" 4 'long' replay long --flush
+allow
+cli config set proto-max-bulk-len 512mb >/dev/null
+
 # Killed at random moments.
 allow -restore -rpush
 check "killed: in one go" replay records --flush --finish --on-error "dead-letter=$T/whole"

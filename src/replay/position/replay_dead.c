@@ -105,6 +105,26 @@ int replay_dead_refuse(struct replay *r, const struct item *item, const char *pa
     return r->letters != NULL ? 0 : err_set(err, FT_ERR_PROTOCOL, "%s", error);
 }
 
+bool replay_is_too_long(const struct replay *r, const struct bytes *words, size_t count,
+                        char ret_error[REPLAY_TOO_LONG_TEXT])
+{
+    uint64_t longest = 0;
+
+    if (r->target.word_max == 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (words[i].n > longest)
+            longest = words[i].n;
+    }
+    if (longest <= r->target.word_max)
+        return false;
+    (void)snprintf(ret_error, REPLAY_TOO_LONG_TEXT,
+                   "a word of %" PRIu64 " bytes is too long for it, which takes %" PRIu64
+                   " (proto-max-bulk-len)",
+                   longest, r->target.word_max); /* fits */
+    return true;
+}
+
 int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err)
 {
     int rc = 0;
