@@ -188,6 +188,33 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
     return result;
 }
 
+bool recoder_may_lose(const struct target *target, uint8_t type)
+{
+    switch (type) {
+    case RDB_TYPE_HASH_METADATA_PRE_GA:
+    case RDB_TYPE_HASH_LISTPACK_EX_PRE_GA:
+    case RDB_TYPE_HASH_METADATA:
+    case RDB_TYPE_HASH_LISTPACK_EX:
+    case RDB_TYPE_DF_HASH_WITH_EXPIRY:
+    case RDB_TYPE_DF_SET_WITH_EXPIRY:
+    case RDB_TYPE_STREAM_LISTPACKS:
+    case RDB_TYPE_STREAM_LISTPACKS_2:
+    case RDB_TYPE_STREAM_LISTPACKS_3:
+        return !target_reads(target, type);
+    case RDB_TYPE_MODULE_PRE_GA:
+    case RDB_TYPE_MODULE_2:
+    case RDB_TYPE_DF_JSON:
+    case RDB_TYPE_DF_SBF:
+    case RDB_TYPE_DF_SBF2:
+    case RDB_TYPE_DF_CMS:
+    case RDB_TYPE_DF_TOPK:
+    case RDB_TYPE_DF_CUCKOO:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void recoder_free(struct recoder *r)
 {
     if (r == NULL)

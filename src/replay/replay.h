@@ -136,11 +136,6 @@ struct replay_result {
 };
 
 /*
- * replay_check_target - can it be reached, and is it what a replay can write into? One that only is
- * not ready yet, as it is loading or its cluster is down, will do: a replay waits for it.
- */
-int replay_check_target(const struct uri *target, int cancel_fd, struct ft_err *err);
-/*
  * replay_run - losses must be initialised. *ret is filled in any case and released by
  * replay_result_release. FT_ERR_CANCELLED: stopped by cancel_fd; the next run goes on.
  */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/replay_preflight.h"
 #include "replay/replay_release.h"
 #include "target/replay_scan.h"
 
@@ -50,7 +51,7 @@ int replay_state_load(struct replay *r, struct ft_err *err)
     replay_state_release(&r->state);
     if (replay_call(state_node(r), &reply, words, 2, err) != 0)
         return -1;
-    rc = replay_state_parse(&r->state, reply, r->source->stream_count, err);
+    rc = replay_state_parse(&r->state, reply, replay_stream_count(r), err);
     freeReplyObject(reply);
     return rc;
 }
@@ -126,7 +127,7 @@ int replay_remove_state(struct replay *r, struct ft_err *err)
     return replay_release_all(r, replay_source_ahead_ms(r), err) == 0 ? remove_state(r, err) : -1;
 }
 
-static int check_owner(const struct replay *r, struct ft_err *err)
+int replay_check_owner(const struct replay *r, struct ft_err *err)
 {
     if (strcmp(r->state.capture, r->id) == 0)
         return 0;
@@ -205,15 +206,30 @@ static int node_is_empty(struct replay_node *node, bool own, bool *ret, struct f
     return 0;
 }
 
-/* Called with the lease held. */
-static int target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
+/* The state, if it is nothing but a lease, is not content. */
+static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
+    redisReply *reply;
+
+    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+        return -1;
+    *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
 {
     bool empty = true;
+    bool own;
 
+    if (has_state_key(r, &own, err) != 0)
+        return -1;
     for (size_t i = 0; empty && i < r->target.node_count; i++) {
         struct replay_node *node = &r->target.nodes[i];
 
-        if (node_is_empty(node, node == state_node(r), &empty, err) != 0)
+        if (node_is_empty(node, own && node == state_node(r), &empty, err) != 0)
             return -1;
     }
     *ret = empty;
@@ -258,7 +274,7 @@ static int flush_target(struct replay *r, struct ft_err *err)
             if (flush_node(&r->target.nodes[i], err) != 0)
                 return -1;
         }
-        if (target_is_empty(r, &empty, err) != 0)
+        if (replay_target_is_empty(r, &empty, err) != 0)
             return -1;
     }
     return 0;
@@ -323,23 +339,24 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 
 static int begin_new(struct replay *r, struct ft_err *err)
 {
+    struct replay_preflight preflight;
     bool empty;
 
-    if (replay_check_dbs(r, err) != 0)
+    if (replay_preflight_run(&preflight, r, err) != 0)
         return -1;
     if (replay_dead_drop(r, NULL, err) != 0 ||
         (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
     /* what was removed held the lease */
     if ((r->o->flush && flush_target(r, err) != 0) || replay_lease_take(r, err) != 0 ||
-        target_is_empty(r, &empty, err) != 0)
+        replay_target_is_empty(r, &empty, err) != 0)
         return -1;
     if (!empty && r->follow != NULL) {
         return err_set(err, FT_ERR_STATE,
                        "the target is not empty: what a growing capture will touch is not known "
                        "yet; --flush empties it");
     }
-    if (!empty && r->o->on_conflict != REPLAY_CONFLICT_REPLACE && replay_find_kept(r, err) != 0)
+    if (r->o->on_conflict == REPLAY_CONFLICT_SKIP && replay_write_kept(r, err) != 0)
         return -1;
     if (write_state(r, !empty, err) != 0)
         return -1;
@@ -349,7 +366,9 @@ static int begin_new(struct replay *r, struct ft_err *err)
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
-    if (replay_check_dbs(r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
+    struct replay_preflight preflight;
+
+    if (replay_preflight_run(&preflight, r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
         write_state(r, true, err) != 0 || replay_suspects_clear(r, err) != 0 ||
         replay_lost_clear(r, err) != 0)
         return -1;
@@ -361,7 +380,8 @@ static int begin_generation(struct replay *r, struct ft_err *err)
 
 static int go_on(struct replay *r, struct ft_err *err)
 {
-    if (check_owner(r, err) != 0 || check_rules(r, err) != 0 || check_generation(r, err) != 0)
+    if (replay_check_owner(r, err) != 0 || check_rules(r, err) != 0 ||
+        check_generation(r, err) != 0)
         return -1;
     r->result->resumed = true;
     if (r->result->generation == r->state.generation && was_begun(&r->state, r->state.generation))
@@ -393,7 +413,7 @@ int replay_begin(struct replay *r, struct ft_err *err)
     if (r->state.phase <= REPLAY_PHASE_ENDING || (anew && r->o->flush))
         rc = begin_new(r, err);
     else if (anew)
-        rc = check_owner(r, err) != 0 ? -1 : begin_generation(r, err);
+        rc = replay_check_owner(r, err) != 0 ? -1 : begin_generation(r, err);
     else
         rc = go_on(r, err);
     if (rc != 0)

@@ -65,8 +65,7 @@ static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
     (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->id);
 }
 
-/* What is found now is what is kept for good: written down before anything else is. */
-static int write_kept(struct replay *r, struct ft_err *err)
+int replay_write_kept(struct replay *r, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
     struct bytes words[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
@@ -101,8 +100,6 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
                      "written (--on-conflict replace or skip)",
                      r->kept.count, p.first);
     }
-    if (rc == 0)
-        rc = write_kept(r, err);
     replay_route_free(p.route);
     return rc;
 }

@@ -33,6 +33,7 @@ struct replay_node {
     struct redis_pipe *pipe;   /* of the journal and of everything but the snapshot */
     char sha[41];              /* of the script; "" until there is a batch */
     char run[REPLAY_RUN_SIZE]; /* its run_id: another one says that it was restarted */
+    uint64_t maxmemory;        /* 0: no limit, or not known */
     size_t replica_count;
     struct buf slots; /* of a cluster: as CLUSTER NODES lists those it has */
     struct replay_position position;
@@ -120,6 +121,12 @@ struct replay_payer {
     void *context;
 };
 
+/* Before there is an input: none. */
+static inline uint32_t replay_stream_count(const struct replay *r)
+{
+    return r->source == NULL ? 0 : r->source->stream_count;
+}
+
 /*
  * replay_target.c
  */
@@ -199,6 +206,10 @@ int replay_await_all_replicas(struct replay *r, struct ft_err *err);
 
 /* replay_begin - read what is on the target, check it against this replay, begin or go on. */
 int replay_begin(struct replay *r, struct ft_err *err);
+/* replay_check_owner - is the state on the target that of this capture? */
+int replay_check_owner(const struct replay *r, struct ft_err *err);
+/* replay_target_is_empty - but for the lease; a user who may not ask gets "no". */
+int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err);
 /* replay_state_load - what is written down about the replay. */
 int replay_state_load(struct replay *r, struct ft_err *err);
 /* replay_state_set - one field of the state. */
@@ -291,15 +302,15 @@ int replay_suspects_clear(struct replay *r, struct ft_err *err);
 
 /* replay_clean - delete what entries would not replace: keys of the journal, of old generations. */
 int replay_clean(struct replay *r, struct ft_err *err);
-/* replay_check_dbs - a cluster has one database. */
-int replay_check_dbs(struct replay *r, struct ft_err *err);
 
 /*
  * replay_conflicts.c - keys of the target's own
  */
 
-/* replay_find_kept - --on-conflict: which keys does the target have already? */
+/* replay_find_kept - --on-conflict: which keys does the target have already? Writes nothing. */
 int replay_find_kept(struct replay *r, struct ft_err *err);
+/* replay_write_kept - what was found is kept for good: before anything of the input is written. */
+int replay_write_kept(struct replay *r, struct ft_err *err);
 int replay_load_kept(struct replay *r, struct ft_err *err);
 
 /*

@@ -51,6 +51,14 @@ struct stream_sender {
     uint64_t told_keys;
 };
 
+/* --on-conflict skip: the target's own stays, as a key would. */
+static bool is_kept_library(const struct replay *r, const struct bytes *words, size_t count,
+                            const char *error)
+{
+    return r->o->on_conflict == REPLAY_CONFLICT_SKIP && count == 3 &&
+           bytes_is_word(words[0], "FUNCTION") && strstr(error, "already exists") != NULL;
+}
+
 static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
                  size_t count, const char *error, struct ft_err *err)
 {
@@ -58,6 +66,10 @@ static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const stru
 
     if (replay_is_foreign_script(words, count, error))
         return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
+    if (is_kept_library(s->r, words, count, error)) {
+        replay_count_left_out(s->r, true);
+        return 0;
+    }
     if (!expected && !(mark == MARK_DOUBT && reply_error_is_of_data(bytes_str(error))))
         return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
     replay_count_error(s->r, !expected);
@@ -350,13 +362,16 @@ static int put_aux(struct stream_sender *s, const struct item *item, struct ft_e
 static int put_function(struct stream_sender *s, const struct rdb_item *function,
                         struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
-                                  function->bytes};
+    const struct bytes replace[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
+                                    function->bytes};
+    const struct bytes add[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), function->bytes};
     enum loss_reason loss = function_loss(s->r->target.kind, function);
 
     if (loss != LOSS_NONE)
         return replay_add_loss(s->r, loss, "function", 0, bytes_of(NULL, 0), err);
-    return put_on_all(s, words, 4, err);
+    if (s->r->o->on_conflict == REPLAY_CONFLICT_SKIP)
+        return put_on_all(s, add, 3, err);
+    return put_on_all(s, replace, 4, err);
 }
 
 static int put_item(struct stream_sender *s, const struct item *item, struct ft_err *err)

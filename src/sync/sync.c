@@ -1,5 +1,6 @@
 #include "sync/sync_impl.h"
 #include "sync/sync_pops.h"
+#include "sync/sync_preflight.h"
 
 #include <poll.h>
 #include <stdarg.h>
@@ -278,14 +279,14 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
 {
     struct sync s = {.o = options, .progress = progress, .losses = losses, .result = ret};
     uint64_t began_ms = clock_mono_ms();
+    struct replay_preflight preflight;
     int rc = -1;
 
     *ret = (struct sync_result){0};
     if (sync_halves_init(&s, err) == 0) {
         sync_times_init(&s);
         set_up(&s);
-        /* what cannot be replayed into is better known now than after a full sync */
-        rc = replay_check_target(options->replay.target, options->cancel_fd, err);
+        rc = sync_preflight(&preflight, &s, err);
     }
     if (rc == 0)
         rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);

@@ -239,7 +239,8 @@ static int call_anew(struct replay_lease *lease, redisReply **ret, const char *s
                      const struct holder *own, struct ft_err *err)
 {
     if (lease->pipe == NULL &&
-        redis_pipe_open(&lease->pipe, &lease->uri, lease->abort_fd, NULL, NULL, err) != 0)
+        redis_pipe_open_within(&lease->pipe, &lease->uri, lease->abort_fd,
+                               lease->replay->o->give_up_ms, NULL, NULL, err) != 0)
         return -1;
     if (run_script(lease->pipe, ret, script, own, "", false, err) == 0)
         return 0;

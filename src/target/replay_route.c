@@ -118,7 +118,8 @@ static int open_lane(struct lane *lane, struct ft_err *err)
 
     if (lane->pipe != NULL)
         return 0;
-    if (redis_pipe_open(&lane->pipe, &lane->uri, route->r->o->cancel_fd, on_reply, lane, err) != 0)
+    if (redis_pipe_open_within(&lane->pipe, &lane->uri, route->r->o->cancel_fd,
+                               route->r->o->give_up_ms, on_reply, lane, err) != 0)
         return -1;
     redis_pipe_limit(lane->pipe, route->underway_bytes);
     lane->selected = 0;
@@ -199,7 +200,7 @@ static int fetch_map(struct replay_route *route, const struct lane *hint, struct
     struct replay *r = route->r;
     struct slot_map *map;
 
-    if (slot_map_refetch(&map, route->map, &hint->uri, r->o->cancel_fd, err) != 0)
+    if (slot_map_refetch(&map, route->map, &hint->uri, r->o->cancel_fd, r->o->give_up_ms, err) != 0)
         return -1;
     if (check_failover(route, map, err) != 0) {
         slot_map_free(map);

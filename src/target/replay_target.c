@@ -126,6 +126,7 @@ static int check_server(struct replay *r, struct replay_node *node, struct ft_er
         check_loading(&info, node->name, err) != 0 || check_role(r, &info, node->name, err) != 0)
         return -1;
     memcpy(node->run, info.run_id, sizeof(node->run));
+    node->maxmemory = info.maxmemory;
     note_eviction(r, &info, node->name);
     return 0;
 }
@@ -167,11 +168,11 @@ static int open_node(struct replay *r, struct replay_node *node, struct ft_err *
 {
     (void)uri_address(&node->uri, node->name);
     (void)snprintf(node->count.name, sizeof(node->count.name), "%s", node->name);
-    node->written = calloc(r->source->stream_count + 1u, sizeof(*node->written));
+    node->written = calloc(replay_stream_count(r) + 1u, sizeof(*node->written));
     if (node->written == NULL)
         return err_nomem(err, "a node");
-    if (redis_pipe_open(&node->pipe, &node->uri, r->o->cancel_fd, replay_node_reply, node, err) !=
-        0)
+    if (redis_pipe_open_within(&node->pipe, &node->uri, r->o->cancel_fd, r->o->give_up_ms,
+                               replay_node_reply, node, err) != 0)
         return -1;
     if (check_server(r, node, err) != 0 || (r->target.cluster && check_view(node, err) != 0))
         return -1;
@@ -251,7 +252,7 @@ static int open_again(struct replay *r, struct ft_err *err)
     t->cluster = true;
     t->version = r->result->target_version;
     t->kind = target_of_version(t->version);
-    return slot_map_refetch(&t->map, r->known_map, &t->uri, r->o->cancel_fd, err);
+    return slot_map_refetch(&t->map, r->known_map, &t->uri, r->o->cancel_fd, r->o->give_up_ms, err);
 }
 
 /* The server that was named; it need not be a master if it is one of a cluster. */
@@ -264,7 +265,8 @@ static int open_first(struct replay *r, struct ft_err *err)
     int rc;
 
     (void)uri_address(&t->uri, name);
-    if (redis_pipe_open(&pipe, &t->uri, r->o->cancel_fd, NULL, NULL, err) != 0)
+    if (redis_pipe_open_within(&pipe, &t->uri, r->o->cancel_fd, r->o->give_up_ms, NULL, NULL,
+                               err) != 0)
         return -1;
     r->was_reached = true;
     rc = server_info_fetch(pipe, name, &info, err);
@@ -311,29 +313,6 @@ int replay_target_open(struct replay *r, struct ft_err *err)
     r->was_connected = true;
     r->result->cluster = t->cluster;
     return claim(r, err);
-}
-
-int replay_check_target(const struct uri *target, int cancel_fd, struct ft_err *err)
-{
-    const struct replay_options o = {.target = target, .cancel_fd = cancel_fd};
-    struct replay_result result = {0};
-    struct replay r = {.o = &o, .result = &result};
-    struct ft_err why = FT_ERR_INIT;
-    int rc;
-
-    if (uri_copy(&r.target.uri, target, err) != 0)
-        return -1;
-    r.target.uri.db = 0;
-    rc = open_first(&r, &why);
-    if (rc == 0 && r.target.cluster)
-        rc = check_cluster(&r, &why);
-    if (rc != 0 && why.kind == FT_ERR_NET && r.was_reached)
-        rc = 0;
-    if (rc != 0)
-        *err = why;
-    slot_map_free(r.target.map);
-    uri_release(&r.target.uri);
-    return rc;
 }
 
 static void add_count(struct replay_result *result, const struct replay_node_count *count)

@@ -52,6 +52,7 @@ struct chunk {
 
 struct redis_pipe {
     struct conn conn;
+    uint64_t timeout_ms; /* how long it may be silent */
     struct reply_reader reader;
     redis_reply_fn *on_reply;
     void *context;
@@ -102,11 +103,19 @@ static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err
 int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
                     redis_reply_fn *on_reply, void *context, struct ft_err *err)
 {
+    return redis_pipe_open_within(ret, u, cancel_fd, REDIS_PIPE_TIMEOUT_MS, on_reply, context, err);
+}
+
+int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
+                           uint64_t timeout_ms, redis_reply_fn *on_reply, void *context,
+                           struct ft_err *err)
+{
     struct redis_pipe *p = calloc(1, sizeof(*p));
 
     if (p == NULL)
         return err_nomem(err, "a connection");
     p->conn = (struct conn)CONN_INIT;
+    p->timeout_ms = timeout_ms < REDIS_PIPE_TIMEOUT_MS ? timeout_ms : REDIS_PIPE_TIMEOUT_MS;
     p->on_reply = on_reply;
     p->context = context;
     reply_reader_init(&p->reader, REPLY_BYTES);
@@ -119,7 +128,7 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
         redis_pipe_free(p);
         return err_nomem(err, "a connection");
     }
-    if (conn_open(&p->conn, u, cancel_fd, REDIS_PIPE_TIMEOUT_MS, err) != 0 ||
+    if (conn_open(&p->conn, u, cancel_fd, p->timeout_ms, err) != 0 ||
         authenticate(p, u, err) != 0) {
         redis_pipe_free(p);
         return -1;
@@ -414,8 +423,8 @@ static int write_out(struct redis_pipe *p, struct ft_err *err)
 
 static int no_answer(const struct redis_pipe *p, struct ft_err *err)
 {
-    return err_set(err, FT_ERR_TIMEOUT, "%s did not answer within %u s", p->conn.name,
-                   REDIS_PIPE_TIMEOUT_MS / 1000);
+    return err_set(err, FT_ERR_TIMEOUT, "%s did not answer within %g s", p->conn.name,
+                   (double)p->timeout_ms / 1000);
 }
 
 /* Also of a server that says a byte now and then. Who has waited since then only knows of that time:
@@ -424,7 +433,7 @@ static bool is_late(const struct redis_pipe *p, uint64_t since_ms)
 {
     uint64_t from_ms = p->heard_ms > since_ms ? p->heard_ms : since_ms;
 
-    return p->ring_count != 0 && clock_mono_ms() - from_ms >= REDIS_PIPE_TIMEOUT_MS;
+    return p->ring_count != 0 && clock_mono_ms() - from_ms >= p->timeout_ms;
 }
 
 /* How many were woken for, or 0: neither within this time. */
@@ -471,7 +480,7 @@ static int wait_long(struct redis_pipe *p, size_t replies, struct ft_err *err)
     n = wait_for(p, sending ? POLLOUT : POLLIN, PATIENCE_MS, err);
     if (many)
         set_least(p, 1);
-    return n == 0 ? wait_for(p, redis_pipe_events(p), REDIS_PIPE_TIMEOUT_MS, err) : n;
+    return n == 0 ? wait_for(p, redis_pipe_events(p), p->timeout_ms, err) : n;
 }
 
 /* One round of sending and receiving, waiting for the socket if nothing can be done. */

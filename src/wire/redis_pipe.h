@@ -40,6 +40,11 @@ typedef int redis_reply_fn(void *context, uint64_t tag, const redisReply *reply,
  * error reply is then FT_ERR_PROTOCOL. */
 int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
                     redis_reply_fn *on_reply, void *context, struct ft_err *err);
+/* redis_pipe_open_within - it may be silent for so long, at most for REDIS_PIPE_TIMEOUT_MS: when it is
+ * connected to, and whenever an answer is awaited. */
+int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
+                           uint64_t timeout_ms, redis_reply_fn *on_reply, void *context,
+                           struct ft_err *err);
 /* redis_pipe_put - one more command: _append, then _keep_up. */
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                    struct ft_err *err);

@@ -360,6 +360,7 @@ int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri
 struct search {
     const struct uri *first;
     int cancel_fd;
+    uint64_t timeout_ms;
     struct slot_map *best;
 };
 
@@ -375,7 +376,7 @@ static int ask(struct search *s, const struct uri *u, struct ft_err *err)
     struct slot_map *m;
     int rc;
 
-    if (redis_pipe_open(&p, u, s->cancel_fd, NULL, NULL, err) != 0)
+    if (redis_pipe_open_within(&p, u, s->cancel_fd, s->timeout_ms, NULL, NULL, err) != 0)
         return -1;
     rc = slot_map_fetch(&m, p, u, true, err);
     redis_pipe_free(p);
@@ -427,9 +428,9 @@ static void ask_all(struct search *s, const struct slot_map *old, struct ft_err 
 }
 
 int slot_map_refetch(struct slot_map **ret, const struct slot_map *old, const struct uri *first,
-                     int cancel_fd, struct ft_err *err)
+                     int cancel_fd, uint64_t timeout_ms, struct ft_err *err)
 {
-    struct search s = {.first = first, .cancel_fd = cancel_fd};
+    struct search s = {.first = first, .cancel_fd = cancel_fd, .timeout_ms = timeout_ms};
     struct ft_err failed = FT_ERR_INIT;
 
     ask_all(&s, old, &failed);

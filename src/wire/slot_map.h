@@ -60,13 +60,13 @@ struct slot_map {
 int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
                    bool is_cluster, struct ft_err *err);
 /*
- * slot_map_refetch - ask `first`, then every master and replica of `old`, with first's user and
+ * slot_map_refetch - ask (each may be silent for timeout_ms) `first`, then every master and replica of `old`, with first's user and
  * password, until one answers whose cluster_state is ok and whose map has no gaps; else the
  * answer of the highest epoch. Fails as the last connection did when nobody answers. Bounded
  * by the connections' timeouts.
  */
 int slot_map_refetch(struct slot_map **ret, const struct slot_map *old, const struct uri *first,
-                     int cancel_fd, struct ft_err *err);
+                     int cancel_fd, uint64_t timeout_ms, struct ft_err *err);
 /* slot_map_parse - the reply of CLUSTER SLOTS; asked_host stands for what is not told. */
 int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *asked_host,
                    struct ft_err *err);

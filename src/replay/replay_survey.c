@@ -1,0 +1,304 @@
+#include "replay/replay_survey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "input/each_stream.h"
+#include "item/entry_loss.h"
+#include "rdb/value_walk.h"
+#include "replay/mapping/replay_record.h"
+
+/* What all streams add to. */
+struct surveyor {
+    struct replay *r;
+    struct source_large *large;
+    struct replay_survey *ret;
+    pthread_mutex_t mu; /* guards ret but for its losses, which guard themselves */
+};
+
+/* One stream's part. */
+struct worker {
+    struct surveyor *s;
+    struct replay_mapper *mapper;
+    struct translator *translator;
+    struct recoder *recoder;
+    uint32_t db_max;
+    bool strings, values;
+    bool with_values; /* the second pass */
+    bool doubtful;    /* a type has come of which values may be lost */
+};
+
+static int add_loss(struct worker *w, enum loss_reason reason, const char *class_name, uint32_t db,
+                    struct bytes key, struct ft_err *err)
+{
+    return loss_add(&w->s->ret->losses, reason, class_name, db, key, err);
+}
+
+/*
+ * Entries
+ */
+
+static int take_value(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *e = &item->rdb.entry;
+    enum loss_reason loss = LOSS_NONE;
+    struct bytes value;
+    uint8_t type;
+
+    if (recoder_run(w->recoder, e, (int64_t)(item->time_us / 1000), &type, &value, &loss, err) ==
+        RECODE_ERROR)
+        return entry_wrap(e, err);
+    return loss == LOSS_NONE ? 0 : add_loss(w, loss, rdb_type_name(e->type), e->db, e->key, err);
+}
+
+static int take_entry(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    const struct replay *r = w->s->r;
+    const struct rdb_entry *e = &item->rdb.entry;
+    bool may_lose = recoder_may_lose(r->target.kind, e->type);
+    enum replay_fate fate;
+    struct bytes key;
+    uint32_t db;
+
+    if (!filter_class(&r->o->filter, rdb_type_class(e->type)) || (w->with_values && !may_lose))
+        return 0;
+    fate = replay_mapper_key(w->mapper, e->db, e->key, &db, &key, err);
+    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+        return fate == REPLAY_FATE_ERROR ? entry_wrap(e, err) : 0;
+    if (w->with_values)
+        return take_value(w, item, err);
+    if (db > w->db_max)
+        w->db_max = db;
+    w->strings |= rdb_type_class(e->type) == VALUE_STRING;
+    w->values |= rdb_type_class(e->type) != VALUE_STRING;
+    w->doubtful |= may_lose;
+    return 0;
+}
+
+/*
+ * Records
+ */
+
+static int take_losses(struct worker *w, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
+{
+    struct bytes key = t->key_count == 0 ? bytes_of(NULL, 0) : t->keys[0].key;
+    struct replay_mapped mapped;
+    enum replay_fate fate;
+
+    if (t->loss_count == 0)
+        return 0;
+    fate = replay_mapper_record(w->mapper, &item->record, t, &mapped, err);
+    if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED && fate != REPLAY_FATE_TRANSFER)
+        return fate == REPLAY_FATE_ERROR ? -1 : 0;
+    for (size_t i = 0; i < t->loss_count; i++) {
+        if (add_loss(w, t->losses[i].reason, t->losses[i].class_name, item->record.dbid, key,
+                     err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_keys(struct worker *w, const struct translation *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->key_count; i++) {
+        struct bytes key;
+        uint32_t db;
+        enum replay_fate fate =
+            replay_mapper_key(w->mapper, t->keys[i].db, t->keys[i].key, &db, &key, err);
+
+        if (fate == REPLAY_FATE_ERROR)
+            return -1;
+        if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED) && db > w->db_max)
+            w->db_max = db;
+    }
+    return 0;
+}
+
+static int take_record(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    const struct journal_record *record = &item->record;
+    struct journal_pass_counts ignored = {0};
+    struct translation t;
+
+    if (translator_run(w->translator, record->words, record->word_count, record->dbid,
+                       (int64_t)(item->time_us / 1000), &t, err) != 0)
+        return -1;
+    if (t.class_ == TRANSLATION_FLUSH ||
+        !journal_record_applies(&w->s->r->guard, item, &t, &ignored))
+        return 0;
+    return take_keys(w, &t, err) != 0 ? -1 : take_losses(w, item, &t, err);
+}
+
+/*
+ * Functions
+ */
+
+bool replay_library_name(struct bytes code, char out[REPLAY_LIBRARY_NAME])
+{
+    const uint8_t *end = code.n == 0 ? NULL : memchr(code.p, '\n', code.n);
+    size_t line = end == NULL ? code.n : (size_t)(end - code.p);
+    const char *name = memmem(code.p, line, " name=", 6);
+    size_t n = 0;
+
+    if (line < 2 || code.p[0] != '#' || code.p[1] != '!' || name == NULL)
+        return false;
+    name += 6;
+    while (name + n < (const char *)code.p + line && strchr(" \t\r", name[n]) == NULL)
+        n++;
+    if (n == 0 || n >= REPLAY_LIBRARY_NAME)
+        return false;
+    memcpy(out, name, n);
+    out[n] = '\0';
+    return true;
+}
+
+static int add_library(struct worker *w, struct bytes code, struct ft_err *err)
+{
+    struct replay_survey *ret = w->s->ret;
+    char name[REPLAY_LIBRARY_NAME];
+    char(*grown)[REPLAY_LIBRARY_NAME];
+    int rc = 0;
+
+    if (!replay_library_name(code, name))
+        return 0;
+    pthread_mutex_lock(&w->s->mu);
+    grown = reallocarray(ret->libraries, ret->library_count + 1, sizeof(*grown));
+    if (grown == NULL) {
+        rc = err_nomem(err, "function libraries");
+    } else {
+        ret->libraries = grown;
+        memcpy(grown[ret->library_count++], name, sizeof(name));
+    }
+    pthread_mutex_unlock(&w->s->mu);
+    return rc;
+}
+
+static int take_function(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    enum loss_reason loss = function_loss(w->s->r->target.kind, &item->rdb);
+
+    if (loss != LOSS_NONE)
+        return add_loss(w, loss, "function", 0, bytes_of(NULL, 0), err);
+    return add_library(w, item->rdb.bytes, err);
+}
+
+static int take_aux(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *timed = entry_of_member_times(&w->s->r->o->filter, &item->rdb);
+
+    return timed == NULL ? 0
+                         : add_loss(w, LOSS_MEMBER_TTL, rdb_type_name(timed->type), timed->db,
+                                    timed->key, err);
+}
+
+/*
+ * Streams
+ */
+
+static int take_item(struct worker *w, const struct item *item, struct ft_err *err)
+{
+    if (item->kind == ITEM_ENTRY)
+        return take_entry(w, item, err);
+    if (w->with_values)
+        return 0;
+    if (item->kind == ITEM_COMMAND)
+        return take_record(w, item, err);
+    if (item->kind == ITEM_FUNCTION)
+        return take_function(w, item, err);
+    return item->kind == ITEM_AUX ? take_aux(w, item, err) : 0;
+}
+
+/* Records behind the cut are not replayed. */
+static bool is_end(const struct replay *r, const struct item *item)
+{
+    return item->kind == ITEM_COMMAND && r->source->kind == SOURCE_CAPTURE && r->follow == NULL &&
+           item->lsn >= r->cut.stop_lsn[item->flow];
+}
+
+static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
+{
+    const struct replay *r = w->s->r;
+    const struct source_stream_options options = {
+        .skip_values = !w->with_values,
+        .keep_words = true,
+        .snapshot_only =
+            w->with_values || (r->source->kind == SOURCE_CAPTURE && r->cut.is_snapshot),
+        .follow = r->follow != NULL,
+        .large = w->with_values ? w->s->large : NULL,
+    };
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+    unsigned n = 0;
+    int rc = 0;
+
+    if (source_stream_open(&stream, r->source, index, &options, err) != 0)
+        return -1;
+    while (rc == 0 && (step = source_stream_next(stream, &item, err)) == STEP_ITEM &&
+           !is_end(r, &item)) {
+        rc = take_item(w, &item, err);
+        if (rc == 0 && ++n % 4096 == 0)
+            rc = replay_check_cancelled(w->s->r, err);
+    }
+    if (rc == 0 && step == STEP_ERROR)
+        rc = -1;
+    source_stream_free(stream);
+    return rc;
+}
+
+static void add_up(struct surveyor *s, const struct worker *w)
+{
+    pthread_mutex_lock(&s->mu);
+    if (w->db_max > s->ret->db_max)
+        s->ret->db_max = w->db_max;
+    s->ret->strings |= w->strings;
+    s->ret->values |= w->values;
+    pthread_mutex_unlock(&s->mu);
+}
+
+static int survey_stream(void *context, const struct source *source, uint32_t index,
+                         struct ft_err *err)
+{
+    struct surveyor *s = context;
+    struct replay *r = s->r;
+    struct worker w = {.s = s};
+    int rc = -1;
+
+    (void)source;
+    if (replay_mapper_new(&w.mapper, r, err) == 0 &&
+        replay_translator_new(&w.translator, r, err) == 0 &&
+        recoder_new(&w.recoder, r->target.kind, r->o->json_as, err) == 0)
+        rc = read_stream(&w, index, err);
+    w.with_values = true;
+    if (rc == 0 && w.doubtful)
+        rc = read_stream(&w, index, err);
+    add_up(s, &w);
+    replay_mapper_free(w.mapper);
+    translator_free(w.translator);
+    recoder_free(w.recoder);
+    return rc;
+}
+
+int replay_survey_run(struct replay_survey *ret, struct replay *r, struct ft_err *err)
+{
+    struct surveyor s = {.r = r, .ret = ret};
+    int rc;
+
+    *ret = (struct replay_survey){0};
+    loss_init(&ret->losses);
+    if (source_large_new(&s.large, err) != 0)
+        return -1;
+    (void)pthread_mutex_init(&s.mu, NULL); /* default attributes: cannot fail on Linux */
+    rc = each_stream(r->source, survey_stream, &s, err);
+    (void)pthread_mutex_destroy(&s.mu); /* nobody holds it any more */
+    source_large_free(s.large);
+    return rc;
+}
+
+void replay_survey_release(struct replay_survey *s)
+{
+    loss_release(&s->losses);
+    free(s->libraries);
+    s->libraries = NULL;
+}

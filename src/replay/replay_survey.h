@@ -1,0 +1,33 @@
+/*
+ * replay_survey.h - what an input asks of its target, found before anything is written.
+ *
+ * What it is   A pass over what is on disk, all streams at once, through the filters, names and
+ *              databases of the replay: what the target cannot hold, which databases are needed, which
+ *              commands, which function libraries.
+ * Cost         Values are skipped; their type says whether one can be lost. Only a stream that has
+ *              such a type is read with its values. Records are translated and thrown away.
+ * Growing      Of a capture that grows: what is there by now.
+ * Threads      Uses threads of its own; nothing else of the replay may run meanwhile.
+ */
+#ifndef FLOWTAPE_REPLAY_REPLAY_SURVEY_H
+#define FLOWTAPE_REPLAY_REPLAY_SURVEY_H
+
+#include "replay/replay_impl.h"
+
+#define REPLAY_LIBRARY_NAME 128
+
+struct replay_survey {
+    struct loss_report losses;
+    uint32_t db_max;                        /* of the target; 0 if nothing goes elsewhere */
+    bool strings, values;                   /* there are such: SET, RESTORE */
+    char (*libraries)[REPLAY_LIBRARY_NAME]; /* names of function libraries */
+    size_t library_count;
+};
+
+/* replay_survey_run - *ret is to be released in any case. */
+int replay_survey_run(struct replay_survey *ret, struct replay *r, struct ft_err *err);
+void replay_survey_release(struct replay_survey *s);
+/* replay_library_name - of a function library, out of its head line; false: it has none. */
+bool replay_library_name(struct bytes code, char out[REPLAY_LIBRARY_NAME]);
+
+#endif
