@@ -13,7 +13,9 @@
 
 #define BACK_OFF_FIRST_MS 100u
 #define BACK_OFF_MAX_MS   5000u
-#define HOLD_LOOK_MS      20u
+/* So many full syncs in a row may break off before only time counts. */
+#define FRUITLESS_MAX 5u
+#define HOLD_LOOK_MS  20u
 
 static const char *const phase_names[] = {
     [CAPTURE_CONNECTING] = "connecting",          [CAPTURE_FULL_SYNC] = "full sync",
@@ -41,7 +43,9 @@ struct run {
     struct capture_context context;
     int timer_fd; /* -1: no --duration */
     uint64_t began_ms;
-    uint64_t seen_ms; /* when the source was last heard of */
+    uint64_t seen_ms;     /* when the source was last heard of */
+    uint64_t advanced_ms; /* when a session last came to the journal */
+    unsigned fruitless;   /* sessions since that brought something, but did not */
     uint64_t back_off_ms;
     bool noted_gone;
 };
@@ -119,19 +123,26 @@ static void note_gone(struct run *run, const char *text, uint64_t left_ms)
     note(run, line);
 }
 
-/* Wait before the next attempt. False: gave up, or was stopped (*ret_ended). */
-static bool back_off(struct run *run, const struct ft_err *err, enum capture_ended *ret_ended)
+/* What is left of the time for which a source that does not come any further is waited for. */
+static uint64_t patience_ms(const struct run *run)
 {
-    const struct capture_run_options *o = run->context.options;
-    uint64_t gone_ms = clock_mono_ms() - run->seen_ms;
-    uint64_t left_ms = gone_ms < o->give_up_after_ms ? o->give_up_after_ms - gone_ms : 0;
+    uint64_t limit_ms = run->context.options->give_up_after_ms;
+    uint64_t since_ms = run->fruitless > FRUITLESS_MAX ? run->advanced_ms : run->seen_ms;
+    uint64_t gone_ms = clock_mono_ms() - since_ms;
+
+    return gone_ms < limit_ms ? limit_ms - gone_ms : 0;
+}
+
+/* Wait before the next attempt. False: gave up, or was stopped (*ret_ended). */
+static bool back_off(struct run *run, enum capture_ended *ret_ended)
+{
+    uint64_t left_ms = patience_ms(run);
     uint64_t wait_ms = run->back_off_ms < left_ms ? run->back_off_ms : left_ms;
 
     if (left_ms == 0) {
         *ret_ended = CAPTURE_ENDED_GAVE_UP;
         return false;
     }
-    note_gone(run, err->msg, left_ms);
     run->context.progress.phase = CAPTURE_WAITING;
     run->back_off_ms =
         run->back_off_ms * 2 < BACK_OFF_MAX_MS ? run->back_off_ms * 2 : BACK_OFF_MAX_MS;
@@ -144,22 +155,30 @@ static bool back_off(struct run *run, const struct ft_err *err, enum capture_end
 static void heard_of_source(struct run *run)
 {
     run->seen_ms = clock_mono_ms();
+    run->advanced_ms = run->seen_ms;
+    run->fruitless = 0;
     run->back_off_ms = BACK_OFF_FIRST_MS;
     run->noted_gone = false;
 }
 
-/* No reason to hurry: the next session may have to be repeated as well. */
-static bool again_afresh(struct run *run, const struct ft_err *err, enum capture_ended *ret_ended)
+/* Bytes alone are no progress: a full sync that breaks off has to be sent from its beginning. */
+static void count_contact(struct run *run, const struct session_contact *contact)
+{
+    if (contact->advanced) {
+        heard_of_source(run);
+    } else if (contact->received_bytes > 0) {
+        run->seen_ms = clock_mono_ms();
+        run->fruitless++;
+        run->noted_gone = false;
+    }
+}
+
+static void note_afresh(const struct run *run, const struct ft_err *err)
 {
     char line[800];
 
     (void)snprintf(line, sizeof(line), "%s; beginning again with a full sync", err->msg);
     note(run, line);
-    run->seen_ms = clock_mono_ms();
-    if (!readable(run->context.stop_fd, BACK_OFF_FIRST_MS))
-        return true;
-    *ret_ended = stopped_by(run);
-    return false;
 }
 
 /* True: one more session. */
@@ -176,9 +195,12 @@ static bool after_session(struct run *run, enum session_outcome outcome, const s
         *ret_ended = stopped_by(run);
         return false;
     case SESSION_LOST:
-        return back_off(run, err, ret_ended);
+        if (patience_ms(run) != 0)
+            note_gone(run, err->msg, patience_ms(run));
+        return back_off(run, ret_ended);
     case SESSION_AFRESH:
-        return again_afresh(run, err, ret_ended);
+        note_afresh(run, err);
+        return back_off(run, ret_ended);
     case SESSION_FAILED:
         break;
     }
@@ -213,10 +235,7 @@ static void run_sessions(struct run *run, struct capture_run_result *ret, struct
 
         outcome = capture_session_run(&run->context, afresh, &contact, &own);
         ret->sessions++;
-        if (contact.answered)
-            run->seen_ms = clock_mono_ms();
-        if (contact.received_bytes > 0)
-            heard_of_source(run);
+        count_contact(run, &contact);
         afresh = outcome == SESSION_AFRESH;
         more = after_session(run, outcome, &own, &ret->ended) && wait_while_held(run, &ret->ended);
         if (!more && (ret->ended == CAPTURE_ENDED_FAILED || ret->ended == CAPTURE_ENDED_GAVE_UP))

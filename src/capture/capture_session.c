@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "capture/flow_session.h"
 
 #define PROGRESS_MS   200u
@@ -30,6 +31,9 @@ struct session {
     uint32_t flow_count;
     uint64_t *goals;                /* next LSNs to reach; NULL: not asked for yet */
     struct capture_progress before; /* counts of earlier sessions */
+    bool advanced;                  /* the full sync is complete, or the journal went on */
+    uint64_t heard_bytes;           /* received when something came last */
+    uint64_t heard_ms;
 };
 
 /* Results of the steps of a session. */
@@ -99,6 +103,35 @@ static bool broken(const struct session *s)
     return s->recorder != NULL && recorder_failed(s->recorder);
 }
 
+/* A source without writes is silent too, once its snapshot is here: then it is asked. */
+static int check_silence(struct session *s, struct ft_err *err)
+{
+    uint64_t limit_ms = s->options->give_up_after_ms;
+    uint64_t now_ms = clock_mono_ms();
+    enum capture_phase phase = s->c->progress.phase;
+    char text[FORMAT_SIZE];
+    uint64_t *lsns;
+    int rc;
+
+    sum_up(s);
+    if (s->c->progress.bytes != s->heard_bytes || s->heard_ms == 0) {
+        s->heard_bytes = s->c->progress.bytes;
+        s->heard_ms = now_ms;
+    }
+    if (s->recorder == NULL || now_ms - s->heard_ms < limit_ms)
+        return 0;
+    if (phase == CAPTURE_FULL_SYNC)
+        return err_set(err, FT_ERR_TIMEOUT, "%s sent nothing of its full sync for %s",
+                       s->master.control.conn.name, format_duration_ms(limit_ms, text));
+    lsns = calloc(s->flow_count, sizeof(*lsns));
+    if (lsns == NULL)
+        return err_nomem(err, "the flows");
+    rc = dfly_master_offsets(&s->master, lsns, err);
+    free(lsns);
+    s->heard_ms = now_ms;
+    return rc;
+}
+
 /* One look at everything that may happen; waits a while for it. */
 static enum walk watch(struct session *s, struct ft_err *err)
 {
@@ -109,7 +142,7 @@ static enum walk watch(struct session *s, struct ft_err *err)
 
     tick(s);
     if (poll(fds, 3, PROGRESS_MS) <= 0)
-        return WALK_ON;
+        return check_silence(s, err) == 0 ? WALK_ON : WALK_ERROR;
     if (fds[0].revents != 0)
         return WALK_STOPPED;
     if (fds[1].revents != 0 && read(s->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
@@ -224,8 +257,8 @@ static int connect_master(struct session *s, bool afresh, struct ft_err *err)
 
     s->c->progress.phase = CAPTURE_CONNECTING;
     tick(s);
-    if (dfly_master_open(&s->master, s->options->source, s->c->stop_fd, note_from_master, s, err) !=
-        0)
+    if (dfly_master_open(&s->master, s->options->source, s->c->stop_fd,
+                         s->options->give_up_after_ms, note_from_master, s, err) != 0)
         return -1;
     if (s->options->on_session != NULL)
         s->options->on_session(s->options->context, s->master.sync_id);
@@ -392,6 +425,7 @@ static enum walk change_over(struct session *s, struct ft_err *err)
     if (walk != WALK_ON)
         return walk;
     s->c->progress.phase = CAPTURE_STABLE;
+    s->advanced = true;
     return resumed ? WALK_ON : complete_generation(s, err);
 }
 
@@ -581,8 +615,8 @@ enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
         (void)err_errno(err, errno, "could not make an eventfd");
     else
         outcome = finish(&s, walk_through(&s, afresh, err), err);
-    ret_contact->answered = s.answered;
     ret_contact->received_bytes = c->progress.bytes - s.before.bytes;
+    ret_contact->advanced = s.advanced;
     release(&s);
     return outcome;
 }

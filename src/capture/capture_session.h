@@ -26,10 +26,10 @@ enum session_outcome {
     SESSION_FAILED, /* err; do not try again */
 };
 
-/* How far a session came: tells a source that is gone from one that is there but breaks off. */
+/* How far a session came: tells a source that is gone from one that is there but breaks off each time. */
 struct session_contact {
-    bool answered; /* all flows were */
     uint64_t received_bytes;
+    bool advanced; /* it came to the journal */
 };
 
 /* capture_session_run - afresh: do not ask for a resumption. */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
+
 #define LOADING_PAUSE_MS 500u
 #define NUMBER_TEXT      24
 #define NOTE_MAX         700
@@ -64,7 +66,7 @@ static int expect_ok(struct dfly_master *m, const char *what, const char *const 
     redisReply *reply;
     int rc = 0;
 
-    if (resp_client_call(&m->control, &reply, words, DFLY_REPLY_MS, err) != 0)
+    if (resp_client_call(&m->control, &reply, words, m->timeout_ms, err) != 0)
         return -1;
     if (!is_status(reply, "OK"))
         rc = refused(m, what, reply, err);
@@ -82,10 +84,10 @@ static int authenticate(const struct dfly_master *m, struct resp_client *client,
     if (u->password == NULL)
         return 0;
     if (u->user != NULL)
-        rc = resp_client_call(client, &reply, CALL("AUTH", u->user, u->password), DFLY_REPLY_MS,
+        rc = resp_client_call(client, &reply, CALL("AUTH", u->user, u->password), m->timeout_ms,
                               err);
     else
-        rc = resp_client_call(client, &reply, CALL("AUTH", u->password), DFLY_REPLY_MS, err);
+        rc = resp_client_call(client, &reply, CALL("AUTH", u->password), m->timeout_ms, err);
     if (rc != 0)
         return -1;
     if (!is_status(reply, "OK") &&
@@ -98,6 +100,7 @@ static int authenticate(const struct dfly_master *m, struct resp_client *client,
 static int wait_until_loaded(struct dfly_master *m, dfly_note_fn *note, void *context,
                              struct ft_err *err)
 {
+    uint64_t began_ms = clock_mono_ms();
     bool noted = false;
 
     for (;;) {
@@ -105,7 +108,7 @@ static int wait_until_loaded(struct dfly_master *m, dfly_note_fn *note, void *co
         bool loading;
         int rc = 0;
 
-        if (resp_client_call(&m->control, &reply, CALL("PING"), DFLY_REPLY_MS, err) != 0)
+        if (resp_client_call(&m->control, &reply, CALL("PING"), m->timeout_ms, err) != 0)
             return -1;
         loading = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "LOADING") != NULL;
         if (!loading && !is_status(reply, "PONG"))
@@ -113,6 +116,9 @@ static int wait_until_loaded(struct dfly_master *m, dfly_note_fn *note, void *co
         freeReplyObject(reply);
         if (!loading)
             return rc;
+        if (clock_mono_ms() - began_ms > m->loading_ms)
+            return err_set(err, FT_ERR_TIMEOUT, "%s is still loading its data set",
+                           m->control.conn.name);
         if (!noted && note != NULL)
             note(context, "the source is loading its data set: waiting");
         noted = true;
@@ -170,7 +176,7 @@ static int begin_session(struct dfly_master *m, struct ft_err *err)
     redisReply *reply;
     int rc;
 
-    if (resp_client_call(&m->control, &reply, CALL("REPLCONF", "capa", "dragonfly"), DFLY_REPLY_MS,
+    if (resp_client_call(&m->control, &reply, CALL("REPLCONF", "capa", "dragonfly"), m->timeout_ms,
                          err) != 0)
         return -1;
     rc = read_session(m, reply, err);
@@ -203,7 +209,7 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
     redisReply *reply;
     const char *at;
 
-    if (resp_client_call(&m->control, &reply, CALL("INFO", "server"), DFLY_REPLY_MS, err) != 0)
+    if (resp_client_call(&m->control, &reply, CALL("INFO", "server"), m->timeout_ms, err) != 0)
         return -1;
     at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, field) : NULL;
     if (at != NULL) {
@@ -246,12 +252,19 @@ static int shake_hands(struct dfly_master *m, dfly_note_fn *note, void *context,
     return 0;
 }
 
+static uint64_t connect_ms(const struct dfly_master *m)
+{
+    return m->timeout_ms < DFLY_CONNECT_MS ? m->timeout_ms : DFLY_CONNECT_MS;
+}
+
 int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,
-                     dfly_note_fn *note, void *context, struct ft_err *err)
+                     uint64_t timeout_ms, dfly_note_fn *note, void *context, struct ft_err *err)
 {
     memset(m, 0, sizeof(*m));
     m->uri = uri;
-    if (resp_client_open(&m->control, uri, cancel_fd, DFLY_CONNECT_MS, err) != 0)
+    m->timeout_ms = timeout_ms < DFLY_REPLY_MS ? timeout_ms : DFLY_REPLY_MS;
+    m->loading_ms = timeout_ms;
+    if (resp_client_open(&m->control, uri, cancel_fd, connect_ms(m), err) != 0)
         return -1;
     if (shake_hands(m, note, context, err) != 0) {
         dfly_master_close(m);
@@ -301,7 +314,7 @@ int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err
     redisReply *reply;
     int rc = 0;
 
-    if (resp_client_call(&m->control, &reply, CALL("DFLY", "REPLICAOFFSET"), DFLY_REPLY_MS, err) !=
+    if (resp_client_call(&m->control, &reply, CALL("DFLY", "REPLICAOFFSET"), m->timeout_ms, err) !=
         0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != m->flow_count)
@@ -364,7 +377,7 @@ static int ask_for_flow(struct dfly_flow *f, const struct dfly_master *m, uint32
     if (resp_client_call(&f->client, &reply,
                          CALL("DFLY", "FLOW", m->replication_id, m->sync_id, index_text,
                               lsn != 0 ? lsn_text : NULL),
-                         DFLY_REPLY_MS, err) != 0)
+                         m->timeout_ms, err) != 0)
         return -1;
     rc = read_flow_reply(f, m, reply, err);
     freeReplyObject(reply);
@@ -375,7 +388,7 @@ int dfly_flow_open(struct dfly_flow *f, const struct dfly_master *m, uint32_t in
                    int cancel_fd, struct ft_err *err)
 {
     memset(f, 0, sizeof(*f));
-    if (resp_client_open(&f->client, m->uri, cancel_fd, DFLY_CONNECT_MS, err) != 0)
+    if (resp_client_open(&f->client, m->uri, cancel_fd, connect_ms(m), err) != 0)
         return -1;
     if (ask_for_flow(f, m, index, lsn, err) != 0) {
         dfly_flow_close(f);

@@ -39,6 +39,8 @@ enum dfly_resume {
 struct dfly_master {
     const struct uri *uri; /* borrowed */
     struct resp_client control;
+    uint64_t timeout_ms; /* for an answer */
+    uint64_t loading_ms;
     char replication_id[DFLY_ID_SIZE];
     char sync_id[DFLY_SYNC_ID_SIZE];
     uint32_t flow_count;
@@ -51,10 +53,11 @@ typedef void dfly_note_fn(void *context, const char *text);
 
 /*
  * dfly_master_open - connect, authenticate, wait until the master has loaded its data, and begin a
- * session. `note` may be NULL.
+ * session. `note` may be NULL. timeout_ms: how long it may be silent, here and in all that follows
+ * (no longer than DFLY_CONNECT_MS and DFLY_REPLY_MS), and how long it may go on loading.
  */
 int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,
-                     dfly_note_fn *note, void *context, struct ft_err *err);
+                     uint64_t timeout_ms, dfly_note_fn *note, void *context, struct ft_err *err);
 enum dfly_resume dfly_master_resume_form(int protocol, const char *release);
 int dfly_master_sync(struct dfly_master *m, struct ft_err *err);
 int dfly_master_start_stable(struct dfly_master *m, struct ft_err *err);

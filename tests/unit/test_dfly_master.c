@@ -77,7 +77,7 @@ static int open_with(struct dfly_master *m, const char *const *replies, char *re
     int rc;
 
     peer_start(&peer, &uri, replies);
-    rc = dfly_master_open(m, &uri, -1, NULL, NULL, err);
+    rc = dfly_master_open(m, &uri, -1, DFLY_REPLY_MS, NULL, NULL, err);
     if (rc == 0)
         dfly_master_close(m);
     peer_stop(&peer, &uri);
