@@ -13,6 +13,8 @@
 
 #define BACK_OFF_FIRST_MS 100u
 #define BACK_OFF_MAX_MS   5000u
+/* While the source is there, and breaks off. */
+#define BACK_OFF_BROKEN_MS 500u
 /* So many full syncs in a row may break off before only time counts. */
 #define FRUITLESS_MAX 5u
 #define HOLD_LOOK_MS  20u
@@ -137,6 +139,7 @@ static uint64_t patience_ms(const struct run *run)
 static bool back_off(struct run *run, enum capture_ended *ret_ended)
 {
     uint64_t left_ms = patience_ms(run);
+    uint64_t most_ms = run->fruitless != 0 ? BACK_OFF_BROKEN_MS : BACK_OFF_MAX_MS;
     uint64_t wait_ms = run->back_off_ms < left_ms ? run->back_off_ms : left_ms;
 
     if (left_ms == 0) {
@@ -144,8 +147,7 @@ static bool back_off(struct run *run, enum capture_ended *ret_ended)
         return false;
     }
     run->context.progress.phase = CAPTURE_WAITING;
-    run->back_off_ms =
-        run->back_off_ms * 2 < BACK_OFF_MAX_MS ? run->back_off_ms * 2 : BACK_OFF_MAX_MS;
+    run->back_off_ms = run->back_off_ms * 2 < most_ms ? run->back_off_ms * 2 : most_ms;
     if (!readable(run->context.stop_fd, wait_ms))
         return true;
     *ret_ended = stopped_by(run);

@@ -202,6 +202,7 @@ static void test_what_follows_the_flow_reply_is_kept(void **state)
     (void)state;
     peer_start(&peer, &uri, REPLIES("*2\r\n+PARTIAL\r\n+" ID_B "\r\n*1\r\n\x06"));
     with_uri.uri = &uri;
+    with_uri.timeout_ms = DFLY_REPLY_MS;
     t_ok(dfly_flow_open(&f, &with_uri, 3, 77, -1, &err), &err);
     assert_true(f.partial);
     assert_string_equal(f.eof_token, ID_B);
