@@ -91,6 +91,7 @@ redis_stop
 
 # A sync looks at its target before the source is asked for anything.
 [ -d "$RECORDINGS/live-1" ] || t_end
+rm -f "$T/redis/dump.rdb"
 redis_start
 cli set a mine >/dev/null
 standin_start "$RECORDINGS/live-1"
