@@ -88,7 +88,7 @@ static int take_losses(struct worker *w, const struct item *item, const struct t
 
     if (t->loss_count == 0)
         return 0;
-    fate = replay_mapper_record(w->mapper, &item->record, t, &mapped, err);
+    fate = replay_mapper_record(w->mapper, item, t, &mapped, err);
     if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED && fate != REPLAY_FATE_TRANSFER)
         return fate == REPLAY_FATE_ERROR ? -1 : 0;
     for (size_t i = 0; i < t->loss_count; i++) {
