@@ -45,7 +45,8 @@ static int count_flushes(struct replay_node *node, char ret[REPLAY_FLUSHES_SIZE]
     uint64_t count = 0;
     redisReply *reply;
 
-    if (replay_call(node, &reply, words, 2, err) != 0)
+    /* whoever may not ask counts none, always */
+    if (replay_ask(node, node->pipe, &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < 4; i++)
         count += calls_of(reply->str, commands[i]);

@@ -77,7 +77,7 @@ if cli acl whoami 2>/dev/null | grep -q default; then
     cli rpush l 1 2 >/dev/null
     cli save >/dev/null
     cp "$T/redis/dump.rdb" "$T/in.rdb"
-    for rights in "-cluster -script -config -client -wait" "-info -dbsize" "-mset" "-@scripting"; do
+    for rights in "-cluster -script -config -client -wait" "-info -dbsize" "-mset"; do
         check "a snapshot, $rights" as_user "$rights" "$T/in.rdb"
         check "a snapshot, $rights: its keys" [ "$(cli exists s l)" = 2 ]
     done
