@@ -25,8 +25,8 @@ static const struct probe {
 } probes[] = {
     {NEED_ALWAYS, {"HGETALL", PROBE}},        {NEED_ALWAYS, {"HSET", PROBE, "f", "v", "f"}},
     {NEED_ALWAYS, {"HDEL", PROBE, "f"}},      {NEED_ALWAYS, {"DEL", PROBE}},
-    {NEED_ALWAYS, {"EXISTS", PROBE}},         {NEED_JOURNAL, {"EVALSHA", NO_SHA, "0"}},
-    {NEED_JOURNAL, {"SELECT", "0"}}, /* by the script */
+    {NEED_ALWAYS, {"EXISTS", PROBE}},         {NEED_ALWAYS, {"EVAL", "return 1", "0"}},
+    {NEED_JOURNAL, {"EVALSHA", NO_SHA, "0"}}, {NEED_JOURNAL, {"SELECT", "0"}}, /* by the script */
     {NEED_SET, {"SET", PROBE, "v", "XX"}},    {NEED_RESTORE, {"RESTORE", PROBE, "0", ""}},
     {NEED_MSET, {"MSET", PROBE, "v", PROBE}},
 };
