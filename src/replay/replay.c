@@ -1,3 +1,5 @@
+#include "replay/replay.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -8,9 +10,17 @@
 
 #include "base/clock.h"
 #include "input/source_digest.h"
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_position.h"
+#include "replay/replay_begin.h"
+#include "replay/replay_clean.h"
 #include "replay/replay_follow.h"
+#include "replay/replay_journal.h"
+#include "replay/replay_node.h"
 #include "replay/replay_release.h"
 #include "replay/replay_retry.h"
+#include "replay/replay_servers.h"
+#include "replay/replay_snapshot.h"
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u

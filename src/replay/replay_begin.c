@@ -1,10 +1,18 @@
+#include "replay/replay_begin.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_position.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_conflicts.h"
+#include "replay/replay_impl.h"
 #include "replay/replay_preflight.h"
 #include "replay/replay_release.h"
+#include "replay/replay_servers.h"
 #include "target/replay_scan.h"
 
 #define KEPT_SUFFIX ":kept"

@@ -1,6 +1,9 @@
+#include "replay/replay_clean.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
 #include "target/replay_route.h"
 

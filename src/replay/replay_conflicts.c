@@ -1,6 +1,9 @@
+#include "replay/replay_conflicts.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
 #include "resp/resp_write.h"
 #include "target/replay_route.h"

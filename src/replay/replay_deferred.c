@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/replay_begin.h"
 
 /* A replay that has an end is not expected to take longer. */
 #define AHEAD_MS INT64_C(86400000)

@@ -1,7 +1,13 @@
+#include "replay/replay_flush.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "replay/mapping/replay_pair.h"
 #include "replay/mapping/replay_record.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_impl.h"
+#include "replay/replay_node.h"
 #include "replay/replay_walk.h"
 
 struct flush_run {

@@ -1,10 +1,19 @@
+#include "replay/replay_journal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "command/sent_key.h"
+#include "replay/mapping/replay_huge.h"
+#include "replay/mapping/replay_pair.h"
 #include "replay/mapping/replay_record.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_flush.h"
 #include "replay/replay_follow.h"
+#include "replay/replay_impl.h"
+#include "replay/replay_node.h"
 
 #define LOOK_UP_EVERY 256u /* records between looks at signals and time */
 
@@ -44,7 +53,7 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
                        size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
-    struct bytes key = replay_command_key(words, count);
+    struct bytes key = command_sent_key(words, count);
     struct replay_node *node = replay_node_of(j->r, key);
     char tag[REPLAY_TAG_TEXT];
 

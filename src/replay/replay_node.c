@@ -1,7 +1,11 @@
+#include "replay/replay_node.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
 
 /* A batch is sent when it has this much. */

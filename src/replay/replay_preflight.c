@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/replay_begin.h"
+#include "replay/replay_conflicts.h"
 #include "replay/replay_survey.h"
 
 /* What the checks are made with. */

@@ -8,6 +8,10 @@
 #include "item/dump.h"
 #include "item/entry_commands.h"
 #include "rdb/value_digest.h"
+#include "replay/mapping/replay_mapper.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_begin.h"
+#include "replay/replay_conflicts.h"
 #include "replay/replay_walk.h"
 #include "target/replay_route.h"
 

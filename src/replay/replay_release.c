@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_begin.h"
 #include "target/replay_scan.h"
 
 /* So late a step may come to the target. */

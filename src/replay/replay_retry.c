@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "command/sent_key.h"
+#include "replay/mapping/replay_record.h"
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_position.h"
+#include "replay/replay_begin.h"
+#include "replay/replay_node.h"
 #include "replay/replay_walk.h"
 
 #define WHY_SIZE   120
@@ -97,7 +103,7 @@ static int each_key(struct retry *t, const struct replay_letter *l, letter_key_f
                     struct ft_err *err)
 {
     const struct translation_key *keys;
-    struct bytes first = replay_command_key(l->words, l->count);
+    struct bytes first = command_sent_key(l->words, l->count);
     bool first_taken = first.p == NULL;
     size_t count;
 
@@ -358,7 +364,7 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     struct replay *r = t->r;
     char db[I64_TEXT_SIZE];
     const struct bytes select[] = {bytes_str("SELECT"), bytes_of(db, i64_to_text(l->db, db))};
-    struct replay_node *node = replay_node_of(r, replay_command_key(l->words, l->count));
+    struct replay_node *node = replay_node_of(r, command_sent_key(l->words, l->count));
     redisReply *reply;
 
     if (!r->target.cluster && replay_call(node, NULL, select, 2, err) != 0)

@@ -1,7 +1,10 @@
+#include "replay/replay_servers.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/replay_begin.h"
 #include "replay/replay_impl.h"
 
 static int forget_snapshots(struct replay *r, struct ft_err *err)

@@ -1,15 +1,22 @@
+#include "replay/replay_snapshot.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "command/sent_key.h"
 #include "input/each_stream.h"
 #include "input/repeated_keys.h"
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_walk.h"
+#include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_impl.h"
 #include "replay/replay_run.h"
 #include "resp/resp_write.h"
 #include "target/replay_route.h"
@@ -98,7 +105,7 @@ static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *
 
     if (replay_is_too_long(s->r, words, count, error))
         return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
-    return replay_route_put(s->route, db, s->mark, replay_command_key(words, count), words, count,
+    return replay_route_put(s->route, db, s->mark, command_sent_key(words, count), words, count,
                             err);
 }
 

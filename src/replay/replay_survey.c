@@ -6,6 +6,7 @@
 #include "input/each_stream.h"
 #include "item/entry_loss.h"
 #include "rdb/value_walk.h"
+#include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
 
 /* What all streams add to. */

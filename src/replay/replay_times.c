@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/replay_begin.h"
 #include "replay/replay_release.h"
 
 #define NEAR_MS REPLAY_TIMES_NEAR_MS

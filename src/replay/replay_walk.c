@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "replay/mapping/replay_mapper.h"
+#include "replay/mapping/replay_record.h"
+
 #define RECENT_COUNT 32768u
 #define DB_FACTOR    UINT64_C(0x9e3779b97f4a7c15)
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "command/sent_key.h"
 #include "resp/resp_write.h"
 #include "wire/reply_error.h"
 
@@ -282,7 +283,7 @@ static bool has_key(const struct bytes *words, size_t count, struct bytes key)
     size_t step = key_step(words);
 
     if (step == 0)
-        return bytes_eq(replay_command_key(words, count), key);
+        return bytes_eq(command_sent_key(words, count), key);
     for (size_t i = 1; i < count; i += step) {
         if (bytes_eq(words[i], key))
             return true;
@@ -296,7 +297,7 @@ static bool share_key(const struct bytes *a, size_t a_count, const struct bytes 
     size_t step = key_step(a);
 
     if (step == 0)
-        return has_key(b, b_count, replay_command_key(a, a_count));
+        return has_key(b, b_count, command_sent_key(a, a_count));
     for (size_t i = 1; i < a_count; i += step) {
         if (has_key(b, b_count, a[i]))
             return true;
@@ -508,7 +509,7 @@ static int next_attempt(struct replay_route *route, struct attempt *a, struct by
 static int carry_out(struct replay_route *route, uint32_t db, redisReply **ret,
                      const struct bytes *words, size_t count, struct ft_err *err)
 {
-    struct bytes key = replay_command_key(words, count);
+    struct bytes key = command_sent_key(words, count);
     struct attempt a = {.lane = lane_of_key(route, key), .pause_ms = PAUSE_FIRST_MS};
     redisReply *reply;
     int rc = 0;

@@ -4,6 +4,9 @@
 
 #include "replay/replay_impl.h"
 
+/* Of SCAN and SSCAN. */
+#define REPLAY_CURSOR_SIZE 32
+
 /* Takes keys of one database, which is the one selected; they are valid during the call. It may use
  * the node's connection. */
 typedef int replay_scan_fn(void *context, struct replay_node *node, uint32_t db,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "replay/replay_impl.h"
+#include "replay/replay_node.h"
 #include "wire/reply_error.h"
 #include "wire/server_info.h"
 

@@ -22,8 +22,8 @@ capture: base rdb journal item store wire input
 state: base rdb item command wire input
 output: base rdb resp item command input state
 audit: base rdb item command store input
-target: base resp wire replay
-replay/mapping: base item command input replay
+target: base resp command wire replay
+replay/mapping: base item command input replay replay/position
 replay/position: base item command wire target replay
 replay: base rdb resp item command store wire input target replay/mapping replay/position
 sync: base rdb item store wire capture replay

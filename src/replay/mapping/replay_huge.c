@@ -1,8 +1,14 @@
+#include "replay/mapping/replay_huge.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "replay/mapping/replay_record.h"
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_suspect.h"
+#include "replay/replay_impl.h"
+#include "replay/replay_node.h"
 
 /* Commands that do the same in pieces: words in front of each piece, and words that stay together. */
 struct divisible {

@@ -1,8 +1,11 @@
+#include "replay/mapping/replay_mapper.h"
+
 #include <stdlib.h>
 
 #include "command/record_part.h"
 #include "input/effects.h"
 #include "replay/replay_deferred.h"
+#include "replay/replay_impl.h"
 
 /* A key of the record being mapped, as the target has it: its name's place in names. */
 struct mapped_key {

@@ -1,7 +1,11 @@
+#include "replay/mapping/replay_pair.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "replay/mapping/replay_record.h"
+#include "replay/replay_impl.h"
+#include "replay/replay_node.h"
 
 bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)
 {

@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/mapping/replay_mapper.h"
+#include "replay/mapping/replay_record.h"
+#include "replay/position/replay_dead.h"
+#include "replay/position/replay_suspect.h"
+
 /* Elements of a list that go in one command. */
 #define PUSH_WORDS 1000u
 

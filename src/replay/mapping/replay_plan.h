@@ -15,6 +15,7 @@
 #ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_PLAN_H
 #define FLOWTAPE_REPLAY_MAPPING_REPLAY_PLAN_H
 
+#include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
 
 struct replay_planner;

@@ -1,9 +1,13 @@
-#include "replay/mapping/replay_plan.h"
+#include "replay/mapping/replay_record.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "replay/mapping/replay_mapper.h"
+#include "replay/mapping/replay_plan.h"
+#include "replay/position/replay_suspect.h"
 #include "replay/replay_deferred.h"
+#include "replay/replay_impl.h"
 
 /* From this one on scripts may call XREADGROUP. */
 #define CONSUMER_VERSION 600u
@@ -78,25 +82,6 @@ int replay_translator_new(struct translator **ret, const struct replay *r, struc
     return translator_new(ret, &options, err);
 }
 
-struct bytes replay_command_key(const struct bytes *words, size_t count)
-{
-    const struct command_row *row;
-    size_t at = 1;
-
-    if (bytes_is_word(words[0], "EVAL")) {
-        at = 3;
-    } else if (bytes_is_word(words[0], "XREADGROUP")) {
-        at = 7; /* GROUP group consumer COUNT 1 STREAMS key: as the translation has it */
-    } else {
-        row = command_find(words[0]);
-        if (row != NULL && row->key_first > 0)
-            at = (size_t)row->key_first;
-        else if (row != NULL && row->plan == PLAN_POP)
-            at = 2; /* behind the number of keys */
-    }
-    return at < count ? words[at] : bytes_of(NULL, 0);
-}
-
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
                         const struct replay_record_sink *sink, struct ft_err *err)
 {
@@ -131,7 +116,7 @@ bool replay_recorder_doubts(const struct replay_recorder *rec)
     return rec->doubtful;
 }
 
-/* words: as replay_command_key knows them */
+/* words: as command_sent_key knows them */
 static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *words,
                         struct ft_err *err)
 {

@@ -55,37 +55,6 @@ struct replay_record_sink {
     void *context;
 };
 
-/*
- * replay_pair.c - pairs in the journal, where each side has its position
- */
-
-/* replay_is_past - has the node that has this key had the record already? */
-bool replay_is_past(struct replay *r, const struct item *item, struct bytes key);
-enum replay_standing replay_pair_standing(struct replay *r, const struct item *item,
-                                          struct bytes dst, struct bytes src);
-int replay_pair_run(struct replay *r, const struct item *item, const struct replay_pair *pair,
-                    struct ft_err *err);
-/* replay_pair_forget_old - what is known of records before these LSNs is of no use any more. */
-int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err);
-/* replay_tag - "flow:lsn:part", what the target calls a command; doubtful: see replay_is_doubtful. */
-void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT]);
-
-/*
- * replay_huge.c - commands with more words than Lua's stack holds
- */
-
-/* replay_put_huge - such a command, in pieces where that does the same, with its position. */
-int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
-                    uint32_t db, const char *tag, const struct bytes *words, size_t count,
-                    struct ft_err *err);
-/* replay_divide - can the command be carried out in pieces, each the first `head` words and so many
- * others, a multiple of `step`? */
-bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
-/* replay_judge - a reply that was asked for by a call, judged as those of batches are. */
-int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
-                 const char *part, uint32_t db, const struct bytes *words, size_t count,
-                 const redisReply *reply, struct ft_err *err);
-
 struct replay_recorder;
 
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
@@ -105,5 +74,8 @@ int replay_take_losses(struct replay *r, const struct item *item, const struct t
 
 /* replay_count_left_out - an entry or a record: by a filter, or for a key of the target that is kept. */
 void replay_count_left_out(struct replay *r, bool kept);
+
+/* replay_translator_new - of records into commands for the target. */
+int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err);
 
 #endif

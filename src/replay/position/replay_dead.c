@@ -1,6 +1,9 @@
+#include "replay/position/replay_dead.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "command/sent_key.h"
 #include "replay/replay_impl.h"
 #include "wire/reply_error.h"
 
@@ -20,7 +23,7 @@ int replay_dead_open(struct replay *r, struct ft_err *err)
 void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *words,
                         size_t count, struct replay_letter_name *ret)
 {
-    struct bytes key = replay_command_key(words, count);
+    struct bytes key = command_sent_key(words, count);
     char name[KEY_SHOWN];
     char shown[KEY_SHOWN];
 

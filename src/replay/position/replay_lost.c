@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
 #include "target/replay_scan.h"
 

@@ -1,9 +1,12 @@
+#include "replay/position/replay_position.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "replay/replay_begin.h"
 #include "replay/replay_impl.h"
 
 static void node_slots(const struct replay *r, size_t index, uint8_t slots[SLOT_COUNT / 8])

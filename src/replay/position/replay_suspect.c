@@ -1,6 +1,9 @@
+#include "replay/position/replay_suspect.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "replay/replay_impl.h"
 #include "target/replay_scan.h"
 #include "wire/reply_error.h"
 

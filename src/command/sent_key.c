@@ -1,0 +1,22 @@
+#include "command/sent_key.h"
+
+#include "command/command_table.h"
+
+struct bytes command_sent_key(const struct bytes *words, size_t count)
+{
+    const struct command_row *row;
+    size_t at = 1;
+
+    if (bytes_is_word(words[0], "EVAL")) {
+        at = 3;
+    } else if (bytes_is_word(words[0], "XREADGROUP")) {
+        at = 7; /* GROUP group consumer COUNT 1 STREAMS key: as the translation has it */
+    } else {
+        row = command_find(words[0]);
+        if (row != NULL && row->key_first > 0)
+            at = (size_t)row->key_first;
+        else if (row != NULL && row->plan == PLAN_POP)
+            at = 2; /* behind the number of keys */
+    }
+    return at < count ? words[at] : bytes_of(NULL, 0);
+}

@@ -1,0 +1,28 @@
+/* replay_node.h - a node's batches, and what it answers to them. */
+#ifndef FLOWTAPE_REPLAY_REPLAY_NODE_H
+#define FLOWTAPE_REPLAY_REPLAY_NODE_H
+
+#include <hiredis/hiredis.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct replay;
+struct replay_node;
+
+/* replay_node_reply - the redis_reply_fn of nodes: answers to batches. */
+int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err);
+/* replay_node_put - into the batch; nothing is sent. */
+int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
+                    const struct bytes *words, size_t count, struct ft_err *err);
+/* replay_node_pass - the batch moves the position of a flow to this LSN. */
+int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
+                     struct ft_err *err);
+/* replay_node_flush - send the batch with the positions in replay->next; a small one only if `all`. */
+int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
+/* replay_drain - every batch of every node has been sent and answered. */
+int replay_drain(struct replay *r, struct ft_err *err);
+/* replay_check_failed - refused commands that earlier runs left on the target. */
+int replay_check_failed(struct replay *r, struct ft_err *err);
+
+#endif
