@@ -2,6 +2,8 @@
 
 #include <isa-l/crc.h>
 
+#include "base/vector_state.h"
+
 /* The library counts in int. */
 #define PIECE_MAX (1u << 30)
 
@@ -18,5 +20,6 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n)
         p += piece;
         n -= piece;
     }
+    vector_state_clear();
     return ~crc;
 }

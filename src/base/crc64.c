@@ -2,6 +2,8 @@
 
 #include <isa-l/crc64.h>
 
+#include "base/vector_state.h"
+
 /* 0xad93d23594c935a9 with its bits reversed. */
 #define CRC64_POLY 0x95ac9329ac4bc9b5u
 
@@ -43,5 +45,7 @@ uint64_t crc64_zeros(uint64_t crc, uint64_t n)
 /* The library's CRC begins and ends inverted, that of RDB files does not. */
 uint64_t crc64(uint64_t crc, const void *data, size_t n)
 {
-    return ~crc64_jones_refl(~crc, data, n);
+    crc = crc64_jones_refl(~crc, data, n);
+    vector_state_clear();
+    return ~crc;
 }

@@ -36,9 +36,11 @@ static enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_e
 {
     if (s->origin != ORIGIN_DRAGONFLY && remember(s, err) != 0)
         return STEP_ERROR;
-    memset(ret, 0, offsetof(struct rdb_item, entry));
     ret->kind = RDB_ITEM_ENTRY;
     ret->offset = s->offset;
+    ret->number = 0;
+    ret->name = bytes_of(NULL, 0);
+    ret->bytes = bytes_of(NULL, 0);
     ret->skipped_bytes = s->skipped_bytes;
     ret->entry = s->entry;
     s->state = STREAM_ITEM;
