@@ -617,9 +617,10 @@ int replay_release_all(struct replay *r, int64_t source_ahead_ms, struct ft_err 
     return replay_release_done(r, err);
 }
 
+/* A kill in between leaves some deferred: the state says so before the first is. */
 int replay_release_undo(struct replay *r, struct ft_err *err)
 {
-    if (walk(r, REPLAY_WALK_DEFER, 0, err) != 0)
+    if (replay_note_deferred(r, true, err) != 0 || walk(r, REPLAY_WALK_DEFER, 0, err) != 0)
         return -1;
     r->state.released = false;
     return replay_state_set(r, "overdue", "1", err);

@@ -61,6 +61,20 @@ check "over by then" absent changed
 redis_stop
 rm -rf "$T/redis"
 
+# A run that goes on defers what has its own time, also where no record of it has any.
+far=2200000000000
+printf '%s\n' "0 1 0 SET far 1 PXAT $far" '0 2 0 SET a 1' '0 3 0 SET b 1' |
+    "$MAKE_CAPTURE" 1 "$T/far" || fail "a capture"
+redis_start
+check "a moment before the last record" "$FLOWTAPE" replay "$T/far" "$REDIS" --quiet --at 10
+check "is not behind it" absent b
+check "its own time" [ "$(cli pexpiretime far)" = $far ]
+check "and then to the end" "$FLOWTAPE" replay "$T/far" "$REDIS" --quiet
+check "its own time again" [ "$(cli pexpiretime far)" = $far ]
+check "nothing is deferred then" [ "$(cli hget flowtape:replay overdue)" = '' ]
+redis_stop
+rm -rf "$T/redis"
+
 # within TENTHS COMMAND... - it succeeds by then
 within()
 {
