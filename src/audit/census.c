@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "input/each_stream.h"
+#include "input/stream_pool.h"
 
 #define SMALLEST_SIZE_CLASS 64u
 
@@ -187,7 +187,7 @@ int census_of(struct census *ret, const struct source *source, struct ft_err *er
     memset(ret, 0, sizeof(*ret));
     if (parts == NULL)
         return err_nomem(err, "a census");
-    rc = each_stream(source, count_stream, parts, err);
+    rc = stream_pool_run(source, count_stream, parts, err);
     for (uint32_t i = 0; i < source->stream_count; i++) {
         if (rc == 0)
             rc = merge(ret, &parts[i], err);

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "input/each_stream.h"
 #include "input/journal_pass.h"
+#include "input/stream_pool.h"
 #include "item/entry_loss.h"
 #include "item/slot.h"
 #include "rdb/value_walk.h"
@@ -294,7 +294,7 @@ int forecast_run(struct forecast *ret, const struct source *source,
     if (source_large_new(&f.large, err) != 0)
         return -1;
     (void)pthread_mutex_init(&f.mu, NULL); /* default attributes: cannot fail on Linux */
-    rc = each_stream(source, forecast_stream, &f, err);
+    rc = stream_pool_run(source, forecast_stream, &f, err);
     (void)pthread_mutex_destroy(&f.mu); /* nobody holds it any more */
     source_large_free(f.large);
     return rc;

@@ -67,11 +67,13 @@ bool source_contains(const struct source *s, const char *path);
 void source_free(struct source *s);
 
 /*
- * Lets one stream at a time hold an item larger than SOURCE_LARGE_BYTES, so that memory does not grow
- * with the number of streams. Only where streams never wait for each other otherwise.
+ * Permits to hold an item larger than SOURCE_LARGE_BYTES, so that memory does not grow with the number of
+ * streams. A stream without one waits where it is, so streams must not wait for each other otherwise; who
+ * is through with a stream frees it before it does anything else.
  */
 struct source_large;
 #define SOURCE_LARGE_BYTES (4u << 20)
+#define SOURCE_LARGE_COUNT 1
 
 int source_large_new(struct source_large **ret, struct ft_err *err);
 void source_large_free(struct source_large *l);
@@ -86,7 +88,7 @@ struct source_stream_options {
     uint64_t start_lsn;
     bool follow; /* captures: more may come, see source_stream_next */
     bool verify_checksum;
-    struct source_large *large; /* NULL: no such limit */
+    struct source_large *large; /* shared by all streams of a run; NULL: no such limit */
 };
 
 struct source_stream;

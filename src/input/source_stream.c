@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #define READ_BYTES (256u << 10)
 
 struct source_large {
-    pthread_mutex_t mu;
+    sem_t permits;
 };
 
 struct source_stream {
@@ -21,7 +21,7 @@ struct source_stream {
     struct source_stream_options options;
     struct flow_decoder *decoder;
     uint64_t bytes;
-    bool holds_large;
+    bool has_permit; /* of options.large */
     bool ended;
 
     struct flow_reader *reader; /* capture */
@@ -39,7 +39,7 @@ int source_large_new(struct source_large **ret, struct ft_err *err)
 
     if (l == NULL)
         return err_nomem(err, "a source");
-    (void)pthread_mutex_init(&l->mu, NULL); /* default attributes: cannot fail on Linux */
+    (void)sem_init(&l->permits, 0, SOURCE_LARGE_COUNT); /* cannot fail for so few */
     *ret = l;
     return 0;
 }
@@ -48,7 +48,7 @@ void source_large_free(struct source_large *l)
 {
     if (l == NULL)
         return;
-    (void)pthread_mutex_destroy(&l->mu); /* nobody holds it any more */
+    (void)sem_destroy(&l->permits); /* all streams have given theirs back */
     free(l);
 }
 
@@ -187,15 +187,20 @@ static int feed_file(struct source_stream *st, struct ft_err *err)
     return 1;
 }
 
-static void hold_large(struct source_stream *st, bool hold)
+/*
+ * The stream owns a permit from the moment that its decoder collects something large until it has let go
+ * of that: between two calls of source_stream_next the caller may well look at the item. So a permit is no
+ * lock: the stream gives it back from whatever thread it is read or freed in.
+ */
+static void want_permit(struct source_stream *st, bool wanted)
 {
-    if (st->options.large == NULL || st->holds_large == hold)
+    if (st->options.large == NULL || st->has_permit == wanted)
         return;
-    st->holds_large = hold;
-    if (hold)
-        pthread_mutex_lock(&st->options.large->mu);
-    else
-        pthread_mutex_unlock(&st->options.large->mu);
+    st->has_permit = wanted;
+    if (!wanted)
+        (void)sem_post(&st->options.large->permits); /* was taken below */
+    while (wanted && sem_wait(&st->options.large->permits) != 0)
+        ; /* interrupted */
 }
 
 static int check_cancelled(const struct source *s, struct ft_err *err)
@@ -215,7 +220,7 @@ static int feed(struct source_stream *st, struct ft_err *err)
         return -1;
     fed = st->reader != NULL ? feed_capture(st, err) : feed_file(st, err);
 
-    hold_large(st, flow_decoder_held_bytes(st->decoder) > SOURCE_LARGE_BYTES);
+    want_permit(st, flow_decoder_held_bytes(st->decoder) > SOURCE_LARGE_BYTES);
     return fed;
 }
 
@@ -278,7 +283,7 @@ void source_stream_free(struct source_stream *st)
 {
     if (st == NULL)
         return;
-    hold_large(st, false);
+    want_permit(st, false);
     flow_decoder_free(st->decoder);
     flow_reader_free(st->reader);
     if (st->fd >= 0)

@@ -9,6 +9,7 @@
 #include "base/output_file.h"
 #include "base/queue.h"
 #include "input/repeated_keys.h"
+#include "input/stream_pool.h"
 #include "item/entry_loss.h"
 #include "output/sink_rdb.h"
 #include "rdb/rdb_writer.h"
@@ -48,14 +49,15 @@ struct conversion {
     struct queue empty;
     atomic_uint workers_left;
     sem_t streams_done; /* one for each stream whose part of the fold is over */
+    struct stream_pool *pool;
 };
 
 struct worker {
     struct conversion *c;
     uint32_t index;
-    pthread_t thread;
+    pthread_t thread; /* of the fold's; streams are run by the pool */
     bool started;
-    /* of its thread until that has ended */
+    /* of its thread until that is through with it */
     struct source_stream *stream;
     struct fold_stream *fold; /* NULL: nothing is touched */
     struct recoder *recoder;
@@ -345,26 +347,42 @@ static int read_folded(struct worker *w)
     return fold_read_out(w->fold, take_folded, w, &w->err);
 }
 
-static void *worker_main(void *arg)
+/* What a worker has read, if it has read it all, goes to the output. */
+static void end_worker(struct worker *w, bool failed)
 {
-    struct worker *w = arg;
-    bool is_stream = w->index < w->c->source->stream_count;
-    bool failed = (is_stream ? read_stream(w) : read_folded(w)) != 0;
-
     if (!failed && w->chunk != NULL)
         failed = emit(w) != 0;
     if (!failed)
         failed = key_log_flush(w->c->keys, &w->keys, &w->err) != 0;
     if (w->stream != NULL)
         w->counts.bytes_in = source_stream_bytes(w->stream);
-    source_stream_free(w->stream); /* here, because it may hold the large token */
+    source_stream_free(w->stream); /* here, because it may hold the permit for large items */
     w->stream = NULL;
     if (failed)
         queue_abort(&w->c->full);
     else if (atomic_fetch_sub(&w->c->workers_left, 1) == 1)
         queue_close(&w->c->full);
-    if (is_stream)
-        (void)sem_post(&w->c->streams_done); /* cannot overflow */
+}
+
+/* After another one's failure there is nothing to read for; the error stays that of the other. */
+static int run_stream(void *context, const struct source *source, uint32_t index,
+                      struct ft_err *err)
+{
+    struct worker *w = (struct worker *)context + index;
+    int rc = 0;
+
+    (void)source; /* the conversion's */
+    (void)err;    /* the worker's own */
+    if (queue_is_aborted(&w->c->full))
+        rc = err_set(&w->err, FT_ERR_CANCELLED, "cancelled");
+    end_worker(w, rc != 0 || read_stream(w) != 0);
+    (void)sem_post(&w->c->streams_done); /* cannot overflow */
+    return 0;
+}
+
+static void *fold_main(void *arg)
+{
+    end_worker(arg, read_folded(arg) != 0);
     return NULL;
 }
 
@@ -430,6 +448,12 @@ static int make_chunks(struct conversion *c, uint32_t count, struct ft_err *err)
     return 0;
 }
 
+/* Each may have a chunk that is being filled, and have handed over another one. */
+static uint32_t thread_count(const struct conversion *c)
+{
+    return stream_pool_threads(c->source, c->source->stream_count) + (c->fold != NULL ? 1 : 0);
+}
+
 /* A worker for each stream, and one for what is folded. */
 static uint32_t worker_count(const struct conversion *c)
 {
@@ -462,14 +486,17 @@ static int prepare_workers(struct conversion *c, struct worker *workers, struct 
 
 static int start_workers(struct conversion *c, struct worker *workers, struct ft_err *err)
 {
-    for (uint32_t i = 0; i < worker_count(c); i++) {
-        int rc = pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]);
+    struct worker *folding = &workers[c->source->stream_count];
+    int rc;
 
-        if (rc != 0) {
-            return err_errno(err, rc, "could not start a thread");
-        }
-        workers[i].started = true;
-    }
+    if (stream_pool_start(&c->pool, c->source, run_stream, workers, err) != 0)
+        return -1;
+    if (c->fold == NULL)
+        return 0;
+    rc = pthread_create(&folding->thread, NULL, fold_main, folding);
+    if (rc != 0)
+        return err_errno(err, rc, "could not start a thread");
+    folding->started = true;
     return 0;
 }
 
@@ -479,6 +506,7 @@ static void join_workers(struct conversion *c, struct worker *workers, struct co
 {
     struct ft_err cancelled = FT_ERR_INIT;
 
+    (void)stream_pool_join(c->pool, &cancelled); /* the workers keep their errors */
     for (uint32_t i = 0; i < worker_count(c); i++) {
         struct worker *w = &workers[i];
 
@@ -526,13 +554,13 @@ static void cancel(struct conversion *c)
     queue_abort(&c->full);
 }
 
-/* An aborted queue hands nothing out any more: free those who wait for a lent value or a chunk. */
+/* An aborted queue hands nothing out any more: free those who wait for a lent value or a chunk. The pool
+ * comes by all streams, so that who waits for them need not be freed. */
 static void release_workers(struct conversion *c, struct worker *workers)
 {
     cancel(c);
     for (uint32_t i = 0; i < worker_count(c); i++) {
         (void)sem_post(&workers[i].lent_done);
-        (void)sem_post(&c->streams_done); /* a stream that was never started says nothing */
     }
 }
 
@@ -553,9 +581,9 @@ static int run(struct conversion *c, struct sink_rdb *sink, struct convert_resul
     return err->kind == FT_ERR_NONE ? 0 : -1;
 }
 
-static size_t chunk_size_for(uint32_t streams)
+static size_t chunk_size_for(uint32_t threads)
 {
-    size_t size = CHUNKS_TOTAL_BYTES / (2 * (size_t)streams + 2);
+    size_t size = CHUNKS_TOTAL_BYTES / (2 * (size_t)threads + 2);
 
     if (size < CHUNK_MIN_BYTES)
         return CHUNK_MIN_BYTES;
@@ -618,7 +646,8 @@ int convert_to_rdb(const struct source *source, const char *output,
                            .options = options,
                            .progress = progress,
                            .losses = losses,
-                           .chunk_bytes = chunk_size_for(source->stream_count),
+                           .chunk_bytes =
+                               chunk_size_for(stream_pool_threads(source, source->stream_count)),
                            .now_ms = (int64_t)(clock_wall_us() / 1000)};
     struct sink_rdb *sink = NULL;
     int rc = -1;
@@ -629,7 +658,7 @@ int convert_to_rdb(const struct source *source, const char *output,
     (void)sem_init(&c.streams_done, 0, 0); /* cannot fail for 0 */
     if (convert_check_output(source, output, err) == 0 && source_large_new(&c.large, err) == 0 &&
         key_log_new(&c.keys, err) == 0 && open_fold(&c, suspects, err) == 0 &&
-        make_chunks(&c, 2 * worker_count(&c) + 2, err) == 0 &&
+        make_chunks(&c, 2 * thread_count(&c) + 2, err) == 0 &&
         sink_rdb_open(&sink, output, options->target, source->info.ctime_s, source->info.used_mem,
                       err) == 0) {
         sink_rdb_databases(sink)->limit = options->databases;

@@ -1,8 +1,8 @@
 /*
  * convert.h - an INPUT as a file that Redis loads.
  *
- * How it works  One thread per stream of the source parses, filters and re-encodes entries into
- *               chunks; the calling thread appends them to the file as they come. Chunks circulate, so
+ * How it works  The threads of a pool (input/stream_pool.h) parse, filter and re-encode entries of one
+ *               stream each into chunks; the calling thread appends them to the file as they come. Chunks circulate, so
  *               memory does not depend on the data set; a value larger than a chunk is lent to the
  *               writing thread instead of being copied.
  * Point in time With a cut that needs journal records, fold.h takes the keys they touch out of the

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "command/sent_key.h"
-#include "input/each_stream.h"
 #include "input/repeated_keys.h"
+#include "input/stream_pool.h"
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
 #include "rdb/rdb_string.h"
@@ -444,7 +444,7 @@ static uint32_t sender_count(const struct replay *r)
 
 static size_t lane_bytes(const struct replay *r)
 {
-    size_t lanes = each_stream_threads(r->source, sender_count(r)) * r->target.node_count;
+    size_t lanes = stream_pool_threads(r->source, sender_count(r)) * r->target.node_count;
     size_t bytes = UNDERWAY_BYTES / (lanes == 0 ? 1 : lanes);
 
     if (bytes > UNDERWAY_LANE_BYTES)
@@ -457,7 +457,7 @@ static size_t run_bytes(const struct replay *r)
 {
     if (r->rights.no_mset || r->o->rate_keys != 0 || r->o->rate_bytes != 0)
         return 0;
-    return RUN_BYTES / each_stream_threads(r->source, sender_count(r));
+    return RUN_BYTES / stream_pool_threads(r->source, sender_count(r));
 }
 
 static int sender_open(struct stream_sender *s, struct ft_err *err)
@@ -584,7 +584,7 @@ int replay_snapshot(struct replay *r, struct ft_err *err)
 {
     r->result->keys_not_done = 0;
     r->seen_us = 0;
-    if (each_stream_few(r->source, sender_count(r), run_stream, r, err) != 0)
+    if (stream_pool_run_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
     return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
 }

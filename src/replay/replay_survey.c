@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "input/each_stream.h"
+#include "input/stream_pool.h"
 #include "item/entry_loss.h"
 #include "rdb/value_walk.h"
 #include "replay/mapping/replay_mapper.h"
@@ -291,7 +291,7 @@ int replay_survey_run(struct replay_survey *ret, struct replay *r, struct ft_err
     if (source_large_new(&s.large, err) != 0)
         return -1;
     (void)pthread_mutex_init(&s.mu, NULL); /* default attributes: cannot fail on Linux */
-    rc = each_stream(r->source, survey_stream, &s, err);
+    rc = stream_pool_run(r->source, survey_stream, &s, err);
     (void)pthread_mutex_destroy(&s.mu); /* nobody holds it any more */
     source_large_free(s.large);
     return rc;

@@ -1,0 +1,36 @@
+/*
+ * stream_pool.h - something done with every stream of a source, several at a time.
+ *
+ * Threads  As many as there are processors, but no more than streams or than the caller wants: a source
+ *          may have a thousand streams. Each thread takes the next stream when it is through with one.
+ *          `run` is called once per stream, in any thread; what it shares with other streams it must
+ *          guard itself, and it must not wait for another stream, which may come after it in its own
+ *          thread.
+ * Errors   All streams are run in any case; the error is that of the first one, by number, that has one.
+ */
+#ifndef FLOWTAPE_INPUT_STREAM_POOL_H
+#define FLOWTAPE_INPUT_STREAM_POOL_H
+
+#include "input/source.h"
+
+typedef int stream_fn(void *context, const struct source *source, uint32_t index,
+                      struct ft_err *err);
+
+/* stream_pool_run - all streams; the calling thread is one of the pool's. */
+int stream_pool_run(const struct source *source, stream_fn *run, void *context, struct ft_err *err);
+/* stream_pool_run_few - with no more than `max` threads. */
+int stream_pool_run_few(const struct source *source, uint32_t max, stream_fn *run, void *context,
+                        struct ft_err *err);
+/* stream_pool_threads - how many there will be. */
+uint32_t stream_pool_threads(const struct source *source, uint32_t max);
+
+/* For a caller that has something else to do meanwhile: it takes what the streams bring. */
+struct stream_pool;
+
+/* stream_pool_start - FT_ERR_IO: not one thread could be had, and no stream is run. */
+int stream_pool_start(struct stream_pool **ret, const struct source *source, stream_fn *run,
+                      void *context, struct ft_err *err);
+/* stream_pool_join - waits until all streams were run, and frees the pool. pool: NULL: 0. */
+int stream_pool_join(struct stream_pool *pool, struct ft_err *err);
+
+#endif
