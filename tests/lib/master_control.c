@@ -344,6 +344,26 @@ static bool takeover_acked(const struct session *s)
     return true;
 }
 
+/*
+ * The PING records of a takeover that failed stay in the journal. Where the flow is not at its end yet,
+ * the numbers of what follows would not be those of the recording any more: there it is forgotten.
+ */
+static void keep_pings(struct session *s)
+{
+    struct master *m = s->master;
+
+    for (uint32_t i = 0; i < m->recording->flow_count; i++) {
+        struct recording_flow *tape = &m->recording->flows[i];
+        struct flow *f = &s->flows[i];
+
+        if (time_lsn(m, tape) != tape->final_lsn || !recording_add_ping(tape))
+            continue;
+        m->frozen_lsn[i]++;
+        f->sent_offset += f->ping_sent;
+        f->ping_sent = false;
+    }
+}
+
 static bool do_takeover(struct conn *c, const struct command *a)
 {
     struct master *m = c->master;
@@ -377,6 +397,7 @@ static bool do_takeover(struct conn *c, const struct command *a)
         s->takeover = false;
         if (m->options.write_rate > 0)
             time_unpause(m);
+        keep_pings(s);
     }
     pthread_mutex_unlock(&m->mu);
     if (done && m->options.takeover != MASTER_TAKEOVER_ONCE)

@@ -356,7 +356,7 @@ static void wait_takeover(struct flow *f)
     f->ping_sent = ping;
     pthread_mutex_unlock(&m->mu);
     if (ping)
-        (void)send_all(f, (const uint8_t *)"\x0d", 1);
+        (void)send_all(f, &(const uint8_t){RECORDING_PING}, 1);
 }
 
 static void *send_run(void *arg)

@@ -150,11 +150,12 @@ static int find_records(struct recording_flow *f, struct ft_err *err)
     struct window in;
     enum step step;
 
-    f->starts = calloc(count + 1, sizeof(*f->starts));
-    f->ends = calloc(count + 1, sizeof(*f->ends));
+    f->starts = calloc(count + RECORDING_PINGS_MAX + 1, sizeof(*f->starts));
+    f->ends = calloc(count + RECORDING_PINGS_MAX + 1, sizeof(*f->ends));
     if (f->starts == NULL || f->ends == NULL)
         return err_nomem(err, "record positions");
-    if (journal_reader_new(&reader, true, 0, err) < 0)
+    if (buf_reserve(&f->bytes, RECORDING_PINGS_MAX, err) < 0 ||
+        journal_reader_new(&reader, true, 0, err) < 0)
         return -1;
     window_init(&in, f->stable_start, 0);
     if (window_push(&in, bytes_of(f->bytes.p + f->stable_start, f->bytes.n - f->stable_start),
@@ -244,6 +245,21 @@ int recording_open(struct recording **ret, const char *path, const char *resume_
     }
     *ret = r;
     return 0;
+}
+
+bool recording_add_ping(struct recording_flow *f)
+{
+    size_t at = (size_t)(f->final_lsn - f->first_lsn);
+
+    if (f->first_final_lsn != f->final_lsn || f->pings == RECORDING_PINGS_MAX)
+        return false;
+    f->pings++;
+    f->starts[at] = f->bytes.n;
+    buf_push(&f->bytes, RECORDING_PING);
+    f->ends[at] = f->bytes.n;
+    f->first_bytes = f->bytes.n;
+    f->first_final_lsn = ++f->final_lsn;
+    return true;
 }
 
 uint64_t recording_lsn_offset(const struct recording_flow *f, uint64_t lsn)

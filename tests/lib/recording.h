@@ -13,7 +13,9 @@
 
 #include "base/buf.h"
 
-#define RECORDING_UNKNOWN UINT64_MAX
+#define RECORDING_UNKNOWN   UINT64_MAX
+#define RECORDING_PINGS_MAX 16u
+#define RECORDING_PING      0x0du /* the whole record */
 
 struct recording_flow {
     struct buf bytes;
@@ -26,6 +28,7 @@ struct recording_flow {
     uint64_t final_lsn; /* the next one behind the last record */
     uint64_t *starts;   /* final_lsn - first_lsn records; a SELECT belongs to its record */
     uint64_t *ends;
+    unsigned pings; /* records added behind it */
     char token[41];
 };
 
@@ -44,6 +47,9 @@ int recording_open(struct recording **ret, const char *path, const char *resume_
 uint64_t recording_lsn_offset(const struct recording_flow *f, uint64_t lsn);
 /* recording_lsn_at - the next LSN when all bytes up to this offset (in the journal) were sent. */
 uint64_t recording_lsn_at(const struct recording_flow *f, uint64_t offset);
+/* recording_add_ping - one more record at the flow's end, where it may be read from meanwhile. False: not
+ * one that is continued by another, nor more than RECORDING_PINGS_MAX. */
+bool recording_add_ping(struct recording_flow *f);
 void recording_free(struct recording *r);
 
 #endif
