@@ -77,7 +77,7 @@ static bool is_plain(struct bytes b)
 }
 
 /* The text form of some bytes; the caller frees it. */
-static char *text_of(struct bytes b)
+char *dataset_text(struct bytes b)
 {
     char *out;
 
@@ -111,16 +111,16 @@ static char *text_canonical(const char *text)
     char *out;
 
     if (strncmp(text, "b64:", 4) != 0)
-        return text_of(bytes_str(text));
+        return dataset_text(bytes_str(text));
     b = dataset_bytes(text);
-    out = text_of(b);
+    out = dataset_text(b);
     free((void *)b.p);
     return out;
 }
 
 static json_t *json_text(struct bytes b)
 {
-    char *text = text_of(b);
+    char *text = dataset_text(b);
     json_t *j = json_string(text);
 
     free(text);
@@ -215,7 +215,7 @@ static void record_settle(json_t *rec)
 
 char *dataset_name(unsigned db, struct bytes key)
 {
-    char *text = text_of(key);
+    char *text = dataset_text(key);
     char *name = must_alloc(strlen(text) + 16);
 
     sprintf(name, "%u/%s", db, text);
@@ -441,7 +441,7 @@ static json_t *read_hash(const redisReply *r)
     json_t *out = json_object();
 
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
-        char *field = text_of(reply_bytes(r->element[i]));
+        char *field = dataset_text(reply_bytes(r->element[i]));
 
         json_object_set_new(out, field, reply_json(r->element[i + 1]));
         free(field);
@@ -502,7 +502,7 @@ static json_t *scan_keys(redisContext *c)
         }
         snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
         for (size_t i = 0; i < r->element[1]->elements; i++) {
-            char *text = text_of(reply_bytes(r->element[1]->element[i]));
+            char *text = dataset_text(reply_bytes(r->element[1]->element[i]));
 
             json_object_set_new(keys, text, json_true());
             free(text);

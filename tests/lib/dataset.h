@@ -44,6 +44,8 @@ redisContext *dataset_connect(const char *target);
 json_t *dataset_load(const char *path);
 /* dataset_name - the name of a key in a set; "db/b64:..." has its mark behind the slash. To be freed. */
 char *dataset_name(unsigned db, struct bytes key);
+/* dataset_text - bytes as a text of a set, to be freed. */
+char *dataset_text(struct bytes b);
 /* dataset_bytes - what a text of a set stands for, in memory to be freed. */
 struct bytes dataset_bytes(const char *text);
 /* dataset_dump - the databases of `dbs`; with `cluster` db 0 of all masters. NULL as above. */

@@ -278,6 +278,22 @@ static int events_make(struct master *m, struct ft_err *err)
     return 0;
 }
 
+/* Payloads that were given with the values, for those that reply_dump cannot make. */
+static void load_dumps(struct master *m, const char *path)
+{
+    char file[4096];
+    const char *name;
+    json_t *dumps, *dump;
+
+    snprintf(file, sizeof(file), "%s/dumps.json", path);
+    dumps = json_load_file(file, JSON_ALLOW_NUL, NULL);
+    json_object_foreach(dumps, name, dump)
+    {
+        (void)json_object_set(json_object_get(m->state, name), "dump", dump);
+    }
+    json_decref(dumps);
+}
+
 /* The values that the (second) recording ends with; none do no harm. */
 static void load_state(struct master *m)
 {
@@ -287,6 +303,7 @@ static void load_state(struct master *m)
     snprintf(name, sizeof(name), "%s/state.json", path);
     if (access(name, R_OK) == 0)
         m->state = dataset_load(name);
+    load_dumps(m, path);
 }
 
 int master_start(struct master **ret, const struct master_options *options, struct ft_err *err)

@@ -108,22 +108,40 @@ static int put_value(struct buf *out, json_t *rec, uint8_t *ret_type, struct ft_
     return 1;
 }
 
+/* 1: neither is the payload given, nor is it of a type that can be made. */
+static int put_payload(struct buf *out, json_t *rec, struct ft_err *err)
+{
+    json_t *given = json_object_get(rec, "dump");
+    struct buf value = {0};
+    uint8_t type = 0;
+    int rc;
+
+    if (given != NULL) {
+        struct bytes b = dataset_bytes(json_string_value(given));
+
+        rc = buf_append(out, b.p, b.n, err);
+        free((void *)b.p);
+        return rc;
+    }
+    rc = put_value(&value, rec, &type, err);
+    if (rc == 0)
+        rc = dump_append(out, type, buf_bytes(&value), DUMP_VERSION, err);
+    buf_release(&value);
+    return rc;
+}
+
 static bool reply_dump(struct conn *c, json_t *rec)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct buf value = {0}, payload = {0};
-    uint8_t type = 0;
-    int rc = put_value(&value, rec, &type, &err);
+    struct buf payload = {0};
+    int rc = put_payload(&payload, rec, &err);
     bool alive;
 
-    if (rc == 0)
-        rc = dump_append(&payload, type, buf_bytes(&value), DUMP_VERSION, &err);
     if (rc < 0)
         abort();
     alive = rc > 0 ? conn_reply(c, "-ERR this stand-in cannot dump it\r\n")
                    : conn_reply(c, "$%zu\r\n", payload.n) && conn_send(c, payload.p, payload.n) &&
                          conn_send(c, "\r\n", 2);
-    buf_release(&value);
     buf_release(&payload);
     return alive;
 }

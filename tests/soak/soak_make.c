@@ -7,7 +7,8 @@
  * Recording    Each command is carried out by the reference, an empty redis-server (7.0 or later), and
  *              journalled as a Dragonfly does it: to the flow whose shard has the key, in the form of
  *              soak_commands.c. The first quarter of the commands becomes the snapshot. DIR is a
- *              recording for standin-master, its state.json what the reference has in the end.
+ *              recording for standin-master, its state.json what the reference has in the end,
+ *              dumps.json what it answers to DUMP of the streams there.
  * Time         Each command takes a few milliseconds, from now on. On the reference all times to live
  *              are moved far into the future, so that it deletes nothing by itself: what is over is
  *              deleted, and journalled as deleted, when its time has come.
@@ -356,13 +357,53 @@ static void put_meta(const struct soak *s, const char *dir)
     free(text);
 }
 
-static void put_state(const char *dir, const char *target)
+static void put_json(const char *dir, const char *name, json_t *set)
+{
+    char *text = json_dumps(set, JSON_INDENT(1) | JSON_SORT_KEYS);
+    struct bytes part;
+
+    soak_must(text != NULL);
+    part = bytes_str(text);
+    put_file(dir, name, &part, 1);
+    free(text);
+}
+
+/* What the stand-in cannot make of their JSON itself. */
+static void put_dumps(struct soak *s, const char *dir, json_t *set)
+{
+    json_t *dumps = json_object();
+    const char *name;
+    json_t *rec;
+
+    json_object_foreach(set, name, rec)
+    {
+        struct bytes key = dataset_bytes(strchr(name, '/') + 1);
+        struct soak_words w = {0};
+        redisReply *reply;
+        char *text;
+
+        s->db = (unsigned)strtoul(name, NULL, 10);
+        soak_words_text(&w, "DUMP");
+        soak_words_add(&w, key);
+        if (strcmp(json_string_value(json_object_get(rec, "type")), "stream") == 0) {
+            reply = soak_run(s, &w);
+            soak_must(reply != NULL && reply->type == REDIS_REPLY_STRING);
+            text = dataset_text(bytes_of(reply->str, reply->len));
+            json_object_set_new(dumps, name, json_string(text));
+            free(text);
+            freeReplyObject(reply);
+        }
+        free((void *)key.p);
+    }
+    put_json(dir, "dumps.json", dumps);
+    json_decref(dumps);
+}
+
+static void put_state(struct soak *s, const char *dir, const char *target)
 {
     bool dbs[DATASET_DBS];
     json_t *set, *rec, *at;
     const char *name;
-    struct bytes part;
-    char *text;
 
     memset(dbs, 1, sizeof(dbs));
     set = dataset_dump(target, dbs, false);
@@ -373,11 +414,8 @@ static void put_state(const char *dir, const char *target)
         if (at != NULL)
             json_integer_set(at, json_integer_value(at) - SOAK_SHIFT_MS);
     }
-    text = json_dumps(set, JSON_INDENT(1) | JSON_SORT_KEYS);
-    soak_must(text != NULL);
-    part = bytes_str(text);
-    put_file(dir, "state.json", &part, 1);
-    free(text);
+    put_json(dir, "state.json", set);
+    put_dumps(s, dir, set);
     json_decref(set);
 }
 
@@ -491,7 +529,7 @@ int main(int argc, char **argv)
     if (!s.live) {
         (void)mkdir(argv[optind + 2], 0700); /* may be there */
         put_meta(&s, argv[optind + 2]);
-        put_state(argv[optind + 2], target);
+        put_state(&s, argv[optind + 2], target);
     }
     printf("%llu commands carried out, %llu without effect, %llu keys expired\n",
            (unsigned long long)s.done, (unsigned long long)s.refused,
