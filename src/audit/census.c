@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "input/stream_pool.h"
 
 #define SMALLEST_SIZE_CLASS 64u
@@ -27,23 +28,18 @@ const char *census_size_name(unsigned size_class)
 /* The entry of a database; found at once while keys of one database follow each other. */
 static struct census_db *find_db(struct census *c, uint32_t db, struct ft_err *err)
 {
-    struct census_db *grown;
     size_t i = c->db_count;
 
     while (i > 0 && c->dbs[i - 1].db > db)
         i--;
     if (i > 0 && c->dbs[i - 1].db == db)
         return &c->dbs[i - 1];
-    grown = realloc(c->dbs, (c->db_count + 1) * sizeof(*grown));
-    if (grown == NULL) {
-        err_nomem(err, "a census");
+    if (ARRAY_ADD_ROOM(&c->dbs, c->db_count, "a census", err) != 0)
         return NULL;
-    }
-    c->dbs = grown;
-    memmove(&grown[i + 1], &grown[i], (c->db_count - i) * sizeof(*grown));
-    grown[i] = (struct census_db){.db = db};
+    memmove(&c->dbs[i + 1], &c->dbs[i], (c->db_count - i) * sizeof(*c->dbs));
+    c->dbs[i] = (struct census_db){.db = db};
     c->db_count++;
-    return &grown[i];
+    return &c->dbs[i];
 }
 
 static enum census_ttl ttl_class(int64_t expire_ms, uint64_t now_us)

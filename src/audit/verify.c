@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "input/repeated_keys.h"
 #include "input/source.h"
@@ -39,13 +40,11 @@ struct flow_check {
 static int append(struct finding **list, size_t *count, const char *file, uint64_t offset,
                   const char *text, struct ft_err *err)
 {
-    struct finding *grown = realloc(*list, (*count + 1) * sizeof(*grown));
     struct finding *f;
 
-    if (grown == NULL)
-        return err_nomem(err, "a finding");
-    *list = grown;
-    f = &grown[*count];
+    if (ARRAY_ADD_ROOM(list, *count, "a finding", err) != 0)
+        return -1;
+    f = &(*list)[*count];
     f->file = strdup(file);
     if (f->file == NULL)
         return err_nomem(err, "a finding");

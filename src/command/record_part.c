@@ -2,19 +2,7 @@
 
 #include <stdlib.h>
 
-static int reserve(struct record_part *p, size_t want, struct ft_err *err)
-{
-    struct bytes *grown;
-
-    if (want <= p->capacity)
-        return 0;
-    grown = reallocarray(p->words, want, sizeof(*grown));
-    if (grown == NULL)
-        return err_nomem(err, "the keys of a command");
-    p->words = grown;
-    p->capacity = want;
-    return 0;
-}
+#include "base/array.h"
 
 /* The record without the keys that are not taken, each with the words up to the next. */
 static void drop_keys(struct record_part *p, const struct journal_record *record,
@@ -82,7 +70,7 @@ enum record_left record_part_make(struct record_part *p, const struct journal_re
 
     for (size_t i = 0; i < t->key_count; i++)
         keys[i].unknown = false;
-    if (reserve(p, want, err) != 0)
+    if (ARRAY_RESERVE(&p->words, &p->capacity, want, "the keys of a command", err) != 0)
         return RECORD_LEFT_ERROR;
     if (t->row != NULL && (t->row->flags & COMMAND_SPLIT) != 0) {
         drop_keys(p, record, t, keys);

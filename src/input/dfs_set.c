@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "input/dfs_shards.h"
 #include "input/source_aux.h"
 
@@ -66,16 +67,12 @@ bool dfs_set_is_of(const char *member, const char *path)
 
 static int add_file(struct source *s, size_t *count, char *file, struct ft_err *err)
 {
-    char **grown;
-
     if (file == NULL)
         return err_nomem(err, "a file name");
-    grown = realloc(s->files, (*count + 2) * sizeof(*grown)); /* a NULL ends the list */
-    if (grown == NULL) {
+    if (ARRAY_ADD_ROOM(&s->files, *count + 1, "a file name", err) != 0) { /* a NULL ends the list */
         free(file);
-        return err_nomem(err, "a file name");
+        return -1;
     }
-    s->files = grown;
     s->files[(*count)++] = file;
     s->files[*count] = NULL;
     return 0;

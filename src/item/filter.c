@@ -2,18 +2,16 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/glob.h"
 #include "base/parse.h"
 
 static int append_pattern(char ***list, size_t *count, const char *pattern, struct ft_err *err)
 {
-    char **grown = realloc(*list, (*count + 1) * sizeof(**list));
-
-    if (grown == NULL)
-        return err_nomem(err, "a filter");
-    *list = grown;
-    grown[*count] = strdup(pattern);
-    if (grown[*count] == NULL)
+    if (ARRAY_ADD_ROOM(list, *count, "a filter", err) != 0)
+        return -1;
+    (*list)[*count] = strdup(pattern);
+    if ((*list)[*count] == NULL)
         return err_nomem(err, "a filter");
     (*count)++;
     return 0;
@@ -32,16 +30,13 @@ int filter_add_no_key(struct filter *f, const char *pattern, struct ft_err *err)
 static int add_one_db(struct filter *f, const char *word, struct ft_err *err)
 {
     uint64_t db;
-    uint32_t *grown;
 
     if (parse_u64(word, &db, err) != 0)
         return -1;
     if (db > UINT32_MAX)
         return err_set(err, FT_ERR_USAGE, "there is no database %s", word);
-    grown = realloc(f->dbs, (f->db_count + 1) * sizeof(*f->dbs));
-    if (grown == NULL)
-        return err_nomem(err, "a filter");
-    f->dbs = grown;
+    if (ARRAY_ADD_ROOM(&f->dbs, f->db_count, "a filter", err) != 0)
+        return -1;
     f->dbs[f->db_count++] = (uint32_t)db;
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <xxhash.h>
 
+#include "base/array.h"
 #include "base/spool.h"
 #include "base/table_memory.h"
 
@@ -45,11 +46,8 @@ uint64_t key_log_hash(uint32_t db, struct bytes key)
 
 static int write_block(struct key_log *l, struct part *p, struct ft_err *err)
 {
-    uint64_t *grown = realloc(p->offsets, (p->offset_count + 1) * sizeof(*grown));
-
-    if (grown == NULL)
-        return err_nomem(err, "a log of keys");
-    p->offsets = grown;
+    if (ARRAY_ADD_ROOM(&p->offsets, p->offset_count, "a log of keys", err) != 0)
+        return -1;
     p->offsets[p->offset_count++] = spool_size(&l->spool);
     p->block_count = 0;
     return spool_append(&l->spool, p->block, BLOCK_BYTES, err);

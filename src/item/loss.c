@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 /* Names of commands come from the input, so their number must have an end: what is beyond it is
  * counted in one line per reason. */
 #define LINES_MAX     1000
@@ -102,17 +104,14 @@ static bool comes_before(const struct loss_line *line, enum loss_reason reason,
 static struct loss_line *add_line(struct loss_report *r, enum loss_reason reason,
                                   const char *class_name, struct ft_err *err)
 {
-    struct loss_line *lines = realloc(r->lines, (r->line_count + 1) * sizeof(*lines));
-    struct loss_line *line = lines;
+    struct loss_line *line;
 
-    if (lines == NULL) {
-        (void)err_nomem(err, "the loss report");
+    if (ARRAY_ADD_ROOM(&r->lines, r->line_count, "the loss report", err) != 0)
         return NULL;
-    }
-    r->lines = lines;
-    while (line < lines + r->line_count && comes_before(line, reason, class_name))
+    line = r->lines;
+    while (line < r->lines + r->line_count && comes_before(line, reason, class_name))
         line++;
-    memmove(line + 1, line, (size_t)(lines + r->line_count - line) * sizeof(*line));
+    memmove(line + 1, line, (size_t)(r->lines + r->line_count - line) * sizeof(*line));
     r->line_count++;
     memset(line, 0, sizeof(*line));
     line->reason = reason;

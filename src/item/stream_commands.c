@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "item/dump.h"
 #include "rdb/value_stream.h"
 
 /* "18446744073709551615-18446744073709551615" */
 #define ID_TEXT_SIZE 44
-#define WORDS_FIRST  16u
 
 struct filling {
     const struct rdb_entry *entry;
@@ -56,15 +56,8 @@ static int add_entry(struct filling *f, const struct stream_entry *entry)
     size_t count = 3 + entry->word_count;
     char id[ID_TEXT_SIZE];
 
-    if (count > f->words_cap) {
-        size_t cap = count < WORDS_FIRST ? WORDS_FIRST : count + count / 2;
-        struct bytes *grown = reallocarray(f->words, cap, sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(f->err, "an entry of a stream");
-        f->words = grown;
-        f->words_cap = cap;
-    }
+    if (ARRAY_RESERVE(&f->words, &f->words_cap, count, "an entry of a stream", f->err) != 0)
+        return -1;
     f->words[0] = bytes_str("XADD");
     f->words[1] = f->entry->key;
     f->words[2] = id_word(entry->id, id);

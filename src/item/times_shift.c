@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "item/dump.h"
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_string.h"
@@ -68,14 +69,8 @@ int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struc
 static int copy_words(struct times_shift *s, const struct bytes *words, size_t count,
                       struct ft_err *err)
 {
-    if (s->capacity < count) {
-        struct bytes *grown = realloc(s->words, count * sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "a command");
-        s->words = grown;
-        s->capacity = count;
-    }
+    if (ARRAY_RESERVE(&s->words, &s->capacity, count, "a command", err) != 0)
+        return -1;
     memcpy(s->words, words, count * sizeof(*words));
     return 0;
 }

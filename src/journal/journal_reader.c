@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/item_limit.h"
 #include "codec/packed.h"
 
-#define WORDS_AT_FIRST 64
-#define DBID_MAX       UINT16_MAX
+#define DBID_MAX UINT16_MAX
 
 struct journal_reader {
     bool skip_words;         /* constant, as is the next */
@@ -126,21 +126,6 @@ static void set_name(struct journal_record *rec, const uint8_t *p, size_t n)
 
 /* ---- collecting ---- */
 
-static int grow_words(struct journal_reader *r, size_t count, struct ft_err *err)
-{
-    size_t cap = r->words_cap == 0 ? WORDS_AT_FIRST : r->words_cap;
-    struct bytes *words;
-
-    while (cap < count)
-        cap += cap / 2;
-    words = realloc(r->words, cap * sizeof(*words));
-    if (words == NULL)
-        return err_nomem(err, "the words of a command");
-    r->words = words;
-    r->words_cap = cap;
-    return 0;
-}
-
 /* At least `bytes` more are needed behind `at`. */
 static enum step want(struct journal_reader *r, const struct window *in, size_t at, uint64_t bytes,
                       struct ft_err *err)
@@ -175,7 +160,7 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
     /* each word has a length of at least one byte */
     if (size - *at < bytes_left + rec->word_count)
         return want(r, in, *at, bytes_left + rec->word_count, err);
-    if (r->words_cap < rec->word_count && grow_words(r, rec->word_count, err) != 0)
+    if (ARRAY_RESERVE(&r->words, &r->words_cap, rec->word_count, "a command's words", err) != 0)
         return STEP_ERROR;
     for (size_t i = 0; i < rec->word_count; i++) {
         uint64_t n;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "input/journal_pass.h"
 
 /*
@@ -121,21 +122,11 @@ static int put_translation(struct record_writer *w, const struct item *item, uin
 
 static int grow_keys(struct record_writer *w, size_t want, struct ft_err *err)
 {
-    struct part_key *keys;
-    struct translation_key *named;
+    size_t cap = w->key_capacity;
 
-    if (want <= w->key_capacity)
-        return 0;
-    keys = reallocarray(w->keys, want, sizeof(*keys));
-    if (keys == NULL)
-        return err_nomem(err, "the keys of a command");
-    w->keys = keys;
-    named = reallocarray(w->named, want, sizeof(*named));
-    if (named == NULL)
-        return err_nomem(err, "the keys of a command");
-    w->named = named;
-    w->key_capacity = want;
-    return 0;
+    if (ARRAY_RESERVE(&w->keys, &cap, want, "the keys of a command", err) != 0)
+        return -1;
+    return ARRAY_RESERVE(&w->named, &w->key_capacity, want, "the keys of a command", err);
 }
 
 /* How many keys pass; -1: error. */

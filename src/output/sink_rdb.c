@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/crc64.h"
 #include "base/endian.h"
 #include "base/output_file.h"
@@ -81,12 +82,9 @@ static size_t find_db(const struct sink_rdb *s, uint32_t db)
 
 static int add_db(struct sink_rdb *s, uint32_t db, uint64_t resizedb_offset, struct ft_err *err)
 {
-    struct sink_db *grown = realloc(s->dbs, (s->db_count + 1) * sizeof(*grown));
-
-    if (grown == NULL)
-        return err_nomem(err, "a list of databases");
-    s->dbs = grown;
-    grown[s->db_count++] = (struct sink_db){.db = db, .resizedb_offset = resizedb_offset};
+    if (ARRAY_ADD_ROOM(&s->dbs, s->db_count, "a list of databases", err) != 0)
+        return -1;
+    s->dbs[s->db_count++] = (struct sink_db){.db = db, .resizedb_offset = resizedb_offset};
     return 0;
 }
 

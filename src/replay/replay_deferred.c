@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "replay/replay_begin.h"
 
@@ -33,21 +34,14 @@ void replay_held_release(struct replay_held *h)
 int replay_held_keys_add(struct replay_held_keys *list, int64_t end_ms, uint32_t db,
                          struct bytes key, struct ft_err *err)
 {
-    uint8_t *copy = malloc(key.n + 1);
+    const char *what = "keys that end soon";
+    uint8_t *copy;
 
-    if (copy != NULL && list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
-        struct replay_held_key *grown = reallocarray(list->keys, capacity, sizeof(*grown));
-
-        if (grown != NULL) {
-            list->keys = grown;
-            list->capacity = capacity;
-        }
-    }
-    if (copy == NULL || list->count == list->capacity) {
-        free(copy);
-        return err_nomem(err, "keys that end soon");
-    }
+    if (ARRAY_RESERVE(&list->keys, &list->capacity, list->count + 1, what, err) != 0)
+        return -1;
+    copy = malloc(key.n + 1);
+    if (copy == NULL)
+        return err_nomem(err, what);
     if (key.n != 0)
         memcpy(copy, key.p, key.n);
     list->keys[list->count++] =

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "item/dump.h"
 #include "item/entry_commands.h"
@@ -149,14 +150,9 @@ int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **
     if (replay_suspects_scan(&c->replay, c->cursor, &c->portion, err) != 0)
         return -1;
     members = c->portion->element[1];
-    if (c->capacity < members->elements) {
-        struct replay_suspect *grown = reallocarray(c->suspects, members->elements, sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "a look at suspect keys");
-        c->suspects = grown;
-        c->capacity = members->elements;
-    }
+    if (ARRAY_RESERVE(&c->suspects, &c->capacity, members->elements, "a look at suspect keys",
+                      err) != 0)
+        return -1;
     for (size_t i = 0; i < members->elements; i++) {
         struct bytes member = bytes_of(members->element[i]->str, members->element[i]->len);
 

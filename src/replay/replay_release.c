@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
@@ -175,20 +176,6 @@ struct replay_held_keys replay_release_near(struct replay_release *w)
  * One script
  */
 
-static int reserve_words(struct replay_release *w, size_t count, struct ft_err *err)
-{
-    struct bytes *grown;
-
-    if (count <= w->word_cap)
-        return 0;
-    grown = reallocarray(w->words, count, sizeof(*grown));
-    if (grown == NULL)
-        return err_nomem(err, "names of keys");
-    w->words = grown;
-    w->word_cap = count;
-    return 0;
-}
-
 /* What the script answered. near: NULL if not wanted. *ret_elsewhere: there was a "?". */
 static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uint32_t db,
                        const redisReply *reply, struct replay_held_keys *near, bool *ret_elsewhere,
@@ -359,7 +346,7 @@ static int take_slot(struct replay_release *w, struct replay_node *node, uint16_
     for (size_t at = 0; rc == 0 && keys->type == REDIS_REPLY_ARRAY && at < keys->elements;) {
         size_t n = keys->elements - at < KEYS_MAX ? keys->elements - at : KEYS_MAX;
 
-        rc = reserve_words(w, SCRIPT_WORDS + n, err);
+        rc = ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + n, "names of keys", err);
         for (size_t i = 0; rc == 0 && i < n; i++)
             w->words[SCRIPT_WORDS + i] =
                 bytes_of(keys->element[at + i]->str, keys->element[at + i]->len);
@@ -453,14 +440,10 @@ static int find_dbs(struct replay_release *w, struct ft_err *err)
         return -1;
     at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
     while (at != NULL && (at = strstr(at, "\ndb")) != NULL) {
-        uint32_t *grown = reallocarray(w->dbs, w->db_count + 1, sizeof(*grown));
-
-        if (grown == NULL) {
-            rc = err_nomem(err, "databases");
+        rc = ARRAY_ADD_ROOM(&w->dbs, w->db_count, "databases", err);
+        if (rc != 0)
             break;
-        }
         at += 3;
-        w->dbs = grown;
         w->dbs[w->db_count++] = (uint32_t)strtoul(at, NULL, 10);
     }
     freeReplyObject(reply);
@@ -505,7 +488,8 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
         const redisReply *keys = reply->element[1];
 
         (void)snprintf(w->cursor, sizeof(w->cursor), "%s", reply->element[0]->str);
-        rc = reserve_words(w, SCRIPT_WORDS + keys->elements, err);
+        rc = ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + keys->elements, "names of keys",
+                           err);
         for (size_t i = 0; rc == 0 && i < keys->elements; i++)
             w->words[SCRIPT_WORDS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
         if (rc == 0 && keys->elements != 0)
@@ -558,7 +542,7 @@ int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, in
 {
     bool elsewhere = false;
 
-    if (reserve_words(w, SCRIPT_WORDS + KEYS_MAX, err) != 0)
+    if (ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + KEYS_MAX, "names of keys", err) != 0)
         return -1;
     for (size_t node = 0; node < w->r->target.node_count; node++) {
         uint32_t db = 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "command/sent_key.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"
@@ -150,15 +151,8 @@ static int add_key(struct retry *t, const struct replay_letter *l, struct bytes 
     uint8_t position[KEY_SET_HASH_SIZE];
     struct letter_key *k;
 
-    if (t->key_count == t->key_cap) {
-        size_t cap = t->key_cap == 0 ? 64 : 2 * t->key_cap;
-        struct letter_key *grown = reallocarray(t->keys, cap, sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "the keys of dead letters");
-        t->keys = grown;
-        t->key_cap = cap;
-    }
+    if (ARRAY_RESERVE(&t->keys, &t->key_cap, t->key_count + 1, "keys of dead letters", err) != 0)
+        return -1;
     k = &t->keys[t->key_count++];
     *k = (struct letter_key){.flow = l->origin.flow, .letters = l->origin.part == NULL};
     key_hash(key, k->hash);

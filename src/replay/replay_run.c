@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "item/slot.h"
 
@@ -45,7 +46,7 @@ struct replay_run {
     struct waiting *waiting; /* in the order in which they came */
     uint32_t *order;         /* as they are put */
     uint32_t count;
-    uint32_t cap;
+    size_t cap;
     struct bucket *buckets;
     uint32_t bucket_count;
     struct bytes words[2 * GROUP_KEYS + 1];
@@ -205,18 +206,11 @@ int replay_run_before(struct replay_run *run, uint32_t db, struct bytes key, str
 
 static int grow(struct replay_run *run, struct ft_err *err)
 {
-    uint32_t cap = run->cap == 0 ? GROUP_KEYS : 2 * run->cap;
-    struct waiting *waiting = reallocarray(run->waiting, cap, sizeof(*waiting));
-    uint32_t *order = reallocarray(run->order, cap, sizeof(*order));
+    size_t cap = run->cap;
 
-    if (waiting != NULL)
-        run->waiting = waiting;
-    if (order != NULL)
-        run->order = order;
-    if (waiting == NULL || order == NULL)
-        return err_nomem(err, "small strings");
-    run->cap = cap;
-    return 0;
+    if (ARRAY_RESERVE(&run->waiting, &cap, run->count + 1, "small strings", err) != 0)
+        return -1;
+    return ARRAY_RESERVE(&run->order, &run->cap, run->count + 1, "small strings", err);
 }
 
 static int append(struct replay_run *run, struct bytes key, struct bytes value, struct ft_err *err)
@@ -224,7 +218,7 @@ static int append(struct replay_run *run, struct bytes key, struct bytes value, 
     uint16_t index = bucket_of(run, key);
     struct bucket *bucket = &run->buckets[index];
 
-    if (run->count == run->cap && grow(run, err) != 0)
+    if (grow(run, err) != 0)
         return -1;
     run->waiting[run->count] = (struct waiting){.start = (uint32_t)run->bytes.n,
                                                 .value_bytes = (uint32_t)value.n,

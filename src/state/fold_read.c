@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "item/dump.h"
 #include "state/fold_impl.h"
 
@@ -70,15 +71,8 @@ int fold_read_reply(struct fold_stream *s, uint64_t tag, const redisReply *reply
 
 static int add_key(struct fold_read *r, const redisReply *key, struct ft_err *err)
 {
-    if (r->key_count == r->key_capacity) {
-        size_t capacity = r->key_capacity == 0 ? 1024 : 2 * r->key_capacity;
-        size_t *grown = realloc(r->ends, capacity * sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "a list of keys");
-        r->ends = grown;
-        r->key_capacity = capacity;
-    }
+    if (ARRAY_RESERVE(&r->ends, &r->key_capacity, r->key_count + 1, "a list of keys", err) != 0)
+        return -1;
     if (buf_append(&r->keys, key->str, key->len, err) != 0)
         return -1;
     r->ends[r->key_count++] = r->keys.n;

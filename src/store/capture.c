@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/fsutil.h"
 #include "store/capture_manifest.h"
@@ -93,14 +94,11 @@ void capture_release_generations(struct capture *c)
 int capture_append_generation(struct capture *c, uint32_t flow_count, struct generation **ret,
                               struct ft_err *err)
 {
-    struct generation *all;
     struct generation *g;
 
-    all = realloc(c->generations, (c->generation_count + 1) * sizeof(*all));
-    if (all == NULL)
-        return err_nomem(err, "a generation");
-    c->generations = all;
-    g = &all[c->generation_count];
+    if (ARRAY_ADD_ROOM(&c->generations, c->generation_count, "a generation", err) != 0)
+        return -1;
+    g = &c->generations[c->generation_count];
     memset(g, 0, sizeof(*g));
     g->flows = calloc(flow_count, sizeof(*g->flows));
     if (g->flows == NULL)
@@ -445,20 +443,6 @@ static int check_join(const struct generation *g, uint32_t flow, const struct se
     return 0;
 }
 
-static int grow_segments(struct capture_flow *f, struct ft_err *err)
-{
-    size_t n = f->segment_count;
-    struct segment_info *p;
-
-    if ((n & (n - 1)) != 0)
-        return 0; /* room is kept for the next power of two */
-    p = realloc(f->segments, (n == 0 ? 1 : 2 * n) * sizeof(*p));
-    if (p == NULL)
-        return err_nomem(err, "a list of segments");
-    f->segments = p;
-    return 0;
-}
-
 static void update_state(struct generation *g)
 {
     for (uint32_t i = 0; i < g->flow_count; i++) {
@@ -478,7 +462,8 @@ int capture_add_segment(struct generation *g, uint32_t flow, const struct segmen
     f = &g->flows[flow];
     if (!info->sealed && info->block_count == 0)
         return 0; /* a seal that removed the file */
-    if (check_join(g, flow, info, err) != 0 || grow_segments(f, err) != 0)
+    if (check_join(g, flow, info, err) != 0 ||
+        ARRAY_ADD_ROOM(&f->segments, f->segment_count, "a list of segments", err) != 0)
         return -1;
     f->segments[f->segment_count++] = *info;
     f->raw_bytes += info->raw_bytes;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "item/dump.h"
 #include "sync/sync_pops.h"
@@ -104,13 +105,11 @@ static int copy_key(struct bytes key, struct bytes *ret, struct ft_err *err)
 static int name_unread(struct sync_checked *r, const struct replay_suspect *suspect,
                        const char *why, struct ft_err *err)
 {
-    struct sync_unread *grown = reallocarray(r->names, r->name_count + 1, sizeof(*grown));
     struct bytes key;
     char *reason;
 
-    if (grown == NULL)
-        return err_nomem(err, "the keys that were not read");
-    r->names = grown;
+    if (ARRAY_ADD_ROOM(&r->names, r->name_count, "the keys that were not read", err) != 0)
+        return -1;
     reason = strdup(why);
     if (reason == NULL)
         return err_nomem(err, "the keys that were not read");
@@ -224,11 +223,8 @@ static bool is_of_the_value(const struct ft_err *err)
 static int read_value(struct sync_check *c, const struct sync_candidate *k, uint32_t flow_count,
                       struct ft_err *err)
 {
-    uint64_t *grown = reallocarray(c->behind, flow_count + 1u, sizeof(*grown));
-
-    if (grown == NULL)
-        return err_nomem(err, "a position");
-    c->behind = grown;
+    if (ARRAY_RESERVE(&c->behind, &c->behind_cap, flow_count + 1u, "a position", err) != 0)
+        return -1;
     c->has_read = sync_source_read(c->source, k->suspect.db, k->suspect.key, &c->value, c->behind,
                                    flow_count, err) == 0;
     return c->has_read ? 0 : -1;

@@ -71,6 +71,7 @@ struct sync_check {
     struct key_set given_up;
     struct sync_value value; /* of page[next], if has_read */
     uint64_t *behind;        /* per flow: the source's LSNs when it had been read */
+    size_t behind_cap;
     bool has_read;
     /* sync_pops.h: calls that the source counted when keys were listed last, and now */
     struct replay_pops pops;

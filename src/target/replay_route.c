@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "command/sent_key.h"
 #include "resp/resp_write.h"
@@ -69,15 +70,13 @@ static uint64_t make_tag(uint32_t db, uint32_t mark)
 
 static int add_lane(struct replay_route *route, struct lane **ret, struct ft_err *err)
 {
-    struct lane **grown = reallocarray(route->lanes, route->lane_count + 1, sizeof(struct lane *));
-    struct lane *lane = calloc(1, sizeof(*lane));
+    struct lane *lane;
 
-    if (grown != NULL)
-        route->lanes = grown;
-    if (grown == NULL || lane == NULL) {
-        free(lane);
+    if (ARRAY_ADD_ROOM(&route->lanes, route->lane_count, "a connection", err) != 0)
+        return -1;
+    lane = calloc(1, sizeof(*lane));
+    if (lane == NULL)
         return err_nomem(err, "a connection");
-    }
     lane->route = route;
     route->lanes[route->lane_count++] = lane;
     *ret = lane;
@@ -253,15 +252,9 @@ static void note_full(struct lane *lane, const char *text)
 
 static int keep(struct replay_route *route, uint64_t tag, struct bytes command, struct ft_err *err)
 {
-    if (route->kept_count == route->kept_cap) {
-        size_t cap = route->kept_cap == 0 ? 64 : 2 * route->kept_cap;
-        struct kept *grown = reallocarray(route->kept, cap, sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "commands to be sent again");
-        route->kept = grown;
-        route->kept_cap = cap;
-    }
+    if (ARRAY_RESERVE(&route->kept, &route->kept_cap, route->kept_count + 1,
+                      "commands to be sent again", err) != 0)
+        return -1;
     route->kept[route->kept_count] =
         (struct kept){.tag = tag, .start = route->kept_bytes.n, .size = command.n};
     if (buf_append(&route->kept_bytes, command.p, command.n, err) != 0)

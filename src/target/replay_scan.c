@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 struct scan {
     struct replay_node *node;
     uint32_t db;
@@ -22,14 +24,8 @@ static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
 
 static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
 {
-    if (s->capacity < keys->elements) {
-        struct bytes *grown = reallocarray(s->keys, keys->elements, sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "names of keys");
-        s->keys = grown;
-        s->capacity = keys->elements;
-    }
+    if (ARRAY_RESERVE(&s->keys, &s->capacity, keys->elements, "names of keys", err) != 0)
+        return -1;
     for (size_t i = 0; i < keys->elements; i++)
         s->keys[i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
     return keys->elements == 0 ? 0

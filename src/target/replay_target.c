@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_node.h"
 #include "wire/reply_error.h"
@@ -318,7 +319,7 @@ int replay_target_open(struct replay *r, struct ft_err *err)
 
 static void add_count(struct replay_result *result, const struct replay_node_count *count)
 {
-    struct replay_node_count *grown;
+    struct ft_err lost = FT_ERR_INIT;
 
     for (size_t i = 0; i < result->node_count; i++) {
         struct replay_node_count *c = &result->nodes[i];
@@ -330,10 +331,8 @@ static void add_count(struct replay_result *result, const struct replay_node_cou
             return;
         }
     }
-    grown = reallocarray(result->nodes, result->node_count + 1, sizeof(*grown));
-    if (grown == NULL)
+    if (ARRAY_ADD_ROOM(&result->nodes, result->node_count, "a report", &lost) != 0)
         return; /* the report then lacks a line */
-    result->nodes = grown;
     result->nodes[result->node_count++] = *count;
 }
 

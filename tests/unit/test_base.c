@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/crc32c.h"
 #include "base/crc64.h"
@@ -339,6 +340,73 @@ static void test_memory_that_the_system_lacks_is_no_fault_of_a_file(void **state
     assert_int_equal(err.kind, FT_ERR_IO);
 }
 
+static void test_an_array_grows_by_doubling(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    uint32_t *numbers = NULL;
+    size_t cap = 0;
+    size_t moves = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++) {
+        size_t before = cap;
+
+        t_ok(ARRAY_RESERVE(&numbers, &cap, i + 1u, "numbers", &err), &err);
+        moves += cap != before;
+        numbers[i] = i;
+    }
+    assert_int_equal(cap, 1024);
+    assert_int_equal(moves, 8); /* 8, 16, ... 1024 */
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(numbers[i], i);
+    t_ok(ARRAY_RESERVE(&numbers, &cap, 5000, "numbers", &err), &err);
+    assert_int_equal(cap, 5000);
+    free(numbers);
+}
+
+static void test_an_array_without_a_capacity_has_room_for_one_more(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+
+    (void)state;
+    while (count < 100) {
+        t_ok(ARRAY_ADD_ROOM(&numbers, count, "numbers", &err), &err);
+        numbers[count] = count;
+        count++;
+    }
+    count = 33; /* some are dropped */
+    while (count < 200) {
+        t_ok(ARRAY_ADD_ROOM(&numbers, count, "numbers", &err), &err);
+        numbers[count] = count;
+        count++;
+    }
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(numbers[i], i);
+    free(numbers);
+}
+
+static void test_an_array_that_cannot_grow_is_as_it_was(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    uint64_t *numbers = NULL;
+    size_t cap = 0;
+
+    (void)state;
+    t_ok(ARRAY_RESERVE(&numbers, &cap, 1, "numbers", &err), &err);
+    numbers[0] = 7;
+    assert_int_equal(ARRAY_RESERVE(&numbers, &cap, SIZE_MAX / 2, "numbers", &err), -1);
+    assert_int_equal(err.kind, FT_ERR_NOMEM);
+    assert_string_equal(err.msg, "could not allocate memory for numbers");
+    assert_int_equal(cap, 8);
+    assert_int_equal(numbers[0], 7);
+    err_clear(&err);
+    assert_int_equal(ARRAY_ADD_ROOM(&numbers, SIZE_MAX / 4 + 1, "numbers", &err), -1);
+    assert_int_equal(err.kind, FT_ERR_NOMEM);
+    free(numbers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +425,9 @@ int main(void)
         cmocka_unit_test(test_a_window_joins_pieces_only_when_something_is_left),
         cmocka_unit_test(test_a_window_does_not_grow_beyond_its_limit),
         cmocka_unit_test(test_a_buffer_keeps_its_content_when_it_cannot_grow),
+        cmocka_unit_test(test_an_array_grows_by_doubling),
+        cmocka_unit_test(test_an_array_without_a_capacity_has_room_for_one_more),
+        cmocka_unit_test(test_an_array_that_cannot_grow_is_as_it_was),
         cmocka_unit_test(test_the_first_error_wins_and_context_goes_in_front),
         cmocka_unit_test(test_a_terminal_shows_what_a_peer_says),
         cmocka_unit_test(test_memory_that_the_system_lacks_is_no_fault_of_a_file),

@@ -2,21 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/glob.h"
 #include "base/parse.h"
 
 #define DB_TEXT_MAX 16
-
-static int grow(void *array, size_t count, size_t size, struct ft_err *err)
-{
-    void **p = array;
-    void *grown = reallocarray(*p, count + 1, size);
-
-    if (grown == NULL)
-        return err_nomem(err, "a rule");
-    *p = grown;
-    return 0;
-}
 
 static int parse_db(const char *text, size_t n, uint32_t *ret, struct ft_err *err)
 {
@@ -75,7 +65,7 @@ static int add_db_rule(struct replay_map *m, const char *text, size_t n, struct 
                        "--db-map takes DB:DB, DB:drop or DB:prefix=TEXT, not \"%.*s\"", (int)n,
                        text);
     }
-    if (grow(&m->dbs, m->db_count, sizeof(*m->dbs), err) != 0)
+    if (ARRAY_ADD_ROOM(&m->dbs, m->db_count, "a rule", err) != 0)
         return -1;
     head = (size_t)(colon - text);
     rule = &m->dbs[m->db_count++];
@@ -122,7 +112,7 @@ int replay_map_add_rename(struct replay_map *m, const char *text, struct ft_err 
         return err_set(err, FT_ERR_USAGE,
                        "--rename takes GLOB=prefix:TEXT or GLOB=strip:TEXT, not \"%s\"", text);
     }
-    if (grow(&m->names, m->name_count, sizeof(*m->names), err) != 0)
+    if (ARRAY_ADD_ROOM(&m->names, m->name_count, "a rule", err) != 0)
         return -1;
     rule = &m->names[m->name_count++];
     *rule = (struct replay_name_rule){

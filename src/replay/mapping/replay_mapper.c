@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "command/record_part.h"
 #include "input/effects.h"
 #include "replay/replay_deferred.h"
@@ -60,21 +61,6 @@ void replay_mapper_free(struct replay_mapper *m)
     free(m);
 }
 
-static int reserve(void *array, size_t *cap, size_t want, size_t size, struct ft_err *err)
-{
-    void **p = array;
-    void *grown;
-
-    if (want <= *cap)
-        return 0;
-    grown = reallocarray(*p, want, size);
-    if (grown == NULL)
-        return err_nomem(err, "the keys of a command");
-    *p = grown;
-    *cap = want;
-    return 0;
-}
-
 /* The source was the target of a replay once. */
 static void note_own_key(struct replay *r, struct bytes key)
 {
@@ -125,8 +111,8 @@ static int map_keys(struct replay_mapper *m, const struct translation *t, struct
                     struct ft_err *err)
 {
     buf_clear(&m->names);
-    if (reserve(&m->keys, &m->key_cap, t->key_count, sizeof(*m->keys), err) != 0 ||
-        reserve(&m->parts, &m->part_cap, t->key_count, sizeof(*m->parts), err) != 0)
+    if (ARRAY_RESERVE(&m->keys, &m->key_cap, t->key_count, "the keys of a command", err) != 0 ||
+        ARRAY_RESERVE(&m->parts, &m->part_cap, t->key_count, "the keys of a command", err) != 0)
         return -1;
     for (size_t i = 0; i < t->key_count; i++) {
         struct mapped_key *k = &m->keys[i];
@@ -247,7 +233,7 @@ static enum replay_fate rename_words(struct replay_mapper *m, const struct journ
                                      const struct translation *t, struct replay_mapped *ret,
                                      struct ft_err *err)
 {
-    if (reserve(&m->words, &m->word_cap, record->word_count, sizeof(*m->words), err) != 0)
+    if (ARRAY_RESERVE(&m->words, &m->word_cap, record->word_count, "a command", err) != 0)
         return REPLAY_FATE_ERROR;
     memcpy(m->words, record->words, record->word_count * sizeof(*m->words));
     *ret = (struct replay_mapped){.words = m->words, .count = record->word_count};
@@ -302,7 +288,7 @@ static int drop_times(struct replay_mapper *m, const struct bytes *words, size_t
     }
     if (!bytes_is_word(words[0], "SET") && !bytes_is_word(words[0], "RESTORE"))
         return 0;
-    if (reserve(&m->timed, &m->timed_cap, count, sizeof(*m->timed), err) != 0)
+    if (ARRAY_RESERVE(&m->timed, &m->timed_cap, count, "the keys of a command", err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (bytes_is_word(words[0], "SET") && i > 2 && bytes_is_word(words[i], "PXAT"))
@@ -325,7 +311,7 @@ static int shift_seconds(struct replay_mapper *m, const struct bytes *words, siz
 
     if (!bytes_to_i64(words[2], &s) || s > INT64_MAX / 2000 || s < 0)
         return 0;
-    if (reserve(&m->timed, &m->timed_cap, count, sizeof(*m->timed), err) != 0)
+    if (ARRAY_RESERVE(&m->timed, &m->timed_cap, count, "the keys of a command", err) != 0)
         return -1;
     memcpy(m->timed, words, count * sizeof(*words));
     m->timed[0] = bytes_str("PEXPIREAT");

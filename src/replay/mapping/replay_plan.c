@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"
@@ -85,27 +86,9 @@ void replay_planner_free(struct replay_planner *p)
  * What it becomes
  */
 
-static int grow(void *array, size_t *cap, size_t want, size_t size, struct ft_err *err)
-{
-    void **p = array;
-    size_t n = *cap == 0 ? 16 : *cap;
-    void *grown;
-
-    if (want <= *cap)
-        return 0;
-    while (n < want)
-        n *= 2;
-    grown = reallocarray(*p, n, size);
-    if (grown == NULL)
-        return err_nomem(err, "a plan");
-    *p = grown;
-    *cap = n;
-    return 0;
-}
-
 static int push(struct replay_planner *p, struct bytes word, struct ft_err *err)
 {
-    if (grow(&p->words, &p->word_cap, p->word_count + 1, sizeof(*p->words), err) != 0)
+    if (ARRAY_RESERVE(&p->words, &p->word_cap, p->word_count + 1, "a plan", err) != 0)
         return -1;
     p->words[p->word_count++] = word;
     p->commands[p->command_count - 1].count++;
@@ -116,9 +99,8 @@ static int begin(struct replay_planner *p, uint32_t db, struct bytes name, struc
 {
     size_t cap = p->command_cap;
 
-    if (grow(&p->commands, &cap, p->command_count + 1, sizeof(*p->commands), err) != 0 ||
-        grow(&p->first_words, &p->command_cap, p->command_count + 1, sizeof(*p->first_words),
-             err) != 0)
+    if (ARRAY_RESERVE(&p->commands, &cap, p->command_count + 1, "a plan", err) != 0 ||
+        ARRAY_RESERVE(&p->first_words, &p->command_cap, p->command_count + 1, "a plan", err) != 0)
         return -1;
     p->first_words[p->command_count] = p->word_count;
     p->commands[p->command_count++] = (struct replay_pair_command){.db = db};
@@ -169,7 +151,7 @@ static enum replay_standing standing(struct replay_planner *p, struct bytes dst,
 
 static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err *err)
 {
-    if (grow(&p->replies, &p->reply_cap, p->reply_count + 1, sizeof(redisReply *), err) != 0) {
+    if (ARRAY_RESERVE(&p->replies, &p->reply_cap, p->reply_count + 1, "a plan", err) != 0) {
         freeReplyObject(reply);
         return -1;
     }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fsutil.h"
 #include "base/json_text.h"
 #include "base/json_tree.h"
@@ -526,15 +527,8 @@ static int add_place(struct places *places, const struct lines *lines,
     if (origin->part != NULL) /* behind a mark that it may have */
         (void)sscanf(origin->part + strcspn(origin->part, "0123456789"), "%" SCNu32 ".%" SCNu32,
                      &p.part, &p.piece); /* else 0 */
-    if (places->count == places->capacity) {
-        size_t capacity = places->capacity == 0 ? 64 : 2 * places->capacity;
-        struct place *grown = reallocarray(places->list, capacity, sizeof(*grown));
-
-        if (grown == NULL)
-            return err_nomem(err, "dead letters");
-        places->list = grown;
-        places->capacity = capacity;
-    }
+    if (ARRAY_RESERVE(&places->list, &places->capacity, places->count + 1, "letters", err) != 0)
+        return -1;
     places->list[places->count++] = p;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/array.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_impl.h"
 
@@ -143,7 +144,6 @@ static const struct replay_position *speaker(const struct replay *r,
 static int add_to_lane(struct replay_position *p, uint16_t slot, const struct replay_position *from,
                        uint32_t flow_count, struct ft_err *err)
 {
-    struct replay_lane *grown;
     size_t i;
 
     for (i = 0; i < p->lane_count; i++) {
@@ -155,10 +155,8 @@ static int add_to_lane(struct replay_position *p, uint16_t slot, const struct re
             break;
     }
     if (i == p->lane_count) {
-        grown = reallocarray(p->lanes, i + 1, sizeof(*grown));
-        if (grown == NULL)
-            return err_nomem(err, "a replay's position");
-        p->lanes = grown;
+        if (ARRAY_ADD_ROOM(&p->lanes, i, "a replay's position", err) != 0)
+            return -1;
         p->lanes[i] = (struct replay_lane){.lsn = calloc(flow_count + 1u, sizeof(uint64_t))};
         p->lane_count++;
         if (p->lanes[i].lsn == NULL)

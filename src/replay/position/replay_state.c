@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 /* A field and its value. */
 struct field {
     struct bytes name;
@@ -52,22 +54,16 @@ static int take_text(const struct field *f, char *out, size_t size, struct ft_er
 
 static int push_generation(struct replay_state *s, uint64_t generation, struct ft_err *err)
 {
-    uint32_t *grown = reallocarray(s->begun, s->begun_count + 1, sizeof(*grown));
-
-    if (grown == NULL)
-        return err_nomem(err, "the state of a replay");
-    s->begun = grown;
+    if (ARRAY_ADD_ROOM(&s->begun, s->begun_count, "the state of a replay", err) != 0)
+        return -1;
     s->begun[s->begun_count++] = (uint32_t)generation;
     return 0;
 }
 
 static int push_tag(struct replay_state *s, struct bytes tag, struct ft_err *err)
 {
-    char(*grown)[REPLAY_TAG_SIZE] = reallocarray(s->tags, s->tag_count + 1, sizeof(*grown));
-
-    if (grown == NULL)
-        return err_nomem(err, "the state of a replay");
-    s->tags = grown;
+    if (ARRAY_ADD_ROOM(&s->tags, s->tag_count, "the state of a replay", err) != 0)
+        return -1;
     (void)snprintf(s->tags[s->tag_count++], REPLAY_TAG_SIZE, "%.*s", (int)tag.n,
                    (const char *)tag.p); /* a longer one is none of ours */
     return 0;
@@ -85,7 +81,7 @@ const struct replay_server *replay_state_server(const struct replay_state *s, co
 static struct replay_server *get_server(struct replay_state *s, struct bytes node,
                                         struct ft_err *err)
 {
-    struct replay_server *grown;
+    struct replay_server *server;
     char name[REPLAY_RUN_SIZE];
 
     (void)snprintf(name, sizeof(name), "%.*s", (int)node.n,
@@ -94,14 +90,12 @@ static struct replay_server *get_server(struct replay_state *s, struct bytes nod
         if (strcmp(s->servers[i].node, name) == 0)
             return &s->servers[i];
     }
-    grown = reallocarray(s->servers, s->server_count + 1, sizeof(*grown));
-    if (grown == NULL)
-        return err_nomem(err, "the state of a replay"), NULL;
-    s->servers = grown;
-    grown = &s->servers[s->server_count++];
-    *grown = (struct replay_server){.node = ""};
-    memcpy(grown->node, name, sizeof(name));
-    return grown;
+    if (ARRAY_ADD_ROOM(&s->servers, s->server_count, "the state of a replay", err) != 0)
+        return NULL;
+    server = &s->servers[s->server_count++];
+    *server = (struct replay_server){.node = ""};
+    memcpy(server->node, name, sizeof(name));
+    return server;
 }
 
 static int take_run(struct replay_state *s, const struct field *f, struct ft_err *err)
@@ -298,14 +292,12 @@ int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t fl
 static int take_lane(struct replay_position *p, const struct field *f, uint32_t flow_count,
                      struct ft_err *err)
 {
-    struct replay_lane *grown = reallocarray(p->lanes, p->lane_count + 1, sizeof(*grown));
     struct replay_lane *lane;
     struct bytes numbers = f->value;
     struct bytes slots = take_until(&numbers, '|');
 
-    if (grown == NULL)
-        return err_nomem(err, "a replay's position");
-    p->lanes = grown;
+    if (ARRAY_ADD_ROOM(&p->lanes, p->lane_count, "a replay's position", err) != 0)
+        return -1;
     lane = &p->lanes[p->lane_count];
     lane->lsn = calloc(flow_count, sizeof(*lane->lsn));
     if (lane->lsn == NULL)
@@ -323,11 +315,8 @@ static int take_lane(struct replay_position *p, const struct field *f, uint32_t 
 int replay_position_add_outcome(struct replay_position *p, const struct replay_outcome *outcome,
                                 struct ft_err *err)
 {
-    struct replay_outcome *grown = reallocarray(p->outcomes, p->outcome_count + 1, sizeof(*grown));
-
-    if (grown == NULL)
-        return err_nomem(err, "a replay's position");
-    p->outcomes = grown;
+    if (ARRAY_ADD_ROOM(&p->outcomes, p->outcome_count, "a replay's position", err) != 0)
+        return -1;
     p->outcomes[p->outcome_count++] = *outcome;
     return 0;
 }
