@@ -29,6 +29,7 @@ build   libcmocka-dev       pkg-config --exists cmocka
 redis   redis-server        command -v redis-server
 redis   redis-tools         command -v redis-cli
 lint    clang-format        command -v clang-format
+lint    lua5.1              command -v luac5.1
 lint    man-db              command -v man
 lint    groff-base          command -v groff
 bench   time                test -x /usr/bin/time

@@ -1,29 +1,8 @@
 /* Hashes, and the times of their fields: two grammars of HSETEX, four levels of Redis. */
+#include "command/command_lua.h"
 #include "command/rewrite.h"
 
 #define FIELD_TTL_TEXT "times of hash fields; the fields are kept"
-
-/*
- * All of HSETEX for targets without it, and what Redis's form of it cannot say. ARGV: NX, FNX, FXX
- * or '-'; 1: fields that have a time keep it; deadline in ms or '-'; field, value ...
- */
-static const char hsetex_script[] =
-    "local k,m,keep,ms=KEYS[1],ARGV[1],ARGV[2],ARGV[3] "
-    "if m=='FNX' or m=='FXX' then for i=4,#ARGV,2 do "
-    "if (redis.call('HEXISTS',k,ARGV[i])==1)==(m=='FNX') then return 0 end end end "
-    "for i=4,#ARGV,2 do "
-    "local f,t=ARGV[i],false "
-    "if m=='NX' then "
-    "if redis.call('HSETNX',k,f,ARGV[i+1])==1 and ms~='-' then t=ms end "
-    "else "
-    "if keep=='1' then "
-    "local old=redis.call('HPEXPIRETIME',k,'FIELDS',1,f) "
-    "if type(old)=='table' and old[1]>0 then t=string.format('%.0f',old[1]) end end "
-    "redis.call('HSET',k,f,ARGV[i+1]) "
-    "if not t and ms~='-' then t=ms end "
-    "end "
-    "if t then redis.call('HPEXPIREAT',k,t,'FIELDS',1,f) end "
-    "end return 1";
 
 enum hsetex_mode {
     HSETEX_ALWAYS,
@@ -104,9 +83,9 @@ static bool hsetex_parse(struct rewrite *rw, struct hsetex *h)
     return h->end > h->first && (h->end - h->first) % 2 == 0;
 }
 
-static void hsetex_script_write(struct rewrite *rw, const struct hsetex *h, bool times)
+static void lua_hsetex_write(struct rewrite *rw, const struct hsetex *h, bool times)
 {
-    rewrite_script(rw, hsetex_script, 1);
+    rewrite_script(rw, lua_hsetex, 1);
     rewrite_put_str(rw, hsetex_mode_name(h->mode));
     rewrite_put_str(rw, times && h->keep_ttl ? "1" : "0");
     if (times && h->has_deadline)
@@ -157,7 +136,7 @@ static void hsetex_without_times(struct rewrite *rw, const struct hsetex *h)
     if (hsetex_is_over(rw, h))
         return;
     if (h->mode == HSETEX_FNX || h->mode == HSETEX_FXX) {
-        hsetex_script_write(rw, h, false);
+        lua_hsetex_write(rw, h, false);
     } else if (h->mode == HSETEX_NX) {
         for (size_t i = h->first; i < h->end; i += 2) {
             rewrite_begin(rw, "HSETNX");
@@ -174,7 +153,7 @@ static void hsetex_without_times(struct rewrite *rw, const struct hsetex *h)
 static void hsetex_with_hexpire(struct rewrite *rw, const struct hsetex *h)
 {
     if (h->mode != HSETEX_ALWAYS || h->keep_ttl) {
-        hsetex_script_write(rw, h, true);
+        lua_hsetex_write(rw, h, true);
         return;
     }
     hset_write(rw, h);
@@ -189,7 +168,7 @@ static void hsetex_with_hexpire(struct rewrite *rw, const struct hsetex *h)
 static void hsetex_with_hsetex(struct rewrite *rw, const struct hsetex *h)
 {
     if (h->mode == HSETEX_NX || (h->keep_ttl && h->has_deadline)) {
-        hsetex_script_write(rw, h, true);
+        lua_hsetex_write(rw, h, true);
         return;
     }
     if (h->redis_form && !h->relative) {
@@ -290,11 +269,6 @@ void rewrite_hgetex(struct rewrite *rw)
     }
 }
 
-static const char remove_members_script[] = "local t=redis.call('TYPE',KEYS[1]).ok "
-                                            "local c=t=='hash' and 'HDEL' or t=='set' and 'SREM' "
-                                            "if not c then return 0 end "
-                                            "return redis.call(c,KEYS[1],unpack(ARGV))";
-
 /* FIELDEXPIRE key seconds member...: the record does not say whether of a hash or a set. */
 void rewrite_field_expire(struct rewrite *rw)
 {
@@ -306,7 +280,7 @@ void rewrite_field_expire(struct rewrite *rw)
     }
     if (!rw->options->target->member_ttl) {
         if (rewrite_is_over(rw, ms)) {
-            rewrite_script(rw, remove_members_script, 1);
+            rewrite_script(rw, lua_remove_members, 1);
             rewrite_put_words(rw, 3, rw->count);
         } else {
             field_times_lost(rw, "member");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "command/command_keys.h"
+#include "command/command_lua.h"
 #include "command/rewrite.h"
 #include "command/suspect.h"
 #include "item/dump.h"
@@ -10,11 +11,6 @@
 
 /* Up to this release RENAME of a key with a time to live onto one that has one leaves the latter's. */
 #define RENAME_KEEPS_TIME_RELEASE 137u
-
-static const char delex_script[] =
-    "local v=redis.call('GET',KEYS[1]) "
-    "if v and (v==ARGV[2])==(ARGV[1]=='IFEQ') then return redis.call('DEL',KEYS[1]) end "
-    "return 0";
 
 /* EXPIRE key s, PEXPIRE key ms, EXPIREAT key s, PEXPIREAT key ms, each with NX, XX, GT or LT. */
 void rewrite_expire(struct rewrite *rw)
@@ -52,7 +48,7 @@ void rewrite_delex(struct rewrite *rw)
     } else if (rw->count != 4) {
         rewrite_malformed(rw, "DELEX takes a condition and a value");
     } else if (equal || rewrite_is(rw, 2, "IFNE")) {
-        rewrite_script(rw, delex_script, 1);
+        rewrite_script(rw, lua_delex, 1);
         rewrite_put_str(rw, equal ? "IFEQ" : "IFNE");
         rewrite_put(rw, rw->words[3]);
         rewrite_note(rw, "deleted if the target's value is (not) the one given");
@@ -64,21 +60,13 @@ void rewrite_delex(struct rewrite *rw)
     }
 }
 
-/* ARGV: how to ask for a time to live and how to set it, which is in the same unit. */
-static const char rename_script[] =
-    "local src,dst,t=KEYS[1],KEYS[2],0 "
-    "if redis.call('PTTL',src)>0 then t=redis.call(ARGV[1],dst) end "
-    "local r=redis.pcall('RENAME',src,dst) "
-    "if t>0 and not r.err then redis.call(ARGV[2],dst,string.format('%.0f',t)) end "
-    "return r";
-
 static void rename_with_old_time(struct rewrite *rw)
 {
     bool absolute = rewrite_target(rw) >= 700;
 
     rw->out->class_ = TRANSLATION_READ_WRITE;
     rewrite_begin(rw, "EVAL");
-    rewrite_put_str(rw, rename_script);
+    rewrite_put_str(rw, lua_rename_keeping_time);
     rewrite_put_str(rw, "2");
     rewrite_put_words(rw, 1, 3);
     rewrite_put_str(rw, absolute ? "PEXPIRETIME" : "PTTL");

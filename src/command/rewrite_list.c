@@ -1,17 +1,7 @@
 /* Lists, sets, sorted sets: pops with counts, moves and stores over several keys. */
 #include "command/command_keys.h"
+#include "command/command_lua.h"
 #include "command/rewrite.h"
-
-static const char pop_script[] = "for i=1,tonumber(ARGV[2]) do "
-                                 "if not redis.call(ARGV[1],KEYS[1]) then break end end";
-
-/* KEYS are popped from until one has something. Both names of the pop are words of Redis 5. */
-static const char pop_first_script[] = "for _,k in ipairs(KEYS) do "
-                                       "if redis.call('EXISTS',k)==1 then "
-                                       "for i=1,tonumber(ARGV[2]) do "
-                                       "local v=redis.call(ARGV[1],k) "
-                                       "if not v or #v==0 then break end end "
-                                       "return 1 end end return 0";
 
 /* LPOP key [count] */
 void rewrite_pop(struct rewrite *rw)
@@ -25,7 +15,7 @@ void rewrite_pop(struct rewrite *rw)
     } else if (!bytes_to_i64(rw->words[2], &n) || n < 0) {
         rewrite_malformed(rw, "the count is not a number");
     } else {
-        rewrite_script(rw, pop_script, 1);
+        rewrite_script(rw, lua_pop, 1);
         rewrite_put_str(rw, rw->row->name);
         rewrite_put(rw, rw->words[2]);
     }
@@ -99,7 +89,7 @@ static void mpop_write(struct rewrite *rw, const char *command, int64_t n)
 
     rw->out->class_ = TRANSLATION_READ_WRITE;
     rewrite_begin(rw, "EVAL");
-    rewrite_put_str(rw, pop_first_script);
+    rewrite_put_str(rw, lua_pop_first);
     rewrite_put_i64(rw, (int64_t)keys->count);
     for (size_t i = 0; i < keys->count; i++)
         rewrite_put(rw, keys->keys[i].key);

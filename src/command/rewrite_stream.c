@@ -1,36 +1,9 @@
 /* Streams: ids the source did not resolve, trimming by id on Redis 5, groups. */
 #include <stdio.h>
 
+#include "command/command_lua.h"
 #include "command/rewrite.h"
 #include "command/suspect.h"
-
-/*
- * XADD with `*`: the receive time, or the id after the last one where that is later. ARGV: the
- * time, the place of the id among the words that follow, the words.
- */
-static const char xadd_auto_script[] = "local k,t,i=KEYS[1],ARGV[1],tonumber(ARGV[2]) "
-                                       "local id=t..'-0' "
-                                       "if redis.call('EXISTS',k)==1 then "
-                                       "local s=redis.call('XINFO','STREAM',k) "
-                                       "for n=1,#s,2 do if s[n]=='last-generated-id' then "
-                                       "local m,q=string.match(s[n+1],'(%d+)-(%d+)') "
-                                       "if tonumber(m)>tonumber(t) or (m==t) then "
-                                       "id=m..'-'..string.format('%.0f',tonumber(q)+1) end "
-                                       "end end end "
-                                       "local w={unpack(ARGV,3)} w[i]=id "
-                                       "return redis.call('XADD',k,unpack(w))";
-
-/* ARGV: 1: only if the stream exists; the lowest id to keep, or '-'; the words of XADD. */
-static const char xadd_trim_script[] =
-    "local k=KEYS[1] "
-    "if ARGV[1]=='1' and redis.call('EXISTS',k)==0 then return false end "
-    "local id=redis.call('XADD',k,unpack(ARGV,3)) "
-    "if ARGV[2]~='-' then "
-    "redis.call('XTRIM',k,'MAXLEN',#redis.call('XRANGE',k,ARGV[2],'+')) end "
-    "return id";
-
-static const char xtrim_script[] =
-    "return redis.call('XTRIM',KEYS[1],'MAXLEN',#redis.call('XRANGE',KEYS[1],ARGV[1],'+'))";
 
 /* [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] in any order. */
 struct trim {
@@ -82,7 +55,7 @@ static void xadd_auto(struct rewrite *rw, const struct trim *trim)
         rewrite_needs(rw, 602, "XADD with MINID or NOMKSTREAM");
         return;
     }
-    rewrite_script(rw, xadd_auto_script, 1);
+    rewrite_script(rw, lua_xadd_auto, 1);
     rewrite_put_i64(rw, rw->now_ms);
     rewrite_put_i64(rw, (int64_t)trim->end - 1);
     rewrite_put_words(rw, 2, rw->count);
@@ -93,7 +66,7 @@ static void xadd_auto(struct rewrite *rw, const struct trim *trim)
 
 static void xadd_write_old(struct rewrite *rw, const struct trim *trim)
 {
-    rewrite_script(rw, xadd_trim_script, 1);
+    rewrite_script(rw, lua_xadd_trim, 1);
     rewrite_put_str(rw, trim->no_make ? "1" : "0");
     if (trim->minid != 0)
         rewrite_put(rw, rw->words[trim->minid]);
@@ -135,7 +108,7 @@ void rewrite_xtrim(struct rewrite *rw)
         rewrite_as_is(rw);
         return;
     }
-    rewrite_script(rw, xtrim_script, 1);
+    rewrite_script(rw, lua_xtrim_minid, 1);
     rewrite_put(rw, rw->words[trim.minid]);
 }
 

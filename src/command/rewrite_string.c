@@ -1,14 +1,6 @@
 /* Strings, bits: SET's own words, times to live, and what Redis does not have. */
+#include "command/command_lua.h"
 #include "command/rewrite.h"
-
-/* GETSET etc. need nothing; keeping the time to live by hand is for servers without KEEPTTL. */
-static const char set_keepttl_script[] =
-    "local t=redis.call('PTTL',KEYS[1]) redis.call('SET',KEYS[1],ARGV[1]) "
-    "if t>0 then redis.call('PEXPIRE',KEYS[1],t) end";
-
-/* Writing the joined value from offset 0 on keeps the time to live on every version. */
-static const char prepend_script[] =
-    "return redis.call('SETRANGE',KEYS[1],0,ARGV[1]..(redis.call('GET',KEYS[1]) or ''))";
 
 /* What stands behind SET key value. */
 struct set_options {
@@ -61,7 +53,7 @@ static void set_write(struct rewrite *rw, const struct set_options *o)
     bool old = rewrite_target(rw) < 602;
 
     if (old && o->keep_ttl) {
-        rewrite_script(rw, set_keepttl_script, 1);
+        rewrite_script(rw, lua_set_keepttl, 1);
         rewrite_put(rw, rw->words[2]);
         return;
     }
@@ -169,7 +161,7 @@ void rewrite_getex(struct rewrite *rw)
 
 void rewrite_prepend(struct rewrite *rw)
 {
-    rewrite_script(rw, prepend_script, 1);
+    rewrite_script(rw, lua_prepend, 1);
     rewrite_put(rw, rw->words[2]);
     rewrite_note(rw, "value put in front of what the target holds");
 }

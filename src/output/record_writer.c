@@ -4,29 +4,7 @@
 
 #include "base/array.h"
 #include "input/journal_pass.h"
-
-/*
- * Deletes the keys of slots: ARGV holds first and last of each range. The server of a single node
- * knows no slots, so the script computes them (CRC-16/XMODEM of the key or its hash tag).
- */
-static const char flush_slots_script[] =
-    "if redis.replicate_commands then redis.replicate_commands() end "
-    "local function slot(k) "
-    "local a=string.find(k,'{',1,true) "
-    "if a then local b=string.find(k,'}',a+1,true) "
-    "if b and b>a+1 then k=string.sub(k,a+1,b-1) end end "
-    "local c=0 "
-    "for i=1,#k do c=bit.bxor(c,bit.lshift(string.byte(k,i),8)) "
-    "for _=1,8 do local x=bit.lshift(c,1) "
-    "if bit.band(c,32768)~=0 then x=bit.bxor(x,4129) end "
-    "c=bit.band(x,65535) end end "
-    "return c%16384 end "
-    "local at='0' "
-    "repeat local page=redis.call('SCAN',at,'COUNT',1000) at=page[1] "
-    "for _,k in ipairs(page[2]) do local s=slot(k) "
-    "for i=1,#ARGV,2 do if s>=tonumber(ARGV[i]) and s<=tonumber(ARGV[i+1]) then "
-    "redis.call('DEL',k) break end end end "
-    "until at=='0' return 1";
+#include "output/output_lua.h"
 
 bool record_passes(const struct filter *f, const struct item *item, const struct translation *t)
 {
@@ -54,7 +32,7 @@ static int put_flush_slots(struct record_writer *w, const struct translation_flu
         goto out;
     }
     words[0] = bytes_str("EVAL");
-    words[1] = bytes_str(flush_slots_script);
+    words[1] = bytes_str(lua_flush_slots);
     words[2] = bytes_str("0");
     for (size_t i = 3; i < count; i++) {
         const struct slot_range *range = &flush->ranges[(i - 3) / 2];

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "output/output_lua.h"
 #include "resp/resp_write.h"
 
 #define COLLECT_BYTES (256u << 10)
@@ -76,14 +77,6 @@ static int put_command(struct sink_resp *s, const struct bytes *words, size_t co
     return resp_put_command(&s->buf, words, count, err);
 }
 
-/* KEYS: what the transaction watches. ARGV: the database to come, the one that is selected. */
-static const char guard_script[] =
-    "local r=redis.pcall('SELECT',ARGV[1]) "
-    "if type(r)=='table' and r.err then "
-    "return redis.error_reply('flowtape: this server has no database '..ARGV[1]..', nothing more is "
-    "applied') end "
-    "redis.call('SELECT',ARGV[2]) redis.call('SET',KEYS[1],'') redis.call('DEL',KEYS[1]) return 1";
-
 static int put_words(struct sink_resp *s, const char *const *words, size_t count,
                      struct ft_err *err)
 {
@@ -108,7 +101,7 @@ static int put_guard(struct sink_resp *s, uint32_t db, struct ft_err *err)
     char wanted[16];
     char selected[16];
     const char *const watch[] = {"WATCH", GUARD_KEY};
-    const char *const script[] = {"EVAL", guard_script, "1", GUARD_KEY, wanted, selected};
+    const char *const script[] = {"EVAL", lua_database_guard, "1", GUARD_KEY, wanted, selected};
     const char *const multi[] = {"MULTI"};
     const char *const block[] = {"SUBSCRIBE", GUARD_KEY};
     const char *const exec[] = {"EXEC"};

@@ -1,5 +1,5 @@
 #!/bin/sh
-# check-lists.sh - every source file and every test script is named in a Module.am: one that is not
+# check-lists.sh - every source file, Lua script and test script is named in a Module.am: one that is not
 # is neither run nor in the tarball.
 set -eu
 
@@ -7,7 +7,7 @@ cd "${srcdir:-.}"
 # Names of files are unique across the tree.
 lists="Makefile.am $(find src tests -name Module.am)"
 findings=0
-for file in $(find src tests -name '*.[ch]' -o -name '*.sh'); do
+for file in $(find src tests -name '*.[ch]' ! -path '*/lua/*.c' -o -name '*.sh' -o -name '*.lua'); do
     name=${file##*/}
     # The test of a module is listed as the program it makes: without .c.
     # shellcheck disable=SC2086 # a list of words
