@@ -148,6 +148,10 @@ int replay_ask(struct replay_node *node, struct redis_pipe *pipe, redisReply **r
  * NULL if the reply is not wanted. */
 int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *words, size_t count,
                 struct ft_err *err);
+/* replay_check_reply - an answer that is neither an error nor of a kind that the command has is an error; of the
+ * answers that a script or a transaction hands on. */
+int replay_check_reply(const char *server, const redisReply *reply, const struct bytes *words,
+                       size_t count, struct ft_err *err);
 
 /*
  * replay_fence.c - what an interrupted attempt still has under way

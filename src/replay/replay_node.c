@@ -7,6 +7,7 @@
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
+#include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
 #define BATCH_COMMANDS 500u
@@ -275,6 +276,8 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 
     if (reply->type == REDIS_REPLY_ERROR)
         return replay_refused(node, reply->str, err);
+    if (tag != 0 && reply->type != REDIS_REPLY_ARRAY)
+        return reply_not_of(reply, node->name, "a batch", err);
     replay_sent_ack(&node->sent, tag); /* 0: no batch */
     atomic_fetch_add(&node->replay->acknowledged, 1);
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
@@ -330,7 +333,9 @@ static int check_node(struct replay_node *node, size_t *count, struct ft_err *er
         return 0;
     if (replay_call(node, &reply, words, 4, err) != 0)
         return -1;
-    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+    if (reply->type != REDIS_REPLY_ARRAY)
+        rc = reply_not_of(reply, node->name, "EVAL, for what was refused", err);
+    for (size_t i = 0; rc == 0 && i < reply->elements; i++)
         rc = take_left(node, reply->element[i], count, err);
     freeReplyObject(reply);
     return rc;

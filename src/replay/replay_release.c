@@ -8,6 +8,7 @@
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
 #include "target/replay_scan.h"
+#include "wire/reply_kind.h"
 
 /* So late a step may come to the target. */
 #define LATE_MS 5000
@@ -181,7 +182,7 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
                        const redisReply *reply, struct replay_held_keys *near, bool *ret_elsewhere,
                        struct ft_err *err)
 {
-    size_t n = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+    size_t n = reply->elements;
 
     if (kind == REPLAY_WALK_END && n % 2 == 1)
         w->r->result->overdue += strtoull(reply->element[--n]->str, NULL, 10);
@@ -227,7 +228,9 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
     w->words[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
     if (replay_call(node, &reply, w->words, SCRIPT_WORDS + count, err) != 0)
         return -1;
-    rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
+    rc = reply->type == REDIS_REPLY_ARRAY
+             ? take_answer(w, kind, db, reply, near, ret_elsewhere, err)
+             : reply_not_of(reply, node->name, "EVAL, for times", err);
     freeReplyObject(reply);
     return rc;
 }

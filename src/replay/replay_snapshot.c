@@ -21,6 +21,7 @@
 #include "resp/resp_write.h"
 #include "target/replay_route.h"
 #include "wire/reply_error.h"
+#include "wire/reply_kind.h"
 
 /* Small strings that are gathered for a cluster, by all senders together. */
 #define RUN_BYTES (16u << 20)
@@ -37,6 +38,7 @@
 #define MARK_ENTRY   0u
 #define MARK_IN_SYNC 1u
 #define MARK_DOUBT   2u /* likewise, and see replay_is_doubtful */
+#define MARK_DONE    3u /* not of the source: that a flow is done */
 
 struct stream_sender {
     struct replay *r;
@@ -83,12 +85,24 @@ static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const stru
     return 0;
 }
 
+static int take_done(const struct stream_sender *s, const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type == REDIS_REPLY_INTEGER)
+        return 0;
+    if (reply->type == REDIS_REPLY_ERROR)
+        return err_set(err, FT_ERR_PROTOCOL, "flow %" PRIu32 " cannot be marked as done: %s",
+                       s->flow, reply->str);
+    return reply_not_of(reply, "the target", "EVAL, to mark a flow as done", err);
+}
+
 static int take_answer(void *context, const struct replay_answer *answer, struct ft_err *err)
 {
     struct bytes *words;
     size_t count;
     int rc;
 
+    if (answer->mark == MARK_DONE)
+        return take_done(context, answer->reply, err);
     if (answer->reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (resp_take_command(answer->command, &words, &count, err) != 0)
@@ -535,6 +549,7 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     words[5] = bytes_str(field);
     if (atomic_load(&r->failed_fast))
         return 0;
+    s->mark = MARK_DONE;
     if (replay_lost_save(r, err) != 0 || replay_route_secure(s->route, err) != 0 ||
         send_words(s, 0, words, 6, err) != 0 || replay_route_settle(s->route, err) != 0)
         return -1;

@@ -6,6 +6,7 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_node.h"
 #include "wire/reply_error.h"
+#include "wire/reply_kind.h"
 #include "wire/server_info.h"
 
 #define VERSION_MIN 500u
@@ -64,6 +65,16 @@ int replay_call(struct replay_node *node, redisReply **ret, const struct bytes *
     else
         freeReplyObject(reply);
     return rc;
+}
+
+int replay_check_reply(const char *server, const redisReply *reply, const struct bytes *words,
+                       size_t count, struct ft_err *err)
+{
+    char shown[64];
+
+    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, reply_kinds_of(words, count)))
+        return 0;
+    return reply_not_of(reply, server, bytes_escape(words[0], shown, sizeof(shown)), err);
 }
 
 struct replay_node *replay_node_of_slot(struct replay *r, uint16_t slot)

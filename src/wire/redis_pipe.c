@@ -14,6 +14,7 @@
 #include "resp/resp_write.h"
 #include "wire/pipe_depth.h"
 #include "wire/reply_error.h"
+#include "wire/reply_kind.h"
 #include "wire/reply_reader.h"
 
 #define SEND_BYTES     (128u << 10)
@@ -39,6 +40,7 @@
 struct sent {
     uint64_t tag;
     size_t bytes;
+    unsigned kinds; /* of its reply */
     bool answers_value;
 };
 
@@ -73,6 +75,7 @@ struct redis_pipe {
     size_t moved_bytes;       /* since then, in both directions */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
     bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
+    bool is_queueing;         /* what is sent is part of a transaction */
     uint8_t *out;             /* a piece of a large command; NULL: none was sent yet */
     uint8_t in[READ_BYTES];
 };
@@ -268,7 +271,10 @@ static const char *name_oldest(struct redis_pipe *p, char out[NAME_SIZE])
         in = bytes_of(in.p + 1, in.n - 1);
     (void)bytes_escape(take_bulk(&in), name, sizeof(name));
     (void)bytes_escape(take_bulk(&in), key, sizeof(key));
-    (void)snprintf(out, NAME_SIZE, "%s \"%s\"", name, key); /* fits */
+    if (key[0] == '\0' || strcmp(name, "AUTH") == 0) /* a password is not shown */
+        (void)snprintf(out, NAME_SIZE, "%s", name);
+    else
+        (void)snprintf(out, NAME_SIZE, "%s \"%s\"", name, key); /* all of these fit */
     return out;
 }
 
@@ -292,6 +298,16 @@ static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     return -1;
 }
 
+/* What is no answer to the command must not pass for one. */
+static int check_kind(struct redis_pipe *p, const redisReply *reply, struct ft_err *err)
+{
+    char name[NAME_SIZE];
+
+    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, p->ring[p->ring_first].kinds))
+        return 0;
+    return reply_not_of(reply, p->conn.name, name_oldest(p, name), err);
+}
+
 static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
     size_t bytes = p->ring_count == 0 ? 0 : p->ring[p->ring_first].bytes;
@@ -300,6 +316,10 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
 
     if (p->ring_count == 0 || !is_sent(p, p->answer_pos + bytes))
         return take_early(p, reply, err);
+    if (check_kind(p, reply, err) != 0) {
+        freeReplyObject(reply);
+        return -1;
+    }
     if (p->catch_reply != NULL && p->ring_count == 1) {
         *p->catch_reply = reply;
         p->catch_reply = NULL;
@@ -555,6 +575,19 @@ static int spool_command(struct chunk *c, const struct command *command, struct 
     return rc;
 }
 
+/* Between MULTI and EXEC commands are only queued. */
+static unsigned kinds_of(struct redis_pipe *p, const struct command *command)
+{
+    struct bytes name = command->words[0];
+    bool ends = bytes_is_word(name, "EXEC") || bytes_is_word(name, "DISCARD");
+    unsigned kinds = p->is_queueing && !ends ? REPLY_KIND_QUEUED
+                                             : reply_kinds_of(command->words, command->count);
+
+    if (ends || bytes_is_word(name, "MULTI"))
+        p->is_queueing = !ends;
+    return kinds;
+}
+
 static int append(struct redis_pipe *p, uint64_t tag, const struct command *command,
                   struct ft_err *err)
 {
@@ -573,7 +606,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
-        (struct sent){tag, bytes, answers_value(command->words[0])};
+        (struct sent){tag, bytes, kinds_of(p, command), answers_value(command->words[0])};
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->underway_bytes += bytes;

@@ -6,7 +6,8 @@
  *              side can block the other or wakes it up for little. Each reply goes to a callback, in
  *              order.
  * Replies      Valid during the callback. Error replies are replies: the callback judges them, and may
- *              look at the command again. It may not use the pipe otherwise.
+ *              look at the command again. It may not use the pipe otherwise. One of another kind than the
+ *              command has (reply_kind.h) is no reply: FT_ERR_PROTOCOL.
  * Borrowing    A command's words are copied before any callback runs, so they may lie in memory that
  *              the callback changes. Nothing else that it changes may be held across a call that can
  *              run it: _put, _keep_up, _work, _drain, _call. Only _append runs none: who has to note

@@ -46,4 +46,18 @@ for mode in line bulk array nested flood text; do
     wait "$PEER_PID" 2>/dev/null
     t_forget "$PEER_PID"
 done
+
+# A target that does something else by the name of a command must not be believed.
+need_redis
+printf 'SET a 1\nSET b 2\n' >"$T/in.resp"
+redis_start --save '' --dbfilename in.rdb
+redis-cli -s "$T/redis/sock" <"$T/in.resp" >/dev/null
+redis-cli -s "$T/redis/sock" save >/dev/null
+cp "$T/redis/in.rdb" "$T/in.rdb"
+redis_stop
+rm -rf "$T/redis"
+redis_start --rename-command MSET '' --rename-command MSETNX MSET
+check_status "MSET that answers a number" 4 'answered MSET "[ab]" with an integer, which is no reply to it' \
+    "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet
+redis_stop
 t_end

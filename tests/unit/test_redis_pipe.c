@@ -141,11 +141,78 @@ static void test_what_goes_wrong_is_said(void **state)
     fails_with("", FT_ERR_NET, "closed the connection");
     fails_with("$5\r\nval", FT_ERR_NET, "closed the connection");
     fails_with("hello\r\n", FT_ERR_PROTOCOL, "not a reply");
-    fails_with("+OK\r\n+OK\r\n", FT_ERR_PROTOCOL, "nobody asked for");
+    fails_with("$-1\r\n+OK\r\n", FT_ERR_PROTOCOL, "nobody asked for");
     fails_with("$17179869184\r\nabc", FT_ERR_PROTOCOL, "in one reply");
     fails_with("*1000000000\r\n:1\r\n", FT_ERR_PROTOCOL, "in one reply");
     fails_with("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", FT_ERR_PROTOCOL, "deep");
     fails_with("-ERR \x1b[2Jgone\r\n", FT_ERR_PROTOCOL, "ERR \\x1b[2Jgone");
+}
+
+/* says: replies to commands, whose words are separated by blanks; text: what is wrong with them, or NULL. */
+static void misses(const char *const *commands, size_t count, const char *says, const char *text)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct seen seen = {{0}};
+    struct redis_pipe *pipe;
+    struct peer peer;
+
+    peer_start(&peer, 20, says, 100);
+    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, note_reply, &seen, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        struct bytes words[4];
+        size_t n = 0;
+
+        for (const char *at = commands[i]; *at != '\0'; at += *at == ' ') {
+            words[n++] = bytes_of(at, strcspn(at, " "));
+            at += words[n - 1].n;
+        }
+        t_ok(redis_pipe_put(pipe, i, words, n, &err), &err);
+    }
+    if (text == NULL)
+        t_ok(redis_pipe_drain(pipe, &err), &err);
+    else
+        t_fails(redis_pipe_drain(pipe, &err), &err, FT_ERR_PROTOCOL, text);
+    redis_pipe_free(pipe);
+    peer_end(&peer);
+}
+
+static void test_a_reply_of_another_kind_is_none(void **state)
+{
+    static const char *const set[] = {"SET key value"};
+    static const char *const two[] = {"SADD a b", "RESTORE key 0 payload"};
+    static const char *const auth[] = {"AUTH sesame-sesame"};
+    static const char *const transaction[] = {"MULTI", "SADD a b", "EXEC", "SADD a b"};
+
+    (void)state;
+    misses(set, 1, "+OK\r\n", NULL);
+    misses(set, 1, ":1\r\n", "/s answered SET \"key\" with an integer, which is no reply to it");
+    misses(set, 1, "+QUEUED\r\n", "with QUEUED");
+    misses(set, 1, "$-1\r\n", "with nothing");
+    misses(set, 1, "*0\r\n", "with an array");
+    misses(two, 2, ":1\r\n:1\r\n", "answered RESTORE \"key\" with an integer");
+    misses(two, 2, "+OK\r\n:1\r\n", "answered SADD \"a\" with OK");
+    misses(auth, 1, ":1\r\n", "answered AUTH with an integer");
+    misses(transaction, 4, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n:0\r\n", NULL);
+    misses(transaction, 4, "+OK\r\n:1\r\n", "answered SADD \"a\" with an integer");
+    misses(transaction, 4, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n+QUEUED\r\n", "with QUEUED");
+}
+
+/* Who calls gets no reply to mistake for one either. */
+static void test_a_call_gets_no_reply_of_another_kind(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct redis_pipe *pipe;
+    redisReply *reply = NULL;
+    struct peer peer;
+
+    (void)state;
+    peer_start(&peer, 20, "+OK\r\n", 100);
+    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, NULL, NULL, &err), &err);
+    t_fails(redis_pipe_call_text(pipe, &reply, "HSET key field value", &err), &err, FT_ERR_PROTOCOL,
+            "answered HSET \"key\" with OK");
+    assert_null(reply);
+    redis_pipe_free(pipe);
+    peer_end(&peer);
 }
 
 static bool have_redis_server(void)
@@ -322,6 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_come_in_order_with_their_tags),
         cmocka_unit_test(test_what_goes_wrong_is_said),
+        cmocka_unit_test(test_a_reply_of_another_kind_is_none),
+        cmocka_unit_test(test_a_call_gets_no_reply_of_another_kind),
         cmocka_unit_test(test_the_private_server_serves_and_leaves_nothing),
         cmocka_unit_test(test_commands_are_kept_until_they_are_answered),
         cmocka_unit_test(test_words_may_lie_where_replies_change_them),

@@ -139,10 +139,13 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
     if (replay_call(node, NULL, back, 2, err) != 0 ||
         replay_call(node, NULL, position, 4, err) != 0 || replay_call(node, ret, exec, 1, err) != 0)
         return -1;
-    if ((*ret)->type == REDIS_REPLY_ARRAY && (*ret)->elements == 4)
+    if ((*ret)->type != REDIS_REPLY_ARRAY || (*ret)->elements != 4)
+        (void)err_set(err, FT_ERR_NET, "%s did not carry out a transaction", node->name);
+    else if (replay_check_reply(node->name, (*ret)->element[1], words, count, err) == 0 &&
+             replay_check_reply(node->name, (*ret)->element[3], position, 4, err) == 0)
         return 0;
     freeReplyObject(*ret);
-    return err_set(err, FT_ERR_NET, "%s did not carry out a transaction", node->name);
+    return -1;
 }
 
 int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,

@@ -205,7 +205,9 @@ static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
     eval[4] = bytes_of(number, i64_to_text(db, number));
     for (size_t i = 0; i < count; i++)
         eval[5 + i] = words[i];
-    return ask(p, key, eval, 5 + count, ret, err);
+    if (ask(p, key, eval, 5 + count, ret, err) != 0)
+        return -1;
+    return replay_check_reply("the target", *ret, words, count, err);
 }
 
 static int exists(struct replay_planner *p, uint32_t db, struct bytes key, bool *ret,
@@ -246,8 +248,14 @@ static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, str
     *ret = (struct dumped){{NULL, 0}, {NULL, 0}};
     if (ask(p, key, words, 5, &reply, err) != 0)
         return -1;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+    if (reply->type == REDIS_REPLY_NIL)
         return 0;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_STRING)
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "the target answered the script that reads a value "
+                       "with something else");
     ret->value = bytes_of(reply->element[0]->str, reply->element[0]->len);
     ret->expire_ms = bytes_of(reply->element[1]->str, reply->element[1]->len);
     return 0;
