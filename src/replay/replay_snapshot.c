@@ -10,6 +10,7 @@
 #include "input/stream_pool.h"
 #include "item/entry_commands.h"
 #include "item/entry_loss.h"
+#include "pump/pump.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_walk.h"
 #include "replay/mapping/replay_mapper.h"
@@ -47,6 +48,7 @@ struct stream_sender {
     struct replay_mapper *mapper;
     struct replay_recorder *recorder;
     struct translator *translator;
+    struct pump *pump;
     struct entry_commands *by_restore;
     struct entry_commands *by_commands;
     uint32_t db; /* of the entry being put */
@@ -210,14 +212,14 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     return entry_add_notes(s->r->losses, original, err);
 }
 
-static int put_entry(struct stream_sender *s, const struct item *item, struct ft_err *err)
+static int put_entry(void *context, const struct item *item, struct ft_err *err)
 {
+    struct stream_sender *s = context;
     struct rdb_entry entry = item->rdb.entry;
-    enum replay_fate fate = REPLAY_FATE_FILTERED;
+    enum replay_fate fate;
     uint32_t db = 0;
 
-    if (filter_class(&s->r->o->filter, rdb_type_class(entry.type)))
-        fate = replay_mapper_key(s->mapper, entry.db, entry.key, &db, &entry.key, err);
+    fate = replay_mapper_key(s->mapper, entry.db, entry.key, &db, &entry.key, err);
     if (fate == REPLAY_FATE_ERROR)
         return -1;
     if (fate == REPLAY_FATE_FILTERED || fate == REPLAY_FATE_KEPT) {
@@ -225,13 +227,13 @@ static int put_entry(struct stream_sender *s, const struct item *item, struct ft
         return 0;
     }
     if (replay_suspects_note_entry(s->r, item, err) != 0)
-        return entry_wrap(&item->rdb.entry, err);
+        return -1;
     if (db != 0)
         atomic_store(&s->r->uses_dbs, true);
     entry.db = db;
     entry.raw = bytes_of(NULL, 0);
     if (put_mapped(s, &item->rdb.entry, &entry, err) != 0)
-        return entry_wrap(&item->rdb.entry, err);
+        return -1;
     return replay_pay(&s->payer, entry.key.n + entry.value.n, err);
 }
 
@@ -326,28 +328,15 @@ static int put_keyless(struct stream_sender *s, const struct item *item,
     return 0;
 }
 
-static int put_in_sync(struct stream_sender *s, const struct item *item, struct ft_err *err)
+static int put_in_sync(void *context, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
 {
-    const struct journal_record *record = &item->record;
-    struct journal_pass_counts counts = {0};
-    struct translation t;
-    int rc = 0;
+    struct stream_sender *s = context;
+    int rc;
 
-    if (translator_run(s->translator, record->words, record->word_count, record->dbid,
-                       (int64_t)(item->time_us / 1000), &t, err) != 0)
-        return -1;
-    if (t.class_ == TRANSLATION_FLUSH) {
-        return err_set(err, FT_ERR_CORRUPT,
-                       "a flush inside the full sync, which makes the full sync worthless");
-    }
-    if (journal_record_applies(&s->r->guard, item, &t, &counts)) {
-        s->mark = MARK_IN_SYNC;
-        rc = t.every_node ? put_keyless(s, item, &t, err) : put_record(s, item, &t, err);
-        s->mark = MARK_ENTRY;
-    }
-    pthread_mutex_lock(&s->r->mu);
-    s->r->result->in_sync++;
-    pthread_mutex_unlock(&s->r->mu);
+    s->mark = MARK_IN_SYNC;
+    rc = t->every_node ? put_keyless(s, item, t, err) : put_record(s, item, t, err);
+    s->mark = MARK_ENTRY;
     return rc;
 }
 
@@ -355,67 +344,34 @@ static int put_in_sync(struct stream_sender *s, const struct item *item, struct 
  * Scripts and functions
  */
 
-static int put_script(struct stream_sender *s, struct bytes body, struct ft_err *err)
+static int put_script(void *context, const struct item *item, struct bytes body, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
 
-    /* one with a head line of Dragonfly's own may not be taken */
-    if (body.n > 0 && body.p[0] == '#')
-        return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
-    return put_on_all(s, words, 3, err);
+    (void)item; /* any flow's will do */
+    return put_on_all(context, words, 3, err);
 }
 
-static int put_aux(struct stream_sender *s, const struct item *item, struct ft_err *err)
-{
-    const struct rdb_entry *timed = entry_of_member_times(&s->r->o->filter, &item->rdb);
-
-    if (timed != NULL)
-        return replay_add_loss(s->r, LOSS_MEMBER_TTL, rdb_type_name(timed->type), timed->db,
-                               timed->key, err);
-    if (bytes_eq_str(item->rdb.name, "lua"))
-        return put_script(s, item->rdb.bytes, err);
-    if (bytes_eq_str(item->rdb.name, "search-index") && item->flow == 0)
-        return replay_add_loss(s->r, LOSS_NOTE_SEARCH_INDEX, "search-index", 0, item->rdb.bytes,
-                               err);
-    return 0;
-}
-
-static int put_function(struct stream_sender *s, const struct rdb_item *function,
+static int put_function(void *context, const struct item *item, struct bytes code,
                         struct ft_err *err)
 {
     const struct bytes replace[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
-                                    function->bytes};
-    const struct bytes add[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), function->bytes};
-    enum loss_reason loss = function_loss(s->r->target.kind, function);
+                                    code};
+    const struct bytes add[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), code};
+    struct stream_sender *s = context;
 
-    if (loss != LOSS_NONE)
-        return replay_add_loss(s->r, loss, "function", 0, bytes_of(NULL, 0), err);
+    (void)item; /* likewise */
     if (s->r->o->on_conflict == REPLAY_CONFLICT_SKIP)
         return put_on_all(s, add, 3, err);
     return put_on_all(s, replace, 4, err);
 }
 
-static int put_item(struct stream_sender *s, const struct item *item, struct ft_err *err)
+static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,
+                     struct bytes key, struct ft_err *err)
 {
-    switch (item->kind) {
-    case ITEM_ENTRY:
-        return put_entry(s, item, err);
-    case ITEM_COMMAND:
-        if (put_in_sync(s, item, err) == 0)
-            return 0;
-        return err_wrap(err, "flow %" PRIu32 ", inside the full sync, command %s", item->flow,
-                        item->record.name);
-    case ITEM_AUX:
-        return put_aux(s, item, err);
-    case ITEM_FUNCTION:
-        return put_function(s, &item->rdb, err);
-    case ITEM_MODULE_AUX:
-        return replay_add_loss(s->r, LOSS_NOTE_MODULE_AUX, "module-aux", 0, item->rdb.name, err);
-    case ITEM_SNAPSHOT_END:
-    case ITEM_OTHER:
-        break;
-    }
-    return 0;
+    struct stream_sender *s = context;
+
+    return replay_add_loss(s->r, reason, class_name, db, key, err);
 }
 
 static void tell(struct stream_sender *s)
@@ -431,7 +387,7 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     unsigned n = 0;
 
     while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
-        if (put_item(s, &item, err) != 0)
+        if (pump_item(s->pump, &item, err) != 0)
             return -1;
         if (atomic_load(&s->r->failed_fast))
             return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
@@ -474,6 +430,25 @@ static size_t run_bytes(const struct replay *r)
     return RUN_BYTES / stream_pool_threads(r->source, sender_count(r));
 }
 
+/* The recorder cuts records down to the keys that pass, since it knows their names on the target. */
+static int open_pump(struct stream_sender *s, struct ft_err *err)
+{
+    const struct pump_options options = {.source = s->r->source,
+                                         .translator = s->translator,
+                                         .target = s->r->target.kind,
+                                         .filter = &s->r->o->filter,
+                                         .whole_records = true,
+                                         .expired_ms = PUMP_NOTHING_EXPIRED};
+    const struct item_sink sink = {.context = s,
+                                   .entry = put_entry,
+                                   .record = put_in_sync,
+                                   .script = put_script,
+                                   .function = put_function,
+                                   .loss = take_loss};
+
+    return pump_new(&s->pump, &options, &sink, err);
+}
+
 static int sender_open(struct stream_sender *s, struct ft_err *err)
 {
     const struct replay *r = s->r;
@@ -492,7 +467,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
                        err) != 0 ||
         replay_mapper_new(&s->mapper, s->r, err) != 0 ||
         replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
-        replay_translator_new(&s->translator, r, err) != 0 ||
+        replay_translator_new(&s->translator, r, err) != 0 || open_pump(s, err) != 0 ||
         entry_commands_new(&s->by_restore, &entries, err) != 0)
         return -1;
     entries.restore = false;
@@ -504,6 +479,7 @@ static void sender_release(struct stream_sender *s)
     replay_route_free(s->route);
     replay_mapper_free(s->mapper);
     replay_recorder_free(s->recorder);
+    pump_free(s->pump);
     translator_free(s->translator);
     entry_commands_free(s->by_restore);
     entry_commands_free(s->by_commands);
@@ -561,6 +537,17 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     return 0;
 }
 
+/* What the pump has left out or seen, whatever became of the stream. */
+static void count_pumped(struct stream_sender *s)
+{
+    if (s->pump == NULL)
+        return;
+    pthread_mutex_lock(&s->r->mu);
+    s->r->result->filtered += pump_counts(s->pump)->filtered;
+    s->r->result->in_sync += pump_counts(s->pump)->in_sync;
+    pthread_mutex_unlock(&s->r->mu);
+}
+
 static void count_not_done(struct stream_sender *s)
 {
     pthread_mutex_lock(&s->r->mu);
@@ -584,6 +571,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
         source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
     tell(&s);
+    count_pumped(&s);
     if (rc == 0)
         rc = check_names(&s, err);
     if (rc == 0)

@@ -18,14 +18,15 @@ command: base rdb item
 store: base codec
 wire: base resp item
 input: base rdb item command store
+pump: base rdb item command input
 capture: base rdb journal item store wire input
-state: base rdb item command wire input
-output: base rdb resp item command input state
-audit: base rdb item command store input
+state: base rdb item command wire input pump
+output: base rdb resp item command input pump state
+audit: base rdb item command store input pump
 target: base resp command wire replay
 replay/mapping: base item command input replay replay/position
 replay/position: base item command wire target replay
-replay: base rdb resp item command store wire input target replay/mapping replay/position
+replay: base rdb resp item command store wire input pump target replay/mapping replay/position
 sync: base rdb item store wire capture replay
 cmd: base rdb item command store wire input capture state output audit replay sync
 END
