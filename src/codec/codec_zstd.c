@@ -22,10 +22,10 @@ static int block_compress(int level, struct bytes in, uint8_t *out, size_t out_s
         *ret_n = 0;
         return 0;
     }
+    if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
+        return err_nomem(err, "compressing a block");
     if (ZSTD_isError(n))
-        return err_set(
-            err, ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? FT_ERR_NOMEM : FT_ERR_BUG,
-            "could not compress a block: %s", ZSTD_getErrorName(n));
+        return err_set(err, FT_ERR_BUG, "could not compress a block: %s", ZSTD_getErrorName(n));
     *ret_n = n;
     return 0;
 }
@@ -58,16 +58,15 @@ static void frame_reset(void *state)
     (void)ZSTD_DCtx_reset(state, ZSTD_reset_session_only); /* cannot fail for a session */
 }
 
-static enum ft_err_kind kind_of(size_t code)
+static int bad_frame(size_t code, struct ft_err *err)
 {
-    switch (ZSTD_getErrorCode(code)) {
-    case ZSTD_error_memory_allocation:
-        return FT_ERR_NOMEM;
-    case ZSTD_error_frameParameter_windowTooLarge:
-        return FT_ERR_LIMIT;
-    default:
-        return FT_ERR_CORRUPT;
-    }
+    enum ft_err_kind kind = FT_ERR_CORRUPT;
+
+    if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation)
+        return err_nomem(err, "decompressing a zstd frame");
+    if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
+        kind = FT_ERR_LIMIT;
+    return err_set(err, kind, "bad zstd frame: %s", ZSTD_getErrorName(code));
 }
 
 static enum step frame_run(void *state, struct bytes *in, uint8_t *out, size_t out_size,
@@ -79,7 +78,7 @@ static enum step frame_run(void *state, struct bytes *in, uint8_t *out, size_t o
 
     if (ZSTD_isError(hint)) {
         *ret_n = 0;
-        (void)err_set(err, kind_of(hint), "bad zstd frame: %s", ZSTD_getErrorName(hint));
+        (void)bad_frame(hint, err);
         return STEP_ERROR;
     }
     in->p += src.pos;

@@ -262,3 +262,10 @@ int reply_reader_feed(struct reply_reader *r, struct bytes *in, redisReply **ret
     *ret = NULL;
     return 0;
 }
+
+int reply_reader_failed(const char *peer, struct ft_err *err)
+{
+    if (err->kind == FT_ERR_NOMEM)
+        return err_wrap(err, "reading what %s sent", peer);
+    return err_wrap(err, "%s sent a bad reply", peer);
+}

@@ -46,6 +46,8 @@ void reply_reader_init(struct reply_reader *r, size_t limit_bytes);
  */
 int reply_reader_feed(struct reply_reader *r, struct bytes *in, redisReply **ret,
                       struct ft_err *err);
+/* reply_reader_failed - says whose the error of a feed is: the peer's, unless memory lacked here. */
+int reply_reader_failed(const char *peer, struct ft_err *err);
 /* reply_reader_is_idle - no reply has been begun. */
 bool reply_reader_is_idle(const struct reply_reader *r);
 void reply_reader_release(struct reply_reader *r);

@@ -45,7 +45,7 @@ static int parse_some(struct resp_client *r, redisReply **ret_reply, struct ft_e
     struct bytes in = bytes_of(r->in + r->in_pos, r->in_len - r->in_pos);
 
     if (reply_reader_feed(&r->reader, &in, ret_reply, err) != 0)
-        return err_wrap(err, "%s sent a bad reply", r->conn.name);
+        return reply_reader_failed(r->conn.name, err);
     r->in_pos = r->in_len - in.n;
     return 0;
 }
