@@ -511,6 +511,7 @@ void replay_init(struct replay *r, const struct replay_options *options,
         .losses = losses,
         .result = result,
         .failure = FT_ERR_INIT,
+        .was_reached = options->known_target,
         .pace.per_second = options->rate_keys != 0 ? options->rate_keys : options->rate_bytes,
     };
     *result = (struct replay_result){0};

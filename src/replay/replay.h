@@ -65,6 +65,7 @@ struct replay_options {
     uint64_t rate_bytes;
     enum replay_pace pace;
     double pace_factor; /* with RECORDED: 2 is twice as fast */
+    bool known_target;  /* it has been written into before: waited for when it cannot be reached */
     bool follow;        /* wait for more of the capture, until cancelled */
     /* the capture runs in this process: follow it until it has ended, or its goal is applied; NULL:
      * it does not. Implies follow. */

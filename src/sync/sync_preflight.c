@@ -18,6 +18,7 @@ struct known {
     uint32_t dbs[DBS_MAX];
     size_t db_count;
     uint64_t used_memory;
+    bool begun; /* a sync into this directory was at work before */
     char capture[2 * CAPTURE_ID_SIZE + 1];
 };
 
@@ -64,6 +65,7 @@ static void find_capture(struct known *k, const struct sync *s)
     if (capture_open_read(&c, s->o->capture.directory, &ignored) != 0)
         return;
     bytes_to_hex(bytes_of(c->id, sizeof(c->id)), k->capture);
+    k->begun = capture_newest(c) != NULL;
     capture_free(c);
 }
 
@@ -87,13 +89,16 @@ static void look_at_disk(const struct known *k, struct sync *s)
 
 int sync_preflight(struct replay_preflight *ret, struct sync *s, struct ft_err *err)
 {
-    struct replay_options options = s->replay_options;
+    struct replay_options options;
     struct known k = {0};
     struct replay_expected expected = {.dbs = k.dbs};
 
-    options.cancel_fd = s->o->cancel_fd;
     ask_source(&k, s);
     find_capture(&k, s);
+    /* the source may not have the records any more by the time a lost target is there again */
+    s->replay_options.known_target = k.begun;
+    options = s->replay_options;
+    options.cancel_fd = s->o->cancel_fd;
     look_at_disk(&k, s);
     expected.db_count = k.db_count;
     expected.used_memory = k.used_memory;

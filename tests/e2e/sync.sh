@@ -84,7 +84,15 @@ sleep 1
 kill -INT "$pid"
 ends "SIGINT" "$pid" 5 "$T/int.out"
 check "SIGINT: says how to go on" grep -q "the same command goes on" "$T/int.out"
-check "SIGINT: the rest" sync_into "$T/int" --cutover takeover --finish --quiet
+
+# One that is known is waited for, while the source's records are stored.
+redis_stop
+sync_into "$T/int" --cutover takeover --finish >"$T/int.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+check "no target: it is waited for" t_until grep -q "could not connect.*trying again" "$T/int.out"
+redis_start
+ends "SIGINT: the rest" "$pid" 0 "$T/int.out"
 equal "SIGINT" "$RECORDINGS/live-4"
 standin_check "SIGINT"
 redis_stop
