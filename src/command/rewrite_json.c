@@ -23,7 +23,7 @@ static enum json_mode json_mode(const struct rewrite *rw)
     case JSON_AS_DEFAULT:
         break;
     }
-    return rw->options->target->json ? JSON_COMMANDS : JSON_LOST;
+    return (rw->options->target->modules & TARGET_JSON) != 0 ? JSON_COMMANDS : JSON_LOST;
 }
 
 static bool is_root(struct bytes path)

@@ -337,7 +337,7 @@ static enum recode_result put_json(struct rendering *r, bool replace, enum loss_
     struct bytes in = r->entry->value;
     struct bytes words[] = {bytes_str("JSON.SET"), r->entry->key, bytes_str("$"), {NULL, 0}};
 
-    if (options->json_as != JSON_AS_STRING && !options->target->json &&
+    if (options->json_as != JSON_AS_STRING && (options->target->modules & TARGET_JSON) == 0 &&
         options->json_as != JSON_AS_MODULE) {
         *ret_loss = LOSS_JSON;
         return RECODE_LOST;

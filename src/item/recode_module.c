@@ -20,12 +20,17 @@ static const char module_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define JSON_MODULE         "ReJSON-RL"
 #define JSON_MODULE_VERSION 3
 
-/* Modules that are part of Redis 8.0. */
-static const char *const modules_of_8[] = {
-    JSON_MODULE, "MBbloom--", "MBbloomCF", "CMSk-TYPE",
-    "TopK-TYPE", "TDIS-TYPE", "TSDB-TYPE", "vectorset",
+/* Types of modules that a target may have. */
+static const struct {
+    const char *name;
+    enum target_module module;
+} types[] = {
+    {JSON_MODULE, TARGET_JSON},        {"MBbloom--", TARGET_BLOOM},
+    {"MBbloomCF", TARGET_BLOOM},       {"CMSk-TYPE", TARGET_BLOOM},
+    {"TopK-TYPE", TARGET_BLOOM},       {"TDIS-TYPE", TARGET_BLOOM},
+    {"TSDB-TYPE", TARGET_TIME_SERIES}, {"vectorset", TARGET_VECTOR_SET},
 };
-#define MODULES_OF_8 (sizeof(modules_of_8) / sizeof(modules_of_8[0]))
+#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
 
 struct module_id {
     char name[MODULE_NAME_LEN + 1];
@@ -53,7 +58,8 @@ static struct module_id decode_id(uint64_t id)
 
 static bool writes_json_module(const struct recoder *r)
 {
-    return r->json_as == JSON_AS_MODULE || (r->json_as == JSON_AS_DEFAULT && r->target->json);
+    return r->json_as == JSON_AS_MODULE ||
+           (r->json_as == JSON_AS_DEFAULT && (r->target->modules & TARGET_JSON) != 0);
 }
 
 enum recode_result recode_json(struct recoder *r, const struct rdb_entry *entry,
@@ -112,9 +118,9 @@ static bool target_has_module(const struct recoder *r, const char *name)
 {
     if (r->json_as == JSON_AS_MODULE && strcmp(name, JSON_MODULE) == 0)
         return true;
-    for (size_t i = 0; r->target->json && i < MODULES_OF_8; i++) {
-        if (strcmp(name, modules_of_8[i]) == 0)
-            return true;
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (strcmp(name, types[i].name) == 0)
+            return (r->target->modules & (unsigned)types[i].module) != 0;
     }
     return false;
 }

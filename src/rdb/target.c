@@ -9,7 +9,7 @@ static const struct target targets[] = {
     {"7.2", "7.2.5", 702, 11, RDB_TYPE_STREAM_LISTPACKS_3, .functions = true},
     {"7.4", "7.4.0", 704, 12, RDB_TYPE_HASH_LISTPACK_EX, .member_ttl = true, .functions = true},
     {"8.0", "8.0.0", 800, 12, RDB_TYPE_HASH_LISTPACK_EX, .member_ttl = true, .functions = true,
-     .json = true},
+     .modules = TARGET_MODULES},
     {"valkey-7.2", "7.2.4", 702, 11, RDB_TYPE_STREAM_LISTPACKS_3, .functions = true},
     {"valkey-8.0", "7.2.4", 702, 11, RDB_TYPE_STREAM_LISTPACKS_3, .functions = true},
 };
@@ -48,6 +48,27 @@ const struct target *target_of_version(unsigned version)
             best = &targets[i];
     }
     return best;
+}
+
+struct target target_of_server(unsigned version, const char *modules)
+{
+    static const struct {
+        const char *name; /* as the server lists it */
+        enum target_module module;
+    } known[] = {
+        {" ReJSON ", TARGET_JSON},
+        {" bf ", TARGET_BLOOM},
+        {" timeseries ", TARGET_TIME_SERIES},
+        {" vectorset ", TARGET_VECTOR_SET},
+    };
+    struct target t = *target_of_version(version);
+
+    t.modules = 0;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strstr(modules, known[i].name) != NULL)
+            t.modules |= (unsigned)known[i].module;
+    }
+    return t;
 }
 
 bool target_reads(const struct target *t, unsigned type)

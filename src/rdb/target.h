@@ -12,6 +12,15 @@
 #include "base/err.h"
 #include "rdb/rdb_types.h"
 
+/* Modules whose values and commands a target has. */
+enum target_module {
+    TARGET_JSON = 1,
+    TARGET_BLOOM = 2, /* Bloom and cuckoo filters, sketches, digests */
+    TARGET_TIME_SERIES = 4,
+    TARGET_VECTOR_SET = 8,
+    TARGET_MODULES = TARGET_JSON | TARGET_BLOOM | TARGET_TIME_SERIES | TARGET_VECTOR_SET,
+};
+
 struct target {
     const char *name;      /* "7.0", "valkey-8.0" */
     const char *redis_ver; /* for the redis-ver AUX field */
@@ -20,8 +29,8 @@ struct target {
     unsigned highest_type; /* types it reads: 0..5, 7, 9..highest_type */
     bool member_ttl;       /* hash fields with a time to live (types 24 and 25) */
     bool functions;
-    bool json;    /* JSON as a module is there by default */
-    bool lua_aux; /* loads scripts from AUX fields */
+    bool lua_aux;     /* loads scripts from AUX fields */
+    unsigned modules; /* enum target_module: those that come with it */
 };
 
 /* target_parse - by name; FT_ERR_USAGE lists the choices. */
@@ -31,6 +40,8 @@ const struct target *target_default(void);
 /* target_of_version - the newest Redis that a server of this version (see `version`) can stand for;
  * the oldest for older ones. */
 const struct target *target_of_version(unsigned version);
+/* target_of_server - the same, with the modules that the server names: " ReJSON bf ". */
+struct target target_of_server(unsigned version, const char *modules);
 /* target_reads - does it load this type byte as it is? */
 bool target_reads(const struct target *t, unsigned type);
 /* target_names - "5.0, 6.2, ...", for help texts. */

@@ -68,6 +68,7 @@ struct replay {
     struct replay_lease *lease;           /* of this connection; see replay_lease.c */
     struct replay_target target;
     struct replay_rights rights; /* what the target lets this user do */
+    struct target known_kind;    /* what the target is, with the modules that it names */
     struct slot_map *known_map;  /* of the connection before */
     bool was_reached;            /* once: from then on a lost target is waited for */
     bool was_connected;          /* and found to be one that can be replayed into */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "state/fold_impl.h"
+#include "wire/server_info.h"
 
 static void set_bit(uint8_t *bits, uint32_t i)
 {
@@ -113,22 +114,23 @@ static int scan(struct fold *f, struct ft_err *err)
 static int check_version(struct fold *f, struct ft_err *err)
 {
     struct redis_pipe *pipe;
-    unsigned version;
+    struct server_info info;
     int rc;
 
     if (private_redis_connect(f->server, &pipe, NULL, NULL, err) != 0)
         return -1;
-    rc = redis_pipe_version(pipe, &version, err);
+    rc = server_info_fetch(pipe, f->options.redis_server, &info, err);
     redis_pipe_free(pipe);
     if (rc != 0)
         return -1;
-    if (version < 700) {
+    if (info.version < 700) {
         return err_set(err, FT_ERR_USAGE,
                        "\"%s\" is Redis %u.%u; 7.0 or later is needed to apply the journal "
                        "(--redis-server PATH names another one)",
-                       f->options.redis_server, version / 100, version % 100);
+                       f->options.redis_server, info.version / 100, info.version % 100);
     }
-    f->engine = target_of_version(version);
+    f->own = target_of_server(info.version, info.modules);
+    f->engine = &f->own;
     return 0;
 }
 

@@ -22,7 +22,8 @@ struct fold {
     uint8_t flushed_dbs[FOLD_DATABASES / 8];
     uint8_t flushed_slots[SLOT_COUNT / 8]; /* of database 0 */
     struct private_redis *server;          /* NULL: nothing is touched */
-    const struct target *engine;           /* what the server is */
+    struct target own;                     /* what the server is, with its modules */
+    const struct target *engine;           /* it, once it is known */
     pthread_mutex_t suspects_mu;           /* guards options.suspects */
 };
 

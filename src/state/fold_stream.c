@@ -108,13 +108,13 @@ static int check_engine(const struct fold_stream *s, enum loss_reason loss, stru
     const struct target *target = s->fold->options.target;
     const struct target *engine = s->fold->engine;
     bool better = (loss == LOSS_MEMBER_TTL && target->member_ttl && !engine->member_ttl) ||
-                  (loss == LOSS_JSON && target->json && !engine->json);
+                  (loss == LOSS_JSON && (target->modules & ~engine->modules & TARGET_JSON) != 0);
 
     if (!better && loss != LOSS_COMMAND)
         return 0;
     return err_set(err, FT_ERR_USAGE,
                    "the journal touches what Redis %s holds but the redis-server that applies it, "
-                   "%s, does not (%s); --redis-server PATH names a newer one",
+                   "%s, does not (%s); --redis-server PATH names one that does",
                    target->name, engine->name, loss_reason_name(loss));
 }
 

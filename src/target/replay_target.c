@@ -112,7 +112,8 @@ static int check_version(struct replay *r, const struct server_info *info, const
                        info->text);
     }
     r->target.version = info->version;
-    r->target.kind = target_of_version(r->target.version);
+    r->known_kind = target_of_server(info->version, info->modules);
+    r->target.kind = &r->known_kind;
     r->result->target_version = r->target.version; /* open_again reads it, whatever fails first */
     return 0;
 }
@@ -264,7 +265,7 @@ static int open_again(struct replay *r, struct ft_err *err)
 
     t->cluster = true;
     t->version = r->result->target_version;
-    t->kind = target_of_version(t->version);
+    t->kind = &r->known_kind;
     return slot_map_refetch(&t->map, r->known_map, &t->uri, r->o->cancel_fd, r->o->give_up_ms, err);
 }
 

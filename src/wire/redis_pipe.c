@@ -385,7 +385,7 @@ static int read_replies(struct redis_pipe *p, struct ft_err *err)
         if (reply_reader_is_idle(&p->reader))
             p->reader.limit_bytes = reply_limit(p);
         if (reply_reader_feed(&p->reader, &in, &reply, err) != 0)
-            return err_wrap(err, "%s sent a bad reply", p->conn.name);
+            return reply_reader_failed(p->conn.name, err);
         if (reply != NULL && take_reply(p, reply, err) != 0)
             return -1;
         if (p->is_last && p->ring_count == 0)
@@ -732,29 +732,6 @@ int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const cha
         command += *command == ' ';
     }
     return redis_pipe_call(p, ret_reply, words, count, err);
-}
-
-int redis_pipe_version(struct redis_pipe *p, unsigned *ret_version, struct ft_err *err)
-{
-    static const char field[] = "redis_version:";
-    redisReply *reply;
-    unsigned major;
-    unsigned minor;
-    const char *at;
-    int rc = 0;
-
-    if (redis_pipe_call_text(p, &reply, "INFO server", err) != 0)
-        return -1;
-    at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, field) : NULL;
-    if (at == NULL || sscanf(at + strlen(field), "%u.%u", &major, &minor) != 2) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not tell its version%s%s", p->conn.name,
-                     reply->type == REDIS_REPLY_ERROR ? ": " : "",
-                     reply->type == REDIS_REPLY_ERROR ? reply->str : "");
-    } else {
-        *ret_version = major * 100 + minor;
-    }
-    freeReplyObject(reply);
-    return rc;
 }
 
 void redis_pipe_free(struct redis_pipe *p)

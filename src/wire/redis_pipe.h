@@ -84,8 +84,6 @@ int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const str
 /* redis_pipe_call_text - as redis_pipe_call with the words of a text, separated by single blanks. */
 int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,
                          struct ft_err *err);
-/* redis_pipe_version - major * 100 + minor of redis_version in INFO, as struct target has it. */
-int redis_pipe_version(struct redis_pipe *p, unsigned *ret_version, struct ft_err *err);
 void redis_pipe_free(struct redis_pipe *p);
 
 #endif

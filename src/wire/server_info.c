@@ -45,6 +45,27 @@ static void take_version(struct server_info *ret)
         ret->version = major * 100 + minor;
 }
 
+static void add_module(struct server_info *ret, struct bytes name)
+{
+    size_t n = strlen(ret->modules);
+
+    if (n + name.n + 3 > sizeof(ret->modules) || name.n == 0)
+        return;
+    (void)snprintf(ret->modules + n, sizeof(ret->modules) - n, "%s%.*s ", n == 0 ? " " : "",
+                   (int)name.n, (const char *)name.p); /* fits */
+}
+
+/* Lines "module:name=ReJSON,ver=...". */
+static void take_modules(const char *info, struct server_info *ret)
+{
+    static const char begins[] = "module:name=";
+
+    for (const char *at = info; (at = strstr(at, begins)) != NULL;) {
+        at += sizeof(begins) - 1;
+        add_module(ret, bytes_of(at, strcspn(at, ",\r\n")));
+    }
+}
+
 void server_info_parse(const char *info, struct server_info *ret)
 {
     char dragonfly[8];
@@ -63,11 +84,26 @@ void server_info_parse(const char *info, struct server_info *ret)
     take_value(info, "maxmemory_policy", ret->eviction, sizeof(ret->eviction));
     ret->dragonfly = dragonfly[0] != '\0';
     take_version(ret);
+    take_modules(info, ret);
 }
 
 static bool is_text(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
+}
+
+/* {name, ReJSON, ver, ...} of each. */
+static void take_hello_modules(const redisReply *list, struct server_info *ret)
+{
+    for (size_t i = 0; list->type == REDIS_REPLY_ARRAY && i < list->elements; i++) {
+        const redisReply *m = list->element[i];
+
+        for (size_t k = 0; m->type == REDIS_REPLY_ARRAY && k + 1 < m->elements; k += 2) {
+            if (is_text(m->element[k]) && strcmp(m->element[k]->str, "name") == 0 &&
+                is_text(m->element[k + 1]))
+                add_module(ret, bytes_of(m->element[k + 1]->str, m->element[k + 1]->len));
+        }
+    }
 }
 
 /* Names and values in turn. */
@@ -78,6 +114,8 @@ static void take_hello(const redisReply *reply, struct server_info *ret)
         const redisReply *name = reply->element[i];
         const redisReply *value = reply->element[i + 1];
 
+        if (is_text(name) && strcmp(name->str, "modules") == 0)
+            take_hello_modules(value, ret);
         if (!is_text(name) || !is_text(value))
             continue;
         if (strcmp(name->str, "version") == 0)

@@ -48,12 +48,26 @@ static void test_roles_and_kinds(void **state)
     assert_true(info.cluster && info.replica && info.loading);
 }
 
+static void test_modules(void **state)
+{
+    struct server_info info;
+
+    (void)state;
+    server_info_parse("redis_version:8.0.6\r\n# Modules\r\nmodule:name=ReJSON,ver=80001,api=1\r\n"
+                      "module:name=bf,ver=1\r\n",
+                      &info);
+    assert_string_equal(info.modules, " ReJSON bf ");
+    server_info_parse("redis_version:8.0.6\r\n# Modules\r\n", &info);
+    assert_string_equal(info.modules, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_single_server),
         cmocka_unit_test(test_what_is_not_told),
         cmocka_unit_test(test_roles_and_kinds),
+        cmocka_unit_test(test_modules),
     };
 
     return T_RUN("wire/server_info", tests);
