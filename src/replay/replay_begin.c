@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_position.h"
 #include "replay/position/replay_suspect.h"
@@ -26,12 +27,9 @@ static struct replay_node *state_node(struct replay *r)
 /* A state that somebody has removed is not to be made anew by one of its fields. */
 int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err)
 {
-    static const char script[] =
-        "if redis.call('HEXISTS',KEYS[1],'phase')==0 then "
-        "return redis.error_reply('FLOWTAPE the state of the replay is gone') end "
-        "return redis.call('HSET',KEYS[1],ARGV[1],ARGV[2])";
-    const struct bytes words[] = {bytes_str("EVAL"),           bytes_str(script), bytes_str("1"),
-                                  bytes_str(REPLAY_STATE_KEY), bytes_str(field),  bytes_str(value)};
+    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_set_in_state),
+                                  bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
+                                  bytes_str(field),  bytes_str(value)};
 
     return replay_call(state_node(r), NULL, words, 6, err);
 }

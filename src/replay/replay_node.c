@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
@@ -298,11 +299,6 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
  * What earlier runs left
  */
 
-static const char read_errors[] =
-    "local all,out=redis.call('HGETALL',ARGV[1]),{} "
-    "for i=1,#all,2 do if string.sub(all[i],1,2)=='e:' then out[#out+1]=cmsgpack.unpack(all[i+1]) "
-    "end end return out";
-
 static int take_left(struct replay_node *node, const redisReply *left, size_t *count,
                      struct ft_err *err)
 {
@@ -324,7 +320,7 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
 
 static int check_node(struct replay_node *node, size_t *count, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(read_errors), bytes_str("0"),
+    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_read_refused), bytes_str("0"),
                                   bytes_str(node->position.key)};
     redisReply *reply;
     int rc = 0;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
+#include "replay/replay_lua.h"
 #include "target/replay_scan.h"
 #include "wire/reply_kind.h"
 
@@ -17,54 +18,8 @@
 /* Between looks at slots that are on their way. */
 #define MOVING_MS 50u
 
-/* Numbers of the scripts. */
-#define SHIFT_TEXT "2000000000000"
-#define MOVED_TEXT "2800000000000"
 _Static_assert(TIMES_SHIFT_MS == INT64_C(2000000000000) && TIMES_MOVED_MS == INT64_C(2800000000000),
-               "the numbers of the scripts");
-
-/*
- * ARGV: kind, limit, deadline, keys. ends(key): when it ends, below 0 if it does not, or is not here. In an
- * END, `limit` is how far the source's clock is ahead of this server's. Before redis 7.0 the time
- * is what is left and what the clock shows, read within the same millisecond. The answer is a list of
- * keys that are deferred then, each with its own time; of an END {number of keys deleted}; a
- * key that may be elsewhere is given with the time "?".
- */
-#define SCRIPT_FLAGS "#!lua flags=allow-cross-slot-keys\n"
-#define SCRIPT_ENDS \
-    "local function ends(key) local at=redis.pcall('PEXPIRETIME',key) return at end "
-#define SCRIPT_ENDS_BEFORE_700                                          \
-    "local function ends(key) "                                         \
-    "while true do local a=clock() local left=redis.pcall('PTTL',key) " \
-    "if type(left)~='number' or left<0 then return left end "           \
-    "if clock()==a then return a+left end end end "
-#define SCRIPT_CLOCK                                     \
-    "local function clock() local t=redis.call('TIME') " \
-    "return t[1]*1000+math.floor(t[2]/1000) end "
-#define SCRIPT_WALK                                                                        \
-    "local kind,limit,deadline=ARGV[1],tonumber(ARGV[2]),tonumber(ARGV[3]) "               \
-    "local shift,moved=" SHIFT_TEXT "," MOVED_TEXT " "                                     \
-    "local now=clock() "                                                                   \
-    "if now>deadline then return redis.error_reply('FLOWTAPE too late') end "              \
-    "local function set(key,at) redis.call('PEXPIREAT',key,string.format('%.0f',at)) end " \
-    "local out,gone={},0 "                                                                 \
-    "for i=4,#ARGV do local key=ARGV[i] local at=ends(key) "                               \
-    "if type(at)~='number' then out[#out+1]=key out[#out+1]='?' "                          \
-    "elseif at>=0 then "                                                                   \
-    "local far=at>=moved local own=far and at-shift or at "                                \
-    "if kind=='end' then if far then "                                                     \
-    "if own<=now+limit then redis.call('DEL',key) gone=gone+1 "                            \
-    "elseif own<=now then set(key,own-limit) else set(key,own) end end "                   \
-    "elseif own>limit then if far then set(key,own) end "                                  \
-    "else if not far then set(key,own+shift) end "                                         \
-    "if kind=='release' then out[#out+1]=key out[#out+1]=string.format('%.0f',own) end "   \
-    "end end end "                                                                         \
-    "if kind=='end' then out[#out+1]=tostring(gone) end return out"
-
-static const char script_of_700[] = SCRIPT_FLAGS SCRIPT_CLOCK SCRIPT_ENDS SCRIPT_WALK;
-static const char script_before_700[] =
-    "if redis.replicate_commands then redis.replicate_commands() end " SCRIPT_CLOCK
-        SCRIPT_ENDS_BEFORE_700 SCRIPT_WALK;
+               "the numbers in times_of_keys.lua");
 
 static const char *const kind_names[] = {
     [REPLAY_WALK_RELEASE] = "release",
@@ -221,7 +176,7 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
     else
         limit_ms -= w->ahead_ms[node_index];
     w->words[0] = bytes_str("EVAL");
-    w->words[1] = bytes_str(flags ? script_of_700 : script_before_700);
+    w->words[1] = bytes_str(flags ? lua_times_shift : lua_times_shift_pttl);
     w->words[2] = bytes_str("0");
     w->words[3] = bytes_str(kind_names[kind]);
     w->words[4] = bytes_of(limit, i64_to_text(limit_ms, limit));

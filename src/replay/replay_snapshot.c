@@ -15,6 +15,7 @@
 #include "rdb/value_walk.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
+#include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
@@ -504,17 +505,12 @@ static int check_names(struct stream_sender *s, struct ft_err *err)
 /* Written down where all can see it, once no failover can take it away any more. */
 static int mark_done(struct stream_sender *s, struct ft_err *err)
 {
-    static const char script[] =
-        "if redis.call('HGET',KEYS[1],'began_ms')~=ARGV[1] then "
-        "return redis.error_reply('FLOWTAPE the state of the replay is gone: somebody has emptied '"
-        "..'the target') end "
-        "return redis.call('HSET',KEYS[1],ARGV[2],'1')";
     struct replay *r = s->r;
     char field[REPLAY_TAG_TEXT];
     char began[I64_TEXT_SIZE];
     struct bytes words[] = {
         bytes_str("EVAL"),
-        bytes_str(script),
+        bytes_str(lua_mark_snapshot),
         bytes_str("1"),
         bytes_str(REPLAY_STATE_KEY),
         bytes_of(began, i64_to_text((int64_t)r->state.began_ms, began)),

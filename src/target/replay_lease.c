@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "replay/replay_impl.h"
+#include "target/target_lua.h"
 #include "wire/reply_error.h"
 
 #define LEASE_MS 15000u
@@ -154,31 +155,6 @@ static bool is_alive(const struct holder *h)
  * The field on the target
  */
 
-#define SCRIPT_TIME                                                         \
-    "if redis.replicate_commands then redis.replicate_commands() end "      \
-    "local key,token=KEYS[1],ARGV[1] "                                      \
-    "local old=redis.call('HGET',key,'lease') "                             \
-    "local holder,till=string.match(old or '','^(%S+) (%d+) ') "            \
-    "local t=redis.call('TIME') local now=t[1]*1000+math.floor(t[2]/1000) " \
-    "local function hold() redis.call('HSET',key,'lease',token..' '.."      \
-    "string.format('%.0f',now+ARGV[2])..' '..ARGV[3]) end "
-
-/* ARGV[4]: whose lease may be taken though it has not run out; ARGV[5]: '1' where there need be no state. */
-static const char take_script[] =
-    SCRIPT_TIME "if holder and holder~=token and holder~=ARGV[4] and tonumber(till)>now then "
-                "return {old,string.format('%.0f',till-now)} end "
-                "if ARGV[5]~='1' and redis.call('EXISTS',key)==0 then return 0 end "
-                "hold() return 1";
-
-static const char renew_script[] = SCRIPT_TIME "if not holder then return 0 end "
-                                               "if holder~=token then return old end "
-                                               "hold() return 1";
-
-static const char give_back_script[] =
-    "local old=redis.call('HGET',KEYS[1],'lease') "
-    "if old and string.match(old,'^%S+')==ARGV[1] then redis.call('HDEL',KEYS[1],'lease') end "
-    "return 1";
-
 /* EVAL script with the holder's words and up to two more. */
 static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *script,
                       const struct holder *own, const char *victim, bool may_create,
@@ -255,7 +231,7 @@ static void renew(struct replay_lease *lease, const struct holder *own)
     struct ft_err ignored = FT_ERR_INIT;
     redisReply *reply;
 
-    if (call_anew(lease, &reply, renew_script, own, &ignored) != 0)
+    if (call_anew(lease, &reply, lua_lease_renew, own, &ignored) != 0)
         return;
     if (reply->type == REDIS_REPLY_STRING)
         lose(lease, reply->str);
@@ -294,7 +270,7 @@ static void *keep(void *context)
         return NULL;
     while (wait_for_next(lease))
         renew(lease, &own);
-    if (lease->give_back && call_anew(lease, &reply, give_back_script, &own, &ignored) == 0)
+    if (lease->give_back && call_anew(lease, &reply, lua_lease_give_back, &own, &ignored) == 0)
         freeReplyObject(reply); /* else it runs out */
     return NULL;
 }
@@ -402,7 +378,7 @@ static int try_take(struct replay *r, struct replay_node *node, const struct hol
     redisReply *reply;
     int rc = -1;
 
-    if (run_script(node->pipe, &reply, take_script, own, victim,
+    if (run_script(node->pipe, &reply, lua_lease_take, own, victim,
                    !r->started && !r->o->forget && r->o->retry_dead_letters == NULL, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR && may_do_without(r, node, reply->str))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "replay/mapping/mapping_lua.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"
@@ -198,8 +199,8 @@ static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
                     const struct bytes *words, size_t count, const redisReply **ret,
                     struct ft_err *err)
 {
-    static const char script[] = "redis.call('SELECT',ARGV[1]) return redis.pcall(unpack(ARGV,2))";
-    struct bytes eval[16] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"), key};
+    struct bytes eval[16] = {bytes_str("EVAL"), bytes_str(lua_read_in_database), bytes_str("1"),
+                             key};
     char number[I64_TEXT_SIZE];
 
     eval[4] = bytes_of(number, i64_to_text(db, number));
@@ -231,18 +232,9 @@ struct dumped {
 static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, struct dumped *ret,
                     struct ft_err *err)
 {
-    static const char script[] = "if redis.replicate_commands then redis.replicate_commands() end "
-                                 "redis.call('SELECT',ARGV[1]) "
-                                 "local v=redis.call('DUMP',KEYS[1]) "
-                                 "if not v then return false end "
-                                 "local t=redis.call('PTTL',KEYS[1]) "
-                                 "if t>=0 then local at=redis.pcall('PEXPIRETIME',KEYS[1]) "
-                                 "if type(at)=='number' then t=at else local n=redis.call('TIME') "
-                                 "t=t+n[1]*1000+math.floor(n[2]/1000) end else t=0 end "
-                                 "return {v,string.format('%.0f',t)}";
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(script), bytes_str("1"), key,
-                                  bytes_of(number, i64_to_text(db, number))};
+    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_dump_with_time), bytes_str("1"),
+                                  key, bytes_of(number, i64_to_text(db, number))};
     const redisReply *reply;
 
     *ret = (struct dumped){{NULL, 0}, {NULL, 0}};

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "replay/mapping/mapping_lua.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_plan.h"
 #include "replay/position/replay_suspect.h"
@@ -21,53 +22,6 @@ struct replay_recorder {
     unsigned part;
     bool doubtful;
 };
-
-/*
- * A key with its time to live under another name or in another database. ARGV: the source's database,
- * the destination's; 1: it replaces, 1: the source goes; the database to end in.
- */
-static const char transfer_script[] =
-    "if redis.replicate_commands then redis.replicate_commands() end "
-    "redis.call('SELECT',ARGV[1]) "
-    "local v=redis.call('DUMP',KEYS[1]) "
-    "if not v then return 0 end "
-    "local t=redis.call('PTTL',KEYS[1]) "
-    "if t<0 then t=0 end "
-    "redis.call('SELECT',ARGV[2]) "
-    "if ARGV[3]=='0' and redis.call('EXISTS',KEYS[2])==1 then redis.call('SELECT',ARGV[5]) "
-    "return 0 end "
-    "redis.call('RESTORE',KEYS[2],t,v,'REPLACE') "
-    "if ARGV[4]=='1' then redis.call('SELECT',ARGV[1]) redis.call('DEL',KEYS[1]) end "
-    "redis.call('SELECT',ARGV[5]) return 1";
-
-/*
- * XREADGROUP, which is sent to make a consumer, may not be part of a script before redis 6.0. XCLAIM
- * makes consumers too, but only where it moves an entry: one that nobody has is taken and acknowledged,
- * one of another consumer is taken and given back as it was; a stream without entries gets one for the
- * moment.
- */
-static const char consumer_script[] =
-    "if redis.replicate_commands then redis.replicate_commands() end "
-    "local key,group,name=KEYS[1],ARGV[1],ARGV[2] "
-    "for _,c in ipairs(redis.call('XINFO','CONSUMERS',key,group)) do "
-    "if c[2]==name then return 0 end end "
-    "local newest,last=redis.call('XREVRANGE',key,'+','-','COUNT','1')[1],nil "
-    "local id=newest and newest[1] "
-    "if not id then "
-    "local info=redis.call('XINFO','STREAM',key) "
-    "for i=1,#info,2 do if info[i]=='last-generated-id' then last=info[i+1] end end "
-    "local ms,seq=string.match(last,'(%d+)-(%d+)') "
-    "id=ms..'-'..string.format('%.0f',seq+1) "
-    "redis.call('XADD',key,id,'f','v') end "
-    "local owned=redis.call('XPENDING',key,group,id,id,'1')[1] "
-    "if owned then "
-    "redis.call('XCLAIM',key,group,name,'0',id,'JUSTID') "
-    "redis.call('XCLAIM',key,group,owned[2],'0',id,'IDLE',owned[3],'RETRYCOUNT',owned[4],'JUSTID') "
-    "else "
-    "redis.call('XCLAIM',key,group,name,'0',id,'FORCE','JUSTID') "
-    "redis.call('XACK',key,group,id) end "
-    "if last then redis.call('XDEL',key,id) redis.call('XSETID',key,last) end "
-    "return 1";
 
 int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err)
 {
@@ -120,7 +74,7 @@ bool replay_recorder_doubts(const struct replay_recorder *rec)
 static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *words,
                         struct ft_err *err)
 {
-    const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(consumer_script),
+    const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(lua_make_consumer),
                                  bytes_str("1"),    words[7],
                                  words[2],          words[3]};
 
@@ -150,7 +104,7 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
     struct bytes src_db = bytes_of(src, i64_to_text(tr->src_db, src));
     const struct bytes words[] = {
         bytes_str("EVAL"),
-        bytes_str(transfer_script),
+        bytes_str(lua_transfer),
         bytes_str("2"),
         tr->src,
         tr->dst,
@@ -284,10 +238,6 @@ static bool replaces(const struct journal_record *record, const struct translati
 static int put_vanished(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
-    static const char script[] = "redis.call('SELECT',ARGV[1]) "
-                                 "if redis.call('EXISTS',KEYS[1])==0 then "
-                                 "redis.call('SELECT',ARGV[2]) redis.call('DEL',KEYS[2]) "
-                                 "redis.call('SELECT',ARGV[1]) end return 0";
     char numbers[2][I64_TEXT_SIZE];
     uint32_t src_db;
     uint32_t dst_db;
@@ -302,7 +252,7 @@ static int put_vanished(struct replay_recorder *rec, const struct item *item,
         return 0; /* the plan sees to it */
     const struct bytes words[] = {
         bytes_str("EVAL"),
-        bytes_str(script),
+        bytes_str(lua_vanished),
         bytes_str("2"),
         src,
         dst,

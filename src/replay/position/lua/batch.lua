@@ -1,0 +1,164 @@
+-- A batch: commands that take effect together with the position after them (replay_batch.h).
+--
+-- ARGV: 1 the position, a hash   2 the sequence number that it must have   3 the one that it gets
+--       4 names and values of fields to write   5 the arguments of all commands, one after the other
+--       6 shapes   7 tags, divided by blanks   8 fields to remove   9 the node's slots, as CLUSTER NODES
+--       lists them; empty where there is no cluster
+-- 4, 5, 6 and 8 are MessagePack. Answers {error, {database, tag, {}, arguments...}} of each command that
+-- was refused, which is also what an e: field holds.
+
+-- In line with the one before it?
+local key = ARGV[1]
+local seq = redis.call('HGET', key, 'seq')
+if seq ~= ARGV[2] then
+    return redis.error_reply('FLOWTAPE batch '..ARGV[2]..' does not follow '..tostring(seq))
+end
+local words, shapes = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
+
+-- On a cluster nothing may be done if not all can be done. A node that has just the slots that the
+-- sender thinks it has, and none on its way, has all their keys; otherwise each key is looked for, and
+-- one that may be on another node gives an error. The sender knows it by its beginning, REPLAY_NOT_HERE.
+local function refuse(why) return redis.error_reply('FLOWTAPE not here: '..why) end
+local function missing()
+    local at = 1
+    for _, n in ipairs(shapes) do
+        if n > 0 then
+            n = n % 10000
+            if string.find(words[at], '^FLUSH') then return 'slots are on their way' end
+            local keys = redis.pcall('COMMAND', 'GETKEYS', unpack(words, at, at + n - 1))
+            if keys.err then return keys.err end
+            for _, k in ipairs(keys) do
+                local r = redis.pcall('EXISTS', k)
+                if type(r) == 'table' and r.err then
+                    return 'slot '..redis.call('CLUSTER', 'KEYSLOT', k)..': '..r.err
+                end
+            end
+            at = at + n
+        end
+    end
+end
+if ARGV[9] ~= '' then
+    local nodes = redis.pcall('CLUSTER', 'NODES')
+    if type(nodes) ~= 'string' or
+        string.match(nodes, 'myself[^\n]* connected ?([^\n]*)') ~= ARGV[9] then
+        local why = missing()
+        if why then return refuse(why) end
+    end
+end
+
+-- Now the position. After it nothing may end the script; a user who must not SELECT or HDEL is found out
+-- before.
+for _, f in ipairs(cmsgpack.unpack(ARGV[8])) do redis.call('HDEL', key, f) end
+redis.call('SELECT', '0')
+redis.call('HSET', key, 'seq', ARGV[3], unpack(cmsgpack.unpack(ARGV[4])))
+
+-- bad: why there is no such database as db; at: the next of words; done: commands before it.
+local call, type, unpack = redis.pcall, type, unpack
+local db, bad, at, done, tags, failed = '0', nil, 1, 0, nil, {}
+
+-- Writes down that command n was refused; part: the place of its key, where only that was.
+local function fail(n, why, what, part)
+    if not tags then
+        tags = {}
+        for t in string.gmatch(ARGV[7], '%S+') do tags[#tags+1] = t end
+    end
+    local c = {db, tags[n]..(part and '.'..part or ''), {}, unpack(what)}
+    redis.call('SELECT', '0')
+    redis.call('HSET', key, 'e:'..c[2], cmsgpack.pack({why, c}))
+    redis.pcall('SELECT', db)
+    failed[#failed+1] = {why, c}
+end
+
+-- FLUSHALL and FLUSHDB, followed by the replay's own keys of database 0, which stay.
+local function flush(n)
+    local kept = {}
+    redis.call('SELECT', '0')
+    for i = at + 1, at + n - 1 do kept[i] = redis.call('DUMP', words[i]) end
+    redis.call('SELECT', db)
+    redis.call(words[at])
+    redis.call('SELECT', '0')
+    for i = at + 1, at + n - 1 do
+        if kept[i] then redis.call('RESTORE', words[i], '0', kept[i], 'REPLACE') end
+    end
+end
+
+-- EVAL, which scripts may not call. made: the functions of those that have been run; batches have few,
+-- many times.
+local made = {}
+local function run(n)
+    if words[at] == 'FLUSHALL' or words[at] == 'FLUSHDB' then return flush(n) end
+    local f = made[words[at+1]]
+    if not f then
+        f = assert(loadstring('local KEYS,ARGV=... '..words[at+1]))
+        made[words[at+1]] = f
+    end
+    local first = at + 3 + tonumber(words[at+2])
+    return f({unpack(words, at + 3, first - 1)}, {unpack(words, first, at + n - 1)})
+end
+local function own(n)
+    local ok, r = true, {err = bad}
+    if not bad then
+        ok, r = pcall(run, n)
+        redis.call('SELECT', db)
+    end
+    if not ok and type(r) ~= 'table' then r = {err = tostring(r)} end
+    done = done + 1
+    if type(r) == 'table' and r.err then fail(done, r.err, {unpack(words, at, at + n - 1)}) end
+    at = at + n
+end
+
+-- A command on several keys that do not depend on each other was refused: one of them may be the reason,
+-- and shall not take the others along.
+local one = {MSET = 'SET', DEL = 'DEL', UNLINK = 'UNLINK'}
+local function apart(n, why)
+    local name = one[string.upper(words[at])]
+    local step = name == 'SET' and 2 or 1
+    if not name or n <= 1 + step then
+        return fail(done, why, {unpack(words, at, at + n - 1)})
+    end
+    for i = 1, n - 1, step do
+        local c = {name, unpack(words, at + i, at + i + step - 1)}
+        local r = call(unpack(c))
+        if type(r) == 'table' and r.err then fail(done, r.err, c, i) end
+    end
+end
+
+-- n keys and values, which were n commands SET.
+local function sets(n)
+    if bad or call('MSET', unpack(words, at, at + 2 * n - 1)).err then
+        for i = 1, n do
+            local c = {'SET', words[at+2*i-2], words[at+2*i-1]}
+            local why = bad or call(unpack(c)).err
+            if why then fail(done + i, why, c) end
+        end
+    end
+    at, done = at + 2 * n, done + n
+end
+
+-- 10000 is REPLAY_SHAPE_OWN, 20000 REPLAY_SHAPE_SETS. Commands of two to four arguments are called without
+-- unpack, which costs more than they do.
+for i = 1, #shapes do
+    local n, r = shapes[i], nil
+    if n < 0 then
+        db = tostring(-1-n)
+        bad = call('SELECT', db).err
+    elseif n >= 20000 then
+        sets(n - 20000)
+    elseif n >= 10000 or bad then
+        own(n % 10000)
+    else
+        if n == 3 then
+            r = call(words[at], words[at+1], words[at+2])
+        elseif n == 2 then
+            r = call(words[at], words[at+1])
+        elseif n == 4 then
+            r = call(words[at], words[at+1], words[at+2], words[at+3])
+        else
+            r = call(unpack(words, at, at + n - 1))
+        end
+        done = done + 1
+        if type(r) == 'table' and r.err then apart(n, r.err) end
+        at = at + n
+    end
+end
+return failed
