@@ -14,6 +14,7 @@
 #include "replay/position/replay_position.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_clean.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_journal.h"
 #include "replay/replay_node.h"
@@ -21,6 +22,7 @@
 #include "replay/replay_retry.h"
 #include "replay/replay_servers.h"
 #include "replay/replay_snapshot.h"
+#include "target/wait_replicas.h"
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS   3000u
@@ -268,7 +270,7 @@ static bool has_records_left(const struct replay *r)
 {
     for (size_t n = 0; r->follow == NULL && n < r->target.node_count; n++) {
         for (uint32_t i = 0; i < r->cut.flow_count; i++) {
-            if (r->target.nodes[n].position.lsn[i] < r->cut.stop_lsn[i])
+            if (r->nodes[n].position.lsn[i] < r->cut.stop_lsn[i])
                 return true;
         }
     }
@@ -312,7 +314,7 @@ static int prove_end(struct replay *r, struct ft_err *err)
     if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0 ||
         replay_tell_flushes(r, err) != 0)
         return -1;
-    return replay_await_all_replicas(r, err);
+    return wait_replicas_all(&r->target, err);
 }
 
 static int replay_all(struct replay *r, struct ft_err *err)
@@ -339,13 +341,13 @@ static int replay_all(struct replay *r, struct ft_err *err)
 /* May it go on after this error? */
 static bool may_retry(const struct replay *r, const struct ft_err *err)
 {
-    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->was_reached &&
+    return (err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT) && r->target.was_reached &&
            !r->letter_sent;
 }
 
 static int attempt(struct replay *r, struct ft_err *err)
 {
-    int rc = replay_target_open(r, err);
+    int rc = replay_connect(r, err);
 
     if (rc == 0 && r->o->forget)
         rc = replay_remove_state(r, err);
@@ -353,8 +355,8 @@ static int attempt(struct replay *r, struct ft_err *err)
         rc = replay_retry(r, err);
     else if (rc == 0)
         rc = replay_all(r, err);
-    replay_lease_end(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));
-    replay_target_close(r);
+    replay_end_lease(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));
+    replay_disconnect(r);
     return rc;
 }
 
@@ -367,8 +369,9 @@ static uint64_t work_done(const struct replay *r)
 /* How long until the next attempt: none the first time after slots have moved. */
 static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
 {
-    if (!atomic_exchange(&r->redirected, false))
+    if (!r->target.was_redirected)
         return wait_ms;
+    r->target.was_redirected = false;
     r->result->redirects++;
     return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
 }
@@ -418,7 +421,7 @@ static bool has_advanced(const struct replay *r, struct patience *p)
 static bool is_exhausted(struct replay *r, struct patience *p)
 {
     bool worked = work_done(r) != p->done || r->was_following;
-    bool full = atomic_exchange(&r->target_full, false);
+    bool full = atomic_exchange(&r->target.full, false);
     uint64_t now_ms;
 
     if (has_advanced(r, p)) {
@@ -511,10 +514,10 @@ void replay_init(struct replay *r, const struct replay_options *options,
         .losses = losses,
         .result = result,
         .failure = FT_ERR_INIT,
-        .was_reached = options->known_target,
         .pace.per_second = options->rate_keys != 0 ? options->rate_keys : options->rate_bytes,
     };
     *result = (struct replay_result){0};
+    replay_connect_init(r);
     /* default attributes: cannot fail on Linux */
     (void)pthread_mutex_init(&r->mu, NULL);
     (void)pthread_mutex_init(&r->note_mu, NULL);
@@ -531,7 +534,7 @@ void replay_release(struct replay *r)
     key_set_release(&r->noted);
     key_set_release(&r->lost);
     buf_release(&r->unsaved_lost);
-    slot_map_free(r->known_map);
+    target_client_release(&r->target);
     free(r->next);
     free(r->flushed);
     (void)pthread_mutex_destroy(&r->mu); /* nobody holds them any more */

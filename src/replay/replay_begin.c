@@ -10,18 +10,20 @@
 #include "replay/position/replay_position.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_conflicts.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_preflight.h"
 #include "replay/replay_release.h"
 #include "replay/replay_servers.h"
-#include "target/replay_scan.h"
+#include "target/key_scan.h"
+#include "target/wait_replicas.h"
 
 #define KEPT_SUFFIX ":kept"
 #define FLUSHES_MAX 5u
 
-static struct replay_node *state_node(struct replay *r)
+static struct target_node *state_node(struct replay *r)
 {
-    return replay_node_of(r, bytes_str(REPLAY_STATE_KEY));
+    return target_client_node(&r->target, bytes_str(REPLAY_STATE_KEY));
 }
 
 /* A state that somebody has removed is not to be made anew by one of its fields. */
@@ -31,21 +33,21 @@ int replay_state_set(struct replay *r, const char *field, const char *value, str
                                   bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
                                   bytes_str(field),  bytes_str(value)};
 
-    return replay_call(state_node(r), NULL, words, 6, err);
+    return target_node_call(state_node(r), NULL, words, 6, err);
 }
 
 int replay_state_remove(struct replay *r, const char *field, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
 
-    return replay_call(state_node(r), NULL, words, 3, err);
+    return target_node_call(state_node(r), NULL, words, 3, err);
 }
 
 int replay_state_secure(struct replay *r, struct ft_err *err)
 {
-    struct replay_node *node = state_node(r);
+    struct target_node *node = state_node(r);
 
-    return replay_await_replicas(r, node->pipe, node->name, err);
+    return wait_replicas_node(&r->target, node, err);
 }
 
 int replay_state_load(struct replay *r, struct ft_err *err)
@@ -55,7 +57,7 @@ int replay_state_load(struct replay *r, struct ft_err *err)
     int rc;
 
     replay_state_release(&r->state);
-    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
         return -1;
     rc = replay_state_parse(&r->state, reply, replay_stream_count(r), err);
     freeReplyObject(reply);
@@ -76,7 +78,7 @@ int replay_state_prove(struct replay *r, struct ft_err *err)
     redisReply *reply;
     int rc;
 
-    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
         return -1;
     rc = replay_state_parse(&found, reply, r->source->stream_count, err);
     freeReplyObject(reply);
@@ -92,7 +94,7 @@ static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("DEL"), bytes_str(key)};
 
-    return replay_call(replay_node_of(r, words[1]), NULL, words, 2, err);
+    return target_node_call(target_client_node(&r->target, words[1]), NULL, words, 2, err);
 }
 
 static int delete_positions(struct replay *r, struct ft_err *err)
@@ -183,7 +185,7 @@ static bool has_one_key(const char *info)
 
 /* Of whoever may not ask for INFO; this database is the one that everybody has. own: the lease is
  * here. */
-static int node_is_empty(struct replay_node *node, bool own, bool *ret, struct ft_err *err)
+static int node_is_empty(struct target_node *node, bool own, bool *ret, struct ft_err *err)
 {
     static const char *const commands[] = {"INFO", "DBSIZE", "RANDOMKEY"};
     const struct bytes keyspace[] = {bytes_str("INFO"), bytes_str("keyspace")};
@@ -193,8 +195,7 @@ static int node_is_empty(struct replay_node *node, bool own, bool *ret, struct f
         redisReply *reply;
         bool known = true;
 
-        if (replay_ask(node, node->pipe, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) !=
-            0)
+        if (target_node_ask(node, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) != 0)
             return -1;
         if (i == 0 && reply->type == REDIS_REPLY_STRING)
             *ret = strstr(reply->str, "\ndb") == NULL || (own && has_one_key(reply->str));
@@ -218,7 +219,7 @@ static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
     const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
     redisReply *reply;
 
-    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     freeReplyObject(reply);
@@ -233,7 +234,7 @@ int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
     if (has_state_key(r, &own, err) != 0)
         return -1;
     for (size_t i = 0; empty && i < r->target.node_count; i++) {
-        struct replay_node *node = &r->target.nodes[i];
+        struct target_node *node = &r->target.nodes[i];
 
         if (node_is_empty(node, own && node == state_node(r), &empty, err) != 0)
             return -1;
@@ -242,7 +243,7 @@ int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
     return 0;
 }
 
-static int unlink_keys(void *context, struct replay_node *node, uint32_t db,
+static int unlink_keys(void *context, struct target_node *node, uint32_t db,
                        const struct bytes *keys, size_t count, struct ft_err *err)
 {
     (void)context;
@@ -257,17 +258,17 @@ static int unlink_keys(void *context, struct replay_node *node, uint32_t db,
 }
 
 /* Key by key where it may not be done at once. */
-static int flush_node(struct replay_node *node, struct ft_err *err)
+static int flush_node(struct target_node *node, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("FLUSHALL")};
     redisReply *reply;
     bool refused;
 
-    if (replay_ask(node, node->pipe, &reply, words, 1, err) != 0)
+    if (target_node_ask(node, &reply, words, 1, err) != 0)
         return -1;
     refused = reply->type == REDIS_REPLY_ERROR;
     freeReplyObject(reply);
-    return refused ? replay_scan(node, unlink_keys, NULL, err) : 0;
+    return refused ? key_scan(node, unlink_keys, NULL, err) : 0;
 }
 
 /* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
@@ -293,7 +294,7 @@ static int remove_done(struct replay *r, struct ft_err *err)
     redisReply *reply;
     int rc = 0;
 
-    if (replay_call(state_node(r), &reply, words, 2, err) != 0)
+    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         const redisReply *field = reply->element[i];
@@ -340,7 +341,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
     words[14] = bytes_str(began);
     if (remove_done(r, err) != 0)
         return -1;
-    return replay_call(state_node(r), NULL, words, dirty ? 18 : 16, err);
+    return target_node_call(state_node(r), NULL, words, dirty ? 18 : 16, err);
 }
 
 static int begin_new(struct replay *r, struct ft_err *err)
@@ -354,7 +355,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
         (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
     /* what was removed held the lease */
-    if ((r->o->flush && flush_target(r, err) != 0) || replay_lease_take(r, err) != 0 ||
+    if ((r->o->flush && flush_target(r, err) != 0) || replay_take_lease(r, err) != 0 ||
         replay_target_is_empty(r, &empty, err) != 0)
         return -1;
     if (!empty && r->follow != NULL) {
@@ -409,8 +410,7 @@ int replay_begin(struct replay *r, struct ft_err *err)
     bool anew = !r->started && (r->o->from_start || r->o->flush);
     int rc;
 
-    if (replay_rights_probe(r, err) != 0 || replay_rights_check(r, err) != 0 ||
-        replay_state_load(r, err) != 0)
+    if (replay_check_rights(r, err) != 0 || replay_state_load(r, err) != 0)
         return -1;
     if (r->started && r->state.phase <= REPLAY_PHASE_ENDING) {
         return err_set(err, FT_ERR_PROTOCOL,
@@ -450,7 +450,7 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
         return err_set(err, FT_ERR_NET,
                        "the target was emptied before the snapshots were complete");
     for (size_t i = 0; rc == 0 && i < r->target.node_count; i++)
-        rc = replay_await_replicas(r, r->target.nodes[i].pipe, r->target.nodes[i].name, err);
+        rc = wait_replicas_node(&r->target, &r->target.nodes[i], err);
     if (rc == 0)
         rc = replay_state_set(r, "phase", "journal", err);
     /* were this lost when a replica takes over, the positions would begin again */

@@ -21,7 +21,7 @@ int replay_state_set(struct replay *r, const char *field, const char *value, str
 int replay_state_remove(struct replay *r, const char *field, struct ft_err *err);
 /* replay_state_prove - the state is still the one that was loaded; else FT_ERR_NET. */
 int replay_state_prove(struct replay *r, struct ft_err *err);
-/* replay_state_secure - the replicas of its master have the state too, see replay_await_replicas. */
+/* replay_state_secure - the replicas of its master have the state too, see wait_replicas.h. */
 int replay_state_secure(struct replay *r, struct ft_err *err);
 /* replay_set_shift - of --ttl shift, with the state loaded. */
 void replay_set_shift(struct replay *r);

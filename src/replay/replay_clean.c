@@ -5,7 +5,7 @@
 
 #include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
-#include "target/replay_route.h"
+#include "target/cluster_pipe.h"
 
 #define UNDERWAY_BYTES (256u << 10) /* on each connection */
 
@@ -15,12 +15,12 @@
 
 struct deleter {
     struct replay *r;
-    struct replay_route *route;
+    struct cluster_pipe *pipe;
     struct key_set again; /* what the snapshot brings, under its names on the target */
     bool spare;           /* those */
 };
 
-static int take_deleted(void *context, const struct replay_answer *answer, struct ft_err *err)
+static int take_deleted(void *context, const struct cluster_answer *answer, struct ft_err *err)
 {
     (void)context;
     if (answer->reply->type != REDIS_REPLY_ERROR)
@@ -37,7 +37,7 @@ static int delete_key(void *context, const struct replay_walked *key, struct ft_
     if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
         return 0;
     d->r->result->deleted++;
-    return replay_route_put(d->route, key->target_db, 0, key->target_key, words, 2, err);
+    return cluster_pipe_put(d->pipe, key->target_db, 0, key->target_key, words, 2, err);
 }
 
 static int note_again(void *context, const struct replay_walked *key, struct ft_err *err)
@@ -146,7 +146,7 @@ static int clean(struct deleter *d, struct ft_err *err)
     }
     if (d->r->source->kind == SOURCE_CAPTURE && clean_records(d, err) != 0)
         return -1;
-    return replay_route_settle(d->route, err);
+    return cluster_pipe_drain(d->pipe, err);
 }
 
 /* Without the rule a record may name keys of a stream that is done: do all of them again. */
@@ -174,11 +174,11 @@ static int clean_guarded(struct deleter *d, struct ft_err *err)
 int replay_clean(struct replay *r, struct ft_err *err)
 {
     struct deleter d = {.r = r};
-    int rc = replay_route_new(&d.route, r, UNDERWAY_BYTES, take_deleted, &d, err);
+    int rc = cluster_pipe_new(&d.pipe, &r->target, UNDERWAY_BYTES, take_deleted, &d, err);
 
     if (rc == 0)
         rc = clean_guarded(&d, err);
     key_set_release(&d.again);
-    replay_route_free(d.route);
+    cluster_pipe_free(d.pipe);
     return rc;
 }

@@ -6,18 +6,18 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
 #include "resp/resp_write.h"
-#include "target/replay_route.h"
+#include "target/cluster_pipe.h"
 
 #define UNDERWAY_BYTES (256u << 10) /* on each connection */
 
 struct prober {
     struct replay *r;
-    struct replay_route *route;
+    struct cluster_pipe *pipe;
     uint64_t found;
     char first[80]; /* of those found */
 };
 
-static int keep_found(struct prober *p, const struct replay_answer *answer, struct ft_err *err)
+static int keep_found(struct prober *p, const struct cluster_answer *answer, struct ft_err *err)
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
     struct bytes *words;
@@ -32,7 +32,7 @@ static int keep_found(struct prober *p, const struct replay_answer *answer, stru
     return key_set_add(&p->r->kept, hash, err);
 }
 
-static int take_exists(void *context, const struct replay_answer *answer, struct ft_err *err)
+static int take_exists(void *context, const struct cluster_answer *answer, struct ft_err *err)
 {
     if (answer->reply->type == REDIS_REPLY_ERROR)
         return err_set(err, FT_ERR_PROTOCOL, "the target answered: %s", answer->reply->str);
@@ -46,7 +46,7 @@ static int probe_key(void *context, const struct replay_walked *key, struct ft_e
     const struct bytes words[] = {bytes_str("EXISTS"), key->target_key};
     struct prober *p = context;
 
-    return replay_route_put(p->route, key->target_db, 0, key->target_key, words, 2, err);
+    return cluster_pipe_put(p->pipe, key->target_db, 0, key->target_key, words, 2, err);
 }
 
 static int probe_all(struct prober *p, struct ft_err *err)
@@ -58,7 +58,7 @@ static int probe_all(struct prober *p, struct ft_err *err)
     if (rc == 0)
         rc = replay_walk_all(&w, err);
     if (rc == 0)
-        rc = replay_route_settle(p->route, err);
+        rc = cluster_pipe_drain(p->pipe, err);
     replay_walk_release(&w);
     return rc;
 }
@@ -72,12 +72,12 @@ int replay_write_kept(struct replay *r, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
     struct bytes words[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
-    struct replay_node *node;
+    struct target_node *node;
 
     kept_key(r, name);
     words[1] = bytes_str(name);
-    node = replay_node_of(r, words[1]);
-    if (replay_call(node, NULL, words, 2, err) != 0)
+    node = target_client_node(&r->target, words[1]);
+    if (target_node_call(node, NULL, words, 2, err) != 0)
         return -1;
     words[0] = bytes_str("SADD");
     for (size_t i = 0; i < r->kept.capacity; i++) {
@@ -94,7 +94,7 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     int rc;
 
     key_set_release(&r->kept);
-    rc = replay_route_new(&p.route, r, UNDERWAY_BYTES, take_exists, &p, err);
+    rc = cluster_pipe_new(&p.pipe, &r->target, UNDERWAY_BYTES, take_exists, &p, err);
     if (rc == 0)
         rc = probe_all(&p, err);
     if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
@@ -103,7 +103,7 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
                      "written (--on-conflict replace or skip)",
                      r->kept.count, p.first);
     }
-    replay_route_free(p.route);
+    cluster_pipe_free(p.pipe);
     return rc;
 }
 
@@ -142,7 +142,7 @@ int replay_load_kept(struct replay *r, struct ft_err *err)
                                       bytes_str("COUNT"), bytes_str("1000")};
         redisReply *reply;
 
-        if (replay_call(replay_node_of(r, words[1]), &reply, words, 5, err) != 0)
+        if (target_node_call(target_client_node(&r->target, words[1]), &reply, words, 5, err) != 0)
             return -1;
         rc = take_kept(r, reply, cursor, err);
         freeReplyObject(reply);

@@ -6,6 +6,7 @@
 #include "replay/mapping/replay_pair.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_suspect.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_node.h"
 #include "replay/replay_walk.h"
@@ -140,7 +141,7 @@ int replay_flush(struct replay *r, const struct item *item, const struct transla
     bool by_key = false;
 
     for (size_t i = 0; i < r->target.node_count; i++) {
-        struct replay_node *node = &r->target.nodes[i];
+        struct replay_node *node = &r->nodes[i];
 
         if (is_done(&f, node))
             continue;

@@ -161,7 +161,7 @@ static uint32_t find_ahead(const struct replay *r, uint64_t *ret_lsn)
 
     for (uint32_t i = 0; i < g->flow_count; i++) {
         for (size_t n = 0; n < r->target.node_count; n++) {
-            *ret_lsn = r->target.nodes[n].position.lsn[i];
+            *ret_lsn = r->nodes[n].position.lsn[i];
             if (*ret_lsn > g->flows[i].next_lsn)
                 return i;
         }
@@ -241,7 +241,7 @@ int replay_follow_begin(struct replay *r, struct ft_err *err)
     if (begin_arrays(r, err) != 0)
         return -1;
     for (size_t i = 0; i < r->target.node_count; i++) {
-        struct replay_node *node = &r->target.nodes[i];
+        struct replay_node *node = &r->nodes[i];
 
         if (replay_sent_init(&node->sent, n, node->written, err) != 0)
             return -1;
@@ -262,7 +262,7 @@ int replay_follow_begin(struct replay *r, struct ft_err *err)
 
 static bool is_done(const struct replay_node *node)
 {
-    return node->batch.command_count == 0 && redis_pipe_underway(node->pipe) == 0;
+    return node->batch.command_count == 0 && redis_pipe_underway(node->server->pipe) == 0;
 }
 
 static uint64_t applied_of(const struct replay *r, uint32_t flow)
@@ -270,7 +270,7 @@ static uint64_t applied_of(const struct replay *r, uint32_t flow)
     uint64_t lsn = r->next[flow];
 
     for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->target.nodes[n];
+        const struct replay_node *node = &r->nodes[n];
 
         if (!is_done(node) && node->sent.acked[flow] < lsn)
             lsn = node->sent.acked[flow];
@@ -407,10 +407,10 @@ static int send_soon(struct replay_node *node, bool positions, struct ft_err *er
 {
     bool has_words = node->batch.command_count != 0 || node->batch.forget.count != 0;
 
-    if ((has_words || positions) && redis_pipe_underway(node->pipe) < UNDERWAY_SOON &&
+    if ((has_words || positions) && redis_pipe_underway(node->server->pipe) < UNDERWAY_SOON &&
         replay_node_flush(node, true, err) != 0)
         return -1;
-    return redis_pipe_work(node->pipe, err);
+    return redis_pipe_work(node->server->pipe, err);
 }
 
 static int send_all_soon(struct replay *r, struct ft_err *err)
@@ -421,7 +421,7 @@ static int send_all_soon(struct replay *r, struct ft_err *err)
     if (positions)
         r->follow->positions_ms = now_ms;
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (send_soon(&r->target.nodes[i], positions, err) != 0)
+        if (send_soon(&r->nodes[i], positions, err) != 0)
             return -1;
     }
     if (!atomic_load(&r->failed_fast))
@@ -442,7 +442,7 @@ static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
     f->fds[0] = (struct pollfd){r->o->cancel_fd, POLLIN, 0};
     f->fds[1] = (struct pollfd){f->waiter != NULL ? live_waiter_fd(f->waiter) : -1, POLLIN, 0};
     for (size_t i = 0; i < r->target.node_count; i++) {
-        struct redis_pipe *pipe = r->target.nodes[i].pipe;
+        struct redis_pipe *pipe = r->nodes[i].server->pipe;
 
         f->fds[n++] = (struct pollfd){redis_pipe_fd(pipe), redis_pipe_events(pipe), 0};
     }

@@ -10,6 +10,7 @@
 #include "replay/mapping/replay_pair.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_suspect.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_flush.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_impl.h"
@@ -74,7 +75,7 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
 
     struct replay_node *node = replay_node_of(j->r, key);
 
-    return replay_ask(node, node->pipe, ret, words, count, err);
+    return target_node_ask(node->server, ret, words, count, err);
 }
 
 static enum replay_standing standing(void *context, struct bytes dst, struct bytes src)
@@ -100,7 +101,7 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
         redisReply *reply;
         int rc;
 
-        if (redis_pipe_call(node->pipe, &reply, c->words, c->count, err) != 0)
+        if (redis_pipe_call(node->server->pipe, &reply, c->words, c->count, err) != 0)
             return -1;
         (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
         rc = replay_judge(j->r, node, j->item, part, 0, c->words, c->count, reply, err);
@@ -121,7 +122,7 @@ static int put_keyless(struct journal_run *j, const struct translation *t, struc
     if (replay_drain(j->r, err) != 0)
         return -1;
     for (size_t n = 0; n < j->r->target.node_count; n++) {
-        if (call_keyless(j, &j->r->target.nodes[n], t, err) != 0)
+        if (call_keyless(j, &j->r->nodes[n], t, err) != 0)
             return -1;
     }
     return 0;
@@ -191,7 +192,7 @@ static int look_up(struct journal_run *j, struct ft_err *err)
 static int flush_full(struct replay *r, struct ft_err *err)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (replay_node_flush(&r->target.nodes[n], false, err) != 0)
+        if (replay_node_flush(&r->nodes[n], false, err) != 0)
             return -1;
     }
     return 0;
@@ -247,7 +248,7 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
         start[i] = UINT64_MAX;
         for (size_t n = 0; n < r->target.node_count; n++) {
-            struct replay_node *node = &r->target.nodes[n];
+            struct replay_node *node = &r->nodes[n];
             uint64_t lsn = node->position.lsn[i];
 
             if (check_not_beyond(j, i, lsn, err) != 0)

@@ -32,7 +32,7 @@ static int take_sha(struct replay_node *node, const redisReply *reply, struct ft
 {
     if (reply->type != REDIS_REPLY_STRING || reply->len >= sizeof(node->sha))
         return err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCRIPT LOAD as Redis does",
-                       node->name);
+                       node->server->name);
     memcpy(node->sha, reply->str, reply->len + 1);
     return 0;
 }
@@ -47,11 +47,11 @@ static int load_by_eval(struct replay_node *node, struct bytes script, struct ft
     redisReply *reply;
     int rc;
 
-    if (replay_call(node, &reply, digest, 4, err) != 0)
+    if (target_node_call(node->server, &reply, digest, 4, err) != 0)
         return -1;
     rc = take_sha(node, reply, err);
     freeReplyObject(reply);
-    if (rc != 0 || replay_ask(node, node->pipe, &reply, run, 3, err) != 0)
+    if (rc != 0 || target_node_ask(node->server, &reply, run, 3, err) != 0)
         return -1;
     freeReplyObject(reply);
     return 0;
@@ -67,7 +67,7 @@ static int load_script(struct replay_node *node, struct ft_err *err)
 
     if (node->sha[0] != '\0')
         return 0;
-    if (replay_ask(node, node->pipe, &reply, words, 3, err) != 0)
+    if (target_node_ask(node->server, &reply, words, 3, err) != 0)
         return -1;
     rc = reply->type == REDIS_REPLY_ERROR ? load_by_eval(node, script, err)
                                           : take_sha(node, reply, err);
@@ -152,12 +152,12 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         parts.shapes,
         parts.tags,
         parts.forget,
-        buf_bytes(&node->slots),
+        buf_bytes(&node->server->slots),
     };
     bytes = parts.words.n + parts.shapes.n;
     if (parts.more_words != NULL)
         bytes += (size_t)spool_size(parts.more_words);
-    if (redis_pipe_append_continued(node->pipe, node->count.batches + 1, words,
+    if (redis_pipe_append_continued(node->server->pipe, node->count.batches + 1, words,
                                     sizeof(words) / sizeof(words[0]), WORDS_INDEX, parts.more_words,
                                     err) != 0)
         return -1;
@@ -167,7 +167,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     atomic_fetch_add(&node->replay->progress->bytes, bytes);
     replay_sent_add(&node->sent, node->count.batches, node->replay->next);
     replay_batch_clear(&node->batch);
-    return redis_pipe_keep_up(node->pipe, err);
+    return redis_pipe_keep_up(node->server->pipe, err);
 }
 
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
@@ -181,7 +181,7 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
 static bool has_more(const struct replay *r)
 {
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (!replay_batch_is_empty(&r->target.nodes[i].batch))
+        if (!replay_batch_is_empty(&r->nodes[i].batch))
             return true;
     }
     return false;
@@ -192,11 +192,11 @@ int replay_drain(struct replay *r, struct ft_err *err)
 {
     do {
         for (size_t i = 0; i < r->target.node_count; i++) {
-            if (send_batch(&r->target.nodes[i], err) != 0)
+            if (send_batch(&r->nodes[i], err) != 0)
                 return -1;
         }
         for (size_t i = 0; i < r->target.node_count; i++) {
-            if (redis_pipe_drain(r->target.nodes[i].pipe, err) != 0)
+            if (redis_pipe_drain(r->nodes[i].server->pipe, err) != 0)
                 return -1;
         }
     } while (has_more(r));
@@ -276,9 +276,9 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
     struct replay_node *node = context;
 
     if (reply->type == REDIS_REPLY_ERROR)
-        return replay_refused(node, reply->str, err);
+        return target_node_refused(node->server, reply->str, err);
     if (tag != 0 && reply->type != REDIS_REPLY_ARRAY)
-        return reply_not_of(reply, node->name, "a batch", err);
+        return reply_not_of(reply, node->server->name, "a batch", err);
     replay_sent_ack(&node->sent, tag); /* 0: no batch */
     atomic_fetch_add(&node->replay->acknowledged, 1);
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
@@ -327,10 +327,10 @@ static int check_node(struct replay_node *node, size_t *count, struct ft_err *er
 
     if (node->position.error_count == 0)
         return 0;
-    if (replay_call(node, &reply, words, 4, err) != 0)
+    if (target_node_call(node->server, &reply, words, 4, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY)
-        rc = reply_not_of(reply, node->name, "EVAL, for what was refused", err);
+        rc = reply_not_of(reply, node->server->name, "EVAL, for what was refused", err);
     for (size_t i = 0; rc == 0 && i < reply->elements; i++)
         rc = take_left(node, reply->element[i], count, err);
     freeReplyObject(reply);
@@ -342,7 +342,7 @@ int replay_check_failed(struct replay *r, struct ft_err *err)
     size_t count = 0;
 
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (check_node(&r->target.nodes[i], &count, err) != 0)
+        if (check_node(&r->nodes[i], &count, err) != 0)
             return -1;
     }
     if (count != 0) {

@@ -7,6 +7,7 @@
 
 #include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_survey.h"
 
 /* What the checks are made with. */
@@ -57,7 +58,7 @@ static void note(struct replay_preflight *p, struct replay *r, const char *name,
 
 static int check_permissions(struct replay_preflight *p, struct replay *r, struct ft_err *err)
 {
-    if (replay_rights_probe(r, err) != 0 || replay_rights_check(r, err) != 0)
+    if (replay_check_rights(r, err) != 0)
         return failed(p, "permissions", err);
     add_check(p, "permissions", REPLAY_CHECK_PASSED,
               r->rights.no_mset || r->rights.no_flush
@@ -93,10 +94,10 @@ static int select_db(struct replay *r, uint32_t db, bool *ret_there, struct ft_e
 {
     char number[I64_TEXT_SIZE];
     const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-    struct replay_node *node = &r->target.nodes[0];
+    struct target_node *node = &r->target.nodes[0];
     redisReply *reply;
 
-    if (replay_ask(node, node->pipe, &reply, words, 2, err) != 0)
+    if (target_node_ask(node, &reply, words, 2, err) != 0)
         return -1;
     *ret_there = reply->type != REDIS_REPLY_ERROR;
     if (!*ret_there && strstr(reply->str, "out of range") == NULL)
@@ -161,13 +162,13 @@ static bool is_expected(const struct replay_survey *s, const redisReply *library
     return false;
 }
 
-static int check_node_functions(struct look *l, struct replay_node *node, struct ft_err *err)
+static int check_node_functions(struct look *l, struct target_node *node, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LIST")};
     redisReply *reply;
     int rc = 0;
 
-    if (replay_ask(node, node->pipe, &reply, words, 2, err) != 0)
+    if (target_node_ask(node, &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         if (is_expected(&l->survey, reply->element[i]))
@@ -365,7 +366,7 @@ static int look_at_target(struct replay_preflight *p, struct replay *r,
 /* One that is not ready yet is waited for later. */
 static bool may_become_ready(const struct replay *r, const struct ft_err *err)
 {
-    return err->kind == FT_ERR_NET && r->was_reached;
+    return err->kind == FT_ERR_NET && r->target.was_reached;
 }
 
 int replay_preflight_target(struct replay_preflight *ret, const struct replay_options *options,
@@ -385,7 +386,7 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
     replay_init(&r, &o, &progress, &losses, &result);
     if (expected->capture != NULL)
         (void)snprintf(r.id, sizeof(r.id), "%s", expected->capture);
-    rc = replay_target_open(&r, &why);
+    rc = replay_connect(&r, &why);
     add_check(ret, "target", rc == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_FAILED, "%s",
               rc == 0 ? "it can be reached, and written into" : why.msg);
     if (rc == 0)
@@ -396,8 +397,8 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
     }
     if (rc != 0)
         *err = why;
-    replay_lease_end(&r, true);
-    replay_target_close(&r);
+    replay_end_lease(&r, true);
+    replay_disconnect(&r);
     replay_release(&r);
     replay_result_release(&result);
     loss_release(&losses);

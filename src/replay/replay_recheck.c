@@ -13,8 +13,9 @@
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_walk.h"
-#include "target/replay_route.h"
+#include "target/cluster_pipe.h"
 
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
 #define RESTORE_BYTES  (1u << 20)
@@ -27,12 +28,12 @@ struct replay_recheck {
     struct replay_options options;
     struct replay_result result;
     struct replay replay;
-    struct replay_route *route;
+    struct cluster_pipe *pipe;
     struct replay_mapper *mapper;
     struct recoder *recoder;
     struct entry_commands *by_restore;
     struct entry_commands *by_commands;
-    char cursor[REPLAY_CURSOR_SIZE];
+    char cursor[KEY_SCAN_CURSOR_SIZE];
     redisReply *portion;
     struct replay_suspect *suspects;
     size_t capacity;
@@ -53,7 +54,7 @@ struct present {
     bool expire_exact;
 };
 
-static int take_nothing(void *context, const struct replay_answer *answer, struct ft_err *err)
+static int take_nothing(void *context, const struct cluster_answer *answer, struct ft_err *err)
 {
     (void)context;
     (void)answer;
@@ -76,7 +77,7 @@ static int open_sender(struct replay_recheck *c, struct ft_err *err)
     struct entry_commands_options entries = {
         .target = r->target.kind, .json_as = c->options.json_as, .restore = true};
 
-    if (replay_route_new(&c->route, r, UNDERWAY_BYTES, take_nothing, c, err) != 0 ||
+    if (cluster_pipe_new(&c->pipe, &r->target, UNDERWAY_BYTES, take_nothing, c, err) != 0 ||
         replay_mapper_new(&c->mapper, r, err) != 0 ||
         recoder_new(&c->recoder, entries.target, entries.json_as, err) != 0 ||
         entry_commands_new(&c->by_restore, &entries, err) != 0)
@@ -101,7 +102,7 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
     c->options.at = "end";
     (void)snprintf(c->cursor, sizeof(c->cursor), "0"); /* fits */
     replay_init(r, &c->options, progress, losses, &c->result);
-    if (replay_open_input(r, err) != 0 || replay_target_open(r, err) != 0 ||
+    if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
         replay_state_load(r, err) != 0 || check_state(r, err) != 0 ||
         replay_load_kept(r, err) != 0 || replay_suspects_count(r, err) != 0 ||
         open_sender(c, err) != 0) {
@@ -118,7 +119,7 @@ void replay_recheck_close(struct replay_recheck *c)
 {
     if (c == NULL)
         return;
-    replay_route_free(c->route);
+    cluster_pipe_free(c->pipe);
     replay_mapper_free(c->mapper);
     recoder_free(c->recoder);
     entry_commands_free(c->by_restore);
@@ -127,8 +128,8 @@ void replay_recheck_close(struct replay_recheck *c)
     free(c->suspects);
     free(c->touched_from);
     key_set_release(&c->touched);
-    replay_lease_end(&c->replay, true);
-    replay_target_close(&c->replay);
+    replay_end_lease(&c->replay, true);
+    replay_disconnect(&c->replay);
     replay_release(&c->replay);
     replay_result_release(&c->result);
     free(c);
@@ -247,7 +248,7 @@ static int ask_target(struct replay_recheck *c, redisReply **ret, const char *co
 {
     const struct bytes words[] = {bytes_str(command), key};
 
-    if (replay_route_call(c->route, c->db, ret, words, 2, err) != 0)
+    if (cluster_pipe_call(c->pipe, c->db, ret, words, 2, err) != 0)
         return -1;
     if ((*ret)->type != REDIS_REPLY_ERROR)
         return 0;
@@ -365,7 +366,7 @@ static int write_command(void *context, const struct bytes *words, size_t count,
         return -1;
     if (n == 0)
         return 0;
-    if (replay_route_call(c->route, c->db, &reply, timed, n, err) != 0)
+    if (cluster_pipe_call(c->pipe, c->db, &reply, timed, n, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         (void)snprintf(c->why, REPLAY_WHY_SIZE, "the target answered: %.150s", reply->str);
@@ -448,7 +449,7 @@ static int unlist(struct replay *r, const char *name, const struct replay_suspec
     if (buf_printf(&member, err, "%" PRIu32 ":", suspect->db) == 0 &&
         buf_append(&member, suspect->key.p, suspect->key.n, err) == 0) {
         words[2] = buf_bytes(&member);
-        rc = replay_call(replay_node_of(r, words[1]), NULL, words, 3, err);
+        rc = target_node_call(target_client_node(&r->target, words[1]), NULL, words, 3, err);
     }
     buf_release(&member);
     return rc;
@@ -461,7 +462,7 @@ int replay_recheck_done(struct replay_recheck *c, const struct replay_suspect *k
 
     if (count == 0)
         return 0;
-    if (replay_route_secure(c->route, err) != 0)
+    if (cluster_pipe_wait_replicas(c->pipe, err) != 0)
         return -1;
     replay_suspects_name(c->replay.id, name);
     for (size_t i = 0; i < count; i++) {

@@ -8,7 +8,7 @@
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_lua.h"
-#include "target/replay_scan.h"
+#include "target/key_scan.h"
 #include "wire/reply_kind.h"
 
 /* So late a step may come to the target. */
@@ -47,21 +47,21 @@ struct replay_release {
     size_t node;
     uint32_t *dbs; /* of this node */
     size_t db_count, db;
-    char cursor[REPLAY_CURSOR_SIZE];
+    char cursor[KEY_SCAN_CURSOR_SIZE];
     bool scanned;
     uint8_t left[SLOT_COUNT / 8]; /* slots to be looked at again */
     uint64_t moving_ms;           /* since when that has been waited for */
 };
 
 /* How far the node's clock is ahead; one that does not tell counts as right. */
-static int ask_clock(struct replay_node *node, int64_t *ret_ahead_ms, struct ft_err *err)
+static int ask_clock(struct target_node *node, int64_t *ret_ahead_ms, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("TIME")};
     int64_t before_us = (int64_t)clock_wall_us();
     redisReply *reply;
 
     *ret_ahead_ms = 0;
-    if (replay_ask(node, node->pipe, &reply, words, 1, err) != 0)
+    if (target_node_ask(node, &reply, words, 1, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[0]->type == REDIS_REPLY_STRING &&
@@ -161,7 +161,7 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
                       int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
                       bool *ret_elsewhere, struct ft_err *err)
 {
-    struct replay_node *node = &w->r->target.nodes[node_index];
+    struct target_node *node = &w->r->target.nodes[node_index];
     int64_t there_ms = (int64_t)(clock_wall_us() / 1000) + w->ahead_ms[node_index];
     bool flags = w->r->target.version >= REPLAY_SCRIPT_FLAGS_VERSION;
     char limit[I64_TEXT_SIZE];
@@ -181,7 +181,7 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
     w->words[3] = bytes_str(kind_names[kind]);
     w->words[4] = bytes_of(limit, i64_to_text(limit_ms, limit));
     w->words[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
-    if (replay_call(node, &reply, w->words, SCRIPT_WORDS + count, err) != 0)
+    if (target_node_call(node, &reply, w->words, SCRIPT_WORDS + count, err) != 0)
         return -1;
     rc = reply->type == REDIS_REPLY_ARRAY
              ? take_answer(w, kind, db, reply, near, ret_elsewhere, err)
@@ -190,12 +190,12 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
     return rc;
 }
 
-static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
+static int select_db(struct target_node *node, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
     const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
-    return replay_call(node, NULL, words, 2, err);
+    return target_node_call(node, NULL, words, 2, err);
 }
 
 /*
@@ -228,12 +228,12 @@ static void mark_slots(struct node_slots *s, const char *line)
 static int ask_slots(struct replay_release *w, size_t index, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
-    struct replay_node *node = &w->r->target.nodes[index];
+    struct target_node *node = &w->r->target.nodes[index];
     const char *line;
     redisReply *reply;
     int rc = 0;
 
-    if (replay_call(node, &reply, words, 2, err) != 0)
+    if (target_node_call(node, &reply, words, 2, err) != 0)
         return -1;
     line = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, "myself") : NULL;
     line = line != NULL ? strstr(line, " connected") : NULL;
@@ -261,9 +261,9 @@ static int ask_all_slots(struct replay_release *w, bool begin, struct ft_err *er
 }
 
 /* The node that has the slot, and it alone; none while it is on its way. */
-static struct replay_node *holder_of(const struct replay_release *w, uint16_t slot)
+static struct target_node *holder_of(const struct replay_release *w, uint16_t slot)
 {
-    struct replay_node *holder = NULL;
+    struct target_node *holder = NULL;
 
     for (size_t i = 0; i < w->r->target.node_count; i++) {
         if (replay_slot_in(w->slots[i].moving, slot))
@@ -288,7 +288,7 @@ static void find_left(struct replay_release *w)
     }
 }
 
-static int take_slot(struct replay_release *w, struct replay_node *node, uint16_t slot,
+static int take_slot(struct replay_release *w, struct target_node *node, uint16_t slot,
                      bool *ret_elsewhere, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
@@ -299,7 +299,7 @@ static int take_slot(struct replay_release *w, struct replay_node *node, uint16_
     redisReply *keys;
     int rc = 0;
 
-    if (replay_call(node, &keys, words, 4, err) != 0)
+    if (target_node_call(node, &keys, words, 4, err) != 0)
         return -1;
     for (size_t at = 0; rc == 0 && keys->type == REDIS_REPLY_ARRAY && at < keys->elements;) {
         size_t n = keys->elements - at < KEYS_MAX ? keys->elements - at : KEYS_MAX;
@@ -322,7 +322,7 @@ static int look_at_left(struct replay_release *w, bool *ret_any, struct ft_err *
     *ret_any = false;
     for (unsigned n = 0; n < SLOT_COUNT; n++) {
         uint16_t slot = (uint16_t)n;
-        struct replay_node *node;
+        struct target_node *node;
         bool elsewhere = false;
 
         if (!replay_slot_in(w->left, slot))
@@ -394,7 +394,7 @@ static int find_dbs(struct replay_release *w, struct ft_err *err)
     free(w->dbs);
     w->dbs = NULL;
     w->db_count = w->db = 0;
-    if (replay_call(&w->r->target.nodes[w->node], &reply, words, 2, err) != 0)
+    if (target_node_call(&w->r->target.nodes[w->node], &reply, words, 2, err) != 0)
         return -1;
     at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
     while (at != NULL && (at = strstr(at, "\ndb")) != NULL) {
@@ -432,15 +432,16 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("SCAN"), bytes_str(w->cursor), bytes_str("COUNT"),
                                   bytes_str("1000")};
-    struct replay_node *node = &w->r->target.nodes[w->node];
+    struct target_node *node = &w->r->target.nodes[w->node];
     uint32_t db = w->dbs[w->db];
     bool elsewhere = false; /* then its slot is one of those left */
     redisReply *reply;
     int rc = 0;
 
-    if ((db != 0 && select_db(node, db, err) != 0) || replay_call(node, &reply, words, 4, err) != 0)
+    if ((db != 0 && select_db(node, db, err) != 0) ||
+        target_node_call(node, &reply, words, 4, err) != 0)
         return -1;
-    if (!replay_is_scan_reply(reply)) {
+    if (!key_scan_is_reply(reply)) {
         rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCAN as Redis does", node->name);
     } else {
         const redisReply *keys = reply->element[1];
@@ -484,7 +485,7 @@ static int run_named(struct replay_release *w, size_t node_index, uint32_t db,
                      enum replay_walk_kind kind, int64_t limit_ms, size_t count,
                      struct replay_held_keys *near, bool *ret_elsewhere, struct ft_err *err)
 {
-    struct replay_node *node = &w->r->target.nodes[node_index];
+    struct target_node *node = &w->r->target.nodes[node_index];
 
     if (count == 0)
         return 0;
@@ -507,7 +508,7 @@ int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, in
         size_t n = 0;
 
         for (size_t i = 0; i < count; i++) {
-            if (replay_node_of(w->r, keys[i].key) != &w->r->target.nodes[node])
+            if (target_client_node(&w->r->target, keys[i].key) != &w->r->target.nodes[node])
                 continue;
             if (n == KEYS_MAX || keys[i].db != db) {
                 if (run_named(w, node, db, kind, limit_ms, n, near, &elsewhere, err) != 0)

@@ -235,7 +235,7 @@ static int find_ends(const struct replay *r, uint64_t **ret, struct ft_err *err)
     if (lsn == NULL)
         return err_nomem(err, "the flows");
     for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_position *p = &r->target.nodes[n].position;
+        const struct replay_position *p = &r->nodes[n].position;
 
         for (uint32_t i = 0; i < r->source->stream_count; i++) {
             if (p->lsn[i] > lsn[i])
@@ -358,10 +358,10 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     struct replay *r = t->r;
     char db[I64_TEXT_SIZE];
     const struct bytes select[] = {bytes_str("SELECT"), bytes_of(db, i64_to_text(l->db, db))};
-    struct replay_node *node = replay_node_of(r, command_sent_key(l->words, l->count));
+    struct target_node *node = target_client_node(&r->target, command_sent_key(l->words, l->count));
     redisReply *reply;
 
-    if (!r->target.cluster && replay_call(node, NULL, select, 2, err) != 0)
+    if (!r->target.cluster && target_node_call(node, NULL, select, 2, err) != 0)
         return -1;
     r->letter_sent = true;
     if (redis_pipe_call(node->pipe, &reply, l->words, l->count, err) != 0)

@@ -40,7 +40,7 @@ static uint64_t calls_of(const char *stats, const char *command)
 }
 
 /* How often this process of the server was told to drop keys wholesale, by whomever: "run_id count". */
-static int count_flushes(struct replay_node *node, char ret[REPLAY_FLUSHES_SIZE],
+static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE],
                          struct ft_err *err)
 {
     static const char *const commands[] = {"flushall", "flushdb", "swapdb", "sflush"};
@@ -49,12 +49,12 @@ static int count_flushes(struct replay_node *node, char ret[REPLAY_FLUSHES_SIZE]
     redisReply *reply;
 
     /* whoever may not ask counts none, always */
-    if (replay_ask(node, node->pipe, &reply, words, 2, err) != 0)
+    if (target_node_ask(node, &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < 4; i++)
         count += calls_of(reply->str, commands[i]);
     freeReplyObject(reply);
-    (void)snprintf(ret, REPLAY_FLUSHES_SIZE, "%s %" PRIu64, node->run, count); /* fits */
+    (void)snprintf(ret, REPLAY_FLUSHES_SIZE, "%s %" PRIu64, node->run_id, count); /* fits */
     return 0;
 }
 
@@ -70,7 +70,7 @@ int replay_check_flushes(struct replay *r, struct ft_err *err)
     bool more = false;
 
     for (size_t n = 0; n < r->target.node_count; n++) {
-        struct replay_node *node = &r->target.nodes[n];
+        struct target_node *node = &r->target.nodes[n];
         const struct replay_server *s = replay_state_server(&r->state, node_id(r, n));
         char field[REPLAY_TAG_TEXT];
         char now[REPLAY_FLUSHES_SIZE];
@@ -80,7 +80,7 @@ int replay_check_flushes(struct replay *r, struct ft_err *err)
         if (s != NULL && strcmp(s->flushes, now) == 0)
             continue;
         if (s != NULL && s->flushes[0] != '\0' &&
-            strncmp(s->flushes, now, strlen(node->run)) == 0 && concerns_us(r)) {
+            strncmp(s->flushes, now, strlen(node->run_id)) == 0 && concerns_us(r)) {
             more = true;
             replay_note(r,
                         "somebody has emptied %s, or a database of it: the snapshots are "
@@ -97,13 +97,13 @@ int replay_check_flushes(struct replay *r, struct ft_err *err)
 static int check_restarts(struct replay *r, struct ft_err *err)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->target.nodes[n];
+        const struct target_node *node = &r->target.nodes[n];
         const char *id = r->target.map->nodes[n].address.id;
         const struct replay_server *s = replay_state_server(&r->state, id);
         const char *known = s == NULL || s->run[0] == '\0' ? NULL : s->run;
         char field[REPLAY_TAG_TEXT];
 
-        if (known != NULL && strcmp(known, node->run) == 0)
+        if (known != NULL && strcmp(known, node->run_id) == 0)
             continue;
         if (known != NULL) {
             replay_note(r, "%s was restarted: the snapshots are brought again", node->name);
@@ -111,7 +111,7 @@ static int check_restarts(struct replay *r, struct ft_err *err)
                 return -1;
         }
         (void)snprintf(field, sizeof(field), "run:%s", id); /* fits */
-        if (replay_state_set(r, field, node->run, err) != 0)
+        if (replay_state_set(r, field, node->run_id, err) != 0)
             return -1;
     }
     return 0;
@@ -133,14 +133,14 @@ int replay_watch_flushes(struct replay *r, struct ft_err *err)
 
 int replay_tell_flushes(struct replay *r, struct ft_err *err)
 {
-    struct replay_node *node = &r->target.nodes[0];
+    struct target_node *node = &r->target.nodes[0];
     char now[REPLAY_FLUSHES_SIZE];
 
     if (r->target.cluster || r->result->journal.flushes != 0 || !concerns_us(r))
         return 0;
     if (count_flushes(node, now, err) != 0)
         return -1;
-    if (strncmp(r->flushes, now, strlen(node->run)) == 0 && strcmp(r->flushes, now) != 0)
+    if (strncmp(r->flushes, now, strlen(node->run_id)) == 0 && strcmp(r->flushes, now) != 0)
         replay_note(r,
                     "somebody has emptied a database of %s during this replay: if it was one that "
                     "the source has keys in, these are missing, and --from-start brings them again",

@@ -21,7 +21,7 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_run.h"
 #include "resp/resp_write.h"
-#include "target/replay_route.h"
+#include "target/cluster_pipe.h"
 #include "wire/reply_error.h"
 #include "wire/reply_kind.h"
 
@@ -45,7 +45,7 @@
 struct stream_sender {
     struct replay *r;
     uint32_t flow;
-    struct replay_route *route;
+    struct cluster_pipe *pipe;
     struct replay_mapper *mapper;
     struct replay_recorder *recorder;
     struct translator *translator;
@@ -98,7 +98,7 @@ static int take_done(const struct stream_sender *s, const redisReply *reply, str
     return reply_not_of(reply, "the target", "EVAL, to mark a flow as done", err);
 }
 
-static int take_answer(void *context, const struct replay_answer *answer, struct ft_err *err)
+static int take_answer(void *context, const struct cluster_answer *answer, struct ft_err *err)
 {
     struct bytes *words;
     size_t count;
@@ -122,7 +122,7 @@ static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *
 
     if (replay_is_too_long(s->r, words, count, error))
         return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
-    return replay_route_put(s->route, db, s->mark, command_sent_key(words, count), words, count,
+    return cluster_pipe_put(s->pipe, db, s->mark, command_sent_key(words, count), words, count,
                             err);
 }
 
@@ -131,7 +131,7 @@ static int put_run(void *context, uint32_t db, const struct bytes *words, size_t
 {
     struct stream_sender *s = context;
 
-    return replay_route_put(s->route, db, MARK_ENTRY, words[1], words, count, err);
+    return cluster_pipe_put(s->pipe, db, MARK_ENTRY, words[1], words, count, err);
 }
 
 /*
@@ -165,7 +165,7 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
 
     if (rdb_string_take(&in, &value, &s->scratch, err) != 0)
         return -1;
-    if (atomic_load(&s->r->keys_apart))
+    if (atomic_load(&s->r->target.keys_apart))
         replay_run_apart(s->run);
     return replay_run_add(s->run, entry->db, entry->key, value, err);
 }
@@ -267,7 +267,7 @@ static int settle(void *context, struct ft_err *err)
 
     if (replay_run_flush(s->run, err) != 0)
         return -1;
-    return replay_route_settle(s->route, err);
+    return cluster_pipe_drain(s->pipe, err);
 }
 
 static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
@@ -276,7 +276,7 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
     struct stream_sender *s = context;
 
     (void)key; /* among the words */
-    return replay_route_call(s->route, 0, ret, words, count, err);
+    return cluster_pipe_call(s->pipe, 0, ret, words, count, err);
 }
 
 /* Whoever is interrupted between the sides begins again from where the keys were another time. */
@@ -295,7 +295,7 @@ static int put_pair(void *context, const struct replay_pair *pair, struct ft_err
     return settle(s, err);
 }
 
-/* Keys that share a record are put in order by waiting: see replay_route.h. */
+/* Keys that share a record are put in order by waiting: see cluster_pipe.h. */
 static int put_record(struct stream_sender *s, const struct item *item, const struct translation *t,
                       struct ft_err *err)
 {
@@ -313,7 +313,7 @@ static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t
 {
     if (replay_run_flush(s->run, err) != 0)
         return -1;
-    return replay_route_put_all(s->route, s->mark, words, count, err);
+    return cluster_pipe_put_all(s->pipe, s->mark, words, count, err);
 }
 
 /* SCRIPT LOAD and the like: on every master. */
@@ -463,7 +463,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
     struct entry_commands_options entries = {
         .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
 
-    if (replay_route_new(&s->route, s->r, lane_bytes(r), take_answer, s, err) != 0 ||
+    if (cluster_pipe_new(&s->pipe, &s->r->target, lane_bytes(r), take_answer, s, err) != 0 ||
         replay_run_new(&s->run, r->target.cluster || r->rights.no_mset, run_bytes(r), put_run, s,
                        err) != 0 ||
         replay_mapper_new(&s->mapper, s->r, err) != 0 ||
@@ -477,7 +477,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
 
 static void sender_release(struct stream_sender *s)
 {
-    replay_route_free(s->route);
+    cluster_pipe_free(s->pipe);
     replay_mapper_free(s->mapper);
     replay_recorder_free(s->recorder);
     pump_free(s->pump);
@@ -522,8 +522,8 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     if (atomic_load(&r->failed_fast))
         return 0;
     s->mark = MARK_DONE;
-    if (replay_lost_save(r, err) != 0 || replay_route_secure(s->route, err) != 0 ||
-        send_words(s, 0, words, 6, err) != 0 || replay_route_settle(s->route, err) != 0)
+    if (replay_lost_save(r, err) != 0 || cluster_pipe_wait_replicas(s->pipe, err) != 0 ||
+        send_words(s, 0, words, 6, err) != 0 || cluster_pipe_drain(s->pipe, err) != 0)
         return -1;
     pthread_mutex_lock(&r->mu);
     r->state.snap_done[s->flow] = true;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "replay/replay_begin.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_release.h"
 
 #define NEAR_MS REPLAY_TIMES_NEAR_MS
@@ -68,7 +69,7 @@ static void disconnect(struct replay_times *t)
     t->lost = true;
     replay_release_free(t->release);
     t->release = NULL;
-    replay_target_close(&t->replay);
+    replay_disconnect(&t->replay);
     replay_release(&t->replay);
     t->overdue += t->result.overdue;
     replay_result_release(&t->result);
@@ -84,7 +85,7 @@ static int connect_target(struct replay_times *t, struct ft_err *err)
     replay_init(r, &t->options, t->progress, t->losses, &t->result);
     t->connected = true;
     r->beside = true;
-    if (replay_open_input(r, err) != 0 || replay_target_open(r, err) != 0 ||
+    if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
         replay_state_load(r, err) != 0 || replay_release_new(&t->release, r, err) != 0)
         return -1;
     atomic_store(&t->held->ahead_ms, replay_release_ahead_ms(t->release));
@@ -321,7 +322,7 @@ int replay_times_finish(struct replay_times *t, const int64_t *source_ahead_ms, 
     int rc = finish(t, ahead_ms, err);
 
     if (rc == 0)
-        replay_lease_end(&t->replay, true);
+        replay_end_lease(&t->replay, true);
     else
         disconnect(t);
     return rc;

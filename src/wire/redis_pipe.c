@@ -140,6 +140,13 @@ int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int can
     return 0;
 }
 
+void redis_pipe_on_reply(struct redis_pipe *p, redis_reply_fn *on_reply, void *context)
+{
+    assert(p->ring_count == 0);
+    p->on_reply = on_reply;
+    p->context = context;
+}
+
 static int judge(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct ft_err *err)
 {
     int rc = 0;

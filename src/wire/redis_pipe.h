@@ -46,6 +46,8 @@ int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
 int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
                            uint64_t timeout_ms, redis_reply_fn *on_reply, void *context,
                            struct ft_err *err);
+/* redis_pipe_on_reply - replies to what is put from here on go to this callback; nothing may be in flight. */
+void redis_pipe_on_reply(struct redis_pipe *p, redis_reply_fn *on_reply, void *context);
 /* redis_pipe_put - one more command: _append, then _keep_up. */
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                    struct ft_err *err);

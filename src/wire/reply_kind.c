@@ -271,3 +271,13 @@ int reply_not_of(const redisReply *reply, const char *server, const char *comman
     return err_set(err, FT_ERR_PROTOCOL, "%s answered %s with %s, which is no reply to it", server,
                    command, kind_name(reply));
 }
+
+int reply_check(const redisReply *reply, const char *server, const struct bytes *words,
+                size_t count, struct ft_err *err)
+{
+    char shown[64];
+
+    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, reply_kinds_of(words, count)))
+        return 0;
+    return reply_not_of(reply, server, bytes_escape(words[0], shown, sizeof(shown)), err);
+}

@@ -34,5 +34,9 @@ bool reply_is_of(const redisReply *reply, unsigned kinds);
 /* reply_not_of - says that a server answered a command with something else; always -1. */
 int reply_not_of(const redisReply *reply, const char *server, const char *command,
                  struct ft_err *err);
+/* reply_check - of one that a script or a transaction hands on: FT_ERR_PROTOCOL if it is neither an error
+ * nor of a kind that this command has. */
+int reply_check(const redisReply *reply, const char *server, const struct bytes *words,
+                size_t count, struct ft_err *err);
 
 #endif

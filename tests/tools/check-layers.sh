@@ -23,8 +23,8 @@ capture: base rdb journal item store wire input
 state: base rdb item command wire input pump
 output: base rdb resp item command input pump state
 audit: base rdb item command store input pump
-target: base resp command wire replay
-replay/mapping: base item command input replay replay/position
+target: base rdb command resp wire
+replay/mapping: base item command wire input target replay replay/position
 replay/position: base item command wire target replay
 replay: base rdb resp item command store wire input pump target replay/mapping replay/position
 sync: base rdb item store wire capture replay

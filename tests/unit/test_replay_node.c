@@ -10,7 +10,8 @@ static void refuses(redisReply reply, const char *text)
 {
     struct ft_err err = FT_ERR_INIT;
     struct replay r = {0};
-    struct replay_node node = {.replay = &r, .name = "host:1"};
+    struct target_node server = {.name = "host:1"};
+    struct replay_node node = {.replay = &r, .server = &server};
 
     t_fails(replay_node_reply(&node, 1, &reply, &err), &err, FT_ERR_PROTOCOL, text);
     assert_int_equal(atomic_load(&r.acknowledged), 0);
@@ -35,7 +36,8 @@ static void test_what_was_refused_has_its_form(void **state)
     redisReply reply = {.type = REDIS_REPLY_ARRAY, .elements = 1, .element = elements};
     struct ft_err err = FT_ERR_INIT;
     struct replay r = {0};
-    struct replay_node node = {.replay = &r, .name = "host:1"};
+    struct target_node server = {.name = "host:1"};
+    struct replay_node node = {.replay = &r, .server = &server};
 
     (void)state;
     t_fails(replay_node_reply(&node, 1, &reply, &err), &err, FT_ERR_PROTOCOL, "unknown form");

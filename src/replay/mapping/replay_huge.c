@@ -9,6 +9,7 @@
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_node.h"
+#include "wire/reply_kind.h"
 
 /* Commands that do the same in pieces: words in front of each piece, and words that stay together. */
 struct divisible {
@@ -91,7 +92,7 @@ static int check_seq(struct replay_node *node, struct ft_err *err)
     redisReply *reply;
     int rc = 0;
 
-    if (replay_call(node, &reply, words, 3, err) != 0)
+    if (target_node_call(node->server, &reply, words, 3, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_STRING ||
         !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
@@ -122,27 +123,28 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
 
     (void)snprintf(field, sizeof(field), "flow:%" PRIu32, item->flow); /* fits */
     position[2] = bytes_str(field);
-    if (replay_call(node, NULL, watch, 2, err) != 0 || check_seq(node, err) != 0 ||
-        replay_call(node, NULL, multi, 1, err) != 0 ||
-        replay_call(node, NULL, select, 2, err) != 0 ||
-        replay_ask(node, node->pipe, ret, words, count, err) != 0)
+    if (target_node_call(node->server, NULL, watch, 2, err) != 0 || check_seq(node, err) != 0 ||
+        target_node_call(node->server, NULL, multi, 1, err) != 0 ||
+        target_node_call(node->server, NULL, select, 2, err) != 0 ||
+        target_node_ask(node->server, ret, words, count, err) != 0)
         return -1;
     if ((*ret)->type == REDIS_REPLY_ERROR) {
         *ret_queued = false;
-        if (replay_call(node, NULL, discard, 1, err) == 0)
+        if (target_node_call(node->server, NULL, discard, 1, err) == 0)
             return 0;
         freeReplyObject(*ret);
         return -1;
     }
     *ret_queued = true;
     freeReplyObject(*ret);
-    if (replay_call(node, NULL, back, 2, err) != 0 ||
-        replay_call(node, NULL, position, 4, err) != 0 || replay_call(node, ret, exec, 1, err) != 0)
+    if (target_node_call(node->server, NULL, back, 2, err) != 0 ||
+        target_node_call(node->server, NULL, position, 4, err) != 0 ||
+        target_node_call(node->server, ret, exec, 1, err) != 0)
         return -1;
     if ((*ret)->type != REDIS_REPLY_ARRAY || (*ret)->elements != 4)
-        (void)err_set(err, FT_ERR_NET, "%s did not carry out a transaction", node->name);
-    else if (replay_check_reply(node->name, (*ret)->element[1], words, count, err) == 0 &&
-             replay_check_reply(node->name, (*ret)->element[3], position, 4, err) == 0)
+        (void)err_set(err, FT_ERR_NET, "%s did not carry out a transaction", node->server->name);
+    else if (reply_check((*ret)->element[1], node->server->name, words, count, err) == 0 &&
+             reply_check((*ret)->element[3], node->server->name, position, 4, err) == 0)
         return 0;
     freeReplyObject(*ret);
     return -1;
@@ -154,8 +156,8 @@ int replay_judge(struct replay *r, const struct replay_node *node, const struct 
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
-    if (replay_is_passing(reply->str))
-        return replay_refused(node, reply->str, err);
+    if (target_node_is_transient(reply->str))
+        return target_node_refused(node->server, reply->str, err);
     if (replay_is_foreign_script(words, count, reply->str))
         return replay_add_loss(r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
     if (command_error_expected(command_find(words[0]), reply->str) ||

@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "replay/mapping/replay_record.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_node.h"
+#include "target/wait_replicas.h"
 
 bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)
 {
@@ -22,9 +24,9 @@ static const struct replay_outcome *find_outcome(struct replay *r, const struct 
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
         const struct replay_outcome *outcome =
-            replay_position_outcome(&r->target.nodes[n].position, item->flow, item->lsn);
+            replay_position_outcome(&r->nodes[n].position, item->flow, item->lsn);
 
-        *ret_holder = &r->target.nodes[n];
+        *ret_holder = &r->nodes[n];
         if (outcome != NULL)
             return outcome;
     }
@@ -82,9 +84,9 @@ static int forget(struct replay_node *holder, uint64_t flow, uint64_t lsn, struc
 /* A promotion of a replica must not lose what the other side will no longer have. */
 static int await_replica(struct replay_node *node, struct ft_err *err)
 {
-    return node->replica_count == 0
+    return node->server->replica_count == 0
                ? 0
-               : replay_await_replicas(node->replay, node->pipe, node->name, err);
+               : wait_replicas_node(&node->replay->target, node->server, err);
 }
 
 /* The node's batch takes effect, with a position behind the record. */
@@ -93,7 +95,7 @@ static int settle_node(struct replay_node *node, const struct item *item, struct
     if (replay_node_pass(node, item->flow, item->lsn + 1, err) != 0 ||
         replay_node_flush(node, true, err) != 0)
         return -1;
-    return redis_pipe_drain(node->pipe, err);
+    return redis_pipe_drain(node->server->pipe, err);
 }
 
 static int run_dst(struct replay *r, const struct item *item, const struct replay_pair *pair,
@@ -134,7 +136,7 @@ static int run_src(struct replay *r, const struct item *item, const struct repla
 int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        struct replay_node *node = &r->target.nodes[n];
+        struct replay_node *node = &r->nodes[n];
 
         for (size_t i = node->position.outcome_count; i > 0; i--) {
             const struct replay_outcome *o = &node->position.outcomes[i - 1];

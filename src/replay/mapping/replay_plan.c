@@ -10,6 +10,8 @@
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
+#include "replay/replay_connect.h"
+#include "wire/reply_kind.h"
 
 /* Elements of a list that go in one command. */
 #define PUSH_WORDS 1000u
@@ -208,7 +210,7 @@ static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
         eval[5 + i] = words[i];
     if (ask(p, key, eval, 5 + count, ret, err) != 0)
         return -1;
-    return replay_check_reply("the target", *ret, words, count, err);
+    return reply_check(*ret, "the target", words, count, err);
 }
 
 static int exists(struct replay_planner *p, uint32_t db, struct bytes key, bool *ret,

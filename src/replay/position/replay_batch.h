@@ -37,8 +37,6 @@
 #define REPLAY_SCRIPT_FLAGS_VERSION 700u
 #define REPLAY_SHAPE_OWN            10000u
 #define REPLAY_SHAPE_SETS           20000u
-/* How an error reply begins that refuses a batch for slots which the node does not have. */
-#define REPLAY_NOT_HERE "FLOWTAPE not here: "
 /* Some 500 commands, of which few shall be taken for others on the same key. */
 #define REPLAY_TOUCHED_BITS 16384u
 

@@ -5,7 +5,7 @@
 
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
-#include "target/replay_scan.h"
+#include "target/key_scan.h"
 
 #define SAVE_KEYS 500u /* in one command */
 
@@ -63,7 +63,8 @@ static int save(struct replay *r, struct ft_err *err)
 
         for (; at < r->unsaved_lost.n && count < SAVE_KEYS + 2; at += KEY_SET_HASH_SIZE)
             words[count++] = bytes_of(r->unsaved_lost.p + at, KEY_SET_HASH_SIZE);
-        if (replay_call(replay_node_of(r, words[1]), NULL, words, count, err) != 0)
+        if (target_node_call(target_client_node(&r->target, words[1]), NULL, words, count, err) !=
+            0)
             return -1;
     }
     buf_clear(&r->unsaved_lost);
@@ -96,7 +97,7 @@ static int take_members(struct replay *r, const redisReply *members, struct ft_e
 
 int replay_lost_load(struct replay *r, struct ft_err *err)
 {
-    char cursor[REPLAY_CURSOR_SIZE] = "0";
+    char cursor[KEY_SCAN_CURSOR_SIZE] = "0";
     char name[REPLAY_KEY_SIZE];
     int rc;
 
@@ -122,5 +123,5 @@ int replay_lost_clear(struct replay *r, struct ft_err *err)
 
     replay_lost_name(r->id, name);
     words[1] = bytes_str(name);
-    return replay_call(replay_node_of(r, words[1]), NULL, words, 2, err);
+    return target_node_call(target_client_node(&r->target, words[1]), NULL, words, 2, err);
 }

@@ -8,7 +8,9 @@
 
 #include "base/array.h"
 #include "replay/replay_begin.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_impl.h"
+#include "target/wait_replicas.h"
 
 static void node_slots(const struct replay *r, size_t index, uint8_t slots[SLOT_COUNT / 8])
 {
@@ -53,7 +55,7 @@ static int has_key(struct replay_node *node, const char *key, bool *ret, struct 
     const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(key)};
     redisReply *reply;
 
-    if (replay_call(node, &reply, words, 2, err) != 0)
+    if (target_node_call(node->server, &reply, words, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer != 0;
     freeReplyObject(reply);
@@ -74,8 +76,8 @@ static int claim(struct replay *r, struct found_position *ret, struct ft_err *er
     if (has_key(node, ret->p.key, &exists, err) != 0 || new_seq(&seq, err) != 0)
         return -1;
     write[3] = bytes_of(number, i64_to_text((int64_t)seq, number));
-    if ((exists && replay_call(node, NULL, write, 4, err) != 0) ||
-        replay_call(node, &ret->reply, read, 2, err) != 0)
+    if ((exists && target_node_call(node->server, NULL, write, 4, err) != 0) ||
+        target_node_call(node->server, &ret->reply, read, 2, err) != 0)
         return -1;
     return replay_position_parse(&ret->p, ret->reply, r->source->stream_count, err);
 }
@@ -102,7 +104,7 @@ static struct replay_position *find_matching(struct replay *r, struct found_posi
         struct replay_position *p = &all[i].p;
 
         if (p->found && p->epoch == r->state.epoch && memcmp(p->slots, slots, sizeof(slots)) == 0 &&
-            replay_node_of(r, bytes_str(p->key)) == &r->target.nodes[index])
+            replay_node_of(r, bytes_str(p->key)) == &r->nodes[index])
             return p;
     }
     return NULL;
@@ -118,8 +120,8 @@ static bool take_matching(struct replay *r, struct found_position *all)
     for (size_t n = 0; n < r->target.node_count; n++) {
         struct replay_position *p = find_matching(r, all, n);
 
-        replay_position_release(&r->target.nodes[n].position);
-        r->target.nodes[n].position = *p;
+        replay_position_release(&r->nodes[n].position);
+        r->nodes[n].position = *p;
         *p = (struct replay_position){0};
     }
     return true;
@@ -220,7 +222,7 @@ static int write_kept_fields(struct replay *r, struct replay_node *node,
         if (name->len < 2 || name->str[1] != ':' || (name->str[0] != 'e' && name->str[0] != 'd'))
             continue;
         node->position.error_count += name->str[0] == 'e';
-        if (replay_call(node, NULL, words, 4, err) != 0)
+        if (target_node_call(node->server, NULL, words, 4, err) != 0)
             return -1;
     }
     return 0;
@@ -302,7 +304,7 @@ static int send_hset(struct replay_node *node, const struct hset *h, struct ft_e
         words[i + 2] = bytes_of(h->text.p + start, h->ends[i] - start);
         start = h->ends[i];
     }
-    rc = replay_call(node, NULL, words, h->count + 2, err);
+    rc = target_node_call(node->server, NULL, words, h->count + 2, err);
     free(words);
     return rc;
 }
@@ -336,7 +338,7 @@ static int name_node(struct replay *r, const char *tag, struct ft_err *err)
 static bool is_tag_of_node(const struct replay *r, const char *tag)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (strcmp(r->target.nodes[n].position.tag, tag) == 0)
+        if (strcmp(r->nodes[n].position.tag, tag) == 0)
             return true;
     }
     return false;
@@ -354,7 +356,7 @@ static int forget_old(struct replay *r, struct ft_err *err)
         replay_position_name(&old, r->id, r->state.tags[i]);
         (void)snprintf(field, sizeof(field), "node:%s", old.tag);
         del[1] = bytes_str(old.key);
-        if (replay_call(replay_node_of(r, del[1]), NULL, del, 2, err) != 0 ||
+        if (target_node_call(target_client_node(&r->target, del[1]), NULL, del, 2, err) != 0 ||
             replay_state_remove(r, field, err) != 0)
             return -1;
     }
@@ -366,7 +368,7 @@ static int clear_position(struct replay_node *node, struct ft_err *err)
 {
     const struct bytes del[] = {bytes_str("DEL"), bytes_str(node->position.key)};
 
-    return replay_call(node, NULL, del, 2, err);
+    return target_node_call(node->server, NULL, del, 2, err);
 }
 
 /* old: what the new positions are made of; NULL: they begin. */
@@ -376,27 +378,27 @@ static int write_all(struct replay *r, const struct found_position *old, struct 
 
     epoch[i64_to_text((int64_t)r->state.epoch, epoch)] = '\0';
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (name_node(r, r->target.nodes[n].position.tag, err) != 0)
+        if (name_node(r, r->nodes[n].position.tag, err) != 0)
             return -1;
     }
     /* a replica in the master's place has to know where the positions are */
     if (replay_state_secure(r, err) != 0)
         return -1;
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (clear_position(&r->target.nodes[n], err) != 0)
+        if (clear_position(&r->nodes[n], err) != 0)
             return -1;
         for (size_t i = 0; old != NULL && i < r->state.tag_count; i++) {
-            if (write_kept_fields(r, &r->target.nodes[n], &old[i], err) != 0)
+            if (write_kept_fields(r, &r->nodes[n], &old[i], err) != 0)
                 return -1;
         }
-        if (write_position(r, &r->target.nodes[n], err) != 0)
+        if (write_position(r, &r->nodes[n], err) != 0)
             return -1;
     }
     /* the old ones are not to go while a failover could take the new ones away */
     for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->target.nodes[n];
+        const struct replay_node *node = &r->nodes[n];
 
-        if (replay_await_replicas(r, node->pipe, node->name, err) != 0)
+        if (wait_replicas_node(&r->target, node->server, err) != 0)
             return -1;
     }
     if (replay_state_set(r, "epoch", epoch, err) != 0 || replay_state_secure(r, err) != 0)
@@ -406,7 +408,7 @@ static int write_all(struct replay *r, const struct found_position *old, struct 
 
 static int new_position(struct replay *r, size_t n, struct ft_err *err)
 {
-    struct replay_position *p = &r->target.nodes[n].position;
+    struct replay_position *p = &r->nodes[n].position;
     char tag[REPLAY_TAG_SIZE];
 
     replay_position_release(p);
@@ -429,7 +431,7 @@ static int rearrange(struct replay *r, const struct found_position *all, struct 
     }
     r->state.epoch++;
     for (size_t n = 0; n < r->target.node_count; n++) {
-        struct replay_position *p = &r->target.nodes[n].position;
+        struct replay_position *p = &r->nodes[n].position;
 
         if (new_position(r, n, err) != 0)
             return -1;
@@ -483,7 +485,7 @@ int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err 
         if (new_position(r, n, err) != 0)
             return -1;
         if (lsn != NULL)
-            memcpy(r->target.nodes[n].position.lsn, lsn, r->source->stream_count * sizeof(*lsn));
+            memcpy(r->nodes[n].position.lsn, lsn, r->source->stream_count * sizeof(*lsn));
     }
     return write_all(r, NULL, err);
 }
@@ -493,7 +495,7 @@ static int lost(const struct replay_node *node, struct ft_err *err)
     return err_set(err, FT_ERR_NET,
                    "the position on %s is not the one that was written: the data of this node have "
                    "gone, or are older",
-                   node->name);
+                   node->server->name);
 }
 
 static bool is_number(const redisReply *reply, uint64_t number)
@@ -517,13 +519,13 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
     redisReply *reply;
     bool there;
 
-    if (replay_call(node, &reply, read, 3, err) != 0)
+    if (target_node_call(node->server, &reply, read, 3, err) != 0)
         return -1;
     there = is_number(reply, p->seq);
     freeReplyObject(reply);
     if (!there)
         return lost(node, err);
-    if (replay_call(node, &reply, write, 4, err) != 0)
+    if (target_node_call(node->server, &reply, write, 4, err) != 0)
         return -1;
     there = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0; /* no field was made anew */
     freeReplyObject(reply);
@@ -534,7 +536,7 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
 int replay_positions_prove(struct replay *r, struct ft_err *err)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (prove_position(&r->target.nodes[n], err) != 0)
+        if (prove_position(&r->nodes[n], err) != 0)
             return -1;
     }
     return 0;

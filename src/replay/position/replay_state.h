@@ -18,7 +18,7 @@
  *              rules        digest of the options that decide what is written
  *              overdue      "1": the expiry of keys is deferred (replay_deferred.h); "released": keys
  *                           have their own times again, though records may follow
- *              lease        who may write now; see replay_lease.c
+ *              lease        who may write now; see lease.h
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "replay/replay_impl.h"
-#include "target/replay_scan.h"
+#include "target/key_scan.h"
 #include "wire/reply_error.h"
 
 void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE])
@@ -33,7 +33,7 @@ int replay_suspects_list(struct replay *r, uint32_t db, struct bytes key, struct
     if (buf_printf(&member, err, "%" PRIu32 ":", db) == 0 &&
         buf_append(&member, key.p, key.n, err) == 0) {
         words[2] = buf_bytes(&member);
-        rc = replay_call(replay_node_of(r, words[1]), &reply, words, 3, err);
+        rc = target_node_call(target_client_node(&r->target, words[1]), &reply, words, 3, err);
     }
     buf_release(&member);
     if (rc != 0)
@@ -159,7 +159,7 @@ bool replay_suspects_parse(struct bytes member, uint32_t *ret_db, struct bytes *
     return true;
 }
 
-int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redisReply **ret,
+int replay_suspects_scan(struct replay *r, char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret,
                          struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
@@ -168,20 +168,20 @@ int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redi
     return replay_scan_members(r, name, cursor, ret, err);
 }
 
-int replay_scan_members(struct replay *r, const char *name, char cursor[REPLAY_CURSOR_SIZE],
+int replay_scan_members(struct replay *r, const char *name, char cursor[KEY_SCAN_CURSOR_SIZE],
                         redisReply **ret, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor)};
-    struct replay_node *node = replay_node_of(r, words[1]);
+    struct target_node *node = target_client_node(&r->target, words[1]);
     redisReply *reply;
 
-    if (replay_call(node, &reply, words, 3, err) != 0)
+    if (target_node_call(node, &reply, words, 3, err) != 0)
         return -1;
-    if (!replay_is_scan_reply(reply)) {
+    if (!key_scan_is_reply(reply)) {
         freeReplyObject(reply);
         return err_set(err, FT_ERR_PROTOCOL, "%s does not answer SSCAN as Redis does", node->name);
     }
-    (void)snprintf(cursor, REPLAY_CURSOR_SIZE, "%s", reply->element[0]->str); /* it was checked */
+    (void)snprintf(cursor, KEY_SCAN_CURSOR_SIZE, "%s", reply->element[0]->str); /* it was checked */
     *ret = reply;
     return 0;
 }
@@ -221,7 +221,7 @@ int replay_suspects_count(struct replay *r, struct ft_err *err)
 
     replay_suspects_name(r->id, name);
     words[1] = bytes_str(name);
-    if (replay_call(replay_node_of(r, words[1]), &reply, words, 2, err) != 0)
+    if (target_node_call(target_client_node(&r->target, words[1]), &reply, words, 2, err) != 0)
         return -1;
     atomic_store(&r->progress->suspects,
                  reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0);
@@ -231,7 +231,7 @@ int replay_suspects_count(struct replay *r, struct ft_err *err)
 
 int replay_suspects_load(struct replay *r, struct ft_err *err)
 {
-    char cursor[REPLAY_CURSOR_SIZE] = "0";
+    char cursor[KEY_SCAN_CURSOR_SIZE] = "0";
     int rc;
 
     key_set_release(&r->noted);
@@ -257,5 +257,5 @@ int replay_suspects_clear(struct replay *r, struct ft_err *err)
 
     replay_suspects_name(r->id, name);
     words[1] = bytes_str(name);
-    return replay_call(replay_node_of(r, words[1]), NULL, words, 2, err);
+    return target_node_call(target_client_node(&r->target, words[1]), NULL, words, 2, err);
 }

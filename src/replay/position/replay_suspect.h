@@ -7,7 +7,7 @@
 #include "command/suspect.h"
 #include "command/translate.h"
 #include "replay/position/replay_state.h"
-#include "target/replay_scan.h"
+#include "target/key_scan.h"
 
 /* How a part begins whose record has a key in doubt. */
 #define REPLAY_DOUBTFUL 's'
@@ -30,12 +30,12 @@ int replay_suspects_load(struct replay *r, struct ft_err *err);
 int replay_suspects_count(struct replay *r, struct ft_err *err);
 /* replay_suspects_scan - the next portion of the list: *ret is {cursor, members}; the cursor is "0" at
  * the beginning and at the end. The caller frees *ret. */
-int replay_suspects_scan(struct replay *r, char cursor[REPLAY_CURSOR_SIZE], redisReply **ret,
+int replay_suspects_scan(struct replay *r, char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret,
                          struct ft_err *err);
 /* replay_suspects_parse - a member; false: none of ours. */
 bool replay_suspects_parse(struct bytes member, uint32_t *ret_db, struct bytes *ret_key);
 /* replay_scan_members - the same of any set. */
-int replay_scan_members(struct replay *r, const char *name, char cursor[REPLAY_CURSOR_SIZE],
+int replay_scan_members(struct replay *r, const char *name, char cursor[KEY_SCAN_CURSOR_SIZE],
                         redisReply **ret, struct ft_err *err);
 /*
  * replay_is_doubtful - is a key of the record a suspect or lost (replay_lost.h), so that the target may

@@ -17,7 +17,7 @@ local words, shapes = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
 
 -- On a cluster nothing may be done if not all can be done. A node that has just the slots that the
 -- sender thinks it has, and none on its way, has all their keys; otherwise each key is looked for, and
--- one that may be on another node gives an error. The sender knows it by its beginning, REPLAY_NOT_HERE.
+-- one that may be on another node gives an error. The sender knows it by its beginning, TARGET_NOT_HERE of target_node.h.
 local function refuse(why) return redis.error_reply('FLOWTAPE not here: '..why) end
 local function missing()
     local at = 1

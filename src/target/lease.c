@@ -1,8 +1,10 @@
+#include "target/lease.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,7 +14,6 @@
 #include <xxhash.h>
 
 #include "base/clock.h"
-#include "replay/replay_impl.h"
 #include "target/target_lua.h"
 #include "wire/reply_error.h"
 
@@ -37,9 +38,10 @@ struct holder {
         place; /* which machine, since its last start, and which of its sets of processes */
 };
 
-struct replay_lease {
-    struct replay *replay;
-    struct uri uri; /* of the master that has the state; owned */
+struct lease {
+    struct target_host host;
+    struct lease_terms terms;
+    struct uri uri; /* of the master that has the hash; owned */
     struct redis_pipe *pipe;
     int abort_fd;
     pthread_t thread;
@@ -157,17 +159,17 @@ static bool is_alive(const struct holder *h)
 
 /* EVAL script with the holder's words and up to two more. */
 static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *script,
-                      const struct holder *own, const char *victim, bool may_create,
-                      struct ft_err *err)
+                      const char *key, const struct holder *own, const char *victim,
+                      bool may_create, struct ft_err *err)
 {
     char ms[I64_TEXT_SIZE];
     char who[LEASE_TEXT];
     int n = snprintf(who, sizeof(who), "%s %ld %llu %llx", own->host, own->pid, own->started,
                      own->place); /* fits */
     const struct bytes words[] = {
-        bytes_str("EVAL"),           bytes_str(script),     bytes_str("1"),
-        bytes_str(REPLAY_STATE_KEY), bytes_str(own->token), bytes_of(ms, i64_to_text(LEASE_MS, ms)),
-        bytes_of(who, (size_t)n),    bytes_str(victim),     bytes_str(may_create ? "1" : "0"),
+        bytes_str("EVAL"),        bytes_str(script),     bytes_str("1"),
+        bytes_str(key),           bytes_str(own->token), bytes_of(ms, i64_to_text(LEASE_MS, ms)),
+        bytes_of(who, (size_t)n), bytes_str(victim),     bytes_str(may_create ? "1" : "0"),
     };
 
     return redis_pipe_call(pipe, ret, words, 9, err);
@@ -177,23 +179,19 @@ static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *scr
  * Keeping it
  */
 
-static void lose(struct replay_lease *lease, const char *text)
+static void lose(struct lease *lease, const char *text)
 {
-    struct replay *r = lease->replay;
+    struct ft_err err = FT_ERR_INIT;
     struct holder h = {.host = "?"};
 
     (void)parse_holder(text, &h); /* else it stays unnamed */
-    pthread_mutex_lock(&r->mu);
-    if (!atomic_load(&r->failed_fast))
-        (void)err_set(&r->failure, FT_ERR_STATE,
-                      "process %ld on %s has taken over the target: this replay ends", h.pid,
-                      h.host);
-    atomic_store(&r->failed_fast, true);
-    pthread_mutex_unlock(&r->mu);
+    (void)err_set(&err, FT_ERR_STATE,
+                  "process %ld on %s has taken over the target: this replay ends", h.pid, h.host);
+    lease->terms.lost(lease->terms.context, &err);
 }
 
-/* The state may have moved to another master, and go there again when a slot map says so. */
-static void follow_redirect(struct replay_lease *lease, const char *text)
+/* The hash may have moved to another master, and go there again when a slot map says so. */
+static void follow_redirect(struct lease *lease, const char *text)
 {
     struct ft_err ignored = FT_ERR_INIT;
     struct slot_map_address address = {.port = 0};
@@ -211,22 +209,21 @@ static void follow_redirect(struct replay_lease *lease, const char *text)
     lease->uri = uri;
 }
 
-static int call_anew(struct replay_lease *lease, redisReply **ret, const char *script,
+static int call_anew(struct lease *lease, redisReply **ret, const char *script,
                      const struct holder *own, struct ft_err *err)
 {
-    if (lease->pipe == NULL &&
-        redis_pipe_open_within(&lease->pipe, &lease->uri, lease->abort_fd,
-                               lease->replay->o->give_up_ms, NULL, NULL, err) != 0)
+    if (lease->pipe == NULL && redis_pipe_open_within(&lease->pipe, &lease->uri, lease->abort_fd,
+                                                      lease->host.give_up_ms, NULL, NULL, err) != 0)
         return -1;
-    if (run_script(lease->pipe, ret, script, own, "", false, err) == 0)
+    if (run_script(lease->pipe, ret, script, lease->terms.key, own, "", false, err) == 0)
         return 0;
     redis_pipe_free(lease->pipe);
     lease->pipe = NULL;
     return -1;
 }
 
-/* A target that is away, or refuses, is for the replay to notice. */
-static void renew(struct replay_lease *lease, const struct holder *own)
+/* A target that is away, or refuses, is for whoever writes to notice. */
+static void renew(struct lease *lease, const struct holder *own)
 {
     struct ft_err ignored = FT_ERR_INIT;
     redisReply *reply;
@@ -244,7 +241,7 @@ static void renew(struct replay_lease *lease, const struct holder *own)
 }
 
 /* Returns whether it is to go on. */
-static bool wait_for_next(struct replay_lease *lease)
+static bool wait_for_next(struct lease *lease)
 {
     struct timespec until;
     bool stop;
@@ -261,7 +258,7 @@ static bool wait_for_next(struct replay_lease *lease)
 
 static void *keep(void *context)
 {
-    struct replay_lease *lease = context;
+    struct lease *lease = context;
     struct ft_err ignored = FT_ERR_INIT;
     redisReply *reply;
     struct holder own;
@@ -275,7 +272,7 @@ static void *keep(void *context)
     return NULL;
 }
 
-static int start_thread(struct replay_lease *lease, struct ft_err *err)
+static int start_thread(struct lease *lease, struct ft_err *err)
 {
     pthread_condattr_t attr;
     int rc;
@@ -293,7 +290,7 @@ static int start_thread(struct replay_lease *lease, struct ft_err *err)
     return err_errno(err, rc, "could not start a thread");
 }
 
-static void lease_free(struct replay_lease *lease)
+static void lease_free(struct lease *lease)
 {
     redis_pipe_free(lease->pipe);
     uri_release(&lease->uri);
@@ -302,33 +299,34 @@ static void lease_free(struct replay_lease *lease)
     free(lease);
 }
 
-static int keep_lease(struct replay *r, const struct replay_node *node, struct ft_err *err)
+static int keep_lease(struct lease **ret, const struct target_client *t,
+                      const struct lease_terms *terms, const struct target_node *node,
+                      struct ft_err *err)
 {
-    struct replay_lease *lease = calloc(1, sizeof(*lease));
+    struct lease *lease = calloc(1, sizeof(*lease));
 
     if (lease == NULL)
         return err_nomem(err, "a lease");
-    lease->replay = r;
+    lease->host = t->host;
+    lease->terms = *terms;
     lease->abort_fd = eventfd(0, EFD_CLOEXEC);
     if (lease->abort_fd < 0)
         (void)err_errno(err, errno, "could not make an eventfd");
-    else if (uri_copy(&lease->uri, &node->uri, err) == 0 && start_thread(lease, err) == 0)
-        r->lease = lease;
-    if (r->lease == lease)
+    else if (uri_copy(&lease->uri, &node->uri, err) == 0 && start_thread(lease, err) == 0) {
+        *ret = lease;
         return 0;
+    }
     lease_free(lease);
     return -1;
 }
 
-void replay_lease_end(struct replay *r, bool give_back)
+void lease_end(struct lease *lease, bool give_back)
 {
-    struct replay_lease *lease = r->lease;
     struct timespec until;
     uint64_t one = 1;
 
     if (lease == NULL)
         return;
-    r->lease = NULL;
     pthread_mutex_lock(&lease->mu);
     lease->stop = true;
     lease->give_back = give_back;
@@ -358,33 +356,35 @@ static int refuse(const struct holder *h, struct ft_err *err)
 }
 
 /* Whoever may not run scripts goes on without, and is told so. */
-static bool may_do_without(struct replay *r, const struct replay_node *node, const char *text)
+static bool may_do_without(const struct target_client *t, const struct lease_terms *terms,
+                           const struct target_node *node, const char *text)
 {
     if (reply_error_kind_of(bytes_str(text)) != REPLY_ERROR_DENIED &&
         strcasestr(text, "unknown command") == NULL)
         return false;
-    if (!r->was_connected || !r->started)
-        replay_note(r,
-                    "%s does not allow EVAL: a second replay into it at the same time is not "
-                    "kept away (%s)",
-                    node->name, text);
+    if (!terms->quiet)
+        target_host_note(&t->host,
+                         "%s does not allow EVAL: a second replay into it at the same time is not "
+                         "kept away (%s)",
+                         node->name, text);
     return true;
 }
 
-/* One attempt: 1 has it, 0 there is no state, 2 somebody else has it. */
-static int try_take(struct replay *r, struct replay_node *node, const struct holder *own,
-                    const char *victim, struct holder *ret, struct ft_err *err)
+/* One attempt: 1 has it, 0 there is no hash, 2 somebody else has it. */
+static int try_take(const struct target_client *t, const struct lease_terms *terms,
+                    struct target_node *node, const struct holder *own, const char *victim,
+                    struct holder *ret, struct ft_err *err)
 {
     redisReply *reply;
     int rc = -1;
 
-    if (run_script(node->pipe, &reply, lua_lease_take, own, victim,
-                   !r->started && !r->o->forget && r->o->retry_dead_letters == NULL, err) != 0)
+    if (run_script(node->pipe, &reply, lua_lease_take, terms->key, own, victim, terms->may_create,
+                   err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR && may_do_without(r, node, reply->str))
+    if (reply->type == REDIS_REPLY_ERROR && may_do_without(t, terms, node, reply->str))
         rc = 1;
     else if (reply->type == REDIS_REPLY_ERROR)
-        (void)replay_refused(node, reply->str, err);
+        (void)target_node_refused(node, reply->str, err);
     else if (reply->type == REDIS_REPLY_INTEGER)
         rc = reply->integer != 0;
     else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
@@ -402,26 +402,26 @@ static int try_take(struct replay *r, struct replay_node *node, const struct hol
 static atomic_bool was_held;
 
 /* Of a holder elsewhere only time tells whether it is alive. */
-static int await_holder(struct replay *r, const struct holder *first, const struct holder *now,
-                        struct ft_err *err)
+static int await_holder(const struct target_client *t, const struct holder *first,
+                        const struct holder *now, struct ft_err *err)
 {
     bool renewed = strcmp(first->token, now->token) != 0 || first->until_ms != now->until_ms;
 
     if (renewed)
         return refuse(now, err);
-    return replay_sleep(r, LOOK_MS, err);
+    return target_host_sleep(&t->host, LOOK_MS, err);
 }
 
-static int take(struct replay *r, struct replay_node *node, const struct holder *own,
-                struct ft_err *err)
+static int take(const struct target_client *t, const struct lease_terms *terms,
+                struct target_node *node, const struct holder *own, struct ft_err *err)
 {
-    bool take_over = r->o->take_over && !atomic_load(&was_held);
+    bool take_over = terms->take_over && !atomic_load(&was_held);
     struct holder first = {.token = ""};
     char victim[TOKEN_SIZE] = "";
     struct holder h = {.host = ""};
     int rc;
 
-    while ((rc = try_take(r, node, own, victim, &h, err)) == 2) {
+    while ((rc = try_take(t, terms, node, own, victim, &h, err)) == 2) {
         if (take_over || (is_here(own, &h) && !is_alive(&h))) {
             memcpy(victim, h.token, sizeof(victim));
             continue;
@@ -430,31 +430,33 @@ static int take(struct replay *r, struct replay_node *node, const struct holder 
             return refuse(&h, err);
         if (first.token[0] == '\0') {
             first = h;
-            replay_note(r,
-                        "process %ld on %s was at work on this target; waiting until it is clear "
-                        "that it has ended (%u s at most, or --take-over)",
-                        h.pid, h.host, LEASE_MS / 1000);
+            target_host_note(
+                &t->host,
+                "process %ld on %s was at work on this target; waiting until it is clear "
+                "that it has ended (%u s at most, or --take-over)",
+                h.pid, h.host, LEASE_MS / 1000);
         }
-        if (await_holder(r, &first, &h, err) != 0)
+        if (await_holder(t, &first, &h, err) != 0)
             return -1;
     }
     if (rc == 1 && victim[0] != '\0' && take_over)
-        replay_note(r, "taken over from process %ld on %s", h.pid, h.host);
+        target_host_note(&t->host, "taken over from process %ld on %s", h.pid, h.host);
     if (rc == 1)
         atomic_store(&was_held, true);
     return rc;
 }
 
-int replay_lease_take(struct replay *r, struct ft_err *err)
+int lease_take(struct lease **lease, struct target_client *t, const struct lease_terms *terms,
+               struct ft_err *err)
 {
-    struct replay_node *node = replay_node_of(r, bytes_str(REPLAY_STATE_KEY));
+    struct target_node *node = target_client_node(t, bytes_str(terms->key));
     struct holder own;
     int rc;
 
     if (get_own(&own, err) != 0)
         return -1;
-    rc = take(r, node, &own, err);
+    rc = take(t, terms, node, &own, err);
     if (rc < 0)
         return -1;
-    return rc == 0 || r->lease != NULL ? 0 : keep_lease(r, node, err);
+    return rc == 0 || *lease != NULL ? 0 : keep_lease(lease, t, terms, node, err);
 }

@@ -1,4 +1,4 @@
-#include "target/replay_scan.h"
+#include "target/key_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,20 +6,20 @@
 #include "base/array.h"
 
 struct scan {
-    struct replay_node *node;
+    struct target_node *node;
     uint32_t db;
-    replay_scan_fn *take;
+    key_scan_fn *take;
     void *context;
     struct bytes *keys;
     size_t capacity;
 };
 
-static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
+static int select_db(struct target_node *node, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
     const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
-    return replay_call(node, NULL, words, 2, err);
+    return target_node_call(node, NULL, words, 2, err);
 }
 
 static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
@@ -32,11 +32,11 @@ static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
                                : s->take(s->context, s->node, s->db, s->keys, keys->elements, err);
 }
 
-bool replay_is_scan_reply(const redisReply *reply)
+bool key_scan_is_reply(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         reply->element[0]->type != REDIS_REPLY_STRING ||
-        reply->element[0]->len >= REPLAY_CURSOR_SIZE ||
+        reply->element[0]->len >= KEY_SCAN_CURSOR_SIZE ||
         reply->element[1]->type != REDIS_REPLY_ARRAY)
         return false;
     for (size_t i = 0; i < reply->element[1]->elements; i++) {
@@ -48,7 +48,7 @@ bool replay_is_scan_reply(const redisReply *reply)
 
 static int scan_selected(struct scan *s, struct ft_err *err)
 {
-    char cursor[REPLAY_CURSOR_SIZE] = "0";
+    char cursor[KEY_SCAN_CURSOR_SIZE] = "0";
 
     do {
         const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
@@ -56,9 +56,9 @@ static int scan_selected(struct scan *s, struct ft_err *err)
         redisReply *reply;
         int rc;
 
-        if (replay_call(s->node, &reply, words, 4, err) != 0)
+        if (target_node_call(s->node, &reply, words, 4, err) != 0)
             return -1;
-        if (replay_is_scan_reply(reply)) {
+        if (key_scan_is_reply(reply)) {
             (void)snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
             rc = take_keys(s, reply->element[1], err);
         } else {
@@ -72,7 +72,7 @@ static int scan_selected(struct scan *s, struct ft_err *err)
     return 0;
 }
 
-int replay_scan_db(struct replay_node *node, uint32_t db, replay_scan_fn *take, void *context,
+static int scan_db(struct target_node *node, uint32_t db, key_scan_fn *take, void *context,
                    struct ft_err *err)
 {
     struct scan s = {.node = node, .db = db, .take = take, .context = context};
@@ -85,19 +85,19 @@ int replay_scan_db(struct replay_node *node, uint32_t db, replay_scan_fn *take, 
 }
 
 /* The databases that hold anything: lines "db0:keys=..." */
-int replay_scan(struct replay_node *node, replay_scan_fn *take, void *context, struct ft_err *err)
+int key_scan(struct target_node *node, key_scan_fn *take, void *context, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
     redisReply *reply;
     const char *at;
     int rc = 0;
 
-    if (replay_call(node, &reply, words, 2, err) != 0)
+    if (target_node_call(node, &reply, words, 2, err) != 0)
         return -1;
     at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
     while (rc == 0 && at != NULL && (at = strstr(at, "\ndb")) != NULL) {
         at += 3;
-        rc = replay_scan_db(node, (uint32_t)strtoul(at, NULL, 10), take, context, err);
+        rc = scan_db(node, (uint32_t)strtoul(at, NULL, 10), take, context, err);
     }
     freeReplyObject(reply);
     return rc;

@@ -1,12 +1,11 @@
-#include "target/replay_rights.h"
+#include "target/rights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "replay/replay_impl.h"
 #include "wire/reply_error.h"
 
-/* Nobody's key; of the replay's own names, as these have to be allowed in any case. */
+/* Nobody's key; of this program's own names, as these have to be allowed in any case. */
 #define PROBE  "flowtape:probe"
 #define NO_SHA "0000000000000000000000000000000000000000"
 
@@ -42,7 +41,7 @@ static bool is_denied(const redisReply *reply)
            strcasestr(reply->str, "permission") != NULL;
 }
 
-static int send_probe(struct replay_node *node, const struct probe *p, redisReply **ret,
+static int send_probe(struct target_node *node, const struct probe *p, redisReply **ret,
                       struct ft_err *err)
 {
     struct bytes words[sizeof(p->words) / sizeof(p->words[0])];
@@ -55,21 +54,14 @@ static int send_probe(struct replay_node *node, const struct probe *p, redisRepl
     return redis_pipe_call(node->pipe, ret, words, count, err);
 }
 
-/* Is it known that none follows? */
-static bool has_journal(const struct replay *r)
+static void take_denied(struct rights *rights, bool journal, const struct probe *p, const char *why)
 {
-    return r->source == NULL || (r->source->kind == SOURCE_CAPTURE && !r->cut.is_snapshot);
-}
-
-static void take_denied(struct replay *r, const struct probe *p, const char *why)
-{
-    struct replay_rights *rights = &r->rights;
     size_t n = strlen(rights->missing);
 
     rights->no_set |= p->need == NEED_SET;
     rights->no_restore |= p->need == NEED_RESTORE;
     rights->no_mset |= p->need == NEED_MSET;
-    if (p->need > NEED_JOURNAL || (p->need == NEED_JOURNAL && !has_journal(r)) ||
+    if (p->need > NEED_JOURNAL || (p->need == NEED_JOURNAL && !journal) ||
         strstr(rights->missing, p->words[0]) != NULL)
         return;
     if (n == 0)
@@ -79,7 +71,7 @@ static void take_denied(struct replay *r, const struct probe *p, const char *why
 }
 
 /* A transaction that is not carried out: no server, of whatever kind, is to empty itself for a probe. */
-static int probe_flush(struct replay *r, struct replay_node *node, struct ft_err *err)
+static int probe_flush(struct rights *rights, struct target_node *node, struct ft_err *err)
 {
     static const char *const commands[] = {"MULTI", "FLUSHALL", "DISCARD"};
     static const char *const wanted[] = {"OK", "QUEUED", "OK"};
@@ -92,39 +84,40 @@ static int probe_flush(struct replay *r, struct replay_node *node, struct ft_err
             return -1;
         as_wanted = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, wanted[i]) == 0;
         freeReplyObject(reply);
-        r->rights.no_flush |= !as_wanted;
+        rights->no_flush |= !as_wanted;
         if (i == 0 && !as_wanted)
             return 0;
     }
     return 0;
 }
 
-int replay_rights_probe(struct replay *r, struct ft_err *err)
+int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
+                 struct ft_err *err)
 {
-    if (r->rights.known)
-        return 0;
-    r->rights = (struct replay_rights){0};
-    for (size_t n = 0; n < r->target.node_count; n++) {
+    struct rights rights = {0};
+
+    for (size_t n = 0; n < t->node_count; n++) {
         for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
             redisReply *reply;
 
-            if (send_probe(&r->target.nodes[n], &probes[i], &reply, err) != 0)
+            if (send_probe(&t->nodes[n], &probes[i], &reply, err) != 0)
                 return -1;
             if (is_denied(reply))
-                take_denied(r, &probes[i], reply->str);
+                take_denied(&rights, journal, &probes[i], reply->str);
             freeReplyObject(reply);
         }
-        if (probe_flush(r, &r->target.nodes[n], err) != 0)
+        if (probe_flush(&rights, &t->nodes[n], err) != 0)
             return -1;
     }
-    r->rights.known = true;
+    rights.known = true;
+    *ret = rights;
     return 0;
 }
 
-int replay_rights_check(const struct replay *r, struct ft_err *err)
+int rights_check(const struct rights *rights, struct ft_err *err)
 {
-    if (r->rights.missing[0] == '\0')
+    if (rights->missing[0] == '\0')
         return 0;
     return err_set(err, FT_ERR_PROTOCOL, "the target does not allow %s, which is needed: %s",
-                   r->rights.missing, r->rights.why);
+                   rights->missing, rights->why);
 }

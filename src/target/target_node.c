@@ -1,0 +1,58 @@
+#include "target/target_node.h"
+
+#include "wire/reply_error.h"
+
+bool target_node_is_transient(const char *text)
+{
+    return reply_text_is_passing(bytes_str(text)) ||
+           reply_error_kind_of(bytes_str(text)) == REPLY_ERROR_NOSCRIPT ||
+           strncmp(text, TARGET_REFUSED, strlen(TARGET_REFUSED)) == 0;
+}
+
+/* A new slot map may help. */
+static bool is_topology(const char *text)
+{
+    return reply_error_is_topology(reply_error_kind_of(bytes_str(text))) ||
+           strncmp(text, TARGET_NOT_HERE, strlen(TARGET_NOT_HERE)) == 0;
+}
+
+int target_node_refused(struct target_node *node, const char *text, struct ft_err *err)
+{
+    if (is_topology(text))
+        atomic_store(&node->redirected, true);
+    return err_set(err, target_node_is_transient(text) ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                   "%s answered: %s", node->name, text);
+}
+
+int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *words,
+                    size_t count, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR && target_node_is_transient(reply->str)) {
+        (void)target_node_refused(node, reply->str, err);
+        freeReplyObject(reply);
+        return -1;
+    }
+    *ret = reply;
+    return 0;
+}
+
+int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *words,
+                     size_t count, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = target_node_refused(node, reply->str, err);
+    if (rc == 0 && ret != NULL)
+        *ret = reply;
+    else
+        freeReplyObject(reply);
+    return rc;
+}

@@ -1,0 +1,145 @@
+#include "target/wait_replicas.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONFIRM_MS 10000u
+
+/* What INFO replication says of a master's replicas. */
+struct replicas {
+    unsigned listed;
+    unsigned online; /* of these */
+};
+
+/* One that is not there yet gets everything when it is; until then nothing is safe with it. */
+static void note_absent(const struct target_host *host, const char *name, const char *line,
+                        size_t n)
+{
+    if (n != 0 && line[n - 1] == '\r')
+        n--;
+    target_host_note(host, "a replica of %s is not online and has not got everything: %.*s", name,
+                     (int)n, line);
+}
+
+/* Lines "slave0:ip=...,state=online,..." */
+static void count_replicas(const struct target_host *host, const char *name, const char *info,
+                           bool tell, struct replicas *ret)
+{
+    *ret = (struct replicas){0};
+    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
+        size_t n;
+
+        line += *line == '\n';
+        n = strcspn(line, "\n");
+        if (strncmp(line, "slave", 5) != 0 || line[5] < '0' || line[5] > '9')
+            continue;
+        ret->listed++;
+        if (memmem(line, n, "state=online", 12) != NULL)
+            ret->online++;
+        else if (tell)
+            note_absent(host, name, line, n);
+    }
+}
+
+static int refused(const char *name, const redisReply *reply, struct ft_err *err)
+{
+    bool failed = reply->type == REDIS_REPLY_ERROR;
+
+    return err_set(err,
+                   failed && target_node_is_transient(reply->str) ? FT_ERR_NET : FT_ERR_PROTOCOL,
+                   "%s, asked about its replicas, answered: %s", name,
+                   failed ? reply->str : "something unknown");
+}
+
+/* In whatever words: what a user of a hosted server may not run. */
+static bool is_denied(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR && !target_node_is_transient(reply->str);
+}
+
+static int find_replicas(const struct target_host *host, struct redis_pipe *p, const char *name,
+                         bool tell, struct replicas *ret, struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    *ret = (struct replicas){0};
+    if (redis_pipe_call_text(p, &reply, "INFO replication", err) != 0)
+        return -1;
+    if (is_denied(reply) && tell)
+        target_host_note(host, "whether %s has replicas, and what these have, cannot be asked: %s",
+                         name, reply->str);
+    else if (reply->type != REDIS_REPLY_STRING && !is_denied(reply))
+        rc = refused(name, reply, err);
+    else if (reply->type != REDIS_REPLY_STRING)
+        rc = 0;
+    else if (strstr(reply->str, "role:slave") != NULL)
+        rc = err_set(err, FT_ERR_NET, "%s is no longer a master: what it had may be gone", name);
+    else
+        count_replicas(host, name, reply->str, tell, ret);
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int await(const struct target_host *host, struct redis_pipe *p, const char *name,
+                 unsigned wanted, struct ft_err *err)
+{
+    char command[64];
+    redisReply *reply;
+    int rc = 0;
+
+    if (wanted == 0)
+        return 0;
+    (void)snprintf(command, sizeof(command), "WAIT %u %u", wanted, CONFIRM_MS); /* fits */
+    if (redis_pipe_call_text(p, &reply, command, err) != 0)
+        return -1;
+    if (is_denied(reply))
+        target_host_note(host,
+                         "whether the %u replicas of %s have what was written cannot be asked: %s",
+                         wanted, name, reply->str);
+    else if (reply->type != REDIS_REPLY_INTEGER)
+        rc = refused(name, reply, err);
+    else if (reply->integer < (long long)wanted)
+        target_host_note(
+            host,
+            "%lld of %u replicas of %s have confirmed what was written, within %u s; a "
+            "failover to another one loses the rest",
+            reply->integer, wanted, name, CONFIRM_MS / 1000);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int wait_replicas(const struct target_host *host, struct redis_pipe *pipe, const char *name,
+                  struct ft_err *err)
+{
+    struct replicas found;
+
+    if (find_replicas(host, pipe, name, false, &found, err) != 0)
+        return -1;
+    return await(host, pipe, name, found.online, err);
+}
+
+int wait_replicas_node(const struct target_client *t, const struct target_node *node,
+                       struct ft_err *err)
+{
+    return wait_replicas(&t->host, node->pipe, node->name, err);
+}
+
+int wait_replicas_all(const struct target_client *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->node_count; i++) {
+        const struct target_node *node = &t->nodes[i];
+        struct replicas found;
+
+        if (find_replicas(&t->host, node->pipe, node->name, true, &found, err) != 0 ||
+            await(&t->host, node->pipe, node->name, found.online, err) != 0)
+            return -1;
+        if (found.listed < node->replica_count)
+            target_host_note(
+                &t->host,
+                "%zu of the %zu replicas that the cluster knows of %s are not connected to it and "
+                "have not got everything",
+                node->replica_count - found.listed, node->replica_count, node->name);
+    }
+    return 0;
+}
