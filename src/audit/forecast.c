@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "command/command_table.h"
 #include "input/journal_pass.h"
 #include "input/stream_pool.h"
 #include "item/entry_loss.h"

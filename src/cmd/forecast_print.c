@@ -5,6 +5,7 @@
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 #include "cmd/words.h"
+#include "command/command_table.h"
 
 #define SUSPECTS_PRINTED 10u
 #define WORD_SHOWN       60u

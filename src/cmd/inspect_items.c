@@ -4,6 +4,7 @@
 
 #include "cmd/item_print.h"
 #include "cmd/value_lines.h"
+#include "command/command_table.h"
 #include "command/translate.h"
 #include "input/journal_pass.h"
 #include "item/slot.h"

@@ -1,24 +1,5 @@
 #include "command/command_keys.h"
 
-#include <stdlib.h>
-
-void key_list_push(struct key_list *list, const struct bytes *words, size_t word)
-{
-    if (list->count == list->cap) {
-        size_t cap = list->cap == 0 ? 16 : list->cap * 2;
-        struct translation_key *keys = realloc(list->keys, cap * sizeof(keys[0]));
-
-        if (keys == NULL) {
-            list->failed = true;
-            return;
-        }
-        list->keys = keys;
-        list->cap = cap;
-    }
-    list->keys[list->count++] =
-        (struct translation_key){.db = list->db, .key = words[word], .word = word};
-}
-
 static void push_range(const struct bytes *words, size_t from, size_t to, struct key_list *ret)
 {
     for (size_t i = from; i < to; i++)

@@ -7,7 +7,8 @@
 #ifndef FLOWTAPE_COMMAND_COMMAND_KEYS_H
 #define FLOWTAPE_COMMAND_COMMAND_KEYS_H
 
-#include "command/rewrite.h"
+#include "command/command_row.h"
+#include "command/key_list.h"
 
 /* keys_by_range - the general one: key_first, key_last and key_step of a row. */
 bool keys_by_range(const struct command_row *row, const struct bytes *words, size_t count,

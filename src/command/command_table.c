@@ -4,7 +4,14 @@
 #include <stdlib.h>
 
 #include "command/command_keys.h"
-#include "command/rewrite.h"
+#include "command/rewrite_float.h"
+#include "command/rewrite_hash.h"
+#include "command/rewrite_json.h"
+#include "command/rewrite_key.h"
+#include "command/rewrite_list.h"
+#include "command/rewrite_other.h"
+#include "command/rewrite_stream.h"
+#include "command/rewrite_string.h"
 
 /* clang-format off */
 /* Name, arity, where the keys are; the rest by name where it is not 0. */

@@ -13,7 +13,7 @@
 #define FLOWTAPE_COMMAND_PRESENCE_H
 
 #include "base/table_memory.h"
-#include "command/translate.h"
+#include "command/translation.h"
 #include "item/item.h"
 
 enum presence_state {

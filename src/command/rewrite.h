@@ -3,27 +3,49 @@
  *
  * A rewrite function sets rw->out->class_ and writes commands: rewrite_begin starts one, the
  * rewrite_put functions append its words, which must live as long as the record or the
- * translator's buffer. Running out of memory is remembered in rw->failed and
- * looked at once, by translator_run.
+ * pools. A failure is remembered in rw->failed and looked at once, by translator_run; what can fail is
+ * asked through rewrite_ok.
  */
 #ifndef FLOWTAPE_COMMAND_REWRITE_H
 #define FLOWTAPE_COMMAND_REWRITE_H
 
-#include "command/translate.h"
+#include "base/buf.h"
+#include "command/translation.h"
 
-/* The keys of a record as they are found. */
-struct key_list {
-    struct translation_key *keys;
-    size_t count, cap;
-    uint32_t db;
-    bool failed; /* out of memory */
+#define REWRITE_NUMBERS_MAX 16
+#define REWRITE_NOTE_MAX    160
+
+/* A command while the pool of words may still move. */
+struct rewrite_command {
+    const struct bytes *as_is; /* the record's own words, or NULL: in the pool */
+    size_t first, count;
+    bool script;
 };
 
-/* key_list_push - words[word] is a key of the list's database. */
-void key_list_push(struct key_list *list, const struct bytes *words, size_t word);
+/* A key and its slot, to be sorted. */
+struct rewrite_slot {
+    uint16_t slot;
+    size_t word;
+};
+
+/* What results are made of; kept from one record to the next. Zeroed at first. */
+struct rewrite_pools {
+    struct bytes *words;
+    size_t word_count, word_cap;
+    struct rewrite_command *pending;
+    struct translation_command *commands;
+    size_t command_count, command_cap;
+    struct rewrite_slot *slots;
+    size_t slot_cap;
+    char numbers[REWRITE_NUMBERS_MAX][I64_TEXT_SIZE];
+    size_t number_count;
+    struct buf scratch;
+    char note[REWRITE_NOTE_MAX]; /* notes that name something */
+};
 
 struct rewrite {
-    struct translator *t;
+    struct rewrite_pools *pools;
+    struct recoder *recoder;
     const struct translator_options *options;
     const struct command_row *row;
     const struct bytes *words;
@@ -33,9 +55,16 @@ struct rewrite {
     struct key_list *keys;
     bool keys_ok; /* what find_keys said */
     struct translation *out;
-    bool failed;
+    bool failed; /* *err says why */
     struct ft_err *err;
 };
+
+/* rewrite_ok - rc of a function that was given rw->err; if that is a failure, so is the rewrite. */
+static inline bool rewrite_ok(struct rewrite *rw, int rc)
+{
+    rw->failed = rw->failed || rc != 0;
+    return rc == 0;
+}
 
 /* The classes. Texts are static; each sets the note, an earlier one is kept. */
 void rewrite_as_is(struct rewrite *rw);
@@ -64,9 +93,11 @@ void rewrite_put_words(struct rewrite *rw, size_t from, size_t to); /* of the re
 /* rewrite_script - class READ_WRITE, begins "EVAL script 1 key"; arguments are put after it. */
 void rewrite_script(struct rewrite *rw, const char *script, size_t key_word);
 
-/* rewrite_scratch - the translator's buffer for words that are made, empty. */
-struct buf *rewrite_scratch(struct rewrite *rw);
-struct recoder *rewrite_recoder(struct rewrite *rw);
+/* rewrite_scratch - for words that are made, empty. */
+static inline struct buf *rewrite_scratch(struct rewrite *rw)
+{
+    return &rw->pools->scratch;
+}
 
 /* rewrite_target - the version to compare with: 602, 700... */
 static inline unsigned rewrite_target(const struct rewrite *rw)
@@ -110,60 +141,10 @@ bool rewrite_keys_in_one_slot(const struct rewrite *rw);
 /* rewrite_split - class REWRITTEN: the same command per slot; each key takes key_step words. */
 void rewrite_split(struct rewrite *rw, const char *name);
 
-/* The table's functions. rewrite_string.c: */
-void rewrite_set(struct rewrite *rw);
-void rewrite_setex(struct rewrite *rw);
-void rewrite_msetnx(struct rewrite *rw);
-void rewrite_getdel(struct rewrite *rw);
-void rewrite_getex(struct rewrite *rw);
-void rewrite_prepend(struct rewrite *rw);
-void rewrite_bitfield(struct rewrite *rw);
-/* rewrite_key.c: */
-void rewrite_expire(struct rewrite *rw);
-void rewrite_delex(struct rewrite *rw);
-void rewrite_rename(struct rewrite *rw);
-void rewrite_copy(struct rewrite *rw);
-void rewrite_move(struct rewrite *rw);
-void rewrite_restore(struct rewrite *rw);
-void rewrite_sort(struct rewrite *rw);
-void rewrite_stick(struct rewrite *rw);
-void rewrite_flush(struct rewrite *rw);
-void rewrite_dflycluster(struct rewrite *rw);
-/* rewrite_list.c: */
-void rewrite_pop(struct rewrite *rw);
-void rewrite_lmove(struct rewrite *rw);
-void rewrite_rpoplpush(struct rewrite *rw);
-void rewrite_smove(struct rewrite *rw);
-void rewrite_mpop(struct rewrite *rw);
-void rewrite_store(struct rewrite *rw);
-void rewrite_saddex(struct rewrite *rw);
-void rewrite_zadd(struct rewrite *rw);
-/* rewrite_float.c: */
-void rewrite_incrbyfloat(struct rewrite *rw);
-void rewrite_hincrbyfloat(struct rewrite *rw);
-void rewrite_hincrby(struct rewrite *rw);
-/* rewrite_hash.c: */
-void rewrite_hsetex(struct rewrite *rw);
-void rewrite_hexpire(struct rewrite *rw);
-void rewrite_hgetex(struct rewrite *rw);
-void rewrite_field_expire(struct rewrite *rw);
-/* rewrite_stream.c: */
-void rewrite_xadd(struct rewrite *rw);
-void rewrite_xtrim(struct rewrite *rw);
-void rewrite_xgroup(struct rewrite *rw);
-void rewrite_xclaim(struct rewrite *rw);
-void rewrite_xautoclaim(struct rewrite *rw);
-/* rewrite_json.c: */
-void rewrite_json_set(struct rewrite *rw);
-void rewrite_json_mset(struct rewrite *rw);
-void rewrite_json_del(struct rewrite *rw);
-void rewrite_json_change(struct rewrite *rw);
-/* rewrite_other.c: what has no place in Redis, or none with keys */
-void rewrite_probabilistic(struct rewrite *rw);
-void rewrite_throttle(struct rewrite *rw);
-void rewrite_search(struct rewrite *rw);
-void rewrite_script_command(struct rewrite *rw);
-void rewrite_shrink(struct rewrite *rw);
-void rewrite_ping(struct rewrite *rw);
+/* rewrite_pools_clear - for the next record. */
+void rewrite_pools_clear(struct rewrite_pools *p);
+/* rewrite_finish - no more words: the commands and the keys become the translation's. */
+void rewrite_finish(struct rewrite *rw);
+void rewrite_pools_release(struct rewrite_pools *p);
 
 #endif

@@ -1,6 +1,7 @@
 /* INCRBYFLOAT and HINCRBYFLOAT, computed as the source does. */
+#include "command/rewrite_float.h"
+
 #include "command/command_lua.h"
-#include "command/rewrite.h"
 
 /* Up to this release of the source HINCRBY and HINCRBYFLOAT took away the time of the field. */
 #define FIELD_TIME_LOST_RELEASE 135u

@@ -1,6 +1,7 @@
 /* Hashes, and the times of their fields: two grammars of HSETEX, four levels of Redis. */
+#include "command/rewrite_hash.h"
+
 #include "command/command_lua.h"
-#include "command/rewrite.h"
 
 #define FIELD_TTL_TEXT "times of hash fields; the fields are kept"
 

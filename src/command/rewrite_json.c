@@ -2,7 +2,7 @@
  * JSON. Three ways: the target has the type (commands go through), JSON is carried as strings
  * (whole documents only: a part of one cannot be changed), or it is lost.
  */
-#include "command/rewrite.h"
+#include "command/rewrite_json.h"
 
 #define JSON_LOST_TEXT   "the target has no JSON type"
 #define JSON_STRING_TEXT "a part of a JSON document, which the target holds as a string"

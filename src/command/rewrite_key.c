@@ -1,9 +1,10 @@
 /* Commands on keys of any type: life times, names, RESTORE, SORT, flushes. */
+#include "command/rewrite_key.h"
+
 #include <stdlib.h>
 
 #include "command/command_keys.h"
 #include "command/command_lua.h"
-#include "command/rewrite.h"
 #include "command/suspect.h"
 #include "item/dump.h"
 #include "item/slot.h"
@@ -188,7 +189,7 @@ static void restore_write(struct rewrite *rw, const struct restore_options *o, c
         return;
     }
     if (!same) {
-        if (dump_append(scratch, type, value, target->rdb_version, rw->err) < 0)
+        if (!rewrite_ok(rw, dump_append(scratch, type, value, target->rdb_version, rw->err)))
             return;
         payload = buf_bytes(scratch);
     }
@@ -215,7 +216,7 @@ void rewrite_restore(struct rewrite *rw)
         rewrite_malformed(rw, "RESTORE with words that are not known");
         return;
     }
-    if (dump_parse(rw->words[3], &dump, rw->err) < 0) {
+    if (!rewrite_ok(rw, dump_parse(rw->words[3], &dump, rw->err))) {
         err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->words[1], key, sizeof(key)));
         return;
     }
@@ -223,9 +224,10 @@ void rewrite_restore(struct rewrite *rw)
     entry.key = rw->words[1];
     entry.value = dump.value;
     entry.value_bytes = dump.value.n;
-    switch (recoder_run(rewrite_recoder(rw), &entry, rewrite_moment_ms(rw), &type, &value, &reason,
-                        rw->err)) {
+    switch (
+        recoder_run(rw->recoder, &entry, rewrite_moment_ms(rw), &type, &value, &reason, rw->err)) {
     case RECODE_ERROR:
+        rw->failed = true;
         err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->words[1], key, sizeof(key)));
         return;
     case RECODE_LOST:
@@ -238,8 +240,8 @@ void rewrite_restore(struct rewrite *rw)
     case RECODE_OK:
         break;
     }
-    if (suspect_group_reads(rw->options->source_release, dump.type, dump.value, &guessed,
-                            rw->err) != 0)
+    if (!rewrite_ok(rw, suspect_group_reads(rw->options->source_release, dump.type, dump.value,
+                                            &guessed, rw->err)))
         return;
     if (guessed)
         rewrite_suspect(rw);
@@ -328,7 +330,7 @@ void rewrite_dflycluster(struct rewrite *rw)
             rewrite_malformed(rw, "DFLYCLUSTER FLUSHSLOTS with slots that are none");
             return;
         }
-        if (buf_append(scratch, &r, sizeof(r), rw->err) < 0)
+        if (!rewrite_ok(rw, buf_append(scratch, &r, sizeof(r), rw->err)))
             return;
     }
     rw->out->class_ = TRANSLATION_FLUSH;

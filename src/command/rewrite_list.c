@@ -1,7 +1,8 @@
 /* Lists, sets, sorted sets: pops with counts, moves and stores over several keys. */
+#include "command/rewrite_list.h"
+
 #include "command/command_keys.h"
 #include "command/command_lua.h"
-#include "command/rewrite.h"
 
 /* LPOP key [count] */
 void rewrite_pop(struct rewrite *rw)
@@ -55,7 +56,7 @@ void rewrite_rpoplpush(struct rewrite *rw)
         rewrite_as_is(rw);
         return;
     }
-    if (buf_append(scratch, words, sizeof(words), rw->err) < 0)
+    if (!rewrite_ok(rw, buf_append(scratch, words, sizeof(words), rw->err)))
         return;
     rewrite_plan(rw, 1, 2);
     rw->out->plan.words = (const struct bytes *)(const void *)scratch->p;

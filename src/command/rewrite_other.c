@@ -1,5 +1,5 @@
 /* What has no place in Redis, or no keys. */
-#include "command/rewrite.h"
+#include "command/rewrite_other.h"
 
 /* Up to this release FT.DROPINDEX deletes no documents, whatever its options. */
 #define DROP_KEEPS_DOCUMENTS_RELEASE 134u

@@ -1,8 +1,9 @@
 /* Streams: ids the source did not resolve, trimming by id on Redis 5, groups. */
+#include "command/rewrite_stream.h"
+
 #include <stdio.h>
 
 #include "command/command_lua.h"
-#include "command/rewrite.h"
 #include "command/suspect.h"
 
 /* [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] in any order. */

@@ -1,6 +1,7 @@
 /* Strings, bits: SET's own words, times to live, and what Redis does not have. */
+#include "command/rewrite_string.h"
+
 #include "command/command_lua.h"
-#include "command/rewrite.h"
 
 /* What stands behind SET key value. */
 struct set_options {
@@ -187,7 +188,7 @@ void rewrite_bitfield(struct rewrite *rw)
         rewrite_as_is(rw);
         return;
     }
-    if (buf_reserve(scratch, upper * 3, rw->err) < 0)
+    if (!rewrite_ok(rw, buf_reserve(scratch, upper * 3, rw->err)))
         return;
     rewrite_begin(rw, "BITFIELD");
     for (size_t i = 1; i < rw->count; i++) {

@@ -12,7 +12,7 @@
 #define FLOWTAPE_COMMAND_SUSPECT_H
 
 #include "base/spool.h"
-#include "command/translate.h"
+#include "command/translation.h"
 #include "item/filter.h"
 #include "item/item.h"
 #include "item/key_set.h"

@@ -16,97 +16,7 @@
 #ifndef FLOWTAPE_COMMAND_TRANSLATE_H
 #define FLOWTAPE_COMMAND_TRANSLATE_H
 
-#include "command/command_table.h"
-#include "item/recode.h"
-#include "item/slot.h"
-
-/* 2^28 - 1 seconds: kMaxExpireDeadlineSec in dragonfly's src/server/common.h. */
-#define TRANSLATE_TTL_MAX_MS (((INT64_C(1) << 28) - 1) * 1000)
-
-/* Dragonfly up to 1.26, which do not say what they are (no df-ver in the snapshot). */
-#define SOURCE_RELEASE_OLD 126u
-
-#define TRANSLATE_NOW INT64_C(-1)
-
-enum translation_class {
-    TRANSLATION_AS_IS,      /* commands[0] are the record's own words */
-    TRANSLATION_REWRITTEN,  /* commands, in this order */
-    TRANSLATION_READ_WRITE, /* needs values of the target: commands (scripts), or else plan */
-    TRANSLATION_NOTHING,    /* note says why */
-    TRANSLATION_FLUSH,      /* flush; commands hold what a standalone server (every master) gets */
-    TRANSLATION_LOSS,       /* losses[0]; commands, if any, remove what the lost value replaced */
-};
-
-struct translation_command {
-    const struct bytes *words;
-    size_t count;
-    bool script; /* an EVAL: cannot be run from within another script */
-};
-
-struct translation_key {
-    uint32_t db;
-    struct bytes key;
-    size_t word;  /* its place in the record */
-    bool suspect; /* what became of it cannot be known from the journal */
-};
-
-struct translation_loss {
-    enum loss_reason reason; /* notes too */
-    const char *class_name;  /* for loss_add: "set", "json", a command's name */
-    const char *text;
-};
-
-enum flush_kind {
-    FLUSH_ALL,
-    FLUSH_DB,    /* the record's database */
-    FLUSH_SLOTS, /* ranges; the client deletes the keys of these slots in database 0 */
-};
-
-struct translation_flush {
-    enum flush_kind kind;
-    const struct slot_range *ranges;
-    size_t range_count;
-};
-
-struct translation_plan {
-    enum plan_kind kind;
-    struct bytes src, dst;     /* STORE, POP: see keys */
-    uint32_t dst_db;           /* MOVE, COPY */
-    bool only_if_absent;       /* dst must not exist: RENAMENX, COPY without REPLACE, MOVE */
-    bool keeps_dst_time;       /* if both have a time to live, dst keeps its own */
-    const struct bytes *words; /* the record, or LMOVE's general form */
-    size_t word_count;
-};
-
-#define TRANSLATION_LOSSES_MAX 4
-
-struct translation {
-    enum translation_class class_;
-    const struct command_row *row; /* NULL: unknown command */
-    const struct translation_command *commands;
-    size_t command_count;
-    /* All keys of the original record: for order and point in time. An unknown command's first
-     * word is taken for a key. */
-    const struct translation_key *keys;
-    size_t key_count;
-    struct translation_loss losses[TRANSLATION_LOSSES_MAX];
-    size_t loss_count;
-    struct translation_plan plan;
-    struct translation_flush flush;
-    bool every_node;
-    const char *note; /* "" if there is nothing to say */
-};
-
-struct translator_options {
-    const struct target *target;
-    bool cluster;
-    enum json_as json_as;
-    /* of the source: 137 for 1.37.x; 0: taken for the newest */
-    unsigned source_release;
-    /* Where the target has no times of members: those that ended by then are removed as the record comes, the
-     * others are kept for good. 0: when the record was received; TRANSLATE_NOW: by this machine's clock. */
-    int64_t moment_ms;
-};
+#include "command/translation.h"
 
 struct translator;
 
@@ -128,17 +38,5 @@ int translator_find_keys(struct translator *t, const struct bytes *words, size_t
                          const struct translation_key **ret_keys, size_t *ret_count,
                          struct ft_err *err);
 void translator_free(struct translator *t);
-
-/* translation_changes - does the record change this one of its keys, or only read it? */
-bool translation_changes(const struct translation *t, size_t key);
-
-/* translation_class_name - "as-is", "rewritten", "read-write", "nothing", "flush", "loss". */
-const char *translation_class_name(enum translation_class c);
-/* plan_kind_name - "RENAME", "STORE"...; "" for PLAN_NONE. */
-const char *plan_kind_name(enum plan_kind kind);
-
-/* translation_digest - what DELEX IFDEQ compares: XXH3-64 of a value, 16 hex digits and NUL. */
-#define TRANSLATION_DIGEST_SIZE 17
-void translation_digest(struct bytes value, char out[TRANSLATION_DIGEST_SIZE]);
 
 #endif

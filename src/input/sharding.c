@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include "command/translate.h"
 #include "input/source.h"
 #include "item/owner.h"
 #include "rdb/target.h"

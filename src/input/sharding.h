@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-#include "command/translate.h"
+#include "command/translation.h"
 #include "store/capture.h"
 
 /* The rules that are tallied: SHARDING_KEY to SHARDING_SLOT. */

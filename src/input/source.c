@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "command/translate.h"
+#include "command/translation.h"
 #include "input/dfs_set.h"
 #include "input/sharding.h"
 #include "input/source_aux.h"

@@ -3,7 +3,7 @@
 #define FLOWTAPE_REPLAY_REPLAY_FLUSH_H
 
 #include "base/err.h"
-#include "command/translate.h"
+#include "command/translation.h"
 
 struct item;
 struct replay;

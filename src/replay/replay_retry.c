@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "command/command_table.h"
 #include "command/sent_key.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"

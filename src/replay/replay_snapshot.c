@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "command/command_table.h"
 #include "command/sent_key.h"
 #include "input/repeated_keys.h"
 #include "input/stream_pool.h"

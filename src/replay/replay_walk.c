@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "command/command_table.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"
 

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "command/command_table.h"
 #include "rdb/value_walk.h"
 #include "state/fold_impl.h"
 

@@ -1,4 +1,5 @@
 /* The journals of all flows as one sequence: order, barrier, owner guard, cut. */
+#include "command/translate.h"
 #include "lib/test_store.h"
 
 #include <stdlib.h>

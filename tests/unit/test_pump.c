@@ -1,4 +1,5 @@
 /* What a pump delivers of made-up items and small captures, in which order, and what it keeps back. */
+#include "command/translate.h"
 #include "lib/test_store.h"
 
 #include "lib/t_flows.h"

@@ -1,3 +1,4 @@
+#include "command/translate.h"
 #include "lib/test_store.h"
 
 #include "command/record_part.h"

@@ -1,4 +1,5 @@
 #include "command/suspect.h"
+#include "command/translate.h"
 #include "lib/test_main.h"
 
 /* A record's words, translated, into the report. */

@@ -1,7 +1,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "command/rewrite.h"
+#include "command/command_table.h"
+#include "command/translate.h"
 #include "item/slot.h"
 #include "lib/test_main.h"
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "command/command_table.h"
 #include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"

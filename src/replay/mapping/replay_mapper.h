@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "command/translate.h"
+#include "command/translation.h"
 #include "item/item.h"
 
 struct replay;

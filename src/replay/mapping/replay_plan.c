@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "command/command_table.h"
 #include "replay/mapping/mapping_lua.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_record.h"

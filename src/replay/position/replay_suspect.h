@@ -5,7 +5,7 @@
 #include <hiredis/hiredis.h>
 
 #include "command/suspect.h"
-#include "command/translate.h"
+#include "command/translation.h"
 #include "replay/position/replay_state.h"
 #include "target/key_scan.h"
 

@@ -1,0 +1,30 @@
+#include "command/key_list.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+
+void key_list_push(struct key_list *list, const struct bytes *words, size_t word)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    if (ARRAY_RESERVE(&list->keys, &list->cap, list->count + 1, "a list of keys", &err) != 0) {
+        list->failed = true;
+        return;
+    }
+    list->keys[list->count++] =
+        (struct translation_key){.db = list->db, .key = words[word], .word = word};
+}
+
+void key_list_clear(struct key_list *list, uint32_t db)
+{
+    list->count = 0;
+    list->db = db;
+    list->failed = false;
+}
+
+void key_list_release(struct key_list *list)
+{
+    free(list->keys);
+    *list = (struct key_list){0};
+}
