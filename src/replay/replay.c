@@ -11,13 +11,13 @@
 #include "base/clock.h"
 #include "input/source_digest.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_clean.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_journal.h"
-#include "replay/replay_node.h"
 #include "replay/replay_release.h"
 #include "replay/replay_retry.h"
 #include "replay/replay_servers.h"
@@ -109,6 +109,36 @@ int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class
     return err_set(err, FT_ERR_LOSS,
                    "Redis %s cannot hold %s; --on-loss skip goes on without such things",
                    r->target.kind->name, loss_reason_text(reason));
+}
+
+/* The source was the target of a replay once. */
+static void note_own_key(void *context, struct bytes key)
+{
+    struct replay *r = context;
+    char shown[60];
+
+    if (!atomic_exchange(&r->own_noted, true))
+        replay_note(r, "keys like \"%s\" are left out: this is how a replay calls its own",
+                    bytes_escape(key, shown, sizeof(shown)));
+}
+
+struct replay_rules replay_rules_of(struct replay *r)
+{
+    return (struct replay_rules){
+        .filter = &r->o->filter,
+        .map = &r->o->map,
+        .kept = &r->kept,
+        .source = r->source,
+        .id = r->id,
+        .ttl = r->o->ttl,
+        .shift_ms = r->shift_ms,
+        .json_as = r->o->json_as,
+        .kind = r->target.kind,
+        .version = r->target.version,
+        .cluster = r->target.cluster,
+        .on_own_key = note_own_key,
+        .context = r,
+    };
 }
 
 /*

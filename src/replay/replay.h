@@ -21,7 +21,7 @@
 #include "input/journal_pass.h"
 #include "item/filter.h"
 #include "item/recode.h"
-#include "replay/mapping/replay_map.h"
+#include "replay/mapping/replay_rules.h"
 #include "store/live_flows.h"
 #include "wire/uri.h"
 
@@ -29,12 +29,6 @@ enum replay_conflict {
     REPLAY_CONFLICT_REPLACE,
     REPLAY_CONFLICT_SKIP, /* keys that were there before keep what they have, records included */
     REPLAY_CONFLICT_FAIL, /* nothing is written if there is one */
-};
-
-enum replay_ttl {
-    REPLAY_TTL_KEEP,
-    REPLAY_TTL_SHIFT, /* what was left at the snapshot is left again when the replay begins */
-    REPLAY_TTL_DROP,  /* times of keys; those of hash fields stay */
 };
 
 enum replay_pace {

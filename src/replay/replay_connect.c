@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "replay/position/replay_node.h"
 #include "replay/replay_impl.h"
-#include "replay/replay_node.h"
 
 struct replay_node *replay_node_of(const struct replay *r, struct bytes key)
 {

@@ -93,8 +93,8 @@ static void see_end(struct replay *r, int64_t end_ms)
         atomic_store(&r->o->held->source_behind_ms, r->source_behind_ms);
 }
 
-int replay_defer(struct replay *r, struct times_shift *shift, uint32_t db,
-                 const struct bytes **words, size_t count, struct ft_err *err)
+static int defer_times(struct replay *r, struct times_shift *shift, uint32_t db,
+                       const struct bytes **words, size_t count, struct ft_err *err)
 {
     struct bytes key = count > 1 ? (*words)[1] : bytes_of(NULL, 0);
     int64_t end_ms;
@@ -110,6 +110,17 @@ int replay_defer(struct replay *r, struct times_shift *shift, uint32_t db,
     if (is_listing(r) && list_key(r, end_ms, db, key, err) != 0)
         return -1;
     return replay_note_deferred(r, false, err);
+}
+
+int replay_retime(struct replay *r, struct replay_mapper *mapper, struct times_shift *defer,
+                  uint32_t db, const struct bytes *words, size_t count,
+                  const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+{
+    if (replay_mapper_times(mapper, words, count, ret_words, ret_count, err) != 0)
+        return -1;
+    if (*ret_count == 0 || r->o->ttl == REPLAY_TTL_DROP)
+        return 0;
+    return defer_times(r, defer, db, ret_words, *ret_count, err);
 }
 
 int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)

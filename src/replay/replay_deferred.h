@@ -15,6 +15,7 @@
 #ifndef FLOWTAPE_REPLAY_REPLAY_DEFERRED_H
 #define FLOWTAPE_REPLAY_REPLAY_DEFERRED_H
 
+#include "replay/mapping/replay_mapper.h"
 #include "replay/replay_impl.h"
 
 /* A key whose expiry is deferred, or may be. */
@@ -49,9 +50,12 @@ void replay_held_keys_clear(struct replay_held_keys *list);
 
 /* replay_defers - only where records follow. */
 bool replay_defers(const struct replay *r);
-/* replay_defer - *words get the time that the key is to have for now, in memory of shift. Any thread. */
-int replay_defer(struct replay *r, struct times_shift *shift, uint32_t db,
-                 const struct bytes **words, size_t count, struct ft_err *err);
+/* replay_retime - the words with the times that the key is to have for now: as --ttl wants them, deferred
+ * where they have to be. *ret_count 0: nothing is left of the command. They lie in memory of mapper and defer.
+ * Any thread that has these two. */
+int replay_retime(struct replay *r, struct replay_mapper *mapper, struct times_shift *defer,
+                  uint32_t db, const struct bytes *words, size_t count,
+                  const struct bytes **ret_words, size_t *ret_count, struct ft_err *err);
 /* replay_defer_moved - a key gets the time of another one, whatever that is. */
 int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err);
 /* replay_note_deferred - before the first: written down. released: keys have their own times again, though

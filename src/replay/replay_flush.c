@@ -3,12 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "replay/mapping/replay_pair.h"
-#include "replay/mapping/replay_record.h"
+#include "replay/position/replay_node.h"
+#include "replay/position/replay_pair.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_impl.h"
-#include "replay/replay_node.h"
+#include "replay/replay_record.h"
 #include "replay/replay_walk.h"
 
 struct flush_run {

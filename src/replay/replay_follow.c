@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "replay/replay_node.h"
+#include "replay/position/replay_node.h"
 
 /* Looks at the directory of another process: soon behind something new, then more seldom. */
 #define LOOK_MIN_MS   1u

@@ -18,9 +18,6 @@
 #include "target/rights.h"
 #include "target/target_client.h"
 
-/* Anything of ours on the target fits. */
-#define REPLAY_TAG_TEXT 64
-
 /* What a replay has on one master, and has not sent there yet. */
 struct replay_node {
     struct replay *replay;
@@ -112,6 +109,8 @@ int replay_open_input(struct replay *r, struct ft_err *err);
 void replay_release(struct replay *r);
 /* replay_input_reopen - the input as it is now, to the same target. */
 int replay_input_reopen(struct replay *r, struct ft_err *err);
+/* replay_rules_of - of a connected target; those of a state that was loaded are its shift and kept keys. */
+struct replay_rules replay_rules_of(struct replay *r);
 void replay_note(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* replay_sleep - FT_ERR_CANCELLED when it is cut short. */
 int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err);

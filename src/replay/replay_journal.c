@@ -6,15 +6,15 @@
 
 #include "base/clock.h"
 #include "command/sent_key.h"
-#include "replay/mapping/replay_huge.h"
-#include "replay/mapping/replay_pair.h"
-#include "replay/mapping/replay_record.h"
+#include "replay/position/replay_huge.h"
+#include "replay/position/replay_node.h"
+#include "replay/position/replay_pair.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_flush.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_impl.h"
-#include "replay/replay_node.h"
+#include "replay/replay_record.h"
 
 #define LOOK_UP_EVERY 256u /* records between looks at signals and time */
 
@@ -30,20 +30,6 @@ struct journal_run {
     uint64_t began_us;
     struct replay_payer payer;
 };
-
-void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT])
-{
-    char *at = tag;
-
-    at += i64_to_text(item->flow, at);
-    *at++ = ':';
-    at += i64_to_text((int64_t)item->lsn, at);
-    *at++ = ':';
-    if (doubtful)
-        *at++ = REPLAY_DOUBTFUL;
-    at += i64_to_text(part, at);
-    *at = '\0';
-}
 
 static int settle(void *context, struct ft_err *err)
 {
@@ -320,6 +306,7 @@ static void note_positions(struct replay *r)
 int replay_journal(struct replay *r, struct ft_err *err)
 {
     struct journal_run j = {.r = r, .payer = {.replay = r, .settle = settle, .context = &j}};
+    const struct replay_rules rules = replay_rules_of(r);
     const struct replay_record_sink sink = {
         .put = put_command,
         .settle = settle,
@@ -337,7 +324,7 @@ int replay_journal(struct replay *r, struct ft_err *err)
         err_nomem(err, "the flows");
     else if (find_start(&j, start, err) == 0 &&
              replay_recorder_new(&j.recorder, r, &sink, err) == 0 &&
-             replay_translator_new(&translator, r, err) == 0)
+             replay_translator_new(&translator, &rules, err) == 0)
         rc = 0;
     r->cut.start_lsn = start;
     r->cut.flush_lsn = j.flush_lsn;

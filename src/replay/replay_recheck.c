@@ -14,6 +14,7 @@
 #include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
+#include "replay/replay_deferred.h"
 #include "replay/replay_walk.h"
 #include "target/cluster_pipe.h"
 
@@ -30,6 +31,7 @@ struct replay_recheck {
     struct replay replay;
     struct cluster_pipe *pipe;
     struct replay_mapper *mapper;
+    struct times_shift defer;
     struct recoder *recoder;
     struct entry_commands *by_restore;
     struct entry_commands *by_commands;
@@ -74,11 +76,12 @@ static int check_state(const struct replay *r, struct ft_err *err)
 static int open_sender(struct replay_recheck *c, struct ft_err *err)
 {
     struct replay *r = &c->replay;
+    const struct replay_rules rules = replay_rules_of(r);
     struct entry_commands_options entries = {
         .target = r->target.kind, .json_as = c->options.json_as, .restore = true};
 
     if (cluster_pipe_new(&c->pipe, &r->target, UNDERWAY_BYTES, take_nothing, c, err) != 0 ||
-        replay_mapper_new(&c->mapper, r, err) != 0 ||
+        replay_mapper_new(&c->mapper, &rules, err) != 0 ||
         recoder_new(&c->recoder, entries.target, entries.json_as, err) != 0 ||
         entry_commands_new(&c->by_restore, &entries, err) != 0)
         return -1;
@@ -104,13 +107,16 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
     replay_init(r, &c->options, progress, losses, &c->result);
     if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
         replay_state_load(r, err) != 0 || check_state(r, err) != 0 ||
-        replay_load_kept(r, err) != 0 || replay_suspects_count(r, err) != 0 ||
-        open_sender(c, err) != 0) {
+        replay_load_kept(r, err) != 0 || replay_suspects_count(r, err) != 0) {
         replay_recheck_close(c);
         return -1;
     }
     replay_set_shift(r);
     r->no_more_records = true;
+    if (open_sender(c, err) != 0) {
+        replay_recheck_close(c);
+        return -1;
+    }
     *ret = c;
     return 0;
 }
@@ -121,6 +127,7 @@ void replay_recheck_close(struct replay_recheck *c)
         return;
     cluster_pipe_free(c->pipe);
     replay_mapper_free(c->mapper);
+    times_shift_release(&c->defer);
     recoder_free(c->recoder);
     entry_commands_free(c->by_restore);
     entry_commands_free(c->by_commands);
@@ -362,7 +369,7 @@ static int write_command(void *context, const struct bytes *words, size_t count,
     redisReply *reply;
     size_t n;
 
-    if (replay_mapper_times(c->mapper, c->db, words, count, &timed, &n, err) != 0)
+    if (replay_retime(&c->replay, c->mapper, &c->defer, c->db, words, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0)
         return 0;

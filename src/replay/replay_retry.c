@@ -7,11 +7,11 @@
 #include "base/array.h"
 #include "command/command_table.h"
 #include "command/sent_key.h"
-#include "replay/mapping/replay_record.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
 #include "replay/replay_begin.h"
-#include "replay/replay_node.h"
+#include "replay/replay_record.h"
 #include "replay/replay_walk.h"
 
 #define WHY_SIZE   120
@@ -442,12 +442,13 @@ static int end(const struct retry *t, struct ft_err *err)
 
 int replay_retry(struct replay *r, struct ft_err *err)
 {
+    const struct replay_rules rules = replay_rules_of(r);
     struct retry t = {.r = r, .flushed = calloc(r->source->stream_count + 1u, sizeof(uint64_t))};
     int rc = -1;
 
     if (t.flushed == NULL)
         err_nomem(err, "the flows");
-    else if (take_left(&t, err) == 0 && replay_translator_new(&t.finder, r, err) == 0 &&
+    else if (take_left(&t, err) == 0 && replay_translator_new(&t.finder, &rules, err) == 0 &&
              replay_letters_each(r->letters, collect, &t, err) == 0 && look_behind(&t, err) == 0 &&
              replay_letters_each(r->letters, send_letter, &t, err) == 0)
         rc = end(&t, err);

@@ -15,11 +15,12 @@
 #include "rdb/rdb_string.h"
 #include "rdb/value_walk.h"
 #include "replay/mapping/replay_mapper.h"
-#include "replay/mapping/replay_record.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
+#include "replay/replay_deferred.h"
 #include "replay/replay_impl.h"
+#include "replay/replay_record.h"
 #include "replay/replay_run.h"
 #include "resp/resp_write.h"
 #include "target/cluster_pipe.h"
@@ -48,6 +49,7 @@ struct stream_sender {
     uint32_t flow;
     struct cluster_pipe *pipe;
     struct replay_mapper *mapper;
+    struct times_shift defer;
     struct replay_recorder *recorder;
     struct translator *translator;
     struct pump *pump;
@@ -146,7 +148,7 @@ static int put_entry_command(void *context, const struct bytes *words, size_t co
     const struct bytes *timed;
     size_t n;
 
-    if (replay_mapper_times(s->mapper, s->db, words, count, &timed, &n, err) != 0)
+    if (replay_retime(s->r, s->mapper, &s->defer, s->db, words, count, &timed, &n, err) != 0)
         return -1;
     return n == 0 ? 0 : send_words(s, s->db, timed, n, err);
 }
@@ -453,7 +455,8 @@ static int open_pump(struct stream_sender *s, struct ft_err *err)
 
 static int sender_open(struct stream_sender *s, struct ft_err *err)
 {
-    const struct replay *r = s->r;
+    struct replay *r = s->r;
+    const struct replay_rules rules = replay_rules_of(r);
     const struct replay_record_sink sink = {
         .put = put_record_command,
         .settle = settle,
@@ -467,9 +470,9 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
     if (cluster_pipe_new(&s->pipe, &s->r->target, lane_bytes(r), take_answer, s, err) != 0 ||
         replay_run_new(&s->run, r->target.cluster || r->rights.no_mset, run_bytes(r), put_run, s,
                        err) != 0 ||
-        replay_mapper_new(&s->mapper, s->r, err) != 0 ||
+        replay_mapper_new(&s->mapper, &rules, err) != 0 ||
         replay_recorder_new(&s->recorder, s->r, &sink, err) != 0 ||
-        replay_translator_new(&s->translator, r, err) != 0 || open_pump(s, err) != 0 ||
+        replay_translator_new(&s->translator, &rules, err) != 0 || open_pump(s, err) != 0 ||
         entry_commands_new(&s->by_restore, &entries, err) != 0)
         return -1;
     entries.restore = false;
@@ -480,6 +483,7 @@ static void sender_release(struct stream_sender *s)
 {
     cluster_pipe_free(s->pipe);
     replay_mapper_free(s->mapper);
+    times_shift_release(&s->defer);
     replay_recorder_free(s->recorder);
     pump_free(s->pump);
     translator_free(s->translator);

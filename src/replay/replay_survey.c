@@ -7,7 +7,7 @@
 #include "item/entry_loss.h"
 #include "rdb/value_walk.h"
 #include "replay/mapping/replay_mapper.h"
-#include "replay/mapping/replay_record.h"
+#include "replay/replay_record.h"
 
 /* What all streams add to. */
 struct surveyor {
@@ -263,12 +263,13 @@ static int survey_stream(void *context, const struct source *source, uint32_t in
 {
     struct surveyor *s = context;
     struct replay *r = s->r;
+    const struct replay_rules rules = replay_rules_of(r);
     struct worker w = {.s = s};
     int rc = -1;
 
     (void)source;
-    if (replay_mapper_new(&w.mapper, r, err) == 0 &&
-        replay_translator_new(&w.translator, r, err) == 0 &&
+    if (replay_mapper_new(&w.mapper, &rules, err) == 0 &&
+        replay_translator_new(&w.translator, &rules, err) == 0 &&
         recoder_new(&w.recoder, r->target.kind, r->o->json_as, err) == 0)
         rc = read_stream(&w, index, err);
     w.with_values = true;

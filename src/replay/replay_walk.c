@@ -5,7 +5,7 @@
 
 #include "command/command_table.h"
 #include "replay/mapping/replay_mapper.h"
-#include "replay/mapping/replay_record.h"
+#include "replay/replay_record.h"
 
 #define RECENT_COUNT 32768u
 #define DB_FACTOR    UINT64_C(0x9e3779b97f4a7c15)
@@ -13,6 +13,8 @@
 int replay_walk_init(struct replay_walk *w, struct replay *r, const struct source *source,
                      replay_key_fn *take, void *context, struct ft_err *err)
 {
+    const struct replay_rules rules = replay_rules_of(r);
+
     *w = (struct replay_walk){
         .source = source,
         .guard = owner_guard_of(source),
@@ -22,9 +24,9 @@ int replay_walk_init(struct replay_walk *w, struct replay *r, const struct sourc
     };
     if (w->recent == NULL)
         return err_nomem(err, "the keys of a capture");
-    if (replay_mapper_new(&w->mapper, r, err) != 0)
+    if (replay_mapper_new(&w->mapper, &rules, err) != 0)
         return -1;
-    return replay_translator_new(&w->finder, r, err);
+    return replay_translator_new(&w->finder, &rules, err);
 }
 
 void replay_walk_release(struct replay_walk *w)

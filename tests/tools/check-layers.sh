@@ -24,8 +24,8 @@ state: base rdb item command wire input pump
 output: base rdb resp item command input pump state
 audit: base rdb item command store input pump
 target: base rdb command resp wire
-replay/mapping: base item command wire input target replay replay/position
-replay/position: base item command wire target replay
+replay/mapping: base rdb item command wire input
+replay/position: base item command wire target replay/mapping replay
 replay: base rdb resp item command store wire input pump target replay/mapping replay/position
 sync: base rdb item store wire capture replay
 cmd: base rdb item command store wire input capture state output audit replay sync

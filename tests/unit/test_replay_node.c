@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "replay/position/replay_node.h"
 #include "replay/replay_impl.h"
-#include "replay/replay_node.h"
 
 static void refuses(redisReply reply, const char *text)
 {

@@ -5,8 +5,8 @@
 #include "base/array.h"
 #include "command/record_part.h"
 #include "input/effects.h"
-#include "replay/replay_deferred.h"
-#include "replay/replay_impl.h"
+#include "item/times_shift.h"
+#include "replay/mapping/replay_own_key.h"
 
 /* A key of the record being mapped, as the target has it: its name's place in names. */
 struct mapped_key {
@@ -15,7 +15,7 @@ struct mapped_key {
 };
 
 struct replay_mapper {
-    struct replay *r;
+    struct replay_rules rules;
     struct buf scratch; /* one name */
     struct buf names;   /* all names of a record */
     struct mapped_key *keys;
@@ -27,19 +27,19 @@ struct replay_mapper {
     struct bytes *words;
     size_t word_cap;
     struct times_shift shift;
-    struct times_shift defer;
     struct bytes *timed;
     size_t timed_cap;
     char number[I64_TEXT_SIZE];
 };
 
-int replay_mapper_new(struct replay_mapper **ret, struct replay *r, struct ft_err *err)
+int replay_mapper_new(struct replay_mapper **ret, const struct replay_rules *rules,
+                      struct ft_err *err)
 {
     struct replay_mapper *m = calloc(1, sizeof(*m));
 
     if (m == NULL)
         return err_nomem(err, "a mapper of keys");
-    m->r = r;
+    m->rules = *rules;
     *ret = m;
     return 0;
 }
@@ -51,7 +51,6 @@ void replay_mapper_free(struct replay_mapper *m)
     buf_release(&m->scratch);
     buf_release(&m->names);
     times_shift_release(&m->shift);
-    times_shift_release(&m->defer);
     free(m->keys);
     free(m->parts);
     record_part_release(&m->part);
@@ -61,38 +60,28 @@ void replay_mapper_free(struct replay_mapper *m)
     free(m);
 }
 
-/* The source was the target of a replay once. */
-static void note_own_key(struct replay *r, struct bytes key)
-{
-    char shown[60];
-
-    if (!atomic_exchange(&r->own_noted, true))
-        replay_note(r, "keys like \"%s\" are left out: this is how a replay calls its own",
-                    bytes_escape(key, shown, sizeof(shown)));
-}
-
 enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
                                    uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
 {
-    const struct replay_options *o = m->r->o;
+    const struct replay_rules *rules = &m->rules;
 
-    if (!filter_db(&o->filter, db) || !filter_key(&o->filter, key) ||
-        !replay_map_db(&o->map, db, ret_db))
+    if (!filter_db(rules->filter, db) || !filter_key(rules->filter, key) ||
+        !replay_map_db(rules->map, db, ret_db))
         return REPLAY_FATE_FILTERED;
-    if (m->r->target.cluster && *ret_db != 0) {
+    if (rules->cluster && *ret_db != 0) {
         return (enum replay_fate)err_set(
             err, FT_ERR_USAGE,
             "database %u: a cluster has only database 0; --db-map says what becomes of others, for "
             "example --db-map '*:prefix=db%%d:'",
             db);
     }
-    if (replay_map_key(&o->map, db, key, &m->scratch, ret_key, err) != 0)
+    if (replay_map_key(rules->map, db, key, &m->scratch, ret_key, err) != 0)
         return REPLAY_FATE_ERROR;
     if (*ret_db == 0 && replay_is_own_key(*ret_key)) {
-        note_own_key(m->r, *ret_key);
+        rules->on_own_key(rules->context, *ret_key);
         return REPLAY_FATE_FILTERED;
     }
-    if (key_set_has(&m->r->kept, *ret_db, *ret_key))
+    if (key_set_has(rules->kept, *ret_db, *ret_key))
         return REPLAY_FATE_KEPT;
     return *ret_db == db && ret_key->p == key.p ? REPLAY_FATE_SAME : REPLAY_FATE_CHANGED;
 }
@@ -182,7 +171,7 @@ static int find_effect(struct replay_mapper *m, const struct item *item,
     *ret = RECORD_HAD_EFFECT;
     if (!record_is_conditional(&item->record, t))
         return 0;
-    if (m->effects == NULL && effects_new(&m->effects, m->r->source, err) != 0)
+    if (m->effects == NULL && effects_new(&m->effects, m->rules.source, err) != 0)
         return -1;
     return effects_of(m->effects, item, t, ret, err);
 }
@@ -264,7 +253,7 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item
     if (passing != t->key_count)
         return map_some(m, item, t, tally.counts[REPLAY_FATE_KEPT] != 0, ret, err);
     if (crosses_dbs(record, t) &&
-        (!replay_map_is_identity(&m->r->o->map) || m->r->target.cluster || t->command_count == 0))
+        (!replay_map_is_identity(m->rules.map) || m->rules.cluster || t->command_count == 0))
         return make_transfer(m, record, t, ret);
     if (tally.counts[REPLAY_FATE_SAME] == t->key_count)
         return REPLAY_FATE_SAME;
@@ -315,7 +304,7 @@ static int shift_seconds(struct replay_mapper *m, const struct bytes *words, siz
         return -1;
     memcpy(m->timed, words, count * sizeof(*words));
     m->timed[0] = bytes_str("PEXPIREAT");
-    m->timed[2] = bytes_of(m->number, i64_to_text(s * 1000 + m->r->shift_ms, m->number));
+    m->timed[2] = bytes_of(m->number, i64_to_text(s * 1000 + m->rules.shift_ms, m->number));
     *ret_words = m->timed;
     return 0;
 }
@@ -323,22 +312,19 @@ static int shift_seconds(struct replay_mapper *m, const struct bytes *words, siz
 static int shift_times(struct replay_mapper *m, const struct bytes *words, size_t count,
                        const struct bytes **ret_words, struct ft_err *err)
 {
-    if (m->r->o->ttl != REPLAY_TTL_SHIFT)
+    if (m->rules.ttl != REPLAY_TTL_SHIFT)
         return 0;
     if (count > 2 && bytes_is_word(words[0], "EXPIREAT"))
         return shift_seconds(m, words, count, ret_words, err);
-    return times_shift_run(&m->shift, words, count, m->r->shift_ms, ret_words, err);
+    return times_shift_run(&m->shift, words, count, m->rules.shift_ms, ret_words, err);
 }
 
-int replay_mapper_times(struct replay_mapper *m, uint32_t db, const struct bytes *words,
-                        size_t count, const struct bytes **ret_words, size_t *ret_count,
-                        struct ft_err *err)
+int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
 {
     *ret_words = words;
     *ret_count = count;
-    if (m->r->o->ttl == REPLAY_TTL_DROP)
+    if (m->rules.ttl == REPLAY_TTL_DROP)
         return drop_times(m, words, count, ret_words, ret_count, err);
-    if (shift_times(m, words, count, ret_words, err) != 0)
-        return -1;
-    return replay_defer(m->r, &m->defer, db, ret_words, count, err);
+    return shift_times(m, words, count, ret_words, err);
 }

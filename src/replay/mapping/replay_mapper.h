@@ -1,4 +1,8 @@
-/* replay_mapper.h - which keys of a record go to the target, under which names, with which times. One per thread. */
+/*
+ * replay_mapper.h - which keys of a record go to the target, under which names, with which times.
+ *
+ * Threads      One per thread.
+ */
 #ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_MAPPER_H
 #define FLOWTAPE_REPLAY_MAPPING_REPLAY_MAPPER_H
 
@@ -6,8 +10,7 @@
 #include "base/err.h"
 #include "command/translation.h"
 #include "item/item.h"
-
-struct replay;
+#include "replay/mapping/replay_rules.h"
 
 struct replay_mapper;
 
@@ -36,7 +39,8 @@ struct replay_mapped {
     struct replay_transfer transfer;
 };
 
-int replay_mapper_new(struct replay_mapper **ret, struct replay *r, struct ft_err *err);
+int replay_mapper_new(struct replay_mapper **ret, const struct replay_rules *rules,
+                      struct ft_err *err);
 /* replay_mapper_key - where a key goes. REPLAY_FATE_SAME or _CHANGED: *ret_db and *ret_key, valid until
  * the next call. */
 enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
@@ -49,11 +53,9 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item
 bool replay_mapper_unknown(const struct replay_mapper *m, size_t key);
 /* replay_mapper_name - the key with this number of the record that was mapped last. */
 struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint32_t *ret_db);
-/* replay_mapper_times - the words with their times as --ttl wants them, deferred where they have to be;
- * *ret_count 0: nothing is left of the command. */
-int replay_mapper_times(struct replay_mapper *m, uint32_t db, const struct bytes *words,
-                        size_t count, const struct bytes **ret_words, size_t *ret_count,
-                        struct ft_err *err);
+/* replay_mapper_times - the words with their times as --ttl wants them; *ret_count 0: nothing is left of the command. */
+int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
+                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err);
 /* replay_mapper_pass - a record of the journal has been mapped, whatever became of it. _flush: all flows
  * have come to one. */
 int replay_mapper_pass(struct replay_mapper *m, const struct item *item,

@@ -5,21 +5,19 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "command/command_table.h"
+#include "item/slot.h"
 #include "replay/mapping/mapping_lua.h"
-#include "replay/mapping/replay_mapper.h"
-#include "replay/mapping/replay_record.h"
-#include "replay/position/replay_dead.h"
-#include "replay/position/replay_suspect.h"
-#include "replay/replay_connect.h"
+#include "replay/mapping/replay_own_key.h"
 #include "wire/reply_kind.h"
+#include "wire/slot_map.h"
 
 /* Elements of a list that go in one command. */
 #define PUSH_WORDS 1000u
 
 struct replay_planner {
-    struct replay *r;
+    struct replay_rules rules;
     struct replay_record_sink sink;
+    struct replay_plan_host host;
     const struct item *item;
     const struct translation *t; /* NULL: a transfer */
     uint32_t db;
@@ -41,15 +39,17 @@ struct replay_planner {
     struct buf texts; /* as do those made here; see push_text */
 };
 
-int replay_planner_new(struct replay_planner **ret, struct replay *r,
-                       const struct replay_record_sink *sink, struct ft_err *err)
+int replay_planner_new(struct replay_planner **ret, const struct replay_rules *rules,
+                       const struct replay_record_sink *sink, const struct replay_plan_host *host,
+                       struct ft_err *err)
 {
     struct replay_planner *p = calloc(1, sizeof(*p));
 
     if (p == NULL)
         return err_nomem(err, "a plan");
-    p->r = r;
+    p->rules = *rules;
     p->sink = *sink;
+    p->host = *host;
     *ret = p;
     return 0;
 }
@@ -140,7 +140,7 @@ static int carry_out(struct replay_planner *p, struct bytes dst, struct bytes sr
 
 static bool is_apart(struct replay_planner *p, struct bytes a, struct bytes b)
 {
-    return replay_node_of(p->r, a) != replay_node_of(p->r, b);
+    return p->host.apart(p->host.context, a, b);
 }
 
 static enum replay_standing standing(struct replay_planner *p, struct bytes dst, struct bytes src)
@@ -163,8 +163,6 @@ static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err
     return 0;
 }
 
-static const char doubtful_part[] = {REPLAY_DOUBTFUL, '\0'};
-
 /* The record is refused as a command is. Returns -1, and err is set only if that failed. */
 static int refuse(struct replay_planner *p, const char *error, struct ft_err *err)
 {
@@ -173,12 +171,7 @@ static int refuse(struct replay_planner *p, const char *error, struct ft_err *er
     size_t count = p->t != NULL ? p->t->plan.word_count : item->record.word_count;
 
     p->refused = true;
-    if (command_error_expected(command_find(words[0]), error) ||
-        (p->doubtful && replay_doubt_explains(doubtful_part, error))) {
-        replay_count_error(p->r, !command_error_expected(command_find(words[0]), error));
-        return -1;
-    }
-    (void)replay_dead_refuse(p->r, item, "read", p->db, words, count, error, err);
+    (void)p->host.refuse(p->host.context, item, p->db, words, count, error, err);
     return -1;
 }
 
@@ -432,7 +425,7 @@ static int temporary_name(struct replay_planner *p, struct bytes dst, size_t ind
     size_t from = p->texts.n;
 
     (void)slot_map_slot_tag(slot_of(dst), tag);
-    if (buf_printf(&p->texts, err, REPLAY_KEY_PREFIX "%s:{%s}:%zu", p->r->id, tag, index) != 0)
+    if (buf_printf(&p->texts, err, REPLAY_KEY_PREFIX "%s:{%s}:%zu", p->rules.id, tag, index) != 0)
         return -1;
     *ret = bytes_of(p->texts.p + from, p->texts.n - from);
     return 0;
@@ -603,7 +596,7 @@ static int put_pop(struct replay_planner *p, struct bytes key, struct ft_err *er
         pop[0] = bytes_str(bytes_is_word(plan->words[side], "LEFT") ? "LPOP" : "RPOP");
     else
         pop[0] = bytes_str(bytes_is_word(plan->words[side], "MIN") ? "ZPOPMIN" : "ZPOPMAX");
-    if (!is_list || p->r->target.version >= 602) {
+    if (!is_list || p->rules.version >= 602) {
         if (buf_printf(&p->texts, err, "%" PRId64, n) != 0)
             return -1;
         pop[2] = buf_bytes(&p->texts);

@@ -15,13 +15,69 @@
 #ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_PLAN_H
 #define FLOWTAPE_REPLAY_MAPPING_REPLAY_PLAN_H
 
+#include <hiredis/hiredis.h>
+
 #include "replay/mapping/replay_mapper.h"
-#include "replay/mapping/replay_record.h"
+
+/* Half of what a record does to two keys. */
+struct replay_pair_command {
+    uint32_t db;
+    const struct bytes *words;
+    size_t count;
+};
+
+/* A record that takes effect on two keys, or on one according to others (replay_plan.h). */
+struct replay_pair {
+    struct bytes dst, src; /* keys; the same where there is one side only */
+    const struct replay_pair_command *dst_commands;
+    size_t dst_count;
+    const struct replay_pair_command *src_commands;
+    size_t src_count;
+    bool doubtful; /* see replay_is_doubtful */
+    bool apart;    /* other nodes than that of dst have keys of the record */
+    bool tell;     /* they have to know that dst has had its part, though nothing is to follow */
+};
+
+enum replay_standing {
+    REPLAY_STANDS_OPEN, /* neither side has had it */
+    REPLAY_STANDS_HALF, /* dst has had it, and src is to follow */
+    REPLAY_STANDS_DONE,
+    /* no interruption leaves it so, but a node that comes back with older data does */
+    REPLAY_STANDS_SRC_BACK, /* dst has had it; what became of it before src went back is not known */
+    REPLAY_STANDS_DST_BACK, /* src has had it, and dst has not */
+};
+
+struct replay_record_sink {
+    /* one command, part of the record's number `part` */
+    int (*put)(void *context, uint32_t db, unsigned part, const struct bytes *words, size_t count,
+               struct ft_err *err);
+    /* all that was put so far has taken effect on the target */
+    int (*settle)(void *context, struct ft_err *err);
+    /* after settle: a command that reads key; the caller frees the reply. Passing errors are errors. */
+    int (*ask)(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+               size_t count, struct ft_err *err);
+    /* what earlier runs did of the record being put; NULL: nothing */
+    enum replay_standing (*standing)(void *context, struct bytes dst, struct bytes src);
+    /* after settle: dst's commands are safe before src's are carried out */
+    int (*pair)(void *context, const struct replay_pair *pair, struct ft_err *err);
+    void *context;
+};
+
+/* What a plan asks of whoever runs it. */
+struct replay_plan_host {
+    /* have they other nodes? */
+    bool (*apart)(void *context, struct bytes a, struct bytes b);
+    /* the target gave an error where a record was to be read; the words are those of the record */
+    int (*refuse)(void *context, const struct item *item, uint32_t db, const struct bytes *words,
+                  size_t count, const char *error, struct ft_err *err);
+    void *context;
+};
 
 struct replay_planner;
 
-int replay_planner_new(struct replay_planner **ret, struct replay *r,
-                       const struct replay_record_sink *sink, struct ft_err *err);
+int replay_planner_new(struct replay_planner **ret, const struct replay_rules *rules,
+                       const struct replay_record_sink *sink, const struct replay_plan_host *host,
+                       struct ft_err *err);
 /* replay_plan_doubt - of the records that follow, until told otherwise: see replay_is_doubtful. */
 void replay_plan_doubt(struct replay_planner *p, bool doubtful);
 /* replay_plan_run - t: a translation with a plan, of the item's record under the target's names. */

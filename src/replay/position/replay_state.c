@@ -397,22 +397,6 @@ int replay_position_parse(struct replay_position *ret, const redisReply *reply, 
     return 0;
 }
 
-bool replay_is_own_key(struct bytes key)
-{
-    const size_t prefix = strlen(REPLAY_KEY_PREFIX);
-    const size_t end = prefix + REPLAY_ID_SIZE - 1;
-
-    if (bytes_eq_str(key, REPLAY_STATE_KEY))
-        return true;
-    if (!has_prefix(key, REPLAY_KEY_PREFIX) || key.n <= end || key.p[end] != ':')
-        return false;
-    for (size_t i = prefix; i < end; i++) {
-        if (!(key.p[i] >= '0' && key.p[i] <= '9') && !(key.p[i] >= 'a' && key.p[i] <= 'f'))
-            return false;
-    }
-    return true;
-}
-
 void replay_position_name(struct replay_position *p, const char *capture, const char *tag)
 {
     (void)snprintf(p->tag, sizeof(p->tag), "%s", tag);

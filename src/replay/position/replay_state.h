@@ -44,15 +44,14 @@
 
 #include "base/buf.h"
 #include "item/slot.h"
+#include "replay/mapping/replay_own_key.h"
 
 #define REPLAY_STATE_VERSION 1
-#define REPLAY_STATE_KEY     "flowtape:replay"
-#define REPLAY_KEY_PREFIX    "flowtape:"
-#define REPLAY_ID_SIZE       33
-#define REPLAY_KEY_SIZE      80
 #define REPLAY_TAG_SIZE      24
 #define REPLAY_RUN_SIZE      41
 #define REPLAY_FLUSHES_SIZE  64
+/* "flow:lsn:part", what the target calls a command, and other names of fields. */
+#define REPLAY_TAG_TEXT 64
 
 enum replay_phase {
     REPLAY_PHASE_NONE,   /* nothing is written down */
@@ -123,8 +122,6 @@ int replay_position_parse(struct replay_position *ret, const redisReply *reply, 
                           struct ft_err *err);
 /* replay_state_server - what is known of a master; NULL: nothing. */
 const struct replay_server *replay_state_server(const struct replay_state *s, const char *node);
-/* replay_is_own_key - is this the name of one of these keys, of whatever capture? */
-bool replay_is_own_key(struct bytes key);
 /* replay_position_name - key and tag. */
 void replay_position_name(struct replay_position *p, const char *capture, const char *tag);
 int replay_position_add_outcome(struct replay_position *p, const struct replay_outcome *outcome,

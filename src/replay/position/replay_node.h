@@ -1,17 +1,21 @@
 /* replay_node.h - a node's batches, and what it answers to them. */
-#ifndef FLOWTAPE_REPLAY_REPLAY_NODE_H
-#define FLOWTAPE_REPLAY_REPLAY_NODE_H
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_NODE_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_NODE_H
 
 #include <hiredis/hiredis.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "item/item.h"
+#include "replay/position/replay_state.h"
 
 struct replay;
 struct replay_node;
 
 /* replay_node_reply - the redis_reply_fn of nodes: answers to batches. */
 int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err);
+/* replay_tag - "flow:lsn:part", what the target calls a command; doubtful: see replay_is_doubtful. */
+void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT]);
 /* replay_node_put - into the batch; nothing is sent. */
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err);

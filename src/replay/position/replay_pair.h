@@ -1,8 +1,8 @@
 /* replay_pair.h - pairs in the journal, where each side has its position. */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_PAIR_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_PAIR_H
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_PAIR_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_PAIR_H
 
-#include "replay/mapping/replay_record.h"
+#include "replay/replay_record.h"
 
 /* replay_is_past - has the node that has this key had the record already? */
 bool replay_is_past(struct replay *r, const struct item *item, struct bytes key);
@@ -12,7 +12,5 @@ int replay_pair_run(struct replay *r, const struct item *item, const struct repl
                     struct ft_err *err);
 /* replay_pair_forget_old - what is known of records before these LSNs is of no use any more. */
 int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err);
-/* replay_tag - "flow:lsn:part", what the target calls a command; doubtful: see replay_is_doubtful. */
-void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT]);
 
 #endif

@@ -1,16 +1,13 @@
 /* replay_huge.h - commands with more arguments than Lua's stack holds. */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_HUGE_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_HUGE_H
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_HUGE_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_HUGE_H
 
-#include "replay/mapping/replay_record.h"
+#include "replay/replay_record.h"
 
 /* replay_put_huge - such a command, in pieces where that does the same, with its position. */
 int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
                     uint32_t db, const char *tag, const struct bytes *words, size_t count,
                     struct ft_err *err);
-/* replay_divide - can the command be carried out in pieces, each the first `head` words and so many
- * others, a multiple of `step`? */
-bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
 /* replay_judge - a reply that was asked for by a call, judged as those of batches are. */
 int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
                  const char *part, uint32_t db, const struct bytes *words, size_t count,

@@ -1,4 +1,4 @@
-#include "replay/replay_node.h"
+#include "replay/position/replay_node.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +28,20 @@ struct refusal {
     struct bytes *words; /* owned */
     size_t count;
 };
+
+void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT])
+{
+    char *at = tag;
+
+    at += i64_to_text(item->flow, at);
+    *at++ = ':';
+    at += i64_to_text((int64_t)item->lsn, at);
+    *at++ = ':';
+    if (doubtful)
+        *at++ = REPLAY_DOUBTFUL;
+    at += i64_to_text(part, at);
+    *at = '\0';
+}
 
 static int take_sha(struct replay_node *node, const redisReply *reply, struct ft_err *err)
 {

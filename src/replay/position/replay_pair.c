@@ -1,12 +1,12 @@
-#include "replay/mapping/replay_pair.h"
+#include "replay/position/replay_pair.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "replay/mapping/replay_record.h"
+#include "replay/position/replay_node.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_impl.h"
-#include "replay/replay_node.h"
+#include "replay/replay_record.h"
 #include "target/wait_replicas.h"
 
 bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)

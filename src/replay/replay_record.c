@@ -1,12 +1,15 @@
-#include "replay/mapping/replay_record.h"
+#include "replay/replay_record.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "command/command_table.h"
 #include "replay/mapping/mapping_lua.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_plan.h"
+#include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
+#include "replay/replay_connect.h"
 #include "replay/replay_deferred.h"
 #include "replay/replay_impl.h"
 
@@ -17,37 +20,50 @@ struct replay_recorder {
     struct replay *r;
     struct replay_record_sink sink;
     struct replay_mapper *mapper;
+    struct times_shift defer;
     struct translator *translator; /* of records whose names have changed */
     struct replay_planner *planner;
     unsigned part;
     bool doubtful;
 };
 
-int replay_translator_new(struct translator **ret, const struct replay *r, struct ft_err *err)
+static bool is_apart(void *context, struct bytes a, struct bytes b)
 {
-    const struct translator_options options = {
-        .target = r->target.kind,
-        .cluster = r->target.cluster,
-        .json_as = r->o->json_as,
-        .source_release = r->source->release,
-        .moment_ms = TRANSLATE_NOW,
-    };
+    struct replay *r = ((struct replay_recorder *)context)->r;
 
-    return translator_new(ret, &options, err);
+    return replay_node_of(r, a) != replay_node_of(r, b);
+}
+
+/* As if the record itself had been refused. */
+static int refuse_read(void *context, const struct item *item, uint32_t db,
+                       const struct bytes *words, size_t count, const char *error,
+                       struct ft_err *err)
+{
+    static const char doubtful_part[] = {REPLAY_DOUBTFUL, '\0'};
+    struct replay_recorder *rec = context;
+    bool expected = command_error_expected(command_find(words[0]), error);
+
+    if (expected || (rec->doubtful && replay_doubt_explains(doubtful_part, error))) {
+        replay_count_error(rec->r, !expected);
+        return 0;
+    }
+    return replay_dead_refuse(rec->r, item, "read", db, words, count, error, err);
 }
 
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
                         const struct replay_record_sink *sink, struct ft_err *err)
 {
     struct replay_recorder *rec = calloc(1, sizeof(*rec));
+    const struct replay_rules rules = replay_rules_of(r);
+    const struct replay_plan_host host = {.apart = is_apart, .refuse = refuse_read, .context = rec};
 
     if (rec == NULL)
         return err_nomem(err, "a replay of records");
     rec->r = r;
     rec->sink = *sink;
-    if (replay_mapper_new(&rec->mapper, r, err) != 0 ||
-        replay_translator_new(&rec->translator, r, err) != 0 ||
-        replay_planner_new(&rec->planner, r, sink, err) != 0) {
+    if (replay_mapper_new(&rec->mapper, &rules, err) != 0 ||
+        replay_translator_new(&rec->translator, &rules, err) != 0 ||
+        replay_planner_new(&rec->planner, &rules, sink, &host, err) != 0) {
         replay_recorder_free(rec);
         return -1;
     }
@@ -60,6 +76,7 @@ void replay_recorder_free(struct replay_recorder *rec)
     if (rec == NULL)
         return;
     replay_mapper_free(rec->mapper);
+    times_shift_release(&rec->defer);
     translator_free(rec->translator);
     replay_planner_free(rec->planner);
     free(rec);
@@ -87,7 +104,7 @@ static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *wor
     const struct bytes *timed;
     size_t n;
 
-    if (replay_mapper_times(rec->mapper, db, words, count, &timed, &n, err) != 0)
+    if (replay_retime(rec->r, rec->mapper, &rec->defer, db, words, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0)
         return 0;

@@ -1,0 +1,48 @@
+#include "replay/mapping/replay_divide.h"
+
+/* Commands that do the same in pieces: words in front of each piece, and words that stay together. */
+struct divisible {
+    const char *name;
+    size_t head, step;
+};
+
+static const struct divisible divisible[] = {
+    {"DEL", 1, 1},    {"UNLINK", 1, 1}, {"MSET", 1, 2}, {"RPUSH", 2, 1}, {"LPUSH", 2, 1},
+    {"RPUSHX", 2, 1}, {"LPUSHX", 2, 1}, {"SADD", 2, 1}, {"SREM", 2, 1},  {"ZREM", 2, 1},
+    {"HDEL", 2, 1},   {"PFADD", 2, 1},  {"XDEL", 2, 1}, {"HSET", 2, 2},  {"HMSET", 2, 2},
+    {"ZADD", 2, 2},   {"GEOADD", 2, 3}, {"XACK", 3, 1},
+};
+
+/* The options of ZADD and GEOADD belong to the head. */
+static size_t skip_options(const struct bytes *words, size_t count, size_t at)
+{
+    while (at < count && (bytes_is_word(words[at], "NX") || bytes_is_word(words[at], "XX") ||
+                          bytes_is_word(words[at], "GT") || bytes_is_word(words[at], "LT") ||
+                          bytes_is_word(words[at], "CH")))
+        at++;
+    return at;
+}
+
+static const struct divisible *find_divisible(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof(divisible) / sizeof(divisible[0]); i++) {
+        if (bytes_is_word(name, divisible[i].name))
+            return &divisible[i];
+    }
+    return NULL;
+}
+
+bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step)
+{
+    const struct divisible *d = find_divisible(words[0]);
+    size_t head;
+
+    if (d == NULL || count < d->head)
+        return false;
+    head = d->name[0] == 'Z' || d->name[0] == 'G' ? skip_options(words, count, d->head) : d->head;
+    if ((count - head) % d->step != 0)
+        return false;
+    *ret_head = head;
+    *ret_step = d->step;
+    return true;
+}

@@ -1,0 +1,11 @@
+/* replay_divide.h - commands with more arguments than a script can pass on, in pieces. */
+#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_DIVIDE_H
+#define FLOWTAPE_REPLAY_MAPPING_REPLAY_DIVIDE_H
+
+#include "base/bytes.h"
+
+/* replay_divide - can the command be carried out in pieces, each the first `head` words and so many
+ * others, a multiple of `step`? */
+bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
+
+#endif

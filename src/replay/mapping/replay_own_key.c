@@ -1,0 +1,19 @@
+#include "replay/mapping/replay_own_key.h"
+
+#include <string.h>
+
+bool replay_is_own_key(struct bytes key)
+{
+    const size_t prefix = strlen(REPLAY_KEY_PREFIX);
+    const size_t end = prefix + REPLAY_ID_SIZE - 1;
+
+    if (bytes_eq_str(key, REPLAY_STATE_KEY))
+        return true;
+    if (key.n <= end || memcmp(key.p, REPLAY_KEY_PREFIX, prefix) != 0 || key.p[end] != ':')
+        return false;
+    for (size_t i = prefix; i < end; i++) {
+        if (!(key.p[i] >= '0' && key.p[i] <= '9') && !(key.p[i] >= 'a' && key.p[i] <= 'f'))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,15 @@
+/* replay_own_key.h - what a replay calls its own keys on the target; replay_state.h says what they hold. */
+#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_OWN_KEY_H
+#define FLOWTAPE_REPLAY_MAPPING_REPLAY_OWN_KEY_H
+
+#include "base/bytes.h"
+
+#define REPLAY_KEY_PREFIX "flowtape:"
+#define REPLAY_STATE_KEY  REPLAY_KEY_PREFIX "replay"
+#define REPLAY_ID_SIZE    33 /* 32 hexadecimal digits */
+#define REPLAY_KEY_SIZE   80 /* any of their names */
+
+/* replay_is_own_key - is this the name of one of these keys, of whatever capture? */
+bool replay_is_own_key(struct bytes key);
+
+#endif
