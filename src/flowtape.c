@@ -8,7 +8,7 @@
 #include "audit/verify.h"
 #include "capture/capture_run.h"
 #include "input/cut.h"
-#include "output/convert.h"
+#include "output/sink_rdb.h"
 
 const char *ft_version(void)
 {
@@ -95,6 +95,8 @@ static int convert(const struct source *s, const char *output,
     const char *at = options->at != NULL ? options->at : "end";
     struct convert_result result;
     struct loss_report losses;
+    struct conversion conversion = {
+        .source = s, .output = output, .options = &o, .losses = &losses, .result = &result};
     struct cut cut = {0};
     int rc;
 
@@ -106,7 +108,7 @@ static int convert(const struct source *s, const char *output,
         o.cut = &cut;
     }
     loss_init(&losses);
-    rc = convert_to_rdb(s, output, &o, NULL, &losses, NULL, &result, e);
+    rc = convert_run(&sink_rdb, &conversion, e);
     ret->keys = result.keys;
     ret->bytes_in = result.bytes_in;
     ret->bytes_out = result.bytes_out;

@@ -15,36 +15,24 @@
 /* A conversion on its own thread, so that this one can show progress. */
 struct job {
     struct convert_options options;
-    struct stream_options stream;
     struct convert_progress progress;
     struct convert_outcome outcome;
     struct ft_err err;
 };
 
-static int run_conversion(struct job *job)
-{
-    struct convert_outcome *o = &job->outcome;
-    const char *output = o->args->output;
-
-    switch (o->args->to) {
-    case CONVERT_TO_RESP:
-        return convert_to_resp(o->source, output, &job->stream, &job->progress, &o->losses,
-                               &o->suspects, &o->result, &job->err);
-    case CONVERT_TO_AOF:
-        return convert_to_aof(o->source, output, &job->stream, &job->progress, &o->losses,
-                              &o->suspects, &o->result, &job->err);
-    case CONVERT_TO_JSON:
-        return convert_to_json(o->source, output, &job->stream, &job->progress, &o->losses,
-                               &o->suspects, &o->result, &job->err);
-    default:
-        return convert_to_rdb(o->source, output, &job->options, &job->progress, &o->losses,
-                              &o->suspects, &o->result.entries, &job->err);
-    }
-}
-
 static void run_job(void *context)
 {
-    (void)run_conversion(context); /* job->err says */
+    struct job *job = context;
+    struct convert_outcome *o = &job->outcome;
+    struct conversion conversion = {.source = o->source,
+                                    .output = o->args->output,
+                                    .options = &job->options,
+                                    .progress = &job->progress,
+                                    .losses = &o->losses,
+                                    .suspects = &o->suspects,
+                                    .result = &o->result};
+
+    (void)convert_run(o->args->to, &conversion, &job->err); /* job->err says */
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -65,7 +53,7 @@ static enum exit_status fail_job(const struct job *job)
     enum exit_status status = ui_fail(COMMAND, &job->err);
     const struct convert_args *a = job->outcome.args;
     bool to_stdout = strcmp(a->output, OUTPUT_STDOUT_NAME) == 0;
-    uint64_t bytes = job->outcome.result.entries.bytes_out;
+    uint64_t bytes = job->outcome.result.bytes_out;
     const char *way_on = "";
 
     if (job->err.kind == FT_ERR_LOSS)
@@ -112,10 +100,8 @@ static int resolve_cut(struct cut *ret, const struct source *source, const char 
 
 static enum exit_status convert_source(const struct convert_args *a, struct source *source)
 {
-    struct job job = {.options = a->convert,
-                      .stream = a->stream,
-                      .outcome = {.args = a, .source = source},
-                      .err = FT_ERR_INIT};
+    struct job job = {
+        .options = a->convert, .outcome = {.args = a, .source = source}, .err = FT_ERR_INIT};
     struct cut cut = {0};
     enum exit_status status;
 
@@ -127,7 +113,6 @@ static enum exit_status convert_source(const struct convert_args *a, struct sour
         return ui_fail(COMMAND, &job.err);
     if (source->kind == SOURCE_CAPTURE)
         job.options.cut = &cut;
-    job.stream.common = &job.options;
     loss_init(&job.outcome.losses);
     (void)work_run(a->print.quiet, run_job, show_progress, &job, &job.err); /* job.err says */
     status = finish_job(&job);

@@ -5,29 +5,38 @@
 #include "base/output_file.h"
 #include "base/parse.h"
 
-static const char *const to_names[] = {
-    [CONVERT_TO_RDB] = "rdb",
-    [CONVERT_TO_RESP] = "resp",
-    [CONVERT_TO_AOF] = "aof",
-    [CONVERT_TO_JSON] = "json",
-};
+/* There is room for so many, and for their names. */
+#define FORMS_MAX       8
+#define FORM_NAMES_SIZE 80
 
-const char *convert_to_name(enum convert_to to)
+/* "rdb, resp, aof or json", or with bars between them. */
+static const char *list_forms(char *text, size_t size, const char *between, const char *last)
 {
-    return to_names[to];
+    size_t count;
+    const struct output_form *const *forms = output_forms(&count);
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < count && n < size; i++) {
+        n += (size_t)snprintf(text + n, size - n, "%s%s",
+                              i == 0           ? ""
+                              : i + 1 == count ? last
+                                               : between,
+                              forms[i]->name);
+    }
+    return text;
 }
 
 static int take_to(void *into, const char *value, struct ft_err *err)
 {
     struct convert_args *a = into;
+    char names[FORM_NAMES_SIZE];
 
-    for (int to = CONVERT_TO_RDB; to <= CONVERT_TO_JSON; to++) {
-        if (strcmp(value, to_names[to]) == 0) {
-            a->to = (enum convert_to)to;
-            return 0;
-        }
-    }
-    return err_set(err, FT_ERR_USAGE, "--to takes rdb, resp, aof or json, not \"%s\"", value);
+    a->to = output_form_find(value);
+    if (a->to != NULL)
+        return 0;
+    return err_set(err, FT_ERR_USAGE, "--to takes %s, not \"%s\"",
+                   list_forms(names, sizeof(names), ", ", " or "), value);
 }
 
 static int take_redis(void *into, const char *value, struct ft_err *err)
@@ -39,9 +48,9 @@ static int take_aof_size(void *into, const char *value, struct ft_err *err)
 {
     struct convert_args *a = into;
 
-    if (parse_size(value, &a->stream.part_bytes, err) != 0)
+    if (parse_size(value, &a->convert.part_bytes, err) != 0)
         return -1;
-    if (a->stream.part_bytes == 0)
+    if (a->convert.part_bytes == 0)
         return err_set(err, FT_ERR_USAGE, "--aof-size must not be 0");
     return 0;
 }
@@ -58,16 +67,6 @@ static int take_databases(void *into, const char *value, struct ft_err *err)
     return 0;
 }
 
-static const struct arg to_args[] = {
-    {"to", "rdb", "an RDB file", 0, take_to},
-    {"to", "resp", "commands for redis-cli --pipe (OUTPUT \"-\": standard\noutput)", 0, take_to},
-    {"to", "aof", "a directory for redis-server --appendonly yes --dir\nOUTPUT", 0, take_to},
-    {"to", "json",
-     "keys and journal records, one JSON object a line (\"-\"\n"
-     "likewise)",
-     0, take_to},
-};
-
 static const struct arg how_args[] = {
     {"redis", "VERSION",
      "the Redis that will load it (default 7.0): 5.0, 6.2,\n"
@@ -78,7 +77,7 @@ static const struct arg how_args[] = {
      "the base of --to aof (default redis-server)",
      offsetof(struct convert_args, convert.redis_server), NULL},
     {"restore", NULL, "--to resp: every key by RESTORE",
-     offsetof(struct convert_args, stream.restore), NULL},
+     offsetof(struct convert_args, convert.restore), NULL},
     {"databases", "N", "how many databases the server has (default: not known)", 0, take_databases},
     {"aof-size", "SIZE", "--to aof: about the size of an increment (default\n256MiB)", 0,
      take_aof_size},
@@ -90,16 +89,28 @@ static const struct arg expired_args[] = {
 };
 
 static const char about[] =
-    "Usage: flowtape convert INPUT OUTPUT --to rdb|resp|aof|json [OPTION...]\n"
+    "Usage: flowtape convert INPUT OUTPUT --to %s [OPTION...]\n"
     "\n"
     "INPUT is a capture directory, a Dragonfly snapshot (any file of a .dfs set, or an .rdb file),\n"
     "or an RDB file of Redis. OUTPUT appears under its name only when it is complete.\n";
+
+/* One line of --help for each form. */
+static struct arg_group args_to(struct convert_args *a)
+{
+    static struct arg args[FORMS_MAX];
+    size_t count;
+    const struct output_form *const *forms = output_forms(&count);
+
+    for (size_t i = 0; i < count; i++)
+        args[i] = (struct arg){"to", forms[i]->name, forms[i]->help, 0, take_to};
+    return (struct arg_group){NULL, args, count, a};
+}
 
 #define GROUP_COUNT 10
 
 static void list_groups(struct convert_args *a, struct arg_group groups[GROUP_COUNT])
 {
-    groups[0] = (struct arg_group)ARG_GROUP(NULL, to_args, a);
+    groups[0] = args_to(a);
     groups[1] = args_at(&a->from);
     groups[2] = args_generation(&a->from);
     groups[3] = (struct arg_group)ARG_GROUP(NULL, how_args, a);
@@ -115,16 +126,15 @@ static int check(const struct convert_args *a, struct ft_err *err)
 {
     bool to_stdout = strcmp(a->output, OUTPUT_STDOUT_NAME) == 0;
 
-    if (a->to == CONVERT_TO_NOTHING) {
+    if (a->to == NULL) {
         return err_set(err, FT_ERR_USAGE,
                        "--to is missing: say what to write, for example --to rdb");
     }
-    if (to_stdout && (a->to == CONVERT_TO_RDB || a->to == CONVERT_TO_AOF)) {
-        return err_set(err, FT_ERR_USAGE, "--to %s cannot go to standard output", to_names[a->to]);
-    }
+    if (to_stdout && !a->to->to_stdout)
+        return err_set(err, FT_ERR_USAGE, "--to %s cannot go to standard output", a->to->name);
     if (to_stdout && a->print.json)
         return err_set(err, FT_ERR_USAGE, "--json would be mixed with the output; use --report");
-    if (a->stream.restore && a->to != CONVERT_TO_RESP)
+    if (a->convert.restore && !a->to->restores)
         return err_set(err, FT_ERR_USAGE, "--restore is for --to resp");
     return 0;
 }
@@ -137,8 +147,9 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
     *ret = (struct convert_args){
         .from = {.at = "end"},
         .loss = {.fail = true},
-        .convert = {.target = target_default(), .redis_server = "redis-server"},
-        .stream = {.part_bytes = AOF_PART_DEFAULT_BYTES},
+        .convert = {.target = target_default(),
+                    .redis_server = "redis-server",
+                    .part_bytes = AOF_PART_DEFAULT_BYTES},
     };
     list_groups(ret, groups);
     if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
@@ -158,9 +169,13 @@ int convert_args_help(FILE *out)
 {
     struct arg_group groups[GROUP_COUNT];
     struct convert_args nothing;
+    char names[FORM_NAMES_SIZE];
+    char text[sizeof(about) + FORM_NAMES_SIZE];
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    (void)snprintf(text, sizeof(text), about,
+                   list_forms(names, sizeof(names), "|", "|")); /* fits */
+    return args_help(out, text, groups, GROUP_COUNT);
 }
 
 void convert_args_release(struct convert_args *a)

@@ -3,32 +3,21 @@
 #define FLOWTAPE_CMD_CONVERT_ARGS_H
 
 #include "cmd/common_args.h"
-#include "output/convert_stream.h"
-
-enum convert_to {
-    CONVERT_TO_NOTHING,
-    CONVERT_TO_RDB,
-    CONVERT_TO_RESP,
-    CONVERT_TO_AOF,
-    CONVERT_TO_JSON,
-};
+#include "output/forms.h"
 
 struct convert_args {
     const char *input;
     const char *output;
-    enum convert_to to;
+    const struct output_form *to;
     struct input_args from;
     struct loss_args loss;
     struct output_args print;
     struct convert_options convert; /* cut is not set */
-    struct stream_options stream;   /* common is not set */
 };
 
 /* convert_args_parse - FT_ERR_USAGE. Defaults are filled in. convert_args_release also afterwards. */
 int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct ft_err *err);
 int convert_args_help(FILE *out);
 void convert_args_release(struct convert_args *a);
-/* convert_to_name - "rdb". */
-const char *convert_to_name(enum convert_to to);
 
 #endif

@@ -16,13 +16,13 @@ static bool guard_is_missing(const struct convert_outcome *o)
 {
     const struct owner_guard guard = owner_guard_of(o->source);
 
-    return o->args->to != CONVERT_TO_JSON && o->source->kind == SOURCE_CAPTURE &&
-           owner_guard_is_off(&guard) && o->result.entries.journal.records + o->result.in_sync > 0;
+    return !o->args->to->as_is && o->source->kind == SOURCE_CAPTURE && owner_guard_is_off(&guard) &&
+           o->result.journal.records + o->result.in_sync > 0;
 }
 
 static void print_written(const struct convert_outcome *o)
 {
-    const struct convert_result *r = &o->result.entries;
+    const struct convert_result *r = &o->result;
     char in[FORMAT_SIZE];
     char out[FORMAT_SIZE];
 
@@ -31,7 +31,7 @@ static void print_written(const struct convert_outcome *o)
     fprintf(stderr, "%s: %" PRIu64 " keys (%" PRIu64 " with a time to live), %s from %s\n",
             o->args->output, r->keys, r->expires, format_size(r->bytes_out, out),
             format_size(r->bytes_in, in));
-    if (o->args->to == CONVERT_TO_JSON && o->result.commands != 0)
+    if (o->args->to->as_is && o->result.commands != 0)
         fprintf(stderr, "  journal records: %" PRIu64 "\n", o->result.commands);
     else if (o->result.commands != 0)
         fprintf(stderr, "  commands: %" PRIu64 "\n", o->result.commands);
@@ -39,15 +39,15 @@ static void print_written(const struct convert_outcome *o)
 
 static void print_journal(const struct convert_outcome *o)
 {
-    const struct journal_pass_counts *j = &o->result.entries.journal;
+    const struct journal_pass_counts *j = &o->result.journal;
 
-    if (o->args->to == CONVERT_TO_JSON)
+    if (o->args->to->as_is)
         return;
     if (j->records != 0) {
         fprintf(stderr, "  journal: %" PRIu64 " records, %" PRIu64 " flushes", j->records,
                 j->flushes);
-        if (o->result.entries.folded != 0)
-            fprintf(stderr, ", %" PRIu64 " keys touched", o->result.entries.folded);
+        if (o->result.folded != 0)
+            fprintf(stderr, ", %" PRIu64 " keys touched", o->result.folded);
         fputc('\n', stderr);
     }
     if (j->foreign != 0)
@@ -88,7 +88,7 @@ static void print_suspects(const struct suspect_report *r)
 
 void convert_print(const struct convert_outcome *o)
 {
-    const struct convert_result *r = &o->result.entries;
+    const struct convert_result *r = &o->result;
     uint64_t filtered = r->filtered + o->result.records_filtered;
 
     print_written(o);
@@ -108,7 +108,7 @@ void convert_print(const struct convert_outcome *o)
 
 static json_t *journal_to_json(const struct convert_outcome *o)
 {
-    const struct journal_pass_counts *j = &o->result.entries.journal;
+    const struct journal_pass_counts *j = &o->result.journal;
 
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
                      (json_int_t)j->records, "in_full_sync", (json_int_t)o->result.in_sync,
@@ -122,18 +122,18 @@ static json_t *journal_to_json(const struct convert_outcome *o)
 json_t *convert_to_report(const struct convert_outcome *o)
 {
     const struct convert_args *a = o->args;
-    const struct convert_result *r = &o->result.entries;
+    const struct convert_result *r = &o->result;
 
-    return json_pack(
-        "{s:o, s:o, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-        "s:I, s:I, s:o, s:o, s:o}",
-        "input", json_from_text(o->source->path), "output", json_from_text(a->output), "to",
-        convert_to_name(a->to), "at", a->from.at, "redis", a->convert.target->name, "written",
-        r->written, "keys", (json_int_t)r->keys, "keys_with_ttl", (json_int_t)r->expires,
-        "filtered", (json_int_t)r->filtered, "dropped_expired", (json_int_t)r->dropped_expired,
-        "emptied", (json_int_t)r->emptied, "bytes_in", (json_int_t)r->bytes_in, "bytes_out",
-        (json_int_t)r->bytes_out, "keys_touched", (json_int_t)r->folded, "commands",
-        (json_int_t)o->result.commands, "databases", (json_int_t)r->databases, "increments",
-        (json_int_t)o->result.parts, "journal", journal_to_json(o), "suspects",
-        json_from_suspects(&o->suspects), "loss", loss_to_json(&o->losses));
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+                     "s:I, s:I, s:o, s:o, s:o}",
+                     "input", json_from_text(o->source->path), "output", json_from_text(a->output),
+                     "to", a->to->name, "at", a->from.at, "redis", a->convert.target->name,
+                     "written", r->written, "keys", (json_int_t)r->keys, "keys_with_ttl",
+                     (json_int_t)r->expires, "filtered", (json_int_t)r->filtered, "dropped_expired",
+                     (json_int_t)r->dropped_expired, "emptied", (json_int_t)r->emptied, "bytes_in",
+                     (json_int_t)r->bytes_in, "bytes_out", (json_int_t)r->bytes_out, "keys_touched",
+                     (json_int_t)r->folded, "commands", (json_int_t)o->result.commands, "databases",
+                     (json_int_t)r->databases, "increments", (json_int_t)o->result.parts, "journal",
+                     journal_to_json(o), "suspects", json_from_suspects(&o->suspects), "loss",
+                     loss_to_json(&o->losses));
 }

@@ -11,7 +11,7 @@ struct convert_outcome {
     const struct source *source;
     struct loss_report losses;
     struct suspect_report suspects;
-    struct stream_result result; /* RDB: `entries` alone */
+    struct convert_result result;
 };
 
 void convert_print(const struct convert_outcome *o);

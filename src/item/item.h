@@ -33,4 +33,16 @@ struct item {
     struct journal_record record;
 };
 
+/* item_entry, item_command - what the item is, or NULL: something else. For who looks for one of them only; who
+ * has something to do with each kind is a sink (pump/item_sink.h). */
+static inline const struct rdb_entry *item_entry(const struct item *item)
+{
+    return item->kind == ITEM_ENTRY ? &item->rdb.entry : NULL;
+}
+
+static inline const struct journal_record *item_command(const struct item *item)
+{
+    return item->kind == ITEM_COMMAND ? &item->record : NULL;
+}
+
 #endif

@@ -1,24 +1,19 @@
 /*
- * convert.h - an INPUT as a file that Redis loads.
+ * convert.h - an INPUT as a file: what all forms of output have in common.
  *
- * How it works  The threads of a pool (input/stream_pool.h) parse, filter and re-encode entries of one
- *               stream each into chunks; the calling thread appends them to the file as they come. Chunks circulate, so
- *               memory does not depend on the data set; a value larger than a chunk is lent to the
- *               writing thread instead of being copied.
- * Point in time With a cut that needs journal records, fold.h takes the keys they touch out of the
- *               stream; a thread of its own puts their final values into the same output when all
- *               streams are through.
+ * What it is   A form (struct output_form) is an item_sink and what opens it, in a file of its own; forms.h lists
+ *              them. It brings its sink to the input by state_run.h, if it holds a state, or by convert_sequence.
+ * Losses       With fail_on_loss nothing appears under OUTPUT if there are any; the report is complete all the
+ *              same. What went to standard output already (OUTPUT "-") stays.
  */
 #ifndef FLOWTAPE_OUTPUT_CONVERT_H
 #define FLOWTAPE_OUTPUT_CONVERT_H
 
 #include <stdatomic.h>
 
-#include "command/suspect.h"
-#include "input/journal_pass.h"
-#include "input/source.h"
-#include "item/filter.h"
-#include "item/recode.h"
+#include "pump/pump.h"
+
+#define AOF_PART_DEFAULT_BYTES (UINT64_C(256) << 20)
 
 struct convert_options {
     const struct target *target;
@@ -29,6 +24,8 @@ struct convert_options {
     uint32_t databases;       /* of the server that will load it; 0: not known */
     const struct cut *cut;    /* of a capture; NULL for other inputs */
     const char *redis_server; /* program that applies the journal, when there is one to apply */
+    bool restore;             /* RESP: every entry by RESTORE */
+    uint64_t part_bytes;      /* AOF: an increment ends after the command that reaches this size */
 };
 
 /* Counters that another thread may read while it runs. */
@@ -48,24 +45,61 @@ struct convert_result {
     bool written;
     uint32_t databases; /* that the server needs */
     uint64_t folded;    /* keys that went through the private redis-server */
+    uint64_t in_sync;   /* records inside the full sync; RDB, AOF: not counted */
+    uint64_t commands;  /* written, SELECT not counted; AOF: of the increments; JSON: records */
+    uint64_t records_filtered; /* left out by filters */
+    uint64_t parts;            /* AOF: increments */
+    /* RESP: foreign and repeated count records inside the full sync too */
     struct journal_pass_counts journal;
 };
 
-/*
- * convert_to_rdb - FT_ERR_CANCELLED when source->cancel_fd became readable; FT_ERR_LOSS when something is lost and fail_on_loss is set: nothing is then under
- * the final name, but losses is complete. losses must be initialised, suspects zeroed. progress and
- * suspects may be NULL. The calling thread must not end before the call does (fold.h).
- */
-int convert_to_rdb(const struct source *source, const char *output,
-                   const struct convert_options *options, struct convert_progress *progress,
-                   struct loss_report *losses, struct suspect_report *suspects,
-                   struct convert_result *ret, struct ft_err *err);
+/* One conversion. The caller sets all but the last two; suspects and progress may be NULL. */
+struct conversion {
+    const struct source *source;
+    const char *output;
+    const struct convert_options *options;
+    struct convert_progress *progress;
+    struct loss_report *losses;      /* initialised */
+    struct suspect_report *suspects; /* zeroed */
+    struct convert_result *result;   /* filled in any case */
+    int64_t now_ms;                  /* when it began */
+};
 
+struct output_form {
+    const char *name;
+    const char *help;
+    bool to_stdout; /* OUTPUT may be "-" */
+    bool as_is;     /* nothing is translated, dropped or lost */
+    bool restores;  /* heeds --restore */
+    int (*run)(const struct conversion *c, struct ft_err *err);
+};
+
+/*
+ * convert_run - FT_ERR_CANCELLED when source->cancel_fd became readable; FT_ERR_LOSS when something is lost
+ * and fail_on_loss is set; FT_ERR_USAGE if it would change the input. The calling thread must not end before the
+ * call does (fold.h).
+ */
+int convert_run(const struct output_form *form, struct conversion *c, struct ft_err *err);
+
+/*
+ * For forms.
+ */
+
+/*
+ * convert_sequence - snapshot after snapshot and, not as_is, then the journals up to the cut, all into one sink;
+ * as_is each stream comes with its journal. `how` says what is particular to the form. The sink is finished and
+ * freed; it counts keys in c->result itself.
+ */
+int convert_sequence(const struct conversion *c, const struct item_sink *sink,
+                     const struct pump_options *how, struct ft_err *err);
+/* convert_pump_options - how, with everything in it that options say. */
+struct pump_options convert_pump_options(const struct conversion *c,
+                                         const struct pump_options *how);
+/* convert_moment_ms - members that ended by then are left out. */
+int64_t convert_moment_ms(const struct conversion *c, const struct item *item);
 /* convert_check_output - FT_ERR_USAGE if to write there would change the input. */
 int convert_check_output(const struct source *source, const char *output, struct ft_err *err);
-
 /* convert_check_losses - FT_ERR_LOSS if there are any and the policy is to fail. */
-int convert_check_losses(const struct convert_options *options, const struct loss_report *losses,
-                         struct ft_err *err);
+int convert_check_losses(const struct conversion *c, struct ft_err *err);
 
 #endif

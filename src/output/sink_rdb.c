@@ -1,181 +1,494 @@
 #include "output/sink_rdb.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 
-#include "base/array.h"
-#include "base/crc64.h"
-#include "base/endian.h"
-#include "base/output_file.h"
+#include "base/queue.h"
+#include "input/repeated_keys.h"
+#include "item/entry_loss.h"
+#include "item/recode.h"
+#include "output/rdb_file.h"
 #include "rdb/rdb_writer.h"
+#include "state/state_run.h"
 
-/* A database that occurs, and where its RESIZEDB lies in the file. */
-struct sink_db {
+#define CHUNKS_TOTAL_BYTES (8u << 20)
+#define CHUNK_MIN_BYTES    (32u << 10)
+#define CHUNK_MAX_BYTES    (256u << 10)
+/* How many keys a lane writes between two looks at the progress counters. */
+#define PROGRESS_EVERY 1024u
+
+/* Entries of one database on their way to the writer, or something that belongs to none. */
+struct chunk {
+    struct queue_node node; /* must be first */
+    struct buf buf;
+    struct bytes lent; /* follows buf; the lender waits until it was written */
+    sem_t *lent_done;
+    bool plain;
     uint32_t db;
     uint64_t keys;
     uint64_t expires;
-    uint64_t resizedb_offset;
 };
 
-struct sink_rdb {
-    struct output_file file;
-    uint64_t crc;
-    struct buf head; /* scratch for small pieces */
-    struct databases databases;
-    struct sink_db *dbs;
-    size_t db_count;
-    size_t current; /* index into dbs; db_count or more: none selected */
+struct rdb_form {
+    /* set before the lanes start, then constant */
+    const struct conversion *c;
+    struct state_run *state;
+    struct lane *lanes;
+    uint32_t lane_count;
+    struct key_log *keys; /* that were written */
+    size_t chunk_bytes;
+
+    struct queue full; /* chunks to be written */
+    struct queue empty;
+    atomic_uint lanes_left;
+    /* of the calling thread */
+    struct rdb_file *file;
 };
 
-static int put(struct sink_rdb *s, struct bytes bytes, struct ft_err *err)
+/* The sink of one lane of the state. */
+struct lane {
+    struct rdb_form *f;
+    sem_t lent_done;
+    /* of its thread until the state is joined */
+    struct recoder *recoder;
+    struct key_log_batch log; /* of keys */
+    struct chunk *chunk;      /* being filled */
+    bool finished;
+    uint64_t keys;
+    uint64_t expires;
+    uint64_t emptied;
+    uint64_t told_keys;
+};
+
+static void chunk_reset(struct chunk *chunk)
 {
-    if (output_file_write(&s->file, bytes, err) != 0)
-        return -1;
-    s->crc = crc64(s->crc, bytes.p, bytes.n);
-    return 0;
+    buf_clear(&chunk->buf);
+    buf_trim(&chunk->buf, 2 * CHUNK_MAX_BYTES);
+    chunk->lent = bytes_of(NULL, 0);
+    chunk->lent_done = NULL;
+    chunk->plain = false;
+    chunk->keys = 0;
+    chunk->expires = 0;
 }
 
-static int put_header(struct sink_rdb *s, const struct target *target, uint64_t ctime_s,
-                      uint64_t used_mem, struct ft_err *err)
+static void chunk_free(struct chunk *chunk)
 {
-    char number[I64_TEXT_SIZE];
-    struct buf *b = &s->head;
-    size_t n;
-
-    if (rdb_put_header(b, target->rdb_version, err) != 0 ||
-        rdb_put_aux(b, "redis-ver", bytes_str(target->redis_ver), err) != 0 ||
-        rdb_put_aux(b, "redis-bits", bytes_str("64"), err) != 0)
-        return -1;
-    n = i64_to_text((int64_t)ctime_s, number);
-    if (ctime_s != 0 && rdb_put_aux(b, "ctime", bytes_of(number, n), err) != 0)
-        return -1;
-    n = i64_to_text((int64_t)used_mem, number);
-    if (used_mem != 0 && rdb_put_aux(b, "used-mem", bytes_of(number, n), err) != 0)
-        return -1;
-    return put(s, buf_bytes(b), err);
+    buf_release(&chunk->buf);
+    free(chunk);
 }
 
-int sink_rdb_open(struct sink_rdb **ret, const char *path, const struct target *target,
-                  uint64_t ctime_s, uint64_t used_mem, struct ft_err *err)
+/* Hands the chunk over, if there is anything in it, and waits for what was lent with it. */
+static int emit(struct lane *l, struct ft_err *err)
 {
-    struct sink_rdb *s = calloc(1, sizeof(*s));
+    struct chunk *chunk = l->chunk;
+    bool lends = chunk->lent_done != NULL;
 
-    if (s == NULL)
-        return err_nomem(err, "an RDB file");
-    s->current = SIZE_MAX;
-    if (output_file_open(&s->file, path, err) != 0 ||
-        put_header(s, target, ctime_s, used_mem, err) != 0) {
-        sink_rdb_free(s);
-        return -1;
-    }
-    *ret = s;
-    return 0;
-}
-
-static size_t find_db(const struct sink_rdb *s, uint32_t db)
-{
-    size_t i = 0;
-
-    while (i < s->db_count && s->dbs[i].db != db)
-        i++;
-    return i;
-}
-
-static int add_db(struct sink_rdb *s, uint32_t db, uint64_t resizedb_offset, struct ft_err *err)
-{
-    if (ARRAY_ADD_ROOM(&s->dbs, s->db_count, "a list of databases", err) != 0)
-        return -1;
-    s->dbs[s->db_count++] = (struct sink_db){.db = db, .resizedb_offset = resizedb_offset};
-    return 0;
-}
-
-static int select_db(struct sink_rdb *s, uint32_t db, struct ft_err *err)
-{
-    size_t i = find_db(s, db);
-
-    if (i < s->db_count && i == s->current)
+    if (chunk->buf.n == 0 && !lends)
         return 0;
-    if (databases_use(&s->databases, db, err) != 0)
+    l->chunk = NULL;
+    if (!queue_put(&l->f->full, &chunk->node)) {
+        chunk_free(chunk);
+        return err_set(err, FT_ERR_CANCELLED, "cancelled");
+    }
+    while (lends && sem_wait(&l->lent_done) != 0)
+        ; /* interrupted */
+    return 0;
+}
+
+/* A chunk for entries of this database (or plain bytes) with room left. */
+static int want_chunk(struct lane *l, bool plain, uint32_t db, struct ft_err *err)
+{
+    struct chunk *chunk = l->chunk;
+
+    if (chunk != NULL && chunk->buf.n != 0 &&
+        (chunk->plain != plain || chunk->db != db || chunk->buf.n >= l->f->chunk_bytes) &&
+        emit(l, err) != 0)
         return -1;
-    buf_clear(&s->head);
-    if (rdb_put_selectdb(&s->head, db, err) != 0)
+    if (l->chunk == NULL) {
+        l->chunk = (struct chunk *)queue_get(&l->f->empty);
+        if (l->chunk == NULL)
+            return err_set(err, FT_ERR_CANCELLED, "cancelled");
+    }
+    l->chunk->plain = plain;
+    l->chunk->db = db;
+    return 0;
+}
+
+/* A value larger than a chunk is not copied once more but lent. */
+static int put_large(struct lane *l, const struct rdb_entry *entry, uint8_t type,
+                     struct bytes value, struct ft_err *err)
+{
+    struct rdb_entry head = *entry;
+
+    head.raw = bytes_of(NULL, 0);
+    if (rdb_put_entry(&l->chunk->buf, &head, type, bytes_of(NULL, 0), err) != 0)
         return -1;
-    if (i == s->db_count && (add_db(s, db, s->file.bytes + s->head.n, err) != 0 ||
-                             rdb_put_resizedb(&s->head, 0, 0, err) != 0))
+    l->chunk->lent = value;
+    l->chunk->lent_done = &l->lent_done;
+    return 0;
+}
+
+static int put_entry(struct lane *l, const struct rdb_entry *entry, uint8_t type,
+                     struct bytes value, struct ft_err *err)
+{
+    bool large = value.n > l->f->chunk_bytes;
+    int rc;
+
+    if (want_chunk(l, false, entry->db, err) != 0)
         return -1;
-    s->current = i;
-    return put(s, buf_bytes(&s->head), err);
-}
-
-int sink_rdb_put(struct sink_rdb *s, uint32_t db, struct bytes entries, uint64_t keys,
-                 uint64_t expires, struct ft_err *err)
-{
-    if (select_db(s, db, err) != 0)
+    rc = large ? put_large(l, entry, type, value, err)
+               : rdb_put_entry(&l->chunk->buf, entry, type, value, err);
+    if (rc != 0)
         return -1;
-    s->dbs[s->current].keys += keys;
-    s->dbs[s->current].expires += expires;
-    return put(s, entries, err);
+    if (!entry_is_over(entry, l->f->c->now_ms) &&
+        key_log_add(l->f->keys, &l->log, entry->db, entry->key, err) != 0)
+        return -1;
+    l->keys++;
+    l->chunk->keys++;
+    if (entry->expire_ms != RDB_NO_EXPIRY) {
+        l->expires++;
+        l->chunk->expires++;
+    }
+    return large ? emit(l, err) : 0;
 }
 
-int sink_rdb_put_plain(struct sink_rdb *s, struct bytes bytes, struct ft_err *err)
+/*
+ * A lane
+ */
+
+static void tell_progress(struct lane *l)
 {
-    return put(s, bytes, err);
+    if (l->f->c->progress != NULL)
+        atomic_fetch_add(&l->f->c->progress->keys, l->keys - l->told_keys);
+    l->told_keys = l->keys;
 }
 
-struct databases *sink_rdb_databases(struct sink_rdb *s)
+static int take_entry(void *context, const struct item *item, struct ft_err *err)
 {
-    return &s->databases;
+    const struct rdb_entry *entry = &item->rdb.entry;
+    enum loss_reason loss = LOSS_NONE;
+    enum recode_result result;
+    struct lane *l = context;
+    struct bytes value;
+    uint8_t type;
+
+    result =
+        recoder_run(l->recoder, entry, convert_moment_ms(l->f->c, item), &type, &value, &loss, err);
+    if (result == RECODE_ERROR || entry_add_loss(l->f->c->losses, entry, loss, err) != 0)
+        return -1;
+    if (result == RECODE_EMPTY)
+        l->emptied++;
+    if (result != RECODE_OK)
+        return 0;
+    if (l->keys - l->told_keys >= PROGRESS_EVERY)
+        tell_progress(l);
+    if (entry_add_notes(l->f->c->losses, entry, err) != 0)
+        return -1;
+    return put_entry(l, entry, type, value, err);
 }
 
-uint64_t sink_rdb_bytes(const struct sink_rdb *s)
+static int take_script(void *context, const struct item *item, struct bytes body,
+                       struct ft_err *err)
 {
-    return s->file.bytes;
+    struct lane *l = context;
+
+    (void)item;
+    return want_chunk(l, true, 0, err) != 0 ? -1 : rdb_put_aux(&l->chunk->buf, "lua", body, err);
 }
 
-/* RESIZEDB was written with zeros; the checksum is linear, see crc64_zeros. */
-static int fill_in_counts(struct sink_rdb *s, const struct sink_db *d, struct ft_err *err)
+static int take_function(void *context, const struct item *item, struct bytes code,
+                         struct ft_err *err)
 {
-    struct buf filled = {0};
-    struct buf blank = {0};
-    uint8_t change[RDB_RESIZEDB_SIZE];
-    int rc = -1;
+    struct lane *l = context;
 
-    if (rdb_put_resizedb(&filled, d->keys, d->expires, err) != 0 ||
-        rdb_put_resizedb(&blank, 0, 0, err) != 0)
-        goto out;
-    for (size_t i = 0; i < RDB_RESIZEDB_SIZE; i++)
-        change[i] = filled.p[i] ^ blank.p[i];
-    s->crc ^= crc64_zeros(crc64(0, change, sizeof(change)),
-                          s->file.bytes - d->resizedb_offset - RDB_RESIZEDB_SIZE);
-    rc = output_file_patch(&s->file, d->resizedb_offset, buf_bytes(&filled), err);
-out:
-    buf_release(&filled);
-    buf_release(&blank);
+    (void)item;
+    return want_chunk(l, true, 0, err) != 0 ? -1 : rdb_put_function(&l->chunk->buf, code, err);
+}
+
+static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,
+                     struct bytes key, struct ft_err *err)
+{
+    struct lane *l = context;
+
+    return loss_add(l->f->c->losses, reason, class_name, db, key, err);
+}
+
+/* What has been read goes to the output. */
+static int finish_lane(void *context, struct ft_err *err)
+{
+    struct lane *l = context;
+
+    tell_progress(l);
+    if ((l->chunk != NULL && emit(l, err) != 0) || key_log_flush(l->f->keys, &l->log, err) != 0)
+        return -1;
+    l->finished = true;
+    return 0;
+}
+
+/* After the last one the writer has everything; after a failure nobody needs to write any more. */
+static void end_lane(void *context)
+{
+    struct lane *l = context;
+
+    if (!l->finished)
+        queue_abort(&l->f->full);
+    else if (atomic_fetch_sub(&l->f->lanes_left, 1) == 1)
+        queue_close(&l->f->full);
+}
+
+static struct item_sink sink_of(struct lane *l)
+{
+    return (struct item_sink){.context = l,
+                              .entry = take_entry,
+                              .script = take_script,
+                              .function = take_function,
+                              .loss = take_loss,
+                              .finish = finish_lane,
+                              .free = end_lane};
+}
+
+/*
+ * The writer
+ */
+
+/* An aborted queue hands nothing out any more: free those who wait for a lent value or a chunk. */
+static void stop(struct rdb_form *f)
+{
+    state_run_stop(f->state);
+    queue_abort(&f->empty);
+    queue_abort(&f->full);
+    for (uint32_t i = 0; i < f->lane_count; i++)
+        (void)sem_post(&f->lanes[i].lent_done);
+}
+
+static int write_chunk(struct rdb_file *file, const struct chunk *chunk, struct ft_err *err)
+{
+    if (chunk->plain)
+        return rdb_file_put_plain(file, buf_bytes(&chunk->buf), err);
+    if (rdb_file_put(file, chunk->db, buf_bytes(&chunk->buf), chunk->keys, chunk->expires, err) !=
+        0)
+        return -1;
+    if (chunk->lent_done != NULL)
+        return rdb_file_put_plain(file, chunk->lent, err);
+    return 0;
+}
+
+/* After a loss that makes the run fail there is no point in writing on; the workers still look at
+ * everything, for the report. */
+static bool worth_writing(struct rdb_form *f)
+{
+    bool lost;
+
+    if (!f->c->options->fail_on_loss)
+        return true;
+    pthread_mutex_lock(&f->c->losses->mu);
+    lost = f->c->losses->losses != 0;
+    pthread_mutex_unlock(&f->c->losses->mu);
+    return !lost;
+}
+
+static int write_all(struct rdb_form *f, struct ft_err *err)
+{
+    struct chunk *chunk;
+    int rc = 0;
+
+    while ((chunk = (struct chunk *)queue_get(&f->full)) != NULL) {
+        sem_t *lent_done = chunk->lent_done;
+
+        if (rc == 0 && worth_writing(f))
+            rc = write_chunk(f->file, chunk, err);
+        chunk_reset(chunk);
+        if (lent_done != NULL)
+            (void)sem_post(lent_done); /* cannot overflow: at most one is lent */
+        if (!queue_put(&f->empty, &chunk->node))
+            chunk_free(chunk);
+        if (rc != 0)
+            stop(f);
+    }
     return rc;
 }
 
-int sink_rdb_finish(struct sink_rdb *s, struct ft_err *err)
+static int make_chunks(struct rdb_form *f, uint32_t count, struct ft_err *err)
 {
-    uint8_t tail[8];
+    for (uint32_t i = 0; i < count; i++) {
+        struct chunk *chunk = calloc(1, sizeof(*chunk));
 
-    tail[0] = RDB_OP_EOF;
-    if (put(s, bytes_of(tail, 1), err) != 0)
-        return -1;
-    for (size_t i = 0; i < s->db_count; i++) {
-        if (fill_in_counts(s, &s->dbs[i], err) != 0)
+        if (chunk == NULL)
+            return err_nomem(err, "an output chunk");
+        if (!queue_put(&f->empty, &chunk->node)) {
+            chunk_free(chunk);
+            return err_set(err, FT_ERR_BUG, "a new queue is closed");
+        }
+    }
+    return 0;
+}
+
+static int make_lanes(struct rdb_form *f, struct ft_err *err)
+{
+    uint32_t count = state_run_lanes(f->state);
+
+    f->lanes = calloc(count, sizeof(*f->lanes));
+    if (f->lanes == NULL)
+        return err_nomem(err, "an RDB file");
+    f->lane_count = count;
+    atomic_init(&f->lanes_left, count);
+    for (uint32_t i = 0; i < count; i++) {
+        f->lanes[i].f = f;
+        (void)sem_init(&f->lanes[i].lent_done, 0, 0); /* cannot fail for 0 */
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (recoder_new(&f->lanes[i].recoder, f->c->options->target, f->c->options->json_as, err) !=
+            0)
             return -1;
     }
-    store_le64(tail, s->crc);
-    if (output_file_write(&s->file, bytes_of(tail, sizeof(tail)), err) != 0)
-        return -1;
-    return output_file_finish(&s->file, err);
+    return 0;
 }
 
-void sink_rdb_free(struct sink_rdb *s)
+static int start(struct rdb_form *f, struct ft_err *err)
 {
-    if (s == NULL)
-        return;
-    output_file_release(&s->file);
-    buf_release(&s->head);
-    free(s->dbs);
-    free(s);
+    struct item_sink *sinks = calloc(f->lane_count, sizeof(*sinks));
+    int rc;
+
+    if (sinks == NULL)
+        return err_nomem(err, "an RDB file");
+    for (uint32_t i = 0; i < f->lane_count; i++)
+        sinks[i] = sink_of(&f->lanes[i]);
+    rc = state_run_start(f->state, sinks, err);
+    free(sinks);
+    return rc;
 }
+
+static void take_counts(struct rdb_form *f, const struct state_counts *counts)
+{
+    struct convert_result *r = f->c->result;
+
+    for (uint32_t i = 0; i < f->lane_count; i++) {
+        r->keys += f->lanes[i].keys;
+        r->expires += f->lanes[i].expires;
+        r->emptied += f->lanes[i].emptied;
+    }
+    r->filtered = counts->filtered;
+    r->dropped_expired = counts->expired;
+    r->bytes_in = counts->bytes_in;
+    r->folded = counts->folded;
+    r->journal = counts->journal;
+}
+
+/* The lanes may fail by themselves, and are then to be freed too. */
+static int run_lanes(struct rdb_form *f, struct ft_err *err)
+{
+    struct state_counts counts;
+    int rc;
+
+    if (start(f, err) != 0 || write_all(f, err) != 0 || queue_is_aborted(&f->full))
+        stop(f);
+    rc = state_run_join(f->state, &counts, err);
+    take_counts(f, &counts);
+    return rc;
+}
+
+static int finish(struct rdb_form *f, struct ft_err *err)
+{
+    struct convert_result *r = f->c->result;
+
+    if (repeated_keys_refuse(f->c->source, f->keys, err) != 0 ||
+        convert_check_losses(f->c, err) != 0 || rdb_file_finish(f->file, err) != 0)
+        return -1;
+    r->written = true;
+    r->bytes_out = rdb_file_bytes(f->file);
+    r->databases = rdb_file_databases(f->file)->needed;
+    return 0;
+}
+
+static int open_state(struct rdb_form *f, struct ft_err *err)
+{
+    const struct convert_options *o = f->c->options;
+    const struct state_options options = {
+        .source = f->c->source,
+        .cut = o->cut,
+        .target = o->target,
+        .json_as = o->json_as,
+        .redis_server = o->redis_server,
+        .filter = &o->filter,
+        .expired_ms = o->drop_expired ? f->c->now_ms : PUMP_NOTHING_EXPIRED,
+        .scripts_as_aux = true,
+        .losses = f->c->losses,
+        .suspects = f->c->suspects,
+        .bytes_in = f->c->progress == NULL ? NULL : &f->c->progress->bytes_in};
+
+    return state_run_new(&f->state, &options, err);
+}
+
+static size_t chunk_size_for(uint32_t threads)
+{
+    size_t size = CHUNKS_TOTAL_BYTES / (2 * (size_t)threads + 2);
+
+    if (size < CHUNK_MIN_BYTES)
+        return CHUNK_MIN_BYTES;
+    return size > CHUNK_MAX_BYTES ? CHUNK_MAX_BYTES : size;
+}
+
+/* Each thread may have a chunk that is being filled, and have handed over another one. */
+static int prepare(struct rdb_form *f, struct ft_err *err)
+{
+    const struct source *source = f->c->source;
+
+    if (key_log_new(&f->keys, err) != 0 || open_state(f, err) != 0 || make_lanes(f, err) != 0 ||
+        make_chunks(f, 2 * state_run_threads(f->state) + 2, err) != 0 ||
+        rdb_file_open(&f->file, f->c->output, f->c->options->target, source->info.ctime_s,
+                      source->info.used_mem, err) != 0)
+        return -1;
+    f->chunk_bytes = chunk_size_for(state_run_threads(f->state));
+    rdb_file_databases(f->file)->limit = f->c->options->databases;
+    return 0;
+}
+
+static void free_chunks(struct queue *q)
+{
+    struct queue_node *node = queue_drain(q);
+
+    while (node != NULL) {
+        struct chunk *chunk = (struct chunk *)node;
+
+        node = node->next;
+        chunk_free(chunk);
+    }
+    queue_release(q);
+}
+
+static void release(struct rdb_form *f)
+{
+    rdb_file_free(f->file);
+    state_run_free(f->state);
+    for (uint32_t i = 0; i < f->lane_count; i++) {
+        struct lane *l = &f->lanes[i];
+
+        (void)sem_destroy(&l->lent_done);
+        recoder_free(l->recoder);
+        if (l->chunk != NULL)
+            chunk_free(l->chunk);
+    }
+    free(f->lanes);
+    free_chunks(&f->full);
+    free_chunks(&f->empty);
+    key_log_free(f->keys);
+}
+
+static int run(const struct conversion *c, struct ft_err *err)
+{
+    struct rdb_form f = {.c = c};
+    int rc = -1;
+
+    queue_init(&f.full, SIZE_MAX); /* bounded by the number of chunks */
+    queue_init(&f.empty, SIZE_MAX);
+    if (prepare(&f, err) == 0 && run_lanes(&f, err) == 0)
+        rc = finish(&f, err);
+    release(&f);
+    return rc;
+}
+
+const struct output_form sink_rdb = {
+    .name = "rdb",
+    .help = "an RDB file",
+    .run = run,
+};

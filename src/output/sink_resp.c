@@ -1,165 +1,202 @@
 #include "output/sink_resp.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "output/output_lua.h"
-#include "resp/resp_write.h"
+#include "input/repeated_keys.h"
+#include "item/entry_commands.h"
+#include "item/entry_loss.h"
+#include "item/touched.h"
+#include "output/record_writer.h"
 
-#define COLLECT_BYTES (256u << 10)
-/* Is there for the time of a guard. */
-#define GUARD_KEY "flowtape:guard"
-/* A word of this size is not copied. */
-#define LARGE_WORD_BYTES (64u << 10)
+struct resp_form {
+    const struct conversion *c;
+    struct resp_file file;
+    struct record_writer records;
+    struct entry_commands *entries;
+    struct translator *translator;
+    struct key_log *keys; /* of the snapshot, that were written */
+    struct key_log_batch key_batch;
+    uint32_t db; /* of the entry that is being written */
+    /* by records inside the full sync of this flow; NULL: none yet */
+    struct touched *touched;
+    uint32_t flow;
+};
 
-int sink_resp_open(struct sink_resp *s, const char *path, struct ft_err *err)
+/* The records of another flow's full sync say nothing of this one's keys. */
+static void see_flow(struct resp_form *f, uint32_t flow)
 {
-    *s = (struct sink_resp){.db = SINK_RESP_ANY_DB};
-    return output_file_open(&s->file, path, err);
+    if (flow == f->flow)
+        return;
+    touched_free(f->touched);
+    f->touched = NULL;
+    f->flow = flow;
 }
 
-int sink_resp_append(struct sink_resp *s, const char *path, struct ft_err *err)
+static int put_words(void *context, const struct bytes *words, size_t count, struct ft_err *err)
 {
-    *s = (struct sink_resp){.db = SINK_RESP_ANY_DB};
-    return output_file_append(&s->file, path, err);
+    struct resp_form *f = context;
+
+    return resp_file_put(&f->file, f->db, words, count, err);
 }
 
-static int write_out(struct sink_resp *s, struct ft_err *err)
+static int count_entry(struct resp_form *f, const struct rdb_entry *entry,
+                       enum recode_result result, struct ft_err *err)
 {
-    if (output_file_write(&s->file, buf_bytes(&s->buf), err) != 0)
+    if (result == RECODE_EMPTY)
+        f->c->result->emptied++;
+    if (result != RECODE_OK)
+        return 0;
+    if (!entry_is_over(entry, f->c->now_ms) &&
+        key_log_add(f->keys, &f->key_batch, entry->db, entry->key, err) != 0)
         return -1;
-    buf_clear(&s->buf);
-    buf_trim(&s->buf, 2 * COLLECT_BYTES);
+    f->c->result->keys++;
+    f->c->result->expires += entry->expire_ms != RDB_NO_EXPIRY;
+    return entry_add_notes(f->c->losses, entry, err);
+}
+
+static int take_entry(void *context, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    struct resp_form *f = context;
+    enum loss_reason loss = LOSS_NONE;
+    enum recode_result result;
+    bool replace;
+
+    see_flow(f, item->flow);
+    replace = f->touched != NULL && touched_may(f->touched, entry->db, entry->key);
+    if (f->c->suspects != NULL &&
+        suspect_add_entry(f->c->suspects, source_journal_release(f->c->source), item, err) != 0)
+        return -1;
+    f->db = entry->db;
+    result = entry_commands_run(f->entries, entry, convert_moment_ms(f->c, item), replace,
+                                put_words, f, &loss, err);
+    if (result == RECODE_ERROR || entry_add_loss(f->c->losses, entry, loss, err) != 0)
+        return -1;
+    return count_entry(f, entry, result, err);
+}
+
+static int note_touched(struct resp_form *f, const struct translation *t, struct ft_err *err)
+{
+    if (f->touched == NULL && touched_new(&f->touched, TOUCHED_UNKNOWN, err) != 0)
+        return -1;
+    for (size_t i = 0; i < t->key_count; i++)
+        touched_add(f->touched, t->keys[i].db, t->keys[i].key);
     return 0;
 }
 
-static int put_large_word(struct sink_resp *s, struct bytes word, struct ft_err *err)
-{
-    if (write_out(s, err) != 0 || output_file_write(&s->file, word, err) != 0)
-        return -1;
-    return buf_append_str(&s->buf, RESP_LINE_END, err);
-}
-
-static int put_pieces(struct sink_resp *s, const struct bytes *words, size_t count,
-                      struct ft_err *err)
-{
-    if (resp_put_command_head(&s->buf, count, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (resp_put_word_head(&s->buf, words[i].n, err) != 0)
-            return -1;
-        if (words[i].n >= LARGE_WORD_BYTES) {
-            if (put_large_word(s, words[i], err) != 0)
-                return -1;
-            continue;
-        }
-        if (buf_append(&s->buf, words[i].p, words[i].n, err) != 0 ||
-            buf_append_str(&s->buf, RESP_LINE_END, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static bool has_large_word(const struct bytes *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (words[i].n >= LARGE_WORD_BYTES)
-            return true;
-    }
-    return false;
-}
-
-static int put_command(struct sink_resp *s, const struct bytes *words, size_t count,
+/* One inside the full sync stands at its place between the entries. */
+static int take_record(void *context, const struct item *item, const struct translation *t,
                        struct ft_err *err)
 {
-    if (has_large_word(words, count))
-        return put_pieces(s, words, count, err);
-    return resp_put_command(&s->buf, words, count, err);
+    struct resp_form *f = context;
+
+    if (item->lsn == 0) {
+        see_flow(f, item->flow);
+        if (note_touched(f, t, err) != 0)
+            return -1;
+    }
+    return record_writer_put(&f->records, item, t, err);
 }
 
-static int put_words(struct sink_resp *s, const char *const *words, size_t count,
-                     struct ft_err *err)
+static int take_script(void *context, const struct item *item, struct bytes body,
+                       struct ft_err *err)
 {
-    struct bytes list[8];
+    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
+    struct resp_form *f = context;
 
-    for (size_t i = 0; i < count; i++)
-        list[i] = bytes_str(words[i]);
-    return resp_put_command(&s->buf, list, count, err);
+    (void)item;
+    return resp_file_put(&f->file, RESP_FILE_ANY_DB, words, 3, err);
 }
 
-static int put_select(struct sink_resp *s, uint32_t db, struct ft_err *err)
+static int take_function(void *context, const struct item *item, struct bytes code,
+                         struct ft_err *err)
 {
-    char number[I64_TEXT_SIZE];
-    struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
+                                  code};
+    struct resp_form *f = context;
 
-    s->db = db;
-    return put_command(s, words, 2, err);
+    (void)item;
+    return resp_file_put(&f->file, RESP_FILE_ANY_DB, words, 4, err);
 }
 
-static int put_guard(struct sink_resp *s, uint32_t db, struct ft_err *err)
+static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,
+                     struct bytes key, struct ft_err *err)
 {
-    char wanted[16];
-    char selected[16];
-    const char *const watch[] = {"WATCH", GUARD_KEY};
-    const char *const script[] = {"EVAL", lua_database_guard, "1", GUARD_KEY, wanted, selected};
-    const char *const multi[] = {"MULTI"};
-    const char *const block[] = {"SUBSCRIBE", GUARD_KEY};
-    const char *const exec[] = {"EXEC"};
+    struct resp_form *f = context;
 
-    if (s->db == SINK_RESP_ANY_DB && put_select(s, 0, err) != 0)
+    return loss_add(f->c->losses, reason, class_name, db, key, err);
+}
+
+static int finish(void *context, struct ft_err *err)
+{
+    struct resp_form *f = context;
+
+    if (key_log_flush(f->keys, &f->key_batch, err) != 0 ||
+        repeated_keys_refuse(f->c->source, f->keys, err) != 0 ||
+        convert_check_losses(f->c, err) != 0)
         return -1;
-    (void)snprintf(wanted, sizeof(wanted), "%" PRIu32, db); /* both fit */
-    (void)snprintf(selected, sizeof(selected), "%" PRIu32, s->db);
-    if (put_words(s, watch, 2, err) != 0 || put_words(s, script, 6, err) != 0 ||
-        put_words(s, multi, 1, err) != 0 || put_words(s, block, 2, err) != 0)
+    return resp_file_finish(&f->file, err);
+}
+
+/* What it has brought is told in any case: standard output has it. */
+static void release(void *context)
+{
+    struct resp_form *f = context;
+
+    f->c->result->commands = f->file.commands;
+    f->c->result->bytes_out = resp_file_written(&f->file);
+    f->c->result->databases = f->file.databases.needed;
+    resp_file_release(&f->file);
+    entry_commands_free(f->entries);
+    key_log_free(f->keys);
+    translator_free(f->translator);
+    touched_free(f->touched);
+}
+
+static int prepare(struct resp_form *f, struct ft_err *err)
+{
+    const struct conversion *c = f->c;
+    const struct convert_options *o = c->options;
+    const struct entry_commands_options entries = {
+        .target = o->target, .json_as = o->json_as, .restore = o->restore};
+
+    f->records = (struct record_writer){.file = &f->file, .losses = c->losses};
+    if (key_log_new(&f->keys, err) != 0 || entry_commands_new(&f->entries, &entries, err) != 0 ||
+        journal_translator_new(&f->translator, c->source, o->target, o->json_as, err) != 0)
         return -1;
-    return put_words(s, exec, 1, err);
-}
-
-static int select_db(struct sink_resp *s, uint32_t db, struct ft_err *err)
-{
-    if (db == SINK_RESP_ANY_DB || db == s->db)
-        return 0;
-    if (s->guards && db > 0 && db >= s->databases.needed && put_guard(s, db, err) != 0)
+    translator_set_moment(f->translator, cut_moment_ms(o->cut, 0));
+    if (resp_file_open(&f->file, c->output, err) != 0)
         return -1;
-    if (databases_use(&s->databases, db, err) != 0)
+    f->file.databases.limit = o->databases;
+    f->file.guards = true;
+    return 0;
+}
+
+static int run(const struct conversion *c, struct ft_err *err)
+{
+    struct resp_form f = {.c = c};
+    const struct item_sink sink = {.context = &f,
+                                   .entry = take_entry,
+                                   .record = take_record,
+                                   .script = take_script,
+                                   .function = take_function,
+                                   .loss = take_loss,
+                                   .finish = finish,
+                                   .free = release};
+    struct pump_options how = {.suspects = c->suspects};
+
+    if (prepare(&f, err) != 0) {
+        release(&f);
         return -1;
-    return put_select(s, db, err);
+    }
+    how.translator = f.translator;
+    return convert_sequence(c, &sink, &how, err);
 }
 
-int sink_resp_put(struct sink_resp *s, uint32_t db, const struct bytes *words, size_t count,
-                  struct ft_err *err)
-{
-    if (select_db(s, db, err) != 0 || put_command(s, words, count, err) != 0)
-        return -1;
-    s->commands++;
-    return s->buf.n < COLLECT_BYTES ? 0 : write_out(s, err);
-}
-
-int sink_resp_put_raw(struct sink_resp *s, struct bytes bytes, struct ft_err *err)
-{
-    return buf_append(&s->buf, bytes.p, bytes.n, err);
-}
-
-uint64_t sink_resp_bytes(const struct sink_resp *s)
-{
-    return s->file.bytes + s->buf.n;
-}
-
-uint64_t sink_resp_written(const struct sink_resp *s)
-{
-    return s->file.bytes;
-}
-
-int sink_resp_finish(struct sink_resp *s, struct ft_err *err)
-{
-    if (write_out(s, err) != 0)
-        return -1;
-    return output_file_finish(&s->file, err);
-}
-
-void sink_resp_release(struct sink_resp *s)
-{
-    output_file_release(&s->file);
-    buf_release(&s->buf);
-}
+const struct output_form sink_resp = {
+    .name = "resp",
+    .help = "commands for redis-cli --pipe (OUTPUT \"-\": standard\noutput)",
+    .to_stdout = true,
+    .restores = true,
+    .run = run,
+};

@@ -38,6 +38,8 @@ int pump_new(struct pump **ret, const struct pump_options *options, const struct
                                         .target = p->o.target,
                                         .json_as = p->o.json_as,
                                         .suspects = p->o.suspects};
+    if (p->o.suspects != NULL)
+        p->o.suspects->filter = p->o.filter;
     *ret = p;
     return 0;
 }
@@ -47,6 +49,8 @@ void pump_free(struct pump *p)
     if (p == NULL)
         return;
     record_filter_release(&p->records);
+    if (p->o.suspects != NULL)
+        p->o.suspects->filter = NULL; /* it may end sooner than they do */
     free(p);
 }
 

@@ -1,6 +1,6 @@
 /*
  * rdb_writer.h - pieces of an RDB file, appended to a buffer. Checksums and files are the caller's
- * (output/sink_rdb.h). Source of the format: rdb_stream.h.
+ * (output/rdb_file.h). Source of the format: rdb_stream.h.
  */
 #ifndef FLOWTAPE_RDB_RDB_WRITER_H
 #define FLOWTAPE_RDB_RDB_WRITER_H

@@ -1,13 +1,15 @@
+#include "state/fold_read.h"
+
 #include <stdlib.h>
 
 #include "base/array.h"
 #include "item/dump.h"
-#include "state/fold_impl.h"
 
 #define SCAN_COUNT "512"
 
 /* Keys of one SCAN whose values are on their way. */
 struct fold_read {
+    struct fold_stream *stream;
     fold_entry_fn *take;
     void *context;
     uint32_t db;
@@ -56,10 +58,9 @@ static int take_dump(struct fold_read *r, size_t i, const redisReply *reply, str
 }
 
 /* For each key PEXPIRETIME was sent, with an even tag, and then DUMP. */
-int fold_read_reply(struct fold_stream *s, uint64_t tag, const redisReply *reply,
-                    struct ft_err *err)
+static int take_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
 {
-    struct fold_read *r = s->read;
+    struct fold_read *r = context;
 
     if (tag % 2 != 0)
         return take_dump(r, tag / 2, reply, err);
@@ -79,17 +80,16 @@ static int add_key(struct fold_read *r, const redisReply *key, struct ft_err *er
     return 0;
 }
 
-static int scan(struct fold_stream *s, char *cursor, size_t cursor_size, struct ft_err *err)
+static int scan(struct fold_read *r, char *cursor, size_t cursor_size, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
                                   bytes_str(SCAN_COUNT)};
-    struct fold_read *r = s->read;
     redisReply *reply;
     int rc = 0;
 
     r->key_count = 0;
     buf_clear(&r->keys);
-    if (redis_pipe_call(s->pipe, &reply, words, 4, err) != 0)
+    if (redis_pipe_call(r->stream->pipe, &reply, words, 4, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         reply->element[0]->len >= cursor_size)
@@ -102,30 +102,30 @@ static int scan(struct fold_stream *s, char *cursor, size_t cursor_size, struct 
     return rc;
 }
 
-static int fetch(struct fold_stream *s, struct ft_err *err)
+static int fetch(struct fold_read *r, struct ft_err *err)
 {
-    for (size_t i = 0; i < s->read->key_count; i++) {
-        const struct bytes expire[] = {bytes_str("PEXPIRETIME"), key_at(s->read, i)};
-        const struct bytes dump[] = {bytes_str("DUMP"), key_at(s->read, i)};
+    for (size_t i = 0; i < r->key_count; i++) {
+        const struct bytes expire[] = {bytes_str("PEXPIRETIME"), key_at(r, i)};
+        const struct bytes dump[] = {bytes_str("DUMP"), key_at(r, i)};
 
-        if (redis_pipe_put(s->pipe, 2 * i, expire, 2, err) != 0 ||
-            redis_pipe_put(s->pipe, 2 * i + 1, dump, 2, err) != 0)
+        if (redis_pipe_put(r->stream->pipe, 2 * i, expire, 2, err) != 0 ||
+            redis_pipe_put(r->stream->pipe, 2 * i + 1, dump, 2, err) != 0)
             return -1;
     }
-    return redis_pipe_drain(s->pipe, err);
+    return redis_pipe_drain(r->stream->pipe, err);
 }
 
 /*
  * SCAN may name a key twice while the table is being resized; nothing writes to the server now, and
  * a table at rest is named once. A resize that is under way is finished first.
  */
-static int read_db(struct fold_stream *s, uint32_t db, struct ft_err *err)
+static int read_db(struct fold_read *r, uint32_t db, struct ft_err *err)
 {
     char cursor[32] = "0";
 
-    s->read->db = db;
+    r->db = db;
     do {
-        if (scan(s, cursor, sizeof(cursor), err) != 0 || fetch(s, err) != 0)
+        if (scan(r, cursor, sizeof(cursor), err) != 0 || fetch(r, err) != 0)
             return -1;
     } while (strcmp(cursor, "0") != 0);
     return 0;
@@ -155,24 +155,35 @@ static int list_dbs(struct fold_stream *s, uint8_t *dbs, struct ft_err *err)
     return 0;
 }
 
-int fold_read_out(struct fold_stream *s, fold_entry_fn *take, void *context, struct ft_err *err)
+static int read_dbs(struct fold_read *r, const uint8_t *dbs, struct ft_err *err)
 {
-    uint8_t dbs[PRIVATE_REDIS_DATABASES] = {0};
-    struct fold_read read = {.take = take, .context = context};
-    int rc = list_dbs(s, dbs, err);
+    struct fold_stream *s = r->stream;
+    int rc = 0;
 
     for (uint32_t db = 0; rc == 0 && db < PRIVATE_REDIS_DATABASES; db++) {
         if (dbs[db] == 0)
             continue;
-        s->read = NULL; /* SELECT's reply is not one of ours */
-        rc = fold_select(s, db, err);
+        s->reader = NULL; /* SELECT's reply is not one of ours */
+        rc = fold_stream_select(s, db, err);
         if (rc == 0)
-            rc = fold_finish(s, err);
-        s->read = &read;
+            rc = fold_stream_drain(s, err);
+        s->reader = take_reply;
+        s->reader_context = r;
         if (rc == 0)
-            rc = read_db(s, db, err);
+            rc = read_db(r, db, err);
     }
-    s->read = NULL;
+    s->reader = NULL;
+    return rc;
+}
+
+int fold_read_out(struct fold_stream *s, fold_entry_fn *take, void *context, struct ft_err *err)
+{
+    uint8_t dbs[PRIVATE_REDIS_DATABASES] = {0};
+    struct fold_read read = {.stream = s, .take = take, .context = context};
+    int rc = list_dbs(s, dbs, err);
+
+    if (rc == 0)
+        rc = read_dbs(&read, dbs, err);
     buf_release(&read.keys);
     buf_release(&read.value);
     free(read.ends);

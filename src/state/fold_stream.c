@@ -1,9 +1,10 @@
+#include "state/fold_stream.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "command/command_table.h"
 #include "rdb/value_walk.h"
-#include "state/fold_impl.h"
 
 /* A command that the server refused, unless the source will have had the same error. */
 static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *reply,
@@ -22,8 +23,8 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
 {
     struct fold_stream *s = context;
 
-    if (s->read != NULL)
-        return fold_read_reply(s, tag, reply, err);
+    if (s->reader != NULL)
+        return s->reader(s->reader_context, tag, reply, err);
     if (reply->type == REDIS_REPLY_ERROR)
         return note_refusal(s, tag, reply, err);
     return 0;
@@ -62,7 +63,7 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
     return 0;
 }
 
-int fold_put(struct fold_stream *s, const struct bytes *words, size_t count, struct ft_err *err)
+static int put(struct fold_stream *s, const struct bytes *words, size_t count, struct ft_err *err)
 {
     const struct bytes *moved;
 
@@ -72,7 +73,7 @@ int fold_put(struct fold_stream *s, const struct bytes *words, size_t count, str
     return redis_pipe_put(s->pipe, s->next_tag++, moved, count, err);
 }
 
-int fold_select(struct fold_stream *s, uint32_t db, struct ft_err *err)
+int fold_stream_select(struct fold_stream *s, uint32_t db, struct ft_err *err)
 {
     char text[I64_TEXT_SIZE];
     struct bytes words[2] = {bytes_str("SELECT")};
@@ -87,7 +88,7 @@ int fold_select(struct fold_stream *s, uint32_t db, struct ft_err *err)
     words[1] = bytes_of(text, i64_to_text(db, text));
     s->db = db;
     s->db_known = true;
-    return fold_put(s, words, 2, err);
+    return put(s, words, 2, err);
 }
 
 static void set_current(struct fold_stream *s, const struct command_row *row, uint32_t db,
@@ -122,17 +123,17 @@ static int check_engine(const struct fold_stream *s, enum loss_reason loss, stru
 static int put_entry_command(void *context, const struct bytes *words, size_t count,
                              struct ft_err *err)
 {
-    return fold_put(context, words, count, err);
+    return put(context, words, count, err);
 }
 
-int fold_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
+int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result;
 
     set_current(s, NULL, entry->db, entry->key);
-    if (fold_select(s, entry->db, err) != 0)
+    if (fold_stream_select(s, entry->db, err) != 0)
         return -1;
     result = entry_commands_run(
         s->entries, entry, cut_moment_ms(s->fold->options.cut, (int64_t)(item->time_us / 1000)),
@@ -166,7 +167,7 @@ static int delete_by_digest(struct fold_stream *s, const struct translation_plan
     freeReplyObject(reply);
     if (!is_string || bytes_is_word(plan->words[3], digest) != if_equal)
         return 0;
-    return fold_put(s, del, 2, err);
+    return put(s, del, 2, err);
 }
 
 /* The keys of some slots, on a server that knows no slots. */
@@ -234,50 +235,37 @@ static int take_translation(void *context, const struct item *item, const struct
         return -1;
     if (t->class_ == TRANSLATION_NOTHING)
         return 0;
-    if (fold_select(s, db, err) != 0)
+    if (fold_stream_select(s, db, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_FLUSH && t->flush.kind == FLUSH_SLOTS)
         return flush_slots(s, &t->flush, err);
     if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
         return delete_by_digest(s, &t->plan, err);
     for (size_t i = 0; i < t->command_count; i++) {
-        if (fold_put(s, t->commands[i].words, t->commands[i].count, err) != 0)
+        if (put(s, t->commands[i].words, t->commands[i].count, err) != 0)
             return -1;
     }
     return 0;
 }
 
-int fold_record(struct fold_stream *s, const struct item *item, struct ft_err *err)
+int fold_stream_record(struct fold_stream *s, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
 {
-    const struct journal_record *record = &item->record;
-    struct translation t;
-
-    if (translator_run(s->translator, record->words, record->word_count, record->dbid,
-                       (int64_t)(item->time_us / 1000), &t, err) != 0)
-        return err_wrap(err, "flow %" PRIu32 ", in the full sync, command %s", item->flow,
-                        record->name);
-    if (t.class_ == TRANSLATION_FLUSH) {
-        return err_set(err, FT_ERR_CORRUPT,
-                       "flow %" PRIu32 ": %s inside the full sync, which it makes worthless",
-                       item->flow, record->name);
-    }
-    if (owner_guard_judge(&s->fold->guard, item->flow, record->words, record->word_count, t.keys,
-                          t.key_count) == OWNER_FOREIGN)
-        return 0;
-    return take_translation(s, item, &t, err);
+    return take_translation(s, item, t, err);
 }
 
-int fold_finish(struct fold_stream *s, struct ft_err *err)
+int fold_stream_drain(struct fold_stream *s, struct ft_err *err)
 {
     return redis_pipe_drain(s->pipe, err);
 }
 
-int fold_journal(struct fold_stream *s, struct journal_pass_counts *ret_counts, struct ft_err *err)
+int fold_stream_journal(struct fold_stream *s, struct journal_pass_counts *ret_counts,
+                        struct ft_err *err)
 {
     if (journal_pass_run(s->fold->source, s->fold->options.cut, s->translator, take_translation, s,
                          ret_counts, err) != 0)
         return -1;
-    return fold_finish(s, err);
+    return fold_stream_drain(s, err);
 }
 
 static bool in_ranges(const struct translation_flush *flush, uint16_t slot)
@@ -296,7 +284,7 @@ static int delete_in_ranges(struct fold_stream *s, const redisReply *keys,
         struct bytes key = bytes_of(keys->element[i]->str, keys->element[i]->len);
         const struct bytes del[] = {bytes_str("DEL"), key};
 
-        if (in_ranges(flush, slot_of(key)) && fold_put(s, del, 2, err) != 0)
+        if (in_ranges(flush, slot_of(key)) && put(s, del, 2, err) != 0)
             return -1;
     }
     return 0;

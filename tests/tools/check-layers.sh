@@ -28,7 +28,7 @@ replay/mapping: base rdb item command wire input
 replay/position: base item command wire target replay/mapping replay
 replay: base rdb resp item command store wire input pump target replay/mapping replay/position
 sync: base rdb item store wire capture replay
-cmd: base rdb item command store wire input capture state output audit replay sync
+cmd: base rdb item command store wire input pump capture state output audit replay sync
 END
 }
 

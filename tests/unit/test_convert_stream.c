@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/t_flows.h"
-#include "output/convert_stream.h"
+#include "output/forms.h"
 
 /* Of two flows sharded by key m1 and s3 belong to flow 0; n1, i1 and key-of-flow-0 to flow 1. */
 static const struct t_flow_records flows[] = {
@@ -15,14 +15,13 @@ static const struct t_flow_records flows[] = {
     {.records = {{1, 9, 0, "FLUSHALL"}, {3, 0, 0, "SET n1 v STICK"}, {3, 0, 0, "CL.THROTTLE n1"}}},
 };
 
-struct conversion {
+struct run {
     struct source *source;
     struct cut cut;
     struct convert_options options;
-    struct stream_options stream;
     struct loss_report losses;
     struct suspect_report suspects;
-    struct stream_result result;
+    struct convert_result result;
     struct ft_err err;
     char output[96];
 };
@@ -48,23 +47,22 @@ static int teardown(void **state)
     return 0;
 }
 
-static void begin(struct conversion *c, const char *at, const char *output)
+static void begin(struct run *c, const char *at, const char *output)
 {
     char path[96];
 
-    *c = (struct conversion){.err = FT_ERR_INIT,
-                             .options = {.target = target_default()},
-                             .stream = {.part_bytes = AOF_PART_DEFAULT_BYTES}};
+    *c =
+        (struct run){.err = FT_ERR_INIT,
+                     .options = {.target = target_default(), .part_bytes = AOF_PART_DEFAULT_BYTES}};
     (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
     (void)snprintf(c->output, sizeof(c->output), "%s/%s", dir.path, output);
     t_ok(source_open(&c->source, path, 0, &c->err), &c->err);
     t_ok(cut_resolve(&c->cut, at, c->source->capture, c->source->generation, &c->err), &c->err);
     c->options.cut = &c->cut;
-    c->stream.common = &c->options;
     loss_init(&c->losses);
 }
 
-static void end(struct conversion *c)
+static void end(struct run *c)
 {
     cut_release(&c->cut);
     source_free(c->source);
@@ -72,15 +70,16 @@ static void end(struct conversion *c)
     suspect_release(&c->suspects);
 }
 
-typedef int convert_fn(const struct source *source, const char *output,
-                       const struct stream_options *options, struct convert_progress *progress,
-                       struct loss_report *losses, struct suspect_report *suspects,
-                       struct stream_result *ret, struct ft_err *err);
-
-static int run(struct conversion *c, convert_fn *convert)
+static int run(struct run *c, const char *form)
 {
-    return convert(c->source, c->output, &c->stream, NULL, &c->losses, &c->suspects, &c->result,
-                   &c->err);
+    struct conversion conversion = {.source = c->source,
+                                    .output = c->output,
+                                    .options = &c->options,
+                                    .losses = &c->losses,
+                                    .suspects = &c->suspects,
+                                    .result = &c->result};
+
+    return convert_run(output_form_find(form), &conversion, &c->err);
 }
 
 /* RESP as a text: the words of a command separated by blanks, commands by "; ". */
@@ -116,30 +115,30 @@ static void expect_resp(const char *name, const char *wanted)
 
 static void test_resp_snapshot(void **state)
 {
-    struct conversion c;
+    struct run c;
 
     (void)state;
     begin(&c, "snapshot", "out.resp");
-    t_ok(run(&c, convert_to_resp), &c.err);
+    t_ok(run(&c, "resp"), &c.err);
     /* the entry came behind a record that named its key */
     expect_resp("out.resp", "SELECT 0; SET m1 1; DEL key-of-flow-0; INCR n1; "
                             "SET key-of-flow-0 v; SET key-of-flow-1 v");
-    assert_int_equal(c.result.entries.keys, 2);
+    assert_int_equal(c.result.keys, 2);
     assert_int_equal(c.result.in_sync, 3);
     assert_int_equal(c.result.commands, 5);
-    assert_true(c.result.entries.written);
+    assert_true(c.result.written);
     end(&c);
 }
 
 static void test_resp_end(void **state)
 {
-    struct conversion c;
+    struct run c;
     struct buf resp;
 
     (void)state;
     begin(&c, "end", "out.resp");
     c.options.fail_on_loss = true;
-    t_fails(run(&c, convert_to_resp), &c.err, FT_ERR_LOSS, "1 thing cannot be kept");
+    t_fails(run(&c, "resp"), &c.err, FT_ERR_LOSS, "1 thing cannot be kept");
     assert_false(t_exists(dir.fd, "out.resp"));
     assert_int_equal(c.suspects.count, 1);
     t_bytes(c.suspects.first[0].key, "n1");
@@ -148,7 +147,7 @@ static void test_resp_end(void **state)
     end(&c);
 
     begin(&c, "end", "out.resp");
-    t_ok(run(&c, convert_to_resp), &c.err);
+    t_ok(run(&c, "resp"), &c.err);
     resp = t_read(dir.fd, "out.resp");
     (void)buf_append(&resp, "", 1, &c.err);
     assert_non_null(strstr((const char *)resp.p,
@@ -157,38 +156,38 @@ static void test_resp_end(void **state)
                            "*3\r\n$3\r\nSET\r\n$2\r\nn1\r\n$1\r\nv\r\n*"));
     assert_non_null(strstr((const char *)resp.p, "$4\r\nEVAL\r\n"));
     buf_release(&resp);
-    assert_int_equal(c.result.entries.journal.flushes, 1);
+    assert_int_equal(c.result.journal.flushes, 1);
     assert_int_equal(c.losses.losses, 1);
     end(&c);
 }
 
 static void test_filters_look_at_the_keys_of_records(void **state)
 {
-    struct conversion c;
+    struct run c;
 
     (void)state;
     begin(&c, "10,11", "out.resp");
     t_ok(filter_add_key(&c.options.filter, "n*", &c.err), &c.err);
-    t_ok(run(&c, convert_to_resp), &c.err);
+    t_ok(run(&c, "resp"), &c.err);
     expect_resp("out.resp", "SELECT 0; INCR n1");
-    assert_int_equal(c.result.entries.filtered, 2);
+    assert_int_equal(c.result.filtered, 2);
     assert_int_equal(c.result.records_filtered, 3);
-    assert_int_equal(c.result.entries.journal.partial_flush_flows, 1);
+    assert_int_equal(c.result.journal.partial_flush_flows, 1);
     filter_release(&c.options.filter);
     end(&c);
 }
 
 static void test_aof_increments(void **state)
 {
-    struct conversion c;
+    struct run c;
     struct buf part;
     int rc;
 
     (void)state;
     begin(&c, "end", "aof");
     c.options.redis_server = "redis-server";
-    c.stream.part_bytes = 40;
-    rc = run(&c, convert_to_aof);
+    c.options.part_bytes = 40;
+    rc = run(&c, "aof");
     if (rc != 0 && c.err.kind == FT_ERR_USAGE) {
         end(&c);
         skip(); /* no redis-server, which the records inside the full sync need */
@@ -214,25 +213,25 @@ static void test_aof_increments(void **state)
 
 static void test_aof_directory_must_be_free(void **state)
 {
-    struct conversion c;
+    struct run c;
 
     (void)state;
     assert_int_equal(mkdirat(dir.fd, "aof", 0755), 0);
     t_write(dir.fd, "aof/dump.rdb", "", 0);
     begin(&c, "snapshot", "aof");
-    t_fails(run(&c, convert_to_aof), &c.err, FT_ERR_STATE, "exists");
+    t_fails(run(&c, "aof"), &c.err, FT_ERR_STATE, "exists");
     assert_true(t_exists(dir.fd, "aof/dump.rdb"));
     end(&c);
 }
 
 static void test_json(void **state)
 {
-    struct conversion c;
+    struct run c;
     struct buf json;
 
     (void)state;
     begin(&c, "10,9", "out.jsonl");
-    t_ok(run(&c, convert_to_json), &c.err);
+    t_ok(run(&c, "json"), &c.err);
     json = t_read(dir.fd, "out.jsonl");
     t_bytes(buf_bytes(&json),
             "{\"command\":[\"SET\",\"m1\",\"1\"],\"db\":0,\"txid\":0,\"flow\":0,"

@@ -10,7 +10,7 @@
 #include "audit/verify.h"
 #include "capture/framer.h"
 #include "lib/t_capture.h"
-#include "output/convert.h"
+#include "output/sink_rdb.h"
 
 #define ROUNDS       1000
 #define SMALL_ROUNDS 100
@@ -90,11 +90,14 @@ static enum ft_err_kind convert(const char *input, const char *output)
     struct ft_err err = FT_ERR_INIT;
     struct convert_result result;
     struct loss_report losses;
+    struct conversion c = {
+        .output = output, .options = &options, .losses = &losses, .result = &result};
     struct source *source;
 
     if (source_open(&source, input, 0, &err) == 0) {
         loss_init(&losses);
-        (void)convert_to_rdb(source, output, &options, NULL, &losses, NULL, &result, &err);
+        c.source = source;
+        (void)convert_run(&sink_rdb, &c, &err);
         loss_release(&losses);
         source_free(source);
     }

@@ -465,7 +465,6 @@ static void test_filters_leave_of_records_what_is_about_keys_that_pass(void **st
     begin(&run, renames, 1);
     t_ok(filter_add_key(&run.filter, "in:*", &run.err), &run.err);
     t_ok(filter_add_db(&run.filter, "0", &run.err), &run.err);
-    suspects.filter = &run.filter;
     run.options.suspects = &suspects;
     pump_all(&run, &r, true, "end");
     t_ok(run.rc, &run.err);

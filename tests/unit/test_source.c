@@ -4,7 +4,7 @@
 #include "base/endian.h"
 #include "input/source_digest.h"
 #include "lib/t_capture.h"
-#include "output/convert.h"
+#include "output/sink_rdb.h"
 
 static struct source *open_source(const char *path)
 {
@@ -289,10 +289,12 @@ static struct convert_result convert(struct t_dir *d, const char *recording,
     struct convert_result result;
     struct loss_report losses;
     char output[96];
+    struct conversion c = {
+        .source = s, .output = output, .options = options, .losses = &losses, .result = &result};
 
     (void)snprintf(output, sizeof(output), "%s/out.rdb", d->path);
     loss_init(&losses);
-    (void)convert_to_rdb(s, output, options, NULL, &losses, NULL, &result, &err);
+    (void)convert_run(&sink_rdb, &c, &err);
     if (err.kind != want)
         fail_msg("wanted %s, got %s: %s", err_kind_name(want), err_kind_name(err.kind), err.msg);
     assert_int_equal(result.written, want == FT_ERR_NONE);

@@ -1,0 +1,181 @@
+#include "output/rdb_file.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/crc64.h"
+#include "base/endian.h"
+#include "base/output_file.h"
+#include "rdb/rdb_writer.h"
+
+/* A database that occurs, and where its RESIZEDB lies in the file. */
+struct rdb_file_db {
+    uint32_t db;
+    uint64_t keys;
+    uint64_t expires;
+    uint64_t resizedb_offset;
+};
+
+struct rdb_file {
+    struct output_file file;
+    uint64_t crc;
+    struct buf head; /* scratch for small pieces */
+    struct databases databases;
+    struct rdb_file_db *dbs;
+    size_t db_count;
+    size_t current; /* index into dbs; db_count or more: none selected */
+};
+
+static int put(struct rdb_file *s, struct bytes bytes, struct ft_err *err)
+{
+    if (output_file_write(&s->file, bytes, err) != 0)
+        return -1;
+    s->crc = crc64(s->crc, bytes.p, bytes.n);
+    return 0;
+}
+
+static int put_header(struct rdb_file *s, const struct target *target, uint64_t ctime_s,
+                      uint64_t used_mem, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    struct buf *b = &s->head;
+    size_t n;
+
+    if (rdb_put_header(b, target->rdb_version, err) != 0 ||
+        rdb_put_aux(b, "redis-ver", bytes_str(target->redis_ver), err) != 0 ||
+        rdb_put_aux(b, "redis-bits", bytes_str("64"), err) != 0)
+        return -1;
+    n = i64_to_text((int64_t)ctime_s, number);
+    if (ctime_s != 0 && rdb_put_aux(b, "ctime", bytes_of(number, n), err) != 0)
+        return -1;
+    n = i64_to_text((int64_t)used_mem, number);
+    if (used_mem != 0 && rdb_put_aux(b, "used-mem", bytes_of(number, n), err) != 0)
+        return -1;
+    return put(s, buf_bytes(b), err);
+}
+
+int rdb_file_open(struct rdb_file **ret, const char *path, const struct target *target,
+                  uint64_t ctime_s, uint64_t used_mem, struct ft_err *err)
+{
+    struct rdb_file *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return err_nomem(err, "an RDB file");
+    s->current = SIZE_MAX;
+    if (output_file_open(&s->file, path, err) != 0 ||
+        put_header(s, target, ctime_s, used_mem, err) != 0) {
+        rdb_file_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+static size_t find_db(const struct rdb_file *s, uint32_t db)
+{
+    size_t i = 0;
+
+    while (i < s->db_count && s->dbs[i].db != db)
+        i++;
+    return i;
+}
+
+static int add_db(struct rdb_file *s, uint32_t db, uint64_t resizedb_offset, struct ft_err *err)
+{
+    if (ARRAY_ADD_ROOM(&s->dbs, s->db_count, "a list of databases", err) != 0)
+        return -1;
+    s->dbs[s->db_count++] = (struct rdb_file_db){.db = db, .resizedb_offset = resizedb_offset};
+    return 0;
+}
+
+static int select_db(struct rdb_file *s, uint32_t db, struct ft_err *err)
+{
+    size_t i = find_db(s, db);
+
+    if (i < s->db_count && i == s->current)
+        return 0;
+    if (databases_use(&s->databases, db, err) != 0)
+        return -1;
+    buf_clear(&s->head);
+    if (rdb_put_selectdb(&s->head, db, err) != 0)
+        return -1;
+    if (i == s->db_count && (add_db(s, db, s->file.bytes + s->head.n, err) != 0 ||
+                             rdb_put_resizedb(&s->head, 0, 0, err) != 0))
+        return -1;
+    s->current = i;
+    return put(s, buf_bytes(&s->head), err);
+}
+
+int rdb_file_put(struct rdb_file *s, uint32_t db, struct bytes entries, uint64_t keys,
+                 uint64_t expires, struct ft_err *err)
+{
+    if (select_db(s, db, err) != 0)
+        return -1;
+    s->dbs[s->current].keys += keys;
+    s->dbs[s->current].expires += expires;
+    return put(s, entries, err);
+}
+
+int rdb_file_put_plain(struct rdb_file *s, struct bytes bytes, struct ft_err *err)
+{
+    return put(s, bytes, err);
+}
+
+struct databases *rdb_file_databases(struct rdb_file *s)
+{
+    return &s->databases;
+}
+
+uint64_t rdb_file_bytes(const struct rdb_file *s)
+{
+    return s->file.bytes;
+}
+
+/* RESIZEDB was written with zeros; the checksum is linear, see crc64_zeros. */
+static int fill_in_counts(struct rdb_file *s, const struct rdb_file_db *d, struct ft_err *err)
+{
+    struct buf filled = {0};
+    struct buf blank = {0};
+    uint8_t change[RDB_RESIZEDB_SIZE];
+    int rc = -1;
+
+    if (rdb_put_resizedb(&filled, d->keys, d->expires, err) != 0 ||
+        rdb_put_resizedb(&blank, 0, 0, err) != 0)
+        goto out;
+    for (size_t i = 0; i < RDB_RESIZEDB_SIZE; i++)
+        change[i] = filled.p[i] ^ blank.p[i];
+    s->crc ^= crc64_zeros(crc64(0, change, sizeof(change)),
+                          s->file.bytes - d->resizedb_offset - RDB_RESIZEDB_SIZE);
+    rc = output_file_patch(&s->file, d->resizedb_offset, buf_bytes(&filled), err);
+out:
+    buf_release(&filled);
+    buf_release(&blank);
+    return rc;
+}
+
+int rdb_file_finish(struct rdb_file *s, struct ft_err *err)
+{
+    uint8_t tail[8];
+
+    tail[0] = RDB_OP_EOF;
+    if (put(s, bytes_of(tail, 1), err) != 0)
+        return -1;
+    for (size_t i = 0; i < s->db_count; i++) {
+        if (fill_in_counts(s, &s->dbs[i], err) != 0)
+            return -1;
+    }
+    store_le64(tail, s->crc);
+    if (output_file_write(&s->file, bytes_of(tail, sizeof(tail)), err) != 0)
+        return -1;
+    return output_file_finish(&s->file, err);
+}
+
+void rdb_file_free(struct rdb_file *s)
+{
+    if (s == NULL)
+        return;
+    output_file_release(&s->file);
+    buf_release(&s->head);
+    free(s->dbs);
+    free(s);
+}

@@ -1,0 +1,36 @@
+/*
+ * rdb_file.h - an RDB file that appears under its name only when it is complete.
+ *
+ * What it is   Takes ready-made pieces of one database each (rdb/rdb_writer.h), puts SELECTDB and
+ *              RESIZEDB in front where they belong, keeps the CRC-64. RESIZEDB is written with room
+ *              for its counts, which are filled in at the end; the checksum is corrected for that
+ *              without reading the file again (crc64_zeros).
+ * Files        Written beside NAME, synced, renamed (base/output_file.h). rdb_file_free without a
+ *              successful rdb_file_finish removes it.
+ * Threads      Not shared.
+ */
+#ifndef FLOWTAPE_OUTPUT_RDB_FILE_H
+#define FLOWTAPE_OUTPUT_RDB_FILE_H
+
+#include "base/buf.h"
+#include "output/databases.h"
+#include "rdb/target.h"
+
+struct rdb_file;
+
+/* ctime_s and used_mem become AUX fields: the source's own, so that the output says when its data
+ * was right. */
+int rdb_file_open(struct rdb_file **ret, const char *path, const struct target *target,
+                  uint64_t ctime_s, uint64_t used_mem, struct ft_err *err);
+/* rdb_file_put - entries of one database: keys of them, with `expires` that have a time to live. */
+int rdb_file_put(struct rdb_file *s, uint32_t db, struct bytes entries, uint64_t keys,
+                 uint64_t expires, struct ft_err *err);
+/* rdb_file_put_plain - something that belongs to no database (AUX, FUNCTION2). */
+int rdb_file_put_plain(struct rdb_file *s, struct bytes bytes, struct ft_err *err);
+/* rdb_file_databases - those in use; the limit may be set before the first entry. */
+struct databases *rdb_file_databases(struct rdb_file *s);
+uint64_t rdb_file_bytes(const struct rdb_file *s);
+int rdb_file_finish(struct rdb_file *s, struct ft_err *err);
+void rdb_file_free(struct rdb_file *s);
+
+#endif

@@ -1,0 +1,176 @@
+#include "state/fold_plan.h"
+
+#include <stdlib.h>
+
+#include "input/journal_pass.h"
+
+struct fold_plan {
+    const struct source *source;
+    struct owner_guard guard;
+    struct touched *touched;
+    bool flushed_all;
+    bool flushed_some; /* of the slots */
+    uint8_t flushed_dbs[FOLD_DATABASES / 8];
+    uint8_t flushed_slots[SLOT_COUNT / 8]; /* of database 0 */
+};
+
+static void set_bit(uint8_t *bits, uint32_t i)
+{
+    bits[i / 8] |= (uint8_t)(1u << i % 8);
+}
+
+static bool get_bit(const uint8_t *bits, uint32_t i)
+{
+    return (bits[i / 8] & 1u << i % 8) != 0;
+}
+
+void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush)
+{
+    switch (flush->kind) {
+    case FLUSH_ALL:
+        p->flushed_all = true;
+        break;
+    case FLUSH_DB:
+        if (db < FOLD_DATABASES)
+            set_bit(p->flushed_dbs, db);
+        break;
+    case FLUSH_SLOTS:
+        p->flushed_some = true;
+        for (size_t i = 0; i < flush->range_count; i++) {
+            for (uint32_t slot = flush->ranges[i].first;
+                 slot <= flush->ranges[i].last && slot < SLOT_COUNT; slot++)
+                set_bit(p->flushed_slots, slot);
+        }
+        break;
+    }
+}
+
+void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        touched_add(p->touched, keys[i].db, keys[i].key);
+}
+
+static int note_record(void *context, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
+{
+    struct fold_plan *p = context;
+
+    (void)err; /* nothing here can fail */
+    if (t->class_ == TRANSLATION_FLUSH)
+        fold_plan_flush(p, item->record.dbid, &t->flush);
+    fold_plan_touch(p, t->keys, t->key_count);
+    return 0;
+}
+
+/* The records inside one flow's full sync. */
+static int scan_snapshot(struct fold_plan *p, struct translator *translator, uint32_t flow,
+                         struct ft_err *err)
+{
+    const struct source_stream_options options = {
+        .skip_values = true, .keep_words = true, .snapshot_only = true};
+    const struct translation_key *keys;
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+    size_t count;
+
+    if (source_stream_open(&stream, p->source, flow, &options, err) != 0)
+        return -1;
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        const struct journal_record *record = item_command(&item);
+
+        if (record == NULL)
+            continue;
+        if (translator_find_keys(translator, record->words, record->word_count, record->dbid, &keys,
+                                 &count, err) != 0)
+            break;
+        if (owner_guard_judge(&p->guard, flow, record->words, record->word_count, keys, count) !=
+            OWNER_FOREIGN)
+            fold_plan_touch(p, keys, count);
+    }
+    source_stream_free(stream);
+    return step == STEP_END ? 0 : -1;
+}
+
+static int scan_all(struct fold_plan *p, const struct fold_plan_options *o, struct ft_err *err)
+{
+    bool in_snapshot = p->source->generation->snapshot_records != SNAPSHOT_RECORDS_NONE;
+    struct journal_pass_counts counts;
+    struct translator *translator;
+    int rc = 0;
+
+    if (journal_translator_new(&translator, p->source, o->target, o->json_as, err) != 0)
+        return -1;
+    for (uint32_t i = 0; in_snapshot && rc == 0 && i < p->source->stream_count; i++)
+        rc = scan_snapshot(p, translator, i, err);
+    if (rc == 0 && !o->cut->is_snapshot)
+        rc = journal_pass_run(p->source, o->cut, translator, note_record, p, &counts, err);
+    translator_free(translator);
+    return rc;
+}
+
+/* Both passes have to leave out the same records: where it turns out that none may be, once more. */
+int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options, struct ft_err *err)
+{
+    bool was_off = owner_guard_is_off(&p->guard);
+
+    if (scan_all(p, options, err) != 0)
+        return -1;
+    return owner_guard_is_off(&p->guard) == was_off ? 0 : scan_all(p, options, err);
+}
+
+bool fold_plan_is_empty(const struct fold_plan *p)
+{
+    return touched_is_empty(p->touched);
+}
+
+bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key)
+{
+    return touched_may(p->touched, db, key);
+}
+
+bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key)
+{
+    if (p->flushed_all || (db < FOLD_DATABASES && get_bit(p->flushed_dbs, db)))
+        return true;
+    return db == 0 && p->flushed_some && get_bit(p->flushed_slots, slot_of(key));
+}
+
+/* A record names one key, most of the time. */
+static uint64_t expected_keys(const struct source *source, const struct cut *cut)
+{
+    const struct generation *g = source->generation;
+    uint64_t records = 0;
+
+    if (g->snapshot_records != SNAPSHOT_RECORDS_NONE)
+        return TOUCHED_UNKNOWN;
+    for (uint32_t i = 0; i < g->flow_count; i++)
+        records += cut->stop_lsn[i] - g->flows[i].stable_lsn;
+    return records;
+}
+
+int fold_plan_new(struct fold_plan **ret, const struct source *source, const struct cut *cut,
+                  struct ft_err *err)
+{
+    struct fold_plan *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return err_nomem(err, "the point-in-time conversion");
+    p->source = source;
+    p->guard = owner_guard_of(source);
+    if (touched_new(&p->touched, expected_keys(source, cut), err) != 0) {
+        fold_plan_free(p);
+        return -1;
+    }
+    *ret = p;
+    return 0;
+}
+
+void fold_plan_free(struct fold_plan *p)
+{
+    if (p == NULL)
+        return;
+    touched_free(p->touched);
+    free(p);
+}

@@ -1,0 +1,44 @@
+/*
+ * fold_plan.h - which keys the journal touches up to a cut, and what of them was flushed.
+ *
+ * What it is   The first pass over a capture, before a state is made of it (fold.h): it decides for each entry of
+ *              the snapshot whether it goes straight to the output, through the private server, or nowhere.
+ *              Fixed memory; it may name too many keys, never too few (item/touched.h).
+ * Threads      Filled by one thread; asked by any number after that.
+ */
+#ifndef FLOWTAPE_STATE_FOLD_PLAN_H
+#define FLOWTAPE_STATE_FOLD_PLAN_H
+
+#include "command/translate.h"
+#include "input/cut.h"
+#include "input/source.h"
+#include "item/touched.h"
+
+/* Of a higher one a flush of this database alone is not noted: no server has so many. */
+#define FOLD_DATABASES 65536u
+
+struct fold_plan_options {
+    const struct cut *cut;
+    const struct target *target;
+    enum json_as json_as;
+};
+
+struct fold_plan;
+
+/* fold_plan_new - nothing is touched yet. cut: how many keys are to be expected. */
+int fold_plan_new(struct fold_plan **ret, const struct source *source, const struct cut *cut,
+                  struct ft_err *err);
+/* fold_plan_scan - the records inside the full sync, and the journal up to the cut. */
+int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
+                   struct ft_err *err);
+/* fold_plan_touch, fold_plan_flush - one record's keys; one flush. */
+void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count);
+void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush);
+bool fold_plan_is_empty(const struct fold_plan *p);
+/* fold_plan_takes - its value at the cut is to be found out. */
+bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key);
+/* fold_plan_drops - it was flushed before the cut. Of keys that are not taken. */
+bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key);
+void fold_plan_free(struct fold_plan *p);
+
+#endif
