@@ -10,7 +10,7 @@
 #ifndef FLOWTAPE_CAPTURE_BLOCK_POOL_H
 #define FLOWTAPE_CAPTURE_BLOCK_POOL_H
 
-#include "capture/recorder.h"
+#include "capture/recorder_block.h"
 
 struct block_pool {
     size_t data_bytes; /* constant */

@@ -11,32 +11,10 @@
 #ifndef FLOWTAPE_CAPTURE_CAPTURE_RUN_H
 #define FLOWTAPE_CAPTURE_CAPTURE_RUN_H
 
-#include <stdatomic.h>
+#include "capture/capture_options.h"
 
-#include "capture/recorder.h"
-#include "store/live_flows.h"
-#include "wire/uri.h"
-
-enum capture_phase {
-    CAPTURE_CONNECTING,
-    CAPTURE_FULL_SYNC,
-    CAPTURE_CHANGE_OVER, /* all snapshots are complete, not all flows are stable yet */
-    CAPTURE_STABLE,
-    CAPTURE_WAITING, /* connection lost: until the next attempt */
-};
 /* capture_phase_name - "connecting", "full sync", ... */
 const char *capture_phase_name(enum capture_phase phase);
-
-/* Where it stands; counts are of the whole run. */
-struct capture_progress {
-    enum capture_phase phase;
-    uint32_t flow_count;
-    uint64_t bytes; /* of the streams */
-    uint64_t keys;  /* of the newest snapshot */
-    uint64_t records;
-    uint64_t
-        ack_lag; /* records received but not acknowledged, of the flow that is furthest behind */
-};
 
 enum capture_ended {
     CAPTURE_ENDED_FAILED,    /* err says why */
@@ -48,25 +26,6 @@ enum capture_ended {
 };
 /* capture_ended_name - "caught-up", ... for reports. */
 const char *capture_ended_name(enum capture_ended ended);
-
-struct capture_run_options {
-    const struct uri *source;
-    const char *directory;
-    bool snapshot_only;
-    bool until_caught_up;
-    uint64_t duration_ms; /* 0: no end */
-    uint64_t give_up_after_ms;
-    struct recorder_options recorder; /* but for event_fd */
-    struct live_flows *live;          /* told how far it is; NULL: nobody follows */
-    const atomic_bool *hold;          /* while true no new session is begun; NULL: it never is */
-    int cancel_fd;                    /* readable: stop; -1: never */
-    /* May be NULL. A note is a line for the user; progress comes about five times a second. */
-    void (*on_note)(void *context, const char *text);
-    void (*on_progress)(void *context, const struct capture_progress *progress);
-    /* a session has begun; its id is what DFLY TAKEOVER wants. May be NULL. */
-    void (*on_session)(void *context, const char *sync_id);
-    void *context;
-};
 
 /* capture_run_defaults - what an option has when it is not given; source and directory are NULL. */
 struct capture_run_options capture_run_defaults(void);

@@ -6,7 +6,7 @@
 #ifndef FLOWTAPE_CAPTURE_CAPTURE_SESSION_H
 #define FLOWTAPE_CAPTURE_CAPTURE_SESSION_H
 
-#include "capture/capture_run.h"
+#include "capture/capture_options.h"
 
 /* What one run keeps between its sessions. */
 struct capture_context {

@@ -17,7 +17,7 @@
 #ifndef FLOWTAPE_CAPTURE_RECORDER_H
 #define FLOWTAPE_CAPTURE_RECORDER_H
 
-#include "base/queue.h"
+#include "capture/recorder_block.h"
 #include "store/capture.h"
 #include "store/live_flows.h"
 
@@ -38,18 +38,6 @@ struct recorder_options {
 };
 
 struct recorder;
-
-/* A stretch of one flow on its way to disk. */
-struct recorder_block {
-    struct queue_node node;
-    uint32_t flow;
-    enum segment_kind kind;
-    bool urgent;                /* make it durable at once */
-    uint64_t next_lsn;          /* behind it; 0 within a snapshot */
-    struct segment_block block; /* payload lies in data */
-    uint8_t *data;
-    size_t data_bytes; /* room */
-};
 
 int recorder_new(struct recorder **ret, struct capture *capture, struct generation *generation,
                  const struct recorder_options *options, struct ft_err *err);

@@ -8,7 +8,9 @@
 #include "base/endian.h"
 #include "base/item_limit.h"
 #include "rdb/rdb_len.h"
-#include "rdb/rdb_stream_impl.h"
+#include "rdb/rdb_stream_blob.h"
+#include "rdb/rdb_stream_entry.h"
+#include "rdb/rdb_stream_tag.h"
 #include "rdb/rdb_version.h"
 
 #define CHECKSUM_SIZE 8
@@ -21,6 +23,15 @@
 #define GRAMMAR_SHARD_DOC_INDEX  "USN(SU)"
 #define GRAMMAR_VECTOR_INDEX     "SUN(48L(V))" /* name, entry point, nodes */
 #define GRAMMAR_VECTOR_INDEX_OLD "SN(48L(V))"
+
+void entry_reset(struct rdb_stream *s)
+{
+    if (s->has_prefix)
+        memset(&s->entry, 0, sizeof(s->entry));
+    s->entry.expire_ms = RDB_NO_EXPIRY;
+    s->has_prefix = false;
+    s->skipped_bytes = 0;
+}
 
 int rdb_stream_new(struct rdb_stream **ret, const struct rdb_stream_options *options,
                    struct ft_err *err)

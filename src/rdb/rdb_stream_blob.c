@@ -1,8 +1,9 @@
+#include "rdb/rdb_stream_blob.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "rdb/rdb_len.h"
-#include "rdb/rdb_stream_impl.h"
 
 static int blob_prepare(struct stream_blob *b, enum codec_id codec, struct ft_err *err)
 {

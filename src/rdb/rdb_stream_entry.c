@@ -1,6 +1,8 @@
+#include "rdb/rdb_stream_entry.h"
+
 #include <inttypes.h>
 
-#include "rdb/rdb_stream_impl.h"
+#include "rdb/rdb_stream_tag.h"
 
 /* The type that a byte stands for in this stream; -1: none we know. */
 static int type_of(const struct rdb_stream *s, unsigned byte)
@@ -12,15 +14,6 @@ static int type_of(const struct rdb_stream *s, unsigned byte)
     if (!value_walk_known(byte) || (byte >= RDB_TYPE_DF_JSON && s->origin == ORIGIN_REDIS))
         return -1;
     return (int)byte;
-}
-
-void entry_reset(struct rdb_stream *s)
-{
-    if (s->has_prefix)
-        memset(&s->entry, 0, sizeof(s->entry));
-    s->entry.expire_ms = RDB_NO_EXPIRY;
-    s->has_prefix = false;
-    s->skipped_bytes = 0;
 }
 
 static int remember(struct rdb_stream *s, struct ft_err *err)

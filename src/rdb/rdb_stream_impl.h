@@ -169,21 +169,7 @@ enum step stream_skip(struct rdb_stream *s);
 void stream_walk_start(struct rdb_stream *s, enum rdb_item_kind kind, bool keep, size_t done);
 enum step stream_walk_go(struct rdb_stream *s, struct ft_err *err);
 
-/* Entries: at a type byte; after a long key; after the value was walked over. */
-enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
-enum step entry_after_long_key(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
-enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
+/* entry_reset - what prefixes said is of the entry that has been read. */
 void entry_reset(struct rdb_stream *s);
-
-/* Tagged chunks: at the opcode; inside a payload whose tag is open; key read, value begins. */
-enum step tag_opcode(struct rdb_stream *s, struct ft_err *err);
-enum step tag_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
-enum step tag_open(struct rdb_stream *s, struct bytes key, struct ft_err *err);
-void tag_free(struct stream_tag *tag);
-
-/* Blobs: at the opcode; when s->w has no whole item: decompress more of *in. */
-enum step blob_opcode(struct rdb_stream *s, enum codec_id codec, struct ft_err *err);
-enum step blob_refill(struct rdb_stream *s, struct window *in, struct ft_err *err);
-void blob_release(struct stream_blob *b);
 
 #endif

@@ -1,9 +1,10 @@
+#include "rdb/rdb_stream_tag.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/endian.h"
-#include "rdb/rdb_stream_impl.h"
 
 #define TAG_HEAD_SIZE 9
 

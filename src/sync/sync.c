@@ -1,6 +1,10 @@
+#include "sync/sync_check_pops.h"
+#include "sync/sync_cutover.h"
+#include "sync/sync_half.h"
 #include "sync/sync_impl.h"
-#include "sync/sync_pops.h"
+#include "sync/sync_limits.h"
 #include "sync/sync_preflight.h"
+#include "sync/sync_times.h"
 
 #include <poll.h>
 #include <stdarg.h>

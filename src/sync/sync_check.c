@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "item/dump.h"
-#include "sync/sync_pops.h"
+#include "sync/sync_check_pops.h"
 
 #define ROUNDS_MAX 5u
 #define PASSES_MAX 8u

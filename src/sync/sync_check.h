@@ -73,7 +73,7 @@ struct sync_check {
     uint64_t *behind;        /* per flow: the source's LSNs when it had been read */
     size_t behind_cap;
     bool has_read;
-    /* sync_pops.h: calls that the source counted when keys were listed last, and now */
+    /* sync_check_pops.h: calls that the source counted when keys were listed last, and now */
     struct replay_pops pops;
     uint64_t pops_seen;
     uint64_t pops_calls;

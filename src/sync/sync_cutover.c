@@ -1,3 +1,5 @@
+#include "sync/sync_cutover.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +9,9 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "sync/sync_impl.h"
-#include "sync/sync_pops.h"
+#include "sync/sync_check_pops.h"
+#include "sync/sync_half.h"
+#include "sync/sync_times.h"
 
 #define NEAR_MS    1000u /* this far behind counts as caught up */
 #define TAKEOVER_S 20u

@@ -1,9 +1,9 @@
+#include "sync/sync_half.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "sync/sync_impl.h"
 
 /*
  * What the halves say, each from its thread

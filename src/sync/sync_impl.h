@@ -7,10 +7,10 @@
 #ifndef FLOWTAPE_SYNC_SYNC_IMPL_H
 #define FLOWTAPE_SYNC_SYNC_IMPL_H
 
+#include "replay/replay_times.h"
 #include "sync/sync.h"
 #include "sync/sync_check.h"
 #include "sync/sync_source.h"
-#include "sync/sync_times.h"
 
 #define SYNC_NOTE_MAX 700
 
@@ -21,6 +21,21 @@ struct sync_half {
     atomic_bool done;
     int cancel_fd; /* an eventfd */
     struct ft_err err;
+};
+
+struct sync_times {
+    struct replay_held held;
+    struct replay_times *work; /* NULL: nothing to do */
+    bool undoing;
+    bool source_clock_known;
+    int64_t source_ahead_ms;
+    /* where the replay has to be, before the first walk */
+    uint32_t generation;
+    uint32_t flow_count;
+    uint64_t *lsn;
+    bool passed;
+    uint64_t lost_ms; /* since when the target is away; 0: it is there */
+    uint64_t retry_ms;
 };
 
 /* Everything belongs to the thread of sync_run, but for what the halves' callbacks use. */
@@ -62,43 +77,5 @@ void sync_note(struct sync *s, const char *fmt, ...) __attribute__((format(print
 
 /* sync_has_terminal - what is typed is meant for us; who reads in the background is stopped. */
 bool sync_has_terminal(const struct sync *s);
-
-/*
- * sync_half.c
- */
-
-/* sync_halves_init - options of both; their eventfds. sync_halves_release also after a failure. */
-int sync_halves_init(struct sync *s, struct ft_err *err);
-void sync_halves_release(struct sync *s);
-int sync_start_capture(struct sync *s, struct ft_err *err);
-/* sync_start_replay - once more, when the one before has ended. */
-int sync_start_replay(struct sync *s, struct ft_err *err);
-void sync_cancel(struct sync_half *h);
-void sync_join_capture(struct sync *s);
-/* sync_join_replay - what it did is added to the result. */
-void sync_join_replay(struct sync *s);
-/* sync_forget_position - what --finish asks for, when no replay will go on. */
-int sync_forget_position(struct sync *s, struct ft_err *err);
-/* sync_hand_over - begin: notes of the capture are kept back; else they are shown from now on, and what
- * was kept back is, if `show`. */
-void sync_hand_over(struct sync *s, bool begin, bool show);
-
-/*
- * sync_cutover.c
- */
-
-/* sync_step_cutover - look, and do what is to be done now. An error ends the run. */
-int sync_step_cutover(struct sync *s, struct ft_err *err);
-/* sync_follow_again - without a goal. */
-int sync_follow_again(struct sync *s, struct ft_err *err);
-/* sync_let_go - a paused source goes on. */
-void sync_let_go(struct sync *s);
-
-/*
- * sync_limits.c
- */
-
-/* sync_check_limits - now and then: the capture ends when there is no more room. */
-void sync_check_limits(struct sync *s);
 
 #endif

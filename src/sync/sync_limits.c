@@ -1,3 +1,5 @@
+#include "sync/sync_limits.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "sync/sync_impl.h"
+#include "sync/sync_half.h"
 
 #define LOOK_EVERY_MS 500u
 

@@ -10,24 +10,11 @@
 #ifndef FLOWTAPE_SYNC_SYNC_TIMES_H
 #define FLOWTAPE_SYNC_SYNC_TIMES_H
 
-#include "replay/replay_times.h"
+#include <stdbool.h>
+
+#include "base/err.h"
 
 struct sync;
-
-struct sync_times {
-    struct replay_held held;
-    struct replay_times *work; /* NULL: nothing to do */
-    bool undoing;
-    bool source_clock_known;
-    int64_t source_ahead_ms;
-    /* where the replay has to be, before the first walk */
-    uint32_t generation;
-    uint32_t flow_count;
-    uint64_t *lsn;
-    bool passed;
-    uint64_t lost_ms; /* since when the target is away; 0: it is there */
-    uint64_t retry_ms;
-};
 
 void sync_times_init(struct sync *s);
 void sync_times_release(struct sync *s);

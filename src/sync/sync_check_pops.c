@@ -1,4 +1,4 @@
-#include "sync/sync_pops.h"
+#include "sync/sync_check_pops.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /*
- * sync_pops.h - were elements popped of which the journal does not tell?
+ * sync_check_pops.h - were elements popped of which the journal does not tell?
  *
  * LMPOP and BLMPOP with COUNT leave the trace of a pop of one element. The source counts its commands (INFO
  * commandstats): if there were any of these since the sync began, or since the last look, the keys that the
@@ -7,8 +7,8 @@
  *
  * Threads      That of the sync_check.
  */
-#ifndef FLOWTAPE_SYNC_SYNC_POPS_H
-#define FLOWTAPE_SYNC_SYNC_POPS_H
+#ifndef FLOWTAPE_SYNC_SYNC_CHECK_POPS_H
+#define FLOWTAPE_SYNC_SYNC_CHECK_POPS_H
 
 #include "sync/sync_check.h"
 

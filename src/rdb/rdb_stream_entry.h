@@ -1,0 +1,14 @@
+/*
+ * rdb_stream_entry.h - a part of the parser: keys and values, one after the other.
+ */
+#ifndef FLOWTAPE_RDB_RDB_STREAM_ENTRY_H
+#define FLOWTAPE_RDB_RDB_STREAM_ENTRY_H
+
+#include "rdb/rdb_stream_impl.h"
+
+/* Entries: at a type byte; after a long key; after the value was walked over. */
+enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
+enum step entry_after_long_key(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
+enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * sync_half.h - the capture and the replay of a sync, each in its thread.
+ *
+ * Threads      The thread of sync_run; callbacks come from the halves.
+ */
+#ifndef FLOWTAPE_SYNC_SYNC_HALF_H
+#define FLOWTAPE_SYNC_SYNC_HALF_H
+
+#include "sync/sync_impl.h"
+
+/* sync_halves_init - options of both; their eventfds. sync_halves_release also after a failure. */
+int sync_halves_init(struct sync *s, struct ft_err *err);
+void sync_halves_release(struct sync *s);
+int sync_start_capture(struct sync *s, struct ft_err *err);
+/* sync_start_replay - once more, when the one before has ended. */
+int sync_start_replay(struct sync *s, struct ft_err *err);
+void sync_cancel(struct sync_half *h);
+void sync_join_capture(struct sync *s);
+/* sync_join_replay - what it did is added to the result. */
+void sync_join_replay(struct sync *s);
+/* sync_forget_position - what --finish asks for, when no replay will go on. */
+int sync_forget_position(struct sync *s, struct ft_err *err);
+/* sync_hand_over - begin: notes of the capture are kept back; else they are shown from now on, and what
+ * was kept back is, if `show`. */
+void sync_hand_over(struct sync *s, bool begin, bool show);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * sync_limits.h - when the directory or the file system has reached its limit.
+ *
+ * Threads      The thread of sync_run.
+ */
+#ifndef FLOWTAPE_SYNC_SYNC_LIMITS_H
+#define FLOWTAPE_SYNC_SYNC_LIMITS_H
+
+#include "sync/sync_impl.h"
+
+/* sync_check_limits - now and then: the capture ends when there is no more room. */
+void sync_check_limits(struct sync *s);
+
+#endif
