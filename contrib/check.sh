@@ -19,9 +19,21 @@ jobs=$(nproc)
 echo "building in $build"
 quietly "$build/configure.out" configure_in "$build" --enable-werror || give_up
 quietly "$build/make.out" make -C "$build" -j"$jobs" || give_up
-echo "running the tests"
-status=0
-make -C "$build" -j"$jobs" check >"$build/check.out" 2>&1 || status=$?
+# Most tests wait for servers and processes most of the time: more of them than there are processors
+# may run at once.
+make -C "$build" -j"$jobs" check TESTS= >"$build/check.out" 2>&1 || {
+    tail -n 40 "$build/check.out" # the tests did not build
+    give_up
+}
+count=$(make -s -C "$build" count-tests)
+echo "running $count tests"
+{
+    status=0
+    make -C "$build" -j"$((2 * jobs))" check 2>&1 || status=$?
+    echo "$status" >"$build/check.status"
+} | tee "$build/check.out" | awk -v all="$count" '
+    /^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): / { printf "%d of %d  %s\n", ++done, all, $0; fflush() }'
+status=$(cat "$build/check.status")
 
 totals=$(test_totals "$build/check.out")
 passed=${totals% *}
