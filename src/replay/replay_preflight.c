@@ -221,11 +221,14 @@ static int check_losses(struct look *l, struct ft_err *err)
         return 0;
     }
     for (size_t i = 0; err->kind == FT_ERR_NONE && i < losses->line_count; i++) {
-        if (!loss_is_note(losses->lines[i].reason))
-            (void)err_set(err, FT_ERR_LOSS,
-                          "Redis %s cannot hold %s; --on-loss skip goes on without such things; "
-                          "nothing was written",
-                          r->target.kind->name, loss_reason_text(losses->lines[i].reason));
+        const struct loss_line *line = &losses->lines[i];
+
+        if (!loss_is_note(line->reason))
+            (void)err_set(
+                err, FT_ERR_LOSS,
+                "%s: Redis %s cannot hold %s; --on-loss skip goes on without such things; "
+                "nothing was written",
+                line->class_name, r->target.kind->name, loss_reason_text(line->reason));
     }
     if (r->losses->line_count == 0)
         take_over(r->losses, &l->survey.losses);

@@ -56,7 +56,7 @@ await_manifest()
 applied()
 {
     t_id=$(redis-cli -s "$T/redis/sock" --raw hget flowtape:replay capture)
-    t_key=$(redis-cli -s "$T/redis/sock" --raw keys "flowtape:$t_id:*")
+    t_key=$(redis-cli -s "$T/redis/sock" --raw keys "flowtape:$t_id:{*")
     redis-cli -s "$T/redis/sock" --raw hgetall "$t_key" | paste - - | sort | sed -n 's/^flow:[0-9]*\t//p'
 }
 
