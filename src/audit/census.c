@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "input/stream_pool.h"
+#include "pump/pump.h"
 
 #define SMALLEST_SIZE_CLASS 64u
 
@@ -81,9 +82,10 @@ static int note_largest(struct census *c, uint64_t bytes, uint32_t db, struct by
     return buf_append(&c->largest_key, key.p, key.n, err);
 }
 
-static int add_entry(struct census *c, const struct item *item, struct ft_err *err)
+static int add_entry(void *context, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
+    struct census *c = context;
     enum value_class class = rdb_type_class(entry->type);
     struct census_db *db = find_db(c, entry->db, err);
 
@@ -99,26 +101,41 @@ static int add_entry(struct census *c, const struct item *item, struct ft_err *e
     return note_largest(c, entry->value_bytes, entry->db, entry->key, err);
 }
 
-static int add_item(struct census *c, const struct item *item, struct ft_err *err)
+static int add_record(void *context, const struct item *item, const struct translation *t,
+                      struct ft_err *err)
 {
-    switch (item->kind) {
-    case ITEM_ENTRY:
-        return add_entry(c, item, err);
-    case ITEM_FUNCTION:
-        c->functions++;
-        return 0;
-    case ITEM_AUX:
-        c->scripts += bytes_eq_str(item->rdb.name, "lua");
-        return 0;
-    case ITEM_COMMAND:
-        if (item->lsn == 0)
-            c->records_in_snapshot++;
-        else
-            c->records++;
-        return 0;
-    default:
-        return 0;
-    }
+    struct census *c = context;
+
+    (void)t; /* counted as it is */
+    (void)err;
+    if (item->lsn == 0)
+        c->records_in_snapshot++;
+    else
+        c->records++;
+    return 0;
+}
+
+static int add_script(void *context, const struct item *item, struct bytes body, struct ft_err *err)
+{
+    struct census *c = context;
+
+    (void)item;
+    (void)body;
+    (void)err;
+    c->scripts++;
+    return 0;
+}
+
+static int add_function(void *context, const struct item *item, struct bytes code,
+                        struct ft_err *err)
+{
+    struct census *c = context;
+
+    (void)item;
+    (void)code;
+    (void)err;
+    c->functions++;
+    return 0;
 }
 
 static int merge_dbs(struct census *to, const struct census *from, struct ft_err *err)
@@ -159,20 +176,27 @@ static int merge(struct census *to, const struct census *from, struct ft_err *er
 static int count_stream(void *context, const struct source *source, uint32_t index,
                         struct ft_err *err)
 {
-    struct census *census = (struct census *)context + index;
-    struct source_stream_options options = {.skip_values = true};
+    const struct pump_options options = {
+        .source = source, .as_is = true, .expired_ms = PUMP_NOTHING_EXPIRED};
+    const struct item_sink sink = {.context = (struct census *)context + index,
+                                   .entry = add_entry,
+                                   .record = add_record,
+                                   .script = add_script,
+                                   .function = add_function};
+    const struct source_stream_options stream_options = {.skip_values = true};
     struct source_stream *stream;
-    struct item item;
-    enum step step;
+    struct pump *pump;
+    int rc;
 
-    if (source_stream_open(&stream, source, index, &options, err) != 0)
+    if (source_stream_open(&stream, source, index, &stream_options, err) != 0)
         return -1;
-    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
-        if (add_item(census, &item, err) != 0)
-            break;
+    rc = pump_new(&pump, &options, &sink, err);
+    if (rc == 0) {
+        rc = pump_stream(pump, stream, err);
+        pump_free(pump);
     }
     source_stream_free(stream);
-    return step == STEP_END ? 0 : -1;
+    return rc;
 }
 
 int census_of(struct census *ret, const struct source *source, struct ft_err *err)

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "command/command_table.h"
-#include "input/journal_pass.h"
 #include "input/stream_pool.h"
 #include "item/entry_loss.h"
 #include "item/slot.h"
+#include "pump/pump.h"
 #include "rdb/value_walk.h"
 
 /* What all streams add to; `result` is guarded but for its losses, which guard themselves. */
@@ -22,19 +22,12 @@ struct forecaster {
 struct worker {
     struct forecaster *f;
     struct loss_report *losses;
-    struct owner_guard guard;
     unsigned journal_release;
     uint32_t index;
     struct recoder *recoder;
     struct translator *translator;
     struct forecast counts; /* numbers and commands only */
 };
-
-static int add_loss(struct worker *w, enum loss_reason reason, const char *class_name,
-                    struct ft_err *err)
-{
-    return loss_add(w->losses, reason, class_name, 0, bytes_of(NULL, 0), err);
-}
 
 static int take_flags(struct worker *w, const struct rdb_entry *e, struct ft_err *err)
 {
@@ -59,9 +52,10 @@ static int guess_groups(struct worker *w, const struct item *item, struct ft_err
     return rc;
 }
 
-static int take_entry(struct worker *w, const struct item *item, struct ft_err *err)
+static int take_entry(void *context, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *e = &item->rdb.entry;
+    struct worker *w = context;
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result;
     struct bytes value;
@@ -70,10 +64,10 @@ static int take_entry(struct worker *w, const struct item *item, struct ft_err *
     w->counts.keys++;
     w->counts.other_db_keys += e->db != 0;
     if (guess_groups(w, item, err) != 0)
-        return entry_wrap(e, err);
+        return -1;
     result = recoder_run(w->recoder, e, (int64_t)(item->time_us / 1000), &type, &value, &loss, err);
     if (result == RECODE_ERROR)
-        return entry_wrap(e, err);
+        return -1;
     if (loss != LOSS_NONE &&
         loss_add(w->losses, loss, rdb_type_name(e->type), e->db, e->key, err) != 0)
         return -1;
@@ -129,73 +123,24 @@ static void count_command(struct worker *w, const struct translation *t)
         w->counts.cross_slot_records += keys_are_apart(t);
 }
 
-static int take_command(struct worker *w, const struct item *item, struct ft_err *err)
+static int take_record(void *context, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
 {
-    const struct journal_record *r = &item->record;
-    struct translation t;
+    struct worker *w = context;
 
-    if (translator_run(w->translator, r->words, r->word_count, r->dbid,
-                       (int64_t)(item->time_us / 1000), &t, err) != 0)
-        return err_wrap(err, "flow %" PRIu32 ", LSN %" PRIu64 ", offset %" PRIu64, item->flow,
-                        item->lsn, item->offset);
-    w->counts.records++;
-    if (owner_guard_judge(&w->guard, item->flow, r->words, r->word_count, t.keys, t.key_count) ==
-        OWNER_FOREIGN) {
-        w->counts.foreign++;
-        return 0;
-    }
-    if (t.row != NULL && (t.row->flags & (COMMAND_ALL_FLOWS | COMMAND_FLUSH)) != 0 &&
-        item->flow != 0) {
-        w->counts.repeated++;
-        return 0;
-    }
-    w->counts.other_db_records += r->dbid != 0;
-    count_command(w, &t);
-    if (take_losses(w, &t, r->dbid, err) != 0)
+    w->counts.other_db_records += item->record.dbid != 0;
+    count_command(w, t);
+    if (take_losses(w, t, item->record.dbid, err) != 0)
         return -1;
-    return take_suspects(w, item, &t, err);
+    return take_suspects(w, item, t, err);
 }
 
-static int take_aux(struct worker *w, const struct rdb_item *aux, struct ft_err *err)
+static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,
+                     struct bytes key, struct ft_err *err)
 {
-    static const struct filter all;
-    const struct rdb_entry *timed = entry_of_member_times(&all, aux);
-    bool plain_lua = aux->bytes.n == 0 || aux->bytes.p[0] != '#';
+    struct worker *w = context;
 
-    if (timed != NULL)
-        return entry_add_loss(w->losses, timed, LOSS_MEMBER_TTL, err);
-    if (bytes_eq_str(aux->name, "lua") && !(plain_lua && w->f->options->target->lua_aux))
-        return add_loss(w, LOSS_NOTE_SCRIPT, "script", err);
-    if (bytes_eq_str(aux->name, "search-index") && w->index == 0)
-        return add_loss(w, LOSS_NOTE_SEARCH_INDEX, "search-index", err);
-    return 0;
-}
-
-static int take_function(struct worker *w, const struct rdb_item *function, struct ft_err *err)
-{
-    enum loss_reason loss = function_loss(w->f->options->target, function);
-
-    return loss == LOSS_NONE ? 0 : add_loss(w, loss, "function", err);
-}
-
-static int take_item(struct worker *w, const struct item *item, struct ft_err *err)
-{
-    switch (item->kind) {
-    case ITEM_ENTRY:
-        return take_entry(w, item, err);
-    case ITEM_COMMAND:
-        return take_command(w, item, err);
-    case ITEM_AUX:
-        return take_aux(w, &item->rdb, err);
-    case ITEM_FUNCTION:
-        return take_function(w, &item->rdb, err);
-    case ITEM_MODULE_AUX:
-        return add_loss(w, LOSS_NOTE_MODULE_AUX, "module-aux", err);
-    case ITEM_SNAPSHOT_END:
-    case ITEM_OTHER:
-        break;
-    }
-    return 0;
+    return loss_add(w->losses, reason, class_name, db, key, err);
 }
 
 static int worker_init(struct worker *w, const struct source *source, struct ft_err *err)
@@ -210,7 +155,6 @@ static int worker_init(struct worker *w, const struct source *source, struct ft_
     (void)command_rows(&row_count);
     w->losses = &w->f->result->losses;
     w->journal_release = source_journal_release(source);
-    w->guard = owner_guard_of(source);
     w->counts.commands = calloc(row_count, sizeof(*w->counts.commands));
     if (w->counts.commands == NULL)
         return err_nomem(err, "a forecast");
@@ -244,21 +188,38 @@ static void add_counts(struct forecast *to, const struct forecast *from)
     to->cross_slot_records += from->cross_slot_records;
 }
 
+static void take_counts(struct worker *w, const struct pump_counts *counts)
+{
+    w->counts.records = counts->in_sync + counts->journal.records;
+    w->counts.foreign = counts->journal.foreign;
+    w->counts.repeated = counts->journal.repeated;
+}
+
 static int read_stream(struct worker *w, const struct source *source, struct ft_err *err)
 {
-    const struct source_stream_options options = {.large = w->f->large};
+    const struct pump_options options = {.source = source,
+                                         .translator = w->translator,
+                                         .target = w->f->options->target,
+                                         .json_as = w->f->options->json_as,
+                                         .scripts_as_aux = true,
+                                         .expired_ms = PUMP_NOTHING_EXPIRED};
+    const struct item_sink sink = {
+        .context = w, .entry = take_entry, .record = take_record, .loss = take_loss};
+    const struct source_stream_options stream_options = {.large = w->f->large};
     struct source_stream *stream;
-    struct item item;
-    enum step step;
+    struct pump *pump;
+    int rc;
 
-    if (source_stream_open(&stream, source, w->index, &options, err) != 0)
+    if (source_stream_open(&stream, source, w->index, &stream_options, err) != 0)
         return -1;
-    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
-        if (take_item(w, &item, err) != 0)
-            break;
+    rc = pump_new(&pump, &options, &sink, err);
+    if (rc == 0) {
+        rc = pump_stream(pump, stream, err);
+        take_counts(w, pump_counts(pump));
+        pump_free(pump);
     }
     source_stream_free(stream);
-    return step == STEP_END ? 0 : -1;
+    return rc;
 }
 
 static int forecast_stream(void *context, const struct source *source, uint32_t index,

@@ -10,6 +10,7 @@
 #include "input/repeated_keys.h"
 #include "input/source.h"
 #include "item/entry_loss.h"
+#include "pump/pump.h"
 #include "rdb/value_check.h"
 #include "store/segment_reader_open.h"
 #include "store/segment_reader_seek.h"
@@ -22,12 +23,19 @@ struct keys_check {
         now_ms; /* what has ended by now is dropped by redis-server before it looks for the name */
 };
 
+/* What is checked of items, which the reader has checked already as far as it understands them. */
+struct item_check {
+    struct verify_report *report;
+    struct keys_check *keys;
+    struct value_check values;
+    struct pump *pump;
+};
+
 /* One flow of a generation on its way through the checks. */
 struct flow_check {
     struct verify_report *report;
-    struct keys_check *keys;
     uint32_t flow;
-    struct value_check values;
+    struct item_check items;
     struct flow_decoder *decoder;
     bool decoding;        /* false once something broke */
     uint64_t offset;      /* of the next block's first byte in the flow */
@@ -89,25 +97,49 @@ static int found_text(struct flow_check *c, struct ft_err *err, const char *fmt,
     return add_finding(c->report, c->file, c->file_offset, text, err);
 }
 
-/* The value of an entry, or a record's words, which the reader has checked already. */
-static int check_item(struct verify_report *r, struct keys_check *keys, struct value_check *values,
-                      const struct item *item, struct ft_err *err)
+static int check_entry(void *context, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
-    char key[100];
+    struct item_check *c = context;
 
-    if (item->kind == ITEM_COMMAND)
-        r->records++;
-    if (item->kind != ITEM_ENTRY)
-        return 0;
-    r->keys++;
-    if (!entry_is_over(entry, keys->now_ms) &&
-        key_log_add(keys->log, &keys->batch, entry->db, entry->key, err) != 0)
+    c->report->keys++;
+    if (!entry_is_over(entry, c->keys->now_ms) &&
+        key_log_add(c->keys->log, &c->keys->batch, entry->db, entry->key, err) != 0)
         return -1;
-    if (value_check_run(values, entry->type, entry->value, err) == 0)
+    return value_check_run(&c->values, entry->type, entry->value, err);
+}
+
+static int count_record(void *context, const struct item *item, const struct translation *t,
+                        struct ft_err *err)
+{
+    struct item_check *c = context;
+
+    (void)item;
+    (void)t;
+    (void)err;
+    c->report->records++;
+    return 0;
+}
+
+static int item_check_init(struct item_check *c, struct ft_err *err)
+{
+    const struct pump_options options = {.as_is = true, .expired_ms = PUMP_NOTHING_EXPIRED};
+    const struct item_sink sink = {.context = c, .entry = check_entry, .record = count_record};
+
+    return pump_new(&c->pump, &options, &sink, err);
+}
+
+static void item_check_release(struct item_check *c)
+{
+    pump_free(c->pump);
+    value_check_release(&c->values);
+}
+
+static int check_item(struct item_check *c, const struct item *item, struct ft_err *err)
+{
+    if (pump_item(c->pump, item, err) == 0)
         return 0;
-    return err_wrap(err, "offset %" PRIu64 ": key \"%s\" in database %" PRIu32, item->offset,
-                    bytes_escape(entry->key, key, sizeof(key)), entry->db);
+    return err_wrap(err, "offset %" PRIu64, item->offset);
 }
 
 /* Takes from the decoder what it has. *ret_end: STEP_MORE, STEP_END or STEP_ERROR (then in what). */
@@ -117,7 +149,7 @@ static enum step decode(struct flow_check *c, struct ft_err *what)
     enum step step;
 
     while ((step = flow_decoder_next(c->decoder, &item, what)) == STEP_ITEM) {
-        if (check_item(c->report, c->keys, &c->values, &item, what) != 0)
+        if (check_item(&c->items, &item, what) != 0)
             return STEP_ERROR;
     }
     return step;
@@ -294,14 +326,21 @@ static int check_flow(struct verify_report *r, struct keys_check *keys,
         .token = f->eof_token[0] != '\0' ? f->eof_token : NULL,
     };
     struct flow_check c = {
-        .report = r, .keys = keys, .flow = flow, .decoding = true, .file = CAPTURE_MANIFEST};
-    int rc = flow_decoder_new(&c.decoder, &options, err);
+        .report = r,
+        .items = {.report = r, .keys = keys},
+        .flow = flow,
+        .decoding = true,
+        .file = CAPTURE_MANIFEST,
+    };
+    int rc = item_check_init(&c.items, err);
 
+    if (rc == 0)
+        rc = flow_decoder_new(&c.decoder, &options, err);
     for (size_t i = 0; rc == 0 && i < f->segment_count; i++)
         rc = check_segment(&c, capture, g, flow, &f->segments[i], err);
     if (rc == 0)
         rc = check_end(&c, f, err);
-    value_check_release(&c.values);
+    item_check_release(&c.items);
     flow_decoder_free(c.decoder);
     return rc;
 }
@@ -431,35 +470,43 @@ static int note_no_checksum(struct verify_report *r, const char *path, struct ft
                   "stored without a checksum: a byte changed within a value may go unseen", err);
 }
 
+static int check_stream(struct item_check *c, const struct source *source, uint32_t index,
+                        struct source_stream *stream, struct ft_err *err)
+{
+    struct verify_report *r = c->report;
+    struct ft_err what = FT_ERR_INIT;
+    struct item item;
+    enum step step;
+
+    while ((step = source_stream_next(stream, &item, &what)) == STEP_ITEM) {
+        if (!item.is_record && item.rdb.kind == RDB_ITEM_EOF && item.rdb.number == 0 &&
+            note_no_checksum(r, source->path, err) != 0)
+            return -1;
+        if (check_item(c, &item, &what) == 0)
+            continue;
+        if (found(r, source->files[index], what.offset, &what, err) != 0)
+            return -1;
+        err_clear(&what); /* the stream itself is whole: go on with the next key */
+    }
+    return step == STEP_ERROR ? found(r, source->files[index], what.offset, &what, err) : 0;
+}
+
 static int verify_stream(struct verify_report *r, struct keys_check *keys,
                          const struct source *source, uint32_t index, struct ft_err *err)
 {
-    struct source_stream_options options = {.verify_checksum = true};
-    struct ft_err what = FT_ERR_INIT;
-    struct value_check values = {0};
+    const struct source_stream_options options = {.verify_checksum = true};
+    struct item_check c = {.report = r, .keys = keys};
     struct source_stream *stream;
-    struct item item;
-    enum step step;
-    int rc = 0;
+    int rc;
 
     if (source_stream_open(&stream, source, index, &options, err) != 0)
         return -1;
     r->segments++;
-    while ((step = source_stream_next(stream, &item, &what)) == STEP_ITEM) {
-        if (!item.is_record && item.rdb.kind == RDB_ITEM_EOF && item.rdb.number == 0 &&
-            (rc = note_no_checksum(r, source->path, err)) != 0)
-            break;
-        if (check_item(r, keys, &values, &item, &what) == 0)
-            continue;
-        rc = found(r, source->files[index], what.offset, &what, err);
-        err_clear(&what); /* the stream itself is whole: go on with the next key */
-        if (rc != 0)
-            break;
-    }
-    if (rc == 0 && step == STEP_ERROR)
-        rc = found(r, source->files[index], what.offset, &what, err);
+    rc = item_check_init(&c, err);
+    if (rc == 0)
+        rc = check_stream(&c, source, index, stream, err);
     r->bytes += source_stream_bytes(stream);
-    value_check_release(&values);
+    item_check_release(&c);
     source_stream_free(stream);
     return rc;
 }

@@ -87,9 +87,9 @@ static int passes(struct view *v, const struct item *item, bool *ret, struct ft_
         *ret = true;
         return 0;
     }
-    if (item->kind == ITEM_COMMAND)
+    if (item_command(item) != NULL)
         return record_passes(v, item, ret, err);
-    *ret = item->kind == ITEM_ENTRY && filter_db(v->filter, entry->db) &&
+    *ret = item_entry(item) != NULL && filter_db(v->filter, entry->db) &&
            filter_key(v->filter, entry->key);
     return 0;
 }
@@ -245,9 +245,9 @@ static int take_of_key(void *context, const struct item *item, struct ft_err *er
 {
     struct view *v = context;
 
-    if (item->kind == ITEM_ENTRY)
+    if (item_entry(item) != NULL)
         return take_entry(v, item, err);
-    return item->kind == ITEM_COMMAND ? take_record(v, item, err) : 0;
+    return item_command(item) != NULL ? take_record(v, item, err) : 0;
 }
 
 int inspect_history(const struct item_scan *scan, const struct filter *dbs, struct bytes key,

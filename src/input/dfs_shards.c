@@ -93,7 +93,7 @@ static int read_keys(const struct source *s, uint32_t index, struct file_tally *
         step = source_stream_next(stream, &item, err);
         if (step != STEP_ITEM)
             break;
-        if (item.kind != ITEM_ENTRY || item.rdb.entry.key.p == NULL)
+        if (item_entry(&item) == NULL || item.rdb.entry.key.p == NULL)
             continue;
         take_key(t, item.rdb.entry.key, index);
         keys++;

@@ -88,11 +88,11 @@ static int read_flow(struct effects *e, struct presence *p, uint32_t flow, uint6
     if (source_stream_open(&stream, e->source, flow, &options, err) != 0)
         return -1;
     while (rc == 0 && (step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
-        if (item.kind == ITEM_COMMAND && item.lsn != 0 && item.lsn >= before_lsn)
+        if (item_command(&item) != NULL && item.lsn != 0 && item.lsn >= before_lsn)
             break;
-        if (item.kind == ITEM_ENTRY)
+        if (item_entry(&item) != NULL)
             rc = presence_entry(p, &item.rdb.entry, err);
-        else if (item.kind == ITEM_COMMAND)
+        else if (item_command(&item) != NULL)
             rc = read_record(e, p, &item, err);
     }
     source_stream_free(stream);
@@ -147,11 +147,11 @@ static int see_item(struct effects *e, struct search *s, const struct item *item
     const struct translation_key *keys;
     size_t count;
 
-    if (item->kind == ITEM_ENTRY) {
+    if (item_entry(item) != NULL) {
         see_entry(&s->src, &item->rdb.entry, s->passed);
         see_entry(&s->dst, &item->rdb.entry, s->passed);
     }
-    if (item->kind != ITEM_COMMAND)
+    if (item_command(item) == NULL)
         return 0;
     if (!s->passed && is_same_record(item, s->in_sync)) {
         s->passed = true;

@@ -191,7 +191,7 @@ static int run_flow(struct pass *p, uint32_t i, uint64_t until_us, struct ft_err
 
     while (flow->state == FLOW_RUNNING && flow->item.time_us <= until_us &&
            (p->follow == NULL || p->since_look++ < LOOK_EVERY)) {
-        if (flow->item.kind == ITEM_COMMAND && take_command(p, flow, err) != 0)
+        if (item_command(&flow->item) != NULL && take_command(p, flow, err) != 0)
             return -1;
         if (flow->state == FLOW_RUNNING && advance(p, i, err) != 0)
             return -1;

@@ -87,7 +87,7 @@ static int read_stream(struct finder *f, const struct source *s, uint32_t stream
     while (rc == 0 && (step = source_stream_next(st, &item, err)) != STEP_END) {
         if (step == STEP_ERROR)
             rc = -1;
-        else if (item.kind == ITEM_ENTRY)
+        else if (item_entry(&item) != NULL)
             rc = take_key(f, stream, &item.rdb.entry, err);
     }
     source_stream_free(st);

@@ -89,7 +89,7 @@ static int learn_snapshot(const struct source *source, uint32_t flow, struct sha
         step = source_stream_next(stream, &item, err);
         if (step != STEP_ITEM)
             break;
-        if (item.kind == ITEM_ENTRY)
+        if (item_entry(&item) != NULL)
             sharding_learner_key(l, item.rdb.entry.key, flow, source->stream_count);
     }
     source_stream_free(stream);
@@ -113,7 +113,7 @@ static int learn_journal(const struct source *source, struct translator *transla
         step = source_stream_next(stream, &item, err);
         if (step != STEP_ITEM)
             break;
-        if (item.kind != ITEM_COMMAND)
+        if (item_command(&item) == NULL)
             continue;
         if (translator_find_keys(translator, item.record.words, item.record.word_count,
                                  item.record.dbid, &keys, &count, err) != 0) {

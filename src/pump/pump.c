@@ -70,7 +70,7 @@ static int lose(struct pump *p, enum loss_reason reason, const char *class_name,
 /* Does the error not depend on what was being delivered? */
 static bool stands_alone(const struct ft_err *err)
 {
-    return err->kind == FT_ERR_CANCELLED || err->kind == FT_ERR_USAGE;
+    return err->kind == FT_ERR_CANCELLED || err->kind == FT_ERR_USAGE || err->kind == FT_ERR_NET;
 }
 
 /*

@@ -12,8 +12,8 @@
  * As it is     With as_is the sink gets everything as it stands in the input, foreign copies, repetitions and
  *              flushes as well: for who counts, checks or shows. Filters apply, a record passes whole if one
  *              of its keys does, and nothing is a loss.
- * Errors       Those of the sink get the key, or flow and command, in front; "cancelled", and what the command
- *              line has to be changed for, stay as they are.
+ * Errors       Those of the sink get the key, or flow and command, in front; "cancelled", a connection that is lost and
+ *              what the command line has to be changed for stay as they are.
  * Threads      A pump belongs to one thread. Several may read the streams of one source at a time, each into a
  *              sink of its own.
  */

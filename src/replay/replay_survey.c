@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "input/stream_pool.h"
-#include "item/entry_loss.h"
+#include "pump/pump.h"
 #include "rdb/value_walk.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/replay_record.h"
@@ -48,12 +48,13 @@ static int take_value(struct worker *w, const struct item *item, struct ft_err *
 
     if (recoder_run(w->recoder, e, (int64_t)(item->time_us / 1000), &type, &value, &loss, err) ==
         RECODE_ERROR)
-        return entry_wrap(e, err);
+        return -1;
     return loss == LOSS_NONE ? 0 : add_loss(w, loss, rdb_type_name(e->type), e->db, e->key, err);
 }
 
-static int take_entry(struct worker *w, const struct item *item, struct ft_err *err)
+static int take_entry(void *context, const struct item *item, struct ft_err *err)
 {
+    struct worker *w = context;
     const struct replay *r = w->s->r;
     const struct rdb_entry *e = &item->rdb.entry;
     bool may_lose = recoder_may_lose(r->target.kind, e->type);
@@ -61,11 +62,11 @@ static int take_entry(struct worker *w, const struct item *item, struct ft_err *
     struct bytes key;
     uint32_t db;
 
-    if (!filter_class(&r->o->filter, rdb_type_class(e->type)) || (w->with_values && !may_lose))
+    if (w->with_values && !may_lose)
         return 0;
     fate = replay_mapper_key(w->mapper, e->db, e->key, &db, &key, err);
     if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
-        return fate == REPLAY_FATE_ERROR ? entry_wrap(e, err) : 0;
+        return fate == REPLAY_FATE_ERROR ? -1 : 0;
     if (w->with_values)
         return take_value(w, item, err);
     if (db > w->db_max)
@@ -116,19 +117,14 @@ static int take_keys(struct worker *w, const struct translation *t, struct ft_er
     return 0;
 }
 
-static int take_record(struct worker *w, const struct item *item, struct ft_err *err)
+static int take_record(void *context, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
 {
-    const struct journal_record *record = &item->record;
-    struct journal_pass_counts ignored = {0};
-    struct translation t;
+    struct worker *w = context;
 
-    if (translator_run(w->translator, record->words, record->word_count, record->dbid,
-                       (int64_t)(item->time_us / 1000), &t, err) != 0)
-        return -1;
-    if (t.class_ == TRANSLATION_FLUSH ||
-        !journal_record_applies(&w->s->r->guard, item, &t, &ignored))
+    if (t->class_ == TRANSLATION_FLUSH)
         return 0;
-    return take_keys(w, &t, err) != 0 ? -1 : take_losses(w, item, &t, err);
+    return take_keys(w, t, err) != 0 ? -1 : take_losses(w, item, t, err);
 }
 
 /*
@@ -175,46 +171,55 @@ static int add_library(struct worker *w, struct bytes code, struct ft_err *err)
     return rc;
 }
 
-static int take_function(struct worker *w, const struct item *item, struct ft_err *err)
+static int take_function(void *context, const struct item *item, struct bytes code,
+                         struct ft_err *err)
 {
-    enum loss_reason loss = function_loss(w->s->r->target.kind, &item->rdb);
-
-    if (loss != LOSS_NONE)
-        return add_loss(w, loss, "function", 0, bytes_of(NULL, 0), err);
-    return add_library(w, item->rdb.bytes, err);
+    (void)item; /* any stream's */
+    return add_library(context, code, err);
 }
 
-static int take_aux(struct worker *w, const struct item *item, struct ft_err *err)
+/* Notes are for when it happens. */
+static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,
+                     struct bytes key, struct ft_err *err)
 {
-    const struct rdb_entry *timed = entry_of_member_times(&w->s->r->o->filter, &item->rdb);
-
-    return timed == NULL ? 0
-                         : add_loss(w, LOSS_MEMBER_TTL, rdb_type_name(timed->type), timed->db,
-                                    timed->key, err);
+    return loss_is_note(reason) ? 0 : add_loss(context, reason, class_name, db, key, err);
 }
 
 /*
  * Streams
  */
 
-static int take_item(struct worker *w, const struct item *item, struct ft_err *err)
+static int check_cancelled(void *context, uint64_t stream_bytes, struct ft_err *err)
 {
-    if (item->kind == ITEM_ENTRY)
-        return take_entry(w, item, err);
-    if (w->with_values)
-        return 0;
-    if (item->kind == ITEM_COMMAND)
-        return take_record(w, item, err);
-    if (item->kind == ITEM_FUNCTION)
-        return take_function(w, item, err);
-    return item->kind == ITEM_AUX ? take_aux(w, item, err) : 0;
+    struct worker *w = context;
+
+    (void)stream_bytes;
+    return replay_check_cancelled(w->s->r, err);
 }
 
-/* Records behind the cut are not replayed. */
-static bool is_end(const struct replay *r, const struct item *item)
+static int open_pump(struct worker *w, struct pump **ret, struct ft_err *err)
 {
-    return item->kind == ITEM_COMMAND && r->source->kind == SOURCE_CAPTURE && r->follow == NULL &&
-           item->lsn >= r->cut.stop_lsn[item->flow];
+    const struct replay *r = w->s->r;
+    struct pump_options options = {.source = r->source,
+                                   .target = r->target.kind,
+                                   .json_as = r->o->json_as,
+                                   .filter = &r->o->filter,
+                                   .whole_records = true,
+                                   .expired_ms = PUMP_NOTHING_EXPIRED,
+                                   .tick = check_cancelled,
+                                   .tick_context = w};
+    struct item_sink sink = {.context = w, .entry = take_entry};
+
+    if (!w->with_values) {
+        options.translator = w->translator;
+        sink.record = take_record;
+        sink.function = take_function;
+        sink.loss = take_loss;
+    }
+    /* records after the cut are not replayed */
+    if (r->source->kind == SOURCE_CAPTURE && r->follow == NULL)
+        options.stop_lsn = r->cut.stop_lsn;
+    return pump_new(ret, &options, &sink, err);
 }
 
 static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
@@ -229,21 +234,16 @@ static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
         .large = w->with_values ? w->s->large : NULL,
     };
     struct source_stream *stream;
-    struct item item;
-    enum step step;
-    unsigned n = 0;
-    int rc = 0;
+    struct pump *pump;
+    int rc;
 
     if (source_stream_open(&stream, r->source, index, &options, err) != 0)
         return -1;
-    while (rc == 0 && (step = source_stream_next(stream, &item, err)) == STEP_ITEM &&
-           !is_end(r, &item)) {
-        rc = take_item(w, &item, err);
-        if (rc == 0 && ++n % 4096 == 0)
-            rc = replay_check_cancelled(w->s->r, err);
+    rc = open_pump(w, &pump, err);
+    if (rc == 0) {
+        rc = pump_stream(pump, stream, err);
+        pump_free(pump);
     }
-    if (rc == 0 && step == STEP_ERROR)
-        rc = -1;
     source_stream_free(stream);
     return rc;
 }

@@ -56,8 +56,8 @@ static int take_key(struct replay_walk *w, const struct item *item, uint32_t db,
         .db = db,
         .key = key,
         .flow = item->flow,
-        .lsn = item->kind == ITEM_COMMAND ? item->lsn : 0,
-        .entry = item->kind == ITEM_ENTRY,
+        .lsn = item_command(item) != NULL ? item->lsn : 0,
+        .entry = item_entry(item) != NULL,
     };
     enum replay_fate fate;
 
@@ -100,9 +100,9 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
 
 static int take_item(struct replay_walk *w, const struct item *item, struct ft_err *err)
 {
-    if (item->kind == ITEM_ENTRY && w->entries)
+    if (item_entry(item) != NULL && w->entries)
         return take_key(w, item, item->rdb.entry.db, item->rdb.entry.key, err);
-    if (item->kind != ITEM_COMMAND || w->no_records ||
+    if (item_command(item) == NULL || w->no_records ||
         (w->from_lsn != NULL && item->lsn < w->from_lsn[item->flow]))
         return 0;
     return take_record(w, item, err);
@@ -110,7 +110,7 @@ static int take_item(struct replay_walk *w, const struct item *item, struct ft_e
 
 static bool is_end(const struct replay_walk *w, const struct item *item)
 {
-    return item->kind == ITEM_COMMAND && w->to_lsn != NULL && item->lsn >= w->to_lsn[item->flow];
+    return item_command(item) != NULL && w->to_lsn != NULL && item->lsn >= w->to_lsn[item->flow];
 }
 
 int replay_walk_stream(struct replay_walk *w, uint32_t index, struct ft_err *err)
