@@ -564,6 +564,7 @@ void replay_release(struct replay *r)
     key_set_release(&r->noted);
     key_set_release(&r->lost);
     buf_release(&r->unsaved_lost);
+    buf_release(&r->refused);
     target_client_release(&r->target);
     free(r->next);
     free(r->flushed);

@@ -55,6 +55,7 @@ struct replay {
     struct key_set lost;     /* replay_lost.h; guarded by note_mu */
     struct buf unsaved_lost; /* hashes; guarded by note_mu */
     atomic_bool any_lost;
+    struct buf refused;   /* keys that are to be suspect: replay_refused.h; guarded by mu */
     struct key_set noted; /* suspect keys that the target lists; guarded by note_mu */
     int64_t shift_ms;
     struct replay_follow *follow;      /* replay_follow.h; NULL: to the cut */

@@ -10,11 +10,13 @@
 #include "item/entry_commands.h"
 #include "rdb/value_digest.h"
 #include "replay/mapping/replay_mapper.h"
+#include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_deferred.h"
+#include "replay/replay_refused.h"
 #include "replay/replay_walk.h"
 #include "target/cluster_pipe.h"
 
@@ -41,6 +43,7 @@ struct replay_recheck {
     size_t capacity;
     uint32_t db; /* of the target, for the key being put */
     char *why;
+    uint64_t settled; /* dead letters */
     /* what records behind a position touch: hashes of keys, as far as these were looked through */
     uint64_t *touched_from; /* NULL: none yet; then touched_to */
     uint64_t *touched_to;
@@ -107,7 +110,8 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
     replay_init(r, &c->options, progress, losses, &c->result);
     if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
         replay_state_load(r, err) != 0 || check_state(r, err) != 0 ||
-        replay_load_kept(r, err) != 0 || replay_suspects_count(r, err) != 0) {
+        replay_load_kept(r, err) != 0 || replay_suspects_count(r, err) != 0 ||
+        replay_dead_open(r, err) != 0) {
         replay_recheck_close(c);
         return -1;
     }
@@ -125,6 +129,11 @@ void replay_recheck_close(struct replay_recheck *c)
 {
     if (c == NULL)
         return;
+    if (c->settled != 0)
+        replay_note(&c->replay,
+                    "%" PRIu64 " commands in \"%s\" need not be sent any more, as their keys "
+                    "were read again",
+                    c->settled, c->options.dead_letters);
     cluster_pipe_free(c->pipe);
     replay_mapper_free(c->mapper);
     times_shift_release(&c->defer);
@@ -462,6 +471,37 @@ static int unlist(struct replay *r, const char *name, const struct replay_suspec
     return rc;
 }
 
+/* Letters that are about them must not be sent any more. */
+static int settle_letters(struct replay_recheck *c, const struct replay_suspect *keys, size_t count,
+                          struct ft_err *err)
+{
+    struct key_set names = {0};
+    uint64_t settled = 0;
+    int rc = 0;
+
+    if (c->replay.letters == NULL)
+        return 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        uint8_t hash[KEY_SET_HASH_SIZE];
+        struct bytes key;
+        uint32_t db;
+        enum replay_fate fate =
+            replay_mapper_key(c->mapper, keys[i].db, keys[i].key, &db, &key, err);
+
+        if (fate == REPLAY_FATE_ERROR)
+            rc = -1;
+        if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+            continue;
+        key_set_hash(db, key, hash);
+        rc = key_set_add(&names, hash, err);
+    }
+    if (rc == 0)
+        rc = replay_refused_settle(&c->replay, &names, &settled, err);
+    key_set_release(&names);
+    c->settled += settled;
+    return rc;
+}
+
 int replay_recheck_done(struct replay_recheck *c, const struct replay_suspect *keys, size_t count,
                         struct ft_err *err)
 {
@@ -469,7 +509,7 @@ int replay_recheck_done(struct replay_recheck *c, const struct replay_suspect *k
 
     if (count == 0)
         return 0;
-    if (cluster_pipe_wait_replicas(c->pipe, err) != 0)
+    if (cluster_pipe_wait_replicas(c->pipe, err) != 0 || settle_letters(c, keys, count, err) != 0)
         return -1;
     replay_suspects_name(c->replay.id, name);
     for (size_t i = 0; i < count; i++) {

@@ -12,6 +12,7 @@
 #include "replay/position/replay_position.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_record.h"
+#include "replay/replay_refused.h"
 #include "replay/replay_walk.h"
 
 #define WHY_SIZE   120
@@ -86,39 +87,25 @@ static struct letter_key *find_key(const struct retry *t, struct bytes key)
 typedef int letter_key_fn(struct retry *t, const struct replay_letter *l, struct bytes key,
                           struct ft_err *err);
 
-/* EVAL script number key... */
-static int each_script_key(struct retry *t, const struct replay_letter *l, letter_key_fn *take,
-                           struct ft_err *err)
-{
-    uint64_t count;
+struct key_visit {
+    struct retry *t;
+    const struct replay_letter *letter;
+    letter_key_fn *take;
+};
 
-    if (l->count < 3 || !bytes_to_u64(l->words[2], &count))
-        return 0;
-    for (size_t i = 3; i < l->count && i - 3 < count; i++) {
-        if (take(t, l, l->words[i], err) != 0)
-            return -1;
-    }
-    return 0;
+static int visit_key(void *context, struct bytes key, struct ft_err *err)
+{
+    const struct key_visit *v = context;
+
+    return v->take(v->t, v->letter, key, err);
 }
 
 static int each_key(struct retry *t, const struct replay_letter *l, letter_key_fn *take,
                     struct ft_err *err)
 {
-    const struct translation_key *keys;
-    struct bytes first = command_sent_key(l->words, l->count);
-    bool first_taken = first.p == NULL;
-    size_t count;
+    struct key_visit v = {t, l, take};
 
-    if (bytes_is_word(l->words[0], "EVAL"))
-        return each_script_key(t, l, take, err);
-    if (translator_find_keys(t->finder, l->words, l->count, l->db, &keys, &count, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        first_taken |= bytes_eq(keys[i].key, first);
-        if (take(t, l, keys[i].key, err) != 0)
-            return -1;
-    }
-    return first_taken ? 0 : take(t, l, first, err);
+    return replay_refused_each_key(t->finder, l->db, l->words, l->count, visit_key, &v, err);
 }
 
 static int check_origin(void *context, const struct replay_letter *l, bool *ret_stays,

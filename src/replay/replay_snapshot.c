@@ -21,6 +21,7 @@
 #include "replay/replay_deferred.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_record.h"
+#include "replay/replay_refused.h"
 #include "replay/replay_run.h"
 #include "resp/resp_write.h"
 #include "target/cluster_pipe.h"
@@ -527,8 +528,9 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     if (atomic_load(&r->failed_fast))
         return 0;
     s->mark = MARK_DONE;
-    if (replay_lost_save(r, err) != 0 || cluster_pipe_wait_replicas(s->pipe, err) != 0 ||
-        send_words(s, 0, words, 6, err) != 0 || cluster_pipe_drain(s->pipe, err) != 0)
+    if (replay_lost_save(r, err) != 0 || replay_refused_save(r, err) != 0 ||
+        cluster_pipe_wait_replicas(s->pipe, err) != 0 || send_words(s, 0, words, 6, err) != 0 ||
+        cluster_pipe_drain(s->pipe, err) != 0)
         return -1;
     pthread_mutex_lock(&r->mu);
     r->state.snap_done[s->flow] = true;

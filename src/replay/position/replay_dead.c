@@ -5,6 +5,7 @@
 
 #include "command/sent_key.h"
 #include "replay/replay_impl.h"
+#include "replay/replay_refused.h"
 #include "wire/reply_error.h"
 
 #define KEY_SHOWN   60
@@ -50,7 +51,7 @@ static void note_failure(struct replay *r, const struct replay_letter_origin *or
         return;
     replay_letter_name(origin, words, count, &name);
     (void)err_set(&r->failure, FT_ERR_PROTOCOL,
-                  "%s: the target refused %s: %.*s; the same replay with --on-error "
+                  "%s: the target refused %s: %.*s; the same command with --on-error "
                   "dead-letter=FILE collects such commands and goes on",
                   name.where, name.what, ERROR_SHOWN, error);
     atomic_store(&r->failed_fast, true);
@@ -96,7 +97,9 @@ int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *p
     else
         rc = write_letter(r, &origin, db, words, count, error, err);
     pthread_mutex_unlock(&r->mu);
-    return rc;
+    if (rc != 0 || r->letters == NULL)
+        return rc;
+    return replay_refused_add(r, flow, origin.lsn, db, words, count, err);
 }
 
 int replay_dead_refuse(struct replay *r, const struct item *item, const char *part, uint32_t db,

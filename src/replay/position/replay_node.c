@@ -9,6 +9,7 @@
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
+#include "replay/replay_refused.h"
 #include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
@@ -151,7 +152,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         return -1;
     if (replay_batch_is_empty(&node->batch))
         return 0;
-    if (load_script(node, err) != 0)
+    if (load_script(node, err) != 0 || replay_refused_save(node->replay, err) != 0)
         return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
         return -1;
@@ -314,6 +315,14 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
  * What earlier runs left
  */
 
+/* Without it, but not without knowing that its keys differ. */
+static int accept(struct replay_node *node, const struct refusal *f, struct ft_err *err)
+{
+    if (replay_refused_add(node->replay, f->flow, f->lsn, f->db, f->words, f->count, err) != 0)
+        return -1;
+    return forget(node, f, err);
+}
+
 static int take_left(struct replay_node *node, const redisReply *left, size_t *count,
                      struct ft_err *err)
 {
@@ -323,8 +332,10 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
 
     if (parse_refusal(left, &f, err) != 0)
         return -1;
-    if (is_no_surprise(&f) || r->o->accept_errors)
+    if (is_no_surprise(&f))
         rc = forget(node, &f, err);
+    else if (r->o->accept_errors)
+        rc = accept(node, &f, err);
     else if (r->letters != NULL)
         rc = judge(node, &f, err);
     else
