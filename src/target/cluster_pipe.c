@@ -32,7 +32,7 @@ struct lane {
     uint64_t byte_count;
 };
 
-/* A command that was not carried out; its bytes lie in kept_bytes. */
+/* A command that was not executed; its bytes lie in kept_bytes. */
 struct kept {
     uint64_t tag;
     size_t start, size;
@@ -298,7 +298,7 @@ static bool share_key(const struct bytes *a, size_t a_count, const struct bytes 
     return false;
 }
 
-/* This one was carried out. Was one that it must not overtake kept? */
+/* This one was executed. Was one that it must not overtake kept? */
 static int check_order(const struct cluster_pipe *c, struct bytes command, struct ft_err *err)
 {
     struct bytes *words;
@@ -323,8 +323,8 @@ static int check_order(const struct cluster_pipe *c, struct bytes command, struc
         return -1;
     if (!overtakes)
         return 0;
-    return err_set(err, FT_ERR_NET, "%s%scommands on one key were carried out out of order",
-                   c->full, c->full[0] == '\0' ? "" : "; ");
+    return err_set(err, FT_ERR_NET, "%s%scommands on one key were executed out of order", c->full,
+                   c->full[0] == '\0' ? "" : "; ");
 }
 
 /* Was this refused for several keys, of which one may be the reason? From then on keys go one by one. */
@@ -491,9 +491,9 @@ static int next_attempt(struct cluster_pipe *c, struct attempt *a, struct bytes 
     return 0;
 }
 
-/* Until it was carried out, by whoever it takes. */
-static int carry_out(struct cluster_pipe *c, uint32_t db, redisReply **ret,
-                     const struct bytes *words, size_t count, struct ft_err *err)
+/* Until it was executed, by whoever it takes. */
+static int execute(struct cluster_pipe *c, uint32_t db, redisReply **ret, const struct bytes *words,
+                   size_t count, struct ft_err *err)
 {
     struct bytes key = command_sent_key(words, count);
     struct attempt a = {.lane = lane_of_key(c, key), .pause_ms = PAUSE_FIRST_MS};
@@ -528,7 +528,7 @@ static int send_again(struct cluster_pipe *c, uint64_t tag, const struct bytes *
     redisReply *reply;
     int rc;
 
-    if (carry_out(c, answer.db, &reply, words, count, err) != 0)
+    if (execute(c, answer.db, &reply, words, count, err) != 0)
         return -1;
     answer.reply = reply;
     rc = c->take(c->context, &answer, err);
@@ -588,7 +588,7 @@ static void note_again(struct cluster_pipe *c)
     if (c->progress_ms - c->noted_ms < NOTE_MS)
         return;
     target_host_note(&c->target->host,
-                     "%" PRIu64 " commands were not carried out at once and were sent again",
+                     "%" PRIu64 " commands were not executed at once and were sent again",
                      c->again);
     c->again = 0;
     c->noted_ms = c->progress_ms;
@@ -714,7 +714,7 @@ int cluster_pipe_call(struct cluster_pipe *c, uint32_t db, redisReply **ret,
     if (cluster_pipe_drain(c, err) != 0)
         return -1;
     c->progress_ms = clock_mono_ms();
-    if (carry_out(c, db, ret, words, count, err) != 0)
+    if (execute(c, db, ret, words, count, err) != 0)
         return -1;
     return c->newcomer == NULL ? 0 : fetch_map(c, c->newcomer, err);
 }

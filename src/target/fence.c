@@ -35,7 +35,7 @@ static int take_refusal(struct fence *f, const struct target_host *host, const c
         target_host_note(
             host,
             "%s does not let connections of an interrupted run be closed (%s): what they may "
-            "still have under way is not kept from arriving late",
+            "still have in flight is not kept from arriving late",
             server, error);
     }
     return 0;

@@ -70,7 +70,7 @@ static void take_denied(struct rights *rights, bool journal, const struct probe 
                    p->words[0]); /* fits */
 }
 
-/* A transaction that is not carried out: no server, of whatever kind, is to empty itself for a probe. */
+/* A transaction that is not executed: no server, of whatever kind, is to empty itself for a probe. */
 static int probe_flush(struct rights *rights, struct target_node *node, struct ft_err *err)
 {
     static const char *const commands[] = {"MULTI", "FLUSHALL", "DISCARD"};
