@@ -1,5 +1,6 @@
 #include "cmd/convert_args.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/output_file.h"
@@ -101,6 +102,7 @@ static struct arg_group args_to(struct convert_args *a)
     size_t count;
     const struct output_form *const *forms = output_forms(&count);
 
+    assert(count <= FORMS_MAX);
     for (size_t i = 0; i < count; i++)
         args[i] = (struct arg){"to", forms[i]->name, forms[i]->help, 0, take_to};
     return (struct arg_group){NULL, args, count, a};

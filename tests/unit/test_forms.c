@@ -250,9 +250,25 @@ static void test_json(void **state)
     end(&c);
 }
 
+static void test_forms_are_found_by_their_names(void **state)
+{
+    size_t count;
+    const struct output_form *const *forms = output_forms(&count);
+
+    (void)state;
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < count; i++)
+        assert_ptr_equal(output_form_find(forms[i]->name), forms[i]);
+    assert_null(output_form_find("xml"));
+    assert_null(output_form_find(""));
+    assert_true(output_form_find("json")->as_is);
+    assert_false(output_form_find("aof")->to_stdout);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forms_are_found_by_their_names),
         cmocka_unit_test_setup_teardown(test_resp_snapshot, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resp_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filters_look_at_the_keys_of_records, setup, teardown),
@@ -261,5 +277,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
     };
 
-    return T_RUN("output/convert_stream", tests);
+    return T_RUN("output/forms", tests);
 }
