@@ -139,7 +139,8 @@ static size_t make(uint8_t *out, uint64_t offset, struct bytes journal, size_t *
     PUT("\xFF\0\0\0\0\0\0\0\0" TOKEN);
 #undef PUT
     *ret_snapshot = n;
-    memcpy(out + n, journal.p, journal.n);
+    if (journal.n > 0)
+        memcpy(out + n, journal.p, journal.n);
     return n + journal.n;
 }
 
