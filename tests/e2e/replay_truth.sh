@@ -188,7 +188,7 @@ sent()
 if [ -d "$RECORDINGS/live-1" ]; then
     take_many
     redis_start
-    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --rate 1000 >"$T/first.out" 2>&1 &
+    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --rate 200 >"$T/first.out" 2>&1 &
     FIRST=$!
     PIDS="$PIDS $FIRST"
     cluster_until 10 sent 0 100
@@ -201,7 +201,7 @@ if [ -d "$RECORDINGS/live-1" ]; then
     [ "$(cli info server | sed -n 's/^redis_version:\([0-9]*\).*/\1/p')" -lt 7 ] ||
         check "emptied in the snapshot: equal" "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-1/state.json" "$REDIS"
     cli flushall >/dev/null
-    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --rate 1000 --db-map '0:3' \
+    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --rate 200 --db-map '0:3' \
         >"$T/first.out" 2>&1 &
     FIRST=$!
     PIDS="$PIDS $FIRST"

@@ -189,7 +189,8 @@ void t_peers_rules(struct t_peers *p, const struct t_peer_rule *rules, size_t ru
 {
     pthread_mutex_lock(&p->mu);
     assert_true(p->rule_count + rule_count <= T_PEER_RULES);
-    memcpy(p->rules + p->rule_count, rules, rule_count * sizeof(*rules));
+    for (size_t i = 0; i < rule_count; i++)
+        p->rules[p->rule_count + i] = rules[i];
     p->rule_count += rule_count;
     pthread_mutex_unlock(&p->mu);
 }
