@@ -71,6 +71,16 @@ size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE])
     return len;
 }
 
+char *double_to_text(double value, char text[DOUBLE_TEXT_SIZE])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, DOUBLE_TEXT_SIZE, "%.*g", digits, value); /* fits */
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
 void bytes_to_hex(struct bytes b, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -64,6 +64,10 @@ bool bytes_to_double(struct bytes b, double *ret_value);
 /* i64_to_text - decimal text without NUL; returns its length. */
 size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE]);
 
+#define DOUBLE_TEXT_SIZE 32
+/* double_to_text - the shortest decimal text that gives the same double again, or "inf", "-inf", "nan". */
+char *double_to_text(double value, char text[DOUBLE_TEXT_SIZE]);
+
 /*
  * bytes_escape - printable rendering for messages: \xNN, \n, \", cut to the room with "...";
  * always NUL-terminated. Returns out.

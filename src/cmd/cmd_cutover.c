@@ -22,7 +22,7 @@ static int take_mode(void *into, const char *value, struct ft_err *err)
 
     if (args_cutover_mode("--mode", value, &mode, err) != 0)
         return -1;
-    ((struct cutover_args *)into)->mode = cutover_mode_name(mode);
+    ((struct cutover_args *)into)->mode = cutover_mode_names[mode];
     return 0;
 }
 

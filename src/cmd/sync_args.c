@@ -4,19 +4,12 @@
 
 #include "base/parse.h"
 
-static const char *const mode_names[] = {"manual", "pause", "takeover", NULL};
-
-const char *cutover_mode_name(enum cutover_mode mode)
-{
-    return mode_names[mode];
-}
-
 int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
                       struct ft_err *err)
 {
     int choice;
 
-    if (args_choice(option, text, mode_names, &choice, err) != 0)
+    if (args_choice(option, text, cutover_mode_names, &choice, err) != 0)
         return -1;
     *ret = (enum cutover_mode)choice;
     return 0;

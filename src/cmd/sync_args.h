@@ -25,6 +25,5 @@ void sync_args_release(struct sync_args *a);
 /* args_cutover_mode - "manual", "pause", "takeover". */
 int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
                       struct ft_err *err);
-const char *cutover_mode_name(enum cutover_mode mode);
 
 #endif

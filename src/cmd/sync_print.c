@@ -211,7 +211,7 @@ json_t *sync_to_json(const struct sync_result *r, const struct loss_report *loss
 {
     json_t *json = json_pack(
         "{s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}}", "ended",
-        sync_ended_name(r->ended), "status", status, "cutover", cutover_mode_name(r->mode),
+        sync_ended_name(r->ended), "status", status, "cutover", cutover_mode_names[r->mode],
         "elapsed_ms", (json_int_t)r->elapsed_ms, "goal", goal_to_json(r), "suspects",
         checked_to_json(&r->checked), "replay", replay_to_json(&r->replay, losses), "capture",
         "bytes", (json_int_t)r->capture.last.bytes, "keys", (json_int_t)r->capture.last.keys,

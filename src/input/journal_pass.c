@@ -37,10 +37,11 @@ struct pass {
     unsigned since_look;
 };
 
-/* Commands without keys that come on every flow are carried out when flow 0 brings them. */
-static bool is_repeated(const struct translation *t, uint32_t flow)
+bool journal_is_repeated(const struct translation *t, uint32_t flow, bool flushes)
 {
-    return t->row != NULL && (t->row->flags & COMMAND_ALL_FLOWS) != 0 && flow != 0;
+    unsigned flags = COMMAND_ALL_FLOWS | (flushes ? COMMAND_FLUSH : 0u);
+
+    return t->row != NULL && (t->row->flags & flags) != 0 && flow != 0;
 }
 
 int journal_translator_new(struct translator **ret, const struct source *source,
@@ -65,7 +66,7 @@ bool journal_record_applies(const struct owner_guard *g, const struct item *item
         counts->foreign++;
         return false;
     }
-    if (is_repeated(t, item->flow)) {
+    if (journal_is_repeated(t, item->flow, false)) {
         counts->repeated++;
         return false;
     }

@@ -45,6 +45,12 @@ int journal_translator_new(struct translator **ret, const struct source *source,
                            const struct target *target, enum json_as json_as, struct ft_err *err);
 
 /*
+ * journal_is_repeated - commands without keys that come on every flow are executed when flow 0 brings them.
+ * flushes: the caller reads a flow without the others, so the flush of flow 0 stands for all; who
+ * holds the flows at a flush says false.
+ */
+bool journal_is_repeated(const struct translation *t, uint32_t flow, bool flushes);
+/*
  * journal_record_applies - false: a record to be dropped, and counted as foreign or repeated. For
  * flushes the caller has to look first. Also for records inside a full sync, which the pass does not
  * bring.

@@ -13,7 +13,6 @@
 #define PIECE_BYTES     (64u << 10)
 #define PIECE_WORDS_MAX 512
 #define WORDS_MAX       (PIECE_WORDS_MAX + 8)
-#define SCORE_TEXT      32
 /* A RESTORE occupies both sides with the whole of it, and no command may be larger than 512 MiB. */
 #define RESTORE_STREAM_MAX ((size_t)8 << 20)
 
@@ -157,25 +156,14 @@ static int add_word(struct rendering *r, struct bytes word)
     return 0;
 }
 
-/* Shortest text that gives the same double again; infinities as Redis has them. */
-static struct bytes score_word(double score, char text[SCORE_TEXT])
-{
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, SCORE_TEXT, "%.*g", digits, score); /* fits */
-        if (strtod(text, NULL) == score)
-            break;
-    }
-    return bytes_str(text);
-}
-
 static int add_element(struct rendering *r, enum value_class class,
                        const struct value_element *element)
 {
-    char score[SCORE_TEXT];
+    char score[DOUBLE_TEXT_SIZE];
 
     if (class == VALUE_HASH)
         return add_word(r, element->field) != 0 ? -1 : add_word(r, element->value);
-    if (class == VALUE_ZSET && add_word(r, score_word(element->score, score)) != 0)
+    if (class == VALUE_ZSET && add_word(r, bytes_str(double_to_text(element->score, score))) != 0)
         return -1;
     return add_word(r, element->value);
 }
@@ -185,13 +173,13 @@ static int put_large_element(struct rendering *r, enum value_class class, const 
                              const struct value_element *element)
 {
     struct bytes words[4] = {bytes_str(name), r->entry->key};
-    char score[SCORE_TEXT];
+    char score[DOUBLE_TEXT_SIZE];
     size_t n = 2;
 
     if (class == VALUE_HASH)
         words[n++] = element->field;
     if (class == VALUE_ZSET)
-        words[n++] = score_word(element->score, score);
+        words[n++] = bytes_str(double_to_text(element->score, score));
     words[n++] = element->value;
     r->any = true;
     return put_words(r, words, n);

@@ -14,7 +14,6 @@
 #define COLLECT_BYTES (256u << 10)
 /* Large strings are written in pieces of this size, which 3 divides. */
 #define PIECE_BYTES (192u << 10)
-#define SCORE_TEXT  32
 
 struct json_form {
     const struct conversion *c;
@@ -82,18 +81,13 @@ static int put_base64(struct json_form *f, struct bytes b)
 /* JSON has no infinities: those are texts. */
 static int put_score(struct json_form *f, double score)
 {
-    char text[SCORE_TEXT];
+    char text[DOUBLE_TEXT_SIZE];
 
     if (isnan(score))
         return put_text(f, "\"nan\"");
     if (isinf(score))
         return put_text(f, score > 0 ? "\"inf\"" : "\"-inf\"");
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, score); /* fits */
-        if (strtod(text, NULL) == score)
-            break;
-    }
-    return put_text(f, text);
+    return put_text(f, double_to_text(score, text));
 }
 
 static int put_member_ttl(struct json_form *f, int64_t expire_ms)

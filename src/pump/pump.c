@@ -144,12 +144,6 @@ static int filter_record(void *context, const struct item *item, const struct tr
     return rc < 0 ? -1 : 0;
 }
 
-/* A flush of a journal that is read without looking at other flows: the one of flow 0 stands for all. */
-static bool is_repeated_flush(const struct item *item, const struct translation *t)
-{
-    return t->class_ == TRANSLATION_FLUSH && item->flow != 0;
-}
-
 static int take_translated(struct pump *p, const struct item *item, const struct translation *t,
                            struct ft_err *err)
 {
@@ -159,7 +153,7 @@ static int take_translated(struct pump *p, const struct item *item, const struct
         return err_set(err, FT_ERR_CORRUPT,
                        "a flush inside the full sync, which makes the full sync worthless");
     }
-    if (is_repeated_flush(item, t)) {
+    if (journal_is_repeated(t, item->flow, true)) {
         p->counts.journal.repeated++;
         return 0;
     }

@@ -16,6 +16,7 @@
 #include "replay/replay_begin.h"
 #include "replay/replay_clean.h"
 #include "replay/replay_connect.h"
+#include "replay/replay_counters.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_journal.h"
 #include "replay/replay_release.h"
@@ -604,34 +605,6 @@ void replay_result_release(struct replay_result *r)
     *r = (struct replay_result){0};
 }
 
-#define COUNTER(name) offsetof(struct replay_result, name)
-
-static const size_t counters[] = {
-    COUNTER(keys),
-    COUNTER(records),
-    COUNTER(in_sync),
-    COUNTER(filtered),
-    COUNTER(conflicts),
-    COUNTER(expected_errors),
-    COUNTER(doubtful_errors),
-    COUNTER(failed),
-    COUNTER(retries),
-    COUNTER(redirects),
-    COUNTER(resent),
-    COUNTER(overdue),
-    COUNTER(deleted),
-    COUNTER(bytes),
-    COUNTER(elapsed_ms),
-    COUNTER(journal.foreign),
-    COUNTER(journal.repeated),
-    COUNTER(journal.flushes),
-};
-
-static uint64_t *counter(struct replay_result *r, size_t offset)
-{
-    return (uint64_t *)(void *)((char *)r + offset);
-}
-
 /* In the order in which they were found; what one list cannot take, the count has. */
 static void add_suspects(struct suspect_report *later, struct suspect_report *before)
 {
@@ -650,8 +623,7 @@ void replay_result_add(struct replay_result *sum, struct replay_result *later)
     struct replay_result before = *sum;
 
     later->resumed = before.target_version != 0 ? before.resumed : later->resumed;
-    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-        *counter(later, counters[i]) += *counter(&before, counters[i]);
+    replay_counters_add(later, &before);
     add_suspects(&later->suspects, &before.suspects);
     for (uint32_t i = 0; before.flow_count == later->flow_count && i < later->flow_count; i++) {
         later->flows[i].keys += before.flows[i].keys;

@@ -1,5 +1,9 @@
 #include "sync/cutover.h"
 
+#include <stddef.h>
+
+const char *const cutover_mode_names[] = {"manual", "pause", "takeover", NULL};
+
 void cutover_init(struct cutover *c, enum cutover_mode mode, uint64_t hold_ms)
 {
     *c = (struct cutover){.mode = mode, .by_itself = mode != CUTOVER_MANUAL, .hold_ms = hold_ms};

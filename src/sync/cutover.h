@@ -25,6 +25,8 @@ enum cutover_mode {
     CUTOVER_PAUSE,
     CUTOVER_TAKEOVER,
 };
+/* cutover_mode_names - in the order of the modes; NULL ends them. */
+extern const char *const cutover_mode_names[];
 
 /* A pause of the source ends by itself after this time, and is renewed that often. */
 #define CUTOVER_PAUSE_MS 10000u

@@ -54,8 +54,6 @@ bool sync_has_terminal(const struct sync *s)
 
 static void take_request(struct sync *s, const char *line)
 {
-    static const char *const modes[] = {"manual", "pause", "takeover"};
-
     if (strcmp(line, "confirm") == 0) {
         s->confirm = s->cutover.state == CUTOVER_HOLDING;
         if (!s->confirm)
@@ -64,8 +62,8 @@ static void take_request(struct sync *s, const char *line)
     if (strncmp(line, "begin ", 6) != 0)
         return;
     s->begin = s->cutover.state == CUTOVER_FOLLOWING;
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(line + 6, modes[i]) == 0)
+    for (int i = 0; cutover_mode_names[i] != NULL; i++) {
+        if (strcmp(line + 6, cutover_mode_names[i]) == 0)
             cutover_begin_as(&s->cutover, (enum cutover_mode)i);
     }
     if (strcmp(line + 6, "default") == 0)

@@ -2,6 +2,7 @@
 #include "lib/test_main.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -340,6 +341,29 @@ static void test_memory_that_the_system_lacks_is_no_fault_of_a_file(void **state
     assert_int_equal(err.kind, FT_ERR_IO);
 }
 
+static void test_doubles_are_written_as_short_as_they_can_be_read(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {0.1, "0.1"},
+        {1e300, "1e+300"},
+        {3, "3"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {-1.5, "-1.5"},
+        {1.0 / 3, "0.3333333333333333"},
+        {HUGE_VAL, "inf"},
+        {-HUGE_VAL, "-inf"},
+    };
+    char text[DOUBLE_TEXT_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(double_to_text(cases[i].value, text), cases[i].text);
+}
+
 static void test_an_array_grows_by_doubling(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -425,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_a_window_joins_pieces_only_when_something_is_left),
         cmocka_unit_test(test_a_window_does_not_grow_beyond_its_limit),
         cmocka_unit_test(test_a_buffer_keeps_its_content_when_it_cannot_grow),
+        cmocka_unit_test(test_doubles_are_written_as_short_as_they_can_be_read),
         cmocka_unit_test(test_an_array_grows_by_doubling),
         cmocka_unit_test(test_an_array_without_a_capacity_has_room_for_one_more),
         cmocka_unit_test(test_an_array_that_cannot_grow_is_as_it_was),

@@ -2,6 +2,7 @@
 
 #include "lib/test_main.h"
 #include "replay/replay.h"
+#include "replay/replay_counters.h"
 
 static struct replay_result result_of(uint64_t n)
 {
@@ -52,9 +53,38 @@ static void test_counts_add_up_and_the_rest_is_the_last_one_s(void **state)
     replay_result_release(&sum);
 }
 
+static void test_each_counter_has_a_name_and_a_place_of_its_own(void **state)
+{
+    size_t count;
+    const struct replay_counter *counters = replay_counters(&count);
+    struct replay_result earlier = {0};
+    struct replay_result sum = {0};
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        struct replay_result *both[] = {&earlier, &sum};
+
+        assert_true(counters[i].name[0] != '\0' && counters[i].help[0] != '\0');
+        for (size_t k = 0; k < 2; k++) {
+            uint64_t value = (i + 1) * (k == 0 ? 1 : 100);
+
+            assert_int_equal(replay_counter_get(&counters[i], both[k]), 0); /* nobody else's */
+            memcpy((char *)both[k] + counters[i].offset, &value, sizeof(value));
+        }
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(counters[i].name, counters[k].name);
+    }
+    replay_counters_add(&sum, &earlier);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(replay_counter_get(&counters[i], &sum),
+                         (i + 1) * (counters[i].kind == REPLAY_COUNTER_SUM ? 101 : 100));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_counter_has_a_name_and_a_place_of_its_own),
         cmocka_unit_test(test_counts_add_up_and_the_rest_is_the_last_one_s),
     };
 

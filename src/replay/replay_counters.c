@@ -1,0 +1,72 @@
+#include "replay/replay_counters.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct replay_result, field)
+
+static const struct replay_counter counters[] = {
+    {"keys", NULL, "keys of snapshot streams that are complete", REPLAY_COUNTER_SUM, AT(keys)},
+    {"keys_not_done", "keys of snapshots that are not complete, sent",
+     "keys of snapshot streams that are sent again by the next run", REPLAY_COUNTER_LAST,
+     AT(keys_not_done)},
+    {"records", NULL, "records of the journal applied", REPLAY_COUNTER_SUM, AT(records)},
+    {"in_full_sync", "records inside the full sync", "records inside the full sync, applied",
+     REPLAY_COUNTER_SUM, AT(in_sync)},
+    {"filtered", "left out by filters", "entries and records left out by filters",
+     REPLAY_COUNTER_SUM, AT(filtered)},
+    {"kept", NULL, "keys of the target that are left as they were", REPLAY_COUNTER_LAST, AT(kept)},
+    {"conflicts", "left out for keys that were there before",
+     "entries and records left out for keys that were there before", REPLAY_COUNTER_SUM,
+     AT(conflicts)},
+    {"foreign", "records for keys of other flows", "records left out: another flow owns their keys",
+     REPLAY_COUNTER_SUM, AT(journal.foreign)},
+    {"repeated", "records that come once per flow",
+     "records left out: copies of what flow 0 brings", REPLAY_COUNTER_SUM, AT(journal.repeated)},
+    {"flushes", NULL, "flushes executed", REPLAY_COUNTER_SUM, AT(journal.flushes)},
+    {"not_applied", "not applied, behind a flush that not all flows have",
+     "records after a flush that not all flows have", REPLAY_COUNTER_LAST,
+     AT(journal.after_partial_flush)},
+    {"expected_errors", "refused as they will have been at the source",
+     "errors that the source will have had too", REPLAY_COUNTER_SUM, AT(expected_errors)},
+    {"doubtful_errors", "refused for keys that are suspect or were left out",
+     "errors on keys that are suspect or were left out", REPLAY_COUNTER_SUM, AT(doubtful_errors)},
+    {"refused", "refused", "commands that the target refused", REPLAY_COUNTER_SUM, AT(failed)},
+    {"deleted", "keys deleted before the snapshot",
+     "keys deleted before the snapshot: of the journal, of an older generation", REPLAY_COUNTER_SUM,
+     AT(deleted)},
+    {"overdue", "keys deleted whose time to live was over",
+     "keys deleted at the end, which had expired", REPLAY_COUNTER_SUM, AT(overdue)},
+    {"retries", "new attempts", "new attempts after an error", REPLAY_COUNTER_SUM, AT(retries)},
+    {"redirects", "of these as slots had moved", "new attempts because slots had moved",
+     REPLAY_COUNTER_SUM, AT(redirects)},
+    {"resent", "commands sent again, as slots were moving or a node was busy",
+     "commands of the snapshot sent again", REPLAY_COUNTER_SUM, AT(resent)},
+    {"bytes", NULL, "bytes sent to the target", REPLAY_COUNTER_SUM, AT(bytes)},
+    {"elapsed_ms", NULL, "milliseconds", REPLAY_COUNTER_SUM, AT(elapsed_ms)},
+};
+
+const struct replay_counter *replay_counters(size_t *ret_count)
+{
+    *ret_count = sizeof(counters) / sizeof(counters[0]);
+    return counters;
+}
+
+uint64_t replay_counter_get(const struct replay_counter *c, const struct replay_result *r)
+{
+    uint64_t value;
+
+    memcpy(&value, (const char *)r + c->offset, sizeof(value));
+    return value;
+}
+
+void replay_counters_add(struct replay_result *later, const struct replay_result *before)
+{
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        const struct replay_counter *c = &counters[i];
+        uint64_t sum = replay_counter_get(c, later) + replay_counter_get(c, before);
+
+        if (c->kind == REPLAY_COUNTER_SUM)
+            memcpy((char *)later + c->offset, &sum, sizeof(sum));
+    }
+}
