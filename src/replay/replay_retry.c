@@ -161,7 +161,8 @@ static void merge_keys(struct retry *t)
 {
     size_t n = 0;
 
-    qsort(t->keys, t->key_count, sizeof(*t->keys), compare_keys);
+    if (t->key_count != 0)
+        qsort(t->keys, t->key_count, sizeof(*t->keys), compare_keys);
     for (size_t i = 0; i < t->key_count; i++) {
         struct letter_key *k = &t->keys[i];
 

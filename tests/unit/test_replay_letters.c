@@ -162,6 +162,18 @@ static void test_order(void **state)
     has(p, NULL, "e ");
 }
 
+static void test_none(void **state)
+{
+    const struct place *p = *state;
+    struct seen s = {.values = ""};
+    struct replay_letters *l = letters_open(p);
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(replay_letters_each(l, see, &s, &err), &err);
+    assert_string_equal(s.values, "");
+    replay_letters_close(l);
+}
+
 static void test_missing(void **state)
 {
     const struct place *p = *state;
@@ -234,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_drop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),

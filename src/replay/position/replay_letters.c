@@ -552,7 +552,8 @@ static int find_places(struct replay_letters *l, struct places *ret, struct ft_e
             break;
     }
     lines_close(&lines);
-    qsort(ret->list, ret->count, sizeof(*ret->list), compare_places);
+    if (ret->count != 0)
+        qsort(ret->list, ret->count, sizeof(*ret->list), compare_places);
     return rc;
 }
 
