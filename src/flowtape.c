@@ -102,11 +102,10 @@ static int convert(const struct source *s, const char *output,
 
     if (options->redis != NULL && target_parse(options->redis, &o.target, e) != 0)
         return -1;
-    if (s->kind == SOURCE_CAPTURE) {
-        if (cut_resolve(&cut, at, s->capture, s->generation, e) != 0)
-            return -1;
+    if (source_resolve_cut(s, at, &cut, e) != 0)
+        return -1;
+    if (source_can(s, SOURCE_HAS_JOURNAL))
         o.cut = &cut;
-    }
     loss_init(&losses);
     rc = convert_run(&sink_rdb, &conversion, e);
     ret->keys = result.keys;

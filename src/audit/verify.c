@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "input/repeated_keys.h"
-#include "input/source.h"
+#include "input/source_capture.h"
 #include "item/entry_loss.h"
 #include "pump/pump.h"
 #include "rdb/value_check.h"
@@ -353,11 +353,12 @@ struct repeats {
 static int found_again(void *context, uint32_t stream, struct ft_err *what, struct ft_err *err)
 {
     struct repeats *r = context;
-    const char *file = r->source->files != NULL ? r->source->files[stream] : r->source->path;
+    const char *file = source_stream_file(r->source, stream);
 
-    if (r->source->files == NULL)
+    if (file == NULL)
         (void)err_wrap(what, "flow %" PRIu32, stream);
-    return add_finding(r->report, file, FT_NO_OFFSET, what->msg, err);
+    return add_finding(r->report, file != NULL ? file : r->source->path, FT_NO_OFFSET, what->msg,
+                       err);
 }
 
 /* Keys that come twice have to be read again by name, which a damaged input may not allow. */
@@ -484,11 +485,12 @@ static int check_stream(struct item_check *c, const struct source *source, uint3
             return -1;
         if (check_item(c, &item, &what) == 0)
             continue;
-        if (found(r, source->files[index], what.offset, &what, err) != 0)
+        if (found(r, source_stream_file(source, index), what.offset, &what, err) != 0)
             return -1;
         err_clear(&what); /* the stream itself is whole: go on with the next key */
     }
-    return step == STEP_ERROR ? found(r, source->files[index], what.offset, &what, err) : 0;
+    return step == STEP_ERROR ? found(r, source_stream_file(source, index), what.offset, &what, err)
+                              : 0;
 }
 
 static int verify_stream(struct verify_report *r, struct keys_check *keys,

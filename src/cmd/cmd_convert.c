@@ -85,19 +85,6 @@ static enum exit_status finish_job(struct job *job)
     return status;
 }
 
-/* What --at means for this input. Inputs without a journal have one state only. */
-static int resolve_cut(struct cut *ret, const struct source *source, const char *at,
-                       struct ft_err *err)
-{
-    if (source->kind == SOURCE_CAPTURE)
-        return cut_resolve(ret, at, source->capture, source->generation, err);
-    if (strcmp(at, "snapshot") == 0 || strcmp(at, "end") == 0)
-        return 0;
-    return err_set(err, FT_ERR_USAGE,
-                   "--at %s: \"%s\" is no capture and has one state only, its snapshot", at,
-                   source->path);
-}
-
 static enum exit_status convert_source(const struct convert_args *a, struct source *source)
 {
     struct job job = {
@@ -107,11 +94,11 @@ static enum exit_status convert_source(const struct convert_args *a, struct sour
 
     if (a->print.report != NULL && convert_check_output(source, a->print.report, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
-    if (resolve_cut(&cut, source, a->from.at, &job.err) != 0)
+    if (source_resolve_cut(source, a->from.at, &cut, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
     if (stop_catch_signals(&source->cancel_fd, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
-    if (source->kind == SOURCE_CAPTURE)
+    if (source_can(source, SOURCE_HAS_JOURNAL))
         job.options.cut = &cut;
     loss_init(&job.outcome.losses);
     (void)work_run(a->print.quiet, run_job, show_progress, &job, &job.err); /* job.err says */

@@ -13,6 +13,8 @@
 #include "cmd/report.h"
 #include "cmd/ui.h"
 #include "cmd/words.h"
+#include "input/source_capture.h"
+#include "store/flow_reader.h"
 
 #define COMMAND "inspect"
 
@@ -105,7 +107,7 @@ static int show_overview(const struct inspect_args *a, struct ft_err *err)
     }
     rc = census_of(&census, source, err);
     if (rc == 0)
-        rc = print_overview(a, source, source->capture, &census, err);
+        rc = print_overview(a, source, source_capture_directory(source), &census, err);
     census_release(&census);
     source_free(source);
     return rc;

@@ -6,7 +6,6 @@
 #include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
-#include "input/sharding.h"
 #include "output/databases.h"
 
 #define SUSPECTS_PRINTED 3
@@ -14,9 +13,7 @@
 /* Does it matter that the rule by which the source spreads keys is not known? */
 static bool guard_is_missing(const struct convert_outcome *o)
 {
-    const struct owner_guard guard = owner_guard_of(o->source);
-
-    return !o->args->to->as_is && o->source->kind == SOURCE_CAPTURE && owner_guard_is_off(&guard) &&
+    return !o->args->to->as_is && owner_guard_is_off(&o->source->guard) &&
            o->result.journal.records + o->result.in_sync > 0;
 }
 

@@ -24,7 +24,7 @@ static int view_init(struct view *v, const struct source *source, struct ft_err 
 {
     const struct translator_options options = {.target = target_default()};
 
-    v->guard = owner_guard_of(source);
+    v->guard = source->guard;
     return translator_new(&v->translator, &options, err);
 }
 

@@ -106,13 +106,13 @@ static json_t *census_to_json(const struct census *c)
 static json_t *source_to_json(const struct source *s)
 {
     json_t *json =
-        json_pack("{s:s, s:o, s:i, s:b, s:o, s:o, s:o}", "kind", source_kind_name(s->kind), "path",
+        json_pack("{s:s, s:o, s:i, s:b, s:o, s:o, s:o}", "kind", source_kind_name(s), "path",
                   json_from_text(s->path), "rdb_version", (int)s->info.rdb_version, "dragonfly",
                   s->info.dragonfly, "version", json_from_text(s->info.version), "saved",
                   time_of(s->info.ctime_s * 1000000), "streams", int_of(s->stream_count));
 
-    if (json != NULL && s->generation != NULL)
-        json_object_set_new(json, "generation", int_of(s->generation->id));
+    if (json != NULL && s->generation != 0)
+        json_object_set_new(json, "generation", int_of(s->generation));
     return json;
 }
 

@@ -120,7 +120,7 @@ static void print_source(const struct source *s)
     char saved[FORMAT_TIME];
     char version[4 * sizeof(info->version)];
 
-    printf("%s %s: RDB version %u, written by %s %s", source_kind_name(s->kind), s->path,
+    printf("%s %s: RDB version %u, written by %s %s", source_kind_name(s), s->path,
            info->rdb_version, info->dragonfly ? "Dragonfly" : "Redis",
            shown_version(info->version, version, sizeof(version)));
     if (info->ctime_s != 0)
@@ -191,7 +191,7 @@ void inspect_print(const struct source *source, const struct capture *capture,
         print_source(source);
     if (census != NULL) {
         if (capture != NULL)
-            printf("census of generation %" PRIu32 "\n", source->generation->id);
+            printf("census of generation %" PRIu32 "\n", source->generation);
         print_census(census);
     }
 }

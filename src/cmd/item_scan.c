@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "base/parse.h"
-#include "input/cut.h"
 
 int scan_bound_parse(struct scan_bound *ret, const char *option, const char *text,
                      const struct source *source, struct ft_err *err)
@@ -11,14 +10,14 @@ int scan_bound_parse(struct scan_bound *ret, const char *option, const char *tex
     struct scan_bound bound = {.kind = SCAN_TIME};
     int rc;
 
-    if (source->kind != SOURCE_CAPTURE)
+    if (!source_can(source, SOURCE_CAN_SEEK))
         return err_set(err, FT_ERR_USAGE, "%s is about a journal, and \"%s\" has none", option,
                        source->path);
     if (text[0] != '-' && strchr(text, 'T') == NULL) {
         bound.kind = SCAN_LSN;
         rc = parse_u64(text, &bound.value, err);
     } else {
-        rc = cut_parse_time(text, source->generation, &bound.value, err);
+        rc = source_parse_time(source, text, &bound.value, err);
     }
     if (rc != 0)
         return err_wrap(err, "%s", option);
@@ -27,22 +26,16 @@ int scan_bound_parse(struct scan_bound *ret, const char *option, const char *tex
 }
 
 /* Where to begin to read so that nothing from the bound on is missed. 0: the flow has nothing. */
-static uint64_t start_lsn(const struct capture_flow *f, const struct scan_bound *from)
+static uint64_t start_lsn(const struct source *source, uint32_t index,
+                          const struct scan_bound *from)
 {
-    if (f->stable_lsn == 0)
-        return 0;
-    if (from->kind == SCAN_LSN) {
-        if (from->value > f->next_lsn)
-            return 0;
-        return from->value < f->stable_lsn ? f->stable_lsn : from->value;
-    }
-    for (size_t i = 0; i < f->segment_count; i++) {
-        const struct segment_info *s = &f->segments[i];
+    struct lsn_range lsns = source_lsns(source, index);
 
-        if (s->kind != SEGMENT_SNAPSHOT && s->last_time_us >= from->value)
-            return s->start_lsn < f->stable_lsn ? f->stable_lsn : s->start_lsn;
-    }
-    return f->next_lsn;
+    if (from->kind == SCAN_TIME)
+        return source_seek_time(source, index, from->value);
+    if (lsns.first == 0 || from->value > lsns.next)
+        return 0;
+    return from->value < lsns.first ? lsns.first : from->value;
 }
 
 /* One flow's way through its items. */
@@ -102,7 +95,7 @@ static int scan_stream(const struct item_scan *scan, uint32_t index, item_scan_f
     int rc;
 
     if (options.journal_only) {
-        options.start_lsn = start_lsn(&scan->source->generation->flows[index], &scan->from);
+        options.start_lsn = start_lsn(scan->source, index, &scan->from);
         if (options.start_lsn == 0)
             return 0;
     }

@@ -139,7 +139,7 @@ int dfs_shards_check(const struct source *s, struct ft_err *err)
             return err_set(err, FT_ERR_CORRUPT,
                            "\"%s\" belongs to another snapshot than \"%s\": its keys are those of "
                            "one of %" PRIu32 " shards, the other's of one of %" PRIu32,
-                           s->files[i], s->files[teller], count, told);
+                           source_stream_file(s, i), source_stream_file(s, teller), count, told);
         }
         if (told == 0)
             teller = i;
@@ -152,10 +152,10 @@ int dfs_shards_check(const struct source *s, struct ft_err *err)
             err, FT_ERR_CORRUPT,
             "\"%s\" belongs to another snapshot: by its keys \"%s\" is of one with %" PRIu32
             " shards",
-            s->files[told], s->files[teller], told);
+            source_stream_file(s, told), source_stream_file(s, teller), told);
     }
     return err_set(err, FT_ERR_CORRUPT,
                    "by its keys \"%s\" is of a snapshot with %" PRIu32 " shards; %" PRIu32
                    " files were found",
-                   s->files[teller], told, s->stream_count);
+                   source_stream_file(s, teller), told, s->stream_count);
 }

@@ -23,7 +23,7 @@ int effects_new(struct effects **ret, const struct source *source, struct ft_err
     if (e == NULL)
         return err_nomem(err, "the keys of the source");
     e->source = source;
-    e->guard = owner_guard_of(source);
+    e->guard = source->guard;
     e->flows = calloc(source->stream_count + 1u, sizeof(*e->flows));
     if (e->flows == NULL) {
         effects_free(e);

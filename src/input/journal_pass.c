@@ -403,7 +403,7 @@ int journal_pass_follow(const struct source *source, const struct cut *cut,
         .follow = follow,
         .context = context,
         .counts = counts,
-        .guard = owner_guard_of(source),
+        .guard = source->guard,
     };
 
     p.learning = follow != NULL && p.guard.rule == SHARDING_UNKNOWN && p.guard.flow_count > 1;

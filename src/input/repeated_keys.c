@@ -133,8 +133,8 @@ static int refuse(void *context, uint32_t stream, struct ft_err *what, struct ft
     const struct source *s = context;
 
     *err = *what;
-    if (s->files != NULL)
-        return err_wrap(err, "\"%s\"", s->files[stream]);
+    if (source_stream_file(s, stream) != NULL)
+        return err_wrap(err, "\"%s\"", source_stream_file(s, stream));
     return err_wrap(err, "\"%s\": flow %" PRIu32, s->path, stream);
 }
 

@@ -1,25 +1,37 @@
 #include "input/source.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "command/translation.h"
-#include "input/dfs_set.h"
-#include "input/sharding.h"
-#include "input/source_aux.h"
+#include "input/cut.h"
+#include "input/source_capture.h"
+#include "input/source_dfs.h"
+#include "input/source_kind.h"
+#include "input/source_rdb.h"
 
-const char *source_kind_name(enum source_kind kind)
+/* All kinds of INPUT. */
+static const struct source_kind *const kinds[] = {
+    &source_capture_kind,
+    &source_dfs_kind,
+    &source_rdb_kind,
+};
+
+static const struct source_kind *find_kind(const char *path, const struct stat *status)
 {
-    static const char *const names[] = {
-        [SOURCE_CAPTURE] = "capture",
-        [SOURCE_DFS] = "dfs",
-        [SOURCE_RDB] = "rdb",
-    };
+    const struct source_kind *best = NULL;
+    enum source_bid highest = SOURCE_BID_NONE;
 
-    return names[kind];
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        enum source_bid bid = kinds[i]->bid(path, status);
+
+        if (bid > highest) {
+            highest = bid;
+            best = kinds[i];
+        }
+    }
+    return best;
 }
 
 static unsigned release_of(const struct source_info *info)
@@ -34,78 +46,38 @@ static unsigned release_of(const struct source_info *info)
     return sscanf(info->version, "df-v%3u.%2u", &major, &minor) == 2 ? major * 100 + minor : 0;
 }
 
-static void free_files(struct source *s)
+/* The struct of a kind, as its `open` expects it. */
+static struct source *source_new(const struct source_kind *kind, const char *path)
 {
-    if (s->files == NULL)
-        return;
-    for (size_t i = 0; s->files[i] != NULL; i++)
-        free(s->files[i]);
-    free(s->files);
-}
+    struct source *s = calloc(1, kind->size);
 
-static int open_rdb(struct source *s, struct ft_err *err)
-{
-    struct source_aux aux;
-
-    s->files = calloc(2, sizeof(*s->files));
-    if (s->files == NULL || (s->files[0] = strdup(s->path)) == NULL)
-        return err_nomem(err, "a file name");
-    s->stream_count = 1;
-    if (source_read_aux(s, 0, &aux, err) != 0)
-        return -1;
-    s->info = aux.info;
-    return 0;
-}
-
-static int open_capture(struct source *s, uint32_t generation, struct ft_err *err)
-{
-    struct source_aux aux;
-
-    if (capture_open_read(&s->capture, s->path, err) != 0)
-        return -1;
-    s->generation = capture_find(s->capture, generation);
-    if (s->generation == NULL && generation != 0)
-        return err_set(err, FT_ERR_USAGE, "\"%s\" has no generation %" PRIu32, s->path, generation);
-    if (s->generation == NULL) {
-        return err_set(err, FT_ERR_STATE,
-                       "\"%s\" holds no complete snapshot yet; run capture again to finish it",
-                       s->path);
+    if (s == NULL)
+        return NULL;
+    s->kind = kind;
+    s->cancel_fd = -1;
+    s->path = strdup(path);
+    if (s->path == NULL) {
+        free(s);
+        return NULL;
     }
-    s->stream_count = s->generation->flow_count;
-    s->sharding = s->generation->sharding;
-    if (source_read_aux(s, 0, &aux, err) != 0)
-        return -1;
-    s->info = aux.info;
-    if (s->sharding == SHARDING_UNKNOWN && s->stream_count > 1)
-        return sharding_learn(s, &s->sharding, err);
-    return 0;
+    return s;
 }
 
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err)
 {
-    struct source *s = calloc(1, sizeof(*s));
+    const struct source_kind *kind;
     struct stat status;
-    int rc;
+    struct source *s;
 
-    if (s == NULL || (s->path = strdup(path)) == NULL ||
-        (s->disproved = calloc(1, sizeof(*s->disproved))) == NULL) {
-        source_free(s);
+    if (stat(path, &status) != 0)
+        return err_errno(err, errno, "could not open \"%s\"", path);
+    kind = find_kind(path, &status);
+    if (kind == NULL)
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is neither a file nor a directory", path);
+    s = source_new(kind, path);
+    if (s == NULL)
         return err_nomem(err, "a source");
-    }
-    s->cancel_fd = -1;
-    if (stat(path, &status) != 0) {
-        rc = err_errno(err, errno, "could not open \"%s\"", path);
-    } else if (S_ISDIR(status.st_mode)) {
-        s->kind = SOURCE_CAPTURE;
-        rc = open_capture(s, generation, err);
-    } else if (dfs_set_has_name(path)) {
-        s->kind = SOURCE_DFS;
-        rc = dfs_set_open(s, err);
-    } else {
-        s->kind = SOURCE_RDB;
-        rc = open_rdb(s, err);
-    }
-    if (rc != 0) {
+    if (kind->open(s, generation, err) != 0) {
         source_free(s);
         return -1;
     }
@@ -114,13 +86,28 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     return 0;
 }
 
-unsigned source_journal_release(const struct source *s)
+void source_free(struct source *s)
 {
-    return s->kind == SOURCE_CAPTURE ? s->release : 0;
+    if (s == NULL)
+        return;
+    s->kind->release(s);
+    owner_guard_release(&s->guard);
+    free(s->lsns);
+    free(s->path);
+    free(s);
 }
 
-/* The directory in which a name lies, without links; NULL: there is none. */
-static char *directory_of(const char *path)
+const char *source_kind_name(const struct source *s)
+{
+    return s->kind->name;
+}
+
+bool source_can(const struct source *s, enum source_capability capability)
+{
+    return (s->kind->capabilities & capability) != 0;
+}
+
+char *source_directory_of(const char *path)
 {
     char *copy = strdup(path);
     char *slash;
@@ -136,48 +123,73 @@ static char *directory_of(const char *path)
     return real;
 }
 
-static bool is_below(const char *directory, const char *top)
-{
-    size_t n = strlen(top);
-
-    return strncmp(directory, top, n) == 0 && (directory[n] == '\0' || directory[n] == '/');
-}
-
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat status_a;
-    struct stat status_b;
-
-    return stat(a, &status_a) == 0 && stat(b, &status_b) == 0 &&
-           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
-}
-
 bool source_contains(const struct source *s, const char *path)
 {
-    char *directory = directory_of(path);
-    char *top = s->kind == SOURCE_CAPTURE ? realpath(s->path, NULL) : directory_of(s->path);
-    bool found = false;
+    char *directory = source_directory_of(path);
+    bool found = s->kind->contains(s, path, directory);
 
-    if (directory != NULL && top != NULL) {
-        if (s->kind == SOURCE_CAPTURE)
-            found = is_below(directory, top);
-        else if (s->kind == SOURCE_DFS)
-            found = strcmp(directory, top) == 0 && dfs_set_is_of(s->path, path);
-    }
-    for (size_t i = 0; !found && s->files != NULL && s->files[i] != NULL; i++)
-        found = is_same_file(s->files[i], path);
     free(directory);
-    free(top);
     return found;
 }
 
-void source_free(struct source *s)
+const char *source_stream_file(const struct source *s, uint32_t index)
 {
-    if (s == NULL)
-        return;
-    free_files(s);
-    capture_free(s->capture);
-    free(s->path);
-    free(s->disproved);
-    free(s);
+    return s->kind->stream_file == NULL ? NULL : s->kind->stream_file(s, index);
+}
+
+int source_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
+                    struct ft_err *err)
+{
+    return s->kind->identify(s, cancel_fd, ret, err);
+}
+
+int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
+{
+    if (s->kind->resolve_cut != NULL)
+        return s->kind->resolve_cut(s, at, ret, err);
+    if (strcmp(at, "snapshot") != 0 && strcmp(at, "end") != 0) {
+        return err_set(err, FT_ERR_USAGE,
+                       "--at %s: \"%s\" is no capture and has one state only, its snapshot", at,
+                       s->path);
+    }
+    *ret = (struct cut){0};
+    return 0;
+}
+
+int source_parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
+                      struct ft_err *err)
+{
+    return s->kind->parse_time(s, text, ret_time_us, err);
+}
+
+struct lsn_range source_lsns(const struct source *s, uint32_t index)
+{
+    return s->lsns == NULL ? (struct lsn_range){0} : s->lsns[index];
+}
+
+int source_first_lsns(const struct source *s, uint64_t **ret, struct ft_err *err)
+{
+    uint64_t *first = calloc(s->stream_count + 1u, sizeof(*first));
+
+    if (first == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < s->stream_count; i++)
+        first[i] = source_lsns(s, i).first;
+    *ret = first;
+    return 0;
+}
+
+uint64_t source_seek_time(const struct source *s, uint32_t index, uint64_t time_us)
+{
+    return s->kind->seek_time(s, index, time_us);
+}
+
+unsigned source_journal_release(const struct source *s)
+{
+    return source_can(s, SOURCE_HAS_JOURNAL) ? s->release : 0;
+}
+
+bool source_stamp(const struct source *s, struct stat *ret)
+{
+    return s->kind->stamp(s, ret);
 }

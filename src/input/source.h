@@ -1,26 +1,32 @@
 /*
- * source.h - an INPUT on disk, whatever its kind, as streams of items.
+ * source.h - an INPUT, whatever its kind, as streams of items.
  *
- * Kinds        A capture directory (one generation; one stream per flow), a Dragonfly .dfs set named
- *              by its summary or any member (one stream per file; members, shard-count and
- *              snapshot-id are checked), an RDB file of Redis or Dragonfly (one stream). Which it is,
- *              is found by looking.
- * Threads      A struct source is constant after source_open and may be shared; each stream belongs
- *              to one thread.
+ * Kinds         A capture directory (one generation; one stream per flow), a Dragonfly .dfs set named by
+ *               its summary or any member (one stream per file), an RDB file of Redis or Dragonfly (one
+ *               stream). Which one it is, is found by looking; the table of kinds is in source.c, and
+ *               source_kind.h says what a kind has to bring. Who reads an input never asks which kind it
+ *               is, but what it can do.
+ * Threads       A struct source is constant after source_open and may be shared; each stream belongs
+ *               to one thread.
  */
 #ifndef FLOWTAPE_INPUT_SOURCE_H
 #define FLOWTAPE_INPUT_SOURCE_H
 
-#include <stdatomic.h>
-
-#include "item/flow_decoder.h"
+#include "input/owner_guard.h"
+#include "input/source_stream.h"
 #include "store/capture.h"
-#include "store/flow_reader.h"
 
-enum source_kind {
-    SOURCE_CAPTURE,
-    SOURCE_DFS,
-    SOURCE_RDB,
+struct cut;
+struct source_kind;
+struct stat;
+
+enum source_capability {
+    SOURCE_HAS_JOURNAL = 1u << 0,     /* records with LSNs follow the snapshot; there are cuts */
+    SOURCE_CAN_SEEK = 1u << 1,        /* a stream can begin at an LSN, or at a time */
+    SOURCE_CAN_FOLLOW = 1u << 2,      /* more may come while it is read */
+    SOURCE_HAS_GENERATIONS = 1u << 3, /* one of several full syncs is opened */
+    SOURCE_OF_DRAGONFLY = 1u << 4,    /* nobody else writes such inputs */
+    SOURCE_KEYS_MAY_REPEAT = 1u << 5, /* a key may come twice, which nobody has looked for yet */
 };
 
 /* What the AUX fields in front of the data say (of the first stream that has them). */
@@ -32,8 +38,14 @@ struct source_info {
     uint64_t used_mem;
 };
 
+/* Records of one stream's journal. */
+struct lsn_range {
+    uint64_t first; /* behind the snapshot; 0: not known, or no journal */
+    uint64_t next;  /* after the last one that is there */
+};
+
 struct source {
-    enum source_kind kind;
+    const struct source_kind *kind; /* for input/ */
     char *path;
     /* -1 after source_open; once it is readable, reading ends with FT_ERR_CANCELLED. Who opened the
      * source may set it before anything is read. */
@@ -43,63 +55,56 @@ struct source {
      * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly */
     unsigned release;
     uint32_t stream_count;
-    char **
-        files; /* of DFS and RDB: one per stream, NULL-terminated; a DFS set's summary is the last stream */
-    struct capture *capture; /* of CAPTURE */
-    const struct generation *generation;
-    /* the generation's, or, when its snapshot had no keys to tell, what the journal shows */
-    enum sharding_rule sharding;
-    atomic_bool *disproved; /* a record has shown that the rule does not hold: owner_guard */
+    uint32_t generation; /* 0: has none */
+    uint64_t began_us;   /* when what it holds was begun to be saved; 0: not known */
+    enum snapshot_records snapshot_records; /* of a full sync; no other snapshot has any */
+    struct lsn_range *lsns;                 /* one per stream; NULL: no journal. See source_lsns */
+    struct owner_guard guard; /* which records a stream brings for keys of another one */
 };
 
-/* source_flow_part - what a segment of this kind holds. */
-enum flow_part source_flow_part(enum segment_kind kind);
-
-/* source_kind_name - "capture", "dfs", "rdb". */
-const char *source_kind_name(enum source_kind kind);
-
-/* generation: number, or 0 for the newest complete one. Errors name the path. */
+/* source_open - generation: number, or 0 for the newest complete one. Errors name the path. */
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
-/* source_journal_release - source->release where a journal follows the snapshot, else 0. */
-unsigned source_journal_release(const struct source *s);
-/* source_contains - is there, or would there be, a part of the input under this name? */
-bool source_contains(const struct source *s, const char *path);
 void source_free(struct source *s);
 
+/* source_kind_name - "capture", "dfs", "rdb": for the user. */
+const char *source_kind_name(const struct source *s);
+bool source_can(const struct source *s, enum source_capability capability);
+/* source_contains - is there, or would there be, a part of the input under this name? */
+bool source_contains(const struct source *s, const char *path);
+/* source_stream_file - the file in which a stream lies; NULL: it is a flow of a directory. */
+const char *source_stream_file(const struct source *s, uint32_t index);
+
+#define SOURCE_ID_SIZE 16
+
 /*
- * Permits to hold an item larger than SOURCE_LARGE_BYTES, so that memory does not grow with the number of
- * streams. A stream without one waits where it is, so streams must not wait for each other otherwise; who
- * is through with a stream frees it before it does anything else.
+ * source_identify - what tells this input from any other: the id that it has, or else all that is in it,
+ * which costs one reading. cancel_fd: readable: FT_ERR_CANCELLED; -1: never.
  */
-struct source_large;
-#define SOURCE_LARGE_BYTES (4u << 20)
-#define SOURCE_LARGE_COUNT 1
+int source_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
+                    struct ft_err *err);
 
-int source_large_new(struct source_large **ret, struct ft_err *err);
-void source_large_free(struct source_large *l);
+/*
+ * The journal. Inputs without SOURCE_HAS_JOURNAL have empty ranges and one state, that of their snapshot.
+ */
 
-struct source_stream_options {
-    bool skip_values;
-    bool keep_words;    /* with skip_values: journal records come with their words */
-    bool snapshot_only; /* end behind the RDB stream */
-    bool journal_only;  /* captures: begin behind the RDB stream */
-    /* with journal_only: begin at the last block that holds this LSN or lies before it; 0: the first
-     * one behind the RDB stream. From the flow's stable_lsn to its next_lsn. */
-    uint64_t start_lsn;
-    bool follow; /* captures: more may come, see source_stream_next */
-    bool verify_checksum;
-    struct source_large *large; /* shared by all streams of a run; NULL: no such limit */
-};
-
-struct source_stream;
-
-int source_stream_open(struct source_stream **ret, const struct source *s, uint32_t index,
-                       const struct source_stream_options *options, struct ft_err *err);
-/* source_stream_next - STEP_ITEM, STEP_END, STEP_ERROR (the text names file, offset, LSN). With
- * `follow` the end of what is there is STEP_MORE instead of STEP_END: ask again later. */
-enum step source_stream_next(struct source_stream *st, struct item *ret, struct ft_err *err);
-/* source_stream_bytes - input read so far, as stored. */
-uint64_t source_stream_bytes(const struct source_stream *st);
-void source_stream_free(struct source_stream *st);
+/* source_resolve_cut - what --at means here (cut.h). FT_ERR_USAGE: not understood, or not there; the text
+ * says the bounds. An input without a journal gets a cut of no flows. */
+int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err);
+/* source_parse_time - RFC 3339, or "-90s" before the last byte received; of inputs that can seek. */
+int source_parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
+                      struct ft_err *err);
+struct lsn_range source_lsns(const struct source *s, uint32_t index);
+/* source_first_lsns - the first of each stream, for the caller to free. */
+int source_first_lsns(const struct source *s, uint64_t **ret, struct ft_err *err);
+/* source_seek_time - the LSN to begin at so that nothing received from then on is missed; of inputs that
+ * can seek. 0: the stream has no journal yet. */
+uint64_t source_seek_time(const struct source *s, uint32_t index, uint64_t time_us);
+/* source_journal_release - source->release where a journal follows the snapshot, else 0. */
+unsigned source_journal_release(const struct source *s);
+/*
+ * source_stamp - of inputs that can be followed: the status of a file, which is another one once more than
+ * records has been added. false: it cannot be had now; what is read will tell.
+ */
+bool source_stamp(const struct source *s, struct stat *ret);
 
 #endif

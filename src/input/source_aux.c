@@ -48,7 +48,8 @@ int source_read_aux(const struct source *s, uint32_t index, struct source_aux *r
         else
             break;
     }
-    ret->info.dragonfly = s->kind != SOURCE_RDB || strncmp(ret->info.version, "df-", 3) == 0;
+    ret->info.dragonfly =
+        source_can(s, SOURCE_OF_DRAGONFLY) || strncmp(ret->info.version, "df-", 3) == 0;
     source_stream_free(st);
     return step == STEP_ERROR ? -1 : 0;
 }

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <xxhash.h>
@@ -50,8 +52,8 @@ static int add_file(struct digester *d, const char *file, struct ft_err *err)
     return rc;
 }
 
-int source_digest(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_DIGEST_SIZE],
-                  struct ft_err *err)
+int source_digest(char *const *files, uint32_t count, int cancel_fd,
+                  uint8_t ret[SOURCE_DIGEST_SIZE], struct ft_err *err)
 {
     struct digester d = {
         .state = XXH3_createState(), .buffer = malloc(READ_BYTES), .cancel_fd = cancel_fd};
@@ -60,8 +62,8 @@ int source_digest(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_DIGE
 
     if (d.state == NULL || d.buffer == NULL || XXH3_128bits_reset(d.state) != XXH_OK)
         rc = err_nomem(err, "a digest");
-    for (uint32_t i = 0; rc == 0 && i < s->stream_count; i++)
-        rc = add_file(&d, s->files[i], err);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        rc = add_file(&d, files[i], err);
     if (rc == 0) {
         XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(d.state));
         memcpy(ret, digest.digest, SOURCE_DIGEST_SIZE);

@@ -32,7 +32,7 @@ int pump_new(struct pump **ret, const struct pump_options *options, const struct
     if (p->o.filter == NULL)
         p->o.filter = &everything;
     if (p->o.source != NULL)
-        p->guard = owner_guard_of(p->o.source);
+        p->guard = p->o.source->guard;
     p->records = (struct record_filter){.source = p->o.source,
                                         .filter = p->o.whole_records ? &everything : p->o.filter,
                                         .target = p->o.target,

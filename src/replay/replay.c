@@ -9,7 +9,6 @@
 #include <xxhash.h>
 
 #include "base/clock.h"
-#include "input/source_digest.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
@@ -152,18 +151,13 @@ static void hex(const uint8_t *p, char out[REPLAY_ID_SIZE])
         (void)snprintf(out + 2 * i, 3, "%02x", p[i]); /* 32 digits fit */
 }
 
-/* A file has no identity of its own: all that is in it stands for it. */
 static int identify(struct replay *r, struct ft_err *err)
 {
-    uint8_t digest[SOURCE_DIGEST_SIZE];
+    uint8_t id[SOURCE_ID_SIZE];
 
-    if (r->source->kind == SOURCE_CAPTURE) {
-        hex(r->source->capture->id, r->id);
-        return 0;
-    }
-    if (source_digest(r->source, r->o->cancel_fd, digest, err) != 0)
+    if (source_identify(r->source, r->o->cancel_fd, id, err) != 0)
         return -1;
-    hex(digest, r->id);
+    hex(id, r->id);
     return 0;
 }
 
@@ -211,25 +205,17 @@ static void open_end(struct cut *cut)
 
 static int resolve_cut(struct replay *r, struct ft_err *err)
 {
-    const char *at = r->o->at;
-
-    if (r->source->kind == SOURCE_CAPTURE) {
-        if (cut_resolve(&r->cut, at, r->source->capture, r->source->generation, err) != 0)
-            return -1;
-        if (r->follow != NULL)
-            open_end(&r->cut);
-        return 0;
-    }
-    if (strcmp(at, "snapshot") == 0 || strcmp(at, "end") == 0)
-        return 0;
-    return err_set(err, FT_ERR_USAGE,
-                   "--at %s: \"%s\" is no capture and has one state only, its snapshot", at,
-                   r->source->path);
+    if (source_resolve_cut(r->source, r->o->at, &r->cut, err) != 0)
+        return -1;
+    if (r->follow != NULL && source_can(r->source, SOURCE_CAN_FOLLOW))
+        open_end(&r->cut);
+    return 0;
 }
 
 static int check_types(const struct replay *r, struct ft_err *err)
 {
-    if (r->o->filter.classes == 0 || r->source->kind != SOURCE_CAPTURE || r->cut.is_snapshot)
+    if (r->o->filter.classes == 0 || !source_can(r->source, SOURCE_HAS_JOURNAL) ||
+        r->cut.is_snapshot)
         return 0;
     return err_set(err, FT_ERR_USAGE,
                    "--type: records of the journal do not tell the type of their key; add --at "
@@ -250,8 +236,8 @@ static int input_open(struct replay *r, struct ft_err *err)
     if (source_open(&source, r->o->input, r->o->generation, err) != 0)
         return -1;
     r->source = source;
-    r->guard = owner_guard_of(source);
-    r->result->generation = source->kind == SOURCE_CAPTURE ? source->generation->id : 0;
+    r->guard = source->guard;
+    r->result->generation = source->generation;
     if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)
         return -1;
     return 0;
@@ -323,7 +309,7 @@ static int bring_journal(struct replay *r, struct ft_err *err)
 {
     if (replay_check_failed(r, err) != 0)
         return -1;
-    if (r->source->kind != SOURCE_CAPTURE)
+    if (!source_can(r->source, SOURCE_HAS_JOURNAL))
         return 0;
     atomic_store(&r->progress->in_journal, true);
     if (replay_follow_reach(r, err) != 0 || defer_again(r, err) != 0)

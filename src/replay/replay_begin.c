@@ -398,11 +398,8 @@ static int go_on(struct replay *r, struct ft_err *err)
 
 void replay_set_shift(struct replay *r)
 {
-    uint64_t from_us = r->source->kind == SOURCE_CAPTURE ? r->source->generation->began_us
-                                                         : r->source->info.ctime_s * 1000000;
-
     if (r->o->ttl == REPLAY_TTL_SHIFT)
-        r->shift_ms = (int64_t)r->state.began_ms - (int64_t)(from_us / 1000);
+        r->shift_ms = (int64_t)r->state.began_ms - (int64_t)(r->source->began_us / 1000);
 }
 
 int replay_begin(struct replay *r, struct ft_err *err)
@@ -436,13 +433,8 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
     uint64_t *lsn = NULL;
     int rc;
 
-    if (r->source->kind == SOURCE_CAPTURE) {
-        lsn = calloc(r->source->stream_count + 1u, sizeof(*lsn));
-        if (lsn == NULL)
-            return err_nomem(err, "a replay's position");
-        for (uint32_t i = 0; i < r->source->stream_count; i++)
-            lsn[i] = r->source->generation->flows[i].stable_lsn;
-    }
+    if (source_can(r->source, SOURCE_HAS_JOURNAL) && source_first_lsns(r->source, &lsn, err) != 0)
+        return -1;
     rc = replay_positions_reset(r, lsn, err);
     free(lsn);
     /* behind the positions: a flush from here on takes them along */

@@ -90,13 +90,11 @@ static int clean_current(struct deleter *d, const uint64_t *stable_lsn, bool beh
 static int clean_records(struct deleter *d, struct ft_err *err)
 {
     const struct source *source = d->r->source;
-    uint64_t *stable_lsn = calloc(source->stream_count + 1u, sizeof(*stable_lsn));
+    uint64_t *stable_lsn;
     int rc;
 
-    if (stable_lsn == NULL)
-        return err_nomem(err, "the flows");
-    for (uint32_t i = 0; i < source->stream_count; i++)
-        stable_lsn[i] = source->generation->flows[i].stable_lsn;
+    if (source_first_lsns(source, &stable_lsn, err) != 0)
+        return -1;
     rc = clean_current(d, stable_lsn, false, err);
     if (rc == 0)
         rc = clean_current(d, stable_lsn, true, err);
@@ -144,7 +142,7 @@ static int clean(struct deleter *d, struct ft_err *err)
         if (s->begun[i] != s->generation && clean_generation(d, s->begun[i], err) != 0)
             return -1;
     }
-    if (d->r->source->kind == SOURCE_CAPTURE && clean_records(d, err) != 0)
+    if (source_can(d->r->source, SOURCE_HAS_JOURNAL) && clean_records(d, err) != 0)
         return -1;
     return cluster_pipe_drain(d->pipe, err);
 }

@@ -115,7 +115,7 @@ void replay_end_lease(struct replay *r, bool give_back)
 /* Is it known that none follows? */
 static bool has_journal(const struct replay *r)
 {
-    return r->source == NULL || (r->source->kind == SOURCE_CAPTURE && !r->cut.is_snapshot);
+    return r->source == NULL || (source_can(r->source, SOURCE_HAS_JOURNAL) && !r->cut.is_snapshot);
 }
 
 int replay_check_rights(struct replay *r, struct ft_err *err)

@@ -57,7 +57,7 @@ static bool is_listing(const struct replay *r)
 
 bool replay_defers(const struct replay *r)
 {
-    return (r->source->kind == SOURCE_CAPTURE && !r->no_more_records) || is_listing(r);
+    return (source_can(r->source, SOURCE_HAS_JOURNAL) && !r->no_more_records) || is_listing(r);
 }
 
 /* Times up to this one are deferred. */

@@ -157,16 +157,14 @@ int replay_follow_await(struct replay *r, struct ft_err *err)
 /* A flow in which the target is further than the capture; the number of flows if there is none. */
 static uint32_t find_ahead(const struct replay *r, uint64_t *ret_lsn)
 {
-    const struct generation *g = r->source->generation;
-
-    for (uint32_t i = 0; i < g->flow_count; i++) {
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
         for (size_t n = 0; n < r->target.node_count; n++) {
             *ret_lsn = r->nodes[n].position.lsn[i];
-            if (*ret_lsn > g->flows[i].next_lsn)
+            if (*ret_lsn > source_lsns(r->source, i).next)
                 return i;
         }
     }
-    return g->flow_count;
+    return r->source->stream_count;
 }
 
 static void note_ahead(struct replay *r, uint32_t flow, uint64_t lsn)
@@ -177,7 +175,7 @@ static void note_ahead(struct replay *r, uint32_t flow, uint64_t lsn)
         ", the capture has it before LSN %" PRIu64
         "; waiting until the source has sent the rest again (if this is an older copy of the "
         "capture, that never comes)",
-        flow, lsn, r->source->generation->flows[flow].next_lsn);
+        flow, lsn, source_lsns(r->source, flow).next);
 }
 
 int replay_follow_reach(struct replay *r, struct ft_err *err)
@@ -189,7 +187,7 @@ int replay_follow_reach(struct replay *r, struct ft_err *err)
     while (r->follow != NULL && !has_ended(r)) {
         uint32_t flow = find_ahead(r, &lsn);
 
-        if (flow == r->source->generation->flow_count)
+        if (flow == r->source->stream_count)
             return 0;
         if (!noted)
             note_ahead(r, flow, lsn);
@@ -229,7 +227,7 @@ static int begin_arrays(struct replay *r, struct ft_err *err)
     for (size_t i = 0; i < n; i++) {
         f->passed[i] = r->next[i];
         f->applied[i] = r->next[i];
-        f->known[i] = r->source->generation->flows[i].next_lsn;
+        f->known[i] = source_lsns(r->source, i).next;
     }
     return 0;
 }
@@ -364,7 +362,7 @@ static bool manifest_has_changed(struct replay *r)
     struct replay_follow *f = r->follow;
     struct stat now;
 
-    if (fstatat(r->source->capture->dirfd, CAPTURE_MANIFEST, &now, 0) != 0)
+    if (!source_stamp(r->source, &now))
         return false; /* on its way to being replaced, or gone: the segments will tell */
     if (now.st_ino == f->manifest.st_ino && now.st_mtim.tv_sec == f->manifest.st_mtim.tv_sec &&
         now.st_mtim.tv_nsec == f->manifest.st_mtim.tv_nsec)

@@ -32,16 +32,13 @@ static int take_record(void *context, const struct item *item, const struct tran
 /* Another generation begins with a snapshot, which has all that pops left. */
 static int go_to(struct replay_pops *p, const struct source *source, struct ft_err *err)
 {
-    if (p->generation == source->generation->id)
+    if (p->generation == source->generation)
         return 0;
     replay_pops_release(p);
-    p->next_lsn = calloc(source->stream_count + 1u, sizeof(*p->next_lsn));
-    if (p->next_lsn == NULL)
-        return err_nomem(err, "the flows");
-    p->generation = source->generation->id;
+    if (source_first_lsns(source, &p->next_lsn, err) != 0)
+        return -1;
+    p->generation = source->generation;
     p->flow_count = source->stream_count;
-    for (uint32_t i = 0; i < p->flow_count; i++)
-        p->next_lsn[i] = source->generation->flows[i].stable_lsn;
     return 0;
 }
 
@@ -52,8 +49,7 @@ static int read_source(struct replay_pops *p, const struct source *source, struc
     struct cut cut = {0};
     int rc = -1;
 
-    if (go_to(p, source, err) != 0 ||
-        cut_resolve(&cut, "end", source->capture, source->generation, err) != 0)
+    if (go_to(p, source, err) != 0 || source_resolve_cut(source, "end", &cut, err) != 0)
         return -1;
     cut.start_lsn = p->next_lsn;
     if (journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, err) == 0)

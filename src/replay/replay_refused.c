@@ -175,7 +175,7 @@ static int walk_flow(struct search *s, uint32_t flow, bool snapshot, struct ft_e
     if (from == NULL)
         return err_nomem(err, "the flows");
     from[flow] = s->first_lsn;
-    to[flow] = snapshot ? source->generation->flows[flow].stable_lsn : s->last_lsn + 1;
+    to[flow] = snapshot ? source_lsns(source, flow).first : s->last_lsn + 1;
     rc = replay_walk_init(&w, s->r, source, list_wanted, s, err);
     if (rc == 0) {
         w.entries = snapshot;

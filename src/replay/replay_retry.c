@@ -125,7 +125,7 @@ static int check_origin(void *context, const struct replay_letter *l, bool *ret_
             "\"%s\" holds dead letters of another replay of this capture than the one on "
             "the target; nothing was sent",
             r->o->retry_dead_letters);
-    if (r->source->kind == SOURCE_CAPTURE && l->origin.flow >= r->source->stream_count)
+    if (source_can(r->source, SOURCE_HAS_JOURNAL) && l->origin.flow >= r->source->stream_count)
         return err_set(err, FT_ERR_STATE,
                        "\"%s\" holds a dead letter of flow %" PRIu32 ", and there are %" PRIu32
                        " flows; nothing was sent",
@@ -242,14 +242,12 @@ static int find_ends(const struct replay *r, uint64_t **ret, struct ft_err *err)
 static int read_journal(struct retry *t, const uint64_t *ends, struct ft_err *err)
 {
     const struct replay *r = t->r;
-    uint64_t *begins = calloc(r->source->stream_count + 1u, sizeof(*begins));
+    uint64_t *begins;
     struct replay_walk w;
     int rc;
 
-    if (begins == NULL)
-        return err_nomem(err, "the flows");
-    for (uint32_t i = 0; i < r->source->stream_count; i++)
-        begins[i] = r->source->generation->flows[i].stable_lsn;
+    if (source_first_lsns(r->source, &begins, err) != 0)
+        return -1;
     rc = replay_walk_init(&w, t->r, r->source, see_key, t, err);
     if (rc == 0) {
         w.every = true;
@@ -270,7 +268,7 @@ static int look_behind(struct retry *t, struct ft_err *err)
     int rc;
 
     merge_keys(t);
-    if (t->r->source->kind != SOURCE_CAPTURE || t->key_count == 0)
+    if (!source_can(t->r->source, SOURCE_HAS_JOURNAL) || t->key_count == 0)
         return 0;
     if (find_ends(t->r, &ends, err) != 0)
         return -1;
@@ -301,7 +299,8 @@ static void note_stay(struct retry *t, const struct replay_letter *l, const char
 static uint64_t overtaken_by(const struct retry *t, const struct replay_letter *l,
                              const struct letter_key *k)
 {
-    uint64_t flushed = t->r->source->kind == SOURCE_CAPTURE ? t->flushed[l->origin.flow] : 0;
+    uint64_t flushed =
+        source_can(t->r->source, SOURCE_HAS_JOURNAL) ? t->flushed[l->origin.flow] : 0;
 
     if (k->newest_foreign != 0 || k->many_flows)
         return k->newest_foreign != 0 ? k->newest_foreign : l->origin.lsn;

@@ -570,7 +570,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     if (s.r->state.snap_done[index])
         return 0;
     if (replay_dead_drop(s.r, &index, err) == 0 && sender_open(&s, err) == 0 &&
-        (source->kind != SOURCE_RDB || key_log_new(&s.names, err) == 0) &&
+        (!source_can(source, SOURCE_KEYS_MAY_REPEAT) || key_log_new(&s.names, err) == 0) &&
         source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
     tell(&s);

@@ -217,7 +217,7 @@ static int open_pump(struct worker *w, struct pump **ret, struct ft_err *err)
         sink.loss = take_loss;
     }
     /* records after the cut are not replayed */
-    if (r->source->kind == SOURCE_CAPTURE && r->follow == NULL)
+    if (source_can(r->source, SOURCE_HAS_JOURNAL) && r->follow == NULL)
         options.stop_lsn = r->cut.stop_lsn;
     return pump_new(ret, &options, &sink, err);
 }
@@ -229,7 +229,7 @@ static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
         .skip_values = !w->with_values,
         .keep_words = true,
         .snapshot_only =
-            w->with_values || (r->source->kind == SOURCE_CAPTURE && r->cut.is_snapshot),
+            w->with_values || (source_can(r->source, SOURCE_HAS_JOURNAL) && r->cut.is_snapshot),
         .follow = r->follow != NULL,
         .large = w->with_values ? w->s->large : NULL,
     };

@@ -17,7 +17,7 @@ int replay_walk_init(struct replay_walk *w, struct replay *r, const struct sourc
 
     *w = (struct replay_walk){
         .source = source,
-        .guard = owner_guard_of(source),
+        .guard = source->guard,
         .take = take,
         .context = context,
         .recent = calloc(RECENT_COUNT, sizeof(uint64_t)),

@@ -95,7 +95,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
 
 static int scan_all(struct fold_plan *p, const struct fold_plan_options *o, struct ft_err *err)
 {
-    bool in_snapshot = p->source->generation->snapshot_records != SNAPSHOT_RECORDS_NONE;
+    bool in_snapshot = p->source->snapshot_records != SNAPSHOT_RECORDS_NONE;
     struct journal_pass_counts counts;
     struct translator *translator;
     int rc = 0;
@@ -140,13 +140,12 @@ bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key)
 /* A record names one key, most of the time. */
 static uint64_t expected_keys(const struct source *source, const struct cut *cut)
 {
-    const struct generation *g = source->generation;
     uint64_t records = 0;
 
-    if (g->snapshot_records != SNAPSHOT_RECORDS_NONE)
+    if (source->snapshot_records != SNAPSHOT_RECORDS_NONE)
         return TOUCHED_UNKNOWN;
-    for (uint32_t i = 0; i < g->flow_count; i++)
-        records += cut->stop_lsn[i] - g->flows[i].stable_lsn;
+    for (uint32_t i = 0; i < source->stream_count; i++)
+        records += cut->stop_lsn[i] - source_lsns(source, i).first;
     return records;
 }
 
@@ -158,7 +157,7 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
     if (p == NULL)
         return err_nomem(err, "the point-in-time conversion");
     p->source = source;
-    p->guard = owner_guard_of(source);
+    p->guard = source->guard;
     if (touched_new(&p->touched, expected_keys(source, cut), err) != 0) {
         fold_plan_free(p);
         return -1;

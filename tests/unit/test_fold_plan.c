@@ -39,7 +39,7 @@ static struct planned plan_of(const struct t_flow_records *flows, uint32_t flow_
     (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
     t_ok(t_flows_make(path, flows, flow_count, SHARDING_KEY, &err), &err);
     t_ok(source_open(&p.source, path, 0, &err), &err);
-    t_ok(cut_resolve(&p.cut, at, p.source->capture, p.source->generation, &err), &err);
+    t_ok(source_resolve_cut(p.source, at, &p.cut, &err), &err);
     options.cut = &p.cut;
     t_ok(fold_plan_new(&p.plan, p.source, &p.cut, &err), &err);
     assert_true(fold_plan_is_empty(p.plan));

@@ -57,7 +57,7 @@ static void begin(struct run *c, const char *at, const char *output)
     (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
     (void)snprintf(c->output, sizeof(c->output), "%s/%s", dir.path, output);
     t_ok(source_open(&c->source, path, 0, &c->err), &c->err);
-    t_ok(cut_resolve(&c->cut, at, c->source->capture, c->source->generation, &c->err), &c->err);
+    t_ok(source_resolve_cut(c->source, at, &c->cut, &c->err), &c->err);
     c->options.cut = &c->cut;
     loss_init(&c->losses);
 }

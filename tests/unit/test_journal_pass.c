@@ -62,7 +62,7 @@ static struct pass_result run(const struct t_flow_records *flows, uint32_t flow_
     (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
     t_ok(t_flows_make(path, flows, flow_count, rule, &r.err), &r.err);
     t_ok(source_open(&source, path, 0, &r.err), &r.err);
-    t_ok(cut_resolve(&cut, at, source->capture, source->generation, &r.err), &r.err);
+    t_ok(source_resolve_cut(source, at, &cut, &r.err), &r.err);
     t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &r.err),
          &r.err);
     r.rc = journal_pass_run(source, &cut, translator, take, &r.text, &r.counts, &r.err);
@@ -291,7 +291,7 @@ static void follow(const struct act *acts, enum sharding_rule rule, bool limited
     (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
     t_ok(t_growing_new(&p.growing, path, 2, rule, &err), &err);
     t_ok(source_open(&source, path, 0, &err), &err);
-    t_ok(cut_resolve(&cut, "end", source->capture, source->generation, &err), &err);
+    t_ok(source_resolve_cut(source, "end", &cut, &err), &err);
     t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &err),
          &err);
     for (int i = 0; i < 2; i++) {

@@ -352,8 +352,7 @@ static void pump_all(struct run *run, struct recording *r, bool snapshot_only, c
         source_stream_free(stream);
     }
     if (run->rc == 0 && at != NULL) {
-        t_ok(cut_resolve(&cut, at, run->source->capture, run->source->generation, &run->err),
-             &run->err);
+        t_ok(source_resolve_cut(run->source, at, &cut, &run->err), &run->err);
         run->rc = pump_journal(p, &cut, &run->err);
         cut_release(&cut);
     }

@@ -1,7 +1,7 @@
 /* Which flow owns a key: tallies, ties, learning from a journal, the guard. */
 #include "lib/test_store.h"
 
-#include "input/source.h"
+#include "input/sharding_learn.h"
 #include "item/owner.h"
 #include "lib/t_capture.h"
 
@@ -110,7 +110,7 @@ static void test_only_copies_are_foreign(void **state)
     const struct bytes incr[] = {bytes_str("INCR"), bytes_str("k")};
     atomic_bool disproved = false;
     const struct owner_guard g = {
-        .rule = SHARDING_KEY, .flow_count = FLOWS, .is_capture = true, .disproved = &disproved};
+        .rule = SHARDING_KEY, .flow_count = FLOWS, .has_records = true, .disproved = &disproved};
 
     (void)state;
     assert_int_equal(owner_guard_judge(&g, own, copy, 3, keys, 1), OWNER_APPLIES);

@@ -235,7 +235,7 @@ int replay_suspects_load(struct replay *r, struct ft_err *err)
     int rc;
 
     key_set_release(&r->noted);
-    if (r->source->kind != SOURCE_CAPTURE)
+    if (!source_can(r->source, SOURCE_HAS_JOURNAL))
         return 0;
     if (replay_suspects_count(r, err) != 0)
         return -1;

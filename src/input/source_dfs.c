@@ -1,4 +1,4 @@
-#include "input/dfs_set.h"
+#include "input/source_dfs.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/array.h"
 #include "input/dfs_shards.h"
 #include "input/source_aux.h"
+#include "input/source_files.h"
 
 #define SUMMARY_SUFFIX "-summary.dfs"
 /* "-0000.dfs" */
@@ -43,9 +43,10 @@ static size_t stem_of(const char *path)
     return n - MEMBER_SUFFIX_SIZE;
 }
 
-bool dfs_set_has_name(const char *path)
+/* By its name alone: what is wrong with it, or missing, opening it tells. */
+static enum source_bid bid(const char *path, const struct stat *status)
 {
-    return stem_of(path) != 0;
+    return !S_ISDIR(status->st_mode) && stem_of(path) != 0 ? SOURCE_BID_LOOKS : SOURCE_BID_NONE;
 }
 
 /* A name without its directory. */
@@ -56,26 +57,14 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
-bool dfs_set_is_of(const char *member, const char *path)
+/* Would two names in one directory, whether there or not, be of one set? */
+static bool is_of_set(const char *member, const char *path)
 {
     const char *own = base_name(member);
     const char *name = base_name(path);
     size_t stem = stem_of(own);
 
     return stem != 0 && stem_of(name) == stem && memcmp(own, name, stem) == 0;
-}
-
-static int add_file(struct source *s, size_t *count, char *file, struct ft_err *err)
-{
-    if (file == NULL)
-        return err_nomem(err, "a file name");
-    if (ARRAY_ADD_ROOM(&s->files, *count + 1, "a file name", err) != 0) { /* a NULL ends the list */
-        free(file);
-        return -1;
-    }
-    s->files[(*count)++] = file;
-    s->files[*count] = NULL;
-    return 0;
 }
 
 static char *member_name(const char *path, size_t stem, uint32_t shard)
@@ -99,7 +88,7 @@ static int find_members(struct source *s, size_t stem, struct ft_err *err)
             free(name);
             break;
         }
-        if (add_file(s, &count, name, err) != 0)
+        if (source_files_add(source_files_of(s), &count, name, err) != 0)
             return -1;
     }
     s->stream_count = (uint32_t)count;
@@ -131,7 +120,7 @@ static int last_number(const struct source *s, uint32_t *ret, struct ft_err *err
         const char *name = entry->d_name;
         uint32_t number;
 
-        if (!dfs_set_is_of(s->path, name) || ends_with(name, SUMMARY_SUFFIX))
+        if (!is_of_set(s->path, name) || ends_with(name, SUMMARY_SUFFIX))
             continue;
         number = (uint32_t)strtoul(name + strlen(name) - MEMBER_SUFFIX_SIZE + 1, NULL, 10);
         last = number > last ? number : last;
@@ -164,7 +153,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 static int check_member(const struct source *s, uint32_t index, const struct source_aux *summary,
                         const struct source_aux *member, struct ft_err *err)
 {
-    const char *file = s->files[index];
+    const char *file = source_files_name(s, index);
     uint64_t wanted_s = summary->info.ctime_s;
     uint64_t saved_s = member->info.ctime_s;
 
@@ -219,39 +208,74 @@ static int check_set(struct source *s, size_t stem, const struct source_aux *sum
     return summary->has_shard_count ? 0 : dfs_shards_check(s, err);
 }
 
-int dfs_set_open(struct source *s, struct ft_err *err)
+/* The summary becomes the last stream. Members between the last shard and it are of an older, larger set:
+ * they stay unused. */
+static void add_summary(struct source_files *f, size_t count)
 {
-    size_t stem = stem_of(s->path);
-    struct source_aux summary;
-    size_t count;
+    uint32_t shards = f->base.stream_count++;
+    char *unused = f->files[shards];
+
+    f->files[shards] = f->files[count - 1];
+    f->files[count - 1] = unused;
+}
+
+/* Returns 1: there is a summary, 0: there is none, and the first member has to tell. */
+static int find_summary(struct source *s, size_t stem, size_t *count, struct ft_err *err)
+{
     char *name = NULL;
 
-    if (find_members(s, stem, err) != 0)
-        return -1;
-    count = s->stream_count;
     if (asprintf(&name, "%.*s%s", (int)stem, s->path, SUMMARY_SUFFIX) < 0)
         return err_nomem(err, "a file name");
     if (access(name, F_OK) != 0) {
         free(name);
-        if (source_read_aux(s, 0, &summary, err) != 0)
-            return -1;
-        s->info = summary.info;
-        return check_set(s, stem, &summary, err);
+        return 0;
     }
-    if (add_file(s, &count, name, err) != 0)
+    return source_files_add(source_files_of(s), count, name, err) != 0 ? -1 : 1;
+}
+
+static int open_set(struct source *s, uint32_t generation, struct ft_err *err)
+{
+    size_t stem = stem_of(s->path);
+    struct source_aux summary;
+    size_t count;
+    int has_summary;
+
+    (void)generation; /* has none */
+    if (find_members(s, stem, err) != 0)
         return -1;
-    if (source_read_aux(s, (uint32_t)count - 1, &summary, err) != 0)
+    count = s->stream_count;
+    has_summary = find_summary(s, stem, &count, err);
+    if (has_summary < 0 ||
+        source_read_aux(s, has_summary ? (uint32_t)count - 1 : 0, &summary, err) != 0)
         return -1;
     s->info = summary.info;
+    s->began_us = s->info.ctime_s * 1000000;
     if (check_set(s, stem, &summary, err) != 0)
         return -1;
-    /* stale members between the last shard and the summary stay unused */
-    if (s->stream_count < count - 1) {
-        char *stale = s->files[s->stream_count];
-
-        s->files[s->stream_count] = s->files[count - 1];
-        s->files[count - 1] = stale;
-    }
-    s->stream_count++;
+    if (has_summary)
+        add_summary(source_files_of(s), count);
     return 0;
 }
+
+static bool contains(const struct source *s, const char *path, const char *directory)
+{
+    char *own = source_directory_of(s->path);
+    bool found =
+        own != NULL && directory != NULL && strcmp(directory, own) == 0 && is_of_set(s->path, path);
+
+    free(own);
+    return found || source_files_have(s, path);
+}
+
+const struct source_kind source_dfs_kind = {
+    .name = "dfs",
+    .capabilities = SOURCE_OF_DRAGONFLY,
+    .size = sizeof(struct source_files),
+    .feed = &source_files_feed,
+    .bid = bid,
+    .open = open_set,
+    .release = source_files_release,
+    .identify = source_files_identify,
+    .contains = contains,
+    .stream_file = source_files_name,
+};

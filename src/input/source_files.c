@@ -1,0 +1,165 @@
+#include "input/source_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "input/source_digest.h"
+
+#define READ_BYTES (256u << 10)
+
+struct file_feed {
+    int fd;
+    uint8_t *buffer;
+    uint64_t saved_us;
+};
+
+struct source_files *source_files_of(struct source *s)
+{
+    return (struct source_files *)s;
+}
+
+const struct source_files *source_files_in(const struct source *s)
+{
+    return (const struct source_files *)s;
+}
+
+int source_files_add(struct source_files *f, size_t *count, char *file, struct ft_err *err)
+{
+    if (file == NULL)
+        return err_nomem(err, "a file name");
+    if (ARRAY_ADD_ROOM(&f->files, *count + 1, "a file name", err) != 0) { /* a NULL ends the list */
+        free(file);
+        return -1;
+    }
+    f->files[(*count)++] = file;
+    f->files[*count] = NULL;
+    return 0;
+}
+
+void source_files_release(struct source *s)
+{
+    struct source_files *f = source_files_of(s);
+
+    for (size_t i = 0; f->files != NULL && f->files[i] != NULL; i++)
+        free(f->files[i]);
+    free(f->files);
+}
+
+const char *source_files_name(const struct source *s, uint32_t index)
+{
+    return source_files_in(s)->files[index];
+}
+
+int source_files_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
+                          struct ft_err *err)
+{
+    return source_digest(source_files_in(s)->files, s->stream_count, cancel_fd, ret, err);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat status_a;
+    struct stat status_b;
+
+    return stat(a, &status_a) == 0 && stat(b, &status_b) == 0 &&
+           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+}
+
+bool source_files_have(const struct source *s, const char *path)
+{
+    const struct source_files *f = source_files_in(s);
+
+    for (size_t i = 0; f->files[i] != NULL; i++) {
+        if (is_same_file(f->files[i], path))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The feed
+ */
+
+static void feed_free(void *feed)
+{
+    struct file_feed *f = feed;
+
+    if (f == NULL)
+        return;
+    if (f->fd >= 0)
+        (void)close(f->fd); /* opened to read */
+    free(f->buffer);
+    free(f);
+}
+
+/* When its state was: what the input says counts for more than the file's time. */
+static uint64_t saved_us(const struct source *s, int fd)
+{
+    struct stat status;
+
+    if (s->info.ctime_s != 0)
+        return s->info.ctime_s * 1000000;
+    return fstat(fd, &status) == 0 ? (uint64_t)status.st_mtim.tv_sec * 1000000 : 0;
+}
+
+static int feed_open(struct source_stream *st, struct flow_decoder_options *decoder,
+                     struct ft_err *err)
+{
+    const char *file = source_files_name(st->source, st->index);
+    struct file_feed *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        return err_nomem(err, "a source");
+    st->feed = f;
+    f->fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (f->fd < 0)
+        return err_errno(err, errno, "could not open \"%s\"", file);
+    f->saved_us = saved_us(st->source, f->fd);
+    (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
+    f->buffer = malloc(READ_BYTES);
+    if (f->buffer == NULL)
+        return err_nomem(err, "a read buffer");
+    decoder->file = true;
+    return 0;
+}
+
+static int feed_next(struct source_stream *st, struct ft_err *err)
+{
+    struct file_feed *f = st->feed;
+    ssize_t n;
+
+    do
+        n = read(f->fd, f->buffer, READ_BYTES);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return err_errno(err, errno, "could not read \"%s\"",
+                         source_files_name(st->source, st->index));
+    }
+    if (n == 0) {
+        flow_decoder_close(st->decoder);
+        return 1;
+    }
+    st->bytes += (uint64_t)n;
+    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, bytes_of(f->buffer, (size_t)n),
+                          f->saved_us, err) != 0)
+        return -1;
+    return 1;
+}
+
+static void feed_place(const struct source_stream *st, bool reading, struct ft_err *err)
+{
+    const char *file = source_files_name(st->source, st->index);
+
+    if (!reading || strstr(err->msg, file) == NULL)
+        err_wrap(err, "\"%s\"", file);
+}
+
+const struct source_feed source_files_feed = {
+    .open = feed_open,
+    .next = feed_next,
+    .place = feed_place,
+    .free = feed_free,
+};

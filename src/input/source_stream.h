@@ -1,0 +1,49 @@
+/*
+ * source_stream.h - one stream of a source, read as items.
+ *
+ * Threads      A stream belongs to one thread at a time.
+ */
+#ifndef FLOWTAPE_INPUT_SOURCE_STREAM_H
+#define FLOWTAPE_INPUT_SOURCE_STREAM_H
+
+#include "item/item.h"
+
+struct source;
+
+/*
+ * Permits to hold an item larger than SOURCE_LARGE_BYTES, so that memory does not grow with the number of
+ * streams. A stream without one waits where it is, so streams must not wait for each other otherwise; who
+ * is through with a stream frees it before it does anything else.
+ */
+struct source_large;
+#define SOURCE_LARGE_BYTES (4u << 20)
+#define SOURCE_LARGE_COUNT 1
+
+int source_large_new(struct source_large **ret, struct ft_err *err);
+void source_large_free(struct source_large *l);
+
+struct source_stream_options {
+    bool skip_values;
+    bool keep_words;    /* with skip_values: journal records come with their words */
+    bool snapshot_only; /* end behind the RDB stream */
+    bool journal_only; /* begin behind the RDB stream; of inputs without a journal: no difference */
+    /* with journal_only, of inputs that can seek: begin at the last block that holds this LSN or lies
+     * before it; 0: the first one behind the RDB stream. Within source_lsns. */
+    uint64_t start_lsn;
+    bool follow; /* of inputs that can follow: more may come, see source_stream_next */
+    bool verify_checksum;
+    struct source_large *large; /* shared by all streams of a run; NULL: no such limit */
+};
+
+struct source_stream;
+
+int source_stream_open(struct source_stream **ret, const struct source *s, uint32_t index,
+                       const struct source_stream_options *options, struct ft_err *err);
+/* source_stream_next - STEP_ITEM, STEP_END, STEP_ERROR (the text names file, offset, LSN). With
+ * `follow` the end of what is there is STEP_MORE instead of STEP_END: ask again later. */
+enum step source_stream_next(struct source_stream *st, struct item *ret, struct ft_err *err);
+/* source_stream_bytes - input read so far, as stored. */
+uint64_t source_stream_bytes(const struct source_stream *st);
+void source_stream_free(struct source_stream *st);
+
+#endif
