@@ -74,6 +74,8 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     kind = find_kind(path, &status);
     if (kind == NULL)
         return err_set(err, FT_ERR_USAGE, "\"%s\" is neither a file nor a directory", path);
+    if (generation != 0 && (kind->capabilities & SOURCE_HAS_GENERATIONS) == 0)
+        return err_set(err, FT_ERR_USAGE, "\"%s\" has no generations", path);
     s = source_new(kind, path);
     if (s == NULL)
         return err_nomem(err, "a source");
