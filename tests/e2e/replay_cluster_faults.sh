@@ -118,6 +118,33 @@ else
     fail "the names are not where the test wants them"
 fi
 
+# A key that is there when the batch begins, and whose slot is on its way: once removed, it can be made
+# again only where the slot goes.
+{
+    echo "0 1 0 SET there 1"
+    seq 50 | sed 's/.*/0 1 0 RPUSH moving &\n0 1 0 DEL moving/'
+    echo "0 1 0 RPUSH moving new"
+} | "$MAKE_CAPTURE" 1 "$T/again" || fail "a capture"
+"$FLOWTAPE" replay "$T/older" "$CLUSTER_URI" --forget --quiet || fail "--forget"
+on_key rpush moving old >/dev/null
+slot=$(node_cli 1 cluster keyslot moving)
+from=$(with_key moving)
+to=$((from % 3 + 1))
+exists()
+{
+    [ "$(on_key exists "$1")" = "$2" ]
+}
+"$FLOWTAPE" replay "$T/again" "$CLUSTER_URI" --quiet --rate 40 >"$T/replay.out" 2>&1 &
+REPLAY_PID=$!
+PIDS="$PIDS $REPLAY_PID"
+check "the replay has begun" cluster_until 20 exists there 1
+node_cli $to cluster setslot "$slot" importing "$(node_id "$from")" >/dev/null
+node_cli "$from" cluster setslot "$slot" migrating "$(node_id $to)" >/dev/null
+check "the key is removed" cluster_until 20 exists moving 0
+migrate_slot "$from" $to "$slot"
+ends "a key made again in a slot on its way" "$REPLAY_PID" 0 "$T/replay.out"
+check "it is there" [ "$(on_key lrange moving 0 -1)" = new ]
+
 if ! server_before 6.0; then # it has users
     for node in 1 2 3; do
         node_cli $node acl setuser limited on '>secret' '~*' '+@all' -dump >/dev/null

@@ -19,8 +19,10 @@ local words, shapes = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
 -- sender thinks it has, and none on its way, has all their keys; otherwise each key is looked for, and
 -- one that may be on another node gives an error. The sender knows it by its beginning, TARGET_NOT_HERE of target_node.h.
 local function refuse(why) return redis.error_reply('FLOWTAPE not here: '..why) end
-local function missing()
-    local at = 1
+-- In a slot on its way a key that one command removes cannot be made again by the next, so there only
+-- one may name it. mine: the slots as the node lists them.
+local function missing(mine)
+    local at, seen = 1, {}
     for _, n in ipairs(shapes) do
         if n > 0 then
             n = n % 10000
@@ -32,6 +34,13 @@ local function missing()
                 if type(r) == 'table' and r.err then
                     return 'slot '..redis.call('CLUSTER', 'KEYSLOT', k)..': '..r.err
                 end
+                if seen[k] then
+                    local slot = redis.call('CLUSTER', 'KEYSLOT', k)
+                    if string.find(mine, '['..slot..'->-', 1, true) then
+                        return 'slot '..slot..' is on its way'
+                    end
+                end
+                seen[k] = true
             end
             at = at + n
         end
@@ -39,9 +48,10 @@ local function missing()
 end
 if ARGV[9] ~= '' then
     local nodes = redis.pcall('CLUSTER', 'NODES')
-    if type(nodes) ~= 'string' or
-        string.match(nodes, 'myself[^\n]* connected ?([^\n]*)') ~= ARGV[9] then
-        local why = missing()
+    local mine = type(nodes) == 'string' and
+        string.match(nodes, 'myself[^\n]* connected ?([^\n]*)') or ''
+    if type(nodes) ~= 'string' or mine ~= ARGV[9] then
+        local why = missing(mine)
         if why then return refuse(why) end
     end
 end
