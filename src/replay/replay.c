@@ -257,12 +257,13 @@ static int result_init(struct replay *r, struct ft_err *err)
     free(r->result->flows);
     free(r->next);
     free(r->flushed);
-    r->result->flow_count = n;
+    r->result->flow_count = 0;
     r->result->flows = calloc(n + 1u, sizeof(*r->result->flows));
     r->next = calloc(n + 1u, sizeof(*r->next));
     r->flushed = calloc(n + 1u, sizeof(*r->flushed));
     if (r->result->flows == NULL || r->next == NULL || r->flushed == NULL)
         return err_nomem(err, "the flows");
+    r->result->flow_count = n;
     return 0;
 }
 
