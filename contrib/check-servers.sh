@@ -10,7 +10,26 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(build_dir servers)
 jobs=${JOBS:-$(nproc)}
 
-# version_of SERVER - as convert --redis takes it
+# has_json SERVER - does it come with the modules of Redis 8?
+has_json() {
+    scratch=$(mktemp -d)
+    "$1" --port 0 --unixsocket "$scratch/sock" --dir "$scratch" --save '' >/dev/null 2>&1 &
+    pid=$!
+    tries=0
+    until modules=$(redis-cli -s "$scratch/sock" info modules 2>/dev/null) || [ $tries -ge 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    kill "$pid"
+    wait "$pid" || true
+    rm -rf "$scratch"
+    case $modules in
+    *name=ReJSON,*) ;;
+    *) return 1 ;;
+    esac
+}
+
+# version_of SERVER - as convert --redis takes it; one of 8.0 without its modules loads what 7.4 loads
 version_of() {
     "$1" --version | sed -n 's/^\(Redis\|Valkey\) server v=\([0-9]*\)\.\([0-9]*\).*/\1 \2 \3/p' |
         while read -r kind major minor; do
@@ -21,7 +40,7 @@ version_of() {
             Redis6.*) echo 6.2 ;;
             Redis7.[012]) echo "7.$minor" ;;
             Redis7.*) echo 7.4 ;;
-            Redis*) echo 8.0 ;;
+            Redis*) has_json "$1" && echo 8.0 || echo 7.4 ;;
             esac
         done
 }

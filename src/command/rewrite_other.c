@@ -29,6 +29,11 @@ void rewrite_throttle(struct rewrite *rw)
                  "its effect depends on the source's clock and is not in the journal");
 }
 
+static bool has_search(const struct rewrite *rw)
+{
+    return (rw->options->target->modules & TARGET_SEARCH) != 0;
+}
+
 /*
  * FT.DROPINDEX index DD: the source deletes the documents of the index and journals no DEL for them. Which
  * these are only the index knows, and what the target has under that name was not filled from the same
@@ -36,7 +41,7 @@ void rewrite_throttle(struct rewrite *rw)
  */
 static void drop_with_documents(struct rewrite *rw)
 {
-    if (rewrite_target(rw) >= 800) {
+    if (has_search(rw)) {
         rewrite_begin(rw, rw->row->name);
         rewrite_put(rw, rw->words[1]);
     }
@@ -57,7 +62,7 @@ void rewrite_search(struct rewrite *rw)
         drop_with_documents(rw);
         return;
     }
-    if (rewrite_target(rw) >= 800) {
+    if (has_search(rw)) {
         rewrite_as_is(rw);
         rewrite_note(rw, "journalled on every flow, carried out once");
         return;

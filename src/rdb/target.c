@@ -60,6 +60,7 @@ struct target target_of_server(unsigned version, const char *modules)
         {" bf ", TARGET_BLOOM},
         {" timeseries ", TARGET_TIME_SERIES},
         {" vectorset ", TARGET_VECTOR_SET},
+        {" search ", TARGET_SEARCH},
     };
     struct target t = *target_of_version(version);
 

@@ -18,7 +18,8 @@ enum target_module {
     TARGET_BLOOM = 2, /* Bloom and cuckoo filters, sketches, digests */
     TARGET_TIME_SERIES = 4,
     TARGET_VECTOR_SET = 8,
-    TARGET_MODULES = TARGET_JSON | TARGET_BLOOM | TARGET_TIME_SERIES | TARGET_VECTOR_SET,
+    TARGET_SEARCH = 16, /* commands only */
+    TARGET_MODULES = 31,
 };
 
 struct target {

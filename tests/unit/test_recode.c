@@ -404,7 +404,7 @@ static void test_targets(void **state)
     assert_int_equal(target_of("8.0")->modules, TARGET_MODULES);
     assert_int_equal(target_of("7.4")->modules, 0);
     assert_int_equal(target_of_server(800, " vectorset ").modules, TARGET_VECTOR_SET);
-    assert_int_equal(target_of_server(704, " search ReJSON ").modules, TARGET_JSON);
+    assert_int_equal(target_of_server(704, " search ReJSON ").modules, TARGET_SEARCH | TARGET_JSON);
     assert_int_equal(target_of_server(800, "").version, 800);
     assert_false(target_reads(target_of("6.2"), RDB_TYPE_HASH_LISTPACK));
     assert_true(target_reads(target_of("7.0"), RDB_TYPE_STREAM_LISTPACKS_2));
