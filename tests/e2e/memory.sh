@@ -3,6 +3,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
+! grep -q '__[at]san_init' "$FLOWTAPE" || t_skip "sanitizers hold memory of their own"
 : "${MAKE_LARGE:?}" "${PEAK_RSS:?}"
 SIZE=72
 BUDGET=64

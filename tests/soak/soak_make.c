@@ -342,15 +342,17 @@ static json_t *put_flow(const struct soak *s, const char *dir, uint32_t i)
 static void put_meta(const struct soak *s, const char *dir)
 {
     json_t *flows = json_array();
+    json_t *meta;
     char *text;
     struct bytes part;
 
     for (uint32_t i = 0; i < s->shards; i++)
         json_array_append_new(flows, put_flow(s, dir, i));
-    text = json_dumps(json_pack("{s:s, s:s, s:i, s:o}", "title", "dragonfly 1.40.1: generated",
-                                "replid", "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a",
-                                "master_version", 5, "flows", flows),
-                      JSON_INDENT(1));
+    meta =
+        json_pack("{s:s, s:s, s:i, s:o}", "title", "dragonfly 1.40.1: generated", "replid",
+                  "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a", "master_version", 5, "flows", flows);
+    text = json_dumps(meta, JSON_INDENT(1));
+    json_decref(meta);
     soak_must(text != NULL);
     part = bytes_str(text);
     put_file(dir, "meta.json", &part, 1);
