@@ -226,7 +226,7 @@ static int note_torn(struct flow_check *c, uint64_t torn_bytes, struct ft_err *e
     if (torn_bytes == 0)
         return 0;
     (void)snprintf(text, sizeof(text),
-                   "open segment: %" PRIu64 " bytes behind the last whole block will be cut when "
+                   "open segment: %" PRIu64 " bytes after the last whole block will be cut when "
                    "the capture is resumed",
                    torn_bytes); /* fits */
     return append(&c->report->notes, &c->report->note_count, c->file, FT_NO_OFFSET, text, err);

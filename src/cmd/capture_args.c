@@ -66,7 +66,7 @@ static int take_flows_buffer(void *into, const char *value, struct ft_err *err)
 static const struct arg store_args[] = {
     {"compress", "none|lz4|zstd[:LEVEL]", "default none: the stream is compressed mostly", 0,
      take_compress},
-    {"segment-size", "SIZE", "begin a new file behind this size (default 256MiB)", 0,
+    {"segment-size", "SIZE", "begin a new file after this size (default 256MiB)", 0,
      take_segment_size},
     {"sync", "always|interval:MS|segment",
      "when data is made durable and acknowledged to the\n"

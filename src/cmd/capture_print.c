@@ -13,7 +13,7 @@ static const char *ended_text(enum capture_ended ended)
     case CAPTURE_ENDED_CAUGHT_UP:
         return "caught up with the source";
     case CAPTURE_ENDED_DURATION:
-        return "the time is over";
+        return "the time limit was reached";
     case CAPTURE_ENDED_STOPPED:
         return "stopped";
     case CAPTURE_ENDED_GAVE_UP:

@@ -57,7 +57,7 @@ static enum exit_status fail_job(const struct job *job)
     const char *way_on = "";
 
     if (job->err.kind == FT_ERR_LOSS)
-        way_on = "; --on-loss skip goes on without what cannot be kept";
+        way_on = "; --on-loss skip leaves out what cannot be kept";
     if (to_stdout && bytes != 0)
         ui_note(COMMAND,
                 "standard output has got %" PRIu64 " bytes: a part only, which its reader may have "

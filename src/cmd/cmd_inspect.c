@@ -44,7 +44,7 @@ static int write_raw(const struct inspect_args *a, struct ft_err *err)
     int rc;
 
     if (!capture_is_dir(a->input))
-        return err_set(err, FT_ERR_USAGE, "\"%s\" is no capture; --raw needs one", a->input);
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is not a capture; --raw needs one", a->input);
     if (capture_open_read(&c, a->input, err) != 0)
         return -1;
     g = a->which.generation == 0 ? capture_newest(c) : capture_find(c, a->which.generation);

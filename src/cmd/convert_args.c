@@ -85,7 +85,7 @@ static const struct arg how_args[] = {
 };
 
 static const struct arg expired_args[] = {
-    {"drop-expired", NULL, "leave out keys whose time is over",
+    {"drop-expired", NULL, "leave out expired keys",
      offsetof(struct convert_args, convert.drop_expired), NULL},
 };
 

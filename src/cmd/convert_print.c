@@ -70,7 +70,7 @@ static void print_suspects(const struct suspect_report *r)
 
     if (r->count == 0)
         return;
-    fprintf(stderr, "  suspect %6" PRIu64 "  keys whose state the journal does not tell for sure",
+    fprintf(stderr, "  suspect %6" PRIu64 "  keys whose state does not follow from the journal",
             r->count);
     for (size_t i = 0; i < shown; i++) {
         const struct suspect *s = &r->first[i];
@@ -93,7 +93,7 @@ void convert_print(const struct convert_outcome *o)
     if (filtered != 0)
         fprintf(stderr, "  left out by filters: %" PRIu64 "\n", filtered);
     if (r->dropped_expired != 0)
-        fprintf(stderr, "  left out, time is over: %" PRIu64 "\n", r->dropped_expired);
+        fprintf(stderr, "  left out, expired: %" PRIu64 "\n", r->dropped_expired);
     if (r->databases > DATABASES_DEFAULT)
         fprintf(stderr,
                 "  databases: the server that loads this has to have %" PRIu32

@@ -60,9 +60,9 @@ static void print_flow(const struct capture_flow *f, uint32_t number, bool all_s
     if (f->stable_lsn == 0) {
         puts("  the snapshot is not complete");
     } else if (f->next_lsn == f->stable_lsn) {
-        printf("  snapshot at LSN %" PRIu64 ", no record behind it\n", f->stable_lsn - 1);
+        printf("  snapshot at LSN %" PRIu64 ", no record after it\n", f->stable_lsn - 1);
     } else {
-        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " records behind it up to LSN %" PRIu64
+        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " records after it up to LSN %" PRIu64
                "\n",
                f->stable_lsn - 1, f->next_lsn - f->stable_lsn, f->next_lsn - 1);
     }

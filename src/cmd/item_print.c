@@ -131,7 +131,7 @@ static void print_record(FILE *out, const struct journal_record *r)
         word_print(out, r->words[i], WORD_SHOWN);
     }
     if (shown < r->word_count)
-        fprintf(out, " ...(%zu words)", r->word_count);
+        fprintf(out, " ...(%zu arguments)", r->word_count);
 }
 
 static void print_rdb(FILE *out, const struct rdb_item *rdb)

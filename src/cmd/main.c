@@ -44,7 +44,7 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fputs("\n"
-          "\"flowtape COMMAND --help\" tells about one command; flowtape(1) is the manual.\n",
+          "\"flowtape COMMAND --help\" describes one command; flowtape(1) is the manual.\n",
           out);
 }
 

@@ -94,9 +94,9 @@ static const struct arg target_args[] = {
      0, take_ttl},
     {"on-error", "stop|dead-letter=FILE",
      "commands that the target refuses though the source did\n"
-     "not: stop (default), or write them to FILE and go on",
+     "not: stop (default), or write them to FILE and continue",
      0, take_on_error},
-    {"accept-errors", NULL, "go on without the commands that an earlier run stopped\nat",
+    {"accept-errors", NULL, "continue without the commands that an earlier run stopped\nat",
      offsetof(struct replay_options, accept_errors), NULL},
     {"take-over", NULL, "take the place of another replay that seems to be at work\non the target",
      offsetof(struct replay_options, take_over), NULL},
@@ -144,7 +144,7 @@ static int take_give_up(void *into, const char *value, struct ft_err *err)
 
 static const struct arg run_args[] = {
     {"follow", NULL,
-     "go on with what is added to the capture, until\n"
+     "continue with what is added to the capture, until\n"
      "stopped; begins with an empty target, or with --flush",
      offsetof(struct replay_options, follow), NULL},
     {"pace", "max|recorded|xN",
@@ -177,7 +177,7 @@ static const char about[] =
     "\n"
     "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file) into a running Redis or\n"
     "Redis Cluster. TARGET is redis://[[user]:password@]host[:port] or unix:/path, of a cluster\n"
-    "that of any node. How far it is stands on the target itself: started again, it goes on\n"
+    "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
 #define GROUP_COUNT 10

@@ -46,14 +46,14 @@ static const struct arg sync_args[] = {
     {"snapshot-only", NULL, "the full sync alone: capture it, replay it, end",
      offsetof(struct sync_args, run.snapshot_only), NULL},
     {"cutover", "manual|pause|takeover",
-     "manual (default): go on until told by SIGUSR1 or\n"
+     "manual (default): continue until told by SIGUSR1 or\n"
      "\"flowtape cutover DIR\". pause: when caught up, pause\n"
      "the source's writes, and hold until confirmed.\n"
      "takeover: when caught up, the source stops for good",
      0, take_cutover},
     {"hold", "TIME",
      "pause: how long to wait for the confirmation, then the\n"
-     "source goes on and the status is 5 (default: for ever)",
+     "source resumes and the status is 5 (default: for ever)",
      0, take_hold},
     {"eager", NULL,
      "replay what is not synced to disk yet: faster, and as\n"
@@ -80,7 +80,7 @@ static const char about[] =
     "\n"
     "Records a live Dragonfly into DIR and replays it into a running Redis at the same time, up to\n"
     "the cut-over. SOURCE is dragonfly://[USER[:PASSWORD]@]HOST[:PORT], TARGET as for flowtape\n"
-    "replay. The same command again goes on after any interruption. Status 0: the target has\n"
+    "replay. The same command resumes after any interruption. Status 0: the target has\n"
     "everything.\n";
 
 #define GROUP_COUNT 10

@@ -102,7 +102,7 @@ static const char *mode_text(const struct sync_result *r)
 {
     switch (r->mode) {
     case CUTOVER_PAUSE:
-        return "The source stays paused for a minute more at most: stop it";
+        return "The source stays paused for one more minute at most: stop it";
     case CUTOVER_TAKEOVER:
         return "The source has stopped";
     case CUTOVER_MANUAL:
@@ -119,9 +119,9 @@ static const char *ended_text(const struct sync_result *r)
     case SYNC_CUT_OVER:
         break;
     case SYNC_STOPPED:
-        return "stopped; the same command goes on from here";
+        return "stopped; the same command resumes from here";
     case SYNC_NOT_CONFIRMED:
-        return "the cut-over was not confirmed, the source goes on; the same command goes on from "
+        return "the cut-over was not confirmed, the source resumes; the same command resumes from "
                "here";
     case SYNC_FULL:
         return "no room for more; the target has what was stored. Make room, then the same command "
@@ -129,7 +129,7 @@ static const char *ended_text(const struct sync_result *r)
     case SYNC_SOURCE_GONE:
         return "the source is gone; the target has what was stored";
     case SYNC_FAILED:
-        return "failed; the same command goes on from here";
+        return "failed; the same command resumes from here";
     }
     if (r->checked.unread != 0)
         return "cut over: the target has everything but the suspect keys that were not read";

@@ -142,7 +142,7 @@ static void print_stream_entry(struct lines *l, const struct stream_entry *e)
         word_print(l->line, e->words[i], WORD_SHOWN);
     }
     if (shown < e->word_count)
-        fprintf(l->line, " ...(%zu words)", e->word_count);
+        fprintf(l->line, " ...(%zu arguments)", e->word_count);
     line_end(l);
 }
 

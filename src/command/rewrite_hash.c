@@ -192,7 +192,7 @@ void rewrite_hsetex(struct rewrite *rw)
     struct hsetex h = {0};
 
     if (!hsetex_parse(rw, &h))
-        rewrite_malformed(rw, "HSETEX with words that are not known");
+        rewrite_malformed(rw, "HSETEX with unknown arguments");
     else if (!rw->options->target->member_ttl)
         hsetex_without_times(rw, &h);
     else if (rewrite_target(rw) < 800)
@@ -223,7 +223,7 @@ void rewrite_hexpire(struct rewrite *rw)
     int64_t ms;
 
     if (!rewrite_deadline(rw, rw->words[2], 1000, &ms) || !fields_at(rw, at)) {
-        rewrite_malformed(rw, "HEXPIRE with words that are not known");
+        rewrite_malformed(rw, "HEXPIRE with unknown arguments");
         return;
     }
     if (!rw->options->target->member_ttl) {
@@ -249,7 +249,7 @@ void rewrite_hgetex(struct rewrite *rw)
     size_t at = persist ? 3 : o == EXPIRY_NO_OPTION ? 2 : 4;
 
     if (o == EXPIRY_BAD || !fields_at(rw, at)) {
-        rewrite_malformed(rw, "HGETEX with words that are not known");
+        rewrite_malformed(rw, "HGETEX with unknown arguments");
     } else if (!persist && o == EXPIRY_NO_OPTION) {
         rewrite_nothing(rw, "it only reads");
     } else if (!rw->options->target->member_ttl) {

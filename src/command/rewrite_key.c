@@ -213,7 +213,7 @@ void rewrite_restore(struct rewrite *rw)
     char key[64];
 
     if (!restore_parse(rw, &o)) {
-        rewrite_malformed(rw, "RESTORE with words that are not known");
+        rewrite_malformed(rw, "RESTORE with unknown arguments");
         return;
     }
     if (!rewrite_ok(rw, dump_parse(rw->words[3], &dump, rw->err))) {
@@ -319,7 +319,7 @@ void rewrite_dflycluster(struct rewrite *rw)
     size_t n = (rw->count - 2) / 2;
 
     if (!rewrite_is(rw, 1, "FLUSHSLOTS") || n == 0 || rw->count % 2 != 0) {
-        rewrite_malformed(rw, "DFLYCLUSTER with words that are not known");
+        rewrite_malformed(rw, "DFLYCLUSTER with unknown arguments");
         return;
     }
     for (size_t i = 0; i < n; i++) {

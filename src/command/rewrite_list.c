@@ -10,7 +10,7 @@ void rewrite_pop(struct rewrite *rw)
     int64_t n;
 
     if (rw->count > 3) {
-        rewrite_malformed(rw, "wrong number of words");
+        rewrite_malformed(rw, "wrong number of arguments");
     } else if (rw->count == 2 || rewrite_target(rw) >= 602) {
         rewrite_as_is(rw);
     } else if (!bytes_to_i64(rw->words[2], &n) || n < 0) {
@@ -113,7 +113,7 @@ void rewrite_mpop(struct rewrite *rw)
     if (command == NULL || (rw->count != side + 1 && rw->count != side + 3) ||
         (rw->count == side + 3 &&
          (!rewrite_is(rw, side + 1, "COUNT") || !bytes_to_i64(rw->words[side + 2], &n) || n < 1)))
-        rewrite_malformed(rw, "a pop from several keys with words that are not known");
+        rewrite_malformed(rw, "a pop from several keys with unknown arguments");
     else if (rw->options->cluster && !rewrite_keys_in_one_slot(rw))
         rewrite_plan(rw, rw->keys->keys[0].word, rw->keys->keys[0].word);
     else if (rewrite_target(rw) >= 700)

@@ -45,9 +45,8 @@ static void drop_with_documents(struct rewrite *rw)
         rewrite_begin(rw, rw->row->name);
         rewrite_put(rw, rw->words[1]);
     }
-    rewrite_loss(
-        rw, LOSS_COMMAND, rw->row->name,
-        "the documents of the index, which the source deletes without a word in the journal");
+    rewrite_loss(rw, LOSS_COMMAND, rw->row->name,
+                 "the documents of the index, which the source deletes without a journal record");
 }
 
 static bool drops_documents(const struct rewrite *rw)
@@ -64,7 +63,7 @@ void rewrite_search(struct rewrite *rw)
     }
     if (has_search(rw)) {
         rewrite_as_is(rw);
-        rewrite_note(rw, "journalled on every flow, carried out once");
+        rewrite_note(rw, "journalled on every flow, applied once");
         return;
     }
     rewrite_loss(rw, LOSS_NOTE_SEARCH_INDEX, rw->row->name, "the target has no search indices");
@@ -78,7 +77,7 @@ void rewrite_script_command(struct rewrite *rw)
     else if (rewrite_is(rw, 1, "FLAGS"))
         rewrite_nothing(rw, "flags of a script have no meaning in Redis");
     else
-        rewrite_malformed(rw, "SCRIPT with words that are not known");
+        rewrite_malformed(rw, "SCRIPT with unknown arguments");
 }
 
 void rewrite_shrink(struct rewrite *rw)

@@ -82,7 +82,7 @@ void rewrite_xadd(struct rewrite *rw)
     struct trim trim = {0};
 
     if (!trim_parse(rw, 2, &trim) || rw->count < trim.end + 3 || (rw->count - trim.end) % 2 != 1) {
-        rewrite_malformed(rw, "XADD with words that are not known");
+        rewrite_malformed(rw, "XADD with unknown arguments");
         return;
     }
     if (trim.about)
@@ -100,7 +100,7 @@ void rewrite_xtrim(struct rewrite *rw)
     struct trim trim = {0};
 
     if (!trim_parse(rw, 2, &trim) || trim.end != rw->count || trim.no_make) {
-        rewrite_malformed(rw, "XTRIM with words that are not known");
+        rewrite_malformed(rw, "XTRIM with unknown arguments");
         return;
     }
     if (trim.about)
@@ -176,7 +176,7 @@ void rewrite_xgroup(struct rewrite *rw)
              (rewrite_is(rw, 1, "DELCONSUMER") && rw->count == 5))
         rewrite_as_is(rw);
     else
-        rewrite_malformed(rw, "XGROUP with words that are not known");
+        rewrite_malformed(rw, "XGROUP with unknown arguments");
 }
 
 /* What an executor's clock decides differs when it is another clock. */

@@ -48,9 +48,9 @@ static void rewrite_run(struct rewrite *rw)
     if (rw->row == NULL)
         rewrite_unknown(rw);
     else if (!command_arity_ok(rw->row, rw->count))
-        rewrite_malformed(rw, "wrong number of words");
+        rewrite_malformed(rw, "wrong number of arguments");
     else if (!rw->keys_ok && !(rw->row->flags & COMMAND_SLICED))
-        rewrite_malformed(rw, "the words are not well formed");
+        rewrite_malformed(rw, "the arguments are not well formed");
     else if (rw->row->rewrite != NULL)
         rw->row->rewrite(rw);
     else

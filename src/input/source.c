@@ -151,7 +151,7 @@ int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, 
         return s->kind->resolve_cut(s, at, ret, err);
     if (strcmp(at, "snapshot") != 0 && strcmp(at, "end") != 0) {
         return err_set(err, FT_ERR_USAGE,
-                       "--at %s: \"%s\" is no capture and has one state only, its snapshot", at,
+                       "--at %s: \"%s\" is not a capture and has one state only, its snapshot", at,
                        s->path);
     }
     *ret = (struct cut){0};

@@ -22,7 +22,7 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_PROBABILISTIC] =
         {"probabilistic",
          "Dragonfly's own filters, sketches and top-k lists: only Dragonfly can read "
-         "what is in them, build them anew on the target"},
+         "what is in them, rebuild them on the target"},
     [LOSS_JSON] = {"json",
                    "JSON documents, for which the target has no type: --json-as string keeps "
                    "their text, --json-as module is for a target with RedisJSON loaded"},
@@ -39,9 +39,9 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_FUNCTION_PRE_GA] =
         {"function-pre-ga",
          "function libraries as release candidates of Redis 7.0 wrote them, which "
-         "no release loads: load their code anew by FUNCTION LOAD"},
+         "no release loads: load their code again with FUNCTION LOAD"},
     [LOSS_COMMAND] = {"command",
-                      "commands of the journal that the target cannot carry out: what they "
+                      "commands of the journal that the target cannot execute: what they "
                       "changed is missing"},
     [LOSS_REFUSED] = {"refused",
                       "commands of the journal that redis-server answered with an error: what "
@@ -55,7 +55,7 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
                           "what its Lua does not compile"},
     [LOSS_NOTE_SEARCH_INDEX] = {"search-index",
                                 "definitions of search indexes: the documents are kept, "
-                                "create the indexes anew with FT.CREATE"},
+                                "create the indexes again with FT.CREATE"},
     [LOSS_NOTE_MODULE_AUX] = {"module-aux", "data that modules keep beside the keys"},
 };
 

@@ -110,7 +110,7 @@ static int take_json_text(struct bytes in, struct bytes *ret, struct ft_err *err
     if (take_len(&in, &opcode, err) != 0)
         return -1;
     if (opcode != RDB_MODULE_OP_EOF || in.n != 0)
-        return err_set(err, FT_ERR_CORRUPT, "module value: JSON does not end behind its string");
+        return err_set(err, FT_ERR_CORRUPT, "module value: JSON does not end after its string");
     return 0;
 }
 

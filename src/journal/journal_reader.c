@@ -110,7 +110,7 @@ static enum step read_head(const struct window *in, struct journal_record *rec, 
     if (step != STEP_ITEM)
         return step;
     if (words == 0)
-        return journal_bad(in, 0, err, "a command without words");
+        return journal_bad(in, 0, err, "a command without arguments");
     rec->word_count = (size_t)words;
     return STEP_ITEM;
 }
@@ -152,7 +152,7 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
     if (rec->word_count > r->max_record_bytes / sizeof(*r->words)) {
         (void)err_at(
             err, FT_ERR_LIMIT, window_offset(in),
-            "a command of %zu words, each of which counts %zu bytes, more than the limit of "
+            "a command of %zu arguments, each of which counts %zu bytes, more than the limit of "
             "%zu (--max-item)",
             rec->word_count, sizeof(*r->words), r->max_record_bytes);
         return STEP_ERROR;
@@ -160,7 +160,7 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
     /* each word has a length of at least one byte */
     if (size - *at < bytes_left + rec->word_count)
         return want(r, in, *at, bytes_left + rec->word_count, err);
-    if (ARRAY_RESERVE(&r->words, &r->words_cap, rec->word_count, "a command's words", err) != 0)
+    if (ARRAY_RESERVE(&r->words, &r->words_cap, rec->word_count, "a command's arguments", err) != 0)
         return STEP_ERROR;
     for (size_t i = 0; i < rec->word_count; i++) {
         uint64_t n;
@@ -171,7 +171,7 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
         if (step == STEP_ERROR)
             return step;
         if (n > bytes_left)
-            return journal_bad(in, *at, err, "a word goes beyond the end of its command");
+            return journal_bad(in, *at, err, "an argument goes beyond the end of its command");
         if (n > size - *at)
             return want(r, in, *at, bytes_left + (rec->word_count - i - 1), err);
         r->words[i] = bytes_of(p + *at, (size_t)n);
@@ -179,7 +179,7 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
         bytes_left -= n;
     }
     if (bytes_left != 0)
-        return journal_bad(in, 0, err, "the words of a command are shorter than it says");
+        return journal_bad(in, 0, err, "the arguments of a command are shorter than it says");
     rec->words = r->words;
     set_name(rec, rec->words[0].p, rec->words[0].n);
     return STEP_ITEM;
@@ -196,7 +196,7 @@ static enum step skip_word(struct journal_reader *r, struct window *in, struct f
     if (step != STEP_ITEM)
         return step;
     if (n > r->bytes_left)
-        return journal_bad(in, 0, err, "a word goes beyond the end of its command");
+        return journal_bad(in, 0, err, "an argument goes beyond the end of its command");
     if (r->words_left == r->record.word_count) { /* the name */
         size_t shown = n < JOURNAL_NAME_MAX ? (size_t)n : JOURNAL_NAME_MAX;
 
@@ -231,7 +231,7 @@ static enum step skip_words(struct journal_reader *r, struct window *in, struct 
             return step;
     }
     if (r->bytes_left != 0)
-        return journal_bad(in, 0, err, "the words of a command are shorter than it says");
+        return journal_bad(in, 0, err, "the arguments of a command are shorter than it says");
     return STEP_ITEM;
 }
 

@@ -79,7 +79,7 @@ static int check_output(struct aof_form *f, struct ft_err *err)
         return 0;
     if (!S_ISDIR(status.st_mode) || !is_empty_dir(f->output)) {
         return err_set(err, FT_ERR_STATE,
-                       "\"%s\" exists; an AOF directory is made anew, or out of an empty one",
+                       "\"%s\" exists; an AOF directory is created, or written into an empty one",
                        f->output);
     }
     f->mode = status.st_mode & 07777;

@@ -124,7 +124,7 @@ enum step listpack_iter_next(struct listpack_iter *it, struct blob_element *ret,
     if (size + back > left)
         return corrupt(it, "element reaches beyond the end", err);
     if (!back_matches(it->p + size, back, size))
-        return corrupt(it, "element with a wrong length behind it", err);
+        return corrupt(it, "element with a wrong length after it", err);
     it->p += size + back;
     it->seen++;
     *ret = element;

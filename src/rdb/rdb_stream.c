@@ -415,7 +415,7 @@ static enum step read_numbers(struct rdb_stream *s, uint64_t *ret, unsigned coun
         int used = rdb_len_get(p + at, n - at, &ret[i]);
 
         if (used <= 0)
-            return used == 0 ? STEP_MORE : stream_bad(s, err, "bad number behind opcode %u", p[0]);
+            return used == 0 ? STEP_MORE : stream_bad(s, err, "bad number after opcode %u", p[0]);
         at += (size_t)used;
     }
     stream_consume(s, at);

@@ -196,7 +196,7 @@ static uint64_t blob_count(const struct value_iter *it)
 static enum step end_of_value(const struct value_iter *it, struct ft_err *err)
 {
     if (it->in.n != 0)
-        return corrupt(it, "bytes left over behind the last element", err);
+        return corrupt(it, "bytes left over after the last element", err);
     return STEP_END;
 }
 

@@ -259,7 +259,7 @@ enum step stream_iter_next_group(struct stream_iter *it, struct stream_group *re
     if (g->groups_left == 0) {
         if (g->in.n != 0)
             return stream_corrupt_at(it, stream_position(it, &g->in),
-                                     "bytes left over behind the groups", err);
+                                     "bytes left over after the groups", err);
         return STEP_END;
     }
     if (take_group(it, &group, err) != 0)

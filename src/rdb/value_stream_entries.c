@@ -126,7 +126,7 @@ static int take_master_entry(const struct stream_iter *it, struct entry_cursor *
     if (take_number(it, c, &end, err) != 0)
         return -1;
     if (end != 0)
-        return stream_corrupt_at(it, c->node_at, "listpack without the 0 behind its master entry",
+        return stream_corrupt_at(it, c->node_at, "listpack without the 0 after its master entry",
                                  err);
     return 0;
 }

@@ -164,7 +164,7 @@ static enum step read_block(const uint8_t *p, size_t n, struct symbol *ret)
     enum step step = read_number(p, n, &ret->head, &ret->payload);
 
     if (step == STEP_ITEM && ret->payload % 4 != 0) {
-        ret->bad = "a block of counters is no multiple of 4 bytes";
+        ret->bad = "a block of counters is not a multiple of 4 bytes";
         return STEP_ERROR;
     }
     return step;

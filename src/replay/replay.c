@@ -51,7 +51,7 @@ int replay_check_cancelled(struct replay *r, struct ft_err *err)
     struct pollfd fd = {.fd = r->o->cancel_fd, .events = POLLIN};
 
     if (fd.fd >= 0 && poll(&fd, 1, 0) > 0)
-        return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+        return err_set(err, FT_ERR_CANCELLED, "stopped; the next start resumes from here");
     return 0;
 }
 
@@ -63,7 +63,7 @@ int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err)
     nobody.cancel_fd = r->o->cancel_fd;
     if (conn_sleep(&nobody, ms, &ignored) == 0)
         return 0;
-    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start resumes from here");
 }
 
 static uint64_t paid_by_all(struct replay *r)
@@ -107,7 +107,7 @@ int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class
     if (!r->o->fail_on_loss || loss_is_note(reason))
         return 0;
     return err_set(err, FT_ERR_LOSS,
-                   "Redis %s cannot hold %s; --on-loss skip goes on without such things",
+                   "Redis %s cannot hold %s; --on-loss skip leaves such things out",
                    r->target.kind->name, loss_reason_text(reason));
 }
 

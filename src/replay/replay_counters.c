@@ -24,7 +24,7 @@ static const struct replay_counter counters[] = {
     {"repeated", "records that come once per flow",
      "records left out: copies of what flow 0 brings", REPLAY_COUNTER_SUM, AT(journal.repeated)},
     {"flushes", NULL, "flushes executed", REPLAY_COUNTER_SUM, AT(journal.flushes)},
-    {"not_applied", "not applied, behind a flush that not all flows have",
+    {"not_applied", "not applied, after a flush that not all flows have",
      "records after a flush that not all flows have", REPLAY_COUNTER_LAST,
      AT(journal.after_partial_flush)},
     {"expected_errors", "refused as they will have been at the source",

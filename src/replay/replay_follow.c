@@ -89,7 +89,7 @@ void replay_follow_close(struct replay *r)
 static int cancelled(struct ft_err *err)
 {
     err_clear(err);
-    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start goes on from here");
+    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start resumes from here");
 }
 
 static int wait_for_live(struct replay *r, struct ft_err *err)

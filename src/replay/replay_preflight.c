@@ -178,7 +178,7 @@ static int check_node_functions(struct look *l, struct target_node *node, struct
                          reply->element[i]->element[1]->str);
     }
     if (reply->type == REDIS_REPLY_ERROR)
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not tell its function libraries: %s",
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not report its function libraries: %s",
                      node->name, reply->str);
     freeReplyObject(reply);
     return rc;
@@ -224,11 +224,10 @@ static int check_losses(struct look *l, struct ft_err *err)
         const struct loss_line *line = &losses->lines[i];
 
         if (!loss_is_note(line->reason))
-            (void)err_set(
-                err, FT_ERR_LOSS,
-                "%s: Redis %s cannot hold %s; --on-loss skip goes on without such things; "
-                "nothing was written",
-                line->class_name, r->target.kind->name, loss_reason_text(line->reason));
+            (void)err_set(err, FT_ERR_LOSS,
+                          "%s: Redis %s cannot hold %s; --on-loss skip leaves such things out; "
+                          "nothing was written",
+                          line->class_name, r->target.kind->name, loss_reason_text(line->reason));
     }
     if (r->losses->line_count == 0)
         take_over(r->losses, &l->survey.losses);
@@ -248,7 +247,7 @@ static int check_values(struct look *l, struct ft_err *err)
         err, FT_ERR_PROTOCOL,
         "before the snapshot: the target refused %s to this user, and the input has values "
         "for it; nothing was written (--on-error dead-letter=FILE collects such commands "
-        "and goes on)",
+        "and continues)",
         set ? "SET" : "RESTORE");
     return failed(l->ret, "permissions", err);
 }

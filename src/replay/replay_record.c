@@ -376,7 +376,7 @@ static int leave_lost(struct replay_recorder *rec, const struct item *item,
         rec->r,
         "flow %" PRIu32 ", LSN %" PRIu64
         ": a master of the target came back with data from before this record, which cannot be "
-        "carried out again: its keys are suspect and will be read from the source",
+        "executed again: its keys are suspect and will be read from the source",
         item->flow, item->lsn);
     rc = take_suspects(rec->r, item, &suspects, err);
     free(keys);

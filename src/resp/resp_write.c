@@ -87,14 +87,14 @@ int resp_take_command(struct bytes command, struct bytes **ret_words, size_t *re
     size_t count;
 
     if (!take_head(&command, '*', &count) || count == 0 || count > command.n)
-        return err_set(err, FT_ERR_BUG, "what was sent is no command");
+        return err_set(err, FT_ERR_BUG, "what was sent is not a command");
     words = calloc(count, sizeof(*words));
     if (words == NULL)
         return err_nomem(err, "a command");
     for (size_t i = 0; i < count; i++) {
         if (!take_word(&command, &words[i])) {
             free(words);
-            return err_set(err, FT_ERR_BUG, "what was sent is no command");
+            return err_set(err, FT_ERR_BUG, "what was sent is not a command");
         }
     }
     *ret_words = words;

@@ -369,7 +369,7 @@ static int check_header_loss(int fd, const char *partial, struct ft_err *err)
         block_header_decode(p + SEGMENT_HEADER_BYTES, &b, &ignored) != 0)
         return 0;
     return err_at(err, FT_ERR_CORRUPT, 0,
-                  "segment \"%s\" has a damaged header but blocks behind it; it has to be moved "
+                  "segment \"%s\" has a damaged header but blocks after it; it has to be moved "
                   "away by hand",
                   partial);
 }

@@ -196,7 +196,7 @@ static int run_snapshot(struct sync *s, struct ft_err *err)
     if (capture_run(&s->capture_options, &s->result->capture, err) != 0)
         return -1;
     if (s->result->capture.ended == CAPTURE_ENDED_STOPPED)
-        return err_set(err, FT_ERR_CANCELLED, "stopped; the same command goes on from here");
+        return err_set(err, FT_ERR_CANCELLED, "stopped; the same command resumes from here");
     s->replay_options.live = NULL;
     s->replay_options.at = "snapshot";
     s->replay_options.cancel_fd = s->o->cancel_fd;

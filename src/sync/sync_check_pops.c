@@ -32,7 +32,7 @@ void sync_pops_ask(struct sync_check *c)
     } else if (err.kind == FT_ERR_PROTOCOL && !c->pops_refused) {
         c->pops_refused = true;
         c->on_note(c->context,
-                   "the source does not tell (INFO commandstats) whether LMPOP or BLMPOP "
+                   "the source does not report (INFO commandstats) whether LMPOP or BLMPOP "
                    "was used: with COUNT, these leave no trace in the journal");
     }
 }

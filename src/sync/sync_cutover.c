@@ -161,7 +161,7 @@ static int do_pause(struct sync *s, struct ft_err *err)
         return -1;
     }
     cutover_not_paused(&s->cutover);
-    sync_note(s, "%s; suspect keys are read while it goes on", refused.msg);
+    sync_note(s, "%s; suspect keys are read while it keeps running", refused.msg);
     return take_goal(s, err);
 }
 
@@ -204,7 +204,7 @@ static int do_hold(struct sync *s, struct ft_err *err)
         return moved < 0 ? -1 : 0;
     sync_note(s,
               "the target has everything%s and the source is paused; confirm by \"flowtape "
-              "cutover %s --confirm\" or SIGUSR1%s%s; SIGINT lets the source go on",
+              "cutover %s --confirm\" or SIGUSR1%s%s; SIGINT lets the source resume",
               s->check.given_up.count == 0 ? "" : " but some suspect keys", dir,
               s->o->hold_ms == 0 ? "" : " within ",
               s->o->hold_ms == 0 ? "" : format_duration_ms(s->o->hold_ms, time));
@@ -243,7 +243,7 @@ static int do_release(struct sync *s, struct ft_err *err)
 {
     sync_times_undo(s);
     unpause(s);
-    sync_note(s, "not confirmed in time: the source goes on");
+    sync_note(s, "not confirmed in time: the source resumes");
     if (s->cutover.by_itself) {
         s->result->ended = SYNC_NOT_CONFIRMED;
         s->over = true;
@@ -277,9 +277,10 @@ static int decide_unanswered(struct sync *s, struct ft_err *err)
                        "still serves before anything writes to the target",
                        flow);
     if (there)
-        return err_set(err, FT_ERR_NET,
-                       "the source's answer to DFLY TAKEOVER was lost, and a server answers at its "
-                       "address: either it goes on, or it has handed over and was started again");
+        return err_set(
+            err, FT_ERR_NET,
+            "the source's answer to DFLY TAKEOVER was lost, and a server answers at its "
+            "address: either it is still running, or it has handed over and was started again");
     sync_note(s, "the source's answer was lost, but each flow brought its last record and the "
                  "source is gone");
     return 0;

@@ -189,7 +189,7 @@ void sync_times_end(struct sync *s, bool complete)
         replay_times_insist(t->work);
     /* what is not done is done by whoever goes on: the state tells */
     if (rc == 0 && complete && sync_times_finish(s, &cause) != 0)
-        sync_note(s, "%s; the next start goes on with that", cause.msg);
+        sync_note(s, "%s; the next start continues with that", cause.msg);
     while (rc == 0 && !complete)
         rc = replay_times_undo(t->work, &cause);
     stop(t);

@@ -43,7 +43,7 @@ static int check_version(struct target_client *t, const struct server_info *info
                          struct ft_err *err)
 {
     if (info->version == 0)
-        return err_set(err, FT_ERR_PROTOCOL, "%s does not tell its version", name);
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not report its version", name);
     if (info->version < VERSION_MIN) {
         return err_set(err, FT_ERR_PROTOCOL, "%s is Redis %s; 5.0 or later is needed", name,
                        info->text);
@@ -60,7 +60,7 @@ static void note_eviction(const struct target_client *t, const struct server_inf
 {
     if (t->was_connected || info->maxmemory == 0 || strcmp(info->eviction, "noeviction") == 0)
         return;
-    target_host_note(&t->host, "%s drops keys when it has %" PRIu64 " bytes (maxmemory-policy %s)",
+    target_host_note(&t->host, "%s evicts keys at maxmemory %" PRIu64 " (maxmemory-policy %s)",
                      name, info->maxmemory, info->eviction);
 }
 

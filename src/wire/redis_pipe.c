@@ -192,7 +192,7 @@ static int take_chunk(struct redis_pipe *p, bool large, struct ft_err *err)
     else
         c = calloc(1, sizeof(*c));
     if (c == NULL)
-        return err_nomem(err, "commands under way");
+        return err_nomem(err, "commands in flight");
     c->next = NULL;
     p->newest->next = c;
     p->newest = c;
@@ -293,9 +293,10 @@ static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     if (reply->type == REDIS_REPLY_ERROR && strcmp(reply->str, too_long) == 0) {
         char name[NAME_SIZE];
 
-        (void)err_set(
-            err, FT_ERR_PROTOCOL, "%s takes no word as long as one of %s (proto-max-bulk-len): %s",
-            p->conn.name, p->ring_count == 0 ? "this command" : name_oldest(p, name), reply->str);
+        (void)err_set(err, FT_ERR_PROTOCOL,
+                      "%s takes no argument as long as one of %s (proto-max-bulk-len): %s",
+                      p->conn.name, p->ring_count == 0 ? "this command" : name_oldest(p, name),
+                      reply->str);
     } else if (reply->type == REDIS_REPLY_ERROR) {
         (void)err_set(err, FT_ERR_NET, "%s answered: %s", p->conn.name, reply->str);
     } else {

@@ -268,8 +268,8 @@ static const char *kind_name(const redisReply *reply)
 int reply_not_of(const redisReply *reply, const char *server, const char *command,
                  struct ft_err *err)
 {
-    return err_set(err, FT_ERR_PROTOCOL, "%s answered %s with %s, which is no reply to it", server,
-                   command, kind_name(reply));
+    return err_set(err, FT_ERR_PROTOCOL, "%s answered %s with %s, which is not a reply to it",
+                   server, command, kind_name(reply));
 }
 
 int reply_check(const redisReply *reply, const char *server, const struct bytes *words,

@@ -77,7 +77,7 @@ static int parse_address(const redisReply *node, const char *asked_host,
     if (is_unknown(host))
         host = bytes_str(asked_host);
     if (!is_host(host)) {
-        return err_set(err, FT_ERR_PROTOCOL, "the slot map names \"%s\", which is no host",
+        return err_set(err, FT_ERR_PROTOCOL, "the slot map names \"%s\", which is not a host",
                        bytes_escape(host, shown, sizeof(shown)));
     }
     if (node->element[1]->integer < 1 || node->element[1]->integer > UINT16_MAX) {
@@ -221,7 +221,7 @@ int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *a
     struct slot_map *m;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements > SLOT_COUNT)
-        return err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER SLOTS is no slot map");
+        return err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER SLOTS is not a slot map");
     m = calloc(1, sizeof(*m));
     if (m == NULL)
         return err_nomem(err, "a slot map");
@@ -307,7 +307,7 @@ static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_
     if (reply->type == REDIS_REPLY_STRING)
         take_info(reply, ret);
     else if (reply->type != REDIS_REPLY_ERROR)
-        rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is no text");
+        rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is not text");
     else if (is_passing(reply))
         rc = refused(reply, "CLUSTER INFO", err);
     freeReplyObject(reply);

@@ -57,7 +57,7 @@ cp "$T/redis/in.rdb" "$T/in.rdb"
 redis_stop
 rm -rf "$T/redis"
 redis_start --rename-command MSET '' --rename-command MSETNX MSET
-check_status "MSET that answers a number" 4 'answered MSET "[ab]" with an integer, which is no reply to it' \
+check_status "MSET that answers a number" 4 'answered MSET "[ab]" with an integer, which is not a reply to it' \
     "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet
 redis_stop
 t_end

@@ -92,7 +92,7 @@ redis_stop
 redis_start --rename-command CLIENT "" --maxmemory 50mb --maxmemory-policy allkeys-lru
 check_status "a server without CLIENT" 0 "does not let connections" "$FLOWTAPE" replay "$T/capture" \
     "$REDIS"
-check_status "a server that drops keys" 0 "drops keys when it has 52428800 bytes .*allkeys-lru" \
+check_status "a server that evicts keys" 0 "evicts keys at maxmemory 52428800 .*allkeys-lru" \
     "$FLOWTAPE" replay "$T/capture" "$REDIS"
 redis_stop
 t_end

@@ -44,7 +44,7 @@ check "nothing is refused" replay timed --flush
 check_status "no such file" 1 'no-such-file' replay timed --retry-dead-letter "$T/no-such-file"
 check "no such file: none is made" [ ! -e "$T/no-such-file" ]
 echo 'a b c' >"$T/not-letters"
-check_status "another file" 3 'not-letters.*no dead letter' replay timed --retry-dead-letter "$T/not-letters"
+check_status "another file" 3 'not-letters.*not a dead letter' replay timed --retry-dead-letter "$T/not-letters"
 
 # In order and with the source's times.
 allow -set -pexpireat -rpush

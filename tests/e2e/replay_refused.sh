@@ -121,7 +121,7 @@ check "from the start: one" [ "$(grep -c another "$T/again")" = 1 ]
 grep -v another "$T/again" >"$T/got"
 letters "$T/got" >"$T/again.got"
 check "from the start: each once" cmp "$T/again.once" "$T/again.got"
-check_status "no letters" 3 'no dead letter' replay records --on-error "dead-letter=$T/records/capture.json"
+check_status "no letters" 3 'not a dead letter' replay records --on-error "dead-letter=$T/records/capture.json"
 check_status "no file" 2 'regular file' replay records --on-error dead-letter=/dev/null
 
 # Replies come while the pipe is full, and each has something for the target to forget.
@@ -155,7 +155,7 @@ awk 'BEGIN { for (i = 0; i < 110000; i++) printf "0123456789abcdef" }' | cli -x 
 cli set short 1 >/dev/null
 cli --rdb "$T/long" >/dev/null 2>&1
 cli config set proto-max-bulk-len 1mb >/dev/null
-check_status "too long: named" 4 'SET "long:1": a word of 1760000 bytes is too long for it, which takes 1048576' \
+check_status "too long: named" 4 'SET "long:1": an argument of 1760000 bytes is too long for it, which takes 1048576' \
     replay long --flush
 check "too long: a letter" replay long --on-error "dead-letter=$T/long.dead"
 check "too long: for that one" [ "$(grep -c long:1 "$T/long.dead")" = 1 ]

@@ -83,7 +83,7 @@ PIDS="$PIDS $pid"
 sleep 1
 kill -INT "$pid"
 ends "SIGINT" "$pid" 5 "$T/int.out"
-check "SIGINT: says how to go on" grep -q "the same command goes on" "$T/int.out"
+check "SIGINT: says how to go on" grep -q "the same command resumes" "$T/int.out"
 
 # One that is known is waited for, while the source's records are stored.
 redis_stop

@@ -97,7 +97,7 @@ standin_start "$catalogue" --no-pause
 begin_sync --finish --cutover takeover
 ends_with "takeover without a pause" 0
 counts "takeover without a pause" 1 0 2 0
-check "takeover without a pause: says so" grep -q "while it goes on" "$T/sync.out"
+check "takeover without a pause: says so" grep -q "while it keeps running" "$T/sync.out"
 equal "takeover without a pause"
 over "takeover without a pause"
 

@@ -81,7 +81,7 @@ static void test_refusals(void **state)
     t_blob_refused(collect, T_BYTES("\x07\x00\x00\x00\x00\x00\x00"), "end mark");
     t_blob_refused(collect, T_BYTES("\x07\x00\x00\x00\x01\x00\xff"), "number of elements");
     t_blob_refused(collect, T_BYTES("\x09\x00\x00\x00\x01\x00\x05\x02\xff"),
-                   "wrong length behind it at offset 6");
+                   "wrong length after it at offset 6");
     t_blob_refused(collect, T_BYTES("\x09\x00\x00\x00\x01\x00\xf5\x01\xff"), "bad encoding");
     t_blob_refused(collect, T_BYTES("\x0d\x00\x00\x00\x01\x00\xf0\xff\xff\xff\xff\x01\xff"),
                    "beyond the end");

@@ -775,7 +775,7 @@ static void test_damaged(void **state)
     fails(&flow, T_BYTES(MAGIC "\xdc\x04\x00\x00\x00"), FT_ERR_CORRUPT, "mask 0x4");
     fails(&flow, T_BYTES(MAGIC "\xfc" LE64_1 "\xfe\x00"), FT_ERR_CORRUPT,
           "opcode 254 where an entry");
-    fails(&flow, T_BYTES(MAGIC "\xfe\xc0"), FT_ERR_CORRUPT, "bad number behind opcode 254");
+    fails(&flow, T_BYTES(MAGIC "\xfe\xc0"), FT_ERR_CORRUPT, "bad number after opcode 254");
     fails(&flow, T_BYTES(MAGIC "\x00\xc5"), FT_ERR_CORRUPT, "0xc5 does not begin a key");
     fails(&flow,
           T_BYTES(MAGIC "\xfa\x01"

@@ -185,7 +185,7 @@ static void test_a_reply_of_another_kind_is_none(void **state)
 
     (void)state;
     misses(set, 1, "+OK\r\n", NULL);
-    misses(set, 1, ":1\r\n", "/s answered SET \"key\" with an integer, which is no reply to it");
+    misses(set, 1, ":1\r\n", "/s answered SET \"key\" with an integer, which is not a reply to it");
     misses(set, 1, "+QUEUED\r\n", "with QUEUED");
     misses(set, 1, "$-1\r\n", "with nothing");
     misses(set, 1, "*0\r\n", "with an array");

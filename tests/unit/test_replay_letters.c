@@ -223,7 +223,7 @@ static void test_refused(void **state)
         (void)unlink(p->file); /* of the turn before */
         append(p, texts[i]);
         t_fails(replay_letters_open(&l, p->file, false, &err), &err, FT_ERR_CORRUPT,
-                "no dead letter");
+                "not a dead letter");
         assert_int_equal(stat(p->file, &status), 0);
         assert_int_equal(status.st_size, strlen(texts[i]));
     }

@@ -23,7 +23,7 @@ static void test_a_batch_is_answered_with_an_array(void **state)
 
     (void)state;
     refuses((redisReply){.type = REDIS_REPLY_STATUS, .str = ok},
-            "host:1 answered a batch with OK, which is no reply to it");
+            "host:1 answered a batch with OK, which is not a reply to it");
     refuses((redisReply){.type = REDIS_REPLY_NIL}, "with nothing");
     refuses((redisReply){.type = REDIS_REPLY_INTEGER, .integer = 0}, "with an integer");
     refuses((redisReply){.type = REDIS_REPLY_STRING, .str = ok, .len = 2}, "with a value");

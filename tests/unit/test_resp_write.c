@@ -22,7 +22,7 @@ static void test_words_come_back(void **state)
     free(words);
     for (size_t n = 0; n < out.n; n++) {
         t_fails(resp_take_command(bytes_of(out.p, n), &words, &count, &err), &err, FT_ERR_BUG,
-                "no command");
+                "not a command");
         err_clear(&err);
     }
     buf_release(&out);
@@ -40,7 +40,7 @@ static void test_other_bytes_are_no_command(void **state)
         size_t count;
 
         t_fails(resp_take_command(bytes_str(texts[i]), &words, &count, &err), &err, FT_ERR_BUG,
-                "no command");
+                "not a command");
     }
 }
 

@@ -142,8 +142,8 @@ static void test_nonsense(void **state)
         const char *text;
         const char *says;
     } cases[] = {
-        {"+OK ", "no slot map"},
-        {"$-1 ", "no slot map"},
+        {"+OK ", "not a slot map"},
+        {"$-1 ", "not a slot map"},
         {"*1 +OK ", "without a master"},
         {"*1 *0 ", "without a master"},
         {"*1 *2 :0 :1 ", "without a master"},
@@ -154,9 +154,9 @@ static void test_nonsense(void **state)
         {"*1 *3 :0 :1 *2 $1 a :0 ", "port 0"},
         {"*1 *3 :0 :1 *2 $1 a :65536 ", "port 65536"},
         {"*1 *3 :0 :1 *2 $1 a :-1 ", "port -1"},
-        {"*1 *3 :0 :1 *2 $3 a/b :1 ", "\"a/b\", which is no host"},
-        {"*1 *3 :0 :1 *2 $2 -a :1 ", "which is no host"},
-        {"*1 *3 :0 :1 *2 $2 \xc3\xa4 :1 ", "which is no host"},
+        {"*1 *3 :0 :1 *2 $3 a/b :1 ", "\"a/b\", which is not a host"},
+        {"*1 *3 :0 :1 *2 $2 -a :1 ", "which is not a host"},
+        {"*1 *3 :0 :1 *2 $2 \xc3\xa4 :1 ", "which is not a host"},
         {"*1 *4 :0 :1 *2 $1 a :1 :3 ", "no host and port"},
         {"*1 *3 :1 :0 *2 $1 a :1 ", "without a range"},
         {"*1 *3 :-1 :0 *2 $1 a :1 ", "without a range"},
@@ -185,7 +185,7 @@ static void test_too_long_host(void **state)
 
     (void)state;
     snprintf(text, sizeof(text), "*1 *3 :0 :1 *2 $256 %0256d :1 ", 0);
-    t_fails(parse(&m, text, &err), &err, FT_ERR_PROTOCOL, "which is no host");
+    t_fails(parse(&m, text, &err), &err, FT_ERR_PROTOCOL, "which is not a host");
     snprintf(text, sizeof(text), "*1 *3 :0 :1 *2 $255 %0255d :1 ", 0);
     m = parse_ok(text);
     assert_int_equal(strlen(m->nodes[0].address.host), 255);

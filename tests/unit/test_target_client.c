@@ -58,7 +58,7 @@ static void test_a_single_server_is_its_only_node(void **state)
     assert_int_equal(b.target.nodes[0].maxmemory, 1000);
     assert_int_equal(b.target.word_max, 536870912);
     assert_ptr_equal(target_client_node(&b.target, bytes_str("a")), &b.target.nodes[0]);
-    assert_non_null(strstr(b.told.notes, "drops keys when it has 1000 bytes"));
+    assert_non_null(strstr(b.told.notes, "evicts keys at maxmemory 1000 "));
     end(&b);
     assert_int_equal(t_peers_count(&b.peers, 0, "CLIENT SETNAME flowtape-owner-"), 1);
 }

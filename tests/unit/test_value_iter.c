@@ -212,7 +212,7 @@ static void test_refusals(void **state)
         CASE(RDB_TYPE_SET,
              "\x01\x01"
              "ab",
-             "left over behind the last element at offset 3"),
+             "left over after the last element at offset 3"),
         CASE(RDB_TYPE_SET, "\xc0\x01", "bad length at offset 0"),
         CASE(RDB_TYPE_SET, "", "ends early at offset 0"),
         CASE(RDB_TYPE_ZSET,

@@ -13,7 +13,7 @@ static int parse_db(const char *text, size_t n, uint32_t *ret, struct ft_err *er
     uint64_t value;
 
     if (!bytes_to_u64(bytes_of(text, n), &value) || value > INT32_MAX) {
-        return err_set(err, FT_ERR_USAGE, "--db-map: \"%.*s\" is no database number",
+        return err_set(err, FT_ERR_USAGE, "--db-map: \"%.*s\" is not a database number",
                        (int)(n < DB_TEXT_MAX ? n : DB_TEXT_MAX), text);
     }
     *ret = (uint32_t)value;

@@ -531,7 +531,7 @@ static int sort_source(struct replay_planner *p, const redisReply **ret, struct 
             continue;
         }
         if (count == 11)
-            return err_set(err, FT_ERR_PROTOCOL, "SORT with more words than it can have");
+            return err_set(err, FT_ERR_PROTOCOL, "SORT with more arguments than it can have");
         words[count++] = plan->words[i];
     }
     return read_key(p, p->db, plan->src, words, count, ret, err);

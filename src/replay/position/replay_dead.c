@@ -52,7 +52,7 @@ static void note_failure(struct replay *r, const struct replay_letter_origin *or
     replay_letter_name(origin, words, count, &name);
     (void)err_set(&r->failure, FT_ERR_PROTOCOL,
                   "%s: the target refused %s: %.*s; the same command with --on-error "
-                  "dead-letter=FILE collects such commands and goes on",
+                  "dead-letter=FILE collects such commands and continues",
                   name.where, name.what, ERROR_SHOWN, error);
     atomic_store(&r->failed_fast, true);
 }

@@ -51,7 +51,7 @@ static int check_seq(struct replay_node *node, struct ft_err *err)
         return -1;
     if (reply->type != REDIS_REPLY_STRING ||
         !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
-        rc = err_set(err, FT_ERR_NET, "somebody else goes on with this replay");
+        rc = err_set(err, FT_ERR_NET, "somebody else has resumed this replay");
     freeReplyObject(reply);
     return rc;
 }
@@ -97,7 +97,7 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
         target_node_call(node->server, ret, exec, 1, err) != 0)
         return -1;
     if ((*ret)->type != REDIS_REPLY_ARRAY || (*ret)->elements != 4)
-        (void)err_set(err, FT_ERR_NET, "%s did not carry out a transaction", node->server->name);
+        (void)err_set(err, FT_ERR_NET, "%s did not execute a transaction", node->server->name);
     else if (reply_check((*ret)->element[1], node->server->name, words, count, err) == 0 &&
              reply_check((*ret)->element[3], node->server->name, position, 4, err) == 0)
         return 0;
@@ -169,7 +169,7 @@ int replay_put_huge(struct replay *r, struct replay_node *node, const struct ite
         return put_pieces(node, db, tag, words, count, head, step, err);
     if (r->target.cluster)
         return replay_dead_refuse(r, item, strrchr(tag, ':') + 1, db, words, count,
-                                  "too many words for a script", err);
+                                  "too many arguments for a script", err);
     if (replay_drain(r, err) != 0 ||
         transact(node, item, db, words, count, &reply, &queued, err) != 0)
         return -1;

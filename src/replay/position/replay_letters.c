@@ -109,8 +109,8 @@ static int load_line(json_t **ret, const struct lines *lines, struct ft_err *err
 
 static int bad_line(const struct lines *lines, const struct replay_letters *l, struct ft_err *err)
 {
-    return err_set(err, FT_ERR_CORRUPT, "\"%s\", line %" PRIu64 ": this is no dead letter", l->path,
-                   lines->number);
+    return err_set(err, FT_ERR_CORRUPT, "\"%s\", line %" PRIu64 ": this is not a dead letter",
+                   l->path, lines->number);
 }
 
 /* *ret is to be released by json_decref; o's texts are in it. */
@@ -206,7 +206,7 @@ static int open_locked(struct replay_letters *l, bool must_exist, struct ft_err 
     if (l->fd < 0 || fstat(l->fd, &status) != 0)
         return err_errno(err, errno, "could not open \"%s\"", l->path);
     if (!S_ISREG(status.st_mode))
-        return err_set(err, FT_ERR_USAGE, "\"%s\" is no regular file", l->path);
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is not a regular file", l->path);
     if (flock(l->fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     return errno == EWOULDBLOCK

@@ -374,8 +374,8 @@ int replay_check_failed(struct replay *r, struct ft_err *err)
     if (count != 0) {
         return err_set(err, FT_ERR_PROTOCOL,
                        "the target refused %zu commands in earlier runs: --on-error "
-                       "dead-letter=FILE writes them to a file and goes on, --accept-errors "
-                       "goes on without them",
+                       "dead-letter=FILE writes them to a file and continues, --accept-errors "
+                       "continues without them",
                        count);
     }
     return replay_drain(r, err);

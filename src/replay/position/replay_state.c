@@ -184,7 +184,7 @@ static int check_hash(const redisReply *reply, struct ft_err *err)
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements % 2 == 0)
         return 0;
     return err_set(err, FT_ERR_PROTOCOL, "the target's record of a replay cannot be read: %s",
-                   reply->type == REDIS_REPLY_ERROR ? reply->str : "it is no hash");
+                   reply->type == REDIS_REPLY_ERROR ? reply->str : "it is not a hash");
 }
 
 static struct field field_of(const redisReply *reply, size_t i)
