@@ -158,7 +158,8 @@ int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft
 
     if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
         return err_set(err, FT_ERR_USAGE, "file name \"%s\" is too long", name);
-    (void)unlinkat(dirfd, tmp, 0); /* what a killed run left; if it stays, it cannot be made anew */
+    (void)unlinkat(dirfd, tmp,
+                   0); /* what a killed run left; if it stays, it cannot be made again */
     fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, errno, "could not create \"%s\"", tmp);

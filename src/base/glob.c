@@ -1,6 +1,6 @@
 #include "base/glob.h"
 
-/* Where a class "[...]" ends and whether it holds c. *pos is behind "[". */
+/* Where a class "[...]" ends and whether it holds c. *pos is after "[". */
 static bool class_match(struct bytes pattern, size_t *pos, uint8_t c)
 {
     size_t i = *pos;
@@ -33,7 +33,7 @@ static bool class_match(struct bytes pattern, size_t *pos, uint8_t c)
     return found != negated;
 }
 
-/* Does the pattern at *pos, which is no star, match c? Advances *pos behind that element. */
+/* Does the pattern at *pos, which is no star, match c? Advances *pos after that element. */
 static bool element_match(struct bytes pattern, size_t *pos, uint8_t c)
 {
     uint8_t p = pattern.p[(*pos)++];

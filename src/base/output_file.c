@@ -62,7 +62,7 @@ int output_file_open(struct output_file *ret, const char *path, struct ft_err *e
         output_file_release(ret);
         return err_nomem(err, "an output file");
     }
-    ret->fd = mkostemp(ret->tmp_path, O_CLOEXEC); /* makes it anew, for its owner only */
+    ret->fd = mkostemp(ret->tmp_path, O_CLOEXEC); /* creates it, for its owner only */
     if (ret->fd < 0) {
         err_errno(err, errno, "could not create a file beside \"%s\"", path);
         output_file_release(ret);

@@ -3,7 +3,7 @@
  *
  * What it is   Written as "NAME.tmp-" and six random characters beside NAME, readable by its owner only,
  *              synced and renamed by output_file_finish. output_file_release without that removes it.
- *              OUTPUT_STDOUT_NAME is standard output: nothing is held back then.
+ *              OUTPUT_STDOUT_NAME is standard output: what is written is out at once.
  * Replaces     Nothing but a regular file: not a device, a pipe, a directory or a link.
  * Errors       FT_ERR_IO, with the name; FT_ERR_USAGE: NAME is something that is not replaced.
  * Threads      Not shared.

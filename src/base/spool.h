@@ -1,5 +1,5 @@
 /*
- * spool.h - bytes that are put one behind the other and read again later, more than memory should hold.
+ * spool.h - bytes that are put one after the other and read again later, more than memory should hold.
  *
  * What it is   The last SPOOL_MEMORY_BYTES or fewer are in memory; what came before them is in a file
  *              without a name in $TMPDIR (/tmp). A zeroed spool is empty. What is put with one call and

@@ -467,7 +467,7 @@ static enum walk walk_through(struct session *s, bool afresh, struct ft_err *err
 
 /*
  * When one connection is lost the source closes the others; what lies in their sockets is worth
- * having, since a resumption goes on behind it. Closing the control connection makes sure it does.
+ * having, since a resumption continues after it. Closing the control connection makes sure it does.
  */
 static void drain_flows(struct session *s)
 {

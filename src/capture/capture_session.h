@@ -12,7 +12,7 @@
 struct capture_context {
     const struct capture_run_options *options;
     struct capture *capture;
-    int stop_fd; /* readable: stop, by the user or because the time is over */
+    int stop_fd; /* readable: stop, by the user or because the time limit is reached */
     struct capture_progress progress;
     uint64_t last_progress_ms;
     uint32_t resumptions;

@@ -123,7 +123,7 @@ static bool compress(struct flow_session *f, size_t n, struct recorder_block *in
 }
 
 /*
- * Hand over the first n bytes of the block; what lies behind them moves to the front of the next.
+ * Hand over the first n bytes of the block; what lies after them moves to the front of the next.
  * Fails only when the recorder has failed.
  */
 static int submit(struct flow_session *f, size_t n, unsigned flags, struct ft_err *err)
@@ -302,7 +302,7 @@ static void count(struct flow_session *f, size_t n)
         poke(f->event_fd);
 }
 
-/* n bytes have come in behind the block's others. */
+/* n bytes have come in after the block's others. */
 static int take_in(struct flow_session *f, size_t n, struct ft_err *err)
 {
     const struct framer_state *s = framer_state(f->framer);
@@ -414,7 +414,7 @@ static int receive(struct flow_session *f, struct ft_err *err)
     return 0;
 }
 
-/* What came behind the reply to DFLY FLOW belongs to the stream. */
+/* What came after the reply to DFLY FLOW belongs to the stream. */
 static int take_leftover(struct flow_session *f, struct ft_err *err)
 {
     struct bytes left = resp_client_leftover(&f->flow.client);

@@ -29,20 +29,20 @@ enum framer_event {
     FRAMER_FULLSYNC_END, /* the snapshot's keys are complete; journal blobs may follow */
     FRAMER_STREAM_END, /* token verified: the RDB stream ends at `boundary`, the journal follows */
     FRAMER_FLUSH,      /* a flush inside the full sync makes it worthless */
-    FRAMER_GAP,        /* LSNs do not join; nothing behind `boundary` may be trusted */
+    FRAMER_GAP,        /* LSNs do not join; nothing after `boundary` may be trusted */
 };
 
 /* What is known so far. Positions and LSNs are those of the last boundary between items. */
 struct framer_state {
-    enum segment_kind kind; /* of the bytes behind the boundary */
+    enum segment_kind kind; /* of the bytes after the boundary */
     uint64_t boundary;      /* stream offset */
     uint64_t next_lsn;
     uint32_t dbid;       /* journal database in effect there */
-    uint64_t ping_lsn;   /* next LSN behind the last PING record; 0: none yet */
+    uint64_t ping_lsn;   /* next LSN after the last PING record; 0: none yet */
     uint64_t stable_lsn; /* JOURNAL_OFFSET; 0 until known */
     bool lsn_known;   /* next_lsn means something: there was a JOURNAL_OFFSET, or it is resumed */
     uint64_t keys;    /* entries of the snapshot */
-    uint64_t records; /* counted journal records behind the snapshot */
+    uint64_t records; /* counted journal records after the snapshot */
     bool has_blobs;   /* there are journal records inside the RDB stream */
     struct sharding_tally sharding;
     char release[64]; /* AUX df-ver, or "" */

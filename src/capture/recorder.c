@@ -580,7 +580,7 @@ void recorder_describe(struct recorder *r, enum sharding_rule rule,
         fail(r, &err);
 }
 
-/* The item that goes on in a block that never came is taken off, as after a crash. */
+/* The item that continues in a block that never came is taken off, as after a crash. */
 static int cut_and_seal(struct recorder *r, struct flow_file *f, struct ft_err *err)
 {
     struct segment_info info;

@@ -23,14 +23,14 @@
 
 enum recorder_sync {
     RECORDER_SYNC_INTERVAL, /* at most sync_interval_ms after a write */
-    RECORDER_SYNC_ALWAYS,   /* behind each write; writes that come meanwhile share the next one */
+    RECORDER_SYNC_ALWAYS,   /* after each write; writes that come meanwhile share the next one */
     RECORDER_SYNC_SEGMENT,  /* when a segment is complete, or when asked for */
 };
 
 struct recorder_options {
     enum recorder_sync sync;
     uint32_t sync_interval_ms;
-    uint64_t segment_bytes; /* a new segment is begun at the first boundary behind this */
+    uint64_t segment_bytes; /* a new segment is begun at the first boundary after this */
     size_t buffer_bytes;
     struct codec_spec codec;
     struct live_flows *live; /* told what is written and what is durable; may be NULL */

@@ -14,7 +14,7 @@ struct recorder_block {
     uint32_t flow;
     enum segment_kind kind;
     bool urgent;                /* make it durable at once */
-    uint64_t next_lsn;          /* behind it; 0 within a snapshot */
+    uint64_t next_lsn;          /* after it; 0 within a snapshot */
     struct segment_block block; /* payload lies in data */
     uint8_t *data;
     size_t data_bytes; /* room */

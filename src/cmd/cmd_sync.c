@@ -46,7 +46,7 @@ static void on_note(void *context, const char *text)
         ui_note(COMMAND, "%s", text);
 }
 
-/* The run goes on; those who asked for the cut-over are told. */
+/* The run continues; those who asked for the cut-over are told. */
 static void on_outcome(void *context, enum sync_ended ended, const struct ft_err *cause)
 {
     struct job *job = context;

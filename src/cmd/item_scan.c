@@ -45,7 +45,7 @@ struct walk {
     uint64_t lsn; /* of the last record that has one */
 };
 
-/* What has no LSN of its own lies behind the record before it. */
+/* What has no LSN of its own lies after the record before it. */
 static uint64_t position(const struct walk *w, const struct item *item,
                          const struct scan_bound *bound)
 {

@@ -1,7 +1,7 @@
 /*
  * item_scan.h - the items of an input, flow after flow, within bounds.
  *
- * Bounds   They are about the journal behind the full sync: an LSN counts in each flow, a time is the
+ * Bounds   They are about the journal after the full sync: an LSN counts in each flow, a time is the
  *          receive time. With a lower bound the full sync is not read, and reading begins as near to
  *          it as the capture's index allows.
  */

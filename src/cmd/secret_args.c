@@ -29,7 +29,7 @@ static struct {
 
 #define VARIABLE_COUNT (sizeof(variables) / sizeof(variables[0]))
 
-/* What is behind "redis://", "dragonfly:/" and the like; NULL: this looks like no address. */
+/* What is after "redis://", "dragonfly:/" and the like; NULL: this looks like no address. */
 static char *find_authority(char *word)
 {
     static const char *const schemes[] = {"dragonflys", "dragonfly", "rediss", "redis"};

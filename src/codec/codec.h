@@ -47,7 +47,7 @@ int frame_decoder_new(struct frame_decoder **ret, enum codec_id id, struct ft_er
 void frame_decoder_reset(struct frame_decoder *d);
 /*
  * frame_decoder_run - decompress from *in (advanced) into out. Returns STEP_MORE: all input taken
- * or the output is full, call again; STEP_END: the frame is complete (bytes of *in behind it are
+ * or the output is full, call again; STEP_END: the frame is complete (bytes of *in after it are
  * left there); STEP_ERROR: FT_ERR_CORRUPT. *ret_n is always the number of bytes produced, also with
  * STEP_END.
  */

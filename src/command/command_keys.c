@@ -118,7 +118,7 @@ bool keys_georadiusbymember(const struct bytes *words, size_t count, struct key_
     return keys_geo(words, count, 5, ret);
 }
 
-/* numkeys at words[at], the keys behind it, and at least `more` words behind those. */
+/* numkeys at words[at], the keys after it, and at least `more` words after those. */
 static bool keys_counted(const struct bytes *words, size_t count, size_t at, size_t more,
                          struct key_list *ret)
 {

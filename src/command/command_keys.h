@@ -30,7 +30,7 @@ bool keys_setstore(const struct bytes *words, size_t count, struct key_list *ret
 /* ZRANGESTORE dst src min max ... */
 bool keys_zrangestore(const struct bytes *words, size_t count, struct key_list *ret);
 
-/* keys_find_store - the word behind STORE or STOREDIST, looked for from `from` on; 0: none. */
+/* keys_find_store - the word after STORE or STOREDIST, looked for from `from` on; 0: none. */
 size_t keys_find_store(const struct bytes *words, size_t count, size_t from);
 
 #endif

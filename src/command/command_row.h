@@ -20,13 +20,13 @@ enum command_flag {
     COMMAND_SLICED = 1 << 2,
     /* has no key: on a cluster it goes to every master */
     COMMAND_EVERY_NODE = 1 << 3,
-    /* on all flows, to be carried out once, behind a barrier */
+    /* on all flows, to be executed once, behind a barrier */
     COMMAND_FLUSH = 1 << 4,
-    /* journalled on all flows, to be carried out once (no barrier: harmless when repeated) */
+    /* journalled on all flows, to be executed once (no barrier: harmless when repeated) */
     COMMAND_ALL_FLOWS = 1 << 5,
 };
 
-/* How a client carries out a record that no single command of the target can express. */
+/* How a client executes a record that no single command of the target can express. */
 enum plan_kind {
     PLAN_NONE = 0,
     PLAN_RENAME,     /* src becomes dst with its time to live; words: the record */

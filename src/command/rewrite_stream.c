@@ -13,7 +13,7 @@ struct trim {
     size_t maxlen; /* the option's own word; 0: none */
     size_t maxlen_end;
     bool about; /* ~: how much goes is the executor's own choice */
-    size_t end; /* the first word behind the options */
+    size_t end; /* the first word after the options */
 };
 
 static bool trim_parse(const struct rewrite *rw, size_t i, struct trim *ret)

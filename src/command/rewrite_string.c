@@ -3,7 +3,7 @@
 
 #include "command/command_lua.h"
 
-/* What stands behind SET key value. */
+/* What stands after SET key value. */
 struct set_options {
     bool has_expiry;
     int64_t expiry_ms;
@@ -116,7 +116,7 @@ void rewrite_setex(struct rewrite *rw)
     rewrite_put_i64(rw, o.expiry_ms);
 }
 
-/* Only what was carried out is journalled, so the condition is met already. */
+/* Only what was executed is journalled, so the condition is met already. */
 void rewrite_msetnx(struct rewrite *rw)
 {
     if (rw->options->cluster && !rewrite_keys_in_one_slot(rw)) {
@@ -167,7 +167,7 @@ void rewrite_prepend(struct rewrite *rw)
     rewrite_note(rw, "value put in front of what the target holds");
 }
 
-/* Is words[i] the type behind GET, SET or INCRBY, with an upper-case letter? */
+/* Is words[i] the type after GET, SET or INCRBY, with an upper-case letter? */
 static bool bitfield_is_upper_type(const struct rewrite *rw, size_t i)
 {
     struct bytes w = rw->words[i];

@@ -16,7 +16,7 @@ struct bytes command_sent_key(const struct bytes *words, size_t count)
         if (row != NULL && row->key_first > 0)
             at = (size_t)row->key_first;
         else if (row != NULL && row->plan == PLAN_POP)
-            at = 2; /* behind the number of keys */
+            at = 2; /* after the number of keys */
     }
     return at < count ? words[at] : bytes_of(NULL, 0);
 }

@@ -122,7 +122,7 @@ static int put_string(struct rendering *r)
     return put_set(r, value);
 }
 
-/* The command so far: words of the piece behind the fixed ones. */
+/* The command so far: words of the piece after the fixed ones. */
 static int flush_piece(struct rendering *r, const char *name)
 {
     struct entry_commands *e = r->e;

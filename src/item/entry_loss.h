@@ -19,7 +19,7 @@ int entry_add_loss(struct loss_report *r, const struct rdb_entry *entry, enum lo
 /* entry_add_notes - stickiness and memcache flags. */
 int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry, struct ft_err *err);
 /*
- * entry_of_member_times - the entry behind whose value this AUX field says that a member has a time to
+ * entry_of_member_times - the entry after whose value this AUX field says that a member has a time to
  * live, which no reader but KeyDB has (LOSS_MEMBER_TTL); once for an entry. NULL: it says nothing of
  * the kind, or the entry does not pass.
  */

@@ -51,7 +51,7 @@ int flow_grammar_new(struct flow_grammar **ret, const struct flow_grammar_option
                      struct ft_err *err);
 /* flow_grammar_resume - begins at this LSN; journal or increment, as the first byte will show. */
 void flow_grammar_resume(struct flow_grammar *g, uint64_t next_lsn);
-/* flow_grammar_start_journal - goes on within a journal, at a record's first byte. */
+/* flow_grammar_start_journal - continues within a journal, at a record's first byte. */
 void flow_grammar_start_journal(struct flow_grammar *g, uint64_t next_lsn, uint32_t dbid);
 /* flow_grammar_start_increment - an increment follows the journal read so far. */
 int flow_grammar_start_increment(struct flow_grammar *g, struct ft_err *err);

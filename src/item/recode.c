@@ -21,7 +21,7 @@ static recode_fn lose_probabilistic;
 /* Where the number of elements of an encoding shows itself. */
 enum count_place {
     COUNT_NONE = 0, /* cannot be empty, or may be */
-    COUNT_AT_FRONT, /* a length; behind 8 bytes of time where `skip` says so */
+    COUNT_AT_FRONT, /* a length; after 8 bytes of time where `skip` says so */
     COUNT_BY_SIZE,  /* a blob that is empty when it has `empty_size` bytes */
     COUNT_IN_NODES, /* a list of blobs */
 };

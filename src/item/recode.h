@@ -45,7 +45,7 @@ enum recode_result {
 int recoder_new(struct recoder **ret, const struct target *target, enum json_as json_as,
                 struct ft_err *err);
 /*
- * recoder_run - *ret_type and *ret_value are what to write behind the key: either the entry's own
+ * recoder_run - *ret_type and *ret_value are what to write after the key: either the entry's own
  * value, or bytes in the recoder valid until the next call. *ret_loss is LOSS_NONE, or a loss: with
  * RECODE_OK (LOSS_MEMBER_TTL) the value is still worth writing. FT_ERR_CORRUPT names no key: the
  * caller adds it.

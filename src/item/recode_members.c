@@ -65,7 +65,7 @@ static int put_element(struct recoder *r, uint8_t type, const struct value_eleme
     return buf_append(&r->out, score, sizeof(score), err);
 }
 
-/* Writes the value as LIST, SET, HASH or ZSET_2, without the members whose time is over. */
+/* Writes the value as LIST, SET, HASH or ZSET_2, without the members that have expired. */
 static enum recode_result write_members(struct recoder *r, const struct rdb_entry *entry,
                                         uint8_t type, struct recoded *ret, struct ft_err *err)
 {

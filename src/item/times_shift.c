@@ -75,7 +75,7 @@ static int copy_words(struct times_shift *s, const struct bytes *words, size_t c
     return 0;
 }
 
-/* Moves the number in word i; something that is no number is the server's to refuse. */
+/* Moves the number in word i; something that is not a number is the server's to refuse. */
 static void shift_word(struct times_shift *s, size_t i, int64_t delta_ms)
 {
     int64_t value;
@@ -85,7 +85,7 @@ static void shift_word(struct times_shift *s, size_t i, int64_t delta_ms)
     s->words[i] = bytes_of(s->number, i64_to_text(value, s->number));
 }
 
-/* The number behind an option word, from word `from` on; 0: there is none. */
+/* The number after an option word, from word `from` on; 0: there is none. */
 static size_t option_value(const struct bytes *words, size_t count, size_t from, const char *option)
 {
     for (size_t i = from; i + 1 < count; i++) {

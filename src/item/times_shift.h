@@ -1,12 +1,12 @@
 /*
  * times_shift.h - absolute times in commands, moved.
  *
- * What it is   Point-in-time conversion lets a real server carry out the journal, perhaps long after
+ * What it is   Point-in-time conversion lets a real server execute the journal, perhaps long after
  *              it was recorded. So that the server expires nothing by its own clock, every absolute
  *              time is moved TIMES_SHIFT_MS into the future on the way in, and back on the way out.
  * Which        SET ... PXAT, PEXPIREAT, HPEXPIREAT, HSETEX ... PXAT, RESTORE ... ABSTTL: all forms in
  *              which command/translate.h and item/entry_commands.h give times. Field times inside a
- *              RESTORE payload (HASH_METADATA) are moved as well and the payload is made anew.
+ *              RESTORE payload (HASH_METADATA) are moved as well and the payload is made again.
  */
 #ifndef FLOWTAPE_ITEM_TIMES_SHIFT_H
 #define FLOWTAPE_ITEM_TIMES_SHIFT_H

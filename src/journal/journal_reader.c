@@ -65,7 +65,7 @@ bool journal_reader_at_boundary(const struct journal_reader *r)
 #define journal_bad(in, at, err, ...) \
     ((void)err_at(err, FT_ERR_CORRUPT, window_offset(in) + (at), __VA_ARGS__), STEP_ERROR)
 
-/* A number at p[*at], which is moved behind it. */
+/* A number at p[*at], which is moved after it. */
 static inline enum step read_number(const struct window *in, size_t *at, uint64_t *ret,
                                     struct ft_err *err)
 {
@@ -126,7 +126,7 @@ static void set_name(struct journal_record *rec, const uint8_t *p, size_t n)
 
 /* ---- collecting ---- */
 
-/* At least `bytes` more are needed behind `at`. */
+/* At least `bytes` more are needed after `at`. */
 static enum step want(struct journal_reader *r, const struct window *in, size_t at, uint64_t bytes,
                       struct ft_err *err)
 {

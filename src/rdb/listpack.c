@@ -39,7 +39,7 @@ static int64_t signed_bits(uint64_t value, unsigned bits)
 }
 
 /*
- * Decodes the encoding byte and the length or integer behind it; *ret_head is their size. All bytes
+ * Decodes the encoding byte and the length or integer after it; *ret_head is their size. All bytes
  * of the head lie in front of the terminator when this returns true.
  */
 static bool decode_head(const uint8_t *p, size_t left, size_t *ret_head, struct blob_element *ret)

@@ -3,7 +3,7 @@
  *
  * Lifetime  The blob must outlive the iterator and the elements.
  * Errors    FT_ERR_CORRUPT, with the offset within the blob: the total length, each entry's bounds
- *           and length behind it, the terminator and the number of elements are checked. Bytes
+ *           and length after it, the terminator and the number of elements are checked. Bytes
  *           outside the blob are never looked at.
  * Format    Source: redis src/listpack.c (7.2).
  *

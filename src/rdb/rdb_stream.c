@@ -206,7 +206,7 @@ static void learn_origin(struct rdb_stream *s, struct bytes name, struct bytes v
 
 /*
  * An active replica of KeyDB writes AUX fields among the entries: the key's version between its time
- * to live and its type, and the times of a set's or hash's members behind its value. Redis reads
+ * to live and its type, and the times of a set's or hash's members after its value. Redis reads
  * over both.
  */
 static void note_owner(struct rdb_stream *s, struct rdb_item *aux)
@@ -403,7 +403,7 @@ static enum step read_module_aux(struct rdb_stream *s, struct ft_err *err)
 
 /* ---- small items ---- */
 
-/* `count` packed numbers behind the opcode; consumes them and it. */
+/* `count` packed numbers after the opcode; consumes them and it. */
 static enum step read_numbers(struct rdb_stream *s, uint64_t *ret, unsigned count,
                               struct ft_err *err)
 {

@@ -32,8 +32,8 @@
 #define RDB_SKIP_KEY_MAX    (64u << 10)
 #define RDB_SKIP_STRING_MAX (64u << 10)
 /*
- * KeyDB's AUX field for a member with a time to live of its own, behind the value it belongs to. The
- * first one behind an entry comes with that entry's db, type and key; for all others the key is empty.
+ * KeyDB's AUX field for a member with a time to live of its own, after the value it belongs to. The
+ * first one after an entry comes with that entry's db, type and key; for all others the key is empty.
  */
 #define RDB_AUX_KEYDB_MEMBER "keydb-subexpire-key"
 /* expire_ms of a key without time to live. */
@@ -101,7 +101,7 @@ int rdb_stream_new(struct rdb_stream **ret, const struct rdb_stream_options *opt
 /*
  * rdb_stream_next - the next item. STEP_MORE: push more into the window (nothing is lost: the
  * parser keeps its place). STEP_END: EOF was delivered by the call before; the window is right
- * behind it. STEP_ERROR: FT_ERR_CORRUPT, FT_ERR_UNSUPPORTED (unknown opcode, type or version),
+ * after it. STEP_ERROR: FT_ERR_CORRUPT, FT_ERR_UNSUPPORTED (unknown opcode, type or version),
  * FT_ERR_LIMIT. With window->closed a stream that ends early is FT_ERR_CORRUPT.
  */
 enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_item *ret,

@@ -41,7 +41,7 @@ static enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_e
     return STEP_ITEM;
 }
 
-/* The key as it lies behind the type byte at p. */
+/* The key as it lies after the type byte at p. */
 static int decode_key(struct rdb_stream *s, const uint8_t *p, struct bytes *ret, struct ft_err *err)
 {
     struct bytes in = bytes_of(p + 1, s->key_head.head_size + (size_t)s->key_head.payload_size);
@@ -87,7 +87,7 @@ enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *er
     return deliver(s, ret, err);
 }
 
-/* Skipping: the value begins, behind a key that was consumed. */
+/* Skipping: the value begins, after a key that was consumed. */
 static enum step begin_passing(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
     enum step step;

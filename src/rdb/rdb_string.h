@@ -32,7 +32,7 @@ struct rdb_string_head {
 enum step rdb_string_head_get(const uint8_t *p, size_t n, struct rdb_string_head *ret);
 
 /*
- * rdb_string_take - decode the string at the front of *in and advance *in behind it.
+ * rdb_string_take - decode the string at the front of *in and advance *in after it.
  *
  * ret      RAW: points into the input. INT: into scratch (decimal text). LZF: into scratch.
  * scratch  Reused memory; cleared by each call, so ret is valid until the next use of scratch. Its
@@ -41,7 +41,7 @@ enum step rdb_string_head_get(const uint8_t *p, size_t n, struct rdb_string_head
  */
 int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch, struct ft_err *err);
 
-/* rdb_string_skip - advance *in behind the string without decoding it. */
+/* rdb_string_skip - advance *in after the string without decoding it. */
 int rdb_string_skip(struct bytes *in, struct ft_err *err);
 
 /* rdb_string_put - append as raw string, or integer-encoded where Redis would do so. */

@@ -166,7 +166,7 @@ static int close_node(const struct stream_iter *it, struct entry_cursor *c, stru
     return step == STEP_END ? 0 : stream_within(it, c->node_at, err);
 }
 
-/* The fields and values, and the count of elements behind them. */
+/* The fields and values, and the count of elements after them. */
 static int take_words(const struct stream_iter *it, struct entry_cursor *c, bool same_fields,
                       struct ft_err *err)
 {

@@ -19,7 +19,7 @@
 /* Words in the order they came; integers are rendered into texts. */
 struct words {
     struct buf list;  /* struct bytes; p is NULL for one of texts until words_settle */
-    struct buf texts; /* the rendered integers, one behind the other */
+    struct buf texts; /* the rendered integers, one after the other */
 };
 
 /* Where entries are read: the listpack that is open, and the rest of the listpacks. */

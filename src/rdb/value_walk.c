@@ -87,9 +87,9 @@ void value_walk_begin(struct value_walk *w, unsigned type)
 /* What one symbol, or one turn of C or O, found. */
 struct symbol {
     size_t head;      /* bytes of numbers and string heads */
-    uint64_t payload; /* bytes to pass over behind them */
+    uint64_t payload; /* bytes to pass over after them */
     uint64_t count;   /* N, L: how often */
-    bool again;       /* the same symbol goes on */
+    bool again;       /* the same symbol continues */
     const char *bad;  /* with STEP_ERROR: what is wrong */
 };
 
@@ -257,7 +257,7 @@ static enum step read_symbol(struct value_walk *w, char symbol, const uint8_t *p
     }
 }
 
-/* The symbol behind the body that begins at `body`. */
+/* The symbol after the body that begins at `body`. */
 static const char *behind_body(const char *body)
 {
     unsigned depth = 1;

@@ -31,7 +31,7 @@ struct value_walk {
 
 /* value_walk_known - is this a type byte we can walk? */
 bool value_walk_known(unsigned type);
-/* value_walk_begin - at the first byte behind the key. The type must be known. */
+/* value_walk_begin - at the first byte after the key. The type must be known. */
 void value_walk_begin(struct value_walk *w, unsigned type);
 /* value_walk_begin_grammar - for what is no value but built of the same symbols (value_walk.c). */
 void value_walk_begin_grammar(struct value_walk *w, const char *grammar);

@@ -25,7 +25,7 @@ int zipmap_iter_init(struct zipmap_iter *it, struct bytes blob, struct ft_err *e
     return 0;
 }
 
-/* The string at p whose data begins `gap` bytes behind its length; false: beyond the end. */
+/* The string at p whose data begins `gap` bytes after its length; false: beyond the end. */
 static bool take_string(const uint8_t **p, const uint8_t *end, size_t gap, struct bytes *ret)
 {
     size_t left = (size_t)(end - *p);

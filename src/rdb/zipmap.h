@@ -6,7 +6,7 @@
  * Format    Source: redis src/zipmap.c (7.2).
  *
  *   zipmap := pairs (254 and more: not known), pair*, FF
- *   pair   := length field, length free value, `free` unused bytes behind the value
+ *   pair   := length field, length free value, `free` unused bytes after the value
  *   length := a byte below 254, or FE LE32
  */
 #ifndef FLOWTAPE_RDB_ZIPMAP_H

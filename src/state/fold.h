@@ -8,7 +8,7 @@
  *               redis-server (wire/private_redis.h), and in the end their values are taken from it
  *               by DUMP. Flushed databases drop what came before.
  * Order         Each stream has its own connection for the records inside the full sync; keys of
- *               different flows are independent. The journals behind it follow on one connection
+ *               different flows are independent. The journals after it follow on one connection
  *               when all streams are through.
  * Refusals      A command that the server answers with an error the source cannot have had is a loss
  *               (LOSS_REFUSED): divergence is counted and named, never passed over.

@@ -2,7 +2,7 @@
  * fold_stream.h - touched keys and their records on their way into the private server.
  *
  * What it is   One connection to the server of a fold (fold.h). Each stream of the input has one for its entries and
- *              the records inside its full sync; one more takes the journals behind them, and is read out
+ *              the records inside its full sync; one more takes the journals after them, and is read out
  *              in the end (fold_read.h).
  * Threads      Each belongs to one thread.
  */
@@ -14,7 +14,7 @@
 #include "item/times_shift.h"
 #include "state/fold.h"
 
-/* What a command under way was made of, for when it is refused. */
+/* What a command in flight was made of, for when it is refused. */
 #define FOLD_UNDERWAY  16384u
 #define FOLD_KEY_SHOWN 64
 

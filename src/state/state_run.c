@@ -78,7 +78,7 @@ static int deliver_folded(void *context, const struct rdb_entry *entry, struct f
     return pump_entry(lane->pump, &item, err);
 }
 
-/* When all streams are through: the journals behind them, then the values of the touched keys. */
+/* When all streams are through: the journals after them, then the values of the touched keys. */
 static int run_folding(struct lane *lane)
 {
     struct state_run *r = lane->run;

@@ -1,5 +1,5 @@
 /*
- * capture_private.h - what the files behind capture.h share.
+ * capture_private.h - what the files after capture.h share.
  */
 #ifndef FLOWTAPE_STORE_CAPTURE_PRIVATE_H
 #define FLOWTAPE_STORE_CAPTURE_PRIVATE_H

@@ -264,7 +264,7 @@ static void stand_before(struct flow_reader *r, size_t index)
         r->snapshot_done |= r->known[i].kind == SEGMENT_SNAPSHOT && r->known[i].ended;
 }
 
-/* The last known segment that begins at or before the LSN, or the first behind the snapshot. */
+/* The last known segment that begins at or before the LSN, or the first after the snapshot. */
 static size_t find_known(const struct flow_reader *r, uint64_t lsn)
 {
     size_t i = 0;
@@ -276,7 +276,7 @@ static size_t find_known(const struct flow_reader *r, uint64_t lsn)
     return i;
 }
 
-/* Go on to segments that came later, as long as the LSN lies behind the one that is open. */
+/* Go on to segments that came later, as long as the LSN lies after the one that is open. */
 static int find_segment(struct flow_reader *r, uint64_t lsn, uint64_t *ret_next_lsn,
                         struct ft_err *err)
 {

@@ -21,7 +21,7 @@ enum step flow_reader_next(struct flow_reader *r, struct segment_block *ret,
                            enum segment_kind *ret_kind, struct ft_err *err);
 /*
  * flow_reader_seek_lsn - go to the block from which the journal from this LSN on can be read: the
- * last that starts between items and not behind it (in an increment: the first one). The LSN that
+ * last that starts between items and not after it (in an increment: the first one). The LSN that
  * comes next is allowed too. FT_ERR_USAGE: the flow does not have it.
  */
 int flow_reader_seek_lsn(struct flow_reader *r, uint64_t lsn, struct ft_err *err);

@@ -15,7 +15,7 @@
 #define RECEIPTS_MAX   64u
 #define RECEIPT_SHARES 40u
 
-/* Records before next_lsn, and behind those of the receipt before, came at time_us or later. */
+/* Records before next_lsn, and after those of the receipt before, came at time_us or later. */
 struct receipt {
     uint64_t next_lsn;
     uint64_t time_us;
@@ -24,7 +24,7 @@ struct receipt {
 struct live_flow {
     uint64_t next_lsn[LIVE_APPLIED]; /* of the capture's stages */
     uint64_t goal_lsn;
-    uint64_t ping_lsn;  /* next LSN behind the last PING; 0: none yet */
+    uint64_t ping_lsn;  /* next LSN after the last PING; 0: none yet */
     uint64_t first_lsn; /* of what was received */
     struct receipt receipts[RECEIPTS_MAX];
     uint32_t receipt_count;

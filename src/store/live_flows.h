@@ -57,7 +57,7 @@ void live_flows_received(struct live_flows *l, uint32_t flow, uint64_t next_lsn,
 /* live_flows_advance - the same for LIVE_WRITTEN and LIVE_DURABLE. */
 void live_flows_advance(struct live_flows *l, enum live_stage stage, uint32_t flow,
                         uint64_t next_lsn);
-/* live_flows_pinged - next_lsn is behind a PING record, which a source that hands over writes last. */
+/* live_flows_pinged - next_lsn is after a PING record, which a source that hands over writes last. */
 void live_flows_pinged(struct live_flows *l, uint32_t flow, uint64_t next_lsn);
 /* live_flows_end - the capture has ended. */
 void live_flows_end(struct live_flows *l);
@@ -129,7 +129,7 @@ int live_waiter_new(struct live_waiter **ret, struct live_flows *l, unsigned sta
 void live_waiter_free(struct live_waiter *w);
 /*
  * live_waiter_wait - until something has moved since the last return (true at once if it did while
- * nobody waited), or timeout_ms (-1: none) are over. Returns 1: moved, 0: time is over, -1:
+ * nobody waited), or timeout_ms (-1: none) are over. Returns 1: moved, 0: timed out, -1:
  * FT_ERR_CANCELLED, cancel_fd (-1: none) is readable.
  */
 int live_waiter_wait(struct live_waiter *w, int timeout_ms, int cancel_fd, struct ft_err *err);

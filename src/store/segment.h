@@ -6,7 +6,7 @@
  *              complete specification, offsets included, is doc/format-capture.md.
  * Names        "NAME.partial" while it is written, "NAME" once sealed (durable rename).
  * Blocks       End between items where they can. An item larger than a block is spread over blocks
- *              marked CONTINUED; a segment is never sealed behind a CONTINUED block. What is behind
+ *              marked CONTINUED; a segment is never sealed after a CONTINUED block. What follows
  *              the last block that ends between items does not count: recovery and a seal cut it
  *              off, readers of an open segment do not hand it out, segment_info does not contain
  *              it. Records completed in a CONTINUED block must not be acknowledged before that.
@@ -53,7 +53,7 @@ struct segment_id {
     uint64_t created_us;
 };
 
-#define SEGMENT_BLOCK_CONTINUED 0x01u /* its last item goes on in the next block */
+#define SEGMENT_BLOCK_CONTINUED 0x01u /* its last item continues in the next block */
 #define SEGMENT_BLOCK_END       0x02u /* the snapshot or increment is complete: token verified */
 
 /* A block as the writer takes it and the reader gives it. */

@@ -95,7 +95,7 @@ extern const uint8_t segment_index_magic[4];
 
 /*
  * segment_parent_open - the directory that holds `name` ("gen-0001/x" or "x" under dirfd);
- * *ret_base is the part of name behind it. Durable renames need the directory itself.
+ * *ret_base is the part of name after it. Durable renames need the directory itself.
  */
 int segment_parent_open(int dirfd, const char *name, const char **ret_base, struct ft_err *err);
 

@@ -68,7 +68,7 @@ bool reader_is_torn(struct ft_err *err)
 /*
  * Open segments: an item is handed out when its last block is there, because a writer that dies or
  * stops before that leaves blocks which are cut off.
- * Returns 1: moved the limit behind another item; 0: there is none yet.
+ * Returns 1: moved the limit after another item; 0: there is none yet.
  */
 static int walk_item(struct segment_reader *r, struct ft_err *err)
 {
@@ -218,7 +218,7 @@ static enum step next_open(struct segment_reader *r, struct segment_block *ret,
     }
     if (found < 0)
         return (enum step)reader_fail_at(r, r->tally.file_offset, err);
-    /* What was read behind the last whole item may be other bytes the next time. */
+    /* What was read after the last whole item may be other bytes the next time. */
     buf_clear(&r->in);
     r->limit = r->tally.file_offset;
     found = look_for_seal(r, err);

@@ -15,9 +15,9 @@ struct segment_reader;
 /*
  * segment_reader_next - the next block, decompressed and checked; its payload is valid until the
  * next call. STEP_END: the end of a sealed segment (index and trailer checked). STEP_MORE: the end
- * of what an open segment holds so far; ask again later: it goes on also when the file has been
+ * of what an open segment holds so far; ask again later: it continues also when the file has been
  * sealed meanwhile. A damaged tail of an open segment is STEP_MORE too, with *ret_torn_bytes (may
- * be NULL) saying how many bytes lie behind the last whole item: what recovery would cut off.
+ * be NULL) saying how many bytes lie after the last whole item: what recovery would cut off.
  */
 enum step segment_reader_next(struct segment_reader *r, struct segment_block *ret,
                               uint64_t *ret_torn_bytes, struct ft_err *err);

@@ -20,9 +20,9 @@ struct segment_reader {
     struct segment_id id;
     uint32_t header_bytes;
     struct segment_tally tally; /* tally.file_offset is where the next block lies */
-    bool from_start;            /* the tally has seen all blocks, not only those behind a seek */
+    bool from_start;            /* the tally has seen all blocks, not only those after a seek */
     uint64_t file_bytes;        /* when last looked at */
-    /* sealed: blocks lie before limit, the index behind it; open: whole items lie before it */
+    /* sealed: blocks lie before limit, the index after it; open: whole items lie before it */
     uint64_t limit;
     struct segment_trailer trailer;
     struct buf index;
@@ -58,14 +58,14 @@ ssize_t reader_pread_some(const struct segment_reader *r, uint8_t *p, size_t n, 
  */
 struct bytes reader_view(struct segment_reader *r, uint64_t offset, size_t n, struct ft_err *err);
 
-/* What is behind the blocks of a sealed segment; both check all they read. */
+/* What is after the blocks of a sealed segment; both check all they read. */
 int reader_read_trailer(struct segment_reader *r, struct segment_trailer *ret, struct ft_err *err);
 int reader_read_index(struct segment_reader *r, const struct segment_trailer *t,
                       struct ft_err *err);
 
 /*
  * reader_walk_step - the header of the block at t->file_offset, which must lie whole before `end`, and
- * t moved behind it. *far (false at first): headers lie far apart and are read one by one.
+ * t moved after it. *far (false at first): headers lie far apart and are read one by one.
  */
 int reader_walk_step(struct segment_reader *r, struct segment_tally *t, uint64_t end, bool *far,
                      struct block_header *ret, struct ft_err *err);

@@ -168,7 +168,7 @@ int reader_read_index(struct segment_reader *r, const struct segment_trailer *t,
     return check_index(r, at, t->block_count, err);
 }
 
-/* Everything behind the blocks of a sealed segment. Nothing is changed on failure but buffers. */
+/* Everything after the blocks of a sealed segment. Nothing is changed on failure but buffers. */
 static int read_end(struct segment_reader *r, struct ft_err *err)
 {
     struct segment_trailer t;

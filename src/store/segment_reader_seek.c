@@ -6,7 +6,7 @@
 
 #include "store/segment_reader_impl.h"
 
-/* The last index entry that is not behind value, as the place to walk from. */
+/* The last index entry that is not after value, as the place to walk from. */
 static void start_from_index(const struct segment_reader *r, bool by_lsn, uint64_t value,
                              struct segment_tally *t)
 {

@@ -8,7 +8,7 @@
 
 /*
  * segment_reader_seek - go to the last block that starts between items and whose first_lsn (by_lsn)
- * or time (else) is not behind `value`, or the first block if there is none; uses the index of a
+ * or time (else) is not after `value`, or the first block if there is none; uses the index of a
  * sealed segment, walks headers of an open one. Payloads are not read.
  */
 int segment_reader_seek(struct segment_reader *r, bool by_lsn, uint64_t value, struct ft_err *err);

@@ -37,9 +37,9 @@ void segment_writer_free(struct segment_writer *w);
 
 /*
  * segment_recover - make a sealed segment of a ".partial" one that a dead process left: cut it
- * behind the last good block that is not CONTINUED, then seal it. A file without a good block (or
+ * after the last good block that is not CONTINUED, then seal it. A file without a good block (or
  * header) is removed: *ret_removed. *ret_cut_bytes is what was cut off. FT_ERR_CORRUPT: the file is
- * another segment than expected (may be NULL), or a damaged header has good blocks behind it.
+ * another segment than expected (may be NULL), or a damaged header has good blocks after it.
  */
 int segment_recover(int dirfd, const char *name, const struct segment_id *expected,
                     struct segment_info *ret, bool *ret_removed, uint64_t *ret_cut_bytes,

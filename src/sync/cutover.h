@@ -6,10 +6,10 @@
  *              failed is told by cutover_failed.
  * Modes        manual: when told, the LSNs that the source has then become the goal; done when they
  *              are applied. pause: the same, with the source's writes paused before its LSNs are
- *              asked for; then held, the pause renewed, until confirmed or the time is over.
+ *              asked for; then held, the pause renewed, until confirmed or the time limit is reached.
  *              takeover: as manual; then the source stops for good by itself once everything is
  *              acknowledged, and what is left is applied.
- * Times        Before all that the keys' times to live are prepared (sync_times.h), while the source goes on.
+ * Times        Before all that the keys' times to live are prepared (sync_times.h), while the source keeps running.
  * Suspects     Where there are suspect keys they are read again at the goal (sync_check.h), before it
  *              is held or done. For that a takeover pauses the source, if it can be.
  * Threads      None.
@@ -86,7 +86,7 @@ void cutover_init(struct cutover *c, enum cutover_mode mode, uint64_t hold_ms);
 /* cutover_begin_as - told to begin, in this mode; it will not end the run if it comes to nothing. */
 void cutover_begin_as(struct cutover *c, enum cutover_mode mode);
 enum cutover_action cutover_next(struct cutover *c, const struct cutover_seen *seen);
-/* cutover_failed - the action just given could not be carried out: follow on, wait to be told. */
+/* cutover_failed - the action just given could not be executed: follow on, wait to be told. */
 void cutover_failed(struct cutover *c);
 /* cutover_not_paused - the source does not take a pause, and it can be done without. */
 void cutover_not_paused(struct cutover *c);

@@ -29,7 +29,7 @@ enum sync_ended {
     SYNC_FAILED,        /* err says why */
     SYNC_SNAPSHOT,      /* snapshot_only: it is there */
     SYNC_CUT_OVER,      /* the target has everything, but for checked.unread */
-    SYNC_STOPPED,       /* by cancel_fd; the next run goes on */
+    SYNC_STOPPED,       /* by cancel_fd; the next run resumes */
     SYNC_NOT_CONFIRMED, /* the hold was over */
     SYNC_FULL,          /* a limit; what was stored is on the target */
     SYNC_SOURCE_GONE,   /* what was stored is on the target; err says why it is gone */
@@ -50,7 +50,7 @@ struct sync_options {
     int told_fd;   /* an eventfd: begin the cut-over, or confirm it; -1: none */
     int enter_fd;  /* a terminal: a line confirms; -1: none */
     void (*on_note)(void *context, const char *text);
-    /* A cut-over has come to nothing, but the run goes on: SYNC_FAILED with its cause, or
+    /* A cut-over has come to nothing, but the run continues: SYNC_FAILED with its cause, or
      * SYNC_NOT_CONFIRMED. For those who wait at the control socket. */
     void (*on_outcome)(void *context, enum sync_ended ended, const struct ft_err *cause);
     void *context;

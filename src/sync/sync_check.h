@@ -4,8 +4,8 @@
  * What it is   The target lists keys whose state the journal does not tell for sure. Each is read from
  *              the source while the target stands at a known position, the goal of the cut-over, and
  *              corrected where it differs.
- * When is a value that of the goal?  When the source's LSNs, asked for behind the value, are the goal: then
- *              nothing was written in between. Where the source goes on, the capture is awaited up to those LSNs, and
+ * When is a value that of the goal?  When the source's LSNs, asked for after the value, are the goal: then
+ *              nothing was written in between. Where the source keeps running, the capture is awaited up to those LSNs, and
  *              tells whether a record from the goal to them names the key. If one does, the goal is taken
  *              anew, and the key is read again when the target is there. A key that changes each time is given up
  *              after a few rounds: it stays as the journal made it, and unread.

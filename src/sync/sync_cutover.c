@@ -15,7 +15,7 @@
 
 #define NEAR_MS    1000u /* this far behind counts as caught up */
 #define TAKEOVER_S 20u
-/* Behind the answer, or its loss, what there is to see is waited for so long. */
+/* After the answer, or its loss, what there is to see is waited for so long. */
 #define TAKEOVER_LOOK_MS  3000u
 #define TAKEOVER_PAUSE_US 20000u
 
@@ -39,7 +39,7 @@ static bool has_caught_up(struct sync *s)
     return state.flow_count > 0;
 }
 
-/* The replay ends by itself at the goal; behind a takeover, when it has everything. */
+/* The replay ends by itself at the goal; after a takeover, when it has everything. */
 static bool has_applied(struct sync *s, const struct live_state *state)
 {
     if (!atomic_load(&s->replay.done) || s->replay.err.kind != FT_ERR_NONE)
@@ -51,7 +51,7 @@ static bool has_applied(struct sync *s, const struct live_state *state)
  * The goal
  */
 
-/* The source's present LSNs. They cannot be behind what was received: else it is another server. */
+/* The source's present LSNs. They cannot be below what was received, unless it is another server. */
 static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uint32_t flow_count,
                     struct ft_err *err)
 {
@@ -296,7 +296,7 @@ static void look_for_proof(struct sync *s)
         (void)usleep(TAKEOVER_PAUSE_US);
 }
 
-/* A takeover waits for commands under way, and so for those that a pause holds: no pause is left. */
+/* A takeover waits for commands in flight, and so for those that a pause holds: no pause is left. */
 static int do_takeover(struct sync *s, struct ft_err *err)
 {
     struct ft_err cause = FT_ERR_INIT;

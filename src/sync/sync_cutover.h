@@ -1,5 +1,5 @@
 /*
- * sync_cutover.h - carries out what cutover.h decides.
+ * sync_cutover.h - executes what cutover.h decides.
  *
  * Threads      The thread of sync_run.
  */
@@ -12,7 +12,7 @@
 int sync_step_cutover(struct sync *s, struct ft_err *err);
 /* sync_follow_again - without a goal. */
 int sync_follow_again(struct sync *s, struct ft_err *err);
-/* sync_let_go - a paused source goes on. */
+/* sync_let_go - a paused source resumes. */
 void sync_let_go(struct sync *s);
 
 #endif

@@ -2,7 +2,7 @@
  * sync_source.h - what a cut-over asks of the source, over a connection of its own.
  *
  * Errors       FT_ERR_NET and FT_ERR_TIMEOUT; FT_ERR_PROTOCOL when the source refuses;
- *              FT_ERR_CANCELLED. After any of them the next call connects anew.
+ *              FT_ERR_CANCELLED. After any of them the next call connects again.
  * Cancelling   What must not be left undone, sync_source_unpause and _takeover, cannot be cancelled.
  * Threads      One.
  */
@@ -37,7 +37,7 @@ struct sync_source {
 /* sync_source_offsets - the next LSN of each flow. */
 int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
                         struct ft_err *err);
-/* sync_source_read - a key, and behind it the offsets: when these are what they were before, the value
+/* sync_source_read - a key, and after it the offsets: when these are what they were before, the value
  * is that of this position. *ret is reused from call to call, and its payload the caller's to release;
  * a refusal is no error. */
 int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struct sync_value *ret,

@@ -187,7 +187,7 @@ void sync_times_end(struct sync *s, bool complete)
 
     if (rc == 0)
         replay_times_insist(t->work);
-    /* what is not done is done by whoever goes on: the state tells */
+    /* what is not done is done by whoever resumes: the state says so */
     if (rc == 0 && complete && sync_times_finish(s, &cause) != 0)
         sync_note(s, "%s; the next start continues with that", cause.msg);
     while (rc == 0 && !complete)

@@ -18,7 +18,7 @@
 #define KEEPALIVE_INTERVAL_S 100
 #define KEEPALIVE_PROBES     3
 
-/* Wait for events on the socket (0: only for time to pass). 1: ready; 0: the time is over. */
+/* Wait for events on the socket (0: only for time to pass). 1: ready; 0: timed out. */
 static int wait_ready(struct conn *c, short events, uint64_t deadline_ms, struct ft_err *err)
 {
     for (;;) {

@@ -184,7 +184,7 @@ static int begin_session(struct dfly_master *m, struct ft_err *err)
     return rc;
 }
 
-/* The two that may only come behind "capa dragonfly": before it they can crash the master. */
+/* The two that may only come after "capa dragonfly": before it they can crash the master. */
 static int introduce(struct dfly_master *m, struct ft_err *err)
 {
     uint8_t random[(DFLY_ID_SIZE - 1) / 2] = {0};
@@ -273,7 +273,7 @@ int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd
     return 0;
 }
 
-/* "df-v1.40.0-87-gf8eca6d0b": the first digits behind a v. */
+/* "df-v1.40.0-87-gf8eca6d0b": the first digits after a v. */
 static bool read_release(const char *release, unsigned *ret_major, unsigned *ret_minor)
 {
     const char *v = strchr(release, 'v');

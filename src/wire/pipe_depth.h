@@ -1,5 +1,5 @@
 /*
- * pipe_depth.h - how much may be under way on a connection: as much as its peer answers in good time.
+ * pipe_depth.h - how much may be in flight on a connection: as much as its peer answers in good time.
  *
  * What it is   A limit in bytes that follows one command at a time from when it was put to its reply. As
  *              long as that takes little more than the least it ever took, the limit grows by an eighth,

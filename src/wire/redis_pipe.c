@@ -36,7 +36,7 @@
 /* Less than that is waited for so long. */
 #define PATIENCE_MS 20u
 
-/* A command that is under way. */
+/* A command that is in flight. */
 struct sent {
     uint64_t tag;
     size_t bytes;
@@ -59,7 +59,7 @@ struct redis_pipe {
     redis_reply_fn *on_reply;
     void *context;
     struct chunk *oldest;  /* has the oldest command without an answer, at answer_pos */
-    struct chunk *sending; /* sent up to send_pos; it or one behind it is the newest */
+    struct chunk *sending; /* sent up to send_pos; it or one after it is the newest */
     struct chunk *newest;
     struct chunk *spare;
     size_t answer_pos;
@@ -160,7 +160,7 @@ static int judge(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct f
 }
 
 /*
- * Commands under way
+ * Commands in flight
  */
 
 static void chunk_free(struct chunk *c)
@@ -530,7 +530,7 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->depth.limit_bytes;
 }
 
-/* A command: words, one of which goes on in a spool. */
+/* A command: words, one of which continues in a spool. */
 struct command {
     const struct bytes *words;
     size_t count;

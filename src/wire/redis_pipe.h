@@ -2,18 +2,18 @@
  * redis_pipe.h - commands to a Redis, pipelined.
  *
  * What it is   Commands are collected and sent in large pieces; replies are read with each piece and
- *              whenever more than the allowed amount is under way, many at a time, so that neither
+ *              whenever more than the allowed amount is in flight, many at a time, so that neither
  *              side can block the other or wakes it up for little. Each reply goes to a callback, in
  *              order.
  * Replies      Valid during the callback. Error replies are replies: the callback judges them, and may
  *              look at the command again. It may not use the pipe otherwise. One of another kind than the
- *              command has (reply_kind.h) is no reply: FT_ERR_PROTOCOL.
+ *              command has (reply_kind.h) is not a reply: FT_ERR_PROTOCOL.
  * Borrowing    A command's words are copied before any callback runs, so they may lie in memory that
  *              the callback changes. Nothing else that it changes may be held across a call that can
  *              run it: _put, _keep_up, _work, _drain, _call. Only _append runs none: who has to note
  *              something about the command before its reply can come, appends it, notes that, and
  *              then keeps up.
- * Memory       About 1 MiB of commands under way; one of more than 4 MiB is in a file (spool.h). Replies are bounded
+ * Memory       About 1 MiB of commands in flight; one of more than 4 MiB is in a file (spool.h). Replies are bounded
  *              (reply_reader.h): a server that answers a write with more than 32 MiB is refused.
  * Time         A server that neither answers nor takes or sends a fair amount within
  *              REDIS_PIPE_TIMEOUT_MS is FT_ERR_TIMEOUT, however often it sends a byte.
@@ -54,13 +54,13 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
 /* redis_pipe_append - one more command, which is only copied. */
 int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                       struct ft_err *err);
-/* redis_pipe_append_continued - the word of this index goes on with what `more` holds; NULL: none does. */
+/* redis_pipe_append_continued - the word of this index continues with what `more` holds; NULL: none does. */
 int redis_pipe_append_continued(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
                                 size_t count, size_t continued, const struct spool *more,
                                 struct ft_err *err);
 /* redis_pipe_keep_up - after each append: sends and reads until no more than allowed is in flight. */
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
-/* redis_pipe_limit - no more than about so many bytes of commands under way; less where the server
+/* redis_pipe_limit - no more than about so many bytes of commands in flight; less where the server
  * answers late (pipe_depth.h). */
 void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes);
 /* redis_pipe_answered - during the callback: the command as it was sent. */
@@ -79,7 +79,7 @@ size_t redis_pipe_underway(const struct redis_pipe *p);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
 int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
                     size_t count, struct ft_err *err);
-/* redis_pipe_call_last - the same, and nothing that comes behind its reply is looked at: after it the
+/* redis_pipe_call_last - the same, and nothing that comes after its reply is looked at: after it the
  * object accepts only _free. */
 int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
                          size_t count, struct ft_err *err);

@@ -86,7 +86,7 @@ static enum reply_error_kind find_code(struct bytes word)
     return REPLY_ERROR_OTHER;
 }
 
-/* The code that the cause of a script's failure has, behind "<line>: -". */
+/* The code that the cause of a script's failure has, after "<line>: -". */
 static enum reply_error_kind find_script_cause(struct bytes text)
 {
     const size_t n = strlen(script_failed);

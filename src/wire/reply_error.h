@@ -54,7 +54,7 @@ void reply_error_parse(struct bytes text, struct reply_error *ret);
 enum reply_error_kind reply_error_kind_of(struct bytes text);
 
 /*
- * reply_error_is_passing - the command was not carried out, and the same command may succeed later,
+ * reply_error_is_passing - the command was not executed, and the same command may succeed later,
  * here or on another node: everything from MOVED to BUSY but CROSSSLOT
  */
 bool reply_error_is_passing(enum reply_error_kind kind);

@@ -1,5 +1,5 @@
 /*
- * reply_kind.h - what kind of reply a command has when it was carried out.
+ * reply_kind.h - what kind of reply a command has when it was executed.
  *
  * What it is   A bit for each kind that a command's reply may be of. What is not a Redis, or something in between
  *              that gets out of step, must not be taken for a confirmation because it does not say "-ERR".

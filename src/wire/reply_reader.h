@@ -2,7 +2,7 @@
  * reply_reader.h - replies in RESP2 from a peer that is not trusted.
  *
  * What it is   Sans-I/O: takes pieces of what was received and makes hiredis' redisReply of them, one
- *              at a time; what lies behind a reply is left to the caller. Each byte is looked at once,
+ *              at a time; what lies after a reply is left to the caller. Each byte is looked at once,
  *              however small the pieces are.
  * Memory       Follows what has come, not what a header claims, and is bounded for each reply: a line
  *              by REPLY_LINE_MAX, everything together by the limit given, in which each element counts

@@ -39,7 +39,7 @@ static int send_words(struct resp_client *r, const char *const *words, uint64_t 
     return rc;
 }
 
-/* What lies behind the reply stays where it is. */
+/* What lies after the reply stays where it is. */
 static int parse_some(struct resp_client *r, redisReply **ret_reply, struct ft_err *err)
 {
     struct bytes in = bytes_of(r->in + r->in_pos, r->in_len - r->in_pos);

@@ -2,7 +2,7 @@
  * resp_client.h - requests and replies over a connection.
  *
  * What it is   One request at a time, sent as a RESP array; the reply is parsed by
- *              reply_reader. Bytes behind a reply are kept: the next reply takes them, or, when the
+ *              reply_reader. Bytes after a reply are kept: the next reply takes them, or, when the
  *              socket turns into a raw stream, resp_client_leftover hands them out.
  * Limits       A reply of more than RESP_REPLY_MAX bytes (as reply_reader.h counts them) is
  *              FT_ERR_PROTOCOL: the peers this is for send no such thing. It must be complete within
@@ -35,7 +35,7 @@ int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, 
  */
 int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *words,
                      uint64_t timeout_ms, struct ft_err *err);
-/* resp_client_leftover - what came behind the last reply; valid as long as r, given out once. */
+/* resp_client_leftover - what came after the last reply; valid as long as r, given out once. */
 struct bytes resp_client_leftover(struct resp_client *r);
 void resp_client_close(struct resp_client *r);
 

@@ -20,7 +20,7 @@ struct server_info {
     bool dragonfly;   /* which calls itself a Redis too */
     bool replica;
     bool cluster;
-    char modules[256]; /* the names of its modules, a blank before and behind each */
+    char modules[256]; /* the names of its modules, a blank before and after each */
     bool loading;
     char run_id[41];      /* "" if not known */
     uint64_t used_memory; /* bytes */

@@ -73,7 +73,7 @@ static int parse_userinfo(struct uri *u, struct bytes info, struct ft_err *err)
     return decode(bytes_of(colon + 1, info.n - user_n - 1), &u->password, err);
 }
 
-/* The text is not shown: behind a mistyped @ it is a password. */
+/* The text is not shown: after a mistyped @ it is a password. */
 static int parse_number(struct bytes text, uint64_t max, const char *what, uint64_t *ret,
                         struct ft_err *err)
 {
@@ -121,7 +121,7 @@ static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
     return 0;
 }
 
-/* What stands behind "scheme://". The last @ ends the user part: passwords may hold others. */
+/* What stands after "scheme://". The last @ ends the user part: passwords may hold others. */
 static int parse_authority(struct uri *u, struct bytes rest, struct ft_err *err)
 {
     const uint8_t *at = memrchr(rest.p, '@', rest.n);

@@ -20,6 +20,10 @@ code=$(find src tests -name '*.[ch]')
 texts=$(find README.md HACKING.md contrib doc .ci tests src fixtures/README.md -type f 2>/dev/null |
     grep -vE '\.(bin|rdb|dfs)$|/corpus/' | grep -v 'check-style')
 
+# What users read, and the code of these folders.
+prose="README.md $(find doc -name '*.md' -o -name '*.1') $(find src/cmd src/base src/rdb src/journal src/resp \
+    src/item src/command src/store src/wire src/capture src/state src/sync -name '*.[ch]')"
+
 # shellcheck disable=SC2086 # lists of words; no name has blanks
 {
     forbid "comments are /* */" '(^|[ ;{}])// ' $code
@@ -28,6 +32,11 @@ texts=$(find README.md HACKING.md contrib doc .ci tests src fixtures/README.md -
     forbid "no notes to oneself" '\b(TODO|FIXME|XXX)\b' $code
     forbid "structs have no typedef" '^typedef struct' $code
     forbid "paths of one machine" '(^|[^[:alnum:]_.$}-])/(work|root|home)/[a-z.]' $texts
+    forbid "one wording (HACKING.md): executed or applied" '\b[Cc]arr(y|ied|ies) out\b' $prose
+    forbid "one wording: resumes, continues, restarts" '\b(goes on (from|where|with)|begun anew|made anew)\b' $prose
+    forbid "one wording: transient error" '\bpassing errors?\b' $prose
+    forbid "one wording: expired, expiry deferred" '\b([Tt]ime is over|held back)\b' $prose
+    forbid "one wording: is not a" '\b(is|was) no (capture|reply|hash|multiple|dead letter|regular file)\b' $prose
     forbid "unbounded string functions" '\b(strcat|sprintf|gets|atoi|atol|strtok)\(' \
         $(find src -name '*.[ch]')
 }
