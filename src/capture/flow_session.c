@@ -125,6 +125,11 @@ static bool compress(struct flow_session *f, size_t n, struct recorder_block *in
 /*
  * Hand over the first n bytes of the block; what lies after them moves to the front of the next.
  * Fails only when the recorder has failed.
+ *
+ * One more block is taken before the old one goes, since one of the two is needed in any case: as the
+ * place for the compressed bytes, or as the next block to receive into. Only the rest after the last
+ * boundary is ever copied, which is less than one item. The framer may still look at bytes of that rest,
+ * wherever they lie (framer_feed); with no rest it lets go of the block first.
  */
 static int submit(struct flow_session *f, size_t n, unsigned flags, struct ft_err *err)
 {
@@ -198,6 +203,11 @@ static void flush_ack(struct flow_session *f)
         f->ack_sent += (size_t)n; /* a broken connection is found by receiving */
 }
 
+/*
+ * Never waits: a source that does not read its acknowledgements must not keep this thread from draining
+ * its socket, or the two would stop each other. What did not fit goes first the next time; as long as it
+ * is not out, newer LSNs are not queued up but replace each other.
+ */
 static void send_ack(struct flow_session *f, uint64_t lsn)
 {
     char number[24];
@@ -221,7 +231,11 @@ static bool may_ack(const struct flow_session *f)
     return atomic_load(&f->phase) == FLOW_STABLE && framer_state(f->framer)->lsn_known;
 }
 
-/* Acknowledge if it is time; else say in how many microseconds it may be. */
+/*
+ * Acknowledge if it is time; else say in how many microseconds it may be. The source waits for an
+ * acknowledgement of its PING record when it hands over, so that one is never put off. Others are rare on
+ * purpose: each costs the source a wake-up.
+ */
 static uint64_t ack_if_due(struct flow_session *f, uint64_t now_us)
 {
     const struct framer_state *s = framer_state(f->framer);

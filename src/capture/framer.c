@@ -53,6 +53,11 @@ int framer_new(struct framer **ret, const struct framer_options *options, struct
     return 0;
 }
 
+/*
+ * What is left of an item is seldom in the window's own buffer: the session receives one piece after the
+ * other into the same block, so the bytes before a piece are the end of the piece before. Then it is
+ * enough to look at both as one. Only when the block changes, the left-over is copied (framer_detach).
+ */
 /* Look at the left-over bytes where they lie now, without a copy. */
 static void move_window(struct window *w, const uint8_t *end)
 {

@@ -112,7 +112,14 @@ static void publish_durable(struct recorder *r, struct flow_file *f, uint64_t ls
         live_flows_advance(r->options.live, LIVE_DURABLE, f->id.flow, lsn);
 }
 
-/* --- the writer --- */
+/*
+ * --- the writer ---
+ *
+ * A segment is touched by its flow's writer alone; file_mu is only there so that the syncer finds the
+ * descriptor open while it syncs. So a writer waits for a sync only when it seals or opens a file, and
+ * appends continue during the sync of what was appended before. Under file_mu, mu and the lock of
+ * live_flows may be taken, never the other way round.
+ */
 
 static int open_segment(struct recorder *r, struct flow_file *f, const struct recorder_block *b,
                         struct ft_err *err)
@@ -232,7 +239,11 @@ static void note_written(struct recorder *r, struct flow_file *f, const struct r
     }
 }
 
-/* As many blocks from the front of the batch as go into one segment. */
+/*
+ * As many blocks from the front of the batch as go into one segment. While one writev is on its way,
+ * blocks pile up in the queue, and the next call takes them all: the slower the disk, the larger the
+ * writes, without a timer or a size to choose.
+ */
 static int write_run(struct recorder *r, struct flow_file *f, struct ft_err *err)
 {
     struct queue_node *node = f->batch;
@@ -341,6 +352,11 @@ static void *writer_main(void *arg)
 
 /* --- the syncer --- */
 
+/*
+ * `dirty` is taken before the LSN is read, and the writer sets both in the other order: what is appended
+ * in between is dirty again, and synced by the next round. The LSN is read before the sync: only what was
+ * written before it is sure to be in it.
+ */
 static void sync_flow(struct recorder *r, struct flow_file *f)
 {
     struct ft_err err = FT_ERR_INIT;

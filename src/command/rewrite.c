@@ -11,6 +11,12 @@
 /* What the pools may keep between records. */
 #define KEEP_WORDS (64u << 10)
 
+/*
+ * A translation is made for every record, so it allocates nothing once the pools have grown: words of all
+ * commands lie in one array, and a command is a range of it. Ranges are numbers until all is put, since
+ * the array may move while it grows; only then they become pointers. An error is remembered in `failed`
+ * and makes what follows do nothing, so that rewrite functions need not ask after each word.
+ */
 static bool command_add(struct rewrite *rw, const struct rewrite_command *c)
 {
     struct rewrite_pools *p = rw->pools;

@@ -36,7 +36,11 @@ static void follow_bytes(struct value_digest *d, enum salt salt, struct bytes b)
     follow(d, salt, b.p, b.n);
 }
 
-/* The order does not matter. */
+/*
+ * The order does not matter: sets, hashes and sorted sets are written in the order of a hash table, which
+ * differs from server to server. A sum, and not an exclusive or, so that two equal elements (of a
+ * damaged value, say) do not vanish.
+ */
 static void add(struct value_digest *sum, const struct value_digest *d)
 {
     sum->low += d->low;

@@ -6,6 +6,11 @@
 #include "command/command_table.h"
 #include "rdb/value_walk.h"
 
+/*
+ * Commands are sent without waiting for their replies, so when one is refused the record it came from is
+ * long gone: a ring of what was sent lately remembers for each which key and command to name. A refusal is a loss, but not where the source will have had the
+ * same error: it journals some commands whether or not they did anything.
+ */
 /* A command that the server refused, unless the source will have had the same error. */
 static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *reply,
                         struct ft_err *err)

@@ -205,6 +205,11 @@ static int check_lsn(const struct segment_tally *t, const struct segment_id *id,
                    b->first_lsn, t->next_lsn);
 }
 
+/*
+ * The writer runs this on what it is about to append, readers on what they find, and recovery to tell
+ * where good blocks end. One function for all three: what is written can be read, and a block that would
+ * break a rule never reaches the disk.
+ */
 int segment_tally_add(struct segment_tally *t, const struct segment_id *id,
                       const struct segment_block *b, struct ft_err *err)
 {

@@ -33,6 +33,13 @@ static void go_to(struct segment_reader *r, const struct segment_tally *t)
         r->limit = t->file_offset;
 }
 
+/*
+ * The index is sparse (an entry for every 64 KiB of blocks or so, see segment.h), so it only says where
+ * to begin; from there headers are read until one is too far. `best` is kept apart from the place of the
+ * walk, because a reader can begin only between items: not at a block that continues the one before.
+ * A file that is still being written has no index, and is walked from its beginning; its torn end is
+ * where the walk stops, not an error.
+ */
 int segment_reader_seek(struct segment_reader *r, bool by_lsn, uint64_t value, struct ft_err *err)
 {
     struct segment_tally t;

@@ -35,7 +35,11 @@ static int charge(struct reply_reader *r, size_t bytes, struct ft_err *err)
     return 0;
 }
 
-/* Room for one more element of the innermost array, as they come. */
+/*
+ * Arrays are kept on a stack of fixed depth instead of by recursion: their nesting is the peer's to choose.
+ * Room for one more element of the innermost array, as they come: "*1000000000" is a claim, and costs
+ * nothing until its elements are there.
+ */
 static int grow_array(struct reply_reader *r, struct ft_err *err)
 {
     redisReply *array = r->stack[r->depth - 1].array;

@@ -515,7 +515,11 @@ int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, 
     return 0;
 }
 
-/* Every slot has a number below 109,758, so both searches end. */
+/*
+ * A key that is to be on a given node needs a hash tag of one of its slots. There is no inverse of CRC-16
+ * to speak of for text, but trying numbers finds one soon: a node with a third of the slots answers to the
+ * third number on average. Every slot has a number below 109,758, so both searches end.
+ */
 char *slot_map_node_tag(const struct slot_map *m, uint16_t node, char out[SLOT_MAP_TAG_SIZE])
 {
     int64_t number = 0;
