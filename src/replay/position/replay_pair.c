@@ -165,5 +165,10 @@ int replay_pair_run(struct replay *r, const struct item *item, const struct repl
     }
     if (!half && run_dst(r, item, pair, &part, err) != 0)
         return -1;
-    return pair->src_count == 0 ? 0 : run_src(r, item, pair, &part, err);
+    if (pair->src_count == 0)
+        return 0;
+    /* A run before this one has brought it there, and may have ended before the replicas had it. */
+    if (half && await_replica(node, err) != 0)
+        return -1;
+    return run_src(r, item, pair, &part, err);
 }
