@@ -64,11 +64,6 @@ struct queue_node *queue_get(struct queue *q)
     return get(q, true, false);
 }
 
-struct queue_node *queue_try_get(struct queue *q)
-{
-    return get(q, false, false);
-}
-
 struct queue_node *queue_get_all(struct queue *q)
 {
     return get(q, true, true);

@@ -38,8 +38,6 @@ void queue_init(struct queue *q, size_t limit_bytes);
 bool queue_put(struct queue *q, struct queue_node *node);
 /* queue_get - the next node; NULL: closed and empty, or aborted. */
 struct queue_node *queue_get(struct queue *q);
-/* queue_try_get - as queue_get without waiting; NULL may also mean empty. */
-struct queue_node *queue_try_get(struct queue *q);
 /* queue_get_all - everything inside as a chain, waiting for at least one; NULL as queue_get. */
 struct queue_node *queue_get_all(struct queue *q);
 void queue_close(struct queue *q);

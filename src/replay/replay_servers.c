@@ -6,6 +6,7 @@
 
 #include "replay/replay_begin.h"
 #include "replay/replay_impl.h"
+#include "wire/redis_info.h"
 
 static int forget_snapshots(struct replay *r, struct ft_err *err)
 {
@@ -29,16 +30,6 @@ static const char *node_id(const struct replay *r, size_t n)
     return r->target.cluster ? r->target.map->nodes[n].address.id : "single";
 }
 
-static uint64_t calls_of(const char *stats, const char *command)
-{
-    char line[64];
-    const char *at;
-
-    (void)snprintf(line, sizeof(line), "\ncmdstat_%s:calls=", command); /* fits */
-    at = strstr(stats, line);
-    return at == NULL ? 0 : strtoull(at + strlen(line), NULL, 10);
-}
-
 /* How often this process of the server was told to drop keys wholesale, by whomever: "run_id count". */
 static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE],
                          struct ft_err *err)
@@ -52,7 +43,7 @@ static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE]
     if (target_node_ask(node, &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < 4; i++)
-        count += calls_of(reply->str, commands[i]);
+        count += redis_info_calls(reply->str, commands[i]);
     freeReplyObject(reply);
     (void)snprintf(ret, REPLAY_FLUSHES_SIZE, "%s %" PRIu64, node->run_id, count); /* fits */
     return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "wire/redis_info.h"
 
 #define COMMAND_SIZE 96
 
@@ -173,20 +174,6 @@ int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_
     return fits ? 0 : bad_offsets(flow_count, err);
 }
 
-/* "cmdstat_NAME:calls=N,..." */
-static uint64_t calls_of(const char *info, const char *name)
-{
-    char line[32];
-    const char *at;
-    uint64_t calls = 0;
-
-    (void)snprintf(line, sizeof(line), "cmdstat_%s:calls=", name); /* fits */
-    at = strcasestr(info, line);
-    if (at != NULL)
-        calls = strtoull(at + strlen(line), NULL, 10);
-    return calls;
-}
-
 int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err)
 {
     redisReply *reply;
@@ -195,7 +182,7 @@ int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *
     if (call(s, false, &reply, "INFO COMMANDSTATS", err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
-        *ret_calls = calls_of(reply->str, "lmpop") + calls_of(reply->str, "blmpop");
+        *ret_calls = redis_info_calls(reply->str, "lmpop") + redis_info_calls(reply->str, "blmpop");
     else
         rc = refused(s, "INFO COMMANDSTATS", reply, err);
     freeReplyObject(reply);

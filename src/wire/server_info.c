@@ -3,36 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/redis_info.h"
 #include "wire/reply_error.h"
-
-/* The value of a line "name:value", "" if there is none. */
-static void take_value(const char *info, const char *name, char *out, size_t size)
-{
-    const size_t n = strlen(name);
-
-    out[0] = '\0';
-    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, n) != 0 || line[n] != ':')
-            continue;
-        (void)snprintf(out, size, "%.*s", (int)strcspn(line + n + 1, "\r\n"), line + n + 1);
-        return;
-    }
-}
-
-static uint64_t take_number(const char *info, const char *name)
-{
-    char text[32];
-
-    take_value(info, name, text, sizeof(text));
-    return strtoull(text, NULL, 10);
-}
 
 static bool is_value(const char *info, const char *name, const char *wanted)
 {
     char text[32];
 
-    take_value(info, name, text, sizeof(text));
+    redis_info_copy(info, name, text, sizeof(text));
     return strcmp(text, wanted) == 0;
 }
 
@@ -75,13 +53,13 @@ void server_info_parse(const char *info, struct server_info *ret)
         .cluster =
             is_value(info, "cluster_enabled", "1") || is_value(info, "redis_mode", "cluster"),
         .loading = is_value(info, "loading", "1"),
-        .used_memory = take_number(info, "used_memory"),
-        .maxmemory = take_number(info, "maxmemory"),
+        .used_memory = redis_info_number(info, "used_memory"),
+        .maxmemory = redis_info_number(info, "maxmemory"),
     };
-    take_value(info, "redis_version", ret->text, sizeof(ret->text));
-    take_value(info, "dragonfly_version", dragonfly, sizeof(dragonfly));
-    take_value(info, "run_id", ret->run_id, sizeof(ret->run_id));
-    take_value(info, "maxmemory_policy", ret->eviction, sizeof(ret->eviction));
+    redis_info_copy(info, "redis_version", ret->text, sizeof(ret->text));
+    redis_info_copy(info, "dragonfly_version", dragonfly, sizeof(dragonfly));
+    redis_info_copy(info, "run_id", ret->run_id, sizeof(ret->run_id));
+    redis_info_copy(info, "maxmemory_policy", ret->eviction, sizeof(ret->eviction));
     ret->dragonfly = dragonfly[0] != '\0';
     take_version(ret);
     take_modules(info, ret);

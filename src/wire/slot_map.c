@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/redis_info.h"
 #include "wire/reply_error.h"
 
 static int compare_addresses(const void *a, const void *b)
@@ -248,19 +249,6 @@ void slot_map_free(struct slot_map *m)
     free(m);
 }
 
-/* The value of a line "name:value" of an INFO text; NULL if there is none. */
-static const char *info_value(const redisReply *info, const char *name)
-{
-    const size_t n = strlen(name);
-
-    for (const char *line = info->str; line != NULL; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, n) == 0 && line[n] == ':')
-            return line + n + 1;
-    }
-    return NULL;
-}
-
 /* A server that is loading, say, will answer later: worth another try, as with a lost connection. */
 static int refused(const redisReply *reply, const char *command, struct ft_err *err)
 {
@@ -280,14 +268,12 @@ struct cluster_info {
 
 static void take_info(const redisReply *reply, struct cluster_info *ret)
 {
-    const char *state = info_value(reply, "cluster_state");
-    const char *served = info_value(reply, "cluster_slots_ok");
-    const char *epoch = info_value(reply, "cluster_current_epoch");
+    const char *state = redis_info_value(reply->str, "cluster_state");
 
     ret->known = true;
     ret->ok = state != NULL && strncmp(state, "ok", 2) == 0;
-    ret->served = served != NULL ? (unsigned)strtoul(served, NULL, 10) : 0;
-    ret->epoch = epoch != NULL ? strtoull(epoch, NULL, 10) : 0;
+    ret->served = (unsigned)redis_info_number(reply->str, "cluster_slots_ok");
+    ret->epoch = redis_info_number(reply->str, "cluster_current_epoch");
 }
 
 static bool is_passing(const redisReply *reply)

@@ -1,5 +1,6 @@
 #include "lib/test_main.h"
 
+#include "wire/redis_info.h"
 #include "wire/server_info.h"
 
 static void test_a_single_server(void **state)
@@ -61,9 +62,27 @@ static void test_modules(void **state)
     assert_string_equal(info.modules, "");
 }
 
+static void test_lines_of_info_are_found_by_their_whole_name(void **state)
+{
+    static const char info[] = "# Commandstats\r\ncmdstat_BLMPOP:calls=7,usec=1\r\n"
+                               "cmdstat_lmpop:calls=12,usec=9\r\nmaxmemory_x:1\r\nmaxmemory:5\r\n";
+    char text[4];
+
+    (void)state;
+    assert_int_equal(redis_info_calls(info, "lmpop"), 12);
+    assert_int_equal(redis_info_calls(info, "blmpop"), 7);
+    assert_int_equal(redis_info_calls(info, "pop"), 0);
+    assert_int_equal(redis_info_number(info, "maxmemory"), 5);
+    assert_int_equal(redis_info_number(info, "memory"), 0);
+    assert_null(redis_info_value(info, "max"));
+    redis_info_copy(info, "cmdstat_lmpop", text, sizeof(text));
+    assert_string_equal(text, "cal");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines_of_info_are_found_by_their_whole_name),
         cmocka_unit_test(test_a_single_server),
         cmocka_unit_test(test_what_is_not_told),
         cmocka_unit_test(test_roles_and_kinds),
