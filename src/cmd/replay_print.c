@@ -6,7 +6,7 @@
 #include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
-#include "replay/replay_counters.h"
+#include "replay/report/replay_counters.h"
 
 static void print_if(uint64_t count, const char *what)
 {

@@ -12,12 +12,13 @@
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_clean.h"
 #include "replay/replay_connect.h"
-#include "replay/replay_counters.h"
 #include "replay/replay_follow.h"
 #include "replay/replay_journal.h"
+#include "replay/replay_refused.h"
 #include "replay/replay_release.h"
 #include "replay/replay_retry.h"
 #include "replay/replay_servers.h"
@@ -32,19 +33,6 @@
 #define NOTE_MAX      700
 /* With --rate, so much of a second's worth may be in flight before its answers are awaited. */
 #define UNDERWAY_PART 2u
-
-void replay_note(struct replay *r, const char *fmt, ...)
-{
-    char text[NOTE_MAX];
-    va_list ap;
-
-    if (r->o->on_note == NULL)
-        return;
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
-    va_end(ap);
-    r->o->on_note(r->o->context, text);
-}
 
 int replay_check_cancelled(struct replay *r, struct ft_err *err)
 {
@@ -70,9 +58,9 @@ static uint64_t paid_by_all(struct replay *r)
 {
     uint64_t paid;
 
-    pthread_mutex_lock(&r->mu);
+    pthread_mutex_lock(&r->pace_mu);
     paid = r->paid;
-    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_unlock(&r->pace_mu);
     return paid;
 }
 
@@ -85,11 +73,11 @@ int replay_pay(struct replay_payer *p, size_t bytes, struct ft_err *err)
 
     if (r->pace.per_second == 0)
         return 0;
-    pthread_mutex_lock(&r->mu);
+    pthread_mutex_lock(&r->pace_mu);
     r->paid += r->o->rate_keys != 0 ? 1 : bytes;
     paid = r->paid;
     due_us = pace_take(&r->pace, r->o->rate_keys != 0 ? 1 : bytes, clock_mono_us());
-    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_unlock(&r->pace_mu);
     if (paid - p->settled > r->pace.per_second / UNDERWAY_PART) {
         if (p->settle(p->context, err) != 0)
             return -1;
@@ -99,18 +87,6 @@ int replay_pay(struct replay_payer *p, size_t bytes, struct ft_err *err)
     return now_us + 2000 >= due_us ? 0 : replay_sleep(r, (due_us - now_us) / 1000, err);
 }
 
-int replay_add_loss(struct replay *r, enum loss_reason reason, const char *class_name, uint32_t db,
-                    struct bytes key, struct ft_err *err)
-{
-    if (loss_add(r->losses, reason, class_name, db, key, err) != 0)
-        return -1;
-    if (!r->o->fail_on_loss || loss_is_note(reason))
-        return 0;
-    return err_set(err, FT_ERR_LOSS,
-                   "Redis %s cannot hold %s; --on-loss skip leaves such things out",
-                   r->target.kind->name, loss_reason_text(reason));
-}
-
 /* The source was the target of a replay once. */
 static void note_own_key(void *context, struct bytes key)
 {
@@ -118,8 +94,9 @@ static void note_own_key(void *context, struct bytes key)
     char shown[60];
 
     if (!atomic_exchange(&r->own_noted, true))
-        replay_note(r, "keys like \"%s\" are left out: this is how a replay calls its own",
-                    bytes_escape(key, shown, sizeof(shown)));
+        replay_report_note(&r->report,
+                           "keys like \"%s\" are left out: this is how a replay calls its own",
+                           bytes_escape(key, shown, sizeof(shown)));
 }
 
 struct replay_rules replay_rules_of(struct replay *r)
@@ -129,7 +106,7 @@ struct replay_rules replay_rules_of(struct replay *r)
         .map = &r->o->map,
         .kept = &r->kept,
         .source = r->source,
-        .id = r->id,
+        .id = r->set.id,
         .ttl = r->o->ttl,
         .shift_ms = r->shift_ms,
         .json_as = r->o->json_as,
@@ -157,7 +134,7 @@ static int identify(struct replay *r, struct ft_err *err)
 
     if (source_identify(r->source, r->o->cancel_fd, id, err) != 0)
         return -1;
-    hex(id, r->id);
+    hex(id, r->set.id);
     return 0;
 }
 
@@ -227,6 +204,7 @@ static void input_close(struct replay *r)
     cut_release(&r->cut);
     source_free((struct source *)r->source);
     r->source = NULL;
+    r->set.flow_count = 0;
 }
 
 static int input_open(struct replay *r, struct ft_err *err)
@@ -236,8 +214,11 @@ static int input_open(struct replay *r, struct ft_err *err)
     if (source_open(&source, r->o->input, r->o->generation, err) != 0)
         return -1;
     r->source = source;
+    r->set.flow_count = source->stream_count;
+    r->set.has_journal = source_can(source, SOURCE_HAS_JOURNAL);
+    r->set.journal_release = source_journal_release(source);
     r->guard = source->guard;
-    r->result->generation = source->generation;
+    r->report.result->generation = source->generation;
     if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)
         return -1;
     return 0;
@@ -254,16 +235,16 @@ static int result_init(struct replay *r, struct ft_err *err)
 {
     uint32_t n = r->source->stream_count;
 
-    free(r->result->flows);
-    free(r->next);
+    free(r->report.result->flows);
+    free(r->set.next);
     free(r->flushed);
-    r->result->flow_count = 0;
-    r->result->flows = calloc(n + 1u, sizeof(*r->result->flows));
-    r->next = calloc(n + 1u, sizeof(*r->next));
+    r->report.result->flow_count = 0;
+    r->report.result->flows = calloc(n + 1u, sizeof(*r->report.result->flows));
+    r->set.next = calloc(n + 1u, sizeof(*r->set.next));
     r->flushed = calloc(n + 1u, sizeof(*r->flushed));
-    if (r->result->flows == NULL || r->next == NULL || r->flushed == NULL)
+    if (r->report.result->flows == NULL || r->set.next == NULL || r->flushed == NULL)
         return err_nomem(err, "the flows");
-    r->result->flow_count = n;
+    r->report.result->flow_count = n;
     return 0;
 }
 
@@ -273,12 +254,12 @@ static int result_init(struct replay *r, struct ft_err *err)
 
 static int bring_snapshot(struct replay *r, struct ft_err *err)
 {
-    if (r->state.phase != REPLAY_PHASE_SNAPSHOT)
+    if (r->set.state.phase != REPLAY_PHASE_SNAPSHOT)
         return 0;
     if (replay_check_servers(r, err) != 0)
         return -1;
     /* what an earlier attempt left is not replaced by entries alone */
-    if ((r->state.dirty || r->result->resumed || r->result->retries != 0) &&
+    if ((r->set.state.dirty || r->report.result->resumed || r->report.result->retries != 0) &&
         replay_clean(r, err) != 0)
         return -1;
     return replay_snapshot(r, err) == 0 ? replay_begin_journal(r, err) : -1;
@@ -288,7 +269,7 @@ static bool has_records_left(const struct replay *r)
 {
     for (size_t n = 0; r->follow == NULL && n < r->target.node_count; n++) {
         for (uint32_t i = 0; i < r->cut.flow_count; i++) {
-            if (r->nodes[n].position.lsn[i] < r->cut.stop_lsn[i])
+            if (r->set.nodes[n].position.lsn[i] < r->cut.stop_lsn[i])
                 return true;
         }
     }
@@ -299,20 +280,20 @@ static bool has_records_left(const struct replay *r)
  * the input's: these are left alone. */
 static int defer_again(struct replay *r, struct ft_err *err)
 {
-    bool ended = r->result->resumed && !replay_has_deferred(r) && !r->state.dirty;
+    bool ended = r->report.result->resumed && !replay_has_deferred(r) && !r->set.state.dirty;
 
-    if (!replay_gives_back_itself(r) || !(r->state.released || ended) || !has_records_left(r))
+    if (!replay_gives_back_itself(r) || !(r->set.state.released || ended) || !has_records_left(r))
         return 0;
     return replay_release_undo(r, err);
 }
 
 static int bring_journal(struct replay *r, struct ft_err *err)
 {
-    if (replay_check_failed(r, err) != 0)
+    if (replay_check_failed(&r->set, err) != 0)
         return -1;
     if (!source_can(r->source, SOURCE_HAS_JOURNAL))
         return 0;
-    atomic_store(&r->progress->in_journal, true);
+    atomic_store(&r->report.progress->in_journal, true);
     if (replay_follow_reach(r, err) != 0 || defer_again(r, err) != 0)
         return -1;
     return replay_journal(r, err);
@@ -320,16 +301,16 @@ static int bring_journal(struct replay *r, struct ft_err *err)
 
 static int check_failure(struct replay *r, struct ft_err *err)
 {
-    if (!atomic_load(&r->failed_fast))
+    if (!atomic_load(&r->report.failed))
         return 0;
-    *err = r->failure;
+    *err = r->report.failure;
     return -1;
 }
 
 /* Everything was confirmed; is it there, and would it survive the masters? */
 static int prove_end(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_prove(r, err) != 0 || replay_positions_prove(r, err) != 0 ||
+    if (replay_state_prove(&r->set, err) != 0 || replay_positions_prove(&r->set, err) != 0 ||
         replay_tell_flushes(r, err) != 0)
         return -1;
     return wait_replicas_all(&r->target, err);
@@ -341,7 +322,7 @@ static int replay_all(struct replay *r, struct ft_err *err)
         return replay_remove_state(r, err);
     if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
         return -1;
-    if (replay_positions_load(r, err) != 0 || replay_watch_flushes(r, err) != 0 ||
+    if (replay_positions_load(&r->set, err) != 0 || replay_watch_flushes(r, err) != 0 ||
         bring_journal(r, err) != 0)
         return -1;
     if (check_failure(r, err) != 0)
@@ -381,7 +362,7 @@ static int attempt(struct replay *r, struct ft_err *err)
 /* The number of everything brought so far: when it grows, patience begins anew. */
 static uint64_t work_done(const struct replay *r)
 {
-    return atomic_load(&r->acknowledged) + atomic_load(&r->progress->keys);
+    return atomic_load(&r->set.acknowledged) + atomic_load(&r->report.progress->keys);
 }
 
 /* How long until the next attempt: none the first time after slots have moved. */
@@ -390,7 +371,7 @@ static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
     if (!r->target.was_redirected)
         return wait_ms;
     r->target.was_redirected = false;
-    r->result->redirects++;
+    r->report.result->redirects++;
     return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
 }
 
@@ -413,25 +394,25 @@ static size_t count_done(const struct replay *r)
 {
     size_t count = 0;
 
-    for (uint32_t i = 0; r->state.snap_done != NULL && i < r->state.flow_count; i++)
-        count += r->state.snap_done[i];
+    for (uint32_t i = 0; r->set.state.snap_done != NULL && i < r->set.state.flow_count; i++)
+        count += r->set.state.snap_done[i];
     return count;
 }
 
 /* Has the attempt come further than those before it? */
 static bool has_advanced(const struct replay *r, struct patience *p)
 {
-    uint64_t keys = atomic_load(&r->progress->keys) - p->keys_before;
+    uint64_t keys = atomic_load(&r->report.progress->keys) - p->keys_before;
     size_t snapshots = count_done(r);
-    bool further = atomic_load(&r->acknowledged) != p->acknowledged || snapshots > p->snapshots ||
-                   keys > p->keys;
+    bool further = atomic_load(&r->set.acknowledged) != p->acknowledged ||
+                   snapshots > p->snapshots || keys > p->keys;
 
     if (snapshots != p->snapshots)
         p->keys = 0;
     else if (keys > p->keys)
         p->keys = keys;
     p->snapshots = snapshots;
-    p->acknowledged = atomic_load(&r->acknowledged);
+    p->acknowledged = atomic_load(&r->set.acknowledged);
     return further || (r->was_following && clock_mono_ms() - p->attempt_ms > r->o->give_up_ms);
 }
 
@@ -468,19 +449,19 @@ static int attempt_until_done(struct replay *r, struct ft_err *err)
         struct ft_err cause = FT_ERR_INIT;
 
         p.attempt_ms = clock_mono_ms();
-        p.keys_before = atomic_load(&r->progress->keys);
+        p.keys_before = atomic_load(&r->report.progress->keys);
         if (attempt(r, &cause) == 0)
             return 0;
-        if (atomic_load(&r->failed_fast) && check_failure(r, err) != 0)
+        if (atomic_load(&r->report.failed) && check_failure(r, err) != 0)
             return -1;
         if (is_exhausted(r, &p) || !may_retry(r, &cause)) {
             *err = cause;
             return -1;
         }
-        r->result->retries++;
-        atomic_fetch_add(&r->progress->retries, 1);
+        r->report.result->retries++;
+        atomic_fetch_add(&r->report.progress->retries, 1);
         now_ms = wait_before(r, p.wait_ms);
-        replay_note(r, "%s; trying again in %" PRIu64 " ms", cause.msg, now_ms);
+        replay_report_note(&r->report, "%s; trying again in %" PRIu64 " ms", cause.msg, now_ms);
         if (replay_sleep(r, now_ms, err) != 0)
             return -1;
         p.wait_ms = 2 * p.wait_ms < BACKOFF_MAX_MS ? 2 * p.wait_ms : BACKOFF_MAX_MS;
@@ -492,7 +473,7 @@ static int turn_over(struct replay *r, struct ft_err *err)
 {
     if (replay_input_reopen(r, err) != 0)
         return -1;
-    atomic_store(&r->progress->in_journal, false);
+    atomic_store(&r->report.progress->in_journal, false);
     return result_init(r, err);
 }
 
@@ -503,12 +484,20 @@ int replay_open_input(struct replay *r, struct ft_err *err)
     return digest_rules(r, err);
 }
 
+int replay_open_letters(struct replay *r, struct ft_err *err)
+{
+    const char *again = r->o->retry_dead_letters;
+    const char *path = again != NULL ? again : r->o->dead_letters;
+
+    return path == NULL ? 0 : replay_letters_open(&r->set.letters, path, again != NULL, err);
+}
+
 static int run(struct replay *r, struct ft_err *err)
 {
     int rc;
 
     if (replay_follow_open(r, err) != 0 || replay_follow_await(r, err) != 0 ||
-        replay_open_input(r, err) != 0 || replay_dead_open(r, err) != 0)
+        replay_open_input(r, err) != 0 || replay_open_letters(r, err) != 0)
         return -1;
     do
         rc = attempt_until_done(r, err);
@@ -522,23 +511,37 @@ struct replay_options replay_run_defaults(void)
         .at = "end", .fail_on_loss = true, .give_up_ms = GIVE_UP_MS, .cancel_fd = -1};
 }
 
+static int note_refused(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
+                        const struct bytes *words, size_t count, struct ft_err *err)
+{
+    return replay_refused_add(owner, flow, lsn, db, words, count, err);
+}
+
+static int list_refused(void *owner, struct ft_err *err)
+{
+    return replay_refused_save(owner, err);
+}
+
 void replay_init(struct replay *r, const struct replay_options *options,
                  struct replay_progress *progress, struct loss_report *losses,
                  struct replay_result *result)
 {
     *r = (struct replay){
         .o = options,
-        .progress = progress,
-        .losses = losses,
-        .result = result,
-        .failure = FT_ERR_INIT,
         .pace.per_second = options->rate_keys != 0 ? options->rate_keys : options->rate_bytes,
     };
-    *result = (struct replay_result){0};
+    replay_report_init(&r->report, progress, losses, result);
+    r->report.fail_on_loss = options->fail_on_loss;
+    r->report.on_note = options->on_note;
+    r->report.context = options->context;
     replay_connect_init(r);
-    /* default attributes: cannot fail on Linux */
-    (void)pthread_mutex_init(&r->mu, NULL);
-    (void)pthread_mutex_init(&r->note_mu, NULL);
+    replay_position_set_init(&r->set, &r->report, &r->target);
+    r->set.filter = &options->filter;
+    r->set.accept_errors = options->accept_errors;
+    r->set.note_refused = note_refused;
+    r->set.list_refused = list_refused;
+    r->set.owner = r;
+    (void)pthread_mutex_init(&r->pace_mu, NULL); /* default attributes: cannot fail on Linux */
 }
 
 void replay_release(struct replay *r)
@@ -546,18 +549,13 @@ void replay_release(struct replay *r)
     replay_follow_close(r);
     if (r->source != NULL)
         input_close(r);
-    replay_letters_close(r->letters);
-    replay_state_release(&r->state);
+    replay_position_set_release(&r->set);
     key_set_release(&r->kept);
-    key_set_release(&r->noted);
-    key_set_release(&r->lost);
-    buf_release(&r->unsaved_lost);
     buf_release(&r->refused);
     target_client_release(&r->target);
-    free(r->next);
     free(r->flushed);
-    (void)pthread_mutex_destroy(&r->mu); /* nobody holds them any more */
-    (void)pthread_mutex_destroy(&r->note_mu);
+    replay_report_release(&r->report);
+    (void)pthread_mutex_destroy(&r->pace_mu); /* nobody holds it any more */
 }
 
 int replay_run(const struct replay_options *options, struct replay_progress *progress,
@@ -573,50 +571,14 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     ret->suspects.filter = NULL; /* it may end sooner than the result */
     ret->complete = rc == 0;
     if (rc != 0 && replay_has_deferred(&r))
-        replay_note(&r,
-                    "the expiry of keys is deferred on the target: a run to the end, or --forget, "
-                    "gives them their own times");
+        replay_report_note(
+            &r.report,
+            "the expiry of keys is deferred on the target: a run to the end, or --forget, "
+            "gives them their own times");
     ret->guard_off =
         r.source != NULL && owner_guard_is_off(&r.guard) && ret->records + ret->in_sync != 0;
     ret->bytes = atomic_load(&progress->bytes);
     ret->elapsed_ms = clock_mono_ms() - began_ms;
     replay_release(&r);
     return rc;
-}
-
-void replay_result_release(struct replay_result *r)
-{
-    suspect_release(&r->suspects);
-    free(r->flows);
-    free(r->nodes);
-    *r = (struct replay_result){0};
-}
-
-/* In the order in which they were found; what one list cannot take, the count has. */
-static void add_suspects(struct suspect_report *later, struct suspect_report *before)
-{
-    struct suspect_report newer = *later;
-    struct ft_err err = FT_ERR_INIT;
-
-    *later = *before;
-    *before = (struct suspect_report){0};
-    if (suspect_add_report(later, &newer, &err) != 0)
-        later->count += newer.count;
-    suspect_release(&newer);
-}
-
-void replay_result_add(struct replay_result *sum, struct replay_result *later)
-{
-    struct replay_result before = *sum;
-
-    later->resumed = before.target_version != 0 ? before.resumed : later->resumed;
-    replay_counters_add(later, &before);
-    add_suspects(&later->suspects, &before.suspects);
-    for (uint32_t i = 0; before.flow_count == later->flow_count && i < later->flow_count; i++) {
-        later->flows[i].keys += before.flows[i].keys;
-        later->flows[i].records += before.flows[i].records;
-    }
-    replay_result_release(&before);
-    *sum = *later;
-    *later = (struct replay_result){0};
 }

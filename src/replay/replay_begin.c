@@ -8,6 +8,7 @@
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_position.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
@@ -21,75 +22,6 @@
 #define KEPT_SUFFIX ":kept"
 #define FLUSHES_MAX 5u
 
-static struct target_node *state_node(struct replay *r)
-{
-    return target_client_node(&r->target, bytes_str(REPLAY_STATE_KEY));
-}
-
-/* A state that somebody has removed is not to be made anew by one of its fields. */
-int replay_state_set(struct replay *r, const char *field, const char *value, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_set_in_state),
-                                  bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
-                                  bytes_str(field),  bytes_str(value)};
-
-    return target_node_call(state_node(r), NULL, words, 6, err);
-}
-
-int replay_state_remove(struct replay *r, const char *field, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
-
-    return target_node_call(state_node(r), NULL, words, 3, err);
-}
-
-int replay_state_secure(struct replay *r, struct ft_err *err)
-{
-    struct target_node *node = state_node(r);
-
-    return wait_replicas_node(&r->target, node, err);
-}
-
-int replay_state_load(struct replay *r, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
-    redisReply *reply;
-    int rc;
-
-    replay_state_release(&r->state);
-    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
-        return -1;
-    rc = replay_state_parse(&r->state, reply, replay_stream_count(r), err);
-    freeReplyObject(reply);
-    return rc;
-}
-
-/* Is it the same replay, in the same phase? */
-static bool is_same_state(const struct replay_state *a, const struct replay_state *b)
-{
-    return a->phase == b->phase && a->generation == b->generation && a->began_ms == b->began_ms &&
-           strcmp(a->capture, b->capture) == 0 && strcmp(a->rules, b->rules) == 0;
-}
-
-int replay_state_prove(struct replay *r, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
-    struct replay_state found = {0};
-    redisReply *reply;
-    int rc;
-
-    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
-        return -1;
-    rc = replay_state_parse(&found, reply, r->source->stream_count, err);
-    freeReplyObject(reply);
-    if (rc == 0 && !is_same_state(&found, &r->state))
-        rc = err_set(err, FT_ERR_NET,
-                     "the state of the replay on the target is not the one that was "
-                     "written: somebody has removed or replaced it");
-    replay_state_release(&found);
-    return rc;
-}
-
 static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("DEL"), bytes_str(key)};
@@ -99,10 +31,10 @@ static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 
 static int delete_positions(struct replay *r, struct ft_err *err)
 {
-    for (size_t i = 0; i < r->state.tag_count; i++) {
+    for (size_t i = 0; i < r->set.state.tag_count; i++) {
         struct replay_position p = {0};
 
-        replay_position_name(&p, r->state.capture, r->state.tags[i]);
+        replay_position_name(&p, r->set.state.capture, r->set.state.tags[i]);
         if (delete_key(r, p.key, err) != 0)
             return -1;
     }
@@ -116,10 +48,10 @@ static int remove_state(struct replay *r, struct ft_err *err)
     char lost[REPLAY_KEY_SIZE];
     char kept[REPLAY_KEY_SIZE];
 
-    (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->state.capture);
-    replay_suspects_name(r->state.capture, suspects);
-    replay_lost_name(r->state.capture, lost);
-    if (replay_state_set(r, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
+    (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->set.state.capture);
+    replay_suspects_name(r->set.state.capture, suspects);
+    replay_lost_name(r->set.state.capture, lost);
+    if (replay_state_set(&r->set, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
         delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0 ||
         delete_key(r, lost, err) != 0)
         return -1;
@@ -128,26 +60,26 @@ static int remove_state(struct replay *r, struct ft_err *err)
 
 int replay_remove_state(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_load(r, err) != 0)
+    if (replay_state_load(&r->set, err) != 0)
         return -1;
-    if (r->state.phase == REPLAY_PHASE_NONE)
+    if (r->set.state.phase == REPLAY_PHASE_NONE)
         return 0;
     return replay_release_all(r, replay_source_ahead_ms(r), err) == 0 ? remove_state(r, err) : -1;
 }
 
 int replay_check_owner(const struct replay *r, struct ft_err *err)
 {
-    if (strcmp(r->state.capture, r->id) == 0)
+    if (strcmp(r->set.state.capture, r->set.id) == 0)
         return 0;
     return err_set(err, FT_ERR_STATE,
                    "the target belongs to the replay of another capture, %s; \"flowtape replay "
                    "--forget\" frees it, --flush empties it",
-                   r->state.capture);
+                   r->set.state.capture);
 }
 
 static int check_rules(const struct replay *r, struct ft_err *err)
 {
-    if (strcmp(r->state.rules, r->rules) == 0)
+    if (strcmp(r->set.state.rules, r->rules) == 0)
         return 0;
     return err_set(err, FT_ERR_STATE,
                    "this replay was begun with other filters, --db-map, --rename, --ttl, --json-as "
@@ -166,12 +98,12 @@ static bool was_begun(const struct replay_state *s, uint32_t generation)
 /* A generation that came after the one on the target takes its place; an older one does not. */
 static int check_generation(const struct replay *r, struct ft_err *err)
 {
-    if (r->result->generation >= r->state.generation)
+    if (r->report.result->generation >= r->set.state.generation)
         return 0;
     return err_set(err, FT_ERR_STATE,
                    "the target has generation %" PRIu32 " already, this is generation %" PRIu32
                    "; --from-start goes back to it",
-                   r->state.generation, r->result->generation);
+                   r->set.state.generation, r->report.result->generation);
 }
 
 /* INFO keyspace: one key in database 0, which is the one that holds the lease. */
@@ -219,7 +151,7 @@ static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
     const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
     redisReply *reply;
 
-    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
+    if (target_node_call(replay_state_node(&r->set), &reply, words, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     freeReplyObject(reply);
@@ -236,7 +168,7 @@ int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
     for (size_t i = 0; empty && i < r->target.node_count; i++) {
         struct target_node *node = &r->target.nodes[i];
 
-        if (node_is_empty(node, own && node == state_node(r), &empty, err) != 0)
+        if (node_is_empty(node, own && node == replay_state_node(&r->set), &empty, err) != 0)
             return -1;
     }
     *ret = empty;
@@ -294,13 +226,13 @@ static int remove_done(struct replay *r, struct ft_err *err)
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_call(state_node(r), &reply, words, 2, err) != 0)
+    if (target_node_call(replay_state_node(&r->set), &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         const redisReply *field = reply->element[i];
 
         if (field->type == REDIS_REPLY_STRING && strncmp(field->str, "snap:", 5) == 0)
-            rc = replay_state_remove(r, field->str, err);
+            rc = replay_state_remove(&r->set, field->str, err);
     }
     freeReplyObject(reply);
     return rc;
@@ -319,7 +251,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
         bytes_str("version"),
         bytes_str("1"),
         bytes_str("capture"),
-        bytes_str(r->id),
+        bytes_str(r->set.id),
         bytes_str("rules"),
         bytes_str(r->rules),
         bytes_str("phase"),
@@ -334,14 +266,14 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
         bytes_str("1"),
     };
 
-    generation[i64_to_text(r->result->generation, generation)] = '\0';
+    generation[i64_to_text(r->report.result->generation, generation)] = '\0';
     (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
     words[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
     words[13] = bytes_str(generation);
     words[14] = bytes_str(began);
     if (remove_done(r, err) != 0)
         return -1;
-    return target_node_call(state_node(r), NULL, words, dirty ? 18 : 16, err);
+    return target_node_call(replay_state_node(&r->set), NULL, words, dirty ? 18 : 16, err);
 }
 
 static int begin_new(struct replay *r, struct ft_err *err)
@@ -351,8 +283,8 @@ static int begin_new(struct replay *r, struct ft_err *err)
 
     if (replay_preflight_run(&preflight, r, err) != 0)
         return -1;
-    if (replay_dead_drop(r, NULL, err) != 0 ||
-        (r->state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
+    if (replay_dead_drop(&r->set, NULL, err) != 0 ||
+        (r->set.state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
     /* what was removed held the lease */
     if ((r->o->flush && flush_target(r, err) != 0) || replay_take_lease(r, err) != 0 ||
@@ -367,7 +299,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
         return -1;
     if (write_state(r, !empty, err) != 0)
         return -1;
-    return replay_state_load(r, err);
+    return replay_state_load(&r->set, err);
 }
 
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
@@ -375,14 +307,15 @@ static int begin_generation(struct replay *r, struct ft_err *err)
 {
     struct replay_preflight preflight;
 
-    if (replay_preflight_run(&preflight, r, err) != 0 || replay_dead_drop(r, NULL, err) != 0 ||
-        write_state(r, true, err) != 0 || replay_suspects_clear(r, err) != 0 ||
-        replay_lost_clear(r, err) != 0)
+    if (replay_preflight_run(&preflight, r, err) != 0 ||
+        replay_dead_drop(&r->set, NULL, err) != 0 || write_state(r, true, err) != 0 ||
+        replay_suspects_clear(&r->set, err) != 0 || replay_lost_clear(&r->set, err) != 0)
         return -1;
-    if (r->result->generation != r->state.generation)
-        replay_note(r, "generation %" PRIu32 " takes the place of generation %" PRIu32,
-                    r->result->generation, r->state.generation);
-    return replay_state_load(r, err);
+    if (r->report.result->generation != r->set.state.generation)
+        replay_report_note(&r->report,
+                           "generation %" PRIu32 " takes the place of generation %" PRIu32,
+                           r->report.result->generation, r->set.state.generation);
+    return replay_state_load(&r->set, err);
 }
 
 static int go_on(struct replay *r, struct ft_err *err)
@@ -390,8 +323,9 @@ static int go_on(struct replay *r, struct ft_err *err)
     if (replay_check_owner(r, err) != 0 || check_rules(r, err) != 0 ||
         check_generation(r, err) != 0)
         return -1;
-    r->result->resumed = true;
-    if (r->result->generation == r->state.generation && was_begun(&r->state, r->state.generation))
+    r->report.result->resumed = true;
+    if (r->report.result->generation == r->set.state.generation &&
+        was_begun(&r->set.state, r->set.state.generation))
         return 0;
     return begin_generation(r, err);
 }
@@ -399,7 +333,7 @@ static int go_on(struct replay *r, struct ft_err *err)
 void replay_set_shift(struct replay *r)
 {
     if (r->o->ttl == REPLAY_TTL_SHIFT)
-        r->shift_ms = (int64_t)r->state.began_ms - (int64_t)(r->source->began_us / 1000);
+        r->shift_ms = (int64_t)r->set.state.began_ms - (int64_t)(r->source->began_us / 1000);
 }
 
 int replay_begin(struct replay *r, struct ft_err *err)
@@ -407,13 +341,13 @@ int replay_begin(struct replay *r, struct ft_err *err)
     bool anew = !r->started && (r->o->from_start || r->o->flush);
     int rc;
 
-    if (replay_check_rights(r, err) != 0 || replay_state_load(r, err) != 0)
+    if (replay_check_rights(r, err) != 0 || replay_state_load(&r->set, err) != 0)
         return -1;
-    if (r->started && r->state.phase <= REPLAY_PHASE_ENDING) {
+    if (r->started && r->set.state.phase <= REPLAY_PHASE_ENDING) {
         return err_set(err, FT_ERR_PROTOCOL,
                        "the target came back without its data: what it had was lost; start again");
     }
-    if (r->state.phase <= REPLAY_PHASE_ENDING || (anew && r->o->flush))
+    if (r->set.state.phase <= REPLAY_PHASE_ENDING || (anew && r->o->flush))
         rc = begin_new(r, err);
     else if (anew)
         rc = replay_check_owner(r, err) != 0 ? -1 : begin_generation(r, err);
@@ -423,7 +357,7 @@ int replay_begin(struct replay *r, struct ft_err *err)
         return -1;
     r->started = true;
     replay_set_shift(r);
-    if (replay_suspects_load(r, err) != 0 || replay_lost_load(r, err) != 0)
+    if (replay_suspects_load(&r->set, err) != 0 || replay_lost_load(&r->set, err) != 0)
         return -1;
     return replay_load_kept(r, err);
 }
@@ -435,7 +369,7 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
 
     if (source_can(r->source, SOURCE_HAS_JOURNAL) && source_first_lsns(r->source, &lsn, err) != 0)
         return -1;
-    rc = replay_positions_reset(r, lsn, err);
+    rc = replay_positions_reset(&r->set, lsn, err);
     free(lsn);
     /* behind the positions: a flush from here on takes them along */
     if (rc == 0 && (rc = replay_check_flushes(r, err)) > 0)
@@ -444,9 +378,9 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
     for (size_t i = 0; rc == 0 && i < r->target.node_count; i++)
         rc = wait_replicas_node(&r->target, &r->target.nodes[i], err);
     if (rc == 0)
-        rc = replay_state_set(r, "phase", "journal", err);
+        rc = replay_state_set(&r->set, "phase", "journal", err);
     /* were this lost when a replica takes over, the positions would begin again */
     if (rc == 0)
-        rc = replay_state_secure(r, err);
-    return rc == 0 ? replay_state_load(r, err) : -1;
+        rc = replay_state_secure(&r->set, err);
+    return rc == 0 ? replay_state_load(&r->set, err) : -1;
 }

@@ -36,7 +36,7 @@ static int delete_key(void *context, const struct replay_walked *key, struct ft_
 
     if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
         return 0;
-    d->r->result->deleted++;
+    d->r->report.result->deleted++;
     return cluster_pipe_put(d->pipe, key->target_db, 0, key->target_key, words, 2, err);
 }
 
@@ -80,7 +80,7 @@ static int clean_current(struct deleter *d, const uint64_t *stable_lsn, bool beh
     w.to_lsn = behind ? NULL : stable_lsn;
     d->spare = behind;
     for (uint32_t i = 0; rc == 0 && i < d->r->source->stream_count; i++) {
-        if (!d->r->state.snap_done[i])
+        if (!d->r->set.state.snap_done[i])
             rc = replay_walk_stream(&w, i, err);
     }
     replay_walk_release(&w);
@@ -126,7 +126,7 @@ static int clean_generation(struct deleter *d, uint32_t generation, struct ft_er
 static bool any_done(const struct replay *r)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        if (r->state.snap_done[i])
+        if (r->set.state.snap_done[i])
             return true;
     }
     return false;
@@ -134,7 +134,7 @@ static bool any_done(const struct replay *r)
 
 static int clean(struct deleter *d, struct ft_err *err)
 {
-    const struct replay_state *s = &d->r->state;
+    const struct replay_state *s = &d->r->set.state;
 
     if (s->begun_count > 1 && find_again(d, err) != 0)
         return -1;
@@ -150,7 +150,7 @@ static int clean(struct deleter *d, struct ft_err *err)
 /* Without the rule a record may name keys of a stream that is done: do all of them again. */
 static void forget_done(struct replay *r)
 {
-    memset(r->state.snap_done, 0, r->source->stream_count * sizeof(*r->state.snap_done));
+    memset(r->set.state.snap_done, 0, r->source->stream_count * sizeof(*r->set.state.snap_done));
 }
 
 /* That the rule does not hold may show itself on the way. */

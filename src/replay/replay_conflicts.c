@@ -65,7 +65,7 @@ static int probe_all(struct prober *p, struct ft_err *err)
 
 static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
 {
-    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->id);
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->set.id);
 }
 
 int replay_write_kept(struct replay *r, struct ft_err *err)
@@ -147,6 +147,6 @@ int replay_load_kept(struct replay *r, struct ft_err *err)
         rc = take_kept(r, reply, cursor, err);
         freeReplyObject(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
-    r->result->kept = r->kept.count;
+    r->report.result->kept = r->kept.count;
     return rc;
 }

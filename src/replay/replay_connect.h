@@ -4,13 +4,11 @@
 #ifndef FLOWTAPE_REPLAY_REPLAY_CONNECT_H
 #define FLOWTAPE_REPLAY_REPLAY_CONNECT_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
-#include "base/bytes.h"
 #include "base/err.h"
 
 struct replay;
-struct replay_node;
 
 /* replay_connect_init - the target of the options; nothing is connected to yet. */
 void replay_connect_init(struct replay *r);
@@ -25,7 +23,5 @@ int replay_take_lease(struct replay *r, struct ft_err *err);
 void replay_end_lease(struct replay *r, bool give_back);
 /* replay_check_rights - FT_ERR_PROTOCOL if the target does not allow what this replay needs. */
 int replay_check_rights(struct replay *r, struct ft_err *err);
-/* replay_node_of - the node that has this key. */
-struct replay_node *replay_node_of(const struct replay *r, struct bytes key);
 
 #endif

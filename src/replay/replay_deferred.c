@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 
 /* A replay that has an end is not expected to take longer. */
@@ -135,12 +136,12 @@ int replay_note_deferred(struct replay *r, bool released, struct ft_err *err)
 
     if (atomic_load(&r->deferred) && !released)
         return 0;
-    pthread_mutex_lock(&r->note_mu);
+    pthread_mutex_lock(&r->set.note_mu);
     if (released || !replay_has_deferred(r))
-        rc = replay_state_set(r, "overdue", value, err);
+        rc = replay_state_set(&r->set, "overdue", value, err);
     if (rc == 0)
         atomic_store(&r->deferred, true);
-    pthread_mutex_unlock(&r->note_mu);
+    pthread_mutex_unlock(&r->set.note_mu);
     return rc;
 }
 
@@ -151,7 +152,7 @@ bool replay_gives_back_itself(const struct replay *r)
 
 bool replay_has_deferred(const struct replay *r)
 {
-    return r->state.deferred || atomic_load(&r->deferred);
+    return r->set.state.deferred || atomic_load(&r->deferred);
 }
 
 int64_t replay_source_ahead_ms(const struct replay *r)

@@ -28,7 +28,7 @@ static bool is_done(const struct flush_run *f, const struct replay_node *node)
 static bool is_plain(const struct replay *r)
 {
     return replay_map_is_identity(&r->o->map) && filter_is_empty(&r->o->filter) &&
-           r->kept.count == 0 && !r->state.dirty && !r->rights.no_flush;
+           r->kept.count == 0 && !r->set.state.dirty && !r->rights.no_flush;
 }
 
 /* Only where the node is the flush as a whole to be done: slots that came from others may have had it. */
@@ -50,12 +50,12 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
     size_t count = 1;
     char tag[REPLAY_TAG_TEXT];
 
-    replay_suspects_name(f->r->id, suspects);
-    replay_lost_name(f->r->id, lost);
+    replay_suspects_name(f->r->set.id, suspects);
+    replay_lost_name(f->r->set.id, lost);
     own[2] = bytes_str(suspects);
     own[3] = bytes_str(lost);
     for (size_t i = 0; (all || db == 0) && i < 4; i++) {
-        if (i == 0 || replay_node_of(f->r, own[i]) == node)
+        if (i == 0 || replay_node_of(&f->r->set, own[i]) == node)
             words[count++] = own[i];
     }
     replay_tag(f->item, f->part++, false, tag);
@@ -97,8 +97,8 @@ static int delete_key(void *context, const struct replay_walked *key, struct ft_
 
     if (!is_flushed(f, key->db, key->key))
         return 0;
-    node = replay_node_of(f->r, key->target_key);
-    if (goes_plain(f, node) || replay_is_past(f->r, f->item, key->target_key))
+    node = replay_node_of(&f->r->set, key->target_key);
+    if (goes_plain(f, node) || replay_is_past(&f->r->set, f->item, key->target_key))
         return 0;
     replay_tag(f->item, f->part++, false, tag);
     if (replay_node_put(node, key->target_db, tag, words, 2, err) != 0)
@@ -131,7 +131,7 @@ static int delete_keys(struct flush_run *f, const uint64_t *lsn, struct ft_err *
     if (rc == 0)
         rc = replay_walk_all(&w, err);
     replay_walk_release(&w);
-    return rc == 0 ? replay_drain(r, err) : -1;
+    return rc == 0 ? replay_drain(&r->set, err) : -1;
 }
 
 int replay_flush(struct replay *r, const struct item *item, const struct translation_flush *flush,
@@ -141,7 +141,7 @@ int replay_flush(struct replay *r, const struct item *item, const struct transla
     bool by_key = false;
 
     for (size_t i = 0; i < r->target.node_count; i++) {
-        struct replay_node *node = &r->nodes[i];
+        struct replay_node *node = &r->set.nodes[i];
 
         if (is_done(&f, node))
             continue;

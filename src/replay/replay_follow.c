@@ -120,8 +120,8 @@ static int find_generation(struct replay *r, uint32_t *ret, struct ft_err *err)
         return -1;
     g = capture_find(capture, r->o->generation);
     *ret = g == NULL ? 0 : g->id;
-    for (uint32_t i = 0; r->follow->passed != NULL && g != NULL && g->id == r->result->generation &&
-                         i < g->flow_count;
+    for (uint32_t i = 0; r->follow->passed != NULL && g != NULL &&
+                         g->id == r->report.result->generation && i < g->flow_count;
          i++)
         r->follow->known[i] = g->flows[i].next_lsn;
     capture_free(capture);
@@ -159,7 +159,7 @@ static uint32_t find_ahead(const struct replay *r, uint64_t *ret_lsn)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
         for (size_t n = 0; n < r->target.node_count; n++) {
-            *ret_lsn = r->nodes[n].position.lsn[i];
+            *ret_lsn = r->set.nodes[n].position.lsn[i];
             if (*ret_lsn > source_lsns(r->source, i).next)
                 return i;
         }
@@ -169,8 +169,8 @@ static uint32_t find_ahead(const struct replay *r, uint64_t *ret_lsn)
 
 static void note_ahead(struct replay *r, uint32_t flow, uint64_t lsn)
 {
-    replay_note(
-        r,
+    replay_report_note(
+        &r->report,
         "the target is further than the capture: it has flow %" PRIu32 " before LSN %" PRIu64
         ", the capture has it before LSN %" PRIu64
         "; waiting until the source has sent the rest again (if this is an older copy of the "
@@ -180,7 +180,7 @@ static void note_ahead(struct replay *r, uint32_t flow, uint64_t lsn)
 
 int replay_follow_reach(struct replay *r, struct ft_err *err)
 {
-    uint32_t generation = r->result->generation;
+    uint32_t generation = r->report.result->generation;
     bool noted = false;
     uint64_t lsn = 0;
 
@@ -194,9 +194,9 @@ int replay_follow_reach(struct replay *r, struct ft_err *err)
         noted = true;
         if (replay_sleep(r, LOOK_MAX_MS, err) != 0 || replay_input_reopen(r, err) != 0)
             return -1;
-        if (r->result->generation != generation)
+        if (r->report.result->generation != generation)
             return err_set(err, FT_ERR_NET, "generation %" PRIu32 " has begun",
-                           r->result->generation);
+                           r->report.result->generation);
     }
     return 0;
 }
@@ -225,8 +225,8 @@ static int begin_arrays(struct replay *r, struct ft_err *err)
     f->known = f->readable + n;
     f->applied = f->known + n;
     for (size_t i = 0; i < n; i++) {
-        f->passed[i] = r->next[i];
-        f->applied[i] = r->next[i];
+        f->passed[i] = r->set.next[i];
+        f->applied[i] = r->set.next[i];
         f->known[i] = source_lsns(r->source, i).next;
     }
     return 0;
@@ -239,7 +239,7 @@ int replay_follow_begin(struct replay *r, struct ft_err *err)
     if (begin_arrays(r, err) != 0)
         return -1;
     for (size_t i = 0; i < r->target.node_count; i++) {
-        struct replay_node *node = &r->nodes[i];
+        struct replay_node *node = &r->set.nodes[i];
 
         if (replay_sent_init(&node->sent, n, node->written, err) != 0)
             return -1;
@@ -251,7 +251,7 @@ int replay_follow_begin(struct replay *r, struct ft_err *err)
         return 0;
     for (uint32_t i = 0; i < n; i++)
         r->cut.stop_lsn[i] = 0; /* raised by the first look */
-    return live_flows_replay_at(r->o->live, r->result->generation, n, r->next, err);
+    return live_flows_replay_at(r->o->live, r->report.result->generation, n, r->set.next, err);
 }
 
 /*
@@ -265,10 +265,10 @@ static bool is_done(const struct replay_node *node)
 
 static uint64_t applied_of(const struct replay *r, uint32_t flow)
 {
-    uint64_t lsn = r->next[flow];
+    uint64_t lsn = r->set.next[flow];
 
     for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->nodes[n];
+        const struct replay_node *node = &r->set.nodes[n];
 
         if (!is_done(node) && node->sent.acked[flow] < lsn)
             lsn = node->sent.acked[flow];
@@ -302,7 +302,7 @@ void replay_follow_tell(struct replay *r)
         if (r->o->live != NULL)
             live_flows_applied(r->o->live, i, lsn);
     }
-    atomic_store(&r->progress->lag, lag);
+    atomic_store(&r->report.progress->lag, lag);
 }
 
 /*
@@ -312,7 +312,7 @@ void replay_follow_tell(struct replay *r)
 static bool goal_is_taken(const struct replay *r, const uint64_t *goal)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        if (r->next[i] < goal[i])
+        if (r->set.next[i] < goal[i])
             return false;
     }
     return true;
@@ -335,7 +335,7 @@ static bool raise_cut(struct replay *r, const uint64_t *to)
 static enum look look_at_live(struct replay *r, bool idle)
 {
     struct replay_follow *f = r->follow;
-    uint32_t generation = r->result->generation;
+    uint32_t generation = r->report.result->generation;
     uint32_t n = r->source->stream_count;
     uint64_t *goal = f->known; /* not used otherwise */
     struct live_state state;
@@ -386,7 +386,7 @@ static enum look look_at_directory(struct replay *r, bool idle, struct ft_err *e
     f->measured_ms = now_ms;
     if (find_generation(r, &generation, err) != 0)
         return LOOK_ERROR;
-    if (generation <= r->result->generation)
+    if (generation <= r->report.result->generation)
         return LOOK_SAME;
     f->turned_over = true;
     return LOOK_LEAVE;
@@ -419,10 +419,10 @@ static int send_all_soon(struct replay *r, struct ft_err *err)
     if (positions)
         r->follow->positions_ms = now_ms;
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (send_soon(&r->nodes[i], positions, err) != 0)
+        if (send_soon(&r->set.nodes[i], positions, err) != 0)
             return -1;
     }
-    if (!atomic_load(&r->failed_fast))
+    if (!atomic_load(&r->report.failed))
         return 0;
     return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
 }
@@ -440,7 +440,7 @@ static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
     f->fds[0] = (struct pollfd){r->o->cancel_fd, POLLIN, 0};
     f->fds[1] = (struct pollfd){f->waiter != NULL ? live_waiter_fd(f->waiter) : -1, POLLIN, 0};
     for (size_t i = 0; i < r->target.node_count; i++) {
-        struct redis_pipe *pipe = r->nodes[i].server->pipe;
+        struct redis_pipe *pipe = r->set.nodes[i].server->pipe;
 
         f->fds[n++] = (struct pollfd){redis_pipe_fd(pipe), redis_pipe_events(pipe), 0};
     }
@@ -456,8 +456,8 @@ static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
 static void take_passed(struct replay *r)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        if (r->follow->passed[i] > r->next[i])
-            r->next[i] = r->follow->passed[i];
+        if (r->follow->passed[i] > r->set.next[i])
+            r->set.next[i] = r->follow->passed[i];
     }
 }
 
@@ -467,10 +467,10 @@ static int be_idle(struct replay *r, struct ft_err *err)
     uint64_t look_ms;
     int due = 0;
 
-    f->wait_ms = r->result->records != f->records ? LOOK_MIN_MS
-                 : 2 * f->wait_ms < LOOK_MAX_MS   ? 2 * f->wait_ms
-                                                  : LOOK_MAX_MS;
-    f->records = r->result->records;
+    f->wait_ms = r->report.result->records != f->records ? LOOK_MIN_MS
+                 : 2 * f->wait_ms < LOOK_MAX_MS          ? 2 * f->wait_ms
+                                                         : LOOK_MAX_MS;
+    f->records = r->report.result->records;
     look_ms = clock_mono_ms() + f->wait_ms;
     for (;;) {
         enum look seen;

@@ -25,7 +25,7 @@ int replay_follow_await(struct replay *r, struct ft_err *err);
 /* replay_follow_reach - until the capture has all that the target has: a machine that went down may
  * have taken the tail of the capture with it, but the source sends it again. */
 int replay_follow_reach(struct replay *r, struct ft_err *err);
-/* replay_follow_begin - a pass begins, with r->next set. */
+/* replay_follow_begin - a pass begins, with r->set.next set. */
 int replay_follow_begin(struct replay *r, struct ft_err *err);
 /* replay_follow_passed - for struct journal_follow. */
 uint64_t *replay_follow_passed(struct replay *r);

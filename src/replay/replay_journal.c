@@ -33,7 +33,7 @@ struct journal_run {
 
 static int settle(void *context, struct ft_err *err)
 {
-    return replay_drain(((struct journal_run *)context)->r, err);
+    return replay_drain(&((struct journal_run *)context)->r->set, err);
 }
 
 static int put_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
@@ -41,16 +41,16 @@ static int put_command(void *context, uint32_t db, unsigned part, const struct b
 {
     struct journal_run *j = context;
     struct bytes key = command_sent_key(words, count);
-    struct replay_node *node = replay_node_of(j->r, key);
+    struct replay_node *node = replay_node_of(&j->r->set, key);
     char tag[REPLAY_TAG_TEXT];
 
-    if (replay_is_past(j->r, j->item, key))
+    if (replay_is_past(&j->r->set, j->item, key))
         return 0;
     if (db != 0)
         atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
     if (count > REPLAY_WORDS_MAX)
-        return replay_put_huge(j->r, node, j->item, db, tag, words, count, err);
+        return replay_put_huge(&j->r->set, node, j->item, db, tag, words, count, err);
     return replay_node_put(node, db, tag, words, count, err);
 }
 
@@ -59,7 +59,7 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
 {
     struct journal_run *j = context;
 
-    struct replay_node *node = replay_node_of(j->r, key);
+    struct replay_node *node = replay_node_of(&j->r->set, key);
 
     return target_node_ask(node->server, ret, words, count, err);
 }
@@ -68,14 +68,14 @@ static enum replay_standing standing(void *context, struct bytes dst, struct byt
 {
     struct journal_run *j = context;
 
-    return replay_pair_standing(j->r, j->item, dst, src);
+    return replay_pair_standing(&j->r->set, j->item, dst, src);
 }
 
 static int put_pair(void *context, const struct replay_pair *pair, struct ft_err *err)
 {
     struct journal_run *j = context;
 
-    return replay_pair_run(j->r, j->item, pair, err);
+    return replay_pair_run(&j->r->set, j->item, pair, err);
 }
 
 static int call_keyless(struct journal_run *j, struct replay_node *node,
@@ -90,7 +90,7 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
         if (redis_pipe_call(node->server->pipe, &reply, c->words, c->count, err) != 0)
             return -1;
         (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
-        rc = replay_judge(j->r, node, j->item, part, 0, c->words, c->count, reply, err);
+        rc = replay_judge(&j->r->set, node, j->item, part, 0, c->words, c->count, reply, err);
         freeReplyObject(reply);
         if (rc != 0)
             return -1;
@@ -105,10 +105,10 @@ static int put_keyless(struct journal_run *j, const struct translation *t, struc
         return -1;
     if (t->command_count == 0)
         return 0;
-    if (replay_drain(j->r, err) != 0)
+    if (replay_drain(&j->r->set, err) != 0)
         return -1;
     for (size_t n = 0; n < j->r->target.node_count; n++) {
-        if (call_keyless(j, &j->r->nodes[n], t, err) != 0)
+        if (call_keyless(j, &j->r->set.nodes[n], t, err) != 0)
             return -1;
     }
     return 0;
@@ -120,7 +120,7 @@ static int put_flush(struct journal_run *j, const struct translation *t, struct 
         return -1;
     replay_recorder_flushed(j->recorder, &t->flush, j->item->record.dbid);
     for (uint32_t i = 0; i < j->r->source->stream_count; i++)
-        j->r->next[i] = j->flush_lsn[i] + 1;
+        j->r->set.next[i] = j->flush_lsn[i] + 1;
     return 0;
 }
 
@@ -143,14 +143,14 @@ static int keep_pace(struct journal_run *j, uint64_t time_us, struct ft_err *err
     now_us = clock_mono_us();
     if (now_us + 1000 >= due_us)
         return 0;
-    if (replay_drain(j->r, err) != 0)
+    if (replay_drain(&j->r->set, err) != 0)
         return -1;
     return replay_sleep(j->r, (due_us - now_us) / 1000, err);
 }
 
 static void tell_records(struct journal_run *j)
 {
-    atomic_fetch_add(&j->r->progress->records, j->taken - j->told);
+    atomic_fetch_add(&j->r->report.progress->records, j->taken - j->told);
     j->told = j->taken;
 }
 
@@ -160,8 +160,9 @@ static void note_guard(struct replay *r)
     if (r->guard_noted || r->guard.rule == SHARDING_UNKNOWN || !owner_guard_is_off(&r->guard))
         return;
     r->guard_noted = true;
-    replay_note(r, "the source does not spread its keys by the rule that was found: records for "
-                   "keys of other flows are applied from now on");
+    replay_report_note(
+        &r->report, "the source does not spread its keys by the rule that was found: records for "
+                    "keys of other flows are applied from now on");
 }
 
 static int look_up(struct journal_run *j, struct ft_err *err)
@@ -171,14 +172,14 @@ static int look_up(struct journal_run *j, struct ft_err *err)
     tell_records(j);
     note_guard(r);
     if (r->follow == NULL)
-        atomic_store(&r->progress->lag, j->taken < j->total ? j->total - j->taken : 0);
+        atomic_store(&r->report.progress->lag, j->taken < j->total ? j->total - j->taken : 0);
     return replay_check_cancelled(r, err);
 }
 
 static int flush_full(struct replay *r, struct ft_err *err)
 {
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if (replay_node_flush(&r->nodes[n], false, err) != 0)
+        if (replay_node_flush(&r->set.nodes[n], false, err) != 0)
             return -1;
     }
     return 0;
@@ -191,7 +192,7 @@ static int take(void *context, const struct item *item, const struct translation
     struct replay *r = j->r;
     int rc;
 
-    if (atomic_load(&r->failed_fast))
+    if (atomic_load(&r->report.failed))
         return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
     if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
         return -1;
@@ -207,9 +208,9 @@ static int take(void *context, const struct item *item, const struct translation
         rc = replay_recorder_put(j->recorder, item, t, err);
     if (rc != 0)
         return -1;
-    r->next[item->flow] = item->lsn + 1;
-    r->result->records++;
-    r->result->flows[item->flow].records++;
+    r->set.next[item->flow] = item->lsn + 1;
+    r->report.result->records++;
+    r->report.result->flows[item->flow].records++;
     if (replay_pay(&j->payer, item->record.word_bytes, err) != 0)
         return -1;
     return flush_full(r, err);
@@ -234,7 +235,7 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
         start[i] = UINT64_MAX;
         for (size_t n = 0; n < r->target.node_count; n++) {
-            struct replay_node *node = &r->nodes[n];
+            struct replay_node *node = &r->set.nodes[n];
             uint64_t lsn = node->position.lsn[i];
 
             if (check_not_beyond(j, i, lsn, err) != 0)
@@ -243,10 +244,10 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
                 start[i] = lsn;
             node->written[i] = lsn;
         }
-        r->next[i] = start[i];
+        r->set.next[i] = start[i];
         j->total += r->cut.stop_lsn[i] - start[i];
     }
-    return replay_pair_forget_old(r, start, err);
+    return replay_pair_forget_old(&r->set, start, err);
 }
 
 static int more(void *context, bool idle, struct ft_err *err)
@@ -267,7 +268,7 @@ static int follow_pass(struct journal_run *j, struct translator *translator,
         return -1;
     follow.next_lsn = replay_follow_passed(r);
     if (journal_pass_follow(r->source, &r->cut, translator, take, &follow, j, pass, err) != 0 ||
-        replay_drain(r, err) != 0)
+        replay_drain(&r->set, err) != 0)
         return -1;
     replay_follow_tell(r);
     return 0;
@@ -276,7 +277,7 @@ static int follow_pass(struct journal_run *j, struct translator *translator,
 static int run_pass(struct journal_run *j, struct translator *translator, struct ft_err *err)
 {
     struct replay *r = j->r;
-    struct journal_pass_counts *counts = &r->result->journal;
+    struct journal_pass_counts *counts = &r->report.result->journal;
     struct journal_pass_counts pass = {0};
     int rc = r->follow != NULL
                  ? follow_pass(j, translator, &pass, err)
@@ -291,16 +292,16 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
     if (rc != 0 || r->follow != NULL)
         return rc;
     for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
-        r->next[i] = r->cut.stop_lsn[i];
-    if (replay_drain(r, err) != 0 || replay_pair_forget_old(r, r->next, err) != 0)
+        r->set.next[i] = r->cut.stop_lsn[i];
+    if (replay_drain(&r->set, err) != 0 || replay_pair_forget_old(&r->set, r->set.next, err) != 0)
         return -1;
-    return replay_drain(r, err);
+    return replay_drain(&r->set, err);
 }
 
 static void note_positions(struct replay *r)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++)
-        r->result->flows[i].next_lsn = r->next[i];
+        r->report.result->flows[i].next_lsn = r->set.next[i];
 }
 
 int replay_journal(struct replay *r, struct ft_err *err)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
@@ -49,7 +50,7 @@ static int failed(struct replay_preflight *p, const char *name, const struct ft_
 static void note(struct replay_preflight *p, struct replay *r, const char *name, const char *text)
 {
     add_check(p, name, REPLAY_CHECK_NOTED, "%s", text);
-    replay_note(r, "%s", text);
+    replay_report_note(&r->report, "%s", text);
 }
 
 /*
@@ -229,8 +230,8 @@ static int check_losses(struct look *l, struct ft_err *err)
                           "nothing was written",
                           line->class_name, r->target.kind->name, loss_reason_text(line->reason));
     }
-    if (r->losses->line_count == 0)
-        take_over(r->losses, &l->survey.losses);
+    if (r->report.losses->line_count == 0)
+        take_over(r->report.losses, &l->survey.losses);
     return failed(l->ret, "losses", err);
 }
 
@@ -241,7 +242,7 @@ static int check_values(struct look *l, struct ft_err *err)
     bool set = l->survey.strings && r->rights.no_set;
     bool restore = l->survey.values && r->rights.no_restore;
 
-    if (r->letters != NULL || (!set && !restore))
+    if (r->set.letters != NULL || (!set && !restore))
         return 0;
     (void)err_set(
         err, FT_ERR_PROTOCOL,
@@ -277,7 +278,7 @@ static int run_checks(struct look *l, struct ft_err *err)
 
     if (check_permissions(l->ret, r, err) != 0)
         return -1;
-    if (l->fresh && r->state.phase == REPLAY_PHASE_NONE &&
+    if (l->fresh && r->set.state.phase == REPLAY_PHASE_NONE &&
         check_content(l->ret, r, r->follow != NULL, &l->empty, err) != 0)
         return -1;
     if (replay_survey_run(&l->survey, r, err) != 0 ||
@@ -300,7 +301,7 @@ int replay_preflight_run(struct replay_preflight *ret, struct replay *r, struct 
     int rc;
 
     *ret = (struct replay_preflight){0};
-    l.fresh = r->state.phase <= REPLAY_PHASE_ENDING || (!r->started && r->o->flush);
+    l.fresh = r->set.state.phase <= REPLAY_PHASE_ENDING || (!r->started && r->o->flush);
     loss_init(&l.survey.losses);
     rc = run_checks(&l, err);
     replay_survey_release(&l.survey);
@@ -338,9 +339,9 @@ static int expect_databases(struct replay_preflight *p, struct replay *r,
 static int check_state(struct replay_preflight *p, struct replay *r, bool *ret_begun,
                        struct ft_err *err)
 {
-    if (replay_state_load(r, err) != 0)
+    if (replay_state_load(&r->set, err) != 0)
         return failed(p, "replay", err);
-    *ret_begun = r->state.phase > REPLAY_PHASE_ENDING && !r->o->flush;
+    *ret_begun = r->set.state.phase > REPLAY_PHASE_ENDING && !r->o->flush;
     if (*ret_begun && replay_check_owner(r, err) != 0)
         return failed(p, "replay", err);
     add_check(p, "replay", REPLAY_CHECK_PASSED,
@@ -387,7 +388,7 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
     loss_init(&losses);
     replay_init(&r, &o, &progress, &losses, &result);
     if (expected->capture != NULL)
-        (void)snprintf(r.id, sizeof(r.id), "%s", expected->capture);
+        (void)snprintf(r.set.id, sizeof(r.set.id), "%s", expected->capture);
     rc = replay_connect(&r, &why);
     add_check(ret, "target", rc == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_FAILED, "%s",
               rc == 0 ? "it can be reached, and written into" : why.msg);

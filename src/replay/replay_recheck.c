@@ -11,6 +11,7 @@
 #include "rdb/value_digest.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
@@ -70,8 +71,9 @@ static int take_nothing(void *context, const struct cluster_answer *answer, stru
 /* Only where a replay of this input has left off can values of the source be put. */
 static int check_state(const struct replay *r, struct ft_err *err)
 {
-    if (r->state.phase == REPLAY_PHASE_JOURNAL && strcmp(r->state.capture, r->id) == 0 &&
-        strcmp(r->state.rules, r->rules) == 0 && r->state.generation == r->result->generation)
+    if (r->set.state.phase == REPLAY_PHASE_JOURNAL &&
+        strcmp(r->set.state.capture, r->set.id) == 0 && strcmp(r->set.state.rules, r->rules) == 0 &&
+        r->set.state.generation == r->report.result->generation)
         return 0;
     return err_set(err, FT_ERR_PROTOCOL, "the target is not where this replay left it");
 }
@@ -109,9 +111,9 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
     (void)snprintf(c->cursor, sizeof(c->cursor), "0"); /* fits */
     replay_init(r, &c->options, progress, losses, &c->result);
     if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
-        replay_state_load(r, err) != 0 || check_state(r, err) != 0 ||
-        replay_load_kept(r, err) != 0 || replay_suspects_count(r, err) != 0 ||
-        replay_dead_open(r, err) != 0) {
+        replay_state_load(&r->set, err) != 0 || check_state(r, err) != 0 ||
+        replay_load_kept(r, err) != 0 || replay_suspects_count(&r->set, err) != 0 ||
+        replay_open_letters(r, err) != 0) {
         replay_recheck_close(c);
         return -1;
     }
@@ -130,10 +132,11 @@ void replay_recheck_close(struct replay_recheck *c)
     if (c == NULL)
         return;
     if (c->settled != 0)
-        replay_note(&c->replay,
-                    "%" PRIu64 " commands in \"%s\" need not be sent any more, as their keys "
-                    "were read again",
-                    c->settled, c->options.dead_letters);
+        replay_report_note(&c->replay.report,
+                           "%" PRIu64
+                           " commands in \"%s\" need not be sent any more, as their keys "
+                           "were read again",
+                           c->settled, c->options.dead_letters);
     cluster_pipe_free(c->pipe);
     replay_mapper_free(c->mapper);
     times_shift_release(&c->defer);
@@ -153,7 +156,7 @@ void replay_recheck_close(struct replay_recheck *c)
 
 int replay_recheck_add(struct replay_recheck *c, uint32_t db, struct bytes key, struct ft_err *err)
 {
-    return replay_suspects_list(&c->replay, db, key, err);
+    return replay_suspects_list(&c->replay.set, db, key, err);
 }
 
 int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **ret,
@@ -164,7 +167,7 @@ int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **
 
     freeReplyObject(c->portion);
     c->portion = NULL;
-    if (replay_suspects_scan(&c->replay, c->cursor, &c->portion, err) != 0)
+    if (replay_suspects_scan(&c->replay.set, c->cursor, &c->portion, err) != 0)
         return -1;
     members = c->portion->element[1];
     if (ARRAY_RESERVE(&c->suspects, &c->capacity, members->elements, "a look at suspect keys",
@@ -363,8 +366,8 @@ static int want(struct replay_recheck *c, const struct rdb_entry *entry, struct 
                        c->replay.target.kind->name, loss_reason_name(loss)); /* fits */
         if (c->options.fail_on_loss)
             return 1;
-        if (loss_add(c->replay.losses, loss, rdb_type_name(entry->type), entry->db, entry->key,
-                     err) != 0)
+        if (loss_add(c->replay.report.losses, loss, rdb_type_name(entry->type), entry->db,
+                     entry->key, err) != 0)
             return -1;
     }
     ret->gone = result != RECODE_OK;
@@ -479,7 +482,7 @@ static int settle_letters(struct replay_recheck *c, const struct replay_suspect 
     uint64_t settled = 0;
     int rc = 0;
 
-    if (c->replay.letters == NULL)
+    if (c->replay.set.letters == NULL)
         return 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         uint8_t hash[KEY_SET_HASH_SIZE];
@@ -511,10 +514,10 @@ int replay_recheck_done(struct replay_recheck *c, const struct replay_suspect *k
         return 0;
     if (cluster_pipe_wait_replicas(c->pipe, err) != 0 || settle_letters(c, keys, count, err) != 0)
         return -1;
-    replay_suspects_name(c->replay.id, name);
+    replay_suspects_name(c->replay.set.id, name);
     for (size_t i = 0; i < count; i++) {
         if (unlist(&c->replay, name, &keys[i], err) != 0)
             return -1;
     }
-    return replay_suspects_count(&c->replay, err);
+    return replay_suspects_count(&c->replay.set, err);
 }

@@ -8,6 +8,7 @@
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_plan.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_node.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_deferred.h"
@@ -31,7 +32,7 @@ static bool is_apart(void *context, struct bytes a, struct bytes b)
 {
     struct replay *r = ((struct replay_recorder *)context)->r;
 
-    return replay_node_of(r, a) != replay_node_of(r, b);
+    return replay_node_of(&r->set, a) != replay_node_of(&r->set, b);
 }
 
 /* As if the record itself had been refused. */
@@ -44,10 +45,10 @@ static int refuse_read(void *context, const struct item *item, uint32_t db,
     bool expected = command_error_expected(command_find(words[0]), error);
 
     if (expected || (rec->doubtful && replay_doubt_explains(doubtful_part, error))) {
-        replay_count_error(rec->r, !expected);
+        replay_report_error(&rec->r->report, !expected);
         return 0;
     }
-    return replay_dead_refuse(rec->r, item, "read", db, words, count, error, err);
+    return replay_dead_refuse(&rec->r->set, item, "read", db, words, count, error, err);
 }
 
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
@@ -145,8 +146,8 @@ int replay_take_losses(struct replay *r, const struct item *item, const struct t
     struct bytes key = t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0);
 
     for (size_t i = 0; i < t->loss_count; i++) {
-        if (replay_add_loss(r, t->losses[i].reason, t->losses[i].class_name, item->record.dbid, key,
-                            err) != 0)
+        if (replay_report_loss(&r->report, t->losses[i].reason, t->losses[i].class_name,
+                               item->record.dbid, key, err) != 0)
             return -1;
     }
     return 0;
@@ -156,12 +157,9 @@ int replay_take_losses(struct replay *r, const struct item *item, const struct t
 static int take_suspects(struct replay *r, const struct item *item, const struct translation *t,
                          struct ft_err *err)
 {
-    int rc;
-
-    pthread_mutex_lock(&r->mu);
-    rc = suspect_add_all(&r->result->suspects, item, t, err);
-    pthread_mutex_unlock(&r->mu);
-    return rc == 0 ? replay_suspects_note(r, t, err) : -1;
+    return replay_report_suspects(&r->report, item, t, err) == 0
+               ? replay_suspects_note(&r->set, t, err)
+               : -1;
 }
 
 /*
@@ -189,7 +187,7 @@ static bool names_lost(struct replay *r, const struct translation *t)
     bool any = false;
 
     for (size_t i = 0; !any && i < t->key_count; i++)
-        any = replay_lost_has(r, t->keys[i].db, t->keys[i].key);
+        any = replay_lost_has(&r->set, t->keys[i].db, t->keys[i].key);
     return any;
 }
 
@@ -199,11 +197,11 @@ static int take_lost(struct replay *r, const struct translation *t, struct ft_er
     const struct translation_key *k = t->keys;
 
     for (size_t i = 0; is_lost(t) && i < t->key_count; i++) {
-        if (translation_changes(t, i) && replay_lost_add(r, k[i].db, k[i].key, err) != 0)
+        if (translation_changes(t, i) && replay_lost_add(&r->set, k[i].db, k[i].key, err) != 0)
             return -1;
     }
-    return moves_a_key(t) && replay_lost_has(r, k[0].db, k[0].key)
-               ? replay_lost_add(r, k[1].db, k[1].key, err)
+    return moves_a_key(t) && replay_lost_has(&r->set, k[0].db, k[0].key)
+               ? replay_lost_add(&r->set, k[1].db, k[1].key, err)
                : 0;
 }
 
@@ -237,7 +235,7 @@ static int take_doubts(struct replay_recorder *rec, const struct item *item,
                  : take_suspects(rec->r, item, t, err)) != 0 ||
         take_lost(rec->r, t, err) != 0)
         return -1;
-    rec->doubtful = replay_is_doubtful(rec->r, t);
+    rec->doubtful = replay_is_doubtful(&rec->r->set, t);
     replay_plan_doubt(rec->planner, rec->doubtful);
     return 0;
 }
@@ -324,14 +322,6 @@ static int put_changed(struct replay_recorder *rec, const struct item *item,
     return put_translation(rec, item, mapped->db, &t, err);
 }
 
-void replay_count_left_out(struct replay *r, bool kept)
-{
-    pthread_mutex_lock(&r->mu);
-    r->result->filtered += !kept;
-    r->result->conflicts += kept;
-    pthread_mutex_unlock(&r->mu);
-}
-
 /* A key may get the time of another one, which nothing in the record tells. */
 static int see_moved_time(struct replay_recorder *rec, const struct translation *t,
                           struct ft_err *err)
@@ -372,8 +362,8 @@ static int leave_lost(struct replay_recorder *rec, const struct item *item,
         keys[i].suspect = true;
     }
     suspects.keys = keys;
-    replay_note(
-        rec->r,
+    replay_report_note(
+        &rec->r->report,
         "flow %" PRIu32 ", LSN %" PRIu64
         ": a master of the target came back with data from before this record, which cannot be "
         "executed again: its keys are suspect and will be read from the source",
@@ -397,13 +387,13 @@ static int put_fate(struct replay_recorder *rec, const struct item *item,
     case REPLAY_FATE_TRANSFER:
         return put_transfer(rec, item, &mapped->transfer, err);
     case REPLAY_FATE_FILTERED:
-        replay_count_left_out(rec->r, false);
+        replay_report_left_out(&rec->r->report, false);
         break;
     case REPLAY_FATE_KEPT:
-        replay_count_left_out(rec->r, true);
+        replay_report_left_out(&rec->r->report, true);
         break;
     case REPLAY_FATE_UNKNOWN:
-        replay_count_left_out(rec->r, false);
+        replay_report_left_out(&rec->r->report, false);
         return leave_unknown(rec, item, t, err);
     }
     return 0;

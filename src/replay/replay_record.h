@@ -29,7 +29,4 @@ void replay_recorder_free(struct replay_recorder *rec);
 int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,
                        struct ft_err *err);
 
-/* replay_count_left_out - an entry or a record: by a filter, or for a key of the target that is kept. */
-void replay_count_left_out(struct replay *r, bool kept);
-
 #endif

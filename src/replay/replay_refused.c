@@ -91,9 +91,9 @@ int replay_refused_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t d
     rules = replay_rules_of(r);
     if (replay_translator_new(&finder, &rules, err) != 0)
         return -1;
-    pthread_mutex_lock(&r->mu);
+    pthread_mutex_lock(&r->report.mu);
     rc = replay_refused_each_key(finder, db, words, count, add_key, &a, err);
-    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_unlock(&r->report.mu);
     translator_free(finder);
     return rc;
 }
@@ -116,10 +116,10 @@ static int list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *
 {
     int rc = 0;
 
-    pthread_mutex_lock(&r->note_mu);
-    if (!key_set_has(&r->noted, db, key))
-        rc = replay_suspects_list(r, db, key, err);
-    pthread_mutex_unlock(&r->note_mu);
+    pthread_mutex_lock(&r->set.note_mu);
+    if (!key_set_has(&r->set.noted, db, key))
+        rc = replay_suspects_list(&r->set, db, key, err);
+    pthread_mutex_unlock(&r->set.note_mu);
     return rc;
 }
 
@@ -227,10 +227,10 @@ int replay_refused_save(struct replay *r, struct ft_err *err)
     do {
         struct buf noted;
 
-        pthread_mutex_lock(&r->mu);
+        pthread_mutex_lock(&r->report.mu);
         noted = r->refused;
         r->refused = (struct buf){0};
-        pthread_mutex_unlock(&r->mu);
+        pthread_mutex_unlock(&r->report.mu);
         any = noted.n != 0;
         if (any)
             rc = list_all(r, buf_bytes(&noted), err);
@@ -267,7 +267,8 @@ static int settle_letter(void *context, const struct replay_letter *l, bool *ret
     struct settling *s = context;
 
     *ret_stays = true;
-    if (strcmp(l->origin.capture, s->r->id) != 0 || l->origin.began_ms != s->r->state.began_ms)
+    if (strcmp(l->origin.capture, s->r->set.id) != 0 ||
+        l->origin.began_ms != s->r->set.state.began_ms)
         return 0;
     s->db = l->db;
     s->any = false;
@@ -286,12 +287,12 @@ int replay_refused_settle(struct replay *r, const struct key_set *keys, uint64_t
     int rc;
 
     *ret = 0;
-    if (r->letters == NULL)
+    if (r->set.letters == NULL)
         return 0;
     rules = replay_rules_of(r);
     if (replay_translator_new(&s.finder, &rules, err) != 0)
         return -1;
-    rc = replay_letters_each(r->letters, settle_letter, &s, err);
+    rc = replay_letters_each(r->set.letters, settle_letter, &s, err);
     translator_free(s.finder);
     *ret = s.done;
     return rc;

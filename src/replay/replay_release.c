@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_lua.h"
@@ -140,7 +141,7 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
     size_t n = reply->elements;
 
     if (kind == REPLAY_WALK_END && n % 2 == 1)
-        w->r->result->overdue += strtoull(reply->element[--n]->str, NULL, 10);
+        w->r->report.result->overdue += strtoull(reply->element[--n]->str, NULL, 10);
     for (size_t i = 0; i + 1 < n; i += 2) {
         const redisReply *key = reply->element[i];
         const redisReply *end = reply->element[i + 1];
@@ -544,9 +545,9 @@ static int walk(struct replay *r, enum replay_walk_kind kind, int64_t limit_ms, 
 
 int replay_release_done(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_remove(r, "overdue", err) != 0)
+    if (replay_state_remove(&r->set, "overdue", err) != 0)
         return -1;
-    r->state.deferred = r->state.released = false;
+    r->set.state.deferred = r->set.state.released = false;
     atomic_store(&r->deferred, false);
     return 0;
 }
@@ -565,6 +566,6 @@ int replay_release_undo(struct replay *r, struct ft_err *err)
 {
     if (replay_note_deferred(r, true, err) != 0 || walk(r, REPLAY_WALK_DEFER, 0, err) != 0)
         return -1;
-    r->state.released = false;
-    return replay_state_set(r, "overdue", "1", err);
+    r->set.state.released = false;
+    return replay_state_set(&r->set, "overdue", "1", err);
 }

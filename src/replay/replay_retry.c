@@ -10,6 +10,7 @@
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_record.h"
 #include "replay/replay_refused.h"
@@ -115,11 +116,11 @@ static int check_origin(void *context, const struct replay_letter *l, bool *ret_
     const struct replay *r = t->r;
 
     *ret_stays = true;
-    if (strcmp(l->origin.capture, r->id) != 0)
+    if (strcmp(l->origin.capture, r->set.id) != 0)
         return err_set(err, FT_ERR_STATE,
                        "\"%s\" holds dead letters of another capture, %s; nothing was sent",
                        r->o->retry_dead_letters, l->origin.capture);
-    if (r->state.phase > REPLAY_PHASE_ENDING && l->origin.began_ms != r->state.began_ms)
+    if (r->set.state.phase > REPLAY_PHASE_ENDING && l->origin.began_ms != r->set.state.began_ms)
         return err_set(
             err, FT_ERR_STATE,
             "\"%s\" holds dead letters of another replay of this capture than the one on "
@@ -218,13 +219,13 @@ static int find_ends(const struct replay *r, uint64_t **ret, struct ft_err *err)
     uint64_t *lsn;
 
     *ret = NULL;
-    if (r->state.phase != REPLAY_PHASE_JOURNAL)
+    if (r->set.state.phase != REPLAY_PHASE_JOURNAL)
         return 0;
     lsn = calloc(r->source->stream_count + 1u, sizeof(*lsn));
     if (lsn == NULL)
         return err_nomem(err, "the flows");
     for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_position *p = &r->nodes[n].position;
+        const struct replay_position *p = &r->set.nodes[n].position;
 
         for (uint32_t i = 0; i < r->source->stream_count; i++) {
             if (p->lsn[i] > lsn[i])
@@ -290,7 +291,7 @@ static void note_stay(struct retry *t, const struct replay_letter *l, const char
     replay_letter_name(&l->origin, l->words, l->count, &name);
     (void)snprintf(text, sizeof(text), "%s: %s %s: %s", name.where, name.what, what,
                    why); /* a longer one is cut */
-    replay_note(t->r, "%s", text);
+    replay_report_note(&t->r->report, "%s", text);
     if (t->first[0] == '\0')
         memcpy(t->first, text, sizeof(text));
 }
@@ -360,7 +361,7 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
         note_stay(t, l, "was refused again", reply->str);
     freeReplyObject(reply);
     t->refused += *ret_refused;
-    r->result->records += !*ret_refused;
+    r->report.result->records += !*ret_refused;
     return 0;
 }
 
@@ -392,25 +393,25 @@ static int take_left(struct retry *t, struct ft_err *err)
     struct replay *r = t->r;
     int rc;
 
-    if (replay_state_load(r, err) != 0 ||
-        replay_letters_each(r->letters, check_origin, t, err) != 0)
+    if (replay_state_load(&r->set, err) != 0 ||
+        replay_letters_each(r->set.letters, check_origin, t, err) != 0)
         return -1;
-    if (r->state.phase <= REPLAY_PHASE_ENDING)
+    if (r->set.state.phase <= REPLAY_PHASE_ENDING)
         return 0;
-    if (strcmp(r->state.capture, r->id) != 0)
+    if (strcmp(r->set.state.capture, r->set.id) != 0)
         return err_set(err, FT_ERR_STATE, "the target belongs to the replay of another capture, %s",
-                       r->state.capture);
-    if (r->state.generation != r->result->generation)
+                       r->set.state.capture);
+    if (r->set.state.generation != r->report.result->generation)
         return err_set(err, FT_ERR_STATE,
                        "the target has generation %" PRIu32 " of the capture: --generation %" PRIu32
                        " sends its letters",
-                       r->state.generation, r->state.generation);
-    if (r->state.phase != REPLAY_PHASE_JOURNAL)
+                       r->set.state.generation, r->set.state.generation);
+    if (r->set.state.phase != REPLAY_PHASE_JOURNAL)
         return 0;
-    rc = replay_positions_load(r, err);
+    rc = replay_positions_load(&r->set, err);
     if (rc == 0)
-        rc = replay_check_failed(r, err);
-    r->result->failed = 0;
+        rc = replay_check_failed(&r->set, err);
+    r->report.result->failed = 0;
     return rc;
 }
 
@@ -418,7 +419,7 @@ static int end(const struct retry *t, struct ft_err *err)
 {
     uint64_t stay = t->refused + t->overtaken;
 
-    t->r->result->failed = stay;
+    t->r->report.result->failed = stay;
     if (stay == 0)
         return 0;
     return err_set(err, t->refused != 0 ? FT_ERR_PROTOCOL : FT_ERR_STATE,
@@ -436,8 +437,9 @@ int replay_retry(struct replay *r, struct ft_err *err)
     if (t.flushed == NULL)
         err_nomem(err, "the flows");
     else if (take_left(&t, err) == 0 && replay_translator_new(&t.finder, &rules, err) == 0 &&
-             replay_letters_each(r->letters, collect, &t, err) == 0 && look_behind(&t, err) == 0 &&
-             replay_letters_each(r->letters, send_letter, &t, err) == 0)
+             replay_letters_each(r->set.letters, collect, &t, err) == 0 &&
+             look_behind(&t, err) == 0 &&
+             replay_letters_each(r->set.letters, send_letter, &t, err) == 0)
         rc = end(&t, err);
     translator_free(t.finder);
     key_set_release(&t.letters);

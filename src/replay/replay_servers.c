@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_impl.h"
 #include "wire/redis_info.h"
@@ -14,9 +15,9 @@ static int forget_snapshots(struct replay *r, struct ft_err *err)
         char field[REPLAY_TAG_TEXT];
 
         (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
-        if (r->state.snap_done[i] && replay_state_remove(r, field, err) != 0)
+        if (r->set.state.snap_done[i] && replay_state_remove(&r->set, field, err) != 0)
             return -1;
-        r->state.snap_done[i] = false;
+        r->set.state.snap_done[i] = false;
     }
     return 0;
 }
@@ -53,7 +54,7 @@ static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE]
  * which is found by itself; any other may be of a database that is none of ours. */
 static bool concerns_us(const struct replay *r)
 {
-    return r->target.cluster || r->result->resumed || atomic_load(&r->uses_dbs);
+    return r->target.cluster || r->report.result->resumed || atomic_load(&r->uses_dbs);
 }
 
 int replay_check_flushes(struct replay *r, struct ft_err *err)
@@ -62,7 +63,7 @@ int replay_check_flushes(struct replay *r, struct ft_err *err)
 
     for (size_t n = 0; n < r->target.node_count; n++) {
         struct target_node *node = &r->target.nodes[n];
-        const struct replay_server *s = replay_state_server(&r->state, node_id(r, n));
+        const struct replay_server *s = replay_state_server(&r->set.state, node_id(r, n));
         char field[REPLAY_TAG_TEXT];
         char now[REPLAY_FLUSHES_SIZE];
 
@@ -73,13 +74,13 @@ int replay_check_flushes(struct replay *r, struct ft_err *err)
         if (s != NULL && s->flushes[0] != '\0' &&
             strncmp(s->flushes, now, strlen(node->run_id)) == 0 && concerns_us(r)) {
             more = true;
-            replay_note(r,
-                        "somebody has emptied %s, or a database of it: the snapshots are "
-                        "brought again",
-                        node->name);
+            replay_report_note(&r->report,
+                               "somebody has emptied %s, or a database of it: the snapshots are "
+                               "brought again",
+                               node->name);
         }
         (void)snprintf(field, sizeof(field), "flushes:%s", node_id(r, n)); /* fits */
-        if (replay_state_set(r, field, now, err) != 0)
+        if (replay_state_set(&r->set, field, now, err) != 0)
             return -1;
     }
     return more ? forget_snapshots(r, err) == 0 ? 1 : -1 : 0;
@@ -90,19 +91,20 @@ static int check_restarts(struct replay *r, struct ft_err *err)
     for (size_t n = 0; n < r->target.node_count; n++) {
         const struct target_node *node = &r->target.nodes[n];
         const char *id = r->target.map->nodes[n].address.id;
-        const struct replay_server *s = replay_state_server(&r->state, id);
+        const struct replay_server *s = replay_state_server(&r->set.state, id);
         const char *known = s == NULL || s->run[0] == '\0' ? NULL : s->run;
         char field[REPLAY_TAG_TEXT];
 
         if (known != NULL && strcmp(known, node->run_id) == 0)
             continue;
         if (known != NULL) {
-            replay_note(r, "%s was restarted: the snapshots are brought again", node->name);
+            replay_report_note(&r->report, "%s was restarted: the snapshots are brought again",
+                               node->name);
             if (forget_snapshots(r, err) != 0)
                 return -1;
         }
         (void)snprintf(field, sizeof(field), "run:%s", id); /* fits */
-        if (replay_state_set(r, field, node->run_id, err) != 0)
+        if (replay_state_set(&r->set, field, node->run_id, err) != 0)
             return -1;
     }
     return 0;
@@ -112,7 +114,7 @@ int replay_check_servers(struct replay *r, struct ft_err *err)
 {
     if ((r->target.cluster && check_restarts(r, err) != 0) || replay_check_flushes(r, err) < 0)
         return -1;
-    return replay_state_load(r, err);
+    return replay_state_load(&r->set, err);
 }
 
 int replay_watch_flushes(struct replay *r, struct ft_err *err)
@@ -127,14 +129,15 @@ int replay_tell_flushes(struct replay *r, struct ft_err *err)
     struct target_node *node = &r->target.nodes[0];
     char now[REPLAY_FLUSHES_SIZE];
 
-    if (r->target.cluster || r->result->journal.flushes != 0 || !concerns_us(r))
+    if (r->target.cluster || r->report.result->journal.flushes != 0 || !concerns_us(r))
         return 0;
     if (count_flushes(node, now, err) != 0)
         return -1;
     if (strncmp(r->flushes, now, strlen(node->run_id)) == 0 && strcmp(r->flushes, now) != 0)
-        replay_note(r,
-                    "somebody has emptied a database of %s during this replay: if it was one that "
-                    "the source has keys in, these are missing, and --from-start brings them again",
-                    node->name);
+        replay_report_note(
+            &r->report,
+            "somebody has emptied a database of %s during this replay: if it was one that "
+            "the source has keys in, these are missing, and --from-start brings them again",
+            node->name);
     return 0;
 }

@@ -81,14 +81,15 @@ static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const stru
     bool expected = mark != MARK_ENTRY && command_error_expected(command_find(words[0]), error);
 
     if (replay_is_foreign_script(words, count, error))
-        return replay_add_loss(s->r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
+        return replay_report_loss(&s->r->report, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0),
+                                  err);
     if (is_kept_library(s->r, words, count, error)) {
-        replay_count_left_out(s->r, true);
+        replay_report_left_out(&s->r->report, true);
         return 0;
     }
     if (!expected && !(mark == MARK_DOUBT && reply_error_is_of_data(bytes_str(error))))
-        return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
-    replay_count_error(s->r, !expected);
+        return replay_dead_add(&s->r->set, s->flow, 0, NULL, db, words, count, error, err);
+    replay_report_error(&s->r->report, !expected);
     return 0;
 }
 
@@ -124,8 +125,8 @@ static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *
 {
     char error[REPLAY_TOO_LONG_TEXT];
 
-    if (replay_is_too_long(s->r, words, count, error))
-        return replay_dead_add(s->r, s->flow, 0, NULL, db, words, count, error, err);
+    if (replay_is_too_long(&s->r->set, words, count, error))
+        return replay_dead_add(&s->r->set, s->flow, 0, NULL, db, words, count, error, err);
     return cluster_pipe_put(s->pipe, db, s->mark, command_sent_key(words, count), words, count,
                             err);
 }
@@ -179,7 +180,7 @@ static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, s
 {
     const struct bytes words[] = {bytes_str("UNLINK"), entry->key};
 
-    return s->r->state.begun_count > 1 ? send_words(s, entry->db, words, 2, err) : 0;
+    return s->r->set.state.begun_count > 1 ? send_words(s, entry->db, words, 2, err) : 0;
 }
 
 static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
@@ -202,11 +203,11 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     }
     if (result == RECODE_ERROR)
         return -1;
-    if (loss != LOSS_NONE && replay_add_loss(s->r, loss, rdb_type_name(entry->type), original->db,
-                                             original->key, err) != 0)
+    if (loss != LOSS_NONE && replay_report_loss(&s->r->report, loss, rdb_type_name(entry->type),
+                                                original->db, original->key, err) != 0)
         return -1;
     if (result != RECODE_OK && loss != LOSS_NONE &&
-        replay_lost_add(s->r, original->db, original->key, err) != 0)
+        replay_lost_add(&s->r->set, original->db, original->key, err) != 0)
         return -1;
     if (result != RECODE_OK)
         return delete_left(s, entry, err);
@@ -214,7 +215,7 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     if (s->names != NULL &&
         key_log_add(s->names, &s->names_batch, original->db, original->key, err) != 0)
         return -1;
-    return entry_add_notes(s->r->losses, original, err);
+    return entry_add_notes(s->r->report.losses, original, err);
 }
 
 static int put_entry(void *context, const struct item *item, struct ft_err *err)
@@ -228,10 +229,10 @@ static int put_entry(void *context, const struct item *item, struct ft_err *err)
     if (fate == REPLAY_FATE_ERROR)
         return -1;
     if (fate == REPLAY_FATE_FILTERED || fate == REPLAY_FATE_KEPT) {
-        replay_count_left_out(s->r, fate == REPLAY_FATE_KEPT);
+        replay_report_left_out(&s->r->report, fate == REPLAY_FATE_KEPT);
         return 0;
     }
-    if (replay_suspects_note_entry(s->r, item, err) != 0)
+    if (replay_suspects_note_entry(&s->r->set, item, err) != 0)
         return -1;
     if (db != 0)
         atomic_store(&s->r->uses_dbs, true);
@@ -376,12 +377,12 @@ static int take_loss(void *context, enum loss_reason reason, const char *class_n
 {
     struct stream_sender *s = context;
 
-    return replay_add_loss(s->r, reason, class_name, db, key, err);
+    return replay_report_loss(&s->r->report, reason, class_name, db, key, err);
 }
 
 static void tell(struct stream_sender *s)
 {
-    atomic_fetch_add(&s->r->progress->keys, s->keys - s->told_keys);
+    atomic_fetch_add(&s->r->report.progress->keys, s->keys - s->told_keys);
     s->told_keys = s->keys;
 }
 
@@ -394,7 +395,7 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
         if (pump_item(s->pump, &item, err) != 0)
             return -1;
-        if (atomic_load(&s->r->failed_fast))
+        if (atomic_load(&s->r->report.failed))
             return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
         if (++n % 1024 == 0) {
             tell(s);
@@ -519,24 +520,24 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
         bytes_str(lua_mark_snapshot),
         bytes_str("1"),
         bytes_str(REPLAY_STATE_KEY),
-        bytes_of(began, i64_to_text((int64_t)r->state.began_ms, began)),
+        bytes_of(began, i64_to_text((int64_t)r->set.state.began_ms, began)),
         {NULL, 0},
     };
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
     words[5] = bytes_str(field);
-    if (atomic_load(&r->failed_fast))
+    if (atomic_load(&r->report.failed))
         return 0;
     s->mark = MARK_DONE;
-    if (replay_lost_save(r, err) != 0 || replay_refused_save(r, err) != 0 ||
+    if (replay_lost_save(&r->set, err) != 0 || replay_refused_save(r, err) != 0 ||
         cluster_pipe_wait_replicas(s->pipe, err) != 0 || send_words(s, 0, words, 6, err) != 0 ||
         cluster_pipe_drain(s->pipe, err) != 0)
         return -1;
-    pthread_mutex_lock(&r->mu);
-    r->state.snap_done[s->flow] = true;
-    r->result->keys += s->keys;
-    r->result->flows[s->flow].keys += s->keys;
-    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_lock(&r->report.mu);
+    r->set.state.snap_done[s->flow] = true;
+    r->report.result->keys += s->keys;
+    r->report.result->flows[s->flow].keys += s->keys;
+    pthread_mutex_unlock(&r->report.mu);
     return 0;
 }
 
@@ -545,17 +546,17 @@ static void count_pumped(struct stream_sender *s)
 {
     if (s->pump == NULL)
         return;
-    pthread_mutex_lock(&s->r->mu);
-    s->r->result->filtered += pump_counts(s->pump)->filtered;
-    s->r->result->in_sync += pump_counts(s->pump)->in_sync;
-    pthread_mutex_unlock(&s->r->mu);
+    pthread_mutex_lock(&s->r->report.mu);
+    s->r->report.result->filtered += pump_counts(s->pump)->filtered;
+    s->r->report.result->in_sync += pump_counts(s->pump)->in_sync;
+    pthread_mutex_unlock(&s->r->report.mu);
 }
 
 static void count_not_done(struct stream_sender *s)
 {
-    pthread_mutex_lock(&s->r->mu);
-    s->r->result->keys_not_done += s->keys;
-    pthread_mutex_unlock(&s->r->mu);
+    pthread_mutex_lock(&s->r->report.mu);
+    s->r->report.result->keys_not_done += s->keys;
+    pthread_mutex_unlock(&s->r->report.mu);
 }
 
 static int run_stream(void *context, const struct source *source, uint32_t index,
@@ -567,9 +568,9 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     int rc = -1;
 
     s.payer = (struct replay_payer){.replay = s.r, .settle = settle, .context = &s};
-    if (s.r->state.snap_done[index])
+    if (s.r->set.state.snap_done[index])
         return 0;
-    if (replay_dead_drop(s.r, &index, err) == 0 && sender_open(&s, err) == 0 &&
+    if (replay_dead_drop(&s.r->set, &index, err) == 0 && sender_open(&s, err) == 0 &&
         (!source_can(source, SOURCE_KEYS_MAY_REPEAT) || key_log_new(&s.names, err) == 0) &&
         source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
@@ -588,9 +589,9 @@ static int run_stream(void *context, const struct source *source, uint32_t index
 
 int replay_snapshot(struct replay *r, struct ft_err *err)
 {
-    r->result->keys_not_done = 0;
+    r->report.result->keys_not_done = 0;
     r->seen_us = 0;
     if (stream_pool_run_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
-    return atomic_load(&r->failed_fast) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
+    return atomic_load(&r->report.failed) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_release.h"
@@ -86,11 +87,11 @@ static int connect_target(struct replay_times *t, struct ft_err *err)
     t->connected = true;
     r->beside = true;
     if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
-        replay_state_load(r, err) != 0 || replay_release_new(&t->release, r, err) != 0)
+        replay_state_load(&r->set, err) != 0 || replay_release_new(&t->release, r, err) != 0)
         return -1;
     atomic_store(&t->held->ahead_ms, replay_release_ahead_ms(t->release));
     /* whoever finds the state after a crash has to defer everything again */
-    return r->state.phase == REPLAY_PHASE_JOURNAL
+    return r->set.state.phase == REPLAY_PHASE_JOURNAL
                ? replay_note_deferred(r, !t->undoing, err)
                : err_set(err, FT_ERR_NET, "the target is not at the journal yet");
 }
@@ -339,7 +340,7 @@ static int undo(struct replay_times *t, struct ft_err *err)
         return replay_release_begin(t->release, REPLAY_WALK_DEFER, 0, err);
     }
     rc = replay_release_step(t->release, err);
-    if (rc > 0 && replay_state_set(&t->replay, "overdue", "1", err) != 0)
+    if (rc > 0 && replay_state_set(&t->replay.set, "overdue", "1", err) != 0)
         return -1;
     return rc;
 }

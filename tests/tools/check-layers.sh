@@ -24,11 +24,12 @@ state: base rdb item command wire input pump
 output: base rdb resp item command input pump state
 audit: base rdb item command store input pump
 target: base rdb command resp wire
+replay/report: base item command wire input
 replay/mapping: base rdb item command wire input
-replay/position: base item command wire target replay/mapping replay
-replay: base rdb resp item command store wire input pump target replay/mapping replay/position
+replay/position: base item command wire target replay/report replay/mapping
+replay: base rdb resp item command store wire input pump target replay/report replay/mapping replay/position
 sync: base rdb item store wire capture replay
-cmd: base rdb item command store wire input pump capture state output audit replay sync
+cmd: base rdb item command store wire input pump capture state output audit replay replay/report sync
 END
 }
 

@@ -4,17 +4,16 @@
 #include <stdlib.h>
 
 #include "replay/position/replay_node.h"
-#include "replay/replay_impl.h"
 
 static void refuses(redisReply reply, const char *text)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct replay r = {0};
+    struct replay_position_set set = {0};
     struct target_node server = {.name = "host:1"};
-    struct replay_node node = {.replay = &r, .server = &server};
+    struct replay_node node = {.set = &set, .server = &server};
 
     t_fails(replay_node_reply(&node, 1, &reply, &err), &err, FT_ERR_PROTOCOL, text);
-    assert_int_equal(atomic_load(&r.acknowledged), 0);
+    assert_int_equal(atomic_load(&set.acknowledged), 0);
 }
 
 static void test_a_batch_is_answered_with_an_array(void **state)
@@ -35,15 +34,15 @@ static void test_what_was_refused_has_its_form(void **state)
     redisReply *elements[] = {&number};
     redisReply reply = {.type = REDIS_REPLY_ARRAY, .elements = 1, .element = elements};
     struct ft_err err = FT_ERR_INIT;
-    struct replay r = {0};
+    struct replay_position_set set = {0};
     struct target_node server = {.name = "host:1"};
-    struct replay_node node = {.replay = &r, .server = &server};
+    struct replay_node node = {.set = &set, .server = &server};
 
     (void)state;
     t_fails(replay_node_reply(&node, 1, &reply, &err), &err, FT_ERR_PROTOCOL, "unknown form");
     reply.elements = 0;
     t_ok(replay_node_reply(&node, 1, &reply, &err), &err);
-    assert_int_equal(atomic_load(&r.acknowledged), 2);
+    assert_int_equal(atomic_load(&set.acknowledged), 2);
 }
 
 int main(void)
@@ -53,5 +52,5 @@ int main(void)
         cmocka_unit_test(test_what_was_refused_has_its_form),
     };
 
-    return T_RUN("replay/replay_node", tests);
+    return T_RUN("replay/position/replay_node", tests);
 }

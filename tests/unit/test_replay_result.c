@@ -2,7 +2,7 @@
 
 #include "lib/test_main.h"
 #include "replay/replay.h"
-#include "replay/replay_counters.h"
+#include "replay/report/replay_counters.h"
 
 static struct replay_result result_of(uint64_t n)
 {

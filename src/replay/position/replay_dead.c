@@ -4,22 +4,11 @@
 #include <stdio.h>
 
 #include "command/sent_key.h"
-#include "replay/replay_impl.h"
-#include "replay/replay_refused.h"
+#include "item/times_shift.h"
 #include "wire/reply_error.h"
 
 #define KEY_SHOWN   60
 #define ERROR_SHOWN 200
-
-int replay_dead_open(struct replay *r, struct ft_err *err)
-{
-    const char *path =
-        r->o->retry_dead_letters != NULL ? r->o->retry_dead_letters : r->o->dead_letters;
-
-    return path == NULL
-               ? 0
-               : replay_letters_open(&r->letters, path, r->o->retry_dead_letters != NULL, err);
-}
 
 void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *words,
                         size_t count, struct replay_letter_name *ret)
@@ -42,24 +31,24 @@ void replay_letter_name(const struct replay_letter_origin *origin, const struct 
 }
 
 /* The first one is what the run ends with. */
-static void note_failure(struct replay *r, const struct replay_letter_origin *origin,
+static void note_failure(struct replay_position_set *set, const struct replay_letter_origin *origin,
                          const struct bytes *words, size_t count, const char *error)
 {
     struct replay_letter_name name;
 
-    if (atomic_load(&r->failed_fast))
-        return;
+    struct ft_err failure = FT_ERR_INIT;
+
     replay_letter_name(origin, words, count, &name);
-    (void)err_set(&r->failure, FT_ERR_PROTOCOL,
+    (void)err_set(&failure, FT_ERR_PROTOCOL,
                   "%s: the target refused %s: %.*s; the same command with --on-error "
                   "dead-letter=FILE collects such commands and continues",
                   name.where, name.what, ERROR_SHOWN, error);
-    atomic_store(&r->failed_fast, true);
+    replay_report_fail(set->report, &failure);
 }
 
 /* As the source has its times: not those that keep keys from ending while records follow. */
-static int write_letter(struct replay *r, const struct replay_letter_origin *origin, uint32_t db,
-                        const struct bytes *words, size_t count, const char *error,
+static int write_letter(struct replay_position_set *set, const struct replay_letter_origin *origin,
+                        uint32_t db, const struct bytes *words, size_t count, const char *error,
                         struct ft_err *err)
 {
     struct times_shift own = {0};
@@ -67,7 +56,7 @@ static int write_letter(struct replay *r, const struct replay_letter_origin *ori
     int rc = times_shift_undo(&own, words, count, &timed, err);
 
     if (rc == 0)
-        rc = replay_letters_add(r->letters, origin, db, timed, count, error, err);
+        rc = replay_letters_add(set->letters, origin, db, timed, count, error, err);
     times_shift_release(&own);
     return rc;
 }
@@ -78,66 +67,68 @@ bool replay_is_foreign_script(const struct bytes *words, size_t count, const cha
            reply_error_kind_of(bytes_str(error)) == REPLY_ERROR_OTHER;
 }
 
-int replay_dead_add(struct replay *r, uint32_t flow, uint64_t lsn, const char *part, uint32_t db,
-                    const struct bytes *words, size_t count, const char *error, struct ft_err *err)
+int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn, const char *part,
+                    uint32_t db, const struct bytes *words, size_t count, const char *error,
+                    struct ft_err *err)
 {
     const struct replay_letter_origin origin = {
-        .capture = r->id,
-        .began_ms = r->state.began_ms,
+        .capture = set->id,
+        .began_ms = set->state.began_ms,
         .flow = flow,
         .lsn = part == NULL ? 0 : lsn,
         .part = part,
     };
-    int rc = 0;
+    int rc;
 
-    pthread_mutex_lock(&r->mu);
-    r->result->failed++;
-    if (r->letters == NULL)
-        note_failure(r, &origin, words, count, error);
-    else
-        rc = write_letter(r, &origin, db, words, count, error, err);
-    pthread_mutex_unlock(&r->mu);
-    if (rc != 0 || r->letters == NULL)
-        return rc;
-    return replay_refused_add(r, flow, origin.lsn, db, words, count, err);
+    replay_report_refused(set->report);
+    if (set->letters == NULL) {
+        note_failure(set, &origin, words, count, error);
+        return 0;
+    }
+    pthread_mutex_lock(&set->letters_mu);
+    rc = write_letter(set, &origin, db, words, count, error, err);
+    pthread_mutex_unlock(&set->letters_mu);
+    if (rc != 0)
+        return -1;
+    return replay_position_set_note_refused(set, flow, origin.lsn, db, words, count, err);
 }
 
-int replay_dead_refuse(struct replay *r, const struct item *item, const char *part, uint32_t db,
-                       const struct bytes *words, size_t count, const char *error,
+int replay_dead_refuse(struct replay_position_set *set, const struct item *item, const char *part,
+                       uint32_t db, const struct bytes *words, size_t count, const char *error,
                        struct ft_err *err)
 {
-    if (replay_dead_add(r, item->flow, item->lsn, part, db, words, count, error, err) != 0)
+    if (replay_dead_add(set, item->flow, item->lsn, part, db, words, count, error, err) != 0)
         return -1;
-    return r->letters != NULL ? 0 : err_set(err, FT_ERR_PROTOCOL, "%s", error);
+    return set->letters != NULL ? 0 : err_set(err, FT_ERR_PROTOCOL, "%s", error);
 }
 
-bool replay_is_too_long(const struct replay *r, const struct bytes *words, size_t count,
-                        char ret_error[REPLAY_TOO_LONG_TEXT])
+bool replay_is_too_long(const struct replay_position_set *set, const struct bytes *words,
+                        size_t count, char ret_error[REPLAY_TOO_LONG_TEXT])
 {
     uint64_t longest = 0;
 
-    if (r->target.word_max == 0)
+    if (set->target->word_max == 0)
         return false;
     for (size_t i = 0; i < count; i++) {
         if (words[i].n > longest)
             longest = words[i].n;
     }
-    if (longest <= r->target.word_max)
+    if (longest <= set->target->word_max)
         return false;
     (void)snprintf(ret_error, REPLAY_TOO_LONG_TEXT,
                    "a word of %" PRIu64 " bytes is too long for it, which takes %" PRIu64
                    " (proto-max-bulk-len)",
-                   longest, r->target.word_max); /* fits */
+                   longest, set->target->word_max); /* fits */
     return true;
 }
 
-int replay_dead_drop(struct replay *r, const uint32_t *flow, struct ft_err *err)
+int replay_dead_drop(struct replay_position_set *set, const uint32_t *flow, struct ft_err *err)
 {
     int rc = 0;
 
-    pthread_mutex_lock(&r->mu);
-    if (r->letters != NULL && r->state.phase != REPLAY_PHASE_NONE)
-        rc = replay_letters_drop(r->letters, r->state.capture, r->state.began_ms, flow, err);
-    pthread_mutex_unlock(&r->mu);
+    pthread_mutex_lock(&set->letters_mu);
+    if (set->letters != NULL && set->state.phase != REPLAY_PHASE_NONE)
+        rc = replay_letters_drop(set->letters, set->state.capture, set->state.began_ms, flow, err);
+    pthread_mutex_unlock(&set->letters_mu);
     return rc;
 }

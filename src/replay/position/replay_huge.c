@@ -9,8 +9,6 @@
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_suspect.h"
-#include "replay/replay_impl.h"
-#include "replay/replay_record.h"
 #include "wire/reply_kind.h"
 
 /* Piece by piece in one batch. */
@@ -105,22 +103,24 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
     return -1;
 }
 
-int replay_judge(struct replay *r, const struct replay_node *node, const struct item *item,
-                 const char *part, uint32_t db, const struct bytes *words, size_t count,
-                 const redisReply *reply, struct ft_err *err)
+int replay_judge(struct replay_position_set *set, const struct replay_node *node,
+                 const struct item *item, const char *part, uint32_t db, const struct bytes *words,
+                 size_t count, const redisReply *reply, struct ft_err *err)
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
     if (replay_is_foreign_script(words, count, reply->str))
-        return replay_add_loss(r, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0), err);
+        return replay_report_loss(set->report, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0),
+                                  err);
     if (command_error_expected(command_find(words[0]), reply->str) ||
         replay_doubt_explains(part, reply->str)) {
-        replay_count_error(r, !command_error_expected(command_find(words[0]), reply->str));
+        replay_report_error(set->report,
+                            !command_error_expected(command_find(words[0]), reply->str));
         return 0;
     }
-    return replay_dead_refuse(r, item, part, db, words, count, reply->str, err);
+    return replay_dead_refuse(set, item, part, db, words, count, reply->str, err);
 }
 
 /* Behind a transaction that was carried out: nobody else remembers that this was refused. */
@@ -133,12 +133,13 @@ static int remember(struct replay_node *node, const char *field, uint32_t db,
     if (rc == 0)
         rc = replay_batch_field(&node->batch, bytes_str(field), buf_bytes(&value), err);
     buf_release(&value);
-    return rc == 0 ? replay_drain(node->replay, err) : -1;
+    return rc == 0 ? replay_drain(node->set, err) : -1;
 }
 
-static int judge_transacted(struct replay *r, struct replay_node *node, const struct item *item,
-                            const char *tag, uint32_t db, const struct bytes *words, size_t count,
-                            const redisReply *reply, struct ft_err *err)
+static int judge_transacted(struct replay_position_set *set, struct replay_node *node,
+                            const struct item *item, const char *tag, uint32_t db,
+                            const struct bytes *words, size_t count, const redisReply *reply,
+                            struct ft_err *err)
 {
     char field[REPLAY_TAG_TEXT + 2];
 
@@ -147,17 +148,17 @@ static int judge_transacted(struct replay *r, struct replay_node *node, const st
     if (reply->type != REDIS_REPLY_ERROR ||
         command_error_expected(command_find(words[0]), reply->str) ||
         replay_doubt_explains(part, reply->str))
-        return replay_judge(r, node, item, part, db, words, count, reply, err);
+        return replay_judge(set, node, item, part, db, words, count, reply, err);
     (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
     if (remember(node, field, db, words, count, reply->str, err) != 0 ||
-        replay_dead_add(r, item->flow, item->lsn, part, db, words, count, reply->str, err) != 0)
+        replay_dead_add(set, item->flow, item->lsn, part, db, words, count, reply->str, err) != 0)
         return -1;
-    return r->letters == NULL ? 0 : replay_batch_forget(&node->batch, bytes_str(field), err);
+    return set->letters == NULL ? 0 : replay_batch_forget(&node->batch, bytes_str(field), err);
 }
 
-int replay_put_huge(struct replay *r, struct replay_node *node, const struct item *item,
-                    uint32_t db, const char *tag, const struct bytes *words, size_t count,
-                    struct ft_err *err)
+int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
+                    const struct item *item, uint32_t db, const char *tag,
+                    const struct bytes *words, size_t count, struct ft_err *err)
 {
     redisReply *reply;
     bool queued;
@@ -167,14 +168,14 @@ int replay_put_huge(struct replay *r, struct replay_node *node, const struct ite
 
     if (replay_divide(words, count, &head, &step))
         return put_pieces(node, db, tag, words, count, head, step, err);
-    if (r->target.cluster)
-        return replay_dead_refuse(r, item, strrchr(tag, ':') + 1, db, words, count,
+    if (set->target->cluster)
+        return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, words, count,
                                   "too many arguments for a script", err);
-    if (replay_drain(r, err) != 0 ||
+    if (replay_drain(set, err) != 0 ||
         transact(node, item, db, words, count, &reply, &queued, err) != 0)
         return -1;
-    rc = judge_transacted(r, node, item, tag, db, words, count, queued ? reply->element[1] : reply,
-                          err);
+    rc = judge_transacted(set, node, item, tag, db, words, count,
+                          queued ? reply->element[1] : reply, err);
     freeReplyObject(reply);
     return rc;
 }

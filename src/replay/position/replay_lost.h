@@ -11,18 +11,18 @@
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_LOST_H
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_LOST_H
 
+#include "replay/position/replay_position_set.h"
 #include "replay/position/replay_state.h"
-
-struct replay;
 
 /* replay_lost_name - the set's key. */
 void replay_lost_name(const char *capture, char out[REPLAY_KEY_SIZE]);
 /* replay_lost_add - under the name that the source has for it. */
-int replay_lost_add(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err);
-bool replay_lost_has(struct replay *r, uint32_t db, struct bytes key);
-int replay_lost_save(struct replay *r, struct ft_err *err);
-int replay_lost_load(struct replay *r, struct ft_err *err);
+int replay_lost_add(struct replay_position_set *set, uint32_t db, struct bytes key,
+                    struct ft_err *err);
+bool replay_lost_has(struct replay_position_set *set, uint32_t db, struct bytes key);
+int replay_lost_save(struct replay_position_set *set, struct ft_err *err);
+int replay_lost_load(struct replay_position_set *set, struct ft_err *err);
 /* replay_lost_clear - a snapshot brings everything again. */
-int replay_lost_clear(struct replay *r, struct ft_err *err);
+int replay_lost_clear(struct replay_position_set *set, struct ft_err *err);
 
 #endif

@@ -7,9 +7,8 @@
 #include "command/command_table.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_lost.h"
 #include "replay/position/replay_suspect.h"
-#include "replay/replay_impl.h"
-#include "replay/replay_refused.h"
 #include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
@@ -76,7 +75,7 @@ static int load_by_eval(struct replay_node *node, struct bytes script, struct ft
 /* Only when there is a batch: who replays a snapshot alone needs no scripts. */
 static int load_script(struct replay_node *node, struct ft_err *err)
 {
-    struct bytes script = bytes_str(replay_script(node->replay->target.version));
+    struct bytes script = bytes_str(replay_script(node->set->target->version));
     const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), script};
     redisReply *reply;
     int rc;
@@ -98,7 +97,7 @@ static int refuse_too_long(struct replay_node *node, uint32_t db, const char *ta
     struct item item = {.kind = ITEM_COMMAND};
 
     (void)sscanf(tag, "%" SCNu32 ":%" SCNu64, &item.flow, &item.lsn); /* as replay_tag made it */
-    return replay_dead_refuse(node->replay, &item, strrchr(tag, ':') + 1, db, words, count, error,
+    return replay_dead_refuse(node->set, &item, strrchr(tag, ':') + 1, db, words, count, error,
                               err);
 }
 
@@ -107,10 +106,10 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
 {
     char error[REPLAY_TOO_LONG_TEXT];
 
-    if (replay_is_too_long(node->replay, words, count, error))
+    if (replay_is_too_long(node->set, words, count, error))
         return refuse_too_long(node, db, tag, words, count, error, err);
     node->count.commands++;
-    node->batch.join_sets = !node->replay->target.cluster;
+    node->batch.join_sets = !node->set->target->cluster;
     return replay_batch_add(&node->batch, db, tag, words, count, err);
 }
 
@@ -130,10 +129,10 @@ int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
 /* The positions that have changed since the last batch. */
 static int put_positions(struct replay_node *node, struct ft_err *err)
 {
-    const struct replay *r = node->replay;
+    const struct replay_position_set *set = node->set;
 
-    for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        if (replay_node_pass(node, i, r->next[i], err) != 0)
+    for (uint32_t i = 0; i < set->flow_count; i++) {
+        if (replay_node_pass(node, i, set->next[i], err) != 0)
             return -1;
     }
     return 0;
@@ -148,11 +147,11 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     char next_seq[I64_TEXT_SIZE];
     size_t bytes;
 
-    if (replay_lost_save(node->replay, err) != 0 || put_positions(node, err) != 0)
+    if (replay_lost_save(node->set, err) != 0 || put_positions(node, err) != 0)
         return -1;
     if (replay_batch_is_empty(&node->batch))
         return 0;
-    if (load_script(node, err) != 0 || replay_refused_save(node->replay, err) != 0)
+    if (load_script(node, err) != 0 || replay_position_set_list_refused(node->set, err) != 0)
         return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
         return -1;
@@ -180,8 +179,8 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     p->seq++;
     node->count.batches++;
     node->count.bytes += bytes;
-    atomic_fetch_add(&node->replay->progress->bytes, bytes);
-    replay_sent_add(&node->sent, node->count.batches, node->replay->next);
+    atomic_fetch_add(&node->set->report->progress->bytes, bytes);
+    replay_sent_add(&node->sent, node->count.batches, node->set->next);
     replay_batch_clear(&node->batch);
     return redis_pipe_keep_up(node->server->pipe, err);
 }
@@ -194,28 +193,28 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
     return send_batch(node, err);
 }
 
-static bool has_more(const struct replay *r)
+static bool has_more(const struct replay_position_set *set)
 {
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        if (!replay_batch_is_empty(&r->nodes[i].batch))
+    for (size_t i = 0; i < set->target->node_count; i++) {
+        if (!replay_batch_is_empty(&set->nodes[i].batch))
             return true;
     }
     return false;
 }
 
 /* What the replies refuse makes another batch, which tells the target to forget it. */
-int replay_drain(struct replay *r, struct ft_err *err)
+int replay_drain(struct replay_position_set *set, struct ft_err *err)
 {
     do {
-        for (size_t i = 0; i < r->target.node_count; i++) {
-            if (send_batch(&r->nodes[i], err) != 0)
+        for (size_t i = 0; i < set->target->node_count; i++) {
+            if (send_batch(&set->nodes[i], err) != 0)
                 return -1;
         }
-        for (size_t i = 0; i < r->target.node_count; i++) {
-            if (redis_pipe_drain(r->nodes[i].server->pipe, err) != 0)
+        for (size_t i = 0; i < set->target->node_count; i++) {
+            if (redis_pipe_drain(set->nodes[i].server->pipe, err) != 0)
                 return -1;
         }
-    } while (has_more(r));
+    } while (has_more(set));
     return 0;
 }
 
@@ -276,15 +275,17 @@ static bool is_no_surprise(const struct refusal *f)
 
 static int judge(struct replay_node *node, const struct refusal *f, struct ft_err *err)
 {
-    struct replay *r = node->replay;
+    struct replay_position_set *set = node->set;
 
     if (is_no_surprise(f)) {
-        replay_count_error(r, !command_error_expected(command_find(f->words[0]), f->error));
+        replay_report_error(set->report,
+                            !command_error_expected(command_find(f->words[0]), f->error));
         return forget(node, f, err);
     }
-    if (replay_dead_add(r, f->flow, f->lsn, f->part, f->db, f->words, f->count, f->error, err) != 0)
+    if (replay_dead_add(set, f->flow, f->lsn, f->part, f->db, f->words, f->count, f->error, err) !=
+        0)
         return -1;
-    return r->letters != NULL ? forget(node, f, err) : 0;
+    return set->letters != NULL ? forget(node, f, err) : 0;
 }
 
 int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
@@ -296,7 +297,7 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
     if (tag != 0 && reply->type != REDIS_REPLY_ARRAY)
         return reply_not_of(reply, node->server->name, "a batch", err);
     replay_sent_ack(&node->sent, tag); /* 0: no batch */
-    atomic_fetch_add(&node->replay->acknowledged, 1);
+    atomic_fetch_add(&node->set->acknowledged, 1);
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct refusal f;
         int rc;
@@ -318,7 +319,8 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 /* Without it, but not without knowing that its keys differ. */
 static int accept(struct replay_node *node, const struct refusal *f, struct ft_err *err)
 {
-    if (replay_refused_add(node->replay, f->flow, f->lsn, f->db, f->words, f->count, err) != 0)
+    if (replay_position_set_note_refused(node->set, f->flow, f->lsn, f->db, f->words, f->count,
+                                         err) != 0)
         return -1;
     return forget(node, f, err);
 }
@@ -326,7 +328,7 @@ static int accept(struct replay_node *node, const struct refusal *f, struct ft_e
 static int take_left(struct replay_node *node, const redisReply *left, size_t *count,
                      struct ft_err *err)
 {
-    const struct replay *r = node->replay;
+    const struct replay_position_set *set = node->set;
     struct refusal f;
     int rc = 0;
 
@@ -334,9 +336,9 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
         return -1;
     if (is_no_surprise(&f))
         rc = forget(node, &f, err);
-    else if (r->o->accept_errors)
+    else if (set->accept_errors)
         rc = accept(node, &f, err);
-    else if (r->letters != NULL)
+    else if (set->letters != NULL)
         rc = judge(node, &f, err);
     else
         ++*count;
@@ -363,12 +365,12 @@ static int check_node(struct replay_node *node, size_t *count, struct ft_err *er
     return rc;
 }
 
-int replay_check_failed(struct replay *r, struct ft_err *err)
+int replay_check_failed(struct replay_position_set *set, struct ft_err *err)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        if (check_node(&r->nodes[i], &count, err) != 0)
+    for (size_t i = 0; i < set->target->node_count; i++) {
+        if (check_node(&set->nodes[i], &count, err) != 0)
             return -1;
     }
     if (count != 0) {
@@ -378,5 +380,52 @@ int replay_check_failed(struct replay *r, struct ft_err *err)
                        "continues without them",
                        count);
     }
-    return replay_drain(r, err);
+    return replay_drain(set, err);
+}
+
+/*
+ * Nodes of an open target
+ */
+
+struct replay_node *replay_node_of(const struct replay_position_set *set, struct bytes key)
+{
+    return &set->nodes[target_client_index(set->target, key)];
+}
+
+int replay_nodes_open(struct replay_position_set *set, struct ft_err *err)
+{
+    set->nodes = calloc(set->target->node_count, sizeof(*set->nodes));
+    if (set->nodes == NULL)
+        return err_nomem(err, "the nodes");
+    while (set->node_count < set->target->node_count) {
+        struct replay_node *node = &set->nodes[set->node_count];
+
+        node->set = set;
+        node->server = &set->target->nodes[set->node_count++];
+        node->written = calloc(set->flow_count + 1u, sizeof(*node->written));
+        if (node->written == NULL)
+            return err_nomem(err, "a node");
+        (void)snprintf(node->count.name, sizeof(node->count.name), "%s",
+                       node->server->name); /* fits */
+        redis_pipe_on_reply(node->server->pipe, replay_node_reply, node);
+    }
+    return 0;
+}
+
+static void close_node(struct replay_node *node)
+{
+    replay_report_node(node->set->report, &node->count);
+    replay_position_release(&node->position);
+    replay_batch_release(&node->batch);
+    free(node->written);
+    replay_sent_release(&node->sent);
+}
+
+void replay_nodes_close(struct replay_position_set *set)
+{
+    for (size_t i = 0; i < set->node_count; i++)
+        close_node(&set->nodes[i]);
+    free(set->nodes);
+    set->nodes = NULL;
+    set->node_count = 0;
 }

@@ -7,11 +7,15 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "item/item.h"
+#include "replay/position/replay_position_set.h"
 #include "replay/position/replay_state.h"
 
-struct replay;
-struct replay_node;
-
+/* replay_nodes_open - one for each of an open target; also after a failure they are to be closed. */
+int replay_nodes_open(struct replay_position_set *set, struct ft_err *err);
+/* replay_nodes_close - what was sent to them is reported. */
+void replay_nodes_close(struct replay_position_set *set);
+/* replay_node_of - the node that has this key. */
+struct replay_node *replay_node_of(const struct replay_position_set *set, struct bytes key);
 /* replay_node_reply - the redis_reply_fn of nodes: answers to batches. */
 int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err);
 /* replay_tag - "flow:lsn:part", what the target calls a command; doubtful: see replay_is_doubtful. */
@@ -25,8 +29,8 @@ int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
 /* replay_node_flush - send the batch with the positions in replay->next; a small one only if `all`. */
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
 /* replay_drain - every batch of every node has been sent and answered. */
-int replay_drain(struct replay *r, struct ft_err *err);
+int replay_drain(struct replay_position_set *set, struct ft_err *err);
 /* replay_check_failed - refused commands that earlier runs left on the target. */
-int replay_check_failed(struct replay *r, struct ft_err *err);
+int replay_check_failed(struct replay_position_set *set, struct ft_err *err);
 
 #endif

@@ -4,14 +4,11 @@
 #include <stdio.h>
 
 #include "replay/position/replay_node.h"
-#include "replay/replay_connect.h"
-#include "replay/replay_impl.h"
-#include "replay/replay_record.h"
 #include "target/wait_replicas.h"
 
-bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)
+bool replay_is_past(struct replay_position_set *set, const struct item *item, struct bytes key)
 {
-    const struct replay_position *p = &replay_node_of(r, key)->position;
+    const struct replay_position *p = &replay_node_of(set, key)->position;
 
     if (p->lsn[item->flow] > item->lsn)
         return true;
@@ -19,14 +16,15 @@ bool replay_is_past(struct replay *r, const struct item *item, struct bytes key)
 }
 
 /* What was written down when the first side had had the record, and by whom. */
-static const struct replay_outcome *find_outcome(struct replay *r, const struct item *item,
+static const struct replay_outcome *find_outcome(struct replay_position_set *set,
+                                                 const struct item *item,
                                                  struct replay_node **ret_holder)
 {
-    for (size_t n = 0; n < r->target.node_count; n++) {
+    for (size_t n = 0; n < set->target->node_count; n++) {
         const struct replay_outcome *outcome =
-            replay_position_outcome(&r->nodes[n].position, item->flow, item->lsn);
+            replay_position_outcome(&set->nodes[n].position, item->flow, item->lsn);
 
-        *ret_holder = &r->nodes[n];
+        *ret_holder = &set->nodes[n];
         if (outcome != NULL)
             return outcome;
     }
@@ -34,11 +32,11 @@ static const struct replay_outcome *find_outcome(struct replay *r, const struct 
     return NULL;
 }
 
-enum replay_standing replay_pair_standing(struct replay *r, const struct item *item,
+enum replay_standing replay_pair_standing(struct replay_position_set *set, const struct item *item,
                                           struct bytes dst, struct bytes src)
 {
-    bool dst_is_past = replay_is_past(r, item, dst);
-    bool src_is_past = replay_is_past(r, item, src);
+    bool dst_is_past = replay_is_past(set, item, dst);
+    bool src_is_past = replay_is_past(set, item, src);
     const struct replay_outcome *outcome;
     struct replay_node *holder;
 
@@ -46,7 +44,7 @@ enum replay_standing replay_pair_standing(struct replay *r, const struct item *i
         return dst_is_past ? REPLAY_STANDS_DONE : REPLAY_STANDS_OPEN;
     if (!dst_is_past)
         return REPLAY_STANDS_DST_BACK;
-    outcome = find_outcome(r, item, &holder);
+    outcome = find_outcome(set, item, &holder);
     if (outcome == NULL)
         return REPLAY_STANDS_SRC_BACK;
     return outcome->follows ? REPLAY_STANDS_HALF : REPLAY_STANDS_DONE;
@@ -86,7 +84,7 @@ static int await_replica(struct replay_node *node, struct ft_err *err)
 {
     return node->server->replica_count == 0
                ? 0
-               : wait_replicas_node(&node->replay->target, node->server, err);
+               : wait_replicas_node(node->set->target, node->server, err);
 }
 
 /* The node's batch takes effect, with a position behind the record. */
@@ -98,16 +96,16 @@ static int settle_node(struct replay_node *node, const struct item *item, struct
     return redis_pipe_drain(node->server->pipe, err);
 }
 
-static int run_dst(struct replay *r, const struct item *item, const struct replay_pair *pair,
-                   unsigned *part, struct ft_err *err)
+static int run_dst(struct replay_position_set *set, const struct item *item,
+                   const struct replay_pair *pair, unsigned *part, struct ft_err *err)
 {
-    struct replay_node *node = replay_node_of(r, pair->dst);
+    struct replay_node *node = replay_node_of(set, pair->dst);
     const struct replay_outcome outcome = {item->flow, item->lsn, pair->src_count != 0};
     char field[REPLAY_TAG_TEXT];
 
     outcome_field(item->flow, item->lsn, field);
     /* all nodes are where this record begins: outcomes of those before it say nothing any more */
-    if (replay_pair_forget_old(r, r->next, err) != 0 ||
+    if (replay_pair_forget_old(set, set->next, err) != 0 ||
         put_commands(node, item, pair->dst_commands, pair->dst_count, pair->doubtful, part, err) !=
             0)
         return -1;
@@ -119,13 +117,13 @@ static int run_dst(struct replay *r, const struct item *item, const struct repla
     return settle_node(node, item, err) == 0 ? await_replica(node, err) : -1;
 }
 
-static int run_src(struct replay *r, const struct item *item, const struct replay_pair *pair,
-                   unsigned *part, struct ft_err *err)
+static int run_src(struct replay_position_set *set, const struct item *item,
+                   const struct replay_pair *pair, unsigned *part, struct ft_err *err)
 {
-    struct replay_node *node = replay_node_of(r, pair->src);
+    struct replay_node *node = replay_node_of(set, pair->src);
     struct replay_node *holder;
 
-    (void)find_outcome(r, item, &holder);
+    (void)find_outcome(set, item, &holder);
     if (put_commands(node, item, pair->src_commands, pair->src_count, pair->doubtful, part, err) !=
             0 ||
         settle_node(node, item, err) != 0 || await_replica(node, err) != 0)
@@ -133,15 +131,16 @@ static int run_src(struct replay *r, const struct item *item, const struct repla
     return holder == NULL ? 0 : forget(holder, item->flow, item->lsn, err);
 }
 
-int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_err *err)
+int replay_pair_forget_old(struct replay_position_set *set, const uint64_t *start,
+                           struct ft_err *err)
 {
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        struct replay_node *node = &r->nodes[n];
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        struct replay_node *node = &set->nodes[n];
 
         for (size_t i = node->position.outcome_count; i > 0; i--) {
             const struct replay_outcome *o = &node->position.outcomes[i - 1];
 
-            if (o->flow < r->source->stream_count && o->lsn < start[o->flow] &&
+            if (o->flow < set->flow_count && o->lsn < start[o->flow] &&
                 forget(node, o->flow, o->lsn, err) != 0)
                 return -1;
         }
@@ -149,11 +148,11 @@ int replay_pair_forget_old(struct replay *r, const uint64_t *start, struct ft_er
     return 0;
 }
 
-int replay_pair_run(struct replay *r, const struct item *item, const struct replay_pair *pair,
-                    struct ft_err *err)
+int replay_pair_run(struct replay_position_set *set, const struct item *item,
+                    const struct replay_pair *pair, struct ft_err *err)
 {
-    struct replay_node *node = replay_node_of(r, pair->dst);
-    bool half = replay_is_past(r, item, pair->dst);
+    struct replay_node *node = replay_node_of(set, pair->dst);
+    bool half = replay_is_past(set, item, pair->dst);
     unsigned part = 0;
 
     if (!pair->apart && !half) {
@@ -163,12 +162,12 @@ int replay_pair_run(struct replay *r, const struct item *item, const struct repl
         return put_commands(node, item, pair->src_commands, pair->src_count, pair->doubtful, &part,
                             err);
     }
-    if (!half && run_dst(r, item, pair, &part, err) != 0)
+    if (!half && run_dst(set, item, pair, &part, err) != 0)
         return -1;
     if (pair->src_count == 0)
         return 0;
     /* A run before this one has brought it there, and may have ended before the replicas had it. */
     if (half && await_replica(node, err) != 0)
         return -1;
-    return run_src(r, item, pair, &part, err);
+    return run_src(set, item, pair, &part, err);
 }

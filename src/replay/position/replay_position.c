@@ -7,16 +7,16 @@
 #include <sys/random.h>
 
 #include "base/array.h"
-#include "replay/replay_begin.h"
-#include "replay/replay_connect.h"
-#include "replay/replay_impl.h"
+#include "replay/position/replay_node.h"
+#include "replay/position/replay_state_store.h"
 #include "target/wait_replicas.h"
 
-static void node_slots(const struct replay *r, size_t index, uint8_t slots[SLOT_COUNT / 8])
+static void node_slots(const struct replay_position_set *set, size_t index,
+                       uint8_t slots[SLOT_COUNT / 8])
 {
-    memset(slots, r->target.cluster ? 0 : 0xff, SLOT_COUNT / 8);
-    for (uint32_t slot = 0; r->target.cluster && slot < SLOT_COUNT; slot++) {
-        if (slot_map_master(r->target.map, (uint16_t)slot) == index)
+    memset(slots, set->target->cluster ? 0 : 0xff, SLOT_COUNT / 8);
+    for (uint32_t slot = 0; set->target->cluster && slot < SLOT_COUNT; slot++) {
+        if (slot_map_master(set->target->map, (uint16_t)slot) == index)
             replay_slot_add(slots, (uint16_t)slot);
     }
 }
@@ -28,16 +28,16 @@ struct found_position {
 };
 
 /* A number that puts the key into a slot of the node and is no tag that is in use. */
-static void new_tag(const struct replay *r, size_t index, char tag[REPLAY_TAG_SIZE])
+static void new_tag(const struct replay_position_set *set, size_t index, char tag[REPLAY_TAG_SIZE])
 {
     bool is_new = false;
 
     for (int64_t number = 0; !is_new; number++) {
         tag[i64_to_text(number, tag)] = '\0';
-        is_new =
-            !r->target.cluster || slot_map_master_of_key(r->target.map, bytes_str(tag)) == index;
-        for (size_t i = 0; is_new && i < r->state.tag_count; i++)
-            is_new = strcmp(r->state.tags[i], tag) != 0;
+        is_new = !set->target->cluster ||
+                 slot_map_master_of_key(set->target->map, bytes_str(tag)) == index;
+        for (size_t i = 0; is_new && i < set->state.tag_count; i++)
+            is_new = strcmp(set->state.tags[i], tag) != 0;
     }
 }
 
@@ -64,9 +64,9 @@ static int has_key(struct replay_node *node, const char *key, bool *ret, struct 
 
 /* Batches that may still be in flight from an earlier connection are refused from the new number on:
  * only then what is read stays true. */
-static int claim(struct replay *r, struct found_position *ret, struct ft_err *err)
+static int claim(struct replay_position_set *set, struct found_position *ret, struct ft_err *err)
 {
-    struct replay_node *node = replay_node_of(r, bytes_str(ret->p.key));
+    struct replay_node *node = replay_node_of(set, bytes_str(ret->p.key));
     const struct bytes read[] = {bytes_str("HGETALL"), bytes_str(ret->p.key)};
     char number[I64_TEXT_SIZE];
     struct bytes write[] = {bytes_str("HSET"), bytes_str(ret->p.key), bytes_str("seq"), {NULL, 0}};
@@ -79,61 +79,62 @@ static int claim(struct replay *r, struct found_position *ret, struct ft_err *er
     if ((exists && target_node_call(node->server, NULL, write, 4, err) != 0) ||
         target_node_call(node->server, &ret->reply, read, 2, err) != 0)
         return -1;
-    return replay_position_parse(&ret->p, ret->reply, r->source->stream_count, err);
+    return replay_position_parse(&ret->p, ret->reply, set->flow_count, err);
 }
 
 /* The positions as they are written down, one per tag that the state names. */
-static int read_all(struct replay *r, struct found_position *all, struct ft_err *err)
+static int read_all(struct replay_position_set *set, struct found_position *all, struct ft_err *err)
 {
-    for (size_t i = 0; i < r->state.tag_count; i++) {
-        replay_position_name(&all[i].p, r->id, r->state.tags[i]);
-        if (claim(r, &all[i], err) != 0)
+    for (size_t i = 0; i < set->state.tag_count; i++) {
+        replay_position_name(&all[i].p, set->id, set->state.tags[i]);
+        if (claim(set, &all[i], err) != 0)
             return -1;
     }
     return 0;
 }
 
 /* The position of the newest epoch that is for just the slots of this node. */
-static struct replay_position *find_matching(struct replay *r, struct found_position *all,
-                                             size_t index)
+static struct replay_position *find_matching(struct replay_position_set *set,
+                                             struct found_position *all, size_t index)
 {
     uint8_t slots[SLOT_COUNT / 8];
 
-    node_slots(r, index, slots);
-    for (size_t i = 0; i < r->state.tag_count; i++) {
+    node_slots(set, index, slots);
+    for (size_t i = 0; i < set->state.tag_count; i++) {
         struct replay_position *p = &all[i].p;
 
-        if (p->found && p->epoch == r->state.epoch && memcmp(p->slots, slots, sizeof(slots)) == 0 &&
-            replay_node_of(r, bytes_str(p->key)) == &r->nodes[index])
+        if (p->found && p->epoch == set->state.epoch &&
+            memcmp(p->slots, slots, sizeof(slots)) == 0 &&
+            replay_node_of(set, bytes_str(p->key)) == &set->nodes[index])
             return p;
     }
     return NULL;
 }
 
 /* If each node has one: take them. */
-static bool take_matching(struct replay *r, struct found_position *all)
+static bool take_matching(struct replay_position_set *set, struct found_position *all)
 {
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (find_matching(r, all, n) == NULL)
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        if (find_matching(set, all, n) == NULL)
             return false;
     }
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        struct replay_position *p = find_matching(r, all, n);
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        struct replay_position *p = find_matching(set, all, n);
 
-        replay_position_release(&r->nodes[n].position);
-        r->nodes[n].position = *p;
+        replay_position_release(&set->nodes[n].position);
+        set->nodes[n].position = *p;
         *p = (struct replay_position){0};
     }
     return true;
 }
 
 /* Who speaks for this slot? */
-static const struct replay_position *speaker(const struct replay *r,
+static const struct replay_position *speaker(const struct replay_position_set *set,
                                              const struct found_position *all, uint16_t slot)
 {
     const struct replay_position *best = NULL;
 
-    for (size_t i = 0; i < r->state.tag_count; i++) {
+    for (size_t i = 0; i < set->state.tag_count; i++) {
         const struct replay_position *p = &all[i].p;
 
         if (p->found && replay_slot_in(p->slots, slot) && (best == NULL || p->epoch > best->epoch))
@@ -201,12 +202,12 @@ static void drop_lanes(struct replay_position *p, uint32_t flow_count)
 }
 
 /* Refused commands and outcomes of old positions, by whoever has the old key's slot now. */
-static int write_kept_fields(struct replay *r, struct replay_node *node,
+static int write_kept_fields(struct replay_position_set *set, struct replay_node *node,
                              const struct found_position *old, struct ft_err *err)
 {
     const redisReply *reply = old->reply;
 
-    if (!old->p.found || replay_node_of(r, bytes_str(old->p.key)) != node)
+    if (!old->p.found || replay_node_of(set, bytes_str(old->p.key)) != node)
         return 0;
     for (size_t i = 0; i < old->p.outcome_count; i++) {
         if (replay_position_add_outcome(&node->position, &old->p.outcomes[i], err) != 0)
@@ -310,10 +311,11 @@ static int send_hset(struct replay_node *node, const struct hset *h, struct ft_e
 }
 
 /* What a position starts with, in one step. */
-static int write_position(struct replay *r, struct replay_node *node, struct ft_err *err)
+static int write_position(struct replay_position_set *set, struct replay_node *node,
+                          struct ft_err *err)
 {
     struct replay_position *p = &node->position;
-    uint32_t flow_count = r->source->stream_count;
+    uint32_t flow_count = set->flow_count;
     struct hset h = {.ends = calloc(2 * (3 + flow_count + p->lane_count), sizeof(*h.ends))};
     int rc = h.ends == NULL ? err_nomem(err, "a replay's position") : new_seq(&p->seq, err);
 
@@ -327,37 +329,37 @@ static int write_position(struct replay *r, struct replay_node *node, struct ft_
 }
 
 /* The new names are in the state before the keys are there, the old ones until they are not. */
-static int name_node(struct replay *r, const char *tag, struct ft_err *err)
+static int name_node(struct replay_position_set *set, const char *tag, struct ft_err *err)
 {
     char field[REPLAY_TAG_TEXT];
 
     (void)snprintf(field, sizeof(field), "node:%s", tag);
-    return replay_state_set(r, field, "1", err);
+    return replay_state_set(set, field, "1", err);
 }
 
-static bool is_tag_of_node(const struct replay *r, const char *tag)
+static bool is_tag_of_node(const struct replay_position_set *set, const char *tag)
 {
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (strcmp(r->nodes[n].position.tag, tag) == 0)
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        if (strcmp(set->nodes[n].position.tag, tag) == 0)
             return true;
     }
     return false;
 }
 
-static int forget_old(struct replay *r, struct ft_err *err)
+static int forget_old(struct replay_position_set *set, struct ft_err *err)
 {
-    for (size_t i = 0; i < r->state.tag_count; i++) {
+    for (size_t i = 0; i < set->state.tag_count; i++) {
         struct replay_position old = {0};
         char field[REPLAY_TAG_TEXT];
         struct bytes del[] = {bytes_str("DEL"), {NULL, 0}};
 
-        if (is_tag_of_node(r, r->state.tags[i]))
+        if (is_tag_of_node(set, set->state.tags[i]))
             continue;
-        replay_position_name(&old, r->id, r->state.tags[i]);
+        replay_position_name(&old, set->id, set->state.tags[i]);
         (void)snprintf(field, sizeof(field), "node:%s", old.tag);
         del[1] = bytes_str(old.key);
-        if (target_node_call(target_client_node(&r->target, del[1]), NULL, del, 2, err) != 0 ||
-            replay_state_remove(r, field, err) != 0)
+        if (target_node_call(target_client_node(set->target, del[1]), NULL, del, 2, err) != 0 ||
+            replay_state_remove(set, field, err) != 0)
             return -1;
     }
     return 0;
@@ -372,75 +374,77 @@ static int clear_position(struct replay_node *node, struct ft_err *err)
 }
 
 /* old: what the new positions are made of; NULL: they begin. */
-static int write_all(struct replay *r, const struct found_position *old, struct ft_err *err)
+static int write_all(struct replay_position_set *set, const struct found_position *old,
+                     struct ft_err *err)
 {
     char epoch[I64_TEXT_SIZE + 1] = "";
 
-    epoch[i64_to_text((int64_t)r->state.epoch, epoch)] = '\0';
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (name_node(r, r->nodes[n].position.tag, err) != 0)
+    epoch[i64_to_text((int64_t)set->state.epoch, epoch)] = '\0';
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        if (name_node(set, set->nodes[n].position.tag, err) != 0)
             return -1;
     }
     /* a replica in the master's place has to know where the positions are */
-    if (replay_state_secure(r, err) != 0)
+    if (replay_state_secure(set, err) != 0)
         return -1;
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (clear_position(&r->nodes[n], err) != 0)
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        if (clear_position(&set->nodes[n], err) != 0)
             return -1;
-        for (size_t i = 0; old != NULL && i < r->state.tag_count; i++) {
-            if (write_kept_fields(r, &r->nodes[n], &old[i], err) != 0)
+        for (size_t i = 0; old != NULL && i < set->state.tag_count; i++) {
+            if (write_kept_fields(set, &set->nodes[n], &old[i], err) != 0)
                 return -1;
         }
-        if (write_position(r, &r->nodes[n], err) != 0)
+        if (write_position(set, &set->nodes[n], err) != 0)
             return -1;
     }
     /* the old ones are not to go while a failover could take the new ones away */
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->nodes[n];
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        const struct replay_node *node = &set->nodes[n];
 
-        if (wait_replicas_node(&r->target, node->server, err) != 0)
+        if (wait_replicas_node(set->target, node->server, err) != 0)
             return -1;
     }
-    if (replay_state_set(r, "epoch", epoch, err) != 0 || replay_state_secure(r, err) != 0)
+    if (replay_state_set(set, "epoch", epoch, err) != 0 || replay_state_secure(set, err) != 0)
         return -1;
-    return forget_old(r, err);
+    return forget_old(set, err);
 }
 
-static int new_position(struct replay *r, size_t n, struct ft_err *err)
+static int new_position(struct replay_position_set *set, size_t n, struct ft_err *err)
 {
-    struct replay_position *p = &r->nodes[n].position;
+    struct replay_position *p = &set->nodes[n].position;
     char tag[REPLAY_TAG_SIZE];
 
     replay_position_release(p);
-    new_tag(r, n, tag);
-    replay_position_name(p, r->id, tag);
-    node_slots(r, n, p->slots);
-    p->epoch = r->state.epoch;
-    p->lsn = calloc(r->source->stream_count + 1u, sizeof(*p->lsn));
+    new_tag(set, n, tag);
+    replay_position_name(p, set->id, tag);
+    node_slots(set, n, p->slots);
+    p->epoch = set->state.epoch;
+    p->lsn = calloc(set->flow_count + 1u, sizeof(*p->lsn));
     return p->lsn == NULL ? err_nomem(err, "a replay's position") : 0;
 }
 
 /* Slots have moved: what the positions say, in the order of the nodes there are now. */
-static int rearrange(struct replay *r, const struct found_position *all, struct ft_err *err)
+static int rearrange(struct replay_position_set *set, const struct found_position *all,
+                     struct ft_err *err)
 {
-    uint32_t flow_count = r->source->stream_count;
+    uint32_t flow_count = set->flow_count;
 
-    for (size_t i = 0; i < r->state.tag_count; i++) {
-        if (all[i].p.epoch > r->state.epoch)
-            r->state.epoch = all[i].p.epoch;
+    for (size_t i = 0; i < set->state.tag_count; i++) {
+        if (all[i].p.epoch > set->state.epoch)
+            set->state.epoch = all[i].p.epoch;
     }
-    r->state.epoch++;
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        struct replay_position *p = &r->nodes[n].position;
+    set->state.epoch++;
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        struct replay_position *p = &set->nodes[n].position;
 
-        if (new_position(r, n, err) != 0)
+        if (new_position(set, n, err) != 0)
             return -1;
         for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
             const struct replay_position *from;
 
             if (!replay_slot_in(p->slots, (uint16_t)slot))
                 continue;
-            from = speaker(r, all, (uint16_t)slot);
+            from = speaker(set, all, (uint16_t)slot);
             if (from == NULL) {
                 return err_set(err, FT_ERR_PROTOCOL,
                                "the target has lost its position in the journal; --from-start "
@@ -452,24 +456,24 @@ static int rearrange(struct replay *r, const struct found_position *all, struct 
         lower_to_lanes(p, flow_count);
         drop_lanes(p, flow_count);
     }
-    return write_all(r, all, err);
+    return write_all(set, all, err);
 }
 
-int replay_positions_load(struct replay *r, struct ft_err *err)
+int replay_positions_load(struct replay_position_set *set, struct ft_err *err)
 {
-    struct found_position *all = calloc(r->state.tag_count + 1, sizeof(*all));
-    size_t count = r->state.tag_count;
+    struct found_position *all = calloc(set->state.tag_count + 1, sizeof(*all));
+    size_t count = set->state.tag_count;
     int rc;
 
     if (all == NULL)
         return err_nomem(err, "a replay's position");
     /* what the connection before had in batches is nothing this one may write down */
-    memset(r->next, 0, (r->source->stream_count + 1u) * sizeof(*r->next));
-    rc = read_all(r, all, err);
-    if (rc == 0 && !take_matching(r, all))
-        rc = rearrange(r, all, err);
+    memset(set->next, 0, (set->flow_count + 1u) * sizeof(*set->next));
+    rc = read_all(set, all, err);
+    if (rc == 0 && !take_matching(set, all))
+        rc = rearrange(set, all, err);
     else if (rc == 0)
-        rc = forget_old(r, err);
+        rc = forget_old(set, err);
     for (size_t i = 0; i < count; i++) {
         replay_position_release(&all[i].p);
         freeReplyObject(all[i].reply);
@@ -478,16 +482,16 @@ int replay_positions_load(struct replay *r, struct ft_err *err)
     return rc;
 }
 
-int replay_positions_reset(struct replay *r, const uint64_t *lsn, struct ft_err *err)
+int replay_positions_reset(struct replay_position_set *set, const uint64_t *lsn, struct ft_err *err)
 {
-    r->state.epoch++;
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (new_position(r, n, err) != 0)
+    set->state.epoch++;
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        if (new_position(set, n, err) != 0)
             return -1;
         if (lsn != NULL)
-            memcpy(r->nodes[n].position.lsn, lsn, r->source->stream_count * sizeof(*lsn));
+            memcpy(set->nodes[n].position.lsn, lsn, set->flow_count * sizeof(*lsn));
     }
-    return write_all(r, NULL, err);
+    return write_all(set, NULL, err);
 }
 
 static int lost(const struct replay_node *node, struct ft_err *err)
@@ -533,10 +537,10 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
     return there ? 0 : lost(node, err);
 }
 
-int replay_positions_prove(struct replay *r, struct ft_err *err)
+int replay_positions_prove(struct replay_position_set *set, struct ft_err *err)
 {
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (prove_position(&r->nodes[n], err) != 0)
+    for (size_t n = 0; n < set->target->node_count; n++) {
+        if (prove_position(&set->nodes[n], err) != 0)
             return -1;
     }
     return 0;

@@ -1,4 +1,4 @@
-#include "replay/replay_counters.h"
+#include "replay/report/replay_counters.h"
 
 #include <stddef.h>
 #include <string.h>

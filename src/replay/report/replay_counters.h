@@ -5,10 +5,10 @@
  *              order; a new counter is a field of struct replay_result and a row.
  * Threads      The table is constant.
  */
-#ifndef FLOWTAPE_REPLAY_REPLAY_COUNTERS_H
-#define FLOWTAPE_REPLAY_REPLAY_COUNTERS_H
+#ifndef FLOWTAPE_REPLAY_REPORT_REPLAY_COUNTERS_H
+#define FLOWTAPE_REPLAY_REPORT_REPLAY_COUNTERS_H
 
-#include "replay/replay.h"
+#include "replay/report/replay_result.h"
 
 enum replay_counter_kind {
     REPLAY_COUNTER_SUM, /* of several runs: all together */

@@ -1,0 +1,74 @@
+/*
+ * replay_position_set.h - how far a replay is on its target.
+ *
+ * What it is   The state and the positions as they were read, and what has been put since: a batch per node,
+ *              the records that are in batches, keys that are suspect or lost, refused commands.
+ * Threads      The driver's, but for what says otherwise.
+ */
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_POSITION_SET_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_POSITION_SET_H
+
+#include <pthread.h>
+
+#include "item/filter.h"
+#include "item/key_set.h"
+#include "replay/position/replay_batch.h"
+#include "replay/position/replay_letters.h"
+#include "replay/position/replay_sent.h"
+#include "replay/position/replay_state.h"
+#include "replay/report/replay_report.h"
+#include "target/target_client.h"
+
+/* What a replay has on one master, and has not sent there yet. */
+struct replay_node {
+    struct replay_position_set *set;
+    struct target_node
+        *server;  /* its connection: of the journal and of everything but the snapshot */
+    char sha[41]; /* of the script; "" until there is a batch */
+    struct replay_position position;
+    struct replay_batch batch;
+    uint64_t *written;       /* per flow: the position as it was sent last */
+    struct replay_sent sent; /* when following */
+    struct replay_node_count count;
+};
+
+struct replay_position_set {
+    struct replay_report *report;
+    struct target_client *target;
+    const struct filter *filter;
+    bool accept_errors; /* commands that were refused in earlier runs are forgotten */
+    /* of the input; 0 before there is one */
+    char id[REPLAY_ID_SIZE];
+    uint32_t flow_count;
+    bool has_journal;
+    unsigned journal_release; /* of the source that wrote it; 0: no journal */
+    struct replay_state state;
+    struct replay_node *nodes; /* node_count of them: those of the target, while it is open */
+    size_t node_count;
+    uint64_t *next;                    /* per flow: first record that is not in a batch yet */
+    atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
+    pthread_mutex_t letters_mu;        /* one letter at a time */
+    struct replay_letters *letters;    /* NULL: the first refused command ends the run */
+    /* In a sync, keys on which a command was refused are read again from the source. They are noted when the
+     * refusal is classified, which may be within a reply, and listed before anything else forgets of it. NULL: none. */
+    int (*note_refused)(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
+                        const struct bytes *words, size_t count, struct ft_err *err);
+    int (*list_refused)(void *owner, struct ft_err *err);
+    void *owner;
+    /* one at a time over the connection of the state; never taken by a reply */
+    pthread_mutex_t note_mu;
+    struct key_set lost;     /* replay_lost.h; guarded by note_mu */
+    struct buf unsaved_lost; /* hashes; guarded by note_mu */
+    atomic_bool any_lost;
+    struct key_set noted; /* suspect keys that the target lists; guarded by note_mu */
+};
+
+void replay_position_set_init(struct replay_position_set *set, struct replay_report *report,
+                              struct target_client *target);
+void replay_position_set_release(struct replay_position_set *set);
+int replay_position_set_note_refused(const struct replay_position_set *set, uint32_t flow,
+                                     uint64_t lsn, uint32_t db, const struct bytes *words,
+                                     size_t count, struct ft_err *err);
+int replay_position_set_list_refused(const struct replay_position_set *set, struct ft_err *err);
+
+#endif

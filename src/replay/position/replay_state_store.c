@@ -1,0 +1,74 @@
+#include "replay/position/replay_state_store.h"
+
+#include "replay/position/position_lua.h"
+#include "target/wait_replicas.h"
+
+struct target_node *replay_state_node(struct replay_position_set *set)
+{
+    return target_client_node(set->target, bytes_str(REPLAY_STATE_KEY));
+}
+
+/* A state that somebody has removed is not to be made anew by one of its fields. */
+int replay_state_set(struct replay_position_set *set, const char *field, const char *value,
+                     struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_set_in_state),
+                                  bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
+                                  bytes_str(field),  bytes_str(value)};
+
+    return target_node_call(replay_state_node(set), NULL, words, 6, err);
+}
+
+int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
+
+    return target_node_call(replay_state_node(set), NULL, words, 3, err);
+}
+
+int replay_state_secure(struct replay_position_set *set, struct ft_err *err)
+{
+    struct target_node *node = replay_state_node(set);
+
+    return wait_replicas_node(set->target, node, err);
+}
+
+int replay_state_load(struct replay_position_set *set, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    redisReply *reply;
+    int rc;
+
+    replay_state_release(&set->state);
+    if (target_node_call(replay_state_node(set), &reply, words, 2, err) != 0)
+        return -1;
+    rc = replay_state_parse(&set->state, reply, set->flow_count, err);
+    freeReplyObject(reply);
+    return rc;
+}
+
+/* Is it the same replay, in the same phase? */
+static bool is_same_state(const struct replay_state *a, const struct replay_state *b)
+{
+    return a->phase == b->phase && a->generation == b->generation && a->began_ms == b->began_ms &&
+           strcmp(a->capture, b->capture) == 0 && strcmp(a->rules, b->rules) == 0;
+}
+
+int replay_state_prove(struct replay_position_set *set, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    struct replay_state found = {0};
+    redisReply *reply;
+    int rc;
+
+    if (target_node_call(replay_state_node(set), &reply, words, 2, err) != 0)
+        return -1;
+    rc = replay_state_parse(&found, reply, set->flow_count, err);
+    freeReplyObject(reply);
+    if (rc == 0 && !is_same_state(&found, &set->state))
+        rc = err_set(err, FT_ERR_NET,
+                     "the state of the replay on the target is not the one that was "
+                     "written: somebody has removed or replaced it");
+    replay_state_release(&found);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* replay_state_store.h - the state on the target, read and written. */
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_STATE_STORE_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_STATE_STORE_H
+
+#include "replay/position/replay_position_set.h"
+
+/* replay_state_node - the node that has it. */
+struct target_node *replay_state_node(struct replay_position_set *set);
+/* replay_state_load - what is written down about the replay. */
+int replay_state_load(struct replay_position_set *set, struct ft_err *err);
+/* replay_state_set - one field of the state. */
+int replay_state_set(struct replay_position_set *set, const char *field, const char *value,
+                     struct ft_err *err);
+/* replay_state_remove - a field of the state, if it is there. */
+int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err);
+/* replay_state_prove - the state is still the one that was loaded; else FT_ERR_NET. */
+int replay_state_prove(struct replay_position_set *set, struct ft_err *err);
+/* replay_state_secure - the replicas of its master have the state too, see wait_replicas.h. */
+int replay_state_secure(struct replay_position_set *set, struct ft_err *err);
+
+#endif
