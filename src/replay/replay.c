@@ -195,7 +195,7 @@ static int check_types(const struct replay *r, struct ft_err *err)
         r->cut.is_snapshot)
         return 0;
     return err_set(err, FT_ERR_USAGE,
-                   "--type: records of the journal do not tell the type of their key; add --at "
+                   "--type: journal records do not say which type their key has; add --at "
                    "snapshot to replay the snapshot alone");
 }
 

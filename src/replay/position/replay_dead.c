@@ -116,7 +116,7 @@ bool replay_is_too_long(const struct replay_position_set *set, const struct byte
     if (longest <= set->target->word_max)
         return false;
     (void)snprintf(ret_error, REPLAY_TOO_LONG_TEXT,
-                   "a word of %" PRIu64 " bytes is too long for it, which takes %" PRIu64
+                   "an argument of %" PRIu64 " bytes is too long for it, which takes %" PRIu64
                    " (proto-max-bulk-len)",
                    longest, set->target->word_max); /* fits */
     return true;
