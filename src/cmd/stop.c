@@ -13,31 +13,33 @@
 /* Of a service manager or an impatient hand: signals so close to each other are meant as one. */
 #define ONE_SIGNAL_MS 1000
 
-/* Set before the handlers are; of the signal before nothing is known while seconds are -1. */
+/* Set before the handlers are. */
 static volatile sig_atomic_t stop_fd = -1;
-static struct timespec first_signal = {.tv_sec = -1};
+/* Any thread may get a signal, so two handlers may run at once. */
+static atomic_int_fast64_t first_signal_ms = -1;
 
-/* Only the handler uses it, and its two signals do not interrupt each other. */
-static bool is_another(const struct timespec *now)
+/* is_another - the signal comes so long after the first one that it is not the same. */
+static bool is_another(void)
 {
-    int64_t since_ms = (int64_t)(now->tv_sec - first_signal.tv_sec) * 1000 +
-                       (now->tv_nsec - first_signal.tv_nsec) / 1000000;
+    struct timespec now;
+    int_fast64_t now_ms;
+    int_fast64_t first_ms = -1;
 
-    return first_signal.tv_sec >= 0 && since_ms >= ONE_SIGNAL_MS;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    now_ms = (int_fast64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (atomic_compare_exchange_strong(&first_signal_ms, &first_ms, now_ms))
+        return false;
+    return now_ms - first_ms >= ONE_SIGNAL_MS;
 }
 
 static void on_stop_signal(int number)
 {
     const uint64_t one = 1;
     int saved = errno;
-    struct timespec now;
 
     (void)number;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-    if (is_another(&now) || write(stop_fd, &one, sizeof(one)) < 0)
+    if (is_another() || write(stop_fd, &one, sizeof(one)) < 0)
         _exit(EXIT_EARLY); /* what was stored stays valid as it is */
-    if (first_signal.tv_sec < 0)
-        first_signal = now;
     errno = saved;
 }
 
