@@ -156,10 +156,16 @@ until_written()
     done
 }
 
-# kills - of flowtape, and now and then of the target
+# kills - of flowtape, and now and then of the target; a sync that has recorded nothing yet ends at once
+# when its target is away
 kills()
 {
     k_n=0
+    k_tries=0
+    until [ -e "$DIR/capture.json" ] || [ $k_tries -gt 600 ]; do
+        k_tries=$((k_tries + 1))
+        sleep 0.1
+    done
     while [ $k_n -lt "$KILLS" ]; do
         k_n=$((k_n + 1))
         t_random_delay 600
