@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,7 +29,6 @@
 #define GIVE_UP_MS       60000u
 /* Attempts in a row that did something, but came no further than one before. */
 #define FRUITLESS_MAX 20u
-#define NOTE_MAX      700
 /* With --rate, so much of a second's worth may be in flight before its answers are awaited. */
 #define UNDERWAY_PART 2u
 
