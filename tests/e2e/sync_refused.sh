@@ -100,7 +100,7 @@ for way in --accept-errors "--on-error dead-letter=$T/dead"; do
     key acl setuser default +lpush +rpush >/dev/null
     go_on
     ends_with "$way: says so again" 4
-    check "$way: says how to go on" grep -q -e "dead-letter=FILE writes them.*--accept-errors goes on" \
+    check "$way: says how to go on" grep -q -e "dead-letter=FILE writes them.*--accept-errors continues" \
         "$T/sync.out"
     # shellcheck disable=SC2086 # words
     go_on $way
