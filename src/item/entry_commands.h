@@ -14,6 +14,7 @@
 #ifndef FLOWTAPE_ITEM_ENTRY_COMMANDS_H
 #define FLOWTAPE_ITEM_ENTRY_COMMANDS_H
 
+#include "item/command_fn.h"
 #include "item/recode.h"
 
 struct entry_commands_options {
@@ -22,9 +23,6 @@ struct entry_commands_options {
     bool restore;       /* everything by RESTORE */
     size_t piece_bytes; /* of one command, about; 0: 64 KiB */
 };
-
-/* Takes one command. The words are valid during the call. 0, or -1 with err set. */
-typedef int command_fn(void *context, const struct bytes *words, size_t count, struct ft_err *err);
 
 struct entry_commands;
 

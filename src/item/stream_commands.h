@@ -10,7 +10,8 @@
 #ifndef FLOWTAPE_ITEM_STREAM_COMMANDS_H
 #define FLOWTAPE_ITEM_STREAM_COMMANDS_H
 
-#include "item/entry_commands.h"
+#include "item/command_fn.h"
+#include "item/recode.h"
 
 /* stream_commands_run - without the key's time to live. The key is replaced. */
 enum recode_result stream_commands_run(const struct target *target, const struct rdb_entry *entry,

@@ -12,15 +12,14 @@
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
+#include "replay/replay_content.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_preflight.h"
 #include "replay/replay_release.h"
 #include "replay/replay_servers.h"
-#include "target/key_scan.h"
 #include "target/wait_replicas.h"
 
 #define KEPT_SUFFIX ":kept"
-#define FLUSHES_MAX 5u
 
 static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 {
@@ -67,16 +66,6 @@ int replay_remove_state(struct replay *r, struct ft_err *err)
     return replay_release_all(r, replay_source_ahead_ms(r), err) == 0 ? remove_state(r, err) : -1;
 }
 
-int replay_check_owner(const struct replay *r, struct ft_err *err)
-{
-    if (strcmp(r->set.state.capture, r->set.id) == 0)
-        return 0;
-    return err_set(err, FT_ERR_STATE,
-                   "the target belongs to the replay of another capture, %s; \"flowtape replay "
-                   "--forget\" frees it, --flush empties it",
-                   r->set.state.capture);
-}
-
 static int check_rules(const struct replay *r, struct ft_err *err)
 {
     if (strcmp(r->set.state.rules, r->rules) == 0)
@@ -104,119 +93,6 @@ static int check_generation(const struct replay *r, struct ft_err *err)
                    "the target has generation %" PRIu32 " already, this is generation %" PRIu32
                    "; --from-start goes back to it",
                    r->set.state.generation, r->report.result->generation);
-}
-
-/* INFO keyspace: one key in database 0, which is the one that holds the lease. */
-static bool has_one_key(const char *info)
-{
-    static const char one[] = "\ndb0:keys=1,";
-    const char *db = strstr(info, "\ndb");
-
-    return db != NULL && strncmp(db, one, strlen(one)) == 0 && strstr(db + 1, "\ndb") == NULL;
-}
-
-/* Of whoever may not ask for INFO; this database is the one that everybody has. own: the lease is
- * here. */
-static int node_is_empty(struct target_node *node, bool own, bool *ret, struct ft_err *err)
-{
-    static const char *const commands[] = {"INFO", "DBSIZE", "RANDOMKEY"};
-    const struct bytes keyspace[] = {bytes_str("INFO"), bytes_str("keyspace")};
-
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        const struct bytes word = bytes_str(commands[i]);
-        redisReply *reply;
-        bool known = true;
-
-        if (target_node_ask(node, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) != 0)
-            return -1;
-        if (i == 0 && reply->type == REDIS_REPLY_STRING)
-            *ret = strstr(reply->str, "\ndb") == NULL || (own && has_one_key(reply->str));
-        else if (reply->type == REDIS_REPLY_INTEGER)
-            *ret = reply->integer <= own;
-        else if (i == 2 && reply->type != REDIS_REPLY_ERROR)
-            *ret = reply->type == REDIS_REPLY_NIL;
-        else
-            known = false;
-        freeReplyObject(reply);
-        if (known)
-            return 0;
-    }
-    *ret = false; /* to be on the safe side */
-    return 0;
-}
-
-/* The state, if it is nothing but a lease, is not content. */
-static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
-    redisReply *reply;
-
-    if (target_node_call(replay_state_node(&r->set), &reply, words, 2, err) != 0)
-        return -1;
-    *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
-    freeReplyObject(reply);
-    return 0;
-}
-
-int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err)
-{
-    bool empty = true;
-    bool own;
-
-    if (has_state_key(r, &own, err) != 0)
-        return -1;
-    for (size_t i = 0; empty && i < r->target.node_count; i++) {
-        struct target_node *node = &r->target.nodes[i];
-
-        if (node_is_empty(node, own && node == replay_state_node(&r->set), &empty, err) != 0)
-            return -1;
-    }
-    *ret = empty;
-    return 0;
-}
-
-static int unlink_keys(void *context, struct target_node *node, uint32_t db,
-                       const struct bytes *keys, size_t count, struct ft_err *err)
-{
-    (void)context;
-    (void)db;
-    for (size_t i = 0; i < count; i++) {
-        const struct bytes words[] = {bytes_str("UNLINK"), keys[i]};
-
-        if (redis_pipe_put(node->pipe, 0, words, 2, err) != 0)
-            return -1;
-    }
-    return redis_pipe_drain(node->pipe, err);
-}
-
-/* Key by key where it may not be done at once. */
-static int flush_node(struct target_node *node, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("FLUSHALL")};
-    redisReply *reply;
-    bool refused;
-
-    if (target_node_ask(node, &reply, words, 1, err) != 0)
-        return -1;
-    refused = reply->type == REDIS_REPLY_ERROR;
-    freeReplyObject(reply);
-    return refused ? key_scan(node, unlink_keys, NULL, err) : 0;
-}
-
-/* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
-static int flush_target(struct replay *r, struct ft_err *err)
-{
-    bool empty = false;
-
-    for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
-        for (size_t i = 0; i < r->target.node_count; i++) {
-            if (flush_node(&r->target.nodes[i], err) != 0)
-                return -1;
-        }
-        if (replay_target_is_empty(r, &empty, err) != 0)
-            return -1;
-    }
-    return 0;
 }
 
 /* Which streams were done before no longer counts; of a generation with more streams neither. */
@@ -287,8 +163,8 @@ static int begin_new(struct replay *r, struct ft_err *err)
         (r->set.state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
     /* what was removed held the lease */
-    if ((r->o->flush && flush_target(r, err) != 0) || replay_take_lease(r, err) != 0 ||
-        replay_target_is_empty(r, &empty, err) != 0)
+    if ((r->o->flush && replay_content_flush(r, err) != 0) || replay_take_lease(r, err) != 0 ||
+        replay_content_is_empty(r, &empty, err) != 0)
         return -1;
     if (!empty && r->follow != NULL) {
         return err_set(err, FT_ERR_STATE,
@@ -320,7 +196,7 @@ static int begin_generation(struct replay *r, struct ft_err *err)
 
 static int go_on(struct replay *r, struct ft_err *err)
 {
-    if (replay_check_owner(r, err) != 0 || check_rules(r, err) != 0 ||
+    if (replay_state_check_owner(&r->set, err) != 0 || check_rules(r, err) != 0 ||
         check_generation(r, err) != 0)
         return -1;
     r->report.result->resumed = true;
@@ -350,7 +226,7 @@ int replay_begin(struct replay *r, struct ft_err *err)
     if (r->set.state.phase <= REPLAY_PHASE_ENDING || (anew && r->o->flush))
         rc = begin_new(r, err);
     else if (anew)
-        rc = replay_check_owner(r, err) != 0 ? -1 : begin_generation(r, err);
+        rc = replay_state_check_owner(&r->set, err) != 0 ? -1 : begin_generation(r, err);
     else
         rc = go_on(r, err);
     if (rc != 0)

@@ -9,10 +9,6 @@ struct replay;
 
 /* replay_begin - read what is on the target, check it against this replay, begin or go on. */
 int replay_begin(struct replay *r, struct ft_err *err);
-/* replay_check_owner - is the state on the target that of this capture? */
-int replay_check_owner(const struct replay *r, struct ft_err *err);
-/* replay_target_is_empty - but for the lease; a user who may not ask gets "no". */
-int replay_target_is_empty(struct replay *r, bool *ret, struct ft_err *err);
 /* replay_set_shift - of --ttl shift, with the state loaded. */
 void replay_set_shift(struct replay *r);
 /* replay_begin_journal - all snapshots are there: write down the first positions. */

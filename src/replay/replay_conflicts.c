@@ -7,8 +7,10 @@
 #include "replay/replay_walk.h"
 #include "resp/resp_write.h"
 #include "target/cluster_pipe.h"
+#include "target/key_scan.h"
 
 #define UNDERWAY_BYTES (256u << 10) /* on each connection */
+#define LOAD_PORTION   1000u
 
 struct prober {
     struct replay *r;
@@ -107,20 +109,12 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     return rc;
 }
 
-/* {cursor, {hash...}}; *cursor becomes the next one. */
-static int take_kept(struct replay *r, const redisReply *reply, char cursor[I64_TEXT_SIZE + 1],
-                     struct ft_err *err)
+static int take_kept(struct replay *r, const redisReply *hashes, struct ft_err *err)
 {
-    const redisReply *next = reply->elements == 2 ? reply->element[0] : NULL;
+    for (size_t i = 0; i < hashes->elements; i++) {
+        const redisReply *hash = hashes->element[i];
 
-    if (reply->type != REDIS_REPLY_ARRAY || next == NULL || next->type != REDIS_REPLY_STRING ||
-        next->len > I64_TEXT_SIZE || reply->element[1]->type != REDIS_REPLY_ARRAY)
-        return err_set(err, FT_ERR_PROTOCOL, "the target does not answer SSCAN as Redis does");
-    memcpy(cursor, next->str, next->len + 1);
-    for (size_t i = 0; i < reply->element[1]->elements; i++) {
-        const redisReply *hash = reply->element[1]->element[i];
-
-        if (hash->type == REDIS_REPLY_STRING && hash->len == KEY_SET_HASH_SIZE &&
+        if (hash->len == KEY_SET_HASH_SIZE &&
             key_set_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
             return -1;
     }
@@ -129,22 +123,22 @@ static int take_kept(struct replay *r, const redisReply *reply, char cursor[I64_
 
 int replay_load_kept(struct replay *r, struct ft_err *err)
 {
-    char cursor[I64_TEXT_SIZE + 1] = "0";
+    char cursor[KEY_SCAN_CURSOR_SIZE] = "0";
     char name[REPLAY_KEY_SIZE];
+    struct target_node *node;
     int rc;
 
     key_set_release(&r->kept);
     if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
         return 0;
     kept_key(r, name);
+    node = target_client_node(&r->target, bytes_str(name));
     do {
-        const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
-                                      bytes_str("COUNT"), bytes_str("1000")};
         redisReply *reply;
 
-        if (target_node_call(target_client_node(&r->target, words[1]), &reply, words, 5, err) != 0)
+        if (key_scan_set(node, name, LOAD_PORTION, cursor, &reply, err) != 0)
             return -1;
-        rc = take_kept(r, reply, cursor, err);
+        rc = take_kept(r, reply->element[1], err);
         freeReplyObject(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
     r->report.result->kept = r->kept.count;

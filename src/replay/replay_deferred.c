@@ -5,7 +5,6 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "replay/position/replay_state_store.h"
-#include "replay/replay_begin.h"
 
 /* A replay that has an end is not expected to take longer. */
 #define AHEAD_MS INT64_C(86400000)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "replay/position/replay_state_store.h"
-#include "replay/replay_begin.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
+#include "replay/replay_content.h"
 #include "replay/replay_survey.h"
 
 /* What the checks are made with. */
@@ -77,7 +77,7 @@ static int check_content(struct replay_preflight *p, struct replay *r, bool foll
         add_check(p, "content", REPLAY_CHECK_PASSED, "the target is going to be emptied");
         return 0;
     }
-    if (replay_target_is_empty(r, ret_empty, err) != 0)
+    if (replay_content_is_empty(r, ret_empty, err) != 0)
         return failed(p, "content", err);
     if (!*ret_empty && follows) {
         (void)err_set(err, FT_ERR_STATE,
@@ -342,7 +342,7 @@ static int check_state(struct replay_preflight *p, struct replay *r, bool *ret_b
     if (replay_state_load(&r->set, err) != 0)
         return failed(p, "replay", err);
     *ret_begun = r->set.state.phase > REPLAY_PHASE_ENDING && !r->o->flush;
-    if (*ret_begun && replay_check_owner(r, err) != 0)
+    if (*ret_begun && replay_state_check_owner(&r->set, err) != 0)
         return failed(p, "replay", err);
     add_check(p, "replay", REPLAY_CHECK_PASSED,
               *ret_begun ? "the target has a part of this capture" : "no other replay is there");

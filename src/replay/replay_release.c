@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "replay/position/replay_state_store.h"
 #include "replay/position/replay_suspect.h"
-#include "replay/replay_begin.h"
 #include "replay/replay_lua.h"
 #include "target/key_scan.h"
 #include "wire/reply_kind.h"
@@ -431,31 +430,24 @@ int replay_release_begin(struct replay_release *w, enum replay_walk_kind kind, i
 
 static int scan_some(struct replay_release *w, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(w->cursor), bytes_str("COUNT"),
-                                  bytes_str("1000")};
     struct target_node *node = &w->r->target.nodes[w->node];
     uint32_t db = w->dbs[w->db];
     bool elsewhere = false; /* then its slot is one of those left */
+    const redisReply *keys;
     redisReply *reply;
-    int rc = 0;
+    int rc;
 
     if ((db != 0 && select_db(node, db, err) != 0) ||
-        target_node_call(node, &reply, words, 4, err) != 0)
+        key_scan_some(node, w->cursor, &reply, err) != 0)
         return -1;
-    if (!key_scan_is_reply(reply)) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCAN as Redis does", node->name);
-    } else {
-        const redisReply *keys = reply->element[1];
-
-        (void)snprintf(w->cursor, sizeof(w->cursor), "%s", reply->element[0]->str);
-        rc = ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + keys->elements, "names of keys",
-                           err);
-        for (size_t i = 0; rc == 0 && i < keys->elements; i++)
-            w->words[SCRIPT_WORDS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
-        if (rc == 0 && keys->elements != 0)
-            rc = run_script(w, w->node, w->kind, w->limit_ms, db, keys->elements, &w->near,
-                            &elsewhere, err);
-    }
+    keys = reply->element[1];
+    rc =
+        ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + keys->elements, "names of keys", err);
+    for (size_t i = 0; rc == 0 && i < keys->elements; i++)
+        w->words[SCRIPT_WORDS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
+    if (rc == 0 && keys->elements != 0)
+        rc = run_script(w, w->node, w->kind, w->limit_ms, db, keys->elements, &w->near, &elsewhere,
+                        err);
     freeReplyObject(reply);
     return rc == 0 && db != 0 ? select_db(node, 0, err) : rc;
 }

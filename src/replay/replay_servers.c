@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "replay/position/replay_state_store.h"
-#include "replay/replay_begin.h"
 #include "replay/replay_impl.h"
 #include "wire/redis_info.h"
 

@@ -5,7 +5,6 @@
 
 #include "command/command_table.h"
 #include "replay/mapping/replay_mapper.h"
-#include "replay/replay_record.h"
 
 #define RECENT_COUNT 32768u
 #define DB_FACTOR    UINT64_C(0x9e3779b97f4a7c15)

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "store/segment_format.h"
-#include "store/segment_reader_open.h"
+#include "store/segment_reader.h"
 
 /* One read asks for so much beyond what is needed at once. */
 #define READ_AHEAD_BYTES (256u * 1024)

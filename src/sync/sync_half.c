@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "replay/report/replay_sum.h"
+
 /*
  * What the halves say, each from its thread
  */
@@ -128,7 +130,7 @@ void sync_join_replay(struct sync *s)
     if (!s->replay.started)
         return;
     join(&s->replay);
-    replay_result_add(&s->result->replay, &s->replayed);
+    replay_sum_add(&s->result->replay, &s->replayed);
 }
 
 int sync_start_replay(struct sync *s, struct ft_err *err)

@@ -32,7 +32,8 @@ static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
                                : s->take(s->context, s->node, s->db, s->keys, keys->elements, err);
 }
 
-bool key_scan_is_reply(const redisReply *reply)
+/* {cursor, {text...}} */
+static bool is_portion(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         reply->element[0]->type != REDIS_REPLY_STRING ||
@@ -46,30 +47,57 @@ bool key_scan_is_reply(const redisReply *reply)
     return true;
 }
 
+/* words: SCAN or SSCAN, with the cursor, which becomes the next one. */
+static int ask(struct target_node *node, const struct bytes *words, size_t count,
+               char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (target_node_call(node, &reply, words, count, err) != 0)
+        return -1;
+    if (!is_portion(reply)) {
+        freeReplyObject(reply);
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not answer %s as Redis does", node->name,
+                       (const char *)words[0].p);
+    }
+    (void)snprintf(cursor, KEY_SCAN_CURSOR_SIZE, "%s", reply->element[0]->str); /* it was checked */
+    *ret = reply;
+    return 0;
+}
+
+int key_scan_some(struct target_node *node, char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret,
+                  struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
+                                  bytes_str("1000")};
+
+    return ask(node, words, 4, cursor, ret, err);
+}
+
+int key_scan_set(struct target_node *node, const char *name, unsigned portion,
+                 char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err)
+{
+    char count[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
+                                  bytes_str("COUNT"), bytes_of(count, i64_to_text(portion, count))};
+
+    return ask(node, words, 5, cursor, ret, err);
+}
+
 static int scan_selected(struct scan *s, struct ft_err *err)
 {
     char cursor[KEY_SCAN_CURSOR_SIZE] = "0";
+    int rc;
 
     do {
-        const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
-                                      bytes_str("1000")};
         redisReply *reply;
-        int rc;
 
-        if (target_node_call(s->node, &reply, words, 4, err) != 0)
+        if (key_scan_some(s->node, cursor, &reply, err) != 0)
             return -1;
-        if (key_scan_is_reply(reply)) {
-            (void)snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
-            rc = take_keys(s, reply->element[1], err);
-        } else {
-            rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer SCAN as Redis does",
-                         s->node->name);
-        }
+        rc = take_keys(s, reply->element[1], err);
         freeReplyObject(reply);
-        if (rc != 0)
-            return -1;
-    } while (strcmp(cursor, "0") != 0);
-    return 0;
+    } while (rc == 0 && strcmp(cursor, "0") != 0);
+    return rc;
 }
 
 static int scan_db(struct target_node *node, uint32_t db, key_scan_fn *take, void *context,

@@ -1,11 +1,11 @@
 #!/bin/sh
 # check-layers.sh - who may include whom: a folder includes headers of its own and of those that its
-# row in the table names, and nothing else.
+# row in the table names, and nothing else; no files include each other in a circle; each source file
+# has a header of its name.
 set -eu
 
 cd "${srcdir:-.}/src"
 
-# One row per folder: its name, a colon, the folders it may include.
 table() {
     cat <<'END'
 base:
@@ -28,15 +28,21 @@ replay/report: base item command wire input
 replay/mapping: base rdb item command wire input
 replay/position: base item command wire target replay/report replay/mapping
 replay: base rdb resp item command store wire input pump target replay/report replay/mapping replay/position
-sync: base rdb item store wire capture replay
+sync: base rdb item store wire capture replay replay/report
 cmd: base rdb item command store wire input pump capture state output audit replay replay/report sync
 END
 }
 
-findings=$(
+# Lines "FILE HEADER", both from src/.
+includes=$(
     find . -name '*.[ch]' | sed 's|^\./||' | sort | while read -r file; do
         sed -n "s|^#include \"\(.*\)\".*|$file \1|p" "$file"
-    done | awk -v table="$(table)" '
+    done
+)
+
+# forbidden - includes that the table does not allow.
+forbidden() {
+    echo "$includes" | awk -v table="$(table)" '
         BEGIN {
             rows = split(table, row, "\n")
             for (i = 1; i <= rows; i++) {
@@ -60,6 +66,52 @@ findings=$(
             else if (to != "" && !((from, to) in allowed))
                 print "src/" $1 ": " from " must not include " $2
         }'
+}
+
+# circles - files that include each other in a circle; a .c and its header are one file. A header and
+# its own parts (x.h and x_part.h) may know each other.
+circles() {
+    echo "$includes" | sed 's/\.[ch] / /; s/\.[ch]$//' | sort -u | awk '
+        function is_part(part, whole) { return index(part, whole "_") == 1 }
+        $1 != $2 && !is_part($1, $2) && !is_part($2, $1) {
+            from[++edges] = $1
+            to[edges] = $2
+        }
+        END {
+            # What includes nothing that is left, or is included by nothing that is left, is in no circle.
+            do {
+                split("", includes)
+                split("", included)
+                for (i = 1; i <= edges; i++) {
+                    includes[from[i]]
+                    included[to[i]]
+                }
+                left = 0
+                for (i = 1; i <= edges; i++)
+                    if (to[i] in includes && from[i] in included) {
+                        left++
+                        from[left] = from[i]
+                        to[left] = to[i]
+                    }
+                changed = left != edges
+                edges = left
+            } while (changed)
+            for (i = 1; i <= edges; i++)
+                print "src/" from[i] " includes src/" to[i] ", and is on a way back from it"
+        }'
+}
+
+# bodies - source files without a header of their name.
+bodies() {
+    find . -name '*.c' ! -name main.c ! -path '*/lua/*' | sed 's|^\./||; s|\.c$||' | sort | while read -r file; do
+        [ -e "$file.h" ] || echo "src/$file.c has no header of its name"
+    done
+}
+
+findings=$(
+    forbidden
+    circles
+    bodies
 )
 [ -z "$findings" ] || {
     echo "$findings"

@@ -3,6 +3,7 @@
 #include "lib/test_main.h"
 #include "replay/replay.h"
 #include "replay/report/replay_counters.h"
+#include "replay/report/replay_sum.h"
 
 static struct replay_result result_of(uint64_t n)
 {
@@ -35,10 +36,10 @@ static void test_counts_add_up_and_the_rest_is_the_last_one_s(void **state)
     struct replay_result later = result_of(1);
 
     (void)state;
-    replay_result_add(&sum, &later);
+    replay_sum_add(&sum, &later);
     assert_int_equal(later.flow_count, 0);
     later = result_of(3);
-    replay_result_add(&sum, &later);
+    replay_sum_add(&sum, &later);
     assert_null(later.flows);
     assert_false(sum.resumed); /* the first was not */
     assert_int_equal(sum.keys, 4);

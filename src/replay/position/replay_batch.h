@@ -76,9 +76,6 @@ struct replay_batch_parts {
     struct bytes forget;
 };
 
-/* replay_script - its text for a target of this version (major * 100 + minor). */
-const char *replay_script(unsigned version);
-
 int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,
                        struct ft_err *err);
 int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_err *err);

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "replay/position/replay_suspect.h"
 #include "target/key_scan.h"
 
-#define SAVE_KEYS 500u /* in one command */
+#define SAVE_KEYS    500u /* in one command */
+#define LOAD_PORTION 1000u
 
 void replay_lost_name(const char *capture, char out[REPLAY_KEY_SIZE])
 {
@@ -110,7 +110,8 @@ int replay_lost_load(struct replay_position_set *set, struct ft_err *err)
     do {
         redisReply *reply;
 
-        if (replay_scan_members(set, name, cursor, &reply, err) != 0)
+        if (key_scan_set(target_client_node(set->target, bytes_str(name)), name, LOAD_PORTION,
+                         cursor, &reply, err) != 0)
             return -1;
         rc = take_members(set, reply->element[1], err);
         freeReplyObject(reply);

@@ -8,6 +8,7 @@
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_lost.h"
+#include "replay/position/replay_script.h"
 #include "replay/position/replay_suspect.h"
 #include "wire/reply_kind.h"
 

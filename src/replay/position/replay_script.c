@@ -1,6 +1,7 @@
-#include "replay/position/replay_batch.h"
+#include "replay/position/replay_script.h"
 
 #include "replay/position/position_lua.h"
+#include "replay/position/replay_batch.h"
 
 _Static_assert(REPLAY_WORDS_MAX < REPLAY_SHAPE_OWN && REPLAY_SHAPE_OWN == 10000 &&
                    REPLAY_SHAPE_SETS == 20000,

@@ -47,6 +47,16 @@ int replay_state_load(struct replay_position_set *set, struct ft_err *err)
     return rc;
 }
 
+int replay_state_check_owner(const struct replay_position_set *set, struct ft_err *err)
+{
+    if (strcmp(set->state.capture, set->id) == 0)
+        return 0;
+    return err_set(err, FT_ERR_STATE,
+                   "the target belongs to the replay of another capture, %s; \"flowtape replay "
+                   "--forget\" frees it, --flush empties it",
+                   set->state.capture);
+}
+
 /* Is it the same replay, in the same phase? */
 static bool is_same_state(const struct replay_state *a, const struct replay_state *b)
 {

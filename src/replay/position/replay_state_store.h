@@ -13,6 +13,8 @@ int replay_state_set(struct replay_position_set *set, const char *field, const c
                      struct ft_err *err);
 /* replay_state_remove - a field of the state, if it is there. */
 int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err);
+/* replay_state_check_owner - is it the state of this capture? */
+int replay_state_check_owner(const struct replay_position_set *set, struct ft_err *err);
 /* replay_state_prove - the state is still the one that was loaded; else FT_ERR_NET. */
 int replay_state_prove(struct replay_position_set *set, struct ft_err *err);
 /* replay_state_secure - the replicas of its master have the state too, see wait_replicas.h. */

@@ -7,6 +7,9 @@
 #include "target/key_scan.h"
 #include "wire/reply_error.h"
 
+/* Few: of a sync, the keys of one portion are read again from the source together. */
+#define PORTION 10u
+
 void replay_suspects_name(const char *capture, char out[REPLAY_KEY_SIZE])
 {
     (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:suspect", capture); /* fits */
@@ -158,25 +161,8 @@ int replay_suspects_scan(struct replay_position_set *set, char cursor[KEY_SCAN_C
     char name[REPLAY_KEY_SIZE];
 
     replay_suspects_name(set->id, name);
-    return replay_scan_members(set, name, cursor, ret, err);
-}
-
-int replay_scan_members(struct replay_position_set *set, const char *name,
-                        char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor)};
-    struct target_node *node = target_client_node(set->target, words[1]);
-    redisReply *reply;
-
-    if (target_node_call(node, &reply, words, 3, err) != 0)
-        return -1;
-    if (!key_scan_is_reply(reply)) {
-        freeReplyObject(reply);
-        return err_set(err, FT_ERR_PROTOCOL, "%s does not answer SSCAN as Redis does", node->name);
-    }
-    (void)snprintf(cursor, KEY_SCAN_CURSOR_SIZE, "%s", reply->element[0]->str); /* it was checked */
-    *ret = reply;
-    return 0;
+    return key_scan_set(target_client_node(set->target, bytes_str(name)), name, PORTION, cursor,
+                        ret, err);
 }
 
 /* Found by an earlier run: this one's report names it too. */

@@ -36,9 +36,6 @@ int replay_suspects_scan(struct replay_position_set *set, char cursor[KEY_SCAN_C
                          redisReply **ret, struct ft_err *err);
 /* replay_suspects_parse - a member; false: none of ours. */
 bool replay_suspects_parse(struct bytes member, uint32_t *ret_db, struct bytes *ret_key);
-/* replay_scan_members - the same of any set. */
-int replay_scan_members(struct replay_position_set *set, const char *name,
-                        char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err);
 /*
  * replay_is_doubtful - is a key of the record a suspect or lost (replay_lost.h), so that the target may
  * not carry it out as the source did? Its parts are then marked REPLAY_DOUBTFUL, and an error that the

@@ -64,8 +64,5 @@ struct replay_result {
 };
 
 void replay_result_release(struct replay_result *r);
-/* replay_result_add - what a later run did comes on top of what *sum has; *later is left empty. What
- * is no number of things is the later one's. */
-void replay_result_add(struct replay_result *sum, struct replay_result *later);
 
 #endif

@@ -1,0 +1,120 @@
+#include "replay/replay_content.h"
+
+#include "replay/position/replay_state_store.h"
+#include "replay/replay_impl.h"
+#include "target/key_scan.h"
+
+#define FLUSHES_MAX 5u
+
+/* INFO keyspace: one key in database 0, which is the one that holds the lease. */
+static bool has_one_key(const char *info)
+{
+    static const char one[] = "\ndb0:keys=1,";
+    const char *db = strstr(info, "\ndb");
+
+    return db != NULL && strncmp(db, one, strlen(one)) == 0 && strstr(db + 1, "\ndb") == NULL;
+}
+
+/* Of whoever may not ask for INFO; this database is the one that everybody has. own: the lease is
+ * here. */
+static int node_is_empty(struct target_node *node, bool own, bool *ret, struct ft_err *err)
+{
+    static const char *const commands[] = {"INFO", "DBSIZE", "RANDOMKEY"};
+    const struct bytes keyspace[] = {bytes_str("INFO"), bytes_str("keyspace")};
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const struct bytes word = bytes_str(commands[i]);
+        redisReply *reply;
+        bool known = true;
+
+        if (target_node_ask(node, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) != 0)
+            return -1;
+        if (i == 0 && reply->type == REDIS_REPLY_STRING)
+            *ret = strstr(reply->str, "\ndb") == NULL || (own && has_one_key(reply->str));
+        else if (reply->type == REDIS_REPLY_INTEGER)
+            *ret = reply->integer <= own;
+        else if (i == 2 && reply->type != REDIS_REPLY_ERROR)
+            *ret = reply->type == REDIS_REPLY_NIL;
+        else
+            known = false;
+        freeReplyObject(reply);
+        if (known)
+            return 0;
+    }
+    *ret = false; /* to be on the safe side */
+    return 0;
+}
+
+/* The state, if it is nothing but a lease, is not content. */
+static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
+    redisReply *reply;
+
+    if (target_node_call(replay_state_node(&r->set), &reply, words, 2, err) != 0)
+        return -1;
+    *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+int replay_content_is_empty(struct replay *r, bool *ret, struct ft_err *err)
+{
+    bool empty = true;
+    bool own;
+
+    if (has_state_key(r, &own, err) != 0)
+        return -1;
+    for (size_t i = 0; empty && i < r->target.node_count; i++) {
+        struct target_node *node = &r->target.nodes[i];
+
+        if (node_is_empty(node, own && node == replay_state_node(&r->set), &empty, err) != 0)
+            return -1;
+    }
+    *ret = empty;
+    return 0;
+}
+
+static int unlink_keys(void *context, struct target_node *node, uint32_t db,
+                       const struct bytes *keys, size_t count, struct ft_err *err)
+{
+    (void)context;
+    (void)db;
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes words[] = {bytes_str("UNLINK"), keys[i]};
+
+        if (redis_pipe_put(node->pipe, 0, words, 2, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(node->pipe, err);
+}
+
+/* Key by key where it may not be done at once. */
+static int flush_node(struct target_node *node, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("FLUSHALL")};
+    redisReply *reply;
+    bool refused;
+
+    if (target_node_ask(node, &reply, words, 1, err) != 0)
+        return -1;
+    refused = reply->type == REDIS_REPLY_ERROR;
+    freeReplyObject(reply);
+    return refused ? key_scan(node, unlink_keys, NULL, err) : 0;
+}
+
+/* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
+int replay_content_flush(struct replay *r, struct ft_err *err)
+{
+    bool empty = false;
+
+    for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
+        for (size_t i = 0; i < r->target.node_count; i++) {
+            if (flush_node(&r->target.nodes[i], err) != 0)
+                return -1;
+        }
+        if (replay_content_is_empty(r, &empty, err) != 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* replay_content.h - what the target has besides the state of a replay. */
+#ifndef FLOWTAPE_REPLAY_REPLAY_CONTENT_H
+#define FLOWTAPE_REPLAY_REPLAY_CONTENT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct replay;
+
+/* replay_content_is_empty - but for the lease; a user who may not ask gets "no". */
+int replay_content_is_empty(struct replay *r, bool *ret, struct ft_err *err);
+/* replay_content_flush - of every master, all its keys go. */
+int replay_content_flush(struct replay *r, struct ft_err *err);
+
+#endif
