@@ -105,25 +105,3 @@ void err_clear(struct ft_err *err)
     err->offset = FT_NO_OFFSET;
     err->msg[0] = '\0';
 }
-
-const char *err_kind_name(enum ft_err_kind kind)
-{
-    static const char *const names[] = {
-        [FT_ERR_NONE] = "none",
-        [FT_ERR_USAGE] = "usage",
-        [FT_ERR_NOMEM] = "out of memory",
-        [FT_ERR_IO] = "input/output",
-        [FT_ERR_NET] = "network",
-        [FT_ERR_TIMEOUT] = "timeout",
-        [FT_ERR_PROTOCOL] = "protocol",
-        [FT_ERR_CORRUPT] = "corrupt",
-        [FT_ERR_UNSUPPORTED] = "unsupported",
-        [FT_ERR_LIMIT] = "limit",
-        [FT_ERR_LOSS] = "loss",
-        [FT_ERR_STATE] = "state",
-        [FT_ERR_CANCELLED] = "cancelled",
-        [FT_ERR_BUG] = "bug",
-    };
-
-    return names[kind];
-}

@@ -74,7 +74,4 @@ int err_nomem(struct ft_err *err, const char *what);
 /* err_clear - ready for the next use. */
 void err_clear(struct ft_err *err);
 
-/* err_kind_name - "corrupt", "network", ...: for JSON reports and test output. */
-const char *err_kind_name(enum ft_err_kind kind);
-
 #endif

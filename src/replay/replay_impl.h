@@ -58,12 +58,6 @@ struct replay_payer {
     void *context;
 };
 
-/* Before there is an input: none. */
-static inline uint32_t replay_stream_count(const struct replay *r)
-{
-    return r->source == NULL ? 0 : r->source->stream_count;
-}
-
 /*
  * replay.c
  */

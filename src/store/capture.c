@@ -503,22 +503,3 @@ fail:
     capture_free(c);
     return -1;
 }
-
-int capture_refresh(struct capture *c, struct ft_err *err)
-{
-    struct capture now = {.dirfd = c->dirfd, .lock_fd = -1, .path = c->path};
-
-    if (capture_manifest_load(&now, err) != 0 || capture_scan(&now, err) != 0) {
-        capture_release_generations(&now);
-        return -1;
-    }
-    if (memcmp(now.id, c->id, sizeof(c->id)) != 0) {
-        capture_release_generations(&now);
-        return err_set(err, FT_ERR_CORRUPT, "\"%s\" holds another capture now", c->path);
-    }
-    capture_release_generations(c);
-    memcpy(c->source_address, now.source_address, sizeof(c->source_address));
-    c->generations = now.generations;
-    c->generation_count = now.generation_count;
-    return 0;
-}

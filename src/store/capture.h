@@ -18,7 +18,7 @@
  * Threads      A struct capture opened to write belongs to the thread that holds the caller's lock;
  *              nothing in here locks. A flow_reader belongs to one thread and needs the capture
  *              only while it is made.
- * Pointers     To generations: valid until capture_begin_generation or capture_refresh.
+ * Pointers     To generations: valid until capture_begin_generation.
  */
 #ifndef FLOWTAPE_STORE_CAPTURE_H
 #define FLOWTAPE_STORE_CAPTURE_H
@@ -113,8 +113,6 @@ int capture_check_source(const struct capture *c, const char *source_address,
                          const char *replication_id, struct ft_err *err);
 /* capture_open_read - takes no lock, changes nothing; sees open segments as they are now. */
 int capture_open_read(struct capture **ret, const char *path, struct ft_err *err);
-/* capture_refresh - look again at what a writer has added since (readers). As dear as to open. */
-int capture_refresh(struct capture *c, struct ft_err *err);
 /* capture_is_dir - is there a capture at this path? For telling kinds of input apart. */
 bool capture_is_dir(const char *path);
 

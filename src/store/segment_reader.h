@@ -27,8 +27,6 @@ enum step segment_reader_next(struct segment_reader *r, struct segment_block *re
  */
 enum step segment_reader_next_stored(struct segment_reader *r, struct segment_block *ret,
                                      uint64_t *ret_torn_bytes, struct ft_err *err);
-/* segment_reader_check_digest - read a sealed file once more and compare with its trailer. */
-int segment_reader_check_digest(struct segment_reader *r, struct ft_err *err);
 void segment_reader_free(struct segment_reader *r);
 
 #endif

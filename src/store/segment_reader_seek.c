@@ -135,36 +135,3 @@ int segment_reader_info(struct segment_reader *r, struct segment_info *ret, stru
     *ret = info;
     return 0;
 }
-
-int segment_reader_check_digest(struct segment_reader *r, struct ft_err *err)
-{
-    XXH3_state_t *hash;
-    uint64_t at = 0;
-    uint64_t seen;
-
-    if (!r->sealed)
-        return err_set(err, FT_ERR_USAGE, "segment \"%s\" is not sealed", r->name);
-    hash = XXH3_createState();
-    if (hash == NULL)
-        return err_nomem(err, "a digest");
-    (void)XXH3_64bits_reset(hash);
-    while (at < r->trailer.index_offset) {
-        uint64_t left = r->trailer.index_offset - at;
-        struct bytes b =
-            reader_view(r, at, left < READ_AHEAD_BYTES ? (size_t)left : READ_AHEAD_BYTES, err);
-
-        if (b.p == NULL || b.n == 0)
-            break;
-        (void)XXH3_64bits_update(hash, b.p, b.n);
-        at += b.n;
-    }
-    seen = XXH3_64bits_digest(hash);
-    (void)XXH3_freeState(hash);
-    if (err->kind != FT_ERR_NONE)
-        return -1;
-    if (at == r->trailer.index_offset && seen == r->trailer.digest)
-        return 0;
-    err_set(err, FT_ERR_CORRUPT, "digest is %016" PRIx64 ", wanted %016" PRIx64, seen,
-            r->trailer.digest);
-    return reader_fail_at(r, r->trailer.index_offset, err);
-}

@@ -246,11 +246,6 @@ int segment_writer_fd(const struct segment_writer *w)
     return w->fd;
 }
 
-const struct segment_info *segment_writer_info(const struct segment_writer *w)
-{
-    return &w->info;
-}
-
 /* Forget the blocks of an item that was never completed. */
 static int drop_unfinished(struct segment_writer *w, struct ft_err *err)
 {

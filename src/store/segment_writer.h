@@ -25,8 +25,6 @@ int segment_writer_append(struct segment_writer *w, const struct segment_block *
                           size_t block_count, struct ft_err *err);
 /* segment_writer_fd - for fdatasync by another thread. */
 int segment_writer_fd(const struct segment_writer *w);
-/* segment_writer_info - up to the last block that ends between items. */
-const struct segment_info *segment_writer_info(const struct segment_writer *w);
 /*
  * segment_writer_seal - index, trailer, sync, durable rename. Then only _free. CONTINUED blocks at
  * the end are cut off first; if no block remains the file is removed and ret->sealed false.

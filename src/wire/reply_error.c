@@ -209,18 +209,3 @@ bool reply_error_is_topology(enum reply_error_kind kind)
     return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_MASTERDOWN &&
            kind != REPLY_ERROR_CROSSSLOT && kind != REPLY_ERROR_LOADING;
 }
-
-const char *reply_error_kind_name(enum reply_error_kind kind)
-{
-    if (kind == REPLY_ERROR_NOT_LOCAL)
-        return "not local";
-    if (kind == REPLY_ERROR_DENIED)
-        return "denied";
-    if (kind == REPLY_ERROR_MAXCLIENTS)
-        return "too many clients";
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        if (codes[i].kind == kind)
-            return codes[i].word;
-    }
-    return "?";
-}

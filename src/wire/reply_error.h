@@ -65,7 +65,5 @@ bool reply_text_is_passing(struct bytes text);
 /* reply_error_is_topology - passing, and a new slot map may tell more: MOVED, ASK, NOT_LOCAL,
  * TRYAGAIN, CLUSTERDOWN, READONLY, UNBLOCKED, MASTERDOWN. */
 bool reply_error_is_topology(enum reply_error_kind kind);
-/* reply_error_kind_name - "MOVED", "not local"...: for messages and reports. */
-const char *reply_error_kind_name(enum reply_error_kind kind);
 
 #endif

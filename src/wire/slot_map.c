@@ -441,27 +441,6 @@ uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port
     return found == NULL ? SLOT_MAP_NONE : (uint16_t)(found - m->nodes);
 }
 
-static const struct slot_map_address *address_of(const struct slot_map *m, size_t slot)
-{
-    return m->owner[slot] == SLOT_MAP_NONE ? NULL : &m->nodes[m->owner[slot]].address;
-}
-
-bool slot_map_same(const struct slot_map *a, const struct slot_map *b)
-{
-    for (size_t slot = 0; slot < SLOT_COUNT; slot++) {
-        const struct slot_map_address *left = address_of(a, slot);
-        const struct slot_map_address *right = address_of(b, slot);
-
-        if (left == NULL || right == NULL) {
-            if (left != right)
-                return false;
-        } else if (compare_addresses(left, right) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 int slot_map_check_covered(const struct slot_map *m, struct ft_err *err)
 {
     size_t first = 0;
@@ -503,21 +482,8 @@ int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, 
 
 /*
  * A key that is to be on a given node needs a hash tag of one of its slots. There is no inverse of CRC-16
- * to speak of for text, but trying numbers finds one soon: a node with a third of the slots answers to the
- * third number on average. Every slot has a number below 109,758, so both searches end.
+ * to speak of for text, but every slot has a number below 109,758, so trying numbers ends.
  */
-char *slot_map_node_tag(const struct slot_map *m, uint16_t node, char out[SLOT_MAP_TAG_SIZE])
-{
-    int64_t number = 0;
-    size_t n;
-
-    do
-        n = i64_to_text(number++, out);
-    while (slot_map_master_of_key(m, bytes_of(out, n)) != node);
-    out[n] = '\0';
-    return out;
-}
-
 char *slot_map_slot_tag(uint16_t slot, char out[SLOT_MAP_TAG_SIZE])
 {
     int64_t number = 0;

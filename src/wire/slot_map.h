@@ -83,8 +83,6 @@ static inline uint16_t slot_map_master_of_key(const struct slot_map *m, struct b
 
 /* slot_map_find - the master at this address, or SLOT_MAP_NONE. */
 uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port);
-/* slot_map_same - every slot is at the same address. Replicas, ids and epochs do not count. */
-bool slot_map_same(const struct slot_map *a, const struct slot_map *b);
 /* slot_map_check_covered - FT_ERR_PROTOCOL that names the first uncovered slots. */
 int slot_map_check_covered(const struct slot_map *m, struct ft_err *err);
 /* slot_map_node_uri - the address as redis://, database 0, with user and password of `like`. Then
@@ -92,12 +90,7 @@ int slot_map_check_covered(const struct slot_map *m, struct ft_err *err);
 int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, struct uri *ret,
                       struct ft_err *err);
 
-/*
- * slot_map_node_tag - a hash tag whose slot belongs to this master: the smallest decimal number.
- * slot_map_slot_tag - the same for one slot; it has at most six digits for every slot.
- * Always the same for the same slots. Both return out.
- */
-char *slot_map_node_tag(const struct slot_map *m, uint16_t node, char out[SLOT_MAP_TAG_SIZE]);
+/* slot_map_slot_tag - a hash tag of this slot: the smallest decimal number, of at most six digits. Returns out. */
 char *slot_map_slot_tag(uint16_t slot, char out[SLOT_MAP_TAG_SIZE]);
 
 #endif

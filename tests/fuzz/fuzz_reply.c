@@ -40,7 +40,6 @@ static void parse_slots(const redisReply *reply, struct ft_err *err)
     }
     for (unsigned slot = 0; slot < SLOT_COUNT; slot += 101)
         fuzz_must(m->owner[slot] == SLOT_MAP_NONE || m->owner[slot] < m->node_count);
-    fuzz_must(slot_map_same(m, m));
     fuzz_result(slot_map_check_covered(m, err), err);
     slot_map_free(m);
 }
@@ -95,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     if (which == 4) {
         reply_error_parse(in, &error);
         fuzz_must(memchr(error.host, '\0', sizeof(error.host)) != NULL &&
-                  reply_error_kind_name(error.kind) != NULL);
+                  error.kind <= REPLY_ERROR_DENIED);
     }
     if (which >= 3)
         return 0;

@@ -16,6 +16,29 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
+/* t_kind - a kind of error in words. */
+static inline const char *t_kind(enum ft_err_kind kind)
+{
+    static const char *const names[] = {
+        [FT_ERR_NONE] = "none",
+        [FT_ERR_USAGE] = "usage",
+        [FT_ERR_NOMEM] = "out of memory",
+        [FT_ERR_IO] = "input/output",
+        [FT_ERR_NET] = "network",
+        [FT_ERR_TIMEOUT] = "timeout",
+        [FT_ERR_PROTOCOL] = "protocol",
+        [FT_ERR_CORRUPT] = "corrupt",
+        [FT_ERR_UNSUPPORTED] = "unsupported",
+        [FT_ERR_LIMIT] = "limit",
+        [FT_ERR_LOSS] = "loss",
+        [FT_ERR_STATE] = "state",
+        [FT_ERR_CANCELLED] = "cancelled",
+        [FT_ERR_BUG] = "bug",
+    };
+
+    return names[kind];
+}
+
 /* t_ok - rc is 0; else the error text is shown. */
 #define t_ok(rc, err)                            \
     do {                                         \
@@ -24,12 +47,12 @@
     } while (0)
 
 /* t_fails - an error of this kind whose text contains `part`. */
-#define t_fails(rc, err, want_kind, part)                                                          \
-    do {                                                                                           \
-        if ((rc) == 0 || (err)->kind != (want_kind) || strstr((err)->msg, part) == NULL)           \
-            fail_msg("%s: wanted %s with \"%s\", got %s: %s", #rc, err_kind_name(want_kind), part, \
-                     err_kind_name((err)->kind), (err)->msg);                                      \
-        err_clear(err);                                                                            \
+#define t_fails(rc, err, want_kind, part)                                                   \
+    do {                                                                                    \
+        if ((rc) == 0 || (err)->kind != (want_kind) || strstr((err)->msg, part) == NULL)    \
+            fail_msg("%s: wanted %s with \"%s\", got %s: %s", #rc, t_kind(want_kind), part, \
+                     t_kind((err)->kind), (err)->msg);                                      \
+        err_clear(err);                                                                     \
     } while (0)
 
 /* t_bytes - these bytes are this text. */

@@ -55,7 +55,7 @@ static void frame(struct bytes stream, const char *token)
         event = framer_run(f, &err);
     while (event == FRAMER_FULLSYNC_END || event == FRAMER_STREAM_END);
     if (event == FRAMER_ERROR && !is_honest(&err))
-        fail_msg("%s: %s", err_kind_name(err.kind), err.msg);
+        fail_msg("%s: %s", t_kind(err.kind), err.msg);
     assert_true(framer_state(f)->boundary <= stream.n);
     framer_free(f);
 }
@@ -102,7 +102,7 @@ static enum ft_err_kind convert(const char *input, const char *output)
         source_free(source);
     }
     if (err.kind != FT_ERR_NONE && !is_honest(&err))
-        fail_msg("%s: %s", err_kind_name(err.kind), err.msg);
+        fail_msg("%s: %s", t_kind(err.kind), err.msg);
     return err.kind;
 }
 

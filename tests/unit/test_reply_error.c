@@ -140,10 +140,8 @@ static void test_kinds(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         enum reply_error_kind got = reply_error_kind_of(bytes_str(cases[i].text));
 
-        if (got != cases[i].kind) {
-            fail_msg("\"%s\": %s, wanted %s", cases[i].text, reply_error_kind_name(got),
-                     reply_error_kind_name(cases[i].kind));
-        }
+        if (got != cases[i].kind)
+            fail_msg("\"%s\": %d, wanted %d", cases[i].text, (int)got, (int)cases[i].kind);
     }
     assert_int_equal(reply_error_kind_of(bytes_of(NULL, 0)), REPLY_ERROR_OTHER);
 }
@@ -188,11 +186,6 @@ static void test_classes(void **state)
     assert_false(reply_error_is_topology(REPLY_ERROR_LOADING));
     assert_false(reply_error_is_topology(REPLY_ERROR_OOM));
     assert_false(reply_error_is_topology(REPLY_ERROR_OTHER));
-    assert_string_equal(reply_error_kind_name(REPLY_ERROR_OTHER), "ERR");
-    assert_string_equal(reply_error_kind_name(REPLY_ERROR_NOT_LOCAL), "not local");
-    assert_string_equal(reply_error_kind_name(REPLY_ERROR_DENIED), "denied");
-    for (int k = REPLY_ERROR_OTHER; k <= REPLY_ERROR_DENIED; k++)
-        assert_string_not_equal(reply_error_kind_name((enum reply_error_kind)k), "?");
 }
 
 /* Every error cut at every length, and with each byte changed: read within its bounds. */

@@ -295,7 +295,7 @@ static struct convert_result convert(struct t_dir *d, const char *recording,
     loss_init(&losses);
     (void)convert_run(&sink_rdb, &c, &err);
     if (err.kind != want)
-        fail_msg("wanted %s, got %s: %s", err_kind_name(want), err_kind_name(err.kind), err.msg);
+        fail_msg("wanted %s, got %s: %s", t_kind(want), t_kind(err.kind), err.msg);
     assert_int_equal(result.written, want == FT_ERR_NONE);
     loss_release(&losses);
     source_free(s);
