@@ -3,16 +3,21 @@
 #include "replay/position/replay_state_store.h"
 #include "replay/replay_impl.h"
 #include "target/key_scan.h"
+#include "wire/redis_info.h"
 
 #define FLUSHES_MAX 5u
 
-/* INFO keyspace: one key in database 0, which is the one that holds the lease. */
-static bool has_one_key(const char *info)
+/* INFO keyspace; own: one key in database 0 is that which holds the lease. */
+static bool has_no_keys(const char *info, bool own)
 {
-    static const char one[] = "\ndb0:keys=1,";
-    const char *db = strstr(info, "\ndb");
+    uint64_t keys;
+    uint32_t db;
 
-    return db != NULL && strncmp(db, one, strlen(one)) == 0 && strstr(db + 1, "\ndb") == NULL;
+    while (redis_info_next_db(&info, &db, &keys)) {
+        if (!own || db != 0 || keys != 1)
+            return false;
+    }
+    return true;
 }
 
 /* Of whoever may not ask for INFO; this database is the one that everybody has. own: the lease is
@@ -30,7 +35,7 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
         if (target_node_ask(node, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) != 0)
             return -1;
         if (i == 0 && reply->type == REDIS_REPLY_STRING)
-            *ret = strstr(reply->str, "\ndb") == NULL || (own && has_one_key(reply->str));
+            *ret = has_no_keys(reply->str, own);
         else if (reply->type == REDIS_REPLY_INTEGER)
             *ret = reply->integer <= own;
         else if (i == 2 && reply->type != REDIS_REPLY_ERROR)

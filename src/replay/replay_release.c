@@ -190,14 +190,6 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
     return rc;
 }
 
-static int select_db(struct target_node *node, uint32_t db, struct ft_err *err)
-{
-    char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
-    return target_node_call(node, NULL, words, 2, err);
-}
-
 /*
  * Slots
  */
@@ -383,30 +375,13 @@ int replay_release_moved(struct replay_release *w, bool *ret, struct ft_err *err
  * A walk
  */
 
-/* The node's databases that hold anything: lines "db0:keys=..." */
-static int find_dbs(struct replay_release *w, struct ft_err *err)
+static int begin_node(struct replay_release *w, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
-    redisReply *reply;
-    const char *at;
-    int rc = 0;
-
     free(w->dbs);
     w->dbs = NULL;
     w->db_count = w->db = 0;
-    if (target_node_call(&w->r->target.nodes[w->node], &reply, words, 2, err) != 0)
-        return -1;
-    at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
-    while (at != NULL && (at = strstr(at, "\ndb")) != NULL) {
-        rc = ARRAY_ADD_ROOM(&w->dbs, w->db_count, "databases", err);
-        if (rc != 0)
-            break;
-        at += 3;
-        w->dbs[w->db_count++] = (uint32_t)strtoul(at, NULL, 10);
-    }
-    freeReplyObject(reply);
     (void)snprintf(w->cursor, sizeof(w->cursor), "0"); /* fits */
-    return rc;
+    return key_scan_dbs(&w->r->target.nodes[w->node], &w->dbs, &w->db_count, err);
 }
 
 int replay_release_begin(struct replay_release *w, enum replay_walk_kind kind, int64_t limit_ms,
@@ -425,7 +400,7 @@ int replay_release_begin(struct replay_release *w, enum replay_walk_kind kind, i
         for (size_t byte = 0; byte < sizeof(w->left); byte++)
             w->left[byte] |= w->slots[i].moving[byte];
     }
-    return find_dbs(w, err);
+    return begin_node(w, err);
 }
 
 static int scan_some(struct replay_release *w, struct ft_err *err)
@@ -437,7 +412,7 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
     redisReply *reply;
     int rc;
 
-    if ((db != 0 && select_db(node, db, err) != 0) ||
+    if ((db != 0 && key_scan_select(node, db, err) != 0) ||
         key_scan_some(node, w->cursor, &reply, err) != 0)
         return -1;
     keys = reply->element[1];
@@ -449,7 +424,7 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
         rc = run_script(w, w->node, w->kind, w->limit_ms, db, keys->elements, &w->near, &elsewhere,
                         err);
     freeReplyObject(reply);
-    return rc == 0 && db != 0 ? select_db(node, 0, err) : rc;
+    return rc == 0 && db != 0 ? key_scan_select(node, 0, err) : rc;
 }
 
 int replay_release_step(struct replay_release *w, struct ft_err *err)
@@ -462,7 +437,7 @@ int replay_release_step(struct replay_release *w, struct ft_err *err)
         w->db += strcmp(w->cursor, "0") == 0;
     } else if (w->node + 1 < w->r->target.node_count) {
         w->node++;
-        if (find_dbs(w, err) != 0)
+        if (begin_node(w, err) != 0)
             return -1;
     } else {
         w->scanned = true;
@@ -482,10 +457,10 @@ static int run_named(struct replay_release *w, size_t node_index, uint32_t db,
 
     if (count == 0)
         return 0;
-    if ((db != 0 && select_db(node, db, err) != 0) ||
+    if ((db != 0 && key_scan_select(node, db, err) != 0) ||
         run_script(w, node_index, kind, limit_ms, db, count, near, ret_elsewhere, err) != 0)
         return -1;
-    return db != 0 ? select_db(node, 0, err) : 0;
+    return db != 0 ? key_scan_select(node, 0, err) : 0;
 }
 
 int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, int64_t limit_ms,

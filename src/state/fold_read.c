@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "item/dump.h"
+#include "wire/redis_info.h"
 
 #define SCAN_COUNT "512"
 
@@ -131,10 +132,11 @@ static int read_db(struct fold_read *r, uint32_t db, struct ft_err *err)
     return 0;
 }
 
-/* The databases that hold keys, from "db0:keys=3,..." lines. */
 static int list_dbs(struct fold_stream *s, uint8_t *dbs, struct ft_err *err)
 {
     redisReply *reply;
+    uint64_t keys;
+    uint32_t db;
 
     if (redis_pipe_call_text(s->pipe, &reply, "INFO keyspace", err) != 0)
         return -1;
@@ -144,10 +146,7 @@ static int list_dbs(struct fold_stream *s, uint8_t *dbs, struct ft_err *err)
         freeReplyObject(reply);
         return rc;
     }
-    for (const char *at = reply->str; (at = strstr(at, "\ndb")) != NULL;) {
-        unsigned long db = strtoul(at + 3, NULL, 10);
-
-        at += 3;
+    for (const char *at = reply->str; redis_info_next_db(&at, &db, &keys);) {
         if (db < PRIVATE_REDIS_DATABASES)
             dbs[db] = 1;
     }

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "store/capture.h"
+#include "wire/redis_info.h"
 #include "wire/server_info.h"
 
 /* A source that is slower has not said what it holds. */
@@ -22,17 +23,13 @@ struct known {
     char capture[2 * CAPTURE_ID_SIZE + 1];
 };
 
-/* Lines "db3:keys=12,..." */
 static void take_dbs(struct known *k, const char *info)
 {
-    while (info != NULL && k->db_count < DBS_MAX && (info = strstr(info, "\ndb")) != NULL) {
-        char *end;
-        unsigned long db = strtoul(info + 3, &end, 10);
+    uint64_t keys;
+    uint32_t db;
 
-        if (end != info + 3 && *end == ':' && db <= UINT32_MAX)
-            k->dbs[k->db_count++] = (uint32_t)db;
-        info += 3;
-    }
+    while (k->db_count < DBS_MAX && redis_info_next_db(&info, &db, &keys))
+        k->dbs[k->db_count++] = db;
 }
 
 static void ask_source(struct known *k, const struct sync *s)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "wire/redis_info.h"
 
 struct scan {
     struct target_node *node;
@@ -14,7 +15,7 @@ struct scan {
     size_t capacity;
 };
 
-static int select_db(struct target_node *node, uint32_t db, struct ft_err *err)
+int key_scan_select(struct target_node *node, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
     const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
@@ -104,29 +105,52 @@ static int scan_db(struct target_node *node, uint32_t db, key_scan_fn *take, voi
                    struct ft_err *err)
 {
     struct scan s = {.node = node, .db = db, .take = take, .context = context};
-    int rc = select_db(node, db, err);
+    int rc = key_scan_select(node, db, err);
 
     if (rc == 0)
         rc = scan_selected(&s, err);
     free(s.keys);
-    return rc == 0 ? select_db(node, 0, err) : -1;
+    return rc == 0 ? key_scan_select(node, 0, err) : -1;
 }
 
-/* The databases that hold anything: lines "db0:keys=..." */
-int key_scan(struct target_node *node, key_scan_fn *take, void *context, struct ft_err *err)
+int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
+    uint32_t *dbs = NULL;
+    size_t count = 0;
     redisReply *reply;
-    const char *at;
+    uint64_t keys;
+    uint32_t db;
     int rc = 0;
 
     if (target_node_call(node, &reply, words, 2, err) != 0)
         return -1;
-    at = reply->type == REDIS_REPLY_STRING ? reply->str : NULL;
-    while (rc == 0 && at != NULL && (at = strstr(at, "\ndb")) != NULL) {
-        at += 3;
-        rc = scan_db(node, (uint32_t)strtoul(at, NULL, 10), take, context, err);
+    for (const char *at = reply->type == REDIS_REPLY_STRING ? reply->str : "";
+         rc == 0 && redis_info_next_db(&at, &db, &keys);) {
+        rc = ARRAY_ADD_ROOM(&dbs, count, "databases", err);
+        if (rc == 0)
+            dbs[count++] = db;
     }
     freeReplyObject(reply);
+    if (rc != 0) {
+        free(dbs);
+        return -1;
+    }
+    *ret = dbs;
+    *ret_count = count;
+    return 0;
+}
+
+int key_scan(struct target_node *node, key_scan_fn *take, void *context, struct ft_err *err)
+{
+    uint32_t *dbs;
+    size_t count;
+    int rc = 0;
+
+    if (key_scan_dbs(node, &dbs, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = scan_db(node, dbs[i], take, context, err);
+    free(dbs);
     return rc;
 }

@@ -15,6 +15,9 @@ typedef int key_scan_fn(void *context, struct target_node *node, uint32_t db,
 /* key_scan - of every database. Keys that are there from beginning to end come at least once.
  * Database 0 is selected again. */
 int key_scan(struct target_node *node, key_scan_fn *take, void *context, struct ft_err *err);
+/* key_scan_dbs - the databases that hold keys; freed by the caller. */
+int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, struct ft_err *err);
+int key_scan_select(struct target_node *node, uint32_t db, struct ft_err *err);
 /* key_scan_some, key_scan_set - the next portion of the selected database, or of the members of a set: *ret is
  * {cursor, texts}, to be freed by the caller. The cursor is "0" at the beginning, and again at the end. portion: so many members, about. */
 int key_scan_some(struct target_node *node, char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret,

@@ -1,7 +1,10 @@
 #include "target/wait_replicas.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "wire/redis_info.h"
 
 #define CONFIRM_MS 10000u
 
@@ -12,32 +15,28 @@ struct replicas {
 };
 
 /* One that is not there yet gets everything when it is; until then nothing is safe with it. */
-static void note_absent(const struct target_host *host, const char *name, const char *line,
-                        size_t n)
+static void note_absent(const struct target_host *host, const char *name, uint32_t number,
+                        struct bytes line)
 {
-    if (n != 0 && line[n - 1] == '\r')
-        n--;
-    target_host_note(host, "a replica of %s is not online and has not got everything: %.*s", name,
-                     (int)n, line);
+    target_host_note(
+        host, "a replica of %s is not online and has not got everything: slave%" PRIu32 ":%.*s",
+        name, number, (int)line.n, (const char *)line.p);
 }
 
 /* Lines "slave0:ip=...,state=online,..." */
 static void count_replicas(const struct target_host *host, const char *name, const char *info,
                            bool tell, struct replicas *ret)
 {
-    *ret = (struct replicas){0};
-    for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
-        size_t n;
+    struct bytes line;
+    uint32_t number;
 
-        line += *line == '\n';
-        n = strcspn(line, "\n");
-        if (strncmp(line, "slave", 5) != 0 || line[5] < '0' || line[5] > '9')
-            continue;
+    *ret = (struct replicas){0};
+    while (redis_info_next(&info, "slave", &number, &line)) {
         ret->listed++;
-        if (memmem(line, n, "state=online", 12) != NULL)
+        if (memmem(line.p, line.n, "state=online", 12) != NULL)
             ret->online++;
         else if (tell)
-            note_absent(host, name, line, n);
+            note_absent(host, name, number, line);
     }
 }
 
@@ -57,6 +56,14 @@ static bool is_denied(const redisReply *reply)
     return reply->type == REDIS_REPLY_ERROR && !target_node_is_transient(reply->str);
 }
 
+static bool is_replica(const char *info)
+{
+    char role[16];
+
+    redis_info_copy(info, "role", role, sizeof(role));
+    return strcmp(role, "slave") == 0;
+}
+
 static int find_replicas(const struct target_host *host, struct redis_pipe *p, const char *name,
                          bool tell, struct replicas *ret, struct ft_err *err)
 {
@@ -73,7 +80,7 @@ static int find_replicas(const struct target_host *host, struct redis_pipe *p, c
         rc = refused(name, reply, err);
     else if (reply->type != REDIS_REPLY_STRING)
         rc = 0;
-    else if (strstr(reply->str, "role:slave") != NULL)
+    else if (is_replica(reply->str))
         rc = err_set(err, FT_ERR_NET, "%s is no longer a master: what it had may be gone", name);
     else
         count_replicas(host, name, reply->str, tell, ret);

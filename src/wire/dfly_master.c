@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "wire/redis_info.h"
 
 #define LOADING_PAUSE_MS 500u
 #define NUMBER_TEXT      24
@@ -205,18 +206,13 @@ static int introduce(struct dfly_master *m, struct ft_err *err)
 /* The release decides how a resumption looks; a user who may not ask for it gets none. */
 static int ask_release(struct dfly_master *m, struct ft_err *err)
 {
-    static const char field[] = "dragonfly_version:";
     redisReply *reply;
-    const char *at;
 
     if (resp_client_call(&m->control, &reply, CALL("INFO", "server"), m->timeout_ms, err) != 0)
         return -1;
-    at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, field) : NULL;
-    if (at != NULL) {
-        at += sizeof(field) - 1;
-        (void)snprintf(m->release, sizeof(m->release), "%.*s", (int)strcspn(at, "\r\n"), at);
-        text_make_printable(m->release, sizeof(m->release)); /* the manifest holds UTF-8 only */
-    }
+    if (reply->type == REDIS_REPLY_STRING)
+        redis_info_copy(reply->str, "dragonfly_version", m->release, sizeof(m->release));
+    text_make_printable(m->release, sizeof(m->release)); /* the manifest holds UTF-8 only */
     freeReplyObject(reply);
     return 0;
 }

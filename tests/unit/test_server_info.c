@@ -79,10 +79,41 @@ static void test_lines_of_info_are_found_by_their_whole_name(void **state)
     assert_string_equal(text, "cal");
 }
 
+static void test_numbered_lines_are_gone_through(void **state)
+{
+    static const char info[] =
+        "# Keyspace\r\ndb0:keys=1,expires=0\r\ndb12:keys=34567,expires=1\r\nx_db5:keys=1\r\n"
+        "db:keys=2\r\ndb4294967296:keys=2\r\ndbx:keys=2\r\nslave0:state=online\r\ndb3:avg=1";
+    const char *at = info;
+    struct bytes value;
+    uint64_t keys;
+    uint32_t n;
+
+    (void)state;
+    assert_true(redis_info_next_db(&at, &n, &keys));
+    assert_int_equal(n, 0);
+    assert_int_equal(keys, 1);
+    assert_true(redis_info_next_db(&at, &n, &keys));
+    assert_int_equal(n, 12);
+    assert_int_equal(keys, 34567);
+    assert_true(redis_info_next_db(&at, &n, &keys));
+    assert_int_equal(n, 3);
+    assert_int_equal(keys, 0);
+    assert_false(redis_info_next_db(&at, &n, &keys));
+    at = info;
+    assert_true(redis_info_next(&at, "slave", &n, &value));
+    assert_int_equal(n, 0);
+    t_bytes(value, "state=online");
+    assert_false(redis_info_next(&at, "slave", &n, &value));
+    at = "";
+    assert_false(redis_info_next_db(&at, &n, &keys));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_of_info_are_found_by_their_whole_name),
+        cmocka_unit_test(test_numbered_lines_are_gone_through),
         cmocka_unit_test(test_a_single_server),
         cmocka_unit_test(test_what_is_not_told),
         cmocka_unit_test(test_roles_and_kinds),
