@@ -209,15 +209,19 @@ int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err)
     return -1;
 }
 
-/* In $TMPDIR, or in /tmp. */
-int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
+const char *fs_temporary_dir(void)
 {
     const char *dir = getenv("TMPDIR");
+
+    return dir != NULL && dir[0] != '\0' ? dir : "/tmp";
+}
+
+int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
+{
+    const char *dir = fs_temporary_dir();
     char name[UNNAMED_SIZE];
     int fd;
 
-    if (dir == NULL || dir[0] == '\0')
-        dir = "/tmp";
     *ret_dir = dir;
     if (snprintf(name, sizeof(name), "%s/flowtape-XXXXXX", dir) >= (int)sizeof(name))
         return err_set(err, FT_ERR_IO, "the name of the directory in TMPDIR is too long");

@@ -30,6 +30,8 @@ int fs_rename_durable(int dirfd, const char *from, const char *to, struct ft_err
 /* fs_replace_file - write "NAME.tmp", sync, rename durably over NAME; for a directory that only one
  * process writes to. The file is readable by its owner only. */
 int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft_err *err);
+/* fs_temporary_dir - $TMPDIR, or /tmp. */
+const char *fs_temporary_dir(void);
 /* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open; *ret_dir, which is
  * for messages, is valid as long as the environment. Returns the descriptor. */
 int fs_open_unnamed(const char **ret_dir, struct ft_err *err);

@@ -32,11 +32,15 @@ struct private_redis {
 
 static int make_dir(struct private_redis *s, struct ft_err *err)
 {
-    /* a socket's path may have about 100 characters, so not below $TMPDIR, which may be long */
-    (void)snprintf(s->dir, sizeof(s->dir), "/tmp/flowtape-XXXXXX"); /* fits */
+    const char *parent = fs_temporary_dir();
+
+    /* a socket's path may have about 100 characters, which $TMPDIR may exceed */
+    if (strlen(parent) > sizeof(s->dir) - sizeof("/flowtape-XXXXXX"))
+        parent = "/tmp";
+    (void)snprintf(s->dir, sizeof(s->dir), "%s/flowtape-XXXXXX", parent); /* fits */
     if (mkdtemp(s->dir) == NULL) {
         s->dir[0] = '\0';
-        return err_errno(err, errno, "could not create a directory in /tmp");
+        return err_errno(err, errno, "could not create a directory in \"%s\"", parent);
     }
     (void)snprintf(s->socket, sizeof(s->socket), "%s/redis.sock", s->dir); /* both fit */
     (void)snprintf(s->log, sizeof(s->log), "%s/redis.log", s->dir);

@@ -23,12 +23,10 @@ start_follow()
     PIDS="$PIDS $FOLLOW_PID"
 }
 
-# stop PID NAME STATUS - by SIGINT, which a shell has its children ignore until they catch it
+# stop PID NAME STATUS - by SIGINT
 stop()
 {
-    until grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" || ! kill -0 "$1"; do
-        sleep 0.05
-    done
+    t_at_work "$1"
     kill -INT "$1"
     wait "$1"
     t_status=$?

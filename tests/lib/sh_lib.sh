@@ -133,15 +133,36 @@ t_random_delay()
     sleep "$((R / 1000)).$(printf %03d $((R % 1000)))"
 }
 
-# t_until COMMAND... - waits until it succeeds, ten seconds at most
+# t_until COMMAND... - waits until it succeeds; for two minutes at most, as the machine may be busy
 t_until()
 {
-    t_tries=0
+    t_give_up=$(($(date +%s) + 120))
     until "$@" >/dev/null 2>&1; do
-        t_tries=$((t_tries + 1))
-        [ $t_tries -le 200 ] || return 1
+        if [ "$(date +%s)" -gt $t_give_up ]; then
+            echo "waited in vain for: $*" >&2
+            return 1
+        fi
         sleep 0.05
     done
+}
+
+# t_says FILE PATTERN - waits until an extended pattern is in a file that a process writes
+t_says()
+{
+    t_until grep -Eq -- "$2" "$1"
+}
+
+# t_at_work PID - waits until a flowtape stops orderly upon a signal, or has ended; a shell has the
+# processes of its background ignore SIGINT until they catch it
+t_at_work()
+{
+    t_until catches_signals "$1"
+}
+
+catches_signals()
+{
+    # the second lowest bit of the mask is that of SIGINT
+    grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" || ! kill -0 "$1"
 }
 
 # t_forget PID - it has ended
@@ -197,15 +218,16 @@ redis_start()
     REDIS_PID=$!
     PIDS="$PIDS $REDIS_PID"
     REDIS=unix:$T/redis/sock
-    t_tries=0
-    until [ "$(redis-cli -s "$T/redis/sock" ping 2>/dev/null)" = PONG ]; do
-        t_tries=$((t_tries + 1))
-        if [ $t_tries -gt 300 ] || ! kill -0 "$REDIS_PID" 2>/dev/null; then
-            redis_stop
-            return 1
-        fi
-        sleep 0.1
-    done
+    t_until redis_up_or_ended
+    [ "$(redis-cli -s "$T/redis/sock" ping 2>/dev/null)" = PONG ] || {
+        redis_stop
+        return 1
+    }
+}
+
+redis_up_or_ended()
+{
+    [ "$(redis-cli -s "$T/redis/sock" ping 2>/dev/null)" = PONG ] || ! kill -0 "$REDIS_PID" 2>/dev/null
 }
 
 redis_stop()
@@ -223,18 +245,19 @@ standin_start()
     "$STANDIN" "$@" >"$T/standin.out" 2>"$T/standin.err" &
     STANDIN_PID=$!
     PIDS="$PIDS $STANDIN_PID"
-    t_tries=0
-    until [ -s "$T/standin.out" ]; do
-        t_tries=$((t_tries + 1))
-        if [ $t_tries -gt 200 ] || ! kill -0 "$STANDIN_PID" 2>/dev/null; then
-            cat "$T/standin.err"
-            echo "the stand-in master did not start"
-            exit 99
-        fi
-        sleep 0.05
-    done
+    t_until standin_up_or_ended
+    if [ ! -s "$T/standin.out" ]; then
+        cat "$T/standin.err"
+        echo "the stand-in master did not start"
+        exit 99
+    fi
     PORT=$(head -n 1 "$T/standin.out")
     URI=dragonfly://127.0.0.1:$PORT
+}
+
+standin_up_or_ended()
+{
+    [ -s "$T/standin.out" ] || ! kill -0 "$STANDIN_PID" 2>/dev/null
 }
 
 # standin_stop - returns 1 if it was sent something against the rules; its report is
