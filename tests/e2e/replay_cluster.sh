@@ -14,7 +14,7 @@ into()
 {
     name=$1
     shift
-    timeout 300 "$FLOWTAPE" replay "$T/$name" "redis://127.0.0.1:$(node_port "$(cluster_any)")" \
+    timeout 300 "$FLOWTAPE" replay "$T/$name" "redis://$(node_address "$(cluster_any)")" \
         --on-loss skip --db-map "$MERGE" "$@"
 }
 
@@ -23,7 +23,7 @@ started()
 {
     name=$1
     shift
-    "$FLOWTAPE" replay "$T/$name" "redis://127.0.0.1:$(node_port "$(cluster_any)")" \
+    "$FLOWTAPE" replay "$T/$name" "redis://$(node_address "$(cluster_any)")" \
         --on-loss skip --db-map "$MERGE" "$@" >"$T/replay.out" 2>&1 &
     REPLAY_PID=$!
     PIDS="$PIDS $REPLAY_PID"

@@ -11,7 +11,7 @@ FLOWS=40
 # on_key COMMAND KEY [WORD...] - by the node that has it
 on_key()
 {
-    timeout 20 redis-cli -c -h 127.0.0.1 -p "$(node_port 1)" "$@"
+    timeout 20 redis-cli -c -h "$CLUSTER_HOST" -p "$(node_port 1)" "$@"
 }
 
 # all_keys - each flow's one key is there
@@ -38,7 +38,7 @@ seq 0 $((FLOWS - 1)) | sed 's/$/ 1 0 PING/' | "$MAKE_CAPTURE" $FLOWS "$T/many" |
 "$FLOWTAPE" replay "$T/many" "$CLUSTER_URI" --quiet --rate 8 >"$T/replay.out" 2>&1 &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
-check "some snapshots are there" cluster_until 20 snapshots_done
+check "some snapshots are there" t_until snapshots_done
 for node in 1 2 3; do
     # not the one that knows which
     [ "$(node_cli $node exists flowtape:replay 2>/dev/null)" = 1 ] || break
@@ -137,10 +137,10 @@ exists()
 "$FLOWTAPE" replay "$T/again" "$CLUSTER_URI" --quiet --rate 40 >"$T/replay.out" 2>&1 &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
-check "the replay has begun" cluster_until 20 exists there 1
+check "the replay has begun" t_until exists there 1
 node_cli $to cluster setslot "$slot" importing "$(node_id "$from")" >/dev/null
 node_cli "$from" cluster setslot "$slot" migrating "$(node_id $to)" >/dev/null
-check "the key is removed" cluster_until 20 exists moving 0
+check "the key is removed" t_until exists moving 0
 migrate_slot "$from" $to "$slot"
 ends "a key made again in a slot on its way" "$REPLAY_PID" 0 "$T/replay.out"
 check "it is there" [ "$(on_key lrange moving 0 -1)" = new ]

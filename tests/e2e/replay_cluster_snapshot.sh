@@ -62,7 +62,7 @@ own_keys()
 # key WORD... - a command on whoever has the key
 key()
 {
-    timeout 20 redis-cli -c -h 127.0.0.1 -p "$(node_port "$(cluster_any)")" "$@"
+    timeout 20 redis-cli -c -h "$CLUSTER_HOST" -p "$(node_port "$(cluster_any)")" "$@"
 }
 
 holds()
@@ -76,7 +76,7 @@ started()
     into "$@" >"$T/replay.out" 2>&1 &
     REPLAY_PID=$!
     PIDS="$PIDS $REPLAY_PID"
-    cluster_until 20 has_begun
+    t_until has_begun
 }
 
 has_begun()
@@ -138,7 +138,7 @@ is_equal "set: equal" set
 check "plain.rdb" into "$files/plain.rdb" --quiet --flush --finish
 is_equal "plain.rdb: equal" plain
 check "a replica as TARGET" "$FLOWTAPE" replay "$T/many.rdb" \
-    "redis://127.0.0.1:$(node_port "$(replica_of 1)")" --quiet --flush
+    "redis://$(node_address "$(replica_of 1)")" --quiet --flush
 is_equal "many.rdb: equal" many
 check "its replicas have it" [ "$(node_cli "$(replica_of 2)" dbsize)" = "$(node_cli 2 dbsize)" ]
 
@@ -239,7 +239,7 @@ node_cli 2 cluster delslots $slots >/dev/null
 check_status "slots of which one node alone knows that nobody has them" 4 \
     "no master for 100 of 16384 slots|100 of 16384 slots do not answer" into "$T/many.rdb" --quiet \
     --give-up-after 1s
-check "100 slots have no master" cluster_until 30 all_slots_are_gone
+check "100 slots have no master" t_until all_slots_are_gone
 check_status "uncovered slots" 4 "no master for 100 of 16384 slots" into "$T/many.rdb" --quiet
 stop_cluster
 t_end

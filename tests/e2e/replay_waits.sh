@@ -11,10 +11,10 @@ cli()
     redis-cli -s "$T/redis/sock" "$@"
 }
 
-# answers TEXT - what it says to PING
+# answers PATTERN - what it says to PING
 answers()
 {
-    case $(cli ping 2>&1) in *"$1"*) ;; *) return 1 ;; esac
+    cli ping 2>&1 | grep -Eq "$1"
 }
 
 # started URI [ARG...] - a replay in the background
@@ -30,7 +30,7 @@ started()
 # waits LABEL TEXT - it says so, and goes on trying
 waits()
 {
-    if cluster_until 20 grep -Eiq "($2).*(trying again|waiting)" "$T/replay.out" && kill -0 "$REPLAY_PID"; then
+    if t_until grep -Eiq "($2).*(trying again|waiting)" "$T/replay.out" && kill -0 "$REPLAY_PID"; then
         pass "$1"
     else
         fail "$1" "$T/replay.out"
@@ -53,7 +53,7 @@ take live-1
 redis_start --lua-time-limit 5
 cli eval 'while true do end' 0 >/dev/null 2>&1 &
 PIDS="$PIDS $!"
-cluster_until 10 answers BUSY || fail "a busy server"
+t_until answers BUSY || fail "a busy server"
 started "$REDIS"
 waits "BUSY" BUSY
 cli script kill >/dev/null
@@ -68,7 +68,7 @@ redis_stop
     --loading-process-events-interval-bytes 1024 >"$T/redis/log" 2>&1 &
 REDIS_PID=$!
 PIDS="$PIDS $REDIS_PID"
-if cluster_until 10 answers LOADING 2>/dev/null; then
+if t_until answers 'LOADING|PONG' && answers LOADING; then
     started "$REDIS" --flush
     waits "LOADING" "LOADING"
     ended "LOADING"
@@ -81,13 +81,16 @@ rm -f "$T/redis/dump.rdb"
 
 redis_start --maxclients 3
 others=
-for i in 1 2 3 4 5 6; do # the last ones find no room
+# has_no_room - or one more takes it
+has_no_room()
+{
+    ! answers "max number" || return 0
     redis-cli -s "$T/redis/sock" subscribe nothing >/dev/null 2>&1 </dev/null &
     others="$others $!"
-done
-PIDS="$PIDS $others"
-sleep 0.5
-cluster_until 10 answers "max number" || fail "a server without room"
+    PIDS="$PIDS $!"
+    return 1
+}
+check "a server without room" t_until has_no_room
 started "$REDIS"
 waits "no room" "max number|closed the connection|was lost"
 for pid in $others; do
@@ -98,9 +101,14 @@ cli client kill type pubsub >/dev/null 2>&1
 ended "no room"
 redis_stop
 
+CLUSTER_NODE_TIMEOUT_MS=1500 # so that it is noticed soon
 start_cluster 3 0 || fail "no cluster"
 kill_node 3
-cluster_until 20 sh -c "redis-cli -p $(node_port 1) cluster info | grep -q cluster_state:fail"
+is_down()
+{
+    [ "$(node_field 1 'cluster info' cluster_state)" = fail ]
+}
+check "a cluster that is down" t_until is_down
 started "$CLUSTER_URI" --db-map '0:0,*:prefix=db%d:'
 waits "a cluster that is down" "down|connect"
 restart_node 3

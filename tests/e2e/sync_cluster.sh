@@ -12,7 +12,7 @@ DIR=$T/capture
 # target - a node that is up
 target()
 {
-    echo "redis://127.0.0.1:$(node_port "$(cluster_any)")"
+    echo "redis://$(node_address "$(cluster_any)")"
 }
 
 # empty_cluster - not by --flush: a kill may come before it is carried out
@@ -78,7 +78,7 @@ begin()
 finish()
 {
     start_sync
-    check "$1: everything is written" cluster_until 60 written "$rec"
+    check "$1: everything is written" t_until written "$rec"
     kill -INT "$SYNC_PID"
     ends "$1: stopped" "$SYNC_PID" 5 "$T/sync.out"
     check "$1: the end" sync_into
@@ -116,7 +116,7 @@ label="two processes, a master restarts, another is replaced"
 begin live-4 --write-rate 100
 in_background capture "$FLOWTAPE" capture "$URI" "$DIR" --quiet
 CAPTURE_PID=$PID
-cluster_until 20 test -f "$DIR/capture.json"
+t_until test -f "$DIR/capture.json"
 in_background replay "$FLOWTAPE" replay "$DIR" "$(target)" --follow --quiet --on-loss skip \
     --db-map "$MERGE"
 REPLAY_PID=$PID
@@ -125,7 +125,7 @@ kill_node 1
 restart_node 1
 sleep 1
 failover_master 2 hard
-check "$label: everything is written" cluster_until 60 written "$rec"
+check "$label: everything is written" t_until written "$rec"
 kill -INT "$CAPTURE_PID"
 ends "$label: the capture" "$CAPTURE_PID" 0 "$T/capture.out"
 sleep 1

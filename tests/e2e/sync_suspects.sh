@@ -180,7 +180,7 @@ over "renamed"
 start_cluster 3 0
 standin_start "$catalogue"
 rm -rf "$T/cap"
-REDIS=redis://127.0.0.1:$(node_port 1)
+REDIS=redis://$(node_address 1)
 go_on --finish --cutover takeover --db-map '0:0,*:prefix=db%d:'
 ends_with "cluster" 0
 counts "cluster" 1 0 2 0

@@ -306,7 +306,8 @@ redisContext *dataset_connect(const char *target)
     return c;
 }
 
-static redisReply *get_reply(redisContext *c)
+/* May be an error. */
+static redisReply *get_any_reply(redisContext *c)
 {
     void *reply = NULL;
 
@@ -315,6 +316,18 @@ static redisReply *get_reply(redisContext *c)
         exit(2);
     }
     return reply;
+}
+
+/* An error is no value: MOVED from a node that was a master a moment ago, CLUSTERDOWN, LOADING. */
+static redisReply *get_reply(redisContext *c)
+{
+    redisReply *r = get_any_reply(c);
+
+    if (r->type == REDIS_REPLY_ERROR) {
+        fprintf(stderr, "server: %s\n", r->str);
+        exit(2);
+    }
+    return r;
 }
 
 /* A command of words that may be followed by one binary key. */
@@ -520,7 +533,7 @@ static int64_t read_expiry(redisContext *c, const redisReply *r, struct bytes ke
 
     if (r->type == REDIS_REPLY_INTEGER)
         return r->integer;
-    left = ask_key(c, "PTTL", key, ""); /* before Redis 7 */
+    left = ask_key(c, "PTTL", key, "");
     ms = left->integer < 0 ? -1 : (int64_t)(clock_wall_us() / 1000) + left->integer;
     freeReplyObject(left);
     return ms;
@@ -536,7 +549,7 @@ static void dump_keys(redisContext *c, unsigned db, struct bytes *keys, size_t n
     }
     for (size_t i = 0; i < n; i++) {
         types[i] = get_reply(c);
-        times[i] = get_reply(c);
+        times[i] = get_any_reply(c); /* before Redis 7 an error */
     }
     for (size_t i = 0; i < n; i++) {
         const char *type = types[i]->str;
@@ -581,50 +594,84 @@ static void dump_db(redisContext *c, unsigned db, json_t *set)
     json_decref(keys);
 }
 
+/* select_db - false: this server does not have so many */
+static bool select_db(redisContext *c, unsigned db)
+{
+    redisReply *r;
+    bool selected;
+
+    redisAppendCommand(c, "SELECT %u", db);
+    r = get_any_reply(c);
+    selected = r->type != REDIS_REPLY_ERROR;
+    if (!selected && strstr(r->str, "out of range") == NULL &&
+        strstr(r->str, "invalid DB index") == NULL) {
+        fprintf(stderr, "SELECT %u: %s\n", db, r->str);
+        exit(2);
+    }
+    freeReplyObject(r);
+    return selected;
+}
+
 static bool dump_node(const char *target, const bool *dbs, json_t *set)
 {
     redisContext *c = dataset_connect(target);
 
     if (c == NULL)
         return false;
-    for (unsigned db = 0; db < DATASET_DBS; db++) {
-        redisReply *r;
-        bool selected;
-
-        if (dbs != NULL ? !dbs[db] : db > 0)
-            continue;
-        if (dbs != NULL) {
-            r = redisCommand(c, "SELECT %u", db);
-            selected = r != NULL && r->type != REDIS_REPLY_ERROR;
-            freeReplyObject(r);
-            if (!selected)
-                continue;
-        }
-        dump_db(c, db, set);
-    }
+    for (unsigned db = 0; db < DATASET_DBS; db++)
+        if (dbs == NULL ? db == 0 : dbs[db] && select_db(c, db))
+            dump_db(c, db, set);
     redisFree(c);
     return true;
 }
 
+/* The masters that own slots, as the node knows them: "address slots" each, as an array. */
+static json_t *list_masters(redisContext *c)
+{
+    json_t *masters = json_array();
+    char *save = NULL;
+    redisReply *r;
+
+    redisAppendCommand(c, "CLUSTER NODES");
+    r = get_reply(c);
+    for (char *line = strtok_r(r->str, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        char address[128], flags[128];
+        int slots = 0;
+
+        if (sscanf(line, "%*s %127[^@ ]%*s %127s %*s %*s %*s %*s %*s %n", address, flags, &slots) ==
+                2 &&
+            strstr(flags, "master") != NULL && slots > 0 && line[slots] != '\0')
+            json_array_append_new(
+                masters, json_pack("{s:s,s:s}", "address", address, "slots", line + slots));
+    }
+    freeReplyObject(r);
+    return masters;
+}
+
+/* What was read while another became master, or a slot moved, is nobody's state. */
 static bool dump_cluster(const char *target, json_t *set)
 {
     redisContext *c = dataset_connect(target);
-    redisReply *r = c != NULL ? redisCommand(c, "CLUSTER NODES") : NULL;
-    char *save = NULL;
-    bool ok = r != NULL && r->type == REDIS_REPLY_STRING;
+    json_t *masters, *after, *master;
+    bool ok = c != NULL;
+    size_t i;
 
-    for (char *line = ok ? strtok_r(r->str, "\n", &save) : NULL; line != NULL && ok;
-         line = strtok_r(NULL, "\n", &save)) {
-        char address[128], flags[128];
-
-        if (sscanf(line, "%*s %127[^@ ]%*s %127s", address, flags) == 2 &&
-            strstr(flags, "master") != NULL && strstr(flags, "fail") == NULL)
-            ok = dump_node(address, NULL, set);
+    if (!ok)
+        return false;
+    masters = list_masters(c);
+    json_array_foreach(masters, i, master)
+    {
+        ok = ok && dump_node(json_string_value(json_object_get(master, "address")), NULL, set);
     }
-    if (r != NULL)
-        freeReplyObject(r);
-    if (c != NULL)
-        redisFree(c);
+    after = list_masters(c);
+    if (ok && !json_equal(masters, after)) {
+        fprintf(stderr, "%s: the masters have changed meanwhile\n", target);
+        ok = false;
+    }
+    json_decref(masters);
+    json_decref(after);
+    redisFree(c);
     return ok;
 }
 

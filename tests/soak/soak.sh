@@ -68,7 +68,7 @@ record()
 target_uri()
 {
     case $kind in
-    cluster) echo "redis://127.0.0.1:$(node_port "$(cluster_any)")" ;;
+    cluster) echo "redis://$(node_address "$(cluster_any)")" ;;
     *) echo "unix:$T/target/sock" ;;
     esac
 }
