@@ -212,8 +212,8 @@ static int resolve(struct cut *cut, const char *text, const struct capture *c,
     return rc;
 }
 
-int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
-                const struct generation *g, struct ft_err *err)
+int cut_resolve_option(struct cut *ret, const char *option, const char *text,
+                       const struct capture *c, const struct generation *g, struct ft_err *err)
 {
     struct cut cut = {.flow_count = g->flow_count, .is_snapshot = true, .is_end = true};
 
@@ -221,7 +221,7 @@ int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
     if (cut.stop_lsn == NULL)
         return err_nomem(err, "a list of LSNs");
     if (resolve(&cut, text, c, g, err) != 0) {
-        err_wrap(err, "--at %s", text);
+        err_wrap(err, "%s %s", option, text);
         cut_release(&cut);
         return -1;
     }
@@ -235,6 +235,12 @@ int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
     }
     *ret = cut;
     return 0;
+}
+
+int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
+                const struct generation *g, struct ft_err *err)
+{
+    return cut_resolve_option(ret, "--at", text, c, g, err);
 }
 
 void cut_release(struct cut *cut)

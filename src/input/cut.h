@@ -33,6 +33,9 @@ int cut_parse_time(const char *text, const struct generation *g, uint64_t *ret_t
 /* cut_resolve - FT_ERR_USAGE: not understood, or outside the capture; the text says the bounds. */
 int cut_resolve(struct cut *ret, const char *text, const struct capture *c,
                 const struct generation *g, struct ft_err *err);
+/* cut_resolve_option - of an option of another name. */
+int cut_resolve_option(struct cut *ret, const char *option, const char *text,
+                       const struct capture *c, const struct generation *g, struct ft_err *err);
 void cut_release(struct cut *cut);
 
 /* cut_moment_ms - of the state. cut: NULL for an input that has one state only, that of this time. */

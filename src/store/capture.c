@@ -503,3 +503,36 @@ fail:
     capture_free(c);
     return -1;
 }
+
+int capture_from_manifest(struct capture **ret, struct bytes text, const char *path,
+                          struct ft_err *err)
+{
+    struct capture *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return err_nomem(err, "a capture");
+    c->lock_fd = -1;
+    c->dirfd = -1;
+    c->path = strdup(path);
+    if (c->path == NULL)
+        err_nomem(err, "a path");
+    else if (capture_manifest_parse(c, text, err) == 0) {
+        *ret = c;
+        return 0;
+    }
+    capture_free(c);
+    return -1;
+}
+
+void capture_keep_generation(struct capture *c, uint32_t id)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->generation_count; i++) {
+        if (c->generations[i].id == id)
+            c->generations[kept++] = c->generations[i];
+        else
+            generation_release(&c->generations[i]);
+    }
+    c->generation_count = kept;
+}

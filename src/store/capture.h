@@ -113,6 +113,11 @@ int capture_check_source(const struct capture *c, const char *source_address,
                          const char *replication_id, struct ft_err *err);
 /* capture_open_read - takes no lock, changes nothing; sees open segments as they are now. */
 int capture_open_read(struct capture **ret, const char *path, struct ft_err *err);
+/* capture_from_manifest - what a manifest says, without a directory: only for its generations. */
+int capture_from_manifest(struct capture **ret, struct bytes text, const char *path,
+                          struct ft_err *err);
+/* capture_keep_generation - of one opened to read: forget all others. */
+void capture_keep_generation(struct capture *c, uint32_t id);
 /* capture_is_dir - is there a capture at this path? For telling kinds of input apart. */
 bool capture_is_dir(const char *path);
 

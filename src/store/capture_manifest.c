@@ -102,25 +102,36 @@ static json_t *capture_json(const struct capture *c)
                      "generations", generations);
 }
 
-int capture_save(struct capture *c, struct ft_err *err)
+int capture_manifest_text(const struct capture *c, char **ret, struct ft_err *err)
 {
-    json_t *root;
-    char *text;
-    int rc;
+    json_t *root = capture_json(c);
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
 
-    if (c->lock_fd < 0)
-        return err_set(err, FT_ERR_BUG, "\"%s\" is not open to be written", c->path);
-    root = capture_json(c);
-    text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
     json_decref(root);
     if (text == NULL) {
         return err_set(err, FT_ERR_NOMEM,
                        "could not make the manifest: out of memory, or a text is not UTF-8");
     }
-    rc = json_tree_is_whole(err);
-    if (rc == 0)
+    if (json_tree_is_whole(err) != 0) {
+        free(text);
+        return -1;
+    }
+    *ret = text;
+    return 0;
+}
+
+int capture_save(struct capture *c, struct ft_err *err)
+{
+    char *text;
+    int rc;
+
+    if (c->lock_fd < 0)
+        return err_set(err, FT_ERR_BUG, "\"%s\" is not open to be written", c->path);
+    rc = capture_manifest_text(c, &text, err);
+    if (rc == 0) {
         rc = fs_replace_file(c->dirfd, CAPTURE_MANIFEST, bytes_str(text), err);
-    free(text);
+        free(text);
+    }
     return rc == 0 ? 0 : err_wrap(err, "capture \"%s\"", c->path);
 }
 
@@ -451,18 +462,25 @@ static int read_capture(const json_t *root, struct capture *c, struct ft_err *er
     return 0;
 }
 
+int capture_manifest_parse(struct capture *c, struct bytes text, struct ft_err *err)
+{
+    json_t *root = NULL;
+    int rc = json_tree_load(&root, text, JSON_REJECT_DUPLICATES, err);
+
+    if (rc == 0)
+        rc = read_capture(root, c, err);
+    json_decref(root);
+    return rc == 0 ? 0 : err_wrap(err, "\"%s/" CAPTURE_MANIFEST "\"", c->path);
+}
+
 int capture_manifest_load(struct capture *c, struct ft_err *err)
 {
     struct buf text = {0};
-    json_t *root = NULL;
     int rc;
 
     if (fs_read_file(c->dirfd, CAPTURE_MANIFEST, CAPTURE_MANIFEST_MAX_BYTES, &text, err) != 0)
         return err_wrap(err, "capture \"%s\"", c->path);
-    rc = json_tree_load(&root, buf_bytes(&text), JSON_REJECT_DUPLICATES, err);
-    if (rc == 0)
-        rc = read_capture(root, c, err);
-    json_decref(root);
+    rc = capture_manifest_parse(c, buf_bytes(&text), err);
     buf_release(&text);
-    return rc == 0 ? 0 : err_wrap(err, "\"%s/" CAPTURE_MANIFEST "\"", c->path);
+    return rc;
 }

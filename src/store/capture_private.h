@@ -8,8 +8,6 @@
 
 #define CAPTURE_MAJOR 1
 #define CAPTURE_MINOR 0
-/* Some hundred thousand segments. */
-#define CAPTURE_MANIFEST_MAX_BYTES ((size_t)64 << 20)
 
 extern const enum segment_kind capture_kinds[3];
 
