@@ -7,8 +7,10 @@
 #include "cmd/cmd_cutover.h"
 #include "cmd/cmd_explain.h"
 #include "cmd/cmd_inspect.h"
+#include "cmd/cmd_pack.h"
 #include "cmd/cmd_replay.h"
 #include "cmd/cmd_sync.h"
+#include "cmd/cmd_unpack.h"
 #include "cmd/cmd_verify.h"
 #include "cmd/exit_status.h"
 #include "cmd/secret_args.h"
@@ -28,6 +30,8 @@ static const struct command commands[] = {
     {"cutover", cmd_cutover, "tell a running sync to cut over"},
     {"verify", cmd_verify, "check a capture or file for damage"},
     {"inspect", cmd_inspect, "show what is in a capture or file"},
+    {"pack", cmd_pack, "make one archive of a capture"},
+    {"unpack", cmd_unpack, "make a capture directory of an archive"},
     {"explain", cmd_explain, "show what one journalled command becomes"},
 };
 

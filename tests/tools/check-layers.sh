@@ -16,6 +16,7 @@ resp: base
 item: base rdb journal
 command: base rdb item
 store: base codec
+archive: base codec item store
 wire: base resp item
 input: base rdb item command store
 pump: base rdb item command input
@@ -29,7 +30,7 @@ replay/mapping: base rdb item command wire input
 replay/position: base item command wire target replay/report replay/mapping
 replay: base rdb resp item command store wire input pump target replay/report replay/mapping replay/position
 sync: base rdb item store wire capture replay replay/report
-cmd: base rdb item command store wire input pump capture state output audit replay replay/report sync
+cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync
 END
 }
 

@@ -1,0 +1,127 @@
+#include "cmd/cmd_unpack.h"
+
+#include <inttypes.h>
+
+#include "archive/unpack.h"
+#include "base/parse.h"
+#include "cmd/common_args.h"
+#include "cmd/json_value.h"
+#include "cmd/stop.h"
+
+#define COMMAND "unpack"
+
+struct unpack_args {
+    struct unpack_options unpack;
+    struct output_args output;
+};
+
+static const char about[] =
+    "Usage: flowtape unpack FILE DIR [OPTION...]\n"
+    "\n"
+    "Makes the capture directory DIR of an archive that flowtape pack has made. FILE \"-\" is\n"
+    "standard input. DIR appears when everything is there and checked; an interrupted run is\n"
+    "resumed by the next one.\n";
+
+#define GROUP_COUNT 1
+
+static int print_help(FILE *out)
+{
+    struct output_args nothing;
+    const struct arg_group groups[GROUP_COUNT] = {args_output(&nothing)};
+
+    return args_help(out, about, groups, GROUP_COUNT);
+}
+
+static int parse(struct unpack_args *ret, int argc, char **argv, struct ft_err *err)
+{
+    const struct arg_group groups[GROUP_COUNT] = {args_output(&ret->output)};
+    int first;
+
+    *ret = (struct unpack_args){.unpack = {.cancel_fd = -1}};
+    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+        return -1;
+    if (ret->output.help)
+        return 0;
+    if (args_expect_words(argc, first, 2, "FILE and DIR", err) != 0)
+        return -1;
+    ret->unpack.input = argv[first];
+    ret->unpack.directory = argv[first + 1];
+    return 0;
+}
+
+struct job {
+    const struct unpack_args *args;
+    struct unpack_progress progress;
+    struct unpack_result result;
+    struct ft_err err;
+};
+
+static void run_job(void *context)
+{
+    struct job *job = context;
+
+    (void)unpack_run(&job->args->unpack, &job->result, &job->err); /* err says the same */
+}
+
+static void show_progress(struct progress *p, void *context)
+{
+    struct job *job = context;
+    char size[FORMAT_SIZE];
+
+    progress_show(p, "%s unpacked", format_size(atomic_load(&job->progress.bytes), size));
+}
+
+static json_t *result_to_json(const struct job *job)
+{
+    const struct unpack_result *r = &job->result;
+
+    return json_pack("{s:o, s:o, s:I, s:I, s:I}", "input", json_from_text(job->args->unpack.input),
+                     "directory", json_from_text(job->args->unpack.directory), "segments",
+                     (json_int_t)r->segments, "resumed", (json_int_t)r->resumed, "bytes",
+                     (json_int_t)r->bytes);
+}
+
+static enum exit_status report(const struct job *job)
+{
+    const struct unpack_result *r = &job->result;
+    struct ft_err err = FT_ERR_INIT;
+    char size[FORMAT_SIZE];
+
+    if (job->args->output.json)
+        return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
+    if (!job->args->output.quiet) {
+        printf("%s: %" PRIu64 " segments, %s; %" PRIu64 " were there from an earlier run\n",
+               job->args->unpack.directory, r->segments, format_size(r->bytes, size), r->resumed);
+    }
+    return EXIT_DONE;
+}
+
+static enum exit_status unpack(struct unpack_args *a)
+{
+    struct job job = {.args = a, .err = FT_ERR_INIT};
+
+    a->unpack.progress = &job.progress;
+    if (stop_catch_signals(&a->unpack.cancel_fd, &job.err) == 0)
+        (void)work_run(a->output.quiet, run_job, show_progress, &job, &job.err); /* err says */
+    if (job.err.kind == FT_ERR_NONE)
+        return ui_flush(COMMAND, report(&job));
+    if (job.result.kept) {
+        ui_note(COMMAND,
+                "\"%s\" was not made; what is complete is kept beside it, and the same command "
+                "resumes",
+                a->unpack.directory);
+    }
+    return ui_fail(COMMAND, &job.err);
+}
+
+int cmd_unpack(int argc, char **argv)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct unpack_args a;
+
+    if (parse(&a, argc, argv, &err) != 0)
+        return (int)ui_args_fail(COMMAND, &err);
+    if (a.output.help)
+        return (int)ui_help(COMMAND, print_help);
+    return (int)unpack(&a);
+}

@@ -1,0 +1,8 @@
+/* cmd_unpack.h - make a capture directory of an archive. */
+#ifndef FLOWTAPE_CMD_CMD_UNPACK_H
+#define FLOWTAPE_CMD_CMD_UNPACK_H
+
+/* cmd_unpack - argv[0] is the command's own name; returns an exit status. */
+int cmd_unpack(int argc, char **argv);
+
+#endif
