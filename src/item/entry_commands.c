@@ -285,10 +285,18 @@ static enum recode_result put_collection(struct rendering *r, enum value_class c
     return put_expiry(r) == 0 ? RECODE_OK : RECODE_ERROR;
 }
 
-static enum recode_result put_restore(struct rendering *r, enum loss_reason *ret_loss)
+static bool has_commands(enum value_class class)
+{
+    return class != VALUE_MODULE && class != VALUE_PROBABILISTIC;
+}
+
+/* *ret_too_long: nothing was put, as the target takes no such payload; only where there is another way. */
+static enum recode_result put_restore(struct rendering *r, bool *ret_too_long,
+                                      enum loss_reason *ret_loss)
 {
     struct entry_commands *e = r->e;
     bool timed = r->entry->expire_ms != RDB_NO_EXPIRY;
+    uint64_t most = e->options.word_max;
     struct bytes words[] = {bytes_str("RESTORE"), r->entry->key,      {NULL, 0}, {NULL, 0},
                             bytes_str("REPLACE"), bytes_str("ABSTTL")};
     enum recode_result result;
@@ -300,9 +308,11 @@ static enum recode_result put_restore(struct rendering *r, enum loss_reason *ret
                        r->err);
     if (result != RECODE_OK)
         return result;
+    *ret_too_long =
+        most != 0 && e->scratch.n > most && has_commands(rdb_type_class(r->entry->type));
     words[2] = number_word(timed ? r->entry->expire_ms : 0, text);
     words[3] = buf_bytes(&e->scratch);
-    if (put_words(r, words, timed ? 6 : 5) != 0)
+    if (!*ret_too_long && put_words(r, words, timed ? 6 : 5) != 0)
         return RECODE_ERROR;
     buf_clear(&e->scratch);
     buf_trim(&e->scratch, 4 * e->options.piece_bytes);
@@ -346,31 +356,27 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
     struct rendering r = {
         .e = e, .entry = entry, .now_ms = now_ms, .put = put, .context = context, .err = err};
     enum value_class class = rdb_type_class(entry->type);
+    bool by_restore = e->options.restore || !has_commands(class) ||
+                      (class == VALUE_STREAM && entry->value.n <= RESTORE_STREAM_MAX);
 
     *ret_loss = LOSS_NONE;
     if (entry->expire_ms != RDB_NO_EXPIRY && entry->expire_ms <= 0)
         return replace && put_del(&r) != 0 ? RECODE_ERROR : RECODE_EMPTY;
-    if (e->options.restore)
-        return put_restore(&r, ret_loss);
+    if (by_restore) {
+        bool too_long = false;
+        enum recode_result result = put_restore(&r, &too_long, ret_loss);
+
+        if (!too_long)
+            return result;
+        *ret_loss = LOSS_NONE;
+    }
+    if (class == VALUE_STREAM)
+        return put_large_stream(&r, ret_loss);
     if (value_check_run(&e->check, entry->type, entry->value, err) != 0)
         return RECODE_ERROR;
-    switch (class) {
-    case VALUE_STRING:
+    if (class == VALUE_STRING)
         return put_string(&r) == 0 ? RECODE_OK : RECODE_ERROR;
-    case VALUE_LIST:
-    case VALUE_SET:
-    case VALUE_ZSET:
-    case VALUE_HASH:
-        return put_collection(&r, class, replace, ret_loss);
-    case VALUE_JSON:
+    if (class == VALUE_JSON)
         return put_json(&r, replace, ret_loss);
-    case VALUE_STREAM:
-        if (entry->value.n > RESTORE_STREAM_MAX)
-            return put_large_stream(&r, ret_loss);
-        break;
-    case VALUE_MODULE:
-    case VALUE_PROBABILISTIC:
-        break;
-    }
-    return put_restore(&r, ret_loss);
+    return put_collection(&r, class, replace, ret_loss);
 }

@@ -82,8 +82,10 @@ static int open_sender(struct replay_recheck *c, struct ft_err *err)
 {
     struct replay *r = &c->replay;
     const struct replay_rules rules = replay_rules_of(r);
-    struct entry_commands_options entries = {
-        .target = r->target.kind, .json_as = c->options.json_as, .restore = true};
+    struct entry_commands_options entries = {.target = r->target.kind,
+                                             .json_as = c->options.json_as,
+                                             .restore = true,
+                                             .word_max = r->target.word_max};
 
     if (cluster_pipe_new(&c->pipe, &r->target, UNDERWAY_BYTES, take_nothing, c, err) != 0 ||
         replay_mapper_new(&c->mapper, &rules, err) != 0 ||
@@ -374,17 +376,23 @@ static int want(struct replay_recheck *c, const struct rdb_entry *entry, struct 
     return ret->gone ? 0 : value_digest_run(type, value, &ret->digest, err);
 }
 
+/* After one that was refused the rest of the value would only be put in the wrong place. */
 static int write_command(void *context, const struct bytes *words, size_t count, struct ft_err *err)
 {
     struct replay_recheck *c = context;
+    char error[REPLAY_TOO_LONG_TEXT];
     const struct bytes *timed;
     redisReply *reply;
     size_t n;
 
     if (replay_retime(&c->replay, c->mapper, &c->defer, c->db, words, count, &timed, &n, err) != 0)
         return -1;
-    if (n == 0)
+    if (n == 0 || c->why[0] != '\0')
         return 0;
+    if (replay_is_too_long(&c->replay.set, timed, n, error)) {
+        (void)snprintf(c->why, REPLAY_WHY_SIZE, "%s", error); /* fits */
+        return 0;
+    }
     if (cluster_pipe_call(c->pipe, c->db, &reply, timed, n, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)

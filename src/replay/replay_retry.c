@@ -28,7 +28,8 @@ struct letter_key {
     bool stays;              /* a letter on it stays: so do those behind that one */
     uint64_t newest_lsn;     /* of records on it that are no letters; 0: none */
     uint64_t newest_foreign; /* likewise, in other flows */
-    uint32_t letters;        /* of the snapshot */
+    bool entry;              /* letters of it are of the entry */
+    uint32_t letters;        /* of records inside the full sync */
     uint32_t named;          /* in the snapshot: by an entry, or by records inside the full sync */
 };
 
@@ -143,7 +144,9 @@ static int add_key(struct retry *t, const struct replay_letter *l, struct bytes 
     if (ARRAY_RESERVE(&t->keys, &t->key_cap, t->key_count + 1, "keys of dead letters", err) != 0)
         return -1;
     k = &t->keys[t->key_count++];
-    *k = (struct letter_key){.flow = l->origin.flow, .letters = l->origin.part == NULL};
+    *k = (struct letter_key){.flow = l->origin.flow,
+                             .entry = l->origin.entry,
+                             .letters = l->origin.part == NULL && !l->origin.entry};
     key_hash(key, k->hash);
     t->snapshot |= l->origin.part == NULL;
     position_hash(l->origin.flow, l->origin.lsn, key, position);
@@ -172,6 +175,7 @@ static void merge_keys(struct retry *t)
             continue;
         }
         t->keys[n - 1].letters += k->letters;
+        t->keys[n - 1].entry |= k->entry;
         t->keys[n - 1].many_flows |= t->keys[n - 1].flow != k->flow;
     }
     t->key_count = n;
@@ -323,7 +327,7 @@ static int look_at_key(struct retry *t, const struct replay_letter *l, struct by
         (void)snprintf(why, sizeof(why), "a letter before it on this key stays");
     else if (lsn != 0)
         (void)snprintf(why, sizeof(why), "LSN %" PRIu64 " has changed the key since", lsn);
-    else if (l->origin.part == NULL && k->named > k->letters)
+    else if (l->origin.part == NULL && k->named > k->letters + k->entry)
         (void)snprintf(why, sizeof(why), "records inside the full sync have changed the key since");
     else
         return 0;
@@ -348,8 +352,15 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     char db[I64_TEXT_SIZE];
     const struct bytes select[] = {bytes_str("SELECT"), bytes_of(db, i64_to_text(l->db, db))};
     struct target_node *node = target_client_node(&r->target, command_sent_key(l->words, l->count));
+    char error[REPLAY_TOO_LONG_TEXT];
     redisReply *reply;
 
+    if (replay_is_too_long(&r->set, l->words, l->count, error)) {
+        note_stay(t, l, "was refused again", error);
+        t->refused++;
+        *ret_refused = true;
+        return 0;
+    }
     if (!r->target.cluster && target_node_call(node, NULL, select, 2, err) != 0)
         return -1;
     r->letter_sent = true;

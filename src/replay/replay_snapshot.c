@@ -56,7 +56,9 @@ struct stream_sender {
     struct pump *pump;
     struct entry_commands *by_restore;
     struct entry_commands *by_commands;
-    uint32_t db; /* of the entry being put */
+    uint32_t db;   /* of the entry being put */
+    bool in_order; /* of its elements */
+    bool cut;      /* a command of it is not sent, as a word is too long */
     uint32_t mark;
     struct replay_run *run; /* small strings */
     struct buf scratch;
@@ -75,6 +77,16 @@ static bool is_kept_library(const struct replay *r, const struct bytes *words, s
            bytes_is_word(words[0], "FUNCTION") && strstr(error, "already exists") != NULL;
 }
 
+static int refuse(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
+                  size_t count, const char *error, struct ft_err *err)
+{
+    struct replay_position_set *set = &s->r->set;
+
+    if (mark == MARK_ENTRY)
+        return replay_dead_add_entry(set, s->flow, db, words, count, error, err);
+    return replay_dead_add(set, s->flow, 0, NULL, db, words, count, error, err);
+}
+
 static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
                  size_t count, const char *error, struct ft_err *err)
 {
@@ -88,7 +100,7 @@ static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const stru
         return 0;
     }
     if (!expected && !(mark == MARK_DOUBT && reply_error_is_of_data(bytes_str(error))))
-        return replay_dead_add(&s->r->set, s->flow, 0, NULL, db, words, count, error, err);
+        return refuse(s, mark, db, words, count, error, err);
     replay_report_error(&s->r->report, !expected);
     return 0;
 }
@@ -125,8 +137,10 @@ static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *
 {
     char error[REPLAY_TOO_LONG_TEXT];
 
-    if (replay_is_too_long(&s->r->set, words, count, error))
-        return replay_dead_add(&s->r->set, s->flow, 0, NULL, db, words, count, error, err);
+    if (replay_is_too_long(&s->r->set, words, count, error)) {
+        s->cut = true;
+        return refuse(s, s->mark, db, words, count, error, err);
+    }
     return cluster_pipe_put(s->pipe, db, s->mark, command_sent_key(words, count), words, count,
                             err);
 }
@@ -143,6 +157,23 @@ static int put_run(void *context, uint32_t db, const struct bytes *words, size_t
  * Entries
  */
 
+static bool gives_times(const struct bytes *words)
+{
+    return bytes_is_word(words[0], "PEXPIREAT") || bytes_is_word(words[0], "HPEXPIREAT");
+}
+
+/* After an element that has become a letter. What comes later in a list or a stream becomes one too: sent now, it
+ * would be in front of it for good. Times are given now, and again to what the letter brings. */
+static int put_after_letter(struct stream_sender *s, const struct bytes *words, size_t count,
+                            struct ft_err *err)
+{
+    if ((s->in_order || gives_times(words)) &&
+        refuse(s, MARK_ENTRY, s->db, words, count,
+               "not sent, as what comes before it of this key is too long", err) != 0)
+        return -1;
+    return s->in_order ? 0 : send_words(s, s->db, words, count, err);
+}
+
 static int put_entry_command(void *context, const struct bytes *words, size_t count,
                              struct ft_err *err)
 {
@@ -152,7 +183,9 @@ static int put_entry_command(void *context, const struct bytes *words, size_t co
 
     if (replay_retime(s->r, s->mapper, &s->defer, s->db, words, count, &timed, &n, err) != 0)
         return -1;
-    return n == 0 ? 0 : send_words(s, s->db, timed, n, err);
+    if (n == 0)
+        return 0;
+    return s->cut ? put_after_letter(s, timed, n, err) : send_words(s, s->db, timed, n, err);
 }
 
 static bool is_small_string(const struct replay *r, const struct rdb_entry *entry)
@@ -186,11 +219,14 @@ static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, s
 static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
                       const struct rdb_entry *entry, struct ft_err *err)
 {
-    bool large = entry->value_bytes > RESTORE_BYTES || rdb_type_class(entry->type) == VALUE_STRING;
+    enum value_class class = rdb_type_class(entry->type);
+    bool large = entry->value_bytes > RESTORE_BYTES || class == VALUE_STRING;
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result = RECODE_OK;
 
     s->db = entry->db;
+    s->cut = false;
+    s->in_order = class == VALUE_LIST || class == VALUE_STREAM;
     if (is_small_string(s->r, entry)) {
         if (put_small_string(s, entry, err) != 0)
             return -1;
@@ -466,8 +502,10 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
         .pair = put_pair,
         .context = s,
     };
-    struct entry_commands_options entries = {
-        .target = r->target.kind, .json_as = r->o->json_as, .restore = true};
+    struct entry_commands_options entries = {.target = r->target.kind,
+                                             .json_as = r->o->json_as,
+                                             .restore = true,
+                                             .word_max = r->target.word_max};
 
     if (cluster_pipe_new(&s->pipe, &s->r->target, lane_bytes(r), take_answer, s, err) != 0 ||
         replay_run_new(&s->run, r->target.cluster || r->rights.no_mset, run_bytes(r), put_run, s,

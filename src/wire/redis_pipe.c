@@ -534,8 +534,8 @@ static bool is_full(const struct redis_pipe *p)
 struct command {
     const struct bytes *words;
     size_t count;
-    size_t continued;
-    const struct spool *more; /* NULL: none does */
+    size_t more_count; /* words after these, as RESP in `more` */
+    const struct spool *more;
 };
 
 /* One that would occupy too much memory while it is in flight. */
@@ -543,28 +543,22 @@ static bool is_large(const struct command *command)
 {
     const struct bytes *words = command->words;
     size_t count = command->count;
-    size_t bytes = 0;
+    uint64_t bytes = command->more_count == 0 ? 0 : spool_size(command->more);
 
-    if (command->more != NULL)
-        return true;
     for (size_t i = 0; i < count && bytes <= LARGE_BYTES; i++)
         bytes += words[i].n;
     return bytes > LARGE_BYTES;
 }
 
-static int spool_word(struct spool *s, const struct command *command, size_t i, struct ft_err *err)
+static int spool_word(struct spool *s, struct bytes word, struct ft_err *err)
 {
-    const struct spool *more = i == command->continued ? command->more : NULL;
-    struct bytes word = command->words[i];
     struct buf head = {0};
-    int rc = resp_put_word_head(&head, word.n + (more != NULL ? (size_t)spool_size(more) : 0), err);
+    int rc = resp_put_word_head(&head, word.n, err);
 
     if (rc == 0)
         rc = spool_append(s, head.p, head.n, err);
     if (rc == 0)
         rc = spool_append(s, word.p, word.n, err);
-    if (rc == 0 && more != NULL)
-        rc = spool_copy(s, more, err);
     buf_release(&head);
     return rc == 0 ? spool_append(s, RESP_LINE_END, strlen(RESP_LINE_END), err) : -1;
 }
@@ -572,15 +566,36 @@ static int spool_word(struct spool *s, const struct command *command, size_t i, 
 static int spool_command(struct chunk *c, const struct command *command, struct ft_err *err)
 {
     struct buf head = {0};
-    int rc = resp_put_command_head(&head, command->count, err);
+    int rc = resp_put_command_head(&head, command->count + command->more_count, err);
 
     c->large = true;
     if (rc == 0)
         rc = spool_append(&c->spool, head.p, head.n, err);
     buf_release(&head);
     for (size_t i = 0; rc == 0 && i < command->count; i++)
-        rc = spool_word(&c->spool, command, i, err);
-    return rc;
+        rc = spool_word(&c->spool, command->words[i], err);
+    return rc == 0 && command->more_count != 0 ? spool_copy(&c->spool, command->more, err) : rc;
+}
+
+static int put_command(struct buf *out, const struct command *command, struct ft_err *err)
+{
+    size_t n;
+
+    if (command->more_count == 0)
+        return resp_put_command(out, command->words, command->count, err);
+    n = (size_t)spool_size(command->more);
+    if (resp_put_command_head(out, command->count + command->more_count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < command->count; i++) {
+        if (resp_put_word_head(out, command->words[i].n, err) != 0 ||
+            buf_append(out, command->words[i].p, command->words[i].n, err) != 0 ||
+            buf_append_str(out, RESP_LINE_END, err) != 0)
+            return -1;
+    }
+    if (buf_reserve(out, n, err) != 0 || spool_read(command->more, 0, out->p + out->n, n, err) != 0)
+        return -1;
+    out->n += n;
+    return 0;
 }
 
 /* Between MULTI and EXEC commands are only queued. */
@@ -608,7 +623,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
         return -1;
     before = chunk_size(p->newest);
     if ((large ? spool_command(p->newest, command, err)
-               : resp_put_command(&p->newest->bytes, command->words, command->count, err)) != 0)
+               : put_command(&p->newest->bytes, command, err)) != 0)
         return -1;
     bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
@@ -630,11 +645,11 @@ int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *wo
     return append(p, tag, &command, err);
 }
 
-int redis_pipe_append_continued(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
-                                size_t count, size_t continued, const struct spool *more,
-                                struct ft_err *err)
+int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
+                           size_t count, size_t more_count, const struct spool *more,
+                           struct ft_err *err)
 {
-    const struct command command = {words, count, continued, more};
+    const struct command command = {words, count, more_count, more};
 
     return append(p, tag, &command, err);
 }

@@ -54,10 +54,10 @@ int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words
 /* redis_pipe_append - one more command, which is only copied. */
 int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
                       struct ft_err *err);
-/* redis_pipe_append_continued - the word of this index continues with what `more` holds; NULL: none does. */
-int redis_pipe_append_continued(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
-                                size_t count, size_t continued, const struct spool *more,
-                                struct ft_err *err);
+/* redis_pipe_append_more - after the words come more_count others, which `more` holds as RESP. */
+int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
+                           size_t count, size_t more_count, const struct spool *more,
+                           struct ft_err *err);
 /* redis_pipe_keep_up - after each append: sends and reads until no more than allowed is in flight. */
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_limit - no more than about so many bytes of commands in flight; less where the server

@@ -267,12 +267,12 @@ check_status "a snapshot, in a state of another run" 0 "somebody has emptied the
 is "the state" "v 1" "$(cli hmget state f snap:0 snap:1 | sed '/^$/d')"
 
 # Batches. What is packed is written as Lua, in front of the script.
-# batch SEQ NEXT WORDS SHAPES TAGS [FORGET]
+# batch SEQ NEXT WORDS SHAPES TAGS [FORGET [KINDS MORE...]]: MORE is Lua
 batch()
 {
     {
         printf "%s\n" "local ARGV={'pos','$1','$2',cmsgpack.pack({'flow:0','$2'})," \
-            "cmsgpack.pack({$3}),cmsgpack.pack({$4}),'$5',cmsgpack.pack({${6-}}),''}"
+            "cmsgpack.pack({$3}),cmsgpack.pack({$4}),'$5',cmsgpack.pack({${6-}}),'','${7-}',${8-}}"
         awk -v text=1 -f "$SRC/embed-lua.awk" "$SRC/replay/position/lua/batch.lua"
     } >"$T/batch.lua"
     if server_before 7.0; then
@@ -297,6 +297,9 @@ is "a command that is refused: written down" "0:5:0 LPUSH a x" \
     "$(script read_refused , pos | sed '1d' | tr '\n' ' ' | sed 's/^0 *//; s/  */ /g')"
 is "forgotten" "" "$(batch 2 3 "" "" "" "'e:0:5:0'")"
 is "forgotten: gone" "" "$(script read_refused , pos)"
+is "a long batch" "" "$(batch 3 3 "'SET'" 3,3,2 "0:1:0 0:2:0 0:3:0" "" pwpw \
+    "cmsgpack.pack({'long','1','APPEND'}),'long',cmsgpack.pack({'2','INCR'}),'long'")"
+is "a long batch: in order" 13 "$(cli get long)"
 is "sets" "" "$(batch 3 4 "'s1','1','s2','2','INCR','a'" 20002,2 "0:7:0 0:8:0 0:9:0")"
 is "sets: there" "1 2 4" "$(cli mget s1 s2 a)"
 is "other databases" "" "$(batch 4 5 "'SET','d','1','SET','d','2'" 3,-4,3 "0:1:0 0:2:0")"

@@ -98,5 +98,78 @@ check "the journal" replay snapshot --finish
 check_status "behind a flush, without a state" 1 'is not sent: LSN' \
     replay snapshot --retry-dead-letter "$T/snapshot.again"
 check "behind a flush, without a state: not there" [ "$(cli keys '*')" = b ]
+
+# A value of which one element is too long for the target: what comes after it waits with it, where there is an
+# order, and times are given to what the letter brings.
+cli flushall >/dev/null
+cli config set rdbcompression no >/dev/null # else it is short
+big='string.rep("x", 1500000)'
+cli eval "redis.replicate_commands()
+local big = $big
+redis.call('RPUSH', 'l', 'a', big, 'c')
+for i = 1, 30000 do redis.call('RPUSH', 'l', 'tail:' .. i) end
+redis.call('HSET', 'h', 'f', big, 'g', '1')
+redis.call('SADD', 's', big, 'm')
+redis.call('ZADD', 'z', 1, big, 2, 'm')
+for i, v in ipairs({'a', big, 'c'}) do redis.call('XADD', 'x', i .. '-1', 'f', v) end
+redis.call('SADD', 'only', big)
+for _, k in ipairs({'l', 'h', 's', 'z', 'x', 'only'}) do redis.call('PEXPIREAT', k, ARGV[1]) end" \
+    0 "$soon" >/dev/null
+
+# values - of all these keys, and which have a time
+values()
+{
+    for key in l h s z x only; do
+        case $key in
+        l) cli lrange l 0 -1 ;;
+        h) cli hgetall h | sort ;;
+        s | only) cli smembers $key | sort ;;
+        z) cli zrange z 0 -1 withscores ;;
+        x) cli xrange x - + ;;
+        esac | md5sum
+        [ "$(cli pttl $key)" -gt 0 ] && echo "$key has a time"
+    done
+}
+
+values >"$T/long.values"
+check "too long: made" [ "$(grep -c time "$T/long.values")" = 6 ]
+cli --rdb "$T/long" >/dev/null 2>&1
+cli config set proto-max-bulk-len 1mb >/dev/null
+check "too long" replay long --flush --on-error "dead-letter=$T/long.dead"
+check "too long: the list to there" [ "$(cli lrange l 0 -1 | tr '\n' ' ')" = "a " ]
+check "too long: the stream to there" [ "$(cli xlen x)" = 1 ]
+check "too long: others" [ "$(cli hget h g),$(cli sismember s m),$(cli zscore z m)" = 1,1,2 ]
+check_status "too long: still" 4 'RPUSH "l" was refused again' replay long --retry-dead-letter "$T/long.dead"
+cli config set proto-max-bulk-len 512mb >/dev/null
+check "too long: sent" replay long --retry-dead-letter "$T/long.dead"
+values >"$T/long.again"
+check "too long: the same" cmp "$T/long.values" "$T/long.again"
+
+# So is a record that goes in pieces.
+awk 'BEGIN { printf "0 1 0 RPUSH wide"
+    for (i = 0; i < 9000; i++) printf " w%d", i
+    printf " "
+    for (i = 0; i < 110000; i++) printf "0123456789"
+    print " last"
+    print "0 2 0 SET after 1" }' | "$MAKE_CAPTURE" 1 "$T/wide" || fail "a capture of our own"
+cli config set proto-max-bulk-len 1mb >/dev/null
+check "too long in pieces" replay wide --flush --on-error "dead-letter=$T/wide.dead"
+check "too long in pieces: one letter" [ "$(grep -c . "$T/wide.dead"),$(cli exists wide after)" = 1,1 ]
+cli config set proto-max-bulk-len 512mb >/dev/null
+check "too long in pieces: sent" replay wide --retry-dead-letter "$T/wide.dead"
+check "too long in pieces: in order" [ "$(cli llen wide),$(cli lindex wide 0),$(cli lindex wide -1)" = 9002,w0,last ]
+
+# Records that are short enough, but more together than one argument may be.
+awk 'function big(c,  i) { printf " "; for (i = 0; i < 18000; i++) printf "%s", c c c c c c c c c c c c c c c c c c c c }
+BEGIN { printf "0 1 0 RPUSH j a"; big("x"); big("y"); print " b"
+    printf "0 1 0 MSET m1"; big("p"); printf " m2"; big("q"); print " m3 1"
+    printf "0 1 0 SET s 1\n0 1 0 SADD deep"
+    for (i = 0; i < 8000; i++) printf " %0150d", i
+    print "\n0 2 0 RPUSH j c" }' | "$MAKE_CAPTURE" 1 "$T/joined" || fail "a capture of our own"
+cli config set proto-max-bulk-len 1mb >/dev/null
+check "together too long" replay joined --flush
+check "together too long: a list" [ "$(cli lrange j 0 -1 | cut -c1 | tr -d '\n'),$(cli lindex j 1 | wc -c)" = axybc,360001 ]
+check "together too long: strings" [ "$(cli strlen m1),$(cli strlen m2),$(cli get m3),$(cli get s)" = 360000,360000,1,1 ]
+check "together too long: a set" [ "$(cli scard deep)" = 8000 ]
 redis_stop
 t_end

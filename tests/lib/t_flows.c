@@ -136,11 +136,24 @@ static int put_snapshot(struct flow_builder *f)
 
 static int append(struct flow_builder *f, struct segment_block *block, struct ft_err *err)
 {
-    block->raw_bytes = (uint32_t)f->buf.n;
-    block->payload = buf_bytes(&f->buf);
-    block->stream_offset = f->offset;
-    f->offset += f->buf.n;
-    return segment_writer_append(f->writer, block, 1, err);
+    struct segment_block continued = {
+        .flags = SEGMENT_BLOCK_CONTINUED, .first_lsn = block->first_lsn, .time_us = block->time_us};
+    struct bytes left = buf_bytes(&f->buf);
+
+    while (true) {
+        bool last = left.n <= SEGMENT_BLOCK_MAX;
+        struct segment_block *b = last ? block : &continued;
+
+        b->payload = bytes_of(left.p, last ? left.n : SEGMENT_BLOCK_MAX);
+        b->raw_bytes = (uint32_t)b->payload.n;
+        b->stream_offset = f->offset;
+        f->offset += b->payload.n;
+        if (segment_writer_append(f->writer, b, 1, err) != 0)
+            return -1;
+        if (last)
+            return 0;
+        left = bytes_of(left.p + b->payload.n, left.n - b->payload.n);
+    }
 }
 
 static int start(struct flow_builder *f, enum segment_kind kind, uint64_t lsn, struct ft_err *err)

@@ -27,7 +27,7 @@ audit: base rdb item command store input pump
 target: base rdb command resp wire
 replay/report: base item command wire input
 replay/mapping: base rdb item command wire input
-replay/position: base item command wire target replay/report replay/mapping
+replay/position: base item command resp wire target replay/report replay/mapping
 replay: base rdb resp item command store wire input pump target replay/report replay/mapping replay/position
 sync: base rdb item store wire capture replay replay/report
 cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync

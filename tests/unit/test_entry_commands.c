@@ -17,6 +17,7 @@ struct case_entry {
     bool replace;
     bool restore;
     size_t piece_bytes;
+    uint64_t word_max;
     enum json_as json_as;
 };
 
@@ -46,8 +47,10 @@ static int put(void *context, const struct bytes *words, size_t count, struct ft
 
 static struct seen run(const struct case_entry *c)
 {
-    struct entry_commands_options options = {
-        .json_as = c->json_as, .restore = c->restore, .piece_bytes = c->piece_bytes};
+    struct entry_commands_options options = {.json_as = c->json_as,
+                                             .restore = c->restore,
+                                             .piece_bytes = c->piece_bytes,
+                                             .word_max = c->word_max};
     struct rdb_entry entry = {.type = (uint8_t)c->type,
                               .key = bytes_str("k"),
                               .value = c->value,
@@ -246,6 +249,33 @@ static void test_restore(void **state)
     buf_release(&seen.text);
 }
 
+/* A payload that the target does not take is put otherwise, if there is another way. */
+static void test_restore_too_long(void **state)
+{
+    struct case_entry c = {.target = "7.0",
+                           .type = RDB_TYPE_LIST,
+                           .value = BYTES("\x02\x01"
+                                          "a\x01"
+                                          "b"),
+                           .expire_ms = EXPIRE_MS,
+                           .restore = true,
+                           .replace = true,
+                           .word_max = 12};
+    struct seen seen;
+
+    (void)state;
+    expect(c, RECODE_OK, LOSS_NONE, "DEL k; RPUSH k a b; PEXPIREAT k 1800000000000");
+    c.type = RDB_TYPE_STRING;
+    c.value = BYTES("\x03"
+                    "abc");
+    expect(c, RECODE_OK, LOSS_NONE, "SET k abc PXAT 1800000000000");
+    c.word_max = 100;
+    seen = run(&c);
+    assert_int_equal(seen.result, RECODE_OK);
+    assert_non_null(strstr((const char *)seen.text.p, "RESTORE k"));
+    buf_release(&seen.text);
+}
+
 static void test_damaged_values_are_errors(void **state)
 {
     struct case_entry c = {.target = "7.0",
@@ -264,10 +294,15 @@ static void test_damaged_values_are_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),     cmocka_unit_test(test_ended_before_time_began),
-        cmocka_unit_test(test_collections), cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_field_times), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_restore),     cmocka_unit_test(test_damaged_values_are_errors),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_ended_before_time_began),
+        cmocka_unit_test(test_collections),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_field_times),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_restore_too_long),
+        cmocka_unit_test(test_damaged_values_are_errors),
     };
 
     return T_RUN("item/entry_commands", tests);

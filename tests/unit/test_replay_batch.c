@@ -7,6 +7,8 @@
 #include "replay/position/replay_batch.h"
 
 #define LARGE ((size_t)5 << 20)
+/* What every server takes as one argument. */
+#define LEAST_ARGUMENT ((size_t)1 << 20)
 
 static char *large;
 
@@ -32,38 +34,63 @@ static struct bytes take_string(struct bytes *in)
     return word;
 }
 
-/* All words as they are sent, of large ones the first letter and the size. */
+static void describe_word(struct bytes word, struct buf *out)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    if (word.n > 100)
+        t_ok(buf_printf(out, &err, "%c*%zu ", word.p[0], word.n), &err);
+    else
+        t_ok(buf_printf(out, &err, "%.*s ", (int)word.n, (const char *)word.p), &err);
+}
+
+static void describe_packed(struct bytes in, struct buf *out)
+{
+    uint32_t count;
+
+    assert_true(in.n <= LEAST_ARGUMENT);
+    assert_int_equal(in.p[0], 0xdd);
+    count = load_be32(in.p + 1);
+    in = bytes_of(in.p + 5, in.n - 5);
+    for (uint32_t i = 0; i < count; i++)
+        describe_word(take_string(&in), out);
+    assert_int_equal(in.n, 0);
+}
+
+/* All words as they are sent, of large ones the first letter and the size; | between arguments. */
 static void describe(struct replay_batch *b, struct buf *out)
 {
     struct ft_err err = FT_ERR_INIT;
     struct replay_batch_parts parts;
-    struct buf whole = {0};
+    struct buf more = {0};
     struct bytes in;
-    uint32_t count;
 
     t_ok(replay_batch_take(b, &parts, &err), &err);
-    t_ok(buf_append(&whole, parts.words.p, parts.words.n, &err), &err);
-    if (parts.more_words != NULL) {
-        size_t n = (size_t)spool_size(parts.more_words);
+    describe_packed(parts.words, out);
+    t_ok(buf_reserve(&more, (size_t)spool_size(parts.more) + 1, &err), &err);
+    more.n = (size_t)spool_size(parts.more);
+    t_ok(spool_read(parts.more, 0, more.p, more.n, &err), &err);
+    more.p[more.n] = '\0';
+    in = buf_bytes(&more);
+    for (size_t i = 0; i < parts.more_kinds.n; i++) {
+        char *end;
+        size_t n;
 
-        t_ok(buf_reserve(&whole, n, &err), &err);
-        t_ok(spool_read(parts.more_words, 0, whole.p + whole.n, n, &err), &err);
-        whole.n += n;
-    }
-    in = buf_bytes(&whole);
-    assert_int_equal(in.p[0], 0xdd);
-    count = load_be32(in.p + 1);
-    in = bytes_of(in.p + 5, in.n - 5);
-    for (uint32_t i = 0; i < count; i++) {
-        struct bytes word = take_string(&in);
-
-        if (word.n > 100)
-            t_ok(buf_printf(out, &err, "%c*%zu ", word.p[0], word.n), &err);
+        assert_int_equal(in.p[0], '$');
+        n = strtoul((const char *)in.p + 1, &end, 10);
+        assert_memory_equal(end, "\r\n", 2);
+        in = bytes_of((const uint8_t *)end + 2, in.n - (size_t)((const uint8_t *)end + 2 - in.p));
+        assert_true(n + 2 <= in.n);
+        t_ok(buf_append_str(out, "| ", &err), &err);
+        if (parts.more_kinds.p[i] == 'p')
+            describe_packed(bytes_of(in.p, n), out);
         else
-            t_ok(buf_printf(out, &err, "%.*s ", (int)word.n, (const char *)word.p), &err);
+            describe_word(bytes_of(in.p, n), out);
+        assert_memory_equal(in.p + n, "\r\n", 2);
+        in = bytes_of(in.p + n + 2, in.n - n - 2);
     }
     assert_int_equal(in.n, 0);
-    buf_release(&whole);
+    buf_release(&more);
 }
 
 static void add(struct replay_batch *b, const char *name, const char *key, struct bytes value)
@@ -86,8 +113,8 @@ static void fill(struct replay_batch *b)
 
 static void test_large_words_keep_their_places(void **state)
 {
-    static const char want[] = "SET a 1 RPUSH l x*5242880 RPUSH l y SET b x*5242880 SET c 2 "
-                               "APPEND b x*70000 ";
+    static const char want[] = "| SET a 1 RPUSH l | x*5242880 | RPUSH l y SET b | x*5242880 "
+                               "| SET c 2 APPEND b x*70000 ";
     struct replay_batch *b = calloc(1, sizeof(*b));
     struct buf seen = {0};
 
@@ -120,8 +147,56 @@ static void test_what_goes_first_is_small(void **state)
     fill(b);
     describe(b, &seen);
     t_bytes(buf_bytes(&seen),
-            "a 1 c 2 RPUSH l x*5242880 RPUSH l y SET b x*5242880 APPEND b x*70000 ");
+            "a 1 c 2 | RPUSH l | x*5242880 | RPUSH l y SET b | x*5242880 | APPEND b x*70000 ");
     buf_release(&seen);
+    replay_batch_release(b);
+    free(b);
+}
+
+static void fill_close(struct replay_batch *b, struct buf *want)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    for (size_t i = 0; i < 40; i++) {
+        add(b, "SET", "k", bytes_of(large, 101 + 20000 * i));
+        add(b, "APPEND", "a", bytes_of(large, LEAST_ARGUMENT / 2 - 40 + i));
+        t_ok(buf_printf(want, &err, "SET k x*%zu APPEND a x*%zu ", 101 + 20000 * i,
+                        LEAST_ARGUMENT / 2 - 40 + i),
+             &err);
+    }
+}
+
+/* Words that can be sent one by one can be sent together, whatever their sizes: describe checks that no
+ * argument is too long. */
+static void test_no_argument_is_too_long(void **state)
+{
+    struct replay_batch *b = calloc(1, sizeof(*b));
+    struct ft_err err = FT_ERR_INIT;
+    struct buf seen = {0};
+    struct buf want = {0};
+    size_t n = 0;
+
+    (void)state;
+    assert_non_null(b);
+    add(b, "APPEND", "a", bytes_of(large, LEAST_ARGUMENT));
+    t_ok(buf_printf(&want, &err, "APPEND a x*%zu ", LEAST_ARGUMENT), &err);
+    fill_close(b, &want);
+    describe(b, &seen);
+    for (size_t i = 0; i < seen.n; i++) { /* without the bars */
+        if (seen.p[i] == '|')
+            i++;
+        else
+            seen.p[n++] = seen.p[i];
+    }
+    seen.n = n;
+    assert_true(bytes_eq(buf_bytes(&seen), buf_bytes(&want)));
+    replay_batch_clear(b);
+    b->join_sets = true;
+    fill_close(b, &want);
+    buf_clear(&seen);
+    describe(b, &seen);
+    buf_release(&seen);
+    buf_release(&want);
     replay_batch_release(b);
     free(b);
 }
@@ -131,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_large_words_keep_their_places),
         cmocka_unit_test(test_what_goes_first_is_small),
+        cmocka_unit_test(test_no_argument_is_too_long),
     };
     int rc;
 

@@ -47,7 +47,8 @@ static struct replay_letters *letters_open(const struct place *p)
 static void add(struct replay_letters *l, uint64_t began_ms, uint32_t flow, uint64_t lsn,
                 const char *part, const char *value)
 {
-    const struct replay_letter_origin origin = {"abc", began_ms, flow, lsn, part};
+    const struct replay_letter_origin origin = {
+        .capture = "abc", .began_ms = began_ms, .flow = flow, .lsn = lsn, .part = part};
     const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str(value)};
     struct ft_err err = FT_ERR_INIT;
 

@@ -4,10 +4,13 @@
 
 #include "base/endian.h"
 #include "command/command_table.h"
+#include "resp/resp_write.h"
 
 #define KEEP_BYTES (1u << 20)
-/* What is more in one batch waits in a file. */
-#define LARGE_BYTES ((size_t)4 << 20)
+/* Of an array of words. Two of them are one argument, and every server takes 1 MiB. */
+#define PACKED_BYTES ((size_t)512 << 10)
+/* Of further arguments in memory; what is more waits in a file. */
+#define MORE_BYTES ((size_t)4 << 20)
 
 /* MessagePack: marks, and what a number or a string may add in front. */
 #define HEAD_SIZE     5
@@ -55,15 +58,6 @@ static void put_string_head(struct buf *out, size_t n)
     }
 }
 
-/* What is in memory goes behind what is in the file; the room for the head stays. */
-static int array_spool(struct replay_array *a, struct ft_err *err)
-{
-    if (spool_append(&a->spooled, a->bytes.p + HEAD_SIZE, a->bytes.n - HEAD_SIZE, err) != 0)
-        return -1;
-    a->bytes.n = HEAD_SIZE;
-    return 0;
-}
-
 static int array_put(struct replay_array *a, struct bytes word, struct ft_err *err)
 {
     if (array_reserve(a, word.n + HEAD_SIZE, err) != 0)
@@ -71,18 +65,6 @@ static int array_put(struct replay_array *a, struct bytes word, struct ft_err *e
     put_string_head(&a->bytes, word.n);
     a->count++;
     return buf_append(&a->bytes, word.p, word.n, err);
-}
-
-/* array_put, of which large ones do not stay in memory. */
-static int array_put_word(struct replay_array *a, struct bytes word, struct ft_err *err)
-{
-    if (word.n <= LARGE_BYTES && a->bytes.n <= LARGE_BYTES - word.n)
-        return array_put(a, word, err);
-    if (array_reserve(a, HEAD_SIZE, err) != 0)
-        return -1;
-    put_string_head(&a->bytes, word.n);
-    a->count++;
-    return array_spool(a, err) != 0 ? -1 : spool_append(&a->spooled, word.p, word.n, err);
 }
 
 /* An array of nothing within the array. */
@@ -136,8 +118,57 @@ static void array_clear(struct replay_array *a)
 {
     buf_clear(&a->bytes);
     buf_trim(&a->bytes, KEEP_BYTES);
-    spool_release(&a->spooled);
     a->count = 0;
+}
+
+/*
+ * Words
+ */
+
+static int put_more(struct replay_batch *b, char kind, struct bytes argument, struct ft_err *err)
+{
+    struct buf head = {0};
+    int rc = resp_put_word_head(&head, argument.n, err);
+
+    b->more.memory_bytes = MORE_BYTES;
+    if (rc == 0)
+        rc = spool_append(&b->more, head.p, head.n, err);
+    buf_release(&head);
+    if (rc != 0 || spool_append(&b->more, argument.p, argument.n, err) != 0 ||
+        spool_append(&b->more, RESP_LINE_END, strlen(RESP_LINE_END), err) != 0)
+        return -1;
+    return buf_append(&b->more_kinds, &kind, 1, err);
+}
+
+/* The words so far become an argument. */
+static int close_words(struct replay_batch *b, struct ft_err *err)
+{
+    struct bytes packed;
+
+    if (b->words.count == 0)
+        return 0;
+    if (array_take(&b->words, &packed, err) != 0 || put_more(b, 'p', packed, err) != 0)
+        return -1;
+    array_clear(&b->words);
+    return 0;
+}
+
+/* With what MessagePack adds. */
+static bool has_room(const struct replay_array *a, size_t bytes)
+{
+    size_t room = PACKED_BYTES - (size_t)4 * HEAD_SIZE;
+
+    return bytes <= room && a->bytes.n <= room - bytes;
+}
+
+static int put_word(struct replay_batch *b, struct bytes word, struct ft_err *err)
+{
+    if (has_room(&b->words, word.n))
+        return array_put(&b->words, word, err);
+    if (close_words(b, err) != 0)
+        return -1;
+    return has_room(&b->words, word.n) ? array_put(&b->words, word, err)
+                                       : put_more(b, 'w', word, err);
 }
 
 int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,
@@ -214,7 +245,8 @@ static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *
 {
     return b->join_sets && !b->closed && count == 3 && bytes_eq_str(words[0], "SET") &&
            (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_WORDS_MAX &&
-           words[1].n + words[2].n <= LARGE_BYTES && !is_touched(b, db, words[1]);
+           words[1].n <= PACKED_BYTES && words[2].n <= PACKED_BYTES &&
+           has_room(&b->sets, words[1].n + words[2].n) && !is_touched(b, db, words[1]);
 }
 
 static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *words,
@@ -259,7 +291,7 @@ static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *wor
     if (put_shape(b, words[0], count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (array_put_word(&b->words, words[i], err) != 0)
+        if (put_word(b, words[i], err) != 0)
             return -1;
     }
     return 0;
@@ -316,7 +348,7 @@ bool replay_batch_is_empty(const struct replay_batch *b)
 
 size_t replay_batch_bytes(const struct replay_batch *b)
 {
-    return b->sets.bytes.n + b->words.bytes.n + (size_t)spool_size(&b->words.spooled);
+    return b->sets.bytes.n + b->words.bytes.n + (size_t)spool_size(&b->more);
 }
 
 static int append_array(struct replay_array *a, const struct replay_array *more, struct ft_err *err)
@@ -325,16 +357,6 @@ static int append_array(struct replay_array *a, const struct replay_array *more,
         return 0;
     a->count += more->count;
     return buf_append(&a->bytes, more->bytes.p + HEAD_SIZE, more->bytes.n - HEAD_SIZE, err);
-}
-
-/* Words that are spooled stay where they are, and are only counted. */
-static int append_words(struct replay_array *sets, const struct replay_array *words,
-                        struct ft_err *err)
-{
-    if (spool_size(&words->spooled) == 0)
-        return append_array(sets, words, err);
-    sets->count += words->count;
-    return 0;
 }
 
 /* A script begins in database 0, and so do the other commands. */
@@ -354,7 +376,7 @@ static int take_with_sets(struct replay_batch *b, struct replay_batch_parts *ret
                           struct ft_err *err)
 {
     if (put_set_shapes(b, err) != 0 || append_array(&b->set_shapes, &b->shapes, err) != 0 ||
-        append_words(&b->sets, &b->words, err) != 0 ||
+        append_array(&b->sets, &b->words, err) != 0 ||
         buf_append(&b->set_tags, b->tags.p, b->tags.n, err) != 0 ||
         array_take(&b->set_shapes, &ret->shapes, err) != 0 ||
         array_take(&b->sets, &ret->words, err) != 0)
@@ -365,13 +387,12 @@ static int take_with_sets(struct replay_batch *b, struct replay_batch_parts *ret
 
 int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, struct ft_err *err)
 {
-    bool large = spool_size(&b->words.spooled) != 0;
-
     if (array_take(&b->fields, &ret->fields, err) != 0 ||
         array_take(&b->forget, &ret->forget, err) != 0 ||
-        (large && array_spool(&b->words, err) != 0))
+        (b->more_kinds.n != 0 && close_words(b, err) != 0))
         return -1;
-    ret->more_words = large ? &b->words.spooled : NULL;
+    ret->more_kinds = buf_bytes(&b->more_kinds);
+    ret->more = &b->more;
     if (b->sets.count != 0)
         return take_with_sets(b, ret, err);
     if (array_take(&b->words, &ret->words, err) != 0 ||
@@ -385,6 +406,8 @@ void replay_batch_clear(struct replay_batch *b)
 {
     array_clear(&b->fields);
     array_clear(&b->words);
+    spool_release(&b->more);
+    buf_clear(&b->more_kinds);
     array_clear(&b->shapes);
     array_clear(&b->forget);
     buf_clear(&b->tags);
@@ -401,7 +424,8 @@ void replay_batch_release(struct replay_batch *b)
 {
     buf_release(&b->fields.bytes);
     buf_release(&b->words.bytes);
-    spool_release(&b->words.spooled);
+    spool_release(&b->more);
+    buf_release(&b->more_kinds);
     buf_release(&b->shapes.bytes);
     buf_release(&b->forget.bytes);
     buf_release(&b->tags);

@@ -6,9 +6,10 @@
  *              looks whether all its keys can be there before it touches one; it writes the position, runs
  *              the commands, and keeps what was refused in the position's hash (e: fields), so that
  *              nothing refused is lost from sight if nobody reads the reply.
- * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET SLOTS
+ * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET SLOTS KINDS MORE...
  *              FIELDS: names and values; WORDS: those of all commands, one after the other; FORGET:
  *              fields. MessagePack arrays of strings.
+ *              KINDS, MORE: what WORDS continues with: see Long batches.
  *              SHAPES: a MessagePack array of numbers, which say what to do with the next words:
  *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
  *                REPLAY_SHAPE_OWN + n     n words of a command that the script carries out itself:
@@ -21,6 +22,10 @@
  *              there is no cluster. Has it others, or some on their way, all keys are looked for.
  *              Reply, and what an e: field holds: {error, {db, tag, {}, words...}}, of each command
  *              that was refused.
+ * Long batches A server takes no argument longer than its proto-max-bulk-len, 1 MiB at least, however many
+ *              there are. So WORDS is never longer than that. It continues with further arguments, one for
+ *              each letter of KINDS: p is an array of as many, w a single word as it is. So all can be sent
+ *              of which each word can be sent alone.
  * Speed        What a call costs in Lua is more than the command itself. SETs that come before anything
  *              else on their key are put first, as one MSET; if that is refused, each is tried by
  *              itself. Commands on different keys do not mind in which order they are carried out within
@@ -44,13 +49,14 @@
 struct replay_array {
     struct buf bytes;
     uint32_t count;
-    struct spool spooled; /* words only: elements in front of those in bytes, once they are large */
 };
 
 struct replay_batch {
     bool join_sets; /* SETs may be one MSET: not on a cluster */
     struct replay_array fields;
-    struct replay_array words;
+    struct replay_array words; /* the last ones, which no argument has yet */
+    struct spool more;         /* arguments of words before those, as RESP */
+    struct buf more_kinds;
     struct replay_array shapes;
     struct replay_array forget;
     struct buf tags;
@@ -70,10 +76,11 @@ struct replay_batch {
 struct replay_batch_parts {
     struct bytes fields;
     struct bytes words;
-    const struct spool *more_words; /* behind them; NULL: none */
     struct bytes shapes;
     struct bytes tags;
     struct bytes forget;
+    struct bytes more_kinds;  /* one for each further argument */
+    const struct spool *more; /* these */
 };
 
 int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,

@@ -67,6 +67,25 @@ bool replay_is_foreign_script(const struct bytes *words, size_t count, const cha
            reply_error_kind_of(bytes_str(error)) == REPLY_ERROR_OTHER;
 }
 
+static int add(struct replay_position_set *set, const struct replay_letter_origin *origin,
+               uint32_t db, const struct bytes *words, size_t count, const char *error,
+               struct ft_err *err)
+{
+    int rc;
+
+    replay_report_refused(set->report);
+    if (set->letters == NULL) {
+        note_failure(set, origin, words, count, error);
+        return 0;
+    }
+    pthread_mutex_lock(&set->letters_mu);
+    rc = write_letter(set, origin, db, words, count, error, err);
+    pthread_mutex_unlock(&set->letters_mu);
+    if (rc != 0)
+        return -1;
+    return replay_position_set_note_refused(set, origin->flow, origin->lsn, db, words, count, err);
+}
+
 int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn, const char *part,
                     uint32_t db, const struct bytes *words, size_t count, const char *error,
                     struct ft_err *err)
@@ -78,19 +97,18 @@ int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn
         .lsn = part == NULL ? 0 : lsn,
         .part = part,
     };
-    int rc;
 
-    replay_report_refused(set->report);
-    if (set->letters == NULL) {
-        note_failure(set, &origin, words, count, error);
-        return 0;
-    }
-    pthread_mutex_lock(&set->letters_mu);
-    rc = write_letter(set, &origin, db, words, count, error, err);
-    pthread_mutex_unlock(&set->letters_mu);
-    if (rc != 0)
-        return -1;
-    return replay_position_set_note_refused(set, flow, origin.lsn, db, words, count, err);
+    return add(set, &origin, db, words, count, error, err);
+}
+
+int replay_dead_add_entry(struct replay_position_set *set, uint32_t flow, uint32_t db,
+                          const struct bytes *words, size_t count, const char *error,
+                          struct ft_err *err)
+{
+    const struct replay_letter_origin origin = {
+        .capture = set->id, .began_ms = set->state.began_ms, .flow = flow, .entry = true};
+
+    return add(set, &origin, db, words, count, error, err);
 }
 
 int replay_dead_refuse(struct replay_position_set *set, const struct item *item, const char *part,

@@ -9,10 +9,14 @@
 #include "replay/position/replay_position_set.h"
 
 /* replay_dead_add - a refused command: a line in the file, or the error that stops the run. part: of
- * the record; NULL: it belongs to the flow's snapshot. */
+ * the record; NULL: it is one inside the flow's full sync. */
 int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn, const char *part,
                     uint32_t db, const struct bytes *words, size_t count, const char *error,
                     struct ft_err *err);
+/* replay_dead_add_entry - likewise, of an entry of the flow's snapshot. */
+int replay_dead_add_entry(struct replay_position_set *set, uint32_t flow, uint32_t db,
+                          const struct bytes *words, size_t count, const char *error,
+                          struct ft_err *err);
 /* replay_is_too_long - a word that the target does not take. It answers such a command by closing the
  * connection, so it is not sent. ret_error: what it would say. */
 #define REPLAY_TOO_LONG_TEXT 160

@@ -160,12 +160,16 @@ int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
                     const struct item *item, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err)
 {
+    char error[REPLAY_TOO_LONG_TEXT];
     redisReply *reply;
     bool queued;
     size_t head;
     size_t step;
     int rc;
 
+    /* as a whole: what comes after a word that is not sent must not come before it */
+    if (replay_is_too_long(set, words, count, error))
+        return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, words, count, error, err);
     if (replay_divide(words, count, &head, &step))
         return put_pieces(node, db, tag, words, count, head, step, err);
     if (set->target->cluster)

@@ -138,6 +138,7 @@ static int parse_line(const struct lines *lines, const struct replay_letters *l,
         .flow = (uint32_t)json_integer_value(flow),
         .lsn = (uint64_t)json_integer_value(lsn),
         .part = json_string_value(json_object_get(json, "part")),
+        .entry = json_is_true(json_object_get(json, "entry")),
     };
     if (o->part != NULL && strlen(o->part) > NAME_TEXT / 4) {
         json_decref(json);
@@ -253,6 +254,8 @@ static int put_origin(struct buf *out, const struct replay_letter_origin *o, str
                               ",",
                    o->capture, o->began_ms, o->flow, o->lsn) != 0)
         return -1;
+    if (o->entry)
+        return buf_append_str(out, "\"entry\":true,", err);
     return o->part == NULL ? 0 : buf_printf(out, err, "\"part\":\"%s\",", o->part);
 }
 

@@ -4,7 +4,7 @@
  * What it is   One JSON object per line. "capture", "began_ms" (of the replay that wrote it), "flow",
  *              "lsn" and "part" name a command; each is in the file once, whoever adds it again. Of
  *              commands of a snapshot "lsn" is 0 and there is no "part": they go when their flow is
- *              begun again. A line whose first character is '#' was carried out meanwhile.
+ *              begun again; "entry" is true for those that make a key, and not there for those of a record. A line whose first character is '#' was carried out meanwhile.
  * Order        Letters are sent by flow, the snapshot's first, then by LSN and part, wherever they stand: those
  *              that are taken from the target come without order.
  * Interrupted  Each line is durable when it has been added. What stands behind the last end of line
@@ -27,6 +27,7 @@ struct replay_letter_origin {
     uint32_t flow;
     uint64_t lsn;
     const char *part; /* NULL: the snapshot */
+    bool entry;       /* of which it is an entry, perhaps one of several commands of it */
 };
 
 struct replay_letter {

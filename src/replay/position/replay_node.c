@@ -15,8 +15,6 @@
 /* A batch is sent when it has this much. */
 #define BATCH_COMMANDS 500u
 #define BATCH_BYTES    (256u << 10)
-/* Where WORDS are in the call of the script. */
-#define WORDS_INDEX 7
 
 /* What {error, command} of replay_batch.h says. */
 struct refusal {
@@ -169,13 +167,12 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         parts.tags,
         parts.forget,
         buf_bytes(&node->server->slots),
+        parts.more_kinds,
     };
-    bytes = parts.words.n + parts.shapes.n;
-    if (parts.more_words != NULL)
-        bytes += (size_t)spool_size(parts.more_words);
-    if (redis_pipe_append_continued(node->server->pipe, node->count.batches + 1, words,
-                                    sizeof(words) / sizeof(words[0]), WORDS_INDEX, parts.more_words,
-                                    err) != 0)
+    bytes = parts.words.n + parts.shapes.n + (size_t)spool_size(parts.more);
+    if (redis_pipe_append_more(node->server->pipe, node->count.batches + 1, words,
+                               sizeof(words) / sizeof(words[0]), parts.more_kinds.n, parts.more,
+                               err) != 0)
         return -1;
     p->seq++;
     node->count.batches++;

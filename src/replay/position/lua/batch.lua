@@ -3,8 +3,9 @@
 -- ARGV: 1 the position, a hash   2 the sequence number that it must have   3 the one that it gets
 --       4 names and values of fields to write   5 the arguments of all commands, one after the other
 --       6 shapes   7 tags, divided by blanks   8 fields to remove   9 the node's slots, as CLUSTER NODES
---       lists them; empty where there is no cluster
--- 4, 5, 6 and 8 are MessagePack. Answers {error, {database, tag, {}, arguments...}} of each command that
+--       lists them; empty where there is no cluster   10 a letter for each argument from 11 on, which
+--       continue 5: p: arguments of commands, w: one as it is
+-- 4, 5, 6, 8 and those of p are MessagePack. Answers {error, {database, tag, {}, arguments...}} of each command that
 -- was refused, which is also what an e: field holds.
 
 -- In line with the one before it?
@@ -14,6 +15,13 @@ if seq ~= ARGV[2] then
     return redis.error_reply('FLOWTAPE batch '..ARGV[2]..' does not follow '..tostring(seq))
 end
 local words, shapes = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
+local last = #words
+for i = 1, #ARGV[10] do
+    local more = {ARGV[10 + i]}
+    if string.sub(ARGV[10], i, i) == 'p' then more = cmsgpack.unpack(more[1]) end
+    for j = 1, #more do words[last + j] = more[j] end
+    last = last + #more
+end
 
 -- On a cluster nothing may be done if not all can be done. A node that has just the slots that the
 -- sender thinks it has, and none on its way, has all their keys; otherwise each key is looked for, and
