@@ -14,6 +14,7 @@
 #include "pump/pump.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_walk.h"
+#include "replay/mapping/replay_divide.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
@@ -133,11 +134,31 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
 }
 
 static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+                      struct ft_err *err);
+
+/* Keys that do not depend on each other: only those that are too long are refused. */
+static int send_apart(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+                      size_t step, struct ft_err *err)
+{
+    struct bytes one[3] = {words[0]};
+
+    for (size_t at = 1; at < count; at += step) {
+        memcpy(one + 1, words + at, step * sizeof(*one));
+        if (send_words(s, db, one, 1 + step, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
                       struct ft_err *err)
 {
     char error[REPLAY_TOO_LONG_TEXT];
+    size_t step;
 
     if (replay_is_too_long(&s->r->set, words, count, error)) {
+        if (replay_divide_by_key(words, count, &step))
+            return send_apart(s, db, words, count, step, err);
         s->cut = true;
         return refuse(s, s->mark, db, words, count, error, err);
     }

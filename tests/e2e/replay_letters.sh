@@ -151,10 +151,14 @@ awk 'BEGIN { printf "0 1 0 RPUSH wide"
     printf " "
     for (i = 0; i < 110000; i++) printf "0123456789"
     print " last"
+    printf "0 1 0 MSET n1 1 n2 "
+    for (i = 0; i < 110000; i++) printf "0123456789"
+    print " n3 1"
     print "0 2 0 SET after 1" }' | "$MAKE_CAPTURE" 1 "$T/wide" || fail "a capture of our own"
 cli config set proto-max-bulk-len 1mb >/dev/null
 check "too long in pieces" replay wide --flush --on-error "dead-letter=$T/wide.dead"
-check "too long in pieces: one letter" [ "$(grep -c . "$T/wide.dead"),$(cli exists wide after)" = 1,1 ]
+check "too long in pieces: one letter" [ "$(grep -c RPUSH "$T/wide.dead"),$(cli exists wide after)" = 1,1 ]
+check "too long in pieces: other keys" [ "$(grep -c . "$T/wide.dead"),$(cli mget n1 n2 n3 | tr '\n' ' ')" = "2,1  1 " ]
 cli config set proto-max-bulk-len 512mb >/dev/null
 check "too long in pieces: sent" replay wide --retry-dead-letter "$T/wide.dead"
 check "too long in pieces: in order" [ "$(cli llen wide),$(cli lindex wide 0),$(cli lindex wide -1)" = 9002,w0,last ]

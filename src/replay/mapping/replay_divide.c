@@ -46,3 +46,14 @@ bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, si
     *ret_step = d->step;
     return true;
 }
+
+bool replay_divide_by_key(const struct bytes *words, size_t count, size_t *ret_step)
+{
+    size_t head;
+    size_t step;
+
+    if (!replay_divide(words, count, &head, &step) || head != 1 || count <= 1 + step)
+        return false;
+    *ret_step = step;
+    return true;
+}

@@ -168,7 +168,7 @@ int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
     int rc;
 
     /* as a whole: what comes after a word that is not sent must not come before it */
-    if (replay_is_too_long(set, words, count, error))
+    if (!replay_divide_by_key(words, count, &step) && replay_is_too_long(set, words, count, error))
         return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, words, count, error, err);
     if (replay_divide(words, count, &head, &step))
         return put_pieces(node, db, tag, words, count, head, step, err);

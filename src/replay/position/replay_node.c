@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "command/command_table.h"
+#include "replay/mapping/replay_divide.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_lost.h"
@@ -100,13 +101,32 @@ static int refuse_too_long(struct replay_node *node, uint32_t db, const char *ta
                               err);
 }
 
+/* Keys that do not depend on each other: only those that are too long are refused. */
+static int put_apart(struct replay_node *node, uint32_t db, const char *tag,
+                     const struct bytes *words, size_t count, size_t step, struct ft_err *err)
+{
+    char key_tag[REPLAY_TAG_TEXT];
+    struct bytes one[3] = {words[0]};
+
+    for (size_t at = 1; at < count; at += step) {
+        memcpy(one + 1, words + at, step * sizeof(*one));
+        (void)snprintf(key_tag, sizeof(key_tag), "%s.%zu", tag, at); /* fits */
+        if (replay_node_put(node, db, key_tag, one, 1 + step, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *words, size_t count, struct ft_err *err)
 {
     char error[REPLAY_TOO_LONG_TEXT];
+    size_t step;
 
     if (replay_is_too_long(node->set, words, count, error))
-        return refuse_too_long(node, db, tag, words, count, error, err);
+        return replay_divide_by_key(words, count, &step)
+                   ? put_apart(node, db, tag, words, count, step, err)
+                   : refuse_too_long(node, db, tag, words, count, error, err);
     node->count.commands++;
     node->batch.join_sets = !node->set->target->cluster;
     return replay_batch_add(&node->batch, db, tag, words, count, err);
