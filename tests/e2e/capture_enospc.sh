@@ -7,7 +7,7 @@ rec=$RECORDINGS/live-4
 limited()
 {
     # in blocks of 512 or 1024 bytes, depending on the shell
-    (ulimit -f "$1" && shift && exec timeout 60 "$FLOWTAPE" capture "$URI" "$@" --quiet \
+    (ulimit -f "$1" && shift && exec timeout 300 "$FLOWTAPE" capture "$URI" "$@" --quiet \
         --until-caught-up --compress none)
 }
 

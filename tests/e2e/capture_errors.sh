@@ -24,13 +24,13 @@ refused "no permission" 4 "permission|acl|allow" --noperm
 refused "a replica" 4 "replica" --replica
 
 standin_start "$small" --password sesame
-URI=dragonfly://:wrong-word@127.0.0.1:$PORT
+URI=dragonfly://:wrong-word@$T_HOST:$PORT
 check_status "wrong password" 4 "password" capture "$T/wrong" --until-caught-up --give-up-after 2s
 grep -q wrong-word "$T/check.out" && fail "the password is shown" "$T/check.out"
-URI=dragonfly://:sesame@127.0.0.1:$PORT
+URI=dragonfly://:sesame@$T_HOST:$PORT
 check "password in the URI" capture "$T/uri" --until-caught-up
 grep -rq sesame "$T/uri" && fail "the password is in the directory"
-URI=dragonfly://127.0.0.1:$PORT
+URI=dragonfly://$T_HOST:$PORT
 echo sesame >"$T/password"
 check "password in a file" capture "$T/file" --until-caught-up --password-file "$T/password"
 FLOWTAPE_SOURCE_PASSWORD=sesame
@@ -52,30 +52,32 @@ for words in "capture redis://:sesame@127.0.0.1:1 $T/x" "capture dragonfly:/:ses
     grep -q sesame "$T/check.out" && fail "the password is repeated: $words" "$T/check.out"
 done
 
+standin_start "$small" --password sesame
 # Neither the process list, nor the environment, nor a core dump of a running one has it.
-FLOWTAPE_TARGET_PASSWORD=sesame "$FLOWTAPE" capture "dragonfly://:sesame@127.0.0.1:$PORT" "$T/shown" \
+FLOWTAPE_TARGET_PASSWORD=sesame "$FLOWTAPE" capture "dragonfly://:sesame@$T_HOST:$PORT" "$T/shown" \
     --quiet >"$T/shown.out" 2>&1 &
 pid=$!
 PIDS="$PIDS $pid"
-until [ -f "$T/shown/capture.json" ] || ! kill -0 $pid 2>/dev/null; do :; done
-grep -qa 'dragonfly://:\*\*\*\*\*\*@127.0.0.1' "/proc/$pid/cmdline" || fail "the address is listed" "$T/shown.out"
+t_until test -f "$T/shown/capture.json"
+grep -qa "dragonfly://:\*\*\*\*\*\*@$T_HOST" "/proc/$pid/cmdline" || fail "the address is listed" "$T/shown.out"
 grep -qa sesame "/proc/$pid/cmdline" "/proc/$pid/environ" && fail "the password is listed"
 grep -q 'Max core file size *[01] ' "/proc/$pid/limits" || fail "no core dump" "/proc/$pid/limits"
+t_at_work $pid
 kill -INT $pid
-wait $pid
-standin_check "passwords"
+ends "a capture with a password" $pid 0 "$T/shown.out"
+standin_check "passwords, shown"
 
 standin_start "$small" --password 'se same' --user copier
-URI=dragonfly://copier:se%20same@127.0.0.1:$PORT
+URI=dragonfly://copier:se%20same@$T_HOST:$PORT
 check "user and password" capture "$T/user" --until-caught-up
-URI=dragonfly://other:se%20same@127.0.0.1:$PORT
+URI=dragonfly://other:se%20same@$T_HOST:$PORT
 check_status "wrong user" 4 "password|user" capture "$T/user2" --until-caught-up --give-up-after 2s
 standin_check "users"
 
-URI=dragonfly://127.0.0.1:$PORT
+URI=dragonfly://$T_HOST:$PORT
 check_status "nothing listens" 4 "127\.0\.0\.1:$PORT|refused" capture "$T/nobody" \
     --until-caught-up --give-up-after 1s
-URI=http://127.0.0.1:$PORT
+URI=http://$T_HOST:$PORT
 check_status "not a source" 2 "dragonfly://" capture "$T/nobody" --until-caught-up
 
 standin_start "$small" --loading 5
@@ -98,14 +100,10 @@ standin_start "$rec"
 "$FLOWTAPE" capture "$URI" "$T/both" --quiet --duration 60s >"$T/first.out" 2>&1 &
 pid=$!
 PIDS="$PIDS $pid"
-tries=0
-until [ -f "$T/both/capture.json" ] || [ $tries -gt 100 ]; do
-    sleep 0.1
-    tries=$((tries + 1))
-done
+t_until test -f "$T/both/capture.json"
 check_status "second capture into a directory" 1 "another|lock|use|already" capture "$T/both" \
     --until-caught-up
-sleep 0.5
+t_at_work $pid
 kill -INT $pid
 wait $pid
 status=$?
@@ -119,7 +117,7 @@ standin_start "$RECORDINGS/live-4" --rate 1000
 "$FLOWTAPE" capture "$URI" "$T/half" --quiet >"$T/half.out" 2>&1 &
 pid=$!
 PIDS="$PIDS $pid"
-t_until grep -q snapshot "$T/half/capture.json"
+t_says "$T/half/capture.json" snapshot
 kill -9 $pid
 wait $pid 2>/dev/null
 t_forget $pid

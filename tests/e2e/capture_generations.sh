@@ -11,7 +11,7 @@ run()
     dir=$T/capture
     rm -rf "$dir"
     standin_start "$rec" --check-dir "$dir" --rate 400000 "$@"
-    check "$label: capture" capture "$dir" --until-caught-up --give-up-after 20s
+    check "$label: capture" capture "$dir" --until-caught-up --give-up-after 60s
     standin_check "$label"
     check "$label: verify" verify_clean "$dir"
     last=$(ls "$dir" | grep '^gen-' | tail -n 1)

@@ -49,7 +49,7 @@ run()
     convert) ;;
     *) set -- "$@" --give-up-after 1s ;;
     esac
-    timeout -s KILL 30 "$FLOWTAPE" "$@" --quiet >"$T/said" 2>&1
+    timeout -s KILL 120 "$FLOWTAPE" "$@" --quiet >"$T/said" 2>&1
 }
 
 # run_faulty COMMAND CALL N ERROR once|ever

@@ -21,7 +21,7 @@ make_capture()
 
 inspect()
 {
-    timeout 60 "$FLOWTAPE" inspect "$@"
+    timeout 300 "$FLOWTAPE" inspect "$@"
 }
 
 # lsns DIR FLOW [ARG...] - the LSNs of a flow's records, a line each

@@ -7,7 +7,7 @@ t_begin
 
 ft()
 {
-    timeout 60 "$FLOWTAPE" "$@"
+    timeout 300 "$FLOWTAPE" "$@"
 }
 
 # same_capture DIR OTHER - the same files with the same bytes, but for what belongs to a writer

@@ -137,10 +137,10 @@ equal "apart: equal" apart
 
 into apart --quiet --flush --at snapshot
 started apart --pace x400
-sleep 1
+cluster_is_written_to "$REPLAY_PID" 300
 kill_node 1
 restart_node 1
-sleep 1
+cluster_is_written_to "$REPLAY_PID" 300
 failover_master 2 hard
 ended "apart: a master restarts, another is replaced"
 check "apart: finish" into apart --quiet --finish

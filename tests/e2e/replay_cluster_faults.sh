@@ -11,7 +11,7 @@ FLOWS=40
 # on_key COMMAND KEY [WORD...] - by the node that has it
 on_key()
 {
-    timeout 20 redis-cli -c -h "$CLUSTER_HOST" -p "$(node_port 1)" "$@"
+    timeout 300 redis-cli -c -h "$T_HOST" -p "$(node_port 1)" "$@"
 }
 
 # all_keys - each flow's one key is there

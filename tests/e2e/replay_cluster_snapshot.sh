@@ -42,15 +42,6 @@ flush_all()
     done
 }
 
-cluster_size()
-{
-    size=0
-    for node in $(cluster_masters); do
-        size=$((size + $(node_cli "$node" dbsize)))
-    done
-    echo $size
-}
-
 # own_keys - what the replay has written down about itself
 own_keys()
 {
@@ -62,7 +53,7 @@ own_keys()
 # key WORD... - a command on whoever has the key
 key()
 {
-    timeout 20 redis-cli -c -h "$CLUSTER_HOST" -p "$(node_port "$(cluster_any)")" "$@"
+    timeout 300 redis-cli -c -h "$T_HOST" -p "$(node_port "$(cluster_any)")" "$@"
 }
 
 holds()

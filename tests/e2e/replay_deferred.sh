@@ -75,18 +75,6 @@ check "nothing is deferred then" [ "$(cli hget flowtape:replay overdue)" = '' ]
 redis_stop
 rm -rf "$T/redis"
 
-# within TENTHS COMMAND... - it succeeds by then
-within()
-{
-    tries=0 tenths=$1
-    shift
-    until "$@"; do
-        tries=$((tries + 1))
-        [ $tries -lt "$tenths" ] || return 1
-        sleep 0.1
-    done
-}
-
 # ends_then KEY - at its own time, $end
 ends_then()
 {
@@ -146,7 +134,7 @@ cli flushall >/dev/null
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --follow &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
-check "a replay that follows has everything" within 100 present later
+check "a replay that follows has everything" t_until present later
 check "nothing ends while it follows" deferred session
 check "however late it would" deferred later
 kill "$REPLAY_PID"
@@ -160,7 +148,7 @@ check "and says so" [ "$(cli hget flowtape:replay overdue)" = '' ]
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --quiet --follow &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
-check "whoever follows again defers them again" within 100 deferred later
+check "whoever follows again defers them again" t_until deferred later
 kill "$REPLAY_PID"
 wait "$REPLAY_PID"
 t_forget "$REPLAY_PID"
@@ -171,7 +159,7 @@ cli flushall >/dev/null
 "$FLOWTAPE" replay "$T/soon" "$REDIS" --pace recorded 2>"$T/stopped" &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
-sleep 2
+check "a replay at the recorded pace has begun" t_until present later
 kill "$REPLAY_PID"
 wait "$REPLAY_PID"
 t_forget "$REPLAY_PID"

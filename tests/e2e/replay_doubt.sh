@@ -16,7 +16,7 @@ replay()
 {
     name=$1
     shift
-    timeout 60 "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet "$@"
+    timeout 300 "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet "$@"
 }
 
 # records NAME LINE... - a capture of one flow

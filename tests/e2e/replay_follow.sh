@@ -50,29 +50,6 @@ await_manifest()
     done
 }
 
-# applied - per flow the position that the target has, in the newest generation
-applied()
-{
-    t_id=$(redis-cli -s "$T/redis/sock" --raw hget flowtape:replay capture)
-    t_key=$(redis-cli -s "$T/redis/sock" --raw keys "flowtape:$t_id:{*")
-    redis-cli -s "$T/redis/sock" --raw hgetall "$t_key" | paste - - | sort | sed -n 's/^flow:[0-9]*\t//p'
-}
-
-# caught_up RECORDING - the target has come to the recording's last records
-caught_up()
-{
-    meta_flow "$1" final_lsn >"$T/final"
-    t_tries=0
-    until applied >"$T/applied" 2>/dev/null && cmp -s "$T/final" "$T/applied"; do
-        t_tries=$((t_tries + 1))
-        if [ $t_tries -gt 300 ]; then
-            paste "$T/final" "$T/applied"
-            return 1
-        fi
-        sleep 0.1
-    done
-}
-
 # run RECORDING STANDIN-ARG... - capture and replay side by side
 run()
 {
@@ -89,7 +66,7 @@ run()
 
 finish()
 {
-    check "$label: comes to the end" caught_up "$rec"
+    check "$label: comes to the end" t_until applied_all "$rec"
     stop "$FOLLOW_PID" follow 5
     stop "$CAPTURE_PID" capture 0
     check "$label: --forget" "$FLOWTAPE" replay "$T/capture" "$REDIS" --forget
@@ -102,7 +79,7 @@ for name in live-4 live-8-fast flushes; do
     [ -d "$RECORDINGS/$name" ] || continue
     label="$name"
     run $name --rate 200000
-    check "$label: comes to the end" caught_up "$rec"
+    check "$label: comes to the end" t_until applied_all "$rec"
     stop "$FOLLOW_PID" follow 5 # and again, with nothing new
     start_follow "$T/capture"
     finish
@@ -127,7 +104,7 @@ finish
 # another number of flows, and keys that are gone: the same address, later another server
 label="another number of flows"
 run live-4 --rate 400000
-check "$label: the first" caught_up "$rec"
+check "$label: the first" t_until applied_all "$rec"
 port=$PORT
 standin_stop
 rec=$RECORDINGS/live-1

@@ -41,14 +41,13 @@ kill_replay()
 # server that was never there is an error, and not what this is about
 wait_for_client()
 {
-    tries=0
-    while [ $tries -lt 100 ] && kill -0 "$1" 2>/dev/null; do
-        tries=$((tries + 1))
-        clients=$(redis-cli -s "$T/redis/sock" info clients 2>/dev/null |
-            sed -n 's/^connected_clients:\([0-9]*\).*/\1/p')
-        [ "${clients:-0}" -lt 2 ] || return 0
-        sleep 0.02
-    done
+    t_until client_or_ended "$1"
+}
+
+client_or_ended()
+{
+    clients=$(redis-cli -s "$T/redis/sock" info clients | sed -n 's/^connected_clients:\([0-9]*\).*/\1/p')
+    [ "${clients:-0}" -ge 2 ] || ! kill -0 "$1"
 }
 
 # kill_target NAME RATE - the server is killed and comes back with its data

@@ -29,12 +29,7 @@ is_there()
 {
     cli client list | grep -q "name=flowtape-$id-0000000000000000 "
 }
-tries=0
-until is_there || [ $tries -gt 50 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-done
-check "a connection of an earlier attempt" is_there
+check "a connection of an earlier attempt" t_until is_there
 check "replay once more" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet
 check "it has been closed" eval '! is_there'
 exec 9>&-
@@ -85,7 +80,7 @@ cli save >/dev/null
 mv "$T/redis/dump.rdb" "$T/large.rdb"
 cli flushall >/dev/null
 cli config set proto-max-bulk-len 1mb >/dev/null
-check_status "a value too long for the target" 4 "proto-max-bulk-len" timeout 60 "$FLOWTAPE" replay \
+check_status "a value too long for the target" 4 "proto-max-bulk-len" timeout 300 "$FLOWTAPE" replay \
     "$T/large.rdb" "$REDIS"
 redis_stop
 

@@ -16,7 +16,7 @@ replay()
 {
     name=$1
     shift
-    timeout 60 "$FLOWTAPE" replay "$T/$name" "$REDIS" "$@"
+    timeout 300 "$FLOWTAPE" replay "$T/$name" "$REDIS" "$@"
 }
 
 # allow [+|-]COMMAND... - what the target carries out

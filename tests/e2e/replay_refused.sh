@@ -17,7 +17,7 @@ replay()
 {
     name=$1
     shift
-    timeout 120 "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip "$@"
+    timeout 300 "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip "$@"
 }
 
 # allow [+|-]COMMAND... - what the target carries out

@@ -40,7 +40,7 @@ equal()
 replica_follows()
 {
     cli config set port 20000 2>/dev/null | grep -q OK || return 1
-    redis-cli -s "$T/replica/sock" replicaof "$CLUSTER_HOST" 20000 >/dev/null
+    redis-cli -s "$T/replica/sock" replicaof "$T_HOST" 20000 >/dev/null
     check "a replica" t_until replica_is_online
 }
 
@@ -53,7 +53,7 @@ replica_is_online()
 for i in $(seq 1 20); do
     echo "0 1 0 SET n:$i $i"
 done | make counted 1
-redis_start --bind "$CLUSTER_HOST"
+redis_start --bind "$T_HOST"
 mkdir "$T/replica"
 "$REDIS_SERVER" --port 0 --unixsocket "$T/replica/sock" --dir "$T/replica" --save '' \
     >"$T/replica/log" 2>&1 &
@@ -90,9 +90,7 @@ check_status "a full target" 4 'OOM' "$FLOWTAPE" replay "$T/large" "$REDIS" --gi
 redis_stop
 
 # One writer at a time: a second replay is refused and leaves the first alone.
-for i in $(seq 1 4000); do
-    echo "0 1 0 INCR c:$((i % 10))"
-done | make counters 1
+awk 'BEGIN { for (i = 1; i <= 40000; i++) print "0 1 0 INCR c:" i % 10 }' | make counters 1
 total()
 {
     for i in 0 1 2 3 4 5 6 7 8 9; do
@@ -127,8 +125,10 @@ for how in "" --from-start --flush --forget; do
     check_status "a second replay${how:+ with $how}" 1 "process $FIRST on .* --take-over" \
         "$FLOWTAPE" replay "$T/counters" "$REDIS" $how
 done
-ends "the first" $FIRST 0 "$T/first.out"
-equal "each record took effect once" "$(total)" 4000
+kill -INT $FIRST
+ends "the first" $FIRST 5 "$T/first.out"
+check "the rest" "$FLOWTAPE" replay "$T/counters" "$REDIS" --quiet
+equal "each record took effect once" "$(total)" 40000
 equal "which was undisturbed" "$(grep -c "trying again" "$T/first.out")" 0
 equal "the lease is given back" "$(lease)" ""
 redis_stop
@@ -138,12 +138,17 @@ redis_start
 FIRST=$!
 PIDS="$PIDS $FIRST"
 t_until at_work
-check_status "its place can be taken" 0 "taken over from process $FIRST" \
-    "$FLOWTAPE" replay "$T/counters" "$REDIS" --take-over --rate 3000
+"$FLOWTAPE" replay "$T/counters" "$REDIS" --take-over --rate 2000 >"$T/second.out" 2>&1 &
+SECOND=$!
+PIDS="$PIDS $SECOND"
+check "its place can be taken" t_says "$T/second.out" "taken over from process $FIRST"
 wait $FIRST
 t_forget $FIRST
 check "the other one says so" grep "has taken over\|another replay" "$T/first.out"
-equal "after a take-over each took effect once" "$(total)" 4000
+kill -INT $SECOND
+ends "the one in its place" $SECOND 5 "$T/second.out"
+check "the rest" "$FLOWTAPE" replay "$T/counters" "$REDIS" --quiet
+equal "after a take-over each took effect once" "$(total)" 40000
 
 cli flushall >/dev/null
 "$FLOWTAPE" replay "$T/counters" "$REDIS" --rate 2000 >"$T/first.out" 2>&1 &
@@ -155,9 +160,9 @@ wait $FIRST 2>/dev/null
 t_forget $FIRST
 check_status "one that was killed is not waited for" 0 complete \
     "$FLOWTAPE" replay "$T/counters" "$REDIS"
-equal "after a kill each took effect once" "$(total)" 4000
+equal "after a kill each took effect once" "$(total)" 40000
 
-held_by elsewhere 7 1500
+held_by elsewhere 7 4000
 check_status "a holder elsewhere is waited for until it runs out" 0 \
     'process 7 on elsewhere.*waiting' "$FLOWTAPE" replay "$T/counters" "$REDIS"
 held_by elsewhere 7 60000

@@ -24,7 +24,7 @@ as_user()
     cli acl setuser limited reset on '>secret' '~*' '&*' +@all $1 >/dev/null
     shift
     cli flushall >/dev/null
-    FLOWTAPE_TARGET_PASSWORD=secret "$FLOWTAPE" replay "$1" "redis://limited@127.0.0.1:$PORT" --quiet
+    FLOWTAPE_TARGET_PASSWORD=secret "$FLOWTAPE" replay "$1" "redis://limited@$T_HOST:20000" --quiet
 }
 
 "$MAKE_CAPTURE" 1 "$T/lossy" <<'END' || fail "a capture of our own"
@@ -70,8 +70,7 @@ if redis-server --version | grep -Eq 'v=([7-9]|[1-9][0-9])\.'; then
 fi
 
 # Rights. The journal needs scripts, a snapshot none of these.
-PORT=$((20000 + $$ % 20000))
-redis_start --port $PORT
+redis_start --bind "$T_HOST" --port 20000
 if cli acl whoami 2>/dev/null | grep -q default; then
     cli set s 1 >/dev/null
     cli rpush l 1 2 >/dev/null

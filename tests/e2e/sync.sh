@@ -9,7 +9,7 @@ sync_into()
 {
     t_dir=$1
     shift
-    timeout 120 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$t_dir" --on-loss skip "$@"
+    timeout 300 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$t_dir" --on-loss skip "$@"
 }
 
 # equal LABEL RECORDING
@@ -67,7 +67,7 @@ while [ $kills -lt "$(effort 25 4)" ]; do
         fail "killed: it ended by itself" "$T/killed.out"
     fi
 done
-sleep "$(effort 1 5)" # until the stand-in has written everything
+check "killed $kills times: everything is written" t_until source_wrote "$RECORDINGS/live-4"
 check "killed $kills times: the end" sync_into "$T/killed" --cutover takeover --finish --quiet
 equal "killed" "$RECORDINGS/live-4"
 standin_check "killed"
@@ -80,7 +80,8 @@ redis_start
 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/int" --on-loss skip >"$T/int.out" 2>&1 &
 pid=$!
 PIDS="$PIDS $pid"
-sleep 1
+t_until test -f "$T/int/capture.json"
+t_at_work "$pid"
 kill -INT "$pid"
 ends "SIGINT" "$pid" 5 "$T/int.out"
 check "SIGINT: says how to go on" grep -q "the same command resumes" "$T/int.out"
@@ -101,18 +102,18 @@ rm -rf "$T/int" "$T/redis"
 # A slow target never reaches the source.
 standin_start "$RECORDINGS/live-4"
 redis_start
-timeout 120 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/slow" --on-loss skip --rate 200 --quiet \
+"$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/slow" --on-loss skip --rate 200 --quiet \
     --cutover takeover --json >"$T/slow.json" 2>"$T/slow.err" &
 pid=$!
 PIDS="$PIDS $pid"
-sleep 3
+check "slow target: everything is stored meanwhile" t_until raw_equal "$T/slow" "$RECORDINGS/live-4"
+t_at_work "$pid"
 kill -INT "$pid"
 ends "slow target: stopped" "$pid" 5 "$T/slow.err"
-check "slow target: everything was stored meanwhile" raw_equal "$T/slow" "$RECORDINGS/live-4"
 check "slow target: the rest" sync_into "$T/slow" --cutover takeover --finish --quiet
 equal "slow target" "$RECORDINGS/live-4"
 standin_check "slow target"
-check "slow target: no send was held up" [ "$(report_number longest_send_ms)" -lt 1000 ]
+check "slow target: no send was held up" [ "$(report_number longest_send_ms)" -lt 10000 ]
 redis_stop
 rm -rf "$T/slow" "$T/redis"
 
@@ -138,7 +139,8 @@ check_status "a full disk" 1 "too large|space" full_disk
 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/disk" --on-loss skip --quiet >"$T/term.out" 2>&1 &
 pid=$!
 PIDS="$PIDS $pid"
-sleep 4
+t_until source_wrote "$RECORDINGS/live-4"
+t_at_work "$pid"
 kill -TERM "$pid"
 wait "$pid"
 check "SIGTERM: status" [ $? = 5 ]
@@ -155,7 +157,7 @@ standin_start "$RECORDINGS/live-1" --password secret
 redis_start
 check_status "no password" 4 "NOAUTH|refused" sync_into "$T/refused" --quiet
 check_status "wrong password" 4 "refused|WRONGPASS" env FLOWTAPE_SOURCE_PASSWORD=no \
-    timeout 60 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/refused" --quiet
+    timeout 300 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/refused" --quiet
 echo secret >"$T/password"
 check "password file" sync_into "$T/password.cap" --quiet --cutover takeover --finish \
     --source-password-file "$T/password"
@@ -163,17 +165,17 @@ standin_stop
 redis-cli -s "$T/redis/sock" config set requirepass other >/dev/null
 standin_start "$RECORDINGS/live-1"
 check_status "the target's password" 4 "NOAUTH" sync_into "$T/refused" --quiet
-check_status "wrong target port" 4 "connect|refused" timeout 60 "$FLOWTAPE" sync "$URI" \
+check_status "wrong target port" 4 "connect|refused" timeout 300 "$FLOWTAPE" sync "$URI" \
     redis://127.0.0.1:1 --dir "$T/refused" --quiet
 redis_stop
 redis_start --replicaof 127.0.0.1 1
 check_status "a replica" 4 "is a replica" sync_into "$T/refused" --quiet
 redis_stop
 redis_start
-check_status "wrong source port" 4 "connect|refused" timeout 60 "$FLOWTAPE" sync \
+check_status "wrong source port" 4 "connect|refused" timeout 300 "$FLOWTAPE" sync \
     dragonfly://127.0.0.1:1 "$REDIS" --dir "$T/refused" --quiet --give-up-after 1s
 check_status "no --dir" 2 "dir is missing" "$FLOWTAPE" sync "$URI" "$REDIS"
-check_status "no directory to be made" 1 "could not create" timeout 60 "$FLOWTAPE" sync "$URI" \
+check_status "no directory to be made" 1 "could not create" timeout 300 "$FLOWTAPE" sync "$URI" \
     "$REDIS" --dir /proc/nowhere --quiet
 standin_check "refused"
 redis_stop

@@ -15,7 +15,7 @@ target()
     echo "redis://$(node_address "$(cluster_any)")"
 }
 
-# empty_cluster - not by --flush: a kill may come before it is carried out
+# empty_cluster - not by --flush: a kill may come before it is executed
 empty_cluster()
 {
     rm -rf "$DIR"
@@ -27,7 +27,7 @@ empty_cluster()
 # sync_into [ARG...] - up to the handing over; bounded in time
 sync_into()
 {
-    timeout 120 "$FLOWTAPE" sync "$URI" "$(target)" --dir "$DIR" --on-loss skip --db-map "$MERGE" \
+    timeout 300 "$FLOWTAPE" sync "$URI" "$(target)" --dir "$DIR" --on-loss skip --db-map "$MERGE" \
         --cutover takeover --finish --quiet "$@"
 }
 
@@ -57,13 +57,6 @@ equal()
         $(not_in_journal "$2") $(state_options "$2")
 }
 
-# written RECORDING - the stand-in has written all its records
-written()
-{
-    meta_flow "$1" final_lsn >"$T/final"
-    redis-cli -p "$PORT" dfly replicaoffset | cmp -s - "$T/final"
-}
-
 # begin NAME STANDIN-ARG... - a recording whose journal grows as time goes by
 begin()
 {
@@ -78,7 +71,8 @@ begin()
 finish()
 {
     start_sync
-    check "$1: everything is written" t_until written "$rec"
+    check "$1: everything is written" t_until source_wrote "$rec"
+    t_at_work "$SYNC_PID"
     kill -INT "$SYNC_PID"
     ends "$1: stopped" "$SYNC_PID" 5 "$T/sync.out"
     check "$1: the end" sync_into
@@ -120,15 +114,13 @@ t_until test -f "$DIR/capture.json"
 in_background replay "$FLOWTAPE" replay "$DIR" "$(target)" --follow --quiet --on-loss skip \
     --db-map "$MERGE"
 REPLAY_PID=$PID
-sleep 1
+cluster_is_written_to "$REPLAY_PID" 300
 kill_node 1
 restart_node 1
-sleep 1
 failover_master 2 hard
-check "$label: everything is written" t_until written "$rec"
+check "$label: everything is written" t_until source_wrote "$rec"
 kill -INT "$CAPTURE_PID"
 ends "$label: the capture" "$CAPTURE_PID" 0 "$T/capture.out"
-sleep 1
 kill -INT "$REPLAY_PID"
 ends "$label: the replay that follows" "$REPLAY_PID" 5 "$T/replay.out"
 check "$label: the rest" "$FLOWTAPE" replay "$DIR" "$(target)" --quiet --on-loss skip \

@@ -43,13 +43,13 @@ deferred()
 
 follows_deferred()
 {
-    tries=0
-    until [ "$(redis-cli -s "$T/redis/sock" hget flowtape:replay overdue)" = 1 ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || return 1
-        sleep 0.1
-    done
-    [ "$(deferred)" -gt 0 ]
+    [ "$(redis-cli -s "$T/redis/sock" hget flowtape:replay overdue)" = 1 ] && [ "$(deferred)" -gt 0 ]
+}
+
+# source_goes_on - it has written since it was at $before
+source_goes_on()
+{
+    [ "$(source_lsns)" != "$before" ]
 }
 
 standin_start "$live" --rate 100000
@@ -67,7 +67,7 @@ over "manual, told by a signal"
 standin_start "$live"
 begin_sync --finish
 await "caught up"
-check_status "cutover DIR" 0 '"ended": "cut-over"' timeout 60 "$FLOWTAPE" cutover "$T/cap" --json
+check_status "cutover DIR" 0 '"ended": "cut-over"' timeout 300 "$FLOWTAPE" cutover "$T/cap" --json
 ends_with "cutover DIR" 0
 equal "cutover DIR"
 check_status "nobody is there" 4 "no flowtape sync" "$FLOWTAPE" cutover "$T/cap"
@@ -76,11 +76,11 @@ over "cutover DIR"
 standin_start "$live" --write-rate 100
 begin_sync --cutover pause
 await "confirm"
-before=$(redis-cli -p "$PORT" dfly replicaoffset)
+before=$(source_lsns)
 scans=$(scans)
-sleep 4
-check "pause: nothing is written meanwhile" [ "$before" = "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
-check_status "pause: --confirm" 0 "cut-over" timeout 60 "$FLOWTAPE" cutover "$T/cap" --confirm
+sleep 0.9
+check "pause: nothing is written meanwhile" [ "$before" = "$(source_lsns)" ]
+check_status "pause: --confirm" 0 "cut-over" timeout 300 "$FLOWTAPE" cutover "$T/cap" --confirm
 ends_with "pause, confirmed" 0
 check "pause: the keys are not gone through while the source waits" [ "$scans" -gt 0 -a \
     "$scans" = "$(scans)" ]
@@ -90,33 +90,26 @@ applied=$(redis-cli -s "$T/redis/sock" --scan --pattern 'flowtape:*:{0}' |
 check "pause: applied as far as the source is" [ "$applied" = "$before" ]
 redis_stop
 check "pause: still paused for whoever stops it" [ "$before" = \
-    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+    "$(source_lsns)" ]
 standin_check "pause, confirmed"
 
 standin_start "$live" --write-rate 100
 begin_sync --cutover pause --hold 1s
 ends_with "pause, not confirmed" 5
 check "pause, not confirmed: says so" grep -q "not confirmed" "$T/sync.out"
-before=$(redis-cli -p "$PORT" dfly replicaoffset)
-sleep 1
-check "pause, not confirmed: the source goes on" [ "$before" != \
-    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+before=$(source_lsns)
+check "pause, not confirmed: the source goes on" t_until source_goes_on
 over "pause, not confirmed"
 
 standin_start "$live" --write-rate 200
 begin_sync --hold 1s --finish
 await "caught up"
-check_status "--mode pause, not confirmed" 5 "not-confirmed" timeout 60 "$FLOWTAPE" cutover "$T/cap" \
+check_status "--mode pause, not confirmed" 5 "not-confirmed" timeout 300 "$FLOWTAPE" cutover "$T/cap" \
     --mode pause
 check "it follows again" kill -0 "$SYNC_PID"
-check "and defers the expiry of keys again" follows_deferred
-tries=0
-until [ "$(redis-cli -p "$PORT" dfly replicaoffset)" = "$(meta_flow "$live" final_lsn)" ] ||
-    [ $tries -gt 300 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-done
-check_status "--mode takeover" 0 "cut-over" timeout 60 "$FLOWTAPE" cutover "$T/cap" --mode takeover
+check "and defers the expiry of keys again" t_until follows_deferred
+t_until source_wrote "$live"
+check_status "--mode takeover" 0 "cut-over" timeout 300 "$FLOWTAPE" cutover "$T/cap" --mode takeover
 ends_with "--mode takeover" 0
 equal "--mode takeover"
 over "--mode takeover"
@@ -126,10 +119,8 @@ begin_sync --cutover pause
 await "confirm"
 kill -INT "$SYNC_PID"
 ends_with "stopped while it holds" 5
-before=$(redis-cli -p "$PORT" dfly replicaoffset)
-sleep 1
-check "stopped while it holds: the source goes on" [ "$before" != \
-    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+before=$(source_lsns)
+check "stopped while it holds: the source goes on" t_until source_goes_on
 over "stopped while it holds"
 
 standin_start "$live" --write-rate 100
@@ -138,10 +129,8 @@ await "confirm"
 kill -9 "$SYNC_PID"
 wait "$SYNC_PID" 2>/dev/null
 t_forget "$SYNC_PID"
-before=$(redis-cli -p "$PORT" dfly replicaoffset)
-sleep 12
-check "killed while it holds: the source goes on by itself" [ "$before" != \
-    "$(redis-cli -p "$PORT" dfly replicaoffset)" ]
+before=$(source_lsns)
+check "killed while it holds: the source goes on by itself" t_until source_goes_on
 over "killed while it holds"
 
 standin_start "$live" --no-pause

@@ -15,10 +15,9 @@
 #
 # A node that is slow for some seconds, as any may be on a busy machine, must not count as dead: nothing
 # fails over by itself, and the cluster goes down by itself only for a script that sets a timeout of its
-# own. Each script has a loopback address of its own, so that a node that was killed finds its port free.
+# own.
 
 CLUSTER_NODE_TIMEOUT_MS=${CLUSTER_NODE_TIMEOUT_MS:-60000}
-CLUSTER_HOST=127.$(($$ / 65536 % 254 + 1)).$(($$ / 256 % 256)).$(($$ % 256))
 CLUSTER_NODES=0
 CLUSTER_ARGS=
 MIGRATE_PID=
@@ -30,7 +29,7 @@ node_port()
 
 node_address()
 {
-    echo "$CLUSTER_HOST:$(node_port "$1")"
+    echo "$T_HOST:$(node_port "$1")"
 }
 
 # node_cli NODE WORD... - redis-cli, which gives up after a while
@@ -38,7 +37,7 @@ node_cli()
 {
     c_cli_node=$1
     shift
-    timeout 20 redis-cli -h "$CLUSTER_HOST" -p "$(node_port "$c_cli_node")" "$@"
+    timeout 60 redis-cli -h "$T_HOST" -p "$(node_port "$c_cli_node")" "$@"
 }
 
 node_alive()
@@ -69,10 +68,10 @@ node_is_up()
 node_run()
 {
     # shellcheck disable=SC2086 # words without blanks
-    "$REDIS_SERVER" --port "$(node_port "$1")" --bind "$CLUSTER_HOST" --dir "$T/cluster/$1" --save '' \
+    "$REDIS_SERVER" --port "$(node_port "$1")" --bind "$T_HOST" --dir "$T/cluster/$1" --save '' \
         --appendonly no --protected-mode no --repl-diskless-sync yes \
         --repl-diskless-sync-delay 0 --cluster-enabled yes --cluster-config-file nodes.conf \
-        --cluster-announce-ip "$CLUSTER_HOST" --cluster-node-timeout "$CLUSTER_NODE_TIMEOUT_MS" \
+        --cluster-announce-ip "$T_HOST" --cluster-node-timeout "$CLUSTER_NODE_TIMEOUT_MS" \
         --cluster-migration-barrier 100 --cluster-replica-no-failover yes $CLUSTER_ARGS \
         >>"$T/cluster/$1/log" 2>&1 &
     echo $! >"$T/cluster/$1/pid"
@@ -179,7 +178,7 @@ cluster_form()
     done
     for c_i in $(seq 1 "$CLUSTER_NODES"); do
         node_cli "$c_i" cluster set-config-epoch "$c_i" >/dev/null
-        [ "$c_i" = 1 ] || node_cli 1 cluster meet "$CLUSTER_HOST" "$(node_port "$c_i")" >/dev/null
+        [ "$c_i" = 1 ] || node_cli 1 cluster meet "$T_HOST" "$(node_port "$c_i")" >/dev/null
     done
     t_until cluster_each node_knows_all || return 1
     for c_i in $(seq $(($1 + 1)) "$CLUSTER_NODES"); do
@@ -230,6 +229,38 @@ stop_cluster()
     done
     rm -rf "$T/cluster"
     CLUSTER_NODES=0
+}
+
+# cluster_size - how many keys all masters have
+cluster_size()
+{
+    c_size=0
+    for c_of in $(cluster_masters); do
+        c_size=$((c_size + $(node_cli "$c_of" dbsize)))
+    done
+    echo $c_size
+}
+
+# cluster_changes - how many commands changed something, since the nodes were started
+cluster_changes()
+{
+    c_changes=0
+    for c_of in $(cluster_masters); do
+        c_changes=$((c_changes + $(node_field "$c_of" 'info persistence' rdb_changes_since_last_save)))
+    done
+    echo $c_changes
+}
+
+# cluster_is_written_to PID COUNT - changes are made, so many from now on; or PID has ended
+cluster_is_written_to()
+{
+    c_from=$(cluster_changes)
+    t_until cluster_has_changed "$1" $((c_from + $2))
+}
+
+cluster_has_changed()
+{
+    [ "$(cluster_changes)" -ge "$2" ] || ! kill -0 "$1"
 }
 
 # cluster_masters - the numbers of the nodes that own slots
@@ -305,7 +336,7 @@ migrate_slot()
     c_failures=0
     while :; do
         c_moved=$(node_cli "$1" eval "$c_migrate_script" 0 "$3" "$(node_port "$2")" 3 \
-            "$CLUSTER_HOST" 2>&1)
+            "$T_HOST" 2>&1)
         case $c_moved in
         0) break ;;
         '' | *[!0-9]*) c_failures=$((c_failures + 1)) ;;

@@ -232,6 +232,8 @@ static int listen_open(struct master *m, struct ft_err *err)
     socklen_t n = sizeof(address);
     int on = 1;
 
+    if (m->options.host != NULL && inet_pton(AF_INET, m->options.host, &address.sin_addr) != 1)
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is not an address", m->options.host);
     m->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (m->listen_fd < 0)
         return err_errno(err, errno, "could not make a socket");

@@ -53,6 +53,7 @@ enum master_takeover {
 struct master_options {
     const char *recording;
     const char *resume; /* the second recording, or NULL */
+    const char *host;   /* an address to listen on; NULL: 127.0.0.1 */
     uint16_t port;      /* 0: any */
     size_t chunk;       /* the most one send takes; 0: large */
     bool chunk_random;

@@ -5,9 +5,12 @@
 # FLOWTAPE_TEST_EFFORT (small: fewer repetitions; full); REDIS_SERVER, REDIS_CHECK_RDB (the programs that
 # are tested against; default: those on PATH) and REDIS_FOR (the version, as convert --redis takes it,
 # that they load; default: 7.0).
-# Everything lives in $T, which is removed at the end, and every process started here is ended.
+# Everything lives in $T, which is removed at the end, and every process started here is ended. Servers
+# listen on $T_HOST, a loopback address that no other script has, so that no port of one that is started
+# again is anybody else's meanwhile.
 
 set -u
+T_HOST=127.$(($$ / 65536 % 254 + 1)).$(($$ / 256 % 256)).$(($$ % 256))
 : "${FLOWTAPE:?}" "${STANDIN:?}" "${STATE_DIFF:?}" "${FLOW_DIFF:?}" "${T_FIXTURES:?}"
 REDIS_SERVER=${REDIS_SERVER:-redis-server}
 REDIS_FOR=${REDIS_FOR:-7.0}
@@ -242,7 +245,7 @@ redis_stop()
 standin_start()
 {
     rm -f "$T/standin.out"
-    "$STANDIN" "$@" >"$T/standin.out" 2>"$T/standin.err" &
+    "$STANDIN" --bind "$T_HOST" "$@" >"$T/standin.out" 2>"$T/standin.err" &
     STANDIN_PID=$!
     PIDS="$PIDS $STANDIN_PID"
     t_until standin_up_or_ended
@@ -252,7 +255,7 @@ standin_start()
         exit 99
     fi
     PORT=$(head -n 1 "$T/standin.out")
-    URI=dragonfly://127.0.0.1:$PORT
+    URI=dragonfly://$T_HOST:$PORT
 }
 
 standin_up_or_ended()
@@ -269,6 +272,18 @@ standin_stop()
     t_status=$?
     t_forget "$STANDIN_PID"
     return $t_status
+}
+
+# source_lsns - where the stand-in is, a line for each flow
+source_lsns()
+{
+    redis-cli -h "$T_HOST" -p "$PORT" dfly replicaoffset
+}
+
+# source_wrote RECORDING - the stand-in has written all its records
+source_wrote()
+{
+    [ "$(source_lsns)" = "$(meta_flow "$1" final_lsn)" ]
 }
 
 # standin_check LABEL - ends the stand-in and says whether all rules were kept
@@ -293,7 +308,7 @@ capture()
 {
     t_dir=$1
     shift
-    timeout "${CAPTURE_S:-120}" "$FLOWTAPE" capture "$URI" "$t_dir" --quiet "$@"
+    timeout "${CAPTURE_S:-300}" "$FLOWTAPE" capture "$URI" "$t_dir" --quiet "$@"
 }
 
 # take RECORDING - captured into $T, under the last part of its name
@@ -381,14 +396,28 @@ not_in_journal()
 # verify_clean DIR
 verify_clean()
 {
-    timeout 120 "$FLOWTAPE" verify "$1"
+    timeout 300 "$FLOWTAPE" verify "$1"
 }
 
 # verify_sound DIR - nothing is damaged, but a full sync may be unfinished
 verify_sound()
 {
-    timeout 120 "$FLOWTAPE" verify "$1"
+    timeout 300 "$FLOWTAPE" verify "$1"
     case $? in 0 | 6) ;; *) return 1 ;; esac
+}
+
+# applied - per flow the position that $REDIS has, in the newest generation
+applied()
+{
+    t_id=$(redis-cli -s "$T/redis/sock" --raw hget flowtape:replay capture)
+    t_key=$(redis-cli -s "$T/redis/sock" --raw keys "flowtape:$t_id:{*")
+    redis-cli -s "$T/redis/sock" --raw hgetall "$t_key" | paste - - | sort | sed -n 's/^flow:[0-9]*\t//p'
+}
+
+# applied_all RECORDING - $REDIS has come to the recording's last records
+applied_all()
+{
+    [ "$(applied)" = "$(meta_flow "$1" final_lsn)" ]
 }
 
 # load_and_compare LABEL RDB STATE [STATE-DIFF ARG...] - redis-server holds what the state says

@@ -19,6 +19,7 @@
 
 static const char usage_text[] =
     "usage: standin-master RECORDING [options]\n"
+    "  --bind ADDRESS        default 127.0.0.1\n"
     "  --port N              0: any (default)\n"
     "  --once                exit when the last client has gone\n"
     "  --resume RECORDING2   continues the LSNs of RECORDING\n"
@@ -47,6 +48,7 @@ static const char usage_text[] =
 
 enum option_id {
     OPT_PORT = 256,
+    OPT_BIND,
     OPT_ONCE,
     OPT_RESUME,
     OPT_CHUNK,
@@ -82,6 +84,7 @@ enum option_id {
 };
 
 static const struct option options[] = {
+    {"bind", required_argument, NULL, OPT_BIND},
     {"port", required_argument, NULL, OPT_PORT},
     {"once", no_argument, NULL, OPT_ONCE},
     {"resume", required_argument, NULL, OPT_RESUME},
@@ -166,6 +169,9 @@ static enum master_takeover parse_takeover(const char *text)
 static bool parse_plain(int c, struct master_options *o)
 {
     switch (c) {
+    case OPT_BIND:
+        o->host = optarg;
+        return true;
     case OPT_RESUME:
         o->resume = optarg;
         return true;

@@ -4,11 +4,7 @@
 # await TEXT - until the sync has said so
 await()
 {
-    tries=0
-    while [ $tries -lt 300 ] && ! grep -q "$1" "$T/sync.out"; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
+    t_says "$T/sync.out" "$1" || fail "the sync did not say \"$1\"" "$T/sync.out"
 }
 
 # ends_with LABEL STATUS

@@ -34,12 +34,12 @@ server()
         >>"$s_dir/log" 2>&1 &
     echo $! >"$s_dir/pid"
     PIDS="$PIDS $!"
-    s_tries=0
-    until [ "$(redis-cli -s "$s_dir/sock" ping 2>/dev/null)" = PONG ]; do
-        s_tries=$((s_tries + 1))
-        [ $s_tries -lt 300 ] || return 1
-        sleep 0.1
-    done
+    t_until server_is_up "$s_dir"
+}
+
+server_is_up()
+{
+    [ "$(redis-cli -s "$1/sock" ping)" = PONG ]
 }
 
 server_kill()
@@ -138,34 +138,12 @@ sync_kill()
     fi
 }
 
-# written - everything has happened at the source
-written()
-{
-    meta_flow "$T/rec" final_lsn >"$T/final"
-    redis-cli -p "$PORT" dfly replicaoffset | cmp -s - "$T/final"
-}
-
-# until_written - bounded
-until_written()
-{
-    w_tries=0
-    until written; do
-        w_tries=$((w_tries + 1))
-        [ $w_tries -lt 1200 ] || return 1
-        sleep 0.1
-    done
-}
-
 # kills - of flowtape, and now and then of the target; a sync that has recorded nothing yet ends at once
 # when its target is away
 kills()
 {
     k_n=0
-    k_tries=0
-    until [ -e "$DIR/capture.json" ] || [ $k_tries -gt 600 ]; do
-        k_tries=$((k_tries + 1))
-        sleep 0.1
-    done
+    t_until test -e "$DIR/capture.json"
     while [ $k_n -lt "$KILLS" ]; do
         k_n=$((k_n + 1))
         t_random_delay 600
@@ -202,7 +180,7 @@ round_sync()
     target_begin
     sync_start
     kills
-    check "$label: the source has written everything" until_written
+    check "$label: the source has written everything" t_until source_wrote "$T/rec"
     sync_kill
     [ "$kind" != cluster ] || migrate_loop_stop
     sync_start --cutover takeover --finish
@@ -257,19 +235,15 @@ round_capture()
 round_dragonfly()
 {
     mkdir -p "$T/dragonfly"
-    PORT=$((20000 + ($$ * 37 + seed) % 15000))
-    "$DRAGONFLY" --port "$PORT" --bind 127.0.0.1 --dir "$T/dragonfly" --dbfilename '' \
+    PORT=20000
+    "$DRAGONFLY" --port "$PORT" --bind "$T_HOST" --dir "$T/dragonfly" --dbfilename '' \
         --proactor_threads $SHARDS --maxmemory 512mb >"$T/dragonfly/log" 2>&1 &
     df_pid=$!
     PIDS="$PIDS $df_pid"
-    URI=dragonfly://127.0.0.1:$PORT
-    d_tries=0
-    until [ "$(redis-cli -p "$PORT" ping 2>/dev/null)" = PONG ] || [ $d_tries -gt 300 ]; do
-        d_tries=$((d_tries + 1))
-        sleep 0.1
-    done
+    URI=dragonfly://$T_HOST:$PORT
+    t_until redis-cli -h "$T_HOST" -p "$PORT" ping
     target_begin
-    "$SOAK_MAKE" --live --dbs 3 "$seed" "$COMMANDS" "127.0.0.1:$PORT" >"$T/made" 2>&1 &
+    "$SOAK_MAKE" --live --dbs 3 "$seed" "$COMMANDS" "$T_HOST:$PORT" >"$T/made" 2>&1 &
     writer=$!
     PIDS="$PIDS $writer"
     sync_start
@@ -278,13 +252,9 @@ round_dragonfly()
     total=$((total + COMMANDS))
     sync_kill
     sync_start --cutover pause --hold 60s
-    d_tries=0
-    until "$FLOWTAPE" cutover "$DIR" --confirm --quiet >"$T/confirm" 2>&1 || [ $d_tries -gt 300 ]; do
-        d_tries=$((d_tries + 1))
-        sleep 0.1
-    done
+    t_until "$FLOWTAPE" cutover "$DIR" --confirm --quiet
     ends "$label: the end" "$SYNC_PID" 0 "$T/sync.out"
-    "$STATE_DIFF" dump "127.0.0.1:$PORT" >"$T/state.json"
+    "$STATE_DIFF" dump "$T_HOST:$PORT" >"$T/state.json"
     check "$label: the same" same "$T/state.json"
     kill -9 "$df_pid" 2>/dev/null
     wait "$df_pid" 2>/dev/null
