@@ -129,10 +129,12 @@ static void hex(const uint8_t *p, char out[REPLAY_ID_SIZE])
 static int identify(struct replay *r, struct ft_err *err)
 {
     uint8_t id[SOURCE_ID_SIZE];
+    char text[REPLAY_ID_SIZE];
 
     if (source_identify(r->source, r->o->cancel_fd, id, err) != 0)
         return -1;
-    hex(id, r->set.id);
+    hex(id, text);
+    replay_position_set_name(&r->set, text);
     return 0;
 }
 
@@ -202,7 +204,22 @@ static void input_close(struct replay *r)
     cut_release(&r->cut);
     source_free((struct source *)r->source);
     r->source = NULL;
-    r->set.flow_count = 0;
+    replay_position_set_close(&r->set);
+}
+
+/* The number of flows may be another one than that of the input before. */
+static int begin_flows(struct replay *r, struct ft_err *err)
+{
+    uint32_t n = r->source->stream_count;
+
+    free(r->flushed);
+    r->flushed = calloc(n + 1u, sizeof(*r->flushed));
+    if (r->flushed == NULL)
+        return err_nomem(err, "the flows");
+    if (replay_position_set_open(&r->set, n, source_can(r->source, SOURCE_HAS_JOURNAL),
+                                 source_journal_release(r->source), err) != 0)
+        return -1;
+    return replay_report_input(&r->report, r->source->generation, n, err);
 }
 
 static int input_open(struct replay *r, struct ft_err *err)
@@ -212,38 +229,16 @@ static int input_open(struct replay *r, struct ft_err *err)
     if (source_open(&source, r->o->input, r->o->generation, err) != 0)
         return -1;
     r->source = source;
-    r->set.flow_count = source->stream_count;
-    r->set.has_journal = source_can(source, SOURCE_HAS_JOURNAL);
-    r->set.journal_release = source_journal_release(source);
     r->guard = source->guard;
-    r->report.result->generation = source->generation;
     if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)
         return -1;
-    return 0;
+    return begin_flows(r, err);
 }
 
 int replay_input_reopen(struct replay *r, struct ft_err *err)
 {
     input_close(r);
     return input_open(r, err);
-}
-
-/* Once more for another generation, which may have another number of flows. */
-static int result_init(struct replay *r, struct ft_err *err)
-{
-    uint32_t n = r->source->stream_count;
-
-    free(r->report.result->flows);
-    free(r->set.next);
-    free(r->flushed);
-    r->report.result->flow_count = 0;
-    r->report.result->flows = calloc(n + 1u, sizeof(*r->report.result->flows));
-    r->set.next = calloc(n + 1u, sizeof(*r->set.next));
-    r->flushed = calloc(n + 1u, sizeof(*r->flushed));
-    if (r->report.result->flows == NULL || r->set.next == NULL || r->flushed == NULL)
-        return err_nomem(err, "the flows");
-    r->report.result->flow_count = n;
-    return 0;
 }
 
 /*
@@ -257,7 +252,8 @@ static int bring_snapshot(struct replay *r, struct ft_err *err)
     if (replay_check_servers(r, err) != 0)
         return -1;
     /* what an earlier attempt left is not replaced by entries alone */
-    if ((r->set.state.dirty || r->report.result->resumed || r->report.result->retries != 0) &&
+    if ((r->set.state.dirty || replay_report_is_resumed(&r->report) ||
+         replay_report_has_retried(&r->report)) &&
         replay_clean(r, err) != 0)
         return -1;
     return replay_snapshot(r, err) == 0 ? replay_begin_journal(r, err) : -1;
@@ -278,7 +274,8 @@ static bool has_records_left(const struct replay *r)
  * the input's: these are left alone. */
 static int defer_again(struct replay *r, struct ft_err *err)
 {
-    bool ended = r->report.result->resumed && !replay_has_deferred(r) && !r->set.state.dirty;
+    bool ended =
+        replay_report_is_resumed(&r->report) && !replay_has_deferred(r) && !r->set.state.dirty;
 
     if (!replay_gives_back_itself(r) || !(r->set.state.released || ended) || !has_records_left(r))
         return 0;
@@ -291,18 +288,10 @@ static int bring_journal(struct replay *r, struct ft_err *err)
         return -1;
     if (!source_can(r->source, SOURCE_HAS_JOURNAL))
         return 0;
-    atomic_store(&r->report.progress->in_journal, true);
+    replay_report_phase(&r->report, true);
     if (replay_follow_reach(r, err) != 0 || defer_again(r, err) != 0)
         return -1;
     return replay_journal(r, err);
-}
-
-static int check_failure(struct replay *r, struct ft_err *err)
-{
-    if (!atomic_load(&r->report.failed))
-        return 0;
-    *err = r->report.failure;
-    return -1;
 }
 
 /* Everything was confirmed; is it there, and would it survive the masters? */
@@ -323,7 +312,7 @@ static int replay_all(struct replay *r, struct ft_err *err)
     if (replay_positions_load(&r->set, err) != 0 || replay_watch_flushes(r, err) != 0 ||
         bring_journal(r, err) != 0)
         return -1;
-    if (check_failure(r, err) != 0)
+    if (replay_report_check(&r->report, err) != 0)
         return -1;
     if (replay_follow_turned_over(r))
         return 0;
@@ -360,16 +349,14 @@ static int attempt(struct replay *r, struct ft_err *err)
 /* The number of everything brought so far: when it grows, patience begins anew. */
 static uint64_t work_done(const struct replay *r)
 {
-    return atomic_load(&r->set.acknowledged) + atomic_load(&r->report.progress->keys);
+    return atomic_load(&r->set.acknowledged) + replay_report_keys(&r->report);
 }
 
 /* How long until the next attempt: none the first time after slots have moved. */
-static uint64_t wait_before(struct replay *r, uint64_t wait_ms)
+static uint64_t wait_before(bool redirected, uint64_t wait_ms)
 {
-    if (!r->target.was_redirected)
+    if (!redirected)
         return wait_ms;
-    r->target.was_redirected = false;
-    r->report.result->redirects++;
     return wait_ms == BACKOFF_FIRST_MS ? 0 : wait_ms / 2;
 }
 
@@ -400,7 +387,7 @@ static size_t count_done(const struct replay *r)
 /* Has the attempt come further than those before it? */
 static bool has_advanced(const struct replay *r, struct patience *p)
 {
-    uint64_t keys = atomic_load(&r->report.progress->keys) - p->keys_before;
+    uint64_t keys = replay_report_keys(&r->report) - p->keys_before;
     size_t snapshots = count_done(r);
     bool further = atomic_load(&r->set.acknowledged) != p->acknowledged ||
                    snapshots > p->snapshots || keys > p->keys;
@@ -418,7 +405,7 @@ static bool has_advanced(const struct replay *r, struct patience *p)
 static bool is_exhausted(struct replay *r, struct patience *p)
 {
     bool worked = work_done(r) != p->done || r->was_following;
-    bool full = atomic_exchange(&r->target.full, false);
+    bool full = target_client_take_full(&r->target);
     uint64_t now_ms;
 
     if (has_advanced(r, p)) {
@@ -445,20 +432,21 @@ static int attempt_until_done(struct replay *r, struct ft_err *err)
 
     for (;;) {
         struct ft_err cause = FT_ERR_INIT;
+        bool redirected;
 
         p.attempt_ms = clock_mono_ms();
-        p.keys_before = atomic_load(&r->report.progress->keys);
+        p.keys_before = replay_report_keys(&r->report);
         if (attempt(r, &cause) == 0)
             return 0;
-        if (atomic_load(&r->report.failed) && check_failure(r, err) != 0)
+        if (replay_report_check(&r->report, err) != 0)
             return -1;
         if (is_exhausted(r, &p) || !may_retry(r, &cause)) {
             *err = cause;
             return -1;
         }
-        r->report.result->retries++;
-        atomic_fetch_add(&r->report.progress->retries, 1);
-        now_ms = wait_before(r, p.wait_ms);
+        redirected = target_client_take_redirected(&r->target);
+        replay_report_retry(&r->report, redirected);
+        now_ms = wait_before(redirected, p.wait_ms);
         replay_report_note(&r->report, "%s; trying again in %" PRIu64 " ms", cause.msg, now_ms);
         if (replay_sleep(r, now_ms, err) != 0)
             return -1;
@@ -471,13 +459,13 @@ static int turn_over(struct replay *r, struct ft_err *err)
 {
     if (replay_input_reopen(r, err) != 0)
         return -1;
-    atomic_store(&r->report.progress->in_journal, false);
-    return result_init(r, err);
+    replay_report_phase(&r->report, false);
+    return 0;
 }
 
 int replay_open_input(struct replay *r, struct ft_err *err)
 {
-    if (input_open(r, err) != 0 || result_init(r, err) != 0)
+    if (input_open(r, err) != 0)
         return -1;
     return digest_rules(r, err);
 }
@@ -487,7 +475,7 @@ int replay_open_letters(struct replay *r, struct ft_err *err)
     const char *again = r->o->retry_dead_letters;
     const char *path = again != NULL ? again : r->o->dead_letters;
 
-    return path == NULL ? 0 : replay_letters_open(&r->set.letters, path, again != NULL, err);
+    return path == NULL ? 0 : replay_position_set_open_letters(&r->set, path, again != NULL, err);
 }
 
 static int run(struct replay *r, struct ft_err *err)
@@ -524,6 +512,14 @@ void replay_init(struct replay *r, const struct replay_options *options,
                  struct replay_progress *progress, struct loss_report *losses,
                  struct replay_result *result)
 {
+    const struct replay_position_terms terms = {
+        .filter = &options->filter,
+        .accept_errors = options->accept_errors,
+        .note_refused = note_refused,
+        .list_refused = list_refused,
+        .owner = r,
+    };
+
     *r = (struct replay){
         .o = options,
         .pace.per_second = options->rate_keys != 0 ? options->rate_keys : options->rate_bytes,
@@ -533,12 +529,8 @@ void replay_init(struct replay *r, const struct replay_options *options,
     r->report.on_note = options->on_note;
     r->report.context = options->context;
     replay_connect_init(r);
-    replay_position_set_init(&r->set, &r->report, &r->target);
-    r->set.filter = &options->filter;
-    r->set.accept_errors = options->accept_errors;
-    r->set.note_refused = note_refused;
-    r->set.list_refused = list_refused;
-    r->set.owner = r;
+    replay_position_set_init(&r->set, &r->report, &r->target, &terms);
+    (void)pthread_mutex_init(&r->refused_mu, NULL);
     (void)pthread_mutex_init(&r->pace_mu, NULL); /* default attributes: cannot fail on Linux */
 }
 
@@ -553,6 +545,7 @@ void replay_release(struct replay *r)
     target_client_release(&r->target);
     free(r->flushed);
     replay_report_release(&r->report);
+    (void)pthread_mutex_destroy(&r->refused_mu);
     (void)pthread_mutex_destroy(&r->pace_mu); /* nobody holds it any more */
 }
 
@@ -567,16 +560,13 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     ret->suspects.filter = &options->filter;
     rc = run(&r, err);
     ret->suspects.filter = NULL; /* it may end sooner than the result */
-    ret->complete = rc == 0;
     if (rc != 0 && replay_has_deferred(&r))
         replay_report_note(
             &r.report,
             "the expiry of keys is deferred on the target: a run to the end, or --forget, "
             "gives them their own times");
-    ret->guard_off =
-        r.source != NULL && owner_guard_is_off(&r.guard) && ret->records + ret->in_sync != 0;
-    ret->bytes = atomic_load(&progress->bytes);
-    ret->elapsed_ms = clock_mono_ms() - began_ms;
+    replay_report_end(&r.report, rc == 0, r.source != NULL && owner_guard_is_off(&r.guard),
+                      clock_mono_ms() - began_ms);
     replay_release(&r);
     return rc;
 }

@@ -87,12 +87,12 @@ static bool was_begun(const struct replay_state *s, uint32_t generation)
 /* A generation that came after the one on the target takes its place; an older one does not. */
 static int check_generation(const struct replay *r, struct ft_err *err)
 {
-    if (r->report.result->generation >= r->set.state.generation)
+    if (r->source->generation >= r->set.state.generation)
         return 0;
     return err_set(err, FT_ERR_STATE,
                    "the target has generation %" PRIu32 " already, this is generation %" PRIu32
                    "; --from-start goes back to it",
-                   r->set.state.generation, r->report.result->generation);
+                   r->set.state.generation, r->source->generation);
 }
 
 /* Which streams were done before no longer counts; of a generation with more streams neither. */
@@ -142,7 +142,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
         bytes_str("1"),
     };
 
-    generation[i64_to_text(r->report.result->generation, generation)] = '\0';
+    generation[i64_to_text(r->source->generation, generation)] = '\0';
     (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
     words[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
     words[13] = bytes_str(generation);
@@ -187,10 +187,10 @@ static int begin_generation(struct replay *r, struct ft_err *err)
         replay_dead_drop(&r->set, NULL, err) != 0 || write_state(r, true, err) != 0 ||
         replay_suspects_clear(&r->set, err) != 0 || replay_lost_clear(&r->set, err) != 0)
         return -1;
-    if (r->report.result->generation != r->set.state.generation)
+    if (r->source->generation != r->set.state.generation)
         replay_report_note(&r->report,
                            "generation %" PRIu32 " takes the place of generation %" PRIu32,
-                           r->report.result->generation, r->set.state.generation);
+                           r->source->generation, r->set.state.generation);
     return replay_state_load(&r->set, err);
 }
 
@@ -199,8 +199,8 @@ static int go_on(struct replay *r, struct ft_err *err)
     if (replay_state_check_owner(&r->set, err) != 0 || check_rules(r, err) != 0 ||
         check_generation(r, err) != 0)
         return -1;
-    r->report.result->resumed = true;
-    if (r->report.result->generation == r->set.state.generation &&
+    replay_report_resumed(&r->report);
+    if (r->source->generation == r->set.state.generation &&
         was_begun(&r->set.state, r->set.state.generation))
         return 0;
     return begin_generation(r, err);

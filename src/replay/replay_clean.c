@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "replay/position/replay_state_store.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
 #include "target/cluster_pipe.h"
@@ -36,7 +37,7 @@ static int delete_key(void *context, const struct replay_walked *key, struct ft_
 
     if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
         return 0;
-    d->r->report.result->deleted++;
+    replay_report_deleted(&d->r->report);
     return cluster_pipe_put(d->pipe, key->target_db, 0, key->target_key, words, 2, err);
 }
 
@@ -147,12 +148,6 @@ static int clean(struct deleter *d, struct ft_err *err)
     return cluster_pipe_drain(d->pipe, err);
 }
 
-/* Without the rule a record may name keys of a stream that is done: do all of them again. */
-static void forget_done(struct replay *r)
-{
-    memset(r->set.state.snap_done, 0, r->source->stream_count * sizeof(*r->set.state.snap_done));
-}
-
 /* That the rule does not hold may show itself on the way. */
 static int clean_guarded(struct deleter *d, struct ft_err *err)
 {
@@ -160,12 +155,13 @@ static int clean_guarded(struct deleter *d, struct ft_err *err)
     bool was_off = owner_guard_is_off(&r->guard);
 
     if (was_off)
-        forget_done(r);
+        replay_state_forget_all_streams(
+            &r->set); /* a record may name keys of a stream that is done */
     if (clean(d, err) != 0)
         return -1;
     if (owner_guard_is_off(&r->guard) == was_off)
         return 0;
-    forget_done(r);
+    replay_state_forget_all_streams(&r->set); /* a record may name keys of a stream that is done */
     return clean(d, err);
 }
 

@@ -141,6 +141,6 @@ int replay_load_kept(struct replay *r, struct ft_err *err)
         rc = take_kept(r, reply->element[1], err);
         freeReplyObject(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
-    r->report.result->kept = r->kept.count;
+    replay_report_kept(&r->report, r->kept.count);
     return rc;
 }

@@ -103,12 +103,10 @@ int replay_connect(struct replay *r, struct ft_err *err)
 {
     int rc = target_client_open(&r->target, owner_of(r), err);
 
-    r->report.result->target_version = r->target.version;
-    if (r->target.kind != NULL)
-        r->report.target_name = r->target.kind->name;
+    replay_report_connected(&r->report, r->target.version, r->target.cluster,
+                            r->target.kind == NULL ? NULL : r->target.kind->name);
     if (rc != 0)
         return -1;
-    r->report.result->cluster = r->target.cluster;
     /* only who has the lease may close connections of others */
     if (replay_nodes_open(&r->set, err) != 0 || replay_take_lease(r, err) != 0)
         return -1;
@@ -120,5 +118,5 @@ void replay_disconnect(struct replay *r)
     replay_end_lease(r, false);
     replay_nodes_close(&r->set);
     target_client_close(&r->target);
-    r->report.result->resent += atomic_exchange(&r->target.resent, 0);
+    replay_report_resent(&r->report, target_client_take_resent(&r->target));
 }

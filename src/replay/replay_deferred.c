@@ -130,18 +130,13 @@ int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct f
 
 int replay_note_deferred(struct replay *r, bool released, struct ft_err *err)
 {
-    const char *value = released || is_listing(r) ? "released" : "1";
-    int rc = 0;
-
     if (atomic_load(&r->deferred) && !released)
         return 0;
-    pthread_mutex_lock(&r->set.note_mu);
-    if (released || !replay_has_deferred(r))
-        rc = replay_state_set(&r->set, "overdue", value, err);
-    if (rc == 0)
-        atomic_store(&r->deferred, true);
-    pthread_mutex_unlock(&r->set.note_mu);
-    return rc;
+    if ((released || !replay_has_deferred(r)) &&
+        replay_state_note_deferral(&r->set, released || is_listing(r), err) != 0)
+        return -1;
+    atomic_store(&r->deferred, true);
+    return 0;
 }
 
 bool replay_gives_back_itself(const struct replay *r)

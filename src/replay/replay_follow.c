@@ -8,14 +8,14 @@
 
 #include "base/clock.h"
 #include "replay/position/replay_node.h"
+#include "replay/position/replay_position.h"
 
 /* Looks at the directory of another process: soon behind something new, then more seldom. */
-#define LOOK_MIN_MS   1u
-#define LOOK_MAX_MS   20u
-#define MEASURE_MS    2000u /* how long the lag of such a one may be out of date */
-#define POSITIONS_MS  1000u /* positions that no command goes with are written so often */
-#define LIVE_WAIT_MS  1000
-#define UNDERWAY_SOON 2u /* batches of a node, while there is nothing to read */
+#define LOOK_MIN_MS  1u
+#define LOOK_MAX_MS  20u
+#define MEASURE_MS   2000u /* how long the lag of such a one may be out of date */
+#define POSITIONS_MS 1000u /* positions that no command goes with are written so often */
+#define LIVE_WAIT_MS 1000
 
 struct replay_follow {
     struct live_waiter *waiter; /* of a capture of this process */
@@ -120,8 +120,8 @@ static int find_generation(struct replay *r, uint32_t *ret, struct ft_err *err)
         return -1;
     g = capture_find(capture, r->o->generation);
     *ret = g == NULL ? 0 : g->id;
-    for (uint32_t i = 0; r->follow->passed != NULL && g != NULL &&
-                         g->id == r->report.result->generation && i < g->flow_count;
+    for (uint32_t i = 0; r->follow->passed != NULL && g != NULL && g->id == r->source->generation &&
+                         i < g->flow_count;
          i++)
         r->follow->known[i] = g->flows[i].next_lsn;
     capture_free(capture);
@@ -180,7 +180,7 @@ static void note_ahead(struct replay *r, uint32_t flow, uint64_t lsn)
 
 int replay_follow_reach(struct replay *r, struct ft_err *err)
 {
-    uint32_t generation = r->report.result->generation;
+    uint32_t generation = r->source->generation;
     bool noted = false;
     uint64_t lsn = 0;
 
@@ -194,9 +194,9 @@ int replay_follow_reach(struct replay *r, struct ft_err *err)
         noted = true;
         if (replay_sleep(r, LOOK_MAX_MS, err) != 0 || replay_input_reopen(r, err) != 0)
             return -1;
-        if (r->report.result->generation != generation)
+        if (r->source->generation != generation)
             return err_set(err, FT_ERR_NET, "generation %" PRIu32 " has begun",
-                           r->report.result->generation);
+                           r->source->generation);
     }
     return 0;
 }
@@ -236,14 +236,8 @@ int replay_follow_begin(struct replay *r, struct ft_err *err)
 {
     uint32_t n = r->source->stream_count;
 
-    if (begin_arrays(r, err) != 0)
+    if (begin_arrays(r, err) != 0 || replay_positions_follow(&r->set, err) != 0)
         return -1;
-    for (size_t i = 0; i < r->target.node_count; i++) {
-        struct replay_node *node = &r->set.nodes[i];
-
-        if (replay_sent_init(&node->sent, n, node->written, err) != 0)
-            return -1;
-    }
     r->follow->turned_over = false;
     r->was_following = true;
     r->follow->positions_ms = clock_mono_ms();
@@ -251,30 +245,12 @@ int replay_follow_begin(struct replay *r, struct ft_err *err)
         return 0;
     for (uint32_t i = 0; i < n; i++)
         r->cut.stop_lsn[i] = 0; /* raised by the first look */
-    return live_flows_replay_at(r->o->live, r->report.result->generation, n, r->set.next, err);
+    return live_flows_replay_at(r->o->live, r->source->generation, n, r->set.next, err);
 }
 
 /*
  * What is applied
  */
-
-static bool is_done(const struct replay_node *node)
-{
-    return node->batch.command_count == 0 && redis_pipe_underway(node->server->pipe) == 0;
-}
-
-static uint64_t applied_of(const struct replay *r, uint32_t flow)
-{
-    uint64_t lsn = r->set.next[flow];
-
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        const struct replay_node *node = &r->set.nodes[n];
-
-        if (!is_done(node) && node->sent.acked[flow] < lsn)
-            lsn = node->sent.acked[flow];
-    }
-    return lsn;
-}
 
 static uint64_t known_of(const struct replay *r, uint32_t flow)
 {
@@ -291,7 +267,7 @@ void replay_follow_tell(struct replay *r)
     uint64_t lag = 0;
 
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        uint64_t lsn = applied_of(r, i);
+        uint64_t lsn = replay_positions_applied(&r->set, i);
         uint64_t known = known_of(r, i);
 
         if (known > lsn)
@@ -302,7 +278,7 @@ void replay_follow_tell(struct replay *r)
         if (r->o->live != NULL)
             live_flows_applied(r->o->live, i, lsn);
     }
-    atomic_store(&r->report.progress->lag, lag);
+    replay_report_lag(&r->report, lag);
 }
 
 /*
@@ -335,7 +311,7 @@ static bool raise_cut(struct replay *r, const uint64_t *to)
 static enum look look_at_live(struct replay *r, bool idle)
 {
     struct replay_follow *f = r->follow;
-    uint32_t generation = r->report.result->generation;
+    uint32_t generation = r->source->generation;
     uint32_t n = r->source->stream_count;
     uint64_t *goal = f->known; /* not used otherwise */
     struct live_state state;
@@ -386,7 +362,7 @@ static enum look look_at_directory(struct replay *r, bool idle, struct ft_err *e
     f->measured_ms = now_ms;
     if (find_generation(r, &generation, err) != 0)
         return LOOK_ERROR;
-    if (generation <= r->report.result->generation)
+    if (generation <= r->source->generation)
         return LOOK_SAME;
     f->turned_over = true;
     return LOOK_LEAVE;
@@ -401,16 +377,6 @@ static enum look look(struct replay *r, bool idle, struct ft_err *err)
  * Waiting
  */
 
-static int send_soon(struct replay_node *node, bool positions, struct ft_err *err)
-{
-    bool has_words = node->batch.command_count != 0 || node->batch.forget.count != 0;
-
-    if ((has_words || positions) && redis_pipe_underway(node->server->pipe) < UNDERWAY_SOON &&
-        replay_node_flush(node, true, err) != 0)
-        return -1;
-    return redis_pipe_work(node->server->pipe, err);
-}
-
 static int send_all_soon(struct replay *r, struct ft_err *err)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -419,12 +385,12 @@ static int send_all_soon(struct replay *r, struct ft_err *err)
     if (positions)
         r->follow->positions_ms = now_ms;
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (send_soon(&r->set.nodes[i], positions, err) != 0)
+        if (replay_node_flush_soon(&r->set.nodes[i], positions, err) != 0)
             return -1;
     }
-    if (!atomic_load(&r->report.failed))
-        return 0;
-    return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
+    return replay_report_has_failed(&r->report)
+               ? err_set(err, FT_ERR_PROTOCOL, "the target refused a command")
+               : 0;
 }
 
 /* Sleeps until there is something to do. Returns 1: it is time to look whether there is more. */
@@ -457,20 +423,20 @@ static void take_passed(struct replay *r)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
         if (r->follow->passed[i] > r->set.next[i])
-            r->set.next[i] = r->follow->passed[i];
+            replay_position_set_pass(&r->set, i, r->follow->passed[i]);
     }
 }
 
-static int be_idle(struct replay *r, struct ft_err *err)
+static int be_idle(struct replay *r, uint64_t records, struct ft_err *err)
 {
     struct replay_follow *f = r->follow;
     uint64_t look_ms;
     int due = 0;
 
-    f->wait_ms = r->report.result->records != f->records ? LOOK_MIN_MS
-                 : 2 * f->wait_ms < LOOK_MAX_MS          ? 2 * f->wait_ms
-                                                         : LOOK_MAX_MS;
-    f->records = r->report.result->records;
+    f->wait_ms = records != f->records          ? LOOK_MIN_MS
+                 : 2 * f->wait_ms < LOOK_MAX_MS ? 2 * f->wait_ms
+                                                : LOOK_MAX_MS;
+    f->records = records;
     look_ms = clock_mono_ms() + f->wait_ms;
     for (;;) {
         enum look seen;
@@ -489,13 +455,13 @@ static int be_idle(struct replay *r, struct ft_err *err)
     }
 }
 
-int replay_follow_more(struct replay *r, bool idle, struct ft_err *err)
+int replay_follow_more(struct replay *r, uint64_t records, bool idle, struct ft_err *err)
 {
     enum look seen;
 
     take_passed(r);
     if (idle)
-        return be_idle(r, err);
+        return be_idle(r, records, err);
     replay_follow_tell(r);
     seen = look(r, false, err);
     return seen == LOOK_ERROR ? -1 : seen != LOOK_LEAVE;

@@ -31,7 +31,8 @@ struct replay {
     bool finishing;       /* everything is there; only the state is to go */
     bool letter_sent;     /* --retry-dead-letter: one may be in doubt from here on */
     struct key_set kept;
-    struct buf refused; /* keys that are to be suspect: replay_refused.h; guarded by report.mu */
+    pthread_mutex_t refused_mu;
+    struct buf refused; /* keys that are to be suspect: replay_refused.h; guarded by refused_mu */
     int64_t shift_ms;
     struct replay_follow *follow; /* replay_follow.h; NULL: to the cut */
     bool was_following;           /* since the last lost connection */

@@ -9,6 +9,7 @@
 #include "replay/position/replay_huge.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_pair.h"
+#include "replay/position/replay_position.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_flush.h"
@@ -25,7 +26,7 @@ struct journal_run {
     uint64_t *flush_lsn;
     uint64_t total; /* records between the positions and the cut */
     uint64_t taken;
-    uint64_t told;          /* of these, in the progress */
+    uint64_t *applied;      /* per flow: of these, since they were reported last */
     uint64_t first_time_us; /* for --pace */
     uint64_t began_us;
     struct replay_payer payer;
@@ -120,7 +121,7 @@ static int put_flush(struct journal_run *j, const struct translation *t, struct 
         return -1;
     replay_recorder_flushed(j->recorder, &t->flush, j->item->record.dbid);
     for (uint32_t i = 0; i < j->r->source->stream_count; i++)
-        j->r->set.next[i] = j->flush_lsn[i] + 1;
+        replay_position_set_pass(&j->r->set, i, j->flush_lsn[i] + 1);
     return 0;
 }
 
@@ -148,10 +149,13 @@ static int keep_pace(struct journal_run *j, uint64_t time_us, struct ft_err *err
     return replay_sleep(j->r, (due_us - now_us) / 1000, err);
 }
 
-static void tell_records(struct journal_run *j)
+static void report_records(struct journal_run *j)
 {
-    atomic_fetch_add(&j->r->report.progress->records, j->taken - j->told);
-    j->told = j->taken;
+    for (uint32_t i = 0; i < j->r->source->stream_count; i++) {
+        if (j->applied[i] != 0)
+            replay_report_applied(&j->r->report, i, j->applied[i]);
+        j->applied[i] = 0;
+    }
 }
 
 /* Once, when a record has shown that the rule does not hold. */
@@ -169,10 +173,10 @@ static int look_up(struct journal_run *j, struct ft_err *err)
 {
     struct replay *r = j->r;
 
-    tell_records(j);
+    report_records(j);
     note_guard(r);
     if (r->follow == NULL)
-        atomic_store(&r->report.progress->lag, j->taken < j->total ? j->total - j->taken : 0);
+        replay_report_lag(&r->report, j->taken < j->total ? j->total - j->taken : 0);
     return replay_check_cancelled(r, err);
 }
 
@@ -192,7 +196,7 @@ static int take(void *context, const struct item *item, const struct translation
     struct replay *r = j->r;
     int rc;
 
-    if (atomic_load(&r->report.failed))
+    if (replay_report_has_failed(&r->report))
         return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
     if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
         return -1;
@@ -208,45 +212,41 @@ static int take(void *context, const struct item *item, const struct translation
         rc = replay_recorder_put(j->recorder, item, t, err);
     if (rc != 0)
         return -1;
-    r->set.next[item->flow] = item->lsn + 1;
-    r->report.result->records++;
-    r->report.result->flows[item->flow].records++;
+    replay_position_set_pass(&r->set, item->flow, item->lsn + 1);
+    j->applied[item->flow]++;
     if (replay_pay(&j->payer, item->record.word_bytes, err) != 0)
         return -1;
     return flush_full(r, err);
 }
 
-static int check_not_beyond(const struct journal_run *j, uint32_t flow, uint64_t lsn,
-                            struct ft_err *err)
+static int check_not_beyond(const struct replay *r, uint32_t flow, struct ft_err *err)
 {
-    if (lsn <= j->r->cut.stop_lsn[flow])
-        return 0;
-    return err_set(err, FT_ERR_STATE,
-                   "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
-                   " there, wanted is an end before %" PRIu64,
-                   flow, lsn - 1, j->r->cut.stop_lsn[flow]);
+    uint64_t stop = r->cut.stop_lsn[flow];
+
+    for (size_t n = 0; n < r->set.node_count; n++) {
+        uint64_t lsn = r->set.nodes[n].position.lsn[flow];
+
+        if (lsn > stop)
+            return err_set(err, FT_ERR_STATE,
+                           "the target is further than --at: flow %" PRIu32 " has LSN %" PRIu64
+                           " there, wanted is an end before %" PRIu64,
+                           flow, lsn - 1, stop);
+    }
+    return 0;
 }
 
-/* Where the journal goes on: where the node that is least far is. */
+/* Where the journal goes on. */
 static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err)
 {
     struct replay *r = j->r;
 
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        start[i] = UINT64_MAX;
-        for (size_t n = 0; n < r->target.node_count; n++) {
-            struct replay_node *node = &r->set.nodes[n];
-            uint64_t lsn = node->position.lsn[i];
-
-            if (check_not_beyond(j, i, lsn, err) != 0)
-                return -1;
-            if (lsn < start[i])
-                start[i] = lsn;
-            node->written[i] = lsn;
-        }
-        r->set.next[i] = start[i];
-        j->total += r->cut.stop_lsn[i] - start[i];
+        if (check_not_beyond(r, i, err) != 0)
+            return -1;
     }
+    replay_positions_start(&r->set, start);
+    for (uint32_t i = 0; i < r->source->stream_count; i++)
+        j->total += r->cut.stop_lsn[i] - start[i];
     return replay_pair_forget_old(&r->set, start, err);
 }
 
@@ -254,8 +254,8 @@ static int more(void *context, bool idle, struct ft_err *err)
 {
     struct journal_run *j = context;
 
-    tell_records(j);
-    return replay_follow_more(j->r, idle, err);
+    report_records(j);
+    return replay_follow_more(j->r, j->taken, idle, err);
 }
 
 static int follow_pass(struct journal_run *j, struct translator *translator,
@@ -277,22 +277,16 @@ static int follow_pass(struct journal_run *j, struct translator *translator,
 static int run_pass(struct journal_run *j, struct translator *translator, struct ft_err *err)
 {
     struct replay *r = j->r;
-    struct journal_pass_counts *counts = &r->report.result->journal;
     struct journal_pass_counts pass = {0};
     int rc = r->follow != NULL
                  ? follow_pass(j, translator, &pass, err)
                  : journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
 
-    counts->records += pass.records;
-    counts->foreign += pass.foreign;
-    counts->repeated += pass.repeated;
-    counts->flushes += pass.flushes;
-    counts->after_partial_flush = pass.after_partial_flush;
-    counts->partial_flush_flows = pass.partial_flush_flows;
+    replay_report_pass(&r->report, &pass);
     if (rc != 0 || r->follow != NULL)
         return rc;
     for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
-        r->set.next[i] = r->cut.stop_lsn[i];
+        replay_position_set_pass(&r->set, i, r->cut.stop_lsn[i]);
     if (replay_drain(&r->set, err) != 0 || replay_pair_forget_old(&r->set, r->set.next, err) != 0)
         return -1;
     return replay_drain(&r->set, err);
@@ -301,7 +295,7 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
 static void note_positions(struct replay *r)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++)
-        r->report.result->flows[i].next_lsn = r->set.next[i];
+        replay_report_position(&r->report, i, r->set.next[i]);
 }
 
 int replay_journal(struct replay *r, struct ft_err *err)
@@ -321,7 +315,8 @@ int replay_journal(struct replay *r, struct ft_err *err)
     int rc = -1;
 
     j.flush_lsn = calloc(r->source->stream_count + 1u, sizeof(*j.flush_lsn));
-    if (start == NULL || j.flush_lsn == NULL)
+    j.applied = calloc(r->source->stream_count + 1u, sizeof(*j.applied));
+    if (start == NULL || j.flush_lsn == NULL || j.applied == NULL)
         err_nomem(err, "the flows");
     else if (find_start(&j, start, err) == 0 &&
              replay_recorder_new(&j.recorder, r, &sink, err) == 0 &&
@@ -335,10 +330,12 @@ int replay_journal(struct replay *r, struct ft_err *err)
     r->cut.flush_lsn = NULL;
     note_positions(r);
     note_guard(r);
-    tell_records(&j);
+    if (j.applied != NULL)
+        report_records(&j);
     replay_recorder_free(j.recorder);
     translator_free(translator);
     free(start);
     free(j.flush_lsn);
+    free(j.applied);
     return rc;
 }

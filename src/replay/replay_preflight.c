@@ -200,17 +200,6 @@ static int check_functions(struct look *l, struct ft_err *err)
     return 0;
 }
 
-/* The report is to name all of them, not only the first. */
-static void take_over(struct loss_report *to, struct loss_report *from)
-{
-    to->lines = from->lines;
-    to->line_count = from->line_count;
-    to->losses = from->losses;
-    to->notes = from->notes;
-    from->lines = NULL;
-    from->line_count = 0;
-}
-
 static int check_losses(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
@@ -230,8 +219,7 @@ static int check_losses(struct look *l, struct ft_err *err)
                           "nothing was written",
                           line->class_name, r->target.kind->name, loss_reason_text(line->reason));
     }
-    if (r->report.losses->line_count == 0)
-        take_over(r->report.losses, &l->survey.losses);
+    replay_report_losses(&r->report, &l->survey.losses);
     return failed(l->ret, "losses", err);
 }
 
@@ -388,7 +376,7 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
     loss_init(&losses);
     replay_init(&r, &o, &progress, &losses, &result);
     if (expected->capture != NULL)
-        (void)snprintf(r.set.id, sizeof(r.set.id), "%s", expected->capture);
+        replay_position_set_name(&r.set, expected->capture);
     rc = replay_connect(&r, &why);
     add_check(ret, "target", rc == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_FAILED, "%s",
               rc == 0 ? "it can be reached, and written into" : why.msg);

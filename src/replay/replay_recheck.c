@@ -73,7 +73,7 @@ static int check_state(const struct replay *r, struct ft_err *err)
 {
     if (r->set.state.phase == REPLAY_PHASE_JOURNAL &&
         strcmp(r->set.state.capture, r->set.id) == 0 && strcmp(r->set.state.rules, r->rules) == 0 &&
-        r->set.state.generation == r->report.result->generation)
+        r->set.state.generation == r->source->generation)
         return 0;
     return err_set(err, FT_ERR_PROTOCOL, "the target is not where this replay left it");
 }
@@ -368,8 +368,8 @@ static int want(struct replay_recheck *c, const struct rdb_entry *entry, struct 
                        c->replay.target.kind->name, loss_reason_name(loss)); /* fits */
         if (c->options.fail_on_loss)
             return 1;
-        if (loss_add(c->replay.report.losses, loss, rdb_type_name(entry->type), entry->db,
-                     entry->key, err) != 0)
+        if (replay_report_add_loss(&c->replay.report, loss, rdb_type_name(entry->type), entry->db,
+                                   entry->key, err) != 0)
             return -1;
     }
     ret->gone = result != RECODE_OK;

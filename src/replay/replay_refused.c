@@ -91,9 +91,9 @@ int replay_refused_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t d
     rules = replay_rules_of(r);
     if (replay_translator_new(&finder, &rules, err) != 0)
         return -1;
-    pthread_mutex_lock(&r->report.mu);
+    pthread_mutex_lock(&r->refused_mu);
     rc = replay_refused_each_key(finder, db, words, count, add_key, &a, err);
-    pthread_mutex_unlock(&r->report.mu);
+    pthread_mutex_unlock(&r->refused_mu);
     translator_free(finder);
     return rc;
 }
@@ -112,17 +112,6 @@ static bool take_noted(struct bytes *in, struct noted *ret, struct bytes *ret_ke
     return true;
 }
 
-static int list(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)
-{
-    int rc = 0;
-
-    pthread_mutex_lock(&r->set.note_mu);
-    if (!key_set_has(&r->set.noted, db, key))
-        rc = replay_suspects_list(&r->set, db, key, err);
-    pthread_mutex_unlock(&r->set.note_mu);
-    return rc;
-}
-
 /* The names that the source has for what was noted of one flow. */
 struct search {
     struct replay *r;
@@ -138,7 +127,7 @@ static int list_wanted(void *context, const struct replay_walked *key, struct ft
 
     if (!key_set_has(&s->wanted, key->target_db, key->target_key))
         return 0;
-    return list(s->r, key->db, key->key, err);
+    return replay_suspects_add(&s->r->set, key->db, key->key, err);
 }
 
 static int want(struct search *s, struct bytes noted, uint32_t flow, struct ft_err *err)
@@ -211,7 +200,7 @@ static int list_all(struct replay *r, struct bytes noted, struct ft_err *err)
 
     if (replay_map_is_identity(&r->o->map)) {
         while (rc == 0 && take_noted(&noted, &n, &key))
-            rc = list(r, n.db, key, err);
+            rc = replay_suspects_add(&r->set, n.db, key, err);
         return rc;
     }
     for (uint32_t i = 0; rc == 0 && i < r->source->stream_count; i++)
@@ -227,10 +216,10 @@ int replay_refused_save(struct replay *r, struct ft_err *err)
     do {
         struct buf noted;
 
-        pthread_mutex_lock(&r->report.mu);
+        pthread_mutex_lock(&r->refused_mu);
         noted = r->refused;
         r->refused = (struct buf){0};
-        pthread_mutex_unlock(&r->report.mu);
+        pthread_mutex_unlock(&r->refused_mu);
         any = noted.n != 0;
         if (any)
             rc = list_all(r, buf_bytes(&noted), err);

@@ -140,7 +140,7 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
     size_t n = reply->elements;
 
     if (kind == REPLAY_WALK_END && n % 2 == 1)
-        w->r->report.result->overdue += strtoull(reply->element[--n]->str, NULL, 10);
+        replay_report_overdue(&w->r->report, strtoull(reply->element[--n]->str, NULL, 10));
     for (size_t i = 0; i + 1 < n; i += 2) {
         const redisReply *key = reply->element[i];
         const redisReply *end = reply->element[i + 1];
@@ -512,9 +512,8 @@ static int walk(struct replay *r, enum replay_walk_kind kind, int64_t limit_ms, 
 
 int replay_release_done(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_remove(&r->set, "overdue", err) != 0)
+    if (replay_state_end_deferral(&r->set, err) != 0)
         return -1;
-    r->set.state.deferred = r->set.state.released = false;
     atomic_store(&r->deferred, false);
     return 0;
 }
@@ -533,6 +532,5 @@ int replay_release_undo(struct replay *r, struct ft_err *err)
 {
     if (replay_note_deferred(r, true, err) != 0 || walk(r, REPLAY_WALK_DEFER, 0, err) != 0)
         return -1;
-    r->set.state.released = false;
-    return replay_state_set(&r->set, "overdue", "1", err);
+    return replay_state_defer_again(&r->set, err);
 }

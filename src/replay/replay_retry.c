@@ -372,7 +372,8 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
         note_stay(t, l, "was refused again", reply->str);
     freeReplyObject(reply);
     t->refused += *ret_refused;
-    r->report.result->records += !*ret_refused;
+    if (!*ret_refused)
+        replay_report_letter(&r->report);
     return 0;
 }
 
@@ -412,7 +413,7 @@ static int take_left(struct retry *t, struct ft_err *err)
     if (strcmp(r->set.state.capture, r->set.id) != 0)
         return err_set(err, FT_ERR_STATE, "the target belongs to the replay of another capture, %s",
                        r->set.state.capture);
-    if (r->set.state.generation != r->report.result->generation)
+    if (r->set.state.generation != r->source->generation)
         return err_set(err, FT_ERR_STATE,
                        "the target has generation %" PRIu32 " of the capture: --generation %" PRIu32
                        " sends its letters",
@@ -422,7 +423,7 @@ static int take_left(struct retry *t, struct ft_err *err)
     rc = replay_positions_load(&r->set, err);
     if (rc == 0)
         rc = replay_check_failed(&r->set, err);
-    r->report.result->failed = 0;
+    replay_report_letters(&r->report, 0);
     return rc;
 }
 
@@ -430,7 +431,7 @@ static int end(const struct retry *t, struct ft_err *err)
 {
     uint64_t stay = t->refused + t->overtaken;
 
-    t->r->report.result->failed = stay;
+    replay_report_letters(&t->r->report, stay);
     if (stay == 0)
         return 0;
     return err_set(err, t->refused != 0 ? FT_ERR_PROTOCOL : FT_ERR_STATE,

@@ -11,12 +11,8 @@
 static int forget_snapshots(struct replay *r, struct ft_err *err)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
-        char field[REPLAY_TAG_TEXT];
-
-        (void)snprintf(field, sizeof(field), "snap:%" PRIu32, i); /* fits */
-        if (r->set.state.snap_done[i] && replay_state_remove(&r->set, field, err) != 0)
+        if (replay_state_forget_stream(&r->set, i, err) != 0)
             return -1;
-        r->set.state.snap_done[i] = false;
     }
     return 0;
 }
@@ -51,9 +47,9 @@ static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE]
 
 /* On a cluster every flush drops keys of the replay. On a single server one of database 0 drops the state,
  * which is found by itself; any other may be of a database that is none of ours. */
-static bool concerns_us(const struct replay *r)
+static bool concerns_us(struct replay *r)
 {
-    return r->target.cluster || r->report.result->resumed || atomic_load(&r->uses_dbs);
+    return r->target.cluster || replay_report_is_resumed(&r->report) || atomic_load(&r->uses_dbs);
 }
 
 int replay_check_flushes(struct replay *r, struct ft_err *err)
@@ -128,7 +124,7 @@ int replay_tell_flushes(struct replay *r, struct ft_err *err)
     struct target_node *node = &r->target.nodes[0];
     char now[REPLAY_FLUSHES_SIZE];
 
-    if (r->target.cluster || r->report.result->journal.flushes != 0 || !concerns_us(r))
+    if (r->target.cluster || replay_report_flushes(&r->report) != 0 || !concerns_us(r))
         return 0;
     if (count_flushes(node, now, err) != 0)
         return -1;

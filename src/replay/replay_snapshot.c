@@ -18,6 +18,7 @@
 #include "replay/mapping/replay_mapper.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_state_store.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_deferred.h"
 #include "replay/replay_impl.h"
@@ -272,7 +273,7 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     if (s->names != NULL &&
         key_log_add(s->names, &s->names_batch, original->db, original->key, err) != 0)
         return -1;
-    return entry_add_notes(s->r->report.losses, original, err);
+    return replay_report_entry_notes(&s->r->report, original, err);
 }
 
 static int put_entry(void *context, const struct item *item, struct ft_err *err)
@@ -439,7 +440,7 @@ static int take_loss(void *context, enum loss_reason reason, const char *class_n
 
 static void tell(struct stream_sender *s)
 {
-    atomic_fetch_add(&s->r->report.progress->keys, s->keys - s->told_keys);
+    replay_report_sent_keys(&s->r->report, s->keys - s->told_keys);
     s->told_keys = s->keys;
 }
 
@@ -452,7 +453,7 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
         if (pump_item(s->pump, &item, err) != 0)
             return -1;
-        if (atomic_load(&s->r->report.failed))
+        if (replay_report_has_failed(&s->r->report))
             return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
         if (++n % 1024 == 0) {
             tell(s);
@@ -585,37 +586,16 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
     words[5] = bytes_str(field);
-    if (atomic_load(&r->report.failed))
+    if (replay_report_has_failed(&r->report))
         return 0;
     s->mark = MARK_DONE;
     if (replay_lost_save(&r->set, err) != 0 || replay_refused_save(r, err) != 0 ||
         cluster_pipe_wait_replicas(s->pipe, err) != 0 || send_words(s, 0, words, 6, err) != 0 ||
         cluster_pipe_drain(s->pipe, err) != 0)
         return -1;
-    pthread_mutex_lock(&r->report.mu);
-    r->set.state.snap_done[s->flow] = true;
-    r->report.result->keys += s->keys;
-    r->report.result->flows[s->flow].keys += s->keys;
-    pthread_mutex_unlock(&r->report.mu);
+    replay_state_stream_done(&r->set, s->flow);
+    replay_report_stream_done(&r->report, s->flow, s->keys);
     return 0;
-}
-
-/* What the pump has left out or seen, whatever became of the stream. */
-static void count_pumped(struct stream_sender *s)
-{
-    if (s->pump == NULL)
-        return;
-    pthread_mutex_lock(&s->r->report.mu);
-    s->r->report.result->filtered += pump_counts(s->pump)->filtered;
-    s->r->report.result->in_sync += pump_counts(s->pump)->in_sync;
-    pthread_mutex_unlock(&s->r->report.mu);
-}
-
-static void count_not_done(struct stream_sender *s)
-{
-    pthread_mutex_lock(&s->r->report.mu);
-    s->r->report.result->keys_not_done += s->keys;
-    pthread_mutex_unlock(&s->r->report.mu);
 }
 
 static int run_stream(void *context, const struct source *source, uint32_t index,
@@ -634,13 +614,15 @@ static int run_stream(void *context, const struct source *source, uint32_t index
         source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
     tell(&s);
-    count_pumped(&s);
+    if (s.pump != NULL) /* whatever became of the stream */
+        replay_report_pumped(&s.r->report, pump_counts(s.pump)->filtered,
+                             pump_counts(s.pump)->in_sync);
     if (rc == 0)
         rc = check_names(&s, err);
     if (rc == 0)
         rc = mark_done(&s, err);
     if (rc != 0)
-        count_not_done(&s);
+        replay_report_stream_not_done(&s.r->report, s.keys);
     source_stream_free(stream);
     sender_release(&s);
     return rc;
@@ -648,9 +630,9 @@ static int run_stream(void *context, const struct source *source, uint32_t index
 
 int replay_snapshot(struct replay *r, struct ft_err *err)
 {
-    r->report.result->keys_not_done = 0;
+    replay_report_snapshots(&r->report);
     r->seen_us = 0;
     if (stream_pool_run_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
-    return atomic_load(&r->report.failed) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
+    return replay_report_has_failed(&r->report) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
 }

@@ -290,3 +290,21 @@ void target_client_release(struct target_client *t)
     slot_map_free(t->known_map);
     t->known_map = NULL;
 }
+
+bool target_client_take_redirected(struct target_client *t)
+{
+    bool redirected = t->was_redirected;
+
+    t->was_redirected = false;
+    return redirected;
+}
+
+bool target_client_take_full(struct target_client *t)
+{
+    return atomic_exchange(&t->full, false);
+}
+
+uint64_t target_client_take_resent(struct target_client *t)
+{
+    return atomic_exchange(&t->resent, 0);
+}

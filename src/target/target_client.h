@@ -54,6 +54,11 @@ void target_client_close(struct target_client *t);
 /* target_client_release - of what stayed after it was closed. */
 void target_client_release(struct target_client *t);
 
+/* target_client_take_redirected, _full, _resent - what has happened since these were asked last. */
+bool target_client_take_redirected(struct target_client *t);
+bool target_client_take_full(struct target_client *t);
+uint64_t target_client_take_resent(struct target_client *t);
+
 /* target_client_index - which node has this key, or slot; the first one for a slot without a master. */
 size_t target_client_index(const struct target_client *t, struct bytes key);
 size_t target_client_index_of_slot(const struct target_client *t, uint16_t slot);

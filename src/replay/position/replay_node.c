@@ -14,6 +14,7 @@
 #include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
+#define UNDERWAY_SOON  2u /* batches, while there is nothing to read */
 #define BATCH_COMMANDS 500u
 #define BATCH_BYTES    (256u << 10)
 
@@ -197,7 +198,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     p->seq++;
     node->count.batches++;
     node->count.bytes += bytes;
-    atomic_fetch_add(&node->set->report->progress->bytes, bytes);
+    replay_report_sent_bytes(node->set->report, bytes);
     replay_sent_add(&node->sent, node->count.batches, node->set->next);
     replay_batch_clear(&node->batch);
     return redis_pipe_keep_up(node->server->pipe, err);
@@ -209,6 +210,16 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
         replay_batch_bytes(&node->batch) < BATCH_BYTES)
         return 0;
     return send_batch(node, err);
+}
+
+int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err)
+{
+    bool has_words = node->batch.command_count != 0 || node->batch.forget.count != 0;
+
+    if ((has_words || positions) && redis_pipe_underway(node->server->pipe) < UNDERWAY_SOON &&
+        replay_node_flush(node, true, err) != 0)
+        return -1;
+    return redis_pipe_work(node->server->pipe, err);
 }
 
 static bool has_more(const struct replay_position_set *set)
@@ -354,7 +365,7 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
         return -1;
     if (is_no_surprise(&f))
         rc = forget(node, &f, err);
-    else if (set->accept_errors)
+    else if (set->terms.accept_errors)
         rc = accept(node, &f, err);
     else if (set->letters != NULL)
         rc = judge(node, &f, err);

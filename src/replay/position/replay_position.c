@@ -494,6 +494,50 @@ int replay_positions_reset(struct replay_position_set *set, const uint64_t *lsn,
     return write_all(set, NULL, err);
 }
 
+void replay_positions_start(struct replay_position_set *set, uint64_t *start)
+{
+    for (uint32_t i = 0; i < set->flow_count; i++) {
+        start[i] = UINT64_MAX;
+        for (size_t n = 0; n < set->node_count; n++) {
+            struct replay_node *node = &set->nodes[n];
+
+            node->written[i] = node->position.lsn[i];
+            if (node->written[i] < start[i])
+                start[i] = node->written[i];
+        }
+        set->next[i] = start[i];
+    }
+}
+
+int replay_positions_follow(struct replay_position_set *set, struct ft_err *err)
+{
+    for (size_t i = 0; i < set->node_count; i++) {
+        struct replay_node *node = &set->nodes[i];
+
+        if (replay_sent_init(&node->sent, set->flow_count, node->written, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_done(const struct replay_node *node)
+{
+    return node->batch.command_count == 0 && redis_pipe_underway(node->server->pipe) == 0;
+}
+
+uint64_t replay_positions_applied(const struct replay_position_set *set, uint32_t flow)
+{
+    uint64_t lsn = set->next[flow];
+
+    for (size_t n = 0; n < set->node_count; n++) {
+        const struct replay_node *node = &set->nodes[n];
+
+        if (!is_done(node) && node->sent.acked[flow] < lsn)
+            lsn = node->sent.acked[flow];
+    }
+    return lsn;
+}
+
 static int lost(const struct replay_node *node, struct ft_err *err)
 {
     return err_set(err, FT_ERR_NET,

@@ -11,6 +11,12 @@ int replay_positions_load(struct replay_position_set *set, struct ft_err *err);
 int replay_positions_reset(struct replay_position_set *set, const uint64_t *lsn,
                            struct ft_err *err);
 
+/* replay_positions_start - a pass over the journals begins at *start, per flow: where the node that is least far is. */
+void replay_positions_start(struct replay_position_set *set, uint64_t *start);
+/* replay_positions_follow, _applied - from here on it is known which LSN of a flow all nodes have, though batches are
+ * in flight. */
+int replay_positions_follow(struct replay_position_set *set, struct ft_err *err);
+uint64_t replay_positions_applied(const struct replay_position_set *set, uint32_t flow);
 /* replay_positions_prove - what the target has is what this run has written, to the last batch. FT_ERR_NET
  * if not: somebody has emptied a node, or it came back with older data. */
 int replay_positions_prove(struct replay_position_set *set, struct ft_err *err);

@@ -1,14 +1,45 @@
 #include "replay/position/replay_position_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void replay_position_set_init(struct replay_position_set *set, struct replay_report *report,
-                              struct target_client *target)
+                              struct target_client *target,
+                              const struct replay_position_terms *terms)
 {
-    *set = (struct replay_position_set){.report = report, .target = target};
+    *set = (struct replay_position_set){.report = report, .target = target, .terms = *terms};
     /* default attributes: cannot fail on Linux */
     (void)pthread_mutex_init(&set->letters_mu, NULL);
     (void)pthread_mutex_init(&set->note_mu, NULL);
+}
+
+void replay_position_set_name(struct replay_position_set *set, const char *id)
+{
+    (void)snprintf(set->id, sizeof(set->id), "%s", id); /* fits: it has as many digits */
+}
+
+int replay_position_set_open(struct replay_position_set *set, uint32_t flow_count, bool has_journal,
+                             unsigned journal_release, struct ft_err *err)
+{
+    free(set->next);
+    set->next = calloc(flow_count + 1u, sizeof(*set->next));
+    if (set->next == NULL)
+        return err_nomem(err, "the flows");
+    set->flow_count = flow_count;
+    set->has_journal = has_journal;
+    set->journal_release = journal_release;
+    return 0;
+}
+
+void replay_position_set_close(struct replay_position_set *set)
+{
+    set->flow_count = 0;
+}
+
+int replay_position_set_open_letters(struct replay_position_set *set, const char *path,
+                                     bool must_exist, struct ft_err *err)
+{
+    return replay_letters_open(&set->letters, path, must_exist, err);
 }
 
 void replay_position_set_release(struct replay_position_set *set)
@@ -27,12 +58,12 @@ int replay_position_set_note_refused(const struct replay_position_set *set, uint
                                      uint64_t lsn, uint32_t db, const struct bytes *words,
                                      size_t count, struct ft_err *err)
 {
-    return set->note_refused == NULL
+    return set->terms.note_refused == NULL
                ? 0
-               : set->note_refused(set->owner, flow, lsn, db, words, count, err);
+               : set->terms.note_refused(set->terms.owner, flow, lsn, db, words, count, err);
 }
 
 int replay_position_set_list_refused(const struct replay_position_set *set, struct ft_err *err)
 {
-    return set->list_refused == NULL ? 0 : set->list_refused(set->owner, err);
+    return set->terms.list_refused == NULL ? 0 : set->terms.list_refused(set->terms.owner, err);
 }

@@ -3,7 +3,7 @@
  *
  * What it is   The state and the positions as they were read, and what has been put since: a batch per node,
  *              the records that are in batches, keys that are suspect or lost, refused commands.
- * Threads      The driver's, but for what says otherwise.
+ * Threads      The driver's, but for what says otherwise. Only functions of position/ write its fields, others read.
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_POSITION_SET_H
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_POSITION_SET_H
@@ -32,12 +32,24 @@ struct replay_node {
     struct replay_node_count count;
 };
 
+/* What a position set has to do with whoever owns it. Constant. */
+struct replay_position_terms {
+    const struct filter *filter; /* of keys, as the source names them */
+    bool accept_errors;          /* commands that were refused in earlier runs are forgotten */
+    /* In a sync, keys on which a command was refused are read again from the source. They are noted when the
+     * refusal is classified, which may be within a reply, and listed before anything else forgets of it. NULL: none. */
+    int (*note_refused)(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
+                        const struct bytes *words, size_t count, struct ft_err *err);
+    int (*list_refused)(void *owner, struct ft_err *err);
+    void *owner;
+};
+
 struct replay_position_set {
+    /* constant */
     struct replay_report *report;
     struct target_client *target;
-    const struct filter *filter;
-    bool accept_errors; /* commands that were refused in earlier runs are forgotten */
-    /* of the input; 0 before there is one */
+    struct replay_position_terms terms;
+    /* of the input, constant while it is open; 0 before there is one */
     char id[REPLAY_ID_SIZE];
     uint32_t flow_count;
     bool has_journal;
@@ -49,12 +61,6 @@ struct replay_position_set {
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     pthread_mutex_t letters_mu;        /* one letter at a time */
     struct replay_letters *letters;    /* NULL: the first refused command ends the run */
-    /* In a sync, keys on which a command was refused are read again from the source. They are noted when the
-     * refusal is classified, which may be within a reply, and listed before anything else forgets of it. NULL: none. */
-    int (*note_refused)(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
-                        const struct bytes *words, size_t count, struct ft_err *err);
-    int (*list_refused)(void *owner, struct ft_err *err);
-    void *owner;
     /* one at a time over the connection of the state; never taken by a reply */
     pthread_mutex_t note_mu;
     struct key_set lost;     /* replay_lost.h; guarded by note_mu */
@@ -64,7 +70,24 @@ struct replay_position_set {
 };
 
 void replay_position_set_init(struct replay_position_set *set, struct replay_report *report,
-                              struct target_client *target);
+                              struct target_client *target,
+                              const struct replay_position_terms *terms);
+/* replay_position_set_name - the id of the capture, in digits. */
+void replay_position_set_name(struct replay_position_set *set, const char *id);
+/* replay_position_set_open, _close - an input with so many flows. journal_release: of the source that wrote the
+ * journal; 0: there is none. */
+int replay_position_set_open(struct replay_position_set *set, uint32_t flow_count, bool has_journal,
+                             unsigned journal_release, struct ft_err *err);
+void replay_position_set_close(struct replay_position_set *set);
+/* replay_position_set_open_letters - the file for commands that are refused. */
+int replay_position_set_open_letters(struct replay_position_set *set, const char *path,
+                                     bool must_exist, struct ft_err *err);
+/* replay_position_set_pass - records of the flow before this LSN are in batches, or need not be. */
+static inline void replay_position_set_pass(struct replay_position_set *set, uint32_t flow,
+                                            uint64_t next_lsn)
+{
+    set->next[flow] = next_lsn;
+}
 void replay_position_set_release(struct replay_position_set *set);
 int replay_position_set_note_refused(const struct replay_position_set *set, uint32_t flow,
                                      uint64_t lsn, uint32_t db, const struct bytes *words,

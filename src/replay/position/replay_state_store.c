@@ -1,5 +1,8 @@
 #include "replay/position/replay_state_store.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "replay/position/position_lua.h"
 #include "target/wait_replicas.h"
 
@@ -55,6 +58,51 @@ int replay_state_check_owner(const struct replay_position_set *set, struct ft_er
                    "the target belongs to the replay of another capture, %s; \"flowtape replay "
                    "--forget\" frees it, --flush empties it",
                    set->state.capture);
+}
+
+void replay_state_stream_done(struct replay_position_set *set, uint32_t flow)
+{
+    set->state.snap_done[flow] = true;
+}
+
+int replay_state_forget_stream(struct replay_position_set *set, uint32_t flow, struct ft_err *err)
+{
+    char field[REPLAY_TAG_TEXT];
+
+    (void)snprintf(field, sizeof(field), "snap:%" PRIu32, flow); /* fits */
+    if (set->state.snap_done[flow] && replay_state_remove(set, field, err) != 0)
+        return -1;
+    set->state.snap_done[flow] = false;
+    return 0;
+}
+
+void replay_state_forget_all_streams(struct replay_position_set *set)
+{
+    memset(set->state.snap_done, 0, set->flow_count * sizeof(*set->state.snap_done));
+}
+
+int replay_state_note_deferral(struct replay_position_set *set, bool released, struct ft_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&set->note_mu);
+    rc = replay_state_set(set, "overdue", released ? "released" : "1", err);
+    pthread_mutex_unlock(&set->note_mu);
+    return rc;
+}
+
+int replay_state_defer_again(struct replay_position_set *set, struct ft_err *err)
+{
+    set->state.released = false;
+    return replay_state_set(set, "overdue", "1", err);
+}
+
+int replay_state_end_deferral(struct replay_position_set *set, struct ft_err *err)
+{
+    if (replay_state_remove(set, "overdue", err) != 0)
+        return -1;
+    set->state.deferred = set->state.released = false;
+    return 0;
 }
 
 /* Is it the same replay, in the same phase? */

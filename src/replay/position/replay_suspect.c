@@ -44,15 +44,27 @@ int replay_suspects_list(struct replay_position_set *set, uint32_t db, struct by
     if (rc != 0)
         return -1;
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
-        atomic_fetch_add(&set->report->progress->suspects, 1);
+        replay_report_listed_one(set->report);
     freeReplyObject(reply);
     return remember(set, db, key, err);
+}
+
+int replay_suspects_add(struct replay_position_set *set, uint32_t db, struct bytes key,
+                        struct ft_err *err)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&set->note_mu);
+    if (!key_set_has(&set->noted, db, key))
+        rc = replay_suspects_list(set, db, key, err);
+    pthread_mutex_unlock(&set->note_mu);
+    return rc;
 }
 
 /* Nobody reads again what the filters leave out. */
 static bool is_wanted(const struct replay_position_set *set, const struct translation_key *k)
 {
-    return filter_db(set->filter, k->db) && filter_key(set->filter, k->key);
+    return filter_db(set->terms.filter, k->db) && filter_key(set->terms.filter, k->key);
 }
 
 static bool is_noted(const struct replay_position_set *set, const struct translation_key *k)
@@ -79,7 +91,7 @@ bool replay_is_doubtful(struct replay_position_set *set, const struct translatio
         const struct translation_key *k = &t->keys[i];
 
         doubtful = replay_lost_has(set, k->db, k->key);
-        if (doubtful || atomic_load(&set->report->progress->suspects) == 0)
+        if (doubtful || !replay_report_any_listed(set->report))
             continue;
         pthread_mutex_lock(&set->note_mu);
         doubtful = is_noted(set, k);
@@ -96,7 +108,7 @@ bool replay_doubt_explains(const char *part, const char *error)
 int replay_suspects_note(struct replay_position_set *set, const struct translation *t,
                          struct ft_err *err)
 {
-    bool joint = suspect_spreads(t) && atomic_load(&set->report->progress->suspects) != 0;
+    bool joint = suspect_spreads(t) && replay_report_any_listed(set->report);
     bool any = joint;
     int rc = 0;
 
@@ -196,8 +208,8 @@ int replay_suspects_count(struct replay_position_set *set, struct ft_err *err)
     words[1] = bytes_str(name);
     if (target_node_call(target_client_node(set->target, words[1]), &reply, words, 2, err) != 0)
         return -1;
-    atomic_store(&set->report->progress->suspects,
-                 reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0);
+    replay_report_listed(set->report,
+                         reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0);
     freeReplyObject(reply);
     return 0;
 }
