@@ -51,6 +51,17 @@ static la_ssize_t on_read(struct archive *a, void *context, const void **ret)
     return -1;
 }
 
+/* What nobody wants need not be read where it can be jumped over. */
+static la_int64_t on_skip(struct archive *a, void *context, la_int64_t n)
+{
+    struct archive_input *in = context;
+    off_t before = lseek(in->fd, 0, SEEK_CUR);
+    off_t after = before < 0 ? -1 : lseek(in->fd, (off_t)n, SEEK_CUR);
+
+    (void)a;
+    return after < 0 ? 0 : (la_int64_t)(after - before);
+}
+
 /* The callback's own words, or what libarchive has found in the bytes. */
 static int fail(struct archive_input *in, struct ft_err *err)
 {
@@ -109,7 +120,7 @@ int archive_input_open(struct archive_input **ret, const char *path, enum archiv
     else if (!set_up(in->archive, content))
         err_set(err, FT_ERR_UNSUPPORTED, "libarchive was built without gzip, zstd, lz4 or xz");
     else if (open_bytes(in, path, err) == 0) {
-        if (archive_read_open(in->archive, in, NULL, on_read, NULL) == ARCHIVE_OK) {
+        if (archive_read_open2(in->archive, in, NULL, on_read, on_skip, NULL) == ARCHIVE_OK) {
             *ret = in;
             return 0;
         }
@@ -145,6 +156,11 @@ int archive_input_read(struct archive_input *in, void *p, size_t n, size_t *ret_
     return 0;
 }
 
+int archive_input_skip(struct archive_input *in, struct ft_err *err)
+{
+    return archive_read_data_skip(in->archive) == ARCHIVE_OK ? 0 : fail(in, err);
+}
+
 const char *archive_input_name(const struct archive_input *in)
 {
     return in->name;
@@ -160,4 +176,23 @@ void archive_input_free(struct archive_input *in)
     free(in->buffer);
     free(in->name);
     free(in);
+}
+
+bool archive_is_compressed(struct bytes head)
+{
+    static const struct {
+        uint8_t magic[6];
+        size_t n;
+    } filters[] = {
+        {{0x1f, 0x8b, 0x08}, 3},               /* gzip: RFC 1952 */
+        {{0x28, 0xb5, 0x2f, 0xfd}, 4},         /* zstd: RFC 8878 */
+        {{0x04, 0x22, 0x4d, 0x18}, 4},         /* lz4 frame */
+        {{0xfd, '7', 'z', 'X', 'Z', 0x00}, 6}, /* xz file format 1.0.4 */
+    };
+
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        if (head.n >= filters[i].n && memcmp(head.p, filters[i].magic, filters[i].n) == 0)
+            return true;
+    }
+    return false;
 }

@@ -35,8 +35,13 @@ enum step archive_input_next(struct archive_input *in, struct archive_entry **re
 /* archive_input_read - up to n bytes of the member; *ret_n 0: that was all. */
 int archive_input_read(struct archive_input *in, void *p, size_t n, size_t *ret_n,
                        struct ft_err *err);
+/* archive_input_skip - the rest of the member. */
+int archive_input_skip(struct archive_input *in, struct ft_err *err);
 /* archive_input_name - for messages. */
 const char *archive_input_name(const struct archive_input *in);
 void archive_input_free(struct archive_input *in);
+
+/* archive_is_compressed - does it begin as what one of the filters takes? */
+bool archive_is_compressed(struct bytes head);
 
 #endif

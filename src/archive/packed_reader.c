@@ -6,6 +6,7 @@
 #include "archive/archive_input.h"
 #include "archive/member_check.h"
 #include "archive/member_digest.h"
+#include "base/crc32c.h"
 #include "store/capture_manifest.h"
 #include "store/segment_feed.h"
 
@@ -21,7 +22,12 @@ struct packed_reader {
     uint32_t flow;
     size_t segment;
     const struct segment_info *info; /* of the member being read; NULL: none */
+    struct segment_id id;
     struct segment_feed feed;
+    /* its blocks */
+    struct segment_tally tally;
+    struct buf stored;
+    struct buf raw;
 };
 
 /* All of a member of at most limit_bytes. */
@@ -177,6 +183,8 @@ enum step packed_next(struct packed_reader *r, const struct segment_info **ret,
         if (segment_feed_init(&r->feed, &id, info, err) != 0)
             return STEP_ERROR;
         r->info = info;
+        r->id = id;
+        r->tally = (struct segment_tally){0};
         *ret = info;
         *ret_id = id;
         return STEP_ITEM;
@@ -206,6 +214,96 @@ int packed_read(struct packed_reader *r, void *p, size_t n, size_t *ret_n, struc
     return err_wrap(err, "\"%s\": member \"%s\"", archive_input_name(r->input), r->info->name);
 }
 
+int packed_skip(struct packed_reader *r, struct ft_err *err)
+{
+    return archive_input_skip(r->input, err) == 0
+               ? 0
+               : err_wrap(err, "\"%s\"", archive_input_name(r->input));
+}
+
+/* n more bytes of the segment behind those that r->stored has. */
+static int read_more(struct packed_reader *r, size_t n, struct ft_err *err)
+{
+    size_t got = 1;
+
+    if (buf_reserve(&r->stored, n, err) != 0)
+        return -1;
+    for (; n > 0 && got != 0; n -= got) {
+        if (packed_read(r, r->stored.p + r->stored.n, n, &got, err) != 0)
+            return -1;
+        r->stored.n += got;
+    }
+    return n == 0 ? 0 : err_set(err, FT_ERR_CORRUPT, "member \"%s\" ends early", r->info->name);
+}
+
+static int start_blocks(struct packed_reader *r, struct ft_err *err)
+{
+    uint32_t bytes;
+
+    buf_clear(&r->stored);
+    if (read_more(r, SEGMENT_HEADER_BYTES, err) != 0 ||
+        segment_header_size(r->stored.p, &bytes, err) != 0 ||
+        read_more(r, bytes - SEGMENT_HEADER_BYTES, err) != 0 ||
+        segment_header_decode(r->stored.p, bytes, &r->id, err) != 0)
+        return -1;
+    segment_tally_start(&r->tally, &r->id, bytes);
+    return 0;
+}
+
+/* Index and trailer: the digest is checked when all is read. */
+static enum step end_blocks(struct packed_reader *r, struct ft_err *err)
+{
+    size_t n = 1;
+
+    if (r->tally.continued)
+        return (enum step)err_set(err, FT_ERR_CORRUPT, "\"%s\" ends within an item", r->info->name);
+    while (n != 0) {
+        if (packed_read(r, r->stored.p, r->stored.cap, &n, err) != 0)
+            return STEP_ERROR;
+    }
+    return STEP_END;
+}
+
+static int take_block(struct packed_reader *r, struct segment_block *ret, struct ft_err *err)
+{
+    struct block_header h;
+    struct bytes stored;
+    uint32_t crc;
+
+    if (read_more(r, BLOCK_HEADER_BYTES - INDEX_HEAD_BYTES, err) != 0 ||
+        block_header_decode(r->stored.p, &h, err) != 0 || read_more(r, h.block.payload.n, err) != 0)
+        return -1;
+    stored = bytes_of(r->stored.p + BLOCK_HEADER_BYTES, h.block.payload.n);
+    h.block.payload = stored;
+    h.block.file_offset = r->tally.file_offset;
+    crc = crc32c(0, stored.p, stored.n);
+    if (crc != h.payload_crc) {
+        return err_at(err, FT_ERR_CORRUPT, h.block.file_offset,
+                      "block payload: CRC-32C is %08" PRIx32 ", wanted %08" PRIx32, crc,
+                      h.payload_crc);
+    }
+    buf_clear(&r->raw);
+    if (segment_tally_add(&r->tally, &r->id, &h.block, err) != 0 ||
+        buf_reserve(&r->raw, h.block.raw_bytes, err) != 0 ||
+        codec_block_decompress(h.block.codec, stored, r->raw.p, h.block.raw_bytes, err) != 0)
+        return -1;
+    h.block.payload = bytes_of(r->raw.p, h.block.raw_bytes);
+    *ret = h.block;
+    return 0;
+}
+
+enum step packed_next_block(struct packed_reader *r, struct segment_block *ret, struct ft_err *err)
+{
+    if (r->tally.file_offset == 0 && start_blocks(r, err) != 0)
+        return STEP_ERROR;
+    buf_clear(&r->stored);
+    if (read_more(r, INDEX_HEAD_BYTES, err) != 0)
+        return STEP_ERROR;
+    if (memcmp(r->stored.p, segment_index_magic, sizeof(segment_index_magic)) == 0)
+        return end_blocks(r, err);
+    return take_block(r, ret, err) == 0 ? STEP_ITEM : STEP_ERROR;
+}
+
 void packed_free(struct packed_reader *r)
 {
     if (r == NULL)
@@ -215,5 +313,25 @@ void packed_free(struct packed_reader *r)
     segment_feed_release(&r->feed);
     member_digest_release(&r->digest);
     buf_release(&r->manifest);
+    buf_release(&r->stored);
+    buf_release(&r->raw);
     free(r);
+}
+
+bool packed_looks_so(const char *path)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    struct archive_input *in;
+    struct archive_entry *e;
+    bool so = false;
+
+    if (archive_input_open(&in, path, ARCHIVE_OF_MEMBERS, -1, &ignored) != 0)
+        return false;
+    if (archive_input_next(in, &e, &ignored) == STEP_ITEM) {
+        const char *name = archive_entry_pathname(e);
+
+        so = name != NULL && strcmp(name, CAPTURE_MANIFEST) == 0;
+    }
+    archive_input_free(in);
+    return so;
 }

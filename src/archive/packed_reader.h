@@ -29,6 +29,16 @@ enum step packed_next(struct packed_reader *r, const struct segment_info **ret,
                       struct segment_id *ret_id, struct ft_err *err);
 /* packed_read - up to n bytes of it; *ret_n 0: it is complete. It has to be read to its end. */
 int packed_read(struct packed_reader *r, void *p, size_t n, size_t *ret_n, struct ft_err *err);
+/*
+ * packed_next_block - the segment's next block, decompressed and checked; valid until the next call. STEP_END: it
+ * is complete. Not together with packed_read.
+ */
+enum step packed_next_block(struct packed_reader *r, struct segment_block *ret, struct ft_err *err);
+/* packed_skip - go on to the next segment; what is skipped is not checked, and STEP_END cannot be had. */
+int packed_skip(struct packed_reader *r, struct ft_err *err);
 void packed_free(struct packed_reader *r);
+
+/* packed_looks_so - does a file begin as the archive of a capture does? It costs reading as much of it. */
+bool packed_looks_so(const char *path);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "archive/packed_reader.h"
 #include "base/array.h"
 #include "base/clock.h"
 #include "input/repeated_keys.h"
@@ -29,6 +30,13 @@ struct item_check {
     struct keys_check *keys;
     struct value_check values;
     struct pump *pump;
+};
+
+/* A capture whose segments are files, or the members of an archive one after the other. */
+struct capture_check {
+    const struct capture *capture;
+    struct packed_reader *packed; /* NULL: files */
+    bool broken;                  /* the archive cannot be read beyond what was found */
 };
 
 /* One flow of a generation on its way through the checks. */
@@ -305,6 +313,60 @@ static int check_segment(struct flow_check *c, const struct capture *capture,
     return rc;
 }
 
+static enum step next_packed(struct capture_check *cc, const struct segment_info *listed,
+                             struct ft_err *what)
+{
+    const struct segment_info *info;
+    struct segment_id id;
+    enum step step = packed_next(cc->packed, &info, &id, what);
+
+    if (step == STEP_ITEM && strcmp(info->name, listed->name) == 0)
+        return STEP_ITEM;
+    (void)err_set(what, FT_ERR_CORRUPT, "segment \"%s\" is not where it should be", listed->name);
+    return STEP_ERROR;
+}
+
+/* After damage there is nothing by which the next member could be found. */
+static int check_packed_segment(struct flow_check *c, struct capture_check *cc,
+                                const struct segment_info *listed, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct segment_block block;
+    enum step step;
+
+    c->file = listed->name;
+    c->file_offset = 0;
+    if (cc->broken) {
+        c->decoding = false;
+        return 0;
+    }
+    c->report->segments++;
+    step = next_packed(cc, listed, &what);
+    while (step == STEP_ITEM) {
+        step = packed_next_block(cc->packed, &block, &what);
+        if (step == STEP_ITEM && check_block(c, &block, listed->kind, err) != 0)
+            return -1;
+    }
+    if (step != STEP_ERROR)
+        return 0;
+    cc->broken = true;
+    c->decoding = false;
+    return found(c->report, c->file, what.offset, &what, err);
+}
+
+/* The digests of all members, which are the last one. */
+static int check_packed_end(struct verify_report *r, struct capture_check *cc, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    const struct segment_info *info;
+    struct segment_id id;
+
+    if (cc->packed == NULL || cc->broken || packed_next(cc->packed, &info, &id, &what) == STEP_END)
+        return 0;
+    (void)err_set(&what, FT_ERR_CORRUPT, "more segments than were looked for"); /* unless it says */
+    return found(r, cc->capture->path, what.offset, &what, err);
+}
+
 /* A flow whose capture goes on may end anywhere; a complete snapshot must be complete. */
 static int check_end(struct flow_check *c, const struct capture_flow *flow, struct ft_err *err)
 {
@@ -315,9 +377,8 @@ static int check_end(struct flow_check *c, const struct capture_flow *flow, stru
     return 0;
 }
 
-static int check_flow(struct verify_report *r, struct keys_check *keys,
-                      const struct capture *capture, const struct generation *g, uint32_t flow,
-                      struct ft_err *err)
+static int check_flow(struct verify_report *r, struct keys_check *keys, struct capture_check *cc,
+                      const struct generation *g, uint32_t flow, struct ft_err *err)
 {
     const struct capture_flow *f = &g->flows[flow];
     struct flow_decoder_options options = {
@@ -336,8 +397,10 @@ static int check_flow(struct verify_report *r, struct keys_check *keys,
 
     if (rc == 0)
         rc = flow_decoder_new(&c.decoder, &options, err);
-    for (size_t i = 0; rc == 0 && i < f->segment_count; i++)
-        rc = check_segment(&c, capture, g, flow, &f->segments[i], err);
+    for (size_t i = 0; rc == 0 && i < f->segment_count; i++) {
+        rc = cc->packed != NULL ? check_packed_segment(&c, cc, &f->segments[i], err)
+                                : check_segment(&c, cc->capture, g, flow, &f->segments[i], err);
+    }
     if (rc == 0)
         rc = check_end(&c, f, err);
     item_check_release(&c.items);
@@ -388,16 +451,16 @@ static int check_generation_keys(struct verify_report *r, const struct capture *
     return rc;
 }
 
-static int check_generation(struct verify_report *r, const struct capture *capture,
+static int check_generation(struct verify_report *r, struct capture_check *cc,
                             const struct generation *g, struct ft_err *err)
 {
     struct keys_check keys = {.now_ms = (int64_t)(clock_wall_us() / 1000)};
     int rc = key_log_new(&keys.log, err);
 
     for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
-        rc = check_flow(r, &keys, capture, g, flow, err);
+        rc = check_flow(r, &keys, cc, g, flow, err);
     if (rc == 0)
-        rc = check_generation_keys(r, capture, g, &keys, err);
+        rc = check_generation_keys(r, cc->capture, g, &keys, err);
     key_log_free(keys.log);
     return rc;
 }
@@ -436,29 +499,60 @@ static int check_complete(struct verify_report *r, const struct capture *capture
     return add_incomplete(r, text, err);
 }
 
-static int verify_capture(struct verify_report *r, const char *path, struct ft_err *err)
+static int check_generations(struct verify_report *r, struct capture_check *cc, struct ft_err *err)
 {
-    struct ft_err what = FT_ERR_INIT;
-    struct capture *capture;
-    int rc = 0;
+    const struct capture *capture = cc->capture;
 
-    if (capture_open_read(&capture, path, &what) != 0) {
-        if (what.kind == FT_ERR_CORRUPT)
-            return found(r, CAPTURE_MANIFEST, what.offset, &what, err);
-        *err = what;
-        return -1;
-    }
-    for (size_t i = 0; rc == 0 && i < capture->generation_count; i++) {
+    for (size_t i = 0; i < capture->generation_count; i++) {
         const struct generation *g = &capture->generations[i];
 
         if (g->state == GENERATION_ABANDONED)
             continue;
         r->generations++;
-        rc = check_generation(r, capture, g, err);
+        if (check_generation(r, cc, g, err) != 0)
+            return -1;
     }
-    if (rc == 0)
-        rc = check_complete(r, capture, err);
+    if (check_packed_end(r, cc, err) != 0)
+        return -1;
+    return check_complete(r, capture, err);
+}
+
+/* It could not even be opened: is that a finding? */
+static int not_opened(struct verify_report *r, const char *file, struct ft_err *what,
+                      struct ft_err *err)
+{
+    if (what->kind == FT_ERR_CORRUPT)
+        return found(r, file, what->offset, what, err);
+    *err = *what;
+    return -1;
+}
+
+static int verify_capture(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct capture_check cc = {0};
+    struct capture *capture;
+    int rc;
+
+    if (capture_open_read(&capture, path, &what) != 0)
+        return not_opened(r, CAPTURE_MANIFEST, &what, err);
+    cc.capture = capture;
+    rc = check_generations(r, &cc, err);
     capture_free(capture);
+    return rc;
+}
+
+static int verify_packed(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct capture_check cc = {0};
+    int rc;
+
+    if (packed_open(&cc.packed, path, -1, &what) != 0)
+        return not_opened(r, path, &what, err);
+    cc.capture = packed_capture(cc.packed);
+    rc = check_generations(r, &cc, err);
+    packed_free(cc.packed);
     return rc;
 }
 
@@ -540,7 +634,9 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
 int verify_run(struct verify_report *ret, const char *path, struct ft_err *err)
 {
     memset(ret, 0, sizeof(*ret));
-    return capture_is_dir(path) ? verify_capture(ret, path, err) : verify_files(ret, path, err);
+    if (capture_is_dir(path))
+        return verify_capture(ret, path, err);
+    return packed_looks_so(path) ? verify_packed(ret, path, err) : verify_files(ret, path, err);
 }
 
 static void free_findings(struct finding *list, size_t count)

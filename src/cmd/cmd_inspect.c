@@ -13,6 +13,7 @@
 #include "cmd/report.h"
 #include "cmd/ui.h"
 #include "cmd/words.h"
+#include "input/capture_form.h"
 #include "input/source_capture.h"
 #include "store/flow_reader.h"
 
@@ -43,9 +44,9 @@ static int write_raw(const struct inspect_args *a, struct ft_err *err)
     const struct generation *g;
     int rc;
 
-    if (!capture_is_dir(a->input))
+    if (!capture_form_is(a->input))
         return err_set(err, FT_ERR_USAGE, "\"%s\" is not a capture; --raw needs one", a->input);
-    if (capture_open_read(&c, a->input, err) != 0)
+    if (capture_form_open(&c, a->input, err) != 0)
         return -1;
     g = a->which.generation == 0 ? capture_newest(c) : capture_find(c, a->which.generation);
     if (g == NULL) {
@@ -79,7 +80,7 @@ static int show_structure_only(const struct inspect_args *a, struct ft_err *err)
     struct capture *c;
     int rc;
 
-    if (capture_open_read(&c, a->input, err) != 0)
+    if (capture_form_open(&c, a->input, err) != 0)
         return -1;
     rc = print_overview(a, NULL, c, NULL, err);
     capture_free(c);
@@ -92,10 +93,10 @@ static int show_overview(const struct inspect_args *a, struct ft_err *err)
     struct census census;
     int rc = 0;
 
-    if (capture_is_dir(a->input) && a->no_census)
+    if (capture_form_is(a->input) && a->no_census)
         return show_structure_only(a, err);
     if (source_open(&source, a->input, a->which.generation, err) != 0) {
-        if (err->kind != FT_ERR_USAGE || a->which.generation != 0 || !capture_is_dir(a->input))
+        if (err->kind != FT_ERR_USAGE || a->which.generation != 0 || !capture_form_is(a->input))
             return -1;
         err_clear(err);
         return show_structure_only(a, err);

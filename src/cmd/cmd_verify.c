@@ -13,6 +13,7 @@
 #define COMMAND "verify"
 
 struct verify_args {
+    const char *name; /* of the input, as it was given */
     const char *input;
     struct output_args output;
 };
@@ -21,7 +22,8 @@ static const char about[] =
     "Usage: flowtape verify INPUT [OPTION...]\n"
     "\n"
     "Checks everything that can be checked without a peer, and decodes every item. INPUT is a\n"
-    "capture directory, any file of a .dfs set, or an RDB file. Exit status 3 if there is a\n"
+    "capture directory or an archive of one, any file of a .dfs set, or an RDB file, which may be\n"
+    "compressed; \"-\" is standard input. Exit status 3 if there is a\n"
     "finding, 6 if there is none but a full sync was not finished.\n";
 
 static const struct arg output_args[] = {
@@ -49,8 +51,8 @@ static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *
         return 0;
     if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
         return -1;
-    ret->input = argv[first];
-    return 0;
+    ret->name = argv[first];
+    return args_take_input(argv[first], &ret->input, err);
 }
 
 static json_t *finding_to_json(const struct finding *f)
@@ -135,21 +137,23 @@ static void print_text(const struct verify_report *r, const char *path, bool qui
            r->segments == 1 ? "" : "s", format_duration_ms(took_ms, took));
 }
 
-static enum exit_status verify(const char *path, bool json, bool quiet)
+static enum exit_status verify(const struct verify_args *a)
 {
+    bool json = a->output.json;
+
     uint64_t began_ms = clock_mono_ms();
     struct ft_err err = FT_ERR_INIT;
     struct verify_report report;
     enum exit_status status;
 
-    if (verify_run(&report, path, &err) != 0) {
+    if (verify_run(&report, a->input, &err) != 0) {
         verify_report_release(&report);
         return ui_fail(COMMAND, &err);
     }
     status = status_of(&report);
     if (!json)
-        print_text(&report, path, quiet, clock_mono_ms() - began_ms);
-    else if (json_print(verify_to_json(&report, path), &err) != 0)
+        print_text(&report, a->name, a->output.quiet, clock_mono_ms() - began_ms);
+    else if (json_print(verify_to_json(&report, a->name), &err) != 0)
         status = ui_fail(COMMAND, &err);
     verify_report_release(&report);
     return ui_flush(COMMAND, status);
@@ -164,5 +168,5 @@ int cmd_verify(int argc, char **argv)
         return (int)ui_args_fail(COMMAND, &err);
     if (a.output.help)
         return (int)ui_help(COMMAND, print_help);
-    return (int)verify(a.input, a.output.json, a.output.quiet);
+    return (int)verify(&a);
 }

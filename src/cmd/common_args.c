@@ -6,6 +6,7 @@
 #include "base/item_limit.h"
 #include "base/parse.h"
 #include "cmd/secret_args.h"
+#include "input/input_spool.h"
 
 #define ITEM_LIMIT_MIN (64u << 10)
 
@@ -69,6 +70,16 @@ static int take_max_item(void *into, const char *value, struct ft_err *err)
     if (bytes < ITEM_LIMIT_MIN || bytes > SIZE_MAX / 4)
         return err_set(err, FT_ERR_USAGE, "wanted at least %u bytes", ITEM_LIMIT_MIN);
     item_limit_set((size_t)bytes);
+    return 0;
+}
+
+int args_take_input(const char *word, const char **ret, struct ft_err *err)
+{
+    static char *path; /* a command has one, as long as the process */
+
+    if (input_spool(word, &path, err) != 0)
+        return -1;
+    *ret = path;
     return 0;
 }
 

@@ -38,6 +38,9 @@ struct loss_args {
     enum json_as json_as;
 };
 
+/* args_take_input - a command's INPUT: "-" and pipes are kept in a file of this process (input_spool.h). */
+int args_take_input(const char *word, const char **ret, struct ft_err *err);
+
 /* args_loss - --on-loss and --json-as; args_json_as: the latter alone. */
 struct arg_group args_loss(struct loss_args *into);
 struct arg_group args_json_as(struct loss_args *into);

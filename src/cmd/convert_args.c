@@ -93,7 +93,8 @@ static const char about[] =
     "Usage: flowtape convert INPUT OUTPUT --to %s [OPTION...]\n"
     "\n"
     "INPUT is a capture directory, a Dragonfly snapshot (any file of a .dfs set, or an .rdb file),\n"
-    "or an RDB file of Redis. OUTPUT appears under its name only when it is complete.\n";
+    "an RDB file of Redis, or one of these packed or compressed; \"-\" is standard input. OUTPUT\n"
+    "appears under its name only when it is complete.\n";
 
 /* One line of --help for each form. */
 static struct arg_group args_to(struct convert_args *a)
@@ -160,11 +161,12 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
         return 0;
     if (args_expect_words(argc, first, 2, "INPUT and OUTPUT", err) != 0)
         return -1;
-    ret->input = argv[first];
     ret->output = argv[first + 1];
     ret->convert.fail_on_loss = ret->loss.fail;
     ret->convert.json_as = ret->loss.json_as;
-    return check(ret, err);
+    if (check(ret, err) != 0)
+        return -1;
+    return args_take_input(argv[first], &ret->input, err);
 }
 
 int convert_args_help(FILE *out)

@@ -97,8 +97,9 @@ static const struct arg other_args[] = {
 static const char about[] =
     "Usage: flowtape inspect INPUT [OPTION...]\n"
     "\n"
-    "Shows what is in a capture directory, a .dfs set or an RDB file: where it comes from,\n"
-    "generations, flows, segments, LSNs and times, and a census of its keys.\n";
+    "Shows what is in a capture directory, a .dfs set or an RDB file, packed or compressed or not:\n"
+    "where it comes from, generations, flows, segments, LSNs and times, and a census of its keys.\n"
+    "INPUT \"-\" is standard input.\n";
 
 #define GROUP_COUNT 5
 
@@ -166,12 +167,12 @@ int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct f
         return 0;
     if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
         return -1;
-    ret->input = argv[first];
     if (choose_view(ret, err) != 0 || check(ret, err) != 0)
         return -1;
-    if (ret->view == INSPECT_RECORDS && ret->key != NULL)
-        return filter_add_key(&ret->filter, ret->key, err);
-    return 0;
+    if (ret->view == INSPECT_RECORDS && ret->key != NULL &&
+        filter_add_key(&ret->filter, ret->key, err) != 0)
+        return -1;
+    return args_take_input(argv[first], &ret->input, err);
 }
 
 int inspect_args_help(FILE *out)

@@ -175,7 +175,8 @@ static const struct arg server_args[] = {
 static const char about[] =
     "Usage: flowtape replay INPUT TARGET [OPTION...]\n"
     "\n"
-    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file) into a running Redis or\n"
+    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file, also packed or\n"
+    "compressed; \"-\" is standard input) into a running Redis or\n"
     "Redis Cluster. TARGET is redis://[[user]:password@]host[:port] or unix:/path, of a cluster\n"
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
@@ -222,7 +223,6 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         return 0;
     if (args_expect_words(argc, first, 2, "INPUT and TARGET", err) != 0)
         return -1;
-    ret->run.input = argv[first];
     ret->run.at = ret->input.at;
     ret->run.generation = ret->input.generation;
     ret->run.fail_on_loss = ret->loss.fail;
@@ -230,7 +230,9 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     ret->run.target = &ret->target.uri;
     if (args_take_target(&ret->target, argv[first + 1], err) != 0)
         return -1;
-    return check(&ret->run, err);
+    if (check(&ret->run, err) != 0)
+        return -1;
+    return args_take_input(argv[first], &ret->run.input, err);
 }
 
 int replay_args_help(FILE *out)

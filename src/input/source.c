@@ -7,15 +7,16 @@
 #include "command/translation.h"
 #include "input/cut.h"
 #include "input/source_capture.h"
+#include "input/source_compressed.h"
 #include "input/source_dfs.h"
 #include "input/source_kind.h"
+#include "input/source_packed.h"
 #include "input/source_rdb.h"
 
 /* All kinds of INPUT. */
 static const struct source_kind *const kinds[] = {
-    &source_capture_kind,
-    &source_dfs_kind,
-    &source_rdb_kind,
+    &source_capture_kind,    &source_dfs_kind,    &source_rdb_kind,
+    &source_compressed_kind, &source_packed_kind,
 };
 
 static const struct source_kind *find_kind(const char *path, const struct stat *status)

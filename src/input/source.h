@@ -3,7 +3,7 @@
  *
  * Kinds         A capture directory (one generation; one stream per flow), a Dragonfly .dfs set named by
  *               its summary or any member (one stream per file), an RDB file of Redis or Dragonfly (one
- *               stream). Which one it is, is found by looking; the table of kinds is in source.c, and
+ *               stream), also compressed, a packed capture (as the capture). Which one it is, is found by looking; the table of kinds is in source.c, and
  *               source_kind.h says what a kind has to bring. Who reads an input never asks which kind it
  *               is, but what it can do.
  * Threads       A struct source is constant after source_open and may be shared; each stream belongs
@@ -66,7 +66,7 @@ struct source {
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
 void source_free(struct source *s);
 
-/* source_kind_name - "capture", "dfs", "rdb": for the user. */
+/* source_kind_name - "capture", "dfs", "rdb", "packed", "compressed": for the user. */
 const char *source_kind_name(const struct source *s);
 bool source_can(const struct source *s, enum source_capability capability);
 /* source_contains - is there, or would there be, a part of the input under this name? */

@@ -8,12 +8,6 @@
 #include "input/source_aux.h"
 #include "store/flow_reader.h"
 
-struct source_capture {
-    struct source base; /* must be first */
-    struct capture *capture;
-    const struct generation *generation;
-};
-
 static const struct source_capture *capture_in(const struct source *s)
 {
     return (const struct source_capture *)s;
@@ -30,8 +24,6 @@ static int find_generation(struct source_capture *s, uint32_t id, struct ft_err 
 {
     const char *path = s->base.path;
 
-    if (capture_open_read(&s->capture, path, err) != 0)
-        return -1;
     s->generation = capture_find(s->capture, id);
     if (s->generation == NULL && id != 0)
         return err_set(err, FT_ERR_USAGE, "\"%s\" has no generation %" PRIu32, path, id);
@@ -57,12 +49,14 @@ static int describe(struct source *s, const struct generation *g, struct ft_err 
     return 0;
 }
 
-static int open_capture(struct source *s, uint32_t generation, struct ft_err *err)
+int source_capture_begin(struct source *s, struct capture *capture, uint32_t generation,
+                         struct ft_err *err)
 {
     struct source_capture *c = (struct source_capture *)s;
     enum sharding_rule rule;
     struct source_aux aux;
 
+    c->capture = capture;
     if (find_generation(c, generation, err) != 0 || describe(s, c->generation, err) != 0 ||
         source_read_aux(s, 0, &aux, err) != 0)
         return -1;
@@ -74,13 +68,22 @@ static int open_capture(struct source *s, uint32_t generation, struct ft_err *er
     return owner_guard_init(&s->guard, rule, s->stream_count, err);
 }
 
-static void release(struct source *s)
+static int open_capture(struct source *s, uint32_t generation, struct ft_err *err)
+{
+    struct capture *capture;
+
+    if (capture_open_read(&capture, s->path, err) != 0)
+        return -1;
+    return source_capture_begin(s, capture, generation, err);
+}
+
+void source_capture_release(struct source *s)
 {
     capture_free(((struct source_capture *)s)->capture);
 }
 
-static int identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
-                    struct ft_err *err)
+int source_capture_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
+                            struct ft_err *err)
 {
     (void)cancel_fd;
     (void)err;
@@ -101,18 +104,19 @@ static bool contains(const struct source *s, const char *path, const char *direc
     return below;
 }
 
-static int resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
+int source_capture_resolve_cut(const struct source *s, const char *at, struct cut *ret,
+                               struct ft_err *err)
 {
     return cut_resolve(ret, at, capture_in(s)->capture, capture_in(s)->generation, err);
 }
 
-static int parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
-                      struct ft_err *err)
+int source_capture_parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
+                              struct ft_err *err)
 {
     return cut_parse_time(text, capture_in(s)->generation, ret_time_us, err);
 }
 
-static uint64_t seek_time(const struct source *s, uint32_t index, uint64_t time_us)
+uint64_t source_capture_seek_time(const struct source *s, uint32_t index, uint64_t time_us)
 {
     const struct capture_flow *f = &capture_in(s)->generation->flows[index];
 
@@ -135,7 +139,7 @@ static bool stamp(const struct source *s, struct stat *ret)
 
 const struct capture *source_capture_directory(const struct source *s)
 {
-    return s->kind == &source_capture_kind ? capture_in(s)->capture : NULL;
+    return s->kind->release == source_capture_release ? capture_in(s)->capture : NULL;
 }
 
 /*
@@ -241,7 +245,7 @@ enum flow_part source_flow_part(enum segment_kind kind)
     }
 }
 
-static const struct source_feed feed = {
+const struct source_feed source_capture_feed = {
     .open = feed_open,
     .start_journal = feed_start_journal,
     .next = feed_next,
@@ -254,14 +258,14 @@ const struct source_kind source_capture_kind = {
     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
                     SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
     .size = sizeof(struct source_capture),
-    .feed = &feed,
+    .feed = &source_capture_feed,
     .bid = bid,
     .open = open_capture,
-    .release = release,
-    .identify = identify,
+    .release = source_capture_release,
+    .identify = source_capture_identify,
     .contains = contains,
-    .resolve_cut = resolve_cut,
-    .parse_time = parse_time,
-    .seek_time = seek_time,
+    .resolve_cut = source_capture_resolve_cut,
+    .parse_time = source_capture_parse_time,
+    .seek_time = source_capture_seek_time,
     .stamp = stamp,
 };

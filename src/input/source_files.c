@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "input/source_aux.h"
 #include "input/source_digest.h"
 
 #define READ_BYTES (256u << 10)
@@ -59,7 +60,7 @@ int source_files_identify(const struct source *s, int cancel_fd, uint8_t ret[SOU
     return source_digest(source_files_in(s)->files, s->stream_count, cancel_fd, ret, err);
 }
 
-static bool is_same_file(const char *a, const char *b)
+bool source_files_same(const char *a, const char *b)
 {
     struct stat status_a;
     struct stat status_b;
@@ -73,10 +74,32 @@ bool source_files_have(const struct source *s, const char *path)
     const struct source_files *f = source_files_in(s);
 
     for (size_t i = 0; f->files[i] != NULL; i++) {
-        if (is_same_file(f->files[i], path))
+        if (source_files_same(f->files[i], path))
             return true;
     }
     return false;
+}
+
+int source_files_open_one(struct source *s, uint32_t generation, struct ft_err *err)
+{
+    struct source_aux aux;
+    size_t count = 0;
+
+    (void)generation; /* has none */
+    if (source_files_add(source_files_of(s), &count, strdup(s->path), err) != 0)
+        return -1;
+    s->stream_count = 1;
+    if (source_read_aux(s, 0, &aux, err) != 0)
+        return -1;
+    s->info = aux.info;
+    s->began_us = s->info.ctime_s * 1000000;
+    return 0;
+}
+
+bool source_files_contain(const struct source *s, const char *path, const char *directory)
+{
+    (void)directory;
+    return source_files_have(s, path);
 }
 
 /*
@@ -95,14 +118,16 @@ static void feed_free(void *feed)
     free(f);
 }
 
-/* When its state was: what the input says counts for more than the file's time. */
-static uint64_t saved_us(const struct source *s, int fd)
+/* What the input says counts for more than the file's time. */
+uint64_t source_files_saved_us(const struct source *s, uint32_t index)
 {
     struct stat status;
 
     if (s->info.ctime_s != 0)
         return s->info.ctime_s * 1000000;
-    return fstat(fd, &status) == 0 ? (uint64_t)status.st_mtim.tv_sec * 1000000 : 0;
+    return stat(source_files_name(s, index), &status) == 0
+               ? (uint64_t)status.st_mtim.tv_sec * 1000000
+               : 0;
 }
 
 static int feed_open(struct source_stream *st, struct flow_decoder_options *decoder,
@@ -117,7 +142,7 @@ static int feed_open(struct source_stream *st, struct flow_decoder_options *deco
     f->fd = open(file, O_RDONLY | O_CLOEXEC);
     if (f->fd < 0)
         return err_errno(err, errno, "could not open \"%s\"", file);
-    f->saved_us = saved_us(st->source, f->fd);
+    f->saved_us = source_files_saved_us(st->source, st->index);
     (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
     f->buffer = malloc(READ_BYTES);
     if (f->buffer == NULL)
@@ -149,7 +174,7 @@ static int feed_next(struct source_stream *st, struct ft_err *err)
     return 1;
 }
 
-static void feed_place(const struct source_stream *st, bool reading, struct ft_err *err)
+void source_files_place(const struct source_stream *st, bool reading, struct ft_err *err)
 {
     const char *file = source_files_name(st->source, st->index);
 
@@ -160,6 +185,6 @@ static void feed_place(const struct source_stream *st, bool reading, struct ft_e
 const struct source_feed source_files_feed = {
     .open = feed_open,
     .next = feed_next,
-    .place = feed_place,
+    .place = source_files_place,
     .free = feed_free,
 };

@@ -26,6 +26,14 @@ void source_files_release(struct source *s);
 const char *source_files_name(const struct source *s, uint32_t index);
 int source_files_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
                           struct ft_err *err);
+/* source_files_open_one - of a kind that is one file. */
+int source_files_open_one(struct source *s, uint32_t generation, struct ft_err *err);
+bool source_files_contain(const struct source *s, const char *path, const char *directory);
+/* source_files_saved_us - when the state of a stream was. source_files_place - of struct source_feed. */
+uint64_t source_files_saved_us(const struct source *s, uint32_t index);
+void source_files_place(const struct source_stream *st, bool reading, struct ft_err *err);
+/* source_files_same - are two names those of one file? */
+bool source_files_same(const char *a, const char *b);
 /* source_files_have - is one of them, under whatever name, this file? */
 bool source_files_have(const struct source *s, const char *path);
 

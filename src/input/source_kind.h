@@ -18,6 +18,7 @@ enum source_bid {
     SOURCE_BID_NONE,  /* it cannot be */
     SOURCE_BID_OTHER, /* if nobody knows better */
     SOURCE_BID_LOOKS, /* it looks like one */
+    SOURCE_BID_SURE,  /* it was looked into */
 };
 
 struct source_stream {

@@ -80,8 +80,10 @@ struct generation {
     struct capture_flow *flows;
 };
 
+struct flow_blocks;
+
 struct capture {
-    int dirfd;
+    int dirfd;   /* -1: it is not a directory */
     int lock_fd; /* -1 when reading */
     char *path;
     uint8_t id[CAPTURE_ID_SIZE];
@@ -89,6 +91,7 @@ struct capture {
     char source_address[300]; /* host:port, or unix path; never a password */
     struct generation *generations;
     size_t generation_count;
+    const struct flow_blocks *blocks; /* of one that is not a directory (flow_reader.h); NULL */
 };
 
 /* What recovery found and did, for a line to the user. */

@@ -17,6 +17,8 @@
  * threads can have their own readers: segments beyond the known ones are found by their names.
  */
 struct flow_reader {
+    const struct flow_blocks *blocks; /* NULL: files below dirfd */
+    void *elsewhere;                  /* of blocks */
     int dirfd;
     uint8_t capture_id[CAPTURE_ID_SIZE];
     uint32_t generation;
@@ -59,8 +61,12 @@ int flow_reader_new(struct flow_reader **ret, const struct capture *c, const str
     r = calloc(1, sizeof(*r));
     if (r == NULL)
         return err_nomem(err, "a flow reader");
-    r->dirfd = fcntl(c->dirfd, F_DUPFD_CLOEXEC, 3);
-    if (r->dirfd < 0) {
+    r->blocks = c->blocks;
+    r->dirfd = r->blocks != NULL ? -1 : fcntl(c->dirfd, F_DUPFD_CLOEXEC, 3);
+    if (r->blocks != NULL) {
+        if (r->blocks->open(&r->elsewhere, c, g, flow, err) != 0)
+            goto fail;
+    } else if (r->dirfd < 0) {
         err_errno(err, errno, "could not open \"%s\" once more", c->path);
         goto fail;
     }
@@ -83,6 +89,8 @@ void flow_reader_free(struct flow_reader *r)
     if (r == NULL)
         return;
     segment_reader_free(r->seg);
+    if (r->elsewhere != NULL)
+        r->blocks->free(r->elsewhere);
     if (r->dirfd >= 0)
         (void)close(r->dirfd);
     free(r->known);
@@ -97,7 +105,7 @@ static void close_segment(struct flow_reader *r)
 
 const char *flow_reader_where(const struct flow_reader *r)
 {
-    return r->name;
+    return r->blocks != NULL ? r->blocks->where(r->elsewhere) : r->name;
 }
 
 static int check_join(const struct flow_reader *r, const struct segment_id *id, struct ft_err *err)
@@ -210,6 +218,8 @@ enum step flow_reader_next(struct flow_reader *r, struct segment_block *ret,
 {
     bool again = false;
 
+    if (r->blocks != NULL)
+        return r->blocks->next(r->elsewhere, ret, ret_kind, err);
     for (;;) {
         int found = r->seg != NULL ? 1 : open_segment(r, err);
         enum step step;
@@ -314,6 +324,8 @@ int flow_reader_seek_lsn(struct flow_reader *r, uint64_t lsn, struct ft_err *err
                        "the journal of flow %" PRIu32 " begins with LSN %" PRIu64 ", not %" PRIu64,
                        r->flow, r->stable_lsn, lsn);
     }
+    if (r->blocks != NULL)
+        return r->blocks->seek_lsn(r->elsewhere, lsn, err);
     stand_before(r, find_known(r, lsn));
     if (find_segment(r, lsn, &next_lsn, err) != 0)
         return -1;

@@ -10,6 +10,18 @@
 
 struct flow_reader;
 
+/* How the blocks of a capture are had that is not a directory: each as flow_reader_NAME says below. */
+struct flow_blocks {
+    int (*open)(void **ret, const struct capture *c, const struct generation *g, uint32_t flow,
+                struct ft_err *err);
+    enum step (*next)(void *reader, struct segment_block *ret, enum segment_kind *ret_kind,
+                      struct ft_err *err);
+    /* lsn: one that the flow has, or the next one. It may begin at an earlier block. */
+    int (*seek_lsn)(void *reader, uint64_t lsn, struct ft_err *err);
+    const char *(*where)(const void *reader);
+    void (*free)(void *reader);
+};
+
 int flow_reader_new(struct flow_reader **ret, const struct capture *c, const struct generation *g,
                     uint32_t flow, struct ft_err *err);
 /*

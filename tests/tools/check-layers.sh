@@ -18,12 +18,12 @@ command: base rdb item
 store: base codec
 archive: base codec item store
 wire: base resp item
-input: base rdb item command store
+input: base rdb item command store archive
 pump: base rdb item command input
 capture: base rdb journal item store wire input
 state: base rdb item command wire input pump
 output: base rdb resp item command input pump state
-audit: base rdb item command store input pump
+audit: base rdb item command store archive input pump
 target: base rdb command resp wire
 replay/report: base item command wire input
 replay/mapping: base rdb item command wire input
