@@ -8,9 +8,31 @@
 #include "rdb/rdb_string.h"
 #include "rdb/value_iter.h"
 
+/* EVAL script 1 key and two more */
+#define SCRIPT_TIME 6u
+
+/* Which times are moved, and how far. */
+struct move {
+    int64_t delta_ms;
+    int64_t from_ms, to_ms; /* those before `to` only */
+    int64_t least_ms;       /* what is earlier is moved as if it were this */
+    int64_t first_ms;       /* the earliest that was moved; 0: none */
+};
+
+static int64_t moved_time(int64_t time_ms, struct move *move)
+{
+    if (time_ms < move->from_ms || time_ms >= move->to_ms)
+        return time_ms;
+    if (time_ms < move->least_ms)
+        time_ms = move->least_ms;
+    if (move->first_ms == 0 || time_ms < move->first_ms)
+        move->first_ms = time_ms;
+    return time_ms + move->delta_ms;
+}
+
 /* All field times of HASH_METADATA and HASH_LISTPACK_EX hang on the LE64 in front only in the first
  * type; so both are written as HASH_METADATA again. */
-static int put_hash(struct value_iter *it, int64_t delta_ms, uint64_t count, struct buf *out,
+static int put_hash(struct value_iter *it, struct move *move, uint64_t count, struct buf *out,
                     struct ft_err *err)
 {
     uint8_t number[RDB_LEN_MAX_SIZE];
@@ -23,8 +45,9 @@ static int put_hash(struct value_iter *it, int64_t delta_ms, uint64_t count, str
         return -1;
     while ((step = value_iter_next(it, &element, err)) == STEP_ITEM) {
         /* relative to a minimum of 0 a time is written plus one, 0 is none */
-        uint64_t ttl =
-            element.expire_ms == VALUE_NO_TTL ? 0 : (uint64_t)(element.expire_ms + delta_ms + 1);
+        uint64_t ttl = element.expire_ms == VALUE_NO_TTL
+                           ? 0
+                           : (uint64_t)(moved_time(element.expire_ms, move) + 1);
 
         if (buf_append(out, number, rdb_len_put(number, ttl), err) != 0 ||
             rdb_string_put(out, element.field, err) != 0 ||
@@ -49,7 +72,7 @@ static int count_elements(unsigned type, struct bytes value, uint64_t *ret, stru
     return step == STEP_ERROR ? -1 : 0;
 }
 
-int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struct buf *out,
+static int move_value(unsigned type, struct bytes value, struct move *move, struct buf *out,
                       struct ft_err *err)
 {
     struct value_iter *it;
@@ -61,9 +84,27 @@ int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struc
         return 0;
     if (count_elements(type, value, &count, err) != 0 || value_iter_new(&it, type, value, err) != 0)
         return -1;
-    rc = put_hash(it, delta_ms, count, out, err);
+    rc = put_hash(it, move, count, out, err);
     value_iter_free(it);
     return rc;
+}
+
+int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struct buf *out,
+                      struct ft_err *err)
+{
+    struct move move = {.delta_ms = delta_ms, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+
+    return move_value(type, value, &move, out, err);
+}
+
+static const struct move undo_move = {
+    .delta_ms = -TIMES_SHIFT_MS, .from_ms = TIMES_MOVED_MS, .to_ms = INT64_MAX};
+
+int times_shift_undo_value(unsigned type, struct bytes value, struct buf *out, struct ft_err *err)
+{
+    struct move move = undo_move;
+
+    return move_value(type, value, &move, out, err);
 }
 
 static int copy_words(struct times_shift *s, const struct bytes *words, size_t count,
@@ -108,15 +149,18 @@ static size_t key_time_word(const struct bytes *words, size_t count)
 }
 
 /* The word that says when fields of a hash end; 0: there is none. */
-static size_t field_time_word(const struct bytes *words, size_t count)
+static size_t field_time_word(const struct times_shift *s, const struct bytes *words, size_t count)
 {
-    if (bytes_is_word(words[0], "HSETEX"))
+    if (bytes_is_word(words[0], "HSETEX") || bytes_is_word(words[0], "HGETEX"))
         return option_value(words, count < 8 ? count : 8, 2, "PXAT");
+    if (s->script != NULL && count > SCRIPT_TIME && bytes_is_word(words[0], "EVAL") &&
+        bytes_eq_str(words[1], s->script))
+        return bytes_eq_str(words[SCRIPT_TIME], "-") ? 0 : SCRIPT_TIME;
     return bytes_is_word(words[0], "HPEXPIREAT") && count > 2 ? 2 : 0;
 }
 
-static int shift_payload(struct times_shift *s, struct bytes payload, int64_t delta_ms,
-                         struct ft_err *err)
+static int move_payload(struct times_shift *s, struct bytes payload, struct move *move,
+                        struct ft_err *err)
 {
     struct buf value = {0};
     struct dump dump;
@@ -127,7 +171,7 @@ static int shift_payload(struct times_shift *s, struct bytes payload, int64_t de
         (payload.p[0] != RDB_TYPE_HASH_METADATA && payload.p[0] != RDB_TYPE_HASH_LISTPACK_EX))
         return 0;
     if (dump_parse(payload, &dump, err) != 0 ||
-        times_shift_value(dump.type, dump.value, delta_ms, &value, err) != 0)
+        move_value(dump.type, dump.value, move, &value, err) != 0)
         rc = -1;
     if (rc == 0)
         rc = dump_append(&s->payload, RDB_TYPE_HASH_METADATA, buf_bytes(&value), dump.rdb_version,
@@ -139,16 +183,17 @@ static int shift_payload(struct times_shift *s, struct bytes payload, int64_t de
 int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
                     int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err)
 {
+    struct move move = {.delta_ms = delta_ms, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
     size_t at = key_time_word(words, count);
 
     if (copy_words(s, words, count, err) != 0)
         return -1;
     if (at == 0)
-        at = field_time_word(words, count);
+        at = field_time_word(s, words, count);
     if (at != 0)
         shift_word(s, at, delta_ms);
     if (count > 3 && bytes_is_word(words[0], "RESTORE")) {
-        if (shift_payload(s, words[3], delta_ms, err) != 0)
+        if (move_payload(s, words[3], &move, err) != 0)
             return -1;
         if (s->payload.n != 0)
             s->words[3] = buf_bytes(&s->payload);
@@ -157,42 +202,63 @@ int times_shift_run(struct times_shift *s, const struct bytes *words, size_t cou
     return 0;
 }
 
-int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
-                      int64_t until_ms, const struct bytes **ret_words, int64_t *ret_end_ms,
-                      struct ft_err *err)
+/* Moves the time that a word gives, and those of a payload; the words are copied before the first. */
+static int move_command(struct times_shift *s, const struct bytes *words, size_t count, size_t at,
+                        bool payload, struct move *move, const struct bytes **ret_words,
+                        struct ft_err *err)
 {
-    size_t at = key_time_word(words, count);
     int64_t time_ms;
+    int64_t moved_ms;
 
     *ret_words = words;
-    *ret_end_ms = 0;
-    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms > until_ms ||
-        time_ms >= TIMES_MOVED_MS)
+    if (at != 0 && bytes_to_i64(words[at], &time_ms)) {
+        moved_ms = moved_time(time_ms, move);
+        if (moved_ms != time_ms) {
+            if (copy_words(s, words, count, err) != 0)
+                return -1;
+            s->words[at] = bytes_of(s->number, i64_to_text(moved_ms, s->number));
+            *ret_words = s->words;
+        }
+    }
+    if (!payload || count <= 3 || !bytes_is_word(words[0], "RESTORE"))
         return 0;
-    if (time_ms < TIMES_EARLIEST_MS)
-        time_ms = TIMES_EARLIEST_MS;
-    if (copy_words(s, words, count, err) != 0)
+    if (move_payload(s, words[3], move, err) != 0 ||
+        (s->payload.n != 0 && *ret_words == words && copy_words(s, words, count, err) != 0))
         return -1;
-    s->words[at] = bytes_of(s->number, i64_to_text(time_ms + TIMES_SHIFT_MS, s->number));
-    *ret_words = s->words;
-    *ret_end_ms = time_ms;
+    if (s->payload.n != 0) {
+        s->words[3] = buf_bytes(&s->payload);
+        *ret_words = s->words;
+    }
+    return 0;
+}
+
+int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
+                      int64_t until_ms, bool fields, const struct bytes **ret_words,
+                      int64_t *ret_end_ms, struct ft_err *err)
+{
+    struct move move = {.delta_ms = TIMES_SHIFT_MS,
+                        .from_ms = INT64_MIN,
+                        .least_ms = TIMES_EARLIEST_MS,
+                        .to_ms = until_ms < TIMES_MOVED_MS ? until_ms + 1 : TIMES_MOVED_MS};
+    size_t at = key_time_word(words, count);
+
+    if (at == 0 && fields)
+        at = field_time_word(s, words, count);
+    if (move_command(s, words, count, at, fields, &move, ret_words, err) != 0)
+        return -1;
+    *ret_end_ms = move.first_ms;
     return 0;
 }
 
 int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
                      const struct bytes **ret_words, struct ft_err *err)
 {
+    struct move move = undo_move;
     size_t at = key_time_word(words, count);
-    int64_t time_ms;
 
-    *ret_words = words;
-    if (at == 0 || !bytes_to_i64(words[at], &time_ms) || time_ms < TIMES_MOVED_MS)
-        return 0;
-    if (copy_words(s, words, count, err) != 0)
-        return -1;
-    shift_word(s, at, -TIMES_SHIFT_MS);
-    *ret_words = s->words;
-    return 0;
+    if (at == 0)
+        at = field_time_word(s, words, count);
+    return move_command(s, words, count, at, true, &move, ret_words, err);
 }
 
 void times_shift_release(struct times_shift *s)

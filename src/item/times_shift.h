@@ -4,8 +4,8 @@
  * What it is   Point-in-time conversion lets a real server execute the journal, perhaps long after
  *              it was recorded. So that the server expires nothing by its own clock, every absolute
  *              time is moved TIMES_SHIFT_MS into the future on the way in, and back on the way out.
- * Which        SET ... PXAT, PEXPIREAT, HPEXPIREAT, HSETEX ... PXAT, RESTORE ... ABSTTL: all forms in
- *              which command/translate.h and item/entry_commands.h give times. Field times inside a
+ * Which        SET ... PXAT, PEXPIREAT, HPEXPIREAT, HSETEX and HGETEX ... PXAT, RESTORE ... ABSTTL, and the third
+ *              argument of `script`: all forms in which command/translate.h and item/entry_commands.h give times. Field times inside a
  *              RESTORE payload (HASH_METADATA) are moved as well and the payload is made again.
  */
 #ifndef FLOWTAPE_ITEM_TIMES_SHIFT_H
@@ -22,6 +22,7 @@
 
 /* Memory for the words that were changed. */
 struct times_shift {
+    const char *script;  /* the text of one that gives fields a time; NULL: none does */
     struct bytes *words; /* a copy of the command's */
     size_t capacity;
     char number[I64_TEXT_SIZE];
@@ -36,12 +37,14 @@ int times_shift_run(struct times_shift *s, const struct bytes *words, size_t cou
                     int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err);
 /*
  * times_shift_defer - while records follow, no time ends on the target: *ret_words give the key the
- * time TIMES_SHIFT_MS later if it is up to until_ms. *ret_end_ms: its own; 0: they are words, as no
- * time was moved. Times of fields stay.
+ * time TIMES_SHIFT_MS later if it is up to until_ms; fields: and fields of a hash, which else keep theirs.
+ * *ret_end_ms: the earliest that was moved; 0: they are words, as no time was.
  */
 int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
-                      int64_t until_ms, const struct bytes **ret_words, int64_t *ret_end_ms,
-                      struct ft_err *err);
+                      int64_t until_ms, bool fields, const struct bytes **ret_words,
+                      int64_t *ret_end_ms, struct ft_err *err);
+/* times_shift_undo_value - of a serialised value, as times_shift_value: deferred times become their own. */
+int times_shift_undo_value(unsigned type, struct bytes value, struct buf *out, struct ft_err *err);
 /* times_shift_undo - *ret_words: the command with its own times, whether it has deferred ones or not. */
 int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
                      const struct bytes **ret_words, struct ft_err *err);

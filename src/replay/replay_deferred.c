@@ -10,6 +10,8 @@
 #define AHEAD_MS INT64_C(86400000)
 /* So late a record may be without its source's clock being wrong. */
 #define LATE_MS 1000
+/* From this one on. */
+#define FIELD_EXPIRY_RELEASE 140u
 
 void replay_held_init(struct replay_held *h)
 {
@@ -60,6 +62,14 @@ bool replay_defers(const struct replay *r)
     return (source_can(r->source, SOURCE_HAS_JOURNAL) && !r->no_more_records) || is_listing(r);
 }
 
+/* Sources before this release do not say that a field has expired: what they say later of such a field must not
+ * find it. */
+bool replay_defers_fields(const struct replay *r)
+{
+    return r->target.kind->member_ttl &&
+           (r->source->release == 0 || r->source->release >= FIELD_EXPIRY_RELEASE);
+}
+
 /* Times up to this one are deferred. */
 static int64_t defer_until(const struct replay *r)
 {
@@ -101,7 +111,8 @@ static int defer_times(struct replay *r, struct times_shift *shift, uint32_t db,
 
     if (!replay_defers(r))
         return 0;
-    if (times_shift_defer(shift, *words, count, defer_until(r), words, &end_ms, err) != 0)
+    if (times_shift_defer(shift, *words, count, defer_until(r), replay_defers_fields(r), words,
+                          &end_ms, err) != 0)
         return -1;
     if (end_ms == 0)
         return 0;

@@ -6,6 +6,8 @@
  *              key's expiry is deferred (times_shift.h): as on a replica, records end it, as
  *              they did at the source. When the replay has come to its end each key gets its own time
  *              (replay_release.h).
+ * Fields       of hashes likewise, where the target has times for them, if the source says when one has
+ *              expired (from 1.40 on).
  * Which        A replay that follows defers every time: nobody knows how long it will take. One with an end
  *              defers those of the next day. Where no records are, as in a plain RDB, none.
  * Cut-over     Before the end of a sync most keys get their own times while the source goes on. From then
@@ -50,6 +52,8 @@ void replay_held_keys_clear(struct replay_held_keys *list);
 
 /* replay_defers - only where records follow. */
 bool replay_defers(const struct replay *r);
+/* replay_defers_fields - then fields of hashes too. */
+bool replay_defers_fields(const struct replay *r);
 /* replay_retime - the words with the times that the key is to have for now: as --ttl wants them, deferred
  * where they have to be. *ret_count 0: nothing is left of the command. They lie in memory of mapper and defer.
  * Any thread that has these two. */

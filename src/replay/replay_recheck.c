@@ -280,14 +280,20 @@ static int ask_target(struct replay_recheck *c, redisReply **ret, const char *co
 
 static int digest_payload(const redisReply *reply, struct present *p, struct ft_err *err)
 {
+    struct buf own = {0}; /* with the fields' own times; empty: it has none */
     struct dump dump;
+    int rc;
 
     p->gone = reply->type != REDIS_REPLY_STRING;
     if (p->gone)
         return 0;
-    if (dump_parse(bytes_of(reply->str, reply->len), &dump, err) != 0)
+    if (dump_parse(bytes_of(reply->str, reply->len), &dump, err) != 0 ||
+        times_shift_undo_value(dump.type, dump.value, &own, err) != 0)
         return -1;
-    return value_digest_run(dump.type, dump.value, &p->digest, err);
+    rc = own.n == 0 ? value_digest_run(dump.type, dump.value, &p->digest, err)
+                    : value_digest_run(RDB_TYPE_HASH_METADATA, buf_bytes(&own), &p->digest, err);
+    buf_release(&own);
+    return rc;
 }
 
 /* What cannot be understood counts as different. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "command/command_lua.h"
 #include "command/command_table.h"
 #include "replay/mapping/mapping_lua.h"
 #include "replay/mapping/replay_mapper.h"
@@ -62,6 +63,7 @@ int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
         return err_nomem(err, "a replay of records");
     rec->r = r;
     rec->sink = *sink;
+    rec->defer.script = lua_hsetex;
     if (replay_mapper_new(&rec->mapper, &rules, err) != 0 ||
         replay_translator_new(&rec->translator, &rules, err) != 0 ||
         replay_planner_new(&rec->planner, &rules, sink, &host, err) != 0) {

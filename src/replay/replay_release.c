@@ -147,6 +147,8 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
 
         if (strcmp(end->str, "?") == 0)
             *ret_elsewhere = true;
+        else if (end->str[0] == '+')
+            continue; /* see finish_fields */
         else if (near != NULL && replay_held_keys_add(near, strtoll(end->str, NULL, 10), db,
                                                       bytes_of(key->str, key->len), err) != 0)
             return -1;
@@ -154,19 +156,18 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
     return 0;
 }
 
-#define SCRIPT_WORDS 6u
+#define SCRIPT_WORDS 7u
 
-/* keys: w->words + SCRIPT_WORDS, of the database that is selected. */
-static int run_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
-                      int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
-                      bool *ret_elsewhere, struct ft_err *err)
+/* from: where fields are begun with, or continued; "": there are none. */
+static int call_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
+                       int64_t limit_ms, const char *from, size_t count, redisReply **ret,
+                       struct ft_err *err)
 {
     struct target_node *node = &w->r->target.nodes[node_index];
     int64_t there_ms = (int64_t)(clock_wall_us() / 1000) + w->ahead_ms[node_index];
     bool flags = w->r->target.version >= REPLAY_SCRIPT_FLAGS_VERSION;
     char limit[I64_TEXT_SIZE];
     char deadline[I64_TEXT_SIZE];
-    redisReply *reply;
     int rc;
 
     if (kind == REPLAY_WALK_RELEASE)
@@ -181,11 +182,62 @@ static int run_script(struct replay_release *w, size_t node_index, enum replay_w
     w->words[3] = bytes_str(kind_names[kind]);
     w->words[4] = bytes_of(limit, i64_to_text(limit_ms, limit));
     w->words[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
-    if (target_node_call(node, &reply, w->words, SCRIPT_WORDS + count, err) != 0)
+    w->words[6] = bytes_str(from);
+    if (target_node_call(node, ret, w->words, SCRIPT_WORDS + count, err) != 0)
         return -1;
-    rc = reply->type == REDIS_REPLY_ARRAY
-             ? take_answer(w, kind, db, reply, near, ret_elsewhere, err)
-             : reply_not_of(reply, node->name, "EVAL, for times", err);
+    if ((*ret)->type == REDIS_REPLY_ARRAY)
+        return 0;
+    rc = reply_not_of(*ret, node->name, "EVAL, for times", err);
+    freeReplyObject(*ret);
+    return rc;
+}
+
+/* Hashes of which a script has left fields, portion by portion. */
+static int finish_fields(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
+                         int64_t limit_ms, uint32_t db, const redisReply *first,
+                         struct replay_held_keys *near, bool *ret_elsewhere, struct ft_err *err)
+{
+    for (size_t i = 0; i + 1 < first->elements; i += 2) {
+        const redisReply *key = first->element[i];
+        char from[KEY_SCAN_CURSOR_SIZE] = "";
+
+        if (first->element[i + 1]->str[0] == '+')
+            (void)snprintf(from, sizeof(from), "%s", first->element[i + 1]->str + 1); /* fits */
+        while (from[0] != '\0') {
+            redisReply *reply;
+            int rc;
+
+            w->words[SCRIPT_WORDS] = bytes_of(key->str, key->len);
+            if (call_script(w, node_index, kind, limit_ms, from, 1, &reply, err) != 0)
+                return -1;
+            from[0] = '\0';
+            for (size_t j = 0; j + 1 < reply->elements; j += 2) {
+                if (reply->element[j + 1]->str[0] == '+')
+                    (void)snprintf(from, sizeof(from), "%s", reply->element[j + 1]->str + 1);
+            }
+            rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
+            freeReplyObject(reply);
+            if (rc != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* keys: w->words + SCRIPT_WORDS, of the database that is selected. */
+static int run_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
+                      int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
+                      bool *ret_elsewhere, struct ft_err *err)
+{
+    const char *from = replay_defers_fields(w->r) ? "0" : "";
+    redisReply *reply;
+    int rc;
+
+    if (call_script(w, node_index, kind, limit_ms, from, count, &reply, err) != 0)
+        return -1;
+    rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
+    if (rc == 0)
+        rc = finish_fields(w, node_index, kind, limit_ms, db, reply, near, ret_elsewhere, err);
     freeReplyObject(reply);
     return rc;
 }

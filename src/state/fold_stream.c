@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "command/command_lua.h"
 #include "command/command_table.h"
 #include "rdb/value_walk.h"
 
@@ -48,6 +49,7 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
     s = calloc(1, sizeof(*s));
     if (s == NULL)
         return err_nomem(err, "the point-in-time conversion");
+    s->shift.script = lua_hsetex;
     s->fold = f;
     s->underway = calloc(FOLD_UNDERWAY, sizeof(*s->underway));
     if (s->underway == NULL) {

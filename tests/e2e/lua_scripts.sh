@@ -224,20 +224,36 @@ for name in $shift_times times_shift_pttl; do
     cli set near 1 >/dev/null
     cli pexpireat near $near >/dev/null
     cli set never 1 >/dev/null
-    is "$name: one is deferred" near "$(script $name , release $((near + 5000)) $far near never none | head -n 1)"
+    is "$name: one is deferred" near "$(script $name , release $((near + 5000)) $far '' near never none | head -n 1)"
     about "$name: deferred" 2000001000 30 $(($(cli pttl near) / 1000))
-    is "$name: and again" near "$(script $name , release $((near + 5000)) $far near never | head -n 1)"
-    is "$name: no list" "" "$(script $name , defer $((near + 5000)) $far near never)"
-    is "$name: its own again" "" "$(script $name , release $((near - 5000)) $far near never)"
+    is "$name: and again" near "$(script $name , release $((near + 5000)) $far '' near never | head -n 1)"
+    is "$name: no list" "" "$(script $name , defer $((near + 5000)) $far '' near never)"
+    is "$name: its own again" "" "$(script $name , release $((near - 5000)) $far '' near never)"
     about "$name: its own time" 1000 30 $(($(cli pttl near) / 1000))
-    script $name , defer $((near + 5000)) $far near >/dev/null
-    is "$name: at the end" 0 "$(script $name , end 0 $far near never)"
+    script $name , defer $((near + 5000)) $far '' near >/dev/null
+    is "$name: at the end" 0 "$(script $name , end 0 $far '' near never)"
     about "$name: its own time at the end" 1000 30 $(($(cli pttl near) / 1000))
-    script $name , defer $((near + 5000)) $far near >/dev/null
-    is "$name: ended at the end" 1 "$(script $name , end 2000000 $far near never)"
+    script $name , defer $((near + 5000)) $far '' near >/dev/null
+    is "$name: ended at the end" 1 "$(script $name , end 2000000 $far '' near never)"
     is "$name: gone" 0 "$(cli exists near)"
-    check_status "$name: too late" 0 "FLOWTAPE too late" script $name , end 0 1000 never
+    check_status "$name: too late" 0 "FLOWTAPE too late" script $name , end 0 1000 '' never
 done
+
+if ! server_before 7.4 && [ "${REDIS_FOR#valkey}" = "$REDIS_FOR" ]; then
+    cli hset h a 1 b 2 c 3 >/dev/null
+    cli hpexpireat h $near FIELDS 1 a >/dev/null
+    cli hpexpireat h $((near + 9000)) FIELDS 1 b >/dev/null
+    cli set never 1 >/dev/null
+    is "fields: not asked for" "" "$(script times_shift , release $((near + 5000)) $far '' h)"
+    is "fields: one is deferred" "h $near" "$(script times_shift , release $((near + 5000)) $far 0 never h)"
+    is "fields: as told" "$((near + 2000000000000)) $((near + 9000)) -1" "$(cli hpexpiretime h FIELDS 3 a b c)"
+    script times_shift , defer $((near + 9000)) $far 0 h >/dev/null
+    is "fields: all are deferred" "$((near + 2000000000000)) $((near + 2000000009000))" \
+        "$(cli hpexpiretime h FIELDS 2 a b)"
+    is "fields: at the end" 0 "$(script times_shift , end 1004000 $far 0 h)"
+    is "fields: what is left" "b c" "$(cli hkeys h)"
+    about "fields: its own time" 1009 30 $(($(cli hpttl h FIELDS 1 b) / 1000))
+fi
 
 # A lease.
 cli flushall >/dev/null

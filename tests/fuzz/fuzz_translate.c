@@ -16,8 +16,9 @@ static void shift(const struct translation_command *c)
 
     fuzz_result(times_shift_run(&s, c->words, c->count, TIMES_SHIFT_MS, &words, &err), &err);
     err_clear(&err);
-    fuzz_result(times_shift_defer(&s, c->words, c->count, INT64_C(1) << 41, &words, &end_ms, &err),
-                &err);
+    fuzz_result(
+        times_shift_defer(&s, c->words, c->count, INT64_C(1) << 41, true, &words, &end_ms, &err),
+        &err);
     times_shift_release(&s);
 }
 

@@ -77,7 +77,7 @@ static const char *deferred(struct times_shift *s, const char *name, const char 
     const struct bytes *undone;
     int64_t end_ms;
 
-    t_ok(times_shift_defer(s, words, 4, until_ms, &given, &end_ms, &err), &err);
+    t_ok(times_shift_defer(s, words, 4, until_ms, true, &given, &end_ms, &err), &err);
     assert_true(end_ms != 0 || given == words);
     (void)snprintf(out, sizeof(out), "%.*s", end_ms != 0 ? (int)given[2].n : 0,
                    (const char *)given[2].p);
@@ -99,7 +99,7 @@ static void test_deferred_up_to_a_limit(void **state)
     assert_string_equal(deferred(&s, "PEXPIREAT", "1700000000001", INT64_MAX), "3700000000001");
     assert_string_equal(deferred(&s, "RESTORE", "1699999999999", now_ms), "3699999999999");
     assert_string_equal(deferred(&s, "RESTORE", "0", now_ms), "");
-    assert_string_equal(deferred(&s, "HPEXPIREAT", "1699999999999", now_ms), "");
+    assert_string_equal(deferred(&s, "HPEXPIREAT", "1699999999999", now_ms), "3699999999999");
     /* never twice; and what ended before there was a Dragonfly must not look like an own time */
     assert_string_equal(deferred(&s, "PEXPIREAT", "3700000000000", INT64_MAX), "");
     assert_string_equal(deferred(&s, "PEXPIREAT", "5", now_ms), "3000000000000");
@@ -191,6 +191,84 @@ static void test_a_payload_with_field_times_is_made_anew(void **state)
     times_shift_release(&s);
 }
 
+/* As long as they are deferred, and what else gives them times. */
+static void test_field_times_are_deferred(void **state)
+{
+    static const struct {
+        const char *words[9];
+        size_t count, at;
+    } commands[] = {
+        {{"HPEXPIREAT", "h", "1700000000000", "GT", "FIELDS", "1", "f"}, 7, 2},
+        {{"HSETEX", "h", "FNX", "PXAT", "1700000000000", "FIELDS", "1", "f", "v"}, 9, 4},
+        {{"HGETEX", "h", "PXAT", "1700000000000", "FIELDS", "1", "PXAT"}, 7, 3},
+        {{"EVAL", "script", "1", "h", "NX", "0", "1700000000000", "f", "v"}, 9, 6},
+        {{"EVAL", "script", "1", "h", "NX", "1", "-", "f", "v"}, 9, 0},
+        {{"EVAL", "another", "1", "h", "NX", "1", "1700000000000", "f", "v"}, 9, 0},
+    };
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct times_shift there = {.script = "script"};
+        struct times_shift back = {.script = "script"};
+        size_t at = commands[i].at;
+        size_t n = commands[i].count;
+        const struct bytes *given;
+        struct bytes words[9];
+        int64_t end_ms;
+
+        for (size_t w = 0; w < n; w++)
+            words[w] = bytes_str(commands[i].words[w]);
+        t_ok(times_shift_defer(&there, words, n, INT64_MAX, false, &given, &end_ms, &err), &err);
+        assert_ptr_equal(given, words);
+        t_ok(times_shift_defer(&there, words, n, INT64_MAX, true, &given, &end_ms, &err), &err);
+        assert_true(end_ms == (at != 0 ? INT64_C(1700000000000) : 0));
+        if (at != 0)
+            t_bytes(given[at], "3700000000000");
+        t_ok(times_shift_undo(&back, given, n, &given, &err), &err);
+        for (size_t w = 0; w < n; w++)
+            assert_true(bytes_eq_str(given[w], commands[i].words[w]));
+        times_shift_release(&there);
+        times_shift_release(&back);
+    }
+}
+
+static void test_field_times_of_a_payload_are_deferred(void **state)
+{
+    struct bytes value = bytes_of(timed_hash, sizeof(timed_hash));
+    struct ft_err err = FT_ERR_INIT;
+    struct times_shift there = {0};
+    struct times_shift back = {0};
+    struct buf payload = {0};
+    struct buf own = {0};
+    const struct bytes *given;
+    const struct bytes *undone;
+    struct dump dump;
+    int64_t end_ms;
+
+    (void)state;
+    t_ok(dump_append(&payload, RDB_TYPE_HASH_METADATA, value, 12, &err), &err);
+    const struct bytes words[] = {bytes_str("RESTORE"), bytes_str("k"), bytes_str("0"),
+                                  buf_bytes(&payload), bytes_str("REPLACE")};
+    t_ok(times_shift_defer(&there, words, 5, INT64_MAX, false, &given, &end_ms, &err), &err);
+    assert_ptr_equal(given, words);
+    t_ok(times_shift_defer(&there, words, 5, INT64_MAX, true, &given, &end_ms, &err), &err);
+    assert_true(end_ms ==
+                TIMES_EARLIEST_MS); /* what ended so early must not look like an own time */
+    t_bytes(given[2], "0");
+    t_ok(dump_parse(given[3], &dump, &err), &err);
+    check_times(dump.type, dump.value, TIMES_EARLIEST_MS + TIMES_SHIFT_MS);
+    t_ok(times_shift_undo_value(dump.type, dump.value, &own, &err), &err);
+    check_times(RDB_TYPE_HASH_METADATA, buf_bytes(&own), TIMES_EARLIEST_MS);
+    t_ok(times_shift_undo(&back, given, 5, &undone, &err), &err);
+    t_ok(dump_parse(undone[3], &dump, &err), &err);
+    check_times(dump.type, dump.value, TIMES_EARLIEST_MS);
+    buf_release(&payload);
+    buf_release(&own);
+    times_shift_release(&there);
+    times_shift_release(&back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +276,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_time_stays),
         cmocka_unit_test(test_deferred_up_to_a_limit),
         cmocka_unit_test(test_undo_leaves_own_times),
+        cmocka_unit_test(test_field_times_are_deferred),
+        cmocka_unit_test(test_field_times_of_a_payload_are_deferred),
         cmocka_unit_test(test_field_times_are_moved_there_and_back),
         cmocka_unit_test(test_a_payload_with_field_times_is_made_anew),
     };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "command/command_lua.h"
 #include "command/record_part.h"
 #include "input/effects.h"
 #include "item/times_shift.h"
@@ -40,6 +41,7 @@ int replay_mapper_new(struct replay_mapper **ret, const struct replay_rules *rul
     if (m == NULL)
         return err_nomem(err, "a mapper of keys");
     m->rules = *rules;
+    m->shift.script = lua_hsetex;
     *ret = m;
     return 0;
 }

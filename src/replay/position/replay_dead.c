@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "command/command_lua.h"
 #include "command/sent_key.h"
 #include "item/times_shift.h"
 #include "wire/reply_error.h"
@@ -51,7 +52,7 @@ static int write_letter(struct replay_position_set *set, const struct replay_let
                         uint32_t db, const struct bytes *words, size_t count, const char *error,
                         struct ft_err *err)
 {
-    struct times_shift own = {0};
+    struct times_shift own = {.script = lua_hsetex};
     const struct bytes *timed;
     int rc = times_shift_undo(&own, words, count, &timed, err);
 
