@@ -43,7 +43,7 @@ server_pid=
 # $PIDS.
 # shellcheck disable=SC2034
 T=$work PIDS='' FLOWTAPE=$flowtape STANDIN=$build/tests/standin-master \
-    STATE_DIFF=none FLOW_DIFF=none T_FIXTURES=none
+    STATE_DIFF=none FLOW_DIFF=none JSON_FIELD=none T_FIXTURES=none
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../lib/sh_lib.sh"
 # shellcheck source=/dev/null

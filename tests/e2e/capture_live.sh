@@ -3,12 +3,6 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 
-# The highest ACK of each flow, as the master saw it.
-acked()
-{
-    sed -n 's/^   "max": \([0-9]*\).*/\1/p' "$T/standin.out"
-}
-
 run()
 {
     name=$1 rec=$RECORDINGS/$1

@@ -5,11 +5,6 @@ t_begin
 a=$RECORDINGS/resume-a
 b=$RECORDINGS/resume-b
 
-acked()
-{
-    sed -n 's/^   "max": \([0-9]*\).*/\1/p' "$T/standin.out"
-}
-
 dir=$T/capture
 standin_start "$a" --resume "$b" --partial end --check-dir "$dir"
 check "first session" capture "$dir" --until-caught-up

@@ -24,14 +24,6 @@ inspect()
     timeout 300 "$FLOWTAPE" inspect "$@"
 }
 
-# lsns DIR FLOW [ARG...] - the LSNs of a flow's records, a line each
-lsns()
-{
-    t_d=$1 t_f=$2
-    shift 2
-    inspect "$t_d" --records --json --flow "$t_f" "$@" | sed -n 's/.*"lsn":\([0-9]*\).*/\1/p'
-}
-
 # same LABEL WANTED GOT
 same()
 {
@@ -59,7 +51,7 @@ records_complete()
     while [ $i -lt "$n" ]; do
         count=$(meta_flow "$RECORDINGS/$name" journal_entries | sed -n $((i + 1))p)
         first=$(meta_flow "$RECORDINGS/$name" journal_offset | sed -n $((i + 1))p)
-        lsns "$dir" $i >"$T/got"
+        record_lsns "$dir" $i >"$T/got"
         seq "$first" $((first + count - 1)) >"$T/wanted"
         check "$name: LSNs of flow $i" cmp "$T/wanted" "$T/got"
         i=$((i + 1))
@@ -73,15 +65,15 @@ done
 # Many segments, so that bounds mean a seek.
 make_capture live-4 "$T/segments" --chunk 2000 --rate 120000 -- --segment-size 16KiB \
     --sync interval:5
-lsns "$T/segments" 0 >"$T/all"
+record_lsns "$T/segments" 0 >"$T/all"
 first=$(head -n 1 "$T/all") last=$(tail -n 1 "$T/all")
 for from in $first $((first + 1)) $(((first + last) / 2)) $((last - 1)) "$last" $((last + 1)) \
     $((last + 100)); do
     awk -v from="$from" '$1 >= from' "$T/all" >"$T/wanted"
-    lsns "$T/segments" 0 --from "$from" >"$T/got"
+    record_lsns "$T/segments" 0 --from "$from" >"$T/got"
     check "records from $from on" cmp "$T/wanted" "$T/got"
     awk -v to="$from" '$1 <= to' "$T/all" >"$T/wanted"
-    lsns "$T/segments" 0 --to "$from" >"$T/got"
+    record_lsns "$T/segments" 0 --to "$from" >"$T/got"
     check "records up to $from" cmp "$T/wanted" "$T/got"
 done
 middle=$(((first + last) / 2))
@@ -89,7 +81,7 @@ same "bounds keep the offset" \
     "$(inspect "$T/segments" --records --flow 0 | grep " $middle  *0  ")" \
     "$(inspect "$T/segments" --records --flow 0 --from $middle --to $middle | sed 1d | grep -v LSN)"
 time=$(inspect "$T/segments" --records --json --flow 0 --from $middle --limit 1 |
-    sed 's/.*"time":"\([^"]*\)".*/\1/')
+    json - time)
 inspect "$T/segments" --records --json --flow 0 | sed -n '/"item":"TOKEN"/,$p' | sed 1d |
     awk -v t="$time" 'match($0, /"time":"[^"]*"/) && substr($0, RSTART + 8, 24) >= t' >"$T/wanted"
 inspect "$T/segments" --records --json --flow 0 --from "$time" >"$T/got"
@@ -100,7 +92,7 @@ same "a limit" 5 "$(inspect "$T/segments" --records --limit 5 | sed 1d | wc -l)"
 files=$(ls "$T/segments"/gen-0001 | grep -c '\.seg$')
 check_status "segments together" 0 "segments, to flow-000-" inspect "$T/segments" --no-census
 same "segments apart" "$files" "$(inspect "$T/segments" --segments | grep -c '\.seg ')"
-same "segments in JSON" "$files" "$(inspect "$T/segments" --json | grep -c '"file":')"
+same "segments in JSON" "$files" "$(inspect "$T/segments" --json | json - 'capture/generations/*/flows/*/segments/*/file' | wc -l)"
 
 # One key.
 same "history of a key" "6 0 COMMAND DEL t4
@@ -127,19 +119,19 @@ same "flushes of a database" "FLUSHALL " \
 # A pattern.
 inspect "$T/live-4" --records --json --key 'str:1?' --db 0 >"$T/got"
 same "a pattern: nothing else" 0 "$(grep -vc '"str:1[0-9]"' "$T/got")"
-same "a pattern: all keys" 10 \
-    "$(grep '"item":"ENTRY"' "$T/got" | grep -o '"key":"[^"]*"' | sort -u | wc -l)"
+same "a pattern: all keys" 10 "$(json "$T/got" key item=ENTRY | sort -u | wc -l)"
 
 # What would be lost.
 check_status "forecast: losses" 3 "17 would be lost" inspect "$T/live-4" --for 7.2
 check_status "forecast: nothing lost" 0 "nothing would be lost" inspect "$T/flushes" --for 7.0
-check_status "forecast: records of other flows" 3 '"foreign_records": 25' \
-    inspect "$T/live-4" --for 7.0 --json
+inspect "$T/live-4" --for 7.0 --json >"$T/forecast.json"
+same "forecast: records of other flows" 25 "$(json "$T/forecast.json" foreign_records)"
 check_status "forecast: a cluster" 3 "12 records take more than one step" \
     inspect "$T/live-4" --for 7.0 --cluster
 check_status "forecast: databases of a cluster" 3 "30 keys and 0 records are in others" \
     inspect "$T/live-4" --for 7.0 --cluster
-check_status "forecast: a command" 3 '"CL.THROTTLE": 1' inspect "$T/catalogue" --for 7.4 --json
+inspect "$T/catalogue" --for 7.4 --json >"$T/forecast.json"
+same "forecast: a command" 1 "$(json "$T/forecast.json" commands/loss/CL.THROTTLE)"
 check_status "forecast: suspects" 3 "0/l11  by SORT, flow 3" inspect "$T/catalogue" --for 7.4
 same "forecast: always the same" "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/.*//')" \
     "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/.*//')"
@@ -147,7 +139,7 @@ same "forecast: always the same" "$(inspect "$T/live-4" --for 6.2 | sed 's/: 0\/
 # A name that is not UTF-8 leaves the JSON valid.
 odd=$(printf '%s/caf\351' "$T")
 ln -s "$T/live-4" "$odd"
-same "an odd name" 1 "$(inspect "$odd" --json | grep -cF "\"base64\": \"$(printf '%s' "$odd" | base64 -w 0)\"")"
+same "an odd name" "$(printf '%s' "$odd" | base64 -w 0)" "$(inspect "$odd" --json | json - input/path/base64)"
 
 # What makes no sense is refused.
 check_status "no such flow" 2 "there is no flow 9" inspect "$T/live-4" --records --flow 9

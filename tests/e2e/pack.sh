@@ -29,12 +29,6 @@ round()
     done
 }
 
-# lsns DIR FLOW
-lsns()
-{
-    ft inspect "$1" --records --json --flow "$2" | sed -n 's/.*"lsn":\([0-9]*\).*/\1/p'
-}
-
 # part LABEL ARG... - what was packed so is a clean capture, unpacked as $T/part
 part()
 {
@@ -53,8 +47,8 @@ parts()
     at=300,300,300,300
     part "until LSNs" --until $at
     for flow in 0 1 2 3; do
-        lsns "$T/live-4" $flow | awk '$1 <= 300' >"$T/wanted"
-        lsns "$T/part" $flow >"$T/got"
+        record_lsns "$T/live-4" $flow | awk '$1 <= 300' >"$T/wanted"
+        record_lsns "$T/part" $flow >"$T/got"
         check "until LSNs: the records of flow $flow" cmp "$T/wanted" "$T/got"
     done
     check "until LSNs: convert" ft convert "$T/part" "$T/part.json" --to json --on-loss skip --quiet

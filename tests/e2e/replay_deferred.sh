@@ -62,7 +62,7 @@ check "what was over at the end is not there" absent changed renamed moved
 check "in no database" [ "$(cli -n 1 dbsize)" = 0 ]
 check "it was removed, and is new" holds removed 2
 check "its time was taken away before it was over" holds kept 12
-check "the report counts them" grep -q '"overdue": *3' "$T/report.json"
+check "the report counts them" json_is "$T/report.json" overdue 3
 check "nothing is deferred any longer" [ "$(cli hget flowtape:replay overdue)" = '' ]
 redis_stop
 rm -rf "$T/redis"

@@ -26,7 +26,7 @@ replay()
 # deleted - how many keys were, says the report
 deleted()
 {
-    sed -n 's/^ *"deleted": \([0-9]*\).*/\1/p' "$T/report.json"
+    json "$T/report.json" deleted
 }
 
 # over OLD NEW - both are replayed, one over the other; leaves the number of keys that OLD had in $had

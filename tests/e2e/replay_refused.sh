@@ -129,7 +129,7 @@ awk 'BEGIN { for (i = 0; i < 3000; i++) printf "0 1 0 XSETID %02500d 9-%d\n", i,
     "$MAKE_CAPTURE" 1 "$T/full" || fail "a capture of our own"
 allow
 check "a full pipe" replay full --flush --report "$T/full.json"
-check "a full pipe: each error counts once" grep -q '"expected_errors": 3000' "$T/full.json"
+check "a full pipe: each error counts once" json_is "$T/full.json" expected_errors 3000
 check "a full pipe: nothing is left on the target" [ "$(refused_fields)" = 0 ]
 
 # One key of several is refused: in the snapshot, in a record, and by what the record becomes.

@@ -20,12 +20,6 @@ equal()
         "$REDIS"
 }
 
-# number FILE NAME - of a JSON report, the first of that name
-number()
-{
-    sed -n "s/^ *\"$2\": \([0-9]*\).*/\1/p" "$1" | head -n 1
-}
-
 # Every recording, up to a cut-over that the source hands over in.
 for name in live-1 live-4 live-8-fast flushes types-lz4 types-untagged empty; do
     [ -d "$RECORDINGS/$name" ] || continue

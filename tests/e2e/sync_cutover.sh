@@ -67,7 +67,8 @@ over "manual, told by a signal"
 standin_start "$live"
 begin_sync --finish
 await "caught up"
-check_status "cutover DIR" 0 '"ended": "cut-over"' timeout 300 "$FLOWTAPE" cutover "$T/cap" --json
+"$FLOWTAPE" cutover "$T/cap" --json >"$T/cutover.json" || fail "cutover DIR"
+check "cutover DIR" json_is "$T/cutover.json" ended cut-over
 ends_with "cutover DIR" 0
 equal "cutover DIR"
 check_status "nobody is there" 4 "no flowtape sync" "$FLOWTAPE" cutover "$T/cap"

@@ -40,8 +40,8 @@ cut_over()
     await "caught up"
     kill -USR1 "$SYNC_PID"
     ends_with "$1: goes on" 0
-    check "$1: all were read" grep -q '"unread": 0' "$T/sync.json"
-    check "$1: some differed" grep -q '"corrected": [1-9]' "$T/sync.json"
+    check "$1: all were read" json_is "$T/sync.json" suspects/unread 0
+    check "$1: some differed" [ "$(json "$T/sync.json" suspects/corrected)" -gt 0 ]
 }
 
 # equal LABEL

@@ -42,7 +42,7 @@ position_is_there()
 # of_flows NAME - a number of all flows in the report
 of_flows()
 {
-    sed -n '/^  "flows": \[/,/^  \]/s/^ *"'"$1"'": \([0-9]*\).*/\1/p' "$T/report.json"
+    json "$T/report.json" "flows/*/$1"
 }
 
 # applied - where the target is, flow by flow
@@ -104,7 +104,7 @@ standin_start "$rec" --stamps 4000 --check-dir "$DIR"
 redis_start
 start_sync --rate 2000 --max-dir-size 1500K
 end_sync "$label" 5
-check "$label: says so" grep -q '"ended": "full"' "$T/report.json"
+check "$label: says so" json_is "$T/report.json" ended full
 of_flows durable >"$T/durable"
 of_flows applied >"$T/told"
 check "$label: the target has what was stored" cmp "$T/durable" "$T/told"

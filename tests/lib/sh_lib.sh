@@ -1,6 +1,6 @@
 # What the end-to-end scripts share. A script sources it, calls t_begin, and ends with t_end.
 #
-# From the environment: FLOWTAPE, STANDIN, STATE_DIFF, FLOW_DIFF (programs), T_FIXTURES (directory),
+# From the environment: FLOWTAPE, STANDIN, STATE_DIFF, FLOW_DIFF, JSON_FIELD (programs), T_FIXTURES (directory),
 # FLOWTAPE_RECORDINGS (optional: a folder of recordings to use instead of the fixtures),
 # FLOWTAPE_TEST_EFFORT (small: fewer repetitions; full); REDIS_SERVER, REDIS_CHECK_RDB (the programs that
 # are tested against; default: those on PATH) and REDIS_FOR (the version, as convert --redis takes it,
@@ -11,7 +11,7 @@
 
 set -u
 T_HOST=127.$(($$ / 65536 % 254 + 1)).$(($$ / 256 % 256)).$(($$ % 256))
-: "${FLOWTAPE:?}" "${STANDIN:?}" "${STATE_DIFF:?}" "${FLOW_DIFF:?}" "${T_FIXTURES:?}"
+: "${FLOWTAPE:?}" "${STANDIN:?}" "${STATE_DIFF:?}" "${FLOW_DIFF:?}" "${JSON_FIELD:?}" "${T_FIXTURES:?}"
 REDIS_SERVER=${REDIS_SERVER:-redis-server}
 REDIS_FOR=${REDIS_FOR:-7.0}
 REDIS_CHECK_RDB=${REDIS_CHECK_RDB:-redis-check-rdb}
@@ -292,15 +292,41 @@ standin_check()
     if standin_stop; then
         pass "$1: rules of the conversation"
     else
-        sed -n '/"violations": \[/,$p' "$T/standin.out" >"$T/violations"
+        json "$T/standin.out" 'violations/*' >"$T/violations"
         fail "$1: rules of the conversation" "$T/violations"
     fi
+}
+
+# json FILE PATH [NAME=VALUE...] - values out of JSON, a line each: see json_field.c
+json()
+{
+    "$JSON_FIELD" "$@"
+}
+
+# json_is FILE PATH VALUE - it is there, and this
+json_is()
+{
+    [ "$(json "$1" "$2")" = "$3" ]
+}
+
+# record_lsns DIR FLOW [ARG...] - the LSNs of a flow's records, a line each
+record_lsns()
+{
+    t_dir=$1 t_flow=$2
+    shift 2
+    "$FLOWTAPE" inspect "$t_dir" --records --json --flow "$t_flow" "$@" | json - lsn
 }
 
 # report_number NAME - a number of the stand-in's report
 report_number()
 {
-    sed -n "s/^ \"$1\": \([0-9]*\).*/\1/p" "$T/standin.out"
+    json "$T/standin.out" "$1"
+}
+
+# acked - the highest ACK of each flow, as the stand-in saw it
+acked()
+{
+    json "$T/standin.out" 'acks/*/max'
 }
 
 # capture DIR [ARG...] - bounded in time
@@ -322,7 +348,7 @@ take()
 # meta_flow RECORDING NAME - the values of a field of all flows, in their order
 meta_flow()
 {
-    sed -n "s/^ *\"$2\": \([0-9]*\).*/\1/p" "$1/meta.json"
+    json "$1/meta.json" "flows/*/$2"
 }
 
 flow_count()
