@@ -5,6 +5,7 @@
 #
 # FAULTS      all: every call of each kind, up to FAULTS_MAX of one kind; else a sample
 # FAULTS_COMMANDS  some of capture, convert, replay, sync
+# FAULTS_CALLS     some of the calls, by the names of lib/fault_shim.c
 # FAULTS_ONLY "COMMAND CALL N ERROR once|ever": only this one, as the script has named it
 # E2E_SEED    which sample
 . "${0%/*}/../lib/sh_lib.sh"
@@ -245,6 +246,7 @@ faults()
     total=0
     while read -r call count <&3; do
         [ "$count" -gt 0 ] || continue
+        case " ${FAULTS_CALLS:-$call} " in *" $call "*) ;; *) continue ;; esac
         injected=0 survived=0 before=$FAILED
         sample "$1" "$call" "$count"
         total=$((total + injected))
