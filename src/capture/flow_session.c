@@ -267,12 +267,6 @@ static int stream_ended(struct flow_session *f, struct ft_err *err)
     return 0;
 }
 
-static int end_with(struct flow_session *f, enum flow_end end, const char *text, struct ft_err *err)
-{
-    f->end = end;
-    return err_set(err, FT_ERR_PROTOCOL, "flow %" PRIu32 ": %s", f->index, text);
-}
-
 static int frame(struct flow_session *f, struct ft_err *err)
 {
     for (;;) {
@@ -287,12 +281,15 @@ static int frame(struct flow_session *f, struct ft_err *err)
                 return -1;
             break;
         case FRAMER_FLUSH:
-            return end_with(f, FLOW_END_FLUSH, "a flush inside the full sync", err);
-        case FRAMER_GAP:
-            return end_with(f, FLOW_END_GAP, "journal records are missing", err);
+            f->end = FLOW_END_FLUSH;
+            return err_set(err, FT_ERR_PROTOCOL, "flow %" PRIu32 ": a flush inside the full sync",
+                           f->index);
+        case FRAMER_GAP: /* records are missing; the framer has said between which */
+            f->end = FLOW_END_GAP;
+            return -1;
         default:
             f->end = FLOW_END_FAILED;
-            return err_wrap(err, "flow %" PRIu32, f->index);
+            return -1;
         }
     }
 }

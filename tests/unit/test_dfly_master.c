@@ -1,30 +1,23 @@
 #include "lib/test_main.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "lib/t_socket.h"
 #include "wire/dfly_master.h"
 
 #define ID_A "0123456789abcdef0123456789abcdef01234567"
 #define ID_B "fedcba9876543210fedcba9876543210fedcba98"
 
-/* A peer on a unix socket that answers each request with the next reply, then hangs up. */
+/* A peer that answers each request with the next reply, then hangs up. */
 struct peer {
-    char dir[64];
-    char path[80];
-    int listener;
-    pthread_t thread;
+    struct t_socket socket;
     const char *const *replies;
     char asked[4096];
 };
 
-static void *peer_main(void *arg)
+static void answer(int fd, void *context)
 {
-    struct peer *p = arg;
-    int fd = accept(p->listener, NULL, NULL);
+    struct peer *p = context;
     size_t used = 0;
 
     for (size_t i = 0; p->replies[i] != NULL; i++) {
@@ -36,51 +29,19 @@ static void *peer_main(void *arg)
         if (send(fd, p->replies[i], strlen(p->replies[i]), MSG_NOSIGNAL) < 0)
             break;
     }
-    (void)close(fd);
-    return NULL;
-}
-
-static void peer_start(struct peer *p, struct uri *uri, const char *const *replies)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct ft_err err = FT_ERR_INIT;
-    char text[128];
-
-    memset(p, 0, sizeof(*p));
-    strcpy(p->dir, "/tmp/flowtape-peer.XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-    (void)snprintf(p->path, sizeof(p->path), "%s/sock", p->dir);
-    strcpy(address.sun_path, p->path);
-    p->replies = replies;
-    p->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(p->listener, 1), 0);
-    (void)snprintf(text, sizeof(text), "unix:%s", p->path);
-    t_ok(uri_parse(text, uri, &err), &err);
-    assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
-}
-
-static void peer_stop(struct peer *p, struct uri *uri)
-{
-    pthread_join(p->thread, NULL);
-    (void)close(p->listener);
-    (void)unlink(p->path);
-    (void)rmdir(p->dir);
-    uri_release(uri);
 }
 
 static int open_with(struct dfly_master *m, const char *const *replies, char *ret_asked,
                      struct ft_err *err)
 {
-    struct peer peer;
-    struct uri uri;
+    struct peer peer = {.replies = replies};
     int rc;
 
-    peer_start(&peer, &uri, replies);
-    rc = dfly_master_open(m, &uri, -1, DFLY_REPLY_MS, NULL, NULL, err);
+    t_socket_start(&peer.socket, answer, &peer);
+    rc = dfly_master_open(m, &peer.socket.uri, -1, DFLY_REPLY_MS, NULL, NULL, err);
     if (rc == 0)
         dfly_master_close(m);
-    peer_stop(&peer, &uri);
+    t_socket_end(&peer.socket);
     if (ret_asked != NULL)
         strcpy(ret_asked, peer.asked);
     return rc;
@@ -196,12 +157,11 @@ static void test_what_follows_the_flow_reply_is_kept(void **state)
     struct ft_err err = FT_ERR_INIT;
     struct dfly_master with_uri = m;
     struct dfly_flow f;
-    struct peer peer;
-    struct uri uri;
+    struct peer peer = {.replies = REPLIES("*2\r\n+PARTIAL\r\n+" ID_B "\r\n*1\r\n\x06")};
 
     (void)state;
-    peer_start(&peer, &uri, REPLIES("*2\r\n+PARTIAL\r\n+" ID_B "\r\n*1\r\n\x06"));
-    with_uri.uri = &uri;
+    t_socket_start(&peer.socket, answer, &peer);
+    with_uri.uri = &peer.socket.uri;
     with_uri.timeout_ms = DFLY_REPLY_MS;
     t_ok(dfly_flow_open(&f, &with_uri, 3, 77, -1, &err), &err);
     assert_true(f.partial);
@@ -209,7 +169,7 @@ static void test_what_follows_the_flow_reply_is_kept(void **state)
     t_bytes(resp_client_leftover(&f.client), "*1\r\n\x06");
     t_bytes(resp_client_leftover(&f.client), "");
     dfly_flow_close(&f);
-    peer_stop(&peer, &uri);
+    t_socket_end(&peer.socket);
     assert_string_equal(peer.asked, "*6\r\n$4\r\nDFLY\r\n$4\r\nFLOW\r\n$40\r\n" ID_A
                                     "\r\n$5\r\nSYNC9\r\n$1\r\n3\r\n$2\r\n77\r\n");
 }

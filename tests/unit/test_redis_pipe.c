@@ -1,22 +1,17 @@
 /* Pipelined commands against a scripted peer, and the private redis-server itself. */
 #include "lib/test_main.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/t_socket.h"
 #include "wire/private_redis.h"
 #include "wire/redis_pipe.h"
 
 /* A peer that reads until it has seen `wants` bytes and then says `says`, in pieces of `piece`. */
 struct peer {
-    char dir[64];
-    struct uri uri;
-    int listener;
-    pthread_t thread;
+    struct t_socket socket;
     size_t wants;
     const char *says;
     size_t piece;
@@ -24,13 +19,11 @@ struct peer {
     size_t got_size;
 };
 
-static void *peer_main(void *arg)
+static void talk(int fd, void *context)
 {
-    struct peer *p = arg;
-    int fd = accept(p->listener, NULL, NULL);
+    struct peer *p = context;
     size_t left = strlen(p->says);
 
-    assert_true(fd >= 0);
     while (p->got_size < p->wants) {
         ssize_t n = read(fd, p->got + p->got_size, sizeof(p->got) - p->got_size);
 
@@ -41,38 +34,18 @@ static void *peer_main(void *arg)
     for (const char *at = p->says; left > 0;) {
         size_t n = left < p->piece ? left : p->piece;
 
-        if (write(fd, at, n) != (ssize_t)n)
+        if (send(fd, at, n, MSG_NOSIGNAL) != (ssize_t)n)
             break;
         at += n;
         left -= n;
         (void)usleep(500);
     }
-    (void)close(fd);
-    return NULL;
 }
 
 static void peer_start(struct peer *p, size_t wants, const char *says, size_t piece)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    *p = (struct peer){.dir = "/tmp/flowtape-test-XXXXXX", .wants = wants, .says = says};
-    p->piece = piece;
-    assert_non_null(mkdtemp(p->dir));
-    p->uri.scheme = URI_UNIX;
-    (void)snprintf(p->uri.host, sizeof(p->uri.host), "%s/s", p->dir);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", p->dir);
-    p->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(p->listener, 1), 0);
-    assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
-}
-
-static void peer_end(struct peer *p)
-{
-    assert_int_equal(pthread_join(p->thread, NULL), 0);
-    (void)close(p->listener);
-    (void)unlink(p->uri.host);
-    (void)rmdir(p->dir);
+    *p = (struct peer){.wants = wants, .says = says, .piece = piece};
+    t_socket_start(&p->socket, talk, p);
 }
 
 struct seen {
@@ -109,14 +82,14 @@ static void test_replies_come_in_order_with_their_tags(void **state)
 
     (void)state;
     peer_start(&peer, sizeof(sent) - 1, "$5\r\nvalue\r\n:7\r\n-ERR no\r\n", 1);
-    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, note_reply, &seen, &err), &err);
+    t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, note_reply, &seen, &err), &err);
     t_ok(put(pipe, 11, "GET", "a", &err), &err);
     t_ok(put(pipe, 12, "INCR", "b", &err), &err);
     t_ok(put(pipe, 13, "GET", "c", &err), &err);
     t_ok(redis_pipe_drain(pipe, &err), &err);
     assert_string_equal(seen.text, "11=value 12=int 13=ERR no ");
     redis_pipe_free(pipe);
-    peer_end(&peer);
+    t_socket_end(&peer.socket);
     t_bytes(bytes_of(peer.got, peer.got_size), sent);
 }
 
@@ -127,11 +100,11 @@ static void fails_with(const char *says, enum ft_err_kind kind, const char *text
     struct peer peer;
 
     peer_start(&peer, 20, says, 100);
-    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, NULL, NULL, &err), &err);
+    t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, NULL, NULL, &err), &err);
     t_ok(put(pipe, 0, "GET", "a", &err), &err);
     t_fails(redis_pipe_drain(pipe, &err), &err, kind, text);
     redis_pipe_free(pipe);
-    peer_end(&peer);
+    t_socket_end(&peer.socket);
 }
 
 static void test_what_goes_wrong_is_said(void **state)
@@ -157,7 +130,7 @@ static void misses(const char *const *commands, size_t count, const char *says, 
     struct peer peer;
 
     peer_start(&peer, 20, says, 100);
-    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, note_reply, &seen, &err), &err);
+    t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, note_reply, &seen, &err), &err);
     for (size_t i = 0; i < count; i++) {
         struct bytes words[4];
         size_t n = 0;
@@ -173,7 +146,7 @@ static void misses(const char *const *commands, size_t count, const char *says, 
     else
         t_fails(redis_pipe_drain(pipe, &err), &err, FT_ERR_PROTOCOL, text);
     redis_pipe_free(pipe);
-    peer_end(&peer);
+    t_socket_end(&peer.socket);
 }
 
 static void test_a_reply_of_another_kind_is_none(void **state)
@@ -207,12 +180,12 @@ static void test_a_call_gets_no_reply_of_another_kind(void **state)
 
     (void)state;
     peer_start(&peer, 20, "+OK\r\n", 100);
-    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, NULL, NULL, &err), &err);
+    t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, NULL, NULL, &err), &err);
     t_fails(redis_pipe_call_text(pipe, &reply, "HSET key field value", &err), &err, FT_ERR_PROTOCOL,
             "answered HSET \"key\" with OK");
     assert_null(reply);
     redis_pipe_free(pipe);
-    peer_end(&peer);
+    t_socket_end(&peer.socket);
 }
 
 static bool have_redis_server(void)
@@ -356,12 +329,12 @@ static void test_what_follows_the_last_reply_is_not_looked_at(void **state)
 
     (void)state;
     peer_start(&peer, 20, "+OK\r\n+OK\r\n", 100);
-    t_ok(redis_pipe_open(&pipe, &peer.uri, -1, NULL, NULL, &err), &err);
+    t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, NULL, NULL, &err), &err);
     t_ok(redis_pipe_call_last(pipe, &reply, words, 2, &err), &err);
     assert_string_equal(reply->str, "OK");
     freeReplyObject(reply);
     redis_pipe_free(pipe);
-    peer_end(&peer);
+    t_socket_end(&peer.socket);
 }
 
 static void test_a_server_that_cannot_be_run_is_said(void **state)

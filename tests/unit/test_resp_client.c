@@ -1,32 +1,25 @@
 /* One request at a time to a peer that says what it likes, as slowly as it likes. */
 #include "lib/test_main.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/t_socket.h"
 #include "wire/resp_client.h"
 
 #define TIMEOUT_MS 300u
 
 struct peer {
-    char dir[64];
-    struct uri uri;
-    int listener;
-    pthread_t thread;
+    struct t_socket socket;
     const char *head; /* once */
-    const char *text; /* again and again, until it is stopped or nobody is there any more */
+    const char *text; /* again and again, until nobody is there any more */
     unsigned pause_us;
     size_t sent_bytes;
 };
 
-static void *peer_main(void *arg)
+static void say(int fd, void *context)
 {
-    struct peer *p = arg;
-    int fd = accept(p->listener, NULL, NULL);
+    struct peer *p = context;
     ssize_t n = send(fd, p->head, strlen(p->head), MSG_NOSIGNAL);
 
     while (n >= 0) {
@@ -34,31 +27,6 @@ static void *peer_main(void *arg)
         p->sent_bytes += n > 0 ? (size_t)n : 0;
         (void)usleep(p->pause_us);
     }
-    (void)close(fd);
-    return NULL;
-}
-
-static void peer_start(struct peer *p)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    (void)snprintf(p->dir, sizeof(p->dir), "/tmp/flowtape-test-XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-    p->uri.scheme = URI_UNIX;
-    (void)snprintf(p->uri.host, sizeof(p->uri.host), "%s/s", p->dir);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", p->dir);
-    p->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(p->listener, 1), 0);
-    assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
-}
-
-static void peer_end(struct peer *p)
-{
-    assert_int_equal(pthread_join(p->thread, NULL), 0);
-    (void)close(p->listener);
-    (void)unlink(p->uri.host);
-    (void)rmdir(p->dir);
 }
 
 /* Asks once; what must fail. Returns how much the peer got rid of. */
@@ -71,11 +39,11 @@ static size_t ask(const char *head, const char *text, unsigned pause_us, enum ft
     struct resp_client client;
     redisReply *reply;
 
-    peer_start(&peer);
-    t_ok(resp_client_open(&client, &peer.uri, -1, TIMEOUT_MS, &err), &err);
+    t_socket_start(&peer.socket, say, &peer);
+    t_ok(resp_client_open(&client, &peer.socket.uri, -1, TIMEOUT_MS, &err), &err);
     t_fails(resp_client_call(&client, &reply, words, TIMEOUT_MS, &err), &err, kind, part);
     resp_client_close(&client);
-    peer_end(&peer);
+    t_socket_end(&peer.socket);
     return peer.sent_bytes;
 }
 

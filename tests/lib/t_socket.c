@@ -1,0 +1,44 @@
+#include "lib/t_socket.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/test_main.h"
+
+static void *socket_main(void *arg)
+{
+    struct t_socket *s = arg;
+    int fd = accept(s->listener, NULL, NULL);
+
+    if (fd < 0)
+        return NULL; /* nobody came: the listener was shut down */
+    s->serve(fd, s->context);
+    (void)close(fd);
+    return NULL;
+}
+
+void t_socket_start(struct t_socket *s, t_socket_fn *serve, void *context)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *s = (struct t_socket){.dir = "/tmp/flowtape-test-XXXXXX", .serve = serve, .context = context};
+    assert_non_null(mkdtemp(s->dir));
+    s->uri.scheme = URI_UNIX;
+    (void)snprintf(s->uri.host, sizeof(s->uri.host), "%s/s", s->dir);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", s->dir);
+    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(s->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(s->listener, 1), 0);
+    assert_int_equal(pthread_create(&s->thread, NULL, socket_main, s), 0);
+}
+
+void t_socket_end(struct t_socket *s)
+{
+    (void)shutdown(s->listener, SHUT_RDWR); /* a connection that waits is accepted all the same */
+    assert_int_equal(pthread_join(s->thread, NULL), 0);
+    (void)close(s->listener);
+    (void)unlink(s->uri.host);
+    (void)rmdir(s->dir);
+}

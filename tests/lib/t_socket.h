@@ -1,0 +1,28 @@
+/*
+ * t_socket.h - one connection to a unix socket in a scratch directory, served by a function of the test in
+ * a thread of its own: for peers that say bytes, and not replies to commands (those are t_peer.h's).
+ */
+#ifndef FLOWTAPE_TESTS_LIB_T_SOCKET_H
+#define FLOWTAPE_TESTS_LIB_T_SOCKET_H
+
+#include <pthread.h>
+
+#include "wire/uri.h"
+
+/* Serves fd, which is closed afterwards. */
+typedef void t_socket_fn(int fd, void *context);
+
+struct t_socket {
+    char dir[64];
+    struct uri uri; /* what to connect to */
+    int listener;
+    pthread_t thread;
+    t_socket_fn *serve;
+    void *context;
+};
+
+void t_socket_start(struct t_socket *s, t_socket_fn *serve, void *context);
+/* t_socket_end - waits for `serve` to return. */
+void t_socket_end(struct t_socket *s);
+
+#endif
