@@ -1,11 +1,8 @@
 #include "replay/replay.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "replay/position/replay_dead.h"
@@ -16,11 +13,12 @@
 #include "replay/replay_clean.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_follow.h"
+#include "replay/replay_input.h"
 #include "replay/replay_journal.h"
-#include "replay/replay_refused.h"
 #include "replay/replay_release.h"
 #include "replay/replay_retry.h"
 #include "replay/replay_servers.h"
+#include "replay/replay_setup.h"
 #include "replay/replay_snapshot.h"
 #include "target/wait_replicas.h"
 
@@ -29,217 +27,6 @@
 #define GIVE_UP_MS       60000u
 /* Attempts in a row that did something, but came no further than one before. */
 #define FRUITLESS_MAX 20u
-/* With --rate, so much of a second's worth may be in flight before its answers are awaited. */
-#define UNDERWAY_PART 2u
-
-int replay_check_cancelled(struct replay *r, struct ft_err *err)
-{
-    struct pollfd fd = {.fd = r->o->cancel_fd, .events = POLLIN};
-
-    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0)
-        return err_set(err, FT_ERR_CANCELLED, "stopped; the next start resumes from here");
-    return 0;
-}
-
-int replay_sleep(struct replay *r, uint64_t ms, struct ft_err *err)
-{
-    struct ft_err ignored = FT_ERR_INIT;
-    struct conn nobody = CONN_INIT;
-
-    nobody.cancel_fd = r->o->cancel_fd;
-    if (conn_sleep(&nobody, ms, &ignored) == 0)
-        return 0;
-    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start resumes from here");
-}
-
-static uint64_t paid_by_all(struct replay *r)
-{
-    uint64_t paid;
-
-    pthread_mutex_lock(&r->pace_mu);
-    paid = r->paid;
-    pthread_mutex_unlock(&r->pace_mu);
-    return paid;
-}
-
-int replay_pay(struct replay_payer *p, size_t bytes, struct ft_err *err)
-{
-    struct replay *r = p->replay;
-    uint64_t due_us;
-    uint64_t paid;
-    uint64_t now_us;
-
-    if (r->pace.per_second == 0)
-        return 0;
-    pthread_mutex_lock(&r->pace_mu);
-    r->paid += r->o->rate_keys != 0 ? 1 : bytes;
-    paid = r->paid;
-    due_us = pace_take(&r->pace, r->o->rate_keys != 0 ? 1 : bytes, clock_mono_us());
-    pthread_mutex_unlock(&r->pace_mu);
-    if (paid - p->settled > r->pace.per_second / UNDERWAY_PART) {
-        if (p->settle(p->context, err) != 0)
-            return -1;
-        p->settled = paid_by_all(r);
-    }
-    now_us = clock_mono_us();
-    return now_us + 2000 >= due_us ? 0 : replay_sleep(r, (due_us - now_us) / 1000, err);
-}
-
-/* The source was the target of a replay once. */
-static void note_own_key(void *context, struct bytes key)
-{
-    struct replay *r = context;
-    char shown[60];
-
-    if (!atomic_exchange(&r->own_noted, true))
-        replay_report_note(&r->report,
-                           "keys like \"%s\" are left out: this is how a replay calls its own",
-                           bytes_escape(key, shown, sizeof(shown)));
-}
-
-struct replay_rules replay_rules_of(struct replay *r)
-{
-    return (struct replay_rules){
-        .filter = &r->o->filter,
-        .map = &r->o->map,
-        .kept = &r->kept,
-        .source = r->source,
-        .id = r->set.id,
-        .ttl = r->o->ttl,
-        .shift_ms = r->shift_ms,
-        .json_as = r->o->json_as,
-        .kind = r->target.kind,
-        .version = r->target.version,
-        .cluster = r->target.cluster,
-        .on_own_key = note_own_key,
-        .context = r,
-    };
-}
-
-/*
- * Who is who
- */
-
-static void hex(const uint8_t *p, char out[REPLAY_ID_SIZE])
-{
-    for (int i = 0; i < 16; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", p[i]); /* 32 digits fit */
-}
-
-static int identify(struct replay *r, struct ft_err *err)
-{
-    uint8_t id[SOURCE_ID_SIZE];
-    char text[REPLAY_ID_SIZE];
-
-    if (source_identify(r->source, r->o->cancel_fd, id, err) != 0)
-        return -1;
-    hex(id, text);
-    replay_position_set_name(&r->set, text);
-    return 0;
-}
-
-/* What decides which words are written: a run that goes on must have the same. */
-static int digest_rules(struct replay *r, struct ft_err *err)
-{
-    const struct replay_options *o = r->o;
-    XXH128_canonical_t digest;
-    struct buf text = {0};
-    int rc = buf_printf(&text, err, "%d %d %d %u", o->ttl, o->json_as,
-                        o->on_conflict == REPLAY_CONFLICT_SKIP, o->filter.classes);
-
-    for (size_t i = 0; rc == 0 && i < o->map.db_count; i++) {
-        const struct replay_db_rule *d = &o->map.dbs[i];
-
-        rc = buf_printf(&text, err, " d%d:%u:%d:%u:%s", d->any, d->db, d->fate, d->to,
-                        d->prefix == NULL ? "" : d->prefix);
-    }
-    for (size_t i = 0; rc == 0 && i < o->map.name_count; i++)
-        rc = buf_printf(&text, err, " n%s:%d:%s", o->map.names[i].glob, o->map.names[i].strip,
-                        o->map.names[i].text);
-    for (size_t i = 0; rc == 0 && i < o->filter.db_count; i++)
-        rc = buf_printf(&text, err, " f%u", o->filter.dbs[i]);
-    for (size_t i = 0; rc == 0 && i < o->filter.key_count; i++)
-        rc = buf_printf(&text, err, " k%s", o->filter.keys[i]);
-    for (size_t i = 0; rc == 0 && i < o->filter.no_key_count; i++)
-        rc = buf_printf(&text, err, " x%s", o->filter.no_keys[i]);
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(text.p, text.n));
-    hex(digest.digest, r->rules);
-    buf_release(&text);
-    return rc;
-}
-
-/*
- * Input
- */
-
-/* What grows has no end yet. */
-static void open_end(struct cut *cut)
-{
-    cut->is_snapshot = false;
-    for (uint32_t i = 0; i < cut->flow_count; i++)
-        cut->stop_lsn[i] = UINT64_MAX;
-}
-
-static int resolve_cut(struct replay *r, struct ft_err *err)
-{
-    if (source_resolve_cut(r->source, r->o->at, &r->cut, err) != 0)
-        return -1;
-    if (r->follow != NULL && source_can(r->source, SOURCE_CAN_FOLLOW))
-        open_end(&r->cut);
-    return 0;
-}
-
-static int check_types(const struct replay *r, struct ft_err *err)
-{
-    if (r->o->filter.classes == 0 || !source_can(r->source, SOURCE_HAS_JOURNAL) ||
-        r->cut.is_snapshot)
-        return 0;
-    return err_set(err, FT_ERR_USAGE,
-                   "--type: journal records do not say which type their key has; add --at "
-                   "snapshot to replay the snapshot alone");
-}
-
-static void input_close(struct replay *r)
-{
-    cut_release(&r->cut);
-    source_free((struct source *)r->source);
-    r->source = NULL;
-    replay_position_set_close(&r->set);
-}
-
-/* The number of flows may be another one than that of the input before. */
-static int begin_flows(struct replay *r, struct ft_err *err)
-{
-    uint32_t n = r->source->stream_count;
-
-    free(r->flushed);
-    r->flushed = calloc(n + 1u, sizeof(*r->flushed));
-    if (r->flushed == NULL)
-        return err_nomem(err, "the flows");
-    if (replay_position_set_open(&r->set, n, source_can(r->source, SOURCE_HAS_JOURNAL),
-                                 source_journal_release(r->source), err) != 0)
-        return -1;
-    return replay_report_input(&r->report, r->source->generation, n, err);
-}
-
-static int input_open(struct replay *r, struct ft_err *err)
-{
-    struct source *source;
-
-    if (source_open(&source, r->o->input, r->o->generation, err) != 0)
-        return -1;
-    r->source = source;
-    r->guard = source->guard;
-    if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)
-        return -1;
-    return begin_flows(r, err);
-}
-
-int replay_input_reopen(struct replay *r, struct ft_err *err)
-{
-    input_close(r);
-    return input_open(r, err);
-}
 
 /*
  * One attempt, and the next
@@ -463,27 +250,12 @@ static int turn_over(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-int replay_open_input(struct replay *r, struct ft_err *err)
-{
-    if (input_open(r, err) != 0)
-        return -1;
-    return digest_rules(r, err);
-}
-
-int replay_open_letters(struct replay *r, struct ft_err *err)
-{
-    const char *again = r->o->retry_dead_letters;
-    const char *path = again != NULL ? again : r->o->dead_letters;
-
-    return path == NULL ? 0 : replay_position_set_open_letters(&r->set, path, again != NULL, err);
-}
-
 static int run(struct replay *r, struct ft_err *err)
 {
     int rc;
 
     if (replay_follow_open(r, err) != 0 || replay_follow_await(r, err) != 0 ||
-        replay_open_input(r, err) != 0 || replay_open_letters(r, err) != 0)
+        replay_input_open(r, err) != 0 || replay_setup_letters(r, err) != 0)
         return -1;
     do
         rc = attempt_until_done(r, err);
@@ -497,58 +269,6 @@ struct replay_options replay_run_defaults(void)
         .at = "end", .fail_on_loss = true, .give_up_ms = GIVE_UP_MS, .cancel_fd = -1};
 }
 
-static int note_refused(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
-                        const struct bytes *words, size_t count, struct ft_err *err)
-{
-    return replay_refused_add(owner, flow, lsn, db, words, count, err);
-}
-
-static int list_refused(void *owner, struct ft_err *err)
-{
-    return replay_refused_save(owner, err);
-}
-
-void replay_init(struct replay *r, const struct replay_options *options,
-                 struct replay_progress *progress, struct loss_report *losses,
-                 struct replay_result *result)
-{
-    const struct replay_position_terms terms = {
-        .filter = &options->filter,
-        .accept_errors = options->accept_errors,
-        .note_refused = note_refused,
-        .list_refused = list_refused,
-        .owner = r,
-    };
-
-    *r = (struct replay){
-        .o = options,
-        .pace.per_second = options->rate_keys != 0 ? options->rate_keys : options->rate_bytes,
-    };
-    replay_report_init(&r->report, progress, losses, result);
-    r->report.fail_on_loss = options->fail_on_loss;
-    r->report.on_note = options->on_note;
-    r->report.context = options->context;
-    replay_connect_init(r);
-    replay_position_set_init(&r->set, &r->report, &r->target, &terms);
-    (void)pthread_mutex_init(&r->refused_mu, NULL);
-    (void)pthread_mutex_init(&r->pace_mu, NULL); /* default attributes: cannot fail on Linux */
-}
-
-void replay_release(struct replay *r)
-{
-    replay_follow_close(r);
-    if (r->source != NULL)
-        input_close(r);
-    replay_position_set_release(&r->set);
-    key_set_release(&r->kept);
-    buf_release(&r->refused);
-    target_client_release(&r->target);
-    free(r->flushed);
-    replay_report_release(&r->report);
-    (void)pthread_mutex_destroy(&r->refused_mu);
-    (void)pthread_mutex_destroy(&r->pace_mu); /* nobody holds it any more */
-}
-
 int replay_run(const struct replay_options *options, struct replay_progress *progress,
                struct loss_report *losses, struct replay_result *ret, struct ft_err *err)
 {
@@ -556,7 +276,7 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
     struct replay r;
     int rc;
 
-    replay_init(&r, options, progress, losses, ret);
+    replay_setup(&r, options, progress, losses, ret);
     ret->suspects.filter = &options->filter;
     rc = run(&r, err);
     ret->suspects.filter = NULL; /* it may end sooner than the result */
@@ -567,6 +287,6 @@ int replay_run(const struct replay_options *options, struct replay_progress *pro
             "gives them their own times");
     replay_report_end(&r.report, rc == 0, r.source != NULL && owner_guard_is_off(&r.guard),
                       clock_mono_ms() - began_ms);
-    replay_release(&r);
+    replay_teardown(&r);
     return rc;
 }

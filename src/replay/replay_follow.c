@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
+#include "replay/replay_input.h"
 
 /* Looks at the directory of another process: soon behind something new, then more seldom. */
 #define LOOK_MIN_MS  1u
@@ -86,12 +87,6 @@ void replay_follow_close(struct replay *r)
     r->follow = NULL;
 }
 
-static int cancelled(struct ft_err *err)
-{
-    err_clear(err);
-    return err_set(err, FT_ERR_CANCELLED, "stopped; the next start resumes from here");
-}
-
 static int wait_for_live(struct replay *r, struct ft_err *err)
 {
     struct ft_err cause = FT_ERR_INIT;
@@ -99,7 +94,7 @@ static int wait_for_live(struct replay *r, struct ft_err *err)
     if (live_waiter_wait(r->follow->waiter, LIVE_WAIT_MS, r->o->cancel_fd, &cause) >= 0)
         return 0;
     if (cause.kind == FT_ERR_CANCELLED)
-        return cancelled(err);
+        return replay_cancelled(err);
     *err = cause;
     return -1;
 }
@@ -413,7 +408,7 @@ static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
     if (poll(f->fds, n, wait_ms) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait");
     if (f->fds[0].revents != 0)
-        return cancelled(err);
+        return replay_cancelled(err);
     if (f->fds[1].revents != 0 && live_waiter_wait(f->waiter, 0, -1, err) < 0)
         return -1;
     return r->o->live == NULL && clock_mono_ms() >= look_ms;

@@ -301,7 +301,7 @@ static void note_positions(struct replay *r)
 
 int replay_journal(struct replay *r, struct ft_err *err)
 {
-    struct journal_run j = {.r = r, .payer = {.replay = r, .settle = settle, .context = &j}};
+    struct journal_run j = {.r = r, .payer = {.pacer = &r->pacer, .settle = settle, .context = &j}};
     const struct replay_rules rules = replay_rules_of(r);
     const struct replay_record_sink sink = {
         .put = put_command,

@@ -9,6 +9,7 @@
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_content.h"
+#include "replay/replay_setup.h"
 #include "replay/replay_survey.h"
 
 /* What the checks are made with. */
@@ -374,7 +375,7 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
     *ret = (struct replay_preflight){0};
     o.forget = true; /* neither a lease nor a name where there is no state yet */
     loss_init(&losses);
-    replay_init(&r, &o, &progress, &losses, &result);
+    replay_setup(&r, &o, &progress, &losses, &result);
     if (expected->capture != NULL)
         replay_position_set_name(&r.set, expected->capture);
     rc = replay_connect(&r, &why);
@@ -390,7 +391,7 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
         *err = why;
     replay_end_lease(&r, true);
     replay_disconnect(&r);
-    replay_release(&r);
+    replay_teardown(&r);
     replay_result_release(&result);
     loss_release(&losses);
     return rc;

@@ -17,7 +17,9 @@
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_deferred.h"
+#include "replay/replay_input.h"
 #include "replay/replay_refused.h"
+#include "replay/replay_setup.h"
 #include "replay/replay_walk.h"
 #include "target/cluster_pipe.h"
 
@@ -111,11 +113,11 @@ int replay_recheck_open(struct replay_recheck **ret, const struct replay_options
     c->options.follow = false;
     c->options.at = "end";
     (void)snprintf(c->cursor, sizeof(c->cursor), "0"); /* fits */
-    replay_init(r, &c->options, progress, losses, &c->result);
-    if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
+    replay_setup(r, &c->options, progress, losses, &c->result);
+    if (replay_input_open(r, err) != 0 || replay_connect(r, err) != 0 ||
         replay_state_load(&r->set, err) != 0 || check_state(r, err) != 0 ||
         replay_load_kept(r, err) != 0 || replay_suspects_count(&r->set, err) != 0 ||
-        replay_open_letters(r, err) != 0) {
+        replay_setup_letters(r, err) != 0) {
         replay_recheck_close(c);
         return -1;
     }
@@ -151,7 +153,7 @@ void replay_recheck_close(struct replay_recheck *c)
     key_set_release(&c->touched);
     replay_end_lease(&c->replay, true);
     replay_disconnect(&c->replay);
-    replay_release(&c->replay);
+    replay_teardown(&c->replay);
     replay_result_release(&c->result);
     free(c);
 }

@@ -606,7 +606,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     struct source_stream *stream = NULL;
     int rc = -1;
 
-    s.payer = (struct replay_payer){.replay = s.r, .settle = settle, .context = &s};
+    s.payer = (struct replay_payer){.pacer = &s.r->pacer, .settle = settle, .context = &s};
     if (s.r->set.state.snap_done[index])
         return 0;
     if (replay_dead_drop(&s.r->set, &index, err) == 0 && sender_open(&s, err) == 0 &&

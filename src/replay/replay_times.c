@@ -6,7 +6,9 @@
 #include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_connect.h"
+#include "replay/replay_input.h"
 #include "replay/replay_release.h"
+#include "replay/replay_setup.h"
 
 #define NEAR_MS REPLAY_TIMES_NEAR_MS
 /* Between looks at keys known by name, which may come so much nearer meanwhile. */
@@ -71,7 +73,7 @@ static void disconnect(struct replay_times *t)
     replay_release_free(t->release);
     t->release = NULL;
     replay_disconnect(&t->replay);
-    replay_release(&t->replay);
+    replay_teardown(&t->replay);
     t->overdue += t->result.overdue;
     replay_result_release(&t->result);
     t->connected = t->walking = t->undo_walks = false;
@@ -83,10 +85,10 @@ static int connect_target(struct replay_times *t, struct ft_err *err)
 
     if (t->connected)
         return 0;
-    replay_init(r, &t->options, t->progress, t->losses, &t->result);
+    replay_setup(r, &t->options, t->progress, t->losses, &t->result);
     t->connected = true;
     r->beside = true;
-    if (replay_open_input(r, err) != 0 || replay_connect(r, err) != 0 ||
+    if (replay_input_open(r, err) != 0 || replay_connect(r, err) != 0 ||
         replay_state_load(&r->set, err) != 0 || replay_release_new(&t->release, r, err) != 0)
         return -1;
     atomic_store(&t->held->ahead_ms, replay_release_ahead_ms(t->release));

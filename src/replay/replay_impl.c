@@ -1,0 +1,32 @@
+#include "replay/replay_impl.h"
+
+/* The source was the target of a replay once. */
+static void note_own_key(void *context, struct bytes key)
+{
+    struct replay *r = context;
+    char shown[60];
+
+    if (!atomic_exchange(&r->own_noted, true))
+        replay_report_note(&r->report,
+                           "keys like \"%s\" are left out: this is how a replay calls its own",
+                           bytes_escape(key, shown, sizeof(shown)));
+}
+
+struct replay_rules replay_rules_of(struct replay *r)
+{
+    return (struct replay_rules){
+        .filter = &r->o->filter,
+        .map = &r->o->map,
+        .kept = &r->kept,
+        .source = r->source,
+        .id = r->set.id,
+        .ttl = r->o->ttl,
+        .shift_ms = r->shift_ms,
+        .json_as = r->o->json_as,
+        .kind = r->target.kind,
+        .version = r->target.version,
+        .cluster = r->target.cluster,
+        .on_own_key = note_own_key,
+        .context = r,
+    };
+}
