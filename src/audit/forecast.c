@@ -29,17 +29,6 @@ struct worker {
     struct forecast counts; /* numbers and commands only */
 };
 
-static int take_flags(struct worker *w, const struct rdb_entry *e, struct ft_err *err)
-{
-    const char *class_name = value_class_name(rdb_type_class(e->type));
-
-    if (e->sticky && loss_add(w->losses, LOSS_NOTE_STICKY, class_name, e->db, e->key, err) != 0)
-        return -1;
-    if (e->has_mc_flags)
-        return loss_add(w->losses, LOSS_NOTE_MC_FLAGS, class_name, e->db, e->key, err);
-    return 0;
-}
-
 static int guess_groups(struct worker *w, const struct item *item, struct ft_err *err)
 {
     int rc;
@@ -71,7 +60,8 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     if (loss != LOSS_NONE &&
         loss_add(w->losses, loss, rdb_type_name(e->type), e->db, e->key, err) != 0)
         return -1;
-    return result == RECODE_OK ? take_flags(w, e, err) : 0;
+    return result == RECODE_OK ? entry_add_notes(w->losses, e, w->f->options->target, false, err)
+                               : 0;
 }
 
 static int take_losses(struct worker *w, const struct translation *t, uint32_t db,

@@ -115,6 +115,8 @@ static enum exit_status convert(const struct convert_args *a)
     enum exit_status status;
     struct source *source;
 
+    if (!a->print.quiet)
+        args_note_version(COMMAND, &a->version);
     if (source_open(&source, a->input, a->from.generation, &err) != 0)
         return ui_fail(COMMAND, &err);
     status = convert_source(a, source);

@@ -17,6 +17,7 @@
 
 struct explain {
     struct translator_options options;
+    struct version_args version;
     struct loss_args loss;
     struct output_args output;
     uint64_t db;
@@ -200,11 +201,6 @@ static enum exit_status explain(const struct explain *e)
  * The command line
  */
 
-static int take_redis(void *into, const char *value, struct ft_err *err)
-{
-    return target_parse(value, &((struct explain *)into)->options.target, err);
-}
-
 static int take_source(void *into, const char *value, struct ft_err *err)
 {
     unsigned major;
@@ -238,10 +234,6 @@ static int take_at_ms(void *into, const char *value, struct ft_err *err)
 }
 
 static const struct arg target_args[] = {
-    {"redis", "VERSION",
-     "the target: 5.0, 6.2, 7.0 (default), 7.2, 7.4, 8.0,\n"
-     "valkey-7.2, valkey-8.0",
-     0, take_redis},
     {"cluster", NULL, "the target is a cluster", offsetof(struct explain, options.cluster), NULL},
 };
 
@@ -265,14 +257,15 @@ static const char about[] =
     "Shows what a command from Dragonfly's journal becomes for a target. Words of the command may\n"
     "hold \\xNN, \\n, \\r, \\t and \\\\ for bytes that are hard to type.\n";
 
-#define GROUP_COUNT 4
+#define GROUP_COUNT 5
 
 static void list_groups(struct explain *e, struct arg_group groups[GROUP_COUNT])
 {
-    groups[0] = (struct arg_group)ARG_GROUP(NULL, target_args, e);
-    groups[1] = args_json_as(&e->loss);
-    groups[2] = (struct arg_group)ARG_GROUP(NULL, record_args, e);
-    groups[3] = (struct arg_group)ARG_GROUP(NULL, print_args, &e->output);
+    groups[0] = args_version(&e->version);
+    groups[1] = (struct arg_group)ARG_GROUP(NULL, target_args, e);
+    groups[2] = args_json_as(&e->loss);
+    groups[3] = (struct arg_group)ARG_GROUP(NULL, record_args, e);
+    groups[4] = (struct arg_group)ARG_GROUP(NULL, print_args, &e->output);
 }
 
 static int print_help(FILE *out)
@@ -297,6 +290,7 @@ static int parse(struct explain *e, int argc, char **argv, struct ft_err *err)
         return 0;
     if (first == argc)
         return err_set(err, FT_ERR_USAGE, "which command?");
+    e->options.target = e->version.target;
     e->options.json_as = e->loss.json_as;
     e->words = calloc((size_t)(argc - first), sizeof(e->words[0]));
     if (e->words == NULL)
@@ -308,7 +302,7 @@ static int parse(struct explain *e, int argc, char **argv, struct ft_err *err)
 
 int cmd_explain(int argc, char **argv)
 {
-    struct explain e = {.options.target = target_default(), .at_ms = clock_wall_us() / 1000};
+    struct explain e = {.version.target = target_default(), .at_ms = clock_wall_us() / 1000};
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status;
 
@@ -316,8 +310,10 @@ int cmd_explain(int argc, char **argv)
         status = ui_args_fail(COMMAND, &err);
     else if (e.output.help)
         status = ui_help(COMMAND, print_help);
-    else
+    else {
+        args_note_version(COMMAND, &e.version);
         status = explain(&e);
+    }
     free(e.words);
     return (int)status;
 }

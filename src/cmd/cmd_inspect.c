@@ -165,8 +165,11 @@ static int show(const struct inspect_args *a, struct ft_err *err)
 static enum exit_status inspect(const struct inspect_args *a)
 {
     struct ft_err err = FT_ERR_INIT;
-    int rc = show(a, &err);
+    int rc;
 
+    if (!a->output.quiet)
+        args_note_version(COMMAND, &a->version);
+    rc = show(a, &err);
     if (rc < 0)
         return ui_fail(COMMAND, &err);
     return ui_flush(COMMAND, rc == 0 ? EXIT_DONE : EXIT_FINDINGS);

@@ -1,11 +1,13 @@
 #include "cmd/common_args.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/resource.h>
 
 #include "base/item_limit.h"
 #include "base/parse.h"
 #include "cmd/secret_args.h"
+#include "cmd/ui.h"
 #include "input/input_spool.h"
 
 #define ITEM_LIMIT_MIN (64u << 10)
@@ -102,6 +104,56 @@ struct arg_group args_generation(struct input_args *into)
 struct arg_group args_max_item(void)
 {
     return (struct arg_group){.args = &generation_args[1], .count = 1};
+}
+
+/*
+ * Versions
+ */
+
+int args_take_version(struct version_args *v, const char *text, struct ft_err *err)
+{
+    if (target_parse(text, &v->target, err) != 0)
+        return -1;
+    v->named = target_is_named(v->target, text) ? NULL : text;
+    return 0;
+}
+
+static int take_redis(void *into, const char *value, struct ft_err *err)
+{
+    return args_take_version(into, value, err);
+}
+
+static int take_valkey(void *into, const char *value, struct ft_err *err)
+{
+    struct version_args *v = into;
+    char name[64];
+
+    if ((size_t)snprintf(name, sizeof(name), "valkey-%s", value) >= sizeof(name) ||
+        target_parse(name, &v->target, err) != 0)
+        return err_set(err, FT_ERR_USAGE, "unknown version of Valkey \"%.40s\", choose one of %s",
+                       value, target_names());
+    v->named = target_is_named(v->target, name) ? NULL : value;
+    return 0;
+}
+
+static const struct arg version_args[] = {
+    {"redis", "VERSION",
+     "the Redis that will load it: 5.0 to 8.10 (default 7.0);\n"
+     "the newest version that is known up to this one is\n"
+     "meant, also valkey-7.2 to valkey-9.1",
+     0, take_redis},
+    {"valkey", "VERSION", "the Valkey that will load it: 7.2 to 9.1", 0, take_valkey},
+};
+
+struct arg_group args_version(struct version_args *into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, version_args, into);
+}
+
+void args_note_version(const char *command, const struct version_args *v)
+{
+    if (v->named != NULL)
+        ui_note(command, "version %s is treated as %s", v->named, v->target->name);
 }
 
 /*

@@ -7,6 +7,7 @@
 #include "cmd/args.h"
 #include "item/filter.h"
 #include "item/recode.h"
+#include "rdb/target.h"
 #include "wire/uri.h"
 
 /* What is printed. Commands without a report file leave args_report out. */
@@ -31,6 +32,20 @@ struct arg_group args_at(struct input_args *into);
  * (base/item_limit.h). */
 struct arg_group args_generation(struct input_args *into);
 struct arg_group args_max_item(void);
+
+/* Which version of a server will load it. */
+struct version_args {
+    const struct target *target;
+    const char *
+        named; /* as it was given, where `target` only stands for it; NULL: it is the target's name */
+};
+
+/* args_version - --redis and --valkey. */
+struct arg_group args_version(struct version_args *into);
+/* args_take_version - the value of an option like --redis. */
+int args_take_version(struct version_args *v, const char *text, struct ft_err *err);
+/* args_note_version - says which version is meant, where it is not the one that was named. */
+void args_note_version(const char *command, const struct version_args *v);
 
 /* What the target cannot hold. */
 struct loss_args {

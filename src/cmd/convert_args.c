@@ -40,11 +40,6 @@ static int take_to(void *into, const char *value, struct ft_err *err)
                    list_forms(names, sizeof(names), ", ", " or "), value);
 }
 
-static int take_redis(void *into, const char *value, struct ft_err *err)
-{
-    return target_parse(value, &((struct convert_args *)into)->convert.target, err);
-}
-
 static int take_aof_size(void *into, const char *value, struct ft_err *err)
 {
     struct convert_args *a = into;
@@ -69,10 +64,6 @@ static int take_databases(void *into, const char *value, struct ft_err *err)
 }
 
 static const struct arg how_args[] = {
-    {"redis", "VERSION",
-     "the Redis that will load it (default 7.0): 5.0, 6.2,\n"
-     "7.0, 7.2, 7.4, 8.0, valkey-7.2, valkey-8.0",
-     0, take_redis},
     {"redis-server", "PATH",
      "the program that applies the journal for --to rdb and\n"
      "the base of --to aof (default redis-server)",
@@ -109,20 +100,21 @@ static struct arg_group args_to(struct convert_args *a)
     return (struct arg_group){NULL, args, count, a};
 }
 
-#define GROUP_COUNT 10
+#define GROUP_COUNT 11
 
 static void list_groups(struct convert_args *a, struct arg_group groups[GROUP_COUNT])
 {
     groups[0] = args_to(a);
     groups[1] = args_at(&a->from);
     groups[2] = args_generation(&a->from);
-    groups[3] = (struct arg_group)ARG_GROUP(NULL, how_args, a);
-    groups[4] = args_loss(&a->loss);
-    groups[5] = args_filter(&a->convert.filter);
-    groups[6] = args_filter_type(&a->convert.filter);
-    groups[7] = (struct arg_group)ARG_GROUP(NULL, expired_args, a);
-    groups[8] = args_report(&a->print);
-    groups[9] = args_output(&a->print);
+    groups[3] = args_version(&a->version);
+    groups[4] = (struct arg_group)ARG_GROUP(NULL, how_args, a);
+    groups[5] = args_loss(&a->loss);
+    groups[6] = args_filter(&a->convert.filter);
+    groups[7] = args_filter_type(&a->convert.filter);
+    groups[8] = (struct arg_group)ARG_GROUP(NULL, expired_args, a);
+    groups[9] = args_report(&a->print);
+    groups[10] = args_output(&a->print);
 }
 
 static int check(const struct convert_args *a, struct ft_err *err)
@@ -150,9 +142,8 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
     *ret = (struct convert_args){
         .from = {.at = "end"},
         .loss = {.fail = true},
-        .convert = {.target = target_default(),
-                    .redis_server = "redis-server",
-                    .part_bytes = AOF_PART_DEFAULT_BYTES},
+        .version = {.target = target_default()},
+        .convert = {.redis_server = "redis-server", .part_bytes = AOF_PART_DEFAULT_BYTES},
     };
     list_groups(ret, groups);
     if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
@@ -162,6 +153,7 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
     if (args_expect_words(argc, first, 2, "INPUT and OUTPUT", err) != 0)
         return -1;
     ret->output = argv[first + 1];
+    ret->convert.target = ret->version.target;
     ret->convert.fail_on_loss = ret->loss.fail;
     ret->convert.json_as = ret->loss.json_as;
     if (check(ret, err) != 0)

@@ -10,6 +10,7 @@ struct convert_args {
     const char *output;
     const struct output_form *to;
     struct input_args from;
+    struct version_args version;
     struct loss_args loss;
     struct output_args print;
     struct convert_options convert; /* cut is not set */

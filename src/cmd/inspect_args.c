@@ -73,14 +73,14 @@ static const struct arg item_args[] = {
 
 static int take_for(void *into, const char *value, struct ft_err *err)
 {
-    return target_parse(value, &((struct inspect_args *)into)->forecast.target, err);
+    return args_take_version(&((struct inspect_args *)into)->version, value, err);
 }
 
 static const struct arg other_args[] = {
     {"for", "VERSION",
      "forecast what a conversion or replay for this version\n"
-     "of Redis would lose; exit status 3 if anything (5.0,\n"
-     "6.2, 7.0, 7.2, 7.4, 8.0, valkey-7.2, valkey-8.0)",
+     "would lose, named as for flowtape convert;\n"
+     "exit status 3 if anything",
      0, take_for},
     {"cluster", NULL, "that Redis is a cluster (with --for)",
      offsetof(struct inspect_args, forecast.cluster), NULL},
@@ -167,6 +167,7 @@ int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct f
         return 0;
     if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
         return -1;
+    ret->forecast.target = ret->version.target;
     if (choose_view(ret, err) != 0 || check(ret, err) != 0)
         return -1;
     if (ret->view == INSPECT_RECORDS && ret->key != NULL &&

@@ -29,8 +29,9 @@ struct inspect_args {
     uint32_t flow;
     const char *from;
     const char *to;
-    uint64_t limit;                   /* 0: none */
-    struct forecast_options forecast; /* target NULL: none is wanted */
+    uint64_t limit;              /* 0: none */
+    struct version_args version; /* target NULL: no forecast is wanted */
+    struct forecast_options forecast;
 };
 
 /* inspect_args_parse - FT_ERR_USAGE. Release in any case; the words of argv are borrowed. */

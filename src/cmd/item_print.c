@@ -23,6 +23,8 @@ static const char *rdb_item_name(enum rdb_item_kind kind)
         [RDB_ITEM_FUNCTION_PRE_GA] = "FUNCTION_PRE_GA",
         [RDB_ITEM_MODULE_AUX] = "MODULE_AUX",
         [RDB_ITEM_INDEX] = "SEARCH_INDEX",
+        [RDB_ITEM_SLOT_IMPORT] = "SLOT_IMPORT",
+        [RDB_ITEM_KEY_META] = "KEY_META",
         [RDB_ITEM_JOURNAL_BLOB] = "JOURNAL_BLOB",
         [RDB_ITEM_JOURNAL_OFFSET] = "JOURNAL_OFFSET",
         [RDB_ITEM_FULLSYNC_END] = "FULLSYNC_END",

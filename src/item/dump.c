@@ -2,6 +2,7 @@
 
 #include "base/crc64.h"
 #include "base/endian.h"
+#include "rdb/rdb_version.h"
 #include "rdb/value_walk.h"
 
 static int value_check_end(const struct dump *d, struct ft_err *err)
@@ -22,11 +23,25 @@ static int value_check_end(const struct dump *d, struct ft_err *err)
     return 0;
 }
 
+static int unknown_type(struct rdb_header header, unsigned byte, struct ft_err *err)
+{
+    const char *name = rdb_unread_name(header, byte);
+
+    if (name == NULL)
+        return err_set(err, FT_ERR_UNSUPPORTED,
+                       "unsupported: a dump payload has the unknown type %u", byte);
+    return err_set(err, FT_ERR_UNSUPPORTED,
+                   "unsupported: type %u of a dump payload is %s: it cannot be read yet", byte,
+                   name);
+}
+
 int dump_parse(struct bytes payload, struct dump *ret, struct ft_err *err)
 {
     struct dump d;
+    struct rdb_header header;
     size_t body;
     uint64_t want, seen;
+    int type;
 
     if (payload.n < 2 + DUMP_FOOTER_SIZE)
         return err_set(err, FT_ERR_CORRUPT, "a dump payload of %zu bytes is too short", payload.n);
@@ -38,12 +53,12 @@ int dump_parse(struct bytes payload, struct dump *ret, struct ft_err *err)
                        "a dump payload has the checksum %016llx, its bytes give %016llx",
                        (unsigned long long)seen, (unsigned long long)want);
     d.rdb_version = load_le16(payload.p + body);
-    d.type = payload.p[0];
-    if (d.type == RDB_TYPE_DF_JSON_OLD && d.rdb_version <= RDB_VERSION_DRAGONFLY)
-        d.type = RDB_TYPE_DF_JSON;
+    header = rdb_header_of_dump(d.rdb_version);
+    type = rdb_type_of_byte(header, d.rdb_version <= RDB_VERSION_DRAGONFLY, payload.p[0]);
+    if (type < 0)
+        return unknown_type(header, payload.p[0], err);
+    d.type = (uint8_t)type;
     d.value = bytes_of(payload.p + 1, body - 1);
-    if (!value_walk_known(d.type))
-        return err_set(err, FT_ERR_UNSUPPORTED, "a dump payload has the unknown type %u", d.type);
     if (value_check_end(&d, err) < 0)
         return -1;
     *ret = d;
@@ -59,7 +74,7 @@ int dump_append(struct buf *out, uint8_t type, struct bytes value, unsigned rdb_
 
     if (buf_reserve(out, 1 + value.n + DUMP_FOOTER_SIZE, err) < 0)
         return -1;
-    buf_push(out, type);
+    buf_push(out, rdb_byte_of_type(type));
     memcpy(out->p + out->n, value.p, value.n);
     out->n += value.n;
     store_le16(footer, (uint16_t)rdb_version);

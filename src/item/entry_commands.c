@@ -257,7 +257,7 @@ static int put_field_times(struct rendering *r)
 
 static bool may_have_field_times(unsigned type)
 {
-    return type == RDB_TYPE_DF_HASH_WITH_EXPIRY ||
+    return type == RDB_TYPE_DF_HASH_WITH_EXPIRY || type == RDB_TYPE_VALKEY_HASH ||
            (type >= RDB_TYPE_HASH_METADATA_PRE_GA && type <= RDB_TYPE_HASH_LISTPACK_EX);
 }
 

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "item/recode.h"
+
 bool entry_passes(const struct filter *f, const struct rdb_entry *entry)
 {
     return filter_db(f, entry->db) && filter_class(f, rdb_type_class(entry->type)) &&
@@ -21,15 +23,27 @@ int entry_add_loss(struct loss_report *r, const struct rdb_entry *entry, enum lo
     return loss_add(r, reason, rdb_type_name(entry->type), entry->db, entry->key, err);
 }
 
-int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry, struct ft_err *err)
+int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry,
+                    const struct target *target, bool by_commands, struct ft_err *err)
 {
     const char *class_name = value_class_name(rdb_type_class(entry->type));
+    const struct {
+        bool there;
+        enum loss_reason reason;
+    } notes[] = {
+        {entry->sticky, LOSS_NOTE_STICKY},
+        {entry->has_mc_flags, LOSS_NOTE_MC_FLAGS},
+        {entry->has_key_meta, LOSS_NOTE_KEY_META},
+        {by_commands && (entry->has_idle || entry->has_freq), LOSS_NOTE_ACCESS},
+        {recode_stream_drops(target, entry), LOSS_NOTE_STREAM_STATE},
+    };
 
-    if (entry->sticky && loss_add(r, LOSS_NOTE_STICKY, class_name, entry->db, entry->key, err) != 0)
-        return -1;
-    if (!entry->has_mc_flags)
-        return 0;
-    return loss_add(r, LOSS_NOTE_MC_FLAGS, class_name, entry->db, entry->key, err);
+    for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        if (notes[i].there &&
+            loss_add(r, notes[i].reason, class_name, entry->db, entry->key, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 const struct rdb_entry *entry_of_member_times(const struct filter *f, const struct rdb_item *aux)

@@ -16,8 +16,12 @@ bool entry_is_over(const struct rdb_entry *entry, int64_t now_ms);
 /* entry_add_loss - nothing for LOSS_NONE. */
 int entry_add_loss(struct loss_report *r, const struct rdb_entry *entry, enum loss_reason reason,
                    struct ft_err *err);
-/* entry_add_notes - stickiness and memcache flags. */
-int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry, struct ft_err *err);
+/*
+ * entry_add_notes - what is of no meaning to a Redis, or to this version of it: stickiness, memcache flags, metadata
+ * of modules, state of streams. `by_commands`: also what no command sets.
+ */
+int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry,
+                    const struct target *target, bool by_commands, struct ft_err *err);
 /*
  * entry_of_member_times - the entry after whose value this AUX field says that a member has a time to
  * live, which no reader but KeyDB has (LOSS_MEMBER_TTL); once for an entry. NULL: it says nothing of

@@ -30,10 +30,14 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
                      "values of modules that the target does not have: carry them over with "
                      "the means of the module"},
     [LOSS_MEMBER_TTL] =
-        {"member-ttl", "times to live of hash fields and set members: the members are kept and no "
-                       "longer expire (hash fields keep theirs with --redis 7.4 and later)"},
+        {"member-ttl",
+         "times to live of hash fields and set members: the members are kept and no "
+         "longer expire (hash fields keep theirs with --redis 7.4 or --valkey 9.0 and later)"},
     [LOSS_STREAM] = {"stream",
                      "streams, which the target does not have: choose --redis 5.0 or later"},
+    [LOSS_STREAM_PENDING] = {"stream-pending",
+                             "pending entries that no consumer has, which only Redis 8.8 and later "
+                             "holds: the streams are kept without them"},
     [LOSS_FUNCTION] = {"function", "function libraries, which the target does not have: choose "
                                    "--redis 7.0 or later"},
     [LOSS_FUNCTION_PRE_GA] =
@@ -57,6 +61,15 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
                                 "definitions of search indexes: the documents are kept, "
                                 "create the indexes again with FT.CREATE"},
     [LOSS_NOTE_MODULE_AUX] = {"module-aux", "data that modules keep beside the keys"},
+    [LOSS_NOTE_KEY_META] = {"key-metadata",
+                            "what modules have hung on keys (Redis 8.6): the keys are kept"},
+    [LOSS_NOTE_STREAM_STATE] =
+        {"stream-state",
+         "of streams, what the target has no place for: entries added and read and the highest "
+         "deleted ID (from 7.0 on), when consumers were last active (7.2), what idempotent "
+         "producers added (8.6); entries, groups and pending entries are kept"},
+    [LOSS_NOTE_ACCESS] = {"access", "how long ago or how often keys were used (IDLE, FREQ): no "
+                                    "command sets that; the keys are kept"},
 };
 
 bool loss_is_note(enum loss_reason reason)

@@ -22,6 +22,7 @@ enum loss_reason {
     LOSS_MODULE,          /* value of a module the target does not have */
     LOSS_MEMBER_TTL,      /* member or field times; the key itself is kept */
     LOSS_STREAM,          /* the target has no streams */
+    LOSS_STREAM_PENDING,  /* pending entries that no consumer has, on a target where each has one */
     LOSS_FUNCTION,        /* function library on a target without functions */
     LOSS_FUNCTION_PRE_GA, /* one of a release candidate of 7.0, which no release loads */
     LOSS_COMMAND,         /* a journal record without a rendering; name: the command */
@@ -31,6 +32,9 @@ enum loss_reason {
     LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader, or its Lua, does not take */
     LOSS_NOTE_SEARCH_INDEX,
     LOSS_NOTE_MODULE_AUX,
+    LOSS_NOTE_KEY_META,     /* what modules hang on a key */
+    LOSS_NOTE_STREAM_STATE, /* counters and times that the target's streams do not have */
+    LOSS_NOTE_ACCESS,       /* IDLE and FREQ, where keys are written by commands */
     LOSS_REASON_COUNT,
 };
 

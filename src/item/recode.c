@@ -59,6 +59,9 @@ static const struct rule rules[RDB_TYPE_COUNT] = {
     [RDB_TYPE_SET_LISTPACK] = {recode_set, .place = COUNT_BY_SIZE,
                                .empty_size = LISTPACK_EMPTY_SIZE},
     [RDB_TYPE_STREAM_LISTPACKS_3] = {recode_stream},
+    [RDB_TYPE_STREAM_LISTPACKS_4] = {recode_stream},
+    [RDB_TYPE_STREAM_LISTPACKS_5] = {recode_stream},
+    [RDB_TYPE_VALKEY_HASH] = {recode_hash, .place = COUNT_AT_FRONT},
     [RDB_TYPE_HASH_METADATA_PRE_GA] = {recode_hash, .place = COUNT_AT_FRONT},
     [RDB_TYPE_HASH_LISTPACK_EX_PRE_GA] = {recode_hash, .place = COUNT_BY_SIZE,
                                           .empty_size = LISTPACK_EMPTY_SIZE},
@@ -200,6 +203,9 @@ bool recoder_may_lose(const struct target *target, uint8_t type)
     case RDB_TYPE_STREAM_LISTPACKS:
     case RDB_TYPE_STREAM_LISTPACKS_2:
     case RDB_TYPE_STREAM_LISTPACKS_3:
+    case RDB_TYPE_STREAM_LISTPACKS_4:
+    case RDB_TYPE_STREAM_LISTPACKS_5:
+    case RDB_TYPE_VALKEY_HASH:
         return !target_reads(target, type);
     case RDB_TYPE_MODULE_PRE_GA:
     case RDB_TYPE_MODULE_2:

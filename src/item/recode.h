@@ -9,7 +9,7 @@
  *              refuses a file with a member twice or a score that is not a number, and fails later on
  *              what it does not look at.
  * Re-encoding  HASH_LISTPACK, HASH_WITH_EXPIRY and Redis's hashes with field times become HASH, or
- *              HASH_METADATA where the target has field times and the value uses them; SET_LISTPACK,
+ *              HASH_METADATA or VALKEY_HASH where the target has field times and the value uses them; SET_LISTPACK,
  *              SET_WITH_EXPIRY: SET; ZSET_LISTPACK: ZSET_2; LIST_QUICKLIST_2: LIST; streams: the
  *              highest stream version the target has; JSON: per json_as.
  *              STREAM_LISTPACKS of a Dragonfly (up to 1.26) gets the counters that its own replica
@@ -56,6 +56,9 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
 /* recoder_may_lose - can a value of this type be a loss, or a part of it? */
 bool recoder_may_lose(const struct target *target, uint8_t type);
 void recoder_free(struct recoder *r);
+/* recode_stream_drops - is this a stream with counters or times for which the target's encodings have no place?
+ * A value that cannot be read has none: recoder_run says what is wrong with it. */
+bool recode_stream_drops(const struct target *target, const struct rdb_entry *entry);
 
 struct stream_iter;
 /*

@@ -173,6 +173,32 @@ static enum recode_result write_timed_hash(struct recoder *r, const struct rdb_e
     return RECODE_OK;
 }
 
+/* VALKEY_HASH: the time in full after the value, -1 for none. */
+static enum recode_result write_valkey_hash(struct recoder *r, const struct rdb_entry *entry,
+                                            struct recoded *ret, struct ft_err *err)
+{
+    struct value_element e;
+    uint64_t count = 0;
+    enum step step;
+
+    if (value_iter_reset(r->it, entry->type, entry->value, err) != 0 || begin_value(r, err) != 0)
+        return RECODE_ERROR;
+    while ((step = value_iter_next(r->it, &e, err)) == STEP_ITEM) {
+        uint8_t time[8];
+
+        store_le64(time, (uint64_t)(e.expire_ms != VALUE_NO_TTL ? e.expire_ms : -1));
+        if (put_element(r, RDB_TYPE_HASH, &e, err) != 0 ||
+            buf_append(&r->out, time, sizeof(time), err) != 0)
+            return RECODE_ERROR;
+        count++;
+    }
+    if (step == STEP_ERROR)
+        return RECODE_ERROR;
+    ret->type = RDB_TYPE_VALKEY_HASH;
+    ret->value = end_value(r, count);
+    return RECODE_OK;
+}
+
 enum recode_result recode_hash(struct recoder *r, const struct rdb_entry *entry,
                                struct recoded *ret, struct ft_err *err)
 {
@@ -180,6 +206,8 @@ enum recode_result recode_hash(struct recoder *r, const struct rdb_entry *entry,
 
     if (r->target->member_ttl && find_first_expiry(r, entry, &first_ms, err) != 0)
         return RECODE_ERROR;
+    if (first_ms != VALUE_NO_TTL && target_reads(r->target, RDB_TYPE_VALKEY_HASH))
+        return write_valkey_hash(r, entry, ret, err);
     if (first_ms != VALUE_NO_TTL)
         return write_timed_hash(r, entry, first_ms, ret, err);
     return write_members(r, entry, RDB_TYPE_HASH, ret, err);

@@ -38,11 +38,13 @@ static int put_header(struct rdb_file *s, const struct target *target, uint64_t 
                       uint64_t used_mem, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
+    struct rdb_header header = target_header(target);
+    const char *version_name = header.family == RDB_FAMILY_VALKEY ? "valkey-ver" : "redis-ver";
     struct buf *b = &s->head;
     size_t n;
 
-    if (rdb_put_header(b, target->rdb_version, err) != 0 ||
-        rdb_put_aux(b, "redis-ver", bytes_str(target->redis_ver), err) != 0 ||
+    if (rdb_put_header(b, header, err) != 0 ||
+        rdb_put_aux(b, version_name, bytes_str(target->server_ver), err) != 0 ||
         rdb_put_aux(b, "redis-bits", bytes_str("64"), err) != 0)
         return -1;
     n = i64_to_text((int64_t)ctime_s, number);

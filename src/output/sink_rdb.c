@@ -182,7 +182,7 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
         return 0;
     if (l->keys - l->told_keys >= PROGRESS_EVERY)
         tell_progress(l);
-    if (entry_add_notes(l->f->c->losses, entry, err) != 0)
+    if (entry_add_notes(l->f->c->losses, entry, l->f->c->options->target, false, err) != 0)
         return -1;
     return put_entry(l, entry, type, value, err);
 }

@@ -51,7 +51,7 @@ static int count_entry(struct resp_form *f, const struct rdb_entry *entry,
         return -1;
     f->c->result->keys++;
     f->c->result->expires += entry->expire_ms != RDB_NO_EXPIRY;
-    return entry_add_notes(f->c->losses, entry, err);
+    return entry_add_notes(f->c->losses, entry, f->c->options->target, true, err);
 }
 
 static int take_entry(void *context, const struct item *item, struct ft_err *err)

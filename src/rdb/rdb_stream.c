@@ -11,15 +11,18 @@
 #include "rdb/rdb_stream_blob.h"
 #include "rdb/rdb_stream_entry.h"
 #include "rdb/rdb_stream_tag.h"
-#include "rdb/rdb_version.h"
 
 #define CHECKSUM_SIZE 8
 /* The first version that ends with a checksum. */
 #define VERSION_CHECKSUM 5
+/* The first version of Redis whose keys can have metadata. */
+#define VERSION_KEY_META 13
 
 /* What is passed over by the symbols of value_walk.c. */
 #define GRAMMAR_MODULE_AUX       "UO"
 #define GRAMMAR_FUNCTION_PRE_GA  "SSN(S)S" /* name, engine, description or not, code */
+#define GRAMMAR_KEY_META         "N(4O)"   /* a module's class, what it wrote */
+#define GRAMMAR_SLOT_IMPORT      "SN(UU)"  /* job, ranges of slots */
 #define GRAMMAR_SHARD_DOC_INDEX  "USN(SU)"
 #define GRAMMAR_VECTOR_INDEX     "SUN(48L(V))" /* name, entry point, nodes */
 #define GRAMMAR_VECTOR_INDEX_OLD "SN(48L(V))"
@@ -93,13 +96,14 @@ enum step stream_want(const struct rdb_stream *s, uint64_t bytes, struct ft_err 
 enum step stream_unread(const struct rdb_stream *s, unsigned byte, const char *what,
                         struct ft_err *err)
 {
-    const char *name = rdb_unread_name(byte);
+    const char *name = rdb_unread_name(s->header, byte);
 
     if (name == NULL)
-        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unknown %s %u", what, byte);
+        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unsupported: unknown %s %u",
+                     what, byte);
     else
         (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w),
-                     "%s %u is %s: it cannot be read yet,", what, byte, name);
+                     "unsupported: %s %u is %s: it cannot be read yet,", what, byte, name);
     return STEP_ERROR;
 }
 
@@ -161,7 +165,7 @@ static enum step read_header(struct rdb_stream *s, struct rdb_item *ret, struct 
 
     if (step != STEP_ITEM)
         return step;
-    s->version = header.version;
+    s->header = header;
     if (s->options.detect && header.version != RDB_VERSION_DRAGONFLY)
         s->origin = ORIGIN_REDIS;
     s->offset = window_offset(s->w);
@@ -365,6 +369,12 @@ static enum step walk_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_e
     step = stream_walk_go(s, err);
     if (step != STEP_ITEM)
         return step;
+    if (s->kind == RDB_ITEM_KEY_META) { /* a prefix of the entry that follows */
+        s->entry.has_key_meta = true;
+        s->has_prefix = true;
+        s->state = STREAM_ITEM;
+        return STEP_AGAIN;
+    }
     item_begin(s, s->kind, ret);
     if (s->kind == RDB_ITEM_MODULE_AUX)
         ret->name = buf_bytes(&s->name);
@@ -459,6 +469,15 @@ static enum step read_slot_info(struct rdb_stream *s, struct ft_err *err)
     return step == STEP_ITEM ? STEP_AGAIN : step;
 }
 
+/* Redis Enterprise: before a key or a group of keys, without a meaning elsewhere. */
+static enum step read_enterprise(struct rdb_stream *s, struct ft_err *err)
+{
+    uint64_t number;
+    enum step step = read_numbers(s, &number, 1, err);
+
+    return step == STEP_ITEM ? STEP_AGAIN : step;
+}
+
 static enum step read_le64_item(struct rdb_stream *s, enum rdb_item_kind kind, struct rdb_item *ret)
 {
     if (stream_left(s) < 9)
@@ -497,7 +516,7 @@ static enum step read_eof(struct rdb_stream *s, struct rdb_item *ret, struct ft_
     stream_consume(s, 1);
     cover(s, s->w);
     s->crc_done = true;
-    if (s->version >= VERSION_CHECKSUM) {
+    if (s->header.version >= VERSION_CHECKSUM) {
         s->state = STREAM_CHECKSUM;
         return STEP_AGAIN;
     }
@@ -601,6 +620,16 @@ static enum step unknown_opcode(const struct rdb_stream *s, unsigned opcode, str
     return stream_unread(s, opcode, "opcode or type", err);
 }
 
+/* One number, two meanings: the family decides. */
+static enum step read_meta_or_import(struct rdb_stream *s, struct ft_err *err)
+{
+    if (s->header.family == RDB_FAMILY_VALKEY)
+        return walk_over(s, RDB_ITEM_SLOT_IMPORT, GRAMMAR_SLOT_IMPORT);
+    if (s->header.version < VERSION_KEY_META)
+        return unknown_opcode(s, RDB_OP_KEY_META, err);
+    return walk_over(s, RDB_ITEM_KEY_META, GRAMMAR_KEY_META);
+}
+
 static enum step read_dragonfly_opcode(struct rdb_stream *s, unsigned opcode, struct rdb_item *ret,
                                        struct ft_err *err)
 {
@@ -640,6 +669,10 @@ static enum step read_opcode(struct rdb_stream *s, unsigned opcode, struct rdb_i
         return read_string_item(s, RDB_ITEM_AUX, ret, err);
     case RDB_OP_SLOT_INFO:
         return read_slot_info(s, err);
+    case RDB_OP_SLOT_IMPORT:
+        return read_meta_or_import(s, err);
+    case RDB_OP_ENTERPRISE_SLOT:
+        return read_enterprise(s, err);
     case RDB_OP_FUNCTION2:
         return read_string_item(s, RDB_ITEM_FUNCTION, ret, err);
     case RDB_OP_FUNCTION_PRE_GA:
@@ -685,6 +718,12 @@ static enum step read_item(struct rdb_stream *s, struct rdb_item *ret, struct ft
         return read_freq(s);
     case RDB_OP_DF_MASK:
         return read_mask(s, err);
+    case RDB_OP_ENTERPRISE_LRU:
+        return read_enterprise(s, err);
+    case RDB_OP_KEY_META:
+        if (s->header.family == RDB_FAMILY_REDIS)
+            return read_meta_or_import(s, err);
+        break;
     default:
         break;
     }

@@ -1,6 +1,6 @@
 /*
  * rdb_stream.h - the parser of RDB streams: Dragonfly flows (up to and including EOF), .dfs and
- * .rdb files of Dragonfly, RDB files of Redis versions 1 to RDB_VERSION_MAX.
+ * .rdb files of Dragonfly, RDB files of Redis and Valkey (rdb_version.h says which).
  *
  * What it is   Sans-I/O: bytes come from a struct window, items go out one at a time. Compressed
  *              blobs are decompressed piecewise into an inner window and tagged chunks are put
@@ -12,16 +12,18 @@
  *              RDB_SKIP_STRING_MAX are passed over too (their `bytes` are then empty and
  *              `skipped_bytes` says how many).
  * Threads      Not shared.
- * Formats      redis src/rdb.c (7.2, 7.4, 8.0); dragonfly src/server/rdb_save.cc, rdb_load.cc.
+ * Formats      redis src/rdb.c (7.2 to 8.6), valkey src/rdb.c (9.1); dragonfly src/server/rdb_save.cc, rdb_load.cc.
  *
  *   stream     := "REDIS" 4 digits (rdb_version.h), item*, EOF [8 bytes checksum; from version 5 on]
  *   item       := AUX STR STR | SELECTDB LEN | RESIZEDB LEN LEN | entry | FUNCTION2 STR
- *               | MODULE_AUX ... | SLOT_INFO LEN LEN LEN | Dragonfly's:
+ *               | MODULE_AUX ... | SLOT_INFO LEN LEN LEN | SLOT_IMPORT STR LEN(n) n x (LEN LEN)
+ *               | ENTERPRISE_SLOT LEN | Dragonfly's:
  *                 FULLSYNC_END 8 bytes | JOURNAL_BLOB LEN STR | JOURNAL_OFFSET LE64
  *               | (ZSTD|LZ4)_BLOB LEN frame | TAGGED_CHUNK LE32 id LE32 len payload
  *               | VECTOR_INDEX ... | SHARD_DOC_INDEX ...
  *   entry      := { EXPIRETIME_MS LE64 | EXPIRETIME LE32 | IDLE LEN | FREQ byte
- *               | DF_MASK LE32 [LE32] | AUX STR STR (KeyDB) } type STR(key) value
+ *               | DF_MASK LE32 [LE32] | AUX STR STR (KeyDB) | ENTERPRISE_LRU LEN
+ *               | KEY_META LEN(n) n x (4 bytes class, module opcodes) } type STR(key) value
  */
 #ifndef FLOWTAPE_RDB_RDB_STREAM_H
 #define FLOWTAPE_RDB_RDB_STREAM_H
@@ -51,6 +53,7 @@ struct rdb_entry {
     int64_t expire_ms;    /* absolute unix time, or RDB_NO_EXPIRY */
     bool dragonfly;       /* a Dragonfly wrote it */
     bool has_idle, has_freq, has_mc_flags, sticky;
+    bool has_key_meta; /* modules had hung data on the key; passed over */
     uint8_t freq;
     uint64_t idle_s;
     uint32_t mc_flags;
@@ -66,6 +69,8 @@ enum rdb_item_kind {
     RDB_ITEM_FUNCTION_PRE_GA, /* passed over */
     RDB_ITEM_MODULE_AUX,      /* name: the module's type name; bytes: the opcode's whole content */
     RDB_ITEM_INDEX,           /* VECTOR_INDEX or SHARD_DOC_INDEX, passed over */
+    RDB_ITEM_SLOT_IMPORT,     /* slots on their way into this node; passed over */
+    RDB_ITEM_KEY_META,        /* never delivered: entry.has_key_meta says it was there */
     RDB_ITEM_JOURNAL_BLOB,    /* number: records in it; bytes: the records */
     RDB_ITEM_JOURNAL_OFFSET,  /* number: LSN of the first record after the stream */
     RDB_ITEM_FULLSYNC_END,

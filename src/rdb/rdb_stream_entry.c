@@ -4,18 +4,6 @@
 
 #include "rdb/rdb_stream_tag.h"
 
-/* The type that a byte stands for in this stream; -1: none we know. */
-static int type_of(const struct rdb_stream *s, unsigned byte)
-{
-    /* Dragonfly always says version 9, in which Redis has no type 20. */
-    if (byte == RDB_TYPE_DF_JSON_OLD && s->origin != ORIGIN_REDIS &&
-        s->version <= RDB_VERSION_DRAGONFLY)
-        return RDB_TYPE_DF_JSON;
-    if (!value_walk_known(byte) || (byte >= RDB_TYPE_DF_JSON && s->origin == ORIGIN_REDIS))
-        return -1;
-    return (int)byte;
-}
-
 static int remember(struct rdb_stream *s, struct ft_err *err)
 {
     s->owner.db = s->entry.db;
@@ -64,8 +52,8 @@ static enum step deliver_kept(struct rdb_stream *s, struct rdb_item *ret, struct
     if (decode_key(s, p, &s->entry.key, err) != 0)
         return STEP_ERROR;
     s->entry.raw = bytes_of(p, n);
-    /* type 20 of old Dragonflies does not mean there what it means elsewhere */
-    if (p[0] != s->entry.type)
+    if (p[0] != rdb_byte_of_type(
+                    s->entry.type)) /* JSON of old Dragonflies, which nobody else takes for that */
         s->entry.raw = bytes_of(NULL, 0);
     s->entry.value = bytes_of(p + s->value_at, n - s->value_at);
     s->entry.value_bytes = n - s->value_at;
@@ -131,7 +119,7 @@ enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err 
 {
     const uint8_t *p = stream_at(s);
     size_t n = stream_left(s);
-    int type = type_of(s, p[0]);
+    int type = rdb_type_of_byte(s->header, s->origin != ORIGIN_REDIS, p[0]);
     enum step step;
 
     if (type < 0)

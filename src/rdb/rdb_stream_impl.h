@@ -21,6 +21,7 @@
 #include "codec/codec.h"
 #include "rdb/rdb_stream.h"
 #include "rdb/rdb_string.h"
+#include "rdb/rdb_version.h"
 #include "rdb/value_walk.h"
 
 /* STEP_END is not used inside the parser: after EOF it does not run. */
@@ -85,7 +86,7 @@ struct rdb_stream {
     struct rdb_stream_options options; /* constant */
 
     enum stream_state state;
-    unsigned version;
+    struct rdb_header header;
     enum stream_origin origin;
     unsigned df_minor; /* of df-ver 1.x; 0: not known */
     uint32_t db;

@@ -1,9 +1,13 @@
 /*
  * rdb_types.h - numbers of the RDB format, each with its source.
  *
- * Sources: redis src/rdb.h (8.0, 8.6), valkey src/rdb.h (8.0), keydb src/rdb.h (6.3), dragonfly src/server/rdb_extensions.h and
- * rdb_save.cc (main of August 2026). Dragonfly's numbers lie above Redis's, but for JSON, which was
- * 20 up to 1.14; rdb_stream turns that into RDB_TYPE_DF_JSON while reading.
+ * Sources: redis src/rdb.h (8.0, 8.6, 8.8), valkey src/rdb.h (8.0, 9.1), keydb src/rdb.h (6.3), librdb
+ * src/lib/parser.c (2.3; Redis Enterprise), dragonfly src/server/rdb_extensions.h and rdb_save.cc (main of
+ * August 2026).
+ *
+ * One number can be two types: Dragonfly's JSON was 20 up to 1.14, 22 is a hash of Valkey 9 or of a release
+ * candidate of Redis 7.4, 30 to 32 are Dragonfly's or Redis 8.10's. Inside of this program each type has a number
+ * of its own; rdb_type_of_byte and rdb_byte_of_type (rdb_version.h) are the only ones who translate.
  */
 #ifndef FLOWTAPE_RDB_RDB_TYPES_H
 #define FLOWTAPE_RDB_RDB_TYPES_H
@@ -34,7 +38,8 @@ enum rdb_type {
     RDB_TYPE_HASH_LISTPACK_EX_PRE_GA = 23, /* 7.4 release candidates */
     RDB_TYPE_HASH_METADATA = 24,
     RDB_TYPE_HASH_LISTPACK_EX = 25,
-    RDB_TYPE_STREAM_LISTPACKS_4 = 26, /* not read */
+    RDB_TYPE_STREAM_LISTPACKS_4 = 26, /* Redis 8.6: what producers are known to have added */
+    RDB_TYPE_STREAM_LISTPACKS_5 = 27, /* Redis 8.8: pending entries that no consumer has */
     RDB_TYPE_DF_JSON = 30,
     RDB_TYPE_DF_HASH_WITH_EXPIRY = 31,
     RDB_TYPE_DF_SET_WITH_EXPIRY = 32,
@@ -43,14 +48,19 @@ enum rdb_type {
     RDB_TYPE_DF_CMS = 35,
     RDB_TYPE_DF_TOPK = 36,
     RDB_TYPE_DF_CUCKOO = 37,
+    RDB_TYPE_VALKEY_HASH = 38, /* Valkey 9: hash with field times; 22 in a file */
 };
-#define RDB_TYPE_COUNT 38
+#define RDB_TYPE_COUNT 39
+/* Numbers in a file that are not what they are in the list above. */
+#define RDB_BYTE_VALKEY_HASH 22
 /* What KeyDB writes for a cron job; not read. */
 #define RDB_TYPE_KEYDB_CRON 64
 /* What Dragonfly up to 1.14 calls JSON. */
 #define RDB_TYPE_DF_JSON_OLD 20
 
 enum rdb_opcode {
+    RDB_OP_ENTERPRISE_LRU = 107,  /* a packed number, without a meaning elsewhere */
+    RDB_OP_ENTERPRISE_SLOT = 121, /* a packed number: the slot of the keys that follow */
     RDB_OP_DF_FULLSYNC_END = 200,
     RDB_OP_DF_ZSTD_BLOB = 201,
     RDB_OP_DF_LZ4_BLOB = 202,
@@ -60,7 +70,8 @@ enum rdb_opcode {
     RDB_OP_DF_VECTOR_INDEX = 222,
     RDB_OP_DF_SHARD_DOC_INDEX = 223,
     RDB_OP_DF_TAGGED_CHUNK = 224,
-    RDB_OP_KEY_META = 243, /* not read */
+    RDB_OP_KEY_META = 243,    /* Redis 8.6 */
+    RDB_OP_SLOT_IMPORT = 243, /* Valkey 9 */
     RDB_OP_SLOT_INFO = 244,
     RDB_OP_FUNCTION2 = 245,
     RDB_OP_FUNCTION_PRE_GA = 246,
@@ -91,8 +102,7 @@ enum rdb_module_opcode {
 /* Member times of types 31 and 32 count seconds from 2023-02-01 00:00:00 UTC. */
 #define RDB_DF_MEMBER_EPOCH_S 1675209600
 
-/* The highest version this program reads (Redis 7.4 and 8.0), and what Dragonfly always writes. */
-#define RDB_VERSION_MAX       12
+/* What Dragonfly always writes. */
 #define RDB_VERSION_DRAGONFLY 9
 
 /* What a value is to a user, whatever its encoding. */

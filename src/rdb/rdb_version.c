@@ -4,32 +4,51 @@
 
 #include "base/bytes.h"
 #include "rdb/rdb_types.h"
+#include "rdb/value_walk.h"
 
 /* A family, what of it is read, and who writes the rest. */
 struct family {
     const char *magic;
-    unsigned min, max;   /* versions that are read; 0: none */
+    unsigned min, max;   /* versions that are read */
     unsigned newest;     /* the highest version that is known to be written */
     const char *writer;  /* who writes the versions from max + 1 to newest */
     const char *instead; /* what can be read */
 };
 
 static const struct family families[] = {
-    [RDB_FAMILY_REDIS] = {"REDIS", 1, RDB_VERSION_MAX, 13, "Redis 8.6 and later",
-                          "those of Redis up to 8.0 and Valkey up to 8.1 can be read"},
-    [RDB_FAMILY_VALKEY] = {"VALKEY", 0, 0, 80, "Valkey 9.0 and later",
-                           "files of Valkey up to 8.1 can be read"},
+    [RDB_FAMILY_REDIS] = {"REDIS", 1, 15, 15, "Redis after 8.10",
+                          "those of Redis up to 8.10 and Valkey up to 9.1 can be read"},
+    [RDB_FAMILY_VALKEY] = {"VALKEY", 80, 80, 81, "Valkey 9.2 and later",
+                           "files of Valkey up to 9.1 can be read"},
 };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
 
+/* The first versions that have what the ones before have not. */
+#define REDIS_8_6 13
+#define REDIS_8_8 14
+/* Types of Valkey beside RDB_BYTE_VALKEY_HASH end here: it left the common numbering after 7.2. */
+#define VALKEY_TYPE_MAX RDB_TYPE_STREAM_LISTPACKS_3
+
 /* Bytes that are somebody's, in files whose version is read. */
 static const struct {
+    enum rdb_family family;
+    unsigned version; /* from this one on */
     unsigned byte;
     const char *name;
 } unread[] = {
-    {RDB_TYPE_STREAM_LISTPACKS_4, "a stream of Redis 8.6 and later"},
-    {RDB_TYPE_KEYDB_CRON, "a cron job of KeyDB, which no other server has"},
-    {RDB_OP_KEY_META, "metadata of a key as Redis 8.6 and later writes it"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 28, "an array of Redis 8.8 and later"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 29, "a hash made from a template of Redis 8.10 and later"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 30, "a hash made from a template of Redis 8.10 and later"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 31, "a hash made from a template of Redis 8.10 and later"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 32, "a hash made from a template of Redis 8.10 and later"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 33, "a rate limiter of Redis 8.8 and later"},
+    {RDB_FAMILY_REDIS, REDIS_8_8, 242, "a template of hashes of Redis 8.10 and later"},
+    {RDB_FAMILY_REDIS, 1, RDB_TYPE_STREAM_LISTPACKS_4, "a stream of Redis 8.6 and later"},
+    {RDB_FAMILY_REDIS, 1, RDB_TYPE_STREAM_LISTPACKS_5, "a stream of Redis 8.8 and later"},
+    {RDB_FAMILY_REDIS, 1, RDB_OP_KEY_META, "metadata of a key as Redis 8.6 and later writes it"},
+    {RDB_FAMILY_REDIS, 1, RDB_TYPE_KEYDB_CRON, "a cron job of KeyDB, which no other server has"},
+    {RDB_FAMILY_VALKEY, 80, 23, "a hash of Valkey 9.2 and later"},
+    {RDB_FAMILY_VALKEY, 80, 242, "data of Valkey 9.2 and later"},
 };
 
 static const struct family *family_of(const uint8_t *p, size_t n)
@@ -52,16 +71,17 @@ static enum step refuse(const struct family *f, unsigned version, struct ft_err 
 {
     if (version > f->newest)
         (void)err_set(err, FT_ERR_UNSUPPORTED,
-                      "version %u of the RDB format \"%s\" is newer than all that are known (%s: "
-                      "%u); %s",
-                      version, f->magic, f->writer, f->newest, f->instead);
+                      "unsupported: version %u of the RDB format \"%s\" is newer than all that are "
+                      "known (up to %u); %s",
+                      version, f->magic, f->newest, f->instead);
     else if (version > f->max)
         (void)err_set(err, FT_ERR_UNSUPPORTED,
-                      "version %u of the RDB format \"%s\", which %s write, cannot be read yet; %s",
+                      "unsupported: version %u of the RDB format \"%s\", which %s write, cannot be "
+                      "read yet; %s",
                       version, f->magic, f->writer, f->instead);
     else
-        (void)err_set(err, FT_ERR_UNSUPPORTED, "the RDB format \"%s\" has no version %u", f->magic,
-                      version);
+        (void)err_set(err, FT_ERR_UNSUPPORTED,
+                      "unsupported: the RDB format \"%s\" has no version %u", f->magic, version);
     return STEP_ERROR;
 }
 
@@ -97,10 +117,57 @@ enum step rdb_header_get(const uint8_t *p, size_t n, uint64_t offset, struct rdb
     return STEP_ITEM;
 }
 
-const char *rdb_unread_name(unsigned byte)
+struct rdb_header rdb_header_of_dump(unsigned version)
+{
+    bool valkey = version >= families[RDB_FAMILY_VALKEY].min;
+
+    return (struct rdb_header){valkey ? RDB_FAMILY_VALKEY : RDB_FAMILY_REDIS, version};
+}
+
+void rdb_magic(struct rdb_header header, char ret[RDB_HEADER_SIZE + 1])
+{
+    const char *magic = families[header.family].magic;
+    unsigned rest = header.version;
+    size_t n = strlen(magic);
+
+    memcpy(ret, magic, n);
+    for (size_t i = RDB_HEADER_SIZE; i-- > n; rest /= 10)
+        ret[i] = (char)('0' + rest % 10);
+    ret[RDB_HEADER_SIZE] = '\0';
+}
+
+/* Valkey 9 kept what it had in common with Redis 7.2. */
+static int valkey_type(unsigned byte)
+{
+    if (byte == RDB_BYTE_VALKEY_HASH)
+        return RDB_TYPE_VALKEY_HASH;
+    return byte <= VALKEY_TYPE_MAX && value_walk_known(byte) ? (int)byte : -1;
+}
+
+int rdb_type_of_byte(struct rdb_header header, bool dragonfly, unsigned byte)
+{
+    if (header.family == RDB_FAMILY_VALKEY)
+        return valkey_type(byte);
+    /* Dragonfly always says version 9, in which Redis has no type 20. */
+    if (byte == RDB_TYPE_DF_JSON_OLD && dragonfly && header.version <= RDB_VERSION_DRAGONFLY)
+        return RDB_TYPE_DF_JSON;
+    if ((byte == RDB_TYPE_STREAM_LISTPACKS_4 && header.version < REDIS_8_6) ||
+        (byte == RDB_TYPE_STREAM_LISTPACKS_5 && header.version < REDIS_8_8) ||
+        (byte >= RDB_TYPE_DF_JSON && !dragonfly) || byte == RDB_TYPE_VALKEY_HASH)
+        return -1;
+    return value_walk_known(byte) ? (int)byte : -1;
+}
+
+uint8_t rdb_byte_of_type(unsigned type)
+{
+    return type == RDB_TYPE_VALKEY_HASH ? RDB_BYTE_VALKEY_HASH : (uint8_t)type;
+}
+
+const char *rdb_unread_name(struct rdb_header header, unsigned byte)
 {
     for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++) {
-        if (unread[i].byte == byte)
+        if (unread[i].family == header.family && header.version >= unread[i].version &&
+            unread[i].byte == byte)
             return unread[i].name;
     }
     return NULL;

@@ -17,9 +17,12 @@ int rdb_put_len(struct buf *out, uint64_t value, struct ft_err *err)
     return 0;
 }
 
-int rdb_put_header(struct buf *out, unsigned rdb_version, struct ft_err *err)
+int rdb_put_header(struct buf *out, struct rdb_header header, struct ft_err *err)
 {
-    return buf_printf(out, err, "REDIS%04u", rdb_version);
+    char magic[RDB_HEADER_SIZE + 1];
+
+    rdb_magic(header, magic);
+    return buf_append(out, magic, RDB_HEADER_SIZE, err);
 }
 
 int rdb_put_aux(struct buf *out, const char *name, struct bytes value, struct ft_err *err)
@@ -77,7 +80,7 @@ static int put_access(struct buf *out, const struct rdb_entry *entry, struct ft_
 
 static bool is_own_value(const struct rdb_entry *entry, uint8_t type, struct bytes value)
 {
-    return entry->raw.n > 0 && entry->raw.p[0] == type && entry->type == type &&
+    return entry->raw.n > 0 && entry->raw.p[0] == rdb_byte_of_type(type) && entry->type == type &&
            value.p == entry->value.p && value.n == entry->value.n;
 }
 
@@ -90,7 +93,8 @@ int rdb_put_entry(struct buf *out, const struct rdb_entry *entry, uint8_t type, 
         return -1;
     if (is_own_value(entry, type, value))
         return buf_append(out, entry->raw.p, entry->raw.n, err);
-    if (put_opcode(out, type, err) != 0 || rdb_string_put(out, entry->key, err) != 0)
+    if (put_opcode(out, rdb_byte_of_type(type), err) != 0 ||
+        rdb_string_put(out, entry->key, err) != 0)
         return -1;
     return buf_append(out, value.p, value.n, err);
 }

@@ -1,8 +1,8 @@
 /*
  * target.h - what each version of Redis and Valkey can read.
  *
- * Sources: src/rdb.h and the change history of redis 5.0, 6.2, 7.0, 7.2, 7.4, 8.0 and valkey 7.2,
- * 8.0 (RDB versions 9, 9, 10, 11, 12, 12, 11, 11).
+ * Sources: src/rdb.h and the change history of redis 5.0 to 8.6 and valkey 7.2 to 9.1; for redis 8.8 and 8.10
+ * (RDB versions 14 and 15) the change history of librdb 2.3.
  */
 #ifndef FLOWTAPE_RDB_TARGET_H
 #define FLOWTAPE_RDB_TARGET_H
@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "rdb/rdb_types.h"
+#include "rdb/rdb_version.h"
 
 /* Modules whose values and commands a target has. */
 enum target_module {
@@ -23,26 +24,32 @@ enum target_module {
 };
 
 struct target {
-    const char *name;      /* "7.0", "valkey-8.0" */
-    const char *redis_ver; /* for the redis-ver AUX field */
-    unsigned version;      /* major * 100 + minor, of the Redis it is equal to: 502... 800 */
+    const char *name;       /* "7.0", "valkey-8.0" */
+    const char *server_ver; /* for the AUX field redis-ver or valkey-ver */
+    enum rdb_family family; /* who it is; target_header says what its files begin with */
+    unsigned version;       /* major * 100 + minor, of the Redis it is equal to: 502... 810 */
     unsigned rdb_version;
     unsigned highest_type; /* types it reads: 0..5, 7, 9..highest_type */
-    bool member_ttl;       /* hash fields with a time to live (types 24 and 25) */
+    bool member_ttl;       /* hash fields with a time to live */
     bool functions;
     bool lua_aux;     /* loads scripts from AUX fields */
     unsigned modules; /* enum target_module: those that come with it */
 };
 
-/* target_parse - by name; FT_ERR_USAGE lists the choices. */
+/*
+ * target_parse - "7.0", "redis-7.0", "valkey-8.0": the newest version that is known and not above the one that is
+ * named, which target_is_named tells apart; so 7.0.15 is 7.0. FT_ERR_USAGE lists the choices.
+ */
 int target_parse(const char *text, const struct target **ret, struct ft_err *err);
+/* target_is_named - is this the target's own name, and not one that stands for it? */
+bool target_is_named(const struct target *t, const char *text);
 /* target_default - 7.0. */
 const struct target *target_default(void);
-/* target_of_version - the newest Redis that a server of this version (see `version`) can stand for;
- * the oldest for older ones. */
-const struct target *target_of_version(unsigned version);
-/* target_of_server - the same, with the modules that the server names: " ReJSON bf ". */
-struct target target_of_server(unsigned version, const char *modules);
+/* target_of_server - the newest that a running server can stand for, the oldest for older ones; version: what it says
+ * as a Redis; valkey_version: as a Valkey, or 0 (both major * 100 + minor); modules: as it names them, " ReJSON bf ". */
+struct target target_of_server(unsigned version, unsigned valkey_version, const char *modules);
+/* target_header - what its RDB files begin with. */
+struct rdb_header target_header(const struct target *t);
 /* target_reads - does it load this type byte as it is? */
 bool target_reads(const struct target *t, unsigned type);
 /* target_names - "5.0, 6.2, ...", for help texts. */

@@ -166,6 +166,8 @@ static int digest_groups(struct stream_iter *it, struct value_digest *ret, struc
         value_digest_follow(&d, SALT_GROUP, group.name);
         follow_id(&d, SALT_GROUP, group.last_id);
         follow_number(&d, SALT_GROUP, (uint64_t)group.entries_read);
+        if (group.unowned.n > 0)
+            value_digest_follow(&d, SALT_PENDING, group.unowned);
         while ((step = stream_iter_next_consumer(it, &consumer, err)) == STEP_ITEM) {
             if (digest_consumer(it, &consumer, &d, err) != 0)
                 return -1;

@@ -5,7 +5,7 @@
  *              sets and fields of hashes count without regard to order, scores as doubles (-0 is 0), a
  *              HyperLogLog by its registers, JSON by what it means (also RedisJSON's). Of streams
  *              entries, ids, counters, groups, consumers and what is pending; not when a consumer was
- *              seen last. Values of other modules and Dragonfly's probabilistic types count as their bytes.
+ *              seen last, nor what idempotent producers added. Values of other modules and Dragonfly's probabilistic types count as their bytes.
  * Parts        Times of members, and what a stream has besides entries, have a digest of their own, so that
  *              a caller can say in what two values differ, or allow for times that are nearly the same.
  * Not a key    Fit to see that two values differ, not to withstand somebody who makes them collide.

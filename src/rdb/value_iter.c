@@ -385,6 +385,25 @@ static enum step next_metadata_pair(struct value_iter *it, struct value_element 
     return next_pair(it, ret, err);
 }
 
+/* Valkey's: the time is in full after the value, -1 for none. Source: valkey src/rdb.c (9.1). */
+static enum step next_timed_pair(struct value_iter *it, struct value_element *ret,
+                                 struct ft_err *err)
+{
+    enum step step = next_pair(it, ret, err);
+    const uint8_t *p;
+    int64_t time_ms;
+
+    if (step != STEP_ITEM)
+        return step;
+    if (take_raw(it, 8, &p, err) != 0)
+        return STEP_ERROR;
+    time_ms = (int64_t)load_le64(p);
+    if (time_ms < -1)
+        return corrupt(it, "time to live of a field is out of range", err);
+    ret->expire_ms = time_ms == -1 ? VALUE_NO_TTL : time_ms;
+    return STEP_ITEM;
+}
+
 /* Elements inside a blob. */
 
 static enum step next_packed_member(struct value_iter *it, struct value_element *ret,
@@ -543,6 +562,7 @@ static const struct encoding encodings[RDB_TYPE_COUNT] = {
     [RDB_TYPE_HASH_LISTPACK_EX_PRE_GA] = {begin_blob, next_packed_triple, BLOB_LISTPACK, 3},
     [RDB_TYPE_HASH_METADATA] = {begin_hash_metadata, next_metadata_pair, BLOB_NONE, 1},
     [RDB_TYPE_HASH_LISTPACK_EX] = {begin_hash_listpack_ex, next_packed_triple, BLOB_LISTPACK, 3},
+    [RDB_TYPE_VALKEY_HASH] = {begin_counted, next_timed_pair, BLOB_NONE, 1},
     [RDB_TYPE_DF_HASH_WITH_EXPIRY] = {begin_counted, next_expiring_pair, BLOB_NONE, 1},
     [RDB_TYPE_DF_SET_WITH_EXPIRY] = {begin_counted, next_expiring_member, BLOB_NONE, 1},
 };

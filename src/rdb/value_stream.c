@@ -115,8 +115,7 @@ int stream_iter_new(struct stream_iter **ret, unsigned type, struct bytes value,
     struct stream_iter *it;
     struct bytes in = value;
 
-    if (type != RDB_TYPE_STREAM_LISTPACKS && type != RDB_TYPE_STREAM_LISTPACKS_2 &&
-        type != RDB_TYPE_STREAM_LISTPACKS_3)
+    if (rdb_type_class(type) != VALUE_STREAM)
         return err_set(err, FT_ERR_UNSUPPORTED, "values of type %u are no streams", type);
     it = calloc(1, sizeof(*it));
     if (it == NULL)
@@ -227,6 +226,31 @@ static int leave_group(struct stream_iter *it, struct ft_err *err)
     return step == STEP_END ? 0 : -1;
 }
 
+/* The ids after the group's consumers, which are still to be read: passed over once. */
+static int find_unowned(const struct stream_iter *it, struct bytes in, uint64_t consumers,
+                        struct bytes *ret, struct ft_err *err)
+{
+    struct value_walk walk;
+    uint64_t count;
+    size_t used;
+
+    *ret = bytes_of(NULL, 0);
+    if (it->head.type < RDB_TYPE_STREAM_LISTPACKS_5)
+        return 0;
+    for (uint64_t i = 0; i < consumers; i++) {
+        value_walk_begin_grammar(&walk, "S88N(i)");
+        if (value_walk_run(&walk, in.p, in.n, stream_position(it, &in), &used, err) != STEP_ITEM)
+            return stream_corrupt_at(it, stream_position(it, &in), "bad consumer", err);
+        in = bytes_of(in.p + used, in.n - used);
+    }
+    if (take_len(it, &in, &count, err) != 0)
+        return -1;
+    if (count > in.n / STREAM_ID_SIZE)
+        return stream_corrupt_at(it, stream_position(it, &in), "ends early", err);
+    *ret = bytes_of(in.p, (size_t)count * STREAM_ID_SIZE);
+    return 0;
+}
+
 static int take_group(struct stream_iter *it, struct stream_group *ret, struct ft_err *err)
 {
     struct group_cursor *g = &it->groups;
@@ -245,7 +269,47 @@ static int take_group(struct stream_iter *it, struct stream_group *ret, struct f
     if (load_pending(it, ret->pending_count, err) != 0)
         return -1;
     ret->stored_pending = bytes_of(pending, (size_t)(g->in.p - pending));
-    return take_len(it, &g->in, &ret->consumer_count, err);
+    if (take_len(it, &g->in, &ret->consumer_count, err) != 0)
+        return -1;
+    return find_unowned(it, g->in, ret->consumer_count, &ret->unowned, err);
+}
+
+/* After the last consumer: what find_unowned has found. */
+static int leave_unowned(struct stream_iter *it, struct ft_err *err)
+{
+    struct group_cursor *g = &it->groups;
+    const uint8_t *p;
+    uint64_t count;
+
+    if (!g->unowned_follow)
+        return 0;
+    g->unowned_follow = false;
+    if (take_len(it, &g->in, &count, err) != 0)
+        return -1;
+    return take_raw(it, &g->in, (size_t)count * STREAM_ID_SIZE, &p, err); /* there: find_unowned */
+}
+
+static int take_producers(struct stream_iter *it, struct ft_err *err)
+{
+    struct bytes *in = &it->groups.in;
+    struct value_walk walk;
+    size_t used = 0;
+
+    if (it->head.type < RDB_TYPE_STREAM_LISTPACKS_4)
+        return 0;
+    value_walk_begin_grammar(&walk, VALUE_WALK_STREAM_PRODUCERS);
+    if (it->producers.n == 0) {
+        if (value_walk_run(&walk, in->p, in->n, stream_position(it, in), &used, err) != STEP_ITEM)
+            return stream_corrupt_at(it, stream_position(it, in), "bad list of producers", err);
+        it->producers = bytes_of(in->p, used);
+        *in = bytes_of(in->p + used, in->n - used);
+    }
+    return 0;
+}
+
+struct bytes stream_iter_producers(const struct stream_iter *it)
+{
+    return it->producers;
 }
 
 enum step stream_iter_next_group(struct stream_iter *it, struct stream_group *ret,
@@ -254,9 +318,11 @@ enum step stream_iter_next_group(struct stream_iter *it, struct stream_group *re
     struct group_cursor *g = &it->groups;
     struct stream_group group;
 
-    if (leave_group(it, err) != 0)
+    if (leave_group(it, err) != 0 || leave_unowned(it, err) != 0)
         return STEP_ERROR;
     if (g->groups_left == 0) {
+        if (take_producers(it, err) != 0)
+            return STEP_ERROR;
         if (g->in.n != 0)
             return stream_corrupt_at(it, stream_position(it, &g->in),
                                      "bytes left over after the groups", err);
@@ -266,6 +332,7 @@ enum step stream_iter_next_group(struct stream_iter *it, struct stream_group *re
         return STEP_ERROR;
     g->groups_left--;
     g->consumers_left = group.consumer_count;
+    g->unowned_follow = it->head.type >= RDB_TYPE_STREAM_LISTPACKS_5;
     *ret = group;
     return STEP_ITEM;
 }
@@ -280,7 +347,7 @@ static int take_consumer(struct stream_iter *it, struct stream_consumer *ret, st
         return -1;
     ret->seen_time_ms = (int64_t)load_le64(p);
     ret->active_time_ms = ret->seen_time_ms;
-    if (it->head.type == RDB_TYPE_STREAM_LISTPACKS_3) {
+    if (it->head.type >= RDB_TYPE_STREAM_LISTPACKS_3) {
         if (take_raw(it, &g->in, 8, &p, err) != 0)
             return -1;
         ret->active_time_ms = (int64_t)load_le64(p);

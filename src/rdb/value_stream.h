@@ -3,7 +3,7 @@
  * and pending entries.
  *
  * Use      In this order; see value_iter.h for lifetimes and errors.
- * Source   redis src/rdb.c and src/t_stream.c (7.2).
+ * Source   redis src/rdb.c and src/t_stream.c (7.2, 8.6); librdb src/lib/parser.c (2.3) for STREAM_LISTPACKS_5.
  */
 #ifndef FLOWTAPE_RDB_VALUE_STREAM_H
 #define FLOWTAPE_RDB_VALUE_STREAM_H
@@ -42,6 +42,8 @@ struct stream_group {
     uint64_t consumer_count;
     /* the pending entries as they lie in the value: n x (16 bytes id, LE64 time, LEN count) */
     struct bytes stored_pending;
+    /* ids of those that no consumer has, n x 16 bytes; from STREAM_LISTPACKS_5 on */
+    struct bytes unowned;
 };
 
 struct stream_pending {
@@ -67,6 +69,9 @@ int stream_iter_new(struct stream_iter **ret, unsigned type, struct bytes value,
 const struct stream_head *stream_iter_head(const struct stream_iter *it);
 /* stream_iter_listpacks - the part "PU(n), n x (STR id, STR listpack)" as it lies in the value. */
 struct bytes stream_iter_listpacks(const struct stream_iter *it);
+/* stream_iter_producers - from STREAM_LISTPACKS_4 on what idempotent producers added, as it lies in the value
+ * after the groups (value_walk.c has its grammar); known when the groups have ended. Empty for older ones. */
+struct bytes stream_iter_producers(const struct stream_iter *it);
 /* Deleted entries are not delivered. */
 enum step stream_iter_next_entry(struct stream_iter *it, struct stream_entry *ret,
                                  struct ft_err *err);

@@ -2,7 +2,7 @@
  * value_stream_impl.h - what the two files of stream values share: value_stream.c (the head, groups,
  * consumers, pending entries) and value_stream_entries.c (the entries in their listpacks).
  *
- * Source   redis src/rdb.c and src/t_stream.c (7.2). Positions are offsets in the value.
+ * Source   as value_stream.h says. Positions are offsets in the value.
  */
 #ifndef FLOWTAPE_RDB_VALUE_STREAM_IMPL_H
 #define FLOWTAPE_RDB_VALUE_STREAM_IMPL_H
@@ -49,6 +49,7 @@ struct group_cursor {
     uint64_t groups_left;
     uint64_t consumers_left;
     uint64_t pending_left;
+    bool unowned_follow; /* after the consumers of the group that is open */
     struct bytes consumer;
     struct buf group_name;
     struct buf consumer_name;
@@ -59,6 +60,7 @@ struct stream_iter {
     struct bytes value;
     struct stream_head head;
     struct bytes listpacks;
+    struct bytes producers;
     struct entry_cursor entries;
     struct group_cursor groups;
 };

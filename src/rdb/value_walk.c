@@ -29,6 +29,9 @@ struct type_row {
 #define STREAM_1 "N(SS)UUUN(SUUN(i8U)N(S8N(i)))"
 #define STREAM_2 "N(SS)UUUUUUUUN(SUUUN(i8U)N(S8N(i)))"
 #define STREAM_3 "N(SS)UUUUUUUUN(SUUUN(i8U)N(S88N(i)))"
+#define STREAM_4 STREAM_3 VALUE_WALK_STREAM_PRODUCERS
+/* in a group, after its consumers, the pending entries that none of them has */
+#define STREAM_5 "N(SS)UUUUUUUUN(SUUUN(i8U)N(S88N(i))N(i))" VALUE_WALK_STREAM_PRODUCERS
 
 static const struct type_row rows[RDB_TYPE_COUNT] = {
     [RDB_TYPE_STRING] = {"S", "string", VALUE_STRING},
@@ -56,6 +59,9 @@ static const struct type_row rows[RDB_TYPE_COUNT] = {
     [RDB_TYPE_HASH_LISTPACK_EX_PRE_GA] = {"S", "hash_listpack_ex_pre_ga", VALUE_HASH},
     [RDB_TYPE_HASH_METADATA] = {"8N(USS)", "hash_metadata", VALUE_HASH},
     [RDB_TYPE_HASH_LISTPACK_EX] = {"8S", "hash_listpack_ex", VALUE_HASH},
+    [RDB_TYPE_STREAM_LISTPACKS_4] = {STREAM_4, "stream_listpacks_4", VALUE_STREAM},
+    [RDB_TYPE_STREAM_LISTPACKS_5] = {STREAM_5, "stream_listpacks_5", VALUE_STREAM},
+    [RDB_TYPE_VALKEY_HASH] = {"N(SS8)", "valkey_hash_2", VALUE_HASH},
     [RDB_TYPE_DF_JSON] = {"S", "json", VALUE_JSON},
     [RDB_TYPE_DF_HASH_WITH_EXPIRY] = {"N(SSS)", "hash_with_expiry", VALUE_HASH},
     [RDB_TYPE_DF_SET_WITH_EXPIRY] = {"N(SS)", "set_with_expiry", VALUE_SET},

@@ -33,6 +33,9 @@ struct value_walk {
 bool value_walk_known(unsigned type);
 /* value_walk_begin - at the first byte after the key. The type must be known. */
 void value_walk_begin(struct value_walk *w, unsigned type);
+/* What follows the groups of a stream from STREAM_LISTPACKS_4 on: duration, maximum, producers with their ids, two
+ * counters. */
+#define VALUE_WALK_STREAM_PRODUCERS "UUN(SN(SUU))UU"
 /* value_walk_begin_grammar - for what is no value but built of the same symbols (value_walk.c). */
 void value_walk_begin_grammar(struct value_walk *w, const char *grammar);
 /*

@@ -273,7 +273,7 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
     if (s->names != NULL &&
         key_log_add(s->names, &s->names_batch, original->db, original->key, err) != 0)
         return -1;
-    return replay_report_entry_notes(&s->r->report, original, err);
+    return replay_report_entry_notes(&s->r->report, original, s->r->target.kind, err);
 }
 
 static int put_entry(void *context, const struct item *item, struct ft_err *err)

@@ -22,7 +22,7 @@ static int check_version(struct fold *f, struct ft_err *err)
                        "(--redis-server PATH names another one)",
                        f->options.redis_server, info.version / 100, info.version % 100);
     }
-    f->own = target_of_server(info.version, info.modules);
+    f->own = target_of_server(info.version, info.valkey, info.modules);
     f->engine = &f->own;
     return 0;
 }

@@ -49,7 +49,7 @@ static int check_version(struct target_client *t, const struct server_info *info
                        info->text);
     }
     t->version = info->version;
-    t->known_kind = target_of_server(info->version, info->modules);
+    t->known_kind = target_of_server(info->version, info->valkey, info->modules);
     t->kind = &t->known_kind;
     return 0;
 }

@@ -6,6 +6,9 @@
 #include "wire/redis_info.h"
 #include "wire/reply_error.h"
 
+/* The Redis that Valkey says to be, whatever its own version. */
+#define VALKEY_AS_REDIS 702
+
 static bool is_value(const char *info, const char *name, const char *wanted)
 {
     char text[32];
@@ -14,13 +17,12 @@ static bool is_value(const char *info, const char *name, const char *wanted)
     return strcmp(text, wanted) == 0;
 }
 
-static void take_version(struct server_info *ret)
+static unsigned version_of(const char *text)
 {
     unsigned major;
     unsigned minor;
 
-    if (sscanf(ret->text, "%u.%u", &major, &minor) == 2)
-        ret->version = major * 100 + minor;
+    return sscanf(text, "%u.%u", &major, &minor) == 2 ? major * 100 + minor : 0;
 }
 
 static void add_module(struct server_info *ret, struct bytes name)
@@ -47,6 +49,7 @@ static void take_modules(const char *info, struct server_info *ret)
 void server_info_parse(const char *info, struct server_info *ret)
 {
     char dragonfly[8];
+    char valkey[32];
 
     *ret = (struct server_info){
         .replica = is_value(info, "role", "slave"),
@@ -61,7 +64,9 @@ void server_info_parse(const char *info, struct server_info *ret)
     redis_info_copy(info, "run_id", ret->run_id, sizeof(ret->run_id));
     redis_info_copy(info, "maxmemory_policy", ret->eviction, sizeof(ret->eviction));
     ret->dragonfly = dragonfly[0] != '\0';
-    take_version(ret);
+    ret->version = version_of(ret->text);
+    redis_info_copy(info, "valkey_version", valkey, sizeof(valkey));
+    ret->valkey = version_of(valkey);
     take_modules(info, ret);
 }
 
@@ -87,6 +92,8 @@ static void take_hello_modules(const redisReply *list, struct server_info *ret)
 /* Names and values in turn. */
 static void take_hello(const redisReply *reply, struct server_info *ret)
 {
+    bool valkey = false;
+
     *ret = (struct server_info){.brief = true};
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         const redisReply *name = reply->element[i];
@@ -96,12 +103,17 @@ static void take_hello(const redisReply *reply, struct server_info *ret)
             take_hello_modules(value, ret);
         if (!is_text(name) || !is_text(value))
             continue;
+        valkey |= strcmp(name->str, "server") == 0 && strcmp(value->str, "valkey") == 0;
         if (strcmp(name->str, "version") == 0)
             (void)snprintf(ret->text, sizeof(ret->text), "%.31s", value->str);
         ret->replica |= strcmp(name->str, "role") == 0 && strcmp(value->str, "master") != 0;
         ret->cluster |= strcmp(name->str, "mode") == 0 && strcmp(value->str, "cluster") == 0;
     }
-    take_version(ret);
+    ret->version = version_of(ret->text);
+    if (valkey) { /* it says its own version here, and is a Redis 7.2 to others */
+        ret->valkey = ret->version;
+        ret->version = VALKEY_AS_REDIS;
+    }
 }
 
 static int refused(const redisReply *reply, const char *name, const char *command,

@@ -16,8 +16,10 @@
 struct server_info {
     char text[32];    /* the version as it says it */
     unsigned version; /* major * 100 + minor; 0: not told */
-    bool brief;       /* from HELLO: what is below "cluster" is not known */
-    bool dragonfly;   /* which calls itself a Redis too */
+    unsigned
+        valkey; /* of a Valkey: its own version, in the same way; 0: it is none, or does not say so */
+    bool brief;     /* from HELLO: what is below "cluster" is not known */
+    bool dragonfly; /* which calls itself a Redis too */
     bool replica;
     bool cluster;
     char modules[256]; /* the names of its modules, a blank before and after each */

@@ -49,4 +49,15 @@
 /* The last entry of a stream was deleted, a group is left. DUMP of a redis-server 7.0.15. */
 #define STREAM_EMPTIED "\x00\x00\x05\x01\x00\x00\x05\x01\x01\x01\x01g\x00\x00" NOT_KNOWN "\x00\x00"
 
+/* Duration, maximum, a producer "p" with the id "i" of the entry 1-1, ids added, duplicates. */
+#define PRODUCERS                       \
+    "\x40\x64\x40\x64\x01\x01p\x01\x01" \
+    "i\x01\x01\x02\x01"
+#define STREAM_4 STREAM_3 PRODUCERS
+/* The same, and nobody has the entry 4-0. */
+#define STREAM_5                                                                                \
+    LISTPACKS LENGTH_LAST COUNTERS "\x02" GROUP_7 NOT_KNOWN "\x00\x00\x00" GROUP_GRP            \
+                                   "\x04" PENDING "\x02" ALICE TIME ALICES_IDS BOB ACTIVE_NEVER \
+                                   "\x00" BOBS_IDS PRODUCERS
+
 #endif

@@ -7,8 +7,11 @@ static void test_pieces(void **state)
     struct buf out = BUF_INIT(0);
 
     (void)state;
-    t_ok(rdb_put_header(&out, 10, &err), &err);
+    t_ok(rdb_put_header(&out, (struct rdb_header){RDB_FAMILY_REDIS, 10}, &err), &err);
     t_bytes(buf_bytes(&out), "REDIS0010");
+    buf_clear(&out);
+    t_ok(rdb_put_header(&out, (struct rdb_header){RDB_FAMILY_VALKEY, 80}, &err), &err);
+    t_bytes(buf_bytes(&out), "VALKEY080");
     buf_clear(&out);
     t_ok(rdb_put_aux(&out, "redis-bits", T_BYTES("64"), &err), &err);
     t_bytes(buf_bytes(&out), "\xfa\x0aredis-bits\xc0\x40");

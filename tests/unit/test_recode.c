@@ -338,6 +338,78 @@ static void test_streams(void **state)
     becomes_bytes("8.0", RDB_TYPE_STREAM_LISTPACKS, v1, RDB_TYPE_STREAM_LISTPACKS, v1, LOSS_NONE);
 }
 
+/* After the groups what producers added: a duration, a maximum, no producers, two counters. */
+#define NO_PRODUCERS "\x40\x64\x40\x64\x00\x00\x00"
+#define PRODUCERS               \
+    "\x05\x06\x01\x01p\x01\x01" \
+    "i\x01\x01\x02\x01"
+#define TIME_8       "\x73\x71\x70\xfd\xa1\x01\x00\x00"
+#define ID(seq)      "\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00" seq
+#define PENDING(seq) ID(seq) TIME_8 "\x01"
+/* No entries are left; a group has three pending ones, of which bob has one and nobody the others. */
+#define EMPTY_2 "\x00\x00\x05\x01\x00\x00\x00\x00\x05"
+#define BOB    \
+    "\x01\x03" \
+    "bob" TIME_8 TIME_8 "\x01" ID("\x02")
+#define UNOWNED                                                                             \
+    EMPTY_2 "\x01\x01g\x01\x03\x03\x03" PENDING("\x01") PENDING("\x02") PENDING("\x03") BOB \
+        "\x02" ID("\x03") ID("\x01") PRODUCERS
+#define OWNED EMPTY_2 "\x01\x01g\x01\x03\x03\x01" PENDING("\x02") BOB
+
+static bool drops(const char *target, unsigned type, struct bytes value)
+{
+    struct rdb_entry entry = entry_of(type, value);
+
+    return recode_stream_drops(target_of(target), &entry);
+}
+
+static void test_new_streams(void **state)
+{
+    struct bytes v3 = T_BYTES(STREAM_3), plain = T_BYTES(STREAM_3 NO_PRODUCERS);
+    struct bytes unowned = T_BYTES(UNOWNED);
+
+    (void)state;
+    becomes_bytes("8.6", RDB_TYPE_STREAM_LISTPACKS_4, plain, RDB_TYPE_STREAM_LISTPACKS_4, plain,
+                  LOSS_NONE);
+    becomes_bytes("8.4", RDB_TYPE_STREAM_LISTPACKS_4, plain, RDB_TYPE_STREAM_LISTPACKS_3, v3,
+                  LOSS_NONE);
+    becomes_bytes("8.10", RDB_TYPE_STREAM_LISTPACKS_5, unowned, RDB_TYPE_STREAM_LISTPACKS_5,
+                  unowned, LOSS_NONE);
+    becomes_bytes("8.6", RDB_TYPE_STREAM_LISTPACKS_5, unowned, RDB_TYPE_STREAM_LISTPACKS_4,
+                  T_BYTES(OWNED PRODUCERS), LOSS_STREAM_PENDING);
+    becomes_bytes("valkey-9.0", RDB_TYPE_STREAM_LISTPACKS_5, unowned, RDB_TYPE_STREAM_LISTPACKS_3,
+                  T_BYTES(OWNED), LOSS_STREAM_PENDING);
+    assert_false(drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, plain));
+    assert_true(drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 PRODUCERS)));
+    assert_true(
+        drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 "\x05\x06\x00\x07\x00")));
+    assert_false(drops("8.6", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 PRODUCERS)));
+    assert_true(drops("6.2", RDB_TYPE_STREAM_LISTPACKS_5, unowned));
+}
+
+static void test_valkey_hashes(void **state)
+{
+    struct bytes timed = T_BYTES("\x02\x01"
+                                 "a\x01"
+                                 "1\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                                 "c\x01"
+                                 "3\x20\xcf\x8d\x0a\x86\x01\x00\x00");
+
+    (void)state;
+    becomes_bytes("valkey-9.1", RDB_TYPE_VALKEY_HASH, timed, RDB_TYPE_VALKEY_HASH, timed,
+                  LOSS_NONE);
+    becomes("8.0", RDB_TYPE_VALKEY_HASH, timed, RDB_TYPE_HASH_METADATA, "a=1 c=3~1675214311200",
+            LOSS_NONE);
+    becomes("valkey-8.1", RDB_TYPE_VALKEY_HASH, timed, RDB_TYPE_HASH, "a=1 c=3", LOSS_MEMBER_TTL);
+    becomes("valkey-9.0", RDB_TYPE_DF_HASH_WITH_EXPIRY, TIMED_HASH, RDB_TYPE_VALKEY_HASH,
+            "a=1 b=2~1675209610000 c=3~1675209700000", LOSS_NONE);
+    is_empty("valkey-9.0", RDB_TYPE_VALKEY_HASH, T_BYTES("\x00"));
+    is_refused("valkey-9.0", RDB_TYPE_VALKEY_HASH,
+               T_BYTES("\x01\x01"
+                       "a\x01"
+                       "1\xfe\xff\xff\xff\xff\xff\xff\xff"));
+}
+
 struct mutation {
     struct recoder *r;
     unsigned type;
@@ -403,9 +475,30 @@ static void test_targets(void **state)
     assert_int_equal(target_of("8.0")->rdb_version, 12);
     assert_int_equal(target_of("8.0")->modules, TARGET_MODULES);
     assert_int_equal(target_of("7.4")->modules, 0);
-    assert_int_equal(target_of_server(800, " vectorset ").modules, TARGET_VECTOR_SET);
-    assert_int_equal(target_of_server(704, " search ReJSON ").modules, TARGET_SEARCH | TARGET_JSON);
-    assert_int_equal(target_of_server(800, "").version, 800);
+    assert_int_equal(target_of_server(800, 0, " vectorset ").modules, TARGET_VECTOR_SET);
+    assert_int_equal(target_of_server(704, 0, " search ReJSON ").modules,
+                     TARGET_SEARCH | TARGET_JSON);
+    assert_int_equal(target_of_server(800, 0, "").version, 800);
+    assert_string_equal(target_of_server(400, 0, "").name, "5.0");
+    assert_string_equal(target_of_server(702, 901, "").name, "valkey-9.1");
+    assert_string_equal(target_of_server(702, 802, "").name, "valkey-8.1");
+    assert_string_equal(target_of("7.0.15")->name, "7.0");
+    assert_string_equal(target_of("8.10")->name, "8.10");
+    assert_string_equal(target_of("8.9.1")->name, "8.8");
+    assert_string_equal(target_of("12.0")->name, "8.10");
+    assert_string_equal(target_of("valkey-8.2")->name, "valkey-8.1");
+    assert_true(target_is_named(target_of("8.10"), "8.10"));
+    assert_false(target_is_named(target_of("7.0.15"), "7.0.15"));
+    assert_int_equal(target_header(target_of("8.6")).version, 13);
+    assert_int_equal(target_header(target_of("valkey-8.1")).family, RDB_FAMILY_REDIS);
+    assert_int_equal(target_header(target_of("valkey-9.0")).family, RDB_FAMILY_VALKEY);
+    assert_int_equal(target_header(target_of("valkey-9.0")).version, 80);
+    assert_true(target_reads(target_of("valkey-9.0"), RDB_TYPE_VALKEY_HASH));
+    assert_false(target_reads(target_of("valkey-8.1"), RDB_TYPE_VALKEY_HASH));
+    assert_false(target_reads(target_of("8.6"), RDB_TYPE_VALKEY_HASH));
+    t_fails(target_parse("7", &t, &err), &err, FT_ERR_USAGE, "unknown target version");
+    t_fails(target_parse("7.0x", &t, &err), &err, FT_ERR_USAGE, "unknown target version");
+    t_fails(target_parse("valkey-7.0", &t, &err), &err, FT_ERR_USAGE, "valkey-7.2");
     assert_false(target_reads(target_of("6.2"), RDB_TYPE_HASH_LISTPACK));
     assert_true(target_reads(target_of("7.0"), RDB_TYPE_STREAM_LISTPACKS_2));
     assert_false(target_reads(target_of("7.0"), RDB_TYPE_SET_LISTPACK));
@@ -427,6 +520,8 @@ int main(void)
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_new_streams),
+        cmocka_unit_test(test_valkey_hashes),
         cmocka_unit_test(test_mutations),
     };
 

@@ -9,6 +9,8 @@ static const struct sample {
     {RDB_TYPE_STREAM_LISTPACKS, {(const uint8_t *)STREAM_1, sizeof(STREAM_1) - 1}},
     {RDB_TYPE_STREAM_LISTPACKS_2, {(const uint8_t *)STREAM_2, sizeof(STREAM_2) - 1}},
     {RDB_TYPE_STREAM_LISTPACKS_3, {(const uint8_t *)STREAM_3, sizeof(STREAM_3) - 1}},
+    {RDB_TYPE_STREAM_LISTPACKS_4, {(const uint8_t *)STREAM_4, sizeof(STREAM_4) - 1}},
+    {RDB_TYPE_STREAM_LISTPACKS_5, {(const uint8_t *)STREAM_5, sizeof(STREAM_5) - 1}},
 };
 #define SAMPLE_COUNT (sizeof(samples) / sizeof(samples[0]))
 
@@ -109,7 +111,8 @@ static void test_groups(void **state)
     (void)state;
     for (size_t i = 0; i < SAMPLE_COUNT; i++) {
         bool old = samples[i].type == RDB_TYPE_STREAM_LISTPACKS;
-        bool timed = samples[i].type == RDB_TYPE_STREAM_LISTPACKS_3;
+        bool timed = samples[i].type >= RDB_TYPE_STREAM_LISTPACKS_3;
+        bool unowned = samples[i].type == RDB_TYPE_STREAM_LISTPACKS_5;
         struct ft_err err = FT_ERR_INIT;
         struct stream_consumer c;
         struct stream_iter *it;
@@ -128,9 +131,14 @@ static void test_groups(void **state)
         assert_int_equal(g.stored_pending.n, 75);
         assert_int_equal(g.consumer_count, 2);
         check_consumer(it, "alice", 0x1a1fd707173, alices, 2);
-        check_consumer(it, "bob", timed ? -1 : 0x1a1fd707173, bobs, 1);
+        check_consumer(it, "bob", timed ? -1 : 0x1a1fd707173, bobs, unowned ? 0 : 1);
+        assert_true(bytes_eq(g.unowned, unowned ? T_BYTES(ID("\x04", "\x00")) : bytes_of("", 0)));
         assert_int_equal(stream_iter_next_consumer(it, &c, &err), STEP_END);
         assert_int_equal(stream_iter_next_group(it, &g, &err), STEP_END);
+        assert_int_equal(stream_iter_next_group(it, &g, &err), STEP_END);
+        assert_true(bytes_eq(stream_iter_producers(it),
+                             samples[i].type >= RDB_TYPE_STREAM_LISTPACKS_4 ? T_BYTES(PRODUCERS)
+                                                                            : bytes_of("", 0)));
         stream_iter_free(it);
     }
 }

@@ -82,6 +82,15 @@ static const struct walk_row rows[] = {
         "\x02\x01"
         "c" D8 D8 "\x01" ID "\x01"
         "d" D8 D8 "\x00"),
+    ROW(RDB_TYPE_STREAM_LISTPACKS_4, VALUE_STREAM, "stream_listpacks_4",
+        "\x00\x01\x05\x06\x01\x02\x00\x00\x01"
+        "\x01\x01g\x05\x06" ALL "\x00\x01\x01"
+        "c" D8 D8 "\x00"
+        "\x05\x40\x64\x02\x01p\x02\x01i\x05\x06\x01j\x05\x07\x01q\x00\x03\x01"),
+    ROW(RDB_TYPE_STREAM_LISTPACKS_5, VALUE_STREAM, "stream_listpacks_5",
+        "\x00\x01\x05\x06\x01\x02\x00\x00\x01"
+        "\x01\x01g\x05\x06" ALL "\x02" ID D8 "\x02" ID D8 "\x01\x01\x01"
+        "c" D8 D8 "\x01" ID "\x01" ID "\x05\x40\x64\x00\x03\x01"),
     ROW(RDB_TYPE_HASH_METADATA_PRE_GA, VALUE_HASH, "hash_metadata_pre_ga",
         "\x02\x00\x01"
         "f\x01v" ALL "\x01g\x01w"),
@@ -116,6 +125,7 @@ static const struct walk_row rows[] = {
         "abcd\x04\x02"
         "ab\x02"
         "cd"),
+    ROW(RDB_TYPE_VALKEY_HASH, VALUE_HASH, "valkey_hash_2", "\x02\x01h\x01v" D8 "\x01g\x01w" D8),
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -183,7 +193,7 @@ static void test_every_type_has_a_row(void **state)
     }
     assert_string_equal(rdb_type_name(RDB_TYPE_MODULE_PRE_GA), "module_pre_ga");
     assert_null(rdb_type_name(8));
-    assert_null(rdb_type_name(38));
+    assert_null(rdb_type_name(RDB_TYPE_COUNT));
     for (unsigned c = 0; c < VALUE_CLASS_COUNT; c++)
         assert_non_null(value_class_name((enum value_class)c));
     assert_string_equal(value_class_name(VALUE_PROBABILISTIC), "probabilistic");

@@ -294,9 +294,9 @@ void replay_report_losses(struct replay_report *rep, struct loss_report *found)
 }
 
 int replay_report_entry_notes(struct replay_report *rep, const struct rdb_entry *entry,
-                              struct ft_err *err)
+                              const struct target *target, struct ft_err *err)
 {
-    return entry_add_notes(rep->losses, entry, err);
+    return entry_add_notes(rep->losses, entry, target, true, err);
 }
 
 void replay_report_fail(struct replay_report *rep, const struct ft_err *failure)

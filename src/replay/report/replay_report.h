@@ -99,9 +99,9 @@ int replay_report_add_loss(struct replay_report *rep, enum loss_reason reason,
                            struct ft_err *err);
 /* replay_report_losses - all that a survey has found, unless some were reported before; *found is left empty then. */
 void replay_report_losses(struct replay_report *rep, struct loss_report *found);
-/* replay_report_entry_notes - what is noted of an entry that was sent. */
+/* replay_report_entry_notes - what is noted of an entry that was sent to this kind of target. */
 int replay_report_entry_notes(struct replay_report *rep, const struct rdb_entry *entry,
-                              struct ft_err *err);
+                              const struct target *target, struct ft_err *err);
 /* replay_report_is_resumed, _has_retried - did an earlier run begin, has an attempt of this one failed? */
 bool replay_report_is_resumed(struct replay_report *rep);
 bool replay_report_has_retried(struct replay_report *rep);
