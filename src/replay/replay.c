@@ -87,7 +87,7 @@ static int prove_end(struct replay *r, struct ft_err *err)
     if (replay_state_prove(&r->set, err) != 0 || replay_positions_prove(&r->set, err) != 0 ||
         replay_tell_flushes(r, err) != 0)
         return -1;
-    return wait_replicas_all(&r->target, err);
+    return wait_replicas_all(&r->target, &r->report.result->unconfirmed_replicas, err);
 }
 
 static int replay_all(struct replay *r, struct ft_err *err)

@@ -32,8 +32,8 @@ static int take_deleted(void *context, const struct cluster_answer *answer, stru
 
 static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("UNLINK"), key->target_key};
     struct deleter *d = context;
+    const struct bytes words[] = {bytes_str(rights_delete_name(&d->r->rights)), key->target_key};
 
     if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
         return 0;

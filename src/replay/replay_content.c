@@ -80,13 +80,14 @@ int replay_content_is_empty(struct replay *r, bool *ret, struct ft_err *err)
     return 0;
 }
 
-static int unlink_keys(void *context, struct target_node *node, uint32_t db,
+static int delete_keys(void *context, struct target_node *node, uint32_t db,
                        const struct bytes *keys, size_t count, struct ft_err *err)
 {
-    (void)context;
+    const struct replay *r = context;
+
     (void)db;
     for (size_t i = 0; i < count; i++) {
-        const struct bytes words[] = {bytes_str("UNLINK"), keys[i]};
+        const struct bytes words[] = {bytes_str(rights_delete_name(&r->rights)), keys[i]};
 
         if (redis_pipe_put(node->pipe, 0, words, 2, err) != 0)
             return -1;
@@ -95,7 +96,7 @@ static int unlink_keys(void *context, struct target_node *node, uint32_t db,
 }
 
 /* Key by key where it may not be done at once. */
-static int flush_node(struct target_node *node, struct ft_err *err)
+static int flush_node(struct replay *r, struct target_node *node, struct ft_err *err)
 {
     const struct bytes words[] = {bytes_str("FLUSHALL")};
     redisReply *reply;
@@ -105,7 +106,7 @@ static int flush_node(struct target_node *node, struct ft_err *err)
         return -1;
     refused = reply->type == REDIS_REPLY_ERROR;
     freeReplyObject(reply);
-    return refused ? key_scan(node, unlink_keys, NULL, err) : 0;
+    return refused ? key_scan(node, delete_keys, r, err) : 0;
 }
 
 /* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
@@ -115,7 +116,7 @@ int replay_content_flush(struct replay *r, struct ft_err *err)
 
     for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
         for (size_t i = 0; i < r->target.node_count; i++) {
-            if (flush_node(&r->target.nodes[i], err) != 0)
+            if (flush_node(r, &r->target.nodes[i], err) != 0)
                 return -1;
         }
         if (replay_content_is_empty(r, &empty, err) != 0)

@@ -90,8 +90,8 @@ static bool is_flushed(const struct flush_run *f, uint32_t db, struct bytes key)
 
 static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("UNLINK"), key->target_key};
     struct flush_run *f = context;
+    const struct bytes words[] = {bytes_str(rights_delete_name(&f->r->rights)), key->target_key};
     char tag[REPLAY_TAG_TEXT];
     struct replay_node *node;
 

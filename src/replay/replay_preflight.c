@@ -63,7 +63,7 @@ static int check_permissions(struct replay_preflight *p, struct replay *r, struc
     if (replay_check_rights(r, err) != 0)
         return failed(p, "permissions", err);
     add_check(p, "permissions", REPLAY_CHECK_PASSED,
-              r->rights.no_mset || r->rights.no_flush
+              r->rights.no_mset || r->rights.no_flush || r->rights.no_unlink
                   ? "the user may run what is needed; other commands take the place of some"
                   : "the user may run what is needed");
     return 0;

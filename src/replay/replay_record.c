@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "command/command_lua.h"
 #include "command/command_table.h"
 #include "replay/mapping/mapping_lua.h"
@@ -23,6 +24,8 @@ struct replay_recorder {
     struct replay_record_sink sink;
     struct replay_mapper *mapper;
     struct times_shift defer;
+    struct bytes *words; /* of a command under another name */
+    size_t word_cap;
     struct translator *translator; /* of records whose names have changed */
     struct replay_planner *planner;
     unsigned part;
@@ -80,6 +83,7 @@ void replay_recorder_free(struct replay_recorder *rec)
         return;
     replay_mapper_free(rec->mapper);
     times_shift_release(&rec->defer);
+    free(rec->words);
     translator_free(rec->translator);
     replay_planner_free(rec->planner);
     free(rec);
@@ -113,6 +117,13 @@ static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *wor
         return 0;
     if (rec->r->target.version < CONSUMER_VERSION && bytes_is_word(timed[0], "XREADGROUP"))
         return put_consumer(rec, db, timed, err);
+    if (rec->r->rights.no_unlink && bytes_is_word(timed[0], "UNLINK")) {
+        if (ARRAY_RESERVE(&rec->words, &rec->word_cap, n, "a command", err) != 0)
+            return -1;
+        memcpy(rec->words, timed, n * sizeof(*timed));
+        rec->words[0] = bytes_str(rights_delete_name(&rec->r->rights));
+        timed = rec->words;
+    }
     return rec->sink.put(rec->sink.context, db, rec->part++, timed, n, err);
 }
 

@@ -233,7 +233,7 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
 /* Keys that this snapshot names are spared when an older generation's are deleted. */
 static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("UNLINK"), entry->key};
+    const struct bytes words[] = {bytes_str(rights_delete_name(&s->r->rights)), entry->key};
 
     return s->r->set.state.begun_count > 1 ? send_words(s, entry->db, words, 2, err) : 0;
 }

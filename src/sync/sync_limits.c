@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -57,18 +59,46 @@ static bool dir_is_full(struct sync *s)
     return true;
 }
 
+/* Has the file system less left than it should? Of a directory that is still to be made, that of the one it will be in. */
+static bool has_too_little(const struct sync_options *o, uint64_t *ret_bytes)
+{
+    const char *slash = strrchr(o->capture.directory, '/');
+    char parent[PATH_MAX] = ".";
+    struct statvfs fs;
+
+    if (o->min_free_bytes == 0)
+        return false;
+    if (slash != NULL)
+        (void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - o->capture.directory) + 1,
+                       o->capture.directory); /* a longer one is no path */
+    if (statvfs(o->capture.directory, &fs) != 0 && statvfs(parent, &fs) != 0)
+        return false;
+    *ret_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return *ret_bytes < o->min_free_bytes;
+}
+
+int sync_check_free(const struct sync *s, struct ft_err *err)
+{
+    char limit[FORMAT_SIZE];
+    char size[FORMAT_SIZE];
+    uint64_t bytes;
+
+    if (!has_too_little(s->o, &bytes))
+        return 0;
+    return err_set(err, FT_ERR_STATE,
+                   "the file system of \"%s\" has %s left, --min-free is %s: nothing is begun",
+                   s->o->capture.directory, format_size(bytes, size),
+                   format_size(s->o->min_free_bytes, limit));
+}
+
 static bool disk_is_full(struct sync *s)
 {
     const struct sync_options *o = s->o;
     char limit[FORMAT_SIZE];
     char size[FORMAT_SIZE];
-    struct statvfs fs;
     uint64_t bytes;
 
-    if (o->min_free_bytes == 0 || statvfs(o->capture.directory, &fs) != 0)
-        return false;
-    bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (bytes >= o->min_free_bytes)
+    if (!has_too_little(o, &bytes))
         return false;
     sync_note(s, "the file system of \"%s\" has %s left, --min-free is %s: the capture ends here",
               o->capture.directory, format_size(bytes, size),

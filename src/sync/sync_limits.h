@@ -8,6 +8,8 @@
 
 #include "sync/sync_impl.h"
 
+/* sync_check_free - before anything is begun: is there as much room as --min-free asks for? FT_ERR_STATE. */
+int sync_check_free(const struct sync *s, struct ft_err *err);
 /* sync_check_limits - now and then: the capture ends when there is no more room. */
 void sync_check_limits(struct sync *s);
 

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "store/capture.h"
+#include "sync/sync_limits.h"
 #include "wire/redis_info.h"
 #include "wire/server_info.h"
 
@@ -90,6 +91,8 @@ int sync_preflight(struct replay_preflight *ret, struct sync *s, struct ft_err *
     struct known k = {0};
     struct replay_expected expected = {.dbs = k.dbs};
 
+    if (sync_check_free(s, err) != 0)
+        return -1;
     ask_source(&k, s);
     find_capture(&k, s);
     /* the source may not have the records any more by the time a lost target is there again */

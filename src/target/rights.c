@@ -15,6 +15,7 @@ enum need {
     NEED_SET,     /* from here on: only if the input has such values */
     NEED_RESTORE,
     NEED_MSET,
+    NEED_UNLINK,
 };
 
 /* Words up to the first NULL. */
@@ -27,7 +28,7 @@ static const struct probe {
     {NEED_ALWAYS, {"EXISTS", PROBE}},         {NEED_ALWAYS, {"EVAL", "return 1", "0"}},
     {NEED_JOURNAL, {"EVALSHA", NO_SHA, "0"}}, {NEED_JOURNAL, {"SELECT", "0"}}, /* by the script */
     {NEED_SET, {"SET", PROBE, "v", "XX"}},    {NEED_RESTORE, {"RESTORE", PROBE, "0", ""}},
-    {NEED_MSET, {"MSET", PROBE, "v", PROBE}},
+    {NEED_MSET, {"MSET", PROBE, "v", PROBE}}, {NEED_UNLINK, {"UNLINK", PROBE}},
 };
 
 /* In whatever words a user is refused, or a command has been taken away. */
@@ -61,6 +62,7 @@ static void take_denied(struct rights *rights, bool journal, const struct probe 
     rights->no_set |= p->need == NEED_SET;
     rights->no_restore |= p->need == NEED_RESTORE;
     rights->no_mset |= p->need == NEED_MSET;
+    rights->no_unlink |= p->need == NEED_UNLINK;
     if (p->need > NEED_JOURNAL || (p->need == NEED_JOURNAL && !journal) ||
         strstr(rights->missing, p->words[0]) != NULL)
         return;
@@ -112,6 +114,11 @@ int rights_probe(struct rights *ret, const struct target_client *t, bool journal
     rights.known = true;
     *ret = rights;
     return 0;
+}
+
+const char *rights_delete_name(const struct rights *rights)
+{
+    return rights->no_unlink ? "DEL" : "UNLINK";
 }
 
 int rights_check(const struct rights *rights, struct ft_err *err)

@@ -16,6 +16,7 @@ struct rights {
     bool no_set, no_restore; /* of values: each is refused when it comes */
     bool no_mset;            /* SET for each key */
     bool no_flush;           /* key by key */
+    bool no_unlink;          /* DEL */
     char missing[120];       /* names of what cannot be done without; "" */
     char why[200];           /* what the server said to the first of these */
 };
@@ -24,6 +25,8 @@ struct rights {
  * script. *ret is untouched on failure. */
 int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
                  struct ft_err *err);
+/* rights_delete_name - of the command that deletes keys. */
+const char *rights_delete_name(const struct rights *rights);
 /* rights_check - FT_ERR_PROTOCOL if something is missing. */
 int rights_check(const struct rights *rights, struct ft_err *err);
 

@@ -88,13 +88,15 @@ static int find_replicas(const struct target_host *host, struct redis_pipe *p, c
     return rc;
 }
 
+/* *ret_confirmed: as far as is known. */
 static int await(const struct target_host *host, struct redis_pipe *p, const char *name,
-                 unsigned wanted, struct ft_err *err)
+                 unsigned wanted, unsigned *ret_confirmed, struct ft_err *err)
 {
     char command[64];
     redisReply *reply;
     int rc = 0;
 
+    *ret_confirmed = 0;
     if (wanted == 0)
         return 0;
     (void)snprintf(command, sizeof(command), "WAIT %u %u", wanted, CONFIRM_MS); /* fits */
@@ -106,12 +108,16 @@ static int await(const struct target_host *host, struct redis_pipe *p, const cha
                          wanted, name, reply->str);
     else if (reply->type != REDIS_REPLY_INTEGER)
         rc = refused(name, reply, err);
-    else if (reply->integer < (long long)wanted)
+    else if (reply->integer >= (long long)wanted)
+        *ret_confirmed = wanted;
+    else
         target_host_note(
             host,
             "%lld of %u replicas of %s have confirmed what was written, within %u s; a "
             "failover to another one loses the rest",
             reply->integer, wanted, name, CONFIRM_MS / 1000);
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 && *ret_confirmed == 0)
+        *ret_confirmed = (unsigned)reply->integer;
     freeReplyObject(reply);
     return rc;
 }
@@ -120,10 +126,11 @@ int wait_replicas(const struct target_host *host, struct redis_pipe *pipe, const
                   struct ft_err *err)
 {
     struct replicas found;
+    unsigned confirmed;
 
     if (find_replicas(host, pipe, name, false, &found, err) != 0)
         return -1;
-    return await(host, pipe, name, found.online, err);
+    return await(host, pipe, name, found.online, &confirmed, err);
 }
 
 int wait_replicas_node(const struct target_client *t, const struct target_node *node,
@@ -132,15 +139,20 @@ int wait_replicas_node(const struct target_client *t, const struct target_node *
     return wait_replicas(&t->host, node->pipe, node->name, err);
 }
 
-int wait_replicas_all(const struct target_client *t, struct ft_err *err)
+int wait_replicas_all(const struct target_client *t, uint64_t *ret_missing, struct ft_err *err)
 {
+    uint64_t missing = 0;
+
     for (size_t i = 0; i < t->node_count; i++) {
         const struct target_node *node = &t->nodes[i];
         struct replicas found;
+        unsigned confirmed;
 
         if (find_replicas(&t->host, node->pipe, node->name, true, &found, err) != 0 ||
-            await(&t->host, node->pipe, node->name, found.online, err) != 0)
+            await(&t->host, node->pipe, node->name, found.online, &confirmed, err) != 0)
             return -1;
+        missing +=
+            (found.listed > node->replica_count ? found.listed : node->replica_count) - confirmed;
         if (found.listed < node->replica_count)
             target_host_note(
                 &t->host,
@@ -148,5 +160,6 @@ int wait_replicas_all(const struct target_client *t, struct ft_err *err)
                 "have not got everything",
                 node->replica_count - found.listed, node->replica_count, node->name);
     }
+    *ret_missing = missing;
     return 0;
 }

@@ -18,6 +18,6 @@ int wait_replicas(const struct target_host *host, struct redis_pipe *pipe, const
 int wait_replicas_node(const struct target_client *t, const struct target_node *node,
                        struct ft_err *err);
 /* wait_replicas_all - the same for all nodes; replicas that are not online are named too. */
-int wait_replicas_all(const struct target_client *t, struct ft_err *err);
+int wait_replicas_all(const struct target_client *t, uint64_t *ret_missing, struct ft_err *err);
 
 #endif

@@ -82,6 +82,10 @@ if cli acl whoami 2>/dev/null | grep -q default; then
     done
     check "a journal, -script" as_user "-script" "$T/dbs"
     check "a journal, -script: its keys" [ "$(cli get a)" = 1 ]
+    printf '0 1 0 MSET a 1 b 1 c 1\n0 2 0 UNLINK a c\n' | "$MAKE_CAPTURE" 1 "$T/unlink" ||
+        fail "a capture"
+    check "a journal, -unlink" as_user "-unlink" "$T/unlink"
+    check "a journal, -unlink: its keys" [ "$(cli exists a b c),$(cli get b)" = 1,1 ]
     check_status "a journal, -evalsha" 4 "does not allow EVALSHA" as_user "-evalsha" "$T/dbs"
     check "a journal, -evalsha: nothing" [ "$(cli dbsize)" = 0 ]
     check_status "no HSET" 4 "HSET|can't run this command" as_user "-hset" "$T/in.rdb"

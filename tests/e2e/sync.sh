@@ -117,7 +117,10 @@ redis_start
 check_status "--max-dir-size" 5 "holds .*--max-dir-size" sync_into "$T/full" --max-dir-size 1K
 check "--max-dir-size: what is stored is on the target" "$FLOWTAPE" replay "$T/full" "$REDIS" \
     --on-loss skip --quiet
-check_status "--min-free" 5 "has .* left, --min-free" sync_into "$T/full" --min-free 1000000GiB
+check_status "--min-free" 1 "has .* left, --min-free" sync_into "$T/full" --min-free 1000000GiB
+check_status "--min-free, where there is nothing yet" 1 "has .* left, --min-free is 976.6 TiB: nothing is begun" \
+    sync_into "$T/empty" --min-free 1000000GiB
+check "--min-free: nothing was begun" [ ! -e "$T/empty" ]
 standin_check "no room"
 redis_stop
 rm -rf "$T/full" "$T/redis"
