@@ -474,8 +474,7 @@ int sync_check_finish(struct sync_check *c, struct ft_err *err)
     struct sync_checked known = {.names = c->result->names, .name_count = c->result->name_count};
     int rc = 0;
 
-    if (atomic_load(&c->progress->suspects) == 0)
-        return 0;
+    /* whatever the count says: what was listed while keys were still read is not in it for sure */
     drop_all(c);
     c->result->names = NULL;
     c->result->name_count = 0;

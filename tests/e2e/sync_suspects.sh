@@ -143,6 +143,17 @@ counts "a busy source" 1 0 2 0
 equal "a busy source" --ignore-prefix stamps-
 over "a busy source"
 
+# What is listed too late for the last look at the list is named.
+standin_start "$catalogue"
+begin_sync --cutover pause
+await "confirm by"
+key sadd "flowtape:$(key hget flowtape:replay capture):suspect" 0:late >/dev/null
+kill -USR1 "$SYNC_PID"
+ends_with "listed late" 3
+counts "listed late" 1 0 2 1
+check "listed late: named" [ "$(json "$T/sync.json" 'suspects/first_unread/*/why' | grep -c "after the source could be asked")" = 1 ]
+over "listed late"
+
 # There is no such key any more.
 standin_start "$catalogue" --absent 0/l4
 begin_sync --cutover takeover
