@@ -123,6 +123,21 @@ static int take_lzf(struct bytes packed, uint64_t raw_size, struct bytes *ret, s
     return 0;
 }
 
+/* A string that is stored as it is; false: it is not, or not whole. Nearly all are, so this is all that most
+ * elements of a value cost. */
+static inline bool take_raw(struct bytes *in, struct bytes *ret)
+{
+    uint64_t len;
+    int used = rdb_len_get(in->p, in->n, &len);
+
+    if (used <= 0 || len > in->n - (size_t)used)
+        return false;
+    *ret = bytes_of(in->p + used, (size_t)len);
+    in->p = ret->p + ret->n;
+    in->n -= (size_t)used + ret->n;
+    return true;
+}
+
 int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch, struct ft_err *err)
 {
     struct rdb_string_head head;
@@ -130,12 +145,12 @@ int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch, st
     int rc = 0;
 
     buf_clear(scratch);
+    if (take_raw(in, ret))
+        return 0;
     if (whole_head(*in, &head, err) != 0)
         return -1;
     payload = bytes_of(in->p + head.head_size, (size_t)head.payload_size);
-    if (head.kind == RDB_STRING_RAW)
-        *ret = payload;
-    else if (head.kind == RDB_STRING_INT)
+    if (head.kind == RDB_STRING_INT)
         rc = take_int(head.integer, ret, scratch, err);
     else
         rc = take_lzf(payload, head.raw_size, ret, scratch, err);

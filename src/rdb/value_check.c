@@ -48,12 +48,11 @@ static int check_same(struct value_check *c, unsigned type, struct bytes value, 
     return rc;
 }
 
-static int check_element(struct value_check *c, unsigned type, struct bytes value, uint64_t index,
+/* 0 or -1; 1: one of the same hash was there before. */
+static int check_element(struct value_check *c, enum value_class class,
                          const struct value_element *element, struct ft_err *err)
 {
-    enum value_class class = rdb_type_class(type);
     struct bytes name = name_of(class, element);
-    int seen;
 
     if (class == VALUE_ZSET && isnan(element->score)) {
         char shown[100];
@@ -61,14 +60,14 @@ static int check_element(struct value_check *c, unsigned type, struct bytes valu
         return err_set(err, FT_ERR_CORRUPT, "the score of member \"%s\" is not a number",
                        bytes_escape(name, shown, sizeof(shown)));
     }
-    seen = member_set_add(&c->members, member_set_hash(name), err);
-    return seen <= 0 ? seen : check_same(c, type, value, index, name, err);
+    return member_set_add(&c->members, member_set_hash(name), err);
 }
 
 /* Elements of which each is there once. */
 static int check_members(struct value_check *c, unsigned type, struct bytes value,
                          struct ft_err *err)
 {
+    const enum value_class class = rdb_type_class(type);
     struct value_element element;
     uint64_t index = 0;
     enum step step;
@@ -77,8 +76,13 @@ static int check_members(struct value_check *c, unsigned type, struct bytes valu
         member_set_begin(&c->members, value_iter_count(c->it), err) != 0)
         return -1;
     while ((step = value_iter_next(c->it, &element, err)) == STEP_ITEM) {
-        if (check_element(c, type, value, index++, &element, err) != 0)
+        int rc = check_element(c, class, &element, err);
+
+        if (rc > 0)
+            rc = check_same(c, type, value, index, name_of(class, &element), err);
+        if (rc != 0)
             return -1;
+        index++;
     }
     return step == STEP_END ? 0 : -1;
 }
