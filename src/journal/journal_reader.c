@@ -8,6 +8,10 @@
 #include "codec/packed.h"
 
 #define DBID_MAX UINT16_MAX
+/* By default there may be four million, whose table takes 64 MiB. Dragonfly takes 65,536 of a client unless it is
+ * told otherwise (max_multi_bulk_len). */
+#define BYTES_OF_WORD 256u
+#define WORDS_LEAST   ((size_t)1 << 16)
 
 struct journal_reader {
     bool skip_words;         /* constant, as is the next */
@@ -140,6 +144,14 @@ static enum step want(struct journal_reader *r, const struct window *in, size_t 
     return STEP_MORE;
 }
 
+/* Their table must not take much more than the record itself. */
+static size_t max_words(const struct journal_reader *r)
+{
+    size_t n = r->max_record_bytes / BYTES_OF_WORD;
+
+    return n > WORDS_LEAST ? n : WORDS_LEAST;
+}
+
 static enum step collect_words(struct journal_reader *r, const struct window *in,
                                struct journal_record *rec, size_t *at, struct ft_err *err)
 {
@@ -149,12 +161,11 @@ static enum step collect_words(struct journal_reader *r, const struct window *in
 
     if (bytes_left > r->max_record_bytes)
         return want(r, in, *at, bytes_left, err);
-    if (rec->word_count > r->max_record_bytes / sizeof(*r->words)) {
-        (void)err_at(
-            err, FT_ERR_LIMIT, window_offset(in),
-            "a command of %zu arguments, each of which counts %zu bytes, more than the limit of "
-            "%zu (--max-item)",
-            rec->word_count, sizeof(*r->words), r->max_record_bytes);
+    if (rec->word_count > max_words(r)) {
+        (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
+                     "a command of %zu arguments, more than the limit of %zu, one for %u bytes of "
+                     "--max-item",
+                     rec->word_count, max_words(r), BYTES_OF_WORD);
         return STEP_ERROR;
     }
     /* each word has a length of at least one byte */

@@ -53,8 +53,8 @@ struct journal_record {
 
 struct journal_reader;
 
-/* max_record_bytes: the most that collecting may hold of one record, and of its words (16 bytes each);
- * 0: item_limit.h. */
+/* max_record_bytes: the most that collecting may hold of one record, and for each 256 of these a word,
+ * but no fewer than 65,536 words; 0: item_limit.h. */
 int journal_reader_new(struct journal_reader **ret, bool skip_words, size_t max_record_bytes,
                        struct ft_err *err);
 /* journal_reader_set_db - the database in effect when reading starts in the middle. */
