@@ -10,6 +10,7 @@
 
 #include "archive/segment_copy.h"
 #include "base/fsutil.h"
+#include "store/archived_list.h"
 
 struct selecting {
     struct pack_selection *selection;
@@ -58,51 +59,23 @@ static int copy_segment(struct selecting *s, const struct segment_info *info, ui
     return 0;
 }
 
-/* The segments of `from` that are wanted become those of g's flow. */
-static int select_segments(struct selecting *s, struct generation *g, uint32_t flow,
-                           const struct capture_flow *from, struct ft_err *err)
+/* Of capture_choose_fn: what is open or is to be cut becomes a sealed copy. */
+static int choose(void *context, uint32_t flow, struct segment_info *info, struct ft_err *err)
 {
+    struct selecting *s = context;
     const struct pack_options *o = s->options;
+    const struct segment_info original = *info;
     uint64_t stop = o->stop_lsn == NULL ? 0 : o->stop_lsn[flow];
+    bool is_snapshot = info->kind == SEGMENT_SNAPSHOT;
+    bool is_cut = !is_snapshot && stop != 0 && info->next_lsn > stop;
 
-    for (size_t i = 0; i < from->segment_count; i++) {
-        struct segment_info info = from->segments[i];
-        bool is_snapshot = info.kind == SEGMENT_SNAPSHOT;
-        bool is_cut = !is_snapshot && stop != 0 && info.next_lsn > stop;
-
-        if (!is_snapshot && (o->snapshot_only || (stop != 0 && info.start_lsn >= stop)))
-            return 0;
-        if ((!info.sealed || is_cut) &&
-            copy_segment(s, &from->segments[i], is_cut ? stop : 0, &info, err) != 0)
-            return -1;
-        if (info.sealed && capture_add_segment(g, flow, &info, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int select_flow(struct selecting *s, struct generation *g, uint32_t flow, struct ft_err *err)
-{
-    struct capture_flow from = g->flows[flow];
-    int rc;
-
-    g->flows[flow] = (struct capture_flow){0};
-    memcpy(g->flows[flow].eof_token, from.eof_token, sizeof(from.eof_token));
-    rc = select_segments(s, g, flow, &from, err);
-    free(from.segments);
-    return rc;
-}
-
-static int select_generation(struct selecting *s, struct generation *g, struct ft_err *err)
-{
-    if (g->state == GENERATION_ABANDONED)
+    if (!is_snapshot && (o->snapshot_only || (stop != 0 && info->start_lsn >= stop)))
         return 0;
-    g->state = GENERATION_SNAPSHOT; /* until the last of its full syncs is added again */
-    for (uint32_t flow = 0; flow < g->flow_count; flow++) {
-        if (select_flow(s, g, flow, err) != 0)
-            return -1;
-    }
-    return 0;
+    if (info->sealed && !is_cut)
+        return 1;
+    if (copy_segment(s, &original, is_cut ? stop : 0, info, err) != 0)
+        return -1;
+    return info->sealed ? 1 : 0;
 }
 
 int pack_select(struct pack_selection *ret, struct capture *c, const struct pack_options *o,
@@ -114,7 +87,7 @@ int pack_select(struct pack_selection *ret, struct capture *c, const struct pack
     if (o->generation != 0)
         capture_keep_generation(c, o->generation);
     for (size_t i = 0; i < c->generation_count; i++) {
-        if (select_generation(&s, &c->generations[i], err) != 0) {
+        if (capture_choose_segments(&c->generations[i], choose, &s, err) != 0) {
             pack_selection_release(ret);
             return -1;
         }
@@ -129,9 +102,11 @@ int pack_selection_open(const struct pack_selection *s, const struct capture *c,
 
     if (fd < 0)
         fd = openat(c->dirfd, info->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, errno, "could not open \"%s/%s\"", c->path, info->name);
-    return fd;
+    if (fd >= 0)
+        return fd;
+    if (errno == ENOENT && archived_list_names(c->dirfd, info->name, info->digest))
+        return err_set(err, FT_ERR_STATE, ARCHIVED_AND_GONE, info->name);
+    return err_errno(err, errno, "could not open \"%s/%s\"", c->path, info->name);
 }
 
 void pack_selection_release(struct pack_selection *s)

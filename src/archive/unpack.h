@@ -1,10 +1,8 @@
 /*
  * unpack.h - a packed archive as a capture directory.
  *
- * What it is   Segments are written into "DIR.unpacking" beside DIR, which is renamed to DIR when everything
- *              has been checked and is durable. If the run is interrupted, or the disk is full, it stays, and
- *              the next run with the same archive takes over what is complete there; after any other failure
- *              it is removed.
+ * What it is   Segments are written into a directory beside DIR, which is renamed to DIR when everything has been
+ *              checked and is durable (work_dir.h).
  * Safety       No name comes from the archive (member_check.h). Room for all that the manifest names must be
  *              there before anything is written.
  * Errors       As of packed_reader.h; FT_ERR_STATE: DIR is there and not empty, or another unpack is at work.

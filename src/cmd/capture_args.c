@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "archive/archive_command.h"
 #include "base/parse.h"
+
+#define ARCHIVE_TIMEOUT_MS (60u * 60 * 1000)
 
 /*
  * How to store
@@ -105,6 +108,42 @@ static const struct arg end_args[] = {
      take_give_up_after},
 };
 
+/*
+ * Where else
+ */
+
+static int take_archive_to(void *into, const char *value, struct ft_err *err)
+{
+    ((struct archiver_options *)into)->command = value;
+    return archive_command_check(value, err);
+}
+
+static int take_keep_local(void *into, const char *value, struct ft_err *err)
+{
+    struct archiver_options *o = into;
+
+    o->keeps_all = false;
+    return parse_size(value, &o->keep_local_bytes, err);
+}
+
+static int take_archive_timeout(void *into, const char *value, struct ft_err *err)
+{
+    return parse_duration(value, &((struct archiver_options *)into)->timeout_ms, err);
+}
+
+static const struct arg archive_args[] = {
+    {"archive-to", "COMMAND",
+     "run COMMAND for each sealed segment until it succeeds;\n"
+     "%p is the path of the file, %f its name in the archive",
+     0, take_archive_to},
+    {"archive-timeout", "TIME", "end a COMMAND that takes longer, and try again (default 1h)", 0,
+     take_archive_timeout},
+    {"keep-local", "SIZE",
+     "remove the oldest archived segments here as soon as all\n"
+     "segments are larger (default: keep all)",
+     0, take_keep_local},
+};
+
 static const struct arg source_args[] = {
     {"password-file", "FILE",
      "its first line is the password; without it and without\n"
@@ -123,7 +162,7 @@ static const char about[] =
     "Records what a Dragonfly master sends to its replicas into the capture directory DIR, which\n"
     "is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
 
-#define GROUP_COUNT 4
+#define GROUP_COUNT 5
 
 static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -131,8 +170,9 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
         "When to end (default: on SIGINT or SIGTERM; a second one ends at once)", end_args,
         &a->run);
     groups[1] = args_store(&a->run);
-    groups[2] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
-    groups[3] = args_output(&a->output);
+    groups[2] = (struct arg_group)ARG_GROUP("Archive", archive_args, &a->archive);
+    groups[3] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
+    groups[4] = args_output(&a->output);
 }
 
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)
@@ -140,7 +180,10 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
     struct arg_group groups[GROUP_COUNT];
     int first;
 
-    *ret = (struct capture_args){.run = capture_run_defaults()};
+    *ret = (struct capture_args){
+        .run = capture_run_defaults(),
+        .archive = {.keeps_all = true, .timeout_ms = ARCHIVE_TIMEOUT_MS},
+    };
     list_groups(ret, groups);
     if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
         return -1;
@@ -152,7 +195,10 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
         return err_set(err, FT_ERR_USAGE,
                        "--snapshot-only and --until-caught-up exclude each other");
     }
+    if (ret->archive.command == NULL && !ret->archive.keeps_all)
+        return err_set(err, FT_ERR_USAGE, "--keep-local needs --archive-to");
     ret->run.directory = argv[first + 1];
+    ret->archive.directory = argv[first + 1];
     ret->run.source = &ret->source.uri;
     return args_take_source(&ret->source, argv[first], err);
 }

@@ -2,12 +2,14 @@
 #ifndef FLOWTAPE_CMD_CAPTURE_ARGS_H
 #define FLOWTAPE_CMD_CAPTURE_ARGS_H
 
+#include "archive/archiver.h"
 #include "capture/capture_run.h"
 #include "cmd/common_args.h"
 
 struct capture_args {
     struct capture_run_options run; /* cancel_fd and callbacks are not set */
     struct server_args source;
+    struct archiver_options archive; /* command: NULL: none */
     struct output_args output;
 };
 

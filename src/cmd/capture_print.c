@@ -33,7 +33,19 @@ static uint64_t generation_bytes(const struct generation *g)
     return n;
 }
 
-void capture_print_text(const struct capture *c, const struct capture_run_result *result)
+static void print_archive(const struct capture *c, const struct archiver_result *a)
+{
+    fprintf(stderr, "%s: %" PRIu64 " segments were archived, %" PRIu64 " removed here\n", c->path,
+            a->archived, a->removed);
+    if (a->pending != 0) {
+        fprintf(stderr,
+                "%s: %" PRIu64 " sealed segments are NOT archived; the next run hands them over\n",
+                c->path, a->pending);
+    }
+}
+
+void capture_print_text(const struct capture *c, const struct capture_run_result *result,
+                        const struct archiver_result *archive)
 {
     const struct generation *g = capture_newest(c);
     char bytes[FORMAT_SIZE];
@@ -52,6 +64,8 @@ void capture_print_text(const struct capture *c, const struct capture_run_result
     fprintf(stderr, "%s: generation %" PRIu32 " holds %" PRIu32 " flows, %s, its snapshot is %s\n",
             c->path, g->id, g->flow_count, format_size(generation_bytes(g), bytes),
             g->state == GENERATION_COMPLETE ? "complete" : "NOT complete");
+    if (archive != NULL)
+        print_archive(c, archive);
 }
 
 static json_t *flow_to_json(const struct capture_flow *f, uint32_t index)
@@ -79,14 +93,21 @@ static json_t *generation_to_json(const struct generation *g)
                      "ended_by", g->ended_by, "flows", flows);
 }
 
+static json_t *archive_to_json(const struct archiver_result *a)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "archived", (json_int_t)a->archived, "removed",
+                     (json_int_t)a->removed, "failures", (json_int_t)a->failures, "pending",
+                     (json_int_t)a->pending);
+}
+
 json_t *capture_to_json(const struct capture *c, const struct capture_run_result *result,
-                        const char *why)
+                        const struct archiver_result *archive, const char *why)
 {
     const struct generation *g = capture_newest(c);
     char id[2 * CAPTURE_ID_SIZE + 1];
 
     bytes_to_hex(bytes_of(c->id, CAPTURE_ID_SIZE), id);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
                      "directory", json_from_text(c->path), "capture_id", id, "source",
                      c->source_address, "ended", capture_ended_name(result->ended), "error",
                      json_from_message(why), "valid", (int)result->valid, "sessions",
@@ -94,5 +115,6 @@ json_t *capture_to_json(const struct capture *c, const struct capture_run_result
                      "duration_ms", (json_int_t)result->elapsed_ms, "bytes_received",
                      (json_int_t)result->last.bytes, "keys", (json_int_t)result->last.keys,
                      "journal_records", (json_int_t)result->last.records, "generation",
-                     g != NULL ? generation_to_json(g) : json_null());
+                     g != NULL ? generation_to_json(g) : json_null(), "archive",
+                     archive != NULL ? archive_to_json(archive) : json_null());
 }

@@ -6,12 +6,14 @@
 
 #include <jansson.h>
 
+#include "archive/archiver.h"
 #include "capture/capture_run.h"
 
-/* capture_print_text - to standard error. */
-void capture_print_text(const struct capture *c, const struct capture_run_result *result);
+/* archive: NULL: there is none. capture_print_text - to standard error. */
+void capture_print_text(const struct capture *c, const struct capture_run_result *result,
+                        const struct archiver_result *archive);
 /* capture_to_json - why: an error's text, or NULL. A new reference; NULL: out of memory. */
 json_t *capture_to_json(const struct capture *c, const struct capture_run_result *result,
-                        const char *why);
+                        const struct archiver_result *archive, const char *why);
 
 #endif

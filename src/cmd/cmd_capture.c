@@ -73,7 +73,8 @@ static enum exit_status status_of(const struct capture_run_result *r, const stru
 /* A failed run has nothing to sum up unless there is a capture. */
 static enum exit_status report(const struct capture_args *a,
                                const struct capture_run_result *result,
-                               const struct ft_err *run_err, enum exit_status status)
+                               const struct archiver_result *archive, const struct ft_err *run_err,
+                               enum exit_status status)
 {
     struct ft_err err = FT_ERR_INIT;
     struct capture *c = NULL;
@@ -83,9 +84,9 @@ static enum exit_status report(const struct capture_args *a,
         return status;
     if (capture_open_read(&c, a->run.directory, &err) == 0) {
         if (!a->output.json)
-            capture_print_text(c, result);
+            capture_print_text(c, result, archive);
         else
-            (void)json_print(capture_to_json(c, result, ok ? NULL : run_err->msg), &err);
+            (void)json_print(capture_to_json(c, result, archive, ok ? NULL : run_err->msg), &err);
         capture_free(c);
     }
     if (ok && err.kind != FT_ERR_NONE)
@@ -93,8 +94,33 @@ static enum exit_status report(const struct capture_args *a,
     return ui_flush(COMMAND, status);
 }
 
+/* Its thread says it, so the progress line is not touched. */
+static void show_archive_note(void *context, const char *text)
+{
+    (void)context;
+    ui_note(COMMAND, "%s; it is tried again", text);
+}
+
+/* Records, and hands over what is sealed meanwhile and at the end, if there is a command for it. */
+static int run(struct capture_args *a, struct capture_run_result *result,
+               struct archiver_result *archive, struct ft_err *err)
+{
+    struct archiver *archiver = NULL;
+    int rc;
+
+    a->archive.on_note = show_archive_note;
+    *result = (struct capture_run_result){.ended = CAPTURE_ENDED_FAILED};
+    if (a->archive.command != NULL && archiver_new(&archiver, &a->archive, err) != 0)
+        return -1;
+    rc = capture_run(&a->run, result, err);
+    if (archiver != NULL)
+        archiver_finish(archiver, a->run.give_up_after_ms, archive);
+    return rc;
+}
+
 static enum exit_status capture(struct capture_args *a)
 {
+    struct archiver_result archive = {0};
     struct display display = {.quiet = a->output.quiet, .last_ms = clock_mono_ms()};
     struct capture_run_result result;
     struct ft_err err = FT_ERR_INIT;
@@ -106,12 +132,14 @@ static enum exit_status capture(struct capture_args *a)
     a->run.context = &display;
     if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
         return ui_fail(COMMAND, &err);
-    (void)capture_run(&a->run, &result, &err); /* err says the same */
+    (void)run(a, &result, &archive, &err); /* err says the same */
     progress_clear(&display.progress);
     status = status_of(&result, &err);
+    if (status == EXIT_DONE && archive.pending != 0)
+        status = EXIT_EARLY;
     if (err.kind != FT_ERR_NONE)
         (void)ui_fail(COMMAND, &err);
-    return report(a, &result, &err, status);
+    return report(a, &result, a->archive.command == NULL ? NULL : &archive, &err, status);
 }
 
 int cmd_capture(int argc, char **argv)

@@ -2,7 +2,8 @@
 
 #include <inttypes.h>
 
-#include "archive/unpack.h"
+#include "archive/archive_command.h"
+#include "archive/fetch.h"
 #include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
@@ -11,30 +12,48 @@
 #define COMMAND "unpack"
 
 struct unpack_args {
+    const char *from; /* a command; NULL: an archive */
     struct unpack_options unpack;
     struct output_args output;
 };
 
 static const char about[] =
     "Usage: flowtape unpack FILE DIR [OPTION...]\n"
+    "       flowtape unpack --from COMMAND DIR [OPTION...]\n"
     "\n"
     "Makes the capture directory DIR of an archive that flowtape pack has made. FILE \"-\" is\n"
     "standard input. DIR appears when everything is there and checked; an interrupted run is\n"
     "resumed by the next one.\n";
 
-#define GROUP_COUNT 1
+static int take_from(void *into, const char *value, struct ft_err *err)
+{
+    ((struct unpack_args *)into)->from = value;
+    return archive_command_check(value, err);
+}
+
+static const struct arg from_args[] = {
+    {"from", "COMMAND",
+     "fetch what capture --archive-to has handed over: COMMAND\n"
+     "brings the file %f of the archive to the path %p. If DIR\n"
+     "is a capture, only what is missing in it is fetched",
+     0, take_from},
+};
+
+#define GROUP_COUNT 2
 
 static int print_help(FILE *out)
 {
-    struct output_args nothing;
-    const struct arg_group groups[GROUP_COUNT] = {args_output(&nothing)};
+    struct unpack_args nothing;
+    const struct arg_group groups[GROUP_COUNT] = {ARG_GROUP("Where from", from_args, &nothing),
+                                                  args_output(&nothing.output)};
 
     return args_help(out, about, groups, GROUP_COUNT);
 }
 
 static int parse(struct unpack_args *ret, int argc, char **argv, struct ft_err *err)
 {
-    const struct arg_group groups[GROUP_COUNT] = {args_output(&ret->output)};
+    const struct arg_group groups[GROUP_COUNT] = {ARG_GROUP("Where from", from_args, ret),
+                                                  args_output(&ret->output)};
     int first;
 
     *ret = (struct unpack_args){.unpack = {.cancel_fd = -1}};
@@ -42,6 +61,11 @@ static int parse(struct unpack_args *ret, int argc, char **argv, struct ft_err *
         return -1;
     if (ret->output.help)
         return 0;
+    if (ret->from != NULL) {
+        ret->unpack.input = ret->from;
+        ret->unpack.directory = argv[first];
+        return args_expect_words(argc, first, 1, "DIR", err);
+    }
     if (args_expect_words(argc, first, 2, "FILE and DIR", err) != 0)
         return -1;
     ret->unpack.input = argv[first];
@@ -60,7 +84,11 @@ static void run_job(void *context)
 {
     struct job *job = context;
 
-    (void)unpack_run(&job->args->unpack, &job->result, &job->err); /* err says the same */
+    /* job->err says what they return */
+    if (job->args->from != NULL)
+        (void)fetch_run(&job->args->unpack, &job->result, &job->err);
+    else
+        (void)unpack_run(&job->args->unpack, &job->result, &job->err);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -90,7 +118,7 @@ static enum exit_status report(const struct job *job)
     if (job->args->output.json)
         return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
     if (!job->args->output.quiet) {
-        printf("%s: %" PRIu64 " segments, %s; %" PRIu64 " were there from an earlier run\n",
+        printf("%s: %" PRIu64 " segments, %s; %" PRIu64 " were there already\n",
                job->args->unpack.directory, r->segments, format_size(r->bytes, size), r->resumed);
     }
     return EXIT_DONE;

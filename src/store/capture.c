@@ -536,3 +536,38 @@ void capture_keep_generation(struct capture *c, uint32_t id)
     }
     c->generation_count = kept;
 }
+
+static int choose_of_flow(struct generation *g, uint32_t flow, const struct capture_flow *from,
+                          capture_choose_fn *choose, void *context, struct ft_err *err)
+{
+    for (size_t i = 0; i < from->segment_count; i++) {
+        struct segment_info info = from->segments[i];
+        int stays = choose(context, flow, &info, err);
+
+        if (stays <= 0)
+            return stays;
+        if (capture_add_segment(g, flow, &info, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int capture_choose_segments(struct generation *g, capture_choose_fn *choose, void *context,
+                            struct ft_err *err)
+{
+    if (g->state == GENERATION_ABANDONED)
+        return 0;
+    g->state = GENERATION_SNAPSHOT; /* until the last of its full syncs is added again */
+    for (uint32_t flow = 0; flow < g->flow_count; flow++) {
+        struct capture_flow from = g->flows[flow];
+        int rc;
+
+        g->flows[flow] = (struct capture_flow){0};
+        memcpy(g->flows[flow].eof_token, from.eof_token, sizeof(from.eof_token));
+        rc = choose_of_flow(g, flow, &from, choose, context, err);
+        free(from.segments);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}

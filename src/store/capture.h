@@ -121,6 +121,15 @@ int capture_from_manifest(struct capture **ret, struct bytes text, const char *p
                           struct ft_err *err);
 /* capture_keep_generation - of one opened to read: forget all others. */
 void capture_keep_generation(struct capture *c, uint32_t id);
+/*
+ * capture_choose_segments - of a flow only some of the first segments stay, and what follows from them. The
+ * callback is asked in their order, and may put another one in the place of *info. It returns 1: it stays;
+ * 0: the flow ends before it; -1: failed.
+ */
+typedef int capture_choose_fn(void *context, uint32_t flow, struct segment_info *info,
+                              struct ft_err *err);
+int capture_choose_segments(struct generation *g, capture_choose_fn *choose, void *context,
+                            struct ft_err *err);
 /* capture_is_dir - is there a capture at this path? For telling kinds of input apart. */
 bool capture_is_dir(const char *path);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fsutil.h"
+#include "store/archived_list.h"
 #include "store/capture_private.h"
 #include "store/segment_format.h"
 #include "store/segment_reader_open.h"
@@ -94,7 +95,8 @@ static int file_size(const struct capture *c, const char *name, int64_t *ret, st
     return 0;
 }
 
-static int check_named(const struct capture *c, const struct capture_flow *f, struct ft_err *err)
+static int check_named(const struct capture *c, const struct capture_flow *f,
+                       const struct archived_list *archived, struct ft_err *err)
 {
     for (size_t i = 0; i < f->segment_count; i++) {
         const struct segment_info *s = &f->segments[i];
@@ -102,6 +104,8 @@ static int check_named(const struct capture *c, const struct capture_flow *f, st
 
         if (file_size(c, s->name, &bytes, err) != 0)
             return -1;
+        if (bytes < 0 && archived_list_has(archived, s->name, s->digest))
+            continue;
         if (bytes < 0 || (uint64_t)bytes != s->file_bytes) {
             return err_set(err, FT_ERR_CORRUPT,
                            "segment \"%s\" is %s, the manifest says %" PRIu64 " bytes", s->name,
@@ -208,13 +212,14 @@ static int find_token(const struct capture *c, struct capture_flow *f, const str
 }
 
 static int recover_flow(const struct capture *c, struct generation *g, uint32_t flow,
-                        struct capture_recovery *sums, bool *ret_changed, struct ft_err *err)
+                        const struct archived_list *archived, struct capture_recovery *sums,
+                        bool *ret_changed, struct ft_err *err)
 {
     struct capture_flow *f = &g->flows[flow];
     size_t named = f->segment_count;
     int rc;
 
-    if (check_named(c, f, err) != 0)
+    if (check_named(c, f, archived, err) != 0)
         return -1;
     do {
         rc = recover_one(c, g, flow, sums, err);
@@ -277,14 +282,19 @@ int capture_recover(struct capture *c, struct capture_recovery *ret, bool *ret_c
                     struct ft_err *err)
 {
     struct generation *g = capture_newest(c);
+    struct archived_list archived;
     char dir[SEGMENT_NAME_MAX];
+    int rc = 0;
 
     if (g == NULL || g->state == GENERATION_ABANDONED)
         return 0;
-    for (uint32_t flow = 0; flow < g->flow_count; flow++) {
-        if (recover_flow(c, g, flow, ret, ret_changed, err) != 0)
-            return -1;
-    }
+    if (archived_list_read(&archived, c->dirfd, err) != 0)
+        return -1;
+    for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
+        rc = recover_flow(c, g, flow, &archived, ret, ret_changed, err);
+    archived_list_release(&archived);
+    if (rc != 0)
+        return -1;
     capture_generation_dir(g->id, dir);
     return capture_list(c->dirfd, dir, visit_recovered, g, err);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/archived_list.h"
 #include "store/capture_private.h"
 #include "store/segment_format.h"
 #include "store/segment_reader_open.h"
@@ -173,6 +174,9 @@ static int open_segment(struct flow_reader *r, struct ft_err *err)
 
     if (known != NULL && try_kind(r, known->kind, &absent, err) != 0)
         return -1;
+    if (known != NULL && known->sealed && absent &&
+        archived_list_names(r->dirfd, known->name, known->digest))
+        return err_set(err, FT_ERR_STATE, ARCHIVED_AND_GONE, r->name);
     if (known != NULL && known->sealed && absent) {
         return err_set(err, FT_ERR_CORRUPT, "segment \"%s\" is missing, the manifest names it",
                        r->name);
