@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/endian.h"
 #include "item/dump.h"
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_string.h"
@@ -57,6 +58,41 @@ static int put_hash(struct value_iter *it, struct move *move, uint64_t count, st
     return step == STEP_ERROR ? -1 : 0;
 }
 
+/* VALKEY_HASH: a time in full after each value, -1 for none. */
+static int put_valkey_hash(struct value_iter *it, struct move *move, uint64_t count,
+                           struct buf *out, struct ft_err *err)
+{
+    uint8_t number[RDB_LEN_MAX_SIZE];
+    struct value_element element;
+    enum step step;
+
+    if (buf_append(out, number, rdb_len_put(number, count), err) != 0)
+        return -1;
+    while ((step = value_iter_next(it, &element, err)) == STEP_ITEM) {
+        int64_t time_ms =
+            element.expire_ms == VALUE_NO_TTL ? -1 : moved_time(element.expire_ms, move);
+        uint8_t time[8];
+
+        store_le64(time, (uint64_t)time_ms);
+        if (rdb_string_put(out, element.field, err) != 0 ||
+            rdb_string_put(out, element.value, err) != 0 ||
+            buf_append(out, time, sizeof(time), err) != 0)
+            return -1;
+    }
+    return step == STEP_ERROR ? -1 : 0;
+}
+
+uint8_t times_shift_type(unsigned type)
+{
+    return type == RDB_TYPE_VALKEY_HASH ? RDB_TYPE_VALKEY_HASH : RDB_TYPE_HASH_METADATA;
+}
+
+static bool has_field_times(unsigned type)
+{
+    return type == RDB_TYPE_HASH_METADATA || type == RDB_TYPE_HASH_LISTPACK_EX ||
+           type == RDB_TYPE_VALKEY_HASH;
+}
+
 static int count_elements(unsigned type, struct bytes value, uint64_t *ret, struct ft_err *err)
 {
     struct value_element element;
@@ -80,11 +116,12 @@ static int move_value(unsigned type, struct bytes value, struct move *move, stru
     int rc;
 
     buf_clear(out);
-    if (type != RDB_TYPE_HASH_METADATA && type != RDB_TYPE_HASH_LISTPACK_EX)
+    if (!has_field_times(type))
         return 0;
     if (count_elements(type, value, &count, err) != 0 || value_iter_new(&it, type, value, err) != 0)
         return -1;
-    rc = put_hash(it, move, count, out, err);
+    rc = type == RDB_TYPE_VALKEY_HASH ? put_valkey_hash(it, move, count, out, err)
+                                      : put_hash(it, move, count, out, err);
     value_iter_free(it);
     return rc;
 }
@@ -167,15 +204,18 @@ static int move_payload(struct times_shift *s, struct bytes payload, struct move
     int rc = 0;
 
     buf_clear(&s->payload);
-    if (payload.n == 0 ||
-        (payload.p[0] != RDB_TYPE_HASH_METADATA && payload.p[0] != RDB_TYPE_HASH_LISTPACK_EX))
+    /* of the others not even the checksum is looked at: they can be large */
+    if (payload.n == 0 || (!has_field_times(payload.p[0]) && payload.p[0] != RDB_BYTE_VALKEY_HASH))
         return 0;
-    if (dump_parse(payload, &dump, err) != 0 ||
-        move_value(dump.type, dump.value, move, &value, err) != 0)
+    if (dump_parse(payload, &dump, err) != 0)
+        return -1;
+    if (!has_field_times(dump.type)) /* one byte, several meanings */
+        return 0;
+    if (move_value(dump.type, dump.value, move, &value, err) != 0)
         rc = -1;
     if (rc == 0)
-        rc = dump_append(&s->payload, RDB_TYPE_HASH_METADATA, buf_bytes(&value), dump.rdb_version,
-                         err);
+        rc = dump_append(&s->payload, times_shift_type(dump.type), buf_bytes(&value),
+                         dump.rdb_version, err);
     buf_release(&value);
     return rc;
 }

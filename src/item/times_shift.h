@@ -48,6 +48,8 @@ int times_shift_undo_value(unsigned type, struct bytes value, struct buf *out, s
 /* times_shift_undo - *ret_words: the command with its own times, whether it has deferred ones or not. */
 int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
                      const struct bytes **ret_words, struct ft_err *err);
+/* times_shift_type - the type of the copy that is made of a hash of this type. */
+uint8_t times_shift_type(unsigned type);
 /* times_shift_value - all times of the serialised value of a hash with field times: a copy in out,
  * or nothing (out is empty) when the type has none. */
 int times_shift_value(unsigned type, struct bytes value, int64_t delta_ms, struct buf *out,

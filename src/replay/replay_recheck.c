@@ -292,8 +292,9 @@ static int digest_payload(const redisReply *reply, struct present *p, struct ft_
     if (dump_parse(bytes_of(reply->str, reply->len), &dump, err) != 0 ||
         times_shift_undo_value(dump.type, dump.value, &own, err) != 0)
         return -1;
-    rc = own.n == 0 ? value_digest_run(dump.type, dump.value, &p->digest, err)
-                    : value_digest_run(RDB_TYPE_HASH_METADATA, buf_bytes(&own), &p->digest, err);
+    rc = own.n == 0
+             ? value_digest_run(dump.type, dump.value, &p->digest, err)
+             : value_digest_run(times_shift_type(dump.type), buf_bytes(&own), &p->digest, err);
     buf_release(&own);
     return rc;
 }

@@ -51,7 +51,7 @@ static int take_dump(struct fold_read *r, size_t i, const redisReply *reply, str
     if (times_shift_value(dump.type, dump.value, -TIMES_SHIFT_MS, &r->value, err) != 0)
         return -1;
     if (r->value.n != 0) {
-        entry.type = RDB_TYPE_HASH_METADATA;
+        entry.type = times_shift_type(dump.type);
         entry.value = buf_bytes(&r->value);
     }
     entry.value_bytes = entry.value.n;

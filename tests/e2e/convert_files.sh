@@ -145,6 +145,37 @@ for to in rdb resp; do
         "$FLOWTAPE" convert "$T/early.rdb" "$T/no.out" --to "$to" --redis 7.2
 done
 
+# One number, two meanings: 22 and 243 are a hash and an import of slots where the magic is Valkey's.
+zeros='\000\000\000\000\000\000\000\000'
+printf "VALKEY080\363\002ab\001\005\006\376\000\026\001h\002\001a\0011\377\377\377\377\377\377\377\377\001c\0013\000\330\303\054\273\003\000\000\377$zeros" \
+    >"$T/valkey.rdb"
+check_status "a hash of Valkey 9 on 7.0" 3 "hash fields" "$FLOWTAPE" convert "$T/valkey.rdb" \
+    "$T/no.rdb" --to rdb --redis 7.0
+for to in 7.4 valkey-9.0; do
+    check "a hash of Valkey 9: --redis $to" "$FLOWTAPE" convert "$T/valkey.rdb" "$T/h-$to.rdb" --to rdb \
+        --redis $to
+    check "its fields" "$FLOWTAPE" convert "$T/h-$to.rdb" "$T/h-$to.resp" --to resp \
+        --redis 7.4 --quiet
+done
+check "the same by both" cmp "$T/h-7.4.resp" "$T/h-valkey-9.0.resp"
+check "with their times" grep -q 4102444800000 "$T/h-7.4.resp"
+check "the file of Valkey 9 has its magic" grep -q '^VALKEY080' "$T/h-valkey-9.0.rdb"
+
+# Keys of Redis 8.6 with metadata of modules, and what Redis Enterprise adds.
+printf "REDIS0013\171\005\376\000\374\000\330\303\054\273\003\000\000\153\007\363\001aaaa\005\001x\000\000\001k\001v\377$zeros" \
+    >"$T/meta.rdb"
+check_status "metadata of a key is a note" 0 "modules have hung on keys" "$FLOWTAPE" convert \
+    "$T/meta.rdb" "$T/meta.out.rdb" --to rdb --redis 8.6
+check "the key is there" "$FLOWTAPE" convert "$T/meta.out.rdb" "$T/meta.resp" --to resp
+check "with its time" grep -q 4102444800000 "$T/meta.resp"
+check_status "a version that stands for another" 0 "version 7.0.15 is treated as 7.0" "$FLOWTAPE" \
+    convert "$T/meta.rdb" "$T/meta.out.rdb" --to rdb --redis 7.0.15
+for file in 'REDIS0099' 'VALKEY081' 'REDIS0015\362\001' 'VALKEY080\027\001k'; do
+    # shellcheck disable=SC2059 # escapes are meant
+    printf "$file" >"$T/new.rdb"
+    check_status "$file" 3 "unsupported: " "$FLOWTAPE" verify "$T/new.rdb"
+done
+
 # Sets that are not whole.
 mkdir "$T/set"
 cp "$files"/types-*.dfs "$T/set"

@@ -1,10 +1,10 @@
 /* Absolute times in commands and payloads, moved there and back. */
-#include "lib/test_main.h"
 
 #include <stdlib.h>
 
 #include "item/dump.h"
 #include "item/times_shift.h"
+#include "lib/t_mutate.h"
 #include "rdb/value_iter.h"
 
 #define WORDS_MAX 12
@@ -159,6 +159,22 @@ static void test_field_times_are_moved_there_and_back(void **state)
     t_ok(times_shift_value(RDB_TYPE_HASH_METADATA, buf_bytes(&there), -TIMES_SHIFT_MS, &back, &err),
          &err);
     check_times(RDB_TYPE_HASH_METADATA, buf_bytes(&back), 1000000);
+    buf_clear(&there);
+    t_ok(times_shift_value(RDB_TYPE_VALKEY_HASH,
+                           T_BYTES("\x02\x01"
+                                   "a\x01"
+                                   "x\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                                   "c\x01"
+                                   "y\x20\xcf\x8d\x0a\x86\x01\x00\x00"),
+                           -0x20, &there, &err),
+         &err);
+    t_bytes(buf_bytes(&there), "\x02\x01"
+                               "a\x01"
+                               "x\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                               "c\x01"
+                               "y\x00\xcf\x8d\x0a\x86\x01\x00\x00");
+    assert_int_equal(times_shift_type(RDB_TYPE_VALKEY_HASH), RDB_TYPE_VALKEY_HASH);
+    assert_int_equal(times_shift_type(RDB_TYPE_HASH_LISTPACK_EX), RDB_TYPE_HASH_METADATA);
     t_ok(times_shift_value(RDB_TYPE_STRING, bytes_str("\1x"), 5, &there, &err), &err);
     assert_int_equal(there.n, 0);
     buf_release(&there);
