@@ -4,6 +4,7 @@
  */
 #include <sys/stat.h>
 
+#include "archive/pack.h"
 #include "base/parse.h"
 #include "fuzz/fuzz.h"
 #include "item/dump.h"
@@ -286,6 +287,34 @@ static void put_packed(void)
                  7));
 }
 
+/* The capture as an archive, plain, so that mutations reach what is in it, and compressed. */
+static void put_archives(const char *capture)
+{
+    struct pack_progress progress = {0};
+    char path[600], name[40];
+
+    (void)snprintf(path, sizeof(path), "%s/archive", fuzz_directory());
+    for (int i = 0; i < 4; i++) {
+        struct pack_options o = {
+            .output = path,
+            .compression = {.filter = i < 2 ? PACK_NONE : PACK_ZSTD},
+            .cancel_fd = -1,
+            .progress = &progress,
+        };
+        struct ft_err err = FT_ERR_INIT;
+        struct pack_result result;
+        struct capture *c;
+        struct buf b;
+
+        fuzz_must(capture_open_read(&c, capture, &err) == 0 && pack_run(c, &o, &result, &err) == 0);
+        capture_free(c);
+        b = read_whole(path);
+        (void)snprintf(name, sizeof(name), "archive-%d", i);
+        put("archive", name, (const char[]){(char)(i % 2)}, 1, buf_bytes(&b));
+        buf_release(&b);
+    }
+}
+
 static void put_capture(void)
 {
     static const struct t_flow_records flows[] = {
@@ -318,6 +347,7 @@ static void put_capture(void)
         put("segment", name, (const char[]){(char)(i % 2 * 2)}, 1, buf_bytes(&b));
         buf_release(&b);
     }
+    put_archives(path);
 }
 
 int main(int argc, char **argv)
