@@ -1,38 +1,32 @@
 #include "item/key_log.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include <xxhash.h>
 
-#include "base/array.h"
-#include "base/spool.h"
+#include "base/parted_log.h"
 #include "base/table_memory.h"
 
-#define PART_COUNT   256u
 #define BLOCK_HASHES 8192u
-#define BLOCK_BYTES  (BLOCK_HASHES * sizeof(uint64_t))
-
-struct part {
-    uint64_t *block; /* the hashes that are not in the spool; NULL: none yet */
-    size_t block_count;
-    uint64_t *offsets; /* of the blocks in the spool */
-    size_t offset_count;
-};
 
 struct key_log {
-    pthread_mutex_t mu;
-    struct spool spool;
-    struct part parts[PART_COUNT];
+    struct parted_log *hashes;
 };
 
 int key_log_new(struct key_log **ret, struct ft_err *err)
 {
+    const struct parted_log_options options = {.record_bytes = sizeof(uint64_t),
+                                               .part_byte = sizeof(uint64_t) - 1,
+                                               .block_records = BLOCK_HASHES,
+                                               .what = "a log of keys"};
     struct key_log *l = calloc(1, sizeof(*l));
 
     if (l == NULL)
         return err_nomem(err, "a log of keys");
-    (void)pthread_mutex_init(&l->mu, NULL); /* default attributes: cannot fail on Linux */
+    if (parted_log_new(&l->hashes, &options, err) != 0) {
+        free(l);
+        return -1;
+    }
     *ret = l;
     return 0;
 }
@@ -44,37 +38,12 @@ uint64_t key_log_hash(uint32_t db, struct bytes key)
     return hash == 0 ? 1 : hash;
 }
 
-static int write_block(struct key_log *l, struct part *p, struct ft_err *err)
-{
-    if (ARRAY_ADD_ROOM(&p->offsets, p->offset_count, "a log of keys", err) != 0)
-        return -1;
-    p->offsets[p->offset_count++] = spool_size(&l->spool);
-    p->block_count = 0;
-    return spool_append(&l->spool, p->block, BLOCK_BYTES, err);
-}
-
-static int put(struct key_log *l, uint64_t hash, struct ft_err *err)
-{
-    struct part *p = &l->parts[hash >> 56];
-
-    if (p->block == NULL && (p->block = malloc(BLOCK_BYTES)) == NULL)
-        return err_nomem(err, "a log of keys");
-    if (p->block_count == BLOCK_HASHES && write_block(l, p, err) != 0)
-        return -1;
-    p->block[p->block_count++] = hash;
-    return 0;
-}
-
 int key_log_flush(struct key_log *l, struct key_log_batch *batch, struct ft_err *err)
 {
-    int rc = 0;
+    unsigned count = batch->count;
 
-    pthread_mutex_lock(&l->mu);
-    for (unsigned i = 0; rc == 0 && i < batch->count; i++)
-        rc = put(l, batch->hashes[i], err);
-    pthread_mutex_unlock(&l->mu);
     batch->count = 0;
-    return rc;
+    return parted_log_add(l->hashes, batch->hashes, count, err);
 }
 
 int key_log_add(struct key_log *l, struct key_log_batch *batch, uint32_t db, struct bytes key,
@@ -104,8 +73,12 @@ static void note_repeat(struct search *s, uint64_t hash)
         s->found[s->found_count++] = hash;
 }
 
-static void look_up(struct search *s, const uint64_t *hashes, size_t count)
+static int look_up(void *context, const void *records, size_t count, struct ft_err *err)
 {
+    const uint64_t *hashes = records;
+    struct search *s = context;
+
+    (void)err; /* there is room for all */
     for (size_t n = 0; n < count; n++) {
         size_t i = (size_t)hashes[n] & s->mask;
 
@@ -116,14 +89,14 @@ static void look_up(struct search *s, const uint64_t *hashes, size_t count)
         else
             note_repeat(s, hashes[n]);
     }
+    return 0;
 }
 
-static int search_part(const struct key_log *l, const struct part *p, struct search *s,
-                       uint64_t *block, struct ft_err *err)
+static int search_part(const struct key_log *l, unsigned part, struct search *s, struct ft_err *err)
 {
-    size_t count = p->block_count + p->offset_count * BLOCK_HASHES;
+    size_t count = parted_log_count(l->hashes, part);
     size_t capacity = 64;
-    int rc = 0;
+    int rc;
 
     while (capacity < 2 * count)
         capacity *= 2;
@@ -132,12 +105,7 @@ static int search_part(const struct key_log *l, const struct part *p, struct sea
         return -1;
     s->slots = s->memory.p;
     s->mask = capacity - 1;
-    look_up(s, p->block, p->block_count);
-    for (size_t i = 0; rc == 0 && i < p->offset_count; i++) {
-        rc = spool_read(&l->spool, p->offsets[i], block, BLOCK_BYTES, err);
-        if (rc == 0)
-            look_up(s, block, BLOCK_HASHES);
-    }
+    rc = parted_log_read(l->hashes, part, look_up, s, err);
     table_memory_release(&s->memory);
     return rc;
 }
@@ -154,16 +122,11 @@ int key_log_repeats(struct key_log *l, uint64_t *ret, size_t max, size_t *ret_co
                     struct ft_err *err)
 {
     struct search s = {.found = ret, .found_max = max};
-    uint64_t *block = malloc(BLOCK_BYTES);
-    int rc = block == NULL ? err_nomem(err, "a log of keys") : 0;
 
-    for (size_t i = 0; rc == 0 && i < PART_COUNT; i++) {
-        if (l->parts[i].block_count != 0)
-            rc = search_part(l, &l->parts[i], &s, block, err);
+    for (unsigned i = 0; i < PARTED_LOG_PARTS; i++) {
+        if (parted_log_count(l->hashes, i) != 0 && search_part(l, i, &s, err) != 0)
+            return -1;
     }
-    free(block);
-    if (rc != 0)
-        return -1;
     qsort(ret, s.found_count, sizeof(*ret), by_value);
     *ret_count = s.found_count;
     return 0;
@@ -173,11 +136,6 @@ void key_log_free(struct key_log *l)
 {
     if (l == NULL)
         return;
-    for (size_t i = 0; i < PART_COUNT; i++) {
-        free(l->parts[i].block);
-        free(l->parts[i].offsets);
-    }
-    spool_release(&l->spool);
-    (void)pthread_mutex_destroy(&l->mu);
+    parted_log_free(l->hashes);
     free(l);
 }
