@@ -29,8 +29,9 @@ replay/report: base item command wire input
 replay/mapping: base rdb item command wire input
 replay/position: base item command resp wire target replay/report replay/mapping
 replay: base rdb resp item command store wire input pump target replay/report replay/mapping replay/position
+diff: base rdb item command wire input pump state audit target replay/mapping replay/position
 sync: base rdb item store wire capture replay replay/report
-cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync
+cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync diff
 END
 }
 

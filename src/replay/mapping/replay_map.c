@@ -152,8 +152,10 @@ bool replay_map_db(const struct replay_map *m, uint32_t db, uint32_t *ret_db)
     return rule->fate != REPLAY_DB_DROP;
 }
 
-static int put_prefix(struct buf *out, const char *prefix, uint32_t db, struct ft_err *err)
+int replay_map_put_prefix(struct buf *out, const struct replay_db_rule *rule, uint32_t db,
+                          struct ft_err *err)
 {
+    const char *prefix = rule->prefix;
     const char *at = strstr(prefix, "%d");
 
     if (at == NULL)
@@ -192,7 +194,7 @@ int replay_map_key(const struct replay_map *m, uint32_t db, struct bytes key, st
         return 0;
     }
     buf_clear(scratch);
-    if (prefixed && put_prefix(scratch, rule->prefix, db, err) != 0)
+    if (prefixed && replay_map_put_prefix(scratch, rule, db, err) != 0)
         return -1;
     if (name != NULL && !name->strip && buf_append_str(scratch, name->text, err) != 0)
         return -1;

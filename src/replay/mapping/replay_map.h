@@ -50,6 +50,9 @@ bool replay_map_is_identity(const struct replay_map *m);
 bool replay_map_db(const struct replay_map *m, uint32_t db, uint32_t *ret_db);
 /* replay_map_db_rule - the rule that is about this database; NULL: none. */
 const struct replay_db_rule *replay_map_db_rule(const struct replay_map *m, uint32_t db);
+/* replay_map_put_prefix - append what a rule of REPLAY_DB_PREFIX puts before the keys of this database. */
+int replay_map_put_prefix(struct buf *out, const struct replay_db_rule *rule, uint32_t db,
+                          struct ft_err *err);
 /*
  * replay_map_key - the target's name of a key. *ret is `key` itself, or points into scratch, whose
  * former content is overwritten.

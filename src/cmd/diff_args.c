@@ -1,0 +1,184 @@
+#include "cmd/diff_args.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/parse.h"
+
+#define ROUNDS_DEFAULT      3
+#define INTERVAL_DEFAULT_MS 1000u
+#define SLACK_DEFAULT_MS    1000u
+#define SHOW_DEFAULT        10u
+/* More are for --keys-to. */
+#define SHOW_MAX 10000u
+
+static int take_number(const char *text, uint64_t max, uint64_t *ret, struct ft_err *err)
+{
+    if (parse_u64(text, ret, err) != 0)
+        return -1;
+    return *ret <= max ? 0
+                       : err_set(err, FT_ERR_USAGE, "wanted at most %llu", (unsigned long long)max);
+}
+
+static int take_generation_of(struct diff_args *a, enum diff_of of, const char *value,
+                              struct ft_err *err)
+{
+    uint64_t n;
+
+    if (take_number(value, UINT32_MAX, &n, err) != 0)
+        return -1;
+    if (n == 0)
+        return err_set(err, FT_ERR_USAGE, "generations count from 1");
+    a->run.input[of].generation = (uint32_t)n;
+    return 0;
+}
+
+static int take_generation_a(void *into, const char *value, struct ft_err *err)
+{
+    return take_generation_of(into, DIFF_A, value, err);
+}
+
+static int take_generation_b(void *into, const char *value, struct ft_err *err)
+{
+    return take_generation_of(into, DIFF_B, value, err);
+}
+
+static const struct arg side_args[] = {
+    {"at-a", "WHEN",
+     "the moment of a capture: snapshot, end (default), a\n"
+     "time such as 2026-08-20T12:34:56Z, -90s (before the\n"
+     "end), or one LSN per flow: LSN,LSN,...",
+     offsetof(struct diff_args, run.input[DIFF_A].at), NULL},
+    {"at-b", "WHEN", "likewise", offsetof(struct diff_args, run.input[DIFF_B].at), NULL},
+    {"generation-a", "N", "of a capture (default: the newest complete one)", 0, take_generation_a},
+    {"generation-b", "N", "likewise", 0, take_generation_b},
+    {"redis-server", "PATH",
+     "the program that applies a capture's journal (default\n"
+     "redis-server)",
+     offsetof(struct diff_args, run.redis_server), NULL},
+};
+
+static int take_slack(void *into, const char *value, struct ft_err *err)
+{
+    return parse_duration(value, &((struct diff_args *)into)->run.rules.slack_ms, err);
+}
+
+static int take_ttl(void *into, const char *value, struct ft_err *err)
+{
+    static const char *const words[] = {"keep", "drop", NULL};
+    struct diff_args *a = into;
+    int choice;
+
+    if (args_choice("--ttl", value, words, &choice, err) != 0)
+        return -1;
+    a->run.rules.ttl = choice == 0 ? REPLAY_TTL_KEEP : REPLAY_TTL_DROP;
+    return 0;
+}
+
+static int take_db_map(void *into, const char *value, struct ft_err *err)
+{
+    return replay_map_add_dbs(&((struct diff_args *)into)->map, value, err);
+}
+
+static int take_rename(void *into, const char *value, struct ft_err *err)
+{
+    return replay_map_add_rename(&((struct diff_args *)into)->map, value, err);
+}
+
+static int take_redis(void *into, const char *value, struct ft_err *err)
+{
+    struct diff_args *a = into;
+
+    a->run.target_given = true;
+    return target_parse(value, &a->run.rules.target, err);
+}
+
+static const struct arg rule_args[] = {
+    {"ttl-slack", "TIME", "times may be so far apart (default 1s)", 0, take_slack},
+    {"ttl", "keep|drop", "keys of B have the times to live of A (default), or none", 0, take_ttl},
+    {"db-map", "RULE[,RULE...]", "as replay had it: 1:0, 2:drop, *:prefix=db%d:", 0, take_db_map},
+    {"rename", "RULE", "as replay had it: GLOB=prefix:TEXT or GLOB=strip:TEXT", 0, take_rename},
+    {"redis", "VERSION",
+     "what such a Redis cannot hold is expected to be missing\n"
+     "in B (default: B's own version)",
+     0, take_redis},
+};
+
+static int take_show(void *into, const char *value, struct ft_err *err)
+{
+    uint64_t n;
+
+    if (take_number(value, SHOW_MAX, &n, err) != 0)
+        return -1;
+    ((struct diff_args *)into)->run.show = (size_t)n;
+    return 0;
+}
+
+static const struct arg result_args[] = {
+    {"show", "N", "so many keys of each kind with the place (default 10)", 0, take_show},
+    {"keys-to", "FILE",
+     "every key that differs, as a line of JSON; replay\n"
+     "--only-keys takes the file",
+     offsetof(struct diff_args, keys_to), NULL},
+};
+
+static const char about[] =
+    "Usage: flowtape diff A B [OPTION...]\n"
+    "\n"
+    "Compares A and B key by key: types, values, times, the state of streams, functions. Each is a\n"
+    "capture directory, a Dragonfly snapshot, or an RDB file. Exit status 0 if they are equal, 3\n"
+    "if they are not.\n";
+
+#define GROUP_COUNT 8
+
+static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
+{
+    groups[0] = (struct arg_group)ARG_GROUP(NULL, side_args, a);
+    groups[1] = args_max_item();
+    groups[2] = (struct arg_group)ARG_GROUP("What is equal", rule_args, a);
+    groups[3] = args_json_as(&a->loss);
+    groups[4] = args_filter(&a->filter);
+    groups[5] = args_filter_type(&a->filter);
+    groups[6] = (struct arg_group)ARG_GROUP("The result", result_args, a);
+    groups[7] = args_output(&a->output);
+}
+
+int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *err)
+{
+    struct arg_group groups[GROUP_COUNT];
+    int first;
+
+    *a = (struct diff_args){.run = {.rules = {.slack_ms = SLACK_DEFAULT_MS},
+                                    .redis_server = "redis-server",
+                                    .rounds = ROUNDS_DEFAULT,
+                                    .interval_ms = INTERVAL_DEFAULT_MS,
+                                    .show = SHOW_DEFAULT}};
+    a->run.rules.filter = &a->filter;
+    a->run.rules.map = &a->map;
+    list_groups(a, groups);
+    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+        return -1;
+    if (a->output.help)
+        return 0;
+    if (args_expect_words(argc, first, 2, "A and B", err) != 0)
+        return -1;
+    a->run.rules.json_as = a->loss.json_as;
+    for (int of = DIFF_A; of <= DIFF_B; of++)
+        a->run.input[of].name = argv[first + of];
+    return 0;
+}
+
+int diff_args_help(FILE *out)
+{
+    struct arg_group groups[GROUP_COUNT];
+    struct diff_args nothing;
+
+    list_groups(&nothing, groups);
+    return args_help(out, about, groups, GROUP_COUNT);
+}
+
+void diff_args_release(struct diff_args *a)
+{
+    filter_release(&a->filter);
+    replay_map_release(&a->map);
+}

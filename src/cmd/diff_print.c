@@ -1,0 +1,223 @@
+#include "cmd/diff_print.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/json_text.h"
+#include "cmd/json_value.h"
+#include "cmd/loss_print.h"
+#include "rdb/value_walk.h"
+
+/* In the order in which they are shown. */
+static const struct {
+    enum difference kind;
+    const char *name; /* in JSON */
+    const char *title;
+} kinds[] = {
+    {DIFFERENCE_ONLY_A, "only_in_a", "only in A"},
+    {DIFFERENCE_ONLY_B, "only_in_b", "only in B"},
+    {DIFFERENCE_TYPE, "type", "another type"},
+    {DIFFERENCE_VALUE, "value", "another value"},
+    {DIFFERENCE_STREAM, "stream", "another state of a stream"},
+    {DIFFERENCE_TIME, "time", "another time to live"},
+};
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+/*
+ * Examples
+ */
+
+/* Those whose place is known are worth more; there are as many of them as are wanted, if there are that many keys. */
+int diff_examples_add(struct diff_examples *e, const struct diff_found *found, struct ft_err *err)
+{
+    size_t *count = found->function ? &e->functions : &e->counts[found->kind];
+    struct diff_example *example;
+
+    if (*count >= e->max)
+        return 0;
+    if (ARRAY_RESERVE(&e->list, &e->capacity, e->count + 1, "examples", err) != 0)
+        return -1;
+    example = calloc(1, sizeof(*example));
+    if (example == NULL)
+        return err_nomem(err, "an example");
+    example->found = *found;
+    if (buf_append(&example->key, found->key.p, found->key.n, err) != 0) {
+        free(example);
+        return -1;
+    }
+    example->found.key = buf_bytes(&example->key);
+    if (found->c != NULL) {
+        example->comparison = *found->c;
+        example->found.c = &example->comparison;
+    }
+    e->list[e->count++] = example;
+    (*count)++;
+    return 0;
+}
+
+void diff_examples_release(struct diff_examples *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        buf_release(&e->list[i]->key);
+        free(e->list[i]);
+    }
+    free(e->list);
+}
+
+/*
+ * For people
+ */
+
+static void print_example(const struct diff_example *e)
+{
+    const struct comparison *c = e->found.c;
+    char key[120];
+
+    if (e->found.function)
+        printf("    library \"%s\": %s\n", bytes_escape(e->found.key, key, sizeof(key)),
+               difference_name(e->found.kind));
+    else
+        printf("    %" PRIu32 "/ %s \"%s\"", e->found.db,
+               value_class_name((enum value_class)e->found.class_),
+               bytes_escape(e->found.key, key, sizeof(key)));
+    if (e->found.function)
+        return;
+    if (c != NULL)
+        printf(": %s%s%s | %s", c->place, c->place[0] == '\0' ? "" : ": ", c->a, c->b);
+    putchar('\n');
+}
+
+static void print_examples(const struct diff_examples *examples, enum difference kind,
+                           bool functions, uint64_t all)
+{
+    size_t shown = 0;
+
+    for (size_t i = 0; i < examples->count; i++) {
+        const struct diff_example *e = examples->list[i];
+
+        if (e->found.function == functions && (functions || e->found.kind == kind)) {
+            print_example(e);
+            shown++;
+        }
+    }
+    if (shown != 0 && all > shown)
+        printf("    ... and %" PRIu64 " more\n", all - shown);
+}
+
+static void print_side(char letter, const struct diff_input *input, const char *kind, uint64_t keys)
+{
+    char name[200];
+
+    printf("%c: %s %s: %" PRIu64 " key%s\n", letter, kind,
+           bytes_escape(bytes_str(input->name), name, sizeof(name)), keys, keys == 1 ? "" : "s");
+}
+
+static uint64_t count_differences(const struct diff_result *r)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < KIND_COUNT; i++)
+        n += r->kinds[kinds[i].kind];
+    return n;
+}
+
+void diff_print(const struct diff_args *a, const struct diff_result *r,
+                const struct diff_examples *examples, const struct loss_report *losses)
+{
+    uint64_t n = count_differences(r);
+
+    print_side('A', &a->run.input[DIFF_A], r->kind_name[DIFF_A], r->keys[DIFF_A]);
+    print_side('B', &a->run.input[DIFF_B], r->kind_name[DIFF_B], r->keys[DIFF_B]);
+    if (diff_is_equal(r))
+        puts("equal");
+    else if (n != 0)
+        printf("%" PRIu64 " key%s differ%s\n", n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        uint64_t count = r->kinds[kinds[i].kind];
+
+        if (count == 0)
+            continue;
+        printf("  %s: %" PRIu64 "\n", kinds[i].title, count);
+        print_examples(examples, kinds[i].kind, false, count);
+    }
+    if (r->functions != 0) {
+        printf("  libraries of functions that differ: %" PRIu64 "\n", r->functions);
+        print_examples(examples, DIFFERENCE_NONE, true, r->functions);
+    }
+    if (r->changing != 0)
+        printf("  %" PRIu64 " key%s changed with every reading: nothing can be said about %s\n",
+               r->changing, r->changing == 1 ? "" : "s", r->changing == 1 ? "it" : "them");
+    if (losses->line_count != 0 && r->target[0] != '\0')
+        printf("expected of Redis %s, and not counted:\n", r->target);
+    loss_print(stdout, losses);
+}
+
+/*
+ * As JSON
+ */
+
+static json_t *example_to_json(const struct diff_example *e)
+{
+    const struct comparison *c = e->found.c;
+    json_t *place = c == NULL ? json_null() : json_from_text(c->place);
+    json_t *of_a = c == NULL ? json_null() : json_from_text(c->a);
+    json_t *of_b = c == NULL ? json_null() : json_from_text(c->b);
+
+    if (e->found.function)
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s}", "kind", difference_name(e->found.kind),
+                         "library", json_from_bytes(e->found.key), "place", place, "a", of_a, "b",
+                         of_b, "type", "function");
+    return json_pack("{s:s, s:I, s:o, s:s, s:o, s:o, s:o}", "kind", difference_name(e->found.kind),
+                     "db", (json_int_t)e->found.db, "key", json_from_bytes(e->found.key), "type",
+                     value_class_name((enum value_class)e->found.class_), "place", place, "a", of_a,
+                     "b", of_b);
+}
+
+static json_t *examples_to_json(const struct diff_examples *examples)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < examples->count; i++) {
+        if (json_array_append_new(list, example_to_json(examples->list[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *side_to_json(const struct diff_input *input, const struct diff_result *r,
+                            enum diff_of of)
+{
+    return json_pack("{s:o, s:o, s:b, s:I}", "name", json_from_text(input->name), "kind",
+                     json_from_text(r->kind_name[of]), "live", r->live[of], "keys",
+                     (json_int_t)r->keys[of]);
+}
+
+json_t *diff_to_json(const struct diff_args *a, const struct diff_result *r,
+                     const struct diff_examples *examples, const struct loss_report *losses)
+{
+    json_t *counts = json_object();
+    json_t *target = r->target[0] == '\0' ? json_null() : json_string(r->target);
+
+    for (size_t i = 0; i < KIND_COUNT; i++)
+        (void)json_object_set_new(counts, kinds[i].name,
+                                  json_integer((json_int_t)r->kinds[kinds[i].kind]));
+    return json_pack("{s:b, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "equal",
+                     diff_is_equal(r), "a", side_to_json(&a->run.input[DIFF_A], r, DIFF_A), "b",
+                     side_to_json(&a->run.input[DIFF_B], r, DIFF_B), "keys_different",
+                     (json_int_t)count_differences(r), "kinds", counts, "functions_different",
+                     (json_int_t)r->functions, "keys_changing", (json_int_t)r->changing,
+                     "keys_expected", (json_int_t)r->expected, "keys_read_again",
+                     (json_int_t)r->suspects, "rounds", (json_int_t)r->rounds, "target", target,
+                     "losses", loss_to_json(losses), "examples", examples_to_json(examples));
+}
+
+int diff_key_line(struct buf *out, const struct diff_found *found, struct ft_err *err)
+{
+    if (buf_printf(out, err, "{\"db\":%" PRIu32 ",\"key\":", found->db) != 0 ||
+        json_put_bytes(out, found->key, err) != 0)
+        return -1;
+    return buf_printf(out, err, ",\"kind\":\"%s\"}\n", difference_name(found->kind));
+}

@@ -1,0 +1,363 @@
+#include "diff/diff.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "diff/diff_match.h"
+#include "diff/side_file.h"
+
+struct diff {
+    const struct diff_options *o;
+    struct diff_rules rules;
+    struct diff_progress *progress;
+    struct loss_report *losses;
+    struct diff_result *result;
+    struct diff_side *sides[DIFF_SIDES];
+    struct parted_log *logs[DIFF_SIDES];
+    struct diff_functions functions;
+    struct diff_table table;
+    enum diff_of first; /* the side that is read first where one waits for the other */
+    int failed_fd;      /* an eventfd: one side has failed, the other need not go on */
+    int cancel_fd;      /* an epoll: the caller's, or failed_fd */
+};
+
+/*
+ * Opening
+ */
+
+static int watch(int epoll, int fd, struct ft_err *err)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    return err_errno(err, errno, "could not watch for the end of a comparison");
+}
+
+static int open_cancelling(struct diff *d, struct ft_err *err)
+{
+    d->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    d->cancel_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (d->failed_fd < 0 || d->cancel_fd < 0)
+        return err_errno(err, errno, "could not make an eventfd");
+    return watch(d->cancel_fd, d->failed_fd, err) != 0 ? -1
+                                                       : watch(d->cancel_fd, d->o->cancel_fd, err);
+}
+
+static int open_side(struct diff *d, enum diff_of of, struct ft_err *err)
+{
+    const struct diff_input *input = &d->o->input[of];
+    const struct diff_side_options options = {.at = input->at,
+                                              .generation = input->generation,
+                                              .redis_server = d->o->redis_server,
+                                              .uri = input->uri,
+                                              .rate_keys = d->o->rate_keys,
+                                              .cancel_fd = d->cancel_fd,
+                                              .losses = d->losses,
+                                              .progress = d->progress};
+
+    if (side_file_new(&d->sides[of], of, input->name, &options, &d->rules, err) != 0)
+        return -1;
+    d->result->kind_name[of] = d->sides[of]->kind_name;
+    d->result->live[of] = d->sides[of]->live;
+    return 0;
+}
+
+static int open_all(struct diff *d, struct ft_err *err)
+{
+    if (open_cancelling(d, err) != 0 || open_side(d, DIFF_A, err) != 0 ||
+        open_side(d, DIFF_B, err) != 0)
+        return -1;
+    if (!d->o->target_given && d->sides[DIFF_B]->limited)
+        d->rules.target = &d->sides[DIFF_B]->kind;
+    if (d->rules.target != NULL)
+        (void)snprintf(d->result->target, sizeof(d->result->target), "%s", d->rules.target->name);
+    d->rules.live = d->sides[DIFF_A]->live || d->sides[DIFF_B]->live;
+    /* what does not change is read first, and once */
+    d->first = d->sides[DIFF_A]->live && !d->sides[DIFF_B]->live ? DIFF_B : DIFF_A;
+    return diff_match_log(&d->logs[DIFF_A], err) != 0 ? -1 : diff_match_log(&d->logs[DIFF_B], err);
+}
+
+/*
+ * The first reading: both sides at once
+ */
+
+struct reading {
+    struct diff *diff;
+    struct diff_pass pass;
+    struct ft_err err;
+};
+
+static void *read_main(void *context)
+{
+    struct reading *r = context;
+    struct diff_side *side = r->diff->sides[r->pass.of];
+    const uint64_t one = 1;
+
+    if (side->ops->read(side, &r->pass, &r->err) != 0 &&
+        write(r->diff->failed_fd, &one, sizeof(one)) < 0)
+        r->err.sys_errno = errno; /* cannot be: it is written twice at most */
+    return NULL;
+}
+
+static void take_error(const struct ft_err *from, struct ft_err *err)
+{
+    if (from->kind == FT_ERR_NONE)
+        return;
+    if (err->kind == FT_ERR_NONE ||
+        (err->kind == FT_ERR_CANCELLED && from->kind != FT_ERR_CANCELLED))
+        *err = *from;
+}
+
+static int read_both(struct diff *d, struct ft_err *err)
+{
+    struct reading readings[DIFF_SIDES];
+    pthread_t thread;
+    int rc;
+
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        readings[of] = (struct reading){.diff = d,
+                                        .pass = {.rules = &d->rules,
+                                                 .of = (enum diff_of)of,
+                                                 .log = d->logs[of],
+                                                 .functions = &d->functions,
+                                                 .losses = of == DIFF_A ? d->losses : NULL,
+                                                 .keys = &d->progress->keys[of]},
+                                        .err = FT_ERR_INIT};
+        diff_pass_init(&readings[of].pass);
+    }
+    rc = pthread_create(&thread, NULL, read_main, &readings[DIFF_B]);
+    if (rc != 0) {
+        (void)err_errno(err, rc, "could not start a thread");
+    } else {
+        (void)read_main(&readings[DIFF_A]);
+        (void)pthread_join(thread, NULL); /* joined only here */
+    }
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        take_error(&readings[of].err, err);
+        diff_pass_release(&readings[of].pass);
+    }
+    return err->kind == FT_ERR_NONE ? 0 : -1;
+}
+
+/*
+ * Later readings
+ */
+
+/* What a side did not bring, it does not have. */
+static void take_missing(struct diff *d, enum diff_of of, bool second)
+{
+    for (size_t i = 0; i < d->table.capacity; i++) {
+        struct diff_suspect *s = &d->table.slots[i];
+
+        if (!s->used)
+            continue;
+        if (!s->seen[of] && s->has[of]) {
+            s->has[of] = false;
+            s->changes += s->changes != UINT8_MAX;
+        }
+        if (second && !s->seen[of])
+            s->kind = (uint8_t)diff_settle(&d->rules, s);
+        s->seen[of] = false;
+    }
+}
+
+static int read_again(struct diff *d, enum diff_of of, bool second, struct ft_err *err)
+{
+    struct diff_side *side = d->sides[of];
+    struct diff_pass pass = {.rules = &d->rules,
+                             .of = of,
+                             .second = second,
+                             .table = &d->table,
+                             .keys = &d->progress->keys[of]};
+    int rc;
+
+    diff_pass_init(&pass);
+    rc = side->ops->read(side, &pass, err);
+    diff_pass_release(&pass);
+    if (rc == 0)
+        take_missing(d, of, second);
+    return rc;
+}
+
+static uint64_t count_suspects(const struct diff *d)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < d->table.capacity; i++)
+        n += d->table.slots[i].used && d->table.slots[i].kind != DIFFERENCE_NONE;
+    return n;
+}
+
+static int nap(const struct diff *d, struct ft_err *err)
+{
+    struct pollfd stop = {.fd = d->cancel_fd, .events = POLLIN};
+
+    if (poll(&stop, 1, (int)d->o->interval_ms) <= 0)
+        return 0;
+    return err_set(err, FT_ERR_CANCELLED, "cancelled");
+}
+
+static int read_rounds(struct diff *d, struct ft_err *err)
+{
+    enum diff_of second = d->first == DIFF_A ? DIFF_B : DIFF_A;
+
+    if (d->table.count == 0)
+        return 0;
+    atomic_store(&d->progress->suspects, d->table.count);
+    atomic_store(&d->progress->round, 1);
+    if (read_again(d, d->first, false, err) != 0 || read_again(d, second, true, err) != 0)
+        return -1;
+    for (d->result->rounds = 1; d->rules.live && d->result->rounds < d->o->rounds;
+         d->result->rounds++) {
+        uint64_t left = count_suspects(d);
+
+        atomic_store(&d->progress->suspects, left);
+        if (left == 0)
+            return 0;
+        atomic_store(&d->progress->round, d->result->rounds + 1);
+        if (nap(d, err) != 0)
+            return -1;
+        if (d->sides[d->first]->live) {
+            diff_table_drop_values(&d->table);
+            if (read_again(d, d->first, false, err) != 0)
+                return -1;
+        }
+        if (read_again(d, second, true, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * What lasts
+ */
+
+/* It was another one with each reading. */
+static bool is_changing(const struct diff *d, const struct diff_suspect *s)
+{
+    return d->rules.live && d->result->rounds > 1 && s->changes >= d->result->rounds;
+}
+
+static int report_key(struct diff *d, const struct diff_suspect *s, struct buf *name,
+                      struct ft_err *err)
+{
+    bool of_a = s->has[DIFF_A] && s->kind != DIFFERENCE_ONLY_B;
+    struct diff_found found = {.kind = (enum difference)s->kind,
+                               .db = s->db[DIFF_B],
+                               .class_ = s->digest[of_a ? DIFF_A : DIFF_B].class_};
+
+    buf_clear(name);
+    if (diff_table_read_name(&d->table, s, DIFF_B, name, err) != 0)
+        return -1;
+    found.key = buf_bytes(name);
+    if (s->place != 0 && d->table.comparisons[s->place - 1].kind == found.kind)
+        found.c = &d->table.comparisons[s->place - 1];
+    return d->o->on_found(d->o->context, &found, err);
+}
+
+static int report_keys(struct diff *d, struct ft_err *err)
+{
+    struct buf name = {0};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < d->table.capacity; i++) {
+        const struct diff_suspect *s = &d->table.slots[i];
+
+        if (!s->used || s->kind == DIFFERENCE_NONE || !s->named)
+            continue;
+        if (is_changing(d, s)) {
+            d->result->changing++;
+            continue;
+        }
+        d->result->kinds[s->kind]++;
+        if (d->o->on_found != NULL)
+            rc = report_key(d, s, &name, err);
+    }
+    buf_release(&name);
+    return rc;
+}
+
+static int report_functions(struct diff *d, struct ft_err *err)
+{
+    /* filters choose keys; who compares a part of them does not compare functions */
+    if (!filter_is_empty(d->rules.filter))
+        return 0;
+    for (size_t i = 0; i < d->functions.count; i++) {
+        const struct diff_library *l = &d->functions.libraries[i];
+        enum difference kind = diff_functions_kind(&d->functions, l);
+        struct diff_found found = {
+            .kind = kind, .function = true, .key = bytes_str(l->name), .class_ = -1};
+
+        if (kind == DIFFERENCE_NONE)
+            continue;
+        d->result->functions++;
+        if (d->o->on_found != NULL && d->o->on_found(d->o->context, &found, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compare(struct diff *d, struct ft_err *err)
+{
+    struct diff_match_counts counts;
+
+    if (open_all(d, err) != 0 || read_both(d, err) != 0 ||
+        diff_match_run(d->logs, &d->rules, d->o->show, &d->table, &counts, err) != 0)
+        return -1;
+    memcpy(d->result->keys, counts.keys, sizeof(counts.keys));
+    d->result->expected = counts.expected;
+    d->result->suspects = d->table.count;
+    /* their files are not wanted any more */
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        parted_log_free(d->logs[of]);
+        d->logs[of] = NULL;
+    }
+    if (read_rounds(d, err) != 0 || report_keys(d, err) != 0)
+        return -1;
+    return report_functions(d, err);
+}
+
+int diff_run(const struct diff_options *options, struct diff_progress *progress,
+             struct loss_report *losses, struct diff_result *ret, struct ft_err *err)
+{
+    struct diff d = {.o = options,
+                     .rules = options->rules,
+                     .progress = progress,
+                     .losses = losses,
+                     .result = ret,
+                     .failed_fd = -1,
+                     .cancel_fd = -1};
+    int rc;
+
+    *ret = (struct diff_result){0};
+    diff_functions_init(&d.functions);
+    rc = compare(&d, err);
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        parted_log_free(d.logs[of]);
+        if (d.sides[of] != NULL)
+            d.sides[of]->ops->free(d.sides[of]);
+    }
+    diff_functions_release(&d.functions);
+    diff_table_release(&d.table);
+    if (d.cancel_fd >= 0)
+        (void)close(d.cancel_fd); /* nothing is written to it */
+    if (d.failed_fd >= 0)
+        (void)close(d.failed_fd);
+    return rc;
+}
+
+bool diff_is_equal(const struct diff_result *r)
+{
+    uint64_t n = r->functions + r->changing;
+
+    for (int kind = DIFFERENCE_NONE + 1; kind < DIFFERENCE_COUNT; kind++)
+        n += r->kinds[kind];
+    return n == 0;
+}

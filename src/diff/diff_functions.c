@@ -1,0 +1,87 @@
+#include "diff/diff_functions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+
+void diff_functions_init(struct diff_functions *f)
+{
+    *f = (struct diff_functions){.masters = {1, 1}};
+    (void)pthread_mutex_init(&f->mu, NULL); /* default attributes: cannot fail on Linux */
+}
+
+/* After "name=" in the first line, up to a blank. */
+static struct bytes name_of(struct bytes code)
+{
+    static const char mark[] = "name=";
+    size_t line = 0;
+
+    while (line < code.n && code.p[line] != '\n')
+        line++;
+    for (size_t i = 0; i + sizeof(mark) - 1 <= line; i++) {
+        size_t begin = i + sizeof(mark) - 1;
+        size_t end = begin;
+
+        if (memcmp(code.p + i, mark, sizeof(mark) - 1) != 0)
+            continue;
+        while (end < line && code.p[end] > ' ')
+            end++;
+        return bytes_of(code.p + begin, end - begin);
+    }
+    return bytes_of(code.p, line);
+}
+
+static struct diff_library *find(struct diff_functions *f, struct bytes name, struct ft_err *err)
+{
+    struct diff_library l = {.name = ""};
+
+    (void)bytes_escape(name, l.name, sizeof(l.name));
+    for (size_t i = 0; i < f->count; i++) {
+        if (strcmp(f->libraries[i].name, l.name) == 0)
+            return &f->libraries[i];
+    }
+    if (ARRAY_RESERVE(&f->libraries, &f->capacity, f->count + 1, "libraries of functions", err) !=
+        0)
+        return NULL;
+    f->libraries[f->count] = l;
+    return &f->libraries[f->count++];
+}
+
+int diff_functions_add(struct diff_functions *f, enum diff_of of, struct bytes code,
+                       struct ft_err *err)
+{
+    struct value_digest digest = {0};
+    struct diff_library *l;
+
+    value_digest_follow(&digest, 0, code);
+    pthread_mutex_lock(&f->mu);
+    l = find(f, name_of(code), err);
+    if (l != NULL) {
+        if (l->copies[of] != 0 && !value_digest_eq(&l->code[of], &digest))
+            l->torn[of] = true;
+        l->code[of] = digest;
+        l->copies[of]++;
+    }
+    pthread_mutex_unlock(&f->mu);
+    return l == NULL ? -1 : 0;
+}
+
+enum difference diff_functions_kind(const struct diff_functions *f, const struct diff_library *l)
+{
+    if (l->copies[DIFF_A] == 0)
+        return DIFFERENCE_ONLY_B;
+    if (l->copies[DIFF_B] == 0)
+        return DIFFERENCE_ONLY_A;
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        if (l->torn[of] || l->copies[of] < f->masters[of])
+            return DIFFERENCE_VALUE;
+    }
+    return value_digest_eq(&l->code[DIFF_A], &l->code[DIFF_B]) ? DIFFERENCE_NONE : DIFFERENCE_VALUE;
+}
+
+void diff_functions_release(struct diff_functions *f)
+{
+    free(f->libraries);
+    (void)pthread_mutex_destroy(&f->mu);
+}

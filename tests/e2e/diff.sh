@@ -1,0 +1,114 @@
+#!/bin/sh
+# Comparisons: captures, files and what is made of them are equal; single differences are found, alone, and named rightly.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+
+diff()
+{
+    timeout 120 "$FLOWTAPE" diff --redis-server "$REDIS_SERVER" "$@"
+}
+
+# equal LABEL A B [ARG...]
+equal()
+{
+    t_name=$1
+    shift
+    check_status "$t_name" 0 '^equal$' diff "$@"
+}
+
+# captured RECORDING DIR
+captured()
+{
+    standin_start "$RECORDINGS/$1"
+    check "$1: capture" capture "$2" --until-caught-up
+    standin_stop
+}
+
+# Files of one data set, in the forms of both programs.
+files_of_one_set()
+{
+    equal "an .rdb and a .dfs set" "$RECORDINGS/files/types.rdb" "$RECORDINGS/files/types-summary.dfs"
+    check_status "two data sets" 3 'keys differ$' diff "$RECORDINGS/files/types.rdb" "$RECORDINGS/files/plain.rdb"
+}
+
+# A capture against another of the same, and the file that is made of it.
+a_capture_and_its_file()
+{
+    captured "$1" "$T/$1"
+    captured "$1" "$T/$1.again"
+    equal "$1: two captures" "$T/$1" "$T/$1.again"
+    check "$1: convert" "$FLOWTAPE" convert "$T/$1" "$T/$1.rdb" --to rdb $FOR_SERVER --on-loss skip --quiet
+    equal "$1: capture and file" "$T/$1" "$T/$1.rdb"
+    check "$1: convert the snapshot" "$FLOWTAPE" convert "$T/$1" "$T/$1.snap.rdb" --to rdb --at snapshot \
+        $FOR_SERVER --on-loss skip --quiet
+    equal "$1: snapshots" "$T/$1" "$T/$1.snap.rdb" --at-a snapshot
+}
+
+# one LABEL KIND KEY PLACE COMMAND... - a server with a command more than the file has
+one()
+{
+    o_label=$1 o_kind=$2 o_key=$3 o_place=$4
+    shift 4
+    redis-cli -s "$T/redis/sock" FLUSHALL >"$T/cli.out"
+    dataset | redis-cli -s "$T/redis/sock" >"$T/cli.out"
+    redis-cli -s "$T/redis/sock" "$@" >"$T/cli.out" || fail "$o_label" "$T/cli.out"
+    redis-cli -s "$T/redis/sock" SAVE >"$T/cli.out"
+    check_status "$o_label: found" 3 '' diff "$T/base.rdb" "$T/redis/dump.rdb" --json --keys-to "$T/keys"
+    cp "$T/check.out" "$T/one.json"
+    [ "$(wc -l <"$T/keys")" -eq 1 ] && grep -qF "\"key\":\"$o_key\",\"kind\":\"$o_kind\"" "$T/keys" &&
+        grep -qF "\"place\": \"$o_place\"" "$T/one.json" &&
+        pass "$o_label: alone, as $o_kind of $o_key" || fail "$o_label: named" "$T/one.json"
+}
+
+dataset()
+{
+    cat <<'END'
+SET s hello
+SET t hello PXAT 4102444800000
+RPUSH l a b c
+SADD set a b c
+HSET h f 1 g 2
+ZADD z 1.5 a -0 b
+PFADD hll a b c
+XADD x 1-1 f v
+XADD x 1-2 f w
+XGROUP CREATE x g 0
+XREADGROUP GROUP g alice COUNT 1 STREAMS x >
+XCLAIM x g alice 0 1-1 TIME 1000000000000 RETRYCOUNT 1
+XGROUP CREATECONSUMER x g idle
+END
+}
+
+single_differences()
+{
+    redis_start --dbfilename dump.rdb
+    dataset | redis-cli -s "$T/redis/sock" >"$T/cli.out"
+    redis-cli -s "$T/redis/sock" SAVE >"$T/cli.out"
+    cp "$T/redis/dump.rdb" "$T/base.rdb"
+    one "a byte" value s 'byte 5 of 5' SETRANGE s 4 0
+    one "an extra key" only-in-b extra '' SET extra 1
+    one "a missing key" only-in-a s '' DEL s
+    one "another type" type s type EVAL 'redis.call("DEL", "s") return redis.call("LPUSH", "s", "hello")' 0
+    one "a time, two seconds" time t 'time to live' PEXPIREAT t 4102444802000
+    one "an order" value l 'element 1 of 3' LMOVE l l LEFT RIGHT
+    one "a member" value set 'member \"d\"' SADD set d
+    one "a field" value h 'field \"f\"' HSET h f 3
+    one "the last bit of a score" value z 'score of member \"a\"' ZADD z 1.5000000000000002 a
+    one "a HyperLogLog" value hll 'register 7292 of the HyperLogLog' PFADD hll d
+    one "an entry" value x 'entry 1-3' XADD x 1-3 f y
+    one "an entry that is gone" value x 'entry 1-2' XDEL x 1-2
+    one "the last id" stream x 'last id' XSETID x 5-0
+    one "a group" stream x 'group \"other\"' XGROUP CREATE x other 0
+    one "a group's position" stream x 'group \"g\": last id' XGROUP SETID x g 1-2
+    one "an idle consumer" stream x 'group \"g\": consumer \"idle\"' XGROUP DELCONSUMER x g idle
+    one "an owner" stream x 'group \"g\", consumer \"alice\": pending entry 1-1' \
+        XCLAIM x g idle 0 1-1 TIME 1000000000000 RETRYCOUNT 1
+    redis_stop
+}
+
+files_of_one_set
+a_capture_and_its_file types-lz4
+a_capture_and_its_file live-4
+server_before 7.0 || single_differences
+t_end
