@@ -83,29 +83,28 @@ int entry_digester_run(struct entry_digester *d, const struct rdb_entry *entry, 
     return 0;
 }
 
-int entry_digester_run_for(struct entry_digester *d, struct recoder *r, const struct target *target,
-                           const struct rdb_entry *entry, int64_t now_ms, struct entry_digest *ret,
-                           struct ft_err *err)
+int entry_for_target(struct recoder *r, const struct target *target, struct rdb_entry *entry,
+                     int64_t moment_ms, enum loss_reason *ret_loss, bool *ret_lost,
+                     struct ft_err *err)
 {
-    struct entry_digest digest = digest_key(entry);
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result;
     struct bytes value;
     uint8_t type;
 
-    if (!recoder_may_lose(target, entry->type) || entry_is_over(entry, now_ms))
-        return entry_digester_run(d, entry, now_ms, ret, err);
-    result = recoder_run(r, entry, now_ms, &type, &value, &loss, err);
+    *ret_loss = LOSS_NONE;
+    *ret_lost = false;
+    if (!recoder_may_lose(target, entry->type))
+        return 0;
+    result = recoder_run(r, entry, moment_ms, &type, &value, &loss, err);
     if (result == RECODE_ERROR)
         return -1;
-    if (result == RECODE_OK) {
-        if (add_value(d, &digest, type, value, now_ms, err) != 0)
-            return -1;
-    } else {
-        digest.gone = true;
+    *ret_loss = loss;
+    *ret_lost = result != RECODE_OK;
+    if (!*ret_lost) {
+        entry->type = type;
+        entry->value = value;
     }
-    digest.loss = (uint8_t)loss;
-    *ret = digest;
     return 0;
 }
 

@@ -10,8 +10,8 @@
  *              2. entry_digest_compare of the two with one key. Only one side has it: DIFFERENCE_ONLY_A, _ONLY_B.
  *              3. If entry_digest_is_unsure says so of a difference, only the values tell: entry_compare.h.
  *              A key of which nothing is left by now_ms (`gone`) counts as one that is not there.
- * Losses       Where the target cannot hold all of A's value, digest what recoder_run makes of it instead:
- *              entry_digester_run_for does both, and says what is lost.
+ * Losses       Where the target cannot hold all of A's value, entry_for_target makes of it what it can hold, before it
+ *              is digested or compared; entry_digest.loss is for what it says is lost, and gone if that is all of it.
  * Threads      A digester belongs to one thread. A digest may be copied, spilled and read back.
  */
 #ifndef FLOWTAPE_AUDIT_ENTRY_DIGEST_H
@@ -54,11 +54,15 @@ int entry_digester_new(struct entry_digester **ret, struct ft_err *err);
 /* entry_digester_run - now_ms: what has ended by then is not there; VALUE_DIGEST_ALL: whatever its times, it is. */
 int entry_digester_run(struct entry_digester *d, const struct rdb_entry *entry, int64_t now_ms,
                        struct entry_digest *ret, struct ft_err *err);
-/* entry_digester_run_for - of what the recoder's target can hold of it. r: of this thread, for that target. */
-int entry_digester_run_for(struct entry_digester *d, struct recoder *r, const struct target *target,
-                           const struct rdb_entry *entry, int64_t now_ms, struct entry_digest *ret,
-                           struct ft_err *err);
 void entry_digester_free(struct entry_digester *d);
+
+/*
+ * entry_for_target - type and value as the target can hold them; valid until the next call. r: of this thread, for that
+ * target. moment_ms: of what is read; members that had ended by then go if their times do. *ret_lost: all of it.
+ */
+int entry_for_target(struct recoder *r, const struct target *target, struct rdb_entry *entry,
+                     int64_t moment_ms, enum loss_reason *ret_loss, bool *ret_lost,
+                     struct ft_err *err);
 
 /* times_are_near - both none, or no more than slack_ms apart. Times are as in rdb_entry or value_element. */
 bool times_are_near(int64_t a_ms, int64_t b_ms, uint64_t slack_ms);

@@ -10,7 +10,8 @@
 #define SLACK_DEFAULT_MS    1000u
 #define SHOW_DEFAULT        10u
 /* More are for --keys-to. */
-#define SHOW_MAX 10000u
+#define SHOW_MAX   10000u
+#define ROUNDS_MAX 250u
 
 static int take_number(const char *text, uint64_t max, uint64_t *ret, struct ft_err *err)
 {
@@ -93,6 +94,48 @@ static int take_redis(void *into, const char *value, struct ft_err *err)
     return target_parse(value, &a->run.rules.target, err);
 }
 
+static int take_rounds(void *into, const char *value, struct ft_err *err)
+{
+    uint64_t n;
+
+    if (take_number(value, ROUNDS_MAX, &n, err) != 0)
+        return -1;
+    if (n == 0)
+        return err_set(err, FT_ERR_USAGE, "--rounds must not be 0");
+    ((struct diff_args *)into)->run.rounds = (unsigned)n;
+    return 0;
+}
+
+static int take_interval(void *into, const char *value, struct ft_err *err)
+{
+    struct diff_args *a = into;
+
+    if (parse_duration(value, &a->run.interval_ms, err) != 0)
+        return -1;
+    return a->run.interval_ms <= INT_MAX ? 0 : err_set(err, FT_ERR_USAGE, "that is too long");
+}
+
+static int take_rate(void *into, const char *value, struct ft_err *err)
+{
+    struct diff_args *a = into;
+
+    if (parse_u64(value, &a->run.rate_keys, err) != 0)
+        return -1;
+    return a->run.rate_keys != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--rate must not be 0");
+}
+
+static const struct arg live_args[] = {
+    {"rounds", "N", "how often keys that differ are read again (default 3)", 0, take_rounds},
+    {"interval", "TIME", "between two rounds (default 1s)", 0, take_interval},
+    {"rate", "N", "so many keys a second of each server", 0, take_rate},
+    {"password-file-a", "FILE",
+     "its first line is the password of A; else\n"
+     "FLOWTAPE_SOURCE_PASSWORD is looked at",
+     offsetof(struct diff_args, server[DIFF_A].password_file), NULL},
+    {"password-file-b", "FILE", "likewise of B; FLOWTAPE_TARGET_PASSWORD",
+     offsetof(struct diff_args, server[DIFF_B].password_file), NULL},
+};
+
 static const struct arg rule_args[] = {
     {"ttl-slack", "TIME", "times may be so far apart (default 1s)", 0, take_slack},
     {"ttl", "keep|drop", "keys of B have the times to live of A (default), or none", 0, take_ttl},
@@ -102,6 +145,18 @@ static const struct arg rule_args[] = {
      "what such a Redis cannot hold is expected to be missing\n"
      "in B (default: B's own version)",
      0, take_redis},
+};
+
+static int take_type(void *into, const char *value, struct ft_err *err)
+{
+    return filter_add_type(&((struct diff_args *)into)->filter, value, err);
+}
+
+static const struct arg type_args[] = {
+    {"type", "TYPE[,TYPE...]",
+     "only keys that are such on a side: string, list, set,\n"
+     "zset, hash, stream, json, module, probabilistic",
+     0, take_type},
 };
 
 static int take_show(void *into, const char *value, struct ft_err *err)
@@ -116,9 +171,7 @@ static int take_show(void *into, const char *value, struct ft_err *err)
 
 static const struct arg result_args[] = {
     {"show", "N", "so many keys of each kind with the place (default 10)", 0, take_show},
-    {"keys-to", "FILE",
-     "every key that differs, as a line of JSON; replay\n"
-     "--only-keys takes the file",
+    {"keys-to", "FILE", "every key that differs, as a line of JSON",
      offsetof(struct diff_args, keys_to), NULL},
 };
 
@@ -126,21 +179,49 @@ static const char about[] =
     "Usage: flowtape diff A B [OPTION...]\n"
     "\n"
     "Compares A and B key by key: types, values, times, the state of streams, functions. Each is a\n"
-    "capture directory, a Dragonfly snapshot, or an RDB file. Exit status 0 if they are equal, 3\n"
-    "if they are not.\n";
+    "capture directory, a Dragonfly snapshot, an RDB file, or a running Redis (redis://...,\n"
+    "unix:/path), of a cluster any node. Exit status 0 if they are equal, 3 if they are not.\n";
 
-#define GROUP_COUNT 8
+#define GROUP_COUNT 9
 
 static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
 {
     groups[0] = (struct arg_group)ARG_GROUP(NULL, side_args, a);
     groups[1] = args_max_item();
-    groups[2] = (struct arg_group)ARG_GROUP("What is equal", rule_args, a);
-    groups[3] = args_json_as(&a->loss);
-    groups[4] = args_filter(&a->filter);
-    groups[5] = args_filter_type(&a->filter);
-    groups[6] = (struct arg_group)ARG_GROUP("The result", result_args, a);
-    groups[7] = args_output(&a->output);
+    groups[2] = (struct arg_group)ARG_GROUP("Servers", live_args, a);
+    groups[3] = (struct arg_group)ARG_GROUP("What is equal", rule_args, a);
+    groups[4] = args_json_as(&a->loss);
+    groups[5] = args_filter(&a->filter);
+    groups[6] = (struct arg_group)ARG_GROUP(NULL, type_args, a);
+    groups[7] = (struct arg_group)ARG_GROUP("The result", result_args, a);
+    groups[8] = args_output(&a->output);
+}
+
+static bool is_address(const char *word)
+{
+    return strstr(word, "://") != NULL || strncmp(word, "unix:", 5) == 0;
+}
+
+static int take_side(struct diff_args *a, enum diff_of of, const char *word, struct ft_err *err)
+{
+    struct diff_input *input = &a->run.input[of];
+    struct server_args *server = &a->server[of];
+
+    input->name = word;
+    if (!is_address(word))
+        return 0;
+    if (args_take_redis(server, word, of == DIFF_A ? "A" : "B",
+                        of == DIFF_A ? "FLOWTAPE_SOURCE_PASSWORD" : "FLOWTAPE_TARGET_PASSWORD",
+                        err) != 0)
+        return -1;
+    if (server->uri.db != 0)
+        return err_set(err, FT_ERR_USAGE, "all databases are compared: --db %u chooses one",
+                       server->uri.db);
+    if (input->at != NULL || input->generation != 0)
+        return err_set(err, FT_ERR_USAGE, "a server has no moments to choose from");
+    input->name = uri_address(&server->uri, a->names[of]);
+    input->uri = &server->uri;
+    return 0;
 }
 
 int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *err)
@@ -163,9 +244,8 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
     if (args_expect_words(argc, first, 2, "A and B", err) != 0)
         return -1;
     a->run.rules.json_as = a->loss.json_as;
-    for (int of = DIFF_A; of <= DIFF_B; of++)
-        a->run.input[of].name = argv[first + of];
-    return 0;
+    return take_side(a, DIFF_A, argv[first], err) != 0 ? -1
+                                                       : take_side(a, DIFF_B, argv[first + 1], err);
 }
 
 int diff_args_help(FILE *out)
@@ -181,4 +261,6 @@ void diff_args_release(struct diff_args *a)
 {
     filter_release(&a->filter);
     replay_map_release(&a->map);
+    for (int of = DIFF_A; of <= DIFF_B; of++)
+        uri_release(&a->server[of].uri);
 }

@@ -30,7 +30,7 @@ static const struct command commands[] = {
     {"sync", cmd_sync, "migrate a live Dragonfly into a running Redis"},
     {"cutover", cmd_cutover, "tell a running sync to cut over"},
     {"verify", cmd_verify, "check a capture or file for damage"},
-    {"diff", cmd_diff, "compare two captures or files key by key"},
+    {"diff", cmd_diff, "compare two captures, files or servers"},
     {"inspect", cmd_inspect, "show what is in a capture or file"},
     {"pack", cmd_pack, "make one archive of a capture"},
     {"unpack", cmd_unpack, "make a capture directory of an archive"},

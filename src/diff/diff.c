@@ -11,6 +11,7 @@
 
 #include "diff/diff_match.h"
 #include "diff/side_file.h"
+#include "diff/side_server.h"
 
 struct diff {
     const struct diff_options *o;
@@ -61,8 +62,11 @@ static int open_side(struct diff *d, enum diff_of of, struct ft_err *err)
                                               .cancel_fd = d->cancel_fd,
                                               .losses = d->losses,
                                               .progress = d->progress};
+    int rc = input->uri == NULL
+                 ? side_file_new(&d->sides[of], of, input->name, &options, &d->rules, err)
+                 : side_server_new(&d->sides[of], of, input->name, &options, &d->rules, err);
 
-    if (side_file_new(&d->sides[of], of, input->name, &options, &d->rules, err) != 0)
+    if (rc != 0)
         return -1;
     d->result->kind_name[of] = d->sides[of]->kind_name;
     d->result->live[of] = d->sides[of]->live;
@@ -156,7 +160,7 @@ static void take_missing(struct diff *d, enum diff_of of, bool second)
     for (size_t i = 0; i < d->table.capacity; i++) {
         struct diff_suspect *s = &d->table.slots[i];
 
-        if (!s->used)
+        if (!diff_table_is_due(s))
             continue;
         if (!s->seen[of] && s->has[of]) {
             s->has[of] = false;
@@ -165,6 +169,7 @@ static void take_missing(struct diff *d, enum diff_of of, bool second)
         if (second && !s->seen[of])
             s->kind = (uint8_t)diff_settle(&d->rules, s);
         s->seen[of] = false;
+        s->unstable &= !second;
     }
 }
 

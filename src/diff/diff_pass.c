@@ -75,30 +75,6 @@ static int name_key(struct diff_reader *r, uint32_t db, struct bytes name, struc
     return diff_rules_name(r->pass->rules, db, name, &r->scratch, ret, err);
 }
 
-/* What is not read by the target as it is may be lost, or a part of it. */
-static int take_off(struct diff_reader *r, struct rdb_entry *entry, int64_t moment_ms,
-                    enum loss_reason *ret_loss, bool *ret_gone, struct ft_err *err)
-{
-    const struct target *target = r->pass->rules->target;
-    enum recode_result result;
-    struct bytes value;
-    uint8_t type;
-
-    *ret_loss = LOSS_NONE;
-    *ret_gone = false;
-    if (r->recoder == NULL || !recoder_may_lose(target, entry->type))
-        return 0;
-    result = recoder_run(r->recoder, entry, moment_ms, &type, &value, ret_loss, err);
-    if (result == RECODE_ERROR)
-        return -1;
-    *ret_gone = result != RECODE_OK;
-    if (*ret_gone)
-        return 0;
-    entry->type = type;
-    entry->value = value;
-    return 0;
-}
-
 /*
  * Keys of the table
  */
@@ -214,6 +190,8 @@ static int take_suspect(struct diff_reader *r, const struct diff_key *key,
 
     pthread_mutex_lock(&r->pass->mu);
     s = diff_table_find(r->pass->table, digest->key);
+    if (s != NULL && !diff_table_is_due(s) && !s->seen[r->pass->of])
+        s = NULL;
     if (s != NULL)
         rc = update(r, s, key, entry, digest, err);
     if (rc == 0 && s != NULL && s->valued && !digest->gone && !both_there(s))
@@ -262,15 +240,16 @@ int diff_reader_entry(struct diff_reader *r, const struct rdb_entry *entry, int6
 {
     const struct diff_rules *rules = r->pass->rules;
     struct rdb_entry seen = *entry;
-    enum loss_reason loss;
+    enum loss_reason loss = LOSS_NONE;
     struct entry_digest digest;
     struct diff_key key;
-    bool lost;
+    bool lost = false;
     int rc = name_key(r, entry->db, entry->key, &key, err);
 
     if (rc <= 0 || !in_table(r, &key))
         return rc < 0 ? -1 : 0;
-    if (take_off(r, &seen, moment_ms, &loss, &lost, err) != 0)
+    if (r->recoder != NULL &&
+        entry_for_target(r->recoder, rules->target, &seen, moment_ms, &loss, &lost, err) != 0)
         return -1;
     seen.db = key.db[DIFF_B];
     seen.key = key.name[DIFF_B];

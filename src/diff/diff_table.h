@@ -44,6 +44,12 @@ struct diff_table {
     size_t comparison_capacity;
 };
 
+/* diff_table_is_due - it differs as far as is known, or nothing is known of it. */
+static inline bool diff_table_is_due(const struct diff_suspect *s)
+{
+    return s->used && (s->kind != DIFFERENCE_NONE || s->unstable);
+}
+
 /* diff_table_find - NULL: it is not there. Valid until something is added. */
 struct diff_suspect *diff_table_find(const struct diff_table *t,
                                      const uint8_t key[KEY_SET_HASH_SIZE]);

@@ -33,8 +33,7 @@ static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
                                : s->take(s->context, s->node, s->db, s->keys, keys->elements, err);
 }
 
-/* {cursor, {text...}} */
-static bool is_portion(const redisReply *reply)
+bool key_scan_is_portion(const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         reply->element[0]->type != REDIS_REPLY_STRING ||
@@ -56,7 +55,7 @@ static int ask(struct target_node *node, const struct bytes *words, size_t count
 
     if (target_node_call(node, &reply, words, count, err) != 0)
         return -1;
-    if (!is_portion(reply)) {
+    if (!key_scan_is_portion(reply)) {
         freeReplyObject(reply);
         return err_set(err, FT_ERR_PROTOCOL, "%s does not answer %s as Redis does", node->name,
                        (const char *)words[0].p);

@@ -24,5 +24,7 @@ int key_scan_some(struct target_node *node, char cursor[KEY_SCAN_CURSOR_SIZE], r
                   struct ft_err *err);
 int key_scan_set(struct target_node *node, const char *name, unsigned portion,
                  char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err);
+/* key_scan_is_portion - {cursor, texts}, the cursor shorter than KEY_SCAN_CURSOR_SIZE. */
+bool key_scan_is_portion(const redisReply *reply);
 
 #endif

@@ -441,6 +441,27 @@ uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port
     return found == NULL ? SLOT_MAP_NONE : (uint16_t)(found - m->nodes);
 }
 
+static const struct slot_map_address *address_of(const struct slot_map *m, size_t slot)
+{
+    return m->owner[slot] == SLOT_MAP_NONE ? NULL : &m->nodes[m->owner[slot]].address;
+}
+
+bool slot_map_same(const struct slot_map *a, const struct slot_map *b)
+{
+    for (size_t slot = 0; slot < SLOT_COUNT; slot++) {
+        const struct slot_map_address *left = address_of(a, slot);
+        const struct slot_map_address *right = address_of(b, slot);
+
+        if (left == NULL || right == NULL) {
+            if (left != right)
+                return false;
+        } else if (compare_addresses(left, right) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int slot_map_check_covered(const struct slot_map *m, struct ft_err *err)
 {
     size_t first = 0;

@@ -83,6 +83,8 @@ static inline uint16_t slot_map_master_of_key(const struct slot_map *m, struct b
 
 /* slot_map_find - the master at this address, or SLOT_MAP_NONE. */
 uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port);
+/* slot_map_same - every slot is at the same address. Replicas, ids and epochs do not count. */
+bool slot_map_same(const struct slot_map *a, const struct slot_map *b);
 /* slot_map_check_covered - FT_ERR_PROTOCOL that names the first uncovered slots. */
 int slot_map_check_covered(const struct slot_map *m, struct ft_err *err);
 /* slot_map_node_uri - the address as redis://, database 0, with user and password of `like`. Then

@@ -53,8 +53,7 @@ one()
     redis-cli -s "$T/redis/sock" FLUSHALL >"$T/cli.out"
     dataset | redis-cli -s "$T/redis/sock" >"$T/cli.out"
     redis-cli -s "$T/redis/sock" "$@" >"$T/cli.out" || fail "$o_label" "$T/cli.out"
-    redis-cli -s "$T/redis/sock" SAVE >"$T/cli.out"
-    check_status "$o_label: found" 3 '' diff "$T/base.rdb" "$T/redis/dump.rdb" --json --keys-to "$T/keys"
+    check_status "$o_label: found" 3 '' diff "$T/base.rdb" "unix:$T/redis/sock" --rounds 1 --json --keys-to "$T/keys"
     cp "$T/check.out" "$T/one.json"
     [ "$(wc -l <"$T/keys")" -eq 1 ] && grep -qF "\"key\":\"$o_key\",\"kind\":\"$o_kind\"" "$T/keys" &&
         grep -qF "\"place\": \"$o_place\"" "$T/one.json" &&
@@ -86,6 +85,8 @@ single_differences()
     dataset | redis-cli -s "$T/redis/sock" >"$T/cli.out"
     redis-cli -s "$T/redis/sock" SAVE >"$T/cli.out"
     cp "$T/redis/dump.rdb" "$T/base.rdb"
+    equal "a file and the server that wrote it" "$T/base.rdb" "unix:$T/redis/sock"
+    equal "a server and itself" "unix:$T/redis/sock" "unix:$T/redis/sock"
     one "a byte" value s 'byte 5 of 5' SETRANGE s 4 0
     one "an extra key" only-in-b extra '' SET extra 1
     one "a missing key" only-in-a s '' DEL s
@@ -104,11 +105,41 @@ single_differences()
     one "an idle consumer" stream x 'group \"g\": consumer \"idle\"' XGROUP DELCONSUMER x g idle
     one "an owner" stream x 'group \"g\", consumer \"alice\": pending entry 1-1' \
         XCLAIM x g idle 0 1-1 TIME 1000000000000 RETRYCOUNT 1
+    redis-cli -s "$T/redis/sock" SAVE >"$T/cli.out"
+    check_status "an owner, in files" 3 'group "g", consumer "alice": pending entry 1-1: there . missing' \
+        diff "$T/base.rdb" "$T/redis/dump.rdb"
+    check_status "a library of functions" 3 'library "lib": only-in-b' function_loaded
     redis_stop
+}
+
+function_loaded()
+{
+    redis-cli -s "$T/redis/sock" FUNCTION LOAD "#!lua name=lib
+redis.register_function('f', function() return 1 end)" >"$T/cli.out"
+    diff "$T/base.rdb" "unix:$T/redis/sock" --rounds 1
+}
+
+# replayed RECORDING [FILTER...] - after a replay the target is equal; times are those of the capture, keys of the replay's own do not count.
+replayed()
+{
+    redis_start
+    check "$1: replay" "$FLOWTAPE" replay "$T/$1" "unix:$T/redis/sock" --on-loss skip --quiet
+    equal "$1: capture and target" "$T/$1" "unix:$T/redis/sock"
+    redis_stop
+    rm -rf "$T/redis"
+    redis_start
+    check "$1: replay, renamed" "$FLOWTAPE" replay "$T/$1" "unix:$T/redis/sock" --on-loss skip --quiet \
+        --rename '*=prefix:copy:' --db-map '1:prefix=db%d:,*:0' $2
+    equal "$1: renamed" "$T/$1" "unix:$T/redis/sock" --rename '*=prefix:copy:' \
+        --db-map '1:prefix=db%d:,*:0' $2
+    redis_stop
+    rm -rf "$T/redis"
 }
 
 files_of_one_set
 a_capture_and_its_file types-lz4
 a_capture_and_its_file live-4
+replayed live-4 ''
+replayed types-lz4 '--key *1* --no-key z*'
 server_before 7.0 || single_differences
 t_end

@@ -342,19 +342,24 @@ static void losses_are_taken_off(void **state)
     struct entry_digester *d;
     struct entry_digest da;
     struct entry_digest db;
+    enum loss_reason loss;
+    bool gone;
     struct recoder *r;
 
     (void)state;
     t_ok(entry_digester_new(&d, &err), &err);
     t_ok(recoder_new(&r, target_default(), JSON_AS_DEFAULT, &err), &err);
-    t_ok(entry_digester_run_for(d, r, target_default(), &a, 0, &da, &err), &err);
-    t_ok(entry_digester_run_for(d, r, target_default(), &b, 0, &db, &err), &err);
-    assert_int_equal(da.loss, LOSS_MEMBER_TTL);
-    assert_int_equal(db.loss, LOSS_NONE);
+    t_ok(entry_for_target(r, target_default(), &a, 0, &loss, &gone, &err), &err);
+    assert_int_equal(loss, LOSS_MEMBER_TTL);
+    assert_false(gone);
+    t_ok(entry_digester_run(d, &a, 0, &da, &err), &err);
+    t_ok(entry_for_target(r, target_default(), &b, 0, &loss, &gone, &err), &err);
+    assert_int_equal(loss, LOSS_NONE);
+    t_ok(entry_digester_run(d, &b, 0, &db, &err), &err);
     assert_int_equal(entry_digest_compare(&da, &db, 0), DIFFERENCE_NONE);
-    t_ok(entry_digester_run_for(d, r, target_default(), &lost, 0, &da, &err), &err);
-    assert_int_equal(da.loss, LOSS_PROBABILISTIC);
-    assert_true(da.gone);
+    t_ok(entry_for_target(r, target_default(), &lost, 0, &loss, &gone, &err), &err);
+    assert_int_equal(loss, LOSS_PROBABILISTIC);
+    assert_true(gone);
     recoder_free(r);
     entry_digester_free(d);
 }

@@ -1,0 +1,30 @@
+/*
+ * server_scan.h - every key of one master, by SCAN, with its value.
+ *
+ * What it is   A connection of its own. While the values of one portion of keys are on their way, the next portion is
+ *              asked for already.
+ * Strays       Keys that the node does not answer for, as their slot is on its way, are left to the caller.
+ * Threads      One for each master.
+ */
+#ifndef FLOWTAPE_DIFF_SERVER_SCAN_H
+#define FLOWTAPE_DIFF_SERVER_SCAN_H
+
+#include "diff/diff_side.h"
+#include "diff/server_keys.h"
+
+struct server_scan {
+    const struct target_node *node;
+    const struct target_host *host;
+    const struct server_times *times;
+    struct diff_pass *pass;
+    struct server_pace *pace;
+    struct diff_progress *progress;
+    struct key_names strays; /* released by the caller */
+    bool moving;             /* slots were on their way when it began, or when it ended */
+    struct ft_err err;
+};
+
+/* server_scan_run - s->err says. */
+int server_scan_run(struct server_scan *s);
+
+#endif
