@@ -65,8 +65,11 @@ static void print_element(struct lines *l, enum value_class class, const struct 
         fputs(" = ", l->line);
     }
     word_print(l->line, e->value, WORD_SHOWN);
-    if (class == VALUE_ZSET)
-        fprintf(l->line, " score %.17g", e->score);
+    if (class == VALUE_ZSET) {
+        char score[DOUBLE_TEXT_SIZE];
+
+        fprintf(l->line, " score %s", double_to_text(e->score, score));
+    }
     if (e->expire_ms != VALUE_NO_TTL && e->expire_ms >= 0) {
         char time[FORMAT_TIME];
 

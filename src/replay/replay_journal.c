@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "command/sent_key.h"
 #include "replay/position/replay_huge.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_pair.h"
@@ -37,11 +36,10 @@ static int settle(void *context, struct ft_err *err)
     return replay_drain(&((struct journal_run *)context)->r->set, err);
 }
 
-static int put_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
-                       size_t count, struct ft_err *err)
+static int put_command(void *context, uint32_t db, unsigned part, struct bytes key,
+                       const struct bytes *words, size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
-    struct bytes key = command_sent_key(words, count);
     struct replay_node *node = replay_node_of(&j->r->set, key);
     char tag[REPLAY_TAG_TEXT];
 

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "command/command_lua.h"
 #include "command/command_table.h"
+#include "command/sent_key.h"
 #include "replay/mapping/mapping_lua.h"
 #include "replay/mapping/replay_mapper.h"
 #include "replay/mapping/replay_plan.h"
@@ -102,11 +103,11 @@ static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct b
                                  bytes_str("1"),    words[7],
                                  words[2],          words[3]};
 
-    return rec->sink.put(rec->sink.context, db, rec->part++, eval, 6, err);
+    return rec->sink.put(rec->sink.context, db, rec->part++, words[7], eval, 6, err);
 }
 
-static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *words, size_t count,
-               struct ft_err *err)
+static int put(struct replay_recorder *rec, uint32_t db, struct bytes key,
+               const struct bytes *words, size_t count, struct ft_err *err)
 {
     const struct bytes *timed;
     size_t n;
@@ -124,7 +125,7 @@ static int put(struct replay_recorder *rec, uint32_t db, const struct bytes *wor
         rec->words[0] = bytes_str(rights_delete_name(&rec->r->rights));
         timed = rec->words;
     }
-    return rec->sink.put(rec->sink.context, db, rec->part++, timed, n, err);
+    return rec->sink.put(rec->sink.context, db, rec->part++, key, timed, n, err);
 }
 
 static int put_transfer(struct replay_recorder *rec, const struct item *item,
@@ -150,7 +151,7 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
         return 0;
     if (rec->r->target.cluster && slot_of(tr->src) != slot_of(tr->dst))
         return replay_plan_transfer(rec->planner, item, tr, err);
-    return put(rec, tr->src_db, words, 10, err);
+    return put(rec, tr->src_db, tr->src, words, 10, err);
 }
 
 int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,
@@ -287,7 +288,7 @@ static int put_vanished(struct replay_recorder *rec, const struct item *item,
         bytes_of(numbers[0], i64_to_text(src_db, numbers[0])),
         bytes_of(numbers[1], i64_to_text(dst_db, numbers[1])),
     };
-    return put(rec, src_db, words, 7, err);
+    return put(rec, src_db, src, words, 7, err);
 }
 
 /* It is left out; keys that it changed are suspect. */
@@ -318,7 +319,13 @@ static int put_translation(struct replay_recorder *rec, const struct item *item,
     if (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0)
         return replay_plan_run(rec->planner, item, db, t, err);
     for (size_t i = 0; i < t->command_count; i++) {
-        if (put(rec, db, t->commands[i].words, t->commands[i].count, err) != 0)
+        const struct translation_command *c = &t->commands[i];
+        /* the translation has looked the command up already */
+        struct bytes key = t->class_ == TRANSLATION_AS_IS && t->key_count != 0
+                               ? t->keys[0].key
+                               : command_sent_key(c->words, c->count);
+
+        if (put(rec, db, key, c->words, c->count, err) != 0)
             return -1;
     }
     return 0;

@@ -314,12 +314,13 @@ static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes
     return send_words(s, db, words, count, err);
 }
 
-static int put_record_command(void *context, uint32_t db, unsigned part, const struct bytes *words,
-                              size_t count, struct ft_err *err)
+static int put_record_command(void *context, uint32_t db, unsigned part, struct bytes key,
+                              const struct bytes *words, size_t count, struct ft_err *err)
 {
     struct stream_sender *s = context;
 
     (void)part;
+    (void)key; /* what is sent may be divided by keys */
     s->mark = replay_recorder_doubts(s->recorder) ? MARK_DOUBT : MARK_IN_SYNC;
     return put_in_order(s, db, words, count, err);
 }

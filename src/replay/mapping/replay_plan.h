@@ -48,9 +48,9 @@ enum replay_standing {
 };
 
 struct replay_record_sink {
-    /* one command, part of the record's number `part` */
-    int (*put)(void *context, uint32_t db, unsigned part, const struct bytes *words, size_t count,
-               struct ft_err *err);
+    /* one command, part of the record's number `part`; key: as command_sent_key has it */
+    int (*put)(void *context, uint32_t db, unsigned part, struct bytes key,
+               const struct bytes *words, size_t count, struct ft_err *err);
     /* all that was put so far has taken effect on the target */
     int (*settle)(void *context, struct ft_err *err);
     /* after settle: a command that reads key; the caller frees the reply. Passing errors are errors. */
