@@ -69,6 +69,10 @@ for i = 5, #ARGV do
     local at = -1
     if from == '' or from == '0' then at = ends(key) end
     if type(at) ~= 'number' then
+        clock() -- a command without keys: see missing() in batch.lua
+        at = ends(key)
+    end
+    if type(at) ~= 'number' then
         out[#out+1] = key
         out[#out+1] = '?'
     else

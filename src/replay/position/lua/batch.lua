@@ -29,6 +29,8 @@ end
 local function refuse(why) return redis.error_reply('FLOWTAPE not here: '..why) end
 -- In a slot on its way a key that one command removes cannot be made again by the next, so there only
 -- one may name it. mine: the slots as the node lists them.
+-- Newer servers look for a key in a slot on its way among those of the slot of the command before, and do not
+-- find it; a command without keys in between has them look at the right place.
 local function missing(mine)
     local at, seen = 1, {}
     for _, n in ipairs(shapes) do
@@ -38,6 +40,7 @@ local function missing(mine)
             local keys = redis.pcall('COMMAND', 'GETKEYS', unpack(words, at, at + n - 1))
             if keys.err then return keys.err end
             for _, k in ipairs(keys) do
+                redis.call('SELECT', '0')
                 local r = redis.pcall('EXISTS', k)
                 if type(r) == 'table' and r.err then
                     return 'slot '..redis.call('CLUSTER', 'KEYSLOT', k)..': '..r.err
@@ -54,6 +57,7 @@ local function missing(mine)
         end
     end
 end
+local moving = false
 if ARGV[9] ~= '' then
     local nodes = redis.pcall('CLUSTER', 'NODES')
     local mine = type(nodes) == 'string' and
@@ -61,6 +65,7 @@ if ARGV[9] ~= '' then
     if type(nodes) ~= 'string' or mine ~= ARGV[9] then
         local why = missing(mine)
         if why then return refuse(why) end
+        moving = true
     end
 end
 
@@ -73,6 +78,12 @@ redis.call('HSET', key, 'seq', ARGV[3], unpack(cmsgpack.unpack(ARGV[4])))
 -- bad: why there is no such database as db; at: the next of words; done: commands before it.
 local call, type, unpack = redis.pcall, type, unpack
 local db, bad, at, done, tags, failed = '0', nil, 1, 0, nil, {}
+if moving then
+    call = function(...)
+        redis.pcall('SELECT', db)
+        return redis.pcall(...)
+    end
+end
 
 -- Writes down that command n was refused; part: the place of its key, where only that was.
 local function fail(n, why, what, part)
@@ -116,6 +127,7 @@ end
 local function own(n)
     local ok, r = true, {err = bad}
     if not bad then
+        if moving then redis.call('SELECT', db) end
         ok, r = pcall(run, n)
         redis.call('SELECT', db)
     end
