@@ -57,6 +57,7 @@ struct convert_result {
 struct conversion {
     const struct source *source;
     const char *output;
+    bool commands_follow; /* RDB: it is the base of an AOF (rdb_file_end_with_database) */
     const struct convert_options *options;
     struct convert_progress *progress;
     struct loss_report *losses;      /* initialised */

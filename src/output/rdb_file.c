@@ -1,10 +1,14 @@
 #include "output/rdb_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/crc64.h"
 #include "base/endian.h"
+#include "base/fsutil.h"
 #include "base/output_file.h"
 #include "rdb/rdb_writer.h"
 
@@ -152,6 +156,48 @@ static int fill_in_counts(struct rdb_file *s, const struct rdb_file_db *d, struc
 out:
     buf_release(&filled);
     buf_release(&blank);
+    return rc;
+}
+
+/* A SELECTDB with its number in the 5-byte form, between the last entry and the EOF opcode with the checksum. */
+#define LAST_DB_SIZE  6
+#define LAST_DB_FORM  0x80 /* a length of 32 bits follows */
+#define RDB_TAIL_SIZE 9
+
+int rdb_file_end_with_database(struct rdb_file *s, struct ft_err *err)
+{
+    static const uint8_t bytes[LAST_DB_SIZE] = {RDB_OP_SELECTDB, LAST_DB_FORM};
+
+    return put(s, bytes_of(bytes, sizeof(bytes)), err);
+}
+
+/* The number goes from 0 to db; what follows it but the checksum is one byte. */
+static int raise_in(int fd, const char *path, uint64_t at, uint32_t db, struct ft_err *err)
+{
+    uint8_t tail[LAST_DB_SIZE + RDB_TAIL_SIZE];
+    uint8_t number[4];
+    uint64_t crc;
+
+    if (fs_pread_all(fd, tail, sizeof(tail), at, path, err) != 0)
+        return -1;
+    store_be32(number, db);
+    crc = load_le64(tail + LAST_DB_SIZE + 1) ^ crc64_zeros(crc64(0, number, sizeof(number)), 1);
+    memcpy(tail + 2, number, sizeof(number));
+    store_le64(tail + LAST_DB_SIZE + 1, crc);
+    if (pwrite(fd, tail, sizeof(tail), (off_t)at) != (ssize_t)sizeof(tail) || fsync(fd) != 0)
+        return err_errno(err, errno, "could not write into \"%s\"", path);
+    return 0;
+}
+
+int rdb_file_raise_database(const char *path, uint64_t bytes, uint32_t db, struct ft_err *err)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int rc;
+
+    if (fd < 0)
+        return err_errno(err, errno, "could not open \"%s\"", path);
+    rc = raise_in(fd, path, bytes - LAST_DB_SIZE - RDB_TAIL_SIZE, db, err);
+    (void)close(fd); /* synced, or failed */
     return rc;
 }
 

@@ -5,6 +5,9 @@
  *              RESIZEDB in front where they belong, keeps the CRC-64. RESIZEDB is written with room
  *              for its counts, which are filled in at the end; the checksum is corrected for that
  *              without reading the file again (crc64_zeros).
+ * Databases    A server that has too few of them refuses an RDB file, but follows commands after a refused SELECT
+ *              into whatever database it is in. So a file that commands will follow ends with a SELECTDB that
+ *              can be changed when it is known which databases they use: rdb_file_raise_database.
  * Files        Written beside NAME, synced, renamed (base/output_file.h). rdb_file_free without a
  *              successful rdb_file_finish removes it.
  * Threads      Not shared.
@@ -30,6 +33,11 @@ int rdb_file_put_plain(struct rdb_file *s, struct bytes bytes, struct ft_err *er
 /* rdb_file_databases - those in use; the limit may be set before the first entry. */
 struct databases *rdb_file_databases(struct rdb_file *s);
 uint64_t rdb_file_bytes(const struct rdb_file *s);
+/* rdb_file_end_with_database - before rdb_file_finish: the file ends with the SELECTDB that can be raised. */
+int rdb_file_end_with_database(struct rdb_file *s, struct ft_err *err);
+/* rdb_file_raise_database - in such a file, of which `bytes` are the RDB (commands may follow in it): the last
+ * SELECTDB, and the checksum. Synced. */
+int rdb_file_raise_database(const char *path, uint64_t bytes, uint32_t db, struct ft_err *err);
 int rdb_file_finish(struct rdb_file *s, struct ft_err *err);
 void rdb_file_free(struct rdb_file *s);
 

@@ -13,6 +13,7 @@
 #include "base/fsutil.h"
 #include "base/output_file.h"
 #include "input/cut.h"
+#include "output/rdb_file.h"
 #include "output/record_writer.h"
 #include "output/sink_rdb.h"
 
@@ -40,7 +41,9 @@ struct aof_form {
     struct record_writer records;
     struct resp_file file;
     bool part_open;
-    uint64_t marked_s; /* the second of the last time mark */
+    uint64_t base_bytes;
+    uint32_t base_databases; /* that the base needs */
+    uint64_t marked_s;       /* the second of the last time mark */
 };
 
 static char *join(const char *dir, const char *name)
@@ -126,9 +129,12 @@ static int write_base(struct aof_form *f, struct ft_err *err)
     }
     base.output = path;
     base.options = &options;
+    base.commands_follow = true;
     if (rc == 0)
         rc = sink_rdb.run(&base, err);
     f->c->result->written = false; /* nothing is under OUTPUT yet */
+    f->base_bytes = f->c->result->bytes_out;
+    f->base_databases = f->c->result->databases;
     cut_release(&cut);
     free(path);
     return rc;
@@ -238,6 +244,23 @@ static int write_journal(struct aof_form *f, struct ft_err *err)
     return pump_records(f, err) != 0 ? -1 : close_part(f, err);
 }
 
+/* A server that lacks databases of the journal refuses the base, instead of a SELECT among the commands. */
+static int name_databases(struct aof_form *f, struct ft_err *err)
+{
+    uint32_t needed = f->c->result->databases;
+    char *path;
+    int rc;
+
+    if (needed <= f->base_databases)
+        return 0;
+    path = join(f->files, f->multi_part ? AOF_BASE : AOF_NAME);
+    if (path == NULL)
+        return err_nomem(err, "an AOF directory");
+    rc = rdb_file_raise_database(path, f->base_bytes, needed - 1, err);
+    free(path);
+    return rc;
+}
+
 static int write_manifest(struct aof_form *f, struct ft_err *err)
 {
     char *path = join(f->files, AOF_MANIFEST);
@@ -297,7 +320,7 @@ static int run(const struct conversion *c, struct ft_err *err)
     int rc = -1;
 
     if (prepare_dir(&f, c->output, err) == 0 && write_base(&f, err) == 0 &&
-        write_journal(&f, err) == 0)
+        write_journal(&f, err) == 0 && name_databases(&f, err) == 0)
         rc = publish(&f, err);
     release(&f);
     return rc;

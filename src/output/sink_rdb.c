@@ -392,7 +392,9 @@ static int finish(struct rdb_form *f, struct ft_err *err)
     struct convert_result *r = f->c->result;
 
     if (repeated_keys_refuse(f->c->source, f->keys, err) != 0 ||
-        convert_check_losses(f->c, err) != 0 || rdb_file_finish(f->file, err) != 0)
+        convert_check_losses(f->c, err) != 0 ||
+        (f->c->commands_follow && rdb_file_end_with_database(f->file, err) != 0) ||
+        rdb_file_finish(f->file, err) != 0)
         return -1;
     r->written = true;
     r->bytes_out = rdb_file_bytes(f->file);

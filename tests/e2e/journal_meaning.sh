@@ -264,4 +264,28 @@ END
     done
 done
 
+# A server follows commands after a refused SELECT into whatever database it is in: one with too few databases
+# refuses the AOF instead, even where only its increments use them.
+capture_of far <<END
+0 1 0 SET near 1
+0 2 20 SET far 2
+END
+for version in 6.2 7.0; do
+    rm -rf "$T/redis" "$T/out"
+    check "far: --to aof for $version" "$FLOWTAPE" convert "$T/far" "$T/out" --to aof --redis $version --quiet
+    cp -r "$T/out" "$T/redis"
+    if [ $version = 7.0 ] && redis_start --appendonly yes --databases 16; then
+        fail "far: 16 databases are refused"
+        redis_stop
+    fi
+    if command -v redis-check-aof >/dev/null 2>&1; then
+        check "far: redis-check-aof" redis-check-aof "$(find "$T/out" -name '*.manifest' -o -name appendonly.aof -type f)"
+    fi
+done
+rm -rf "$T/redis"
+cp -r "$T/out" "$T/redis"
+redis_start --appendonly yes --databases 21 || fail "far: 21 databases" "$T/redis/log"
+same "far: the journal's database" "$(cli -n 20 get far) $(cli get near)" "2 1"
+redis_stop
+
 t_end
