@@ -48,12 +48,6 @@ archive()
     fi
 }
 
-# archive_number NAME
-archive_number()
-{
-    sed -n "s/^ *\"$1\": \([0-9]*\).*/\1/p" "$T/said.json" | head -n 1
-}
-
 # A command that fails costs nothing but the archive, and the next run hands over what is missing.
 trouble()
 {
@@ -64,12 +58,12 @@ trouble()
     standin_check "$what"
     check "$what: nothing is lost" raw_equal "$T/cap" "$RECORDINGS/live-4"
     check "$what: verify" verify_clean "$T/cap"
-    check "$what: eight are pending" test "$(archive_number pending)" = 8
+    check "$what: eight are pending" json_is "$T/said.json" archive/pending 8
     check "$what: said" grep -q 'was not archived' "$T/said"
     standin_start "$RECORDINGS/live-4"
     archive 0 "$what, again" "$PUT"
     standin_stop
-    check "$what, again: all are archived" test "$(archive_number pending)" = 0
+    check "$what, again: all are archived" json_is "$T/said.json" archive/pending 0
     fetched "$what, again"
 }
 
@@ -87,7 +81,7 @@ good()
     start
     archive 0 "good" "$PUT"
     standin_check "good"
-    check "good: eight were archived" test "$(archive_number archived)" = 8
+    check "good: eight were archived" json_is "$T/said.json" archive/archived 8
     check "good: eight and the manifest are there" test "$(ls "$STORE" | wc -l)" = 9
     fetched "good"
     check "good: verify" verify_clean "$T/back"
@@ -110,7 +104,7 @@ killed()
     standin_start "$RECORDINGS/live-4"
     archive 0 "killed, again" "$PUT"
     standin_stop
-    check "killed, again: seven were archived" test "$(archive_number archived)" = \
+    check "killed, again: seven were archived" json_is "$T/said.json" archive/archived \
         $(($(ls "$STORE" | grep -c '\.seg$') - 1))
     check "killed, again: the first was not again" \
         test "$before" = "$(ls -i "$STORE"/gen-0001.flow-000-00000-snapshot.seg)"
@@ -127,7 +121,7 @@ small_disk()
     standin_stop
     check "small disk: little is here" \
         test "$(cat "$T"/cap/gen-0001/* | wc -c)" -le 153600
-    check "small disk: removed" test "$(archive_number removed)" -ge 5
+    check "small disk: removed" test "$(json "$T/said.json" archive/removed)" -ge 5
     check_status "small disk: verify" 6 "was archived and is not here" ft verify "$T/cap"
     check_status "small disk: convert" 1 "unpack --from" ft convert "$T/cap" "$T/x" --to json
     check_status "small disk: pack" 1 "unpack --from" ft pack "$T/cap" "$T/x"
