@@ -141,6 +141,10 @@ static const struct arg rule_args[] = {
     {"ttl", "keep|drop", "keys of B have the times to live of A (default), or none", 0, take_ttl},
     {"db-map", "RULE[,RULE...]", "as replay had it: 1:0, 2:drop, *:prefix=db%d:", 0, take_db_map},
     {"rename", "RULE", "as replay had it: GLOB=prefix:TEXT or GLOB=strip:TEXT", 0, take_rename},
+    {"like-replay", NULL,
+     "filters, --db-map, --rename, --ttl and --json-as as the\n"
+     "replay had them that has written B",
+     offsetof(struct diff_args, run.like_replay), NULL},
     {"redis", "VERSION",
      "what such a Redis cannot hold is expected to be missing\n"
      "in B (default: B's own version)",
@@ -244,6 +248,10 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
     if (args_expect_words(argc, first, 2, "A and B", err) != 0)
         return -1;
     a->run.rules.json_as = a->loss.json_as;
+    if (a->run.like_replay &&
+        (!filter_is_empty(&a->filter) || !replay_map_is_identity(&a->map) ||
+         a->run.rules.ttl != REPLAY_TTL_KEEP || a->loss.json_as != JSON_AS_DEFAULT))
+        return err_set(err, FT_ERR_USAGE, "--like-replay says what the others would say");
     return take_side(a, DIFF_A, argv[first], err) != 0 ? -1
                                                        : take_side(a, DIFF_B, argv[first + 1], err);
 }

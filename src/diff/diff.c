@@ -12,10 +12,13 @@
 #include "diff/diff_match.h"
 #include "diff/side_file.h"
 #include "diff/side_server.h"
+#include "replay/mapping/replay_saved.h"
 
 struct diff {
     const struct diff_options *o;
     struct diff_rules rules;
+    struct filter filter; /* with like_replay */
+    struct replay_map map;
     struct diff_progress *progress;
     struct loss_report *losses;
     struct diff_result *result;
@@ -73,10 +76,31 @@ static int open_side(struct diff *d, enum diff_of of, struct ft_err *err)
     return 0;
 }
 
+static int take_replay_rules(struct diff *d, struct ft_err *err)
+{
+    const struct diff_side *a = d->sides[DIFF_A];
+    const struct diff_side *b = d->sides[DIFF_B];
+
+    if (b->options.n == 0) {
+        return err_set(err, FT_ERR_USAGE,
+                       "%s holds no rules of a replay: it is no target of one, or the position was "
+                       "removed; give --db-map, --rename and filters instead of --like-replay",
+                       b->name);
+    }
+    if (replay_saved_take(buf_bytes(&b->options), &d->filter, &d->map, &d->rules.ttl,
+                          &d->rules.json_as, err) != 0)
+        return -1;
+    d->rules.filter = &d->filter;
+    d->rules.map = &d->map;
+    if (d->rules.ttl == REPLAY_TTL_SHIFT)
+        d->rules.shift_ms = b->began_ms - a->began_ms;
+    return 0;
+}
+
 static int open_all(struct diff *d, struct ft_err *err)
 {
     if (open_cancelling(d, err) != 0 || open_side(d, DIFF_A, err) != 0 ||
-        open_side(d, DIFF_B, err) != 0)
+        open_side(d, DIFF_B, err) != 0 || (d->o->like_replay && take_replay_rules(d, err) != 0))
         return -1;
     if (!d->o->target_given && d->sides[DIFF_B]->limited)
         d->rules.target = &d->sides[DIFF_B]->kind;
@@ -351,6 +375,8 @@ int diff_run(const struct diff_options *options, struct diff_progress *progress,
     }
     diff_functions_release(&d.functions);
     diff_table_release(&d.table);
+    filter_release(&d.filter);
+    replay_map_release(&d.map);
     if (d.cancel_fd >= 0)
         (void)close(d.cancel_fd); /* nothing is written to it */
     if (d.failed_fd >= 0)

@@ -28,6 +28,9 @@ struct diff_side {
     bool limited; /* kind is what it can hold */
     struct target kind;
     const char *kind_name; /* "capture", "redis"... */
+    int64_t
+        began_ms; /* when a file was begun to be saved; of a server with a replay, when that began; 0 */
+    struct buf options; /* of that replay, as replay_saved.h has them; empty: there is none */
     struct diff_progress *progress;
     const struct diff_side_ops *ops;
 };

@@ -54,19 +54,38 @@ int server_pace_take(struct server_pace *p, size_t keys, struct ft_err *err)
     return due_us > now_us ? target_host_sleep(p->host, (due_us - now_us) / 1000, err) : 0;
 }
 
-int server_times_find(struct target_client *t, struct server_times *ret, struct ft_err *err)
+static struct bytes field(const redisReply *reply, size_t i)
 {
-    const struct bytes words[] = {bytes_str("HGET"), bytes_str(REPLAY_STATE_KEY),
-                                  bytes_str("overdue")};
-    redisReply *reply;
+    const redisReply *f = i < reply->elements ? reply->element[i] : NULL;
 
-    if (target_node_ask(target_client_node(t, words[1]), &reply, words, 3, err) != 0)
+    return f != NULL && f->type == REDIS_REPLY_STRING ? bytes_of(f->str, f->len) : bytes_of("", 0);
+}
+
+/* Who may not ask is told of no replay. */
+int server_times_find(struct target_client *t, struct diff_side *side, struct server_times *ret,
+                      struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HMGET"), bytes_str(REPLAY_STATE_KEY),
+                                  bytes_str("overdue"), bytes_str("began_ms"),
+                                  bytes_str("options")};
+    struct server_times times = {.version = t->version};
+    redisReply *reply;
+    struct bytes options;
+    int rc = 0;
+
+    if (target_node_ask(target_client_node(t, words[1]), &reply, words, 5, err) != 0)
         return -1;
-    /* who may not ask is told of no replay */
-    *ret = (struct server_times){t->version,
-                                 reply->type == REDIS_REPLY_STRING && strcmp(reply->str, "1") == 0};
+    buf_clear(&side->options);
+    side->began_ms = 0;
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        times.deferred = bytes_eq_str(field(reply, 0), "1");
+        (void)bytes_to_i64(field(reply, 1), &side->began_ms); /* stays 0 */
+        options = field(reply, 2);
+        rc = buf_append(&side->options, options.p, options.n, err);
+    }
     freeReplyObject(reply);
-    return 0;
+    *ret = times;
+    return rc;
 }
 
 static bool is_absolute(const struct server_times *times)

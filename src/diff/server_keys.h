@@ -9,7 +9,7 @@
 #define FLOWTAPE_DIFF_SERVER_KEYS_H
 
 #include "base/pace.h"
-#include "diff/diff_pass.h"
+#include "diff/diff_side.h"
 #include "target/target_client.h"
 
 /* Names of keys that wait to be read. */
@@ -43,8 +43,10 @@ struct server_times {
     bool deferred; /* a replay has moved the times of keys, and not given them back yet */
 };
 
-/* server_times_find - of an open target. */
-int server_times_find(struct target_client *t, struct server_times *ret, struct ft_err *err);
+/* server_times_find - of an open target; with what the replay that has written there has noted down: options and began_ms of
+ * a diff_side. */
+int server_times_find(struct target_client *t, struct diff_side *side, struct server_times *ret,
+                      struct ft_err *err);
 /* server_times_command - what asks when a key ends. */
 const char *server_times_command(const struct server_times *times);
 /* server_times_take - from its answer. false: there is no such key. */

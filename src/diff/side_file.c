@@ -185,6 +185,7 @@ int side_file_new(struct diff_side **ret, enum diff_of of, const char *path,
     if (rc == 0) {
         f->source->cancel_fd = options->cancel_fd;
         f->side.kind_name = source_kind_name(f->source);
+        f->side.began_ms = (int64_t)(f->source->began_us / 1000);
         find_kind(f);
         rc = source_resolve_cut(f->source, options->at != NULL ? options->at : "end", &f->cut, err);
     }

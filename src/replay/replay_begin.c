@@ -1,10 +1,12 @@
 #include "replay/replay_begin.h"
+#include "replay/mapping/replay_saved.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/mapping/replay_saved.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_position.h"
@@ -138,18 +140,28 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
         {NULL, 0},
         {NULL, 0},
         bytes_str("1"),
+        bytes_str("options"),
+        {NULL, 0},
         bytes_str("dirty"),
         bytes_str("1"),
     };
+    const struct replay_rules rules = replay_rules_of(r);
+    struct buf options = {0};
+    int rc;
 
     generation[i64_to_text(r->source->generation, generation)] = '\0';
     (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
     words[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
     words[13] = bytes_str(generation);
     words[14] = bytes_str(began);
-    if (remove_done(r, err) != 0)
-        return -1;
-    return target_node_call(replay_state_node(&r->set), NULL, words, dirty ? 18 : 16, err);
+    rc = replay_saved_put(&options, &rules, err);
+    words[17] = buf_bytes(&options);
+    if (rc == 0)
+        rc = remove_done(r, err);
+    if (rc == 0)
+        rc = target_node_call(replay_state_node(&r->set), NULL, words, dirty ? 20 : 18, err);
+    buf_release(&options);
+    return rc;
 }
 
 static int begin_new(struct replay *r, struct ft_err *err)

@@ -125,6 +125,8 @@ replayed()
     redis_start
     check "$1: replay" "$FLOWTAPE" replay "$T/$1" "unix:$T/redis/sock" --on-loss skip --quiet
     equal "$1: capture and target" "$T/$1" "unix:$T/redis/sock"
+    redis-cli -s "$T/redis/sock" HDEL flowtape:replay options >"$T/cli.out"
+    check_status "$1: no rules" 2 'holds no rules of a replay' diff "$T/$1" "unix:$T/redis/sock" --like-replay
     redis_stop
     rm -rf "$T/redis"
     redis_start
@@ -132,6 +134,7 @@ replayed()
         --rename '*=prefix:copy:' --db-map '1:prefix=db%d:,*:0' $2
     equal "$1: renamed" "$T/$1" "unix:$T/redis/sock" --rename '*=prefix:copy:' \
         --db-map '1:prefix=db%d:,*:0' $2
+    equal "$1: by the rules of the replay" "$T/$1" "unix:$T/redis/sock" --like-replay
     redis_stop
     rm -rf "$T/redis"
 }

@@ -13,6 +13,7 @@
  * Replay       version      REPLAY_STATE_VERSION; a greater one is refused
  *              capture      32 hexadecimal digits
  *              generation   the one being replayed; began:<n> for each that was begun
+ *              options      what decides what the target gets, for who compares them later: replay_saved.h
  *              phase        "snapshot" or "journal"; "ending" while all this is being removed
  *              dirty        "1": the target was not empty when this began
  *              rules        digest of the options that decide what is written
