@@ -131,20 +131,29 @@ static int ask_scan(struct scanner *c, struct ft_err *err)
     return redis_pipe_put(c->pipe, TAG_SCAN, words, 4, err);
 }
 
-static int scan_database(struct scanner *c, struct ft_err *err)
+/* A connection begins in database 0; a cluster has no other, and no SELECT. */
+static int select_database(struct scanner *c, uint32_t db, struct ft_err *err)
 {
-    char select[32];
+    char command[32];
     redisReply *reply;
-    bool last = false;
+    int rc = 0;
 
-    (void)snprintf(select, sizeof(select), "SELECT %" PRIu32, c->db);
-    if (redis_pipe_call_text(c->pipe, &reply, select, err) != 0)
+    if (c->db == db)
+        return 0;
+    (void)snprintf(command, sizeof(command), "SELECT %" PRIu32, db); /* fits */
+    if (redis_pipe_call_text(c->pipe, &reply, command, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
-        (void)err_set(err, FT_ERR_PROTOCOL, "%s answered SELECT: %s", c->s->node->name, reply->str);
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s answered SELECT: %s", c->s->node->name, reply->str);
     freeReplyObject(reply);
-    if (err->kind != FT_ERR_NONE)
-        return -1;
+    c->db = db;
+    return rc;
+}
+
+static int scan_database(struct scanner *c, struct ft_err *err)
+{
+    bool last = false;
+
     (void)snprintf(c->cursor, sizeof(c->cursor), "0");
     key_names_clear(&c->next->names);
     if (ask_scan(c, err) != 0 || redis_pipe_drain(c->pipe, err) != 0)
@@ -185,8 +194,9 @@ static int scan_databases(struct scanner *c, struct ft_err *err)
     at = rc == 0 ? reply->str : NULL;
     while (rc == 0 && at != NULL && (at = strstr(at, "\ndb")) != NULL) {
         at += 3;
-        c->db = (uint32_t)strtoul(at, NULL, 10);
-        rc = scan_database(c, err);
+        rc = select_database(c, (uint32_t)strtoul(at, NULL, 10), err);
+        if (rc == 0)
+            rc = scan_database(c, err);
     }
     freeReplyObject(reply);
     return rc;

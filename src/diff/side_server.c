@@ -129,7 +129,7 @@ static int map_has_changed(struct side_server *s, struct ft_err *err)
 static int open_target(struct side_server *s, struct ft_err *err)
 {
     if (target_client_open(&s->target, NULL, err) == 0 &&
-        server_times_find(&s->target, &s->times, err) == 0)
+        server_times_find(&s->target, &s->side, &s->times, err) == 0)
         return 0;
     target_client_close(&s->target);
     return -1;
@@ -166,7 +166,8 @@ static int read_due(struct side_server *s, struct diff_pass *pass, struct ft_err
     for (size_t i = 0; rc == 0 && i < table->capacity; i++) {
         const struct diff_suspect *suspect = &table->slots[i];
 
-        if (!diff_table_is_due(suspect))
+        /* a cluster has no other database, and refuses to be asked for one */
+        if (!diff_table_is_due(suspect) || (s->target.cluster && suspect->db[s->side.of] != 0))
             continue;
         buf_clear(&name);
         rc = diff_table_read_name(table, suspect, s->side.of, &name, err);
@@ -228,6 +229,7 @@ static void free_server(struct diff_side *side)
 
     target_client_release(&s->target);
     (void)pthread_mutex_destroy(&s->pace.mu);
+    buf_release(&side->options);
     free(side->name);
     free(s);
 }

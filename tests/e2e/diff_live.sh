@@ -1,0 +1,162 @@
+#!/bin/sh
+# Comparisons with servers that are at work: a cluster whose slots move, a server under writes, and single random
+# changes of a target, each of which is found, alone, and named rightly.
+. "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/cluster_lib.sh"
+t_begin
+need_redis
+need_version 7.0
+
+diff()
+{
+    timeout 120 "$FLOWTAPE" diff --redis-server "$REDIS_SERVER" "$@"
+}
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
+# numbers NAME - a field of the report in $T/report, once for each time it is there
+numbers()
+{
+    sed -n "s/^ *\"$1\": \([0-9a-z]*\),*$/\1/p" "$T/report" | tr '\n' ' '
+}
+
+# counted LABEL A B - both sides have as many keys as the file, each counted once
+counted()
+{
+    diff "$2" "$3" --db-map '*:prefix=db%d:,0:0' --json --interval 100ms >"$T/report" 2>&1
+    c_status=$?
+    [ $c_status -eq 0 ] && [ "$(numbers keys)" = "$KEYS $KEYS " ] && [ "$(numbers keys_different)" = '0 ' ] &&
+        pass "$1" || fail "$1: status $c_status" "$T/report"
+}
+
+# A cluster, still and while its slots move: every key is counted once.
+cluster()
+{
+    take types-lz4
+    check "file of the capture" "$FLOWTAPE" convert "$T/types-lz4" "$T/c.rdb" --to rdb $FOR_SERVER --on-loss skip --quiet
+    start_cluster 3 0
+    check "replay into the cluster" "$FLOWTAPE" replay "$T/types-lz4" "$CLUSTER_URI" --on-loss skip --quiet \
+        --db-map '*:prefix=db%d:,0:0'
+    diff "$T/c.rdb" "$CLUSTER_URI" --db-map '*:prefix=db%d:,0:0' --json >"$T/report" 2>&1
+    KEYS=$(numbers keys | cut -d ' ' -f 1)
+    [ "$KEYS" -gt 100 ] && pass "the file has keys" || fail "the file has keys" "$T/report"
+    counted "the cluster has them" "$T/c.rdb" "$CLUSTER_URI"
+    check_status "databases that a cluster does not have" 3 'only in A' diff "$T/c.rdb" "$CLUSTER_URI" --rounds 1
+    migrate_loop_start
+    counted "while slots move" "$T/c.rdb" "$CLUSTER_URI"
+    t_until test -s "$T/cluster/migrated"
+    counted "while slots move, again" "$T/c.rdb" "$CLUSTER_URI"
+    migrate_loop_stop
+    stop_cluster
+}
+
+# Writes that take something away and bring it back: seen halfway, they are no difference that lasts.
+under_writes()
+{
+    redis_start --dbfilename dump.rdb
+    cli EVAL 'for i = 1, 5000 do redis.call("SET", "k:" .. i, i) end' 0 >"$T/cli.out"
+    cli SAVE >"$T/cli.out"
+    KEYS=5000
+    cp "$T/redis/dump.rdb" "$T/base.rdb"
+    awk 'BEGIN { srand(1); for (;;) { k = int(rand() * 5000) + 1; print "SET k:" k " x"; print "SET k:" k " " k } }' |
+        redis-cli -s "$T/redis/sock" >/dev/null 2>&1 &
+    writer=$!
+    PIDS="$PIDS $writer"
+    diff "$T/base.rdb" "unix:$T/redis/sock" --json --rounds 10 --interval 50ms >"$T/report" 2>&1
+    [ "$(numbers keys_different)" = '0 ' ] && pass "under writes: nothing differs for long" ||
+        fail "under writes" "$T/report"
+    kill "$writer"
+    wait "$writer" 2>/dev/null
+    t_forget "$writer"
+    redis_stop
+    rm -rf "$T/redis"
+}
+
+# What the data set holds for key number $1 of each type.
+dataset()
+{
+    cat <<END
+SET s:$1 value-$1
+SET t:$1 v PX 90000000
+RPUSH l:$1 a b c $1
+SADD set:$1 a b $1
+HSET h:$1 f 1 g $1
+ZADD z:$1 $1.5 a 2 b
+XADD x:$1 1-1 f v
+XADD x:$1 1-2 f $1
+XGROUP CREATE x:$1 g 0
+XREADGROUP GROUP g alice COUNT 1 STREAMS x:$1 >
+XGROUP CREATECONSUMER x:$1 g idle
+END
+}
+
+# mutate I - one change: a command, and what must be said of it in $M_KEY, $M_KIND and $M_PLACE
+mutate()
+{
+    t_random 20
+    n=$R
+    t_random 14
+    M_DB=0 M_PLACE=
+    case $R in
+    0) M_KEY=s:$n M_KIND=value M_PLACE="byte $((7 + ${#n})) of $((6 + ${#n}))"; set -- APPEND "$M_KEY" x ;;
+    1) M_KEY=s:$n M_KIND=value M_PLACE="byte 3 of $((6 + ${#n}))"; set -- SETRANGE "$M_KEY" 2 L ;;
+    2) M_KEY=l:$n M_KIND=value M_PLACE='element 1 of 4'; set -- LMOVE "$M_KEY" "$M_KEY" LEFT RIGHT ;;
+    3) M_KEY=z:$n M_KIND=value M_PLACE='score of member \"b\"'; set -- ZADD "$M_KEY" 2.0000000000000004 b ;;
+    4) M_KEY=t:$n M_KIND=time M_PLACE='time to live'
+        set -- EVAL 'return redis.call("PEXPIREAT", KEYS[1], redis.call("PEXPIRETIME", KEYS[1]) + 2000)' 1 "$M_KEY" ;;
+    5) M_KEY=x:$n M_KIND=stream M_PLACE='group \"g\", consumer \"alice\": pending entry 1-1'
+        set -- XCLAIM "$M_KEY" g idle 0 1-1 JUSTID ;;
+    6) M_KEY=x:$n M_KIND=stream M_PLACE='group \"g\": last id'; set -- XGROUP SETID "$M_KEY" g 1-2 ;;
+    7) M_KEY=x:$n M_KIND=stream M_PLACE='group \"g\": consumer \"idle\"'
+        set -- XGROUP DELCONSUMER "$M_KEY" g idle ;;
+    8) M_KEY=extra:$n M_KIND=only-in-b M_DB=3; set -- -n 3 SET "$M_KEY" 1 ;;
+    9) M_KEY=h:$n M_KIND=value M_PLACE='field \"f\"'; set -- HSET "$M_KEY" f 2 ;;
+    10) M_KEY=set:$n M_KIND=value M_PLACE='member \"a\"'; set -- SREM "$M_KEY" a ;;
+    11) M_KEY=s:$n M_KIND=only-in-a; set -- DEL "$M_KEY" ;;
+    12) M_KEY=t:$n M_KIND=time M_PLACE='time to live'; set -- PERSIST "$M_KEY" ;;
+    13) M_KEY=x:$n M_KIND=stream M_PLACE='last id'; set -- XSETID "$M_KEY" 9-0 ;;
+    esac
+    cli COPY "$M_KEY" "before:$M_KEY" DB 9 REPLACE >"$T/cli.out"
+    cli "$@" >"$T/cli.out"
+}
+
+undo()
+{
+    cli -n "$M_DB" DEL "$M_KEY" >"$T/cli.out"
+    cli -n 9 COPY "before:$M_KEY" "$M_KEY" DB 0 >"$T/cli.out"
+    cli -n 9 FLUSHDB >"$T/cli.out"
+}
+
+random_mutations()
+{
+    redis_start --dbfilename dump.rdb
+    for i in $(seq 0 19); do
+        dataset "$i"
+    done | cli >"$T/cli.out"
+    cli SAVE >"$T/cli.out"
+    cp "$T/redis/dump.rdb" "$T/base.rdb"
+    echo "seed $SEED"
+    m_failed=0
+    for i in $(seq "$(effort 25 5)"); do
+        mutate
+        diff "$T/base.rdb" "unix:$T/redis/sock" --db 0,1,2,3 --rounds 1 --json --keys-to "$T/keys" >"$T/report" 2>&1
+        [ $? -eq 3 ] && [ "$(cat "$T/keys")" = "{\"db\":$M_DB,\"key\":\"$M_KEY\",\"kind\":\"$M_KIND\"}" ] &&
+            grep -qF "\"place\": \"$M_PLACE" "$T/report" || {
+            m_failed=$((m_failed + 1))
+            echo "wanted $M_KIND of $M_KEY: $M_PLACE" >>"$T/report"
+            fail "mutation $i" "$T/report"
+        }
+        undo
+    done
+    [ $m_failed -eq 0 ] && pass "random mutations are found, alone, and named"
+    check_status "nothing is left of them" 0 '^equal$' diff "$T/base.rdb" "unix:$T/redis/sock"
+    redis_stop
+}
+
+cluster
+under_writes
+random_mutations
+t_end
