@@ -34,8 +34,7 @@ version_of() {
     "$1" --version | sed -n 's/^\(Redis\|Valkey\) server v=\([0-9]*\)\.\([0-9]*\).*/\1 \2 \3/p' |
         while read -r kind major minor; do
             case $kind$major.$minor in
-            Valkey7.*) echo valkey-7.2 ;;
-            Valkey*) echo valkey-8.0 ;;
+            Valkey*) echo "valkey-$major.$minor" ;;
             Redis5.* | Redis6.[01]) echo 5.0 ;;
             Redis6.*) echo 6.2 ;;
             Redis7.[012]) echo "7.$minor" ;;

@@ -140,7 +140,7 @@ is "all new or nothing" 0 "$(script hsetex h , FNX 0 - d 4 a 9)"
 is "all there or nothing" 0 "$(script hsetex h , FXX 0 - a 9 x 9)"
 is "all there" 1 "$(script hsetex h , FXX 0 - a 8 b 7)"
 is "fields" "8 7 3" "$(cli hmget h a b c)"
-if ! server_before 7.4 && [ "${REDIS_FOR#valkey}" = "$REDIS_FOR" ]; then
+if has_field_times; then
     script hsetex h , - 0 2900000000123 a 1 >/dev/null
     is "a field's time" 2900000000123 "$(cli hpexpiretime h FIELDS 1 a)"
     script hsetex h , - 1 - a 2 >/dev/null
@@ -239,7 +239,7 @@ for name in $shift_times times_shift_pttl; do
     check_status "$name: too late" 0 "FLOWTAPE too late" script $name , end 0 1000 '' never
 done
 
-if ! server_before 7.4 && [ "${REDIS_FOR#valkey}" = "$REDIS_FOR" ]; then
+if has_field_times; then
     cli hset h a 1 b 2 c 3 >/dev/null
     cli hpexpireat h $near FIELDS 1 a >/dev/null
     cli hpexpireat h $((near + 9000)) FIELDS 1 b >/dev/null

@@ -85,7 +85,7 @@ field_deferred()
     [ "$(field_time "$1" "$2")" -ge 2800000000000 ]
 }
 
-if ! server_before 7.4 && [ "${REDIS_FOR#valkey}" = "$REDIS_FOR" ]; then
+if has_field_times; then
     awk 'BEGIN {
         print "0 1 0 HSET h f 1 g 2 k 3\n0 1 0 HEXPIRE h 10 FIELDS 2 f g\n0 30 0 HINCRBY h f 5"
         print "0 31 0 HEXPIRE h 250000000 FIELDS 1 f\n0 1 0 HSETEX ex 10 f 1\n0 1 0 HSETEX ex NX 10 n 1"

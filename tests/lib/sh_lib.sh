@@ -200,6 +200,16 @@ server_before()
     esac
 }
 
+# has_field_times - fields of its hashes can have times to live
+has_field_times()
+{
+    case $REDIS_FOR in
+    valkey-9*) return 0 ;;
+    valkey-*) return 1 ;;
+    *) ! server_before 7.4 ;;
+    esac
+}
+
 # need_version VERSION - of Redis; else the script has nothing to say
 need_version()
 {
