@@ -1,9 +1,12 @@
 #include "cmd/cmd_replay.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cmd/rehearsal_print.h"
 #include "cmd/replay_args.h"
 #include "cmd/replay_print.h"
 #include "cmd/report.h"
@@ -19,6 +22,7 @@ struct job {
     uint64_t shown_records;
     uint64_t shown_bytes;
     struct replay_result result;
+    struct replay_rehearsal rehearsal; /* of a dry run */
     struct loss_report losses;
     struct ft_err err;
 };
@@ -26,6 +30,12 @@ struct job {
 static void run_job(void *context)
 {
     struct job *job = context;
+
+    if (job->args->run.dry_run) {
+        (void)replay_rehearse(&job->rehearsal, &job->args->run, &job->losses,
+                              &job->err); /* job->err says */
+        return;
+    }
 
     (void)replay_run(&job->args->run, &job->progress, &job->losses, &job->result,
                      &job->err); /* job->err says */
@@ -71,6 +81,33 @@ static bool worth_showing(const struct replay_result *r, const struct ft_err *er
             r->keys + r->keys_not_done + r->records + r->deleted + r->in_sync != 0);
 }
 
+static void show_rehearsal(struct progress *p, void *context)
+{
+    (void)context;
+    progress_show(p, "reading the input, nothing is written");
+}
+
+static enum exit_status rehearse(struct replay_args *a)
+{
+    struct job job = {.args = a, .err = FT_ERR_INIT};
+    char target[URI_ADDRESS_SIZE];
+    char what[PATH_MAX + URI_ADDRESS_SIZE + 8];
+    enum exit_status status;
+
+    if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
+        return ui_fail(COMMAND, &job.err);
+    loss_init(&job.losses);
+    (void)snprintf(what, sizeof(what), "%s into %s", a->run.input,
+                   uri_address(&a->target.uri, target)); /* a longer one is cut */
+    if (work_run(a->output.quiet, run_job, show_rehearsal, &job, &job.err) != 0 ||
+        job.err.kind != FT_ERR_NONE)
+        status = ui_fail(COMMAND, &job.err);
+    else
+        status = rehearsal_show(COMMAND, what, &job.rehearsal, &job.losses, &a->output);
+    loss_release(&job.losses);
+    return ui_flush(COMMAND, status);
+}
+
 static enum exit_status replay(struct replay_args *a)
 {
     struct job job = {.args = a, .shown_ms = clock_mono_ms(), .err = FT_ERR_INIT};
@@ -107,7 +144,7 @@ int cmd_replay(int argc, char **argv)
     else if (a.output.help)
         status = ui_help(COMMAND, replay_args_help);
     else
-        status = replay(&a);
+        status = a.run.dry_run ? rehearse(&a) : replay(&a);
     replay_args_release(&a);
     return (int)status;
 }

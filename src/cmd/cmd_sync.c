@@ -5,10 +5,12 @@
 
 #include "base/clock.h"
 #include "cmd/json_value.h"
+#include "cmd/rehearsal_print.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"
 #include "cmd/sync_args.h"
 #include "cmd/sync_print.h"
+#include "sync/sync_rehearsal.h"
 
 #define COMMAND "sync"
 
@@ -19,6 +21,7 @@ struct job {
     struct sync_control control;
     struct sync_shown shown;
     struct sync_result result;
+    struct replay_rehearsal rehearsal; /* of a dry run */
     struct loss_report losses;
     struct ft_err err;
 };
@@ -128,6 +131,41 @@ static enum exit_status sync_job(struct job *job)
     return status;
 }
 
+static void run_rehearsal(void *context)
+{
+    struct job *job = context;
+
+    (void)sync_rehearse(&job->rehearsal, &job->args->run, &job->err); /* job->err says */
+}
+
+static void show_rehearsal(struct progress *p, void *context)
+{
+    (void)context;
+    progress_show(p, "looking at the source and the target, nothing is written");
+}
+
+static enum exit_status rehearse(struct sync_args *a)
+{
+    struct job job = {.args = a, .err = FT_ERR_INIT};
+    char source[URI_ADDRESS_SIZE];
+    char target[URI_ADDRESS_SIZE];
+    char what[2 * URI_ADDRESS_SIZE + 8];
+    enum exit_status status;
+
+    if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
+        return ui_fail(COMMAND, &job.err);
+    loss_init(&job.losses); /* none are known before there is a capture */
+    (void)snprintf(what, sizeof(what), "%s into %s", uri_address(&a->source.uri, source),
+                   uri_address(&a->target.uri, target)); /* fits */
+    if (work_run(a->output.quiet, run_rehearsal, show_rehearsal, &job, &job.err) != 0 ||
+        job.err.kind != FT_ERR_NONE)
+        status = ui_fail(COMMAND, &job.err);
+    else
+        status = rehearsal_show(COMMAND, what, &job.rehearsal, &job.losses, &a->output);
+    loss_release(&job.losses);
+    return ui_flush(COMMAND, status);
+}
+
 static enum exit_status sync_all(struct sync_args *a)
 {
     struct job job = {.args = a, .shown.ms = clock_mono_ms(), .err = FT_ERR_INIT};
@@ -154,7 +192,7 @@ int cmd_sync(int argc, char **argv)
     else if (a.output.help)
         status = ui_help(COMMAND, sync_args_help);
     else
-        status = sync_all(&a);
+        status = a.run.replay.dry_run ? rehearse(&a) : sync_all(&a);
     sync_args_release(&a);
     return (int)status;
 }

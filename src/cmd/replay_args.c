@@ -100,6 +100,10 @@ static const struct arg target_args[] = {
      offsetof(struct replay_options, accept_errors), NULL},
     {"take-over", NULL, "take the place of another replay that seems to be at work\non the target",
      offsetof(struct replay_options, take_over), NULL},
+    {"dry-run", NULL,
+     "write nothing: look at everything that can be known\n"
+     "before; status 0 go, 3 would lose, 4 would fail",
+     offsetof(struct replay_options, dry_run), NULL},
     {"rate", "N|SIZE", "keys and records a second, or bytes: 5000, 10MB", 0, take_rate},
 };
 
@@ -114,6 +118,9 @@ int replay_args_check(const struct replay_options *o, struct ft_err *err)
         return err_set(err, FT_ERR_USAGE,
                        "--from-start writes over what is there; it needs --on-conflict replace");
     }
+    if (o->dry_run && (o->forget || o->retry_dead_letters != NULL))
+        return err_set(err, FT_ERR_USAGE,
+                       "--dry-run is about a replay, not about --forget or --retry-dead-letter");
     return 0;
 }
 

@@ -42,6 +42,7 @@ struct replay_options {
     bool flush;  /* empty the target first */
     bool finish; /* remove the positions when everything is there */
     bool forget; /* remove the positions and do nothing else */
+    bool dry_run; /* nothing is written, see replay_rehearsal.h */
     bool fail_on_loss;
     bool take_over;     /* write though another replay seems to be at work on the target */
     bool accept_errors; /* forget commands that the target refused in earlier runs */

@@ -166,7 +166,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 
 static int begin_new(struct replay *r, struct ft_err *err)
 {
-    struct replay_preflight preflight;
+    struct replay_checks preflight;
     bool empty;
 
     if (replay_preflight_run(&preflight, r, err) != 0)
@@ -193,7 +193,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
 static int begin_generation(struct replay *r, struct ft_err *err)
 {
-    struct replay_preflight preflight;
+    struct replay_checks preflight;
 
     if (replay_preflight_run(&preflight, r, err) != 0 ||
         replay_dead_drop(&r->set, NULL, err) != 0 || write_state(r, true, err) != 0 ||
@@ -206,10 +206,16 @@ static int begin_generation(struct replay *r, struct ft_err *err)
     return replay_state_load(&r->set, err);
 }
 
+int replay_check_resumed(const struct replay *r, struct ft_err *err)
+{
+    if (replay_state_check_owner(&r->set, err) != 0 || check_rules(r, err) != 0)
+        return -1;
+    return check_generation(r, err);
+}
+
 static int go_on(struct replay *r, struct ft_err *err)
 {
-    if (replay_state_check_owner(&r->set, err) != 0 || check_rules(r, err) != 0 ||
-        check_generation(r, err) != 0)
+    if (replay_check_resumed(r, err) != 0)
         return -1;
     replay_report_resumed(&r->report);
     if (r->source->generation == r->set.state.generation &&

@@ -9,6 +9,9 @@ struct replay;
 
 /* replay_begin - read what is on the target, check it against this replay, begin or go on. */
 int replay_begin(struct replay *r, struct ft_err *err);
+/* replay_check_resumed - is the state on the target that of this capture and these options, and of no later
+ * generation? */
+int replay_check_resumed(const struct replay *r, struct ft_err *err);
 /* replay_set_shift - of --ttl shift, with the state loaded. */
 void replay_set_shift(struct replay *r);
 /* replay_begin_journal - all snapshots are there: write down the first positions. */

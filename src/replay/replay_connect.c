@@ -66,6 +66,8 @@ int replay_take_lease(struct replay *r, struct ft_err *err)
         .context = r,
     };
 
+    if (r->o->dry_run)
+        return lease_look(&r->target, &terms, err);
     return lease_take(&r->lease, &r->target, &terms, err);
 }
 
@@ -83,7 +85,12 @@ static bool has_journal(const struct replay *r)
 
 int replay_check_rights(struct replay *r, struct ft_err *err)
 {
-    if (!r->rights.known && rights_probe(&r->rights, &r->target, has_journal(r), err) != 0)
+    int rc = 0;
+
+    if (!r->rights.known)
+        rc = r->o->dry_run ? rights_ask(&r->rights, &r->target, has_journal(r), err)
+                           : rights_probe(&r->rights, &r->target, has_journal(r), err);
+    if (rc != 0)
         return -1;
     return rights_check(&r->rights, err);
 }
@@ -96,7 +103,7 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
  * of others alone. */
 static const char *owner_of(const struct replay *r)
 {
-    return r->beside || r->o->forget || r->o->retry_dead_letters != NULL ? NULL : r->set.id;
+    return r->beside || r->o->dry_run || r->o->forget || r->o->retry_dead_letters != NULL ? NULL : r->set.id;
 }
 
 int replay_connect(struct replay *r, struct ft_err *err)
@@ -108,7 +115,11 @@ int replay_connect(struct replay *r, struct ft_err *err)
     if (rc != 0)
         return -1;
     /* only who has the lease may close connections of others */
-    if (replay_nodes_open(&r->set, err) != 0 || replay_take_lease(r, err) != 0)
+    if (replay_nodes_open(&r->set, err) != 0)
+        return -1;
+    if (r->o->dry_run)
+        return 0;
+    if (replay_take_lease(r, err) != 0)
         return -1;
     return target_client_close_others(&r->target, err);
 }

@@ -17,7 +17,8 @@ void replay_connect_init(struct replay *r);
 int replay_connect(struct replay *r, struct ft_err *err);
 /* replay_disconnect - also after a failed replay_connect. */
 void replay_disconnect(struct replay *r);
-/* replay_take_lease - once more, for who has removed the state that held it. */
+/* replay_take_lease - once more, for who has removed the state that held it. In a rehearsal it is only looked
+ * at. */
 int replay_take_lease(struct replay *r, struct ft_err *err);
 /* replay_end_lease - see lease_end; before replay_disconnect, which does not give it back. */
 void replay_end_lease(struct replay *r, bool give_back);

@@ -1,7 +1,6 @@
 #include "replay/replay_preflight.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,43 +13,34 @@
 
 /* What the checks are made with. */
 struct look {
-    struct replay_preflight *ret;
+    struct replay_checks *ret;
     struct replay *r;
-    struct replay_survey survey;
-    bool fresh; /* no replay of this capture has begun */
-    bool empty; /* nothing is on the target, or nothing will be */
+    struct replay_survey *survey;
+    const struct replay_expected *expected; /* of a sync */
+    bool fresh;                             /* no replay of this capture has begun */
+    bool empty;                             /* nothing is on the target, or nothing will be */
 };
 
-static void add_check(struct replay_preflight *p, const char *name,
-                      enum replay_check_outcome outcome, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+typedef int step_fn(struct look *l, struct ft_err *err);
 
-static void add_check(struct replay_preflight *p, const char *name,
-                      enum replay_check_outcome outcome, const char *fmt, ...)
+/* A rehearsal makes the checks after one that failed, too; but not if it could not find out. */
+static int run_steps(struct look *l, step_fn *const *steps, size_t count, struct ft_err *err)
 {
-    struct replay_check *c;
-    va_list ap;
+    for (size_t i = 0; i < count; i++) {
+        size_t failed = replay_checks_count(l->ret, REPLAY_CHECK_FAILED);
 
-    if (p->count == REPLAY_CHECKS_MAX)
-        return;
-    c = &p->checks[p->count++];
-    c->name = name;
-    c->outcome = outcome;
-    va_start(ap, fmt);
-    (void)vsnprintf(c->text, sizeof(c->text), fmt, ap); /* a longer one is cut */
-    va_end(ap);
+        if (steps[i](l, err) == 0)
+            continue;
+        if (!l->r->o->dry_run || replay_checks_count(l->ret, REPLAY_CHECK_FAILED) == failed)
+            return -1;
+        err_clear(err);
+    }
+    return 0;
 }
 
-/* The error of a check is its sentence. */
-static int failed(struct replay_preflight *p, const char *name, const struct ft_err *err)
+static void note(struct replay_checks *p, struct replay *r, const char *name, const char *text)
 {
-    add_check(p, name, REPLAY_CHECK_FAILED, "%s", err->msg);
-    return -1;
-}
-
-static void note(struct replay_preflight *p, struct replay *r, const char *name, const char *text)
-{
-    add_check(p, name, REPLAY_CHECK_NOTED, "%s", text);
+    replay_checks_add(p, name, REPLAY_CHECK_NOTED, "%s", text);
     replay_report_note(&r->report, "%s", text);
 }
 
@@ -58,36 +48,39 @@ static void note(struct replay_preflight *p, struct replay *r, const char *name,
  * Checks
  */
 
-static int check_permissions(struct replay_preflight *p, struct replay *r, struct ft_err *err)
+static int check_permissions(struct look *l, struct ft_err *err)
 {
+    struct replay_checks *p = l->ret;
+    struct replay *r = l->r;
+
     if (replay_check_rights(r, err) != 0)
-        return failed(p, "permissions", err);
-    add_check(p, "permissions", REPLAY_CHECK_PASSED,
-              r->rights.no_mset || r->rights.no_flush || r->rights.no_unlink
-                  ? "the user may run what is needed; other commands take the place of some"
-                  : "the user may run what is needed");
+        return replay_checks_fail(p, "permissions", err);
+    replay_checks_add(p, "permissions", REPLAY_CHECK_PASSED,
+                      r->rights.no_mset || r->rights.no_flush || r->rights.no_unlink
+                          ? "the user may run what is needed; other commands take the place of some"
+                          : "the user may run what is needed");
     return 0;
 }
 
 /* While a capture grows, nobody knows what it will touch. */
-static int check_content(struct replay_preflight *p, struct replay *r, bool follows,
-                         bool *ret_empty, struct ft_err *err)
+static int check_content(struct replay_checks *p, struct replay *r, bool follows, bool *ret_empty,
+                         struct ft_err *err)
 {
     *ret_empty = true;
     if (r->o->flush) {
-        add_check(p, "content", REPLAY_CHECK_PASSED, "the target is going to be emptied");
+        replay_checks_add(p, "content", REPLAY_CHECK_PASSED, "the target is going to be emptied");
         return 0;
     }
     if (replay_content_is_empty(r, ret_empty, err) != 0)
-        return failed(p, "content", err);
+        return replay_checks_fail(p, "content", err);
     if (!*ret_empty && follows) {
         (void)err_set(err, FT_ERR_STATE,
                       "the target is not empty: what a growing capture will touch is not known "
                       "yet; --flush empties it");
-        return failed(p, "content", err);
+        return replay_checks_fail(p, "content", err);
     }
-    add_check(p, "content", REPLAY_CHECK_PASSED, "the target %s",
-              *ret_empty ? "is empty" : "has keys");
+    replay_checks_add(p, "content", REPLAY_CHECK_PASSED, "the target %s",
+                      *ret_empty ? "is empty" : "has keys");
     return 0;
 }
 
@@ -119,7 +112,7 @@ static int too_few(uint32_t db, struct ft_err *err)
 }
 
 /* db: the highest that is needed. */
-static int check_databases(struct replay_preflight *p, struct replay *r, uint32_t db,
+static int check_databases(struct replay_checks *p, struct replay *r, uint32_t db,
                            struct ft_err *err)
 {
     bool there = true;
@@ -127,12 +120,30 @@ static int check_databases(struct replay_preflight *p, struct replay *r, uint32_
 
     if (db != 0 && !r->target.cluster &&
         (select_db(r, db, &there, err) != 0 || select_db(r, 0, &back, err) != 0))
-        return failed(p, "databases", err);
+        return replay_checks_fail(p, "databases", err);
     if (!there) {
         (void)too_few(db, err);
-        return failed(p, "databases", err);
+        return replay_checks_fail(p, "databases", err);
     }
-    add_check(p, "databases", REPLAY_CHECK_PASSED, "the target has database %" PRIu32, db);
+    replay_checks_add(p, "databases", REPLAY_CHECK_PASSED, "the target has database %" PRIu32, db);
+    return 0;
+}
+
+/* Keys that are replaced are of interest before, not when it happens. */
+static int count_replaced(struct look *l, struct ft_err *err)
+{
+    struct replay *r = l->r;
+    size_t count;
+
+    if (replay_find_kept(r, err) != 0)
+        return -1;
+    count = r->kept.count;
+    key_set_release(&r->kept);
+    replay_checks_add(l->ret, "conflicts", count == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
+                      count == 0 ? "no key of the input is on the target"
+                                 : "%zu keys of the input are on the target already, and are "
+                                   "replaced (--on-conflict skip or fail)",
+                      count);
     return 0;
 }
 
@@ -142,12 +153,16 @@ static int check_conflicts(struct look *l, struct ft_err *err)
 
     if (!l->fresh)
         return replay_load_kept(r, err);
-    if (l->empty || r->o->on_conflict == REPLAY_CONFLICT_REPLACE)
+    if (l->empty)
         return 0;
+    if (r->o->on_conflict == REPLAY_CONFLICT_REPLACE)
+        return r->o->dry_run ? count_replaced(l, err) : 0;
     if (replay_find_kept(r, err) != 0)
-        return failed(l->ret, "conflicts", err);
-    add_check(l->ret, "conflicts", REPLAY_CHECK_PASSED,
-              "%zu keys of the input are on the target already", r->kept.count);
+        return err->kind == FT_ERR_LOSS || !r->o->dry_run
+                   ? replay_checks_fail(l->ret, "conflicts", err)
+                   : -1;
+    replay_checks_add(l->ret, "conflicts", REPLAY_CHECK_PASSED,
+                      "%zu keys of the input are on the target already", r->kept.count);
     return 0;
 }
 
@@ -173,7 +188,7 @@ static int check_node_functions(struct look *l, struct target_node *node, struct
     if (target_node_ask(node, &reply, words, 2, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        if (is_expected(&l->survey, reply->element[i]))
+        if (is_expected(l->survey, reply->element[i]))
             rc = err_set(err, FT_ERR_LOSS,
                          "the target has the function library \"%s\" of the input already; nothing "
                          "was written (--on-conflict replace or skip)",
@@ -190,25 +205,47 @@ static int check_functions(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
 
-    if (!l->fresh || l->survey.library_count == 0 || r->o->on_conflict != REPLAY_CONFLICT_FAIL)
+    if (!l->fresh || l->survey->library_count == 0 || r->o->on_conflict != REPLAY_CONFLICT_FAIL)
         return 0;
     for (size_t i = 0; i < r->target.node_count; i++) {
         if (check_node_functions(l, &r->target.nodes[i], err) != 0)
-            return failed(l->ret, "functions", err);
+            return replay_checks_fail(l->ret, "functions", err);
     }
-    add_check(l->ret, "functions", REPLAY_CHECK_PASSED,
-              "the target has none of the input's function libraries");
+    replay_checks_add(l->ret, "functions", REPLAY_CHECK_PASSED,
+                      "the target has none of the input's function libraries");
+    return 0;
+}
+
+static int tell_losses(struct look *l)
+{
+    uint64_t count = l->survey->losses.losses;
+
+    replay_report_losses(&l->r->report, &l->survey->losses);
+    if (count == 0)
+        replay_checks_add(l->ret, "losses", REPLAY_CHECK_PASSED, "Redis %s can hold all of it",
+                          l->r->target.kind->name);
+    else
+        replay_checks_add(l->ret, "losses", REPLAY_CHECK_LOST,
+                          "Redis %s cannot hold %" PRIu64 " things: see below; %s",
+                          l->r->target.kind->name, count,
+                          l->r->o->fail_on_loss
+                              ? "they end the replay, or --on-loss skip leaves them "
+                                "out"
+                              : "they are left out");
     return 0;
 }
 
 static int check_losses(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
-    const struct loss_report *losses = &l->survey.losses;
+    const struct loss_report *losses = &l->survey->losses;
 
+    if (r->o->dry_run)
+        return tell_losses(l);
     if (losses->losses == 0 || !r->o->fail_on_loss) {
-        add_check(l->ret, "losses", losses->losses == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
-                  "%" PRIu64 " losses", losses->losses);
+        replay_checks_add(l->ret, "losses",
+                          losses->losses == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
+                          "%" PRIu64 " losses", losses->losses);
         return 0;
     }
     for (size_t i = 0; err->kind == FT_ERR_NONE && i < losses->line_count; i++) {
@@ -220,18 +257,18 @@ static int check_losses(struct look *l, struct ft_err *err)
                           "nothing was written",
                           line->class_name, r->target.kind->name, loss_reason_text(line->reason));
     }
-    replay_report_losses(&r->report, &l->survey.losses);
-    return failed(l->ret, "losses", err);
+    replay_report_losses(&r->report, &l->survey->losses);
+    return replay_checks_fail(l->ret, "losses", err);
 }
 
 /* Letters take what is refused; without them the first one ends the run. */
 static int check_values(struct look *l, struct ft_err *err)
 {
     const struct replay *r = l->r;
-    bool set = l->survey.strings && r->rights.no_set;
-    bool restore = l->survey.values && r->rights.no_restore;
+    bool set = l->survey->strings && r->rights.no_set;
+    bool restore = l->survey->values && r->rights.no_restore;
 
-    if (r->set.letters != NULL || (!set && !restore))
+    if (r->o->dead_letters != NULL || (!set && !restore))
         return 0;
     (void)err_set(
         err, FT_ERR_PROTOCOL,
@@ -239,10 +276,10 @@ static int check_values(struct look *l, struct ft_err *err)
         "for it; nothing was written (--on-error dead-letter=FILE collects such commands "
         "and continues)",
         set ? "SET" : "RESTORE");
-    return failed(l->ret, "permissions", err);
+    return replay_checks_fail(l->ret, "permissions", err);
 }
 
-static void check_memory(struct replay_preflight *p, struct replay *r, uint64_t wanted)
+static void check_memory(struct replay_checks *p, struct replay *r, uint64_t wanted)
 {
     uint64_t limit = 0;
     char text[200];
@@ -261,39 +298,69 @@ static void check_memory(struct replay_preflight *p, struct replay *r, uint64_t 
     note(p, r, "memory", text);
 }
 
-static int run_checks(struct look *l, struct ft_err *err)
+/* Not of keys that are kept. */
+static int survey_again(struct look *l, struct ft_err *err)
+{
+    if (l->survey->losses.losses == 0 || l->r->kept.count == 0)
+        return 0;
+    replay_survey_release(l->survey);
+    return replay_survey_run(l->survey, l->r, err);
+}
+
+static int check_needed_databases(struct look *l, struct ft_err *err)
+{
+    return check_databases(l->ret, l->r, l->survey->db_max, err);
+}
+
+static int check_target_content(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
 
-    if (check_permissions(l->ret, r, err) != 0)
+    if (!l->fresh || r->set.state.phase != REPLAY_PHASE_NONE)
+        return 0;
+    return check_content(l->ret, r, r->follow != NULL || (r->o->dry_run && r->o->follow), &l->empty,
+                         err);
+}
+
+static int survey_input(struct look *l, struct ft_err *err)
+{
+    return replay_survey_run(l->survey, l->r, err);
+}
+
+static int run_checks(struct look *l, struct ft_err *err)
+{
+    static step_fn *const steps[] = {
+        check_permissions,      check_target_content, survey_input,
+        check_needed_databases, check_conflicts,      survey_again,
+        check_functions,        check_losses,         check_values,
+    };
+
+    if (run_steps(l, steps, sizeof(steps) / sizeof(steps[0]), err) != 0)
         return -1;
-    if (l->fresh && r->set.state.phase == REPLAY_PHASE_NONE &&
-        check_content(l->ret, r, r->follow != NULL, &l->empty, err) != 0)
-        return -1;
-    if (replay_survey_run(&l->survey, r, err) != 0 ||
-        check_databases(l->ret, r, l->survey.db_max, err) != 0 || check_conflicts(l, err) != 0)
-        return -1;
-    if (l->survey.losses.losses != 0 && r->kept.count != 0) { /* not of keys that are kept */
-        replay_survey_release(&l->survey);
-        if (replay_survey_run(&l->survey, r, err) != 0)
-            return -1;
-    }
-    if (check_functions(l, err) != 0 || check_losses(l, err) != 0 || check_values(l, err) != 0)
-        return -1;
-    check_memory(l->ret, r, r->source->info.used_mem);
+    if (!l->r->o->dry_run)
+        check_memory(l->ret, l->r, l->r->source->info.used_mem);
     return 0;
 }
 
-int replay_preflight_run(struct replay_preflight *ret, struct replay *r, struct ft_err *err)
+int replay_preflight_survey(struct replay_checks *ret, struct replay_survey *ret_survey,
+                            struct replay *r, struct ft_err *err)
 {
-    struct look l = {.ret = ret, .r = r, .empty = r->o->flush};
+    struct look l = {.ret = ret, .r = r, .survey = ret_survey, .empty = r->o->flush};
+
+    l.fresh = r->set.state.phase <= REPLAY_PHASE_ENDING || (!r->started && r->o->flush);
+    *ret_survey = (struct replay_survey){0};
+    loss_init(&ret_survey->losses);
+    return run_checks(&l, err);
+}
+
+int replay_preflight_run(struct replay_checks *ret, struct replay *r, struct ft_err *err)
+{
+    struct replay_survey survey;
     int rc;
 
-    *ret = (struct replay_preflight){0};
-    l.fresh = r->set.state.phase <= REPLAY_PHASE_ENDING || (!r->started && r->o->flush);
-    loss_init(&l.survey.losses);
-    rc = run_checks(&l, err);
-    replay_survey_release(&l.survey);
+    *ret = (struct replay_checks){0};
+    rc = replay_preflight_survey(ret, &survey, r, err);
+    replay_survey_release(&survey);
     return rc;
 }
 
@@ -302,7 +369,7 @@ int replay_preflight_run(struct replay_preflight *ret, struct replay *r, struct 
  */
 
 /* The highest database that keys go to; a cluster has one alone. */
-static int expect_databases(struct replay_preflight *p, struct replay *r,
+static int expect_databases(struct replay_checks *p, struct replay *r,
                             const struct replay_expected *e, struct ft_err *err)
 {
     uint32_t highest = 0;
@@ -317,7 +384,7 @@ static int expect_databases(struct replay_preflight *p, struct replay *r,
                           "database %" PRIu32 ": a cluster has only database 0; --db-map says what "
                           "becomes of others, for example --db-map '*:prefix=db%%d:'",
                           e->dbs[i]);
-            return failed(p, "databases", err);
+            return replay_checks_fail(p, "databases", err);
         }
         if (db > highest)
             highest = db;
@@ -325,33 +392,44 @@ static int expect_databases(struct replay_preflight *p, struct replay *r,
     return check_databases(p, r, highest, err);
 }
 
-static int check_state(struct replay_preflight *p, struct replay *r, bool *ret_begun,
-                       struct ft_err *err)
+static int check_state(struct look *l, struct ft_err *err)
 {
+    struct replay *r = l->r;
+
     if (replay_state_load(&r->set, err) != 0)
-        return failed(p, "replay", err);
-    *ret_begun = r->set.state.phase > REPLAY_PHASE_ENDING && !r->o->flush;
-    if (*ret_begun && replay_state_check_owner(&r->set, err) != 0)
-        return failed(p, "replay", err);
-    add_check(p, "replay", REPLAY_CHECK_PASSED,
-              *ret_begun ? "the target has a part of this capture" : "no other replay is there");
+        return replay_checks_fail(l->ret, "replay", err);
+    l->fresh = r->set.state.phase <= REPLAY_PHASE_ENDING || r->o->flush;
+    if (!l->fresh && replay_state_check_owner(&r->set, err) != 0)
+        return replay_checks_fail(l->ret, "replay", err);
+    replay_checks_add(l->ret, "replay", REPLAY_CHECK_PASSED,
+                      l->fresh ? "no other replay is there"
+                               : "the target has a part of this capture");
     return 0;
 }
 
-static int look_at_target(struct replay_preflight *p, struct replay *r,
-                          const struct replay_expected *e, struct ft_err *err)
+static int check_expected_content(struct look *l, struct ft_err *err)
 {
-    bool follows = r->o->follow || r->o->live != NULL;
-    bool begun;
-    bool empty;
+    const struct replay_options *o = l->r->o;
 
-    if (check_permissions(p, r, err) != 0 || check_state(p, r, &begun, err) != 0)
+    return l->fresh ? check_content(l->ret, l->r, o->follow || o->live != NULL, &l->empty, err) : 0;
+}
+
+static int check_expected_databases(struct look *l, struct ft_err *err)
+{
+    return expect_databases(l->ret, l->r, l->expected, err);
+}
+
+int replay_preflight_look(struct replay_checks *ret, struct replay *r,
+                          const struct replay_expected *expected, struct ft_err *err)
+{
+    static step_fn *const steps[] = {check_permissions, check_state, check_expected_content,
+                                     check_expected_databases};
+    struct look l = {.ret = ret, .r = r, .expected = expected};
+
+    if (run_steps(&l, steps, sizeof(steps) / sizeof(steps[0]), err) != 0)
         return -1;
-    if (!begun && check_content(p, r, follows, &empty, err) != 0)
-        return -1;
-    if (expect_databases(p, r, e, err) != 0)
-        return -1;
-    check_memory(p, r, e->used_memory);
+    if (!r->o->dry_run)
+        check_memory(ret, r, expected->used_memory);
     return 0;
 }
 
@@ -361,7 +439,7 @@ static bool may_become_ready(const struct replay *r, const struct ft_err *err)
     return err->kind == FT_ERR_NET && r->target.was_reached;
 }
 
-int replay_preflight_target(struct replay_preflight *ret, const struct replay_options *options,
+int replay_preflight_target(struct replay_checks *ret, const struct replay_options *options,
                             const struct replay_expected *expected, struct ft_err *err)
 {
     struct replay_options o = *options;
@@ -372,19 +450,19 @@ int replay_preflight_target(struct replay_preflight *ret, const struct replay_op
     struct replay r;
     int rc;
 
-    *ret = (struct replay_preflight){0};
+    *ret = (struct replay_checks){0};
     o.forget = true; /* neither a lease nor a name where there is no state yet */
     loss_init(&losses);
     replay_setup(&r, &o, &progress, &losses, &result);
     if (expected->capture != NULL)
         replay_position_set_name(&r.set, expected->capture);
     rc = replay_connect(&r, &why);
-    add_check(ret, "target", rc == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_FAILED, "%s",
-              rc == 0 ? "it can be reached, and written into" : why.msg);
+    replay_checks_add(ret, "target", rc == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_FAILED, "%s",
+                      rc == 0 ? "it can be reached, and written into" : why.msg);
     if (rc == 0)
-        rc = look_at_target(ret, &r, expected, &why);
+        rc = replay_preflight_look(ret, &r, expected, &why);
     if (rc != 0 && may_become_ready(&r, &why)) {
-        add_check(ret, "target", REPLAY_CHECK_NOTED, "not ready yet: %s", why.msg);
+        replay_checks_add(ret, "target", REPLAY_CHECK_NOTED, "not ready yet: %s", why.msg);
         rc = 0;
     }
     if (rc != 0)

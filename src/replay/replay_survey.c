@@ -24,6 +24,7 @@ struct worker {
     struct translator *translator;
     struct recoder *recoder;
     uint32_t db_max;
+    uint64_t keys, records, bytes;
     bool strings, values;
     bool with_values; /* the second pass */
     bool doubtful;    /* a type has come of which values may be lost */
@@ -74,6 +75,8 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     w->strings |= rdb_type_class(e->type) == VALUE_STRING;
     w->values |= rdb_type_class(e->type) != VALUE_STRING;
     w->doubtful |= may_lose;
+    w->keys++;
+    w->bytes += key.n + e->value_bytes;
     return 0;
 }
 
@@ -101,8 +104,11 @@ static int take_losses(struct worker *w, const struct item *item, const struct t
     return 0;
 }
 
+/* 1: at least one of them goes to the target. */
 static int take_keys(struct worker *w, const struct translation *t, struct ft_err *err)
 {
+    bool any = false;
+
     for (size_t i = 0; i < t->key_count; i++) {
         struct bytes key;
         uint32_t db;
@@ -111,20 +117,59 @@ static int take_keys(struct worker *w, const struct translation *t, struct ft_er
 
         if (fate == REPLAY_FATE_ERROR)
             return -1;
-        if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED) && db > w->db_max)
+        if (fate != REPLAY_FATE_SAME && fate != REPLAY_FATE_CHANGED)
+            continue;
+        any = true;
+        if (db > w->db_max)
             w->db_max = db;
     }
-    return 0;
+    return any;
+}
+
+static int add_command(struct worker *w, struct bytes name, struct ft_err *err)
+{
+    struct replay_survey *ret = w->s->ret;
+    char(*grown)[REPLAY_COMMAND_NAME];
+    size_t i = 0;
+    int rc = 0;
+
+    if (name.n >= REPLAY_COMMAND_NAME)
+        return 0;
+    pthread_mutex_lock(&w->s->mu);
+    while (i < ret->command_count && !bytes_is_word(name, ret->commands[i]))
+        i++;
+    if (i == ret->command_count) {
+        grown = reallocarray(ret->commands, i + 1, sizeof(*grown));
+        if (grown == NULL) {
+            rc = err_nomem(err, "commands");
+        } else {
+            memcpy(grown[i], name.p, name.n);
+            grown[i][name.n] = '\0';
+            ret->commands = grown;
+            ret->command_count++;
+        }
+    }
+    pthread_mutex_unlock(&w->s->mu);
+    return rc;
 }
 
 static int take_record(void *context, const struct item *item, const struct translation *t,
                        struct ft_err *err)
 {
     struct worker *w = context;
+    int passes;
 
     if (t->class_ == TRANSLATION_FLUSH)
         return 0;
-    return take_keys(w, t, err) != 0 ? -1 : take_losses(w, item, t, err);
+    passes = take_keys(w, t, err);
+    if (passes < 0)
+        return -1;
+    w->records += passes;
+    for (size_t i = 0; passes && w->s->r->o->dry_run && i < t->command_count; i++) {
+        if (add_command(w, t->commands[i].words[0], err) != 0)
+            return -1;
+    }
+    return take_losses(w, item, t, err);
 }
 
 /*
@@ -255,6 +300,9 @@ static void add_up(struct surveyor *s, const struct worker *w)
         s->ret->db_max = w->db_max;
     s->ret->strings |= w->strings;
     s->ret->values |= w->values;
+    s->ret->keys += w->keys;
+    s->ret->records += w->records;
+    s->ret->bytes += w->bytes;
     pthread_mutex_unlock(&s->mu);
 }
 
@@ -303,4 +351,6 @@ void replay_survey_release(struct replay_survey *s)
     loss_release(&s->losses);
     free(s->libraries);
     s->libraries = NULL;
+    free(s->commands);
+    s->commands = NULL;
 }

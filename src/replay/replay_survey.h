@@ -15,6 +15,7 @@
 #include "replay/replay_impl.h"
 
 #define REPLAY_LIBRARY_NAME 128
+#define REPLAY_COMMAND_NAME 32
 
 struct replay_survey {
     struct loss_report losses;
@@ -22,6 +23,10 @@ struct replay_survey {
     bool strings, values;                   /* there are such: SET, RESTORE */
     char (*libraries)[REPLAY_LIBRARY_NAME]; /* names of function libraries */
     size_t library_count;
+    uint64_t keys, records; /* that go to the target */
+    uint64_t bytes;         /* of these keys and their values, as the input has them */
+    char (*commands)[REPLAY_COMMAND_NAME]; /* that records become; of a rehearsal */
+    size_t command_count;
 };
 
 /* replay_survey_run - *ret is to be released in any case. */

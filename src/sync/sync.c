@@ -281,7 +281,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
 {
     struct sync s = {.o = options, .progress = progress, .losses = losses, .result = ret};
     uint64_t began_ms = clock_mono_ms();
-    struct replay_preflight preflight;
+    struct replay_checks preflight;
     int rc = -1;
 
     *ret = (struct sync_result){0};

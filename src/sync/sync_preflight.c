@@ -12,63 +12,77 @@
 #include "wire/redis_info.h"
 #include "wire/server_info.h"
 
-/* A source that is slower has not said what it holds. */
-#define ASK_MS  5000u
-#define DBS_MAX 256u
-
-struct known {
-    uint32_t dbs[DBS_MAX];
-    size_t db_count;
-    uint64_t used_memory;
-    bool begun; /* a sync into this directory was at work before */
-    char capture[2 * CAPTURE_ID_SIZE + 1];
-};
-
-static void take_dbs(struct known *k, const char *info)
+/* Lines "db3:keys=12,..." */
+static void take_dbs(struct sync_source_facts *f, const char *info)
 {
-    uint64_t keys;
-    uint32_t db;
+    while (info != NULL && f->db_count < SYNC_DBS_MAX && (info = strstr(info, "\ndb")) != NULL) {
+        char *end;
+        unsigned long db = strtoul(info + 3, &end, 10);
 
-    while (k->db_count < DBS_MAX && redis_info_next_db(&info, &db, &keys))
-        k->dbs[k->db_count++] = db;
+        if (end != info + 3 && *end == ':' && db <= UINT32_MAX) {
+            f->dbs[f->db_count++] = (uint32_t)db;
+            if (strncmp(end, ":keys=", 6) == 0)
+                f->keys += strtoull(end + 6, NULL, 10);
+        }
+        info += 3;
+    }
 }
 
-static void ask_source(struct known *k, const struct sync *s)
+static void ask_info(struct sync_source_facts *f, const struct sync_options *o)
 {
     struct ft_err ignored = FT_ERR_INIT;
     struct redis_pipe *pipe;
     redisReply *reply;
 
-    if (redis_pipe_open_within(&pipe, s->o->capture.source, s->o->cancel_fd, ASK_MS, NULL, NULL,
+    if (redis_pipe_open_within(&pipe, o->capture.source, o->cancel_fd, SYNC_ASK_MS, NULL, NULL,
                                &ignored) != 0)
         return;
     if (redis_pipe_call_text(pipe, &reply, "INFO", &ignored) == 0) {
         struct server_info info = {0};
 
-        if (reply->type == REDIS_REPLY_STRING) {
+        f->answered = reply->type == REDIS_REPLY_STRING;
+        if (f->answered) {
             server_info_parse(reply->str, &info);
-            take_dbs(k, reply->str);
+            take_dbs(f, reply->str);
         }
-        k->used_memory = info.used_memory;
+        f->used_memory = info.used_memory;
         freeReplyObject(reply);
     }
     redis_pipe_free(pipe);
 }
 
-static void find_capture(struct known *k, const struct sync *s)
+static void find_capture(struct sync_source_facts *f, const struct sync_options *o)
 {
     struct ft_err ignored = FT_ERR_INIT; /* there is none yet: the capture says what is wrong */
     struct capture *c;
 
-    if (capture_open_read(&c, s->o->capture.directory, &ignored) != 0)
+    if (capture_open_read(&c, o->capture.directory, &ignored) != 0)
         return;
-    bytes_to_hex(bytes_of(c->id, sizeof(c->id)), k->capture);
-    k->begun = capture_newest(c) != NULL;
+    bytes_to_hex(bytes_of(c->id, sizeof(c->id)), f->capture);
+    f->begun = capture_newest(c) != NULL;
     capture_free(c);
 }
 
+void sync_ask_source(struct sync_source_facts *ret, const struct sync_options *o)
+{
+    *ret = (struct sync_source_facts){0};
+    ask_info(ret, o);
+    find_capture(ret, o);
+}
+
+struct replay_expected sync_expect(const struct sync_source_facts *f)
+{
+    return (struct replay_expected){
+        .dbs = f->dbs,
+        .db_count = f->db_count,
+        .keys = f->keys,
+        .used_memory = f->used_memory,
+        .capture = f->capture[0] == '\0' ? NULL : f->capture,
+    };
+}
+
 /* How large a capture becomes, nobody knows; that of a source that is larger than the disk hardly fits. */
-static void look_at_disk(const struct known *k, struct sync *s)
+static void look_at_disk(const struct sync_source_facts *k, struct sync *s)
 {
     char left[FORMAT_SIZE];
     char used[FORMAT_SIZE];
@@ -85,23 +99,20 @@ static void look_at_disk(const struct known *k, struct sync *s)
                   format_size(k->used_memory, used));
 }
 
-int sync_preflight(struct replay_preflight *ret, struct sync *s, struct ft_err *err)
+int sync_preflight(struct replay_checks *ret, struct sync *s, struct ft_err *err)
 {
     struct replay_options options;
-    struct known k = {0};
-    struct replay_expected expected = {.dbs = k.dbs};
+    struct sync_source_facts f;
+    struct replay_expected expected;
 
     if (sync_check_free(s, err) != 0)
         return -1;
-    ask_source(&k, s);
-    find_capture(&k, s);
+    sync_ask_source(&f, s->o);
     /* the source may not have the records any more by the time a lost target is there again */
-    s->replay_options.known_target = k.begun;
+    s->replay_options.known_target = f.begun;
     options = s->replay_options;
     options.cancel_fd = s->o->cancel_fd;
-    look_at_disk(&k, s);
-    expected.db_count = k.db_count;
-    expected.used_memory = k.used_memory;
-    expected.capture = k.capture[0] == '\0' ? NULL : k.capture;
+    look_at_disk(&f, s);
+    expected = sync_expect(&f);
     return replay_preflight_target(ret, &options, &expected, err);
 }

@@ -460,3 +460,48 @@ int lease_take(struct lease **lease, struct target_client *t, const struct lease
         return -1;
     return rc == 0 || *lease != NULL ? 0 : keep_lease(lease, t, terms, node, err);
 }
+
+/* The time of the server, in ms; 0: it does not say. */
+static int ask_time(struct target_node *node, uint64_t *ret_ms, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("TIME")};
+    redisReply *reply;
+    uint64_t seconds;
+
+    if (target_node_ask(node, &reply, words, 1, err) != 0)
+        return -1;
+    *ret_ms = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                      reply->element[0]->type == REDIS_REPLY_STRING &&
+                      bytes_to_u64(bytes_str(reply->element[0]->str), &seconds)
+                  ? seconds * 1000
+                  : 0;
+    freeReplyObject(reply);
+    return 0;
+}
+
+int lease_look(struct target_client *t, const struct lease_terms *terms, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HGET"), bytes_str(terms->key), bytes_str("lease")};
+    struct target_node *node = target_client_node(t, words[1]);
+    struct holder h = {.host = ""};
+    struct holder own;
+    redisReply *reply;
+    uint64_t now_ms;
+    bool held;
+
+    if (get_own(&own, err) != 0 || target_node_ask(node, &reply, words, 3, err) != 0)
+        return -1;
+    held = reply->type == REDIS_REPLY_STRING && parse_holder(reply->str, &h);
+    freeReplyObject(reply);
+    if (!held || strcmp(h.token, own.token) == 0)
+        return 0;
+    if (ask_time(node, &now_ms, err) != 0)
+        return -1;
+    if (h.until_ms <= now_ms || (is_here(&own, &h) && !is_alive(&h)))
+        return 0;
+    if (!terms->take_over)
+        return refuse(&h, err);
+    target_host_note(&t->host, "process %ld on %s is at work on this target: its place is taken",
+                     h.pid, h.host);
+    return 0;
+}

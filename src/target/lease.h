@@ -30,6 +30,8 @@ struct lease_terms {
  * it is renewed. It stays NULL where there is no hash, or scripts are not allowed. */
 int lease_take(struct lease **lease, struct target_client *t, const struct lease_terms *terms,
                struct ft_err *err);
+/* lease_look - changes nothing: FT_ERR_STATE if somebody else has it; `take_over` then makes that a note. */
+int lease_look(struct target_client *t, const struct lease_terms *terms, struct ft_err *err);
 /* lease_end - it is renewed no longer; NULL: there is none. give_back: and removed, as nothing more
  * will be written. */
 void lease_end(struct lease *lease, bool give_back);

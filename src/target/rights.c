@@ -18,10 +18,23 @@ enum need {
     NEED_UNLINK,
 };
 
+#define PROBE_WORDS 5
+/* Of any command, at least. */
+#define COMMAND_WORDS 12
+
+/* What a server says to a command. */
+struct verdict {
+    bool denied;
+    char why[200];
+};
+
+typedef int verdict_fn(struct target_node *node, const struct bytes *words, size_t count,
+                       struct verdict *ret, struct ft_err *err);
+
 /* Words up to the first NULL. */
 static const struct probe {
     enum need need;
-    const char *words[5];
+    const char *words[PROBE_WORDS];
 } probes[] = {
     {NEED_ALWAYS, {"HGETALL", PROBE}},        {NEED_ALWAYS, {"HSET", PROBE, "f", "v", "f"}},
     {NEED_ALWAYS, {"HDEL", PROBE, "f"}},      {NEED_ALWAYS, {"DEL", PROBE}},
@@ -42,17 +55,90 @@ static bool is_denied(const redisReply *reply)
            strcasestr(reply->str, "permission") != NULL;
 }
 
-static int send_probe(struct target_node *node, const struct probe *p, redisReply **ret,
-                      struct ft_err *err)
+static size_t probe_words(const struct probe *p, struct bytes words[PROBE_WORDS])
 {
-    struct bytes words[sizeof(p->words) / sizeof(p->words[0])];
     size_t count = 0;
 
-    while (count < sizeof(p->words) / sizeof(p->words[0]) && p->words[count] != NULL) {
+    while (count < PROBE_WORDS && p->words[count] != NULL) {
         words[count] = bytes_str(p->words[count]);
         count++;
     }
-    return redis_pipe_call(node->pipe, ret, words, count, err);
+    return count;
+}
+
+static void take_answer(struct verdict *ret, const redisReply *reply)
+{
+    ret->denied = is_denied(reply);
+    if (ret->denied)
+        (void)snprintf(ret->why, sizeof(ret->why), "%s", reply->str); /* a longer one is cut */
+}
+
+static int try_words(struct target_node *node, const struct bytes *words, size_t count,
+                     struct verdict *ret, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+        return -1;
+    take_answer(ret, reply);
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* A transaction that is not executed: the server says whether it would be when a command is queued. */
+static int queue_words(struct target_node *node, const struct bytes *words, size_t count,
+                       struct verdict *ret, struct ft_err *err)
+{
+    redisReply *reply;
+    bool begun;
+
+    if (redis_pipe_call_text(node->pipe, &reply, "MULTI", err) != 0)
+        return -1;
+    begun = reply->type == REDIS_REPLY_STATUS;
+    freeReplyObject(reply);
+    if (!begun) /* outside of a transaction it would be executed: not known */
+        return 0;
+    if (try_words(node, words, count, ret, err) != 0 ||
+        redis_pipe_call_text(node->pipe, &reply, "DISCARD", err) != 0)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* ACL DRYRUN answers OK, or says in a string what is missing. false: it is not there, or not allowed. */
+static bool take_dry_run(struct verdict *ret, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STATUS)
+        return true;
+    if (reply->type != REDIS_REPLY_STRING)
+        return false;
+    ret->denied = true;
+    (void)snprintf(ret->why, sizeof(ret->why), "%s", reply->str); /* a longer one is cut */
+    return true;
+}
+
+static int ask_words(struct target_node *node, const struct bytes *words, size_t count,
+                     struct verdict *ret, struct ft_err *err)
+{
+    struct bytes dry[COMMAND_WORDS + 3] = {bytes_str("ACL"), bytes_str("DRYRUN")};
+    redisReply *who;
+    redisReply *reply = NULL;
+    bool known = false;
+
+    if (redis_pipe_call_text(node->pipe, &who, "ACL WHOAMI", err) != 0)
+        return -1;
+    if (who->type == REDIS_REPLY_STRING) {
+        dry[2] = bytes_of(who->str, who->len);
+        memcpy(dry + 3, words, count * sizeof(*words));
+        if (redis_pipe_call(node->pipe, &reply, dry, count + 3, err) != 0) {
+            freeReplyObject(who);
+            return -1;
+        }
+        known = take_dry_run(ret, reply);
+        freeReplyObject(reply);
+    }
+    freeReplyObject(who);
+    return known ? 0 : queue_words(node, words, count, ret, err);
 }
 
 static void take_denied(struct rights *rights, bool journal, const struct probe *p, const char *why)
@@ -93,20 +179,21 @@ static int probe_flush(struct rights *rights, struct target_node *node, struct f
     return 0;
 }
 
-int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
-                 struct ft_err *err)
+static int find_rights(struct rights *ret, const struct target_client *t, bool journal,
+                       verdict_fn *look, struct ft_err *err)
 {
     struct rights rights = {0};
 
     for (size_t n = 0; n < t->node_count; n++) {
         for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-            redisReply *reply;
+            struct bytes words[PROBE_WORDS];
+            struct verdict verdict = {0};
+            size_t count = probe_words(&probes[i], words);
 
-            if (send_probe(&t->nodes[n], &probes[i], &reply, err) != 0)
+            if (look(&t->nodes[n], words, count, &verdict, err) != 0)
                 return -1;
-            if (is_denied(reply))
-                take_denied(&rights, journal, &probes[i], reply->str);
-            freeReplyObject(reply);
+            if (verdict.denied)
+                take_denied(&rights, journal, &probes[i], verdict.why);
         }
         if (probe_flush(&rights, &t->nodes[n], err) != 0)
             return -1;
@@ -119,6 +206,59 @@ int rights_probe(struct rights *ret, const struct target_client *t, bool journal
 const char *rights_delete_name(const struct rights *rights)
 {
     return rights->no_unlink ? "DEL" : "UNLINK";
+}
+
+int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
+                 struct ft_err *err)
+{
+    return find_rights(ret, t, journal, try_words, err);
+}
+
+int rights_ask(struct rights *ret, const struct target_client *t, bool journal, struct ft_err *err)
+{
+    return find_rights(ret, t, journal, ask_words, err);
+}
+
+/* COMMAND INFO: {name, arity, ...}; how many words it has at least. 0: the server has no such command, or
+ * does not say. */
+static int ask_word_count(struct target_node *node, const char *name, size_t *ret,
+                          struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("COMMAND"), bytes_str("INFO"), bytes_str(name)};
+    const redisReply *row;
+    redisReply *reply;
+
+    *ret = 0;
+    if (redis_pipe_call(node->pipe, &reply, words, 3, err) != 0)
+        return -1;
+    row = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 ? reply->element[0] : NULL;
+    if (row != NULL && row->type == REDIS_REPLY_ARRAY && row->elements > 1 &&
+        row->element[1]->type == REDIS_REPLY_INTEGER)
+        *ret = (size_t)llabs(row->element[1]->integer);
+    freeReplyObject(reply);
+    return 0;
+}
+
+int rights_ask_command(const struct target_client *t, const char *name, bool *ret_allowed,
+                       struct ft_err *err)
+{
+    *ret_allowed = true;
+    for (size_t n = 0; *ret_allowed && n < t->node_count; n++) {
+        struct bytes words[COMMAND_WORDS] = {bytes_str(name)};
+        struct verdict verdict = {0};
+        size_t count;
+
+        if (ask_word_count(&t->nodes[n], name, &count, err) != 0)
+            return -1;
+        if (count == 0 || count > COMMAND_WORDS)
+            count = COMMAND_WORDS;
+        for (size_t i = 1; i < count; i++)
+            words[i] = bytes_str(PROBE);
+        if (ask_words(&t->nodes[n], words, count, &verdict, err) != 0)
+            return -1;
+        *ret_allowed = !verdict.denied;
+    }
+    return 0;
 }
 
 int rights_check(const struct rights *rights, struct ft_err *err)

@@ -27,6 +27,11 @@ int rights_probe(struct rights *ret, const struct target_client *t, bool journal
                  struct ft_err *err);
 /* rights_delete_name - of the command that deletes keys. */
 const char *rights_delete_name(const struct rights *rights);
+/* rights_ask - the same, and no command but MULTI, DISCARD and ACL DRYRUN is executed. */
+int rights_ask(struct rights *ret, const struct target_client *t, bool journal, struct ft_err *err);
+/* rights_ask_command - likewise: may the user run this command on all masters, as far as they say? */
+int rights_ask_command(const struct target_client *t, const char *name, bool *ret_allowed,
+                       struct ft_err *err);
 /* rights_check - FT_ERR_PROTOCOL if something is missing. */
 int rights_check(const struct rights *rights, struct ft_err *err);
 

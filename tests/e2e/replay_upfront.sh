@@ -92,6 +92,48 @@ if cli acl whoami 2>/dev/null | grep -q default; then
 fi
 redis_stop
 
+# A dry run looks, and leaves no trace.
+# writes - how often the target was made to execute something that could write
+writes()
+{
+    cli info commandstats | grep -E '^cmdstat_(set|mset|hset|hdel|del|unlink|restore|eval|evalsha|script|flushall|rpush|exec|client)[:|]'
+}
+
+rm -f "$T/redis/dump.rdb"
+redis_start --bind "$T_HOST" --port 20000 --databases 8
+cli config resetstat >/dev/null
+check_status "dry run: go" 0 "2 keys|Go\." "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run
+check "dry run: nothing is there" [ "$(cli dbsize)" = 0 ]
+check "dry run: nothing that writes was executed" [ -z "$(writes)" ]
+"$FLOWTAPE" replay "$T/lossy" "$REDIS" --dry-run --json >"$T/dry.json"
+check "dry run: a loss is status 3" [ $? = 3 ]
+check "dry run: it is named" grep -q '"verdict": "lose"' "$T/dry.json"
+cli set a mine >/dev/null
+cli hset flowtape:replay version 1 capture 0123456789abcdef0123456789abcdef phase journal \
+    lease "0123456789abcdef 99999999999999 elsewhere 1 1 1" >/dev/null
+cli config resetstat >/dev/null
+check_status "dry run: all that is wrong" 4 "another replay is at work" "$FLOWTAPE" replay "$T/lossy" "$REDIS" --dry-run
+cp "$T/check.out" "$T/dry.out"
+check "dry run: whose the target is" grep -q "FAIL  replay .*another capture" "$T/dry.out"
+check "dry run: and what is lost" grep -q "LOSS  losses" "$T/dry.out"
+check "dry run: the lease is as it was" [ "$(cli hget flowtape:replay lease)" = \
+    "0123456789abcdef 99999999999999 elsewhere 1 1 1" ]
+check "dry run: still nothing that writes" [ -z "$(writes)" ]
+cli del flowtape:replay >/dev/null
+check_status "dry run: keys in the way are counted" 0 "conflicts .*1 keys of the input" "$FLOWTAPE" replay \
+    "$T/dbs" "$REDIS" --dry-run
+check_status "dry run: or would end it" 4 "FAIL  conflicts" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run \
+    --on-conflict fail
+if cli acl whoami 2>/dev/null | grep -q default; then
+    cli acl setuser limited reset on '>secret' '~*' '&*' +@all -incr -restore -acl >/dev/null
+    printf '%s\n' '0 1 0 SET a 1' '0 2 0 INCR a' | "$MAKE_CAPTURE" 1 "$T/incr" || fail "a capture of our own"
+    check_status "dry run: a command of the journal" 4 "may not run: INCR" env FLOWTAPE_TARGET_PASSWORD=secret \
+        "$FLOWTAPE" replay "$T/incr" "redis://limited@$T_HOST:20000" --dry-run
+fi
+check_status "dry run: not with --forget" 2 "about a replay" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run --forget
+redis_stop
+check_status "dry run: nobody there" 4 "FAIL  target" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run
+
 # A sync looks at its target before the source is asked for anything.
 [ -d "$RECORDINGS/live-1" ] || t_end
 rm -f "$T/redis/dump.rdb"
@@ -102,6 +144,13 @@ check_status "sync into a target with keys" 1 "not empty" "$FLOWTAPE" sync "$URI
     --quiet
 untouched "sync"
 check "sync: no capture was begun" [ ! -e "$T/sync/capture.json" ]
+check_status "sync, dry run" 4 "FAIL  content .*not empty" "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/sync2" --dry-run
+cp "$T/check.out" "$T/dry.out"
+untouched "sync, dry run"
+check "sync, dry run: whose data it is" grep -q "ok    source .*Dragonfly df-" "$T/dry.out"
+check "sync, dry run: no directory" [ ! -e "$T/sync2" ]
+cli flushall >/dev/null
+check_status "sync, dry run: go" 0 "Go\." "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/sync2" --dry-run
 standin_check "sync"
 redis_stop
 t_end
