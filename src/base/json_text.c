@@ -93,3 +93,38 @@ int json_put_bytes(struct buf *out, struct bytes b, struct ft_err *err)
         return -1;
     return buf_append_str(out, "\"}", err);
 }
+
+static int base64_value(int c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+int base64_take(struct buf *out, const char *text, bool *ret_ok, struct ft_err *err)
+{
+    uint32_t bits = 0;
+    unsigned count = 0;
+
+    *ret_ok = true;
+    for (; *text != '\0' && *text != '='; text++) {
+        int value = base64_value(*text);
+
+        if (value < 0) {
+            *ret_ok = false;
+            return 0;
+        }
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            uint8_t byte;
+
+            count -= 8;
+            byte = (uint8_t)(bits >> count);
+            if (buf_append(out, &byte, 1, err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}

@@ -7,6 +7,8 @@
 #ifndef FLOWTAPE_BASE_JSON_TEXT_H
 #define FLOWTAPE_BASE_JSON_TEXT_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 /* json_put_escaped - what goes between the quotes of a string: UTF-8 with its control characters,
@@ -15,6 +17,8 @@ int json_put_escaped(struct buf *out, struct bytes text, struct ft_err *err);
 /* base64_put - pieces of a whole may follow each other if all but the last have a size that 3
  * divides. */
 int base64_put(struct buf *out, struct bytes b, struct ft_err *err);
+/* base64_take - appends what the text stands for; *ret_ok false: it is not base64. */
+int base64_take(struct buf *out, const char *text, bool *ret_ok, struct ft_err *err);
 /* json_put_bytes - a whole string, or {"base64": ...}. */
 int json_put_bytes(struct buf *out, struct bytes b, struct ft_err *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "replay/replay_repair.h"
 
 /*
  * The target
@@ -162,6 +163,9 @@ static const struct arg run_args[] = {
      "remove the position and do nothing else (INPUT is still\n"
      "named)",
      offsetof(struct replay_options, forget), NULL},
+    {"only-keys", "FILE",
+     "bring the keys that FILE names (flowtape diff --keys-to)\nto the state at --at, and do nothing else",
+     offsetof(struct replay_options, only_keys), NULL},
     {"retry-dead-letter", "FILE", "send the commands of FILE again, and do nothing else",
      offsetof(struct replay_options, retry_dead_letters), NULL},
     {"give-up-after", "TIME", "how long a lost target is waited for (default 60s)", 0,
@@ -204,8 +208,27 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[9] = args_output(&a->output);
 }
 
+/* What the file names is what is brought: nothing else decides it. */
+static int check_only_keys(const struct replay_options *o, struct ft_err *err)
+{
+    if (!filter_is_empty(&o->filter))
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--only-keys: the file says which keys; --key, --no-key, --db and --type make no "
+            "sense");
+    if (o->follow || o->from_start || o->flush || o->finish || o->forget || o->dry_run ||
+        o->retry_dead_letters != NULL)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--only-keys brings some keys and does nothing else: --follow, --from-start, "
+            "--flush, --finish, --forget, --dry-run and --retry-dead-letter make no sense");
+    return replay_repair_check_file(o->only_keys, err);
+}
+
 static int check(const struct replay_options *o, struct ft_err *err)
 {
+    if (o->only_keys != NULL && check_only_keys(o, err) != 0)
+        return -1;
     if (replay_args_check(o, err) != 0)
         return -1;
     if (o->follow && (o->finish || strcmp(o->at, "end") != 0))

@@ -16,6 +16,7 @@
 #include "replay/replay_input.h"
 #include "replay/replay_journal.h"
 #include "replay/replay_release.h"
+#include "replay/replay_repair.h"
 #include "replay/replay_retry.h"
 #include "replay/replay_servers.h"
 #include "replay/replay_setup.h"
@@ -126,6 +127,8 @@ static int attempt(struct replay *r, struct ft_err *err)
         rc = replay_remove_state(r, err);
     else if (rc == 0 && r->o->retry_dead_letters != NULL)
         rc = replay_retry(r, err);
+    else if (rc == 0 && r->o->only_keys != NULL)
+        rc = replay_repair(r, err);
     else if (rc == 0)
         rc = replay_all(r, err);
     replay_end_lease(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));

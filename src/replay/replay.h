@@ -39,9 +39,9 @@ struct replay_options {
     const struct uri *target;
     const char *at; /* of --at; "end" */
     bool from_start;
-    bool flush;  /* empty the target first */
-    bool finish; /* remove the positions when everything is there */
-    bool forget; /* remove the positions and do nothing else */
+    bool flush;   /* empty the target first */
+    bool finish;  /* remove the positions when everything is there */
+    bool forget;  /* remove the positions and do nothing else */
     bool dry_run; /* nothing is written, see replay_rehearsal.h */
     bool fail_on_loss;
     bool take_over;     /* write though another replay seems to be at work on the target */
@@ -52,6 +52,8 @@ struct replay_options {
     struct filter filter;
     struct replay_map map;
     const char *dead_letters; /* file for refused commands; NULL: the first one stops the run */
+    const char
+        *only_keys; /* bring the keys that this file names, and do nothing else: replay_repair.h */
     const char *retry_dead_letters; /* send the commands of this file again, and do nothing else */
     uint64_t rate_keys;             /* a second; 0: no limit */
     uint64_t rate_bytes;

@@ -103,7 +103,10 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
  * of others alone. */
 static const char *owner_of(const struct replay *r)
 {
-    return r->beside || r->o->dry_run || r->o->forget || r->o->retry_dead_letters != NULL ? NULL : r->set.id;
+    return r->beside || r->o->dry_run || r->o->forget || r->o->only_keys != NULL ||
+                   r->o->retry_dead_letters != NULL
+               ? NULL
+               : r->set.id;
 }
 
 int replay_connect(struct replay *r, struct ft_err *err)

@@ -28,7 +28,7 @@ target: base rdb command resp wire
 replay/report: base item command wire input
 replay/mapping: base rdb item command wire input
 replay/position: base item command resp wire target replay/report replay/mapping
-replay: base rdb resp item command store wire input pump target replay/report replay/mapping replay/position
+replay: base rdb resp item command store wire input pump state target replay/report replay/mapping replay/position
 diff: base rdb item command wire input pump state audit target replay/mapping replay/position
 sync: base rdb item store wire capture replay replay/report
 cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync diff

@@ -421,42 +421,6 @@ int replay_letters_drop(struct replay_letters *l, const char *capture, uint64_t 
  * Again
  */
 
-static int base64_value(int c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c == '\0' ? NULL : strchr(digits, c);
-
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
-/* Appends what the text stands for; false: it is no base64. */
-static int base64_take(struct buf *out, const char *text, bool *ret_ok, struct ft_err *err)
-{
-    uint32_t bits = 0;
-    unsigned count = 0;
-
-    *ret_ok = true;
-    for (; *text != '\0' && *text != '='; text++) {
-        int value = base64_value(*text);
-
-        if (value < 0) {
-            *ret_ok = false;
-            return 0;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            uint8_t byte;
-
-            count -= 8;
-            byte = (uint8_t)(bits >> count);
-            if (buf_append(out, &byte, 1, err) != 0)
-                return -1;
-        }
-    }
-    return 0;
-}
-
 /* All words one after the other in text; only lengths are kept until it no longer moves. */
 static int take_words(struct replay_letter *l, const json_t *command, bool *ret_ok,
                       struct ft_err *err)
