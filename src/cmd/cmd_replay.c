@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cmd/copy_check.h"
 #include "cmd/rehearsal_print.h"
 #include "cmd/replay_args.h"
 #include "cmd/replay_print.h"
@@ -23,6 +24,7 @@ struct job {
     uint64_t shown_bytes;
     struct replay_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
+    struct copy_check check;           /* of --check */
     struct loss_report losses;
     struct ft_err err;
 };
@@ -37,8 +39,9 @@ static void run_job(void *context)
         return;
     }
 
-    (void)replay_run(&job->args->run, &job->progress, &job->losses, &job->result,
-                     &job->err); /* job->err says */
+    if (replay_run(&job->args->run, &job->progress, &job->losses, &job->result, &job->err) == 0 &&
+        job->args->check)
+        (void)copy_check_run(&job->check, &job->args->run, &job->err); /* job->err says */
 }
 
 static void on_note(void *context, const char *text)
@@ -60,6 +63,10 @@ static void show_progress(struct progress *p, void *context)
     char size[FORMAT_SIZE];
     char rate[FORMAT_SIZE];
 
+    if (atomic_load(&job->check.begun)) {
+        copy_check_show(p, &job->check);
+        return;
+    }
     progress_show(
         p,
         "%s: %s, %s/s, %" PRIu64 " keys, %" PRIu64 " records (%" PRIu64 "/s), lag %" PRIu64
@@ -108,6 +115,15 @@ static enum exit_status rehearse(struct replay_args *a)
     return ui_flush(COMMAND, status);
 }
 
+static json_t *report_to_json(const struct job *job)
+{
+    json_t *json = replay_to_json(&job->result, &job->losses);
+
+    if (json != NULL && job->args->check)
+        json_object_set_new(json, "check", copy_check_to_json(&job->check));
+    return json;
+}
+
 static enum exit_status replay(struct replay_args *a)
 {
     struct job job = {.args = a, .shown_ms = clock_mono_ms(), .err = FT_ERR_INIT};
@@ -118,16 +134,22 @@ static enum exit_status replay(struct replay_args *a)
     a->run.on_note = on_note;
     a->run.context = a;
     loss_init(&job.losses);
+    copy_check_init(&job.check);
     if (work_run(a->output.quiet, run_job, show_progress, &job, &job.err) != 0 ||
         job.err.kind != FT_ERR_NONE)
         status = ui_fail(COMMAND, &job.err);
+    else if (a->check && !copy_check_is_equal(&job.check))
+        status = EXIT_FINDINGS;
     if (!a->output.quiet && !a->output.json && a->run.forget && status == EXIT_DONE)
         ui_note(COMMAND, "the target holds no position any more");
     else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, &job.err))
         replay_print(&job.result, &job.losses);
+    if (!a->output.quiet && !a->output.json)
+        copy_check_print(&job.check);
     if (a->output.json || a->output.report != NULL)
-        status = report_write(COMMAND, replay_to_json(&job.result, &job.losses),
-                              &job.result.suspects, a->output.report, a->output.json, status);
+        status = report_write(COMMAND, report_to_json(&job), &job.result.suspects, a->output.report,
+                              a->output.json, status);
+    copy_check_release(&job.check);
     replay_result_release(&job.result);
     loss_release(&job.losses);
     return ui_flush(COMMAND, status);

@@ -180,6 +180,46 @@ static const struct arg server_args[] = {
 };
 
 /*
+ * The proof
+ */
+
+static int take_check(void *into, const char *value, struct ft_err *err)
+{
+    if (strcmp(value, "all") != 0)
+        return err_set(err, FT_ERR_USAGE, "--check takes all, not \"%s\"", value);
+    ((struct replay_args *)into)->check = true;
+    return 0;
+}
+
+static const struct arg check_args[] = {
+    {"check", "all",
+     "at the end compare every key of the target with the\n"
+     "input; a difference is status 3, and named",
+     0, take_check},
+};
+
+/* What was decided when the replay began, and is not written down any more, cannot be compared. */
+static int check_proof(const struct replay_args *a, struct ft_err *err)
+{
+    const struct replay_options *o = &a->run;
+
+    if (!a->check)
+        return 0;
+    if (o->ttl == REPLAY_TTL_SHIFT || o->on_conflict == REPLAY_CONFLICT_SKIP)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--check does not go with --ttl shift and --on-conflict skip; \"flowtape diff "
+            "--like-replay\" compares what they have brought");
+    if (o->follow || o->forget || o->dry_run || o->only_keys != NULL ||
+        o->retry_dead_letters != NULL)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--check is about a replay that ends: not with --follow, --forget, --dry-run, "
+            "--only-keys and --retry-dead-letter");
+    return 0;
+}
+
+/*
  * All of it
  */
 
@@ -192,7 +232,7 @@ static const char about[] =
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
-#define GROUP_COUNT 10
+#define GROUP_COUNT 11
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -205,7 +245,8 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[6] = args_filter_type(&a->run.filter);
     groups[7] = args_report(&a->output);
     groups[8] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
-    groups[9] = args_output(&a->output);
+    groups[9] = (struct arg_group)ARG_GROUP(NULL, check_args, a);
+    groups[10] = args_output(&a->output);
 }
 
 /* What the file names is what is brought: nothing else decides it. */
@@ -260,7 +301,7 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     ret->run.target = &ret->target.uri;
     if (args_take_target(&ret->target, argv[first + 1], err) != 0)
         return -1;
-    if (check(&ret->run, err) != 0)
+    if (check(&ret->run, err) != 0 || check_proof(ret, err) != 0)
         return -1;
     return args_take_input(argv[first], &ret->run.input, err);
 }

@@ -11,6 +11,7 @@ struct replay_args {
     struct input_args input;
     struct loss_args loss;
     struct output_args output;
+    bool check; /* compare the target with the input at the end */
 };
 
 /* How a replay treats its target: what is there, names, times, refusals. */

@@ -55,8 +55,14 @@ END
 redis_start
 check "a replay" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet
 differs "a copy" 0 "$REDIS"
+check_status "--check: equal" 0 "no key differs|equal" "$FLOWTAPE" replay "$T/capture" "$REDIS" --check all
 change cli
 cli set same 1 >/dev/null
+"$FLOWTAPE" replay "$T/capture" "$REDIS" --check all --json >"$T/check.json"
+check "--check: a difference is status 3" [ $? = 3 ]
+check "--check: and in the report" grep -q '"check": {' "$T/check.json"
+check "--check: and named" grep -q '"extra"' "$T/check.json"
+check_status "--check: not of a replay that follows" 2 "that ends" "$FLOWTAPE" replay "$T/capture" "$REDIS" --check all --follow
 cli hgetall flowtape:replay | sort >"$T/state"
 differs "single server" 10 "$REDIS"
 cp "$T/keys" "$T/ten"
