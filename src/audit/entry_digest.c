@@ -65,7 +65,6 @@ static int add_value(struct entry_digester *d, struct entry_digest *ret, unsigne
     ret->class_ = (uint8_t)parts.class_;
     ret->value = parts.value;
     ret->extra = parts.class_ == VALUE_STREAM ? parts.state : parts.times;
-    ret->counters = parts.has_counters;
     /* a stream may have no entries */
     ret->gone = parts.count == 0 && parts.class_ != VALUE_STREAM;
     return 0;

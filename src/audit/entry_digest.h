@@ -45,7 +45,7 @@ struct entry_digest {
     uint8_t class_; /* enum value_class */
     uint8_t loss;   /* enum loss_reason: what of it the other side cannot hold */
     bool gone;      /* nothing is left of it, or it was lost altogether */
-    bool counters;  /* of a stream: its encoding has them */
+    bool touched;   /* it has changed while it was being read: the rest says nothing */
 };
 
 struct entry_digester;

@@ -288,20 +288,20 @@ int args_take_source(struct server_args *s, const char *text, struct ft_err *err
     return find_password(s, "FLOWTAPE_SOURCE_PASSWORD", err);
 }
 
-int args_take_redis(struct server_args *s, const char *text, const char *what, const char *variable,
-                    struct ft_err *err)
+int args_take_server(struct server_args *s, const char *text, const char *variable,
+                     struct ft_err *err)
 {
     if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
         return -1;
-    if (s->uri.scheme == URI_DRAGONFLY)
-        return err_set(err, FT_ERR_USAGE, "%s is a Redis: redis://... or unix:PATH", what);
     return find_password(s, variable, err);
 }
 
 int args_take_target(struct server_args *s, const char *text, struct ft_err *err)
 {
-    if (args_take_redis(s, text, "TARGET", "FLOWTAPE_TARGET_PASSWORD", err) != 0)
+    if (args_take_server(s, text, "FLOWTAPE_TARGET_PASSWORD", err) != 0)
         return -1;
+    if (s->uri.scheme == URI_DRAGONFLY)
+        return err_set(err, FT_ERR_USAGE, "TARGET is a Redis: redis://... or unix:PATH");
     if (s->uri.db == 0)
         return 0;
     return err_set(err, FT_ERR_USAGE,

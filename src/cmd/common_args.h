@@ -77,8 +77,8 @@ struct server_args {
  */
 int args_take_source(struct server_args *s, const char *text, struct ft_err *err);
 int args_take_target(struct server_args *s, const char *text, struct ft_err *err);
-/* args_take_redis - one that may name a database; what: its name for messages, variable: that of the environment. */
-int args_take_redis(struct server_args *s, const char *text, const char *what, const char *variable,
-                    struct ft_err *err);
+/* args_take_server - either, which may name a database; variable: that of the environment with its password. */
+int args_take_server(struct server_args *s, const char *text, const char *variable,
+                     struct ft_err *err);
 
 #endif

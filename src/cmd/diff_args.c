@@ -184,7 +184,8 @@ static const char about[] =
     "\n"
     "Compares A and B key by key: types, values, times, the state of streams, functions. Each is a\n"
     "capture directory, a Dragonfly snapshot, an RDB file, or a running Redis (redis://...,\n"
-    "unix:/path), of a cluster any node. Exit status 0 if they are equal, 3 if they are not.\n";
+    "unix:/path), of a cluster any node, or a live Dragonfly (dragonfly://...). Exit status 0 if\n"
+    "they are equal, 3 if they are not.\n";
 
 #define GROUP_COUNT 9
 
@@ -214,9 +215,9 @@ static int take_side(struct diff_args *a, enum diff_of of, const char *word, str
     input->name = word;
     if (!is_address(word))
         return 0;
-    if (args_take_redis(server, word, of == DIFF_A ? "A" : "B",
-                        of == DIFF_A ? "FLOWTAPE_SOURCE_PASSWORD" : "FLOWTAPE_TARGET_PASSWORD",
-                        err) != 0)
+    if (args_take_server(server, word,
+                         of == DIFF_A ? "FLOWTAPE_SOURCE_PASSWORD" : "FLOWTAPE_TARGET_PASSWORD",
+                         err) != 0)
         return -1;
     if (server->uri.db != 0)
         return err_set(err, FT_ERR_USAGE, "all databases are compared: --db %u chooses one",

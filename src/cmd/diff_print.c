@@ -145,8 +145,11 @@ void diff_print(const struct diff_args *a, const struct diff_result *r,
         printf("  libraries of functions that differ: %" PRIu64 "\n", r->functions);
         print_examples(examples, DIFFERENCE_NONE, true, r->functions);
     }
+    if (r->unnamed != 0)
+        printf("  of %" PRIu64 " of them the name could not be read\n", r->unnamed);
     if (r->changing != 0)
-        printf("  %" PRIu64 " key%s changed with every reading: nothing can be said about %s\n",
+        printf("  %" PRIu64
+               " key%s changed while being read, each time: nothing can be said about %s\n",
                r->changing, r->changing == 1 ? "" : "s", r->changing == 1 ? "it" : "them");
     if (losses->line_count != 0 && r->target[0] != '\0')
         printf("expected of Redis %s, and not counted:\n", r->target);
@@ -204,14 +207,15 @@ json_t *diff_to_json(const struct diff_args *a, const struct diff_result *r,
     for (size_t i = 0; i < KIND_COUNT; i++)
         (void)json_object_set_new(counts, kinds[i].name,
                                   json_integer((json_int_t)r->kinds[kinds[i].kind]));
-    return json_pack("{s:b, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "equal",
-                     diff_is_equal(r), "a", side_to_json(&a->run.input[DIFF_A], r, DIFF_A), "b",
-                     side_to_json(&a->run.input[DIFF_B], r, DIFF_B), "keys_different",
+    return json_pack("{s:b, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+                     "equal", diff_is_equal(r), "a", side_to_json(&a->run.input[DIFF_A], r, DIFF_A),
+                     "b", side_to_json(&a->run.input[DIFF_B], r, DIFF_B), "keys_different",
                      (json_int_t)count_differences(r), "kinds", counts, "functions_different",
                      (json_int_t)r->functions, "keys_changing", (json_int_t)r->changing,
-                     "keys_expected", (json_int_t)r->expected, "keys_read_again",
-                     (json_int_t)r->suspects, "rounds", (json_int_t)r->rounds, "target", target,
-                     "losses", loss_to_json(losses), "examples", examples_to_json(examples));
+                     "keys_unnamed", (json_int_t)r->unnamed, "keys_expected",
+                     (json_int_t)r->expected, "keys_read_again", (json_int_t)r->suspects, "rounds",
+                     (json_int_t)r->rounds, "target", target, "losses", loss_to_json(losses),
+                     "examples", examples_to_json(examples));
 }
 
 int diff_key_line(struct buf *out, const struct diff_found *found, struct ft_err *err)

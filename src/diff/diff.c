@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "diff/diff_match.h"
+#include "diff/side_dragonfly.h"
 #include "diff/side_file.h"
 #include "diff/side_server.h"
 #include "replay/mapping/replay_saved.h"
+#include "wire/uri.h"
 
 struct diff {
     const struct diff_options *o;
@@ -65,10 +67,14 @@ static int open_side(struct diff *d, enum diff_of of, struct ft_err *err)
                                               .cancel_fd = d->cancel_fd,
                                               .losses = d->losses,
                                               .progress = d->progress};
-    int rc = input->uri == NULL
-                 ? side_file_new(&d->sides[of], of, input->name, &options, &d->rules, err)
-                 : side_server_new(&d->sides[of], of, input->name, &options, &d->rules, err);
+    int rc;
 
+    if (input->uri == NULL)
+        rc = side_file_new(&d->sides[of], of, input->name, &options, &d->rules, err);
+    else if (input->uri->scheme == URI_DRAGONFLY)
+        rc = side_dragonfly_new(&d->sides[of], of, input->name, &options, err);
+    else
+        rc = side_server_new(&d->sides[of], of, input->name, &options, &d->rules, err);
     if (rc != 0)
         return -1;
     d->result->kind_name[of] = d->sides[of]->kind_name;
@@ -220,7 +226,7 @@ static uint64_t count_suspects(const struct diff *d)
     uint64_t n = 0;
 
     for (size_t i = 0; i < d->table.capacity; i++)
-        n += d->table.slots[i].used && d->table.slots[i].kind != DIFFERENCE_NONE;
+        n += diff_table_is_due(&d->table.slots[i]);
     return n;
 }
 
@@ -271,6 +277,8 @@ static int read_rounds(struct diff *d, struct ft_err *err)
 /* It was another one with each reading. */
 static bool is_changing(const struct diff *d, const struct diff_suspect *s)
 {
+    if (s->unknown)
+        return true;
     return d->rules.live && d->result->rounds > 1 && s->changes >= d->result->rounds;
 }
 
@@ -299,14 +307,15 @@ static int report_keys(struct diff *d, struct ft_err *err)
     for (size_t i = 0; rc == 0 && i < d->table.capacity; i++) {
         const struct diff_suspect *s = &d->table.slots[i];
 
-        if (!s->used || s->kind == DIFFERENCE_NONE || !s->named)
+        if (!diff_table_is_due(s))
             continue;
         if (is_changing(d, s)) {
             d->result->changing++;
             continue;
         }
         d->result->kinds[s->kind]++;
-        if (d->o->on_found != NULL)
+        d->result->unnamed += !s->named;
+        if (d->o->on_found != NULL && s->named)
             rc = report_key(d, s, &name, err);
     }
     buf_release(&name);

@@ -53,6 +53,7 @@ struct diff_result {
     uint64_t keys[DIFF_SIDES];
     uint64_t kinds[DIFFERENCE_COUNT]; /* of keys that differ */
     uint64_t functions;               /* that differ */
+    uint64_t unnamed;                 /* of the keys: they could not be found again by name */
     uint64_t changing; /* keys that were another with each reading: nothing is known */
     uint64_t expected; /* keys of A of which B cannot hold all */
     uint64_t suspects; /* keys that were read again */

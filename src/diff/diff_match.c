@@ -67,6 +67,9 @@ static int take_digests(void *context, const void *records, size_t count, struct
         else if (entry_digest_compare(&p->digest[m->of], &digests[i], m->rules->slack_ms) !=
                  DIFFERENCE_NONE)
             p->unstable = true;
+        p->unstable |= digests[i].touched;
+        if (digests[i].touched && p->has[m->of])
+            continue;
         p->digest[m->of] = digests[i];
         p->has[m->of] = true;
     }

@@ -13,6 +13,7 @@ struct diff_reader {
     struct diff_pass *pass;
     struct entry_digester *digester;
     struct recoder *recoder; /* NULL: B can hold everything, or this is B */
+    bool asked;              /* by name */
     struct buf scratch;
     struct buf value; /* of the other side */
     struct entry_digest batch[BATCH_DIGESTS];
@@ -156,6 +157,7 @@ static int update(struct diff_reader *r, struct diff_suspect *s, const struct di
     s->digest[of] = *digest;
     s->has[of] = true;
     s->seen[of] = true;
+    s->unknown &= !r->asked;
     if (!s->named && diff_table_name(table, s, key, err) != 0)
         return -1;
     if (!r->pass->second)
@@ -266,6 +268,72 @@ int diff_reader_entry(struct diff_reader *r, const struct rdb_entry *entry, int6
         return -1;
     r->batch[r->batched++] = digest;
     return r->batched < BATCH_DIGESTS ? 0 : flush_batch(r, err);
+}
+
+/* A key of which there is no value. */
+static int put_digest(struct diff_reader *r, const struct diff_key *key, bool touched,
+                      struct ft_err *err)
+{
+    struct entry_digest *d = &r->batch[r->batched];
+
+    *d = (struct entry_digest){
+        .db = key->db[DIFF_B], .expire_ms = RDB_NO_EXPIRY, .gone = true, .touched = touched};
+    key_set_hash(key->db[DIFF_B], key->name[DIFF_B], d->key);
+    return ++r->batched < BATCH_DIGESTS ? 0 : flush_batch(r, err);
+}
+
+void diff_reader_ask(struct diff_reader *r)
+{
+    r->asked = true;
+}
+
+int diff_reader_touch(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct diff_suspect *s;
+    struct diff_key key;
+    int rc = name_key(r, db, name, &key, err);
+
+    if (rc <= 0)
+        return rc;
+    if (r->pass->table == NULL)
+        return put_digest(r, &key, true, err);
+    key_set_hash(key.db[DIFF_B], key.name[DIFF_B], hash);
+    pthread_mutex_lock(&r->pass->mu);
+    s = diff_table_find(r->pass->table, hash);
+    if (s != NULL) {
+        s->unknown = true;
+        rc = s->named ? 0 : diff_table_name(r->pass->table, s, &key, err);
+    }
+    pthread_mutex_unlock(&r->pass->mu);
+    return rc < 0 ? -1 : 0;
+}
+
+int diff_reader_gone(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    enum diff_of of = r->pass->of;
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct diff_suspect *s;
+    struct diff_key key;
+    int rc = name_key(r, db, name, &key, err);
+
+    if (rc <= 0)
+        return rc;
+    if (r->pass->table == NULL)
+        return put_digest(r, &key, false, err);
+    key_set_hash(key.db[DIFF_B], key.name[DIFF_B], hash);
+    pthread_mutex_lock(&r->pass->mu);
+    s = diff_table_find(r->pass->table, hash);
+    if (s != NULL) {
+        s->changes += s->has[of] && s->changes != UINT8_MAX;
+        s->has[of] = false;
+        s->seen[of] = true;
+        s->unknown &= !r->asked;
+        if (r->pass->second)
+            s->kind = (uint8_t)diff_settle(r->pass->rules, s);
+    }
+    pthread_mutex_unlock(&r->pass->mu);
+    return 0;
 }
 
 int diff_reader_end(struct diff_reader *r, struct ft_err *err)

@@ -44,6 +44,12 @@ int diff_reader_entry(struct diff_reader *r, const struct rdb_entry *entry, int6
                       struct ft_err *err);
 /* diff_reader_wants - by its names alone; for who would have to ask for the value. 1, 0, -1. */
 int diff_reader_wants(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err);
+/* diff_reader_touch - a key that is being changed while the side is read: nothing is known of it yet. */
+int diff_reader_touch(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err);
+/* diff_reader_ask - what comes from here on was asked for by name, and holds even for keys that were touched. */
+void diff_reader_ask(struct diff_reader *r);
+/* diff_reader_gone - whatever was said of this key, it is not there. */
+int diff_reader_gone(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err);
 /* diff_reader_end - nothing more comes. */
 int diff_reader_end(struct diff_reader *r, struct ft_err *err);
 void diff_reader_free(struct diff_reader *r);

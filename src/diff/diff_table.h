@@ -18,6 +18,7 @@ struct diff_suspect {
     bool seen[DIFF_SIDES]; /* in the pass that is being made */
     bool used;             /* the slot */
     bool unstable;         /* one side has shown it in two ways at once */
+    bool unknown;          /* it was changing while it was read, and could not be read again */
     bool valued;           /* values are to be kept, so that they can be compared */
     bool named;
     bool has_value;  /* of the side that was read first */
@@ -47,7 +48,7 @@ struct diff_table {
 /* diff_table_is_due - it differs as far as is known, or nothing is known of it. */
 static inline bool diff_table_is_due(const struct diff_suspect *s)
 {
-    return s->used && (s->kind != DIFFERENCE_NONE || s->unstable);
+    return s->used && (s->kind != DIFFERENCE_NONE || s->unstable || s->unknown);
 }
 
 /* diff_table_find - NULL: it is not there. Valid until something is added. */

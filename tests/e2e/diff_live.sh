@@ -156,7 +156,21 @@ random_mutations()
     redis_stop
 }
 
+# A Dragonfly is read once, by its flows, if it is equal; what differs is found in a second full sync.
+a_dragonfly()
+{
+    take types-lz4
+    check "its file" "$FLOWTAPE" convert "$T/types-lz4" "$T/df.rdb" --to rdb $FOR_SERVER --on-loss skip --quiet
+    standin_start "$RECORDINGS/types-lz4"
+    check_status "a capture and the Dragonfly" 0 '^equal$' diff "$T/types-lz4" "$URI"
+    check_status "the Dragonfly and a file" 0 '^equal$' diff "$URI" "$T/df.rdb"
+    check_status "keys that only the Dragonfly has" 3 'only in A: [1-9]' \
+        diff "$URI" "$RECORDINGS/files/plain.rdb" --rounds 1
+    standin_stop
+}
+
 cluster
+a_dragonfly
 under_writes
 random_mutations
 t_end
