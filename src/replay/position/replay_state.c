@@ -47,7 +47,8 @@ static int take_text(const struct field *f, char *out, size_t size, struct ft_er
 {
     if (f->value.n >= size)
         return bad(err, f);
-    memcpy(out, f->value.p, f->value.n);
+    if (f->value.n != 0) /* of an empty one there may be no bytes to point at */
+        memcpy(out, f->value.p, f->value.n);
     out[f->value.n] = '\0';
     return 0;
 }
