@@ -3,6 +3,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
+need_version 7.0 # it sets and asks for times in ms, and its users are limited by commands
 : "${MAKE_CAPTURE:?}"
 redis_start
 

@@ -3,6 +3,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
+need_version 6.0 # users
 : "${MAKE_CAPTURE:?}"
 KILLS=${E2E_KILLS:-$(effort 50 8)}
 [ -d "$RECORDINGS/types-lz4" ] || t_skip "no recording types-lz4"

@@ -325,6 +325,19 @@ if #keys == 0 then return 0 end
 local r = redis.pcall("MIGRATE", ARGV[4], ARGV[2], "", 0, 5000, "REPLACE", "KEYS", unpack(keys))
 return type(r) == "table" and r.err or #keys'
 
+# epoch_known NODE BY - what another node believes to be the epoch of this one is so
+epoch_known()
+{
+    c_epoch_id=$(node_id "$1")
+    [ "$(node_epoch "$1" "$c_epoch_id")" = "$(node_epoch "$2" "$c_epoch_id")" ]
+}
+
+# node_epoch NODE ID - the epoch of ID as NODE sees it
+node_epoch()
+{
+    node_cli "$1" cluster nodes | awk -v id="$2" '$1 == id { print $7 }'
+}
+
 # migrate_slot FROM TO SLOT - a node that is away is waited for; a failover of one of the two would
 # forget what has been moved, so do not combine them. Returns 1 if that did not work.
 migrate_slot()
@@ -347,6 +360,10 @@ migrate_slot()
         fi
         [ -z "${c_moved##[0-9]*}" ] || sleep 0.1
     done
+    # Who takes a slot does so under an epoch above all that it knows of. If the one that has it has just
+    # got another, under an epoch that the taker has not heard of, the taker will believe that one again,
+    # delete the keys, and each will point to the other: no server before 7.2 ever notices.
+    t_until epoch_known "$1" "$2" || return 1
     node_cli "$2" cluster setslot "$3" node "$c_to_id" >/dev/null 2>&1
     node_cli "$1" cluster setslot "$3" node "$c_to_id" >/dev/null 2>&1
 }
