@@ -9,6 +9,7 @@
 #include "cmd/inspect_items.h"
 #include "cmd/inspect_json.h"
 #include "cmd/inspect_print.h"
+#include "cmd/inspect_state.h"
 #include "cmd/json_value.h"
 #include "cmd/report.h"
 #include "cmd/ui.h"
@@ -117,6 +118,12 @@ static int show_overview(const struct inspect_args *a, struct ft_err *err)
 static int show_items(const struct inspect_args *a, const struct source *source, struct ft_err *err)
 {
     struct item_scan scan = {.source = source, .one_flow = a->has_flow, .flow = a->flow};
+    const struct state_view state = {.source = source,
+                                     .at = a->which.at == NULL ? "end" : a->which.at,
+                                     .filter = &a->filter,
+                                     .json = a->output.json};
+    bool whole = a->from == NULL && a->to == NULL && !a->has_flow;
+    struct bytes key;
 
     if (a->from != NULL && scan_bound_parse(&scan.from, "--from", a->from, source, err) != 0)
         return -1;
@@ -124,8 +131,13 @@ static int show_items(const struct inspect_args *a, const struct source *source,
         return -1;
     if (a->view == INSPECT_RECORDS)
         return inspect_records(&scan, &a->filter, a->limit, a->output.json, err);
-    return inspect_history(&scan, &a->filter, words_unescape(a->key), a->limit, a->output.json,
-                           err);
+    if (a->view == INSPECT_KEYS)
+        return inspect_keys(&state, a->limit, err);
+    key = words_unescape(a->key);
+    if (inspect_history(&scan, &a->filter, key, a->limit, a->output.json, err) != 0)
+        return -1;
+    return whole || a->which.at != NULL ? inspect_key_state(&state, key, a->which.at == NULL, err)
+                                        : 0;
 }
 
 /* 1: something would be lost. */

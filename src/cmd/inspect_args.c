@@ -1,5 +1,7 @@
 #include "cmd/inspect_args.h"
 
+#include <string.h>
+
 #include "base/parse.h"
 
 static const struct arg overview_args[] = {
@@ -52,11 +54,18 @@ static const struct arg item_args[] = {
      offsetof(struct inspect_args, records), NULL},
     {"key", "KEY",
      "print what became of this key: its value in the\n"
-     "snapshot, and every record that touched it; \\xNN, \\n,\n"
-     "\\r, \\t, \\\\ stand for bytes. With --records a pattern:\n"
-     "only keys, and records of keys, that fit it",
+     "snapshot, every record that touched it, and what it is\n"
+     "at --at; \\xNN, \\n, \\r, \\t, \\\\ stand for bytes. With\n"
+     "--records or --keys a pattern: only keys, and records of\n"
+     "keys, that fit it",
      offsetof(struct inspect_args, key), NULL},
-    {"db", "N[,N...]", "only these databases (with --records or --key)", 0, take_db},
+    {"keys", NULL, "list the keys that there are at --at, in no order",
+     offsetof(struct inspect_args, keys), NULL},
+    {"at", "WHEN",
+     "the state at this moment: snapshot, end (default), a\n"
+     "time, or an LSN for each flow (with --keys or --key)",
+     offsetof(struct inspect_args, which.at), NULL},
+    {"db", "N[,N...]", "only these databases (with --records, --keys or --key)", 0, take_db},
     {"flow", "N", "only this flow (with --records, --key or --raw)", 0, take_flow},
     {"from", "WHERE",
      "begin in the journal, at this LSN of each flow, or at\n"
@@ -114,12 +123,15 @@ static void list_groups(struct inspect_args *a, struct arg_group groups[GROUP_CO
 
 static int choose_view(struct inspect_args *a, struct ft_err *err)
 {
-    bool history = a->key != NULL && !a->records;
+    bool history = a->key != NULL && !a->records && !a->keys;
 
-    if (a->records + history + a->raw + (a->forecast.target != NULL) > 1) {
-        return err_set(err, FT_ERR_USAGE,
-                       "--records, --key, --for and --raw are different views: one at a time");
+    if (a->records + a->keys + history + a->raw + (a->forecast.target != NULL) > 1) {
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--records, --keys, --key, --for and --raw are different views: one at a time");
     }
+    if (a->keys)
+        a->view = INSPECT_KEYS;
     if (a->records)
         a->view = INSPECT_RECORDS;
     else if (history)
@@ -135,11 +147,27 @@ static int choose_view(struct inspect_args *a, struct ft_err *err)
 static int check(const struct inspect_args *a, struct ft_err *err)
 {
     bool items = a->view == INSPECT_RECORDS || a->view == INSPECT_HISTORY;
+    bool range = a->from != NULL || a->to != NULL || a->has_flow;
     bool bounds = a->from != NULL || a->to != NULL || a->limit != 0 || a->filter.db_count != 0;
+    bool state = a->view == INSPECT_KEYS || a->view == INSPECT_HISTORY;
 
-    if (bounds && !items) {
+    if (a->which.at != NULL && !state)
+        return err_set(err, FT_ERR_USAGE, "--at goes with --keys or --key");
+    if (a->view == INSPECT_KEYS && range)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--keys lists one state, which --at chooses: not with --from, --to and --flow");
+    if (a->view == INSPECT_HISTORY && strpbrk(a->key, "*?[") != NULL)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--key takes one key here, and this looks like a pattern: --keys --key lists the "
+            "keys that fit it, --records --key their records; \\x2a, \\x3f and \\x5b stand "
+            "for *, ? and [ in a name");
+
+    if (bounds && !items && a->view != INSPECT_KEYS) {
         return err_set(err, FT_ERR_USAGE,
-                       "--db, --from, --to and --limit go with --records or --key");
+                       "--db and --limit go with --records, --keys or --key, --from and --to with "
+                       "--records or --key");
     }
     if (a->has_flow && !items && a->view != INSPECT_RAW)
         return err_set(err, FT_ERR_USAGE, "--flow goes with --records, --key or --raw");
@@ -170,7 +198,7 @@ int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct f
     ret->forecast.target = ret->version.target;
     if (choose_view(ret, err) != 0 || check(ret, err) != 0)
         return -1;
-    if (ret->view == INSPECT_RECORDS && ret->key != NULL &&
+    if ((ret->view == INSPECT_RECORDS || ret->view == INSPECT_KEYS) && ret->key != NULL &&
         filter_add_key(&ret->filter, ret->key, err) != 0)
         return -1;
     return args_take_input(argv[first], &ret->input, err);

@@ -10,6 +10,7 @@ enum inspect_view {
     INSPECT_OVERVIEW,
     INSPECT_RECORDS,
     INSPECT_HISTORY,
+    INSPECT_KEYS,
     INSPECT_FORECAST,
     INSPECT_RAW,
 };
@@ -23,6 +24,7 @@ struct inspect_args {
     bool segments;
     bool records;
     bool raw;
+    bool keys;
     char *key; /* of --key, as it was written */
     struct filter filter;
     bool has_flow;

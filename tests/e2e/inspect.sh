@@ -35,6 +35,12 @@ same()
     fi
 }
 
+# What became of a key, without what it is in the end.
+history()
+{
+    sed '/^state at /,$d'
+}
+
 # Without flow, offset and time: LSN, database, item.
 short()
 {
@@ -98,16 +104,16 @@ same "segments in JSON" "$files" "$(inspect "$T/segments" --json | json - 'captu
 same "history of a key" "6 0 COMMAND DEL t4
 7 0 COMMAND SADD t4 d g f c
 20 0 COMMAND PEXPIREAT t4 1950000000000" "$(inspect "$T/catalogue" --key t4 | short)"
-same "an escaped key" "$(inspect "$T/catalogue" --key t4)" \
-    "$(inspect "$T/catalogue" --key '\x744')"
+same "an escaped key" "$(inspect "$T/catalogue" --key t4 | history)" \
+    "$(inspect "$T/catalogue" --key '\x744' | history)"
 same "all keys of a record" "2 0 COMMAND MSET n2 b" \
     "$(inspect "$T/catalogue" --flow 0 --key n2 | short)"
 same "the second key of a record" "1 0 COMMAND MSET n1 a n3 c" \
     "$(inspect "$T/catalogue" --key n3 --limit 1 | short)"
 same "no such key" "0 in the snapshot, 0 records, 0 flushes" \
-    "$(inspect "$T/catalogue" --key no-such-key)"
+    "$(inspect "$T/catalogue" --key no-such-key | history)"
 same "a value" '        "{\"a\":3,\"b\":[\"x\",\"y\",9],\"c\":{\"d\":null,\"e\":true,\"f\":1.5}}"' \
-    "$(inspect "$T/live-4" --key json:3 | grep '^        ')"
+    "$(inspect "$T/live-4" --key json:3 | history | grep '^        ')"
 check_status "elements of a value" 0 "600 fields" inspect "$T/live-4" --key hash:13
 check_status "a record of another flow's key" 0 "not applied: another flow owns the key" \
     inspect "$T/live-4" --key p:25
@@ -151,4 +157,21 @@ check_status "no such option" 2 "there is no option --bogus" inspect "$T/live-4"
 check_status "an option without its value" 2 "flow needs a value" inspect "$T/live-4" --flow
 check_status "a wrong number" 2 '--limit: "x" is not' inspect "$T/live-4" --records --limit x
 check_status "no time" 2 "is not a" inspect "$T/live-4" --records --from 2026-08T1
+
+# The state at a moment.
+if command -v redis-server >/dev/null 2>&1; then
+    check_status "the state of a key" 0 "state at end: 0/t4  set, .*until 2031-10-17T10:40:00" inspect "$T/catalogue" --key t4
+    check_status "before it was there" 0 "state at snapshot: there is no such key" inspect "$T/catalogue" --key t4 --at snapshot
+    check_status "as JSON" 0 '"state":"end","db":0,"key":"t4","type":"set","bytes":[0-9]*,"expire_ms":1950000000000,"value":\["4 members' \
+        inspect "$T/catalogue" --key t4 --json
+    inspect "$T/catalogue" --keys >"$T/keys"
+    check "keys: it is there once" [ "$(grep -c '^0/t4  set' "$T/keys")" = 1 ]
+    inspect "$T/catalogue" --keys --at snapshot >"$T/keys"
+    check "keys at the snapshot: it is not" [ "$(grep -c '^0/t4 ' "$T/keys")" = 0 ]
+    same "keys: a pattern" "0/t4  set" "$(inspect "$T/catalogue" --keys --key 't[4]' | sed 's/,.*//')"
+    same "keys: no more than asked for" 2 "$(inspect "$T/catalogue" --keys --limit 2 | wc -l)"
+fi
+check_status "a pattern is one key no more" 2 "looks like a pattern.*--keys --key" inspect "$T/catalogue" --key 't*'
+check_status "--at is of a state" 2 "goes with --keys or --key" inspect "$T/catalogue" --at end
+check_status "--keys is one state" 2 "not with --from" inspect "$T/catalogue" --keys --from 3
 t_end
