@@ -116,19 +116,24 @@ static int find_room(struct room *ret, struct target_client *t, struct ft_err *e
 
 int replay_outlook_target(struct replay_checks *ret, struct target_client *t, struct ft_err *err)
 {
+    bool valkey = strncmp(t->kind->name, "valkey-", 7) == 0;
+    const char *name = valkey ? "Valkey" : "Redis";
     const char *version;
     struct room room;
 
     if (find_room(&room, t, err) != 0)
         return -1;
-    version = room.text[0] != '\0' ? room.text : t->kind->name;
-
+    if (valkey)
+        version = t->kind->name + 7; /* what it says besides is the Redis that it is like */
+    else
+        version = room.text[0] != '\0' ? room.text : t->kind->name;
     if (t->cluster)
         replay_checks_add(ret, "target", REPLAY_CHECK_PASSED,
-                          "Redis %s, a cluster of %zu masters and %zu replicas", version,
+                          "%s %s, a cluster of %zu masters and %zu replicas", name, version,
                           t->node_count, room.replicas);
     else
-        replay_checks_add(ret, "target", REPLAY_CHECK_PASSED, "Redis %s, a single server", version);
+        replay_checks_add(ret, "target", REPLAY_CHECK_PASSED, "%s %s, a single server", name,
+                          version);
     return t->cluster ? look_at_slots(ret, t, err) : 0;
 }
 

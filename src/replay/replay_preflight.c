@@ -17,6 +17,7 @@ struct look {
     struct replay *r;
     struct replay_survey *survey;
     const struct replay_expected *expected; /* of a sync */
+    bool surveyed;                          /* it is known what the input asks of the target */
     bool fresh;                             /* no replay of this capture has begun */
     bool empty;                             /* nothing is on the target, or nothing will be */
 };
@@ -322,20 +323,29 @@ static int check_target_content(struct look *l, struct ft_err *err)
                          err);
 }
 
+/* What the command line has to be changed for is a finding of a rehearsal, as a database that a cluster does
+ * not have. */
 static int survey_input(struct look *l, struct ft_err *err)
 {
-    return replay_survey_run(l->survey, l->r, err);
+    l->surveyed = replay_survey_run(l->survey, l->r, err) == 0;
+    if (l->surveyed)
+        return 0;
+    return l->r->o->dry_run && err->kind == FT_ERR_USAGE
+               ? replay_checks_fail(l->ret, "databases", err)
+               : -1;
 }
 
 static int run_checks(struct look *l, struct ft_err *err)
 {
-    static step_fn *const steps[] = {
-        check_permissions,      check_target_content, survey_input,
-        check_needed_databases, check_conflicts,      survey_again,
-        check_functions,        check_losses,         check_values,
+    static step_fn *const of_target[] = {check_permissions, check_target_content, survey_input};
+    static step_fn *const of_input[] = {
+        check_needed_databases, check_conflicts, survey_again,
+        check_functions,        check_losses,    check_values,
     };
 
-    if (run_steps(l, steps, sizeof(steps) / sizeof(steps[0]), err) != 0)
+    if (run_steps(l, of_target, sizeof(of_target) / sizeof(of_target[0]), err) != 0)
+        return -1;
+    if (l->surveyed && run_steps(l, of_input, sizeof(of_input) / sizeof(of_input[0]), err) != 0)
         return -1;
     if (!l->r->o->dry_run)
         check_memory(l->ret, l->r, l->r->source->info.used_mem);

@@ -96,6 +96,12 @@ check "under other names: no other" [ "$(cli -n 3 dbsize) $(cli dbsize)" = "1 0"
 redis_stop
 
 start_cluster 3 0 || fail "no cluster"
+printf '%s\n' '0 1 0 SET a 1' '0 1 1 SET b 1' | "$MAKE_CAPTURE" 1 "$T/dbs" || fail "a capture of our own"
+check_status "dry run: a cluster has one database" 4 "FAIL  databases .*only database 0" "$FLOWTAPE" replay "$T/dbs" \
+    "$CLUSTER_URI" --dry-run
+check_status "dry run: a cluster" 0 "ok    target .*a cluster of 3 masters" "$FLOWTAPE" replay "$T/dbs" "$CLUSTER_URI" \
+    --dry-run --db-map '*:0'
+check "dry run: nothing is there" [ "$(node_cli 1 dbsize)$(node_cli 2 dbsize)$(node_cli 3 dbsize)" = 000 ]
 check "a replay into a cluster" "$FLOWTAPE" replay "$T/capture" "$CLUSTER_URI" --quiet --finish
 change node_cli 1 -c
 differs "cluster" 10 "$CLUSTER_URI"
