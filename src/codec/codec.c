@@ -98,6 +98,20 @@ int codec_block_decompress(enum codec_id id, struct bytes in, uint8_t *out, size
     return codecs[id]->decompress(in, out, out_size, err);
 }
 
+int codec_frame_make(enum codec_id id, struct bytes in, struct buf *out, struct ft_err *err)
+{
+    const struct codec_ops *ops = (unsigned)id < CODEC_COUNT ? codecs[id] : NULL;
+    size_t n = 0;
+
+    if (ops == NULL || ops->frame_make == NULL)
+        return err_set(err, FT_ERR_BUG, "codec number %u has no frames", (unsigned)id);
+    if (buf_reserve(out, ops->frame_bound(in.n), err) != 0 ||
+        ops->frame_make(in, out->p + out->n, out->cap - out->n, &n, err) != 0)
+        return -1;
+    out->n += n;
+    return 0;
+}
+
 struct frame_decoder {
     const struct codec_ops *ops;
     void *state;

@@ -40,6 +40,9 @@ int codec_block_compress(const struct codec_spec *spec, struct bytes in, uint8_t
 int codec_block_decompress(enum codec_id id, struct bytes in, uint8_t *out, size_t out_size,
                            struct ft_err *err);
 
+/* codec_frame_make - append one whole frame to out, which says how much it holds. Not for NONE. */
+int codec_frame_make(enum codec_id id, struct bytes in, struct buf *out, struct ft_err *err);
+
 struct frame_decoder;
 
 int frame_decoder_new(struct frame_decoder **ret, enum codec_id id, struct ft_err *err);

@@ -14,6 +14,11 @@ struct codec_ops {
                     struct ft_err *err);
     int (*decompress)(struct bytes in, uint8_t *out, size_t out_size, struct ft_err *err);
 
+    /* A frame that says how much it holds; NULL where the codec has none. Otherwise as compress. */
+    int (*frame_make)(struct bytes in, uint8_t *out, size_t out_size, size_t *ret_n,
+                      struct ft_err *err);
+    size_t (*frame_bound)(size_t n);
+
     /* Frames; NULL where the codec has none. `state` is the library's own context. */
     void *(*frame_new)(void);
     void (*frame_reset)(void *state);

@@ -33,6 +33,25 @@ static int block_decompress(struct bytes in, uint8_t *out, size_t out_size, stru
     return 0;
 }
 
+static size_t frame_bound(size_t n)
+{
+    const LZ4F_preferences_t how = {.frameInfo.contentSize = n};
+
+    return LZ4F_compressFrameBound(n, &how);
+}
+
+static int frame_make(struct bytes in, uint8_t *out, size_t out_size, size_t *ret_n,
+                      struct ft_err *err)
+{
+    const LZ4F_preferences_t how = {.frameInfo.contentSize = in.n};
+    size_t n = LZ4F_compressFrame(out, out_size, in.p, in.n, &how);
+
+    if (LZ4F_isError(n))
+        return err_set(err, FT_ERR_BUG, "could not make a lz4 frame: %s", LZ4F_getErrorName(n));
+    *ret_n = n;
+    return 0;
+}
+
 static void *frame_new(void)
 {
     LZ4F_dctx *ctx;
@@ -82,6 +101,8 @@ const struct codec_ops codec_lz4_ops = {
     .bound = block_bound,
     .compress = block_compress,
     .decompress = block_decompress,
+    .frame_make = frame_make,
+    .frame_bound = frame_bound,
     .frame_new = frame_new,
     .frame_reset = frame_reset,
     .frame_run = frame_run,

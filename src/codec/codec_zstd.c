@@ -44,6 +44,12 @@ static int block_decompress(struct bytes in, uint8_t *out, size_t out_size, stru
     return 0;
 }
 
+static int frame_make(struct bytes in, uint8_t *out, size_t out_size, size_t *ret_n,
+                      struct ft_err *err)
+{
+    return block_compress(0, in, out, out_size, ret_n, err);
+}
+
 static void *frame_new(void)
 {
     ZSTD_DCtx *ctx = ZSTD_createDCtx();
@@ -97,6 +103,8 @@ const struct codec_ops codec_zstd_ops = {
     .bound = block_bound,
     .compress = block_compress,
     .decompress = block_decompress,
+    .frame_make = frame_make,
+    .frame_bound = block_bound,
     .frame_new = frame_new,
     .frame_reset = frame_reset,
     .frame_run = frame_run,
