@@ -60,6 +60,10 @@ void recoder_free(struct recoder *r);
  * A value that cannot be read has none: recoder_run says what is wrong with it. */
 bool recode_stream_drops(const struct target *target, const struct rdb_entry *entry);
 
+/* recode_stream_as - append a stream in this encoding, up to STREAM_LISTPACKS_3: what it has no place for is left out. */
+int recode_stream_as(unsigned type, const struct rdb_entry *entry, struct buf *out,
+                     struct ft_err *err);
+
 struct stream_iter;
 /*
  * recode_stream_shell - a stream without its entries, for XADD to fill: its groups with all that is

@@ -220,25 +220,32 @@ static int add_loss(const struct rdb_entry *entry, uint8_t type, enum loss_reaso
     return unowned < 0 ? -1 : 0;
 }
 
+int recode_stream_as(unsigned type, const struct rdb_entry *entry, struct buf *out,
+                     struct ft_err *err)
+{
+    struct stream_iter *it;
+    int rc;
+
+    if (stream_iter_new(&it, entry->type, entry->value, err) != 0)
+        return -1;
+    rc = put_head(out, type, it, entry, err);
+    if (rc == 0)
+        rc = put_groups(out, type, it, false, err);
+    stream_iter_free(it);
+    return rc;
+}
+
 enum recode_result recode_stream(struct recoder *r, const struct rdb_entry *entry,
                                  struct recoded *ret, struct ft_err *err)
 {
     uint8_t type = stream_type(r->target, entry->type);
-    struct stream_iter *it;
-    int rc;
 
     if (!target_reads(r->target, type)) {
         ret->loss = LOSS_STREAM;
         return RECODE_LOST;
     }
     if (add_loss(entry, type, &ret->loss, err) != 0 ||
-        stream_iter_new(&it, entry->type, entry->value, err) != 0)
-        return RECODE_ERROR;
-    rc = put_head(&r->out, type, it, entry, err);
-    if (rc == 0)
-        rc = put_groups(&r->out, type, it, false, err);
-    stream_iter_free(it);
-    if (rc != 0)
+        recode_stream_as(type, entry, &r->out, err) != 0)
         return RECODE_ERROR;
     ret->type = type;
     ret->value = buf_bytes(&r->out);

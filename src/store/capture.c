@@ -56,6 +56,11 @@ const char *sharding_rule_name(enum sharding_rule r)
     return names[r];
 }
 
+static uint64_t now_us(const struct capture *c)
+{
+    return c->clock_us != 0 ? c->clock_us : clock_wall_us();
+}
+
 void capture_generation_dir(uint32_t generation, char name[SEGMENT_NAME_MAX])
 {
     (void)snprintf(name, SEGMENT_NAME_MAX, "gen-%04" PRIu32, generation);
@@ -368,7 +373,7 @@ int capture_begin_generation(struct capture *c, const char *replication_id, int 
         return -1;
     g->id = id;
     g->protocol = protocol;
-    g->began_us = clock_wall_us();
+    g->began_us = now_us(c);
     (void)snprintf(g->replication_id, sizeof(g->replication_id), "%s", replication_id);
     abandoned = id > 1 && abandon(g - 1) > 0;
     /* The manifest first: files that it names are never missing. */
@@ -408,7 +413,7 @@ void capture_segment_id(const struct capture *c, const struct generation *g, uin
     ret->kind = kind;
     ret->start_offset = f->raw_bytes;
     ret->start_lsn = start_lsn;
-    ret->created_us = clock_wall_us();
+    ret->created_us = now_us(c);
     capture_segment_name(g->id, flow, ret->ordinal, kind, name);
 }
 

@@ -88,6 +88,7 @@ struct capture {
     char *path;
     uint8_t id[CAPTURE_ID_SIZE];
     uint64_t created_us;
+    uint64_t clock_us;        /* what writers take for the present; 0: the machine's clock */
     char source_address[300]; /* host:port, or unix path; never a password */
     struct generation *generations;
     size_t generation_count;
