@@ -7,6 +7,7 @@
 #include "cmd/cmd_cutover.h"
 #include "cmd/cmd_diff.h"
 #include "cmd/cmd_explain.h"
+#include "cmd/cmd_fixture.h"
 #include "cmd/cmd_inspect.h"
 #include "cmd/cmd_pack.h"
 #include "cmd/cmd_replay.h"
@@ -34,6 +35,7 @@ static const struct command commands[] = {
     {"inspect", cmd_inspect, "show what is in a capture or file"},
     {"pack", cmd_pack, "make one archive of a capture"},
     {"unpack", cmd_unpack, "make a capture directory of an archive"},
+    {"fixture", cmd_fixture, "make captures for tests"},
     {"explain", cmd_explain, "show what one journalled command becomes"},
 };
 
