@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -65,6 +66,7 @@ static int choose(void *context, uint32_t flow, struct segment_info *info, struc
     struct selecting *s = context;
     const struct pack_options *o = s->options;
     const struct segment_info original = *info;
+    struct pollfd stop_fd = {.fd = o->cancel_fd, .events = POLLIN};
     uint64_t stop = o->stop_lsn == NULL ? 0 : o->stop_lsn[flow];
     bool is_snapshot = info->kind == SEGMENT_SNAPSHOT;
     bool is_cut = !is_snapshot && stop != 0 && info->next_lsn > stop;
@@ -73,6 +75,8 @@ static int choose(void *context, uint32_t flow, struct segment_info *info, struc
         return 0;
     if (info->sealed && !is_cut)
         return 1;
+    if (o->cancel_fd >= 0 && poll(&stop_fd, 1, 0) > 0)
+        return err_set(err, FT_ERR_CANCELLED, "stopped");
     if (copy_segment(s, &original, is_cut ? stop : 0, info, err) != 0)
         return -1;
     return info->sealed ? 1 : 0;

@@ -77,11 +77,14 @@ static int take_max_item(void *into, const char *value, struct ft_err *err)
 
 int args_take_input(const char *word, const char **ret, struct ft_err *err)
 {
-    static char *path; /* a command has one, as long as the process */
+    static char *paths[2]; /* as long as the process; no command has more */
+    static size_t count;
 
-    if (input_spool(word, &path, err) != 0)
+    if (count == sizeof(paths) / sizeof(paths[0]))
+        return err_set(err, FT_ERR_BUG, "a third input");
+    if (input_spool(word, &paths[count], err) != 0)
         return -1;
-    *ret = path;
+    *ret = paths[count++];
     return 0;
 }
 

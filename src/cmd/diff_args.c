@@ -212,9 +212,8 @@ static int take_side(struct diff_args *a, enum diff_of of, const char *word, str
     struct diff_input *input = &a->run.input[of];
     struct server_args *server = &a->server[of];
 
-    input->name = word;
     if (!is_address(word))
-        return 0;
+        return args_take_input(word, &input->name, err);
     if (args_take_server(server, word,
                          of == DIFF_A ? "FLOWTAPE_SOURCE_PASSWORD" : "FLOWTAPE_TARGET_PASSWORD",
                          err) != 0)
@@ -248,6 +247,8 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
         return 0;
     if (args_expect_words(argc, first, 2, "A and B", err) != 0)
         return -1;
+    if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)
+        return err_set(err, FT_ERR_USAGE, "standard input can be one of A and B only");
     a->run.rules.json_as = a->loss.json_as;
     if (a->run.like_replay &&
         (!filter_is_empty(&a->filter) || !replay_map_is_identity(&a->map) ||

@@ -48,6 +48,8 @@ packed()
 {
     ft pack "$T/live-4" "$1" --compress "$2" --quiet
     check "packed with $2: verify" verify_clean "$1"
+    check "packed with $2: diff" ft diff "$1" "$T/live-4"
+    check "packed with $2: diff on standard input" ft diff "$T/live-4" - <"$1"
     for at in snapshot end 300,300,300,300; do
         same_state "packed with $2, at $at" "$1" "$T/live-4" --at $at
     done
