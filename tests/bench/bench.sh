@@ -10,6 +10,8 @@
 #   translate  journal to RESP on one core
 #   point      the end of a capture as an RDB, with 1 % and 50 % of the keys touched by the journal,
 #              beside its snapshot
+#   diff       two RDBs of the same data, beside the conversion of one of them, and rdb-cli json of both
+#              through sort and diff if it is on PATH; an RDB and the server that has loaded it
 #   replay     a capture into an empty redis-server and into a cluster of three, beside redis-cli
 #              --pipe with the same data as ready-made RESP (in the cluster one for each node), and
 #              rdb-cli if it is on PATH
@@ -293,6 +295,47 @@ bench_point() {
     done
 }
 
+# have_rdb NAME - NAME.rdb, and another one of the same data
+have_rdb() {
+    have_capture "$1"
+    for copy in "$1" "$1.copy"; do
+        [ -e "$work/$copy.rdb" ] ||
+            "$flowtape" convert "$work/$1.capture" "$work/$copy.rdb" --to rdb --quiet
+    done
+}
+
+bench_diff() {
+    has_command diff || return 0
+    have_rdb raw
+    size=$(wc -c <"$work/raw.rdb")
+    server_start --dbfilename raw.rdb
+    until redis-cli -s "$work/server.sock" info persistence | grep -q 'loading:0'; do
+        sleep 0.1
+    done
+    keys=$(redis-cli -s "$work/server.sock" dbsize)
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        timed diff.convert "$flowtape" convert "$work/raw.rdb" "$work/converted.rdb" --to rdb --quiet
+        timed diff.files "$flowtape" diff "$work/raw.rdb" "$work/raw.copy.rdb" --quiet
+        timed diff.server "$flowtape" diff "$work/raw.rdb" "unix:$work/server.sock" --quiet
+    done
+    server_stop
+    figures diff.files diff.convert
+    rate "diff, two files" MB/s "$size / 1e6" "0.33 x" "convert one of them"
+    figures diff.files
+    rate "diff, two files" keys/s "$keys" "" ""
+    figures diff.server
+    rate "diff, file and server" keys/s "$keys" "300,000" ""
+    command -v rdb-cli >/dev/null || return 0
+    # shellcheck disable=SC2016 # for the other shell
+    timed diff.rdb-cli sh -c 'for rdb in raw raw.copy; do
+        rdb-cli "$1/$rdb.rdb" json | sort >"$1/$rdb.json" || exit 1
+    done; diff "$1/raw.json" "$1/raw.copy.json"' sh "$work"
+    figures diff.files diff.rdb-cli
+    rate "diff, two files" MB/s "$size / 1e6" "" "rdb-cli json, sort, diff"
+}
+
 # has_clusters - does replay take a Redis Cluster?
 has_clusters() {
     "$flowtape" replay --help | grep -qi cluster
@@ -491,10 +534,10 @@ machine() {
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
-[ $# -gt 0 ] || set -- capture journal convert translate point replay once latency
+[ $# -gt 0 ] || set -- capture journal convert translate point diff replay once latency
 for part in "$@"; do
     case $part in
-    capture | journal | convert | translate | point | replay | once | latency)
+    capture | journal | convert | translate | point | diff | replay | once | latency)
         echo "bench: $part" >&2
         "bench_$part"
         ;;
