@@ -22,6 +22,7 @@ extern const char lua_rename_keeping_time[];
 extern const char lua_set_keepttl[];
 extern const char lua_xadd_auto[];
 extern const char lua_xadd_trim[];
+extern const char lua_xautoclaim[];
 extern const char lua_xtrim_minid[];
 
 #endif

@@ -252,6 +252,7 @@ void rewrite_xautoclaim(struct rewrite *rw)
         return;
     }
     make_consumer(rw, 1);
-    rewrite_begin(rw, "XAUTOCLAIM");
-    rewrite_put_words(rw, 1, rw->count);
+    rewrite_script(rw, lua_xautoclaim, 1);
+    rewrite_put_i64(rw, rw->now_ms);
+    rewrite_put_words(rw, 2, rw->count);
 }

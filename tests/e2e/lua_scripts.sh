@@ -161,6 +161,15 @@ is "with a limit: what is left" 2 "$(cli xlen x)"
 is "only if it is there" "" "$(script xadd_trim none , 1 - 5-0 f v)"
 is "trimmed by id" 1700000000006-0 "$(script xadd_trim x , 0 1700000000005 1700000000006-0 f v)"
 is "trimmed by id: what is left" 2 "$(cli xlen x)"
+if ! server_before 6.2; then
+    cli XADD claims 1-1 f v >"$T/cli.out"
+    cli XGROUP CREATE claims g 0 >"$T/cli.out"
+    cli XREADGROUP GROUP g a COUNT 1 STREAMS claims '>' >"$T/cli.out"
+    is "claimed" 1 "$(script xautoclaim claims , 1600000000000 g b 0 0)"
+    cli XPENDING claims g - + 10 >"$T/cli.out"
+    [ "$(sed -n 2p "$T/cli.out")" = b ] && [ "$(sed -n 3p "$T/cli.out")" -gt 1000000000 ] &&
+        pass "claimed at the time given" || fail "claimed at the time given" "$T/cli.out"
+fi
 is "trimmed" 1 "$(script xtrim_minid x , 1700000000006)"
 cli xgroup create x g 0 >/dev/null
 is "a consumer, by an entry that nobody has" 1 "$(script make_consumer x , g one)"

@@ -514,7 +514,7 @@ static const struct translate_case translate_cases[] = {
      {"> XGROUP CREATECONSUMER x2 g1 c3; XCLAIM x2 g1 c3 1000 8-1 JUSTID TIME 1699999995000 ?x2"},
      {NULL}},
     {"XAUTOCLAIM x2 g1 c4 0 0",
-     {"> XGROUP CREATECONSUMER x2 g1 c4; XAUTOCLAIM x2 g1 c4 0 0"},
+     {"> XGROUP CREATECONSUMER x2 g1 c4; EVAL <script> 1 x2 1700000000000 g1 c4 0 0"},
      {NULL}},
     /* JSON, probabilistic types, search, scripts */
     {"JSON.SET j1 $ {\"a\":1}",
