@@ -282,6 +282,12 @@ static bool is_changing(const struct diff *d, const struct diff_suspect *s)
     return d->rules.live && d->result->rounds > 1 && s->changes >= d->result->rounds;
 }
 
+/* Has its place been found, for what it differs in now? */
+static bool has_place(const struct diff *d, const struct diff_suspect *s)
+{
+    return s->place != 0 && d->table.comparisons[s->place - 1].kind == (enum difference)s->kind;
+}
+
 static int report_key(struct diff *d, const struct diff_suspect *s, struct buf *name,
                       struct ft_err *err)
 {
@@ -294,12 +300,13 @@ static int report_key(struct diff *d, const struct diff_suspect *s, struct buf *
     if (diff_table_read_name(&d->table, s, DIFF_B, name, err) != 0)
         return -1;
     found.key = buf_bytes(name);
-    if (s->place != 0 && d->table.comparisons[s->place - 1].kind == found.kind)
+    if (has_place(d, s))
         found.c = &d->table.comparisons[s->place - 1];
     return d->o->on_found(d->o->context, &found, err);
 }
 
-static int report_keys(struct diff *d, struct ft_err *err)
+/* The keys whose place is known come first, as the first ones are shown. */
+static int report_keys(struct diff *d, bool placed, struct ft_err *err)
 {
     struct buf name = {0};
     int rc = 0;
@@ -307,7 +314,7 @@ static int report_keys(struct diff *d, struct ft_err *err)
     for (size_t i = 0; rc == 0 && i < d->table.capacity; i++) {
         const struct diff_suspect *s = &d->table.slots[i];
 
-        if (!diff_table_is_due(s))
+        if (!diff_table_is_due(s) || has_place(d, s) != placed)
             continue;
         if (is_changing(d, s)) {
             d->result->changing++;
@@ -357,7 +364,8 @@ static int compare(struct diff *d, struct ft_err *err)
         parted_log_free(d->logs[of]);
         d->logs[of] = NULL;
     }
-    if (read_rounds(d, err) != 0 || report_keys(d, err) != 0)
+    if (read_rounds(d, err) != 0 || report_keys(d, true, err) != 0 ||
+        report_keys(d, false, err) != 0)
         return -1;
     return report_functions(d, err);
 }

@@ -122,6 +122,7 @@ redis.register_function('f', function() return 1 end)" >"$T/cli.out"
 # replayed RECORDING [FILTER...] - after a replay the target is equal; times are those of the capture, keys of the replay's own do not count.
 replayed()
 {
+    set -f # the filter has patterns
     redis_start
     check "$1: replay" "$FLOWTAPE" replay "$T/$1" "unix:$T/redis/sock" --on-loss skip --quiet
     equal "$1: capture and target" "$T/$1" "unix:$T/redis/sock"
@@ -135,8 +136,14 @@ replayed()
     equal "$1: renamed" "$T/$1" "unix:$T/redis/sock" --rename '*=prefix:copy:' \
         --db-map '1:prefix=db%d:,*:0' $2
     equal "$1: by the rules of the replay" "$T/$1" "unix:$T/redis/sock" --like-replay
+    redis-cli -s "$T/redis/sock" SET copy:more1 1 >"$T/cli.out"
+    redis-cli -s "$T/redis/sock" DEL "$(redis-cli -s "$T/redis/sock" --raw KEYS 'copy:s*1*' | head -n 1)" >"$T/cli.out"
+    check_status "$1: a key more and a key less" 3 '2 keys differ' diff "$T/$1" "unix:$T/redis/sock" \
+        --like-replay --rounds 1 --keys-to "$T/keys"
+    check_status "$1: unlike any replay" 2 '' diff "$T/$1" "unix:$T/redis/sock" --like-replay --key x
     redis_stop
     rm -rf "$T/redis"
+    set +f
 }
 
 files_of_one_set
