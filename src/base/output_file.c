@@ -88,6 +88,18 @@ int output_file_append(struct output_file *ret, const char *path, struct ft_err 
     return 0;
 }
 
+int output_file_adopt(struct output_file *ret, int fd, const char *name, struct ft_err *err)
+{
+    *ret = (struct output_file){.fd = fd, .path = strdup(name), .tmp_path = strdup(name)};
+    if (ret->path != NULL && ret->tmp_path != NULL)
+        return 0;
+    free(ret->path);
+    free(ret->tmp_path);
+    (void)close(fd); /* nothing was written */
+    *ret = (struct output_file){.fd = -1};
+    return err_nomem(err, "an output file");
+}
+
 int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *err)
 {
     if (fs_write_all(f->fd, bytes.p, bytes.n, f->tmp_path, err) != 0)

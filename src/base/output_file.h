@@ -28,6 +28,9 @@ struct output_file {
 int output_file_open(struct output_file *ret, const char *path, struct ft_err *err);
 /* output_file_append - go on at the end of a file that exists; a failure leaves it half written. */
 int output_file_append(struct output_file *ret, const char *path, struct ft_err *err);
+/* output_file_adopt - what is written goes to fd, which is closed at the end, also on failure; name is for
+ * messages. output_file_finish syncs, and may be called more than once. */
+int output_file_adopt(struct output_file *ret, int fd, const char *name, struct ft_err *err);
 int output_file_write(struct output_file *f, struct bytes bytes, struct ft_err *err);
 /* output_file_patch - other bytes in place of some that were written; not on standard output. */
 int output_file_patch(struct output_file *f, uint64_t offset, struct bytes bytes,

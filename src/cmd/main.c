@@ -11,6 +11,7 @@
 #include "cmd/cmd_inspect.h"
 #include "cmd/cmd_pack.h"
 #include "cmd/cmd_replay.h"
+#include "cmd/cmd_serve.h"
 #include "cmd/cmd_sync.h"
 #include "cmd/cmd_unpack.h"
 #include "cmd/cmd_verify.h"
@@ -30,6 +31,7 @@ static const struct command commands[] = {
     {"replay", cmd_replay, "write a capture or snapshot into a running Redis"},
     {"sync", cmd_sync, "migrate a live Dragonfly into a running Redis"},
     {"cutover", cmd_cutover, "tell a running sync to cut over"},
+    {"serve", cmd_serve, "let Redis replicate from a capture or snapshot"},
     {"verify", cmd_verify, "check a capture or file for damage"},
     {"diff", cmd_diff, "compare two captures, files or servers"},
     {"inspect", cmd_inspect, "show what is in a capture or file"},

@@ -25,7 +25,7 @@ int convert_check_losses(const struct conversion *c, struct ft_err *err)
 
 int64_t convert_moment_ms(const struct conversion *c, const struct item *item)
 {
-    if (c->options->drop_expired)
+    if (c->options->drop_expired || c->out != NULL) /* for a server that is there now */
         return c->now_ms;
     return cut_moment_ms(c->options->cut, (int64_t)(item->time_us / 1000));
 }
@@ -34,7 +34,7 @@ int convert_run(const struct output_form *form, struct conversion *c, struct ft_
 {
     *c->result = (struct convert_result){0};
     c->now_ms = (int64_t)(clock_wall_us() / 1000);
-    if (convert_check_output(c->source, c->output, err) != 0)
+    if (c->out == NULL && convert_check_output(c->source, c->output, err) != 0)
         return -1;
     return form->run(c, err);
 }

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "output/rdb_file.h"
 #include "pump/pump.h"
 
 #define AOF_PART_DEFAULT_BYTES (UINT64_C(256) << 20)
@@ -53,12 +54,14 @@ struct convert_result {
     struct journal_pass_counts journal;
 };
 
-/* One conversion. The caller sets all but the last two; suspects and progress may be NULL. */
+/* One conversion. The caller sets all but the last two; suspects, progress, output and out may be NULL. */
 struct conversion {
     const struct source *source;
     const char *output;
     bool commands_follow; /* RDB: it is the base of an AOF (rdb_file_end_with_database) */
     const struct convert_options *options;
+    const struct rdb_out *out; /* NULL, or where an RDB goes instead of to `output` */
+    uint32_t stream_db;        /* likewise: the database of the commands that follow it */
     struct convert_progress *progress;
     struct loss_report *losses;      /* initialised */
     struct suspect_report *suspects; /* zeroed */

@@ -22,6 +22,8 @@ struct rdb_file_db {
 
 struct rdb_file {
     struct output_file file;
+    struct rdb_out out; /* write: NULL: the file */
+    uint64_t bytes;
     uint64_t crc;
     struct buf head; /* scratch for small pieces */
     struct databases databases;
@@ -30,9 +32,17 @@ struct rdb_file {
     size_t current; /* index into dbs; db_count or more: none selected */
 };
 
+static int put_raw(struct rdb_file *s, struct bytes bytes, struct ft_err *err)
+{
+    s->bytes += bytes.n;
+    if (s->out.write != NULL)
+        return s->out.write(s->out.context, bytes, err);
+    return output_file_write(&s->file, bytes, err);
+}
+
 static int put(struct rdb_file *s, struct bytes bytes, struct ft_err *err)
 {
-    if (output_file_write(&s->file, bytes, err) != 0)
+    if (put_raw(s, bytes, err) != 0)
         return -1;
     s->crc = crc64(s->crc, bytes.p, bytes.n);
     return 0;
@@ -77,6 +87,24 @@ int rdb_file_open(struct rdb_file **ret, const char *path, const struct target *
     return 0;
 }
 
+int rdb_file_open_stream(struct rdb_file **ret, const struct rdb_out *out,
+                         const struct target *target, uint64_t ctime_s, uint64_t used_mem,
+                         struct ft_err *err)
+{
+    struct rdb_file *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return err_nomem(err, "an RDB stream");
+    s->current = SIZE_MAX;
+    s->out = *out;
+    if (put_header(s, target, ctime_s, used_mem, err) != 0) {
+        rdb_file_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
 static size_t find_db(const struct rdb_file *s, uint32_t db)
 {
     size_t i = 0;
@@ -105,9 +133,12 @@ static int select_db(struct rdb_file *s, uint32_t db, struct ft_err *err)
     buf_clear(&s->head);
     if (rdb_put_selectdb(&s->head, db, err) != 0)
         return -1;
-    if (i == s->db_count && (add_db(s, db, s->file.bytes + s->head.n, err) != 0 ||
-                             rdb_put_resizedb(&s->head, 0, 0, err) != 0))
-        return -1;
+    if (i == s->db_count) {
+        if (add_db(s, db, s->bytes + s->head.n, err) != 0)
+            return -1;
+        if (s->out.write == NULL && rdb_put_resizedb(&s->head, 0, 0, err) != 0)
+            return -1;
+    }
     s->current = i;
     return put(s, buf_bytes(&s->head), err);
 }
@@ -134,7 +165,7 @@ struct databases *rdb_file_databases(struct rdb_file *s)
 
 uint64_t rdb_file_bytes(const struct rdb_file *s)
 {
-    return s->file.bytes;
+    return s->bytes;
 }
 
 /* RESIZEDB was written with zeros; the checksum is linear, see crc64_zeros. */
@@ -151,7 +182,7 @@ static int fill_in_counts(struct rdb_file *s, const struct rdb_file_db *d, struc
     for (size_t i = 0; i < RDB_RESIZEDB_SIZE; i++)
         change[i] = filled.p[i] ^ blank.p[i];
     s->crc ^= crc64_zeros(crc64(0, change, sizeof(change)),
-                          s->file.bytes - d->resizedb_offset - RDB_RESIZEDB_SIZE);
+                          s->bytes - d->resizedb_offset - RDB_RESIZEDB_SIZE);
     rc = output_file_patch(&s->file, d->resizedb_offset, buf_bytes(&filled), err);
 out:
     buf_release(&filled);
@@ -208,14 +239,14 @@ int rdb_file_finish(struct rdb_file *s, struct ft_err *err)
     tail[0] = RDB_OP_EOF;
     if (put(s, bytes_of(tail, 1), err) != 0)
         return -1;
-    for (size_t i = 0; i < s->db_count; i++) {
+    for (size_t i = 0; s->out.write == NULL && i < s->db_count; i++) {
         if (fill_in_counts(s, &s->dbs[i], err) != 0)
             return -1;
     }
     store_le64(tail, s->crc);
-    if (output_file_write(&s->file, bytes_of(tail, sizeof(tail)), err) != 0)
+    if (put_raw(s, bytes_of(tail, sizeof(tail)), err) != 0)
         return -1;
-    return output_file_finish(&s->file, err);
+    return s->out.write != NULL ? 0 : output_file_finish(&s->file, err);
 }
 
 void rdb_file_free(struct rdb_file *s)

@@ -10,6 +10,7 @@
  *              can be changed when it is known which databases they use: rdb_file_raise_database.
  * Files        Written beside NAME, synced, renamed (base/output_file.h). rdb_file_free without a
  *              successful rdb_file_finish removes it.
+ * Streams      One that is handed out as it is made cannot be changed later, and comes without RESIZEDB.
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_OUTPUT_RDB_FILE_H
@@ -25,6 +26,16 @@ struct rdb_file;
  * was right. */
 int rdb_file_open(struct rdb_file **ret, const char *path, const struct target *target,
                   uint64_t ctime_s, uint64_t used_mem, struct ft_err *err);
+/* Where an RDB goes that is not to be a file. */
+struct rdb_out {
+    int (*write)(void *context, struct bytes bytes, struct ft_err *err);
+    void *context;
+};
+
+/* rdb_file_open_stream - out is copied. */
+int rdb_file_open_stream(struct rdb_file **ret, const struct rdb_out *out,
+                         const struct target *target, uint64_t ctime_s, uint64_t used_mem,
+                         struct ft_err *err);
 /* rdb_file_put - entries of one database: keys of them, with `expires` that have a time to live. */
 int rdb_file_put(struct rdb_file *s, uint32_t db, struct bytes entries, uint64_t keys,
                  uint64_t expires, struct ft_err *err);

@@ -24,6 +24,12 @@ int resp_file_append(struct resp_file *s, const char *path, struct ft_err *err)
     return output_file_append(&s->file, path, err);
 }
 
+int resp_file_adopt(struct resp_file *s, int fd, const char *name, struct ft_err *err)
+{
+    *s = (struct resp_file){.db = RESP_FILE_ANY_DB};
+    return output_file_adopt(&s->file, fd, name, err);
+}
+
 static int write_out(struct resp_file *s, struct ft_err *err)
 {
     if (output_file_write(&s->file, buf_bytes(&s->buf), err) != 0)

@@ -32,6 +32,8 @@ struct resp_file {
  * databases, and guards, may be set after either. */
 int resp_file_open(struct resp_file *s, const char *path, struct ft_err *err);
 int resp_file_append(struct resp_file *s, const char *path, struct ft_err *err);
+/* resp_file_adopt - to fd, as output_file_adopt; resp_file_finish then writes and syncs what was put so far. */
+int resp_file_adopt(struct resp_file *s, int fd, const char *name, struct ft_err *err);
 int resp_file_put(struct resp_file *s, uint32_t db, const struct bytes *words, size_t count,
                   struct ft_err *err);
 /* resp_file_put_raw - something that is no command; what follows begins with a SELECT of its own

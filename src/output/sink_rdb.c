@@ -430,15 +430,39 @@ static size_t chunk_size_for(uint32_t threads)
     return size > CHUNK_MAX_BYTES ? CHUNK_MAX_BYTES : size;
 }
 
+/* A replica goes on in this database when it reads the commands that follow. Source: rdb.c of redis 5.0 to
+ * 8.0, rdbSaveInfoAuxFields. */
+static int put_stream_db(struct rdb_form *f, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    struct buf aux = {0};
+    size_t n = i64_to_text(f->c->stream_db, number);
+    int rc = rdb_put_aux(&aux, "repl-stream-db", bytes_of(number, n), err);
+
+    if (rc == 0)
+        rc = rdb_file_put_plain(f->file, buf_bytes(&aux), err);
+    buf_release(&aux);
+    return rc;
+}
+
+static int open_file(struct rdb_form *f, struct ft_err *err)
+{
+    const struct source_info *info = &f->c->source->info;
+    const struct target *target = f->c->options->target;
+
+    if (f->c->out == NULL) {
+        return rdb_file_open(&f->file, f->c->output, target, info->ctime_s, info->used_mem, err);
+    }
+    if (rdb_file_open_stream(&f->file, f->c->out, target, info->ctime_s, info->used_mem, err) != 0)
+        return -1;
+    return put_stream_db(f, err);
+}
+
 /* Each thread may have a chunk that is being filled, and have handed over another one. */
 static int prepare(struct rdb_form *f, struct ft_err *err)
 {
-    const struct source *source = f->c->source;
-
     if (key_log_new(&f->keys, err) != 0 || open_state(f, err) != 0 || make_lanes(f, err) != 0 ||
-        make_chunks(f, 2 * state_run_threads(f->state) + 2, err) != 0 ||
-        rdb_file_open(&f->file, f->c->output, f->c->options->target, source->info.ctime_s,
-                      source->info.used_mem, err) != 0)
+        make_chunks(f, 2 * state_run_threads(f->state) + 2, err) != 0 || open_file(f, err) != 0)
         return -1;
     f->chunk_bytes = chunk_size_for(state_run_threads(f->state));
     rdb_file_databases(f->file)->limit = f->c->options->databases;

@@ -15,6 +15,9 @@ struct pump {
     struct owner_guard guard;
     struct record_filter records;
     struct pump_counts counts;
+    /* of pump_follow */
+    int (*more)(void *context, bool idle, struct ft_err *err);
+    void *more_context;
 };
 
 /* A filter for who has none. */
@@ -302,13 +305,37 @@ int pump_stream(struct pump *p, struct source_stream *stream, struct ft_err *err
     return step == STEP_ERROR ? -1 : tick(p, stream, err);
 }
 
-int pump_journal(struct pump *p, const struct cut *cut, struct ft_err *err)
+static int ask_for_more(void *context, bool idle, struct ft_err *err)
+{
+    struct pump *p = context;
+
+    return p->more(p->more_context, idle, err);
+}
+
+/* follow: NULL: only up to the cut. Its context is the pump. */
+static int run_journal(struct pump *p, const struct cut *cut, const struct journal_follow *follow,
+                       struct ft_err *err)
 {
     struct journal_pass_counts before = p->counts.journal;
-    int rc = journal_pass_run(p->o.source, cut, p->o.translator, filter_record, p,
-                              &p->counts.journal, err);
+    int rc = journal_pass_follow(p->o.source, cut, p->o.translator, filter_record, follow, p,
+                                 &p->counts.journal, err);
 
     p->counts.journal.foreign += before.foreign;
     p->counts.journal.repeated += before.repeated;
     return rc;
+}
+
+int pump_journal(struct pump *p, const struct cut *cut, struct ft_err *err)
+{
+    return run_journal(p, cut, NULL, err);
+}
+
+int pump_follow(struct pump *p, const struct cut *cut, const struct journal_follow *follow,
+                void *context, struct ft_err *err)
+{
+    const struct journal_follow own = {.more = ask_for_more, .next_lsn = follow->next_lsn};
+
+    p->more = follow->more;
+    p->more_context = context;
+    return run_journal(p, cut, &own, err);
 }

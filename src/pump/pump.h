@@ -79,6 +79,9 @@ int pump_entry(struct pump *p, const struct item *item, struct ft_err *err);
 int pump_stream(struct pump *p, struct source_stream *stream, struct ft_err *err);
 /* pump_journal - the journals of all flows up to the cut, see journal_pass.h. Not as_is. */
 int pump_journal(struct pump *p, const struct cut *cut, struct ft_err *err);
+/* pump_follow - the same of an input that grows, see journal_follow; its `more` gets the context given here. */
+int pump_follow(struct pump *p, const struct cut *cut, const struct journal_follow *follow,
+                void *context, struct ft_err *err);
 const struct pump_counts *pump_counts(const struct pump *p);
 void pump_free(struct pump *p);
 

@@ -153,6 +153,40 @@ int conn_open(struct conn *ret, const struct uri *u, int cancel_fd, uint64_t tim
     return 0;
 }
 
+/* "127.0.0.1:6380", "[::1]:6380", or "a local client". */
+static void name_peer(struct conn *c)
+{
+    struct sockaddr_storage address;
+    socklen_t n = sizeof(address);
+    char host[INET6_ADDRSTRLEN];
+    char port[8];
+
+    if (getpeername(c->fd, (struct sockaddr *)&address, &n) == 0 &&
+        getnameinfo((struct sockaddr *)&address, n, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        (void)snprintf(c->name, sizeof(c->name), strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s",
+                       host, port);
+    else
+        (void)snprintf(c->name, sizeof(c->name), "a local client");
+}
+
+int conn_accept(struct conn *ret, bool *ret_some, int listener, int cancel_fd, struct ft_err *err)
+{
+    struct conn c = CONN_INIT;
+
+    c.cancel_fd = cancel_fd;
+    c.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    *ret_some = c.fd >= 0;
+    if (c.fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+        return err_errno(err, errno, "could not take a connection");
+    if (c.fd < 0)
+        return 0; /* it is gone already */
+    tune(c.fd);
+    name_peer(&c);
+    *ret = c;
+    return 0;
+}
+
 int conn_read(struct conn *c, void *p, size_t n, size_t *ret_n, uint64_t timeout_ms,
               struct ft_err *err)
 {

@@ -33,6 +33,11 @@ struct conn {
  */
 int conn_open(struct conn *ret, const struct uri *u, int cancel_fd, uint64_t timeout_ms,
               struct ft_err *err);
+/*
+ * conn_accept - the next connection of a listening socket, with the same options. *ret_some is false when there is
+ * none after all. Errors are those that the next one would have too.
+ */
+int conn_accept(struct conn *ret, bool *ret_some, int listener, int cancel_fd, struct ft_err *err);
 /* conn_read - at least one byte; *ret_n is 0 when the peer has closed. */
 int conn_read(struct conn *c, void *p, size_t n, size_t *ret_n, uint64_t timeout_ms,
               struct ft_err *err);

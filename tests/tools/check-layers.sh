@@ -31,8 +31,9 @@ replay/position: base item command resp wire target replay/report replay/mapping
 replay: base rdb resp item command store wire input pump state target replay/report replay/mapping replay/position
 diff: base rdb item command wire input pump state audit target replay/mapping replay/position
 sync: base rdb item store wire capture replay replay/report
+serve: base rdb item command store wire input pump output audit
 fixture: base codec rdb journal item command store wire
-cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync diff fixture
+cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync diff fixture serve
 END
 }
 

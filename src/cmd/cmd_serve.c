@@ -1,0 +1,86 @@
+#include "cmd/cmd_serve.h"
+
+#include <inttypes.h>
+
+#include "base/parse.h"
+#include "cmd/report.h"
+#include "cmd/serve_args.h"
+#include "cmd/serve_print.h"
+#include "cmd/stop.h"
+
+#define COMMAND "serve"
+
+/* On its own thread, so that this one can show progress. */
+struct job {
+    struct serve_args *args;
+    struct serve_progress progress;
+    struct serve_result result;
+    struct ft_err err;
+};
+
+static void run_job(void *context)
+{
+    struct job *job = context;
+
+    (void)serve_run(&job->args->run, &job->progress, &job->result, &job->err); /* job->err says */
+}
+
+static void on_note(void *context, const char *text)
+{
+    const struct serve_args *a = context;
+
+    if (!a->print.quiet)
+        ui_note(COMMAND, "%s", text);
+}
+
+static void show_progress(struct progress *p, void *context)
+{
+    struct job *job = context;
+    char lag[FORMAT_SIZE];
+
+    progress_show(p,
+                  "offset %" PRIu64 ", %" PRIu64 " records; %" PRIu64 " replicas, %" PRIu64
+                  " get a state, lag %s",
+                  (uint64_t)atomic_load(&job->progress.offset),
+                  (uint64_t)atomic_load(&job->progress.records),
+                  (uint64_t)atomic_load(&job->progress.replicas),
+                  (uint64_t)atomic_load(&job->progress.syncing),
+                  format_size(atomic_load(&job->progress.lag), lag));
+}
+
+static enum exit_status serve(struct serve_args *a)
+{
+    struct job job = {.args = a, .err = FT_ERR_INIT};
+    enum exit_status status = EXIT_DONE;
+
+    if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
+        return ui_fail(COMMAND, &job.err);
+    a->run.on_note = on_note;
+    a->run.context = a;
+    if (work_run(a->print.quiet, run_job, show_progress, &job, &job.err) != 0 ||
+        job.err.kind != FT_ERR_NONE)
+        status = ui_fail(COMMAND, &job.err);
+    if (!a->print.quiet && !a->print.json && job.result.replication_id[0] != '\0')
+        serve_print(&job.result, &job.progress);
+    if (a->print.json || a->print.report != NULL)
+        status = report_write(COMMAND, serve_to_json(a, &job.result, &job.progress),
+                              &job.result.suspects, a->print.report, a->print.json, status);
+    serve_result_release(&job.result);
+    return ui_flush(COMMAND, status);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct ft_err err = FT_ERR_INIT;
+    enum exit_status status;
+    struct serve_args a;
+
+    if (serve_args_parse(&a, argc, argv, &err) != 0)
+        status = ui_args_fail(COMMAND, &err);
+    else if (a.print.help)
+        status = ui_help(COMMAND, serve_args_help);
+    else
+        status = serve(&a);
+    serve_args_release(&a);
+    return (int)status;
+}

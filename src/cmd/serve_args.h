@@ -1,0 +1,22 @@
+/* serve_args.h - the command line of flowtape serve. */
+#ifndef FLOWTAPE_CMD_SERVE_ARGS_H
+#define FLOWTAPE_CMD_SERVE_ARGS_H
+
+#include "cmd/common_args.h"
+#include "serve/serve.h"
+
+struct serve_args {
+    bool as_redis; /* --as was given */
+    const char *password_file;
+    struct loss_args loss;
+    struct input_args from; /* generation */
+    struct output_args print;
+    struct serve_options run; /* cancel_fd and on_note are not set */
+};
+
+/* serve_args_parse - FT_ERR_USAGE. Defaults are filled in. serve_args_release also afterwards. */
+int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err);
+int serve_args_help(FILE *out);
+void serve_args_release(struct serve_args *a);
+
+#endif

@@ -1,0 +1,55 @@
+#include "cmd/serve_print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/json_value.h"
+#include "cmd/loss_print.h"
+
+void serve_print(const struct serve_result *r, const struct serve_progress *p)
+{
+    fprintf(stderr,
+            "replication id %s, offset %" PRIu64 "; full syncs: %" PRIu64 ", resumed: %" PRIu64
+            ", refused to resume: %" PRIu64 "\n",
+            r->replication_id, r->offset, (uint64_t)atomic_load(&p->full_syncs),
+            (uint64_t)atomic_load(&p->resumed), (uint64_t)atomic_load(&p->refused));
+    if (r->journal.records != 0)
+        fprintf(stderr, "  journal: %" PRIu64 " records, %" PRIu64 " flushes\n", r->journal.records,
+                r->journal.flushes);
+    if (r->journal.partial_flush_flows != 0) {
+        fprintf(stderr,
+                "  not in the stream: what follows a flush that only %" PRIu32 " flows have yet\n",
+                r->journal.partial_flush_flows);
+    }
+    if (r->suspects.count != 0)
+        fprintf(stderr,
+                "  suspect: %" PRIu64 " keys whose state does not follow from the journal\n",
+                r->suspects.count);
+    if (r->state_losses.line_count != 0)
+        fputs("In the state that was sent last:\n", stderr);
+    loss_print(stderr, &r->state_losses);
+    if (r->losses.line_count != 0)
+        fputs("In the stream:\n", stderr);
+    loss_print(stderr, &r->losses);
+}
+
+static json_t *journal_to_json(const struct journal_pass_counts *j)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)j->records, "flushes",
+                     (json_int_t)j->flushes, "foreign", (json_int_t)j->foreign, "repeated",
+                     (json_int_t)j->repeated, "partial_flush_flows",
+                     (json_int_t)j->partial_flush_flows);
+}
+
+json_t *serve_to_json(const struct serve_args *a, const struct serve_result *r,
+                      const struct serve_progress *p)
+{
+    return json_pack(
+        "{s:o, s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "input",
+        json_from_text(a->run.input), "as", "redis", "redis", a->run.target->name, "generation",
+        (int)r->generation, "replication_id", r->replication_id, "offset", (json_int_t)r->offset,
+        "full_syncs", (json_int_t)atomic_load(&p->full_syncs), "resumed",
+        (json_int_t)atomic_load(&p->resumed), "refused", (json_int_t)atomic_load(&p->refused),
+        "journal", journal_to_json(&r->journal), "suspects", json_from_suspects(&r->suspects),
+        "state_loss", loss_to_json(&r->state_losses), "loss", loss_to_json(&r->losses));
+}

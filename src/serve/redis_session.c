@@ -1,0 +1,114 @@
+#include "serve/redis_session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "serve/redis_commands.h"
+#include "serve/redis_feed.h"
+#include "serve/redis_sync.h"
+
+/* A client may keep its connection as long as it wants, but a stopped master is noticed at once. */
+#define IDLE_TIMEOUT_MS (UINT64_C(365) * 86400000u)
+
+static int send_replies(struct redis_peer *s, struct ft_err *err)
+{
+    int rc = 0;
+
+    if (s->out.n != 0)
+        rc = conn_write_all(&s->conn, s->out.p, s->out.n, SESSION_TIMEOUT_MS, err);
+    buf_clear(&s->out);
+    return rc;
+}
+
+/* From here on it gets no replies any more. */
+static int become_replica(struct redis_peer *s, const struct redis_request *request,
+                          struct ft_err *err)
+{
+    uint64_t position;
+    int rc;
+
+    if (!replica_list_add(&s->master->replicas, &s->replica)) {
+        static const char refusal[] =
+            "-ERR there are as many replicas as --max-replicas allows\r\n";
+
+        redis_peer_note(s, "refused, as there are %" PRIu32 " replicas already",
+                        s->master->replicas.max);
+        s->ends = true;
+        return conn_write_all(&s->conn, refusal, strlen(refusal), SESSION_TIMEOUT_MS, err);
+    }
+    s->attached = true;
+    rc = redis_sync_answer(s, request, &position, err);
+    if (rc == 0 && !s->state_only)
+        rc = redis_feed_run(s, position, err);
+    replica_list_remove(&s->master->replicas, &s->replica);
+    s->ends = true;
+    return rc;
+}
+
+static int answer_all(struct redis_peer *s, struct ft_err *err)
+{
+    enum step step;
+
+    while (!s->ends && (step = command_reader_next(&s->reader, err)) == STEP_ITEM) {
+        struct redis_request request = {.kind = REQUEST_NONE};
+
+        if (redis_command_answer(s, &request, err) != 0)
+            return -1;
+        if (request.kind == REQUEST_NONE)
+            continue;
+        if (send_replies(s, err) != 0)
+            return -1;
+        return become_replica(s, &request, err);
+    }
+    if (!s->ends && step == STEP_ERROR)
+        return -1;
+    return send_replies(s, err);
+}
+
+static int converse(struct redis_peer *s, struct ft_err *err)
+{
+    while (!s->ends) {
+        if (redis_peer_read(s, IDLE_TIMEOUT_MS, err) != 0 || answer_all(s, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* "127.0.0.1:4711" and "[::1]:4711" without the port. */
+static void copy_host(const char *name, char host[URI_HOST_SIZE])
+{
+    const char *from = name + (name[0] == '[');
+    const char *end = name[0] == '[' ? strchr(name, ']') : strrchr(name, ':');
+    size_t n = end == NULL ? strlen(from) : (size_t)(end - from);
+
+    (void)snprintf(host, URI_HOST_SIZE, "%.*s", (int)(n < URI_HOST_SIZE ? n : URI_HOST_SIZE - 1),
+                   from);
+}
+
+int redis_session_run(struct redis_master *master, struct conn *conn, bool *ret_attached,
+                      struct ft_err *err)
+{
+    struct redis_peer *s = calloc(1, sizeof(*s));
+    int rc;
+
+    *ret_attached = false;
+    if (s == NULL) {
+        conn_close(conn);
+        return err_nomem(err, "a connection");
+    }
+    s->master = master;
+    s->conn = *conn;
+    s->authenticated = master->o->password == NULL;
+    s->replica.fd = s->conn.fd;
+    (void)snprintf(s->replica.name, sizeof(s->replica.name), "%s", s->conn.name);
+    copy_host(s->conn.name, s->replica.host);
+    rc = converse(s, err);
+    *ret_attached = s->attached;
+    conn_close(&s->conn);
+    command_reader_release(&s->reader);
+    buf_release(&s->out);
+    free(s);
+    return rc;
+}

@@ -1,0 +1,82 @@
+#include "serve/serve.h"
+
+#include <inttypes.h>
+
+#include "audit/forecast.h"
+#include "serve/listener.h"
+#include "serve/redis_service.h"
+
+/* A loss that is found in the middle of a state leaves a replica that tries it again for ever. */
+static int check_losses(const struct serve_options *o, const struct source *source,
+                        struct serve_result *result, struct ft_err *err)
+{
+    const struct forecast_options options = {.target = o->target, .json_as = o->json_as};
+    struct forecast forecast;
+    uint64_t losses;
+    int rc;
+
+    if (!o->fail_on_loss)
+        return 0;
+    rc = forecast_run(&forecast, source, &options, err);
+    losses = forecast.losses.losses;
+    if (rc == 0 && losses != 0) {
+        loss_release(&result->losses);
+        result->losses = forecast.losses;
+        loss_init(&forecast.losses);
+        rc = err_set(err, FT_ERR_LOSS, "%" PRIu64 " thing%s cannot be kept on Redis %s", losses,
+                     losses == 1 ? "" : "s", o->target->name);
+    }
+    forecast_release(&forecast);
+    return rc;
+}
+
+static int serve_generation(const struct serve_options *o, const struct listener *listener,
+                            struct serve_progress *progress, struct serve_result *result,
+                            bool *ret_turned_over, struct ft_err *err)
+{
+    struct serve_options own = *o;
+    struct source *source;
+    int rc;
+
+    if (source_open(&source, o->input, o->generation, err) != 0)
+        return -1;
+    source->cancel_fd = o->cancel_fd;
+    own.follow = o->follow && source_can(source, SOURCE_CAN_FOLLOW);
+    result->generation = source->generation;
+    rc = check_losses(o, source, result, err);
+    if (rc == 0)
+        rc = redis_service_run(&own, source, listener, progress, result, ret_turned_over, err);
+    source_free(source);
+    return rc;
+}
+
+int serve_run(const struct serve_options *options, struct serve_progress *progress,
+              struct serve_result *result, struct ft_err *err)
+{
+    struct listener listener;
+    bool turned_over = true;
+    int rc = 0;
+
+    loss_init(&result->losses);
+    loss_init(&result->state_losses);
+    if (listener_open(&listener, &options->listen, err) != 0)
+        return -1;
+    while (rc == 0 && turned_over) {
+        rc = serve_generation(options, &listener, progress, result, &turned_over, err);
+        if (rc == 0 && turned_over)
+            serve_note(options, "a newer generation is there: every replica gets all of it");
+    }
+    listener_close(&listener);
+    if (rc != 0 && err->kind == FT_ERR_CANCELLED) {
+        err_clear(err);
+        return 0;
+    }
+    return rc;
+}
+
+void serve_result_release(struct serve_result *result)
+{
+    loss_release(&result->losses);
+    loss_release(&result->state_losses);
+    suspect_release(&result->suspects);
+}

@@ -1,0 +1,67 @@
+/*
+ * serve_options.h - how an input is served, and what has become of it.
+ *
+ * Threads  Options are constant; on_note may be called from any thread. Numbers are atomic.
+ */
+#ifndef FLOWTAPE_SERVE_SERVE_OPTIONS_H
+#define FLOWTAPE_SERVE_SERVE_OPTIONS_H
+
+#include <stdatomic.h>
+
+#include "command/suspect.h"
+#include "input/journal_pass.h"
+#include "input/source.h"
+#include "item/loss.h"
+#include "wire/uri.h"
+
+#define SERVE_REPLICAS_DEFAULT 16u
+#define SERVE_PORT_DEFAULT     7000u
+
+struct serve_options {
+    const char *input;
+    uint32_t generation; /* 0: the newest complete one */
+    const struct target *target;
+    enum json_as json_as;
+    bool fail_on_loss;
+    uint32_t databases;       /* that replicas have */
+    const char *redis_server; /* program that makes states of captures */
+    bool state_at_end; /* a full sync is the state where the stream is, not that of the snapshot */
+    bool follow;
+    const char *dir; /* where the stream is kept; NULL: in a capture; of other inputs: not at all */
+    struct uri listen;
+    uint32_t replicas_max;
+    const char *password; /* NULL: none is asked for */
+    int cancel_fd;
+
+    void (*on_note)(void *context, const char *text);
+    void *context;
+};
+
+/* Numbers that may be read while it runs. */
+struct serve_progress {
+    atomic_uint_fast64_t offset;     /* of the end of the stream */
+    atomic_uint_fast64_t records;    /* of journals, in the stream */
+    atomic_uint_fast64_t replicas;   /* that get the stream now */
+    atomic_uint_fast64_t syncing;    /* that get a state now */
+    atomic_uint_fast64_t lag;        /* of the slowest, in bytes of the stream */
+    atomic_uint_fast64_t full_syncs; /* states that were sent, as far as their end */
+    atomic_uint_fast64_t resumed;    /* replicas that were given the rest only */
+    atomic_uint_fast64_t refused;    /* offsets or ids that were not those of the stream */
+};
+
+/* What was done; losses and suspects are those of this run. */
+struct serve_result {
+    uint32_t generation;
+    char replication_id[41];
+    uint64_t offset;
+    struct journal_pass_counts journal;
+    struct loss_report state_losses; /* of the last state that was sent */
+    struct loss_report losses;       /* of the journal */
+    struct suspect_report suspects;
+};
+
+/* serve_note - a line for the user, if anybody listens. */
+void serve_note(const struct serve_options *options, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

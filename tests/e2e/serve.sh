@@ -1,0 +1,153 @@
+#!/bin/sh
+# An input as a Redis master: replicas get the state and the journal after it, and resume where they were, however
+# often the link, flowtape and they themselves are killed.
+. "${0%/*}/../lib/sh_lib.sh"
+t_begin
+need_redis
+
+REPLICA_PORT=$((20000 + $$ * 37 % 12000))
+
+# serve_start INPUT [ARG...] - sets SERVE_PID and SERVE_PORT
+serve_start()
+{
+    cat "$T/serve.err" >>"$T/serve.all" 2>/dev/null
+    : >"$T/serve.err"
+    # shellcheck disable=SC2086 # words
+    "$FLOWTAPE" serve "$@" --as redis --redis "$REDIS_FOR" --redis-server "$REDIS_SERVER" \
+        --listen "127.0.0.1:${SERVE_PORT:-0}" --databases 64 --on-loss skip --report "$T/serve.json" \
+        2>>"$T/serve.err" &
+    SERVE_PID=$!
+    PIDS="$PIDS $SERVE_PID"
+    t_until grep -q "listening on" "$T/serve.err" || fail "flowtape serve starts" "$T/serve.err"
+    SERVE_PORT=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$T/serve.err" | head -n 1)
+}
+
+serve_kill()
+{
+    kill -9 "$SERVE_PID" 2>/dev/null
+    wait "$SERVE_PID" 2>/dev/null
+    t_forget "$SERVE_PID"
+}
+
+serve_stop()
+{
+    kill "$SERVE_PID"
+    ends "$1" "$SERVE_PID" 0 "$T/serve.err"
+}
+
+# serve_field NAME - of the master's INFO
+serve_field()
+{
+    redis-cli -p "$SERVE_PORT" info 2>/dev/null | sed -n "s/^$1:\([^[:cntrl:]]*\).*/\1/p"
+}
+
+# replica_field NAME
+replica_field()
+{
+    redis-cli -s "$T/redis/sock" info 2>/dev/null | sed -n "s/^$1:\([^[:cntrl:]]*\).*/\1/p"
+}
+
+# replica_start [ARG...] - in $T/redis, with what is there
+replica_start()
+{
+    redis_start --port "$REPLICA_PORT" --bind 127.0.0.1 --databases 64 --repl-diskless-sync no \
+        --replicaof 127.0.0.1 "$SERVE_PORT" "$@" || fail "a replica starts" "$T/redis/log"
+}
+
+# has_all - the replica has executed the stream up to its end
+has_all()
+{
+    [ "$(replica_field master_link_status)" = up ] &&
+        [ "$(replica_field slave_repl_offset)" = "$(serve_field master_repl_offset)" ] &&
+        [ "$(stream_size)" = "$STREAM_SIZE" ]
+}
+
+# stream_size - of the stream that the capture in $T/cap is served from
+stream_size()
+{
+    cat "$T"/cap/serve/*.stream 2>/dev/null | wc -c
+}
+
+# expect_state LABEL RECORDING
+expect_state()
+{
+    STREAM_SIZE=$(stream_size)
+    t_until has_all && pass "$1: the replica has everything" ||
+        fail "$1: the replica has everything" "$T/redis/log"
+    # shellcheck disable=SC2046 # lists of words
+    check "$1: equals ${2##*/}" "$STATE_DIFF" --skip-lossy $(not_in_journal "$2") \
+        $(state_options "$2") "$2/state.json" "$REDIS"
+}
+
+for recording in live-4 flushes catalogue; do
+    take $recording
+    mv "$T/$recording" "$T/cap"
+    serve_start "$T/cap"
+    rm -rf "$T/redis"
+    replica_start
+    expect_state "$recording" "$RECORDINGS/$recording"
+    [ "$(serve_field sync_full)" = 1 ] && pass "$recording: one full sync" ||
+        fail "$recording: one full sync" "$T/serve.err"
+    redis_stop
+    serve_stop "$recording"
+    [ "$recording" = catalogue ] || rm -rf "$T/cap"
+    SERVE_PORT=
+done
+rm -rf "$T/cap"
+
+# A file has a state only. One that does not take marks gets it with its length, as redis-cli of 5.0 does.
+serve_start "$RECORDINGS/files/types.rdb"
+rm -rf "$T/redis"
+replica_start
+t_until sh -c "redis-cli -s '$T/redis/sock' info replication | grep -q 'master_link_status:up'"
+check "a file: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/files/state.json" "$REDIS"
+redis_stop
+check "redis-cli --rdb" timeout 20 redis-cli -p "$SERVE_PORT" --rdb "$T/cli.rdb"
+load_and_compare "what redis-cli --rdb got" "$T/cli.rdb" "$RECORDINGS/files/state.json"
+redis-cli -p "$SERVE_PORT" sync >"$T/sync.out" 2>&1 &
+SYNC_PID=$!
+PIDS="$PIDS $SYNC_PID"
+t_until grep -q "discarding [0-9][0-9]* bytes" "$T/sync.out" && pass "SYNC without marks: a length" ||
+    fail "SYNC without marks" "$T/sync.out"
+kill "$SYNC_PID"
+wait "$SYNC_PID"
+t_forget "$SYNC_PID"
+check_status "an unknown command" 0 "this is flowtape" redis-cli -p "$SERVE_PORT" set a 1
+serve_stop "a file"
+SERVE_PORT=
+
+# The link cut, flowtape killed and the replica restarted at random moments: what is left is partial.
+take live-4
+mv "$T/live-4" "$T/cap"
+rm -rf "$T/redis" "$T/serve.all" "$T/serve.err"
+serve_start "$T/cap"
+replica_start --save 3600 1
+i=0
+rounds=$(effort 12 4)
+STREAM_SIZE=$(stream_size)
+t_until has_all || fail "the first sync" "$T/redis/log"
+while [ $i -lt "$rounds" ]; do
+    i=$((i + 1))
+    t_random 3
+    case $R in
+    0) redis-cli -s "$T/redis/sock" client kill type master >/dev/null ;;
+    1)
+        serve_kill
+        serve_start "$T/cap"
+        ;;
+    2)
+        redis-cli -s "$T/redis/sock" shutdown save >/dev/null 2>&1
+        wait "$REDIS_PID" 2>/dev/null
+        t_forget "$REDIS_PID"
+        rm -f "$T/redis/sock"
+        replica_start --save 3600 1
+        ;;
+    esac
+done
+expect_state "after $rounds interruptions" "$RECORDINGS/live-4"
+cat "$T/serve.err" >>"$T/serve.all"
+[ "$(grep -c 'gets the whole state' "$T/serve.all")" = 1 ] && pass "one full sync, the first one" ||
+    fail "more than one full sync" "$T/serve.all"
+redis_stop
+serve_stop "after interruptions"
+t_end
