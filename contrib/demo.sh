@@ -31,7 +31,7 @@ say() {
     printf '\n== %s\n' "$*"
 }
 
-# run COMMAND... - shown as one would type it, then carried out.
+# run COMMAND... - shown as one would type it, then executed.
 run() {
     printf '$ flowtape'
     printf ' %s' "$@"

@@ -214,7 +214,7 @@ static int open_archive(struct packing *p, struct ft_err *err)
     p->tar = archive_write_new();
     if (p->buffer == NULL || p->tar == NULL)
         return err_nomem(err, "an archive");
-    /* Nothing is held back, so that members begin where the frames do. */
+    /* Nothing is withheld, so that members begin where the frames do. */
     if (archive_write_set_format_pax_restricted(p->tar) != ARCHIVE_OK ||
         archive_write_add_filter_none(p->tar) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(p->tar, 0) != ARCHIVE_OK ||

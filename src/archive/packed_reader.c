@@ -221,7 +221,7 @@ int packed_skip(struct packed_reader *r, struct ft_err *err)
                : err_wrap(err, "\"%s\"", archive_input_name(r->input));
 }
 
-/* n more bytes of the segment behind those that r->stored has. */
+/* n more bytes of the segment after those that r->stored has. */
 static int read_more(struct packed_reader *r, size_t n, struct ft_err *err)
 {
     size_t got = 1;

@@ -1,7 +1,7 @@
 /*
  * segment_copy.h - a sealed segment made of the beginning of another one, open or sealed.
  *
- * What it is   Blocks are copied as they are stored; the one in which the copy ends is made anew with the
+ * What it is   Blocks are copied as they are stored; the one in which the copy ends is made again with the
  *              records before that. The copy has the identity and the times of the original, so the same part
  *              of the same segment gives the same bytes.
  */

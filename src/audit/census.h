@@ -47,7 +47,7 @@ struct census {
     uint64_t functions;
     uint64_t scripts;
     uint64_t records_in_snapshot; /* journal records inside the full sync */
-    uint64_t records;             /* and behind it */
+    uint64_t records;             /* and after it */
 };
 
 /* census_of - of all streams of a source. */

@@ -551,7 +551,7 @@ static enum session_outcome judge_flows(struct session *s, struct ft_err *err)
     return end == FLOW_END_FAILED ? SESSION_FAILED : judge_error(s, err);
 }
 
-static enum session_outcome judge(struct session *s, enum walk walk, struct ft_err *err)
+static enum session_outcome classify(struct session *s, enum walk walk, struct ft_err *err)
 {
     switch (walk) {
     case WALK_ON:
@@ -580,7 +580,7 @@ static enum session_outcome finish(struct session *s, enum walk walk, struct ft_
         *err = disk;
         return SESSION_FAILED;
     }
-    outcome = judge(s, walk, err);
+    outcome = classify(s, walk, err);
     if (outcome == SESSION_REACHED || outcome == SESSION_STOPPED) {
         for (uint32_t i = 0; i < s->flow_count; i++)
             flow_session_ack_last(s->flows[i]);

@@ -20,7 +20,7 @@ enum command_flag {
     COMMAND_SLICED = 1 << 2,
     /* has no key: on a cluster it goes to every master */
     COMMAND_EVERY_NODE = 1 << 3,
-    /* on all flows, to be executed once, behind a barrier */
+    /* on all flows, to be executed once, after a barrier */
     COMMAND_FLUSH = 1 << 4,
     /* journalled on all flows, to be executed once (no barrier: harmless when repeated) */
     COMMAND_ALL_FLOWS = 1 << 5,

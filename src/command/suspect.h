@@ -2,7 +2,7 @@
  * suspect.h - keys whose state cannot be known from the journal.
  *
  * What it is   One report per run: each such key once, with the record that made it suspect first
- *              (translate.h judges). A record that makes one key of another spreads suspicion: what it
+ *              (translate.h says which). A record that makes one key of another spreads suspicion: what it
  *              changes by means of a suspect key is suspect as well.
  * Memory       A hash per key (item/key_set.h) and the first SUSPECTS_SHOWN names; all names are in a
  *              spool (base/spool.h).

@@ -32,7 +32,7 @@ int translator_run(struct translator *t, const struct bytes *words, size_t count
                    int64_t received_ms, struct translation *ret, struct ft_err *err);
 /*
  * translator_find_keys - only the keys of a record, e.g. to rename them before it is translated
- * (keys[i].word says where they are). Suspicion is not judged. Valid like a translation.
+ * (keys[i].word says where they are). Suspicion is not looked at. Valid like a translation.
  */
 int translator_find_keys(struct translator *t, const struct bytes *words, size_t count, uint32_t db,
                          const struct translation_key **ret_keys, size_t *ret_count,

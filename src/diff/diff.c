@@ -197,7 +197,7 @@ static void take_missing(struct diff *d, enum diff_of of, bool second)
             s->changes += s->changes != UINT8_MAX;
         }
         if (second && !s->seen[of])
-            s->kind = (uint8_t)diff_settle(&d->rules, s);
+            s->kind = (uint8_t)diff_classify(&d->rules, s);
         s->seen[of] = false;
         s->unstable &= !second;
     }

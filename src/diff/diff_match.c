@@ -83,7 +83,7 @@ static int add_suspect(struct match *m, const struct pair *p, struct ft_err *err
 
     memcpy(s.digest, p->digest, sizeof(s.digest));
     memcpy(s.has, p->has, sizeof(s.has));
-    s.kind = (uint8_t)diff_settle(m->rules, &s);
+    s.kind = (uint8_t)diff_classify(m->rules, &s);
     if (s.has[DIFF_A] && s.digest[DIFF_A].loss != LOSS_NONE)
         m->counts->expected++;
     if (s.kind == DIFFERENCE_NONE && !p->unstable)

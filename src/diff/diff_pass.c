@@ -99,7 +99,7 @@ static bool both_there(const struct diff_suspect *s)
     return s->has[DIFF_A] && s->has[DIFF_B] && !s->digest[DIFF_B].gone && (!a->gone || is_lost(a));
 }
 
-enum difference diff_settle(const struct diff_rules *rules, const struct diff_suspect *s)
+enum difference diff_classify(const struct diff_rules *rules, const struct diff_suspect *s)
 {
     struct entry_digest a = s->digest[DIFF_A];
     const struct entry_digest *b = &s->digest[DIFF_B];
@@ -164,7 +164,7 @@ static int update(struct diff_reader *r, struct diff_suspect *s, const struct di
         return s->valued && (!digest->gone || is_lost(digest))
                    ? diff_table_put_value(table, s, entry->type, entry->value, err)
                    : 0;
-    s->kind = (uint8_t)diff_settle(rules, s);
+    s->kind = (uint8_t)diff_classify(rules, s);
     if (s->kind == DIFFERENCE_NONE || !both_there(s) || !s->has_value)
         return 0;
     return compare_values(r, s, entry, err);
@@ -330,7 +330,7 @@ int diff_reader_gone(struct diff_reader *r, uint32_t db, struct bytes name, stru
         s->seen[of] = true;
         s->unknown &= !r->asked;
         if (r->pass->second)
-            s->kind = (uint8_t)diff_settle(r->pass->rules, s);
+            s->kind = (uint8_t)diff_classify(r->pass->rules, s);
     }
     pthread_mutex_unlock(&r->pass->mu);
     return 0;

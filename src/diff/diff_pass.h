@@ -54,7 +54,7 @@ int diff_reader_gone(struct diff_reader *r, uint32_t db, struct bytes name, stru
 int diff_reader_end(struct diff_reader *r, struct ft_err *err);
 void diff_reader_free(struct diff_reader *r);
 
-/* diff_settle - the kind of a key from what both sides have of it by now; without values. */
-enum difference diff_settle(const struct diff_rules *rules, const struct diff_suspect *s);
+/* diff_classify - the kind of a key from what both sides have of it by now; without values. */
+enum difference diff_classify(const struct diff_rules *rules, const struct diff_suspect *s);
 
 #endif

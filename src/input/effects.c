@@ -103,7 +103,7 @@ static int read_flow(struct effects *e, struct presence *p, uint32_t flow, uint6
  * Inside the full sync
  */
 
-/* What a snapshot has of a key, before and behind one record. */
+/* What a snapshot has of a key, before and after one record. */
 struct sighting {
     const struct translation_key *key;
     bool entry_before, entry_behind;
@@ -169,8 +169,8 @@ static int see_item(struct effects *e, struct search *s, const struct item *item
 
 /*
  * Of a key that no other record names. The source writes what it is about to change first: an entry in front
- * of the record was there. A destination whose entry comes behind it was there, or was made by it; a source
- * key whose entry comes behind it has stayed.
+ * of the record was there. A destination whose entry comes after it was there, or was made by it; a source
+ * key whose entry comes after it has stayed.
  */
 static enum record_effect effect_in_sync(const struct search *s)
 {

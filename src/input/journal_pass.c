@@ -17,7 +17,7 @@ struct pass_flow {
     struct source_stream *stream;
     struct item item; /* the next record, not taken yet; when held, the flush */
     enum flow_state state;
-    bool has_item; /* when waiting: the item lies behind what may be read */
+    bool has_item; /* when waiting: the item lies after what may be read */
     uint64_t first_lsn;
     uint64_t next_lsn;
 };
@@ -113,7 +113,7 @@ static void judge_item(struct pass *p, uint32_t i)
     }
 }
 
-/* To the next item that takes an LSN; behind the cut the flow has ended, or waits. */
+/* To the next item that takes an LSN; after the cut the flow has ended, or waits. */
 static int read_item(struct pass *p, uint32_t i, struct ft_err *err)
 {
     struct pass_flow *flow = &p->flows[i];

@@ -5,7 +5,7 @@
  *              have it: the flush is then delivered once. Records that are not to be applied are
  *              dropped and counted: those for keys that the flow does not own (PFMERGE comes on every
  *              shard that took part), and later copies of commands that come once per flow.
- * Order        Between flows by receive time, as good as blocks tell it; behind a flush a flow that
+ * Order        Between flows by receive time, as good as blocks tell it; after a flush a flow that
  *              was held may bring a somewhat earlier time. Nothing depends on it but time marks: keys
  *              of different flows are independent, and flushes have their barrier.
  * Flushes      A flush that not all flows have before the cut is not applied, nor what follows it on

@@ -40,7 +40,7 @@ struct source_info {
 
 /* Records of one stream's journal. */
 struct lsn_range {
-    uint64_t first; /* behind the snapshot; 0: not known, or no journal */
+    uint64_t first; /* after the snapshot; 0: not known, or no journal */
     uint64_t next;  /* after the last one that is there */
 };
 

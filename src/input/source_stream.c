@@ -94,7 +94,7 @@ static int feed(struct source_stream *st, struct ft_err *err)
     return fed;
 }
 
-/* Behind the snapshot a caller may not want to go on. */
+/* After the snapshot a caller may not want to go on. */
 static bool is_last(const struct source_stream *st, const struct item *item)
 {
     return st->options.snapshot_only && item->kind == ITEM_SNAPSHOT_END;

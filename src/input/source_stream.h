@@ -25,10 +25,10 @@ void source_large_free(struct source_large *l);
 struct source_stream_options {
     bool skip_values;
     bool keep_words;    /* with skip_values: journal records come with their words */
-    bool snapshot_only; /* end behind the RDB stream */
-    bool journal_only; /* begin behind the RDB stream; of inputs without a journal: no difference */
+    bool snapshot_only; /* end after the RDB stream */
+    bool journal_only;  /* begin after the RDB stream; of inputs without a journal: no difference */
     /* with journal_only, of inputs that can seek: begin at the last block that holds this LSN or lies
-     * before it; 0: the first one behind the RDB stream. Within source_lsns. */
+     * before it; 0: the first one after the RDB stream. Within source_lsns. */
     uint64_t start_lsn;
     bool follow; /* of inputs that can follow: more may come, see source_stream_next */
     bool verify_checksum;

@@ -20,7 +20,7 @@ struct convert_options {
     const struct target *target;
     enum json_as json_as;
     bool fail_on_loss;
-    bool drop_expired; /* leave out keys and members whose time is over now */
+    bool drop_expired; /* leave out keys and members that have expired by now */
     struct filter filter;
     uint32_t databases;       /* of the server that will load it; 0: not known */
     const struct cut *cut;    /* of a capture; NULL for other inputs */

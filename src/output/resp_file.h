@@ -28,7 +28,7 @@ struct resp_file {
     uint64_t commands; /* SELECT not counted */
 };
 
-/* A zeroed struct may be released. resp_file_append goes on behind what is in the file. The limit of
+/* A zeroed struct may be released. resp_file_append continues after what is in the file. The limit of
  * databases, and guards, may be set after either. */
 int resp_file_open(struct resp_file *s, const char *path, struct ft_err *err);
 int resp_file_append(struct resp_file *s, const char *path, struct ft_err *err);

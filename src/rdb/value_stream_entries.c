@@ -51,7 +51,7 @@ static int words_add(struct words *w, const struct blob_element *e, struct ft_er
 }
 
 /* Texts may have moved while they grew: only now do the words point to them. */
-static void words_settle(struct words *w)
+static void words_locate(struct words *w)
 {
     const uint8_t *text = w->texts.p;
     struct bytes *word = words_at(w);
@@ -122,7 +122,7 @@ static int take_master_entry(const struct stream_iter *it, struct entry_cursor *
         if (take_element(it, c, &e, err) != 0 || words_add(&c->fields, &e, err) != 0)
             return -1;
     }
-    words_settle(&c->fields);
+    words_locate(&c->fields);
     if (take_number(it, c, &end, err) != 0)
         return -1;
     if (end != 0)
@@ -192,7 +192,7 @@ static int take_words(const struct stream_iter *it, struct entry_cursor *c, bool
         if (take_element(it, c, &e, err) != 0 || words_add(&c->entry, &e, err) != 0)
             return -1;
     }
-    words_settle(&c->entry);
+    words_locate(&c->entry);
     if (take_number(it, c, &elements, err) != 0)
         return -1;
     if (elements < 0 || (uint64_t)elements != want)

@@ -18,7 +18,7 @@
 
 /* Words in the order they came; integers are rendered into texts. */
 struct words {
-    struct buf list;  /* struct bytes; p is NULL for one of texts until words_settle */
+    struct buf list;  /* struct bytes; p is NULL for one of texts until words_locate */
     struct buf texts; /* the rendered integers, one after the other */
 };
 

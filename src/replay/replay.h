@@ -3,7 +3,7 @@
  *
  * How it works  The snapshot goes first, its streams in parallel, entries replacing what is there; a
  *               stream is done or it is done again. The journal follows, each record exactly once:
- *               batches are carried out by a script on the target which in the same atomic step
+ *               batches are executed by a script on the target which in the same atomic step
  *               writes how far they go (replay_node.h). Whatever goes wrong on the way (a lost
  *               connection, a restart of either side), there is one way to go on: connect, read the
  *               positions, go back in the journal to the lowest, leave out what is there already.

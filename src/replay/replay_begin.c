@@ -265,7 +265,7 @@ int replay_begin_journal(struct replay *r, struct ft_err *err)
         return -1;
     rc = replay_positions_reset(&r->set, lsn, err);
     free(lsn);
-    /* behind the positions: a flush from here on takes them along */
+    /* after the positions: a flush from here on takes them along */
     if (rc == 0 && (rc = replay_check_flushes(r, err)) > 0)
         return err_set(err, FT_ERR_NET,
                        "the target was emptied before the snapshots were complete");

@@ -8,7 +8,7 @@
 #include "replay/replay_walk.h"
 #include "target/cluster_pipe.h"
 
-#define UNDERWAY_BYTES (256u << 10) /* on each connection */
+#define IN_FLIGHT_BYTES (256u << 10) /* on each connection */
 
 /*
  * Deleting
@@ -69,7 +69,7 @@ static int find_again(struct deleter *d, struct ft_err *err)
 
 /*
  * The keys that the records of streams not done yet will touch. Those inside the full sync may come before
- * the entry that replaces the key, those behind it come after.
+ * the entry that replaces the key, those after it come later.
  */
 static int clean_current(struct deleter *d, const uint64_t *stable_lsn, bool behind,
                          struct ft_err *err)
@@ -168,7 +168,7 @@ static int clean_guarded(struct deleter *d, struct ft_err *err)
 int replay_clean(struct replay *r, struct ft_err *err)
 {
     struct deleter d = {.r = r};
-    int rc = cluster_pipe_new(&d.pipe, &r->target, UNDERWAY_BYTES, take_deleted, &d, err);
+    int rc = cluster_pipe_new(&d.pipe, &r->target, IN_FLIGHT_BYTES, take_deleted, &d, err);
 
     if (rc == 0)
         rc = clean_guarded(&d, err);

@@ -9,8 +9,8 @@
 #include "target/cluster_pipe.h"
 #include "target/key_scan.h"
 
-#define UNDERWAY_BYTES (256u << 10) /* on each connection */
-#define LOAD_PORTION   1000u
+#define IN_FLIGHT_BYTES (256u << 10) /* on each connection */
+#define LOAD_PORTION    1000u
 
 struct prober {
     struct replay *r;
@@ -96,7 +96,7 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     int rc;
 
     key_set_release(&r->kept);
-    rc = cluster_pipe_new(&p.pipe, &r->target, UNDERWAY_BYTES, take_exists, &p, err);
+    rc = cluster_pipe_new(&p.pipe, &r->target, IN_FLIGHT_BYTES, take_exists, &p, err);
     if (rc == 0)
         rc = probe_all(&p, err);
     if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {

@@ -2,7 +2,7 @@
  * replay_deferred.h - times to live of a target on which records are still to come.
  *
  * What it is   A key that ended on the target while the source still had it would be lost to the record that
- *              gave it more time, and made anew, without what it held, by one that changed it. So a
+ *              gave it more time, and made again, without what it held, by one that changed it. So a
  *              key's expiry is deferred (times_shift.h): as on a replica, records end it, as
  *              they did at the source. When the replay has come to its end each key gets its own time
  *              (replay_release.h).

@@ -11,7 +11,7 @@
 #include "replay/position/replay_position.h"
 #include "replay/replay_input.h"
 
-/* Looks at the directory of another process: soon behind something new, then more seldom. */
+/* Looks at the directory of another process: soon after something new, then more seldom. */
 #define LOOK_MIN_MS  1u
 #define LOOK_MAX_MS  20u
 #define MEASURE_MS   2000u /* how long the lag of such a one may be out of date */
@@ -312,7 +312,7 @@ static enum look look_at_live(struct replay *r, bool idle)
     struct live_state state;
     bool has_goal;
 
-    live_flows_state(r->o->live, &state); /* first: what is readable behind `ended` is all */
+    live_flows_state(r->o->live, &state); /* first: what is readable after `ended` is all */
     if (state.replayable > generation && r->o->generation == 0) {
         f->turned_over = true;
         return LOOK_LEAVE;

@@ -6,7 +6,7 @@
  *              to read. A capture of this process says so (live_flows.h); another process's
  *              directory is looked at every few milliseconds.
  * Batches      While nothing else is to be read, a node gets what there is for it as soon as fewer
- *              than two batches are under way there: alone, a record goes at once; under load,
+ *              than two batches are in flight there: alone, a record goes at once; under load,
  *              batches grow by themselves.
  * Applied      A flow's records before an LSN are applied when every node either has acknowledged a
  *              batch that was sent when the replay was there, or has nothing left to do.

@@ -31,7 +31,7 @@ struct journal_run {
     struct replay_payer payer;
 };
 
-static int settle(void *context, struct ft_err *err)
+static int drain(void *context, struct ft_err *err)
 {
     return replay_drain(&((struct journal_run *)context)->r->set, err);
 }
@@ -89,7 +89,7 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
         if (redis_pipe_call(node->server->pipe, &reply, c->words, c->count, err) != 0)
             return -1;
         (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
-        rc = replay_judge(&j->r->set, node, j->item, part, 0, c->words, c->count, reply, err);
+        rc = replay_classify(&j->r->set, node, j->item, part, 0, c->words, c->count, reply, err);
         freeReplyObject(reply);
         if (rc != 0)
             return -1;
@@ -299,11 +299,11 @@ static void note_positions(struct replay *r)
 
 int replay_journal(struct replay *r, struct ft_err *err)
 {
-    struct journal_run j = {.r = r, .payer = {.pacer = &r->pacer, .settle = settle, .context = &j}};
+    struct journal_run j = {.r = r, .payer = {.pacer = &r->pacer, .drain = drain, .context = &j}};
     const struct replay_rules rules = replay_rules_of(r);
     const struct replay_record_sink sink = {
         .put = put_command,
-        .settle = settle,
+        .drain = drain,
         .ask = ask,
         .standing = standing,
         .pair = put_pair,

@@ -4,7 +4,7 @@
 #include "replay/replay_cancel.h"
 
 /* So much of a second's worth may be in flight before its answers are awaited. */
-#define UNDERWAY_PART 2u
+#define IN_FLIGHT_PART 2u
 /* Not worth going to sleep for. */
 #define EARLY_US 2000u
 
@@ -48,10 +48,10 @@ int replay_pay(struct replay_payer *payer, size_t bytes, struct ft_err *err)
     paid = p->paid;
     due_us = pace_take(&p->pace, amount, clock_mono_us());
     pthread_mutex_unlock(&p->mu);
-    if (paid - payer->settled > p->pace.per_second / UNDERWAY_PART) {
-        if (payer->settle(payer->context, err) != 0)
+    if (paid - payer->drained > p->pace.per_second / IN_FLIGHT_PART) {
+        if (payer->drain(payer->context, err) != 0)
             return -1;
-        payer->settled = paid_by_all(p);
+        payer->drained = paid_by_all(p);
     }
     now_us = clock_mono_us();
     return now_us + EARLY_US >= due_us

@@ -23,9 +23,9 @@ struct replay_pacer {
 
 struct replay_payer {
     struct replay_pacer *pacer;
-    uint64_t settled; /* paid by all when it had nothing in flight */
+    uint64_t drained; /* paid by all when it had nothing in flight */
     /* waits for all answers: a target that stands still is not to get everything at once later */
-    int (*settle)(void *context, struct ft_err *err);
+    int (*drain)(void *context, struct ft_err *err);
     void *context;
 };
 

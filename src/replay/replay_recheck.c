@@ -24,8 +24,8 @@
 #include "target/cluster_pipe.h"
 
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
-#define RESTORE_BYTES  (1u << 20)
-#define UNDERWAY_BYTES (1u << 20)
+#define RESTORE_BYTES   (1u << 20)
+#define IN_FLIGHT_BYTES (1u << 20)
 /* Times to live that are read as what is left of them are not exact. */
 #define LEFT_TOLERANCE_MS  2000
 #define EXPIRETIME_VERSION 700u
@@ -46,8 +46,8 @@ struct replay_recheck {
     size_t capacity;
     uint32_t db; /* of the target, for the key being put */
     char *why;
-    uint64_t settled; /* dead letters */
-    /* what records behind a position touch: hashes of keys, as far as these were looked through */
+    uint64_t resolved; /* dead letters */
+    /* what records after a position touch: hashes of keys, as far as these were looked through */
     uint64_t *touched_from; /* NULL: none yet; then touched_to */
     uint64_t *touched_to;
     struct key_set touched;
@@ -89,7 +89,7 @@ static int open_sender(struct replay_recheck *c, struct ft_err *err)
                                              .restore = true,
                                              .word_max = r->target.word_max};
 
-    if (cluster_pipe_new(&c->pipe, &r->target, UNDERWAY_BYTES, take_nothing, c, err) != 0 ||
+    if (cluster_pipe_new(&c->pipe, &r->target, IN_FLIGHT_BYTES, take_nothing, c, err) != 0 ||
         replay_mapper_new(&c->mapper, &rules, err) != 0 ||
         recoder_new(&c->recoder, entries.target, entries.json_as, err) != 0 ||
         entry_commands_new(&c->by_restore, &entries, err) != 0)
@@ -135,12 +135,12 @@ void replay_recheck_close(struct replay_recheck *c)
 {
     if (c == NULL)
         return;
-    if (c->settled != 0)
+    if (c->resolved != 0)
         replay_report_note(&c->replay.report,
                            "%" PRIu64
                            " commands in \"%s\" need not be sent any more, as their keys "
                            "were read again",
-                           c->settled, c->options.dead_letters);
+                           c->resolved, c->options.dead_letters);
     cluster_pipe_free(c->pipe);
     replay_mapper_free(c->mapper);
     times_shift_release(&c->defer);
@@ -213,7 +213,7 @@ static int take_flush(void *context, uint32_t flow, uint64_t lsn, struct ft_err 
     return 0;
 }
 
-/* Another position: what was behind the one before says nothing. */
+/* Another position: what was after the one before says nothing. */
 static int begin_touched(struct replay_recheck *c, const uint64_t *from, struct ft_err *err)
 {
     uint32_t n = c->replay.source->stream_count;
@@ -496,7 +496,7 @@ static int settle_letters(struct replay_recheck *c, const struct replay_suspect 
                           struct ft_err *err)
 {
     struct key_set names = {0};
-    uint64_t settled = 0;
+    uint64_t resolved = 0;
     int rc = 0;
 
     if (c->replay.set.letters == NULL)
@@ -516,9 +516,9 @@ static int settle_letters(struct replay_recheck *c, const struct replay_suspect 
         rc = key_set_add(&names, hash, err);
     }
     if (rc == 0)
-        rc = replay_refused_settle(&c->replay, &names, &settled, err);
+        rc = replay_refused_resolve(&c->replay, &names, &resolved, err);
     key_set_release(&names);
-    c->settled += settled;
+    c->resolved += resolved;
     return rc;
 }
 

@@ -357,7 +357,7 @@ static int see_moved_time(struct replay_recorder *rec, const struct translation 
 }
 
 /*
- * A node came back with older data, and the record cannot be carried out there again. With the source at hand its
+ * A node came back with older data, and the record cannot be executed there again. With the source at hand its
  * keys are read from it later; else only everything from the start brings them back.
  */
 static int leave_lost(struct replay_recorder *rec, const struct item *item,

@@ -9,7 +9,7 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
 
-/* What is noted, one behind the other, each with its key behind it. */
+/* What is noted, one after the other, each with its key after it. */
 struct noted {
     uint64_t lsn; /* 0: the snapshot */
     uint64_t key_bytes;
@@ -232,7 +232,7 @@ int replay_refused_save(struct replay *r, struct ft_err *err)
  * Letters that are done
  */
 
-struct settling {
+struct resolving {
     struct replay *r;
     struct translator *finder;
     const struct key_set *keys;
@@ -243,7 +243,7 @@ struct settling {
 
 static int look_at_key(void *context, struct bytes key, struct ft_err *err)
 {
-    struct settling *s = context;
+    struct resolving *s = context;
 
     (void)err;
     s->any |= key_set_has(s->keys, s->db, key);
@@ -253,7 +253,7 @@ static int look_at_key(void *context, struct bytes key, struct ft_err *err)
 static int settle_letter(void *context, const struct replay_letter *l, bool *ret_stays,
                          struct ft_err *err)
 {
-    struct settling *s = context;
+    struct resolving *s = context;
 
     *ret_stays = true;
     if (strcmp(l->origin.capture, s->r->set.id) != 0 ||
@@ -268,10 +268,10 @@ static int settle_letter(void *context, const struct replay_letter *l, bool *ret
     return 0;
 }
 
-int replay_refused_settle(struct replay *r, const struct key_set *keys, uint64_t *ret,
-                          struct ft_err *err)
+int replay_refused_resolve(struct replay *r, const struct key_set *keys, uint64_t *ret,
+                           struct ft_err *err)
 {
-    struct settling s = {.r = r, .keys = keys};
+    struct resolving s = {.r = r, .keys = keys};
     struct replay_rules rules;
     int rc;
 

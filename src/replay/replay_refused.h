@@ -2,12 +2,12 @@
  * replay_refused.h - what the target refused in a sync is read again from the source.
  *
  * What it is   In a sync the source is at hand: a key on which a command was refused differs from then on, until it is
- *              read again (suspects, see replay.h). Keys are noted when the refusal is judged, which may be
+ *              read again (suspects, see replay.h). Keys are noted when the refusal is classified, which may be
  *              within a reply, and listed on the target before anything else forgets of it: before a batch
  *              that removes the e: field, and before a flow's snapshot counts as done.
  * Names        A refused command has the target's names, the list has the source's. Where these differ, the
  *              capture is read again at the record, or in the flow's snapshot.
- * Letters      Of a key that was read again a letter would be carried out upon its own effect: it is taken out of
+ * Letters      Of a key that was read again a letter would be executed upon its own effect: it is taken out of
  *              the file. The other keys of such a letter are listed as it was.
  * Threads      _add and _save: any.
  */
@@ -35,9 +35,9 @@ int replay_refused_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t d
  * noted any that are not. */
 int replay_refused_save(struct replay *r, struct ft_err *err);
 
-/* replay_refused_settle - hashes of keys, as the target has them, that were read again: letters that name one of
+/* replay_refused_resolve - hashes of keys, as the target has them, that were read again: letters that name one of
  * them are done. *ret: how many. */
-int replay_refused_settle(struct replay *r, const struct key_set *keys, uint64_t *ret,
-                          struct ft_err *err);
+int replay_refused_resolve(struct replay *r, const struct key_set *keys, uint64_t *ret,
+                           struct ft_err *err);
 
 #endif

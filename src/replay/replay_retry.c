@@ -25,7 +25,7 @@ struct letter_key {
     uint8_t hash[KEY_SET_HASH_SIZE];
     uint32_t flow;           /* of its letters */
     bool many_flows;         /* whose order is not known */
-    bool stays;              /* a letter on it stays: so do those behind that one */
+    bool stays;              /* a letter on it stays: so do those after that one */
     uint64_t newest_lsn;     /* of records on it that are no letters; 0: none */
     uint64_t newest_foreign; /* likewise, in other flows */
     bool entry;              /* letters of it are of the entry */
@@ -182,7 +182,7 @@ static void merge_keys(struct retry *t)
 }
 
 /*
- * What came behind them
+ * What came after them
  */
 
 static int see_key(void *context, const struct replay_walked *named, struct ft_err *err)

@@ -35,11 +35,11 @@
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
 #define RESTORE_BYTES (1u << 20)
 /* Of all connections together, and of one. */
-#define UNDERWAY_BYTES      (16u << 20)
-#define UNDERWAY_LANE_BYTES (1u << 20)
-#define UNDERWAY_LEAST      (64u << 10)
-#define LANES_MAX           48u
-#define SENDERS_MAX         8u
+#define IN_FLIGHT_BYTES      (16u << 20)
+#define IN_FLIGHT_LANE_BYTES (1u << 20)
+#define IN_FLIGHT_MIN        (64u << 10)
+#define LANES_MAX            48u
+#define SENDERS_MAX          8u
 
 /* Marks of commands, for when one is refused. */
 #define MARK_ENTRY   0u
@@ -89,8 +89,8 @@ static int refuse(struct stream_sender *s, uint32_t mark, uint32_t db, const str
     return replay_dead_add(set, s->flow, 0, NULL, db, words, count, error, err);
 }
 
-static int judge(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
-                 size_t count, const char *error, struct ft_err *err)
+static int classify(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
+                    size_t count, const char *error, struct ft_err *err)
 {
     bool expected = mark != MARK_ENTRY && command_error_expected(command_find(words[0]), error);
 
@@ -129,7 +129,7 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
         return 0;
     if (resp_take_command(answer->command, &words, &count, err) != 0)
         return -1;
-    rc = judge(context, answer->mark, answer->db, words, count, answer->reply->str, err);
+    rc = classify(context, answer->mark, answer->db, words, count, answer->reply->str, err);
     free(words);
     return rc;
 }
@@ -305,7 +305,7 @@ static int put_entry(void *context, const struct item *item, struct ft_err *err)
  * Records inside the full sync
  */
 
-/* Behind all that was put before. */
+/* After all that was put before. */
 static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes *words,
                         size_t count, struct ft_err *err)
 {
@@ -325,7 +325,7 @@ static int put_record_command(void *context, uint32_t db, unsigned part, struct 
     return put_in_order(s, db, words, count, err);
 }
 
-static int settle(void *context, struct ft_err *err)
+static int drain(void *context, struct ft_err *err)
 {
     struct stream_sender *s = context;
 
@@ -352,11 +352,11 @@ static int put_pair(void *context, const struct replay_pair *pair, struct ft_err
         const struct replay_pair_command *c =
             i < pair->dst_count ? &pair->dst_commands[i] : &pair->src_commands[i - pair->dst_count];
 
-        if ((i == pair->dst_count && settle(s, err) != 0) ||
+        if ((i == pair->dst_count && drain(s, err) != 0) ||
             put_in_order(s, c->db, c->words, c->count, err) != 0)
             return -1;
     }
-    return settle(s, err);
+    return drain(s, err);
 }
 
 /* Keys that share a record are put in order by waiting: see cluster_pipe.h. */
@@ -365,11 +365,11 @@ static int put_record(struct stream_sender *s, const struct item *item, const st
 {
     bool alone = s->r->target.cluster && t->key_count > 1;
 
-    if (alone && settle(s, err) != 0)
+    if (alone && drain(s, err) != 0)
         return -1;
     if (replay_recorder_put(s->recorder, item, t, err) != 0)
         return -1;
-    return alone ? settle(s, err) : 0;
+    return alone ? drain(s, err) : 0;
 }
 
 static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
@@ -464,7 +464,7 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     }
     if (step == STEP_ERROR)
         return -1;
-    return settle(s, err);
+    return drain(s, err);
 }
 
 /* So many streams at a time; less where there are many masters. */
@@ -480,11 +480,11 @@ static uint32_t sender_count(const struct replay *r)
 static size_t lane_bytes(const struct replay *r)
 {
     size_t lanes = stream_pool_threads(r->source, sender_count(r)) * r->target.node_count;
-    size_t bytes = UNDERWAY_BYTES / (lanes == 0 ? 1 : lanes);
+    size_t bytes = IN_FLIGHT_BYTES / (lanes == 0 ? 1 : lanes);
 
-    if (bytes > UNDERWAY_LANE_BYTES)
-        return UNDERWAY_LANE_BYTES;
-    return bytes < UNDERWAY_LEAST ? UNDERWAY_LEAST : bytes;
+    if (bytes > IN_FLIGHT_LANE_BYTES)
+        return IN_FLIGHT_LANE_BYTES;
+    return bytes < IN_FLIGHT_MIN ? IN_FLIGHT_MIN : bytes;
 }
 
 /* What waits for others of its slot would not go at the pace asked for. */
@@ -520,7 +520,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
     const struct replay_rules rules = replay_rules_of(r);
     const struct replay_record_sink sink = {
         .put = put_record_command,
-        .settle = settle,
+        .drain = drain,
         .ask = ask,
         .pair = put_pair,
         .context = s,
@@ -607,7 +607,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     struct source_stream *stream = NULL;
     int rc = -1;
 
-    s.payer = (struct replay_payer){.pacer = &s.r->pacer, .settle = settle, .context = &s};
+    s.payer = (struct replay_payer){.pacer = &s.r->pacer, .drain = drain, .context = &s};
     if (s.r->set.state.snap_done[index])
         return 0;
     if (replay_dead_drop(&s.r->set, &index, err) == 0 && sender_open(&s, err) == 0 &&

@@ -118,7 +118,7 @@ static int fetch(struct fold_read *r, struct ft_err *err)
 
 /*
  * SCAN may name a key twice while the table is being resized; nothing writes to the server now, and
- * a table at rest is named once. A resize that is under way is finished first.
+ * a table at rest is named once. A resize in progress is finished first.
  */
 static int read_db(struct fold_read *r, uint32_t db, struct ft_err *err)
 {

@@ -16,7 +16,7 @@
 static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *reply,
                         struct ft_err *err)
 {
-    const struct fold_underway *u = &s->underway[tag % FOLD_UNDERWAY];
+    const struct fold_in_flight *u = &s->in_flight[tag % FOLD_IN_FLIGHT];
     const char *name = u->row == NULL ? "entry" : u->row->name;
 
     if (command_error_expected(u->row, reply->str))
@@ -51,8 +51,8 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
         return err_nomem(err, "the point-in-time conversion");
     s->shift.script = lua_hsetex;
     s->fold = f;
-    s->underway = calloc(FOLD_UNDERWAY, sizeof(*s->underway));
-    if (s->underway == NULL) {
+    s->in_flight = calloc(FOLD_IN_FLIGHT, sizeof(*s->in_flight));
+    if (s->in_flight == NULL) {
         fold_stream_free(s);
         return err_nomem(err, "the point-in-time conversion");
     }
@@ -76,7 +76,7 @@ static int put(struct fold_stream *s, const struct bytes *words, size_t count, s
 
     if (times_shift_run(&s->shift, words, count, TIMES_SHIFT_MS, &moved, err) != 0)
         return -1;
-    s->underway[s->next_tag % FOLD_UNDERWAY] = s->current;
+    s->in_flight[s->next_tag % FOLD_IN_FLIGHT] = s->current;
     return redis_pipe_put(s->pipe, s->next_tag++, moved, count, err);
 }
 
@@ -334,6 +334,6 @@ void fold_stream_free(struct fold_stream *s)
     translator_free(s->for_target);
     entry_commands_free(s->entries);
     times_shift_release(&s->shift);
-    free(s->underway);
+    free(s->in_flight);
     free(s);
 }

@@ -15,10 +15,10 @@
 #include "state/fold.h"
 
 /* What a command in flight was made of, for when it is refused. */
-#define FOLD_UNDERWAY  16384u
+#define FOLD_IN_FLIGHT 16384u
 #define FOLD_KEY_SHOWN 64
 
-struct fold_underway {
+struct fold_in_flight {
     const struct command_row *row; /* NULL: an entry's command */
     uint32_t db;
     uint8_t key_size;
@@ -33,10 +33,10 @@ struct fold_stream {
     struct entry_commands *entries;
     struct times_shift shift;
     bool db_known;
-    uint32_t db;                    /* selected on the connection */
-    struct fold_underway *underway; /* FOLD_UNDERWAY of them */
+    uint32_t db;                      /* selected on the connection */
+    struct fold_in_flight *in_flight; /* FOLD_IN_FLIGHT of them */
     uint64_t next_tag;
-    struct fold_underway current; /* of the commands being put */
+    struct fold_in_flight current; /* of the commands being put */
     /* who takes the replies instead; NULL: they are to commands that were put */
     redis_reply_fn *reader;
     void *reader_context;

@@ -31,7 +31,7 @@
 #define REPLICATION_ID_MAX 64
 
 enum generation_state {
-    GENERATION_SNAPSHOT,  /* the full sync is under way, or was when the recorder ended */
+    GENERATION_SNAPSHOT,  /* the full sync is in progress, or was when the recorder ended */
     GENERATION_COMPLETE,  /* all flows have their snapshot; journal may follow */
     GENERATION_ABANDONED, /* snapshot never completed, files removed */
 };

@@ -20,7 +20,7 @@
 /* A key of the page, as it was read last. */
 struct sync_candidate {
     struct replay_suspect suspect; /* the key is owned */
-    bool settled;                  /* the target has what the source has */
+    bool resolved;                 /* the target has what the source has */
     bool closed;                   /* and is off the list; or it was given up */
     enum replay_rechecked outcome;
 };
@@ -126,7 +126,7 @@ static int give_up(struct sync_check *c, struct sync_candidate *candidate, const
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
 
-    candidate->settled = true;
+    candidate->resolved = true;
     candidate->closed = true;
     key_set_hash(candidate->suspect.db, candidate->suspect.key, hash);
     if (key_set_add(&c->given_up, hash, err) != 0)
@@ -157,8 +157,8 @@ static int put(struct sync_check *c, struct sync_candidate *k, const struct dump
     k->outcome = replay_recheck_put(c->target, &entry, c->value.gone, why, err);
     if (k->outcome == REPLAY_RECHECK_REFUSED)
         return give_up(c, k, why, err);
-    k->settled = k->outcome != REPLAY_RECHECK_ERROR;
-    return k->settled ? 0 : -1;
+    k->resolved = k->outcome != REPLAY_RECHECK_ERROR;
+    return k->resolved ? 0 : -1;
 }
 
 /* Does the capture have all that the source had done when the value had been read? */
@@ -190,8 +190,8 @@ enum value_is {
 };
 
 /* Is the value that was read the one at the goal? It is if nothing has touched the key since. */
-static enum value_is judge(struct sync_check *c, const struct sync_candidate *k,
-                           const uint64_t *goal, uint32_t flow_count, struct ft_err *err)
+static enum value_is classify(struct sync_check *c, const struct sync_candidate *k,
+                              const uint64_t *goal, uint32_t flow_count, struct ft_err *err)
 {
     bool touched;
 
@@ -241,7 +241,7 @@ static int look_at(struct sync_check *c, struct sync_candidate *k, const uint64_
     c->has_read = false;
     if (c->value.refused)
         return give_up(c, k, c->value.why, err);
-    switch (judge(c, k, goal, flow_count, err)) {
+    switch (classify(c, k, goal, flow_count, err)) {
     case VALUE_ERROR:
         return -1;
     case VALUE_LATER:
@@ -302,8 +302,8 @@ static void count_outcome(struct sync_checked *r, const struct sync_candidate *k
     r->equal += k->outcome == REPLAY_RECHECK_EQUAL;
 }
 
-/* Those that are settled come off the list, and count. */
-static int unlist_settled(struct sync_check *c, struct ft_err *err)
+/* Those that are resolved come off the list, and count. */
+static int unlist_resolved(struct sync_check *c, struct ft_err *err)
 {
     struct replay_suspect *done = calloc(c->count + 1, sizeof(*done));
     size_t n = 0;
@@ -312,7 +312,7 @@ static int unlist_settled(struct sync_check *c, struct ft_err *err)
     if (done == NULL)
         return err_nomem(err, "suspect keys");
     for (size_t i = 0; i < c->count; i++) {
-        if (c->page[i].settled && !c->page[i].closed)
+        if (c->page[i].resolved && !c->page[i].closed)
             done[n++] = c->page[i].suspect;
     }
     rc = replay_recheck_done(c->target, done, n, err);
@@ -321,17 +321,17 @@ static int unlist_settled(struct sync_check *c, struct ft_err *err)
         return -1;
     c->lost_ms = 0;
     for (size_t i = 0; i < c->count; i++) {
-        if (c->page[i].settled && !c->page[i].closed)
+        if (c->page[i].resolved && !c->page[i].closed)
             count_outcome(c->result, &c->page[i]);
-        c->page[i].closed |= c->page[i].settled;
+        c->page[i].closed |= c->page[i].resolved;
     }
     return 0;
 }
 
-static bool is_settled(const struct sync_check *c)
+static bool is_resolved(const struct sync_check *c)
 {
     for (size_t i = 0; i < c->count; i++) {
-        if (!c->page[i].settled)
+        if (!c->page[i].resolved)
             return false;
     }
     return true;
@@ -340,7 +340,7 @@ static bool is_settled(const struct sync_check *c)
 static int give_up_rest(struct sync_check *c, struct ft_err *err)
 {
     for (size_t i = 0; i < c->count; i++) {
-        if (!c->page[i].settled &&
+        if (!c->page[i].resolved &&
             give_up(c, &c->page[i], "it was changed at the source each time it was read", err) != 0)
             return -1;
     }
@@ -350,10 +350,10 @@ static int give_up_rest(struct sync_check *c, struct ft_err *err)
 /* The page has been read once more. */
 static enum sync_check_state end_round(struct sync_check *c, struct ft_err *err)
 {
-    bool more = !is_settled(c) && ++c->rounds < ROUNDS_MAX;
+    bool more = !is_resolved(c) && ++c->rounds < ROUNDS_MAX;
 
     c->next = 0;
-    if ((!more && give_up_rest(c, err) != 0) || unlist_settled(c, err) != 0)
+    if ((!more && give_up_rest(c, err) != 0) || unlist_resolved(c, err) != 0)
         return SYNC_CHECK_ERROR;
     if (!more) {
         drop_page(c);
@@ -393,7 +393,7 @@ static enum sync_check_state step(struct sync_check *c, const uint64_t *goal, ui
     if (c->next == c->count)
         return end_round(c, err);
     k = &c->page[c->next];
-    if (!k->settled)
+    if (!k->resolved)
         rc = look_at(c, k, goal, flow_count, err);
     if (rc < 0)
         return SYNC_CHECK_ERROR;

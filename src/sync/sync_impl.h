@@ -47,7 +47,7 @@ struct sync {
     struct capture_run_options capture_options;
     struct replay_options replay_options;
     struct replay_options check_options;
-    struct replay_result replayed; /* of the replay under way */
+    struct replay_result replayed; /* of the replay in progress */
     struct sync_half capture;
     struct sync_half replay;
     struct cutover cutover;

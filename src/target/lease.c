@@ -117,7 +117,7 @@ static int find_own(struct holder *own, struct ft_err *err)
     return 0;
 }
 
-/* One per process: what follows in it, a replay behind another or a look at suspect keys, has the same. */
+/* One per process: what follows in it, a replay after another or a look at suspect keys, has the same. */
 static int get_own(struct holder *ret, struct ft_err *err)
 {
     static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;

@@ -28,11 +28,11 @@ void pipe_depth_set(struct pipe_depth *d, size_t most_bytes)
     keep_within(d);
 }
 
-void pipe_depth_put(struct pipe_depth *d, size_t underway, uint64_t now_us)
+void pipe_depth_put(struct pipe_depth *d, size_t in_flight, uint64_t now_us)
 {
     if (!pipe_depth_wants(d))
         return;
-    d->before = underway;
+    d->before = in_flight;
     d->put_us = now_us;
 }
 

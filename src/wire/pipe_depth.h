@@ -35,8 +35,8 @@ static inline bool pipe_depth_wants(const struct pipe_depth *d)
 {
     return d->before == 0 && !d->fixed;
 }
-/* pipe_depth_put - a command was put; underway: how many are, with it. */
-void pipe_depth_put(struct pipe_depth *d, size_t underway, uint64_t now_us);
+/* pipe_depth_put - a command was put; in_flight: how many are, with it. */
+void pipe_depth_put(struct pipe_depth *d, size_t in_flight, uint64_t now_us);
 /* pipe_depth_answered - the oldest command has its answer. */
 void pipe_depth_answered(struct pipe_depth *d, uint64_t now_us);
 

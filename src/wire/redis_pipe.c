@@ -17,13 +17,13 @@
 #include "wire/reply_kind.h"
 #include "wire/reply_reader.h"
 
-#define SEND_BYTES     (128u << 10)
-#define CHUNK_SPARE    (32u << 10)
-#define UNDERWAY_BYTES (1u << 20)
-#define UNDERWAY_MAX   8192u
-#define READ_BYTES     (64u << 10)
-#define WORDS_MAX      16
-#define NAME_SIZE      200 /* of a command in a message */
+#define SEND_BYTES      (128u << 10)
+#define CHUNK_SPARE     (32u << 10)
+#define IN_FLIGHT_BYTES (1u << 20)
+#define IN_FLIGHT_MAX   8192u
+#define READ_BYTES      (64u << 10)
+#define WORDS_MAX       16
+#define NAME_SIZE       200 /* of a command in a message */
 /* Of one reply, unless it is a value. */
 #define REPLY_BYTES ((size_t)32 << 20)
 /* So much sent or received shows that the server is there. */
@@ -66,11 +66,11 @@ struct redis_pipe {
     size_t send_pos;
     size_t unsent_bytes;
     struct pipe_depth depth;
-    struct bytes answered; /* the command that a reply is being judged for */
-    struct sent *ring;     /* UNDERWAY_MAX of them */
+    struct bytes answered; /* the command that a reply is being classified for */
+    struct sent *ring;     /* IN_FLIGHT_MAX of them */
     size_t ring_first;
     size_t ring_count;
-    size_t underway_bytes;
+    size_t in_flight_bytes;
     uint64_t heard_ms;        /* of the last reply or progress, or when nothing was waited for */
     size_t moved_bytes;       /* since then, in both directions */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
@@ -122,11 +122,11 @@ int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int can
     p->on_reply = on_reply;
     p->context = context;
     reply_reader_init(&p->reader, REPLY_BYTES);
-    p->ring = calloc(UNDERWAY_MAX, sizeof(*p->ring));
+    p->ring = calloc(IN_FLIGHT_MAX, sizeof(*p->ring));
     p->oldest = calloc(1, sizeof(*p->oldest));
     p->sending = p->oldest;
     p->newest = p->oldest;
-    pipe_depth_fix(&p->depth, UNDERWAY_BYTES);
+    pipe_depth_fix(&p->depth, IN_FLIGHT_BYTES);
     if (p->ring == NULL || p->oldest == NULL) {
         redis_pipe_free(p);
         return err_nomem(err, "a connection");
@@ -147,7 +147,7 @@ void redis_pipe_on_reply(struct redis_pipe *p, redis_reply_fn *on_reply, void *c
     p->context = context;
 }
 
-static int judge(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct ft_err *err)
+static int classify(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct ft_err *err)
 {
     int rc = 0;
 
@@ -237,7 +237,7 @@ static int judge_next(struct redis_pipe *p, redisReply *reply, struct ft_err *er
         freeReplyObject(reply);
         return -1;
     }
-    rc = judge(p, sent->tag, reply, err);
+    rc = classify(p, sent->tag, reply, err);
     p->answered = bytes_of(NULL, 0);
     return rc;
 }
@@ -337,9 +337,9 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     now_us = clock_mono_us();
     p->heard_ms = now_us / 1000;
     pipe_depth_answered(&p->depth, now_us);
-    p->ring_first = (p->ring_first + 1) % UNDERWAY_MAX;
+    p->ring_first = (p->ring_first + 1) % IN_FLIGHT_MAX;
     p->ring_count--;
-    p->underway_bytes -= bytes;
+    p->in_flight_bytes -= bytes;
     p->answer_pos += bytes;
     if (p->answer_pos == chunk_size(p->oldest))
         drop_chunk(p);
@@ -527,7 +527,7 @@ static int turn(struct redis_pipe *p, size_t replies, uint64_t since_ms, struct 
 
 static bool is_full(const struct redis_pipe *p)
 {
-    return p->ring_count == UNDERWAY_MAX || p->underway_bytes > p->depth.limit_bytes;
+    return p->ring_count == IN_FLIGHT_MAX || p->in_flight_bytes > p->depth.limit_bytes;
 }
 
 /* A command: words, one of which continues in a spool. */
@@ -618,7 +618,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     size_t before;
     size_t bytes;
 
-    assert(p->ring_count < UNDERWAY_MAX); /* the caller keeps up */
+    assert(p->ring_count < IN_FLIGHT_MAX); /* the caller keeps up */
     if (take_chunk(p, large, err) != 0)
         return -1;
     before = chunk_size(p->newest);
@@ -628,11 +628,11 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
-    p->ring[(p->ring_first + p->ring_count++) % UNDERWAY_MAX] =
+    p->ring[(p->ring_first + p->ring_count++) % IN_FLIGHT_MAX] =
         (struct sent){tag, bytes, kinds_of(p, command), answers_value(command->words[0])};
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
-    p->underway_bytes += bytes;
+    p->in_flight_bytes += bytes;
     p->unsent_bytes += bytes;
     return 0;
 }
@@ -681,7 +681,7 @@ short redis_pipe_events(const struct redis_pipe *p)
     return (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0));
 }
 
-size_t redis_pipe_underway(const struct redis_pipe *p)
+size_t redis_pipe_in_flight(const struct redis_pipe *p)
 {
     return p->ring_count;
 }
@@ -704,9 +704,9 @@ int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
     return 0;
 }
 
-void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes)
+void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes)
 {
-    pipe_depth_set(&p->depth, underway_bytes);
+    pipe_depth_set(&p->depth, in_flight_bytes);
 }
 
 struct bytes redis_pipe_answered(const struct redis_pipe *p)

@@ -5,7 +5,7 @@
  *              whenever more than the allowed amount is in flight, many at a time, so that neither
  *              side can block the other or wakes it up for little. Each reply goes to a callback, in
  *              order.
- * Replies      Valid during the callback. Error replies are replies: the callback judges them, and may
+ * Replies      Valid during the callback. Error replies are replies: the callback classifies them, and may
  *              look at the command again. It may not use the pipe otherwise. One of another kind than the
  *              command has (reply_kind.h) is not a reply: FT_ERR_PROTOCOL.
  * Borrowing    A command's words are copied before any callback runs, so they may lie in memory that
@@ -62,7 +62,7 @@ int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct byte
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_limit - no more than about so many bytes of commands in flight; less where the server
  * answers late (pipe_depth.h). */
-void redis_pipe_limit(struct redis_pipe *p, size_t underway_bytes);
+void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes);
 /* redis_pipe_answered - during the callback: the command as it was sent. */
 struct bytes redis_pipe_answered(const struct redis_pipe *p);
 /* redis_pipe_drain - send everything and wait for every reply. */
@@ -74,8 +74,8 @@ int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
 int redis_pipe_fd(const struct redis_pipe *p);
 short redis_pipe_events(const struct redis_pipe *p);
 int redis_pipe_work(struct redis_pipe *p, struct ft_err *err);
-/* redis_pipe_underway - commands without a reply yet. */
-size_t redis_pipe_underway(const struct redis_pipe *p);
+/* redis_pipe_in_flight - commands without a reply yet. */
+size_t redis_pipe_in_flight(const struct redis_pipe *p);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
 int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
                     size_t count, struct ft_err *err);

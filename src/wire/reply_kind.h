@@ -3,7 +3,7 @@
  *
  * What it is   A bit for each kind that a command's reply may be of. What is not a Redis, or something in between
  *              that gets out of step, must not be taken for a confirmation because it does not say "-ERR".
- * Errors       An error reply is of no kind: whoever sends a command judges it by its text.
+ * Errors       An error reply is of no kind: whoever sends a command classifies it by its text.
  * Scripts      EVAL and EVALSHA, modules' commands and what the table does not know may answer anything; who runs a
  *              script knows what it returns.
  * Source       redis src/commands (reply schemas), RESP2.

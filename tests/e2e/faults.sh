@@ -96,7 +96,7 @@ work_is_done()
 resumed()
 {
     run "$1" && return
-    # A takeover that was carried out has ended the source: what it had is in the directory.
+    # A takeover that was executed has ended the source: what it had is in the directory.
     [ "$1" = sync ] && ! kill -0 "$STANDIN_PID" 2>/dev/null &&
         "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet --on-loss skip
 }

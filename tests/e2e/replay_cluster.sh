@@ -44,11 +44,11 @@ equal()
     check "$label" cluster_diff "$json" --db-prefix --skip-lossy "$@"
 }
 
-# killed NAME RATE DELAY_MS - killed and started again; begun anew when it was through
+# killed NAME RATE DELAY_MS - killed and started again; restarted when it was through
 killed()
 {
     kills=0 starts=0 first=
-    # not by --flush: the first kill may come before it is carried out
+    # not by --flush: the first kill may come before it is executed
     for node in 1 2 3; do
         node_cli $node flushall >/dev/null || fail "$1: an empty cluster"
     done

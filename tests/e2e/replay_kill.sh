@@ -5,7 +5,7 @@ t_begin
 need_redis
 KILLS=${E2E_KILLS:-$(effort 50 6)}
 
-# kill_replay NAME RATE - killed and started again; begun anew when it was through
+# kill_replay NAME RATE - killed and started again; restarted when it was through
 kill_replay()
 {
     name=$1

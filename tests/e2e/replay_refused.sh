@@ -21,7 +21,7 @@ replay()
     timeout 300 "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip "$@"
 }
 
-# allow [+|-]COMMAND... - what the target carries out
+# allow [+|-]COMMAND... - what the target executes
 allow()
 {
     cli acl setuser default on nopass '~*' '&*' '+@all' "$@" >/dev/null

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A sync that a refused command has stopped goes on as its message says: what was refused is read again from the
-# source, and no letter is left that would be carried out upon its own effect.
+# source, and no letter is left that would be executed upon its own effect.
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/sync_lib.sh"
 t_begin

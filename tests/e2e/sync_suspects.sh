@@ -133,7 +133,7 @@ counts "killed" 1 0 2 0
 equal "killed"
 over "killed"
 
-# The source goes on with other keys all the time.
+# The source writes to other keys all the time.
 standin_start "$catalogue" --stamps 50
 begin_sync --finish
 await "caught up"

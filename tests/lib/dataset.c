@@ -193,8 +193,8 @@ static json_t *score_text(const char *text)
     return json_string(out);
 }
 
-/* What the text form does not settle: orders without meaning, and how a score is written. */
-static void record_settle(json_t *rec)
+/* What the text form leaves open: orders without meaning, and how a score is written. */
+static void record_normalize(json_t *rec)
 {
     const char *type = json_string_value(json_object_get(rec, "type"));
     json_t *value = json_object_get(rec, "value");
@@ -239,18 +239,18 @@ json_t *dataset_load(const char *path)
     {
         const char *slash = strchr(name, '/');
         struct bytes key;
-        char *settled;
+        char *normal;
 
         if (slash == NULL || json_object_get(rec, "value") == NULL) {
             fprintf(stderr, "%s: \"%s\" is not \"db/key\" with a value\n", path, name);
             exit(2);
         }
         key = dataset_bytes(slash + 1);
-        settled = dataset_name((unsigned)strtoul(name, NULL, 10), key);
+        normal = dataset_name((unsigned)strtoul(name, NULL, 10), key);
         rec = canonical(rec);
-        record_settle(rec);
-        json_object_set_new(set, settled, rec);
-        free(settled);
+        record_normalize(rec);
+        json_object_set_new(set, normal, rec);
+        free(normal);
         free((void *)key.p);
     }
     json_decref(file);
@@ -561,7 +561,7 @@ static void dump_keys(redisContext *c, unsigned db, struct bytes *keys, size_t n
                 json_pack("{s:s,s:o}", "type", strcmp(type, "ReJSON-RL") == 0 ? "json" : type,
                           "value", read_value(c, type, keys[i]));
 
-            record_settle(rec);
+            record_normalize(rec);
             if (expire_ms >= 0)
                 json_object_set_new(rec, "expire_ms", json_integer(expire_ms));
             json_object_set_new(set, name, rec);

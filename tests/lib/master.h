@@ -1,6 +1,6 @@
 /*
  * master.h - a stand-in Dragonfly master: plays a recording over loopback to anything that speaks
- * the replica's side, in chosen pieces and with chosen mishaps, and judges what it is sent.
+ * the replica's side, in chosen pieces and with chosen mishaps, and checks what it is sent.
  *
  * Conversation  PING, AUTH, INFO, REPLCONF, DFLY FLOW/SYNC/STARTSTABLE/REPLICAOFFSET/TAKEOVER,
  *               CLIENT PAUSE/UNPAUSE, reads of keys. The recorded bytes up to STARTSTABLE follow DFLY SYNC, the
@@ -43,7 +43,7 @@ struct master_event {
     uint32_t pause_ms; /* 0: the session is cut instead */
 };
 
-/* How DFLY TAKEOVER is answered when it has been carried out. */
+/* How DFLY TAKEOVER is answered when it has been executed. */
 enum master_takeover {
     MASTER_TAKEOVER_ONCE,
     MASTER_TAKEOVER_TWICE,  /* in one piece, as with several shards; the flows are closed before */
@@ -94,7 +94,7 @@ int master_start(struct master **ret, const struct master_options *options, stru
 uint16_t master_port(const struct master *m);
 /* master_idle_ms - for how long nobody has been connected; 0 while somebody is or nobody was. */
 uint64_t master_idle_ms(struct master *m);
-/* master_gone - a takeover has been carried out: a real one would have exited. */
+/* master_gone - a takeover has been executed: a real one would have exited. */
 bool master_gone(struct master *m);
 /* master_stop - cut all connections and listen no more. */
 void master_stop(struct master *m);

@@ -129,7 +129,7 @@ struct master {
     json_t *state;            /* the values at the end of the recording; NULL: not known */
     uint64_t stable_began_us; /* 0: nobody was stable yet */
     uint64_t paused_us;       /* since then, of pauses that are over */
-    uint64_t pause_began_us, pause_until_us; /* of the one under way; 0: none */
+    uint64_t pause_began_us, pause_until_us; /* of the one that runs; 0: none */
     uint64_t *frozen_lsn;                    /* per flow: what the pause has caught */
     uint64_t pauses, unpauses, longest_pause_ms;
     json_t *log;

@@ -40,7 +40,7 @@ bool time_is_paused(struct master *m)
     return m->pause_until_us != 0;
 }
 
-/* One that is under way is made longer, never shorter. */
+/* One that runs is made longer, never shorter. */
 void time_pause(struct master *m, uint64_t ms)
 {
     uint64_t until_us = clock_mono_us() + ms * 1000;

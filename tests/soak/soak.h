@@ -90,7 +90,7 @@ int64_t soak_shifted(const struct soak *s, int64_t at_ms);
 void soak_note_time(struct soak *s, struct bytes key, int64_t at_ms);
 int64_t soak_time_of(struct soak *s, struct bytes key);
 
-/* soak_command - a random one, carried out and journalled. */
+/* soak_command - a random one, executed and journalled. */
 void soak_command(struct soak *s);
 
 #endif

@@ -4,7 +4,7 @@
  *   soak-make [--shards N] [--keys N] [--dbs N] [--holes] [--flushes] SEED COMMANDS DIR REFERENCE
  *   soak-make --live [...] SEED COMMANDS SOURCE
  *
- * Recording    Each command is carried out by the reference, an empty redis-server (7.0 or later), and
+ * Recording    Each command is executed by the reference, an empty redis-server (7.0 or later), and
  *              journalled as a Dragonfly does it: to the flow whose shard has the key, in the form of
  *              soak_commands.c. The first quarter of the commands becomes the snapshot. DIR is a
  *              recording for standin-master, its state.json what the reference has in the end,
@@ -533,7 +533,7 @@ int main(int argc, char **argv)
         put_meta(&s, argv[optind + 2]);
         put_state(&s, argv[optind + 2], target);
     }
-    printf("%llu commands carried out, %llu without effect, %llu keys expired\n",
+    printf("%llu commands executed, %llu without effect, %llu keys expired\n",
            (unsigned long long)s.done, (unsigned long long)s.refused,
            (unsigned long long)s.expired);
     for (uint32_t i = 0; i < s.shards; i++) {

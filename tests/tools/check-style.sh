@@ -20,9 +20,9 @@ code=$(find src tests -name '*.[ch]')
 texts=$(find README.md HACKING.md contrib doc .ci tests src fixtures/README.md -type f 2>/dev/null |
     grep -vE '\.(bin|rdb|dfs)$|/corpus/' | grep -v 'check-style')
 
-# What users read, and the code of these folders.
-prose="README.md $(find doc -name '*.md' -o -name '*.1') $(find src/cmd src/base src/rdb src/journal src/resp \
-    src/item src/command src/store src/wire src/capture src/state src/sync -name '*.[ch]')"
+# What users and colleagues read.
+prose="README.md $(find doc -name '*.md' -o -name '*.1') $(find contrib -type f) $code
+    $(find src -name '*.lua') $(find tests -name '*.sh' | grep -v check-style)"
 
 # shellcheck disable=SC2086 # lists of words; no name has blanks
 {
@@ -36,7 +36,10 @@ prose="README.md $(find doc -name '*.md' -o -name '*.1') $(find src/cmd src/base
     forbid "one wording: resumes, continues, restarts" '\b(goes on (from|where|with)|begun anew|made anew)\b' $prose
     forbid "one wording: transient error" '\bpassing errors?\b' $prose
     forbid "one wording: expired, expiry deferred" '\b([Tt]ime is over|held back)\b' $prose
-    forbid "one wording: is not a" '\b(is|was) no (capture|reply|hash|multiple|dead letter|regular file)\b' $prose
+    forbid "one wording: in flight, in progress" '\b[Uu]nder way\b|\b[Uu]nderway' $prose
+    forbid "one wording: classify" '\b[Jj]udg(e|ed|es|ing)\b' $prose
+    forbid "one wording: drain, wait for replicas, resolve" '\b([Ss]ettl(e|es|ing)|[a-z_]+_settle)\b' $prose
+    forbid "one wording: is not a" '\b(is|was) no (capture|reply|multiple|dead letter|regular file)\b' $prose
     forbid "unbounded string functions" '\b(strcat|sprintf|gets|atoi|atol|strtok)\(' \
         $(find src -name '*.[ch]')
 }

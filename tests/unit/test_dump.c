@@ -94,7 +94,7 @@ static void test_values_that_end_early_or_late(void **state)
     buf_release(&b);
 }
 
-/* What a target does not read is made anew with its version; the result parses again. */
+/* What a target does not read is made again with its version; the result parses again. */
 static void test_make_for_targets(void **state)
 {
     static const struct {

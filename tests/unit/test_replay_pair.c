@@ -112,7 +112,7 @@ static void note(struct planned *p, const char *text)
     t_ok(buf_printf(&p->log, &err, "%s ", text), &err);
 }
 
-static int settle(void *context, struct ft_err *err)
+static int drain(void *context, struct ft_err *err)
 {
     (void)err;
     note(context, "drain");
@@ -201,7 +201,7 @@ static void plans(const char *name, enum replay_standing standing, const char *v
         .id = "00", .cluster = true, .version = 700, .kind = options.target};
     struct planned p = {.stands = standing, .value = value};
     const struct replay_record_sink sink = {
-        .settle = settle, .ask = ask, .standing = stands, .pair = put_pair, .context = &p};
+        .drain = drain, .ask = ask, .standing = stands, .pair = put_pair, .context = &p};
     const struct replay_plan_host host = {.apart = apart, .refuse = refuse, .context = &p};
     struct ft_err err = FT_ERR_INIT;
     struct replay_planner *planner;

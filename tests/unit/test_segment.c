@@ -418,7 +418,7 @@ static void test_reader_follows(void **state)
     assert_int_equal(next(r, &got), STEP_ITEM);
     expect_block(&got, &b[0]);
     assert_int_equal(next(r, &got), STEP_MORE);
-    /* an item is held back until all of it is there */
+    /* an item is withheld until all of it is there */
     b[0] = t_block(&f, CODEC_NONE, 1000, 1, SEGMENT_BLOCK_CONTINUED, room);
     append(w, b, 1);
     assert_int_equal(segment_reader_next(r, &got, &torn, &err), STEP_MORE);

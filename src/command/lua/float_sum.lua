@@ -14,7 +14,7 @@ local function text(x)
         t = string.format('%.'..p..'e', x)
         p = p + 1
         if tonumber(t) ~= x then
-            -- The decimal above: the last digit below 9 counts up, nines behind it become zeros.
+            -- The decimal above: the last digit below 9 counts up, nines after it become zeros.
             local h, d, n, e = string.match(t, '^(.*)([0-8])([9.]*)(e.*)$')
             if h then t = h..(d + 1)..string.gsub(n, '9', '0')..e end
         end

@@ -1,6 +1,6 @@
 -- XADD with `*`: the id is the receive time, or the one after the last id where that is later.
 -- KEYS: the stream. ARGV: the receive time in ms; the place of the id among the arguments that follow;
--- the arguments of XADD behind the key. Answers the id.
+-- the arguments of XADD after the key. Answers the id.
 local k, t, i = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local id = t..'-0'
 if redis.call('EXISTS', k) == 1 then

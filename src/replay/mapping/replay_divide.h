@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 
-/* replay_divide - can the command be carried out in pieces, each the first `head` words and so many
+/* replay_divide - can the command be executed in pieces, each the first `head` words and so many
  * others, a multiple of `step`? */
 bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step);
 /* replay_divide_by_key - has it several keys that do not depend on each other? Then the first word and each *ret_step

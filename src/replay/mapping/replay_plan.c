@@ -22,7 +22,7 @@ struct replay_planner {
     const struct translation *t; /* NULL: a transfer */
     uint32_t db;
     bool doubtful;
-    bool refused; /* the target gave an error where it was read: nothing is carried out */
+    bool refused; /* the target gave an error where it was read: nothing is executed */
     bool lost;    /* a node came back with older data, and what it needs is nowhere any more */
     /* the sides of the record, and whether src has to know what dst has had */
     struct bytes dst, src;
@@ -175,7 +175,7 @@ static int refuse(struct replay_planner *p, const char *error, struct ft_err *er
     return -1;
 }
 
-/* A passing error is an error; any other refuses the record. */
+/* A transient error is an error; any other refuses the record. */
 static int ask(struct replay_planner *p, struct bytes key, const struct bytes *words, size_t count,
                const redisReply **ret, struct ft_err *err)
 {
@@ -306,7 +306,7 @@ static int run_transfer(struct replay_planner *p, const struct replay_transfer *
     return tr->remove_src ? put_del(p, tr->src_db, tr->src, err) : 0;
 }
 
-/* Nothing is carried out; whoever gave the record says so, and sees to its keys. */
+/* Nothing is executed; whoever gave the record says so, and sees to its keys. */
 static int lose(struct replay_planner *p)
 {
     p->lost = true;
@@ -340,7 +340,7 @@ static int run_sides(struct replay_planner *p, struct bytes dst, struct bytes sr
         stands = REPLAY_STANDS_HALF;
     }
     if (stands == REPLAY_STANDS_OPEN) {
-        if (p->sink.settle(p->sink.context, err) != 0 || s->both(p, s->what, err) != 0)
+        if (p->sink.drain(p->sink.context, err) != 0 || s->both(p, s->what, err) != 0)
             return -1;
     } else if (stands == REPLAY_STANDS_HALF) {
         if (s->second(p, s->what, err) != 0)
@@ -505,7 +505,7 @@ static int run_store(struct replay_planner *p, struct ft_err *err)
     if (is_made_of_later(p, plan->dst))
         return lose(p);
     p->dst = p->src = plan->dst;
-    if (p->sink.settle(p->sink.context, err) != 0)
+    if (p->sink.drain(p->sink.context, err) != 0)
         return -1;
     words = calloc(plan->word_count, sizeof(*words));
     names = calloc(p->t->key_count, sizeof(*names));
@@ -568,7 +568,7 @@ static int run_sort_store(struct replay_planner *p, struct ft_err *err)
     if (is_made_of_later(p, plan->dst))
         return lose(p);
     p->dst = p->src = plan->dst;
-    if (p->sink.settle(p->sink.context, err) != 0 || sort_source(p, &list, err) != 0 ||
+    if (p->sink.drain(p->sink.context, err) != 0 || sort_source(p, &list, err) != 0 ||
         put_list(p, plan->dst, list, err) != 0)
         return -1;
     return carry_out(p, plan->dst, plan->dst, is_apart(p, plan->dst, plan->src), err);
@@ -638,7 +638,7 @@ static int run_pop(struct replay_planner *p, struct ft_err *err)
         return open == NULL ? 0 : stand_between(p, *past, *open);
     p->dst = p->src = t->keys[0].key;
     p->tell = true;
-    if (p->sink.settle(p->sink.context, err) != 0)
+    if (p->sink.drain(p->sink.context, err) != 0)
         return -1;
     for (i = 0; i < t->key_count && !found; i++) {
         if (exists(p, p->db, t->keys[i].key, &found, err) != 0)
@@ -663,7 +663,7 @@ static int run_delete_digest(struct replay_planner *p, struct ft_err *err)
 
     if (standing(p, key, key) != REPLAY_STANDS_OPEN)
         return 0;
-    if (p->sink.settle(p->sink.context, err) != 0 ||
+    if (p->sink.drain(p->sink.context, err) != 0 ||
         read_key(p, p->db, key, get, 2, &reply, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_STRING)

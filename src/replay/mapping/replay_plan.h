@@ -52,13 +52,13 @@ struct replay_record_sink {
     int (*put)(void *context, uint32_t db, unsigned part, struct bytes key,
                const struct bytes *words, size_t count, struct ft_err *err);
     /* all that was put so far has taken effect on the target */
-    int (*settle)(void *context, struct ft_err *err);
-    /* after settle: a command that reads key; the caller frees the reply. Passing errors are errors. */
+    int (*drain)(void *context, struct ft_err *err);
+    /* after drain: a command that reads key; the caller frees the reply. Transient errors are errors. */
     int (*ask)(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
                size_t count, struct ft_err *err);
     /* what earlier runs did of the record being put; NULL: nothing */
     enum replay_standing (*standing)(void *context, struct bytes dst, struct bytes src);
-    /* after settle: dst's commands are safe before src's are carried out */
+    /* after drain: dst's commands are safe before src's are executed */
     int (*pair)(void *context, const struct replay_pair *pair, struct ft_err *err);
     void *context;
 };
@@ -86,7 +86,7 @@ int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t 
 /* replay_plan_transfer - a key to another name or database. */
 int replay_plan_transfer(struct replay_planner *p, const struct item *item,
                          const struct replay_transfer *transfer, struct ft_err *err);
-/* replay_plan_take_lost - once: the record before was not carried out, as a node came back with older data
+/* replay_plan_take_lost - once: the record before was not executed, as a node came back with older data
  * and what it needs for it is not on the target any more. */
 bool replay_plan_take_lost(struct replay_planner *p);
 void replay_planner_free(struct replay_planner *p);

@@ -1,5 +1,5 @@
 /*
- * replay_batch.h - commands that take effect together with the position behind them.
+ * replay_batch.h - commands that take effect together with the position after them.
  *
  * What it is   Packs commands and fields of a position for replay_script, which carries them out on
  *              the target: it refuses a batch that does not follow the last one; on a cluster it
@@ -12,7 +12,7 @@
  *              KINDS, MORE: what WORDS continues with: see Long batches.
  *              SHAPES: a MessagePack array of numbers, which say what to do with the next words:
  *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
- *                REPLAY_SHAPE_OWN + n     n words of a command that the script carries out itself:
+ *                REPLAY_SHAPE_OWN + n     n words of a command that the script executes itself:
  *                                         EVAL is run within; FLUSHALL and FLUSHDB keep the keys
  *                                         that follow as words
  *                REPLAY_SHAPE_SETS + n    n keys and values, each a SET
@@ -28,8 +28,8 @@
  *              of which each word can be sent alone.
  * Speed        What a call costs in Lua is more than the command itself. SETs that come before anything
  *              else on their key are put first, as one MSET; if that is refused, each is tried by
- *              itself. Commands on different keys do not mind in which order they are carried out within
- *              a batch; behind one whose keys are not plain to see, nothing is put first.
+ *              itself. Commands on different keys do not mind in which order they are executed within
+ *              a batch; after one whose keys are not plain to see, nothing is put first.
  * Source       redis "EVAL", "Lua API reference" (cmsgpack, allow-cross-slot-keys since 7.0).
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_BATCH_H

@@ -103,9 +103,10 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
     return -1;
 }
 
-int replay_judge(struct replay_position_set *set, const struct replay_node *node,
-                 const struct item *item, const char *part, uint32_t db, const struct bytes *words,
-                 size_t count, const redisReply *reply, struct ft_err *err)
+int replay_classify(struct replay_position_set *set, const struct replay_node *node,
+                    const struct item *item, const char *part, uint32_t db,
+                    const struct bytes *words, size_t count, const redisReply *reply,
+                    struct ft_err *err)
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
@@ -123,7 +124,7 @@ int replay_judge(struct replay_position_set *set, const struct replay_node *node
     return replay_dead_refuse(set, item, part, db, words, count, reply->str, err);
 }
 
-/* Behind a transaction that was carried out: nobody else remembers that this was refused. */
+/* After a transaction that was executed: nobody else remembers that this was refused. */
 static int remember(struct replay_node *node, const char *field, uint32_t db,
                     const struct bytes *words, size_t count, const char *error, struct ft_err *err)
 {
@@ -148,7 +149,7 @@ static int judge_transacted(struct replay_position_set *set, struct replay_node 
     if (reply->type != REDIS_REPLY_ERROR ||
         command_error_expected(command_find(words[0]), reply->str) ||
         replay_doubt_explains(part, reply->str))
-        return replay_judge(set, node, item, part, db, words, count, reply, err);
+        return replay_classify(set, node, item, part, db, words, count, reply, err);
     (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
     if (remember(node, field, db, words, count, reply->str, err) != 0 ||
         replay_dead_add(set, item->flow, item->lsn, part, db, words, count, reply->str, err) != 0)

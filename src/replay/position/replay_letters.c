@@ -157,7 +157,7 @@ static bool is_whole(const struct lines *lines)
     return lines->text[lines->size - 1] == '\n';
 }
 
-/* What stands behind the last end of line was being written when somebody was killed. */
+/* What stands after the last end of line was being written when somebody was killed. */
 static int cut_tail(const struct replay_letters *l, const struct lines *lines, struct ft_err *err)
 {
     static const char begin[] = LINE_BEGIN;
@@ -338,7 +338,7 @@ static int copy_lines(struct replay_letters *l, struct replay_letters *to, keep_
     return rc;
 }
 
-/* keep NULL: only what was carried out goes. */
+/* keep NULL: only what was executed goes. */
 static int rewrite(struct replay_letters *l, keep_fn *keep, const void *context, struct ft_err *err)
 {
     struct replay_letters to = {.fd = -1};
@@ -491,7 +491,7 @@ static int add_place(struct places *places, const struct lines *lines,
 {
     struct place p = {.start = lines->start, .flow = origin->flow, .lsn = origin->lsn};
 
-    if (origin->part != NULL) /* behind a mark that it may have */
+    if (origin->part != NULL) /* after a mark that it may have */
         (void)sscanf(origin->part + strcspn(origin->part, "0123456789"), "%" SCNu32 ".%" SCNu32,
                      &p.part, &p.piece); /* else 0 */
     if (ARRAY_RESERVE(&places->list, &places->capacity, places->count + 1, "letters", err) != 0)

@@ -4,10 +4,10 @@
  * What it is   One JSON object per line. "capture", "began_ms" (of the replay that wrote it), "flow",
  *              "lsn" and "part" name a command; each is in the file once, whoever adds it again. Of
  *              commands of a snapshot "lsn" is 0 and there is no "part": they go when their flow is
- *              begun again; "entry" is true for those that make a key, and not there for those of a record. A line whose first character is '#' was carried out meanwhile.
+ *              begun again; "entry" is true for those that make a key, and not there for those of a record. A line whose first character is '#' was executed meanwhile.
  * Order        Letters are sent by flow, the snapshot's first, then by LSN and part, wherever they stand: those
  *              that are taken from the target come without order.
- * Interrupted  Each line is durable when it has been added. What stands behind the last end of line
+ * Interrupted  Each line is durable when it has been added. What stands after the last end of line
  *              was being written, and is cut off when the file is opened.
  * Memory       16 bytes for each letter of the journal, and the longest line; 40 more for each while they
  *              are sent.

@@ -14,7 +14,7 @@
 #include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
-#define UNDERWAY_SOON  2u /* batches, while there is nothing to read */
+#define IN_FLIGHT_SOON 2u /* batches, while there is nothing to read */
 #define BATCH_COMMANDS 500u
 #define BATCH_BYTES    (256u << 10)
 
@@ -216,7 +216,7 @@ int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_e
 {
     bool has_words = node->batch.command_count != 0 || node->batch.forget.count != 0;
 
-    if ((has_words || positions) && redis_pipe_underway(node->server->pipe) < UNDERWAY_SOON &&
+    if ((has_words || positions) && redis_pipe_in_flight(node->server->pipe) < IN_FLIGHT_SOON &&
         replay_node_flush(node, true, err) != 0)
         return -1;
     return redis_pipe_work(node->server->pipe, err);
@@ -302,7 +302,7 @@ static bool is_no_surprise(const struct refusal *f)
            replay_doubt_explains(f->part, f->error);
 }
 
-static int judge(struct replay_node *node, const struct refusal *f, struct ft_err *err)
+static int classify(struct replay_node *node, const struct refusal *f, struct ft_err *err)
 {
     struct replay_position_set *set = node->set;
 
@@ -333,7 +333,7 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 
         if (parse_refusal(reply->element[i], &f, err) != 0)
             return -1;
-        rc = judge(node, &f, err);
+        rc = classify(node, &f, err);
         free(f.words);
         if (rc != 0)
             return -1;
@@ -368,7 +368,7 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
     else if (set->terms.accept_errors)
         rc = accept(node, &f, err);
     else if (set->letters != NULL)
-        rc = judge(node, &f, err);
+        rc = classify(node, &f, err);
     else
         ++*count;
     free(f.words);

@@ -87,7 +87,7 @@ static int await_replica(struct replay_node *node, struct ft_err *err)
                : wait_replicas_node(node->set->target, node->server, err);
 }
 
-/* The node's batch takes effect, with a position behind the record. */
+/* The node's batch takes effect, with a position after the record. */
 static int settle_node(struct replay_node *node, const struct item *item, struct ft_err *err)
 {
     if (replay_node_pass(node, item->flow, item->lsn + 1, err) != 0 ||

@@ -522,7 +522,7 @@ int replay_positions_follow(struct replay_position_set *set, struct ft_err *err)
 
 static bool is_done(const struct replay_node *node)
 {
-    return node->batch.command_count == 0 && redis_pipe_underway(node->server->pipe) == 0;
+    return node->batch.command_count == 0 && redis_pipe_in_flight(node->server->pipe) == 0;
 }
 
 uint64_t replay_positions_applied(const struct replay_position_set *set, uint32_t flow)
@@ -575,7 +575,7 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
         return lost(node, err);
     if (target_node_call(node->server, &reply, write, 4, err) != 0)
         return -1;
-    there = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0; /* no field was made anew */
+    there = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0; /* no field was made again */
     freeReplyObject(reply);
     p->seq++;
     return there ? 0 : lost(node, err);

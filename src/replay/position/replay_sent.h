@@ -1,5 +1,5 @@
 /*
- * replay_sent.h - what the batches of one node that are under way cover.
+ * replay_sent.h - what the batches of one node that are in flight cover.
  *
  * What it is   A ring of (batch, next LSN per flow as it was when the batch was sent). When there are
  *              more than REPLAY_SENT_MAX, the newest ones are told apart no longer: what is
@@ -27,7 +27,7 @@ struct replay_sent {
 int replay_sent_init(struct replay_sent *s, uint32_t flow_count, const uint64_t *acked,
                      struct ft_err *err);
 void replay_sent_release(struct replay_sent *s);
-/* replay_sent_add - the batch, a number that grows, was sent behind what lies before next_lsn. */
+/* replay_sent_add - the batch, a number that grows, was sent after what lies before next_lsn. */
 void replay_sent_add(struct replay_sent *s, uint64_t batch, const uint64_t *next_lsn);
 /* replay_sent_ack - batches up to this one have been answered. */
 void replay_sent_ack(struct replay_sent *s, uint64_t batch);

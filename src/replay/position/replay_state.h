@@ -24,10 +24,10 @@
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
  *              run:<node>   of a cluster: the run_id that this master had when it was given snapshots
- *              flushes:<node>  run_id, and how many commands that empty databases it had carried out then;
+ *              flushes:<node>  run_id, and how many commands that empty databases it had executed then;
  *                           "single" is a single server
  * Position     epoch, seq   seq counts batches: one that does not follow the last is refused. Who
- *                           connects sets it to a random number, so that nothing under way follows
+ *                           connects sets it to a random number, so that nothing in flight follows
  *              slots        "0-5460,..." for which it speaks
  *              flow:<i>     LSN of the first record of the flow that is not applied
  *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here

@@ -11,7 +11,7 @@ struct target_node *replay_state_node(struct replay_position_set *set)
     return target_client_node(set->target, bytes_str(REPLAY_STATE_KEY));
 }
 
-/* A state that somebody has removed is not to be made anew by one of its fields. */
+/* A state that somebody has removed is not to be made again by one of its fields. */
 int replay_state_set(struct replay_position_set *set, const char *field, const char *value,
                      struct ft_err *err)
 {

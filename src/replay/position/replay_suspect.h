@@ -22,7 +22,7 @@ int replay_suspects_list(struct replay_position_set *set, uint32_t db, struct by
 /* replay_suspects_add - a key, unless it is listed. Any thread. */
 int replay_suspects_add(struct replay_position_set *set, uint32_t db, struct bytes key,
                         struct ft_err *err);
-/* replay_suspects_note - those of a record, before it is carried out: keys that the translation calls
+/* replay_suspects_note - those of a record, before it is executed: keys that the translation calls
  * suspect, and all of a record that has one listed before among its keys. Any thread. */
 int replay_suspects_note(struct replay_position_set *set, const struct translation *t,
                          struct ft_err *err);
