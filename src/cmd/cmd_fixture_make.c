@@ -4,10 +4,12 @@
 #include <inttypes.h>
 
 #include "base/fsutil.h"
+#include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/stop.h"
 #include "fixture/scenario.h"
+#include "fixture/scenario_random.h"
 
 #define COMMAND "fixture make"
 /* It is held in memory. */
@@ -15,14 +17,48 @@
 
 struct make_args {
     struct scenario_options make;
+    bool random;
+    struct scenario_random_options generate;
+    const char *write_scenario;
     struct output_args output;
 };
 
 static const char about[] =
     "Usage: flowtape fixture make SCENARIO DIR [OPTION...]\n"
+    "       flowtape fixture make --random SEED DIR [OPTION...]\n"
     "\n"
     "Makes the capture directory DIR of the text SCENARIO: commands as one types them in redis-cli,\n"
     "and directives, which flowtape-fixture(1) describes. The same text gives the same bytes.\n";
+
+static int take_seed(void *into, const char *value, struct ft_err *err)
+{
+    struct make_args *a = into;
+
+    a->random = true;
+    return parse_u64(value, &a->generate.seed, err);
+}
+
+static int take_keys(void *into, const char *value, struct ft_err *err)
+{
+    return parse_u64(value, &((struct make_args *)into)->generate.keys, err);
+}
+
+static int take_records(void *into, const char *value, struct ft_err *err)
+{
+    return parse_u64(value, &((struct make_args *)into)->generate.records, err);
+}
+
+static const struct arg random_args[] = {
+    {"random", "SEED", "no SCENARIO: random commands, the same for the same options", 0, take_seed},
+    {"keys", "N", "that are there before the full sync (default 1000)", 0, take_keys},
+    {"records", "N", "commands after that (default 1000)", 0, take_records},
+    {"types", "LIST", "of string,list,set,zset,hash,stream (default: all)",
+     offsetof(struct make_args, generate.types), NULL},
+    {"shards", "N", "as in a scenario", offsetof(struct make_args, generate.shards), NULL},
+    {"release", "VERSION", "as in a scenario", offsetof(struct make_args, generate.release), NULL},
+    {"write-scenario", "FILE", "write down what was made of the seed",
+     offsetof(struct make_args, write_scenario), NULL},
+};
 
 static const struct arg engine_args[] = {
     {"redis-server", "PATH",
@@ -31,12 +67,13 @@ static const struct arg engine_args[] = {
      offsetof(struct make_args, make.redis_server), NULL},
 };
 
-#define GROUP_COUNT 2
+#define GROUP_COUNT 3
 
 static void list_groups(struct make_args *a, struct arg_group groups[GROUP_COUNT])
 {
     groups[0] = (struct arg_group)ARG_GROUP("How", engine_args, a);
-    groups[1] = args_output(&a->output);
+    groups[1] = (struct arg_group)ARG_GROUP("Random commands", random_args, a);
+    groups[2] = args_output(&a->output);
 }
 
 int cmd_fixture_make_help(FILE *out)
@@ -53,12 +90,18 @@ static int parse(struct make_args *ret, int argc, char **argv, struct ft_err *er
     struct arg_group groups[GROUP_COUNT];
     int first;
 
-    *ret = (struct make_args){.make = {.redis_server = "redis-server", .cancel_fd = -1}};
+    *ret = (struct make_args){.make = {.redis_server = "redis-server", .cancel_fd = -1},
+                              .generate = {.keys = 1000, .records = 1000}};
     list_groups(ret, groups);
     if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
         return -1;
     if (ret->output.help)
         return 0;
+    if (ret->random) {
+        ret->make.name = "random";
+        ret->make.directory = argv[first];
+        return args_expect_words(argc, first, 1, "DIR", err);
+    }
     if (args_expect_words(argc, first, 2, "SCENARIO and DIR", err) != 0)
         return -1;
     ret->make.name = argv[first];
@@ -115,6 +158,17 @@ static enum exit_status report(const struct job *job)
     return EXIT_DONE;
 }
 
+static int take_scenario(const struct make_args *a, struct buf *ret, struct ft_err *err)
+{
+    if (!a->random)
+        return fs_read_file(AT_FDCWD, a->make.name, SCENARIO_MAX_BYTES, ret, err);
+    if (scenario_random(&a->generate, ret, err) != 0)
+        return -1;
+    return a->write_scenario == NULL
+               ? 0
+               : fs_replace_file(AT_FDCWD, a->write_scenario, buf_bytes(ret), err);
+}
+
 static enum exit_status make(struct make_args *a)
 {
     struct job job = {.args = a, .err = FT_ERR_INIT};
@@ -122,7 +176,7 @@ static enum exit_status make(struct make_args *a)
 
     a->make.lines = &job.lines;
     if (stop_catch_signals(&a->make.cancel_fd, &job.err) == 0 &&
-        fs_read_file(AT_FDCWD, a->make.name, SCENARIO_MAX_BYTES, &text, &job.err) == 0) {
+        take_scenario(a, &text, &job.err) == 0) {
         a->make.text = buf_bytes(&text);
         (void)work_run(a->output.quiet, run_job, show_progress, &job, &job.err); /* err says */
     }

@@ -92,7 +92,7 @@ plain()
     redis_start --databases 16
     scenario | grep -Ev '^(clock|snapshot|stable|cut|resume|\+)' |
         redis-cli -s "$T/redis/sock" >"$T/plain.out" 2>&1
-    check "plain: no error" test -z "$(grep -E '^(\(error|ERR|WRONGTYPE)' "$T/plain.out")"
+    check "plain: no error" test -z "$(grep -aE '^(\(error|ERR|WRONGTYPE)' "$T/plain.out")"
     # which has expired by the scenario's clock alone
     redis-cli -s "$T/redis/sock" del dies >"$T/check.out"
     "$STATE_DIFF" dump "$REDIS" >"$T/plain.json"
@@ -129,6 +129,45 @@ replayed()
     check "replay: the state" "$STATE_DIFF" "$T/plain.json" "$REDIS"
     redis_stop
     rm -rf "$T/redis"
+}
+
+# as_redis - of a scenario on standard input what a redis-server has to execute; what has expired by the
+# scenario's clock is deleted where that advances
+as_redis()
+{
+    awk '
+        /^(shards|release|snapshot|stable)/ { next }
+        /^clock/ { clock = $2; next }
+        /^\+/ {
+            clock += substr($1, 2) + 0
+            printf "EVAL \"local n = 0; for _, k in ipairs(redis.call(\x27keys\x27, \x27*\x27)) do " \
+                "local t = redis.call(\x27pexpiretime\x27, k); if t > 0 and t <= %.0f then " \
+                "n = n + redis.call(\x27del\x27, k) end end; return n\" 0\n", clock
+            next
+        }
+        { print }'
+}
+
+random_commands()
+{
+    set -- --keys "$(effort 300 60)" --records "$(effort 2000 200)" --shards 3 --release 1.40.2
+    check "random: make" ft fixture make --random 7 "$T/r" --write-scenario "$T/r.txt" "$@"
+    ft fixture make --random 7 "$T/r2" "$@" --json >"$T/r.json" 2>&1
+    check "random: the same bytes" diff -r "$T/r" "$T/r2"
+    check "random: some have expired" test "$("$JSON_FIELD" "$T/r.json" expired)" -gt 0
+    check "random: another seed" ft fixture make --random 8 "$T/r3" "$@" --quiet
+    check "random: other bytes" test -n "$(diff -rq "$T/r" "$T/r3")"
+    check "random: verify" verify_clean "$T/r"
+    check "random: convert" ft convert "$T/r" "$T/r.rdb" --to rdb $FOR_SERVER --quiet
+    check_status "random: an unknown type" 2 "not a list of string" \
+        ft fixture make --random 1 "$T/r4" --types string,nosuch
+    redis_start --databases 16
+    as_redis <"$T/r.txt" | redis-cli -s "$T/redis/sock" >"$T/r.out" 2>&1
+    check "random: no error" test -z "$(grep -aE '^(\(error|ERR|WRONGTYPE)' "$T/r.out")"
+    "$STATE_DIFF" dump "$REDIS" >"$T/r.json"
+    redis_stop
+    rm -rf "$T/redis"
+    load_and_compare "random" "$T/r.rdb" "$T/r.json"
 }
 
 # has LABEL PATTERN - a record or entry of $T/a
@@ -227,6 +266,7 @@ release 1.40.2 3
 [ "${FLOWTAPE_TEST_EFFORT:-full}" = small ] || release 1.36.0 1
 release 1.29.0 2 --skip-lossy
 replayed
+random_commands
 forms
 errors
 t_end
