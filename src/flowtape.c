@@ -42,10 +42,10 @@ static enum ft_error_class class_of(enum ft_err_kind kind)
     return FT_FAILED;
 }
 
-/* 0 if there is no error. */
-static int give_error(struct ft_error *ret, const struct ft_err *err)
+/* rc: what the function below has returned, of which err is the reason unless it is 0. */
+static int give_result(int rc, struct ft_error *ret, const struct ft_err *err)
 {
-    if (err->kind == FT_ERR_NONE)
+    if (rc == 0)
         return 0;
     ret->error_class = class_of(err->kind);
     ret->offset = err->offset;
@@ -59,10 +59,11 @@ int ft_capture(const char *source, const char *directory, const struct ft_captur
     struct ft_err e = FT_ERR_INIT;
     struct capture_run_result result = {0};
     struct uri uri;
+    int rc;
     struct capture_run_options run = capture_run_defaults();
 
     if (uri_parse(source, &uri, &e) != 0)
-        return give_error(err, &e);
+        return give_result(-1, err, &e);
     if (options->password != NULL) {
         free(uri.password);
         uri.password = strdup(options->password);
@@ -73,14 +74,14 @@ int ft_capture(const char *source, const char *directory, const struct ft_captur
     run.until_caught_up = options->until_caught_up != 0;
     run.duration_ms = options->duration_ms;
     run.cancel_fd = options->stop_fd > 0 ? options->stop_fd : -1;
-    (void)capture_run(&run, &result, &e); /* e says */
+    rc = capture_run(&run, &result, &e);
     uri_release(&uri);
     ret->bytes = result.last.bytes;
     ret->keys = result.last.keys;
     ret->records = result.last.records;
     ret->sessions = result.sessions;
     ret->valid = result.valid;
-    return give_error(err, &e);
+    return give_result(rc, err, &e);
 }
 
 static int convert(const struct source *s, const char *output,
@@ -123,13 +124,14 @@ int ft_convert_to_rdb(const char *input, const char *output,
 {
     struct ft_err e = FT_ERR_INIT;
     struct source *s;
+    int rc;
 
     memset(ret, 0, sizeof(*ret));
     if (source_open(&s, input, 0, &e) != 0)
-        return give_error(err, &e);
-    (void)convert(s, output, options, ret, &e); /* e says */
+        return give_result(-1, err, &e);
+    rc = convert(s, output, options, ret, &e);
     source_free(s);
-    return give_error(err, &e);
+    return give_result(rc, err, &e);
 }
 
 int ft_verify(const char *input,
@@ -139,9 +141,11 @@ int ft_verify(const char *input,
 {
     struct ft_err e = FT_ERR_INIT;
     struct verify_report report;
+    int rc;
 
     memset(ret, 0, sizeof(*ret));
-    if (verify_run(&report, input, &e) == 0) {
+    rc = verify_run(&report, input, &e);
+    if (rc == 0) {
         for (size_t i = 0; on_finding != NULL && i < report.finding_count; i++) {
             on_finding(context, report.findings[i].file, report.findings[i].offset,
                        report.findings[i].text);
@@ -153,5 +157,5 @@ int ft_verify(const char *input,
         ret->incomplete = report.incomplete_count != 0;
     }
     verify_report_release(&report);
-    return give_error(err, &e);
+    return give_result(rc, err, &e);
 }

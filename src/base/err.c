@@ -41,6 +41,13 @@ int err_set(struct ft_err *err, enum ft_err_kind kind, const char *fmt, ...)
     return -1;
 }
 
+int err_copy(struct ft_err *err, const struct ft_err *from)
+{
+    if (err->kind == FT_ERR_NONE)
+        *err = *from;
+    return -1;
+}
+
 int err_errno(struct ft_err *err, int sys_errno, const char *fmt, ...)
 {
     char reason[128];

@@ -68,6 +68,9 @@ int err_at(struct ft_err *err, enum ft_err_kind kind, uint64_t offset, const cha
     __attribute__((format(printf, 4, 5)));
 int err_wrap(struct ft_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* err_copy - what another thread, or a callback, has failed for. */
+int err_copy(struct ft_err *err, const struct ft_err *from);
+
 /* err_nomem - the allocation failure, named after what was to be allocated. */
 int err_nomem(struct ft_err *err, const char *what);
 

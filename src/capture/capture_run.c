@@ -224,25 +224,27 @@ static bool wait_while_held(const struct run *run, enum capture_ended *ret_ended
     return true;
 }
 
-static void run_sessions(struct run *run, struct capture_run_result *ret, struct ft_err *err)
+static int run_sessions(struct run *run, struct capture_run_result *ret, struct ft_err *err)
 {
+    struct ft_err own = FT_ERR_INIT;
     bool afresh = false;
     bool more = true;
 
     heard_of_source(run);
     while (more) {
-        struct ft_err own = FT_ERR_INIT;
         struct session_contact contact = {0};
         enum session_outcome outcome;
 
+        err_clear(&own);
         outcome = capture_session_run(&run->context, afresh, &contact, &own);
         ret->sessions++;
         count_contact(run, &contact);
         afresh = outcome == SESSION_AFRESH;
         more = after_session(run, outcome, &own, &ret->ended) && wait_while_held(run, &ret->ended);
-        if (!more && (ret->ended == CAPTURE_ENDED_FAILED || ret->ended == CAPTURE_ENDED_GAVE_UP))
-            *err = own;
     }
+    if (ret->ended != CAPTURE_ENDED_FAILED && ret->ended != CAPTURE_ENDED_GAVE_UP)
+        return 0;
+    return err_copy(err, &own);
 }
 
 static void note_recovery(const struct run *run, const struct capture_recovery *r)
@@ -309,10 +311,11 @@ int capture_run(const struct capture_run_options *options, struct capture_run_re
         .timer_fd = -1,
         .began_ms = clock_mono_ms(),
     };
+    int rc = -1;
 
     memset(ret, 0, sizeof(*ret));
     if (open_stop_fd(&run, options, err) == 0 && open_capture(&run, err) == 0) {
-        run_sessions(&run, ret, err);
+        rc = run_sessions(&run, ret, err);
         ret->valid = capture_find(run.context.capture, 0) != NULL;
     }
     ret->resumptions = run.context.resumptions;
@@ -321,5 +324,5 @@ int capture_run(const struct capture_run_options *options, struct capture_run_re
     release(&run);
     if (options->live != NULL)
         live_flows_end(options->live);
-    return err->kind == FT_ERR_NONE ? 0 : -1;
+    return rc;
 }

@@ -516,7 +516,7 @@ static enum flow_end worst_end(const struct session *s, struct ft_err *ret_err)
     return worst;
 }
 
-static enum session_outcome judge_error(const struct session *s, const struct ft_err *err)
+static enum session_outcome classify_error(const struct session *s, const struct ft_err *err)
 {
     switch (err->kind) {
     case FT_ERR_CANCELLED:
@@ -531,7 +531,7 @@ static enum session_outcome judge_error(const struct session *s, const struct ft
     }
 }
 
-static enum session_outcome judge_flows(struct session *s, struct ft_err *err)
+static enum session_outcome classify_flows(struct session *s, struct ft_err *err)
 {
     struct ft_err own = FT_ERR_INIT;
     enum flow_end end = worst_end(s, &own);
@@ -546,9 +546,11 @@ static enum session_outcome judge_flows(struct session *s, struct ft_err *err)
         *err = failure;
         return SESSION_FAILED;
     }
-    if (end == FLOW_END_STOPPED)
+    if (end == FLOW_END_STOPPED) {
+        (void)err_set(err, FT_ERR_NET, "the session broke off"); /* in no flow */
         return SESSION_LOST;
-    return end == FLOW_END_FAILED ? SESSION_FAILED : judge_error(s, err);
+    }
+    return end == FLOW_END_FAILED ? SESSION_FAILED : classify_error(s, err);
 }
 
 static enum session_outcome classify(struct session *s, enum walk walk, struct ft_err *err)
@@ -559,11 +561,11 @@ static enum session_outcome classify(struct session *s, enum walk walk, struct f
     case WALK_STOPPED:
         return SESSION_STOPPED;
     case WALK_ERROR:
-        return judge_error(s, err);
+        return classify_error(s, err);
     case WALK_BROKEN:
         break;
     }
-    return judge_flows(s, err);
+    return classify_flows(s, err);
 }
 
 /* What was received is made durable, and a failure to do so outweighs all else. */

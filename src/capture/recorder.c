@@ -65,7 +65,7 @@ struct recorder {
     bool syncer_started;
 
     struct block_pool pool;
-    atomic_bool failed;
+    atomic_bool failed; /* set under mu, once, with err */
     atomic_bool manifest_stale;
     _Atomic uint32_t snapshots_durable;
 
@@ -92,10 +92,10 @@ static void poke(int fd)
 static void fail(struct recorder *r, const struct ft_err *err)
 {
     pthread_mutex_lock(&r->mu);
-    if (r->err.kind == FT_ERR_NONE)
+    if (!atomic_load(&r->failed))
         r->err = *err;
-    pthread_mutex_unlock(&r->mu);
     atomic_store(&r->failed, true);
+    pthread_mutex_unlock(&r->mu);
     block_pool_close(&r->pool);
     poke(r->options.event_fd);
 }
@@ -609,14 +609,21 @@ static int cut_and_seal(struct recorder *r, struct flow_file *f, struct ft_err *
     return removed ? 0 : note_segment(r, f, &info, err);
 }
 
-static void close_flow(struct recorder *r, struct flow_file *f, struct ft_err *err)
+static int close_flow(struct recorder *r, struct flow_file *f, struct ft_err *err)
 {
     if (f->segment == NULL)
-        return;
-    if (f->continued)
-        (void)cut_and_seal(r, f, err); /* err keeps the first one */
-    else
-        (void)seal_segment(r, f, err);
+        return 0;
+    return f->continued ? cut_and_seal(r, f, err) : seal_segment(r, f, err);
+}
+
+/* Every flow is closed, whatever has become of the others; err keeps the first failure. */
+static int close_flows(struct recorder *r, struct ft_err *err)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < r->flow_count; i++)
+        rc |= close_flow(r, &r->flows[i], err);
+    return rc;
 }
 
 static void join_threads(struct recorder *r)
@@ -640,21 +647,10 @@ static void join_threads(struct recorder *r)
 /* After a failure nothing is touched any more: the next start recovers what was left open. */
 int recorder_finish(struct recorder *r, struct ft_err *err)
 {
-    struct ft_err own = FT_ERR_INIT;
-
     join_threads(r);
-    own = r->err;
-    if (own.kind == FT_ERR_NONE) {
-        for (uint32_t i = 0; i < r->flow_count; i++)
-            close_flow(r, &r->flows[i], &own);
-        if (own.kind == FT_ERR_NONE)
-            (void)save_manifest(r, &own);
-    }
-    if (own.kind == FT_ERR_NONE)
-        return 0;
-    if (err->kind == FT_ERR_NONE)
-        *err = own;
-    return -1;
+    if (atomic_load(&r->failed))
+        return err_copy(err, &r->err);
+    return close_flows(r, err) != 0 ? -1 : save_manifest(r, err);
 }
 
 void recorder_free(struct recorder *r)

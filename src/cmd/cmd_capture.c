@@ -70,26 +70,28 @@ static enum exit_status status_of(const struct capture_run_result *r, const stru
     return exit_status_of(err);
 }
 
-/* A failed run has nothing to sum up unless there is a capture. */
+/* A failed run has nothing to sum up unless there is a capture. why: NULL, or what it failed for. */
 static enum exit_status report(const struct capture_args *a,
                                const struct capture_run_result *result,
-                               const struct archiver_result *archive, const struct ft_err *run_err,
+                               const struct archiver_result *archive, const struct ft_err *why,
                                enum exit_status status)
 {
     struct ft_err err = FT_ERR_INIT;
     struct capture *c = NULL;
-    bool ok = run_err->kind == FT_ERR_NONE;
+    int rc;
 
-    if (!a->output.json && (a->output.quiet || !ok))
+    if (!a->output.json && (a->output.quiet || why != NULL))
         return status;
-    if (capture_open_read(&c, a->run.directory, &err) == 0) {
+    rc = capture_open_read(&c, a->run.directory, &err);
+    if (rc == 0) {
         if (!a->output.json)
             capture_print_text(c, result, archive);
         else
-            (void)json_print(capture_to_json(c, result, archive, ok ? NULL : run_err->msg), &err);
+            rc = json_print(capture_to_json(c, result, archive, why == NULL ? NULL : why->msg),
+                            &err);
         capture_free(c);
     }
-    if (ok && err.kind != FT_ERR_NONE)
+    if (rc != 0 && why == NULL)
         return ui_fail(COMMAND, &err);
     return ui_flush(COMMAND, status);
 }
@@ -125,6 +127,7 @@ static enum exit_status capture(struct capture_args *a)
     struct capture_run_result result;
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status;
+    int rc;
 
     progress_init(&display.progress, a->output.quiet);
     a->run.on_note = show_note;
@@ -132,14 +135,15 @@ static enum exit_status capture(struct capture_args *a)
     a->run.context = &display;
     if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
         return ui_fail(COMMAND, &err);
-    (void)run(a, &result, &archive, &err); /* err says the same */
+    rc = run(a, &result, &archive, &err);
     progress_clear(&display.progress);
     status = status_of(&result, &err);
     if (status == EXIT_DONE && archive.pending != 0)
         status = EXIT_EARLY;
-    if (err.kind != FT_ERR_NONE)
+    if (rc != 0)
         (void)ui_fail(COMMAND, &err);
-    return report(a, &result, a->archive.command == NULL ? NULL : &archive, &err, status);
+    return report(a, &result, a->archive.command == NULL ? NULL : &archive, rc == 0 ? NULL : &err,
+                  status);
 }
 
 int cmd_capture(int argc, char **argv)

@@ -17,10 +17,11 @@ struct job {
     struct convert_options options;
     struct convert_progress progress;
     struct convert_outcome outcome;
+    bool failed; /* for the reason in err */
     struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
     struct convert_outcome *o = &job->outcome;
@@ -32,7 +33,7 @@ static void run_job(void *context)
                                     .suspects = &o->suspects,
                                     .result = &o->result};
 
-    (void)convert_run(o->args->to, &conversion, &job->err); /* job->err says */
+    return convert_run(o->args->to, &conversion, err);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -72,12 +73,12 @@ static enum exit_status fail_job(const struct job *job)
 static enum exit_status finish_job(struct job *job)
 {
     const struct output_args *print = &job->outcome.args->print;
-    bool shown = job->err.kind == FT_ERR_NONE || job->err.kind == FT_ERR_LOSS;
+    bool shown = !job->failed || job->err.kind == FT_ERR_LOSS;
     enum exit_status status = EXIT_DONE;
 
     if (shown && !print->json && !print->quiet)
         convert_print(&job->outcome);
-    if (job->err.kind != FT_ERR_NONE)
+    if (job->failed)
         status = fail_job(job);
     if (shown && (print->json || print->report != NULL))
         status = report_write(COMMAND, convert_to_report(&job->outcome), &job->outcome.suspects,
@@ -101,7 +102,7 @@ static enum exit_status convert_source(const struct convert_args *a, struct sour
     if (source_can(source, SOURCE_HAS_JOURNAL))
         job.options.cut = &cut;
     loss_init(&job.outcome.losses);
-    (void)work_run(a->print.quiet, run_job, show_progress, &job, &job.err); /* job.err says */
+    job.failed = work_run(a->print.quiet, run_job, show_progress, &job, &job.err) != 0;
     status = finish_job(&job);
     suspect_release(&job.outcome.suspects);
     loss_release(&job.outcome.losses);

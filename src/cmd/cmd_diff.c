@@ -21,7 +21,6 @@ struct job {
     struct loss_report losses;
     struct output_file keys_to;
     struct buf line;
-    struct ft_err err;
 };
 
 static int take_found(void *context, const struct diff_found *found, struct ft_err *err)
@@ -38,16 +37,16 @@ static int take_found(void *context, const struct diff_found *found, struct ft_e
     return output_file_write(&job->keys_to, buf_bytes(&job->line), err);
 }
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
     const char *keys_to = job->args->keys_to;
 
-    if (keys_to != NULL && output_file_open(&job->keys_to, keys_to, &job->err) != 0)
-        return;
-    if (diff_run(&job->options, &job->progress, &job->losses, &job->result, &job->err) == 0 &&
-        keys_to != NULL)
-        (void)output_file_finish(&job->keys_to, &job->err); /* job->err says */
+    if (keys_to != NULL && output_file_open(&job->keys_to, keys_to, err) != 0)
+        return -1;
+    if (diff_run(&job->options, &job->progress, &job->losses, &job->result, err) != 0)
+        return -1;
+    return keys_to == NULL ? 0 : output_file_finish(&job->keys_to, err);
 }
 
 /* "42 %, 1m 03s left"; nothing where the size of a side is not known. */
@@ -92,18 +91,17 @@ static void show_progress(struct progress *p, void *context)
 
 static enum exit_status diff(const struct diff_args *a)
 {
-    struct job job = {
-        .args = a, .options = a->run, .examples = {.max = a->run.show}, .err = FT_ERR_INIT};
+    struct job job = {.args = a, .options = a->run, .examples = {.max = a->run.show}};
+    struct ft_err err = FT_ERR_INIT;
     enum exit_status status = EXIT_DONE;
 
-    if (stop_catch_signals(&job.options.cancel_fd, &job.err) != 0)
-        return ui_fail(COMMAND, &job.err);
+    if (stop_catch_signals(&job.options.cancel_fd, &err) != 0)
+        return ui_fail(COMMAND, &err);
     job.options.on_found = take_found;
     job.options.context = &job;
     loss_init(&job.losses);
-    if (work_run(a->output.quiet, run_job, show_progress, &job, &job.err) != 0 ||
-        job.err.kind != FT_ERR_NONE) {
-        status = ui_fail(COMMAND, &job.err);
+    if (work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0) {
+        status = ui_fail(COMMAND, &err);
     } else {
         status = diff_is_equal(&job.result) ? EXIT_DONE : EXIT_FINDINGS;
         if (!a->output.json && !a->output.quiet)

@@ -113,14 +113,13 @@ struct job {
     const struct make_args *args;
     atomic_uint_fast64_t lines;
     struct scenario_result result;
-    struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    (void)scenario_make(&job->args->make, &job->result, &job->err); /* err says the same */
+    return scenario_make(&job->args->make, &job->result, err);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -171,18 +170,19 @@ static int take_scenario(const struct make_args *a, struct buf *ret, struct ft_e
 
 static enum exit_status make(struct make_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a};
+    struct ft_err err = FT_ERR_INIT;
+    int rc = -1;
     struct buf text = BUF_INIT(SCENARIO_MAX_BYTES);
 
     a->make.lines = &job.lines;
-    if (stop_catch_signals(&a->make.cancel_fd, &job.err) == 0 &&
-        take_scenario(a, &text, &job.err) == 0) {
+    if (stop_catch_signals(&a->make.cancel_fd, &err) == 0 && take_scenario(a, &text, &err) == 0) {
         a->make.text = buf_bytes(&text);
-        (void)work_run(a->output.quiet, run_job, show_progress, &job, &job.err); /* err says */
+        rc = work_run(a->output.quiet, run_job, show_progress, &job, &err);
     }
     buf_release(&text);
-    if (job.err.kind != FT_ERR_NONE)
-        return ui_fail(COMMAND, &job.err);
+    if (rc != 0)
+        return ui_fail(COMMAND, &err);
     return ui_flush(COMMAND, report(&job));
 }
 

@@ -108,14 +108,13 @@ struct job {
     struct capture *capture;
     struct pack_progress progress;
     struct pack_result result;
-    struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    (void)pack_run(job->capture, &job->args->pack, &job->result, &job->err); /* err says the same */
+    return pack_run(job->capture, &job->args->pack, &job->result, err);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -186,18 +185,20 @@ static int select_generation(struct pack_args *a, const struct capture *c, struc
 
 static enum exit_status pack(struct pack_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a};
+    struct ft_err err = FT_ERR_INIT;
     struct cut cut = {0};
+    int rc = -1;
 
     a->pack.progress = &job.progress;
-    if (stop_catch_signals(&a->pack.cancel_fd, &job.err) == 0 &&
-        capture_open_read(&job.capture, a->input, &job.err) == 0 &&
-        select_generation(a, job.capture, &cut, &job.err) == 0)
-        (void)work_run(a->output.quiet, run_job, show_progress, &job, &job.err); /* err says */
+    if (stop_catch_signals(&a->pack.cancel_fd, &err) == 0 &&
+        capture_open_read(&job.capture, a->input, &err) == 0 &&
+        select_generation(a, job.capture, &cut, &err) == 0)
+        rc = work_run(a->output.quiet, run_job, show_progress, &job, &err);
     cut_release(&cut);
     capture_free(job.capture);
-    if (job.err.kind != FT_ERR_NONE)
-        return ui_fail(COMMAND, &job.err);
+    if (rc != 0)
+        return ui_fail(COMMAND, &err);
     return ui_flush(COMMAND, report(&job));
 }
 

@@ -26,22 +26,17 @@ struct job {
     struct replay_rehearsal rehearsal; /* of a dry run */
     struct copy_check check;           /* of --check */
     struct loss_report losses;
-    struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    if (job->args->run.dry_run) {
-        (void)replay_rehearse(&job->rehearsal, &job->args->run, &job->losses,
-                              &job->err); /* job->err says */
-        return;
-    }
-
-    if (replay_run(&job->args->run, &job->progress, &job->losses, &job->result, &job->err) == 0 &&
-        job->args->check)
-        (void)copy_check_run(&job->check, &job->args->run, &job->err); /* job->err says */
+    if (job->args->run.dry_run)
+        return replay_rehearse(&job->rehearsal, &job->args->run, &job->losses, err);
+    if (replay_run(&job->args->run, &job->progress, &job->losses, &job->result, err) != 0)
+        return -1;
+    return job->args->check ? copy_check_run(&job->check, &job->args->run, err) : 0;
 }
 
 static void on_note(void *context, const char *text)
@@ -81,10 +76,10 @@ static void show_progress(struct progress *p, void *context)
 }
 
 /* A run that failed before it did anything has nothing to sum up; one that was stopped says so. */
-static bool worth_showing(const struct replay_result *r, const struct ft_err *err)
+static bool worth_showing(const struct replay_result *r, bool stopped)
 {
     return r->target_version != 0 &&
-           (r->complete || r->resumed || err->kind == FT_ERR_CANCELLED ||
+           (r->complete || r->resumed || stopped ||
             r->keys + r->keys_not_done + r->records + r->deleted + r->in_sync != 0);
 }
 
@@ -96,19 +91,19 @@ static void show_rehearsal(struct progress *p, void *context)
 
 static enum exit_status rehearse(struct replay_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a};
+    struct ft_err err = FT_ERR_INIT;
     char target[URI_ADDRESS_SIZE];
     char what[PATH_MAX + URI_ADDRESS_SIZE + 8];
     enum exit_status status;
 
-    if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
-        return ui_fail(COMMAND, &job.err);
+    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
+        return ui_fail(COMMAND, &err);
     loss_init(&job.losses);
     (void)snprintf(what, sizeof(what), "%s into %s", a->run.input,
                    uri_address(&a->target.uri, target)); /* a longer one is cut */
-    if (work_run(a->output.quiet, run_job, show_rehearsal, &job, &job.err) != 0 ||
-        job.err.kind != FT_ERR_NONE)
-        status = ui_fail(COMMAND, &job.err);
+    if (work_run(a->output.quiet, run_job, show_rehearsal, &job, &err) != 0)
+        status = ui_fail(COMMAND, &err);
     else
         status = rehearsal_show(COMMAND, what, &job.rehearsal, &job.losses, &a->output);
     loss_release(&job.losses);
@@ -126,23 +121,26 @@ static json_t *report_to_json(const struct job *job)
 
 static enum exit_status replay(struct replay_args *a)
 {
-    struct job job = {.args = a, .shown_ms = clock_mono_ms(), .err = FT_ERR_INIT};
+    struct job job = {.args = a, .shown_ms = clock_mono_ms()};
+    struct ft_err err = FT_ERR_INIT;
+    bool stopped = false;
     enum exit_status status = EXIT_DONE;
 
-    if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
-        return ui_fail(COMMAND, &job.err);
+    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
+        return ui_fail(COMMAND, &err);
     a->run.on_note = on_note;
     a->run.context = a;
     loss_init(&job.losses);
     copy_check_init(&job.check);
-    if (work_run(a->output.quiet, run_job, show_progress, &job, &job.err) != 0 ||
-        job.err.kind != FT_ERR_NONE)
-        status = ui_fail(COMMAND, &job.err);
-    else if (a->check && !copy_check_is_equal(&job.check))
+    if (work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0) {
+        stopped = err.kind == FT_ERR_CANCELLED;
+        status = ui_fail(COMMAND, &err);
+    } else if (a->check && !copy_check_is_equal(&job.check)) {
         status = EXIT_FINDINGS;
+    }
     if (!a->output.quiet && !a->output.json && a->run.forget && status == EXIT_DONE)
         ui_note(COMMAND, "the target holds no position any more");
-    else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, &job.err))
+    else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, stopped))
         replay_print(&job.result, &job.losses);
     if (!a->output.quiet && !a->output.json)
         copy_check_print(&job.check);

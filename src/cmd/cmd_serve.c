@@ -15,14 +15,13 @@ struct job {
     struct serve_args *args;
     struct serve_progress progress;
     struct serve_result result;
-    struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    (void)serve_run(&job->args->run, &job->progress, &job->result, &job->err); /* job->err says */
+    return serve_run(&job->args->run, &job->progress, &job->result, err);
 }
 
 static void on_note(void *context, const char *text)
@@ -50,16 +49,16 @@ static void show_progress(struct progress *p, void *context)
 
 static enum exit_status serve(struct serve_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a};
+    struct ft_err err = FT_ERR_INIT;
     enum exit_status status = EXIT_DONE;
 
-    if (stop_catch_signals(&a->run.cancel_fd, &job.err) != 0)
-        return ui_fail(COMMAND, &job.err);
+    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
+        return ui_fail(COMMAND, &err);
     a->run.on_note = on_note;
     a->run.context = a;
-    if (work_run(a->print.quiet, run_job, show_progress, &job, &job.err) != 0 ||
-        job.err.kind != FT_ERR_NONE)
-        status = ui_fail(COMMAND, &job.err);
+    if (work_run(a->print.quiet, run_job, show_progress, &job, &err) != 0)
+        status = ui_fail(COMMAND, &err);
     if (!a->print.quiet && !a->print.json && job.result.replication_id[0] != '\0')
         serve_print(&job.result, &job.progress);
     if (a->print.json || a->print.report != NULL)

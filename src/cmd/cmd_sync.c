@@ -23,15 +23,15 @@ struct job {
     struct sync_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
     struct loss_report losses;
+    bool failed; /* for the reason in err */
     struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    (void)sync_run(&job->args->run, &job->progress, &job->losses, &job->result,
-                   &job->err); /* job->err says */
+    return sync_run(&job->args->run, &job->progress, &job->losses, &job->result, err);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -70,7 +70,7 @@ static enum exit_status status_of(const struct job *job)
     case SYNC_SNAPSHOT:
         return job->result.replay.suspects.count == 0 ? EXIT_DONE : EXIT_FINDINGS;
     case SYNC_CUT_OVER:
-        if (job->err.kind != FT_ERR_NONE)
+        if (job->failed)
             break;
         return job->result.checked.unread == 0 ? EXIT_DONE : EXIT_FINDINGS;
     case SYNC_STOPPED:
@@ -87,7 +87,7 @@ static enum exit_status status_of(const struct job *job)
 static enum exit_status report(struct job *job, enum exit_status status)
 {
     const struct output_args *o = &job->args->output;
-    const char *why = job->err.kind == FT_ERR_NONE ? NULL : job->err.msg;
+    const char *why = job->failed ? job->err.msg : NULL;
     json_t *json = sync_to_json(&job->result, &job->losses, why, (int)status);
     char *text;
 
@@ -120,10 +120,9 @@ static enum exit_status sync_job(struct job *job)
     run->on_outcome = on_outcome;
     run->context = job;
     job->result.ended = SYNC_FAILED;
-    (void)work_run(job->args->output.quiet, run_job, show_progress, job,
-                   &job->err); /* job->err says */
+    job->failed = work_run(job->args->output.quiet, run_job, show_progress, job, &job->err) != 0;
     status = status_of(job);
-    if (job->err.kind != FT_ERR_NONE)
+    if (job->failed)
         (void)ui_fail(COMMAND, &job->err);
     status = report(job, status);
     sync_result_release(&job->result);
@@ -131,11 +130,11 @@ static enum exit_status sync_job(struct job *job)
     return status;
 }
 
-static void run_rehearsal(void *context)
+static int run_rehearsal(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    (void)sync_rehearse(&job->rehearsal, &job->args->run, &job->err); /* job->err says */
+    return sync_rehearse(&job->rehearsal, &job->args->run, err);
 }
 
 static void show_rehearsal(struct progress *p, void *context)
@@ -157,8 +156,7 @@ static enum exit_status rehearse(struct sync_args *a)
     loss_init(&job.losses); /* none are known before there is a capture */
     (void)snprintf(what, sizeof(what), "%s into %s", uri_address(&a->source.uri, source),
                    uri_address(&a->target.uri, target)); /* fits */
-    if (work_run(a->output.quiet, run_rehearsal, show_rehearsal, &job, &job.err) != 0 ||
-        job.err.kind != FT_ERR_NONE)
+    if (work_run(a->output.quiet, run_rehearsal, show_rehearsal, &job, &job.err) != 0)
         status = ui_fail(COMMAND, &job.err);
     else
         status = rehearsal_show(COMMAND, what, &job.rehearsal, &job.losses, &a->output);

@@ -77,18 +77,14 @@ struct job {
     const struct unpack_args *args;
     struct unpack_progress progress;
     struct unpack_result result;
-    struct ft_err err;
 };
 
-static void run_job(void *context)
+static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    /* job->err says what they return */
-    if (job->args->from != NULL)
-        (void)fetch_run(&job->args->unpack, &job->result, &job->err);
-    else
-        (void)unpack_run(&job->args->unpack, &job->result, &job->err);
+    return job->args->from != NULL ? fetch_run(&job->args->unpack, &job->result, err)
+                                   : unpack_run(&job->args->unpack, &job->result, err);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -126,12 +122,12 @@ static enum exit_status report(const struct job *job)
 
 static enum exit_status unpack(struct unpack_args *a)
 {
-    struct job job = {.args = a, .err = FT_ERR_INIT};
+    struct job job = {.args = a};
+    struct ft_err err = FT_ERR_INIT;
 
     a->unpack.progress = &job.progress;
-    if (stop_catch_signals(&a->unpack.cancel_fd, &job.err) == 0)
-        (void)work_run(a->output.quiet, run_job, show_progress, &job, &job.err); /* err says */
-    if (job.err.kind == FT_ERR_NONE)
+    if (stop_catch_signals(&a->unpack.cancel_fd, &err) == 0 &&
+        work_run(a->output.quiet, run_job, show_progress, &job, &err) == 0)
         return ui_flush(COMMAND, report(&job));
     if (job.result.kept) {
         ui_note(COMMAND,
@@ -139,7 +135,7 @@ static enum exit_status unpack(struct unpack_args *a)
                 "resumes",
                 a->unpack.directory);
     }
-    return ui_fail(COMMAND, &job.err);
+    return ui_fail(COMMAND, &err);
 }
 
 int cmd_unpack(int argc, char **argv)

@@ -89,8 +89,10 @@ int stop_catch_told(int *ret_fd, struct ft_err *err)
 }
 
 struct work {
-    void (*run)(void *context);
+    int (*run)(void *context, struct ft_err *err);
     void *context;
+    struct ft_err *err;
+    int rc;
     atomic_bool done;
 };
 
@@ -98,17 +100,17 @@ static void *work_main(void *arg)
 {
     struct work *w = arg;
 
-    w->run(w->context);
+    w->rc = w->run(w->context, w->err);
     atomic_store(&w->done, true);
     return NULL;
 }
 
-int work_run(bool quiet, void (*work)(void *context),
+int work_run(bool quiet, int (*work)(void *context, struct ft_err *err),
              void (*show)(struct progress *progress, void *context), void *context,
              struct ft_err *err)
 {
     const struct timespec nap = {.tv_nsec = NAP_NS};
-    struct work w = {.run = work, .context = context};
+    struct work w = {.run = work, .context = context, .err = err};
     struct progress p;
     pthread_t thread;
     int rc;
@@ -124,5 +126,5 @@ int work_run(bool quiet, void (*work)(void *context),
     }
     (void)pthread_join(thread, NULL); /* started, and joined only here */
     progress_clear(&p);
-    return 0;
+    return w.rc;
 }

@@ -16,9 +16,9 @@ int stop_catch_told(int *ret_fd, struct ft_err *err);
 
 /*
  * work_run - `work` in a thread of its own, while `show` is called as often as progress is due. Both
- * get `context`. -1: no thread could be started.
+ * get `context`. Returns what `work` does, or -1 if no thread could be started.
  */
-int work_run(bool quiet, void (*work)(void *context),
+int work_run(bool quiet, int (*work)(void *context, struct ft_err *err),
              void (*show)(struct progress *progress, void *context), void *context,
              struct ft_err *err);
 

@@ -125,6 +125,7 @@ static int open_all(struct diff *d, struct ft_err *err)
 struct reading {
     struct diff *diff;
     struct diff_pass pass;
+    bool failed; /* for the reason in err */
     struct ft_err err;
 };
 
@@ -134,19 +135,24 @@ static void *read_main(void *context)
     struct diff_side *side = r->diff->sides[r->pass.of];
     const uint64_t one = 1;
 
-    if (side->ops->read(side, &r->pass, &r->err) != 0 &&
-        write(r->diff->failed_fd, &one, sizeof(one)) < 0)
+    r->failed = side->ops->read(side, &r->pass, &r->err) != 0;
+    if (r->failed && write(r->diff->failed_fd, &one, sizeof(one)) < 0)
         r->err.sys_errno = errno; /* cannot be: it is written twice at most */
     return NULL;
 }
 
-static void take_error(const struct ft_err *from, struct ft_err *err)
+/* A side that was cancelled only echoes the failure of the other one. */
+static int first_cause(const struct reading *readings, struct ft_err *err)
 {
-    if (from->kind == FT_ERR_NONE)
-        return;
-    if (err->kind == FT_ERR_NONE ||
-        (err->kind == FT_ERR_CANCELLED && from->kind != FT_ERR_CANCELLED))
-        *err = *from;
+    const struct reading *cause = NULL;
+
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        const struct reading *r = &readings[of];
+
+        if (r->failed && (cause == NULL || cause->err.kind == FT_ERR_CANCELLED))
+            cause = r;
+    }
+    return cause == NULL ? 0 : err_copy(err, &cause->err);
 }
 
 static int read_both(struct diff *d, struct ft_err *err)
@@ -168,16 +174,15 @@ static int read_both(struct diff *d, struct ft_err *err)
     }
     rc = pthread_create(&thread, NULL, read_main, &readings[DIFF_B]);
     if (rc != 0) {
-        (void)err_errno(err, rc, "could not start a thread");
+        rc = err_errno(err, rc, "could not start a thread");
     } else {
         (void)read_main(&readings[DIFF_A]);
         (void)pthread_join(thread, NULL); /* joined only here */
+        rc = first_cause(readings, err);
     }
-    for (int of = DIFF_A; of <= DIFF_B; of++) {
-        take_error(&readings[of].err, err);
+    for (int of = DIFF_A; of <= DIFF_B; of++)
         diff_pass_release(&readings[of].pass);
-    }
-    return err->kind == FT_ERR_NONE ? 0 : -1;
+    return rc;
 }
 
 /*

@@ -258,14 +258,13 @@ static int scan(struct scanner *c, struct ft_err *err)
     return diff_reader_end(c->reader, err);
 }
 
-int server_scan_run(struct server_scan *s)
+void server_scan_run(struct server_scan *s)
 {
     struct scanner c = {.s = s};
-    int rc;
 
     c.read = &c.portions[0];
     c.next = &c.portions[1];
-    rc = scan(&c, &s->err);
+    s->failed = scan(&c, &s->err) != 0;
     redis_pipe_free(c.pipe);
     diff_reader_free(c.reader);
     for (int i = 0; i < 2; i++) {
@@ -273,5 +272,4 @@ int server_scan_run(struct server_scan *s)
         free(c.portions[i].expire_ms);
         free(c.portions[i].there);
     }
-    return rc;
 }

@@ -21,10 +21,11 @@ struct server_scan {
     struct diff_progress *progress;
     struct key_names strays; /* released by the caller */
     bool moving;             /* slots were on their way when it began, or when it ended */
+    bool failed;             /* for the reason in err */
     struct ft_err err;
 };
 
-/* server_scan_run - s->err says. */
-int server_scan_run(struct server_scan *s);
+/* server_scan_run - fills in what is above. */
+void server_scan_run(struct server_scan *s);
 
 #endif

@@ -38,7 +38,7 @@ static int sleep_on(void *context, uint64_t ms, struct ft_err *err)
 
 static void *scan_main(void *context)
 {
-    (void)server_scan_run(context); /* its err says */
+    server_scan_run(context);
     return NULL;
 }
 
@@ -59,12 +59,6 @@ static int read_strays(struct side_server *s, struct diff_pass *pass,
     return rc;
 }
 
-static void take_error(const struct ft_err *from, struct ft_err *err)
-{
-    if (from->kind != FT_ERR_NONE && (err->kind == FT_ERR_NONE || err->kind == FT_ERR_CANCELLED))
-        *err = *from;
-}
-
 /* 1: slots were on their way. */
 static int scan_masters(struct side_server *s, struct diff_pass *pass, struct ft_err *err)
 {
@@ -73,12 +67,11 @@ static int scan_masters(struct side_server *s, struct diff_pass *pass, struct ft
     pthread_t *threads = calloc(count, sizeof(*threads));
     size_t started = 0;
     bool moving = false;
+    int rc = 0;
 
     if (scans == NULL || threads == NULL)
-        (void)err_nomem(err, "the masters of a side");
-    for (; err->kind == FT_ERR_NONE && started < count; started++) {
-        int rc;
-
+        rc = err_nomem(err, "the masters of a side");
+    for (; rc == 0 && started < count; started++) {
         scans[started] = (struct server_scan){.node = &s->target.nodes[started],
                                               .host = &s->target.host,
                                               .times = &s->times,
@@ -88,23 +81,24 @@ static int scan_masters(struct side_server *s, struct diff_pass *pass, struct ft
                                               .err = FT_ERR_INIT};
         rc = pthread_create(&threads[started], NULL, scan_main, &scans[started]);
         if (rc != 0) {
-            (void)err_errno(err, rc, "could not start a thread");
+            rc = err_errno(err, rc, "could not start a thread");
             break;
         }
     }
     for (size_t i = 0; i < started; i++) {
         (void)pthread_join(threads[i], NULL); /* joined only here */
-        take_error(&scans[i].err, err);
         moving |= scans[i].moving;
+        if (scans[i].failed)
+            rc = err_copy(err, &scans[i].err); /* the first one stays */
     }
     for (size_t i = 0; i < started; i++) {
-        if (err->kind == FT_ERR_NONE)
-            (void)read_strays(s, pass, &scans[i].strays, err); /* err says */
+        if (rc == 0)
+            rc = read_strays(s, pass, &scans[i].strays, err);
         key_names_release(&scans[i].strays);
     }
     free(scans);
     free(threads);
-    return err->kind != FT_ERR_NONE ? -1 : moving;
+    return rc != 0 ? -1 : moving;
 }
 
 /* 1: it is not that of the beginning any more. */
@@ -242,6 +236,7 @@ int side_server_new(struct diff_side **ret, enum diff_of of, const char *name,
 {
     struct side_server *s = calloc(1, sizeof(*s));
     struct target_host host;
+    int rc;
 
     if (s == NULL)
         return err_nomem(err, "a side");
@@ -258,11 +253,10 @@ int side_server_new(struct diff_side **ret, enum diff_of of, const char *name,
     target_client_init(&s->target, options->uri, &host);
     s->pace.pace.per_second = options->rate_keys;
     s->pace.host = &s->target.host;
-    if (s->side.name == NULL)
-        (void)err_nomem(err, "the name of a side");
-    else if (open_target(s, err) != 0 && err->kind != FT_ERR_CANCELLED)
+    rc = s->side.name == NULL ? err_nomem(err, "the name of a side") : open_target(s, err);
+    if (rc != 0 && s->side.name != NULL && err->kind != FT_ERR_CANCELLED)
         (void)err_wrap(err, "%s", s->side.name);
-    if (err->kind != FT_ERR_NONE) {
+    if (rc != 0) {
         free_server(&s->side);
         return -1;
     }

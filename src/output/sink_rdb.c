@@ -378,11 +378,11 @@ static void take_counts(struct rdb_form *f, const struct state_counts *counts)
 static int run_lanes(struct rdb_form *f, struct ft_err *err)
 {
     struct state_counts counts;
-    int rc;
+    int rc = start(f, err) != 0 || write_all(f, err) != 0 ? -1 : 0;
 
-    if (start(f, err) != 0 || write_all(f, err) != 0 || queue_is_aborted(&f->full))
+    if (rc != 0 || queue_is_aborted(&f->full))
         stop(f);
-    rc = state_run_join(f->state, &counts, err);
+    rc |= state_run_join(f->state, &counts, err);
     take_counts(f, &counts);
     return rc;
 }

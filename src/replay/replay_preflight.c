@@ -92,15 +92,16 @@ static int select_db(struct replay *r, uint32_t db, bool *ret_there, struct ft_e
     const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
     struct target_node *node = &r->target.nodes[0];
     redisReply *reply;
+    int rc = 0;
 
     if (target_node_ask(node, &reply, words, 2, err) != 0)
         return -1;
     *ret_there = reply->type != REDIS_REPLY_ERROR;
     if (!*ret_there && strstr(reply->str, "out of range") == NULL)
-        (void)err_set(err, FT_ERR_PROTOCOL, "%s does not let database %" PRIu32 " be used: %s",
-                      node->name, db, reply->str);
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not let database %" PRIu32 " be used: %s",
+                     node->name, db, reply->str);
     freeReplyObject(reply);
-    return err->kind == FT_ERR_NONE ? 0 : -1;
+    return rc;
 }
 
 static int too_few(uint32_t db, struct ft_err *err)
@@ -249,7 +250,8 @@ static int check_losses(struct look *l, struct ft_err *err)
                           "%" PRIu64 " losses", losses->losses);
         return 0;
     }
-    for (size_t i = 0; err->kind == FT_ERR_NONE && i < losses->line_count; i++) {
+    /* the first line that is a loss gives the reason: later ones do not replace it */
+    for (size_t i = 0; i < losses->line_count; i++) {
         const struct loss_line *line = &losses->lines[i];
 
         if (!loss_is_note(line->reason))

@@ -17,6 +17,7 @@ struct lane {
     struct pump *pump;
     uint64_t told_bytes;
     struct state_counts counts;
+    bool failed; /* for the reason in err */
     struct ft_err err;
 };
 
@@ -140,7 +141,8 @@ static void end_lane(struct lane *lane, int rc)
 {
     if (rc == 0 && lane->sink.finish != NULL)
         rc = lane->sink.finish(lane->sink.context, &lane->err);
-    if (rc != 0)
+    lane->failed = rc != 0;
+    if (lane->failed)
         state_run_stop(lane->run);
     lane->counts.filtered = pump_counts(lane->pump)->filtered;
     lane->counts.expired = pump_counts(lane->pump)->expired;
@@ -286,12 +288,29 @@ static void add_counts(struct state_counts *sum, const struct state_counts *lane
     sum->folded += lane->folded;
 }
 
+/* A lane that was cancelled only echoes the failure of another one. */
+static const struct lane *first_cause(const struct state_run *r)
+{
+    const struct lane *cause = NULL;
+
+    for (uint32_t i = 0; r->lanes != NULL && i < state_run_lanes(r); i++) {
+        const struct lane *lane = &r->lanes[i];
+
+        if (lane->failed && lane->err.kind != FT_ERR_CANCELLED)
+            return lane;
+        if (lane->failed)
+            cause = lane;
+    }
+    return cause;
+}
+
 int state_run_join(struct state_run *r, struct state_counts *ret, struct ft_err *err)
 {
-    struct ft_err echo = FT_ERR_INIT;
+    const struct lane *cause;
+    struct ft_err none = FT_ERR_INIT;
 
     *ret = (struct state_counts){0};
-    (void)stream_pool_join(r->pool, &echo); /* lanes keep their errors */
+    (void)stream_pool_join(r->pool, &none); /* lanes keep their errors */
     r->pool = NULL;
     if (r->is_folding)
         (void)pthread_join(r->folding, NULL); /* joined only here */
@@ -302,14 +321,9 @@ int state_run_join(struct state_run *r, struct state_counts *ret, struct ft_err 
         add_counts(ret, &lane->counts);
         if (i == r->o.source->stream_count)
             ret->journal = lane->counts.journal;
-        if (lane->err.kind == FT_ERR_CANCELLED)
-            echo = lane->err;
-        else if (lane->err.kind != FT_ERR_NONE && err->kind == FT_ERR_NONE)
-            *err = lane->err;
     }
-    if (err->kind == FT_ERR_NONE && echo.kind != FT_ERR_NONE)
-        *err = echo;
-    return err->kind == FT_ERR_NONE ? 0 : -1;
+    cause = first_cause(r);
+    return cause == NULL ? 0 : err_copy(err, &cause->err);
 }
 
 void state_run_free(struct state_run *r)

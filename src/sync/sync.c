@@ -119,17 +119,13 @@ static int look_at_halves(struct sync *s, struct ft_err *err)
 {
     bool capture_done = atomic_load(&s->capture.done);
 
-    if (capture_done && s->capture.err.kind != FT_ERR_NONE && !s->taken_over &&
-        (!is_net(&s->capture.err) || !s->result->capture.valid)) {
-        *err = s->capture.err;
-        return -1;
-    }
+    if (capture_done && s->capture.failed && !s->taken_over &&
+        (!is_net(&s->capture.err) || !s->result->capture.valid))
+        return err_copy(err, &s->capture.err);
     if (!atomic_load(&s->replay.done))
         return 0;
-    if (s->replay.err.kind != FT_ERR_NONE) {
-        *err = s->replay.err;
-        return -1;
-    }
+    if (s->replay.failed)
+        return err_copy(err, &s->replay.err);
     if (!capture_done || s->taken_over)
         return 0;
     if (s->result->goal != NULL) { /* it ended there, but more was stored */
@@ -140,10 +136,7 @@ static int look_at_halves(struct sync *s, struct ft_err *err)
     }
     s->result->ended = s->full ? SYNC_FULL : SYNC_SOURCE_GONE;
     s->over = true;
-    if (s->full)
-        return 0;
-    *err = s->capture.err;
-    return s->capture.err.kind == FT_ERR_NONE ? 0 : -1;
+    return !s->full && s->capture.failed ? err_copy(err, &s->capture.err) : 0;
 }
 
 /* Waits for a moment, unless there is something to do. */
@@ -204,10 +197,8 @@ static int run_snapshot(struct sync *s, struct ft_err *err)
     if (sync_start_replay(s, err) != 0)
         return -1;
     sync_join_replay(s);
-    if (s->replay.err.kind != FT_ERR_NONE) {
-        *err = s->replay.err;
-        return -1;
-    }
+    if (s->replay.failed)
+        return err_copy(err, &s->replay.err);
     s->result->ended = SYNC_SNAPSHOT;
     return 0;
 }
@@ -232,7 +223,8 @@ static bool capture_is_cause(const struct sync *s, const struct ft_err *err)
 {
     bool is_local = s->capture.err.kind == FT_ERR_IO || s->capture.err.kind == FT_ERR_NOMEM;
 
-    return is_local && !s->taken_over && (is_net(err) || err->kind == FT_ERR_PROTOCOL);
+    return s->capture.failed && is_local && !s->taken_over &&
+           (is_net(err) || err->kind == FT_ERR_PROTOCOL);
 }
 
 static int run_live(struct sync *s, struct ft_err *err)
@@ -246,10 +238,8 @@ static int run_live(struct sync *s, struct ft_err *err)
     end_halves(s);
     if (rc != 0 && capture_is_cause(s, err))
         *err = s->capture.err;
-    if (rc == 0 && s->result->ended == SYNC_STOPPED && s->capture.err.kind != FT_ERR_NONE) {
-        *err = s->capture.err;
-        rc = -1;
-    }
+    if (rc == 0 && s->result->ended == SYNC_STOPPED && s->capture.failed)
+        rc = err_copy(err, &s->capture.err);
     if (rc != 0 && s->result->ended != SYNC_SOURCE_GONE)
         s->result->ended = SYNC_FAILED;
     sync_times_end(s, s->result->ended == SYNC_SOURCE_GONE || s->result->ended == SYNC_FULL);

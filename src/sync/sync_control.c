@@ -227,7 +227,7 @@ int sync_control_ask(const char *dir, const char *line, void (*on_note)(const ch
             break;
     }
     (void)fclose(file); /* was read from */
-    if (rc != 0 && err->kind == FT_ERR_NONE)
-        (void)err_set(err, FT_ERR_NET, "flowtape sync has ended without a word");
+    if (rc != 0)        /* unless a reason is there already, which is kept */
+        (void)err_set(err, FT_ERR_NET, "flowtape sync has ended without an answer");
     return rc;
 }

@@ -42,7 +42,7 @@ static bool has_caught_up(struct sync *s)
 /* The replay ends by itself at the goal; after a takeover, when it has everything. */
 static bool has_applied(struct sync *s, const struct live_state *state)
 {
-    if (!atomic_load(&s->replay.done) || s->replay.err.kind != FT_ERR_NONE)
+    if (!atomic_load(&s->replay.done) || s->replay.failed)
         return false;
     return state->goal_applied || (s->cutover.state == CUTOVER_ENDING && state->ended);
 }
@@ -390,7 +390,7 @@ static int give_up(struct sync *s, const struct ft_err *cause, bool paused, stru
 /* It was about to end at a goal that was given up meanwhile. */
 static bool ended_too_early(const struct sync *s, const struct live_state *state)
 {
-    return atomic_load(&s->replay.done) && s->replay.err.kind == FT_ERR_NONE && !state->ended &&
+    return atomic_load(&s->replay.done) && !s->replay.failed && !state->ended &&
            !state->goal_applied;
 }
 

@@ -72,7 +72,7 @@ static void *capture_main(void *arg)
 {
     struct sync *s = arg;
 
-    (void)capture_run(&s->capture_options, &s->result->capture, &s->capture.err); /* err says */
+    s->capture.failed = capture_run(&s->capture_options, &s->result->capture, &s->capture.err) != 0;
     atomic_store(&s->capture.done, true);
     return NULL;
 }
@@ -81,8 +81,8 @@ static void *replay_main(void *arg)
 {
     struct sync *s = arg;
 
-    (void)replay_run(&s->replay_options, &s->progress->replay, s->losses, &s->replayed,
-                     &s->replay.err); /* err says */
+    s->replay.failed = replay_run(&s->replay_options, &s->progress->replay, s->losses, &s->replayed,
+                                  &s->replay.err) != 0;
     atomic_store(&s->replay.done, true);
     return NULL;
 }
@@ -91,6 +91,7 @@ static int start(struct sync_half *h, void *(*run)(void *), struct sync *s, stru
 {
     int rc;
 
+    h->failed = false;
     err_clear(&h->err);
     atomic_store(&h->done, false);
     rc = pthread_create(&h->thread, NULL, run, s);
@@ -155,10 +156,7 @@ int sync_forget_position(struct sync *s, struct ft_err *err)
         return -1;
     join(&s->replay);
     replay_result_release(&s->replayed);
-    if (s->replay.err.kind == FT_ERR_NONE)
-        return 0;
-    *err = s->replay.err;
-    return -1;
+    return s->replay.failed ? err_copy(err, &s->replay.err) : 0;
 }
 
 int sync_halves_init(struct sync *s, struct ft_err *err)

@@ -14,12 +14,13 @@
 
 #define SYNC_NOTE_MAX 700
 
-/* A half of the run, in its thread. err may be read once it is done. */
+/* A half of the run, in its thread. What it came to may be read once it is done. */
 struct sync_half {
     pthread_t thread;
     bool started;
     atomic_bool done;
     int cancel_fd; /* an eventfd */
+    bool failed;   /* for the reason in err */
     struct ft_err err;
 };
 

@@ -304,25 +304,25 @@ static int check_order(const struct cluster_pipe *c, struct bytes command, struc
     struct bytes *words;
     size_t count;
     bool overtakes = false;
+    int rc = 0;
 
     if (resp_take_command(command, &words, &count, err) != 0)
         return -1;
-    for (size_t i = 0; i < c->kept_count && !overtakes; i++) {
+    for (size_t i = 0; i < c->kept_count && rc == 0 && !overtakes; i++) {
         const struct kept *k = &c->kept[i];
         struct bytes *before;
         size_t before_count;
 
-        if (resp_take_command(bytes_of(c->kept_bytes.p + k->start, k->size), &before, &before_count,
-                              err) != 0)
-            break;
-        overtakes = share_key(words, count, before, before_count);
-        free(before);
+        rc = resp_take_command(bytes_of(c->kept_bytes.p + k->start, k->size), &before,
+                               &before_count, err);
+        if (rc == 0) {
+            overtakes = share_key(words, count, before, before_count);
+            free(before);
+        }
     }
     free(words);
-    if (err->kind != FT_ERR_NONE)
-        return -1;
-    if (!overtakes)
-        return 0;
+    if (rc != 0 || !overtakes)
+        return rc;
     return err_set(err, FT_ERR_NET, "%s%scommands on one key were executed out of order", c->full,
                    c->full[0] == '\0' ? "" : "; ");
 }

@@ -163,16 +163,18 @@ static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err
     return 0;
 }
 
-/* The record is refused as a command is. Returns -1, and err is set only if that failed. */
+/* The record is refused as a command is. Returns -1 in any case, so that it is left at once: `refused` says that the
+ * refusal was taken, and err is then no more than its text. */
 static int refuse(struct replay_planner *p, const char *error, struct ft_err *err)
 {
     const struct item *item = p->item;
     const struct bytes *words = p->t != NULL ? p->t->plan.words : item->record.words;
     size_t count = p->t != NULL ? p->t->plan.word_count : item->record.word_count;
 
+    if (p->host.refuse(p->host.context, item, p->db, words, count, error, err) != 0)
+        return -1;
     p->refused = true;
-    (void)p->host.refuse(p->host.context, item, p->db, words, count, error, err);
-    return -1;
+    return err_set(err, FT_ERR_PROTOCOL, "the target refused a record: %s", error);
 }
 
 /* A transient error is an error; any other refuses the record. */
@@ -739,8 +741,9 @@ static int run_kind(struct replay_planner *p, struct ft_err *err)
 /* A record that was refused is done with, and its other nodes have to know. */
 static int unless_refused(struct replay_planner *p, int rc, struct ft_err *err)
 {
-    if (rc == 0 || !p->refused || err->kind != FT_ERR_NONE)
+    if (rc == 0 || !p->refused)
         return rc;
+    err_clear(err);
     p->command_count = 0;
     p->dst_count = 0;
     if (p->dst.p == NULL)
