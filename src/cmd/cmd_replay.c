@@ -19,9 +19,7 @@
 struct job {
     struct replay_args *args;
     struct replay_progress progress;
-    uint64_t shown_ms; /* what the last line said, for the rates of the next */
-    uint64_t shown_records;
-    uint64_t shown_bytes;
+    struct replay_shown shown;
     struct replay_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
     struct copy_check check;           /* of --check */
@@ -50,29 +48,14 @@ static void on_note(void *context, const char *text)
 static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
-    uint64_t keys = atomic_load(&job->progress.keys);
-    uint64_t records = atomic_load(&job->progress.records);
-    uint64_t bytes = atomic_load(&job->progress.bytes);
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t span_ms = now_ms > job->shown_ms ? now_ms - job->shown_ms : 1;
-    char size[FORMAT_SIZE];
-    char rate[FORMAT_SIZE];
+    char text[REPLAY_PROGRESS_SIZE];
 
     if (atomic_load(&job->check.begun)) {
         copy_check_show(p, &job->check);
         return;
     }
-    progress_show(
-        p,
-        "%s: %s, %s/s, %" PRIu64 " keys, %" PRIu64 " records (%" PRIu64 "/s), lag %" PRIu64
-        " records, %" PRIu64 " retries",
-        atomic_load(&job->progress.in_journal) ? "journal" : "snapshot", format_size(bytes, size),
-        format_size((bytes - job->shown_bytes) * 1000 / span_ms, rate), keys, records,
-        (records - job->shown_records) * 1000 / span_ms, (uint64_t)atomic_load(&job->progress.lag),
-        (uint64_t)atomic_load(&job->progress.retries));
-    job->shown_ms = now_ms;
-    job->shown_records = records;
-    job->shown_bytes = bytes;
+    replay_progress_text(text, &job->progress, &job->shown, true);
+    progress_show(p, "%s", text);
 }
 
 /* A run that failed before it did anything has nothing to sum up; one that was stopped says so. */
@@ -121,7 +104,7 @@ static json_t *report_to_json(const struct job *job)
 
 static enum exit_status replay(struct replay_args *a)
 {
-    struct job job = {.args = a, .shown_ms = clock_mono_ms()};
+    struct job job = {.args = a, .shown.ms = clock_mono_ms()};
     struct ft_err err = FT_ERR_INIT;
     bool stopped = false;
     enum exit_status status = EXIT_DONE;

@@ -166,7 +166,7 @@ static enum exit_status rehearse(struct sync_args *a)
 
 static enum exit_status sync_all(struct sync_args *a)
 {
-    struct job job = {.args = a, .shown.ms = clock_mono_ms(), .err = FT_ERR_INIT};
+    struct job job = {.args = a, .shown.replay.ms = clock_mono_ms(), .err = FT_ERR_INIT};
     enum exit_status status;
 
     (void)pthread_mutex_init(&job.progress.mu, NULL); /* default attributes: cannot fail on Linux */

@@ -1,12 +1,14 @@
 #include "cmd/replay_print.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
-#include "replay/report/replay_counters.h"
 
 static void print_if(uint64_t count, const char *what)
 {
@@ -17,6 +19,55 @@ static void print_if(uint64_t count, const char *what)
 static uint64_t per_second(uint64_t count, uint64_t elapsed_ms)
 {
     return elapsed_ms == 0 ? 0 : (uint64_t)((double)count * 1000 / (double)elapsed_ms);
+}
+
+static void append(char *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(char *out, const char *fmt, ...)
+{
+    size_t n = strlen(out);
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(out + n, REPLAY_PROGRESS_SIZE - n, fmt, ap); /* a longer one is cut */
+    va_end(ap);
+}
+
+static const char *number(const struct replay_counter *c, uint64_t count, char text[FORMAT_SIZE])
+{
+    if (c->unit[0] == '\0')
+        return format_size(count, text);
+    (void)snprintf(text, FORMAT_SIZE, "%" PRIu64, count); /* fits */
+    return text;
+}
+
+void replay_progress_text(char out[REPLAY_PROGRESS_SIZE], const struct replay_progress *p,
+                          struct replay_shown *last, bool lag)
+{
+    size_t count;
+    const struct replay_counter *counters = replay_counters(&count);
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t span_ms = now_ms > last->ms ? now_ms - last->ms : 1;
+    const char *between = ": ";
+
+    out[0] = '\0';
+    append(out, "%s", atomic_load(&p->in_journal) ? "journal" : "snapshot");
+    for (size_t i = 0; i < count; i++) {
+        const struct replay_counter *c = &counters[i];
+        uint64_t value = c->unit != NULL ? replay_counter_live(c, p) : 0;
+        uint64_t rate = value > last->counts[i] ? (value - last->counts[i]) * 1000 / span_ms : 0;
+        char text[FORMAT_SIZE];
+
+        last->counts[i] = value;
+        if (value == 0 || (c->kind == REPLAY_COUNTER_NOW && !lag))
+            continue;
+        append(out, "%s%s%s%s", between, number(c, value, text), c->unit[0] == '\0' ? "" : " ",
+               c->unit);
+        if (rate != 0 && c->kind == REPLAY_COUNTER_SUM)
+            append(out, " (%s/s)", number(c, rate, text));
+        between = ", ";
+    }
+    last->ms = now_ms;
 }
 
 void replay_print(const struct replay_result *r, const struct loss_report *losses)
@@ -84,8 +135,10 @@ json_t *replay_to_json(const struct replay_result *r, const struct loss_report *
                   flows_to_json(r), "nodes", nodes_to_json(r), "suspects",
                   json_from_suspects(&r->suspects), "losses", loss_to_json(losses));
 
-    for (size_t i = 0; json != NULL && i < count; i++)
-        json_object_set_new(json, counters[i].name,
-                            json_integer((json_int_t)replay_counter_get(&counters[i], r)));
+    for (size_t i = 0; json != NULL && i < count; i++) {
+        if (counters[i].kind != REPLAY_COUNTER_NOW)
+            json_object_set_new(json, counters[i].name,
+                                json_integer((json_int_t)replay_counter_get(&counters[i], r)));
+    }
     return json;
 }

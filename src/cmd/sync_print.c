@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/json_value.h"
-#include "cmd/replay_print.h"
 #include "cmd/sync_args.h"
 
 /* Keys that were not read again, on a terminal. */
@@ -48,34 +47,29 @@ static void print_flows(struct live_flows *live, uint32_t flow_count)
 void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
                struct sync_shown *last)
 {
-    uint64_t keys = atomic_load(&progress->replay.keys);
-    uint64_t records = atomic_load(&progress->replay.records);
     uint64_t now_ms = clock_mono_ms();
-    uint64_t span_ms = now_ms > last->ms ? now_ms - last->ms : 1;
+    uint64_t span_ms = now_ms > last->replay.ms ? now_ms - last->replay.ms : 1;
     struct capture_progress capture;
     struct live_state state;
     struct live_point lag;
     char bytes[FORMAT_SIZE];
     char rate[FORMAT_SIZE];
+    char replay[REPLAY_PROGRESS_SIZE];
 
     pthread_mutex_lock(&progress->mu);
     capture = progress->capture;
     pthread_mutex_unlock(&progress->mu);
     live_flows_state(live, &state);
     worst_lag(live, state.flow_count, &lag);
+    replay_progress_text(replay, &progress->replay, &last->replay, false);
     /* what matters most comes first: a narrow terminal cuts the rest */
-    progress_show(p,
-                  "lag %" PRIu64 " records, %" PRIu64
-                  " ms; source %s: %s, %s/s; target %s: %" PRIu64 " keys, %" PRIu64
-                  " records, %" PRIu64 "/s",
+    progress_show(p, "lag %" PRIu64 " records, %" PRIu64 " ms; source %s: %s, %s/s; target %s",
                   lag.lag_records, lag.lag_ms, capture_phase_name(capture.phase),
                   format_size(capture.bytes, bytes),
-                  format_size((capture.bytes - last->bytes) * 1000 / span_ms, rate),
-                  atomic_load(&progress->replay.in_journal) ? "journal" : "snapshot", keys, records,
-                  (records - last->records) * 1000 / span_ms);
+                  format_size((capture.bytes - last->bytes) * 1000 / span_ms, rate), replay);
     if (!p->terminal)
         print_flows(live, state.flow_count);
-    *last = (struct sync_shown){now_ms, records, capture.bytes};
+    last->bytes = capture.bytes;
 }
 
 /* What became of suspect keys: nothing to say where there were none. */

@@ -4,16 +4,17 @@
 
 #include <jansson.h>
 
+#include "cmd/replay_print.h"
 #include "cmd/ui.h"
 #include "sync/sync.h"
 
-/* sync_show - a progress line; not on a terminal also one per flow. before_us and records of the
- * last call are kept in *last. */
+/* What a line of progress said, for the rates of the next. */
 struct sync_shown {
-    uint64_t ms;
-    uint64_t records;
-    uint64_t bytes;
+    struct replay_shown replay;
+    uint64_t bytes; /* of the source */
 };
+
+/* sync_show - a progress line; not on a terminal also one per flow. */
 void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
                struct sync_shown *last);
 void sync_print(const struct sync_result *r, const struct loss_report *losses);

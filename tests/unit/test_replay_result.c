@@ -66,7 +66,7 @@ static void test_each_counter_has_a_name_and_a_place_of_its_own(void **state)
         struct replay_result *both[] = {&earlier, &sum};
 
         assert_true(counters[i].name[0] != '\0' && counters[i].help[0] != '\0');
-        for (size_t k = 0; k < 2; k++) {
+        for (size_t k = 0; k < 2 && counters[i].kind != REPLAY_COUNTER_NOW; k++) {
             uint64_t value = (i + 1) * (k == 0 ? 1 : 100);
 
             assert_int_equal(replay_counter_get(&counters[i], both[k]), 0); /* nobody else's */
@@ -77,15 +77,48 @@ static void test_each_counter_has_a_name_and_a_place_of_its_own(void **state)
     }
     replay_counters_add(&sum, &earlier);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(replay_counter_get(&counters[i], &sum),
-                         (i + 1) * (counters[i].kind == REPLAY_COUNTER_SUM ? 101 : 100));
+        if (counters[i].kind != REPLAY_COUNTER_NOW)
+            assert_int_equal(replay_counter_get(&counters[i], &sum),
+                             (i + 1) * (counters[i].kind == REPLAY_COUNTER_SUM ? 101 : 100));
     }
+}
+
+static void test_progress_shows_what_the_fields_hold(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *unit;
+        uint64_t value;
+    } wanted[] = {{"keys", "keys", 1},
+                  {"records", "records", 2},
+                  {"retries", "retries", 5},
+                  {"bytes", "", 3},
+                  {"lag", "records to apply", 4}};
+    struct replay_progress p = {.keys = 1, .records = 2, .bytes = 3, .lag = 4, .retries = 5};
+    size_t count;
+    const struct replay_counter *counters = replay_counters(&count);
+    size_t shown = 0;
+
+    (void)state;
+    assert_true(count <= REPLAY_COUNTERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(counters[i].unit != NULL || counters[i].kind != REPLAY_COUNTER_NOW);
+        if (counters[i].unit == NULL)
+            continue;
+        assert_true(shown < sizeof(wanted) / sizeof(wanted[0]));
+        assert_string_equal(counters[i].name, wanted[shown].name);
+        assert_string_equal(counters[i].unit, wanted[shown].unit);
+        assert_int_equal(replay_counter_live(&counters[i], &p), wanted[shown].value);
+        shown++;
+    }
+    assert_int_equal(shown, sizeof(wanted) / sizeof(wanted[0]));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_counter_has_a_name_and_a_place_of_its_own),
+        cmocka_unit_test(test_progress_shows_what_the_fields_hold),
         cmocka_unit_test(test_counts_add_up_and_the_rest_is_the_last_one_s),
     };
 

@@ -52,7 +52,7 @@ struct replay_result {
     uint64_t redirects; /* of these: because slots had moved */
     uint64_t resent;    /* commands of the snapshot: slots were moving, or a node was busy */
     uint64_t unconfirmed_replicas; /* at the end: of the target, which may not have all of it */
-    uint64_t overdue;              /* keys deleted at the end, whose time to live was over before */
+    uint64_t overdue;              /* keys deleted at the end, as they had expired */
     uint64_t deleted; /* keys deleted before the snapshot: of the journal, of an older generation */
     uint64_t bytes;
     uint64_t elapsed_ms;
