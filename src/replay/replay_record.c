@@ -219,9 +219,25 @@ static int take_lost(struct replay *r, const struct translation *t, struct ft_er
                : 0;
 }
 
+typedef bool is_suspect_fn(const struct replay_recorder *rec, const struct translation *t,
+                           size_t i);
+
 /* What is made of keys that the target lacks is not what the source made of them. */
-static int suspect_what_it_changes(struct replay_recorder *rec, const struct item *item,
-                                   const struct translation *t, struct ft_err *err)
+static bool is_changed(const struct replay_recorder *rec, const struct translation *t, size_t i)
+{
+    (void)rec;
+    return t->keys[i].suspect || translation_changes(t, i);
+}
+
+/* The record is left out, and this one may have been changed by it. */
+static bool is_unknown(const struct replay_recorder *rec, const struct translation *t, size_t i)
+{
+    (void)t;
+    return replay_mapper_unknown(rec->mapper, i);
+}
+
+static int suspect_keys(struct replay_recorder *rec, const struct item *item,
+                        const struct translation *t, is_suspect_fn *is_suspect, struct ft_err *err)
 {
     struct translation_key *keys = calloc(t->key_count, sizeof(*keys));
     struct translation suspects = *t;
@@ -231,7 +247,7 @@ static int suspect_what_it_changes(struct replay_recorder *rec, const struct ite
         return err_nomem(err, "the keys of a record");
     for (size_t i = 0; i < t->key_count; i++) {
         keys[i] = t->keys[i];
-        keys[i].suspect |= translation_changes(t, i);
+        keys[i].suspect = is_suspect(rec, t, i);
     }
     suspects.keys = keys;
     rc = take_suspects(rec->r, item, &suspects, err);
@@ -245,7 +261,7 @@ static int take_doubts(struct replay_recorder *rec, const struct item *item,
 {
     bool spreads = !moves_a_key(t) && !is_lost(t) && suspect_spreads(t) && names_lost(rec->r, t);
 
-    if ((spreads ? suspect_what_it_changes(rec, item, t, err)
+    if ((spreads ? suspect_keys(rec, item, t, is_changed, err)
                  : take_suspects(rec->r, item, t, err)) != 0 ||
         take_lost(rec->r, t, err) != 0)
         return -1;
@@ -289,26 +305,6 @@ static int put_vanished(struct replay_recorder *rec, const struct item *item,
         bytes_of(numbers[1], i64_to_text(dst_db, numbers[1])),
     };
     return put(rec, src_db, src, words, 7, err);
-}
-
-/* It is left out; keys that it changed are suspect. */
-static int leave_unknown(struct replay_recorder *rec, const struct item *item,
-                         const struct translation *t, struct ft_err *err)
-{
-    struct translation_key *keys = calloc(t->key_count, sizeof(*keys));
-    struct translation suspects = *t;
-    int rc;
-
-    if (keys == NULL)
-        return err_nomem(err, "the keys of a record");
-    for (size_t i = 0; i < t->key_count; i++) {
-        keys[i] = t->keys[i];
-        keys[i].suspect = replay_mapper_unknown(rec->mapper, i);
-    }
-    suspects.keys = keys;
-    rc = take_suspects(rec->r, item, &suspects, err);
-    free(keys);
-    return rc;
 }
 
 static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
@@ -414,7 +410,7 @@ static int put_fate(struct replay_recorder *rec, const struct item *item,
         break;
     case REPLAY_FATE_UNKNOWN:
         replay_report_left_out(&rec->r->report, false);
-        return leave_unknown(rec, item, t, err);
+        return suspect_keys(rec, item, t, is_unknown, err);
     }
     return 0;
 }

@@ -225,14 +225,17 @@ static bool is_script_of_one_key(const struct bytes *words, size_t count)
 
 static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
 {
-    const struct command_row *row = command_find(words[0]);
+    const struct command_row *row;
     long last;
 
+    if (b->closed)
+        return;
     if (is_script_of_one_key(words, count)) {
         touch(b, db, words[3]);
         return;
     }
-    if (b->closed || !keys_are_plain(row)) {
+    row = command_find(words[0]);
+    if (!keys_are_plain(row)) {
         b->closed = true;
         return;
     }

@@ -170,7 +170,11 @@ static int cut_tail(const struct replay_letters *l, const struct lines *lines, s
     return 0;
 }
 
-static int read_names(struct replay_letters *l, struct ft_err *err)
+/* What is done with a line: 0, 1 if no more are wanted, or -1. */
+typedef int line_fn(void *context, const struct lines *lines, const struct replay_letter_origin *o,
+                    struct ft_err *err);
+
+static int each_line(struct replay_letters *l, line_fn *take, void *context, struct ft_err *err)
 {
     struct replay_letter_origin origin;
     struct lines lines;
@@ -180,23 +184,38 @@ static int read_names(struct replay_letters *l, struct ft_err *err)
     if (lines_open(&lines, l, err) != 0)
         return -1;
     while ((rc = lines_next(&lines, l, err)) == 1) {
-        uint8_t hash[KEY_SET_HASH_SIZE];
-
         if (!is_whole(&lines)) {
             rc = cut_tail(l, &lines, err);
             break;
         }
         rc = parse_line(&lines, l, &json, &origin, err);
-        if (rc == 0 && origin.part != NULL) {
-            origin_hash(&origin, hash);
-            rc = key_set_add(&l->known, hash, err);
-        }
         if (rc != 0)
             break;
+        rc = take(context, &lines, &origin, err);
         json_decref(json);
+        if (rc != 0)
+            break;
     }
     lines_close(&lines);
-    return rc;
+    return rc < 0 ? -1 : 0;
+}
+
+static int note_name(void *context, const struct lines *lines, const struct replay_letter_origin *o,
+                     struct ft_err *err)
+{
+    struct replay_letters *l = context;
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
+    (void)lines;
+    if (o->part == NULL)
+        return 0;
+    origin_hash(o, hash);
+    return key_set_add(&l->known, hash, err);
+}
+
+static int read_names(struct replay_letters *l, struct ft_err *err)
+{
+    return each_line(l, note_name, l, err);
 }
 
 static int open_locked(struct replay_letters *l, bool must_exist, struct ft_err *err)
@@ -305,43 +324,31 @@ int replay_letters_add(struct replay_letters *l, const struct replay_letter_orig
  * Less
  */
 
-/* Does this one stay? 1, 0, or -1. */
-typedef int keep_fn(const void *context, const struct replay_letter_origin *o);
+/* Does this one stay? */
+typedef bool keep_fn(const void *context, const struct replay_letter_origin *o);
 
-/* The lines that stay, in a new file of the same name; locked before it has that name. */
-static int copy_lines(struct replay_letters *l, struct replay_letters *to, keep_fn *keep,
-                      const void *context, struct ft_err *err)
+struct copy {
+    const struct replay_letters *to;
+    keep_fn *keep; /* NULL: all that say what is still to be done */
+    const void *context;
+};
+
+static int copy_line(void *context, const struct lines *lines, const struct replay_letter_origin *o,
+                     struct ft_err *err)
 {
-    struct replay_letter_origin origin;
-    struct lines lines;
-    json_t *json;
-    int rc;
+    const struct copy *c = context;
 
-    if (lines_open(&lines, l, err) != 0)
-        return -1;
-    while ((rc = lines_next(&lines, l, err)) == 1) {
-        bool stays = keep == NULL;
-
-        if (!stays) {
-            rc = parse_line(&lines, l, &json, &origin, err);
-            if (rc != 0)
-                break;
-            stays = keep(context, &origin);
-            json_decref(json);
-        }
-        if (stays && fs_write_all(to->fd, lines.text, lines.size, to->path, err) != 0) {
-            rc = -1;
-            break;
-        }
-    }
-    lines_close(&lines);
-    return rc;
+    if (c->keep != NULL && !c->keep(c->context, o))
+        return 0;
+    return fs_write_all(c->to->fd, lines->text, lines->size, c->to->path, err);
 }
 
-/* keep NULL: only what was executed goes. */
+/* The lines that stay, in a new file of the same name, which is locked before it has that name. keep NULL: only what
+ * was executed goes. */
 static int rewrite(struct replay_letters *l, keep_fn *keep, const void *context, struct ft_err *err)
 {
     struct replay_letters to = {.fd = -1};
+    struct copy copy = {.to = &to, .keep = keep, .context = context};
     int rc;
 
     if (asprintf(&to.path, "%s.tmp", l->path) < 0)
@@ -350,7 +357,7 @@ static int rewrite(struct replay_letters *l, keep_fn *keep, const void *context,
     if (rc == 0 && ftruncate(to.fd, 0) != 0)
         rc = err_errno(err, errno, "could not shorten \"%s\"", to.path);
     if (rc == 0)
-        rc = copy_lines(l, &to, keep, context, err);
+        rc = each_line(l, copy_line, &copy, err);
     if (rc == 0)
         rc = fs_sync(to.fd, to.path, err);
     if (rc == 0)
@@ -374,47 +381,40 @@ struct drop {
     const uint32_t *flow;
 };
 
-static int is_not_dropped(const void *context, const struct replay_letter_origin *o)
+static bool is_not_dropped(const void *context, const struct replay_letter_origin *o)
 {
     const struct drop *d = context;
 
     if (strcmp(o->capture, d->capture) != 0 || o->began_ms != d->began_ms)
-        return 1;
+        return true;
     return d->flow != NULL && (o->part != NULL || o->flow != *d->flow);
 }
 
-/* Is there anything to drop? */
-static int find_dropped(struct replay_letters *l, const struct drop *d, bool *ret,
-                        struct ft_err *err)
-{
-    struct replay_letter_origin origin;
-    struct lines lines;
-    json_t *json;
-    int rc;
+struct dropped {
+    const struct drop *drop;
+    bool any;
+};
 
-    *ret = false;
-    if (lines_open(&lines, l, err) != 0)
-        return -1;
-    while (!*ret && (rc = lines_next(&lines, l, err)) == 1) {
-        rc = parse_line(&lines, l, &json, &origin, err);
-        if (rc != 0)
-            break;
-        *ret = !is_not_dropped(d, &origin);
-        json_decref(json);
-    }
-    lines_close(&lines);
-    return *ret ? 0 : rc;
+static int find_dropped(void *context, const struct lines *lines,
+                        const struct replay_letter_origin *o, struct ft_err *err)
+{
+    struct dropped *d = context;
+
+    (void)lines;
+    (void)err;
+    d->any = !is_not_dropped(d->drop, o);
+    return d->any;
 }
 
 int replay_letters_drop(struct replay_letters *l, const char *capture, uint64_t began_ms,
                         const uint32_t *flow, struct ft_err *err)
 {
     const struct drop d = {.capture = capture, .began_ms = began_ms, .flow = flow};
-    bool any;
+    struct dropped found = {.drop = &d};
 
-    if (find_dropped(l, &d, &any, err) != 0)
+    if (each_line(l, find_dropped, &found, err) != 0)
         return -1;
-    return any ? rewrite(l, is_not_dropped, &d, err) : 0;
+    return found.any ? rewrite(l, is_not_dropped, &d, err) : 0;
 }
 
 /*
@@ -486,9 +486,10 @@ static int compare_places(const void *a, const void *b)
     return 0;
 }
 
-static int add_place(struct places *places, const struct lines *lines,
+static int add_place(void *context, const struct lines *lines,
                      const struct replay_letter_origin *origin, struct ft_err *err)
 {
+    struct places *places = context;
     struct place p = {.start = lines->start, .flow = origin->flow, .lsn = origin->lsn};
 
     if (origin->part != NULL) /* after a mark that it may have */
@@ -502,26 +503,11 @@ static int add_place(struct places *places, const struct lines *lines,
 
 static int find_places(struct replay_letters *l, struct places *ret, struct ft_err *err)
 {
-    struct replay_letter_origin origin;
-    struct lines lines;
-    json_t *json;
-    int rc;
-
-    if (lines_open(&lines, l, err) != 0)
+    if (each_line(l, add_place, ret, err) != 0)
         return -1;
-    while ((rc = lines_next(&lines, l, err)) == 1) {
-        rc = parse_line(&lines, l, &json, &origin, err);
-        if (rc != 0)
-            break;
-        rc = add_place(ret, &lines, &origin, err);
-        json_decref(json);
-        if (rc != 0)
-            break;
-    }
-    lines_close(&lines);
     if (ret->count != 0)
         qsort(ret->list, ret->count, sizeof(*ret->list), compare_places);
-    return rc;
+    return 0;
 }
 
 static int take_letter(const struct lines *lines, const struct replay_letters *l, json_t *json,
