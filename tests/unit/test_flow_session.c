@@ -72,7 +72,10 @@ static void serve(int fd, void *context)
             return;
         left = bytes_of(left.p + n, left.n - (size_t)n);
     }
-    while (!s->hangs_up && hear(s, fd)) {
+    /* what is left unread at a close would make a reset of it */
+    if (s->hangs_up)
+        (void)shutdown(fd, SHUT_WR);
+    while (hear(s, fd)) {
     }
 }
 
