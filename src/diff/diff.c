@@ -13,7 +13,7 @@
 #include "diff/side_dragonfly.h"
 #include "diff/side_file.h"
 #include "diff/side_server.h"
-#include "replay/mapping/replay_saved.h"
+#include "mapping/replay_saved.h"
 #include "wire/uri.h"
 
 struct diff {

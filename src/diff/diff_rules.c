@@ -1,6 +1,6 @@
 #include "diff/diff_rules.h"
 
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/replay_own_key.h"
 
 /* A database that has no rule of its own may have been any of these. */
 #define USUAL_DATABASES 16u

@@ -13,8 +13,8 @@
 
 #include "audit/comparison.h"
 #include "item/filter.h"
-#include "replay/mapping/replay_map.h"
-#include "replay/mapping/replay_rules.h"
+#include "mapping/replay_map.h"
+#include "mapping/replay_rules.h"
 
 /* The two sides of a comparison. */
 enum diff_of {

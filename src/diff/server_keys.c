@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "item/dump.h"
 #include "item/times_shift.h"
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/replay_own_key.h"
 #include "target/cluster_pipe.h"
 
 #define EXPIRETIME_VERSION 700u

@@ -17,7 +17,7 @@
 
 #include "item/filter.h"
 #include "item/loss.h"
-#include "replay/mapping/replay_rules.h"
+#include "mapping/replay_rules.h"
 #include "replay/report/replay_result.h"
 #include "store/live_flows.h"
 #include "wire/uri.h"

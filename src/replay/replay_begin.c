@@ -1,12 +1,12 @@
 #include "replay/replay_begin.h"
-#include "replay/mapping/replay_saved.h"
+#include "mapping/replay_saved.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "replay/mapping/replay_saved.h"
+#include "mapping/replay_saved.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_position.h"

@@ -17,7 +17,7 @@
 #ifndef FLOWTAPE_REPLAY_REPLAY_DEFERRED_H
 #define FLOWTAPE_REPLAY_REPLAY_DEFERRED_H
 
-#include "replay/mapping/replay_mapper.h"
+#include "mapping/replay_mapper.h"
 #include "replay/replay_impl.h"
 
 /* A key whose expiry is deferred, or may be. */

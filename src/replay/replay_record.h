@@ -9,7 +9,7 @@
 #ifndef FLOWTAPE_REPLAY_REPLAY_RECORD_H
 #define FLOWTAPE_REPLAY_REPLAY_RECORD_H
 
-#include "replay/mapping/replay_plan.h"
+#include "mapping/replay_plan.h"
 #include "replay/replay_impl.h"
 
 struct replay_recorder;

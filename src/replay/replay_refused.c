@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "command/sent_key.h"
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/replay_own_key.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_walk.h"

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "item/entry_commands.h"
+#include "mapping/replay_mapper.h"
 #include "rdb/value_walk.h"
-#include "replay/mapping/replay_mapper.h"
 #include "replay/position/key_lines.h"
 #include "replay/position/replay_position.h"
 #include "replay/position/replay_state_store.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "input/stream_pool.h"
+#include "mapping/replay_mapper.h"
 #include "pump/pump.h"
 #include "rdb/value_walk.h"
-#include "replay/mapping/replay_mapper.h"
 #include "replay/replay_record.h"
 
 /* What all streams add to. */

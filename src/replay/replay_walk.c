@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 #include "command/command_table.h"
-#include "replay/mapping/replay_mapper.h"
+#include "mapping/replay_mapper.h"
 
 #define RECENT_COUNT 32768u
 #define DB_FACTOR    UINT64_C(0x9e3779b97f4a7c15)

@@ -1,10 +1,10 @@
-/* Arguments of the command line: base/parse.h, codec/codec.h, item/filter.h, replay/mapping/replay_map.h.
+/* Arguments of the command line: base/parse.h, codec/codec.h, item/filter.h, mapping/replay_map.h.
  * Input: which, the argument. */
 #include "base/parse.h"
 #include "codec/codec.h"
 #include "fuzz/fuzz.h"
 #include "item/filter.h"
-#include "replay/mapping/replay_map.h"
+#include "mapping/replay_map.h"
 
 static int parse_number(uint8_t which, const char *text, struct ft_err *err)
 {

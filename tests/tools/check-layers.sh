@@ -1,7 +1,7 @@
 #!/bin/sh
 # check-layers.sh - who may include whom: a folder includes headers of its own and of those that its
 # row in the table names, and nothing else; no files include each other in a circle; each source file
-# has a header of its name.
+# has a header of its name; no folder holds more than a fifth of all lines.
 set -eu
 
 cd "${srcdir:-.}/src"
@@ -25,11 +25,11 @@ state: base rdb item command wire input pump
 output: base rdb resp item command input pump state
 audit: base rdb item command store archive input pump
 target: base rdb command resp wire
+mapping: base rdb item command wire input
 replay/report: base item command wire input
-replay/mapping: base rdb item command wire input
-replay/position: base item command resp wire target replay/report replay/mapping
-replay: base rdb resp item command store wire input pump state target replay/report replay/mapping replay/position
-diff: base rdb item command wire input pump state audit target replay/mapping replay/position
+replay/position: base item command resp wire target replay/report mapping
+replay: base rdb resp item command store wire input pump state target replay/report mapping replay/position
+diff: base rdb item command wire input pump state audit target mapping replay/position
 sync: base rdb item store wire capture replay replay/report
 serve: base rdb item command store wire input pump output audit
 fixture: base codec rdb journal item command store wire
@@ -112,10 +112,24 @@ bodies() {
     done
 }
 
+# sizes - folders of which each holds, with what is below it, more than a fifth of all lines.
+sizes() {
+    find . -name '*.[ch]' | sed 's|^\./||' | sort | while read -r file; do
+        echo "${file%%/*} $(wc -l <"$file")"
+    done | awk '
+        { lines[$1] += $2; all += $2 }
+        END {
+            for (folder in lines)
+                if (lines[folder] * 5 > all)
+                    print "src/" folder ": " lines[folder] " of " all " lines, more than a fifth"
+        }'
+}
+
 findings=$(
     forbidden
     circles
     bodies
+    sizes
 )
 [ -z "$findings" ] || {
     echo "$findings"

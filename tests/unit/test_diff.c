@@ -3,7 +3,7 @@
 #include "diff/diff_match.h"
 #include "diff/diff_pass.h"
 #include "lib/test_main.h"
-#include "replay/mapping/replay_saved.h"
+#include "mapping/replay_saved.h"
 
 static const struct filter no_filter;
 static const struct replay_map no_map;

@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_map.h"
+#include "mapping/replay_map.h"
 
 #include "lib/t_mutate.h"
 
@@ -81,5 +81,5 @@ int main(void)
         cmocka_unit_test(test_refused),
     };
 
-    return T_RUN("replay/mapping/replay_map", tests);
+    return T_RUN("mapping/replay_map", tests);
 }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "replay/mapping/replay_plan.h"
+#include "mapping/replay_plan.h"
 #include "replay/position/replay_pair.h"
 
 #define LSN 7u

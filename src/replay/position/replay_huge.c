@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "command/command_table.h"
-#include "replay/mapping/replay_divide.h"
+#include "mapping/replay_divide.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_suspect.h"

@@ -2,7 +2,7 @@
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_HUGE_H
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_HUGE_H
 
-#include "replay/mapping/replay_plan.h"
+#include "mapping/replay_plan.h"
 #include "replay/position/replay_position_set.h"
 
 /* replay_put_huge - such a command, in pieces where that does the same, with its position. */

@@ -2,7 +2,7 @@
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_PAIR_H
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_PAIR_H
 
-#include "replay/mapping/replay_plan.h"
+#include "mapping/replay_plan.h"
 #include "replay/position/replay_position_set.h"
 
 /* replay_is_past - has the node that has this key had the record already? */

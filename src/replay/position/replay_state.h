@@ -45,7 +45,7 @@
 
 #include "base/buf.h"
 #include "item/slot.h"
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/replay_own_key.h"
 
 #define REPLAY_STATE_VERSION 1
 #define REPLAY_TAG_SIZE      24

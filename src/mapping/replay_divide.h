@@ -1,6 +1,6 @@
 /* replay_divide.h - commands with more arguments than a script can pass on, in pieces. */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_DIVIDE_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_DIVIDE_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_DIVIDE_H
+#define FLOWTAPE_MAPPING_REPLAY_DIVIDE_H
 
 #include "base/bytes.h"
 

@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/replay_own_key.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_plan.h"
+#include "mapping/replay_plan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 
 #include "base/array.h"
 #include "item/slot.h"
-#include "replay/mapping/mapping_lua.h"
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/mapping_lua.h"
+#include "mapping/replay_own_key.h"
 #include "wire/reply_kind.h"
 #include "wire/slot_map.h"
 

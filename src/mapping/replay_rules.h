@@ -4,14 +4,14 @@
  * What it is   The options that select, rename and move in time, and what the target is. It does not
  *              change while a target is connected, and outlives all that is made with it.
  */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_RULES_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_RULES_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_RULES_H
+#define FLOWTAPE_MAPPING_REPLAY_RULES_H
 
 #include "command/translate.h"
 #include "item/filter.h"
 #include "item/key_set.h"
 #include "item/recode.h"
-#include "replay/mapping/replay_map.h"
+#include "mapping/replay_map.h"
 
 struct source;
 

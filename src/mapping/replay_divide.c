@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_divide.h"
+#include "mapping/replay_divide.h"
 
 /* Commands that do the same in pieces: words in front of each piece, and words that stay together. */
 struct divisible {

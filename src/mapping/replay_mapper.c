@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_mapper.h"
+#include "mapping/replay_mapper.h"
 
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "command/record_part.h"
 #include "input/effects.h"
 #include "item/times_shift.h"
-#include "replay/mapping/replay_own_key.h"
+#include "mapping/replay_own_key.h"
 
 /* A key of the record being mapped, as the target has it: its name's place in names. */
 struct mapped_key {

@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_saved.h"
+#include "mapping/replay_saved.h"
 
 #include "base/json_text.h"
 #include "base/json_tree.h"

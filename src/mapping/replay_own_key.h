@@ -1,6 +1,6 @@
 /* replay_own_key.h - what a replay calls its own keys on the target; replay_state.h says what they hold. */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_OWN_KEY_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_OWN_KEY_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_OWN_KEY_H
+#define FLOWTAPE_MAPPING_REPLAY_OWN_KEY_H
 
 #include "base/bytes.h"
 

@@ -12,12 +12,12 @@
  * Again        A sink that tells by `standing` which side has had the record gets only the other.
  * Threads      Those of the sink.
  */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_PLAN_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_PLAN_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_PLAN_H
+#define FLOWTAPE_MAPPING_REPLAY_PLAN_H
 
 #include <hiredis/hiredis.h>
 
-#include "replay/mapping/replay_mapper.h"
+#include "mapping/replay_mapper.h"
 
 /* Half of what a record does to two keys. */
 struct replay_pair_command {

@@ -9,8 +9,8 @@
  *              --rename  GLOB=prefix:TEXT | GLOB=strip:TEXT; patterns as base/glob.h has them.
  * Threads      Constant once filled.
  */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_MAP_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_MAP_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_MAP_H
+#define FLOWTAPE_MAPPING_REPLAY_MAP_H
 
 #include "base/buf.h"
 

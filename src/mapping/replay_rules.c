@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_rules.h"
+#include "mapping/replay_rules.h"
 
 #include "input/source.h"
 

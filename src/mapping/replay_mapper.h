@@ -3,14 +3,14 @@
  *
  * Threads      One per thread.
  */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_MAPPER_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_MAPPER_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_MAPPER_H
+#define FLOWTAPE_MAPPING_REPLAY_MAPPER_H
 
 #include "base/bytes.h"
 #include "base/err.h"
 #include "command/translation.h"
 #include "item/item.h"
-#include "replay/mapping/replay_rules.h"
+#include "mapping/replay_rules.h"
 
 struct replay_mapper;
 

@@ -4,10 +4,10 @@
  * What it is   A JSON array of words, the names of options and their arguments in turn: ["rename","a:*=strip:a:"].
  *              Who compares the target with the input later does so by the same rules.
  */
-#ifndef FLOWTAPE_REPLAY_MAPPING_REPLAY_SAVED_H
-#define FLOWTAPE_REPLAY_MAPPING_REPLAY_SAVED_H
+#ifndef FLOWTAPE_MAPPING_REPLAY_SAVED_H
+#define FLOWTAPE_MAPPING_REPLAY_SAVED_H
 
-#include "replay/mapping/replay_rules.h"
+#include "mapping/replay_rules.h"
 
 /* replay_saved_put - appended to out. Of the rules filter, map, ttl and json_as are looked at. */
 int replay_saved_put(struct buf *out, const struct replay_rules *rules, struct ft_err *err);

@@ -1,4 +1,4 @@
-#include "replay/mapping/replay_map.h"
+#include "mapping/replay_map.h"
 
 #include <stdlib.h>
 
