@@ -230,8 +230,8 @@ static int take_record(struct view *v, const struct item *item, struct ft_err *e
     if (!hit)
         return 0;
     v->records++;
-    applied = owner_guard_judge(&v->guard, item->flow, item->record.words, item->record.word_count,
-                                keys, count) != OWNER_FOREIGN;
+    applied = owner_guard_classify(&v->guard, item->flow, item->record.words,
+                                   item->record.word_count, keys, count) != OWNER_FOREIGN;
     if (begin_item(v, item, &json, err) != 0)
         return -1;
     if (json != NULL)

@@ -190,9 +190,9 @@ static enum record_effect effect_in_sync(const struct search *s)
     return record_effect_of(src, dst);
 }
 
-static int judge_in_sync(struct effects *e, const struct item *in_sync,
-                         const struct translation_key *keys, enum record_effect *ret,
-                         struct ft_err *err)
+static int decide_in_sync(struct effects *e, const struct item *in_sync,
+                          const struct translation_key *keys, enum record_effect *ret,
+                          struct ft_err *err)
 {
     const struct source_stream_options options = {
         .skip_values = true, .keep_words = true, .snapshot_only = true};
@@ -219,7 +219,7 @@ int effects_of(struct effects *e, const struct item *item, const struct translat
     struct effects_flow *flow = &e->flows[item->flow];
 
     if (item->lsn == 0)
-        return judge_in_sync(e, item, t->keys, ret, err);
+        return decide_in_sync(e, item, t->keys, ret, err);
     if (!flow->known && read_flow(e, &flow->presence, item->flow, item->lsn, err) != 0)
         return -1;
     flow->known = true;

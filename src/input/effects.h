@@ -4,7 +4,7 @@
  * What it is   Asked when one of its keys is not on the target, so that the target cannot tell
  *              (command/presence.h). With the first question about a flow the flow is read again from its
  *              beginning up to that record; from then on what is applied is taken along. A record inside the
- *              full sync is classified by all that the flow's snapshot has of its keys.
+ *              full sync is decided by all that the flow's snapshot has of its keys.
  * Order        effects_of before effects_pass of the same record; records of a flow in their order, none
  *              that is not applied.
  * Threads      Not shared.

@@ -61,8 +61,8 @@ bool journal_record_applies(const struct owner_guard *g, const struct item *item
 {
     const struct journal_record *record = &item->record;
 
-    if (owner_guard_judge(g, item->flow, record->words, record->word_count, t->keys,
-                          t->key_count) == OWNER_FOREIGN) {
+    if (owner_guard_classify(g, item->flow, record->words, record->word_count, t->keys,
+                             t->key_count) == OWNER_FOREIGN) {
         counts->foreign++;
         return false;
     }
@@ -99,7 +99,7 @@ static void leave_item(struct pass *p, uint32_t i)
 }
 
 /* May the item that was read be taken? */
-static void judge_item(struct pass *p, uint32_t i)
+static void classify_item(struct pass *p, uint32_t i)
 {
     struct pass_flow *flow = &p->flows[i];
 
@@ -130,7 +130,7 @@ static int read_item(struct pass *p, uint32_t i, struct ft_err *err)
         return -1;
     flow->has_item = step == STEP_ITEM;
     if (step == STEP_ITEM)
-        judge_item(p, i);
+        classify_item(p, i);
     else if (step == STEP_MORE)
         flow->state = FLOW_WAITING;
     else
@@ -306,7 +306,7 @@ static int wake_flows(struct pass *p, struct ft_err *err)
         if (flow->state != FLOW_WAITING)
             continue;
         if (flow->has_item)
-            judge_item(p, i);
+            classify_item(p, i);
         else if (read_item(p, i, err) != 0)
             return -1;
     }

@@ -52,9 +52,9 @@ bool owner_guard_owns(const struct owner_guard *g, uint32_t flow, struct bytes k
     return owner_by_key(key, g->flow_count) == flow || owner_by_tag(key, g->flow_count) == flow;
 }
 
-enum owner_verdict owner_guard_judge(const struct owner_guard *g, uint32_t flow,
-                                     const struct bytes *words, size_t word_count,
-                                     const struct translation_key *keys, size_t key_count)
+enum owner_verdict owner_guard_classify(const struct owner_guard *g, uint32_t flow,
+                                        const struct bytes *words, size_t word_count,
+                                        const struct translation_key *keys, size_t key_count)
 {
     if (key_count == 0)
         return OWNER_APPLIES;

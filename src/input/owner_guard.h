@@ -38,10 +38,10 @@ int owner_guard_init(struct owner_guard *g, enum sharding_rule rule, uint32_t fl
 void owner_guard_release(struct owner_guard *g);
 /* owner_guard_is_off - there is no rule, though there are flows between which it would decide. */
 bool owner_guard_is_off(const struct owner_guard *g);
-/* owner_guard_judge - a record with these keys. One owned key is enough. */
-enum owner_verdict owner_guard_judge(const struct owner_guard *g, uint32_t flow,
-                                     const struct bytes *words, size_t word_count,
-                                     const struct translation_key *keys, size_t key_count);
+/* owner_guard_classify - a record with these keys. One owned key is enough. */
+enum owner_verdict owner_guard_classify(const struct owner_guard *g, uint32_t flow,
+                                        const struct bytes *words, size_t word_count,
+                                        const struct translation_key *keys, size_t key_count);
 /* owner_guard_owns - does this flow own the key, as far as is known? */
 bool owner_guard_owns(const struct owner_guard *g, uint32_t flow, struct bytes key);
 

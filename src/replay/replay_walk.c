@@ -86,8 +86,8 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
     if (translator_find_keys(w->finder, record->words, record->word_count, record->dbid, &keys,
                              &count, err) != 0)
         return -1;
-    if (owner_guard_judge(&w->guard, item->flow, record->words, record->word_count, keys, count) ==
-        OWNER_FOREIGN)
+    if (owner_guard_classify(&w->guard, item->flow, record->words, record->word_count, keys,
+                             count) == OWNER_FOREIGN)
         return 0;
     for (size_t i = 0; i < count; i++) {
         if (owner_guard_owns(&w->guard, item->flow, keys[i].key) &&

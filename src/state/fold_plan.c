@@ -85,7 +85,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
         if (translator_find_keys(translator, record->words, record->word_count, record->dbid, &keys,
                                  &count, err) != 0)
             break;
-        if (owner_guard_judge(&p->guard, flow, record->words, record->word_count, keys, count) !=
+        if (owner_guard_classify(&p->guard, flow, record->words, record->word_count, keys, count) !=
             OWNER_FOREIGN)
             fold_plan_touch(p, keys, count);
     }

@@ -218,7 +218,7 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
 }
 
 /* What comes is recorded as it is, whatever it is. */
-static void judge_protocol(const struct dfly_master *m, dfly_note_fn *note, void *context)
+static void note_protocol(const struct dfly_master *m, dfly_note_fn *note, void *context)
 {
     char text[NOTE_MAX];
 
@@ -244,7 +244,7 @@ static int shake_hands(struct dfly_master *m, dfly_note_fn *note, void *context,
         return -1;
     if (begin_session(m, err) != 0 || introduce(m, err) != 0 || ask_release(m, err) != 0)
         return -1;
-    judge_protocol(m, note, context);
+    note_protocol(m, note, context);
     return 0;
 }
 

@@ -226,7 +226,7 @@ static bool is_sent(const struct redis_pipe *p, size_t end)
     return p->oldest != p->sending || end <= p->send_pos;
 }
 
-static int judge_next(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
+static int take_next(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
     const struct sent *sent = &p->ring[p->ring_first];
     int rc;
@@ -332,7 +332,7 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
         *p->catch_reply = reply;
         p->catch_reply = NULL;
     } else {
-        rc = judge_next(p, reply, err);
+        rc = take_next(p, reply, err);
     }
     now_us = clock_mono_us();
     p->heard_ms = now_us / 1000;

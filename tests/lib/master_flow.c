@@ -429,7 +429,7 @@ static void check_disk(struct flow *f, uint64_t ack)
     pthread_mutex_unlock(&m->mu);
 }
 
-static void judge_ack(struct flow *f, uint64_t ack)
+static void check_ack(struct flow *f, uint64_t ack)
 {
     struct master *m = f->session->master;
     struct ack_totals *totals = &m->acks[f->index];
@@ -465,7 +465,7 @@ static void read_acks(struct flow *f, struct conn *c)
         pthread_mutex_lock(&m->mu);
         if (a.count == 3 && strcasecmp(a.words[0], "REPLCONF") == 0 &&
             strcasecmp(a.words[1], "ACK") == 0)
-            judge_ack(f, strtoull(a.words[2], NULL, 10));
+            check_ack(f, strtoull(a.words[2], NULL, 10));
         else
             violation(m, "flow %u: \"%s\" on a flow", f->index, a.count > 0 ? a.words[0] : "");
         check = m->options.check_dir != NULL && f->ack > 0 && !f->gap &&

@@ -113,15 +113,15 @@ static void test_only_copies_are_foreign(void **state)
         .rule = SHARDING_KEY, .flow_count = FLOWS, .has_records = true, .disproved = &disproved};
 
     (void)state;
-    assert_int_equal(owner_guard_judge(&g, own, copy, 3, keys, 1), OWNER_APPLIES);
-    assert_int_equal(owner_guard_judge(&g, own, incr, 2, keys, 1), OWNER_APPLIES);
-    assert_int_equal(owner_guard_judge(&g, other, copy, 3, keys, 1), OWNER_FOREIGN);
-    assert_int_equal(owner_guard_judge(&g, other, incr, 2, NULL, 0), OWNER_APPLIES);
+    assert_int_equal(owner_guard_classify(&g, own, copy, 3, keys, 1), OWNER_APPLIES);
+    assert_int_equal(owner_guard_classify(&g, own, incr, 2, keys, 1), OWNER_APPLIES);
+    assert_int_equal(owner_guard_classify(&g, other, copy, 3, keys, 1), OWNER_FOREIGN);
+    assert_int_equal(owner_guard_classify(&g, other, incr, 2, NULL, 0), OWNER_APPLIES);
     assert_false(owner_guard_is_off(&g));
-    assert_int_equal(owner_guard_judge(&g, other, incr, 2, keys, 1), OWNER_DISPROVES);
+    assert_int_equal(owner_guard_classify(&g, other, incr, 2, keys, 1), OWNER_DISPROVES);
     assert_true(owner_guard_is_off(&g));
-    assert_int_equal(owner_guard_judge(&g, other, incr, 2, keys, 1), OWNER_APPLIES);
-    assert_int_equal(owner_guard_judge(&g, other, copy, 3, keys, 1), OWNER_APPLIES);
+    assert_int_equal(owner_guard_classify(&g, other, incr, 2, keys, 1), OWNER_APPLIES);
+    assert_int_equal(owner_guard_classify(&g, other, copy, 3, keys, 1), OWNER_APPLIES);
 }
 
 /* Its snapshot is empty: only the journal can tell. */

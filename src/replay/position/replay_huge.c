@@ -137,10 +137,10 @@ static int remember(struct replay_node *node, const char *field, uint32_t db,
     return rc == 0 ? replay_drain(node->set, err) : -1;
 }
 
-static int judge_transacted(struct replay_position_set *set, struct replay_node *node,
-                            const struct item *item, const char *tag, uint32_t db,
-                            const struct bytes *words, size_t count, const redisReply *reply,
-                            struct ft_err *err)
+static int classify_transacted(struct replay_position_set *set, struct replay_node *node,
+                               const struct item *item, const char *tag, uint32_t db,
+                               const struct bytes *words, size_t count, const redisReply *reply,
+                               struct ft_err *err)
 {
     char field[REPLAY_TAG_TEXT + 2];
 
@@ -179,8 +179,8 @@ int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
     if (replay_drain(set, err) != 0 ||
         transact(node, item, db, words, count, &reply, &queued, err) != 0)
         return -1;
-    rc = judge_transacted(set, node, item, tag, db, words, count,
-                          queued ? reply->element[1] : reply, err);
+    rc = classify_transacted(set, node, item, tag, db, words, count,
+                             queued ? reply->element[1] : reply, err);
     freeReplyObject(reply);
     return rc;
 }
