@@ -221,6 +221,24 @@ cut
 SET a 2
 resume"
     check "increments" test -n "$(find "$T/a" -name '*-increment.seg')"
+    check "members with times: make" made "clock 2040-01-01T00:00:00Z
+SADDEX s 100 m
+SADD s n
+HSETEX h 50 f v g w
+HSET h g x
+HEXPIRE h 70 FIELDS 1 g
+SADDEX short 1 m
+SADD short stays
++2s
+snapshot
+SADDEX s 5 o"
+    has "members with times: a set" 'ENTRY set \(set_with_expiry\)'
+    has "members with times: a hash" 'ENTRY hash \(hash_with_expiry\)'
+    has "members with times: one has expired" 'ENTRY set \(set\) [0-9]+ B no ttl short'
+    has "members with times: as they come" 'COMMAND SADDEX s 5 o'
+    check "members with times: convert" ft convert "$T/a" "$T/a.json" --to json --redis 7.4 --at snapshot \
+        --on-loss skip --quiet
+    check "members with times: when" grep -q 2208988850 "$T/a.json"
     check "JSON: make" made 'JSON.SET j $ "{\"a\":[1,2]}"'
     has "JSON" 'ENTRY json \(json\)'
 }
@@ -255,6 +273,8 @@ FLUSHALL'
 snapshot
 cut
 resume'
+    wrong "2:8: members of this key have times" 'SADDEX s 10 m
+RENAME s t'
     wrong "1:8: nothing was expected" 'stable now'
     check_status "a directory that is there" 1 "exists" ft fixture make "$T/text" "$T"
     check_status "no such scenario" 1 "nowhere" ft fixture make "$T/nowhere" "$T/wrong"
