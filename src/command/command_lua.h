@@ -14,6 +14,7 @@ extern const char lua_hincrbyfloat[];
 extern const char lua_hsetex[];
 extern const char lua_incrbyfloat[];
 extern const char lua_incrbyfloat_pttl[];
+extern const char lua_lmove[];
 extern const char lua_pop[];
 extern const char lua_pop_first[];
 extern const char lua_prepend[];
@@ -23,6 +24,10 @@ extern const char lua_set_keepttl[];
 extern const char lua_xadd_auto[];
 extern const char lua_xadd_trim[];
 extern const char lua_xautoclaim[];
+extern const char lua_xautoclaim_old[];
 extern const char lua_xtrim_minid[];
+extern const char lua_zadd_if[];
+extern const char lua_zdiffstore[];
+extern const char lua_zrangestore[];
 
 #endif

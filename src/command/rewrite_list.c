@@ -1,6 +1,8 @@
 /* Lists, sets, sorted sets: pops with counts, moves and stores over several keys. */
 #include "command/rewrite_list.h"
 
+#include <string.h>
+
 #include "command/command_keys.h"
 #include "command/command_lua.h"
 
@@ -27,6 +29,27 @@ static bool is_side(const struct rewrite *rw, size_t word)
     return rewrite_is(rw, word, "LEFT") || rewrite_is(rw, word, "RIGHT");
 }
 
+/* A script of all keys; its arguments are put after it. */
+static void keys_script(struct rewrite *rw, const char *script)
+{
+    rw->out->class_ = TRANSLATION_READ_WRITE;
+    rewrite_begin(rw, "EVAL");
+    rewrite_put_str(rw, script);
+    rewrite_put_i64(rw, (int64_t)rw->keys->count);
+    for (size_t i = 0; i < rw->keys->count; i++)
+        rewrite_put(rw, rw->keys->keys[i].key);
+}
+
+static void lmove_old(struct rewrite *rw)
+{
+    bool from_left = rewrite_is(rw, 3, "LEFT");
+
+    keys_script(rw, lua_lmove);
+    rewrite_put_str(rw, from_left ? "0" : "-1");
+    rewrite_put_str(rw, rewrite_is(rw, 4, "LEFT") ? "LPUSH" : "RPUSH");
+    rewrite_put_str(rw, from_left ? "LPOP" : "RPOP");
+}
+
 /* LMOVE src dst LEFT|RIGHT LEFT|RIGHT: journalled verbatim up to 1.33. */
 void rewrite_lmove(struct rewrite *rw)
 {
@@ -40,7 +63,7 @@ void rewrite_lmove(struct rewrite *rw)
         rewrite_begin(rw, "RPOPLPUSH");
         rewrite_put_words(rw, 1, 3);
     } else {
-        rewrite_plan(rw, 1, 2);
+        lmove_old(rw);
     }
 }
 
@@ -86,14 +109,7 @@ static const char *mpop_command(const struct rewrite *rw, size_t side)
 /* What a target without LMPOP and ZMPOP gets. */
 static void mpop_write(struct rewrite *rw, const char *command, int64_t n)
 {
-    const struct key_list *keys = rw->keys;
-
-    rw->out->class_ = TRANSLATION_READ_WRITE;
-    rewrite_begin(rw, "EVAL");
-    rewrite_put_str(rw, lua_pop_first);
-    rewrite_put_i64(rw, (int64_t)keys->count);
-    for (size_t i = 0; i < keys->count; i++)
-        rewrite_put(rw, keys->keys[i].key);
+    keys_script(rw, lua_pop_first);
     rewrite_put_str(rw, command);
     rewrite_put_i64(rw, n);
 }
@@ -122,6 +138,49 @@ void rewrite_mpop(struct rewrite *rw)
         mpop_write(rw, command, n);
 }
 
+/* ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count] */
+static void zrangestore_old(struct rewrite *rw)
+{
+    static const char *const commands[3][2] = {{"ZRANGE", "ZREVRANGE"},
+                                               {"ZRANGEBYSCORE", "ZREVRANGEBYSCORE"},
+                                               {"ZRANGEBYLEX", "ZREVRANGEBYLEX"}};
+    unsigned by = 0;
+    bool reverse = false;
+    size_t limit = 0;
+
+    for (size_t i = 5; i < rw->count; i++) {
+        if (rewrite_is(rw, i, "BYSCORE")) {
+            by = 1;
+        } else if (rewrite_is(rw, i, "BYLEX")) {
+            by = 2;
+        } else if (rewrite_is(rw, i, "REV")) {
+            reverse = true;
+        } else if (rewrite_is(rw, i, "LIMIT") && i + 2 < rw->count) {
+            limit = i;
+            i += 2;
+        } else {
+            rewrite_malformed(rw, "ZRANGESTORE with unknown arguments");
+            return;
+        }
+    }
+    keys_script(rw, lua_zrangestore);
+    rewrite_put_str(rw, commands[by][reverse]);
+    rewrite_put_words(rw, 3, 5);
+    if (limit != 0)
+        rewrite_put_words(rw, limit, limit + 3);
+}
+
+/* What a target without the command gets. */
+static void store_old(struct rewrite *rw)
+{
+    if (rw->options->cluster && !rewrite_keys_in_one_slot(rw))
+        rewrite_needs(rw, rw->row->since, rw->row->name);
+    else if (strcmp(rw->row->name, "ZRANGESTORE") == 0)
+        zrangestore_old(rw);
+    else
+        keys_script(rw, lua_zdiffstore);
+}
+
 /* Commands that read some keys and write their result to another; journalled in older releases. */
 void rewrite_store(struct rewrite *rw)
 {
@@ -134,7 +193,7 @@ void rewrite_store(struct rewrite *rw)
     } else if (geo && keys->count < 2) {
         rewrite_nothing(rw, "it only reads");
     } else if (rw->row->since > rewrite_target(rw)) {
-        rewrite_needs(rw, rw->row->since, rw->row->name);
+        store_old(rw);
     } else if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
         rewrite_as_is(rw);
     } else {
@@ -166,18 +225,37 @@ void rewrite_saddex(struct rewrite *rw)
     rewrite_add_loss(rw, LOSS_MEMBER_TTL, "set", "times of set members; the members are kept");
 }
 
+/* GT or LT on Redis 5. */
+static void zadd_if(struct rewrite *rw, const char *order, size_t first, bool incr, bool only_there)
+{
+    rewrite_script(rw, lua_zadd_if, 1);
+    rewrite_put_str(rw, order);
+    rewrite_put_str(rw, incr ? "ZINCRBY" : "ZADD");
+    rewrite_put_str(rw, only_there ? "XX" : "-");
+    rewrite_put_words(rw, first, rw->count);
+}
+
 /* ZADD key [NX|XX] [GT|LT] [CH] [INCR] score member... */
 void rewrite_zadd(struct rewrite *rw)
 {
-    for (size_t i = 2; rewrite_target(rw) < 602 && i < rw->count; i++) {
-        double score;
+    const char *order = NULL;
+    bool incr = false;
+    bool only_there = false;
+    double score;
+    size_t i = 2;
 
-        if (bytes_to_double(rw->words[i], &score))
-            break;
-        if (rewrite_is(rw, i, "GT") || rewrite_is(rw, i, "LT")) {
-            rewrite_needs(rw, 602, "ZADD with GT or LT");
-            return;
-        }
+    for (; i < rw->count && !bytes_to_double(rw->words[i], &score); i++) {
+        if (rewrite_is(rw, i, "GT"))
+            order = "GT";
+        else if (rewrite_is(rw, i, "LT"))
+            order = "LT";
+        incr = incr || rewrite_is(rw, i, "INCR");
+        only_there = only_there || rewrite_is(rw, i, "XX");
     }
-    rewrite_as_is(rw);
+    if (order == NULL || rewrite_target(rw) >= 602)
+        rewrite_as_is(rw);
+    else if ((rw->count - i) % 2 != 0)
+        rewrite_malformed(rw, "ZADD with a score without a member");
+    else
+        zadd_if(rw, order, i, incr, only_there);
 }

@@ -6,6 +6,9 @@
 #include "command/command_lua.h"
 #include "command/suspect.h"
 
+#define AUTOCLAIM_COUNT     100 /* of XAUTOCLAIM without COUNT */
+#define AUTOCLAIM_COUNT_MAX 1000000000
+
 /* [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] in any order. */
 struct trim {
     bool no_make;
@@ -50,16 +53,29 @@ static bool trim_parse(const struct rewrite *rw, size_t i, struct trim *ret)
     return i <= rw->count;
 }
 
+static void trim_by_id_old(struct rewrite *rw, const struct trim *trim)
+{
+    rewrite_script(rw, lua_xtrim_minid, 1);
+    rewrite_put(rw, rw->words[trim->minid]);
+}
+
 static void xadd_auto(struct rewrite *rw, const struct trim *trim)
 {
-    if (rewrite_target(rw) < 602 && (trim->minid != 0 || trim->no_make)) {
-        rewrite_needs(rw, 602, "XADD with MINID or NOMKSTREAM");
-        return;
-    }
+    bool old = rewrite_target(rw) < 602;
+
     rewrite_script(rw, lua_xadd_auto, 1);
     rewrite_put_i64(rw, rw->now_ms);
-    rewrite_put_i64(rw, (int64_t)trim->end - 1);
-    rewrite_put_words(rw, 2, rw->count);
+    rewrite_put_str(rw, trim->no_make ? "1" : "0");
+    if (old) {
+        rewrite_put_i64(rw, (int64_t)(trim->maxlen_end - trim->maxlen) + 1);
+        rewrite_put_words(rw, trim->maxlen, trim->maxlen_end);
+        rewrite_put_words(rw, trim->end, rw->count);
+    } else {
+        rewrite_put_i64(rw, (int64_t)trim->end - 1);
+        rewrite_put_words(rw, 2, rw->count);
+    }
+    if (old && trim->minid != 0)
+        trim_by_id_old(rw, trim);
     rewrite_suspect(rw);
     rewrite_note(rw,
                  "the source's own id is not in the journal: the time of receipt takes its place");
@@ -105,12 +121,10 @@ void rewrite_xtrim(struct rewrite *rw)
     }
     if (trim.about)
         rewrite_suspect(rw);
-    if (trim.minid == 0 || rewrite_target(rw) >= 602) {
+    if (trim.minid == 0 || rewrite_target(rw) >= 602)
         rewrite_as_is(rw);
-        return;
-    }
-    rewrite_script(rw, lua_xtrim_minid, 1);
-    rewrite_put(rw, rw->words[trim.minid]);
+    else
+        trim_by_id_old(rw, &trim);
 }
 
 static void xgroup_drop_entries_read(struct rewrite *rw)
@@ -239,14 +253,52 @@ void rewrite_xclaim(struct rewrite *rw)
     }
 }
 
-void rewrite_xautoclaim(struct rewrite *rw)
+/* The option COUNT in the words after the first id, as the script gets it; false: unknown words. */
+static bool autoclaim_options(const struct rewrite *rw, int64_t *ret_count, bool *ret_just_id)
 {
-    if (rewrite_target(rw) < 602) {
-        rewrite_needs(rw, 602, "XAUTOCLAIM");
+    *ret_count = AUTOCLAIM_COUNT;
+    *ret_just_id = false;
+    for (size_t i = 6; i < rw->count; i++) {
+        if (rewrite_is(rw, i, "JUSTID")) {
+            *ret_just_id = true;
+        } else if (!rewrite_is(rw, i, "COUNT") || i + 1 >= rw->count ||
+                   !bytes_to_i64(rw->words[++i], ret_count) || *ret_count < 1) {
+            return false;
+        }
+    }
+    if (*ret_count > AUTOCLAIM_COUNT_MAX)
+        *ret_count = AUTOCLAIM_COUNT_MAX;
+    return true;
+}
+
+static void autoclaim_old(struct rewrite *rw)
+{
+    int64_t count;
+    bool just_id;
+
+    if (!autoclaim_options(rw, &count, &just_id)) {
+        rewrite_malformed(rw, "XAUTOCLAIM with unknown arguments");
         return;
     }
+    if (!is_old(rw))
+        make_consumer(rw, 1);
+    rewrite_script(rw, lua_xautoclaim_old, 1);
+    rewrite_put_words(rw, 2, 6);
+    rewrite_put_i64(rw, count);
+    rewrite_put_i64(rw, rw->now_ms);
+    if (just_id)
+        rewrite_put_str(rw, "JUSTID");
+}
+
+/* XAUTOCLAIM key group consumer min-idle first-id [COUNT n] [JUSTID] */
+void rewrite_xautoclaim(struct rewrite *rw)
+{
     guess_groups(rw);
     claim_by_clock(rw);
+    if (rewrite_target(rw) < 602) {
+        autoclaim_old(rw);
+        return;
+    }
     if (is_old(rw)) {
         rewrite_as_is(rw);
         return;

@@ -216,7 +216,6 @@ done
     echo "0 2 0 RENAME spread spread:again"
 } | capture_of suspects
 for way in replay resp aof rdb; do
-    ! server_before 6.2 || break # LMOVE is lost there
     bring $way suspects
     redis_stop
     same "$way: suspects in the report" "$(suspects $way)" \

@@ -152,12 +152,47 @@ if has_field_times; then
     is "a field's time goes" -1 "$(cli hpexpiretime h FIELDS 1 a)"
 fi
 
+# Sorted sets, lists, as Redis before 6.2 has no command for it.
+cli zadd z 1 a -inf b >/dev/null
+script zadd_if z , GT ZADD - 0.5 a 5 b 3 c >/dev/null
+is "greater scores only" "a 1 c 3 b 5" "$(cli zrange z 0 -1 withscores)"
+script zadd_if z , LT ZADD XX 7 b -inf c 1 none 0.1 a >/dev/null
+is "lesser scores only, of those there" "c -inf a 0.10000000000000001 b 5" "$(cli zrange z 0 -1 withscores |
+    sed 's/^0.1$/0.10000000000000001/')"
+script zadd_if z , GT ZINCRBY - -1 b >/dev/null
+script zadd_if z , GT ZINCRBY - 2 b >/dev/null
+script zadd_if z , GT ZINCRBY - 4 d >/dev/null
+is "greater sums only" "7 4" "$(cli zscore z b; cli zscore z d)"
+cli zadd from 1 a 1.1 b 3 c >/dev/null
+cli set to v px 100000 >/dev/null
+is "a range of scores" 1 "$(script zrangestore to from , ZREVRANGEBYSCORE 3 1 LIMIT 1 1)"
+is "a range of scores: what is stored" "b 1.1 -1" "$(cli zrange to 0 -1 withscores | sed 's/^1.1000.*/1.1/'
+    cli pttl to)"
+is "a range of names onto itself" 2 "$(script zrangestore from from , ZRANGEBYLEX '[b' +)"
+is "a range of names onto itself: what is stored" "b c" "$(cli zrange from 0 -1)"
+is "an empty range" "0 0" "$(script zrangestore to from , ZRANGE 5 9; cli exists to)"
+cli sadd plain b x >/dev/null
+is "what is not in a set" "1 c" "$(script zdiffstore to from plain none; cli zrange to 0 -1)"
+is "what of a set is left" "1 x 1" "$(script zdiffstore to plain from; cli zrange to 0 -1 withscores)"
+cli del l m >/dev/null
+cli rpush l a b c >/dev/null
+is "from an end to an end" "a b a" "$(script lmove l m , 0 RPUSH LPOP; script lmove l m , 0 RPUSH LPOP;
+    script lmove m m , 0 RPUSH LPOP)"
+is "from an end to an end: what is left" "c b a" "$(cli lrange l 0 -1; cli lrange m 0 -1)"
+cli pexpire l 100000 >/dev/null
+is "onto itself" c "$(script lmove l l , -1 RPUSH RPOP)"
+about "onto itself: the time to live" 100000 20000 "$(cli pttl l)"
+check_status "onto what is not a list" 0 WRONGTYPE script lmove l z , 0 LPUSH LPOP
+is "onto what is not a list: nothing is lost" c "$(cli lrange l 0 -1)"
+is "nothing to move from an end" "" "$(script lmove none m , 0 LPUSH LPOP)"
+
 # Streams.
-is "an id of its own" 1700000000000-0 "$(script xadd_auto x , 1700000000000 1 '*' f v)"
-is "the next id" 1700000000000-1 "$(script xadd_auto x , 1700000000000 1 '*' f v)"
-is "the clock went back" 1700000000000-2 "$(script xadd_auto x , 1600000000000 1 '*' f v)"
-is "with a limit" 1700000000005-0 "$(script xadd_auto x , 1700000000005 3 MAXLEN 2 '*' f v)"
+is "an id of its own" 1700000000000-0 "$(script xadd_auto x , 1700000000000 0 1 '*' f v)"
+is "the next id" 1700000000000-1 "$(script xadd_auto x , 1700000000000 0 1 '*' f v)"
+is "the clock went back" 1700000000000-2 "$(script xadd_auto x , 1600000000000 0 1 '*' f v)"
+is "with a limit" 1700000000005-0 "$(script xadd_auto x , 1700000000005 0 3 MAXLEN 2 '*' f v)"
 is "with a limit: what is left" 2 "$(cli xlen x)"
+is "an id of its own only if it is there" "" "$(script xadd_auto none , 1700000000005 1 1 '*' f v)"
 is "only if it is there" "" "$(script xadd_trim none , 1 - 5-0 f v)"
 is "trimmed by id" 1700000000006-0 "$(script xadd_trim x , 0 1700000000005 1700000000006-0 f v)"
 is "trimmed by id: what is left" 2 "$(cli xlen x)"
@@ -187,6 +222,16 @@ if server_before 7.2; then
     is "an empty stream: as it was" "0 5-5" \
         "$(cli xlen empty; cli xinfo stream empty | sed -n '/last-generated-id/{n;p;}')"
 fi
+before=$(cli xpending x g - + 9 | grep -c '^17.*-')
+cli xdel x 1700000000007-0 >/dev/null
+is "claimed by the way: none is idle for so long" "" "$(script xautoclaim_old x , g four 100000000 - 100 1 JUSTID;
+    cli xpending x g - + 9 four)"
+script xautoclaim_old x , g four 0 '(1700000000005-0' 1 1700000000000 >/dev/null
+is "claimed by the way: one" "1700000000006-0 four" "$(cli xpending x g - + 9 four | sed -n '1,2p;5,$p')"
+script xautoclaim_old x , g four 0 - 100 1700000000000 JUSTID >/dev/null
+is "claimed by the way: all that are left" "$((before - 1)) $((before - 1))" \
+    "$(cli xpending x g - + 9 | grep -c '^17.*-'; cli xpending x g - + 9 four | grep -c '^17.*-')"
+cli xgroup delconsumer x g four >/dev/null
 is "consumers" "one three two" "$(cli xinfo consumers x g | sed -n '/^name$/{n;p;}' | sort)"
 
 # Databases and slots.

@@ -39,22 +39,8 @@ t_begin()
     PASSED=0
     FAILED=0
     SEED=${E2E_SEED:-1}
-    # what ZADD GT and XAUTOCLAIM of the recordings did is lost there, and named in reports
-    ! server_before 6.2 || t_ignore 0/z:8 0/z:15 0/x:27 0/x9
     trap t_cleanup EXIT
     trap 'exit 99' INT TERM HUP
-}
-
-# t_ignore NAME... - $STATE_DIFF becomes a script that leaves out these keys
-t_ignore()
-{
-    {
-        printf '#!/bin/sh\nexec "%s"' "$STATE_DIFF"
-        printf ' --ignore %s' "$@"
-        printf ' "$@"\n'
-    } >"$T/state-diff"
-    chmod +x "$T/state-diff"
-    STATE_DIFF=$T/state-diff
 }
 
 t_cleanup()

@@ -373,6 +373,50 @@ static void test_old_source(void **state)
     translator_free(t);
 }
 
+/* Redis 5 lacks LMOVE, XAUTOCLAIM, ZRANGESTORE, ZDIFFSTORE, ZADD GT, and XADD's NOMKSTREAM and MINID. */
+static void test_old_target(void **state)
+{
+    struct translator_options o = {0};
+    struct ft_err err = FT_ERR_INIT;
+    struct translator *t;
+
+    (void)state;
+    t_ok(target_parse("5.0", &o.target, &err), &err);
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "LMOVE a b RIGHT LEFT", "> RPOPLPUSH a b");
+    expect(t, "LMOVE a b LEFT RIGHT", "> EVAL <script> 2 a b 0 RPUSH LPOP");
+    expect(t, "LMOVE a b right right", "> EVAL <script> 2 a b -1 RPUSH RPOP");
+    expect(t, "ZADD z CH 1 a", "=");
+    expect(t, "ZADD z GT CH 1 a 2 b", "> EVAL <script> 1 z GT ZADD - 1 a 2 b");
+    expect(t, "ZADD z XX lt INCR 1 a", "> EVAL <script> 1 z LT ZINCRBY XX 1 a");
+    expect(t, "ZADD z GT 1 a 2", "loss !command(ZADD) ?z");
+    expect(t, "ZDIFFSTORE d 2 a b", "> EVAL <script> 3 d a b");
+    expect(t, "ZRANGESTORE d s 0 -1", "> EVAL <script> 2 d s ZRANGE 0 -1");
+    expect(t, "ZRANGESTORE d s (1 +inf BYSCORE LIMIT 1 2",
+           "> EVAL <script> 2 d s ZRANGEBYSCORE (1 +inf LIMIT 1 2");
+    expect(t, "ZRANGESTORE d s + - rev LIMIT 0 9 bylex",
+           "> EVAL <script> 2 d s ZREVRANGEBYLEX + - LIMIT 0 9");
+    expect(t, "ZRANGESTORE d s 0 1 LIMIT 0", "loss !command(ZRANGESTORE) ?d ?s");
+    expect(t, "XADD x NOMKSTREAM * f v", "> EVAL <script> 1 x 1700000000000 1 1 * f v ?x");
+    expect(t, "XADD x NOMKSTREAM MAXLEN 5 * f v",
+           "> EVAL <script> 1 x 1700000000000 1 3 MAXLEN 5 * f v ?x");
+    expect(t, "XADD x MINID 9 * f v",
+           "> EVAL <script> 1 x 1700000000000 0 1 * f v; EVAL <script> 1 x 9 ?x");
+    expect(t, "XAUTOCLAIM x g c 0 -",
+           "> XREADGROUP GROUP g c COUNT 1 STREAMS x 0; "
+           "EVAL <script> 1 x g c 0 - 100 1700000000000");
+    expect(t, "XAUTOCLAIM x g c 5 1-1 JUSTID COUNT 7",
+           "> XREADGROUP GROUP g c COUNT 1 STREAMS x 0; "
+           "EVAL <script> 1 x g c 5 1-1 7 1700000000000 JUSTID ?x");
+    expect(t, "XAUTOCLAIM x g c 0 - COUNT", "loss !command(XAUTOCLAIM) ?x");
+    translator_free(t);
+    o.cluster = true;
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "LMOVE a b LEFT RIGHT", "plan LMOVE a b");
+    expect(t, "ZDIFFSTORE d 2 a b", "loss !command(ZDIFFSTORE) ?d ?a ?b");
+    translator_free(t);
+}
+
 /* What is not in the journal of older releases, and what they do otherwise. */
 static void test_older_releases(void **state)
 {
@@ -600,6 +644,7 @@ int main(void)
         cmocka_unit_test(test_json_as_string),
         cmocka_unit_test(test_json_as_module),
         cmocka_unit_test(test_old_source),
+        cmocka_unit_test(test_old_target),
         cmocka_unit_test(test_older_releases),
         cmocka_unit_test(test_letter_case_is_ignored),
         cmocka_unit_test(test_ttl_is_clamped),
