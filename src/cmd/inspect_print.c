@@ -114,14 +114,22 @@ static void print_capture(const struct capture *c, bool all_segments)
         print_generation(&c->generations[i], all_segments);
 }
 
+/* A Valkey's version says who it is. */
+static const char *writer_of(const struct source_info *info)
+{
+    if (strncmp(info->version, "valkey-", 7) == 0)
+        return "";
+    return info->dragonfly ? "Dragonfly " : "Redis ";
+}
+
 static void print_source(const struct source *s)
 {
     const struct source_info *info = &s->info;
     char saved[FORMAT_TIME];
     char version[4 * sizeof(info->version)];
 
-    printf("%s %s: RDB version %u, written by %s %s", source_kind_name(s), s->path,
-           info->rdb_version, info->dragonfly ? "Dragonfly" : "Redis",
+    printf("%s %s: RDB version %u, written by %s%s", source_kind_name(s), s->path,
+           info->rdb_version, writer_of(info),
            shown_version(info->version, version, sizeof(version)));
     if (info->ctime_s != 0)
         printf(", saved %s", format_time_us(info->ctime_s * 1000000, saved));

@@ -8,6 +8,16 @@ static void copy_text(char *out, size_t out_size, struct bytes text)
     out[n] = '\0';
 }
 
+/* As target_parse names it, so that nobody takes it for a version of Redis. */
+static void note_valkey(struct source_info *info, struct bytes version)
+{
+    static const char prefix[] = "valkey-";
+
+    copy_text(info->version, sizeof(info->version), bytes_str(prefix));
+    copy_text(info->version + sizeof(prefix) - 1, sizeof(info->version) - sizeof(prefix) + 1,
+              version);
+}
+
 static void note_aux(struct source_aux *aux, const struct rdb_item *item)
 {
     struct bytes name = item->name;
@@ -21,6 +31,8 @@ static void note_aux(struct source_aux *aux, const struct rdb_item *item)
         copy_text(aux->info.version, sizeof(aux->info.version), value);
     else if (bytes_eq_str(name, "redis-ver") && aux->info.version[0] == '\0')
         copy_text(aux->info.version, sizeof(aux->info.version), value);
+    else if (bytes_eq_str(name, "valkey-ver"))
+        note_valkey(&aux->info, value);
     else if (bytes_eq_str(name, "snapshot-id"))
         copy_text(aux->snapshot_id, sizeof(aux->snapshot_id), value);
     else if (bytes_eq_str(name, "shard-count"))

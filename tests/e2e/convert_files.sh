@@ -159,6 +159,8 @@ for to in 7.4 valkey-9.0; do
 done
 check "the same by both" cmp "$T/h-7.4.resp" "$T/h-valkey-9.0.resp"
 check "with their times" grep -q 4102444800000 "$T/h-7.4.resp"
+"$FLOWTAPE" inspect "$T/h-valkey-9.0.rdb" >"$T/inspect.out"
+check "who wrote it" grep -q "valkey-9.0.0" "$T/inspect.out"
 check "the file of Valkey 9 has its magic" grep -q '^VALKEY080' "$T/h-valkey-9.0.rdb"
 
 # Keys of Redis 8.6 with metadata of modules, and what Redis Enterprise adds.
