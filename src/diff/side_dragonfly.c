@@ -34,6 +34,7 @@ struct flow {
     struct key_names touched;
     uint8_t *piece;
     uint64_t told_bytes;
+    bool failed; /* for the reason in err */
     struct ft_err err;
 };
 
@@ -110,8 +111,10 @@ static int read_flow(struct flow *f, struct ft_err *err)
             done = take_item(f, &item, err);
         else if (step == STEP_MORE)
             done = receive(f, err);
-        else
+        else if (step == STEP_ERROR)
             done = -1;
+        else
+            done = err_set(err, FT_ERR_PROTOCOL, "the flow ended early");
     }
     return done < 0 ? -1 : diff_reader_end(f->reader, err);
 }
@@ -120,9 +123,8 @@ static void *flow_main(void *context)
 {
     struct flow *f = context;
 
-    if (read_flow(f, &f->err) != 0 && f->err.kind == FT_ERR_NONE)
-        (void)err_set(&f->err, FT_ERR_PROTOCOL, "the flow ended early");
-    if (f->err.kind != FT_ERR_NONE && f->err.kind != FT_ERR_CANCELLED)
+    f->failed = read_flow(f, &f->err) != 0;
+    if (f->failed && f->err.kind != FT_ERR_CANCELLED)
         (void)err_wrap(&f->err, "flow %u", f->index);
     dfly_flow_close(&f->flow);
     f->opened = false;
@@ -161,20 +163,18 @@ static void close_flow(struct flow *f)
  * A full sync
  */
 
-static void run_flows(struct flow *flows, uint32_t count, struct ft_err *err)
+static int run_flows(struct flow *flows, uint32_t count, struct ft_err *err)
 {
     pthread_t *threads = calloc(count, sizeof(*threads));
     uint32_t started = 0;
+    int rc = 0;
 
-    if (threads == NULL) {
-        (void)err_nomem(err, "the flows of a side");
-        return;
-    }
+    if (threads == NULL)
+        return err_nomem(err, "the flows of a side");
     for (; started < count; started++) {
-        int rc = pthread_create(&threads[started], NULL, flow_main, &flows[started]);
-
+        rc = pthread_create(&threads[started], NULL, flow_main, &flows[started]);
         if (rc != 0) {
-            (void)err_errno(err, rc, "could not start a thread");
+            rc = err_errno(err, rc, "could not start a thread");
             break;
         }
     }
@@ -184,14 +184,15 @@ static void run_flows(struct flow *flows, uint32_t count, struct ft_err *err)
         flows[i].opened = false;
     }
     for (uint32_t i = 0; i < started; i++) {
-        const struct ft_err *from = &flows[i].err;
-
         (void)pthread_join(threads[i], NULL); /* joined only here */
-        if (from->kind != FT_ERR_NONE &&
-            (err->kind == FT_ERR_NONE || err->kind == FT_ERR_CANCELLED))
-            *err = *from;
+        if (!flows[i].failed)
+            continue;
+        if (rc != 0 && err->kind == FT_ERR_CANCELLED)
+            err_clear(err); /* what another one failed for says more */
+        rc = err_copy(err, &flows[i].err);
     }
     free(threads);
+    return rc;
 }
 
 static int read_by_name(struct side_dragonfly *s, struct diff_pass *pass,
@@ -213,25 +214,28 @@ static int full_sync(struct side_dragonfly *s, struct diff_pass *pass, struct ft
     struct dfly_master m;
     struct flow *flows;
     uint32_t made = 0;
+    int rc = 0;
 
     if (dfly_master_open(&m, s->o.uri, s->o.cancel_fd, GIVE_UP_MS, NULL, NULL, err) != 0)
         return -1;
     flows = calloc(m.flow_count, sizeof(*flows));
     if (flows == NULL)
-        (void)err_nomem(err, "the flows of a side");
-    for (; err->kind == FT_ERR_NONE && made < m.flow_count; made++) {
+        rc = err_nomem(err, "the flows of a side");
+    for (; rc == 0 && made < m.flow_count; made++) {
         flows[made] = (struct flow){.owner = s, .pass = pass, .index = made, .err = FT_ERR_INIT};
-        (void)open_flow(&flows[made], &m, err); /* err says */
+        rc = open_flow(&flows[made], &m, err);
     }
-    if (err->kind == FT_ERR_NONE && dfly_master_sync(&m, err) == 0)
-        run_flows(flows, made, err);
+    if (rc == 0)
+        rc = dfly_master_sync(&m, err);
+    if (rc == 0)
+        rc = run_flows(flows, made, err);
     dfly_master_close(&m);
-    if (err->kind == FT_ERR_NONE)
-        (void)read_touched(s, pass, flows, made, err);
+    if (rc == 0)
+        rc = read_touched(s, pass, flows, made, err);
     for (uint32_t i = 0; i < made; i++)
         close_flow(&flows[i]);
     free(flows);
-    return err->kind == FT_ERR_NONE ? 0 : -1;
+    return rc;
 }
 
 /*

@@ -33,16 +33,19 @@ struct redis_service {
     bool is_making;
     struct session_thread **sessions;
     size_t session_count;
-    pthread_mutex_t mu; /* guards the error */
-    struct ft_err err;  /* the first that ended the service */
+    pthread_mutex_t mu;
+    /* guarded by mu */
+    bool failed;       /* for the reason in err */
+    struct ft_err err; /* the first that ended the service */
 };
 
 /* Everything ends. The first error is the one that counts. */
 static void stop(struct redis_service *v, const struct ft_err *why)
 {
     pthread_mutex_lock(&v->mu);
-    if (v->err.kind == FT_ERR_NONE && why != NULL)
+    if (!v->failed && why != NULL)
         v->err = *why;
+    v->failed |= why != NULL;
     pthread_mutex_unlock(&v->mu);
     if (v->master.stop_fd >= 0)
         (void)eventfd_write(v->master.stop_fd, 1); /* full: it is readable already */
@@ -347,8 +350,5 @@ int redis_service_run(const struct serve_options *options, const struct source *
         stop(&v, &own);
     finish(&v, result, &own);
     *ret_turned_over = v.maker.turned_over;
-    if (v.err.kind == FT_ERR_NONE)
-        return 0;
-    *err = v.err;
-    return -1;
+    return v.failed ? err_copy(err, &v.err) : 0;
 }
