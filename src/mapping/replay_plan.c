@@ -123,8 +123,8 @@ static int put(struct replay_planner *p, uint32_t db, const struct bytes *words,
     return 0;
 }
 
-static int carry_out(struct replay_planner *p, struct bytes dst, struct bytes src, bool apart,
-                     struct ft_err *err)
+static int execute(struct replay_planner *p, struct bytes dst, struct bytes src, bool apart,
+                   struct ft_err *err)
 {
     struct replay_pair pair = {
         .dst = dst, .src = src, .doubtful = p->doubtful, .apart = apart, .tell = p->tell};
@@ -350,7 +350,7 @@ static int run_sides(struct replay_planner *p, struct bytes dst, struct bytes sr
     } else {
         return 0;
     }
-    return carry_out(p, dst, src, is_apart(p, dst, src), err);
+    return execute(p, dst, src, is_apart(p, dst, src), err);
 }
 
 static int transfer_both(struct replay_planner *p, const void *what, struct ft_err *err)
@@ -517,7 +517,7 @@ static int run_store(struct replay_planner *p, struct ft_err *err)
         rc = store_with(p, words, names, err);
     free(words);
     free(names);
-    return rc == 0 ? carry_out(p, plan->dst, plan->dst, keys_are_apart(p, plan->dst), err) : -1;
+    return rc == 0 ? execute(p, plan->dst, plan->dst, keys_are_apart(p, plan->dst), err) : -1;
 }
 
 /* SORT src ... without its STORE, by the source's node. */
@@ -573,7 +573,7 @@ static int run_sort_store(struct replay_planner *p, struct ft_err *err)
     if (p->sink.drain(p->sink.context, err) != 0 || sort_source(p, &list, err) != 0 ||
         put_list(p, plan->dst, list, err) != 0)
         return -1;
-    return carry_out(p, plan->dst, plan->dst, is_apart(p, plan->dst, plan->src), err);
+    return execute(p, plan->dst, plan->dst, is_apart(p, plan->dst, plan->src), err);
 }
 
 /* LMPOP numkeys key... LEFT|RIGHT [COUNT n] and ZMPOP, of one key. */
@@ -650,7 +650,7 @@ static int run_pop(struct replay_planner *p, struct ft_err *err)
         return -1;
     if (found)
         p->dst = p->src = t->keys[i - 1].key;
-    return carry_out(p, p->dst, p->dst, keys_are_apart(p, p->dst), err);
+    return execute(p, p->dst, p->dst, keys_are_apart(p, p->dst), err);
 }
 
 /* DELEX key IFDEQ|IFDNE digest: the digest of what the target has now. */
@@ -676,7 +676,7 @@ static int run_delete_digest(struct replay_planner *p, struct ft_err *err)
     if (put_del(p, p->db, key, err) != 0)
         return -1;
     p->dst_count = p->command_count;
-    return carry_out(p, key, key, false, err);
+    return execute(p, key, key, false, err);
 }
 
 static int run_transfer_sides(struct replay_planner *p, const struct replay_transfer *transfer,
@@ -749,9 +749,8 @@ static int unless_refused(struct replay_planner *p, int rc, struct ft_err *err)
     if (p->dst.p == NULL)
         return 0;
     p->tell = true;
-    return carry_out(p, p->dst, p->src,
-                     is_apart(p, p->dst, p->src) || (p->t != NULL && keys_are_apart(p, p->dst)),
-                     err);
+    return execute(p, p->dst, p->src,
+                   is_apart(p, p->dst, p->src) || (p->t != NULL && keys_are_apart(p, p->dst)), err);
 }
 
 int replay_plan_run(struct replay_planner *p, const struct item *item, uint32_t db,

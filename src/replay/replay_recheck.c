@@ -492,8 +492,8 @@ static int unlist(struct replay *r, const char *name, const struct replay_suspec
 }
 
 /* Letters that are about them must not be sent any more. */
-static int settle_letters(struct replay_recheck *c, const struct replay_suspect *keys, size_t count,
-                          struct ft_err *err)
+static int drop_letters(struct replay_recheck *c, const struct replay_suspect *keys, size_t count,
+                        struct ft_err *err)
 {
     struct key_set names = {0};
     uint64_t resolved = 0;
@@ -529,7 +529,7 @@ int replay_recheck_done(struct replay_recheck *c, const struct replay_suspect *k
 
     if (count == 0)
         return 0;
-    if (cluster_pipe_wait_replicas(c->pipe, err) != 0 || settle_letters(c, keys, count, err) != 0)
+    if (cluster_pipe_wait_replicas(c->pipe, err) != 0 || drop_letters(c, keys, count, err) != 0)
         return -1;
     replay_suspects_name(c->replay.set.id, name);
     for (size_t i = 0; i < count; i++) {

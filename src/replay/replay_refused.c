@@ -250,8 +250,8 @@ static int look_at_key(void *context, struct bytes key, struct ft_err *err)
     return 0;
 }
 
-static int settle_letter(void *context, const struct replay_letter *l, bool *ret_stays,
-                         struct ft_err *err)
+static int drop_covered(void *context, const struct replay_letter *l, bool *ret_stays,
+                        struct ft_err *err)
 {
     struct resolving *s = context;
 
@@ -281,7 +281,7 @@ int replay_refused_resolve(struct replay *r, const struct key_set *keys, uint64_
     rules = replay_rules_of(r);
     if (replay_translator_new(&s.finder, &rules, err) != 0)
         return -1;
-    rc = replay_letters_each(r->set.letters, settle_letter, &s, err);
+    rc = replay_letters_each(r->set.letters, drop_covered, &s, err);
     translator_free(s.finder);
     *ret = s.done;
     return rc;

@@ -1,10 +1,10 @@
 #include "sync/sync_check_pops.h"
 #include "sync/sync_cutover.h"
-#include "sync/sync_half.h"
 #include "sync/sync_impl.h"
 #include "sync/sync_limits.h"
 #include "sync/sync_preflight.h"
 #include "sync/sync_times.h"
+#include "sync/sync_worker.h"
 
 #include <poll.h>
 #include <stdarg.h>
@@ -114,8 +114,8 @@ static bool is_net(const struct ft_err *err)
     return err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT;
 }
 
-/* Has a half ended, and what does that mean? Sets over. */
-static int look_at_halves(struct sync *s, struct ft_err *err)
+/* Has a worker ended, and what does that mean? Sets over. */
+static int look_at_workers(struct sync *s, struct ft_err *err)
 {
     bool capture_done = atomic_load(&s->capture.done);
 
@@ -159,7 +159,7 @@ static int go_through(struct sync *s, struct ft_err *err)
         }
         open_control(s);
         listen_outside(s);
-        if (look_at_halves(s, err) != 0)
+        if (look_at_workers(s, err) != 0)
             return -1;
         if (s->over)
             break;
@@ -170,7 +170,7 @@ static int go_through(struct sync *s, struct ft_err *err)
     return 0;
 }
 
-static void end_halves(struct sync *s)
+static void end_workers(struct sync *s)
 {
     sync_let_go(s);
     sync_cancel(&s->capture);
@@ -235,7 +235,7 @@ static int run_live(struct sync *s, struct ft_err *err)
     rc = sync_start_capture(s, err);
     if (rc == 0)
         rc = follow(s, err);
-    end_halves(s);
+    end_workers(s);
     if (rc != 0 && capture_is_cause(s, err))
         *err = s->capture.err;
     if (rc == 0 && s->result->ended == SYNC_STOPPED && s->capture.failed)
@@ -275,7 +275,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     int rc = -1;
 
     *ret = (struct sync_result){0};
-    if (sync_halves_init(&s, err) == 0) {
+    if (sync_workers_init(&s, err) == 0) {
         sync_times_init(&s);
         set_up(&s);
         rc = sync_preflight(&preflight, &s, err);
@@ -286,7 +286,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     if (s.replay_options.held != NULL)
         sync_times_release(&s);
     sync_source_close(&s.source);
-    sync_halves_release(&s);
+    sync_workers_release(&s);
     ret->mode = s.cutover.mode;
     ret->elapsed_ms = clock_mono_ms() - began_ms;
     return rc;

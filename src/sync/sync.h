@@ -7,7 +7,7 @@
  *              reaches the source.
  * Limits       When the directory or the file system has reached its limit the capture ends; what
  *              was stored is brought to the target, then the run ends.
- * Errors       The first real cause; what it makes the other half say is passed over.
+ * Errors       The first real cause; what it makes the other worker say is passed over.
  * Threads      sync_run blocks; the capture and the replay have threads of their own. The progress
  *              is for any thread.
  */

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "sync/sync_check_pops.h"
-#include "sync/sync_half.h"
 #include "sync/sync_times.h"
+#include "sync/sync_worker.h"
 
 #define NEAR_MS    1000u /* this far behind counts as caught up */
 #define TAKEOVER_S 20u
@@ -335,7 +335,7 @@ static int do_prepare(struct sync *s, struct ft_err *err)
     return rc < 0 ? -1 : 0;
 }
 
-static int carry_out(struct sync *s, enum cutover_action action, struct ft_err *err)
+static int execute(struct sync *s, enum cutover_action action, struct ft_err *err)
 {
     switch (action) {
     case CUTOVER_DO_NOTHING:
@@ -429,7 +429,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     seen.suspects = sync_check_is_due(&s->check);
     if (seen.told)
         s->begin = s->confirm = false;
-    if (carry_out(s, cutover_next(&s->cutover, &seen), &cause) == 0)
+    if (execute(s, cutover_next(&s->cutover, &seen), &cause) == 0)
         return 0;
     return give_up(s, &cause, s->cutover.paused, err);
 }

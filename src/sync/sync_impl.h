@@ -1,8 +1,8 @@
 /*
  * sync_impl.h - what the files of sync share; sync.h has the whole.
  *
- * sync.c (the run), sync_half.c (the capture and the replay in their threads), sync_cutover.c (carries
- * out what cutover.h decides), sync_limits.c.
+ * sync.c (the run), sync_worker.c (the capture and the replay in their threads), sync_cutover.c (executes
+ * what cutover.h decides), sync_limits.c.
  */
 #ifndef FLOWTAPE_SYNC_SYNC_IMPL_H
 #define FLOWTAPE_SYNC_SYNC_IMPL_H
@@ -14,8 +14,8 @@
 
 #define SYNC_NOTE_MAX 700
 
-/* A half of the run, in its thread. What it came to may be read once it is done. */
-struct sync_half {
+/* A worker of the run, in its thread. What it came to may be read once it is done. */
+struct sync_worker {
     pthread_t thread;
     bool started;
     atomic_bool done;
@@ -39,7 +39,7 @@ struct sync_times {
     uint64_t retry_ms;
 };
 
-/* Everything belongs to the thread of sync_run, but for what the halves' callbacks use. */
+/* Everything belongs to the thread of sync_run, but for what the callbacks of the workers use. */
 struct sync {
     const struct sync_options *o;
     struct sync_progress *progress;
@@ -49,8 +49,8 @@ struct sync {
     struct replay_options replay_options;
     struct replay_options check_options;
     struct replay_result replayed; /* of the replay in progress */
-    struct sync_half capture;
-    struct sync_half replay;
+    struct sync_worker capture;
+    struct sync_worker replay;
     struct cutover cutover;
     struct sync_source source;
     struct sync_check check;

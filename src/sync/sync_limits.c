@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "sync/sync_half.h"
+#include "sync/sync_worker.h"
 
 #define LOOK_EVERY_MS 500u
 

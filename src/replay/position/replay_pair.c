@@ -88,7 +88,7 @@ static int await_replica(struct replay_node *node, struct ft_err *err)
 }
 
 /* The node's batch takes effect, with a position after the record. */
-static int settle_node(struct replay_node *node, const struct item *item, struct ft_err *err)
+static int drain_node(struct replay_node *node, const struct item *item, struct ft_err *err)
 {
     if (replay_node_pass(node, item->flow, item->lsn + 1, err) != 0 ||
         replay_node_flush(node, true, err) != 0)
@@ -114,7 +114,7 @@ static int run_dst(struct replay_position_set *set, const struct item *item,
          replay_batch_field(&node->batch, bytes_str(field), bytes_str(outcome.follows ? "1" : "0"),
                             err) != 0))
         return -1;
-    return settle_node(node, item, err) == 0 ? await_replica(node, err) : -1;
+    return drain_node(node, item, err) == 0 ? await_replica(node, err) : -1;
 }
 
 static int run_src(struct replay_position_set *set, const struct item *item,
@@ -126,7 +126,7 @@ static int run_src(struct replay_position_set *set, const struct item *item,
     (void)find_outcome(set, item, &holder);
     if (put_commands(node, item, pair->src_commands, pair->src_count, pair->doubtful, part, err) !=
             0 ||
-        settle_node(node, item, err) != 0 || await_replica(node, err) != 0)
+        drain_node(node, item, err) != 0 || await_replica(node, err) != 0)
         return -1;
     return holder == NULL ? 0 : forget(holder, item->flow, item->lsn, err);
 }

@@ -1,4 +1,4 @@
-#include "sync/sync_half.h"
+#include "sync/sync_worker.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "replay/report/replay_sum.h"
 
 /*
- * What the halves say, each from its thread
+ * What the workers say, each from its thread
  */
 
 static void on_note(void *context, const char *text)
@@ -87,32 +87,32 @@ static void *replay_main(void *arg)
     return NULL;
 }
 
-static int start(struct sync_half *h, void *(*run)(void *), struct sync *s, struct ft_err *err)
+static int start(struct sync_worker *w, void *(*run)(void *), struct sync *s, struct ft_err *err)
 {
     int rc;
 
-    h->failed = false;
-    err_clear(&h->err);
-    atomic_store(&h->done, false);
-    rc = pthread_create(&h->thread, NULL, run, s);
+    w->failed = false;
+    err_clear(&w->err);
+    atomic_store(&w->done, false);
+    rc = pthread_create(&w->thread, NULL, run, s);
     if (rc != 0)
         return err_errno(err, rc, "could not start a thread");
-    h->started = true;
+    w->started = true;
     return 0;
 }
 
-static void join(struct sync_half *h)
+static void join(struct sync_worker *w)
 {
-    if (h->started)
-        (void)pthread_join(h->thread, NULL); /* started, and joined only here */
-    h->started = false;
+    if (w->started)
+        (void)pthread_join(w->thread, NULL); /* started, and joined only here */
+    w->started = false;
 }
 
-void sync_cancel(struct sync_half *h)
+void sync_cancel(struct sync_worker *w)
 {
     const uint64_t one = 1;
 
-    if (write(h->cancel_fd, &one, sizeof(one)) < 0)
+    if (write(w->cancel_fd, &one, sizeof(one)) < 0)
         return; /* cannot be: it is read by nobody */
 }
 
@@ -159,7 +159,7 @@ int sync_forget_position(struct sync *s, struct ft_err *err)
     return s->replay.failed ? err_copy(err, &s->replay.err) : 0;
 }
 
-int sync_halves_init(struct sync *s, struct ft_err *err)
+int sync_workers_init(struct sync *s, struct ft_err *err)
 {
     const struct sync_options *o = s->o;
 
@@ -188,7 +188,7 @@ int sync_halves_init(struct sync *s, struct ft_err *err)
     return err_errno(err, errno, "could not make an eventfd");
 }
 
-void sync_halves_release(struct sync *s)
+void sync_workers_release(struct sync *s)
 {
     if (s->capture.cancel_fd >= 0)
         (void)close(s->capture.cancel_fd); /* both hold nothing */

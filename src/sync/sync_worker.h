@@ -1,20 +1,20 @@
 /*
- * sync_half.h - the capture and the replay of a sync, each in its thread.
+ * sync_worker.h - the capture and the replay of a sync, each in its thread.
  *
- * Threads      The thread of sync_run; callbacks come from the halves.
+ * Threads      The thread of sync_run; callbacks come from the workers.
  */
-#ifndef FLOWTAPE_SYNC_SYNC_HALF_H
-#define FLOWTAPE_SYNC_SYNC_HALF_H
+#ifndef FLOWTAPE_SYNC_SYNC_WORKER_H
+#define FLOWTAPE_SYNC_SYNC_WORKER_H
 
 #include "sync/sync_impl.h"
 
-/* sync_halves_init - options of both; their eventfds. sync_halves_release also after a failure. */
-int sync_halves_init(struct sync *s, struct ft_err *err);
-void sync_halves_release(struct sync *s);
+/* sync_workers_init - options of both; their eventfds. sync_workers_release also after a failure. */
+int sync_workers_init(struct sync *s, struct ft_err *err);
+void sync_workers_release(struct sync *s);
 int sync_start_capture(struct sync *s, struct ft_err *err);
 /* sync_start_replay - once more, when the one before has ended. */
 int sync_start_replay(struct sync *s, struct ft_err *err);
-void sync_cancel(struct sync_half *h);
+void sync_cancel(struct sync_worker *w);
 void sync_join_capture(struct sync *s);
 /* sync_join_replay - what it did is added to the result. */
 void sync_join_replay(struct sync *s);
