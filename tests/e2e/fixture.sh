@@ -159,6 +159,9 @@ random_commands()
     check "random: other bytes" test -n "$(diff -rq "$T/r" "$T/r3")"
     check "random: verify" verify_clean "$T/r"
     check "random: convert" ft convert "$T/r" "$T/r.rdb" --to rdb $FOR_SERVER --quiet
+    check "random: an old release" ft fixture make --random 7 "$T/r6" --keys 60 --records 200 \
+        --release 1.19.2
+    check "random: an old release: verify" verify_clean "$T/r6"
     check_status "random: an unknown type" 2 "not a list of string" \
         ft fixture make --random 1 "$T/r4" --types string,nosuch
     redis_start --databases 16
