@@ -26,6 +26,7 @@
 #include "base/crc64.h"
 #include "item/dump.h"
 #include "item/owner.h"
+#include "journal/journal_writer.h"
 #include "lib/dataset.h"
 #include "rdb/rdb_string.h"
 #include "rdb/rdb_types.h"
@@ -128,19 +129,15 @@ uint32_t soak_shard(const struct soak *s, struct bytes key)
 
 static void put_record(struct soak *s, struct soak_flow *f, const struct soak_words *w)
 {
+    const struct journal_record r = {.op = JOURNAL_OP_COMMAND,
+                                     .dbid = s->db,
+                                     .txid = s->txid,
+                                     .shard_count = 1,
+                                     .words = w->words,
+                                     .word_count = w->count};
     struct ft_err err = FT_ERR_INIT;
-    size_t total = 0;
-    struct buf *b = &f->journal;
 
-    for (size_t i = 0; i < w->count; i++)
-        total += w->words[i].n;
-    soak_must(rdb_put_len(b, 6, &err) == 0 && rdb_put_len(b, s->db, &err) == 0 &&
-              rdb_put_len(b, 10, &err) == 0 && rdb_put_len(b, s->txid, &err) == 0 &&
-              rdb_put_len(b, 1, &err) == 0 && rdb_put_len(b, w->count, &err) == 0 &&
-              rdb_put_len(b, total, &err) == 0);
-    for (size_t i = 0; i < w->count; i++)
-        soak_must(rdb_put_len(b, w->words[i].n, &err) == 0 &&
-                  buf_append(b, w->words[i].p, w->words[i].n, &err) == 0);
+    soak_must(journal_put_record(&f->journal, &r, &err) == 0);
     f->records++;
 }
 
