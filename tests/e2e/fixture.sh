@@ -276,6 +276,7 @@ FLUSHALL'
 snapshot
 cut
 resume'
+    wrong "1:14: this is not JSON" 'JSON.SET j $ {a}'
     wrong "2:8: members of this key have times" 'SADDEX s 10 m
 RENAME s t'
     wrong "1:8: nothing was expected" 'stable now'
