@@ -437,25 +437,6 @@ int stream_log_last(struct stream_log *l, struct stream_point *ret, struct ft_er
     return want_point(l, atomic_load(&l->points), ret, err);
 }
 
-int stream_log_point_at(struct stream_log *l, uint64_t position, struct stream_point *ret,
-                        struct ft_err *err)
-{
-    uint64_t low = 0; /* is at the position or before it */
-    uint64_t high = atomic_load(&l->points) + 1;
-
-    while (high - low > 1) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (want_point(l, middle, ret, err) != 0)
-            return -1;
-        if (ret->position <= position)
-            low = middle;
-        else
-            high = middle;
-    }
-    return want_point(l, low, ret, err);
-}
-
 int stream_log_watch(struct stream_log *l, int fd, struct ft_err *err)
 {
     int rc;

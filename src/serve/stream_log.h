@@ -71,9 +71,6 @@ int stream_log_read(struct stream_log *l, uint64_t position, void *p, size_t n, 
 /* stream_log_first, stream_log_last - the point where the stream begins; the one where it ends now. */
 void stream_log_first(const struct stream_log *l, struct stream_point *ret);
 int stream_log_last(struct stream_log *l, struct stream_point *ret, struct ft_err *err);
-/* stream_log_point_at - the last point at a position or before it. */
-int stream_log_point_at(struct stream_log *l, uint64_t position, struct stream_point *ret,
-                        struct ft_err *err);
 /* stream_log_watch - fd, an eventfd of the caller, is made readable with every commit; until unwatched. */
 int stream_log_watch(struct stream_log *l, int fd, struct ft_err *err);
 void stream_log_unwatch(struct stream_log *l, int fd);

@@ -63,7 +63,6 @@ static void test_reopened(void **state)
     char id[STREAM_ID_LENGTH + 1];
     char bytes[200];
     uint64_t end;
-    uint64_t half;
     size_t n;
     struct stream_log *l = open_log(1);
 
@@ -72,7 +71,7 @@ static void test_reopened(void **state)
     put(l, 3, "a");
     assert_int_equal(stream_log_end(l), 0);
     commit(l, 11, 20);
-    half = stream_log_end(l);
+    assert_true(stream_log_end(l) > 0);
     put(l, 3, "b");
     commit(l, 11, 25);
     end = stream_log_end(l);
@@ -88,12 +87,6 @@ static void test_reopened(void **state)
     assert_int_equal(point.db, 3);
     assert_int_equal(lsn[0], 11);
     assert_int_equal(lsn[1], 25);
-    t_ok(stream_log_point_at(l, end - 1, &point, &err), &err);
-    assert_int_equal(point.position, half);
-    assert_int_equal(lsn[1], 20);
-    t_ok(stream_log_point_at(l, half - 1, &point, &err), &err);
-    assert_int_equal(point.position, 0);
-    assert_int_equal(lsn[0], 10);
     /* what comes next needs no SELECT: the database is still selected */
     put(l, 3, "c");
     commit(l, 12, 25);
@@ -107,9 +100,9 @@ static void test_damaged(void **state)
     struct ft_err err = FT_ERR_INIT;
     uint64_t lsn[2];
     struct stream_point point = {.lsn = lsn};
+    uint64_t half;
     char path[120];
     struct stream_log *l = open_log(2);
-    uint64_t half;
     int fd;
 
     (void)state;
