@@ -27,7 +27,8 @@ load_resp()
 load_aof()
 {
     l_check=${REDIS_CHECK_RDB%-rdb}-aof
-    if command -v "$l_check" >/dev/null 2>&1 && ! server_before 7.0; then
+    case $REDIS_FOR in valkey-9*) l_check= ;; esac # it does not know the magic of its server's RDB
+    if [ -n "$l_check" ] && command -v "$l_check" >/dev/null 2>&1 && ! server_before 7.0; then
         check "$1: redis-check-aof" "$l_check" "$2/appendonlydir/appendonly.aof.manifest"
     fi
     rm -rf "$T/redis"

@@ -92,7 +92,8 @@ done >"$T/wanted"
 of_flows lag_records >"$T/told"
 check "$label: so is the lag" cmp "$T/wanted" "$T/told"
 lag=$(of_flows lag_ms | sort -n | tail -n 1)
-check "$label: and since when" [ "$lag" -ge 500 ]
+# Before 6.2 there is no pause of writes alone.
+server_before 6.2 || check "$label: and since when" [ "$lag" -ge 500 ]
 cli client unpause >/dev/null
 check "$label: the rest" sync_into --cutover takeover --finish
 equal "$label"
