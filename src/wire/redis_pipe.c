@@ -483,10 +483,9 @@ static int wait_for(struct redis_pipe *p, short events, uint64_t timeout_ms, str
     return n;
 }
 
-/* Not to be woken for less than these replies. Unix sockets do not know that, which does no harm. */
-static void set_least(const struct redis_pipe *p, size_t replies)
+/* Not to be woken for less. Unix sockets do not know that, which does no harm. */
+static void set_least(const struct redis_pipe *p, size_t bytes)
 {
-    size_t bytes = replies * REPLY_LEAST_BYTES;
     int least = (int)(bytes > LEAST_BYTES_MAX ? LEAST_BYTES_MAX : bytes);
 
     (void)setsockopt(p->conn.fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
@@ -504,10 +503,10 @@ static int wait_long(struct redis_pipe *p, size_t replies, struct ft_err *err)
     int n;
 
     if (many)
-        set_least(p, replies);
+        set_least(p, replies * REPLY_LEAST_BYTES);
     n = wait_for(p, sending ? POLLOUT : POLLIN, PATIENCE_MS, err);
     if (many)
-        set_least(p, 1);
+        set_least(p, 1); /* of a reply no more than its end may be left to come */
     return n == 0 ? wait_for(p, redis_pipe_events(p), p->timeout_ms, err) : n;
 }
 

@@ -1,5 +1,6 @@
 #include "lib/t_socket.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,11 +35,28 @@ void t_socket_start(struct t_socket *s, t_socket_fn *serve, void *context)
     assert_int_equal(pthread_create(&s->thread, NULL, socket_main, s), 0);
 }
 
+void t_socket_start_tcp(struct t_socket *s, t_socket_fn *serve, void *context)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+
+    *s = (struct t_socket){.uri.scheme = URI_REDIS, .serve = serve, .context = context};
+    (void)snprintf(s->uri.host, sizeof(s->uri.host), "127.0.0.1");
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(s->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(s->listener, 1), 0);
+    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&address, &size), 0);
+    s->uri.port = ntohs(address.sin_port);
+    assert_int_equal(pthread_create(&s->thread, NULL, socket_main, s), 0);
+}
+
 void t_socket_end(struct t_socket *s)
 {
     (void)shutdown(s->listener, SHUT_RDWR); /* a connection that waits is accepted all the same */
     assert_int_equal(pthread_join(s->thread, NULL), 0);
     (void)close(s->listener);
-    (void)unlink(s->uri.host);
-    (void)rmdir(s->dir);
+    if (s->dir[0] != '\0') {
+        (void)unlink(s->uri.host);
+        (void)rmdir(s->dir);
+    }
 }

@@ -22,6 +22,8 @@ struct t_socket {
 };
 
 void t_socket_start(struct t_socket *s, t_socket_fn *serve, void *context);
+/* t_socket_start_tcp - the same on a port of loopback, without a directory. */
+void t_socket_start_tcp(struct t_socket *s, t_socket_fn *serve, void *context);
 /* t_socket_end - waits for `serve` to return. */
 void t_socket_end(struct t_socket *s);
 

@@ -9,12 +9,14 @@
 #include "wire/private_redis.h"
 #include "wire/redis_pipe.h"
 
-/* A peer that reads until it has seen `wants` bytes and then says `says`, in pieces of `piece`. */
+/* A peer that reads until it has seen `wants` bytes and then says `says`, in pieces of `piece`, and waits
+ * after each. */
 struct peer {
     struct t_socket socket;
     size_t wants;
     const char *says;
     size_t piece;
+    unsigned pause_us;
     char got[512];
     size_t got_size;
 };
@@ -38,13 +40,13 @@ static void talk(int fd, void *context)
             break;
         at += n;
         left -= n;
-        (void)usleep(500);
+        (void)usleep(p->pause_us);
     }
 }
 
 static void peer_start(struct peer *p, size_t wants, const char *says, size_t piece)
 {
-    *p = (struct peer){.wants = wants, .says = says, .piece = piece};
+    *p = (struct peer){.wants = wants, .says = says, .piece = piece, .pause_us = 500};
     t_socket_start(&p->socket, talk, p);
 }
 
@@ -337,6 +339,37 @@ static void test_what_follows_the_last_reply_is_not_looked_at(void **state)
     t_socket_end(&peer.socket);
 }
 
+static void talk_and_stay(int fd, void *context)
+{
+    struct peer *p = context;
+    char rest;
+
+    talk(fd, p);
+    while (read(fd, &rest, 1) > 0)
+        continue;
+}
+
+/* The end of the last reply comes by itself, later than many replies are waited for at once. */
+static void test_the_end_of_a_reply_may_come_by_itself(void **state)
+{
+    static const char sent[] = "*2\r\n$4\r\nINCR\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\nb\r\n";
+    struct peer peer = {
+        .wants = sizeof(sent) - 1, .says = ":1\r\n:123\r\n", .piece = 8, .pause_us = 100000};
+    struct ft_err err = FT_ERR_INIT;
+    struct seen seen = {{0}};
+    struct redis_pipe *pipe;
+
+    (void)state;
+    t_socket_start_tcp(&peer.socket, talk_and_stay, &peer);
+    t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, note_reply, &seen, &err), &err);
+    t_ok(put(pipe, 1, "INCR", "a", &err), &err);
+    t_ok(put(pipe, 2, "INCR", "b", &err), &err);
+    t_ok(redis_pipe_drain(pipe, &err), &err);
+    assert_string_equal(seen.text, "1=int 2=int ");
+    redis_pipe_free(pipe);
+    t_socket_end(&peer.socket);
+}
+
 static void test_a_server_that_cannot_be_run_is_said(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -365,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_commands_are_kept_until_they_are_answered),
         cmocka_unit_test(test_words_may_lie_where_replies_change_them),
         cmocka_unit_test(test_what_follows_the_last_reply_is_not_looked_at),
+        cmocka_unit_test(test_the_end_of_a_reply_may_come_by_itself),
         cmocka_unit_test(test_a_server_that_cannot_be_run_is_said),
     };
 
