@@ -332,6 +332,20 @@ epoch_known()
     [ "$(node_epoch "$1" "$c_epoch_id")" = "$(node_epoch "$2" "$c_epoch_id")" ]
 }
 
+# epochs_known BY - it knows the epochs of all masters, and none of them is its own. Who takes a slot does so
+# under an epoch above all that it knows of. If another node has just taken one, under an epoch that this one has
+# not heard of, the two may have the same epoch, of which either may get a new one: then the taker will believe
+# the giver again, delete the keys, and each will point to the other: no server before 7.2 ever notices.
+epochs_known()
+{
+    for c_of in $(cluster_masters); do
+        epoch_known "$c_of" "$1" || return 1
+    done
+    c_own=$(node_epoch "$1" "$(node_id "$1")")
+    [ -z "$(node_cli "$1" cluster nodes | awk -v own="$c_own" '
+        $3 ~ /master/ && $3 !~ /myself/ && NF > 8 && $7 == own')" ]
+}
+
 # node_epoch NODE ID - the epoch of ID as NODE sees it
 node_epoch()
 {
@@ -339,7 +353,7 @@ node_epoch()
 }
 
 # migrate_slot FROM TO SLOT - a node that is away is waited for; a failover of one of the two would
-# forget what has been moved, so do not combine them. Returns 1 if that did not work.
+# forget what has been moved, so do not combine them. Returns 1 if that did not work. TO is known to pass epochs_known.
 migrate_slot()
 {
     c_from_id=$(node_id "$1") c_to_id=$(node_id "$2")
@@ -360,10 +374,6 @@ migrate_slot()
         fi
         [ -z "${c_moved##[0-9]*}" ] || sleep 0.1
     done
-    # Who takes a slot does so under an epoch above all that it knows of. If the one that has it has just
-    # got another, under an epoch that the taker has not heard of, the taker will believe that one again,
-    # delete the keys, and each will point to the other: no server before 7.2 ever notices.
-    t_until epoch_known "$1" "$2" || return 1
     node_cli "$2" cluster setslot "$3" node "$c_to_id" >/dev/null 2>&1
     node_cli "$1" cluster setslot "$3" node "$c_to_id" >/dev/null 2>&1
 }
@@ -382,6 +392,7 @@ slots_of()
 # migrate_slots FROM TO COUNT - one after the other, with their keys
 migrate_slots()
 {
+    t_until epochs_known "$2" || return 1
     for c_slot in $(slots_of "$1" "$3"); do
         migrate_slot "$1" "$2" "$c_slot" || return 1
     done
@@ -404,6 +415,7 @@ migrate_once()
     c_slot=$(node_cli "$c_from" eval \
         'return redis.call("CLUSTER", "KEYSLOT", redis.call("RANDOMKEY") or "")' 0)
     slots_of "$c_from" 16384 | grep -qx "$c_slot" || return 0
+    t_until epochs_known "$1" || return 0
     migrate_slot "$c_from" "$1" "$c_slot" && echo "$c_slot from $c_from to $1"
 }
 
