@@ -95,6 +95,12 @@ check_status "a protocol of the future" 0 "99 .* newest that is known" "$FLOWTAP
     "$T/future" --until-caught-up
 standin_check "a protocol of the future"
 
+# is_whole CAPTURE - its full sync is over
+is_whole()
+{
+    "$FLOWTAPE" verify "$1" --quiet >/dev/null 2>&1
+}
+
 # Two at once, and directories that are something else.
 standin_start "$rec"
 "$FLOWTAPE" capture "$URI" "$T/both" --quiet --duration 60s >"$T/first.out" 2>&1 &
@@ -104,6 +110,7 @@ t_until test -f "$T/both/capture.json"
 check_status "second capture into a directory" 1 "another|lock|use|already" capture "$T/both" \
     --until-caught-up
 t_at_work $pid
+t_until is_whole "$T/both"
 kill -INT $pid
 wait $pid
 status=$?
