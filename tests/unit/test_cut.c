@@ -1,5 +1,5 @@
 /* What --at means for a capture: LSNs, times, and what is outside of it. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include "input/cut.h"
 #include "lib/t_flows.h"
@@ -10,30 +10,24 @@ static const struct t_flow_records flows[] = {
     {.records = {{3, 0, 0, "SET b 1"}}},
 };
 
-static struct t_dir dir;
 static struct capture *capture;
 static struct generation *generation;
 
 static int setup(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    char path[96];
 
-    (void)state;
-    dir = t_dir_make();
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, 2, SHARDING_UNKNOWN, &err), &err);
-    t_ok(capture_open_read(&capture, path, &err), &err);
+    (void)t_store_setup(state);
+    t_ok(t_flows_make(t_store_path, flows, 2, SHARDING_UNKNOWN, &err), &err);
+    t_ok(capture_open_read(&capture, t_store_path, &err), &err);
     generation = capture_find(capture, 0);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     capture_free(capture);
-    t_dir_remove(&dir);
-    return 0;
+    return t_store_teardown(state);
 }
 
 static void expect(const char *text, uint64_t stop_0, uint64_t stop_1)

@@ -1,26 +1,10 @@
 /* Which entries of a snapshot a state takes as they are, finds out, or leaves out; no server is asked. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include "lib/t_flows.h"
 #include "state/fold_plan.h"
 
 /* Of two flows sharded by key m1, b1 and s3 belong to flow 0; n1, i1 and f1 to flow 1. */
-
-static struct t_dir dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = t_dir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_dir_remove(&dir);
-    return 0;
-}
 
 struct planned {
     struct source *source;
@@ -34,11 +18,9 @@ static struct planned plan_of(const struct t_flow_records *flows, uint32_t flow_
     struct ft_err err = FT_ERR_INIT;
     struct planned p;
     struct fold_plan_options options = {.target = target_default(), .json_as = JSON_AS_DEFAULT};
-    char path[96];
 
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, flow_count, SHARDING_KEY, &err), &err);
-    t_ok(source_open(&p.source, path, 0, &err), &err);
+    t_ok(t_flows_make(t_store_path, flows, flow_count, SHARDING_KEY, &err), &err);
+    t_ok(source_open(&p.source, t_store_path, 0, &err), &err);
     t_ok(source_resolve_cut(p.source, at, &p.cut, &err), &err);
     options.cut = &p.cut;
     t_ok(fold_plan_new(&p.plan, p.source, &p.cut, &err), &err);
@@ -172,14 +154,12 @@ static void test_flushes_of_all_and_of_slots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_keys_that_records_name_are_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_only_up_to_the_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_without_records_nothing_is_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_flushed_database_loses_what_is_not_touched, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_flush_that_not_all_flows_have_is_none, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_flushes_of_all_and_of_slots, setup, teardown),
+        T_STORE_TEST(test_keys_that_records_name_are_taken),
+        T_STORE_TEST(test_only_up_to_the_cut),
+        T_STORE_TEST(test_without_records_nothing_is_taken),
+        T_STORE_TEST(test_a_flushed_database_loses_what_is_not_touched),
+        T_STORE_TEST(test_a_flush_that_not_all_flows_have_is_none),
+        T_STORE_TEST(test_flushes_of_all_and_of_slots),
     };
 
     return T_RUN("state/fold_plan", tests);

@@ -1,5 +1,5 @@
 /* What a capture becomes as RESP, AOF and JSON, to the byte, for captures of a few records. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include <stdlib.h>
 
@@ -26,37 +26,23 @@ struct run {
     char output[96];
 };
 
-static struct t_dir dir;
-
 static int setup(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    char path[96];
 
-    (void)state;
-    dir = t_dir_make();
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, 2, SHARDING_UNKNOWN, &err), &err);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_dir_remove(&dir);
+    (void)t_store_setup(state);
+    t_ok(t_flows_make(t_store_path, flows, 2, SHARDING_UNKNOWN, &err), &err);
     return 0;
 }
 
 static void begin(struct run *c, const char *at, const char *output)
 {
-    char path[96];
 
     *c =
         (struct run){.err = FT_ERR_INIT,
                      .options = {.target = target_default(), .part_bytes = AOF_PART_DEFAULT_BYTES}};
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    (void)snprintf(c->output, sizeof(c->output), "%s/%s", dir.path, output);
-    t_ok(source_open(&c->source, path, 0, &c->err), &c->err);
+    (void)snprintf(c->output, sizeof(c->output), "%s/%s", t_store_dir.path, output);
+    t_ok(source_open(&c->source, t_store_path, 0, &c->err), &c->err);
     t_ok(source_resolve_cut(c->source, at, &c->cut, &c->err), &c->err);
     c->options.cut = &c->cut;
     loss_init(&c->losses);
@@ -86,7 +72,7 @@ static int run(struct run *c, const char *form)
 static void expect_resp(const char *name, const char *wanted)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct buf resp = t_read(dir.fd, name);
+    struct buf resp = t_read(t_store_dir.fd, name);
     struct buf text = {0};
     size_t at = 0;
 
@@ -139,7 +125,7 @@ static void test_resp_end(void **state)
     begin(&c, "end", "out.resp");
     c.options.fail_on_loss = true;
     t_fails(run(&c, "resp"), &c.err, FT_ERR_LOSS, "1 thing cannot be kept");
-    assert_false(t_exists(dir.fd, "out.resp"));
+    assert_false(t_exists(t_store_dir.fd, "out.resp"));
     assert_int_equal(c.suspects.count, 1);
     t_bytes(c.suspects.first[0].key, "n1");
     assert_string_equal(c.suspects.first[0].command, "CL.THROTTLE");
@@ -148,7 +134,7 @@ static void test_resp_end(void **state)
 
     begin(&c, "end", "out.resp");
     t_ok(run(&c, "resp"), &c.err);
-    resp = t_read(dir.fd, "out.resp");
+    resp = t_read(t_store_dir.fd, "out.resp");
     (void)buf_append(&resp, "", 1, &c.err);
     assert_non_null(strstr((const char *)resp.p,
                            "*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n*3\r\n$3\r\nSET\r\n$2\r\nm1\r\n"
@@ -193,18 +179,18 @@ static void test_aof_increments(void **state)
         skip(); /* no redis-server, which the records inside the full sync need */
     }
     t_ok(rc, &c.err);
-    part = t_read(dir.fd, "aof/appendonlydir/appendonly.aof.manifest");
+    part = t_read(t_store_dir.fd, "aof/appendonlydir/appendonly.aof.manifest");
     t_bytes(buf_bytes(&part), "file appendonly.aof.1.base.rdb seq 1 type b\n"
                               "file appendonly.aof.1.incr.aof seq 1 type i\n"
                               "file appendonly.aof.2.incr.aof seq 2 type i\n"
                               "file appendonly.aof.3.incr.aof seq 3 type i\n"
                               "file appendonly.aof.4.incr.aof seq 4 type i\n");
     buf_release(&part);
-    part = t_read(dir.fd, "aof/appendonlydir/appendonly.aof.1.incr.aof");
+    part = t_read(t_store_dir.fd, "aof/appendonlydir/appendonly.aof.1.incr.aof");
     t_bytes(buf_bytes(&part), "#TS:1700000001\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n"
                               "*3\r\n$3\r\nSET\r\n$2\r\nm1\r\n$1\r\n2\r\n");
     buf_release(&part);
-    part = t_read(dir.fd, "aof/appendonlydir/appendonly.aof.2.incr.aof");
+    part = t_read(t_store_dir.fd, "aof/appendonlydir/appendonly.aof.2.incr.aof");
     t_bytes(buf_bytes(&part), "#TS:1700000002\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"
                               "*1\r\n$8\r\nFLUSHALL\r\n");
     buf_release(&part);
@@ -216,11 +202,11 @@ static void test_aof_directory_must_be_free(void **state)
     struct run c;
 
     (void)state;
-    assert_int_equal(mkdirat(dir.fd, "aof", 0755), 0);
-    t_write(dir.fd, "aof/dump.rdb", "", 0);
+    assert_int_equal(mkdirat(t_store_dir.fd, "aof", 0755), 0);
+    t_write(t_store_dir.fd, "aof/dump.rdb", "", 0);
     begin(&c, "snapshot", "aof");
     t_fails(run(&c, "aof"), &c.err, FT_ERR_STATE, "exists");
-    assert_true(t_exists(dir.fd, "aof/dump.rdb"));
+    assert_true(t_exists(t_store_dir.fd, "aof/dump.rdb"));
     end(&c);
 }
 
@@ -232,7 +218,7 @@ static void test_json(void **state)
     (void)state;
     begin(&c, "10,9", "out.jsonl");
     t_ok(run(&c, "json"), &c.err);
-    json = t_read(dir.fd, "out.jsonl");
+    json = t_read(t_store_dir.fd, "out.jsonl");
     t_bytes(buf_bytes(&json),
             "{\"command\":[\"SET\",\"m1\",\"1\"],\"db\":0,\"txid\":0,\"flow\":0,"
             "\"time\":\"2023-11-14T22:13:20.000Z\"}\n"
@@ -269,12 +255,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms_are_found_by_their_names),
-        cmocka_unit_test_setup_teardown(test_resp_snapshot, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_resp_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_filters_look_at_the_keys_of_records, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_aof_increments, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_aof_directory_must_be_free, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resp_snapshot, setup, t_store_teardown),
+        cmocka_unit_test_setup_teardown(test_resp_end, setup, t_store_teardown),
+        cmocka_unit_test_setup_teardown(test_filters_look_at_the_keys_of_records, setup,
+                                        t_store_teardown),
+        cmocka_unit_test_setup_teardown(test_aof_increments, setup, t_store_teardown),
+        cmocka_unit_test_setup_teardown(test_aof_directory_must_be_free, setup, t_store_teardown),
+        cmocka_unit_test_setup_teardown(test_json, setup, t_store_teardown),
     };
 
     return T_RUN("output/forms", tests);

@@ -1,6 +1,6 @@
 /* The journals of all flows as one sequence: order, barrier, owner guard, cut. */
 #include "command/translate.h"
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include <stdlib.h>
 
@@ -16,22 +16,6 @@ struct pass_result {
     struct ft_err err;
     int rc;
 };
-
-static struct t_dir dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = t_dir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_dir_remove(&dir);
-    return 0;
-}
 
 static int take(void *context, const struct item *item, const struct translation *t,
                 struct ft_err *err)
@@ -57,11 +41,9 @@ static struct pass_result run(const struct t_flow_records *flows, uint32_t flow_
     struct translator *translator;
     struct source *source;
     struct cut cut;
-    char path[96];
 
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, flow_count, rule, &r.err), &r.err);
-    t_ok(source_open(&source, path, 0, &r.err), &r.err);
+    t_ok(t_flows_make(t_store_path, flows, flow_count, rule, &r.err), &r.err);
+    t_ok(source_open(&source, t_store_path, 0, &r.err), &r.err);
     t_ok(source_resolve_cut(source, at, &cut, &r.err), &r.err);
     t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &r.err),
          &r.err);
@@ -119,12 +101,11 @@ static void test_copies_on_other_flows_are_dropped(void **state)
     };
     struct pass_result r = run(flows, 2, SHARDING_KEY, "end");
 
-    (void)state;
     expect(&r, "0:10 SET p1 1; 1:10 SET n1 2; 0:12 DEL n1 m1");
     assert_int_equal(r.counts.records, 5);
     assert_int_equal(r.counts.foreign, 2);
-    t_dir_remove(&dir);
-    dir = t_dir_make();
+    (void)t_store_teardown(state);
+    (void)t_store_setup(state);
     r = run(flows, 2, SHARDING_UNKNOWN, "end");
     assert_int_equal(r.counts.foreign, 0);
     buf_release(&r.text);
@@ -286,11 +267,9 @@ static void follow(const struct act *acts, enum sharding_rule rule, bool limited
     struct translator *translator;
     struct source *source;
     struct cut cut;
-    char path[96];
 
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_growing_new(&p.growing, path, 2, rule, &err), &err);
-    t_ok(source_open(&source, path, 0, &err), &err);
+    t_ok(t_growing_new(&p.growing, t_store_path, 2, rule, &err), &err);
+    t_ok(source_open(&source, t_store_path, 0, &err), &err);
     t_ok(source_resolve_cut(source, "end", &cut, &err), &err);
     t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &err),
          &err);
@@ -436,20 +415,19 @@ static void test_follow_and_learn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_flows_by_receive_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_copies_on_other_flows_are_dropped, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_any_other_record_disproves_the_rule, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_comes_on_every_flow_is_done_once, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_flushes_are_barriers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_half_a_flush_is_not_applied, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_different_flushes_are_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors_name_the_record, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_follow_over_segments, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_follow_only_so_far, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_follow_a_flush, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_follow_and_learn, setup, teardown),
+        T_STORE_TEST(test_flows_by_receive_time),
+        T_STORE_TEST(test_the_cut),
+        T_STORE_TEST(test_copies_on_other_flows_are_dropped),
+        T_STORE_TEST(test_any_other_record_disproves_the_rule),
+        T_STORE_TEST(test_what_comes_on_every_flow_is_done_once),
+        T_STORE_TEST(test_flushes_are_barriers),
+        T_STORE_TEST(test_half_a_flush_is_not_applied),
+        T_STORE_TEST(test_different_flushes_are_damage),
+        T_STORE_TEST(test_errors_name_the_record),
+        T_STORE_TEST(test_follow_over_segments),
+        T_STORE_TEST(test_follow_only_so_far),
+        T_STORE_TEST(test_follow_a_flush),
+        T_STORE_TEST(test_follow_and_learn),
     };
 
     return T_RUN("input/journal_pass", tests);

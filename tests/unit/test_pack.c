@@ -1,5 +1,5 @@
 /* What is in an archive of a capture, and what becomes of it when it is damaged. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -21,26 +21,15 @@ static const struct t_flow_records flows[] = {
     {.records = {{1, 9, 0, "FLUSHALL"}, {3, 0, 0, "SET n1 v"}, {3, 0, 0, "INCR i1"}}},
 };
 
-static struct t_dir dir;
 static struct pack_progress packed;
 static struct unpack_progress unpacked;
 
 static int setup(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    char path[96];
 
-    (void)state;
-    dir = t_dir_make();
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, 2, SHARDING_KEY, &err), &err);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_dir_remove(&dir);
+    (void)t_store_setup(state);
+    t_ok(t_flows_make(t_store_path, flows, 2, SHARDING_KEY, &err), &err);
     return 0;
 }
 
@@ -50,7 +39,7 @@ static char *in_dir(const char *name)
     static unsigned next;
     char *path = paths[next++ % 4];
 
-    (void)snprintf(path, sizeof(paths[0]), "%s/%s", dir.path, name);
+    (void)snprintf(path, sizeof(paths[0]), "%s/%s", t_store_dir.path, name);
     return path;
 }
 
@@ -97,8 +86,8 @@ static void assert_same_file(const char *name)
     struct buf wanted;
     struct buf got;
 
-    (void)snprintf(a, sizeof(a), "%s/cap/%s", dir.path, name);
-    (void)snprintf(b, sizeof(b), "%s/out/%s", dir.path, name);
+    (void)snprintf(a, sizeof(a), "%s/cap/%s", t_store_dir.path, name);
+    (void)snprintf(b, sizeof(b), "%s/out/%s", t_store_dir.path, name);
     wanted = read_all(a);
     got = read_all(b);
     assert_true(bytes_eq(buf_bytes(&wanted), buf_bytes(&got)));
@@ -123,7 +112,7 @@ static void assert_same_capture(void)
 
 static unsigned count_names(void)
 {
-    DIR *d = opendir(dir.path);
+    DIR *d = opendir(t_store_dir.path);
     unsigned n = 0;
 
     while (readdir(d) != NULL)
@@ -296,5 +285,5 @@ int main(void)
         cmocka_unit_test(test_damage),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, t_store_teardown);
 }

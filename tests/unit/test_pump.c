@@ -1,6 +1,6 @@
 /* What a pump delivers of made-up items and small captures, in which order, and what it keeps back. */
 #include "command/translate.h"
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include "lib/t_flows.h"
 #include "pump/pump.h"
@@ -285,22 +285,6 @@ static void test_a_sink_without_callbacks_wants_nothing(void **state)
  * Captures
  */
 
-static struct t_dir dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = t_dir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_dir_remove(&dir);
-    return 0;
-}
-
 struct run {
     struct source *source;
     struct translator *translator;
@@ -313,12 +297,10 @@ struct run {
 
 static void begin(struct run *run, const struct t_flow_records *flows, uint32_t flow_count)
 {
-    char path[96];
 
     *run = (struct run){.err = FT_ERR_INIT};
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, flow_count, SHARDING_KEY, &run->err), &run->err);
-    t_ok(source_open(&run->source, path, 0, &run->err), &run->err);
+    t_ok(t_flows_make(t_store_path, flows, flow_count, SHARDING_KEY, &run->err), &run->err);
+    t_ok(source_open(&run->source, t_store_path, 0, &run->err), &run->err);
     t_ok(journal_translator_new(&run->translator, run->source, target_default(), JSON_AS_DEFAULT,
                                 &run->err),
          &run->err);
@@ -560,21 +542,14 @@ int main(void)
         cmocka_unit_test(test_as_it_is_everything_comes_and_nothing_is_lost),
         cmocka_unit_test(test_errors_say_which_key),
         cmocka_unit_test(test_a_sink_without_callbacks_wants_nothing),
-        cmocka_unit_test_setup_teardown(test_records_of_their_own_flow_are_delivered_once, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_streams_read_to_their_end_have_their_flushes_once_too,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_as_they_are_records_come_with_copies_up_to_a_stop,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_flush_inside_the_full_sync_is_an_error, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_filters_leave_of_records_what_is_about_keys_that_pass,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_sink_that_filters_records_gets_them_whole, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_divert_comes_before_filters, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_ticks_come_with_bytes_and_can_end_a_stream, setup,
-                                        teardown),
+        T_STORE_TEST(test_records_of_their_own_flow_are_delivered_once),
+        T_STORE_TEST(test_streams_read_to_their_end_have_their_flushes_once_too),
+        T_STORE_TEST(test_as_they_are_records_come_with_copies_up_to_a_stop),
+        T_STORE_TEST(test_a_flush_inside_the_full_sync_is_an_error),
+        T_STORE_TEST(test_filters_leave_of_records_what_is_about_keys_that_pass),
+        T_STORE_TEST(test_a_sink_that_filters_records_gets_them_whole),
+        T_STORE_TEST(test_a_divert_comes_before_filters),
+        T_STORE_TEST(test_ticks_come_with_bytes_and_can_end_a_stream),
     };
 
     return T_RUN("pump/pump", tests);

@@ -1,5 +1,5 @@
 /* The state of an input at a cut, into sinks of one's own: lanes, errors, stopping. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include <stdatomic.h>
 
@@ -44,28 +44,22 @@ static void count_free(void *context)
     atomic_fetch_add(&c->freed, 1);
 }
 
-static struct t_dir dir;
 static struct source *source;
 
 static int setup(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
-    char path[96];
 
-    (void)state;
-    dir = t_dir_make();
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, FLOWS, SHARDING_KEY, &err), &err);
-    t_ok(source_open(&source, path, 0, &err), &err);
+    (void)t_store_setup(state);
+    t_ok(t_flows_make(t_store_path, flows, FLOWS, SHARDING_KEY, &err), &err);
+    t_ok(source_open(&source, t_store_path, 0, &err), &err);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     source_free(source);
-    t_dir_remove(&dir);
-    return 0;
+    return t_store_teardown(state);
 }
 
 /* Without a cut nothing is folded, so that no server is needed. */

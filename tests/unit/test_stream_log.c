@@ -1,5 +1,5 @@
 /* The replication stream on disk: what was committed is there again, what was not is gone, and a copy is another one. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -8,25 +8,10 @@
 #include "serve/stream_log.h"
 
 static const uint64_t first[] = {10, 20};
-static struct t_dir dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = t_dir_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_dir_remove(&dir);
-    return 0;
-}
 
 static struct stream_log *open_log(uint32_t generation)
 {
-    const struct stream_log_options options = {.dir = dir.path,
+    const struct stream_log_options options = {.dir = t_store_dir.path,
                                                .name = "s",
                                                .input = {1, 2, 3},
                                                .generation = generation,
@@ -112,7 +97,7 @@ static void test_damaged(void **state)
     put(l, 0, "b");
     commit(l, 12, 20);
     stream_log_free(l);
-    (void)snprintf(path, sizeof(path), "%s/s.stream", dir.path);
+    (void)snprintf(path, sizeof(path), "%s/s.stream", t_store_dir.path);
     assert_int_equal(truncate(path, (off_t)half + 3), 0);
     l = open_log(2);
     assert_int_equal(stream_log_end(l), half);
@@ -121,7 +106,7 @@ static void test_damaged(void **state)
     put(l, 0, "c");
     commit(l, 12, 20);
     stream_log_free(l);
-    (void)snprintf(path, sizeof(path), "%s/s.index", dir.path);
+    (void)snprintf(path, sizeof(path), "%s/s.index", t_store_dir.path);
     fd = open(path, O_WRONLY | O_APPEND);
     assert_int_equal(write(fd, "torn", 4), 4);
     (void)close(fd);
@@ -133,7 +118,7 @@ static void test_damaged(void **state)
 
 static void test_identity(void **state)
 {
-    const struct stream_log_options options = {.dir = dir.path,
+    const struct stream_log_options options = {.dir = t_store_dir.path,
                                                .name = "s",
                                                .input = {1, 2, 3},
                                                .generation = 3,
@@ -152,7 +137,8 @@ static void test_identity(void **state)
     assert_int_equal(stream_log_open(&other, &options, &err), -1);
     assert_int_equal(err.kind, FT_ERR_STATE);
     stream_log_free(l);
-    (void)snprintf(command, sizeof(command), "cd '%s' && cp s.index c && mv c s.index", dir.path);
+    (void)snprintf(command, sizeof(command), "cd '%s' && cp s.index c && mv c s.index",
+                   t_store_dir.path);
     assert_int_equal(system(command), 0);
     l = open_log(3);
     assert_string_not_equal(stream_log_id(l), id);
@@ -193,5 +179,5 @@ int main(void)
         cmocka_unit_test(test_watched),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, t_store_setup, t_store_teardown);
 }

@@ -1,5 +1,5 @@
 /* Streams of a source, several at a time: each once, no more threads than processors, which error. */
-#include "lib/test_store.h"
+#include "lib/t_store.h"
 
 #include <stdatomic.h>
 #include <unistd.h>
@@ -9,29 +9,23 @@
 
 #define STREAMS 40
 
-static struct t_dir dir;
 static struct source *source;
 
 static int setup(void **state)
 {
     static struct t_flow_records flows[STREAMS];
     struct ft_err err = FT_ERR_INIT;
-    char path[96];
 
-    (void)state;
-    dir = t_dir_make();
-    (void)snprintf(path, sizeof(path), "%s/cap", dir.path);
-    t_ok(t_flows_make(path, flows, STREAMS, SHARDING_KEY, &err), &err);
-    t_ok(source_open(&source, path, 0, &err), &err);
+    (void)t_store_setup(state);
+    t_ok(t_flows_make(t_store_path, flows, STREAMS, SHARDING_KEY, &err), &err);
+    t_ok(source_open(&source, t_store_path, 0, &err), &err);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     source_free(source);
-    t_dir_remove(&dir);
-    return 0;
+    return t_store_teardown(state);
 }
 
 struct tally {
