@@ -2,9 +2,12 @@
 
 #include <assert.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/parse.h"
 
 #define OPTIONS_MAX 64
 #define FIRST_ID    256
@@ -160,6 +163,19 @@ int args_help(FILE *out, const char *about, const struct arg_group *groups, size
             print_arg(out, &groups[g].args[i]);
     }
     return ferror(out) ? -1 : 0;
+}
+
+int args_take_number(const char *option, const char *value, uint32_t max, uint32_t *ret,
+                     struct ft_err *err)
+{
+    uint64_t n;
+
+    if (parse_u64(value, &n, err) != 0)
+        return -1;
+    if (n == 0 || n > max)
+        return err_set(err, FT_ERR_USAGE, "--%s takes a number from 1 to %" PRIu32, option, max);
+    *ret = (uint32_t)n;
+    return 0;
 }
 
 int args_choice(const char *option, const char *text, const char *const *words, int *ret,

@@ -9,6 +9,7 @@
 #define FLOWTAPE_CMD_ARGS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -48,6 +49,9 @@ int args_expect_words(int argc, int first, int wanted, const char *names, struct
 /* args_help - `about`, then the options. -1: could not be written. */
 int args_help(FILE *out, const char *about, const struct arg_group *groups, size_t count);
 
+/* args_take_number - a number from 1 to max. */
+int args_take_number(const char *option, const char *value, uint32_t max, uint32_t *ret,
+                     struct ft_err *err);
 /* args_choice - *ret is the place of `text` in `words`, which end with NULL. */
 int args_choice(const char *option, const char *text, const char *const *words, int *ret,
                 struct ft_err *err);

@@ -33,14 +33,8 @@ static int take_compress(void *into, const char *value, struct ft_err *err)
 
 static int take_generation(void *into, const char *value, struct ft_err *err)
 {
-    uint64_t n;
-
-    if (parse_u64(value, &n, err) != 0)
-        return -1;
-    if (n == 0 || n > UINT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "generations count from 1");
-    ((struct pack_args *)into)->pack.generation = (uint32_t)n;
-    return 0;
+    return args_take_number("generation", value, UINT32_MAX,
+                            &((struct pack_args *)into)->pack.generation, err);
 }
 
 static const struct arg select_args[] = {

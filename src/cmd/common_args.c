@@ -42,15 +42,8 @@ struct arg_group args_report(struct output_args *into)
 
 static int take_generation(void *into, const char *value, struct ft_err *err)
 {
-    struct input_args *a = into;
-    uint64_t n;
-
-    if (parse_u64(value, &n, err) != 0)
-        return -1;
-    if (n == 0 || n > UINT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "generations count from 1");
-    a->generation = (uint32_t)n;
-    return 0;
+    return args_take_number("generation", value, UINT32_MAX,
+                            &((struct input_args *)into)->generation, err);
 }
 
 static const struct arg at_args[] = {

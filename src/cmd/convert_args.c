@@ -53,14 +53,8 @@ static int take_aof_size(void *into, const char *value, struct ft_err *err)
 
 static int take_databases(void *into, const char *value, struct ft_err *err)
 {
-    uint64_t n;
-
-    if (parse_u64(value, &n, err) != 0)
-        return -1;
-    if (n == 0 || n > INT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "--databases takes a number from 1 on");
-    ((struct convert_args *)into)->convert.databases = (uint32_t)n;
-    return 0;
+    return args_take_number("databases", value, INT32_MAX,
+                            &((struct convert_args *)into)->convert.databases, err);
 }
 
 static const struct arg how_args[] = {

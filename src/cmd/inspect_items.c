@@ -126,19 +126,6 @@ int inspect_records(const struct item_scan *scan, const struct filter *filter, u
  * History
  */
 
-static void print_value_line(void *context, const char *line)
-{
-    (void)context;
-    printf("\n        %s", line);
-}
-
-static void append_value_line(void *context, const char *line)
-{
-    json_t *text = json_string(line);
-
-    json_array_append_new(context, text); /* what is missing shows that memory ran out */
-}
-
 static int take_entry(struct view *v, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
@@ -154,7 +141,7 @@ static int take_entry(struct view *v, const struct item *item, struct ft_err *er
         lines = json_array();
         json_object_set_new(json, "value", lines);
     }
-    if (value_lines(entry, json != NULL ? append_value_line : print_value_line, lines, err) != 0) {
+    if (value_lines(entry, json != NULL ? value_line_append : value_line_print, lines, err) != 0) {
         json_decref(json);
         return -1;
     }

@@ -25,19 +25,6 @@ struct printer {
     bool enough;
 };
 
-static void print_value_line(void *context, const char *line)
-{
-    (void)context;
-    printf("\n        %s", line);
-}
-
-static void append_value_line(void *context, const char *line)
-{
-    json_t *text = json_string(line);
-
-    json_array_append_new(context, text); /* what is missing shows that memory ran out */
-}
-
 static int print_json(struct printer *p, const struct rdb_entry *e, struct ft_err *err)
 {
     json_t *json =
@@ -54,7 +41,7 @@ static int print_json(struct printer *p, const struct rdb_entry *e, struct ft_er
                                                       : json_integer((json_int_t)e->expire_ms));
     if (lines != NULL) {
         json_object_set_new(json, "value", lines);
-        rc = value_lines(e, append_value_line, lines, err);
+        rc = value_lines(e, value_line_append, lines, err);
     }
     if (rc == 0) {
         json_dumpf(json, stdout, JSON_COMPACT);
@@ -79,7 +66,7 @@ static int print_text(struct printer *p, const struct rdb_entry *e, struct ft_er
     if (e->expire_ms != RDB_NO_EXPIRY)
         printf(", until %s", format_time_us((uint64_t)e->expire_ms * 1000, time));
     if (p->key.p != NULL)
-        rc = value_lines(e, print_value_line, NULL, err);
+        rc = value_lines(e, value_line_print, NULL, err);
     putchar('\n');
     return rc;
 }

@@ -25,14 +25,8 @@ static int take_listen(void *into, const char *value, struct ft_err *err)
 
 static int take_replicas_max(void *into, const char *value, struct ft_err *err)
 {
-    uint64_t n;
-
-    if (parse_u64(value, &n, err) != 0)
-        return -1;
-    if (n == 0 || n > 1000)
-        return err_set(err, FT_ERR_USAGE, "--max-replicas takes a number from 1 to 1000");
-    ((struct serve_args *)into)->run.replicas_max = (uint32_t)n;
-    return 0;
+    return args_take_number("max-replicas", value, SERVE_REPLICAS_MAX,
+                            &((struct serve_args *)into)->run.replicas_max, err);
 }
 
 static int take_redis(void *into, const char *value, struct ft_err *err)
@@ -42,14 +36,8 @@ static int take_redis(void *into, const char *value, struct ft_err *err)
 
 static int take_databases(void *into, const char *value, struct ft_err *err)
 {
-    uint64_t n;
-
-    if (parse_u64(value, &n, err) != 0)
-        return -1;
-    if (n == 0 || n > INT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "--databases takes a number from 1 on");
-    ((struct serve_args *)into)->run.databases = (uint32_t)n;
-    return 0;
+    return args_take_number("databases", value, INT32_MAX,
+                            &((struct serve_args *)into)->run.databases, err);
 }
 
 static int take_state_at(void *into, const char *value, struct ft_err *err)

@@ -26,21 +26,33 @@ static void worst_lag(struct live_flows *live, uint32_t flow_count, struct live_
     }
 }
 
+/* How far one flow is. */
+struct flow_points {
+    struct live_point received;
+    struct live_point durable;
+    struct live_point applied;
+};
+
+static struct flow_points flow_points(struct live_flows *live, uint32_t flow)
+{
+    struct flow_points p = {{0}, {0}, {0}}; /* stays zero where there is no such flow */
+
+    (void)live_flows_point(live, LIVE_RECEIVED, flow, &p.received);
+    (void)live_flows_point(live, LIVE_DURABLE, flow, &p.durable);
+    (void)live_flows_point(live, LIVE_APPLIED, flow, &p.applied);
+    return p;
+}
+
 static void print_flows(struct live_flows *live, uint32_t flow_count)
 {
     for (uint32_t i = 0; i < flow_count && i < FLOWS_SHOWN; i++) {
-        struct live_point received = {0};
-        struct live_point durable = {0};
-        struct live_point applied = {0};
+        struct flow_points p = flow_points(live, i);
 
-        (void)live_flows_point(live, LIVE_RECEIVED, i, &received); /* zeroes: no such flow */
-        (void)live_flows_point(live, LIVE_DURABLE, i, &durable);
-        (void)live_flows_point(live, LIVE_APPLIED, i, &applied);
         fprintf(stderr,
                 "  flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64 ", applied %" PRIu64
                 ", %" PRIu64 " records and %" PRIu64 " ms behind\n",
-                i, received.next_lsn, durable.next_lsn, applied.next_lsn, applied.lag_records,
-                applied.lag_ms);
+                i, p.received.next_lsn, p.durable.next_lsn, p.applied.next_lsn,
+                p.applied.lag_records, p.applied.lag_ms);
     }
 }
 
@@ -169,19 +181,14 @@ json_t *sync_flows_to_json(struct live_flows *live)
 
     live_flows_state(live, &state);
     for (uint32_t i = 0; i < state.flow_count; i++) {
-        struct live_point received = {0};
-        struct live_point durable = {0};
-        struct live_point applied = {0};
+        struct flow_points p = flow_points(live, i);
 
-        (void)live_flows_point(live, LIVE_RECEIVED, i, &received); /* zeroes: no such flow */
-        (void)live_flows_point(live, LIVE_DURABLE, i, &durable);
-        (void)live_flows_point(live, LIVE_APPLIED, i, &applied);
         json_array_append_new(flows, json_pack("{s:I, s:I, s:I, s:I, s:I}", "received",
-                                               (json_int_t)received.next_lsn, "durable",
-                                               (json_int_t)durable.next_lsn, "applied",
-                                               (json_int_t)applied.next_lsn, "lag_records",
-                                               (json_int_t)applied.lag_records, "lag_ms",
-                                               (json_int_t)applied.lag_ms));
+                                               (json_int_t)p.received.next_lsn, "durable",
+                                               (json_int_t)p.durable.next_lsn, "applied",
+                                               (json_int_t)p.applied.next_lsn, "lag_records",
+                                               (json_int_t)p.applied.lag_records, "lag_ms",
+                                               (json_int_t)p.applied.lag_ms));
     }
     return flows;
 }

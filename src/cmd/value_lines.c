@@ -1,6 +1,7 @@
 #include "cmd/value_lines.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,19 @@
 #define ELEMENTS_SHOWN 10u
 #define WORD_SHOWN     60u
 #define FIELDS_SHOWN   8u
+
+void value_line_print(void *context, const char *line)
+{
+    (void)context;
+    printf("\n        %s", line);
+}
+
+void value_line_append(void *context, const char *line)
+{
+    json_t *text = json_string(line);
+
+    json_array_append_new(context, text); /* what is missing shows that memory ran out */
+}
 
 /* One line in the making. */
 struct lines {

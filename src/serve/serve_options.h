@@ -15,6 +15,7 @@
 #include "wire/uri.h"
 
 #define SERVE_REPLICAS_DEFAULT 16u
+#define SERVE_REPLICAS_MAX     1000u
 #define SERVE_PORT_DEFAULT     7000u
 
 struct serve_options {
