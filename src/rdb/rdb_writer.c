@@ -78,6 +78,19 @@ static int put_access(struct buf *out, const struct rdb_entry *entry, struct ft_
     return 0;
 }
 
+int rdb_put_df_mask(struct buf *out, const struct rdb_entry *entry, struct ft_err *err)
+{
+    uint8_t bytes[9] = {RDB_OP_DF_MASK};
+    uint32_t mask =
+        (entry->sticky ? RDB_DF_MASK_STICKY : 0) | (entry->has_mc_flags ? RDB_DF_MASK_MC_FLAGS : 0);
+
+    if (mask == 0)
+        return 0;
+    store_le32(bytes + 1, mask);
+    store_le32(bytes + 5, entry->mc_flags);
+    return buf_append(out, bytes, entry->has_mc_flags ? 9 : 5, err);
+}
+
 static bool is_own_value(const struct rdb_entry *entry, uint8_t type, struct bytes value)
 {
     return entry->raw.n > 0 && entry->raw.p[0] == rdb_byte_of_type(type) && entry->type == type &&

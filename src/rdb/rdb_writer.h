@@ -18,6 +18,8 @@ int rdb_put_selectdb(struct buf *out, uint32_t db, struct ft_err *err);
 #define RDB_RESIZEDB_SIZE 19
 int rdb_put_resizedb(struct buf *out, uint64_t keys, uint64_t expires, struct ft_err *err);
 int rdb_put_function(struct buf *out, struct bytes code, struct ft_err *err);
+/* rdb_put_df_mask - what a Dragonfly says in front of an entry that is sticky or has flags; else nothing. */
+int rdb_put_df_mask(struct buf *out, const struct rdb_entry *entry, struct ft_err *err);
 /*
  * rdb_put_entry - expiry, IDLE or FREQ, then type (its byte), key, value as given. When type and value are the
  * entry's own and entry->raw is there, that is copied in one piece.
