@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/cmd_fixture_make.h"
+#include "cmd/cmd_fixture_sample.h"
 #include "cmd/ui.h"
 
 #define COMMAND "fixture"
@@ -17,6 +18,7 @@ struct fixture_command {
 
 static const struct fixture_command commands[] = {
     {"make", cmd_fixture_make, cmd_fixture_make_help, "make a capture from a text"},
+    {"sample", cmd_fixture_sample, cmd_fixture_sample_help, "keep some of the keys of an input"},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
