@@ -49,22 +49,23 @@ static int run_job(void *context, struct ft_err *err)
     return keys_to == NULL ? 0 : output_file_finish(&job->keys_to, err);
 }
 
-/* "42 %, 1m 03s left"; nothing where the size of a side is not known. */
+/* "42 %, 1m 03s left" of the side that has more before it; nothing where the size of a side is not known, or it is read and its
+ * journal is being applied. */
 static void format_left(const struct job *job, const struct progress *p, char out[2 * FORMAT_SIZE])
 {
     uint64_t ms = clock_mono_ms() - p->began_ms;
-    double least = 2;
+    double least = 1;
     char left[FORMAT_SIZE];
 
     out[0] = '\0';
     for (int of = DIFF_A; of <= DIFF_B; of++) {
         uint64_t total = atomic_load(&job->progress.total[of]);
         uint64_t done = atomic_load(&job->progress.done[of]);
-        double part = total == 0 ? 2 : (double)done / (double)total;
+        double part = total == 0 ? 0 : (double)done / (double)total;
 
         least = part < least ? part : least;
     }
-    if (least <= 0 || least > 1)
+    if (least <= 0 || least >= 1)
         return;
     (void)snprintf(out, 2 * FORMAT_SIZE, ", %.0f %%, %s left", 100 * least,
                    format_duration_ms((uint64_t)((double)ms * (1 - least) / least), left));

@@ -126,6 +126,8 @@ static int read_file(struct diff_side *s, struct diff_pass *pass, struct ft_err 
     struct state_run *state;
     int rc;
 
+    atomic_store(&s->progress->done[s->of], 0);
+    atomic_store(&s->progress->total[s->of], source_snapshot_bytes(f->source));
     loss_init(&unwanted);
     if (options.losses == NULL)
         options.losses = &unwanted;

@@ -140,6 +140,15 @@ const char *source_stream_file(const struct source *s, uint32_t index)
     return s->kind->stream_file == NULL ? NULL : s->kind->stream_file(s, index);
 }
 
+uint64_t source_snapshot_bytes(const struct source *s)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; s->kind->snapshot_bytes != NULL && i < s->stream_count; i++)
+        sum += s->kind->snapshot_bytes(s, i);
+    return sum;
+}
+
 int source_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
                     struct ft_err *err)
 {

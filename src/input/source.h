@@ -73,6 +73,8 @@ bool source_can(const struct source *s, enum source_capability capability);
 bool source_contains(const struct source *s, const char *path);
 /* source_stream_file - the file in which a stream lies; NULL: it is a flow of a directory. */
 const char *source_stream_file(const struct source *s, uint32_t index);
+/* source_snapshot_bytes - of all streams, as source_stream_bytes counts them; 0: not known beforehand. */
+uint64_t source_snapshot_bytes(const struct source *s);
 
 #define SOURCE_ID_SIZE 16
 

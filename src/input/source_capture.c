@@ -116,6 +116,16 @@ int source_capture_parse_time(const struct source *s, const char *text, uint64_t
     return cut_parse_time(text, capture_in(s)->generation, ret_time_us, err);
 }
 
+uint64_t source_capture_snapshot_bytes(const struct source *s, uint32_t index)
+{
+    const struct capture_flow *f = &capture_in(s)->generation->flows[index];
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < f->segment_count; i++)
+        sum += f->segments[i].kind == SEGMENT_SNAPSHOT ? f->segments[i].raw_bytes : 0;
+    return sum;
+}
+
 uint64_t source_capture_seek_time(const struct source *s, uint32_t index, uint64_t time_us)
 {
     const struct capture_flow *f = &capture_in(s)->generation->flows[index];
@@ -264,6 +274,7 @@ const struct source_kind source_capture_kind = {
     .release = source_capture_release,
     .identify = source_capture_identify,
     .contains = contains,
+    .snapshot_bytes = source_capture_snapshot_bytes,
     .resolve_cut = source_capture_resolve_cut,
     .parse_time = source_capture_parse_time,
     .seek_time = source_capture_seek_time,

@@ -278,4 +278,5 @@ const struct source_kind source_dfs_kind = {
     .identify = source_files_identify,
     .contains = contains,
     .stream_file = source_files_name,
+    .snapshot_bytes = source_files_bytes,
 };

@@ -54,6 +54,13 @@ const char *source_files_name(const struct source *s, uint32_t index)
     return source_files_in(s)->files[index];
 }
 
+uint64_t source_files_bytes(const struct source *s, uint32_t index)
+{
+    struct stat status;
+
+    return stat(source_files_name(s, index), &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
 int source_files_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
                           struct ft_err *err)
 {

@@ -24,6 +24,7 @@ int source_files_add(struct source_files *f, size_t *count, char *file, struct f
 /* Of struct source_kind. */
 void source_files_release(struct source *s);
 const char *source_files_name(const struct source *s, uint32_t index);
+uint64_t source_files_bytes(const struct source *s, uint32_t index);
 int source_files_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
                           struct ft_err *err);
 /* source_files_open_one - of a kind that is one file. */

@@ -36,6 +36,7 @@ const struct source_kind source_packed_kind = {
     .release = source_capture_release,
     .identify = source_capture_identify,
     .contains = contains,
+    .snapshot_bytes = source_capture_snapshot_bytes,
     .resolve_cut = source_capture_resolve_cut,
     .parse_time = source_capture_parse_time,
     .seek_time = source_capture_seek_time,

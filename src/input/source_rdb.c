@@ -20,4 +20,5 @@ const struct source_kind source_rdb_kind = {
     .identify = source_files_identify,
     .contains = source_files_contain,
     .stream_file = source_files_name,
+    .snapshot_bytes = source_files_bytes,
 };
