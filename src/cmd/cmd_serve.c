@@ -36,15 +36,18 @@ static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
     char lag[FORMAT_SIZE];
+    char age[FORMAT_SIZE];
 
     progress_show(p,
                   "offset %" PRIu64 ", %" PRIu64 " records; %" PRIu64 " replicas, %" PRIu64
-                  " get a state, lag %s",
+                  " get a state, lag %s, %" PRIu64 " records, %s",
                   (uint64_t)atomic_load(&job->progress.offset),
                   (uint64_t)atomic_load(&job->progress.records),
                   (uint64_t)atomic_load(&job->progress.replicas),
                   (uint64_t)atomic_load(&job->progress.syncing),
-                  format_size(atomic_load(&job->progress.lag), lag));
+                  format_size(atomic_load(&job->progress.lag), lag),
+                  (uint64_t)atomic_load(&job->progress.lag_records),
+                  format_duration_ms(atomic_load(&job->progress.lag_ms), age));
 }
 
 static enum exit_status serve(struct serve_args *a)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 
@@ -13,6 +14,17 @@ void serve_print(const struct serve_result *r, const struct serve_progress *p)
             ", refused to resume: %" PRIu64 "\n",
             r->replication_id, r->offset, (uint64_t)atomic_load(&p->full_syncs),
             (uint64_t)atomic_load(&p->resumed), (uint64_t)atomic_load(&p->refused));
+    for (size_t i = 0; i < r->replica_count; i++) {
+        const struct serve_replica *replica = &r->replicas[i];
+        char size[FORMAT_SIZE];
+        char age[FORMAT_SIZE];
+
+        fprintf(
+            stderr,
+            "  replica %s: %s, acknowledged offset %" PRIu64 ", lag %s, %" PRIu64 " records, %s\n",
+            replica->name, replica->state, replica->offset, format_size(replica->lag.bytes, size),
+            replica->lag.records, format_duration_ms(replica->lag.ms, age));
+    }
     if (r->journal.records != 0)
         fprintf(stderr, "  journal: %" PRIu64 " records, %" PRIu64 " flushes\n", r->journal.records,
                 r->journal.flushes);
@@ -41,15 +53,33 @@ static json_t *journal_to_json(const struct journal_pass_counts *j)
                      (json_int_t)j->partial_flush_flows);
 }
 
+static json_t *replicas_to_json(const struct serve_result *r)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < r->replica_count; i++) {
+        const struct serve_replica *replica = &r->replicas[i];
+
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "address",
+                                              replica->name, "state", replica->state, "offset",
+                                              (json_int_t)replica->offset, "lag_bytes",
+                                              (json_int_t)replica->lag.bytes, "lag_records",
+                                              (json_int_t)replica->lag.records, "lag_ms",
+                                              (json_int_t)replica->lag.ms));
+    }
+    return list;
+}
+
 json_t *serve_to_json(const struct serve_args *a, const struct serve_result *r,
                       const struct serve_progress *p)
 {
     return json_pack(
-        "{s:o, s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "input",
+        "{s:o, s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "input",
         json_from_text(a->run.input), "as", "redis", "redis", a->run.target->name, "generation",
         (int)r->generation, "replication_id", r->replication_id, "offset", (json_int_t)r->offset,
         "full_syncs", (json_int_t)atomic_load(&p->full_syncs), "resumed",
         (json_int_t)atomic_load(&p->resumed), "refused", (json_int_t)atomic_load(&p->refused),
-        "journal", journal_to_json(&r->journal), "suspects", json_from_suspects(&r->suspects),
-        "state_loss", loss_to_json(&r->state_losses), "loss", loss_to_json(&r->losses));
+        "replicas", replicas_to_json(r), "journal", journal_to_json(&r->journal), "suspects",
+        json_from_suspects(&r->suspects), "state_loss", loss_to_json(&r->state_losses), "loss",
+        loss_to_json(&r->losses));
 }

@@ -39,7 +39,8 @@ static bool let_in(struct redis_peer *s, struct bytes user, struct bytes passwor
 {
     const char *secret = s->master->o->password;
 
-    if (!bytes_eq_str(user, "default") || (secret != NULL && !same_secret(password, secret)))
+    /* Who needs none may give any: a replica that has masterauth for another master cannot do without. */
+    if (secret != NULL && (!bytes_eq_str(user, "default") || !same_secret(password, secret)))
         return false;
     s->authenticated = true;
     return true;
@@ -53,8 +54,6 @@ static int answer_auth(struct redis_peer *s, struct redis_request *ret, struct f
     bool with_user = s->reader.count > 2;
 
     (void)ret;
-    if (s->master->o->password == NULL && !with_user)
-        return put(s, "-ERR AUTH <password> called without any password configured\r\n", err);
     if (let_in(s, with_user ? word(s, 1) : bytes_str("default"), word(s, with_user ? 2 : 1)))
         return put(s, "+OK\r\n", err);
     return put(s, wrong_password, err);

@@ -95,6 +95,7 @@ static int send_some(struct feed *f, struct ft_err *err)
         n = send(f->s->conn.fd, f->piece + f->piece_sent, f->piece_n - f->piece_sent, MSG_NOSIGNAL);
         if (n > 0) {
             f->piece_sent += (size_t)n;
+            atomic_fetch_add(&f->s->master->progress->sent, (uint64_t)n);
             continue;
         }
         if (errno == EAGAIN)

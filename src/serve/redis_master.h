@@ -20,7 +20,8 @@ struct redis_master {
     uint16_t port;
     int stop_fd;                      /* readable: connections end */
     pthread_mutex_t mu;               /* guards what follows */
-    struct loss_report *state_losses; /* of the state that was sent last */
+    uint64_t *state_keys;             /* of the state that was sent last */
+    struct loss_report *state_losses; /* likewise */
     struct suspect_report *suspects;
 };
 

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "serve/redis_session.h"
+#include "serve/redis_status.h"
 #include "serve/stream_maker.h"
 
 #define TICK_MS 1000
@@ -157,27 +159,38 @@ static int take_connection(struct redis_service *v, struct ft_err *err)
     return 0;
 }
 
-struct slowest {
-    uint64_t offset;
-};
-
-static void look_at_replica(void *context, const struct replica *r)
+static void take_slowest(void *context, const struct replica *r)
 {
-    struct slowest *s = context;
+    uint64_t *offset = context;
 
-    if (r->state == REPLICA_ONLINE && r->offset < s->offset)
-        s->offset = r->offset;
+    if (r->state == REPLICA_ONLINE && r->offset < *offset)
+        *offset = r->offset;
 }
 
-static void tick(struct redis_service *v)
+/* By the slowest replica that gets the stream. */
+static int publish_lag(struct redis_service *v, struct ft_err *err)
 {
-    uint64_t end = STREAM_FIRST_OFFSET + stream_log_end(v->master.log);
-    struct slowest slowest = {.offset = end};
+    struct serve_progress *progress = v->master.progress;
+    uint64_t offset = STREAM_FIRST_OFFSET + stream_log_end(v->master.log);
+    struct stream_lag all;
+    struct stream_lag lag;
 
+    replica_list_visit(&v->master.replicas, take_slowest, &offset);
+    if (stream_log_lag(v->master.log, 0, &all, err) != 0 ||
+        redis_status_lag(&v->master, offset, &lag, err) != 0)
+        return -1;
+    atomic_store(&progress->stream_records, all.records);
+    atomic_store(&progress->lag, lag.bytes);
+    atomic_store(&progress->lag_records, lag.records);
+    atomic_store(&progress->lag_ms, lag.ms);
+    return 0;
+}
+
+static int tick(struct redis_service *v, struct ft_err *err)
+{
     reap(v);
     replica_list_keep_alive(&v->master.replicas);
-    replica_list_visit(&v->master.replicas, look_at_replica, &slowest);
-    atomic_store(&v->master.progress->lag, end - slowest.offset);
+    return publish_lag(v, err);
 }
 
 /* Until everything is to end. */
@@ -196,7 +209,8 @@ static int take_connections(struct redis_service *v, struct ft_err *err)
             return 0;
         if (fds[0].revents != 0 && take_connection(v, err) != 0)
             return -1;
-        tick(v);
+        if (tick(v, err) != 0)
+            return -1;
     }
 }
 
@@ -216,27 +230,41 @@ static char *stream_name(const struct serve_options *o, const struct source *sou
     return name;
 }
 
-/* A directory of the user's, or one in the capture; of an input without a journal nothing is worth keeping. */
-static char *stream_dir(const struct serve_options *o, const struct source *source)
+/* A directory of the user's, or one in the capture. NULL, without an error: there is none, as the capture is in one
+ * file. */
+static int stream_dir(const struct redis_service *v, const struct source *source, char **ret,
+                      struct ft_err *err)
 {
-    char *dir;
+    const char *named = v->master.o->dir;
+    struct stat status;
 
-    if (o->dir != NULL)
-        return strdup(o->dir);
-    return asprintf(&dir, "%s/serve", source->path) < 0 ? NULL : dir;
+    *ret = NULL;
+    if (named == NULL && (stat(source->path, &status) != 0 || !S_ISDIR(status.st_mode))) {
+        serve_note(v->master.o,
+                   "the stream is not kept beyond this run, as the capture is not a directory "
+                   "(--dir)");
+        return 0;
+    }
+    if (named != NULL)
+        *ret = strdup(named);
+    else if (asprintf(ret, "%s/serve", source->path) < 0)
+        *ret = NULL;
+    return *ret == NULL ? err_nomem(err, "a name") : 0;
 }
 
 static int open_log(struct redis_service *v, const struct source *source, struct ft_err *err)
 {
-    bool kept = v->master.flow_count != 0;
+    bool kept = v->master.flow_count != 0; /* of an input without a journal nothing is worth it */
     struct stream_log_options options = {.generation = source->generation,
                                          .flow_count = v->master.flow_count};
-    char *dir = kept ? stream_dir(v->master.o, source) : NULL;
-    char *name = kept ? stream_name(v->master.o, source) : NULL;
+    char *name = NULL;
+    char *dir = NULL;
     uint64_t *first = NULL;
     int rc = -1;
 
-    if (kept && (dir == NULL || name == NULL)) {
+    if (kept && stream_dir(v, source, &dir, err) != 0)
+        goto out;
+    if (kept && (name = stream_name(v->master.o, source)) == NULL) {
         err_nomem(err, "a name");
         goto out;
     }
@@ -292,7 +320,50 @@ static int start(struct redis_service *v, const struct source *source, struct ft
         return err_errno(err, rc, "could not start a thread");
     v->is_making = true;
     serve_note(v->master.o, "listening on %s", v->listener->name);
+    if (v->master.o->on_ready != NULL) {
+        const struct serve_place place = {.replication_id = stream_log_id(v->master.log),
+                                          .address = v->listener->name,
+                                          .port = v->listener->port};
+
+        v->master.o->on_ready(v->master.o->ready_context, &place);
+    }
     return 0;
+}
+
+struct replica_taking {
+    struct redis_service *v;
+    struct serve_result *result;
+    struct ft_err *err;
+    int rc;
+};
+
+static void take_replica(void *context, const struct replica *r)
+{
+    struct replica_taking *t = context;
+    struct serve_result *result = t->result;
+    struct serve_replica *into;
+
+    if (t->rc != 0)
+        return;
+    t->rc = ARRAY_ADD_ROOM(&result->replicas, result->replica_count, "the replicas", t->err);
+    if (t->rc != 0)
+        return;
+    into = &result->replicas[result->replica_count++];
+    *into = (struct serve_replica){.state = replica_state_name(r->state), .offset = r->offset};
+    memcpy(into->name, r->name, sizeof(into->name));
+    t->rc = redis_status_lag(&t->v->master, r->offset, &into->lag, t->err);
+}
+
+/* How far each is, before connections are closed. */
+static int take_replicas(struct redis_service *v, struct serve_result *result, struct ft_err *err)
+{
+    struct replica_taking t = {.v = v, .result = result, .err = err};
+
+    result->replica_count = 0;
+    if (v->master.log == NULL)
+        return 0;
+    replica_list_visit(&v->master.replicas, take_replica, &t);
+    return t.rc == 0 ? publish_lag(v, err) : -1;
 }
 
 static void finish(struct redis_service *v, struct serve_result *result, struct ft_err *err)
@@ -329,6 +400,7 @@ int redis_service_run(const struct serve_options *options, const struct source *
                    .source = source,
                    .port = listener->port,
                    .stop_fd = -1,
+                   .state_keys = &result->state_keys,
                    .state_losses = &result->state_losses,
                    .suspects = &result->suspects},
         .listener = listener,
@@ -340,14 +412,17 @@ int redis_service_run(const struct serve_options *options, const struct source *
         .err = FT_ERR_INIT,
     };
     struct ft_err own = FT_ERR_INIT;
+    int rc;
 
     v.master.flow_count = source_can(source, SOURCE_HAS_JOURNAL) ? source->stream_count : 0;
     v.maker.flow_count = v.master.flow_count;
     pthread_mutex_init(&v.mu, NULL);
     pthread_mutex_init(&v.master.mu, NULL);
     replica_list_init(&v.master.replicas, options->replicas_max);
-    if (start(&v, source, &own) != 0 || take_connections(&v, &own) != 0)
+    rc = start(&v, source, &own) != 0 ? -1 : take_connections(&v, &own);
+    if (take_replicas(&v, result, &own) != 0 || rc != 0)
         stop(&v, &own);
+    err_clear(&own);
     finish(&v, result, &own);
     *ret_turned_over = v.maker.turned_over;
     return v.failed ? err_copy(err, &v.err) : 0;

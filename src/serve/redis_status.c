@@ -6,6 +6,7 @@
 #include "config.h"
 
 struct listing {
+    const struct redis_master *m;
     struct buf *out;
     struct ft_err *err;
     uint32_t count;
@@ -25,16 +26,28 @@ static int put_server(const struct redis_master *m, struct buf *out, struct ft_e
                       redis_version_of(m), m->port);
 }
 
+int redis_status_lag(const struct redis_master *m, uint64_t offset, struct stream_lag *ret,
+                     struct ft_err *err)
+{
+    return stream_log_lag(m->log, offset < STREAM_FIRST_OFFSET ? 0 : offset - STREAM_FIRST_OFFSET,
+                          ret, err);
+}
+
+/* The first fields are those of a Redis. */
 static void put_replica(void *context, const struct replica *r)
 {
     struct listing *l = context;
     uint64_t silent_ms = clock_mono_ms() - r->heard_ms;
+    struct stream_lag lag;
 
     if (l->rc == 0)
-        l->rc = buf_printf(
-            l->out, l->err,
-            "slave%" PRIu32 ":ip=%s,port=%u,state=%s,offset=%" PRIu64 ",lag=%" PRIu64 "\r\n",
-            l->count, r->host, r->port, replica_state_name(r->state), r->offset, silent_ms / 1000);
+        l->rc = redis_status_lag(l->m, r->offset, &lag, l->err);
+    if (l->rc == 0)
+        l->rc = buf_printf(l->out, l->err,
+                           "slave%" PRIu32 ":ip=%s,port=%u,state=%s,offset=%" PRIu64 ",lag=%" PRIu64
+                           ",lag_bytes=%" PRIu64 ",lag_records=%" PRIu64 ",lag_ms=%" PRIu64 "\r\n",
+                           l->count, r->host, r->port, replica_state_name(r->state), r->offset,
+                           silent_ms / 1000, lag.bytes, lag.records, lag.ms);
     l->count++;
 }
 
@@ -46,7 +59,7 @@ static void count_replica(void *context, const struct replica *r)
 
 static int put_replication(struct redis_master *m, struct buf *out, struct ft_err *err)
 {
-    struct listing l = {.out = out, .err = err};
+    struct listing l = {.m = m, .out = out, .err = err};
     uint64_t end = stream_log_end(m->log);
     uint32_t count = 0;
 

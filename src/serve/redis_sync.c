@@ -79,6 +79,8 @@ static int write_state(void *context, struct bytes bytes, struct ft_err *err)
     struct state_transfer *t = context;
 
     t->bytes += bytes.n;
+    if (t->fd < 0)
+        atomic_fetch_add(&t->s->master->progress->sent, bytes.n);
     if (t->fd >= 0)
         return fs_write_all(t->fd, bytes.p, bytes.n, "a state for a replica", err);
     if (!t->begun && begin_marked(t, err) != 0)
@@ -104,6 +106,7 @@ static int send_collected(struct state_transfer *t, struct ft_err *err)
         rc = fs_pread_all(t->fd, piece, n, at, "a state for a replica", err);
         if (rc == 0)
             rc = conn_write_all(&t->s->conn, piece, n, SESSION_TIMEOUT_MS, err);
+        atomic_fetch_add(&t->s->master->progress->sent, n);
         at += n;
     }
     free(piece);
@@ -133,7 +136,7 @@ static int end_transfer(struct state_transfer *t, struct ft_err *err)
 }
 
 /* The losses are those of a whole state, not of all that were sent. */
-static int take_losses(struct redis_master *m, struct loss_report *losses,
+static int take_result(struct redis_master *m, uint64_t keys, struct loss_report *losses,
                        const struct suspect_report *suspects, struct ft_err *err)
 {
     struct loss_report before;
@@ -143,6 +146,7 @@ static int take_losses(struct redis_master *m, struct loss_report *losses,
     before = *m->state_losses;
     *m->state_losses = *losses;
     *losses = before;
+    *m->state_keys = keys;
     rc = suspect_add_report(m->suspects, suspects, err);
     pthread_mutex_unlock(&m->mu);
     return rc;
@@ -178,7 +182,7 @@ static int convert(struct state_transfer *t, const struct source *source, const 
     if (rc == 0)
         rc = convert_run(&sink_rdb, &c, err);
     if (rc == 0 && !s->no_keys)
-        rc = take_losses(s->master, &losses, &suspects, err);
+        rc = take_result(s->master, result.keys, &losses, &suspects, err);
     filter_release(&options.filter);
     loss_release(&losses);
     suspect_release(&suspects);
@@ -276,6 +280,7 @@ int redis_sync_answer(struct redis_peer *s, const struct redis_request *request,
     struct stream_point point = {0};
     int rc;
 
+    atomic_fetch_add(&s->master->progress->asked, 1);
     if (can_resume(s, request, ret_position))
         return resume(s, *ret_position, err);
     if (request->kind == REQUEST_PSYNC && request->id[0] != '?')

@@ -1,6 +1,7 @@
 #include "serve/serve.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "audit/forecast.h"
 #include "serve/listener.h"
@@ -32,7 +33,7 @@ static int check_losses(const struct serve_options *o, const struct source *sour
 
 static int serve_generation(const struct serve_options *o, const struct listener *listener,
                             struct serve_progress *progress, struct serve_result *result,
-                            bool *ret_turned_over, struct ft_err *err)
+                            bool was_read, bool *ret_turned_over, struct ft_err *err)
 {
     struct serve_options own = *o;
     struct source *source;
@@ -43,7 +44,7 @@ static int serve_generation(const struct serve_options *o, const struct listener
     source->cancel_fd = o->cancel_fd;
     own.follow = o->follow && source_can(source, SOURCE_CAN_FOLLOW);
     result->generation = source->generation;
-    rc = check_losses(o, source, result, err);
+    rc = was_read ? 0 : check_losses(o, source, result, err);
     if (rc == 0)
         rc = redis_service_run(&own, source, listener, progress, result, ret_turned_over, err);
     source_free(source);
@@ -54,6 +55,7 @@ int serve_run(const struct serve_options *options, struct serve_progress *progre
               struct serve_result *result, struct ft_err *err)
 {
     struct listener listener;
+    bool was_read = options->was_read;
     bool turned_over = true;
     int rc = 0;
 
@@ -62,7 +64,8 @@ int serve_run(const struct serve_options *options, struct serve_progress *progre
     if (listener_open(&listener, &options->listen, err) != 0)
         return -1;
     while (rc == 0 && turned_over) {
-        rc = serve_generation(options, &listener, progress, result, &turned_over, err);
+        rc = serve_generation(options, &listener, progress, result, was_read, &turned_over, err);
+        was_read = false;
         if (rc == 0 && turned_over)
             serve_note(options, "a newer generation is there: every replica gets all of it");
     }
@@ -79,4 +82,7 @@ void serve_result_release(struct serve_result *result)
     loss_release(&result->losses);
     loss_release(&result->state_losses);
     suspect_release(&result->suspects);
+    free(result->replicas);
+    result->replicas = NULL;
+    result->replica_count = 0;
 }

@@ -437,6 +437,68 @@ int stream_log_last(struct stream_log *l, struct stream_point *ret, struct ft_er
     return want_point(l, atomic_load(&l->points), ret, err);
 }
 
+/* The last of `count` points, after point 0, that is not after the position. */
+static int find_point(struct stream_log *l, uint64_t count, uint64_t position,
+                      struct stream_point *point, uint64_t *ret_index, struct ft_err *err)
+{
+    uint64_t low = 0;
+    uint64_t high = count;
+
+    while (low < high) {
+        uint64_t middle = high - (high - low) / 2;
+
+        if (want_point(l, middle, point, err) != 0)
+            return -1;
+        if (point->position <= position)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    *ret_index = low;
+    return want_point(l, low, point, err);
+}
+
+static uint64_t records_before(const struct stream_log *l, const struct stream_point *point)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < l->o.flow_count; i++)
+        sum += point->lsn[i] - l->first_lsn[i];
+    return sum;
+}
+
+int stream_log_lag(struct stream_log *l, uint64_t position, struct stream_lag *ret,
+                   struct ft_err *err)
+{
+    struct stream_point point = {.lsn = calloc(l->o.flow_count + 1u, sizeof(uint64_t))};
+    uint64_t count = atomic_load(&l->points);
+    uint64_t now_us = clock_wall_us();
+    struct stream_lag lag = {0};
+    uint64_t index;
+    uint64_t all;
+    int rc = -1;
+
+    if (point.lsn == NULL)
+        return err_nomem(err, "a point of a replication stream");
+    if (want_point(l, count, &point, err) != 0)
+        goto out;
+    all = records_before(l, &point);
+    lag.bytes = point.position > position ? point.position - position : 0;
+    if (find_point(l, count, position, &point, &index, err) != 0)
+        goto out;
+    lag.records = all - records_before(l, &point);
+    if (lag.bytes != 0 && index < count) {
+        if (want_point(l, index + 1, &point, err) != 0)
+            goto out;
+        lag.ms = now_us > point.time_us ? (now_us - point.time_us) / 1000 : 0;
+    }
+    *ret = lag;
+    rc = 0;
+out:
+    free(point.lsn);
+    return rc;
+}
+
 int stream_log_watch(struct stream_log *l, int fd, struct ft_err *err)
 {
     int rc;

@@ -50,6 +50,13 @@ void stream_log_free(struct stream_log *l);
 /* stream_log_id - STREAM_ID_LENGTH hex digits, and NUL. */
 const char *stream_log_id(const struct stream_log *l);
 
+/* What somebody at a position does not have yet. */
+struct stream_lag {
+    uint64_t bytes;
+    uint64_t records; /* of all flows; those that come to nothing are counted too */
+    uint64_t ms;      /* since the first of it was written */
+};
+
 /*
  * The writer's side
  */
@@ -71,6 +78,10 @@ int stream_log_read(struct stream_log *l, uint64_t position, void *p, size_t n, 
 /* stream_log_first, stream_log_last - the point where the stream begins; the one where it ends now. */
 void stream_log_first(const struct stream_log *l, struct stream_point *ret);
 int stream_log_last(struct stream_log *l, struct stream_point *ret, struct ft_err *err);
+/* stream_log_lag - how far a position is from the end. Records are counted as points have them: those after the last
+ * one at or before the position. */
+int stream_log_lag(struct stream_log *l, uint64_t position, struct stream_lag *ret,
+                   struct ft_err *err);
 /* stream_log_watch - fd, an eventfd of the caller, is made readable with every commit; until unwatched. */
 int stream_log_watch(struct stream_log *l, int fd, struct ft_err *err);
 void stream_log_unwatch(struct stream_log *l, int fd);

@@ -220,6 +220,7 @@ static int make_journal(struct making *k, struct ft_err *err)
 /* Nothing more comes, but replicas want to hear that their master is there. */
 static int keep_alive(struct making *k, struct ft_err *err)
 {
+    atomic_store(&k->m->progress->complete, STREAM_FIRST_OFFSET + stream_log_end(k->m->log));
     for (;;) {
         if (wait_ms(k, 1000, err) != 0 || ping_if_silent(k, err) != 0)
             return -1;

@@ -170,13 +170,43 @@ static void test_watched(void **state)
     stream_log_free(l);
 }
 
+/* Bytes from the position itself; records and time from the points around it. */
+static void test_lag(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct stream_lag lag;
+    uint64_t ends[6] = {0};
+    struct stream_log *l = open_log(6);
+
+    (void)state;
+    t_ok(stream_log_lag(l, 0, &lag, &err), &err);
+    assert_int_equal(lag.bytes + lag.records + lag.ms, 0);
+    for (uint64_t i = 1; i < 6;
+         i++) { /* each point has one record of the first flow, and i of the second */
+        put(l, 0, "a");
+        commit(l, 10 + i, 20 + i * (i + 1) / 2);
+        ends[i] = stream_log_end(l);
+    }
+    t_ok(stream_log_lag(l, ends[5], &lag, &err), &err);
+    assert_int_equal(lag.bytes + lag.records + lag.ms, 0);
+    t_ok(stream_log_lag(l, 0, &lag, &err), &err);
+    assert_int_equal(lag.bytes, ends[5]);
+    assert_int_equal(lag.records, 5 + 15);
+    assert_true(lag.ms < 600000);
+    for (int off = 0; off < 2; off++) { /* at a point, and in the middle of the next commit */
+        t_ok(stream_log_lag(l, ends[3] + (uint64_t)off, &lag, &err), &err);
+        assert_int_equal(lag.bytes, ends[5] - ends[3] - (uint64_t)off);
+        assert_int_equal(lag.records, 2 + 4 + 5);
+    }
+    stream_log_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reopened),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_watched),
+        cmocka_unit_test(test_reopened), cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_watched),
+        cmocka_unit_test(test_lag),
     };
 
     return cmocka_run_group_tests(tests, t_store_setup, t_store_teardown);
