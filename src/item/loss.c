@@ -195,6 +195,15 @@ static int show_key(struct loss_line *line, uint32_t db, struct bytes key, struc
     return 0;
 }
 
+static void count(struct loss_report *r, struct loss_line *line, uint64_t n)
+{
+    line->count += n;
+    if (loss_is_note(line->reason))
+        r->notes += n;
+    else
+        r->losses += n;
+}
+
 int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_name, uint32_t db,
              struct bytes key, struct ft_err *err)
 {
@@ -207,12 +216,27 @@ int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_n
         rc = -1;
     else
         rc = show_key(line, db, key, err);
-    if (rc == 0) {
-        line->count++;
-        if (loss_is_note(reason))
-            r->notes++;
-        else
-            r->losses++;
+    if (rc == 0)
+        count(r, line, 1);
+    (void)pthread_mutex_unlock(&r->mu);
+    return rc;
+}
+
+int loss_add_report(struct loss_report *r, const struct loss_report *more, struct ft_err *err)
+{
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&r->mu); /* cannot fail for a plain mutex */
+    for (size_t i = 0; rc == 0 && i < more->line_count; i++) {
+        const struct loss_line *from = &more->lines[i];
+        struct loss_line *line = line_for(r, from->reason, from->class_name, err);
+
+        if (line == NULL)
+            rc = -1;
+        for (size_t k = 0; rc == 0 && k < from->key_count; k++)
+            rc = show_key(line, from->dbs[k], from->keys[k], err);
+        if (rc == 0)
+            count(r, line, from->count);
     }
     (void)pthread_mutex_unlock(&r->mu);
     return rc;

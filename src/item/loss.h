@@ -68,6 +68,8 @@ const char *loss_reason_text(enum loss_reason reason);
 void loss_init(struct loss_report *r);
 int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_name, uint32_t db,
              struct bytes key, struct ft_err *err);
+/* loss_add_report - all of another one, which nobody else uses. */
+int loss_add_report(struct loss_report *r, const struct loss_report *more, struct ft_err *err);
 void loss_release(struct loss_report *r);
 
 #endif

@@ -85,25 +85,6 @@ static int check_content(struct replay_checks *p, struct replay *r, bool follows
     return 0;
 }
 
-/* The answer to SELECT of a database. */
-static int select_db(struct replay *r, uint32_t db, bool *ret_there, struct ft_err *err)
-{
-    char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-    struct target_node *node = &r->target.nodes[0];
-    redisReply *reply;
-    int rc = 0;
-
-    if (target_node_ask(node, &reply, words, 2, err) != 0)
-        return -1;
-    *ret_there = reply->type != REDIS_REPLY_ERROR;
-    if (!*ret_there && strstr(reply->str, "out of range") == NULL)
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not let database %" PRIu32 " be used: %s",
-                     node->name, db, reply->str);
-    freeReplyObject(reply);
-    return rc;
-}
-
 static int too_few(uint32_t db, struct ft_err *err)
 {
     return err_set(err, FT_ERR_STATE,
@@ -118,10 +99,9 @@ static int check_databases(struct replay_checks *p, struct replay *r, uint32_t d
                            struct ft_err *err)
 {
     bool there = true;
-    bool back;
 
     if (db != 0 && !r->target.cluster &&
-        (select_db(r, db, &there, err) != 0 || select_db(r, 0, &back, err) != 0))
+        target_node_has_db(&r->target.nodes[0], db, &there, err) != 0)
         return replay_checks_fail(p, "databases", err);
     if (!there) {
         (void)too_few(db, err);
@@ -218,50 +198,12 @@ static int check_functions(struct look *l, struct ft_err *err)
     return 0;
 }
 
-static int tell_losses(struct look *l)
-{
-    uint64_t count = l->survey->losses.losses;
-
-    replay_report_losses(&l->r->report, &l->survey->losses);
-    if (count == 0)
-        replay_checks_add(l->ret, "losses", REPLAY_CHECK_PASSED, "Redis %s can hold all of it",
-                          l->r->target.kind->name);
-    else
-        replay_checks_add(l->ret, "losses", REPLAY_CHECK_LOST,
-                          "Redis %s cannot hold %" PRIu64 " things: see below; %s",
-                          l->r->target.kind->name, count,
-                          l->r->o->fail_on_loss
-                              ? "they end the replay, or --on-loss skip leaves them "
-                                "out"
-                              : "they are left out");
-    return 0;
-}
-
 static int check_losses(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
-    const struct loss_report *losses = &l->survey->losses;
 
-    if (r->o->dry_run)
-        return tell_losses(l);
-    if (losses->losses == 0 || !r->o->fail_on_loss) {
-        replay_checks_add(l->ret, "losses",
-                          losses->losses == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
-                          "%" PRIu64 " losses", losses->losses);
-        return 0;
-    }
-    /* the first line that is a loss gives the reason: later ones do not replace it */
-    for (size_t i = 0; i < losses->line_count; i++) {
-        const struct loss_line *line = &losses->lines[i];
-
-        if (!loss_is_note(line->reason))
-            (void)err_set(err, FT_ERR_LOSS,
-                          "%s: Redis %s cannot hold %s; --on-loss skip leaves such things out; "
-                          "nothing was written",
-                          line->class_name, r->target.kind->name, loss_reason_text(line->reason));
-    }
-    replay_report_losses(&r->report, &l->survey->losses);
-    return replay_checks_fail(l->ret, "losses", err);
+    return replay_checks_losses(l->ret, &r->report, &l->survey->losses, r->target.kind->name,
+                                r->o->dry_run, err);
 }
 
 /* Letters take what is refused; without them the first one ends the run. */

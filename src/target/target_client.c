@@ -33,7 +33,7 @@ struct target_node *target_client_node(const struct target_client *t, struct byt
 static int check_role(const struct target_client *t, const struct server_info *info,
                       const char *name, struct ft_err *err)
 {
-    if (!info->replica)
+    if (!info->replica || t->takes_replica)
         return 0;
     return err_set(err, t->was_connected ? FT_ERR_NET : FT_ERR_PROTOCOL,
                    "%s is a replica and takes no writes: name its master", name);

@@ -29,7 +29,8 @@ struct target_client {
     struct slot_map *map;      /* of a cluster, while it is open */
     struct target_node *nodes;
     size_t node_count;
-    uint64_t word_max; /* bytes: the smallest of all nodes'; 0: not known */
+    bool takes_replica; /* the caller's: that it takes no writes is not an error */
+    uint64_t word_max;  /* bytes: the smallest of all nodes'; 0: not known */
     struct fence fence;
     struct target known_kind;
     struct slot_map *known_map;  /* of the connection before */

@@ -1,5 +1,7 @@
 #include "target/target_node.h"
 
+#include <inttypes.h>
+
 #include "wire/reply_error.h"
 
 bool target_node_is_transient(const char *text)
@@ -55,4 +57,29 @@ int target_node_call(struct target_node *node, redisReply **ret, const struct by
     else
         freeReplyObject(reply);
     return rc;
+}
+
+/* The answer to SELECT of a database. */
+static int select_db(struct target_node *node, uint32_t db, bool *ret_there, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    redisReply *reply;
+    int rc = 0;
+
+    if (target_node_ask(node, &reply, words, 2, err) != 0)
+        return -1;
+    *ret_there = reply->type != REDIS_REPLY_ERROR;
+    if (!*ret_there && strstr(reply->str, "out of range") == NULL)
+        rc = err_set(err, FT_ERR_PROTOCOL, "%s does not let database %" PRIu32 " be used: %s",
+                     node->name, db, reply->str);
+    freeReplyObject(reply);
+    return rc;
+}
+
+int target_node_has_db(struct target_node *node, uint32_t db, bool *ret, struct ft_err *err)
+{
+    bool back;
+
+    return select_db(node, db, ret, err) != 0 ? -1 : select_db(node, 0, &back, err);
 }

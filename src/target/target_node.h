@@ -43,5 +43,7 @@ int target_node_ask(struct target_node *node, redisReply **ret, const struct byt
  * wanted. */
 int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *words,
                      size_t count, struct ft_err *err);
+/* target_node_has_db - by SELECT; database 0 is selected after it. */
+int target_node_has_db(struct target_node *node, uint32_t db, bool *ret, struct ft_err *err);
 
 #endif

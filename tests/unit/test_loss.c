@@ -71,9 +71,37 @@ static void test_every_reason_has_words(void **state)
     assert_true(loss_is_note(LOSS_NOTE_MODULE_AUX));
 }
 
+/* Counts are added; of the keys the smallest are shown, each once. */
+static void test_add_report(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct loss_report more;
+    struct loss_report r;
+
+    (void)state;
+    loss_init(&r);
+    loss_init(&more);
+    t_ok(loss_add(&r, LOSS_JSON, "json", 0, T_BYTES("b"), &err), &err);
+    t_ok(loss_add(&more, LOSS_JSON, "json", 0, T_BYTES("b"), &err), &err);
+    t_ok(loss_add(&more, LOSS_JSON, "json", 0, T_BYTES("a"), &err), &err);
+    t_ok(loss_add(&more, LOSS_NOTE_STICKY, "string", 1, T_BYTES("c"), &err), &err);
+    t_ok(loss_add_report(&r, &more, &err), &err);
+    assert_int_equal(r.losses, 3);
+    assert_int_equal(r.notes, 1);
+    assert_int_equal(r.line_count, 2);
+    assert_int_equal(r.lines[0].count, 3);
+    assert_int_equal(r.lines[0].key_count, 2);
+    assert_true(bytes_eq_str(r.lines[0].keys[0], "a"));
+    assert_true(bytes_eq_str(r.lines[0].keys[1], "b"));
+    assert_int_equal(r.lines[1].dbs[0], 1);
+    loss_release(&more);
+    loss_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_add_report),
         cmocka_unit_test(test_counts_and_keys),
         cmocka_unit_test(test_many_classes),
         cmocka_unit_test(test_every_reason_has_words),

@@ -1,5 +1,6 @@
 #include "replay/report/replay_checks.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -39,6 +40,49 @@ size_t replay_checks_count(const struct replay_checks *c, enum replay_check_outc
     for (size_t i = 0; i < c->count; i++)
         count += c->list[i].outcome == outcome;
     return count;
+}
+
+static void tell_losses(struct replay_checks *c, const struct replay_report *rep, uint64_t count,
+                        const char *redis)
+{
+    if (count == 0)
+        replay_checks_add(c, "losses", REPLAY_CHECK_PASSED, "Redis %s can hold all of it", redis);
+    else
+        replay_checks_add(c, "losses", REPLAY_CHECK_LOST,
+                          "Redis %s cannot hold %" PRIu64 " things: see below; %s", redis, count,
+                          rep->fail_on_loss ? "they end the replay, or --on-loss skip leaves them "
+                                              "out"
+                                            : "they are left out");
+}
+
+int replay_checks_losses(struct replay_checks *c, struct replay_report *rep,
+                         struct loss_report *found, const char *redis, bool dry_run,
+                         struct ft_err *err)
+{
+    uint64_t count = found->losses;
+
+    if (dry_run) {
+        replay_report_losses(rep, found);
+        tell_losses(c, rep, count, redis);
+        return 0;
+    }
+    if (count == 0 || !rep->fail_on_loss) {
+        replay_checks_add(c, "losses", count == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
+                          "%" PRIu64 " losses", count);
+        return 0;
+    }
+    /* the first line that is a loss gives the reason: later ones do not replace it */
+    for (size_t i = 0; i < found->line_count; i++) {
+        const struct loss_line *line = &found->lines[i];
+
+        if (!loss_is_note(line->reason))
+            (void)err_set(err, FT_ERR_LOSS,
+                          "%s: Redis %s cannot hold %s; --on-loss skip leaves such things out; "
+                          "nothing was written",
+                          line->class_name, redis, loss_reason_text(line->reason));
+    }
+    replay_report_losses(rep, found);
+    return replay_checks_fail(c, "losses", err);
 }
 
 const char *replay_check_outcome_name(enum replay_check_outcome outcome)

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "base/err.h"
+#include "replay/report/replay_report.h"
 
 enum replay_check_outcome {
     REPLAY_CHECK_PASSED,
@@ -37,6 +37,11 @@ void replay_checks_add(struct replay_checks *c, const char *name, enum replay_ch
 int replay_checks_fail(struct replay_checks *c, const char *name, const struct ft_err *err);
 /* replay_checks_count - how many have this outcome. */
 size_t replay_checks_count(const struct replay_checks *c, enum replay_check_outcome outcome);
+/* replay_checks_losses - what a survey has found: "losses", and FT_ERR_LOSS with the first of them where the policy is to
+ * fail. In a rehearsal it is no error. redis: the version that cannot hold them. */
+int replay_checks_losses(struct replay_checks *c, struct replay_report *rep,
+                         struct loss_report *found, const char *redis, bool dry_run,
+                         struct ft_err *err);
 /* replay_check_outcome_name - "passed", "noted", "lost", "failed". */
 const char *replay_check_outcome_name(enum replay_check_outcome outcome);
 
