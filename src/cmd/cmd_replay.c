@@ -26,13 +26,30 @@ struct job {
     struct loss_report losses;
 };
 
+static struct replicate_options via_options(const struct replay_args *a)
+{
+    return (struct replicate_options){
+        .replay = &a->run,
+        .listen = a->via.listens ? &a->via.listen : NULL,
+        .announce = a->via.announces ? &a->via.announce : NULL,
+        .redis_server = a->via.redis_server,
+    };
+}
+
 static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
+    const struct replay_options *run = &job->args->run;
+    const struct replicate_options via = via_options(job->args);
+    bool replication = job->args->via.replication;
+    int rc;
 
-    if (job->args->run.dry_run)
-        return replay_rehearse(&job->rehearsal, &job->args->run, &job->losses, err);
-    if (replay_run(&job->args->run, &job->progress, &job->losses, &job->result, err) != 0)
+    if (run->dry_run)
+        return replication ? replicate_rehearse(&job->rehearsal, &via, &job->losses, err)
+                           : replay_rehearse(&job->rehearsal, run, &job->losses, err);
+    rc = replication ? replicate_run(&via, &job->progress, &job->losses, &job->result, err)
+                     : replay_run(run, &job->progress, &job->losses, &job->result, err);
+    if (rc != 0)
         return -1;
     return job->args->check ? copy_check_run(&job->check, &job->args->run, err) : 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "replay/replay_repair.h"
+#include "serve/listener.h"
 
 /*
  * The target
@@ -180,6 +181,85 @@ static const struct arg server_args[] = {
 };
 
 /*
+ * By replication
+ */
+
+static int take_via(void *into, const char *value, struct ft_err *err)
+{
+    static const char *const words[] = {"commands", "replication", NULL};
+    int choice;
+
+    if (args_choice("--via", value, words, &choice, err) != 0)
+        return -1;
+    ((struct via_args *)into)->replication = choice == 1;
+    return 0;
+}
+
+static int take_listen(void *into, const char *value, struct ft_err *err)
+{
+    struct via_args *via = into;
+
+    via->listens = true;
+    return listener_parse(value, 0, &via->listen, err);
+}
+
+static int take_announce(void *into, const char *value, struct ft_err *err)
+{
+    struct via_args *via = into;
+
+    via->announces = true;
+    return listener_parse(value, 0, &via->announce, err);
+}
+
+static const struct arg via_args[] = {
+    {"via", "commands|replication",
+     "how it goes to the target: as commands (default); or\n"
+     "the target becomes a replica for as long as it takes\n"
+     "(not a cluster; replaces all that it has)",
+     0, take_via},
+    {"listen", "ADDRESS",
+     "of --via replication: where the target connects to\n"
+     "(default 127.0.0.1, a port that is free)",
+     0, take_listen},
+    {"announce", "ADDRESS", "the same as the target reaches it, where that differs", 0,
+     take_announce},
+    {"redis-server", "PATH",
+     "of --via replication: the program that makes states\n"
+     "(default redis-server)",
+     offsetof(struct via_args, redis_server), NULL},
+};
+
+/* Replication brings all of an input, as it is, and nothing stays of what was there. */
+static int check_via(const struct replay_args *a, struct ft_err *err)
+{
+    const struct replay_options *o = &a->run;
+
+    if (!a->via.replication) {
+        if (a->via.listens || a->via.announces)
+            return err_set(err, FT_ERR_USAGE,
+                           "--listen and --announce are about --via replication");
+        return 0;
+    }
+    if (strcmp(o->at, "end") != 0 || !filter_is_empty(&o->filter) || o->map.db_count != 0 ||
+        o->map.name_count != 0 || o->ttl != REPLAY_TTL_KEEP ||
+        o->on_conflict != REPLAY_CONFLICT_REPLACE || o->rate_keys != 0 || o->rate_bytes != 0 ||
+        o->pace != REPLAY_PACE_MAX)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--via replication brings all of INPUT as it is: --at, --key, --no-key, --db, --type, "
+            "--db-map, --rename, --ttl, --on-conflict, --rate and --pace make no sense");
+    if (o->from_start || o->finish || o->forget || o->only_keys != NULL ||
+        o->retry_dead_letters != NULL || o->dead_letters != NULL || o->accept_errors ||
+        o->take_over)
+        return err_set(
+            err, FT_ERR_USAGE,
+            "--via replication keeps no position on the target, and no command can be refused: "
+            "--from-start, --finish, --forget, --only-keys, --retry-dead-letter, --on-error, "
+            "--accept-errors and --take-over make no sense");
+    return 0;
+}
+
+/*
  * The proof
  */
 
@@ -232,7 +312,7 @@ static const char about[] =
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
-#define GROUP_COUNT 11
+#define GROUP_COUNT 12
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -246,7 +326,8 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[7] = args_report(&a->output);
     groups[8] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
     groups[9] = (struct arg_group)ARG_GROUP(NULL, check_args, a);
-    groups[10] = args_output(&a->output);
+    groups[10] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
+    groups[11] = args_output(&a->output);
 }
 
 /* What the file names is what is brought: nothing else decides it. */
@@ -286,6 +367,7 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         .run = replay_run_defaults(),
         .input = {.at = "end"},
         .loss = {.fail = true},
+        .via = {.redis_server = "redis-server"},
     };
     list_groups(ret, groups);
     if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
@@ -301,7 +383,7 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     ret->run.target = &ret->target.uri;
     if (args_take_target(&ret->target, argv[first + 1], err) != 0)
         return -1;
-    if (check(&ret->run, err) != 0 || check_proof(ret, err) != 0)
+    if (check(&ret->run, err) != 0 || check_proof(ret, err) != 0 || check_via(ret, err) != 0)
         return -1;
     return args_take_input(argv[first], &ret->run.input, err);
 }

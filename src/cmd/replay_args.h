@@ -3,7 +3,15 @@
 #define FLOWTAPE_CMD_REPLAY_ARGS_H
 
 #include "cmd/common_args.h"
-#include "replay/replay.h"
+#include "replicate/replicate.h"
+
+/* By which way it goes to the target. */
+struct via_args {
+    bool replication;
+    bool listens, announces; /* the addresses were given */
+    struct uri listen, announce;
+    const char *redis_server;
+};
 
 struct replay_args {
     struct replay_options run; /* cancel_fd and callbacks are not set */
@@ -12,6 +20,7 @@ struct replay_args {
     struct loss_args loss;
     struct output_args output;
     bool check; /* compare the target with the input at the end */
+    struct via_args via;
 };
 
 /* How a replay treats its target: what is there, names, times, refusals. */

@@ -32,8 +32,9 @@ replay: base rdb resp item command store wire input pump state target replay/rep
 diff: base rdb item command wire input pump state audit target mapping replay/position
 sync: base rdb item store wire capture replay replay/report
 serve: base rdb item command store wire input pump output audit
+replicate: base rdb item command wire input target replay replay/report replay/position serve
 fixture: base codec rdb journal item command store wire input
-cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report sync diff fixture serve
+cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report replicate sync diff fixture serve
 END
 }
 
