@@ -315,6 +315,7 @@ static int start(struct redis_service *v, const struct source *source, struct ft
         return -1;
     atomic_store(&v->master.progress->offset, STREAM_FIRST_OFFSET + stream_log_end(v->master.log));
     v->maker.log = v->master.log;
+    v->maker.stop_fd = v->master.stop_fd;
     rc = pthread_create(&v->making, NULL, making_main, v);
     if (rc != 0)
         return err_errno(err, rc, "could not start a thread");

@@ -85,7 +85,7 @@ static int ping_if_silent(struct making *k, struct ft_err *err)
 
 static int wait_ms(const struct making *k, uint32_t ms, struct ft_err *err)
 {
-    struct pollfd fd = {k->m->o->cancel_fd, POLLIN, 0};
+    struct pollfd fd = {k->m->stop_fd, POLLIN, 0};
 
     if (poll(&fd, 1, (int)ms) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait");

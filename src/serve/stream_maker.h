@@ -20,6 +20,7 @@
 struct stream_maker {
     const struct serve_options *o;
     const struct source *source;
+    int stop_fd;         /* readable: the service ends */
     uint32_t flow_count; /* of its journal; 0: there is none */
     struct stream_log *log;
     struct serve_progress *progress;
@@ -29,7 +30,7 @@ struct stream_maker {
     bool turned_over; /* a newer generation is there */
 };
 
-/* stream_maker_run - until cancel_fd is readable (FT_ERR_CANCELLED), or, 0, turned_over. */
+/* stream_maker_run - until stop_fd is readable (FT_ERR_CANCELLED), or, 0, turned_over. */
 int stream_maker_run(struct stream_maker *m, struct ft_err *err);
 
 #endif

@@ -13,7 +13,7 @@ serve_start()
     cat "$T/serve.err" >>"$T/serve.all" 2>/dev/null
     : >"$T/serve.err"
     # shellcheck disable=SC2086 # words
-    "$FLOWTAPE" serve "$@" --as redis --redis "$REDIS_FOR" --redis-server "$REDIS_SERVER" \
+    "$FLOWTAPE" serve --as redis $FOR_SERVER "$@" \
         --listen "127.0.0.1:${SERVE_PORT:-0}" --databases 64 --on-loss skip --report "$T/serve.json" \
         2>>"$T/serve.err" &
     SERVE_PID=$!
@@ -94,6 +94,19 @@ for recording in live-4 flushes catalogue; do
     SERVE_PORT=
 done
 rm -rf "$T/cap"
+
+# Without a server that applies the journal there is no state: the service ends and says so.
+take live-4
+serve_start "$T/live-4" --follow --redis-server "$T/no-such-server"
+redis-cli -p "$SERVE_PORT" psync '?' -1 >"$T/sync.out" 2>&1 &
+SYNC_PID=$!
+PIDS="$PIDS $SYNC_PID"
+ends "no private server" "$SERVE_PID" 2 "$T/serve.err"
+check "no private server: said" grep -q "no-such-server" "$T/serve.err"
+kill "$SYNC_PID" 2>/dev/null
+wait "$SYNC_PID"
+t_forget "$SYNC_PID"
+SERVE_PORT=
 
 # A file has a state only. One that does not take marks gets it with its length, as redis-cli of 5.0 does.
 serve_start "$RECORDINGS/files/types.rdb"
