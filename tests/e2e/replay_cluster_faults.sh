@@ -134,7 +134,7 @@ exists()
 {
     [ "$(on_key exists "$1")" = "$2" ]
 }
-t_until epochs_known $to
+t_until can_take_slots $to
 "$FLOWTAPE" replay "$T/again" "$CLUSTER_URI" --quiet --rate 40 >"$T/replay.out" 2>&1 &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"
@@ -146,7 +146,7 @@ migrate_slot "$from" $to "$slot"
 ends "a key made again in a slot on its way" "$REPLAY_PID" 0 "$T/replay.out"
 check "it is there" [ "$(on_key lrange moving 0 -1)" = new ]
 
-if ! server_before 6.0; then # it has users
+if has_users; then
     for node in 1 2 3; do
         node_cli $node acl setuser limited on '>secret' '~*' '+@all' -dump >/dev/null
     done

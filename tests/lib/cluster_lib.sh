@@ -289,6 +289,27 @@ replica_of()
     return 1
 }
 
+# node_epoch NODE ID - the epoch of ID as NODE sees it
+node_epoch()
+{
+    node_cli "$1" cluster nodes | awk -v id="$2" '$1 == id { print $7 }'
+}
+
+# epoch_known NODE BY - what another node believes to be the epoch of this one is so
+epoch_known()
+{
+    c_epoch_id=$(node_id "$1")
+    [ "$(node_epoch "$1" "$c_epoch_id")" = "$(node_epoch "$2" "$c_epoch_id")" ]
+}
+
+# epochs_known BY - it knows the epochs of all masters
+epochs_known()
+{
+    for c_of in $(cluster_masters); do
+        epoch_known "$c_of" "$1" || return 1
+    done
+}
+
 node_is_master()
 {
     [ "$(node_field "$1" 'info replication' role)" = master ]
@@ -307,10 +328,13 @@ fail_over_to()
     done
 }
 
-# failover_master NODE [hard] - a replica takes its place; sets NEW_MASTER
+# failover_master NODE [hard] - a replica takes its place; sets NEW_MASTER. It must know all epochs: if its master
+# has just taken a slot, under an epoch that it has not heard of, that may become its own, too, and who has heard
+# of it goes on believing its master. One that has been killed never gets another, so that this lasts for ever.
 failover_master()
 {
     NEW_MASTER=$(replica_of "$1") || return 1
+    t_until epochs_known "$NEW_MASTER" || return 1
     c_how=
     if [ "${2:-}" = hard ]; then
         kill_node "$1"
@@ -325,35 +349,21 @@ if #keys == 0 then return 0 end
 local r = redis.pcall("MIGRATE", ARGV[4], ARGV[2], "", 0, 5000, "REPLACE", "KEYS", unpack(keys))
 return type(r) == "table" and r.err or #keys'
 
-# epoch_known NODE BY - what another node believes to be the epoch of this one is so
-epoch_known()
-{
-    c_epoch_id=$(node_id "$1")
-    [ "$(node_epoch "$1" "$c_epoch_id")" = "$(node_epoch "$2" "$c_epoch_id")" ]
-}
-
-# epochs_known BY - it knows the epochs of all masters, and none of them is its own. Who takes a slot does so
+# can_take_slots NODE - it knows the epochs of all masters, and none of them is its own. Who takes a slot does so
 # under an epoch above all that it knows of. If another node has just taken one, under an epoch that this one has
 # not heard of, the two may have the same epoch, of which either may get a new one: then the taker will believe
 # the giver again, delete the keys, and each will point to the other: no server before 7.2 ever notices.
-epochs_known()
+can_take_slots()
 {
-    for c_of in $(cluster_masters); do
-        epoch_known "$c_of" "$1" || return 1
-    done
+    epochs_known "$1" || return 1
     c_own=$(node_epoch "$1" "$(node_id "$1")")
     [ -z "$(node_cli "$1" cluster nodes | awk -v own="$c_own" '
         $3 ~ /master/ && $3 !~ /myself/ && NF > 8 && $7 == own')" ]
 }
 
-# node_epoch NODE ID - the epoch of ID as NODE sees it
-node_epoch()
-{
-    node_cli "$1" cluster nodes | awk -v id="$2" '$1 == id { print $7 }'
-}
-
 # migrate_slot FROM TO SLOT - a node that is away is waited for; a failover of one of the two would
-# forget what has been moved, so do not combine them. Returns 1 if that did not work. TO is known to pass epochs_known.
+# forget what has been moved, so do not combine them. Returns 1 if that did not work. TO is known to pass
+# can_take_slots.
 migrate_slot()
 {
     c_from_id=$(node_id "$1") c_to_id=$(node_id "$2")
@@ -392,7 +402,7 @@ slots_of()
 # migrate_slots FROM TO COUNT - one after the other, with their keys
 migrate_slots()
 {
-    t_until epochs_known "$2" || return 1
+    t_until can_take_slots "$2" || return 1
     for c_slot in $(slots_of "$1" "$3"); do
         migrate_slot "$1" "$2" "$c_slot" || return 1
     done
@@ -415,7 +425,7 @@ migrate_once()
     c_slot=$(node_cli "$c_from" eval \
         'return redis.call("CLUSTER", "KEYSLOT", redis.call("RANDOMKEY") or "")' 0)
     slots_of "$c_from" 16384 | grep -qx "$c_slot" || return 0
-    t_until epochs_known "$1" || return 0
+    t_until can_take_slots "$1" || return 0
     migrate_slot "$c_from" "$1" "$c_slot" && echo "$c_slot from $c_from to $1"
 }
 
