@@ -6,7 +6,8 @@ need_redis
 
 diff()
 {
-    timeout 120 "$FLOWTAPE" diff --redis-server "$REDIS_SERVER" "$@"
+    # shellcheck disable=SC2086 # words
+    timeout 120 "$FLOWTAPE" diff $PRIVATE_SERVER "$@"
 }
 
 # equal LABEL A B [ARG...]
@@ -64,7 +65,8 @@ dataset()
 {
     cat <<'END'
 SET s hello
-SET t hello PXAT 4102444800000
+SET t hello
+PEXPIREAT t 4102444800000
 RPUSH l a b c
 SADD set a b c
 HSET h f 1 g 2
@@ -75,7 +77,7 @@ XADD x 1-2 f w
 XGROUP CREATE x g 0
 XREADGROUP GROUP g alice COUNT 1 STREAMS x >
 XCLAIM x g alice 0 1-1 TIME 1000000000000 RETRYCOUNT 1
-XGROUP CREATECONSUMER x g idle
+XREADGROUP GROUP g idle STREAMS x 0
 END
 }
 
@@ -92,7 +94,7 @@ single_differences()
     one "a missing key" only-in-a s '' DEL s
     one "another type" type s type EVAL 'redis.call("DEL", "s") return redis.call("LPUSH", "s", "hello")' 0
     one "a time, two seconds" time t 'time to live' PEXPIREAT t 4102444802000
-    one "an order" value l 'element 1 of 3' LMOVE l l LEFT RIGHT
+    one "an order" value l 'element 1 of 3' RPOPLPUSH l l
     one "a member" value set 'member \"d\"' SADD set d
     one "a field" value h 'field \"f\"' HSET h f 3
     one "the last bit of a score" value z 'score of member \"a\"' ZADD z 1.5000000000000002 a
@@ -108,7 +110,7 @@ single_differences()
     redis-cli -s "$T/redis/sock" SAVE >"$T/cli.out"
     check_status "an owner, in files" 3 'group "g", consumer "alice": pending entry 1-1: there . missing' \
         diff "$T/base.rdb" "$T/redis/dump.rdb"
-    check_status "a library of functions" 3 'library "lib": only-in-b' function_loaded
+    server_before 7.0 || check_status "a library of functions" 3 'library "lib": only-in-b' function_loaded
     redis_stop
 }
 
@@ -151,5 +153,5 @@ a_capture_and_its_file types-lz4
 a_capture_and_its_file live-4
 replayed live-4 ''
 replayed types-lz4 '--key *1* --no-key z*'
-server_before 7.0 || single_differences
+single_differences
 t_end

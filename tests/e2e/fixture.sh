@@ -89,7 +89,7 @@ text_of()
 # plain - what a redis-server makes of the commands, in $T/plain.json
 plain()
 {
-    redis_start --databases 16
+    reference_start --databases 16
     scenario | grep -Ev '^(clock|snapshot|stable|cut|resume|\+)' |
         redis-cli -s "$T/redis/sock" >"$T/plain.out" 2>&1
     check "plain: no error" test -z "$(grep -aE '^(\(error|ERR|WRONGTYPE)' "$T/plain.out")"
@@ -164,7 +164,7 @@ random_commands()
     check "random: an old release: verify" verify_clean "$T/r6"
     check_status "random: an unknown type" 2 "not a list of string" \
         ft fixture make --random 1 "$T/r4" --types string,nosuch
-    redis_start --databases 16
+    reference_start --databases 16
     as_redis <"$T/r.txt" | redis-cli -s "$T/redis/sock" >"$T/r.out" 2>&1
     check "random: no error" test -z "$(grep -aE '^(\(error|ERR|WRONGTYPE)' "$T/r.out")"
     "$STATE_DIFF" dump "$REDIS" >"$T/r.json"

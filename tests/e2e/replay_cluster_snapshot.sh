@@ -94,10 +94,7 @@ single set "$files/types-summary.dfs"
 single plain "$files/plain.rdb"
 
 # One of our own: many keys, and values that go in pieces.
-tested=$REDIS_SERVER
-REDIS_SERVER=redis-server # whose files can be read
-redis_start --dbfilename many.rdb --rdbcompression no --enable-debug-command yes
-REDIS_SERVER=$tested
+reference_start --dbfilename many.rdb --rdbcompression no --enable-debug-command yes
 cli()
 {
     redis-cli -s "$T/redis/sock" "$@" >/dev/null
@@ -156,7 +153,7 @@ check "--forget, slots have moved" "$FLOWTAPE" replay "$T/many.rdb" "$CLUSTER_UR
 check "nothing of ours is left" [ -z "$(own_keys)" ]
 
 # Refused commands.
-if ! server_before 6.0; then # it has users
+if has_users; then
     for node in $(cluster_masters); do
         node_cli "$node" acl setuser default on nopass '~*' '+@all' -rpush >/dev/null
     done

@@ -63,7 +63,7 @@ cli flushall >/dev/null
 0 2 0 FLUSHALL
 0 3 0 SET behind 1
 END
-if ! server_before 6.0; then # it has users
+if has_users; then
     cli acl setuser default -select >/dev/null
     check_status "a user who must not SELECT" 4 "does not allow SELECT" "$FLOWTAPE" replay "$T/flushed" \
         "$REDIS"

@@ -88,7 +88,7 @@ check_status "a newer version's record" 3 "newer flowtape" "$FLOWTAPE" replay "$
 cli del flowtape:replay >/dev/null
 
 # A command that the target refuses: stop, say so again, and the ways out of it.
-if ! server_before 6.0; then # it has users
+if has_users; then
     cli acl setuser other on nopass '~*' '+@all' -rpush -restore >/dev/null
     cli acl setuser default on nopass '~*' '+@all' -restore >/dev/null
     check_status "refused: stop" 4 "refused RESTORE" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
@@ -169,7 +169,7 @@ redis_stop
 redis_start
 check "--at snapshot, live-4" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
     --at snapshot
-if ! server_before 6.0; then
+if has_users; then
     cli acl setuser default -mset >/dev/null
     check "no MSET" "$FLOWTAPE" replay "$T/live-4" "$REDIS" --quiet --on-loss skip \
         --on-error "dead-letter=$T/dead-mset"

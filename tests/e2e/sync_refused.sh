@@ -5,7 +5,7 @@
 . "${0%/*}/../lib/sync_lib.sh"
 t_begin
 need_redis
-need_version 6.0 # it has users
+has_users || t_skip "Redis $REDIS_FOR has no users, so that it refuses nothing"
 recording=$RECORDINGS/live-1
 
 key()

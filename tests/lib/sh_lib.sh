@@ -15,11 +15,13 @@ T_HOST=127.$(($$ / 65536 % 254 + 1)).$(($$ / 256 % 256)).$(($$ % 256))
 REDIS_SERVER=${REDIS_SERVER:-redis-server}
 REDIS_FOR=${REDIS_FOR:-7.0}
 REDIS_CHECK_RDB=${REDIS_CHECK_RDB:-redis-check-rdb}
-# What a conversion for it is told; what it holds, its private server must hold too.
-FOR_SERVER="--redis $REDIS_FOR"
+# A server that applies a journal must hold what the one that is tested holds: it is the same if it can be one.
+PRIVATE_SERVER=
 case $REDIS_FOR in
-7.[24] | 8.* | valkey-*) FOR_SERVER="$FOR_SERVER --redis-server $REDIS_SERVER" ;;
+7.[24] | 8.* | valkey-*) PRIVATE_SERVER="--redis-server $REDIS_SERVER" ;;
 esac
+# What a conversion for it is told.
+FOR_SERVER="--redis $REDIS_FOR $PRIVATE_SERVER"
 RECORDINGS=${FLOWTAPE_RECORDINGS:-$T_FIXTURES/recordings}
 
 # effort FULL SMALL - a number of repetitions
@@ -196,10 +198,10 @@ has_field_times()
     esac
 }
 
-# need_version VERSION - of Redis; else the script has nothing to say
-need_version()
+# has_users - what a connection may do can be limited
+has_users()
 {
-    ! server_before "$1" || t_skip "Redis $REDIS_FOR: this needs $1"
+    ! server_before 6.0
 }
 
 need_redis()
@@ -224,9 +226,44 @@ redis_start()
     }
 }
 
+# reference_start ARG... - the server on PATH instead, which knows every command and whose files all can read
+reference_start()
+{
+    t_tested=$REDIS_SERVER
+    REDIS_SERVER=redis-server
+    redis_start "$@"
+    t_status=$?
+    REDIS_SERVER=$t_tested
+    return $t_status
+}
+
 redis_up_or_ended()
 {
     [ "$(redis-cli -s "$T/redis/sock" ping 2>/dev/null)" = PONG ] || ! kill -0 "$REDIS_PID" 2>/dev/null
+}
+
+# expiry KEY - of $REDIS: the moment in ms, -1: never. A server before 7.0 tells what is left, from which it follows
+# but for what passes between two looks at the clock.
+expiry()
+{
+    if server_before 7.0; then
+        redis-cli -s "$T/redis/sock" eval 'redis.replicate_commands()
+            local left, now = redis.call("PTTL", KEYS[1]), redis.call("TIME")
+            return left < 0 and left or now[1] * 1000 + math.floor(now[2] / 1000) + left' 1 "$1"
+    else
+        redis-cli -s "$T/redis/sock" pexpiretime "$1"
+    fi
+}
+
+# expires_at KEY MOMENT - exactly, as far as the server tells
+expires_at()
+{
+    t_expiry=$(expiry "$1")
+    if server_before 7.0; then
+        [ "$t_expiry" -gt $(($2 - 1000)) ] && [ "$t_expiry" -lt $(($2 + 1000)) ]
+    else
+        [ "$t_expiry" = "$2" ]
+    fi
 }
 
 redis_stop()
