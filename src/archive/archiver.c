@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/fsutil.h"
+#include "base/wake.h"
 #include "store/archived_list.h"
 #include "store/capture.h"
 #include "store/capture_manifest.h"
@@ -374,10 +374,9 @@ int archiver_new(struct archiver **ret, const struct archiver_options *options, 
     a->options = *options;
     a->dirfd = -1;
     a->list.fd = -1;
-    a->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (a->wake_fd < 0) {
+    if (wake_open(&a->wake_fd, err) != 0) {
         free(a);
-        return err_errno(err, errno, "could not make an eventfd");
+        return -1;
     }
     rc = pthread_create(&a->thread, NULL, archiver_main, a);
     if (rc != 0) {
@@ -391,13 +390,11 @@ int archiver_new(struct archiver **ret, const struct archiver_options *options, 
 
 void archiver_finish(struct archiver *a, uint64_t wait, struct archiver_result *ret)
 {
-    const uint64_t one = 1;
-
     atomic_store(&a->wait_ms, wait);
     atomic_store(&a->finish_began_ms, clock_mono_ms());
     atomic_store(&a->finishing, true);
-    (void)!write(a->wake_fd, &one, sizeof(one)); /* it looks by itself within a minute, too */
-    (void)pthread_join(a->thread, NULL);         /* started, and joined only here */
+    (void)wake_set(a->wake_fd);          /* it looks by itself within a minute, too */
+    (void)pthread_join(a->thread, NULL); /* started, and joined only here */
     *ret = a->result;
     archived_list_release(&a->list);
     if (a->dirfd >= 0)

@@ -5,11 +5,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/wake.h"
 #include "capture/flow_session.h"
 
 #define PROGRESS_MS   200u
@@ -138,15 +138,14 @@ static enum walk watch(struct session *s, struct ft_err *err)
     struct pollfd fds[3] = {{s->c->stop_fd, POLLIN, 0},
                             {s->event_fd, POLLIN, 0},
                             {s->master.control.conn.fd, POLLIN, 0}};
-    uint64_t count;
 
     tick(s);
     if (poll(fds, 3, PROGRESS_MS) <= 0)
         return check_silence(s, err) == 0 ? WALK_ON : WALK_ERROR;
     if (fds[0].revents != 0)
         return WALK_STOPPED;
-    if (fds[1].revents != 0 && read(s->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-        return err_errno(err, errno, "could not read an eventfd"), WALK_ERROR;
+    if (fds[1].revents != 0)
+        (void)wake_clear(s->event_fd);
     if (fds[2].revents != 0 && dfly_master_watch(&s->master, err) != 0)
         return WALK_ERROR;
     return WALK_ON;
@@ -477,22 +476,19 @@ static void drain_flows(struct session *s)
     dfly_master_close(&s->master);
     while (!all && clock_mono_ms() < until_ms && !recorder_failed(s->recorder)) {
         struct pollfd fds[2] = {{s->c->stop_fd, POLLIN, 0}, {s->event_fd, POLLIN, 0}};
-        uint64_t count;
 
         all = all_in(s, FLOW_ENDED);
         if (all || poll(fds, 2, DRAIN_STEP_MS) <= 0)
             continue;
-        if (fds[0].revents != 0 || read(s->event_fd, &count, sizeof(count)) < 0)
+        if (fds[0].revents != 0)
             return;
+        (void)wake_clear(s->event_fd);
     }
 }
 
 static void stop_flows(struct session *s)
 {
-    const uint64_t one = 1;
-
-    if (write(s->abort_fd, &one, sizeof(one)) < 0)
-        return; /* cannot be: nobody else writes it */
+    (void)wake_set(s->abort_fd);
     for (uint32_t i = 0; i < s->flow_count; i++)
         flow_session_stop(s->flows[i]);
     for (uint32_t i = 0; i < s->flow_count; i++)
@@ -611,11 +607,8 @@ enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
     enum session_outcome outcome = SESSION_FAILED;
 
     s.master.control.conn.fd = -1;
-    s.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    s.abort_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s.event_fd < 0 || s.abort_fd < 0)
-        (void)err_errno(err, errno, "could not make an eventfd");
-    else
+    s.abort_fd = -1;
+    if (wake_open(&s.event_fd, err) == 0 && wake_open(&s.abort_fd, err) == 0)
         outcome = finish(&s, walk_through(&s, afresh, err), err);
     ret_contact->received_bytes = c->progress.bytes - s.before.bytes;
     ret_contact->advanced = s.advanced;

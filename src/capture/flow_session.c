@@ -7,12 +7,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wake.h"
 
 #define ACK_RECORDS     1024u
 #define ACK_INTERVAL_US 1000000u
@@ -68,18 +68,10 @@ struct flow_session {
     struct ft_err err;
 };
 
-static void poke(int fd)
-{
-    const uint64_t one = 1;
-
-    if (write(fd, &one, sizeof(one)) < 0)
-        return; /* full: the reader will wake up anyway */
-}
-
 static void set_phase(struct flow_session *f, enum flow_phase phase)
 {
     atomic_store(&f->phase, (int)phase);
-    poke(f->event_fd);
+    (void)wake_set(f->event_fd);
 }
 
 /* --- blocks --- */
@@ -310,7 +302,7 @@ static void count(struct flow_session *f, size_t n)
         live_flows_pinged(f->go.live, f->index, s->ping_lsn);
     goal = atomic_load(&f->goal_lsn); /* only now: set after this, it is compared by its setter */
     if (before < goal && s->next_lsn >= goal)
-        poke(f->event_fd);
+        (void)wake_set(f->event_fd);
 }
 
 /* n bytes have come in after the block's others. */
@@ -356,14 +348,6 @@ static int submit_if_due(struct flow_session *f, uint64_t *ret_wait_us, struct f
     return submit(f, complete_bytes(f), 0, err);
 }
 
-static void drain_eventfd(int fd)
-{
-    uint64_t n;
-
-    if (read(fd, &n, sizeof(n)) < 0)
-        return; /* nothing in it */
-}
-
 static void wait_for_input(struct flow_session *f, uint64_t wait_us)
 {
     bool ack_waits = f->ack_sent < f->ack_len;
@@ -373,7 +357,7 @@ static void wait_for_input(struct flow_session *f, uint64_t wait_us)
     struct timespec wait = {(time_t)(wait_us / 1000000u), (long)(wait_us % 1000000u) * 1000};
 
     if (ppoll(fds, 2, &wait, NULL) > 0 && fds[1].revents != 0)
-        drain_eventfd(f->wake_fd);
+        (void)wake_clear(f->wake_fd);
     if (fds[0].revents & POLLOUT)
         flush_ack(f);
 }
@@ -472,7 +456,7 @@ static bool wait_for_go(struct flow_session *f)
 
     while (!atomic_load(&f->going) && !atomic_load(&f->stopping)) {
         if (poll(&wake, 1, -1) > 0)
-            drain_eventfd(f->wake_fd);
+            (void)wake_clear(f->wake_fd);
     }
     return !atomic_load(&f->stopping);
 }
@@ -528,11 +512,9 @@ int flow_session_start(struct flow_session **ret, const struct dfly_master *mast
     f->abort_fd = abort_fd;
     f->flow.client.conn.fd = -1;
     f->err = (struct ft_err)FT_ERR_INIT;
-    f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (f->wake_fd < 0) {
-        rc = err_errno(err, errno, "could not make an eventfd");
+    if (wake_open(&f->wake_fd, err) != 0) {
         free(f);
-        return rc;
+        return -1;
     }
     rc = pthread_create(&f->thread, NULL, flow_main, f);
     if (rc != 0) {
@@ -579,7 +561,7 @@ int flow_session_go(struct flow_session *f, const struct flow_go *go, struct ft_
     atomic_store(&f->next_lsn, f->block_lsn);
     recorder_set_wake(go->recorder, f->index, f->wake_fd);
     atomic_store(&f->going, true);
-    poke(f->wake_fd);
+    (void)wake_set(f->wake_fd);
     return 0;
 }
 
@@ -589,7 +571,7 @@ void flow_session_begin_stable(struct flow_session *f)
 
     if (f->flow.partial && !f->go.increment &&
         atomic_compare_exchange_strong(&f->phase, &phase, (int)FLOW_STABLE))
-        poke(f->wake_fd);
+        (void)wake_set(f->wake_fd);
 }
 
 void flow_session_set_goal(struct flow_session *f, uint64_t lsn)
@@ -609,7 +591,7 @@ void flow_session_counters(const struct flow_session *f, struct flow_counters *r
 void flow_session_stop(struct flow_session *f)
 {
     atomic_store(&f->stopping, true);
-    poke(f->wake_fd);
+    (void)wake_set(f->wake_fd);
 }
 
 void flow_session_join(struct flow_session *f)

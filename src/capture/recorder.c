@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fsutil.h"
+#include "base/wake.h"
 #include "capture/block_pool.h"
 #include "store/segment_writer.h"
 
@@ -81,14 +82,6 @@ struct recorder {
     struct ft_err err;
 };
 
-static void poke(int fd)
-{
-    const uint64_t one = 1;
-
-    if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-        return; /* full: the reader will wake up anyway */
-}
-
 static void fail(struct recorder *r, const struct ft_err *err)
 {
     pthread_mutex_lock(&r->mu);
@@ -97,7 +90,7 @@ static void fail(struct recorder *r, const struct ft_err *err)
     atomic_store(&r->failed, true);
     pthread_mutex_unlock(&r->mu);
     block_pool_close(&r->pool);
-    poke(r->options.event_fd);
+    (void)wake_set(r->options.event_fd);
 }
 
 /* Under file_mu. The kernel reports a page that it could not write once: a later sync that succeeds
@@ -107,7 +100,7 @@ static void publish_durable(struct recorder *r, struct flow_file *f, uint64_t ls
     if (f->broken || lsn <= atomic_load(&f->durable_lsn))
         return;
     atomic_store(&f->durable_lsn, lsn);
-    poke(f->wake_fd);
+    (void)wake_set(f->wake_fd);
     if (r->options.live != NULL)
         live_flows_advance(r->options.live, LIVE_DURABLE, f->id.flow, lsn);
 }
@@ -151,7 +144,7 @@ static int note_segment(struct recorder *r, struct flow_file *f, const struct se
     pthread_mutex_unlock(&r->manifest_mu);
     if (rc == 0 && info->kind == SEGMENT_SNAPSHOT && info->ended) {
         atomic_fetch_add(&r->snapshots_durable, 1);
-        poke(r->options.event_fd);
+        (void)wake_set(r->options.event_fd);
     }
     return rc;
 }

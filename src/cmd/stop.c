@@ -5,9 +5,10 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/wake.h"
 
 #define NAP_NS (10 * 1000 * 1000)
 /* Of a service manager or an impatient hand: signals so close to each other are meant as one. */
@@ -34,11 +35,10 @@ static bool is_another(void)
 
 static void on_stop_signal(int number)
 {
-    const uint64_t one = 1;
     int saved = errno;
 
     (void)number;
-    if (is_another() || write(stop_fd, &one, sizeof(one)) < 0)
+    if (is_another() || !wake_set(stop_fd))
         _exit(EXIT_EARLY); /* what was stored stays valid as it is */
     errno = saved;
 }
@@ -47,10 +47,10 @@ int stop_catch_signals(int *ret_fd, struct ft_err *err)
 {
     struct sigaction stop = {.sa_handler = on_stop_signal, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd;
 
-    if (fd < 0)
-        return err_errno(err, errno, "could not make an eventfd");
+    if (wake_open(&fd, err) != 0)
+        return -1;
     stop_fd = fd;
     *ret_fd = fd;
     (void)sigaddset(&stop.sa_mask, SIGINT); /* valid numbers */
@@ -65,11 +65,10 @@ static volatile sig_atomic_t told_fd = -1;
 
 static void on_told_signal(int number)
 {
-    const uint64_t one = 1;
     int saved = errno;
 
     (void)number;
-    if (write(told_fd, &one, sizeof(one)) < 0)
+    if (!wake_set(told_fd))
         _exit(EXIT_FAILED); /* cannot be: it is read in time */
     errno = saved;
 }
@@ -77,10 +76,10 @@ static void on_told_signal(int number)
 int stop_catch_told(int *ret_fd, struct ft_err *err)
 {
     struct sigaction told = {.sa_handler = on_told_signal, .sa_flags = SA_RESTART};
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd;
 
-    if (fd < 0)
-        return err_errno(err, errno, "could not make an eventfd");
+    if (wake_open(&fd, err) != 0)
+        return -1;
     told_fd = fd;
     *ret_fd = fd;
     if (sigaction(SIGUSR1, &told, NULL) != 0)

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/wake.h"
 #include "diff/diff_match.h"
 #include "diff/side_dragonfly.h"
 #include "diff/side_file.h"
@@ -48,10 +48,11 @@ static int watch(int epoll, int fd, struct ft_err *err)
 
 static int open_cancelling(struct diff *d, struct ft_err *err)
 {
-    d->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_open(&d->failed_fd, err) != 0)
+        return -1;
     d->cancel_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (d->failed_fd < 0 || d->cancel_fd < 0)
-        return err_errno(err, errno, "could not make an eventfd");
+    if (d->cancel_fd < 0)
+        return err_errno(err, errno, "could not make an epoll descriptor");
     return watch(d->cancel_fd, d->failed_fd, err) != 0 ? -1
                                                        : watch(d->cancel_fd, d->o->cancel_fd, err);
 }
@@ -133,11 +134,10 @@ static void *read_main(void *context)
 {
     struct reading *r = context;
     struct diff_side *side = r->diff->sides[r->pass.of];
-    const uint64_t one = 1;
 
     r->failed = side->ops->read(side, &r->pass, &r->err) != 0;
-    if (r->failed && write(r->diff->failed_fd, &one, sizeof(one)) < 0)
-        r->err.sys_errno = errno; /* cannot be: it is written twice at most */
+    if (r->failed)
+        (void)wake_set(r->diff->failed_fd);
     return NULL;
 }
 

@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wake.h"
 
 #define PIECE_BYTES (64u << 10)
 #define TICK_MS     1000
@@ -113,14 +113,13 @@ static int wait_for_any(struct feed *f, bool *ret_heard, struct ft_err *err)
         {pending ? -1 : f->grown_fd, POLLIN, 0},
         {f->s->master->stop_fd, POLLIN, 0},
     };
-    eventfd_t ignored;
 
     if (poll(fds, 3, TICK_MS) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait for %s", f->s->conn.name);
     if (fds[2].revents != 0)
         return err_set(err, FT_ERR_CANCELLED, "stopped");
     if (fds[1].revents != 0)
-        (void)eventfd_read(f->grown_fd, &ignored); /* only makes it wait again */
+        (void)wake_clear(f->grown_fd);
     *ret_heard = (fds[0].revents & ~POLLOUT) != 0;
     return 0;
 }
@@ -142,16 +141,15 @@ static int run(struct feed *f, struct ft_err *err)
 int redis_feed_run(struct redis_peer *s, uint64_t position, struct ft_err *err)
 {
     struct feed f = {.s = s,
-                     .grown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                     .grown_fd = -1,
                      .position = position,
                      .piece = malloc(PIECE_BYTES),
                      .heard_ms = clock_mono_ms()};
 
-    if (f.grown_fd < 0)
-        err_errno(err, errno, "could not make an eventfd");
-    else if (f.piece == NULL)
+    if (f.piece == NULL)
         err_nomem(err, "a piece of the replication stream");
-    else if (stream_log_watch(s->master->log, f.grown_fd, err) == 0) {
+    else if (wake_open(&f.grown_fd, err) == 0 &&
+             stream_log_watch(s->master->log, f.grown_fd, err) == 0) {
         if (!s->marked)
             go_online(&f);
         (void)run(&f, err); /* err says why it ended */

@@ -5,11 +5,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/wake.h"
 #include "serve/redis_session.h"
 #include "serve/redis_status.h"
 #include "serve/stream_maker.h"
@@ -49,8 +49,7 @@ static void stop(struct redis_service *v, const struct ft_err *why)
         v->err = *why;
     v->failed |= why != NULL;
     pthread_mutex_unlock(&v->mu);
-    if (v->master.stop_fd >= 0)
-        (void)eventfd_write(v->master.stop_fd, 1); /* full: it is readable already */
+    (void)wake_set(v->master.stop_fd);
 }
 
 static void *making_main(void *context)
@@ -308,10 +307,8 @@ static int start(struct redis_service *v, const struct source *source, struct ft
 {
     int rc;
 
-    v->master.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (v->master.stop_fd < 0)
-        return err_errno(err, errno, "could not make an eventfd");
-    if (open_log(v, source, err) != 0 || check_ahead(v, source, err) != 0)
+    if (wake_open(&v->master.stop_fd, err) != 0 || open_log(v, source, err) != 0 ||
+        check_ahead(v, source, err) != 0)
         return -1;
     atomic_store(&v->master.progress->offset, STREAM_FIRST_OFFSET + stream_log_end(v->master.log));
     v->maker.log = v->master.log;

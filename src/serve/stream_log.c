@@ -1,4 +1,5 @@
 #include "serve/stream_log.h"
+#include "base/wake.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -369,7 +369,7 @@ static void tell_watchers(struct stream_log *l)
 {
     pthread_mutex_lock(&l->mu);
     for (size_t i = 0; i < l->watcher_count; i++)
-        (void)eventfd_write(l->watchers[i], 1); /* full: it is readable already */
+        (void)wake_set(l->watchers[i]);
     pthread_mutex_unlock(&l->mu);
 }
 

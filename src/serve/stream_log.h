@@ -82,7 +82,7 @@ int stream_log_last(struct stream_log *l, struct stream_point *ret, struct ft_er
  * one at or before the position. */
 int stream_log_lag(struct stream_log *l, uint64_t position, struct stream_lag *ret,
                    struct ft_err *err);
-/* stream_log_watch - fd, an eventfd of the caller, is made readable with every commit; until unwatched. */
+/* stream_log_watch - wake_set(fd) with every commit; until unwatched. */
 int stream_log_watch(struct stream_log *l, int fd, struct ft_err *err);
 void stream_log_unwatch(struct stream_log *l, int fd);
 

@@ -5,10 +5,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wake.h"
 
 /* Receipts that a flow remembers, to tell how old its lag is; when they become too many, they are
  * merged to one for each share of the time between the first and the last. */
@@ -78,12 +78,10 @@ bool live_flows_is_eager(const struct live_flows *l)
 /* Under mu. Who has been told once need not be told again before it has looked. */
 static void tell(struct live_flows *l, unsigned stages)
 {
-    const uint64_t one = 1;
-
     for (struct live_waiter *w = l->waiters; w != NULL; w = w->next) {
         if (w->told || (stages & (w->stages | LIVE_WAIT(LIVE_STAGES))) == 0)
             continue;
-        w->told = write(w->fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
+        w->told = wake_set(w->fd);
     }
 }
 
@@ -431,10 +429,9 @@ int live_waiter_new(struct live_waiter **ret, struct live_flows *l, unsigned sta
 
     if (w == NULL)
         return err_nomem(err, "a waiter");
-    w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->fd < 0) {
+    if (wake_open(&w->fd, err) != 0) {
         free(w);
-        return err_errno(err, errno, "could not make an eventfd");
+        return -1;
     }
     w->live = l;
     w->stages = stages;
@@ -468,11 +465,10 @@ int live_waiter_fd(const struct live_waiter *w)
 
 static bool take_told(struct live_waiter *w)
 {
-    uint64_t count;
     bool told;
 
     pthread_mutex_lock(&w->live->mu);
-    told = w->told && read(w->fd, &count, sizeof(count)) == (ssize_t)sizeof(count);
+    told = w->told && wake_clear(w->fd);
     w->told = false;
     pthread_mutex_unlock(&w->live->mu);
     return told;

@@ -1,3 +1,4 @@
+#include "base/wake.h"
 #include "sync/sync_check_pops.h"
 #include "sync/sync_cutover.h"
 #include "sync/sync_impl.h"
@@ -77,10 +78,9 @@ static void listen_outside(struct sync *s)
                            {holding && sync_has_terminal(s) ? s->o->enter_fd : -1, POLLIN, 0}};
     char line[SYNC_CONTROL_LINE];
     char typed[256];
-    uint64_t count;
 
     if (poll(fds, 2, 0) > 0) {
-        if (fds[0].revents != 0 && read(s->o->told_fd, &count, sizeof(count)) > 0)
+        if (fds[0].revents != 0 && wake_clear(s->o->told_fd))
             s->begin = s->confirm = true;
         if (fds[1].revents != 0 && read(s->o->enter_fd, typed, sizeof(typed)) > 0)
             s->confirm = true;

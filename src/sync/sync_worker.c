@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/wake.h"
 #include "replay/report/replay_sum.h"
 
 /*
@@ -110,10 +110,7 @@ static void join(struct sync_worker *w)
 
 void sync_cancel(struct sync_worker *w)
 {
-    const uint64_t one = 1;
-
-    if (write(w->cancel_fd, &one, sizeof(one)) < 0)
-        return; /* cannot be: it is read by nobody */
+    (void)wake_set(w->cancel_fd);
 }
 
 int sync_start_capture(struct sync *s, struct ft_err *err)
@@ -165,8 +162,9 @@ int sync_workers_init(struct sync *s, struct ft_err *err)
 
     s->capture.err = (struct ft_err)FT_ERR_INIT;
     s->replay.err = (struct ft_err)FT_ERR_INIT;
-    s->capture.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    s->replay.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->replay.cancel_fd = -1;
+    if (wake_open(&s->capture.cancel_fd, err) != 0 || wake_open(&s->replay.cancel_fd, err) != 0)
+        return -1;
     s->capture_options = o->capture;
     s->capture_options.live = o->live;
     s->capture_options.cancel_fd = s->capture.cancel_fd;
@@ -183,9 +181,7 @@ int sync_workers_init(struct sync *s, struct ft_err *err)
     s->replay_options.cancel_fd = s->replay.cancel_fd;
     s->replay_options.on_note = on_note;
     s->replay_options.context = s;
-    if (s->capture.cancel_fd >= 0 && s->replay.cancel_fd >= 0)
-        return 0;
-    return err_errno(err, errno, "could not make an eventfd");
+    return 0;
 }
 
 void sync_workers_release(struct sync *s)

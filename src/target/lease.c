@@ -7,13 +7,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/clock.h"
+#include "base/wake.h"
 #include "target/target_lua.h"
 #include "wire/reply_error.h"
 
@@ -309,10 +309,8 @@ static int keep_lease(struct lease **ret, const struct target_client *t,
         return err_nomem(err, "a lease");
     lease->host = t->host;
     lease->terms = *terms;
-    lease->abort_fd = eventfd(0, EFD_CLOEXEC);
-    if (lease->abort_fd < 0)
-        (void)err_errno(err, errno, "could not make an eventfd");
-    else if (uri_copy(&lease->uri, &node->uri, err) == 0 && start_thread(lease, err) == 0) {
+    if (wake_open(&lease->abort_fd, err) == 0 && uri_copy(&lease->uri, &node->uri, err) == 0 &&
+        start_thread(lease, err) == 0) {
         *ret = lease;
         return 0;
     }
@@ -323,7 +321,6 @@ static int keep_lease(struct lease **ret, const struct target_client *t,
 void lease_end(struct lease *lease, bool give_back)
 {
     struct timespec until;
-    uint64_t one = 1;
 
     if (lease == NULL)
         return;
@@ -335,7 +332,7 @@ void lease_end(struct lease *lease, bool give_back)
     (void)clock_gettime(CLOCK_REALTIME, &until); /* cannot fail */
     until.tv_sec += GIVE_BACK_MS / 1000;
     if (pthread_timedjoin_np(lease->thread, NULL, &until) != 0) {
-        (void)!write(lease->abort_fd, &one, sizeof(one)); /* cannot block: it was 0 */
+        (void)wake_set(lease->abort_fd);
         (void)pthread_join(lease->thread, NULL);
     }
     (void)pthread_mutex_destroy(&lease->mu);

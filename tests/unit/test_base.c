@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/buf.h"
@@ -11,6 +13,7 @@
 #include "base/crc64.h"
 #include "base/glob.h"
 #include "base/parse.h"
+#include "base/wake.h"
 #include "base/window.h"
 
 static uint64_t crc64_by_bit(uint64_t crc, const uint8_t *p, size_t n)
@@ -431,6 +434,32 @@ static void test_an_array_that_cannot_grow_is_as_it_was(void **state)
     free(numbers);
 }
 
+static bool is_readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    return poll(&p, 1, 0) == 1;
+}
+
+static void test_however_often_it_was_woken_it_is_cleared_once(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    int fd;
+
+    (void)state;
+    t_ok(wake_open(&fd, &err), &err);
+    assert_false(is_readable(fd));
+    assert_false(wake_clear(fd));
+    for (int i = 0; i < 3; i++)
+        assert_true(wake_set(fd));
+    assert_true(is_readable(fd));
+    assert_true(wake_clear(fd));
+    assert_false(is_readable(fd));
+    assert_true(wake_set(-1));
+    assert_int_equal(close(fd), 0);
+    assert_false(wake_set(fd));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_an_array_that_cannot_grow_is_as_it_was),
         cmocka_unit_test(test_the_first_error_wins_and_context_goes_in_front),
         cmocka_unit_test(test_a_terminal_shows_what_a_peer_says),
+        cmocka_unit_test(test_however_often_it_was_woken_it_is_cleared_once),
         cmocka_unit_test(test_memory_that_the_system_lacks_is_no_fault_of_a_file),
     };
 
