@@ -30,8 +30,10 @@ static int check_version(struct fold *f, struct ft_err *err)
 /* The server takes its time to come up: it is started before the first pass that may need it. */
 static int prepare(struct fold *f, struct ft_err *err)
 {
-    const struct fold_plan_options plan = {
-        .cut = f->options.cut, .target = f->options.target, .json_as = f->options.json_as};
+    const struct fold_plan_options plan = {.cut = f->options.cut,
+                                           .target = f->options.target,
+                                           .json_as = f->options.json_as,
+                                           .choice = f->options.choice};
 
     if (fold_plan_new(&f->plan, f->source, f->options.cut, err) != 0)
         return -1;

@@ -28,6 +28,7 @@ struct fold_options {
     const char *redis_server; /* program */
     struct loss_report *losses;
     struct suspect_report *suspects; /* NULL: not wanted */
+    struct key_choice choice;
 };
 
 /* What the streams of a fold (fold_stream.h) share; constant once they are open. */

@@ -7,7 +7,9 @@
 struct fold_plan {
     const struct source *source;
     struct owner_guard guard;
+    struct key_choice choice;
     struct touched *touched;
+    bool grown; /* a record with several keys has brought in one that was not there */
     bool flushed_all;
     bool flushed_some; /* of the slots */
     uint8_t flushed_dbs[FOLD_DATABASES / 8];
@@ -51,6 +53,20 @@ void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, si
         touched_add(p->touched, keys[i].db, keys[i].key);
 }
 
+/* All keys of a record that somebody wants a key of: their values may have come from each other. */
+static void choose(struct fold_plan *p, const struct translation_key *keys, size_t count)
+{
+    bool wanted = p->choice.wants == NULL;
+
+    for (size_t i = 0; i < count && !wanted; i++)
+        wanted = key_choice_wants(&p->choice, keys[i].db, keys[i].key) ||
+                 touched_may(p->touched, keys[i].db, keys[i].key);
+    for (size_t i = 0; i < count && wanted && p->choice.wants != NULL && count > 1; i++)
+        p->grown |= !touched_may(p->touched, keys[i].db, keys[i].key);
+    if (wanted)
+        fold_plan_touch(p, keys, count);
+}
+
 static int note_record(void *context, const struct item *item, const struct translation *t,
                        struct ft_err *err)
 {
@@ -59,7 +75,7 @@ static int note_record(void *context, const struct item *item, const struct tran
     (void)err; /* nothing here can fail */
     if (t->class_ == TRANSLATION_FLUSH)
         fold_plan_flush(p, item->record.dbid, &t->flush);
-    fold_plan_touch(p, t->keys, t->key_count);
+    choose(p, t->keys, t->key_count);
     return 0;
 }
 
@@ -87,7 +103,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
             break;
         if (owner_guard_classify(&p->guard, flow, record->words, record->word_count, keys, count) !=
             OWNER_FOREIGN)
-            fold_plan_touch(p, keys, count);
+            choose(p, keys, count);
     }
     source_stream_free(stream);
     return step == STEP_END ? 0 : -1;
@@ -115,9 +131,22 @@ int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
 {
     bool was_off = owner_guard_is_off(&p->guard);
 
-    if (scan_all(p, options, err) != 0)
-        return -1;
+    p->choice = options->choice;
+    do {
+        p->grown = false;
+        if (scan_all(p, options, err) != 0)
+            return -1;
+    } while (p->grown);
     return owner_guard_is_off(&p->guard) == was_off ? 0 : scan_all(p, options, err);
+}
+
+bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key *keys, size_t count)
+{
+    bool concerns = p->choice.wants == NULL;
+
+    for (size_t i = 0; i < count && !concerns; i++)
+        concerns = fold_plan_takes(p, keys[i].db, keys[i].key);
+    return concerns;
 }
 
 bool fold_plan_is_empty(const struct fold_plan *p)

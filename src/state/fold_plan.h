@@ -4,6 +4,9 @@
  * What it is   The first pass over a capture, before a state is made of it (fold.h): it decides for each entry of
  *              the snapshot whether it goes straight to the output, through the private server, or nowhere.
  *              Fixed memory; it may name too many keys, never too few (item/touched.h).
+ * Wanted       Who wants some keys only has those in the plan, and those that their values depend on by records that name
+ *              several (RENAME, SUNIONSTORE...). What a key depends on may come first in the journal: it is gone
+ *              through until nothing more is found, most of the time once.
  * Threads      Filled by one thread; asked by any number after that.
  */
 #ifndef FLOWTAPE_STATE_FOLD_PLAN_H
@@ -14,6 +17,17 @@
 #include "input/source.h"
 #include "item/touched.h"
 
+/* The keys that somebody wants, by the source's names. Asked in any thread. */
+struct key_choice {
+    bool (*wants)(void *context, uint32_t db, struct bytes key); /* NULL: all */
+    void *context;
+};
+
+static inline bool key_choice_wants(const struct key_choice *c, uint32_t db, struct bytes key)
+{
+    return c->wants == NULL || c->wants(c->context, db, key);
+}
+
 /* Of a higher one a flush of this database alone is not noted: no server has so many. */
 #define FOLD_DATABASES 65536u
 
@@ -21,6 +35,7 @@ struct fold_plan_options {
     const struct cut *cut;
     const struct target *target;
     enum json_as json_as;
+    struct key_choice choice;
 };
 
 struct fold_plan;
@@ -34,6 +49,9 @@ int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
 /* fold_plan_touch, fold_plan_flush - one record's keys; one flush. */
 void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count);
 void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush);
+/* fold_plan_concerns - does a record with these keys have a part in what is taken? */
+bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key *keys,
+                        size_t count);
 bool fold_plan_is_empty(const struct fold_plan *p);
 /* fold_plan_takes - its value at the cut is to be found out. */
 bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key);

@@ -237,6 +237,8 @@ static int take_translation(void *context, const struct item *item, const struct
     struct fold_stream *s = context;
     uint32_t db = item->record.dbid;
 
+    if (t->class_ != TRANSLATION_FLUSH && !fold_plan_concerns(s->fold->plan, t->keys, t->key_count))
+        return 0;
     set_current(s, t->row, db, t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0));
     if (take_losses(s, item, t, err) != 0 || note_suspects(s, item, t, err) != 0)
         return -1;

@@ -54,7 +54,8 @@ static int divert_entry(void *context, const struct item *item, struct ft_err *e
         return -1;
     if (lane->fold != NULL && fold_takes(fold, entry->db, entry->key))
         return fold_stream_entry(lane->fold, item, err) != 0 ? -1 : 1;
-    return fold_drops(fold, entry->db, entry->key) ? 1 : 0;
+    return fold_drops(fold, entry->db, entry->key) ||
+           !key_choice_wants(&lane->run->o.choice, entry->db, entry->key);
 }
 
 static int divert_record(void *context, const struct item *item, const struct translation *t,
@@ -190,6 +191,7 @@ static int open_fold(struct state_run *r, struct ft_err *err)
                                          .json_as = r->o.json_as,
                                          .redis_server = r->o.redis_server,
                                          .losses = r->o.losses,
+                                         .choice = r->o.choice,
                                          .suspects = r->o.suspects};
 
     return r->o.cut == NULL ? 0 : fold_new(&r->fold, r->o.source, &options, err);

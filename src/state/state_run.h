@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "pump/pump.h"
+#include "state/fold_plan.h"
 
 struct state_options {
     const struct source *source;
@@ -25,6 +26,7 @@ struct state_options {
     enum json_as json_as;
     const char *redis_server; /* program that applies the journal, when there is one to apply */
     const struct filter *filter;
+    struct key_choice choice; /* others may be delivered too; of inputs without a cut they are */
     int64_t expired_ms;
     bool scripts_as_aux;
     struct loss_report *losses;      /* of what the fold cannot hold */

@@ -12,6 +12,8 @@ struct planned {
     struct fold_plan *plan;
 };
 
+static struct key_choice choice;
+
 static struct planned plan_of(const struct t_flow_records *flows, uint32_t flow_count,
                               const char *at)
 {
@@ -23,6 +25,7 @@ static struct planned plan_of(const struct t_flow_records *flows, uint32_t flow_
     t_ok(source_open(&p.source, t_store_path, 0, &err), &err);
     t_ok(source_resolve_cut(p.source, at, &p.cut, &err), &err);
     options.cut = &p.cut;
+    options.choice = choice;
     t_ok(fold_plan_new(&p.plan, p.source, &p.cut, &err), &err);
     assert_true(fold_plan_is_empty(p.plan));
     t_ok(fold_plan_scan(p.plan, &options, &err), &err);
@@ -68,6 +71,39 @@ static void test_keys_that_records_name_are_taken(void **state)
     assert_false(takes(&p, 0, "f1"));
     assert_false(takes(&p, 0, "i1")); /* a copy on a flow that does not own it */
     assert_false(drops(&p, 0, "f1"));
+    end(&p);
+}
+
+static bool wants_end(void *context, uint32_t db, struct bytes key)
+{
+    (void)context;
+    return db == 0 && bytes_eq_str(key, "end");
+}
+
+static void test_who_wants_a_key_gets_what_it_comes_from(void **state)
+{
+    static const struct t_flow_records flows[] = {
+        {.records = {{1, 0, 0, "SET first x"},
+                     {2, 0, 0, "SET other x"},
+                     {3, 0, 0, "RENAME first middle"},
+                     {4, 0, 0, "RENAME middle end"},
+                     {5, 0, 1, "SET end x"}}},
+    };
+    const struct translation_key concerned = {.key = bytes_str("middle")};
+    const struct translation_key other = {.key = bytes_str("other")};
+    struct planned p;
+
+    (void)state;
+    choice.wants = wants_end;
+    p = plan_of(flows, 1, "end");
+    choice.wants = NULL;
+    assert_true(takes(&p, 0, "end"));
+    assert_true(takes(&p, 0, "middle"));
+    assert_true(takes(&p, 0, "first"));
+    assert_false(takes(&p, 0, "other"));
+    assert_false(takes(&p, 1, "end"));
+    assert_true(fold_plan_concerns(p.plan, &concerned, 1));
+    assert_false(fold_plan_concerns(p.plan, &other, 1));
     end(&p);
 }
 
@@ -155,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T_STORE_TEST(test_keys_that_records_name_are_taken),
+        T_STORE_TEST(test_who_wants_a_key_gets_what_it_comes_from),
         T_STORE_TEST(test_only_up_to_the_cut),
         T_STORE_TEST(test_without_records_nothing_is_taken),
         T_STORE_TEST(test_a_flushed_database_loses_what_is_not_touched),
