@@ -106,9 +106,10 @@ static enum exit_status diff(const struct diff_args *a)
     } else {
         status = diff_is_equal(&job.result) ? EXIT_DONE : EXIT_FINDINGS;
         if (!a->output.json && !a->output.quiet)
-            diff_print(a, &job.result, &job.examples, &job.losses);
+            diff_print(&a->run, &job.result, &job.examples, &job.losses);
         if (a->output.json)
-            status = report_write(COMMAND, diff_to_json(a, &job.result, &job.examples, &job.losses),
+            status = report_write(COMMAND,
+                                  diff_to_json(&a->run, &job.result, &job.examples, &job.losses),
                                   NULL, NULL, true, status);
     }
     output_file_release(&job.keys_to);

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
-#include "cmd/copy_check.h"
+#include "cmd/check_print.h"
 #include "cmd/rehearsal_print.h"
 #include "cmd/replay_args.h"
 #include "cmd/replay_print.h"
@@ -22,7 +22,9 @@ struct job {
     struct replay_shown shown;
     struct replay_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
-    struct copy_check check;           /* of --check */
+    struct copy_checked checked;       /* by --check */
+    struct diff_progress check_progress;
+    atomic_bool checking;
     struct loss_report losses;
 };
 
@@ -34,6 +36,33 @@ static struct replicate_options via_options(const struct replay_args *a)
         .announce = a->via.announces ? &a->via.announce : NULL,
         .redis_server = a->via.redis_server,
     };
+}
+
+/* The target stands still: nothing has to be read before. */
+static int check(struct job *job, struct ft_err *err)
+{
+    const struct replay_options *run = &job->args->run;
+    const struct copy_check_options options = {.input = run->input,
+                                               .generation = run->generation,
+                                               .target = run->target,
+                                               .filter = &run->filter,
+                                               .map = &run->map,
+                                               .ttl = run->ttl,
+                                               .json_as = run->json_as,
+                                               .rate_keys = run->rate_keys,
+                                               .sample = job->args->check.sample,
+                                               .cancel_fd = run->cancel_fd};
+    struct copy_check *c;
+    int rc;
+
+    atomic_store(&job->checking, true);
+    if (copy_check_new(&c, &options, err) != 0)
+        return -1;
+    rc = copy_check_begin(c, run->at, &job->check_progress, err);
+    if (rc == 0)
+        rc = copy_check_end(c, run->at, NULL, &job->checked, err);
+    copy_check_free(c);
+    return rc;
 }
 
 static int run_job(void *context, struct ft_err *err)
@@ -51,7 +80,7 @@ static int run_job(void *context, struct ft_err *err)
                      : replay_run(run, &job->progress, &job->losses, &job->result, err);
     if (rc != 0)
         return -1;
-    return job->args->check ? copy_check_run(&job->check, &job->args->run, err) : 0;
+    return job->args->check.wanted ? check(job, err) : 0;
 }
 
 static void on_note(void *context, const char *text)
@@ -67,8 +96,8 @@ static void show_progress(struct progress *p, void *context)
     struct job *job = context;
     char text[REPLAY_PROGRESS_SIZE];
 
-    if (atomic_load(&job->check.begun)) {
-        copy_check_show(p, &job->check);
+    if (atomic_load(&job->checking)) {
+        check_show(p, &job->check_progress);
         return;
     }
     replay_progress_text(text, &job->progress, &job->shown, true);
@@ -114,8 +143,8 @@ static json_t *report_to_json(const struct job *job)
 {
     json_t *json = replay_to_json(&job->result, &job->losses);
 
-    if (json != NULL && job->args->check)
-        json_object_set_new(json, "check", copy_check_to_json(&job->check));
+    if (json != NULL && job->args->check.wanted)
+        json_object_set_new(json, "check", check_to_json(&job->checked, job->args->run.input));
     return json;
 }
 
@@ -131,11 +160,11 @@ static enum exit_status replay(struct replay_args *a)
     a->run.on_note = on_note;
     a->run.context = a;
     loss_init(&job.losses);
-    copy_check_init(&job.check);
+    copy_checked_init(&job.checked);
     if (work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0) {
         stopped = err.kind == FT_ERR_CANCELLED;
         status = ui_fail(COMMAND, &err);
-    } else if (a->check && !copy_check_is_equal(&job.check)) {
+    } else if (a->check.wanted && !copy_checked_is_equal(&job.checked)) {
         status = EXIT_FINDINGS;
     }
     if (!a->output.quiet && !a->output.json && a->run.forget && status == EXIT_DONE)
@@ -143,11 +172,11 @@ static enum exit_status replay(struct replay_args *a)
     else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, stopped))
         replay_print(&job.result, &job.losses);
     if (!a->output.quiet && !a->output.json)
-        copy_check_print(&job.check);
+        check_print(&job.checked, a->run.input);
     if (a->output.json || a->output.report != NULL)
         status = report_write(COMMAND, report_to_json(&job), &job.result.suspects, a->output.report,
                               a->output.json, status);
-    copy_check_release(&job.check);
+    copy_checked_release(&job.checked);
     replay_result_release(&job.result);
     loss_release(&job.losses);
     return ui_flush(COMMAND, status);

@@ -1,9 +1,7 @@
 #include "cmd/diff_print.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "base/array.h"
 #include "base/json_text.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
@@ -23,47 +21,6 @@ static const struct {
     {DIFFERENCE_TIME, "time", "another time to live"},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
-
-/*
- * Examples
- */
-
-/* Those whose place is known are worth more; there are as many of them as are wanted, if there are that many keys. */
-int diff_examples_add(struct diff_examples *e, const struct diff_found *found, struct ft_err *err)
-{
-    size_t *count = found->function ? &e->functions : &e->counts[found->kind];
-    struct diff_example *example;
-
-    if (*count >= e->max)
-        return 0;
-    if (ARRAY_RESERVE(&e->list, &e->capacity, e->count + 1, "examples", err) != 0)
-        return -1;
-    example = calloc(1, sizeof(*example));
-    if (example == NULL)
-        return err_nomem(err, "an example");
-    example->found = *found;
-    if (buf_append(&example->key, found->key.p, found->key.n, err) != 0) {
-        free(example);
-        return -1;
-    }
-    example->found.key = buf_bytes(&example->key);
-    if (found->c != NULL) {
-        example->comparison = *found->c;
-        example->found.c = &example->comparison;
-    }
-    e->list[e->count++] = example;
-    (*count)++;
-    return 0;
-}
-
-void diff_examples_release(struct diff_examples *e)
-{
-    for (size_t i = 0; i < e->count; i++) {
-        buf_release(&e->list[i]->key);
-        free(e->list[i]);
-    }
-    free(e->list);
-}
 
 /*
  * For people
@@ -122,13 +79,13 @@ static uint64_t count_differences(const struct diff_result *r)
     return n;
 }
 
-void diff_print(const struct diff_args *a, const struct diff_result *r,
+void diff_print(const struct diff_options *o, const struct diff_result *r,
                 const struct diff_examples *examples, const struct loss_report *losses)
 {
     uint64_t n = count_differences(r);
 
-    print_side('A', &a->run.input[DIFF_A], r->kind_name[DIFF_A], r->keys[DIFF_A]);
-    print_side('B', &a->run.input[DIFF_B], r->kind_name[DIFF_B], r->keys[DIFF_B]);
+    print_side('A', &o->input[DIFF_A], r->kind_name[DIFF_A], r->keys[DIFF_A]);
+    print_side('B', &o->input[DIFF_B], r->kind_name[DIFF_B], r->keys[DIFF_B]);
     if (diff_is_equal(r))
         puts("equal");
     else if (n != 0)
@@ -198,7 +155,7 @@ static json_t *side_to_json(const struct diff_input *input, const struct diff_re
                      (json_int_t)r->keys[of]);
 }
 
-json_t *diff_to_json(const struct diff_args *a, const struct diff_result *r,
+json_t *diff_to_json(const struct diff_options *o, const struct diff_result *r,
                      const struct diff_examples *examples, const struct loss_report *losses)
 {
     json_t *counts = json_object();
@@ -208,8 +165,8 @@ json_t *diff_to_json(const struct diff_args *a, const struct diff_result *r,
         (void)json_object_set_new(counts, kinds[i].name,
                                   json_integer((json_int_t)r->kinds[kinds[i].kind]));
     return json_pack("{s:b, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
-                     "equal", diff_is_equal(r), "a", side_to_json(&a->run.input[DIFF_A], r, DIFF_A),
-                     "b", side_to_json(&a->run.input[DIFF_B], r, DIFF_B), "keys_different",
+                     "equal", diff_is_equal(r), "a", side_to_json(&o->input[DIFF_A], r, DIFF_A),
+                     "b", side_to_json(&o->input[DIFF_B], r, DIFF_B), "keys_different",
                      (json_int_t)count_differences(r), "kinds", counts, "functions_different",
                      (json_int_t)r->functions, "keys_changing", (json_int_t)r->changing,
                      "keys_unnamed", (json_int_t)r->unnamed, "keys_expected",

@@ -7,6 +7,9 @@
 #include "replay/replay_repair.h"
 #include "serve/listener.h"
 
+/* Names of so many keys are held in memory. */
+#define CHECK_MAX 1000000u
+
 /*
  * The target
  */
@@ -265,25 +268,35 @@ static int check_via(const struct replay_args *a, struct ft_err *err)
 
 static int take_check(void *into, const char *value, struct ft_err *err)
 {
-    if (strcmp(value, "all") != 0)
-        return err_set(err, FT_ERR_USAGE, "--check takes all, not \"%s\"", value);
-    ((struct replay_args *)into)->check = true;
+    struct check_args *c = into;
+
+    c->wanted = true;
+    c->sample = 0;
+    if (strcmp(value, "all") == 0)
+        return 0;
+    if (parse_u64(value, &c->sample, err) != 0 || c->sample == 0 || c->sample > CHECK_MAX)
+        return err_set(err, FT_ERR_USAGE, "--check takes all, or a number up to %u, not \"%s\"",
+                       CHECK_MAX, value);
     return 0;
 }
 
 static const struct arg check_args[] = {
-    {"check", "all",
+    {"check", "N|all",
      "at the end compare every key of the target with the\n"
-     "input; a difference is status 3, and named",
+     "input, or N that the journal touched last and N random\n"
+     "ones; a difference is status 3, and named",
      0, take_check},
 };
 
-/* What was decided when the replay began, and is not written down any more, cannot be compared. */
-static int check_proof(const struct replay_args *a, struct ft_err *err)
+struct arg_group args_check(struct check_args *into)
 {
-    const struct replay_options *o = &a->run;
+    return (struct arg_group)ARG_GROUP(NULL, check_args, into);
+}
 
-    if (!a->check)
+/* What was decided when the replay began, and is not written down any more, cannot be compared. */
+int check_args_check(const struct check_args *c, const struct replay_options *o, struct ft_err *err)
+{
+    if (!c->wanted)
         return 0;
     if (o->ttl == REPLAY_TTL_SHIFT || o->on_conflict == REPLAY_CONFLICT_SKIP)
         return err_set(
@@ -325,7 +338,7 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[6] = args_filter_type(&a->run.filter);
     groups[7] = args_report(&a->output);
     groups[8] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
-    groups[9] = (struct arg_group)ARG_GROUP(NULL, check_args, a);
+    groups[9] = args_check(&a->check);
     groups[10] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
     groups[11] = args_output(&a->output);
 }
@@ -383,7 +396,8 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     ret->run.target = &ret->target.uri;
     if (args_take_target(&ret->target, argv[first + 1], err) != 0)
         return -1;
-    if (check(&ret->run, err) != 0 || check_proof(ret, err) != 0 || check_via(ret, err) != 0)
+    if (check(&ret->run, err) != 0 || check_args_check(&ret->check, &ret->run, err) != 0 ||
+        check_via(ret, err) != 0)
         return -1;
     return args_take_input(argv[first], &ret->run.input, err);
 }

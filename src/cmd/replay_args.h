@@ -13,18 +13,30 @@ struct via_args {
     const char *redis_server;
 };
 
+/* --check */
+struct check_args {
+    bool wanted;
+    uint64_t sample; /* so many keys of both kinds; 0: all */
+};
+
 struct replay_args {
     struct replay_options run; /* cancel_fd and callbacks are not set */
     struct server_args target;
     struct input_args input;
     struct loss_args loss;
     struct output_args output;
-    bool check; /* compare the target with the input at the end */
+    struct check_args check;
     struct via_args via;
 };
 
 /* How a replay treats its target: what is there, names, times, refusals. */
 struct arg_group args_target(struct replay_options *into);
+
+/* args_check - the option, of commands that compare in the end. */
+struct arg_group args_check(struct check_args *into);
+/* check_args_check - does it go with these options? */
+int check_args_check(const struct check_args *c, const struct replay_options *o,
+                     struct ft_err *err);
 
 /* replay_args_check - do the options of args_target go together? */
 int replay_args_check(const struct replay_options *o, struct ft_err *err);

@@ -16,6 +16,9 @@
 #include "mapping/replay_saved.h"
 #include "wire/uri.h"
 
+/* The values of so many keys that diff_want names are kept, to find the place of a difference. */
+#define WANTED_VALUES 1000u
+
 struct diff {
     const struct diff_options *o;
     struct diff_rules rules;
@@ -31,6 +34,8 @@ struct diff {
     enum diff_of first; /* the side that is read first where one waits for the other */
     int failed_fd;      /* an eventfd: one side has failed, the other need not go on */
     int cancel_fd;      /* an epoll: the caller's, or failed_fd */
+    struct buf scratch;
+    size_t wanted; /* keys that diff_want has brought in */
 };
 
 /*
@@ -189,6 +194,39 @@ static int read_both(struct diff *d, struct ft_err *err)
  * Later readings
  */
 
+/* Not known by now. */
+int diff_want(struct diff *d, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    struct diff_suspect fresh = {.unstable = true};
+    struct diff_suspect *s;
+    struct diff_key key;
+    int rc = diff_rules_name(&d->rules, db, name, &d->scratch, &key, err);
+
+    if (rc <= 0)
+        return rc;
+    key_set_hash(key.db[DIFF_B], key.name[DIFF_B], fresh.digest[DIFF_A].key);
+    s = diff_table_find(&d->table, fresh.digest[DIFF_A].key);
+    if (s == NULL) {
+        fresh.valued = d->wanted++ < WANTED_VALUES;
+        if (diff_table_add(&d->table, &fresh, err) != 0)
+            return -1;
+        s = diff_table_find(&d->table, fresh.digest[DIFF_A].key);
+    }
+    s->unstable = true;
+    return s->named ? 0 : diff_table_name(&d->table, s, &key, err);
+}
+
+static int want_key(void *context, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    return diff_want(context, db, name, err);
+}
+
+int diff_move(struct diff *d, const char *at, bool want, bool *ret_flushed, struct ft_err *err)
+{
+    diff_table_drop_values(&d->table);
+    return side_file_move(d->sides[DIFF_A], at, want ? want_key : NULL, d, ret_flushed, err);
+}
+
 /* What a side did not bring, it does not have. */
 static void take_missing(struct diff *d, enum diff_of of, bool second)
 {
@@ -215,6 +253,7 @@ static int read_again(struct diff *d, enum diff_of of, bool second, struct ft_er
                              .of = of,
                              .second = second,
                              .table = &d->table,
+                             .suspects = of == DIFF_A ? d->o->suspects : NULL,
                              .keys = &d->progress->keys[of]};
     int rc;
 
@@ -244,17 +283,19 @@ static int nap(const struct diff *d, struct ft_err *err)
     return err_set(err, FT_ERR_CANCELLED, "cancelled");
 }
 
-static int read_rounds(struct diff *d, struct ft_err *err)
+int diff_resolve(struct diff *d, struct ft_err *err)
 {
     enum diff_of second = d->first == DIFF_A ? DIFF_B : DIFF_A;
+    uint64_t due = count_suspects(d);
 
-    if (d->table.count == 0)
+    d->result->suspects = d->table.count;
+    if (due == 0)
         return 0;
-    atomic_store(&d->progress->suspects, d->table.count);
+    atomic_store(&d->progress->suspects, due);
     atomic_store(&d->progress->round, 1);
     if (read_again(d, d->first, false, err) != 0 || read_again(d, second, true, err) != 0)
         return -1;
-    for (d->result->rounds = 1; d->rules.live && d->result->rounds < d->o->rounds;
+    for (d->result->rounds = 1; d->rules.live && !d->o->still && d->result->rounds < d->o->rounds;
          d->result->rounds++) {
         uint64_t left = count_suspects(d);
 
@@ -284,13 +325,30 @@ static bool is_changing(const struct diff *d, const struct diff_suspect *s)
 {
     if (s->unknown)
         return true;
-    return d->rules.live && d->result->rounds > 1 && s->changes >= d->result->rounds;
+    return d->rules.live && !d->o->still && d->result->rounds > 1 &&
+           s->changes >= d->result->rounds;
 }
 
 /* Has its place been found, for what it differs in now? */
 static bool has_place(const struct diff *d, const struct diff_suspect *s)
 {
     return s->place != 0 && d->table.comparisons[s->place - 1].kind == (enum difference)s->kind;
+}
+
+/* Its state is not told by any file. */
+static int is_apart(struct diff *d, const struct diff_suspect *s,
+                    const struct key_set *const *apart, size_t count, struct ft_err *err)
+{
+    int found = 0;
+
+    if (!s->named || count == 0)
+        return 0;
+    buf_clear(&d->scratch);
+    if (diff_table_read_name(&d->table, s, DIFF_A, &d->scratch, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count && !found; i++)
+        found = key_set_has(apart[i], s->db[DIFF_A], buf_bytes(&d->scratch));
+    return found;
 }
 
 static int report_key(struct diff *d, const struct diff_suspect *s, struct buf *name,
@@ -311,7 +369,8 @@ static int report_key(struct diff *d, const struct diff_suspect *s, struct buf *
 }
 
 /* The keys whose place is known come first, as the first ones are shown. */
-static int report_keys(struct diff *d, bool placed, struct ft_err *err)
+static int report_keys(struct diff *d, bool placed, const struct key_set *const *apart,
+                       size_t apart_count, struct ft_err *err)
 {
     struct buf name = {0};
     int rc = 0;
@@ -323,6 +382,12 @@ static int report_keys(struct diff *d, bool placed, struct ft_err *err)
             continue;
         if (is_changing(d, s)) {
             d->result->changing++;
+            continue;
+        }
+        rc = is_apart(d, s, apart, apart_count, err);
+        if (rc != 0) {
+            d->result->apart += rc > 0;
+            rc = rc > 0 ? 0 : -1;
             continue;
         }
         d->result->kinds[s->kind]++;
@@ -354,55 +419,111 @@ static int report_functions(struct diff *d, struct ft_err *err)
     return 0;
 }
 
-static int compare(struct diff *d, struct ft_err *err)
+int diff_read(struct diff *d, struct ft_err *err)
 {
     struct diff_match_counts counts;
 
-    if (open_all(d, err) != 0 || read_both(d, err) != 0 ||
+    if (read_both(d, err) != 0 ||
         diff_match_run(d->logs, &d->rules, d->o->show, &d->table, &counts, err) != 0)
         return -1;
     memcpy(d->result->keys, counts.keys, sizeof(counts.keys));
     d->result->expected = counts.expected;
     d->result->suspects = d->table.count;
     /* their files are not wanted any more */
-    for (int of = DIFF_A; of <= DIFF_B; of++) {
+    for (int of = DIFF_A; of <= DIFF_B && !d->o->keep_digests; of++) {
         parted_log_free(d->logs[of]);
         d->logs[of] = NULL;
     }
-    if (read_rounds(d, err) != 0 || report_keys(d, true, err) != 0 ||
-        report_keys(d, false, err) != 0)
+    return 0;
+}
+
+int diff_report(struct diff *d, const struct key_set *const *apart, size_t apart_count,
+                struct ft_err *err)
+{
+    struct diff_result *r = d->result;
+
+    memset(r->kinds, 0, sizeof(r->kinds));
+    r->functions = r->unnamed = r->changing = r->apart = 0;
+    if (report_keys(d, true, apart, apart_count, err) != 0 ||
+        report_keys(d, false, apart, apart_count, err) != 0)
         return -1;
     return report_functions(d, err);
+}
+
+int diff_sum_up(struct diff *d, int64_t moment_ms, struct diff_sums *ret, struct ft_err *err)
+{
+    return diff_match_sum(d->logs, &d->rules, &d->table, moment_ms, ret, err);
+}
+
+struct diff_side *diff_side_of(struct diff *d, enum diff_of of)
+{
+    return d->sides[of];
+}
+
+const struct target *diff_kind_of_b(const struct diff *d)
+{
+    return d->rules.target;
+}
+
+int diff_open(struct diff **ret, const struct diff_options *options, struct diff_progress *progress,
+              struct loss_report *losses, struct diff_result *result, struct ft_err *err)
+{
+    struct diff *d = calloc(1, sizeof(*d));
+
+    *ret = NULL;
+    *result = (struct diff_result){0};
+    if (d == NULL)
+        return err_nomem(err, "a comparison");
+    d->o = options;
+    d->rules = options->rules;
+    d->progress = progress;
+    d->losses = losses;
+    d->result = result;
+    d->failed_fd = d->cancel_fd = -1;
+    diff_functions_init(&d->functions);
+    if (open_all(d, err) != 0) {
+        diff_free(d);
+        return -1;
+    }
+    *ret = d;
+    return 0;
+}
+
+void diff_free(struct diff *d)
+{
+    if (d == NULL)
+        return;
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        parted_log_free(d->logs[of]);
+        if (d->sides[of] != NULL)
+            d->sides[of]->ops->free(d->sides[of]);
+    }
+    diff_functions_release(&d->functions);
+    diff_table_release(&d->table);
+    filter_release(&d->filter);
+    replay_map_release(&d->map);
+    buf_release(&d->scratch);
+    if (d->cancel_fd >= 0)
+        (void)close(d->cancel_fd); /* nothing is written to it */
+    if (d->failed_fd >= 0)
+        (void)close(d->failed_fd);
+    free(d);
 }
 
 int diff_run(const struct diff_options *options, struct diff_progress *progress,
              struct loss_report *losses, struct diff_result *ret, struct ft_err *err)
 {
-    struct diff d = {.o = options,
-                     .rules = options->rules,
-                     .progress = progress,
-                     .losses = losses,
-                     .result = ret,
-                     .failed_fd = -1,
-                     .cancel_fd = -1};
+    struct diff *d;
     int rc;
 
-    *ret = (struct diff_result){0};
-    diff_functions_init(&d.functions);
-    rc = compare(&d, err);
-    for (int of = DIFF_A; of <= DIFF_B; of++) {
-        parted_log_free(d.logs[of]);
-        if (d.sides[of] != NULL)
-            d.sides[of]->ops->free(d.sides[of]);
-    }
-    diff_functions_release(&d.functions);
-    diff_table_release(&d.table);
-    filter_release(&d.filter);
-    replay_map_release(&d.map);
-    if (d.cancel_fd >= 0)
-        (void)close(d.cancel_fd); /* nothing is written to it */
-    if (d.failed_fd >= 0)
-        (void)close(d.failed_fd);
+    if (diff_open(&d, options, progress, losses, ret, err) != 0)
+        return -1;
+    rc = diff_read(d, err);
+    if (rc == 0)
+        rc = diff_resolve(d, err);
+    if (rc == 0)
+        rc = diff_report(d, NULL, 0, err);
+    diff_free(d);
     return rc;
 }
 

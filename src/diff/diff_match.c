@@ -23,6 +23,11 @@ struct match {
     struct pair *pairs; /* open addressing */
     size_t mask;
     enum diff_of of; /* the side whose digests are being taken */
+    int (*take)(struct match *m, const struct pair *p, struct ft_err *err);
+    /* of sums */
+    struct diff_sums *sums;
+    const struct diff_table *known; /* its keys are left out */
+    int64_t moment_ms;
 };
 
 int diff_match_log(struct parted_log **ret, struct ft_err *err)
@@ -114,23 +119,79 @@ static int match_part(struct match *m, struct parted_log *const logs[DIFF_SIDES]
     }
     for (size_t i = 0; rc == 0 && i < capacity; i++) {
         if (m->pairs[i].has[DIFF_A] || m->pairs[i].has[DIFF_B])
-            rc = add_suspect(m, &m->pairs[i], err);
+            rc = m->take(m, &m->pairs[i], err);
     }
     table_memory_release(&m->memory);
     return rc;
+}
+
+static int match_all(struct match *m, struct parted_log *const logs[DIFF_SIDES], struct ft_err *err)
+{
+    for (unsigned part = 0; part < PARTED_LOG_PARTS; part++) {
+        if (match_part(m, logs, part, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 int diff_match_run(struct parted_log *const logs[DIFF_SIDES], const struct diff_rules *rules,
                    size_t show, struct diff_table *ret, struct diff_match_counts *counts,
                    struct ft_err *err)
 {
-    struct match m = {
-        .rules = rules, .table = ret, .counts = counts, .valued_max = SPARE_FACTOR * show};
+    struct match m = {.rules = rules,
+                      .table = ret,
+                      .counts = counts,
+                      .valued_max = SPARE_FACTOR * show,
+                      .take = add_suspect};
 
     *counts = (struct diff_match_counts){0};
-    for (unsigned part = 0; part < PARTED_LOG_PARTS; part++) {
-        if (match_part(&m, logs, part, err) != 0)
+    return match_all(&m, logs, err);
+}
+
+/*
+ * Sums
+ */
+
+/* What A's digest does not tell of a key, B's is not asked for. */
+static int add_key(struct match *m, const bool has[DIFF_SIDES],
+                   const struct entry_digest digest[DIFF_SIDES], struct ft_err *err)
+{
+    bool apart = diff_sum_is_apart(&digest[has[DIFF_A] ? DIFF_A : DIFF_B]);
+
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        const struct entry_digest *d = &digest[of];
+
+        if (has[of] && filter_class(m->rules->filter, (enum value_class)d->class_) &&
+            diff_sums_add(m->sums, (enum diff_of)of, d, apart, m->moment_ms, err) != 0)
             return -1;
     }
     return 0;
+}
+
+static int add_pair(struct match *m, const struct pair *p, struct ft_err *err)
+{
+    const uint8_t *key = p->digest[p->has[DIFF_A] ? DIFF_A : DIFF_B].key;
+
+    return diff_table_find(m->known, key) != NULL ? 0 : add_key(m, p->has, p->digest, err);
+}
+
+int diff_match_sum(struct parted_log *const logs[DIFF_SIDES], const struct diff_rules *rules,
+                   const struct diff_table *table, int64_t moment_ms, struct diff_sums *ret,
+                   struct ft_err *err)
+{
+    struct diff_match_counts ignored = {0};
+    struct match m = {.rules = rules,
+                      .counts = &ignored,
+                      .take = add_pair,
+                      .sums = ret,
+                      .known = table,
+                      .moment_ms = moment_ms};
+
+    for (size_t i = 0; i < table->capacity; i++) {
+        const struct diff_suspect *s = &table->slots[i];
+
+        if (s->used && add_key(&m, s->has, s->digest, err) != 0)
+            return -1;
+    }
+    return match_all(&m, logs, err);
 }

@@ -7,6 +7,7 @@
 #define FLOWTAPE_DIFF_DIFF_MATCH_H
 
 #include "base/parted_log.h"
+#include "diff/diff_sum.h"
 #include "diff/diff_table.h"
 
 struct diff_match_counts {
@@ -22,6 +23,11 @@ int diff_match_log(struct parted_log **ret, struct ft_err *err);
  */
 int diff_match_run(struct parted_log *const logs[DIFF_SIDES], const struct diff_rules *rules,
                    size_t show, struct diff_table *ret, struct diff_match_counts *counts,
+                   struct ft_err *err);
+
+/* diff_match_sum - what all keys come to; of those that the table has, as it has them, of others by the logs. */
+int diff_match_sum(struct parted_log *const logs[DIFF_SIDES], const struct diff_rules *rules,
+                   const struct diff_table *table, int64_t moment_ms, struct diff_sums *ret,
                    struct ft_err *err);
 
 #endif

@@ -30,6 +30,28 @@ void diff_pass_release(struct diff_pass *p)
     (void)pthread_mutex_destroy(&p->mu);
 }
 
+/* Which keys a table has does not change during a pass. */
+bool diff_pass_wants(const struct diff_pass *p, uint32_t db, struct bytes name)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct buf scratch = {0};
+    struct diff_key key;
+    bool wanted;
+    int rc;
+
+    if (p->table == NULL)
+        return true;
+    rc = diff_rules_name(p->rules, db, name, &scratch, &key, &ignored);
+    wanted = rc < 0; /* who asks for its entry is told why */
+    if (rc > 0) {
+        key_set_hash(key.db[DIFF_B], key.name[DIFF_B], hash);
+        wanted = diff_table_find(p->table, hash) != NULL;
+    }
+    buf_release(&scratch);
+    return wanted;
+}
+
 static int64_t now_ms(const struct diff_rules *rules)
 {
     return rules->live ? (int64_t)(clock_wall_us() / 1000) : VALUE_DIGEST_ALL;

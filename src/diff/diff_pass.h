@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/parted_log.h"
+#include "command/suspect.h"
 #include "diff/diff_functions.h"
 #include "diff/diff_table.h"
 #include "item/loss.h"
@@ -26,12 +27,16 @@ struct diff_pass {
     struct diff_table *table;         /* of later passes */
     struct diff_functions *functions; /* NULL: not wanted again */
     struct loss_report *losses;       /* of A, in the first pass */
+    struct suspect_report *suspects;  /* of A, in later passes; NULL: not wanted */
     atomic_uint_fast64_t *keys;       /* that were looked at */
     pthread_mutex_t mu;               /* for the table */
 };
 
 void diff_pass_init(struct diff_pass *p);
 void diff_pass_release(struct diff_pass *p);
+
+/* diff_pass_wants - of A, by its name: may it be one of the table's? Any thread; all of them without a table. */
+bool diff_pass_wants(const struct diff_pass *p, uint32_t db, struct bytes name);
 
 struct diff_reader;
 

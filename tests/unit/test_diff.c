@@ -2,6 +2,7 @@
 #include "diff/diff_functions.h"
 #include "diff/diff_match.h"
 #include "diff/diff_pass.h"
+#include "diff/key_pick.h"
 #include "lib/test_main.h"
 #include "mapping/replay_saved.h"
 
@@ -189,6 +190,106 @@ static void logs_side_by_side(void **state)
     parted_log_free(logs[DIFF_B]);
 }
 
+/* What both sides come to: keys of a table as it has them, others as the logs do; order does not matter. */
+static void sums_of_all_keys(void **state)
+{
+    const struct diff_rules rules = {.filter = &no_filter, .map = &no_map};
+    struct diff_suspect known = {.has = {true, true}};
+    struct parted_log *logs[DIFF_SIDES];
+    struct ft_err err = FT_ERR_INIT;
+    struct diff_table table = {0};
+    struct diff_sums sums = {0};
+    struct diff_sum side[DIFF_SIDES];
+    struct entry_digest d;
+
+    (void)state;
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        t_ok(diff_match_log(&logs[of], &err), &err);
+        for (unsigned i = 0; i < 1000; i++) {
+            d = digest(of == DIFF_A ? i : 999 - i, of == DIFF_B && i == 999 - 42 ? "old" : "v");
+            t_ok(parted_log_add(logs[of], &d, 1, &err), &err);
+        }
+    }
+    for (int of = DIFF_A; of <= DIFF_B; of++)
+        known.digest[of] = digest(42, "new");
+    t_ok(diff_table_add(&table, &known, &err), &err);
+    d = digest(2000, "v");
+    d.expire_ms = 5000; /* over */
+    t_ok(parted_log_add(logs[DIFF_A], &d, 1, &err), &err);
+    d = digest(2001, "v");
+    d.loss = LOSS_JSON;
+    d.db = 3;
+    t_ok(parted_log_add(logs[DIFF_A], &d, 1, &err), &err);
+    d.loss = LOSS_NONE; /* what is left of it on B */
+    t_ok(parted_log_add(logs[DIFF_B], &d, 1, &err), &err);
+    t_ok(diff_match_sum(logs, &rules, &table, 5000, &sums, &err), &err);
+    assert_int_equal(sums.count, 2);
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        side[of] = diff_sums_total(&sums, (enum diff_of)of, DIFF_SUMS_ALL);
+        assert_int_equal(side[of].keys, 1001);
+        assert_int_equal(side[of].apart, 1);
+        assert_int_equal(diff_sums_total(&sums, (enum diff_of)of, 3).keys, 1);
+        assert_int_equal(diff_sums_total(&sums, (enum diff_of)of, 3).values.low, 0);
+    }
+    assert_true(value_digest_eq(&side[DIFF_A].values, &side[DIFF_B].values));
+    assert_true(value_digest_eq(&side[DIFF_A].times, &side[DIFF_B].times));
+    assert_false(value_digest_eq(&side[DIFF_A].values, &side[DIFF_A].times));
+    diff_sums_release(&sums);
+    diff_table_find(&table, known.digest[DIFF_A].key)->digest[DIFF_B].expire_ms = 9000;
+    t_ok(diff_match_sum(logs, &rules, &table, 5000, &sums, &err), &err);
+    side[DIFF_B] = diff_sums_total(&sums, DIFF_B, 0);
+    assert_true(value_digest_eq(&side[DIFF_A].values, &side[DIFF_B].values));
+    assert_false(value_digest_eq(&side[DIFF_A].times, &side[DIFF_B].times));
+    diff_sums_release(&sums);
+    diff_table_find(&table, known.digest[DIFF_A].key)->digest[DIFF_B] = digest(42, "old");
+    t_ok(diff_match_sum(logs, &rules, &table, 5000, &sums, &err), &err);
+    side[DIFF_B] = diff_sums_total(&sums, DIFF_B, 0);
+    assert_false(value_digest_eq(&side[DIFF_A].values, &side[DIFF_B].values));
+    diff_sums_release(&sums);
+    diff_table_release(&table);
+    parted_log_free(logs[DIFF_A]);
+    parted_log_free(logs[DIFF_B]);
+}
+
+static void pick(struct key_pick *p, unsigned n, uint64_t rank)
+{
+    struct ft_err err = FT_ERR_INIT;
+    char name[20];
+
+    (void)snprintf(name, sizeof(name), "k%u", n);
+    t_ok(key_pick_add(p, 0, bytes_str(name), rank, &err), &err);
+}
+
+/* The last ones that were named, each once, however often the others are. */
+static void the_highest_ranks_are_picked(void **state)
+{
+    struct key_pick p = {.max = 3};
+    uint64_t rank = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 5000; i++) {
+            pick(&p, i, ++rank);
+            pick(&p, 7, ++rank);
+        }
+    }
+    pick(&p, 4711, ++rank);
+    pick(&p, 42, ++rank);
+    pick(&p, 4711, ++rank);
+    pick(&p, 4711, ++rank);
+    key_pick_finish(&p);
+    assert_int_equal(p.count, 3);
+    t_bytes(p.list[0].name, "k4711");
+    t_bytes(p.list[1].name, "k42");
+    t_bytes(p.list[2].name, "k7");
+    key_pick_release(&p);
+    key_pick_finish(&p);
+    assert_int_equal(p.count, 0);
+    assert_int_equal(key_pick_rank(1, bytes_str("a"), 5), key_pick_rank(1, bytes_str("a"), 5));
+    assert_int_not_equal(key_pick_rank(1, bytes_str("a"), 5), key_pick_rank(1, bytes_str("a"), 6));
+    assert_int_not_equal(key_pick_rank(1, bytes_str("a"), 5), key_pick_rank(1, bytes_str("b"), 5));
+}
+
 #define LIB(name, body) "#!lua name=" name "\nredis.register_function('f', function() " body " end)"
 
 static enum difference kind_of(const struct diff_functions *f, const char *name)
@@ -244,6 +345,8 @@ int main(void)
         cmocka_unit_test(times_and_types),
         cmocka_unit_test(rules_are_written_and_read),
         cmocka_unit_test(logs_side_by_side),
+        cmocka_unit_test(sums_of_all_keys),
+        cmocka_unit_test(the_highest_ranks_are_picked),
         cmocka_unit_test(libraries_by_name),
     };
 
