@@ -24,7 +24,7 @@ struct worker {
     struct translator *translator;
     struct recoder *recoder;
     uint32_t db_max;
-    uint64_t keys, records, bytes;
+    uint64_t keys, records, in_sync, bytes;
     bool strings, values;
     bool with_values; /* the second pass */
     bool doubtful;    /* a type has come of which values may be lost */
@@ -287,6 +287,8 @@ static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
     rc = open_pump(w, &pump, err);
     if (rc == 0) {
         rc = pump_stream(pump, stream, err);
+        if (!w->with_values)
+            w->in_sync += pump_counts(pump)->in_sync;
         pump_free(pump);
     }
     source_stream_free(stream);
@@ -302,6 +304,7 @@ static void add_up(struct surveyor *s, const struct worker *w)
     s->ret->values |= w->values;
     s->ret->keys += w->keys;
     s->ret->records += w->records;
+    s->ret->in_sync += w->in_sync;
     s->ret->bytes += w->bytes;
     pthread_mutex_unlock(&s->mu);
 }

@@ -24,6 +24,7 @@ struct replay_survey {
     char (*libraries)[REPLAY_LIBRARY_NAME]; /* names of function libraries */
     size_t library_count;
     uint64_t keys, records; /* that go to the target */
+    uint64_t in_sync;       /* of the records, those inside the full sync */
     uint64_t bytes;         /* of these keys and their values, as the input has them */
     char (*commands)[REPLAY_COMMAND_NAME]; /* that records become; of a rehearsal */
     size_t command_count;

@@ -9,6 +9,7 @@
 
 #include "replay/replay_connect.h"
 #include "replay/replay_content.h"
+#include "state/fold.h"
 #include "target/rights.h"
 
 struct look {
@@ -239,6 +240,19 @@ static int survey_input(struct look *l, struct ft_err *err)
     return replay_survey_run(&l->plan->survey, l->r, err);
 }
 
+/* Only records inside the full sync have to be applied for the state that a replica gets. */
+static int check_engine(struct look *l, struct ft_err *err)
+{
+    const char *program = l->options->redis_server;
+
+    if (l->plan->survey.in_sync == 0)
+        return 0;
+    if (fold_check_server(program, l->r->o->cancel_fd, err) != 0)
+        return err->kind == FT_ERR_CANCELLED ? -1 : replay_checks_fail(l->ret, "state", err);
+    replay_checks_add(l->ret, "state", REPLAY_CHECK_PASSED, "\"%s\" can make it", program);
+    return 0;
+}
+
 static int check_losses(struct look *l, struct ft_err *err)
 {
     return replay_checks_losses(l->ret, &l->r->report, &l->plan->survey.losses,
@@ -250,7 +264,7 @@ static int run_steps(struct look *l, struct ft_err *err)
 {
     static step_fn *const steps[] = {check_role,      check_permission, check_writer,
                                      check_address,   check_content,    survey_input,
-                                     check_databases, check_losses};
+                                     check_databases, check_engine,     check_losses};
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         size_t failed = replay_checks_count(l->ret, REPLAY_CHECK_FAILED);

@@ -6,6 +6,7 @@
 #include "audit/forecast.h"
 #include "serve/listener.h"
 #include "serve/redis_service.h"
+#include "state/fold.h"
 
 /* A loss that is found in the middle of a state leaves a replica that tries it again for ever. */
 static int check_losses(const struct serve_options *o, const struct source *source,
@@ -31,6 +32,15 @@ static int check_losses(const struct serve_options *o, const struct source *sour
     return rc;
 }
 
+/* What a replica would find out is found out before it comes. */
+static int check_engine(const struct serve_options *o, const struct source *source,
+                        struct ft_err *err)
+{
+    if (!o->state_at_end || !source_can(source, SOURCE_HAS_JOURNAL))
+        return 0;
+    return fold_check_server(o->redis_server, o->cancel_fd, err);
+}
+
 static int serve_generation(const struct serve_options *o, const struct listener *listener,
                             struct serve_progress *progress, struct serve_result *result,
                             bool was_read, bool *ret_turned_over, struct ft_err *err)
@@ -45,6 +55,8 @@ static int serve_generation(const struct serve_options *o, const struct listener
     own.follow = o->follow && source_can(source, SOURCE_CAN_FOLLOW);
     result->generation = source->generation;
     rc = was_read ? 0 : check_losses(o, source, result, err);
+    if (rc == 0)
+        rc = check_engine(o, source, err);
     if (rc == 0)
         rc = redis_service_run(&own, source, listener, progress, result, ret_turned_over, err);
     source_free(source);

@@ -4,24 +4,43 @@
 
 #include "wire/server_info.h"
 
-static int check_version(struct fold *f, struct ft_err *err)
+static int ask_version(struct private_redis *server, const char *program, struct server_info *ret,
+                       struct ft_err *err)
 {
     struct redis_pipe *pipe;
+    int rc;
+
+    if (private_redis_connect(server, &pipe, NULL, NULL, err) != 0)
+        return -1;
+    rc = server_info_fetch(pipe, program, ret, err);
+    redis_pipe_free(pipe);
+    if (rc != 0 || ret->version >= 700)
+        return rc;
+    return err_set(err, FT_ERR_USAGE,
+                   "\"%s\" is Redis %u.%u; 7.0 or later is needed to apply the journal "
+                   "(--redis-server PATH names another one)",
+                   program, ret->version / 100, ret->version % 100);
+}
+
+int fold_check_server(const char *program, int cancel_fd, struct ft_err *err)
+{
+    struct private_redis *server;
     struct server_info info;
     int rc;
 
-    if (private_redis_connect(f->server, &pipe, NULL, NULL, err) != 0)
+    if (private_redis_start(&server, program, cancel_fd, err) != 0)
         return -1;
-    rc = server_info_fetch(pipe, f->options.redis_server, &info, err);
-    redis_pipe_free(pipe);
-    if (rc != 0)
+    rc = ask_version(server, program, &info, err);
+    private_redis_free(server);
+    return rc;
+}
+
+static int check_version(struct fold *f, struct ft_err *err)
+{
+    struct server_info info;
+
+    if (ask_version(f->server, f->options.redis_server, &info, err) != 0)
         return -1;
-    if (info.version < 700) {
-        return err_set(err, FT_ERR_USAGE,
-                       "\"%s\" is Redis %u.%u; 7.0 or later is needed to apply the journal "
-                       "(--redis-server PATH names another one)",
-                       f->options.redis_server, info.version / 100, info.version % 100);
-    }
     f->own = target_of_server(info.version, info.valkey, info.modules);
     f->engine = &f->own;
     return 0;
