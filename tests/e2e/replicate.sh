@@ -78,7 +78,8 @@ check_status "what makes no sense" 2 "brings all of INPUT as it is" bring "$T/sm
 PID=$!
 PIDS="$PIDS $PID"
 t_says "$T/stopped.err" "is made a replica"
-t_until [ "$(target_field role)" = slave ]
+is_replica() { [ "$(target_field role)" = slave ]; }
+t_until is_replica
 kill "$PID"
 ends "stopped" "$PID" 5 "$T/stopped.err"
 check "stopped: said so" grep -q "a master again, with what it had before" "$T/stopped.err"

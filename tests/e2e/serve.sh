@@ -2,57 +2,9 @@
 # An input as a Redis master: replicas get the state and the journal after it, and resume where they were, however
 # often the link, flowtape and they themselves are killed.
 . "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/serve_lib.sh"
 t_begin
 need_redis
-
-REPLICA_PORT=$((20000 + $$ * 37 % 12000))
-
-# serve_start INPUT [ARG...] - sets SERVE_PID and SERVE_PORT
-serve_start()
-{
-    cat "$T/serve.err" >>"$T/serve.all" 2>/dev/null
-    : >"$T/serve.err"
-    # shellcheck disable=SC2086 # words
-    "$FLOWTAPE" serve --as redis $FOR_SERVER "$@" \
-        --listen "127.0.0.1:${SERVE_PORT:-0}" --databases 64 --on-loss skip --report "$T/serve.json" \
-        2>>"$T/serve.err" &
-    SERVE_PID=$!
-    PIDS="$PIDS $SERVE_PID"
-    t_until grep -q "listening on" "$T/serve.err" || fail "flowtape serve starts" "$T/serve.err"
-    SERVE_PORT=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$T/serve.err" | head -n 1)
-}
-
-serve_kill()
-{
-    kill -9 "$SERVE_PID" 2>/dev/null
-    wait "$SERVE_PID" 2>/dev/null
-    t_forget "$SERVE_PID"
-}
-
-serve_stop()
-{
-    kill "$SERVE_PID"
-    ends "$1" "$SERVE_PID" 0 "$T/serve.err"
-}
-
-# serve_field NAME - of the master's INFO
-serve_field()
-{
-    redis-cli -p "$SERVE_PORT" info 2>/dev/null | sed -n "s/^$1:\([^[:cntrl:]]*\).*/\1/p"
-}
-
-# replica_field NAME
-replica_field()
-{
-    redis-cli -s "$T/redis/sock" info 2>/dev/null | sed -n "s/^$1:\([^[:cntrl:]]*\).*/\1/p"
-}
-
-# replica_start [ARG...] - in $T/redis, with what is there
-replica_start()
-{
-    redis_start --port "$REPLICA_PORT" --bind 127.0.0.1 --databases 64 --repl-diskless-sync no \
-        --replicaof 127.0.0.1 "$SERVE_PORT" "$@" || fail "a replica starts" "$T/redis/log"
-}
 
 # has_all - the replica has executed the stream up to its end
 has_all()
@@ -148,13 +100,7 @@ while [ $i -lt "$rounds" ]; do
         serve_kill
         serve_start "$T/cap"
         ;;
-    2)
-        redis-cli -s "$T/redis/sock" shutdown save >/dev/null 2>&1
-        wait "$REDIS_PID" 2>/dev/null
-        t_forget "$REDIS_PID"
-        rm -f "$T/redis/sock"
-        replica_start --save 3600 1
-        ;;
+    2) replica_restart --save 3600 1 ;;
     esac
 done
 expect_state "after $rounds interruptions" "$RECORDINGS/live-4"
