@@ -1,9 +1,9 @@
 #include "replicate/replicate_service.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/wake.h"
 
 static void take_place(void *context, const struct serve_place *place)
 {
@@ -50,9 +50,9 @@ int replicate_service_start(struct replicate_service *s, const struct serve_opti
     *s = (struct replicate_service){.options = *options, .err = FT_ERR_INIT};
     (void)pthread_mutex_init(&s->mu, NULL);     /* default attributes: cannot fail on Linux */
     (void)pthread_cond_init(&s->changed, NULL); /* likewise */
-    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->stop_fd < 0)
-        return err_errno(err, errno, "could not make an eventfd");
+    s->stop_fd = -1;
+    if (wake_open(&s->stop_fd, err) != 0)
+        return -1;
     s->options.cancel_fd = s->stop_fd;
     s->options.on_ready = take_place;
     s->options.ready_context = s;
@@ -88,7 +88,7 @@ void replicate_service_stop(struct replicate_service *s)
 {
     if (!s->started)
         return;
-    (void)eventfd_write(s->stop_fd, 1);  /* full: it is readable already */
+    (void)wake_set(s->stop_fd);
     (void)pthread_join(s->thread, NULL); /* joined only here */
     s->started = false;
 }

@@ -24,7 +24,6 @@ struct stream_maker {
     uint32_t flow_count; /* of its journal; 0: there is none */
     struct stream_log *log;
     struct serve_progress *progress;
-    int stop_fd; /* readable: end */
     struct loss_report *losses;
     struct suspect_report *suspects;
     struct journal_pass_counts counts;
