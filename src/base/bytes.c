@@ -53,21 +53,29 @@ bool bytes_to_double(struct bytes b, double *ret_value)
     return true;
 }
 
+/* Numbers are written everywhere, most of them are short: two digits at a time. */
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
 size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE])
 {
-    char digits[I64_TEXT_SIZE];
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    size_t n = 0;
-    size_t len = 0;
+    size_t len = value < 0 ? 2 : 1;
+    size_t at;
 
-    do {
-        digits[n++] = (char)('0' + magnitude % 10);
-        magnitude /= 10;
-    } while (magnitude != 0);
+    for (uint64_t limit = 10; magnitude >= limit; limit *= 10) /* 10^19 is above all of them */
+        len++;
+    at = len;
+    for (; magnitude >= 10; magnitude /= 100) {
+        at -= 2;
+        memcpy(text + at, &pairs[2 * (magnitude % 100)], 2);
+    }
+    if (at > (value < 0 ? 1 : 0))
+        text[--at] = (char)('0' + magnitude);
     if (value < 0)
-        text[len++] = '-';
-    while (n > 0)
-        text[len++] = digits[--n];
+        text[0] = '-';
     return len;
 }
 
