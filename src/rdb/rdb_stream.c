@@ -80,7 +80,7 @@ bool rdb_stream_at_boundary(const struct rdb_stream *s)
 
 bool rdb_stream_is_dragonfly(const struct rdb_stream *s)
 {
-    return s->origin == ORIGIN_DRAGONFLY || s->origin == ORIGIN_DRAGONFLY_LIKELY;
+    return stream_is_dragonfly(s);
 }
 
 enum step stream_want(const struct rdb_stream *s, uint64_t bytes, struct ft_err *err)
@@ -796,7 +796,8 @@ enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_it
         return STEP_END;
     tag_free(s->delivered);
     s->delivered = NULL;
-    s->crc_pos = in->pos;
+    if (!s->crc_waits)
+        s->crc_pos = in->pos;
     step = read_stream(s, in, ret, err);
     if (step == STEP_ERROR && s->blob.open) {
         (void)err_wrap(err, "compressed blob at offset %" PRIu64, s->blob.offset);
@@ -812,6 +813,8 @@ enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_it
                          "the RDB stream ends early, without its EOF opcode,");
         return STEP_ERROR;
     }
-    cover(s, in);
+    s->crc_waits = step == STEP_ITEM; /* a checksum is cheaper of many bytes at once */
+    if (!s->crc_waits)
+        cover(s, in);
     return step;
 }

@@ -104,8 +104,8 @@ struct rdb_stream;
 int rdb_stream_new(struct rdb_stream **ret, const struct rdb_stream_options *options,
                    struct ft_err *err);
 /*
- * rdb_stream_next - the next item. STEP_MORE: push more into the window (nothing is lost: the
- * parser keeps its place). STEP_END: EOF was delivered by the call before; the window is right
+ * rdb_stream_next - the next item. STEP_MORE: push more into the window, and only then (nothing is lost:
+ * the parser keeps its place). STEP_END: EOF was delivered by the call before; the window is right
  * after it. STEP_ERROR: FT_ERR_CORRUPT, FT_ERR_UNSUPPORTED (unknown opcode, type or version),
  * FT_ERR_LIMIT. With window->closed a stream that ends early is FT_ERR_CORRUPT.
  */

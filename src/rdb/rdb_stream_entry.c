@@ -13,7 +13,7 @@ static int remember(struct rdb_stream *s, struct ft_err *err)
     return buf_append(&s->owner_key, s->entry.key.p, s->entry.key.n, err);
 }
 
-static enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+static inline enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
     if (s->origin != ORIGIN_DRAGONFLY && remember(s, err) != 0)
         return STEP_ERROR;
@@ -30,14 +30,18 @@ static enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_e
 }
 
 /* The key as it lies after the type byte at p. */
-static int decode_key(struct rdb_stream *s, const uint8_t *p, struct bytes *ret, struct ft_err *err)
+static inline int decode_key(struct rdb_stream *s, const uint8_t *p, struct bytes *ret,
+                             struct ft_err *err)
 {
-    struct bytes in = bytes_of(p + 1, s->key_head.head_size + (size_t)s->key_head.payload_size);
+    const size_t head = s->key_head.head_size;
+    const size_t n = (size_t)s->key_head.payload_size;
+    struct bytes in;
 
     if (s->key_head.kind == RDB_STRING_RAW) {
-        *ret = bytes_of(in.p + s->key_head.head_size, (size_t)s->key_head.payload_size);
+        *ret = bytes_of(p + 1 + head, n);
         return 0;
     }
+    in = bytes_of(p + 1, head + n);
     if (rdb_string_take(&in, ret, &s->name, err) == 0)
         return 0;
     return err_wrap(err, "key at offset %" PRIu64, window_offset(s->w));
@@ -61,25 +65,47 @@ static enum step deliver_kept(struct rdb_stream *s, struct rdb_item *ret, struct
     return deliver(s, ret, err);
 }
 
-enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+/* Skipping: the whole value was consumed. */
+static enum step deliver_passed(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
-    enum step step = stream_walk_go(s, err);
-
-    if (step != STEP_ITEM)
-        return step;
-    if (s->walk.keep)
-        return deliver_kept(s, ret, err);
     s->entry.value = bytes_of(NULL, 0);
     s->entry.raw = bytes_of(NULL, 0);
     s->entry.value_bytes = s->walk.passed;
     return deliver(s, ret, err);
 }
 
+enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    enum step step = stream_walk_go(s, err);
+
+    if (step != STEP_ITEM)
+        return step;
+    return s->walk.keep ? deliver_kept(s, ret, err) : deliver_passed(s, ret, err);
+}
+
+/* Is the value, `at` bytes from here, a string of which all is here? Most are: no walk is begun for them. */
+static bool string_is_here(const struct rdb_stream *s, size_t at, size_t *ret_size)
+{
+    size_t head;
+
+    if (s->entry.type != RDB_TYPE_STRING ||
+        !rdb_string_is_raw(stream_at(s) + at, stream_left(s) - at, &head, ret_size))
+        return false;
+    *ret_size += head;
+    return true;
+}
+
 /* Skipping: the value begins, after a key that was consumed. */
 static enum step begin_passing(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
     enum step step;
+    size_t n;
 
+    if (string_is_here(s, 0, &n)) {
+        stream_consume(s, n);
+        s->walk.passed = n;
+        return deliver_passed(s, ret, err);
+    }
     stream_walk_start(s, RDB_ITEM_ENTRY, false, 0);
     value_walk_begin(&s->walk.walk, s->entry.type);
     step = entry_go(s, ret, err);
@@ -95,6 +121,12 @@ static enum step begin_passing(struct rdb_stream *s, struct rdb_item *ret, struc
 
 static enum step begin_keeping(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
+    size_t n;
+
+    if (string_is_here(s, s->value_at, &n)) {
+        s->walk.walked = s->value_at + n;
+        return deliver_kept(s, ret, err);
+    }
     stream_walk_start(s, RDB_ITEM_ENTRY, true, s->value_at);
     value_walk_begin(&s->walk.walk, s->entry.type);
     return entry_go(s, ret, err);
@@ -131,7 +163,7 @@ enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err 
         return STEP_MORE;
     s->entry.db = s->db;
     s->entry.type = (uint8_t)type;
-    s->entry.dragonfly = rdb_stream_is_dragonfly(s);
+    s->entry.dragonfly = stream_is_dragonfly(s);
     if (stream_is_long(s, &s->key_head, RDB_SKIP_KEY_MAX))
         return begin_long_key(s);
     if (s->key_head.payload_size > n - 1 - s->key_head.head_size)

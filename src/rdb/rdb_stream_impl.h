@@ -127,6 +127,7 @@ struct rdb_stream {
     uint64_t crc;
     bool crc_done;
     size_t crc_pos; /* in the caller's window: what is covered */
+    bool crc_waits; /* what the window has after crc_pos is covered later */
 };
 
 static inline size_t stream_left(const struct rdb_stream *s)
@@ -146,6 +147,11 @@ static inline void stream_consume(struct rdb_stream *s, size_t n)
     window_consume(s->w, n);
     if (s->in_payload)
         s->payload_left -= n;
+}
+
+static inline bool stream_is_dragonfly(const struct rdb_stream *s)
+{
+    return s->origin == ORIGIN_DRAGONFLY || s->origin == ORIGIN_DRAGONFLY_LIKELY;
 }
 
 /* stream_bad - FT_ERR_CORRUPT at the next byte. */

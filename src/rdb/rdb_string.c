@@ -56,18 +56,8 @@ static enum step lzf_head(const uint8_t *p, size_t n, struct rdb_string_head *re
     return STEP_ITEM;
 }
 
-enum step rdb_string_head_get(const uint8_t *p, size_t n, struct rdb_string_head *ret)
+enum step rdb_string_head_other(const uint8_t *p, size_t n, int used, struct rdb_string_head *ret)
 {
-    uint64_t len;
-    int used = rdb_len_get(p, n, &len);
-
-    if (used > 0) {
-        ret->kind = RDB_STRING_RAW;
-        ret->head_size = (size_t)used;
-        ret->payload_size = len;
-        ret->raw_size = len;
-        return STEP_ITEM;
-    }
     if (used == 0)
         return STEP_MORE;
     if (p[0] >= STRING_INT8 && p[0] <= STRING_INT32)
@@ -123,30 +113,13 @@ static int take_lzf(struct bytes packed, uint64_t raw_size, struct bytes *ret, s
     return 0;
 }
 
-/* A string that is stored as it is; false: it is not, or not whole. Nearly all are, so this is all that most
- * elements of a value cost. */
-static inline bool take_raw(struct bytes *in, struct bytes *ret)
-{
-    uint64_t len;
-    int used = rdb_len_get(in->p, in->n, &len);
-
-    if (used <= 0 || len > in->n - (size_t)used)
-        return false;
-    *ret = bytes_of(in->p + used, (size_t)len);
-    in->p = ret->p + ret->n;
-    in->n -= (size_t)used + ret->n;
-    return true;
-}
-
-int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch, struct ft_err *err)
+int rdb_string_take_other(struct bytes *in, struct bytes *ret, struct buf *scratch,
+                          struct ft_err *err)
 {
     struct rdb_string_head head;
     struct bytes payload;
     int rc = 0;
 
-    buf_clear(scratch);
-    if (take_raw(in, ret))
-        return 0;
     if (whole_head(*in, &head, err) != 0)
         return -1;
     payload = bytes_of(in->p + head.head_size, (size_t)head.payload_size);

@@ -6,6 +6,7 @@
 #define FLOWTAPE_RDB_RDB_STRING_H
 
 #include "base/buf.h"
+#include "rdb/rdb_len.h"
 
 enum rdb_string_kind {
     RDB_STRING_RAW,
@@ -25,11 +26,42 @@ struct rdb_string_head {
 /* The longest head: C3 and two lengths of 9 bytes. */
 #define RDB_STRING_HEAD_MAX 19
 
+/* Out of line: all but a length. */
+enum step rdb_string_head_other(const uint8_t *p, size_t n, int used, struct rdb_string_head *ret);
+
 /*
  * rdb_string_head_get - STEP_ITEM, STEP_MORE (n is too small), or STEP_ERROR without an error text
  * (first byte is no string).
  */
-enum step rdb_string_head_get(const uint8_t *p, size_t n, struct rdb_string_head *ret);
+static inline enum step rdb_string_head_get(const uint8_t *p, size_t n, struct rdb_string_head *ret)
+{
+    uint64_t len;
+    int used = rdb_len_get(p, n, &len);
+
+    if (used <= 0)
+        return rdb_string_head_other(p, n, used, ret);
+    ret->kind = RDB_STRING_RAW;
+    ret->head_size = (size_t)used;
+    ret->payload_size = len;
+    ret->raw_size = len;
+    return STEP_ITEM;
+}
+
+/*
+ * rdb_string_is_raw - is it a string that is stored as it is, whole? Nearly all are, so this is all that
+ * most of them cost. *ret_head: the size of its head.
+ */
+static inline bool rdb_string_is_raw(const uint8_t *p, size_t n, size_t *ret_head, size_t *ret_size)
+{
+    uint64_t len;
+    int used = rdb_len_get(p, n, &len);
+
+    if (used <= 0 || len > n - (size_t)used)
+        return false;
+    *ret_head = (size_t)used;
+    *ret_size = (size_t)len;
+    return true;
+}
 
 /*
  * rdb_string_take - decode the string at the front of *in and advance *in after it.
@@ -39,12 +71,30 @@ enum step rdb_string_head_get(const uint8_t *p, size_t n, struct rdb_string_head
  *          limit bounds what an LZF string may claim.
  * Errors   FT_ERR_CORRUPT (ends early, bad coding, LZF that does not give what it claims).
  */
-int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch, struct ft_err *err);
+static inline int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch,
+                                  struct ft_err *err);
+/* Out of line: what is not stored as it is. */
+int rdb_string_take_other(struct bytes *in, struct bytes *ret, struct buf *scratch,
+                          struct ft_err *err);
 
 /* rdb_string_skip - advance *in after the string without decoding it. */
 int rdb_string_skip(struct bytes *in, struct ft_err *err);
 
 /* rdb_string_put - append as raw string, or integer-encoded where Redis would do so. */
 int rdb_string_put(struct buf *out, struct bytes s, struct ft_err *err);
+
+static inline int rdb_string_take(struct bytes *in, struct bytes *ret, struct buf *scratch,
+                                  struct ft_err *err)
+{
+    size_t head;
+    size_t n;
+
+    buf_clear(scratch);
+    if (!rdb_string_is_raw(in->p, in->n, &head, &n))
+        return rdb_string_take_other(in, ret, scratch, err);
+    *ret = bytes_of(in->p + head, n);
+    *in = bytes_of(ret->p + n, in->n - head - n);
+    return 0;
+}
 
 #endif

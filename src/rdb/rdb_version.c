@@ -144,7 +144,7 @@ static int valkey_type(unsigned byte)
     return byte <= VALKEY_TYPE_MAX && value_walk_known(byte) ? (int)byte : -1;
 }
 
-int rdb_type_of_byte(struct rdb_header header, bool dragonfly, unsigned byte)
+int rdb_type_of_late_byte(struct rdb_header header, bool dragonfly, unsigned byte)
 {
     if (header.family == RDB_FAMILY_VALKEY)
         return valkey_type(byte);
@@ -156,11 +156,6 @@ int rdb_type_of_byte(struct rdb_header header, bool dragonfly, unsigned byte)
         (byte >= RDB_TYPE_DF_JSON && !dragonfly) || byte == RDB_TYPE_VALKEY_HASH)
         return -1;
     return value_walk_known(byte) ? (int)byte : -1;
-}
-
-uint8_t rdb_byte_of_type(unsigned type)
-{
-    return type == RDB_TYPE_VALKEY_HASH ? RDB_BYTE_VALKEY_HASH : (uint8_t)type;
 }
 
 const char *rdb_unread_name(struct rdb_header header, unsigned byte)

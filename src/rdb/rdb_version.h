@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "rdb/rdb_types.h"
 
 /* Magic and digits of the version together, in each family. */
 #define RDB_HEADER_SIZE 9
@@ -47,11 +48,22 @@ void rdb_magic(struct rdb_header header, char ret[RDB_HEADER_SIZE + 1]);
  * rdb_type_of_byte - the type (enum rdb_type) that a byte stands for in a stream that begins with this header; -1:
  * none that is read. `dragonfly`: who wrote it is, or may be, a Dragonfly.
  */
-int rdb_type_of_byte(struct rdb_header header, bool dragonfly, unsigned byte);
+static inline int rdb_type_of_byte(struct rdb_header header, bool dragonfly, unsigned byte);
 /* rdb_byte_of_type - the reverse. */
-uint8_t rdb_byte_of_type(unsigned type);
+static inline uint8_t rdb_byte_of_type(unsigned type)
+{
+    return type == RDB_TYPE_VALKEY_HASH ? RDB_BYTE_VALKEY_HASH : (uint8_t)type;
+}
 /* rdb_unread_name - what a type byte or opcode that is not read stands for, and whose it is; NULL:
  * nobody's that is known. */
 const char *rdb_unread_name(struct rdb_header header, unsigned byte);
+
+/* Out of line: a byte that does not stand for the same in all streams. */
+int rdb_type_of_late_byte(struct rdb_header header, bool dragonfly, unsigned byte);
+
+static inline int rdb_type_of_byte(struct rdb_header header, bool dragonfly, unsigned byte)
+{
+    return byte <= RDB_TYPE_ZSET_2 ? (int)byte : rdb_type_of_late_byte(header, dragonfly, byte);
+}
 
 #endif

@@ -22,7 +22,6 @@
 struct type_row {
     const char *grammar; /* NULL: a type nobody can walk, or none at all */
     const char *name;
-    enum value_class class;
 };
 
 /* head, then 7 more numbers from version 2 on; groups; consumers */
@@ -34,42 +33,81 @@ struct type_row {
 #define STREAM_5 "N(SS)UUUUUUUUN(SUUUN(i8U)N(S88N(i))N(i))" VALUE_WALK_STREAM_PRODUCERS
 
 static const struct type_row rows[RDB_TYPE_COUNT] = {
-    [RDB_TYPE_STRING] = {"S", "string", VALUE_STRING},
-    [RDB_TYPE_LIST] = {"N(S)", "list", VALUE_LIST},
-    [RDB_TYPE_SET] = {"N(S)", "set", VALUE_SET},
-    [RDB_TYPE_ZSET] = {"N(ST)", "zset", VALUE_ZSET},
-    [RDB_TYPE_HASH] = {"N(SS)", "hash", VALUE_HASH},
-    [RDB_TYPE_ZSET_2] = {"N(S8)", "zset_2", VALUE_ZSET},
-    [RDB_TYPE_MODULE_PRE_GA] = {NULL, "module_pre_ga", VALUE_MODULE},
-    [RDB_TYPE_MODULE_2] = {"UO", "module_2", VALUE_MODULE},
-    [RDB_TYPE_HASH_ZIPMAP] = {"S", "hash_zipmap", VALUE_HASH},
-    [RDB_TYPE_LIST_ZIPLIST] = {"S", "list_ziplist", VALUE_LIST},
-    [RDB_TYPE_SET_INTSET] = {"S", "set_intset", VALUE_SET},
-    [RDB_TYPE_ZSET_ZIPLIST] = {"S", "zset_ziplist", VALUE_ZSET},
-    [RDB_TYPE_HASH_ZIPLIST] = {"S", "hash_ziplist", VALUE_HASH},
-    [RDB_TYPE_LIST_QUICKLIST] = {"N(S)", "list_quicklist", VALUE_LIST},
-    [RDB_TYPE_STREAM_LISTPACKS] = {STREAM_1, "stream_listpacks", VALUE_STREAM},
-    [RDB_TYPE_HASH_LISTPACK] = {"S", "hash_listpack", VALUE_HASH},
-    [RDB_TYPE_ZSET_LISTPACK] = {"S", "zset_listpack", VALUE_ZSET},
-    [RDB_TYPE_LIST_QUICKLIST_2] = {"N(US)", "list_quicklist_2", VALUE_LIST},
-    [RDB_TYPE_STREAM_LISTPACKS_2] = {STREAM_2, "stream_listpacks_2", VALUE_STREAM},
-    [RDB_TYPE_SET_LISTPACK] = {"S", "set_listpack", VALUE_SET},
-    [RDB_TYPE_STREAM_LISTPACKS_3] = {STREAM_3, "stream_listpacks_3", VALUE_STREAM},
-    [RDB_TYPE_HASH_METADATA_PRE_GA] = {"N(USS)", "hash_metadata_pre_ga", VALUE_HASH},
-    [RDB_TYPE_HASH_LISTPACK_EX_PRE_GA] = {"S", "hash_listpack_ex_pre_ga", VALUE_HASH},
-    [RDB_TYPE_HASH_METADATA] = {"8N(USS)", "hash_metadata", VALUE_HASH},
-    [RDB_TYPE_HASH_LISTPACK_EX] = {"8S", "hash_listpack_ex", VALUE_HASH},
-    [RDB_TYPE_STREAM_LISTPACKS_4] = {STREAM_4, "stream_listpacks_4", VALUE_STREAM},
-    [RDB_TYPE_STREAM_LISTPACKS_5] = {STREAM_5, "stream_listpacks_5", VALUE_STREAM},
-    [RDB_TYPE_VALKEY_HASH] = {"N(SS8)", "valkey_hash_2", VALUE_HASH},
-    [RDB_TYPE_DF_JSON] = {"S", "json", VALUE_JSON},
-    [RDB_TYPE_DF_HASH_WITH_EXPIRY] = {"N(SSS)", "hash_with_expiry", VALUE_HASH},
-    [RDB_TYPE_DF_SET_WITH_EXPIRY] = {"N(SS)", "set_with_expiry", VALUE_SET},
-    [RDB_TYPE_DF_SBF] = {"U88UUUN(US)", "sbf", VALUE_PROBABILISTIC},
-    [RDB_TYPE_DF_SBF2] = {"U88UUUN(UC)", "sbf2", VALUE_PROBABILISTIC},
-    [RDB_TYPE_DF_CMS] = {"M", "cms", VALUE_PROBABILISTIC},
-    [RDB_TYPE_DF_TOPK] = {"UUUU8N(SU)B", "topk", VALUE_PROBABILISTIC},
-    [RDB_TYPE_DF_CUCKOO] = {"UUUUUUN(C)", "cuckoo", VALUE_PROBABILISTIC},
+    [RDB_TYPE_STRING] = {"S", "string"},
+    [RDB_TYPE_LIST] = {"N(S)", "list"},
+    [RDB_TYPE_SET] = {"N(S)", "set"},
+    [RDB_TYPE_ZSET] = {"N(ST)", "zset"},
+    [RDB_TYPE_HASH] = {"N(SS)", "hash"},
+    [RDB_TYPE_ZSET_2] = {"N(S8)", "zset_2"},
+    [RDB_TYPE_MODULE_PRE_GA] = {NULL, "module_pre_ga"},
+    [RDB_TYPE_MODULE_2] = {"UO", "module_2"},
+    [RDB_TYPE_HASH_ZIPMAP] = {"S", "hash_zipmap"},
+    [RDB_TYPE_LIST_ZIPLIST] = {"S", "list_ziplist"},
+    [RDB_TYPE_SET_INTSET] = {"S", "set_intset"},
+    [RDB_TYPE_ZSET_ZIPLIST] = {"S", "zset_ziplist"},
+    [RDB_TYPE_HASH_ZIPLIST] = {"S", "hash_ziplist"},
+    [RDB_TYPE_LIST_QUICKLIST] = {"N(S)", "list_quicklist"},
+    [RDB_TYPE_STREAM_LISTPACKS] = {STREAM_1, "stream_listpacks"},
+    [RDB_TYPE_HASH_LISTPACK] = {"S", "hash_listpack"},
+    [RDB_TYPE_ZSET_LISTPACK] = {"S", "zset_listpack"},
+    [RDB_TYPE_LIST_QUICKLIST_2] = {"N(US)", "list_quicklist_2"},
+    [RDB_TYPE_STREAM_LISTPACKS_2] = {STREAM_2, "stream_listpacks_2"},
+    [RDB_TYPE_SET_LISTPACK] = {"S", "set_listpack"},
+    [RDB_TYPE_STREAM_LISTPACKS_3] = {STREAM_3, "stream_listpacks_3"},
+    [RDB_TYPE_HASH_METADATA_PRE_GA] = {"N(USS)", "hash_metadata_pre_ga"},
+    [RDB_TYPE_HASH_LISTPACK_EX_PRE_GA] = {"S", "hash_listpack_ex_pre_ga"},
+    [RDB_TYPE_HASH_METADATA] = {"8N(USS)", "hash_metadata"},
+    [RDB_TYPE_HASH_LISTPACK_EX] = {"8S", "hash_listpack_ex"},
+    [RDB_TYPE_STREAM_LISTPACKS_4] = {STREAM_4, "stream_listpacks_4"},
+    [RDB_TYPE_STREAM_LISTPACKS_5] = {STREAM_5, "stream_listpacks_5"},
+    [RDB_TYPE_VALKEY_HASH] = {"N(SS8)", "valkey_hash_2"},
+    [RDB_TYPE_DF_JSON] = {"S", "json"},
+    [RDB_TYPE_DF_HASH_WITH_EXPIRY] = {"N(SSS)", "hash_with_expiry"},
+    [RDB_TYPE_DF_SET_WITH_EXPIRY] = {"N(SS)", "set_with_expiry"},
+    [RDB_TYPE_DF_SBF] = {"U88UUUN(US)", "sbf"},
+    [RDB_TYPE_DF_SBF2] = {"U88UUUN(UC)", "sbf2"},
+    [RDB_TYPE_DF_CMS] = {"M", "cms"},
+    [RDB_TYPE_DF_TOPK] = {"UUUU8N(SU)B", "topk"},
+    [RDB_TYPE_DF_CUCKOO] = {"UUUUUUN(C)", "cuckoo"},
+};
+
+const uint8_t rdb_type_classes[RDB_TYPE_COUNT] = {
+    [RDB_TYPE_STRING] = VALUE_STRING,
+    [RDB_TYPE_LIST] = VALUE_LIST,
+    [RDB_TYPE_SET] = VALUE_SET,
+    [RDB_TYPE_ZSET] = VALUE_ZSET,
+    [RDB_TYPE_HASH] = VALUE_HASH,
+    [RDB_TYPE_ZSET_2] = VALUE_ZSET,
+    [RDB_TYPE_MODULE_PRE_GA] = VALUE_MODULE,
+    [RDB_TYPE_MODULE_2] = VALUE_MODULE,
+    [RDB_TYPE_HASH_ZIPMAP] = VALUE_HASH,
+    [RDB_TYPE_LIST_ZIPLIST] = VALUE_LIST,
+    [RDB_TYPE_SET_INTSET] = VALUE_SET,
+    [RDB_TYPE_ZSET_ZIPLIST] = VALUE_ZSET,
+    [RDB_TYPE_HASH_ZIPLIST] = VALUE_HASH,
+    [RDB_TYPE_LIST_QUICKLIST] = VALUE_LIST,
+    [RDB_TYPE_STREAM_LISTPACKS] = VALUE_STREAM,
+    [RDB_TYPE_HASH_LISTPACK] = VALUE_HASH,
+    [RDB_TYPE_ZSET_LISTPACK] = VALUE_ZSET,
+    [RDB_TYPE_LIST_QUICKLIST_2] = VALUE_LIST,
+    [RDB_TYPE_STREAM_LISTPACKS_2] = VALUE_STREAM,
+    [RDB_TYPE_SET_LISTPACK] = VALUE_SET,
+    [RDB_TYPE_STREAM_LISTPACKS_3] = VALUE_STREAM,
+    [RDB_TYPE_HASH_METADATA_PRE_GA] = VALUE_HASH,
+    [RDB_TYPE_HASH_LISTPACK_EX_PRE_GA] = VALUE_HASH,
+    [RDB_TYPE_HASH_METADATA] = VALUE_HASH,
+    [RDB_TYPE_HASH_LISTPACK_EX] = VALUE_HASH,
+    [RDB_TYPE_STREAM_LISTPACKS_4] = VALUE_STREAM,
+    [RDB_TYPE_STREAM_LISTPACKS_5] = VALUE_STREAM,
+    [RDB_TYPE_VALKEY_HASH] = VALUE_HASH,
+    [RDB_TYPE_DF_JSON] = VALUE_JSON,
+    [RDB_TYPE_DF_HASH_WITH_EXPIRY] = VALUE_HASH,
+    [RDB_TYPE_DF_SET_WITH_EXPIRY] = VALUE_SET,
+    [RDB_TYPE_DF_SBF] = VALUE_PROBABILISTIC,
+    [RDB_TYPE_DF_SBF2] = VALUE_PROBABILISTIC,
+    [RDB_TYPE_DF_CMS] = VALUE_PROBABILISTIC,
+    [RDB_TYPE_DF_TOPK] = VALUE_PROBABILISTIC,
+    [RDB_TYPE_DF_CUCKOO] = VALUE_PROBABILISTIC,
 };
 
 bool value_walk_known(unsigned type)
@@ -328,17 +366,20 @@ enum step value_walk_run(struct value_walk *w, const uint8_t *p, size_t n, uint6
     if (pass(w, &p, end, skip))
         step = STEP_ITEM;
     while (step == STEP_ITEM && *pc != '\0') {
-        struct symbol found = {0};
+        struct symbol found;
+        size_t head;
+        size_t size;
 
         if (*pc == ')') {
             pc = turn_loop(w, pc);
             continue;
         }
-        if (*pc == 'S' && p < end && *p < 0x40 && *p < end - p) { /* short, raw, and here */
-            p += 1 + *p;
+        if (*pc == 'S' && rdb_string_is_raw(p, (size_t)(end - p), &head, &size)) {
+            p += head + size;
             pc++;
             continue;
         }
+        found = (struct symbol){0};
         step = read_symbol(w, *pc, p, (size_t)(end - p), &found);
         if (step == STEP_ERROR) {
             *ret_used = (size_t)(p - begin);
@@ -359,11 +400,6 @@ enum step value_walk_run(struct value_walk *w, const uint8_t *p, size_t n, uint6
     w->pc = step == STEP_ITEM ? NULL : pc;
     *ret_used = (size_t)(p - begin);
     return step;
-}
-
-enum value_class rdb_type_class(unsigned type)
-{
-    return type < RDB_TYPE_COUNT ? rows[type].class : VALUE_STRING;
 }
 
 const char *rdb_type_name(unsigned type)

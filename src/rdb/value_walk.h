@@ -47,8 +47,14 @@ void value_walk_begin_grammar(struct value_walk *w, const char *grammar);
 enum step value_walk_run(struct value_walk *w, const uint8_t *p, size_t n, uint64_t base_offset,
                          size_t *ret_used, struct ft_err *err);
 
+/* What rdb_type_class looks up. */
+extern const uint8_t rdb_type_classes[RDB_TYPE_COUNT];
+
 /* rdb_type_class, rdb_type_name ("hash_listpack"), value_class_name ("hash"). NULL name: unknown. */
-enum value_class rdb_type_class(unsigned type);
+static inline enum value_class rdb_type_class(unsigned type)
+{
+    return type < RDB_TYPE_COUNT ? (enum value_class)rdb_type_classes[type] : VALUE_STRING;
+}
 const char *rdb_type_name(unsigned type);
 const char *value_class_name(enum value_class c);
 
