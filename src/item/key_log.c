@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#include <xxhash.h>
-
+#include "base/hash.h"
 #include "base/parted_log.h"
 #include "base/table_memory.h"
 
@@ -33,7 +32,7 @@ int key_log_new(struct key_log **ret, struct ft_err *err)
 
 uint64_t key_log_hash(uint32_t db, struct bytes key)
 {
-    uint64_t hash = XXH3_64bits_withSeed(key.n == 0 ? "" : (const void *)key.p, key.n, db);
+    uint64_t hash = hash_bytes_seeded(key, db);
 
     return hash == 0 ? 1 : hash;
 }

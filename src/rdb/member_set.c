@@ -1,7 +1,5 @@
 #include "rdb/member_set.h"
 
-#include <xxhash.h>
-
 #define CAPACITY_MIN ((size_t)64)
 /* What a value says of its size is believed up to here; beyond, the set grows with what is there. */
 #define EXPECTED_MAX ((size_t)1 << 20)
@@ -38,24 +36,7 @@ int member_set_begin(struct member_set *s, uint64_t expected, struct ft_err *err
     return 0;
 }
 
-uint64_t member_set_hash(struct bytes member)
-{
-    uint64_t hash = XXH3_64bits(member.n == 0 ? "" : (const void *)member.p, member.n);
-
-    return hash == 0 ? 1 : hash;
-}
-
-/* Where the hash is, or the free place for it. There is always a free one. */
-static size_t find(const struct member_set *s, uint64_t hash)
-{
-    size_t i = (size_t)hash & (s->capacity - 1);
-
-    while (s->slots[i] != hash && s->slots[i] != 0)
-        i = (i + 1) & (s->capacity - 1);
-    return i;
-}
-
-static int grow(struct member_set *s, struct ft_err *err)
+int member_set_grow(struct member_set *s, struct ft_err *err)
 {
     struct member_set wider = {0};
 
@@ -63,25 +44,11 @@ static int grow(struct member_set *s, struct ft_err *err)
         return -1;
     for (size_t i = 0; i < s->capacity; i++) {
         if (s->slots[i] != 0)
-            wider.slots[find(&wider, s->slots[i])] = s->slots[i];
+            wider.slots[member_set_place(&wider, s->slots[i])] = s->slots[i];
     }
     wider.count = s->count;
     member_set_release(s);
     *s = wider;
-    return 0;
-}
-
-int member_set_add(struct member_set *s, uint64_t hash, struct ft_err *err)
-{
-    size_t i;
-
-    if (2 * (s->count + 1) > s->capacity && grow(s, err) != 0)
-        return -1;
-    i = find(s, hash);
-    if (s->slots[i] != 0)
-        return 1;
-    s->slots[i] = hash;
-    s->count++;
     return 0;
 }
 

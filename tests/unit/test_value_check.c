@@ -56,6 +56,20 @@ static void test_members_are_there_once(void **state)
                        "5\xc0\x05"),
                "member \"5\"");
     is_refused(RDB_TYPE_SET, T_BYTES("\x02\x00\x00"), "member \"\"");
+    is_refused(RDB_TYPE_SET,
+               T_BYTES("\x02\xc3\x04\x08\x00"
+                       "a\xa0\x00\x08"
+                       "aaaaaaaa"),
+               "member \"aaaaaaaa\"");
+    is_refused(RDB_TYPE_SET,
+               T_BYTES("\x01\x01"
+                       "ab"),
+               "left over");
+    is_refused(RDB_TYPE_HASH,
+               T_BYTES("\x01\x01"
+                       "f\x02"
+                       "1"),
+               "");
     is_refused(RDB_TYPE_HASH,
                T_BYTES("\x02\x01"
                        "f\x01"
