@@ -82,11 +82,6 @@ int filter_add_type(struct filter *f, const char *text, struct ft_err *err)
     return each_word(f, text, add_one_type, err);
 }
 
-bool filter_is_empty(const struct filter *f)
-{
-    return f->db_count == 0 && f->key_count == 0 && f->no_key_count == 0 && f->classes == 0;
-}
-
 bool filter_db(const struct filter *f, uint32_t db)
 {
     for (size_t i = 0; i < f->db_count; i++) {

@@ -165,11 +165,10 @@ static enum step next_in_journal(struct flow_grammar *g, struct window *in, stru
 
 /* --- the RDB stream --- */
 
+/* Of all but entries. */
 static enum item_kind kind_of(enum rdb_item_kind kind)
 {
     switch (kind) {
-    case RDB_ITEM_ENTRY:
-        return ITEM_ENTRY;
     case RDB_ITEM_AUX:
         return ITEM_AUX;
     case RDB_ITEM_FUNCTION:
@@ -244,10 +243,14 @@ static enum step next_in_rdb(struct flow_grammar *g, struct window *in, struct i
     if (step == STEP_MORE)
         return STEP_MORE;
     ret->is_record = false;
-    ret->kind = kind_of(ret->rdb.kind);
     ret->flow = g->options.flow;
     ret->offset = ret->rdb.offset;
     ret->lsn = 0;
+    if (ret->rdb.kind == RDB_ITEM_ENTRY) { /* first: most of what a snapshot consists of */
+        ret->kind = ITEM_ENTRY;
+        return STEP_ITEM;
+    }
+    ret->kind = kind_of(ret->rdb.kind);
     if (ret->rdb.kind == RDB_ITEM_JOURNAL_OFFSET)
         rc = take_journal_offset(g, &ret->rdb, err);
     else if (ret->rdb.kind == RDB_ITEM_JOURNAL_BLOB)

@@ -162,8 +162,8 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
                                uint8_t *ret_type, struct bytes *ret_value,
                                enum loss_reason *ret_loss, struct ft_err *err)
 {
-    struct recoded out = {entry->type, entry->value, LOSS_NONE};
-    enum recode_result result = RECODE_OK;
+    struct recoded out;
+    enum recode_result result;
     const struct rule *rule;
     int empty;
 
@@ -175,14 +175,19 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
     empty = is_empty(r, rule, entry, err);
     if (empty != 0)
         return empty < 0 ? RECODE_ERROR : RECODE_EMPTY;
-    if (rule->always || !target_reads(r->target, entry->type)) {
-        if (rule->run == NULL)
-            return err_set(err, FT_ERR_UNSUPPORTED, "unknown type of value %u", entry->type);
-        buf_clear(&r->out);
-        buf_trim(&r->out, OUT_KEEP_BYTES);
-        r->now_ms = now_ms;
-        result = rule->run(r, entry, &out, err);
+    if (!rule->always && target_reads(r->target, entry->type)) {
+        *ret_type = entry->type;
+        *ret_value = entry->value;
+        *ret_loss = LOSS_NONE;
+        return RECODE_OK;
     }
+    if (rule->run == NULL)
+        return err_set(err, FT_ERR_UNSUPPORTED, "unknown type of value %u", entry->type);
+    buf_clear(&r->out);
+    buf_trim(&r->out, OUT_KEEP_BYTES);
+    r->now_ms = now_ms;
+    out = (struct recoded){entry->type, entry->value, LOSS_NONE};
+    result = rule->run(r, entry, &out, err);
     if (result == RECODE_ERROR)
         return result;
     *ret_type = out.type;

@@ -329,16 +329,14 @@ static bool group_drops(const struct target *target, struct stream_iter *it,
     return false;
 }
 
-bool recode_stream_drops(const struct target *target, const struct rdb_entry *entry)
+static bool drops_state(const struct target *target, const struct rdb_entry *entry)
 {
     struct ft_err ignored = FT_ERR_INIT;
     struct stream_group group;
     struct stream_iter *it;
     bool drops;
 
-    if (rdb_type_class(entry->type) != VALUE_STREAM || entry->type == RDB_TYPE_STREAM_LISTPACKS ||
-        target_reads(target, entry->type) ||
-        stream_iter_new(&it, entry->type, entry->value, &ignored) != 0)
+    if (stream_iter_new(&it, entry->type, entry->value, &ignored) != 0)
         return false;
     drops =
         !target_reads(target, RDB_TYPE_STREAM_LISTPACKS_2) && has_counters(stream_iter_head(it));
@@ -348,4 +346,11 @@ bool recode_stream_drops(const struct target *target, const struct rdb_entry *en
         drops = has_producers(stream_iter_producers(it));
     stream_iter_free(it);
     return drops;
+}
+
+bool recode_stream_drops(const struct target *target, const struct rdb_entry *entry)
+{
+    return rdb_type_class(entry->type) == VALUE_STREAM &&
+           entry->type != RDB_TYPE_STREAM_LISTPACKS && !target_reads(target, entry->type) &&
+           drops_state(target, entry);
 }

@@ -122,11 +122,6 @@ int replay_map_add_rename(struct replay_map *m, const char *text, struct ft_err 
     return 0;
 }
 
-bool replay_map_is_identity(const struct replay_map *m)
-{
-    return m->db_count == 0 && m->name_count == 0;
-}
-
 const struct replay_db_rule *replay_map_db_rule(const struct replay_map *m, uint32_t db)
 {
     const struct replay_db_rule *found = NULL;

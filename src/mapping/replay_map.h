@@ -45,7 +45,10 @@ struct replay_map {
 int replay_map_add_dbs(struct replay_map *m, const char *text, struct ft_err *err);
 int replay_map_add_rename(struct replay_map *m, const char *text, struct ft_err *err);
 /* replay_map_is_identity - every key keeps its name and database. */
-bool replay_map_is_identity(const struct replay_map *m);
+static inline bool replay_map_is_identity(const struct replay_map *m)
+{
+    return m->db_count == 0 && m->name_count == 0;
+}
 /* replay_map_db - the target's database; false: dropped. */
 bool replay_map_db(const struct replay_map *m, uint32_t db, uint32_t *ret_db);
 /* replay_map_db_rule - the rule that is about this database; NULL: none. */

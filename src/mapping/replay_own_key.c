@@ -7,9 +7,11 @@ bool replay_is_own_key(struct bytes key)
     const size_t prefix = strlen(REPLAY_KEY_PREFIX);
     const size_t end = prefix + REPLAY_ID_SIZE - 1;
 
+    if (key.n < prefix || memcmp(key.p, REPLAY_KEY_PREFIX, prefix) != 0)
+        return false; /* as nearly always */
     if (bytes_eq_str(key, REPLAY_STATE_KEY))
         return true;
-    if (key.n <= end || memcmp(key.p, REPLAY_KEY_PREFIX, prefix) != 0 || key.p[end] != ':')
+    if (key.n <= end || key.p[end] != ':')
         return false;
     for (size_t i = prefix; i < end; i++) {
         if (!(key.p[i] >= '0' && key.p[i] <= '9') && !(key.p[i] >= 'a' && key.p[i] <= 'f'))

@@ -93,12 +93,13 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
 int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
-    unsigned release = source_journal_release(f->source);
+    unsigned release;
     bool guessed;
     int rc;
 
-    if (f->options.suspects == NULL)
+    if (f->options.suspects == NULL || rdb_type_class(entry->type) != VALUE_STREAM)
         return 0;
+    release = source_journal_release(f->source);
     if (suspect_group_reads(release, entry->type, entry->value, &guessed, err) != 0)
         return -1;
     if (!guessed)
