@@ -48,7 +48,7 @@ elif [ "$failed" -ne 0 ]; then
 elif [ "$passed" -eq 0 ]; then
     failed=1 # no test at all is no success
 fi
-skipped=$(awk '/^# SKIP: / { n += $3 } END { print n + 0 }' "$build/check.out")
+skipped=$(tests_skipped "$build/check.out")
 [ "$skipped" -eq 0 ] || grep -E '^SKIP:' "$build/check.out"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

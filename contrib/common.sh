@@ -54,3 +54,8 @@ test_totals() {
          /^# (FAIL|XPASS|ERROR): /  { failed += $3 }
          END { print passed + 0, failed + 0 }' "$1"
 }
+
+# tests_skipped LOG - how many, likewise.
+tests_skipped() {
+    awk '/^# SKIP: / { n += $3 } END { print n + 0 }' "$1"
+}
