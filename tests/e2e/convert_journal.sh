@@ -28,8 +28,10 @@ load_aof()
 {
     l_check=${REDIS_CHECK_RDB%-rdb}-aof
     case $REDIS_FOR in valkey-9*) l_check= ;; esac # it does not know the magic of its server's RDB
-    if [ -n "$l_check" ] && command -v "$l_check" >/dev/null 2>&1 && ! server_before 7.0; then
-        check "$1: redis-check-aof" "$l_check" "$2/appendonlydir/appendonly.aof.manifest"
+    l_file=appendonlydir/appendonly.aof.manifest
+    ! server_before 7.0 || l_file=appendonly.aof
+    if [ -n "$l_check" ] && command -v "$l_check" >/dev/null 2>&1; then
+        check "$1: redis-check-aof" "$l_check" "$2/$l_file"
     fi
     rm -rf "$T/redis"
     cp -r "$2" "$T/redis"
