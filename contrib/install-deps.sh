@@ -26,6 +26,7 @@ build   libjansson-dev      pkg-config --exists jansson
 build   libxxhash-dev       pkg-config --exists libxxhash
 build   libisal-dev         pkg-config --exists libisal
 build   libarchive-dev      pkg-config --exists libarchive
+build   libsodium-dev       pkg-config --exists libsodium
 build   libcmocka-dev       pkg-config --exists cmocka
 redis   redis-server        command -v redis-server
 redis   redis-tools         command -v redis-cli
