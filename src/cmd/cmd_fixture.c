@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/cmd_fixture_make.h"
+#include "cmd/cmd_fixture_mask.h"
 #include "cmd/cmd_fixture_sample.h"
 #include "cmd/ui.h"
 
@@ -18,6 +19,7 @@ struct fixture_command {
 
 static const struct fixture_command commands[] = {
     {"make", cmd_fixture_make, cmd_fixture_make_help, "make a capture from a text"},
+    {"mask", cmd_fixture_mask, cmd_fixture_mask_help, "give everything in an input another name"},
     {"sample", cmd_fixture_sample, cmd_fixture_sample_help, "keep some of the keys of an input"},
 };
 
