@@ -6,6 +6,7 @@
 #include "audit/verify.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cmd/check_verify.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"
@@ -15,6 +16,7 @@
 struct verify_args {
     const char *name; /* of the input, as it was given */
     const char *input;
+    const char *report; /* NULL: none */
     struct output_args output;
 };
 
@@ -26,6 +28,14 @@ static const char about[] =
     "compressed; \"-\" is standard input. Exit status 3 if there is a\n"
     "finding, 6 if there is none but a full sync was not finished.\n";
 
+static const struct arg report_args[] = {
+    {"report", "FILE",
+     "is what a replay or sync with --check all has written\n"
+     "down with --report what INPUT says? Nothing else is\n"
+     "checked",
+     offsetof(struct verify_args, report), NULL},
+};
+
 static const struct arg output_args[] = {
     {"json", NULL, "print the result as JSON", offsetof(struct output_args, json), NULL},
     {"quiet", NULL, "print findings only", offsetof(struct output_args, quiet), NULL},
@@ -34,18 +44,20 @@ static const struct arg output_args[] = {
 
 static int print_help(FILE *out)
 {
-    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, output_args, NULL)};
+    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, NULL),
+                                       ARG_GROUP(NULL, output_args, NULL)};
 
-    return args_help(out, about, groups, 2);
+    return args_help(out, about, groups, 3);
 }
 
 static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *err)
 {
-    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, output_args, &ret->output)};
+    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, ret),
+                                       ARG_GROUP(NULL, output_args, &ret->output)};
     int first;
 
     *ret = (struct verify_args){0};
-    if (args_parse(groups, 2, argc, argv, &first, err) != 0)
+    if (args_parse(groups, 3, argc, argv, &first, err) != 0)
         return -1;
     if (ret->output.help)
         return 0;
@@ -168,5 +180,7 @@ int cmd_verify(int argc, char **argv)
         return (int)ui_args_fail(COMMAND, &err);
     if (a.output.help)
         return (int)ui_help(COMMAND, print_help);
+    if (a.report != NULL)
+        return (int)check_verify(COMMAND, a.report, a.name, a.input, &a.output);
     return (int)verify(&a);
 }
