@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cmd/check_print.h"
 #include "cmd/json_value.h"
 #include "cmd/rehearsal_print.h"
 #include "cmd/report.h"
@@ -38,7 +39,10 @@ static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
 
-    sync_show(p, &job->progress, job->args->run.live, &job->shown);
+    if (atomic_load(&job->progress.checking) && p->terminal)
+        check_show(p, &job->progress.check);
+    else
+        sync_show(p, &job->progress, job->args->run.live, &job->shown);
 }
 
 static void on_note(void *context, const char *text)
@@ -66,6 +70,8 @@ static void on_outcome(void *context, enum sync_ended ended, const struct ft_err
 
 static enum exit_status status_of(const struct job *job)
 {
+    if (job->result.proof.done && !copy_checked_is_equal(&job->result.proof))
+        return EXIT_FINDINGS;
     switch (job->result.ended) {
     case SYNC_SNAPSHOT:
         return job->result.replay.suspects.count == 0 ? EXIT_DONE : EXIT_FINDINGS;
@@ -91,6 +97,9 @@ static enum exit_status report(struct job *job, enum exit_status status)
     json_t *json = sync_to_json(&job->result, &job->losses, why, (int)status);
     char *text;
 
+    if (json != NULL && job->args->check.wanted)
+        json_object_set_new(json, "check",
+                            check_to_json(&job->result.proof, job->args->run.capture.directory));
     if (json != NULL)
         json_object_set_new(json, "flows", sync_flows_to_json(job->args->run.live));
     text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -98,6 +107,8 @@ static enum exit_status report(struct job *job, enum exit_status status)
     free(text);
     if (!o->quiet && !o->json && job->result.capture.sessions != 0)
         sync_print(&job->result, &job->losses);
+    if (!o->quiet && !o->json)
+        check_print(&job->result.proof, job->args->run.capture.directory);
     if (o->json || o->report != NULL)
         return report_write(COMMAND, json, &job->result.replay.suspects, o->report, o->json,
                             status);

@@ -83,7 +83,7 @@ static const char about[] =
     "replay. The same command resumes after any interruption. Status 0: the target has\n"
     "everything.\n";
 
-#define GROUP_COUNT 10
+#define GROUP_COUNT 11
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -96,7 +96,8 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[6] = args_report(&a->output);
     groups[7] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
     groups[8] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
-    groups[9] = args_output(&a->output);
+    groups[9] = args_check(&a->check);
+    groups[10] = args_output(&a->output);
 }
 
 static int check(const struct sync_args *a, struct ft_err *err)
@@ -107,6 +108,8 @@ static int check(const struct sync_args *a, struct ft_err *err)
         return err_set(err, FT_ERR_USAGE, "--snapshot-only has no cut-over");
     if (a->run.hold_ms != 0 && a->run.cutover == CUTOVER_TAKEOVER)
         return err_set(err, FT_ERR_USAGE, "--hold is for --cutover pause");
+    if (check_args_check(&a->check, &a->run.replay, err) != 0)
+        return -1;
     return replay_args_check(&a->run.replay, err);
 }
 
@@ -133,6 +136,8 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
         return -1;
     ret->run.capture.give_up_after_ms = ret->give_up_ms;
     ret->run.replay.give_up_ms = ret->give_up_ms;
+    ret->run.check = ret->check.wanted;
+    ret->run.check_sample = ret->check.sample;
     ret->run.replay.fail_on_loss = ret->loss.fail;
     ret->run.replay.json_as = ret->loss.json_as;
     ret->run.capture.source = &ret->source.uri;

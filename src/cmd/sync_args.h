@@ -11,6 +11,7 @@ struct sync_args {
     struct server_args source;
     struct server_args target;
     struct loss_args loss;
+    struct check_args check;
     struct output_args output;
     uint64_t give_up_ms;
     bool eager;

@@ -220,6 +220,17 @@ static int advance(struct copy_check *c, const char *at, struct ft_err *err)
     return c->o.sample != 0 ? want_sample(c, err) : 0;
 }
 
+int copy_check_refine(struct copy_check *c, const char *at, uint64_t *ret_keys, struct ft_err *err)
+{
+    *ret_keys = 0;
+    if (c->o.sample != 0)
+        return 0;
+    if (advance(c, at, err) != 0)
+        return err_wrap(err, "--check");
+    *ret_keys = diff_count_due(c->diff);
+    return diff_resolve(c->diff, err) == 0 ? 0 : err_wrap(err, "--check");
+}
+
 /*
  * The result
  */

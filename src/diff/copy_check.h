@@ -5,8 +5,9 @@
  *              of the replay: of all keys, or of the N that the journal touched last and N random ones of the input.
  * Beside a live stream  Comparing everything takes long, and the target has to stand still in the end. So
  *              copy_check_begin reads all of both sides while the replay goes on, at a moment that the target has passed:
- *              keys that are touched from there on may differ. copy_check_end, with the target at its goal, reads only what was
- *              touched since, or still differed.
+ *              keys that are touched from there on may differ. copy_check_refine, also while it goes on, reads again what
+ *              differed or was touched. copy_check_end, with the target at its goal, reads only what was touched since the
+ *              last of these, or still differed.
  * A flush      makes all that was read before worthless: everything is read again.
  * Threads      One at a time; progress may be read by any.
  */
@@ -64,6 +65,8 @@ int copy_check_new(struct copy_check **ret, const struct copy_check_options *opt
 /* Moments are texts as --at takes them. copy_check_begin - *progress has to stay, too. */
 int copy_check_begin(struct copy_check *c, const char *at, struct diff_progress *progress,
                      struct ft_err *err);
+/* copy_check_refine - ret_keys: so many had to be read. */
+int copy_check_refine(struct copy_check *c, const char *at, uint64_t *ret_keys, struct ft_err *err);
 /*
  * copy_check_end - ret is initialised; what it had before is dropped. apart: keys, by the input's names, that were brought from
  * the source itself; as those that the journal does not tell for sure they are not called different. NULL: all count. Once more

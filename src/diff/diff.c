@@ -265,7 +265,7 @@ static int read_again(struct diff *d, enum diff_of of, bool second, struct ft_er
     return rc;
 }
 
-static uint64_t count_suspects(const struct diff *d)
+uint64_t diff_count_due(const struct diff *d)
 {
     uint64_t n = 0;
 
@@ -286,7 +286,7 @@ static int nap(const struct diff *d, struct ft_err *err)
 int diff_resolve(struct diff *d, struct ft_err *err)
 {
     enum diff_of second = d->first == DIFF_A ? DIFF_B : DIFF_A;
-    uint64_t due = count_suspects(d);
+    uint64_t due = diff_count_due(d);
 
     d->result->suspects = d->table.count;
     if (due == 0)
@@ -297,7 +297,7 @@ int diff_resolve(struct diff *d, struct ft_err *err)
         return -1;
     for (d->result->rounds = 1; d->rules.live && !d->o->still && d->result->rounds < d->o->rounds;
          d->result->rounds++) {
-        uint64_t left = count_suspects(d);
+        uint64_t left = diff_count_due(d);
 
         atomic_store(&d->progress->suspects, left);
         if (left == 0)

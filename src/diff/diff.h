@@ -88,6 +88,8 @@ int diff_want(struct diff *d, uint32_t db, struct bytes name, struct ft_err *err
 int diff_move(struct diff *d, const char *at, bool want, bool *ret_flushed, struct ft_err *err);
 /* diff_resolve - what differs, or is to be read, is read by name, in rounds if a side is live. */
 int diff_resolve(struct diff *d, struct ft_err *err);
+/* diff_count_due - so many keys are to be read by diff_resolve. */
+uint64_t diff_count_due(const struct diff *d);
 /* diff_report - counts anew what differs now; calls on_found. apart: keys of A that are not to be called different, as
  * no file tells their state; NULL: none. */
 int diff_report(struct diff *d, const struct key_set *const *apart, size_t apart_count,

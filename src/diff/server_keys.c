@@ -78,7 +78,7 @@ int server_times_find(struct target_client *t, struct diff_side *side, struct se
     buf_clear(&side->options);
     side->began_ms = 0;
     if (reply->type == REDIS_REPLY_ARRAY) {
-        times.deferred = bytes_eq_str(field(reply, 0), "1");
+        times.deferred = field(reply, 0).n != 0; /* some keys still are when most are released */
         (void)bytes_to_i64(field(reply, 1), &side->began_ms); /* stays 0 */
         options = field(reply, 2);
         rc = buf_append(&side->options, options.p, options.n, err);

@@ -81,7 +81,7 @@ static enum cutover_action check(struct cutover *c, const struct cutover_seen *s
     if (renew_is_due(c, seen->now_ms))
         return CUTOVER_DO_RENEW;
     if (!seen->suspects)
-        return arrive(c, seen->now_ms);
+        return seen->unproven ? CUTOVER_DO_PROVE : arrive(c, seen->now_ms);
     if (c->mode != CUTOVER_TAKEOVER || c->paused || c->unpausable)
         return CUTOVER_DO_CHECK;
     c->paused = true; /* or more might come before it hands over */
@@ -130,6 +130,8 @@ enum cutover_action cutover_next(struct cutover *c, const struct cutover_seen *s
     case CUTOVER_ENDING:
         if (!seen->applied)
             return CUTOVER_DO_NOTHING;
+        if (seen->unproven)
+            return CUTOVER_DO_PROVE;
         c->state = CUTOVER_OVER;
         return CUTOVER_DO_FINISH;
     case CUTOVER_OVER:

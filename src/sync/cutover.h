@@ -12,6 +12,8 @@
  * Times        Before all that the keys' times to live are prepared (sync_times.h), while the source keeps running.
  * Suspects     Where there are suspect keys they are read again at the goal (sync_check.h), before it
  *              is held or done. For that a takeover pauses the source, if it can be.
+ * Proof        With --check the target is compared with the capture (sync_proof.h): most of it in the preparation, the
+ *              rest at the goal, when suspect keys are right, and once more where a takeover ends.
  * Threads      None.
  */
 #ifndef FLOWTAPE_SYNC_CUTOVER_H
@@ -52,6 +54,7 @@ enum cutover_action {
     CUTOVER_DO_GOAL,     /* ask the source for its LSNs; they are the goal */
     CUTOVER_DO_RENEW,    /* renew the pause */
     CUTOVER_DO_CHECK,    /* one more step of reading suspect keys */
+    CUTOVER_DO_PROVE,    /* one more step of comparing the target with the capture */
     CUTOVER_DO_HOLD,     /* tell that all is there and is waiting for confirmation */
     CUTOVER_DO_FINISH,   /* it is done */
     CUTOVER_DO_RELEASE,  /* not confirmed: unpause; then follow again, or end if begun by itself */
@@ -74,11 +77,12 @@ struct cutover {
 struct cutover_seen {
     uint64_t now_ms;
     bool caught_up;
-    bool prepared;  /* times are given back but those of keys that end soon */
+    bool prepared;  /* times are given back but those of keys that end soon; most is compared */
     bool told;      /* to begin, or, while it holds, to confirm */
     bool applied;   /* the goal, or after a takeover everything */
     bool lost_goal; /* its generation is over */
     bool suspects;  /* there are some that have not been read */
+    bool unproven;  /* the target at this position is to be compared, and has not been */
 };
 
 /* cutover_init - pause and takeover begin by themselves. */

@@ -4,6 +4,7 @@
 #include "sync/sync_impl.h"
 #include "sync/sync_limits.h"
 #include "sync/sync_preflight.h"
+#include "sync/sync_proof.h"
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
@@ -129,6 +130,7 @@ static int look_at_workers(struct sync *s, struct ft_err *err)
     if (!capture_done || s->taken_over)
         return 0;
     if (s->result->goal != NULL) { /* it ended there, but more was stored */
+        sync_proof_stop(s);
         sync_times_undo(s);
         sync_let_go(s);
         cutover_failed(&s->cutover);
@@ -199,6 +201,8 @@ static int run_snapshot(struct sync *s, struct ft_err *err)
     sync_join_replay(s);
     if (s->replay.failed)
         return err_copy(err, &s->replay.err);
+    if (s->o->check && sync_proof_run(s, "snapshot", err) != 0)
+        return -1;
     s->result->ended = SYNC_SNAPSHOT;
     return 0;
 }
@@ -229,12 +233,15 @@ static bool capture_is_cause(const struct sync *s, const struct ft_err *err)
 
 static int run_live(struct sync *s, struct ft_err *err)
 {
+    struct ft_err unproven = FT_ERR_INIT;
     int rc;
 
     sync_pops_begin(&s->check);
     rc = sync_start_capture(s, err);
     if (rc == 0)
         rc = follow(s, err);
+    if (s->result->ended != SYNC_CUT_OVER || rc != 0)
+        sync_proof_stop(s);
     end_workers(s);
     if (rc != 0 && capture_is_cause(s, err))
         *err = s->capture.err;
@@ -243,6 +250,10 @@ static int run_live(struct sync *s, struct ft_err *err)
     if (rc != 0 && s->result->ended != SYNC_SOURCE_GONE)
         s->result->ended = SYNC_FAILED;
     sync_times_end(s, s->result->ended == SYNC_SOURCE_GONE || s->result->ended == SYNC_FULL);
+    if (s->o->check && !s->replay.failed &&
+        (s->result->ended == SYNC_SOURCE_GONE || s->result->ended == SYNC_FULL) &&
+        sync_proof_run(s, "end", &unproven) != 0)
+        sync_note(s, "%s", unproven.msg);
     if (s->result->ended != SYNC_CUT_OVER)
         return rc;
     rc = sync_check_finish(&s->check, err);
@@ -275,13 +286,15 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     int rc = -1;
 
     *ret = (struct sync_result){0};
-    if (sync_workers_init(&s, err) == 0) {
+    s.proof.worker.cancel_fd = -1;
+    if (sync_workers_init(&s, err) == 0 && sync_proof_init(&s, err) == 0) {
         sync_times_init(&s);
         set_up(&s);
         rc = sync_preflight(&preflight, &s, err);
     }
     if (rc == 0)
         rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);
+    sync_proof_release(&s);
     sync_check_release(&s.check);
     if (s.replay_options.held != NULL)
         sync_times_release(&s);
@@ -296,6 +309,7 @@ void sync_result_release(struct sync_result *r)
 {
     replay_result_release(&r->replay);
     sync_checked_release(&r->checked);
+    copy_checked_release(&r->proof);
     free(r->goal);
     *r = (struct sync_result){0};
 }

@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 #include "capture/capture_run.h"
+#include "diff/copy_check.h"
 #include "replay/replay.h"
 #include "store/live_flows.h"
 #include "sync/cutover.h"
@@ -42,6 +43,8 @@ struct sync_options {
     struct live_flows *live;
     struct sync_control *control;
     bool snapshot_only;
+    bool check; /* the target is compared with the capture before the cut-over is confirmed */
+    uint64_t check_sample; /* 0: all keys */
     enum cutover_mode cutover;
     uint64_t hold_ms;       /* 0: for ever */
     uint64_t max_dir_bytes; /* 0: no limit */
@@ -62,6 +65,8 @@ struct sync_progress {
     char sync_id[SYNC_ID_SIZE];      /* of the session; guarded by mu */
     struct replay_progress replay;
     atomic_bool replaying;
+    struct diff_progress check;
+    atomic_bool checking;
 };
 
 struct sync_result {
@@ -70,6 +75,7 @@ struct sync_result {
     struct capture_run_result capture;
     struct replay_result replay; /* all replays of the run together */
     struct sync_checked checked; /* suspect keys */
+    struct copy_checked proof;   /* of `check`: the last one that was made */
     uint64_t *goal;              /* next LSN per flow up to which it was cut over; NULL: none */
     uint32_t flow_count;
     uint64_t elapsed_ms;

@@ -81,6 +81,7 @@ void sync_check_release(struct sync_check *c)
 {
     drop_all(c);
     key_set_release(&c->given_up);
+    key_set_release(&c->brought);
     buf_release(&c->value.payload);
     replay_pops_release(&c->pops);
     free(c->behind);
@@ -295,11 +296,18 @@ static int take_page(struct sync_check *c, struct ft_err *err)
     return 0;
 }
 
-static void count_outcome(struct sync_checked *r, const struct sync_candidate *k)
+static int count_outcome(struct sync_check *c, const struct sync_candidate *k, struct ft_err *err)
 {
+    struct sync_checked *r = c->result;
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
     r->corrected += k->outcome == REPLAY_RECHECK_CORRECTED;
     r->deleted += k->outcome == REPLAY_RECHECK_DELETED;
     r->equal += k->outcome == REPLAY_RECHECK_EQUAL;
+    if (k->outcome == REPLAY_RECHECK_EQUAL)
+        return 0;
+    key_set_hash(k->suspect.db, k->suspect.key, hash);
+    return key_set_add(&c->brought, hash, err);
 }
 
 /* Those that are resolved come off the list, and count. */
@@ -321,8 +329,8 @@ static int unlist_resolved(struct sync_check *c, struct ft_err *err)
         return -1;
     c->lost_ms = 0;
     for (size_t i = 0; i < c->count; i++) {
-        if (c->page[i].resolved && !c->page[i].closed)
-            count_outcome(c->result, &c->page[i]);
+        if (c->page[i].resolved && !c->page[i].closed && count_outcome(c, &c->page[i], err) != 0)
+            return -1;
         c->page[i].closed |= c->page[i].resolved;
     }
     return 0;

@@ -69,6 +69,7 @@ struct sync_check {
     bool last_page;
     bool fresh; /* this pass has found keys that were not given up before */
     struct key_set given_up;
+    struct key_set brought;  /* the target has got the source's value of them */
     struct sync_value value; /* of page[next], if has_read */
     uint64_t *behind;        /* per flow: the source's LSNs when it had been read */
     size_t behind_cap;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "sync/sync_check_pops.h"
+#include "sync/sync_proof.h"
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
@@ -241,6 +242,7 @@ static int do_finish(struct sync *s, struct ft_err *err)
 
 static int do_release(struct sync *s, struct ft_err *err)
 {
+    sync_proof_stop(s);
     sync_times_undo(s);
     unpause(s);
     sync_note(s, "not confirmed in time: the source resumes");
@@ -330,9 +332,10 @@ static int do_takeover(struct sync *s, struct ft_err *err)
 static int do_prepare(struct sync *s, struct ft_err *err)
 {
     int rc = sync_times_prepare(s, err);
+    int proof = rc < 0 ? 0 : sync_proof_prepare(s, err);
 
-    s->prepared = rc > 0;
-    return rc < 0 ? -1 : 0;
+    s->prepared = rc > 0 && proof > 0;
+    return rc < 0 || proof < 0 ? -1 : 0;
 }
 
 static int execute(struct sync *s, enum cutover_action action, struct ft_err *err)
@@ -356,6 +359,8 @@ static int execute(struct sync *s, enum cutover_action action, struct ft_err *er
         return sync_source_pause(&s->source, CUTOVER_PAUSE_MS, err);
     case CUTOVER_DO_CHECK:
         return do_check(s, err);
+    case CUTOVER_DO_PROVE:
+        return sync_proof_step(s, err);
     case CUTOVER_DO_HOLD:
         return do_hold(s, err);
     case CUTOVER_DO_FINISH:
@@ -374,6 +379,7 @@ static int give_up(struct sync *s, const struct ft_err *cause, bool paused, stru
 {
     bool by_itself = s->cutover.by_itself;
 
+    sync_proof_stop(s);
     sync_times_undo(s);
     if (paused)
         unpause(s);
@@ -427,6 +433,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     if (begins && sync_pops_read(&s->check, err) != 0)
         return -1;
     seen.suspects = sync_check_is_due(&s->check);
+    seen.unproven = seen.applied && sync_proof_is_due(s);
     if (seen.told)
         s->begin = s->confirm = false;
     if (execute(s, cutover_next(&s->cutover, &seen), &cause) == 0)

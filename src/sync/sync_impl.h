@@ -39,6 +39,21 @@ struct sync_times {
     uint64_t retry_ms;
 };
 
+/* What compares the target with the capture: sync_proof.h. */
+struct sync_proof {
+    enum sync_proof_stage {
+        PROOF_NONE,
+        PROOF_BEGINNING, /* in its thread, while the replay goes on */
+        PROOF_BEGUN,
+        PROOF_ENDING, /* in its thread, while the target stands still */
+        PROOF_ENDED,
+    } stage;
+    struct sync_worker worker;
+    struct copy_check *check; /* of the thread, while there is one */
+    uint32_t generation;
+    char *at; /* where the target is to be compared, as --at has it; owned */
+};
+
 /* Everything belongs to the thread of sync_run, but for what the callbacks of the workers use. */
 struct sync {
     const struct sync_options *o;
@@ -55,6 +70,7 @@ struct sync {
     struct sync_source source;
     struct sync_check check;
     struct sync_times times;
+    struct sync_proof proof;
     bool prepared; /* what the last step of sync_times_prepare said */
     bool begin;    /* told to begin, or to confirm */
     bool confirm;

@@ -87,7 +87,8 @@ static void *replay_main(void *arg)
     return NULL;
 }
 
-static int start(struct sync_worker *w, void *(*run)(void *), struct sync *s, struct ft_err *err)
+int sync_worker_start(struct sync_worker *w, void *(*run)(void *), struct sync *s,
+                      struct ft_err *err)
 {
     int rc;
 
@@ -101,7 +102,7 @@ static int start(struct sync_worker *w, void *(*run)(void *), struct sync *s, st
     return 0;
 }
 
-static void join(struct sync_worker *w)
+void sync_worker_join(struct sync_worker *w)
 {
     if (w->started)
         (void)pthread_join(w->thread, NULL); /* started, and joined only here */
@@ -115,19 +116,19 @@ void sync_cancel(struct sync_worker *w)
 
 int sync_start_capture(struct sync *s, struct ft_err *err)
 {
-    return start(&s->capture, capture_main, s, err);
+    return sync_worker_start(&s->capture, capture_main, s, err);
 }
 
 void sync_join_capture(struct sync *s)
 {
-    join(&s->capture);
+    sync_worker_join(&s->capture);
 }
 
 void sync_join_replay(struct sync *s)
 {
     if (!s->replay.started)
         return;
-    join(&s->replay);
+    sync_worker_join(&s->replay);
     replay_sum_add(&s->result->replay, &s->replayed);
 }
 
@@ -140,7 +141,7 @@ int sync_start_replay(struct sync *s, struct ft_err *err)
         s->replay_options.from_start = false;
     }
     atomic_store(&s->progress->replaying, true);
-    return start(&s->replay, replay_main, s, err);
+    return sync_worker_start(&s->replay, replay_main, s, err);
 }
 
 int sync_forget_position(struct sync *s, struct ft_err *err)
@@ -151,7 +152,7 @@ int sync_forget_position(struct sync *s, struct ft_err *err)
     s->replay_options.forget = true;
     if (sync_start_replay(s, err) != 0)
         return -1;
-    join(&s->replay);
+    sync_worker_join(&s->replay);
     replay_result_release(&s->replayed);
     return s->replay.failed ? err_copy(err, &s->replay.err) : 0;
 }

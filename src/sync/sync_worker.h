@@ -14,6 +14,10 @@ void sync_workers_release(struct sync *s);
 int sync_start_capture(struct sync *s, struct ft_err *err);
 /* sync_start_replay - once more, when the one before has ended. */
 int sync_start_replay(struct sync *s, struct ft_err *err);
+/* sync_worker_start - run gets s, and sets done in the end. sync_worker_join - of one that may never have been started. */
+int sync_worker_start(struct sync_worker *w, void *(*run)(void *), struct sync *s,
+                      struct ft_err *err);
+void sync_worker_join(struct sync_worker *w);
 void sync_cancel(struct sync_worker *w);
 void sync_join_capture(struct sync *s);
 /* sync_join_replay - what it did is added to the result. */

@@ -161,6 +161,34 @@ static void suspects_are_read_before_holding(void **state)
     assert_int_equal(at(&c, 6, SEEN(.told = true)), CUTOVER_DO_FINISH);
 }
 
+static void it_is_proven_before_it_is_held_or_taken_over(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(at(&c, 2, SEEN(.applied = true, .suspects = true, .unproven = true)),
+                     CUTOVER_DO_CHECK);
+    assert_int_equal(at(&c, 3, SEEN(.applied = true, .unproven = true)), CUTOVER_DO_PROVE);
+    assert_int_equal(at(&c, 4 + CUTOVER_RENEW_MS, SEEN(.applied = true, .unproven = true)),
+                     CUTOVER_DO_RENEW);
+    assert_int_equal(at(&c, 5 + CUTOVER_RENEW_MS, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    assert_int_equal(at(&c, 6 + CUTOVER_RENEW_MS, SEEN(.told = true)), CUTOVER_DO_FINISH);
+    cutover_more(&c); /* the source has moved: so has the proof */
+    assert_int_equal(at(&c, 7 + CUTOVER_RENEW_MS, SEEN(.applied = true, .unproven = true)),
+                     CUTOVER_DO_PROVE);
+    assert_int_equal(at(&c, 8 + CUTOVER_RENEW_MS, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+
+    cutover_init(&c, CUTOVER_TAKEOVER, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(at(&c, 2, SEEN(.applied = true, .unproven = true)), CUTOVER_DO_PROVE);
+    assert_int_equal(at(&c, 3, SEEN(.applied = true)), CUTOVER_DO_TAKEOVER);
+    assert_int_equal(at(&c, 4, SEEN(.unproven = true)), CUTOVER_DO_NOTHING);
+    assert_int_equal(at(&c, 5, SEEN(.applied = true, .unproven = true)), CUTOVER_DO_PROVE);
+    assert_int_equal(at(&c, 6, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+}
+
 static void failure_waits_to_be_told(void **state)
 {
     struct cutover c;
@@ -189,6 +217,7 @@ int main(void)
         cmocka_unit_test(takeover_pauses_for_suspects),
         cmocka_unit_test(takeover_without_a_pause),
         cmocka_unit_test(suspects_are_read_before_holding),
+        cmocka_unit_test(it_is_proven_before_it_is_held_or_taken_over),
         cmocka_unit_test(failure_waits_to_be_told),
     };
 
