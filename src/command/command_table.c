@@ -1,7 +1,7 @@
 #include "command/command_table.h"
 
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "command/command_keys.h"
 #include "command/rewrite_float.h"
@@ -195,21 +195,63 @@ static const struct command_row rows[] = {
 /* clang-format on */
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
-static int name_compare(const void *key, const void *member)
-{
-    const struct bytes *name = key;
-    const struct command_row *row = member;
-    size_t n = strlen(row->name);
-    int c = strncasecmp((const char *)name->p, row->name, name->n < n ? name->n : n);
+/*
+ * Each record asks for its command, so names are hashed. A place holds the number of a row, from 1 on; 0: free.
+ */
+#define PLACE_BITS 10
+#define PLACES     (1u << PLACE_BITS)
+_Static_assert(ROW_COUNT < PLACES / 2, "most names are found at once");
 
-    if (c != 0)
-        return c;
-    return (name->n > n) - (name->n < n);
+static uint16_t places[PLACES];
+static size_t name_max;
+static pthread_once_t places_once = PTHREAD_ONCE_INIT;
+
+static inline uint8_t fold(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+static inline size_t first_place(struct bytes name)
+{
+    uint32_t hash = 0;
+
+    for (size_t i = 0; i < name.n; i++)
+        hash = (hash ^ fold(name.p[i])) * 0x9e3779b1u;
+    return hash >> (32 - PLACE_BITS);
+}
+
+static void fill_places(void)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        size_t at = first_place(bytes_str(rows[i].name));
+
+        while (places[at] != 0)
+            at = (at + 1) % PLACES;
+        places[at] = (uint16_t)(i + 1);
+        if (strlen(rows[i].name) > name_max)
+            name_max = strlen(rows[i].name);
+    }
+}
+
+static inline bool has_name(const struct command_row *row, struct bytes name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (fold(name.p[i]) != fold((uint8_t)row->name[i]) || row->name[i] == '\0')
+            return false;
+    }
+    return row->name[name.n] == '\0';
 }
 
 const struct command_row *command_find(struct bytes name)
 {
-    return bsearch(&name, rows, ROW_COUNT, sizeof(rows[0]), name_compare);
+    (void)pthread_once(&places_once, fill_places); /* cannot fail */
+    if (name.n > name_max)
+        return NULL;
+    for (size_t at = first_place(name); places[at] != 0; at = (at + 1) % PLACES) {
+        if (has_name(&rows[places[at] - 1], name))
+            return &rows[places[at] - 1];
+    }
+    return NULL;
 }
 
 const struct command_row *command_rows(size_t *ret_count)

@@ -4,11 +4,16 @@
 
 #include "base/array.h"
 
-void key_list_push(struct key_list *list, const struct bytes *words, size_t word)
+static bool grow(struct key_list *list)
 {
     struct ft_err err = FT_ERR_INIT;
 
-    if (ARRAY_RESERVE(&list->keys, &list->cap, list->count + 1, "a list of keys", &err) != 0) {
+    return ARRAY_RESERVE(&list->keys, &list->cap, list->count + 1, "a list of keys", &err) == 0;
+}
+
+void key_list_push(struct key_list *list, const struct bytes *words, size_t word)
+{
+    if (list->count == list->cap && !grow(list)) {
         list->failed = true;
         return;
     }

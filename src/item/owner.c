@@ -1,7 +1,6 @@
 #include "item/owner.h"
 
-#include <xxhash.h>
-
+#include "base/hash.h"
 #include "item/slot.h"
 
 #define OWNER_SEED 120577240643ULL
