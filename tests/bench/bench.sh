@@ -25,6 +25,10 @@
 # BENCH_RUNS, BENCH_FLOWS, BENCH_RDB_CLI_PORT (a free one) and BENCH_DIR, where some 5 GB are needed for a while. Figures are
 # medians; ratios above 1 are in flowtape's favour. MiB: the most memory that flowtape, and the peer, had
 # at any time in any run; flowtape's aim is 64.
+#
+# BENCH_OLD names another flowtape, of an earlier commit: whatever is measured is measured with it too, in
+# turn, with the same captures. A second table then has seconds of both, those that went by and those of
+# the processor, which say more on a machine that does other things too.
 set -eu
 
 strings=${BENCH_STRINGS:-2000000}
@@ -35,8 +39,10 @@ runs=${BENCH_RUNS:-5}
 flows=${BENCH_FLOWS:-2}
 build=$PWD
 flowtape=${FLOWTAPE:-$build/flowtape}
+old=${BENCH_OLD:-}
 work=${BENCH_DIR:-$build/bench-work}
 results=$work/results
+old_results=$work/results.old
 rdb_cli_port=${BENCH_RDB_CLI_PORT:-16399}
 master_pid=
 server_pid=
@@ -68,6 +74,7 @@ trap finish EXIT
 trap 'exit 1' HUP INT TERM
 rm -rf "$work"
 mkdir -p "$work"
+: >"$old_results"
 
 die() {
     echo "bench: $*" >&2
@@ -95,18 +102,40 @@ maximum() {
     awk -v c="$2" '$c > m { m = $c } END { print m + 0 }' "$1"
 }
 
-# timed NAME COMMAND... - "seconds KiB" of the command, appended to NAME.times.
+[ -z "$old" ] || "$old" --version >/dev/null || die "BENCH_OLD: \"$old\" is not a program that runs"
+
+# timed NAME COMMAND... - "seconds KiB processor-seconds" of the command, appended to NAME.times.
 timed() {
     timed_name=$1
     shift
     sync
     began=$(date +%s%N)
-    /usr/bin/time -f %M -o "$work/memory" "$@" >"$work/$timed_name.log" 2>&1 || {
+    /usr/bin/time -f '%M %U %S' -o "$work/used" "$@" >"$work/$timed_name.log" 2>&1 || {
         cat "$work/$timed_name.log" >&2
         die "$timed_name failed"
     }
     ended=$(date +%s%N)
-    echo "$(calc "($ended - $began) / 1e9") $(tail -n 1 "$work/memory")" >>"$work/$timed_name.times"
+    tail -n 1 "$work/used" | awk -v ns="$((ended - began))" \
+        '{ printf "%.3f %s %.3f\n", ns / 1e9, $1, $2 + $3 }' >>"$work/$timed_name.times"
+}
+
+# old_has COMMAND - is there an older program that has it?
+old_has() {
+    [ -n "$old" ] && "$old" "$1" --help >/dev/null 2>&1
+}
+
+# timed_both NAME COMMAND... - timed; and with the older program in place of flowtape, as NAME.old.
+timed_both() {
+    both_name=$1
+    shift
+    timed "$both_name" "$@"
+    [ -n "$old" ] || return 0
+    for word in "$@"; do
+        shift
+        [ "$word" != "$flowtape" ] || word=$old
+        set -- "$@" "$word"
+    done
+    timed "$both_name.old" "$@"
 }
 
 # grouped NUMBER - 1234567 as 1,234,567
@@ -120,8 +149,20 @@ row() {
         "$(grouped "$4")" "$5" "$6" "$7" "$8" >>"$results"
 }
 
+# beside_old WHAT NAME - a row of NAME.times and NAME.old.times, once.
+beside_old() {
+    [ -e "$work/$2.old.times" ] || return 0
+    new_s=$(median "$work/$2.times" 1) old_s=$(median "$work/$2.old.times" 1)
+    new_cpu_s=$(median "$work/$2.times" 3) old_cpu_s=$(median "$work/$2.old.times" 3)
+    printf '%-30s %9.3f %9.3f %6.2f  %9.3f %9.3f %6.2f\n' "$1" "$new_s" "$old_s" \
+        "$(calc "$old_s / $new_s")" "$new_cpu_s" "$old_cpu_s" \
+        "$(calc "$new_cpu_s == 0 ? 0 : $old_cpu_s / $new_cpu_s")" >>"$old_results"
+    rm "$work/$2.old.times"
+}
+
 # figures NAME [PEER] - of NAME.times and PEER.times: ours, plain, memory
 figures() {
+    measured=$1
     ours=$(median "$work/$1.times" 1)
     memory=$(mib "$(maximum "$work/$1.times" 2)")
     plain=
@@ -132,6 +173,7 @@ figures() {
 
 # rate WHAT UNIT AMOUNT AIM PEER'S-NAME - a row of what figures found
 rate() {
+    beside_old "$1" "$measured"
     if [ -n "$plain" ]; then
         row "$1" "$2" "$(whole "$3 / $ours")" "$(whole "$3 / $plain")" "$(calc "$plain / $ours")" \
             "$4" "$memory" "$5"
@@ -179,7 +221,15 @@ compare() {
         timed "$1.flowtape" "$flowtape" capture "dragonfly://127.0.0.1:$port" \
             "$work/$1.capture" --until-caught-up --quiet
         master_stop
+        if [ -n "$old" ]; then
+            rm -rf "$work/old.capture"
+            master_start "$2"
+            timed "$1.flowtape.old" "$old" capture "dragonfly://127.0.0.1:$port" \
+                "$work/old.capture" --until-caught-up --quiet
+            master_stop
+        fi
     done
+    rm -rf "$work/old.capture"
     figures "$1.flowtape" "$1.plain"
 }
 
@@ -246,7 +296,7 @@ bench_convert() {
         while [ "$i" -lt "$runs" ]; do
             i=$((i + 1))
             rm -f "$work/$kind.rdb"
-            timed "convert.$kind" taskset -c 0 "$flowtape" convert "$work/$kind.capture" \
+            timed_both "convert.$kind" taskset -c 0 "$flowtape" convert "$work/$kind.capture" \
                 "$work/$kind.rdb" --to rdb --quiet
         done
         size=$(wc -c <"$work/$kind.rdb")
@@ -267,7 +317,7 @@ bench_translate() {
     i=0
     while [ "$i" -lt "$runs" ]; do
         i=$((i + 1))
-        timed translate taskset -c 0 "$flowtape" convert "$work/journal.capture" \
+        timed_both translate taskset -c 0 "$flowtape" convert "$work/journal.capture" \
             "$work/journal.resp" --to resp --quiet
     done
     rm -f "$work/journal.resp"
@@ -283,13 +333,14 @@ bench_point() {
         while [ "$i" -lt "$runs" ]; do
             i=$((i + 1))
             for at in snapshot end; do
-                timed "$name.$at" "$flowtape" convert "$work/$name.capture" "$work/point.rdb" \
+                timed_both "$name.$at" "$flowtape" convert "$work/$name.capture" "$work/point.rdb" \
                     --to rdb --at $at --quiet
             done
         done
         figures "$name.end" "$name.snapshot"
         aim=
         [ $percent != 1 ] || aim='0.77 x'
+        beside_old "point in time, $percent % touched" "$name.end"
         row "point in time, $percent % touched" s "$ours" "$plain" "$(calc "$plain / $ours")" "$aim" \
             "$memory" "--at snapshot"
     done
@@ -313,14 +364,17 @@ bench_diff() {
         sleep 0.1
     done
     keys=$(redis-cli -s "$work/server.sock" dbsize)
+    timed=timed
+    ! old_has diff || timed=timed_both
     i=0
     while [ "$i" -lt "$runs" ]; do
         i=$((i + 1))
-        timed diff.convert "$flowtape" convert "$work/raw.rdb" "$work/converted.rdb" --to rdb --quiet
-        timed diff.files "$flowtape" diff "$work/raw.rdb" "$work/raw.copy.rdb" --quiet
-        timed diff.server "$flowtape" diff "$work/raw.rdb" "unix:$work/server.sock" --quiet
+        timed_both diff.convert "$flowtape" convert "$work/raw.rdb" "$work/converted.rdb" --to rdb --quiet
+        $timed diff.files "$flowtape" diff "$work/raw.rdb" "$work/raw.copy.rdb" --quiet
+        $timed diff.server "$flowtape" diff "$work/raw.rdb" "unix:$work/server.sock" --quiet
     done
     server_stop
+    beside_old "convert, RDB to RDB" diff.convert
     figures diff.files diff.convert
     rate "diff, two files" MB/s "$size / 1e6" "0.33 x" "convert one of them"
     figures diff.files
@@ -336,9 +390,9 @@ bench_diff() {
     rate "diff, two files" MB/s "$size / 1e6" "" "rdb-cli json, sort, diff"
 }
 
-# has_clusters - does replay take a Redis Cluster?
+# has_clusters PROGRAM - is there one whose replay takes a Redis Cluster?
 has_clusters() {
-    "$flowtape" replay --help | grep -qi cluster
+    [ -n "$1" ] && "$1" replay --help 2>/dev/null | grep -qi cluster
 }
 
 # has_command NAME
@@ -389,6 +443,11 @@ replay_server() {
         server_start
         timed "$1.replay" "$flowtape" replay "$work/$1.capture" "unix:$work/server.sock" --quiet
         server_stop
+        if old_has replay; then
+            server_start
+            timed "$1.replay.old" "$old" replay "$work/$1.capture" "unix:$work/server.sock" --quiet
+            server_stop
+        fi
     done
     figures "$1.replay" "$1.pipe"
 }
@@ -402,13 +461,18 @@ replay_cluster() {
         start_cluster 3 0 || die "no cluster"
         # shellcheck disable=SC2016 # for the other shell
         timed "$1.pipes" sh -c 'for i in 1 2 3; do
-            redis-cli -p "$(cat "$1/$i/port")" --pipe <"$2.$i" &
-        done; wait' sh "$work/cluster" "$work/$1.resp"
+            redis-cli -h "$3" -p "$(cat "$1/$i/port")" --pipe <"$2.$i" &
+        done; wait' sh "$work/cluster" "$work/$1.resp" "$T_HOST"
         piped "$1.pipes"
         stop_cluster || true
         start_cluster 3 0 || die "no cluster"
         timed "$1.replays" "$flowtape" replay "$work/$1.capture" "$CLUSTER_URI" --quiet
         stop_cluster || true
+        if has_clusters "$old"; then
+            start_cluster 3 0 || die "no cluster"
+            timed "$1.replays.old" "$old" replay "$work/$1.capture" "$CLUSTER_URI" --quiet
+            stop_cluster || true
+        fi
     done
     rm -f "$work/$1.resp".?
     figures "$1.replays" "$1.pipes"
@@ -444,7 +508,7 @@ bench_replay() {
         replay_rdb_cli raw
         rate "replay, snapshot" keys/s "$keys" "" "rdb-cli FILE redis"
     fi
-    if has_clusters; then
+    if has_clusters "$flowtape"; then
         replay_cluster raw
         rate "replay, snapshot, 3 nodes" keys/s "$keys" "1.2 x" "3 redis-cli --pipe"
     fi
@@ -459,7 +523,7 @@ bench_once() {
         [ $kind = journal ] || name=mixed
         replay_server $kind
         rate "exactly once, $name" records/s "$records" "0.7 x" "redis-cli --pipe"
-        if has_clusters; then
+        if has_clusters "$flowtape"; then
             replay_cluster $kind
             rate "exactly once, $name, 3 nodes" records/s "$records" "0.7 x" "3 redis-cli --pipe"
         fi
@@ -485,17 +549,53 @@ stamps_start() {
     master_start "$work/stamps" --stamps 500
 }
 
-# latency_row WHAT - what bench-latency says: COUNT P50 P99 MAX
+# latency_row WHAT PROGRAM - what bench-latency says: COUNT P50 P99 MAX, from the first stamp on
 latency_row() {
-    sleep 2
-    ours=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows")
+    until [ -n "$(redis-cli -s "$work/server.sock" --scan --pattern 'stamps-*')" ]; do
+        for pid in $PIDS; do
+            kill -0 "$pid" 2>/dev/null || die "latency, $1: flowtape ended"
+        done
+        sleep 0.05
+    done
+    seen=$("$build/tests/bench/bench-latency" "unix:$work/server.sock" 5 "$flows")
     stop_pids
     for column in 2 3; do
         of=p50 aim=2
         [ $column = 2 ] || of=p99 aim=50
-        row "latency, $1, $of" ms "$(echo "$ours" | cut -d' ' -f$column)" \
-            "$(echo "$direct" | cut -d' ' -f$column)" "" "$aim" "" "RPUSH"
+        ms=$(echo "$seen" | cut -d' ' -f$column)
+        if [ "$2" = "$flowtape" ]; then
+            row "latency, $1, $of" ms "$ms" "$(echo "$direct" | cut -d' ' -f$column)" "" "$aim" "" \
+                "RPUSH"
+            echo "$ms" >"$work/latency.$of"
+        else
+            new_ms=$(cat "$work/latency.$of")
+            printf '%-30s %9s %9s %6s  (ms)\n' "latency, $1, $of" "$new_ms" "$ms" \
+                "$(calc "$ms / $new_ms")" >>"$old_results"
+        fi
     done
+}
+
+# latency_of_sync PROGRAM [--eager]
+latency_of_sync() {
+    stamps_start
+    # shellcheck disable=SC2086 # an option or none
+    "$1" sync "dragonfly://127.0.0.1:$port" "unix:$work/server.sock" \
+        --dir "$work/stamps.capture" --quiet ${2:-} 2>"$work/sync.log" &
+    PIDS="$PIDS $!"
+    latency_row "sync${2:+ $2}" "$1"
+}
+
+# latency_of_replay PROGRAM - by a capture, and a replay at its side
+latency_of_replay() {
+    stamps_start
+    "$1" capture "dragonfly://127.0.0.1:$port" "$work/stamps.capture" --quiet &
+    PIDS="$PIDS $!"
+    until [ -f "$work/stamps.capture/capture.json" ]; do
+        sleep 0.05
+    done
+    "$1" replay "$work/stamps.capture" "unix:$work/server.sock" --follow --quiet &
+    PIDS="$PIDS $!"
+    latency_row "replay --follow" "$1"
 }
 
 bench_latency() {
@@ -506,23 +606,12 @@ bench_latency() {
     server_stop
     if has_command sync; then
         for eager in '' --eager; do
-            stamps_start
-            # shellcheck disable=SC2086 # an option or none
-            "$flowtape" sync "dragonfly://127.0.0.1:$port" "unix:$work/server.sock" \
-                --dir "$work/stamps.capture" --quiet $eager 2>"$work/sync.log" &
-            PIDS="$PIDS $!"
-            latency_row "sync${eager:+ $eager}"
+            latency_of_sync "$flowtape" $eager
+            ! old_has sync || latency_of_sync "$old" $eager
         done
     fi
-    stamps_start
-    "$flowtape" capture "dragonfly://127.0.0.1:$port" "$work/stamps.capture" --quiet &
-    PIDS="$PIDS $!"
-    until [ -f "$work/stamps.capture/capture.json" ]; do
-        sleep 0.05
-    done
-    "$flowtape" replay "$work/stamps.capture" "unix:$work/server.sock" --follow --quiet &
-    PIDS="$PIDS $!"
-    latency_row "replay --follow"
+    latency_of_replay "$flowtape"
+    ! old_has replay || latency_of_replay "$old"
 }
 
 machine() {
@@ -549,3 +638,8 @@ echo
 machine
 printf '%-30s %-9s %13s %13s %6s  %-9s %9s  %s\n' '' '' flowtape peer ratio aim MiB peer
 cat "$results"
+if [ -s "$old_results" ]; then
+    printf '\nbeside %s; ratios above 1: faster than it\n\n' "$old"
+    printf '%-30s %9s %9s %6s  %9s %9s %6s\n' seconds new old ratio 'new CPU' 'old CPU' ratio
+    cat "$old_results"
+fi
