@@ -136,7 +136,8 @@ static int select_db(struct rdb_file *s, uint32_t db, struct ft_err *err)
     if (i == s->db_count) {
         if (add_db(s, db, s->bytes + s->head.n, err) != 0)
             return -1;
-        if (s->out.write == NULL && rdb_put_resizedb(&s->head, 0, 0, err) != 0)
+        if ((s->out.write == NULL || (i == 0 && s->out.keys != 0)) &&
+            rdb_put_resizedb(&s->head, s->out.keys, 0, err) != 0)
             return -1;
     }
     s->current = i;

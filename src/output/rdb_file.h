@@ -10,7 +10,8 @@
  *              can be changed when it is known which databases they use: rdb_file_raise_database.
  * Files        Written beside NAME, synced, renamed (base/output_file.h). rdb_file_free without a
  *              successful rdb_file_finish removes it.
- * Streams      One that is handed out as it is made cannot be changed later, and comes without RESIZEDB.
+ * Streams      One that is handed out as it is made cannot be changed later. Where it is known about how many keys there are, the
+ *              first database has a RESIZEDB that says so: whoever loads it makes room once, instead of growing.
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_OUTPUT_RDB_FILE_H
@@ -30,6 +31,7 @@ int rdb_file_open(struct rdb_file **ret, const char *path, const struct target *
 struct rdb_out {
     int (*write)(void *context, struct bytes bytes, struct ft_err *err);
     void *context;
+    uint64_t keys; /* about so many will come; 0: not known */
 };
 
 /* rdb_file_open_stream - out is copied. */

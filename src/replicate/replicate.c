@@ -288,6 +288,7 @@ static int start_service(struct replication *p, struct ft_err *err)
                                           .json_as = o->json_as,
                                           .fail_on_loss = o->fail_on_loss,
                                           .was_read = true,
+                                          .keys = p->plan.survey.keys,
                                           .databases = p->plan.databases,
                                           .redis_server = p->o->redis_server,
                                           .follow = o->follow,

@@ -202,6 +202,32 @@ static void take_capability(struct redis_peer *s, struct bytes value)
         s->psync2 = true;
 }
 
+/*
+ * Who says a version is a Valkey of 8.0 or later, and gets a state made for it. But what the stream cannot speak of the
+ * state must not have either: a field would end by a time that a later record takes away, in vain. One that could not
+ * load what is served is refused when it asks for it, as it takes an error here lightly.
+ */
+static void take_version(struct redis_peer *s, struct bytes value)
+{
+    const struct target *served = s->master->o->target;
+    struct target kind;
+    unsigned major;
+    unsigned minor;
+    char text[32];
+
+    bytes_escape(value, text, sizeof(text));
+    if (sscanf(text, "%u.%u", &major, &minor) != 2 || major < 8 || major > 99 || minor > 99)
+        return;
+    kind = target_of_server(702, major * 100 + minor, "");
+    s->unfit = served->family == RDB_FAMILY_VALKEY ? served->rdb_version > kind.rdb_version
+                                                   : served->version > 702;
+    kind.member_ttl &= served->member_ttl;
+    kind.functions &= served->functions;
+    kind.lua_aux &= served->lua_aux;
+    kind.modules = served->modules;
+    s->kind = kind;
+}
+
 /* Options that are not known here may come from later servers; those that would change what is sent are refused. */
 static int answer_replconf(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
 {
@@ -221,7 +247,7 @@ static int answer_replconf(struct redis_peer *s, struct redis_request *ret, stru
         else if (bytes_is_word(name, "capa"))
             take_capability(s, value);
         else if (bytes_is_word(name, "version"))
-            bytes_escape(value, s->version, sizeof(s->version));
+            take_version(s, value);
         else if (bytes_is_word(name, "rdb-only"))
             s->state_only = bytes_eq_str(value, "1");
         else if (bytes_is_word(name, "rdb-filter-only")) {

@@ -21,15 +21,16 @@ struct redis_peer {
     struct replica replica;
     bool authenticated;
     bool resp3;
-    bool ends;        /* QUIT, or refused */
-    bool eof;         /* capa eof: takes a state whose length is not known */
-    bool psync2;      /* capa psync2: wants the replication id with CONTINUE */
-    bool state_only;  /* rdb-only */
-    bool no_keys;     /* rdb-filter-only without "data" */
-    bool attached;    /* has been a replica */
-    bool marked;      /* got a state that ended with a mark */
-    bool old;         /* came by SYNC: it does not acknowledge */
-    char version[32]; /* REPLCONF version; "": it did not say */
+    bool ends;          /* QUIT, or refused */
+    bool eof;           /* capa eof: takes a state whose length is not known */
+    bool psync2;        /* capa psync2: wants the replication id with CONTINUE */
+    bool state_only;    /* rdb-only */
+    bool no_keys;       /* rdb-filter-only without "data" */
+    bool attached;      /* has been a replica */
+    bool marked;        /* got a state that ended with a mark */
+    bool old;           /* came by SYNC: it does not acknowledge */
+    bool unfit;         /* by its version it cannot load what is served */
+    struct target kind; /* by REPLCONF version, for the state; name NULL: as served */
 };
 
 /* redis_peer_read - what has come, into the reader; waits up to timeout_ms. */

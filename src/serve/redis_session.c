@@ -9,6 +9,7 @@
 #include "serve/redis_feed.h"
 #include "serve/redis_sync.h"
 
+#define REFUSED_MS 1000u
 /* A client may keep its connection as long as it wants, but a stopped master is noticed at once. */
 #define IDLE_TIMEOUT_MS (UINT64_C(365) * 86400000u)
 
@@ -22,6 +23,19 @@ static int send_replies(struct redis_peer *s, struct ft_err *err)
     return rc;
 }
 
+/* Who is refused comes again at once: the connection is closed only after a while. */
+static int refuse(struct redis_peer *s, const char *why, struct ft_err *err)
+{
+    char text[120];
+
+    redis_peer_note(s, "refused: %s", why);
+    s->ends = true;
+    (void)snprintf(text, sizeof(text), "-ERR %s\r\n", why); /* fits */
+    if (conn_write_all(&s->conn, text, strlen(text), SESSION_TIMEOUT_MS, err) != 0)
+        return -1;
+    return conn_sleep(&s->conn, REFUSED_MS, err);
+}
+
 /* From here on it gets no replies any more. */
 static int become_replica(struct redis_peer *s, const struct redis_request *request,
                           struct ft_err *err)
@@ -29,15 +43,10 @@ static int become_replica(struct redis_peer *s, const struct redis_request *requ
     uint64_t position;
     int rc;
 
-    if (!replica_list_add(&s->master->replicas, &s->replica)) {
-        static const char refusal[] =
-            "-ERR there are as many replicas as --max-replicas allows\r\n";
-
-        redis_peer_note(s, "refused, as there are %" PRIu32 " replicas already",
-                        s->master->replicas.max);
-        s->ends = true;
-        return conn_write_all(&s->conn, refusal, strlen(refusal), SESSION_TIMEOUT_MS, err);
-    }
+    if (s->unfit)
+        return refuse(s, "its version cannot load what is served here (--redis)", err);
+    if (!replica_list_add(&s->master->replicas, &s->replica))
+        return refuse(s, "there are as many replicas as --max-replicas allows", err);
     s->attached = true;
     rc = redis_sync_answer(s, request, &position, err);
     if (rc == 0 && !s->state_only)

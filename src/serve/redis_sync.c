@@ -157,8 +157,8 @@ static int convert(struct state_transfer *t, const struct source *source, const 
 {
     struct redis_peer *s = t->s;
     const struct serve_options *o = s->master->o;
-    const struct rdb_out out = {write_state, t};
-    struct convert_options options = {.target = o->target,
+    const struct rdb_out out = {write_state, t, o->keys};
+    struct convert_options options = {.target = s->kind.name != NULL ? &s->kind : o->target,
                                       .json_as = o->json_as,
                                       .fail_on_loss = o->fail_on_loss,
                                       .databases = o->databases,

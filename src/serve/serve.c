@@ -9,7 +9,7 @@
 #include "state/fold.h"
 
 /* A loss that is found in the middle of a state leaves a replica that tries it again for ever. */
-static int check_losses(const struct serve_options *o, const struct source *source,
+static int check_losses(struct serve_options *o, const struct source *source,
                         struct serve_result *result, struct ft_err *err)
 {
     const struct forecast_options options = {.target = o->target, .json_as = o->json_as};
@@ -21,6 +21,7 @@ static int check_losses(const struct serve_options *o, const struct source *sour
         return 0;
     rc = forecast_run(&forecast, source, &options, err);
     losses = forecast.losses.losses;
+    o->keys = forecast.keys;
     if (rc == 0 && losses != 0) {
         loss_release(&result->losses);
         result->losses = forecast.losses;
@@ -54,7 +55,7 @@ static int serve_generation(const struct serve_options *o, const struct listener
     source->cancel_fd = o->cancel_fd;
     own.follow = o->follow && source_can(source, SOURCE_CAN_FOLLOW);
     result->generation = source->generation;
-    rc = was_read ? 0 : check_losses(o, source, result, err);
+    rc = was_read ? 0 : check_losses(&own, source, result, err);
     if (rc == 0)
         rc = check_engine(o, source, err);
     if (rc == 0)

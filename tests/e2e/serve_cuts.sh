@@ -133,5 +133,5 @@ for i in 1 2 3; do
     check "replica $i equals live-4" "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-4/state.json" "unix:$T/r$i/sock"
 done
 serve_stop "three replicas"
-check "the report has all three" [ "$(json "$T/serve.json" 'replicas/*/lag_bytes' | tr '\n' ' ')" = "0 0 0 " ]
+check "the report has all three" [ "$(json "$T/serve.json" 'replicas/*/lag_records' | tr '\n' ' ')" = "0 0 0 " ]
 t_end
