@@ -17,6 +17,8 @@
 #              rdb-cli if it is on PATH
 #   once       the same for journals, of SETs and of mixed commands: exactly once, beside plain
 #              pipelining
+#   serve      a capture served to a replica: from REPLICAOF to the end of loading, beside redis-server
+#              loading the same data as a file; the stream after it, beside that of a redis-server with the same writes
 #   latency    500 records a second and flow from a master's socket until they are visible, by sync,
 #              durable and eager, and by capture with replay --follow at its side, beside RPUSH
 #              straight into the server
@@ -531,6 +533,134 @@ bench_once() {
     done
 }
 
+# lapse NAME MEMORY COMMAND... - seconds until the command succeeds, appended to NAME.times
+lapse() {
+    lapse_name=$1 lapse_memory=$2 lapse_began=$(date +%s%N)
+    shift 2
+    until "$@"; do
+        sleep 0.005
+    done
+    echo "$(calc "($(date +%s%N) - $lapse_began) / 1e9") $lapse_memory" >>"$work/$lapse_name.times"
+}
+
+# info_has PATTERN - a line of the server's INFO replication
+info_has() {
+    redis-cli -s "$work/server.sock" info replication | tr -d '\r' | grep -q "$1"
+}
+
+# has_executed OFFSET - the server, as a replica; PINGs may follow
+has_executed() {
+    at=$(redis-cli -s "$work/server.sock" info replication | tr -d '\r' | sed -n 's/^slave_repl_offset://p')
+    [ "${at:-0}" -ge "$1" ]
+}
+
+# source_start NAME - NAME.capture, served at $source_port; the journal is in the stream when it is there
+source_start() {
+    : >"$work/serve.log"
+    "$flowtape" serve "$work/$1.capture" --as redis --listen 127.0.0.1:0 --report "$work/serve.json" \
+        2>"$work/serve.log" &
+    source_pid=$!
+    PIDS=$source_pid
+    until grep -q 'listening on' "$work/serve.log"; do
+        kill -0 $source_pid 2>/dev/null || die "serve ended: $(cat "$work/serve.log")"
+        sleep 0.05
+    done
+    source_port=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$work/serve.log")
+}
+
+# source_offset - where its stream ends, when that stays as it is
+source_offset() {
+    offset=
+    now=
+    until [ -n "$offset" ] && [ "$offset" = "$now" ]; do
+        offset=$now
+        sleep 0.2
+        now=$(redis-cli -p "$source_port" info replication | tr -d '\r' | sed -n 's/^master_repl_offset://p')
+    done
+    echo "$offset"
+}
+
+# peak PID - KiB
+peak() {
+    sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}
+
+source_stop() {
+    kill "$source_pid"
+    wait "$source_pid" || true
+    PIDS=
+}
+
+bench_serve() {
+    has_command serve || return 0
+    have_rdb raw
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        echo "$(load_seconds "$work/raw.rdb") 0" >>"$work/serve.load.times"
+        source_start raw
+        server_start --repl-diskless-load on-empty-db
+        redis-cli -s "$work/server.sock" replicaof 127.0.0.1 "$source_port" >/dev/null
+        lapse serve.attach 0 info_has master_link_status:up
+        echo "0 $(peak "$source_pid")" >>"$work/serve.peak"
+        server_stop
+        source_stop
+    done
+    figures serve.attach serve.load
+    memory=$(mib "$(maximum "$work/serve.peak" 2)")
+    rate "serve, state" keys/s "$((strings + 4 * collections))" "0.87 x" "redis-server, loading a file"
+    have_resp journal
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        serve_stream
+        real_stream
+    done
+    figures serve.stream serve.real
+    memory=$(mib "$(maximum "$work/serve.peak" 2)")
+    rate "serve, stream" records/s "$records" "" "a redis-server"
+    rm -f "$work/journal.resp"
+}
+
+# serve_stream - the journal, in the stream before the replica comes
+serve_stream() {
+    source_start journal
+    end=$(source_offset)
+    server_start
+    redis-cli -s "$work/server.sock" replicaof 127.0.0.1 "$source_port" >/dev/null
+    until info_has master_link_status:up; do
+        sleep 0.005
+    done
+    lapse serve.stream 0 has_executed "$end"
+    echo "0 $(peak "$source_pid")" >>"$work/serve.peak"
+    server_stop
+    source_stop
+}
+
+# real_stream - of a redis-server that has executed the same while its replica stood still
+real_stream() {
+    redis-server --port 16398 --bind 127.0.0.1 --save '' --dir "$work" --unixsocket "$work/source.sock" \
+        --client-output-buffer-limit 'replica 0 0 0' --repl-timeout 600 >"$work/source.log" 2>&1 &
+    source_pid=$!
+    PIDS=$source_pid
+    until [ "$(redis-cli -s "$work/source.sock" ping 2>/dev/null)" = PONG ]; do
+        sleep 0.05
+    done
+    source_port=16398
+    server_start --repl-timeout 600
+    redis-cli -s "$work/server.sock" replicaof 127.0.0.1 "$source_port" >/dev/null
+    until info_has master_link_status:up; do
+        sleep 0.01
+    done
+    kill -STOP "$server_pid"
+    redis-cli -s "$work/source.sock" --pipe <"$work/journal.resp" >/dev/null
+    end=$(source_offset)
+    kill -CONT "$server_pid"
+    lapse serve.real 0 has_executed "$end"
+    server_stop
+    source_stop
+}
+
 # stop_pids - end what latency_of started
 stop_pids() {
     for pid in $PIDS; do
@@ -623,10 +753,10 @@ machine() {
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
-[ $# -gt 0 ] || set -- capture journal convert translate point diff replay once latency
+[ $# -gt 0 ] || set -- capture journal convert translate point diff replay once serve latency
 for part in "$@"; do
     case $part in
-    capture | journal | convert | translate | point | diff | replay | once | latency)
+    capture | journal | convert | translate | point | diff | replay | once | serve | latency)
         echo "bench: $part" >&2
         "bench_$part"
         ;;
