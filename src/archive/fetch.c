@@ -178,7 +178,7 @@ static int make_capture(struct fetching *f, struct ft_err *err)
     struct work_dir work;
     int rc;
 
-    if (work_dir_open(&work, f->options->directory, err) != 0)
+    if (work_dir_open(&work, f->options->directory, UNPACK_SUFFIX, err) != 0)
         return -1;
     f->path = work.path;
     f->dirfd = work.fd;

@@ -100,7 +100,7 @@ static int unpack(struct unpacking *u, struct ft_err *err)
         return err_nomem(err, "a read buffer");
     if (work_dir_check_target(o->directory, err) != 0 ||
         packed_open(&u->archive, o->input, o->cancel_fd, err) != 0 ||
-        work_dir_open(&u->work, o->directory, err) != 0 ||
+        work_dir_open(&u->work, o->directory, UNPACK_SUFFIX, err) != 0 ||
         work_dir_begin(&u->work, packed_manifest(u->archive), err) != 0 ||
         work_dir_check_room(u->work.fd, o->directory, packed_capture(u->archive), err) != 0 ||
         take_all(u, err) != 0)

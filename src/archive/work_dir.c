@@ -13,17 +13,15 @@
 #include "base/parse.h"
 #include "base/temp_dir.h"
 
-#define SUFFIX ".unpacking"
-
 /* Slashes at the end would make the name of the working directory one within DIR. */
-static char *working_name(const char *directory)
+static char *working_name(const char *directory, const char *suffix)
 {
     size_t n = strlen(directory);
     char *name;
 
     while (n > 1 && directory[n - 1] == '/')
         n--;
-    return asprintf(&name, "%.*s" SUFFIX, (int)n, directory) < 0 ? NULL : name;
+    return asprintf(&name, "%.*s%s", (int)n, directory, suffix) < 0 ? NULL : name;
 }
 
 /* Is there nothing in a directory, but perhaps a file of this name? */
@@ -69,14 +67,13 @@ static int open_locked(struct work_dir *w, struct ft_err *err)
         return err_errno(err, errno, "could not open directory \"%s\"", w->path);
     if (fs_lock_dir(w->fd, &held, err) == 0)
         return 0;
-    w->is_foreign = true;
-    return held ? err_set(err, FT_ERR_STATE, "another process is unpacking into \"%s\"", w->path)
-                : -1;
+    w->keep = true;
+    return held ? err_set(err, FT_ERR_STATE, "another process is at work in \"%s\"", w->path) : -1;
 }
 
-int work_dir_open(struct work_dir *ret, const char *target, struct ft_err *err)
+int work_dir_open(struct work_dir *ret, const char *target, const char *suffix, struct ft_err *err)
 {
-    struct work_dir w = {.target = strdup(target), .path = working_name(target), .fd = -1};
+    struct work_dir w = {.target = strdup(target), .path = working_name(target, suffix), .fd = -1};
 
     if (w.target == NULL || w.path == NULL)
         err_nomem(err, "a directory's name");
@@ -101,7 +98,7 @@ int work_dir_begin(struct work_dir *w, struct bytes manifest, struct ft_err *err
         return 0;
     if (is_empty(w->fd, CAPTURE_MANIFEST ".tmp"))
         return fs_replace_file(w->fd, CAPTURE_MANIFEST, manifest, err);
-    w->is_foreign = true;
+    w->keep = true;
     return err_set(
         err, FT_ERR_STATE,
         "\"%s\" holds something else, perhaps a part of another archive; remove it first", w->path);
@@ -120,7 +117,7 @@ bool work_dir_release(struct work_dir *w, const struct ft_err *err)
                  (err->kind == FT_ERR_CANCELLED || err->kind == FT_ERR_IO ||
                   err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT);
 
-    if (w->fd >= 0 && err != NULL && !stays && !w->is_foreign)
+    if (w->fd >= 0 && err != NULL && !stays && !w->keep)
         temp_dir_remove_tree(w->path);
     if (w->fd >= 0)
         (void)close(w->fd); /* opened to read */

@@ -1,7 +1,7 @@
 /*
- * work_dir.h - a capture directory that appears whole: "DIR.unpacking" beside DIR, which is renamed to it.
+ * work_dir.h - a capture directory that appears whole: "DIR.unpacking", or the like, beside DIR.
  *
- * What it is   Where a directory is made of an archive. If the run is interrupted, the disk is full or a network fails, it stays, and
+ * What it is   Where a directory is made of an archive, and then renamed; or where one is looked for. If the run is interrupted, the disk is full or a network fails, it stays, and
  *              the next run takes over what is complete there; after any other failure it is removed.
  * Writer       One at a time: the directory is locked.
  * Errors       FT_ERR_IO; FT_ERR_STATE: DIR is there and not empty, another process is at work, no room.
@@ -11,16 +11,20 @@
 
 #include "store/capture.h"
 
+/* Of a directory into which an archive is unpacked. */
+#define UNPACK_SUFFIX ".unpacking"
+
 struct work_dir {
     char *target;
     char *path;
-    int fd;          /* -1: it is not open */
-    bool is_foreign; /* it holds something else, which is not ours to remove */
+    int fd;    /* -1: it is not open */
+    bool keep; /* what it holds is not to be removed: something else, or work that can be resumed */
 };
 
 /* work_dir_check_target - could a directory appear under this name? */
 int work_dir_check_target(const char *target, struct ft_err *err);
-int work_dir_open(struct work_dir *ret, const char *target, struct ft_err *err);
+/* work_dir_open - suffix: of its name. */
+int work_dir_open(struct work_dir *ret, const char *target, const char *suffix, struct ft_err *err);
 /* work_dir_begin - a capture with this manifest is to be made. What an earlier run has left counts only if it was
  * of the same one; FT_ERR_STATE otherwise. */
 int work_dir_begin(struct work_dir *w, struct bytes manifest, struct ft_err *err);
