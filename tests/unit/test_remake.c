@@ -231,6 +231,29 @@ static int rename_keys(void *context, struct item *item, struct ft_err *err)
     return 1;
 }
 
+/* The same key with another value. */
+static int change_values(void *context, struct item *item, struct ft_err *err)
+{
+    (void)context;
+    (void)err;
+    if (item->kind != ITEM_ENTRY)
+        return 1;
+    item->rdb.entry.type = RDB_TYPE_STRING;
+    item->rdb.entry.value = bytes_str("\x03new");
+    return 1;
+}
+
+static int expect_new_values(void *context, struct item *item, struct ft_err *err)
+{
+    (void)context;
+    (void)err;
+    if (item->kind == ITEM_ENTRY) {
+        assert_int_equal(item->rdb.entry.type, RDB_TYPE_STRING);
+        t_bytes(item->rdb.entry.value, "\x03new");
+    }
+    return 0;
+}
+
 static int expect_new_names(void *context, struct item *item, struct ft_err *err)
 {
     unsigned *count = context;
@@ -262,6 +285,13 @@ static void test_items_are_changed(void **state)
          &err);
     assert_int_equal(count, result.entries);
     buf_release(&name);
+    remake((struct remake_options){
+        .input = in_dir("old"), .directory = in_dir("values"), .item = change_values});
+    t_ok(remake_read(&(struct remake_options){.input = in_dir("values"),
+                                              .cancel_fd = -1,
+                                              .item = expect_new_values},
+                     &err),
+         &err);
 }
 
 /* The same gives the same id, something else another one. */
