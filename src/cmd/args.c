@@ -60,12 +60,13 @@ static void list_options(const struct arg_group *groups, size_t count,
     options[n] = (struct option){NULL, 0, NULL, 0};
 }
 
-/* Where the option is that "-h" stands for. */
-static int help_id(const struct option *options)
+/* Where the option is that a letter stands for; 0: the command has none. */
+static int id_of_letter(const struct option *options, int letter)
 {
+    const char *name = letter == 'h' ? "help" : "verbose";
     const struct option *o = options;
 
-    while (o->name != NULL && strcmp(o->name, "help") != 0)
+    while (o->name != NULL && strcmp(o->name, name) != 0)
         o++;
     return o->val;
 }
@@ -100,7 +101,9 @@ static int parse(const char *order, const struct arg_group *groups, size_t count
 
         if (id == ':' || id == '?')
             return refuse(argv[optind - 1], id, err);
-        arg = find(groups, count, id == 'h' ? help_id(options) : id, &into);
+        if (id == 'v' && id_of_letter(options, id) == 0)
+            return err_set(err, FT_ERR_USAGE, "there is no option -v");
+        arg = find(groups, count, id < FIRST_ID ? id_of_letter(options, id) : id, &into);
         if (arg == NULL)
             return err_set(err, FT_ERR_BUG, "no option has the number %d", id);
         if (take(arg, into, optarg, err) != 0)
@@ -113,13 +116,13 @@ static int parse(const char *order, const struct arg_group *groups, size_t count
 int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
                struct ft_err *err)
 {
-    return parse(":h", groups, count, argc, argv, ret_first, err);
+    return parse(":hv", groups, count, argc, argv, ret_first, err);
 }
 
 int args_parse_leading(const struct arg_group *groups, size_t count, int argc, char **argv,
                        int *ret_first, struct ft_err *err)
 {
-    return parse("+:h", groups, count, argc, argv, ret_first, err);
+    return parse("+:hv", groups, count, argc, argv, ret_first, err);
 }
 
 int args_expect_words(int argc, int first, int wanted, const char *names, struct ft_err *err)

@@ -37,7 +37,7 @@ struct arg_group {
 
 /*
  * args_parse - FT_ERR_USAGE, which names the option. argv[*ret_first] is the first word that is no
- * option: the words are moved after the options. "-h" is "--help", which each command has.
+ * option: the words are moved after the options. "-h" is "--help", which each command has, "-v" is "--verbose".
  */
 int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
                struct ft_err *err);

@@ -5,6 +5,7 @@
 #include "cmd/cmd_fixture_make.h"
 #include "cmd/cmd_fixture_mask.h"
 #include "cmd/cmd_fixture_sample.h"
+#include "cmd/cmd_fixture_shrink.h"
 #include "cmd/ui.h"
 
 #define COMMAND "fixture"
@@ -21,6 +22,8 @@ static const struct fixture_command commands[] = {
     {"make", cmd_fixture_make, cmd_fixture_make_help, "make a capture from a text"},
     {"mask", cmd_fixture_mask, cmd_fixture_mask_help, "give everything in an input another name"},
     {"sample", cmd_fixture_sample, cmd_fixture_sample_help, "keep some of the keys of an input"},
+    {"shrink", cmd_fixture_shrink, cmd_fixture_shrink_help,
+     "find the smallest capture for which a command succeeds"},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -33,7 +33,7 @@ diff: base rdb item command wire input pump state audit target mapping replay/po
 sync: base rdb item store wire capture diff replay replay/report
 serve: base rdb item command store wire input pump state output audit
 replicate: base rdb item command wire input state target replay replay/report replay/position serve
-fixture: base codec rdb journal item command store wire input
+fixture: base codec rdb journal item command store archive wire input
 cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report replicate sync diff fixture serve
 END
 }
