@@ -31,7 +31,7 @@ struct flow_session {
     uint64_t ask_lsn;
     int event_fd;
     int abort_fd;
-    int wake_fd; /* eventfd: told to go or to stop, or the durable LSN has moved */
+    int wake_fd; /* set when told to go or to stop, or the durable LSN has moved */
     pthread_t thread;
     bool joined;
 

@@ -34,7 +34,7 @@ struct recorder_options {
     size_t buffer_bytes;
     struct codec_spec codec;
     struct live_flows *live; /* told what is written and what is durable; may be NULL */
-    int event_fd;            /* eventfd written on failure and when a snapshot has become durable */
+    int event_fd;            /* woken on failure and when a snapshot has become durable */
 };
 
 struct recorder;
@@ -43,7 +43,7 @@ int recorder_new(struct recorder **ret, struct capture *capture, struct generati
                  const struct recorder_options *options, struct ft_err *err);
 /* recorder_block_bytes - how much of the stream one block takes. */
 size_t recorder_block_bytes(const struct recorder *r);
-/* recorder_set_wake - an eventfd to write when the flow's durable LSN has moved; before the flow's
+/* recorder_set_wake - a descriptor to wake when the flow's durable LSN has moved; before the flow's
  * first put. */
 void recorder_set_wake(struct recorder *r, uint32_t flow, int wake_fd);
 /* recorder_take - an empty block, waiting for one; NULL after a failure. */

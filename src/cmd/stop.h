@@ -11,7 +11,7 @@
  */
 int stop_catch_signals(int *ret_fd, struct ft_err *err);
 
-/* stop_catch_told - *ret_fd, an eventfd, counts SIGUSR1. */
+/* stop_catch_told - *ret_fd, of wake_open, is set by SIGUSR1. */
 int stop_catch_told(int *ret_fd, struct ft_err *err);
 
 /*

@@ -32,7 +32,7 @@ struct diff {
     struct diff_functions functions;
     struct diff_table table;
     enum diff_of first; /* the side that is read first where one waits for the other */
-    int failed_fd;      /* an eventfd: one side has failed, the other need not go on */
+    int failed_fd;      /* of wake_open: one side has failed, the other need not go on */
     int cancel_fd;      /* an epoll: the caller's, or failed_fd */
     struct buf scratch;
     size_t wanted; /* keys that diff_want has brought in */

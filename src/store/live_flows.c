@@ -34,7 +34,7 @@ struct live_waiter {
     struct live_flows *live;
     struct live_waiter *next;
     unsigned stages;
-    int fd; /* eventfd */
+    int fd; /* of wake_open */
     bool told;
 };
 

@@ -50,7 +50,7 @@ struct sync_options {
     uint64_t max_dir_bytes; /* 0: no limit */
     uint64_t min_free_bytes;
     int cancel_fd; /* readable: stop */
-    int told_fd;   /* an eventfd: begin the cut-over, or confirm it; -1: none */
+    int told_fd;   /* of wake_open: begin the cut-over, or confirm it; -1: none */
     int enter_fd;  /* a terminal: a line confirms; -1: none */
     void (*on_note)(void *context, const char *text);
     /* A cut-over has come to nothing, but the run continues: SYNC_FAILED with its cause, or

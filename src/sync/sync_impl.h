@@ -19,7 +19,7 @@ struct sync_worker {
     pthread_t thread;
     bool started;
     atomic_bool done;
-    int cancel_fd; /* an eventfd */
+    int cancel_fd; /* of wake_open */
     bool failed;   /* for the reason in err */
     struct ft_err err;
 };

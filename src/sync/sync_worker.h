@@ -8,7 +8,7 @@
 
 #include "sync/sync_impl.h"
 
-/* sync_workers_init - options of both; their eventfds. sync_workers_release also after a failure. */
+/* sync_workers_init - options of both; their descriptors to wake them. sync_workers_release also after a failure. */
 int sync_workers_init(struct sync *s, struct ft_err *err);
 void sync_workers_release(struct sync *s);
 int sync_start_capture(struct sync *s, struct ft_err *err);
