@@ -88,9 +88,10 @@ static void print_keys(const struct translation *t)
 
 static void print_text(const struct explain *e, const struct translation *t)
 {
+    char title[TARGET_TITLE_SIZE];
     char time[FORMAT_TIME];
 
-    printf("%-9s Redis %s%s, received %s\n", "target", e->options.target->name,
+    printf("%-9s %s%s, received %s\n", "target", target_title(e->options.target->name, title),
            e->options.cluster ? " cluster" : "", format_time_us(e->at_ms * 1000, time));
     print_words("record", e->words, e->word_count);
     printf("%-9s %s%s\n", "class", translation_class_name(t->class_),

@@ -83,6 +83,7 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
                 const struct diff_examples *examples, const struct loss_report *losses)
 {
     uint64_t n = count_differences(r);
+    char title[TARGET_TITLE_SIZE];
 
     print_side('A', &o->input[DIFF_A], r->kind_name[DIFF_A], r->keys[DIFF_A]);
     print_side('B', &o->input[DIFF_B], r->kind_name[DIFF_B], r->keys[DIFF_B]);
@@ -109,7 +110,7 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
                " key%s changed while being read, each time: nothing can be said about %s\n",
                r->changing, r->changing == 1 ? "" : "s", r->changing == 1 ? "it" : "them");
     if (losses->line_count != 0 && r->target[0] != '\0')
-        printf("expected of Redis %s, and not counted:\n", r->target);
+        printf("expected of %s, and not counted:\n", target_title(r->target, title));
     loss_print(stdout, losses);
 }
 

@@ -113,8 +113,11 @@ static void print_cluster(const struct forecast *f)
 void forecast_print(const struct forecast *f, const struct source *source,
                     const struct forecast_options *options)
 {
-    printf("%s for Redis %s%s: %" PRIu64 " keys, %" PRIu64 " journal records\n", source->path,
-           options->target->name, options->cluster ? " cluster" : "", f->keys, f->records);
+    char title[TARGET_TITLE_SIZE];
+
+    printf("%s for %s%s: %" PRIu64 " keys, %" PRIu64 " journal records\n", source->path,
+           target_title(options->target->name, title), options->cluster ? " cluster" : "", f->keys,
+           f->records);
     print_classes(f);
     if (options->cluster)
         print_cluster(f);

@@ -65,8 +65,10 @@ static void print_page(const char *what, const struct replay_rehearsal *r,
     if (losses->line_count != 0)
         putchar('\n');
     loss_print(stdout, losses);
-    printf("\n%" PRIu64 " keys, %" PRIu64 " records, %s. ", r->keys, r->records,
-           format_size(r->bytes, size));
+    putchar('\n');
+    if (r->keys + r->records + r->bytes != 0) /* else it is not known */
+        printf("%" PRIu64 " key%s, %" PRIu64 " record%s, %s. ", r->keys, r->keys == 1 ? "" : "s",
+               r->records, r->records == 1 ? "" : "s", format_size(r->bytes, size));
     if (status == EXIT_DONE)
         puts("Go.");
     else if (status == EXIT_FINDINGS)

@@ -107,6 +107,16 @@ bool target_is_named(const struct target *t, const char *text)
     return strcmp(t->name, text) == 0;
 }
 
+char *target_title(const char *name, char out[TARGET_TITLE_SIZE])
+{
+    static const char valkey[] = "valkey-";
+    size_t skip = strncmp(name, valkey, sizeof(valkey) - 1) == 0 ? sizeof(valkey) - 1 : 0;
+
+    (void)snprintf(out, TARGET_TITLE_SIZE, "%s %s", skip != 0 ? "Valkey" : "Redis",
+                   name + skip); /* names are short */
+    return out;
+}
+
 const struct target *target_default(void)
 {
     return &targets[TARGET_DEFAULT];

@@ -43,6 +43,9 @@ struct target {
 int target_parse(const char *text, const struct target **ret, struct ft_err *err);
 /* target_is_named - is this the target's own name, and not one that stands for it? */
 bool target_is_named(const struct target *t, const char *text);
+/* target_title - of a target's name, for people: "Redis 7.0", "Valkey 8.0". Returns out. */
+#define TARGET_TITLE_SIZE 40
+char *target_title(const char *name, char out[TARGET_TITLE_SIZE]);
 /* target_default - 7.0. */
 const struct target *target_default(void);
 /* target_of_server - the newest that a running server can stand for, the oldest for older ones; version: what it says

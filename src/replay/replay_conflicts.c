@@ -101,9 +101,9 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
         rc = probe_all(&p, err);
     if (rc == 0 && p.found != 0 && r->o->on_conflict == REPLAY_CONFLICT_FAIL) {
         rc = err_set(err, FT_ERR_LOSS,
-                     "the target has %zu keys of the input already, \"%s\" is one; nothing was "
+                     "the target has %zu key%s of the input already, such as \"%s\"; nothing was "
                      "written (--on-conflict replace or skip)",
-                     r->kept.count, p.first);
+                     r->kept.count, r->kept.count == 1 ? "" : "s", p.first);
     }
     cluster_pipe_free(p.pipe);
     return rc;

@@ -76,6 +76,7 @@ struct room {
     uint64_t system; /* of the machines; 0: not known */
     size_t replicas;
     bool known, unlimited;
+    bool full;       /* a master is at its maxmemory, and takes no key away */
     char evicts[32]; /* a policy that takes keys away; "" */
 };
 
@@ -96,6 +97,8 @@ static int add_room(struct room *room, struct target_node *node, struct ft_err *
         room->unlimited |= info.maxmemory == 0;
         if (info.maxmemory != 0 && strcmp(info.eviction, "noeviction") != 0)
             memcpy(room->evicts, info.eviction, sizeof(room->evicts));
+        else
+            room->full |= info.maxmemory != 0 && info.used_memory >= info.maxmemory;
     } else {
         room->known = false;
     }
@@ -129,8 +132,9 @@ int replay_outlook_target(struct replay_checks *ret, struct target_client *t, st
         version = room.text[0] != '\0' ? room.text : t->kind->name;
     if (t->cluster)
         replay_checks_add(ret, "target", REPLAY_CHECK_PASSED,
-                          "%s %s, a cluster of %zu masters and %zu replicas", name, version,
-                          t->node_count, room.replicas);
+                          "%s %s, a cluster of %zu master%s and %zu replica%s", name, version,
+                          t->node_count, t->node_count == 1 ? "" : "s", room.replicas,
+                          room.replicas == 1 ? "" : "s");
     else
         replay_checks_add(ret, "target", REPLAY_CHECK_PASSED, "%s %s, a single server", name,
                           version);
@@ -150,9 +154,11 @@ int replay_outlook_memory(struct replay_checks *ret, struct target_client *t,
     char texts[3][FORMAT_SIZE];
     uint64_t has;
     bool little;
+    bool full;
 
     if (find_room(&room, t, err) != 0)
         return -1;
+    full = room.full && !load->flush;
     has = room.unlimited ? room.system : room.limit;
     little = has != 0 && wanted + (load->flush ? 0 : room.used) > has;
     if (!room.known) {
@@ -164,11 +170,16 @@ int replay_outlook_memory(struct replay_checks *ret, struct target_client *t,
         (void)snprintf(need, sizeof(need), "%s %s",
                        load->source_memory != 0 ? "the source used" : "serialised it is",
                        format_size(wanted, texts[0])); /* fits */
-    replay_checks_add(ret, "memory", little ? REPLAY_CHECK_NOTED : REPLAY_CHECK_PASSED,
+    replay_checks_add(ret, "memory",
+                      full     ? REPLAY_CHECK_FAILED
+                      : little ? REPLAY_CHECK_NOTED
+                               : REPLAY_CHECK_PASSED,
                       "%s; the target uses %s of %s (%s)%s", need, format_size(room.used, texts[1]),
                       has == 0 ? "what there is" : format_size(has, texts[2]),
                       room.unlimited ? "no maxmemory" : "maxmemory",
-                      little ? ": it may become full" : "");
+                      full     ? ": it is full, and refuses writes"
+                      : little ? ": it may become full"
+                               : "");
     if (room.evicts[0] != '\0')
         replay_checks_add(ret, "eviction", REPLAY_CHECK_NOTED,
                           "keys are evicted at maxmemory (maxmemory-policy %s), also those of the "

@@ -123,7 +123,7 @@ static int count_replaced(struct look *l, struct ft_err *err)
     key_set_release(&r->kept);
     replay_checks_add(l->ret, "conflicts", count == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
                       count == 0 ? "no key of the input is on the target"
-                                 : "%zu keys of the input are on the target already, and are "
+                                 : "keys of the input that the target has already: %zu; they are "
                                    "replaced (--on-conflict skip or fail)",
                       count);
     return 0;
@@ -144,7 +144,7 @@ static int check_conflicts(struct look *l, struct ft_err *err)
                    ? replay_checks_fail(l->ret, "conflicts", err)
                    : -1;
     replay_checks_add(l->ret, "conflicts", REPLAY_CHECK_PASSED,
-                      "%zu keys of the input are on the target already", r->kept.count);
+                      "keys of the input that the target has already: %zu", r->kept.count);
     return 0;
 }
 

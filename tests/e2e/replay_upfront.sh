@@ -71,6 +71,12 @@ fi
 
 # Rights. The journal needs scripts, a snapshot none of these.
 redis_start --bind "$T_HOST" --port 20000
+cli config set maxmemory 100kb >/dev/null
+check_status "dry run: it is full already" 4 "FAIL  memory .*of 100.0 KiB" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run
+cli config set maxmemory-policy allkeys-lru >/dev/null
+check_status "dry run: or takes keys away" 0 "note  eviction .*allkeys-lru" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run
+cli config set maxmemory 0 >/dev/null
+cli config set maxmemory-policy noeviction >/dev/null
 if cli acl whoami 2>/dev/null | grep -q default; then
     cli set s 1 >/dev/null
     cli rpush l 1 2 >/dev/null
@@ -120,7 +126,7 @@ check "dry run: the lease is as it was" [ "$(cli hget flowtape:replay lease)" = 
     "0123456789abcdef 99999999999999 elsewhere 1 1 1" ]
 check "dry run: still nothing that writes" [ -z "$(writes)" ]
 cli del flowtape:replay >/dev/null
-check_status "dry run: keys in the way are counted" 0 "conflicts .*1 keys of the input" "$FLOWTAPE" replay \
+check_status "dry run: keys in the way are counted" 0 "conflicts .*already: 1;" "$FLOWTAPE" replay \
     "$T/dbs" "$REDIS" --dry-run
 check_status "dry run: or would end it" 4 "FAIL  conflicts" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run \
     --on-conflict fail

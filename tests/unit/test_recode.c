@@ -465,6 +465,7 @@ static void test_mutations(void **state)
 
 static void test_targets(void **state)
 {
+    char title[TARGET_TITLE_SIZE];
     struct ft_err err = FT_ERR_INIT;
     const struct target *t;
 
@@ -478,6 +479,8 @@ static void test_targets(void **state)
     assert_int_equal(target_of_server(800, 0, " vectorset ").modules, TARGET_VECTOR_SET);
     assert_int_equal(target_of_server(704, 0, " search ReJSON ").modules,
                      TARGET_SEARCH | TARGET_JSON);
+    assert_string_equal(target_title("8.10", title), "Redis 8.10");
+    assert_string_equal(target_title("valkey-9.1", title), "Valkey 9.1");
     assert_int_equal(target_of_server(800, 0, "").version, 800);
     assert_string_equal(target_of_server(400, 0, "").name, "5.0");
     assert_string_equal(target_of_server(702, 901, "").name, "valkey-9.1");

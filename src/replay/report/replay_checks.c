@@ -45,11 +45,15 @@ size_t replay_checks_count(const struct replay_checks *c, enum replay_check_outc
 static void tell_losses(struct replay_checks *c, const struct replay_report *rep, uint64_t count,
                         const char *redis)
 {
+    char title[TARGET_TITLE_SIZE];
+
+    target_title(redis, title);
     if (count == 0)
-        replay_checks_add(c, "losses", REPLAY_CHECK_PASSED, "Redis %s can hold all of it", redis);
+        replay_checks_add(c, "losses", REPLAY_CHECK_PASSED, "%s can hold all of it", title);
     else
         replay_checks_add(c, "losses", REPLAY_CHECK_LOST,
-                          "Redis %s cannot hold %" PRIu64 " things: see below; %s", redis, count,
+                          "%s cannot hold %" PRIu64 " thing%s: see below; %s", title, count,
+                          count == 1 ? "" : "s",
                           rep->fail_on_loss ? "they end the replay, or --on-loss skip leaves them "
                                               "out"
                                             : "they are left out");
@@ -60,6 +64,7 @@ int replay_checks_losses(struct replay_checks *c, struct replay_report *rep,
                          struct ft_err *err)
 {
     uint64_t count = found->losses;
+    char title[TARGET_TITLE_SIZE];
 
     if (dry_run) {
         replay_report_losses(rep, found);
@@ -77,9 +82,10 @@ int replay_checks_losses(struct replay_checks *c, struct replay_report *rep,
 
         if (!loss_is_note(line->reason))
             (void)err_set(err, FT_ERR_LOSS,
-                          "%s: Redis %s cannot hold %s; --on-loss skip leaves such things out; "
+                          "%s: %s cannot hold %s; --on-loss skip leaves such things out; "
                           "nothing was written",
-                          line->class_name, redis, loss_reason_text(line->reason));
+                          line->class_name, target_title(redis, title),
+                          loss_reason_text(line->reason));
     }
     replay_report_losses(rep, found);
     return replay_checks_fail(c, "losses", err);

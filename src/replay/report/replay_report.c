@@ -272,13 +272,14 @@ int replay_report_add_loss(struct replay_report *rep, enum loss_reason reason,
 int replay_report_loss(struct replay_report *rep, enum loss_reason reason, const char *class_name,
                        uint32_t db, struct bytes key, struct ft_err *err)
 {
+    char title[TARGET_TITLE_SIZE];
+
     if (replay_report_add_loss(rep, reason, class_name, db, key, err) != 0)
         return -1;
     if (!rep->fail_on_loss || loss_is_note(reason))
         return 0;
-    return err_set(err, FT_ERR_LOSS,
-                   "Redis %s cannot hold %s; --on-loss skip leaves such things out",
-                   rep->target_name, loss_reason_text(reason));
+    return err_set(err, FT_ERR_LOSS, "%s cannot hold %s; --on-loss skip leaves such things out",
+                   target_title(rep->target_name, title), loss_reason_text(reason));
 }
 
 void replay_report_losses(struct replay_report *rep, struct loss_report *found)
