@@ -147,7 +147,7 @@ json_t *check_to_json(const struct copy_checked *c, const char *input)
         return NULL;
     json_object_set_new(json, "checked",
                         c->sample == 0 ? json_string("all") : json_integer((json_int_t)c->sample));
-    json_object_set_new(json, "keys_apart", json_integer((json_int_t)c->result.apart));
+    json_object_set_new(json, "keys_from_source", json_integer((json_int_t)c->result.apart));
     json_object_set_new(json, "proof", proof_to_json(c));
     json_object_set_new(json, "databases", databases_to_json(&c->sums));
     json_object_set_new(json, "total", sums_to_json(&c->sums, DIFF_SUMS_ALL));

@@ -203,7 +203,7 @@ static int check_equal(const struct check_report *r, const json_t *check, struct
 {
     uint64_t apart;
 
-    if (take_number(check, "keys_apart", INT64_MAX, &apart, err) != 0)
+    if (take_number(check, "keys_from_source", INT64_MAX, &apart, err) != 0)
         return -1;
     for (size_t i = 0; i < r->sums.count && r->equal && apart == 0; i++) {
         const struct diff_sum *side = r->sums.rows[i].side;

@@ -273,11 +273,29 @@ static int describe(struct copy_check *c, struct copy_checked *r, struct ft_err 
     return describe_source(c, r, err);
 }
 
-static int report(struct copy_check *c, const struct key_set *apart, struct copy_checked *r,
-                  struct ft_err *err)
+/* They have changed although no record says so. Of a sample only those that are in it count. */
+static int want_brought(struct copy_check *c, const struct suspect_report *brought,
+                        struct ft_err *err)
 {
-    const struct key_set *sets[] = {&c->suspects.known, apart};
-    size_t count = c->o.follows ? (apart != NULL ? 2 : 1) : 0;
+    struct buf key = {0};
+    struct suspect s;
+    uint64_t at = 0;
+    int rc = 1;
+
+    if (brought == NULL || c->o.sample != 0)
+        return 0;
+    while ((rc = suspect_next(brought, &at, &key, &s, err)) > 0 &&
+           (rc = diff_want(c->diff, s.db, s.key, err)) >= 0)
+        ;
+    buf_release(&key);
+    return rc;
+}
+
+static int report(struct copy_check *c, const struct suspect_report *brought,
+                  struct copy_checked *r, struct ft_err *err)
+{
+    const struct key_set *sets[] = {&c->suspects.known, brought != NULL ? &brought->known : NULL};
+    size_t count = c->o.follows ? (brought != NULL ? 2 : 1) : 0;
 
     c->examples = &r->examples;
     if (diff_report(c->diff, sets, count, err) != 0)
@@ -291,13 +309,14 @@ static int report(struct copy_check *c, const struct key_set *apart, struct copy
     return loss_add_report(&r->losses, &c->losses, err);
 }
 
-int copy_check_end(struct copy_check *c, const char *at, const struct key_set *apart,
+int copy_check_end(struct copy_check *c, const char *at, const struct suspect_report *brought,
                    struct copy_checked *ret, struct ft_err *err)
 {
     copy_checked_release(ret);
     copy_checked_init(ret);
-    if (advance(c, at, err) != 0 || diff_resolve(c->diff, err) != 0 || describe(c, ret, err) != 0 ||
-        report(c, apart, ret, err) != 0)
+    if (advance(c, at, err) != 0 || want_brought(c, brought, err) != 0 ||
+        diff_resolve(c->diff, err) != 0 || describe(c, ret, err) != 0 ||
+        report(c, brought, ret, err) != 0)
         return err_wrap(err, "--check");
     ret->done = true;
     return 0;

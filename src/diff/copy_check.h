@@ -68,11 +68,11 @@ int copy_check_begin(struct copy_check *c, const char *at, struct diff_progress 
 /* copy_check_refine - ret_keys: so many had to be read. */
 int copy_check_refine(struct copy_check *c, const char *at, uint64_t *ret_keys, struct ft_err *err);
 /*
- * copy_check_end - ret is initialised; what it had before is dropped. apart: keys, by the input's names, that were brought from
- * the source itself; as those that the journal does not tell for sure they are not called different. NULL: all count. Once more
- * when the target has got further.
+ * copy_check_end - ret is initialised; what it had before is dropped. brought: keys that have got the source's own value, whenever that
+ * was: they are read again, and as those that the journal does not tell for sure they are not called different. NULL: none.
+ * Once more when the target has got further.
  */
-int copy_check_end(struct copy_check *c, const char *at, const struct key_set *apart,
+int copy_check_end(struct copy_check *c, const char *at, const struct suspect_report *brought,
                    struct copy_checked *ret, struct ft_err *err);
 void copy_check_free(struct copy_check *c);
 

@@ -81,7 +81,7 @@ void sync_check_release(struct sync_check *c)
 {
     drop_all(c);
     key_set_release(&c->given_up);
-    key_set_release(&c->brought);
+    suspect_release(&c->brought);
     buf_release(&c->value.payload);
     replay_pops_release(&c->pops);
     free(c->behind);
@@ -298,16 +298,13 @@ static int take_page(struct sync_check *c, struct ft_err *err)
 
 static int count_outcome(struct sync_check *c, const struct sync_candidate *k, struct ft_err *err)
 {
+    const struct suspect brought = {.db = k->suspect.db, .key = k->suspect.key};
     struct sync_checked *r = c->result;
-    uint8_t hash[KEY_SET_HASH_SIZE];
 
     r->corrected += k->outcome == REPLAY_RECHECK_CORRECTED;
     r->deleted += k->outcome == REPLAY_RECHECK_DELETED;
     r->equal += k->outcome == REPLAY_RECHECK_EQUAL;
-    if (k->outcome == REPLAY_RECHECK_EQUAL)
-        return 0;
-    key_set_hash(k->suspect.db, k->suspect.key, hash);
-    return key_set_add(&c->brought, hash, err);
+    return k->outcome == REPLAY_RECHECK_EQUAL ? 0 : suspect_add(&c->brought, &brought, err);
 }
 
 /* Those that are resolved come off the list, and count. */

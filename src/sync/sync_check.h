@@ -69,9 +69,9 @@ struct sync_check {
     bool last_page;
     bool fresh; /* this pass has found keys that were not given up before */
     struct key_set given_up;
-    struct key_set brought;  /* the target has got the source's value of them */
-    struct sync_value value; /* of page[next], if has_read */
-    uint64_t *behind;        /* per flow: the source's LSNs when it had been read */
+    struct suspect_report brought; /* the target has got the source's value of them */
+    struct sync_value value;       /* of page[next], if has_read */
+    uint64_t *behind;              /* per flow: the source's LSNs when it had been read */
     size_t behind_cap;
     bool has_read;
     /* sync_check_pops.h: calls that the source counted when keys were listed last, and now */
