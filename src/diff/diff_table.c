@@ -6,8 +6,8 @@
 
 #define FIRST_CAPACITY 256u
 
-/* Its hash, whichever side has it. */
-static const uint8_t *key_of(const struct diff_suspect *s)
+/* Its hash, by whichever side has it. */
+static const uint8_t *hash_of(const struct diff_suspect *s)
 {
     static const uint8_t none[KEY_SET_HASH_SIZE];
 
@@ -23,7 +23,7 @@ static size_t slot_of_key(const struct diff_suspect *slots, size_t capacity, con
 
     memcpy(&start, key + 8, sizeof(start));
     i = (size_t)start & (capacity - 1);
-    while (slots[i].used && memcmp(key_of(&slots[i]), key, KEY_SET_HASH_SIZE) != 0)
+    while (slots[i].used && memcmp(slots[i].key, key, KEY_SET_HASH_SIZE) != 0)
         i = (i + 1) & (capacity - 1);
     return i;
 }
@@ -50,7 +50,7 @@ static int grow(struct diff_table *t, struct ft_err *err)
     slots = memory.p;
     for (size_t i = 0; i < t->capacity; i++) {
         if (t->slots[i].used)
-            slots[slot_of_key(slots, capacity, key_of(&t->slots[i]))] = t->slots[i];
+            slots[slot_of_key(slots, capacity, t->slots[i].key)] = t->slots[i];
     }
     table_memory_release(&t->memory);
     t->memory = memory;
@@ -65,8 +65,9 @@ int diff_table_add(struct diff_table *t, const struct diff_suspect *suspect, str
 
     if (2 * (t->count + 1) > t->capacity && grow(t, err) != 0)
         return -1;
-    s = &t->slots[slot_of_key(t->slots, t->capacity, key_of(suspect))];
+    s = &t->slots[slot_of_key(t->slots, t->capacity, hash_of(suspect))];
     *s = *suspect;
+    memcpy(s->key, hash_of(suspect), sizeof(s->key));
     s->used = true;
     t->count++;
     return 0;

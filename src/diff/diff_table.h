@@ -13,6 +13,8 @@
 #include "diff/diff_rules.h"
 
 struct diff_suspect {
+    uint8_t key
+        [KEY_SET_HASH_SIZE]; /* its hash; set by diff_table_add, and read without a lock after that */
     struct entry_digest digest[DIFF_SIDES];
     bool has[DIFF_SIDES];  /* as last seen */
     bool seen[DIFF_SIDES]; /* in the pass that is being made */
