@@ -694,12 +694,14 @@ static bool is_dragonfly_opcode(unsigned opcode)
 static enum step read_item(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
     unsigned opcode;
+    enum step step;
 
     if (stream_left(s) == 0)
         return STEP_MORE;
     opcode = stream_at(s)[0];
-    if (!s->has_prefix)
-        s->offset = s->blob.open ? s->blob.offset : window_offset(s->w);
+    if (!s->in_payload && (step = entry_plain(s, ret, err)) != STEP_AGAIN)
+        return step;
+    entry_place(s);
     if (opcode < RDB_TYPE_COUNT)
         return entry_begin(s, ret, err);
     if (is_dragonfly_opcode(opcode)) {
@@ -787,18 +789,10 @@ static enum step read_stream(struct rdb_stream *s, struct window *in, struct rdb
     return step;
 }
 
-enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_item *ret,
-                          struct ft_err *err)
+/* After all but plain entries. */
+static enum step finish_step(struct rdb_stream *s, const struct window *in, enum step step,
+                             struct ft_err *err)
 {
-    enum step step;
-
-    if (s->state == STREAM_DONE)
-        return STEP_END;
-    tag_free(s->delivered);
-    s->delivered = NULL;
-    if (!s->crc_waits)
-        s->crc_pos = in->pos;
-    step = read_stream(s, in, ret, err);
     if (step == STEP_ERROR && s->blob.open) {
         (void)err_wrap(err, "compressed blob at offset %" PRIu64, s->blob.offset);
         err->offset = s->blob.offset;
@@ -817,4 +811,25 @@ enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_it
     if (!s->crc_waits)
         cover(s, in);
     return step;
+}
+
+enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_item *ret,
+                          struct ft_err *err)
+{
+    enum step step;
+
+    if (s->state == STREAM_DONE)
+        return STEP_END;
+    if (s->delivered != NULL)
+        tag_free(s->delivered);
+    s->delivered = NULL;
+    if (!s->crc_waits)
+        s->crc_pos = in->pos;
+    s->w = s->blob.open ? &s->blob.window : in;
+    if (s->state == STREAM_ITEM && !s->in_payload &&
+        (step = entry_plain(s, ret, err)) != STEP_AGAIN) {
+        s->crc_waits = true;
+        return step;
+    }
+    return finish_step(s, in, read_stream(s, in, ret, err), err);
 }

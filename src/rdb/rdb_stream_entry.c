@@ -83,29 +83,11 @@ enum step entry_go(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *er
     return s->walk.keep ? deliver_kept(s, ret, err) : deliver_passed(s, ret, err);
 }
 
-/* Is the value, `at` bytes from here, a string of which all is here? Most are: no walk is begun for them. */
-static bool string_is_here(const struct rdb_stream *s, size_t at, size_t *ret_size)
-{
-    size_t head;
-
-    if (s->entry.type != RDB_TYPE_STRING ||
-        !rdb_string_is_raw(stream_at(s) + at, stream_left(s) - at, &head, ret_size))
-        return false;
-    *ret_size += head;
-    return true;
-}
-
 /* Skipping: the value begins, after a key that was consumed. */
 static enum step begin_passing(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
     enum step step;
-    size_t n;
 
-    if (string_is_here(s, 0, &n)) {
-        stream_consume(s, n);
-        s->walk.passed = n;
-        return deliver_passed(s, ret, err);
-    }
     stream_walk_start(s, RDB_ITEM_ENTRY, false, 0);
     value_walk_begin(&s->walk.walk, s->entry.type);
     step = entry_go(s, ret, err);
@@ -121,12 +103,6 @@ static enum step begin_passing(struct rdb_stream *s, struct rdb_item *ret, struc
 
 static enum step begin_keeping(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
-    size_t n;
-
-    if (string_is_here(s, s->value_at, &n)) {
-        s->walk.walked = s->value_at + n;
-        return deliver_kept(s, ret, err);
-    }
     stream_walk_start(s, RDB_ITEM_ENTRY, true, s->value_at);
     value_walk_begin(&s->walk.walk, s->entry.type);
     return entry_go(s, ret, err);
@@ -175,4 +151,34 @@ enum step entry_begin(struct rdb_stream *s, struct rdb_item *ret, struct ft_err 
         return STEP_ERROR;
     stream_consume(s, s->value_at);
     return s->in_payload ? tag_open(s, s->entry.key, err) : begin_passing(s, ret, err);
+}
+
+enum step entry_plain(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
+{
+    const uint8_t *p = stream_at(s);
+    const size_t n = stream_left(s);
+    size_t head, key_bytes, key_end, value_bytes, end;
+
+    if (n == 0 || p[0] != RDB_TYPE_STRING || !rdb_string_is_raw(p + 1, n - 1, &head, &key_bytes) ||
+        key_bytes > RDB_SKIP_KEY_MAX)
+        return STEP_AGAIN;
+    key_end = 1 + head + key_bytes;
+    if (!rdb_string_is_raw(p + key_end, n - key_end, &head, &value_bytes))
+        return STEP_AGAIN;
+    end = key_end + head + value_bytes;
+    entry_place(s);
+    s->entry.key = bytes_of(p + key_end - key_bytes, key_bytes);
+    s->entry.db = s->db;
+    s->entry.type = RDB_TYPE_STRING;
+    s->entry.dragonfly = stream_is_dragonfly(s);
+    s->entry.value_bytes = end - key_end;
+    if (s->options.skip_values) {
+        s->entry.value = bytes_of(NULL, 0);
+        s->entry.raw = bytes_of(NULL, 0);
+    } else {
+        s->entry.value = bytes_of(p + key_end, end - key_end);
+        s->entry.raw = bytes_of(p, end);
+    }
+    stream_consume(s, end);
+    return deliver(s, ret, err);
 }

@@ -154,6 +154,13 @@ static inline bool stream_is_dragonfly(const struct rdb_stream *s)
     return s->origin == ORIGIN_DRAGONFLY || s->origin == ORIGIN_DRAGONFLY_LIKELY;
 }
 
+/* entry_place - where the entry, with all that comes before it of its own, begins. */
+static inline void entry_place(struct rdb_stream *s)
+{
+    if (!s->has_prefix)
+        s->offset = s->blob.open ? s->blob.offset : window_offset(s->w);
+}
+
 /* stream_bad - FT_ERR_CORRUPT at the next byte. */
 #define stream_bad(s, err, ...) \
     ((void)err_at(err, FT_ERR_CORRUPT, window_offset((s)->w), __VA_ARGS__), STEP_ERROR)
