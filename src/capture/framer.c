@@ -84,16 +84,6 @@ int framer_detach(struct framer *f, struct ft_err *err)
     return window_push(&f->in, bytes_of(NULL, 0), err);
 }
 
-/* What is at the window's position, which lies between items. */
-static void set_boundary(struct framer *f)
-{
-    f->state.boundary = window_offset(&f->in);
-    f->state.next_lsn = flow_grammar_next_lsn(f->grammar);
-    f->state.stable_lsn = flow_grammar_stable_lsn(f->grammar);
-    f->state.lsn_known = flow_grammar_lsn_known(f->grammar);
-    f->state.dbid = flow_grammar_dbid(f->grammar);
-}
-
 static bool is_flush(const struct journal_record *record)
 {
     return strcmp(record->name, "FLUSHALL") == 0 || strcmp(record->name, "FLUSHDB") == 0 ||
@@ -148,11 +138,19 @@ static enum framer_event take_item(struct framer *f, const struct item *item)
     return FRAMER_MORE;
 }
 
-/* Between items: note where that is, and whether there is any use in what follows. */
-static enum framer_event at_boundary(struct framer *f)
+/* Where the window's position lies between items: note what holds there. */
+static bool note_boundary(struct framer *f)
 {
-    set_boundary(f);
-    return f->flushed ? FRAMER_FLUSH : FRAMER_MORE;
+    struct flow_boundary boundary;
+
+    if (!flow_grammar_boundary(f->grammar, &boundary))
+        return false;
+    f->state.boundary = window_offset(&f->in);
+    f->state.next_lsn = boundary.next_lsn;
+    f->state.stable_lsn = boundary.stable_lsn;
+    f->state.lsn_known = boundary.lsn_known;
+    f->state.dbid = boundary.dbid;
+    return true;
 }
 
 enum framer_event framer_run(struct framer *f, struct ft_err *err)
@@ -166,13 +164,13 @@ enum framer_event framer_run(struct framer *f, struct ft_err *err)
         if (flow_grammar_part(f->grammar) == FLOW_PART_INCREMENT)
             f->state.kind = SEGMENT_INCREMENT;
         event = take_item(f, &item);
-        if (flow_grammar_at_boundary(f->grammar) && at_boundary(f) == FRAMER_FLUSH)
+        if (note_boundary(f) && f->flushed) /* there is no use in what follows */
             return FRAMER_FLUSH;
         if (event != FRAMER_MORE)
             return event;
     }
     if (step == STEP_MORE)
-        return flow_grammar_at_boundary(f->grammar) ? at_boundary(f) : FRAMER_MORE;
+        return note_boundary(f) && f->flushed ? FRAMER_FLUSH : FRAMER_MORE;
     return flow_grammar_has_gap(f->grammar) ? FRAMER_GAP : FRAMER_ERROR;
 }
 

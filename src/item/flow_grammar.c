@@ -228,28 +228,10 @@ static int take_eof(struct flow_grammar *g, const struct rdb_item *item, struct 
     return 0;
 }
 
-static enum step next_in_rdb(struct flow_grammar *g, struct window *in, struct item *ret,
-                             struct ft_err *err)
+static enum step take_other(struct flow_grammar *g, struct item *ret, struct ft_err *err)
 {
-    enum step step = rdb_stream_next(g->rdb, in, &ret->rdb, err);
     int rc = 0;
 
-    if (step == STEP_ERROR)
-        return flow_error(g, err);
-    if (step == STEP_END) {
-        g->phase = PHASE_END;
-        return STEP_END;
-    }
-    if (step == STEP_MORE)
-        return STEP_MORE;
-    ret->is_record = false;
-    ret->flow = g->options.flow;
-    ret->offset = ret->rdb.offset;
-    ret->lsn = 0;
-    if (ret->rdb.kind == RDB_ITEM_ENTRY) { /* first: most of what a snapshot consists of */
-        ret->kind = ITEM_ENTRY;
-        return STEP_ITEM;
-    }
     ret->kind = kind_of(ret->rdb.kind);
     if (ret->rdb.kind == RDB_ITEM_JOURNAL_OFFSET)
         rc = take_journal_offset(g, &ret->rdb, err);
@@ -258,6 +240,27 @@ static enum step next_in_rdb(struct flow_grammar *g, struct window *in, struct i
     else if (ret->rdb.kind == RDB_ITEM_EOF)
         rc = take_eof(g, &ret->rdb, err);
     return rc == 0 ? STEP_ITEM : flow_error(g, err);
+}
+
+static enum step next_in_rdb(struct flow_grammar *g, struct window *in, struct item *ret,
+                             struct ft_err *err)
+{
+    enum step step = rdb_stream_next(g->rdb, in, &ret->rdb, err);
+
+    if (step == STEP_ERROR)
+        return flow_error(g, err);
+    if (step != STEP_ITEM) {
+        if (step == STEP_END)
+            g->phase = PHASE_END;
+        return step;
+    }
+    ret->is_record = false;
+    ret->flow = g->options.flow;
+    ret->offset = ret->rdb.offset;
+    ret->lsn = 0;
+    ret->kind = ITEM_ENTRY;
+    /* first: most of what a snapshot consists of */
+    return ret->rdb.kind == RDB_ITEM_ENTRY ? STEP_ITEM : take_other(g, ret, err);
 }
 
 static enum step next_token(struct flow_grammar *g, struct window *in, struct item *ret,
@@ -295,13 +298,11 @@ static enum step next_token(struct flow_grammar *g, struct window *in, struct it
     return STEP_ITEM;
 }
 
-enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct item *ret,
-                            struct ft_err *err)
+static enum step next_of_phase(struct flow_grammar *g, struct window *in, struct item *ret,
+                               struct ft_err *err)
 {
     enum step step;
 
-    if (g->phase == PHASE_JOURNAL) /* first: most of what a long capture consists of */
-        return next_in_journal(g, in, ret, err);
     if (g->phase == PHASE_FIRST_BYTE) {
         step = first_byte(g, in, err);
         return step == STEP_ITEM ? flow_grammar_next(g, in, ret, err) : step;
@@ -317,6 +318,19 @@ enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct it
             return step;
     }
     return g->phase == PHASE_TOKEN ? next_token(g, in, ret, err) : STEP_END;
+}
+
+/* First what most of a long capture, and of a snapshot, consists of. */
+enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct item *ret,
+                            struct ft_err *err)
+{
+    enum step step;
+
+    if (g->phase == PHASE_JOURNAL)
+        return next_in_journal(g, in, ret, err);
+    if (g->phase == PHASE_RDB && !g->in_blob && (step = next_in_rdb(g, in, ret, err)) != STEP_END)
+        return step;
+    return next_of_phase(g, in, ret, err);
 }
 
 enum flow_part flow_grammar_part(const struct flow_grammar *g)
@@ -342,24 +356,20 @@ bool flow_grammar_at_boundary(const struct flow_grammar *g)
     }
 }
 
+bool flow_grammar_boundary(const struct flow_grammar *g, struct flow_boundary *ret)
+{
+    if (!flow_grammar_at_boundary(g))
+        return false;
+    *ret = (struct flow_boundary){.next_lsn = g->next_lsn,
+                                  .stable_lsn = g->stable_lsn,
+                                  .lsn_known = g->lsn_known,
+                                  .dbid = journal_reader_db(g->journal)};
+    return true;
+}
+
 uint64_t flow_grammar_next_lsn(const struct flow_grammar *g)
 {
     return g->next_lsn;
-}
-
-uint64_t flow_grammar_stable_lsn(const struct flow_grammar *g)
-{
-    return g->stable_lsn;
-}
-
-bool flow_grammar_lsn_known(const struct flow_grammar *g)
-{
-    return g->lsn_known;
-}
-
-uint32_t flow_grammar_dbid(const struct flow_grammar *g)
-{
-    return journal_reader_db(g->journal);
 }
 
 bool flow_grammar_is_dragonfly(const struct flow_grammar *g)

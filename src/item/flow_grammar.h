@@ -66,14 +66,18 @@ enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct it
 enum flow_part flow_grammar_part(const struct flow_grammar *g);
 /* flow_grammar_at_boundary - at the window's position no item, blob or token is half read. */
 bool flow_grammar_at_boundary(const struct flow_grammar *g);
+/* What holds between two items. */
+struct flow_boundary {
+    uint64_t next_lsn;   /* as flow_grammar_next_lsn */
+    uint64_t stable_lsn; /* JOURNAL_OFFSET, or the LSN at which it was resumed; 0 until known */
+    bool lsn_known;      /* next_lsn is a number of the source's */
+    uint32_t dbid;       /* in effect for the next record of the journal */
+};
+
+/* flow_grammar_boundary - false: as flow_grammar_at_boundary. */
+bool flow_grammar_boundary(const struct flow_grammar *g, struct flow_boundary *ret);
 /* flow_grammar_next_lsn - of the counted record that would come next; 0 within a full sync. */
 uint64_t flow_grammar_next_lsn(const struct flow_grammar *g);
-/* flow_grammar_stable_lsn - JOURNAL_OFFSET, or the LSN at which it was resumed; 0 until known. */
-uint64_t flow_grammar_stable_lsn(const struct flow_grammar *g);
-/* flow_grammar_lsn_known - next_lsn is a number of the source's. */
-bool flow_grammar_lsn_known(const struct flow_grammar *g);
-/* flow_grammar_dbid - the database in effect for the next record of the journal. */
-uint32_t flow_grammar_dbid(const struct flow_grammar *g);
 /* flow_grammar_is_dragonfly - as far as is known: did a Dragonfly write it? */
 bool flow_grammar_is_dragonfly(const struct flow_grammar *g);
 /* flow_grammar_has_gap - the error just returned is that LSNs do not join. */
