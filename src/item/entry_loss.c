@@ -4,11 +4,10 @@
 
 #include "item/recode.h"
 
-bool entry_passes(const struct filter *f, const struct rdb_entry *entry)
+bool entry_passes_rules(const struct filter *f, const struct rdb_entry *entry)
 {
-    return filter_is_empty(f) ||
-           (filter_db(f, entry->db) && filter_class(f, rdb_type_class(entry->type)) &&
-            filter_key(f, entry->key));
+    return filter_db(f, entry->db) && filter_class(f, rdb_type_class(entry->type)) &&
+           filter_key(f, entry->key);
 }
 
 bool entry_is_over(const struct rdb_entry *entry, int64_t now_ms)
@@ -24,17 +23,19 @@ int entry_add_loss(struct loss_report *r, const struct rdb_entry *entry, enum lo
     return loss_add(r, reason, rdb_type_name(entry->type), entry->db, entry->key, err);
 }
 
-static int add_notes(struct loss_report *r, const struct rdb_entry *entry, bool access, bool stream,
-                     struct ft_err *err)
+int entry_add_its_notes(struct loss_report *r, const struct rdb_entry *entry,
+                        const struct target *target, bool by_commands, struct ft_err *err)
 {
     const char *class_name = value_class_name(rdb_type_class(entry->type));
     const struct {
         bool there;
         enum loss_reason reason;
     } notes[] = {
-        {entry->sticky, LOSS_NOTE_STICKY},         {entry->has_mc_flags, LOSS_NOTE_MC_FLAGS},
-        {entry->has_key_meta, LOSS_NOTE_KEY_META}, {access, LOSS_NOTE_ACCESS},
-        {stream, LOSS_NOTE_STREAM_STATE},
+        {entry->sticky, LOSS_NOTE_STICKY},
+        {entry->has_mc_flags, LOSS_NOTE_MC_FLAGS},
+        {entry->has_key_meta, LOSS_NOTE_KEY_META},
+        {by_commands && (entry->has_idle || entry->has_freq), LOSS_NOTE_ACCESS},
+        {recode_stream_drops(target, entry), LOSS_NOTE_STREAM_STATE},
     };
 
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -43,17 +44,6 @@ static int add_notes(struct loss_report *r, const struct rdb_entry *entry, bool 
             return -1;
     }
     return 0;
-}
-
-int entry_add_notes(struct loss_report *r, const struct rdb_entry *entry,
-                    const struct target *target, bool by_commands, struct ft_err *err)
-{
-    bool access = by_commands && (entry->has_idle || entry->has_freq);
-    bool stream = recode_stream_drops(target, entry);
-
-    if (!entry->sticky && !entry->has_mc_flags && !entry->has_key_meta && !access && !stream)
-        return 0; /* as nearly always */
-    return add_notes(r, entry, access, stream, err);
 }
 
 const struct rdb_entry *entry_of_member_times(const struct filter *f, const struct rdb_item *aux)

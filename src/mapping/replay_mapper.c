@@ -62,18 +62,13 @@ void replay_mapper_free(struct replay_mapper *m)
     free(m);
 }
 
-enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
-                                   uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
+static enum replay_fate map_key(struct replay_mapper *m, uint32_t db, struct bytes key,
+                                uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
 {
     const struct replay_rules *rules = &m->rules;
-    const bool same = replay_map_is_identity(rules->map);
 
-    if (!filter_is_empty(rules->filter) &&
-        (!filter_db(rules->filter, db) || !filter_key(rules->filter, key)))
-        return REPLAY_FATE_FILTERED;
-    *ret_db = db;
-    *ret_key = key;
-    if (!same && !replay_map_db(rules->map, db, ret_db))
+    if (!filter_db(rules->filter, db) || !filter_key(rules->filter, key) ||
+        !replay_map_db(rules->map, db, ret_db))
         return REPLAY_FATE_FILTERED;
     if (rules->cluster && *ret_db != 0) {
         return (enum replay_fate)err_set(
@@ -82,15 +77,32 @@ enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct 
             "example --db-map '*:prefix=db%%d:'",
             db);
     }
-    if (!same && replay_map_key(rules->map, db, key, &m->scratch, ret_key, err) != 0)
+    if (replay_map_key(rules->map, db, key, &m->scratch, ret_key, err) != 0)
         return REPLAY_FATE_ERROR;
     if (*ret_db == 0 && replay_is_own_key(*ret_key)) {
         rules->on_own_key(rules->context, *ret_key);
         return REPLAY_FATE_FILTERED;
     }
-    if (rules->kept->count != 0 && key_set_has(rules->kept, *ret_db, *ret_key))
+    if (key_set_has(rules->kept, *ret_db, *ret_key))
         return REPLAY_FATE_KEPT;
     return *ret_db == db && ret_key->p == key.p ? REPLAY_FATE_SAME : REPLAY_FATE_CHANGED;
+}
+
+/* Most replays have no rules, and no key is the replay's own: this is what is asked for each of them. */
+static inline bool has_no_rule(const struct replay_rules *rules, uint32_t db, struct bytes key)
+{
+    return filter_is_empty(rules->filter) && replay_map_is_identity(rules->map) &&
+           rules->kept->count == 0 && (db == 0 || !rules->cluster) && !replay_may_be_own_key(key);
+}
+
+enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,
+                                   uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
+{
+    if (!has_no_rule(&m->rules, db, key))
+        return map_key(m, db, key, ret_db, ret_key, err);
+    *ret_db = db;
+    *ret_key = key;
+    return REPLAY_FATE_SAME;
 }
 
 /* How many keys of the record have each fate. */

@@ -1,14 +1,12 @@
 #include "mapping/replay_own_key.h"
 
-#include <string.h>
-
 bool replay_is_own_key(struct bytes key)
 {
     const size_t prefix = strlen(REPLAY_KEY_PREFIX);
     const size_t end = prefix + REPLAY_ID_SIZE - 1;
 
-    if (key.n < prefix || memcmp(key.p, REPLAY_KEY_PREFIX, prefix) != 0)
-        return false; /* as nearly always */
+    if (!replay_may_be_own_key(key))
+        return false;
     if (bytes_eq_str(key, REPLAY_STATE_KEY))
         return true;
     if (key.n <= end || key.p[end] != ':')

@@ -2,12 +2,21 @@
 #ifndef FLOWTAPE_MAPPING_REPLAY_OWN_KEY_H
 #define FLOWTAPE_MAPPING_REPLAY_OWN_KEY_H
 
+#include <string.h>
+
 #include "base/bytes.h"
 
 #define REPLAY_KEY_PREFIX "flowtape:"
 #define REPLAY_STATE_KEY  REPLAY_KEY_PREFIX "replay"
 #define REPLAY_ID_SIZE    33 /* 32 hexadecimal digits */
 #define REPLAY_KEY_SIZE   80 /* any of their names */
+
+/* replay_may_be_own_key - nearly no other key may. */
+static inline bool replay_may_be_own_key(struct bytes key)
+{
+    return key.n >= strlen(REPLAY_KEY_PREFIX) &&
+           memcmp(key.p, REPLAY_KEY_PREFIX, strlen(REPLAY_KEY_PREFIX)) == 0;
+}
 
 /* replay_is_own_key - is this the name of one of these keys, of whatever capture? */
 bool replay_is_own_key(struct bytes key);

@@ -290,7 +290,8 @@ static int put_entry(void *context, const struct item *item, struct ft_err *err)
         replay_report_left_out(&s->r->report, fate == REPLAY_FATE_KEPT);
         return 0;
     }
-    if (replay_suspects_note_entry(&s->r->set, item, err) != 0)
+    if (rdb_type_class(entry.type) == VALUE_STREAM &&
+        replay_suspects_note_entry(&s->r->set, item, err) != 0)
         return -1;
     if (db != 0)
         atomic_store(&s->r->uses_dbs, true);

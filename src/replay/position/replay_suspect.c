@@ -137,8 +137,6 @@ int replay_suspects_note_entry(struct replay_position_set *set, const struct ite
     bool guessed;
     int rc;
 
-    if (rdb_type_class(entry->type) != VALUE_STREAM)
-        return 0;
     if (suspect_group_reads(set->journal_release, entry->type, entry->value, &guessed, err) != 0)
         return -1;
     if (!guessed)
