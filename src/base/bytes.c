@@ -59,12 +59,30 @@ static const char pairs[] =
     "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
     "8081828384858687888990919293949596979899";
 
+/* Up to three digits, as of the length of most words. */
+static size_t short_to_text(unsigned value, char *text)
+{
+    if (value < 10) {
+        text[0] = (char)('0' + value);
+        return 1;
+    }
+    if (value < 100) {
+        memcpy(text, &pairs[2 * value], 2);
+        return 2;
+    }
+    text[0] = (char)('0' + value / 100);
+    memcpy(text + 1, &pairs[2 * (value % 100)], 2);
+    return 3;
+}
+
 size_t i64_to_text(int64_t value, char text[I64_TEXT_SIZE])
 {
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     size_t len = value < 0 ? 2 : 1;
     size_t at;
 
+    if ((uint64_t)value < 1000)
+        return short_to_text((unsigned)value, text);
     for (uint64_t limit = 10; magnitude >= limit; limit *= 10) /* 10^19 is above all of them */
         len++;
     at = len;

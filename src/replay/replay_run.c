@@ -225,9 +225,13 @@ static int append(struct replay_run *run, struct bytes key, struct bytes value, 
                                                 .key_bytes = (uint16_t)key.n,
                                                 .bucket = index,
                                                 .before = bucket->last};
-    if (buf_append(&run->bytes, key.p, key.n, err) != 0 ||
-        buf_append(&run->bytes, value.p, value.n, err) != 0)
+    if (buf_reserve(&run->bytes, key.n + value.n, err) != 0)
         return -1;
+    if (key.n != 0)
+        memcpy(run->bytes.p + run->bytes.n, key.p, key.n);
+    if (value.n != 0)
+        memcpy(run->bytes.p + run->bytes.n + key.n, value.p, value.n);
+    run->bytes.n += key.n + value.n;
     bucket->last = run->count++;
     bucket->count++;
     return 0;
