@@ -46,7 +46,7 @@ struct capture_run_options {
     /* May be NULL. A note is a line for the user; progress comes about five times a second. */
     void (*on_note)(void *context, const char *text);
     void (*on_progress)(void *context, const struct capture_progress *progress);
-    /* a session has begun; its id is what DFLY TAKEOVER wants. May be NULL. */
+    /* a session is in stable sync, and its id can be given to DFLY TAKEOVER; "": it is not any more. May be NULL. */
     void (*on_session)(void *context, const char *sync_id);
     void *context;
 };

@@ -259,8 +259,6 @@ static int connect_master(struct session *s, bool afresh, struct ft_err *err)
     if (dfly_master_open(&s->master, s->options->source, s->c->stop_fd,
                          s->options->give_up_after_ms, note_from_master, s, err) != 0)
         return -1;
-    if (s->options->on_session != NULL)
-        s->options->on_session(s->options->context, s->master.sync_id);
     if (capture_check_source(s->c->capture, uri_address(s->options->source, address),
                              s->master.replication_id, err) != 0)
         return -1;
@@ -398,6 +396,12 @@ static enum walk complete_generation(struct session *s, struct ft_err *err)
     return walk;
 }
 
+static void tell_session(const struct session *s, const char *sync_id)
+{
+    if (s->options->on_session != NULL)
+        s->options->on_session(s->options->context, sync_id);
+}
+
 /* From the flows' answers to all of them in stable sync. */
 static enum walk change_over(struct session *s, struct ft_err *err)
 {
@@ -425,6 +429,7 @@ static enum walk change_over(struct session *s, struct ft_err *err)
         return walk;
     s->c->progress.phase = CAPTURE_STABLE;
     s->advanced = true;
+    tell_session(s, s->master.sync_id);
     return resumed ? WALK_ON : complete_generation(s, err);
 }
 
@@ -605,11 +610,15 @@ enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
 {
     struct session s = {.c = c, .options = c->options, .before = c->progress};
     enum session_outcome outcome = SESSION_FAILED;
+    enum walk walk;
 
     s.master.control.conn.fd = -1;
     s.abort_fd = -1;
-    if (wake_open(&s.event_fd, err) == 0 && wake_open(&s.abort_fd, err) == 0)
-        outcome = finish(&s, walk_through(&s, afresh, err), err);
+    if (wake_open(&s.event_fd, err) == 0 && wake_open(&s.abort_fd, err) == 0) {
+        walk = walk_through(&s, afresh, err);
+        tell_session(&s, "");
+        outcome = finish(&s, walk, err);
+    }
     ret_contact->received_bytes = c->progress.bytes - s.before.bytes;
     ret_contact->advanced = s.advanced;
     release(&s);

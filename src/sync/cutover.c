@@ -74,12 +74,22 @@ static enum cutover_action arrive(struct cutover *c, uint64_t now_ms)
     return CUTOVER_DO_HOLD;
 }
 
+/* What was stored before can be applied before the source has taken a session up again. */
+static bool can_arrive(const struct cutover *c, const struct cutover_seen *seen)
+{
+    return c->mode != CUTOVER_TAKEOVER || seen->attached;
+}
+
 static enum cutover_action check(struct cutover *c, const struct cutover_seen *seen)
 {
     if (seen->lost_goal)
         return aim(c, seen->now_ms);
     if (renew_is_due(c, seen->now_ms))
         return CUTOVER_DO_RENEW;
+    if (!can_arrive(c, seen)) {
+        c->state = CUTOVER_DRAINING;
+        return CUTOVER_DO_NOTHING;
+    }
     if (!seen->suspects)
         return seen->unproven ? CUTOVER_DO_PROVE : arrive(c, seen->now_ms);
     if (c->mode != CUTOVER_TAKEOVER || c->paused || c->unpausable)
@@ -92,7 +102,7 @@ static enum cutover_action drain(struct cutover *c, const struct cutover_seen *s
 {
     if (seen->lost_goal)
         return aim(c, seen->now_ms);
-    if (!seen->applied)
+    if (!seen->applied || !can_arrive(c, seen))
         return renew_is_due(c, seen->now_ms) ? CUTOVER_DO_RENEW : CUTOVER_DO_NOTHING;
     c->state = CUTOVER_CHECKING;
     return check(c, seen);

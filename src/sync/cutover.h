@@ -7,8 +7,8 @@
  * Modes        manual: when told, the LSNs that the source has then become the goal; done when they
  *              are applied. pause: the same, with the source's writes paused before its LSNs are
  *              asked for; then held, the pause renewed, until confirmed or the time limit is reached.
- *              takeover: as manual; then the source stops for good by itself once everything is
- *              acknowledged, and what is left is applied.
+ *              takeover: as manual; then, while it has a session to hand over to, the source stops for good by
+ *              itself once everything is acknowledged, and what is left is applied.
  * Times        Before all that the keys' times to live are prepared (sync_times.h), while the source keeps running.
  * Suspects     Where there are suspect keys they are read again at the goal (sync_check.h), before it
  *              is held or done. For that a takeover pauses the source, if it can be.
@@ -80,6 +80,7 @@ struct cutover_seen {
     bool prepared;  /* times are given back but those of keys that end soon; most is compared */
     bool told;      /* to begin, or, while it holds, to confirm */
     bool applied;   /* the goal, or after a takeover everything */
+    bool attached;  /* the source has a session in stable sync, which it can hand over to */
     bool lost_goal; /* its generation is over */
     bool suspects;  /* there are some that have not been read */
     bool unproven;  /* the target at this position is to be compared, and has not been */

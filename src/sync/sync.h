@@ -62,7 +62,7 @@ struct sync_options {
 struct sync_progress {
     pthread_mutex_t mu;
     struct capture_progress capture; /* guarded by mu */
-    char sync_id[SYNC_ID_SIZE];      /* of the session; guarded by mu */
+    char sync_id[SYNC_ID_SIZE];      /* of the session in stable sync, or ""; guarded by mu */
     struct replay_progress replay;
     atomic_bool replaying;
     struct diff_progress check;

@@ -48,6 +48,15 @@ static bool has_applied(struct sync *s, const struct live_state *state)
     return state->goal_applied || (s->cutover.state == CUTOVER_ENDING && state->ended);
 }
 
+/* Of the capture; sync_id: of the session. */
+static bool has_session(struct sync *s, char sync_id[SYNC_ID_SIZE])
+{
+    pthread_mutex_lock(&s->progress->mu);
+    (void)snprintf(sync_id, SYNC_ID_SIZE, "%s", s->progress->sync_id); /* the same size */
+    pthread_mutex_unlock(&s->progress->mu);
+    return sync_id[0] != '\0';
+}
+
 /*
  * The goal
  */
@@ -308,9 +317,7 @@ static int do_takeover(struct sync *s, struct ft_err *err)
     if (s->cutover.paused)
         unpause(s);
     cutover_not_paused(&s->cutover);
-    pthread_mutex_lock(&s->progress->mu);
-    (void)snprintf(sync_id, sizeof(sync_id), "%s", s->progress->sync_id); /* the same size */
-    pthread_mutex_unlock(&s->progress->mu);
+    (void)has_session(s, sync_id); /* one that has just ended is refused */
     sync_note(s, "asking the source to hand over");
     sync_hand_over(s, true, false);
     if (sync_source_takeover(&s->source, sync_id, TAKEOVER_S, &unanswered, &cause) == 0) {
@@ -405,6 +412,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     struct ft_err cause = FT_ERR_INIT;
     struct cutover_seen seen = {.now_ms = clock_mono_ms()};
     enum cutover_state before = s->cutover.state;
+    char sync_id[SYNC_ID_SIZE];
     struct live_state state;
     bool begins;
 
@@ -423,6 +431,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     seen.told = before == CUTOVER_HOLDING ? s->confirm : s->begin && state.ready;
     seen.lost_goal = state.goal_generation != 0 && state.goal_generation != state.generation;
     seen.applied = has_applied(s, &state);
+    seen.attached = has_session(s, sync_id);
     begins = seen.lost_goal || (before == CUTOVER_FOLLOWING && (seen.told || seen.caught_up));
     if (begins)
         sync_check_begin(&s->check);

@@ -73,6 +73,7 @@ struct master_options {
     bool replica;
     bool no_pause; /* CLIENT PAUSE is not allowed */
     enum master_takeover takeover;
+    unsigned late_stable_ms; /* DFLY STARTSTABLE is executed so much later */
     enum master_partial partial;
     bool mixed;                /* the first that asks for LSNs: flow 0 PARTIAL, the others FULL */
     unsigned new_replid_after; /* sessions; then the server is a new one. 0: never */

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -297,6 +298,8 @@ static bool do_phase(struct conn *c, const struct command *a, bool stable)
     const char *error;
     struct session *s;
 
+    if (stable)
+        (void)usleep(1000 * m->options.late_stable_ms);
     pthread_mutex_lock(&m->mu);
     s = a->count == 3 ? session_find(m, a->words[2]) : NULL;
     if (s == NULL || s != c->session || s->dead) {

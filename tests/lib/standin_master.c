@@ -33,6 +33,7 @@ static const char usage_text[] =
     "  --loading N           answer LOADING to N commands\n"
     "  --plain-redis, --restricted, --noperm, --replica, --no-pause   refuse so\n"
     "  --takeover once|twice|silent   how often it is answered\n"
+    "  --late-stable MS      before STARTSTABLE is executed\n"
     "  --partial any|none|end\n"
     "  --mixed               the first that resumes: flow 0 PARTIAL, the others FULL\n"
     "  --new-replid-after N  sessions\n"
@@ -81,6 +82,7 @@ enum option_id {
     OPT_STAMPS,
     OPT_POPS,
     OPT_TAKEOVER,
+    OPT_LATE_STABLE,
 };
 
 static const struct option options[] = {
@@ -118,6 +120,7 @@ static const struct option options[] = {
     {"stamps", required_argument, NULL, OPT_STAMPS},
     {"pops", required_argument, NULL, OPT_POPS},
     {"takeover", required_argument, NULL, OPT_TAKEOVER},
+    {"late-stable", required_argument, NULL, OPT_LATE_STABLE},
     {NULL, 0, NULL, 0},
 };
 
@@ -251,6 +254,9 @@ static void parse_number(int c, struct master_options *o)
         break;
     case OPT_NEW_REPLID:
         o->new_replid_after = (unsigned)n;
+        break;
+    case OPT_LATE_STABLE:
+        o->late_stable_ms = (unsigned)n;
         break;
     case OPT_PROTOCOL:
         o->protocol = (int)n;

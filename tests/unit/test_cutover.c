@@ -6,6 +6,7 @@ static enum cutover_action at(struct cutover *c, uint64_t now_ms, struct cutover
 {
     seen.now_ms = now_ms;
     seen.prepared = true;
+    seen.attached = true;
     return cutover_next(c, &seen);
 }
 
@@ -147,6 +148,36 @@ static void takeover_without_a_pause(void **state)
     assert_int_equal(at(&c, 19999, SEEN(.applied = true)), CUTOVER_DO_TAKEOVER);
 }
 
+/* What was stored is applied at once, and the source may not have answered yet; or its session breaks off. */
+static void takeover_waits_for_a_session(void **state)
+{
+    struct cutover_seen seen = {.now_ms = 1, .caught_up = true, .prepared = true};
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_TAKEOVER, 0);
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_GOAL);
+    seen = (struct cutover_seen){.now_ms = 2, .applied = true, .suspects = true};
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_NOTHING);
+    seen.attached = true;
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PAUSE);
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_CHECK);
+    seen.attached = false;
+    seen.suspects = false;
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_NOTHING);
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_NOTHING);
+    seen.now_ms = 2 + CUTOVER_RENEW_MS;
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_RENEW);
+    seen.attached = true;
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_TAKEOVER);
+
+    cutover_init(&c, CUTOVER_PAUSE, 0); /* which needs none */
+    seen = (struct cutover_seen){.now_ms = 1, .caught_up = true, .prepared = true};
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_PAUSE);
+    seen = (struct cutover_seen){.now_ms = 2, .applied = true};
+    assert_int_equal(cutover_next(&c, &seen), CUTOVER_DO_HOLD);
+}
+
 static void suspects_are_read_before_holding(void **state)
 {
     struct cutover c;
@@ -216,6 +247,7 @@ int main(void)
         cmocka_unit_test(takeover_ends_when_all_is_applied),
         cmocka_unit_test(takeover_pauses_for_suspects),
         cmocka_unit_test(takeover_without_a_pause),
+        cmocka_unit_test(takeover_waits_for_a_session),
         cmocka_unit_test(suspects_are_read_before_holding),
         cmocka_unit_test(it_is_proven_before_it_is_held_or_taken_over),
         cmocka_unit_test(failure_waits_to_be_told),
