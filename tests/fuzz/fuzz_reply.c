@@ -1,11 +1,14 @@
 /*
- * Replies of a server: wire/reply_reader.h, wire/slot_map.h, wire/reply_error.h,
- * replay/position/replay_state.h. Input: which, a reply in RESP or a text.
+ * Replies of a server: wire/reply_reader.h, wire/slot_map.h, wire/reply_error.h, wire/server_info.h,
+ * replay/position/replay_state.h, mapping/replay_saved.h. Input: which, a reply in RESP or a text.
  */
 #include "fuzz/fuzz.h"
+#include "mapping/replay_saved.h"
 #include "replay/position/replay_state.h"
+#include "wire/redis_info.h"
 #include "wire/reply_error.h"
 #include "wire/reply_reader.h"
+#include "wire/server_info.h"
 #include "wire/slot_map.h"
 
 #define PIECE 7
@@ -81,10 +84,58 @@ static void parse_slots_text(struct bytes in, struct ft_err *err)
     buf_release(&text);
 }
 
+static void parse_info(struct bytes in)
+{
+    char *text = fuzz_text(in);
+    const char *at = text;
+    struct server_info info;
+    struct bytes value;
+    uint32_t number;
+    uint64_t keys;
+
+    server_info_parse(text, &info);
+    fuzz_must(memchr(info.text, '\0', sizeof(info.text)) != NULL &&
+              memchr(info.modules, '\0', sizeof(info.modules)) != NULL &&
+              memchr(info.run_id, '\0', sizeof(info.run_id)) != NULL &&
+              memchr(info.eviction, '\0', sizeof(info.eviction)) != NULL);
+    while (redis_info_next(&at, "slave", &number, &value))
+        fuzz_must((const char *)value.p >= text && value.n <= in.n);
+    at = text;
+    while (redis_info_next_db(&at, &number, &keys))
+        ;
+    (void)redis_info_calls(text, "sort");
+    free(text);
+}
+
+/* What is written down of what was read is the same again. */
+static void parse_saved(struct bytes in, struct ft_err *err)
+{
+    struct buf texts[2] = {{0}, {0}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct filter filter = {0};
+        struct replay_map map = {0};
+        struct replay_rules rules = {.filter = &filter, .map = &map};
+        int rc = replay_saved_take(i == 0 ? in : buf_bytes(&texts[0]), &filter, &map, &rules.ttl,
+                                   &rules.json_as, err);
+
+        fuzz_must(i == 0 || rc == 0);
+        fuzz_result(rc, err);
+        fuzz_must(rc != 0 || replay_saved_put(&texts[i], &rules, err) == 0);
+        filter_release(&filter);
+        replay_map_release(&map);
+        if (rc != 0)
+            break;
+    }
+    fuzz_must(texts[1].n == 0 || bytes_eq(buf_bytes(&texts[0]), buf_bytes(&texts[1])));
+    buf_release(&texts[0]);
+    buf_release(&texts[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     struct bytes in = bytes_of(p, n);
-    uint8_t which = fuzz_byte(&in) % 5;
+    uint8_t which = fuzz_byte(&in) % 7;
     struct ft_err err = FT_ERR_INIT;
     struct reply_error error;
     redisReply *reply;
@@ -96,6 +147,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         fuzz_must(memchr(error.host, '\0', sizeof(error.host)) != NULL &&
                   error.kind <= REPLY_ERROR_DENIED);
     }
+    if (which == 5)
+        parse_info(in);
+    if (which == 6)
+        parse_saved(in, &err);
     if (which >= 3)
         return 0;
     reply = read_reply(in);

@@ -3,32 +3,14 @@
  * item/entry_commands.h, item/times_shift.h. Input: target, type, value.
  */
 #include "fuzz/fuzz.h"
+#include "fuzz/whole_value.h"
 #include "item/entry_commands.h"
 #include "item/times_shift.h"
 #include "rdb/value_check.h"
 #include "rdb/value_digest.h"
 #include "rdb/value_stream.h"
-#include "rdb/value_walk.h"
 
 static const char *const targets[] = {"5.0", "6.2", "7.0", "7.2", "7.4", "8.0", "valkey-8.0"};
-
-/* Whether it is one whole value: what is not goes no further in the program. */
-static bool walk(unsigned type, struct bytes value)
-{
-    struct ft_err err = FT_ERR_INIT;
-    struct value_walk w;
-    size_t used = 0, at = 0;
-    enum step step;
-
-    value_walk_begin(&w, type);
-    do {
-        step = value_walk_run(&w, value.p + at, value.n - at, at, &used, &err);
-        fuzz_must(used <= value.n - at);
-        at += used;
-    } while (step == STEP_MORE && used > 0);
-    fuzz_result(step == STEP_ERROR ? -1 : 0, &err);
-    return step == STEP_ITEM && at == value.n;
-}
 
 static void iterate(unsigned type, struct bytes value)
 {
@@ -129,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     struct ft_err err = FT_ERR_INIT;
 
     fuzz_must(target_parse(name, &target, &err) == 0);
-    if (!value_walk_known(type) || !walk(type, in))
+    if (!fuzz_whole_value(type, in))
         return 0;
     switch (rdb_type_class(type)) {
     case VALUE_STREAM:

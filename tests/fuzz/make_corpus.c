@@ -65,6 +65,30 @@ static struct buf fixture(const char *name)
 /* Values, payloads and blobs out of a stream: some of each type. */
 static unsigned seen[RDB_TYPE_COUNT];
 
+/* With itself, and with the value of its type that came before. */
+static void put_pair(const char *name, const struct rdb_entry *entry)
+{
+    static struct buf last[RDB_TYPE_COUNT];
+    struct buf *before = &last[entry->type], pair = {0};
+    struct ft_err err = FT_ERR_INIT;
+
+    for (int i = 0; i < 2; i++) {
+        struct bytes first = i == 0 ? entry->value : buf_bytes(before);
+        char head[4] = {(char)entry->type, (char)entry->type, (char)(first.n >> 8), (char)first.n};
+        char called[90];
+
+        buf_clear(&pair);
+        (void)snprintf(called, sizeof(called), "%s-%d", name, i);
+        fuzz_must(buf_append(&pair, first.p, first.n, &err) == 0 &&
+                  buf_append(&pair, entry->value.p, entry->value.n, &err) == 0);
+        if (first.n > 0)
+            put("compare", called, head, 4, buf_bytes(&pair));
+    }
+    buf_clear(before);
+    fuzz_must(buf_append(before, entry->value.p, entry->value.n, &err) == 0);
+    buf_release(&pair);
+}
+
 static void put_value(const struct rdb_entry *entry)
 {
     static const char blob_kinds[RDB_TYPE_COUNT] = {
@@ -90,6 +114,7 @@ static void put_value(const struct rdb_entry *entry)
     head[0] = 5;
     head[1] = 1;
     put("codec", name, head, 2, entry->value);
+    put_pair(name, entry);
     buf_release(&payload);
     buf_release(&scratch);
 }
@@ -244,6 +269,32 @@ static void put_texts(void)
         {"reply", 4, "ASK 3999 [::1]:6381"},
         {"reply", 4, "EXECABORT Transaction discarded because of: -OOM command not allowed"},
         {"reply", 4, "ERR user_script:2: -CLUSTERDOWN The cluster is down"},
+        {"reply", 5,
+         "# Server\r\nredis_version:7.2.4\r\nredis_mode:cluster\r\nvalkey_version:8.0.1\r\nrun_id:0123456789abcdef"
+         "0123456789abcdef01234567\r\nloading:1\r\nrole:slave\r\nused_memory:1000\r\nmaxmemory:0\r\n"
+         "maxmemory_policy:noeviction\r\nslave0:ip=::1,port=7000,state=online,offset=7,lag=0\r\n# Keyspace\r\n"
+         "db0:keys=7,expires=0,avg_ttl=0\r\ncmdstat_sort:calls=3,usec=9\r\n"
+         "module:name=ReJSON,ver=20604\r\n"},
+        {"reply", 6,
+         "[\"db\",\"0,3\",\"key\",\"a:*\",\"rename\",\"a:*=strip:a:\",\"db-map\",\"1:0\",\"db-map\",\"*:prefix=db%d:"
+         "\",\"ttl\",\"shift\",\"json-as\",\"string\"]"},
+        {"commands", 1,
+         "*3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$6\r\nsecret\r\n*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"},
+        {"commands", 0,
+         "PING\r\n\r\nREPLCONF listening-port 7001 ip-address \"::1\"\r\nREPLCONF capa eof capa psync2\r\n"
+         "REPLCONF rdb-filter-only \"data functions\"\r\nROLE\r\nPSYNC ? -1\r\n"},
+        {"commands", 2,
+         "*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\nx\r\n$7\r\nSETNAME\r\n$1\r\nn"
+         "\r\n*3\r\n$5\r\nPSYNC\r\n$40\r\n0123456789abcdef0123456789abcdef01234567\r\n$2\r\n17\r\n"},
+        {"lists", 0,
+         "{\"db\": 0, \"key\": \"user:1\"}\n{\"db\": 3, \"key\": {\"base64\": \"/wA=\"}, \"kind\": \"value\"}\n"},
+        {"lists", 1,
+         "xxh3:0123456789abcdef  gen-0001/flow-000-00000-snapshot.seg\n"
+         "xxh3:ffffffffffffffff  gen-0001/flow-001-00000-journal.seg\nxxh3:01"},
+        {"scenario", -1,
+         "# a remark\nshards 3\nrule tag\nrelease 1.37.2\ncompression zstd\nclock 2026-08-20T12:34:56Z\n"
+         "chunks 64KiB\nselect 3\nSET \"a\\x00\\n\" 'it\\'s' PX 500\n+10ms\nsnapshot in-sync\nmulti\nINCR n\n"
+         "exec\nstable\ncut\nresume\nrecord flow 1 DEL a\nping\n"},
         {"letters", -1,
          "{\"capture\":\"abc\",\"began_ms\":1,\"flow\":0,\"lsn\":7,\"part\":\"0\",\"db\":0,\"command\":["
          "\"SET\",\"k\",{\"base64\":\"/w==\"}],\"error\":\"OOM\"}\n"},
@@ -294,10 +345,10 @@ static void put_archives(const char *capture)
     char path[600], name[40];
 
     (void)snprintf(path, sizeof(path), "%s/archive", fuzz_directory());
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         struct pack_options o = {
             .output = path,
-            .compression = {.filter = i < 2 ? PACK_NONE : PACK_ZSTD},
+            .compression = {.filter = i < 3 ? PACK_NONE : PACK_ZSTD},
             .cancel_fd = -1,
             .progress = &progress,
         };
@@ -310,7 +361,8 @@ static void put_archives(const char *capture)
         capture_free(c);
         b = read_whole(path);
         (void)snprintf(name, sizeof(name), "archive-%d", i);
-        put("archive", name, (const char[]){(char)(i % 2)}, 1, buf_bytes(&b));
+        put("archive", name, (const char[]){(char)(i % 3)}, 1, buf_bytes(&b));
+        put("input", name, "\x03", 1, buf_bytes(&b));
         buf_release(&b);
     }
 }
@@ -350,6 +402,33 @@ static void put_capture(void)
     put_archives(path);
 }
 
+/* Files as inputs: whole, but for a large one. */
+static void put_files(void)
+{
+    static const struct {
+        const char *file;
+        char called; /* see fuzz_input.c */
+        size_t bytes_max;
+    } files[] = {{"files/plain.rdb", 0, SIZE_MAX},
+                 {"files/types.rdb", 0, 40000},
+                 {"files/types-0000.dfs", 1, SIZE_MAX},
+                 {"files/types-summary.dfs", 1, SIZE_MAX}};
+    static const char small[] =
+        "REDIS0009\xfa\x05"
+        "ctime\xc2\x40\x8f\x89\x6a\xfe\0\0\3foo\3bar\xfc\0\x6c\x50\xc4\xa0\x01\0\0"
+        "\2\xc0\x2a\2\1a\xc1\xe8\3\xff\0\0\0\0\0\0\0\0";
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct buf b = fixture(files[i].file);
+        struct bytes in = buf_bytes(&b);
+
+        in.n = in.n < files[i].bytes_max ? in.n : files[i].bytes_max;
+        put("input", strchr(files[i].file, '/') + 1, &files[i].called, 1, in);
+        buf_release(&b);
+    }
+    put("input", "short.rdb", "", 1, bytes_of(small, sizeof(small) - 1));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
@@ -366,6 +445,7 @@ int main(int argc, char **argv)
     put_flows();
     put_texts();
     put_packed();
+    put_files();
     put_capture();
     return 0;
 }

@@ -20,7 +20,11 @@ failed=0
 for target in "$FUZZ_TARGETS"/fuzz-*; do
     [ -f "$target" ] && [ -x "$target" ] || continue
     name=${target##*/fuzz-}
-    if "$target" -runs="$runs" -seed="$seed" -artifact_prefix="$left/fuzz-$name-" \
+    case $name in
+    archive | input | lists | scenario) some=$((runs / 5)) ;; # each makes files
+    *) some=$runs ;;
+    esac
+    if "$target" -runs="$some" -seed="$seed" -artifact_prefix="$left/fuzz-$name-" \
         "$TMPDIR/seeds/$name" >"$TMPDIR/out" 2>&1; then
         passed=$((passed + 1))
         echo "ok - $name: $(tail -n 1 "$TMPDIR/out")"
@@ -31,4 +35,4 @@ for target in "$FUZZ_TARGETS"/fuzz-*; do
     fi
 done
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -ge 15 ]
+[ "$failed" -eq 0 ] && [ "$passed" -ge 20 ]
