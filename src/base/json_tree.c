@@ -4,7 +4,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* The library takes a token that it could not store for a bad one, so its allocations are watched. */
+/*
+ * The library takes a token that it could not store for a bad one, or for a shorter one, and then says nothing. So
+ * its allocations are watched.
+ */
 static _Thread_local bool lacked_memory;
 static atomic_bool something_lost; /* in any thread, ever */
 
@@ -38,8 +41,10 @@ int json_tree_load(json_t **ret, struct bytes text, size_t flags, struct ft_err 
     json_tree_watch();
     lacked_memory = false;
     json = json_loadb((const char *)text.p, text.n, flags, &cause);
-    if (json == NULL && lacked_memory)
+    if (lacked_memory) {
+        json_decref(json);
         return err_nomem(err, "reading JSON");
+    }
     if (json == NULL)
         return err_set(err, FT_ERR_CORRUPT, "line %d is not JSON: %s", cause.line, cause.text);
     *ret = json;
