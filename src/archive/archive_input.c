@@ -71,10 +71,9 @@ static int fail(struct archive_input *in, struct ft_err *err)
         *err = in->cause;
         return -1;
     }
-    if (archive_errno(in->archive) == ENOMEM)
+    if (text == NULL || archive_errno(in->archive) == ENOMEM)
         return err_nomem(err, "an archive");
-    return err_set(err, FT_ERR_CORRUPT, "\"%s\" is damaged: %s", in->name,
-                   text != NULL ? text : "it cannot be read");
+    return err_set(err, FT_ERR_CORRUPT, "\"%s\" is damaged: %s", in->name, text);
 }
 
 /* Only what is built in: libarchive would start programs for other filters. */

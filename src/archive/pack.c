@@ -51,8 +51,10 @@ static int fail(struct packing *p, struct ft_err *err)
         *err = p->cause;
         return -1;
     }
-    return err_set(err, FT_ERR_IO, "could not write the archive: %s",
-                   text != NULL ? text : "unknown");
+    /* without memory there may be no text either */
+    if (text == NULL || archive_errno(p->tar) == ENOMEM)
+        return err_nomem(err, "an archive");
+    return err_set(err, FT_ERR_IO, "could not write the archive: %s", text);
 }
 
 static bool is_cancelled(const struct packing *p)

@@ -77,8 +77,11 @@ static int fail(struct pack_output *o, struct ft_err *err)
         *err = o->cause;
         return -1;
     }
+    /* without memory there may be no text either */
+    if (text == NULL || archive_errno(o->frame) == ENOMEM)
+        return err_nomem(err, "an archive");
     return err_set(err, FT_ERR_UNSUPPORTED, "could not compress with %s: %s",
-                   filters[o->compression.filter].name, text != NULL ? text : "unknown");
+                   filters[o->compression.filter].name, text);
 }
 
 int pack_output_open(struct pack_output **ret, const char *path, const struct pack_compression *c,
