@@ -82,13 +82,14 @@ static void add_log(const struct private_redis *s, struct ft_err *err)
     buf_release(&log);
 }
 
-/* The socket's name is there a moment before the server listens on it. */
-static bool answers(const struct private_redis *s)
+/* The socket's name is there a moment before the server listens on it. *ret_errno: no socket could be made; else 0. */
+static bool answers(const struct private_redis *s, int *ret_errno)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool up;
 
+    *ret_errno = fd < 0 ? errno : 0;
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", s->socket); /* fits */
     up = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
     if (fd >= 0)
@@ -100,8 +101,9 @@ static int wait_until_up(struct private_redis *s, struct ft_err *err)
 {
     struct pollfd cancel = {.fd = s->cancel_fd, .events = POLLIN}; /* one of -1 is passed over */
     uint64_t began_ms = clock_mono_ms();
+    int no_socket;
 
-    while (!answers(s)) {
+    while (!answers(s, &no_socket)) {
         int status;
 
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
@@ -115,6 +117,8 @@ static int wait_until_up(struct private_redis *s, struct ft_err *err)
             add_log(s, err);
             return err_set(err, FT_ERR_IO, "the private redis-server ended at once");
         }
+        if (clock_mono_ms() - began_ms > START_TIMEOUT_MS && no_socket != 0)
+            return err_errno(err, no_socket, "could not connect to the private redis-server");
         if (clock_mono_ms() - began_ms > START_TIMEOUT_MS) {
             add_log(s, err);
             return err_set(err, FT_ERR_IO, "the private redis-server did not come up in %u s",
