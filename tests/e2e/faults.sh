@@ -1,10 +1,9 @@
 #!/bin/sh
-# Single calls of the program fail (lib/fault_shim.c), in captures, conversions, replays and syncs: it is
-# never ended by a signal and never hangs, what was acknowledged is stored, what it says is true, the
-# next run completes the work.
+# Single calls of the program fail (lib/fault_shim.c), whatever it is doing: it is never ended by a signal and
+# never hangs, what was acknowledged is stored, what it says is true, the next run completes the work.
 #
 # FAULTS      all: every call of each kind, up to FAULTS_MAX of one kind; else a sample
-# FAULTS_COMMANDS  some of capture, convert, replay, sync
+# FAULTS_COMMANDS  some of $ALL_COMMANDS
 # FAULTS_CALLS     some of the calls, by the names of lib/fault_shim.c
 # FAULTS_ONLY "COMMAND CALL N ERROR once|ever": only this one, as the script has named it
 # E2E_SEED    which sample
@@ -16,25 +15,78 @@ need_redis
 echo "# E2E_SEED=$SEED"
 FAULTS=${FAULTS:-some}
 FAULTS_MAX=${FAULTS_MAX:-400}
+ALL_COMMANDS="capture convert replay sync verify diff pack unpack fixture serve"
 # What each command works on: all journalled commands, or what a source sends quickest.
 recording_of()
 {
     case $1 in
-    convert | replay) echo "$RECORDINGS/catalogue" ;;
-    *) echo "$RECORDINGS/flushes" ;;
+    capture | sync) echo "$RECORDINGS/flushes" ;;
+    *) echo "$RECORDINGS/catalogue" ;;
     esac
 }
 
 # prepare COMMAND - everything is as it is before a first run
 prepare()
 {
-    rm -rf "$T/capture" "$T/out.rdb" "$T/said" "$T/injected"
+    rm -rf "$T/capture" "$T/out.rdb" "$T/said" "$T/injected" "$T/packed" "$T/made" "$T/made.unpacking"
     case $1 in
     capture | sync) standin_start "$(recording_of "$1")" --check-dir "$T/capture" ;;
+    serve) cp -r "$T/source" "$T/capture" ;;
     esac
     case $1 in
-    replay | sync) redis-cli -s "$T/redis/sock" flushall >/dev/null ;;
+    replay | sync | serve) load_nothing ;;
+    diff) [ -n "$loaded" ] || load_source ;;
     esac
+}
+
+# load_nothing, load_source - what the target has
+load_nothing()
+{
+    redis-cli -s "$T/redis/sock" flushall >/dev/null
+    loaded=
+}
+
+load_source()
+{
+    load_nothing
+    "$FLOWTAPE" replay "$T/source" "$REDIS" --quiet --on-loss skip --finish || return
+    loaded=source
+}
+
+# serve - to the target, until it has everything, or no connection can be had any more
+serve()
+{
+    s_preload=${LD_PRELOAD:-}
+    unset LD_PRELOAD # redis-cli brings its own malloc
+    LD_PRELOAD=$s_preload timeout -s KILL 120 "$FLOWTAPE" "$@" >"$T/said" 2>&1 &
+    SERVE_PID=$!
+    PIDS="$PIDS $SERVE_PID"
+    t_until serves_or_ended
+    SERVE_PORT=$(sed -n 's/.*listening on .*:\([0-9]*\).*/\1/p' "$T/said" | head -n 1)
+    if [ -n "$SERVE_PORT" ]; then
+        redis-cli -s "$T/redis/sock" replicaof "$T_HOST" "$SERVE_PORT" >/dev/null
+        t_until is_replica_or_ended
+        redis-cli -s "$T/redis/sock" replicaof no one >/dev/null
+    fi
+    kill "$SERVE_PID" 2>/dev/null # timeout passes it on
+    wait "$SERVE_PID"
+    s_status=$?
+    t_forget "$SERVE_PID"
+    return $s_status
+}
+
+serves_or_ended()
+{
+    grep -q "listening on" "$T/said" || ! kill -0 "$SERVE_PID" 2>/dev/null
+}
+
+is_replica_or_ended()
+{
+    kill -0 "$SERVE_PID" 2>/dev/null || return 0
+    s_end=$(redis-cli -h "$T_HOST" -p "$SERVE_PORT" info replication | sed -n 's/^master_repl_offset:\([0-9]*\).*/\1/p')
+    [ -n "$s_end" ] && redis-cli -s "$T/redis/sock" info replication >"$T/replica" &&
+        grep -q '^master_link_status:up' "$T/replica" &&
+        grep -q "^slave_repl_offset:$s_end[^0-9]" "$T/replica"
 }
 
 # run COMMAND - under whatever is in the environment
@@ -45,10 +97,20 @@ run()
     convert) set -- convert "$T/source" "$T/out.rdb" --to rdb --on-loss skip ;;
     replay) set -- replay "$T/source" "$REDIS" --on-loss skip ;;
     sync) set -- sync "$URI" "$REDIS" --dir "$T/capture" --on-loss skip --cutover takeover ;;
+    verify) set -- verify "$T/source" ;;
+    diff) set -- diff "$T/source" "$REDIS" ;;
+    pack) set -- pack "$T/source" "$T/packed" ;;
+    unpack) set -- unpack "$T/archive" "$T/made" ;;
+    fixture) set -- fixture make "$T/scenario" "$T/made" ;;
+    serve) set -- serve "$T/capture" --as redis --redis "$REDIS_FOR" --listen "$T_HOST:0" --on-loss skip \
+            --databases 64 ;;
     esac
     case $1 in
-    convert) ;;
-    *) set -- "$@" --give-up-after 1s ;;
+    capture | replay | sync) set -- "$@" --give-up-after 1s ;;
+    serve)
+        serve "$@"
+        return
+        ;;
     esac
     timeout -s KILL 120 "$FLOWTAPE" "$@" --quiet >"$T/said" 2>&1
 }
@@ -85,11 +147,39 @@ work_is_done()
             records_equal "$T/capture" "$(recording_of capture)"
         ;;
     convert)
-        redis-cli -s "$T/redis/sock" flushall >/dev/null
+        load_nothing
         "$FLOWTAPE" replay "$T/out.rdb" "$REDIS" --quiet --finish && on_target convert
         ;;
-    replay | sync) on_target "$1" ;;
+    replay | sync | serve) on_target "$1" ;;
+    pack)
+        rm -rf "$T/made"
+        "$FLOWTAPE" unpack "$T/packed" "$T/made" --quiet && diff -r "$T/made" "$T/source"
+        ;;
+    unpack) diff -r "$T/made" "$T/source" ;;
+    fixture) diff -r "$T/made" "$T/wanted" ;;
+    verify | diff) ;; # their status says it
     esac
+}
+
+# output_of COMMAND - what appears whole, or not at all
+output_of()
+{
+    case $1 in
+    convert) echo "$T/out.rdb" ;;
+    pack) echo "$T/packed" ;;
+    unpack | fixture) echo "$T/made" ;;
+    esac
+}
+
+# leftovers COMMAND CALL once|ever - of an output that did not appear. What an unpack has done, the next one
+# takes over; without any memory a directory cannot be listed, and libarchive ends the program itself.
+leftovers()
+{
+    l_output=$(output_of "$1")
+    case $1:$2:$3 in
+    *:malloc:ever | *pack:malloc:*) return ;;
+    esac
+    [ -z "$l_output" ] || find "$T" -maxdepth 1 -name "*${l_output##*/}*" ! -name made.unpacking
 }
 
 # resumed COMMAND - another run, which nothing hinders, completes it
@@ -147,11 +237,14 @@ one()
         grep -Eiq -- "$(sentence_of "$2" "$4")" "$T/first" ||
             wrong="$wrong; does not say \"$(sentence_of "$2" "$4")\""
         # what is under its name is complete, although it may be lost with the machine
-        [ "$1" != convert ] || [ ! -e "$T/out.rdb" ] || work_is_done convert >"$T/complete" 2>&1 ||
-            wrong="$wrong; leaves an output that is not complete"
-        rm -f "$T/out.rdb"
-        [ -z "$(find "$T" -maxdepth 1 -name '*out.rdb*')" ] ||
-            wrong="$wrong; leaves $(find "$T" -maxdepth 1 -name '*out.rdb*')"
+        output=$(output_of "$1")
+        if [ -n "$output" ] && [ -e "$output" ] && [ "$1:$2:$5" != fixture:malloc:ever ]; then
+            work_is_done "$1" >"$T/complete" 2>&1 || wrong="$wrong; leaves an output that is not complete"
+        fi
+        [ -z "$output" ] || rm -rf "$output"
+        left=$(leftovers "$1" "$2" "$5")
+        [ -z "$left" ] || wrong="$wrong; leaves $left"
+        find "$T" -maxdepth 1 -name '*.tmp-*' -exec rm {} +
         if [ "$1" = capture ] && [ -f "$T/capture/capture.json" ]; then
             verify_clean "$T/capture" >"$T/complete" 2>&1 || [ $? = "$INCOMPLETE" ] ||
                 wrong="$wrong; verify finds something"
@@ -194,7 +287,7 @@ errors_of()
 }
 
 # fault COMMAND CALL N - one with an error and for how long as chance has it; without end there is no
-# interruption, and no success of a short transfer
+# interruption, no success of a short transfer, and no end of a replica's next attempts
 fault()
 {
     # shellcheck disable=SC2046
@@ -204,8 +297,8 @@ fault()
     shift $((3 + R))
     fault_error=$1
     t_random 2
-    case $fault_error:$R in
-    EINTR:* | SHORT:* | *:0) fault_ever=once ;;
+    case $fault_command:$fault_error:$R in
+    serve:* | *:EINTR:* | *:SHORT:* | *:0) fault_ever=once ;;
     *) fault_ever=ever ;;
     esac
     one "$fault_command" "$fault_call" "$fault_n" "$fault_error" $fault_ever
@@ -253,13 +346,35 @@ faults()
         [ "$FAILED" -gt "$before" ] ||
             pass "$1: $call: $injected of $count calls failed, $survived runs went through"
     done 3<"$T/counts"
-    check "$1: calls were made to fail" [ $total -gt 10 ]
+    check "$1: calls were made to fail" [ $total -gt 0 ]
 }
 
+# A text of which a capture is made.
+cat >"$T/scenario" <<'END'
+shards 2
+compression zstd
+SET a 1 PX 500000
+HSET h f v g w
+JSON.SET j $ '{"a": [1, 2.5, null]}'
+snapshot in-sync
+RPUSH l a b c
+stable
+INCR a
+XADD x 5-1 f v
++10ms
+RENAME h i
+cut
+resume
+DEL l
+END
 standin_start "$(recording_of convert)"
 capture "$T/source" --until-caught-up || fail "capture of the source"
 standin_stop
-redis_start
+rm -f "$T/source/capture.lock"
+"$FLOWTAPE" pack "$T/source" "$T/archive" --quiet || fail "an archive of it"
+"$FLOWTAPE" fixture make "$T/scenario" "$T/wanted" --quiet || fail "a capture made of a text"
+redis_start --databases 64
+loaded=
 INCOMPLETE=6 # the status of verify where a snapshot is not complete
 if [ -n "${FAULTS_ONLY:-}" ]; then
     # shellcheck disable=SC2086
@@ -267,7 +382,7 @@ if [ -n "${FAULTS_ONLY:-}" ]; then
     cat "$T/first"
     t_end
 fi
-for command in ${FAULTS_COMMANDS:-capture convert replay sync}; do
+for command in ${FAULTS_COMMANDS:-$ALL_COMMANDS}; do
     faults "$command"
 done
 t_end
