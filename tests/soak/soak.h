@@ -48,6 +48,7 @@ struct soak {
     bool holes;   /* commands whose effect is not in the journal */
     bool flushes; /* FLUSHDB and FLUSHALL now and then */
     bool live;
+    uint64_t rate; /* live: commands a second; 0: as fast as it goes */
     redisContext *reference;
     unsigned selected;
     uint64_t random;

@@ -122,7 +122,7 @@ target_hurt()
 
 sync_start()
 {
-    "$FLOWTAPE" sync "$URI" "$(target_uri)" --dir "$DIR" --on-loss skip --quiet "$@" \
+    "$FLOWTAPE" sync "$URI" "$(target_uri)" --dir "$DIR" --on-loss skip "$@" \
         >"$T/sync.out" 2>&1 &
     SYNC_PID=$!
     PIDS="$PIDS $SYNC_PID"
@@ -231,34 +231,63 @@ round_capture()
     target_end
 }
 
+dragonfly_up_or_ended()
+{
+    [ "$(redis-cli -h "$T_HOST" -p "$PORT" ping 2>/dev/null)" = PONG ] || ! kill -0 "$df_pid" 2>/dev/null
+}
+
+# dragonfly_start - it has at least 256 MiB for each shard, and leaves nothing outside of its directory
+dragonfly_start()
+{
+    rm -rf "$T/dragonfly"
+    mkdir -p "$T/dragonfly"
+    PORT=20000
+    "$DRAGONFLY" --port="$PORT" --bind="$T_HOST" --dir="$T/dragonfly" --dbfilename= --logtostderr \
+        --proactor_threads=$SHARDS --maxmemory=$((256 * SHARDS))mb >"$T/dragonfly/log" 2>&1 &
+    df_pid=$!
+    PIDS="$PIDS $df_pid"
+    # shellcheck disable=SC2034 # sync_start has it
+    URI=dragonfly://$T_HOST:$PORT
+    t_until dragonfly_up_or_ended
+    kill -0 "$df_pid" 2>/dev/null
+}
+
+dragonfly_end()
+{
+    kill -9 "$df_pid" 2>/dev/null
+    wait "$df_pid" 2>/dev/null
+    t_forget "$df_pid"
+}
+
 # round_dragonfly - a real source, written to all the time
 round_dragonfly()
 {
-    mkdir -p "$T/dragonfly"
-    PORT=20000
-    "$DRAGONFLY" --port "$PORT" --bind "$T_HOST" --dir "$T/dragonfly" --dbfilename '' \
-        --proactor_threads $SHARDS --maxmemory 512mb >"$T/dragonfly/log" 2>&1 &
-    df_pid=$!
-    PIDS="$PIDS $df_pid"
-    URI=dragonfly://$T_HOST:$PORT
-    t_until redis-cli -h "$T_HOST" -p "$PORT" ping
+    dragonfly_start || {
+        fail "$label: \"$DRAGONFLY\" starts" "$T/dragonfly/log"
+        return
+    }
     target_begin
-    "$SOAK_MAKE" --live --dbs 3 "$seed" "$COMMANDS" "$T_HOST:$PORT" >"$T/made" 2>&1 &
+    # so that it goes on writing while everything is killed
+    # shellcheck disable=SC2086 # words
+    "$SOAK_MAKE" --live --dbs 3 ${SOAK_HOLES:+--holes} --rate $((COMMANDS / KILLS + 1)) "$seed" "$COMMANDS" \
+        "$T_HOST:$PORT" >"$T/made" 2>&1 &
     writer=$!
     PIDS="$PIDS $writer"
     sync_start
     kills
     ends "$label: the writer" "$writer" 0 "$T/made"
+    sed 's/^/# /' "$T/made"
     total=$((total + COMMANDS))
     sync_kill
-    sync_start --cutover pause --hold 60s
-    t_until "$FLOWTAPE" cutover "$DIR" --confirm --quiet
+    sync_start --cutover pause --hold 60s --finish
+    t_says "$T/sync.out" "the target has everything" || fail "$label: all is there" "$T/sync.out"
+    check "$label: confirmed" "$FLOWTAPE" cutover "$DIR" --confirm --quiet
     ends "$label: the end" "$SYNC_PID" 0 "$T/sync.out"
-    "$STATE_DIFF" dump "$T_HOST:$PORT" >"$T/state.json"
+    check "$label: what the source has" sh -c '"$1" dump "$2" >"$3"' - "$STATE_DIFF" "$T_HOST:$PORT" \
+        "$T/state.json"
     check "$label: the same" same "$T/state.json"
-    kill -9 "$df_pid" 2>/dev/null
-    wait "$df_pid" 2>/dev/null
-    t_forget "$df_pid"
+    check "$label: verify" verify_clean "$DIR"
+    dragonfly_end
     target_end
 }
 

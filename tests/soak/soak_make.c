@@ -2,7 +2,7 @@
  * soak-make - a long recording of random commands of all kinds, and what comes of them.
  *
  *   soak-make [--shards N] [--keys N] [--dbs N] [--holes] [--flushes] SEED COMMANDS DIR REFERENCE
- *   soak-make --live [...] SEED COMMANDS SOURCE
+ *   soak-make --live [...] [--rate N] SEED COMMANDS SOURCE
  *
  * Recording    Each command is executed by the reference, an empty redis-server (7.0 or later), and
  *              journalled as a Dragonfly does it: to the flow whose shard has the key, in the form of
@@ -12,7 +12,8 @@
  * Time         Each command takes a few milliseconds, from now on. On the reference all times to live
  *              are moved far into the future, so that it deletes nothing by itself: what is over is
  *              deleted, and journalled as deleted, when its time has come.
- * Live         The commands go to a running Dragonfly as clients send them.
+ * Live         The commands go to a running Dragonfly as clients send them, N a second, by its clock. At the end
+ *              all times that could come soon are over.
  * Again        The same seed and options give the same commands.
  * Exit         0; 1 with a message.
  */
@@ -22,6 +23,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/crc64.h"
 #include "item/dump.h"
@@ -167,6 +169,8 @@ void soak_note_time(struct soak *s, struct bytes key, int64_t at_ms)
 {
     struct soak_due *d;
 
+    if (s->live) /* it deletes what is over by itself */
+        return;
     if (s->due_count == s->due_room) {
         s->due_room = s->due_room * 2 + 64;
         s->due = reallocarray(s->due, s->due_room, sizeof(*s->due));
@@ -436,20 +440,23 @@ static void settle_times(struct soak *s)
     }
 }
 
+static void command(struct soak *s)
+{
+    s->db = (unsigned)soak_random(s, s->dbs);
+    s->txid = 0;
+    soak_command(s);
+}
+
 static void run(struct soak *s, uint64_t commands)
 {
     for (uint64_t i = 0; i < commands; i++) {
-        if (!s->live && i == commands / 4)
+        if (i == commands / 4)
             make_snapshot(s);
         s->now_ms += (int64_t)soak_random(s, 6);
-        if (!s->live)
-            expire_until(s, s->now_ms);
-        s->db = (unsigned)soak_random(s, s->dbs);
-        s->txid = 0;
-        soak_command(s);
+        expire_until(s, s->now_ms);
+        command(s);
     }
-    if (!s->live)
-        settle_times(s);
+    settle_times(s);
 }
 
 static int64_t wall_ms(void)
@@ -460,23 +467,42 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void sleep_until(int64_t at_ms)
+{
+    int64_t now_ms;
+
+    while ((now_ms = wall_ms()) < at_ms)
+        (void)usleep((useconds_t)((at_ms - now_ms) * 1000));
+}
+
+static void run_live(struct soak *s, uint64_t commands)
+{
+    int64_t began_ms = wall_ms();
+
+    for (uint64_t i = 0; i < commands; i++) {
+        if (s->rate > 0)
+            sleep_until(began_ms + (int64_t)(i * 1000 / s->rate));
+        s->now_ms = wall_ms();
+        command(s);
+    }
+    sleep_until(wall_ms() + SOAK_SHORT_MS);
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: soak-make [--shards N] [--keys N] [--dbs N] [--holes] [--flushes] SEED "
                     "COMMANDS DIR REFERENCE\n"
-                    "       soak-make --live [...] SEED COMMANDS SOURCE\n");
+                    "       soak-make --live [...] [--rate N] SEED COMMANDS SOURCE\n");
     return 1;
 }
 
 static bool parse_options(struct soak *s, int argc, char **argv)
 {
-    static const struct option options[] = {{"shards", required_argument, NULL, 's'},
-                                            {"keys", required_argument, NULL, 'k'},
-                                            {"dbs", required_argument, NULL, 'd'},
-                                            {"holes", no_argument, NULL, 'h'},
-                                            {"flushes", no_argument, NULL, 'f'},
-                                            {"live", no_argument, NULL, 'l'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"shards", required_argument, NULL, 's'}, {"keys", required_argument, NULL, 'k'},
+        {"dbs", required_argument, NULL, 'd'},    {"holes", no_argument, NULL, 'h'},
+        {"flushes", no_argument, NULL, 'f'},      {"live", no_argument, NULL, 'l'},
+        {"rate", required_argument, NULL, 'r'},   {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -498,6 +524,9 @@ static bool parse_options(struct soak *s, int argc, char **argv)
             break;
         case 'l':
             s->live = true;
+            break;
+        case 'r':
+            s->rate = strtoul(optarg, NULL, 10);
             break;
         default:
             return false;
@@ -524,8 +553,10 @@ int main(int argc, char **argv)
      * Servers that do not have it refuse the name. */
     if (!s.live)
         freeReplyObject(redisCommand(s.reference, "CONFIG SET set-max-listpack-entries 0"));
-    run(&s, strtoull(argv[optind + 1], NULL, 10));
-    if (!s.live) {
+    if (s.live) {
+        run_live(&s, strtoull(argv[optind + 1], NULL, 10));
+    } else {
+        run(&s, strtoull(argv[optind + 1], NULL, 10));
         (void)mkdir(argv[optind + 2], 0700); /* may be there */
         put_meta(&s, argv[optind + 2]);
         put_state(&s, argv[optind + 2], target);
