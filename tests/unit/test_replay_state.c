@@ -56,6 +56,33 @@ static void test_state(void **state)
     freeReplyObject(reply);
 }
 
+/* A text of no bytes may have no memory either, and copying it from nowhere is not defined. */
+static void test_empty_texts(void **state)
+{
+    static const char *const words[] = {"version",    "1",      "capture", "",       "phase",
+                                        "journal",    "run:ab", "",        "snap:0", "1",
+                                        "flushes:ab", "",       "unknown", ""};
+    struct ft_err err = FT_ERR_INIT;
+    redisReply *reply = reply_of(words, 14);
+    struct replay_state s;
+
+    (void)state;
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->len != 0)
+            continue;
+        free(reply->element[i]->str);
+        reply->element[i]->str = NULL;
+    }
+    t_ok(replay_state_parse(&s, reply, 2, &err), &err);
+    assert_string_equal(s.capture, "");
+    assert_int_equal(s.phase, REPLAY_PHASE_JOURNAL);
+    assert_true(s.snap_done[0]);
+    assert_string_equal(replay_state_server(&s, "ab")->run, "");
+    assert_string_equal(replay_state_server(&s, "ab")->flushes, "");
+    replay_state_release(&s);
+    freeReplyObject(reply);
+}
+
 static void test_own_keys(void **state)
 {
     (void)state;
@@ -252,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_state_refused),
+        cmocka_unit_test(test_empty_texts),
         cmocka_unit_test(test_own_keys),
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_a_damaged_position_leaves_no_trace),
