@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/parse.h"
@@ -51,23 +52,37 @@ static void ask_info(struct sync_source_facts *f, const struct sync_options *o)
     redis_pipe_free(pipe);
 }
 
-static void find_capture(struct sync_source_facts *f, const struct sync_options *o)
+/* One that is there and cannot be read would be taken for none: the target would be said to belong to another. */
+static int find_capture(struct sync_source_facts *f, const struct sync_options *o,
+                        struct ft_err *err)
 {
-    struct ft_err ignored = FT_ERR_INIT; /* there is none yet: the capture says what is wrong */
     struct capture *c;
+    char *manifest;
+    bool is_there;
 
-    if (capture_open_read(&c, o->capture.directory, &ignored) != 0)
-        return;
+    if (asprintf(&manifest, "%s/" CAPTURE_MANIFEST, o->capture.directory) < 0)
+        return err_nomem(err, "a path");
+    is_there = access(manifest, F_OK) == 0;
+    free(manifest);
+    if (!is_there)
+        return 0;
+    if (capture_open_read(&c, o->capture.directory, err) != 0)
+        return -1;
     bytes_to_hex(bytes_of(c->id, sizeof(c->id)), f->capture);
     f->begun = capture_newest(c) != NULL;
     capture_free(c);
+    return 0;
 }
 
-void sync_ask_source(struct sync_source_facts *ret, const struct sync_options *o)
+int sync_ask_source(struct sync_source_facts *ret, const struct sync_options *o, struct ft_err *err)
 {
-    *ret = (struct sync_source_facts){0};
-    ask_info(ret, o);
-    find_capture(ret, o);
+    struct sync_source_facts f = {0};
+
+    ask_info(&f, o);
+    if (find_capture(&f, o, err) != 0)
+        return -1;
+    *ret = f;
+    return 0;
 }
 
 struct replay_expected sync_expect(const struct sync_source_facts *f)
@@ -105,9 +120,8 @@ int sync_preflight(struct replay_checks *ret, struct sync *s, struct ft_err *err
     struct sync_source_facts f;
     struct replay_expected expected;
 
-    if (sync_check_free(s, err) != 0)
+    if (sync_check_free(s, err) != 0 || sync_ask_source(&f, s->o, err) != 0)
         return -1;
-    sync_ask_source(&f, s->o);
     /* the source may not have the records any more by the time a lost target is there again */
     s->replay_options.known_target = f.begun;
     options = s->replay_options;

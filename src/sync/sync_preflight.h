@@ -27,8 +27,9 @@ struct sync_source_facts {
     char capture[2 * CAPTURE_ID_SIZE + 1]; /* "": there is none */
 };
 
-/* sync_ask_source - what it, and the directory, tell; neither need to be there. */
-void sync_ask_source(struct sync_source_facts *ret, const struct sync_options *o);
+/* sync_ask_source - what it, and the directory, tell; neither need to be there, but a capture can be read. */
+int sync_ask_source(struct sync_source_facts *ret, const struct sync_options *o,
+                    struct ft_err *err);
 /* sync_expect - the same as the target is asked for it; points into f. */
 struct replay_expected sync_expect(const struct sync_source_facts *f);
 /* sync_preflight - a source that does not answer, or may not be asked, is no error here. */

@@ -88,9 +88,8 @@ int sync_rehearse(struct replay_rehearsal *ret, const struct sync_options *optio
     struct replay_expected expected;
 
     *ret = (struct replay_rehearsal){0};
-    if (greet(ret, options, err) != 0)
+    if (greet(ret, options, err) != 0 || sync_ask_source(&f, options, err) != 0)
         return -1;
-    sync_ask_source(&f, options);
     tell_keys(ret, &f);
     expected = sync_expect(&f);
     replay.cancel_fd = options->cancel_fd;

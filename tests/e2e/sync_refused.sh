@@ -109,4 +109,16 @@ for way in --accept-errors "--on-error dead-letter=$T/dead"; do
     equal "$way"
     over "$way"
 done
+
+# A capture that is there and cannot be read is not taken for none.
+mkdir "$T/cap"
+echo "{" >"$T/cap/capture.json"
+standin_start "$recording"
+redis_start
+for more in --dry-run --snapshot-only; do
+    check_status "a damaged capture, $more" 3 'capture.json": line [12] is not JSON' \
+        "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/cap" $more
+done
+check "a damaged capture: nothing was written" [ "$(key dbsize)" = 0 ]
+over "a damaged capture"
 t_end
