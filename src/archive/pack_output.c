@@ -69,7 +69,8 @@ static la_ssize_t on_write(struct archive *a, void *context, const void *p, size
     return -1;
 }
 
-static int fail(struct pack_output *o, struct ft_err *err)
+/* kind: of what libarchive says. */
+static int fail(struct pack_output *o, enum ft_err_kind kind, struct ft_err *err)
 {
     const char *text = o->frame == NULL ? NULL : archive_error_string(o->frame);
 
@@ -80,8 +81,8 @@ static int fail(struct pack_output *o, struct ft_err *err)
     /* without memory there may be no text either */
     if (text == NULL || archive_errno(o->frame) == ENOMEM)
         return err_nomem(err, "an archive");
-    return err_set(err, FT_ERR_UNSUPPORTED, "could not compress with %s: %s",
-                   filters[o->compression.filter].name, text);
+    return err_set(err, kind, "could not compress with %s: %s", filters[o->compression.filter].name,
+                   text);
 }
 
 int pack_output_open(struct pack_output **ret, const char *path, const struct pack_compression *c,
@@ -107,7 +108,7 @@ static int end_frame(struct pack_output *o, struct ft_err *err)
     if (o->frame == NULL)
         return 0;
     if (archive_write_close(o->frame) != ARCHIVE_OK)
-        rc = fail(o, err);
+        rc = fail(o, FT_ERR_IO, err);
     (void)archive_write_free(o->frame); /* closed */
     o->frame = NULL;
     return rc;
@@ -160,7 +161,7 @@ int pack_output_begin(struct pack_output *o, bool store, struct ft_err *err)
     o->frame = archive_write_new();
     if (o->frame == NULL)
         return err_nomem(err, "an archive");
-    return start_frame(o->frame, o, store) ? 0 : fail(o, err);
+    return start_frame(o->frame, o, store) ? 0 : fail(o, FT_ERR_UNSUPPORTED, err);
 }
 
 int pack_output_write(struct pack_output *o, struct bytes bytes, struct ft_err *err)
@@ -171,7 +172,7 @@ int pack_output_write(struct pack_output *o, struct bytes bytes, struct ft_err *
         la_ssize_t n = archive_write_data(o->frame, bytes.p, bytes.n);
 
         if (n <= 0)
-            return fail(o, err);
+            return fail(o, FT_ERR_IO, err);
         bytes = bytes_of(bytes.p + n, bytes.n - (size_t)n);
     }
     return 0;

@@ -24,36 +24,48 @@ static char *working_name(const char *directory, const char *suffix)
     return asprintf(&name, "%.*s%s", (int)n, directory, suffix) < 0 ? NULL : name;
 }
 
-/* Is there nothing in a directory, but perhaps a file of this name? */
-static bool is_empty(int dirfd, const char *but)
+/* *ret: is there nothing in a directory, but perhaps a file of this name? */
+static int look_for_anything(int dirfd, const char *path, const char *but, bool *ret,
+                             struct ft_err *err)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
     bool empty = dir != NULL;
 
-    if (dir == NULL && fd >= 0)
-        (void)close(fd); /* opened to read */
+    if (dir == NULL) {
+        err_errno(err, errno, "could not open directory \"%s\"", path);
+        if (fd >= 0)
+            (void)close(fd); /* opened to read */
+        return -1;
+    }
     while (empty && (e = readdir(dir)) != NULL) {
         empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
                 strcmp(e->d_name, but) == 0;
     }
-    if (dir != NULL)
-        (void)closedir(dir);
-    return empty;
+    (void)closedir(dir); /* was only read */
+    *ret = empty;
+    return 0;
 }
 
 /* An empty directory may be there: the rename replaces it. */
 int work_dir_check_target(const char *target, struct ft_err *err)
 {
     int fd = open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    bool empty = fd >= 0 && is_empty(fd, "");
+    bool empty = false;
+    int rc = 0;
 
     if (fd < 0 && errno == ENOENT)
         return 0;
-    if (fd >= 0)
+    if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
+        return err_errno(err, errno, "could not open directory \"%s\"", target);
+    if (fd >= 0) {
+        rc = look_for_anything(fd, target, "", &empty, err);
         (void)close(fd); /* opened to read */
-    return empty ? 0 : err_set(err, FT_ERR_STATE, "\"%s\" is there already", target);
+    }
+    if (rc != 0 || empty)
+        return rc;
+    return err_set(err, FT_ERR_STATE, "\"%s\" is there already", target);
 }
 
 static int open_locked(struct work_dir *w, struct ft_err *err)
@@ -89,6 +101,7 @@ int work_dir_begin(struct work_dir *w, struct bytes manifest, struct ft_err *err
 {
     struct ft_err ignored = FT_ERR_INIT;
     struct buf before = {0};
+    bool empty;
     bool same;
 
     same = fs_read_file(w->fd, CAPTURE_MANIFEST, manifest.n, &before, &ignored) == 0 &&
@@ -96,7 +109,9 @@ int work_dir_begin(struct work_dir *w, struct bytes manifest, struct ft_err *err
     buf_release(&before);
     if (same)
         return 0;
-    if (is_empty(w->fd, CAPTURE_MANIFEST ".tmp"))
+    if (look_for_anything(w->fd, w->path, CAPTURE_MANIFEST ".tmp", &empty, err) != 0)
+        return -1;
+    if (empty)
         return fs_replace_file(w->fd, CAPTURE_MANIFEST, manifest, err);
     w->keep = true;
     return err_set(

@@ -18,6 +18,8 @@
 #define START_TIMEOUT_MS 20000u
 #define POLL_MS          2
 #define LOG_SHOWN        300
+/* The status of a child that could not begin; 127 is the one of a program that is not there. */
+#define NO_OUTPUT 126
 
 struct private_redis {
     pid_t pid; /* 0: not running */
@@ -57,7 +59,7 @@ static void run_server(const struct private_redis *s, const char *program, const
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
         dup2(log, 2) < 0)
-        _exit(127);
+        _exit(NO_OUTPUT);
     (void)setsid(); /* so that a Ctrl-C is the parent's business alone */
     (void)execlp(program, program, "--port", "0", "--unixsocket", s->socket, "--unixsocketperm",
                  "700", "--dir", s->dir, "--save", "", "--appendonly", "no", "--databases",
@@ -114,6 +116,9 @@ static int wait_until_up(struct private_redis *s, struct ft_err *err)
                                "--redis-server PATH names it",
                                s->program);
             }
+            if (WIFEXITED(status) && WEXITSTATUS(status) == NO_OUTPUT)
+                return err_set(err, FT_ERR_IO,
+                               "could not open \"%s\": the private redis-server's output", s->log);
             add_log(s, err);
             return err_set(err, FT_ERR_IO, "the private redis-server ended at once");
         }
