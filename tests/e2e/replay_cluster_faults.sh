@@ -134,7 +134,7 @@ exists()
 {
     [ "$(on_key exists "$1")" = "$2" ]
 }
-t_until can_take_slots $to
+wait_agreement
 "$FLOWTAPE" replay "$T/again" "$CLUSTER_URI" --quiet --rate 40 >"$T/replay.out" 2>&1 &
 REPLAY_PID=$!
 PIDS="$PIDS $REPLAY_PID"

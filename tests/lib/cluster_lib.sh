@@ -121,8 +121,8 @@ node_knows_all()
     [ "$(node_field "$1" 'cluster info' cluster_known_nodes)" = "$CLUSTER_NODES" ]
 }
 
-# node_slots NODE - who owns what, as this node sees it: a line for each master that has slots
-node_slots()
+# node_view NODE - a line for each master that has slots: its id, epoch and slots, as this node sees it
+node_view()
 {
     node_cli "$1" cluster nodes | awk '$3 ~ /master/ {
         slots = ""
@@ -130,8 +130,14 @@ node_slots()
             if ($i !~ /^\[/)
                 slots = slots " " $i
         if (slots != "")
-            print $1 slots
+            print $1, $7 slots
     }' | sort
+}
+
+# node_slots NODE - the same without the epochs
+node_slots()
+{
+    node_view "$1" | sed 's/ [0-9]*//'
 }
 
 # node_is_ok - the state is ok, it agrees with the others, and a replica follows its master
@@ -289,27 +295,6 @@ replica_of()
     return 1
 }
 
-# node_epoch NODE ID - the epoch of ID as NODE sees it
-node_epoch()
-{
-    node_cli "$1" cluster nodes | awk -v id="$2" '$1 == id { print $7 }'
-}
-
-# epoch_known NODE BY - what another node believes to be the epoch of this one is so
-epoch_known()
-{
-    c_epoch_id=$(node_id "$1")
-    [ "$(node_epoch "$1" "$c_epoch_id")" = "$(node_epoch "$2" "$c_epoch_id")" ]
-}
-
-# epochs_known BY - it knows the epochs of all masters
-epochs_known()
-{
-    for c_of in $(cluster_masters); do
-        epoch_known "$c_of" "$1" || return 1
-    done
-}
-
 node_is_master()
 {
     [ "$(node_field "$1" 'info replication' role)" = master ]
@@ -328,13 +313,44 @@ fail_over_to()
     done
 }
 
-# failover_master NODE [hard] - a replica takes its place; sets NEW_MASTER. It must know all epochs: if its master
-# has just taken a slot, under an epoch that it has not heard of, that may become its own, too, and who has heard
-# of it goes on believing its master. One that has been killed never gets another, so that this lasts for ever.
+# nodes_agree - all nodes that are up know the epochs and slots of all masters, and no two have the same epoch
+nodes_agree()
+{
+    c_wanted_view=$(node_view "$(cluster_any)")
+    [ -z "$(echo "$c_wanted_view" | cut -d ' ' -f 2 | sort | uniq -d)" ] && cluster_each node_agrees
+}
+
+node_agrees()
+{
+    [ "$(node_view "$1")" = "$c_wanted_view" ]
+}
+
+# wait_agreement - to be called before a node gets a new epoch, which is one above all that it has heard of. If it
+# has not heard of the last one, two nodes may have the same, and one of them loses its slots; for ever, when the
+# other has been killed. And if a third has not heard who took a slot under the last one, it goes on believing the
+# giver, and once the giver has a newer epoch, it makes the taker believe the giver again: that deletes the
+# keys, and each of them points to the other. No server before 7.2 ever notices. Gossip takes many seconds when
+# the node timeout is long, so each master sends to all what it knows.
+wait_agreement()
+{
+    nodes_agree && return
+    for c_of in $(cluster_masters); do
+        cluster_each node_hears "$c_of"
+    done
+    t_until nodes_agree
+}
+
+# node_hears FROM NODE - who is met again gets the whole state of the one that meets it
+node_hears()
+{
+    [ "$1" = "$2" ] || node_cli "$1" cluster meet "$T_HOST" "$(node_port "$2")" >/dev/null
+}
+
+# failover_master NODE [hard] - a replica takes its place; sets NEW_MASTER
 failover_master()
 {
     NEW_MASTER=$(replica_of "$1") || return 1
-    t_until epochs_known "$NEW_MASTER" || return 1
+    wait_agreement || return 1
     c_how=
     if [ "${2:-}" = hard ]; then
         kill_node "$1"
@@ -349,21 +365,8 @@ if #keys == 0 then return 0 end
 local r = redis.pcall("MIGRATE", ARGV[4], ARGV[2], "", 0, 5000, "REPLACE", "KEYS", unpack(keys))
 return type(r) == "table" and r.err or #keys'
 
-# can_take_slots NODE - it knows the epochs of all masters, and none of them is its own. Who takes a slot does so
-# under an epoch above all that it knows of. If another node has just taken one, under an epoch that this one has
-# not heard of, the two may have the same epoch, of which either may get a new one: then the taker will believe
-# the giver again, delete the keys, and each will point to the other: no server before 7.2 ever notices.
-can_take_slots()
-{
-    epochs_known "$1" || return 1
-    c_own=$(node_epoch "$1" "$(node_id "$1")")
-    [ -z "$(node_cli "$1" cluster nodes | awk -v own="$c_own" '
-        $3 ~ /master/ && $3 !~ /myself/ && NF > 8 && $7 == own')" ]
-}
-
 # migrate_slot FROM TO SLOT - a node that is away is waited for; a failover of one of the two would
-# forget what has been moved, so do not combine them. Returns 1 if that did not work. TO is known to pass
-# can_take_slots.
+# forget what has been moved, so do not combine them. Returns 1 if that did not work. After wait_agreement.
 migrate_slot()
 {
     c_from_id=$(node_id "$1") c_to_id=$(node_id "$2")
@@ -402,7 +405,7 @@ slots_of()
 # migrate_slots FROM TO COUNT - one after the other, with their keys
 migrate_slots()
 {
-    t_until can_take_slots "$2" || return 1
+    wait_agreement || return 1
     for c_slot in $(slots_of "$1" "$3"); do
         migrate_slot "$1" "$2" "$c_slot" || return 1
     done
@@ -425,7 +428,7 @@ migrate_once()
     c_slot=$(node_cli "$c_from" eval \
         'return redis.call("CLUSTER", "KEYSLOT", redis.call("RANDOMKEY") or "")' 0)
     slots_of "$c_from" 16384 | grep -qx "$c_slot" || return 0
-    t_until can_take_slots "$1" || return 0
+    wait_agreement || return 0
     migrate_slot "$c_from" "$1" "$c_slot" && echo "$c_slot from $c_from to $1"
 }
 
