@@ -132,6 +132,13 @@ t_until has_all "$T/r3/sock" && pass "the third, when it goes on" || fail "the t
 for i in 1 2 3; do
     check "replica $i equals live-4" "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-4/state.json" "unix:$T/r$i/sock"
 done
+# all_acknowledged - no replica has said less than it has, which each does once a second
+all_acknowledged()
+{
+    redis-cli -p "$SERVE_PORT" info replication >"$T/info"
+    [ "$(grep -c ',lag_bytes=0,' "$T/info")" = 3 ]
+}
+t_until all_acknowledged
 serve_stop "three replicas"
 check "the report has all three" [ "$(json "$T/serve.json" 'replicas/*/lag_records' | tr '\n' ' ')" = "0 0 0 " ]
 t_end
