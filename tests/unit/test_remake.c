@@ -4,6 +4,7 @@
 #include "fixture/remake.h"
 #include "input/cut.h"
 #include "lib/t_capture.h"
+#include "lib/t_mutate.h"
 #include "store/capture.h"
 
 static struct t_dir dir;
@@ -157,6 +158,48 @@ static void test_files(void **state)
         assert_true(result.entries > 0);
         same_content(t_recording(files[i]), in_dir(to));
     }
+}
+
+/* An .rdb of one entry of database 0, from its type on. */
+static void write_rdb(const char *name, const char *magic, struct bytes entry)
+{
+    FILE *f = fopen(in_dir(name), "w");
+
+    assert_non_null(f);
+    assert_true(fprintf(f, "%s\xfe%c", magic, 0) > 0);
+    assert_int_equal(fwrite(entry.p, 1, entry.n, f), entry.n);
+    assert_int_equal(fwrite("\xff\0\0\0\0\0\0\0\0", 1, 9, f), 9);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What others have and Dragonfly has not: a small set of Redis 7.2 becomes one of any version; Valkey's times of fields
+ * are refused. */
+static void test_other_types(void **state)
+{
+    const struct bytes small_set = T_BYTES("\x14\x01s\x0c\x0c\x00\x00\x00\x02\x00\x81"
+                                           "a\x02\x05\x01\xff");
+    const struct bytes plain_set = T_BYTES("\x02\x01s\x02\x01"
+                                           "a\xc0\x05");
+    const struct bytes field_time =
+        T_BYTES("\x16\x01h\x01\x01g\x01v\x00\x00\x00\x00\x00\x01\x00\x00");
+    struct remake_options o = {.cancel_fd = -1, .item = keep};
+    struct ft_err err = FT_ERR_INIT;
+    struct remake_result result;
+
+    (void)state;
+    write_rdb("small-set.rdb", "REDIS0011", small_set);
+    write_rdb("plain-set.rdb", "REDIS0009", plain_set);
+    result = remake((struct remake_options){
+        .input = in_dir("small-set.rdb"), .directory = in_dir("small-set"), .item = keep});
+    assert_int_equal(result.entries, 1);
+    remake((struct remake_options){
+        .input = in_dir("plain-set.rdb"), .directory = in_dir("plain-set"), .item = keep});
+    same_content(in_dir("plain-set"), in_dir("small-set"));
+    write_rdb("field-time.rdb", "VALKEY080", field_time);
+    o.input = in_dir("field-time.rdb");
+    o.directory = in_dir("field-time");
+    t_fails(remake_run(&o, &result, &err), &err, FT_ERR_UNSUPPORTED, "another server's own type");
+    assert_false(t_exists(dir.fd, "field-time"));
 }
 
 /* The LSNs of all flows: from the first, to the next. */
@@ -353,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_lost),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_other_types),
         cmocka_unit_test(test_lsns_are_closed_or_kept),
         cmocka_unit_test(test_a_snapshot_alone),
         cmocka_unit_test(test_items_are_changed),
