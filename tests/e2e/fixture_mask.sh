@@ -85,20 +85,29 @@ of_server()
     redis-cli -s "$T/$1.d/sock" eval "$census" 0 | sort >"$T/$1.census"
 }
 
+# Before 7.0 a server tells what is left of times, from which moments follow but for some milliseconds.
+moment='redis.call("PEXPIRETIME", key)' unit=1
+if server_before 7.0; then
+    moment='redis.call("PTTL", key)
+        local now = redis.call("TIME")
+        if time >= 0 then time = time + now[1] * 1000 + math.floor(now[2] / 1000) end'
+    unit=1000
+fi
 census='
+redis.replicate_commands()
 local sizes = {string = "STRLEN", list = "LLEN", set = "SCARD", hash = "HLEN", zset = "ZCARD", stream = "XLEN"}
 local lines, first = {}, nil
 for db = 0, 1 do
     redis.call("SELECT", db)
     for _, key in ipairs(redis.call("KEYS", "*")) do
         local type = redis.call("TYPE", key).ok
-        local time = redis.call("PEXPIRETIME", key)
+        local time = '"$moment"'
         lines[#lines + 1] = {db, type, redis.call("OBJECT", "ENCODING", key), redis.call(sizes[type], key), #key, time}
         if time > 0 and (first == nil or time < first) then first = time end
     end
 end
 for i, line in ipairs(lines) do
-    if line[6] > 0 then line[6] = string.format("%.0f", line[6] - first) end
+    if line[6] > 0 then line[6] = string.format("%.0f", (line[6] - first) / '$unit') end
     lines[i] = table.concat(line, " ")
 end
 return lines'

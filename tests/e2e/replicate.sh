@@ -22,7 +22,8 @@ bring()
 {
     t_input=$1
     shift
-    timeout 120 "$FLOWTAPE" replay "$t_input" "$TARGET" --via replication --redis-server "$REDIS_SERVER" "$@"
+    # shellcheck disable=SC2086 # words
+    timeout 120 "$FLOWTAPE" replay "$t_input" "$TARGET" --via replication $PRIVATE_SERVER "$@"
 }
 
 # a_master LABEL [KEYS] - the target is one
@@ -85,7 +86,7 @@ ends "stopped" "$PID" 5 "$T/stopped.err"
 check "stopped: said so" grep -q "a master again, with what it had before" "$T/stopped.err"
 a_master "stopped" "mine "
 
-if ! server_before 6.0; then # it has users
+if has_users; then
     FLOWTAPE_TARGET_PASSWORD=secret
     export FLOWTAPE_TARGET_PASSWORD
     redis_stop
