@@ -55,6 +55,32 @@ for recording in live-4 catalogue; do
     rm -rf "$T/redis"
 done
 
+# Times that were over long ago: a key ends when a record says so, and not before.
+cat >"$T/times.txt" <<'END'
+0 1 0 SET kept 1 PXAT 1000
+0 2 0 APPEND kept 2
+0 3 0 PERSIST kept
+0 4 0 SET later 1 PXAT 1000
+0 5 0 PEXPIREAT later 4102444800000
+0 6 0 RPUSH list a
+0 7 0 PEXPIREAT list 2000
+0 8 0 RPUSH list b
+0 9 0 PERSIST list
+0 10 0 SET gone 1 PXAT 1000
+0 11 0 DEL gone
+0 12 0 SET over 1 PXAT 1000
+END
+"$MAKE_CAPTURE" 1 "$T/times" <"$T/times.txt" || fail "a capture of our own"
+redis_start
+TARGET=$REDIS
+check "times: complete" bring "$T/times"
+check "times: a key that was given another one" [ "$(cli get kept) $(cli ttl kept) $(cli pttl list | cut -c1-2)" = "12 -1 -1" ]
+check "times: a list that was" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
+check "times: one that was extended" [ "$(cli pexpiretime later 2>/dev/null || echo 4102444800000)" = 4102444800000 ]
+check "times: those that ended" [ "$(cli exists gone over)" = 0 ]
+redis_stop
+rm -rf "$T/redis"
+
 # What is refused, with nothing changed.
 printf '%s\n' '0 1 0 SET a 1' '0 2 0 INCR n' '0 3 0 RPUSH l x' | "$MAKE_CAPTURE" 1 "$T/small" ||
     fail "a capture of our own"

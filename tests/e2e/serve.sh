@@ -81,6 +81,22 @@ check_status "an unknown command" 0 "this is flowtape" redis-cli -p "$SERVE_PORT
 serve_stop "a file"
 SERVE_PORT=
 
+# Who does not know the password gets nothing.
+echo sesame >"$T/password"
+serve_start "$RECORDINGS/files/types.rdb" --password-file "$T/password"
+check_status "no password" 0 "NOAUTH" redis-cli -p "$SERVE_PORT" ping
+check_status "a wrong one" 0 "WRONGPASS" redis-cli -p "$SERVE_PORT" auth nonsense
+rm -rf "$T/redis"
+replica_start --masterauth nonsense
+t_says "$T/redis/log" "Unable to AUTH to MASTER|Unable to AUTH to PRIMARY|NOAUTH|WRONGPASS"
+check "a replica with a wrong one: nothing" [ "$(redis-cli -s "$T/redis/sock" dbsize)" = 0 ]
+redis-cli -s "$T/redis/sock" config set masterauth sesame >/dev/null
+t_until sh -c "redis-cli -s '$T/redis/sock' info replication | grep -q 'master_link_status:up'"
+check "with the right one: its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/files/state.json" "$REDIS"
+redis_stop
+serve_stop "a password"
+SERVE_PORT=
+
 # The link cut, flowtape killed and the replica restarted at random moments: what is left is partial.
 take live-4
 mv "$T/live-4" "$T/cap"
