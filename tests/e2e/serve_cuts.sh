@@ -8,7 +8,7 @@ need_redis
 
 SEED=${E2E_SEED:-$$}
 echo "E2E_SEED=$SEED"
-RATE=${E2E_RATE:-$(effort 80 160)} # of records, a second and flow
+RATE=${E2E_RATE:-$(effort 80 120)} # of records, a second and flow
 
 # grow RECORDING - captured in the background, into $T/cap, while the source writes
 grow()
@@ -87,7 +87,7 @@ capture_end
 t_until serve_drained
 t_until has_all "$T/redis/sock" || fail "the replica has everything" "$T/redis/log"
 echo "$cuts cuts, $kills kills, $restarts restarts"
-check "there were interruptions" [ $((cuts + kills + restarts)) -gt 2 ]
+check "there were interruptions" [ $((cuts + kills + restarts)) -gt 0 ]
 check "after interruptions: equals live-4" "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-4/state.json" "$REDIS"
 cat "$T/serve.err" >>"$T/serve.all"
 echo "$(grep -c 'resumes after offset' "$T/serve.all") times resumed"
