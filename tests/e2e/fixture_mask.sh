@@ -166,6 +166,16 @@ check_status "flushed slots" 1 'keep-slots' ft fixture mask "$T/flushed" "$T/x" 
 check "nothing is left of it" test ! -e "$T/x"
 check "flushed slots that are kept" ft fixture mask "$T/flushed" "$T/x" --secret-file "$T/secret" --keep-slots --quiet
 
+# The same name everywhere: as a key and as a member, with another one of its tag, in both generations.
+printf 'SET {tagname}:a 1\nSADD idx {tagname}:a {tagname}:b\nsnapshot\nSET {tagname}:b 2\ncut\nsnapshot\n' >"$T/twice"
+check "make: two generations" ft fixture make "$T/twice" "$T/two" --quiet
+check "two generations" ft fixture mask "$T/two" "$T/stable" --secret-file "$T/secret" --quiet
+for generation in 1 2; do
+    ft convert "$T/stable" - --to json --quiet --generation $generation |
+        grep -oE '\{[a-z]{7}\}:[a-z]' | sort >"$T/names.$generation"
+done
+check "two keys in eight places have two names" test "$(cat "$T"/names.? | wc -l) $(sort -u "$T"/names.? | wc -l)" = "8 2"
+
 # A recording: of its long words too none is left.
 take live-4
 check "live-4: mask" ft fixture mask "$T/live-4" "$T/live" --secret-file "$T/secret" --quiet
