@@ -140,8 +140,6 @@ enum cutover_action cutover_next(struct cutover *c, const struct cutover_seen *s
     case CUTOVER_ENDING:
         if (!seen->applied)
             return CUTOVER_DO_NOTHING;
-        if (seen->unproven)
-            return CUTOVER_DO_PROVE;
         c->state = CUTOVER_OVER;
         return CUTOVER_DO_FINISH;
     case CUTOVER_OVER:

@@ -13,7 +13,8 @@
  * Suspects     Where there are suspect keys they are read again at the goal (sync_check.h), before it
  *              is held or done. For that a takeover pauses the source, if it can be.
  * Proof        With --check the target is compared with the capture (sync_proof.h): most of it in the preparation, the
- *              rest at the goal, when suspect keys are right, and once more where a takeover ends.
+ *              rest at the goal, when suspect keys are right. That is done once: a goal that moves after that, as keys end by their
+ *              time, is not waited for again.
  * Threads      None.
  */
 #ifndef FLOWTAPE_SYNC_CUTOVER_H
@@ -83,7 +84,7 @@ struct cutover_seen {
     bool attached;  /* the source has a session in stable sync, which it can hand over to */
     bool lost_goal; /* its generation is over */
     bool suspects;  /* there are some that have not been read */
-    bool unproven;  /* the target at this position is to be compared, and has not been */
+    bool unproven;  /* the target has not been compared since the cut-over began */
 };
 
 /* cutover_init - pause and takeover begin by themselves. */

@@ -257,6 +257,8 @@ static int run_live(struct sync *s, struct ft_err *err)
     if (s->result->ended != SYNC_CUT_OVER)
         return rc;
     rc = sync_check_finish(&s->check, err);
+    if (rc == 0)
+        rc = sync_proof_finish(s, err);
     return rc == 0 ? sync_forget_position(s, err) : rc;
 }
 

@@ -225,18 +225,10 @@ int sync_proof_prepare(struct sync *s, struct ft_err *err)
 bool sync_proof_is_due(struct sync *s)
 {
     const struct sync_proof *p = &s->proof;
-    uint32_t generation = 0;
-    bool due;
-    char *at;
+    struct live_state state;
 
-    if (!s->o->check)
-        return false;
-    if (p->stage != PROOF_ENDED)
-        return true;
-    at = applied_at(s->o->live, &generation);
-    due = at == NULL || generation != p->generation || strcmp(at, p->at) != 0;
-    free(at);
-    return due;
+    live_flows_state(s->o->live, &state);
+    return s->o->check && (p->stage != PROOF_ENDED || state.generation != p->generation);
 }
 
 /* The first ones; the report has more of them, with their places. */
@@ -309,6 +301,32 @@ int sync_proof_step(struct sync *s, struct ft_err *err)
         sync_proof_stop(s);
     p->generation = generation;
     return start(s, PROOF_ENDING, at, err);
+}
+
+int sync_proof_finish(struct sync *s, struct ft_err *err)
+{
+    struct sync_proof *p = &s->proof;
+    uint32_t generation = 0;
+    char *at;
+    int rc;
+
+    if (p->stage != PROOF_ENDED)
+        return 0;
+    at = applied_at(s->o->live, &generation);
+    if (at == NULL || generation != p->generation)
+        rc = err_set(err, FT_ERR_STATE, "--check: it is not known where the target is");
+    else
+        rc = strcmp(at, p->at) == 0 ? 1 : 0;
+    if (rc != 0) {
+        free(at);
+        return rc < 0 ? -1 : 0;
+    }
+    if (start(s, PROOF_ENDING, at, err) != 0)
+        return -1;
+    sync_worker_join(&p->worker);
+    if (wait_for(s, PROOF_ENDED, err) < 0)
+        return -1;
+    return conclude(s, err);
 }
 
 int sync_proof_run(struct sync *s, const char *at, struct ft_err *err)
