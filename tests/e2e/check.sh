@@ -85,5 +85,27 @@ cli pexpireat timed 4102444860000 >/dev/null
 found "five of all" 'string "n:200": byte 1 of ' 'list "list": element' 'hash "hash".*missing' \
     'string "extra": missing' 'string "timed": time to live'
 check_status "a number of nothing" 2 'takes all, or a number' replay --check 0
+
+# A report that agrees with itself, but not with the capture: where all is of one type, its digest stands in each sum.
+rm -rf "$T/cap"
+cli flushall >/dev/null
+echo '0 1 0 SET one x' | "$MAKE_CAPTURE" 1 "$T/cap" || fail "a small capture"
+check_status "a small capture" 0 '^equal$' replay --check all --report "$T/report.json"
+verify()
+{
+    "$FLOWTAPE" verify --report "$1" "$T/cap"
+}
+check_status "what it says is so" 0 'what the report says: 2 keys, to which the target was equal' verify "$T/report.json"
+values=$(field total/input/values)
+sed "s/$values/0123456789abcdef0123456789abcdef/g" "$T/report.json" >"$T/other.json"
+check_status "another value" 3 'database 0, string: .* with other names or values' verify "$T/other.json"
+times=$(field total/input/times)
+sed "s/$times/0123456789abcdef0123456789abcdef/g" "$T/report.json" >"$T/other.json"
+check_status "another time" 3 'database 0, string: .* with other times' verify "$T/other.json"
+sed '/"check": {/,$ s/"keys": 2,/"keys": 3,/' "$T/report.json" >"$T/other.json"
+check_status "another number" 3 'the report has 3 keys, the input 2$' verify "$T/other.json"
+t_segment=$(ls "$T"/cap/gen-0001/*snapshot.seg)
+printf X | dd of="$t_segment" bs=1 seek=100 conv=notrunc 2>/dev/null
+check_status "a capture with another byte" 3 'snapshot.seg' verify "$T/report.json"
 redis_stop
 t_end
