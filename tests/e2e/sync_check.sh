@@ -115,6 +115,17 @@ check "a suspect key: brought from the source" [ "$("$JSON_FIELD" "$T/report.jso
 check "a suspect key: counted apart, as is one that was corrected" [ "$(field keys_from_source)" = 2 ]
 check_status "a suspect key: computed again" 0 'what the report says' "$FLOWTAPE" verify --report "$T/report.json" "$T/cap"
 
+# A source that is gone: what was stored is compared.
+rm -rf "$T/cap"
+cli flushall >/dev/null
+standin_stop
+standin_start "$live" --write-rate 300
+begin_sync "$REDIS" --check all --give-up-after 200ms --report "$T/report.json"
+await "caught up"
+kill "$STANDIN_PID"
+ends_with "a source that is gone" 4
+proven "a source that is gone"
+
 # A snapshot alone, and some keys.
 rm -rf "$T/cap"
 cli flushall >/dev/null
