@@ -87,6 +87,11 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
 
     print_side('A', &o->input[DIFF_A], r->kind_name[DIFF_A], r->keys[DIFF_A]);
     print_side('B', &o->input[DIFF_B], r->kind_name[DIFF_B], r->keys[DIFF_B]);
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        if (r->by_type[of])
+            printf("%c does not allow DUMP: values were read by the commands of their types\n",
+                   'A' + of);
+    }
     if (diff_is_equal(r))
         puts("equal");
     else if (n != 0)
@@ -109,6 +114,13 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
         printf("  %" PRIu64
                " key%s changed while being read, each time: nothing can be said about %s\n",
                r->changing, r->changing == 1 ? "" : "s", r->changing == 1 ? "it" : "them");
+    if (r->unread != 0)
+        printf("  %" PRIu64 " key%s not compared: of a type that can be read by DUMP only\n",
+               r->unread, r->unread == 1 ? "" : "s");
+    for (int of = DIFF_A; of <= DIFF_B; of++) {
+        if (r->no_functions[of])
+            printf("  libraries of functions were not compared: %c does not show them\n", 'A' + of);
+    }
     if (losses->line_count != 0 && r->target[0] != '\0')
         printf("expected of %s, and not counted:\n", target_title(r->target, title));
     loss_print(stdout, losses);
@@ -151,8 +163,9 @@ static json_t *examples_to_json(const struct diff_examples *examples)
 static json_t *side_to_json(const struct diff_input *input, const struct diff_result *r,
                             enum diff_of of)
 {
-    return json_pack("{s:o, s:o, s:b, s:I}", "name", json_from_text(input->name), "kind",
-                     json_from_text(r->kind_name[of]), "live", r->live[of], "keys",
+    return json_pack("{s:o, s:o, s:b, s:b, s:b, s:I}", "name", json_from_text(input->name), "kind",
+                     json_from_text(r->kind_name[of]), "live", r->live[of], "by_type",
+                     r->by_type[of], "functions_hidden", r->no_functions[of], "keys",
                      (json_int_t)r->keys[of]);
 }
 
@@ -165,15 +178,15 @@ json_t *diff_to_json(const struct diff_options *o, const struct diff_result *r,
     for (size_t i = 0; i < KIND_COUNT; i++)
         (void)json_object_set_new(counts, kinds[i].name,
                                   json_integer((json_int_t)r->kinds[kinds[i].kind]));
-    return json_pack("{s:b, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+    return json_pack("{s:b, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
                      "equal", diff_is_equal(r), "a", side_to_json(&o->input[DIFF_A], r, DIFF_A),
                      "b", side_to_json(&o->input[DIFF_B], r, DIFF_B), "keys_different",
                      (json_int_t)count_differences(r), "kinds", counts, "functions_different",
                      (json_int_t)r->functions, "keys_changing", (json_int_t)r->changing,
-                     "keys_unnamed", (json_int_t)r->unnamed, "keys_expected",
-                     (json_int_t)r->expected, "keys_read_again", (json_int_t)r->suspects, "rounds",
-                     (json_int_t)r->rounds, "target", target, "losses", loss_to_json(losses),
-                     "examples", examples_to_json(examples));
+                     "keys_unread", (json_int_t)r->unread, "keys_unnamed", (json_int_t)r->unnamed,
+                     "keys_expected", (json_int_t)r->expected, "keys_read_again",
+                     (json_int_t)r->suspects, "rounds", (json_int_t)r->rounds, "target", target,
+                     "losses", loss_to_json(losses), "examples", examples_to_json(examples));
 }
 
 int diff_key_line(struct buf *out, const struct diff_found *found, struct ft_err *err)

@@ -11,6 +11,8 @@ struct bytes command_sent_key(const struct bytes *words, size_t count)
         at = 3;
     } else if (bytes_is_word(words[0], "XREADGROUP")) {
         at = 7; /* GROUP group consumer COUNT 1 STREAMS key: as the translation has it */
+    } else if (bytes_is_word(words[0], "XINFO")) {
+        at = 2;
     } else {
         row = command_find(words[0]);
         if (row != NULL && row->key_first > 0)

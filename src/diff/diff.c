@@ -83,6 +83,7 @@ static int open_side(struct diff *d, enum diff_of of, struct ft_err *err)
         rc = side_server_new(&d->sides[of], of, input->name, &options, &d->rules, err);
     if (rc != 0)
         return -1;
+    d->result->by_type[of] = d->sides[of]->by_type;
     d->result->kind_name[of] = d->sides[of]->kind_name;
     d->result->live[of] = d->sides[of]->live;
     return 0;
@@ -380,6 +381,10 @@ static int report_keys(struct diff *d, bool placed, const struct key_set *const 
 
         if (!diff_table_is_due(s) || has_place(d, s) != placed)
             continue;
+        if (s->unread) {
+            d->result->unread++;
+            continue;
+        }
         if (is_changing(d, s)) {
             d->result->changing++;
             continue;
@@ -404,6 +409,8 @@ static int report_functions(struct diff *d, struct ft_err *err)
     /* filters choose keys; who compares a part of them does not compare functions */
     if (!filter_is_empty(d->rules.filter))
         return 0;
+    for (int of = DIFF_A; of <= DIFF_B; of++)
+        d->result->no_functions[of] = diff_functions_unknown(&d->functions, (enum diff_of)of);
     for (size_t i = 0; i < d->functions.count; i++) {
         const struct diff_library *l = &d->functions.libraries[i];
         enum difference kind = diff_functions_kind(&d->functions, l);
@@ -529,7 +536,8 @@ int diff_run(const struct diff_options *options, struct diff_progress *progress,
 
 bool diff_is_equal(const struct diff_result *r)
 {
-    uint64_t n = r->functions + r->changing;
+    uint64_t n =
+        r->functions + r->changing + r->unread + r->no_functions[DIFF_A] + r->no_functions[DIFF_B];
 
     for (int kind = DIFFERENCE_NONE + 1; kind < DIFFERENCE_COUNT; kind++)
         n += r->kinds[kind];

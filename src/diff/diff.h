@@ -62,12 +62,15 @@ struct diff_result {
     uint64_t kinds[DIFFERENCE_COUNT]; /* of keys that differ */
     uint64_t functions;               /* that differ */
     uint64_t unnamed;                 /* of the keys: they could not be found again by name */
+    uint64_t unread;                  /* keys of which a side does not give the value */
     uint64_t changing; /* keys that were another with each reading: nothing is known */
     uint64_t expected; /* keys of A of which B cannot hold all */
     uint64_t suspects; /* keys that were read again */
     uint64_t apart;    /* keys of diff_set_apart that differ */
     unsigned rounds;   /* that were made */
     bool live[DIFF_SIDES];
+    bool by_type[DIFF_SIDES];      /* a server that refuses DUMP */
+    bool no_functions[DIFF_SIDES]; /* a server hides its libraries, while the other side has some */
 };
 
 /* diff_run - losses: initialised; of A, for B's version. FT_ERR_CANCELLED by cancel_fd. */

@@ -48,6 +48,25 @@ static struct diff_library *find(struct diff_functions *f, struct bytes name, st
     return &f->libraries[f->count++];
 }
 
+void diff_functions_begin(struct diff_functions *f, enum diff_of of, unsigned masters)
+{
+    pthread_mutex_lock(&f->mu);
+    f->masters[of] = masters;
+    f->hidden[of] = false;
+    for (size_t i = 0; i < f->count; i++) {
+        f->libraries[i].copies[of] = 0;
+        f->libraries[i].torn[of] = false;
+    }
+    pthread_mutex_unlock(&f->mu);
+}
+
+void diff_functions_hide(struct diff_functions *f, enum diff_of of)
+{
+    pthread_mutex_lock(&f->mu);
+    f->hidden[of] = true;
+    pthread_mutex_unlock(&f->mu);
+}
+
 int diff_functions_add(struct diff_functions *f, enum diff_of of, struct bytes code,
                        struct ft_err *err)
 {
@@ -69,6 +88,9 @@ int diff_functions_add(struct diff_functions *f, enum diff_of of, struct bytes c
 
 enum difference diff_functions_kind(const struct diff_functions *f, const struct diff_library *l)
 {
+    if (f->hidden[DIFF_A] || f->hidden[DIFF_B] ||
+        (l->copies[DIFF_A] == 0 && l->copies[DIFF_B] == 0))
+        return DIFFERENCE_NONE;
     if (l->copies[DIFF_A] == 0)
         return DIFFERENCE_ONLY_B;
     if (l->copies[DIFF_B] == 0)
@@ -78,6 +100,16 @@ enum difference diff_functions_kind(const struct diff_functions *f, const struct
             return DIFFERENCE_VALUE;
     }
     return value_digest_eq(&l->code[DIFF_A], &l->code[DIFF_B]) ? DIFFERENCE_NONE : DIFFERENCE_VALUE;
+}
+
+bool diff_functions_unknown(const struct diff_functions *f, enum diff_of of)
+{
+    enum diff_of other = of == DIFF_A ? DIFF_B : DIFF_A;
+    bool any = f->hidden[other];
+
+    for (size_t i = 0; i < f->count; i++)
+        any |= f->libraries[i].copies[other] != 0;
+    return f->hidden[of] && any;
 }
 
 void diff_functions_release(struct diff_functions *f)

@@ -27,14 +27,21 @@ struct diff_functions {
     struct diff_library *libraries;
     size_t count;
     size_t capacity;
-    unsigned masters[DIFF_SIDES]; /* that should have each; set by the side, 1 of a file */
+    unsigned masters[DIFF_SIDES]; /* that should have each; 1 of a file */
+    bool hidden[DIFF_SIDES];      /* a side does not show them */
 };
 
 void diff_functions_init(struct diff_functions *f);
+/* diff_functions_begin - a side of so many masters is read, perhaps once more. */
+void diff_functions_begin(struct diff_functions *f, enum diff_of of, unsigned masters);
+/* diff_functions_hide - a side may have some, but does not show them. */
+void diff_functions_hide(struct diff_functions *f, enum diff_of of);
 int diff_functions_add(struct diff_functions *f, enum diff_of of, struct bytes code,
                        struct ft_err *err);
 /* diff_functions_kind - DIFFERENCE_NONE, ONLY_A, ONLY_B or VALUE. */
 enum difference diff_functions_kind(const struct diff_functions *f, const struct diff_library *l);
+/* diff_functions_unknown - this side hides its libraries, and the other one has some or hides them too. */
+bool diff_functions_unknown(const struct diff_functions *f, enum diff_of of);
 void diff_functions_release(struct diff_functions *f);
 
 #endif

@@ -309,7 +309,9 @@ void diff_reader_ask(struct diff_reader *r)
     r->asked = true;
 }
 
-int diff_reader_touch(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err)
+/* Nothing is known of it: because it is being changed, or because it cannot be read. */
+static int put_unknown(struct diff_reader *r, uint32_t db, struct bytes name, bool unread,
+                       struct ft_err *err)
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
     struct diff_suspect *s;
@@ -325,10 +327,70 @@ int diff_reader_touch(struct diff_reader *r, uint32_t db, struct bytes name, str
     s = diff_table_find(r->pass->table, hash);
     if (s != NULL) {
         s->unknown = true;
+        s->unread |= unread;
         rc = s->named ? 0 : diff_table_name(r->pass->table, s, &key, err);
     }
     pthread_mutex_unlock(&r->pass->mu);
     return rc < 0 ? -1 : 0;
+}
+
+int diff_reader_touch(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    return put_unknown(r, db, name, false, err);
+}
+
+/* The lock is held. */
+static int update_type(struct diff_reader *r, struct diff_suspect *s, const struct diff_key *key,
+                       const struct entry_digest *digest, struct ft_err *err)
+{
+    enum diff_of of = r->pass->of;
+    struct comparison c;
+
+    s->digest[of] = *digest;
+    s->has[of] = true;
+    s->seen[of] = true;
+    s->unknown &= !r->asked;
+    if (!s->named && diff_table_name(r->pass->table, s, key, err) != 0)
+        return -1;
+    if (r->pass->second)
+        s->kind = (uint8_t)diff_classify(r->pass->rules, s);
+    if (s->kind != DIFFERENCE_TYPE || !both_there(s))
+        return 0;
+    (void)comparison_set(&c, DIFFERENCE_TYPE, "type");
+    comparison_text(c.a, value_class_name((enum value_class)s->digest[DIFF_A].class_));
+    comparison_text(c.b, value_class_name((enum value_class)s->digest[DIFF_B].class_));
+    return diff_table_place(r->pass->table, s, &c, err);
+}
+
+int diff_reader_filtered(struct diff_reader *r, uint32_t db, struct bytes name,
+                         enum value_class class_, struct ft_err *err)
+{
+    struct entry_digest digest = {.expire_ms = RDB_NO_EXPIRY, .class_ = (uint8_t)class_};
+    struct diff_suspect *s;
+    struct diff_key key;
+    int rc;
+
+    if (filter_class(r->pass->rules->filter, class_))
+        return 0;
+    rc = name_key(r, db, name, &key, err);
+    if (rc <= 0)
+        return rc < 0 ? -1 : 1;
+    digest.db = key.db[DIFF_B];
+    key_set_hash(key.db[DIFF_B], key.name[DIFF_B], digest.key);
+    if (r->pass->table == NULL) {
+        r->batch[r->batched++] = digest;
+        return r->batched < BATCH_DIGESTS || flush_batch(r, err) == 0 ? 1 : -1;
+    }
+    pthread_mutex_lock(&r->pass->mu);
+    s = diff_table_find(r->pass->table, digest.key);
+    rc = s == NULL ? 0 : update_type(r, s, &key, &digest, err);
+    pthread_mutex_unlock(&r->pass->mu);
+    return rc == 0 ? 1 : -1;
+}
+
+int diff_reader_unread(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err)
+{
+    return put_unknown(r, db, name, true, err);
 }
 
 int diff_reader_gone(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err)

@@ -51,6 +51,12 @@ int diff_reader_entry(struct diff_reader *r, const struct rdb_entry *entry, int6
 int diff_reader_wants(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err);
 /* diff_reader_touch - a key that is being changed while the side is read: nothing is known of it yet. */
 int diff_reader_touch(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err);
+/* diff_reader_filtered - 1: a key of this type, whose value is not wanted as --type leaves it out, was taken; it may have
+ * another type on the other side. 0: its value is wanted. */
+int diff_reader_filtered(struct diff_reader *r, uint32_t db, struct bytes name,
+                         enum value_class class_, struct ft_err *err);
+/* diff_reader_unread - a key whose value cannot be had: nothing can be said of it. */
+int diff_reader_unread(struct diff_reader *r, uint32_t db, struct bytes name, struct ft_err *err);
 /* diff_reader_ask - what comes from here on was asked for by name, and holds even for keys that were touched. */
 void diff_reader_ask(struct diff_reader *r);
 /* diff_reader_gone - whatever was said of this key, it is not there. */

@@ -25,6 +25,7 @@ struct diff_side {
     enum diff_of of;
     char *name;   /* as the user called it; what cannot be printed is escaped. Owned */
     bool live;    /* it may change while it is read */
+    bool by_type; /* a server that refuses DUMP: values are read by the commands of their types */
     bool limited; /* kind is what it can hold */
     struct target kind;
     const char *kind_name; /* "capture", "redis"... */

@@ -21,6 +21,7 @@ struct diff_suspect {
     bool used;             /* the slot */
     bool unstable;         /* one side has shown it in two ways at once */
     bool unknown;          /* it was changing while it was read, and could not be read again */
+    bool unread;           /* a side does not give its value */
     bool valued;           /* values are to be kept, so that they can be compared */
     bool named;
     bool has_value;  /* of the side that was read first */

@@ -4,14 +4,12 @@
 
 #include "base/array.h"
 #include "base/clock.h"
-#include "item/dump.h"
-#include "item/times_shift.h"
-#include "mapping/replay_own_key.h"
 #include "target/cluster_pipe.h"
 
-#define EXPIRETIME_VERSION 700u
-#define READ_AT_ONCE       500u
-#define IN_FLIGHT_BYTES    ((size_t)1 << 20)
+#define READ_AT_ONCE    500u
+#define IN_FLIGHT_BYTES ((size_t)1 << 20)
+/* For a key whose type is another one when its value is asked for. */
+#define ATTEMPTS 3
 
 int key_names_add(struct key_names *k, uint32_t db, struct bytes name, struct ft_err *err)
 {
@@ -54,178 +52,205 @@ int server_pace_take(struct server_pace *p, size_t keys, struct ft_err *err)
     return due_us > now_us ? target_host_sleep(p->host, (due_us - now_us) / 1000, err) : 0;
 }
 
-static struct bytes field(const redisReply *reply, size_t i)
-{
-    const redisReply *f = i < reply->elements ? reply->element[i] : NULL;
-
-    return f != NULL && f->type == REDIS_REPLY_STRING ? bytes_of(f->str, f->len) : bytes_of("", 0);
-}
-
-/* Who may not ask is told of no replay. */
-int server_times_find(struct target_client *t, struct diff_side *side, struct server_times *ret,
-                      struct ft_err *err)
-{
-    const struct bytes words[] = {bytes_str("HMGET"), bytes_str(REPLAY_STATE_KEY),
-                                  bytes_str("overdue"), bytes_str("began_ms"),
-                                  bytes_str("options")};
-    struct server_times times = {.version = t->version};
-    redisReply *reply;
-    struct bytes options;
-    int rc = 0;
-
-    if (target_node_ask(target_client_node(t, words[1]), &reply, words, 5, err) != 0)
-        return -1;
-    buf_clear(&side->options);
-    side->began_ms = 0;
-    if (reply->type == REDIS_REPLY_ARRAY) {
-        times.deferred = field(reply, 0).n != 0; /* some keys still are when most are released */
-        (void)bytes_to_i64(field(reply, 1), &side->began_ms); /* stays 0 */
-        options = field(reply, 2);
-        rc = buf_append(&side->options, options.p, options.n, err);
-    }
-    freeReplyObject(reply);
-    *ret = times;
-    return rc;
-}
-
-static bool is_absolute(const struct server_times *times)
-{
-    return times->version >= EXPIRETIME_VERSION;
-}
-
-const char *server_times_command(const struct server_times *times)
-{
-    return is_absolute(times) ? "PEXPIRETIME" : "PTTL";
-}
-
-bool server_times_take(const struct server_times *times, const redisReply *reply, int64_t *ret_ms)
-{
-    *ret_ms = RDB_NO_EXPIRY;
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer == -2)
-        return false;
-    if (reply->integer >= 0)
-        *ret_ms = reply->integer + (is_absolute(times) ? 0 : (int64_t)(clock_wall_us() / 1000));
-    if (times->deferred && *ret_ms >= TIMES_MOVED_MS)
-        *ret_ms -= TIMES_SHIFT_MS;
-    return true;
-}
-
-static int take_dump(struct diff_reader *reader, const struct server_times *times,
-                     struct rdb_entry *entry, const redisReply *reply, struct ft_err *err)
-{
-    struct buf undone = {0};
-    struct dump dump;
-    int rc = dump_parse(bytes_of(reply->str, reply->len), &dump, err);
-
-    if (rc == 0 && times->deferred)
-        rc = times_shift_undo_value(dump.type, dump.value, &undone, err);
-    if (rc == 0) {
-        entry->type = dump.type;
-        entry->value = undone.n == 0 ? dump.value : buf_bytes(&undone);
-        entry->value_bytes = entry->value.n;
-        rc = diff_reader_entry(reader, entry, (int64_t)(clock_wall_us() / 1000), err);
-    }
-    buf_release(&undone);
-    return rc;
-}
-
-int server_value_take(struct diff_reader *reader, const struct server_times *times,
-                      const char *server, struct rdb_entry *entry, const redisReply *reply,
-                      struct ft_err *err)
-{
-    char shown[100];
-
-    if (reply->type == REDIS_REPLY_NIL)
-        return 0;
-    if (reply->type != REDIS_REPLY_STRING) {
-        return err_set(err, FT_ERR_PROTOCOL, "%s answered DUMP: %s", server,
-                       reply->type == REDIS_REPLY_ERROR ? reply->str : "something else");
-    }
-    if (take_dump(reader, times, entry, reply, err) == 0)
-        return 0;
-    return err_wrap(err, "key \"%s\" in database %u of %s",
-                    bytes_escape(entry->key, shown, sizeof(shown)), entry->db, server);
-}
-
 /*
  * By name
  */
 
 struct by_name {
-    struct target_client *target;
-    const struct server_times *times;
-    struct diff_reader *reader;
+    const struct server_means *means;
     const struct key_names *keys;
+    struct cluster_pipe *pipe;
+    struct server_value value;
     size_t from; /* the first of those that are being read */
-    bool values; /* what is being asked for: values, or times before */
-    struct {
+    struct found {
         bool there;
+        uint8_t state; /* enum server_value_end */
+        int class_;
         int64_t expire_ms;
     } found[READ_AT_ONCE];
+    uint32_t db; /* for call */
 };
+
+/* Marks of what is asked before the value. */
+enum question {
+    QUESTION_TIME,
+    QUESTION_TYPE,
+    QUESTION_VALUE,
+    QUESTION_COUNT,
+};
+
+static struct rdb_entry entry_of(const struct by_name *b, size_t i)
+{
+    return (struct rdb_entry){.db = b->keys->list[b->from + i].db,
+                              .key = key_names_at(b->keys, b->from + i),
+                              .expire_ms = b->found[i].expire_ms};
+}
+
+static int refused(const char *command, const redisReply *reply, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_PROTOCOL, "the server answered %s: %s", command, reply->str);
+}
 
 static int take_answer(void *context, const struct cluster_answer *answer, struct ft_err *err)
 {
     struct by_name *b = context;
-    size_t i = answer->mark;
+    size_t i = answer->mark / QUESTION_COUNT;
+    struct found *f = &b->found[i];
     struct rdb_entry entry;
+    int end;
 
-    if (!b->values) {
-        if (answer->reply->type == REDIS_REPLY_ERROR) {
-            return err_set(err, FT_ERR_PROTOCOL, "the server answered %s: %s",
-                           server_times_command(b->times), answer->reply->str);
-        }
-        b->found[i].there = server_times_take(b->times, answer->reply, &b->found[i].expire_ms);
+    switch ((enum question)(answer->mark % QUESTION_COUNT)) {
+    case QUESTION_TIME:
+        if (answer->reply->type == REDIS_REPLY_ERROR)
+            return refused(server_means_time_command(b->means), answer->reply, err);
+        f->there = server_means_take_time(b->means, answer->reply, &f->expire_ms);
+        return 0;
+    case QUESTION_TYPE:
+        if (answer->reply->type == REDIS_REPLY_ERROR)
+            return refused("TYPE", answer->reply, err);
+        f->class_ = server_means_class(answer->reply->str);
+        return 0;
+    default:
+        entry = entry_of(b, i);
+        end = server_value_take(&b->value, &entry, (enum value_class)f->class_, answer->reply, err);
+        if (end < 0)
+            return -1;
+        f->state = (uint8_t)end;
         return 0;
     }
-    entry = (struct rdb_entry){.db = answer->db,
-                               .key = key_names_at(b->keys, b->from + i),
-                               .expire_ms = b->found[i].expire_ms};
-    return server_value_take(b->reader, b->times, b->target->nodes[0].name, &entry, answer->reply,
-                             err);
 }
 
-static int ask_all(struct by_name *b, struct cluster_pipe *pipe, size_t count, struct ft_err *err)
+static int put(struct by_name *b, size_t i, enum question question, const struct bytes *words,
+               size_t count, struct ft_err *err)
 {
-    const char *command = b->values ? "DUMP" : server_times_command(b->times);
+    return cluster_pipe_put(b->pipe, b->keys->list[b->from + i].db,
+                            (uint32_t)(i * QUESTION_COUNT + question),
+                            key_names_at(b->keys, b->from + i), words, count, err);
+}
 
+static int ask_before(struct by_name *b, size_t count, struct ft_err *err)
+{
     for (size_t i = 0; i < count; i++) {
         struct bytes name = key_names_at(b->keys, b->from + i);
-        const struct bytes words[] = {bytes_str(command), name};
+        const struct bytes time[] = {bytes_str(server_means_time_command(b->means)), name};
+        const struct bytes type[] = {bytes_str("TYPE"), name};
 
-        if (b->values && !b->found[i].there)
+        if (b->found[i].state == SERVER_VALUE_TAKEN)
             continue;
-        if (cluster_pipe_put(pipe, b->keys->list[b->from + i].db, (uint32_t)i, name, words, 2,
-                             err) != 0)
+        b->found[i].class_ = VALUE_MODULE; /* any, for DUMP */
+        if (put(b, i, QUESTION_TIME, time, 2, err) != 0 ||
+            (b->means->types && put(b, i, QUESTION_TYPE, type, 2, err) != 0))
             return -1;
     }
-    return cluster_pipe_drain(pipe, err);
+    return cluster_pipe_drain(b->pipe, err);
 }
 
-int server_keys_read(struct target_client *t, const struct server_times *times,
+/* The question for a value, unless it is not wanted, or cannot be had. */
+static int ask_value(struct by_name *b, size_t i, struct ft_err *err)
+{
+    struct bytes words[SERVER_VALUE_WORDS];
+    struct found *f = &b->found[i];
+    struct rdb_entry entry = entry_of(b, i);
+    enum value_class class_ = (enum value_class)f->class_;
+    struct diff_reader *reader = b->value.reader;
+    size_t n;
+    int rc = 1;
+
+    if (f->there && f->class_ >= 0)
+        rc = b->means->types ? diff_reader_filtered(reader, entry.db, entry.key, class_, err) : 0;
+    if (rc != 0) {
+        f->state = SERVER_VALUE_TAKEN;
+        return rc < 0 ? -1 : 0;
+    }
+    n = server_value_command(b->means, class_, entry.key, words);
+    if (n != 0)
+        return put(b, i, QUESTION_VALUE, words, n, err);
+    f->state = SERVER_VALUE_TAKEN;
+    return diff_reader_unread(reader, entry.db, entry.key, err);
+}
+
+static int ask_values(struct by_name *b, size_t count, struct ft_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (b->found[i].state != SERVER_VALUE_TAKEN && ask_value(b, i, err) != 0)
+            return -1;
+    }
+    return cluster_pipe_drain(b->pipe, err);
+}
+
+static int call(void *context, redisReply **ret, const struct bytes *words, size_t count,
+                struct ft_err *err)
+{
+    struct by_name *b = context;
+
+    return cluster_pipe_call(b->pipe, b->db, ret, words, count, err);
+}
+
+static int read_long(struct by_name *b, size_t count, struct ft_err *err)
+{
+    const struct server_call how = {call, b};
+
+    for (size_t i = 0; i < count; i++) {
+        struct rdb_entry entry = entry_of(b, i);
+        int end;
+
+        if (b->found[i].state != SERVER_VALUE_LONG)
+            continue;
+        b->db = entry.db;
+        end = server_value_read(&b->value, &entry, (enum value_class)b->found[i].class_, &how, err);
+        if (end < 0)
+            return -1;
+        b->found[i].state = (uint8_t)end;
+    }
+    return 0;
+}
+
+/* A key that has another type each time it is asked for is one that is being changed. */
+static int read_some(struct by_name *b, size_t count, struct ft_err *err)
+{
+    size_t left = count;
+
+    for (size_t i = 0; i < count; i++)
+        b->found[i] = (struct found){.state = SERVER_VALUE_OTHER_TYPE};
+    for (int attempt = 0; left != 0 && attempt < ATTEMPTS; attempt++) {
+        if (ask_before(b, count, err) != 0 || ask_values(b, count, err) != 0 ||
+            read_long(b, count, err) != 0)
+            return -1;
+        left = 0;
+        for (size_t i = 0; i < count; i++)
+            left += b->found[i].state != SERVER_VALUE_TAKEN;
+    }
+    for (size_t i = 0; left != 0 && i < count; i++) {
+        struct rdb_entry entry = entry_of(b, i);
+
+        if (b->found[i].state != SERVER_VALUE_TAKEN &&
+            diff_reader_touch(b->value.reader, entry.db, entry.key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int server_keys_read(struct target_client *t, const struct server_means *means,
                      struct diff_reader *reader, const struct key_names *keys,
                      struct server_pace *pace, struct ft_err *err)
 {
-    struct by_name b = {.target = t, .times = times, .reader = reader, .keys = keys};
-    struct cluster_pipe *pipe;
+    struct by_name b = {.means = means, .keys = keys};
     int rc = 0;
 
     if (keys->count == 0)
         return 0;
-    if (cluster_pipe_new(&pipe, t, IN_FLIGHT_BYTES, take_answer, &b, err) != 0)
+    server_value_begin(&b.value, means, t->nodes[0].name, reader);
+    if (cluster_pipe_new(&b.pipe, t, IN_FLIGHT_BYTES, take_answer, &b, err) != 0)
         return -1;
     for (; rc == 0 && b.from < keys->count; b.from += READ_AT_ONCE) {
         size_t left = keys->count - b.from;
         size_t count = left < READ_AT_ONCE ? left : READ_AT_ONCE;
 
         rc = server_pace_take(pace, count, err);
-        b.values = false;
         if (rc == 0)
-            rc = ask_all(&b, pipe, count, err);
-        b.values = true;
-        if (rc == 0)
-            rc = ask_all(&b, pipe, count, err);
+            rc = read_some(&b, count, err);
     }
-    cluster_pipe_free(pipe);
+    cluster_pipe_free(b.pipe);
+    server_value_release(&b.value);
     return rc;
 }

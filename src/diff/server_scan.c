@@ -4,30 +4,54 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+#include "base/item_limit.h"
+#include "item/dump.h"
+#include "rdb/rdb_string.h"
 #include "target/key_scan.h"
+#include "wire/redis_info.h"
 #include "wire/reply_error.h"
 
 #define PORTION "500"
 /* The tag of SCAN; those of keys are below. */
 #define TAG_SCAN UINT64_MAX
+/* Databases of a server that does not tell them; it says which is one too many. */
+#define DATABASES_MAX     100000u
+#define FUNCTIONS_VERSION 700u
+
+/* What a tag says besides the key. */
+enum question {
+    QUESTION_TIME,
+    QUESTION_TYPE,
+    QUESTION_VALUE,
+    QUESTION_COUNT,
+};
 
 /* The keys of one answer to SCAN. */
 struct portion {
     struct key_names names;
-    int64_t *expire_ms;
-    bool *there;
+    struct portion_key {
+        int64_t expire_ms;
+        int class_; /* -1: it is not there any more, or not here */
+        bool is_long;
+    } * keys;
     size_t capacity;
 };
 
+/* In each step, of three portions: the names of one, types and times of the second, the values of the third. */
+#define PORTIONS 3
+
 struct scanner {
     struct server_scan *s;
+    struct server_means means; /* as they are for this database */
+    bool no_times;             /* of keys of this database */
+    struct server_value value;
     struct diff_reader *reader;
     struct redis_pipe *pipe;
     uint32_t db;
     char cursor[KEY_SCAN_CURSOR_SIZE];
-    struct portion portions[2];
-    struct portion *read; /* whose values are being asked for */
-    struct portion *next;
+    struct portion portions[PORTIONS];
+    struct portion *named, *typed, *valued;
 };
 
 /* Answers like MOVED say that somebody else has the key by now. */
@@ -40,6 +64,16 @@ static bool is_redirect(const redisReply *reply)
     kind = reply_error_kind_of(bytes_str(reply->str));
     return kind == REPLY_ERROR_MOVED || kind == REPLY_ERROR_ASK || kind == REPLY_ERROR_TRYAGAIN;
 }
+
+static int leave(struct scanner *c, struct portion_key *k, struct bytes name, struct ft_err *err)
+{
+    k->class_ = -1;
+    return key_names_add(&c->s->strays, c->db, name, err);
+}
+
+/*
+ * Answers
+ */
 
 static int take_names(struct scanner *c, const redisReply *reply, struct ft_err *err)
 {
@@ -59,65 +93,142 @@ static int take_names(struct scanner *c, const redisReply *reply, struct ft_err 
         struct bytes name = bytes_of(keys->element[i]->str, keys->element[i]->len);
         int wanted = diff_reader_wants(c->reader, c->db, name, err);
 
-        if (wanted < 0 || (wanted > 0 && key_names_add(&c->next->names, c->db, name, err) != 0))
+        if (wanted < 0 || (wanted > 0 && key_names_add(&c->named->names, c->db, name, err) != 0))
             return -1;
     }
     atomic_fetch_add(&c->s->progress->done[c->s->pass->of], keys->elements);
     return 0;
 }
 
+/* Its time, or its type. */
+static int take_before(struct scanner *c, struct portion_key *k, enum question question,
+                       const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        return err_set(err, FT_ERR_PROTOCOL, "%s answered %s: %s", c->s->node->name,
+                       question == QUESTION_TYPE ? "TYPE" : server_means_time_command(&c->means),
+                       reply->str);
+    }
+    if (question == QUESTION_TYPE && k->class_ >= 0)
+        k->class_ = server_means_class(reply->str);
+    else if (question == QUESTION_TIME && !server_means_take_time(&c->means, reply, &k->expire_ms))
+        k->class_ = -1;
+    return 0;
+}
+
+static int take_value(struct scanner *c, struct portion_key *k, struct bytes name,
+                      const redisReply *reply, struct ft_err *err)
+{
+    struct rdb_entry entry = {.db = c->db, .key = name, .expire_ms = k->expire_ms};
+    int end = server_value_take(&c->value, &entry, (enum value_class)k->class_, reply, err);
+
+    if (end < 0)
+        return -1;
+    if (end == SERVER_VALUE_LONG)
+        k->is_long = true;
+    return end == SERVER_VALUE_TAKEN || end == SERVER_VALUE_LONG ? 0 : leave(c, k, name, err);
+}
+
 static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
 {
+    enum question question = (enum question)(tag % QUESTION_COUNT);
+    size_t i = (size_t)(tag / QUESTION_COUNT);
     struct scanner *c = context;
-    struct portion *p = c->read;
-    size_t i = (size_t)(tag >> 1);
-    struct rdb_entry entry;
-    struct bytes name;
+    struct portion *p = question == QUESTION_VALUE ? c->valued : c->typed;
+    struct portion_key *k;
 
     if (tag == TAG_SCAN)
         return take_names(c, reply, err);
-    name = key_names_at(&p->names, i);
-    if (is_redirect(reply)) {
-        /* its time and its value are both refused, or only the second one */
-        p->there[i] = false;
-        return key_names_add(&c->s->strays, c->db, name, err);
-    }
-    if ((tag & 1) == 0) {
-        if (reply->type == REDIS_REPLY_ERROR) {
-            return err_set(err, FT_ERR_PROTOCOL, "%s answered %s: %s", c->s->node->name,
-                           server_times_command(c->s->times), reply->str);
-        }
-        p->there[i] = server_times_take(c->s->times, reply, &p->expire_ms[i]);
-        return 0;
-    }
-    if (!p->there[i])
-        return 0;
-    entry = (struct rdb_entry){.db = c->db, .key = name, .expire_ms = p->expire_ms[i]};
-    return server_value_take(c->reader, c->s->times, c->s->node->name, &entry, reply, err);
+    k = &p->keys[i];
+    if (question == QUESTION_VALUE)
+        return take_value(c, k, key_names_at(&p->names, i), reply, err);
+    /* its time and its type are both refused, or only the second one */
+    if (is_redirect(reply))
+        return k->class_ < 0 ? 0 : leave(c, k, key_names_at(&p->names, i), err);
+    return take_before(c, k, question, reply, err);
 }
 
-static int ask_portion(struct scanner *c, struct ft_err *err)
-{
-    const char *expiry = server_times_command(c->s->times);
-    struct portion *p = c->read;
+/*
+ * Questions
+ */
 
-    if (p->names.count > p->capacity) {
-        free(p->expire_ms);
-        free(p->there);
-        p->capacity = 2 * p->names.count;
-        p->expire_ms = calloc(p->capacity, sizeof(*p->expire_ms));
-        p->there = calloc(p->capacity, sizeof(*p->there));
-        if (p->expire_ms == NULL || p->there == NULL) {
-            p->capacity = 0;
-            return err_nomem(err, "a portion of keys");
-        }
-    }
+static int put(struct scanner *c, size_t i, enum question question, const struct bytes *words,
+               size_t count, struct ft_err *err)
+{
+    return redis_pipe_put(c->pipe, (uint64_t)i * QUESTION_COUNT + question, words, count, err);
+}
+
+static int ask_before(struct scanner *c, struct ft_err *err)
+{
+    const char *expiry = server_means_time_command(&c->means);
+    struct portion *p = c->typed;
+
+    if (ARRAY_RESERVE(&p->keys, &p->capacity, p->names.count, "a portion of keys", err) != 0)
+        return -1;
+    /* any type will do for DUMP */
+    for (size_t i = 0; i < p->names.count; i++)
+        p->keys[i] = (struct portion_key){.expire_ms = RDB_NO_EXPIRY, .class_ = VALUE_MODULE};
     for (size_t i = 0; i < p->names.count; i++) {
         const struct bytes time[] = {bytes_str(expiry), key_names_at(&p->names, i)};
-        const struct bytes value[] = {bytes_str("DUMP"), key_names_at(&p->names, i)};
+        const struct bytes type[] = {bytes_str("TYPE"), key_names_at(&p->names, i)};
 
-        if (redis_pipe_put(c->pipe, (uint64_t)i << 1, time, 2, err) != 0 ||
-            redis_pipe_put(c->pipe, (uint64_t)i << 1 | 1, value, 2, err) != 0)
+        if ((!c->no_times && put(c, i, QUESTION_TIME, time, 2, err) != 0) ||
+            (c->means.types && put(c, i, QUESTION_TYPE, type, 2, err) != 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int ask_values(struct scanner *c, struct ft_err *err)
+{
+    struct portion *p = c->valued;
+
+    for (size_t i = 0; i < p->names.count; i++) {
+        struct bytes words[SERVER_VALUE_WORDS];
+        struct bytes name = key_names_at(&p->names, i);
+        struct portion_key *k = &p->keys[i];
+        size_t count;
+        int rc;
+
+        if (k->class_ < 0)
+            continue;
+        rc = c->means.types
+                 ? diff_reader_filtered(c->reader, c->db, name, (enum value_class)k->class_, err)
+                 : 0;
+        if (rc < 0)
+            return -1;
+        if (rc > 0)
+            continue;
+        count = server_value_command(&c->means, (enum value_class)k->class_, name, words);
+        rc = count == 0 ? diff_reader_unread(c->reader, c->db, name, err)
+                        : put(c, i, QUESTION_VALUE, words, count, err);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int call(void *context, redisReply **ret, const struct bytes *words, size_t count,
+                struct ft_err *err)
+{
+    return redis_pipe_call(context, ret, words, count, err);
+}
+
+static int read_long(struct scanner *c, struct ft_err *err)
+{
+    const struct server_call how = {call, c->pipe};
+    struct portion *p = c->valued;
+
+    for (size_t i = 0; i < p->names.count; i++) {
+        struct portion_key *k = &p->keys[i];
+        struct rdb_entry entry = {
+            .db = c->db, .key = key_names_at(&p->names, i), .expire_ms = k->expire_ms};
+        int end;
+
+        if (k->class_ < 0 || !k->is_long)
+            continue;
+        end = server_value_read(&c->value, &entry, (enum value_class)k->class_, &how, err);
+        if (end < 0 || (end != SERVER_VALUE_TAKEN && leave(c, k, entry.key, err) != 0))
             return -1;
     }
     return 0;
@@ -155,49 +266,99 @@ static int scan_database(struct scanner *c, struct ft_err *err)
     bool last = false;
 
     (void)snprintf(c->cursor, sizeof(c->cursor), "0");
-    key_names_clear(&c->next->names);
+    for (int i = 0; i < PORTIONS; i++)
+        key_names_clear(&c->portions[i].names);
     if (ask_scan(c, err) != 0 || redis_pipe_drain(c->pipe, err) != 0)
         return -1;
-    while (!last || c->next->names.count != 0) {
-        struct portion *done = c->read;
+    while (!last || c->named->names.count != 0 || c->typed->names.count != 0) {
+        struct portion *done = c->valued;
 
-        c->read = c->next;
-        c->next = done;
-        key_names_clear(&c->next->names);
-        last = strcmp(c->cursor, "0") == 0;
-        if (server_pace_take(c->s->pace, c->read->names.count, err) != 0 ||
-            (!last && ask_scan(c, err) != 0) || ask_portion(c, err) != 0 ||
-            redis_pipe_drain(c->pipe, err) != 0)
+        c->valued = c->typed;
+        c->typed = c->named;
+        c->named = done;
+        key_names_clear(&c->named->names);
+        last |= strcmp(c->cursor, "0") == 0;
+        if (server_pace_take(c->s->pace, c->valued->names.count, err) != 0 ||
+            (!last && ask_scan(c, err) != 0) || ask_before(c, err) != 0 ||
+            ask_values(c, err) != 0 || redis_pipe_drain(c->pipe, err) != 0 ||
+            read_long(c, err) != 0)
             return -1;
     }
     return 0;
 }
 
+/* "dbN:keys=12,expires=0,avg_ttl=0,subexpiry=0": a number of it, if it is there. */
+static bool find_number(struct bytes line, const char *name, uint64_t *ret)
+{
+    char text[200];
+    const char *at;
+
+    (void)snprintf(text, sizeof(text), "%.*s", (int)line.n, (const char *)line.p); /* fits */
+    at = strstr(text, name);
+    if (at == NULL)
+        return false;
+    *ret = strtoull(at + strlen(name), NULL, 10);
+    return true;
+}
+
+/* What INFO says of a database; without it everything has to be asked for. */
+static void look_at_database(struct scanner *c, struct bytes line)
+{
+    uint64_t n;
+
+    c->means = *c->s->means;
+    c->no_times = find_number(line, "expires=", &n) && n == 0;
+    if ((find_number(line, "subexpiry=", &n) ||
+         find_number(line, "keys_with_volatile_items=", &n)) &&
+        n == 0)
+        c->means.field_times = false;
+}
+
 /* The databases that hold anything: lines "db0:keys=..." */
+static int scan_listed(struct scanner *c, const char *info, struct ft_err *err)
+{
+    struct bytes line;
+    uint64_t keys;
+    uint32_t db;
+
+    for (const char *at = info; redis_info_next_db(&at, &db, &keys);)
+        atomic_fetch_add(&c->s->progress->total[c->s->pass->of], keys);
+    for (const char *at = info; redis_info_next(&at, "db", &db, &line);) {
+        if (select_database(c, db, err) != 0)
+            return -1;
+        look_at_database(c, line);
+        if (scan_database(c, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* One after the other, until the server has no more of them. */
+static int scan_unlisted(struct scanner *c, struct ft_err *err)
+{
+    look_at_database(c, bytes_of("", 0));
+    for (uint32_t db = 0; db < DATABASES_MAX; db++) {
+        if (db != 0 && select_database(c, db, err) != 0) {
+            if (err->kind != FT_ERR_PROTOCOL)
+                return -1;
+            err_clear(err);
+            return 0;
+        }
+        if (scan_database(c, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int scan_databases(struct scanner *c, struct ft_err *err)
 {
     redisReply *reply;
-    const char *at;
-    int rc = 0;
+    int rc;
 
     if (redis_pipe_call_text(c->pipe, &reply, "INFO keyspace", err) != 0)
         return -1;
-    if (reply->type != REDIS_REPLY_STRING) {
-        rc = err_set(err, FT_ERR_PROTOCOL, "%s answered INFO: %s", c->s->node->name,
-                     reply->type == REDIS_REPLY_ERROR ? reply->str : "something else");
-    }
-    at = rc == 0 ? reply->str : NULL;
-    while (at != NULL && (at = strstr(at, "keys=")) != NULL) {
-        at += 5;
-        atomic_fetch_add(&c->s->progress->total[c->s->pass->of], strtoull(at, NULL, 10));
-    }
-    at = rc == 0 ? reply->str : NULL;
-    while (rc == 0 && at != NULL && (at = strstr(at, "\ndb")) != NULL) {
-        at += 3;
-        rc = select_database(c, (uint32_t)strtoul(at, NULL, 10), err);
-        if (rc == 0)
-            rc = scan_database(c, err);
-    }
+    rc =
+        reply->type == REDIS_REPLY_STRING ? scan_listed(c, reply->str, err) : scan_unlisted(c, err);
     freeReplyObject(reply);
     return rc;
 }
@@ -218,28 +379,70 @@ static int look_for_moves(struct scanner *c, struct ft_err *err)
     return 0;
 }
 
-/* Every master has all libraries. Servers before 7.0 have none; who may not ask does not compare them. */
-static int list_functions(struct scanner *c, struct ft_err *err)
+/*
+ * Libraries of functions: every master has all of them
+ */
+
+static int take_list(struct diff_pass *pass, const redisReply *list, struct ft_err *err)
 {
-    redisReply *reply;
-    int rc = 0;
+    for (size_t i = 0; i < list->elements; i++) {
+        const redisReply *l = list->element[i];
 
-    if (c->s->pass->functions == NULL || c->s->times->version < 700)
-        return 0;
-    if (redis_pipe_call_text(c->pipe, &reply, "FUNCTION LIST WITHCODE", err) != 0)
-        return -1;
-    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        const redisReply *l = reply->element[i];
-
-        for (size_t k = 0; rc == 0 && l->type == REDIS_REPLY_ARRAY && k + 1 < l->elements; k += 2) {
+        for (size_t k = 0; l->type == REDIS_REPLY_ARRAY && k + 1 < l->elements; k += 2) {
             const redisReply *code = l->element[k + 1];
 
             if (l->element[k]->type == REDIS_REPLY_STRING && code->type == REDIS_REPLY_STRING &&
-                strcmp(l->element[k]->str, "library_code") == 0)
-                rc = diff_functions_add(c->s->pass->functions, c->s->pass->of,
-                                        bytes_of(code->str, code->len), err);
+                strcmp(l->element[k]->str, "library_code") == 0 &&
+                diff_functions_add(pass->functions, pass->of, bytes_of(code->str, code->len),
+                                   err) != 0)
+                return -1;
         }
     }
+    return 0;
+}
+
+/* What FUNCTION DUMP gives: libraries as in an RDB, then a version and a checksum as of DUMP. */
+static int take_dump(struct diff_pass *pass, struct bytes dump, struct ft_err *err)
+{
+    struct bytes in = bytes_of(dump.p, dump.n < DUMP_FOOTER_SIZE ? 0 : dump.n - DUMP_FOOTER_SIZE);
+    struct buf scratch = {.limit_bytes = item_limit()};
+    struct bytes code;
+    int rc = 0;
+
+    while (rc == 0 && in.n != 0 && in.p[0] == RDB_OP_FUNCTION2) {
+        in = bytes_of(in.p + 1, in.n - 1);
+        rc = rdb_string_take(&in, &code, &scratch, err);
+        if (rc == 0)
+            rc = diff_functions_add(pass->functions, pass->of, code, err);
+    }
+    buf_release(&scratch);
+    if (rc == 0 && in.n != 0)
+        rc = err_set(err, FT_ERR_PROTOCOL, "FUNCTION DUMP: something else than a library follows");
+    return rc;
+}
+
+/* Servers before 7.0 have none. */
+static int read_functions(struct scanner *c, struct ft_err *err)
+{
+    struct diff_pass *pass = c->s->pass;
+    redisReply *reply;
+    int rc = 0;
+
+    if (pass->functions == NULL || c->s->means->version < FUNCTIONS_VERSION)
+        return 0;
+    if (redis_pipe_call_text(c->pipe, &reply, "FUNCTION LIST WITHCODE", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        freeReplyObject(reply);
+        if (redis_pipe_call_text(c->pipe, &reply, "FUNCTION DUMP", err) != 0)
+            return -1;
+    }
+    if (reply->type == REDIS_REPLY_ARRAY)
+        rc = take_list(pass, reply, err);
+    else if (reply->type == REDIS_REPLY_STRING)
+        rc = take_dump(pass, bytes_of(reply->str, reply->len), err);
+    else
+        diff_functions_hide(pass->functions, pass->of);
     freeReplyObject(reply);
     return rc;
 }
@@ -252,7 +455,9 @@ static int scan(struct scanner *c, struct ft_err *err)
         redis_pipe_open_within(&c->pipe, &c->s->node->uri, host->cancel_fd, host->give_up_ms,
                                on_reply, c, err) != 0)
         return -1;
-    if (look_for_moves(c, err) != 0 || scan_databases(c, err) != 0 || list_functions(c, err) != 0 ||
+    diff_reader_ask(c->reader);
+    server_value_begin(&c->value, &c->means, c->s->node->name, c->reader);
+    if (look_for_moves(c, err) != 0 || scan_databases(c, err) != 0 || read_functions(c, err) != 0 ||
         look_for_moves(c, err) != 0)
         return -1;
     return diff_reader_end(c->reader, err);
@@ -262,14 +467,15 @@ void server_scan_run(struct server_scan *s)
 {
     struct scanner c = {.s = s};
 
-    c.read = &c.portions[0];
-    c.next = &c.portions[1];
+    c.named = &c.portions[0];
+    c.typed = &c.portions[1];
+    c.valued = &c.portions[2];
     s->failed = scan(&c, &s->err) != 0;
     redis_pipe_free(c.pipe);
+    server_value_release(&c.value);
     diff_reader_free(c.reader);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < PORTIONS; i++) {
         key_names_release(&c.portions[i].names);
-        free(c.portions[i].expire_ms);
-        free(c.portions[i].there);
+        free(c.portions[i].keys);
     }
 }

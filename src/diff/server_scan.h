@@ -1,9 +1,11 @@
 /*
  * server_scan.h - every key of one master, by SCAN, with its value.
  *
- * What it is   A connection of its own. While the values of one portion of keys are on their way, the next portion is
- *              asked for already.
- * Strays       Keys that the node does not answer for, as their slot is on its way, are left to the caller.
+ * What it is   A connection of its own. While the values of one portion of keys are on their way, types and times of the next
+ *              one are asked for already, and the names of the one after that.
+ * Spared       Times, where INFO says that no key of the database has one.
+ * Strays       Keys that the node does not answer for, as their slot is on its way, and those whose type has changed, are
+ *              left to the caller.
  * Threads      One for each master.
  */
 #ifndef FLOWTAPE_DIFF_SERVER_SCAN_H
@@ -15,7 +17,7 @@
 struct server_scan {
     const struct target_node *node;
     const struct target_host *host;
-    const struct server_times *times;
+    const struct server_means *means;
     struct diff_pass *pass;
     struct server_pace *pace;
     struct diff_progress *progress;

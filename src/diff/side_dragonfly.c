@@ -17,8 +17,8 @@
 struct side_dragonfly {
     struct diff_side side;
     struct diff_side_options o;
-    struct server_times times; /* version 0: it has no PEXPIRETIME */
-    bool refused;              /* DUMP is */
+    struct server_means means;
+    bool refused; /* DUMP is */
 };
 
 /* One flow of a full sync, in a thread of its own. */
@@ -265,7 +265,7 @@ static int select_database(struct redis_pipe *pipe, uint32_t db, struct ft_err *
 }
 
 /* 1: it may not be asked for. */
-static int read_key(struct side_dragonfly *s, struct redis_pipe *pipe, struct diff_reader *reader,
+static int read_key(struct side_dragonfly *s, struct redis_pipe *pipe, struct server_value *value,
                     uint32_t db, struct bytes key, struct ft_err *err)
 {
     struct rdb_entry entry = {.db = db, .key = key};
@@ -273,29 +273,30 @@ static int read_key(struct side_dragonfly *s, struct redis_pipe *pipe, struct di
     bool there;
     int rc = 0;
 
-    if (call(pipe, server_times_command(&s->times), key, &reply, err) != 0)
+    if (call(pipe, server_means_time_command(&s->means), key, &reply, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR && s->times.version != 0) {
-        s->times.version = 0; /* an older release: PTTL only */
+    if (reply->type == REDIS_REPLY_ERROR && s->means.absolute_times) {
+        s->means.absolute_times = false; /* an older release */
         freeReplyObject(reply);
-        if (call(pipe, server_times_command(&s->times), key, &reply, err) != 0)
+        if (call(pipe, server_means_time_command(&s->means), key, &reply, err) != 0)
             return -1;
     }
-    there = server_times_take(&s->times, reply, &entry.expire_ms);
+    there = server_means_take_time(&s->means, reply, &entry.expire_ms);
     rc = reply->type == REDIS_REPLY_ERROR;
     freeReplyObject(reply);
     if (rc != 0)
         return rc;
     if (!there)
-        return diff_reader_gone(reader, db, key, err);
+        return diff_reader_gone(value->reader, db, key, err);
     if (call(pipe, "DUMP", key, &reply, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = 1;
     else if (reply->type == REDIS_REPLY_NIL)
-        rc = diff_reader_gone(reader, db, key, err);
+        rc = diff_reader_gone(value->reader, db, key, err);
     else
-        rc = server_value_take(reader, &s->times, s->side.name, &entry, reply, err);
+        rc =
+            server_value_take(value, &entry, VALUE_MODULE, reply, err); /* by DUMP whatever it is */
     freeReplyObject(reply);
     return rc;
 }
@@ -303,6 +304,7 @@ static int read_key(struct side_dragonfly *s, struct redis_pipe *pipe, struct di
 static int read_by_name(struct side_dragonfly *s, struct diff_pass *pass,
                         const struct key_names *names, struct ft_err *err)
 {
+    struct server_value value = {0};
     struct diff_reader *reader = NULL;
     struct redis_pipe *pipe = NULL;
     uint32_t selected = 0;
@@ -310,6 +312,7 @@ static int read_by_name(struct side_dragonfly *s, struct diff_pass *pass,
 
     if (rc == 0) {
         diff_reader_ask(reader);
+        server_value_begin(&value, &s->means, s->side.name, reader);
         rc = redis_pipe_open_within(&pipe, s->o.uri, s->o.cancel_fd, GIVE_UP_MS, NULL, NULL, err);
     }
     for (size_t i = 0; rc == 0 && i < names->count; i++) {
@@ -317,12 +320,13 @@ static int read_by_name(struct side_dragonfly *s, struct diff_pass *pass,
             rc = select_database(pipe, names->list[i].db, err);
         selected = names->list[i].db;
         if (rc == 0)
-            rc = read_key(s, pipe, reader, selected, key_names_at(names, i), err);
+            rc = read_key(s, pipe, &value, selected, key_names_at(names, i), err);
     }
     if (rc == 0)
         rc = diff_reader_end(reader, err);
     s->refused |= rc > 0;
     redis_pipe_free(pipe);
+    server_value_release(&value);
     diff_reader_free(reader);
     return rc < 0 ? -1 : 0;
 }
@@ -404,7 +408,7 @@ int side_dragonfly_new(struct diff_side **ret, enum diff_of of, const char *name
     if (s == NULL)
         return err_nomem(err, "a side");
     s->o = *options;
-    s->times.version = 700;
+    s->means = (struct server_means){.dump = true, .absolute_times = true};
     s->side = (struct diff_side){.of = of,
                                  .ops = &dragonfly_ops,
                                  .live = true,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "diff/server_scan.h"
+#include "mapping/replay_own_key.h"
 
 #define GIVE_UP_MS 60000u
 #define PAUSE_MS   500u
@@ -18,7 +19,7 @@ struct side_server {
     struct diff_side_options o;
     const struct diff_rules *rules;
     struct target_client target;
-    struct server_times times;
+    struct server_means means;
     struct server_pace pace;
 };
 
@@ -52,7 +53,8 @@ static int read_strays(struct side_server *s, struct diff_pass *pass,
         return 0;
     if (diff_reader_new(&reader, pass, err) != 0)
         return -1;
-    rc = server_keys_read(&s->target, &s->times, reader, strays, &s->pace, err);
+    diff_reader_ask(reader);
+    rc = server_keys_read(&s->target, &s->means, reader, strays, &s->pace, err);
     if (rc == 0)
         rc = diff_reader_end(reader, err);
     diff_reader_free(reader);
@@ -74,7 +76,7 @@ static int scan_masters(struct side_server *s, struct diff_pass *pass, struct ft
     for (; rc == 0 && started < count; started++) {
         scans[started] = (struct server_scan){.node = &s->target.nodes[started],
                                               .host = &s->target.host,
-                                              .times = &s->times,
+                                              .means = &s->means,
                                               .pass = pass,
                                               .pace = &s->pace,
                                               .progress = s->side.progress,
@@ -120,10 +122,33 @@ static int map_has_changed(struct side_server *s, struct ft_err *err)
  * A pass
  */
 
+/* What the replay that has written there has noted down. Who may not ask is told of no replay. */
+static int find_replay(struct side_server *s, struct ft_err *err)
+{
+    const struct bytes words[] = {bytes_str("HMGET"), bytes_str(REPLAY_STATE_KEY),
+                                  bytes_str("began_ms"), bytes_str("options")};
+    redisReply *reply;
+    int rc = 0;
+
+    if (target_node_ask(target_client_node(&s->target, words[1]), &reply, words, 4, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+        const redisReply *began = reply->element[0];
+        const redisReply *options = reply->element[1];
+
+        if (began->type == REDIS_REPLY_STRING)
+            (void)bytes_to_i64(bytes_of(began->str, began->len), &s->side.began_ms); /* stays 0 */
+        if (options->type == REDIS_REPLY_STRING)
+            rc = buf_append(&s->side.options, options->str, options->len, err);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
 static int open_target(struct side_server *s, struct ft_err *err)
 {
     if (target_client_open(&s->target, NULL, err) == 0 &&
-        server_times_find(&s->target, &s->side, &s->times, err) == 0)
+        server_means_find(&s->target, &s->side, s->rules, &s->means, err) == 0)
         return 0;
     target_client_close(&s->target);
     return -1;
@@ -139,7 +164,7 @@ static int scan_until_still(struct side_server *s, struct diff_pass *pass, struc
         if (open_target(s, err) != 0)
             return -1;
         if (pass->functions != NULL)
-            pass->functions->masters[s->side.of] = (unsigned)s->target.node_count;
+            diff_functions_begin(pass->functions, s->side.of, (unsigned)s->target.node_count);
         moved = scan_masters(s, pass, err);
         if (moved == 0)
             moved = map_has_changed(s, err);
@@ -254,6 +279,8 @@ int side_server_new(struct diff_side **ret, enum diff_of of, const char *name,
     s->pace.pace.per_second = options->rate_keys;
     s->pace.host = &s->target.host;
     rc = s->side.name == NULL ? err_nomem(err, "the name of a side") : open_target(s, err);
+    if (rc == 0)
+        rc = find_replay(s, err);
     if (rc != 0 && s->side.name != NULL && err->kind != FT_ERR_CANCELLED)
         (void)err_wrap(err, "%s", s->side.name);
     if (rc != 0) {
@@ -262,6 +289,7 @@ int side_server_new(struct diff_side **ret, enum diff_of of, const char *name,
     }
     s->side.kind = *s->target.kind;
     s->side.limited = true;
+    s->side.by_type = !s->means.dump;
     s->side.kind_name = s->target.cluster ? "cluster" : "redis";
     target_client_close(&s->target);
     *ret = &s->side;

@@ -349,9 +349,15 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
 /* Values are only sent where one was asked for; a script says which commands were refused. */
 static bool answers_value(struct bytes command)
 {
-    return bytes_is_word(command, "DUMP") || bytes_is_word(command, "GET") ||
-           bytes_is_word(command, "LINDEX") || bytes_is_word(command, "EVAL") ||
-           bytes_is_word(command, "EVALSHA");
+    static const char *const names[] = {"DUMP",    "GET",    "LINDEX", "EVAL",
+                                        "EVALSHA", "LRANGE", "SSCAN",  "HSCAN",
+                                        "ZRANGE",  "XRANGE", "XINFO",  "JSON.GET"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (bytes_is_word(command, names[i]))
+            return true;
+    }
+    return false;
 }
 
 /* What the reply that comes next may occupy. */

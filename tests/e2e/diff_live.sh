@@ -1,6 +1,6 @@
 #!/bin/sh
 # Comparisons with servers that are at work: a cluster whose slots move, a server under writes, and single random
-# changes of a target, each of which is found, alone, and named rightly.
+# changes of a target, each of which is found, alone, and named rightly, by DUMP or where that is refused.
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/cluster_lib.sh"
 t_begin
@@ -83,6 +83,7 @@ SET s:$1 value-$1
 SET t:$1 v PX 90000000
 RPUSH l:$1 a b c $1
 SADD set:$1 a b $1
+PFADD hll:$1 a b $1
 HSET h:$1 f 1 g $1
 ZADD z:$1 $1.5 a 2 b
 XADD x:$1 1-1 f v
@@ -103,12 +104,24 @@ copy_key()
         if value then redis.call("RESTORE", KEYS[2], math.max(left, 0), value) end' 2 "$2" "$4" "$1" "$3" >"$T/cli.out"
 }
 
+# Values that do not come in one piece where DUMP is refused.
+large()
+{
+    cli EVAL 'for i = 1, 1200 do
+        redis.call("RPUSH", "bl", i) redis.call("SADD", "bs", "m" .. i) redis.call("HSET", "bh", "f" .. i, i)
+        redis.call("ZADD", "bz", i / 7, "m" .. i) redis.call("XADD", "bx", i .. "-1", "f", i)
+    end' 0
+    cli XGROUP CREATE bx g 0
+    cli XREADGROUP GROUP g alice COUNT 1100 STREAMS bx '>'
+    cli XREADGROUP GROUP g bob COUNT 50 STREAMS bx '>'
+}
+
 # mutate I - one change: a command, and what must be said of it in $M_KEY, $M_KIND and $M_PLACE
 mutate()
 {
     t_random 20
     n=$R
-    t_random 14
+    t_random 20
     M_DB=0 M_PLACE=
     case $R in
     0) M_KEY=s:$n M_KIND=value M_PLACE="byte $((7 + ${#n})) of $((6 + ${#n}))"; set -- APPEND "$M_KEY" x ;;
@@ -129,6 +142,13 @@ mutate()
     11) M_KEY=s:$n M_KIND=only-in-a; set -- DEL "$M_KEY" ;;
     12) M_KEY=t:$n M_KIND=time M_PLACE='time to live'; set -- PERSIST "$M_KEY" ;;
     13) M_KEY=x:$n M_KIND=stream M_PLACE='last id'; set -- XSETID "$M_KEY" 9-0 ;;
+    14) M_KEY=hll:$n M_KIND=value M_PLACE='register '; set -- PFADD "$M_KEY" p q r s t u v w ;;
+    15) M_KEY=bl M_KIND=value M_PLACE="element $((n + 1100)) of 1200"; set -- LSET bl $((n + 1099)) x ;;
+    16) M_KEY=bs M_KIND=value M_PLACE="member \\\"m$((n + 1100))\\\""; set -- SREM bs "m$((n + 1100))" ;;
+    17) M_KEY=bh M_KIND=value M_PLACE="field \\\"f$((n + 1100))\\\""; set -- HSET bh "f$((n + 1100))" x ;;
+    18) M_KEY=bz M_KIND=value M_PLACE="score of member \\\"m$((n + 1100))\\\""; set -- ZADD bz 3.5 "m$((n + 1100))" ;;
+    19) M_KEY=bx M_KIND=stream M_PLACE="group \\\"g\\\", consumer \\\"alice\\\": pending entry $((n + 1080))-1"
+        set -- XCLAIM bx g bob 0 "$((n + 1080))-1" JUSTID ;;
     esac
     copy_key 0 "$M_KEY" 9 before
     cli "$@" >"$T/cli.out"
@@ -141,29 +161,71 @@ undo()
     cli -n 9 FLUSHDB >"$T/cli.out"
 }
 
+# allow RULE... - what the connections to the server may do, where that can be said
+allow()
+{
+    ! has_users || cli ACL SETUSER default "$@" >"$T/cli.out"
+}
+
+# The server has a library, and its file too; it is not allowed to tell.
+function_in_file()
+{
+    allow +@all
+    cli FUNCTION LOAD "#!lua name=lib
+redis.register_function('f', function() return 1 end)" >"$T/cli.out"
+    cli SAVE >"$T/cli.out"
+    allow -function
+}
+
+# A user who may not do all.
+few_rights()
+{
+    allow -dump
+    check_status "nothing is left of them, without DUMP" 0 '^B does not allow DUMP.*types$' \
+        diff "$T/base.rdb" "unix:$T/redis/sock"
+    allow -hscan -xinfo
+    check_status "what cannot be read is said before" 4 'instead: HSCAN, XINFO; allow' \
+        diff "$T/base.rdb" "unix:$T/redis/sock"
+    check_status "types that can be read" 0 '^equal$' \
+        diff "$T/base.rdb" "unix:$T/redis/sock" --type string,list,set,zset
+    ! server_before 7.0 || return 0
+    allow +@all -function
+    check_status "functions that are not shown, and that nobody has" 0 '^equal$' diff "$T/base.rdb" "unix:$T/redis/sock"
+    function_in_file
+    check_status "functions that are not shown, and that there are" 3 'were not compared: B does not show them' \
+        diff "$T/redis/dump.rdb" "unix:$T/redis/sock"
+    allow +@all '-function|list'
+    check_status "functions by FUNCTION DUMP" 0 '^equal$' diff "$T/redis/dump.rdb" "unix:$T/redis/sock"
+}
+
 random_mutations()
 {
     redis_start --dbfilename dump.rdb
     for i in $(seq 0 19); do
         dataset "$i"
     done | cli >"$T/cli.out"
+    large >"$T/cli.out"
     cli SAVE >"$T/cli.out"
     cp "$T/redis/dump.rdb" "$T/base.rdb"
     echo "seed $SEED"
     m_failed=0
     for i in $(seq "$(effort 25 5)"); do
         mutate
+        [ $((i % 2)) -eq 0 ] && m_dump=+dump || m_dump=-dump
+        allow $m_dump
         diff "$T/base.rdb" "unix:$T/redis/sock" --db 0,1,2,3 --rounds 1 --json --keys-to "$T/keys" >"$T/report" 2>&1
         [ $? -eq 3 ] && [ "$(cat "$T/keys")" = "{\"db\":$M_DB,\"key\":\"$M_KEY\",\"kind\":\"$M_KIND\"}" ] &&
             grep -qF "\"place\": \"$M_PLACE" "$T/report" || {
             m_failed=$((m_failed + 1))
-            echo "wanted $M_KIND of $M_KEY: $M_PLACE" >>"$T/report"
+            echo "wanted with $m_dump $M_KIND of $M_KEY: $M_PLACE" >>"$T/report"
             fail "mutation $i" "$T/report"
         }
+        allow +dump
         undo
     done
     [ $m_failed -eq 0 ] && pass "random mutations are found, alone, and named"
     check_status "nothing is left of them" 0 '^equal$' diff "$T/base.rdb" "unix:$T/redis/sock"
+    ! has_users || few_rights
     redis_stop
 }
 

@@ -1,0 +1,54 @@
+/*
+ * server_value.h - the value of a key of a running server, by whichever commands the user may use.
+ *
+ * What it is   Where DUMP is allowed, strings come by GET, which costs a server half as much, and all else by DUMP. Where it
+ *              is not, each type has commands of its own (server_stream.h has those of streams), and what they bring is
+ *              put together again (typed_value.h).
+ * Two ways     Most values come with one command and can be asked for in a pipeline: server_value_command, then
+ *              server_value_take of its answer. One that does not (SERVER_VALUE_LONG) is read page by page by
+ *              server_value_read, twice or more often, until two readings bring the same: a value that changes
+ *              all the time is handed on as one that is being changed.
+ * Threads      A struct server_value belongs to one thread.
+ */
+#ifndef FLOWTAPE_DIFF_SERVER_VALUE_H
+#define FLOWTAPE_DIFF_SERVER_VALUE_H
+
+#include "diff/diff_pass.h"
+#include "diff/server_call.h"
+#include "diff/server_means.h"
+#include "diff/typed_stream.h"
+#include "diff/typed_value.h"
+
+/* What became of it. */
+enum server_value_end {
+    SERVER_VALUE_TAKEN, /* by the reader; or there is no such key any more */
+    SERVER_VALUE_LONG,
+    SERVER_VALUE_OTHER_TYPE, /* than it had when it was asked for */
+    SERVER_VALUE_ELSEWHERE,  /* its slot is, or may be */
+};
+
+struct server_value {
+    const struct server_means *means;
+    const char *server; /* for messages */
+    struct diff_reader *reader;
+    struct typed_value typed;
+    struct typed_stream stream;
+};
+
+#define SERVER_VALUE_WORDS 6
+
+/* server_value_begin - of a zeroed struct; the others outlive it. */
+void server_value_begin(struct server_value *v, const struct server_means *means,
+                        const char *server, struct diff_reader *reader);
+/* server_value_command - what asks for it; key is pointed to. 0: no command brings it. */
+size_t server_value_command(const struct server_means *means, enum value_class class_,
+                            struct bytes key, struct bytes words[SERVER_VALUE_WORDS]);
+/* server_value_take - the answer. entry: database, key and time. enum server_value_end, or -1. */
+int server_value_take(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
+                      const redisReply *reply, struct ft_err *err);
+/* server_value_read - the same, but never SERVER_VALUE_LONG. */
+int server_value_read(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
+                      const struct server_call *call, struct ft_err *err);
+void server_value_release(struct server_value *v);
+
+#endif
