@@ -76,6 +76,7 @@ enum question {
     QUESTION_TIME,
     QUESTION_TYPE,
     QUESTION_VALUE,
+    QUESTION_DUMP, /* of one that was longer than a page */
     QUESTION_COUNT,
 };
 
@@ -112,7 +113,10 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
         return 0;
     default:
         entry = entry_of(b, i);
-        end = server_value_take(&b->value, &entry, (enum value_class)f->class_, answer->reply, err);
+        end = answer->mark % QUESTION_COUNT == QUESTION_DUMP
+                  ? server_value_take_dump(&b->value, &entry, answer->reply, err)
+                  : server_value_take(&b->value, &entry, (enum value_class)f->class_, answer->reply,
+                                      err);
         if (end < 0)
             return -1;
         f->state = (uint8_t)end;
@@ -196,13 +200,20 @@ static int read_long(struct by_name *b, size_t count, struct ft_err *err)
 
         if (b->found[i].state != SERVER_VALUE_LONG)
             continue;
+        if (b->means->dump) {
+            struct bytes words[SERVER_VALUE_WORDS];
+
+            if (put(b, i, QUESTION_DUMP, words, server_value_dump(entry.key, words), err) != 0)
+                return -1;
+            continue;
+        }
         b->db = entry.db;
         end = server_value_read(&b->value, &entry, (enum value_class)b->found[i].class_, &how, err);
         if (end < 0)
             return -1;
         b->found[i].state = (uint8_t)end;
     }
-    return 0;
+    return cluster_pipe_drain(b->pipe, err);
 }
 
 /* A key that has another type each time it is asked for is one that is being changed. */

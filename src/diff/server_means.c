@@ -93,8 +93,6 @@ static int find_typed(struct target_client *t, const struct diff_rules *rules,
 {
     static const char *const json[PROBE_WORDS] = {"JSON.GET", PROBE, "."};
 
-    m->field_times = t->kind->member_ttl;
-    m->full_streams = t->version >= FULL_STREAMS_VERSION;
     if (ask_allowed(t, json, &m->json, err) != 0)
         return -1;
     for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
@@ -127,37 +125,33 @@ static int find_deferred(struct target_client *t, bool *ret, struct ft_err *err)
 int server_means_find(struct target_client *t, const struct diff_side *side,
                       const struct diff_rules *rules, struct server_means *ret, struct ft_err *err)
 {
-    struct server_means m = {.version = t->version};
-    char missing[MISSING_SIZE] = "";
+    struct server_means m = {.version = t->version,
+                             .field_times = t->kind->member_ttl,
+                             .full_streams = t->version >= FULL_STREAMS_VERSION};
+    char typed[MISSING_SIZE] = "";
     bool times;
-    bool get;
 
     if (find_deferred(t, &m.deferred, err) != 0 ||
         ask_key_command(t, "PEXPIRETIME", &m.absolute_times, err) != 0 ||
         ask_key_command(t, "PTTL", &times, err) != 0 ||
         ask_key_command(t, "DUMP", &m.dump, err) != 0 ||
-        ask_key_command(t, "TYPE", &m.types, err) != 0 || ask_key_command(t, "GET", &get, err) != 0)
+        ask_key_command(t, "TYPE", &m.types, err) != 0)
         return -1;
     m.absolute_times &= t->version >= EXPIRETIME_VERSION;
     if (!m.absolute_times && !times)
-        add_missing(missing, "PTTL");
-    if (!m.dump && !m.types)
-        add_missing(missing, "TYPE");
-    if (!m.dump && find_typed(t, rules, &m, missing, err) != 0)
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not allow PTTL, which is needed", side->name);
+    if (!m.types)
+        add_missing(typed, "TYPE");
+    if (find_typed(t, rules, &m, typed, err) != 0)
         return -1;
-    /* with DUMP, TYPE is only of use to whom it spares DUMP */
-    m.types &= get || !m.dump;
-    if (missing[0] == '\0') {
-        *ret = m;
-        return 0;
-    }
-    if (m.dump)
-        return err_set(err, FT_ERR_PROTOCOL, "%s does not allow %s, which is needed", side->name,
-                       missing);
-    return err_set(err, FT_ERR_PROTOCOL,
-                   "%s does not allow DUMP, nor what values could be read with instead: %s; allow "
-                   "one of both, or leave types out by --type",
-                   side->name, missing);
+    m.types = typed[0] == '\0';
+    if (!m.types && !m.dump)
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "%s does not allow DUMP, nor what values could be read with instead: %s; "
+                       "allow one of both, or leave types out by --type",
+                       side->name, typed);
+    *ret = m;
+    return 0;
 }
 
 int server_means_class(const char *type)

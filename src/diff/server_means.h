@@ -13,9 +13,9 @@
 struct server_means {
     unsigned version;
     bool dump;           /* values come by DUMP */
-    bool types;          /* TYPE, and GET for strings */
+    bool types;          /* by the commands of their types; with DUMP only those that are short */
     bool absolute_times; /* PEXPIRETIME; else PTTL */
-    bool field_times;    /* without DUMP: fields of hashes may have times */
+    bool field_times;    /* fields of hashes may have times */
     bool full_streams;   /* XINFO STREAM FULL; else XINFO GROUPS, XINFO CONSUMERS and XPENDING */
     bool json;           /* JSON.GET */
     bool deferred;       /* a replay has moved the times of keys, and not given them back yet */

@@ -24,6 +24,7 @@ enum question {
     QUESTION_TIME,
     QUESTION_TYPE,
     QUESTION_VALUE,
+    QUESTION_DUMP, /* of one that was longer than a page */
     QUESTION_COUNT,
 };
 
@@ -116,11 +117,12 @@ static int take_before(struct scanner *c, struct portion_key *k, enum question q
     return 0;
 }
 
-static int take_value(struct scanner *c, struct portion_key *k, struct bytes name,
+static int take_value(struct scanner *c, struct portion_key *k, struct bytes name, bool dump,
                       const redisReply *reply, struct ft_err *err)
 {
     struct rdb_entry entry = {.db = c->db, .key = name, .expire_ms = k->expire_ms};
-    int end = server_value_take(&c->value, &entry, (enum value_class)k->class_, reply, err);
+    int end = dump ? server_value_take_dump(&c->value, &entry, reply, err)
+                   : server_value_take(&c->value, &entry, (enum value_class)k->class_, reply, err);
 
     if (end < 0)
         return -1;
@@ -134,14 +136,14 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
     enum question question = (enum question)(tag % QUESTION_COUNT);
     size_t i = (size_t)(tag / QUESTION_COUNT);
     struct scanner *c = context;
-    struct portion *p = question == QUESTION_VALUE ? c->valued : c->typed;
+    struct portion *p = question >= QUESTION_VALUE ? c->valued : c->typed;
     struct portion_key *k;
 
     if (tag == TAG_SCAN)
         return take_names(c, reply, err);
     k = &p->keys[i];
-    if (question == QUESTION_VALUE)
-        return take_value(c, k, key_names_at(&p->names, i), reply, err);
+    if (question >= QUESTION_VALUE)
+        return take_value(c, k, key_names_at(&p->names, i), question == QUESTION_DUMP, reply, err);
     /* its time and its type are both refused, or only the second one */
     if (is_redirect(reply))
         return k->class_ < 0 ? 0 : leave(c, k, key_names_at(&p->names, i), err);
@@ -227,11 +229,19 @@ static int read_long(struct scanner *c, struct ft_err *err)
 
         if (k->class_ < 0 || !k->is_long)
             continue;
+        if (c->means.dump) {
+            struct bytes words[SERVER_VALUE_WORDS];
+            size_t count = server_value_dump(entry.key, words);
+
+            if (put(c, i, QUESTION_DUMP, words, count, err) != 0)
+                return -1;
+            continue;
+        }
         end = server_value_read(&c->value, &entry, (enum value_class)k->class_, &how, err);
         if (end < 0 || (end != SERVER_VALUE_TAKEN && leave(c, k, entry.key, err) != 0))
             return -1;
     }
-    return 0;
+    return redis_pipe_drain(c->pipe, err);
 }
 
 static int ask_scan(struct scanner *c, struct ft_err *err)

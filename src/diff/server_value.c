@@ -15,6 +15,8 @@
 #define PAGE      1000u
 #define PAGE_TEXT "1000"
 #define PAGE_LAST "999"
+/* What is larger comes by DUMP, if it may. */
+#define TWICE_BYTES_MAX ((size_t)4 << 20)
 /* A value that was another one each time is being changed. */
 #define READINGS_MAX 5
 
@@ -50,9 +52,19 @@ static const char *const commands[VALUE_CLASS_COUNT][SERVER_VALUE_WORDS] = {
     [VALUE_JSON] = {"JSON.GET", KEY, "."},
 };
 
+/* A server compresses what it dumps, which takes longer than to tell a few elements. */
 static bool by_dump(const struct server_means *means, enum value_class class_)
 {
-    return means->dump && (class_ != VALUE_STRING || !means->types);
+    if (!means->dump || !means->types)
+        return means->dump;
+    return class_ > VALUE_HASH || (class_ == VALUE_HASH && means->field_times);
+}
+
+size_t server_value_dump(struct bytes key, struct bytes words[SERVER_VALUE_WORDS])
+{
+    words[0] = bytes_str("DUMP");
+    words[1] = key;
+    return 2;
 }
 
 size_t server_value_command(const struct server_means *means, enum value_class class_,
@@ -60,11 +72,8 @@ size_t server_value_command(const struct server_means *means, enum value_class c
 {
     size_t count = 0;
 
-    if (by_dump(means, class_)) {
-        words[0] = bytes_str("DUMP");
-        words[1] = key;
-        return 2;
-    }
+    if (by_dump(means, class_))
+        return server_value_dump(key, words);
     if (class_ == VALUE_JSON && !means->json)
         return 0;
     for (; count < SERVER_VALUE_WORDS && commands[class_][count] != NULL; count++) {
@@ -217,6 +226,16 @@ static int take_page(struct server_value *v, enum value_class class_, const redi
     return strcmp(reply->element[0]->str, "0") != 0;
 }
 
+/* Bytes of a text, or of the texts of a list. */
+static size_t count_bytes(const redisReply *reply)
+{
+    size_t sum = reply->type == REDIS_REPLY_STRING ? reply->len : 0;
+
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+        sum += count_bytes(reply->element[i]);
+    return sum;
+}
+
 static int take_first(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
                       const redisReply *reply, struct ft_err *err)
 {
@@ -224,11 +243,9 @@ static int take_first(struct server_value *v, struct rdb_entry *entry, enum valu
 
     if (reply->type == REDIS_REPLY_NIL)
         return SERVER_VALUE_TAKEN;
-    if (by_dump(v->means, class_)) {
-        if (reply->type != REDIS_REPLY_STRING)
-            return not_understood(err);
-        return give_dump(v, entry, reply, err) == 0 ? SERVER_VALUE_TAKEN : -1;
-    }
+    /* it would be in memory twice, as it came and put together again */
+    if (v->means->dump && count_bytes(reply) > TWICE_BYTES_MAX)
+        return SERVER_VALUE_LONG;
     if (has_field_times(v, class_) || (class_ == VALUE_STREAM && !v->means->full_streams))
         return SERVER_VALUE_LONG;
     more = class_ == VALUE_STREAM ? server_stream_take(&v->stream, v->means, reply, err)
@@ -240,12 +257,29 @@ static int take_first(struct server_value *v, struct rdb_entry *entry, enum valu
     return SERVER_VALUE_TAKEN;
 }
 
+int server_value_take_dump(struct server_value *v, struct rdb_entry *entry, const redisReply *reply,
+                           struct ft_err *err)
+{
+    int rc = SERVER_VALUE_TAKEN;
+
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = take_refusal(reply, err);
+    else if (reply->type == REDIS_REPLY_STRING)
+        rc = give_dump(v, entry, reply, err);
+    else if (reply->type != REDIS_REPLY_NIL)
+        rc = not_understood(err);
+    return rc < 0 ? wrap(v, entry, err) : rc;
+}
+
 int server_value_take(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
                       const redisReply *reply, struct ft_err *err)
 {
-    int rc = reply->type == REDIS_REPLY_ERROR ? take_refusal(reply, err)
-                                              : take_first(v, entry, class_, reply, err);
+    int rc;
 
+    if (by_dump(v->means, class_))
+        return server_value_take_dump(v, entry, reply, err);
+    rc = reply->type == REDIS_REPLY_ERROR ? take_refusal(reply, err)
+                                          : take_first(v, entry, class_, reply, err);
     return rc < 0 ? wrap(v, entry, err) : rc;
 }
 

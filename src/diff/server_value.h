@@ -1,13 +1,14 @@
 /*
  * server_value.h - the value of a key of a running server, by whichever commands the user may use.
  *
- * What it is   Where DUMP is allowed, strings come by GET, which costs a server half as much, and all else by DUMP. Where it
- *              is not, each type has commands of its own (server_stream.h has those of streams), and what they bring is
- *              put together again (typed_value.h).
+ * What it is   Each type has commands of its own (server_stream.h has those of streams); what they bring is put together
+ *              again (typed_value.h). For small values that costs a server much less than DUMP, by which all others
+ *              come where it is allowed.
  * Two ways     Most values come with one command and can be asked for in a pipeline: server_value_command, then
- *              server_value_take of its answer. One that does not (SERVER_VALUE_LONG) is read page by page by
- *              server_value_read, twice or more often, until two readings bring the same: a value that changes
- *              all the time is handed on as one that is being changed.
+ *              server_value_take of its answer. One that does not (SERVER_VALUE_LONG) is asked for by DUMP in the same
+ *              way; where that is not allowed it is read page by page by server_value_read, twice or more often,
+ *              until two readings bring the same: a value that changes all the time is handed on as one that is
+ *              being changed.
  * Threads      A struct server_value belongs to one thread.
  */
 #ifndef FLOWTAPE_DIFF_SERVER_VALUE_H
@@ -46,7 +47,11 @@ size_t server_value_command(const struct server_means *means, enum value_class c
 /* server_value_take - the answer. entry: database, key and time. enum server_value_end, or -1. */
 int server_value_take(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
                       const redisReply *reply, struct ft_err *err);
-/* server_value_read - the same, but never SERVER_VALUE_LONG. */
+/* server_value_dump, server_value_take_dump - the same by DUMP, whatever it is. */
+size_t server_value_dump(struct bytes key, struct bytes words[SERVER_VALUE_WORDS]);
+int server_value_take_dump(struct server_value *v, struct rdb_entry *entry, const redisReply *reply,
+                           struct ft_err *err);
+/* server_value_read - the same without DUMP, but never SERVER_VALUE_LONG. */
 int server_value_read(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
                       const struct server_call *call, struct ft_err *err);
 void server_value_release(struct server_value *v);
