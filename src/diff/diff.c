@@ -120,6 +120,7 @@ static int open_all(struct diff *d, struct ft_err *err)
     if (d->rules.target != NULL)
         (void)snprintf(d->result->target, sizeof(d->result->target), "%s", d->rules.target->name);
     d->rules.live = d->sides[DIFF_A]->live || d->sides[DIFF_B]->live;
+    d->rules.copied_ms = d->sides[DIFF_B]->live ? d->sides[DIFF_B]->began_ms : 0;
     /* what does not change is read first, and once */
     d->first = d->sides[DIFF_A]->live && !d->sides[DIFF_B]->live ? DIFF_B : DIFF_A;
     return diff_match_log(&d->logs[DIFF_A], err) != 0 ? -1 : diff_match_log(&d->logs[DIFF_B], err);

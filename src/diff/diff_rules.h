@@ -28,6 +28,8 @@ struct diff_rules {
     const struct replay_map *map;
     enum replay_ttl ttl;
     int64_t shift_ms; /* with REPLAY_TTL_SHIFT */
+    int64_t
+        copied_ms; /* when the replay that wrote B began: what had ended by then was left out; 0 */
     enum json_as json_as;
     const struct target *target; /* what B can hold; NULL: everything */
     uint64_t slack_ms;

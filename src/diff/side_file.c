@@ -138,6 +138,9 @@ static int read_file(struct diff_side *s, struct diff_pass *pass, struct ft_err 
     struct state_run *state;
     int rc;
 
+    /* members whose times B cannot hold: a copy made after they ended has them not, one made before keeps them */
+    if (f->cut.moment_ms != 0 && s->of == DIFF_A && f->rules->copied_ms > f->cut.moment_ms)
+        f->cut.moment_ms = f->rules->copied_ms;
     atomic_store(&s->progress->done[s->of], 0);
     atomic_store(&s->progress->total[s->of], source_snapshot_bytes(f->source));
     loss_init(&unwanted);
