@@ -117,7 +117,8 @@ static int find_deferred(struct target_client *t, bool *ret, struct ft_err *err)
 
     if (target_node_ask(target_client_node(t, words[1]), &reply, words, 3, err) != 0)
         return -1;
-    *ret = reply->type == REDIS_REPLY_STRING && reply->len != 0; /* "0": some keys still are */
+    *ret = reply->type == REDIS_REPLY_STRING &&
+           reply->len != 0; /* some keys still are when most are released */
     freeReplyObject(reply);
     return 0;
 }

@@ -11,7 +11,8 @@
 #   point      the end of a capture as an RDB, with 1 % and 50 % of the keys touched by the journal,
 #              beside its snapshot
 #   diff       two RDBs of the same data, beside the conversion of one of them, and rdb-cli json of both
-#              through sort and diff if it is on PATH; an RDB and the server that has loaded it
+#              through sort and diff if it is on PATH; an RDB and the server that has loaded it, by DUMP and
+#              without the right to it
 #   replay     a capture into an empty redis-server and into a cluster of three, beside redis-cli
 #              --pipe with the same data as ready-made RESP (in the cluster one for each node), and
 #              rdb-cli if it is on PATH
@@ -374,6 +375,9 @@ bench_diff() {
         timed_both diff.convert "$flowtape" convert "$work/raw.rdb" "$work/converted.rdb" --to rdb --quiet
         $timed diff.files "$flowtape" diff "$work/raw.rdb" "$work/raw.copy.rdb" --quiet
         $timed diff.server "$flowtape" diff "$work/raw.rdb" "unix:$work/server.sock" --quiet
+        redis-cli -s "$work/server.sock" acl setuser default -dump >/dev/null
+        $timed diff.typed "$flowtape" diff "$work/raw.rdb" "unix:$work/server.sock" --quiet
+        redis-cli -s "$work/server.sock" acl setuser default +dump >/dev/null
     done
     server_stop
     beside_old "convert, RDB to RDB" diff.convert
@@ -382,7 +386,10 @@ bench_diff() {
     figures diff.files
     rate "diff, two files" keys/s "$keys" "" ""
     figures diff.server
+    rate "diff, file and server" MB/s "$size / 1e6" "" ""
     rate "diff, file and server" keys/s "$keys" "300,000" ""
+    figures diff.typed
+    rate "diff, server without DUMP" keys/s "$keys" "" ""
     command -v rdb-cli >/dev/null || return 0
     # shellcheck disable=SC2016 # for the other shell
     timed diff.rdb-cli sh -c 'for rdb in raw raw.copy; do
