@@ -148,7 +148,22 @@ replayed()
     set +f
 }
 
+# Members that ended after the capture and before the replay, which a target without times of members does not get.
+ended_members()
+{
+    printf '%s\n' '0 1 0 HSET h f 1 g 2' '0 1 0 HEXPIRE h 10 FIELDS 1 f' '0 1 0 SADD set a' '0 1 0 SADDEX set 10 b' \
+        '0 2 0 SET s 1' | "$MAKE_CAPTURE" 1 "$T/ended" || fail "a capture of our own"
+    redis_start
+    check "ended members: replay" "$FLOWTAPE" replay "$T/ended" "unix:$T/redis/sock" --on-loss skip --quiet
+    equal "ended members: capture and target" "$T/ended" "unix:$T/redis/sock"
+    redis-cli -s "$T/redis/sock" HSET h f 1 >"$T/cli.out"
+    check_status "ended members: one that is there" 3 'field "f": missing . "1"' diff "$T/ended" "unix:$T/redis/sock" --rounds 1
+    redis_stop
+    rm -rf "$T/redis"
+}
+
 files_of_one_set
+ended_members
 a_capture_and_its_file types-lz4
 a_capture_and_its_file live-4
 replayed live-4 ''
