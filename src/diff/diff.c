@@ -420,6 +420,11 @@ static int report_functions(struct diff *d, struct ft_err *err)
 
         if (kind == DIFFERENCE_NONE)
             continue;
+        if (kind == DIFFERENCE_ONLY_A && d->rules.target != NULL && !d->rules.target->functions) {
+            if (loss_add(d->losses, LOSS_FUNCTION, "function", 0, bytes_of("", 0), err) != 0)
+                return -1;
+            continue;
+        }
         d->result->functions++;
         if (d->o->on_found != NULL && d->o->on_found(d->o->context, &found, err) != 0)
             return -1;
