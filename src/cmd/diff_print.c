@@ -96,6 +96,8 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
         puts("equal");
     else if (n != 0)
         printf("%" PRIu64 " key%s differ%s\n", n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+    else if (r->functions == 0)
+        puts("no difference is known, but not all could be compared");
     for (size_t i = 0; i < KIND_COUNT; i++) {
         uint64_t count = r->kinds[kinds[i].kind];
 
