@@ -350,11 +350,23 @@ void replay_report_listed_one(struct replay_report *rep)
     atomic_fetch_add(&rep->progress->suspects, 1);
 }
 
+/* Without the lock, which nearly no record needs. */
+static bool may_be_suspect(const struct translation *t)
+{
+    bool any = suspect_spreads(t);
+
+    for (size_t i = 0; !any && i < t->key_count; i++)
+        any = t->keys[i].suspect;
+    return any;
+}
+
 int replay_report_suspects(struct replay_report *rep, const struct item *item,
                            const struct translation *t, struct ft_err *err)
 {
     int rc;
 
+    if (!may_be_suspect(t))
+        return 0;
     pthread_mutex_lock(&rep->mu);
     rc = suspect_add_all(&rep->result->suspects, item, t, err);
     pthread_mutex_unlock(&rep->mu);
