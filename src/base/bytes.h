@@ -50,7 +50,8 @@ static inline bool bytes_eq_str(struct bytes a, const char *s)
 /* bytes_is_word - equal to an ASCII word, letter case ignored (command names, options). */
 static inline bool bytes_is_word(struct bytes a, const char *word)
 {
-    return a.n == strlen(word) && strncasecmp((const char *)a.p, word, a.n) == 0;
+    return a.n == strlen(word) && (a.n == 0 || ((a.p[0] ^ (uint8_t)word[0]) & 0x5f) == 0) &&
+           strncasecmp((const char *)a.p, word, a.n) == 0;
 }
 
 /* bytes_to_i64, bytes_to_u64 - strict decimal of the whole span; false on anything else. */
