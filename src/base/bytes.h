@@ -47,6 +47,12 @@ static inline bool bytes_eq_str(struct bytes a, const char *s)
     return bytes_eq(a, bytes_str(s));
 }
 
+/* byte_lower - an ASCII letter in lower case; anything else as it is. */
+static inline uint8_t byte_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
 /* bytes_is_word - equal to an ASCII word, letter case ignored (command names, options). */
 static inline bool bytes_is_word(struct bytes a, const char *word)
 {

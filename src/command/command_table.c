@@ -206,17 +206,12 @@ static uint16_t places[PLACES];
 static size_t name_max;
 static pthread_once_t places_once = PTHREAD_ONCE_INIT;
 
-static inline uint8_t fold(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
-
 static inline size_t first_place(struct bytes name)
 {
     uint32_t hash = 0;
 
     for (size_t i = 0; i < name.n; i++)
-        hash = (hash ^ fold(name.p[i])) * 0x9e3779b1u;
+        hash = (hash ^ byte_lower(name.p[i])) * 0x9e3779b1u;
     return hash >> (32 - PLACE_BITS);
 }
 
@@ -236,7 +231,7 @@ static void fill_places(void)
 static inline bool has_name(const struct command_row *row, struct bytes name)
 {
     for (size_t i = 0; i < name.n; i++) {
-        if (fold(name.p[i]) != fold((uint8_t)row->name[i]) || row->name[i] == '\0')
+        if (byte_lower(name.p[i]) != byte_lower((uint8_t)row->name[i]) || row->name[i] == '\0')
             return false;
     }
     return row->name[name.n] == '\0';

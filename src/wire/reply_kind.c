@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define O REPLY_KIND_OK
 #define S REPLY_KIND_STATUS
@@ -181,9 +180,15 @@ static int compare_name(const void *key, const void *row)
 {
     const struct bytes *name = key;
     const char *known = ((const struct row *)row)->name;
-    int order = strncasecmp((const char *)name->p, known, name->n);
 
-    return order != 0 ? order : -(known[name->n] != '\0');
+    /* most differ in their first letters, and each command is looked up */
+    for (size_t i = 0; i < name->n; i++) {
+        int order = byte_lower(name->p[i]) - byte_lower((uint8_t)known[i]);
+
+        if (order != 0 || known[i] == '\0')
+            return known[i] == '\0' ? 1 : order;
+    }
+    return -(known[name->n] != '\0');
 }
 
 /* From this word on; also a value that looks like one gives more kinds, never fewer. */
