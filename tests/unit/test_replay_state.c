@@ -83,6 +83,20 @@ static void test_empty_texts(void **state)
     freeReplyObject(reply);
 }
 
+static void test_an_empty_lane(void **state)
+{
+    static const char *const words[] = {"seq", "7", "lane:7", ""};
+    struct ft_err err = FT_ERR_INIT;
+    redisReply *reply = reply_of(words, 4);
+    struct replay_position p = {0};
+
+    (void)state;
+    free(reply->element[3]->str);
+    reply->element[3]->str = NULL;
+    t_fails(replay_position_parse(&p, reply, 2, &err), &err, FT_ERR_PROTOCOL, "lane:7");
+    freeReplyObject(reply);
+}
+
 static void test_own_keys(void **state)
 {
     (void)state;
@@ -280,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_state_refused),
         cmocka_unit_test(test_empty_texts),
+        cmocka_unit_test(test_an_empty_lane),
         cmocka_unit_test(test_own_keys),
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_a_damaged_position_leaves_no_trace),

@@ -253,10 +253,15 @@ int replay_slots_put(struct buf *out, const uint8_t slots[SLOT_COUNT / 8], struc
 /* The text up to a character, which is passed over; the rest of it if there is none. */
 static struct bytes take_until(struct bytes *text, char end)
 {
-    const uint8_t *at = text->n == 0 ? NULL : memchr(text->p, end, text->n);
-    size_t n = at == NULL ? text->n : (size_t)(at - text->p);
-    struct bytes part = bytes_of(text->p, n);
+    struct bytes part = *text;
+    const uint8_t *at;
+    size_t n;
 
+    if (text->n == 0) /* there may be no bytes to point at */
+        return part;
+    at = memchr(text->p, end, text->n);
+    n = at == NULL ? text->n : (size_t)(at - text->p);
+    part.n = n;
     *text = bytes_of(text->p + n + (at != NULL), text->n - n - (at != NULL));
     return part;
 }
