@@ -75,7 +75,7 @@ await "caught up"
 cli hset hash:0 more 1 >/dev/null
 cli del list:6 >/dev/null
 cli set extra 1 >/dev/null
-cli pexpireat ttl:3 $(($(cli pexpiretime ttl:3) + 60000)) >/dev/null
+cli pexpireat ttl:3 $(($(expiry ttl:3) + 60000)) >/dev/null
 check_status "tampered with" 3 'not what the capture says: 4 differ' "$FLOWTAPE" cutover "$T/cap" --mode pause
 check "tampered with: the source resumes" t_until grep -q "following again" "$T/sync.out"
 t_at_work "$SYNC_PID"
