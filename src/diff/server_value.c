@@ -98,7 +98,7 @@ static int give(struct server_value *v, struct rdb_entry *entry, uint8_t type, s
     if (v->means->deferred)
         rc = times_shift_undo_value(type, value, &undone, err);
     if (rc == 0) {
-        entry->type = type;
+        entry->type = undone.n == 0 ? type : times_shift_type(type);
         entry->value = undone.n == 0 ? value : buf_bytes(&undone);
         entry->value_bytes = entry->value.n;
         rc = diff_reader_entry(v->reader, entry, (int64_t)(clock_wall_us() / 1000), err);
