@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "state/state_run.h"
 
 struct side_file {
@@ -119,6 +120,20 @@ static bool wants(void *context, uint32_t db, struct bytes key)
     return diff_pass_wants(context, db, key);
 }
 
+/* Members whose times B cannot hold: a copy made after they ended has them not, one made before keeps them. Those that
+ * ended while it was made may be there or not: what differs for that is no difference as of now. */
+static void move_moment(struct side_file *f, const struct diff_pass *pass)
+{
+    int64_t moment_ms = f->rules->copied_ms;
+
+    if (f->cut.moment_ms == 0 || f->side.of != DIFF_A)
+        return;
+    if (pass->table != NULL && f->rules->live)
+        moment_ms = (int64_t)(clock_wall_us() / 1000);
+    if (moment_ms > f->cut.moment_ms)
+        f->cut.moment_ms = moment_ms;
+}
+
 /* The journal is applied with what B can hold in mind, or a Redis like that which applies it. */
 static int read_file(struct diff_side *s, struct diff_pass *pass, struct ft_err *err)
 {
@@ -138,9 +153,7 @@ static int read_file(struct diff_side *s, struct diff_pass *pass, struct ft_err 
     struct state_run *state;
     int rc;
 
-    /* members whose times B cannot hold: a copy made after they ended has them not, one made before keeps them */
-    if (f->cut.moment_ms != 0 && s->of == DIFF_A && f->rules->copied_ms > f->cut.moment_ms)
-        f->cut.moment_ms = f->rules->copied_ms;
+    move_moment(f, pass);
     atomic_store(&s->progress->done[s->of], 0);
     atomic_store(&s->progress->total[s->of], source_snapshot_bytes(f->source));
     loss_init(&unwanted);

@@ -156,8 +156,10 @@ ended_members()
     redis_start
     check "ended members: replay" "$FLOWTAPE" replay "$T/ended" "unix:$T/redis/sock" --on-loss skip --quiet
     equal "ended members: capture and target" "$T/ended" "unix:$T/redis/sock"
-    redis-cli -s "$T/redis/sock" HSET h f 1 >"$T/cli.out"
-    check_status "ended members: one that is there" 3 'field "f": missing . "1"' diff "$T/ended" "unix:$T/redis/sock" --rounds 1
+    redis-cli -s "$T/redis/sock" DEL flowtape:replay >"$T/cli.out"
+    equal "ended members: when the replay was is not known any more" "$T/ended" "unix:$T/redis/sock"
+    redis-cli -s "$T/redis/sock" HSET h g 3 >"$T/cli.out"
+    check_status "ended members: another value of one that is left" 3 'field "g": "2" . "3"' diff "$T/ended" "unix:$T/redis/sock" --rounds 1
     redis_stop
     rm -rf "$T/redis"
 }
