@@ -9,8 +9,7 @@
 #include "cmd/stop.h"
 
 struct job {
-    const char *report_path;
-    const char *input;
+    const struct check_verify_args *args;
     int cancel_fd;
     struct check_report report;
     struct diff_progress progress;
@@ -34,9 +33,10 @@ static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    if (check_report_read(&job->report, job->report_path, err) != 0)
+    if (check_report_read(&job->report, job->args->report, err) != 0)
         return -1;
-    return copy_proof_run(&job->report.proof, job->input, job->cancel_fd, &job->progress,
+    job->report.proof.redis_server = job->args->redis_server;
+    return copy_proof_run(&job->report.proof, job->args->input, job->cancel_fd, &job->progress,
                           &job->sums, err);
 }
 
@@ -133,10 +133,9 @@ static json_t *to_json(const struct job *job, const char *name, const struct fin
                      "findings", list);
 }
 
-enum exit_status check_verify(const char *command, const char *report, const char *name,
-                              const char *input, const struct output_args *output)
+enum exit_status check_verify(const char *command, const struct check_verify_args *a)
 {
-    struct job job = {.report_path = report, .input = input};
+    struct job job = {.args = a};
     struct findings findings = {0};
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status = EXIT_DONE;
@@ -144,15 +143,15 @@ enum exit_status check_verify(const char *command, const char *report, const cha
 
     if (stop_catch_signals(&job.cancel_fd, &err) != 0)
         return ui_fail(command, &err);
-    rc = work_run(output->quiet, run_job, show_progress, &job, &err);
+    rc = work_run(a->output->quiet, run_job, show_progress, &job, &err);
     if (rc == 0)
         rc = compare_all(&findings, &job, &err);
     if (rc == 0) {
         status = findings.count == 0 && job.report.equal ? EXIT_DONE : EXIT_FINDINGS;
-        if (!output->json)
-            print(&job, name, &findings, output->quiet);
+        if (!a->output->json)
+            print(&job, a->name, &findings, a->output->quiet);
         else
-            rc = json_print(to_json(&job, name, &findings), &err);
+            rc = json_print(to_json(&job, a->name, &findings), &err);
     }
     if (rc != 0)
         status = ui_fail(command, &err);

@@ -4,8 +4,14 @@
 
 #include "cmd/common_args.h"
 
-/* check_verify - name: of the input, as it was given. */
-enum exit_status check_verify(const char *command, const char *report, const char *name,
-                              const char *input, const struct output_args *output);
+struct check_verify_args {
+    const char *report;
+    const char *redis_server; /* the program that applies the journal */
+    const char *name;         /* of the input, as it was given */
+    const char *input;
+    const struct output_args *output;
+};
+
+enum exit_status check_verify(const char *command, const struct check_verify_args *a);
 
 #endif

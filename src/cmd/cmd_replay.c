@@ -51,6 +51,7 @@ static int check(struct job *job, struct ft_err *err)
                                                .json_as = run->json_as,
                                                .rate_keys = run->rate_keys,
                                                .sample = job->args->check.sample,
+                                               .redis_server = job->args->check.redis_server,
                                                .cancel_fd = run->cancel_fd};
     struct copy_check *c;
     int rc;

@@ -17,6 +17,7 @@ struct verify_args {
     const char *name; /* of the input, as it was given */
     const char *input;
     const char *report; /* NULL: none */
+    const char *redis_server;
     struct output_args output;
 };
 
@@ -34,6 +35,9 @@ static const struct arg report_args[] = {
      "down with --report what INPUT says? Nothing else is\n"
      "checked",
      offsetof(struct verify_args, report), NULL},
+    {"redis-server", "PATH",
+     "of --report: the program that applies the journal\n(default redis-server)",
+     offsetof(struct verify_args, redis_server), NULL},
 };
 
 static const struct arg output_args[] = {
@@ -56,7 +60,7 @@ static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *
                                        ARG_GROUP(NULL, output_args, &ret->output)};
     int first;
 
-    *ret = (struct verify_args){0};
+    *ret = (struct verify_args){.redis_server = "redis-server"};
     if (args_parse(groups, 3, argc, argv, &first, err) != 0)
         return -1;
     if (ret->output.help)
@@ -180,7 +184,14 @@ int cmd_verify(int argc, char **argv)
         return (int)ui_args_fail(COMMAND, &err);
     if (a.output.help)
         return (int)ui_help(COMMAND, print_help);
-    if (a.report != NULL)
-        return (int)check_verify(COMMAND, a.report, a.name, a.input, &a.output);
+    if (a.report != NULL) {
+        const struct check_verify_args check = {.report = a.report,
+                                                .redis_server = a.redis_server,
+                                                .name = a.name,
+                                                .input = a.input,
+                                                .output = &a.output};
+
+        return (int)check_verify(COMMAND, &check);
+    }
     return (int)verify(&a);
 }

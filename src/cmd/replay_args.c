@@ -226,10 +226,6 @@ static const struct arg via_args[] = {
      0, take_listen},
     {"announce", "ADDRESS", "the same as the target reaches it, where that differs", 0,
      take_announce},
-    {"redis-server", "PATH",
-     "of --via replication: the program that makes states\n"
-     "(default redis-server)",
-     offsetof(struct via_args, redis_server), NULL},
 };
 
 /* Replication brings all of an input, as it is, and nothing stays of what was there. */
@@ -286,6 +282,10 @@ static const struct arg check_args[] = {
      "input, or N that the journal touched last and N random\n"
      "ones; a difference is status 3, and named",
      0, take_check},
+    {"redis-server", "PATH",
+     "the program that applies journals and makes states, of\n"
+     "--check and the like (default redis-server)",
+     offsetof(struct check_args, redis_server), NULL},
 };
 
 struct arg_group args_check(struct check_args *into)
@@ -380,7 +380,7 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         .run = replay_run_defaults(),
         .input = {.at = "end"},
         .loss = {.fail = true},
-        .via = {.redis_server = "redis-server"},
+        .check = {.redis_server = "redis-server"},
     };
     list_groups(ret, groups);
     if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
@@ -394,6 +394,7 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     ret->run.fail_on_loss = ret->loss.fail;
     ret->run.json_as = ret->loss.json_as;
     ret->run.target = &ret->target.uri;
+    ret->via.redis_server = ret->check.redis_server;
     if (args_take_target(&ret->target, argv[first + 1], err) != 0)
         return -1;
     if (check(&ret->run, err) != 0 || check_args_check(&ret->check, &ret->run, err) != 0 ||

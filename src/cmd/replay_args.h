@@ -17,6 +17,7 @@ struct via_args {
 struct check_args {
     bool wanted;
     uint64_t sample; /* so many keys of both kinds; 0: all */
+    const char *redis_server;
 };
 
 struct replay_args {

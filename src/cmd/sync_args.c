@@ -125,6 +125,7 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
                 .told_fd = -1,
                 .enter_fd = -1},
         .loss = {.fail = true},
+        .check = {.redis_server = "redis-server"},
     };
     ret->give_up_ms = ret->run.capture.give_up_after_ms;
     list_groups(ret, groups);
@@ -138,6 +139,7 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     ret->run.replay.give_up_ms = ret->give_up_ms;
     ret->run.check = ret->check.wanted;
     ret->run.check_sample = ret->check.sample;
+    ret->run.check_redis_server = ret->check.redis_server;
     ret->run.replay.fail_on_loss = ret->loss.fail;
     ret->run.replay.json_as = ret->loss.json_as;
     ret->run.capture.source = &ret->source.uri;

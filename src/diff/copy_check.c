@@ -80,7 +80,7 @@ int copy_check_new(struct copy_check **ret, const struct copy_check_options *opt
                   .ttl = options->ttl,
                   .json_as = options->json_as,
                   .slack_ms = SLACK_MS},
-        .redis_server = "redis-server",
+        .redis_server = options->redis_server,
         .rounds = ROUNDS,
         .interval_ms = INTERVAL_MS,
         .rate_keys = options->rate_keys,

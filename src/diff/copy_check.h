@@ -25,9 +25,10 @@ struct copy_check_options {
     const struct replay_map *map;
     enum replay_ttl ttl;
     enum json_as json_as;
-    uint64_t rate_keys; /* a second, of each server; 0: no limit */
-    uint64_t sample;    /* so many of both kinds; 0: all keys */
-    bool follows;       /* the target stands still for copy_check_end alone */
+    uint64_t rate_keys;       /* a second, of each server; 0: no limit */
+    uint64_t sample;          /* so many of both kinds; 0: all keys */
+    const char *redis_server; /* the program that applies the journal */
+    bool follows;             /* the target stands still for copy_check_end alone */
     int cancel_fd;
 };
 

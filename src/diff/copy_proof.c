@@ -58,7 +58,7 @@ static int run(struct run *r, const struct copy_proof *proof, const char *input,
 {
     const struct diff_table nothing = {0};
     struct diff_side_options options = {.generation = proof->generation,
-                                        .redis_server = "redis-server",
+                                        .redis_server = proof->redis_server,
                                         .cancel_fd = cancel_fd,
                                         .losses = &r->losses,
                                         .progress = progress};

@@ -18,6 +18,7 @@ struct copy_proof {
     const char *rules; /* as mapping/replay_saved.h has them */
     struct target target;
     int64_t moment_ms;
+    const char *redis_server; /* the program that applies the journal */
 };
 
 /* copy_proof_run - ret is zero at first, and gets the sums of the input as side A. */

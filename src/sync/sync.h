@@ -45,6 +45,7 @@ struct sync_options {
     bool snapshot_only;
     bool check; /* the target is compared with the capture before the cut-over is confirmed */
     uint64_t check_sample; /* 0: all keys */
+    const char *check_redis_server;
     enum cutover_mode cutover;
     uint64_t hold_ms;       /* 0: for ever */
     uint64_t max_dir_bytes; /* 0: no limit */

@@ -105,6 +105,7 @@ static int begin(struct sync *s, struct ft_err *err)
                                                .json_as = o->json_as,
                                                .rate_keys = o->rate_keys,
                                                .sample = s->o->check_sample,
+                                               .redis_server = s->o->check_redis_server,
                                                .follows = true,
                                                .cancel_fd = p->worker.cancel_fd};
 

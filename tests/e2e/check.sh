@@ -11,7 +11,8 @@ cli()
 
 replay()
 {
-    timeout 120 "$FLOWTAPE" replay "$T/cap" "$REDIS" --on-loss skip "$@"
+    # shellcheck disable=SC2086 # nothing, or two words
+    timeout 120 "$FLOWTAPE" replay "$T/cap" "$REDIS" --on-loss skip $PRIVATE_SERVER "$@"
 }
 
 # found LABEL PATTERN... - status 3, all of the patterns, and no difference more than they are
@@ -62,7 +63,8 @@ redis_start
 check_status "a replay that is right" 0 '^checked: all keys; digest' replay --check all --report "$T/report.json"
 check "its report: equal" [ "$(field equal)" = true ]
 check "its report: digests" same total/input/values total/target/values
-check "its report: times" same total/input/times total/target/times
+# An older server says what is left, not when it is over.
+server_before 7.0 || check "its report: times" same total/input/times total/target/times
 check "its report: keys" [ "$(field total/target/keys)" = 307 ]
 check "its report: by database and type" [ "$(field databases/0/types/list/target/keys)" = 1 ]
 check_status "some keys" 0 '^checked: [0-9]+ keys' replay --check 5
@@ -93,7 +95,8 @@ echo '0 1 0 SET one x' | "$MAKE_CAPTURE" 1 "$T/cap" || fail "a small capture"
 check_status "a small capture" 0 '^equal$' replay --check all --report "$T/report.json"
 verify()
 {
-    "$FLOWTAPE" verify --report "$1" "$T/cap"
+    # shellcheck disable=SC2086
+    "$FLOWTAPE" verify --report "$1" "$T/cap" $PRIVATE_SERVER
 }
 check_status "what it says is so" 0 'what the report says: 2 keys, to which the target was equal' verify "$T/report.json"
 values=$(field total/input/values)

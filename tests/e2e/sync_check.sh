@@ -19,7 +19,8 @@ begin_sync()
     s_target=$1
     shift
     : >"$T/sync.out"
-    "$FLOWTAPE" sync "$URI" "$s_target" --dir "$T/cap" --on-loss skip "$@" >"$T/sync.out" 2>&1 &
+    # shellcheck disable=SC2086 # nothing, or two words
+    "$FLOWTAPE" sync "$URI" "$s_target" --dir "$T/cap" --on-loss skip $PRIVATE_SERVER "$@" >"$T/sync.out" 2>&1 &
     SYNC_PID=$!
     PIDS="$PIDS $SYNC_PID"
 }
@@ -30,6 +31,13 @@ field()
     "$JSON_FIELD" "$T/report.json" "check/$1"
 }
 
+# verify REPORT [DIR]
+verify()
+{
+    # shellcheck disable=SC2086
+    "$FLOWTAPE" verify --report "$1" "${2:-$T/cap}" $PRIVATE_SERVER
+}
+
 # proven LABEL - by the report, and by what the capture says of it
 proven()
 {
@@ -38,7 +46,7 @@ proven()
     p_values=$(field total/input/values)
     check "$1: equal digests" [ -n "$p_values" -a "$p_values" = "$(field total/target/values)" ]
     check_status "$1: computed again" 0 'what the report says: [0-9]+ keys, to which the target was equal' \
-        "$FLOWTAPE" verify --report "$T/report.json" "$T/cap"
+        verify "$T/report.json"
 }
 
 # Everything is compared beside the stream, the rest in the pause; then once more before the hand-over, and after it.
@@ -55,16 +63,16 @@ standin_stop
 
 # The report is refused if it is damaged or about something else; a difference is named.
 sed 's/"values": "\(.\)/"values": "0\1/' "$T/report.json" >"$T/damaged.json"
-check_status "a digest that is too long" 3 'damaged one: values' "$FLOWTAPE" verify --report "$T/damaged.json" "$T/cap"
+check_status "a digest that is too long" 3 'damaged one: values' verify "$T/damaged.json"
 head -c 2000 "$T/report.json" >"$T/damaged.json"
-check_status "half a report" 3 'damaged.json' "$FLOWTAPE" verify --report "$T/damaged.json" "$T/cap"
+check_status "half a report" 3 'damaged.json' verify "$T/damaged.json"
 echo '{"keys": 1}' >"$T/damaged.json"
-check_status "no report" 3 'no check of all keys' "$FLOWTAPE" verify --report "$T/damaged.json" "$T/cap"
+check_status "no report" 3 'no check of all keys' verify "$T/damaged.json"
 sed 's/"keys": [0-9]*,/"keys": 77,/' "$T/report.json" >"$T/damaged.json"
-check_status "sums that do not agree" 3 'damaged one' "$FLOWTAPE" verify --report "$T/damaged.json" "$T/cap"
+check_status "sums that do not agree" 3 'damaged one' verify "$T/damaged.json"
 echo '0 1 0 SET one x' | "$MAKE_CAPTURE" 1 "$T/other" || fail "another capture"
-check_status "another capture" 2 'but the report is about' "$FLOWTAPE" verify --report "$T/report.json" "$T/other"
-check_status "a report that is not there" 1 'nothing.json' "$FLOWTAPE" verify --report "$T/nothing.json" "$T/cap"
+check_status "another capture" 2 'but the report is about' verify "$T/report.json" "$T/other"
+check_status "a report that is not there" 1 'nothing.json' verify "$T/nothing.json"
 
 # A target that somebody else has written to while it followed.
 rm -rf "$T/cap"
@@ -87,11 +95,11 @@ for named in 'value hash:0' 'only-in-a list:6' 'only-in-b extra' 'time ttl:3'; d
     check "tampered with: told" grep -q "  ${named% *}: key \"${named#* }\" of database 0" "$T/sync.out"
 done
 check_status "tampered with: a report of it" 3 'says that the target differed' \
-    "$FLOWTAPE" verify --report "$T/report.json" "$T/cap"
+    verify "$T/report.json"
 check "repaired: all of the capture first" "$FLOWTAPE" replay "$T/cap" "$REDIS" --on-loss skip --quiet
-check_status "repaired: which" 3 '4 keys differ' "$FLOWTAPE" diff "$T/cap" "$REDIS" --like-replay --keys-to "$T/keys"
+check_status "repaired: which" 3 '4 keys differ' "$FLOWTAPE" diff "$T/cap" "$REDIS" $PRIVATE_SERVER --like-replay --keys-to "$T/keys"
 check "repaired" "$FLOWTAPE" replay "$T/cap" "$REDIS" --only-keys "$T/keys" --on-loss skip --quiet
-check_status "repaired: all of it" 0 '^equal$' "$FLOWTAPE" replay "$T/cap" "$REDIS" --on-loss skip --check all
+check_status "repaired: all of it" 0 '^equal$' "$FLOWTAPE" replay "$T/cap" "$REDIS" --on-loss skip $PRIVATE_SERVER --check all
 
 # Killed while it compares, it resumes like any other.
 begin_sync "$REDIS" --check all --cutover takeover --rate 200 --report "$T/report.json"
@@ -113,7 +121,7 @@ begin_sync "$REDIS" --check all --cutover takeover --report "$T/report.json"
 ends_with "a suspect key" 0
 check "a suspect key: brought from the source" [ "$("$JSON_FIELD" "$T/report.json" suspects/deleted)" = 1 ]
 check "a suspect key: counted apart, as is one that was corrected" [ "$(field keys_from_source)" = 2 ]
-check_status "a suspect key: computed again" 0 'what the report says' "$FLOWTAPE" verify --report "$T/report.json" "$T/cap"
+check_status "a suspect key: computed again" 0 'what the report says' verify "$T/report.json"
 
 # A source that is gone: what was stored is compared.
 rm -rf "$T/cap"
@@ -132,13 +140,13 @@ cli flushall >/dev/null
 standin_stop
 standin_start "$RECORDINGS/types-lz4"
 check_status "--snapshot-only" 0 '^equal$' "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/cap" --on-loss skip \
-    --snapshot-only --check all --report "$T/report.json"
+    $PRIVATE_SERVER --snapshot-only --check all --report "$T/report.json"
 proven "--snapshot-only"
 rm -rf "$T/cap"
 cli flushall >/dev/null
 check_status "some keys" 0 'is what the capture says: [0-9]+ keys' "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/cap" \
-    --on-loss skip --cutover takeover --check 20 --report "$T/report.json"
-check_status "some keys: not computed again" 3 'only one of all' "$FLOWTAPE" verify --report "$T/report.json" "$T/cap"
+    --on-loss skip $PRIVATE_SERVER --cutover takeover --check 20 --report "$T/report.json"
+check_status "some keys: not computed again" 3 'only one of all' verify "$T/report.json"
 standin_stop
 redis_stop
 
