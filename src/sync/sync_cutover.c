@@ -429,7 +429,9 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
         sync_times_keep(s);
     }
     seen.told = before == CUTOVER_HOLDING ? s->confirm : s->begin && state.ready;
-    seen.lost_goal = state.goal_generation != 0 && state.goal_generation != state.generation;
+    /* with a new full sync nobody has a goal any more; another is taken when it can be replayed */
+    seen.lost_goal =
+        s->result->goal != NULL && state.ready && state.goal_generation != state.generation;
     seen.applied = has_applied(s, &state);
     seen.attached = has_session(s, sync_id);
     begins = seen.lost_goal || (before == CUTOVER_FOLLOWING && (seen.told || seen.caught_up));

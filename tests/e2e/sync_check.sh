@@ -77,7 +77,7 @@ check_status "a report that is not there" 1 'nothing.json' verify "$T/nothing.js
 # A target that somebody else has written to while it followed.
 rm -rf "$T/cap"
 cli flushall >/dev/null
-standin_start "$live" --write-rate 100 --stamps 20
+standin_start "$live" --write-rate 100 --stamps 20 --mixed
 begin_sync "$REDIS" --check all --json --report "$T/report.json"
 await "caught up"
 cli hset hash:0 more 1 >/dev/null
@@ -101,7 +101,7 @@ check_status "repaired: which" 3 '4 keys differ' "$FLOWTAPE" diff "$T/cap" "$RED
 check "repaired" "$FLOWTAPE" replay "$T/cap" "$REDIS" --only-keys "$T/keys" --on-loss skip --quiet
 check_status "repaired: all of it" 0 '^equal$' "$FLOWTAPE" replay "$T/cap" "$REDIS" --on-loss skip $PRIVATE_SERVER --check all
 
-# Killed while it compares, it resumes like any other.
+# Killed while it compares, it resumes like any other, with a new full sync in the middle of the cut-over.
 begin_sync "$REDIS" --check all --cutover takeover --rate 200 --report "$T/report.json"
 await "comparing"
 kill -9 "$SYNC_PID"
