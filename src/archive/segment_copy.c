@@ -33,7 +33,7 @@ static enum step find_end(struct flow_decoder *d, uint64_t stop_lsn, uint64_t *r
 static int find_stop(struct segment_reader *r, uint64_t stop_lsn, uint64_t all, uint64_t *ret,
                      struct ft_err *err)
 {
-    const struct flow_decoder_options options = {.rdb = {.dragonfly = true}, .skip_words = true};
+    const struct flow_decoder_options options = {.rdb = {.dragonfly = true}, .skip_args = true};
     struct flow_decoder *decoder = NULL;
     struct segment_block b;
     enum step step = STEP_MORE;

@@ -42,20 +42,20 @@ static void show_entry(char out[COMPARISON_TEXT_SIZE], const struct stream_entry
     size_t n = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; i < e->word_count && n + COMPARISON_NAME_SIZE < COMPARISON_TEXT_SIZE; i++) {
-        char word[COMPARISON_NAME_SIZE];
+    for (size_t i = 0; i < e->arg_count && n + COMPARISON_NAME_SIZE < COMPARISON_TEXT_SIZE; i++) {
+        char arg[COMPARISON_NAME_SIZE];
 
         n += (size_t)snprintf(out + n, COMPARISON_TEXT_SIZE - n, "%s%s", i == 0 ? "" : " ",
-                              comparison_name(e->words[i], word));
+                              comparison_name(e->args[i], arg));
     }
 }
 
-static bool same_words(const struct stream_entry *a, const struct stream_entry *b)
+static bool same_args(const struct stream_entry *a, const struct stream_entry *b)
 {
-    if (a->word_count != b->word_count)
+    if (a->arg_count != b->arg_count)
         return false;
-    for (size_t i = 0; i < a->word_count; i++) {
-        if (!bytes_eq(a->words[i], b->words[i]))
+    for (size_t i = 0; i < a->arg_count; i++) {
+        if (!bytes_eq(a->args[i], b->args[i]))
             return false;
     }
     return true;
@@ -71,7 +71,7 @@ static int compare_entry(const struct streams *s, const struct stream_entry *a,
         (a != NULL && (a->id.ms < b->id.ms || (a->id.ms == b->id.ms && a->id.seq < b->id.seq)));
 
     if (a != NULL && b != NULL && same_id(a->id, b->id)) {
-        if (same_words(a, b))
+        if (same_args(a, b))
             return 0;
         comparison_set(s->ret, DIFFERENCE_VALUE, "entry %s", id_text(a->id, id));
         show_entry(s->ret->a, a);

@@ -24,7 +24,7 @@ int framer_new(struct framer **ret, const struct framer_options *options, struct
     struct flow_grammar_options grammar = {
         .rdb = {.skip_values = true, .dragonfly = true},
         .flow = options->flow,
-        .skip_words = true,
+        .skip_args = true,
         .offset_required = options->offset_expected,
     };
     struct framer *f = calloc(1, sizeof(*f));

@@ -71,19 +71,19 @@ static int id_of_letter(const struct option *options, int letter)
     return o->val;
 }
 
-/* What getopt_long did not like about `word`; its value, which may be a password, is not shown. */
-static int refuse(const char *word, int found, struct ft_err *err)
+/* What getopt_long did not like about `arg`; its value, which may be a password, is not shown. */
+static int refuse(const char *arg, int found, struct ft_err *err)
 {
-    int length = (int)strcspn(word, "=");
+    int length = (int)strcspn(arg, "=");
 
     if (found == ':')
-        return err_set(err, FT_ERR_USAGE, "%s needs a value", word);
+        return err_set(err, FT_ERR_USAGE, "%s needs a value", arg);
     if (optopt >= FIRST_ID)
-        return err_set(err, FT_ERR_USAGE, "%.*s takes no value", length, word);
+        return err_set(err, FT_ERR_USAGE, "%.*s takes no value", length, arg);
     if (optopt != 0)
         return err_set(err, FT_ERR_USAGE, "there is no option -%c", optopt);
     return err_set(err, FT_ERR_USAGE, "there is no option %.*s, or more than one begins so", length,
-                   word);
+                   arg);
 }
 
 static int parse(const char *order, const struct arg_group *groups, size_t count, int argc,
@@ -125,13 +125,14 @@ int args_parse_leading(const struct arg_group *groups, size_t count, int argc, c
     return parse("+:hv", groups, count, argc, argv, ret_first, err);
 }
 
-int args_expect_words(int argc, int first, int wanted, const char *names, struct ft_err *err)
+int args_expect_operands(int argc, int first, int wanted, const char *names, struct ft_err *err)
 {
     int got = argc - first;
 
     if (got == wanted)
         return 0;
-    return err_set(err, FT_ERR_USAGE, "wanted %s, got %d word%s", names, got, got == 1 ? "" : "s");
+    return err_set(err, FT_ERR_USAGE, "wanted %s, got %d argument%s", names, got,
+                   got == 1 ? "" : "s");
 }
 
 /* The first line stands beside the option if there is room. */
@@ -181,19 +182,19 @@ int args_take_number(const char *option, const char *value, uint32_t max, uint32
     return 0;
 }
 
-int args_choice(const char *option, const char *text, const char *const *words, int *ret,
+int args_choice(const char *option, const char *text, const char *const *choices, int *ret,
                 struct ft_err *err)
 {
     char list[128] = "";
     size_t n = 0;
 
-    for (int i = 0; words[i] != NULL; i++) {
-        if (strcmp(text, words[i]) == 0) {
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (strcmp(text, choices[i]) == 0) {
             *ret = i;
             return 0;
         }
     }
-    for (int i = 0; words[i] != NULL && n < sizeof(list); i++)
-        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i == 0 ? "" : ", ", words[i]);
+    for (int i = 0; choices[i] != NULL && n < sizeof(list); i++)
+        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i == 0 ? "" : ", ", choices[i]);
     return err_set(err, FT_ERR_USAGE, "%s takes %s, not \"%s\"", option, list, text);
 }

@@ -36,24 +36,24 @@ struct arg_group {
     }
 
 /*
- * args_parse - FT_ERR_USAGE, which names the option. argv[*ret_first] is the first word that is no
- * option: the words are moved after the options. "-h" is "--help", which each command has, "-v" is "--verbose".
+ * args_parse - FT_ERR_USAGE, which names the option. argv[*ret_first] is the first operand: operands
+ * are moved after the options. "-h" is "--help", which each command has, "-v" is "--verbose".
  */
 int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
                struct ft_err *err);
-/* args_parse_leading - nothing is moved: options end at the first word that is none. */
+/* args_parse_leading - nothing is moved: options end at the first operand. */
 int args_parse_leading(const struct arg_group *groups, size_t count, int argc, char **argv,
                        int *ret_first, struct ft_err *err);
-/* args_expect_words - FT_ERR_USAGE unless `wanted` words follow the options; names says which. */
-int args_expect_words(int argc, int first, int wanted, const char *names, struct ft_err *err);
+/* args_expect_operands - FT_ERR_USAGE unless `wanted` operands follow the options; names says which. */
+int args_expect_operands(int argc, int first, int wanted, const char *names, struct ft_err *err);
 /* args_help - `about`, then the options. -1: could not be written. */
 int args_help(FILE *out, const char *about, const struct arg_group *groups, size_t count);
 
 /* args_take_number - a number from 1 to max. */
 int args_take_number(const char *option, const char *value, uint32_t max, uint32_t *ret,
                      struct ft_err *err);
-/* args_choice - *ret is the place of `text` in `words`, which end with NULL. */
-int args_choice(const char *option, const char *text, const char *const *words, int *ret,
+/* args_choice - *ret is the place of `text` in `args`, which end with NULL. */
+int args_choice(const char *option, const char *text, const char *const *choices, int *ret,
                 struct ft_err *err);
 
 #endif

@@ -189,7 +189,7 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "SOURCE and DIR", err) != 0)
+    if (args_expect_operands(argc, first, 2, "SOURCE and DIR", err) != 0)
         return -1;
     if (ret->run.snapshot_only && ret->run.until_caught_up) {
         return err_set(err, FT_ERR_USAGE,

@@ -58,7 +58,7 @@ static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err 
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 1, "DIR", err) != 0)
+    if (args_expect_operands(argc, first, 1, "DIR", err) != 0)
         return -1;
     ret->dir = argv[first];
     return 0;

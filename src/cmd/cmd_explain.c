@@ -9,8 +9,8 @@
 #include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
+#include "cmd/quoting.h"
 #include "cmd/ui.h"
-#include "cmd/words.h"
 #include "command/translate.h"
 
 #define COMMAND "explain"
@@ -22,16 +22,16 @@ struct explain {
     struct output_args output;
     uint64_t db;
     uint64_t at_ms;
-    struct bytes *words;
-    size_t word_count;
+    struct bytes *args;
+    size_t arg_count;
 };
 
-static void print_words(const char *label, const struct bytes *words, size_t count)
+static void print_arguments(const char *label, const struct bytes *args, size_t count)
 {
     printf("%-9s", label);
     for (size_t i = 0; i < count; i++) {
         putchar(' ');
-        word_print(stdout, words[i], 0);
+        quoting_print(stdout, args[i], 0);
     }
     putchar('\n');
 }
@@ -70,7 +70,7 @@ static void print_plan(const struct translation_plan *p)
     printf("%-9s ", "plan");
     for (const char *s = plan_text(p); *s != '\0'; s++) {
         if (s[0] == '%' && (s[1] == 's' || s[1] == 'd'))
-            word_print(stdout, *++s == 's' ? p->src : p->dst, 0);
+            quoting_print(stdout, *++s == 's' ? p->src : p->dst, 0);
         else
             putchar(*s);
     }
@@ -81,7 +81,7 @@ static void print_keys(const struct translation *t)
 {
     for (size_t i = 0; i < t->key_count; i++) {
         printf("%-9s db %" PRIu32 " ", i == 0 ? "keys" : "", t->keys[i].db);
-        word_print(stdout, t->keys[i].key, 0);
+        quoting_print(stdout, t->keys[i].key, 0);
         puts(t->keys[i].suspect ? " (suspect)" : "");
     }
 }
@@ -93,11 +93,11 @@ static void print_text(const struct explain *e, const struct translation *t)
 
     printf("%-9s %s%s, received %s\n", "target", target_title(e->options.target->name, title),
            e->options.cluster ? " cluster" : "", format_time_us(e->at_ms * 1000, time));
-    print_words("record", e->words, e->word_count);
+    print_arguments("record", e->args, e->arg_count);
     printf("%-9s %s%s\n", "class", translation_class_name(t->class_),
            t->every_node && e->options.cluster ? ", on every master" : "");
     for (size_t i = 0; i < t->command_count; i++)
-        print_words(i == 0 ? "becomes" : "", t->commands[i].words, t->commands[i].count);
+        print_arguments(i == 0 ? "becomes" : "", t->commands[i].args, t->commands[i].count);
     if (t->plan.kind != PLAN_NONE)
         print_plan(&t->plan);
     for (size_t i = 0; i < t->flush.range_count; i++)
@@ -113,12 +113,12 @@ static void print_text(const struct explain *e, const struct translation *t)
         printf("%-9s %s\n", "errors", t->row->expected_errors);
 }
 
-static json_t *words_to_json(const struct bytes *words, size_t count)
+static json_t *args_to_json(const struct bytes *args, size_t count)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_from_bytes(words[i]));
+        json_array_append_new(array, json_from_bytes(args[i]));
     return array;
 }
 
@@ -127,7 +127,7 @@ static json_t *commands_to_json(const struct translation *t)
     json_t *array = json_array();
 
     for (size_t i = 0; i < t->command_count; i++)
-        json_array_append_new(array, words_to_json(t->commands[i].words, t->commands[i].count));
+        json_array_append_new(array, args_to_json(t->commands[i].args, t->commands[i].count));
     return array;
 }
 
@@ -168,11 +168,11 @@ static json_t *explain_to_json(const struct explain *e, const struct translation
 {
     return json_pack("{s:s, s:b, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "target",
                      e->options.target->name, "cluster", e->options.cluster, "received_ms",
-                     (json_int_t)e->at_ms, "record", words_to_json(e->words, e->word_count),
-                     "class", translation_class_name(t->class_), "becomes", commands_to_json(t),
-                     "plan", plan_to_json(&t->plan), "keys", keys_to_json(t), "losses",
-                     losses_to_json(t), "note", json_from_message(t->note), "every_node",
-                     t->every_node, "expected_errors",
+                     (json_int_t)e->at_ms, "record", args_to_json(e->args, e->arg_count), "class",
+                     translation_class_name(t->class_), "becomes", commands_to_json(t), "plan",
+                     plan_to_json(&t->plan), "keys", keys_to_json(t), "losses", losses_to_json(t),
+                     "note", json_from_message(t->note), "every_node", t->every_node,
+                     "expected_errors",
                      json_from_text(t->row == NULL ? NULL : t->row->expected_errors));
 }
 
@@ -185,7 +185,7 @@ static enum exit_status explain(const struct explain *e)
 
     if (translator_new(&t, &e->options, &err) < 0)
         return ui_fail(COMMAND, &err);
-    if (translator_run(t, e->words, e->word_count, (uint32_t)e->db, (int64_t)e->at_ms, &result,
+    if (translator_run(t, e->args, e->arg_count, (uint32_t)e->db, (int64_t)e->at_ms, &result,
                        &err) < 0) {
         translator_free(t);
         return ui_fail(COMMAND, &err);
@@ -278,7 +278,7 @@ static int print_help(FILE *out)
     return args_help(out, about, groups, GROUP_COUNT);
 }
 
-/* e->words is allocated, and made of argv in place. */
+/* e->args is allocated, and made of argv in place. */
 static int parse(struct explain *e, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
@@ -293,11 +293,11 @@ static int parse(struct explain *e, int argc, char **argv, struct ft_err *err)
         return err_set(err, FT_ERR_USAGE, "which command?");
     e->options.target = e->version.target;
     e->options.json_as = e->loss.json_as;
-    e->words = calloc((size_t)(argc - first), sizeof(e->words[0]));
-    if (e->words == NULL)
+    e->args = calloc((size_t)(argc - first), sizeof(e->args[0]));
+    if (e->args == NULL)
         return err_nomem(err, "the command");
     for (int i = first; i < argc; i++)
-        e->words[e->word_count++] = words_unescape(argv[i]);
+        e->args[e->arg_count++] = quoting_unescape(argv[i]);
     return 0;
 }
 
@@ -315,6 +315,6 @@ int cmd_explain(int argc, char **argv)
         args_note_version(COMMAND, &e.version);
         status = explain(&e);
     }
-    free(e.words);
+    free(e.args);
     return (int)status;
 }

@@ -100,9 +100,9 @@ static int parse(struct make_args *ret, int argc, char **argv, struct ft_err *er
     if (ret->random) {
         ret->make.name = "random";
         ret->make.directory = argv[first];
-        return args_expect_words(argc, first, 1, "DIR", err);
+        return args_expect_operands(argc, first, 1, "DIR", err);
     }
-    if (args_expect_words(argc, first, 2, "SCENARIO and DIR", err) != 0)
+    if (args_expect_operands(argc, first, 2, "SCENARIO and DIR", err) != 0)
         return -1;
     ret->make.name = argv[first];
     ret->make.directory = argv[first + 1];

@@ -128,7 +128,7 @@ static int parse(struct mask_args *ret, int argc, char **argv, struct ft_err *er
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "INPUT and DIR", err) != 0 ||
+    if (args_expect_operands(argc, first, 2, "INPUT and DIR", err) != 0 ||
         take_secret(ret, err) != 0 || args_take_input(argv[first], &ret->mask.input, err) != 0)
         return -1;
     ret->mask.directory = argv[first + 1];

@@ -83,7 +83,7 @@ static int parse(struct shrink_args *ret, int argc, char **argv, struct ft_err *
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "INPUT and DIR", err) != 0)
+    if (args_expect_operands(argc, first, 2, "INPUT and DIR", err) != 0)
         return -1;
     ret->shrink.input = argv[first];
     ret->shrink.directory = argv[first + 1];

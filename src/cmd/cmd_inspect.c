@@ -11,9 +11,9 @@
 #include "cmd/inspect_print.h"
 #include "cmd/inspect_state.h"
 #include "cmd/json_value.h"
+#include "cmd/quoting.h"
 #include "cmd/report.h"
 #include "cmd/ui.h"
-#include "cmd/words.h"
 #include "input/capture_form.h"
 #include "input/source_capture.h"
 #include "store/flow_reader.h"
@@ -133,7 +133,7 @@ static int show_items(const struct inspect_args *a, const struct source *source,
         return inspect_records(&scan, &a->filter, a->limit, a->output.json, err);
     if (a->view == INSPECT_KEYS)
         return inspect_keys(&state, a->limit, err);
-    key = words_unescape(a->key);
+    key = quoting_unescape(a->key);
     if (inspect_history(&scan, &a->filter, key, a->limit, a->output.json, err) != 0)
         return -1;
     return whole || a->which.at != NULL ? inspect_key_state(&state, key, a->which.at == NULL, err)

@@ -84,7 +84,7 @@ static int parse(struct pack_args *ret, int argc, char **argv, struct ft_err *er
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "CAPTURE and FILE", err) != 0)
+    if (args_expect_operands(argc, first, 2, "CAPTURE and FILE", err) != 0)
         return -1;
     if (ret->pack.snapshot_only && ret->until != NULL)
         return err_set(err, FT_ERR_USAGE, "--snapshot-only and --until exclude each other");

@@ -64,9 +64,9 @@ static int parse(struct unpack_args *ret, int argc, char **argv, struct ft_err *
     if (ret->from != NULL) {
         ret->unpack.input = ret->from;
         ret->unpack.directory = argv[first];
-        return args_expect_words(argc, first, 1, "DIR", err);
+        return args_expect_operands(argc, first, 1, "DIR", err);
     }
-    if (args_expect_words(argc, first, 2, "FILE and DIR", err) != 0)
+    if (args_expect_operands(argc, first, 2, "FILE and DIR", err) != 0)
         return -1;
     ret->unpack.input = argv[first];
     ret->unpack.directory = argv[first + 1];

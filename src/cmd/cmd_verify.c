@@ -65,7 +65,7 @@ static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
+    if (args_expect_operands(argc, first, 1, "INPUT", err) != 0)
         return -1;
     ret->name = argv[first];
     return args_take_input(argv[first], &ret->input, err);

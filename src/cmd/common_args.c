@@ -68,14 +68,14 @@ static int take_max_item(void *into, const char *value, struct ft_err *err)
     return 0;
 }
 
-int args_take_input(const char *word, const char **ret, struct ft_err *err)
+int args_take_input(const char *arg, const char **ret, struct ft_err *err)
 {
     static char *paths[2]; /* as long as the process; no command has more */
     static size_t count;
 
     if (count == sizeof(paths) / sizeof(paths[0]))
         return err_set(err, FT_ERR_BUG, "a third input");
-    if (input_spool(word, &paths[count], err) != 0)
+    if (input_spool(arg, &paths[count], err) != 0)
         return -1;
     *ret = paths[count++];
     return 0;
@@ -158,11 +158,11 @@ void args_note_version(const char *command, const struct version_args *v)
 
 static int take_on_loss(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"skip", "fail", NULL};
+    static const char *const choices[] = {"skip", "fail", NULL};
     struct loss_args *a = into;
     int choice;
 
-    if (args_choice("--on-loss", value, words, &choice, err) != 0)
+    if (args_choice("--on-loss", value, choices, &choice, err) != 0)
         return -1;
     a->fail = choice == 1;
     return 0;
@@ -170,11 +170,11 @@ static int take_on_loss(void *into, const char *value, struct ft_err *err)
 
 static int take_json_as(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"module", "string", NULL};
+    static const char *const choices[] = {"module", "string", NULL};
     struct loss_args *a = into;
     int choice;
 
-    if (args_choice("--json-as", value, words, &choice, err) != 0)
+    if (args_choice("--json-as", value, choices, &choice, err) != 0)
         return -1;
     a->json_as = choice == 0 ? JSON_AS_MODULE : JSON_AS_STRING;
     return 0;

@@ -54,7 +54,7 @@ struct loss_args {
 };
 
 /* args_take_input - a command's INPUT: "-" and pipes are kept in a file of this process (input_spool.h). */
-int args_take_input(const char *word, const char **ret, struct ft_err *err);
+int args_take_input(const char *arg, const char **ret, struct ft_err *err);
 
 /* args_loss - --on-loss and --json-as; args_json_as: the latter alone. */
 struct arg_group args_loss(struct loss_args *into);

@@ -144,7 +144,7 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
         return -1;
     if (ret->print.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "INPUT and OUTPUT", err) != 0)
+    if (args_expect_operands(argc, first, 2, "INPUT and OUTPUT", err) != 0)
         return -1;
     ret->output = argv[first + 1];
     ret->convert.target = ret->version.target;

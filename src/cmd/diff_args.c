@@ -66,11 +66,11 @@ static int take_slack(void *into, const char *value, struct ft_err *err)
 
 static int take_ttl(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"keep", "drop", NULL};
+    static const char *const choices[] = {"keep", "drop", NULL};
     struct diff_args *a = into;
     int choice;
 
-    if (args_choice("--ttl", value, words, &choice, err) != 0)
+    if (args_choice("--ttl", value, choices, &choice, err) != 0)
         return -1;
     a->run.rules.ttl = choice == 0 ? REPLAY_TTL_KEEP : REPLAY_TTL_DROP;
     return 0;
@@ -202,19 +202,19 @@ static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT
     groups[8] = args_output(&a->output);
 }
 
-static bool is_address(const char *word)
+static bool is_address(const char *arg)
 {
-    return strstr(word, "://") != NULL || strncmp(word, "unix:", 5) == 0;
+    return strstr(arg, "://") != NULL || strncmp(arg, "unix:", 5) == 0;
 }
 
-static int take_side(struct diff_args *a, enum diff_of of, const char *word, struct ft_err *err)
+static int take_side(struct diff_args *a, enum diff_of of, const char *arg, struct ft_err *err)
 {
     struct diff_input *input = &a->run.input[of];
     struct server_args *server = &a->server[of];
 
-    if (!is_address(word))
-        return args_take_input(word, &input->name, err);
-    if (args_take_server(server, word,
+    if (!is_address(arg))
+        return args_take_input(arg, &input->name, err);
+    if (args_take_server(server, arg,
                          of == DIFF_A ? "FLOWTAPE_SOURCE_PASSWORD" : "FLOWTAPE_TARGET_PASSWORD",
                          err) != 0)
         return -1;
@@ -245,7 +245,7 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
         return -1;
     if (a->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "A and B", err) != 0)
+    if (args_expect_operands(argc, first, 2, "A and B", err) != 0)
         return -1;
     if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)
         return err_set(err, FT_ERR_USAGE, "standard input can be one of A and B only");

@@ -4,11 +4,11 @@
 
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
-#include "cmd/words.h"
+#include "cmd/quoting.h"
 #include "command/command_table.h"
 
 #define SUSPECTS_PRINTED 10u
-#define WORD_SHOWN       60u
+#define ARG_SHOWN        60u
 #define NAMES_WIDTH      72
 
 static uint64_t class_total(const struct forecast *f, enum translation_class class)
@@ -87,7 +87,7 @@ static void print_suspects(const struct suspect_report *r)
         const struct suspect *s = &r->first[i];
 
         printf("    %" PRIu32 "/", s->db);
-        word_print(stdout, s->key, WORD_SHOWN);
+        quoting_print(stdout, s->key, ARG_SHOWN);
         printf("  by %s, flow %" PRIu32, s->command, s->flow);
         if (s->lsn != 0)
             printf(", LSN %" PRIu64, s->lsn);

@@ -193,7 +193,7 @@ int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct f
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
+    if (args_expect_operands(argc, first, 1, "INPUT", err) != 0)
         return -1;
     ret->forecast.target = ret->version.target;
     if (choose_view(ret, err) != 0 || check(ret, err) != 0)

@@ -36,7 +36,7 @@ struct inspect_args {
     struct forecast_options forecast;
 };
 
-/* inspect_args_parse - FT_ERR_USAGE. Release in any case; the words of argv are borrowed. */
+/* inspect_args_parse - FT_ERR_USAGE. Release in any case; the arguments of argv are borrowed. */
 int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct ft_err *err);
 int inspect_args_help(FILE *out);
 void inspect_args_release(struct inspect_args *a);

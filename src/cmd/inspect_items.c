@@ -33,7 +33,7 @@ static int find_keys(struct view *v, const struct item *item, const struct trans
 {
     const struct journal_record *r = &item->record;
 
-    return translator_find_keys(v->translator, r->words, r->word_count, r->dbid, keys, count, err);
+    return translator_find_keys(v->translator, r->args, r->arg_count, r->dbid, keys, count, err);
 }
 
 /* Starts a line, or makes an object of it. Ended by end_item. */
@@ -151,7 +151,7 @@ static int take_entry(struct view *v, const struct item *item, struct ft_err *er
 static bool is_flush(const struct item *item)
 {
     const struct command_row *row =
-        item->record.word_count == 0 ? NULL : command_find(item->record.words[0]);
+        item->record.arg_count == 0 ? NULL : command_find(item->record.args[0]);
 
     return row != NULL && (row->flags & COMMAND_FLUSH) != 0;
 }
@@ -189,7 +189,7 @@ static int take_flush(struct view *v, const struct item *item, struct ft_err *er
 
     if (!owner_guard_owns(&v->guard, item->flow, v->key))
         return 0;
-    if (translator_run(v->translator, r->words, r->word_count, r->dbid,
+    if (translator_run(v->translator, r->args, r->arg_count, r->dbid,
                        (int64_t)(item->time_us / 1000), &t, err) != 0)
         return -1;
     if (t.class_ != TRANSLATION_FLUSH || !flush_hits(v, &t.flush, r->dbid))
@@ -217,8 +217,8 @@ static int take_record(struct view *v, const struct item *item, struct ft_err *e
     if (!hit)
         return 0;
     v->records++;
-    applied = owner_guard_classify(&v->guard, item->flow, item->record.words,
-                                   item->record.word_count, keys, count) != OWNER_FOREIGN;
+    applied = owner_guard_classify(&v->guard, item->flow, item->record.args, item->record.arg_count,
+                                   keys, count) != OWNER_FOREIGN;
     if (begin_item(v, item, &json, err) != 0)
         return -1;
     if (json != NULL)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/parse.h"
-#include "cmd/words.h"
+#include "cmd/quoting.h"
 
 /* More segments of a kind than this share a line. */
 #define SEGMENTS_APART 3u
@@ -169,7 +169,7 @@ static void print_keys(const struct census *c)
     if (c->keys != 0) {
         printf("; the largest has %s: %" PRIu32 "/", format_size(c->largest_bytes, size),
                c->largest_db);
-        word_print(stdout, buf_bytes(&c->largest_key), KEY_SHOWN);
+        quoting_print(stdout, buf_bytes(&c->largest_key), KEY_SHOWN);
     }
     putchar('\n');
     for (size_t i = 0; i < c->db_count; i++)

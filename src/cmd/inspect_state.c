@@ -7,8 +7,8 @@
 
 #include "base/parse.h"
 #include "cmd/json_value.h"
+#include "cmd/quoting.h"
 #include "cmd/value_lines.h"
-#include "cmd/words.h"
 #include "rdb/value_walk.h"
 #include "state/state_run.h"
 
@@ -60,7 +60,7 @@ static int print_text(struct printer *p, const struct rdb_entry *e, struct ft_er
     if (p->key.p != NULL)
         printf("state at %s: ", p->v->at);
     printf("%" PRIu32 "/", e->db);
-    word_print(stdout, e->key, 0);
+    quoting_print(stdout, e->key, 0);
     printf("  %s, %s", value_class_name(rdb_type_class(e->type)),
            format_size(e->value_bytes, size));
     if (e->expire_ms != RDB_NO_EXPIRY)

@@ -4,12 +4,12 @@
 
 #include "base/parse.h"
 #include "cmd/json_value.h"
-#include "cmd/words.h"
+#include "cmd/quoting.h"
 #include "rdb/value_walk.h"
 
-#define KEY_SHOWN   80u
-#define WORD_SHOWN  40u
-#define WORDS_SHOWN 16u
+#define KEY_SHOWN  80u
+#define ARG_SHOWN  40u
+#define ARGS_SHOWN 16u
 
 static const char *rdb_item_name(enum rdb_item_kind kind)
 {
@@ -64,7 +64,7 @@ static const char *item_name(const struct item *item)
     return item->is_record ? record_name(item->record.op) : rdb_item_name(item->rdb.kind);
 }
 
-/* Entries and records with words belong to a database. */
+/* Entries and records with arguments belong to a database. */
 static bool item_db(const struct item *item, uint32_t *ret_db)
 {
     if (item->kind == ITEM_ENTRY)
@@ -119,21 +119,21 @@ static void print_entry(FILE *out, const struct item *item)
     if (e->has_freq)
         fprintf(out, " freq %u", e->freq);
     putc(' ', out);
-    word_print(out, e->key, KEY_SHOWN);
+    quoting_print(out, e->key, KEY_SHOWN);
 }
 
 static void print_record(FILE *out, const struct journal_record *r)
 {
-    size_t shown = r->word_count < WORDS_SHOWN ? r->word_count : WORDS_SHOWN;
+    size_t shown = r->arg_count < ARGS_SHOWN ? r->arg_count : ARGS_SHOWN;
 
     if (r->op == JOURNAL_OP_LSN)
         fprintf(out, " %" PRIu64, r->lsn);
-    for (size_t i = 0; r->words != NULL && i < shown; i++) {
+    for (size_t i = 0; r->args != NULL && i < shown; i++) {
         putc(' ', out);
-        word_print(out, r->words[i], WORD_SHOWN);
+        quoting_print(out, r->args[i], ARG_SHOWN);
     }
-    if (shown < r->word_count)
-        fprintf(out, " ...(%zu arguments)", r->word_count);
+    if (shown < r->arg_count)
+        fprintf(out, " ...(%zu arguments)", r->arg_count);
 }
 
 static void print_rdb(FILE *out, const struct rdb_item *rdb)
@@ -153,17 +153,17 @@ static void print_rdb(FILE *out, const struct rdb_item *rdb)
         break;
     case RDB_ITEM_AUX:
         putc(' ', out);
-        word_print(out, rdb->name, WORD_SHOWN);
+        quoting_print(out, rdb->name, ARG_SHOWN);
         putc(' ', out);
-        word_print(out, rdb->bytes, WORD_SHOWN);
+        quoting_print(out, rdb->bytes, ARG_SHOWN);
         break;
     case RDB_ITEM_MODULE_AUX:
         putc(' ', out);
-        word_print(out, rdb->name, WORD_SHOWN);
+        quoting_print(out, rdb->name, ARG_SHOWN);
         break;
     case RDB_ITEM_FUNCTION:
         putc(' ', out);
-        word_print(out, rdb->bytes, KEY_SHOWN);
+        quoting_print(out, rdb->bytes, KEY_SHOWN);
         break;
     default:
         break;
@@ -226,16 +226,16 @@ static void entry_to_json(json_t *json, const struct rdb_entry *e)
 
 static void record_to_json(json_t *json, const struct journal_record *r)
 {
-    json_t *words;
+    json_t *args;
 
     if (r->op == JOURNAL_OP_LSN)
         set(json, "number", json_integer((json_int_t)r->lsn));
-    if (r->words == NULL || r->word_count == 0)
+    if (r->args == NULL || r->arg_count == 0)
         return;
-    words = json_array();
-    for (size_t i = 0; i < r->word_count; i++)
-        json_array_append_new(words, json_from_bytes(r->words[i])); /* as set() */
-    set(json, "words", words);
+    args = json_array();
+    for (size_t i = 0; i < r->arg_count; i++)
+        json_array_append_new(args, json_from_bytes(r->args[i])); /* as set() */
+    set(json, "words", args);
     set(json, "txid", json_integer((json_int_t)r->txid));
 }
 

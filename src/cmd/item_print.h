@@ -4,7 +4,7 @@
  *   flow     offset  received                         LSN   db  item
  *      0        232  2026-08-20T12:34:56.789Z           1    0  COMMAND SET k v
  *
- * Long words are shortened in lines, never in JSON.
+ * Long arguments are shortened in lines, never in JSON.
  */
 #ifndef FLOWTAPE_CMD_ITEM_PRINT_H
 #define FLOWTAPE_CMD_ITEM_PRINT_H

@@ -1,7 +1,7 @@
 /*
  * json_value.h - values that several reports have, as JSON.
  *
- * JSON holds UTF-8 only. Whatever comes from outside (keys, words, paths, texts of errors) goes
+ * JSON holds UTF-8 only. Whatever comes from outside (keys, arguments, paths, texts of errors) goes
  * through json_from_bytes and its kin, so that a report is valid whatever the input held.
  * The values are new references, or NULL: out of memory.
  */

@@ -16,11 +16,11 @@
 
 static int take_on_conflict(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"replace", "skip", "fail", NULL};
+    static const char *const choices[] = {"replace", "skip", "fail", NULL};
     struct replay_options *o = into;
     int choice;
 
-    if (args_choice("--on-conflict", value, words, &choice, err) != 0)
+    if (args_choice("--on-conflict", value, choices, &choice, err) != 0)
         return -1;
     o->on_conflict = (enum replay_conflict)choice;
     return 0;
@@ -28,11 +28,11 @@ static int take_on_conflict(void *into, const char *value, struct ft_err *err)
 
 static int take_ttl(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"keep", "shift", "drop", NULL};
+    static const char *const choices[] = {"keep", "shift", "drop", NULL};
     struct replay_options *o = into;
     int choice;
 
-    if (args_choice("--ttl", value, words, &choice, err) != 0)
+    if (args_choice("--ttl", value, choices, &choice, err) != 0)
         return -1;
     o->ttl = (enum replay_ttl)choice;
     return 0;
@@ -189,10 +189,10 @@ static const struct arg server_args[] = {
 
 static int take_via(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"commands", "replication", NULL};
+    static const char *const choices[] = {"commands", "replication", NULL};
     int choice;
 
-    if (args_choice("--via", value, words, &choice, err) != 0)
+    if (args_choice("--via", value, choices, &choice, err) != 0)
         return -1;
     ((struct via_args *)into)->replication = choice == 1;
     return 0;
@@ -387,7 +387,7 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "INPUT and TARGET", err) != 0)
+    if (args_expect_operands(argc, first, 2, "INPUT and TARGET", err) != 0)
         return -1;
     ret->run.at = ret->input.at;
     ret->run.generation = ret->input.generation;

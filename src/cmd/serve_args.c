@@ -7,10 +7,10 @@
 
 static int take_as(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"redis", NULL};
+    static const char *const choices[] = {"redis", NULL};
     int choice;
 
-    if (args_choice("--as", value, words, &choice, err) != 0)
+    if (args_choice("--as", value, choices, &choice, err) != 0)
         return -1;
     ((struct serve_args *)into)->as_redis = true;
     return 0;
@@ -42,10 +42,10 @@ static int take_databases(void *into, const char *value, struct ft_err *err)
 
 static int take_state_at(void *into, const char *value, struct ft_err *err)
 {
-    static const char *const words[] = {"snapshot", "end", NULL};
+    static const char *const choices[] = {"snapshot", "end", NULL};
     int choice;
 
-    if (args_choice("--state-at", value, words, &choice, err) != 0)
+    if (args_choice("--state-at", value, choices, &choice, err) != 0)
         return -1;
     ((struct serve_args *)into)->run.state_at_end = choice == 1;
     return 0;
@@ -111,7 +111,7 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
         return -1;
     if (ret->print.help)
         return 0;
-    if (args_expect_words(argc, first, 1, "INPUT", err) != 0)
+    if (args_expect_operands(argc, first, 1, "INPUT", err) != 0)
         return -1;
     if (!ret->as_redis)
         return err_set(err, FT_ERR_USAGE, "--as is missing: say as what, for example --as redis");

@@ -133,7 +133,7 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
         return -1;
     if (ret->output.help)
         return 0;
-    if (args_expect_words(argc, first, 2, "SOURCE and TARGET", err) != 0 || check(ret, err) != 0)
+    if (args_expect_operands(argc, first, 2, "SOURCE and TARGET", err) != 0 || check(ret, err) != 0)
         return -1;
     ret->run.capture.give_up_after_ms = ret->give_up_ms;
     ret->run.replay.give_up_ms = ret->give_up_ms;

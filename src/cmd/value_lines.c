@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 #include "base/parse.h"
-#include "cmd/words.h"
+#include "cmd/quoting.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
 #define ELEMENTS_SHOWN 10u
-#define WORD_SHOWN     60u
+#define ARG_SHOWN      60u
 #define FIELDS_SHOWN   8u
 
 void value_line_print(void *context, const char *line)
@@ -75,10 +75,10 @@ static void print_more(struct lines *l, uint64_t count)
 static void print_element(struct lines *l, enum value_class class, const struct value_element *e)
 {
     if (class == VALUE_HASH) {
-        word_print(l->line, e->field, WORD_SHOWN);
+        quoting_print(l->line, e->field, ARG_SHOWN);
         fputs(" = ", l->line);
     }
-    word_print(l->line, e->value, WORD_SHOWN);
+    quoting_print(l->line, e->value, ARG_SHOWN);
     if (class == VALUE_ZSET) {
         char score[DOUBLE_TEXT_SIZE];
 
@@ -93,7 +93,7 @@ static void print_element(struct lines *l, enum value_class class, const struct 
     line_end(l);
 }
 
-static const char *element_word(enum value_class class, bool one)
+static const char *element_arg(enum value_class class, bool one)
 {
     if (class == VALUE_HASH)
         return one ? "field" : "fields";
@@ -127,7 +127,7 @@ static int show_elements(struct lines *l, const struct rdb_entry *entry, struct 
         value_iter_reset(it, entry->type, entry->value, err) != 0)
         return -1;
     if (class != VALUE_STRING)
-        print_count(l, count, element_word(class, true), element_word(class, false));
+        print_count(l, count, element_arg(class, true), element_arg(class, false));
     for (shown = 0; shown < count && shown < ELEMENTS_SHOWN; shown++) {
         if (value_iter_next(it, &e, err) != STEP_ITEM)
             return -1;
@@ -151,15 +151,15 @@ static int elements(struct lines *l, const struct rdb_entry *entry, struct ft_er
 
 static void print_stream_entry(struct lines *l, const struct stream_entry *e)
 {
-    size_t shown = e->word_count < FIELDS_SHOWN ? e->word_count : FIELDS_SHOWN;
+    size_t shown = e->arg_count < FIELDS_SHOWN ? e->arg_count : FIELDS_SHOWN;
 
     fprintf(l->line, "%" PRIu64 "-%" PRIu64, e->id.ms, e->id.seq);
     for (size_t i = 0; i < shown; i++) {
         putc(' ', l->line);
-        word_print(l->line, e->words[i], WORD_SHOWN);
+        quoting_print(l->line, e->args[i], ARG_SHOWN);
     }
-    if (shown < e->word_count)
-        fprintf(l->line, " ...(%zu arguments)", e->word_count);
+    if (shown < e->arg_count)
+        fprintf(l->line, " ...(%zu arguments)", e->arg_count);
     line_end(l);
 }
 
@@ -170,7 +170,7 @@ static int stream_groups(struct lines *l, struct stream_iter *it, struct ft_err 
 
     while ((step = stream_iter_next_group(it, &g, err)) == STEP_ITEM) {
         fputs("group ", l->line);
-        word_print(l->line, g.name, WORD_SHOWN);
+        quoting_print(l->line, g.name, ARG_SHOWN);
         fprintf(l->line,
                 ": last id %" PRIu64 "-%" PRIu64 ", %" PRIu64 " pending, %" PRIu64 " consumers",
                 g.last_id.ms, g.last_id.seq, g.pending_count, g.consumer_count);
@@ -217,7 +217,7 @@ static int json_text(struct lines *l, const struct rdb_entry *entry, struct ft_e
     int rc = rdb_string_take(&in, &text, &scratch, err);
 
     if (rc == 0) {
-        word_print(l->line, text, 4 * WORD_SHOWN);
+        quoting_print(l->line, text, 4 * ARG_SHOWN);
         line_end(l);
     }
     buf_release(&scratch);

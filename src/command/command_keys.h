@@ -1,8 +1,8 @@
 /*
  * command_keys.h - key finders of the command table, where a first, last and step do not do.
  *
- * All push the keys that are there and return whether the words are a whole command; a slice (only
- * the keys of one shard) gives its words as keys, and false.
+ * All push the keys that are there and return whether the arguments are a whole command; a slice (only
+ * the keys of one shard) gives its arguments as keys, and false.
  */
 #ifndef FLOWTAPE_COMMAND_COMMAND_KEYS_H
 #define FLOWTAPE_COMMAND_COMMAND_KEYS_H
@@ -11,26 +11,26 @@
 #include "command/key_list.h"
 
 /* keys_by_range - the general one: key_first, key_last and key_step of a row. */
-bool keys_by_range(const struct command_row *row, const struct bytes *words, size_t count,
+bool keys_by_range(const struct command_row *row, const struct bytes *args, size_t count,
                    struct key_list *ret);
 
-bool keys_copy(const struct bytes *words, size_t count, struct key_list *ret);
-bool keys_move(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_copy(const struct bytes *args, size_t count, struct key_list *ret);
+bool keys_move(const struct bytes *args, size_t count, struct key_list *ret);
 /* SORT key [options] [STORE dst] */
-bool keys_sort(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_sort(const struct bytes *args, size_t count, struct key_list *ret);
 /* GEORADIUS key lon lat radius unit [options] [STORE|STOREDIST dst] */
-bool keys_georadius(const struct bytes *words, size_t count, struct key_list *ret);
-bool keys_georadiusbymember(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_georadius(const struct bytes *args, size_t count, struct key_list *ret);
+bool keys_georadiusbymember(const struct bytes *args, size_t count, struct key_list *ret);
 /* LMPOP numkeys key... */
-bool keys_numkeys(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_numkeys(const struct bytes *args, size_t count, struct key_list *ret);
 /* ZUNIONSTORE dst numkeys key... */
-bool keys_zstore(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_zstore(const struct bytes *args, size_t count, struct key_list *ret);
 /* SUNIONSTORE dst key... */
-bool keys_setstore(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_setstore(const struct bytes *args, size_t count, struct key_list *ret);
 /* ZRANGESTORE dst src min max ... */
-bool keys_zrangestore(const struct bytes *words, size_t count, struct key_list *ret);
+bool keys_zrangestore(const struct bytes *args, size_t count, struct key_list *ret);
 
-/* keys_find_store - the word after STORE or STOREDIST, looked for from `from` on; 0: none. */
-size_t keys_find_store(const struct bytes *words, size_t count, size_t from);
+/* keys_find_store - the argument after STORE or STOREDIST, looked for from `from` on; 0: none. */
+size_t keys_find_store(const struct bytes *args, size_t count, size_t from);
 
 #endif

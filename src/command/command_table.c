@@ -255,11 +255,11 @@ const struct command_row *command_rows(size_t *ret_count)
     return rows;
 }
 
-bool command_arity_ok(const struct command_row *row, size_t word_count)
+bool command_arity_ok(const struct command_row *row, size_t arg_count)
 {
     if (row->arity >= 0)
-        return word_count == (size_t)row->arity;
-    return word_count >= (size_t)-row->arity;
+        return arg_count == (size_t)row->arity;
+    return arg_count >= (size_t)-row->arity;
 }
 
 bool command_error_expected(const struct command_row *row, const char *error)

@@ -17,8 +17,8 @@
 const struct command_row *command_find(struct bytes name);
 /* command_rows - the whole table, for tests and listings. */
 const struct command_row *command_rows(size_t *ret_count);
-/* command_arity_ok - word_count includes the name. */
-bool command_arity_ok(const struct command_row *row, size_t word_count);
+/* command_arity_ok - arg_count includes the name. */
+bool command_arity_ok(const struct command_row *row, size_t arg_count);
 /*
  * command_error_expected - will the source have had this error too? error is the text
  * of the reply, with or without "-". A NULL row: no.

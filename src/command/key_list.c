@@ -11,14 +11,14 @@ static bool grow(struct key_list *list)
     return ARRAY_RESERVE(&list->keys, &list->cap, list->count + 1, "a list of keys", &err) == 0;
 }
 
-void key_list_push(struct key_list *list, const struct bytes *words, size_t word)
+void key_list_push(struct key_list *list, const struct bytes *args, size_t arg)
 {
     if (list->count == list->cap && !grow(list)) {
         list->failed = true;
         return;
     }
     list->keys[list->count++] =
-        (struct translation_key){.db = list->db, .key = words[word], .word = word};
+        (struct translation_key){.db = list->db, .key = args[arg], .arg = arg};
 }
 
 void key_list_clear(struct key_list *list, uint32_t db)

@@ -1,7 +1,7 @@
 /*
  * key_list.h - the keys of a record, as they are found.
  *
- * Memory       A list grows and is used again; key_list_release frees it. Keys point to the record's words.
+ * Memory       A list grows and is used again; key_list_release frees it. Keys point to the record's arguments.
  * Threads      A list belongs to one thread.
  */
 #ifndef FLOWTAPE_COMMAND_KEY_LIST_H
@@ -12,7 +12,7 @@
 struct translation_key {
     uint32_t db;
     struct bytes key;
-    size_t word;  /* its place in the record */
+    size_t arg;   /* its place in the record */
     bool suspect; /* what became of it cannot be known from the journal */
 };
 
@@ -24,8 +24,8 @@ struct key_list {
     bool failed; /* out of memory: keys are missing */
 };
 
-/* key_list_push - words[word] is a key of the list's database. */
-void key_list_push(struct key_list *list, const struct bytes *words, size_t word);
+/* key_list_push - args[arg] is a key of the list's database. */
+void key_list_push(struct key_list *list, const struct bytes *args, size_t arg);
 void key_list_clear(struct key_list *list, uint32_t db);
 void key_list_release(struct key_list *list);
 

@@ -90,16 +90,16 @@ static const struct {
     {"ZREMRANGEBYSCORE", LIFE_DRAINS},
 };
 
-static bool is_absent(const struct journal_record *record, size_t from, const char *word)
+static bool is_absent(const struct journal_record *record, size_t from, const char *arg)
 {
-    for (size_t i = from; i < record->word_count; i++) {
-        if (bytes_is_word(record->words[i], word))
+    for (size_t i = from; i < record->arg_count; i++) {
+        if (bytes_is_word(record->args[i], arg))
             return false;
     }
     return true;
 }
 
-/* ZADD, GEOADD, XADD make a key unless an option says not to: a value that is such a word is not looked at
+/* ZADD, GEOADD, XADD make a key unless an option says not to: a value that looks like one is not looked at
  * more closely, it only costs knowledge. */
 static enum life life_of_add(const struct journal_record *record)
 {
@@ -122,7 +122,7 @@ static enum life life_of(const struct journal_record *record, const struct trans
     }
     if (strcmp(name, "ZADD") == 0 || strcmp(name, "GEOADD") == 0 || strcmp(name, "XADD") == 0)
         return life_of_add(record);
-    if (strcmp(name, "DELEX") == 0 && record->word_count == 2)
+    if (strcmp(name, "DELEX") == 0 && record->arg_count == 2)
         return LIFE_ENDS;
     return LIFE_UNKNOWN;
 }

@@ -26,13 +26,13 @@ struct part_key {
 enum record_left {
     RECORD_LEFT_ERROR = -1,
     RECORD_LEFT_NOTHING,
-    RECORD_LEFT_WORDS,
+    RECORD_LEFT_ARGS,
     RECORD_LEFT_UNKNOWN, /* nothing, and some keys are unknown */
 };
 
-/* Zeroed at first. The words are a record for the translation, valid until the next call. */
+/* Zeroed at first. The arguments are a record for the translation, valid until the next call. */
 struct record_part {
-    struct bytes *words; /* owned */
+    struct bytes *args; /* owned */
     size_t capacity;
     size_t count;
     uint32_t db;

@@ -9,13 +9,13 @@
 #include "item/slot.h"
 
 /* What the pools may keep between records. */
-#define KEEP_WORDS (64u << 10)
+#define KEEP_ARGS (64u << 10)
 
 /*
- * A translation is made for every record, so it allocates nothing once the pools have grown: words of all
+ * A translation is made for every record, so it allocates nothing once the pools have grown: arguments of all
  * commands lie in one array, and a command is a range of it. Ranges are numbers until all is put, since
  * the array may move while it grows; only then they become pointers. An error is remembered in `failed`
- * and makes what follows do nothing, so that rewrite functions need not ask after each word.
+ * and makes what follows do nothing, so that rewrite functions need not ask after each argument.
  */
 static bool command_add(struct rewrite *rw, const struct rewrite_command *c)
 {
@@ -30,20 +30,20 @@ static bool command_add(struct rewrite *rw, const struct rewrite_command *c)
     return true;
 }
 
-void rewrite_put(struct rewrite *rw, struct bytes word)
+void rewrite_put(struct rewrite *rw, struct bytes arg)
 {
     struct rewrite_pools *p = rw->pools;
 
-    if (rw->failed || !rewrite_ok(rw, ARRAY_RESERVE(&p->words, &p->word_cap, p->word_count + 1,
-                                                    "the words of a command", rw->err)))
+    if (rw->failed || !rewrite_ok(rw, ARRAY_RESERVE(&p->args, &p->arg_cap, p->arg_count + 1,
+                                                    "the arguments of a command", rw->err)))
         return;
-    p->words[p->word_count++] = word;
+    p->args[p->arg_count++] = arg;
     p->pending[p->command_count - 1].count++;
 }
 
-void rewrite_put_str(struct rewrite *rw, const char *word)
+void rewrite_put_str(struct rewrite *rw, const char *arg)
 {
-    rewrite_put(rw, bytes_str(word));
+    rewrite_put(rw, bytes_str(arg));
 }
 
 void rewrite_put_i64(struct rewrite *rw, int64_t value)
@@ -56,15 +56,15 @@ void rewrite_put_i64(struct rewrite *rw, int64_t value)
     rewrite_put(rw, bytes_of(text, i64_to_text(value, text)));
 }
 
-void rewrite_put_words(struct rewrite *rw, size_t from, size_t to)
+void rewrite_put_args(struct rewrite *rw, size_t from, size_t to)
 {
     for (size_t i = from; i < to && i < rw->count; i++)
-        rewrite_put(rw, rw->words[i]);
+        rewrite_put(rw, rw->args[i]);
 }
 
 void rewrite_begin(struct rewrite *rw, const char *name)
 {
-    struct rewrite_command c = {.first = rw->pools->word_count};
+    struct rewrite_command c = {.first = rw->pools->arg_count};
 
     if (rw->out->class_ == TRANSLATION_AS_IS)
         rw->out->class_ = TRANSLATION_REWRITTEN;
@@ -72,7 +72,7 @@ void rewrite_begin(struct rewrite *rw, const char *name)
         rewrite_put_str(rw, name);
 }
 
-void rewrite_script(struct rewrite *rw, const char *script, size_t key_word)
+void rewrite_script(struct rewrite *rw, const char *script, size_t key_arg)
 {
     rw->out->class_ = TRANSLATION_READ_WRITE;
     rewrite_begin(rw, "EVAL");
@@ -81,7 +81,7 @@ void rewrite_script(struct rewrite *rw, const char *script, size_t key_word)
     rw->pools->pending[rw->pools->command_count - 1].script = true;
     rewrite_put_str(rw, script);
     rewrite_put_str(rw, "1");
-    rewrite_put(rw, rw->words[key_word]);
+    rewrite_put(rw, rw->args[key_arg]);
 }
 
 void rewrite_note(struct rewrite *rw, const char *note)
@@ -92,7 +92,7 @@ void rewrite_note(struct rewrite *rw, const char *note)
 
 void rewrite_as_is(struct rewrite *rw)
 {
-    struct rewrite_command c = {.as_is = rw->words, .count = rw->count};
+    struct rewrite_command c = {.as_is = rw->args, .count = rw->count};
 
     rw->out->class_ = TRANSLATION_AS_IS;
     command_add(rw, &c);
@@ -147,16 +147,16 @@ void rewrite_suspect(struct rewrite *rw)
         rw->keys->keys[i].suspect = true;
 }
 
-void rewrite_plan(struct rewrite *rw, size_t src_word, size_t dst_word)
+void rewrite_plan(struct rewrite *rw, size_t src_arg, size_t dst_arg)
 {
     rw->out->class_ = TRANSLATION_READ_WRITE;
     rw->out->plan = (struct translation_plan){
         .kind = rw->row->plan,
-        .src = rw->words[src_word],
-        .dst = rw->words[dst_word],
+        .src = rw->args[src_arg],
+        .dst = rw->args[dst_arg],
         .dst_db = rw->db,
-        .words = rw->words,
-        .word_count = rw->count,
+        .args = rw->args,
+        .arg_count = rw->count,
     };
 }
 
@@ -189,21 +189,21 @@ bool rewrite_is_over(const struct rewrite *rw, int64_t deadline_ms)
     return deadline_ms <= rewrite_moment_ms(rw);
 }
 
-enum expiry_option rewrite_expiry_option(const struct rewrite *rw, size_t word, int64_t *ret_ms)
+enum expiry_option rewrite_expiry_option(const struct rewrite *rw, size_t arg, int64_t *ret_ms)
 {
-    bool has_value = word + 1 < rw->count;
-    struct bytes value = has_value ? rw->words[word + 1] : bytes_of(NULL, 0);
+    bool has_value = arg + 1 < rw->count;
+    struct bytes value = has_value ? rw->args[arg + 1] : bytes_of(NULL, 0);
     int64_t number;
 
-    if (rewrite_is(rw, word, "EX"))
+    if (rewrite_is(rw, arg, "EX"))
         return rewrite_deadline(rw, value, 1000, ret_ms) ? EXPIRY_OTHER : EXPIRY_BAD;
-    if (rewrite_is(rw, word, "PX"))
+    if (rewrite_is(rw, arg, "PX"))
         return rewrite_deadline(rw, value, 1, ret_ms) ? EXPIRY_OTHER : EXPIRY_BAD;
-    if (!rewrite_is(rw, word, "EXAT") && !rewrite_is(rw, word, "PXAT"))
+    if (!rewrite_is(rw, arg, "EXAT") && !rewrite_is(rw, arg, "PXAT"))
         return EXPIRY_NO_OPTION;
     if (!bytes_to_i64(value, &number) || number < 0 || number > INT64_MAX / 1000)
         return EXPIRY_BAD;
-    if (rewrite_is(rw, word, "PXAT")) {
+    if (rewrite_is(rw, arg, "PXAT")) {
         *ret_ms = number;
         return EXPIRY_ABSOLUTE_MS;
     }
@@ -228,7 +228,7 @@ static int slot_compare(const void *a, const void *b)
 
     if (x->slot != y->slot)
         return x->slot < y->slot ? -1 : 1;
-    return x->word < y->word ? -1 : x->word > y->word;
+    return x->arg < y->arg ? -1 : x->arg > y->arg;
 }
 
 void rewrite_split(struct rewrite *rw, const char *name)
@@ -241,23 +241,23 @@ void rewrite_split(struct rewrite *rw, const char *name)
         return;
     for (size_t i = 0; i < n; i++) {
         p->slots[i].slot = slot_of(rw->keys->keys[i].key);
-        p->slots[i].word = rw->keys->keys[i].word;
+        p->slots[i].arg = rw->keys->keys[i].arg;
     }
     qsort(p->slots, n, sizeof(p->slots[0]), slot_compare);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || p->slots[i].slot != p->slots[i - 1].slot)
             rewrite_begin(rw, name);
-        rewrite_put_words(rw, p->slots[i].word, p->slots[i].word + step);
+        rewrite_put_args(rw, p->slots[i].arg, p->slots[i].arg + step);
     }
 }
 
 void rewrite_pools_clear(struct rewrite_pools *p)
 {
-    p->word_count = 0;
+    p->arg_count = 0;
     p->command_count = 0;
     p->number_count = 0;
     buf_clear(&p->scratch);
-    buf_trim(&p->scratch, KEEP_WORDS);
+    buf_trim(&p->scratch, KEEP_ARGS);
 }
 
 void rewrite_finish(struct rewrite *rw)
@@ -268,7 +268,7 @@ void rewrite_finish(struct rewrite *rw)
         const struct rewrite_command *c = &p->pending[i];
 
         p->commands[i] = (struct translation_command){
-            .words = c->as_is != NULL ? c->as_is : p->words + c->first,
+            .args = c->as_is != NULL ? c->as_is : p->args + c->first,
             .count = c->count,
             .script = c->script,
         };
@@ -281,7 +281,7 @@ void rewrite_finish(struct rewrite *rw)
 
 void rewrite_pools_release(struct rewrite_pools *p)
 {
-    free(p->words);
+    free(p->args);
     free(p->pending);
     free(p->commands);
     free(p->slots);

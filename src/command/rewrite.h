@@ -2,7 +2,7 @@
  * rewrite.h - inside of the translation: what a rewrite function of the command table works with.
  *
  * A rewrite function sets rw->out->class_ and writes commands: rewrite_begin starts one, the
- * rewrite_put functions append its words, which must live as long as the record or the
+ * rewrite_put functions append its arguments, which must live as long as the record or the
  * pools. A failure is remembered in rw->failed and looked at once, by translator_run; what can fail is
  * asked through rewrite_ok.
  */
@@ -15,9 +15,9 @@
 #define REWRITE_NUMBERS_MAX 16
 #define REWRITE_NOTE_MAX    160
 
-/* A command while the pool of words may still move. */
+/* A command while the pool of arguments may still move. */
 struct rewrite_command {
-    const struct bytes *as_is; /* the record's own words, or NULL: in the pool */
+    const struct bytes *as_is; /* the record's own arguments, or NULL: in the pool */
     size_t first, count;
     bool script;
 };
@@ -25,13 +25,13 @@ struct rewrite_command {
 /* A key and its slot, to be sorted. */
 struct rewrite_slot {
     uint16_t slot;
-    size_t word;
+    size_t arg;
 };
 
 /* What results are made of; kept from one record to the next. Zeroed at first. */
 struct rewrite_pools {
-    struct bytes *words;
-    size_t word_count, word_cap;
+    struct bytes *args;
+    size_t arg_count, arg_cap;
     struct rewrite_command *pending;
     struct translation_command *commands;
     size_t command_count, command_cap;
@@ -48,7 +48,7 @@ struct rewrite {
     struct recoder *recoder;
     const struct translator_options *options;
     const struct command_row *row;
-    const struct bytes *words;
+    const struct bytes *args;
     size_t count;
     uint32_t db;
     int64_t now_ms; /* when the record was received */
@@ -71,10 +71,10 @@ void rewrite_as_is(struct rewrite *rw);
 void rewrite_nothing(struct rewrite *rw, const char *note);
 void rewrite_loss(struct rewrite *rw, enum loss_reason reason, const char *class_name,
                   const char *text);
-/* rewrite_malformed - a loss: the words are not what the command takes. */
+/* rewrite_malformed - a loss: the arguments are not what the command takes. */
 void rewrite_malformed(struct rewrite *rw, const char *what);
-/* rewrite_plan - READ_WRITE by the plan of the row: src and dst are words of the record. */
-void rewrite_plan(struct rewrite *rw, size_t src_word, size_t dst_word);
+/* rewrite_plan - READ_WRITE by the plan of the row: src and dst are arguments of the record. */
+void rewrite_plan(struct rewrite *rw, size_t src_arg, size_t dst_arg);
 /* rewrite_needs - a loss: the target is older than `version` (major * 100 + minor). */
 void rewrite_needs(struct rewrite *rw, unsigned version, const char *what);
 
@@ -86,14 +86,14 @@ void rewrite_note(struct rewrite *rw, const char *note);
 
 /* Commands. rewrite_begin makes the class REWRITTEN unless it was set to more than AS_IS. */
 void rewrite_begin(struct rewrite *rw, const char *name);
-void rewrite_put(struct rewrite *rw, struct bytes word);
-void rewrite_put_str(struct rewrite *rw, const char *word); /* static text */
+void rewrite_put(struct rewrite *rw, struct bytes arg);
+void rewrite_put_str(struct rewrite *rw, const char *arg); /* static text */
 void rewrite_put_i64(struct rewrite *rw, int64_t value);
-void rewrite_put_words(struct rewrite *rw, size_t from, size_t to); /* of the record */
+void rewrite_put_args(struct rewrite *rw, size_t from, size_t to); /* of the record */
 /* rewrite_script - class READ_WRITE, begins "EVAL script 1 key"; arguments are put after it. */
-void rewrite_script(struct rewrite *rw, const char *script, size_t key_word);
+void rewrite_script(struct rewrite *rw, const char *script, size_t key_arg);
 
-/* rewrite_scratch - for words that are made, empty. */
+/* rewrite_scratch - for arguments that are made, empty. */
 static inline struct buf *rewrite_scratch(struct rewrite *rw)
 {
     return &rw->pools->scratch;
@@ -109,9 +109,9 @@ static inline bool rewrite_source_up_to(const struct rewrite *rw, unsigned relea
 {
     return rw->options->source_release != 0 && rw->options->source_release <= release;
 }
-static inline bool rewrite_is(const struct rewrite *rw, size_t word, const char *text)
+static inline bool rewrite_is(const struct rewrite *rw, size_t arg, const char *text)
 {
-    return word < rw->count && bytes_is_word(rw->words[word], text);
+    return arg < rw->count && bytes_is_word(rw->args[arg], text);
 }
 
 /*
@@ -133,17 +133,17 @@ enum expiry_option {
     EXPIRY_ABSOLUTE_MS, /* PXAT: stands as it is */
     EXPIRY_OTHER,
 };
-/* rewrite_expiry_option - is words[word] such an option? *ret_ms is its absolute time. */
-enum expiry_option rewrite_expiry_option(const struct rewrite *rw, size_t word, int64_t *ret_ms);
+/* rewrite_expiry_option - is args[arg] such an option? *ret_ms is its absolute time. */
+enum expiry_option rewrite_expiry_option(const struct rewrite *rw, size_t arg, int64_t *ret_ms);
 
 /* keys_in_one_slot - all keys that were found. */
 bool rewrite_keys_in_one_slot(const struct rewrite *rw);
-/* rewrite_split - class REWRITTEN: the same command per slot; each key takes key_step words. */
+/* rewrite_split - class REWRITTEN: the same command per slot; each key takes key_step arguments. */
 void rewrite_split(struct rewrite *rw, const char *name);
 
 /* rewrite_pools_clear - for the next record. */
 void rewrite_pools_clear(struct rewrite_pools *p);
-/* rewrite_finish - no more words: the commands and the keys become the translation's. */
+/* rewrite_finish - no more arguments: the commands and the keys become the translation's. */
 void rewrite_finish(struct rewrite *rw);
 void rewrite_pools_release(struct rewrite_pools *p);
 

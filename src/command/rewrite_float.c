@@ -14,14 +14,14 @@ static bool keeps_field_time(const struct rewrite *rw)
 void rewrite_incrbyfloat(struct rewrite *rw)
 {
     rewrite_script(rw, rewrite_target(rw) < 602 ? lua_incrbyfloat_pttl : lua_incrbyfloat, 1);
-    rewrite_put(rw, rw->words[2]);
+    rewrite_put(rw, rw->args[2]);
     rewrite_note(rw, "added as the source adds: doubles, written as the shortest text");
 }
 
 void rewrite_hincrbyfloat(struct rewrite *rw)
 {
     rewrite_script(rw, lua_hincrbyfloat, 1);
-    rewrite_put_words(rw, 2, 4);
+    rewrite_put_args(rw, 2, 4);
     rewrite_put_str(rw, keeps_field_time(rw) ? "1" : "0");
     rewrite_note(rw, "added as the source adds: doubles, written as the shortest text");
 }
@@ -33,10 +33,10 @@ void rewrite_hincrby(struct rewrite *rw)
         return;
     }
     rewrite_begin(rw, "HINCRBY");
-    rewrite_put_words(rw, 1, rw->count);
+    rewrite_put_args(rw, 1, rw->count);
     rewrite_begin(rw, "HPERSIST");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     rewrite_put_str(rw, "FIELDS");
     rewrite_put_str(rw, "1");
-    rewrite_put(rw, rw->words[2]);
+    rewrite_put(rw, rw->args[2]);
 }

@@ -19,7 +19,7 @@ struct hsetex {
     bool relative; /* a time that has to be changed */
     bool has_deadline;
     int64_t deadline_ms;
-    size_t first, end; /* words of fields and values */
+    size_t first, end; /* arguments of fields and values */
 };
 
 static const char *hsetex_mode_name(enum hsetex_mode m)
@@ -70,12 +70,12 @@ static bool hsetex_parse(struct rewrite *rw, struct hsetex *h)
         return false;
     if (rewrite_is(rw, i, "FIELDS")) {
         h->redis_form = true;
-        if (i + 1 >= rw->count || !bytes_to_u64(rw->words[i + 1], &fields) || fields == 0 ||
+        if (i + 1 >= rw->count || !bytes_to_u64(rw->args[i + 1], &fields) || fields == 0 ||
             fields > rw->count || rw->count != i + 2 + 2 * (size_t)fields)
             return false;
         h->first = i + 2;
     } else {
-        if (h->has_deadline || !rewrite_deadline(rw, rw->words[i], 1000, &h->deadline_ms))
+        if (h->has_deadline || !rewrite_deadline(rw, rw->args[i], 1000, &h->deadline_ms))
             return false;
         h->has_deadline = true;
         h->first = i + 1;
@@ -93,14 +93,14 @@ static void lua_hsetex_write(struct rewrite *rw, const struct hsetex *h, bool ti
         rewrite_put_i64(rw, h->deadline_ms);
     else
         rewrite_put_str(rw, "-");
-    rewrite_put_words(rw, h->first, h->end);
+    rewrite_put_args(rw, h->first, h->end);
 }
 
 static void hset_write(struct rewrite *rw, const struct hsetex *h)
 {
     rewrite_begin(rw, "HSET");
-    rewrite_put(rw, rw->words[1]);
-    rewrite_put_words(rw, h->first, h->end);
+    rewrite_put(rw, rw->args[1]);
+    rewrite_put_args(rw, h->first, h->end);
 }
 
 /* FIELDS n f...: of field and value pairs, the fields. */
@@ -109,15 +109,15 @@ static void fields_write(struct rewrite *rw, size_t first, size_t end, size_t st
     rewrite_put_str(rw, "FIELDS");
     rewrite_put_i64(rw, (int64_t)((end - first) / step));
     for (size_t i = first; i < end; i += step)
-        rewrite_put(rw, rw->words[i]);
+        rewrite_put(rw, rw->args[i]);
 }
 
 static void hdel_write(struct rewrite *rw, size_t first, size_t end, size_t step)
 {
     rewrite_begin(rw, "HDEL");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     for (size_t i = first; i < end; i += step)
-        rewrite_put(rw, rw->words[i]);
+        rewrite_put(rw, rw->args[i]);
 }
 
 /* What it set has ended; HSETNX would have left alone what was there. */
@@ -141,8 +141,8 @@ static void hsetex_without_times(struct rewrite *rw, const struct hsetex *h)
     } else if (h->mode == HSETEX_NX) {
         for (size_t i = h->first; i < h->end; i += 2) {
             rewrite_begin(rw, "HSETNX");
-            rewrite_put(rw, rw->words[1]);
-            rewrite_put_words(rw, i, i + 2);
+            rewrite_put(rw, rw->args[1]);
+            rewrite_put_args(rw, i, i + 2);
         }
     } else {
         hset_write(rw, h);
@@ -161,7 +161,7 @@ static void hsetex_with_hexpire(struct rewrite *rw, const struct hsetex *h)
     if (!h->has_deadline)
         return;
     rewrite_begin(rw, "HPEXPIREAT");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     rewrite_put_i64(rw, h->deadline_ms);
     fields_write(rw, h->first, h->end, 2);
 }
@@ -177,14 +177,14 @@ static void hsetex_with_hsetex(struct rewrite *rw, const struct hsetex *h)
         return;
     }
     rewrite_begin(rw, "HSETEX");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     if (h->mode != HSETEX_ALWAYS)
         rewrite_put_str(rw, hsetex_mode_name(h->mode));
     rewrite_put_str(rw, "PXAT");
     rewrite_put_i64(rw, h->deadline_ms);
     rewrite_put_str(rw, "FIELDS");
     rewrite_put_i64(rw, (int64_t)((h->end - h->first) / 2));
-    rewrite_put_words(rw, h->first, h->end);
+    rewrite_put_args(rw, h->first, h->end);
 }
 
 void rewrite_hsetex(struct rewrite *rw)
@@ -207,12 +207,12 @@ static void field_times_lost(struct rewrite *rw, const char *class_name)
     rewrite_add_loss(rw, LOSS_MEMBER_TTL, class_name, FIELD_TTL_TEXT);
 }
 
-/* FIELDS n f... at words[i]: whole, and to the end. */
+/* FIELDS n f... at args[i]: whole, and to the end. */
 static bool fields_at(const struct rewrite *rw, size_t i)
 {
     uint64_t n;
 
-    return rewrite_is(rw, i, "FIELDS") && i + 1 < rw->count && bytes_to_u64(rw->words[i + 1], &n) &&
+    return rewrite_is(rw, i, "FIELDS") && i + 1 < rw->count && bytes_to_u64(rw->args[i + 1], &n) &&
            n != 0 && n < rw->count && rw->count == i + 2 + (size_t)n;
 }
 
@@ -222,7 +222,7 @@ void rewrite_hexpire(struct rewrite *rw)
     size_t at = rewrite_is(rw, 3, "FIELDS") ? 3 : 4;
     int64_t ms;
 
-    if (!rewrite_deadline(rw, rw->words[2], 1000, &ms) || !fields_at(rw, at)) {
+    if (!rewrite_deadline(rw, rw->args[2], 1000, &ms) || !fields_at(rw, at)) {
         rewrite_malformed(rw, "HEXPIRE with unknown arguments");
         return;
     }
@@ -235,9 +235,9 @@ void rewrite_hexpire(struct rewrite *rw)
         return;
     }
     rewrite_begin(rw, "HPEXPIREAT");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     rewrite_put_i64(rw, ms);
-    rewrite_put_words(rw, 3, rw->count);
+    rewrite_put_args(rw, 3, rw->count);
 }
 
 /* HGETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST] FIELDS n f...: what it changes is times. */
@@ -263,10 +263,10 @@ void rewrite_hgetex(struct rewrite *rw)
         rewrite_as_is(rw);
     } else {
         rewrite_begin(rw, persist ? "HPERSIST" : "HPEXPIREAT");
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
         if (!persist)
             rewrite_put_i64(rw, ms);
-        rewrite_put_words(rw, at, rw->count);
+        rewrite_put_args(rw, at, rw->count);
     }
 }
 
@@ -275,21 +275,21 @@ void rewrite_field_expire(struct rewrite *rw)
 {
     int64_t ms;
 
-    if (!rewrite_deadline(rw, rw->words[2], 1000, &ms)) {
+    if (!rewrite_deadline(rw, rw->args[2], 1000, &ms)) {
         rewrite_malformed(rw, "the time is not a number");
         return;
     }
     if (!rw->options->target->member_ttl) {
         if (rewrite_is_over(rw, ms)) {
             rewrite_script(rw, lua_remove_members, 1);
-            rewrite_put_words(rw, 3, rw->count);
+            rewrite_put_args(rw, 3, rw->count);
         } else {
             field_times_lost(rw, "member");
         }
         return;
     }
     rewrite_begin(rw, "HPEXPIREAT");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     rewrite_put_i64(rw, ms);
     fields_write(rw, 3, rw->count, 1);
     rewrite_note(rw, "of a set: an error that is expected, its members have no times in Redis");

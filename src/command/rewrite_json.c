@@ -41,14 +41,14 @@ static void json_loss(struct rewrite *rw, enum json_mode mode)
 static void put_command(struct rewrite *rw, const char *name, size_t from, size_t to)
 {
     rewrite_begin(rw, name);
-    rewrite_put_words(rw, from, to);
+    rewrite_put_args(rw, from, to);
 }
 
 /* A whole document takes the place of a string too, and of its time to live: dragonfly lets it. */
 void rewrite_json_set(struct rewrite *rw)
 {
     enum json_mode mode = json_mode(rw);
-    bool whole = is_root(rw->words[2]);
+    bool whole = is_root(rw->args[2]);
 
     if (mode == JSON_COMMANDS && (!whole || rw->count > 4)) {
         rewrite_as_is(rw);
@@ -57,8 +57,8 @@ void rewrite_json_set(struct rewrite *rw)
         put_command(rw, "JSON.SET", 1, rw->count);
     } else if (mode == JSON_STRINGS && whole) {
         rewrite_begin(rw, "SET");
-        rewrite_put(rw, rw->words[1]);
-        rewrite_put_words(rw, 3, rw->count);
+        rewrite_put(rw, rw->args[1]);
+        rewrite_put_args(rw, 3, rw->count);
     } else {
         json_loss(rw, mode);
         if (whole && rw->count == 4)
@@ -73,7 +73,7 @@ void rewrite_json_mset(struct rewrite *rw)
     bool lost = false;
 
     for (size_t i = 1; i + 2 < rw->count; i += 3) {
-        bool whole = is_root(rw->words[i + 1]);
+        bool whole = is_root(rw->args[i + 1]);
 
         lost = lost || mode == JSON_LOST || (mode == JSON_STRINGS && !whole);
         if (whole && mode != JSON_STRINGS)
@@ -82,7 +82,7 @@ void rewrite_json_mset(struct rewrite *rw)
             put_command(rw, "JSON.SET", i, i + 3);
         } else if (mode == JSON_STRINGS && whole) {
             put_command(rw, "SET", i, i + 1);
-            rewrite_put(rw, rw->words[i + 2]);
+            rewrite_put(rw, rw->args[i + 2]);
         }
     }
     if (lost)
@@ -94,7 +94,7 @@ void rewrite_json_del(struct rewrite *rw)
 {
     enum json_mode mode = json_mode(rw);
 
-    if (rw->count == 2 || is_root(rw->words[2]))
+    if (rw->count == 2 || is_root(rw->args[2]))
         put_command(rw, "DEL", 1, 2);
     else if (mode == JSON_COMMANDS)
         rewrite_as_is(rw);

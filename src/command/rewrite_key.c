@@ -29,14 +29,14 @@ void rewrite_expire(struct rewrite *rw)
         rewrite_as_is(rw);
         return;
     }
-    if (!rewrite_deadline(rw, rw->words[2], unit_ms, &ms)) {
+    if (!rewrite_deadline(rw, rw->args[2], unit_ms, &ms)) {
         rewrite_malformed(rw, "the time is not a number");
         return;
     }
     rewrite_begin(rw, "PEXPIREAT");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     rewrite_put_i64(rw, ms);
-    rewrite_put_words(rw, 3, rw->count);
+    rewrite_put_args(rw, 3, rw->count);
 }
 
 void rewrite_delex(struct rewrite *rw)
@@ -45,13 +45,13 @@ void rewrite_delex(struct rewrite *rw)
 
     if (rw->count == 2) {
         rewrite_begin(rw, "DEL");
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
     } else if (rw->count != 4) {
         rewrite_malformed(rw, "DELEX takes a condition and a value");
     } else if (equal || rewrite_is(rw, 2, "IFNE")) {
         rewrite_script(rw, lua_delex, 1);
         rewrite_put_str(rw, equal ? "IFEQ" : "IFNE");
-        rewrite_put(rw, rw->words[3]);
+        rewrite_put(rw, rw->args[3]);
         rewrite_note(rw, "deleted if the target's value is (not) the one given");
     } else if (rewrite_is(rw, 2, "IFDEQ") || rewrite_is(rw, 2, "IFDNE")) {
         rewrite_plan(rw, 1, 1);
@@ -69,7 +69,7 @@ static void rename_with_old_time(struct rewrite *rw)
     rewrite_begin(rw, "EVAL");
     rewrite_put_str(rw, lua_rename_keeping_time);
     rewrite_put_str(rw, "2");
-    rewrite_put_words(rw, 1, 3);
+    rewrite_put_args(rw, 1, 3);
     rewrite_put_str(rw, absolute ? "PEXPIRETIME" : "PTTL");
     rewrite_put_str(rw, absolute ? "PEXPIREAT" : "PEXPIRE");
     rewrite_note(rw, "where both keys have a time to live, the destination keeps its own");
@@ -143,13 +143,13 @@ static bool restore_parse(struct rewrite *rw, struct restore_options *o)
         else
             return false;
     }
-    if (!bytes_to_i64(rw->words[2], &ttl) || ttl < 0)
+    if (!bytes_to_i64(rw->args[2], &ttl) || ttl < 0)
         return false;
     o->exact = o->replace && o->absttl && rw->count == 6;
     if (ttl == 0) {
         o->expire_ms = 0;
     } else if (!o->absttl) {
-        return rewrite_deadline(rw, rw->words[2], 1, &o->expire_ms);
+        return rewrite_deadline(rw, rw->args[2], 1, &o->expire_ms);
     } else if (ttl - rw->now_ms > TRANSLATE_TTL_MAX_MS) {
         o->expire_ms = rw->now_ms + TRANSLATE_TTL_MAX_MS;
         o->exact = false;
@@ -163,7 +163,7 @@ static bool restore_parse(struct rewrite *rw, struct restore_options *o)
 static void restore_delete(struct rewrite *rw)
 {
     rewrite_begin(rw, "DEL");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
 }
 
 static void restore_lost(struct rewrite *rw, uint8_t type, enum loss_reason reason)
@@ -179,10 +179,10 @@ static void restore_write(struct rewrite *rw, const struct restore_options *o, c
                           uint8_t type, struct bytes value)
 {
     const struct target *target = rw->options->target;
-    bool same = type == rw->words[3].p[0] && value.p == d->value.p && value.n == d->value.n &&
+    bool same = type == rw->args[3].p[0] && value.p == d->value.p && value.n == d->value.n &&
                 d->rdb_version <= target->rdb_version;
     struct buf *scratch = rewrite_scratch(rw);
-    struct bytes payload = rw->words[3];
+    struct bytes payload = rw->args[3];
 
     if (same && o->exact) {
         rewrite_as_is(rw);
@@ -194,7 +194,7 @@ static void restore_write(struct rewrite *rw, const struct restore_options *o, c
         payload = buf_bytes(scratch);
     }
     rewrite_begin(rw, "RESTORE");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
     rewrite_put_i64(rw, o->expire_ms);
     rewrite_put(rw, payload);
     rewrite_put_str(rw, "REPLACE");
@@ -216,19 +216,19 @@ void rewrite_restore(struct rewrite *rw)
         rewrite_malformed(rw, "RESTORE with unknown arguments");
         return;
     }
-    if (!rewrite_ok(rw, dump_parse(rw->words[3], &dump, rw->err))) {
-        err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->words[1], key, sizeof(key)));
+    if (!rewrite_ok(rw, dump_parse(rw->args[3], &dump, rw->err))) {
+        err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->args[1], key, sizeof(key)));
         return;
     }
     entry.type = dump.type;
-    entry.key = rw->words[1];
+    entry.key = rw->args[1];
     entry.value = dump.value;
     entry.value_bytes = dump.value.n;
     switch (
         recoder_run(rw->recoder, &entry, rewrite_moment_ms(rw), &type, &value, &reason, rw->err)) {
     case RECODE_ERROR:
         rw->failed = true;
-        err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->words[1], key, sizeof(key)));
+        err_wrap(rw->err, "RESTORE of \"%s\"", bytes_escape(rw->args[1], key, sizeof(key)));
         return;
     case RECODE_LOST:
         restore_lost(rw, dump.type, reason);
@@ -257,7 +257,7 @@ static bool sort_has_pattern(const struct rewrite *rw)
     for (size_t i = 2; i + 1 < rw->count; i++) {
         if (rewrite_is(rw, i, "GET"))
             return true;
-        if (rewrite_is(rw, i, "BY") && memchr(rw->words[i + 1].p, '*', rw->words[i + 1].n) != NULL)
+        if (rewrite_is(rw, i, "BY") && memchr(rw->args[i + 1].p, '*', rw->args[i + 1].n) != NULL)
             return true;
     }
     return false;
@@ -282,7 +282,7 @@ void rewrite_sort(struct rewrite *rw)
     } else if (rewrite_keys_in_one_slot(rw)) {
         rewrite_as_is(rw);
     } else {
-        rewrite_plan(rw, 1, rw->keys->keys[1].word);
+        rewrite_plan(rw, 1, rw->keys->keys[1].arg);
     }
 }
 
@@ -325,8 +325,8 @@ void rewrite_dflycluster(struct rewrite *rw)
     for (size_t i = 0; i < n; i++) {
         struct slot_range r;
 
-        if (!slot_take(rw->words[2 + 2 * i], &r.first) ||
-            !slot_take(rw->words[3 + 2 * i], &r.last) || r.first > r.last) {
+        if (!slot_take(rw->args[2 + 2 * i], &r.first) || !slot_take(rw->args[3 + 2 * i], &r.last) ||
+            r.first > r.last) {
             rewrite_malformed(rw, "DFLYCLUSTER FLUSHSLOTS with slots that are none");
             return;
         }

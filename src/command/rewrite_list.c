@@ -15,18 +15,18 @@ void rewrite_pop(struct rewrite *rw)
         rewrite_malformed(rw, "wrong number of arguments");
     } else if (rw->count == 2 || rewrite_target(rw) >= 602) {
         rewrite_as_is(rw);
-    } else if (!bytes_to_i64(rw->words[2], &n) || n < 0) {
+    } else if (!bytes_to_i64(rw->args[2], &n) || n < 0) {
         rewrite_malformed(rw, "the count is not a number");
     } else {
         rewrite_script(rw, lua_pop, 1);
         rewrite_put_str(rw, rw->row->name);
-        rewrite_put(rw, rw->words[2]);
+        rewrite_put(rw, rw->args[2]);
     }
 }
 
-static bool is_side(const struct rewrite *rw, size_t word)
+static bool is_side(const struct rewrite *rw, size_t arg)
 {
-    return rewrite_is(rw, word, "LEFT") || rewrite_is(rw, word, "RIGHT");
+    return rewrite_is(rw, arg, "LEFT") || rewrite_is(rw, arg, "RIGHT");
 }
 
 /* A script of all keys; its arguments are put after it. */
@@ -61,7 +61,7 @@ void rewrite_lmove(struct rewrite *rw)
         rewrite_as_is(rw);
     } else if (rewrite_is(rw, 3, "RIGHT") && rewrite_is(rw, 4, "LEFT")) {
         rewrite_begin(rw, "RPOPLPUSH");
-        rewrite_put_words(rw, 1, 3);
+        rewrite_put_args(rw, 1, 3);
     } else {
         lmove_old(rw);
     }
@@ -73,17 +73,17 @@ void rewrite_rpoplpush(struct rewrite *rw)
     static const struct bytes right = {(const uint8_t *)"RIGHT", 5};
     static const struct bytes left = {(const uint8_t *)"LEFT", 4};
     struct buf *scratch = rewrite_scratch(rw);
-    struct bytes words[] = {name, rw->words[1], rw->words[2], right, left};
+    struct bytes args[] = {name, rw->args[1], rw->args[2], right, left};
 
     if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
         rewrite_as_is(rw);
         return;
     }
-    if (!rewrite_ok(rw, buf_append(scratch, words, sizeof(words), rw->err)))
+    if (!rewrite_ok(rw, buf_append(scratch, args, sizeof(args), rw->err)))
         return;
     rewrite_plan(rw, 1, 2);
-    rw->out->plan.words = (const struct bytes *)(const void *)scratch->p;
-    rw->out->plan.word_count = 5;
+    rw->out->plan.args = (const struct bytes *)(const void *)scratch->p;
+    rw->out->plan.arg_count = 5;
 }
 
 void rewrite_smove(struct rewrite *rw)
@@ -94,7 +94,7 @@ void rewrite_smove(struct rewrite *rw)
         rewrite_as_is(rw);
 }
 
-/* The pop of one key that LMPOP and ZMPOP come down to; NULL: the words say neither. */
+/* The pop of one key that LMPOP and ZMPOP come down to; NULL: the arguments say neither. */
 static const char *mpop_command(const struct rewrite *rw, size_t side)
 {
     if (rewrite_is(rw, side, "LEFT"))
@@ -128,10 +128,10 @@ void rewrite_mpop(struct rewrite *rw)
     }
     if (command == NULL || (rw->count != side + 1 && rw->count != side + 3) ||
         (rw->count == side + 3 &&
-         (!rewrite_is(rw, side + 1, "COUNT") || !bytes_to_i64(rw->words[side + 2], &n) || n < 1)))
+         (!rewrite_is(rw, side + 1, "COUNT") || !bytes_to_i64(rw->args[side + 2], &n) || n < 1)))
         rewrite_malformed(rw, "a pop from several keys with unknown arguments");
     else if (rw->options->cluster && !rewrite_keys_in_one_slot(rw))
-        rewrite_plan(rw, rw->keys->keys[0].word, rw->keys->keys[0].word);
+        rewrite_plan(rw, rw->keys->keys[0].arg, rw->keys->keys[0].arg);
     else if (rewrite_target(rw) >= 700)
         rewrite_as_is(rw);
     else
@@ -165,9 +165,9 @@ static void zrangestore_old(struct rewrite *rw)
     }
     keys_script(rw, lua_zrangestore);
     rewrite_put_str(rw, commands[by][reverse]);
-    rewrite_put_words(rw, 3, 5);
+    rewrite_put_args(rw, 3, 5);
     if (limit != 0)
-        rewrite_put_words(rw, limit, limit + 3);
+        rewrite_put_args(rw, limit, limit + 3);
 }
 
 /* What a target without the command gets. */
@@ -198,7 +198,7 @@ void rewrite_store(struct rewrite *rw)
         rewrite_as_is(rw);
     } else {
         /* destination first, but for GEORADIUS, where it follows its option */
-        rewrite_plan(rw, keys->keys[geo ? 0 : 1].word, keys->keys[geo ? 1 : 0].word);
+        rewrite_plan(rw, keys->keys[geo ? 0 : 1].arg, keys->keys[geo ? 1 : 0].arg);
     }
 }
 
@@ -208,20 +208,20 @@ void rewrite_saddex(struct rewrite *rw)
     size_t first = rewrite_is(rw, 2, "KEEPTTL") ? 4 : 3;
     int64_t end_ms;
 
-    if (rw->count <= first || !rewrite_deadline(rw, rw->words[first - 1], 1000, &end_ms)) {
+    if (rw->count <= first || !rewrite_deadline(rw, rw->args[first - 1], 1000, &end_ms)) {
         rewrite_malformed(rw, "SADDEX takes a time and members");
         return;
     }
     /* with KEEPTTL a member that is there may live longer */
     if (first == 3 && rewrite_is_over(rw, end_ms)) {
         rewrite_begin(rw, "SREM");
-        rewrite_put(rw, rw->words[1]);
-        rewrite_put_words(rw, first, rw->count);
+        rewrite_put(rw, rw->args[1]);
+        rewrite_put_args(rw, first, rw->count);
         return;
     }
     rewrite_begin(rw, "SADD");
-    rewrite_put(rw, rw->words[1]);
-    rewrite_put_words(rw, first, rw->count);
+    rewrite_put(rw, rw->args[1]);
+    rewrite_put_args(rw, first, rw->count);
     rewrite_add_loss(rw, LOSS_MEMBER_TTL, "set", "times of set members; the members are kept");
 }
 
@@ -232,7 +232,7 @@ static void zadd_if(struct rewrite *rw, const char *order, size_t first, bool in
     rewrite_put_str(rw, order);
     rewrite_put_str(rw, incr ? "ZINCRBY" : "ZADD");
     rewrite_put_str(rw, only_there ? "XX" : "-");
-    rewrite_put_words(rw, first, rw->count);
+    rewrite_put_args(rw, first, rw->count);
 }
 
 /* ZADD key [NX|XX] [GT|LT] [CH] [INCR] score member... */
@@ -244,7 +244,7 @@ void rewrite_zadd(struct rewrite *rw)
     double score;
     size_t i = 2;
 
-    for (; i < rw->count && !bytes_to_double(rw->words[i], &score); i++) {
+    for (; i < rw->count && !bytes_to_double(rw->args[i], &score); i++) {
         if (rewrite_is(rw, i, "GT"))
             order = "GT";
         else if (rewrite_is(rw, i, "LT"))

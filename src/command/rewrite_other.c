@@ -43,7 +43,7 @@ static void drop_with_documents(struct rewrite *rw)
 {
     if (has_search(rw)) {
         rewrite_begin(rw, rw->row->name);
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
     }
     rewrite_loss(rw, LOSS_COMMAND, rw->row->name,
                  "the documents of the index, which the source deletes without a journal record");

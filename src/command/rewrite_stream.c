@@ -12,11 +12,11 @@
 /* [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] in any order. */
 struct trim {
     bool no_make;
-    size_t minid;  /* the threshold's word; 0: none */
-    size_t maxlen; /* the option's own word; 0: none */
+    size_t minid;  /* the threshold's argument; 0: none */
+    size_t maxlen; /* the option's own argument; 0: none */
     size_t maxlen_end;
     bool about; /* ~: how much goes is the executor's own choice */
-    size_t end; /* the first word after the options */
+    size_t end; /* the first argument after the options */
 };
 
 static bool trim_parse(const struct rewrite *rw, size_t i, struct trim *ret)
@@ -56,7 +56,7 @@ static bool trim_parse(const struct rewrite *rw, size_t i, struct trim *ret)
 static void trim_by_id_old(struct rewrite *rw, const struct trim *trim)
 {
     rewrite_script(rw, lua_xtrim_minid, 1);
-    rewrite_put(rw, rw->words[trim->minid]);
+    rewrite_put(rw, rw->args[trim->minid]);
 }
 
 static void xadd_auto(struct rewrite *rw, const struct trim *trim)
@@ -68,11 +68,11 @@ static void xadd_auto(struct rewrite *rw, const struct trim *trim)
     rewrite_put_str(rw, trim->no_make ? "1" : "0");
     if (old) {
         rewrite_put_i64(rw, (int64_t)(trim->maxlen_end - trim->maxlen) + 1);
-        rewrite_put_words(rw, trim->maxlen, trim->maxlen_end);
-        rewrite_put_words(rw, trim->end, rw->count);
+        rewrite_put_args(rw, trim->maxlen, trim->maxlen_end);
+        rewrite_put_args(rw, trim->end, rw->count);
     } else {
         rewrite_put_i64(rw, (int64_t)trim->end - 1);
-        rewrite_put_words(rw, 2, rw->count);
+        rewrite_put_args(rw, 2, rw->count);
     }
     if (old && trim->minid != 0)
         trim_by_id_old(rw, trim);
@@ -86,11 +86,11 @@ static void xadd_write_old(struct rewrite *rw, const struct trim *trim)
     rewrite_script(rw, lua_xadd_trim, 1);
     rewrite_put_str(rw, trim->no_make ? "1" : "0");
     if (trim->minid != 0)
-        rewrite_put(rw, rw->words[trim->minid]);
+        rewrite_put(rw, rw->args[trim->minid]);
     else
         rewrite_put_str(rw, "-");
-    rewrite_put_words(rw, trim->maxlen, trim->maxlen_end);
-    rewrite_put_words(rw, trim->end, rw->count);
+    rewrite_put_args(rw, trim->maxlen, trim->maxlen_end);
+    rewrite_put_args(rw, trim->end, rw->count);
 }
 
 void rewrite_xadd(struct rewrite *rw)
@@ -103,7 +103,7 @@ void rewrite_xadd(struct rewrite *rw)
     }
     if (trim.about)
         rewrite_suspect(rw);
-    if (bytes_eq_str(rw->words[trim.end], "*"))
+    if (bytes_eq_str(rw->args[trim.end], "*"))
         xadd_auto(rw, &trim);
     else if (rewrite_target(rw) < 602 && (trim.minid != 0 || trim.no_make))
         xadd_write_old(rw, &trim);
@@ -138,8 +138,8 @@ static void xgroup_drop_entries_read(struct rewrite *rw)
         return;
     }
     rewrite_begin(rw, "XGROUP");
-    rewrite_put_words(rw, 1, i);
-    rewrite_put_words(rw, i + 2, rw->count);
+    rewrite_put_args(rw, 1, i);
+    rewrite_put_args(rw, i + 2, rw->count);
 }
 
 /* A claim makes a consumer only when it gets an entry; later releases always make it. */
@@ -149,21 +149,21 @@ static bool is_old(const struct rewrite *rw)
 }
 
 /* Redis 5 has no CREATECONSUMER; reading a history that is empty makes the consumer. */
-static void make_consumer(struct rewrite *rw, size_t key_word)
+static void make_consumer(struct rewrite *rw, size_t key_arg)
 {
     if (rewrite_target(rw) >= 602) {
         rewrite_begin(rw, "XGROUP");
         rewrite_put_str(rw, "CREATECONSUMER");
-        rewrite_put_words(rw, key_word, key_word + 3);
+        rewrite_put_args(rw, key_arg, key_arg + 3);
         return;
     }
     rewrite_begin(rw, "XREADGROUP");
     rewrite_put_str(rw, "GROUP");
-    rewrite_put_words(rw, key_word + 1, key_word + 3);
+    rewrite_put_args(rw, key_arg + 1, key_arg + 3);
     rewrite_put_str(rw, "COUNT");
     rewrite_put_str(rw, "1");
     rewrite_put_str(rw, "STREAMS");
-    rewrite_put(rw, rw->words[key_word]);
+    rewrite_put(rw, rw->args[key_arg]);
     rewrite_put_str(rw, "0");
 }
 
@@ -198,7 +198,7 @@ static void claim_by_clock(struct rewrite *rw)
 {
     int64_t min_idle;
 
-    if (!bytes_to_i64(rw->words[4], &min_idle) || min_idle > 0) {
+    if (!bytes_to_i64(rw->args[4], &min_idle) || min_idle > 0) {
         rewrite_suspect(rw);
         rewrite_note(rw, "which entries are idle long enough depends on the clock");
     }
@@ -206,7 +206,7 @@ static void claim_by_clock(struct rewrite *rw)
 
 /* IDLE and TIME, which say the same thing in two ways. */
 struct claim_times {
-    size_t idle; /* the option's word; 0: none */
+    size_t idle; /* the option's argument; 0: none */
     int64_t idle_ms;
     bool has_time;
     bool has_last_id; /* as XREADGROUP is journalled: its consumer is there */
@@ -222,7 +222,7 @@ static bool claim_parse(const struct rewrite *rw, struct claim_times *c)
     }
     if (c->idle == 0)
         return true;
-    return c->idle + 1 < rw->count && bytes_to_i64(rw->words[c->idle + 1], &c->idle_ms) &&
+    return c->idle + 1 < rw->count && bytes_to_i64(rw->args[c->idle + 1], &c->idle_ms) &&
            c->idle_ms >= 0 && c->idle_ms <= rw->now_ms;
 }
 
@@ -244,16 +244,16 @@ void rewrite_xclaim(struct rewrite *rw)
     if (!c.has_last_id && !is_old(rw))
         make_consumer(rw, 1);
     rewrite_begin(rw, "XCLAIM");
-    rewrite_put_words(rw, 1, c.idle != 0 ? c.idle : rw->count);
+    rewrite_put_args(rw, 1, c.idle != 0 ? c.idle : rw->count);
     if (c.idle != 0)
-        rewrite_put_words(rw, c.idle + 2, rw->count);
+        rewrite_put_args(rw, c.idle + 2, rw->count);
     if (!c.has_time) {
         rewrite_put_str(rw, "TIME");
         rewrite_put_i64(rw, rw->now_ms - c.idle_ms);
     }
 }
 
-/* The option COUNT in the words after the first id, as the script gets it; false: unknown words. */
+/* The option COUNT in the arguments after the first id, as the script gets it; false: unknown arguments. */
 static bool autoclaim_options(const struct rewrite *rw, int64_t *ret_count, bool *ret_just_id)
 {
     *ret_count = AUTOCLAIM_COUNT;
@@ -262,7 +262,7 @@ static bool autoclaim_options(const struct rewrite *rw, int64_t *ret_count, bool
         if (rewrite_is(rw, i, "JUSTID")) {
             *ret_just_id = true;
         } else if (!rewrite_is(rw, i, "COUNT") || i + 1 >= rw->count ||
-                   !bytes_to_i64(rw->words[++i], ret_count) || *ret_count < 1) {
+                   !bytes_to_i64(rw->args[++i], ret_count) || *ret_count < 1) {
             return false;
         }
     }
@@ -283,7 +283,7 @@ static void autoclaim_old(struct rewrite *rw)
     if (!is_old(rw))
         make_consumer(rw, 1);
     rewrite_script(rw, lua_xautoclaim_old, 1);
-    rewrite_put_words(rw, 2, 6);
+    rewrite_put_args(rw, 2, 6);
     rewrite_put_i64(rw, count);
     rewrite_put_i64(rw, rw->now_ms);
     if (just_id)
@@ -306,5 +306,5 @@ void rewrite_xautoclaim(struct rewrite *rw)
     make_consumer(rw, 1);
     rewrite_script(rw, lua_xautoclaim, 1);
     rewrite_put_i64(rw, rw->now_ms);
-    rewrite_put_words(rw, 2, rw->count);
+    rewrite_put_args(rw, 2, rw->count);
 }

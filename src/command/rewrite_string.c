@@ -1,4 +1,4 @@
-/* Strings, bits: SET's own words, times to live, and what Redis does not have. */
+/* Strings, bits: SET's own arguments, times to live, and what Redis does not have. */
 #include "command/rewrite_string.h"
 
 #include "command/command_lua.h"
@@ -8,7 +8,7 @@ struct set_options {
     bool has_expiry;
     int64_t expiry_ms;
     bool keep_ttl;
-    bool changed; /* words were dropped or made absolute */
+    bool changed; /* arguments were dropped or made absolute */
     const char *condition;
 };
 
@@ -55,11 +55,11 @@ static void set_write(struct rewrite *rw, const struct set_options *o)
 
     if (old && o->keep_ttl) {
         rewrite_script(rw, lua_set_keepttl, 1);
-        rewrite_put(rw, rw->words[2]);
+        rewrite_put(rw, rw->args[2]);
         return;
     }
     rewrite_begin(rw, "SET");
-    rewrite_put_words(rw, 1, 3);
+    rewrite_put_args(rw, 1, 3);
     if (o->condition != NULL)
         rewrite_put_str(rw, o->condition);
     if (o->keep_ttl)
@@ -68,7 +68,7 @@ static void set_write(struct rewrite *rw, const struct set_options *o)
         return;
     if (old) {
         rewrite_begin(rw, "PEXPIREAT");
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
     } else {
         rewrite_put_str(rw, "PXAT");
     }
@@ -100,16 +100,16 @@ void rewrite_setex(struct rewrite *rw)
     int64_t unit_ms = rewrite_is(rw, 0, "PSETEX") ? 1 : 1000;
     bool old = rewrite_target(rw) < 602;
 
-    if (!rewrite_deadline(rw, rw->words[2], unit_ms, &o.expiry_ms)) {
+    if (!rewrite_deadline(rw, rw->args[2], unit_ms, &o.expiry_ms)) {
         rewrite_malformed(rw, "the time is not a number");
         return;
     }
     rewrite_begin(rw, "SET");
-    rewrite_put(rw, rw->words[1]);
-    rewrite_put(rw, rw->words[3]);
+    rewrite_put(rw, rw->args[1]);
+    rewrite_put(rw, rw->args[3]);
     if (old) {
         rewrite_begin(rw, "PEXPIREAT");
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
     } else {
         rewrite_put_str(rw, "PXAT");
     }
@@ -124,7 +124,7 @@ void rewrite_msetnx(struct rewrite *rw)
         return;
     }
     rewrite_begin(rw, "MSET");
-    rewrite_put_words(rw, 1, rw->count);
+    rewrite_put_args(rw, 1, rw->count);
 }
 
 void rewrite_getdel(struct rewrite *rw)
@@ -134,7 +134,7 @@ void rewrite_getdel(struct rewrite *rw)
         return;
     }
     rewrite_begin(rw, "DEL");
-    rewrite_put(rw, rw->words[1]);
+    rewrite_put(rw, rw->args[1]);
 }
 
 void rewrite_getex(struct rewrite *rw)
@@ -143,7 +143,7 @@ void rewrite_getex(struct rewrite *rw)
 
     if (rewrite_is(rw, 2, "PERSIST")) {
         rewrite_begin(rw, "PERSIST");
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
         return;
     }
     switch (rewrite_expiry_option(rw, 2, &ms)) {
@@ -155,7 +155,7 @@ void rewrite_getex(struct rewrite *rw)
         return;
     default:
         rewrite_begin(rw, "PEXPIREAT");
-        rewrite_put(rw, rw->words[1]);
+        rewrite_put(rw, rw->args[1]);
         rewrite_put_i64(rw, ms);
     }
 }
@@ -163,14 +163,14 @@ void rewrite_getex(struct rewrite *rw)
 void rewrite_prepend(struct rewrite *rw)
 {
     rewrite_script(rw, lua_prepend, 1);
-    rewrite_put(rw, rw->words[2]);
+    rewrite_put(rw, rw->args[2]);
     rewrite_note(rw, "value put in front of what the target holds");
 }
 
-/* Is words[i] the type after GET, SET or INCRBY, with an upper-case letter? */
+/* Is args[i] the type after GET, SET or INCRBY, with an upper-case letter? */
 static bool bitfield_is_upper_type(const struct rewrite *rw, size_t i)
 {
-    struct bytes w = rw->words[i];
+    struct bytes w = rw->args[i];
 
     return i >= 3 && w.n >= 2 && w.n <= 3 && (w.p[0] == 'U' || w.p[0] == 'I') && w.p[1] >= '0' &&
            w.p[1] <= '9';
@@ -192,7 +192,7 @@ void rewrite_bitfield(struct rewrite *rw)
         return;
     rewrite_begin(rw, "BITFIELD");
     for (size_t i = 1; i < rw->count; i++) {
-        struct bytes w = rw->words[i];
+        struct bytes w = rw->args[i];
         size_t at = scratch->n;
 
         if (!bitfield_is_upper_type(rw, i)) {

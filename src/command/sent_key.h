@@ -6,6 +6,6 @@
 
 /* command_sent_key - the first key; on a cluster all others are of its slot. Empty: the command has none.
  * Scripts and commands that a translation makes are known too, others have to be in the table. */
-struct bytes command_sent_key(const struct bytes *words, size_t count);
+struct bytes command_sent_key(const struct bytes *args, size_t count);
 
 #endif

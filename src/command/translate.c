@@ -27,7 +27,7 @@ static void rewrite_by_flags(struct rewrite *rw)
     else if (apart && (row->flags & COMMAND_SPLIT))
         rewrite_split(rw, row->name);
     else if (apart && row->plan == PLAN_STORE)
-        rewrite_plan(rw, rw->keys->keys[1].word, rw->keys->keys[0].word);
+        rewrite_plan(rw, rw->keys->keys[1].arg, rw->keys->keys[0].arg);
     else
         rewrite_as_is(rw);
 }
@@ -37,9 +37,9 @@ static void rewrite_unknown(struct rewrite *rw)
     char name[64];
 
     if (rw->count > 1)
-        key_list_push(rw->keys, rw->words, 1);
+        key_list_push(rw->keys, rw->args, 1);
     snprintf(rw->pools->note, sizeof(rw->pools->note), "unknown command \"%s\"",
-             bytes_escape(rw->words[0], name, sizeof(name)));
+             bytes_escape(rw->args[0], name, sizeof(name)));
     rewrite_loss(rw, LOSS_COMMAND, "unknown", rw->pools->note);
 }
 
@@ -57,17 +57,17 @@ static void rewrite_run(struct rewrite *rw)
         rewrite_by_flags(rw);
 }
 
-static bool find_keys(const struct command_row *row, const struct bytes *words, size_t count,
+static bool find_keys(const struct command_row *row, const struct bytes *args, size_t count,
                       struct key_list *list)
 {
     if (row == NULL || !command_arity_ok(row, count)) {
         if (row != NULL && row->key_first == 1 && count > 1)
-            key_list_push(list, words, 1);
+            key_list_push(list, args, 1);
         return row == NULL;
     }
     if (row->find_keys != NULL)
-        return row->find_keys(words, count, list);
-    return keys_by_range(row, words, count, list);
+        return row->find_keys(args, count, list);
+    return keys_by_range(row, args, count, list);
 }
 
 static void translator_reset(struct translator *t, uint32_t db)
@@ -97,7 +97,7 @@ void translator_set_moment(struct translator *t, int64_t moment_ms)
     t->options.moment_ms = moment_ms;
 }
 
-int translator_run(struct translator *t, const struct bytes *words, size_t count, uint32_t db,
+int translator_run(struct translator *t, const struct bytes *args, size_t count, uint32_t db,
                    int64_t received_ms, struct translation *ret, struct ft_err *err)
 {
     struct translation out = {.class_ = TRANSLATION_AS_IS, .note = ""};
@@ -105,7 +105,7 @@ int translator_run(struct translator *t, const struct bytes *words, size_t count
         .pools = &t->pools,
         .recoder = t->recoder,
         .options = &t->options,
-        .words = words,
+        .args = args,
         .count = count,
         .db = db,
         .now_ms = received_ms,
@@ -117,8 +117,8 @@ int translator_run(struct translator *t, const struct bytes *words, size_t count
     if (count == 0)
         return err_set(err, FT_ERR_CORRUPT, "a journal record without a command");
     translator_reset(t, db);
-    rw.row = command_find(words[0]);
-    rw.keys_ok = find_keys(rw.row, words, count, &t->keys);
+    rw.row = command_find(args[0]);
+    rw.keys_ok = find_keys(rw.row, args, count, &t->keys);
     out.row = rw.row;
     out.every_node =
         rw.row != NULL && (rw.row->flags & (COMMAND_EVERY_NODE | COMMAND_ALL_FLOWS)) != 0;
@@ -132,16 +132,16 @@ int translator_run(struct translator *t, const struct bytes *words, size_t count
     return 0;
 }
 
-int translator_find_keys(struct translator *t, const struct bytes *words, size_t count, uint32_t db,
+int translator_find_keys(struct translator *t, const struct bytes *args, size_t count, uint32_t db,
                          const struct translation_key **ret_keys, size_t *ret_count,
                          struct ft_err *err)
 {
-    const struct command_row *row = count == 0 ? NULL : command_find(words[0]);
+    const struct command_row *row = count == 0 ? NULL : command_find(args[0]);
 
     translator_reset(t, db);
-    find_keys(row, words, count, &t->keys);
+    find_keys(row, args, count, &t->keys);
     if (row == NULL && count > 1)
-        key_list_push(&t->keys, words, 1);
+        key_list_push(&t->keys, args, 1);
     if (t->keys.failed)
         return err_nomem(err, "the keys of a command");
     *ret_keys = t->keys.keys;

@@ -1,7 +1,7 @@
 /*
  * translation.h - what a journalled command becomes, and what that depends on.
  *
- * Lifetime     A struct translation borrows words of the record and memory of its translator (translate.h).
+ * Lifetime     A struct translation borrows arguments of the record and memory of its translator (translate.h).
  * Threads      A translation belongs to the thread of its translator. Options are constant.
  */
 #ifndef FLOWTAPE_COMMAND_TRANSLATION_H
@@ -21,7 +21,7 @@
 #define TRANSLATE_NOW INT64_C(-1)
 
 enum translation_class {
-    TRANSLATION_AS_IS,      /* commands[0] are the record's own words */
+    TRANSLATION_AS_IS,      /* commands[0] are the record's own arguments */
     TRANSLATION_REWRITTEN,  /* commands, in this order */
     TRANSLATION_READ_WRITE, /* needs values of the target: commands (scripts), or else plan */
     TRANSLATION_NOTHING,    /* note says why */
@@ -30,7 +30,7 @@ enum translation_class {
 };
 
 struct translation_command {
-    const struct bytes *words;
+    const struct bytes *args;
     size_t count;
     bool script; /* an EVAL: cannot be run from within another script */
 };
@@ -55,12 +55,12 @@ struct translation_flush {
 
 struct translation_plan {
     enum plan_kind kind;
-    struct bytes src, dst;     /* STORE, POP: see keys */
-    uint32_t dst_db;           /* MOVE, COPY */
-    bool only_if_absent;       /* dst must not exist: RENAMENX, COPY without REPLACE, MOVE */
-    bool keeps_dst_time;       /* if both have a time to live, dst keeps its own */
-    const struct bytes *words; /* the record, or LMOVE's general form */
-    size_t word_count;
+    struct bytes src, dst;    /* STORE, POP: see keys */
+    uint32_t dst_db;          /* MOVE, COPY */
+    bool only_if_absent;      /* dst must not exist: RENAMENX, COPY without REPLACE, MOVE */
+    bool keeps_dst_time;      /* if both have a time to live, dst keeps its own */
+    const struct bytes *args; /* the record, or LMOVE's general form */
+    size_t arg_count;
 };
 
 #define TRANSLATION_LOSSES_MAX 4
@@ -71,7 +71,7 @@ struct translation {
     const struct translation_command *commands;
     size_t command_count;
     /* All keys of the original record: for order and point in time. An unknown command's first
-     * word is taken for a key. */
+     * argument is taken for a key. */
     const struct translation_key *keys;
     size_t key_count;
     struct translation_loss losses[TRANSLATION_LOSSES_MAX];

@@ -9,7 +9,7 @@
 
 /* One command to whoever has the key; the caller frees *ret. Error replies are replies. */
 struct server_call {
-    int (*call)(void *context, redisReply **ret, const struct bytes *words, size_t count,
+    int (*call)(void *context, redisReply **ret, const struct bytes *args, size_t count,
                 struct ft_err *err);
     void *context;
 };

@@ -124,12 +124,12 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
     }
 }
 
-static int put(struct by_name *b, size_t i, enum question question, const struct bytes *words,
+static int put(struct by_name *b, size_t i, enum question question, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     return cluster_pipe_put(b->pipe, b->keys->list[b->from + i].db,
                             (uint32_t)(i * QUESTION_COUNT + question),
-                            key_names_at(b->keys, b->from + i), words, count, err);
+                            key_names_at(b->keys, b->from + i), args, count, err);
 }
 
 static int ask_before(struct by_name *b, size_t count, struct ft_err *err)
@@ -152,7 +152,7 @@ static int ask_before(struct by_name *b, size_t count, struct ft_err *err)
 /* The question for a value, unless it is not wanted, or cannot be had. */
 static int ask_value(struct by_name *b, size_t i, struct ft_err *err)
 {
-    struct bytes words[SERVER_VALUE_WORDS];
+    struct bytes args[SERVER_VALUE_ARGS];
     struct found *f = &b->found[i];
     struct rdb_entry entry = entry_of(b, i);
     enum value_class class_ = (enum value_class)f->class_;
@@ -166,9 +166,9 @@ static int ask_value(struct by_name *b, size_t i, struct ft_err *err)
         f->state = SERVER_VALUE_TAKEN;
         return rc < 0 ? -1 : 0;
     }
-    n = server_value_command(b->means, class_, entry.key, words);
+    n = server_value_command(b->means, class_, entry.key, args);
     if (n != 0)
-        return put(b, i, QUESTION_VALUE, words, n, err);
+        return put(b, i, QUESTION_VALUE, args, n, err);
     f->state = SERVER_VALUE_TAKEN;
     return diff_reader_unread(reader, entry.db, entry.key, err);
 }
@@ -182,12 +182,12 @@ static int ask_values(struct by_name *b, size_t count, struct ft_err *err)
     return cluster_pipe_drain(b->pipe, err);
 }
 
-static int call(void *context, redisReply **ret, const struct bytes *words, size_t count,
+static int call(void *context, redisReply **ret, const struct bytes *args, size_t count,
                 struct ft_err *err)
 {
     struct by_name *b = context;
 
-    return cluster_pipe_call(b->pipe, b->db, ret, words, count, err);
+    return cluster_pipe_call(b->pipe, b->db, ret, args, count, err);
 }
 
 static int read_long(struct by_name *b, size_t count, struct ft_err *err)
@@ -201,9 +201,9 @@ static int read_long(struct by_name *b, size_t count, struct ft_err *err)
         if (b->found[i].state != SERVER_VALUE_LONG)
             continue;
         if (b->means->dump) {
-            struct bytes words[SERVER_VALUE_WORDS];
+            struct bytes args[SERVER_VALUE_ARGS];
 
-            if (put(b, i, QUESTION_DUMP, words, server_value_dump(entry.key, words), err) != 0)
+            if (put(b, i, QUESTION_DUMP, args, server_value_dump(entry.key, args), err) != 0)
                 return -1;
             continue;
         }

@@ -13,26 +13,26 @@
 #define EXPIRETIME_VERSION   700u
 #define FULL_STREAMS_VERSION 600u
 
-#define PROBE_WORDS  6
+#define PROBE_ARGS   6
 #define MISSING_SIZE 160
 
-/* Which commands the values of a type need where DUMP is refused. Words up to the first NULL. */
+/* Which commands the values of a type need where DUMP is refused. Arguments up to the first NULL. */
 static const struct probe {
     enum value_class class_;
     bool full_streams, apart_streams; /* only with, or only without XINFO STREAM FULL */
     bool member_times;                /* only where fields have times */
-    const char *words[PROBE_WORDS];
+    const char *args[PROBE_ARGS];
 } probes[] = {
-    {VALUE_STRING, .words = {"GET", PROBE}},
-    {VALUE_LIST, .words = {"LRANGE", PROBE, "0", "0"}},
-    {VALUE_SET, .words = {"SSCAN", PROBE, "0"}},
-    {VALUE_ZSET, .words = {"ZRANGE", PROBE, "0", "0", "WITHSCORES"}},
-    {VALUE_HASH, .words = {"HSCAN", PROBE, "0"}},
-    {VALUE_HASH, .member_times = true, .words = {"HPEXPIRETIME", PROBE, "FIELDS", "1", "f"}},
-    {VALUE_STREAM, .full_streams = true, .words = {"XINFO", "STREAM", PROBE, "FULL"}},
-    {VALUE_STREAM, .apart_streams = true, .words = {"XINFO", "STREAM", PROBE}},
-    {VALUE_STREAM, .words = {"XRANGE", PROBE, "-", "+"}},
-    {VALUE_STREAM, .words = {"XPENDING", PROBE, "g"}},
+    {VALUE_STRING, .args = {"GET", PROBE}},
+    {VALUE_LIST, .args = {"LRANGE", PROBE, "0", "0"}},
+    {VALUE_SET, .args = {"SSCAN", PROBE, "0"}},
+    {VALUE_ZSET, .args = {"ZRANGE", PROBE, "0", "0", "WITHSCORES"}},
+    {VALUE_HASH, .args = {"HSCAN", PROBE, "0"}},
+    {VALUE_HASH, .member_times = true, .args = {"HPEXPIRETIME", PROBE, "FIELDS", "1", "f"}},
+    {VALUE_STREAM, .full_streams = true, .args = {"XINFO", "STREAM", PROBE, "FULL"}},
+    {VALUE_STREAM, .apart_streams = true, .args = {"XINFO", "STREAM", PROBE}},
+    {VALUE_STREAM, .args = {"XRANGE", PROBE, "-", "+"}},
+    {VALUE_STREAM, .args = {"XPENDING", PROBE, "g"}},
 };
 
 /* In whatever words a user is refused, or a command has been taken away; but not that this key is not the user's. */
@@ -49,16 +49,16 @@ static bool is_denied(const char *text)
 static int ask_allowed(struct target_client *t, const char *const probe[], bool *ret,
                        struct ft_err *err)
 {
-    struct bytes words[PROBE_WORDS];
+    struct bytes args[PROBE_ARGS];
     size_t count = 0;
 
-    for (; count < PROBE_WORDS && probe[count] != NULL; count++)
-        words[count] = bytes_str(probe[count]);
+    for (; count < PROBE_ARGS && probe[count] != NULL; count++)
+        args[count] = bytes_str(probe[count]);
     *ret = true;
     for (size_t i = 0; *ret && i < t->node_count; i++) {
         redisReply *reply;
 
-        if (redis_pipe_call(t->nodes[i].pipe, &reply, words, count, err) != 0)
+        if (redis_pipe_call(t->nodes[i].pipe, &reply, args, count, err) != 0)
             return -1;
         *ret = reply->type != REDIS_REPLY_ERROR || !is_denied(reply->str);
         freeReplyObject(reply);
@@ -68,9 +68,9 @@ static int ask_allowed(struct target_client *t, const char *const probe[], bool 
 
 static int ask_key_command(struct target_client *t, const char *name, bool *ret, struct ft_err *err)
 {
-    const char *const words[PROBE_WORDS] = {name, PROBE};
+    const char *const args[PROBE_ARGS] = {name, PROBE};
 
-    return ask_allowed(t, words, ret, err);
+    return ask_allowed(t, args, ret, err);
 }
 
 static void add_missing(char missing[MISSING_SIZE], const char *name)
@@ -91,7 +91,7 @@ static bool is_needed(const struct probe *p, const struct target_client *t,
 static int find_typed(struct target_client *t, const struct diff_rules *rules,
                       struct server_means *m, char missing[MISSING_SIZE], struct ft_err *err)
 {
-    static const char *const json[PROBE_WORDS] = {"JSON.GET", PROBE, "."};
+    static const char *const json[PROBE_ARGS] = {"JSON.GET", PROBE, "."};
 
     if (ask_allowed(t, json, &m->json, err) != 0)
         return -1;
@@ -100,10 +100,10 @@ static int find_typed(struct target_client *t, const struct diff_rules *rules,
 
         if (!is_needed(&probes[i], t, rules, m))
             continue;
-        if (ask_allowed(t, probes[i].words, &allowed, err) != 0)
+        if (ask_allowed(t, probes[i].args, &allowed, err) != 0)
             return -1;
         if (!allowed)
-            add_missing(missing, probes[i].words[0]);
+            add_missing(missing, probes[i].args[0]);
     }
     return 0;
 }
@@ -111,11 +111,11 @@ static int find_typed(struct target_client *t, const struct diff_rules *rules,
 /* Who may not ask is told of no replay. */
 static int find_deferred(struct target_client *t, bool *ret, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HGET"), bytes_str(REPLAY_STATE_KEY),
-                                  bytes_str("overdue")};
+    const struct bytes args[] = {bytes_str("HGET"), bytes_str(REPLAY_STATE_KEY),
+                                 bytes_str("overdue")};
     redisReply *reply;
 
-    if (target_node_ask(target_client_node(t, words[1]), &reply, words, 3, err) != 0)
+    if (target_node_ask(target_client_node(t, args[1]), &reply, args, 3, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_STRING &&
            reply->len != 0; /* some keys still are when most are released */

@@ -154,10 +154,10 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
  * Questions
  */
 
-static int put(struct scanner *c, size_t i, enum question question, const struct bytes *words,
+static int put(struct scanner *c, size_t i, enum question question, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
-    return redis_pipe_put(c->pipe, (uint64_t)i * QUESTION_COUNT + question, words, count, err);
+    return redis_pipe_put(c->pipe, (uint64_t)i * QUESTION_COUNT + question, args, count, err);
 }
 
 static int ask_before(struct scanner *c, struct ft_err *err)
@@ -186,7 +186,7 @@ static int ask_values(struct scanner *c, struct ft_err *err)
     struct portion *p = c->valued;
 
     for (size_t i = 0; i < p->names.count; i++) {
-        struct bytes words[SERVER_VALUE_WORDS];
+        struct bytes args[SERVER_VALUE_ARGS];
         struct bytes name = key_names_at(&p->names, i);
         struct portion_key *k = &p->keys[i];
         size_t count;
@@ -201,19 +201,19 @@ static int ask_values(struct scanner *c, struct ft_err *err)
             return -1;
         if (rc > 0)
             continue;
-        count = server_value_command(&c->means, (enum value_class)k->class_, name, words);
+        count = server_value_command(&c->means, (enum value_class)k->class_, name, args);
         rc = count == 0 ? diff_reader_unread(c->reader, c->db, name, err)
-                        : put(c, i, QUESTION_VALUE, words, count, err);
+                        : put(c, i, QUESTION_VALUE, args, count, err);
         if (rc != 0)
             return -1;
     }
     return 0;
 }
 
-static int call(void *context, redisReply **ret, const struct bytes *words, size_t count,
+static int call(void *context, redisReply **ret, const struct bytes *args, size_t count,
                 struct ft_err *err)
 {
-    return redis_pipe_call(context, ret, words, count, err);
+    return redis_pipe_call(context, ret, args, count, err);
 }
 
 static int read_long(struct scanner *c, struct ft_err *err)
@@ -230,10 +230,10 @@ static int read_long(struct scanner *c, struct ft_err *err)
         if (k->class_ < 0 || !k->is_long)
             continue;
         if (c->means.dump) {
-            struct bytes words[SERVER_VALUE_WORDS];
-            size_t count = server_value_dump(entry.key, words);
+            struct bytes args[SERVER_VALUE_ARGS];
+            size_t count = server_value_dump(entry.key, args);
 
-            if (put(c, i, QUESTION_DUMP, words, count, err) != 0)
+            if (put(c, i, QUESTION_DUMP, args, count, err) != 0)
                 return -1;
             continue;
         }
@@ -246,10 +246,10 @@ static int read_long(struct scanner *c, struct ft_err *err)
 
 static int ask_scan(struct scanner *c, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(c->cursor), bytes_str("COUNT"),
-                                  bytes_str(PORTION)};
+    const struct bytes args[] = {bytes_str("SCAN"), bytes_str(c->cursor), bytes_str("COUNT"),
+                                 bytes_str(PORTION)};
 
-    return redis_pipe_put(c->pipe, TAG_SCAN, words, 4, err);
+    return redis_pipe_put(c->pipe, TAG_SCAN, args, 4, err);
 }
 
 /* A connection begins in database 0; a cluster has no other, and no SELECT. */

@@ -106,7 +106,7 @@ static int take_head(struct typed_stream *s, const redisReply *reply, struct ft_
 static int take_entries(struct typed_stream *s, const redisReply *list, struct stream_id *ret_last,
                         struct ft_err *err)
 {
-    struct bytes *words = NULL;
+    struct bytes *args = NULL;
     size_t capacity = 0;
     int rc = 0;
 
@@ -115,15 +115,15 @@ static int take_entries(struct typed_stream *s, const redisReply *list, struct s
         size_t count = elements(pairs);
 
         if (take_id(element(list->element[i], 0), ret_last, err) != 0 ||
-            ARRAY_RESERVE(&words, &capacity, count + 1, "an entry of a stream", err) != 0) {
+            ARRAY_RESERVE(&args, &capacity, count + 1, "an entry of a stream", err) != 0) {
             rc = -1;
             break;
         }
         for (size_t k = 0; k < count; k++)
-            words[k] = text_of(pairs->element[k]);
-        rc = typed_stream_add_entry(s, *ret_last, words, count, err);
+            args[k] = text_of(pairs->element[k]);
+        rc = typed_stream_add_entry(s, *ret_last, args, count, err);
     }
-    free(words);
+    free(args);
     return rc;
 }
 
@@ -204,16 +204,16 @@ int server_stream_take(struct typed_stream *s, const struct server_means *means,
  */
 
 /* 1: an error reply, which is kept. */
-static int ask(struct reading *r, redisReply **ret, const struct bytes *words, size_t count,
+static int ask(struct reading *r, redisReply **ret, const struct bytes *args, size_t count,
                struct ft_err *err)
 {
-    if (r->call->call(r->call->context, ret, words, count, err) != 0)
+    if (r->call->call(r->call->context, ret, args, count, err) != 0)
         return -1;
     if ((*ret)->type == REDIS_REPLY_ARRAY)
         return 0;
     if ((*ret)->type != REDIS_REPLY_ERROR) {
         freeReplyObject(*ret);
-        return not_understood((const char *)words[0].p, err);
+        return not_understood((const char *)args[0].p, err);
     }
     r->error = *ret;
     return 1;
@@ -225,14 +225,14 @@ static int read_entries(struct reading *r, struct stream_id last, bool any, stru
 
     while (count >= SERVER_STREAM_PAGE) {
         char from[ID_TEXT_SIZE];
-        const struct bytes words[] = {bytes_str("XRANGE"),
-                                      r->key,
-                                      any ? id_after(last, from) : bytes_str("-"),
-                                      bytes_str("+"),
-                                      bytes_str("COUNT"),
-                                      bytes_str(SERVER_STREAM_PAGE_TEXT)};
+        const struct bytes args[] = {bytes_str("XRANGE"),
+                                     r->key,
+                                     any ? id_after(last, from) : bytes_str("-"),
+                                     bytes_str("+"),
+                                     bytes_str("COUNT"),
+                                     bytes_str(SERVER_STREAM_PAGE_TEXT)};
         redisReply *reply;
-        int rc = ask(r, &reply, words, 6, err);
+        int rc = ask(r, &reply, args, 6, err);
 
         if (rc != 0)
             return rc;
@@ -255,14 +255,14 @@ static int read_pending(struct reading *r, size_t group, struct ft_err *err)
         struct bytes begin = typed_stream_group_pending(r->s, group) == 0
                                  ? bytes_str("-")
                                  : id_after(typed_stream_last_pending(r->s, group), from);
-        const struct bytes words[] = {bytes_str("XPENDING"),
-                                      r->key,
-                                      typed_stream_group_name(r->s, group),
-                                      begin,
-                                      bytes_str("+"),
-                                      bytes_str(SERVER_STREAM_PAGE_TEXT)};
+        const struct bytes args[] = {bytes_str("XPENDING"),
+                                     r->key,
+                                     typed_stream_group_name(r->s, group),
+                                     begin,
+                                     bytes_str("+"),
+                                     bytes_str(SERVER_STREAM_PAGE_TEXT)};
         redisReply *reply;
-        int rc = ask(r, &reply, words, 6, err);
+        int rc = ask(r, &reply, args, 6, err);
 
         if (rc != 0)
             return rc;
@@ -277,10 +277,10 @@ static int read_pending(struct reading *r, size_t group, struct ft_err *err)
 
 static int read_consumers(struct reading *r, size_t group, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("XINFO"), bytes_str("CONSUMERS"), r->key,
-                                  typed_stream_group_name(r->s, group)};
+    const struct bytes args[] = {bytes_str("XINFO"), bytes_str("CONSUMERS"), r->key,
+                                 typed_stream_group_name(r->s, group)};
     redisReply *reply;
-    int rc = ask(r, &reply, words, 4, err);
+    int rc = ask(r, &reply, args, 4, err);
 
     if (rc != 0)
         return rc;
@@ -321,14 +321,14 @@ static int read_apart(struct reading *r, struct ft_err *err)
 
 static int read_full(struct reading *r, struct ft_err *err)
 {
-    const struct bytes words[] = {
+    const struct bytes args[] = {
         bytes_str("XINFO"), bytes_str("STREAM"), r->key,
         bytes_str("FULL"),  bytes_str("COUNT"),  bytes_str(SERVER_STREAM_PAGE_TEXT)};
     redisReply *reply;
     struct stream_id last = {0};
     const redisReply *entries;
     bool more;
-    int rc = ask(r, &reply, words, 6, err);
+    int rc = ask(r, &reply, args, 6, err);
 
     if (rc != 0)
         return rc;

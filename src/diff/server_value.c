@@ -42,7 +42,7 @@ static bool has_field_times(const struct server_value *v, enum value_class class
 
 /* Up to the first NULL; KEY stands for the key. */
 #define KEY ""
-static const char *const commands[VALUE_CLASS_COUNT][SERVER_VALUE_WORDS] = {
+static const char *const commands[VALUE_CLASS_COUNT][SERVER_VALUE_ARGS] = {
     [VALUE_STRING] = {"GET", KEY},
     [VALUE_LIST] = {"LRANGE", KEY, "0", PAGE_LAST},
     [VALUE_SET] = {"SSCAN", KEY, "0", "COUNT", PAGE_TEXT},
@@ -60,26 +60,26 @@ static bool by_dump(const struct server_means *means, enum value_class class_)
     return class_ > VALUE_HASH || (class_ == VALUE_HASH && means->field_times);
 }
 
-size_t server_value_dump(struct bytes key, struct bytes words[SERVER_VALUE_WORDS])
+size_t server_value_dump(struct bytes key, struct bytes args[SERVER_VALUE_ARGS])
 {
-    words[0] = bytes_str("DUMP");
-    words[1] = key;
+    args[0] = bytes_str("DUMP");
+    args[1] = key;
     return 2;
 }
 
 size_t server_value_command(const struct server_means *means, enum value_class class_,
-                            struct bytes key, struct bytes words[SERVER_VALUE_WORDS])
+                            struct bytes key, struct bytes args[SERVER_VALUE_ARGS])
 {
     size_t count = 0;
 
     if (by_dump(means, class_))
-        return server_value_dump(key, words);
+        return server_value_dump(key, args);
     if (class_ == VALUE_JSON && !means->json)
         return 0;
-    for (; count < SERVER_VALUE_WORDS && commands[class_][count] != NULL; count++) {
-        const char *word = commands[class_][count];
+    for (; count < SERVER_VALUE_ARGS && commands[class_][count] != NULL; count++) {
+        const char *arg = commands[class_][count];
 
-        words[count] = word[0] == '\0' ? key : bytes_str(word);
+        args[count] = arg[0] == '\0' ? key : bytes_str(arg);
     }
     /* before 6.0 a stream comes in parts, and the first of them is as good as any to learn that it is there */
     return class_ == VALUE_STREAM && !means->full_streams ? 3 : count;
@@ -288,9 +288,9 @@ int server_value_take(struct server_value *v, struct rdb_entry *entry, enum valu
  */
 
 static int ask(const struct server_call *call, redisReply **ret, redisReply **ret_error,
-               const struct bytes *words, size_t count, struct ft_err *err)
+               const struct bytes *args, size_t count, struct ft_err *err)
 {
-    if (call->call(call->context, ret, words, count, err) != 0)
+    if (call->call(call->context, ret, args, count, err) != 0)
         return -1;
     if ((*ret)->type != REDIS_REPLY_ERROR)
         return 0;
@@ -307,12 +307,12 @@ static int read_ranges(struct server_value *v, struct bytes key, const struct se
     for (uint64_t at = 0; got >= PAGE; at += PAGE) {
         char from[I64_TEXT_SIZE];
         char to[I64_TEXT_SIZE];
-        const struct bytes words[] = {bytes_str(scores ? "ZRANGE" : "LRANGE"), key,
-                                      bytes_of(from, i64_to_text((int64_t)at, from)),
-                                      bytes_of(to, i64_to_text((int64_t)(at + PAGE - 1), to)),
-                                      bytes_str("WITHSCORES")};
+        const struct bytes args[] = {bytes_str(scores ? "ZRANGE" : "LRANGE"), key,
+                                     bytes_of(from, i64_to_text((int64_t)at, from)),
+                                     bytes_of(to, i64_to_text((int64_t)(at + PAGE - 1), to)),
+                                     bytes_str("WITHSCORES")};
         redisReply *reply;
-        int rc = ask(call, &reply, ret_error, words, scores ? 5 : 4, err);
+        int rc = ask(call, &reply, ret_error, args, scores ? 5 : 4, err);
 
         if (rc != 0)
             return rc;
@@ -332,20 +332,20 @@ static int ask_field_times(const redisReply *fields, struct bytes key,
                            struct ft_err *err)
 {
     size_t count = fields->elements / 2;
-    struct bytes *words = malloc((count + 4) * sizeof(*words));
+    struct bytes *args = malloc((count + 4) * sizeof(*args));
     char number[I64_TEXT_SIZE];
     int rc;
 
-    if (words == NULL)
+    if (args == NULL)
         return err_nomem(err, "fields of a hash");
-    words[0] = bytes_str("HPEXPIRETIME");
-    words[1] = key;
-    words[2] = bytes_str("FIELDS");
-    words[3] = bytes_of(number, i64_to_text((int64_t)count, number));
+    args[0] = bytes_str("HPEXPIRETIME");
+    args[1] = key;
+    args[2] = bytes_str("FIELDS");
+    args[3] = bytes_of(number, i64_to_text((int64_t)count, number));
     for (size_t i = 0; i < count; i++)
-        words[4 + i] = bytes_of(fields->element[2 * i]->str, fields->element[2 * i]->len);
-    rc = ask(call, ret, ret_error, words, count + 4, err);
-    free(words);
+        args[4 + i] = bytes_of(fields->element[2 * i]->str, fields->element[2 * i]->len);
+    rc = ask(call, ret, ret_error, args, count + 4, err);
+    free(args);
     return rc;
 }
 
@@ -400,12 +400,12 @@ static int read_portions(struct server_value *v, struct bytes key, const struct 
     int rc = 0;
 
     do {
-        const struct bytes words[] = {bytes_str(v->typed.class_ == VALUE_SET ? "SSCAN" : "HSCAN"),
-                                      key, bytes_str(cursor), bytes_str("COUNT"),
-                                      bytes_str(PAGE_TEXT)};
+        const struct bytes args[] = {bytes_str(v->typed.class_ == VALUE_SET ? "SSCAN" : "HSCAN"),
+                                     key, bytes_str(cursor), bytes_str("COUNT"),
+                                     bytes_str(PAGE_TEXT)};
         redisReply *reply;
 
-        rc = ask(call, &reply, ret_error, words, 5, err);
+        rc = ask(call, &reply, ret_error, args, 5, err);
         if (rc != 0)
             return rc;
         if (!key_scan_is_portion(reply))

@@ -36,19 +36,19 @@ struct server_value {
     struct typed_stream stream;
 };
 
-#define SERVER_VALUE_WORDS 6
+#define SERVER_VALUE_ARGS 6
 
 /* server_value_begin - of a zeroed struct; the others outlive it. */
 void server_value_begin(struct server_value *v, const struct server_means *means,
                         const char *server, struct diff_reader *reader);
 /* server_value_command - what asks for it; key is pointed to. 0: no command brings it. */
 size_t server_value_command(const struct server_means *means, enum value_class class_,
-                            struct bytes key, struct bytes words[SERVER_VALUE_WORDS]);
+                            struct bytes key, struct bytes args[SERVER_VALUE_ARGS]);
 /* server_value_take - the answer. entry: database, key and time. enum server_value_end, or -1. */
 int server_value_take(struct server_value *v, struct rdb_entry *entry, enum value_class class_,
                       const redisReply *reply, struct ft_err *err);
 /* server_value_dump, server_value_take_dump - the same by DUMP, whatever it is. */
-size_t server_value_dump(struct bytes key, struct bytes words[SERVER_VALUE_WORDS]);
+size_t server_value_dump(struct bytes key, struct bytes args[SERVER_VALUE_ARGS]);
 int server_value_take_dump(struct server_value *v, struct rdb_entry *entry, const redisReply *reply,
                            struct ft_err *err);
 /* server_value_read - the same without DUMP, but never SERVER_VALUE_LONG. */

@@ -53,9 +53,9 @@ static int take_record(struct flow *f, const struct item *item, struct ft_err *e
     const struct translation_key *keys;
     size_t count;
 
-    if (record->word_count == 0)
+    if (record->arg_count == 0)
         return 0;
-    if (translator_find_keys(f->translator, record->words, record->word_count, record->dbid, &keys,
+    if (translator_find_keys(f->translator, record->args, record->arg_count, record->dbid, &keys,
                              &count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
@@ -245,9 +245,9 @@ static int full_sync(struct side_dragonfly *s, struct diff_pass *pass, struct ft
 static int call(struct redis_pipe *pipe, const char *command, struct bytes key, redisReply **ret,
                 struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str(command), key};
+    const struct bytes args[] = {bytes_str(command), key};
 
-    return redis_pipe_call(pipe, ret, words, 2, err);
+    return redis_pipe_call(pipe, ret, args, 2, err);
 }
 
 static int select_database(struct redis_pipe *pipe, uint32_t db, struct ft_err *err)

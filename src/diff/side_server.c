@@ -125,12 +125,12 @@ static int map_has_changed(struct side_server *s, struct ft_err *err)
 /* What the replay that has written there has noted down. Who may not ask is told of no replay. */
 static int find_replay(struct side_server *s, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HMGET"), bytes_str(REPLAY_STATE_KEY),
-                                  bytes_str("began_ms"), bytes_str("options")};
+    const struct bytes args[] = {bytes_str("HMGET"), bytes_str(REPLAY_STATE_KEY),
+                                 bytes_str("began_ms"), bytes_str("options")};
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_ask(target_client_node(&s->target, words[1]), &reply, words, 4, err) != 0)
+    if (target_node_ask(target_client_node(&s->target, args[1]), &reply, args, 4, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
         const redisReply *began = reply->element[0];

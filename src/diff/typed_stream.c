@@ -91,7 +91,7 @@ static int add_number(struct blob_writer *w, int64_t n, struct ft_err *err)
     return blob_writer_add(w, bytes_of(text, i64_to_text(n, text)), err);
 }
 
-int typed_stream_add_entry(struct typed_stream *s, struct stream_id id, const struct bytes *words,
+int typed_stream_add_entry(struct typed_stream *s, struct stream_id id, const struct bytes *args,
                            size_t count, struct ft_err *err)
 {
     /* entries, deleted ones, fields of their own and the end of these; flags, id from the node's, fields */
@@ -107,8 +107,8 @@ int typed_stream_add_entry(struct typed_stream *s, struct stream_id id, const st
     }
     follow_id(s, id);
     for (size_t i = 0; i < count; i++) {
-        value_digest_follow(&s->digest, 0, words[i]);
-        if (blob_writer_add(&s->node, words[i], err) != 0)
+        value_digest_follow(&s->digest, 0, args[i]);
+        if (blob_writer_add(&s->node, args[i], err) != 0)
             return -1;
     }
     if (add_number(&s->node, (int64_t)(sizeof(head) / sizeof(head[0]) - before + count), err) !=

@@ -28,7 +28,7 @@ struct typed_stream {
 
 /* typed_stream_begin - of a zeroed struct, or once more of one that was used. */
 void typed_stream_begin(struct typed_stream *s, bool counters);
-int typed_stream_add_entry(struct typed_stream *s, struct stream_id id, const struct bytes *words,
+int typed_stream_add_entry(struct typed_stream *s, struct stream_id id, const struct bytes *args,
                            size_t count, struct ft_err *err);
 /* typed_stream_add_group - name, last id, entries read. */
 int typed_stream_add_group(struct typed_stream *s, const struct stream_group *group,

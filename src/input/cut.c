@@ -154,12 +154,12 @@ static int resolve_vector(struct cut *cut, char *text, const struct generation *
                           struct ft_err *err)
 {
     uint32_t flow = 0;
-    char *word;
+    char *arg;
 
-    while ((word = strsep(&text, ",")) != NULL) {
+    while ((arg = strsep(&text, ",")) != NULL) {
         uint64_t lsn;
 
-        if (parse_u64(word, &lsn, err) != 0)
+        if (parse_u64(arg, &lsn, err) != 0)
             return -1;
         if (flow < g->flow_count && resolve_lsn(cut, g, flow, lsn, err) != 0)
             return -1;

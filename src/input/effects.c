@@ -54,7 +54,7 @@ static int translate(struct effects *e, const struct item *item, struct translat
 {
     const struct journal_record *record = &item->record;
 
-    return translator_run(e->translator, record->words, record->word_count, record->dbid,
+    return translator_run(e->translator, record->args, record->arg_count, record->dbid,
                           (int64_t)(item->time_us / 1000), ret, err);
 }
 
@@ -79,7 +79,7 @@ static int read_record(struct effects *e, struct presence *p, const struct item 
 static int read_flow(struct effects *e, struct presence *p, uint32_t flow, uint64_t before_lsn,
                      struct ft_err *err)
 {
-    const struct source_stream_options options = {.skip_values = true, .keep_words = true};
+    const struct source_stream_options options = {.skip_values = true, .keep_args = true};
     struct source_stream *stream;
     struct item item;
     enum step step;
@@ -133,10 +133,10 @@ static void see_entry(struct sighting *s, const struct rdb_entry *entry, bool pa
 static bool is_same_record(const struct item *a, const struct item *b)
 {
     bool same = a->offset == b->offset && a->record.dbid == b->record.dbid &&
-                a->record.word_count == b->record.word_count;
+                a->record.arg_count == b->record.arg_count;
 
-    for (size_t i = 0; same && i < a->record.word_count; i++)
-        same = bytes_eq(a->record.words[i], b->record.words[i]);
+    for (size_t i = 0; same && i < a->record.arg_count; i++)
+        same = bytes_eq(a->record.args[i], b->record.args[i]);
     return same;
 }
 
@@ -157,7 +157,7 @@ static int see_item(struct effects *e, struct search *s, const struct item *item
         s->passed = true;
         return 0;
     }
-    if (translator_find_keys(e->translator, record->words, record->word_count, record->dbid, &keys,
+    if (translator_find_keys(e->translator, record->args, record->arg_count, record->dbid, &keys,
                              &count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
@@ -195,7 +195,7 @@ static int decide_in_sync(struct effects *e, const struct item *in_sync,
                           struct ft_err *err)
 {
     const struct source_stream_options options = {
-        .skip_values = true, .keep_words = true, .snapshot_only = true};
+        .skip_values = true, .keep_args = true, .snapshot_only = true};
     struct search s = {.in_sync = in_sync, .src.key = &keys[0], .dst.key = &keys[1]};
     struct source_stream *stream;
     struct item item;

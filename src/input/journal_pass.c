@@ -61,7 +61,7 @@ bool journal_record_applies(const struct owner_guard *g, const struct item *item
 {
     const struct journal_record *record = &item->record;
 
-    if (owner_guard_classify(g, item->flow, record->words, record->word_count, t->keys,
+    if (owner_guard_classify(g, item->flow, record->args, record->arg_count, t->keys,
                              t->key_count) == OWNER_FOREIGN) {
         counts->foreign++;
         return false;
@@ -149,7 +149,7 @@ static int translate(struct pass *p, const struct item *item, struct translation
 {
     const struct journal_record *record = &item->record;
 
-    return translator_run(p->translator, record->words, record->word_count, record->dbid,
+    return translator_run(p->translator, record->args, record->arg_count, record->dbid,
                           (int64_t)(item->time_us / 1000), ret, err);
 }
 
@@ -160,7 +160,7 @@ static void learn_rule(struct pass *p, const struct item *item, const struct tra
 
     if (!p->learning)
         return;
-    sharding_learner_record(&p->learner, item->record.words, item->record.word_count, t->keys,
+    sharding_learner_record(&p->learner, item->record.args, item->record.arg_count, t->keys,
                             t->key_count, item->flow, flow_count);
     p->guard.rule = sharding_tally_rule(&p->learner.tally, flow_count);
     p->learning = p->learner.tally.keys < SHARDING_LEARN_RECORDS;

@@ -34,7 +34,7 @@ struct journal_pass_counts {
 };
 
 /*
- * Takes one record. item->record has its words; translation is what it becomes. A flush comes with
+ * Takes one record. item->record has its arguments; translation is what it becomes. A flush comes with
  * the item of the last flow that reached it.
  */
 typedef int journal_record_fn(void *context, const struct item *item,

@@ -53,7 +53,7 @@ bool owner_guard_owns(const struct owner_guard *g, uint32_t flow, struct bytes k
 }
 
 enum owner_verdict owner_guard_classify(const struct owner_guard *g, uint32_t flow,
-                                        const struct bytes *words, size_t word_count,
+                                        const struct bytes *args, size_t arg_count,
                                         const struct translation_key *keys, size_t key_count)
 {
     if (key_count == 0)
@@ -62,7 +62,7 @@ enum owner_verdict owner_guard_classify(const struct owner_guard *g, uint32_t fl
         if (owner_guard_owns(g, flow, keys[i].key))
             return OWNER_APPLIES;
     }
-    if (sharding_may_be_copy(words, word_count))
+    if (sharding_may_be_copy(args, arg_count))
         return OWNER_FOREIGN;
     if (g->disproved == NULL || atomic_exchange(g->disproved, true))
         return OWNER_APPLIES;

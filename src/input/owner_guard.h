@@ -40,7 +40,7 @@ void owner_guard_release(struct owner_guard *g);
 bool owner_guard_is_off(const struct owner_guard *g);
 /* owner_guard_classify - a record with these keys. One owned key is enough. */
 enum owner_verdict owner_guard_classify(const struct owner_guard *g, uint32_t flow,
-                                        const struct bytes *words, size_t word_count,
+                                        const struct bytes *args, size_t arg_count,
                                         const struct translation_key *keys, size_t key_count);
 /* owner_guard_owns - does this flow own the key, as far as is known? */
 bool owner_guard_owns(const struct owner_guard *g, uint32_t flow, struct bytes key);

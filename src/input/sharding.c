@@ -57,16 +57,16 @@ void sharding_learner_key(struct sharding_learner *l, struct bytes key, uint32_t
     sharding_tally_key(&l->tally, key, flow, flow_count);
 }
 
-bool sharding_may_be_copy(const struct bytes *words, size_t word_count)
+bool sharding_may_be_copy(const struct bytes *args, size_t arg_count)
 {
-    return word_count >= 3 && bytes_is_word(words[0], "SET") && words[2].n >= 4 &&
-           memcmp(words[2].p, "HYLL", 4) == 0;
+    return arg_count >= 3 && bytes_is_word(args[0], "SET") && args[2].n >= 4 &&
+           memcmp(args[2].p, "HYLL", 4) == 0;
 }
 
-void sharding_learner_record(struct sharding_learner *l, const struct bytes *words,
-                             size_t word_count, const struct translation_key *keys,
-                             size_t key_count, uint32_t flow, uint32_t flow_count)
+void sharding_learner_record(struct sharding_learner *l, const struct bytes *args, size_t arg_count,
+                             const struct translation_key *keys, size_t key_count, uint32_t flow,
+                             uint32_t flow_count)
 {
-    if (key_count == 1 && !sharding_may_be_copy(words, word_count))
+    if (key_count == 1 && !sharding_may_be_copy(args, arg_count))
         sharding_learner_key(l, keys[0].key, flow, flow_count);
 }

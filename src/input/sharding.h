@@ -46,10 +46,10 @@ struct sharding_learner {
 void sharding_learner_key(struct sharding_learner *l, struct bytes key, uint32_t flow,
                           uint32_t flow_count);
 /* sharding_learner_record - a record of one key tells where that belongs, unless it is a copy. */
-void sharding_learner_record(struct sharding_learner *l, const struct bytes *words,
-                             size_t word_count, const struct translation_key *keys,
-                             size_t key_count, uint32_t flow, uint32_t flow_count);
+void sharding_learner_record(struct sharding_learner *l, const struct bytes *args, size_t arg_count,
+                             const struct translation_key *keys, size_t key_count, uint32_t flow,
+                             uint32_t flow_count);
 /* sharding_may_be_copy - "SET dest HYLL...": what PFMERGE becomes, on every flow that took part. */
-bool sharding_may_be_copy(const struct bytes *words, size_t word_count);
+bool sharding_may_be_copy(const struct bytes *args, size_t arg_count);
 
 #endif

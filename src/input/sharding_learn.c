@@ -16,15 +16,15 @@ static int learn_record(struct learning *l, const struct journal_record *record,
     const struct translation_key *keys;
     size_t count;
 
-    if (translator_find_keys(l->translator, record->words, record->word_count, record->dbid, &keys,
+    if (translator_find_keys(l->translator, record->args, record->arg_count, record->dbid, &keys,
                              &count, err) != 0)
         return -1;
-    sharding_learner_record(&l->learner, record->words, record->word_count, keys, count, flow,
+    sharding_learner_record(&l->learner, record->args, record->arg_count, keys, count, flow,
                             l->source->stream_count);
     return 0;
 }
 
-/* Of a snapshot the keys: its values are skipped, and with them the words of its records. */
+/* Of a snapshot the keys: its values are skipped, and with them the arguments of its records. */
 static int learn_stream(struct learning *l, uint32_t flow,
                         const struct source_stream_options *options, struct ft_err *err)
 {

@@ -40,7 +40,7 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
                 .detect = !source_can(s, SOURCE_OF_DRAGONFLY),
                 .verify_checksum = options->verify_checksum},
         .flow = index,
-        .skip_words = options->skip_values && !options->keep_words,
+        .skip_args = options->skip_values && !options->keep_args,
     };
 
     if (st == NULL)

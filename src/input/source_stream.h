@@ -24,7 +24,7 @@ void source_large_free(struct source_large *l);
 
 struct source_stream_options {
     bool skip_values;
-    bool keep_words;    /* with skip_values: journal records come with their words */
+    bool keep_args;     /* with skip_values: journal records come with their arguments */
     bool snapshot_only; /* end after the RDB stream */
     bool journal_only;  /* begin after the RDB stream; of inputs without a journal: no difference */
     /* with journal_only, of inputs that can seek: begin at the last block that holds this LSN or lies

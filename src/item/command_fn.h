@@ -6,6 +6,6 @@
 #include "base/err.h"
 
 /* Takes one command. The arguments are valid during the call. 0, or -1 with err set. */
-typedef int command_fn(void *context, const struct bytes *words, size_t count, struct ft_err *err);
+typedef int command_fn(void *context, const struct bytes *args, size_t count, struct ft_err *err);
 
 #endif

@@ -10,9 +10,9 @@
 #include "rdb/value_iter.h"
 #include "rdb/value_walk.h"
 
-#define PIECE_BYTES     (64u << 10)
-#define PIECE_WORDS_MAX 512
-#define WORDS_MAX       (PIECE_WORDS_MAX + 8)
+#define PIECE_BYTES    (64u << 10)
+#define PIECE_ARGS_MAX 512
+#define ARGS_MAX       (PIECE_ARGS_MAX + 8)
 /* A RESTORE occupies both sides with the whole of it, and no command may be larger than 512 MiB. */
 #define RESTORE_STREAM_MAX ((size_t)8 << 20)
 
@@ -22,10 +22,10 @@ struct entry_commands {
     struct value_iter *it;
     struct value_check check;
     struct buf scratch; /* a decoded string, or a payload */
-    struct buf piece;   /* elements of the command being filled; words point in here at the end */
-    size_t ends[PIECE_WORDS_MAX];
-    struct bytes words[WORDS_MAX];
-    size_t word_count;
+    struct buf piece; /* elements of the command being filled; arguments point in here at the end */
+    size_t ends[PIECE_ARGS_MAX];
+    struct bytes args[ARGS_MAX];
+    size_t arg_count;
 };
 
 /* One entry on its way. */
@@ -70,32 +70,32 @@ void entry_commands_free(struct entry_commands *e)
     free(e);
 }
 
-static int put_words(struct rendering *r, const struct bytes *words, size_t count)
+static int put_args(struct rendering *r, const struct bytes *args, size_t count)
 {
-    return r->put(r->context, words, count, r->err);
+    return r->put(r->context, args, count, r->err);
 }
 
-static struct bytes number_word(int64_t value, char text[I64_TEXT_SIZE])
+static struct bytes number_arg(int64_t value, char text[I64_TEXT_SIZE])
 {
     return bytes_of(text, i64_to_text(value, text));
 }
 
 static int put_del(struct rendering *r)
 {
-    const struct bytes words[] = {bytes_str("DEL"), r->entry->key};
+    const struct bytes args[] = {bytes_str("DEL"), r->entry->key};
 
-    return put_words(r, words, 2);
+    return put_args(r, args, 2);
 }
 
 static int put_expiry(struct rendering *r)
 {
     char text[I64_TEXT_SIZE];
-    struct bytes words[] = {bytes_str("PEXPIREAT"), r->entry->key, {NULL, 0}};
+    struct bytes args[] = {bytes_str("PEXPIREAT"), r->entry->key, {NULL, 0}};
 
     if (r->entry->expire_ms == RDB_NO_EXPIRY)
         return 0;
-    words[2] = number_word(r->entry->expire_ms, text);
-    return put_words(r, words, 3);
+    args[2] = number_arg(r->entry->expire_ms, text);
+    return put_args(r, args, 3);
 }
 
 /* SET, with the time to live in it where the target's SET has PXAT. */
@@ -103,11 +103,11 @@ static int put_set(struct rendering *r, struct bytes value)
 {
     bool pxat = r->e->options.target->version >= 602 && r->entry->expire_ms != RDB_NO_EXPIRY;
     char text[I64_TEXT_SIZE];
-    struct bytes words[] = {bytes_str("SET"), r->entry->key, value, bytes_str("PXAT"), {NULL, 0}};
+    struct bytes args[] = {bytes_str("SET"), r->entry->key, value, bytes_str("PXAT"), {NULL, 0}};
 
     if (pxat)
-        words[4] = number_word(r->entry->expire_ms, text);
-    if (put_words(r, words, pxat ? 5 : 3) != 0)
+        args[4] = number_arg(r->entry->expire_ms, text);
+    if (put_args(r, args, pxat ? 5 : 3) != 0)
         return -1;
     return pxat ? 0 : put_expiry(r);
 }
@@ -122,37 +122,37 @@ static int put_string(struct rendering *r)
     return put_set(r, value);
 }
 
-/* The command so far: words of the piece after the fixed ones. */
+/* The command so far: arguments of the piece after the fixed ones. */
 static int flush_piece(struct rendering *r, const char *name)
 {
     struct entry_commands *e = r->e;
     size_t start = 0;
 
-    if (e->word_count == 0)
+    if (e->arg_count == 0)
         return 0;
-    e->words[0] = bytes_str(name);
-    e->words[1] = r->entry->key;
-    for (size_t i = 0; i < e->word_count; i++) {
-        /* there is no memory where all words are empty */
-        e->words[2 + i] = bytes_of(start > 0 ? e->piece.p + start : e->piece.p, e->ends[i] - start);
+    e->args[0] = bytes_str(name);
+    e->args[1] = r->entry->key;
+    for (size_t i = 0; i < e->arg_count; i++) {
+        /* there is no memory where all arguments are empty */
+        e->args[2 + i] = bytes_of(start > 0 ? e->piece.p + start : e->piece.p, e->ends[i] - start);
         start = e->ends[i];
     }
-    if (put_words(r, e->words, 2 + e->word_count) != 0)
+    if (put_args(r, e->args, 2 + e->arg_count) != 0)
         return -1;
     r->any = true;
-    e->word_count = 0;
+    e->arg_count = 0;
     buf_clear(&e->piece);
     buf_trim(&e->piece, 4 * e->options.piece_bytes);
     return 0;
 }
 
-static int add_word(struct rendering *r, struct bytes word)
+static int add_arg(struct rendering *r, struct bytes arg)
 {
     struct entry_commands *e = r->e;
 
-    if (buf_append(&e->piece, word.p, word.n, r->err) != 0)
+    if (buf_append(&e->piece, arg.p, arg.n, r->err) != 0)
         return -1;
-    e->ends[e->word_count++] = e->piece.n;
+    e->ends[e->arg_count++] = e->piece.n;
     return 0;
 }
 
@@ -162,27 +162,27 @@ static int add_element(struct rendering *r, enum value_class class,
     char score[DOUBLE_TEXT_SIZE];
 
     if (class == VALUE_HASH)
-        return add_word(r, element->field) != 0 ? -1 : add_word(r, element->value);
-    if (class == VALUE_ZSET && add_word(r, bytes_str(double_to_text(element->score, score))) != 0)
+        return add_arg(r, element->field) != 0 ? -1 : add_arg(r, element->value);
+    if (class == VALUE_ZSET && add_arg(r, bytes_str(double_to_text(element->score, score))) != 0)
         return -1;
-    return add_word(r, element->value);
+    return add_arg(r, element->value);
 }
 
 /* Alone, and from where it lies. */
 static int put_large_element(struct rendering *r, enum value_class class, const char *name,
                              const struct value_element *element)
 {
-    struct bytes words[4] = {bytes_str(name), r->entry->key};
+    struct bytes args[4] = {bytes_str(name), r->entry->key};
     char score[DOUBLE_TEXT_SIZE];
     size_t n = 2;
 
     if (class == VALUE_HASH)
-        words[n++] = element->field;
+        args[n++] = element->field;
     if (class == VALUE_ZSET)
-        words[n++] = bytes_str(double_to_text(element->score, score));
-    words[n++] = element->value;
+        args[n++] = bytes_str(double_to_text(element->score, score));
+    args[n++] = element->value;
     r->any = true;
-    return put_words(r, words, n);
+    return put_args(r, args, n);
 }
 
 /* Members whose time was over are left out where the target cannot time them itself. */
@@ -212,7 +212,7 @@ static int put_elements(struct rendering *r, enum value_class class, const char 
     struct value_element element;
     enum step step;
 
-    e->word_count = 0;
+    e->arg_count = 0;
     buf_clear(&e->piece);
     if (open_value(r) != 0)
         return -1;
@@ -226,7 +226,7 @@ static int put_elements(struct rendering *r, enum value_class class, const char 
         }
         if (add_element(r, class, &element) != 0)
             return -1;
-        if ((e->piece.n >= e->options.piece_bytes || e->word_count + 2 > PIECE_WORDS_MAX) &&
+        if ((e->piece.n >= e->options.piece_bytes || e->arg_count + 2 > PIECE_ARGS_MAX) &&
             flush_piece(r, name) != 0)
             return -1;
     }
@@ -243,13 +243,13 @@ static int put_field_times(struct rendering *r)
         return -1;
     while ((step = value_iter_next(r->e->it, &element, r->err)) == STEP_ITEM) {
         char text[I64_TEXT_SIZE];
-        struct bytes words[] = {bytes_str("HPEXPIREAT"), r->entry->key,  {NULL, 0},
-                                bytes_str("FIELDS"),     bytes_str("1"), element.field};
+        struct bytes args[] = {bytes_str("HPEXPIREAT"), r->entry->key,  {NULL, 0},
+                               bytes_str("FIELDS"),     bytes_str("1"), element.field};
 
         if (element.expire_ms == VALUE_NO_TTL)
             continue;
-        words[2] = number_word(element.expire_ms, text);
-        if (put_words(r, words, 6) != 0)
+        args[2] = number_arg(element.expire_ms, text);
+        if (put_args(r, args, 6) != 0)
             return -1;
     }
     return step == STEP_ERROR ? -1 : 0;
@@ -296,9 +296,9 @@ static enum recode_result put_restore(struct rendering *r, bool *ret_too_long,
 {
     struct entry_commands *e = r->e;
     bool timed = r->entry->expire_ms != RDB_NO_EXPIRY;
-    uint64_t most = e->options.word_max;
-    struct bytes words[] = {bytes_str("RESTORE"), r->entry->key,      {NULL, 0}, {NULL, 0},
-                            bytes_str("REPLACE"), bytes_str("ABSTTL")};
+    uint64_t most = e->options.arg_max;
+    struct bytes args[] = {bytes_str("RESTORE"), r->entry->key,      {NULL, 0}, {NULL, 0},
+                           bytes_str("REPLACE"), bytes_str("ABSTTL")};
     enum recode_result result;
     char text[I64_TEXT_SIZE];
 
@@ -310,9 +310,9 @@ static enum recode_result put_restore(struct rendering *r, bool *ret_too_long,
         return result;
     *ret_too_long =
         most != 0 && e->scratch.n > most && has_commands(rdb_type_class(r->entry->type));
-    words[2] = number_word(timed ? r->entry->expire_ms : 0, text);
-    words[3] = buf_bytes(&e->scratch);
-    if (!*ret_too_long && put_words(r, words, timed ? 6 : 5) != 0)
+    args[2] = number_arg(timed ? r->entry->expire_ms : 0, text);
+    args[3] = buf_bytes(&e->scratch);
+    if (!*ret_too_long && put_args(r, args, timed ? 6 : 5) != 0)
         return RECODE_ERROR;
     buf_clear(&e->scratch);
     buf_trim(&e->scratch, 4 * e->options.piece_bytes);
@@ -333,18 +333,18 @@ static enum recode_result put_json(struct rendering *r, bool replace, enum loss_
 {
     const struct entry_commands_options *options = &r->e->options;
     struct bytes in = r->entry->value;
-    struct bytes words[] = {bytes_str("JSON.SET"), r->entry->key, bytes_str("$"), {NULL, 0}};
+    struct bytes args[] = {bytes_str("JSON.SET"), r->entry->key, bytes_str("$"), {NULL, 0}};
 
     if (options->json_as != JSON_AS_STRING && (options->target->modules & TARGET_JSON) == 0 &&
         options->json_as != JSON_AS_MODULE) {
         *ret_loss = LOSS_JSON;
         return RECODE_LOST;
     }
-    if (rdb_string_take(&in, &words[3], &r->e->scratch, r->err) != 0)
+    if (rdb_string_take(&in, &args[3], &r->e->scratch, r->err) != 0)
         return RECODE_ERROR;
     if (options->json_as == JSON_AS_STRING)
-        return put_set(r, words[3]) == 0 ? RECODE_OK : RECODE_ERROR;
-    if ((replace && put_del(r) != 0) || put_words(r, words, 4) != 0 || put_expiry(r) != 0)
+        return put_set(r, args[3]) == 0 ? RECODE_OK : RECODE_ERROR;
+    if ((replace && put_del(r) != 0) || put_args(r, args, 4) != 0 || put_expiry(r) != 0)
         return RECODE_ERROR;
     return RECODE_OK;
 }

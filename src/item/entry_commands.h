@@ -22,7 +22,7 @@ struct entry_commands_options {
     enum json_as json_as;
     bool restore;       /* everything by RESTORE */
     size_t piece_bytes; /* of one command, about; 0: 64 KiB */
-    uint64_t word_max;  /* what would be a longer RESTORE goes in pieces; 0: no limit */
+    uint64_t arg_max;   /* what would be a longer RESTORE goes in pieces; 0: no limit */
 };
 
 struct entry_commands;

@@ -27,24 +27,24 @@ int filter_add_no_key(struct filter *f, const char *pattern, struct ft_err *err)
     return append_pattern(&f->no_keys, &f->no_key_count, pattern, err);
 }
 
-static int add_one_db(struct filter *f, const char *word, struct ft_err *err)
+static int add_one_db(struct filter *f, const char *arg, struct ft_err *err)
 {
     uint64_t db;
 
-    if (parse_u64(word, &db, err) != 0)
+    if (parse_u64(arg, &db, err) != 0)
         return -1;
     if (db > UINT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "there is no database %s", word);
+        return err_set(err, FT_ERR_USAGE, "there is no database %s", arg);
     if (ARRAY_ADD_ROOM(&f->dbs, f->db_count, "a filter", err) != 0)
         return -1;
     f->dbs[f->db_count++] = (uint32_t)db;
     return 0;
 }
 
-static int add_one_type(struct filter *f, const char *word, struct ft_err *err)
+static int add_one_type(struct filter *f, const char *arg, struct ft_err *err)
 {
     for (unsigned c = 0; c < VALUE_CLASS_COUNT; c++) {
-        if (strcasecmp(word, value_class_name((enum value_class)c)) == 0) {
+        if (strcasecmp(arg, value_class_name((enum value_class)c)) == 0) {
             f->classes |= 1u << c;
             return 0;
         }
@@ -52,34 +52,34 @@ static int add_one_type(struct filter *f, const char *word, struct ft_err *err)
     return err_set(err, FT_ERR_USAGE,
                    "\"%s\" is not a type (string, list, set, zset, hash, stream, json, module, "
                    "probabilistic)",
-                   word);
+                   arg);
 }
 
-static int each_word(struct filter *f, const char *text,
-                     int (*add)(struct filter *f, const char *word, struct ft_err *err),
-                     struct ft_err *err)
+static int each_arg(struct filter *f, const char *text,
+                    int (*add)(struct filter *f, const char *arg, struct ft_err *err),
+                    struct ft_err *err)
 {
     char *copy = strdup(text);
     char *rest = copy;
-    char *word;
+    char *arg;
     int rc = 0;
 
     if (copy == NULL)
         return err_nomem(err, "a filter");
-    while (rc == 0 && (word = strsep(&rest, ",")) != NULL)
-        rc = add(f, word, err);
+    while (rc == 0 && (arg = strsep(&rest, ",")) != NULL)
+        rc = add(f, arg, err);
     free(copy);
     return rc;
 }
 
 int filter_add_db(struct filter *f, const char *text, struct ft_err *err)
 {
-    return each_word(f, text, add_one_db, err);
+    return each_arg(f, text, add_one_db, err);
 }
 
 int filter_add_type(struct filter *f, const char *text, struct ft_err *err)
 {
-    return each_word(f, text, add_one_type, err);
+    return each_arg(f, text, add_one_type, err);
 }
 
 bool filter_db(const struct filter *f, uint32_t db)

@@ -25,7 +25,7 @@ int flow_decoder_new(struct flow_decoder **ret, const struct flow_decoder_option
         .rdb = options->rdb,
         .flow = options->flow,
         .file = options->file,
-        .skip_words = options->skip_words,
+        .skip_args = options->skip_args,
         .token = options->token,
     };
     struct flow_decoder *d = calloc(1, sizeof(*d));

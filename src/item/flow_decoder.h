@@ -20,7 +20,7 @@ struct flow_decoder_options {
     struct rdb_stream_options rdb;
     uint32_t flow;
     bool file;         /* ends with EOF; no token; only a Dragonfly's may be padded after that */
-    bool skip_words;   /* of journal records */
+    bool skip_args;    /* of journal records */
     const char *token; /* 40 characters to compare with, or NULL; must outlive the decoder */
 };
 

@@ -51,8 +51,8 @@ int flow_grammar_new(struct flow_grammar **ret, const struct flow_grammar_option
         return err_nomem(err, "a flow's grammar");
     g->options = *options;
     window_init(&g->blob, 0, 0);
-    if (journal_reader_new(&g->blob_reader, options->skip_words, 0, err) != 0 ||
-        journal_reader_new(&g->journal, options->skip_words, 0, err) != 0 ||
+    if (journal_reader_new(&g->blob_reader, options->skip_args, 0, err) != 0 ||
+        journal_reader_new(&g->journal, options->skip_args, 0, err) != 0 ||
         start_rdb(g, err) != 0) {
         flow_grammar_free(g);
         return -1;

@@ -39,7 +39,7 @@ struct flow_grammar_options {
     struct rdb_stream_options rdb;
     uint32_t flow;
     bool file;            /* ends with the RDB stream's EOF; errors do not name a flow */
-    bool skip_words;      /* of journal records */
+    bool skip_args;       /* of journal records */
     bool offset_required; /* a full sync without JOURNAL_OFFSET is damaged */
     const char *token;    /* 40 characters to compare with, or NULL; must outlive the grammar */
 };

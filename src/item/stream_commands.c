@@ -16,13 +16,13 @@ struct filling {
     struct stream_iter *it;
     command_fn *put;
     void *context;
-    struct bytes *words;
-    size_t words_cap;
+    struct bytes *args;
+    size_t args_cap;
     struct stream_id last; /* that was added */
     struct ft_err *err;
 };
 
-static struct bytes id_word(struct stream_id id, char text[ID_TEXT_SIZE])
+static struct bytes id_arg(struct stream_id id, char text[ID_TEXT_SIZE])
 {
     int n = snprintf(text, ID_TEXT_SIZE, "%" PRIu64 "-%" PRIu64, id.ms, id.seq); /* fits */
 
@@ -41,10 +41,10 @@ static int put_shell(struct filling *f, const struct target *target, enum recode
     if (*ret == RECODE_OK)
         rc = dump_append(&payload, type, buf_bytes(&value), target->rdb_version, f->err);
     if (*ret == RECODE_OK && rc == 0) {
-        const struct bytes words[] = {bytes_str("RESTORE"), f->entry->key, bytes_str("0"),
-                                      buf_bytes(&payload), bytes_str("REPLACE")};
+        const struct bytes args[] = {bytes_str("RESTORE"), f->entry->key, bytes_str("0"),
+                                     buf_bytes(&payload), bytes_str("REPLACE")};
 
-        rc = f->put(f->context, words, 5, f->err);
+        rc = f->put(f->context, args, 5, f->err);
     }
     buf_release(&payload);
     buf_release(&value);
@@ -53,17 +53,17 @@ static int put_shell(struct filling *f, const struct target *target, enum recode
 
 static int add_entry(struct filling *f, const struct stream_entry *entry)
 {
-    size_t count = 3 + entry->word_count;
+    size_t count = 3 + entry->arg_count;
     char id[ID_TEXT_SIZE];
 
-    if (ARRAY_RESERVE(&f->words, &f->words_cap, count, "an entry of a stream", f->err) != 0)
+    if (ARRAY_RESERVE(&f->args, &f->args_cap, count, "an entry of a stream", f->err) != 0)
         return -1;
-    f->words[0] = bytes_str("XADD");
-    f->words[1] = f->entry->key;
-    f->words[2] = id_word(entry->id, id);
-    memcpy(f->words + 3, entry->words, entry->word_count * sizeof(*f->words));
+    f->args[0] = bytes_str("XADD");
+    f->args[1] = f->entry->key;
+    f->args[2] = id_arg(entry->id, id);
+    memcpy(f->args + 3, entry->args, entry->arg_count * sizeof(*f->args));
     f->last = entry->id;
-    return f->put(f->context, f->words, count, f->err);
+    return f->put(f->context, f->args, count, f->err);
 }
 
 static int add_entries(struct filling *f)
@@ -81,9 +81,9 @@ static int add_entries(struct filling *f)
         return -1;
     last = stream_iter_head(f->it)->last_id;
     if (last.ms != f->last.ms || last.seq != f->last.seq) {
-        const struct bytes words[] = {bytes_str("XSETID"), f->entry->key, id_word(last, id)};
+        const struct bytes args[] = {bytes_str("XSETID"), f->entry->key, id_arg(last, id)};
 
-        return f->put(f->context, words, 3, f->err);
+        return f->put(f->context, args, 3, f->err);
     }
     return 0;
 }
@@ -102,6 +102,6 @@ enum recode_result stream_commands_run(const struct target *target, const struct
     if (rc == 0 && result == RECODE_OK)
         rc = add_entries(&f);
     stream_iter_free(f.it);
-    free(f.words);
+    free(f.args);
     return rc == 0 ? result : RECODE_ERROR;
 }

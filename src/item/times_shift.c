@@ -144,56 +144,56 @@ int times_shift_undo_value(unsigned type, struct bytes value, struct buf *out, s
     return move_value(type, value, &move, out, err);
 }
 
-static int copy_words(struct times_shift *s, const struct bytes *words, size_t count,
-                      struct ft_err *err)
+static int copy_args(struct times_shift *s, const struct bytes *args, size_t count,
+                     struct ft_err *err)
 {
-    if (ARRAY_RESERVE(&s->words, &s->capacity, count, "a command", err) != 0)
+    if (ARRAY_RESERVE(&s->args, &s->capacity, count, "a command", err) != 0)
         return -1;
-    memcpy(s->words, words, count * sizeof(*words));
+    memcpy(s->args, args, count * sizeof(*args));
     return 0;
 }
 
-/* Moves the number in word i; something that is not a number is the server's to refuse. */
-static void shift_word(struct times_shift *s, size_t i, int64_t delta_ms)
+/* Moves the number in argument i; something that is not a number is the server's to refuse. */
+static void shift_arg(struct times_shift *s, size_t i, int64_t delta_ms)
 {
     int64_t value;
 
-    if (!bytes_to_i64(s->words[i], &value) || __builtin_add_overflow(value, delta_ms, &value))
+    if (!bytes_to_i64(s->args[i], &value) || __builtin_add_overflow(value, delta_ms, &value))
         return;
-    s->words[i] = bytes_of(s->number, i64_to_text(value, s->number));
+    s->args[i] = bytes_of(s->number, i64_to_text(value, s->number));
 }
 
-/* The number after an option word, from word `from` on; 0: there is none. */
-static size_t option_value(const struct bytes *words, size_t count, size_t from, const char *option)
+/* The number after an option, from argument `from` on; 0: there is none. */
+static size_t option_value(const struct bytes *args, size_t count, size_t from, const char *option)
 {
     for (size_t i = from; i + 1 < count; i++) {
-        if (bytes_is_word(words[i], option))
+        if (bytes_is_word(args[i], option))
             return i + 1;
     }
     return 0;
 }
 
-/* The word that says when the key ends; 0: there is none. */
-static size_t key_time_word(const struct bytes *words, size_t count)
+/* The argument that says when the key ends; 0: there is none. */
+static size_t key_time_arg(const struct bytes *args, size_t count)
 {
-    if (bytes_is_word(words[0], "SET"))
-        return option_value(words, count, 3, "PXAT");
-    if (bytes_is_word(words[0], "PEXPIREAT"))
+    if (bytes_is_word(args[0], "SET"))
+        return option_value(args, count, 3, "PXAT");
+    if (bytes_is_word(args[0], "PEXPIREAT"))
         return count > 2 ? 2 : 0;
-    if (bytes_is_word(words[0], "RESTORE"))
-        return count > 3 && !bytes_eq_str(words[2], "0") ? 2 : 0;
+    if (bytes_is_word(args[0], "RESTORE"))
+        return count > 3 && !bytes_eq_str(args[2], "0") ? 2 : 0;
     return 0;
 }
 
-/* The word that says when fields of a hash end; 0: there is none. */
-static size_t field_time_word(const struct times_shift *s, const struct bytes *words, size_t count)
+/* The argument that says when fields of a hash end; 0: there is none. */
+static size_t field_time_arg(const struct times_shift *s, const struct bytes *args, size_t count)
 {
-    if (bytes_is_word(words[0], "HSETEX") || bytes_is_word(words[0], "HGETEX"))
-        return option_value(words, count < 8 ? count : 8, 2, "PXAT");
-    if (s->script != NULL && count > SCRIPT_TIME && bytes_is_word(words[0], "EVAL") &&
-        bytes_eq_str(words[1], s->script))
-        return bytes_eq_str(words[SCRIPT_TIME], "-") ? 0 : SCRIPT_TIME;
-    return bytes_is_word(words[0], "HPEXPIREAT") && count > 2 ? 2 : 0;
+    if (bytes_is_word(args[0], "HSETEX") || bytes_is_word(args[0], "HGETEX"))
+        return option_value(args, count < 8 ? count : 8, 2, "PXAT");
+    if (s->script != NULL && count > SCRIPT_TIME && bytes_is_word(args[0], "EVAL") &&
+        bytes_eq_str(args[1], s->script))
+        return bytes_eq_str(args[SCRIPT_TIME], "-") ? 0 : SCRIPT_TIME;
+    return bytes_is_word(args[0], "HPEXPIREAT") && count > 2 ? 2 : 0;
 }
 
 static int move_payload(struct times_shift *s, struct bytes payload, struct move *move,
@@ -220,90 +220,90 @@ static int move_payload(struct times_shift *s, struct bytes payload, struct move
     return rc;
 }
 
-int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
-                    int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err)
+int times_shift_run(struct times_shift *s, const struct bytes *args, size_t count, int64_t delta_ms,
+                    const struct bytes **ret_args, struct ft_err *err)
 {
     struct move move = {.delta_ms = delta_ms, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
-    size_t at = key_time_word(words, count);
+    size_t at = key_time_arg(args, count);
 
-    if (copy_words(s, words, count, err) != 0)
+    if (copy_args(s, args, count, err) != 0)
         return -1;
     if (at == 0)
-        at = field_time_word(s, words, count);
+        at = field_time_arg(s, args, count);
     if (at != 0)
-        shift_word(s, at, delta_ms);
-    if (count > 3 && bytes_is_word(words[0], "RESTORE")) {
-        if (move_payload(s, words[3], &move, err) != 0)
+        shift_arg(s, at, delta_ms);
+    if (count > 3 && bytes_is_word(args[0], "RESTORE")) {
+        if (move_payload(s, args[3], &move, err) != 0)
             return -1;
         if (s->payload.n != 0)
-            s->words[3] = buf_bytes(&s->payload);
+            s->args[3] = buf_bytes(&s->payload);
     }
-    *ret_words = s->words;
+    *ret_args = s->args;
     return 0;
 }
 
-/* Moves the time that a word gives, and those of a payload; the words are copied before the first. */
-static int move_command(struct times_shift *s, const struct bytes *words, size_t count, size_t at,
-                        bool payload, struct move *move, const struct bytes **ret_words,
+/* Moves the time that an argument gives, and those of a payload; the arguments are copied before the first. */
+static int move_command(struct times_shift *s, const struct bytes *args, size_t count, size_t at,
+                        bool payload, struct move *move, const struct bytes **ret_args,
                         struct ft_err *err)
 {
     int64_t time_ms;
     int64_t moved_ms;
 
-    *ret_words = words;
-    if (at != 0 && bytes_to_i64(words[at], &time_ms)) {
+    *ret_args = args;
+    if (at != 0 && bytes_to_i64(args[at], &time_ms)) {
         moved_ms = moved_time(time_ms, move);
         if (moved_ms != time_ms) {
-            if (copy_words(s, words, count, err) != 0)
+            if (copy_args(s, args, count, err) != 0)
                 return -1;
-            s->words[at] = bytes_of(s->number, i64_to_text(moved_ms, s->number));
-            *ret_words = s->words;
+            s->args[at] = bytes_of(s->number, i64_to_text(moved_ms, s->number));
+            *ret_args = s->args;
         }
     }
-    if (!payload || count <= 3 || !bytes_is_word(words[0], "RESTORE"))
+    if (!payload || count <= 3 || !bytes_is_word(args[0], "RESTORE"))
         return 0;
-    if (move_payload(s, words[3], move, err) != 0 ||
-        (s->payload.n != 0 && *ret_words == words && copy_words(s, words, count, err) != 0))
+    if (move_payload(s, args[3], move, err) != 0 ||
+        (s->payload.n != 0 && *ret_args == args && copy_args(s, args, count, err) != 0))
         return -1;
     if (s->payload.n != 0) {
-        s->words[3] = buf_bytes(&s->payload);
-        *ret_words = s->words;
+        s->args[3] = buf_bytes(&s->payload);
+        *ret_args = s->args;
     }
     return 0;
 }
 
-int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
-                      int64_t until_ms, bool fields, const struct bytes **ret_words,
+int times_shift_defer(struct times_shift *s, const struct bytes *args, size_t count,
+                      int64_t until_ms, bool fields, const struct bytes **ret_args,
                       int64_t *ret_end_ms, struct ft_err *err)
 {
     struct move move = {.delta_ms = TIMES_SHIFT_MS,
                         .from_ms = INT64_MIN,
                         .least_ms = TIMES_EARLIEST_MS,
                         .to_ms = until_ms < TIMES_MOVED_MS ? until_ms + 1 : TIMES_MOVED_MS};
-    size_t at = key_time_word(words, count);
+    size_t at = key_time_arg(args, count);
 
     if (at == 0 && fields)
-        at = field_time_word(s, words, count);
-    if (move_command(s, words, count, at, fields, &move, ret_words, err) != 0)
+        at = field_time_arg(s, args, count);
+    if (move_command(s, args, count, at, fields, &move, ret_args, err) != 0)
         return -1;
     *ret_end_ms = move.first_ms;
     return 0;
 }
 
-int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
-                     const struct bytes **ret_words, struct ft_err *err)
+int times_shift_undo(struct times_shift *s, const struct bytes *args, size_t count,
+                     const struct bytes **ret_args, struct ft_err *err)
 {
     struct move move = undo_move;
-    size_t at = key_time_word(words, count);
+    size_t at = key_time_arg(args, count);
 
     if (at == 0)
-        at = field_time_word(s, words, count);
-    return move_command(s, words, count, at, true, &move, ret_words, err);
+        at = field_time_arg(s, args, count);
+    return move_command(s, args, count, at, true, &move, ret_args, err);
 }
 
 void times_shift_release(struct times_shift *s)
 {
-    free(s->words);
+    free(s->args);
     buf_release(&s->payload);
     *s = (struct times_shift){0};
 }

@@ -20,34 +20,34 @@
 #define TIMES_MOVED_MS    INT64_C(2800000000000)
 #define TIMES_EARLIEST_MS INT64_C(1000000000000)
 
-/* Memory for the words that were changed. */
+/* Memory for the arguments that were changed. */
 struct times_shift {
-    const char *script;  /* the text of one that gives fields a time; NULL: none does */
-    struct bytes *words; /* a copy of the command's */
+    const char *script; /* the text of one that gives fields a time; NULL: none does */
+    struct bytes *args; /* a copy of the command's */
     size_t capacity;
     char number[I64_TEXT_SIZE];
     struct buf payload;
 };
 
 /*
- * times_shift_run - *ret_words are the command's words with its times moved by delta_ms: words itself
+ * times_shift_run - *ret_args are the command's arguments with its times moved by delta_ms: the command itself
  * when there are none. Valid until the next call.
  */
-int times_shift_run(struct times_shift *s, const struct bytes *words, size_t count,
-                    int64_t delta_ms, const struct bytes **ret_words, struct ft_err *err);
+int times_shift_run(struct times_shift *s, const struct bytes *args, size_t count, int64_t delta_ms,
+                    const struct bytes **ret_args, struct ft_err *err);
 /*
- * times_shift_defer - while records follow, no time ends on the target: *ret_words give the key the
+ * times_shift_defer - while records follow, no time ends on the target: *ret_args give the key the
  * time TIMES_SHIFT_MS later if it is up to until_ms; fields: and fields of a hash, which else keep theirs.
- * *ret_end_ms: the earliest that was moved; 0: they are words, as no time was.
+ * *ret_end_ms: the earliest that was moved; 0: they are the command itself, as no time was.
  */
-int times_shift_defer(struct times_shift *s, const struct bytes *words, size_t count,
-                      int64_t until_ms, bool fields, const struct bytes **ret_words,
+int times_shift_defer(struct times_shift *s, const struct bytes *args, size_t count,
+                      int64_t until_ms, bool fields, const struct bytes **ret_args,
                       int64_t *ret_end_ms, struct ft_err *err);
 /* times_shift_undo_value - of a serialised value, as times_shift_value: deferred times become their own. */
 int times_shift_undo_value(unsigned type, struct bytes value, struct buf *out, struct ft_err *err);
-/* times_shift_undo - *ret_words: the command with its own times, whether it has deferred ones or not. */
-int times_shift_undo(struct times_shift *s, const struct bytes *words, size_t count,
-                     const struct bytes **ret_words, struct ft_err *err);
+/* times_shift_undo - *ret_args: the command with its own times, whether it has deferred ones or not. */
+int times_shift_undo(struct times_shift *s, const struct bytes *args, size_t count,
+                     const struct bytes **ret_args, struct ft_err *err);
 /* times_shift_type - the type of the copy that is made of a hash of this type. */
 uint8_t times_shift_type(unsigned type);
 /* times_shift_value - all times of the serialised value of a hash with field times: a copy in out,

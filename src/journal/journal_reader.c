@@ -10,11 +10,11 @@
 #define DBID_MAX UINT16_MAX
 /* By default there may be four million, whose table takes 64 MiB. Dragonfly takes 65,536 of a client unless it is
  * told otherwise (max_multi_bulk_len). */
-#define BYTES_OF_WORD 256u
-#define WORDS_LEAST   ((size_t)1 << 16)
+#define BYTES_OF_ARG 256u
+#define ARGS_LEAST   ((size_t)1 << 16)
 
 struct journal_reader {
-    bool skip_words;         /* constant, as is the next */
+    bool skip_args;          /* constant, as is the next */
     size_t max_record_bytes; /* collecting */
     uint32_t db;
 
@@ -22,22 +22,22 @@ struct journal_reader {
     bool begun; /* a SELECT, or (skipping) a head was consumed */
     uint64_t offset;
     struct journal_record record; /* skipping: the head that was read */
-    uint64_t words_left;          /* skipping: words that are not passed over yet */
+    uint64_t args_left;           /* skipping: arguments that are not passed over yet */
     uint64_t bytes_left;          /* ... their bytes */
-    uint64_t skip_left;           /* ... of the word we are in */
+    uint64_t skip_left;           /* ... of the argument we are in */
     size_t need;                  /* collecting: it makes no sense to look at fewer bytes */
-    struct bytes *words;
-    size_t words_cap;
+    struct bytes *args;
+    size_t args_cap;
 };
 
-int journal_reader_new(struct journal_reader **ret, bool skip_words, size_t max_record_bytes,
+int journal_reader_new(struct journal_reader **ret, bool skip_args, size_t max_record_bytes,
                        struct ft_err *err)
 {
     struct journal_reader *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
         return err_nomem(err, "a journal reader");
-    r->skip_words = skip_words;
+    r->skip_args = skip_args;
     r->max_record_bytes = max_record_bytes != 0 ? max_record_bytes : item_limit();
     *ret = r;
     return 0;
@@ -47,7 +47,7 @@ void journal_reader_free(struct journal_reader *r)
 {
     if (r == NULL)
         return;
-    free(r->words);
+    free(r->args);
     free(r);
 }
 
@@ -101,21 +101,21 @@ static enum step read_select(struct journal_reader *r, struct window *in, struct
 static enum step read_head(const struct window *in, struct journal_record *rec, size_t *at,
                            struct ft_err *err)
 {
-    uint64_t words = 0;
+    uint64_t args = 0;
     enum step step = read_number(in, at, &rec->txid, err);
 
     if (step == STEP_ITEM)
         step = read_number(in, at, &rec->shard_count, err);
     if (step != STEP_ITEM || rec->op == JOURNAL_OP_EXEC)
         return step;
-    step = read_number(in, at, &words, err);
+    step = read_number(in, at, &args, err);
     if (step == STEP_ITEM)
-        step = read_number(in, at, &rec->word_bytes, err);
+        step = read_number(in, at, &rec->arg_bytes, err);
     if (step != STEP_ITEM)
         return step;
-    if (words == 0)
+    if (args == 0)
         return journal_bad(in, 0, err, "a command without arguments");
-    rec->word_count = (size_t)words;
+    rec->arg_count = (size_t)args;
     return STEP_ITEM;
 }
 
@@ -145,60 +145,60 @@ static enum step want(struct journal_reader *r, const struct window *in, size_t 
 }
 
 /* Their table must not take much more than the record itself. */
-static size_t max_words(const struct journal_reader *r)
+static size_t max_args(const struct journal_reader *r)
 {
-    size_t n = r->max_record_bytes / BYTES_OF_WORD;
+    size_t n = r->max_record_bytes / BYTES_OF_ARG;
 
-    return n > WORDS_LEAST ? n : WORDS_LEAST;
+    return n > ARGS_LEAST ? n : ARGS_LEAST;
 }
 
-static enum step collect_words(struct journal_reader *r, const struct window *in,
-                               struct journal_record *rec, size_t *at, struct ft_err *err)
+static enum step collect_args(struct journal_reader *r, const struct window *in,
+                              struct journal_record *rec, size_t *at, struct ft_err *err)
 {
-    uint64_t bytes_left = rec->word_bytes;
+    uint64_t bytes_left = rec->arg_bytes;
     size_t size = window_left(in);
     const uint8_t *p = window_at(in);
 
     if (bytes_left > r->max_record_bytes)
         return want(r, in, *at, bytes_left, err);
-    if (rec->word_count > max_words(r)) {
+    if (rec->arg_count > max_args(r)) {
         (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
                      "a command of %zu arguments, more than the limit of %zu, one for %u bytes of "
                      "--max-item",
-                     rec->word_count, max_words(r), BYTES_OF_WORD);
+                     rec->arg_count, max_args(r), BYTES_OF_ARG);
         return STEP_ERROR;
     }
-    /* each word has a length of at least one byte */
-    if (size - *at < bytes_left + rec->word_count)
-        return want(r, in, *at, bytes_left + rec->word_count, err);
-    if (ARRAY_RESERVE(&r->words, &r->words_cap, rec->word_count, "a command's arguments", err) != 0)
+    /* each argument has a length of at least one byte */
+    if (size - *at < bytes_left + rec->arg_count)
+        return want(r, in, *at, bytes_left + rec->arg_count, err);
+    if (ARRAY_RESERVE(&r->args, &r->args_cap, rec->arg_count, "a command's arguments", err) != 0)
         return STEP_ERROR;
-    for (size_t i = 0; i < rec->word_count; i++) {
+    for (size_t i = 0; i < rec->arg_count; i++) {
         uint64_t n;
         enum step step = read_number(in, at, &n, err);
 
         if (step == STEP_MORE)
-            return want(r, in, *at, bytes_left + (rec->word_count - i), err);
+            return want(r, in, *at, bytes_left + (rec->arg_count - i), err);
         if (step == STEP_ERROR)
             return step;
         if (n > bytes_left)
             return journal_bad(in, *at, err, "an argument goes beyond the end of its command");
         if (n > size - *at)
-            return want(r, in, *at, bytes_left + (rec->word_count - i - 1), err);
-        r->words[i] = bytes_of(p + *at, (size_t)n);
+            return want(r, in, *at, bytes_left + (rec->arg_count - i - 1), err);
+        r->args[i] = bytes_of(p + *at, (size_t)n);
         *at += (size_t)n;
         bytes_left -= n;
     }
     if (bytes_left != 0)
         return journal_bad(in, 0, err, "the arguments of a command are shorter than it says");
-    rec->words = r->words;
-    set_name(rec, rec->words[0].p, rec->words[0].n);
+    rec->args = r->args;
+    set_name(rec, rec->args[0].p, rec->args[0].n);
     return STEP_ITEM;
 }
 
 /* ---- skipping ---- */
 
-static enum step skip_word(struct journal_reader *r, struct window *in, struct ft_err *err)
+static enum step skip_arg(struct journal_reader *r, struct window *in, struct ft_err *err)
 {
     size_t at = 0;
     uint64_t n;
@@ -208,7 +208,7 @@ static enum step skip_word(struct journal_reader *r, struct window *in, struct f
         return step;
     if (n > r->bytes_left)
         return journal_bad(in, 0, err, "an argument goes beyond the end of its command");
-    if (r->words_left == r->record.word_count) { /* the name */
+    if (r->args_left == r->record.arg_count) { /* the name */
         size_t shown = n < JOURNAL_NAME_MAX ? (size_t)n : JOURNAL_NAME_MAX;
 
         if (window_left(in) - at < shown)
@@ -216,13 +216,13 @@ static enum step skip_word(struct journal_reader *r, struct window *in, struct f
         set_name(&r->record, window_at(in) + at, shown);
     }
     window_consume(in, at);
-    r->words_left--;
+    r->args_left--;
     r->bytes_left -= n;
     r->skip_left = n;
     return STEP_ITEM;
 }
 
-static enum step skip_words(struct journal_reader *r, struct window *in, struct ft_err *err)
+static enum step skip_args(struct journal_reader *r, struct window *in, struct ft_err *err)
 {
     for (;;) {
         size_t left = window_left(in);
@@ -235,9 +235,9 @@ static enum step skip_words(struct journal_reader *r, struct window *in, struct 
         }
         window_consume(in, (size_t)r->skip_left);
         r->skip_left = 0;
-        if (r->words_left == 0)
+        if (r->args_left == 0)
             break;
-        step = skip_word(r, in, err);
+        step = skip_arg(r, in, err);
         if (step != STEP_ITEM)
             return step;
     }
@@ -252,21 +252,21 @@ static enum step skip_command(struct journal_reader *r, struct window *in,
     window_consume(in, at);
     r->record = *head;
     r->begun = true;
-    r->words_left = head->word_count;
-    r->bytes_left = head->word_bytes;
+    r->args_left = head->arg_count;
+    r->bytes_left = head->arg_bytes;
     r->skip_left = 0;
-    return skip_words(r, in, err);
+    return skip_args(r, in, err);
 }
 
-/* A command of which all is here, as nearly always. False: it is not, or is damaged, which is seen word by word. */
+/* A command of which all is here, as nearly always. False: it is not, or is damaged, which is seen argument by argument. */
 static bool skip_whole(const struct window *in, struct journal_record *rec, size_t *at)
 {
     const uint8_t *p = window_at(in);
     const size_t size = window_left(in);
-    uint64_t bytes_left = rec->word_bytes;
+    uint64_t bytes_left = rec->arg_bytes;
     size_t end = *at;
 
-    for (size_t i = 0; i < rec->word_count; i++) {
+    for (size_t i = 0; i < rec->arg_count; i++) {
         uint64_t n;
         int used = packed_get(p + end, size - end, &n);
 
@@ -294,8 +294,8 @@ static enum step read_command(struct journal_reader *r, struct window *in,
 
     if (step != STEP_ITEM)
         return step;
-    if (r->skip_words && rec->word_count != 0) {
-        if (rec->word_bytes <= window_left(in) - at && skip_whole(in, rec, &at)) {
+    if (r->skip_args && rec->arg_count != 0) {
+        if (rec->arg_bytes <= window_left(in) - at && skip_whole(in, rec, &at)) {
             window_consume(in, at);
             return STEP_ITEM;
         }
@@ -304,8 +304,8 @@ static enum step read_command(struct journal_reader *r, struct window *in,
             *rec = r->record;
         return step;
     }
-    if (rec->word_count != 0)
-        step = collect_words(r, in, rec, &at, err);
+    if (rec->arg_count != 0)
+        step = collect_args(r, in, rec, &at, err);
     if (step == STEP_ITEM)
         window_consume(in, at);
     return step;
@@ -353,8 +353,8 @@ static enum step next_record(struct journal_reader *r, struct window *in,
 {
     enum step step;
 
-    if (r->record.word_count != 0) { /* skipping, in the middle of one */
-        step = skip_words(r, in, err);
+    if (r->record.arg_count != 0) { /* skipping, in the middle of one */
+        step = skip_args(r, in, err);
         if (step == STEP_ITEM)
             *ret = r->record;
         return step;
@@ -382,7 +382,7 @@ enum step journal_reader_next(struct journal_reader *r, struct window *in,
     if (step == STEP_ITEM) {
         r->begun = false;
         r->need = 0;
-        r->record.word_count = 0;
+        r->record.arg_count = 0;
     }
     if (step != STEP_MORE || !in->closed)
         return step;

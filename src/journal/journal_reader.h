@@ -1,8 +1,8 @@
 /*
  * journal_reader.h - Dragonfly's journal stream, record by record.
  *
- * What it is   Sans-I/O over a struct window. Collecting: records come with all their words, the
- *              window grows to hold a record. Skipping (the framer): the words are passed over
+ * What it is   Sans-I/O over a struct window. Collecting: records come with all their arguments, the
+ *              window grows to hold a record. Skipping (the framer): the arguments are passed over
  *              without being held; only the command's name is kept.
  * Not its job  LSN accounting (the caller adds journal_record.counted), order between flows.
  * Format       dragonfly src/server/journal/serializer.cc, types.h (main of August 2026; EXPIRED up
@@ -15,7 +15,7 @@
  *   EXEC           0C txid shards
  *   PING           0D
  *   LSN            0F lsn                      not counted
- *   payload := words total_bytes { length bytes } * words
+ *   payload := arg_count total_bytes { length bytes } * arg_count
  */
 #ifndef FLOWTAPE_JOURNAL_JOURNAL_READER_H
 #define FLOWTAPE_JOURNAL_JOURNAL_READER_H
@@ -46,16 +46,16 @@ struct journal_record {
     /* the command's name, upper case, cut to fit, NUL-terminated; "" without a payload */
     char name[JOURNAL_NAME_MAX];
     /* collecting only; valid until the next call on the reader or its window */
-    const struct bytes *words;
-    size_t word_count;   /* also when skipping */
-    uint64_t word_bytes; /* total of the words, name included */
+    const struct bytes *args;
+    size_t arg_count;   /* also when skipping */
+    uint64_t arg_bytes; /* total of the arguments, name included */
 };
 
 struct journal_reader;
 
-/* max_record_bytes: the most that collecting may hold of one record, and for each 256 of these a word,
- * but no fewer than 65,536 words; 0: item_limit.h. */
-int journal_reader_new(struct journal_reader **ret, bool skip_words, size_t max_record_bytes,
+/* max_record_bytes: the most that collecting may hold of one record, and for each 256 of these an argument,
+ * but no fewer than 65,536 arguments; 0: item_limit.h. */
+int journal_reader_new(struct journal_reader **ret, bool skip_args, size_t max_record_bytes,
                        struct ft_err *err);
 /* journal_reader_set_db - the database in effect when reading starts in the middle. */
 void journal_reader_set_db(struct journal_reader *r, uint32_t dbid);

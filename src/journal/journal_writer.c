@@ -22,19 +22,19 @@ static int put_numbers(struct buf *out, const uint64_t *values, size_t count, st
 int journal_put_record(struct buf *out, const struct journal_record *r, struct ft_err *err)
 {
     const uint64_t head[] = {JOURNAL_OP_SELECT, r->dbid, r->op, r->txid, r->shard_count};
-    uint64_t payload[] = {r->word_count, 0};
+    uint64_t payload[] = {r->arg_count, 0};
 
-    for (size_t i = 0; i < r->word_count; i++)
-        payload[1] += r->words[i].n;
+    for (size_t i = 0; i < r->arg_count; i++)
+        payload[1] += r->args[i].n;
     if (put_numbers(out, head, 5, err) != 0)
         return -1;
     if (r->op == JOURNAL_OP_EXEC)
         return 0;
     if (put_numbers(out, payload, 2, err) != 0)
         return -1;
-    for (size_t i = 0; i < r->word_count; i++) {
-        if (put_number(out, r->words[i].n, err) != 0 ||
-            buf_append(out, r->words[i].p, r->words[i].n, err) != 0)
+    for (size_t i = 0; i < r->arg_count; i++) {
+        if (put_number(out, r->args[i].n, err) != 0 ||
+            buf_append(out, r->args[i].p, r->args[i].n, err) != 0)
             return -1;
     }
     return 0;

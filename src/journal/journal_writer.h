@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "journal/journal_reader.h"
 
-/* journal_put_record - append SELECT and a record of the kinds that have words, or EXEC. Of *r: op, dbid, txid,
- * shard_count, words, word_count. */
+/* journal_put_record - append SELECT and a record of the kinds that have arguments, or EXEC. Of *r: op, dbid, txid,
+ * shard_count, args, arg_count. */
 int journal_put_record(struct buf *out, const struct journal_record *r, struct ft_err *err);
 /* journal_put_lsn - the mark that names the LSN of the record before it. */
 int journal_put_lsn(struct buf *out, uint64_t lsn, struct ft_err *err);

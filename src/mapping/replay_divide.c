@@ -1,6 +1,6 @@
 #include "mapping/replay_divide.h"
 
-/* Commands that do the same in pieces: words in front of each piece, and words that stay together. */
+/* Commands that do the same in pieces: arguments in front of each piece, and arguments that stay together. */
 struct divisible {
     const char *name;
     size_t head, step;
@@ -14,11 +14,11 @@ static const struct divisible divisible[] = {
 };
 
 /* The options of ZADD and GEOADD belong to the head. */
-static size_t skip_options(const struct bytes *words, size_t count, size_t at)
+static size_t skip_options(const struct bytes *args, size_t count, size_t at)
 {
-    while (at < count && (bytes_is_word(words[at], "NX") || bytes_is_word(words[at], "XX") ||
-                          bytes_is_word(words[at], "GT") || bytes_is_word(words[at], "LT") ||
-                          bytes_is_word(words[at], "CH")))
+    while (at < count && (bytes_is_word(args[at], "NX") || bytes_is_word(args[at], "XX") ||
+                          bytes_is_word(args[at], "GT") || bytes_is_word(args[at], "LT") ||
+                          bytes_is_word(args[at], "CH")))
         at++;
     return at;
 }
@@ -32,14 +32,14 @@ static const struct divisible *find_divisible(struct bytes name)
     return NULL;
 }
 
-bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, size_t *ret_step)
+bool replay_divide(const struct bytes *args, size_t count, size_t *ret_head, size_t *ret_step)
 {
-    const struct divisible *d = find_divisible(words[0]);
+    const struct divisible *d = find_divisible(args[0]);
     size_t head;
 
     if (d == NULL || count < d->head)
         return false;
-    head = d->name[0] == 'Z' || d->name[0] == 'G' ? skip_options(words, count, d->head) : d->head;
+    head = d->name[0] == 'Z' || d->name[0] == 'G' ? skip_options(args, count, d->head) : d->head;
     if ((count - head) % d->step != 0)
         return false;
     *ret_head = head;
@@ -47,12 +47,12 @@ bool replay_divide(const struct bytes *words, size_t count, size_t *ret_head, si
     return true;
 }
 
-bool replay_divide_by_key(const struct bytes *words, size_t count, size_t *ret_step)
+bool replay_divide_by_key(const struct bytes *args, size_t count, size_t *ret_step)
 {
     size_t head;
     size_t step;
 
-    if (!replay_divide(words, count, &head, &step) || head != 1 || count <= 1 + step)
+    if (!replay_divide(args, count, &head, &step) || head != 1 || count <= 1 + step)
         return false;
     *ret_step = step;
     return true;

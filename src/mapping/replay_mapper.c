@@ -25,8 +25,8 @@ struct replay_mapper {
     size_t part_cap;
     struct record_part part;
     struct effects *effects; /* NULL: none was asked for */
-    struct bytes *words;
-    size_t word_cap;
+    struct bytes *args;
+    size_t arg_cap;
     struct times_shift shift;
     struct bytes *timed;
     size_t timed_cap;
@@ -57,7 +57,7 @@ void replay_mapper_free(struct replay_mapper *m)
     free(m->parts);
     record_part_release(&m->part);
     effects_free(m->effects);
-    free(m->words);
+    free(m->args);
     free(m->timed);
     free(m);
 }
@@ -167,8 +167,8 @@ static enum replay_fate make_transfer(const struct replay_mapper *m,
     bool move = t->row->plan == PLAN_MOVE;
     bool replace = false;
 
-    for (size_t i = 3; !move && i < record->word_count; i++)
-        replace = replace || bytes_is_word(record->words[i], "REPLACE");
+    for (size_t i = 3; !move && i < record->arg_count; i++)
+        replace = replace || bytes_is_word(record->args[i], "REPLACE");
     ret->transfer = (struct replay_transfer){
         .src_db = m->parts[0].db,
         .dst_db = m->parts[1].db,
@@ -207,9 +207,9 @@ static enum replay_fate map_some(struct replay_mapper *m, const struct item *ite
     switch (record_part_make(&m->part, &item->record, t, effect, m->parts, err)) {
     case RECORD_LEFT_ERROR:
         return REPLAY_FATE_ERROR;
-    case RECORD_LEFT_WORDS:
-        *ret = (struct replay_mapped){
-            .words = m->part.words, .count = m->part.count, .db = m->part.db};
+    case RECORD_LEFT_ARGS:
+        *ret =
+            (struct replay_mapped){.args = m->part.args, .count = m->part.count, .db = m->part.db};
         return REPLAY_FATE_CHANGED;
     case RECORD_LEFT_UNKNOWN:
         return REPLAY_FATE_UNKNOWN;
@@ -237,17 +237,17 @@ void replay_mapper_flush(struct replay_mapper *m, const struct translation_flush
         effects_flush(m->effects, flush, db);
 }
 
-static enum replay_fate rename_words(struct replay_mapper *m, const struct journal_record *record,
-                                     const struct translation *t, struct replay_mapped *ret,
-                                     struct ft_err *err)
+static enum replay_fate rename_args(struct replay_mapper *m, const struct journal_record *record,
+                                    const struct translation *t, struct replay_mapped *ret,
+                                    struct ft_err *err)
 {
-    if (ARRAY_RESERVE(&m->words, &m->word_cap, record->word_count, "a command", err) != 0)
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, record->arg_count, "a command", err) != 0)
         return REPLAY_FATE_ERROR;
-    memcpy(m->words, record->words, record->word_count * sizeof(*m->words));
-    *ret = (struct replay_mapped){.words = m->words, .count = record->word_count};
+    memcpy(m->args, record->args, record->arg_count * sizeof(*m->args));
+    *ret = (struct replay_mapped){.args = m->args, .count = record->arg_count};
     for (size_t i = 0; i < t->key_count; i++) {
         ret->db = m->parts[i].db;
-        m->words[t->keys[i].word] = m->parts[i].name;
+        m->args[t->keys[i].arg] = m->parts[i].name;
     }
     return REPLAY_FATE_CHANGED;
 }
@@ -261,7 +261,7 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item
     size_t passing;
 
     *ret = (struct replay_mapped){
-        .words = record->words, .count = record->word_count, .db = record->dbid};
+        .args = record->args, .count = record->arg_count, .db = record->dbid};
     if (t->key_count == 0)
         return REPLAY_FATE_SAME;
     if (map_keys(m, t, &tally, err) != 0)
@@ -276,74 +276,74 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item
         return make_transfer(m, record, t, ret);
     if (tally.counts[REPLAY_FATE_SAME] == t->key_count)
         return REPLAY_FATE_SAME;
-    return rename_words(m, record, t, ret, err);
+    return rename_args(m, record, t, ret, err);
 }
 
 /*
  * Times
  */
 
-static int drop_times(struct replay_mapper *m, const struct bytes *words, size_t count,
-                      const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+static int drop_times(struct replay_mapper *m, const struct bytes *args, size_t count,
+                      const struct bytes **ret_args, size_t *ret_count, struct ft_err *err)
 {
     size_t n = 0;
 
-    *ret_words = words;
+    *ret_args = args;
     *ret_count = count;
-    if (bytes_is_word(words[0], "PEXPIREAT") || bytes_is_word(words[0], "EXPIREAT")) {
+    if (bytes_is_word(args[0], "PEXPIREAT") || bytes_is_word(args[0], "EXPIREAT")) {
         *ret_count = 0;
         return 0;
     }
-    if (!bytes_is_word(words[0], "SET") && !bytes_is_word(words[0], "RESTORE"))
+    if (!bytes_is_word(args[0], "SET") && !bytes_is_word(args[0], "RESTORE"))
         return 0;
     if (ARRAY_RESERVE(&m->timed, &m->timed_cap, count, "the keys of a command", err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (bytes_is_word(words[0], "SET") && i > 2 && bytes_is_word(words[i], "PXAT"))
+        if (bytes_is_word(args[0], "SET") && i > 2 && bytes_is_word(args[i], "PXAT"))
             i++;
         else
-            m->timed[n++] = words[i];
+            m->timed[n++] = args[i];
     }
-    if (bytes_is_word(words[0], "RESTORE") && count > 2)
+    if (bytes_is_word(args[0], "RESTORE") && count > 2)
         m->timed[2] = bytes_str("0");
-    *ret_words = m->timed;
+    *ret_args = m->timed;
     *ret_count = n;
     return 0;
 }
 
 /* EXPIREAT has seconds, which the mover of times does not know. */
-static int shift_seconds(struct replay_mapper *m, const struct bytes *words, size_t count,
-                         const struct bytes **ret_words, struct ft_err *err)
+static int shift_seconds(struct replay_mapper *m, const struct bytes *args, size_t count,
+                         const struct bytes **ret_args, struct ft_err *err)
 {
     int64_t s;
 
-    if (!bytes_to_i64(words[2], &s) || s > INT64_MAX / 2000 || s < 0)
+    if (!bytes_to_i64(args[2], &s) || s > INT64_MAX / 2000 || s < 0)
         return 0;
     if (ARRAY_RESERVE(&m->timed, &m->timed_cap, count, "the keys of a command", err) != 0)
         return -1;
-    memcpy(m->timed, words, count * sizeof(*words));
+    memcpy(m->timed, args, count * sizeof(*args));
     m->timed[0] = bytes_str("PEXPIREAT");
     m->timed[2] = bytes_of(m->number, i64_to_text(s * 1000 + m->rules.shift_ms, m->number));
-    *ret_words = m->timed;
+    *ret_args = m->timed;
     return 0;
 }
 
-static int shift_times(struct replay_mapper *m, const struct bytes *words, size_t count,
-                       const struct bytes **ret_words, struct ft_err *err)
+static int shift_times(struct replay_mapper *m, const struct bytes *args, size_t count,
+                       const struct bytes **ret_args, struct ft_err *err)
 {
     if (m->rules.ttl != REPLAY_TTL_SHIFT)
         return 0;
-    if (count > 2 && bytes_is_word(words[0], "EXPIREAT"))
-        return shift_seconds(m, words, count, ret_words, err);
-    return times_shift_run(&m->shift, words, count, m->rules.shift_ms, ret_words, err);
+    if (count > 2 && bytes_is_word(args[0], "EXPIREAT"))
+        return shift_seconds(m, args, count, ret_args, err);
+    return times_shift_run(&m->shift, args, count, m->rules.shift_ms, ret_args, err);
 }
 
-int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
-                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+int replay_mapper_times(struct replay_mapper *m, const struct bytes *args, size_t count,
+                        const struct bytes **ret_args, size_t *ret_count, struct ft_err *err)
 {
-    *ret_words = words;
+    *ret_args = args;
     *ret_count = count;
     if (m->rules.ttl == REPLAY_TTL_DROP)
-        return drop_times(m, words, count, ret_words, ret_count, err);
-    return shift_times(m, words, count, ret_words, err);
+        return drop_times(m, args, count, ret_args, ret_count, err);
+    return shift_times(m, args, count, ret_args, err);
 }

@@ -17,7 +17,7 @@ struct replay_mapper;
 enum replay_fate {
     REPLAY_FATE_ERROR = -1,
     REPLAY_FATE_SAME,     /* as it is */
-    REPLAY_FATE_CHANGED,  /* other names or another database: *ret_words */
+    REPLAY_FATE_CHANGED,  /* other names or another database: *ret_args */
     REPLAY_FATE_TRANSFER, /* MOVE or COPY that crosses databases: *ret_transfer */
     REPLAY_FATE_FILTERED,
     REPLAY_FATE_KEPT,
@@ -33,7 +33,7 @@ struct replay_transfer {
 };
 
 struct replay_mapped {
-    const struct bytes *words;
+    const struct bytes *args;
     size_t count;
     uint32_t db;
     struct replay_transfer transfer;
@@ -53,9 +53,9 @@ enum replay_fate replay_mapper_record(struct replay_mapper *m, const struct item
 bool replay_mapper_unknown(const struct replay_mapper *m, size_t key);
 /* replay_mapper_name - the key with this number of the record that was mapped last. */
 struct bytes replay_mapper_name(const struct replay_mapper *m, size_t key, uint32_t *ret_db);
-/* replay_mapper_times - the words with their times as --ttl wants them; *ret_count 0: nothing is left of the command. */
-int replay_mapper_times(struct replay_mapper *m, const struct bytes *words, size_t count,
-                        const struct bytes **ret_words, size_t *ret_count, struct ft_err *err);
+/* replay_mapper_times - the arguments with their times as --ttl wants them; *ret_count 0: nothing is left of the command. */
+int replay_mapper_times(struct replay_mapper *m, const struct bytes *args, size_t count,
+                        const struct bytes **ret_args, size_t *ret_count, struct ft_err *err);
 /* replay_mapper_pass - a record of the journal has been mapped, whatever became of it. _flush: all flows
  * have come to one. */
 int replay_mapper_pass(struct replay_mapper *m, const struct item *item,

@@ -12,7 +12,7 @@
 #include "wire/slot_map.h"
 
 /* Elements of a list that go in one command. */
-#define PUSH_WORDS 1000u
+#define PUSH_ARGS 1000u
 
 struct replay_planner {
     struct replay_rules rules;
@@ -27,14 +27,14 @@ struct replay_planner {
     /* the sides of the record, and whether src has to know what dst has had */
     struct bytes dst, src;
     bool tell;
-    /* what becomes of it: words of all commands, in order */
-    struct bytes *words;
-    size_t word_count, word_cap;
+    /* what becomes of it: arguments of all commands, in order */
+    struct bytes *args;
+    size_t arg_count, arg_cap;
     struct replay_pair_command *commands;
-    size_t *first_words; /* of each command */
+    size_t *first_args; /* of each command */
     size_t command_count, command_cap;
     size_t dst_count;     /* the first of the commands: for the side that gets something */
-    redisReply **replies; /* what was read; words point into them */
+    redisReply **replies; /* what was read; arguments point into them */
     size_t reply_count, reply_cap;
     struct buf texts; /* as do those made here; see push_text */
 };
@@ -64,7 +64,7 @@ static void reset(struct replay_planner *p)
     for (size_t i = 0; i < p->reply_count; i++)
         freeReplyObject(p->replies[i]);
     p->reply_count = 0;
-    p->word_count = 0;
+    p->arg_count = 0;
     p->command_count = 0;
     p->dst_count = 0;
     p->refused = false;
@@ -78,9 +78,9 @@ void replay_planner_free(struct replay_planner *p)
     if (p == NULL)
         return;
     reset(p);
-    free(p->words);
+    free(p->args);
     free(p->commands);
-    free(p->first_words);
+    free(p->first_args);
     free(p->replies);
     buf_release(&p->texts);
     free(p);
@@ -90,11 +90,11 @@ void replay_planner_free(struct replay_planner *p)
  * What it becomes
  */
 
-static int push(struct replay_planner *p, struct bytes word, struct ft_err *err)
+static int push(struct replay_planner *p, struct bytes arg, struct ft_err *err)
 {
-    if (ARRAY_RESERVE(&p->words, &p->word_cap, p->word_count + 1, "a plan", err) != 0)
+    if (ARRAY_RESERVE(&p->args, &p->arg_cap, p->arg_count + 1, "a plan", err) != 0)
         return -1;
-    p->words[p->word_count++] = word;
+    p->args[p->arg_count++] = arg;
     p->commands[p->command_count - 1].count++;
     return 0;
 }
@@ -104,20 +104,20 @@ static int begin(struct replay_planner *p, uint32_t db, struct bytes name, struc
     size_t cap = p->command_cap;
 
     if (ARRAY_RESERVE(&p->commands, &cap, p->command_count + 1, "a plan", err) != 0 ||
-        ARRAY_RESERVE(&p->first_words, &p->command_cap, p->command_count + 1, "a plan", err) != 0)
+        ARRAY_RESERVE(&p->first_args, &p->command_cap, p->command_count + 1, "a plan", err) != 0)
         return -1;
-    p->first_words[p->command_count] = p->word_count;
+    p->first_args[p->command_count] = p->arg_count;
     p->commands[p->command_count++] = (struct replay_pair_command){.db = db};
     return push(p, name, err);
 }
 
-static int put(struct replay_planner *p, uint32_t db, const struct bytes *words, size_t count,
+static int put(struct replay_planner *p, uint32_t db, const struct bytes *args, size_t count,
                struct ft_err *err)
 {
-    if (begin(p, db, words[0], err) != 0)
+    if (begin(p, db, args[0], err) != 0)
         return -1;
     for (size_t i = 1; i < count; i++) {
-        if (push(p, words[i], err) != 0)
+        if (push(p, args[i], err) != 0)
             return -1;
     }
     return 0;
@@ -130,7 +130,7 @@ static int execute(struct replay_planner *p, struct bytes dst, struct bytes src,
         .dst = dst, .src = src, .doubtful = p->doubtful, .apart = apart, .tell = p->tell};
 
     for (size_t i = 0; i < p->command_count; i++)
-        p->commands[i].words = p->words + p->first_words[i];
+        p->commands[i].args = p->args + p->first_args[i];
     pair.dst_commands = p->commands;
     pair.dst_count = p->dst_count;
     pair.src_commands = p->commands + p->dst_count;
@@ -168,22 +168,22 @@ static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err
 static int refuse(struct replay_planner *p, const char *error, struct ft_err *err)
 {
     const struct item *item = p->item;
-    const struct bytes *words = p->t != NULL ? p->t->plan.words : item->record.words;
-    size_t count = p->t != NULL ? p->t->plan.word_count : item->record.word_count;
+    const struct bytes *args = p->t != NULL ? p->t->plan.args : item->record.args;
+    size_t count = p->t != NULL ? p->t->plan.arg_count : item->record.arg_count;
 
-    if (p->host.refuse(p->host.context, item, p->db, words, count, error, err) != 0)
+    if (p->host.refuse(p->host.context, item, p->db, args, count, error, err) != 0)
         return -1;
     p->refused = true;
     return err_set(err, FT_ERR_PROTOCOL, "the target refused a record: %s", error);
 }
 
 /* A transient error is an error; any other refuses the record. */
-static int ask(struct replay_planner *p, struct bytes key, const struct bytes *words, size_t count,
+static int ask(struct replay_planner *p, struct bytes key, const struct bytes *args, size_t count,
                const redisReply **ret, struct ft_err *err)
 {
     redisReply *reply;
 
-    if (p->sink.ask(p->sink.context, key, &reply, words, count, err) != 0 ||
+    if (p->sink.ask(p->sink.context, key, &reply, args, count, err) != 0 ||
         keep_reply(p, reply, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
@@ -192,9 +192,9 @@ static int ask(struct replay_planner *p, struct bytes key, const struct bytes *w
     return 0;
 }
 
-/* One command that reads key, words[1]. */
+/* One command that reads key, args[1]. */
 static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
-                    const struct bytes *words, size_t count, const redisReply **ret,
+                    const struct bytes *args, size_t count, const redisReply **ret,
                     struct ft_err *err)
 {
     struct bytes eval[16] = {bytes_str("EVAL"), bytes_str(lua_read_in_database), bytes_str("1"),
@@ -203,19 +203,19 @@ static int read_key(struct replay_planner *p, uint32_t db, struct bytes key,
 
     eval[4] = bytes_of(number, i64_to_text(db, number));
     for (size_t i = 0; i < count; i++)
-        eval[5 + i] = words[i];
+        eval[5 + i] = args[i];
     if (ask(p, key, eval, 5 + count, ret, err) != 0)
         return -1;
-    return reply_check(*ret, "the target", words, count, err);
+    return reply_check(*ret, "the target", args, count, err);
 }
 
 static int exists(struct replay_planner *p, uint32_t db, struct bytes key, bool *ret,
                   struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EXISTS"), key};
+    const struct bytes args[] = {bytes_str("EXISTS"), key};
     const redisReply *reply;
 
-    if (read_key(p, db, key, words, 2, &reply, err) != 0)
+    if (read_key(p, db, key, args, 2, &reply, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer != 0;
     return 0;
@@ -231,12 +231,12 @@ static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, str
                     struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_dump_with_time), bytes_str("1"),
-                                  key, bytes_of(number, i64_to_text(db, number))};
+    const struct bytes args[] = {bytes_str("EVAL"), bytes_str(lua_dump_with_time), bytes_str("1"),
+                                 key, bytes_of(number, i64_to_text(db, number))};
     const redisReply *reply;
 
     *ret = (struct dumped){{NULL, 0}, {NULL, 0}};
-    if (ask(p, key, words, 5, &reply, err) != 0)
+    if (ask(p, key, args, 5, &reply, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_NIL)
         return 0;
@@ -254,11 +254,11 @@ static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, str
 static int put_restore(struct replay_planner *p, uint32_t db, struct bytes key,
                        const struct dumped *d, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("RESTORE"), key,
-                                  d->expire_ms,         d->value,
-                                  bytes_str("REPLACE"), bytes_str("ABSTTL")};
+    const struct bytes args[] = {bytes_str("RESTORE"), key,
+                                 d->expire_ms,         d->value,
+                                 bytes_str("REPLACE"), bytes_str("ABSTTL")};
 
-    return put(p, db, words, 6, err);
+    return put(p, db, args, 6, err);
 }
 
 /*
@@ -368,7 +368,7 @@ static int transfer_second(struct replay_planner *p, const void *what, struct ft
 static int smove_second(struct replay_planner *p, const void *what, struct ft_err *err)
 {
     const struct translation_plan *plan = what;
-    const struct bytes srem[] = {bytes_str("SREM"), plan->src, plan->words[3]};
+    const struct bytes srem[] = {bytes_str("SREM"), plan->src, plan->args[3]};
 
     return put(p, p->db, srem, 3, err);
 }
@@ -376,8 +376,8 @@ static int smove_second(struct replay_planner *p, const void *what, struct ft_er
 static int smove_both(struct replay_planner *p, const void *what, struct ft_err *err)
 {
     const struct translation_plan *plan = what;
-    const struct bytes is_member[] = {bytes_str("SISMEMBER"), plan->src, plan->words[3]};
-    const struct bytes sadd[] = {bytes_str("SADD"), plan->dst, plan->words[3]};
+    const struct bytes is_member[] = {bytes_str("SISMEMBER"), plan->src, plan->args[3]};
+    const struct bytes sadd[] = {bytes_str("SADD"), plan->dst, plan->args[3]};
     const redisReply *reply;
 
     if (read_key(p, p->db, plan->src, is_member, 3, &reply, err) != 0)
@@ -393,7 +393,7 @@ static int smove_both(struct replay_planner *p, const void *what, struct ft_err 
 static int lmove_second(struct replay_planner *p, const void *what, struct ft_err *err)
 {
     const struct translation_plan *plan = what;
-    const struct bytes pop[] = {bytes_str(bytes_is_word(plan->words[3], "LEFT") ? "LPOP" : "RPOP"),
+    const struct bytes pop[] = {bytes_str(bytes_is_word(plan->args[3], "LEFT") ? "LPOP" : "RPOP"),
                                 plan->src};
 
     return put(p, p->db, pop, 2, err);
@@ -402,8 +402,8 @@ static int lmove_second(struct replay_planner *p, const void *what, struct ft_er
 static int lmove_both(struct replay_planner *p, const void *what, struct ft_err *err)
 {
     const struct translation_plan *plan = what;
-    bool from_left = bytes_is_word(plan->words[3], "LEFT");
-    bool to_left = bytes_is_word(plan->words[4], "LEFT");
+    bool from_left = bytes_is_word(plan->args[3], "LEFT");
+    bool to_left = bytes_is_word(plan->args[4], "LEFT");
     const struct bytes look[] = {bytes_str("LINDEX"), plan->src, bytes_str(from_left ? "0" : "-1")};
     struct bytes add[] = {bytes_str(to_left ? "LPUSH" : "RPUSH"), plan->dst, {NULL, 0}};
     const redisReply *reply;
@@ -434,7 +434,7 @@ static int temporary_name(struct replay_planner *p, struct bytes dst, size_t ind
 }
 
 /* The sources of a store that are not where dst is get other names, and are brought there first. */
-static int bring_sources(struct replay_planner *p, struct bytes *words, struct bytes *names,
+static int bring_sources(struct replay_planner *p, struct bytes *args, struct bytes *names,
                          struct ft_err *err)
 {
     const struct translation *t = p->t;
@@ -452,21 +452,20 @@ static int bring_sources(struct replay_planner *p, struct bytes *words, struct b
             continue;
         if (temporary_name(p, dst, i, &names[i], err) != 0 || dump_key(p, p->db, key, &d, err) != 0)
             return -1;
-        words[t->keys[i].word] = names[i];
+        args[t->keys[i].arg] = names[i];
         if (d.value.p != NULL && put_restore(p, p->db, names[i], &d, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int store_with(struct replay_planner *p, struct bytes *words, struct bytes *names,
+static int store_with(struct replay_planner *p, struct bytes *args, struct bytes *names,
                       struct ft_err *err)
 {
     const struct translation *t = p->t;
 
-    memcpy(words, t->plan.words, t->plan.word_count * sizeof(*words));
-    if (bring_sources(p, words, names, err) != 0 ||
-        put(p, p->db, words, t->plan.word_count, err) != 0)
+    memcpy(args, t->plan.args, t->plan.arg_count * sizeof(*args));
+    if (bring_sources(p, args, names, err) != 0 || put(p, p->db, args, t->plan.arg_count, err) != 0)
         return -1;
     for (size_t i = 0; i < t->key_count; i++) {
         if (names[i].p != NULL && put_del(p, p->db, names[i], err) != 0)
@@ -498,7 +497,7 @@ static bool is_made_of_later(struct replay_planner *p, struct bytes dst)
 static int run_store(struct replay_planner *p, struct ft_err *err)
 {
     const struct translation_plan *plan = &p->t->plan;
-    struct bytes *words;
+    struct bytes *args;
     struct bytes *names;
     int rc = -1;
 
@@ -509,13 +508,13 @@ static int run_store(struct replay_planner *p, struct ft_err *err)
     p->dst = p->src = plan->dst;
     if (p->sink.drain(p->sink.context, err) != 0)
         return -1;
-    words = calloc(plan->word_count, sizeof(*words));
+    args = calloc(plan->arg_count, sizeof(*args));
     names = calloc(p->t->key_count, sizeof(*names));
-    if (words == NULL || names == NULL)
+    if (args == NULL || names == NULL)
         err_nomem(err, "a plan");
     else
-        rc = store_with(p, words, names, err);
-    free(words);
+        rc = store_with(p, args, names, err);
+    free(args);
     free(names);
     return rc == 0 ? execute(p, plan->dst, plan->dst, keys_are_apart(p, plan->dst), err) : -1;
 }
@@ -524,19 +523,19 @@ static int run_store(struct replay_planner *p, struct ft_err *err)
 static int sort_source(struct replay_planner *p, const redisReply **ret, struct ft_err *err)
 {
     const struct translation_plan *plan = &p->t->plan;
-    struct bytes words[11];
+    struct bytes args[11];
     size_t count = 0;
 
-    for (size_t i = 0; i < plan->word_count; i++) {
-        if (i > 1 && bytes_is_word(plan->words[i], "STORE")) {
+    for (size_t i = 0; i < plan->arg_count; i++) {
+        if (i > 1 && bytes_is_word(plan->args[i], "STORE")) {
             i++;
             continue;
         }
         if (count == 11)
             return err_set(err, FT_ERR_PROTOCOL, "SORT with more arguments than it can have");
-        words[count++] = plan->words[i];
+        args[count++] = plan->args[i];
     }
-    return read_key(p, p->db, plan->src, words, count, ret, err);
+    return read_key(p, p->db, plan->src, args, count, ret, err);
 }
 
 static int put_list(struct replay_planner *p, struct bytes key, const redisReply *list,
@@ -546,14 +545,14 @@ static int put_list(struct replay_planner *p, struct bytes key, const redisReply
         return -1;
     for (size_t i = 0; list->type == REDIS_REPLY_ARRAY && i < list->elements; i++) {
         const redisReply *element = list->element[i];
-        struct bytes word = element->type == REDIS_REPLY_STRING
-                                ? bytes_of(element->str, element->len)
-                                : bytes_str(""); /* as Redis stores what GET did not find */
+        struct bytes arg = element->type == REDIS_REPLY_STRING
+                               ? bytes_of(element->str, element->len)
+                               : bytes_str(""); /* as Redis stores what GET did not find */
 
-        if (i % PUSH_WORDS == 0 &&
+        if (i % PUSH_ARGS == 0 &&
             (begin(p, p->db, bytes_str("RPUSH"), err) != 0 || push(p, key, err) != 0))
             return -1;
-        if (push(p, word, err) != 0)
+        if (push(p, arg, err) != 0)
             return -1;
     }
     p->dst_count = p->command_count;
@@ -581,23 +580,23 @@ static int put_pop(struct replay_planner *p, struct bytes key, struct ft_err *er
 {
     const struct translation_plan *plan = &p->t->plan;
     size_t side = 2 + p->t->key_count;
-    bool is_list = bytes_is_word(plan->words[0], "LMPOP");
+    bool is_list = bytes_is_word(plan->args[0], "LMPOP");
     const struct bytes length_of[] = {bytes_str(is_list ? "LLEN" : "ZCARD"), key};
     const redisReply *length;
     size_t count = 2;
     int64_t n = 1;
     struct bytes pop[] = {{NULL, 0}, key, {NULL, 0}};
 
-    if (plan->word_count > side + 2)
-        (void)bytes_to_i64(plan->words[side + 2], &n); /* a number: the translation looked */
+    if (plan->arg_count > side + 2)
+        (void)bytes_to_i64(plan->args[side + 2], &n); /* a number: the translation looked */
     if (read_key(p, p->db, key, length_of, 2, &length, err) != 0)
         return -1;
     if (length->type == REDIS_REPLY_INTEGER && n > length->integer)
         n = length->integer;
     if (is_list)
-        pop[0] = bytes_str(bytes_is_word(plan->words[side], "LEFT") ? "LPOP" : "RPOP");
+        pop[0] = bytes_str(bytes_is_word(plan->args[side], "LEFT") ? "LPOP" : "RPOP");
     else
-        pop[0] = bytes_str(bytes_is_word(plan->words[side], "MIN") ? "ZPOPMIN" : "ZPOPMAX");
+        pop[0] = bytes_str(bytes_is_word(plan->args[side], "MIN") ? "ZPOPMIN" : "ZPOPMAX");
     if (!is_list || p->rules.version >= 602) {
         if (buf_printf(&p->texts, err, "%" PRId64, n) != 0)
             return -1;
@@ -657,9 +656,9 @@ static int run_pop(struct replay_planner *p, struct ft_err *err)
 static int run_delete_digest(struct replay_planner *p, struct ft_err *err)
 {
     const struct translation_plan *plan = &p->t->plan;
-    struct bytes key = plan->words[1];
+    struct bytes key = plan->args[1];
     const struct bytes get[] = {bytes_str("GET"), key};
-    bool if_equal = bytes_is_word(plan->words[2], "IFDEQ");
+    bool if_equal = bytes_is_word(plan->args[2], "IFDEQ");
     char digest[TRANSLATION_DIGEST_SIZE];
     const redisReply *reply;
 
@@ -671,7 +670,7 @@ static int run_delete_digest(struct replay_planner *p, struct ft_err *err)
     if (reply->type != REDIS_REPLY_STRING)
         return 0;
     translation_digest(bytes_of(reply->str, reply->len), digest);
-    if (bytes_is_word(plan->words[3], digest) != if_equal)
+    if (bytes_is_word(plan->args[3], digest) != if_equal)
         return 0;
     if (put_del(p, p->db, key, err) != 0)
         return -1;

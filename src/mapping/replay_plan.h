@@ -22,7 +22,7 @@
 /* Half of what a record does to two keys. */
 struct replay_pair_command {
     uint32_t db;
-    const struct bytes *words;
+    const struct bytes *args;
     size_t count;
 };
 
@@ -50,11 +50,11 @@ enum replay_standing {
 struct replay_record_sink {
     /* one command, part of the record's number `part`; key: as command_sent_key has it */
     int (*put)(void *context, uint32_t db, unsigned part, struct bytes key,
-               const struct bytes *words, size_t count, struct ft_err *err);
+               const struct bytes *args, size_t count, struct ft_err *err);
     /* all that was put so far has taken effect on the target */
     int (*drain)(void *context, struct ft_err *err);
     /* after drain: a command that reads key; the caller frees the reply. Transient errors are errors. */
-    int (*ask)(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+    int (*ask)(void *context, struct bytes key, redisReply **ret, const struct bytes *args,
                size_t count, struct ft_err *err);
     /* what earlier runs did of the record being put; NULL: nothing */
     enum replay_standing (*standing)(void *context, struct bytes dst, struct bytes src);
@@ -67,8 +67,8 @@ struct replay_record_sink {
 struct replay_plan_host {
     /* have they other nodes? */
     bool (*apart)(void *context, struct bytes a, struct bytes b);
-    /* the target gave an error where a record was to be read; the words are those of the record */
-    int (*refuse)(void *context, const struct item *item, uint32_t db, const struct bytes *words,
+    /* the target gave an error where a record was to be read; the arguments are those of the record */
+    int (*refuse)(void *context, const struct item *item, uint32_t db, const struct bytes *args,
                   size_t count, const char *error, struct ft_err *err);
     void *context;
 };

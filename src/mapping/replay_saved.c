@@ -3,27 +3,27 @@
 #include "base/json_text.h"
 #include "base/json_tree.h"
 
-static const char *const ttl_words[] = {"keep", "shift", "drop"};
-static const char *const json_words[] = {"default", "module", "string"};
+static const char *const ttl_args[] = {"keep", "shift", "drop"};
+static const char *const json_args[] = {"default", "module", "string"};
 
-static int put_word(struct buf *out, const char *word, struct ft_err *err)
+static int put_arg(struct buf *out, const char *arg, struct ft_err *err)
 {
     const char *before = out->n != 0 && out->p[out->n - 1] == '[' ? "" : ",";
 
-    return buf_append_str(out, before, err) != 0 ? -1 : json_put_bytes(out, bytes_str(word), err);
+    return buf_append_str(out, before, err) != 0 ? -1 : json_put_bytes(out, bytes_str(arg), err);
 }
 
 /* An option whose argument is made as printf does. */
 static int put(struct buf *out, struct ft_err *err, const char *option, const struct buf *value)
 {
-    if (put_word(out, option, err) != 0 || buf_append_str(out, ",", err) != 0)
+    if (put_arg(out, option, err) != 0 || buf_append_str(out, ",", err) != 0)
         return -1;
     return json_put_bytes(out, buf_bytes(value), err);
 }
 
 static int put_text(struct buf *out, const char *option, const char *value, struct ft_err *err)
 {
-    return put_word(out, option, err) != 0 ? -1 : put_word(out, value, err);
+    return put_arg(out, option, err) != 0 ? -1 : put_arg(out, value, err);
 }
 
 static int put_db_rule(struct buf *out, const struct replay_db_rule *rule, struct ft_err *err)
@@ -80,9 +80,9 @@ int replay_saved_put(struct buf *out, const struct replay_rules *rules, struct f
     int rc = buf_append_str(out, "[", err);
 
     if (rc == 0)
-        rc = put_text(out, "ttl", ttl_words[rules->ttl], err);
+        rc = put_text(out, "ttl", ttl_args[rules->ttl], err);
     if (rc == 0)
-        rc = put_text(out, "json-as", json_words[rules->json_as], err);
+        rc = put_text(out, "json-as", json_args[rules->json_as], err);
     for (size_t i = 0; rc == 0 && i < rules->map->db_count; i++)
         rc = put_db_rule(out, &rules->map->dbs[i], err);
     for (size_t i = 0; rc == 0 && i < rules->map->name_count; i++)
@@ -92,16 +92,16 @@ int replay_saved_put(struct buf *out, const struct replay_rules *rules, struct f
     return rc == 0 ? buf_append_str(out, "]", err) : -1;
 }
 
-static int find_word(const char *const *words, size_t count, const char *word, int *ret,
+static int find_word(const char *const *args, size_t count, const char *arg, int *ret,
                      struct ft_err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(words[i], word) == 0) {
+        if (strcmp(args[i], arg) == 0) {
             *ret = (int)i;
             return 0;
         }
     }
-    return err_set(err, FT_ERR_UNSUPPORTED, "what the replay wrote down has \"%.40s\"", word);
+    return err_set(err, FT_ERR_UNSUPPORTED, "what the replay wrote down has \"%.40s\"", arg);
 }
 
 struct taken {
@@ -114,9 +114,9 @@ struct taken {
 static int take(struct taken *t, const char *option, const char *value, struct ft_err *err)
 {
     if (strcmp(option, "ttl") == 0)
-        return find_word(ttl_words, 3, value, &t->ttl, err);
+        return find_word(ttl_args, 3, value, &t->ttl, err);
     if (strcmp(option, "json-as") == 0)
-        return find_word(json_words, 3, value, &t->json_as, err);
+        return find_word(json_args, 3, value, &t->json_as, err);
     if (strcmp(option, "db-map") == 0)
         return replay_map_add_dbs(t->map, value, err);
     if (strcmp(option, "rename") == 0)
@@ -132,26 +132,26 @@ static int take(struct taken *t, const char *option, const char *value, struct f
     return err_set(err, FT_ERR_UNSUPPORTED, "what the replay wrote down has \"%.40s\"", option);
 }
 
-/* A word that is not UTF-8 was kept as an object: it is of no pattern that could be typed again. */
+/* An argument that is not UTF-8 was kept as an object: it is of no pattern that could be typed again. */
 int replay_saved_take(struct bytes text, struct filter *filter, struct replay_map *map,
                       enum replay_ttl *ret_ttl, enum json_as *ret_json_as, struct ft_err *err)
 {
     struct taken t = {.filter = filter, .map = map};
-    json_t *words;
+    json_t *args;
     int rc = 0;
 
-    if (json_tree_load(&words, text, 0, err) != 0)
+    if (json_tree_load(&args, text, 0, err) != 0)
         return err_wrap(err, "what the replay wrote down");
-    for (size_t i = 0; rc == 0 && i < json_array_size(words); i += 2) {
-        const char *option = json_string_value(json_array_get(words, i));
-        const char *value = json_string_value(json_array_get(words, i + 1));
+    for (size_t i = 0; rc == 0 && i < json_array_size(args); i += 2) {
+        const char *option = json_string_value(json_array_get(args, i));
+        const char *value = json_string_value(json_array_get(args, i + 1));
 
         if (option == NULL || value == NULL)
             rc = err_set(err, FT_ERR_UNSUPPORTED, "what the replay wrote down is not text");
         else
             rc = take(&t, option, value, err);
     }
-    json_decref(words);
+    json_decref(args);
     if (rc != 0)
         return -1;
     *ret_ttl = (enum replay_ttl)t.ttl;

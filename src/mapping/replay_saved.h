@@ -1,7 +1,7 @@
 /*
  * replay_saved.h - the options of a replay that decide what the target gets, as a text that is kept on the target.
  *
- * What it is   A JSON array of words, the names of options and their arguments in turn: ["rename","a:*=strip:a:"].
+ * What it is   A JSON array: the names of options and their arguments in turn: ["rename","a:*=strip:a:"].
  *              Who compares the target with the input later does so by the same rules.
  */
 #ifndef FLOWTAPE_MAPPING_REPLAY_SAVED_H

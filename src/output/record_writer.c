@@ -9,26 +9,26 @@ static int put_flush_slots(struct record_writer *w, const struct translation_flu
                            struct ft_err *err)
 {
     size_t count = 3 + 2 * flush->range_count;
-    struct bytes *words = calloc(count, sizeof(*words));
+    struct bytes *args = calloc(count, sizeof(*args));
     char(*numbers)[I64_TEXT_SIZE] = calloc(count, sizeof(*numbers));
     int rc = -1;
 
-    if (words == NULL || numbers == NULL) {
+    if (args == NULL || numbers == NULL) {
         err_nomem(err, "a command");
         goto out;
     }
-    words[0] = bytes_str("EVAL");
-    words[1] = bytes_str(lua_flush_slots);
-    words[2] = bytes_str("0");
+    args[0] = bytes_str("EVAL");
+    args[1] = bytes_str(lua_flush_slots);
+    args[2] = bytes_str("0");
     for (size_t i = 3; i < count; i++) {
         const struct slot_range *range = &flush->ranges[(i - 3) / 2];
         uint16_t slot = i % 2 == 1 ? range->first : range->last;
 
-        words[i] = bytes_of(numbers[i], i64_to_text(slot, numbers[i]));
+        args[i] = bytes_of(numbers[i], i64_to_text(slot, numbers[i]));
     }
-    rc = resp_file_put(w->file, 0, words, count, err);
+    rc = resp_file_put(w->file, 0, args, count, err);
 out:
-    free(words);
+    free(args);
     free(numbers);
     return rc;
 }
@@ -39,7 +39,7 @@ static int put_commands(struct record_writer *w, uint32_t db, const struct trans
     if (t->key_count == 0 && t->class_ != TRANSLATION_FLUSH)
         db = RESP_FILE_ANY_DB;
     for (size_t i = 0; i < t->command_count; i++) {
-        if (resp_file_put(w->file, db, t->commands[i].words, t->commands[i].count, err) != 0)
+        if (resp_file_put(w->file, db, t->commands[i].args, t->commands[i].count, err) != 0)
             return -1;
     }
     return 0;

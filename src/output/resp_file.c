@@ -9,8 +9,8 @@
 #define COLLECT_BYTES (256u << 10)
 /* Is there for the time of a guard. */
 #define GUARD_KEY "flowtape:guard"
-/* A word of this size is not copied. */
-#define LARGE_WORD_BYTES (64u << 10)
+/* An argument of this size is not copied. */
+#define LARGE_ARG_BYTES (64u << 10)
 
 int resp_file_open(struct resp_file *s, const char *path, struct ft_err *err)
 {
@@ -39,67 +39,66 @@ static int write_out(struct resp_file *s, struct ft_err *err)
     return 0;
 }
 
-static int put_large_word(struct resp_file *s, struct bytes word, struct ft_err *err)
+static int put_large_arg(struct resp_file *s, struct bytes arg, struct ft_err *err)
 {
-    if (write_out(s, err) != 0 || output_file_write(&s->file, word, err) != 0)
+    if (write_out(s, err) != 0 || output_file_write(&s->file, arg, err) != 0)
         return -1;
     return buf_append_str(&s->buf, RESP_LINE_END, err);
 }
 
-static int put_pieces(struct resp_file *s, const struct bytes *words, size_t count,
+static int put_pieces(struct resp_file *s, const struct bytes *args, size_t count,
                       struct ft_err *err)
 {
     if (resp_put_command_head(&s->buf, count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (resp_put_word_head(&s->buf, words[i].n, err) != 0)
+        if (resp_put_arg_head(&s->buf, args[i].n, err) != 0)
             return -1;
-        if (words[i].n >= LARGE_WORD_BYTES) {
-            if (put_large_word(s, words[i], err) != 0)
+        if (args[i].n >= LARGE_ARG_BYTES) {
+            if (put_large_arg(s, args[i], err) != 0)
                 return -1;
             continue;
         }
-        if (buf_append(&s->buf, words[i].p, words[i].n, err) != 0 ||
+        if (buf_append(&s->buf, args[i].p, args[i].n, err) != 0 ||
             buf_append_str(&s->buf, RESP_LINE_END, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static bool has_large_word(const struct bytes *words, size_t count)
+static bool has_large_arg(const struct bytes *args, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (words[i].n >= LARGE_WORD_BYTES)
+        if (args[i].n >= LARGE_ARG_BYTES)
             return true;
     }
     return false;
 }
 
-static int put_command(struct resp_file *s, const struct bytes *words, size_t count,
+static int put_command(struct resp_file *s, const struct bytes *args, size_t count,
                        struct ft_err *err)
 {
-    if (has_large_word(words, count))
-        return put_pieces(s, words, count, err);
-    return resp_put_command(&s->buf, words, count, err);
+    if (has_large_arg(args, count))
+        return put_pieces(s, args, count, err);
+    return resp_put_command(&s->buf, args, count, err);
 }
 
-static int put_words(struct resp_file *s, const char *const *words, size_t count,
-                     struct ft_err *err)
+static int put_args(struct resp_file *s, const char *const *args, size_t count, struct ft_err *err)
 {
     struct bytes list[8];
 
     for (size_t i = 0; i < count; i++)
-        list[i] = bytes_str(words[i]);
+        list[i] = bytes_str(args[i]);
     return resp_put_command(&s->buf, list, count, err);
 }
 
 static int put_select(struct resp_file *s, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
     s->db = db;
-    return put_command(s, words, 2, err);
+    return put_command(s, args, 2, err);
 }
 
 static int put_guard(struct resp_file *s, uint32_t db, struct ft_err *err)
@@ -116,10 +115,10 @@ static int put_guard(struct resp_file *s, uint32_t db, struct ft_err *err)
         return -1;
     (void)snprintf(wanted, sizeof(wanted), "%" PRIu32, db); /* both fit */
     (void)snprintf(selected, sizeof(selected), "%" PRIu32, s->db);
-    if (put_words(s, watch, 2, err) != 0 || put_words(s, script, 6, err) != 0 ||
-        put_words(s, multi, 1, err) != 0 || put_words(s, block, 2, err) != 0)
+    if (put_args(s, watch, 2, err) != 0 || put_args(s, script, 6, err) != 0 ||
+        put_args(s, multi, 1, err) != 0 || put_args(s, block, 2, err) != 0)
         return -1;
-    return put_words(s, exec, 1, err);
+    return put_args(s, exec, 1, err);
 }
 
 static int select_db(struct resp_file *s, uint32_t db, struct ft_err *err)
@@ -133,10 +132,10 @@ static int select_db(struct resp_file *s, uint32_t db, struct ft_err *err)
     return put_select(s, db, err);
 }
 
-int resp_file_put(struct resp_file *s, uint32_t db, const struct bytes *words, size_t count,
+int resp_file_put(struct resp_file *s, uint32_t db, const struct bytes *args, size_t count,
                   struct ft_err *err)
 {
-    if (select_db(s, db, err) != 0 || put_command(s, words, count, err) != 0)
+    if (select_db(s, db, err) != 0 || put_command(s, args, count, err) != 0)
         return -1;
     s->commands++;
     return s->buf.n < COLLECT_BYTES ? 0 : write_out(s, err);

@@ -2,7 +2,7 @@
  * resp_file.h - commands into a file that appears under its name only when it is complete.
  *
  * What it is   Puts SELECT in front where the database changes, and collects small commands before
- *              writing; large words go to the file without being copied.
+ *              writing; large arguments go to the file without being copied.
  * Databases    A reader that sends commands without looking at the answers (redis-cli --pipe) goes on in
  *              the wrong database when a SELECT fails. So a guard comes in front of each SELECT of a
  *              database that is higher than all before: a transaction that would subscribe the
@@ -34,7 +34,7 @@ int resp_file_open(struct resp_file *s, const char *path, struct ft_err *err);
 int resp_file_append(struct resp_file *s, const char *path, struct ft_err *err);
 /* resp_file_adopt - to fd, as output_file_adopt; resp_file_finish then writes and syncs what was put so far. */
 int resp_file_adopt(struct resp_file *s, int fd, const char *name, struct ft_err *err);
-int resp_file_put(struct resp_file *s, uint32_t db, const struct bytes *words, size_t count,
+int resp_file_put(struct resp_file *s, uint32_t db, const struct bytes *args, size_t count,
                   struct ft_err *err);
 /* resp_file_put_raw - something that is no command; what follows begins with a SELECT of its own
  * only if the database changes. */

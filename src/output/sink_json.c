@@ -179,9 +179,9 @@ static int put_stream_entry(struct json_form *f, const struct stream_entry *e)
 {
     if (put_id(f, "{\"id\":", e->id) != 0 || put_text(f, ",\"fields\":[") != 0)
         return -1;
-    for (size_t i = 0; i + 1 < e->word_count; i += 2) {
-        if (put_text(f, i == 0 ? "[" : ",[") != 0 || put_bytes(f, e->words[i]) != 0 ||
-            put_text(f, ",") != 0 || put_bytes(f, e->words[i + 1]) != 0 || put_text(f, "]") != 0)
+    for (size_t i = 0; i + 1 < e->arg_count; i += 2) {
+        if (put_text(f, i == 0 ? "[" : ",[") != 0 || put_bytes(f, e->args[i]) != 0 ||
+            put_text(f, ",") != 0 || put_bytes(f, e->args[i + 1]) != 0 || put_text(f, "]") != 0)
             return -1;
     }
     return put_text(f, "]}");
@@ -333,10 +333,10 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     return collect(f);
 }
 
-static int put_words(struct json_form *f, const struct journal_record *record)
+static int put_args(struct json_form *f, const struct journal_record *record)
 {
-    for (size_t i = 0; i < record->word_count; i++) {
-        if ((i > 0 && put_text(f, ",") != 0) || put_bytes(f, record->words[i]) != 0)
+    for (size_t i = 0; i < record->arg_count; i++) {
+        if ((i > 0 && put_text(f, ",") != 0) || put_bytes(f, record->args[i]) != 0)
             return -1;
     }
     return 0;
@@ -346,7 +346,7 @@ static int put_record_line(struct json_form *f, const struct item *item)
 {
     const struct journal_record *record = &item->record;
 
-    if (put_text(f, "{\"command\":[") != 0 || put_words(f, record) != 0 || put_text(f, "]") != 0)
+    if (put_text(f, "{\"command\":[") != 0 || put_args(f, record) != 0 || put_text(f, "]") != 0)
         return -1;
     if (item->lsn != 0 && buf_printf(&f->out, f->err, ",\"lsn\":%" PRIu64, item->lsn) != 0)
         return -1;

@@ -32,11 +32,11 @@ static void see_flow(struct resp_form *f, uint32_t flow)
     f->flow = flow;
 }
 
-static int put_words(void *context, const struct bytes *words, size_t count, struct ft_err *err)
+static int put_args(void *context, const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct resp_form *f = context;
 
-    return resp_file_put(&f->file, f->db, words, count, err);
+    return resp_file_put(&f->file, f->db, args, count, err);
 }
 
 static int count_entry(struct resp_form *f, const struct rdb_entry *entry,
@@ -68,8 +68,8 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
         suspect_add_entry(f->c->suspects, source_journal_release(f->c->source), item, err) != 0)
         return -1;
     f->db = entry->db;
-    result = entry_commands_run(f->entries, entry, convert_moment_ms(f->c, item), replace,
-                                put_words, f, &loss, err);
+    result = entry_commands_run(f->entries, entry, convert_moment_ms(f->c, item), replace, put_args,
+                                f, &loss, err);
     if (result == RECODE_ERROR || entry_add_loss(f->c->losses, entry, loss, err) != 0)
         return -1;
     return count_entry(f, entry, result, err);
@@ -101,22 +101,22 @@ static int take_record(void *context, const struct item *item, const struct tran
 static int take_script(void *context, const struct item *item, struct bytes body,
                        struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
+    const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
     struct resp_form *f = context;
 
     (void)item;
-    return resp_file_put(&f->file, RESP_FILE_ANY_DB, words, 3, err);
+    return resp_file_put(&f->file, RESP_FILE_ANY_DB, args, 3, err);
 }
 
 static int take_function(void *context, const struct item *item, struct bytes code,
                          struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
-                                  code};
+    const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
+                                 code};
     struct resp_form *f = context;
 
     (void)item;
-    return resp_file_put(&f->file, RESP_FILE_ANY_DB, words, 4, err);
+    return resp_file_put(&f->file, RESP_FILE_ANY_DB, args, 4, err);
 }
 
 static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,

@@ -175,8 +175,8 @@ static int take_as_is(struct pump *p, const struct item *item, struct ft_err *er
     const struct journal_record *record = &item->record;
     struct translation t = {.class_ = TRANSLATION_AS_IS};
 
-    if (!filter_is_empty(p->o.filter) && record->word_count != 0) {
-        if (translator_find_keys(p->o.translator, record->words, record->word_count, record->dbid,
+    if (!filter_is_empty(p->o.filter) && record->arg_count != 0) {
+        if (translator_find_keys(p->o.translator, record->args, record->arg_count, record->dbid,
                                  &t.keys, &t.key_count, err) != 0)
             return -1;
         if (!record_filter_passes(p->o.filter, item, &t)) {
@@ -201,7 +201,7 @@ static int take_record(struct pump *p, const struct item *item, struct ft_err *e
         p->counts.journal.records++;
     if (p->o.as_is)
         rc = take_as_is(p, item, err);
-    else if ((rc = translator_run(p->o.translator, record->words, record->word_count, record->dbid,
+    else if ((rc = translator_run(p->o.translator, record->args, record->arg_count, record->dbid,
                                   (int64_t)(item->time_us / 1000), &t, err)) == 0)
         rc = take_translated(p, item, &t, err);
     return rc == 0 ? 0 : wrap_record(item, err);

@@ -93,7 +93,7 @@ static int take_part(struct record_filter *f, const struct item *item, journal_r
     if (f->translator == NULL &&
         journal_translator_new(&f->translator, f->source, f->target, f->json_as, err) != 0)
         return -1;
-    if (translator_run(f->translator, f->part.words, f->part.count, f->part.db,
+    if (translator_run(f->translator, f->part.args, f->part.count, f->part.db,
                        (int64_t)(item->time_us / 1000), &t, err) != 0)
         return -1;
     left.record.dbid = f->part.db;
@@ -110,7 +110,7 @@ static int run_part(struct record_filter *f, const struct item *item, const stru
     switch (record_part_make(&f->part, &item->record, t, effect, f->keys, err)) {
     case RECORD_LEFT_ERROR:
         return -1;
-    case RECORD_LEFT_WORDS:
+    case RECORD_LEFT_ARGS:
         if (add_suspects(f, item, t, err) != 0)
             return -1;
         return take_part(f, item, take, context, err);

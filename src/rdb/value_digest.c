@@ -131,8 +131,8 @@ static int digest_entries(struct stream_iter *it, struct value_parts *ret, struc
     while ((step = stream_iter_next_entry(it, &entry, err)) == STEP_ITEM) {
         ret->count++;
         follow_id(&ret->value, SALT_ENTRY, entry.id);
-        for (size_t i = 0; i < entry.word_count; i++)
-            value_digest_follow(&ret->value, SALT_VALUE, entry.words[i]);
+        for (size_t i = 0; i < entry.arg_count; i++)
+            value_digest_follow(&ret->value, SALT_VALUE, entry.args[i]);
     }
     return step == STEP_ERROR ? -1 : 0;
 }

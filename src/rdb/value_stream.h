@@ -30,8 +30,8 @@ struct stream_head {
 struct stream_entry {
     struct stream_id id;
     /* field, value, field, value ... */
-    const struct bytes *words;
-    size_t word_count;
+    const struct bytes *args;
+    size_t arg_count;
 };
 
 struct stream_group {

@@ -9,57 +9,58 @@
 #define ENTRY_DELETED    1
 #define ENTRY_SAMEFIELDS 2
 
-/* Words. */
+/* Arguments. */
 
-static size_t words_count(const struct words *w)
+static size_t args_count(const struct command_args *w)
 {
     return w->list.n / sizeof(struct bytes);
 }
 
-static struct bytes *words_at(const struct words *w)
+static struct bytes *args_at(const struct command_args *w)
 {
     return (struct bytes *)(void *)w->list.p;
 }
 
-static void words_clear(struct words *w)
+static void command_args_clear(struct command_args *w)
 {
     buf_clear(&w->list);
     buf_clear(&w->texts);
 }
 
-static void words_release(struct words *w)
+static void command_args_release(struct command_args *w)
 {
     buf_release(&w->list);
     buf_release(&w->texts);
 }
 
-static int words_add_bytes(struct words *w, struct bytes word, struct ft_err *err)
+static int args_add_bytes(struct command_args *w, struct bytes arg, struct ft_err *err)
 {
-    return buf_append(&w->list, &word, sizeof(word), err);
+    return buf_append(&w->list, &arg, sizeof(arg), err);
 }
 
-static int words_add(struct words *w, const struct blob_element *e, struct ft_err *err)
+static int command_args_add(struct command_args *w, const struct blob_element *e,
+                            struct ft_err *err)
 {
     char digits[I64_TEXT_SIZE];
     struct bytes text = blob_element_text(e, digits);
 
     if (!e->is_integer)
-        return words_add_bytes(w, text, err);
+        return args_add_bytes(w, text, err);
     if (buf_append(&w->texts, text.p, text.n, err) != 0)
         return -1;
-    return words_add_bytes(w, bytes_of(NULL, text.n), err);
+    return args_add_bytes(w, bytes_of(NULL, text.n), err);
 }
 
-/* Texts may have moved while they grew: only now do the words point to them. */
-static void words_locate(struct words *w)
+/* Texts may have moved while they grew: only now do the arguments point to them. */
+static void args_locate(struct command_args *w)
 {
     const uint8_t *text = w->texts.p;
-    struct bytes *word = words_at(w);
+    struct bytes *arg = args_at(w);
 
-    for (size_t i = 0; i < words_count(w); i++) {
-        if (word[i].p == NULL) {
-            word[i].p = text;
-            text += word[i].n;
+    for (size_t i = 0; i < args_count(w); i++) {
+        if (arg[i].p == NULL) {
+            arg[i].p = text;
+            text += arg[i].n;
         }
     }
 }
@@ -115,14 +116,14 @@ static int take_master_entry(const struct stream_iter *it, struct entry_cursor *
         take_count(it, c, &fields, err) != 0)
         return -1;
     c->entries_left = live + deleted;
-    words_clear(&c->fields);
+    command_args_clear(&c->fields);
     for (uint64_t i = 0; i < fields; i++) {
         struct blob_element e;
 
-        if (take_element(it, c, &e, err) != 0 || words_add(&c->fields, &e, err) != 0)
+        if (take_element(it, c, &e, err) != 0 || command_args_add(&c->fields, &e, err) != 0)
             return -1;
     }
-    words_locate(&c->fields);
+    args_locate(&c->fields);
     if (take_number(it, c, &end, err) != 0)
         return -1;
     if (end != 0)
@@ -167,10 +168,10 @@ static int close_node(const struct stream_iter *it, struct entry_cursor *c, stru
 }
 
 /* The fields and values, and the count of elements after them. */
-static int take_words(const struct stream_iter *it, struct entry_cursor *c, bool same_fields,
-                      struct ft_err *err)
+static int take_args(const struct stream_iter *it, struct entry_cursor *c, bool same_fields,
+                     struct ft_err *err)
 {
-    uint64_t fields = words_count(&c->fields);
+    uint64_t fields = args_count(&c->fields);
     uint64_t want = same_fields ? fields + 3 : 0;
     int64_t elements;
 
@@ -179,20 +180,20 @@ static int take_words(const struct stream_iter *it, struct entry_cursor *c, bool
             return -1;
         want = 2 * fields + 4;
     }
-    words_clear(&c->entry);
+    command_args_clear(&c->entry);
     for (uint64_t i = 0; i < fields; i++) {
         struct blob_element e;
 
         if (same_fields) {
-            if (words_add_bytes(&c->entry, words_at(&c->fields)[i], err) != 0)
+            if (args_add_bytes(&c->entry, args_at(&c->fields)[i], err) != 0)
                 return -1;
-        } else if (take_element(it, c, &e, err) != 0 || words_add(&c->entry, &e, err) != 0) {
+        } else if (take_element(it, c, &e, err) != 0 || command_args_add(&c->entry, &e, err) != 0) {
             return -1;
         }
-        if (take_element(it, c, &e, err) != 0 || words_add(&c->entry, &e, err) != 0)
+        if (take_element(it, c, &e, err) != 0 || command_args_add(&c->entry, &e, err) != 0)
             return -1;
     }
-    words_locate(&c->entry);
+    args_locate(&c->entry);
     if (take_number(it, c, &elements, err) != 0)
         return -1;
     if (elements < 0 || (uint64_t)elements != want)
@@ -211,7 +212,7 @@ static int take_entry(const struct stream_iter *it, struct entry_cursor *c, bool
     if (take_number(it, c, &flags, err) != 0 || take_number(it, c, &ms, err) != 0 ||
         take_number(it, c, &seq, err) != 0)
         return -1;
-    if (take_words(it, c, (flags & ENTRY_SAMEFIELDS) != 0, err) != 0)
+    if (take_args(it, c, (flags & ENTRY_SAMEFIELDS) != 0, err) != 0)
         return -1;
     c->entries_left--;
     ret_id->ms = c->master_id.ms + (uint64_t)ms;
@@ -241,8 +242,8 @@ enum step entry_cursor_next(const struct stream_iter *it, struct entry_cursor *c
         if (deleted)
             continue;
         ret->id = id;
-        ret->words = words_at(&c->entry);
-        ret->word_count = words_count(&c->entry);
+        ret->args = args_at(&c->entry);
+        ret->arg_count = args_count(&c->entry);
         return STEP_ITEM;
     }
 }
@@ -257,6 +258,6 @@ void entry_cursor_release(struct entry_cursor *c)
 {
     buf_release(&c->id_scratch);
     buf_release(&c->blob_scratch);
-    words_release(&c->fields);
-    words_release(&c->entry);
+    command_args_release(&c->fields);
+    command_args_release(&c->entry);
 }

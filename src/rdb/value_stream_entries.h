@@ -6,7 +6,7 @@
 
 /* entry_cursor_init - c is zeroed but for where it begins. */
 void entry_cursor_init(struct entry_cursor *c);
-/* entry_cursor_next - the next live entry; its words are valid until the next call. */
+/* entry_cursor_next - the next live entry; its arguments are valid until the next call. */
 enum step entry_cursor_next(const struct stream_iter *it, struct entry_cursor *c,
                             struct stream_entry *ret, struct ft_err *err);
 void entry_cursor_release(struct entry_cursor *c);

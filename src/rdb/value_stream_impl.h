@@ -16,9 +16,9 @@
 #define STRING_MAX_BYTES ((size_t)1 << 30)
 #define STREAM_ID_SIZE   16
 
-/* Words in the order they came; integers are rendered into texts. */
-struct words {
-    struct buf list;  /* struct bytes; p is NULL for one of texts until words_locate */
+/* Arguments in the order they came; integers are rendered into texts. */
+struct command_args {
+    struct buf list;  /* struct bytes; p is NULL for one of texts until args_locate */
     struct buf texts; /* the rendered integers, one after the other */
 };
 
@@ -33,8 +33,8 @@ struct entry_cursor {
     struct listpack_iter listpack;
     struct buf id_scratch;
     struct buf blob_scratch;
-    struct words fields; /* of the master entry */
-    struct words entry;
+    struct command_args fields; /* of the master entry */
+    struct command_args entry;
 };
 
 struct pending {

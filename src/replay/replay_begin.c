@@ -25,9 +25,9 @@
 
 static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("DEL"), bytes_str(key)};
+    const struct bytes args[] = {bytes_str("DEL"), bytes_str(key)};
 
-    return target_node_call(target_client_node(&r->target, words[1]), NULL, words, 2, err);
+    return target_node_call(target_client_node(&r->target, args[1]), NULL, args, 2, err);
 }
 
 static int delete_positions(struct replay *r, struct ft_err *err)
@@ -100,11 +100,11 @@ static int check_generation(const struct replay *r, struct ft_err *err)
 /* Which streams were done before no longer counts; of a generation with more streams neither. */
 static int remove_done(struct replay *r, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HKEYS"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HKEYS"), bytes_str(REPLAY_STATE_KEY)};
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_call(replay_state_node(&r->set), &reply, words, 2, err) != 0)
+    if (target_node_call(replay_state_node(&r->set), &reply, args, 2, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         const redisReply *field = reply->element[i];
@@ -123,7 +123,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
     char generation[I64_TEXT_SIZE + 1] = "";
     char began[REPLAY_TAG_TEXT];
     char now[I64_TEXT_SIZE];
-    struct bytes words[] = {
+    struct bytes args[] = {
         bytes_str("HSET"),
         bytes_str(REPLAY_STATE_KEY),
         bytes_str("version"),
@@ -151,15 +151,15 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 
     generation[i64_to_text(r->source->generation, generation)] = '\0';
     (void)snprintf(began, sizeof(began), "began:%s", generation); /* fits */
-    words[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
-    words[13] = bytes_str(generation);
-    words[14] = bytes_str(began);
+    args[11] = bytes_of(now, i64_to_text((int64_t)(clock_wall_us() / 1000), now));
+    args[13] = bytes_str(generation);
+    args[14] = bytes_str(began);
     rc = replay_saved_put(&options, &rules, err);
-    words[17] = buf_bytes(&options);
+    args[17] = buf_bytes(&options);
     if (rc == 0)
         rc = remove_done(r, err);
     if (rc == 0)
-        rc = target_node_call(replay_state_node(&r->set), NULL, words, dirty ? 20 : 18, err);
+        rc = target_node_call(replay_state_node(&r->set), NULL, args, dirty ? 20 : 18, err);
     buf_release(&options);
     return rc;
 }

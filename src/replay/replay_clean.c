@@ -33,12 +33,12 @@ static int take_deleted(void *context, const struct cluster_answer *answer, stru
 static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
     struct deleter *d = context;
-    const struct bytes words[] = {bytes_str(rights_delete_name(&d->r->rights)), key->target_key};
+    const struct bytes args[] = {bytes_str(rights_delete_name(&d->r->rights)), key->target_key};
 
     if (d->spare && key_set_has(&d->again, key->target_db, key->target_key))
         return 0;
     replay_report_deleted(&d->r->report);
-    return cluster_pipe_put(d->pipe, key->target_db, 0, key->target_key, words, 2, err);
+    return cluster_pipe_put(d->pipe, key->target_db, 0, key->target_key, args, 2, err);
 }
 
 static int note_again(void *context, const struct replay_walked *key, struct ft_err *err)

@@ -22,15 +22,15 @@ struct prober {
 static int keep_found(struct prober *p, const struct cluster_answer *answer, struct ft_err *err)
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
 
-    if (resp_take_command(answer->command, &words, &count, err) != 0)
+    if (resp_take_command(answer->command, &args, &count, err) != 0)
         return -1;
     if (p->found++ == 0)
-        (void)bytes_escape(words[1], p->first, sizeof(p->first));
-    key_set_hash(answer->db, words[1], hash);
-    free(words);
+        (void)bytes_escape(args[1], p->first, sizeof(p->first));
+    key_set_hash(answer->db, args[1], hash);
+    free(args);
     return key_set_add(&p->r->kept, hash, err);
 }
 
@@ -45,10 +45,10 @@ static int take_exists(void *context, const struct cluster_answer *answer, struc
 
 static int probe_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EXISTS"), key->target_key};
+    const struct bytes args[] = {bytes_str("EXISTS"), key->target_key};
     struct prober *p = context;
 
-    return cluster_pipe_put(p->pipe, key->target_db, 0, key->target_key, words, 2, err);
+    return cluster_pipe_put(p->pipe, key->target_db, 0, key->target_key, args, 2, err);
 }
 
 static int probe_all(struct prober *p, struct ft_err *err)
@@ -73,18 +73,18 @@ static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
 int replay_write_kept(struct replay *r, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
-    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
+    struct bytes args[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
     struct target_node *node;
 
     kept_key(r, name);
-    words[1] = bytes_str(name);
-    node = target_client_node(&r->target, words[1]);
-    if (target_node_call(node, NULL, words, 2, err) != 0)
+    args[1] = bytes_str(name);
+    node = target_client_node(&r->target, args[1]);
+    if (target_node_call(node, NULL, args, 2, err) != 0)
         return -1;
-    words[0] = bytes_str("SADD");
+    args[0] = bytes_str("SADD");
     for (size_t i = 0; i < r->kept.capacity; i++) {
-        words[2] = bytes_of(r->kept.slots[i], KEY_SET_HASH_SIZE);
-        if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, words, 3, err) != 0)
+        args[2] = bytes_of(r->kept.slots[i], KEY_SET_HASH_SIZE);
+        if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, args, 3, err) != 0)
             return -1;
     }
     return redis_pipe_drain(node->pipe, err);

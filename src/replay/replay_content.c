@@ -28,11 +28,11 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
     const struct bytes keyspace[] = {bytes_str("INFO"), bytes_str("keyspace")};
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        const struct bytes word = bytes_str(commands[i]);
+        const struct bytes arg = bytes_str(commands[i]);
         redisReply *reply;
         bool known = true;
 
-        if (target_node_ask(node, &reply, i == 0 ? keyspace : &word, i == 0 ? 2 : 1, err) != 0)
+        if (target_node_ask(node, &reply, i == 0 ? keyspace : &arg, i == 0 ? 2 : 1, err) != 0)
             return -1;
         if (i == 0 && reply->type == REDIS_REPLY_STRING)
             *ret = has_no_keys(reply->str, own);
@@ -53,10 +53,10 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
 /* The state, if it is nothing but a lease, is not content. */
 static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
     redisReply *reply;
 
-    if (target_node_call(replay_state_node(&r->set), &reply, words, 2, err) != 0)
+    if (target_node_call(replay_state_node(&r->set), &reply, args, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     freeReplyObject(reply);
@@ -87,9 +87,9 @@ static int delete_keys(void *context, struct target_node *node, uint32_t db,
 
     (void)db;
     for (size_t i = 0; i < count; i++) {
-        const struct bytes words[] = {bytes_str(rights_delete_name(&r->rights)), keys[i]};
+        const struct bytes args[] = {bytes_str(rights_delete_name(&r->rights)), keys[i]};
 
-        if (redis_pipe_put(node->pipe, 0, words, 2, err) != 0)
+        if (redis_pipe_put(node->pipe, 0, args, 2, err) != 0)
             return -1;
     }
     return redis_pipe_drain(node->pipe, err);
@@ -98,11 +98,11 @@ static int delete_keys(void *context, struct target_node *node, uint32_t db,
 /* Key by key where it may not be done at once. */
 static int flush_node(struct replay *r, struct target_node *node, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("FLUSHALL")};
+    const struct bytes args[] = {bytes_str("FLUSHALL")};
     redisReply *reply;
     bool refused;
 
-    if (target_node_ask(node, &reply, words, 1, err) != 0)
+    if (target_node_ask(node, &reply, args, 1, err) != 0)
         return -1;
     refused = reply->type == REDIS_REPLY_ERROR;
     freeReplyObject(reply);

@@ -104,14 +104,14 @@ static void see_end(struct replay *r, int64_t end_ms)
 }
 
 static int defer_times(struct replay *r, struct times_shift *shift, uint32_t db,
-                       const struct bytes **words, size_t count, struct ft_err *err)
+                       const struct bytes **args, size_t count, struct ft_err *err)
 {
-    struct bytes key = count > 1 ? (*words)[1] : bytes_of(NULL, 0);
+    struct bytes key = count > 1 ? (*args)[1] : bytes_of(NULL, 0);
     int64_t end_ms;
 
     if (!replay_defers(r))
         return 0;
-    if (times_shift_defer(shift, *words, count, defer_until(r), replay_defers_fields(r), words,
+    if (times_shift_defer(shift, *args, count, defer_until(r), replay_defers_fields(r), args,
                           &end_ms, err) != 0)
         return -1;
     if (end_ms == 0)
@@ -124,14 +124,14 @@ static int defer_times(struct replay *r, struct times_shift *shift, uint32_t db,
 }
 
 int replay_retime(struct replay *r, struct replay_mapper *mapper, struct times_shift *defer,
-                  uint32_t db, const struct bytes *words, size_t count,
-                  const struct bytes **ret_words, size_t *ret_count, struct ft_err *err)
+                  uint32_t db, const struct bytes *args, size_t count,
+                  const struct bytes **ret_args, size_t *ret_count, struct ft_err *err)
 {
-    if (replay_mapper_times(mapper, words, count, ret_words, ret_count, err) != 0)
+    if (replay_mapper_times(mapper, args, count, ret_args, ret_count, err) != 0)
         return -1;
     if (*ret_count == 0 || r->o->ttl == REPLAY_TTL_DROP)
         return 0;
-    return defer_times(r, defer, db, ret_words, *ret_count, err);
+    return defer_times(r, defer, db, ret_args, *ret_count, err);
 }
 
 int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err)

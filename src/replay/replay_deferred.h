@@ -54,12 +54,12 @@ void replay_held_keys_clear(struct replay_held_keys *list);
 bool replay_defers(const struct replay *r);
 /* replay_defers_fields - then fields of hashes too. */
 bool replay_defers_fields(const struct replay *r);
-/* replay_retime - the words with the times that the key is to have for now: as --ttl wants them, deferred
+/* replay_retime - the arguments with the times that the key is to have for now: as --ttl wants them, deferred
  * where they have to be. *ret_count 0: nothing is left of the command. They lie in memory of mapper and defer.
  * Any thread that has these two. */
 int replay_retime(struct replay *r, struct replay_mapper *mapper, struct times_shift *defer,
-                  uint32_t db, const struct bytes *words, size_t count,
-                  const struct bytes **ret_words, size_t *ret_count, struct ft_err *err);
+                  uint32_t db, const struct bytes *args, size_t count,
+                  const struct bytes **ret_args, size_t *ret_count, struct ft_err *err);
 /* replay_defer_moved - a key gets the time of another one, whatever that is. */
 int replay_defer_moved(struct replay *r, uint32_t db, struct bytes key, struct ft_err *err);
 /* replay_note_deferred - before the first: written down. released: keys have their own times again, though

@@ -46,7 +46,7 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
     char lost[REPLAY_KEY_SIZE];
     struct bytes own[] = {
         bytes_str(node->position.key), bytes_str(REPLAY_STATE_KEY), {NULL, 0}, {NULL, 0}};
-    struct bytes words[5] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB")};
+    struct bytes args[5] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB")};
     size_t count = 1;
     char tag[REPLAY_TAG_TEXT];
 
@@ -56,10 +56,10 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
     own[3] = bytes_str(lost);
     for (size_t i = 0; (all || db == 0) && i < 4; i++) {
         if (i == 0 || replay_node_of(&f->r->set, own[i]) == node)
-            words[count++] = own[i];
+            args[count++] = own[i];
     }
     replay_tag(f->item, f->part++, false, tag);
-    return replay_node_put(node, db, tag, words, count, err);
+    return replay_node_put(node, db, tag, args, count, err);
 }
 
 /*
@@ -91,7 +91,7 @@ static bool is_flushed(const struct flush_run *f, uint32_t db, struct bytes key)
 static int delete_key(void *context, const struct replay_walked *key, struct ft_err *err)
 {
     struct flush_run *f = context;
-    const struct bytes words[] = {bytes_str(rights_delete_name(&f->r->rights)), key->target_key};
+    const struct bytes args[] = {bytes_str(rights_delete_name(&f->r->rights)), key->target_key};
     char tag[REPLAY_TAG_TEXT];
     struct replay_node *node;
 
@@ -101,7 +101,7 @@ static int delete_key(void *context, const struct replay_walked *key, struct ft_
     if (goes_plain(f, node) || replay_is_past(&f->r->set, f->item, key->target_key))
         return 0;
     replay_tag(f->item, f->part++, false, tag);
-    if (replay_node_put(node, key->target_db, tag, words, 2, err) != 0)
+    if (replay_node_put(node, key->target_db, tag, args, 2, err) != 0)
         return -1;
     return replay_node_flush(node, false, err);
 }

@@ -28,7 +28,7 @@ static int identify(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-/* What decides which words are written: a run that goes on must have the same. */
+/* What decides which arguments are written: a run that goes on must have the same. */
 static int digest_rules(struct replay *r, struct ft_err *err)
 {
     const struct replay_options *o = r->o;

@@ -37,7 +37,7 @@ static int drain(void *context, struct ft_err *err)
 }
 
 static int put_command(void *context, uint32_t db, unsigned part, struct bytes key,
-                       const struct bytes *words, size_t count, struct ft_err *err)
+                       const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
     struct replay_node *node = replay_node_of(&j->r->set, key);
@@ -48,19 +48,19 @@ static int put_command(void *context, uint32_t db, unsigned part, struct bytes k
     if (db != 0)
         atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
-    if (count > REPLAY_WORDS_MAX)
-        return replay_put_huge(&j->r->set, node, j->item, db, tag, words, count, err);
-    return replay_node_put(node, db, tag, words, count, err);
+    if (count > REPLAY_ARGS_MAX)
+        return replay_put_huge(&j->r->set, node, j->item, db, tag, args, count, err);
+    return replay_node_put(node, db, tag, args, count, err);
 }
 
-static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
 
     struct replay_node *node = replay_node_of(&j->r->set, key);
 
-    return target_node_ask(node->server, ret, words, count, err);
+    return target_node_ask(node->server, ret, args, count, err);
 }
 
 static enum replay_standing standing(void *context, struct bytes dst, struct bytes src)
@@ -86,10 +86,10 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
         redisReply *reply;
         int rc;
 
-        if (redis_pipe_call(node->server->pipe, &reply, c->words, c->count, err) != 0)
+        if (redis_pipe_call(node->server->pipe, &reply, c->args, c->count, err) != 0)
             return -1;
         (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
-        rc = replay_classify(&j->r->set, node, j->item, part, 0, c->words, c->count, reply, err);
+        rc = replay_classify(&j->r->set, node, j->item, part, 0, c->args, c->count, reply, err);
         freeReplyObject(reply);
         if (rc != 0)
             return -1;
@@ -212,7 +212,7 @@ static int take(void *context, const struct item *item, const struct translation
         return -1;
     replay_position_set_pass(&r->set, item->flow, item->lsn + 1);
     j->applied[item->flow]++;
-    if (replay_pay(&j->payer, item->record.word_bytes, err) != 0)
+    if (replay_pay(&j->payer, item->record.arg_bytes, err) != 0)
         return -1;
     return flush_full(r, err);
 }

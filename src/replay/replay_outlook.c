@@ -41,13 +41,13 @@ static size_t count_moving(const char *nodes)
 
 static int look_at_slots(struct replay_checks *ret, struct target_client *t, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
+    const struct bytes args[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
     size_t moving = 0;
 
     for (size_t i = 0; i < t->node_count; i++) {
         redisReply *reply;
 
-        if (target_node_ask(&t->nodes[i], &reply, words, 2, err) != 0)
+        if (target_node_ask(&t->nodes[i], &reply, args, 2, err) != 0)
             return -1;
         if (reply->type == REDIS_REPLY_STRING)
             moving += count_moving(reply->str);
@@ -82,11 +82,11 @@ struct room {
 
 static int add_room(struct room *room, struct target_node *node, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("INFO")};
+    const struct bytes args[] = {bytes_str("INFO")};
     struct server_info info;
     redisReply *reply;
 
-    if (target_node_ask(node, &reply, words, 1, err) != 0)
+    if (target_node_ask(node, &reply, args, 1, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING) {
         server_info_parse(reply->str, &info);
@@ -291,18 +291,18 @@ static int measure(struct target_node *node, size_t bytes, unsigned round, doubl
     struct echo echo = {0};
     uint64_t began_us = clock_mono_us();
     uint64_t count = 0;
-    struct bytes words[] = {bytes_str("ECHO"), {NULL, 0}};
+    struct bytes args[] = {bytes_str("ECHO"), {NULL, 0}};
     uint8_t *payload = malloc(bytes);
     int rc = 0;
 
     if (payload == NULL)
         return err_nomem(err, "a measurement");
     memset(payload, 'x', bytes);
-    words[1] = bytes_of(payload, bytes);
+    args[1] = bytes_of(payload, bytes);
     redis_pipe_on_reply(node->pipe, take_echo, &echo);
     do {
         for (unsigned i = 0; rc == 0 && i < round; i++)
-            rc = redis_pipe_put(node->pipe, 0, words, 2, err);
+            rc = redis_pipe_put(node->pipe, 0, args, 2, err);
         if (rc == 0)
             rc = redis_pipe_drain(node->pipe, err);
         count += round;

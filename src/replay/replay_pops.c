@@ -18,7 +18,7 @@ static int take_record(void *context, const struct item *item, const struct tran
 {
     struct replay_pops *p = context;
     struct suspect s = {.flow = item->flow, .lsn = item->lsn};
-    bool pops_one = t->row != NULL && item->record.word_count == 2 &&
+    bool pops_one = t->row != NULL && item->record.arg_count == 2 &&
                     (strcmp(t->row->name, "LPOP") == 0 || strcmp(t->row->name, "RPOP") == 0);
 
     if (!pops_one)

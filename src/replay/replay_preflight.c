@@ -163,11 +163,11 @@ static bool is_expected(const struct replay_survey *s, const redisReply *library
 
 static int check_node_functions(struct look *l, struct target_node *node, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("FUNCTION"), bytes_str("LIST")};
+    const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("LIST")};
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_ask(node, &reply, words, 2, err) != 0)
+    if (target_node_ask(node, &reply, args, 2, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         if (is_expected(l->survey, reply->element[i]))

@@ -87,7 +87,7 @@ static int open_sender(struct replay_recheck *c, struct ft_err *err)
     struct entry_commands_options entries = {.target = r->target.kind,
                                              .json_as = c->options.json_as,
                                              .restore = true,
-                                             .word_max = r->target.word_max};
+                                             .arg_max = r->target.arg_max};
 
     if (cluster_pipe_new(&c->pipe, &r->target, IN_FLIGHT_BYTES, take_nothing, c, err) != 0 ||
         replay_mapper_new(&c->mapper, &rules, err) != 0 ||
@@ -269,9 +269,9 @@ int replay_recheck_touched(struct replay_recheck *c, const uint64_t *from, const
 static int ask_target(struct replay_recheck *c, redisReply **ret, const char *command,
                       struct bytes key, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str(command), key};
+    const struct bytes args[] = {bytes_str(command), key};
 
-    if (cluster_pipe_call(c->pipe, c->db, ret, words, 2, err) != 0)
+    if (cluster_pipe_call(c->pipe, c->db, ret, args, 2, err) != 0)
         return -1;
     if ((*ret)->type != REDIS_REPLY_ERROR)
         return 0;
@@ -386,7 +386,7 @@ static int want(struct replay_recheck *c, const struct rdb_entry *entry, struct 
 }
 
 /* After one that was refused the rest of the value would only be put in the wrong place. */
-static int write_command(void *context, const struct bytes *words, size_t count, struct ft_err *err)
+static int write_command(void *context, const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct replay_recheck *c = context;
     char error[REPLAY_TOO_LONG_TEXT];
@@ -394,7 +394,7 @@ static int write_command(void *context, const struct bytes *words, size_t count,
     redisReply *reply;
     size_t n;
 
-    if (replay_retime(&c->replay, c->mapper, &c->defer, c->db, words, count, &timed, &n, err) != 0)
+    if (replay_retime(&c->replay, c->mapper, &c->defer, c->db, args, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0 || c->why[0] != '\0')
         return 0;
@@ -478,14 +478,14 @@ enum replay_rechecked replay_recheck_put(struct replay_recheck *c, const struct 
 static int unlist(struct replay *r, const char *name, const struct replay_suspect *suspect,
                   struct ft_err *err)
 {
-    struct bytes words[] = {bytes_str("SREM"), bytes_str(name), {NULL, 0}};
+    struct bytes args[] = {bytes_str("SREM"), bytes_str(name), {NULL, 0}};
     struct buf member = {0};
     int rc = -1;
 
     if (buf_printf(&member, err, "%" PRIu32 ":", suspect->db) == 0 &&
         buf_append(&member, suspect->key.p, suspect->key.n, err) == 0) {
-        words[2] = buf_bytes(&member);
-        rc = target_node_call(target_client_node(&r->target, words[1]), NULL, words, 3, err);
+        args[2] = buf_bytes(&member);
+        rc = target_node_call(target_client_node(&r->target, args[1]), NULL, args, 3, err);
     }
     buf_release(&member);
     return rc;

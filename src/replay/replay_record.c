@@ -25,8 +25,8 @@ struct replay_recorder {
     struct replay_record_sink sink;
     struct replay_mapper *mapper;
     struct times_shift defer;
-    struct bytes *words; /* of a command under another name */
-    size_t word_cap;
+    struct bytes *args; /* of a command under another name */
+    size_t arg_cap;
     struct translator *translator; /* of records whose names have changed */
     struct replay_planner *planner;
     unsigned part;
@@ -42,18 +42,18 @@ static bool is_apart(void *context, struct bytes a, struct bytes b)
 
 /* As if the record itself had been refused. */
 static int refuse_read(void *context, const struct item *item, uint32_t db,
-                       const struct bytes *words, size_t count, const char *error,
+                       const struct bytes *args, size_t count, const char *error,
                        struct ft_err *err)
 {
     static const char doubtful_part[] = {REPLAY_DOUBTFUL, '\0'};
     struct replay_recorder *rec = context;
-    bool expected = command_error_expected(command_find(words[0]), error);
+    bool expected = command_error_expected(command_find(args[0]), error);
 
     if (expected || (rec->doubtful && replay_doubt_explains(doubtful_part, error))) {
         replay_report_error(&rec->r->report, !expected);
         return 0;
     }
-    return replay_dead_refuse(&rec->r->set, item, "read", db, words, count, error, err);
+    return replay_dead_refuse(&rec->r->set, item, "read", db, args, count, error, err);
 }
 
 int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
@@ -84,7 +84,7 @@ void replay_recorder_free(struct replay_recorder *rec)
         return;
     replay_mapper_free(rec->mapper);
     times_shift_release(&rec->defer);
-    free(rec->words);
+    free(rec->args);
     translator_free(rec->translator);
     replay_planner_free(rec->planner);
     free(rec);
@@ -95,35 +95,34 @@ bool replay_recorder_doubts(const struct replay_recorder *rec)
     return rec->doubtful;
 }
 
-/* words: as command_sent_key knows them */
-static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *words,
+/* arguments: as command_sent_key knows them */
+static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct bytes *args,
                         struct ft_err *err)
 {
-    const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(lua_make_consumer),
-                                 bytes_str("1"),    words[7],
-                                 words[2],          words[3]};
+    const struct bytes eval[] = {
+        bytes_str("EVAL"), bytes_str(lua_make_consumer), bytes_str("1"), args[7], args[2], args[3]};
 
-    return rec->sink.put(rec->sink.context, db, rec->part++, words[7], eval, 6, err);
+    return rec->sink.put(rec->sink.context, db, rec->part++, args[7], eval, 6, err);
 }
 
-static int put(struct replay_recorder *rec, uint32_t db, struct bytes key,
-               const struct bytes *words, size_t count, struct ft_err *err)
+static int put(struct replay_recorder *rec, uint32_t db, struct bytes key, const struct bytes *args,
+               size_t count, struct ft_err *err)
 {
     const struct bytes *timed;
     size_t n;
 
-    if (replay_retime(rec->r, rec->mapper, &rec->defer, db, words, count, &timed, &n, err) != 0)
+    if (replay_retime(rec->r, rec->mapper, &rec->defer, db, args, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0)
         return 0;
     if (rec->r->target.version < CONSUMER_VERSION && bytes_is_word(timed[0], "XREADGROUP"))
         return put_consumer(rec, db, timed, err);
     if (rec->r->rights.no_unlink && bytes_is_word(timed[0], "UNLINK")) {
-        if (ARRAY_RESERVE(&rec->words, &rec->word_cap, n, "a command", err) != 0)
+        if (ARRAY_RESERVE(&rec->args, &rec->arg_cap, n, "a command", err) != 0)
             return -1;
-        memcpy(rec->words, timed, n * sizeof(*timed));
-        rec->words[0] = bytes_str(rights_delete_name(&rec->r->rights));
-        timed = rec->words;
+        memcpy(rec->args, timed, n * sizeof(*timed));
+        rec->args[0] = bytes_str(rights_delete_name(&rec->r->rights));
+        timed = rec->args;
     }
     return rec->sink.put(rec->sink.context, db, rec->part++, key, timed, n, err);
 }
@@ -134,7 +133,7 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
     char src[I64_TEXT_SIZE];
     char dst[I64_TEXT_SIZE];
     struct bytes src_db = bytes_of(src, i64_to_text(tr->src_db, src));
-    const struct bytes words[] = {
+    const struct bytes args[] = {
         bytes_str("EVAL"),
         bytes_str(lua_transfer),
         bytes_str("2"),
@@ -151,7 +150,7 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
         return 0;
     if (rec->r->target.cluster && slot_of(tr->src) != slot_of(tr->dst))
         return replay_plan_transfer(rec->planner, item, tr, err);
-    return put(rec, tr->src_db, tr->src, words, 10, err);
+    return put(rec, tr->src_db, tr->src, args, 10, err);
 }
 
 int replay_take_losses(struct replay *r, const struct item *item, const struct translation *t,
@@ -272,10 +271,10 @@ static int take_doubts(struct replay_recorder *rec, const struct item *item,
 
 static bool replaces(const struct journal_record *record, const struct translation *t)
 {
-    bool any = t->row->plan == PLAN_RENAME && !bytes_is_word(record->words[0], "RENAMENX");
+    bool any = t->row->plan == PLAN_RENAME && !bytes_is_word(record->args[0], "RENAMENX");
 
-    for (size_t i = 3; t->row->plan == PLAN_COPY && i < record->word_count; i++)
-        any = any || bytes_is_word(record->words[i], "REPLACE");
+    for (size_t i = 3; t->row->plan == PLAN_COPY && i < record->arg_count; i++)
+        any = any || bytes_is_word(record->args[i], "REPLACE");
     return any;
 }
 
@@ -295,7 +294,7 @@ static int put_vanished(struct replay_recorder *rec, const struct item *item,
     dst = replay_mapper_name(rec->mapper, 1, &dst_db);
     if (rec->r->target.cluster && slot_of(src) != slot_of(dst))
         return 0; /* the plan sees to it */
-    const struct bytes words[] = {
+    const struct bytes args[] = {
         bytes_str("EVAL"),
         bytes_str(lua_vanished),
         bytes_str("2"),
@@ -304,7 +303,7 @@ static int put_vanished(struct replay_recorder *rec, const struct item *item,
         bytes_of(numbers[0], i64_to_text(src_db, numbers[0])),
         bytes_of(numbers[1], i64_to_text(dst_db, numbers[1])),
     };
-    return put(rec, src_db, src, words, 7, err);
+    return put(rec, src_db, src, args, 7, err);
 }
 
 static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
@@ -319,9 +318,9 @@ static int put_translation(struct replay_recorder *rec, const struct item *item,
         /* the translation has looked the command up already */
         struct bytes key = t->class_ == TRANSLATION_AS_IS && t->key_count != 0
                                ? t->keys[0].key
-                               : command_sent_key(c->words, c->count);
+                               : command_sent_key(c->args, c->count);
 
-        if (put(rec, db, key, c->words, c->count, err) != 0)
+        if (put(rec, db, key, c->args, c->count, err) != 0)
             return -1;
     }
     return 0;
@@ -332,7 +331,7 @@ static int put_changed(struct replay_recorder *rec, const struct item *item,
 {
     struct translation t;
 
-    if (translator_run(rec->translator, mapped->words, mapped->count, mapped->db,
+    if (translator_run(rec->translator, mapped->args, mapped->count, mapped->db,
                        (int64_t)(item->time_us / 1000), &t, err) != 0)
         return -1;
     return put_translation(rec, item, mapped->db, &t, err);

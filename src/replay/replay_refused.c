@@ -22,32 +22,32 @@ struct noted {
  */
 
 /* EVAL script number key... */
-static int each_script_key(const struct bytes *words, size_t count, replay_refused_key_fn *take,
+static int each_script_key(const struct bytes *args, size_t count, replay_refused_key_fn *take,
                            void *context, struct ft_err *err)
 {
     uint64_t keys;
 
-    if (count < 3 || !bytes_to_u64(words[2], &keys))
+    if (count < 3 || !bytes_to_u64(args[2], &keys))
         return 0;
     for (size_t i = 3; i < count && i - 3 < keys; i++) {
-        if (take(context, words[i], err) != 0)
+        if (take(context, args[i], err) != 0)
             return -1;
     }
     return 0;
 }
 
-int replay_refused_each_key(struct translator *finder, uint32_t db, const struct bytes *words,
+int replay_refused_each_key(struct translator *finder, uint32_t db, const struct bytes *args,
                             size_t count, replay_refused_key_fn *take, void *context,
                             struct ft_err *err)
 {
     const struct translation_key *keys;
-    struct bytes first = command_sent_key(words, count);
+    struct bytes first = command_sent_key(args, count);
     bool first_taken = first.p == NULL;
     size_t key_count;
 
-    if (bytes_is_word(words[0], "EVAL"))
-        return each_script_key(words, count, take, context, err);
-    if (translator_find_keys(finder, words, count, db, &keys, &key_count, err) != 0)
+    if (bytes_is_word(args[0], "EVAL"))
+        return each_script_key(args, count, take, context, err);
+    if (translator_find_keys(finder, args, count, db, &keys, &key_count, err) != 0)
         return -1;
     for (size_t i = 0; i < key_count; i++) {
         first_taken |= bytes_eq(keys[i].key, first);
@@ -79,7 +79,7 @@ static int add_key(void *context, struct bytes key, struct ft_err *err)
 }
 
 int replay_refused_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t db,
-                       const struct bytes *words, size_t count, struct ft_err *err)
+                       const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct adding a = {.r = r, .of = {.lsn = lsn, .flow = flow, .db = db}};
     struct replay_rules rules;
@@ -92,7 +92,7 @@ int replay_refused_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t d
     if (replay_translator_new(&finder, &rules, err) != 0)
         return -1;
     pthread_mutex_lock(&r->refused_mu);
-    rc = replay_refused_each_key(finder, db, words, count, add_key, &a, err);
+    rc = replay_refused_each_key(finder, db, args, count, add_key, &a, err);
     pthread_mutex_unlock(&r->refused_mu);
     translator_free(finder);
     return rc;
@@ -261,7 +261,7 @@ static int drop_covered(void *context, const struct replay_letter *l, bool *ret_
         return 0;
     s->db = l->db;
     s->any = false;
-    if (replay_refused_each_key(s->finder, l->db, l->words, l->count, look_at_key, s, err) != 0)
+    if (replay_refused_each_key(s->finder, l->db, l->args, l->count, look_at_key, s, err) != 0)
         return -1;
     *ret_stays = !s->any;
     s->done += s->any;

@@ -24,13 +24,13 @@ struct replay_letter;
 /* Takes a key of a command as the target has it. */
 typedef int replay_refused_key_fn(void *context, struct bytes key, struct ft_err *err);
 /* replay_refused_each_key - of a command that was sent; those of the replay's own for a moment among them. */
-int replay_refused_each_key(struct translator *finder, uint32_t db, const struct bytes *words,
+int replay_refused_each_key(struct translator *finder, uint32_t db, const struct bytes *args,
                             size_t count, replay_refused_key_fn *take, void *context,
                             struct ft_err *err);
 
 /* replay_refused_add - in a sync: its keys are noted. lsn 0: of the flow's snapshot. */
 int replay_refused_add(struct replay *r, uint32_t flow, uint64_t lsn, uint32_t db,
-                       const struct bytes *words, size_t count, struct ft_err *err);
+                       const struct bytes *args, size_t count, struct ft_err *err);
 /* replay_refused_save - those that were noted are listed. Replies may come meanwhile, but when it returns none has
  * noted any that are not. */
 int replay_refused_save(struct replay *r, struct ft_err *err);

@@ -41,8 +41,8 @@ struct replay_release {
     enum replay_walk_kind kind;
     int64_t limit_ms;
     struct replay_held_keys near;
-    struct bytes *words;
-    size_t word_cap;
+    struct bytes *args;
+    size_t arg_cap;
     /* where the walk is */
     size_t node;
     uint32_t *dbs; /* of this node */
@@ -56,12 +56,12 @@ struct replay_release {
 /* How far the node's clock is ahead; one that does not tell counts as right. */
 static int ask_clock(struct target_node *node, int64_t *ret_ahead_ms, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("TIME")};
+    const struct bytes args[] = {bytes_str("TIME")};
     int64_t before_us = (int64_t)clock_wall_us();
     redisReply *reply;
 
     *ret_ahead_ms = 0;
-    if (target_node_ask(node, &reply, words, 1, err) != 0)
+    if (target_node_ask(node, &reply, args, 1, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[0]->type == REDIS_REPLY_STRING &&
@@ -106,7 +106,7 @@ void replay_release_free(struct replay_release *w)
     replay_held_keys_clear(&w->near);
     free(w->ahead_ms);
     free(w->slots);
-    free(w->words);
+    free(w->args);
     free(w->dbs);
     free(w);
 }
@@ -156,7 +156,7 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
     return 0;
 }
 
-#define SCRIPT_WORDS 7u
+#define SCRIPT_ARGS 7u
 
 /* from: where fields are begun with, or continued; "": there are none. */
 static int call_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
@@ -176,14 +176,14 @@ static int call_script(struct replay_release *w, size_t node_index, enum replay_
         limit_ms = TIMES_MOVED_MS;
     else
         limit_ms -= w->ahead_ms[node_index];
-    w->words[0] = bytes_str("EVAL");
-    w->words[1] = bytes_str(flags ? lua_times_shift : lua_times_shift_pttl);
-    w->words[2] = bytes_str("0");
-    w->words[3] = bytes_str(kind_names[kind]);
-    w->words[4] = bytes_of(limit, i64_to_text(limit_ms, limit));
-    w->words[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
-    w->words[6] = bytes_str(from);
-    if (target_node_call(node, ret, w->words, SCRIPT_WORDS + count, err) != 0)
+    w->args[0] = bytes_str("EVAL");
+    w->args[1] = bytes_str(flags ? lua_times_shift : lua_times_shift_pttl);
+    w->args[2] = bytes_str("0");
+    w->args[3] = bytes_str(kind_names[kind]);
+    w->args[4] = bytes_of(limit, i64_to_text(limit_ms, limit));
+    w->args[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
+    w->args[6] = bytes_str(from);
+    if (target_node_call(node, ret, w->args, SCRIPT_ARGS + count, err) != 0)
         return -1;
     if ((*ret)->type == REDIS_REPLY_ARRAY)
         return 0;
@@ -207,7 +207,7 @@ static int finish_fields(struct replay_release *w, size_t node_index, enum repla
             redisReply *reply;
             int rc;
 
-            w->words[SCRIPT_WORDS] = bytes_of(key->str, key->len);
+            w->args[SCRIPT_ARGS] = bytes_of(key->str, key->len);
             if (call_script(w, node_index, kind, limit_ms, from, 1, &reply, err) != 0)
                 return -1;
             from[0] = '\0';
@@ -224,7 +224,7 @@ static int finish_fields(struct replay_release *w, size_t node_index, enum repla
     return 0;
 }
 
-/* keys: w->words + SCRIPT_WORDS, of the database that is selected. */
+/* keys: w->args + SCRIPT_ARGS, of the database that is selected. */
 static int run_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
                       int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
                       bool *ret_elsewhere, struct ft_err *err)
@@ -271,13 +271,13 @@ static void mark_slots(struct node_slots *s, const char *line)
 /* "id addr myself,master - 0 0 1 connected 0-5460 [5461->-id]" */
 static int ask_slots(struct replay_release *w, size_t index, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
+    const struct bytes args[] = {bytes_str("CLUSTER"), bytes_str("NODES")};
     struct target_node *node = &w->r->target.nodes[index];
     const char *line;
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_call(node, &reply, words, 2, err) != 0)
+    if (target_node_call(node, &reply, args, 2, err) != 0)
         return -1;
     line = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, "myself") : NULL;
     line = line != NULL ? strstr(line, " connected") : NULL;
@@ -336,21 +336,21 @@ static int take_slot(struct replay_release *w, struct target_node *node, uint16_
                      bool *ret_elsewhere, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("CLUSTER"), bytes_str("GETKEYSINSLOT"),
-                                  bytes_of(number, i64_to_text(slot, number)),
-                                  bytes_str("1000000000")};
+    const struct bytes args[] = {bytes_str("CLUSTER"), bytes_str("GETKEYSINSLOT"),
+                                 bytes_of(number, i64_to_text(slot, number)),
+                                 bytes_str("1000000000")};
     size_t index = (size_t)(node - w->r->target.nodes);
     redisReply *keys;
     int rc = 0;
 
-    if (target_node_call(node, &keys, words, 4, err) != 0)
+    if (target_node_call(node, &keys, args, 4, err) != 0)
         return -1;
     for (size_t at = 0; rc == 0 && keys->type == REDIS_REPLY_ARRAY && at < keys->elements;) {
         size_t n = keys->elements - at < KEYS_MAX ? keys->elements - at : KEYS_MAX;
 
-        rc = ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + n, "names of keys", err);
+        rc = ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + n, "names of keys", err);
         for (size_t i = 0; rc == 0 && i < n; i++)
-            w->words[SCRIPT_WORDS + i] =
+            w->args[SCRIPT_ARGS + i] =
                 bytes_of(keys->element[at + i]->str, keys->element[at + i]->len);
         if (rc == 0)
             rc = run_script(w, index, w->kind, w->limit_ms, 0, n, &w->near, ret_elsewhere, err);
@@ -468,10 +468,9 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
         key_scan_some(node, w->cursor, &reply, err) != 0)
         return -1;
     keys = reply->element[1];
-    rc =
-        ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + keys->elements, "names of keys", err);
+    rc = ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + keys->elements, "names of keys", err);
     for (size_t i = 0; rc == 0 && i < keys->elements; i++)
-        w->words[SCRIPT_WORDS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
+        w->args[SCRIPT_ARGS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
     if (rc == 0 && keys->elements != 0)
         rc = run_script(w, w->node, w->kind, w->limit_ms, db, keys->elements, &w->near, &elsewhere,
                         err);
@@ -521,7 +520,7 @@ int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, in
 {
     bool elsewhere = false;
 
-    if (ARRAY_RESERVE(&w->words, &w->word_cap, SCRIPT_WORDS + KEYS_MAX, "names of keys", err) != 0)
+    if (ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + KEYS_MAX, "names of keys", err) != 0)
         return -1;
     for (size_t node = 0; node < w->r->target.node_count; node++) {
         uint32_t db = 0;
@@ -536,7 +535,7 @@ int replay_release_keys(struct replay_release *w, enum replay_walk_kind kind, in
                 n = 0;
             }
             db = keys[i].db;
-            w->words[SCRIPT_WORDS + n++] = keys[i].key;
+            w->args[SCRIPT_ARGS + n++] = keys[i].key;
         }
         if (run_named(w, node, db, kind, limit_ms, n, near, &elsewhere, err) != 0)
             return -1;

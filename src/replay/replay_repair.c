@@ -53,17 +53,17 @@ static int take_exec(void *context, uint64_t tag, const redisReply *reply, struc
     return refused == NULL ? 0 : target_node_refused(context, refused->str, err);
 }
 
-static int put_words(struct target_node *node, const struct bytes *words, size_t count,
-                     struct ft_err *err)
+static int put_args(struct target_node *node, const struct bytes *args, size_t count,
+                    struct ft_err *err)
 {
-    return redis_pipe_put(node->pipe, 0, words, count, err);
+    return redis_pipe_put(node->pipe, 0, args, count, err);
 }
 
-static int put_text(struct target_node *node, const char *word, struct ft_err *err)
+static int put_text(struct target_node *node, const char *arg, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str(word)};
+    const struct bytes args[] = {bytes_str(arg)};
 
-    return put_words(node, words, 1, err);
+    return put_args(node, args, 1, err);
 }
 
 /* Replies go to take_exec from here on, until finish_step. */
@@ -73,11 +73,11 @@ static int begin_step(struct repair *p, uint32_t db, struct bytes key, struct ta
     size_t index = target_client_index(&p->r->target, key);
     struct target_node *node = &p->r->target.nodes[index];
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
     redis_pipe_on_reply(node->pipe, take_exec, node);
     *ret = node;
-    if (p->selected[index] != db && put_words(node, words, 2, err) != 0)
+    if (p->selected[index] != db && put_args(node, args, 2, err) != 0)
         return -1;
     p->selected[index] = db;
     return put_text(node, "MULTI", err);
@@ -91,23 +91,23 @@ static int finish_step(struct target_node *node, struct ft_err *err)
     return 0;
 }
 
-static int put_command(void *context, const struct bytes *words, size_t count, struct ft_err *err)
+static int put_command(void *context, const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct bringer *b = context;
     const struct bytes *timed;
     size_t n;
 
-    if (replay_mapper_times(b->mapper, words, count, &timed, &n, err) != 0)
+    if (replay_mapper_times(b->mapper, args, count, &timed, &n, err) != 0)
         return -1;
-    return n == 0 ? 0 : put_words(b->node, timed, n, err);
+    return n == 0 ? 0 : put_args(b->node, timed, n, err);
 }
 
 static int delete_key(struct repair *p, uint32_t db, struct bytes key, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("DEL"), key};
+    const struct bytes args[] = {bytes_str("DEL"), key};
     struct target_node *node;
 
-    if (begin_step(p, db, key, &node, err) != 0 || put_words(node, words, 2, err) != 0)
+    if (begin_step(p, db, key, &node, err) != 0 || put_args(node, args, 2, err) != 0)
         return -1;
     return finish_step(node, err);
 }
@@ -126,7 +126,7 @@ static int bring_key(struct bringer *b, const struct rdb_entry *original,
     enum recode_result result;
 
     if (begin_step(p, entry->db, entry->key, &b->node, err) != 0 ||
-        put_words(b->node, del, 2, err) != 0)
+        put_args(b->node, del, 2, err) != 0)
         return -1;
     result = entry_commands_run(b->commands, entry, (int64_t)(clock_wall_us() / 1000), true,
                                 put_command, b, &loss, err);
@@ -181,7 +181,7 @@ static int make_sink(struct item_sink *ret, struct repair *p, struct ft_err *err
         .target = p->r->target.kind,
         .json_as = p->r->o->json_as,
         .restore = true,
-        .word_max = p->r->target.word_max,
+        .arg_max = p->r->target.arg_max,
     };
     struct bringer *b = calloc(1, sizeof(*b));
 

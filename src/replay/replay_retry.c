@@ -107,7 +107,7 @@ static int each_key(struct retry *t, const struct replay_letter *l, letter_key_f
 {
     struct key_visit v = {t, l, take};
 
-    return replay_refused_each_key(t->finder, l->db, l->words, l->count, visit_key, &v, err);
+    return replay_refused_each_key(t->finder, l->db, l->args, l->count, visit_key, &v, err);
 }
 
 static int check_origin(void *context, const struct replay_letter *l, bool *ret_stays,
@@ -292,7 +292,7 @@ static void note_stay(struct retry *t, const struct replay_letter *l, const char
     struct replay_letter_name name;
     char text[FIRST_SIZE];
 
-    replay_letter_name(&l->origin, l->words, l->count, &name);
+    replay_letter_name(&l->origin, l->args, l->count, &name);
     (void)snprintf(text, sizeof(text), "%s: %s %s: %s", name.where, name.what, what,
                    why); /* a longer one is cut */
     replay_report_note(&t->r->report, "%s", text);
@@ -351,11 +351,11 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     struct replay *r = t->r;
     char db[I64_TEXT_SIZE];
     const struct bytes select[] = {bytes_str("SELECT"), bytes_of(db, i64_to_text(l->db, db))};
-    struct target_node *node = target_client_node(&r->target, command_sent_key(l->words, l->count));
+    struct target_node *node = target_client_node(&r->target, command_sent_key(l->args, l->count));
     char error[REPLAY_TOO_LONG_TEXT];
     redisReply *reply;
 
-    if (replay_is_too_long(&r->set, l->words, l->count, error)) {
+    if (replay_is_too_long(&r->set, l->args, l->count, error)) {
         note_stay(t, l, "was refused again", error);
         t->refused++;
         *ret_refused = true;
@@ -364,10 +364,10 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     if (!r->target.cluster && target_node_call(node, NULL, select, 2, err) != 0)
         return -1;
     r->letter_sent = true;
-    if (redis_pipe_call(node->pipe, &reply, l->words, l->count, err) != 0)
+    if (redis_pipe_call(node->pipe, &reply, l->args, l->count, err) != 0)
         return -1;
     *ret_refused = reply->type == REDIS_REPLY_ERROR &&
-                   !command_error_expected(command_find(l->words[0]), reply->str);
+                   !command_error_expected(command_find(l->args[0]), reply->str);
     if (*ret_refused)
         note_stay(t, l, "was refused again", reply->str);
     freeReplyObject(reply);

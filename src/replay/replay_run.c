@@ -49,7 +49,7 @@ struct replay_run {
     size_t cap;
     struct bucket *buckets;
     uint32_t bucket_count;
-    struct bytes words[2 * GROUP_KEYS + 1];
+    struct bytes args[2 * GROUP_KEYS + 1];
 };
 
 int replay_run_new(struct replay_run **ret, bool by_slot, size_t limit_bytes, replay_run_fn *put,
@@ -109,8 +109,8 @@ static struct bytes value_of(const struct replay_run *run, const struct waiting 
 
 static int put_group(struct replay_run *run, size_t keys, struct ft_err *err)
 {
-    run->words[0] = bytes_str(keys == 1 ? "SET" : "MSET");
-    return run->put(run->context, run->db, run->words, 2 * keys + 1, err);
+    run->args[0] = bytes_str(keys == 1 ? "SET" : "MSET");
+    return run->put(run->context, run->db, run->args, 2 * keys + 1, err);
 }
 
 static void keep_order(struct replay_run *run)
@@ -173,8 +173,8 @@ int replay_run_flush(struct replay_run *run, struct ft_err *err)
         bool last = i + 1 == run->count || run->waiting[run->order[i + 1]].bucket != w->bucket;
 
         fetch_ahead(run, i);
-        run->words[2 * keys + 1] = key_of(run, w);
-        run->words[2 * keys + 2] = value_of(run, w);
+        run->args[2 * keys + 1] = key_of(run, w);
+        run->args[2 * keys + 2] = value_of(run, w);
         keys++;
         bytes += w->key_bytes + w->value_bytes;
         if (!last && keys < run->group_keys && bytes < GROUP_BYTES)

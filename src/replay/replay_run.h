@@ -22,7 +22,7 @@
 struct replay_run;
 
 /* A SET or an MSET, whose keys are all of one slot if it was asked for. May not use the run. */
-typedef int replay_run_fn(void *context, uint32_t db, const struct bytes *words, size_t count,
+typedef int replay_run_fn(void *context, uint32_t db, const struct bytes *args, size_t count,
                           struct ft_err *err);
 
 /* replay_run_new - by_slot: gather up to limit_bytes, below 1 GiB; 0: no gathering. */

@@ -31,12 +31,12 @@ static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE]
                          struct ft_err *err)
 {
     static const char *const commands[] = {"flushall", "flushdb", "swapdb", "sflush"};
-    const struct bytes words[] = {bytes_str("INFO"), bytes_str("commandstats")};
+    const struct bytes args[] = {bytes_str("INFO"), bytes_str("commandstats")};
     uint64_t count = 0;
     redisReply *reply;
 
     /* whoever may not ask counts none, always */
-    if (target_node_ask(node, &reply, words, 2, err) != 0)
+    if (target_node_ask(node, &reply, args, 2, err) != 0)
         return -1;
     for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < 4; i++)
         count += redis_info_calls(reply->str, commands[i]);

@@ -8,9 +8,9 @@
 #include "replay/replay_refused.h"
 
 static int note_refused(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
-                        const struct bytes *words, size_t count, struct ft_err *err)
+                        const struct bytes *args, size_t count, struct ft_err *err)
 {
-    return replay_refused_add(owner, flow, lsn, db, words, count, err);
+    return replay_refused_add(owner, flow, lsn, db, args, count, err);
 }
 
 static int list_refused(void *owner, struct ft_err *err)

@@ -60,7 +60,7 @@ struct stream_sender {
     struct entry_commands *by_commands;
     uint32_t db;   /* of the entry being put */
     bool in_order; /* of its elements */
-    bool cut;      /* a command of it is not sent, as a word is too long */
+    bool cut;      /* a command of it is not sent, as an argument is too long */
     uint32_t mark;
     struct replay_run *run; /* small strings */
     struct buf scratch;
@@ -72,37 +72,37 @@ struct stream_sender {
 };
 
 /* --on-conflict skip: the target's own stays, as a key would. */
-static bool is_kept_library(const struct replay *r, const struct bytes *words, size_t count,
+static bool is_kept_library(const struct replay *r, const struct bytes *args, size_t count,
                             const char *error)
 {
     return r->o->on_conflict == REPLAY_CONFLICT_SKIP && count == 3 &&
-           bytes_is_word(words[0], "FUNCTION") && strstr(error, "already exists") != NULL;
+           bytes_is_word(args[0], "FUNCTION") && strstr(error, "already exists") != NULL;
 }
 
-static int refuse(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
+static int refuse(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *args,
                   size_t count, const char *error, struct ft_err *err)
 {
     struct replay_position_set *set = &s->r->set;
 
     if (mark == MARK_ENTRY)
-        return replay_dead_add_entry(set, s->flow, db, words, count, error, err);
-    return replay_dead_add(set, s->flow, 0, NULL, db, words, count, error, err);
+        return replay_dead_add_entry(set, s->flow, db, args, count, error, err);
+    return replay_dead_add(set, s->flow, 0, NULL, db, args, count, error, err);
 }
 
-static int classify(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *words,
+static int classify(struct stream_sender *s, uint32_t mark, uint32_t db, const struct bytes *args,
                     size_t count, const char *error, struct ft_err *err)
 {
-    bool expected = mark != MARK_ENTRY && command_error_expected(command_find(words[0]), error);
+    bool expected = mark != MARK_ENTRY && command_error_expected(command_find(args[0]), error);
 
-    if (replay_is_foreign_script(words, count, error))
+    if (replay_is_foreign_script(args, count, error))
         return replay_report_loss(&s->r->report, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0),
                                   err);
-    if (is_kept_library(s->r, words, count, error)) {
+    if (is_kept_library(s->r, args, count, error)) {
         replay_report_left_out(&s->r->report, true);
         return 0;
     }
     if (!expected && !(mark == MARK_DOUBT && reply_error_is_of_data(bytes_str(error))))
-        return refuse(s, mark, db, words, count, error, err);
+        return refuse(s, mark, db, args, count, error, err);
     replay_report_error(&s->r->report, !expected);
     return 0;
 }
@@ -119,7 +119,7 @@ static int take_done(const struct stream_sender *s, const redisReply *reply, str
 
 static int take_answer(void *context, const struct cluster_answer *answer, struct ft_err *err)
 {
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
     int rc;
 
@@ -127,87 +127,86 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
         return take_done(context, answer->reply, err);
     if (answer->reply->type != REDIS_REPLY_ERROR)
         return 0;
-    if (resp_take_command(answer->command, &words, &count, err) != 0)
+    if (resp_take_command(answer->command, &args, &count, err) != 0)
         return -1;
-    rc = classify(context, answer->mark, answer->db, words, count, answer->reply->str, err);
-    free(words);
+    rc = classify(context, answer->mark, answer->db, args, count, answer->reply->str, err);
+    free(args);
     return rc;
 }
 
-static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
-                      struct ft_err *err);
+static int send_args(struct stream_sender *s, uint32_t db, const struct bytes *args, size_t count,
+                     struct ft_err *err);
 
 /* Keys that do not depend on each other: only those that are too long are refused. */
-static int send_apart(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
+static int send_apart(struct stream_sender *s, uint32_t db, const struct bytes *args, size_t count,
                       size_t step, struct ft_err *err)
 {
-    struct bytes one[3] = {words[0]};
+    struct bytes one[3] = {args[0]};
 
     for (size_t at = 1; at < count; at += step) {
-        memcpy(one + 1, words + at, step * sizeof(*one));
-        if (send_words(s, db, one, 1 + step, err) != 0)
+        memcpy(one + 1, args + at, step * sizeof(*one));
+        if (send_args(s, db, one, 1 + step, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int send_words(struct stream_sender *s, uint32_t db, const struct bytes *words, size_t count,
-                      struct ft_err *err)
+static int send_args(struct stream_sender *s, uint32_t db, const struct bytes *args, size_t count,
+                     struct ft_err *err)
 {
     char error[REPLAY_TOO_LONG_TEXT];
     size_t step;
 
-    if (replay_is_too_long(&s->r->set, words, count, error)) {
-        if (replay_divide_by_key(words, count, &step))
-            return send_apart(s, db, words, count, step, err);
+    if (replay_is_too_long(&s->r->set, args, count, error)) {
+        if (replay_divide_by_key(args, count, &step))
+            return send_apart(s, db, args, count, step, err);
         s->cut = true;
-        return refuse(s, s->mark, db, words, count, error, err);
+        return refuse(s, s->mark, db, args, count, error, err);
     }
-    return cluster_pipe_put(s->pipe, db, s->mark, command_sent_key(words, count), words, count,
-                            err);
+    return cluster_pipe_put(s->pipe, db, s->mark, command_sent_key(args, count), args, count, err);
 }
 
-static int put_run(void *context, uint32_t db, const struct bytes *words, size_t count,
+static int put_run(void *context, uint32_t db, const struct bytes *args, size_t count,
                    struct ft_err *err)
 {
     struct stream_sender *s = context;
 
-    return cluster_pipe_put(s->pipe, db, MARK_ENTRY, words[1], words, count, err);
+    return cluster_pipe_put(s->pipe, db, MARK_ENTRY, args[1], args, count, err);
 }
 
 /*
  * Entries
  */
 
-static bool gives_times(const struct bytes *words)
+static bool gives_times(const struct bytes *args)
 {
-    return bytes_is_word(words[0], "PEXPIREAT") || bytes_is_word(words[0], "HPEXPIREAT");
+    return bytes_is_word(args[0], "PEXPIREAT") || bytes_is_word(args[0], "HPEXPIREAT");
 }
 
 /* After an element that has become a letter. What comes later in a list or a stream becomes one too: sent now, it
  * would be in front of it for good. Times are given now, and again to what the letter brings. */
-static int put_after_letter(struct stream_sender *s, const struct bytes *words, size_t count,
+static int put_after_letter(struct stream_sender *s, const struct bytes *args, size_t count,
                             struct ft_err *err)
 {
-    if ((s->in_order || gives_times(words)) &&
-        refuse(s, MARK_ENTRY, s->db, words, count,
+    if ((s->in_order || gives_times(args)) &&
+        refuse(s, MARK_ENTRY, s->db, args, count,
                "not sent, as what comes before it of this key is too long", err) != 0)
         return -1;
-    return s->in_order ? 0 : send_words(s, s->db, words, count, err);
+    return s->in_order ? 0 : send_args(s, s->db, args, count, err);
 }
 
-static int put_entry_command(void *context, const struct bytes *words, size_t count,
+static int put_entry_command(void *context, const struct bytes *args, size_t count,
                              struct ft_err *err)
 {
     struct stream_sender *s = context;
     const struct bytes *timed;
     size_t n;
 
-    if (replay_retime(s->r, s->mapper, &s->defer, s->db, words, count, &timed, &n, err) != 0)
+    if (replay_retime(s->r, s->mapper, &s->defer, s->db, args, count, &timed, &n, err) != 0)
         return -1;
     if (n == 0)
         return 0;
-    return s->cut ? put_after_letter(s, timed, n, err) : send_words(s, s->db, timed, n, err);
+    return s->cut ? put_after_letter(s, timed, n, err) : send_args(s, s->db, timed, n, err);
 }
 
 static bool is_small_string(const struct replay *r, const struct rdb_entry *entry)
@@ -233,9 +232,9 @@ static int put_small_string(struct stream_sender *s, const struct rdb_entry *ent
 /* Keys that this snapshot names are spared when an older generation's are deleted. */
 static int delete_left(struct stream_sender *s, const struct rdb_entry *entry, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str(rights_delete_name(&s->r->rights)), entry->key};
+    const struct bytes args[] = {bytes_str(rights_delete_name(&s->r->rights)), entry->key};
 
-    return s->r->set.state.begun_count > 1 ? send_words(s, entry->db, words, 2, err) : 0;
+    return s->r->set.state.begun_count > 1 ? send_args(s, entry->db, args, 2, err) : 0;
 }
 
 static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
@@ -307,23 +306,23 @@ static int put_entry(void *context, const struct item *item, struct ft_err *err)
  */
 
 /* After all that was put before. */
-static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes *words,
+static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes *args,
                         size_t count, struct ft_err *err)
 {
     if (replay_run_flush(s->run, err) != 0)
         return -1;
-    return send_words(s, db, words, count, err);
+    return send_args(s, db, args, count, err);
 }
 
 static int put_record_command(void *context, uint32_t db, unsigned part, struct bytes key,
-                              const struct bytes *words, size_t count, struct ft_err *err)
+                              const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct stream_sender *s = context;
 
     (void)part;
     (void)key; /* what is sent may be divided by keys */
     s->mark = replay_recorder_doubts(s->recorder) ? MARK_DOUBT : MARK_IN_SYNC;
-    return put_in_order(s, db, words, count, err);
+    return put_in_order(s, db, args, count, err);
 }
 
 static int drain(void *context, struct ft_err *err)
@@ -335,13 +334,13 @@ static int drain(void *context, struct ft_err *err)
     return cluster_pipe_drain(s->pipe, err);
 }
 
-static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     struct stream_sender *s = context;
 
-    (void)key; /* among the words */
-    return cluster_pipe_call(s->pipe, 0, ret, words, count, err);
+    (void)key; /* among the arguments */
+    return cluster_pipe_call(s->pipe, 0, ret, args, count, err);
 }
 
 /* Whoever is interrupted between the sides begins again from where the keys were another time. */
@@ -354,7 +353,7 @@ static int put_pair(void *context, const struct replay_pair *pair, struct ft_err
             i < pair->dst_count ? &pair->dst_commands[i] : &pair->src_commands[i - pair->dst_count];
 
         if ((i == pair->dst_count && drain(s, err) != 0) ||
-            put_in_order(s, c->db, c->words, c->count, err) != 0)
+            put_in_order(s, c->db, c->args, c->count, err) != 0)
             return -1;
     }
     return drain(s, err);
@@ -373,12 +372,12 @@ static int put_record(struct stream_sender *s, const struct item *item, const st
     return alone ? drain(s, err) : 0;
 }
 
-static int put_on_all(struct stream_sender *s, const struct bytes *words, size_t count,
+static int put_on_all(struct stream_sender *s, const struct bytes *args, size_t count,
                       struct ft_err *err)
 {
     if (replay_run_flush(s->run, err) != 0)
         return -1;
-    return cluster_pipe_put_all(s->pipe, s->mark, words, count, err);
+    return cluster_pipe_put_all(s->pipe, s->mark, args, count, err);
 }
 
 /* SCRIPT LOAD and the like: on every master. */
@@ -388,7 +387,7 @@ static int put_keyless(struct stream_sender *s, const struct item *item,
     if (replay_take_losses(s->r, item, t, err) != 0)
         return -1;
     for (size_t i = 0; i < t->command_count; i++) {
-        if (put_on_all(s, t->commands[i].words, t->commands[i].count, err) != 0)
+        if (put_on_all(s, t->commands[i].args, t->commands[i].count, err) != 0)
             return -1;
     }
     return 0;
@@ -412,10 +411,10 @@ static int put_in_sync(void *context, const struct item *item, const struct tran
 
 static int put_script(void *context, const struct item *item, struct bytes body, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
+    const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
 
     (void)item; /* any flow's will do */
-    return put_on_all(context, words, 3, err);
+    return put_on_all(context, args, 3, err);
 }
 
 static int put_function(void *context, const struct item *item, struct bytes code,
@@ -529,7 +528,7 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
     struct entry_commands_options entries = {.target = r->target.kind,
                                              .json_as = r->o->json_as,
                                              .restore = true,
-                                             .word_max = r->target.word_max};
+                                             .arg_max = r->target.arg_max};
 
     if (cluster_pipe_new(&s->pipe, &s->r->target, lane_bytes(r), take_answer, s, err) != 0 ||
         replay_run_new(&s->run, r->target.cluster || r->rights.no_mset, run_bytes(r), put_run, s,
@@ -577,7 +576,7 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     struct replay *r = s->r;
     char field[REPLAY_TAG_TEXT];
     char began[I64_TEXT_SIZE];
-    struct bytes words[] = {
+    struct bytes args[] = {
         bytes_str("EVAL"),
         bytes_str(lua_mark_snapshot),
         bytes_str("1"),
@@ -587,12 +586,12 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     };
 
     (void)snprintf(field, sizeof(field), "snap:%" PRIu32, s->flow); /* fits */
-    words[5] = bytes_str(field);
+    args[5] = bytes_str(field);
     if (replay_report_has_failed(&r->report))
         return 0;
     s->mark = MARK_DONE;
     if (replay_lost_save(&r->set, err) != 0 || replay_refused_save(r, err) != 0 ||
-        cluster_pipe_wait_replicas(s->pipe, err) != 0 || send_words(s, 0, words, 6, err) != 0 ||
+        cluster_pipe_wait_replicas(s->pipe, err) != 0 || send_args(s, 0, args, 6, err) != 0 ||
         cluster_pipe_drain(s->pipe, err) != 0)
         return -1;
     replay_state_stream_done(&r->set, s->flow);

@@ -166,7 +166,7 @@ static int take_record(void *context, const struct item *item, const struct tran
         return -1;
     w->records += passes;
     for (size_t i = 0; passes && w->s->r->o->dry_run && i < t->command_count; i++) {
-        if (add_command(w, t->commands[i].words[0], err) != 0)
+        if (add_command(w, t->commands[i].args[0], err) != 0)
             return -1;
     }
     return take_losses(w, item, t, err);
@@ -272,7 +272,7 @@ static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
     const struct replay *r = w->s->r;
     const struct source_stream_options options = {
         .skip_values = !w->with_values,
-        .keep_words = true,
+        .keep_args = true,
         .snapshot_only =
             w->with_values || (source_can(r->source, SOURCE_HAS_JOURNAL) && r->cut.is_snapshot),
         .follow = r->follow != NULL,

@@ -70,7 +70,7 @@ static int take_key(struct replay_walk *w, const struct item *item, uint32_t db,
 
 static bool is_flush(const struct journal_record *record)
 {
-    const struct command_row *row = command_find(record->words[0]);
+    const struct command_row *row = command_find(record->args[0]);
 
     return row != NULL && (row->flags & COMMAND_FLUSH) != 0;
 }
@@ -81,13 +81,13 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
     const struct translation_key *keys;
     size_t count;
 
-    if (w->flushed != NULL && record->word_count != 0 && is_flush(record))
+    if (w->flushed != NULL && record->arg_count != 0 && is_flush(record))
         return w->flushed(w->context, item->flow, item->lsn, err);
-    if (translator_find_keys(w->finder, record->words, record->word_count, record->dbid, &keys,
+    if (translator_find_keys(w->finder, record->args, record->arg_count, record->dbid, &keys,
                              &count, err) != 0)
         return -1;
-    if (owner_guard_classify(&w->guard, item->flow, record->words, record->word_count, keys,
-                             count) == OWNER_FOREIGN)
+    if (owner_guard_classify(&w->guard, item->flow, record->args, record->arg_count, keys, count) ==
+        OWNER_FOREIGN)
         return 0;
     for (size_t i = 0; i < count; i++) {
         if (owner_guard_owns(&w->guard, item->flow, keys[i].key) &&
@@ -117,7 +117,7 @@ int replay_walk_stream(struct replay_walk *w, uint32_t index, struct ft_err *err
     const struct source_stream_options options = {
         .skip_values = true,
         .snapshot_only = w->no_records,
-        .keep_words = true,
+        .keep_args = true,
         .journal_only = w->from_lsn != NULL,
         .start_lsn = w->from_lsn != NULL ? w->from_lsn[index] : 0,
         .follow = w->follow,

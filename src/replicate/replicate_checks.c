@@ -138,11 +138,11 @@ static int find_local(struct look *l, bool *ret_loopback, struct ft_err *err)
 /* "yes", "no", or "" where it is not to be had. */
 static int ask_setting(struct target_node *node, const char *name, char out[16], struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("CONFIG"), bytes_str("GET"), bytes_str(name)};
+    const struct bytes args[] = {bytes_str("CONFIG"), bytes_str("GET"), bytes_str(name)};
     redisReply *reply;
 
     out[0] = '\0';
-    if (target_node_ask(node, &reply, words, 3, err) != 0)
+    if (target_node_ask(node, &reply, args, 3, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[1]->type == REDIS_REPLY_STRING)

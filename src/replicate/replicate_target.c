@@ -31,11 +31,11 @@ static void parse(const char *info, struct replicate_state *ret)
 
 int replicate_target_look(struct target_node *node, struct replicate_state *ret, struct ft_err *err)
 {
-    const struct bytes word = bytes_str("INFO");
+    const struct bytes arg = bytes_str("INFO");
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_call(node, &reply, &word, 1, err) != 0)
+    if (target_node_call(node, &reply, &arg, 1, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING && redis_info_value(reply->str, "role") != NULL)
         parse(reply->str, ret);
@@ -49,15 +49,15 @@ int replicate_target_attach(struct target_node *node, const char *command, const
                             uint16_t port, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str(command), bytes_str(host),
-                                  bytes_of(number, i64_to_text(port, number))};
+    const struct bytes args[] = {bytes_str(command), bytes_str(host),
+                                 bytes_of(number, i64_to_text(port, number))};
 
-    return target_node_call(node, NULL, words, 3, err);
+    return target_node_call(node, NULL, args, 3, err);
 }
 
 int replicate_target_detach(struct target_node *node, const char *command, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str(command), bytes_str("NO"), bytes_str("ONE")};
+    const struct bytes args[] = {bytes_str(command), bytes_str("NO"), bytes_str("ONE")};
 
-    return target_node_call(node, NULL, words, 3, err);
+    return target_node_call(node, NULL, args, 3, err);
 }

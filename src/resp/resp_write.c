@@ -14,20 +14,20 @@ static void put_head(struct buf *out, uint8_t mark, size_t number)
     out->n += 2;
 }
 
-int resp_put_command(struct buf *out, const struct bytes *words, size_t count, struct ft_err *err)
+int resp_put_command(struct buf *out, const struct bytes *args, size_t count, struct ft_err *err)
 {
     size_t need = HEAD_SIZE;
 
     for (size_t i = 0; i < count; i++)
-        need += words[i].n + HEAD_SIZE;
+        need += args[i].n + HEAD_SIZE;
     if (buf_reserve(out, need, err) != 0)
         return -1;
     put_head(out, '*', count);
     for (size_t i = 0; i < count; i++) {
-        put_head(out, '$', words[i].n);
-        if (words[i].n != 0)
-            memcpy(out->p + out->n, words[i].p, words[i].n);
-        out->n += words[i].n;
+        put_head(out, '$', args[i].n);
+        if (args[i].n != 0)
+            memcpy(out->p + out->n, args[i].p, args[i].n);
+        out->n += args[i].n;
         memcpy(out->p + out->n, "\r\n", 2);
         out->n += 2;
     }
@@ -47,7 +47,7 @@ int resp_put_command_head(struct buf *out, size_t count, struct ft_err *err)
     return put_head_alone(out, '*', count, err);
 }
 
-int resp_put_word_head(struct buf *out, size_t size_bytes, struct ft_err *err)
+int resp_put_arg_head(struct buf *out, size_t size_bytes, struct ft_err *err)
 {
     return put_head_alone(out, '$', size_bytes, err);
 }
@@ -69,7 +69,7 @@ static bool take_head(struct bytes *in, uint8_t mark, size_t *ret)
     return true;
 }
 
-static bool take_word(struct bytes *in, struct bytes *ret)
+static bool take_arg(struct bytes *in, struct bytes *ret)
 {
     size_t n;
 
@@ -80,24 +80,24 @@ static bool take_word(struct bytes *in, struct bytes *ret)
     return true;
 }
 
-int resp_take_command(struct bytes command, struct bytes **ret_words, size_t *ret_count,
+int resp_take_command(struct bytes command, struct bytes **ret_args, size_t *ret_count,
                       struct ft_err *err)
 {
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
 
     if (!take_head(&command, '*', &count) || count == 0 || count > command.n)
         return err_set(err, FT_ERR_BUG, "what was sent is not a command");
-    words = calloc(count, sizeof(*words));
-    if (words == NULL)
+    args = calloc(count, sizeof(*args));
+    if (args == NULL)
         return err_nomem(err, "a command");
     for (size_t i = 0; i < count; i++) {
-        if (!take_word(&command, &words[i])) {
-            free(words);
+        if (!take_arg(&command, &args[i])) {
+            free(args);
             return err_set(err, FT_ERR_BUG, "what was sent is not a command");
         }
     }
-    *ret_words = words;
+    *ret_args = args;
     *ret_count = count;
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * resp_write.h - commands in RESP, for sockets and files. Source: redis.io, "Redis serialization
- * protocol specification": *COUNT, then $LENGTH and the bytes for each word.
+ * protocol specification": *COUNT, then $LENGTH and the bytes for each argument.
  */
 #ifndef FLOWTAPE_RESP_RESP_WRITE_H
 #define FLOWTAPE_RESP_RESP_WRITE_H
@@ -8,20 +8,20 @@
 #include "base/buf.h"
 
 /* resp_put_command - append one command. */
-int resp_put_command(struct buf *out, const struct bytes *words, size_t count, struct ft_err *err);
+int resp_put_command(struct buf *out, const struct bytes *args, size_t count, struct ft_err *err);
 /*
- * resp_take_command - the words of one command as resp_put_command wrote it; they point into it.
- * *ret_words is the caller's to free. FT_ERR_BUG: it is not one.
+ * resp_take_command - the arguments of one command as resp_put_command wrote it; they point into it.
+ * *ret_args is the caller's to free. FT_ERR_BUG: it is not one.
  */
-int resp_take_command(struct bytes command, struct bytes **ret_words, size_t *ret_count,
+int resp_take_command(struct bytes command, struct bytes **ret_args, size_t *ret_count,
                       struct ft_err *err);
 
 /*
- * A command in pieces, where a word is too large to be copied: the head, then for each word its head,
+ * A command in pieces, where an argument is too large to be copied: the head, then for each argument its head,
  * its bytes and RESP_LINE_END.
  */
 #define RESP_LINE_END "\r\n"
 int resp_put_command_head(struct buf *out, size_t count, struct ft_err *err);
-int resp_put_word_head(struct buf *out, size_t size_bytes, struct ft_err *err);
+int resp_put_arg_head(struct buf *out, size_t size_bytes, struct ft_err *err);
 
 #endif

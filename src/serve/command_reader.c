@@ -56,7 +56,7 @@ static enum step take_number(const struct command_reader *r, size_t *at, char si
 static enum step take_array(struct command_reader *r, size_t *at, struct ft_err *err)
 {
     uint64_t count;
-    enum step step = take_number(r, at, '*', COMMAND_WORDS_MAX, &count, err);
+    enum step step = take_number(r, at, '*', COMMAND_ARGS_MAX, &count, err);
 
     for (uint64_t i = 0; step == STEP_ITEM && i < count; i++) {
         uint64_t n;
@@ -70,14 +70,14 @@ static enum step take_array(struct command_reader *r, size_t *at, struct ft_err 
             return STEP_MORE;
         if (memcmp(r->in.p + *at + n, "\r\n", 2) != 0)
             return refuse(err, "not a command in RESP");
-        r->words[i] = bytes_of(r->in.p + *at, (size_t)n);
+        r->args[i] = bytes_of(r->in.p + *at, (size_t)n);
         *at += (size_t)n + 2;
     }
     r->count = (size_t)count;
     return step;
 }
 
-static enum step take_words(struct command_reader *r, size_t *at, struct ft_err *err)
+static enum step take_args(struct command_reader *r, size_t *at, struct ft_err *err)
 {
     struct bytes line;
     enum step step = take_line(r, at, &line, err);
@@ -96,9 +96,9 @@ static enum step take_words(struct command_reader *r, size_t *at, struct ft_err 
         }
         for (i = from; i < line.n && (quoted ? line.p[i] != '"' : line.p[i] != ' '); i++)
             ;
-        if (r->count == COMMAND_WORDS_MAX || (quoted && i == line.n))
+        if (r->count == COMMAND_ARGS_MAX || (quoted && i == line.n))
             return refuse(err, "not a command on one line");
-        r->words[r->count++] = bytes_of(line.p + from, i - from);
+        r->args[r->count++] = bytes_of(line.p + from, i - from);
         i += quoted;
     }
     return STEP_ITEM;
@@ -111,7 +111,7 @@ enum step command_reader_next(struct command_reader *r, struct ft_err *err)
 
     if (at == r->in.n)
         return STEP_MORE;
-    step = r->in.p[at] == '*' ? take_array(r, &at, err) : take_words(r, &at, err);
+    step = r->in.p[at] == '*' ? take_array(r, &at, err) : take_args(r, &at, err);
     if (step == STEP_ITEM)
         r->pos = at;
     return step;

@@ -19,9 +19,9 @@ static int put_bulk(struct redis_peer *s, struct bytes text, struct ft_err *err)
     return put(s, "\r\n", err);
 }
 
-static struct bytes word(const struct redis_peer *s, size_t i)
+static struct bytes arg(const struct redis_peer *s, size_t i)
 {
-    return i < s->reader.count ? s->reader.words[i] : bytes_of("", 0);
+    return i < s->reader.count ? s->reader.args[i] : bytes_of("", 0);
 }
 
 /* Takes as long for every password of the same length. */
@@ -54,7 +54,7 @@ static int answer_auth(struct redis_peer *s, struct redis_request *ret, struct f
     bool with_user = s->reader.count > 2;
 
     (void)ret;
-    if (let_in(s, with_user ? word(s, 1) : bytes_str("default"), word(s, with_user ? 2 : 1)))
+    if (let_in(s, with_user ? arg(s, 1) : bytes_str("default"), arg(s, with_user ? 2 : 1)))
         return put(s, "+OK\r\n", err);
     return put(s, wrong_password, err);
 }
@@ -64,14 +64,14 @@ static int answer_hello(struct redis_peer *s, struct redis_request *ret, struct 
     uint64_t version = s->resp3 ? 3 : 2;
 
     (void)ret;
-    if (s->reader.count > 1 && (!bytes_to_u64(word(s, 1), &version) || version < 2 || version > 3))
+    if (s->reader.count > 1 && (!bytes_to_u64(arg(s, 1), &version) || version < 2 || version > 3))
         return put(s, "-NOPROTO unsupported protocol version\r\n", err);
     for (size_t i = 2; i < s->reader.count; i++) {
-        if (bytes_is_word(word(s, i), "AUTH") && i + 2 < s->reader.count) {
-            if (!let_in(s, word(s, i + 1), word(s, i + 2)))
+        if (bytes_is_word(arg(s, i), "AUTH") && i + 2 < s->reader.count) {
+            if (!let_in(s, arg(s, i + 1), arg(s, i + 2)))
                 return put(s, wrong_password, err);
             i += 2;
-        } else if (bytes_is_word(word(s, i), "SETNAME") && i + 1 < s->reader.count) {
+        } else if (bytes_is_word(arg(s, i), "SETNAME") && i + 1 < s->reader.count) {
             i++;
         } else {
             return put(s, "-ERR syntax error in HELLO\r\n", err);
@@ -92,13 +92,13 @@ static int answer_hello(struct redis_peer *s, struct redis_request *ret, struct 
 static int answer_ping(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
 {
     (void)ret;
-    return s->reader.count > 1 ? put_bulk(s, word(s, 1), err) : put(s, "+PONG\r\n", err);
+    return s->reader.count > 1 ? put_bulk(s, arg(s, 1), err) : put(s, "+PONG\r\n", err);
 }
 
 static int answer_echo(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
 {
     (void)ret;
-    return put_bulk(s, word(s, 1), err);
+    return put_bulk(s, arg(s, 1), err);
 }
 
 static int answer_quit(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
@@ -113,7 +113,7 @@ static int answer_select(struct redis_peer *s, struct redis_request *ret, struct
     uint64_t db;
 
     (void)ret;
-    if (!bytes_to_u64(word(s, 1), &db) || db >= s->master->o->databases)
+    if (!bytes_to_u64(arg(s, 1), &db) || db >= s->master->o->databases)
         return put(s, "-ERR DB index is out of range\r\n", err);
     return put(s, "+OK\r\n", err);
 }
@@ -124,12 +124,12 @@ static int answer_client(struct redis_peer *s, struct redis_request *ret, struct
 
     (void)ret;
     for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
-        if (bytes_is_word(word(s, 1), quiet[i]))
+        if (bytes_is_word(arg(s, 1), quiet[i]))
             return put(s, "+OK\r\n", err);
     }
-    if (bytes_is_word(word(s, 1), "ID"))
+    if (bytes_is_word(arg(s, 1), "ID"))
         return put(s, ":1\r\n", err);
-    if (bytes_is_word(word(s, 1), "GETNAME"))
+    if (bytes_is_word(arg(s, 1), "GETNAME"))
         return put(s, "$-1\r\n", err);
     return put(s,
                "-ERR this is flowtape, a master to replicate from: of CLIENT it knows SETNAME, "
@@ -140,7 +140,7 @@ static int answer_client(struct redis_peer *s, struct redis_request *ret, struct
 static int answer_command(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
 {
     (void)ret;
-    return put(s, bytes_is_word(word(s, 1), "COUNT") ? ":0\r\n" : "*0\r\n", err);
+    return put(s, bytes_is_word(arg(s, 1), "COUNT") ? ":0\r\n" : "*0\r\n", err);
 }
 
 static int answer_info(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
@@ -149,7 +149,7 @@ static int answer_info(struct redis_peer *s, struct redis_request *ret, struct f
     int rc;
 
     (void)ret;
-    rc = redis_status_put(s->master, &s->reader.words[1], s->reader.count - 1, &text, err);
+    rc = redis_status_put(s->master, &s->reader.args[1], s->reader.count - 1, &text, err);
     if (rc == 0)
         rc = put_bulk(s, buf_bytes(&text), err);
     buf_release(&text);
@@ -235,8 +235,8 @@ static int answer_replconf(struct redis_peer *s, struct redis_request *ret, stru
     if (s->reader.count % 2 == 0)
         return put(s, "-ERR syntax error in REPLCONF\r\n", err);
     for (size_t i = 1; i < s->reader.count; i += 2) {
-        struct bytes name = word(s, i);
-        struct bytes value = word(s, i + 1);
+        struct bytes name = arg(s, i);
+        struct bytes value = arg(s, i + 1);
 
         if (bytes_is_word(name, "ACK") || bytes_is_word(name, "GETACK"))
             return 0; /* has no reply; only means something once it is a replica */
@@ -275,9 +275,9 @@ static int answer_sync(struct redis_peer *s, struct redis_request *ret, struct f
 
 static int answer_psync(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
 {
-    struct bytes id = word(s, 1);
+    struct bytes id = arg(s, 1);
 
-    if (!bytes_to_i64(word(s, 2), &ret->offset))
+    if (!bytes_to_i64(arg(s, 2), &ret->offset))
         return put(s, "-ERR value is not an integer or out of range\r\n", err);
     ret->kind = REQUEST_PSYNC;
     (void)snprintf(ret->id, sizeof(ret->id), "%.*s",
@@ -287,7 +287,7 @@ static int answer_psync(struct redis_peer *s, struct redis_request *ret, struct 
 
 struct command {
     const char *name;
-    size_t min_words;
+    size_t min_args;
     bool for_everybody; /* needs no password */
     int (*answer)(struct redis_peer *s, struct redis_request *ret, struct ft_err *err);
 };
@@ -309,7 +309,7 @@ static int answer_unknown(struct redis_peer *s, struct ft_err *err)
     return buf_printf(
         &s->out, err,
         "-ERR this is flowtape, which serves a capture to replicas: it has no '%s'\r\n",
-        bytes_escape(word(s, 0), name, sizeof(name)));
+        bytes_escape(arg(s, 0), name, sizeof(name)));
 }
 
 int redis_command_answer(struct redis_peer *s, struct redis_request *ret, struct ft_err *err)
@@ -319,14 +319,14 @@ int redis_command_answer(struct redis_peer *s, struct redis_request *ret, struct
     if (s->reader.count == 0)
         return 0;
     for (size_t i = 0; c == NULL && i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (bytes_is_word(word(s, 0), commands[i].name))
+        if (bytes_is_word(arg(s, 0), commands[i].name))
             c = &commands[i];
     }
     if (!s->authenticated && (c == NULL || !c->for_everybody))
         return put(s, "-NOAUTH Authentication required.\r\n", err);
     if (c == NULL)
         return answer_unknown(s, err);
-    if (s->reader.count < c->min_words)
+    if (s->reader.count < c->min_args)
         return buf_printf(&s->out, err, "-ERR wrong number of arguments for '%s'\r\n", c->name);
     return c->answer(s, ret, err);
 }

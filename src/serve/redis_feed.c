@@ -50,8 +50,8 @@ static int take_commands(struct feed *f, struct ft_err *err)
     enum step step;
 
     while ((step = command_reader_next(r, err)) == STEP_ITEM) {
-        if (r->count < 3 || !bytes_is_word(r->words[0], "REPLCONF") ||
-            !bytes_is_word(r->words[1], "ACK") || !bytes_to_u64(r->words[2], &offset))
+        if (r->count < 3 || !bytes_is_word(r->args[0], "REPLCONF") ||
+            !bytes_is_word(r->args[1], "ACK") || !bytes_to_u64(r->args[2], &offset))
             continue;
         go_online(f);
         replica_list_acknowledged(&f->s->master->replicas, &f->s->replica, offset);

@@ -73,12 +73,12 @@ static int commit(struct making *k, struct ft_err *err)
 
 static int ping_if_silent(struct making *k, struct ft_err *err)
 {
-    const struct bytes word = bytes_str("PING");
+    const struct bytes arg = bytes_str("PING");
 
     if (clock_mono_ms() - k->committed_ms < STREAM_PING_MS ||
         atomic_load(&k->m->progress->replicas) == 0)
         return 0;
-    if (resp_file_put(stream_log_file(k->m->log), RESP_FILE_ANY_DB, &word, 1, err) != 0)
+    if (resp_file_put(stream_log_file(k->m->log), RESP_FILE_ANY_DB, &arg, 1, err) != 0)
         return -1;
     return commit(k, err);
 }

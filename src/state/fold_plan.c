@@ -84,7 +84,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
                          struct ft_err *err)
 {
     const struct source_stream_options options = {
-        .skip_values = true, .keep_words = true, .snapshot_only = true};
+        .skip_values = true, .keep_args = true, .snapshot_only = true};
     const struct translation_key *keys;
     struct source_stream *stream;
     struct item item;
@@ -98,10 +98,10 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
 
         if (record == NULL)
             continue;
-        if (translator_find_keys(translator, record->words, record->word_count, record->dbid, &keys,
+        if (translator_find_keys(translator, record->args, record->arg_count, record->dbid, &keys,
                                  &count, err) != 0)
             break;
-        if (owner_guard_classify(&p->guard, flow, record->words, record->word_count, keys, count) !=
+        if (owner_guard_classify(&p->guard, flow, record->args, record->arg_count, keys, count) !=
             OWNER_FOREIGN)
             choose(p, keys, count);
     }

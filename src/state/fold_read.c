@@ -83,14 +83,14 @@ static int add_key(struct fold_read *r, const redisReply *key, struct ft_err *er
 
 static int scan(struct fold_read *r, char *cursor, size_t cursor_size, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
-                                  bytes_str(SCAN_COUNT)};
+    const struct bytes args[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
+                                 bytes_str(SCAN_COUNT)};
     redisReply *reply;
     int rc = 0;
 
     r->key_count = 0;
     buf_clear(&r->keys);
-    if (redis_pipe_call(r->stream->pipe, &reply, words, 4, err) != 0)
+    if (redis_pipe_call(r->stream->pipe, &reply, args, 4, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
         reply->element[0]->len >= cursor_size)

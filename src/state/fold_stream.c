@@ -70,11 +70,11 @@ int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err
     return 0;
 }
 
-static int put(struct fold_stream *s, const struct bytes *words, size_t count, struct ft_err *err)
+static int put(struct fold_stream *s, const struct bytes *args, size_t count, struct ft_err *err)
 {
     const struct bytes *moved;
 
-    if (times_shift_run(&s->shift, words, count, TIMES_SHIFT_MS, &moved, err) != 0)
+    if (times_shift_run(&s->shift, args, count, TIMES_SHIFT_MS, &moved, err) != 0)
         return -1;
     s->in_flight[s->next_tag % FOLD_IN_FLIGHT] = s->current;
     return redis_pipe_put(s->pipe, s->next_tag++, moved, count, err);
@@ -83,7 +83,7 @@ static int put(struct fold_stream *s, const struct bytes *words, size_t count, s
 int fold_stream_select(struct fold_stream *s, uint32_t db, struct ft_err *err)
 {
     char text[I64_TEXT_SIZE];
-    struct bytes words[2] = {bytes_str("SELECT")};
+    struct bytes args[2] = {bytes_str("SELECT")};
 
     if (s->db_known && s->db == db)
         return 0;
@@ -92,10 +92,10 @@ int fold_stream_select(struct fold_stream *s, uint32_t db, struct ft_err *err)
                        "database %" PRIu32 ": the private redis-server has %d databases", db,
                        PRIVATE_REDIS_DATABASES);
     }
-    words[1] = bytes_of(text, i64_to_text(db, text));
+    args[1] = bytes_of(text, i64_to_text(db, text));
     s->db = db;
     s->db_known = true;
-    return put(s, words, 2, err);
+    return put(s, args, 2, err);
 }
 
 static void set_current(struct fold_stream *s, const struct command_row *row, uint32_t db,
@@ -127,10 +127,10 @@ static int check_engine(const struct fold_stream *s, enum loss_reason loss, stru
                    target->name, engine->name, loss_reason_name(loss));
 }
 
-static int put_entry_command(void *context, const struct bytes *words, size_t count,
+static int put_entry_command(void *context, const struct bytes *args, size_t count,
                              struct ft_err *err)
 {
-    return put(context, words, count, err);
+    return put(context, args, count, err);
 }
 
 int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
@@ -159,10 +159,10 @@ int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_
 static int delete_by_digest(struct fold_stream *s, const struct translation_plan *plan,
                             struct ft_err *err)
 {
-    const struct bytes get[] = {bytes_str("GET"), plan->words[1]};
-    const struct bytes del[] = {bytes_str("DEL"), plan->words[1]};
+    const struct bytes get[] = {bytes_str("GET"), plan->args[1]};
+    const struct bytes del[] = {bytes_str("DEL"), plan->args[1]};
     char digest[TRANSLATION_DIGEST_SIZE];
-    bool if_equal = bytes_is_word(plan->words[2], "IFDEQ");
+    bool if_equal = bytes_is_word(plan->args[2], "IFDEQ");
     redisReply *reply;
     bool is_string;
 
@@ -172,7 +172,7 @@ static int delete_by_digest(struct fold_stream *s, const struct translation_plan
     if (is_string)
         translation_digest(bytes_of(reply->str, reply->len), digest);
     freeReplyObject(reply);
-    if (!is_string || bytes_is_word(plan->words[3], digest) != if_equal)
+    if (!is_string || bytes_is_word(plan->args[3], digest) != if_equal)
         return 0;
     return put(s, del, 2, err);
 }
@@ -191,7 +191,7 @@ static int lost_on_target(struct fold_stream *s, const struct item *item, bool *
     *ret_lost = true;
     if (s->fold->options.target->version <= s->fold->engine->version)
         return 0;
-    if (translator_run(s->for_target, record->words, record->word_count, record->dbid,
+    if (translator_run(s->for_target, record->args, record->arg_count, record->dbid,
                        (int64_t)(item->time_us / 1000), &t, err) != 0)
         return -1;
     *ret_lost = t.class_ == TRANSLATION_LOSS;
@@ -251,7 +251,7 @@ static int take_translation(void *context, const struct item *item, const struct
     if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
         return delete_by_digest(s, &t->plan, err);
     for (size_t i = 0; i < t->command_count; i++) {
-        if (put(s, t->commands[i].words, t->commands[i].count, err) != 0)
+        if (put(s, t->commands[i].args, t->commands[i].count, err) != 0)
             return -1;
     }
     return 0;

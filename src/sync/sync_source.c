@@ -273,7 +273,7 @@ int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned ti
                          bool *ret_unanswered, struct ft_err *err)
 {
     char seconds[I64_TEXT_SIZE];
-    const struct bytes words[] = {
+    const struct bytes args[] = {
         bytes_str("DFLY"),
         bytes_str("TAKEOVER"),
         bytes_of(seconds, i64_to_text(timeout_s, seconds)),
@@ -285,7 +285,7 @@ int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned ti
     *ret_unanswered = false;
     if (open_pipe(s, true, err) != 0)
         return -1;
-    rc = redis_pipe_call_last(s->pipe, &reply, words, 4, err);
+    rc = redis_pipe_call_last(s->pipe, &reply, args, 4, err);
     sync_source_close(s);
     if (rc != 0) {
         *ret_unanswered = err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT;

@@ -263,22 +263,22 @@ static int keep(struct cluster_pipe *c, uint64_t tag, struct bytes command, stru
     return 0;
 }
 
-/* Words for each key of a command whose keys do not depend on each other; 0: it is not one. */
-static size_t key_step(const struct bytes *words)
+/* Arguments for each key of a command whose keys do not depend on each other; 0: it is not one. */
+static size_t key_step(const struct bytes *args)
 {
-    if (bytes_is_word(words[0], "MSET"))
+    if (bytes_is_word(args[0], "MSET"))
         return 2;
-    return bytes_is_word(words[0], "DEL") || bytes_is_word(words[0], "UNLINK") ? 1 : 0;
+    return bytes_is_word(args[0], "DEL") || bytes_is_word(args[0], "UNLINK") ? 1 : 0;
 }
 
-static bool has_key(const struct bytes *words, size_t count, struct bytes key)
+static bool has_key(const struct bytes *args, size_t count, struct bytes key)
 {
-    size_t step = key_step(words);
+    size_t step = key_step(args);
 
     if (step == 0)
-        return bytes_eq(command_sent_key(words, count), key);
+        return bytes_eq(command_sent_key(args, count), key);
     for (size_t i = 1; i < count; i += step) {
-        if (bytes_eq(words[i], key))
+        if (bytes_eq(args[i], key))
             return true;
     }
     return false;
@@ -301,12 +301,12 @@ static bool share_key(const struct bytes *a, size_t a_count, const struct bytes 
 /* This one was executed. Was one that it must not overtake kept? */
 static int check_order(const struct cluster_pipe *c, struct bytes command, struct ft_err *err)
 {
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
     bool overtakes = false;
     int rc = 0;
 
-    if (resp_take_command(command, &words, &count, err) != 0)
+    if (resp_take_command(command, &args, &count, err) != 0)
         return -1;
     for (size_t i = 0; i < c->kept_count && rc == 0 && !overtakes; i++) {
         const struct kept *k = &c->kept[i];
@@ -316,11 +316,11 @@ static int check_order(const struct cluster_pipe *c, struct bytes command, struc
         rc = resp_take_command(bytes_of(c->kept_bytes.p + k->start, k->size), &before,
                                &before_count, err);
         if (rc == 0) {
-            overtakes = share_key(words, count, before, before_count);
+            overtakes = share_key(args, count, before, before_count);
             free(before);
         }
     }
-    free(words);
+    free(args);
     if (rc != 0 || !overtakes)
         return rc;
     return err_set(err, FT_ERR_NET, "%s%scommands on one key were executed out of order", c->full,
@@ -330,14 +330,14 @@ static int check_order(const struct cluster_pipe *c, struct bytes command, struc
 /* Was this refused for several keys, of which one may be the reason? From then on keys go one by one. */
 static int is_to_be_divided(struct cluster_pipe *c, struct bytes command, struct ft_err *err)
 {
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
     bool divides;
 
-    if (resp_take_command(command, &words, &count, err) != 0)
+    if (resp_take_command(command, &args, &count, err) != 0)
         return -1;
-    divides = key_step(words) != 0 && count > 1 + key_step(words);
-    free(words);
+    divides = key_step(args) != 0 && count > 1 + key_step(args);
+    free(args);
     if (divides)
         atomic_store(&c->target->keys_apart, true);
     return divides;
@@ -398,23 +398,23 @@ struct attempt {
 static int select_db(struct lane *lane, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
     if (lane->selected == db)
         return 0;
     lane->selected = db;
-    return redis_pipe_put(lane->pipe, TAG_OWN, words, 2, err);
+    return redis_pipe_put(lane->pipe, TAG_OWN, args, 2, err);
 }
 
 static int call(struct lane *lane, bool asking, uint32_t db, redisReply **ret,
-                const struct bytes *words, size_t count, struct ft_err *err)
+                const struct bytes *args, size_t count, struct ft_err *err)
 {
     const struct bytes ask = bytes_str("ASKING");
 
     if (open_lane(lane, err) != 0 || select_db(lane, db, err) != 0 ||
         (asking && redis_pipe_put(lane->pipe, TAG_OWN, &ask, 1, err) != 0))
         return -1;
-    return redis_pipe_call(lane->pipe, ret, words, count, err);
+    return redis_pipe_call(lane->pipe, ret, args, count, err);
 }
 
 /* Why the cluster is down, an answer does not say: it may be that this node alone knows of slots that
@@ -492,16 +492,16 @@ static int next_attempt(struct cluster_pipe *c, struct attempt *a, struct bytes 
 }
 
 /* Until it was executed, by whoever it takes. */
-static int execute(struct cluster_pipe *c, uint32_t db, redisReply **ret, const struct bytes *words,
+static int execute(struct cluster_pipe *c, uint32_t db, redisReply **ret, const struct bytes *args,
                    size_t count, struct ft_err *err)
 {
-    struct bytes key = command_sent_key(words, count);
+    struct bytes key = command_sent_key(args, count);
     struct attempt a = {.lane = lane_of_key(c, key), .pause_ms = PAUSE_FIRST_MS};
     redisReply *reply;
     int rc = 0;
 
     for (;;) {
-        if (call(a.lane, a.asking, db, &reply, words, count, err) != 0)
+        if (call(a.lane, a.asking, db, &reply, args, count, err) != 0)
             return -1;
         if (reply->type != REDIS_REPLY_ERROR || !is_kept(c, reply->str))
             break;
@@ -520,7 +520,7 @@ static int execute(struct cluster_pipe *c, uint32_t db, redisReply **ret, const 
     return 0;
 }
 
-static int send_again(struct cluster_pipe *c, uint64_t tag, const struct bytes *words, size_t count,
+static int send_again(struct cluster_pipe *c, uint64_t tag, const struct bytes *args, size_t count,
                       struct bytes command, struct ft_err *err)
 {
     struct cluster_answer answer = {
@@ -528,7 +528,7 @@ static int send_again(struct cluster_pipe *c, uint64_t tag, const struct bytes *
     redisReply *reply;
     int rc;
 
-    if (execute(c, answer.db, &reply, words, count, err) != 0)
+    if (execute(c, answer.db, &reply, args, count, err) != 0)
         return -1;
     answer.reply = reply;
     rc = c->take(c->context, &answer, err);
@@ -538,16 +538,16 @@ static int send_again(struct cluster_pipe *c, uint64_t tag, const struct bytes *
 
 /* Keys of a slot on its way are on two nodes, and one that is refused is not to take others along: each
  * by itself, and what is said of it is about that one. */
-static int send_apart(struct cluster_pipe *c, uint64_t tag, const struct bytes *words, size_t count,
+static int send_apart(struct cluster_pipe *c, uint64_t tag, const struct bytes *args, size_t count,
                       struct ft_err *err)
 {
-    size_t step = key_step(words);
+    size_t step = key_step(args);
     struct buf command = {0};
     int rc = 0;
 
     for (size_t i = 1; rc == 0 && i + step <= count; i += step) {
-        const struct bytes one[] = {step == 2 ? bytes_str("SET") : words[0], words[i],
-                                    words[i + step - 1]};
+        const struct bytes one[] = {step == 2 ? bytes_str("SET") : args[0], args[i],
+                                    args[i + step - 1]};
 
         buf_clear(&command);
         rc = resp_put_command(&command, one, 1 + step, err);
@@ -561,15 +561,15 @@ static int send_apart(struct cluster_pipe *c, uint64_t tag, const struct bytes *
 static int send_kept(struct cluster_pipe *c, const struct kept *k, struct ft_err *err)
 {
     struct bytes command = bytes_of(c->kept_bytes.p + k->start, k->size);
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
     int rc;
 
-    if (resp_take_command(command, &words, &count, err) != 0)
+    if (resp_take_command(command, &args, &count, err) != 0)
         return -1;
-    rc = key_step(words) != 0 ? send_apart(c, k->tag, words, count, err)
-                              : send_again(c, k->tag, words, count, command, err);
-    free(words);
+    rc = key_step(args) != 0 ? send_apart(c, k->tag, args, count, err)
+                             : send_again(c, k->tag, args, count, command, err);
+    free(args);
     return rc;
 }
 
@@ -668,7 +668,7 @@ void cluster_pipe_free(struct cluster_pipe *c)
     free(c);
 }
 
-static int put(struct cluster_pipe *c, struct lane *lane, uint64_t tag, const struct bytes *words,
+static int put(struct cluster_pipe *c, struct lane *lane, uint64_t tag, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     size_t bytes = 0;
@@ -676,22 +676,22 @@ static int put(struct cluster_pipe *c, struct lane *lane, uint64_t tag, const st
     if (open_lane(lane, err) != 0 || select_db(lane, (uint32_t)(tag >> 32), err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++)
-        bytes += words[i].n;
+        bytes += args[i].n;
     target_host_sent(&c->target->host, bytes);
     lane->command_count++;
     lane->byte_count += bytes;
-    return redis_pipe_put(lane->pipe, tag, words, count, err);
+    return redis_pipe_put(lane->pipe, tag, args, count, err);
 }
 
 int cluster_pipe_put(struct cluster_pipe *c, uint32_t db, uint32_t mark, struct bytes key,
-                     const struct bytes *words, size_t count, struct ft_err *err)
+                     const struct bytes *args, size_t count, struct ft_err *err)
 {
-    if (put(c, lane_of_key(c, key), make_tag(db, mark), words, count, err) != 0)
+    if (put(c, lane_of_key(c, key), make_tag(db, mark), args, count, err) != 0)
         return -1;
     return c->kept_count == 0 ? 0 : send_all_kept(c, err);
 }
 
-int cluster_pipe_put_all(struct cluster_pipe *c, uint32_t mark, const struct bytes *words,
+int cluster_pipe_put_all(struct cluster_pipe *c, uint32_t mark, const struct bytes *args,
                          size_t count, struct ft_err *err)
 {
     size_t nodes = c->map == NULL ? 1 : c->map->node_count;
@@ -701,7 +701,7 @@ int cluster_pipe_put_all(struct cluster_pipe *c, uint32_t mark, const struct byt
     for (size_t i = 0; i < nodes; i++) {
         struct lane *lane = c->lanes[c->map == NULL ? 0 : c->lane_of[i]];
 
-        if (put(c, lane, make_tag(0, mark) | TAG_HERE, words, count, err) != 0 ||
+        if (put(c, lane, make_tag(0, mark) | TAG_HERE, args, count, err) != 0 ||
             redis_pipe_drain(lane->pipe, err) != 0)
             return -1;
     }
@@ -709,12 +709,12 @@ int cluster_pipe_put_all(struct cluster_pipe *c, uint32_t mark, const struct byt
 }
 
 int cluster_pipe_call(struct cluster_pipe *c, uint32_t db, redisReply **ret,
-                      const struct bytes *words, size_t count, struct ft_err *err)
+                      const struct bytes *args, size_t count, struct ft_err *err)
 {
     if (cluster_pipe_drain(c, err) != 0)
         return -1;
     c->progress_ms = clock_mono_ms();
-    if (execute(c, db, ret, words, count, err) != 0)
+    if (execute(c, db, ret, args, count, err) != 0)
         return -1;
     return c->newcomer == NULL ? 0 : fetch_map(c, c->newcomer, err);
 }

@@ -39,14 +39,14 @@ int cluster_pipe_new(struct cluster_pipe **ret, struct target_client *t, size_t 
                      cluster_pipe_take_fn *take, void *context, struct ft_err *err);
 /* cluster_pipe_put - one command, whose keys are all of key's slot. mark: below 2^30, of the caller. */
 int cluster_pipe_put(struct cluster_pipe *c, uint32_t db, uint32_t mark, struct bytes key,
-                     const struct bytes *words, size_t count, struct ft_err *err);
+                     const struct bytes *args, size_t count, struct ft_err *err);
 /* cluster_pipe_put_all - one command to every master. */
-int cluster_pipe_put_all(struct cluster_pipe *c, uint32_t mark, const struct bytes *words,
+int cluster_pipe_put_all(struct cluster_pipe *c, uint32_t mark, const struct bytes *args,
                          size_t count, struct ft_err *err);
 /* cluster_pipe_call - drain, then one command whose reply the caller gets; what was not executed is
  * sent again until it was. */
 int cluster_pipe_call(struct cluster_pipe *c, uint32_t db, redisReply **ret,
-                      const struct bytes *words, size_t count, struct ft_err *err);
+                      const struct bytes *args, size_t count, struct ft_err *err);
 /* cluster_pipe_drain - everything that was put has been executed and answered. */
 int cluster_pipe_drain(struct cluster_pipe *c, struct ft_err *err);
 /* cluster_pipe_wait_replicas - drained, and the replicas that the masters have now have it too, see

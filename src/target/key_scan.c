@@ -18,9 +18,9 @@ struct scan {
 int key_scan_select(struct target_node *node, uint32_t db, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
 
-    return target_node_call(node, NULL, words, 2, err);
+    return target_node_call(node, NULL, args, 2, err);
 }
 
 static int take_keys(struct scan *s, const redisReply *keys, struct ft_err *err)
@@ -47,18 +47,18 @@ bool key_scan_is_portion(const redisReply *reply)
     return true;
 }
 
-/* words: SCAN or SSCAN, with the cursor, which becomes the next one. */
-static int ask(struct target_node *node, const struct bytes *words, size_t count,
+/* arguments: SCAN or SSCAN, with the cursor, which becomes the next one. */
+static int ask(struct target_node *node, const struct bytes *args, size_t count,
                char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err)
 {
     redisReply *reply;
 
-    if (target_node_call(node, &reply, words, count, err) != 0)
+    if (target_node_call(node, &reply, args, count, err) != 0)
         return -1;
     if (!key_scan_is_portion(reply)) {
         freeReplyObject(reply);
         return err_set(err, FT_ERR_PROTOCOL, "%s does not answer %s as Redis does", node->name,
-                       (const char *)words[0].p);
+                       (const char *)args[0].p);
     }
     (void)snprintf(cursor, KEY_SCAN_CURSOR_SIZE, "%s", reply->element[0]->str); /* it was checked */
     *ret = reply;
@@ -68,20 +68,20 @@ static int ask(struct target_node *node, const struct bytes *words, size_t count
 int key_scan_some(struct target_node *node, char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret,
                   struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
-                                  bytes_str("1000")};
+    const struct bytes args[] = {bytes_str("SCAN"), bytes_str(cursor), bytes_str("COUNT"),
+                                 bytes_str("1000")};
 
-    return ask(node, words, 4, cursor, ret, err);
+    return ask(node, args, 4, cursor, ret, err);
 }
 
 int key_scan_set(struct target_node *node, const char *name, unsigned portion,
                  char cursor[KEY_SCAN_CURSOR_SIZE], redisReply **ret, struct ft_err *err)
 {
     char count[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
-                                  bytes_str("COUNT"), bytes_of(count, i64_to_text(portion, count))};
+    const struct bytes args[] = {bytes_str("SSCAN"), bytes_str(name), bytes_str(cursor),
+                                 bytes_str("COUNT"), bytes_of(count, i64_to_text(portion, count))};
 
-    return ask(node, words, 5, cursor, ret, err);
+    return ask(node, args, 5, cursor, ret, err);
 }
 
 static int scan_selected(struct scan *s, struct ft_err *err)
@@ -114,7 +114,7 @@ static int scan_db(struct target_node *node, uint32_t db, key_scan_fn *take, voi
 
 int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("INFO"), bytes_str("keyspace")};
+    const struct bytes args[] = {bytes_str("INFO"), bytes_str("keyspace")};
     uint32_t *dbs = NULL;
     size_t count = 0;
     redisReply *reply;
@@ -122,7 +122,7 @@ int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, st
     uint32_t db;
     int rc = 0;
 
-    if (target_node_call(node, &reply, words, 2, err) != 0)
+    if (target_node_call(node, &reply, args, 2, err) != 0)
         return -1;
     for (const char *at = reply->type == REDIS_REPLY_STRING ? reply->str : "";
          rc == 0 && redis_info_next_db(&at, &db, &keys);) {

@@ -157,7 +157,7 @@ static bool is_alive(const struct holder *h)
  * The field on the target
  */
 
-/* EVAL script with the holder's words and up to two more. */
+/* EVAL script with the holder's arguments and up to two more. */
 static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *script,
                       const char *key, const struct holder *own, const char *victim,
                       bool may_create, struct ft_err *err)
@@ -166,13 +166,13 @@ static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *scr
     char who[LEASE_TEXT];
     int n = snprintf(who, sizeof(who), "%s %ld %llu %llx", own->host, own->pid, own->started,
                      own->place); /* fits */
-    const struct bytes words[] = {
+    const struct bytes args[] = {
         bytes_str("EVAL"),        bytes_str(script),     bytes_str("1"),
         bytes_str(key),           bytes_str(own->token), bytes_of(ms, i64_to_text(LEASE_MS, ms)),
         bytes_of(who, (size_t)n), bytes_str(victim),     bytes_str(may_create ? "1" : "0"),
     };
 
-    return redis_pipe_call(pipe, ret, words, 9, err);
+    return redis_pipe_call(pipe, ret, args, 9, err);
 }
 
 /*
@@ -461,11 +461,11 @@ int lease_take(struct lease **lease, struct target_client *t, const struct lease
 /* The time of the server, in ms; 0: it does not say. */
 static int ask_time(struct target_node *node, uint64_t *ret_ms, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("TIME")};
+    const struct bytes args[] = {bytes_str("TIME")};
     redisReply *reply;
     uint64_t seconds;
 
-    if (target_node_ask(node, &reply, words, 1, err) != 0)
+    if (target_node_ask(node, &reply, args, 1, err) != 0)
         return -1;
     *ret_ms = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                       reply->element[0]->type == REDIS_REPLY_STRING &&
@@ -478,15 +478,15 @@ static int ask_time(struct target_node *node, uint64_t *ret_ms, struct ft_err *e
 
 int lease_look(struct target_client *t, const struct lease_terms *terms, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HGET"), bytes_str(terms->key), bytes_str("lease")};
-    struct target_node *node = target_client_node(t, words[1]);
+    const struct bytes args[] = {bytes_str("HGET"), bytes_str(terms->key), bytes_str("lease")};
+    struct target_node *node = target_client_node(t, args[1]);
     struct holder h = {.host = ""};
     struct holder own;
     redisReply *reply;
     uint64_t now_ms;
     bool held;
 
-    if (get_own(&own, err) != 0 || target_node_ask(node, &reply, words, 3, err) != 0)
+    if (get_own(&own, err) != 0 || target_node_ask(node, &reply, args, 3, err) != 0)
         return -1;
     held = reply->type == REDIS_REPLY_STRING && parse_holder(reply->str, &h);
     freeReplyObject(reply);

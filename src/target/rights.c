@@ -18,9 +18,9 @@ enum need {
     NEED_UNLINK,
 };
 
-#define PROBE_WORDS 5
+#define PROBE_ARGS 5
 /* Of any command, at least. */
-#define COMMAND_WORDS 12
+#define COMMAND_ARGS 12
 
 /* What a server says to a command. */
 struct verdict {
@@ -28,13 +28,13 @@ struct verdict {
     char why[200];
 };
 
-typedef int verdict_fn(struct target_node *node, const struct bytes *words, size_t count,
+typedef int verdict_fn(struct target_node *node, const struct bytes *args, size_t count,
                        struct verdict *ret, struct ft_err *err);
 
-/* Words up to the first NULL. */
+/* Arguments up to the first NULL. */
 static const struct probe {
     enum need need;
-    const char *words[PROBE_WORDS];
+    const char *args[PROBE_ARGS];
 } probes[] = {
     {NEED_ALWAYS, {"HGETALL", PROBE}},        {NEED_ALWAYS, {"HSET", PROBE, "f", "v", "f"}},
     {NEED_ALWAYS, {"HDEL", PROBE, "f"}},      {NEED_ALWAYS, {"DEL", PROBE}},
@@ -55,12 +55,12 @@ static bool is_denied(const redisReply *reply)
            strcasestr(reply->str, "permission") != NULL;
 }
 
-static size_t probe_words(const struct probe *p, struct bytes words[PROBE_WORDS])
+static size_t probe_args(const struct probe *p, struct bytes args[PROBE_ARGS])
 {
     size_t count = 0;
 
-    while (count < PROBE_WORDS && p->words[count] != NULL) {
-        words[count] = bytes_str(p->words[count]);
+    while (count < PROBE_ARGS && p->args[count] != NULL) {
+        args[count] = bytes_str(p->args[count]);
         count++;
     }
     return count;
@@ -73,12 +73,12 @@ static void take_answer(struct verdict *ret, const redisReply *reply)
         (void)snprintf(ret->why, sizeof(ret->why), "%s", reply->str); /* a longer one is cut */
 }
 
-static int try_words(struct target_node *node, const struct bytes *words, size_t count,
-                     struct verdict *ret, struct ft_err *err)
+static int try_args(struct target_node *node, const struct bytes *args, size_t count,
+                    struct verdict *ret, struct ft_err *err)
 {
     redisReply *reply;
 
-    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
         return -1;
     take_answer(ret, reply);
     freeReplyObject(reply);
@@ -86,8 +86,8 @@ static int try_words(struct target_node *node, const struct bytes *words, size_t
 }
 
 /* A transaction that is not executed: the server says whether it would be when a command is queued. */
-static int queue_words(struct target_node *node, const struct bytes *words, size_t count,
-                       struct verdict *ret, struct ft_err *err)
+static int queue_args(struct target_node *node, const struct bytes *args, size_t count,
+                      struct verdict *ret, struct ft_err *err)
 {
     redisReply *reply;
     bool begun;
@@ -98,7 +98,7 @@ static int queue_words(struct target_node *node, const struct bytes *words, size
     freeReplyObject(reply);
     if (!begun) /* outside of a transaction it would be executed: not known */
         return 0;
-    if (try_words(node, words, count, ret, err) != 0 ||
+    if (try_args(node, args, count, ret, err) != 0 ||
         redis_pipe_call_text(node->pipe, &reply, "DISCARD", err) != 0)
         return -1;
     freeReplyObject(reply);
@@ -117,10 +117,10 @@ static bool take_dry_run(struct verdict *ret, const redisReply *reply)
     return true;
 }
 
-static int ask_words(struct target_node *node, const struct bytes *words, size_t count,
-                     struct verdict *ret, struct ft_err *err)
+static int ask_args(struct target_node *node, const struct bytes *args, size_t count,
+                    struct verdict *ret, struct ft_err *err)
 {
-    struct bytes dry[COMMAND_WORDS + 3] = {bytes_str("ACL"), bytes_str("DRYRUN")};
+    struct bytes dry[COMMAND_ARGS + 3] = {bytes_str("ACL"), bytes_str("DRYRUN")};
     redisReply *who;
     redisReply *reply = NULL;
     bool known = false;
@@ -129,7 +129,7 @@ static int ask_words(struct target_node *node, const struct bytes *words, size_t
         return -1;
     if (who->type == REDIS_REPLY_STRING) {
         dry[2] = bytes_of(who->str, who->len);
-        memcpy(dry + 3, words, count * sizeof(*words));
+        memcpy(dry + 3, args, count * sizeof(*args));
         if (redis_pipe_call(node->pipe, &reply, dry, count + 3, err) != 0) {
             freeReplyObject(who);
             return -1;
@@ -138,7 +138,7 @@ static int ask_words(struct target_node *node, const struct bytes *words, size_t
         freeReplyObject(reply);
     }
     freeReplyObject(who);
-    return known ? 0 : queue_words(node, words, count, ret, err);
+    return known ? 0 : queue_args(node, args, count, ret, err);
 }
 
 static void take_denied(struct rights *rights, bool journal, const struct probe *p, const char *why)
@@ -150,12 +150,12 @@ static void take_denied(struct rights *rights, bool journal, const struct probe 
     rights->no_mset |= p->need == NEED_MSET;
     rights->no_unlink |= p->need == NEED_UNLINK;
     if (p->need > NEED_JOURNAL || (p->need == NEED_JOURNAL && !journal) ||
-        strstr(rights->missing, p->words[0]) != NULL)
+        strstr(rights->missing, p->args[0]) != NULL)
         return;
     if (n == 0)
         (void)snprintf(rights->why, sizeof(rights->why), "%s", why); /* a longer one is cut */
     (void)snprintf(rights->missing + n, sizeof(rights->missing) - n, "%s%s", n == 0 ? "" : ", ",
-                   p->words[0]); /* fits */
+                   p->args[0]); /* fits */
 }
 
 /* A transaction that is not executed: no server, of whatever kind, is to empty itself for a probe. */
@@ -186,11 +186,11 @@ static int find_rights(struct rights *ret, const struct target_client *t, bool j
 
     for (size_t n = 0; n < t->node_count; n++) {
         for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-            struct bytes words[PROBE_WORDS];
+            struct bytes args[PROBE_ARGS];
             struct verdict verdict = {0};
-            size_t count = probe_words(&probes[i], words);
+            size_t count = probe_args(&probes[i], args);
 
-            if (look(&t->nodes[n], words, count, &verdict, err) != 0)
+            if (look(&t->nodes[n], args, count, &verdict, err) != 0)
                 return -1;
             if (verdict.denied)
                 take_denied(&rights, journal, &probes[i], verdict.why);
@@ -211,25 +211,25 @@ const char *rights_delete_name(const struct rights *rights)
 int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
                  struct ft_err *err)
 {
-    return find_rights(ret, t, journal, try_words, err);
+    return find_rights(ret, t, journal, try_args, err);
 }
 
 int rights_ask(struct rights *ret, const struct target_client *t, bool journal, struct ft_err *err)
 {
-    return find_rights(ret, t, journal, ask_words, err);
+    return find_rights(ret, t, journal, ask_args, err);
 }
 
-/* COMMAND INFO: {name, arity, ...}; how many words it has at least. 0: the server has no such command, or
+/* COMMAND INFO: {name, arity, ...}; how many arguments it has at least. 0: the server has no such command, or
  * does not say. */
-static int ask_word_count(struct target_node *node, const char *name, size_t *ret,
-                          struct ft_err *err)
+static int ask_arg_count(struct target_node *node, const char *name, size_t *ret,
+                         struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("COMMAND"), bytes_str("INFO"), bytes_str(name)};
+    const struct bytes args[] = {bytes_str("COMMAND"), bytes_str("INFO"), bytes_str(name)};
     const redisReply *row;
     redisReply *reply;
 
     *ret = 0;
-    if (redis_pipe_call(node->pipe, &reply, words, 3, err) != 0)
+    if (redis_pipe_call(node->pipe, &reply, args, 3, err) != 0)
         return -1;
     row = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 ? reply->element[0] : NULL;
     if (row != NULL && row->type == REDIS_REPLY_ARRAY && row->elements > 1 &&
@@ -244,17 +244,17 @@ int rights_ask_command(const struct target_client *t, const char *name, bool *re
 {
     *ret_allowed = true;
     for (size_t n = 0; *ret_allowed && n < t->node_count; n++) {
-        struct bytes words[COMMAND_WORDS] = {bytes_str(name)};
+        struct bytes args[COMMAND_ARGS] = {bytes_str(name)};
         struct verdict verdict = {0};
         size_t count;
 
-        if (ask_word_count(&t->nodes[n], name, &count, err) != 0)
+        if (ask_arg_count(&t->nodes[n], name, &count, err) != 0)
             return -1;
-        if (count == 0 || count > COMMAND_WORDS)
-            count = COMMAND_WORDS;
+        if (count == 0 || count > COMMAND_ARGS)
+            count = COMMAND_ARGS;
         for (size_t i = 1; i < count; i++)
-            words[i] = bytes_str(PROBE);
-        if (ask_words(&t->nodes[n], words, count, &verdict, err) != 0)
+            args[i] = bytes_str(PROBE);
+        if (ask_args(&t->nodes[n], args, count, &verdict, err) != 0)
             return -1;
         *ret_allowed = !verdict.denied;
     }

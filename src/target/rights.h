@@ -2,7 +2,7 @@
  * rights.h - which commands the target lets the user run, without running them.
  *
  * How it works  Each command is sent in a form that changes nothing: of a key that is not there, or
- *               with a word too many. Whether the user may run it at all, a server says first.
+ *               with an argument too many. Whether the user may run it at all, a server says first.
  * Two kinds     Some the work cannot do without. For others there is another way, a slower one:
  *               the flags say which is to be taken.
  */

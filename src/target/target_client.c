@@ -98,8 +98,8 @@ static int check_view(const struct target_node *node, struct ft_err *err)
     return rc;
 }
 
-/* Who may not ask for it finds out when a word is too long. */
-static int ask_word_max(struct target_client *t, struct target_node *node, struct ft_err *err)
+/* Who may not ask for it finds out when an argument is too long. */
+static int ask_arg_max(struct target_client *t, struct target_node *node, struct ft_err *err)
 {
     redisReply *reply;
     uint64_t max;
@@ -109,8 +109,8 @@ static int ask_word_max(struct target_client *t, struct target_node *node, struc
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[1]->type == REDIS_REPLY_STRING &&
         bytes_to_u64(bytes_of(reply->element[1]->str, reply->element[1]->len), &max) &&
-        (t->word_max == 0 || max < t->word_max))
-        t->word_max = max;
+        (t->arg_max == 0 || max < t->arg_max))
+        t->arg_max = max;
     freeReplyObject(reply);
     return 0;
 }
@@ -128,7 +128,7 @@ static int open_node(struct target_client *t, struct target_node *node, struct f
     if (check_server(t, node, err) != 0 || (t->cluster && check_view(node, err) != 0) ||
         fence_name(&t->fence, &t->host, node->pipe, node->name, err) != 0)
         return -1;
-    return ask_word_max(t, node, err);
+    return ask_arg_max(t, node, err);
 }
 
 /* "0-5460 7000", as the node itself says it in CLUSTER NODES */
@@ -280,7 +280,7 @@ void target_client_close(struct target_client *t)
         t->known_map = t->map;
         t->map = NULL;
     }
-    t->word_max = 0;
+    t->arg_max = 0;
     t->cluster = false;
     uri_release(&t->uri);
 }

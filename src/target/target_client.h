@@ -30,7 +30,7 @@ struct target_client {
     struct target_node *nodes;
     size_t node_count;
     bool takes_replica; /* the caller's: that it takes no writes is not an error */
-    uint64_t word_max;  /* bytes: the smallest of all nodes'; 0: not known */
+    uint64_t arg_max;   /* bytes: the smallest of all nodes'; 0: not known */
     struct fence fence;
     struct target known_kind;
     struct slot_map *known_map;  /* of the connection before */

@@ -26,12 +26,12 @@ int target_node_refused(struct target_node *node, const char *text, struct ft_er
                    "%s answered: %s", node->name, text);
 }
 
-int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *words,
+int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *args,
                     size_t count, struct ft_err *err)
 {
     redisReply *reply;
 
-    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR && target_node_is_transient(reply->str)) {
         (void)target_node_refused(node, reply->str, err);
@@ -42,13 +42,13 @@ int target_node_ask(struct target_node *node, redisReply **ret, const struct byt
     return 0;
 }
 
-int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *words,
+int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *args,
                      size_t count, struct ft_err *err)
 {
     redisReply *reply;
     int rc = 0;
 
-    if (redis_pipe_call(node->pipe, &reply, words, count, err) != 0)
+    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = target_node_refused(node, reply->str, err);
@@ -63,11 +63,11 @@ int target_node_call(struct target_node *node, redisReply **ret, const struct by
 static int select_db(struct target_node *node, uint32_t db, bool *ret_there, struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
-    const struct bytes words[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_ask(node, &reply, words, 2, err) != 0)
+    if (target_node_ask(node, &reply, args, 2, err) != 0)
         return -1;
     *ret_there = reply->type != REDIS_REPLY_ERROR;
     if (!*ret_there && strstr(reply->str, "out of range") == NULL)

@@ -37,11 +37,11 @@ bool target_node_is_transient(const char *text);
 int target_node_refused(struct target_node *node, const char *text, struct ft_err *err);
 /* target_node_ask - one command; of error replies only transient ones are errors. The caller frees
  * *ret. */
-int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *words,
+int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *args,
                     size_t count, struct ft_err *err);
 /* target_node_call - the same; every error reply is an error. ret may be NULL if the reply is not
  * wanted. */
-int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *words,
+int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *args,
                      size_t count, struct ft_err *err);
 /* target_node_has_db - by SELECT; database 0 is selected after it. */
 int target_node_has_db(struct target_node *node, uint32_t db, bool *ret, struct ft_err *err);

@@ -61,13 +61,13 @@ static bool is_status(const redisReply *reply, const char *text)
 }
 
 /* A command that must be answered +OK. */
-static int expect_ok(struct dfly_master *m, const char *what, const char *const *words,
+static int expect_ok(struct dfly_master *m, const char *what, const char *const *args,
                      struct ft_err *err)
 {
     redisReply *reply;
     int rc = 0;
 
-    if (resp_client_call(&m->control, &reply, words, m->timeout_ms, err) != 0)
+    if (resp_client_call(&m->control, &reply, args, m->timeout_ms, err) != 0)
         return -1;
     if (!is_status(reply, "OK"))
         rc = refused(m, what, reply, err);

@@ -22,7 +22,7 @@
 #define IN_FLIGHT_BYTES (1u << 20)
 #define IN_FLIGHT_MAX   8192u
 #define READ_BYTES      (64u << 10)
-#define WORDS_MAX       16
+#define ARGS_MAX        16
 #define NAME_SIZE       200 /* of a command in a message */
 /* Of one reply, unless it is a value. */
 #define REPLY_BYTES ((size_t)32 << 20)
@@ -82,7 +82,7 @@ struct redis_pipe {
 
 static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err *err)
 {
-    struct bytes words[3] = {bytes_str("AUTH")};
+    struct bytes args[3] = {bytes_str("AUTH")};
     size_t count = 1;
     redisReply *reply;
     int rc = 0;
@@ -90,9 +90,9 @@ static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err
     if (u->password == NULL)
         return 0;
     if (u->user != NULL)
-        words[count++] = bytes_str(u->user);
-    words[count++] = bytes_str(u->password);
-    if (redis_pipe_call(p, &reply, words, count, err) != 0)
+        args[count++] = bytes_str(u->user);
+    args[count++] = bytes_str(u->password);
+    if (redis_pipe_call(p, &reply, args, count, err) != 0)
         return -1;
     explicit_bzero(p->oldest->bytes.p, p->oldest->bytes.cap); /* all was answered */
     if (reply->type == REDIS_REPLY_ERROR)
@@ -242,23 +242,23 @@ static int take_next(struct redis_pipe *p, redisReply *reply, struct ft_err *err
     return rc;
 }
 
-/* "$5\r\nwords\r\n" in front of what is left; a word that does not end there is cut. */
+/* "$4\r\nargs\r\n" in front of what is left; an argument that does not end there is cut. */
 static struct bytes take_bulk(struct bytes *in)
 {
     const uint8_t *end = in->n == 0 ? NULL : memchr(in->p, '\n', in->n);
     size_t head = end == NULL ? in->n : (size_t)(end + 1 - in->p);
     uint64_t size;
-    struct bytes word;
+    struct bytes arg;
 
     if (head < 4 || !bytes_to_u64(bytes_of(in->p + 1, head - 3), &size))
         return bytes_of(NULL, 0);
-    word = bytes_of(in->p + head, size < in->n - head ? (size_t)size : in->n - head);
-    head += word.n + 2 < in->n - head ? word.n + 2 : in->n - head;
+    arg = bytes_of(in->p + head, size < in->n - head ? (size_t)size : in->n - head);
+    head += arg.n + 2 < in->n - head ? arg.n + 2 : in->n - head;
     *in = bytes_of(in->p + head, in->n - head);
-    return word;
+    return arg;
 }
 
-/* The oldest command without an answer, by its first words: `SET "key"`. */
+/* The oldest command without an answer, by its first arguments: `SET "key"`. */
 static const char *name_oldest(struct redis_pipe *p, char out[NAME_SIZE])
 {
     struct ft_err ignored = FT_ERR_INIT;
@@ -535,35 +535,35 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == IN_FLIGHT_MAX || p->in_flight_bytes > p->depth.limit_bytes;
 }
 
-/* A command: words, one of which continues in a spool. */
+/* A command: arguments, one of which continues in a spool. */
 struct command {
-    const struct bytes *words;
+    const struct bytes *args;
     size_t count;
-    size_t more_count; /* words after these, as RESP in `more` */
+    size_t more_count; /* arguments after these, as RESP in `more` */
     const struct spool *more;
 };
 
 /* One that would occupy too much memory while it is in flight. */
 static bool is_large(const struct command *command)
 {
-    const struct bytes *words = command->words;
+    const struct bytes *args = command->args;
     size_t count = command->count;
     uint64_t bytes = command->more_count == 0 ? 0 : spool_size(command->more);
 
     for (size_t i = 0; i < count && bytes <= LARGE_BYTES; i++)
-        bytes += words[i].n;
+        bytes += args[i].n;
     return bytes > LARGE_BYTES;
 }
 
-static int spool_word(struct spool *s, struct bytes word, struct ft_err *err)
+static int spool_arg(struct spool *s, struct bytes arg, struct ft_err *err)
 {
     struct buf head = {0};
-    int rc = resp_put_word_head(&head, word.n, err);
+    int rc = resp_put_arg_head(&head, arg.n, err);
 
     if (rc == 0)
         rc = spool_append(s, head.p, head.n, err);
     if (rc == 0)
-        rc = spool_append(s, word.p, word.n, err);
+        rc = spool_append(s, arg.p, arg.n, err);
     buf_release(&head);
     return rc == 0 ? spool_append(s, RESP_LINE_END, strlen(RESP_LINE_END), err) : -1;
 }
@@ -578,7 +578,7 @@ static int spool_command(struct chunk *c, const struct command *command, struct 
         rc = spool_append(&c->spool, head.p, head.n, err);
     buf_release(&head);
     for (size_t i = 0; rc == 0 && i < command->count; i++)
-        rc = spool_word(&c->spool, command->words[i], err);
+        rc = spool_arg(&c->spool, command->args[i], err);
     return rc == 0 && command->more_count != 0 ? spool_copy(&c->spool, command->more, err) : rc;
 }
 
@@ -587,13 +587,13 @@ static int put_command(struct buf *out, const struct command *command, struct ft
     size_t n;
 
     if (command->more_count == 0)
-        return resp_put_command(out, command->words, command->count, err);
+        return resp_put_command(out, command->args, command->count, err);
     n = (size_t)spool_size(command->more);
     if (resp_put_command_head(out, command->count + command->more_count, err) != 0)
         return -1;
     for (size_t i = 0; i < command->count; i++) {
-        if (resp_put_word_head(out, command->words[i].n, err) != 0 ||
-            buf_append(out, command->words[i].p, command->words[i].n, err) != 0 ||
+        if (resp_put_arg_head(out, command->args[i].n, err) != 0 ||
+            buf_append(out, command->args[i].p, command->args[i].n, err) != 0 ||
             buf_append_str(out, RESP_LINE_END, err) != 0)
             return -1;
     }
@@ -606,10 +606,10 @@ static int put_command(struct buf *out, const struct command *command, struct ft
 /* Between MULTI and EXEC commands are only queued. */
 static unsigned kinds_of(struct redis_pipe *p, const struct command *command)
 {
-    struct bytes name = command->words[0];
+    struct bytes name = command->args[0];
     bool ends = bytes_is_word(name, "EXEC") || bytes_is_word(name, "DISCARD");
-    unsigned kinds = p->is_queueing && !ends ? REPLY_KIND_QUEUED
-                                             : reply_kinds_of(command->words, command->count);
+    unsigned kinds =
+        p->is_queueing && !ends ? REPLY_KIND_QUEUED : reply_kinds_of(command->args, command->count);
 
     if (ends || bytes_is_word(name, "MULTI"))
         p->is_queueing = !ends;
@@ -634,7 +634,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % IN_FLIGHT_MAX] =
-        (struct sent){tag, bytes, kinds_of(p, command), answers_value(command->words[0])};
+        (struct sent){tag, bytes, kinds_of(p, command), answers_value(command->args[0])};
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->in_flight_bytes += bytes;
@@ -642,19 +642,19 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     return 0;
 }
 
-int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                       struct ft_err *err)
 {
-    const struct command command = {.words = words, .count = count};
+    const struct command command = {.args = args, .count = count};
 
     return append(p, tag, &command, err);
 }
 
-int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
+int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *args,
                            size_t count, size_t more_count, const struct spool *more,
                            struct ft_err *err)
 {
-    const struct command command = {words, count, more_count, more};
+    const struct command command = {args, count, more_count, more};
 
     return append(p, tag, &command, err);
 }
@@ -670,10 +670,10 @@ int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)
     return p->unsent_bytes >= SEND_BYTES ? turn(p, 1, since_ms, err) : 0;
 }
 
-int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                    struct ft_err *err)
 {
-    return redis_pipe_append(p, tag, words, count, err) == 0 ? redis_pipe_keep_up(p, err) : -1;
+    return redis_pipe_append(p, tag, args, count, err) == 0 ? redis_pipe_keep_up(p, err) : -1;
 }
 
 int redis_pipe_fd(const struct redis_pipe *p)
@@ -719,12 +719,12 @@ struct bytes redis_pipe_answered(const struct redis_pipe *p)
     return p->answered;
 }
 
-int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *args,
                     size_t count, struct ft_err *err)
 {
     redisReply *reply = NULL;
 
-    if (redis_pipe_drain(p, err) != 0 || redis_pipe_append(p, 0, words, count, err) != 0)
+    if (redis_pipe_drain(p, err) != 0 || redis_pipe_append(p, 0, args, count, err) != 0)
         return -1;
     p->catch_reply = &reply;
     if (redis_pipe_drain(p, err) != 0) {
@@ -737,29 +737,29 @@ int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct b
     return 0;
 }
 
-int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *args,
                          size_t count, struct ft_err *err)
 {
     if (redis_pipe_drain(p, err) != 0)
         return -1;
     p->is_last = true;
-    return redis_pipe_call(p, ret_reply, words, count, err);
+    return redis_pipe_call(p, ret_reply, args, count, err);
 }
 
 int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,
                          struct ft_err *err)
 {
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     size_t count = 0;
 
-    while (*command != '\0' && count < WORDS_MAX) {
+    while (*command != '\0' && count < ARGS_MAX) {
         size_t n = strcspn(command, " ");
 
-        words[count++] = bytes_of(command, n);
+        args[count++] = bytes_of(command, n);
         command += n;
         command += *command == ' ';
     }
-    return redis_pipe_call(p, ret_reply, words, count, err);
+    return redis_pipe_call(p, ret_reply, args, count, err);
 }
 
 void redis_pipe_free(struct redis_pipe *p)

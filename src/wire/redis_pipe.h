@@ -8,7 +8,7 @@
  * Replies      Valid during the callback. Error replies are replies: the callback classifies them, and may
  *              look at the command again. It may not use the pipe otherwise. One of another kind than the
  *              command has (reply_kind.h) is not a reply: FT_ERR_PROTOCOL.
- * Borrowing    A command's words are copied before any callback runs, so they may lie in memory that
+ * Borrowing    A command's arguments are copied before any callback runs, so they may lie in memory that
  *              the callback changes. Nothing else that it changes may be held across a call that can
  *              run it: _put, _keep_up, _work, _drain, _call. Only _append runs none: who has to note
  *              something about the command before its reply can come, appends it, notes that, and
@@ -49,13 +49,13 @@ int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int can
 /* redis_pipe_on_reply - replies to what is put from here on go to this callback; nothing may be in flight. */
 void redis_pipe_on_reply(struct redis_pipe *p, redis_reply_fn *on_reply, void *context);
 /* redis_pipe_put - one more command: _append, then _keep_up. */
-int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                    struct ft_err *err);
 /* redis_pipe_append - one more command, which is only copied. */
-int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *words, size_t count,
+int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                       struct ft_err *err);
-/* redis_pipe_append_more - after the words come more_count others, which `more` holds as RESP. */
-int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *words,
+/* redis_pipe_append_more - after the arguments come more_count others, which `more` holds as RESP. */
+int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *args,
                            size_t count, size_t more_count, const struct spool *more,
                            struct ft_err *err);
 /* redis_pipe_keep_up - after each append: sends and reads until no more than allowed is in flight. */
@@ -77,13 +77,13 @@ int redis_pipe_work(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_in_flight - commands without a reply yet. */
 size_t redis_pipe_in_flight(const struct redis_pipe *p);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
-int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *args,
                     size_t count, struct ft_err *err);
 /* redis_pipe_call_last - the same, and nothing that comes after its reply is looked at: after it the
  * object accepts only _free. */
-int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *words,
+int redis_pipe_call_last(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *args,
                          size_t count, struct ft_err *err);
-/* redis_pipe_call_text - as redis_pipe_call with the words of a text, separated by single blanks. */
+/* redis_pipe_call_text - as redis_pipe_call with the arguments of a text, separated by single blanks. */
 int redis_pipe_call_text(struct redis_pipe *p, redisReply **ret_reply, const char *command,
                          struct ft_err *err);
 void redis_pipe_free(struct redis_pipe *p);

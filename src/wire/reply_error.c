@@ -4,7 +4,7 @@
 
 /* The codes that stand in front of an error's text, by kind; the first of a kind names it. */
 static const struct {
-    const char *word;
+    const char *arg;
     enum reply_error_kind kind;
 } codes[] = {
     {"ERR", REPLY_ERROR_OTHER},
@@ -53,19 +53,19 @@ static const char script_cause[] = "@user_script: ";
 
 static const char abort_because[] = "Transaction discarded because of: ";
 
-/* take_word - the bytes up to the next blank, which is skipped. */
-static struct bytes take_word(struct bytes *rest)
+/* take_arg - the bytes up to the next blank, which is skipped. */
+static struct bytes take_arg(struct bytes *rest)
 {
     const uint8_t *blank = rest->n == 0 ? NULL : memchr(rest->p, ' ', rest->n);
-    struct bytes word = *rest;
+    struct bytes arg = *rest;
 
     if (blank == NULL) {
         *rest = bytes_of(rest->p, 0);
-        return word;
+        return arg;
     }
-    word.n = (size_t)(blank - rest->p);
-    *rest = bytes_of(blank + 1, rest->n - word.n - 1);
-    return word;
+    arg.n = (size_t)(blank - rest->p);
+    *rest = bytes_of(blank + 1, rest->n - arg.n - 1);
+    return arg;
 }
 
 static enum reply_error_kind find_script_text(struct bytes text)
@@ -77,10 +77,10 @@ static enum reply_error_kind find_script_text(struct bytes text)
     return REPLY_ERROR_OTHER;
 }
 
-static enum reply_error_kind find_code(struct bytes word)
+static enum reply_error_kind find_code(struct bytes arg)
 {
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        if (codes[i].kind != REPLY_ERROR_OTHER && bytes_eq_str(word, codes[i].word))
+        if (codes[i].kind != REPLY_ERROR_OTHER && bytes_eq_str(arg, codes[i].arg))
             return codes[i].kind;
     }
     return REPLY_ERROR_OTHER;
@@ -102,7 +102,7 @@ static enum reply_error_kind find_script_cause(struct bytes text)
     if (at == NULL)
         return REPLY_ERROR_OTHER;
     rest = bytes_of(at + 1, (size_t)(end - at) - 1);
-    return find_code(take_word(&rest));
+    return find_code(take_arg(&rest));
 }
 
 /* find_kind - and what follows the code. */
@@ -116,7 +116,7 @@ static enum reply_error_kind find_kind(struct bytes text, struct bytes *ret_rest
     if (text.p[0] == '-')
         *ret_rest = bytes_of(text.p + 1, text.n - 1);
     text = *ret_rest;
-    kind = find_code(take_word(ret_rest));
+    kind = find_code(take_arg(ret_rest));
     if (kind == REPLY_ERROR_OTHER)
         kind = find_script_cause(text);
     return kind != REPLY_ERROR_OTHER ? kind : find_script_text(text);
@@ -124,8 +124,8 @@ static enum reply_error_kind find_kind(struct bytes text, struct bytes *ret_rest
 
 static bool parse_redirect(struct bytes rest, struct reply_error *ret)
 {
-    struct bytes slot_text = take_word(&rest);
-    struct bytes address = take_word(&rest);
+    struct bytes slot_text = take_arg(&rest);
+    struct bytes address = take_arg(&rest);
     const uint8_t *colon = address.n == 0 ? NULL : memrchr(address.p, ':', address.n);
     size_t host_n;
     uint64_t slot;

@@ -191,38 +191,38 @@ static int compare_name(const void *key, const void *row)
     return -(known[name->n] != '\0');
 }
 
-/* From this word on; also a value that looks like one gives more kinds, never fewer. */
-static bool has_option(const struct bytes *words, size_t count, size_t first, const char *option)
+/* From this status on; also a value that looks like one gives more kinds, never fewer. */
+static bool has_option(const struct bytes *args, size_t count, size_t first, const char *option)
 {
     for (size_t i = first; i < count; i++) {
-        if (bytes_is_word(words[i], option))
+        if (bytes_is_word(args[i], option))
             return true;
     }
     return false;
 }
 
 /* SET key value with a condition may have done nothing, and with GET tells what was there. */
-static unsigned kinds_of_set(const struct bytes *words, size_t count)
+static unsigned kinds_of_set(const struct bytes *args, size_t count)
 {
     if (count <= 3)
         return REPLY_KIND_OK;
-    if (has_option(words, count, 3, "GET"))
+    if (has_option(args, count, 3, "GET"))
         return REPLY_KIND_OK | REPLY_KIND_BULK | REPLY_KIND_NIL;
-    if (has_option(words, count, 3, "NX") || has_option(words, count, 3, "XX"))
+    if (has_option(args, count, 3, "NX") || has_option(args, count, 3, "XX"))
         return REPLY_KIND_OK | REPLY_KIND_NIL;
     return REPLY_KIND_OK;
 }
 
-unsigned reply_kinds_of(const struct bytes *words, size_t count)
+unsigned reply_kinds_of(const struct bytes *args, size_t count)
 {
     const struct row *row =
-        bsearch(&words[0], rows, sizeof(rows) / sizeof(rows[0]), sizeof(rows[0]), compare_name);
+        bsearch(&args[0], rows, sizeof(rows) / sizeof(rows[0]), sizeof(rows[0]), compare_name);
 
     if (row == NULL)
         return REPLY_KIND_ANY;
-    if (row->kinds == REPLY_KIND_OK && bytes_is_word(words[0], "SET"))
-        return kinds_of_set(words, count);
-    if (bytes_is_word(words[0], "ZADD") && has_option(words, count < 7 ? count : 7, 2, "INCR"))
+    if (row->kinds == REPLY_KIND_OK && bytes_is_word(args[0], "SET"))
+        return kinds_of_set(args, count);
+    if (bytes_is_word(args[0], "ZADD") && has_option(args, count < 7 ? count : 7, 2, "INCR"))
         return REPLY_KIND_INTEGER | REPLY_KIND_BULK | REPLY_KIND_NIL;
     return row->kinds;
 }
@@ -281,12 +281,12 @@ int reply_not_of(const redisReply *reply, const char *server, const char *comman
                    server, command, kind_name(reply));
 }
 
-int reply_check(const redisReply *reply, const char *server, const struct bytes *words,
-                size_t count, struct ft_err *err)
+int reply_check(const redisReply *reply, const char *server, const struct bytes *args, size_t count,
+                struct ft_err *err)
 {
     char shown[64];
 
-    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, reply_kinds_of(words, count)))
+    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, reply_kinds_of(args, count)))
         return 0;
-    return reply_not_of(reply, server, bytes_escape(words[0], shown, sizeof(shown)), err);
+    return reply_not_of(reply, server, bytes_escape(args[0], shown, sizeof(shown)), err);
 }

@@ -18,7 +18,7 @@
 
 enum reply_kind {
     REPLY_KIND_OK = 1 << 0,     /* +OK */
-    REPLY_KIND_STATUS = 1 << 1, /* any other word */
+    REPLY_KIND_STATUS = 1 << 1, /* any other status */
     REPLY_KIND_INTEGER = 1 << 2,
     REPLY_KIND_BULK = 1 << 3,
     REPLY_KIND_NIL = 1 << 4,
@@ -28,7 +28,7 @@ enum reply_kind {
 };
 
 /* reply_kinds_of - of this command, outside of a transaction. */
-unsigned reply_kinds_of(const struct bytes *words, size_t count);
+unsigned reply_kinds_of(const struct bytes *args, size_t count);
 /* reply_is_of - an error reply is of none. */
 bool reply_is_of(const redisReply *reply, unsigned kinds);
 /* reply_not_of - says that a server answered a command with something else; always -1. */
@@ -36,7 +36,7 @@ int reply_not_of(const redisReply *reply, const char *server, const char *comman
                  struct ft_err *err);
 /* reply_check - of one that a script or a transaction hands on: FT_ERR_PROTOCOL if it is neither an error
  * nor of a kind that this command has. */
-int reply_check(const redisReply *reply, const char *server, const struct bytes *words,
-                size_t count, struct ft_err *err);
+int reply_check(const redisReply *reply, const char *server, const struct bytes *args, size_t count,
+                struct ft_err *err);
 
 #endif

@@ -18,19 +18,19 @@ int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, 
     return 0;
 }
 
-static int send_words(struct resp_client *r, const char *const *words, uint64_t timeout_ms,
-                      struct ft_err *err)
+static int send_args(struct resp_client *r, const char *const *args, uint64_t timeout_ms,
+                     struct ft_err *err)
 {
     struct buf out = BUF_INIT(RESP_REPLY_MAX);
     size_t count = 0;
     int rc;
 
-    while (words[count] != NULL)
+    while (args[count] != NULL)
         count++;
     assert(count <= RESP_ARGS_MAX);
     rc = buf_printf(&out, err, "*%zu\r\n", count);
     for (size_t i = 0; i < count && rc == 0; i++)
-        rc = buf_printf(&out, err, "$%zu\r\n%s\r\n", strlen(words[i]), words[i]);
+        rc = buf_printf(&out, err, "$%zu\r\n%s\r\n", strlen(args[i]), args[i]);
     if (rc == 0)
         rc = conn_write_all(&r->conn, out.p, out.n, timeout_ms, err);
     if (out.p != NULL)
@@ -59,13 +59,13 @@ static int late(const struct resp_client *r, uint64_t timeout_ms, struct ft_err 
                    r->conn.name, (unsigned long long)timeout_ms);
 }
 
-int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *words,
+int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *args,
                      uint64_t timeout_ms, struct ft_err *err)
 {
     uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
     redisReply *reply = NULL;
 
-    if (send_words(r, words, timeout_ms, err) != 0)
+    if (send_args(r, args, timeout_ms, err) != 0)
         return -1;
     for (;;) {
         uint64_t now;

@@ -30,10 +30,10 @@ struct resp_client {
 int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, uint64_t timeout_ms,
                      struct ft_err *err);
 /*
- * resp_client_call - send words (the last is NULL, at most RESP_ARGS_MAX) and wait for the reply.
+ * resp_client_call - send arguments (the last is NULL, at most RESP_ARGS_MAX) and wait for the reply.
  * An error reply is a reply: the caller classifies it. *ret_reply is freed with freeReplyObject.
  */
-int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *words,
+int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *args,
                      uint64_t timeout_ms, struct ft_err *err);
 /* resp_client_leftover - what came after the last reply; valid as long as r, given out once. */
 struct bytes resp_client_leftover(struct resp_client *r);

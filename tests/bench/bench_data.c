@@ -333,19 +333,19 @@ static void put_change_over(struct stream *s)
 }
 
 /* put_record - SELECT 0, then COMMAND with transaction 0 and shard count 1. */
-static void put_record(struct stream *s, const char *const *words, size_t count)
+static void put_record(struct stream *s, const char *const *args, size_t count)
 {
     static const uint8_t head[] = {6, 0, 10, 0, 1};
     uint8_t mark = 15; /* the LSN of the record before it */
     size_t bytes = 0;
 
     for (size_t i = 0; i < count; i++)
-        bytes += strlen(words[i]);
+        bytes += strlen(args[i]);
     must(buf_append(&s->pending, head, sizeof(head), &fatal));
     put_len(&s->pending, count);
     put_len(&s->pending, bytes);
     for (size_t i = 0; i < count; i++)
-        put_string(&s->pending, words[i], strlen(words[i]));
+        put_string(&s->pending, args[i], strlen(args[i]));
     s->records++;
     if (s->records % RECORDS_PER_MARK == 1) {
         put_byte(&s->pending, mark);
@@ -361,14 +361,14 @@ static void put_record(struct stream *s, const char *const *words, size_t count)
 static void put_set(struct stream *streams, const struct options *o, uint64_t i)
 {
     char key[64], value[32];
-    const char *words[] = {"SET", key, value};
+    const char *args[] = {"SET", key, value};
 
     if (o->touch == 0)
         snprintf(key, sizeof(key), "key:%06u", (unsigned)(mix(i) % 1000000));
     else
         snprintf(key, sizeof(key), "string:%09" PRIu64, i % o->touch * (o->strings / o->touch));
     snprintf(value, sizeof(value), "value:%" PRIu64, i);
-    put_record(owner_of(streams, o->flows, key, strlen(key)), words, 3);
+    put_record(owner_of(streams, o->flows, key, strlen(key)), args, 3);
 }
 
 /* put_mixed - one record out of 20 kinds: SET more often than others. */
@@ -393,23 +393,23 @@ static void put_mixed(struct stream *streams, const struct options *o, uint64_t 
     };
     uint64_t random = mix(i);
     char key[64], field[32], value[32];
-    const char *words[4] = {NULL, key};
+    const char *args[4] = {NULL, key};
     size_t count = 2, kind = 0;
 
     while (random % 20 >= kinds[kind].until)
         kind++;
-    words[0] = kinds[kind].name;
+    args[0] = kinds[kind].name;
     snprintf(key, sizeof(key), "%s:%06u", kinds[kind].prefix,
              (unsigned)(random / 20 % kinds[kind].keys));
     if (kinds[kind].field != NULL) {
         snprintf(field, sizeof(field), "%s%u", kinds[kind].field, (unsigned)(random >> 56) % 32);
-        words[count++] = field;
+        args[count++] = field;
     }
     if (kinds[kind].value != NULL) {
         snprintf(value, sizeof(value), "%s%u", kinds[kind].value, 100000 + (unsigned)(i % 100000));
-        words[count++] = value;
+        args[count++] = value;
     }
-    put_record(owner_of(streams, o->flows, key, strlen(key)), words, count);
+    put_record(owner_of(streams, o->flows, key, strlen(key)), args, count);
 }
 
 static void put_journal(struct stream *streams, const struct options *o)

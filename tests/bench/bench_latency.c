@@ -80,7 +80,7 @@ static int compare(const void *a, const void *b)
 static size_t take_stamps(const struct uri *target, double seconds, uint32_t flow_count, double *ms)
 {
     char keys[FLOWS_MAX][STAMP_SIZE];
-    const char *words[FLOWS_MAX + 2] = {"BLPOP"};
+    const char *args[FLOWS_MAX + 2] = {"BLPOP"};
     redisContext *c = connect_to(target);
     uint64_t began_us = clock_mono_us();
     uint64_t end_us = began_us + (uint64_t)(seconds * 1e6) + SKIP_US;
@@ -88,11 +88,11 @@ static size_t take_stamps(const struct uri *target, double seconds, uint32_t flo
 
     for (uint32_t i = 0; i < flow_count; i++) {
         stamp_key(i, flow_count, keys[i]);
-        words[i + 1] = keys[i];
+        args[i + 1] = keys[i];
     }
-    words[flow_count + 1] = "1";
+    args[flow_count + 1] = "1";
     while (clock_mono_us() < end_us && count < STAMPS_MAX) {
-        redisReply *r = redisCommandArgv(c, (int)flow_count + 2, words, NULL);
+        redisReply *r = redisCommandArgv(c, (int)flow_count + 2, args, NULL);
         uint64_t now_ns = stamp_now_ns();
 
         if (r == NULL || r->type == REDIS_REPLY_ERROR)

@@ -14,13 +14,13 @@
 #include "item/slot.h"
 
 #define NODES_MAX 16
-#define WORD_MAX  (64u << 20)
+#define ARG_MAX   (64u << 20)
 
 struct command {
     char *text; /* as it came */
     size_t n;
     size_t cap;
-    struct bytes words[2]; /* the first two, within text */
+    struct bytes args[2]; /* the first two, within text */
 };
 
 static void fail(const char *what)
@@ -60,7 +60,7 @@ static size_t take_number(struct command *c, FILE *in, char mark)
         if (digit == '\r')
             break;
         number = 10 * number + (size_t)(digit - '0');
-        if (number > WORD_MAX)
+        if (number > ARG_MAX)
             fail("the input is not made of commands");
     }
     take(c, in, 1);
@@ -90,7 +90,7 @@ static bool read_command(struct command *c, FILE *in)
         }
     }
     for (size_t i = 0; i < 2; i++)
-        c->words[i] = bytes_of(c->text + at[i], n[i]);
+        c->args[i] = bytes_of(c->text + at[i], n[i]);
     return true;
 }
 
@@ -132,8 +132,8 @@ int main(int argc, char **argv)
         out[i] = open_file(path, "w");
     }
     while (read_command(&c, in)) {
-        if (!bytes_is_word(c.words[0], "SELECT"))
-            fwrite(c.text, 1, c.n, out[node_of(c.words[1], nodes)]);
+        if (!bytes_is_word(c.args[0], "SELECT"))
+            fwrite(c.text, 1, c.n, out[node_of(c.args[1], nodes)]);
     }
     for (unsigned i = 0; i < nodes; i++) {
         if (fclose(out[i]) != 0)

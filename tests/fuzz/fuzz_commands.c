@@ -9,19 +9,19 @@
 #define PIECE 5
 
 struct seen {
-    struct buf words; /* of all commands, each with its length */
+    struct buf args; /* of all commands, each with its length */
     size_t commands;
     bool refused;
 };
 
-static void note_words(struct seen *s, const struct command_reader *r)
+static void note_args(struct seen *s, const struct command_reader *r)
 {
     struct ft_err err = FT_ERR_INIT;
 
-    fuzz_must(r->count <= COMMAND_WORDS_MAX && buf_printf(&s->words, &err, "*%zu", r->count) == 0);
+    fuzz_must(r->count <= COMMAND_ARGS_MAX && buf_printf(&s->args, &err, "*%zu", r->count) == 0);
     for (size_t i = 0; i < r->count; i++)
-        fuzz_must(buf_printf(&s->words, &err, "$%zu:", r->words[i].n) == 0 &&
-                  buf_append(&s->words, r->words[i].p, r->words[i].n, &err) == 0);
+        fuzz_must(buf_printf(&s->args, &err, "$%zu:", r->args[i].n) == 0 &&
+                  buf_append(&s->args, r->args[i].p, r->args[i].n, &err) == 0);
     s->commands++;
 }
 
@@ -70,7 +70,7 @@ static void read_all(struct redis_peer *peer, struct bytes in, size_t piece, str
         in = bytes_of(in.p + some.n, in.n - some.n);
         fuzz_must(command_reader_push(&peer->reader, some, &err) == 0);
         while ((step = command_reader_next(&peer->reader, &err)) == STEP_ITEM) {
-            note_words(ret, &peer->reader);
+            note_args(ret, &peer->reader);
             answer(peer);
         }
         ret->refused = step == STEP_ERROR;
@@ -95,8 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         buf_release(&peer.out);
     }
     fuzz_must(seen[0].commands == seen[1].commands && seen[0].refused == seen[1].refused &&
-              bytes_eq(buf_bytes(&seen[0].words), buf_bytes(&seen[1].words)));
-    buf_release(&seen[0].words);
-    buf_release(&seen[1].words);
+              bytes_eq(buf_bytes(&seen[0].args), buf_bytes(&seen[1].args)));
+    buf_release(&seen[0].args);
+    buf_release(&seen[1].args);
     return 0;
 }

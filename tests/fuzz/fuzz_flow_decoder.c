@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                                                    .detect = !(flags & 2),
                                                    .max_item_bytes = FUZZ_ITEM_BYTES},
                                            .file = flags & 4,
-                                           .skip_words = flags & 8};
+                                           .skip_args = flags & 8};
     struct ft_err err = FT_ERR_INIT;
     struct flow_decoder *d;
     struct item item;

@@ -10,8 +10,8 @@ static int take(void *context, const struct replay_letter *letter, bool *ret_ref
 
     (void)err;
     for (size_t i = 0; i < letter->count; i++)
-        for (size_t at = 0; at < letter->words[i].n; at++)
-            sum = (uint8_t)(sum + letter->words[i].p[at]);
+        for (size_t at = 0; at < letter->args[i].n; at++)
+            sum = (uint8_t)(sum + letter->args[i].p[at]);
     *ret_refused = (*(unsigned *)context)++ % 2 == 0;
     return 0;
 }

@@ -7,7 +7,7 @@
 #include "fixture/scenario_text.h"
 #include "fuzz/fuzz.h"
 
-static void read_words(struct bytes text)
+static void read_args(struct bytes text)
 {
     struct ft_err err = FT_ERR_INIT;
     struct scenario_text t;
@@ -17,7 +17,7 @@ static void read_words(struct bytes text)
     while ((step = scenario_text_next(&t, &err)) == STEP_ITEM) {
         fuzz_must(t.count > 0);
         for (size_t i = 0; i < t.count; i++)
-            fuzz_must(t.words[i].n <= text.n && t.columns[i] >= 1 && t.columns[i] <= text.n);
+            fuzz_must(t.args[i].n <= text.n && t.columns[i] >= 1 && t.columns[i] <= text.n);
     }
     fuzz_result(step == STEP_ERROR ? -1 : 0, &err);
     scenario_text_release(&t);
@@ -41,7 +41,7 @@ static void make(struct bytes text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-    read_words(bytes_of(p, n));
+    read_args(bytes_of(p, n));
     make(bytes_of(p, n));
     return 0;
 }

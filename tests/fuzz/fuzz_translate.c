@@ -11,18 +11,18 @@ static void shift(const struct translation_command *c)
 {
     struct times_shift s = {0};
     struct ft_err err = FT_ERR_INIT;
-    const struct bytes *words;
+    const struct bytes *args;
     int64_t end_ms;
 
-    fuzz_result(times_shift_run(&s, c->words, c->count, TIMES_SHIFT_MS, &words, &err), &err);
+    fuzz_result(times_shift_run(&s, c->args, c->count, TIMES_SHIFT_MS, &args, &err), &err);
     err_clear(&err);
     fuzz_result(
-        times_shift_defer(&s, c->words, c->count, INT64_C(1) << 41, true, &words, &end_ms, &err),
+        times_shift_defer(&s, c->args, c->count, INT64_C(1) << 41, true, &args, &end_ms, &err),
         &err);
     times_shift_release(&s);
 }
 
-static void translate(uint8_t flags, const struct bytes *words, size_t count)
+static void translate(uint8_t flags, const struct bytes *args, size_t count)
 {
     const char *name = targets[(flags & 15) % (sizeof(targets) / sizeof(targets[0]))];
     struct translator_options options = {.cluster = flags & 16,
@@ -33,9 +33,9 @@ static void translate(uint8_t flags, const struct bytes *words, size_t count)
 
     fuzz_must(target_parse(name, &options.target, &err) == 0 &&
               translator_new(&translator, &options, &err) == 0);
-    if (translator_run(translator, words, count, 0, INT64_C(1700000000000), &t, &err) == 0) {
+    if (translator_run(translator, args, count, 0, INT64_C(1700000000000), &t, &err) == 0) {
         for (size_t i = 0; i < t.key_count; i++)
-            fuzz_must(t.keys[i].word < count);
+            fuzz_must(t.keys[i].arg < count);
         for (size_t i = 0; i < t.command_count; i++)
             shift(&t.commands[i]);
     } else {
@@ -57,8 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     window_init(&w, 0, FUZZ_ITEM_BYTES);
     fuzz_must(window_push(&w, in, &err) == 0);
     while (journal_reader_next(r, &w, &record, &err) == STEP_ITEM)
-        if (record.word_count > 0)
-            translate(flags, record.words, record.word_count);
+        if (record.arg_count > 0)
+            translate(flags, record.args, record.arg_count);
     window_release(&w);
     journal_reader_free(r);
     return 0;

@@ -65,11 +65,11 @@ static void look_closely(unsigned type, struct bytes value)
     buf_release(&shifted);
 }
 
-static int take_command(void *context, const struct bytes *words, size_t count, struct ft_err *err)
+static int take_command(void *context, const struct bytes *args, size_t count, struct ft_err *err)
 {
     (void)err;
     for (size_t i = 0; i < count; i++)
-        *(size_t *)context += words[i].n;
+        *(size_t *)context += args[i].n;
     return 0;
 }
 

@@ -336,7 +336,7 @@ static void append_key(redisContext *c, const char *verb, struct bytes key, cons
     const char *argv[8];
     size_t lens[8];
     int argc = 0;
-    char words[64];
+    char args[64];
     char *save = NULL;
 
     for (const char *w = verb; *w != '\0'; w += strcspn(w, " "), w += *w == ' ') {
@@ -345,8 +345,8 @@ static void append_key(redisContext *c, const char *verb, struct bytes key, cons
     }
     argv[argc] = (const char *)key.p;
     lens[argc++] = key.n;
-    snprintf(words, sizeof(words), "%s", rest);
-    for (char *w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+    snprintf(args, sizeof(args), "%s", rest);
+    for (char *w = strtok_r(args, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
         argv[argc] = w;
         lens[argc++] = strlen(w);
     }

@@ -220,7 +220,7 @@ static void put_tags(uint64_t bytes)
     }
 }
 
-static void put_words(uint64_t bytes)
+static void put_args(uint64_t bytes)
 {
     put_len(1); /* transaction, shards */
     put_len(1);
@@ -252,7 +252,7 @@ static int put_recording(const char *folder, uint64_t bytes)
     put(token, 40);
     stable = ftell(out);
     put("\x06\0\x0a", 3); /* SELECT 0, COMMAND */
-    put_words(bytes);
+    put_args(bytes);
     total = ftell(out);
     if (fclose(out) != 0)
         return 1;

@@ -110,13 +110,13 @@ bool conn_command(struct conn *c, struct command *ret)
     if (!conn_line(c, ret->text, sizeof(ret->text)))
         return false;
     if (ret->text[0] != '*') {
-        for (char *w = strtok_r(at, " ", &save); w != NULL && ret->count < COMMAND_WORDS_MAX;
+        for (char *w = strtok_r(at, " ", &save); w != NULL && ret->count < COMMAND_ARGS_MAX;
              w = strtok_r(NULL, " ", &save))
-            ret->words[ret->count++] = w;
+            ret->args[ret->count++] = w;
         return true;
     }
     count = atoi(ret->text + 1);
-    if (count < 1 || count > COMMAND_WORDS_MAX)
+    if (count < 1 || count > COMMAND_ARGS_MAX)
         return false;
     while (ret->count < count) {
         size_t room = (size_t)(ret->text + sizeof(ret->text) - at);
@@ -126,7 +126,7 @@ bool conn_command(struct conn *c, struct command *ret)
             return false;
         if (strlen(at) != (size_t)atoi(line + 1))
             return false;
-        ret->words[ret->count++] = at;
+        ret->args[ret->count++] = at;
         at += strlen(at) + 1;
     }
     return true;

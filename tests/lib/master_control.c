@@ -13,9 +13,9 @@
 #define LOG_COMMANDS_MAX  64
 #define TAKEOVER_PAUSE_MS 3600000u
 
-static bool is_word(const struct command *a, int i, const char *word)
+static bool is_arg(const struct command *a, int i, const char *arg)
 {
-    return i < a->count && strcasecmp(a->words[i], word) == 0;
+    return i < a->count && strcasecmp(a->args[i], arg) == 0;
 }
 
 /* A command of a connection, for the report; passwords and repetitions are left out. */
@@ -27,7 +27,7 @@ static void log_command(struct conn *c, const struct command *a)
 
     for (int i = 0; i < a->count && n < sizeof(text); i++)
         n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i > 0 ? " " : "",
-                              i > 0 && is_word(a, 0, "AUTH") ? "***" : a->words[i]);
+                              i > 0 && is_arg(a, 0, "AUTH") ? "***" : a->args[i]);
     last = logged > 0 ? json_string_value(json_array_get(c->log, logged - 1)) : "";
     if (logged < LOG_COMMANDS_MAX && strcmp(last, text) != 0)
         json_array_append_new(c->log, json_string(text));
@@ -38,14 +38,14 @@ static void log_command(struct conn *c, const struct command *a)
 static bool do_auth(struct conn *c, const struct command *a)
 {
     const struct master_options *o = &c->master->options;
-    const char *user = a->count == 3 ? a->words[1] : "default";
+    const char *user = a->count == 3 ? a->args[1] : "default";
     const char *want = o->user != NULL ? o->user : "default";
 
     if (o->password == NULL)
         return conn_reply(c, "-ERR AUTH <password> called without any password configured for the "
                              "default user. Are you sure your configuration is correct?\r\n");
     if (a->count < 2 || a->count > 3 || strcmp(user, want) != 0 ||
-        strcmp(a->words[a->count - 1], o->password) != 0)
+        strcmp(a->args[a->count - 1], o->password) != 0)
         return conn_reply(c, "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
     c->authenticated = true;
     return conn_reply(c, "+OK\r\n");
@@ -56,14 +56,14 @@ static bool refused(struct conn *c, const struct command *a, bool *ret_alive)
 {
     struct master *m = c->master;
     const struct master_options *o = &m->options;
-    bool replication = is_word(a, 0, "REPLCONF") || is_word(a, 0, "DFLY");
+    bool replication = is_arg(a, 0, "REPLCONF") || is_arg(a, 0, "DFLY");
     bool loading = false;
 
     if (o->password != NULL && !c->authenticated) {
         *ret_alive = conn_reply(c, "-NOAUTH Authentication required.\r\n");
         return true;
     }
-    if (!is_word(a, 0, "REPLCONF")) {
+    if (!is_arg(a, 0, "REPLCONF")) {
         pthread_mutex_lock(&m->mu);
         loading = m->loading_left > 0;
         m->loading_left -= loading;
@@ -76,9 +76,9 @@ static bool refused(struct conn *c, const struct command *a, bool *ret_alive)
     else if (o->noperm && replication)
         *ret_alive = conn_reply(c, "-NOPERM %s has no ACL permissions\r\n",
                                 o->user != NULL ? o->user : "default");
-    else if (o->plain_redis && is_word(a, 0, "REPLCONF"))
+    else if (o->plain_redis && is_arg(a, 0, "REPLCONF"))
         *ret_alive = conn_reply(c, "+OK\r\n");
-    else if (o->plain_redis && is_word(a, 0, "DFLY"))
+    else if (o->plain_redis && is_arg(a, 0, "DFLY"))
         *ret_alive = conn_reply(c, "-ERR unknown command 'DFLY', with args beginning with: \r\n");
     else
         return false;
@@ -158,19 +158,19 @@ static bool do_replconf(struct conn *c, const struct command *a)
 
     if (a->count % 2 == 0)
         return conn_reply(c, "-ERR syntax error\r\n");
-    if (a->count == 3 && is_word(a, 1, "capa") && is_word(a, 2, "dragonfly"))
+    if (a->count == 3 && is_arg(a, 1, "capa") && is_arg(a, 2, "dragonfly"))
         return do_capa_dragonfly(c);
     for (int i = 1; i < a->count; i += 2) {
-        if (is_word(a, i, "capa") && is_word(a, i + 1, "dragonfly"))
+        if (is_arg(a, i, "capa") && is_arg(a, i + 1, "dragonfly"))
             wrong = "capa dragonfly together with something else";
-        else if ((is_word(a, i, "CLIENT-VERSION") || is_word(a, i, "CLIENT-ID")) &&
+        else if ((is_arg(a, i, "CLIENT-VERSION") || is_arg(a, i, "CLIENT-ID")) &&
                  c->session == NULL)
             wrong = "CLIENT-VERSION or CLIENT-ID before capa dragonfly";
-        else if (is_word(a, i, "ACK"))
+        else if (is_arg(a, i, "ACK"))
             wrong = "an ACK on a connection that is not a flow";
-        else if (!is_word(a, i, "capa") && !is_word(a, i, "listening-port") &&
-                 !is_word(a, i, "ip-address") && !is_word(a, i, "CLIENT-VERSION") &&
-                 !is_word(a, i, "CLIENT-ID"))
+        else if (!is_arg(a, i, "capa") && !is_arg(a, i, "listening-port") &&
+                 !is_arg(a, i, "ip-address") && !is_arg(a, i, "CLIENT-VERSION") &&
+                 !is_arg(a, i, "CLIENT-ID"))
             return conn_reply(c, "-ERR syntax error\r\n");
     }
     if (wrong != NULL) {
@@ -222,17 +222,17 @@ static bool grants_partial(struct flow *f, uint64_t lsn)
 static bool do_flow(struct conn *c, const struct command *a)
 {
     struct master *m = c->master;
-    unsigned long index = a->count > 4 ? strtoul(a->words[4], NULL, 10) : 0;
+    unsigned long index = a->count > 4 ? strtoul(a->args[4], NULL, 10) : 0;
     const char *error = NULL;
     struct ft_err err = FT_ERR_INIT;
     struct session *s;
     struct flow *f = NULL;
 
     pthread_mutex_lock(&m->mu);
-    s = a->count > 3 ? session_find(m, a->words[3]) : NULL;
+    s = a->count > 3 ? session_find(m, a->args[3]) : NULL;
     if (a->count < 5 || a->count > 6)
         error = "syntax error";
-    else if (strcmp(a->words[2], m->replication_id) != 0)
+    else if (strcmp(a->args[2], m->replication_id) != 0)
         error = "bad master id";
     else if (s == NULL || s->dead)
         error = "syncid not found";
@@ -245,10 +245,10 @@ static bool do_flow(struct conn *c, const struct command *a)
             violation(m, "DFLY FLOW: %s", error);
     } else {
         f = &s->flows[index];
-        f->partial = a->count == 6 && grants_partial(f, strtoull(a->words[5], NULL, 10));
+        f->partial = a->count == 6 && grants_partial(f, strtoull(a->args[5], NULL, 10));
         f->connected = true;
         f->fd = c->fd;
-        if (flow_plan(f, f->partial, f->partial ? strtoull(a->words[5], NULL, 10) : 0, &err) < 0)
+        if (flow_plan(f, f->partial, f->partial ? strtoull(a->args[5], NULL, 10) : 0, &err) < 0)
             abort();
         *(f->partial ? &m->partial : &m->full) += 1;
         pthread_cond_broadcast(&m->changed);
@@ -301,7 +301,7 @@ static bool do_phase(struct conn *c, const struct command *a, bool stable)
     if (stable)
         (void)usleep(1000 * m->options.late_stable_ms);
     pthread_mutex_lock(&m->mu);
-    s = a->count == 3 ? session_find(m, a->words[2]) : NULL;
+    s = a->count == 3 ? session_find(m, a->args[2]) : NULL;
     if (s == NULL || s != c->session || s->dead) {
         error = "for no session of this connection";
     } else {
@@ -370,12 +370,12 @@ static void keep_pings(struct session *s)
 static bool do_takeover(struct conn *c, const struct command *a)
 {
     struct master *m = c->master;
-    uint64_t give_up_ms = clock_mono_ms() + 1000 * strtoull(a->words[2], NULL, 10);
+    uint64_t give_up_ms = clock_mono_ms() + 1000 * strtoull(a->args[2], NULL, 10);
     struct session *s;
     bool done = false, alive;
 
     pthread_mutex_lock(&m->mu);
-    s = session_find(m, a->words[a->count - 1]);
+    s = session_find(m, a->args[a->count - 1]);
     if (s == NULL || !s->stable || s->dead) {
         violation(m, "DFLY TAKEOVER outside stable sync");
         pthread_mutex_unlock(&m->mu);
@@ -424,38 +424,38 @@ static bool do_takeover(struct conn *c, const struct command *a)
 
 static bool do_dfly(struct conn *c, const struct command *a)
 {
-    if (is_word(a, 1, "FLOW"))
+    if (is_arg(a, 1, "FLOW"))
         return do_flow(c, a);
-    if (is_word(a, 1, "SYNC"))
+    if (is_arg(a, 1, "SYNC"))
         return do_phase(c, a, false);
-    if (is_word(a, 1, "STARTSTABLE"))
+    if (is_arg(a, 1, "STARTSTABLE"))
         return do_phase(c, a, true);
-    if (is_word(a, 1, "REPLICAOFFSET"))
+    if (is_arg(a, 1, "REPLICAOFFSET"))
         return do_offsets(c);
-    if (is_word(a, 1, "TAKEOVER") && a->count >= 4)
+    if (is_arg(a, 1, "TAKEOVER") && a->count >= 4)
         return do_takeover(c, a);
     return conn_reply(c, "-ERR syntax error\r\n");
 }
 
 static bool do_select(struct conn *c, const struct command *a)
 {
-    c->db = a->count == 2 ? (unsigned)strtoul(a->words[1], NULL, 10) : 0;
+    c->db = a->count == 2 ? (unsigned)strtoul(a->args[1], NULL, 10) : 0;
     return conn_reply(c, "+OK\r\n");
 }
 
 static bool do_client(struct conn *c, const struct command *a)
 {
     struct master *m = c->master;
-    bool pause = is_word(a, 1, "PAUSE");
+    bool pause = is_arg(a, 1, "PAUSE");
 
-    if (m->options.no_pause && (pause || is_word(a, 1, "UNPAUSE")))
+    if (m->options.no_pause && (pause || is_arg(a, 1, "UNPAUSE")))
         return conn_reply(c, "-NOPERM %s has no ACL permissions\r\n", "default");
-    if (pause && (a->count != 4 || !is_word(a, 3, "WRITE")))
+    if (pause && (a->count != 4 || !is_arg(a, 3, "WRITE")))
         return conn_reply(c, "-ERR syntax error\r\n");
     pthread_mutex_lock(&m->mu);
     if (pause)
-        time_pause(m, strtoull(a->words[2], NULL, 10));
-    else if (is_word(a, 1, "UNPAUSE"))
+        time_pause(m, strtoull(a->args[2], NULL, 10));
+    else if (is_arg(a, 1, "UNPAUSE"))
         time_unpause(m);
     pthread_mutex_unlock(&m->mu);
     return conn_reply(c, "+OK\r\n");
@@ -466,7 +466,7 @@ static bool do_info(struct conn *c, const struct command *a)
     struct master *m = c->master;
     char text[256];
 
-    if (is_word(a, 1, "COMMANDSTATS")) {
+    if (is_arg(a, 1, "COMMANDSTATS")) {
         pthread_mutex_lock(&m->mu);
         snprintf(text, sizeof(text), "# Commandstats\r\ncmdstat_LMPOP:calls=%u,usec=1\r\n",
                  m->stats_asked++ == 0 ? 0 : m->options.pops);
@@ -483,25 +483,25 @@ static bool do_command(struct conn *c, const struct command *a)
 {
     bool alive;
 
-    if (is_word(a, 0, "AUTH"))
+    if (is_arg(a, 0, "AUTH"))
         return do_auth(c, a);
     if (refused(c, a, &alive))
         return alive;
-    if (is_word(a, 0, "PING"))
+    if (is_arg(a, 0, "PING"))
         return conn_reply(c, "+PONG\r\n");
-    if (is_word(a, 0, "REPLCONF"))
+    if (is_arg(a, 0, "REPLCONF"))
         return do_replconf(c, a);
-    if (is_word(a, 0, "DFLY"))
+    if (is_arg(a, 0, "DFLY"))
         return do_dfly(c, a);
-    if (is_word(a, 0, "INFO"))
+    if (is_arg(a, 0, "INFO"))
         return do_info(c, a);
-    if (is_word(a, 0, "CLIENT"))
+    if (is_arg(a, 0, "CLIENT"))
         return do_client(c, a);
-    if (is_word(a, 0, "SELECT"))
+    if (is_arg(a, 0, "SELECT"))
         return do_select(c, a);
     if (keys_serve(c, a, &alive))
         return alive;
-    return conn_reply(c, "-ERR unknown command `%s`\r\n", a->words[0]);
+    return conn_reply(c, "-ERR unknown command `%s`\r\n", a->args[0]);
 }
 
 void control_serve(struct conn *c)

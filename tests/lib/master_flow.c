@@ -463,11 +463,11 @@ static void read_acks(struct flow *f, struct conn *c)
 
     while (conn_command(c, &a)) {
         pthread_mutex_lock(&m->mu);
-        if (a.count == 3 && strcasecmp(a.words[0], "REPLCONF") == 0 &&
-            strcasecmp(a.words[1], "ACK") == 0)
-            check_ack(f, strtoull(a.words[2], NULL, 10));
+        if (a.count == 3 && strcasecmp(a.args[0], "REPLCONF") == 0 &&
+            strcasecmp(a.args[1], "ACK") == 0)
+            check_ack(f, strtoull(a.args[2], NULL, 10));
         else
-            violation(m, "flow %u: \"%s\" on a flow", f->index, a.count > 0 ? a.words[0] : "");
+            violation(m, "flow %u: \"%s\" on a flow", f->index, a.count > 0 ? a.args[0] : "");
         check = m->options.check_dir != NULL && f->ack > 0 && !f->gap &&
                 clock_mono_ms() - f->ack_checked_ms >= CHECK_EVERY_MS;
         pthread_mutex_unlock(&m->mu);

@@ -14,7 +14,7 @@
 #include "lib/master.h"
 #include "lib/recording.h"
 
-#define COMMAND_WORDS_MAX 16
+#define COMMAND_ARGS_MAX  16
 #define COMMAND_BYTES_MAX 4096
 
 enum gate {
@@ -95,7 +95,7 @@ struct conn {
 
 struct command {
     char text[COMMAND_BYTES_MAX];
-    char *words[COMMAND_WORDS_MAX];
+    char *args[COMMAND_ARGS_MAX];
     int count;
 };
 

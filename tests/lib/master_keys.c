@@ -188,7 +188,7 @@ bool keys_serve(struct conn *c, const struct command *a, bool *ret_alive)
     char *name;
 
     for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
-        known = known || strcasecmp(a->words[0], reads[i]) == 0;
+        known = known || strcasecmp(a->args[0], reads[i]) == 0;
     if (!known || a->count != 2)
         return false;
     pthread_mutex_lock(&m->mu);
@@ -198,13 +198,13 @@ bool keys_serve(struct conn *c, const struct command *a, bool *ret_alive)
         *ret_alive = conn_reply(c, "-ERR values are known at the end of the recording only\r\n");
         return true;
     }
-    name = dataset_name(c->db, bytes_str(a->words[1]));
+    name = dataset_name(c->db, bytes_str(a->args[1]));
     if (m->options.no_dump != NULL && strcmp(name, m->options.no_dump) == 0)
         *ret_alive = conn_reply(c, "-NOPERM default has no ACL permissions\r\n");
     else if (m->options.absent != NULL && strcmp(name, m->options.absent) == 0)
-        *ret_alive = reply_absent(c, a->words[0]);
+        *ret_alive = reply_absent(c, a->args[0]);
     else
-        *ret_alive = reply_key(c, a->words[0], json_object_get(m->state, name));
+        *ret_alive = reply_key(c, a->args[0], json_object_get(m->state, name));
     free(name);
     return true;
 }

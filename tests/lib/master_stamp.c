@@ -6,11 +6,11 @@
 #include "base/clock.h"
 #include "lib/stamp.h"
 
-static int put_word(struct buf *b, const char *word, struct ft_err *err)
+static int put_arg(struct buf *b, const char *arg, struct ft_err *err)
 {
-    if (put_packed(b, strlen(word), err) != 0)
+    if (put_packed(b, strlen(arg), err) != 0)
         return -1;
-    return buf_append_str(b, word, err);
+    return buf_append_str(b, arg, err);
 }
 
 /* COMMAND with a txid of its own, for one shard, of three words. */
@@ -24,8 +24,8 @@ static int make_stamp(struct buf *b, const char *key, uint64_t txid, struct ft_e
         buf_append(b, "\x01\x03", 2, err) != 0 ||
         put_packed(b, strlen("RPUSH") + strlen(key) + strlen(number), err) != 0)
         return -1;
-    return put_word(b, "RPUSH", err) != 0 || put_word(b, key, err) != 0 ? -1
-                                                                        : put_word(b, number, err);
+    return put_arg(b, "RPUSH", err) != 0 || put_arg(b, key, err) != 0 ? -1
+                                                                      : put_arg(b, number, err);
 }
 
 /* The record is counted before it is sent: its ACK may be there at once. */

@@ -17,12 +17,12 @@
 typedef int t_blob_fn(struct bytes blob, char text[T_BLOB_TEXT], struct ft_err *err);
 
 /* t_blob_append - of more than fits the beginning. */
-static inline void t_blob_append(char text[T_BLOB_TEXT], struct bytes word, const char *behind)
+static inline void t_blob_append(char text[T_BLOB_TEXT], struct bytes arg, const char *behind)
 {
     char shown[100];
     size_t n = strlen(text);
 
-    (void)snprintf(text + n, T_BLOB_TEXT - n, "%s%s", bytes_escape(word, shown, sizeof(shown)),
+    (void)snprintf(text + n, T_BLOB_TEXT - n, "%s%s", bytes_escape(arg, shown, sizeof(shown)),
                    behind);
 }
 

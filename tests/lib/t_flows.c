@@ -54,7 +54,7 @@ static void put_number(struct buf *b, size_t value)
 }
 
 /* The next of the words of a text. */
-static bool next_word(const char **at, struct bytes *ret)
+static bool next_arg(const char **at, struct bytes *ret)
 {
     size_t n = strcspn(*at, " ");
 
@@ -68,12 +68,12 @@ static bool next_word(const char **at, struct bytes *ret)
 /* SELECT and COMMAND. */
 static int put_record(struct buf *b, const struct t_record *r)
 {
-    struct bytes word;
+    struct bytes arg;
     size_t total = 0;
     size_t count = 0;
 
-    for (const char *at = r->text; next_word(&at, &word); count++)
-        total += word.n;
+    for (const char *at = r->text; next_arg(&at, &arg); count++)
+        total += arg.n;
     (void)put_byte(b, 0x06);
     (void)put_byte(b, r->db);
     (void)put_byte(b, 0x0a);
@@ -81,9 +81,9 @@ static int put_record(struct buf *b, const struct t_record *r)
     (void)put_byte(b, 1);
     put_number(b, count);
     put_number(b, total);
-    for (const char *at = r->text; next_word(&at, &word);) {
-        put_number(b, word.n);
-        if (put(b, word.p, word.n) != 0)
+    for (const char *at = r->text; next_arg(&at, &arg);) {
+        put_number(b, arg.n);
+        if (put(b, arg.p, arg.n) != 0)
             return -1;
     }
     return 0;

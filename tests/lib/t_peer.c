@@ -39,7 +39,7 @@ static size_t take_command(const char *in, size_t n, char *text, size_t size)
             return 0;
         if (i != 0)
             length += (size_t)snprintf(text + length, size - length, " ");
-        for (long k = 0; k < bytes && k < (long)T_PEER_WORD && length + 2 < size; k++)
+        for (long k = 0; k < bytes && k < (long)T_PEER_ARG && length + 2 < size; k++)
             text[length++] = (char)(isprint((unsigned char)line[1 + k]) ? line[1 + k] : '.');
         text[length] = '\0';
         at = line + 1 + bytes + 2;

@@ -18,7 +18,7 @@
 #include "wire/uri.h"
 
 #define T_PEERS_MAX  4u
-#define T_PEER_WORD  80u
+#define T_PEER_ARG   80u
 #define T_PEER_ANY   -1
 #define T_PEER_RULES 32u
 

@@ -13,15 +13,15 @@
 #include "base/buf.h"
 
 #define SOAK_SHARDS_MAX 16
-#define SOAK_WORDS_MAX  80
+#define SOAK_ARGS_MAX   80
 /* How far the times on the reference are moved. */
 #define SOAK_SHIFT_MS INT64_C(1000000000000)
 /* Times to live are below this, or far above. */
 #define SOAK_SHORT_MS 3000
 
 /* The words of one command: borrowed, or texts of its own. */
-struct soak_words {
-    struct bytes words[SOAK_WORDS_MAX];
+struct soak_args {
+    struct bytes args[SOAK_ARGS_MAX];
     size_t count;
     char texts[4096];
     size_t used;
@@ -66,24 +66,24 @@ void soak_die(const char *format, ...) __attribute__((format(printf, 1, 2), nore
 void soak_must(bool holds);
 uint64_t soak_random(struct soak *s, uint64_t below);
 
-void soak_words_add(struct soak_words *w, struct bytes word);
-void soak_words_text(struct soak_words *w, const char *format, ...)
+void soak_args_add(struct soak_args *w, struct bytes arg);
+void soak_args_text(struct soak_args *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* soak_ask - the reply of the reference, whatever it is. */
-redisReply *soak_ask(struct soak *s, const struct soak_words *w);
+redisReply *soak_ask(struct soak *s, const struct soak_args *w);
 /* soak_run - in the command's database; NULL: an error reply. */
-redisReply *soak_run(struct soak *s, const struct soak_words *w);
+redisReply *soak_run(struct soak *s, const struct soak_args *w);
 /* soak_do - false: an error reply. */
-bool soak_do(struct soak *s, const struct soak_words *w);
+bool soak_do(struct soak *s, const struct soak_args *w);
 /* soak_number - -1: no number. */
-long long soak_number(struct soak *s, const struct soak_words *w);
+long long soak_number(struct soak *s, const struct soak_args *w);
 
 uint32_t soak_shard(const struct soak *s, struct bytes key);
 /* soak_write - a record of this shard's flow; soak_journal: of the one whose shard has its
  * key. */
-void soak_write(struct soak *s, uint32_t shard, const struct soak_words *w);
-void soak_journal(struct soak *s, const struct soak_words *w);
+void soak_write(struct soak *s, uint32_t shard, const struct soak_args *w);
+void soak_journal(struct soak *s, const struct soak_args *w);
 
 /* soak_shifted - a time as the reference gets it. */
 int64_t soak_shifted(const struct soak *s, int64_t at_ms);

@@ -13,13 +13,13 @@
 
 static const char kinds[] = "snflthzxpbg";
 
-void soak_words_add(struct soak_words *w, struct bytes word)
+void soak_args_add(struct soak_args *w, struct bytes arg)
 {
-    soak_must(w->count < SOAK_WORDS_MAX);
-    w->words[w->count++] = word;
+    soak_must(w->count < SOAK_ARGS_MAX);
+    w->args[w->count++] = arg;
 }
 
-void soak_words_text(struct soak_words *w, const char *format, ...)
+void soak_args_text(struct soak_args *w, const char *format, ...)
 {
     char *text = w->texts + w->used;
     va_list args;
@@ -30,28 +30,28 @@ void soak_words_text(struct soak_words *w, const char *format, ...)
     va_end(args);
     soak_must(n >= 0 && (size_t)n < sizeof(w->texts) - w->used);
     w->used += (size_t)n + 1;
-    soak_words_add(w, bytes_of(text, (size_t)n));
+    soak_args_add(w, bytes_of(text, (size_t)n));
 }
 
-static void add_all(struct soak_words *w, const char *texts)
+static void add_all(struct soak_args *w, const char *texts)
 {
     while (*texts != '\0') {
         size_t n = strcspn(texts, " ");
 
-        soak_words_text(w, "%.*s", (int)n, texts);
+        soak_args_text(w, "%.*s", (int)n, texts);
         texts += n + (texts[n] == ' ');
     }
 }
 
 /* Some keys have a hash tag. */
-static void add_key(struct soak *s, struct soak_words *w, char kind)
+static void add_key(struct soak *s, struct soak_args *w, char kind)
 {
     unsigned long long n = soak_random(s, s->keys);
 
     if (n % 4 == 0)
-        soak_words_text(w, "%c:{%llu}%llu", kind, n % 5, n);
+        soak_args_text(w, "%c:{%llu}%llu", kind, n % 5, n);
     else
-        soak_words_text(w, "%c:%llu", kind, n);
+        soak_args_text(w, "%c:%llu", kind, n);
 }
 
 static char any_kind(struct soak *s)
@@ -59,7 +59,7 @@ static char any_kind(struct soak *s)
     return kinds[soak_random(s, sizeof(kinds) - 1)];
 }
 
-static void add_value(struct soak *s, struct soak_words *w)
+static void add_value(struct soak *s, struct soak_args *w)
 {
     static const char long_text[] =
         "a longer text, which does not fit where small values are kept: "
@@ -67,50 +67,50 @@ static void add_value(struct soak *s, struct soak_words *w)
 
     switch (soak_random(s, 6)) {
     case 0:
-        soak_words_text(w, "%lld", (long long)soak_random(s, 100000) - 50000);
+        soak_args_text(w, "%lld", (long long)soak_random(s, 100000) - 50000);
         break;
     case 1:
-        soak_words_text(w, "%s %llu", long_text, (unsigned long long)soak_random(s, 1000));
+        soak_args_text(w, "%s %llu", long_text, (unsigned long long)soak_random(s, 1000));
         break;
     case 2:
-        soak_words_text(w, "\xff\x01%llu\r\n\"", (unsigned long long)soak_random(s, 1000));
+        soak_args_text(w, "\xff\x01%llu\r\n\"", (unsigned long long)soak_random(s, 1000));
         break;
     case 3:
-        soak_words_text(w, "m%llu", (unsigned long long)soak_random(s, MEMBERS));
+        soak_args_text(w, "m%llu", (unsigned long long)soak_random(s, MEMBERS));
         break;
     default:
-        soak_words_text(w, "v%llu", (unsigned long long)soak_random(s, 1000000));
+        soak_args_text(w, "v%llu", (unsigned long long)soak_random(s, 1000000));
         break;
     }
 }
 
 /* So that sums of them have no exponent. */
-static void add_float(struct soak *s, struct soak_words *w)
+static void add_float(struct soak *s, struct soak_args *w)
 {
-    soak_words_text(w, "%.*f", (int)soak_random(s, 7),
-                    ((double)soak_random(s, 160000) - 80000) / 1000);
+    soak_args_text(w, "%.*f", (int)soak_random(s, 7),
+                   ((double)soak_random(s, 160000) - 80000) / 1000);
 }
 
-static void add_of_template(struct soak *s, struct soak_words *w, const char *word, size_t n)
+static void add_of_template(struct soak *s, struct soak_args *w, const char *arg, size_t n)
 {
-    if (n == 2 && word[0] == '@')
-        add_key(s, w, word[1] == '*' ? any_kind(s) : word[1]);
-    else if (n == 2 && word[0] == '?' && word[1] == 'v')
+    if (n == 2 && arg[0] == '@')
+        add_key(s, w, arg[1] == '*' ? any_kind(s) : arg[1]);
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'v')
         add_value(s, w);
-    else if (n == 2 && word[0] == '?' && word[1] == 'f')
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'f')
         add_float(s, w);
-    else if (n == 2 && word[0] == '?' && word[1] == 'm')
-        soak_words_text(w, "m%llu", (unsigned long long)soak_random(s, MEMBERS));
-    else if (n == 2 && word[0] == '?' && word[1] == 'i')
-        soak_words_text(w, "%lld", (long long)soak_random(s, 100) - 50);
-    else if (n == 2 && word[0] == '?' && word[1] == 'x')
-        soak_words_text(w, "%lld", (long long)soak_random(s, 7) - 3);
-    else if (n == 2 && word[0] == '?' && word[1] == 'c')
-        soak_words_text(w, "%llu", 1 + (unsigned long long)soak_random(s, 3));
-    else if (n == 2 && word[0] == '?' && word[1] == 'u')
-        soak_words_text(w, "%llu", (unsigned long long)soak_random(s, 40));
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'm')
+        soak_args_text(w, "m%llu", (unsigned long long)soak_random(s, MEMBERS));
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'i')
+        soak_args_text(w, "%lld", (long long)soak_random(s, 100) - 50);
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'x')
+        soak_args_text(w, "%lld", (long long)soak_random(s, 7) - 3);
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'c')
+        soak_args_text(w, "%llu", 1 + (unsigned long long)soak_random(s, 3));
+    else if (n == 2 && arg[0] == '?' && arg[1] == 'u')
+        soak_args_text(w, "%llu", (unsigned long long)soak_random(s, 40));
     else
-        soak_words_text(w, "%.*s", (int)n, word);
+        soak_args_text(w, "%.*s", (int)n, arg);
 }
 
 /* @k: a key of kind k. ?v value, ?f float, ?m member, ?i integer, ?x index, ?c count, ?u offset. */
@@ -169,7 +169,7 @@ static const char *const templates[] = {
 static bool from_template(struct soak *s)
 {
     const char *t = templates[soak_random(s, sizeof(templates) / sizeof(templates[0]))];
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
     while (*t != '\0') {
         size_t n = strcspn(t, " ");
@@ -190,19 +190,19 @@ static void next_txid(struct soak *s)
 
 static bool exists(struct soak *s, struct bytes key)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
-    soak_words_text(&w, "EXISTS");
-    soak_words_add(&w, key);
+    soak_args_text(&w, "EXISTS");
+    soak_args_add(&w, key);
     return soak_number(s, &w) == 1;
 }
 
 static void journal_del(struct soak *s, struct bytes key)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
-    soak_words_text(&w, "DEL");
-    soak_words_add(&w, key);
+    soak_args_text(&w, "DEL");
+    soak_args_add(&w, key);
     soak_journal(s, &w);
 }
 
@@ -218,31 +218,31 @@ static bool do_set(struct soak *s)
 {
     uint64_t form = soak_random(s, 4);
     int64_t at_ms = random_time(s);
-    struct soak_words w = {0}, j = {0};
+    struct soak_args w = {0}, j = {0};
     size_t values;
 
-    soak_words_text(&w, "SET");
+    soak_args_text(&w, "SET");
     add_key(s, &w, soak_random(s, 8) == 0 ? any_kind(s) : 's');
     add_value(s, &w);
     values = w.count;
     if (form == 1)
         add_all(&w, "KEEPTTL");
     if (form == 2) {
-        soak_words_text(&w, "PXAT");
-        soak_words_text(&w, "%lld", (long long)soak_shifted(s, at_ms));
+        soak_args_text(&w, "PXAT");
+        soak_args_text(&w, "%lld", (long long)soak_shifted(s, at_ms));
     }
     if (!soak_do(s, &w)) { /* a live source may get it when the time has passed */
         soak_must(s->live);
         return false;
     }
     for (size_t i = 0; i < values; i++)
-        soak_words_add(&j, w.words[i]);
+        soak_args_add(&j, w.args[i]);
     if (form == 1)
         add_all(&j, "KEEPTTL");
     if (form == 2) {
-        soak_words_text(&j, "PXAT");
-        soak_words_text(&j, "%lld", (long long)at_ms);
-        soak_note_time(s, w.words[1], at_ms);
+        soak_args_text(&j, "PXAT");
+        soak_args_text(&j, "%lld", (long long)at_ms);
+        soak_note_time(s, w.args[1], at_ms);
     }
     soak_journal(s, &j);
     return true;
@@ -251,32 +251,32 @@ static bool do_set(struct soak *s)
 static bool do_expire(struct soak *s)
 {
     int64_t at_ms = random_time(s);
-    struct soak_words w = {0}, j = {0};
+    struct soak_args w = {0}, j = {0};
 
-    soak_words_text(&w, "PEXPIREAT");
+    soak_args_text(&w, "PEXPIREAT");
     add_key(s, &w, any_kind(s));
-    soak_words_text(&w, "%lld", (long long)soak_shifted(s, at_ms));
+    soak_args_text(&w, "%lld", (long long)soak_shifted(s, at_ms));
     if (soak_number(s, &w) != 1)
         return false;
-    soak_words_text(&j, "PEXPIREAT");
-    soak_words_add(&j, w.words[1]);
-    soak_words_text(&j, "%lld", (long long)at_ms);
-    soak_note_time(s, w.words[1], at_ms);
+    soak_args_text(&j, "PEXPIREAT");
+    soak_args_add(&j, w.args[1]);
+    soak_args_text(&j, "%lld", (long long)at_ms);
+    soak_note_time(s, w.args[1], at_ms);
     soak_journal(s, &j);
     return true;
 }
 
 /* The part of a command that is about a shard's keys, each with so many words. */
-static void write_slices(struct soak *s, const struct soak_words *w, size_t step)
+static void write_slices(struct soak *s, const struct soak_args *w, size_t step)
 {
     next_txid(s);
     for (uint32_t shard = 0; shard < s->shards; shard++) {
-        struct soak_words slice = {0};
+        struct soak_args slice = {0};
 
-        soak_words_add(&slice, w->words[0]);
+        soak_args_add(&slice, w->args[0]);
         for (size_t i = 1; i < w->count; i += step)
-            for (size_t k = i; soak_shard(s, w->words[i]) == shard && k < i + step; k++)
-                soak_words_add(&slice, w->words[k]);
+            for (size_t k = i; soak_shard(s, w->args[i]) == shard && k < i + step; k++)
+                soak_args_add(&slice, w->args[k]);
         if (slice.count > 1)
             soak_write(s, shard, &slice);
     }
@@ -284,9 +284,9 @@ static void write_slices(struct soak *s, const struct soak_words *w, size_t step
 
 static bool do_mset(struct soak *s)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
-    soak_words_text(&w, "MSET");
+    soak_args_text(&w, "MSET");
     for (uint64_t i = 2 + soak_random(s, 4); i > 0; i--) {
         add_key(s, &w, soak_random(s, 4) == 0 ? 'n' : 's');
         add_value(s, &w);
@@ -298,19 +298,19 @@ static bool do_mset(struct soak *s)
 
 static bool do_del(struct soak *s)
 {
-    struct soak_words w = {0}, j = {0};
+    struct soak_args w = {0}, j = {0};
 
-    soak_words_text(&w, "DEL");
+    soak_args_text(&w, "DEL");
     for (uint64_t i = 1 + soak_random(s, 3); i > 0; i--)
         add_key(s, &w, any_kind(s));
-    soak_words_text(&j, "DEL");
+    soak_args_text(&j, "DEL");
     for (size_t i = 1; i < w.count; i++) {
-        struct soak_words one = {0};
+        struct soak_args one = {0};
 
-        soak_words_text(&one, "DEL");
-        soak_words_add(&one, w.words[i]);
+        soak_args_text(&one, "DEL");
+        soak_args_add(&one, w.args[i]);
         if (soak_number(s, &one) == 1)
-            soak_words_add(&j, w.words[i]);
+            soak_args_add(&j, w.args[i]);
     }
     if (j.count == 1)
         return false;
@@ -322,42 +322,42 @@ static bool do_del(struct soak *s)
 static void write_restore(struct soak *s, struct bytes key)
 {
     int64_t at_ms = s->live ? -1 : soak_time_of(s, key);
-    struct soak_words dump = {0}, j = {0};
+    struct soak_args dump = {0}, j = {0};
     redisReply *reply;
 
     if (at_ms >= 0)
         soak_note_time(s, key, at_ms);
     if (!s->recording)
         return;
-    soak_words_text(&dump, "DUMP");
-    soak_words_add(&dump, key);
+    soak_args_text(&dump, "DUMP");
+    soak_args_add(&dump, key);
     reply = soak_run(s, &dump);
     soak_must(reply != NULL && reply->type == REDIS_REPLY_STRING);
-    soak_words_text(&j, "RESTORE");
-    soak_words_add(&j, key);
-    soak_words_text(&j, "%lld", at_ms < 0 ? 0 : (long long)at_ms);
-    soak_words_add(&j, bytes_of(reply->str, reply->len));
+    soak_args_text(&j, "RESTORE");
+    soak_args_add(&j, key);
+    soak_args_text(&j, "%lld", at_ms < 0 ? 0 : (long long)at_ms);
+    soak_args_add(&j, bytes_of(reply->str, reply->len));
     add_all(&j, "REPLACE ABSTTL");
     soak_journal(s, &j);
     freeReplyObject(reply);
 }
 
 /* Two keys of one kind, or now and then of different ones, that are not the same. */
-static bool add_pair(struct soak *s, struct soak_words *w, char kind)
+static bool add_pair(struct soak *s, struct soak_args *w, char kind)
 {
     add_key(s, w, kind);
     add_key(s, w, soak_random(s, 6) == 0 ? any_kind(s) : kind);
-    return !bytes_eq(w->words[w->count - 1], w->words[w->count - 2]);
+    return !bytes_eq(w->args[w->count - 1], w->args[w->count - 2]);
 }
 
 static bool do_rename(struct soak *s)
 {
     bool nx = soak_random(s, 4) == 0;
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     redisReply *reply;
     bool done;
 
-    soak_words_text(&w, nx ? "RENAMENX" : "RENAME");
+    soak_args_text(&w, nx ? "RENAMENX" : "RENAME");
     if (!add_pair(s, &w, any_kind(s)))
         return false;
     reply = soak_run(s, &w);
@@ -366,53 +366,53 @@ static bool do_rename(struct soak *s)
     if (!done)
         return false;
     next_txid(s);
-    if (soak_shard(s, w.words[1]) == soak_shard(s, w.words[2])) {
-        int64_t at_ms = s->live ? -1 : soak_time_of(s, w.words[2]);
+    if (soak_shard(s, w.args[1]) == soak_shard(s, w.args[2])) {
+        int64_t at_ms = s->live ? -1 : soak_time_of(s, w.args[2]);
 
         if (at_ms >= 0)
-            soak_note_time(s, w.words[2], at_ms);
+            soak_note_time(s, w.args[2], at_ms);
         soak_journal(s, &w);
         return true;
     }
-    write_restore(s, w.words[2]);
-    journal_del(s, w.words[1]);
+    write_restore(s, w.args[2]);
+    journal_del(s, w.args[1]);
     return true;
 }
 
 static bool do_copy(struct soak *s)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
-    soak_words_text(&w, "COPY");
+    soak_args_text(&w, "COPY");
     if (!add_pair(s, &w, any_kind(s)))
         return false;
     add_all(&w, "REPLACE");
     if (soak_number(s, &w) != 1)
         return false;
     next_txid(s);
-    write_restore(s, w.words[2]);
+    write_restore(s, w.args[2]);
     return true;
 }
 
 static bool do_move(struct soak *s)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     unsigned from = s->db, to;
     int64_t at_ms;
 
     if (s->dbs < 2)
         return false;
     to = (from + 1) % s->dbs;
-    soak_words_text(&w, "MOVE");
+    soak_args_text(&w, "MOVE");
     add_key(s, &w, any_kind(s));
-    soak_words_text(&w, "%u", to);
+    soak_args_text(&w, "%u", to);
     next_txid(s);
     if (soak_number(s, &w) != 1)
         return false;
     s->db = to;
-    at_ms = s->live ? -1 : soak_time_of(s, w.words[1]);
+    at_ms = s->live ? -1 : soak_time_of(s, w.args[1]);
     if (at_ms >= 0)
-        soak_note_time(s, w.words[1], at_ms);
+        soak_note_time(s, w.args[1], at_ms);
     s->db = from;
     soak_journal(s, &w);
     return true;
@@ -429,7 +429,7 @@ static void float_text(double value, char text[64])
 }
 
 /* Is there a number to add to? */
-static bool read_float(struct soak *s, const struct soak_words *get, double *ret)
+static bool read_float(struct soak *s, const struct soak_args *get, double *ret)
 {
     redisReply *reply = soak_run(s, get);
     char *end = NULL;
@@ -450,30 +450,30 @@ static bool read_float(struct soak *s, const struct soak_words *get, double *ret
 static bool do_float(struct soak *s)
 {
     bool hash = soak_random(s, 2) == 0;
-    struct soak_words w = {0}, get = {0}, set = {0};
+    struct soak_args w = {0}, get = {0}, set = {0};
     char text[64];
     double old;
 
-    soak_words_text(&w, hash ? "HINCRBYFLOAT" : "INCRBYFLOAT");
+    soak_args_text(&w, hash ? "HINCRBYFLOAT" : "INCRBYFLOAT");
     add_key(s, &w, hash ? 'h' : 'f');
     if (hash)
-        soak_words_text(&w, "f%llu", (unsigned long long)soak_random(s, 5));
+        soak_args_text(&w, "f%llu", (unsigned long long)soak_random(s, 5));
     add_float(s, &w);
     if (s->live)
         return soak_do(s, &w);
-    soak_words_text(&get, hash ? "HGET" : "GET");
-    soak_words_add(&get, w.words[1]);
+    soak_args_text(&get, hash ? "HGET" : "GET");
+    soak_args_add(&get, w.args[1]);
     if (hash)
-        soak_words_add(&get, w.words[2]);
+        soak_args_add(&get, w.args[2]);
     if (!read_float(s, &get, &old))
         return false;
-    float_text(old + strtod((const char *)w.words[w.count - 1].p, NULL), text);
+    float_text(old + strtod((const char *)w.args[w.count - 1].p, NULL), text);
     if (strchr(text, 'e') != NULL)
         return false;
-    soak_words_text(&set, hash ? "HSET" : "SET");
+    soak_args_text(&set, hash ? "HSET" : "SET");
     for (size_t i = 1; i < w.count - 1; i++)
-        soak_words_add(&set, w.words[i]);
-    soak_words_text(&set, "%s", text);
+        soak_args_add(&set, w.args[i]);
+    soak_args_text(&set, "%s", text);
     if (!hash)
         add_all(&set, "KEEPTTL");
     soak_must(soak_do(s, &set));
@@ -484,25 +484,25 @@ static bool do_float(struct soak *s)
 static bool do_lmove(struct soak *s)
 {
     bool left = soak_random(s, 2) == 0, to_left = soak_random(s, 2) == 0;
-    struct soak_words w = {0}, pop = {0}, push = {0};
+    struct soak_args w = {0}, pop = {0}, push = {0};
     redisReply *reply;
 
-    soak_words_text(&w, "LMOVE");
+    soak_args_text(&w, "LMOVE");
     (void)add_pair(s, &w, 'l');
-    soak_words_text(&w, left ? "LEFT" : "RIGHT");
-    soak_words_text(&w, to_left ? "LEFT" : "RIGHT");
+    soak_args_text(&w, left ? "LEFT" : "RIGHT");
+    soak_args_text(&w, to_left ? "LEFT" : "RIGHT");
     reply = soak_run(s, &w);
     if (reply == NULL || reply->type != REDIS_REPLY_STRING) {
         freeReplyObject(reply);
         return false;
     }
     next_txid(s);
-    soak_words_text(&pop, left ? "LPOP" : "RPOP");
-    soak_words_add(&pop, w.words[1]);
+    soak_args_text(&pop, left ? "LPOP" : "RPOP");
+    soak_args_add(&pop, w.args[1]);
     soak_journal(s, &pop);
-    soak_words_text(&push, to_left ? "LPUSH" : "RPUSH");
-    soak_words_add(&push, w.words[2]);
-    soak_words_add(&push, bytes_of(reply->str, reply->len));
+    soak_args_text(&push, to_left ? "LPUSH" : "RPUSH");
+    soak_args_add(&push, w.args[2]);
+    soak_args_add(&push, bytes_of(reply->str, reply->len));
     soak_journal(s, &push);
     freeReplyObject(reply);
     return true;
@@ -510,22 +510,22 @@ static bool do_lmove(struct soak *s)
 
 static bool do_smove(struct soak *s)
 {
-    struct soak_words w = {0}, rem = {0}, add = {0};
+    struct soak_args w = {0}, rem = {0}, add = {0};
 
-    soak_words_text(&w, "SMOVE");
+    soak_args_text(&w, "SMOVE");
     if (!add_pair(s, &w, 't'))
         return false;
-    soak_words_text(&w, "m%llu", (unsigned long long)soak_random(s, MEMBERS));
+    soak_args_text(&w, "m%llu", (unsigned long long)soak_random(s, MEMBERS));
     if (soak_number(s, &w) != 1)
         return false;
     next_txid(s);
-    soak_words_text(&rem, "SREM");
-    soak_words_add(&rem, w.words[1]);
-    soak_words_add(&rem, w.words[3]);
+    soak_args_text(&rem, "SREM");
+    soak_args_add(&rem, w.args[1]);
+    soak_args_add(&rem, w.args[3]);
     soak_journal(s, &rem);
-    soak_words_text(&add, "SADD");
-    soak_words_add(&add, w.words[2]);
-    soak_words_add(&add, w.words[3]);
+    soak_args_text(&add, "SADD");
+    soak_args_add(&add, w.args[2]);
+    soak_args_add(&add, w.args[3]);
     soak_journal(s, &add);
     return true;
 }
@@ -533,12 +533,12 @@ static bool do_smove(struct soak *s)
 /* A command whose result, an array, is journalled in its place: NAME KEY element... */
 static bool write_array(struct soak *s, const char *name, struct bytes key, const redisReply *array)
 {
-    struct soak_words j = {0};
+    struct soak_args j = {0};
 
-    soak_words_text(&j, "%s", name);
-    soak_words_add(&j, key);
+    soak_args_text(&j, "%s", name);
+    soak_args_add(&j, key);
     for (size_t i = 0; i < array->elements; i++)
-        soak_words_add(&j, bytes_of(array->element[i]->str, array->element[i]->len));
+        soak_args_add(&j, bytes_of(array->element[i]->str, array->element[i]->len));
     soak_journal(s, &j);
     return true;
 }
@@ -561,25 +561,25 @@ static const redisReply *first_member(const redisReply *members)
 
 static bool do_spop(struct soak *s)
 {
-    struct soak_words members = {0}, w = {0};
+    struct soak_args members = {0}, w = {0};
     const redisReply *first;
     redisReply *reply;
 
-    soak_words_text(&members, s->live ? "SPOP" : "SMEMBERS");
+    soak_args_text(&members, s->live ? "SPOP" : "SMEMBERS");
     add_key(s, &members, 't');
     if (s->live)
         return soak_do(s, &members);
     reply = soak_run(s, &members);
     first = first_member(reply);
     if (first != NULL) {
-        soak_words_text(&w, "SREM");
-        soak_words_add(&w, members.words[1]);
-        soak_words_add(&w, bytes_of(first->str, first->len));
+        soak_args_text(&w, "SREM");
+        soak_args_add(&w, members.args[1]);
+        soak_args_add(&w, bytes_of(first->str, first->len));
         soak_must(soak_number(s, &w) == 1);
-        if (exists(s, w.words[1]))
+        if (exists(s, w.args[1]))
             soak_journal(s, &w);
         else
-            journal_del(s, w.words[1]);
+            journal_del(s, w.args[1]);
     }
     freeReplyObject(reply);
     return first != NULL;
@@ -592,10 +592,10 @@ static bool do_store(struct soak *s)
                                         "ZINTERSTORE"};
     size_t which = soak_random(s, 5);
     bool sorted = which >= 3;
-    struct soak_words w = {0}, read = {0}, j = {0};
+    struct soak_args w = {0}, read = {0}, j = {0};
     redisReply *reply;
 
-    soak_words_text(&w, "%s", names[which]);
+    soak_args_text(&w, "%s", names[which]);
     add_key(s, &w, sorted ? 'z' : 't');
     if (sorted)
         add_all(&w, "2");
@@ -604,20 +604,20 @@ static bool do_store(struct soak *s)
     if (!soak_do(s, &w))
         return false;
     next_txid(s);
-    journal_del(s, w.words[1]);
-    soak_words_text(&read, sorted ? "ZRANGE" : "SMEMBERS");
-    soak_words_add(&read, w.words[1]);
+    journal_del(s, w.args[1]);
+    soak_args_text(&read, sorted ? "ZRANGE" : "SMEMBERS");
+    soak_args_add(&read, w.args[1]);
     if (sorted)
         add_all(&read, "0 -1 WITHSCORES");
     reply = soak_run(s, &read);
     if (!sorted && reply != NULL && reply->elements > 0)
-        write_array(s, "SADD", w.words[1], reply);
+        write_array(s, "SADD", w.args[1], reply);
     if (sorted && reply != NULL && reply->elements > 0) {
-        soak_words_text(&j, "ZADD");
-        soak_words_add(&j, w.words[1]);
+        soak_args_text(&j, "ZADD");
+        soak_args_add(&j, w.args[1]);
         for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-            soak_words_add(&j, bytes_of(reply->element[i + 1]->str, reply->element[i + 1]->len));
-            soak_words_add(&j, bytes_of(reply->element[i]->str, reply->element[i]->len));
+            soak_args_add(&j, bytes_of(reply->element[i + 1]->str, reply->element[i + 1]->len));
+            soak_args_add(&j, bytes_of(reply->element[i]->str, reply->element[i]->len));
         }
         soak_journal(s, &j);
     }
@@ -629,7 +629,7 @@ static bool do_bits(struct soak *s)
 {
     bool merge = soak_random(s, 2) == 0;
     char kind = merge ? 'p' : 'b';
-    struct soak_words w = {0}, get = {0}, j = {0};
+    struct soak_args w = {0}, get = {0}, j = {0};
     redisReply *reply;
 
     add_all(&w, merge ? "PFMERGE" : "BITOP OR");
@@ -638,19 +638,19 @@ static bool do_bits(struct soak *s)
     add_key(s, &w, kind);
     if (!soak_do(s, &w))
         return false;
-    soak_words_text(&get, "GET");
-    soak_words_add(&get, w.words[merge ? 1 : 2]);
+    soak_args_text(&get, "GET");
+    soak_args_add(&get, w.args[merge ? 1 : 2]);
     reply = soak_run(s, &get);
     next_txid(s);
     if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
         /* PFMERGE keeps a time to live, the SET in its place would not */
-        soak_words_text(&j, "SET");
-        soak_words_add(&j, get.words[1]);
-        soak_words_add(&j, bytes_of(reply->str, reply->len));
+        soak_args_text(&j, "SET");
+        soak_args_add(&j, get.args[1]);
+        soak_args_add(&j, bytes_of(reply->str, reply->len));
         (void)soak_do(s, &j);
         soak_journal(s, &j);
     } else {
-        journal_del(s, get.words[1]);
+        journal_del(s, get.args[1]);
     }
     freeReplyObject(reply);
     return true;
@@ -659,12 +659,12 @@ static bool do_bits(struct soak *s)
 /* The id of the first entry; false: there is none. */
 static bool first_id(struct soak *s, struct bytes key, char id[64])
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     redisReply *reply;
     bool found;
 
-    soak_words_text(&w, "XRANGE");
-    soak_words_add(&w, key);
+    soak_args_text(&w, "XRANGE");
+    soak_args_add(&w, key);
     add_all(&w, "- + COUNT 1");
     reply = soak_run(s, &w);
     found = reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 1;
@@ -677,45 +677,45 @@ static bool first_id(struct soak *s, struct bytes key, char id[64])
 static bool do_xadd(struct soak *s)
 {
     bool trim = soak_random(s, 3) == 0;
-    struct soak_words w = {0}, j = {0};
+    struct soak_args w = {0}, j = {0};
     size_t id_at;
     char id[64];
 
-    soak_words_text(&w, "XADD");
+    soak_args_text(&w, "XADD");
     add_key(s, &w, 'x');
     if (trim)
         add_all(&w, "MAXLEN 5");
     id_at = w.count;
-    soak_words_text(&w, "%lld-%llu", (long long)s->now_ms, (unsigned long long)soak_random(s, 100));
+    soak_args_text(&w, "%lld-%llu", (long long)s->now_ms, (unsigned long long)soak_random(s, 100));
     add_all(&w, "field");
     add_value(s, &w);
-    if (!soak_do(s, &w) || !first_id(s, w.words[1], id))
+    if (!soak_do(s, &w) || !first_id(s, w.args[1], id))
         return false;
-    soak_words_text(&j, "XADD");
-    soak_words_add(&j, w.words[1]);
+    soak_args_text(&j, "XADD");
+    soak_args_add(&j, w.args[1]);
     if (trim) {
-        soak_words_text(&j, "MINID");
-        soak_words_text(&j, "%s", id);
+        soak_args_text(&j, "MINID");
+        soak_args_text(&j, "%s", id);
     }
     for (size_t i = id_at; i < w.count; i++)
-        soak_words_add(&j, w.words[i]);
+        soak_args_add(&j, w.args[i]);
     soak_journal(s, &j);
     return true;
 }
 
 static bool do_xdel(struct soak *s)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     bool ack = soak_random(s, 2) == 0;
     char id[64];
 
-    soak_words_text(&w, ack ? "XACK" : "XDEL");
+    soak_args_text(&w, ack ? "XACK" : "XDEL");
     add_key(s, &w, 'x');
-    if (!first_id(s, w.words[1], id))
+    if (!first_id(s, w.args[1], id))
         return false;
     if (ack)
         add_all(&w, "group");
-    soak_words_text(&w, "%s", id);
+    soak_args_text(&w, "%s", id);
     if (soak_number(s, &w) < 0)
         return false;
     soak_journal(s, &w);
@@ -725,12 +725,12 @@ static bool do_xdel(struct soak *s)
 /* How many entries the group has read; -1: not known. */
 static long long entries_read(struct soak *s, struct bytes key)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     long long n = -1;
     redisReply *reply;
 
     add_all(&w, "XINFO GROUPS");
-    soak_words_add(&w, key);
+    soak_args_add(&w, key);
     reply = soak_run(s, &w);
     for (size_t i = 0; reply != NULL && reply->elements > 0 && i + 1 < reply->element[0]->elements;
          i += 2)
@@ -744,56 +744,56 @@ static long long entries_read(struct soak *s, struct bytes key)
 static void write_delivery(struct soak *s, struct bytes key, const char *consumer,
                            const redisReply *entries)
 {
-    struct soak_words create = {0}, set = {0};
+    struct soak_args create = {0}, set = {0};
     const char *id = NULL;
 
     add_all(&create, "XGROUP CREATECONSUMER");
-    soak_words_add(&create, key);
-    soak_words_text(&create, "group");
-    soak_words_text(&create, "%s", consumer);
+    soak_args_add(&create, key);
+    soak_args_text(&create, "group");
+    soak_args_text(&create, "%s", consumer);
     soak_journal(s, &create);
     for (size_t i = 0; i < entries->elements; i++) {
-        struct soak_words claim = {0};
+        struct soak_args claim = {0};
 
         id = entries->element[i]->element[0]->str;
-        soak_words_text(&claim, "XCLAIM");
-        soak_words_add(&claim, key);
-        soak_words_text(&claim, "group");
-        soak_words_text(&claim, "%s", consumer);
-        soak_words_text(&claim, "0");
-        soak_words_text(&claim, "%s", id);
-        soak_words_text(&claim, "TIME");
-        soak_words_text(&claim, "%lld", (long long)s->now_ms);
+        soak_args_text(&claim, "XCLAIM");
+        soak_args_add(&claim, key);
+        soak_args_text(&claim, "group");
+        soak_args_text(&claim, "%s", consumer);
+        soak_args_text(&claim, "0");
+        soak_args_text(&claim, "%s", id);
+        soak_args_text(&claim, "TIME");
+        soak_args_text(&claim, "%lld", (long long)s->now_ms);
         add_all(&claim, "RETRYCOUNT 1 FORCE JUSTID LASTID");
-        soak_words_text(&claim, "%s", id);
+        soak_args_text(&claim, "%s", id);
         soak_journal(s, &claim);
     }
     add_all(&set, "XGROUP SETID");
-    soak_words_add(&set, key);
-    soak_words_text(&set, "group");
-    soak_words_text(&set, "%s", id);
-    soak_words_text(&set, "ENTRIESREAD");
-    soak_words_text(&set, "%lld", entries_read(s, key));
+    soak_args_add(&set, key);
+    soak_args_text(&set, "group");
+    soak_args_text(&set, "%s", id);
+    soak_args_text(&set, "ENTRIESREAD");
+    soak_args_text(&set, "%lld", entries_read(s, key));
     soak_journal(s, &set);
 }
 
 static bool do_xreadgroup(struct soak *s)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     char consumer[16];
     redisReply *reply;
     bool done;
 
     (void)snprintf(consumer, sizeof(consumer), "c%u", (unsigned)soak_random(s, 3));
     add_all(&w, "XREADGROUP GROUP group");
-    soak_words_text(&w, "%s", consumer);
+    soak_args_text(&w, "%s", consumer);
     add_all(&w, "COUNT 2 STREAMS");
     add_key(s, &w, 'x');
     add_all(&w, ">");
     reply = soak_run(s, &w);
     done = reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 1;
     if (done && s->recording)
-        write_delivery(s, w.words[w.count - 2], consumer, reply->element[0]->element[1]);
+        write_delivery(s, w.args[w.count - 2], consumer, reply->element[0]->element[1]);
     freeReplyObject(reply);
     return done;
 }
@@ -801,37 +801,37 @@ static bool do_xreadgroup(struct soak *s)
 /* Across shards only the keys are journalled: what became of the destination is not. */
 static bool do_sort(struct soak *s)
 {
-    struct soak_words w = {0}, a = {0}, b = {0};
+    struct soak_args w = {0}, a = {0}, b = {0};
 
     if (!s->holes)
         return false;
-    soak_words_text(&w, "SORT");
+    soak_args_text(&w, "SORT");
     add_key(s, &w, 't');
     add_all(&w, "ALPHA STORE");
     add_key(s, &w, 'l');
     if (!soak_do(s, &w))
         return false;
-    if (soak_shard(s, w.words[1]) == soak_shard(s, w.words[4])) {
+    if (soak_shard(s, w.args[1]) == soak_shard(s, w.args[4])) {
         soak_journal(s, &w);
         return true;
     }
     next_txid(s);
-    soak_words_text(&a, "SORT");
-    soak_words_add(&a, w.words[1]);
+    soak_args_text(&a, "SORT");
+    soak_args_add(&a, w.args[1]);
     soak_journal(s, &a);
-    soak_words_text(&b, "SORT");
-    soak_words_add(&b, w.words[4]);
+    soak_args_text(&b, "SORT");
+    soak_args_add(&b, w.args[4]);
     soak_journal(s, &b);
     return true;
 }
 
 static bool do_flush(struct soak *s)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
     if (!s->flushes || soak_random(s, 60) != 0)
         return false;
-    soak_words_text(&w, soak_random(s, 4) == 0 ? "FLUSHALL" : "FLUSHDB");
+    soak_args_text(&w, soak_random(s, 4) == 0 ? "FLUSHALL" : "FLUSHDB");
     soak_must(soak_do(s, &w));
     next_txid(s);
     for (uint32_t i = 0; i < s->shards; i++)

@@ -67,15 +67,15 @@ uint64_t soak_random(struct soak *s, uint64_t below)
  * The reference
  */
 
-redisReply *soak_ask(struct soak *s, const struct soak_words *w)
+redisReply *soak_ask(struct soak *s, const struct soak_args *w)
 {
-    const char *argv[SOAK_WORDS_MAX];
-    size_t lengths[SOAK_WORDS_MAX];
+    const char *argv[SOAK_ARGS_MAX];
+    size_t lengths[SOAK_ARGS_MAX];
     redisReply *reply;
 
     for (size_t i = 0; i < w->count; i++) {
-        argv[i] = (const char *)w->words[i].p;
-        lengths[i] = w->words[i].n;
+        argv[i] = (const char *)w->args[i].p;
+        lengths[i] = w->args[i].n;
     }
     reply = redisCommandArgv(s->reference, (int)w->count, argv, lengths);
     if (reply == NULL)
@@ -91,7 +91,7 @@ static void select_db(struct soak *s, unsigned db)
     s->selected = db;
 }
 
-redisReply *soak_run(struct soak *s, const struct soak_words *w)
+redisReply *soak_run(struct soak *s, const struct soak_args *w)
 {
     redisReply *reply;
 
@@ -103,7 +103,7 @@ redisReply *soak_run(struct soak *s, const struct soak_words *w)
     return NULL;
 }
 
-bool soak_do(struct soak *s, const struct soak_words *w)
+bool soak_do(struct soak *s, const struct soak_args *w)
 {
     redisReply *reply = soak_run(s, w);
 
@@ -111,7 +111,7 @@ bool soak_do(struct soak *s, const struct soak_words *w)
     return reply != NULL;
 }
 
-long long soak_number(struct soak *s, const struct soak_words *w)
+long long soak_number(struct soak *s, const struct soak_args *w)
 {
     redisReply *reply = soak_run(s, w);
     long long value = reply != NULL && reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1;
@@ -129,31 +129,31 @@ uint32_t soak_shard(const struct soak *s, struct bytes key)
     return owner_by_key(key, s->shards);
 }
 
-static void put_record(struct soak *s, struct soak_flow *f, const struct soak_words *w)
+static void put_record(struct soak *s, struct soak_flow *f, const struct soak_args *w)
 {
     const struct journal_record r = {.op = JOURNAL_OP_COMMAND,
                                      .dbid = s->db,
                                      .txid = s->txid,
                                      .shard_count = 1,
-                                     .words = w->words,
-                                     .word_count = w->count};
+                                     .args = w->args,
+                                     .arg_count = w->count};
     struct ft_err err = FT_ERR_INIT;
 
     soak_must(journal_put_record(&f->journal, &r, &err) == 0);
     f->records++;
 }
 
-void soak_write(struct soak *s, uint32_t shard, const struct soak_words *w)
+void soak_write(struct soak *s, uint32_t shard, const struct soak_args *w)
 {
     if (s->recording)
         put_record(s, &s->flows[shard], w);
 }
 
-void soak_journal(struct soak *s, const struct soak_words *w)
+void soak_journal(struct soak *s, const struct soak_args *w)
 {
-    size_t key = bytes_eq_str(w->words[0], "XGROUP") ? 2 : 1;
+    size_t key = bytes_eq_str(w->args[0], "XGROUP") ? 2 : 1;
 
-    soak_write(s, soak_shard(s, w->words[key]), w);
+    soak_write(s, soak_shard(s, w->args[key]), w);
 }
 
 /*
@@ -185,11 +185,11 @@ void soak_note_time(struct soak *s, struct bytes key, int64_t at_ms)
 
 int64_t soak_time_of(struct soak *s, struct bytes key)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     int64_t at_ms;
 
-    soak_words_text(&w, "PEXPIRETIME");
-    soak_words_add(&w, key);
+    soak_args_text(&w, "PEXPIRETIME");
+    soak_args_add(&w, key);
     at_ms = soak_number(s, &w);
     return at_ms < 0 ? -1 : at_ms - SOAK_SHIFT_MS;
 }
@@ -197,14 +197,14 @@ int64_t soak_time_of(struct soak *s, struct bytes key)
 /* The key may have been given another time, or none, or another key's name since. */
 static void expire(struct soak *s, const struct soak_due *d)
 {
-    struct soak_words w = {0};
+    struct soak_args w = {0};
 
     s->db = d->db;
     s->txid = 0;
     if (soak_time_of(s, bytes_of(d->key, d->n)) != d->at_ms)
         return;
-    soak_words_text(&w, "DEL");
-    soak_words_add(&w, bytes_of(d->key, d->n));
+    soak_args_text(&w, "DEL");
+    soak_args_add(&w, bytes_of(d->key, d->n));
     soak_must(soak_do(s, &w));
     soak_journal(s, &w);
     s->expired++;
@@ -242,13 +242,13 @@ static void put_entry(struct soak *s, struct bytes key)
 {
     struct buf *b = &s->flows[soak_shard(s, key)].snapshot;
     struct ft_err err = FT_ERR_INIT;
-    struct soak_words w = {0};
+    struct soak_args w = {0};
     int64_t at_ms = soak_time_of(s, key);
     redisReply *reply;
     struct dump d;
 
-    soak_words_text(&w, "DUMP");
-    soak_words_add(&w, key);
+    soak_args_text(&w, "DUMP");
+    soak_args_add(&w, key);
     reply = soak_run(s, &w);
     if (reply == NULL || reply->type != REDIS_REPLY_STRING ||
         dump_parse(bytes_of(reply->str, reply->len), &d, &err) != 0)
@@ -381,13 +381,13 @@ static void put_dumps(struct soak *s, const char *dir, json_t *set)
     json_object_foreach(set, name, rec)
     {
         struct bytes key = dataset_bytes(strchr(name, '/') + 1);
-        struct soak_words w = {0};
+        struct soak_args w = {0};
         redisReply *reply;
         char *text;
 
         s->db = (unsigned)strtoul(name, NULL, 10);
-        soak_words_text(&w, "DUMP");
-        soak_words_add(&w, key);
+        soak_args_text(&w, "DUMP");
+        soak_args_add(&w, key);
         if (strcmp(json_string_value(json_object_get(rec, "type")), "stream") == 0) {
             reply = soak_run(s, &w);
             soak_must(reply != NULL && reply->type == REDIS_REPLY_STRING);
@@ -428,13 +428,13 @@ static void settle_times(struct soak *s)
     for (size_t i = 0; i < s->due_count; i++) {
         const struct soak_due *d = &s->due[i];
         struct bytes key = bytes_of(d->key, d->n);
-        struct soak_words w = {0};
+        struct soak_args w = {0};
 
         s->db = d->db;
         if (d->at_ms > s->now_ms + SOAK_SHORT_MS || soak_time_of(s, key) != d->at_ms)
             continue;
-        soak_words_text(&w, soak_random(s, 2) == 0 ? "PERSIST" : "DEL");
-        soak_words_add(&w, key);
+        soak_args_text(&w, soak_random(s, 2) == 0 ? "PERSIST" : "DEL");
+        soak_args_add(&w, key);
         soak_must(soak_do(s, &w));
         soak_journal(s, &w);
     }

@@ -60,14 +60,14 @@ static void end(struct bench *b)
 /* The words of a text; the key is the second one. */
 static int put(struct bench *b, uint32_t mark, const char *text)
 {
-    struct bytes words[8];
+    struct bytes args[8];
     size_t count = 0;
 
     for (const char *at = text; *at != '\0' && count < 8; at += strspn(at, " ")) {
-        words[count] = bytes_of(at, strcspn(at, " "));
-        at += words[count++].n;
+        args[count] = bytes_of(at, strcspn(at, " "));
+        at += args[count++].n;
     }
-    return cluster_pipe_put(b->pipe, 0, mark, words[1], words, count, &b->err);
+    return cluster_pipe_put(b->pipe, 0, mark, args[1], args, count, &b->err);
 }
 
 static void put_all(struct bench *b, const char *const *texts, size_t count)
@@ -99,12 +99,12 @@ static void test_each_command_goes_to_who_has_its_key(void **state)
 static void test_a_single_server_has_all_keys(void **state)
 {
     struct bench b;
-    const struct bytes words[] = {bytes_str("SET"), bytes_str("a"), bytes_str("1")};
+    const struct bytes args[] = {bytes_str("SET"), bytes_str("a"), bytes_str("1")};
 
     (void)state;
     begin(&b, 1, GIVE_UP_MS, NULL, 0);
     t_ok(put(&b, 1, "SET a 1"), &b.err);
-    t_ok(cluster_pipe_put(b.pipe, 3, 2, words[1], words, 3, &b.err), &b.err);
+    t_ok(cluster_pipe_put(b.pipe, 3, 2, args[1], args, 3, &b.err), &b.err);
     t_ok(put(&b, 3, "SET b 1"), &b.err);
     t_ok(cluster_pipe_drain(b.pipe, &b.err), &b.err);
     assert_string_equal(b.answers, "1=OK 2=OK 3=OK ");
@@ -348,14 +348,14 @@ static void test_a_call_gets_its_reply_from_who_has_the_key(void **state)
         {0, "GET b", "-MOVED 3300 127.0.0.1:@1\r\n", 0},
         {1, "GET b", "=value", 0},
     };
-    const struct bytes words[] = {bytes_str("GET"), bytes_str("b")};
+    const struct bytes args[] = {bytes_str("GET"), bytes_str("b")};
     redisReply *reply;
     struct bench b;
 
     (void)state;
     BEGIN(&b, 2, rules);
     t_ok(put(&b, 1, "SET b 1"), &b.err);
-    t_ok(cluster_pipe_call(b.pipe, 0, &reply, words, 2, &b.err), &b.err);
+    t_ok(cluster_pipe_call(b.pipe, 0, &reply, args, 2, &b.err), &b.err);
     assert_string_equal(reply->str, "value");
     assert_string_equal(b.answers, "1=OK ");
     freeReplyObject(reply);
@@ -365,12 +365,12 @@ static void test_a_call_gets_its_reply_from_who_has_the_key(void **state)
 static void test_a_keyless_command_goes_to_all(void **state)
 {
     static const struct t_peer_rule rules[] = {{T_PEER_ANY, "SCRIPT", "=f00", 0}};
-    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), bytes_str("return")};
+    const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), bytes_str("return")};
     struct bench b;
 
     (void)state;
     BEGIN(&b, 2, rules);
-    t_ok(cluster_pipe_put_all(b.pipe, 7, words, 3, &b.err), &b.err);
+    t_ok(cluster_pipe_put_all(b.pipe, 7, args, 3, &b.err), &b.err);
     assert_string_equal(b.answers, "7=f00 7=f00 ");
     end(&b);
     assert_int_equal(t_peers_count(&b.peers, 0, "SCRIPT LOAD"), 1);

@@ -17,8 +17,8 @@ static void expect(const struct command_reader *r, const char *wanted)
     for (size_t i = 0; i < r->count; i++) {
         size_t n = strlen(got);
 
-        (void)snprintf(got + n, sizeof(got) - n, "%s%.*s", i == 0 ? "" : "|", (int)r->words[i].n,
-                       (const char *)r->words[i].p);
+        (void)snprintf(got + n, sizeof(got) - n, "%s%.*s", i == 0 ? "" : "|", (int)r->args[i].n,
+                       (const char *)r->args[i].p);
     }
     assert_string_equal(got, wanted);
 }

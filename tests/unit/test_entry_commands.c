@@ -17,7 +17,7 @@ struct case_entry {
     bool replace;
     bool restore;
     size_t piece_bytes;
-    uint64_t word_max;
+    uint64_t arg_max;
     enum json_as json_as;
 };
 
@@ -29,7 +29,7 @@ struct seen {
     struct ft_err err;
 };
 
-static int put(void *context, const struct bytes *words, size_t count, struct ft_err *err)
+static int put(void *context, const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct seen *seen = context;
 
@@ -40,7 +40,7 @@ static int put(void *context, const struct bytes *words, size_t count, struct ft
 
         if (i > 0)
             (void)buf_append_str(&seen->text, " ", err);
-        (void)buf_append_str(&seen->text, bytes_escape(words[i], shown, sizeof(shown)), err);
+        (void)buf_append_str(&seen->text, bytes_escape(args[i], shown, sizeof(shown)), err);
     }
     return 0;
 }
@@ -50,7 +50,7 @@ static struct seen run(const struct case_entry *c)
     struct entry_commands_options options = {.json_as = c->json_as,
                                              .restore = c->restore,
                                              .piece_bytes = c->piece_bytes,
-                                             .word_max = c->word_max};
+                                             .arg_max = c->arg_max};
     struct rdb_entry entry = {.type = (uint8_t)c->type,
                               .key = bytes_str("k"),
                               .value = c->value,
@@ -260,7 +260,7 @@ static void test_restore_too_long(void **state)
                            .expire_ms = EXPIRE_MS,
                            .restore = true,
                            .replace = true,
-                           .word_max = 12};
+                           .arg_max = 12};
     struct seen seen;
 
     (void)state;
@@ -269,7 +269,7 @@ static void test_restore_too_long(void **state)
     c.value = BYTES("\x03"
                     "abc");
     expect(c, RECODE_OK, LOSS_NONE, "SET k abc PXAT 1800000000000");
-    c.word_max = 100;
+    c.arg_max = 100;
     seen = run(&c);
     assert_int_equal(seen.result, RECODE_OK);
     assert_non_null(strstr((const char *)seen.text.p, "RESTORE k"));

@@ -249,7 +249,7 @@ static void put(struct buf *b, const void *p, size_t n)
 #define PUT(b, text) put(b, text, sizeof(text) - 1)
 
 /* A journal blob with one record of one or more words; all lengths below 64. */
-static void put_blob(struct buf *b, const char *const *words)
+static void put_blob(struct buf *b, const char *const *args)
 {
     struct ft_err err = FT_ERR_INIT;
     uint8_t record[60];
@@ -257,11 +257,11 @@ static void put_blob(struct buf *b, const char *const *words)
     uint8_t count = 0;
     uint8_t total = 0;
 
-    for (; words[count] != NULL; count++) {
-        record[n++] = (uint8_t)strlen(words[count]);
-        memcpy(record + n, words[count], strlen(words[count]));
-        n += strlen(words[count]);
-        total = (uint8_t)(total + strlen(words[count]));
+    for (; args[count] != NULL; count++) {
+        record[n++] = (uint8_t)strlen(args[count]);
+        memcpy(record + n, args[count], strlen(args[count]));
+        n += strlen(args[count]);
+        total = (uint8_t)(total + strlen(args[count]));
     }
     memcpy(record, "\x06\x00\x0a\x00\x01", 5);
     record[5] = count;

@@ -24,12 +24,12 @@ static int take(void *context, const struct item *item, const struct translation
     const char *gap = text->n == 0 ? "" : text->p[text->n - 1] == '|' ? " " : "; ";
 
     (void)t;
-    if (bytes_is_word(item->record.words[0], "FAIL"))
+    if (bytes_is_word(item->record.args[0], "FAIL"))
         return err_set(err, FT_ERR_IO, "no more room");
     (void)buf_printf(text, err, "%s%u:%u", gap, (unsigned)item->flow, (unsigned)item->lsn);
-    for (size_t i = 0; i < item->record.word_count; i++) {
+    for (size_t i = 0; i < item->record.arg_count; i++) {
         (void)buf_append_str(text, " ", err);
-        (void)buf_append(text, item->record.words[i].p, item->record.words[i].n, err);
+        (void)buf_append(text, item->record.args[i].p, item->record.args[i].n, err);
     }
     return 0;
 }

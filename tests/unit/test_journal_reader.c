@@ -23,11 +23,11 @@ static void print_record(const struct journal_record *rec, struct buf *out)
                     "@%" PRIu64 " op%d db%" PRIu32 " tx%" PRIu64 "/%" PRIu64 " lsn%" PRIu64
                     " %s %s %zu:%" PRIu64,
                     rec->offset, rec->op, rec->dbid, rec->txid, rec->shard_count, rec->lsn,
-                    rec->counted ? "counted" : "-", rec->name, rec->word_count, rec->word_bytes),
+                    rec->counted ? "counted" : "-", rec->name, rec->arg_count, rec->arg_bytes),
          &err);
-    for (size_t i = 0; rec->words != NULL && i < rec->word_count; i++) {
+    for (size_t i = 0; rec->args != NULL && i < rec->arg_count; i++) {
         t_ok(buf_append_str(out, " ", &err), &err);
-        feed_digest(out, rec->words[i]);
+        feed_digest(out, rec->args[i]);
     }
     t_ok(buf_append_str(out, "\n", &err), &err);
 }
@@ -125,7 +125,7 @@ static void test_old_opcodes(void **state)
 }
 
 /* A name longer than there is room for, and empty words. */
-static void test_odd_words(void **state)
+static void test_odd_args(void **state)
 {
     (void)state;
     check(T_BYTES("\x0a\x00\x01\x03\x28\x28" K10 K10 K10 K10 "\x00\x00"
@@ -207,7 +207,7 @@ static void test_skipping_holds_nothing(void **state)
     }
     assert_int_equal(journal_reader_next(r, &w, &rec, &err), STEP_ITEM);
     assert_string_equal(rec.name, "SET");
-    assert_int_equal(rec.word_bytes, (1 << 20) + 3);
+    assert_int_equal(rec.arg_bytes, (1 << 20) + 3);
     journal_reader_free(r);
     window_release(&w);
 }
@@ -271,7 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_records), cmocka_unit_test(test_old_opcodes),
-        cmocka_unit_test(test_odd_words),     cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_odd_args),      cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_limit),         cmocka_unit_test(test_skipping_holds_nothing),
         cmocka_unit_test(test_set_db),        cmocka_unit_test(test_recordings),
     };

@@ -4,11 +4,11 @@
 #include "fixture/key_choice.h"
 #include "input/source.h"
 
-#define WORDS_MAX 12
+#define ARGS_MAX 12
 
 struct record {
     struct item item;
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     char text[200];
 };
 
@@ -18,11 +18,11 @@ static struct item *record_of(struct record *r, const char *text)
 
     *r = (struct record){.item = {.kind = ITEM_COMMAND, .is_record = true, .lsn = 1}};
     (void)snprintf(r->text, sizeof(r->text), "%s", text);
-    for (char *word = strtok(r->text, " "); word != NULL; word = strtok(NULL, " "))
-        r->words[n++] = bytes_str(word);
+    for (char *arg = strtok(r->text, " "); arg != NULL; arg = strtok(NULL, " "))
+        r->args[n++] = bytes_str(arg);
     r->item.record.op = JOURNAL_OP_COMMAND;
-    r->item.record.words = r->words;
-    r->item.record.word_count = n;
+    r->item.record.args = r->args;
+    r->item.record.arg_count = n;
     return &r->item;
 }
 
@@ -60,11 +60,11 @@ static void expect_left(const char *record, const char *left)
     rc = key_choice_leave(&c, record_of(&r, record), &err);
     if (rc < 0)
         fail_msg("%s: %s", record, err.msg);
-    for (size_t i = 0; rc == 1 && i < r.item.record.word_count; i++) {
-        struct bytes word = r.item.record.words[i];
+    for (size_t i = 0; rc == 1 && i < r.item.record.arg_count; i++) {
+        struct bytes arg = r.item.record.args[i];
 
         (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s",
-                       i == 0 ? "" : " ", (int)word.n, (const char *)word.p);
+                       i == 0 ? "" : " ", (int)arg.n, (const char *)arg.p);
     }
     if (rc != (left != NULL) || (left != NULL && strcmp(text, left) != 0))
         fail_msg("%s: wanted \"%s\", got \"%s\"", record, left == NULL ? "nothing" : left,

@@ -53,7 +53,7 @@ static void test_many_classes(void **state)
     loss_release(&r);
 }
 
-static void test_every_reason_has_words(void **state)
+static void test_every_reason_has_args(void **state)
 {
     (void)state;
     for (int reason = 0; reason < LOSS_REASON_COUNT; reason++) {
@@ -104,7 +104,7 @@ int main(void)
         cmocka_unit_test(test_add_report),
         cmocka_unit_test(test_counts_and_keys),
         cmocka_unit_test(test_many_classes),
-        cmocka_unit_test(test_every_reason_has_words),
+        cmocka_unit_test(test_every_reason_has_args),
     };
 
     return T_RUN("item/loss", tests);

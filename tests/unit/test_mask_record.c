@@ -5,7 +5,7 @@
 #include "command/command_table.h"
 #include "lib/test_main.h"
 
-#define WORDS_MAX 16
+#define ARGS_MAX 16
 
 static struct masker m;
 static struct mask_record r = {.masker = &m};
@@ -29,7 +29,7 @@ static int end(void **state)
 static int run(const char *text)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     static char copy[400];
     size_t count = 0;
     char *left;
@@ -37,8 +37,8 @@ static int run(const char *text)
 
     (void)snprintf(copy, sizeof(copy), "%s", text);
     for (char *w = strtok_r(copy, " ", &left); w != NULL; w = strtok_r(NULL, " ", &left))
-        words[count++] = bytes_str(w);
-    rc = mask_record_run(&r, words, count, &err);
+        args[count++] = bytes_str(w);
+    rc = mask_record_run(&r, args, count, &err);
     if (rc < 0)
         fail_msg("%s: %s", text, err.msg);
     return rc;
@@ -48,7 +48,7 @@ static int run(const char *text)
  * milliseconds, t by so many seconds, S by the constant of scores, . another one of another length. */
 static void becomes(const char *text, const char *want)
 {
-    char got[WORDS_MAX + 1] = "", copy[400];
+    char got[ARGS_MAX + 1] = "", copy[400];
     size_t i = 0;
     char *left;
 
@@ -56,7 +56,7 @@ static void becomes(const char *text, const char *want)
     (void)snprintf(copy, sizeof(copy), "%s", text);
     for (char *w = strtok_r(copy, " ", &left); w != NULL && i < r.count;
          w = strtok_r(NULL, " ", &left)) {
-        struct bytes is = r.words[i];
+        struct bytes is = r.args[i];
         size_t open = w[0] == '(';
         double was = strtod(w + open, NULL), now = 0;
         char number[64];
@@ -145,8 +145,8 @@ static void test_ids(void **state)
     (void)state;
     assert_int_equal(run("XDEL stream 1800000000000-5 0-7"), 1);
     (void)snprintf(want, sizeof(want), "%lld-5", 1800000000000 + (long long)m.move_ms);
-    assert_true(bytes_eq_str(r.words[2], want));
-    t_bytes(r.words[3], "0-7");
+    assert_true(bytes_eq_str(r.args[2], want));
+    t_bytes(r.args[3], "0-7");
 }
 
 static void test_geoadd(void **state)
@@ -154,9 +154,9 @@ static void test_geoadd(void **state)
     (void)state;
     assert_int_equal(run("GEOADD places NX 13.361389 38.115556 Palermo"), 1);
     assert_int_equal(r.count, 5);
-    t_bytes(r.words[0], "ZADD");
-    t_bytes(r.words[2], "NX");
-    assert_true(strtod((const char *)r.words[3].p, NULL) == 3479099956230698 + m.move_score);
+    t_bytes(r.args[0], "ZADD");
+    t_bytes(r.args[2], "NX");
+    assert_true(strtod((const char *)r.args[3].p, NULL) == 3479099956230698 + m.move_score);
     assert_int_equal(run("GEOADD places 1000 38.115556 Palermo"), 0);
 }
 
@@ -210,14 +210,14 @@ static void test_every_command(void **state)
     (void)state;
     for (size_t i = 0; i < count; i++) {
         const char *name = rows[i].name;
-        const struct bytes words[] = {bytes_str(name), bytes_str("alpha:beta"),
-                                      bytes_str("gamma:delta"), bytes_str("omega:sigma")};
+        const struct bytes args[] = {bytes_str(name), bytes_str("alpha:beta"),
+                                     bytes_str("gamma:delta"), bytes_str("omega:sigma")};
         int rc;
 
         if (strcmp(name, "DFLYCLUSTER") == 0)
             continue;
         err_clear(&err);
-        rc = mask_record_run(&r, words, 4, &err);
+        rc = mask_record_run(&r, args, 4, &err);
         if (rc < 0) { /* RESTORE, whose payload is none */
             assert_string_equal(name, "RESTORE");
             continue;
@@ -228,7 +228,7 @@ static void test_every_command(void **state)
             continue;
         for (size_t j = 1; j < r.count; j++) {
             for (size_t k = 1; k < 4; k++)
-                if (bytes_eq(r.words[j], words[k]))
+                if (bytes_eq(r.args[j], args[k]))
                     fail_msg("%s leaves its argument %zu", name, j);
         }
     }
@@ -236,16 +236,16 @@ static void test_every_command(void **state)
 
 static void test_flushed_slots(void **state)
 {
-    const struct bytes words[] = {bytes_str("DFLYCLUSTER"), bytes_str("FLUSHSLOTS"), bytes_str("0"),
-                                  bytes_str("100")};
+    const struct bytes args[] = {bytes_str("DFLYCLUSTER"), bytes_str("FLUSHSLOTS"), bytes_str("0"),
+                                 bytes_str("100")};
     struct ft_err err = FT_ERR_INIT;
 
     (void)state;
-    t_fails(mask_record_run(&r, words, 4, &err), &err, FT_ERR_STATE, "keep-slots");
+    t_fails(mask_record_run(&r, args, 4, &err), &err, FT_ERR_STATE, "keep-slots");
     m.text.keep_slots = true;
     err_clear(&err);
-    assert_int_equal(mask_record_run(&r, words, 4, &err), 1);
-    t_bytes(r.words[3], "100");
+    assert_int_equal(mask_record_run(&r, args, 4, &err), 1);
+    t_bytes(r.args[3], "100");
     m.text.keep_slots = false;
 }
 

@@ -59,8 +59,8 @@ static uint64_t count_elements(unsigned type, struct bytes value)
 static const struct {
     unsigned type;
     struct bytes value;
-    const char *words; /* separated by blanks; none of them is left */
-    bool scores;       /* which are of other lengths */
+    const char *args; /* separated by blanks; none of them is left */
+    bool scores;      /* which are of other lengths */
 } values[] = {
     {RDB_TYPE_STRING, TEXT("\x05hello"), "hello", false},
     {RDB_TYPE_STRING, TEXT("\xc1\xe8\x03"), "", false},
@@ -117,7 +117,7 @@ static const struct {
 static void test_values(void **state)
 {
     struct value_check check = {0};
-    char words[64], *word, *left;
+    char args[64], *arg, *left;
     struct made v;
 
     (void)state;
@@ -133,9 +133,9 @@ static void test_values(void **state)
                          count_elements(values[i].type, value));
         assert_true(values[i].scores || v.out.n == value.n);
         assert_false(bytes_eq(buf_bytes(&v.out), value));
-        (void)snprintf(words, sizeof(words), "%s", values[i].words);
-        for (word = strtok_r(words, " ", &left); word != NULL; word = strtok_r(NULL, " ", &left))
-            assert_null(memmem(v.out.p, v.out.n, word, strlen(word)));
+        (void)snprintf(args, sizeof(args), "%s", values[i].args);
+        for (arg = strtok_r(args, " ", &left); arg != NULL; arg = strtok_r(NULL, " ", &left))
+            assert_null(memmem(v.out.p, v.out.n, arg, strlen(arg)));
     }
     value_check_release(&check);
     end(&v);
@@ -264,10 +264,10 @@ static void test_entries_of_streams(void **state)
         assert_int_equal(stream_iter_next_entry(to, &is, &err), STEP_ITEM);
         assert_int_equal(is.id.ms, was.id.ms + (uint64_t)v.m.move_ms);
         assert_int_equal(is.id.seq, was.id.seq);
-        assert_int_equal(is.word_count, was.word_count);
-        for (size_t i = 0; i < is.word_count; i++) {
-            assert_int_equal(is.words[i].n, was.words[i].n);
-            assert_false(bytes_eq(is.words[i], was.words[i]));
+        assert_int_equal(is.arg_count, was.arg_count);
+        for (size_t i = 0; i < is.arg_count; i++) {
+            assert_int_equal(is.args[i].n, was.args[i].n);
+            assert_false(bytes_eq(is.args[i], was.args[i]));
         }
         entries++;
     }

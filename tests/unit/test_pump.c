@@ -31,9 +31,9 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     return note(r, "entry", item->rdb.entry.key, err);
 }
 
-static int put_word(struct recording *r, struct bytes word, struct ft_err *err)
+static int put_arg(struct recording *r, struct bytes arg, struct ft_err *err)
 {
-    return buf_append_str(&r->text, " ", err) != 0 ? -1 : buf_append(&r->text, word.p, word.n, err);
+    return buf_append_str(&r->text, " ", err) != 0 ? -1 : buf_append(&r->text, arg.p, arg.n, err);
 }
 
 /* "command" is what a record becomes; one that becomes nothing is "record". */
@@ -41,11 +41,11 @@ static int take_record(void *context, const struct item *item, const struct tran
                        struct ft_err *err)
 {
     struct recording *r = context;
-    const struct bytes *words = item->record.words;
-    size_t count = item->record.word_count;
+    const struct bytes *args = item->record.args;
+    size_t count = item->record.arg_count;
 
     if (t != NULL && t->command_count > 0) {
-        words = t->commands[0].words;
+        args = t->commands[0].args;
         count = t->commands[0].count;
     }
     if (buf_printf(&r->text, err, "%s%s", r->text.n == 0 ? "" : "; ",
@@ -54,7 +54,7 @@ static int take_record(void *context, const struct item *item, const struct tran
                                            : "command") != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (put_word(r, words[i], err) != 0)
+        if (put_arg(r, args[i], err) != 0)
             return -1;
     }
     return item->record.dbid == 0 ? 0 : buf_printf(&r->text, err, " in %u", item->record.dbid);

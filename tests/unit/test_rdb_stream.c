@@ -340,11 +340,11 @@ static void test_skipping_window(void **state)
 /* ---- recordings ---- */
 
 /* feed_whole and how many lines of a text contain a word. */
-static unsigned count(const char *text, const char *word)
+static unsigned count(const char *text, const char *arg)
 {
     unsigned n = 0;
 
-    for (const char *p = strstr(text, word); p != NULL; p = strstr(p + 1, word))
+    for (const char *p = strstr(text, arg); p != NULL; p = strstr(p + 1, arg))
         n++;
     return n;
 }

@@ -5,12 +5,12 @@
 #include "input/effects.h"
 #include "lib/t_flows.h"
 
-#define WORDS_MAX 8
+#define ARGS_MAX 8
 
 /* A record of a text, and what it becomes. */
 struct given {
     struct journal_record record;
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     struct translator *translator;
     struct translation t;
 };
@@ -20,16 +20,16 @@ static void give(struct given *g, const char *text)
     const struct translator_options o = {.target = target_default()};
     struct ft_err err = FT_ERR_INIT;
 
-    *g = (struct given){.record.words = g->words};
+    *g = (struct given){.record.args = g->args};
     while (*text != '\0') {
         size_t n = strcspn(text, " ");
 
-        assert_true(g->record.word_count < WORDS_MAX);
-        g->words[g->record.word_count++] = bytes_of(text, n);
+        assert_true(g->record.arg_count < ARGS_MAX);
+        g->args[g->record.arg_count++] = bytes_of(text, n);
         text += n + (text[n] == ' ');
     }
     t_ok(translator_new(&g->translator, &o, &err), &err);
-    t_ok(translator_run(g->translator, g->words, g->record.word_count, 0, 0, &g->t, &err), &err);
+    t_ok(translator_run(g->translator, g->args, g->record.arg_count, 0, 0, &g->t, &err), &err);
 }
 
 static void see(struct presence *p, const char *text)
@@ -122,7 +122,7 @@ static void test_effect_of_two_states(void **state)
 /* What is left of a record whose taken keys begin with "in": words, "-", or "?" and the unknown keys. */
 static void expect_left(const char *text, enum record_effect effect, const char *want)
 {
-    struct part_key keys[WORDS_MAX] = {0};
+    struct part_key keys[ARGS_MAX] = {0};
     struct ft_err err = FT_ERR_INIT;
     struct record_part part = {0};
     struct buf got = {0};
@@ -137,9 +137,9 @@ static void expect_left(const char *text, enum record_effect effect, const char 
     }
     left = record_part_make(&part, &g.record, &g.t, effect, keys, &err);
     t_ok(buf_append_str(&got, left == RECORD_LEFT_NOTHING ? "-" : "", &err), &err);
-    for (size_t i = 0; left == RECORD_LEFT_WORDS && i < part.count; i++)
-        t_ok(buf_printf(&got, &err, "%s%.*s", i == 0 ? "" : " ", (int)part.words[i].n,
-                        (const char *)part.words[i].p),
+    for (size_t i = 0; left == RECORD_LEFT_ARGS && i < part.count; i++)
+        t_ok(buf_printf(&got, &err, "%s%.*s", i == 0 ? "" : " ", (int)part.args[i].n,
+                        (const char *)part.args[i].p),
              &err);
     for (size_t i = 0; left == RECORD_LEFT_UNKNOWN && i < g.t.key_count; i++) {
         if (keys[i].unknown)
@@ -182,7 +182,7 @@ static void test_what_is_left(void **state)
 /* Records in front of the entry of "key-of-flow-0"; `want` is the effect of the last one. */
 static void expect_in_sync(const char *const *texts, enum record_effect want)
 {
-    const struct source_stream_options options = {.snapshot_only = true, .keep_words = true};
+    const struct source_stream_options options = {.snapshot_only = true, .keep_args = true};
     enum record_effect got = RECORD_HAD_EFFECT;
     struct t_dir dir = t_dir_make();
     struct t_flow_records flow = {0};

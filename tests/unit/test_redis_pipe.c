@@ -65,12 +65,12 @@ static int note_reply(void *context, uint64_t tag, const redisReply *reply, stru
     return 0;
 }
 
-static int put(struct redis_pipe *p, uint64_t tag, const char *name, const char *word,
+static int put(struct redis_pipe *p, uint64_t tag, const char *name, const char *arg,
                struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str(name), bytes_str(word)};
+    const struct bytes args[] = {bytes_str(name), bytes_str(arg)};
 
-    return redis_pipe_put(p, tag, words, 2, err);
+    return redis_pipe_put(p, tag, args, 2, err);
 }
 
 static void test_replies_come_in_order_with_their_tags(void **state)
@@ -134,14 +134,14 @@ static void misses(const char *const *commands, size_t count, const char *says, 
     peer_start(&peer, 20, says, 100);
     t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, note_reply, &seen, &err), &err);
     for (size_t i = 0; i < count; i++) {
-        struct bytes words[4];
+        struct bytes args[4];
         size_t n = 0;
 
         for (const char *at = commands[i]; *at != '\0'; at += *at == ' ') {
-            words[n++] = bytes_of(at, strcspn(at, " "));
-            at += words[n - 1].n;
+            args[n++] = bytes_of(at, strcspn(at, " "));
+            at += args[n - 1].n;
         }
-        t_ok(redis_pipe_put(pipe, i, words, n, &err), &err);
+        t_ok(redis_pipe_put(pipe, i, args, n, &err), &err);
     }
     if (text == NULL)
         t_ok(redis_pipe_drain(pipe, &err), &err);
@@ -254,14 +254,14 @@ static void test_commands_are_kept_until_they_are_answered(void **state)
     for (unsigned i = 0; i < MANY; i++) {
         char number[sizeof(filler) + I64_TEXT_SIZE];
         size_t zeros = i % 7 == 0 ? i % sizeof(filler) : 0;
-        const struct bytes words[] = {
+        const struct bytes args[] = {
             bytes_str(i % 1000 == 0 ? "NONSENSE" : "ECHO"),
             bytes_of(number, zeros + i64_to_text(i, number + zeros)),
         };
 
         memcpy(number, filler, zeros);
         redis_pipe_limit(pipe, i < MANY / 2 ? 10000 : 700000);
-        t_ok(redis_pipe_put(pipe, i, words, 2, &err), &err);
+        t_ok(redis_pipe_put(pipe, i, args, 2, &err), &err);
     }
     t_ok(redis_pipe_drain(pipe, &err), &err);
     redis_pipe_free(pipe);
@@ -294,7 +294,7 @@ static int move_text(void *context, uint64_t tag, const redisReply *reply, struc
 }
 
 /* The pipe is full all the time: each put takes replies. */
-static void test_words_may_lie_where_replies_change_them(void **state)
+static void test_args_may_lie_where_replies_change_them(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
     struct private_redis *server;
@@ -307,12 +307,12 @@ static void test_words_may_lie_where_replies_change_them(void **state)
     t_ok(private_redis_connect(server, &m.pipe, move_text, &m, &err), &err);
     redis_pipe_limit(m.pipe, 10000);
     for (unsigned i = 0; i < 3000; i++) {
-        struct bytes words[] = {bytes_str("ECHO"), {NULL, 0}};
+        struct bytes args[] = {bytes_str("ECHO"), {NULL, 0}};
 
         buf_clear(&m.text);
         t_ok(buf_printf(&m.text, &err, "%u-%0*u", i, (int)(i % 900 + 1), 7u), &err);
-        words[1] = buf_bytes(&m.text);
-        t_ok(redis_pipe_put(m.pipe, i, words, 2, &err), &err);
+        args[1] = buf_bytes(&m.text);
+        t_ok(redis_pipe_put(m.pipe, i, args, 2, &err), &err);
     }
     t_ok(redis_pipe_drain(m.pipe, &err), &err);
     assert_int_equal(m.replies, 3000);
@@ -323,7 +323,7 @@ static void test_words_may_lie_where_replies_change_them(void **state)
 
 static void test_what_follows_the_last_reply_is_not_looked_at(void **state)
 {
-    const struct bytes words[] = {bytes_str("DFLY"), bytes_str("TAKEOVER")};
+    const struct bytes args[] = {bytes_str("DFLY"), bytes_str("TAKEOVER")};
     struct ft_err err = FT_ERR_INIT;
     struct redis_pipe *pipe;
     redisReply *reply;
@@ -332,7 +332,7 @@ static void test_what_follows_the_last_reply_is_not_looked_at(void **state)
     (void)state;
     peer_start(&peer, 20, "+OK\r\n+OK\r\n", 100);
     t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, NULL, NULL, &err), &err);
-    t_ok(redis_pipe_call_last(pipe, &reply, words, 2, &err), &err);
+    t_ok(redis_pipe_call_last(pipe, &reply, args, 2, &err), &err);
     assert_string_equal(reply->str, "OK");
     freeReplyObject(reply);
     redis_pipe_free(pipe);
@@ -396,7 +396,7 @@ int main(void)
         cmocka_unit_test(test_a_call_gets_no_reply_of_another_kind),
         cmocka_unit_test(test_the_private_server_serves_and_leaves_nothing),
         cmocka_unit_test(test_commands_are_kept_until_they_are_answered),
-        cmocka_unit_test(test_words_may_lie_where_replies_change_them),
+        cmocka_unit_test(test_args_may_lie_where_replies_change_them),
         cmocka_unit_test(test_what_follows_the_last_reply_is_not_looked_at),
         cmocka_unit_test(test_the_end_of_a_reply_may_come_by_itself),
         cmocka_unit_test(test_a_server_that_cannot_be_run_is_said),

@@ -44,9 +44,9 @@ static int describe(void *context, struct item *item, struct ft_err *err)
         if (buf_printf(text, err, "%llu %u %u", (unsigned long long)item->lsn, record->op,
                        record->dbid) != 0)
             return -1;
-        for (size_t i = 0; i < record->word_count; i++) {
+        for (size_t i = 0; i < record->arg_count; i++) {
             if (buf_printf(text, err, " ") != 0 ||
-                buf_append(text, record->words[i].p, record->words[i].n, err) != 0)
+                buf_append(text, record->args[i].p, record->args[i].n, err) != 0)
                 return -1;
         }
     } else if (buf_append(text, item->rdb.name.p, item->rdb.name.n, err) != 0 ||

@@ -17,7 +17,7 @@ static struct bytes take_string(struct bytes *in)
 {
     size_t head = 1;
     size_t n = in->p[0] & 31;
-    struct bytes word;
+    struct bytes arg;
 
     if (in->p[0] == 0xda) {
         head = 3;
@@ -29,19 +29,19 @@ static struct bytes take_string(struct bytes *in)
         assert_int_equal(in->p[0] & 0xe0, 0xa0);
     }
     assert_true(n <= in->n - head);
-    word = bytes_of(in->p + head, n);
-    *in = bytes_of(word.p + n, in->n - head - n);
-    return word;
+    arg = bytes_of(in->p + head, n);
+    *in = bytes_of(arg.p + n, in->n - head - n);
+    return arg;
 }
 
-static void describe_word(struct bytes word, struct buf *out)
+static void describe_arg(struct bytes arg, struct buf *out)
 {
     struct ft_err err = FT_ERR_INIT;
 
-    if (word.n > 100)
-        t_ok(buf_printf(out, &err, "%c*%zu ", word.p[0], word.n), &err);
+    if (arg.n > 100)
+        t_ok(buf_printf(out, &err, "%c*%zu ", arg.p[0], arg.n), &err);
     else
-        t_ok(buf_printf(out, &err, "%.*s ", (int)word.n, (const char *)word.p), &err);
+        t_ok(buf_printf(out, &err, "%.*s ", (int)arg.n, (const char *)arg.p), &err);
 }
 
 static void describe_packed(struct bytes in, struct buf *out)
@@ -53,7 +53,7 @@ static void describe_packed(struct bytes in, struct buf *out)
     count = load_be32(in.p + 1);
     in = bytes_of(in.p + 5, in.n - 5);
     for (uint32_t i = 0; i < count; i++)
-        describe_word(take_string(&in), out);
+        describe_arg(take_string(&in), out);
     assert_int_equal(in.n, 0);
 }
 
@@ -66,7 +66,7 @@ static void describe(struct replay_batch *b, struct buf *out)
     struct bytes in;
 
     t_ok(replay_batch_take(b, &parts, &err), &err);
-    describe_packed(parts.words, out);
+    describe_packed(parts.args, out);
     t_ok(buf_reserve(&more, (size_t)spool_size(parts.more) + 1, &err), &err);
     more.n = (size_t)spool_size(parts.more);
     t_ok(spool_read(parts.more, 0, more.p, more.n, &err), &err);
@@ -85,7 +85,7 @@ static void describe(struct replay_batch *b, struct buf *out)
         if (parts.more_kinds.p[i] == 'p')
             describe_packed(bytes_of(in.p, n), out);
         else
-            describe_word(bytes_of(in.p, n), out);
+            describe_arg(bytes_of(in.p, n), out);
         assert_memory_equal(in.p + n, "\r\n", 2);
         in = bytes_of(in.p + n + 2, in.n - n - 2);
     }
@@ -95,10 +95,10 @@ static void describe(struct replay_batch *b, struct buf *out)
 
 static void add(struct replay_batch *b, const char *name, const char *key, struct bytes value)
 {
-    const struct bytes words[] = {bytes_str(name), bytes_str(key), value};
+    const struct bytes args[] = {bytes_str(name), bytes_str(key), value};
     struct ft_err err = FT_ERR_INIT;
 
-    t_ok(replay_batch_add(b, 0, "0:1:0", words, 3, &err), &err);
+    t_ok(replay_batch_add(b, 0, "0:1:0", args, 3, &err), &err);
 }
 
 static void fill(struct replay_batch *b)
@@ -111,7 +111,7 @@ static void fill(struct replay_batch *b)
     add(b, "APPEND", "b", bytes_of(large, 70000));
 }
 
-static void test_large_words_keep_their_places(void **state)
+static void test_large_args_keep_their_places(void **state)
 {
     static const char want[] = "| SET a 1 RPUSH l | x*5242880 | RPUSH l y SET b | x*5242880 "
                                "| SET c 2 APPEND b x*70000 ";
@@ -204,7 +204,7 @@ static void test_no_argument_is_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large_words_keep_their_places),
+        cmocka_unit_test(test_large_args_keep_their_places),
         cmocka_unit_test(test_what_goes_first_is_small),
         cmocka_unit_test(test_no_argument_is_too_long),
     };

@@ -49,10 +49,10 @@ static void add(struct replay_letters *l, uint64_t began_ms, uint32_t flow, uint
 {
     const struct replay_letter_origin origin = {
         .capture = "abc", .began_ms = began_ms, .flow = flow, .lsn = lsn, .part = part};
-    const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str(value)};
+    const struct bytes args[] = {bytes_str("SET"), bytes_str("k"), bytes_str(value)};
     struct ft_err err = FT_ERR_INIT;
 
-    t_ok(replay_letters_add(l, &origin, 0, words, 3, "OOM", &err), &err);
+    t_ok(replay_letters_add(l, &origin, 0, args, 3, "OOM", &err), &err);
 }
 
 /* The values of all letters, one after the other. */
@@ -69,9 +69,9 @@ static int see(void *context, const struct replay_letter *letter, bool *ret_refu
 
     (void)err;
     assert_int_equal(letter->count, 3);
-    snprintf(s->values + n, sizeof(s->values) - n, "%.*s ", (int)letter->words[2].n,
-             (const char *)letter->words[2].p);
-    *ret_refused = s->refuse == NULL || bytes_eq_str(letter->words[2], s->refuse);
+    snprintf(s->values + n, sizeof(s->values) - n, "%.*s ", (int)letter->args[2].n,
+             (const char *)letter->args[2].p);
+    *ret_refused = s->refuse == NULL || bytes_eq_str(letter->args[2], s->refuse);
     return 0;
 }
 

@@ -130,12 +130,12 @@ static redisReply *reply_of(const char *text)
     return reply;
 }
 
-static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *words,
+static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     struct planned *p = context;
 
-    (void)words;
+    (void)args;
     (void)count;
     (void)err;
     t_bytes(key, "src");
@@ -156,8 +156,8 @@ static void note_commands(struct planned *p, const struct replay_pair_command *c
     struct ft_err err = FT_ERR_INIT;
 
     for (size_t i = 0; i < count; i++)
-        t_ok(buf_printf(&p->log, &err, "%.*s(%.*s) ", (int)c[i].words[0].n, c[i].words[0].p,
-                        (int)c[i].words[1].n, c[i].words[1].p),
+        t_ok(buf_printf(&p->log, &err, "%.*s(%.*s) ", (int)c[i].args[0].n, c[i].args[0].p,
+                        (int)c[i].args[1].n, c[i].args[1].p),
              &err);
 }
 
@@ -178,12 +178,12 @@ static bool apart(void *context, struct bytes a, struct bytes b)
     return !bytes_eq(a, b);
 }
 
-static int refuse(void *context, const struct item *item, uint32_t db, const struct bytes *words,
+static int refuse(void *context, const struct item *item, uint32_t db, const struct bytes *args,
                   size_t count, const char *error, struct ft_err *err)
 {
     (void)item;
     (void)db;
-    (void)words;
+    (void)args;
     (void)count;
     (void)err;
     note(context, error);
@@ -194,7 +194,7 @@ static int refuse(void *context, const struct item *item, uint32_t db, const str
 static void plans(const char *name, enum replay_standing standing, const char *value,
                   const char *want, bool want_lost)
 {
-    const struct bytes words[] = {bytes_str(name), bytes_str("src"), bytes_str("dst")};
+    const struct bytes args[] = {bytes_str(name), bytes_str("src"), bytes_str("dst")};
     const struct item item = {.kind = ITEM_COMMAND, .lsn = LSN};
     struct translator_options options = {.cluster = true, .target = target_default()};
     const struct replay_rules rules = {
@@ -209,7 +209,7 @@ static void plans(const char *name, enum replay_standing standing, const char *v
     struct translation t;
 
     t_ok(translator_new(&translator, &options, &err), &err);
-    t_ok(translator_run(translator, words, 3, 0, 0, &t, &err), &err);
+    t_ok(translator_run(translator, args, 3, 0, 0, &t, &err), &err);
     t_ok(replay_planner_new(&planner, &rules, &sink, &host, &err), &err);
     t_ok(replay_plan_run(planner, &item, 0, &t, &err), &err);
     t_ok(buf_append(&p.log, "", 1, &err), &err);

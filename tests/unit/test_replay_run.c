@@ -17,25 +17,25 @@ struct sink {
     bool one_slot;
 };
 
-static int take(void *context, uint32_t db, const struct bytes *words, size_t count,
+static int take(void *context, uint32_t db, const struct bytes *args, size_t count,
                 struct ft_err *err)
 {
     struct sink *sink = context;
 
     (void)err;
-    assert_true(bytes_eq_str(words[0], count == 3 ? "SET" : "MSET"));
+    assert_true(bytes_eq_str(args[0], count == 3 ? "SET" : "MSET"));
     assert_int_equal(count % 2, 1);
     for (size_t i = 1; i < count; i += 2) {
         char key[16] = {0};
         char value[16] = {0};
 
-        assert_true(words[i].n < sizeof(key) && words[i + 1].n < sizeof(value));
-        memcpy(key, words[i].p, words[i].n);
-        memcpy(value, words[i + 1].p, words[i + 1].n);
+        assert_true(args[i].n < sizeof(key) && args[i + 1].n < sizeof(value));
+        memcpy(key, args[i].p, args[i].n);
+        memcpy(value, args[i + 1].p, args[i + 1].n);
         sink->values[atoi(key + 1)] = atoi(value);
         sink->keys++;
         if (sink->one_slot)
-            assert_int_equal(slot_of(words[i]), slot_of(words[1]));
+            assert_int_equal(slot_of(args[i]), slot_of(args[1]));
     }
     sink->db = db;
     sink->commands++;

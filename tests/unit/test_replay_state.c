@@ -8,7 +8,7 @@
 #include "replay/position/replay_batch.h"
 
 /* The reply to HGETALL, from RESP. */
-static redisReply *reply_of(const char *const *words, size_t count)
+static redisReply *reply_of(const char *const *args, size_t count)
 {
     redisReader *reader = redisReaderCreate();
     char text[1000];
@@ -16,8 +16,8 @@ static redisReply *reply_of(const char *const *words, size_t count)
     int n = snprintf(text, sizeof(text), "*%zu\r\n", count);
 
     for (size_t i = 0; i < count; i++)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "$%zu\r\n%s\r\n", strlen(words[i]),
-                      words[i]);
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "$%zu\r\n%s\r\n", strlen(args[i]),
+                      args[i]);
     assert_int_equal(redisReaderFeed(reader, text, (size_t)n), REDIS_OK);
     assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
     assert_non_null(reply);
@@ -27,12 +27,12 @@ static redisReply *reply_of(const char *const *words, size_t count)
 
 static void test_state(void **state)
 {
-    static const char *const words[] = {
+    static const char *const args[] = {
         "version",    "1", "capture", "abcd", "phase",      "journal", "snap:1",         "1",
         "generation", "3", "node:0",  "1",    "began:2",    "1",       "began_ms",       "77",
         "new",        "?", "run:ab",  "cd",   "flushes:ab", "cd 4",    "flushes:single", "ef 0"};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 24);
+    redisReply *reply = reply_of(args, 24);
     struct replay_state s;
 
     (void)state;
@@ -59,11 +59,11 @@ static void test_state(void **state)
 /* A text of no bytes may have no memory either, and copying it from nowhere is not defined. */
 static void test_empty_texts(void **state)
 {
-    static const char *const words[] = {"version",    "1",      "capture", "",       "phase",
-                                        "journal",    "run:ab", "",        "snap:0", "1",
-                                        "flushes:ab", "",       "unknown", ""};
+    static const char *const args[] = {"version",    "1",      "capture", "",       "phase",
+                                       "journal",    "run:ab", "",        "snap:0", "1",
+                                       "flushes:ab", "",       "unknown", ""};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 14);
+    redisReply *reply = reply_of(args, 14);
     struct replay_state s;
 
     (void)state;
@@ -85,9 +85,9 @@ static void test_empty_texts(void **state)
 
 static void test_an_empty_lane(void **state)
 {
-    static const char *const words[] = {"seq", "7", "lane:7", ""};
+    static const char *const args[] = {"seq", "7", "lane:7", ""};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 4);
+    redisReply *reply = reply_of(args, 4);
     struct replay_position p = {0};
 
     (void)state;
@@ -128,9 +128,9 @@ static void test_state_refused(void **state)
 
 static void test_a_damaged_position_leaves_no_trace(void **state)
 {
-    static const char *const words[] = {"epoch", "2", "lane:0", "3-4|9,2", "flow:0", "five"};
+    static const char *const args[] = {"epoch", "2", "lane:0", "3-4|9,2", "flow:0", "five"};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 6);
+    redisReply *reply = reply_of(args, 6);
     const struct replay_position untouched = {.epoch = 7};
     struct replay_position p = untouched;
 
@@ -142,11 +142,11 @@ static void test_a_damaged_position_leaves_no_trace(void **state)
 
 static void test_position(void **state)
 {
-    static const char *const words[] = {"epoch",   "2", "seq",    "9", "slots",  "0-10,12-12",
-                                        "flow:0",  "5", "flow:1", "6", "lane:0", "3-4|9,2",
-                                        "e:0:4:0", "x", "d:1:7",  "1", "d:0:8",  "0"};
+    static const char *const args[] = {"epoch",   "2", "seq",    "9", "slots",  "0-10,12-12",
+                                       "flow:0",  "5", "flow:1", "6", "lane:0", "3-4|9,2",
+                                       "e:0:4:0", "x", "d:1:7",  "1", "d:0:8",  "0"};
     struct ft_err err = FT_ERR_INIT;
-    redisReply *reply = reply_of(words, 18);
+    redisReply *reply = reply_of(args, 18);
     struct replay_position p = {0};
     struct buf text = {0};
 
@@ -178,7 +178,7 @@ static void test_position(void **state)
 
 static void test_batch(void **state)
 {
-    const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v")};
+    const struct bytes args[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v")};
     const struct bytes del[] = {bytes_str("DEL"), bytes_str("k")};
     const struct bytes flush[] = {bytes_str("FLUSHALL")};
     struct ft_err err = FT_ERR_INIT;
@@ -188,14 +188,14 @@ static void test_batch(void **state)
     (void)state;
     assert_true(replay_batch_is_empty(&b));
     t_ok(replay_batch_field(&b, bytes_str("flow:0"), bytes_str("8"), &err), &err);
-    t_ok(replay_batch_add(&b, 1, "0:7:0", words, 3, &err), &err);
+    t_ok(replay_batch_add(&b, 1, "0:7:0", args, 3, &err), &err);
     t_ok(replay_batch_add(&b, 1, "0:7:1", flush, 1, &err), &err);
     t_ok(replay_batch_take(&b, &p, &err), &err);
     t_bytes(p.fields, "\xdd\0\0\0\2\xa6"
                       "flow:0\xa1"
                       "8");
-    t_bytes(p.words, "\xdd\0\0\0\4\xa3SET\xa1k\xa1v\xa8"
-                     "FLUSHALL");
+    t_bytes(p.args, "\xdd\0\0\0\4\xa3SET\xa1k\xa1v\xa8"
+                    "FLUSHALL");
     t_bytes(p.shapes, "\xdd\0\0\0\3\xd3\xff\xff\xff\xff\xff\xff\xff\xfe\3\xcd\x27\x11");
     t_bytes(p.tags, "0:7:0 0:7:1 ");
     t_bytes(p.forget, "\xdd\0\0\0\0");
@@ -203,12 +203,12 @@ static void test_batch(void **state)
     assert_true(replay_batch_is_empty(&b));
     b.join_sets = true;
     for (size_t i = 0; i < 2; i++)
-        t_ok(replay_batch_add(&b, 0, "0:8:0", words, 3, &err), &err);
+        t_ok(replay_batch_add(&b, 0, "0:8:0", args, 3, &err), &err);
     t_ok(replay_batch_add(&b, 0, "0:9:0", del, 2, &err), &err);
-    t_ok(replay_batch_add(&b, 0, "0:10:0", words, 3, &err), &err);
+    t_ok(replay_batch_add(&b, 0, "0:10:0", args, 3, &err), &err);
     t_ok(replay_batch_take(&b, &p, &err), &err);
-    t_bytes(p.words, "\xdd\0\0\0\x9\xa1k\xa1v\xa1k\xa1v\xa3"
-                     "DEL\xa1k\xa3SET\xa1k\xa1v");
+    t_bytes(p.args, "\xdd\0\0\0\x9\xa1k\xa1v\xa1k\xa1v\xa3"
+                    "DEL\xa1k\xa3SET\xa1k\xa1v");
     t_bytes(p.shapes, "\xdd\0\0\0\3\xcd\x4e\x22\2\3");
     replay_batch_release(&b);
 }
@@ -216,14 +216,14 @@ static void test_batch(void **state)
 static void add(struct replay_batch *b, uint32_t db, const char *tag, const char *text)
 {
     struct ft_err err = FT_ERR_INIT;
-    struct bytes words[8];
+    struct bytes args[8];
     size_t count = 0;
 
     for (; *text != '\0'; text += text[strcspn(text, " ")] == ' ') {
-        words[count++] = bytes_of(text, strcspn(text, " "));
+        args[count++] = bytes_of(text, strcspn(text, " "));
         text += strcspn(text, " ");
     }
-    t_ok(replay_batch_add(b, db, tag, words, count, &err), &err);
+    t_ok(replay_batch_add(b, db, tag, args, count, &err), &err);
 }
 
 static void test_sets_go_first(void **state)
@@ -245,24 +245,24 @@ static void test_sets_go_first(void **state)
     add(&b, 3, "10", "SET h x");
     t_ok(replay_batch_take(&b, &p, &err), &err);
     t_bytes(p.tags, "2 8 1 3 4 5 6 7 9 10 ");
-    t_bytes(p.words, "\xdd\0\0\0\x1d\xa1"
-                     "b\xa1x\xa1"
-                     "f\xa1x\xa4INCR\xa1"
-                     "a\xa3SET\xa1"
-                     "a\xa1x\xa3SET\xa1"
-                     "c\xa1x\xa3"
-                     "DEL\xa1"
-                     "d\xa1"
-                     "e\xa3SET\xa1"
-                     "e\xa1x\xa3SET\xa1"
-                     "c\xa1x\xa2PX\xa1"
-                     "1\xa6RENAME\xa1"
-                     "f\xa1g\xa3SET\xa1h\xa1x");
+    t_bytes(p.args, "\xdd\0\0\0\x1d\xa1"
+                    "b\xa1x\xa1"
+                    "f\xa1x\xa4INCR\xa1"
+                    "a\xa3SET\xa1"
+                    "a\xa1x\xa3SET\xa1"
+                    "c\xa1x\xa3"
+                    "DEL\xa1"
+                    "d\xa1"
+                    "e\xa3SET\xa1"
+                    "e\xa1x\xa3SET\xa1"
+                    "c\xa1x\xa2PX\xa1"
+                    "1\xa6RENAME\xa1"
+                    "f\xa1g\xa3SET\xa1h\xa1x");
     assert_int_equal(p.shapes.p[4], 14);
     replay_batch_clear(&b);
     add(&b, 0, "11", "SET h x");
     t_ok(replay_batch_take(&b, &p, &err), &err);
-    t_bytes(p.words, "\xdd\0\0\0\2\xa1h\xa1x");
+    t_bytes(p.args, "\xdd\0\0\0\2\xa1h\xa1x");
     t_bytes(p.shapes, "\xdd\0\0\0\1\xcd\x4e\x21");
     replay_batch_release(&b);
 }

@@ -5,22 +5,22 @@
 
 #include "wire/reply_kind.h"
 
-#define WORDS_MAX 8
+#define ARGS_MAX 8
 
 /* The words are separated by blanks. */
 static unsigned kinds_of(const char *command)
 {
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     size_t count = 0;
 
     while (*command != '\0') {
         size_t n = strcspn(command, " ");
 
-        assert_true(count < WORDS_MAX);
-        words[count++] = bytes_of(command, n);
+        assert_true(count < ARGS_MAX);
+        args[count++] = bytes_of(command, n);
         command += n + (command[n] == ' ');
     }
-    return reply_kinds_of(words, count);
+    return reply_kinds_of(args, count);
 }
 
 static void test_each_command_has_its_kinds(void **state)

@@ -33,7 +33,7 @@ static void say(int fd, void *context)
 static size_t ask(const char *head, const char *text, unsigned pause_us, enum ft_err_kind kind,
                   const char *part)
 {
-    static const char *const words[] = {"PING", NULL};
+    static const char *const args[] = {"PING", NULL};
     struct peer peer = {.head = head, .text = text, .pause_us = pause_us};
     struct ft_err err = FT_ERR_INIT;
     struct resp_client client;
@@ -41,7 +41,7 @@ static size_t ask(const char *head, const char *text, unsigned pause_us, enum ft
 
     t_socket_start(&peer.socket, say, &peer);
     t_ok(resp_client_open(&client, &peer.socket.uri, -1, TIMEOUT_MS, &err), &err);
-    t_fails(resp_client_call(&client, &reply, words, TIMEOUT_MS, &err), &err, kind, part);
+    t_fails(resp_client_call(&client, &reply, args, TIMEOUT_MS, &err), &err, kind, part);
     resp_client_close(&client);
     t_socket_end(&peer.socket);
     return peer.sent_bytes;

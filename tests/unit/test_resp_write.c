@@ -5,23 +5,23 @@
 
 #include "resp/resp_write.h"
 
-static void test_words_come_back(void **state)
+static void test_args_come_back(void **state)
 {
     const struct bytes in[] = {bytes_str("SET"), bytes_of("a\r\n$1\0", 6), bytes_str("")};
     struct ft_err err = FT_ERR_INIT;
     struct buf out = {0};
-    struct bytes *words;
+    struct bytes *args;
     size_t count;
 
     (void)state;
     t_ok(resp_put_command(&out, in, 3, &err), &err);
-    t_ok(resp_take_command(buf_bytes(&out), &words, &count, &err), &err);
+    t_ok(resp_take_command(buf_bytes(&out), &args, &count, &err), &err);
     assert_int_equal(count, 3);
     for (size_t i = 0; i < count; i++)
-        assert_true(bytes_eq(words[i], in[i]));
-    free(words);
+        assert_true(bytes_eq(args[i], in[i]));
+    free(args);
     for (size_t n = 0; n < out.n; n++) {
-        t_fails(resp_take_command(bytes_of(out.p, n), &words, &count, &err), &err, FT_ERR_BUG,
+        t_fails(resp_take_command(bytes_of(out.p, n), &args, &count, &err), &err, FT_ERR_BUG,
                 "not a command");
         err_clear(&err);
     }
@@ -36,10 +36,10 @@ static void test_other_bytes_are_no_command(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct ft_err err = FT_ERR_INIT;
-        struct bytes *words;
+        struct bytes *args;
         size_t count;
 
-        t_fails(resp_take_command(bytes_str(texts[i]), &words, &count, &err), &err, FT_ERR_BUG,
+        t_fails(resp_take_command(bytes_str(texts[i]), &args, &count, &err), &err, FT_ERR_BUG,
                 "not a command");
     }
 }
@@ -47,7 +47,7 @@ static void test_other_bytes_are_no_command(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words_come_back),
+        cmocka_unit_test(test_args_come_back),
         cmocka_unit_test(test_other_bytes_are_no_command),
     };
 

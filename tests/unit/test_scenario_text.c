@@ -14,12 +14,12 @@ static void next_is(struct scenario_text *t, unsigned line, const char *want)
         size_t n = strlen(got);
 
         (void)snprintf(got + n, sizeof(got) - n, "[%s]%u",
-                       bytes_escape(t->words[i], shown, sizeof(shown)), t->columns[i]);
+                       bytes_escape(t->args[i], shown, sizeof(shown)), t->columns[i]);
     }
     assert_string_equal(got, want);
 }
 
-static void test_words(void **state)
+static void test_args(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
     struct scenario_text t;
@@ -77,7 +77,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_args),
         cmocka_unit_test(test_errors),
     };
 

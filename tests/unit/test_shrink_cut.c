@@ -43,9 +43,9 @@ static int describe(void *context, struct item *item, struct ft_err *err)
         if (buf_append(text, item->rdb.entry.key.p, item->rdb.entry.key.n, err) != 0)
             return -1;
     } else if (item->kind == ITEM_COMMAND) {
-        for (size_t i = 0; i < item->record.word_count; i++) {
+        for (size_t i = 0; i < item->record.arg_count; i++) {
             if ((i > 0 && buf_append_str(text, " ", err) != 0) ||
-                buf_append(text, item->record.words[i].p, item->record.words[i].n, err) != 0)
+                buf_append(text, item->record.args[i].p, item->record.args[i].n, err) != 0)
                 return -1;
         }
     } else {

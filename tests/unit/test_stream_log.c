@@ -24,12 +24,12 @@ static struct stream_log *open_log(uint32_t generation)
     return l;
 }
 
-static void put(struct stream_log *l, uint32_t db, const char *word)
+static void put(struct stream_log *l, uint32_t db, const char *arg)
 {
-    const struct bytes words[] = {bytes_str("SET"), bytes_str(word), bytes_str("1")};
+    const struct bytes args[] = {bytes_str("SET"), bytes_str(arg), bytes_str("1")};
     struct ft_err err = FT_ERR_INIT;
 
-    t_ok(resp_file_put(stream_log_file(l), db, words, 3, &err), &err);
+    t_ok(resp_file_put(stream_log_file(l), db, args, 3, &err), &err);
 }
 
 static void commit(struct stream_log *l, uint64_t a, uint64_t b)

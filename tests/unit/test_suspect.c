@@ -3,7 +3,7 @@
 #include "lib/test_main.h"
 
 /* A record's words, translated, into the report. */
-static void take(struct suspect_report *r, uint64_t lsn, const char *const *words, size_t count)
+static void take(struct suspect_report *r, uint64_t lsn, const char *const *args, size_t count)
 {
     const struct translator_options o = {.target = target_default(), .source_release = 137};
     struct item item = {.kind = ITEM_COMMAND, .flow = 1, .lsn = lsn};
@@ -14,18 +14,18 @@ static void take(struct suspect_report *r, uint64_t lsn, const char *const *word
 
     assert_true(count <= 8);
     for (size_t i = 0; i < count; i++)
-        list[i] = bytes_str(words[i]);
-    (void)snprintf(item.record.name, sizeof(item.record.name), "%s", words[0]);
+        list[i] = bytes_str(args[i]);
+    (void)snprintf(item.record.name, sizeof(item.record.name), "%s", args[0]);
     t_ok(translator_new(&t, &o, &err), &err);
     t_ok(translator_run(t, list, count, 0, 1700000000000, &result, &err), &err);
     t_ok(suspect_add_all(r, &item, &result, &err), &err);
     translator_free(t);
 }
 
-#define TAKE(r, lsn, ...)                                            \
-    do {                                                             \
-        const char *const t_words[] = {__VA_ARGS__};                 \
-        take(r, lsn, t_words, sizeof(t_words) / sizeof(t_words[0])); \
+#define TAKE(r, lsn, ...)                                         \
+    do {                                                          \
+        const char *const t_args[] = {__VA_ARGS__};               \
+        take(r, lsn, t_args, sizeof(t_args) / sizeof(t_args[0])); \
     } while (0)
 
 /* The names in their order, each with a blank behind it. */

@@ -56,7 +56,7 @@ static void test_a_single_server_is_its_only_node(void **state)
     assert_int_equal(b.target.uri.db, 0);
     assert_string_equal(b.target.nodes[0].run_id, "f00d");
     assert_int_equal(b.target.nodes[0].maxmemory, 1000);
-    assert_int_equal(b.target.word_max, 536870912);
+    assert_int_equal(b.target.arg_max, 536870912);
     assert_ptr_equal(target_client_node(&b.target, bytes_str("a")), &b.target.nodes[0]);
     assert_non_null(strstr(b.told.notes, "evicts keys at maxmemory 1000 "));
     end(&b);
@@ -78,7 +78,7 @@ static void test_a_cluster_has_a_node_for_each_master(void **state)
     assert_int_equal(b.target.nodes[1 - of_b].uri.port, b.peers.peer[1].port);
     assert_int_equal(target_client_index(&b.target, bytes_str("a")), 1 - of_b);
     t_bytes(buf_bytes(&b.target.nodes[of_b].slots), "0-8191");
-    assert_int_equal(b.target.word_max, 0);
+    assert_int_equal(b.target.arg_max, 0);
     end(&b);
 }
 
@@ -139,8 +139,8 @@ static void test_a_transient_error_may_go_away(void **state)
         {0, "GET c", "-WRONGTYPE no\r\n", 0},
         {0, "GET b", "-FLOWTAPE not here: slot 3300\r\n", 0},
     };
-    const struct bytes b_words[] = {bytes_str("GET"), bytes_str("b")};
-    const struct bytes c_words[] = {bytes_str("GET"), bytes_str("c")};
+    const struct bytes b_args[] = {bytes_str("GET"), bytes_str("b")};
+    const struct bytes c_args[] = {bytes_str("GET"), bytes_str("c")};
     struct target_node *node;
     redisReply *reply;
     struct bench b;
@@ -149,12 +149,12 @@ static void test_a_transient_error_may_go_away(void **state)
     begin(&b, 2, rules, 3);
     t_ok(target_client_open(&b.target, NULL, &b.err), &b.err);
     node = target_client_node(&b.target, bytes_str("b"));
-    t_fails(target_node_call(node, NULL, c_words, 2, &b.err), &b.err, FT_ERR_PROTOCOL, "WRONGTYPE");
-    t_ok(target_node_ask(node, &reply, c_words, 2, &b.err), &b.err);
+    t_fails(target_node_call(node, NULL, c_args, 2, &b.err), &b.err, FT_ERR_PROTOCOL, "WRONGTYPE");
+    t_ok(target_node_ask(node, &reply, c_args, 2, &b.err), &b.err);
     freeReplyObject(reply);
     assert_false(atomic_load(&node->redirected));
-    t_fails(target_node_ask(node, &reply, b_words, 2, &b.err), &b.err, FT_ERR_NET, "MOVED");
-    t_fails(target_node_call(node, &reply, b_words, 2, &b.err), &b.err, FT_ERR_NET, "not here");
+    t_fails(target_node_ask(node, &reply, b_args, 2, &b.err), &b.err, FT_ERR_NET, "MOVED");
+    t_fails(target_node_call(node, &reply, b_args, 2, &b.err), &b.err, FT_ERR_NET, "not here");
     target_client_close(&b.target);
     assert_true(b.target.was_redirected);
     end(&b);

@@ -7,14 +7,14 @@
 #include "lib/t_mutate.h"
 #include "rdb/value_iter.h"
 
-#define WORDS_MAX 12
+#define ARGS_MAX 12
 
 /* Words separated by blanks; the result is joined the same way. */
 static const char *shifted(struct times_shift *s, const char *command, int64_t delta_ms)
 {
     static char out[256];
     struct ft_err err = FT_ERR_INIT;
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     const struct bytes *moved;
     size_t count = 0;
     size_t used = 0;
@@ -22,11 +22,11 @@ static const char *shifted(struct times_shift *s, const char *command, int64_t d
     for (const char *at = command; *at != '\0'; count++) {
         size_t n = strcspn(at, " ");
 
-        words[count] = bytes_of(at, n);
+        args[count] = bytes_of(at, n);
         at += n;
         at += *at == ' ';
     }
-    t_ok(times_shift_run(s, words, count, delta_ms, &moved, &err), &err);
+    t_ok(times_shift_run(s, args, count, delta_ms, &moved, &err), &err);
     for (size_t i = 0; i < count; i++) {
         used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%.*s", i == 0 ? "" : " ",
                                  (int)moved[i].n, (const char *)moved[i].p);
@@ -69,21 +69,21 @@ static const char *deferred(struct times_shift *s, const char *name, const char 
                             int64_t until_ms)
 {
     static char out[64];
-    const struct bytes words[] = {bytes_str(name), bytes_str("k"), bytes_str(time),
-                                  bytes_str("payload")};
+    const struct bytes args[] = {bytes_str(name), bytes_str("k"), bytes_str(time),
+                                 bytes_str("payload")};
     struct ft_err err = FT_ERR_INIT;
     const struct bytes *given;
     struct times_shift back = {0};
     const struct bytes *undone;
     int64_t end_ms;
 
-    t_ok(times_shift_defer(s, words, 4, until_ms, true, &given, &end_ms, &err), &err);
-    assert_true(end_ms != 0 || given == words);
+    t_ok(times_shift_defer(s, args, 4, until_ms, true, &given, &end_ms, &err), &err);
+    assert_true(end_ms != 0 || given == args);
     (void)snprintf(out, sizeof(out), "%.*s", end_ms != 0 ? (int)given[2].n : 0,
                    (const char *)given[2].p);
     t_ok(times_shift_undo(&back, given, 4, &undone, &err), &err);
     if (end_ms > TIMES_EARLIEST_MS)
-        assert_true(bytes_eq(undone[2], words[2]));
+        assert_true(bytes_eq(undone[2], args[2]));
     times_shift_release(&back);
     return out;
 }
@@ -109,17 +109,17 @@ static void test_deferred_up_to_a_limit(void **state)
 
 static void test_undo_leaves_own_times(void **state)
 {
-    const struct bytes words[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v"),
-                                  bytes_str("PXAT"), bytes_str("1700000000000")};
+    const struct bytes args[] = {bytes_str("SET"), bytes_str("k"), bytes_str("v"),
+                                 bytes_str("PXAT"), bytes_str("1700000000000")};
     struct ft_err err = FT_ERR_INIT;
     struct times_shift s = {0};
     const struct bytes *undone;
 
     (void)state;
-    t_ok(times_shift_undo(&s, words, 5, &undone, &err), &err);
-    assert_ptr_equal(undone, words);
-    t_ok(times_shift_undo(&s, words, 3, &undone, &err), &err);
-    assert_ptr_equal(undone, words);
+    t_ok(times_shift_undo(&s, args, 5, &undone, &err), &err);
+    assert_ptr_equal(undone, args);
+    t_ok(times_shift_undo(&s, args, 3, &undone, &err), &err);
+    assert_ptr_equal(undone, args);
     times_shift_release(&s);
 }
 
@@ -189,16 +189,16 @@ static void test_a_payload_with_field_times_is_made_anew(void **state)
     const struct bytes *moved;
     struct buf payload = {0};
     struct dump dump;
-    struct bytes words[5];
+    struct bytes args[5];
 
     (void)state;
     t_ok(dump_append(&payload, RDB_TYPE_HASH_METADATA, value, 12, &err), &err);
-    words[0] = bytes_str("RESTORE");
-    words[1] = bytes_str("k");
-    words[2] = bytes_str("0");
-    words[3] = buf_bytes(&payload);
-    words[4] = bytes_str("REPLACE");
-    t_ok(times_shift_run(&s, words, 5, TIMES_SHIFT_MS, &moved, &err), &err);
+    args[0] = bytes_str("RESTORE");
+    args[1] = bytes_str("k");
+    args[2] = bytes_str("0");
+    args[3] = buf_bytes(&payload);
+    args[4] = bytes_str("REPLACE");
+    t_ok(times_shift_run(&s, args, 5, TIMES_SHIFT_MS, &moved, &err), &err);
     t_bytes(moved[2], "0");
     t_ok(dump_parse(moved[3], &dump, &err), &err);
     assert_int_equal(dump.rdb_version, 12);
@@ -211,7 +211,7 @@ static void test_a_payload_with_field_times_is_made_anew(void **state)
 static void test_field_times_are_deferred(void **state)
 {
     static const struct {
-        const char *words[9];
+        const char *args[9];
         size_t count, at;
     } commands[] = {
         {{"HPEXPIREAT", "h", "1700000000000", "GT", "FIELDS", "1", "f"}, 7, 2},
@@ -230,20 +230,20 @@ static void test_field_times_are_deferred(void **state)
         size_t at = commands[i].at;
         size_t n = commands[i].count;
         const struct bytes *given;
-        struct bytes words[9];
+        struct bytes args[9];
         int64_t end_ms;
 
         for (size_t w = 0; w < n; w++)
-            words[w] = bytes_str(commands[i].words[w]);
-        t_ok(times_shift_defer(&there, words, n, INT64_MAX, false, &given, &end_ms, &err), &err);
-        assert_ptr_equal(given, words);
-        t_ok(times_shift_defer(&there, words, n, INT64_MAX, true, &given, &end_ms, &err), &err);
+            args[w] = bytes_str(commands[i].args[w]);
+        t_ok(times_shift_defer(&there, args, n, INT64_MAX, false, &given, &end_ms, &err), &err);
+        assert_ptr_equal(given, args);
+        t_ok(times_shift_defer(&there, args, n, INT64_MAX, true, &given, &end_ms, &err), &err);
         assert_true(end_ms == (at != 0 ? INT64_C(1700000000000) : 0));
         if (at != 0)
             t_bytes(given[at], "3700000000000");
         t_ok(times_shift_undo(&back, given, n, &given, &err), &err);
         for (size_t w = 0; w < n; w++)
-            assert_true(bytes_eq_str(given[w], commands[i].words[w]));
+            assert_true(bytes_eq_str(given[w], commands[i].args[w]));
         times_shift_release(&there);
         times_shift_release(&back);
     }
@@ -264,11 +264,11 @@ static void test_field_times_of_a_payload_are_deferred(void **state)
 
     (void)state;
     t_ok(dump_append(&payload, RDB_TYPE_HASH_METADATA, value, 12, &err), &err);
-    const struct bytes words[] = {bytes_str("RESTORE"), bytes_str("k"), bytes_str("0"),
-                                  buf_bytes(&payload), bytes_str("REPLACE")};
-    t_ok(times_shift_defer(&there, words, 5, INT64_MAX, false, &given, &end_ms, &err), &err);
-    assert_ptr_equal(given, words);
-    t_ok(times_shift_defer(&there, words, 5, INT64_MAX, true, &given, &end_ms, &err), &err);
+    const struct bytes args[] = {bytes_str("RESTORE"), bytes_str("k"), bytes_str("0"),
+                                 buf_bytes(&payload), bytes_str("REPLACE")};
+    t_ok(times_shift_defer(&there, args, 5, INT64_MAX, false, &given, &end_ms, &err), &err);
+    assert_ptr_equal(given, args);
+    t_ok(times_shift_defer(&there, args, 5, INT64_MAX, true, &given, &end_ms, &err), &err);
     assert_true(end_ms ==
                 TIMES_EARLIEST_MS); /* what ended so early must not look like an own time */
     t_bytes(given[2], "0");

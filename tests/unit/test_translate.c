@@ -41,12 +41,12 @@ struct translate_case {
 #include "translate_cases.h"
 
 #define CASE_COUNT (sizeof(translate_cases) / sizeof(translate_cases[0]))
-#define WORDS_MAX  32
+#define ARGS_MAX   32
 
 /* The record's words, from its text. */
 struct record {
     char text[1024];
-    struct bytes words[WORDS_MAX];
+    struct bytes args[ARGS_MAX];
     size_t count;
 };
 
@@ -82,12 +82,12 @@ static void record_parse(struct record *r, const char *s)
         while (*s != '\0' && *s != ' ')
             r->text[n++] = unescape(&s);
         s += *s == ' ' ? 1 : 0;
-        assert_true(r->count < WORDS_MAX && n < sizeof(r->text));
-        r->words[r->count++] = bytes_of(r->text + first, n - first);
+        assert_true(r->count < ARGS_MAX && n < sizeof(r->text));
+        r->args[r->count++] = bytes_of(r->text + first, n - first);
     }
 }
 
-static void put_word(struct buf *out, const char *before, struct bytes w, const char *after)
+static void put_arg(struct buf *out, const char *before, struct bytes w, const char *after)
 {
     struct ft_err err = FT_ERR_INIT;
     char text[600];
@@ -106,14 +106,14 @@ static void render_commands(struct buf *out, const struct translation *t)
 {
     for (size_t i = 0; i < t->command_count; i++) {
         const struct translation_command *c = &t->commands[i];
-        bool script = bytes_eq_str(c->words[0], "EVAL");
+        bool script = bytes_eq_str(c->args[0], "EVAL");
 
         put_text(out, i == 0 ? "" : ";");
         for (size_t k = 0; k < c->count; k++) {
             if (script && k == 1)
                 put_text(out, " <script>");
             else
-                put_word(out, " ", c->words[k], "");
+                put_arg(out, " ", c->args[k], "");
         }
     }
 }
@@ -121,8 +121,8 @@ static void render_commands(struct buf *out, const struct translation *t)
 static void render_plan(struct buf *out, const struct translation *t, uint32_t db)
 {
     put_text(out, plan_kind_name(t->plan.kind));
-    put_word(out, " ", t->plan.src, "");
-    put_word(out, " ", t->plan.dst, "");
+    put_arg(out, " ", t->plan.src, "");
+    put_arg(out, " ", t->plan.dst, "");
     put_text(out, t->plan.only_if_absent ? " absent" : "");
     put_text(out, t->plan.dst_db != db ? " db 1" : "");
 }
@@ -158,7 +158,7 @@ static char *render(const struct translation *t)
              &err);
     for (size_t i = 0; i < t->key_count; i++) {
         if (t->keys[i].suspect)
-            put_word(&out, " ?", t->keys[i].key, "");
+            put_arg(&out, " ?", t->keys[i].key, "");
     }
     t_ok(buf_append(&out, "", 1, &err), &err);
     return (char *)out.p;
@@ -182,7 +182,7 @@ static char *translate(struct translator *t, const char *text)
     struct record r;
 
     record_parse(&r, text);
-    t_ok(translator_run(t, r.words, r.count, 0, RECEIVED_MS, &result, &err), &err);
+    t_ok(translator_run(t, r.args, r.count, 0, RECEIVED_MS, &result, &err), &err);
     return render(&result);
 }
 
@@ -512,9 +512,9 @@ static void test_keys(void **state)
         size_t count;
 
         record_parse(&r, cases[i].record);
-        t_ok(translator_find_keys(t, r.words, r.count, 0, &keys, &count, &err), &err);
+        t_ok(translator_find_keys(t, r.args, r.count, 0, &keys, &count, &err), &err);
         for (size_t k = 0; k < count; k++) {
-            assert_true(bytes_eq(keys[k].key, r.words[keys[k].word]));
+            assert_true(bytes_eq(keys[k].key, r.args[keys[k].arg]));
             snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%.*s/%u", k == 0 ? "" : " ",
                      (int)keys[k].key.n, (const char *)keys[k].key.p, keys[k].db);
         }
@@ -529,34 +529,34 @@ static void test_split_keeps_order_within_a_slot(void **state)
         KEYS = 3000,
     };
     struct translator *t = translator_for(R70, true, JSON_AS_DEFAULT);
-    struct bytes *words = calloc(2 * KEYS + 1, sizeof(words[0]));
+    struct bytes *args = calloc(2 * KEYS + 1, sizeof(args[0]));
     char(*texts)[16] = calloc(KEYS, sizeof(texts[0]));
     struct ft_err err = FT_ERR_INIT;
     struct translation result;
     size_t seen = 0;
 
     (void)state;
-    assert_non_null(words);
+    assert_non_null(args);
     assert_non_null(texts);
-    words[0] = bytes_str("MSET");
+    args[0] = bytes_str("MSET");
     for (size_t i = 0; i < KEYS; i++) {
         snprintf(texts[i], sizeof(texts[i]), "k%zu", i % 1000);
-        words[2 * i + 1] = bytes_str(texts[i]);
-        words[2 * i + 2] = bytes_of(&texts[i], i % 7);
+        args[2 * i + 1] = bytes_str(texts[i]);
+        args[2 * i + 2] = bytes_of(&texts[i], i % 7);
     }
-    t_ok(translator_run(t, words, 2 * KEYS + 1, 0, RECEIVED_MS, &result, &err), &err);
+    t_ok(translator_run(t, args, 2 * KEYS + 1, 0, RECEIVED_MS, &result, &err), &err);
     for (size_t i = 0; i < result.command_count; i++) {
         const struct translation_command *c = &result.commands[i];
 
         for (size_t k = 1; k < c->count; k += 2) {
-            assert_int_equal(slot_of(c->words[k]), slot_of(c->words[1]));
-            if (k > 1 && bytes_eq(c->words[k], c->words[k - 2]))
-                assert_true(c->words[k].p > c->words[k - 2].p);
+            assert_int_equal(slot_of(c->args[k]), slot_of(c->args[1]));
+            if (k > 1 && bytes_eq(c->args[k], c->args[k - 2]))
+                assert_true(c->args[k].p > c->args[k - 2].p);
             seen++;
         }
     }
     assert_int_equal(seen, KEYS);
-    free(words);
+    free(args);
     free(texts);
     translator_free(t);
 }
@@ -570,15 +570,15 @@ static void test_damaged_restore_is_an_error(void **state)
 
     (void)state;
     record_parse(&r, "RESTORE s 0 \\x00\\x05hellO\\x09\\x00\\xb3\\x80\\x8e\\xba1\\xb2C\\xbb");
-    t_fails(translator_run(t, r.words, r.count, 0, RECEIVED_MS, &result, &err), &err,
-            FT_ERR_CORRUPT, "RESTORE of \"s\"");
-    t_fails(translator_run(t, r.words, 0, 0, RECEIVED_MS, &result, &err), &err, FT_ERR_CORRUPT,
+    t_fails(translator_run(t, r.args, r.count, 0, RECEIVED_MS, &result, &err), &err, FT_ERR_CORRUPT,
+            "RESTORE of \"s\"");
+    t_fails(translator_run(t, r.args, 0, 0, RECEIVED_MS, &result, &err), &err, FT_ERR_CORRUPT,
             "without a command");
     translator_free(t);
 }
 
 /* Any number of any words: a class, never more than that. */
-static void test_any_words_are_survived(void **state)
+static void test_any_args_are_survived(void **state)
 {
     static const char *const odd[] = {
         "",      "1", "-1",    "FIELDS", "STORE", "KEEPTTL", "99999999999999999999",
@@ -593,16 +593,16 @@ static void test_any_words_are_survived(void **state)
 
         for (size_t i = 0; i < count * 60; i++) {
             struct ft_err err = FT_ERR_INIT;
-            struct bytes words[9];
+            struct bytes args[9];
             struct translation result;
             size_t n = 1 + i / count % 9;
 
-            words[0] = bytes_str(rows[i % count].name);
+            args[0] = bytes_str(rows[i % count].name);
             for (size_t k = 1; k < n; k++) {
                 seed = seed * 1103515245u + 12345u;
-                words[k] = bytes_str(odd[(seed >> 16) % (sizeof(odd) / sizeof(odd[0]))]);
+                args[k] = bytes_str(odd[(seed >> 16) % (sizeof(odd) / sizeof(odd[0]))]);
             }
-            if (translator_run(t, words, n, 0, RECEIVED_MS, &result, &err) != 0)
+            if (translator_run(t, args, n, 0, RECEIVED_MS, &result, &err) != 0)
                 assert_int_equal(err.kind, FT_ERR_CORRUPT);
         }
         translator_free(t);
@@ -651,7 +651,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_split_keeps_order_within_a_slot),
         cmocka_unit_test(test_damaged_restore_is_an_error),
-        cmocka_unit_test(test_any_words_are_survived),
+        cmocka_unit_test(test_any_args_are_survived),
         cmocka_unit_test(test_expected_errors),
         cmocka_unit_test(test_digest),
     };

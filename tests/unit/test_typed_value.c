@@ -130,7 +130,7 @@ static void pend(struct typed_stream *s, uint64_t ms, const char *consumer, int6
 
 static void make_stream(struct typed_stream *s, bool counters, int64_t time_ms, bool exact)
 {
-    const struct bytes words[] = {bytes_str("f"), bytes_str("17"), bytes_str(""), bytes_str("x")};
+    const struct bytes args[] = {bytes_str("f"), bytes_str("17"), bytes_str(""), bytes_str("x")};
     const struct stream_group group = {
         .name = bytes_str("g"), .last_id = {2, 1}, .entries_read = 2};
     struct ft_err err = FT_ERR_INIT;
@@ -139,8 +139,8 @@ static void make_stream(struct typed_stream *s, bool counters, int64_t time_ms, 
     s->head.last_id = (struct stream_id){UINT64_MAX, 9};
     s->head.max_deleted_id = (struct stream_id){5, 6};
     s->head.entries_added = 7;
-    t_ok(typed_stream_add_entry(s, (struct stream_id){1, 1}, words, 4, &err), &err);
-    t_ok(typed_stream_add_entry(s, (struct stream_id){UINT64_MAX, 1}, words, 2, &err), &err);
+    t_ok(typed_stream_add_entry(s, (struct stream_id){1, 1}, args, 4, &err), &err);
+    t_ok(typed_stream_add_entry(s, (struct stream_id){UINT64_MAX, 1}, args, 2, &err), &err);
     t_ok(typed_stream_add_group(s, &group, &err), &err);
     t_ok(typed_stream_add_consumer(s, 0, bytes_str("idle"), &err), &err);
     t_ok(typed_stream_add_consumer(s, 0, bytes_str("alice"), &err), &err);
@@ -173,10 +173,10 @@ static void a_stream(void **state)
     assert_int_equal(stream_iter_head(it)->entries_added, 7);
     assert_int_equal(stream_iter_next_entry(it, &entry, &err), STEP_ITEM);
     assert_int_equal(entry.id.ms, 1);
-    assert_int_equal(entry.word_count, 4);
-    assert_true(bytes_eq_str(entry.words[1], "17") && bytes_eq_str(entry.words[2], ""));
+    assert_int_equal(entry.arg_count, 4);
+    assert_true(bytes_eq_str(entry.args[1], "17") && bytes_eq_str(entry.args[2], ""));
     assert_int_equal(stream_iter_next_entry(it, &entry, &err), STEP_ITEM);
-    assert_true(entry.id.ms == UINT64_MAX && entry.word_count == 2);
+    assert_true(entry.id.ms == UINT64_MAX && entry.arg_count == 2);
     assert_int_equal(stream_iter_next_entry(it, &entry, &err), STEP_END);
     assert_int_equal(stream_iter_next_group(it, &group, &err), STEP_ITEM);
     assert_true(bytes_eq_str(group.name, "g") && group.entries_read == 2);

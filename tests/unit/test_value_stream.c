@@ -61,21 +61,21 @@ static void test_entries(void **state)
     t_ok(stream_iter_new(&it, samples[1].type, samples[1].value, &err), &err);
     next_entry(it, &e);
     assert_id(e.id, 1, 1);
-    assert_int_equal(e.word_count, 4);
-    t_bytes(e.words[0], "f");
-    t_bytes(e.words[1], "v");
-    t_bytes(e.words[2], "n");
-    t_bytes(e.words[3], "5");
+    assert_int_equal(e.arg_count, 4);
+    t_bytes(e.args[0], "f");
+    t_bytes(e.args[1], "v");
+    t_bytes(e.args[2], "n");
+    t_bytes(e.args[3], "5");
     next_entry(it, &e);
     assert_id(e.id, 3, 0);
-    assert_int_equal(e.word_count, 2);
-    t_bytes(e.words[0], "g");
-    t_bytes(e.words[1], "z");
+    assert_int_equal(e.arg_count, 2);
+    t_bytes(e.args[0], "g");
+    t_bytes(e.args[1], "z");
     next_entry(it, &e);
     assert_id(e.id, 4, 0);
-    assert_int_equal(e.word_count, 4);
-    t_bytes(e.words[1], "q");
-    t_bytes(e.words[3], "8");
+    assert_int_equal(e.arg_count, 4);
+    t_bytes(e.args[1], "q");
+    t_bytes(e.args[3], "8");
     assert_int_equal(stream_iter_next_entry(it, &e, &err), STEP_END);
     stream_iter_free(it);
 }
@@ -191,8 +191,8 @@ static int walk(unsigned type, struct bytes value, struct ft_err *err)
     if (stream_iter_new(&it, type, value, err) != 0)
         return -1;
     while ((step = stream_iter_next_entry(it, &e, err)) == STEP_ITEM) {
-        for (size_t i = 0; i < e.word_count; i++)
-            assert_true(e.words[i].n == 0 || e.words[i].p != NULL);
+        for (size_t i = 0; i < e.arg_count; i++)
+            assert_true(e.args[i].n == 0 || e.args[i].p != NULL);
         assert_true(++steps < T_MUTATE_STEPS_MAX);
     }
     if (step == STEP_ERROR)

@@ -7,7 +7,7 @@
 #include "resp/resp_write.h"
 
 #define KEEP_BYTES (1u << 20)
-/* Of an array of words. Two of them are one argument, and every server takes 1 MiB. */
+/* Of an array of command arguments. Two arrays are one argument of the script, and every server takes 1 MiB. */
 #define PACKED_BYTES ((size_t)512 << 10)
 /* Of further arguments in memory; what is more waits in a file. */
 #define MORE_BYTES ((size_t)4 << 20)
@@ -58,13 +58,13 @@ static void put_string_head(struct buf *out, size_t n)
     }
 }
 
-static int array_put(struct replay_array *a, struct bytes word, struct ft_err *err)
+static int array_put(struct replay_array *a, struct bytes arg, struct ft_err *err)
 {
-    if (array_reserve(a, word.n + HEAD_SIZE, err) != 0)
+    if (array_reserve(a, arg.n + HEAD_SIZE, err) != 0)
         return -1;
-    put_string_head(&a->bytes, word.n);
+    put_string_head(&a->bytes, arg.n);
     a->count++;
-    return buf_append(&a->bytes, word.p, word.n, err);
+    return buf_append(&a->bytes, arg.p, arg.n, err);
 }
 
 /* An array of nothing within the array. */
@@ -122,13 +122,13 @@ static void array_clear(struct replay_array *a)
 }
 
 /*
- * Words
+ * Arguments of commands
  */
 
 static int put_more(struct replay_batch *b, char kind, struct bytes argument, struct ft_err *err)
 {
     struct buf head = {0};
-    int rc = resp_put_word_head(&head, argument.n, err);
+    int rc = resp_put_arg_head(&head, argument.n, err);
 
     b->more.memory_bytes = MORE_BYTES;
     if (rc == 0)
@@ -140,16 +140,16 @@ static int put_more(struct replay_batch *b, char kind, struct bytes argument, st
     return buf_append(&b->more_kinds, &kind, 1, err);
 }
 
-/* The words so far become an argument. */
-static int close_words(struct replay_batch *b, struct ft_err *err)
+/* The command arguments so far become one of the script. */
+static int close_args(struct replay_batch *b, struct ft_err *err)
 {
     struct bytes packed;
 
-    if (b->words.count == 0)
+    if (b->args.count == 0)
         return 0;
-    if (array_take(&b->words, &packed, err) != 0 || put_more(b, 'p', packed, err) != 0)
+    if (array_take(&b->args, &packed, err) != 0 || put_more(b, 'p', packed, err) != 0)
         return -1;
-    array_clear(&b->words);
+    array_clear(&b->args);
     return 0;
 }
 
@@ -161,14 +161,13 @@ static bool has_room(const struct replay_array *a, size_t bytes)
     return bytes <= room && a->bytes.n <= room - bytes;
 }
 
-static int put_word(struct replay_batch *b, struct bytes word, struct ft_err *err)
+static int put_arg(struct replay_batch *b, struct bytes arg, struct ft_err *err)
 {
-    if (has_room(&b->words, word.n))
-        return array_put(&b->words, word, err);
-    if (close_words(b, err) != 0)
+    if (has_room(&b->args, arg.n))
+        return array_put(&b->args, arg, err);
+    if (close_args(b, err) != 0)
         return -1;
-    return has_room(&b->words, word.n) ? array_put(&b->words, word, err)
-                                       : put_more(b, 'w', word, err);
+    return has_room(&b->args, arg.n) ? array_put(&b->args, arg, err) : put_more(b, 'w', arg, err);
 }
 
 int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,
@@ -188,7 +187,7 @@ int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_er
  * What may be put first
  */
 
-static uint64_t *touched_word(struct replay_batch *b, uint32_t db, struct bytes key, uint64_t *ret)
+static uint64_t *touched_arg(struct replay_batch *b, uint32_t db, struct bytes key, uint64_t *ret)
 {
     uint64_t hash = XXH3_64bits_withSeed(key.p, key.n, db);
 
@@ -200,7 +199,7 @@ static bool is_touched(struct replay_batch *b, uint32_t db, struct bytes key)
 {
     uint64_t bit;
 
-    return (*touched_word(b, db, key, &bit) & bit) != 0;
+    return (*touched_arg(b, db, key, &bit) & bit) != 0;
 }
 
 static bool keys_are_plain(const struct command_row *row)
@@ -212,53 +211,53 @@ static bool keys_are_plain(const struct command_row *row)
 static void touch(struct replay_batch *b, uint32_t db, struct bytes key)
 {
     uint64_t bit;
-    uint64_t *word = touched_word(b, db, key, &bit);
+    uint64_t *arg = touched_arg(b, db, key, &bit);
 
-    *word |= bit;
+    *arg |= bit;
 }
 
 /* EVAL script 1 key ...: scripts of one key touch nothing else. */
-static bool is_script_of_one_key(const struct bytes *words, size_t count)
+static bool is_script_of_one_key(const struct bytes *args, size_t count)
 {
-    return count > 3 && bytes_eq_str(words[0], "EVAL") && bytes_eq_str(words[2], "1");
+    return count > 3 && bytes_eq_str(args[0], "EVAL") && bytes_eq_str(args[2], "1");
 }
 
-static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
+static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count)
 {
     const struct command_row *row;
     long last;
 
     if (b->closed)
         return;
-    if (is_script_of_one_key(words, count)) {
-        touch(b, db, words[3]);
+    if (is_script_of_one_key(args, count)) {
+        touch(b, db, args[3]);
         return;
     }
-    row = command_find(words[0]);
+    row = command_find(args[0]);
     if (!keys_are_plain(row)) {
         b->closed = true;
         return;
     }
     last = row->key_last < 0 ? (long)count + row->key_last : row->key_last;
     for (long i = row->key_first; i <= last && i < (long)count; i += row->key_step)
-        touch(b, db, words[i]);
+        touch(b, db, args[i]);
 }
 
-static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count)
+static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count)
 {
-    return b->join_sets && !b->closed && count == 3 && bytes_eq_str(words[0], "SET") &&
-           (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_WORDS_MAX &&
-           words[1].n <= PACKED_BYTES && words[2].n <= PACKED_BYTES &&
-           has_room(&b->sets, words[1].n + words[2].n) && !is_touched(b, db, words[1]);
+    return b->join_sets && !b->closed && count == 3 && bytes_eq_str(args[0], "SET") &&
+           (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_ARGS_MAX &&
+           args[1].n <= PACKED_BYTES && args[2].n <= PACKED_BYTES &&
+           has_room(&b->sets, args[1].n + args[2].n) && !is_touched(b, db, args[1]);
 }
 
-static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *words,
+static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *args,
                      struct ft_err *err)
 {
     b->set_db = db;
-    if (array_put(&b->sets, words[1], err) != 0)
+    if (array_put(&b->sets, args[1], err) != 0)
         return -1;
-    return array_put(&b->sets, words[2], err);
+    return array_put(&b->sets, args[2], err);
 }
 
 /*
@@ -283,36 +282,36 @@ static int put_tag(struct buf *tags, const char *tag, struct ft_err *err)
     return buf_append_str(tags, tag, err) != 0 ? -1 : buf_append_str(tags, " ", err);
 }
 
-static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *words, size_t count,
+static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count,
                     struct ft_err *err)
 {
     if (b->join_sets)
-        touch_keys(b, db, words, count);
+        touch_keys(b, db, args, count);
     if (b->db != db && put_db(&b->shapes, db, err) != 0)
         return -1;
     b->db = db;
-    if (put_shape(b, words[0], count, err) != 0)
+    if (put_shape(b, args[0], count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (put_word(b, words[i], err) != 0)
+        if (put_arg(b, args[i], err) != 0)
             return -1;
     }
     return 0;
 }
 
-int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
-                     const struct bytes *words, size_t count, struct ft_err *err)
+int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
+                     size_t count, struct ft_err *err)
 {
-    bool first = goes_first(b, db, words, count);
+    bool first = goes_first(b, db, args, count);
 
     if (put_tag(first ? &b->set_tags : &b->tags, tag, err) != 0 ||
-        (first ? put_first(b, db, words, err) : put_next(b, db, words, count, err)) != 0)
+        (first ? put_first(b, db, args, err) : put_next(b, db, args, count, err)) != 0)
         return -1;
     b->command_count++;
     return 0;
 }
 
-int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *words,
+int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *args,
                        size_t count, const char *error, struct ft_err *err)
 {
     struct replay_array why = {0};
@@ -327,7 +326,7 @@ int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const stru
     if (rc == 0)
         rc = array_put_empty(&command, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = array_put(&command, words[i], err);
+        rc = array_put(&command, args[i], err);
     if (rc == 0)
         rc = array_take(&command, &inner, err);
     if (rc == 0)
@@ -351,7 +350,7 @@ bool replay_batch_is_empty(const struct replay_batch *b)
 
 size_t replay_batch_bytes(const struct replay_batch *b)
 {
-    return b->sets.bytes.n + b->words.bytes.n + (size_t)spool_size(&b->more);
+    return b->sets.bytes.n + b->args.bytes.n + (size_t)spool_size(&b->more);
 }
 
 static int append_array(struct replay_array *a, const struct replay_array *more, struct ft_err *err)
@@ -379,10 +378,10 @@ static int take_with_sets(struct replay_batch *b, struct replay_batch_parts *ret
                           struct ft_err *err)
 {
     if (put_set_shapes(b, err) != 0 || append_array(&b->set_shapes, &b->shapes, err) != 0 ||
-        append_array(&b->sets, &b->words, err) != 0 ||
+        append_array(&b->sets, &b->args, err) != 0 ||
         buf_append(&b->set_tags, b->tags.p, b->tags.n, err) != 0 ||
         array_take(&b->set_shapes, &ret->shapes, err) != 0 ||
-        array_take(&b->sets, &ret->words, err) != 0)
+        array_take(&b->sets, &ret->args, err) != 0)
         return -1;
     ret->tags = buf_bytes(&b->set_tags);
     return 0;
@@ -392,13 +391,13 @@ int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, st
 {
     if (array_take(&b->fields, &ret->fields, err) != 0 ||
         array_take(&b->forget, &ret->forget, err) != 0 ||
-        (b->more_kinds.n != 0 && close_words(b, err) != 0))
+        (b->more_kinds.n != 0 && close_args(b, err) != 0))
         return -1;
     ret->more_kinds = buf_bytes(&b->more_kinds);
     ret->more = &b->more;
     if (b->sets.count != 0)
         return take_with_sets(b, ret, err);
-    if (array_take(&b->words, &ret->words, err) != 0 ||
+    if (array_take(&b->args, &ret->args, err) != 0 ||
         array_take(&b->shapes, &ret->shapes, err) != 0)
         return -1;
     ret->tags = buf_bytes(&b->tags);
@@ -408,7 +407,7 @@ int replay_batch_take(struct replay_batch *b, struct replay_batch_parts *ret, st
 void replay_batch_clear(struct replay_batch *b)
 {
     array_clear(&b->fields);
-    array_clear(&b->words);
+    array_clear(&b->args);
     spool_release(&b->more);
     buf_clear(&b->more_kinds);
     array_clear(&b->shapes);
@@ -426,7 +425,7 @@ void replay_batch_clear(struct replay_batch *b)
 void replay_batch_release(struct replay_batch *b)
 {
     buf_release(&b->fields.bytes);
-    buf_release(&b->words.bytes);
+    buf_release(&b->args.bytes);
     spool_release(&b->more);
     buf_release(&b->more_kinds);
     buf_release(&b->shapes.bytes);

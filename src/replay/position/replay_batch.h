@@ -6,26 +6,26 @@
  *              looks whether all its keys can be there before it touches one; it writes the position, runs
  *              the commands, and keeps what was refused in the position's hash (e: fields), so that
  *              nothing refused is lost from sight if nobody reads the reply.
- * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS WORDS SHAPES TAGS FORGET SLOTS KINDS MORE...
- *              FIELDS: names and values; WORDS: those of all commands, one after the other; FORGET:
+ * Script       EVALSHA sha 0 KEY SEQ NEXT_SEQ FIELDS ARGS SHAPES TAGS FORGET SLOTS KINDS MORE...
+ *              FIELDS: names and values; ARGS: those of all commands, one after the other; FORGET:
  *              fields. MessagePack arrays of strings.
- *              KINDS, MORE: what WORDS continues with: see Long batches.
- *              SHAPES: a MessagePack array of numbers, which say what to do with the next words:
- *                1 to REPLAY_WORDS_MAX    a command of so many words; more do not fit Lua's stack
- *                REPLAY_SHAPE_OWN + n     n words of a command that the script executes itself:
+ *              KINDS, MORE: what ARGS continues with: see Long batches.
+ *              SHAPES: a MessagePack array of numbers, which say what to do with the next arguments:
+ *                1 to REPLAY_ARGS_MAX    a command of so many arguments; more do not fit Lua's stack
+ *                REPLAY_SHAPE_OWN + n     n arguments of a command that the script executes itself:
  *                                         EVAL is run within; FLUSHALL and FLUSHDB keep the keys
- *                                         that follow as words
+ *                                         that follow as arguments
  *                REPLAY_SHAPE_SETS + n    n keys and values, each a SET
- *                below 0                  no words: from here on database -1 - n
+ *                below 0                  no arguments: from here on database -1 - n
  *              TAGS: of each command, divided by blanks.
  *              SLOTS: which the node is thought to have, as CLUSTER NODES lists them; empty where
  *              there is no cluster. Has it others, or some on their way, all keys are looked for.
- *              Reply, and what an e: field holds: {error, {db, tag, {}, words...}}, of each command
+ *              Reply, and what an e: field holds: {error, {db, tag, {}, arguments...}}, of each command
  *              that was refused.
  * Long batches A server takes no argument longer than its proto-max-bulk-len, 1 MiB at least, however many
- *              there are. So WORDS is never longer than that. It continues with further arguments, one for
- *              each letter of KINDS: p is an array of as many, w a single word as it is. So all can be sent
- *              of which each word can be sent alone.
+ *              there are. So ARGS is never longer than that. The script has further arguments, one for
+ *              each letter of KINDS: p is an array of as many, w a single argument as it is. So all can be sent
+ *              of which each argument can be sent alone.
  * Speed        What a call costs in Lua is more than the command itself. SETs that come before anything
  *              else on their key are put first, as one MSET; if that is refused, each is tried by
  *              itself. Commands on different keys do not mind in which order they are executed within
@@ -37,7 +37,7 @@
 
 #include "base/spool.h"
 
-#define REPLAY_WORDS_MAX 7000u
+#define REPLAY_ARGS_MAX 7000u
 /* From this version on a script says with flags which keys it may use. */
 #define REPLAY_SCRIPT_FLAGS_VERSION 700u
 #define REPLAY_SHAPE_OWN            10000u
@@ -54,8 +54,8 @@ struct replay_array {
 struct replay_batch {
     bool join_sets; /* SETs may be one MSET: not on a cluster */
     struct replay_array fields;
-    struct replay_array words; /* the last ones, which no argument has yet */
-    struct spool more;         /* arguments of words before those, as RESP */
+    struct replay_array args; /* the last ones, which no argument of the script has yet */
+    struct spool more;        /* arguments of the script before those, as RESP */
     struct buf more_kinds;
     struct replay_array shapes;
     struct replay_array forget;
@@ -75,7 +75,7 @@ struct replay_batch {
 /* What is sent. */
 struct replay_batch_parts {
     struct bytes fields;
-    struct bytes words;
+    struct bytes args;
     struct bytes shapes;
     struct bytes tags;
     struct bytes forget;
@@ -87,13 +87,13 @@ int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes v
                        struct ft_err *err);
 int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_err *err);
 /* replay_batch_add - tag: "flow:lsn:part". */
-int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag,
-                     const struct bytes *words, size_t count, struct ft_err *err);
+int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
+                     size_t count, struct ft_err *err);
 /* replay_refusal_put - what an e: field holds. */
-int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *words,
+int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *args,
                        size_t count, const char *error, struct ft_err *err);
 bool replay_batch_is_empty(const struct replay_batch *b);
-/* replay_batch_bytes - of words, about. */
+/* replay_batch_bytes - of arguments, about. */
 size_t replay_batch_bytes(const struct replay_batch *b);
 /* replay_batch_take - what to send; borrowed from b until the next call on it, which has to be _clear.
  * So it may not be held while replies are taken, which add what to forget. */

@@ -11,10 +11,10 @@
 #define KEY_SHOWN   60
 #define ERROR_SHOWN 200
 
-void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *words,
+void replay_letter_name(const struct replay_letter_origin *origin, const struct bytes *args,
                         size_t count, struct replay_letter_name *ret)
 {
-    struct bytes key = command_sent_key(words, count);
+    struct bytes key = command_sent_key(args, count);
     char name[KEY_SHOWN];
     char shown[KEY_SHOWN];
 
@@ -23,7 +23,7 @@ void replay_letter_name(const struct replay_letter_origin *origin, const struct 
                        origin->flow, origin->lsn); /* all of these fit */
     else
         (void)snprintf(ret->where, sizeof(ret->where), "flow %" PRIu32 ", snapshot", origin->flow);
-    (void)bytes_escape(words[0], name, sizeof(name));
+    (void)bytes_escape(args[0], name, sizeof(name));
     if (key.p == NULL)
         (void)snprintf(ret->what, sizeof(ret->what), "%s", name);
     else
@@ -33,13 +33,13 @@ void replay_letter_name(const struct replay_letter_origin *origin, const struct 
 
 /* The first one is what the run ends with. */
 static void note_failure(struct replay_position_set *set, const struct replay_letter_origin *origin,
-                         const struct bytes *words, size_t count, const char *error)
+                         const struct bytes *args, size_t count, const char *error)
 {
     struct replay_letter_name name;
 
     struct ft_err failure = FT_ERR_INIT;
 
-    replay_letter_name(origin, words, count, &name);
+    replay_letter_name(origin, args, count, &name);
     (void)err_set(&failure, FT_ERR_PROTOCOL,
                   "%s: the target refused %s: %.*s; the same command with --on-error "
                   "dead-letter=FILE collects such commands and continues",
@@ -49,12 +49,12 @@ static void note_failure(struct replay_position_set *set, const struct replay_le
 
 /* As the source has its times: not those that keep keys from ending while records follow. */
 static int write_letter(struct replay_position_set *set, const struct replay_letter_origin *origin,
-                        uint32_t db, const struct bytes *words, size_t count, const char *error,
+                        uint32_t db, const struct bytes *args, size_t count, const char *error,
                         struct ft_err *err)
 {
     struct times_shift own = {.script = lua_hsetex};
     const struct bytes *timed;
-    int rc = times_shift_undo(&own, words, count, &timed, err);
+    int rc = times_shift_undo(&own, args, count, &timed, err);
 
     if (rc == 0)
         rc = replay_letters_add(set->letters, origin, db, timed, count, error, err);
@@ -62,33 +62,33 @@ static int write_letter(struct replay_position_set *set, const struct replay_let
     return rc;
 }
 
-bool replay_is_foreign_script(const struct bytes *words, size_t count, const char *error)
+bool replay_is_foreign_script(const struct bytes *args, size_t count, const char *error)
 {
-    return count > 1 && bytes_is_word(words[0], "SCRIPT") && bytes_is_word(words[1], "LOAD") &&
+    return count > 1 && bytes_is_word(args[0], "SCRIPT") && bytes_is_word(args[1], "LOAD") &&
            reply_error_kind_of(bytes_str(error)) == REPLY_ERROR_OTHER;
 }
 
 static int add(struct replay_position_set *set, const struct replay_letter_origin *origin,
-               uint32_t db, const struct bytes *words, size_t count, const char *error,
+               uint32_t db, const struct bytes *args, size_t count, const char *error,
                struct ft_err *err)
 {
     int rc;
 
     replay_report_refused(set->report);
     if (set->letters == NULL) {
-        note_failure(set, origin, words, count, error);
+        note_failure(set, origin, args, count, error);
         return 0;
     }
     pthread_mutex_lock(&set->letters_mu);
-    rc = write_letter(set, origin, db, words, count, error, err);
+    rc = write_letter(set, origin, db, args, count, error, err);
     pthread_mutex_unlock(&set->letters_mu);
     if (rc != 0)
         return -1;
-    return replay_position_set_note_refused(set, origin->flow, origin->lsn, db, words, count, err);
+    return replay_position_set_note_refused(set, origin->flow, origin->lsn, db, args, count, err);
 }
 
 int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn, const char *part,
-                    uint32_t db, const struct bytes *words, size_t count, const char *error,
+                    uint32_t db, const struct bytes *args, size_t count, const char *error,
                     struct ft_err *err)
 {
     const struct replay_letter_origin origin = {
@@ -99,45 +99,45 @@ int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn
         .part = part,
     };
 
-    return add(set, &origin, db, words, count, error, err);
+    return add(set, &origin, db, args, count, error, err);
 }
 
 int replay_dead_add_entry(struct replay_position_set *set, uint32_t flow, uint32_t db,
-                          const struct bytes *words, size_t count, const char *error,
+                          const struct bytes *args, size_t count, const char *error,
                           struct ft_err *err)
 {
     const struct replay_letter_origin origin = {
         .capture = set->id, .began_ms = set->state.began_ms, .flow = flow, .entry = true};
 
-    return add(set, &origin, db, words, count, error, err);
+    return add(set, &origin, db, args, count, error, err);
 }
 
 int replay_dead_refuse(struct replay_position_set *set, const struct item *item, const char *part,
-                       uint32_t db, const struct bytes *words, size_t count, const char *error,
+                       uint32_t db, const struct bytes *args, size_t count, const char *error,
                        struct ft_err *err)
 {
-    if (replay_dead_add(set, item->flow, item->lsn, part, db, words, count, error, err) != 0)
+    if (replay_dead_add(set, item->flow, item->lsn, part, db, args, count, error, err) != 0)
         return -1;
     return set->letters != NULL ? 0 : err_set(err, FT_ERR_PROTOCOL, "%s", error);
 }
 
-bool replay_is_too_long(const struct replay_position_set *set, const struct bytes *words,
+bool replay_is_too_long(const struct replay_position_set *set, const struct bytes *args,
                         size_t count, char ret_error[REPLAY_TOO_LONG_TEXT])
 {
     uint64_t longest = 0;
 
-    if (set->target->word_max == 0)
+    if (set->target->arg_max == 0)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (words[i].n > longest)
-            longest = words[i].n;
+        if (args[i].n > longest)
+            longest = args[i].n;
     }
-    if (longest <= set->target->word_max)
+    if (longest <= set->target->arg_max)
         return false;
     (void)snprintf(ret_error, REPLAY_TOO_LONG_TEXT,
                    "an argument of %" PRIu64 " bytes is too long for it, which takes %" PRIu64
                    " (proto-max-bulk-len)",
-                   longest, set->target->word_max); /* fits */
+                   longest, set->target->arg_max); /* fits */
     return true;
 }
 

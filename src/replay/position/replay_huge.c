@@ -13,21 +13,21 @@
 
 /* Piece by piece in one batch. */
 static int put_pieces(struct replay_node *node, uint32_t db, const char *tag,
-                      const struct bytes *words, size_t count, size_t head, size_t step,
+                      const struct bytes *args, size_t count, size_t head, size_t step,
                       struct ft_err *err)
 {
-    size_t most = (REPLAY_WORDS_MAX - head) / step * step;
-    struct bytes *piece = calloc(REPLAY_WORDS_MAX, sizeof(*piece));
+    size_t most = (REPLAY_ARGS_MAX - head) / step * step;
+    struct bytes *piece = calloc(REPLAY_ARGS_MAX, sizeof(*piece));
     char piece_tag[REPLAY_TAG_TEXT];
     int rc = 0;
 
     if (piece == NULL)
         return err_nomem(err, "a command");
-    memcpy(piece, words, head * sizeof(*piece));
+    memcpy(piece, args, head * sizeof(*piece));
     for (size_t at = head; rc == 0 && at < count; at += most) {
         size_t n = count - at < most ? count - at : most;
 
-        memcpy(piece + head, words + at, n * sizeof(*piece));
+        memcpy(piece + head, args + at, n * sizeof(*piece));
         (void)snprintf(piece_tag, sizeof(piece_tag), "%s.%zu", tag, at); /* fits */
         rc = replay_node_put(node, db, piece_tag, piece, head + n, err);
     }
@@ -38,14 +38,14 @@ static int put_pieces(struct replay_node *node, uint32_t db, const char *tag,
 /* Nobody has claimed the position since. */
 static int check_seq(struct replay_node *node, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HGET"), bytes_str(node->position.key),
-                                  bytes_str("seq")};
+    const struct bytes args[] = {bytes_str("HGET"), bytes_str(node->position.key),
+                                 bytes_str("seq")};
     char seq[I64_TEXT_SIZE];
     size_t n = i64_to_text((int64_t)node->position.seq, seq);
     redisReply *reply;
     int rc = 0;
 
-    if (target_node_call(node->server, &reply, words, 3, err) != 0)
+    if (target_node_call(node->server, &reply, args, 3, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_STRING ||
         !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
@@ -57,7 +57,7 @@ static int check_seq(struct replay_node *node, struct ft_err *err)
 /* As a transaction with its position, which WATCH ties to the sequence of batches. Not queued: *ret
  * says why the command cannot be part of one. */
 static int transact(struct replay_node *node, const struct item *item, uint32_t db,
-                    const struct bytes *words, size_t count, redisReply **ret, bool *ret_queued,
+                    const struct bytes *args, size_t count, redisReply **ret, bool *ret_queued,
                     struct ft_err *err)
 {
     char number[I64_TEXT_SIZE];
@@ -79,7 +79,7 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
     if (target_node_call(node->server, NULL, watch, 2, err) != 0 || check_seq(node, err) != 0 ||
         target_node_call(node->server, NULL, multi, 1, err) != 0 ||
         target_node_call(node->server, NULL, select, 2, err) != 0 ||
-        target_node_ask(node->server, ret, words, count, err) != 0)
+        target_node_ask(node->server, ret, args, count, err) != 0)
         return -1;
     if ((*ret)->type == REDIS_REPLY_ERROR) {
         *ret_queued = false;
@@ -96,7 +96,7 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
         return -1;
     if ((*ret)->type != REDIS_REPLY_ARRAY || (*ret)->elements != 4)
         (void)err_set(err, FT_ERR_NET, "%s did not execute a transaction", node->server->name);
-    else if (reply_check((*ret)->element[1], node->server->name, words, count, err) == 0 &&
+    else if (reply_check((*ret)->element[1], node->server->name, args, count, err) == 0 &&
              reply_check((*ret)->element[3], node->server->name, position, 4, err) == 0)
         return 0;
     freeReplyObject(*ret);
@@ -105,31 +105,31 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
 
 int replay_classify(struct replay_position_set *set, const struct replay_node *node,
                     const struct item *item, const char *part, uint32_t db,
-                    const struct bytes *words, size_t count, const redisReply *reply,
+                    const struct bytes *args, size_t count, const redisReply *reply,
                     struct ft_err *err)
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
-    if (replay_is_foreign_script(words, count, reply->str))
+    if (replay_is_foreign_script(args, count, reply->str))
         return replay_report_loss(set->report, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0),
                                   err);
-    if (command_error_expected(command_find(words[0]), reply->str) ||
+    if (command_error_expected(command_find(args[0]), reply->str) ||
         replay_doubt_explains(part, reply->str)) {
         replay_report_error(set->report,
-                            !command_error_expected(command_find(words[0]), reply->str));
+                            !command_error_expected(command_find(args[0]), reply->str));
         return 0;
     }
-    return replay_dead_refuse(set, item, part, db, words, count, reply->str, err);
+    return replay_dead_refuse(set, item, part, db, args, count, reply->str, err);
 }
 
 /* After a transaction that was executed: nobody else remembers that this was refused. */
 static int remember(struct replay_node *node, const char *field, uint32_t db,
-                    const struct bytes *words, size_t count, const char *error, struct ft_err *err)
+                    const struct bytes *args, size_t count, const char *error, struct ft_err *err)
 {
     struct buf value = {0};
-    int rc = replay_refusal_put(&value, db, field + 2, words, count, error, err);
+    int rc = replay_refusal_put(&value, db, field + 2, args, count, error, err);
 
     if (rc == 0)
         rc = replay_batch_field(&node->batch, bytes_str(field), buf_bytes(&value), err);
@@ -139,7 +139,7 @@ static int remember(struct replay_node *node, const char *field, uint32_t db,
 
 static int classify_transacted(struct replay_position_set *set, struct replay_node *node,
                                const struct item *item, const char *tag, uint32_t db,
-                               const struct bytes *words, size_t count, const redisReply *reply,
+                               const struct bytes *args, size_t count, const redisReply *reply,
                                struct ft_err *err)
 {
     char field[REPLAY_TAG_TEXT + 2];
@@ -147,19 +147,19 @@ static int classify_transacted(struct replay_position_set *set, struct replay_no
     const char *part = strrchr(tag, ':') + 1;
 
     if (reply->type != REDIS_REPLY_ERROR ||
-        command_error_expected(command_find(words[0]), reply->str) ||
+        command_error_expected(command_find(args[0]), reply->str) ||
         replay_doubt_explains(part, reply->str))
-        return replay_classify(set, node, item, part, db, words, count, reply, err);
+        return replay_classify(set, node, item, part, db, args, count, reply, err);
     (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
-    if (remember(node, field, db, words, count, reply->str, err) != 0 ||
-        replay_dead_add(set, item->flow, item->lsn, part, db, words, count, reply->str, err) != 0)
+    if (remember(node, field, db, args, count, reply->str, err) != 0 ||
+        replay_dead_add(set, item->flow, item->lsn, part, db, args, count, reply->str, err) != 0)
         return -1;
     return set->letters == NULL ? 0 : replay_batch_forget(&node->batch, bytes_str(field), err);
 }
 
 int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
-                    const struct item *item, uint32_t db, const char *tag,
-                    const struct bytes *words, size_t count, struct ft_err *err)
+                    const struct item *item, uint32_t db, const char *tag, const struct bytes *args,
+                    size_t count, struct ft_err *err)
 {
     char error[REPLAY_TOO_LONG_TEXT];
     redisReply *reply;
@@ -168,18 +168,18 @@ int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
     size_t step;
     int rc;
 
-    /* as a whole: what comes after a word that is not sent must not come before it */
-    if (!replay_divide_by_key(words, count, &step) && replay_is_too_long(set, words, count, error))
-        return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, words, count, error, err);
-    if (replay_divide(words, count, &head, &step))
-        return put_pieces(node, db, tag, words, count, head, step, err);
+    /* as a whole: what comes after an argument that is not sent must not come before it */
+    if (!replay_divide_by_key(args, count, &step) && replay_is_too_long(set, args, count, error))
+        return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, args, count, error, err);
+    if (replay_divide(args, count, &head, &step))
+        return put_pieces(node, db, tag, args, count, head, step, err);
     if (set->target->cluster)
-        return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, words, count,
+        return replay_dead_refuse(set, item, strrchr(tag, ':') + 1, db, args, count,
                                   "too many arguments for a script", err);
     if (replay_drain(set, err) != 0 ||
-        transact(node, item, db, words, count, &reply, &queued, err) != 0)
+        transact(node, item, db, args, count, &reply, &queued, err) != 0)
         return -1;
-    rc = classify_transacted(set, node, item, tag, db, words, count,
+    rc = classify_transacted(set, node, item, tag, db, args, count,
                              queued ? reply->element[1] : reply, err);
     freeReplyObject(reply);
     return rc;

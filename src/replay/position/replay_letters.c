@@ -279,15 +279,14 @@ static int put_origin(struct buf *out, const struct replay_letter_origin *o, str
 }
 
 static int put_letter(struct buf *out, const struct replay_letter_origin *o, uint32_t db,
-                      const struct bytes *words, size_t count, const char *error,
-                      struct ft_err *err)
+                      const struct bytes *args, size_t count, const char *error, struct ft_err *err)
 {
     if (put_origin(out, o, err) != 0 ||
         buf_printf(out, err, "\"db\":%" PRIu32 ",\"command\":[", db) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if ((i != 0 && buf_append_str(out, ",", err) != 0) ||
-            json_put_bytes(out, words[i], err) != 0)
+            json_put_bytes(out, args[i], err) != 0)
             return -1;
     }
     if (buf_append_str(out, "],\"error\":", err) != 0 ||
@@ -297,7 +296,7 @@ static int put_letter(struct buf *out, const struct replay_letter_origin *o, uin
 }
 
 int replay_letters_add(struct replay_letters *l, const struct replay_letter_origin *origin,
-                       uint32_t db, const struct bytes *words, size_t count, const char *error,
+                       uint32_t db, const struct bytes *args, size_t count, const char *error,
                        struct ft_err *err)
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
@@ -309,7 +308,7 @@ int replay_letters_add(struct replay_letters *l, const struct replay_letter_orig
         if (key_set_has_hash(&l->known, hash))
             return 0;
     }
-    rc = put_letter(&line, origin, db, words, count, error, err);
+    rc = put_letter(&line, origin, db, args, count, error, err);
     if (rc == 0)
         rc = fs_write_all(l->fd, line.p, line.n, l->path, err);
     if (rc == 0)
@@ -421,36 +420,36 @@ int replay_letters_drop(struct replay_letters *l, const char *capture, uint64_t 
  * Again
  */
 
-/* All words one after the other in text; only lengths are kept until it no longer moves. */
-static int take_words(struct replay_letter *l, const json_t *command, bool *ret_ok,
-                      struct ft_err *err)
+/* All arguments one after the other in text; only lengths are kept until it no longer moves. */
+static int take_args(struct replay_letter *l, const json_t *command, bool *ret_ok,
+                     struct ft_err *err)
 {
     size_t at = 0;
 
     l->count = json_array_size(command);
-    l->words = calloc(l->count == 0 ? 1 : l->count, sizeof(*l->words));
+    l->args = calloc(l->count == 0 ? 1 : l->count, sizeof(*l->args));
     *ret_ok = l->count != 0;
-    if (l->words == NULL)
+    if (l->args == NULL)
         return err_nomem(err, "a dead letter");
     for (size_t i = 0; *ret_ok && i < l->count; i++) {
-        const json_t *word = json_array_get(command, i);
-        const json_t *packed = json_object_get(word, "base64");
+        const json_t *arg = json_array_get(command, i);
+        const json_t *packed = json_object_get(arg, "base64");
         size_t before = l->text.n;
         int rc = 0;
 
-        if (json_is_string(word))
-            rc = buf_append(&l->text, json_string_value(word), json_string_length(word), err);
+        if (json_is_string(arg))
+            rc = buf_append(&l->text, json_string_value(arg), json_string_length(arg), err);
         else if (json_is_string(packed))
             rc = base64_take(&l->text, json_string_value(packed), ret_ok, err);
         else
             *ret_ok = false;
         if (rc != 0)
             return -1;
-        l->words[i].n = l->text.n - before;
+        l->args[i].n = l->text.n - before;
     }
     for (size_t i = 0; i < l->count; i++) {
-        l->words[i].p = l->text.p + at;
-        at += l->words[i].n;
+        l->args[i].p = l->text.p + at;
+        at += l->args[i].n;
     }
     return 0;
 }
@@ -518,7 +517,7 @@ static int take_letter(const struct lines *lines, const struct replay_letters *l
     int rc = 0;
 
     if (json_is_integer(db) && json_is_array(json_object_get(json, "command")))
-        rc = take_words(ret, json_object_get(json, "command"), &ok, err);
+        rc = take_args(ret, json_object_get(json, "command"), &ok, err);
     if (rc == 0 && !ok)
         rc = bad_line(lines, l, err);
     ret->db = (uint32_t)json_integer_value(db);
@@ -546,7 +545,7 @@ static int give(struct replay_letters *l, struct lines *lines, replay_letter_fn 
     rc = take_letter(lines, l, json, &letter, err);
     if (rc == 0)
         rc = take(context, &letter, ret_stays, err);
-    free(letter.words);
+    free(letter.args);
     buf_release(&letter.text);
     json_decref(json);
     return rc;

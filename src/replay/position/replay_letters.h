@@ -33,7 +33,7 @@ struct replay_letter_origin {
 struct replay_letter {
     struct replay_letter_origin origin; /* texts lie in the line */
     uint32_t db;
-    struct bytes *words; /* point into text */
+    struct bytes *args; /* point into text */
     size_t count;
     struct buf text;
 };
@@ -45,7 +45,7 @@ int replay_letters_open(struct replay_letters **ret, const char *path, bool must
 void replay_letters_close(struct replay_letters *l);
 /* replay_letters_add - unless it is there already. */
 int replay_letters_add(struct replay_letters *l, const struct replay_letter_origin *origin,
-                       uint32_t db, const struct bytes *words, size_t count, const char *error,
+                       uint32_t db, const struct bytes *args, size_t count, const char *error,
                        struct ft_err *err);
 /* replay_letters_drop - of a replay: those of a flow's snapshot, or with flow NULL all of them. */
 int replay_letters_drop(struct replay_letters *l, const char *capture, uint64_t began_ms,

@@ -54,18 +54,17 @@ bool replay_lost_has(struct replay_position_set *set, uint32_t db, struct bytes 
 /* Under note_mu. */
 static int save(struct replay_position_set *set, struct ft_err *err)
 {
-    struct bytes words[SAVE_KEYS + 2] = {bytes_str("SADD")};
+    struct bytes args[SAVE_KEYS + 2] = {bytes_str("SADD")};
     char name[REPLAY_KEY_SIZE];
 
     replay_lost_name(set->id, name);
-    words[1] = bytes_str(name);
+    args[1] = bytes_str(name);
     for (size_t at = 0; at < set->unsaved_lost.n;) {
         size_t count = 2;
 
         for (; at < set->unsaved_lost.n && count < SAVE_KEYS + 2; at += KEY_SET_HASH_SIZE)
-            words[count++] = bytes_of(set->unsaved_lost.p + at, KEY_SET_HASH_SIZE);
-        if (target_node_call(target_client_node(set->target, words[1]), NULL, words, count, err) !=
-            0)
+            args[count++] = bytes_of(set->unsaved_lost.p + at, KEY_SET_HASH_SIZE);
+        if (target_node_call(target_client_node(set->target, args[1]), NULL, args, count, err) != 0)
             return -1;
     }
     buf_clear(&set->unsaved_lost);
@@ -122,9 +121,9 @@ int replay_lost_load(struct replay_position_set *set, struct ft_err *err)
 int replay_lost_clear(struct replay_position_set *set, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
-    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}};
+    struct bytes args[] = {bytes_str("DEL"), {NULL, 0}};
 
     replay_lost_name(set->id, name);
-    words[1] = bytes_str(name);
-    return target_node_call(target_client_node(set->target, words[1]), NULL, words, 2, err);
+    args[1] = bytes_str(name);
+    return target_node_call(target_client_node(set->target, args[1]), NULL, args, 2, err);
 }

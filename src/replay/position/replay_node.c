@@ -26,7 +26,7 @@ struct refusal {
     const char *part; /* its end */
     uint32_t flow;
     uint64_t lsn;
-    struct bytes *words; /* owned */
+    struct bytes *args; /* owned */
     size_t count;
 };
 
@@ -77,13 +77,13 @@ static int load_by_eval(struct replay_node *node, struct bytes script, struct ft
 static int load_script(struct replay_node *node, struct ft_err *err)
 {
     struct bytes script = bytes_str(replay_script(node->set->target->version));
-    const struct bytes words[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), script};
+    const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), script};
     redisReply *reply;
     int rc;
 
     if (node->sha[0] != '\0')
         return 0;
-    if (target_node_ask(node->server, &reply, words, 3, err) != 0)
+    if (target_node_ask(node->server, &reply, args, 3, err) != 0)
         return -1;
     rc = reply->type == REDIS_REPLY_ERROR ? load_by_eval(node, script, err)
                                           : take_sha(node, reply, err);
@@ -92,25 +92,24 @@ static int load_script(struct replay_node *node, struct ft_err *err)
 }
 
 static int refuse_too_long(struct replay_node *node, uint32_t db, const char *tag,
-                           const struct bytes *words, size_t count, const char *error,
+                           const struct bytes *args, size_t count, const char *error,
                            struct ft_err *err)
 {
     struct item item = {.kind = ITEM_COMMAND};
 
     (void)sscanf(tag, "%" SCNu32 ":%" SCNu64, &item.flow, &item.lsn); /* as replay_tag made it */
-    return replay_dead_refuse(node->set, &item, strrchr(tag, ':') + 1, db, words, count, error,
-                              err);
+    return replay_dead_refuse(node->set, &item, strrchr(tag, ':') + 1, db, args, count, error, err);
 }
 
 /* Keys that do not depend on each other: only those that are too long are refused. */
 static int put_apart(struct replay_node *node, uint32_t db, const char *tag,
-                     const struct bytes *words, size_t count, size_t step, struct ft_err *err)
+                     const struct bytes *args, size_t count, size_t step, struct ft_err *err)
 {
     char key_tag[REPLAY_TAG_TEXT];
-    struct bytes one[3] = {words[0]};
+    struct bytes one[3] = {args[0]};
 
     for (size_t at = 1; at < count; at += step) {
-        memcpy(one + 1, words + at, step * sizeof(*one));
+        memcpy(one + 1, args + at, step * sizeof(*one));
         (void)snprintf(key_tag, sizeof(key_tag), "%s.%zu", tag, at); /* fits */
         if (replay_node_put(node, db, key_tag, one, 1 + step, err) != 0)
             return -1;
@@ -119,18 +118,18 @@ static int put_apart(struct replay_node *node, uint32_t db, const char *tag,
 }
 
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
-                    const struct bytes *words, size_t count, struct ft_err *err)
+                    const struct bytes *args, size_t count, struct ft_err *err)
 {
     char error[REPLAY_TOO_LONG_TEXT];
     size_t step;
 
-    if (replay_is_too_long(node->set, words, count, error))
-        return replay_divide_by_key(words, count, &step)
-                   ? put_apart(node, db, tag, words, count, step, err)
-                   : refuse_too_long(node, db, tag, words, count, error, err);
+    if (replay_is_too_long(node->set, args, count, error))
+        return replay_divide_by_key(args, count, &step)
+                   ? put_apart(node, db, tag, args, count, step, err)
+                   : refuse_too_long(node, db, tag, args, count, error, err);
     node->count.commands++;
     node->batch.join_sets = !node->set->target->cluster;
-    return replay_batch_add(&node->batch, db, tag, words, count, err);
+    return replay_batch_add(&node->batch, db, tag, args, count, err);
 }
 
 int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn, struct ft_err *err)
@@ -175,7 +174,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
         return -1;
-    const struct bytes words[] = {
+    const struct bytes args[] = {
         bytes_str("EVALSHA"),
         bytes_str(node->sha),
         bytes_str("0"),
@@ -183,16 +182,16 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         bytes_of(seq, i64_to_text((int64_t)p->seq, seq)),
         bytes_of(next_seq, i64_to_text((int64_t)p->seq + 1, next_seq)),
         parts.fields,
-        parts.words,
+        parts.args,
         parts.shapes,
         parts.tags,
         parts.forget,
         buf_bytes(&node->server->slots),
         parts.more_kinds,
     };
-    bytes = parts.words.n + parts.shapes.n + (size_t)spool_size(parts.more);
-    if (redis_pipe_append_more(node->server->pipe, node->count.batches + 1, words,
-                               sizeof(words) / sizeof(words[0]), parts.more_kinds.n, parts.more,
+    bytes = parts.args.n + parts.shapes.n + (size_t)spool_size(parts.more);
+    if (redis_pipe_append_more(node->server->pipe, node->count.batches + 1, args,
+                               sizeof(args) / sizeof(args[0]), parts.more_kinds.n, parts.more,
                                err) != 0)
         return -1;
     p->seq++;
@@ -214,9 +213,9 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
 
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err)
 {
-    bool has_words = node->batch.command_count != 0 || node->batch.forget.count != 0;
+    bool has_args = node->batch.command_count != 0 || node->batch.forget.count != 0;
 
-    if ((has_words || positions) && redis_pipe_in_flight(node->server->pipe) < IN_FLIGHT_SOON &&
+    if ((has_args || positions) && redis_pipe_in_flight(node->server->pipe) < IN_FLIGHT_SOON &&
         replay_node_flush(node, true, err) != 0)
         return -1;
     return redis_pipe_work(node->server->pipe, err);
@@ -256,7 +255,7 @@ static bool is_text(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_ERROR;
 }
 
-/* {error, {db, tag, {keys}, word...}} */
+/* {error, {db, tag, {keys}, argument...}} */
 static int parse_refusal(const redisReply *reply, struct refusal *ret, struct ft_err *err)
 {
     const redisReply *command;
@@ -277,11 +276,11 @@ static int parse_refusal(const redisReply *reply, struct refusal *ret, struct ft
     if (f.part++ == NULL || sscanf(f.tag, "%" SCNu32 ":%" SCNu64, &f.flow, &f.lsn) != 2)
         return err_set(err, FT_ERR_PROTOCOL, "the target answered a batch in an unknown form");
     f.count = command->elements - 3;
-    f.words = calloc(f.count, sizeof(*f.words));
-    if (f.words == NULL)
+    f.args = calloc(f.count, sizeof(*f.args));
+    if (f.args == NULL)
         return err_nomem(err, "a refused command");
     for (size_t i = 0; i < f.count; i++)
-        f.words[i] = bytes_of(command->element[i + 3]->str, command->element[i + 3]->len);
+        f.args[i] = bytes_of(command->element[i + 3]->str, command->element[i + 3]->len);
     *ret = f;
     return 0;
 }
@@ -298,7 +297,7 @@ static int forget(struct replay_node *node, const struct refusal *f, struct ft_e
 /* The source had this error too, or the key is one that the target may not have as the source has it. */
 static bool is_no_surprise(const struct refusal *f)
 {
-    return command_error_expected(command_find(f->words[0]), f->error) ||
+    return command_error_expected(command_find(f->args[0]), f->error) ||
            replay_doubt_explains(f->part, f->error);
 }
 
@@ -308,10 +307,10 @@ static int classify(struct replay_node *node, const struct refusal *f, struct ft
 
     if (is_no_surprise(f)) {
         replay_report_error(set->report,
-                            !command_error_expected(command_find(f->words[0]), f->error));
+                            !command_error_expected(command_find(f->args[0]), f->error));
         return forget(node, f, err);
     }
-    if (replay_dead_add(set, f->flow, f->lsn, f->part, f->db, f->words, f->count, f->error, err) !=
+    if (replay_dead_add(set, f->flow, f->lsn, f->part, f->db, f->args, f->count, f->error, err) !=
         0)
         return -1;
     return set->letters != NULL ? forget(node, f, err) : 0;
@@ -334,7 +333,7 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
         if (parse_refusal(reply->element[i], &f, err) != 0)
             return -1;
         rc = classify(node, &f, err);
-        free(f.words);
+        free(f.args);
         if (rc != 0)
             return -1;
     }
@@ -348,7 +347,7 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 /* Without it, but not without knowing that its keys differ. */
 static int accept(struct replay_node *node, const struct refusal *f, struct ft_err *err)
 {
-    if (replay_position_set_note_refused(node->set, f->flow, f->lsn, f->db, f->words, f->count,
+    if (replay_position_set_note_refused(node->set, f->flow, f->lsn, f->db, f->args, f->count,
                                          err) != 0)
         return -1;
     return forget(node, f, err);
@@ -371,20 +370,20 @@ static int take_left(struct replay_node *node, const redisReply *left, size_t *c
         rc = classify(node, &f, err);
     else
         ++*count;
-    free(f.words);
+    free(f.args);
     return rc;
 }
 
 static int check_node(struct replay_node *node, size_t *count, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_read_refused), bytes_str("0"),
-                                  bytes_str(node->position.key)};
+    const struct bytes args[] = {bytes_str("EVAL"), bytes_str(lua_read_refused), bytes_str("0"),
+                                 bytes_str(node->position.key)};
     redisReply *reply;
     int rc = 0;
 
     if (node->position.error_count == 0)
         return 0;
-    if (target_node_call(node->server, &reply, words, 4, err) != 0)
+    if (target_node_call(node->server, &reply, args, 4, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY)
         rc = reply_not_of(reply, node->server->name, "EVAL, for what was refused", err);

@@ -22,7 +22,7 @@ int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, stru
 void replay_tag(const struct item *item, unsigned part, bool doubtful, char tag[REPLAY_TAG_TEXT]);
 /* replay_node_put - into the batch; nothing is sent. */
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
-                    const struct bytes *words, size_t count, struct ft_err *err);
+                    const struct bytes *args, size_t count, struct ft_err *err);
 /* replay_node_pass - the batch moves the position of a flow to this LSN. */
 int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
                      struct ft_err *err);

@@ -58,7 +58,7 @@ static int put_commands(struct replay_node *node, const struct item *item,
         char tag[REPLAY_TAG_TEXT];
 
         replay_tag(item, (*part)++, doubtful, tag);
-        if (replay_node_put(node, commands[i].db, tag, commands[i].words, commands[i].count, err) !=
+        if (replay_node_put(node, commands[i].db, tag, commands[i].args, commands[i].count, err) !=
             0)
             return -1;
     }

@@ -52,10 +52,10 @@ static int new_seq(uint64_t *ret, struct ft_err *err)
 
 static int has_key(struct replay_node *node, const char *key, bool *ret, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EXISTS"), bytes_str(key)};
+    const struct bytes args[] = {bytes_str("EXISTS"), bytes_str(key)};
     redisReply *reply;
 
-    if (target_node_call(node->server, &reply, words, 2, err) != 0)
+    if (target_node_call(node->server, &reply, args, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer != 0;
     freeReplyObject(reply);
@@ -216,27 +216,27 @@ static int write_kept_fields(struct replay_position_set *set, struct replay_node
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         const redisReply *name = reply->element[i];
         const redisReply *value = reply->element[i + 1];
-        const struct bytes words[] = {bytes_str("HSET"), bytes_str(node->position.key),
-                                      bytes_of(name->str, name->len),
-                                      bytes_of(value->str, value->len)};
+        const struct bytes args[] = {bytes_str("HSET"), bytes_str(node->position.key),
+                                     bytes_of(name->str, name->len),
+                                     bytes_of(value->str, value->len)};
 
         if (name->len < 2 || name->str[1] != ':' || (name->str[0] != 'e' && name->str[0] != 'd'))
             continue;
         node->position.error_count += name->str[0] == 'e';
-        if (target_node_call(node->server, NULL, words, 4, err) != 0)
+        if (target_node_call(node->server, NULL, args, 4, err) != 0)
             return -1;
     }
     return 0;
 }
 
-/* The words of one HSET, whose bytes lie in a row. */
+/* The arguments of one HSET, whose bytes lie in a row. */
 struct hset {
     struct buf text;
     size_t *ends;
     size_t count;
 };
 
-static void end_word(struct hset *h)
+static void end_arg(struct hset *h)
 {
     h->ends[h->count++] = h->text.n;
 }
@@ -247,10 +247,10 @@ static int put_number(struct hset *h, const char *name, uint64_t value, struct f
 
     if (buf_append_str(&h->text, name, err) != 0)
         return -1;
-    end_word(h);
+    end_arg(h);
     if (buf_append(&h->text, number, i64_to_text((int64_t)value, number), err) != 0)
         return -1;
-    end_word(h);
+    end_arg(h);
     return 0;
 }
 
@@ -259,10 +259,10 @@ static int put_lane(struct hset *h, size_t index, const struct replay_lane *lane
 {
     if (buf_printf(&h->text, err, "lane:%zu", index) != 0)
         return -1;
-    end_word(h);
+    end_arg(h);
     if (replay_lane_put(&h->text, lane, flow_count, err) != 0)
         return -1;
-    end_word(h);
+    end_arg(h);
     return 0;
 }
 
@@ -273,10 +273,10 @@ static int put_position(struct hset *h, const struct replay_position *p, uint32_
 
     if (buf_append_str(&h->text, "slots", err) != 0)
         return -1;
-    end_word(h);
+    end_arg(h);
     if (replay_slots_put(&h->text, p->slots, err) != 0)
         return -1;
-    end_word(h);
+    end_arg(h);
     if (put_number(h, "seq", p->seq, err) != 0 || put_number(h, "epoch", p->epoch, err) != 0)
         return -1;
     for (uint32_t i = 0; i < flow_count; i++) {
@@ -293,20 +293,20 @@ static int put_position(struct hset *h, const struct replay_position *p, uint32_
 
 static int send_hset(struct replay_node *node, const struct hset *h, struct ft_err *err)
 {
-    struct bytes *words = calloc(h->count + 2, sizeof(*words));
+    struct bytes *args = calloc(h->count + 2, sizeof(*args));
     size_t start = 0;
     int rc;
 
-    if (words == NULL)
+    if (args == NULL)
         return err_nomem(err, "a replay's position");
-    words[0] = bytes_str("HSET");
-    words[1] = bytes_str(node->position.key);
+    args[0] = bytes_str("HSET");
+    args[1] = bytes_str(node->position.key);
     for (size_t i = 0; i < h->count; i++) {
-        words[i + 2] = bytes_of(h->text.p + start, h->ends[i] - start);
+        args[i + 2] = bytes_of(h->text.p + start, h->ends[i] - start);
         start = h->ends[i];
     }
-    rc = target_node_call(node->server, NULL, words, h->count + 2, err);
-    free(words);
+    rc = target_node_call(node->server, NULL, args, h->count + 2, err);
+    free(args);
     return rc;
 }
 

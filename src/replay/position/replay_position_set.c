@@ -55,12 +55,12 @@ void replay_position_set_release(struct replay_position_set *set)
 }
 
 int replay_position_set_note_refused(const struct replay_position_set *set, uint32_t flow,
-                                     uint64_t lsn, uint32_t db, const struct bytes *words,
+                                     uint64_t lsn, uint32_t db, const struct bytes *args,
                                      size_t count, struct ft_err *err)
 {
     return set->terms.note_refused == NULL
                ? 0
-               : set->terms.note_refused(set->terms.owner, flow, lsn, db, words, count, err);
+               : set->terms.note_refused(set->terms.owner, flow, lsn, db, args, count, err);
 }
 
 int replay_position_set_list_refused(const struct replay_position_set *set, struct ft_err *err)

@@ -39,7 +39,7 @@ struct replay_position_terms {
     /* In a sync, keys on which a command was refused are read again from the source. They are noted when the
      * refusal is classified, which may be within a reply, and listed before anything else forgets of it. NULL: none. */
     int (*note_refused)(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
-                        const struct bytes *words, size_t count, struct ft_err *err);
+                        const struct bytes *args, size_t count, struct ft_err *err);
     int (*list_refused)(void *owner, struct ft_err *err);
     void *owner;
 };
@@ -90,7 +90,7 @@ static inline void replay_position_set_pass(struct replay_position_set *set, uin
 }
 void replay_position_set_release(struct replay_position_set *set);
 int replay_position_set_note_refused(const struct replay_position_set *set, uint32_t flow,
-                                     uint64_t lsn, uint32_t db, const struct bytes *words,
+                                     uint64_t lsn, uint32_t db, const struct bytes *args,
                                      size_t count, struct ft_err *err);
 int replay_position_set_list_refused(const struct replay_position_set *set, struct ft_err *err);
 

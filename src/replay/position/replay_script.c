@@ -3,7 +3,7 @@
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_batch.h"
 
-_Static_assert(REPLAY_WORDS_MAX < REPLAY_SHAPE_OWN && REPLAY_SHAPE_OWN == 10000 &&
+_Static_assert(REPLAY_ARGS_MAX < REPLAY_SHAPE_OWN && REPLAY_SHAPE_OWN == 10000 &&
                    REPLAY_SHAPE_SETS == 20000,
                "the numbers in batch.lua");
 

@@ -15,18 +15,18 @@ struct target_node *replay_state_node(struct replay_position_set *set)
 int replay_state_set(struct replay_position_set *set, const char *field, const char *value,
                      struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("EVAL"), bytes_str(lua_set_in_state),
-                                  bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
-                                  bytes_str(field),  bytes_str(value)};
+    const struct bytes args[] = {bytes_str("EVAL"), bytes_str(lua_set_in_state),
+                                 bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
+                                 bytes_str(field),  bytes_str(value)};
 
-    return target_node_call(replay_state_node(set), NULL, words, 6, err);
+    return target_node_call(replay_state_node(set), NULL, args, 6, err);
 }
 
 int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
+    const struct bytes args[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
 
-    return target_node_call(replay_state_node(set), NULL, words, 3, err);
+    return target_node_call(replay_state_node(set), NULL, args, 3, err);
 }
 
 int replay_state_secure(struct replay_position_set *set, struct ft_err *err)
@@ -38,12 +38,12 @@ int replay_state_secure(struct replay_position_set *set, struct ft_err *err)
 
 int replay_state_load(struct replay_position_set *set, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
     redisReply *reply;
     int rc;
 
     replay_state_release(&set->state);
-    if (target_node_call(replay_state_node(set), &reply, words, 2, err) != 0)
+    if (target_node_call(replay_state_node(set), &reply, args, 2, err) != 0)
         return -1;
     rc = replay_state_parse(&set->state, reply, set->flow_count, err);
     freeReplyObject(reply);
@@ -114,12 +114,12 @@ static bool is_same_state(const struct replay_state *a, const struct replay_stat
 
 int replay_state_prove(struct replay_position_set *set, struct ft_err *err)
 {
-    const struct bytes words[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
     struct replay_state found = {0};
     redisReply *reply;
     int rc;
 
-    if (target_node_call(replay_state_node(set), &reply, words, 2, err) != 0)
+    if (target_node_call(replay_state_node(set), &reply, args, 2, err) != 0)
         return -1;
     rc = replay_state_parse(&found, reply, set->flow_count, err);
     freeReplyObject(reply);

@@ -29,16 +29,16 @@ int replay_suspects_list(struct replay_position_set *set, uint32_t db, struct by
 {
     char name[REPLAY_KEY_SIZE];
     struct buf member = {0};
-    struct bytes words[] = {bytes_str("SADD"), {NULL, 0}, {NULL, 0}};
+    struct bytes args[] = {bytes_str("SADD"), {NULL, 0}, {NULL, 0}};
     redisReply *reply;
     int rc = -1;
 
     replay_suspects_name(set->id, name);
-    words[1] = bytes_str(name);
+    args[1] = bytes_str(name);
     if (buf_printf(&member, err, "%" PRIu32 ":", db) == 0 &&
         buf_append(&member, key.p, key.n, err) == 0) {
-        words[2] = buf_bytes(&member);
-        rc = target_node_call(target_client_node(set->target, words[1]), &reply, words, 3, err);
+        args[2] = buf_bytes(&member);
+        rc = target_node_call(target_client_node(set->target, args[1]), &reply, args, 3, err);
     }
     buf_release(&member);
     if (rc != 0)
@@ -201,12 +201,12 @@ static int take_all_listed(struct replay_position_set *set, const redisReply *me
 int replay_suspects_count(struct replay_position_set *set, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
-    struct bytes words[] = {bytes_str("SCARD"), {NULL, 0}};
+    struct bytes args[] = {bytes_str("SCARD"), {NULL, 0}};
     redisReply *reply;
 
     replay_suspects_name(set->id, name);
-    words[1] = bytes_str(name);
-    if (target_node_call(target_client_node(set->target, words[1]), &reply, words, 2, err) != 0)
+    args[1] = bytes_str(name);
+    if (target_node_call(target_client_node(set->target, args[1]), &reply, args, 2, err) != 0)
         return -1;
     replay_report_listed(set->report,
                          reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0);
@@ -238,9 +238,9 @@ int replay_suspects_load(struct replay_position_set *set, struct ft_err *err)
 int replay_suspects_clear(struct replay_position_set *set, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
-    struct bytes words[] = {bytes_str("DEL"), {NULL, 0}};
+    struct bytes args[] = {bytes_str("DEL"), {NULL, 0}};
 
     replay_suspects_name(set->id, name);
-    words[1] = bytes_str(name);
-    return target_node_call(target_client_node(set->target, words[1]), NULL, words, 2, err);
+    args[1] = bytes_str(name);
+    return target_node_call(target_client_node(set->target, args[1]), NULL, args, 2, err);
 }

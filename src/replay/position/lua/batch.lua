@@ -14,12 +14,12 @@ local seq = redis.call('HGET', key, 'seq')
 if seq ~= ARGV[2] then
     return redis.error_reply('FLOWTAPE batch '..ARGV[2]..' does not follow '..tostring(seq))
 end
-local words, shapes = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
-local last = #words
+local args, shapes = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
+local last = #args
 for i = 1, #ARGV[10] do
     local more = {ARGV[10 + i]}
     if string.sub(ARGV[10], i, i) == 'p' then more = cmsgpack.unpack(more[1]) end
-    for j = 1, #more do words[last + j] = more[j] end
+    for j = 1, #more do args[last + j] = more[j] end
     last = last + #more
 end
 
@@ -36,8 +36,8 @@ local function missing(mine)
     for _, n in ipairs(shapes) do
         if n > 0 then
             n = n % 10000
-            if string.find(words[at], '^FLUSH') then return 'slots are on their way' end
-            local keys = redis.pcall('COMMAND', 'GETKEYS', unpack(words, at, at + n - 1))
+            if string.find(args[at], '^FLUSH') then return 'slots are on their way' end
+            local keys = redis.pcall('COMMAND', 'GETKEYS', unpack(args, at, at + n - 1))
             if keys.err then return keys.err end
             for _, k in ipairs(keys) do
                 redis.call('SELECT', '0')
@@ -75,7 +75,7 @@ for _, f in ipairs(cmsgpack.unpack(ARGV[8])) do redis.call('HDEL', key, f) end
 redis.call('SELECT', '0')
 redis.call('HSET', key, 'seq', ARGV[3], unpack(cmsgpack.unpack(ARGV[4])))
 
--- bad: why there is no such database as db; at: the next of words; done: commands before it.
+-- bad: why there is no such database as db; at: the next of args; done: commands before it.
 local call, type, unpack = redis.pcall, type, unpack
 local db, bad, at, done, tags, failed = '0', nil, 1, 0, nil, {}
 if moving then
@@ -102,12 +102,12 @@ end
 local function flush(n)
     local kept = {}
     redis.call('SELECT', '0')
-    for i = at + 1, at + n - 1 do kept[i] = redis.call('DUMP', words[i]) end
+    for i = at + 1, at + n - 1 do kept[i] = redis.call('DUMP', args[i]) end
     redis.call('SELECT', db)
-    redis.call(words[at])
+    redis.call(args[at])
     redis.call('SELECT', '0')
     for i = at + 1, at + n - 1 do
-        if kept[i] then redis.call('RESTORE', words[i], '0', kept[i], 'REPLACE') end
+        if kept[i] then redis.call('RESTORE', args[i], '0', kept[i], 'REPLACE') end
     end
 end
 
@@ -115,14 +115,14 @@ end
 -- many times.
 local made = {}
 local function run(n)
-    if words[at] == 'FLUSHALL' or words[at] == 'FLUSHDB' then return flush(n) end
-    local f = made[words[at+1]]
+    if args[at] == 'FLUSHALL' or args[at] == 'FLUSHDB' then return flush(n) end
+    local f = made[args[at+1]]
     if not f then
-        f = assert(loadstring('local KEYS,ARGV=... '..words[at+1]))
-        made[words[at+1]] = f
+        f = assert(loadstring('local KEYS,ARGV=... '..args[at+1]))
+        made[args[at+1]] = f
     end
-    local first = at + 3 + tonumber(words[at+2])
-    return f({unpack(words, at + 3, first - 1)}, {unpack(words, first, at + n - 1)})
+    local first = at + 3 + tonumber(args[at+2])
+    return f({unpack(args, at + 3, first - 1)}, {unpack(args, first, at + n - 1)})
 end
 local function own(n)
     local ok, r = true, {err = bad}
@@ -133,7 +133,7 @@ local function own(n)
     end
     if not ok and type(r) ~= 'table' then r = {err = tostring(r)} end
     done = done + 1
-    if type(r) == 'table' and r.err then fail(done, r.err, {unpack(words, at, at + n - 1)}) end
+    if type(r) == 'table' and r.err then fail(done, r.err, {unpack(args, at, at + n - 1)}) end
     at = at + n
 end
 
@@ -141,13 +141,13 @@ end
 -- and shall not take the others along.
 local one = {MSET = 'SET', DEL = 'DEL', UNLINK = 'UNLINK'}
 local function apart(n, why)
-    local name = one[string.upper(words[at])]
+    local name = one[string.upper(args[at])]
     local step = name == 'SET' and 2 or 1
     if not name or n <= 1 + step then
-        return fail(done, why, {unpack(words, at, at + n - 1)})
+        return fail(done, why, {unpack(args, at, at + n - 1)})
     end
     for i = 1, n - 1, step do
-        local c = {name, unpack(words, at + i, at + i + step - 1)}
+        local c = {name, unpack(args, at + i, at + i + step - 1)}
         local r = call(unpack(c))
         if type(r) == 'table' and r.err then fail(done, r.err, c, i) end
     end
@@ -155,9 +155,9 @@ end
 
 -- n keys and values, which were n commands SET.
 local function sets(n)
-    if bad or call('MSET', unpack(words, at, at + 2 * n - 1)).err then
+    if bad or call('MSET', unpack(args, at, at + 2 * n - 1)).err then
         for i = 1, n do
-            local c = {'SET', words[at+2*i-2], words[at+2*i-1]}
+            local c = {'SET', args[at+2*i-2], args[at+2*i-1]}
             local why = bad or call(unpack(c)).err
             if why then fail(done + i, why, c) end
         end
@@ -178,13 +178,13 @@ for i = 1, #shapes do
         own(n % 10000)
     else
         if n == 3 then
-            r = call(words[at], words[at+1], words[at+2])
+            r = call(args[at], args[at+1], args[at+2])
         elseif n == 2 then
-            r = call(words[at], words[at+1])
+            r = call(args[at], args[at+1])
         elseif n == 4 then
-            r = call(words[at], words[at+1], words[at+2], words[at+3])
+            r = call(args[at], args[at+1], args[at+2], args[at+3])
         else
-            r = call(unpack(words, at, at + n - 1))
+            r = call(unpack(args, at, at + n - 1))
         end
         done = done + 1
         if type(r) == 'table' and r.err then apart(n, r.err) end

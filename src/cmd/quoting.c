@@ -1,4 +1,4 @@
-#include "cmd/words.h"
+#include "cmd/quoting.h"
 
 static int hex_digit(char c)
 {
@@ -27,7 +27,7 @@ static char unescape(const char *s, size_t *ret_n)
     return '\\';
 }
 
-struct bytes words_unescape(char *text)
+struct bytes quoting_unescape(char *text)
 {
     size_t to = 0;
 
@@ -43,20 +43,20 @@ struct bytes words_unescape(char *text)
     return bytes_of(text, to);
 }
 
-static bool is_plain(struct bytes word)
+static bool is_plain(struct bytes arg)
 {
-    for (size_t i = 0; i < word.n; i++) {
-        if (word.p[i] <= ' ' || word.p[i] >= 0x7f || strchr("\"'\\", word.p[i]) != NULL)
+    for (size_t i = 0; i < arg.n; i++) {
+        if (arg.p[i] <= ' ' || arg.p[i] >= 0x7f || strchr("\"'\\", arg.p[i]) != NULL)
             return false;
     }
-    return word.n != 0;
+    return arg.n != 0;
 }
 
-static void print_quoted(FILE *out, struct bytes word)
+static void print_quoted(FILE *out, struct bytes arg)
 {
     putc('"', out);
-    for (size_t i = 0; i < word.n; i++) {
-        uint8_t c = word.p[i];
+    for (size_t i = 0; i < arg.n; i++) {
+        uint8_t c = arg.p[i];
 
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", c);
@@ -74,15 +74,15 @@ static void print_quoted(FILE *out, struct bytes word)
     putc('"', out);
 }
 
-void word_print(FILE *out, struct bytes word, size_t max_bytes)
+void quoting_print(FILE *out, struct bytes arg, size_t max_bytes)
 {
-    bool cut = max_bytes != 0 && word.n > max_bytes;
-    struct bytes shown = bytes_of(word.p, cut ? max_bytes : word.n);
+    bool cut = max_bytes != 0 && arg.n > max_bytes;
+    struct bytes shown = bytes_of(arg.p, cut ? max_bytes : arg.n);
 
     if (is_plain(shown))
         fwrite(shown.p, 1, shown.n, out);
     else
         print_quoted(out, shown);
     if (cut)
-        fprintf(out, "...(%zu bytes)", word.n);
+        fprintf(out, "...(%zu bytes)", arg.n);
 }
