@@ -133,9 +133,10 @@ static enum exit_status report(const struct job *job, const struct output_args *
         return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
     if (output->quiet)
         return EXIT_DONE;
-    printf("%s: %" PRIu64 " keys, %" PRIu64 " entries, %" PRIu64 " records, after %" PRIu64
-           " tries\n",
-           job->options->directory, r->keys, r->entries, r->records, r->tries);
+    printf("%s: %" PRIu64 " key%s, %" PRIu64 " %s in the snapshot, %" PRIu64
+           " record%s, after %" PRIu64 " tries\n",
+           job->options->directory, r->keys, r->keys == 1 ? "" : "s", r->entries,
+           r->entries == 1 ? "entry" : "entries", r->records, r->records == 1 ? "" : "s", r->tries);
     if (!r->minimal)
         ui_note(COMMAND, "--tries or --time ended the search: something smaller may be found");
     return EXIT_DONE;
