@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -17,7 +18,9 @@
 #include "store/capture_private.h"
 #include "store/capture_scan.h"
 
-#define MANIFEST_TMP CAPTURE_MANIFEST ".tmp"
+#define MANIFEST_TMP     CAPTURE_MANIFEST ".tmp"
+#define LOCK_PATIENCE_MS 1000
+#define LOCK_STEP_MS     10
 
 const enum segment_kind capture_kinds[3] = {SEGMENT_JOURNAL, SEGMENT_INCREMENT, SEGMENT_SNAPSHOT};
 
@@ -222,12 +225,24 @@ static int manifest_exists(const struct capture *c, bool *ret, struct ft_err *er
     return 0;
 }
 
+static bool try_lock(struct capture *c, bool *ret_held, struct ft_err *err)
+{
+    if (fs_lock_dir(c->dirfd, ret_held, err) == 0)
+        c->lock_fd = fs_lock(c->dirfd, CAPTURE_LOCK, ret_held, err);
+    return c->lock_fd >= 0;
+}
+
+/*
+ * A process that is killed while it starts a program leaves its locks to the child until that has become
+ * the program: whoever resumes the capture at once would find it in use by nobody.
+ */
 static int take_lock(struct capture *c, struct ft_err *err)
 {
+    uint64_t until_ms = clock_mono_ms() + LOCK_PATIENCE_MS;
     bool held = false;
 
-    if (fs_lock_dir(c->dirfd, &held, err) == 0)
-        c->lock_fd = fs_lock(c->dirfd, CAPTURE_LOCK, &held, err);
+    while (!try_lock(c, &held, err) && held && clock_mono_ms() < until_ms)
+        (void)poll(NULL, 0, LOCK_STEP_MS);
     if (c->lock_fd >= 0)
         return 0;
     if (held) {

@@ -1,5 +1,6 @@
 #include "lib/t_store.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 
 static void expect_same(const struct capture *a, const struct capture *b)
@@ -78,6 +79,24 @@ static void expect_locked(void)
 
         _exit(rc == -1 && err.kind == FT_ERR_STATE && strstr(err.msg, "another process") ? 0 : 1);
     }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* What a killed process was starting has its locks for a moment. */
+static void test_lock_that_a_child_has_left(void **state)
+{
+    struct capture *c = t_store_open_write();
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    if (pid == 0) {
+        (void)poll(NULL, 0, 20);
+        _exit(0);
+    }
+    capture_free(c);
+    capture_free(t_store_open_write());
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
 }
@@ -421,11 +440,17 @@ static void test_truncated_manifest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T_STORE_TEST(test_create_and_reopen),   T_STORE_TEST(test_lock),
-        T_STORE_TEST(test_foreign_directories), T_STORE_TEST(test_source),
-        T_STORE_TEST(test_round_trip),          T_STORE_TEST(test_recover),
-        T_STORE_TEST(test_generations),         T_STORE_TEST(test_stray_segment),
-        T_STORE_TEST(test_hostile_manifests),   T_STORE_TEST(test_newer_minor),
+        T_STORE_TEST(test_create_and_reopen),
+        T_STORE_TEST(test_lock),
+        T_STORE_TEST(test_lock_that_a_child_has_left),
+        T_STORE_TEST(test_foreign_directories),
+        T_STORE_TEST(test_source),
+        T_STORE_TEST(test_round_trip),
+        T_STORE_TEST(test_recover),
+        T_STORE_TEST(test_generations),
+        T_STORE_TEST(test_stray_segment),
+        T_STORE_TEST(test_hostile_manifests),
+        T_STORE_TEST(test_newer_minor),
         T_STORE_TEST(test_truncated_manifest),
     };
 
