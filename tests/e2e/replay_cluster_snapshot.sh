@@ -137,7 +137,7 @@ check "nothing of ours is left" [ -z "$(own_keys)" ]
 flush_all
 key set many:7 mine >/dev/null
 key rpush other 1 >/dev/null
-check_status "--on-conflict fail" 3 'many:7" is one' into "$T/many.rdb" --quiet --on-conflict fail
+check_status "--on-conflict fail" 3 'such as "many:7"' into "$T/many.rdb" --quiet --on-conflict fail
 check "it has written nothing" [ "$(cluster_size)" = 2 ]
 check "--on-conflict skip" into "$T/many.rdb" --quiet --on-conflict skip
 check "the key is kept" holds many:7 mine

@@ -53,7 +53,7 @@ rm -rf "$T/redis"
 
 redis_start
 cli set a mine >/dev/null
-check_status "--on-conflict fail" 3 'a" is one' "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
+check_status "--on-conflict fail" 3 'such as "a"' "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
     --on-conflict fail
 check "it has written nothing" [ "$(cli dbsize)" = 1 ]
 check "--on-conflict skip" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet --on-conflict skip

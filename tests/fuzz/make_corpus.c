@@ -75,7 +75,7 @@ static void put_pair(const char *name, const struct rdb_entry *entry)
     for (int i = 0; i < 2; i++) {
         struct bytes first = i == 0 ? entry->value : buf_bytes(before);
         char head[4] = {(char)entry->type, (char)entry->type, (char)(first.n >> 8), (char)first.n};
-        char called[90];
+        char called[112];
 
         buf_clear(&pair);
         (void)snprintf(called, sizeof(called), "%s-%d", name, i);
