@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
+#include "cmd/remake_print.h"
 #include "cmd/stop.h"
 #include "fixture/mask.h"
 
@@ -152,15 +153,12 @@ static int run_job(void *context, struct ft_err *err)
 
 static void show_progress(struct progress *p, void *context)
 {
-    struct job *job = context;
-    char size[FORMAT_SIZE];
-
-    progress_show(p, "%s read", format_size(atomic_load(&job->bytes), size));
+    remake_show_bytes(p, &((struct job *)context)->bytes);
 }
 
 static json_t *result_to_json(const struct job *job)
 {
-    const struct remake_result *c = &job->result.made;
+    json_t *json = remake_to_json(job->options->input, job->options->directory, &job->result.made);
     json_t *notes = json_array();
 
     for (size_t i = 0; i < job->result.line_count; i++) {
@@ -170,13 +168,10 @@ static json_t *result_to_json(const struct job *job)
             notes, json_pack("{s:s, s:o, s:I}", "reason", mask_reason_name(line->reason), "name",
                              json_from_text(line->name), "count", (json_int_t)line->count));
     }
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "input",
-                     json_from_text(job->options->input), "directory",
-                     json_from_text(job->options->directory), "flows", (json_int_t)c->flows,
-                     "generations", (json_int_t)c->generations, "entries", (json_int_t)c->entries,
-                     "records", (json_int_t)c->records, "dropped_entries",
-                     (json_int_t)c->dropped_entries, "dropped_records",
-                     (json_int_t)c->dropped_records, "notes", notes);
+    if (json_object_set_new(json, "notes", notes) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 static enum exit_status report(const struct job *job, const struct output_args *output)

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
+#include "cmd/remake_print.h"
 #include "cmd/stop.h"
 #include "fixture/sample.h"
 
@@ -60,14 +61,8 @@ static int take_seed(void *into, const char *value, struct ft_err *err)
 static int take_generation(void *into, const char *value, struct ft_err *err)
 {
     struct sample_args *a = into;
-    uint64_t n;
 
-    if (parse_u64(value, &n, err) != 0)
-        return -1;
-    if (n == 0 || n > UINT32_MAX)
-        return err_set(err, FT_ERR_USAGE, "generations are numbered from 1");
-    a->sample.generation = (uint32_t)n;
-    return 0;
+    return args_take_number("generation", value, UINT32_MAX, &a->sample.generation, err);
 }
 
 static int take_type(void *into, const char *value, struct ft_err *err)
@@ -147,24 +142,19 @@ static int run_job(void *context, struct ft_err *err)
 
 static void show_progress(struct progress *p, void *context)
 {
-    struct job *job = context;
-    char size[FORMAT_SIZE];
-
-    progress_show(p, "%s read", format_size(atomic_load(&job->bytes), size));
+    remake_show_bytes(p, &((struct job *)context)->bytes);
 }
 
 static json_t *result_to_json(const struct job *job)
 {
     const struct sample_result *r = &job->result;
-    const struct remake_result *c = &r->capture;
+    json_t *json = remake_to_json(job->options->input, job->options->directory, &r->capture);
 
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "input",
-                     json_from_text(job->options->input), "directory",
-                     json_from_text(job->options->directory), "flows", (json_int_t)c->flows,
-                     "generations", (json_int_t)c->generations, "keys", (json_int_t)r->chosen,
-                     "tied_keys", (json_int_t)r->tied, "entries", (json_int_t)c->entries, "records",
-                     (json_int_t)c->records, "dropped_entries", (json_int_t)c->dropped_entries,
-                     "dropped_records", (json_int_t)c->dropped_records);
+    if (json_object_set_new(json, "keys", json_integer((json_int_t)r->chosen)) == 0 &&
+        json_object_set_new(json, "tied_keys", json_integer((json_int_t)r->tied)) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 static enum exit_status report(const struct job *job, const struct output_args *output)
