@@ -8,11 +8,6 @@ mkdir "$STORE"
 PUT="cp '%p' '$STORE/%f'"
 GET="cp '$STORE/%f' '%p'"
 
-ft()
-{
-    timeout 60 "$FLOWTAPE" "$@"
-}
-
 # same_capture DIR OTHER - the same files, but for what belongs to a writer or to the archive
 same_capture()
 {
@@ -157,7 +152,8 @@ fetch
 trouble "fails" ": %f; exit 1"
 trouble "no room" "head -c 1000 '%p' >'$STORE/%f'; exit 1"
 trouble "is killed" ": %f; kill -9 \$\$"
-trouble "hangs" ": %f; sleep 1000 & echo \$! >'$T/pid'; wait" --archive-timeout 300ms
+mkfifo "$T/never" # whose reader waits for ever
+trouble "hangs" ": %f; cat '$T/never' & echo \$! >'$T/pid'; wait" --archive-timeout 300ms
 check "hangs: what it has started was ended" t_until has_ended "$(cat "$T/pid")"
 killed
 small_disk

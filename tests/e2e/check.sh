@@ -4,11 +4,6 @@
 t_begin
 need_redis
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 replay()
 {
     # shellcheck disable=SC2086 # nothing, or two words

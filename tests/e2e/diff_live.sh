@@ -12,11 +12,6 @@ diff()
     timeout 120 "$FLOWTAPE" diff $PRIVATE_SERVER "$@"
 }
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # numbers NAME - a field of the report in $T/report, once for each time it is there
 numbers()
 {

@@ -5,11 +5,6 @@
 t_begin
 need_redis
 
-ft()
-{
-    timeout 300 "$FLOWTAPE" "$@"
-}
-
 # What both a Dragonfly and a Redis do, in a few phases. Times are absolute, as a Redis has its own clock.
 scenario()
 {

@@ -5,11 +5,6 @@
 t_begin
 need_redis
 
-ft()
-{
-    timeout 300 "$FLOWTAPE" "$@"
-}
-
 # Every word of it that has four bytes and is not a command's is long enough not to come out again by chance.
 scenario()
 {

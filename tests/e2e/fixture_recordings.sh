@@ -6,11 +6,6 @@
 t_begin
 need_redis
 
-ft()
-{
-    timeout 300 "$FLOWTAPE" "$@"
-}
-
 # Keys "only:..." are those of commands that Redis does not have. Times are absolute, ids are given, and nothing is taken at random: a Redis has its own.
 catalogue()
 {

@@ -5,11 +5,6 @@
 t_begin
 need_redis
 
-ft()
-{
-    timeout 300 "$FLOWTAPE" "$@"
-}
-
 # only_missing LABEL A B [ARG...] - what B has is as in A, and it has not all of it
 only_missing()
 {

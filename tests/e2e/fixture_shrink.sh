@@ -4,11 +4,6 @@
 t_begin
 need_redis
 
-ft()
-{
-    timeout 300 "$FLOWTAPE" "$@"
-}
-
 # A few keys, of which one gets a value that a fault is to be planted in.
 input()
 {
@@ -125,13 +120,13 @@ bounds()
     check "time" ft fixture shrink "$T/in" "$T/t0" --while "$T/quick {}" --time 0 --quiet
     check "time: only the whole was tried" test "$(runs)" -eq 2
     check "a run that hangs has failed" ft fixture shrink "$T/in" "$T/h" --tries 3 --timeout 3s \
-        --while 'test {} = "$T/in" || test "$(basename {})" = try-2 || sleep 60' --json --quiet
+        --while 'test {} = "$T/in" || test "$(basename {})" = try-2 || cat "$T/never"' --json --quiet
     cp "$T/check.out" "$T/h.json"
     check "and nothing was left out" json_is "$T/h.json" smaller 0
     check_status "the whole fails" 1 "does not succeed for the input: it ended with status 1" \
         ft fixture shrink "$T/in" "$T/x" --while "false {}"
     check_status "the whole hangs" 1 "does not succeed for the input: it took too long" \
-        ft fixture shrink "$T/in" "$T/x" --while "sleep 60; true {}" --timeout 200ms
+        ft fixture shrink "$T/in" "$T/x" --while "cat $T/never; true {}" --timeout 200ms
     check_status "what it prints" 1 "from the command" \
         ft fixture shrink "$T/in" "$T/x" --while "echo from the command; false {}" -v
     check_status "no place" 2 "does not say where" ft fixture shrink "$T/in" "$T/x" --while true
@@ -144,7 +139,7 @@ bounds()
 
 stopped()
 {
-    "$FLOWTAPE" fixture shrink "$T/in" "$T/s" --while "$T/quick {} && touch $T/s.begun && sleep 60" \
+    "$FLOWTAPE" fixture shrink "$T/in" "$T/s" --while "$T/quick {} && touch $T/s.begun && cat $T/never" \
         --timeout 0 --quiet >"$T/s.out" 2>&1 &
     t_pid=$!
     PIDS="$PIDS $t_pid"
@@ -166,6 +161,7 @@ files()
     check "an RDB file: verify" verify_clean "$T/f"
 }
 
+mkfifo "$T/never" # whose reader waits for ever
 planted
 input
 fault

@@ -9,11 +9,6 @@ mkdir "$T/tmp"
 TMPDIR=$T/tmp
 export TMPDIR
 
-ft()
-{
-    timeout 60 "$FLOWTAPE" "$@"
-}
-
 # state INPUT OUTPUT [ARG...] - as JSON
 state()
 {

@@ -6,11 +6,6 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # capture_of NAME [ARG...] - records on standard input: FLOW SECOND DB WORD...
 capture_of()
 {

@@ -6,11 +6,6 @@ need_redis
 SRC=$(cd "${0%/*}/../../src" && pwd)
 redis_start --maxmemory 0 || t_skip "$REDIS_SERVER does not start"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # script NAME KEY... , ARG... - as src/**/NAME.lua
 script()
 {

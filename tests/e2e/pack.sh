@@ -5,11 +5,6 @@
 : "${MAKE_ARCHIVE:?}" "${PEAK_RSS:?}"
 t_begin
 
-ft()
-{
-    timeout 300 "$FLOWTAPE" "$@"
-}
-
 # same_capture DIR OTHER - the same files with the same bytes, but for what belongs to a writer
 same_capture()
 {

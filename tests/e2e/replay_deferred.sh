@@ -4,11 +4,6 @@
 t_begin
 need_redis
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # holds KEY VALUE - for good
 holds()
 {

@@ -6,11 +6,6 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 "$MAKE_CAPTURE" 1 "$T/capture" <<END || fail "a capture"
 0 1 0 RPUSH list a
 0 2 0 RPUSH list b

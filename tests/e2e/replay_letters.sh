@@ -6,11 +6,6 @@ need_redis
 : "${MAKE_CAPTURE:?}"
 redis_start
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # replay NAME [ARG...]
 replay()
 {

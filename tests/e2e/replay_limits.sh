@@ -5,11 +5,6 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # has KEYS - the target has so many keys
 has()
 {

@@ -7,11 +7,6 @@ need_redis
 KILLS=${E2E_KILLS:-$(effort 50 8)}
 [ -d "$RECORDINGS/types-lz4" ] || t_skip "no recording types-lz4"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # replay NAME [ARG...]
 replay()
 {

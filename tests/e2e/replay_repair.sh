@@ -6,11 +6,6 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # change COMMAND... - plants a difference in each of the keys
 change()
 {

@@ -6,11 +6,6 @@ need_redis
 : "${MAKE_CAPTURE:?}"
 
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 holds()
 {
     [ "$(cli -n "$1" get "$2")" = "$3" ]

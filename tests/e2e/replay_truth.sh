@@ -5,11 +5,6 @@
 t_begin
 need_redis
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # make DIR FLOWS - a capture of the records on standard input
 make()
 {

@@ -6,11 +6,6 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # untouched LABEL - the target has what it had before
 untouched()
 {

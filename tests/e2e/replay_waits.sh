@@ -6,11 +6,6 @@ t_begin
 need_redis
 [ -d "$RECORDINGS/live-1" ] || t_skip "no recording live-1"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # answers PATTERN - what it says to PING
 answers()
 {

@@ -6,11 +6,6 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # target_field NAME - of the target's INFO
 target_field()
 {

@@ -8,11 +8,6 @@ t_begin
 need_redis
 live=$RECORDINGS/live-4
 
-cli()
-{
-    redis-cli -s "$T/redis/sock" "$@"
-}
-
 # begin_sync TARGET ARG... - in the background, as $SYNC_PID, its output in $T/sync.out
 begin_sync()
 {

@@ -204,6 +204,17 @@ has_users()
     ! server_before 6.0
 }
 
+# ft ARG... - the program, which must end; cli ARG... - a client of redis_start's server
+ft()
+{
+    timeout 300 "$FLOWTAPE" "$@"
+}
+
+cli()
+{
+    redis-cli -s "$T/redis/sock" "$@"
+}
+
 need_redis()
 {
     command -v "$REDIS_SERVER" >/dev/null 2>&1 || t_skip "no redis-server"

@@ -29,7 +29,7 @@ prose="README.md $(find doc -name '*.md' -o -name '*.1') $(find contrib -type f)
     forbid "comments are /* */" '(^|[ ;{}])// ' $code
     forbid "no tabs in code" "$(printf '\t')" $code
     forbid "no blanks at the end of a line" '[[:blank:]]+$' $code
-    forbid "no notes to oneself" '\b(TODO|FIXME|XXX)\b' $code
+    forbid "no notes to oneself" '\b(TO''DO|FIX''ME|X''XX)\b' $code
     forbid "structs have no typedef" '^typedef struct' $code
     forbid "paths of one machine" '(^|[^[:alnum:]_.$}-])/(work|root|home)/[a-z.]' $texts
     forbid "one wording (HACKING.md): executed or applied" '\b[Cc]arr(y|ied|ies) out\b' $prose
