@@ -71,15 +71,6 @@ struct by_name {
     uint32_t db; /* for call */
 };
 
-/* Marks of what is asked before the value. */
-enum question {
-    QUESTION_TIME,
-    QUESTION_TYPE,
-    QUESTION_VALUE,
-    QUESTION_DUMP, /* of one that was longer than a page */
-    QUESTION_COUNT,
-};
-
 static struct rdb_entry entry_of(const struct by_name *b, size_t i)
 {
     return (struct rdb_entry){.db = b->keys->list[b->from + i].db,
@@ -100,7 +91,7 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
     struct rdb_entry entry;
     int end;
 
-    switch ((enum question)(answer->mark % QUESTION_COUNT)) {
+    switch ((enum server_question)(answer->mark % QUESTION_COUNT)) {
     case QUESTION_TIME:
         if (answer->reply->type == REDIS_REPLY_ERROR)
             return refused(server_means_time_command(b->means), answer->reply, err);
@@ -124,7 +115,7 @@ static int take_answer(void *context, const struct cluster_answer *answer, struc
     }
 }
 
-static int put(struct by_name *b, size_t i, enum question question, const struct bytes *args,
+static int put(struct by_name *b, size_t i, enum server_question question, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     return cluster_pipe_put(b->pipe, b->keys->list[b->from + i].db,

@@ -19,15 +19,6 @@
 #define DATABASES_MAX     100000u
 #define FUNCTIONS_VERSION 700u
 
-/* What a tag says besides the key. */
-enum question {
-    QUESTION_TIME,
-    QUESTION_TYPE,
-    QUESTION_VALUE,
-    QUESTION_DUMP, /* of one that was longer than a page */
-    QUESTION_COUNT,
-};
-
 /* The keys of one answer to SCAN. */
 struct portion {
     struct key_names names;
@@ -102,7 +93,7 @@ static int take_names(struct scanner *c, const redisReply *reply, struct ft_err 
 }
 
 /* Its time, or its type. */
-static int take_before(struct scanner *c, struct portion_key *k, enum question question,
+static int take_before(struct scanner *c, struct portion_key *k, enum server_question question,
                        const redisReply *reply, struct ft_err *err)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
@@ -133,7 +124,7 @@ static int take_value(struct scanner *c, struct portion_key *k, struct bytes nam
 
 static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
 {
-    enum question question = (enum question)(tag % QUESTION_COUNT);
+    enum server_question question = (enum server_question)(tag % QUESTION_COUNT);
     size_t i = (size_t)(tag / QUESTION_COUNT);
     struct scanner *c = context;
     struct portion *p = question >= QUESTION_VALUE ? c->valued : c->typed;
@@ -154,7 +145,7 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
  * Questions
  */
 
-static int put(struct scanner *c, size_t i, enum question question, const struct bytes *args,
+static int put(struct scanner *c, size_t i, enum server_question question, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     return redis_pipe_put(c->pipe, (uint64_t)i * QUESTION_COUNT + question, args, count, err);

@@ -28,6 +28,15 @@ enum server_value_end {
     SERVER_VALUE_ELSEWHERE,  /* its slot is, or may be */
 };
 
+/* What is asked of a key in a pipeline, in this order: the last part of a tag. */
+enum server_question {
+    QUESTION_TIME,
+    QUESTION_TYPE,
+    QUESTION_VALUE,
+    QUESTION_DUMP, /* of one that was longer than a page */
+    QUESTION_COUNT,
+};
+
 struct server_value {
     const struct server_means *means;
     const char *server; /* for messages */
