@@ -135,6 +135,21 @@ int args_expect_operands(int argc, int first, int wanted, const char *names, str
                    got == 1 ? "" : "s");
 }
 
+int args_parse_operands(const struct arg_group *groups, size_t count, int argc, char **argv,
+                        int wanted, const char *names, const bool *help, char ***ret_operands,
+                        struct ft_err *err)
+{
+    int first;
+
+    *ret_operands = NULL;
+    if (args_parse(groups, count, argc, argv, &first, err) != 0)
+        return -1;
+    if (*help)
+        return 0;
+    *ret_operands = argv + first;
+    return args_expect_operands(argc, first, wanted, names, err);
+}
+
 /* The first line stands beside the option if there is room. */
 static void print_arg(FILE *out, const struct arg *arg)
 {

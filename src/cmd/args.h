@@ -8,6 +8,7 @@
 #ifndef FLOWTAPE_CMD_ARGS_H
 #define FLOWTAPE_CMD_ARGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +47,13 @@ int args_parse_leading(const struct arg_group *groups, size_t count, int argc, c
                        int *ret_first, struct ft_err *err);
 /* args_expect_operands - FT_ERR_USAGE unless `wanted` operands follow the options; names says which. */
 int args_expect_operands(int argc, int first, int wanted, const char *names, struct ft_err *err);
+/*
+ * args_parse_operands - both: *ret_operands are the `wanted` ones, or NULL where *help, which one of the groups
+ * sets, says that nothing else is wanted.
+ */
+int args_parse_operands(const struct arg_group *groups, size_t count, int argc, char **argv,
+                        int wanted, const char *names, const bool *help, char ***ret_operands,
+                        struct ft_err *err);
 /* args_help - `about`, then the options. -1: could not be written. */
 int args_help(FILE *out, const char *about, const struct arg_group *groups, size_t count);
 

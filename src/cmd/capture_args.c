@@ -178,29 +178,28 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct capture_args){
         .run = capture_run_defaults(),
         .archive = {.keeps_all = true, .timeout_ms = ARCHIVE_TIMEOUT_MS},
     };
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "SOURCE and DIR", &ret->output.help,
+                            &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "SOURCE and DIR", err) != 0)
-        return -1;
     if (ret->run.snapshot_only && ret->run.until_caught_up) {
         return err_set(err, FT_ERR_USAGE,
                        "--snapshot-only and --until-caught-up exclude each other");
     }
     if (ret->archive.command == NULL && !ret->archive.keeps_all)
         return err_set(err, FT_ERR_USAGE, "--keep-local needs --archive-to");
-    ret->run.directory = argv[first + 1];
-    ret->archive.directory = argv[first + 1];
+    ret->run.directory = operands[1];
+    ret->archive.directory = operands[1];
     ret->run.source = &ret->source.uri;
-    return args_take_source(&ret->source, argv[first], err);
+    return args_take_source(&ret->source, operands[0], err);
 }
 
 int capture_args_help(FILE *out)

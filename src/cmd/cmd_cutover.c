@@ -50,17 +50,16 @@ static void list_groups(struct cutover_args *a, struct arg_group groups[GROUP_CO
 static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct cutover_args){.mode = "default"};
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, "DIR", &ret->output.help, &operands,
+                            err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 1, "DIR", err) != 0)
-        return -1;
-    ret->dir = argv[first];
+    ret->dir = operands[0];
     return 0;
 }
 

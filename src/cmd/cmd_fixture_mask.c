@@ -122,17 +122,17 @@ static int take_secret(struct mask_args *a, struct ft_err *err)
 static int parse(struct mask_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and DIR", &ret->output.help,
+                            &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "INPUT and DIR", err) != 0 ||
-        take_secret(ret, err) != 0 || args_take_input(argv[first], &ret->mask.input, err) != 0)
+    if (take_secret(ret, err) != 0 || args_take_input(operands[0], &ret->mask.input, err) != 0)
         return -1;
-    ret->mask.directory = argv[first + 1];
+    ret->mask.directory = operands[1];
     ret->mask.keep = ret->keep;
     ret->mask.keep_count = ret->keep_count;
     return 0;

@@ -109,19 +109,19 @@ static int parse(struct sample_args *ret, int argc, char **argv, struct ft_err *
 {
     struct arg_group groups[GROUP_COUNT];
     struct sample_options *o = &ret->sample;
-    int first;
+    char **operands;
 
     *ret = (struct sample_args){.sample = {.cancel_fd = -1}};
     o->filter = &ret->filter;
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and DIR", &ret->output.help,
+                            &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "INPUT and DIR", err) != 0 ||
-        args_take_input(argv[first], &o->input, err) != 0)
+    if (args_take_input(operands[0], &o->input, err) != 0)
         return -1;
-    o->directory = argv[first + 1];
+    o->directory = operands[1];
     if (o->keys == 0 && o->percent == 0 && o->per_type == 0 && filter_is_empty(&ret->filter))
         return err_set(err, FT_ERR_USAGE, "--keys, --per-type or --key says which keys are kept");
     return 0;

@@ -72,21 +72,20 @@ int cmd_fixture_shrink_help(FILE *out)
 static int parse(struct shrink_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct shrink_args){.shrink = {.tries = DEFAULT_TRIES,
                                            .time_ms = DEFAULT_TIME_MS,
                                            .timeout_ms = DEFAULT_TIMEOUT_MS,
                                            .cancel_fd = -1}};
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and DIR", &ret->output.help,
+                            &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "INPUT and DIR", err) != 0)
-        return -1;
-    ret->shrink.input = argv[first];
-    ret->shrink.directory = argv[first + 1];
+    ret->shrink.input = operands[0];
+    ret->shrink.directory = operands[1];
     return ret->shrink.command != NULL ? 0 : err_set(err, FT_ERR_USAGE, "--while is missing");
 }
 

@@ -76,20 +76,19 @@ static int print_help(FILE *out)
 static int parse(struct pack_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct pack_args){.pack = {.cancel_fd = -1}};
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "CAPTURE and FILE",
+                            &ret->output.help, &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "CAPTURE and FILE", err) != 0)
-        return -1;
     if (ret->pack.snapshot_only && ret->until != NULL)
         return err_set(err, FT_ERR_USAGE, "--snapshot-only and --until exclude each other");
-    ret->input = argv[first];
-    ret->pack.output = argv[first + 1];
+    ret->input = operands[0];
+    ret->pack.output = operands[1];
     if (strcmp(ret->pack.output, OUTPUT_STDOUT_NAME) == 0 && ret->output.json) {
         return err_set(err, FT_ERR_USAGE,
                        "--json would stand in the archive, which goes to standard output");

@@ -58,17 +58,16 @@ static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *
 {
     const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, ret),
                                        ARG_GROUP(NULL, output_args, &ret->output)};
-    int first;
+    char **operands;
 
     *ret = (struct verify_args){.redis_server = "redis-server"};
-    if (args_parse(groups, 3, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, 3, argc, argv, 1, "INPUT", &ret->output.help, &operands, err) !=
+        0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 1, "INPUT", err) != 0)
-        return -1;
-    ret->name = argv[first];
-    return args_take_input(argv[first], &ret->input, err);
+    ret->name = operands[0];
+    return args_take_input(operands[0], &ret->input, err);
 }
 
 static json_t *finding_to_json(const struct finding *f)

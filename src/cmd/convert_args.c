@@ -131,7 +131,7 @@ static int check(const struct convert_args *a, struct ft_err *err)
 int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct convert_args){
         .from = {.at = "end"},
@@ -140,19 +140,18 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
         .convert = {.redis_server = "redis-server", .part_bytes = AOF_PART_DEFAULT_BYTES},
     };
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and OUTPUT",
+                            &ret->print.help, &operands, err) != 0)
         return -1;
-    if (ret->print.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "INPUT and OUTPUT", err) != 0)
-        return -1;
-    ret->output = argv[first + 1];
+    ret->output = operands[1];
     ret->convert.target = ret->version.target;
     ret->convert.fail_on_loss = ret->loss.fail;
     ret->convert.json_as = ret->loss.json_as;
     if (check(ret, err) != 0)
         return -1;
-    return args_take_input(argv[first], &ret->input, err);
+    return args_take_input(operands[0], &ret->input, err);
 }
 
 int convert_args_help(FILE *out)

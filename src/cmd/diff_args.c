@@ -231,7 +231,7 @@ static int take_side(struct diff_args *a, enum diff_of of, const char *arg, stru
 int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *a = (struct diff_args){.run = {.rules = {.slack_ms = SLACK_DEFAULT_MS},
                                     .redis_server = "redis-server",
@@ -241,21 +241,20 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
     a->run.rules.filter = &a->filter;
     a->run.rules.map = &a->map;
     list_groups(a, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "A and B", &a->output.help,
+                            &operands, err) != 0)
         return -1;
-    if (a->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "A and B", err) != 0)
-        return -1;
-    if (strcmp(argv[first], "-") == 0 && strcmp(argv[first + 1], "-") == 0)
+    if (strcmp(operands[0], "-") == 0 && strcmp(operands[1], "-") == 0)
         return err_set(err, FT_ERR_USAGE, "standard input can be one of A and B only");
     a->run.rules.json_as = a->loss.json_as;
     if (a->run.like_replay &&
         (!filter_is_empty(&a->filter) || !replay_map_is_identity(&a->map) ||
          a->run.rules.ttl != REPLAY_TTL_KEEP || a->loss.json_as != JSON_AS_DEFAULT))
         return err_set(err, FT_ERR_USAGE, "--like-replay says what the others would say");
-    return take_side(a, DIFF_A, argv[first], err) != 0 ? -1
-                                                       : take_side(a, DIFF_B, argv[first + 1], err);
+    return take_side(a, DIFF_A, operands[0], err) != 0 ? -1
+                                                       : take_side(a, DIFF_B, operands[1], err);
 }
 
 int diff_args_help(FILE *out)

@@ -185,23 +185,22 @@ static int check(const struct inspect_args *a, struct ft_err *err)
 int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct inspect_args){0};
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, "INPUT", &ret->output.help,
+                            &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 1, "INPUT", err) != 0)
-        return -1;
     ret->forecast.target = ret->version.target;
     if (choose_view(ret, err) != 0 || check(ret, err) != 0)
         return -1;
     if ((ret->view == INSPECT_RECORDS || ret->view == INSPECT_KEYS) && ret->key != NULL &&
         filter_add_key(&ret->filter, ret->key, err) != 0)
         return -1;
-    return args_take_input(argv[first], &ret->input, err);
+    return args_take_input(operands[0], &ret->input, err);
 }
 
 int inspect_args_help(FILE *out)

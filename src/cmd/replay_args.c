@@ -374,7 +374,7 @@ static int check(const struct replay_options *o, struct ft_err *err)
 int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct replay_args){
         .run = replay_run_defaults(),
@@ -383,24 +383,23 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         .check = {.redis_server = "redis-server"},
     };
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and TARGET",
+                            &ret->output.help, &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "INPUT and TARGET", err) != 0)
-        return -1;
     ret->run.at = ret->input.at;
     ret->run.generation = ret->input.generation;
     ret->run.fail_on_loss = ret->loss.fail;
     ret->run.json_as = ret->loss.json_as;
     ret->run.target = &ret->target.uri;
     ret->via.redis_server = ret->check.redis_server;
-    if (args_take_target(&ret->target, argv[first + 1], err) != 0)
+    if (args_take_target(&ret->target, operands[1], err) != 0)
         return -1;
     if (check(&ret->run, err) != 0 || check_args_check(&ret->check, &ret->run, err) != 0 ||
         check_via(ret, err) != 0)
         return -1;
-    return args_take_input(argv[first], &ret->run.input, err);
+    return args_take_input(operands[0], &ret->run.input, err);
 }
 
 int replay_args_help(FILE *out)

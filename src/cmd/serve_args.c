@@ -95,7 +95,7 @@ static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUN
 int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct serve_args){
         .loss = {.fail = true},
@@ -107,17 +107,16 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
                 .cancel_fd = -1},
     };
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, "INPUT", &ret->print.help,
+                            &operands, err) != 0)
         return -1;
-    if (ret->print.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 1, "INPUT", err) != 0)
-        return -1;
     if (!ret->as_redis)
         return err_set(err, FT_ERR_USAGE, "--as is missing: say as what, for example --as redis");
     if (uri_find_password(&ret->run.listen, ret->password_file, NULL, err) != 0)
         return -1;
-    ret->run.input = argv[first];
+    ret->run.input = operands[0];
     ret->run.generation = ret->from.generation;
     ret->run.fail_on_loss = ret->loss.fail;
     ret->run.json_as = ret->loss.json_as;

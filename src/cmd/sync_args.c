@@ -116,7 +116,7 @@ static int check(const struct sync_args *a, struct ft_err *err)
 int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
-    int first;
+    char **operands;
 
     *ret = (struct sync_args){
         .run = {.capture = capture_run_defaults(),
@@ -129,11 +129,12 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     };
     ret->give_up_ms = ret->run.capture.give_up_after_ms;
     list_groups(ret, groups);
-    if (args_parse(groups, GROUP_COUNT, argc, argv, &first, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "SOURCE and TARGET",
+                            &ret->output.help, &operands, err) != 0)
         return -1;
-    if (ret->output.help)
+    if (operands == NULL)
         return 0;
-    if (args_expect_operands(argc, first, 2, "SOURCE and TARGET", err) != 0 || check(ret, err) != 0)
+    if (check(ret, err) != 0)
         return -1;
     ret->run.capture.give_up_after_ms = ret->give_up_ms;
     ret->run.replay.give_up_ms = ret->give_up_ms;
@@ -144,9 +145,9 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     ret->run.replay.json_as = ret->loss.json_as;
     ret->run.capture.source = &ret->source.uri;
     ret->run.replay.target = &ret->target.uri;
-    if (args_take_source(&ret->source, argv[first], err) != 0)
+    if (args_take_source(&ret->source, operands[0], err) != 0)
         return -1;
-    return args_take_target(&ret->target, argv[first + 1], err);
+    return args_take_target(&ret->target, operands[1], err);
 }
 
 int sync_args_help(FILE *out)
