@@ -1,14 +1,13 @@
 #include "sync/sync_proof.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wake.h"
 #include "sync/sync_impl.h"
 #include "sync/sync_worker.h"
 
@@ -24,21 +23,18 @@ int sync_proof_init(struct sync *s, struct ft_err *err)
     struct sync_worker *w = &s->proof.worker;
 
     w->err = (struct ft_err)FT_ERR_INIT;
-    w->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     copy_checked_init(&s->result->proof);
-    return w->cancel_fd >= 0 ? 0 : err_errno(err, errno, "could not make an eventfd");
+    return wake_open(&w->cancel_fd, err);
 }
 
 void sync_proof_stop(struct sync *s)
 {
     struct sync_proof *p = &s->proof;
-    uint64_t count;
 
     if (p->worker.started) {
         sync_cancel(&p->worker);
         sync_worker_join(&p->worker);
-        if (read(p->worker.cancel_fd, &count, sizeof(count)) < 0)
-            count = 0; /* it may have ended by itself */
+        (void)wake_clear(p->worker.cancel_fd); /* for the next one */
     }
     atomic_store(&s->progress->checking, false);
     copy_check_free(p->check);
