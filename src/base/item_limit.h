@@ -14,5 +14,8 @@
 
 size_t item_limit(void);
 void item_limit_set(size_t bytes);
+/* item_limit_args - how many arguments a command of at most so many bytes may have: their table must not take much more
+ * than the command itself, so one for 256 of them, but no fewer than 65,536. */
+size_t item_limit_args(size_t item_bytes);
 
 #endif

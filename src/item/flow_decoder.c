@@ -27,6 +27,8 @@ int flow_decoder_new(struct flow_decoder **ret, const struct flow_decoder_option
         .file = options->file,
         .skip_args = options->skip_args,
         .token = options->token,
+        .commands = options->commands,
+        .snapshot_next_lsn = options->snapshot_next_lsn,
     };
     struct flow_decoder *d = calloc(1, sizeof(*d));
 
@@ -144,7 +146,9 @@ static enum step next_item(struct flow_decoder *d, struct item *ret, struct ft_e
         return STEP_END;
     if (d->tail_at == 0)
         step = flow_grammar_next(d->grammar, &d->in, ret, err);
-    ret->time_us = d->time_us;
+    ret->time_us = flow_grammar_time_us(d->grammar);
+    if (ret->time_us == 0)
+        ret->time_us = d->time_us;
     if (step != STEP_END || !d->options.file)
         return step;
     if (d->tail_at == 0)

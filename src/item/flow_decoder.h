@@ -22,6 +22,8 @@ struct flow_decoder_options {
     bool file;         /* ends with EOF; no token; only a Dragonfly's may be padded after that */
     bool skip_args;    /* of journal records */
     const char *token; /* 40 characters to compare with, or NULL; must outlive the decoder */
+    enum flow_commands commands; /* what follows the snapshot, as the next: see flow_grammar.h */
+    uint64_t snapshot_next_lsn;
 };
 
 struct flow_decoder;

@@ -3,13 +3,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "journal/redis_reader.h"
+#include "rdb/rdb_version.h"
+
 /* The first record of any source. */
 #define FIRST_LSN 1u
 
 enum phase {
-    PHASE_FIRST_BYTE, /* resumed: journal or increment? */
+    PHASE_FIRST_BYTE, /* resumed: journal or increment? Of a Redis: RDB stream or commands? */
     PHASE_RDB,
     PHASE_TOKEN,
+    PHASE_SNAPSHOT_END, /* of a Redis: no token comes, but the snapshot's end has not been said yet */
     PHASE_JOURNAL,
     PHASE_END, /* of a file's RDB stream */
 };
@@ -24,6 +28,7 @@ struct flow_grammar {
     uint64_t stable_lsn;
     struct rdb_stream *rdb;
     struct journal_reader *journal;
+    struct redis_reader *commands; /* in place of it; NULL: a Dragonfly's */
 
     /* An open journal blob. Its reader lives as long as the RDB stream: old sources select the database
      * once for many blobs. */
@@ -53,17 +58,33 @@ int flow_grammar_new(struct flow_grammar **ret, const struct flow_grammar_option
     window_init(&g->blob, 0, 0);
     if (journal_reader_new(&g->blob_reader, options->skip_args, 0, err) != 0 ||
         journal_reader_new(&g->journal, options->skip_args, 0, err) != 0 ||
+        (options->commands != FLOW_JOURNAL &&
+         redis_reader_new(&g->commands, options->skip_args, 0, err) != 0) ||
         start_rdb(g, err) != 0) {
         flow_grammar_free(g);
         return -1;
+    }
+    if (options->commands != FLOW_JOURNAL) {
+        g->phase = PHASE_FIRST_BYTE;
+        g->lsn_known = true;
+        g->stable_lsn = options->snapshot_next_lsn != 0 ? options->snapshot_next_lsn : FIRST_LSN;
     }
     *ret = g;
     return 0;
 }
 
+/* The database in effect for what follows. */
+static void set_db(struct flow_grammar *g, uint32_t dbid)
+{
+    if (g->commands != NULL)
+        redis_reader_set_db(g->commands, dbid);
+    else
+        journal_reader_set_db(g->journal, dbid);
+}
+
 void flow_grammar_resume(struct flow_grammar *g, uint64_t next_lsn)
 {
-    g->phase = PHASE_FIRST_BYTE;
+    g->phase = g->commands != NULL ? PHASE_JOURNAL : PHASE_FIRST_BYTE;
     g->lsn_known = true;
     g->next_lsn = next_lsn;
     g->stable_lsn = next_lsn;
@@ -74,7 +95,7 @@ void flow_grammar_start_journal(struct flow_grammar *g, uint64_t next_lsn, uint3
     g->phase = PHASE_JOURNAL;
     g->lsn_known = true;
     g->next_lsn = next_lsn;
-    journal_reader_set_db(g->journal, dbid);
+    set_db(g, dbid);
 }
 
 int flow_grammar_start_increment(struct flow_grammar *g, struct ft_err *err)
@@ -95,8 +116,21 @@ static enum step flow_error(const struct flow_grammar *g, struct ft_err *err)
     return STEP_ERROR;
 }
 
+/* Of a Redis, whose file may well be empty. */
+static enum step first_byte_of_redis(struct flow_grammar *g, const struct window *in)
+{
+    if (window_left(in) == 0 && !in->closed)
+        return STEP_MORE;
+    g->phase = window_left(in) != 0 && rdb_header_begins(window_at(in), window_left(in))
+                   ? PHASE_RDB
+                   : PHASE_SNAPSHOT_END;
+    return STEP_ITEM;
+}
+
 static enum step first_byte(struct flow_grammar *g, const struct window *in, struct ft_err *err)
 {
+    if (g->commands != NULL)
+        return first_byte_of_redis(g, in);
     if (window_left(in) == 0)
         return in->closed ? STEP_END : STEP_MORE;
     if (*window_at(in) == 'R')
@@ -148,6 +182,27 @@ static enum step next_in_blob(struct flow_grammar *g, struct item *ret, struct f
     g->in_blob = window_left(&g->blob) > 0 || !journal_reader_at_boundary(g->blob_reader);
     ret->offset = g->blob_offset;
     return take_record(g, ret, g->increment, err);
+}
+
+static enum step next_command(struct flow_grammar *g, struct window *in, struct item *ret,
+                              struct ft_err *err)
+{
+    uint64_t from = window_offset(in);
+    enum step step = redis_reader_next(g->commands, in, &ret->record, err);
+
+    if (step == STEP_ERROR)
+        return flow_error(g, err);
+    if (g->options.commands == FLOW_COMMANDS_BY_OFFSET)
+        g->next_lsn += window_offset(in) - from;
+    if (step != STEP_ITEM)
+        return step;
+    ret->offset = ret->record.offset;
+    if (g->options.commands == FLOW_COMMANDS_COUNTED)
+        return take_record(g, ret, true, err);
+    step = take_record(g, ret, false, err);
+    if (ret->record.counted)
+        ret->lsn = g->next_lsn - 1;
+    return step;
 }
 
 static enum step next_in_journal(struct flow_grammar *g, struct window *in, struct item *ret,
@@ -218,7 +273,7 @@ static int take_eof(struct flow_grammar *g, const struct rdb_item *item, struct 
 {
     if (g->options.file)
         return 0;
-    g->phase = PHASE_TOKEN;
+    g->phase = g->commands != NULL && g->options.token == NULL ? PHASE_SNAPSHOT_END : PHASE_TOKEN;
     if (g->lsn_known)
         return 0;
     if (g->options.offset_required)
@@ -263,6 +318,19 @@ static enum step next_in_rdb(struct flow_grammar *g, struct window *in, struct i
     return ret->rdb.kind == RDB_ITEM_ENTRY ? STEP_ITEM : take_other(g, ret, err);
 }
 
+static void end_snapshot(struct flow_grammar *g, const struct window *in, struct item *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->kind = ITEM_SNAPSHOT_END;
+    ret->flow = g->options.flow;
+    ret->offset = window_offset(in);
+    if (!g->increment)
+        g->next_lsn = g->stable_lsn;
+    ret->lsn = g->next_lsn;
+    g->phase = PHASE_JOURNAL;
+    set_db(g, 0);
+}
+
 static enum step next_token(struct flow_grammar *g, struct window *in, struct item *ret,
                             struct ft_err *err)
 {
@@ -285,16 +353,8 @@ static enum step next_token(struct flow_grammar *g, struct window *in, struct it
                      bytes_escape(bytes_of(at, FLOW_TOKEN_SIZE), seen, sizeof(seen)));
         return flow_error(g, err);
     }
-    memset(ret, 0, sizeof(*ret));
-    ret->kind = ITEM_SNAPSHOT_END;
-    ret->flow = g->options.flow;
-    ret->offset = window_offset(in);
-    if (!g->increment)
-        g->next_lsn = g->stable_lsn;
-    ret->lsn = g->next_lsn;
+    end_snapshot(g, in, ret);
     window_consume(in, FLOW_TOKEN_SIZE);
-    g->phase = PHASE_JOURNAL;
-    journal_reader_set_db(g->journal, 0);
     return STEP_ITEM;
 }
 
@@ -317,6 +377,10 @@ static enum step next_of_phase(struct flow_grammar *g, struct window *in, struct
         if (step != STEP_END)
             return step;
     }
+    if (g->phase == PHASE_SNAPSHOT_END) {
+        end_snapshot(g, in, ret);
+        return STEP_ITEM;
+    }
     return g->phase == PHASE_TOKEN ? next_token(g, in, ret, err) : STEP_END;
 }
 
@@ -327,7 +391,8 @@ enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct it
     enum step step;
 
     if (g->phase == PHASE_JOURNAL)
-        return next_in_journal(g, in, ret, err);
+        return g->commands != NULL ? next_command(g, in, ret, err)
+                                   : next_in_journal(g, in, ret, err);
     if (g->phase == PHASE_RDB && !g->in_blob && (step = next_in_rdb(g, in, ret, err)) != STEP_END)
         return step;
     return next_of_phase(g, in, ret, err);
@@ -348,9 +413,11 @@ bool flow_grammar_at_boundary(const struct flow_grammar *g)
     case PHASE_RDB:
         return !g->in_blob && rdb_stream_at_boundary(g->rdb);
     case PHASE_TOKEN:
+    case PHASE_SNAPSHOT_END:
         return false;
     case PHASE_JOURNAL:
-        return journal_reader_at_boundary(g->journal);
+        return g->commands != NULL ? redis_reader_at_boundary(g->commands)
+                                   : journal_reader_at_boundary(g->journal);
     default:
         return true;
     }
@@ -363,13 +430,19 @@ bool flow_grammar_boundary(const struct flow_grammar *g, struct flow_boundary *r
     *ret = (struct flow_boundary){.next_lsn = g->next_lsn,
                                   .stable_lsn = g->stable_lsn,
                                   .lsn_known = g->lsn_known,
-                                  .dbid = journal_reader_db(g->journal)};
+                                  .dbid = g->commands != NULL ? redis_reader_db(g->commands)
+                                                              : journal_reader_db(g->journal)};
     return true;
 }
 
 uint64_t flow_grammar_next_lsn(const struct flow_grammar *g)
 {
     return g->next_lsn;
+}
+
+uint64_t flow_grammar_time_us(const struct flow_grammar *g)
+{
+    return g->commands != NULL ? redis_reader_time_us(g->commands) : 0;
 }
 
 bool flow_grammar_is_dragonfly(const struct flow_grammar *g)
@@ -388,6 +461,7 @@ void flow_grammar_free(struct flow_grammar *g)
         return;
     rdb_stream_free(g->rdb);
     journal_reader_free(g->journal);
+    redis_reader_free(g->commands);
     journal_reader_free(g->blob_reader);
     window_release(&g->blob);
     free(g);

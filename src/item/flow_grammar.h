@@ -9,6 +9,7 @@
  *                        | journal                                  resumed
  *                        | increment token journal                  resumed, releases 1.11-1.20, 1.31-1.34
  *                        | stream                                   a file
+ *                        | [stream [token]] commands                of a Redis (enum flow_commands)
  *              stream   := an RDB stream with the source's JOURNAL_OFFSET in it
  *              increment:= an RDB stream that holds nothing but journal blobs, which continue at the LSN
  *                          asked for
@@ -19,6 +20,8 @@
  *              counts from 1, and the numbers mean nothing to the source (lsn_known is false). LSN marks
  *              in the journal and the JOURNAL_OFFSET of an increment must agree with the count; where
  *              they do not, records are missing (flow_grammar_has_gap).
+ *              Of a Redis the SELECTs, MULTIs, EXECs and PINGs between its commands are no records, and the snapshot's end
+ *              needs no byte of its own. Its LSNs are counted from 1, or are those of its replication (enum flow_commands).
  * Format       dragonfly src/server/rdb_save.cc, journal/serializer.cc, replica.cc (main of August 2026).
  * Threads      Not shared.
  */
@@ -35,6 +38,17 @@ enum flow_part {
 
 #define FLOW_TOKEN_SIZE 40
 
+/* What follows the RDB stream. */
+enum flow_commands {
+    FLOW_JOURNAL = 0, /* a Dragonfly's journal */
+    /* Commands as a Redis propagates them (journal/redis_reader.h), perhaps without an RDB stream in front: an append-only
+     * file. Each counted record takes one LSN. */
+    FLOW_COMMANDS_COUNTED,
+    /* The same by replication: the LSN of a record is the replication offset after it, that is the number of its last
+     * byte. So the next LSN is what PSYNC asks for, and LSNs have gaps. What is no record advances it as well. */
+    FLOW_COMMANDS_BY_OFFSET,
+};
+
 struct flow_grammar_options {
     struct rdb_stream_options rdb;
     uint32_t flow;
@@ -42,6 +56,9 @@ struct flow_grammar_options {
     bool skip_args;       /* of journal records */
     bool offset_required; /* a full sync without JOURNAL_OFFSET is damaged */
     const char *token;    /* 40 characters to compare with, or NULL; must outlive the grammar */
+    enum flow_commands commands;
+    /* of a Redis: the LSN that follows the snapshot; 0: 1. With a token there is one after the stream, else none. */
+    uint64_t snapshot_next_lsn;
 };
 
 struct flow_grammar;
@@ -78,6 +95,8 @@ struct flow_boundary {
 bool flow_grammar_boundary(const struct flow_grammar *g, struct flow_boundary *ret);
 /* flow_grammar_next_lsn - of the counted record that would come next; 0 within a full sync. */
 uint64_t flow_grammar_next_lsn(const struct flow_grammar *g);
+/* flow_grammar_time_us - when, by the flow itself, the item just returned happened; 0: it does not say. */
+uint64_t flow_grammar_time_us(const struct flow_grammar *g);
 /* flow_grammar_is_dragonfly - as far as is known: did a Dragonfly write it? */
 bool flow_grammar_is_dragonfly(const struct flow_grammar *g);
 /* flow_grammar_has_gap - the error just returned is that LSNs do not join. */

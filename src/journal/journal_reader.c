@@ -8,10 +8,6 @@
 #include "codec/packed.h"
 
 #define DBID_MAX UINT16_MAX
-/* By default there may be four million, whose table takes 64 MiB. Dragonfly takes 65,536 of a client unless it is
- * told otherwise (max_multi_bulk_len). */
-#define BYTES_OF_ARG 256u
-#define ARGS_LEAST   ((size_t)1 << 16)
 
 struct journal_reader {
     bool skip_args;          /* constant, as is the next */
@@ -144,14 +140,6 @@ static enum step want(struct journal_reader *r, const struct window *in, size_t 
     return STEP_MORE;
 }
 
-/* Their table must not take much more than the record itself. */
-static size_t max_args(const struct journal_reader *r)
-{
-    size_t n = r->max_record_bytes / BYTES_OF_ARG;
-
-    return n > ARGS_LEAST ? n : ARGS_LEAST;
-}
-
 static enum step collect_args(struct journal_reader *r, const struct window *in,
                               struct journal_record *rec, size_t *at, struct ft_err *err)
 {
@@ -161,11 +149,11 @@ static enum step collect_args(struct journal_reader *r, const struct window *in,
 
     if (bytes_left > r->max_record_bytes)
         return want(r, in, *at, bytes_left, err);
-    if (rec->arg_count > max_args(r)) {
-        (void)err_at(err, FT_ERR_LIMIT, window_offset(in),
-                     "a command of %zu arguments, more than the limit of %zu, one for %u bytes of "
-                     "--max-item",
-                     rec->arg_count, max_args(r), BYTES_OF_ARG);
+    if (rec->arg_count > item_limit_args(r->max_record_bytes)) {
+        (void)err_at(
+            err, FT_ERR_LIMIT, window_offset(in),
+            "a command of %zu arguments, more than the limit of %zu that --max-item allows",
+            rec->arg_count, item_limit_args(r->max_record_bytes));
         return STEP_ERROR;
     }
     /* each argument has a length of at least one byte */

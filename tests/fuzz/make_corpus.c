@@ -286,6 +286,12 @@ static void put_texts(void)
         {"commands", 2,
          "*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\nx\r\n$7\r\nSETNAME\r\n$1\r\nn"
          "\r\n*3\r\n$5\r\nPSYNC\r\n$40\r\n0123456789abcdef0123456789abcdef01234567\r\n$2\r\n17\r\n"},
+        {"redis_reader", 0,
+         "\x1f*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n#TS:1790000000\r\n*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\n"
+         "k\r\n$2\r\nvv\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n*1\r\n$4\r\nEXEC\r\n"},
+        {"redis_reader", 1,
+         "\x07*1\r\n$4\r\nPING\r\n*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n*2\r\n$4\r\nINCR\r\n"
+         "$1\r\nn\r\n"},
         {"lists", 0,
          "{\"db\": 0, \"key\": \"user:1\"}\n{\"db\": 3, \"key\": {\"base64\": \"/wA=\"}, \"kind\": \"value\"}\n"},
         {"lists", 1,

@@ -127,10 +127,13 @@ static void check_same(const struct feed_adapter *a, const struct outcome *want,
     outcome_release(&got);
 }
 
-static bool is_legal_end(const struct feed_adapter *a, const struct outcome *whole, size_t n)
+static bool is_legal_end(const struct feed_adapter *a, const struct outcome *whole,
+                         struct bytes input, size_t n)
 {
     if (n >= whole->consumed)
         return true;
+    if (a->may_end != NULL)
+        return a->may_end(bytes_of(input.p, n));
     if (!a->open_ended)
         return false;
     for (size_t i = 0; i < whole->end_count; i++) {
@@ -144,7 +147,7 @@ static void check_prefix(const struct feed_adapter *a, const struct outcome *who
                          struct bytes input, size_t n)
 {
     const struct cuts one_piece = {.piece = SIZE_MAX};
-    bool legal = is_legal_end(a, whole, n);
+    bool legal = is_legal_end(a, whole, input, n);
     struct outcome got;
 
     run(a, bytes_of(input.p, n), one_piece, false, &got);

@@ -22,6 +22,8 @@ struct feed_adapter {
     enum step (*next)(void *decoder, struct window *in, struct buf *out, struct ft_err *err);
     void (*close)(void *decoder);
     bool open_ended; /* the input may end behind each item (a journal) */
+    bool (*may_end)(
+        struct bytes input); /* in place of open_ended, where that is not so simple; NULL: it is */
 };
 
 /* feed_check - all of the above; fails the running test. */

@@ -23,9 +23,10 @@ enum step t_rdb_next(void *stream, struct window *in, struct buf *out, struct ft
 void t_rdb_close(void *stream);
 
 /* An adapter of struct rdb_stream_options `with`. */
-#define T_RDB_ADAPTER(with)                                        \
-    {                                                              \
-#with, &(with), t_rdb_open, t_rdb_next, t_rdb_close, false \
+#define T_RDB_ADAPTER(with)                                                    \
+    {                                                                          \
+        .name = #with, .arg = &(with), .open = t_rdb_open, .next = t_rdb_next, \
+        .close = t_rdb_close,                                                  \
     }
 
 extern const struct rdb_stream_options t_rdb_dragonfly_skip;

@@ -1,0 +1,401 @@
+#include "journal/redis_reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/item_limit.h"
+
+/* "*1048576", "$536870912" */
+#define NUMBER_LINE_MAX 32u
+/* AOF_ANNOTATION_LINE_MAX_LEN of redis-check-aof */
+#define NOTE_LINE_MAX 1024u
+/* Skipping: what is longer than this is consumed before all of it is there. */
+#define SKIP_FROM 4096u
+#define DBID_MAX  UINT16_MAX
+/* Skipping: arguments that are looked at, if the command is short. */
+#define SKIP_ARGS_KEPT 2u
+
+/* An argument, counted from the window's position, as the window may move while the command is incomplete. */
+struct span {
+    size_t at, n;
+};
+
+struct redis_reader {
+    bool skip_args;          /* constant, as is the next */
+    size_t max_record_bytes; /* collecting */
+    uint32_t db;
+    uint64_t transactions; /* begun so far: their numbers are txids */
+    bool in_transaction;
+    uint64_t transaction_at;
+    uint64_t time_us;
+
+    /* the command being read */
+    bool begun;    /* its head was understood */
+    bool consumed; /* skipping: some of it is not in the window any more */
+    uint64_t offset;
+    size_t at; /* how far it was understood, from the window's position */
+    size_t arg_count;
+    size_t args_read;
+    uint64_t arg_bytes;
+    bool in_arg; /* its length was read */
+    uint64_t arg_left;
+    char name[JOURNAL_NAME_MAX];
+
+    struct span *spans;
+    size_t span_cap;
+    struct bytes *args;
+    size_t arg_cap;
+};
+
+int redis_reader_new(struct redis_reader **ret, bool skip_args, size_t max_record_bytes,
+                     struct ft_err *err)
+{
+    struct redis_reader *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return err_nomem(err, "a reader of commands");
+    r->skip_args = skip_args;
+    r->max_record_bytes = max_record_bytes != 0 ? max_record_bytes : item_limit();
+    *ret = r;
+    return 0;
+}
+
+void redis_reader_free(struct redis_reader *r)
+{
+    if (r == NULL)
+        return;
+    free(r->spans);
+    free(r->args);
+    free(r);
+}
+
+void redis_reader_set_db(struct redis_reader *r, uint32_t dbid)
+{
+    r->db = dbid;
+}
+
+uint32_t redis_reader_db(const struct redis_reader *r)
+{
+    return r->db;
+}
+
+bool redis_reader_at_boundary(const struct redis_reader *r)
+{
+    return !r->in_transaction && !r->consumed;
+}
+
+uint64_t redis_reader_time_us(const struct redis_reader *r)
+{
+    return r->time_us;
+}
+
+/* A command that is damaged, or too large: the position is its beginning, by which it can be found in a file. */
+#define command_bad(r, err, ...) \
+    ((void)err_at(err, FT_ERR_CORRUPT, (r)->offset, __VA_ARGS__), STEP_ERROR)
+
+static void set_name(char name[JOURNAL_NAME_MAX], const uint8_t *p, size_t n)
+{
+    if (n > JOURNAL_NAME_MAX - 1)
+        n = JOURNAL_NAME_MAX - 1;
+    for (size_t i = 0; i < n; i++)
+        name[i] = (char)(p[i] >= 'a' && p[i] <= 'z' ? p[i] - 'a' + 'A' : p[i]);
+    name[n] = '\0';
+}
+
+/* A line from p[*at] on, of at most max bytes, without its end; *at comes after it. */
+static enum step read_line(struct redis_reader *r, const struct window *in, size_t *at, size_t max,
+                           struct bytes *ret, struct ft_err *err)
+{
+    const uint8_t *p = window_at(in) + *at;
+    size_t left = window_left(in) - *at;
+    size_t looked_at = left < max ? left : max;
+    const uint8_t *end = looked_at == 0 ? NULL : memchr(p, '\n', looked_at);
+
+    if (end == NULL && looked_at == max)
+        return command_bad(r, err, "a line without an end in the command that begins");
+    if (end == NULL)
+        return STEP_MORE;
+    if (end == p || end[-1] != '\r')
+        return command_bad(r, err,
+                           "a line that does not end with CR and LF in the command that begins");
+    *ret = bytes_of(p, (size_t)(end - p) - 1);
+    *at += (size_t)(end - p) + 1;
+    return STEP_ITEM;
+}
+
+/* "*3" or "$5": the number after the sign. */
+static enum step read_number(struct redis_reader *r, const struct window *in, char sign,
+                             uint64_t *ret, struct ft_err *err)
+{
+    struct bytes line;
+    size_t at = r->at;
+    enum step step;
+    char shown[NUMBER_LINE_MAX * 4 + 4];
+
+    if (window_left(in) > at && window_at(in)[at] != (uint8_t)sign) {
+        return command_bad(r, err, "'%c' was expected, got \"%s\", in the command that begins",
+                           sign,
+                           bytes_escape(bytes_of(window_at(in) + at, 1), shown, sizeof(shown)));
+    }
+    step = read_line(r, in, &at, NUMBER_LINE_MAX, &line, err);
+    if (step != STEP_ITEM)
+        return step;
+    if (!bytes_to_u64(bytes_of(line.p + 1, line.n - 1), ret)) {
+        return command_bad(r, err, "\"%s\" is not a number in the command that begins",
+                           bytes_escape(line, shown, sizeof(shown)));
+    }
+    r->at = at;
+    return STEP_ITEM;
+}
+
+static enum step too_large(struct redis_reader *r, struct ft_err *err)
+{
+    (void)err_at(err, FT_ERR_LIMIT, r->offset,
+                 "a command of more than %zu bytes (--max-item), or of more than %zu arguments, "
+                 "begins",
+                 r->max_record_bytes, item_limit_args(r->max_record_bytes));
+    return STEP_ERROR;
+}
+
+static enum step read_head(struct redis_reader *r, const struct window *in, struct ft_err *err)
+{
+    uint64_t count;
+    enum step step = read_number(r, in, '*', &count, err);
+
+    if (step != STEP_ITEM)
+        return step;
+    if (count == 0)
+        return command_bad(r, err, "a command without arguments begins");
+    if (count > item_limit_args(r->max_record_bytes))
+        return too_large(r, err);
+    r->begun = true;
+    r->arg_count = (size_t)count;
+    r->args_read = 0;
+    r->arg_bytes = 0;
+    r->in_arg = false;
+    return STEP_ITEM;
+}
+
+/* Skipping: all of a long command that was understood is let go of, and what is here of a long argument with it. */
+static void let_go(struct redis_reader *r, struct window *in)
+{
+    size_t left;
+
+    if (!r->skip_args || window_left(in) < SKIP_FROM)
+        return;
+    window_consume(in, r->at);
+    r->at = 0;
+    left = window_left(in);
+    if (r->in_arg && r->args_read > 0) {
+        size_t n = r->arg_left < left ? (size_t)r->arg_left : left;
+
+        window_consume(in, n);
+        r->arg_left -= n;
+    }
+    r->consumed = true;
+}
+
+/* The argument whose length was read. */
+static enum step read_arg(struct redis_reader *r, struct window *in, struct ft_err *err)
+{
+    size_t left = window_left(in) - r->at;
+    const uint8_t *p;
+
+    if (r->arg_left > SIZE_MAX / 2)
+        return too_large(r, err);
+    if (left < r->arg_left + 2) {
+        let_go(r, in);
+        left = window_left(in) - r->at;
+    }
+    if (left < r->arg_left + 2)
+        return STEP_MORE;
+    p = window_at(in) + r->at;
+    if (memcmp(p + r->arg_left, "\r\n", 2) != 0)
+        return command_bad(r, err,
+                           "an argument does not end with CR and LF in the command that begins");
+    if (r->args_read == 0)
+        set_name(r->name, p, (size_t)r->arg_left);
+    if (!r->skip_args || r->args_read < SKIP_ARGS_KEPT) {
+        if (ARRAY_RESERVE(&r->spans, &r->span_cap, r->args_read + 1, "a command's arguments",
+                          err) != 0)
+            return STEP_ERROR;
+        r->spans[r->args_read] = (struct span){r->at, (size_t)r->arg_left};
+    }
+    r->at += (size_t)r->arg_left + 2;
+    r->in_arg = false;
+    r->args_read++;
+    return STEP_ITEM;
+}
+
+static enum step read_args(struct redis_reader *r, struct window *in, struct ft_err *err)
+{
+    while (r->args_read < r->arg_count) {
+        enum step step;
+
+        if (!r->in_arg) {
+            step = read_number(r, in, '$', &r->arg_left, err);
+            if (step == STEP_MORE)
+                let_go(r, in);
+            if (step != STEP_ITEM)
+                return step;
+            if (r->args_read == 0 && r->skip_args && r->arg_left > SKIP_FROM / 2)
+                return command_bad(r, err, "a name of %" PRIu64 " bytes in the command that begins",
+                                   r->arg_left);
+            r->in_arg = true;
+            r->arg_bytes += r->arg_left;
+            if (!r->skip_args &&
+                (r->arg_left > r->max_record_bytes || r->arg_bytes > r->max_record_bytes))
+                return too_large(r, err);
+        }
+        step = read_arg(r, in, err);
+        if (step != STEP_ITEM)
+            return step;
+    }
+    return STEP_ITEM;
+}
+
+/* "#TS:1790000000", or anything else. */
+static enum step read_note(struct redis_reader *r, struct window *in, struct ft_err *err)
+{
+    static const char mark[] = "#TS:";
+    const size_t mark_size = sizeof(mark) - 1;
+    struct bytes line;
+    size_t at = 0;
+    enum step step = read_line(r, in, &at, NOTE_LINE_MAX, &line, err);
+    uint64_t time_s;
+
+    if (step != STEP_ITEM)
+        return step;
+    if (line.n > mark_size && memcmp(line.p, mark, mark_size) == 0) {
+        if (!bytes_to_u64(bytes_of(line.p + mark_size, line.n - mark_size), &time_s) ||
+            time_s > UINT64_MAX / 1000000)
+            return command_bad(r, err, "a #TS: line without a time begins");
+        r->time_us = time_s * 1000000;
+    }
+    window_consume(in, at);
+    return STEP_ITEM;
+}
+
+/* What is not a record by itself: 1. Else 0; -1: it is where it may not be. */
+static int take_control(struct redis_reader *r, struct ft_err *err)
+{
+    uint64_t db;
+
+    if (strcmp(r->name, "SELECT") == 0 && r->arg_count == 2 && !r->consumed) {
+        if (!bytes_to_u64(r->args[1], &db) || db > DBID_MAX)
+            return command_bad(r, err, "SELECT of a database that is none begins");
+        r->db = (uint32_t)db;
+        return 1;
+    }
+    if (strcmp(r->name, "MULTI") == 0 && r->arg_count == 1) {
+        if (r->in_transaction)
+            return command_bad(r, err, "MULTI within a transaction begins");
+        r->in_transaction = true;
+        r->transaction_at = r->offset;
+        r->transactions++;
+        return 1;
+    }
+    if (strcmp(r->name, "EXEC") == 0 && r->arg_count == 1 && !r->in_transaction)
+        return command_bad(r, err, "EXEC without a transaction begins");
+    return 0;
+}
+
+static enum journal_op op_of(const struct redis_reader *r)
+{
+    if (strcmp(r->name, "EXEC") == 0 && r->arg_count == 1)
+        return JOURNAL_OP_EXEC;
+    if (strcmp(r->name, "PING") == 0 || strcmp(r->name, "REPLCONF") == 0)
+        return JOURNAL_OP_PING;
+    return JOURNAL_OP_COMMAND;
+}
+
+static void fill_record(struct redis_reader *r, struct journal_record *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->op = op_of(r);
+    ret->offset = r->offset;
+    ret->dbid = r->db;
+    ret->txid = r->in_transaction ? r->transactions : 0;
+    ret->shard_count = 1;
+    ret->counted = ret->op == JOURNAL_OP_COMMAND;
+    memcpy(ret->name, r->name, sizeof(ret->name));
+    ret->arg_count = r->arg_count;
+    ret->arg_bytes = r->arg_bytes;
+    if (!r->skip_args)
+        ret->args = r->args;
+    if (ret->op == JOURNAL_OP_EXEC)
+        r->in_transaction = false;
+}
+
+/* A whole command: a record in ret (1), or none (0). */
+static int end_command(struct redis_reader *r, struct window *in, struct journal_record *ret,
+                       struct ft_err *err)
+{
+    size_t kept = r->skip_args && r->arg_count > SKIP_ARGS_KEPT ? SKIP_ARGS_KEPT : r->arg_count;
+    int control;
+
+    if (!r->consumed) {
+        if (ARRAY_RESERVE(&r->args, &r->arg_cap, kept, "a command's arguments", err) != 0)
+            return -1;
+        for (size_t i = 0; i < kept; i++)
+            r->args[i] = bytes_of(window_at(in) + r->spans[i].at, r->spans[i].n);
+    }
+    control = take_control(r, err);
+    if (control < 0)
+        return -1;
+    if (control == 0)
+        fill_record(r, ret);
+    window_consume(in, r->at);
+    r->at = 0;
+    r->begun = false;
+    r->consumed = false;
+    return control == 0;
+}
+
+static enum step next_record(struct redis_reader *r, struct window *in, struct journal_record *ret,
+                             struct ft_err *err)
+{
+    for (;;) {
+        enum step step = STEP_ITEM;
+        int is_record = 0;
+
+        if (window_left(in) == 0)
+            return STEP_MORE;
+        if (!r->begun)
+            r->offset = window_offset(in);
+        if (!r->begun && window_at(in)[0] == '#') {
+            step = read_note(r, in, err);
+        } else {
+            if (!r->begun)
+                step = read_head(r, in, err);
+            if (step == STEP_ITEM)
+                step = read_args(r, in, err);
+            if (step == STEP_ITEM)
+                is_record = end_command(r, in, ret, err);
+        }
+        if (step != STEP_ITEM)
+            return step;
+        if (is_record < 0)
+            return STEP_ERROR;
+        if (is_record > 0)
+            return STEP_ITEM;
+    }
+}
+
+enum step redis_reader_next(struct redis_reader *r, struct window *in, struct journal_record *ret,
+                            struct ft_err *err)
+{
+    enum step step = next_record(r, in, ret, err);
+
+    if (step != STEP_MORE || !in->closed)
+        return step;
+    if (window_left(in) == 0 && redis_reader_at_boundary(r))
+        return STEP_END;
+    if (window_left(in) == 0 && !r->consumed)
+        (void)err_at(err, FT_ERR_CORRUPT, r->transaction_at,
+                     "the commands end within the transaction that begins");
+    else
+        (void)err_at(err, FT_ERR_CORRUPT, r->offset, "the commands end within the one that begins");
+    return STEP_ERROR;
+}
