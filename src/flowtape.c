@@ -144,7 +144,7 @@ int ft_verify(const char *input,
     int rc;
 
     memset(ret, 0, sizeof(*ret));
-    rc = verify_run(&report, input, &e);
+    rc = verify_run(&report, input, NULL, &e);
     if (rc == 0) {
         for (size_t i = 0; on_finding != NULL && i < report.finding_count; i++) {
             on_finding(context, report.findings[i].file, report.findings[i].offset,

@@ -207,6 +207,7 @@ int census_of(struct census *ret, const struct source *source, struct ft_err *er
     memset(ret, 0, sizeof(*ret));
     if (parts == NULL)
         return err_nomem(err, "a census");
+    read_progress_begin(source->progress, "counting", source_bytes(source));
     rc = stream_pool_run(source, count_stream, parts, err);
     for (uint32_t i = 0; i < source->stream_count; i++) {
         if (rc == 0)

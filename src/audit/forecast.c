@@ -246,6 +246,7 @@ int forecast_run(struct forecast *ret, const struct source *source,
     if (source_large_new(&f.large, err) != 0)
         return -1;
     (void)pthread_mutex_init(&f.mu, NULL); /* default attributes: cannot fail on Linux */
+    read_progress_begin(source->progress, "forecast", source_bytes(source));
     rc = stream_pool_run(source, forecast_stream, &f, err);
     (void)pthread_mutex_destroy(&f.mu); /* nobody holds it any more */
     source_large_free(f.large);

@@ -226,6 +226,7 @@ static int check_block(struct flow_check *c, const struct segment_block *block,
     c->file_offset = block->file_offset;
     c->report->blocks++;
     c->report->bytes += block->raw_bytes;
+    read_progress_add(c->report->progress, block->raw_bytes);
     if (check_joins(c, block, kind, err) != 0 || check_payload(c, block, kind, err) != 0)
         return -1;
     return check_count(c, err);
@@ -529,10 +530,24 @@ static int check_complete(struct verify_report *r, const struct capture *capture
     return add_incomplete(r, text, err);
 }
 
+static uint64_t bytes_to_check(const struct capture *capture)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < capture->generation_count; i++) {
+        const struct generation *g = &capture->generations[i];
+
+        for (uint32_t flow = 0; g->state != GENERATION_ABANDONED && flow < g->flow_count; flow++)
+            sum += g->flows[flow].raw_bytes;
+    }
+    return sum;
+}
+
 static int check_generations(struct verify_report *r, struct capture_check *cc, struct ft_err *err)
 {
     const struct capture *capture = cc->capture;
 
+    read_progress_begin(r->progress, "checking", bytes_to_check(capture));
     for (size_t i = 0; i < capture->generation_count; i++) {
         const struct generation *g = &capture->generations[i];
 
@@ -651,6 +666,8 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
         *err = what;
         return -1;
     }
+    source->progress = r->progress;
+    read_progress_begin(r->progress, "checking", source_bytes(source));
     rc = key_log_new(&keys.log, err);
     for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
         rc = verify_stream(r, &keys, source, i, err);
@@ -661,9 +678,10 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
     return rc;
 }
 
-int verify_run(struct verify_report *ret, const char *path, struct ft_err *err)
+int verify_run(struct verify_report *ret, const char *path, struct read_progress *progress,
+               struct ft_err *err)
 {
-    memset(ret, 0, sizeof(*ret));
+    *ret = (struct verify_report){.progress = progress};
     if (capture_is_dir(path))
         return verify_capture(ret, path, err);
     return packed_looks_so(path) ? verify_packed(ret, path, err) : verify_files(ret, path, err);

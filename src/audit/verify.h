@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "input/read_progress.h"
 
 #define FINDINGS_SHOWN_MAX 100
 
@@ -26,8 +27,9 @@ struct finding {
 };
 
 struct verify_report {
-    struct finding *findings; /* the first FINDINGS_SHOWN_MAX */
-    size_t finding_count;     /* of those */
+    struct read_progress *progress; /* where the run counts; NULL: nowhere */
+    struct finding *findings;       /* the first FINDINGS_SHOWN_MAX */
+    size_t finding_count;           /* of those */
     uint64_t findings_total;
     uint64_t unread;       /* of these, what is no damage, but cannot be read by this program */
     struct finding *notes; /* nothing wrong, but worth knowing: a torn tail, no checksum */
@@ -43,8 +45,9 @@ struct verify_report {
     uint64_t records;
 };
 
-/* verify_run - -1 only when the check itself could not be made; findings are not an error. */
-int verify_run(struct verify_report *ret, const char *path, struct ft_err *err);
+/* verify_run - -1 only when the check itself could not be made; findings are not an error. progress may be NULL. */
+int verify_run(struct verify_report *ret, const char *path, struct read_progress *progress,
+               struct ft_err *err);
 void verify_report_release(struct verify_report *r);
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/parse.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,21 @@ char *format_duration_ms(uint64_t ms, char out[FORMAT_SIZE])
     else
         (void)snprintf(out, FORMAT_SIZE, "%lluh %02um", (unsigned long long)(s / 3600),
                        (unsigned)(s / 60 % 60));
+    return out;
+}
+
+char *format_count(uint64_t count, char out[FORMAT_COUNT])
+{
+    char digits[FORMAT_COUNT];
+    int n = snprintf(digits, sizeof(digits), "%" PRIu64, count); /* fits: at most 20 */
+    char *to = out;
+
+    for (int i = 0; i < n; i++) {
+        if (i != 0 && (n - i) % 3 == 0)
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
     return out;
 }
 

@@ -19,6 +19,9 @@ int parse_duration(const char *text, uint64_t *ret_ms, struct ft_err *err);
 #define FORMAT_SIZE 24
 char *format_size(uint64_t bytes, char out[FORMAT_SIZE]);
 char *format_duration_ms(uint64_t ms, char out[FORMAT_SIZE]);
+/* format_count - "1,234,567". */
+#define FORMAT_COUNT 28
+char *format_count(uint64_t count, char out[FORMAT_COUNT]);
 /* format_time_us - RFC 3339 with milliseconds in UTC: "2026-08-20T12:34:56.789Z". */
 #define FORMAT_TIME 32
 char *format_time_us(uint64_t time_us, char out[FORMAT_TIME]);

@@ -25,8 +25,9 @@ enum capture_phase {
 struct capture_progress {
     enum capture_phase phase;
     uint32_t flow_count;
-    uint64_t bytes; /* of the streams */
-    uint64_t keys;  /* of the newest snapshot */
+    uint64_t bytes;         /* of the streams */
+    uint64_t keys;          /* of the newest snapshot */
+    uint64_t keys_expected; /* likewise, about, from its beginning on; 0: not known */
     uint64_t records;
     uint64_t
         ack_lag; /* records received but not acknowledged, of the flow that is furthest behind */

@@ -374,6 +374,9 @@ static enum walk full_sync(struct session *s, bool resumed, struct ft_err *err)
 
     if (!resumed || s->form == DFLY_RESUME_INCREMENT) {
         s->c->progress.phase = CAPTURE_FULL_SYNC;
+        s->c->progress.keys_expected = 0;
+        if (!resumed && dfly_master_keys(&s->master, &s->c->progress.keys_expected, err) != 0)
+            return WALK_ERROR;
         if (dfly_master_sync(&s->master, err) != 0)
             return WALK_ERROR;
     }

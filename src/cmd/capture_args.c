@@ -4,6 +4,7 @@
 
 #include "archive/archive_command.h"
 #include "base/parse.h"
+#include "cmd/log.h"
 
 #define ARCHIVE_TIMEOUT_MS (60u * 60 * 1000)
 
@@ -162,7 +163,7 @@ static const char about[] =
     "Records what a Dragonfly master sends to its replicas into the capture directory DIR, which\n"
     "is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
 
-#define GROUP_COUNT 5
+#define GROUP_COUNT 6
 
 static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -173,6 +174,7 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
     groups[2] = (struct arg_group)ARG_GROUP("Archive", archive_args, &a->archive);
     groups[3] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
     groups[4] = args_output(&a->output);
+    groups[5] = args_log();
 }
 
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)

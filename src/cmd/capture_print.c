@@ -5,6 +5,20 @@
 #include "base/parse.h"
 #include "cmd/json_value.h"
 
+void capture_progress_add(struct progress *p, const struct capture_progress *now)
+{
+    if (now->phase == CAPTURE_FULL_SYNC)
+        progress_add_share(p, capture_phase_name(now->phase), now->keys, now->keys_expected, true);
+    else
+        progress_add(p, "%s", capture_phase_name(now->phase));
+    progress_add_rate(p, PROGRESS_BYTES, now->bytes, "");
+    progress_add_count(p, now->keys, "keys");
+    progress_add_count(p, now->records, "records");
+    progress_add_rate(p, PROGRESS_RECORDS, now->records, "records");
+    progress_add_count(p, now->ack_lag, "not acknowledged");
+    progress_add_size(p, now->bytes, "received");
+}
+
 static const char *ended_text(enum capture_ended ended)
 {
     switch (ended) {

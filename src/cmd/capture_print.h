@@ -8,7 +8,10 @@
 
 #include "archive/archiver.h"
 #include "capture/capture_run.h"
+#include "cmd/progress.h"
 
+/* capture_progress_add - phase, share of the snapshot, rates and counts. */
+void capture_progress_add(struct progress *p, const struct capture_progress *now);
 /* archive: NULL: there is none. capture_print_text - to standard error. */
 void capture_print_text(const struct capture *c, const struct capture_run_result *result,
                         const struct archiver_result *archive);

@@ -16,12 +16,15 @@ void check_show(struct progress *p, const struct diff_progress *d)
     uint64_t of_a = atomic_load(&d->keys[DIFF_A]);
     uint64_t of_b = atomic_load(&d->keys[DIFF_B]);
 
-    if (round == 0)
-        progress_show(p, "check: %" PRIu64 " keys of the input, %" PRIu64 " of the target", of_a,
-                      of_b);
-    else
-        progress_show(p, "check: %" PRIu64 " keys are read again",
-                      (uint64_t)atomic_load(&d->suspects));
+    progress_add(p, "check");
+    if (round != 0) {
+        progress_add_count(p, atomic_load(&d->suspects), "keys are read again");
+    } else {
+        progress_add_rate(p, PROGRESS_KEYS, of_a + of_b, "keys");
+        progress_add_count(p, of_a, "keys of the input");
+        progress_add_count(p, of_b, "of the target");
+    }
+    progress_draw(p);
 }
 
 /* The names of both sides, as diff_print.h wants them. */

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "cmd/ui.h"
+#include "cmd/progress.h"
 #include "diff/copy_check.h"
 
 /* check_show - how far it is. what: "check" or the like. */

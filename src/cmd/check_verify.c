@@ -143,7 +143,7 @@ enum exit_status check_verify(const char *command, const struct check_verify_arg
 
     if (stop_catch_signals(&job.cancel_fd, &err) != 0)
         return ui_fail(command, &err);
-    rc = work_run(a->output->quiet, run_job, show_progress, &job, &err);
+    rc = work_run(command, a->output->quiet, run_job, show_progress, &job, &err);
     if (rc == 0)
         rc = compare_all(&findings, &job, &err);
     if (rc == 0) {

@@ -1,9 +1,5 @@
 #include "cmd/cmd_capture.h"
 
-#include <inttypes.h>
-
-#include "base/clock.h"
-#include "base/parse.h"
 #include "cmd/capture_args.h"
 #include "cmd/capture_print.h"
 #include "cmd/json_value.h"
@@ -11,12 +7,9 @@
 
 #define COMMAND "capture"
 
-/* What the callbacks need to show a rate. */
 struct display {
     struct progress progress;
     bool quiet;
-    uint64_t last_ms;
-    struct capture_progress last;
 };
 
 /* --- what the user sees meanwhile --- */
@@ -34,21 +27,11 @@ static void show_note(void *context, const char *text)
 static void show_progress(void *context, const struct capture_progress *p)
 {
     struct display *d = context;
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t span_ms = now_ms - d->last_ms;
-    char bytes[FORMAT_SIZE];
-    char rate[FORMAT_SIZE];
 
-    if (!progress_due(&d->progress) || span_ms == 0)
+    if (!progress_due(&d->progress))
         return;
-    progress_show(&d->progress,
-                  "%s: %s, %s/s, %" PRIu64 " keys, %" PRIu64 " records (%" PRIu64 "/s), %" PRIu64
-                  " not acknowledged",
-                  capture_phase_name(p->phase), format_size(p->bytes, bytes),
-                  format_size((p->bytes - d->last.bytes) * 1000 / span_ms, rate), p->keys,
-                  p->records, (p->records - d->last.records) * 1000 / span_ms, p->ack_lag);
-    d->last = *p;
-    d->last_ms = now_ms;
+    capture_progress_add(&d->progress, p);
+    progress_draw(&d->progress);
 }
 
 /* --- the run --- */
@@ -80,7 +63,7 @@ static enum exit_status report(const struct capture_args *a,
     struct capture *c = NULL;
     int rc;
 
-    if (!a->output.json && (a->output.quiet || why != NULL))
+    if (!a->output.json && (!output_has_summary(&a->output) || why != NULL))
         return status;
     rc = capture_open_read(&c, a->run.directory, &err);
     if (rc == 0) {
@@ -123,20 +106,20 @@ static int run(struct capture_args *a, struct capture_run_result *result,
 static enum exit_status capture(struct capture_args *a)
 {
     struct archiver_result archive = {0};
-    struct display display = {.quiet = a->output.quiet, .last_ms = clock_mono_ms()};
+    struct display display = {.quiet = a->output.quiet};
     struct capture_run_result result;
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status;
     int rc;
 
-    progress_init(&display.progress, a->output.quiet);
     a->run.on_note = show_note;
     a->run.on_progress = show_progress;
     a->run.context = &display;
     if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
         return ui_fail(COMMAND, &err);
+    progress_init(&display.progress, COMMAND, a->output.quiet);
     rc = run(a, &result, &archive, &err);
-    progress_clear(&display.progress);
+    progress_end(&display.progress);
     status = status_of(&result, &err);
     if (status == EXIT_DONE && archive.pending != 0)
         status = EXIT_EARLY;

@@ -3,9 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/output_file.h"
-#include "base/parse.h"
 #include "cmd/convert_print.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"
@@ -39,14 +37,11 @@ static int run_job(void *context, struct ft_err *err)
 static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
-    uint64_t bytes = atomic_load(&job->progress.bytes_in);
-    uint64_t keys = atomic_load(&job->progress.keys);
-    uint64_t ms = clock_mono_ms() - p->began_ms;
-    char size[FORMAT_SIZE];
-    char rate[FORMAT_SIZE];
 
-    progress_show(p, "%s read, %" PRIu64 " keys, %s/s", format_size(bytes, size), keys,
-                  format_size(ms == 0 ? 0 : bytes * 1000 / ms, rate));
+    progress_add_read(p, &job->progress.read);
+    progress_add_count(p, atomic_load(&job->progress.keys), "keys");
+    progress_add_size(p, atomic_load(&job->progress.read.done), "read");
+    progress_draw(p);
 }
 
 static enum exit_status fail_job(const struct job *job)
@@ -76,7 +71,7 @@ static enum exit_status finish_job(struct job *job)
     bool shown = !job->failed || job->err.kind == FT_ERR_LOSS;
     enum exit_status status = EXIT_DONE;
 
-    if (shown && !print->json && !print->quiet)
+    if (shown && output_has_summary(print))
         convert_print(&job->outcome);
     if (job->failed)
         status = fail_job(job);
@@ -101,8 +96,9 @@ static enum exit_status convert_source(const struct convert_args *a, struct sour
         return ui_fail(COMMAND, &job.err);
     if (source_can(source, SOURCE_HAS_JOURNAL))
         job.options.cut = &cut;
+    source->progress = &job.progress.read;
     loss_init(&job.outcome.losses);
-    job.failed = work_run(a->print.quiet, run_job, show_progress, &job, &job.err) != 0;
+    job.failed = work_run(COMMAND, a->print.quiet, run_job, show_progress, &job, &job.err) != 0;
     status = finish_job(&job);
     suspect_release(&job.outcome.suspects);
     loss_release(&job.outcome.losses);

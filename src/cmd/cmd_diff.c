@@ -1,10 +1,6 @@
 #include "cmd/cmd_diff.h"
 
-#include <inttypes.h>
-
-#include "base/clock.h"
 #include "base/output_file.h"
-#include "base/parse.h"
 #include "cmd/diff_print.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"
@@ -49,26 +45,21 @@ static int run_job(void *context, struct ft_err *err)
     return keys_to == NULL ? 0 : output_file_finish(&job->keys_to, err);
 }
 
-/* "42 %, 1m 03s left" of the side that has more before it; nothing where the size of a side is not known, or it is read and its
- * journal is being applied. */
-static void format_left(const struct job *job, const struct progress *p, char out[2 * FORMAT_SIZE])
+/* The side of which less is done decides; its size may not be known. */
+static void add_share(struct progress *p, const struct job *job)
 {
-    uint64_t ms = clock_mono_ms() - p->began_ms;
-    double least = 1;
-    char left[FORMAT_SIZE];
+    int slower = DIFF_A;
+    double least = 2;
 
-    out[0] = '\0';
     for (int of = DIFF_A; of <= DIFF_B; of++) {
         uint64_t total = atomic_load(&job->progress.total[of]);
-        uint64_t done = atomic_load(&job->progress.done[of]);
-        double part = total == 0 ? 0 : (double)done / (double)total;
+        double part = total == 0 ? 0 : (double)atomic_load(&job->progress.done[of]) / (double)total;
 
+        slower = part < least ? of : slower;
         least = part < least ? part : least;
     }
-    if (least <= 0 || least >= 1)
-        return;
-    (void)snprintf(out, 2 * FORMAT_SIZE, ", %.0f %%, %s left", 100 * least,
-                   format_duration_ms((uint64_t)((double)ms * (1 - least) / least), left));
+    progress_add_share(p, "reading", atomic_load(&job->progress.done[slower]),
+                       atomic_load(&job->progress.total[slower]), false);
 }
 
 static void show_progress(struct progress *p, void *context)
@@ -77,17 +68,18 @@ static void show_progress(struct progress *p, void *context)
     unsigned round = (unsigned)atomic_load(&job->progress.round);
     uint64_t a = atomic_load(&job->progress.keys[DIFF_A]);
     uint64_t b = atomic_load(&job->progress.keys[DIFF_B]);
-    uint64_t ms = clock_mono_ms() - p->began_ms;
-    char left[2 * FORMAT_SIZE];
 
     if (round != 0) {
-        progress_show(p, "round %u: %" PRIu64 " keys that differed are read again", round,
-                      (uint64_t)atomic_load(&job->progress.suspects));
-        return;
+        progress_add(p, "round %u", round);
+        progress_add_count(p, atomic_load(&job->progress.suspects),
+                           "keys that differed are read again");
+    } else {
+        add_share(p, job);
+        progress_add_rate(p, PROGRESS_KEYS, a + b, "keys");
+        progress_add_count(p, a, "keys of A");
+        progress_add_count(p, b, "of B");
     }
-    format_left(job, p, left);
-    progress_show(p, "%" PRIu64 " keys of A, %" PRIu64 " of B, %" PRIu64 " keys/s%s", a, b,
-                  ms == 0 ? 0 : (a + b) * 1000 / ms, left);
+    progress_draw(p);
 }
 
 static enum exit_status diff(const struct diff_args *a)
@@ -101,11 +93,11 @@ static enum exit_status diff(const struct diff_args *a)
     job.options.on_found = take_found;
     job.options.context = &job;
     loss_init(&job.losses);
-    if (work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0) {
+    if (work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0) {
         status = ui_fail(COMMAND, &err);
     } else {
         status = diff_is_equal(&job.result) ? EXIT_DONE : EXIT_FINDINGS;
-        if (!a->output.json && !a->output.quiet)
+        if (output_has_summary(&a->output))
             diff_print(&a->run, &job.result, &job.examples, &job.losses);
         if (a->output.json)
             status = report_write(COMMAND,

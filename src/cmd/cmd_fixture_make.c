@@ -178,7 +178,7 @@ static enum exit_status make(struct make_args *a)
     a->make.lines = &job.lines;
     if (stop_catch_signals(&a->make.cancel_fd, &err) == 0 && take_scenario(a, &text, &err) == 0) {
         a->make.text = buf_bytes(&text);
-        rc = work_run(a->output.quiet, run_job, show_progress, &job, &err);
+        rc = work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err);
     }
     buf_release(&text);
     if (rc != 0)

@@ -202,7 +202,7 @@ static enum exit_status mask(struct mask_args *a)
 
     a->mask.bytes = &job.bytes;
     if (stop_catch_signals(&a->mask.cancel_fd, &err) != 0 ||
-        work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0)
+        work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0)
         return ui_fail(COMMAND, &err);
     status = ui_flush(COMMAND, report(&job, &a->output));
     mask_result_release(&job.result);

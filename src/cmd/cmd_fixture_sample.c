@@ -182,7 +182,7 @@ static enum exit_status sample(struct sample_args *a)
 
     a->sample.bytes = &job.bytes;
     if (stop_catch_signals(&a->sample.cancel_fd, &err) != 0 ||
-        work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0)
+        work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0)
         return ui_fail(COMMAND, &err);
     return ui_flush(COMMAND, report(&job, &a->output));
 }

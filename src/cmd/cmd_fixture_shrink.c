@@ -148,7 +148,7 @@ static enum exit_status shrink(struct shrink_args *a)
 
     a->shrink.progress = &job.progress;
     if (stop_catch_signals(&a->shrink.cancel_fd, &err) != 0 ||
-        work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0)
+        work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0)
         return ui_fail(COMMAND, &err);
     return ui_flush(COMMAND, report(&job, &a->output));
 }

@@ -13,7 +13,7 @@
 #include "cmd/json_value.h"
 #include "cmd/quoting.h"
 #include "cmd/report.h"
-#include "cmd/ui.h"
+#include "cmd/stop.h"
 #include "input/capture_form.h"
 #include "input/source_capture.h"
 #include "store/flow_reader.h"
@@ -88,7 +88,8 @@ static int show_structure_only(const struct inspect_args *a, struct ft_err *err)
     return rc;
 }
 
-static int show_overview(const struct inspect_args *a, struct ft_err *err)
+static int show_overview(const struct inspect_args *a, struct read_progress *progress,
+                         struct ft_err *err)
 {
     struct source *source;
     struct census census;
@@ -102,6 +103,7 @@ static int show_overview(const struct inspect_args *a, struct ft_err *err)
         err_clear(err);
         return show_structure_only(a, err);
     }
+    source->progress = progress;
     if (a->no_census) {
         rc = print_overview(a, source, NULL, NULL, err);
         source_free(source);
@@ -158,7 +160,7 @@ static int show_forecast(const struct inspect_args *a, const struct source *sour
     return rc;
 }
 
-static int show(const struct inspect_args *a, struct ft_err *err)
+static int show(const struct inspect_args *a, struct read_progress *progress, struct ft_err *err)
 {
     struct source *source;
     int rc;
@@ -166,25 +168,57 @@ static int show(const struct inspect_args *a, struct ft_err *err)
     if (a->view == INSPECT_RAW)
         return write_raw(a, err);
     if (a->view == INSPECT_OVERVIEW)
-        return show_overview(a, err);
+        return show_overview(a, progress, err);
     if (source_open(&source, a->input, a->which.generation, err) != 0)
         return -1;
+    source->progress = progress;
     rc = a->view == INSPECT_FORECAST ? show_forecast(a, source, err) : show_items(a, source, err);
     source_free(source);
     return rc;
 }
 
+/* On its own thread, so that this one can show progress. */
+struct job {
+    const struct inspect_args *args;
+    struct read_progress progress;
+    int rc; /* 1: there are findings */
+};
+
+static int run_job(void *context, struct ft_err *err)
+{
+    struct job *job = context;
+
+    job->rc = show(job->args, &job->progress, err);
+    return job->rc < 0 ? -1 : 0;
+}
+
+static void show_progress(struct progress *p, void *context)
+{
+    struct job *job = context;
+
+    progress_add_read(p, &job->progress);
+    progress_add_size(p, atomic_load(&job->progress.done), "read");
+    progress_draw(p);
+}
+
+/* A line of progress between lines of the result would only disturb. */
+static bool is_quiet(const struct inspect_args *a)
+{
+    bool at_end = a->view == INSPECT_OVERVIEW || a->view == INSPECT_FORECAST;
+
+    return a->output.quiet || (!at_end && isatty(STDOUT_FILENO) == 1);
+}
+
 static enum exit_status inspect(const struct inspect_args *a)
 {
+    struct job job = {.args = a};
     struct ft_err err = FT_ERR_INIT;
-    int rc;
 
     if (!a->output.quiet)
         args_note_version(COMMAND, &a->version);
-    rc = show(a, &err);
-    if (rc < 0)
+    if (work_run(COMMAND, is_quiet(a), run_job, show_progress, &job, &err) != 0)
         return ui_fail(COMMAND, &err);
-    return ui_flush(COMMAND, rc == 0 ? EXIT_DONE : EXIT_FINDINGS);
+    return ui_flush(COMMAND, job.rc == 0 ? EXIT_DONE : EXIT_FINDINGS);
 }
 
 int cmd_inspect(int argc, char **argv)

@@ -187,7 +187,7 @@ static enum exit_status pack(struct pack_args *a)
     if (stop_catch_signals(&a->pack.cancel_fd, &err) == 0 &&
         capture_open_read(&job.capture, a->input, &err) == 0 &&
         select_generation(a, job.capture, &cut, &err) == 0)
-        rc = work_run(a->output.quiet, run_job, show_progress, &job, &err);
+        rc = work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err);
     cut_release(&cut);
     capture_free(job.capture);
     if (rc != 0)

@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/check_print.h"
 #include "cmd/rehearsal_print.h"
@@ -19,7 +18,6 @@
 struct job {
     struct replay_args *args;
     struct replay_progress progress;
-    struct replay_shown shown;
     struct replay_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
     struct copy_checked checked;       /* by --check */
@@ -95,14 +93,14 @@ static void on_note(void *context, const char *text)
 static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
-    char text[REPLAY_PROGRESS_SIZE];
 
     if (atomic_load(&job->checking)) {
         check_show(p, &job->check_progress);
         return;
     }
-    replay_progress_text(text, &job->progress, &job->shown, true);
-    progress_show(p, "%s", text);
+    progress_add_read(p, &job->progress.read);
+    replay_progress_add(p, &job->progress, true);
+    progress_draw(p);
 }
 
 /* A run that failed before it did anything has nothing to sum up; one that was stopped says so. */
@@ -132,7 +130,7 @@ static enum exit_status rehearse(struct replay_args *a)
     loss_init(&job.losses);
     (void)snprintf(what, sizeof(what), "%s into %s", a->run.input,
                    uri_address(&a->target.uri, target)); /* a longer one is cut */
-    if (work_run(a->output.quiet, run_job, show_rehearsal, &job, &err) != 0)
+    if (work_run(COMMAND, a->output.quiet, run_job, show_rehearsal, &job, &err) != 0)
         status = ui_fail(COMMAND, &err);
     else
         status = rehearsal_show(COMMAND, what, &job.rehearsal, &job.losses, &a->output);
@@ -151,7 +149,7 @@ static json_t *report_to_json(const struct job *job)
 
 static enum exit_status replay(struct replay_args *a)
 {
-    struct job job = {.args = a, .shown.ms = clock_mono_ms()};
+    struct job job = {.args = a};
     struct ft_err err = FT_ERR_INIT;
     bool stopped = false;
     enum exit_status status = EXIT_DONE;
@@ -162,17 +160,17 @@ static enum exit_status replay(struct replay_args *a)
     a->run.context = a;
     loss_init(&job.losses);
     copy_checked_init(&job.checked);
-    if (work_run(a->output.quiet, run_job, show_progress, &job, &err) != 0) {
+    if (work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0) {
         stopped = err.kind == FT_ERR_CANCELLED;
         status = ui_fail(COMMAND, &err);
     } else if (a->check.wanted && !copy_checked_is_equal(&job.checked)) {
         status = EXIT_FINDINGS;
     }
-    if (!a->output.quiet && !a->output.json && a->run.forget && status == EXIT_DONE)
+    if (output_has_summary(&a->output) && a->run.forget && status == EXIT_DONE)
         ui_note(COMMAND, "the target holds no position any more");
-    else if (!a->output.quiet && !a->output.json && worth_showing(&job.result, stopped))
+    else if (output_has_summary(&a->output) && worth_showing(&job.result, stopped))
         replay_print(&job.result, &job.losses);
-    if (!a->output.quiet && !a->output.json)
+    if (output_has_summary(&a->output))
         check_print(&job.checked, a->run.input);
     if (a->output.json || a->output.report != NULL)
         status = report_write(COMMAND, report_to_json(&job), &job.result.suspects, a->output.report,

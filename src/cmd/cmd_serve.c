@@ -35,19 +35,21 @@ static void on_note(void *context, const char *text)
 static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
-    char lag[FORMAT_SIZE];
+    struct serve_progress *now = &job->progress;
     char age[FORMAT_SIZE];
 
-    progress_show(p,
-                  "offset %" PRIu64 ", %" PRIu64 " records; %" PRIu64 " replicas, %" PRIu64
-                  " get a state, lag %s, %" PRIu64 " records, %s",
-                  (uint64_t)atomic_load(&job->progress.offset),
-                  (uint64_t)atomic_load(&job->progress.records),
-                  (uint64_t)atomic_load(&job->progress.replicas),
-                  (uint64_t)atomic_load(&job->progress.syncing),
-                  format_size(atomic_load(&job->progress.lag), lag),
-                  (uint64_t)atomic_load(&job->progress.lag_records),
-                  format_duration_ms(atomic_load(&job->progress.lag_ms), age));
+    progress_add(p, "%" PRIu64 " replicas", (uint64_t)atomic_load(&now->replicas));
+    progress_add_count(p, atomic_load(&now->syncing), "get a state");
+    if (atomic_load(&now->lag) != 0) {
+        progress_add(p, "lag %s", format_duration_ms(atomic_load(&now->lag_ms), age));
+        progress_add_count(p, atomic_load(&now->lag_records), "records");
+        progress_add_size(p, atomic_load(&now->lag), "behind");
+    }
+    progress_add_rate(p, PROGRESS_RECORDS, atomic_load(&now->records), "records");
+    progress_add_count(p, atomic_load(&now->records), "records");
+    progress_add_size(p, atomic_load(&now->sent), "sent");
+    progress_add(p, "offset %" PRIu64, (uint64_t)atomic_load(&now->offset));
+    progress_draw(p);
 }
 
 static enum exit_status serve(struct serve_args *a)
@@ -60,9 +62,9 @@ static enum exit_status serve(struct serve_args *a)
         return ui_fail(COMMAND, &err);
     a->run.on_note = on_note;
     a->run.context = a;
-    if (work_run(a->print.quiet, run_job, show_progress, &job, &err) != 0)
+    if (work_run(COMMAND, a->print.quiet, run_job, show_progress, &job, &err) != 0)
         status = ui_fail(COMMAND, &err);
-    if (!a->print.quiet && !a->print.json && job.result.replication_id[0] != '\0')
+    if (output_has_summary(&a->print) && job.result.replication_id[0] != '\0')
         serve_print(&job.result, &job.progress);
     if (a->print.json || a->print.report != NULL)
         status = report_write(COMMAND, serve_to_json(a, &job.result, &job.progress),

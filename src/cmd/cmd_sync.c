@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "cmd/check_print.h"
 #include "cmd/json_value.h"
 #include "cmd/rehearsal_print.h"
@@ -20,7 +19,6 @@ struct job {
     struct sync_args *args;
     struct sync_progress progress;
     struct sync_control control;
-    struct sync_shown shown;
     struct sync_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
     struct loss_report losses;
@@ -42,7 +40,7 @@ static void show_progress(struct progress *p, void *context)
     if (atomic_load(&job->progress.checking) && p->terminal)
         check_show(p, &job->progress.check);
     else
-        sync_show(p, &job->progress, job->args->run.live, &job->shown);
+        sync_show(p, &job->progress, job->args->run.live);
 }
 
 static void on_note(void *context, const char *text)
@@ -105,9 +103,9 @@ static enum exit_status report(struct job *job, enum exit_status status)
     text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
     sync_control_answer(&job->control, (int)status, text == NULL ? "{}" : text);
     free(text);
-    if (!o->quiet && !o->json && job->result.capture.sessions != 0)
+    if (output_has_summary(o) && job->result.capture.sessions != 0)
         sync_print(&job->result, &job->losses);
-    if (!o->quiet && !o->json)
+    if (output_has_summary(o))
         check_print(&job->result.proof, job->args->run.capture.directory);
     if (o->json || o->report != NULL)
         return report_write(COMMAND, json, &job->result.replay.suspects, o->report, o->json,
@@ -131,7 +129,8 @@ static enum exit_status sync_job(struct job *job)
     run->on_outcome = on_outcome;
     run->context = job;
     job->result.ended = SYNC_FAILED;
-    job->failed = work_run(job->args->output.quiet, run_job, show_progress, job, &job->err) != 0;
+    job->failed =
+        work_run(COMMAND, job->args->output.quiet, run_job, show_progress, job, &job->err) != 0;
     status = status_of(job);
     if (job->failed)
         (void)ui_fail(COMMAND, &job->err);
@@ -167,7 +166,7 @@ static enum exit_status rehearse(struct sync_args *a)
     loss_init(&job.losses); /* none are known before there is a capture */
     (void)snprintf(what, sizeof(what), "%s into %s", uri_address(&a->source.uri, source),
                    uri_address(&a->target.uri, target)); /* fits */
-    if (work_run(a->output.quiet, run_rehearsal, show_rehearsal, &job, &job.err) != 0)
+    if (work_run(COMMAND, a->output.quiet, run_rehearsal, show_rehearsal, &job, &job.err) != 0)
         status = ui_fail(COMMAND, &job.err);
     else
         status = rehearsal_show(COMMAND, what, &job.rehearsal, &job.losses, &a->output);
@@ -177,7 +176,7 @@ static enum exit_status rehearse(struct sync_args *a)
 
 static enum exit_status sync_all(struct sync_args *a)
 {
-    struct job job = {.args = a, .shown.replay.ms = clock_mono_ms(), .err = FT_ERR_INIT};
+    struct job job = {.args = a, .err = FT_ERR_INIT};
     enum exit_status status;
 
     (void)pthread_mutex_init(&job.progress.mu, NULL); /* default attributes: cannot fail on Linux */

@@ -127,7 +127,7 @@ static enum exit_status unpack(struct unpack_args *a)
 
     a->unpack.progress = &job.progress;
     if (stop_catch_signals(&a->unpack.cancel_fd, &err) == 0 &&
-        work_run(a->output.quiet, run_job, show_progress, &job, &err) == 0)
+        work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) == 0)
         return ui_flush(COMMAND, report(&job));
     if (job.result.kept) {
         ui_note(COMMAND,

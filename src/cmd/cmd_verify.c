@@ -9,7 +9,8 @@
 #include "cmd/check_verify.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
-#include "cmd/ui.h"
+#include "cmd/log.h"
+#include "cmd/stop.h"
 
 #define COMMAND "verify"
 
@@ -49,19 +50,19 @@ static const struct arg output_args[] = {
 static int print_help(FILE *out)
 {
     const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, NULL),
-                                       ARG_GROUP(NULL, output_args, NULL)};
+                                       ARG_GROUP(NULL, output_args, NULL), args_log()};
 
-    return args_help(out, about, groups, 3);
+    return args_help(out, about, groups, 4);
 }
 
 static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *err)
 {
     const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, ret),
-                                       ARG_GROUP(NULL, output_args, &ret->output)};
+                                       ARG_GROUP(NULL, output_args, &ret->output), args_log()};
     char **operands;
 
     *ret = (struct verify_args){.redis_server = "redis-server"};
-    if (args_parse_operands(groups, 3, argc, argv, 1, "INPUT", &ret->output.help, &operands, err) !=
+    if (args_parse_operands(groups, 4, argc, argv, 1, "INPUT", &ret->output.help, &operands, err) !=
         0)
         return -1;
     if (operands == NULL)
@@ -152,25 +153,46 @@ static void print_text(const struct verify_report *r, const char *path, bool qui
            r->segments == 1 ? "" : "s", format_duration_ms(took_ms, took));
 }
 
+/* On its own thread, so that this one can show progress. */
+struct job {
+    const char *input;
+    struct read_progress progress;
+    struct verify_report report;
+};
+
+static int run_job(void *context, struct ft_err *err)
+{
+    struct job *job = context;
+
+    return verify_run(&job->report, job->input, &job->progress, err);
+}
+
+static void show_progress(struct progress *p, void *context)
+{
+    struct job *job = context;
+
+    progress_add_read(p, &job->progress);
+    progress_add_size(p, atomic_load(&job->progress.done), "read");
+    progress_draw(p);
+}
+
 static enum exit_status verify(const struct verify_args *a)
 {
-    bool json = a->output.json;
-
+    struct job job = {.input = a->input};
     uint64_t began_ms = clock_mono_ms();
     struct ft_err err = FT_ERR_INIT;
-    struct verify_report report;
     enum exit_status status;
 
-    if (verify_run(&report, a->input, &err) != 0) {
-        verify_report_release(&report);
+    if (work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0) {
+        verify_report_release(&job.report);
         return ui_fail(COMMAND, &err);
     }
-    status = status_of(&report);
-    if (!json)
-        print_text(&report, a->name, a->output.quiet, clock_mono_ms() - began_ms);
-    else if (json_print(verify_to_json(&report, a->name), &err) != 0)
+    status = status_of(&job.report);
+    if (!a->output.json)
+        print_text(&job.report, a->name, a->output.quiet, clock_mono_ms() - began_ms);
+    else if (json_print(verify_to_json(&job.report, a->name), &err) != 0)
         status = ui_fail(COMMAND, &err);
-    verify_report_release(&report);
+    verify_report_release(&job.report);
     return ui_flush(COMMAND, status);
 }
 

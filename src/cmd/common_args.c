@@ -6,6 +6,7 @@
 
 #include "base/item_limit.h"
 #include "base/parse.h"
+#include "cmd/log.h"
 #include "cmd/secret_args.h"
 #include "cmd/ui.h"
 #include "input/input_spool.h"
@@ -29,6 +30,11 @@ static const struct arg report_args[] = {
 struct arg_group args_output(struct output_args *into)
 {
     return (struct arg_group)ARG_GROUP(NULL, output_args, into);
+}
+
+bool output_has_summary(const struct output_args *o)
+{
+    return !o->json && !o->quiet && !log_is_json();
 }
 
 struct arg_group args_report(struct output_args *into)

@@ -19,6 +19,8 @@ struct output_args {
 };
 
 struct arg_group args_output(struct output_args *into);
+/* output_has_summary - is what was done to be said in words, on standard error? */
+bool output_has_summary(const struct output_args *o);
 struct arg_group args_report(struct output_args *into);
 
 /* Which state of an INPUT. */

@@ -5,6 +5,7 @@
 
 #include "base/output_file.h"
 #include "base/parse.h"
+#include "cmd/log.h"
 
 /* There is room for so many, and for their names. */
 #define FORMS_MAX       8
@@ -94,7 +95,7 @@ static struct arg_group args_to(struct convert_args *a)
     return (struct arg_group){NULL, args, count, a};
 }
 
-#define GROUP_COUNT 11
+#define GROUP_COUNT 12
 
 static void list_groups(struct convert_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -109,6 +110,7 @@ static void list_groups(struct convert_args *a, struct arg_group groups[GROUP_CO
     groups[8] = (struct arg_group)ARG_GROUP(NULL, expired_args, a);
     groups[9] = args_report(&a->print);
     groups[10] = args_output(&a->print);
+    groups[11] = args_log();
 }
 
 static int check(const struct convert_args *a, struct ft_err *err)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "cmd/log.h"
 
 #define ROUNDS_DEFAULT      3
 #define INTERVAL_DEFAULT_MS 1000u
@@ -187,7 +188,7 @@ static const char about[] =
     "unix:/path), of a cluster any node, or a live Dragonfly (dragonfly://...). Exit status 0 if\n"
     "they are equal, 3 if they are not.\n";
 
-#define GROUP_COUNT 9
+#define GROUP_COUNT 10
 
 static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -200,6 +201,7 @@ static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT
     groups[6] = (struct arg_group)ARG_GROUP(NULL, type_args, a);
     groups[7] = (struct arg_group)ARG_GROUP("The result", result_args, a);
     groups[8] = args_output(&a->output);
+    groups[9] = args_log();
 }
 
 static bool is_address(const char *arg)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "cmd/log.h"
 
 static const struct arg overview_args[] = {
     {"no-census", NULL, "do not read the data, show the structure only",
@@ -110,7 +111,7 @@ static const char about[] =
     "where it comes from, generations, flows, segments, LSNs and times, and a census of its keys.\n"
     "INPUT \"-\" is standard input.\n";
 
-#define GROUP_COUNT 5
+#define GROUP_COUNT 6
 
 static void list_groups(struct inspect_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -119,6 +120,7 @@ static void list_groups(struct inspect_args *a, struct arg_group groups[GROUP_CO
     groups[2] = (struct arg_group)ARG_GROUP(NULL, output_args, &a->output);
     groups[3] = (struct arg_group)ARG_GROUP("Instead of the overview", item_args, a);
     groups[4] = (struct arg_group)ARG_GROUP(NULL, other_args, a);
+    groups[5] = args_log();
 }
 
 static int choose_view(struct inspect_args *a, struct ft_err *err)

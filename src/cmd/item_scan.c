@@ -118,6 +118,9 @@ int item_scan_run(const struct item_scan *scan, item_scan_fn *take, void *contex
         return err_set(err, FT_ERR_USAGE, "there is no flow %" PRIu32 ": \"%s\" has 0 to %" PRIu32,
                        scan->flow, scan->source->path, count - 1);
     }
+    read_progress_begin(
+        scan->source->progress, "items",
+        scan->one_flow || scan->from.kind != SCAN_NO_BOUND ? 0 : source_bytes(scan->source));
     for (uint32_t i = first; rc == 0 && i < end; i++)
         rc = scan_stream(scan, i, take, context, err);
     return rc < 0 ? -1 : 0;

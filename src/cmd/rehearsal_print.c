@@ -110,7 +110,7 @@ enum exit_status rehearsal_show(const char *command, const char *what,
 {
     enum exit_status status = rehearsal_status(r);
 
-    if (!output->json && !output->quiet)
+    if (output_has_summary(output))
         print_page(what, r, losses, status);
     if (output->json || output->report != NULL)
         return report_write(command, to_json(r, losses, status), NULL, output->report, output->json,

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "cmd/ui.h"
+#include "cmd/progress.h"
 #include "fixture/remake.h"
 
 /* remake_show_bytes - the line of progress: how much of the input was read. */

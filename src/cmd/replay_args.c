@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "cmd/log.h"
 #include "replay/replay_repair.h"
 #include "serve/listener.h"
 
@@ -325,7 +326,7 @@ static const char about[] =
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
-#define GROUP_COUNT 12
+#define GROUP_COUNT 13
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -341,6 +342,7 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[9] = args_check(&a->check);
     groups[10] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
     groups[11] = args_output(&a->output);
+    groups[12] = args_log();
 }
 
 /* What the file names is what is brought: nothing else decides it. */

@@ -1,11 +1,8 @@
 #include "cmd/replay_print.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
@@ -21,53 +18,28 @@ static uint64_t per_second(uint64_t count, uint64_t elapsed_ms)
     return elapsed_ms == 0 ? 0 : (uint64_t)((double)count * 1000 / (double)elapsed_ms);
 }
 
-static void append(char *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void append(char *out, const char *fmt, ...)
+void replay_progress_add(struct progress *p, const struct replay_progress *now, bool lag)
 {
-    size_t n = strlen(out);
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(out + n, REPLAY_PROGRESS_SIZE - n, fmt, ap); /* a longer one is cut */
-    va_end(ap);
-}
-
-static const char *number(const struct replay_counter *c, uint64_t count, char text[FORMAT_SIZE])
-{
-    if (c->unit[0] == '\0')
-        return format_size(count, text);
-    (void)snprintf(text, FORMAT_SIZE, "%" PRIu64, count); /* fits */
-    return text;
-}
-
-void replay_progress_text(char out[REPLAY_PROGRESS_SIZE], const struct replay_progress *p,
-                          struct replay_shown *last, bool lag)
-{
+    bool in_journal = atomic_load(&now->in_journal);
     size_t count;
     const struct replay_counter *counters = replay_counters(&count);
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t span_ms = now_ms > last->ms ? now_ms - last->ms : 1;
-    const char *between = ": ";
 
-    out[0] = '\0';
-    append(out, "%s", atomic_load(&p->in_journal) ? "journal" : "snapshot");
+    if (in_journal)
+        progress_add_rate(p, PROGRESS_RECORDS, atomic_load(&now->records), "records");
+    else
+        progress_add_rate(p, PROGRESS_KEYS, atomic_load(&now->keys), "keys");
+    if (lag)
+        progress_add_count(p, atomic_load(&now->lag), "records to apply");
     for (size_t i = 0; i < count; i++) {
         const struct replay_counter *c = &counters[i];
-        uint64_t value = c->unit != NULL ? replay_counter_live(c, p) : 0;
-        uint64_t rate = value > last->counts[i] ? (value - last->counts[i]) * 1000 / span_ms : 0;
-        char text[FORMAT_SIZE];
 
-        last->counts[i] = value;
-        if (value == 0 || (c->kind == REPLAY_COUNTER_NOW && !lag))
+        if (c->unit == NULL || c->kind == REPLAY_COUNTER_NOW)
             continue;
-        append(out, "%s%s%s%s", between, number(c, value, text), c->unit[0] == '\0' ? "" : " ",
-               c->unit);
-        if (rate != 0 && c->kind == REPLAY_COUNTER_SUM)
-            append(out, " (%s/s)", number(c, rate, text));
-        between = ", ";
+        if (c->unit[0] == '\0')
+            progress_add_size(p, replay_counter_live(c, now), "sent");
+        else
+            progress_add_count(p, replay_counter_live(c, now), c->unit);
     }
-    last->ms = now_ms;
 }
 
 void replay_print(const struct replay_result *r, const struct loss_report *losses)

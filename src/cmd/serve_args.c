@@ -1,6 +1,7 @@
 #include "cmd/serve_args.h"
 
 #include "base/parse.h"
+#include "cmd/log.h"
 #include "cmd/secret_args.h"
 #include "output/databases.h"
 #include "serve/listener.h"
@@ -80,7 +81,7 @@ static const struct arg how_args[] = {
      offsetof(struct serve_args, run.redis_server), NULL},
 };
 
-#define GROUP_COUNT 6
+#define GROUP_COUNT 7
 
 static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -90,6 +91,7 @@ static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUN
     groups[3] = args_loss(&a->loss);
     groups[4] = args_report(&a->print);
     groups[5] = args_output(&a->print);
+    groups[6] = args_log();
 }
 
 int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err)

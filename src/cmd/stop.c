@@ -104,7 +104,7 @@ static void *work_main(void *arg)
     return NULL;
 }
 
-int work_run(bool quiet, int (*work)(void *context, struct ft_err *err),
+int work_run(const char *command, bool quiet, int (*work)(void *context, struct ft_err *err),
              void (*show)(struct progress *progress, void *context), void *context,
              struct ft_err *err)
 {
@@ -114,16 +114,16 @@ int work_run(bool quiet, int (*work)(void *context, struct ft_err *err),
     pthread_t thread;
     int rc;
 
-    progress_init(&p, quiet);
     rc = pthread_create(&thread, NULL, work_main, &w);
     if (rc != 0)
         return err_errno(err, rc, "could not start a thread");
+    progress_init(&p, command, quiet);
     while (!atomic_load(&w.done)) {
         (void)nanosleep(&nap, NULL); /* a shorter one does no harm */
         if (progress_due(&p))
             show(&p, context);
     }
     (void)pthread_join(thread, NULL); /* started, and joined only here */
-    progress_clear(&p);
+    progress_end(&p);
     return w.rc;
 }

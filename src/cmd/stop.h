@@ -2,6 +2,7 @@
 #ifndef FLOWTAPE_CMD_STOP_H
 #define FLOWTAPE_CMD_STOP_H
 
+#include "cmd/progress.h"
 #include "cmd/ui.h"
 
 /*
@@ -18,7 +19,7 @@ int stop_catch_told(int *ret_fd, struct ft_err *err);
  * work_run - `work` in a thread of its own, while `show` is called as often as progress is due. Both
  * get `context`. Returns what `work` does, or -1 if no thread could be started.
  */
-int work_run(bool quiet, int (*work)(void *context, struct ft_err *err),
+int work_run(const char *command, bool quiet, int (*work)(void *context, struct ft_err *err),
              void (*show)(struct progress *progress, void *context), void *context,
              struct ft_err *err);
 

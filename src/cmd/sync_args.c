@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "cmd/log.h"
 
 int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
                       struct ft_err *err)
@@ -83,7 +84,7 @@ static const char about[] =
     "replay. The same command resumes after any interruption. Status 0: the target has\n"
     "everything.\n";
 
-#define GROUP_COUNT 11
+#define GROUP_COUNT 12
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -98,6 +99,7 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[8] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
     groups[9] = args_check(&a->check);
     groups[10] = args_output(&a->output);
+    groups[11] = args_log();
 }
 
 static int check(const struct sync_args *a, struct ft_err *err)

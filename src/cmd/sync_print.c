@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "base/parse.h"
+#include "cmd/capture_print.h"
 #include "cmd/json_value.h"
 #include "cmd/sync_args.h"
 
@@ -43,45 +43,50 @@ static struct flow_points flow_points(struct live_flows *live, uint32_t flow)
     return p;
 }
 
-static void print_flows(struct live_flows *live, uint32_t flow_count)
+static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow_count)
 {
     for (uint32_t i = 0; i < flow_count && i < FLOWS_SHOWN; i++) {
-        struct flow_points p = flow_points(live, i);
+        struct flow_points f = flow_points(live, i);
 
-        fprintf(stderr,
-                "  flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64 ", applied %" PRIu64
-                ", %" PRIu64 " records and %" PRIu64 " ms behind\n",
-                i, p.received.next_lsn, p.durable.next_lsn, p.applied.next_lsn,
-                p.applied.lag_records, p.applied.lag_ms);
+        progress_show(p,
+                      "flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64
+                      ", applied %" PRIu64 ", lag %" PRIu64 " records, %" PRIu64 " ms",
+                      i, f.received.next_lsn, f.durable.next_lsn, f.applied.next_lsn,
+                      f.applied.lag_records, f.applied.lag_ms);
     }
 }
 
-void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
-               struct sync_shown *last)
+void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live)
 {
-    uint64_t now_ms = clock_mono_ms();
-    uint64_t span_ms = now_ms > last->replay.ms ? now_ms - last->replay.ms : 1;
+    const struct replay_progress *replay = &progress->replay;
     struct capture_progress capture;
     struct live_state state;
     struct live_point lag;
-    char bytes[FORMAT_SIZE];
-    char rate[FORMAT_SIZE];
-    char replay[REPLAY_PROGRESS_SIZE];
+    char age[FORMAT_SIZE];
 
     pthread_mutex_lock(&progress->mu);
     capture = progress->capture;
     pthread_mutex_unlock(&progress->mu);
     live_flows_state(live, &state);
     worst_lag(live, state.flow_count, &lag);
-    replay_progress_text(replay, &progress->replay, &last->replay, false);
-    /* what matters most comes first: a narrow terminal cuts the rest */
-    progress_show(p, "lag %" PRIu64 " records, %" PRIu64 " ms; source %s: %s, %s/s; target %s",
-                  lag.lag_records, lag.lag_ms, capture_phase_name(capture.phase),
-                  format_size(capture.bytes, bytes),
-                  format_size((capture.bytes - last->bytes) * 1000 / span_ms, rate), replay);
+    if (capture.phase == CAPTURE_FULL_SYNC) {
+        capture_progress_add(p, &capture);
+        progress_draw(p);
+        return;
+    }
+    if (atomic_load(&replay->in_journal)) {
+        char records[FORMAT_COUNT];
+
+        progress_add(p, "lag %s records, %s", format_count(lag.lag_records, records),
+                     format_duration_ms(lag.lag_ms, age));
+    } else {
+        progress_add_read(p, &replay->read);
+    }
+    progress_add(p, "source %s", capture_phase_name(capture.phase));
+    replay_progress_add(p, replay, false);
+    progress_draw(p);
     if (!p->terminal)
-        print_flows(live, state.flow_count);
-    last->bytes = capture.bytes;
+        log_flows(p, live, state.flow_count);
 }
 
 /* What became of suspect keys: nothing to say where there were none. */

@@ -4,19 +4,12 @@
 
 #include <jansson.h>
 
+#include "cmd/progress.h"
 #include "cmd/replay_print.h"
-#include "cmd/ui.h"
 #include "sync/sync.h"
 
-/* What a line of progress said, for the rates of the next. */
-struct sync_shown {
-    struct replay_shown replay;
-    uint64_t bytes; /* of the source */
-};
-
 /* sync_show - a progress line; not on a terminal also one per flow. */
-void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
-               struct sync_shown *last);
+void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live);
 void sync_print(const struct sync_result *r, const struct loss_report *losses);
 /* sync_flows_to_json - how far each flow is at the source's socket, on disk, and on the target. */
 json_t *sync_flows_to_json(struct live_flows *live);

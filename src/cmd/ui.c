@@ -1,23 +1,10 @@
 #include "cmd/ui.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/fsutil.h"
-#include "cmd/secret_args.h"
-
-#define REDRAW_MS 200u
-#define LINE_MS   10000u
-
-#define CLEAR_LINE "\r\033[K"
-#define LINE_SIZE  512
-#define TEXT_SIZE  4096
+#include "cmd/log.h"
 
 enum exit_status exit_status_of(const struct ft_err *err)
 {
@@ -46,25 +33,22 @@ enum exit_status exit_status_of(const struct ft_err *err)
     return EXIT_FAILED;
 }
 
-enum exit_status ui_fail(const char *command, const struct ft_err *err)
+static void print(enum log_level level, const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void print(enum log_level level, const char *command, const char *fmt, ...)
 {
-    ui_note(command, "%s", err->msg);
-    return exit_status_of(err);
+    va_list ap;
+
+    va_start(ap, fmt);
+    log_line(level, command, fmt, ap);
+    va_end(ap);
 }
 
-/* In place of a progress line that may be there, whichever thread it comes from. */
-static void print_line(const char *command, const char *fmt, va_list ap)
+enum exit_status ui_fail(const char *command, const struct ft_err *err)
 {
-    char text[TEXT_SIZE];
-
-    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a longer one is cut */
-    secret_args_mask(text);
-    text_make_printable(text, sizeof(text));
-    flockfile(stderr);
-    if (isatty(STDERR_FILENO) == 1)
-        fputs(CLEAR_LINE, stderr);
-    fprintf(stderr, "flowtape %s: %s\n", command, text);
-    funlockfile(stderr);
+    print(LOG_LEVEL_ERROR, command, "%s", err->msg);
+    return exit_status_of(err);
 }
 
 enum exit_status ui_usage(const char *command, const char *fmt, ...)
@@ -72,9 +56,10 @@ enum exit_status ui_usage(const char *command, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    print_line(command, fmt, ap);
+    log_line(LOG_LEVEL_ERROR, command, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "Try \"flowtape %s --help\".\n", command);
+    if (!log_is_json())
+        fprintf(stderr, "Try \"flowtape %s --help\".\n", command);
     return EXIT_USAGE;
 }
 
@@ -93,7 +78,7 @@ void ui_note(const char *command, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    print_line(command, fmt, ap);
+    log_line(LOG_LEVEL_NOTICE, command, fmt, ap);
     va_end(ap);
 }
 
@@ -101,58 +86,6 @@ enum exit_status ui_flush(const char *command, enum exit_status status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    ui_note(command, "could not write to standard output: %s", strerror(errno));
+    print(LOG_LEVEL_ERROR, command, "could not write to standard output: %s", strerror(errno));
     return EXIT_FAILED;
-}
-
-void progress_init(struct progress *p, bool quiet)
-{
-    p->quiet = quiet;
-    p->terminal = isatty(STDERR_FILENO) == 1;
-    p->drawn = false;
-    p->began_ms = clock_mono_ms();
-    p->last_ms = p->began_ms;
-}
-
-bool progress_due(const struct progress *p)
-{
-    return !p->quiet && clock_mono_ms() - p->last_ms >= (p->terminal ? REDRAW_MS : LINE_MS);
-}
-
-/* A line that does not fit would be left behind, row by row. */
-static int columns(void)
-{
-    struct winsize size;
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1
-                                                                           : LINE_SIZE;
-}
-
-void progress_show(struct progress *p, const char *fmt, ...)
-{
-    char line[LINE_SIZE];
-    va_list ap;
-
-    if (p->quiet)
-        return;
-    va_start(ap, fmt);
-    (void)vsnprintf(line, sizeof(line), fmt, ap); /* a longer one is cut */
-    va_end(ap);
-    text_make_printable(line, sizeof(line));
-    flockfile(stderr);
-    if (p->terminal)
-        fprintf(stderr, CLEAR_LINE "%.*s", columns(), line);
-    else
-        fprintf(stderr, "%s\n", line);
-    fflush(stderr);
-    funlockfile(stderr);
-    p->drawn = p->terminal;
-    p->last_ms = clock_mono_ms();
-}
-
-void progress_clear(struct progress *p)
-{
-    if (p->drawn)
-        fputs(CLEAR_LINE, stderr);
-    p->drawn = false;
 }

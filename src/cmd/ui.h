@@ -1,5 +1,5 @@
 /*
- * ui.h - what the commands share in talking to people: errors, progress, reading options.
+ * ui.h - what the commands share in talking to people: errors, notes, help.
  *
  * Results go to standard output, everything else to standard error. What is printed here may hold
  * text of peers: it is escaped.
@@ -27,24 +27,5 @@ enum exit_status ui_help(const char *command, int (*help)(FILE *out));
 void ui_note(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* ui_flush - standard output written out? An error is reported and becomes EXIT_FAILED. */
 enum exit_status ui_flush(const char *command, enum exit_status status);
-
-/*
- * A progress line: redrawn in place on a terminal, a line every ten seconds otherwise, nothing when
- * quiet.
- */
-struct progress {
-    bool quiet;
-    bool terminal;
-    bool drawn;
-    uint64_t last_ms;
-    uint64_t began_ms;
-};
-
-void progress_init(struct progress *p, bool quiet);
-/* progress_due - is it time for progress_show? Saves making the text. */
-bool progress_due(const struct progress *p);
-void progress_show(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* progress_clear - take the line away before something else is printed. */
-void progress_clear(struct progress *p);
 
 #endif

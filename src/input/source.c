@@ -149,6 +149,22 @@ uint64_t source_snapshot_bytes(const struct source *s)
     return sum;
 }
 
+uint64_t source_journal_bytes(const struct source *s)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; s->kind->journal_bytes != NULL && i < s->stream_count; i++)
+        sum += s->kind->journal_bytes(s, i);
+    return sum;
+}
+
+uint64_t source_bytes(const struct source *s)
+{
+    uint64_t snapshot = source_snapshot_bytes(s);
+
+    return snapshot == 0 ? 0 : snapshot + source_journal_bytes(s);
+}
+
 int source_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID_SIZE],
                     struct ft_err *err)
 {

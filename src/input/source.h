@@ -13,6 +13,7 @@
 #define FLOWTAPE_INPUT_SOURCE_H
 
 #include "input/owner_guard.h"
+#include "input/read_progress.h"
 #include "input/source_stream.h"
 #include "store/capture.h"
 
@@ -50,6 +51,9 @@ struct source {
     /* -1 after source_open; once it is readable, reading ends with FT_ERR_CANCELLED. Who opened the
      * source may set it before anything is read. */
     int cancel_fd;
+    /* NULL after source_open; who opened the source may set it likewise. Streams count there, and passes name
+     * their phases. */
+    struct read_progress *progress;
     struct source_info info;
     /* of the Dragonfly: 137 for 1.37.x; up to 1.26, which do not tell it (no AUX df-ver),
      * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly */
@@ -75,6 +79,10 @@ bool source_contains(const struct source *s, const char *path);
 const char *source_stream_file(const struct source *s, uint32_t index);
 /* source_snapshot_bytes - of all streams, as source_stream_bytes counts them; 0: not known beforehand. */
 uint64_t source_snapshot_bytes(const struct source *s);
+/* source_journal_bytes - likewise, of what follows the snapshots. */
+uint64_t source_journal_bytes(const struct source *s);
+/* source_bytes - of both; 0: not known beforehand. */
+uint64_t source_bytes(const struct source *s);
 
 #define SOURCE_ID_SIZE 16
 

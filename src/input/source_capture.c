@@ -116,14 +116,26 @@ int source_capture_parse_time(const struct source *s, const char *text, uint64_t
     return cut_parse_time(text, capture_in(s)->generation, ret_time_us, err);
 }
 
-uint64_t source_capture_snapshot_bytes(const struct source *s, uint32_t index)
+static uint64_t raw_bytes(const struct source *s, uint32_t index, bool of_snapshot)
 {
     const struct capture_flow *f = &capture_in(s)->generation->flows[index];
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < f->segment_count; i++)
-        sum += f->segments[i].kind == SEGMENT_SNAPSHOT ? f->segments[i].raw_bytes : 0;
+    for (size_t i = 0; i < f->segment_count; i++) {
+        if ((f->segments[i].kind == SEGMENT_SNAPSHOT) == of_snapshot)
+            sum += f->segments[i].raw_bytes;
+    }
     return sum;
+}
+
+uint64_t source_capture_snapshot_bytes(const struct source *s, uint32_t index)
+{
+    return raw_bytes(s, index, true);
+}
+
+uint64_t source_capture_journal_bytes(const struct source *s, uint32_t index)
+{
+    return raw_bytes(s, index, false);
 }
 
 uint64_t source_capture_seek_time(const struct source *s, uint32_t index, uint64_t time_us)
@@ -275,6 +287,7 @@ const struct source_kind source_capture_kind = {
     .identify = source_capture_identify,
     .contains = contains,
     .snapshot_bytes = source_capture_snapshot_bytes,
+    .journal_bytes = source_capture_journal_bytes,
     .resolve_cut = source_capture_resolve_cut,
     .parse_time = source_capture_parse_time,
     .seek_time = source_capture_seek_time,

@@ -28,6 +28,7 @@ int source_capture_resolve_cut(const struct source *s, const char *at, struct cu
 int source_capture_parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
                               struct ft_err *err);
 uint64_t source_capture_snapshot_bytes(const struct source *s, uint32_t index);
+uint64_t source_capture_journal_bytes(const struct source *s, uint32_t index);
 uint64_t source_capture_seek_time(const struct source *s, uint32_t index, uint64_t time_us);
 extern const struct source_feed source_capture_feed;
 

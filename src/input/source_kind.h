@@ -63,6 +63,8 @@ struct source_kind {
     const char *(*stream_file)(const struct source *s, uint32_t index); /* NULL: no files */
     /* snapshot_bytes - of a stream, as its feed counts them; NULL: only reading tells. */
     uint64_t (*snapshot_bytes)(const struct source *s, uint32_t index);
+    /* journal_bytes - likewise, after its snapshot; NULL: there is no journal, or only reading tells. */
+    uint64_t (*journal_bytes)(const struct source *s, uint32_t index);
 
     /* with SOURCE_HAS_JOURNAL */
     int (*resolve_cut)(const struct source *s, const char *at, struct cut *ret, struct ft_err *err);

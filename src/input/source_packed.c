@@ -37,6 +37,7 @@ const struct source_kind source_packed_kind = {
     .identify = source_capture_identify,
     .contains = contains,
     .snapshot_bytes = source_capture_snapshot_bytes,
+    .journal_bytes = source_capture_journal_bytes,
     .resolve_cut = source_capture_resolve_cut,
     .parse_time = source_capture_parse_time,
     .seek_time = source_capture_seek_time,

@@ -85,11 +85,13 @@ static int check_cancelled(const struct source *s, struct ft_err *err)
 
 static int feed(struct source_stream *st, struct ft_err *err)
 {
+    uint64_t before = st->bytes;
     int fed;
 
     if (check_cancelled(st->source, err) != 0)
         return -1;
     fed = st->source->kind->feed->next(st, err);
+    read_progress_add(st->source->progress, st->bytes - before);
     want_permit(st, flow_decoder_held_bytes(st->decoder) > SOURCE_LARGE_BYTES);
     return fed;
 }

@@ -46,7 +46,6 @@ int convert_run(const struct output_form *form, struct conversion *c, struct ft_
 struct sequence {
     const struct conversion *c;
     uint64_t told_keys;
-    uint64_t told_bytes; /* of the stream that is being read */
 };
 
 static int tick(void *context, uint64_t stream_bytes, struct ft_err *err)
@@ -54,13 +53,12 @@ static int tick(void *context, uint64_t stream_bytes, struct ft_err *err)
     struct sequence *s = context;
     struct convert_progress *progress = s->c->progress;
 
-    (void)err; /* a stream looks itself whether to stop */
+    (void)stream_bytes; /* the source counts them */
+    (void)err;          /* a stream looks itself whether to stop */
     if (progress == NULL)
         return 0;
     atomic_fetch_add(&progress->keys, s->c->result->keys - s->told_keys);
-    atomic_fetch_add(&progress->bytes_in, stream_bytes - s->told_bytes);
     s->told_keys = s->c->result->keys;
-    s->told_bytes = stream_bytes;
     return 0;
 }
 
@@ -85,7 +83,6 @@ static int run_stream(struct sequence *s, struct pump *p, uint32_t index, bool s
     struct source_stream *stream;
     int rc;
 
-    s->told_bytes = 0;
     if (source_stream_open(&stream, s->c->source, index, &options, err) != 0)
         return -1;
     rc = pump_stream(p, stream, err);
@@ -97,13 +94,20 @@ static int run_stream(struct sequence *s, struct pump *p, uint32_t index, bool s
 static int run_all(struct sequence *s, struct pump *p, bool as_is, struct ft_err *err)
 {
     const struct cut *cut = s->c->options->cut;
+    const struct source *source = s->c->source;
     bool has_journal = cut != NULL && !cut->is_snapshot;
 
-    for (uint32_t i = 0; i < s->c->source->stream_count; i++) {
+    read_progress_begin(source->progress, "snapshot",
+                        as_is && has_journal ? source_bytes(source)
+                                             : source_snapshot_bytes(source));
+    for (uint32_t i = 0; i < source->stream_count; i++) {
         if (run_stream(s, p, i, !as_is || !has_journal, err) != 0)
             return -1;
     }
-    return has_journal && !as_is ? pump_journal(p, cut, err) : 0;
+    if (!has_journal || as_is)
+        return 0;
+    read_progress_begin(source->progress, "journal", source_journal_bytes(source));
+    return pump_journal(p, cut, err);
 }
 
 static void take_counts(struct convert_result *r, const struct pump_counts *counts)

@@ -31,7 +31,7 @@ struct convert_options {
 
 /* Counters that another thread may read while it runs. */
 struct convert_progress {
-    atomic_uint_fast64_t bytes_in;
+    struct read_progress read;
     atomic_uint_fast64_t keys;
 };
 

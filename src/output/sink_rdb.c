@@ -405,18 +405,17 @@ static int finish(struct rdb_form *f, struct ft_err *err)
 static int open_state(struct rdb_form *f, struct ft_err *err)
 {
     const struct convert_options *o = f->c->options;
-    const struct state_options options = {
-        .source = f->c->source,
-        .cut = o->cut,
-        .target = o->target,
-        .json_as = o->json_as,
-        .redis_server = o->redis_server,
-        .filter = &o->filter,
-        .expired_ms = o->drop_expired ? f->c->now_ms : PUMP_NOTHING_EXPIRED,
-        .scripts_as_aux = true,
-        .losses = f->c->losses,
-        .suspects = f->c->suspects,
-        .bytes_in = f->c->progress == NULL ? NULL : &f->c->progress->bytes_in};
+    const struct state_options options = {.source = f->c->source,
+                                          .cut = o->cut,
+                                          .target = o->target,
+                                          .json_as = o->json_as,
+                                          .redis_server = o->redis_server,
+                                          .filter = &o->filter,
+                                          .expired_ms =
+                                              o->drop_expired ? f->c->now_ms : PUMP_NOTHING_EXPIRED,
+                                          .scripts_as_aux = true,
+                                          .losses = f->c->losses,
+                                          .suspects = f->c->suspects};
 
     return state_run_new(&f->state, &options, err);
 }

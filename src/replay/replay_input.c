@@ -118,6 +118,7 @@ static int open_source(struct replay *r, struct ft_err *err)
 
     if (source_open(&source, r->o->input, r->o->generation, err) != 0)
         return -1;
+    source->progress = &r->report.progress->read;
     r->source = source;
     r->guard = source->guard;
     if (resolve_cut(r, err) != 0 || check_types(r, err) != 0 || identify(r, err) != 0)

@@ -277,10 +277,13 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
 {
     struct replay *r = j->r;
     struct journal_pass_counts pass = {0};
-    int rc = r->follow != NULL
-                 ? follow_pass(j, translator, &pass, err)
-                 : journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
+    int rc;
 
+    /* what is followed has no end that were known */
+    read_progress_begin(r->source->progress, "journal",
+                        r->follow != NULL ? 0 : source_journal_bytes(r->source));
+    rc = r->follow != NULL ? follow_pass(j, translator, &pass, err)
+                           : journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
     replay_report_pass(&r->report, &pass);
     if (rc != 0 || r->follow != NULL)
         return rc;

@@ -633,6 +633,7 @@ int replay_snapshot(struct replay *r, struct ft_err *err)
 {
     replay_report_snapshots(&r->report);
     r->seen_us = 0;
+    read_progress_begin(r->source->progress, "snapshot", source_snapshot_bytes(r->source));
     if (stream_pool_run_few(r->source, sender_count(r), run_stream, r, err) != 0)
         return -1;
     return replay_report_has_failed(&r->report) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;

@@ -343,6 +343,7 @@ int replay_survey_run(struct replay_survey *ret, struct replay *r, struct ft_err
     if (source_large_new(&s.large, err) != 0)
         return -1;
     (void)pthread_mutex_init(&s.mu, NULL); /* default attributes: cannot fail on Linux */
+    read_progress_begin(r->source->progress, "preflight", source_bytes(r->source));
     rc = stream_pool_run(r->source, survey_stream, &s, err);
     (void)pthread_mutex_destroy(&s.mu); /* nobody holds it any more */
     source_large_free(s.large);

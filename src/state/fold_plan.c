@@ -118,6 +118,9 @@ static int scan_all(struct fold_plan *p, const struct fold_plan_options *o, stru
 
     if (journal_translator_new(&translator, p->source, o->target, o->json_as, err) != 0)
         return -1;
+    read_progress_begin(p->source->progress, "touched keys",
+                        (in_snapshot ? source_snapshot_bytes(p->source) : 0) +
+                            (o->cut->is_snapshot ? 0 : source_journal_bytes(p->source)));
     for (uint32_t i = 0; in_snapshot && rc == 0 && i < p->source->stream_count; i++)
         rc = scan_snapshot(p, translator, i, err);
     if (rc == 0 && !o->cut->is_snapshot)

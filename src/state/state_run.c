@@ -93,6 +93,7 @@ static int run_folding(struct lane *lane)
         return cancelled(&lane->err);
     if (lane->fold == NULL)
         return 0;
+    read_progress_begin(r->o.source->progress, "journal", source_journal_bytes(r->o.source));
     if (fold_stream_journal(lane->fold, &lane->counts.journal, &lane->err) != 0)
         return -1;
     return fold_read_out(lane->fold, deliver_folded, lane, &lane->err);
@@ -261,6 +262,7 @@ int state_run_start(struct state_run *r, const struct item_sink *sinks, struct f
 {
     int rc;
 
+    read_progress_begin(r->o.source->progress, "snapshot", source_snapshot_bytes(r->o.source));
     if (open_lanes(r, sinks, err) != 0 ||
         stream_pool_start(&r->pool, r->o.source, run_stream, r, err) != 0) {
         state_run_stop(r);

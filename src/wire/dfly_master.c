@@ -295,6 +295,24 @@ enum dfly_resume dfly_master_resume_form(int protocol, const char *release)
     return DFLY_RESUME_NEVER;
 }
 
+int dfly_master_keys(struct dfly_master *m, uint64_t *ret_keys, struct ft_err *err)
+{
+    redisReply *reply;
+    const char *at;
+    uint64_t sum = 0;
+    uint64_t keys;
+    uint32_t db;
+
+    if (resp_client_call(&m->control, &reply, CALL("INFO", "keyspace"), m->timeout_ms, err) != 0)
+        return -1;
+    at = reply->type == REDIS_REPLY_STRING ? reply->str : "";
+    while (redis_info_next_db(&at, &db, &keys))
+        sum += keys;
+    freeReplyObject(reply);
+    *ret_keys = sum;
+    return 0;
+}
+
 int dfly_master_sync(struct dfly_master *m, struct ft_err *err)
 {
     return expect_ok(m, "DFLY SYNC", CALL("DFLY", "SYNC", m->sync_id), err);

@@ -59,6 +59,8 @@ typedef void dfly_note_fn(void *context, const char *text);
 int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,
                      uint64_t timeout_ms, dfly_note_fn *note, void *context, struct ft_err *err);
 enum dfly_resume dfly_master_resume_form(int protocol, const char *release);
+/* dfly_master_keys - about so many keys the master has, in all databases; 0: it does not say. */
+int dfly_master_keys(struct dfly_master *m, uint64_t *ret_keys, struct ft_err *err);
 int dfly_master_sync(struct dfly_master *m, struct ft_err *err);
 int dfly_master_start_stable(struct dfly_master *m, struct ft_err *err);
 /* dfly_master_offsets - DFLY REPLICAOFFSET: the next LSN of each of flow_count flows. */

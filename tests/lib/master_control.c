@@ -471,7 +471,10 @@ static bool do_info(struct conn *c, const struct command *a)
         snprintf(text, sizeof(text), "# Commandstats\r\ncmdstat_LMPOP:calls=%u,usec=1\r\n",
                  m->stats_asked++ == 0 ? 0 : m->options.pops);
         pthread_mutex_unlock(&m->mu);
-    } else if (c->master->options.plain_redis)
+    } else if (is_arg(a, 1, "keyspace") && c->master->options.keyspace != 0)
+        snprintf(text, sizeof(text), "# Keyspace\r\ndb0:keys=%u,expires=0,avg_ttl=-1\r\n",
+                 c->master->options.keyspace);
+    else if (c->master->options.plain_redis)
         snprintf(text, sizeof(text), "# Server\r\nredis_version:7.0.15\r\n");
     else
         snprintf(text, sizeof(text), "# Server\r\nredis_version:7.4.0\r\ndragonfly_version:%s\r\n",

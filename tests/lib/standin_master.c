@@ -42,6 +42,7 @@ static const char usage_text[] =
     "  --flush-in-sync       FLUSHALL inside the first full sync\n"
     "  --protocol N, --capa-elements 3|4|5\n"
     "  --pops N              INFO COMMANDSTATS counts so many of LMPOP, from the second time on\n"
+    "  --keyspace N          INFO KEYSPACE says that there are so many keys\n"
     "  --stamps N            behind the recording, N records a second and flow that tell the time\n"
     "  --absent DB/KEY       the key is not there when it is read\n"
     "  --no-dump DB/KEY      the key cannot be read\n"
@@ -81,6 +82,7 @@ enum option_id {
     OPT_NO_DUMP,
     OPT_STAMPS,
     OPT_POPS,
+    OPT_KEYSPACE,
     OPT_TAKEOVER,
     OPT_LATE_STABLE,
 };
@@ -119,6 +121,7 @@ static const struct option options[] = {
     {"no-dump", required_argument, NULL, OPT_NO_DUMP},
     {"stamps", required_argument, NULL, OPT_STAMPS},
     {"pops", required_argument, NULL, OPT_POPS},
+    {"keyspace", required_argument, NULL, OPT_KEYSPACE},
     {"takeover", required_argument, NULL, OPT_TAKEOVER},
     {"late-stable", required_argument, NULL, OPT_LATE_STABLE},
     {NULL, 0, NULL, 0},
@@ -251,6 +254,9 @@ static void parse_number(int c, struct master_options *o)
         break;
     case OPT_POPS:
         o->pops = (unsigned)n;
+        break;
+    case OPT_KEYSPACE:
+        o->keyspace = (unsigned)n;
         break;
     case OPT_NEW_REPLID:
         o->new_replid_after = (unsigned)n;

@@ -169,7 +169,7 @@ static uint64_t findings_of(const char *path)
     struct verify_report report;
     uint64_t findings;
 
-    t_ok(verify_run(&report, path, &err), &err);
+    t_ok(verify_run(&report, path, NULL, &err), &err);
     findings = report.findings_total;
     for (size_t i = 0; i < report.finding_count; i++)
         assert_true(report.findings[i].text[0] != '\0' && report.findings[i].file[0] != '\0');

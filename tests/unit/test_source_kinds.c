@@ -280,13 +280,18 @@ static void test_streams(void **state)
     for (size_t i = 0; i < KIND_COUNT; i++) {
         struct source *s = open_kind(&kinds[i]);
         bool known = strcmp(kinds[i].name, "compressed") != 0;
+        struct read_progress progress = {0};
         uint64_t bytes = 0;
         uint64_t sum = 0;
 
         for (uint32_t stream = 0; stream < s->stream_count; stream++) {
             struct lsn_range lsns = source_lsns(s, stream);
-            struct counted all = count(s, stream, &whole);
             struct counted first = count(s, stream, &snapshot);
+            struct counted all;
+
+            s->progress = &progress;
+            all = count(s, stream, &whole);
+            s->progress = NULL;
 
             assert_int_equal(all.records, lsns.next - lsns.first);
             assert_int_equal(all.entries, first.entries);
@@ -295,6 +300,7 @@ static void test_streams(void **state)
             bytes += first.bytes;
         }
         assert_int_equal(source_snapshot_bytes(s), known ? bytes : 0);
+        assert_int_equal(source_bytes(s), known ? atomic_load(&progress.done) : 0);
         assert_true(sum > 0);
         assert_true(entries[i] == 0 || sum == entries[i]);
         source_free(s);

@@ -6,6 +6,7 @@
 
 #include "command/suspect.h"
 #include "input/journal_pass.h"
+#include "input/read_progress.h"
 #include "wire/uri.h"
 
 struct replay_progress {
@@ -16,6 +17,7 @@ struct replay_progress {
     atomic_uint_fast64_t retries;
     atomic_uint_fast64_t suspects; /* keys that the target lists as suspect */
     atomic_bool in_journal;
+    struct read_progress read; /* of the input */
 };
 
 struct replay_flow_count {
