@@ -27,6 +27,7 @@ build   libxxhash-dev       pkg-config --exists libxxhash
 build   libisal-dev         pkg-config --exists libisal
 build   libarchive-dev      pkg-config --exists libarchive
 build   libsodium-dev       pkg-config --exists libsodium
+build   libinih-dev         pkg-config --exists inih
 build   libcmocka-dev       pkg-config --exists cmocka
 redis   redis-server        command -v redis-server
 redis   redis-tools         command -v redis-cli
@@ -85,7 +86,7 @@ redis_service_stop() {
 
 apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
-        install "$@" >"$log" 2>&1 </dev/null
+        -o DPkg::Lock::Timeout=300 install "$@" >"$log" 2>&1 </dev/null
 }
 
 install_packages() {
@@ -103,7 +104,7 @@ install_packages() {
     services_hold
     # The lists of an old image may name versions that are gone: read them anew, then try again.
     if ! apt_install "$@"; then
-        as_root apt-get -q update >"$log" 2>&1 </dev/null || true
+        as_root apt-get -q -o DPkg::Lock::Timeout=300 update >"$log" 2>&1 </dev/null || true
         if ! apt_install "$@"; then
             cat "$log" >&2
             echo "install-deps: apt-get could not install: $*" >&2

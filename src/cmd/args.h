@@ -3,7 +3,12 @@
  *
  * What it is   A command's options are groups of `struct arg`. A group that several commands share
  *              stands in common_args.h, or in the args file of the command it belongs to most.
- *              --help is made of the same declarations.
+ *              --help, completions, `flowtape config`, and the names in configuration files and in the
+ *              environment come from the same declarations.
+ * Precedence   The command line, then the environment, then the section of the command in the file of
+ *              --config, then what that file says for all commands. A repeatable option has the values
+ *              of the first of them that names it.
+ * Threads      Before there are any.
  */
 #ifndef FLOWTAPE_CMD_ARGS_H
 #define FLOWTAPE_CMD_ARGS_H
@@ -14,6 +19,10 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "cmd/settings.h"
+
+#define ARG_NAME_SIZE    32
+#define ARG_COMMAND_SIZE 48
 
 struct arg {
     const char *name;
@@ -37,8 +46,10 @@ struct arg_group {
     }
 
 /*
- * args_parse - FT_ERR_USAGE, which names the option. argv[*ret_first] is the first operand: operands
- * are moved after the options. "-h" is "--help", which each command has, "-v" is "--verbose".
+ * args_parse - FT_ERR_USAGE, which names the option, and the file or variable it is from. argv[*ret_first] is
+ * the first operand: operands are moved after the options. "-h" is "--help", which each command has, "-q" and
+ * "-v" are "--quiet" and "--verbose". Values point into argv, the environment or what was read of the file, which
+ * stays.
  */
 int args_parse(const struct arg_group *groups, size_t count, int argc, char **argv, int *ret_first,
                struct ft_err *err);
@@ -49,13 +60,63 @@ int args_parse_leading(const struct arg_group *groups, size_t count, int argc, c
 int args_expect_operands(int argc, int first, int wanted, const char *names, struct ft_err *err);
 /*
  * args_parse_operands - both: *ret_operands are the `wanted` ones, or NULL where *help, which one of the groups
- * sets, says that nothing else is wanted.
+ * sets, says that nothing else is wanted. Without operands on the command line they are looked for in the
+ * environment and the file, each by its name in lower case.
  */
 int args_parse_operands(const struct arg_group *groups, size_t count, int argc, char **argv,
                         int wanted, const char *names, const bool *help, char ***ret_operands,
                         struct ft_err *err);
-/* args_help - `about`, then the options. -1: could not be written. */
-int args_help(FILE *out, const char *about, const struct arg_group *groups, size_t count);
+/* All that a command takes. */
+struct arg_shape {
+    const char *about;    /* the beginning of --help */
+    const char *operands; /* as in args_parse_operands; NULL: none that have a name */
+    const struct arg_group *groups;
+    size_t count;
+};
+
+/* Somebody who wants to see it: embedded in what `see` needs. -1: could not be written. */
+struct arg_view {
+    int (*see)(struct arg_view *view, const struct arg_shape *shape);
+};
+
+/* args_show - to `view`. */
+int args_show(struct arg_view *view, const char *about, const char *operands,
+              const struct arg_group *groups, size_t count);
+/* args_own - the options that every command has, besides those it names. */
+struct arg_group args_own(void);
+/* args_is_typed_only - --help and --config, which no file sets. */
+bool args_is_typed_only(const char *name);
+/* args_print_help - a shape as --help. */
+int args_print_help(FILE *out, const struct arg_shape *shape);
+/* args_next_operand - the next name of a list such as "SOURCE and DIR", in lower case; *at begins with the list.
+ * false: no more. */
+bool args_next_operand(const char **at, char ret[ARG_NAME_SIZE]);
+
+/* args_set_command - whose options are parsed from here on; its section and variables. */
+void args_set_command(const char *name);
+/* args_on_settings - looks at every file of --config before it is used. */
+void args_on_settings(int (*check)(const struct settings *s, struct ft_err *err));
+
+/* What an option or operand has been set to, and by whom. */
+struct arg_value {
+    const char *command;
+    const char *name;
+    const char *value;    /* NULL: not set, it has its default */
+    const char *variable; /* NULL: not from the environment */
+    const char *file;     /* NULL: not from the file */
+    unsigned line;
+    const struct arg *arg; /* NULL: an operand */
+};
+
+/*
+ * args_only_list - from here on args_parse takes everything, lists it, and then behaves as if --help were given;
+ * args_listed: false unless it is so. The list grows with each command.
+ */
+void args_only_list(void);
+bool args_listed(const struct arg_value **ret, size_t *ret_count);
+
+/* args_release - what the file said, and the list. */
+void args_release(void);
 
 /* args_take_number - a number from 1 to max. */
 int args_take_number(const char *option, const char *value, uint32_t max, uint32_t *ret,

@@ -164,6 +164,7 @@ static const char about[] =
     "is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
 
 #define GROUP_COUNT 6
+#define OPERANDS    "SOURCE and DIR"
 
 static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -187,7 +188,7 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
         .archive = {.keeps_all = true, .timeout_ms = ARCHIVE_TIMEOUT_MS},
     };
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "SOURCE and DIR", &ret->output.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)
@@ -204,13 +205,13 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
     return args_take_source(&ret->source, operands[0], err);
 }
 
-int capture_args_help(FILE *out)
+int capture_args_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct capture_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 void capture_args_release(struct capture_args *a)

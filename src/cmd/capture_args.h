@@ -19,7 +19,7 @@ struct arg_group args_store(struct capture_run_options *into);
 /* capture_args_parse - FT_ERR_USAGE. Defaults are filled in, the password in argv is wiped.
  * capture_args_release also afterwards. */
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err);
-int capture_args_help(FILE *out);
+int capture_args_help(struct arg_view *view);
 void capture_args_release(struct capture_args *a);
 
 #endif

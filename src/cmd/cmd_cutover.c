@@ -40,6 +40,7 @@ static const char about[] =
     "it has ended, and ends with its status.\n";
 
 #define GROUP_COUNT 2
+#define OPERANDS    "DIR"
 
 static void list_groups(struct cutover_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -54,8 +55,8 @@ static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err 
 
     *ret = (struct cutover_args){.mode = "default"};
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, "DIR", &ret->output.help, &operands,
-                            err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, OPERANDS, &ret->output.help,
+                            &operands, err) != 0)
         return -1;
     if (operands == NULL)
         return 0;
@@ -63,13 +64,13 @@ static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err 
     return 0;
 }
 
-static int print_help(FILE *out)
+int cmd_cutover_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct cutover_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 static void show_note(const char *text)
@@ -126,5 +127,5 @@ int cmd_cutover(int argc, char **argv)
 
     if (parse(&a, argc, argv, &err) != 0)
         return (int)ui_args_fail(COMMAND, &err);
-    return (int)(a.output.help ? ui_help(COMMAND, print_help) : cut_over(&a));
+    return (int)(a.output.help ? ui_help(COMMAND, cmd_cutover_help) : cut_over(&a));
 }

@@ -269,13 +269,13 @@ static void list_groups(struct explain *e, struct arg_group groups[GROUP_COUNT])
     groups[4] = (struct arg_group)ARG_GROUP(NULL, print_args, &e->output);
 }
 
-static int print_help(FILE *out)
+int cmd_explain_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct explain nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, NULL, groups, GROUP_COUNT);
 }
 
 /* e->args is allocated, and made of argv in place. */
@@ -310,7 +310,7 @@ int cmd_explain(int argc, char **argv)
     if (parse(&e, argc, argv, &err) != 0)
         status = ui_args_fail(COMMAND, &err);
     else if (e.output.help)
-        status = ui_help(COMMAND, print_help);
+        status = ui_help(COMMAND, cmd_explain_help);
     else {
         args_note_version(COMMAND, &e.version);
         status = explain(&e);

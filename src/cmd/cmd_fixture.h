@@ -1,7 +1,9 @@
-/* cmd_fixture.h - "flowtape fixture": its commands are in a table of cmd_fixture.c. */
+/* cmd_fixture.h - "flowtape fixture": its commands. */
 #ifndef FLOWTAPE_CMD_CMD_FIXTURE_H
 #define FLOWTAPE_CMD_CMD_FIXTURE_H
 
-int cmd_fixture(int argc, char **argv);
+#include "cmd/command.h"
+
+extern const struct command_list fixture_commands;
 
 #endif

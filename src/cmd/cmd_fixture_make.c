@@ -76,13 +76,13 @@ static void list_groups(struct make_args *a, struct arg_group groups[GROUP_COUNT
     groups[2] = args_output(&a->output);
 }
 
-int cmd_fixture_make_help(FILE *out)
+int cmd_fixture_make_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct make_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, NULL, groups, GROUP_COUNT);
 }
 
 static int parse(struct make_args *ret, int argc, char **argv, struct ft_err *err)

@@ -89,6 +89,7 @@ static const struct arg mask_args[] = {
 };
 
 #define GROUP_COUNT 3
+#define OPERANDS    "INPUT and DIR"
 
 static void list_groups(struct mask_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -97,13 +98,13 @@ static void list_groups(struct mask_args *a, struct arg_group groups[GROUP_COUNT
     groups[2] = args_output(&a->output);
 }
 
-int cmd_fixture_mask_help(FILE *out)
+int cmd_fixture_mask_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct mask_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 /* Without the end of its last line. */
@@ -125,7 +126,7 @@ static int parse(struct mask_args *ret, int argc, char **argv, struct ft_err *er
     char **operands;
 
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and DIR", &ret->output.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)

@@ -86,6 +86,7 @@ static const struct arg type_args[] = {
 };
 
 #define GROUP_COUNT 5
+#define OPERANDS    "INPUT and DIR"
 
 static void list_groups(struct sample_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -96,13 +97,13 @@ static void list_groups(struct sample_args *a, struct arg_group groups[GROUP_COU
     groups[4] = args_output(&a->output);
 }
 
-int cmd_fixture_sample_help(FILE *out)
+int cmd_fixture_sample_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct sample_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 static int parse(struct sample_args *ret, int argc, char **argv, struct ft_err *err)
@@ -114,7 +115,7 @@ static int parse(struct sample_args *ret, int argc, char **argv, struct ft_err *
     *ret = (struct sample_args){.sample = {.cancel_fd = -1}};
     o->filter = &ret->filter;
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and DIR", &ret->output.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)

@@ -52,6 +52,7 @@ static const struct arg shrink_args[] = {
 };
 
 #define GROUP_COUNT 3
+#define OPERANDS    "INPUT and DIR"
 
 static void list_groups(struct shrink_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -60,13 +61,13 @@ static void list_groups(struct shrink_args *a, struct arg_group groups[GROUP_COU
     groups[2] = args_output(&a->output);
 }
 
-int cmd_fixture_shrink_help(FILE *out)
+int cmd_fixture_shrink_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct shrink_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 static int parse(struct shrink_args *ret, int argc, char **argv, struct ft_err *err)
@@ -79,7 +80,7 @@ static int parse(struct shrink_args *ret, int argc, char **argv, struct ft_err *
                                            .timeout_ms = DEFAULT_TIMEOUT_MS,
                                            .cancel_fd = -1}};
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and DIR", &ret->output.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)

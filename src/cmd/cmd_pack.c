@@ -56,6 +56,7 @@ static const struct arg compress_args[] = {
 };
 
 #define GROUP_COUNT 3
+#define OPERANDS    "CAPTURE and FILE"
 
 static void list_groups(struct pack_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -64,13 +65,13 @@ static void list_groups(struct pack_args *a, struct arg_group groups[GROUP_COUNT
     groups[2] = args_output(&a->output);
 }
 
-static int print_help(FILE *out)
+int cmd_pack_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct pack_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 static int parse(struct pack_args *ret, int argc, char **argv, struct ft_err *err)
@@ -80,8 +81,8 @@ static int parse(struct pack_args *ret, int argc, char **argv, struct ft_err *er
 
     *ret = (struct pack_args){.pack = {.cancel_fd = -1}};
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "CAPTURE and FILE",
-                            &ret->output.help, &operands, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
+                            &operands, err) != 0)
         return -1;
     if (operands == NULL)
         return 0;
@@ -203,6 +204,6 @@ int cmd_pack(int argc, char **argv)
     if (parse(&a, argc, argv, &err) != 0)
         return (int)ui_args_fail(COMMAND, &err);
     if (a.output.help)
-        return (int)ui_help(COMMAND, print_help);
+        return (int)ui_help(COMMAND, cmd_pack_help);
     return (int)pack(&a);
 }

@@ -2,7 +2,10 @@
 #ifndef FLOWTAPE_CMD_CMD_PACK_H
 #define FLOWTAPE_CMD_CMD_PACK_H
 
+#include "cmd/args.h"
+
 /* cmd_pack - argv[0] is the command's own name; returns an exit status. */
 int cmd_pack(int argc, char **argv);
+int cmd_pack_help(struct arg_view *view);
 
 #endif

@@ -41,13 +41,13 @@ static const struct arg from_args[] = {
 
 #define GROUP_COUNT 2
 
-static int print_help(FILE *out)
+int cmd_unpack_help(struct arg_view *view)
 {
     struct unpack_args nothing;
     const struct arg_group groups[GROUP_COUNT] = {ARG_GROUP("Where from", from_args, &nothing),
                                                   args_output(&nothing.output)};
 
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, NULL, groups, GROUP_COUNT);
 }
 
 static int parse(struct unpack_args *ret, int argc, char **argv, struct ft_err *err)
@@ -146,6 +146,6 @@ int cmd_unpack(int argc, char **argv)
     if (parse(&a, argc, argv, &err) != 0)
         return (int)ui_args_fail(COMMAND, &err);
     if (a.output.help)
-        return (int)ui_help(COMMAND, print_help);
+        return (int)ui_help(COMMAND, cmd_unpack_help);
     return (int)unpack(&a);
 }

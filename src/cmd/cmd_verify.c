@@ -22,6 +22,8 @@ struct verify_args {
     struct output_args output;
 };
 
+#define OPERANDS "INPUT"
+
 static const char about[] =
     "Usage: flowtape verify INPUT [OPTION...]\n"
     "\n"
@@ -47,12 +49,12 @@ static const struct arg output_args[] = {
     {"help", NULL, "this text", offsetof(struct output_args, help), NULL},
 };
 
-static int print_help(FILE *out)
+int cmd_verify_help(struct arg_view *view)
 {
     const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, NULL),
                                        ARG_GROUP(NULL, output_args, NULL), args_log()};
 
-    return args_help(out, about, groups, 4);
+    return args_show(view, about, OPERANDS, groups, 4);
 }
 
 static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *err)
@@ -62,8 +64,8 @@ static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *
     char **operands;
 
     *ret = (struct verify_args){.redis_server = "redis-server"};
-    if (args_parse_operands(groups, 4, argc, argv, 1, "INPUT", &ret->output.help, &operands, err) !=
-        0)
+    if (args_parse_operands(groups, 4, argc, argv, 1, OPERANDS, &ret->output.help, &operands,
+                            err) != 0)
         return -1;
     if (operands == NULL)
         return 0;
@@ -204,7 +206,7 @@ int cmd_verify(int argc, char **argv)
     if (parse(&a, argc, argv, &err) != 0)
         return (int)ui_args_fail(COMMAND, &err);
     if (a.output.help)
-        return (int)ui_help(COMMAND, print_help);
+        return (int)ui_help(COMMAND, cmd_verify_help);
     if (a.report != NULL) {
         const struct check_verify_args check = {.report = a.report,
                                                 .redis_server = a.redis_server,

@@ -96,6 +96,7 @@ static struct arg_group args_to(struct convert_args *a)
 }
 
 #define GROUP_COUNT 12
+#define OPERANDS    "INPUT and OUTPUT"
 
 static void list_groups(struct convert_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -142,8 +143,8 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
         .convert = {.redis_server = "redis-server", .part_bytes = AOF_PART_DEFAULT_BYTES},
     };
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and OUTPUT",
-                            &ret->print.help, &operands, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->print.help,
+                            &operands, err) != 0)
         return -1;
     if (operands == NULL)
         return 0;
@@ -156,7 +157,7 @@ int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct f
     return args_take_input(operands[0], &ret->input, err);
 }
 
-int convert_args_help(FILE *out)
+int convert_args_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct convert_args nothing;
@@ -166,7 +167,7 @@ int convert_args_help(FILE *out)
     list_groups(&nothing, groups);
     (void)snprintf(text, sizeof(text), about,
                    list_forms(names, sizeof(names), "|", "|")); /* fits */
-    return args_help(out, text, groups, GROUP_COUNT);
+    return args_show(view, text, OPERANDS, groups, GROUP_COUNT);
 }
 
 void convert_args_release(struct convert_args *a)

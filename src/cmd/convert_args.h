@@ -18,7 +18,7 @@ struct convert_args {
 
 /* convert_args_parse - FT_ERR_USAGE. Defaults are filled in. convert_args_release also afterwards. */
 int convert_args_parse(struct convert_args *ret, int argc, char **argv, struct ft_err *err);
-int convert_args_help(FILE *out);
+int convert_args_help(struct arg_view *view);
 void convert_args_release(struct convert_args *a);
 
 #endif

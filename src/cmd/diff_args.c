@@ -189,6 +189,7 @@ static const char about[] =
     "they are equal, 3 if they are not.\n";
 
 #define GROUP_COUNT 10
+#define OPERANDS    "A and B"
 
 static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -243,7 +244,7 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
     a->run.rules.filter = &a->filter;
     a->run.rules.map = &a->map;
     list_groups(a, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "A and B", &a->output.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &a->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)
@@ -259,13 +260,13 @@ int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *e
                                                        : take_side(a, DIFF_B, operands[1], err);
 }
 
-int diff_args_help(FILE *out)
+int diff_args_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct diff_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 void diff_args_release(struct diff_args *a)

@@ -18,7 +18,7 @@ struct diff_args {
 
 /* diff_args_parse - FT_ERR_USAGE. Defaults are filled in; a must stay where it is. diff_args_release also afterwards. */
 int diff_args_parse(struct diff_args *a, int argc, char **argv, struct ft_err *err);
-int diff_args_help(FILE *out);
+int diff_args_help(struct arg_view *view);
 void diff_args_release(struct diff_args *a);
 
 #endif

@@ -112,6 +112,7 @@ static const char about[] =
     "INPUT \"-\" is standard input.\n";
 
 #define GROUP_COUNT 6
+#define OPERANDS    "INPUT"
 
 static void list_groups(struct inspect_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -191,7 +192,7 @@ int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct f
 
     *ret = (struct inspect_args){0};
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, "INPUT", &ret->output.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, OPERANDS, &ret->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)
@@ -205,13 +206,13 @@ int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct f
     return args_take_input(operands[0], &ret->input, err);
 }
 
-int inspect_args_help(FILE *out)
+int inspect_args_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct inspect_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 void inspect_args_release(struct inspect_args *a)

@@ -38,7 +38,7 @@ struct inspect_args {
 
 /* inspect_args_parse - FT_ERR_USAGE. Release in any case; the arguments of argv are borrowed. */
 int inspect_args_parse(struct inspect_args *ret, int argc, char **argv, struct ft_err *err);
-int inspect_args_help(FILE *out);
+int inspect_args_help(struct arg_view *view);
 void inspect_args_release(struct inspect_args *a);
 
 #endif

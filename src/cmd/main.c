@@ -1,8 +1,10 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "base/json_tree.h"
+#include "cmd/capture_args.h"
 #include "cmd/cmd_capture.h"
+#include "cmd/cmd_completion.h"
+#include "cmd/cmd_config.h"
 #include "cmd/cmd_convert.h"
 #include "cmd/cmd_cutover.h"
 #include "cmd/cmd_diff.h"
@@ -15,81 +17,66 @@
 #include "cmd/cmd_sync.h"
 #include "cmd/cmd_unpack.h"
 #include "cmd/cmd_verify.h"
+#include "cmd/command.h"
+#include "cmd/convert_args.h"
+#include "cmd/diff_args.h"
 #include "cmd/exit_status.h"
+#include "cmd/inspect_args.h"
+#include "cmd/replay_args.h"
 #include "cmd/secret_args.h"
-#include "config.h"
-
-struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-};
+#include "cmd/serve_args.h"
+#include "cmd/sync_args.h"
 
 static const struct command commands[] = {
-    {"capture", cmd_capture, "record a live Dragonfly into a capture directory"},
-    {"convert", cmd_convert, "make a file that Redis loads"},
-    {"replay", cmd_replay, "write a capture or snapshot into a running Redis"},
-    {"sync", cmd_sync, "migrate a live Dragonfly into a running Redis"},
-    {"cutover", cmd_cutover, "tell a running sync to cut over"},
-    {"serve", cmd_serve, "let Redis replicate from a capture or snapshot"},
-    {"verify", cmd_verify, "check a capture or file for damage"},
-    {"diff", cmd_diff, "compare two captures, files or servers"},
-    {"inspect", cmd_inspect, "show what is in a capture or file"},
-    {"pack", cmd_pack, "make one archive of a capture"},
-    {"unpack", cmd_unpack, "make a capture directory of an archive"},
-    {"fixture", cmd_fixture, "make captures for tests"},
-    {"explain", cmd_explain, "show what one journalled command becomes"},
+    {"capture", "record a live Dragonfly into a capture directory", cmd_capture, capture_args_help,
+     NULL},
+    {"convert", "make a file that Redis loads", cmd_convert, convert_args_help, NULL},
+    {"replay", "write a capture or snapshot into a running Redis", cmd_replay, replay_args_help,
+     NULL},
+    {"sync", "migrate a live Dragonfly into a running Redis", cmd_sync, sync_args_help, NULL},
+    {"cutover", "tell a running sync to cut over", cmd_cutover, cmd_cutover_help, NULL},
+    {"serve", "let Redis replicate from a capture or snapshot", cmd_serve, serve_args_help, NULL},
+    {"verify", "check a capture or file for damage", cmd_verify, cmd_verify_help, NULL},
+    {"diff", "compare two captures, files or servers", cmd_diff, diff_args_help, NULL},
+    {"inspect", "show what is in a capture or file", cmd_inspect, inspect_args_help, NULL},
+    {"pack", "make one archive of a capture", cmd_pack, cmd_pack_help, NULL},
+    {"unpack", "make a capture directory of an archive", cmd_unpack, cmd_unpack_help, NULL},
+    {"fixture", "make captures for tests", NULL, NULL, &fixture_commands},
+    {"explain", "show what one journalled command becomes", cmd_explain, cmd_explain_help, NULL},
+    {"config", "show which options are in effect, and from where", cmd_config, cmd_config_help,
+     NULL},
+    {"completion", "print what a shell needs to complete options", cmd_completion,
+     cmd_completion_help, NULL},
 };
 
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-
-static void print_help(FILE *out)
-{
-    fputs("Usage: flowtape COMMAND [OPTION...] ...\n"
-          "\n"
-          "Records what a Dragonfly master sends to its replicas, makes files of it that Redis\n"
-          "loads, and writes it into a running Redis or Redis Cluster.\n"
-          "\n",
-          out);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n"
-          "\"flowtape COMMAND --help\" describes one command; flowtape(1) is the manual.\n",
-          out);
-}
+static const struct command_list program = {
+    .name = "",
+    .about = "Usage: flowtape COMMAND [OPTION...] ...\n"
+             "       flowtape --version [--json]\n"
+             "\n"
+             "Records what a Dragonfly master sends to its replicas, makes files of it that Redis\n"
+             "loads, and writes it into a running Redis or Redis Cluster.\n"
+             "\n",
+    .commands = commands,
+    .count = sizeof(commands) / sizeof(commands[0]),
+    .more = "\n"
+            "\"flowtape COMMAND --help\" describes one command; flowtape(1) is the manual.\n",
+};
 
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "";
     struct ft_err err = FT_ERR_INIT;
+    int status;
 
     json_tree_watch();
     if (secret_args_hide(argc, argv, &err) != 0) {
         fprintf(stderr, "flowtape: %s\n", err.msg);
         return EXIT_FAILED;
     }
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        print_help(stdout);
-        return EXIT_DONE;
-    }
-    if (strcmp(name, "--version") == 0) {
-        puts(PACKAGE_STRING);
-        return EXIT_DONE;
-    }
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(name, commands[i].name) == 0) {
-            int status = commands[i].run(argc - 1, argv + 1);
-
-            secret_args_wipe();
-            return status;
-        }
-    }
-    if (name[0] == '\0') {
-        print_help(stderr);
-    } else {
-        (void)err_set(&err, FT_ERR_USAGE, "there is no command \"%s\"", name); /* printable */
-        secret_args_mask(err.msg);
-        fprintf(stderr, "flowtape: %s; try \"flowtape --help\"\n", err.msg);
-    }
-    return EXIT_USAGE;
+    command_know(&program);
+    args_on_settings(command_check_settings);
+    status = command_run(&program, argc, argv);
+    args_release();
+    secret_args_wipe();
+    return status;
 }

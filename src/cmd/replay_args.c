@@ -327,6 +327,7 @@ static const char about[] =
     "there, and no record takes effect twice.\n";
 
 #define GROUP_COUNT 13
+#define OPERANDS    "INPUT and TARGET"
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -385,8 +386,8 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         .check = {.redis_server = "redis-server"},
     };
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "INPUT and TARGET",
-                            &ret->output.help, &operands, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
+                            &operands, err) != 0)
         return -1;
     if (operands == NULL)
         return 0;
@@ -404,13 +405,13 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     return args_take_input(operands[0], &ret->run.input, err);
 }
 
-int replay_args_help(FILE *out)
+int replay_args_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct replay_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 void replay_args_release(struct replay_args *a)

@@ -45,7 +45,7 @@ int replay_args_check(const struct replay_options *o, struct ft_err *err);
 /* replay_args_parse - FT_ERR_USAGE. Defaults are filled in, the password in argv is wiped.
  * replay_args_release also afterwards. */
 int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_err *err);
-int replay_args_help(FILE *out);
+int replay_args_help(struct arg_view *view);
 void replay_args_release(struct replay_args *a);
 
 #endif

@@ -68,6 +68,14 @@ static size_t find_password(char *authority, char **ret)
     return at == NULL ? strlen(colon + 1) : (size_t)(at - colon - 1);
 }
 
+bool secret_args_has_password(const char *word)
+{
+    char *authority = find_authority((char *)word); /* only looked at */
+    char *password;
+
+    return authority != NULL && find_password(authority, &password) != 0;
+}
+
 static char *copy(const char *text, size_t n, struct ft_err *err)
 {
     char *p = strndup(text, n);

@@ -11,10 +11,14 @@
 #ifndef FLOWTAPE_CMD_SECRET_ARGS_H
 #define FLOWTAPE_CMD_SECRET_ARGS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /* secret_args_hide - once, by main. FT_ERR_NOMEM. */
 int secret_args_hide(int argc, char **argv, struct ft_err *err);
+/* secret_args_has_password - is it an address that holds one? */
+bool secret_args_has_password(const char *word);
 /* secret_args_typed - the word of argv as it was typed; `word` itself where nothing was hidden. */
 const char *secret_args_typed(const char *word);
 /* secret_args_variable - of the environment, as it was; NULL: not set. */

@@ -82,6 +82,7 @@ static const struct arg how_args[] = {
 };
 
 #define GROUP_COUNT 7
+#define OPERANDS    "INPUT"
 
 static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -109,7 +110,7 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
                 .cancel_fd = -1},
     };
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, "INPUT", &ret->print.help,
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, OPERANDS, &ret->print.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)
@@ -126,7 +127,7 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
     return 0;
 }
 
-int serve_args_help(FILE *out)
+int serve_args_help(struct arg_view *view)
 {
     static const char about[] =
         "Usage: flowtape serve INPUT --as redis [OPTION...]\n"
@@ -138,7 +139,7 @@ int serve_args_help(FILE *out)
     struct serve_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 void serve_args_release(struct serve_args *a)

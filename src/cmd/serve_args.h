@@ -16,7 +16,7 @@ struct serve_args {
 
 /* serve_args_parse - FT_ERR_USAGE. Defaults are filled in. serve_args_release also afterwards. */
 int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err);
-int serve_args_help(FILE *out);
+int serve_args_help(struct arg_view *view);
 void serve_args_release(struct serve_args *a);
 
 #endif

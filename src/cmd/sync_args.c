@@ -85,6 +85,7 @@ static const char about[] =
     "everything.\n";
 
 #define GROUP_COUNT 12
+#define OPERANDS    "SOURCE and TARGET"
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -131,8 +132,8 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     };
     ret->give_up_ms = ret->run.capture.give_up_after_ms;
     list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, "SOURCE and TARGET",
-                            &ret->output.help, &operands, err) != 0)
+    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
+                            &operands, err) != 0)
         return -1;
     if (operands == NULL)
         return 0;
@@ -152,13 +153,13 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     return args_take_target(&ret->target, operands[1], err);
 }
 
-int sync_args_help(FILE *out)
+int sync_args_help(struct arg_view *view)
 {
     struct arg_group groups[GROUP_COUNT];
     struct sync_args nothing;
 
     list_groups(&nothing, groups);
-    return args_help(out, about, groups, GROUP_COUNT);
+    return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
 void sync_args_release(struct sync_args *a)

@@ -20,7 +20,7 @@ struct sync_args {
 /* sync_args_parse - FT_ERR_USAGE. Defaults are filled in, passwords in argv are wiped.
  * sync_args_release also afterwards. */
 int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err *err);
-int sync_args_help(FILE *out);
+int sync_args_help(struct arg_view *view);
 void sync_args_release(struct sync_args *a);
 
 /* args_cutover_mode - "manual", "pause", "takeover". */

@@ -68,9 +68,21 @@ enum exit_status ui_args_fail(const char *command, const struct ft_err *err)
     return err->kind == FT_ERR_USAGE ? ui_usage(command, "%s", err->msg) : ui_fail(command, err);
 }
 
-enum exit_status ui_help(const char *command, int (*help)(FILE *out))
+static int see_help(struct arg_view *view, const struct arg_shape *shape)
 {
-    return ui_flush(command, help(stdout) != 0 ? EXIT_FAILED : EXIT_DONE);
+    (void)view;
+    return args_print_help(stdout, shape);
+}
+
+enum exit_status ui_help(const char *command, int (*help)(struct arg_view *view))
+{
+    struct arg_view view = {see_help};
+    const struct arg_value *values;
+    size_t count;
+
+    if (args_listed(&values, &count))
+        return EXIT_DONE;
+    return ui_flush(command, help(&view) != 0 ? EXIT_FAILED : EXIT_DONE);
 }
 
 void ui_note(const char *command, const char *fmt, ...)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cmd/args.h"
 #include "cmd/exit_status.h"
 
 /* ui_fail - "flowtape COMMAND: text" on standard error; returns the exit status for the error. */
@@ -21,8 +22,8 @@ enum exit_status ui_usage(const char *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* ui_args_fail - arguments could not be taken: the hint is given where it helps. */
 enum exit_status ui_args_fail(const char *command, const struct ft_err *err);
-/* ui_help - the text of --help on standard output. */
-enum exit_status ui_help(const char *command, int (*help)(FILE *out));
+/* ui_help - the text of --help on standard output; nothing where options are only listed (args_only_list). */
+enum exit_status ui_help(const char *command, int (*help)(struct arg_view *view));
 /* ui_note - a line on standard error that is no error. */
 void ui_note(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* ui_flush - standard output written out? An error is reported and becomes EXIT_FAILED. */
