@@ -85,6 +85,14 @@ int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err)
     return 0;
 }
 
+void spool_passed(const struct spool *s, size_t offset)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (s->map != NULL)
+        (void)madvise(s->map, offset / page * page, MADV_DONTNEED); /* no harm if it is not done */
+}
+
 uint64_t spool_size(const struct spool *s)
 {
     return s->in_file + s->tail.n;

@@ -34,6 +34,8 @@ int spool_flush(struct spool *s, struct ft_err *err);
 /* spool_view - all of it as one run of bytes, from memory or from the mapped file; valid until
  * spool_release. Nothing may be put any more. */
 int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err);
+/* spool_passed - of a view: what lies before will not be looked at soon, and need not be in memory. */
+void spool_passed(const struct spool *s, size_t offset);
 void spool_release(struct spool *s);
 
 #endif

@@ -45,7 +45,7 @@ struct convert_result {
     uint64_t bytes_out; /* also of what was not finished, as far as it was handed over */
     bool written;
     uint32_t databases; /* that the server needs */
-    uint64_t folded;    /* keys that went through the private redis-server */
+    uint64_t folded;    /* that the journal touches, and that are there */
     uint64_t in_sync;   /* records inside the full sync; RDB, AOF: not counted */
     uint64_t commands;  /* written, SELECT not counted; AOF: of the increments; JSON: records */
     uint64_t records_filtered; /* left out by filters */

@@ -82,7 +82,7 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
     (void)pthread_mutex_init(&f->suspects_mu, NULL); /* default attributes: cannot fail on Linux */
     f->source = source;
     f->options = *options;
-    if (prepare(f, err) != 0) {
+    if (plain_keys_new(&f->plain, err) != 0 || prepare(f, err) != 0) {
         fold_free(f);
         return -1;
     }
@@ -131,6 +131,7 @@ void fold_free(struct fold *f)
     if (f == NULL)
         return;
     private_redis_free(f->server);
+    plain_keys_free(f->plain);
     (void)pthread_mutex_destroy(&f->suspects_mu); /* nobody holds it any more */
     fold_plan_free(f->plan);
     free(f);

@@ -4,9 +4,10 @@
  * How it works  Keys that the journal touches up to the cut are few beside those it does not. A first
  *               pass over the journal notes the touched ones (item/touched.h: fixed memory). The
  *               second pass is that over the streams (state_run.h): untouched entries go straight to the sink;
- *               touched ones are loaded, with their records, in stream order, into a private
- *               redis-server (wire/private_redis.h), and in the end their values are taken from it
- *               by DUMP. Flushed databases drop what came before.
+ *               touched ones are kept (plain_keys.h), where records set, delete or expire
+ *               them; a key that a record does anything else to is loaded, and all its records after that, in stream
+ *               order, into a private redis-server (wire/private_redis.h), and in the end its value is taken from
+ *               it by DUMP. Flushed databases drop what came before.
  * Order         Each stream has its own connection for the records inside the full sync; keys of
  *               different flows are independent. The journals after it follow on one connection
  *               when all streams are through.
@@ -19,6 +20,7 @@
 
 #include "command/suspect.h"
 #include "state/fold_plan.h"
+#include "state/plain_keys.h"
 #include "wire/private_redis.h"
 
 struct fold_options {
@@ -39,6 +41,7 @@ struct fold {
     const struct source *source;
     struct fold_options options;
     struct fold_plan *plan;
+    struct plain_keys *plain;
     struct private_redis *server; /* NULL: nothing is touched */
     struct target own;            /* what the server is, with its modules */
     const struct target *engine;  /* it, once it is known */

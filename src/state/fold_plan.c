@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 #include "input/journal_pass.h"
+#include "state/plain_keys.h"
 
 struct fold_plan {
     const struct source *source;
     struct owner_guard guard;
     struct key_choice choice;
     struct touched *touched;
-    bool grown; /* a record with several keys has brought in one that was not there */
+    struct touched *needed; /* of these, by values in the snapshot */
+    bool grown;             /* a record with several keys has brought in one that was not there */
     bool flushed_all;
     bool flushed_some; /* of the slots */
     uint8_t flushed_dbs[FOLD_DATABASES / 8];
@@ -47,14 +49,19 @@ void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_
     }
 }
 
-void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count)
+void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
+                     bool overwrites)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         touched_add(p->touched, keys[i].db, keys[i].key);
+        if (!overwrites)
+            touched_add(p->needed, keys[i].db, keys[i].key);
+    }
 }
 
 /* All keys of a record that somebody wants a key of: their values may have come from each other. */
-static void choose(struct fold_plan *p, const struct translation_key *keys, size_t count)
+static void choose(struct fold_plan *p, const struct translation_key *keys, size_t count,
+                   bool overwrites)
 {
     bool wanted = p->choice.wants == NULL;
 
@@ -64,7 +71,18 @@ static void choose(struct fold_plan *p, const struct translation_key *keys, size
     for (size_t i = 0; i < count && wanted && p->choice.wants != NULL && count > 1; i++)
         p->grown |= !touched_may(p->touched, keys[i].db, keys[i].key);
     if (wanted)
-        fold_plan_touch(p, keys, count);
+        fold_plan_touch(p, keys, count, overwrites);
+}
+
+/* Whatever its keys were before is of no consequence. */
+static bool is_overwrite(const struct translation *t)
+{
+    struct plain_command c;
+
+    if (t->command_count != 1 || t->class_ == TRANSLATION_READ_WRITE)
+        return false;
+    c = plain_command_of(&t->commands[0]);
+    return c.kind == PLAIN_DELETE || (c.kind == PLAIN_SET && !c.keeps_time);
 }
 
 static int note_record(void *context, const struct item *item, const struct translation *t,
@@ -75,7 +93,7 @@ static int note_record(void *context, const struct item *item, const struct tran
     (void)err; /* nothing here can fail */
     if (t->class_ == TRANSLATION_FLUSH)
         fold_plan_flush(p, item->record.dbid, &t->flush);
-    choose(p, t->keys, t->key_count);
+    choose(p, t->keys, t->key_count, is_overwrite(t));
     return 0;
 }
 
@@ -103,7 +121,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
             break;
         if (owner_guard_classify(&p->guard, flow, record->args, record->arg_count, keys, count) !=
             OWNER_FOREIGN)
-            choose(p, keys, count);
+            choose(p, keys, count, false);
     }
     source_stream_free(stream);
     return step == STEP_END ? 0 : -1;
@@ -162,6 +180,11 @@ bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key)
     return touched_may(p->touched, db, key);
 }
 
+bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key)
+{
+    return touched_may(p->needed, db, key);
+}
+
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
     if (p->flushed_all || (db < FOLD_DATABASES && get_bit(p->flushed_dbs, db)))
@@ -190,7 +213,8 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
         return err_nomem(err, "the point-in-time conversion");
     p->source = source;
     p->guard = source->guard;
-    if (touched_new(&p->touched, expected_keys(source, cut), err) != 0) {
+    if (touched_new(&p->touched, expected_keys(source, cut), err) != 0 ||
+        touched_new(&p->needed, expected_keys(source, cut), err) != 0) {
         fold_plan_free(p);
         return -1;
     }
@@ -203,5 +227,6 @@ void fold_plan_free(struct fold_plan *p)
     if (p == NULL)
         return;
     touched_free(p->touched);
+    touched_free(p->needed);
     free(p);
 }

@@ -46,8 +46,9 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
 /* fold_plan_scan - the records inside the full sync, and the journal up to the cut. */
 int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
                    struct ft_err *err);
-/* fold_plan_touch, fold_plan_flush - one record's keys; one flush. */
-void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count);
+/* fold_plan_touch, fold_plan_flush - one record's keys, which it sets or deletes or else changes; one flush. */
+void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
+                     bool overwrites);
 void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush);
 /* fold_plan_concerns - does a record with these keys have a part in what is taken? */
 bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key *keys,
@@ -55,6 +56,8 @@ bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key 
 bool fold_plan_is_empty(const struct fold_plan *p);
 /* fold_plan_takes - its value at the cut is to be found out. */
 bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key);
+/* fold_plan_needs - of a key that is taken: is its value in the snapshot of any consequence? */
+bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key);
 /* fold_plan_drops - it was flushed before the cut. Of keys that are not taken. */
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key);
 void fold_plan_free(struct fold_plan *p);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "item/dump.h"
 #include "wire/redis_info.h"
 
@@ -11,7 +12,7 @@
 /* Keys of one SCAN whose values are on their way. */
 struct fold_read {
     struct fold_stream *stream;
-    fold_entry_fn *take;
+    plain_key_fn *take;
     void *context;
     uint32_t db;
     struct buf keys; /* back to back */
@@ -55,7 +56,7 @@ static int take_dump(struct fold_read *r, size_t i, const redisReply *reply, str
         entry.value = buf_bytes(&r->value);
     }
     entry.value_bytes = entry.value.n;
-    return r->take(r->context, &entry, err);
+    return r->take(r->context, &entry, (int64_t)(clock_wall_us() / 1000), err);
 }
 
 /* For each key PEXPIRETIME was sent, with an even tag, and then DUMP. */
@@ -175,7 +176,7 @@ static int read_dbs(struct fold_read *r, const uint8_t *dbs, struct ft_err *err)
     return rc;
 }
 
-int fold_read_out(struct fold_stream *s, fold_entry_fn *take, void *context, struct ft_err *err)
+int fold_read_out(struct fold_stream *s, plain_key_fn *take, void *context, struct ft_err *err)
 {
     uint8_t dbs[PRIVATE_REDIS_DATABASES] = {0};
     struct fold_read read = {.stream = s, .take = take, .context = context};
@@ -183,6 +184,8 @@ int fold_read_out(struct fold_stream *s, fold_entry_fn *take, void *context, str
 
     if (rc == 0)
         rc = read_dbs(&read, dbs, err);
+    if (rc == 0)
+        rc = plain_keys_read(s->fold->plain, take, context, err);
     buf_release(&read.keys);
     buf_release(&read.value);
     free(read.ends);

@@ -133,18 +133,19 @@ static int put_entry_command(void *context, const struct bytes *args, size_t cou
     return put(context, args, count, err);
 }
 
-int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
+/* A value into the private server. */
+static int put_entry(void *context, const struct rdb_entry *entry, int64_t time_ms,
+                     struct ft_err *err)
 {
-    const struct rdb_entry *entry = &item->rdb.entry;
+    struct fold_stream *s = context;
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result;
 
     set_current(s, NULL, entry->db, entry->key);
     if (fold_stream_select(s, entry->db, err) != 0)
         return -1;
-    result = entry_commands_run(
-        s->entries, entry, cut_moment_ms(s->fold->options.cut, (int64_t)(item->time_us / 1000)),
-        true, put_entry_command, s, &loss, err);
+    result = entry_commands_run(s->entries, entry, cut_moment_ms(s->fold->options.cut, time_ms),
+                                true, put_entry_command, s, &loss, err);
     if (result == RECODE_ERROR)
         return -1;
     if (loss == LOSS_NONE)
@@ -153,6 +154,19 @@ int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_
         return -1;
     return loss_add(s->fold->options.losses, loss, rdb_type_name(entry->type), entry->db,
                     entry->key, err);
+}
+
+int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    int64_t time_ms = (int64_t)(item->time_us / 1000);
+    bool done;
+
+    if (!fold_plan_needs(s->fold->plan, entry->db, entry->key))
+        return 0;
+    if (plain_keys_put(s->fold->plain, entry, time_ms, &done, err) != 0)
+        return -1;
+    return done ? 0 : put_entry(s, entry, time_ms, err);
 }
 
 /* DELEX key IFDEQ|IFDNE digest */
@@ -231,11 +245,40 @@ static int note_suspects(struct fold_stream *s, const struct item *item,
     return rc;
 }
 
+/* *ret_done: the record is one command for which no server is needed, on keys that have not been given to it. */
+static int apply_plain(struct fold_stream *s, const struct item *item, const struct translation *t,
+                       bool *ret_done, struct ft_err *err)
+{
+    struct plain_command c;
+
+    *ret_done = false;
+    if (t->command_count != 1 || t->class_ == TRANSLATION_READ_WRITE ||
+        t->class_ == TRANSLATION_FLUSH)
+        return 0;
+    c = plain_command_of(&t->commands[0]);
+    if (c.kind == PLAIN_UNKNOWN)
+        return 0;
+    return plain_keys_apply(s->fold->plain, item->record.dbid, &c, (int64_t)(item->time_us / 1000),
+                            ret_done, err);
+}
+
+/* The private server gets what the record needs, for good. */
+static int give_keys_away(struct fold_stream *s, const struct translation *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->key_count; i++) {
+        if (plain_keys_give_away(s->fold->plain, t->keys[i].db, t->keys[i].key, put_entry, s,
+                                 err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int take_translation(void *context, const struct item *item, const struct translation *t,
                             struct ft_err *err)
 {
     struct fold_stream *s = context;
     uint32_t db = item->record.dbid;
+    bool done;
 
     if (t->class_ != TRANSLATION_FLUSH && !fold_plan_concerns(s->fold->plan, t->keys, t->key_count))
         return 0;
@@ -244,7 +287,16 @@ static int take_translation(void *context, const struct item *item, const struct
         return -1;
     if (t->class_ == TRANSLATION_NOTHING)
         return 0;
+    if (apply_plain(s, item, t, &done, err) != 0)
+        return -1;
+    if (done)
+        return 0;
+    if (give_keys_away(s, t, err) != 0)
+        return -1;
+    set_current(s, t->row, db, t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0));
     if (fold_stream_select(s, db, err) != 0)
+        return -1;
+    if (t->class_ == TRANSLATION_FLUSH && plain_keys_flush(s->fold->plain, db, &t->flush, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_FLUSH && t->flush.kind == FLUSH_SLOTS)
         return flush_slots(s, &t->flush, err);

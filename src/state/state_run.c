@@ -3,7 +3,6 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "input/stream_pool.h"
 #include "state/fold_read.h"
 
@@ -66,12 +65,13 @@ static int divert_record(void *context, const struct item *item, const struct tr
     return fold_stream_record(lane->fold, item, t, err) != 0 ? -1 : 1;
 }
 
-static int deliver_folded(void *context, const struct rdb_entry *entry, struct ft_err *err)
+static int deliver_folded(void *context, const struct rdb_entry *entry, int64_t time_ms,
+                          struct ft_err *err)
 {
     struct lane *lane = context;
     const struct item item = {.kind = ITEM_ENTRY,
                               .flow = lane->index,
-                              .time_us = clock_wall_us(),
+                              .time_us = (uint64_t)cut_moment_ms(lane->run->o.cut, time_ms) * 1000,
                               .rdb = {.kind = RDB_ITEM_ENTRY, .entry = *entry}};
 
     lane->counts.folded++;

@@ -38,7 +38,7 @@ struct state_counts {
     uint64_t filtered;
     uint64_t expired;
     uint64_t bytes_in;
-    uint64_t folded;                    /* keys that went through the private redis-server */
+    uint64_t folded;                    /* that the journal touches, and that are there */
     struct journal_pass_counts journal; /* that was applied */
 };
 

@@ -51,6 +51,8 @@ static void test_what_was_put_is_read_anywhere(void **state)
         assert_int_equal(view.n, TOTAL);
         for (size_t k = 0; k < TOTAL; k++)
             assert_int_equal(view.p[k], pattern(k));
+        spool_passed(&s, TOTAL);
+        assert_int_equal(view.p[TOTAL / 2], pattern(TOTAL / 2)); /* it comes back */
         spool_release(&s);
         assert_int_equal(spool_size(&s), 0);
     }
