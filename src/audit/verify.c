@@ -10,6 +10,7 @@
 #include "archive/packed_reader.h"
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/task_pool.h"
 #include "input/repeated_keys.h"
 #include "input/source_capture.h"
 #include "item/entry_loss.h"
@@ -19,7 +20,7 @@
 #include "store/segment_reader_open.h"
 #include "store/segment_reader_seek.h"
 
-/* The keys of one snapshot, of all of its flows or files. */
+/* The keys of one flow or file; the log is that of the whole snapshot. */
 struct keys_check {
     struct key_log *log;
     struct key_log_batch batch;
@@ -48,6 +49,8 @@ struct flow_check {
     uint32_t flow;
     struct item_check items;
     struct flow_decoder *decoder;
+    struct source_large *large;
+    bool has_permit;      /* of large */
     bool decoding;        /* false once something broke */
     uint64_t offset;      /* of the next block's first byte in the flow */
     uint64_t next_lsn;    /* 0: not known */
@@ -107,6 +110,48 @@ static int found_text(struct flow_check *c, struct ft_err *err, const char *fmt,
     (void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut text is still a text */
     va_end(ap);
     return add_finding(c->report, c->file, c->file_offset, text, err);
+}
+
+static bool is_noted(const struct verify_report *r, const struct finding *note)
+{
+    for (size_t i = 0; i < r->note_count; i++) {
+        if (strcmp(r->notes[i].text, note->text) == 0 && strcmp(r->notes[i].file, note->file) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What was found in one flow or file, after that of those before it. Of notes each once. */
+static int add_part(struct verify_report *r, const struct verify_report *part, struct ft_err *err)
+{
+    for (size_t i = 0; i < part->finding_count; i++) {
+        const struct finding *f = &part->findings[i];
+
+        if (r->finding_count < FINDINGS_SHOWN_MAX &&
+            append(&r->findings, &r->finding_count, f->file, f->offset, f->text, err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < part->note_count; i++) {
+        const struct finding *f = &part->notes[i];
+
+        if (!is_noted(r, f) &&
+            append(&r->notes, &r->note_count, f->file, f->offset, f->text, err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < part->incomplete_count; i++) {
+        const struct finding *f = &part->incomplete[i];
+
+        if (append(&r->incomplete, &r->incomplete_count, f->file, f->offset, f->text, err) != 0)
+            return -1;
+    }
+    r->findings_total += part->findings_total;
+    r->unread += part->unread;
+    r->segments += part->segments;
+    r->blocks += part->blocks;
+    r->bytes += part->bytes;
+    r->keys += part->keys;
+    r->records += part->records;
+    return 0;
 }
 
 static int check_entry(void *context, const struct item *item, struct ft_err *err)
@@ -176,8 +221,11 @@ static int check_payload(struct flow_check *c, const struct segment_block *block
         return 0;
     if (flow_decoder_push(c->decoder, source_flow_part(kind), block->payload, block->time_us,
                           &what) == 0 &&
-        decode(c, &what) != STEP_ERROR)
+        decode(c, &what) != STEP_ERROR) {
+        source_large_want(c->large, &c->has_permit,
+                          flow_decoder_held_bytes(c->decoder) > SOURCE_LARGE_BYTES);
         return 0;
+    }
     c->decoding = false;
     return found(c->report, c->file, block->file_offset, &what, err);
 }
@@ -408,9 +456,21 @@ static int check_end(struct flow_check *c, const struct capture_flow *flow, stru
     return 0;
 }
 
-static int check_flow(struct verify_report *r, struct keys_check *keys, struct capture_check *cc,
-                      const struct generation *g, uint32_t flow, struct ft_err *err)
+/* What is checked flow by flow, or file by file, several at a time. */
+struct parts_check {
+    struct capture_check *capture; /* or else the source */
+    const struct generation *generation;
+    const struct source *source;
+    struct keys_check keys; /* each part begins with */
+    struct source_large *large;
+    struct verify_report *parts;
+};
+
+static int check_flow(struct verify_report *r, struct keys_check *keys, struct parts_check *all,
+                      uint32_t flow, struct ft_err *err)
 {
+    struct capture_check *cc = all->capture;
+    const struct generation *g = all->generation;
     const struct capture_flow *f = &g->flows[flow];
     struct flow_decoder_options options = {
         .rdb = {.dragonfly = true},
@@ -421,6 +481,7 @@ static int check_flow(struct verify_report *r, struct keys_check *keys, struct c
         .report = r,
         .items = {.report = r, .keys = keys},
         .flow = flow,
+        .large = all->large,
         .decoding = true,
         .file = CAPTURE_MANIFEST,
     };
@@ -436,6 +497,7 @@ static int check_flow(struct verify_report *r, struct keys_check *keys, struct c
         rc = check_end(&c, f, err);
     item_check_release(&c.items);
     flow_decoder_free(c.decoder);
+    source_large_want(all->large, &c.has_permit, false);
     return rc;
 }
 
@@ -461,8 +523,6 @@ static int check_repeats(struct verify_report *r, const struct source *source,
 {
     struct repeats repeats = {r, source};
 
-    if (key_log_flush(keys->log, &keys->batch, err) != 0)
-        return -1;
     return repeated_keys_find(source, keys->log, found_again, &repeats, err);
 }
 
@@ -482,17 +542,56 @@ static int check_generation_keys(struct verify_report *r, const struct capture *
     return rc;
 }
 
+static int verify_stream(struct verify_report *r, struct keys_check *keys,
+                         const struct parts_check *all, uint32_t index, struct ft_err *err);
+
+static int check_part(void *context, uint32_t index, struct ft_err *err)
+{
+    struct parts_check *all = context;
+    struct keys_check keys = all->keys;
+    int rc = all->source != NULL ? verify_stream(&all->parts[index], &keys, all, index, err)
+                                 : check_flow(&all->parts[index], &keys, all, index, err);
+
+    return rc != 0 ? -1 : key_log_flush(keys.log, &keys.batch, err);
+}
+
+/* The members of an archive have to be read one after the other. */
+static int check_parts(struct verify_report *r, struct parts_check *all, uint32_t count,
+                       struct ft_err *err)
+{
+    bool packed = all->capture != NULL && all->capture->packed != NULL;
+    int rc;
+
+    all->parts = calloc(count + 1u, sizeof(*all->parts));
+    if (all->parts == NULL || source_large_new(&all->large, err) != 0) {
+        free(all->parts);
+        return err_nomem(err, "the checks of all flows");
+    }
+    for (uint32_t i = 0; i < count; i++)
+        all->parts[i].progress = r->progress;
+    rc = task_pool_run(count, packed ? 1 : count, check_part, all, err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = add_part(r, &all->parts[i], err);
+        verify_report_release(&all->parts[i]);
+    }
+    source_large_free(all->large);
+    free(all->parts);
+    return rc;
+}
+
 static int check_generation(struct verify_report *r, struct capture_check *cc,
                             const struct generation *g, struct ft_err *err)
 {
-    struct keys_check keys = {.now_ms = (int64_t)(clock_wall_us() / 1000)};
-    int rc = key_log_new(&keys.log, err);
+    struct parts_check all = {
+        .capture = cc, .generation = g, .keys = {.now_ms = (int64_t)(clock_wall_us() / 1000)}};
+    int rc = key_log_new(&all.keys.log, err);
 
-    for (uint32_t flow = 0; rc == 0 && flow < g->flow_count; flow++)
-        rc = check_flow(r, &keys, cc, g, flow, err);
     if (rc == 0)
-        rc = check_generation_keys(r, cc->capture, g, &keys, err);
-    key_log_free(keys.log);
+        rc = check_parts(r, &all, g->flow_count, err);
+    if (rc == 0)
+        rc = check_generation_keys(r, cc->capture, g, &all.keys, err);
+    key_log_free(all.keys.log);
     return rc;
 }
 
@@ -633,9 +732,10 @@ static int check_stream(struct item_check *c, const struct source *source, uint3
 }
 
 static int verify_stream(struct verify_report *r, struct keys_check *keys,
-                         const struct source *source, uint32_t index, struct ft_err *err)
+                         const struct parts_check *all, uint32_t index, struct ft_err *err)
 {
-    const struct source_stream_options options = {.verify_checksum = true};
+    const struct source_stream_options options = {.verify_checksum = true, .large = all->large};
+    const struct source *source = all->source;
     struct item_check c = {.report = r, .keys = keys};
     struct source_stream *stream;
     int rc;
@@ -655,7 +755,7 @@ static int verify_stream(struct verify_report *r, struct keys_check *keys,
 static int verify_files(struct verify_report *r, const char *path, struct ft_err *err)
 {
     struct ft_err what = FT_ERR_INIT;
-    struct keys_check keys = {.now_ms = (int64_t)(clock_wall_us() / 1000)};
+    struct parts_check all = {.keys = {.now_ms = (int64_t)(clock_wall_us() / 1000)}};
     struct source *source;
     int rc;
 
@@ -668,12 +768,13 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
     }
     source->progress = r->progress;
     read_progress_begin(r->progress, "checking", source_bytes(source));
-    rc = key_log_new(&keys.log, err);
-    for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
-        rc = verify_stream(r, &keys, source, i, err);
+    all.source = source;
+    rc = key_log_new(&all.keys.log, err);
+    if (rc == 0)
+        rc = check_parts(r, &all, source->stream_count, err);
     if (rc == 0 && r->findings_total == 0)
-        rc = check_repeats(r, source, &keys, err);
-    key_log_free(keys.log);
+        rc = check_repeats(r, source, &all.keys, err);
+    key_log_free(all.keys.log);
     source_free(source);
     return rc;
 }

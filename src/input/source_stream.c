@@ -29,6 +29,17 @@ void source_large_free(struct source_large *l)
     free(l);
 }
 
+void source_large_want(struct source_large *l, bool *has, bool wanted)
+{
+    if (l == NULL || *has == wanted)
+        return;
+    *has = wanted;
+    if (!wanted)
+        (void)sem_post(&l->permits); /* was taken below */
+    while (wanted && sem_wait(&l->permits) != 0)
+        ; /* interrupted */
+}
+
 int source_stream_open(struct source_stream **ret, const struct source *s, uint32_t index,
                        const struct source_stream_options *options, struct ft_err *err)
 {
@@ -65,13 +76,7 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
  */
 static void want_permit(struct source_stream *st, bool wanted)
 {
-    if (st->options.large == NULL || st->has_permit == wanted)
-        return;
-    st->has_permit = wanted;
-    if (!wanted)
-        (void)sem_post(&st->options.large->permits); /* was taken below */
-    while (wanted && sem_wait(&st->options.large->permits) != 0)
-        ; /* interrupted */
+    source_large_want(st->options.large, &st->has_permit, wanted);
 }
 
 static int check_cancelled(const struct source *s, struct ft_err *err)

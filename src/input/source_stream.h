@@ -21,6 +21,8 @@ struct source_large;
 
 int source_large_new(struct source_large **ret, struct ft_err *err);
 void source_large_free(struct source_large *l);
+/* source_large_want - takes a permit, waiting for it, or gives it back; *has: whether the caller has one. l: NULL: nothing to do. */
+void source_large_want(struct source_large *l, bool *has, bool wanted);
 
 struct source_stream_options {
     bool skip_values;

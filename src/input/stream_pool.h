@@ -1,12 +1,7 @@
 /*
  * stream_pool.h - something done with every stream of a source, several at a time.
  *
- * Threads  As many as there are processors, but no more than streams or than the caller wants: a source
- *          may have a thousand streams. Each thread takes the next stream when it is through with one.
- *          `run` is called once per stream, in any thread; what it shares with other streams it must
- *          guard itself, and it must not wait for another stream, which may come after it in its own
- *          thread.
- * Errors   All streams are run in any case; the error is that of the first one, by number, that has one.
+ * Threads, errors   Those of base/task_pool.h, with a stream as the task: a source may have a thousand streams.
  */
 #ifndef FLOWTAPE_INPUT_STREAM_POOL_H
 #define FLOWTAPE_INPUT_STREAM_POOL_H
