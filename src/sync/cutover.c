@@ -4,6 +4,18 @@
 
 const char *const cutover_mode_names[] = {"manual", "pause", "takeover", NULL};
 
+const char *cutover_state_name(enum cutover_state state)
+{
+    static const char *const names[] = {
+        [CUTOVER_FOLLOWING] = "following", [CUTOVER_PREPARING] = "preparing",
+        [CUTOVER_DRAINING] = "draining",   [CUTOVER_CHECKING] = "checking",
+        [CUTOVER_HOLDING] = "holding",     [CUTOVER_ENDING] = "ending",
+        [CUTOVER_OVER] = "over",
+    };
+
+    return names[state];
+}
+
 void cutover_init(struct cutover *c, enum cutover_mode mode, uint64_t hold_ms)
 {
     *c = (struct cutover){.mode = mode, .by_itself = mode != CUTOVER_MANUAL, .hold_ms = hold_ms};

@@ -87,6 +87,8 @@ struct cutover_seen {
     bool unproven;  /* the target has not been compared since the cut-over began */
 };
 
+/* cutover_state_name - in one word. */
+const char *cutover_state_name(enum cutover_state state);
 /* cutover_init - pause and takeover begin by themselves. */
 void cutover_init(struct cutover *c, enum cutover_mode mode, uint64_t hold_ms);
 /* cutover_begin_as - told to begin, in this mode; it will not end the run if it comes to nothing. */

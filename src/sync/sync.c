@@ -8,6 +8,7 @@
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,8 +55,37 @@ bool sync_has_terminal(const struct sync *s)
     return s->o->enter_fd >= 0 && tcgetpgrp(s->o->enter_fd) == getpgrp();
 }
 
+/* For whoever is to decide whether to cut over. */
+static void tell_state(struct sync *s)
+{
+    const enum cutover_mode mode =
+        s->cutover.state == CUTOVER_FOLLOWING ? s->o->cutover : s->cutover.mode;
+    struct live_point worst = {0};
+    struct live_state state;
+    struct live_point point;
+    char json[400];
+
+    live_flows_state(s->o->live, &state);
+    for (uint32_t i = 0; i < state.flow_count; i++) {
+        if (!live_flows_point(s->o->live, LIVE_APPLIED, i, &point))
+            continue;
+        worst.lag_records += point.lag_records;
+        worst.lag_ms = point.lag_ms > worst.lag_ms ? point.lag_ms : worst.lag_ms;
+    }
+    (void)snprintf(json, sizeof(json),
+                   "{\"state\": \"%s\", \"mode\": \"%s\", \"phase\": \"%s\", \"caught_up\": %s, "
+                   "\"lag_records\": %" PRIu64 ", \"lag_ms\": %" PRIu64 "}",
+                   cutover_state_name(s->cutover.state), cutover_mode_names[mode],
+                   atomic_load(&s->progress->replay.in_journal) ? "journal" : "snapshot",
+                   sync_has_caught_up(s) ? "true" : "false", worst.lag_records,
+                   worst.lag_ms); /* fits */
+    sync_control_reply(s->o->control, 0, json);
+}
+
 static void take_request(struct sync *s, const char *line)
 {
+    if (strcmp(line, "state") == 0)
+        tell_state(s);
     if (strcmp(line, "confirm") == 0) {
         s->confirm = s->cutover.state == CUTOVER_HOLDING;
         if (!s->confirm)

@@ -98,8 +98,10 @@ bool sync_control_next(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE])
         return false;
     accept_clients(c);
     for (size_t i = 0; i < SYNC_CONTROL_CLIENTS; i++) {
-        if (c->clients[i].fd >= 0 && client_read(&c->clients[i], ret_line))
+        if (c->clients[i].fd >= 0 && client_read(&c->clients[i], ret_line)) {
+            c->last = i;
             return true;
+        }
     }
     return false;
 }
@@ -137,6 +139,20 @@ void sync_control_note(struct sync_control *c, const char *text)
     (void)snprintf(line, sizeof(line), "note %.*s\n", NOTE_SIZE - 8,
                    text); /* a longer one is cut */
     send_to_all(c, line, strlen(line));
+}
+
+void sync_control_reply(struct sync_control *c, int status, const char *json)
+{
+    struct sync_control_client *client = &c->clients[c->last];
+    char line[64];
+
+    (void)snprintf(line, sizeof(line), "end %d %zu\n", status, strlen(json)); /* fits */
+    if (client->fd >= 0)
+        client_send(client, line, strlen(line));
+    if (client->fd >= 0)
+        client_send(client, json, strlen(json));
+    if (client->fd >= 0)
+        client_close(client);
 }
 
 void sync_control_answer(struct sync_control *c, int status, const char *json)

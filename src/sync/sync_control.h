@@ -3,9 +3,9 @@
  *
  * Channel      A unix socket DIR/sync.sock, for its owner only. A client sends one line, is sent
  *              lines, and at last how it ended.
- *                begin manual|pause|takeover|default     confirm
+ *                begin manual|pause|takeover|default     confirm     state
  *                note TEXT
- *                end STATUS BYTES\n, and so many bytes of JSON: the report
+ *                end STATUS BYTES\n, and so many bytes of JSON: the report; of "state" what sync_state_text has
  * Threads      The server belongs to one thread at a time.
  */
 #ifndef FLOWTAPE_SYNC_SYNC_CONTROL_H
@@ -30,6 +30,7 @@ struct sync_control {
     int dirfd;
     int fd; /* -1: closed */
     struct sync_control_client clients[SYNC_CONTROL_CLIENTS];
+    size_t last; /* whose request came last */
 };
 
 void sync_control_init(struct sync_control *c);
@@ -39,6 +40,8 @@ int sync_control_open(struct sync_control *c, const char *dir, struct ft_err *er
 bool sync_control_next(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE]);
 /* sync_control_note - a line for everybody who has asked for something. */
 void sync_control_note(struct sync_control *c, const char *text);
+/* sync_control_reply - the end, for the one whose request came last. */
+void sync_control_reply(struct sync_control *c, int status, const char *json);
 /* sync_control_answer - the end, for everybody who has asked; they are let go. */
 void sync_control_answer(struct sync_control *c, int status, const char *json);
 void sync_control_close(struct sync_control *c);

@@ -24,7 +24,7 @@
  * What is seen
  */
 
-static bool has_caught_up(struct sync *s)
+bool sync_has_caught_up(const struct sync *s)
 {
     struct live_state state;
     struct live_point point;
@@ -422,7 +422,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     if (ended_too_early(s, &state) && sync_start_replay(s, err) != 0)
         return -1;
     seen.caught_up =
-        (before == CUTOVER_FOLLOWING || before == CUTOVER_PREPARING) && has_caught_up(s);
+        (before == CUTOVER_FOLLOWING || before == CUTOVER_PREPARING) && sync_has_caught_up(s);
     seen.prepared = before == CUTOVER_PREPARING && s->prepared;
     if (before != CUTOVER_PREPARING) {
         s->prepared = false;

@@ -67,7 +67,17 @@ over "manual, told by a signal"
 standin_start "$live"
 begin_sync --finish
 await "caught up"
-"$FLOWTAPE" cutover "$T/cap" --json >"$T/cutover.json" || fail "cutover DIR"
+check_status "cutover DIR shows the state" 2 "caught up" "$FLOWTAPE" cutover "$T/cap" </dev/null
+"$FLOWTAPE" cutover "$T/cap" >"$T/state.out" 2>&1 </dev/null
+check "and how it would be" grep -q "would be: manual" "$T/state.out"
+check "and begins nothing" grep -q "nothing was begun: --mode manual begins" "$T/state.out"
+"$FLOWTAPE" cutover "$T/cap" --json >"$T/state.json" 2>/dev/null </dev/null
+check "the state as JSON" json_is "$T/state.json" state following
+if command -v script >/dev/null; then
+    check_status "asked, and not agreed" 5 "Begin it now" \
+        sh -c "echo no | script -qec \"'$FLOWTAPE' cutover '$T/cap'\" /dev/null"
+fi
+"$FLOWTAPE" cutover "$T/cap" --mode default --json >"$T/cutover.json" || fail "cutover DIR"
 check "cutover DIR" json_is "$T/cutover.json" ended cut-over
 ends_with "cutover DIR" 0
 equal "cutover DIR"
