@@ -73,7 +73,8 @@ static int lose(struct pump *p, enum loss_reason reason, const char *class_name,
 /* Does the error not depend on what was being delivered? */
 static bool stands_alone(const struct ft_err *err)
 {
-    return err->kind == FT_ERR_CANCELLED || err->kind == FT_ERR_USAGE || err->kind == FT_ERR_NET;
+    return err->kind == FT_ERR_CANCELLED || err->kind == FT_ERR_USAGE || err->kind == FT_ERR_NET ||
+           err->kind == FT_ERR_STATE;
 }
 
 /*

@@ -80,7 +80,7 @@ int listener_open(struct listener *ret, const struct uri *address, struct ft_err
     (void)snprintf(port, sizeof(port), "%u", address->port);
     rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &list);
     if (rc != 0)
-        return err_set(err, FT_ERR_USAGE, "could not find the address of \"%s\": %s", address->host,
+        return err_set(err, FT_ERR_NET, "could not find the address of \"%s\": %s", address->host,
                        gai_strerror(rc));
     rc = -1;
     for (const struct addrinfo *a = list; a != NULL && rc != 0; a = a->ai_next) {

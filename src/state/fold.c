@@ -16,7 +16,7 @@ static int ask_version(struct private_redis *server, const char *program, struct
     redis_pipe_free(pipe);
     if (rc != 0 || ret->version >= 700)
         return rc;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "\"%s\" is Redis %u.%u; 7.0 or later is needed to apply the journal "
                    "(--redis-server PATH names another one)",
                    program, ret->version / 100, ret->version % 100);

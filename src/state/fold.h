@@ -33,7 +33,7 @@ struct fold_options {
     struct key_choice choice;
 };
 
-/* fold_check_server - would this program do? It is started and ended again. FT_ERR_USAGE. */
+/* fold_check_server - would this program do? It is started and ended again. FT_ERR_STATE. */
 int fold_check_server(const char *program, int cancel_fd, struct ft_err *err);
 
 /* What the streams of a fold (fold_stream.h) share; constant once they are open. */

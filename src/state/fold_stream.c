@@ -121,7 +121,7 @@ static int check_engine(const struct fold_stream *s, enum loss_reason loss, stru
 
     if (!better && loss != LOSS_COMMAND)
         return 0;
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_STATE,
                    "the journal touches what Redis %s holds but the redis-server that applies it, "
                    "%s, does not (%s); --redis-server PATH names one that does",
                    target->name, engine->name, loss_reason_name(loss));

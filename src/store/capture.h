@@ -104,8 +104,8 @@ struct capture_recovery {
 
 /*
  * capture_open_write - open or create (also the directory itself, one level). Takes the lock: a
- * second writer is FT_ERR_USAGE. On an existing capture every left-open segment is recovered and
- * the manifest brought up to date. Refuses (FT_ERR_USAGE) a directory that is neither a capture nor
+ * second writer is FT_ERR_STATE. On an existing capture every left-open segment is recovered and
+ * the manifest brought up to date. Refuses (FT_ERR_STATE) a directory that is neither a capture nor
  * empty, and one whose manifest another program made. capture_check_source refuses a capture of
  * another source: another address, unless the newest generation's replication id equals
  * replication_id. A capture without a generation takes the new address.

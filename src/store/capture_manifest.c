@@ -426,7 +426,7 @@ static int check_format(const json_t *root, struct ft_err *err)
     uint32_t major;
 
     if (format == NULL || strcmp(format, FORMAT_NAME) != 0)
-        return err_set(err, FT_ERR_USAGE, "it is not the manifest of a flowtape capture");
+        return err_set(err, FT_ERR_STATE, "it is not the manifest of a flowtape capture");
     if (get_u32(root, "major", UINT32_MAX, &major, err) != 0)
         return -1;
     if (major > CAPTURE_MAJOR) {

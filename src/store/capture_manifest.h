@@ -7,7 +7,7 @@
 /* Some hundred thousand segments. */
 #define CAPTURE_MANIFEST_MAX_BYTES ((size_t)64 << 20)
 
-/* capture_manifest_load - into an empty capture. FT_ERR_USAGE: made by another program. */
+/* capture_manifest_load - into an empty capture. FT_ERR_STATE: made by another program. */
 int capture_manifest_load(struct capture *c, struct ft_err *err);
 /* capture_manifest_parse - the same of a text; c->path is for messages. */
 int capture_manifest_parse(struct capture *c, struct bytes text, struct ft_err *err);

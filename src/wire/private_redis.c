@@ -111,7 +111,7 @@ static int wait_until_up(struct private_redis *s, struct ft_err *err)
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             s->pid = 0;
             if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-                return err_set(err, FT_ERR_USAGE,
+                return err_set(err, FT_ERR_STATE,
                                "could not run \"%s\"; this conversion needs a redis-server, "
                                "--redis-server PATH names it",
                                s->program);

@@ -25,7 +25,7 @@ struct private_redis;
  * FT_ERR_CANCELLED, here and on the connections; -1: never. */
 int private_redis_start(struct private_redis **ret, const char *program, int cancel_fd,
                         struct ft_err *err);
-/* private_redis_connect - one more connection; before private_redis_hide. FT_ERR_USAGE when there is
+/* private_redis_connect - one more connection; before private_redis_hide. FT_ERR_STATE when there is
  * no such program, FT_ERR_IO when it does not come up; its own words are in the text. */
 int private_redis_connect(struct private_redis *s, struct redis_pipe **ret,
                           redis_reply_fn *on_reply, void *context, struct ft_err *err);

@@ -219,7 +219,7 @@ static int read_password_file(struct uri *u, const char *path, struct ft_err *er
         while (n < content.n && content.p[n] != '\n' && content.p[n] != '\r')
             n++;
         rc = n > 0 ? set_password(u, (const char *)content.p, n, err)
-                   : err_set(err, FT_ERR_USAGE, "the password file \"%s\" has no first line", path);
+                   : err_set(err, FT_ERR_STATE, "the password file \"%s\" has no first line", path);
     }
     if (content.p != NULL)
         explicit_bzero(content.p, content.n);

@@ -170,7 +170,7 @@ FLOWTAPE_SOURCE_PASSWORD=sesame "$FLOWTAPE" convert "$dir" "$T/no" --to rdb --re
     >"$T/check.out" 2>&1 && fail "a server that only looks around" "$T/check.out"
 grep -q PATH "$T/environment" || fail "the server was not started" "$T/check.out"
 grep -q sesame "$T/environment" && fail "the private server has the password" "$T/environment"
-check_status "no such redis-server" 2 "no-such" "$FLOWTAPE" convert "$dir" "$T/no" --to rdb \
+check_status "no such redis-server" 1 "no-such" "$FLOWTAPE" convert "$dir" "$T/no" --to rdb \
     --redis-server "$T/no-such"
 ls "$T" | grep -q 'lossy\|^no\|tmp-' && fail "something was left behind" || pass "nothing is left behind"
 t_end

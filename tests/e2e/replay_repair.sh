@@ -75,7 +75,7 @@ check_status "another state than that of the replay" 1 "stands at another LSN" "
     "$REDIS" --only-keys "$T/two" --at snapshot
 for line in '{"db":-1,"key":"a"}' '{"db":0}' '{"db":0,"key":{"base64":"*"}}' 'list'; do
     printf '%s\n' '{"db":0,"key":"list"}' "$line" >"$T/bad"
-    check_status "a line $line" 2 "/bad\", line 2:" "$FLOWTAPE" replay "$T/capture" "$REDIS" --only-keys "$T/bad"
+    check_status "a line $line" 3 "/bad\", line 2:" "$FLOWTAPE" replay "$T/capture" "$REDIS" --only-keys "$T/bad"
 done
 check_status "filters make no sense" 2 "the file says which keys" "$FLOWTAPE" replay "$T/capture" "$REDIS" \
     --only-keys "$T/two" --key 'a*'

@@ -53,7 +53,7 @@ serve_start "$T/live-4" --follow --redis-server "$T/no-such-server"
 redis-cli -p "$SERVE_PORT" psync '?' -1 >"$T/sync.out" 2>&1 &
 SYNC_PID=$!
 PIDS="$PIDS $SYNC_PID"
-ends "no private server" "$SERVE_PID" 2 "$T/serve.err"
+ends "no private server" "$SERVE_PID" 1 "$T/serve.err"
 check "no private server: said" grep -q "no-such-server" "$T/serve.err"
 kill "$SYNC_PID" 2>/dev/null
 wait "$SYNC_PID"

@@ -130,7 +130,7 @@ static void test_foreign_directories(void **state)
     assert_false(t_exists(t_store_dir.fd, "cap/capture.lock"));
     t_write(t_store_dir.fd, "cap/capture.json", "{\"format\": \"video\"}", 19);
     t_fails(capture_open_write(&c, t_store_path, T_STORE_SOURCE, &recovery, &err), &err,
-            FT_ERR_USAGE, "not the manifest of a flowtape capture");
+            FT_ERR_STATE, "not the manifest of a flowtape capture");
     t_fails(capture_open_write(&c, "/tmp/flowtape-no-such/dir", T_STORE_SOURCE, &recovery, &err),
             &err, FT_ERR_IO, "could not create directory");
 }
@@ -336,7 +336,7 @@ static void test_hostile_manifests(void **state)
         {"\"major\": 1", "\"major\": 2", FT_ERR_UNSUPPORTED, "format 2 is newer"},
         {"\"major\": 1", "\"major\": 0", FT_ERR_CORRUPT, "major"},
         {"\"major\": 1", "\"major\": \"1\"", FT_ERR_CORRUPT, "major"},
-        {"flowtape-capture", "flowtape", FT_ERR_USAGE, "not the manifest"},
+        {"flowtape-capture", "flowtape", FT_ERR_STATE, "not the manifest"},
         {"\"capture_id\": \"", "\"capture_id\": \"g", FT_ERR_CORRUPT, "32 hexadecimal digits"},
         {"\"source\": {", "\"source\": 5, \"x\": {", FT_ERR_CORRUPT, "address"},
         {"10.0.0.1", "10.0.0.1\\u0000", FT_ERR_CORRUPT, "not JSON"},

@@ -19,7 +19,7 @@ struct lines {
 
 static int bad_line(const struct lines *l, const char *what, struct ft_err *err)
 {
-    return err_set(err, FT_ERR_USAGE,
+    return err_set(err, FT_ERR_CORRUPT,
                    "\"%s\", line %" PRIu64 ": %s; a line is {\"db\": 0, \"key\": \"...\"}", l->path,
                    l->number, what);
 }

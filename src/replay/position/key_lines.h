@@ -3,7 +3,7 @@
  *
  * What it is   As `flowtape diff --keys-to` writes it. A key that is not UTF-8 is {"base64": "..."}; fields besides
  *              these two are not looked at.
- * Errors       FT_ERR_USAGE names the file and the line.
+ * Errors       FT_ERR_CORRUPT names the file and the line.
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_KEY_LINES_H
 #define FLOWTAPE_REPLAY_POSITION_KEY_LINES_H
