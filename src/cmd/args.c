@@ -552,6 +552,30 @@ int args_take_number(const char *option, const char *value, uint32_t max, uint32
     return 0;
 }
 
+/* A bare "10M" could be either, and the one is a thousand times the other. */
+int args_take_rate(const char *value, uint64_t *ret_keys, uint64_t *ret_bytes, struct ft_err *err)
+{
+    bool bytes = strpbrk(value, "bB") != NULL;
+    size_t n = strlen(value);
+    double number;
+    char *end;
+
+    *ret_keys = *ret_bytes = 0;
+    if (bytes && parse_size(value, ret_bytes, err) != 0)
+        return -1;
+    if (!bytes) {
+        number = isdigit((unsigned char)value[0]) ? strtod(value, &end) : -1;
+        if (number < 0 || number > 1e15 || strspn(value, "0123456789.") < n - 1 ||
+            (end != value + n && strcasecmp(end, "k") != 0))
+            return err_set(
+                err, FT_ERR_USAGE,
+                "wanted keys and records a second, as 5000 or 5k, or bytes, as 10MB, not \"%s\"",
+                value);
+        *ret_keys = (uint64_t)(*end == '\0' ? number : number * 1000);
+    }
+    return *ret_keys + *ret_bytes != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--rate must not be 0");
+}
+
 int args_choice(const char *option, const char *text, const char *const *choices, int *ret,
                 struct ft_err *err)
 {

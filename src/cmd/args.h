@@ -121,6 +121,8 @@ void args_release(void);
 /* args_take_number - a number from 1 to max. */
 int args_take_number(const char *option, const char *value, uint32_t max, uint32_t *ret,
                      struct ft_err *err);
+/* args_take_rate - "5000" or "5k": so many keys (the other is 0), "10MB" or "64KiB": bytes. */
+int args_take_rate(const char *value, uint64_t *ret_keys, uint64_t *ret_bytes, struct ft_err *err);
 /* args_choice - *ret is the place of `text` in `args`, which end with NULL. */
 int args_choice(const char *option, const char *text, const char *const *choices, int *ret,
                 struct ft_err *err);

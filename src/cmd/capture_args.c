@@ -91,7 +91,11 @@ struct arg_group args_store(struct capture_run_options *into)
 
 static int take_duration(void *into, const char *value, struct ft_err *err)
 {
-    return parse_duration(value, &((struct capture_run_options *)into)->duration_ms, err);
+    uint64_t *ms = &((struct capture_run_options *)into)->duration_ms;
+
+    if (parse_duration(value, ms, err) != 0)
+        return -1;
+    return *ms != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--duration must not be 0");
 }
 
 static int take_give_up_after(void *into, const char *value, struct ft_err *err)
@@ -129,7 +133,11 @@ static int take_keep_local(void *into, const char *value, struct ft_err *err)
 
 static int take_archive_timeout(void *into, const char *value, struct ft_err *err)
 {
-    return parse_duration(value, &((struct archiver_options *)into)->timeout_ms, err);
+    uint64_t *ms = &((struct archiver_options *)into)->timeout_ms;
+
+    if (parse_duration(value, ms, err) != 0)
+        return -1;
+    return *ms != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--archive-timeout must not be 0");
 }
 
 static const struct arg archive_args[] = {
@@ -150,6 +158,8 @@ static const struct arg source_args[] = {
      "its first line is the password; without it and without\n"
      "one in the address, the environment variable\n"
      "FLOWTAPE_SOURCE_PASSWORD is used",
+     offsetof(struct server_args, password_file), NULL},
+    {"source-password-file", "FILE", "the same as --password-file",
      offsetof(struct server_args, password_file), NULL},
 };
 

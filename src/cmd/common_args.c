@@ -144,6 +144,7 @@ static const struct arg version_args[] = {
      "the newest version that is known up to this one is\n"
      "meant, also valkey-7.2 to valkey-9.1",
      0, take_redis},
+    {"for", "VERSION", "the same as --redis", 0, take_redis},
     {"valkey", "VERSION", "the Valkey that will load it: 7.2 to 9.1", 0, take_valkey},
 };
 

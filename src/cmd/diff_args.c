@@ -119,10 +119,11 @@ static int take_interval(void *into, const char *value, struct ft_err *err)
 static int take_rate(void *into, const char *value, struct ft_err *err)
 {
     struct diff_args *a = into;
+    uint64_t bytes;
 
-    if (parse_u64(value, &a->run.rate_keys, err) != 0)
+    if (args_take_rate(value, &a->run.rate_keys, &bytes, err) != 0)
         return -1;
-    return a->run.rate_keys != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--rate must not be 0");
+    return bytes == 0 ? 0 : err_set(err, FT_ERR_USAGE, "--rate of a comparison is about keys");
 }
 
 static const struct arg live_args[] = {
@@ -150,6 +151,7 @@ static const struct arg rule_args[] = {
      "what such a Redis cannot hold is expected to be missing\n"
      "in B (default: B's own version)",
      0, take_redis},
+    {"for", "VERSION", "the same as --redis", 0, take_redis},
 };
 
 static int take_type(void *into, const char *value, struct ft_err *err)

@@ -92,6 +92,7 @@ static const struct arg other_args[] = {
      "would lose, named as for flowtape convert;\n"
      "exit status 3 if anything",
      0, take_for},
+    {"redis", "VERSION", "the same as --for", 0, take_for},
     {"cluster", NULL, "that Redis is a cluster (with --for)",
      offsetof(struct inspect_args, forecast.cluster), NULL},
     {"raw", NULL,

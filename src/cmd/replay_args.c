@@ -52,11 +52,8 @@ static int take_rename(void *into, const char *value, struct ft_err *err)
 static int take_rate(void *into, const char *text, struct ft_err *err)
 {
     struct replay_options *o = into;
-    uint64_t *rate = strpbrk(text, "BKMGi") != NULL ? &o->rate_bytes : &o->rate_keys;
 
-    if (parse_size(text, rate, err) != 0)
-        return err_wrap(err, "--rate");
-    return *rate != 0 ? 0 : err_set(err, FT_ERR_USAGE, "--rate must not be 0");
+    return args_take_rate(text, &o->rate_keys, &o->rate_bytes, err);
 }
 
 static int take_on_error(void *into, const char *text, struct ft_err *err)
@@ -78,8 +75,8 @@ static int take_on_error(void *into, const char *text, struct ft_err *err)
 static const struct arg target_args[] = {
     {"from-start", NULL, "begin again, over what an earlier run has written",
      offsetof(struct replay_options, from_start), NULL},
-    {"flush", NULL, "empty the target first (FLUSHALL)", offsetof(struct replay_options, flush),
-     NULL},
+    {"flush", NULL, "empty the target first (FLUSHALL ASYNC)",
+     offsetof(struct replay_options, flush), NULL},
     {"finish", NULL, "remove the position from the target when everything is\nthere",
      offsetof(struct replay_options, finish), NULL},
     {"on-conflict", "WHAT",
@@ -110,7 +107,7 @@ static const struct arg target_args[] = {
      "write nothing: look at everything that can be known\n"
      "before; status 0 go, 3 would lose, 4 would fail",
      offsetof(struct replay_options, dry_run), NULL},
-    {"rate", "N|SIZE", "keys and records a second, or bytes: 5000, 10MB", 0, take_rate},
+    {"rate", "N|SIZE", "keys and records a second, or bytes: 5k, 10MB", 0, take_rate},
 };
 
 struct arg_group args_target(struct replay_options *into)
@@ -181,6 +178,8 @@ static const struct arg server_args[] = {
     {"password-file", "FILE",
      "its first line; else FLOWTAPE_TARGET_PASSWORD is looked\n"
      "at",
+     offsetof(struct server_args, password_file), NULL},
+    {"target-password-file", "FILE", "the same as --password-file",
      offsetof(struct server_args, password_file), NULL},
 };
 

@@ -71,6 +71,7 @@ static const struct arg as_args[] = {
 
 static const struct arg how_args[] = {
     {"redis", "VERSION", "of the replicas (default 7.0), as for convert", 0, take_redis},
+    {"for", "VERSION", "the same as --redis", 0, take_redis},
     {"state-at", "snapshot|end",
      "the state that a new replica gets: that at the end of\n"
      "the full sync (default), with the journal after it; or\n"

@@ -95,18 +95,24 @@ static int delete_keys(void *context, struct target_node *node, uint32_t db,
     return redis_pipe_drain(node->pipe, err);
 }
 
-/* Key by key where it may not be done at once. */
+/* ASYNC frees the memory while the server goes on; what it calls empty is empty at once. Without it where a server
+ * does not know the word, key by key where it may not be done at once. */
 static int flush_node(struct replay *r, struct target_node *node, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("FLUSHALL")};
-    redisReply *reply;
-    bool refused;
+    const struct bytes args[] = {bytes_str("FLUSHALL"), bytes_str("ASYNC")};
 
-    if (target_node_ask(node, &reply, args, 1, err) != 0)
-        return -1;
-    refused = reply->type == REDIS_REPLY_ERROR;
-    freeReplyObject(reply);
-    return refused ? key_scan(node, delete_keys, r, err) : 0;
+    for (size_t count = 2; count > 0; count--) {
+        redisReply *reply;
+        bool refused;
+
+        if (target_node_ask(node, &reply, args, count, err) != 0)
+            return -1;
+        refused = reply->type == REDIS_REPLY_ERROR;
+        freeReplyObject(reply);
+        if (!refused)
+            return 0;
+    }
+    return key_scan(node, delete_keys, r, err);
 }
 
 /* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */

@@ -18,6 +18,8 @@
 
 #define WHY_SIZE   120
 #define FIRST_SIZE 400
+/* Letters that are named each; the file has all. */
+#define NOTES_MAX 10
 
 /* A key that a letter changes, by name alone: a key of this name in another database may make a
  * letter stay, never the other way round. */
@@ -45,6 +47,7 @@ struct retry {
     uint64_t applied;       /* counts */
     uint64_t refused;
     uint64_t overtaken;
+    uint64_t noted;
     char first[FIRST_SIZE]; /* of those that stay, and why */
 };
 
@@ -295,7 +298,8 @@ static void note_stay(struct retry *t, const struct replay_letter *l, const char
     replay_letter_name(&l->origin, l->args, l->count, &name);
     (void)snprintf(text, sizeof(text), "%s: %s %s: %s", name.where, name.what, what,
                    why); /* a longer one is cut */
-    replay_report_note(&t->r->report, "%s", text);
+    if (t->noted++ < NOTES_MAX)
+        replay_report_note(&t->r->report, "%s", text);
     if (t->first[0] == '\0')
         memcpy(t->first, text, sizeof(text));
 }
@@ -434,6 +438,8 @@ static int end(const struct retry *t, struct ft_err *err)
     replay_report_letters(&t->r->report, stay);
     if (stay == 0)
         return 0;
+    if (t->noted > NOTES_MAX)
+        replay_report_note(&t->r->report, "and %" PRIu64 " more", t->noted - NOTES_MAX);
     return err_set(err, t->refused != 0 ? FT_ERR_PROTOCOL : FT_ERR_STATE,
                    "%" PRIu64 " commands stay in \"%s\": %" PRIu64 " were refused again, %" PRIu64
                    " were not sent, as what they change has changed since; the first: %s",
