@@ -378,7 +378,7 @@ static void test_a_server_that_cannot_be_run_is_said(void **state)
 
     (void)state;
     t_ok(private_redis_start(&server, "/nowhere/redis-server", -1, &err), &err);
-    t_fails(private_redis_connect(server, &pipe, NULL, NULL, &err), &err, FT_ERR_USAGE,
+    t_fails(private_redis_connect(server, &pipe, NULL, NULL, &err), &err, FT_ERR_STATE,
             "--redis-server PATH");
     private_redis_free(server);
     t_ok(private_redis_start(&server, "true", -1, &err), &err);
