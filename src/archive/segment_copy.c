@@ -14,26 +14,39 @@ static enum step find_end(struct flow_decoder *d, uint64_t stop_lsn, uint64_t *r
                           struct ft_err *err)
 {
     struct item item;
+    uint64_t transaction = 0; /* that the last item is part of; 0: none */
 
     for (;;) {
-        bool complete = flow_decoder_next_lsn(d) >= stop_lsn;
+        uint64_t next_lsn = flow_decoder_next_lsn(d);
         enum step step = flow_decoder_next(d, &item, err);
 
         if (step != STEP_ITEM)
             return step;
-        if (complete) {
+        /* LSNs of a Redis are those of bytes, of which not each ends a record, or a transaction. */
+        if (next_lsn >= stop_lsn && (next_lsn != stop_lsn || (transaction != 0 && item.is_record &&
+                                                              item.record.txid == transaction))) {
+            (void)err_set(err, FT_ERR_USAGE,
+                          "LSN %" PRIu64 " lies within a command or a transaction", stop_lsn - 1);
+            return STEP_ERROR;
+        }
+        if (next_lsn == stop_lsn) {
             *ret_end = item.offset;
             return STEP_ITEM;
         }
+        transaction = item.is_record && item.record.op != JOURNAL_OP_EXEC ? item.record.txid : 0;
     }
 }
 
 /* Where in the flow's stream the records of a journal segment before stop_lsn end; `all` if that is the end
  * of the segment. */
-static int find_stop(struct segment_reader *r, uint64_t stop_lsn, uint64_t all, uint64_t *ret,
-                     struct ft_err *err)
+static int find_stop(struct segment_reader *r, bool redis, uint64_t stop_lsn, uint64_t all,
+                     uint64_t *ret, struct ft_err *err)
 {
-    const struct flow_decoder_options options = {.rdb = {.dragonfly = true}, .skip_args = true};
+    const struct flow_decoder_options options = {
+        .rdb = {.dragonfly = !redis},
+        .commands = redis ? FLOW_COMMANDS_BY_OFFSET : FLOW_JOURNAL,
+        .skip_args = true,
+    };
     struct flow_decoder *decoder = NULL;
     struct segment_block b;
     enum step step = STEP_MORE;
@@ -139,7 +152,7 @@ int segment_copy_until(int dirfd, const struct capture *c, const struct segment_
     if (segment_reader_open(&r, c->dirfd, s->name, NULL, err) != 0)
         return -1;
     if (stop_lsn != 0 && s->kind == SEGMENT_JOURNAL)
-        rc = find_stop(r, stop_lsn, end, &end, err);
+        rc = find_stop(r, c->redis, stop_lsn, end, &end, err);
     segment_reader_free(r);
     if (rc != 0 || segment_reader_open(&r, c->dirfd, s->name, NULL, err) != 0)
         return -1;

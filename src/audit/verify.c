@@ -473,9 +473,11 @@ static int check_flow(struct verify_report *r, struct keys_check *keys, struct p
     const struct generation *g = all->generation;
     const struct capture_flow *f = &g->flows[flow];
     struct flow_decoder_options options = {
-        .rdb = {.dragonfly = true},
+        .rdb = {.dragonfly = !cc->capture->redis},
         .flow = flow,
         .token = f->eof_token[0] != '\0' ? f->eof_token : NULL,
+        .commands = cc->capture->redis ? FLOW_COMMANDS_BY_OFFSET : FLOW_JOURNAL,
+        .snapshot_next_lsn = f->stable_lsn,
     };
     struct flow_check c = {
         .report = r,

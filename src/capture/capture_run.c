@@ -276,7 +276,8 @@ static int open_capture(struct run *run, struct ft_err *err)
     char address[URI_ADDRESS_SIZE];
 
     if (capture_open_write(&run->context.capture, o->directory, uri_address(o->source, address),
-                           &recovery, err) != 0)
+                           &recovery, err) != 0 ||
+        capture_set_redis(run->context.capture, o->source->scheme != URI_DRAGONFLY, err) != 0)
         return -1;
     note_recovery(run, &recovery);
     return o->live == NULL ? 0 : tell_what_is_there(run, err);

@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "base/wake.h"
 #include "capture/flow_session.h"
+#include "capture/resume_db.h"
 
 #define PROGRESS_MS   200u
 #define DRAIN_MS      1000u
@@ -19,12 +20,13 @@
 struct session {
     struct capture_context *c;
     const struct capture_run_options *options;
-    struct dfly_master master;
+    struct capture_master master;
     bool asked_resume; /* LSNs were sent along */
     bool answered;     /* all flows were answered */
     enum dfly_resume form;
-    int event_fd; /* a flow or the recorder has news */
-    int abort_fd; /* readable: flows give up connecting */
+    uint32_t resume_dbid; /* of a Redis: the database in effect where it resumes */
+    int event_fd;         /* a flow or the recorder has news */
+    int abort_fd;         /* readable: flows give up connecting */
     struct generation *generation;
     struct recorder *recorder;
     struct flow_session **flows;
@@ -122,11 +124,12 @@ static int check_silence(struct session *s, struct ft_err *err)
         return 0;
     if (phase == CAPTURE_FULL_SYNC)
         return err_set(err, FT_ERR_TIMEOUT, "%s sent nothing of its full sync for %s",
-                       s->master.control.conn.name, format_duration_ms(limit_ms, text));
+                       capture_master_control(&s->master)->name,
+                       format_duration_ms(limit_ms, text));
     lsns = calloc(s->flow_count, sizeof(*lsns));
     if (lsns == NULL)
         return err_nomem(err, "the flows");
-    rc = dfly_master_offsets(&s->master, lsns, err);
+    rc = capture_master_offsets(&s->master, lsns, err);
     free(lsns);
     s->heard_ms = now_ms;
     return rc;
@@ -137,7 +140,7 @@ static enum walk watch(struct session *s, struct ft_err *err)
 {
     struct pollfd fds[3] = {{s->c->stop_fd, POLLIN, 0},
                             {s->event_fd, POLLIN, 0},
-                            {s->master.control.conn.fd, POLLIN, 0}};
+                            {capture_master_control(&s->master)->fd, POLLIN, 0}};
 
     tick(s);
     if (poll(fds, 3, PROGRESS_MS) <= 0)
@@ -146,7 +149,7 @@ static enum walk watch(struct session *s, struct ft_err *err)
         return WALK_STOPPED;
     if (fds[1].revents != 0)
         (void)wake_clear(s->event_fd);
-    if (fds[2].revents != 0 && dfly_master_watch(&s->master, err) != 0)
+    if (fds[2].revents != 0 && capture_master_watch(&s->master, err) != 0)
         return WALK_ERROR;
     return WALK_ON;
 }
@@ -240,8 +243,8 @@ static struct generation *resumable(const struct session *s)
 
     if (g == NULL || g->state != GENERATION_COMPLETE || g->ended_by[0] != '\0' ||
         g->flow_count != s->master.flow_count ||
-        strcmp(g->replication_id, s->master.replication_id) != 0)
-        return NULL;
+        (!s->master.redis && strcmp(g->replication_id, s->master.replication_id) != 0))
+        return NULL; /* a Redis that has the stream of another one knows it by its own and its former id */
     for (uint32_t i = 0; i < g->flow_count; i++) {
         if (g->flows[i].next_lsn == 0)
             return NULL;
@@ -249,23 +252,46 @@ static struct generation *resumable(const struct session *s)
     return g;
 }
 
+static int check_source(const struct session *s, struct ft_err *err)
+{
+    const struct generation *g = capture_newest(s->c->capture);
+    const char *former_id = s->master.psync.former_id;
+    char address[URI_ADDRESS_SIZE];
+
+    (void)uri_address(s->options->source, address);
+    if (s->master.redis && g != NULL && former_id[0] != '\0' &&
+        strcmp(g->replication_id, former_id) == 0)
+        return 0; /* it has taken the place of the one that was captured */
+    return capture_check_source(s->c->capture, address, s->master.replication_id, err);
+}
+
+/* A Redis is asked by the id that the stream had, and continues in the database that was selected. */
+static int prepare_resume(struct session *s, struct ft_err *err)
+{
+    (void)snprintf(s->master.resume_id, sizeof(s->master.resume_id), "%.40s",
+                   s->generation->replication_id);
+    s->form = DFLY_RESUME_RAW;
+    s->asked_resume = true;
+    return resume_db_find(s->c->capture, s->generation, &s->resume_dbid, err);
+}
+
 static int connect_master(struct session *s, bool afresh, struct ft_err *err)
 {
     const char *release;
-    char address[URI_ADDRESS_SIZE];
 
     s->c->progress.phase = CAPTURE_CONNECTING;
     tick(s);
-    if (dfly_master_open(&s->master, s->options->source, s->c->stop_fd,
-                         s->options->give_up_after_ms, note_from_master, s, err) != 0)
+    if (capture_master_open(&s->master, s->options->source, s->c->stop_fd,
+                            s->options->give_up_after_ms, note_from_master, s, err) != 0)
         return -1;
-    if (capture_check_source(s->c->capture, uri_address(s->options->source, address),
-                             s->master.replication_id, err) != 0)
+    if (check_source(s, err) != 0)
         return -1;
     s->generation = afresh ? NULL : resumable(s);
     if (s->generation == NULL)
         return 0;
-    release = s->master.release[0] != '\0' ? s->master.release : s->generation->source_version;
+    if (s->master.redis)
+        return prepare_resume(s, err);
+    release = s->master.version[0] != '\0' ? s->master.version : s->generation->source_version;
     s->form = dfly_master_resume_form(s->master.protocol, release);
     if (s->form == DFLY_RESUME_NEVER)
         s->generation = NULL;
@@ -310,15 +336,28 @@ static int end_generation(struct session *s, const char *why, struct ft_err *err
     return capture_save(s->c->capture, err);
 }
 
+/* Under which the stream that the flows were answered with can be asked for again. */
+static const char *stream_id(const struct session *s)
+{
+    return s->master.redis ? flow_session_answer(s->flows[0])->replication_id
+                           : s->master.replication_id;
+}
+
 static int begin_generation(struct session *s, struct ft_err *err)
 {
     if (end_generation(s, "full-sync", err) != 0 ||
-        capture_begin_generation(s->c->capture, s->master.replication_id, s->master.protocol,
-                                 s->flow_count, &s->generation, err) != 0)
+        capture_begin_generation(s->c->capture, stream_id(s), s->master.protocol, s->flow_count,
+                                 &s->generation, err) != 0)
         return -1;
     (void)snprintf(s->generation->source_version, sizeof(s->generation->source_version), "%s",
-                   s->master.release);
-    return 0;
+                   s->master.version);
+    if (!s->master.redis)
+        return 0;
+    /* Whether a mark follows the RDB cannot be seen from what is stored. */
+    memcpy(s->generation->flows[0].eof_token, flow_session_answer(s->flows[0])->eof_token,
+           sizeof(s->generation->flows[0].eof_token));
+    s->generation->snapshot_records = SNAPSHOT_RECORDS_NONE;
+    return capture_save(s->c->capture, err);
 }
 
 static int tell_followers(struct session *s, struct ft_err *err)
@@ -344,6 +383,7 @@ static int let_flows_go(struct session *s, bool resumed, struct ft_err *err)
             .codec = options.codec,
             .start_offset = s->generation->flows[i].raw_bytes,
             .increment = resumed && s->form == DFLY_RESUME_INCREMENT,
+            .dbid = s->resume_dbid,
         };
 
         if (flow_session_go(s->flows[i], &go, err) != 0)
@@ -364,7 +404,9 @@ static void describe_source(struct session *s)
         if (flow_session_framer(s->flows[i])->has_blobs)
             records = SNAPSHOT_RECORDS_SOME;
     }
-    recorder_describe(s->recorder, sharding_tally_rule(&sum, s->flow_count), records, release);
+    recorder_describe(s->recorder,
+                      s->master.redis ? SHARDING_UNKNOWN : sharding_tally_rule(&sum, s->flow_count),
+                      records, release);
 }
 
 /* Until every flow is ready for STARTSTABLE. */
@@ -375,9 +417,10 @@ static enum walk full_sync(struct session *s, bool resumed, struct ft_err *err)
     if (!resumed || s->form == DFLY_RESUME_INCREMENT) {
         s->c->progress.phase = CAPTURE_FULL_SYNC;
         s->c->progress.keys_expected = 0;
-        if (!resumed && dfly_master_keys(&s->master, &s->c->progress.keys_expected, err) != 0)
+        if (!resumed &&
+            capture_master_count_keys(&s->master, &s->c->progress.keys_expected, err) != 0)
             return WALK_ERROR;
-        if (dfly_master_sync(&s->master, err) != 0)
+        if (capture_master_sync(&s->master, err) != 0)
             return WALK_ERROR;
     }
     walk = wait_until(s, all_synced, err);
@@ -405,6 +448,20 @@ static void tell_session(const struct session *s, const char *sync_id)
         s->options->on_session(s->options->context, sync_id);
 }
 
+static int note_resumption(struct session *s, struct ft_err *err)
+{
+    const char *id = stream_id(s);
+
+    s->generation->resumptions++;
+    s->c->resumptions++;
+    note(s, "resumed where the last session ended");
+    if (!s->master.redis || id[0] == '\0' || strcmp(s->generation->replication_id, id) == 0)
+        return 0;
+    /* After a failover the stream has another id, and only by that it can be asked for from now on. */
+    (void)snprintf(s->generation->replication_id, sizeof(s->generation->replication_id), "%s", id);
+    return capture_save(s->c->capture, err);
+}
+
 /* From the flows' answers to all of them in stable sync. */
 static enum walk change_over(struct session *s, struct ft_err *err)
 {
@@ -413,17 +470,14 @@ static enum walk change_over(struct session *s, struct ft_err *err)
 
     if (!resumed && begin_generation(s, err) != 0)
         return WALK_ERROR;
-    if (resumed) {
-        s->generation->resumptions++;
-        s->c->resumptions++;
-        note(s, "resumed where the last session ended");
-    }
+    if (resumed && note_resumption(s, err) != 0)
+        return WALK_ERROR;
     if (let_flows_go(s, resumed, err) != 0)
         return WALK_ERROR;
     walk = full_sync(s, resumed, err);
     if (walk != WALK_ON)
         return walk;
-    if (dfly_master_start_stable(&s->master, err) != 0)
+    if (capture_master_start_stable(&s->master, err) != 0)
         return WALK_ERROR;
     for (uint32_t i = 0; i < s->flow_count; i++)
         flow_session_begin_stable(s->flows[i]);
@@ -432,7 +486,7 @@ static enum walk change_over(struct session *s, struct ft_err *err)
         return walk;
     s->c->progress.phase = CAPTURE_STABLE;
     s->advanced = true;
-    tell_session(s, s->master.sync_id);
+    tell_session(s, s->master.redis ? s->master.replication_id : s->master.dfly.sync_id);
     return resumed ? WALK_ON : complete_generation(s, err);
 }
 
@@ -445,7 +499,7 @@ static enum walk wait_for_end(struct session *s, struct ft_err *err)
     s->goals = calloc(s->flow_count, sizeof(*s->goals));
     if (s->goals == NULL)
         return err_nomem(err, "the goals"), WALK_ERROR;
-    if (dfly_master_offsets(&s->master, s->goals, err) != 0)
+    if (capture_master_offsets(&s->master, s->goals, err) != 0)
         return WALK_ERROR;
     for (uint32_t i = 0; i < s->flow_count; i++)
         flow_session_set_goal(s->flows[i], s->goals[i]);
@@ -481,7 +535,7 @@ static void drain_flows(struct session *s)
     uint64_t until_ms = clock_mono_ms() + DRAIN_MS;
     bool all = false;
 
-    dfly_master_close(&s->master);
+    capture_master_close(&s->master);
     while (!all && clock_mono_ms() < until_ms && !recorder_failed(s->recorder)) {
         struct pollfd fds[2] = {{s->c->stop_fd, POLLIN, 0}, {s->event_fd, POLLIN, 0}};
 
@@ -601,7 +655,7 @@ static void release(struct session *s)
     free(s->flows);
     free(s->goals);
     recorder_free(s->recorder);
-    dfly_master_close(&s->master);
+    capture_master_close(&s->master);
     if (s->event_fd >= 0)
         (void)close(s->event_fd); /* both hold nothing */
     if (s->abort_fd >= 0)
@@ -615,7 +669,7 @@ enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
     enum session_outcome outcome = SESSION_FAILED;
     enum walk walk;
 
-    s.master.control.conn.fd = -1;
+    capture_master_init(&s.master, c->options->source);
     s.abort_fd = -1;
     if (wake_open(&s.event_fd, err) == 0 && wake_open(&s.abort_fd, err) == 0) {
         walk = walk_through(&s, afresh, err);

@@ -26,7 +26,7 @@
 
 struct flow_session {
     /* constant once started */
-    const struct dfly_master *master;
+    const struct capture_master *master;
     uint32_t index;
     uint64_t ask_lsn;
     int event_fd;
@@ -50,7 +50,7 @@ struct flow_session {
     _Atomic uint64_t goal_lsn; /* 0: none */
 
     /* flow thread only; the owner's after join. `flow` may be read by the owner once answered */
-    struct dfly_flow flow;
+    struct master_flow flow;
     struct framer *framer;
     struct recorder_block *block; /* being filled */
     size_t filled;
@@ -208,7 +208,8 @@ static void send_ack(struct flow_session *f, uint64_t lsn)
     flush_ack(f);
     if (f->ack_sent < f->ack_len)
         return;
-    digits = snprintf(number, sizeof(number), "%" PRIu64, lsn);
+    digits =
+        snprintf(number, sizeof(number), "%" PRIu64, f->master->redis && lsn != 0 ? lsn - 1 : lsn);
     f->ack_len =
         (size_t)snprintf(f->ack, sizeof(f->ack),
                          "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$%d\r\n%s\r\n", digits, number);
@@ -224,6 +225,23 @@ static bool may_ack(const struct flow_session *f)
 }
 
 /*
+ * A Redis gives up a replica that says nothing for a while, and begins to send commands after some full syncs only
+ * when it has heard from it: so it is told where we are, were it nowhere yet. Else it asks when somebody waits.
+ */
+static uint64_t ack_redis_if_due(struct flow_session *f, uint64_t now_us)
+{
+    const struct framer_state *s = framer_state(f->framer);
+    uint64_t acked = atomic_load(&f->acked_lsn);
+    uint64_t durable = recorder_durable_lsn(f->go.recorder, f->index);
+    bool asked = s->ping_lsn > acked && durable >= s->ping_lsn;
+
+    if (!asked && f->last_ack_us != 0 && now_us - f->last_ack_us < ACK_INTERVAL_US)
+        return f->last_ack_us + ACK_INTERVAL_US - now_us;
+    send_ack(f, durable);
+    return ACK_INTERVAL_US;
+}
+
+/*
  * Acknowledge if it is time; else say in how many microseconds it may be. The source waits for an
  * acknowledgement of its PING record when it hands over, so that one is never put off. Others are rare on
  * purpose: each costs the source a wake-up.
@@ -236,6 +254,8 @@ static uint64_t ack_if_due(struct flow_session *f, uint64_t now_us)
 
     if (!may_ack(f))
         return POLL_MAX_US;
+    if (f->master->redis)
+        return ack_redis_if_due(f, now_us);
     durable = recorder_durable_lsn(f->go.recorder, f->index);
     if (durable <= acked || durable < s->stable_lsn)
         return POLL_MAX_US;
@@ -298,7 +318,7 @@ static void count(struct flow_session *f, size_t n)
     atomic_store(&f->next_lsn, s->next_lsn);
     if (f->go.live != NULL && s->lsn_known && s->next_lsn > before)
         live_flows_received(f->go.live, f->index, s->next_lsn, f->last_receive_us);
-    if (f->go.live != NULL && s->lsn_known && s->ping_lsn > before)
+    if (f->go.live != NULL && !f->master->redis && s->lsn_known && s->ping_lsn > before)
         live_flows_pinged(f->go.live, f->index, s->ping_lsn);
     goal = atomic_load(&f->goal_lsn); /* only now: set after this, it is compared by its setter */
     if (before < goal && s->next_lsn >= goal)
@@ -430,7 +450,7 @@ static int take_leftover(struct flow_session *f, struct ft_err *err)
 
 static int connect_flow(struct flow_session *f, struct ft_err *err)
 {
-    if (dfly_flow_open(&f->flow, f->master, f->index, f->ask_lsn, f->abort_fd, err) == 0)
+    if (capture_master_open_flow(&f->flow, f->master, f->index, f->ask_lsn, f->abort_fd, err) == 0)
         return 0;
     switch (err->kind) {
     case FT_ERR_NET:
@@ -497,8 +517,9 @@ static void *flow_main(void *arg)
     return NULL;
 }
 
-int flow_session_start(struct flow_session **ret, const struct dfly_master *master, uint32_t index,
-                       uint64_t ask_lsn, int event_fd, int abort_fd, struct ft_err *err)
+int flow_session_start(struct flow_session **ret, const struct capture_master *master,
+                       uint32_t index, uint64_t ask_lsn, int event_fd, int abort_fd,
+                       struct ft_err *err)
 {
     struct flow_session *f = calloc(1, sizeof(*f));
     int rc;
@@ -537,6 +558,11 @@ bool flow_session_partial(const struct flow_session *f)
     return f->flow.partial;
 }
 
+const struct master_flow *flow_session_answer(const struct flow_session *f)
+{
+    return &f->flow;
+}
+
 int flow_session_go(struct flow_session *f, const struct flow_go *go, struct ft_err *err)
 {
     struct framer_options options = {
@@ -544,9 +570,12 @@ int flow_session_go(struct flow_session *f, const struct flow_go *go, struct ft_
         .flow_count = f->master->flow_count,
         .eof_token = f->flow.eof_token,
         .resumed = f->flow.partial,
-        .start_lsn = f->ask_lsn,
+        .start_lsn = f->master->redis ? f->flow.first_lsn : f->ask_lsn,
+        .start_dbid = go->dbid,
         .start_offset = go->start_offset,
         .offset_expected = f->master->protocol > 0,
+        .redis = f->master->redis,
+        .rdb_bytes = f->flow.rdb_bytes,
     };
 
     if (framer_new(&f->framer, &options, err) != 0)
@@ -558,6 +587,7 @@ int flow_session_go(struct flow_session *f, const struct flow_go *go, struct ft_
     f->block->kind = framer_state(f->framer)->kind;
     f->block_offset = go->start_offset;
     f->block_lsn = framer_state(f->framer)->next_lsn;
+    f->block_dbid = framer_state(f->framer)->dbid;
     atomic_store(&f->next_lsn, f->block_lsn);
     recorder_set_wake(go->recorder, f->index, f->wake_fd);
     atomic_store(&f->going, true);
@@ -632,7 +662,7 @@ void flow_session_free(struct flow_session *f)
     flow_session_join(f);
     if (f->block != NULL)
         recorder_give_back(f->go.recorder, f->block);
-    dfly_flow_close(&f->flow);
+    resp_client_close(&f->flow.client);
     framer_free(f->framer);
     (void)close(f->wake_fd); /* holds nothing */
     free(f);

@@ -8,15 +8,15 @@
  *              FLOW_END_REFUSED and FLOW_END_FAILED.
  * Acks         REPLCONF ACK with the durable next LSN: at the start of stable sync, when 1024
  *              records or a second have passed, and at once when the source's PING record is
- *              durable.
+ *              durable. To a Redis with the durable offset: every second, and when it asks (GETACK).
  * Threads      One owner (capture_run) calls everything here; the counters are for any thread.
  */
 #ifndef FLOWTAPE_CAPTURE_FLOW_SESSION_H
 #define FLOWTAPE_CAPTURE_FLOW_SESSION_H
 
+#include "capture/capture_master.h"
 #include "capture/framer.h"
 #include "capture/recorder.h"
-#include "wire/dfly_master.h"
 
 enum flow_phase {
     FLOW_CONNECTING,
@@ -50,11 +50,15 @@ struct flow_session;
  * flow_session_start - begin to connect in a thread of its own. ask_lsn 0: full sync. event_fd is
  * written whenever the phase changes; while abort_fd is readable, connecting is given up.
  */
-int flow_session_start(struct flow_session **ret, const struct dfly_master *master, uint32_t index,
-                       uint64_t ask_lsn, int event_fd, int abort_fd, struct ft_err *err);
+int flow_session_start(struct flow_session **ret, const struct capture_master *master,
+                       uint32_t index, uint64_t ask_lsn, int event_fd, int abort_fd,
+                       struct ft_err *err);
 enum flow_phase flow_session_phase(const struct flow_session *f);
 /* flow_session_partial - from FLOW_ANSWERED on. */
 bool flow_session_partial(const struct flow_session *f);
+
+/* flow_session_answer - from FLOW_ANSWERED on: how the stream begins. */
+const struct master_flow *flow_session_answer(const struct flow_session *f);
 
 struct flow_go {
     struct recorder *recorder;
@@ -62,6 +66,7 @@ struct flow_go {
     struct codec_spec codec;
     uint64_t start_offset; /* bytes of this flow that the generation has on disk */
     bool increment;        /* a PARTIAL flow begins with an RDB stream */
+    uint32_t dbid;         /* of a Redis that resumes: the database in effect */
 };
 
 /* flow_session_go - begin to receive; once, in FLOW_ANSWERED. */

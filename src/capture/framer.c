@@ -1,5 +1,6 @@
 #include "capture/framer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "item/flow_grammar.h"
@@ -15,17 +16,21 @@ struct framer {
     char token[FLOW_TOKEN_SIZE];
     struct window in;
     struct flow_grammar *grammar;
-    bool flushed; /* inside the full sync */
+    bool redis;
+    uint64_t rdb_end_offset; /* that was announced; 0: none was */
+    bool flushed;            /* inside the full sync */
     struct framer_state state;
 };
 
 int framer_new(struct framer **ret, const struct framer_options *options, struct ft_err *err)
 {
     struct flow_grammar_options grammar = {
-        .rdb = {.skip_values = true, .dragonfly = true},
+        .rdb = {.skip_values = true, .dragonfly = !options->redis},
         .flow = options->flow,
         .skip_args = true,
         .offset_required = options->offset_expected,
+        .commands = options->redis ? FLOW_COMMANDS_BY_OFFSET : FLOW_JOURNAL,
+        .snapshot_next_lsn = options->start_lsn,
     };
     struct framer *f = calloc(1, sizeof(*f));
 
@@ -33,8 +38,13 @@ int framer_new(struct framer **ret, const struct framer_options *options, struct
         return err_nomem(err, "a framer");
     f->flow = options->flow;
     f->flow_count = options->flow_count;
-    memcpy(f->token, options->eof_token, FLOW_TOKEN_SIZE);
-    grammar.token = f->token;
+    f->redis = options->redis;
+    if (options->rdb_bytes != 0)
+        f->rdb_end_offset = options->start_offset + options->rdb_bytes;
+    if (options->eof_token[0] != '\0') {
+        memcpy(f->token, options->eof_token, FLOW_TOKEN_SIZE);
+        grammar.token = f->token;
+    }
     window_init(&f->in, options->start_offset, FRAMER_HELD_MAX);
     f->state.boundary = options->start_offset;
     f->state.kind = SEGMENT_SNAPSHOT;
@@ -43,7 +53,11 @@ int framer_new(struct framer **ret, const struct framer_options *options, struct
         return -1;
     }
     if (options->resumed) {
-        flow_grammar_resume(f->grammar, options->start_lsn);
+        if (options->redis)
+            flow_grammar_start_journal(f->grammar, options->start_lsn, options->start_dbid);
+        else
+            flow_grammar_resume(f->grammar, options->start_lsn);
+        f->state.dbid = options->start_dbid;
         f->state.kind = SEGMENT_JOURNAL;
         f->state.lsn_known = true;
         f->state.stable_lsn = options->start_lsn;
@@ -90,6 +104,12 @@ static bool is_flush(const struct journal_record *record)
            strcmp(record->name, "DFLYCLUSTER") == 0; /* FLUSHSLOTS is the only one journalled */
 }
 
+/* A Dragonfly that hands over waits for its PING to be acknowledged, a Redis for nothing but what it asks for. */
+static bool asks_for_ack(const struct framer *f, const struct journal_record *record)
+{
+    return record->op == JOURNAL_OP_PING && (!f->redis || record->name[0] == 'R'); /* REPLCONF */
+}
+
 static void note_release(struct framer *f, const struct rdb_item *item)
 {
     if (!bytes_eq_str(item->name, "df-ver") || item->bytes.n >= sizeof(f->state.release))
@@ -120,9 +140,16 @@ static enum framer_event take_rdb_item(struct framer *f, const struct rdb_item *
     }
 }
 
-static enum framer_event take_item(struct framer *f, const struct item *item)
+static enum framer_event take_item(struct framer *f, const struct item *item, struct ft_err *err)
 {
     if (item->kind == ITEM_SNAPSHOT_END) {
+        if (f->rdb_end_offset != 0 && f->rdb_end_offset != item->offset) {
+            (void)err_at(err, FT_ERR_CORRUPT, item->offset,
+                         "flow %" PRIu32
+                         ": the RDB ends here, and was announced to end at %" PRIu64,
+                         f->flow, f->rdb_end_offset);
+            return FRAMER_ERROR;
+        }
         f->state.kind = SEGMENT_JOURNAL;
         return FRAMER_STREAM_END;
     }
@@ -132,7 +159,7 @@ static enum framer_event take_item(struct framer *f, const struct item *item)
         f->flushed = f->flushed || is_flush(&item->record);
     } else if (f->state.kind == SEGMENT_JOURNAL) {
         f->state.records += item->record.counted;
-        if (item->record.op == JOURNAL_OP_PING)
+        if (asks_for_ack(f, &item->record))
             f->state.ping_lsn = flow_grammar_next_lsn(f->grammar);
     }
     return FRAMER_MORE;
@@ -163,7 +190,7 @@ enum framer_event framer_run(struct framer *f, struct ft_err *err)
 
         if (flow_grammar_part(f->grammar) == FLOW_PART_INCREMENT)
             f->state.kind = SEGMENT_INCREMENT;
-        event = take_item(f, &item);
+        event = take_item(f, &item, err);
         if (note_boundary(f) && f->flushed) /* there is no use in what follows */
             return FRAMER_FLUSH;
         if (event != FRAMER_MORE)

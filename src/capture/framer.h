@@ -16,11 +16,15 @@
 struct framer_options {
     uint32_t flow;
     uint32_t flow_count;
-    const char *eof_token; /* 40 characters; copied */
+    const char *eof_token; /* 40 characters; copied. "": none, of a Redis only */
     bool resumed;          /* answered PARTIAL */
-    uint64_t start_lsn;    /* resumed: the LSN asked for */
+    uint64_t
+        start_lsn; /* resumed: the LSN asked for; of a Redis always that of the first command */
+    uint32_t start_dbid;   /* resumed, of a Redis: the database in effect */
     uint64_t start_offset; /* of the first byte, among all of the flow */
     bool offset_expected;  /* the master sends JOURNAL_OFFSET (all from 1.4 on) */
+    bool redis;            /* what comes is a Redis' full sync and commands (item/flow_grammar.h) */
+    uint64_t rdb_bytes;    /* of a Redis' full sync, where it says so; else 0 */
 };
 
 enum framer_event {
@@ -37,8 +41,9 @@ struct framer_state {
     enum segment_kind kind; /* of the bytes after the boundary */
     uint64_t boundary;      /* stream offset */
     uint64_t next_lsn;
-    uint32_t dbid;       /* journal database in effect there */
-    uint64_t ping_lsn;   /* next LSN after the last PING record; 0: none yet */
+    uint32_t dbid; /* journal database in effect there */
+    uint64_t
+        ping_lsn; /* next LSN after the last record that asks for an acknowledgement; 0: none yet */
     uint64_t stable_lsn; /* JOURNAL_OFFSET; 0 until known */
     bool lsn_known;   /* next_lsn means something: there was a JOURNAL_OFFSET, or it is resumed */
     uint64_t keys;    /* entries of the snapshot */

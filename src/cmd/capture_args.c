@@ -170,8 +170,8 @@ static const struct arg source_args[] = {
 static const char about[] =
     "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT] DIR [OPTION...]\n"
     "\n"
-    "Records what a Dragonfly master sends to its replicas into the capture directory DIR, which\n"
-    "is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
+    "Records what a Dragonfly, Redis or Valkey sends to its replicas into the capture directory DIR,\n"
+    "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
 
 #define GROUP_COUNT 6
 #define OPERANDS    "SOURCE and DIR"

@@ -284,9 +284,12 @@ int args_take_source(struct server_args *s, const char *text, struct ft_err *err
 {
     if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
         return -1;
-    if (s->uri.scheme != URI_DRAGONFLY) {
-        return err_set(err, FT_ERR_USAGE,
-                       "a source is a Dragonfly, as in dragonfly://user:password@host:6379");
+    if (s->uri.db != 0) {
+        return err_set(
+            err, FT_ERR_USAGE,
+            "SOURCE names database %u, and all of them are replicated; --db %u keeps to it "
+            "later",
+            s->uri.db, s->uri.db);
     }
     return find_password(s, "FLOWTAPE_SOURCE_PASSWORD", err);
 }

@@ -52,7 +52,7 @@ static void print_flow_segments(const struct capture_flow *f, bool all)
     }
 }
 
-static void print_flow(const struct capture_flow *f, uint32_t number, bool all_segments)
+static void print_flow(const struct capture_flow *f, uint32_t number, bool bytes, bool all_segments)
 {
     char size[FORMAT_SIZE];
 
@@ -62,9 +62,9 @@ static void print_flow(const struct capture_flow *f, uint32_t number, bool all_s
     } else if (f->next_lsn == f->stable_lsn) {
         printf("  snapshot at LSN %" PRIu64 ", no record after it\n", f->stable_lsn - 1);
     } else {
-        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " records after it up to LSN %" PRIu64
-               "\n",
-               f->stable_lsn - 1, f->next_lsn - f->stable_lsn, f->next_lsn - 1);
+        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " %s after it up to LSN %" PRIu64 "\n",
+               f->stable_lsn - 1, f->next_lsn - f->stable_lsn, bytes ? "bytes" : "records",
+               f->next_lsn - 1);
     }
     print_flow_segments(f, all_segments);
 }
@@ -75,7 +75,8 @@ static const char *shown_version(const char *version, char *out, size_t size)
     return version[0] == '\0' ? "(no version)" : bytes_escape(bytes_str(version), out, size);
 }
 
-static void print_generation(const struct generation *g, bool all_segments)
+/* bytes: LSNs count them. */
+static void print_generation(const struct generation *g, bool bytes, bool all_segments)
 {
     char began[FORMAT_TIME];
     char version[4 * sizeof(g->source_version)];
@@ -99,7 +100,7 @@ static void print_generation(const struct generation *g, bool all_segments)
     if (g->state == GENERATION_ABANDONED)
         return;
     for (uint32_t i = 0; i < g->flow_count; i++)
-        print_flow(&g->flows[i], i, all_segments);
+        print_flow(&g->flows[i], i, bytes, all_segments);
 }
 
 static void print_capture(const struct capture *c, bool all_segments)
@@ -111,7 +112,7 @@ static void print_capture(const struct capture *c, bool all_segments)
     printf("capture of %s, created %s, id %s\n", c->source_address,
            format_time_us(c->created_us, created), id);
     for (size_t i = 0; i < c->generation_count; i++)
-        print_generation(&c->generations[i], all_segments);
+        print_generation(&c->generations[i], c->redis, all_segments);
 }
 
 /* A Valkey's version says who it is. */

@@ -150,6 +150,10 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     ret->run.replay.target = &ret->target.uri;
     if (args_take_source(&ret->source, operands[0], err) != 0)
         return -1;
+    if (ret->source.uri.scheme != URI_DRAGONFLY)
+        return err_set(err, FT_ERR_USAGE,
+                       "the source of a sync is a Dragonfly, as in "
+                       "dragonfly://user:password@host:6379; a capture of a Redis can be replayed");
     return args_take_target(&ret->target, operands[1], err);
 }
 

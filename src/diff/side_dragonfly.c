@@ -26,7 +26,7 @@ struct flow {
     struct side_dragonfly *owner;
     struct diff_pass *pass;
     uint32_t index;
-    struct dfly_flow flow;
+    struct master_flow flow;
     bool opened;
     struct diff_reader *reader;
     struct flow_decoder *decoder;

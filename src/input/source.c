@@ -55,6 +55,7 @@ static struct source *source_new(const struct source_kind *kind, const char *pat
     if (s == NULL)
         return NULL;
     s->kind = kind;
+    s->capabilities = kind->capabilities;
     s->cancel_fd = -1;
     s->path = strdup(path);
     if (s->path == NULL) {
@@ -107,7 +108,7 @@ const char *source_kind_name(const struct source *s)
 
 bool source_can(const struct source *s, enum source_capability capability)
 {
-    return (s->kind->capabilities & capability) != 0;
+    return (s->capabilities & (unsigned)capability) != 0;
 }
 
 char *source_directory_of(const char *path)

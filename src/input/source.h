@@ -47,6 +47,7 @@ struct lsn_range {
 
 struct source {
     const struct source_kind *kind; /* for input/ */
+    unsigned capabilities;          /* of enum source_capability: see source_can */
     char *path;
     /* -1 after source_open; once it is readable, reading ends with FT_ERR_CANCELLED. Who opened the
      * source may set it before anything is read. */

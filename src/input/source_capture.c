@@ -57,6 +57,8 @@ int source_capture_begin(struct source *s, struct capture *capture, uint32_t gen
     struct source_aux aux;
 
     c->capture = capture;
+    if (capture->redis)
+        s->capabilities &= ~(unsigned)SOURCE_OF_DRAGONFLY;
     if (find_generation(c, generation, err) != 0 || describe(s, c->generation, err) != 0 ||
         source_read_aux(s, 0, &aux, err) != 0)
         return -1;
@@ -195,6 +197,10 @@ static int feed_open(struct source_stream *st, struct flow_decoder_options *deco
     st->feed = f;
     if (flow->eof_token[0] != '\0')
         decoder->token = flow->eof_token;
+    if (s->capture->redis) {
+        decoder->commands = FLOW_COMMANDS_BY_OFFSET;
+        decoder->snapshot_next_lsn = flow->stable_lsn;
+    }
     if (flow_reader_new(&f->reader, s->capture, s->generation, st->index, err) != 0)
         return err_wrap(err, "\"%s\": flow %" PRIu32, s->base.path, st->index);
     return 0;

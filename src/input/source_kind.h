@@ -47,7 +47,7 @@ struct source_feed {
 
 struct source_kind {
     const char *name;
-    unsigned capabilities; /* of enum source_capability */
+    unsigned capabilities; /* of enum source_capability; `open` may take some away */
     size_t size;           /* of its struct, which begins with a struct source */
     const struct source_feed *feed;
 

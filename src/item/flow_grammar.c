@@ -29,6 +29,7 @@ struct flow_grammar {
     struct rdb_stream *rdb;
     struct journal_reader *journal;
     struct redis_reader *commands; /* in place of it; NULL: a Dragonfly's */
+    uint32_t stream_db;            /* in effect where they begin */
 
     /* An open journal blob. Its reader lives as long as the RDB stream: old sources select the database
      * once for many blobs. */
@@ -283,6 +284,16 @@ static int take_eof(struct flow_grammar *g, const struct rdb_item *item, struct 
     return 0;
 }
 
+/* A replica passes on what it gets itself: then the commands begin in a database that was selected before. */
+static void take_stream_db(struct flow_grammar *g, const struct rdb_item *item)
+{
+    uint64_t db;
+
+    if (bytes_eq_str(item->name, "repl-stream-db") && bytes_to_u64(item->bytes, &db) &&
+        db <= INT32_MAX)
+        g->stream_db = (uint32_t)db;
+}
+
 static enum step take_other(struct flow_grammar *g, struct item *ret, struct ft_err *err)
 {
     int rc = 0;
@@ -294,6 +305,8 @@ static enum step take_other(struct flow_grammar *g, struct item *ret, struct ft_
         rc = open_blob(g, &ret->rdb, err);
     else if (ret->rdb.kind == RDB_ITEM_EOF)
         rc = take_eof(g, &ret->rdb, err);
+    else if (ret->rdb.kind == RDB_ITEM_AUX && g->options.commands == FLOW_COMMANDS_BY_OFFSET)
+        take_stream_db(g, &ret->rdb);
     return rc == 0 ? STEP_ITEM : flow_error(g, err);
 }
 
@@ -328,7 +341,7 @@ static void end_snapshot(struct flow_grammar *g, const struct window *in, struct
         g->next_lsn = g->stable_lsn;
     ret->lsn = g->next_lsn;
     g->phase = PHASE_JOURNAL;
-    set_db(g, 0);
+    set_db(g, g->stream_db);
 }
 
 static enum step next_token(struct flow_grammar *g, struct window *in, struct item *ret,

@@ -330,6 +330,18 @@ int capture_open_write(struct capture **ret, const char *path, const char *sourc
     return 0;
 }
 
+int capture_set_redis(struct capture *c, bool redis, struct ft_err *err)
+{
+    if (c->redis == redis)
+        return 0;
+    if (c->generation_count != 0) {
+        return err_set(err, FT_ERR_STATE, "\"%s\" holds a capture of a %s, not of a %s", c->path,
+                       c->redis ? "Redis" : "Dragonfly", redis ? "Redis" : "Dragonfly");
+    }
+    c->redis = redis;
+    return capture_save(c, err);
+}
+
 int capture_check_source(const struct capture *c, const char *source_address,
                          const char *replication_id, struct ft_err *err)
 {

@@ -90,6 +90,7 @@ struct capture {
     uint64_t created_us;
     uint64_t clock_us;        /* what writers take for the present; 0: the machine's clock */
     char source_address[300]; /* host:port, or unix path; never a password */
+    bool redis; /* the source is a Redis: its journal are commands, its LSNs replication offsets */
     struct generation *generations;
     size_t generation_count;
     const struct flow_blocks *blocks; /* of one that is not a directory (flow_reader.h); NULL */
@@ -112,6 +113,8 @@ struct capture_recovery {
  */
 int capture_open_write(struct capture **ret, const char *path, const char *source_address,
                        struct capture_recovery *ret_recovery, struct ft_err *err);
+/* capture_set_redis - what the source is. FT_ERR_STATE: it was something else for what is there already. */
+int capture_set_redis(struct capture *c, bool redis, struct ft_err *err);
 /* capture_check_source - see above; called when the source's replication id is known. */
 int capture_check_source(const struct capture *c, const char *source_address,
                          const char *replication_id, struct ft_err *err);

@@ -22,6 +22,8 @@
 #define DIGEST_PREFIX "xxh3:"
 #define DIGEST_TEXT   (sizeof(DIGEST_PREFIX) + 16)
 #define ID_TEXT       (2 * CAPTURE_ID_SIZE + 1)
+/* What the source is; of a Dragonfly nothing is said. */
+#define KIND_REDIS "redis"
 
 /*
  * Writing. The JSON functions take NULL for a value that could not be made and fail in turn, so one
@@ -84,6 +86,13 @@ static json_t *generation_json(const struct generation *g)
                      flows);
 }
 
+static json_t *source_json(const struct capture *c)
+{
+    if (!c->redis)
+        return json_pack("{s:s}", "address", c->source_address);
+    return json_pack("{s:s, s:s}", "address", c->source_address, "kind", KIND_REDIS);
+}
+
 static json_t *capture_json(const struct capture *c)
 {
     json_t *generations = json_array();
@@ -96,10 +105,10 @@ static json_t *capture_json(const struct capture *c)
             return NULL;
         }
     }
-    return json_pack("{s:s, s:i, s:i, s:s, s:o, s:{s:s}, s:o}", "format", FORMAT_NAME, "major",
-                     CAPTURE_MAJOR, "minor", CAPTURE_MINOR, "capture_id", id, "created",
-                     json_time(c->created_us), "source", "address", c->source_address,
-                     "generations", generations);
+    return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o, s:o}", "format", FORMAT_NAME, "major",
+                     c->redis ? CAPTURE_MAJOR_REDIS : CAPTURE_MAJOR, "minor", CAPTURE_MINOR,
+                     "capture_id", id, "created", json_time(c->created_us), "source",
+                     source_json(c), "generations", generations);
 }
 
 int capture_manifest_text(const struct capture *c, char **ret, struct ft_err *err)
@@ -420,7 +429,7 @@ static int read_generation(const json_t *j, struct capture *c, struct ft_err *er
     return 0;
 }
 
-static int check_format(const json_t *root, struct ft_err *err)
+static int check_format(const json_t *root, uint32_t *ret_major, struct ft_err *err)
 {
     const char *format = json_string_value(json_object_get(root, "format"));
     uint32_t major;
@@ -429,21 +438,38 @@ static int check_format(const json_t *root, struct ft_err *err)
         return err_set(err, FT_ERR_STATE, "it is not the manifest of a flowtape capture");
     if (get_u32(root, "major", UINT32_MAX, &major, err) != 0)
         return -1;
-    if (major > CAPTURE_MAJOR) {
+    if (major > CAPTURE_MAJOR_REDIS) {
         return err_set(err, FT_ERR_UNSUPPORTED,
                        "capture format %" PRIu32
                        " is newer than this program, which reads up to %d",
-                       major, CAPTURE_MAJOR);
+                       major, CAPTURE_MAJOR_REDIS);
     }
+    *ret_major = major;
     return major == 0 ? wrong("major", "a version", err) : 0;
+}
+
+static int read_source(const json_t *source, uint32_t major, struct capture *c, struct ft_err *err)
+{
+    const char *kind = json_string_value(json_object_get(source, "kind"));
+
+    if (copy_text(source, "address", c->source_address, sizeof(c->source_address), err) != 0)
+        return -1;
+    if (kind != NULL && strcmp(kind, KIND_REDIS) != 0)
+        return err_set(err, FT_ERR_UNSUPPORTED,
+                       "its source is of a kind that this program does not know: \"%.40s\"", kind);
+    c->redis = kind != NULL;
+    if (c->redis != (major == CAPTURE_MAJOR_REDIS))
+        return wrong("kind", "that of this version of the format", err);
+    return 0;
 }
 
 static int read_capture(const json_t *root, struct capture *c, struct ft_err *err)
 {
     const json_t *generations;
     const char *id;
+    uint32_t major;
 
-    if (check_format(root, err) != 0)
+    if (check_format(root, &major, err) != 0)
         return -1;
     id = get_text(root, "capture_id", err);
     generations = get_array(root, "generations", err);
@@ -452,8 +478,7 @@ static int read_capture(const json_t *root, struct capture *c, struct ft_err *er
     if (!parse_hex(id, c->id, sizeof(c->id)))
         return wrong("capture_id", "32 hexadecimal digits", err);
     if (get_time(root, "created", &c->created_us, err) != 0 ||
-        copy_text(json_object_get(root, "source"), "address", c->source_address,
-                  sizeof(c->source_address), err) != 0)
+        read_source(json_object_get(root, "source"), major, c, err) != 0)
         return -1;
     for (size_t i = 0; i < json_array_size(generations); i++) {
         if (read_generation(json_array_get(generations, i), c, err) != 0)

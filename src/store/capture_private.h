@@ -7,7 +7,9 @@
 #include "store/capture.h"
 
 #define CAPTURE_MAJOR 1
-#define CAPTURE_MINOR 0
+/* Of a capture of a Redis, whose journal is not one that programs for version 1 can read. */
+#define CAPTURE_MAJOR_REDIS 2
+#define CAPTURE_MINOR       0
 
 extern const enum segment_kind capture_kinds[3];
 

@@ -5,127 +5,22 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
 #include "wire/redis_info.h"
 
-#define LOADING_PAUSE_MS 500u
-#define NUMBER_TEXT      24
-#define NOTE_MAX         700
-
-#define CALL(...)         \
-    (const char *const[]) \
-    {                     \
-        __VA_ARGS__, NULL \
-    }
-
-/* Refusals that have a known reason, by a part of their text; the prefixes vary. */
-static const struct {
-    const char *part;
-    const char *meaning;
-} refusals[] = {
-    {"NOAUTH", "it wants a password: put it in the address, in a password file or in "
-               "FLOWTAPE_SOURCE_PASSWORD"},
-    {"WRONGPASS", "it does not accept the password (on an admin port, give it without a user)"},
-    {"NOPERM", "the user lacks permission: it needs the commands PING, INFO, REPLCONF and DFLY"},
-    {"admin only", "it allows replication on its admin port only: connect to that port"},
-    {"restricted command", "it allows replication on its admin port only: connect to that port"},
-    {"Replicating a replica", "it is itself a replica: capture from its master"},
-};
+#define NUMBER_TEXT 24
+#define NOTE_MAX    700
 
 static int refused(const struct dfly_master *m, const char *what, const redisReply *reply,
                    struct ft_err *err)
 {
-    char shown[200];
-    struct bytes text;
-
-    if (reply->type != REDIS_REPLY_ERROR) {
-        return err_set(err, FT_ERR_PROTOCOL, "%s answered %s with something unexpected",
-                       m->control.conn.name, what);
-    }
-    if (strstr(reply->str, "LOADING") != NULL)
-        return err_set(err, FT_ERR_NET, "%s is loading its data set", m->control.conn.name);
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        if (strstr(reply->str, refusals[i].part) != NULL) {
-            return err_set(err, FT_ERR_PROTOCOL, "%s refused %s: %s", m->control.conn.name, what,
-                           refusals[i].meaning);
-        }
-    }
-    text = bytes_of(reply->str, (size_t)reply->len);
-    return err_set(err, FT_ERR_PROTOCOL, "%s refused %s: \"%s\"", m->control.conn.name, what,
-                   bytes_escape(text, shown, sizeof(shown)));
-}
-
-static bool is_status(const redisReply *reply, const char *text)
-{
-    return reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, text) == 0;
+    return master_refused(&m->control, what, "DFLY", reply, err);
 }
 
 /* A command that must be answered +OK. */
 static int expect_ok(struct dfly_master *m, const char *what, const char *const *args,
                      struct ft_err *err)
 {
-    redisReply *reply;
-    int rc = 0;
-
-    if (resp_client_call(&m->control, &reply, args, m->timeout_ms, err) != 0)
-        return -1;
-    if (!is_status(reply, "OK"))
-        rc = refused(m, what, reply, err);
-    freeReplyObject(reply);
-    return rc;
-}
-
-/* An admin port without a password answers AUTH with an error, which is no reason to give up. */
-static int authenticate(const struct dfly_master *m, struct resp_client *client, struct ft_err *err)
-{
-    const struct uri *u = m->uri;
-    redisReply *reply;
-    int rc;
-
-    if (u->password == NULL)
-        return 0;
-    if (u->user != NULL)
-        rc = resp_client_call(client, &reply, CALL("AUTH", u->user, u->password), m->timeout_ms,
-                              err);
-    else
-        rc = resp_client_call(client, &reply, CALL("AUTH", u->password), m->timeout_ms, err);
-    if (rc != 0)
-        return -1;
-    if (!is_status(reply, "OK") &&
-        (reply->type != REDIS_REPLY_ERROR || strstr(reply->str, "without any password") == NULL))
-        rc = refused(m, "AUTH", reply, err);
-    freeReplyObject(reply);
-    return rc;
-}
-
-static int wait_until_loaded(struct dfly_master *m, dfly_note_fn *note, void *context,
-                             struct ft_err *err)
-{
-    uint64_t began_ms = clock_mono_ms();
-    bool noted = false;
-
-    for (;;) {
-        redisReply *reply;
-        bool loading;
-        int rc = 0;
-
-        if (resp_client_call(&m->control, &reply, CALL("PING"), m->timeout_ms, err) != 0)
-            return -1;
-        loading = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "LOADING") != NULL;
-        if (!loading && !is_status(reply, "PONG"))
-            rc = refused(m, "PING", reply, err);
-        freeReplyObject(reply);
-        if (!loading)
-            return rc;
-        if (clock_mono_ms() - began_ms > m->loading_ms)
-            return err_set(err, FT_ERR_TIMEOUT, "%s is still loading its data set",
-                           m->control.conn.name);
-        if (!noted && note != NULL)
-            note(context, "the source is loading its data set: waiting");
-        noted = true;
-        if (conn_sleep(&m->control.conn, LOADING_PAUSE_MS, err) != 0)
-            return -1;
-    }
+    return master_expect_ok(&m->control, what, "DFLY", args, m->timeout_ms, err);
 }
 
 static bool is_hex_id(const char *text)
@@ -146,7 +41,7 @@ static int read_session(struct dfly_master *m, const redisReply *reply, struct f
 {
     redisReply *const *e = reply->element;
 
-    if (is_status(reply, "OK")) {
+    if (master_is_status(reply, "OK")) {
         return err_set(err, FT_ERR_PROTOCOL,
                        "%s is a Redis server, not a Dragonfly: its data can be saved with "
                        "redis-cli --rdb",
@@ -177,8 +72,8 @@ static int begin_session(struct dfly_master *m, struct ft_err *err)
     redisReply *reply;
     int rc;
 
-    if (resp_client_call(&m->control, &reply, CALL("REPLCONF", "capa", "dragonfly"), m->timeout_ms,
-                         err) != 0)
+    if (resp_client_call(&m->control, &reply, RESP_ARGS("REPLCONF", "capa", "dragonfly"),
+                         m->timeout_ms, err) != 0)
         return -1;
     rc = read_session(m, reply, err);
     freeReplyObject(reply);
@@ -195,11 +90,11 @@ static int introduce(struct dfly_master *m, struct ft_err *err)
     (void)getrandom(random, sizeof(random), 0); /* any id will do */
     bytes_to_hex(bytes_of(random, sizeof(random)), id);
     (void)snprintf(version, sizeof(version), "%d", DFLY_CLIENT_VERSION);
-    if (expect_ok(m, "REPLCONF CLIENT-ID", CALL("REPLCONF", "CLIENT-ID", id), err) != 0)
+    if (expect_ok(m, "REPLCONF CLIENT-ID", RESP_ARGS("REPLCONF", "CLIENT-ID", id), err) != 0)
         return -1;
     if (m->protocol == 0)
         return 0;
-    return expect_ok(m, "REPLCONF CLIENT-VERSION", CALL("REPLCONF", "CLIENT-VERSION", version),
+    return expect_ok(m, "REPLCONF CLIENT-VERSION", RESP_ARGS("REPLCONF", "CLIENT-VERSION", version),
                      err);
 }
 
@@ -208,7 +103,7 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
 {
     redisReply *reply;
 
-    if (resp_client_call(&m->control, &reply, CALL("INFO", "server"), m->timeout_ms, err) != 0)
+    if (resp_client_call(&m->control, &reply, RESP_ARGS("INFO", "server"), m->timeout_ms, err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
         redis_info_copy(reply->str, "dragonfly_version", m->release, sizeof(m->release));
@@ -218,7 +113,7 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
 }
 
 /* What comes is recorded as it is, whatever it is. */
-static void note_protocol(const struct dfly_master *m, dfly_note_fn *note, void *context)
+static void note_protocol(const struct dfly_master *m, master_note_fn *note, void *context)
 {
     char text[NOTE_MAX];
 
@@ -233,14 +128,18 @@ static void note_protocol(const struct dfly_master *m, dfly_note_fn *note, void 
     note(context, text);
 }
 
-static int shake_hands(struct dfly_master *m, dfly_note_fn *note, void *context, struct ft_err *err)
+static int shake_hands(struct dfly_master *m, master_note_fn *note, void *context,
+                       struct ft_err *err)
 {
-    if (authenticate(m, &m->control, err) != 0 || wait_until_loaded(m, note, context, err) != 0)
+    if (master_authenticate(&m->control, m->uri, "DFLY", m->timeout_ms, err) != 0 ||
+        master_wait_until_loaded(&m->control, "DFLY", m->timeout_ms, m->loading_ms, note, context,
+                                 err) != 0)
         return -1;
-    if (expect_ok(m, "REPLCONF listening-port", CALL("REPLCONF", "listening-port", "0"), err) != 0)
+    if (expect_ok(m, "REPLCONF listening-port", RESP_ARGS("REPLCONF", "listening-port", "0"),
+                  err) != 0)
         return -1;
-    if (expect_ok(m, "REPLCONF capa eof", CALL("REPLCONF", "capa", "eof", "capa", "psync2"), err) !=
-        0)
+    if (expect_ok(m, "REPLCONF capa eof", RESP_ARGS("REPLCONF", "capa", "eof", "capa", "psync2"),
+                  err) != 0)
         return -1;
     if (begin_session(m, err) != 0 || introduce(m, err) != 0 || ask_release(m, err) != 0)
         return -1;
@@ -254,7 +153,7 @@ static uint64_t connect_ms(const struct dfly_master *m)
 }
 
 int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,
-                     uint64_t timeout_ms, dfly_note_fn *note, void *context, struct ft_err *err)
+                     uint64_t timeout_ms, master_note_fn *note, void *context, struct ft_err *err)
 {
     memset(m, 0, sizeof(*m));
     m->uri = uri;
@@ -295,32 +194,14 @@ enum dfly_resume dfly_master_resume_form(int protocol, const char *release)
     return DFLY_RESUME_NEVER;
 }
 
-int dfly_master_keys(struct dfly_master *m, uint64_t *ret_keys, struct ft_err *err)
-{
-    redisReply *reply;
-    const char *at;
-    uint64_t sum = 0;
-    uint64_t keys;
-    uint32_t db;
-
-    if (resp_client_call(&m->control, &reply, CALL("INFO", "keyspace"), m->timeout_ms, err) != 0)
-        return -1;
-    at = reply->type == REDIS_REPLY_STRING ? reply->str : "";
-    while (redis_info_next_db(&at, &db, &keys))
-        sum += keys;
-    freeReplyObject(reply);
-    *ret_keys = sum;
-    return 0;
-}
-
 int dfly_master_sync(struct dfly_master *m, struct ft_err *err)
 {
-    return expect_ok(m, "DFLY SYNC", CALL("DFLY", "SYNC", m->sync_id), err);
+    return expect_ok(m, "DFLY SYNC", RESP_ARGS("DFLY", "SYNC", m->sync_id), err);
 }
 
 int dfly_master_start_stable(struct dfly_master *m, struct ft_err *err)
 {
-    return expect_ok(m, "DFLY STARTSTABLE", CALL("DFLY", "STARTSTABLE", m->sync_id), err);
+    return expect_ok(m, "DFLY STARTSTABLE", RESP_ARGS("DFLY", "STARTSTABLE", m->sync_id), err);
 }
 
 int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err *err)
@@ -328,8 +209,8 @@ int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err
     redisReply *reply;
     int rc = 0;
 
-    if (resp_client_call(&m->control, &reply, CALL("DFLY", "REPLICAOFFSET"), m->timeout_ms, err) !=
-        0)
+    if (resp_client_call(&m->control, &reply, RESP_ARGS("DFLY", "REPLICAOFFSET"), m->timeout_ms,
+                         err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != m->flow_count)
         rc = refused(m, "DFLY REPLICAOFFSET", reply, err);
@@ -361,7 +242,7 @@ void dfly_master_close(struct dfly_master *m)
     resp_client_close(&m->control);
 }
 
-static int read_flow_reply(struct dfly_flow *f, const struct dfly_master *m,
+static int read_flow_reply(struct master_flow *f, const struct dfly_master *m,
                            const redisReply *reply, struct ft_err *err)
 {
     redisReply *const *e = reply->element;
@@ -376,7 +257,7 @@ static int read_flow_reply(struct dfly_flow *f, const struct dfly_master *m,
     return 0;
 }
 
-static int ask_for_flow(struct dfly_flow *f, const struct dfly_master *m, uint32_t index,
+static int ask_for_flow(struct master_flow *f, const struct dfly_master *m, uint32_t index,
                         uint64_t lsn, struct ft_err *err)
 {
     char index_text[NUMBER_TEXT];
@@ -384,13 +265,13 @@ static int ask_for_flow(struct dfly_flow *f, const struct dfly_master *m, uint32
     redisReply *reply;
     int rc;
 
-    if (authenticate(m, &f->client, err) != 0)
+    if (master_authenticate(&f->client, m->uri, "DFLY", m->timeout_ms, err) != 0)
         return -1;
     (void)snprintf(index_text, sizeof(index_text), "%" PRIu32, index);
     (void)snprintf(lsn_text, sizeof(lsn_text), "%" PRIu64, lsn);
     if (resp_client_call(&f->client, &reply,
-                         CALL("DFLY", "FLOW", m->replication_id, m->sync_id, index_text,
-                              lsn != 0 ? lsn_text : NULL),
+                         RESP_ARGS("DFLY", "FLOW", m->replication_id, m->sync_id, index_text,
+                                   lsn != 0 ? lsn_text : NULL),
                          m->timeout_ms, err) != 0)
         return -1;
     rc = read_flow_reply(f, m, reply, err);
@@ -398,7 +279,7 @@ static int ask_for_flow(struct dfly_flow *f, const struct dfly_master *m, uint32
     return rc;
 }
 
-int dfly_flow_open(struct dfly_flow *f, const struct dfly_master *m, uint32_t index, uint64_t lsn,
+int dfly_flow_open(struct master_flow *f, const struct dfly_master *m, uint32_t index, uint64_t lsn,
                    int cancel_fd, struct ft_err *err)
 {
     memset(f, 0, sizeof(*f));
@@ -411,7 +292,7 @@ int dfly_flow_open(struct dfly_flow *f, const struct dfly_master *m, uint32_t in
     return 0;
 }
 
-void dfly_flow_close(struct dfly_flow *f)
+void dfly_flow_close(struct master_flow *f)
 {
     resp_client_close(&f->client);
 }

@@ -2,7 +2,7 @@
  * dfly_master.h - the replica's side of the conversation with a Dragonfly master.
  *
  * What it is   The control connection (struct dfly_master) and the opening of a flow's connection
- *              (struct dfly_flow) up to the reply that says FULL or PARTIAL. What a flow then
+ *              (struct master_flow) up to the reply that says FULL or PARTIAL. What a flow then
  *              carries is not looked at here.
  * Order        dfly_master_open; one dfly_flow_open per flow, in any thread; if all are FULL
  *              dfly_master_sync; once every flow had its FULLSYNC_END dfly_master_start_stable.
@@ -18,10 +18,10 @@
 #ifndef FLOWTAPE_WIRE_DFLY_MASTER_H
 #define FLOWTAPE_WIRE_DFLY_MASTER_H
 
-#include "wire/resp_client.h"
+#include "wire/master_login.h"
 
 #define DFLY_FLOWS_MAX       1024
-#define DFLY_ID_SIZE         41 /* 40 hexadecimal digits and NUL */
+#define DFLY_ID_SIZE         MASTER_ID_SIZE
 #define DFLY_SYNC_ID_SIZE    32
 #define DFLY_RELEASE_SIZE    64
 #define DFLY_CONNECT_MS      10000u
@@ -48,19 +48,14 @@ struct dfly_master {
     char release[DFLY_RELEASE_SIZE]; /* "df-v1.40.0"; "" when it does not say */
 };
 
-/* Told to the user while the master loads its data set. */
-typedef void dfly_note_fn(void *context, const char *text);
-
 /*
  * dfly_master_open - connect, authenticate, wait until the master has loaded its data, and begin a
  * session. `note` may be NULL. timeout_ms: how long it may be silent, here and in all that follows
  * (no longer than DFLY_CONNECT_MS and DFLY_REPLY_MS), and how long it may go on loading.
  */
 int dfly_master_open(struct dfly_master *m, const struct uri *uri, int cancel_fd,
-                     uint64_t timeout_ms, dfly_note_fn *note, void *context, struct ft_err *err);
+                     uint64_t timeout_ms, master_note_fn *note, void *context, struct ft_err *err);
 enum dfly_resume dfly_master_resume_form(int protocol, const char *release);
-/* dfly_master_keys - about so many keys the master has, in all databases; 0: it does not say. */
-int dfly_master_keys(struct dfly_master *m, uint64_t *ret_keys, struct ft_err *err);
 int dfly_master_sync(struct dfly_master *m, struct ft_err *err);
 int dfly_master_start_stable(struct dfly_master *m, struct ft_err *err);
 /* dfly_master_offsets - DFLY REPLICAOFFSET: the next LSN of each of flow_count flows. */
@@ -70,15 +65,9 @@ int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err
 int dfly_master_watch(struct dfly_master *m, struct ft_err *err);
 void dfly_master_close(struct dfly_master *m);
 
-struct dfly_flow {
-    struct resp_client client; /* client.conn.fd carries the stream, after resp_client_leftover */
-    bool partial;
-    char eof_token[DFLY_ID_SIZE];
-};
-
 /* dfly_flow_open - lsn 0: full sync; else ask for the journal from this LSN on. */
-int dfly_flow_open(struct dfly_flow *f, const struct dfly_master *m, uint32_t index, uint64_t lsn,
+int dfly_flow_open(struct master_flow *f, const struct dfly_master *m, uint32_t index, uint64_t lsn,
                    int cancel_fd, struct ft_err *err);
-void dfly_flow_close(struct dfly_flow *f);
+void dfly_flow_close(struct master_flow *f);
 
 #endif

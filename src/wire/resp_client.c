@@ -18,7 +18,7 @@ int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, 
     return 0;
 }
 
-static int send_args(struct resp_client *r, const char *const *args, uint64_t timeout_ms,
+int resp_client_send(struct resp_client *r, const char *const *args, uint64_t timeout_ms,
                      struct ft_err *err)
 {
     struct buf out = BUF_INIT(RESP_REPLY_MAX);
@@ -65,7 +65,7 @@ int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *
     uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
     redisReply *reply = NULL;
 
-    if (send_args(r, args, timeout_ms, err) != 0)
+    if (resp_client_send(r, args, timeout_ms, err) != 0)
         return -1;
     for (;;) {
         uint64_t now;
@@ -85,6 +85,35 @@ int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *
             return err_set(err, FT_ERR_NET, "%s closed the connection", r->conn.name);
     }
     *ret_reply = reply;
+    return 0;
+}
+
+int resp_client_line(struct resp_client *r, char *ret, size_t size, uint64_t timeout_ms,
+                     struct ft_err *err)
+{
+    size_t n = 0;
+
+    for (;;) {
+        uint8_t c;
+
+        if (r->in_pos == r->in_len) {
+            r->in_pos = 0;
+            r->in_len = 0;
+            if (conn_read(&r->conn, r->in, sizeof(r->in), &r->in_len, timeout_ms, err) != 0)
+                return err->kind == FT_ERR_TIMEOUT ? late(r, timeout_ms, err) : -1;
+            if (r->in_len == 0)
+                return err_set(err, FT_ERR_NET, "%s closed the connection", r->conn.name);
+        }
+        c = r->in[r->in_pos++];
+        if (c == '\n' && n > 0)
+            break;
+        if (c == '\n' || c == '\r')
+            continue;
+        if (n + 1 >= size)
+            return err_set(err, FT_ERR_PROTOCOL, "%s sent a line without an end", r->conn.name);
+        ret[n++] = (char)c;
+    }
+    ret[n] = '\0';
     return 0;
 }
 

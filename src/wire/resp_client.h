@@ -19,6 +19,13 @@
 #define RESP_REPLY_MAX (1u << 20)
 #define RESP_ARGS_MAX  8
 
+/* The arguments of a call. */
+#define RESP_ARGS(...)    \
+    (const char *const[]) \
+    {                     \
+        __VA_ARGS__, NULL \
+    }
+
 struct resp_client {
     struct conn conn;
     struct reply_reader reader;
@@ -35,6 +42,15 @@ int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, 
  */
 int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *args,
                      uint64_t timeout_ms, struct ft_err *err);
+/* resp_client_send - only send: what comes then is not a reply, and is read by resp_client_line. */
+int resp_client_send(struct resp_client *r, const char *const *args, uint64_t timeout_ms,
+                     struct ft_err *err);
+/*
+ * resp_client_line - the next line that is not empty, without its end, of less than `size` bytes. Masters send empty
+ * lines to say that they are there: the time counts from the last byte that came.
+ */
+int resp_client_line(struct resp_client *r, char *ret, size_t size, uint64_t timeout_ms,
+                     struct ft_err *err);
 /* resp_client_leftover - what came after the last reply; valid as long as r, given out once. */
 struct bytes resp_client_leftover(struct resp_client *r);
 void resp_client_close(struct resp_client *r);

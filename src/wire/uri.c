@@ -16,6 +16,7 @@ static const struct {
 } schemes[] = {
     {"dragonfly://", URI_DRAGONFLY},
     {"redis://", URI_REDIS},
+    {"valkey://", URI_REDIS},
 };
 
 static int hex_digit(char c)

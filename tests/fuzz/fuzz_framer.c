@@ -11,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                                      .eof_token = "0123456789012345678901234567890123456789",
                                      .resumed = flags & 1,
                                      .start_lsn = 10,
-                                     .offset_expected = flags & 2};
+                                     .offset_expected = flags & 2,
+                                     .redis = flags & 4,
+                                     .rdb_bytes = (flags & 12) == 12 ? 60 : 0};
     enum framer_event event = FRAMER_MORE;
     struct ft_err err = FT_ERR_INIT;
     struct framer *f;

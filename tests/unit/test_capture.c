@@ -333,7 +333,8 @@ static void test_hostile_manifests(void **state)
         enum ft_err_kind kind;
         const char *part;
     } cases[] = {
-        {"\"major\": 1", "\"major\": 2", FT_ERR_UNSUPPORTED, "format 2 is newer"},
+        {"\"major\": 1", "\"major\": 3", FT_ERR_UNSUPPORTED, "format 3 is newer"},
+        {"\"major\": 1", "\"major\": 2", FT_ERR_CORRUPT, "kind"},
         {"\"major\": 1", "\"major\": 0", FT_ERR_CORRUPT, "major"},
         {"\"major\": 1", "\"major\": \"1\"", FT_ERR_CORRUPT, "major"},
         {"flowtape-capture", "flowtape", FT_ERR_STATE, "not the manifest"},
@@ -437,6 +438,37 @@ static void test_truncated_manifest(void **state)
     capture_free(c);
 }
 
+/* Programs for version 1 refuse it, and what it holds stays of one kind. */
+static void test_a_capture_of_a_redis(void **state)
+{
+    struct capture_recovery recovery;
+    struct ft_err err = FT_ERR_INIT;
+    struct generation *g;
+    struct capture *c;
+    char path[256];
+    char text[256] = "";
+    FILE *f;
+
+    (void)state;
+    t_ok(capture_open_write(&c, t_store_path, T_STORE_SOURCE, &recovery, &err), &err);
+    assert_false(c->redis);
+    t_ok(capture_set_redis(c, true, &err), &err);
+    t_ok(capture_begin_generation(c, T_STORE_REPLID, 0, 1, &g, &err), &err);
+    t_fails(capture_set_redis(c, false, &err), &err, FT_ERR_STATE, "a capture of a Redis");
+    t_ok(capture_set_redis(c, true, &err), &err);
+    capture_free(c);
+    t_ok(capture_open_read(&c, t_store_path, &err), &err);
+    assert_true(c->redis);
+    capture_free(c);
+    (void)snprintf(path, sizeof(path), "%s/" CAPTURE_MANIFEST, t_store_path);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+    (void)fclose(f);
+    assert_non_null(strstr(text, "\"major\": 2,"));
+    assert_non_null(strstr(text, "\"kind\": \"redis\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +484,7 @@ int main(void)
         T_STORE_TEST(test_hostile_manifests),
         T_STORE_TEST(test_newer_minor),
         T_STORE_TEST(test_truncated_manifest),
+        T_STORE_TEST(test_a_capture_of_a_redis),
     };
 
     return T_RUN("store/capture", tests);

@@ -156,7 +156,7 @@ static void test_what_follows_the_flow_reply_is_kept(void **state)
     const struct dfly_master m = {.replication_id = ID_A, .sync_id = "SYNC9", .flow_count = 4};
     struct ft_err err = FT_ERR_INIT;
     struct dfly_master with_uri = m;
-    struct dfly_flow f;
+    struct master_flow f;
     struct peer peer = {.replies = REPLIES("*2\r\n+PARTIAL\r\n+" ID_B "\r\n*1\r\n\x06")};
 
     (void)state;

@@ -81,7 +81,7 @@ static void serve(int fd, void *context)
 
 /* One session: the flow, and where its blocks go. */
 struct session {
-    struct dfly_master master;
+    struct capture_master master;
     struct recorder *recorder;
     struct flow_session *flow;
     struct flow_go go;
@@ -105,12 +105,14 @@ static void begin(struct session *x, struct source *s, struct capture *c, struct
     assert_true(x->event_fd >= 0);
     options.event_fd = x->event_fd;
     t_ok(recorder_new(&x->recorder, c, g, &options, &err), &err);
-    x->master = (struct dfly_master){.uri = &s->socket.uri,
-                                     .timeout_ms = WAIT_MS,
-                                     .replication_id = T_STORE_REPLID,
-                                     .sync_id = "SYNC1",
-                                     .flow_count = 1,
-                                     .protocol = 4};
+    x->master.dfly = (struct dfly_master){.uri = &s->socket.uri,
+                                          .timeout_ms = WAIT_MS,
+                                          .replication_id = T_STORE_REPLID,
+                                          .sync_id = "SYNC1",
+                                          .flow_count = 1,
+                                          .protocol = 4};
+    x->master.flow_count = x->master.dfly.flow_count;
+    x->master.protocol = x->master.dfly.protocol;
     x->go = (struct flow_go){.recorder = x->recorder, .start_offset = g->flows[0].raw_bytes};
     t_ok(flow_session_start(&x->flow, &x->master, 0, ask_lsn, x->event_fd, -1, &err), &err);
 }

@@ -387,6 +387,120 @@ static void test_a_stream_without_its_lsn(void **state)
     buf_release(&b);
 }
 
+/* --- a Redis --- */
+
+#define REDIS_SELECT "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"
+#define REDIS_SET    "*3\r\n$3\r\nset\r\n$1\r\na\r\n$2\r\n\r\n\r\n"
+#define REDIS_MULTI  "*1\r\n$5\r\nMULTI\r\n" REDIS_SET
+#define REDIS_EXEC   "*1\r\n$4\r\nEXEC\r\n"
+#define REDIS_GETACK "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n"
+#define REDIS_PING   "*1\r\n$4\r\nPING\r\n"
+
+/* An RDB of a Redis with one key, which says that database 7 is selected where its commands begin. */
+static void put_redis_rdb(struct buf *b)
+{
+    PUT(b, "REDIS0011\xFA\x0erepl-stream-db\x01"
+           "7\xFE\x00\xFB\x01\x00\x00\x01k\x01v\xFF\0\0\0\0\0\0\0\0");
+}
+
+static void test_a_redis_counts_bytes(void **state)
+{
+    struct framer_options options = {
+        .flow_count = 1, .eof_token = TOKEN, .redis = true, .start_lsn = 1001};
+    struct buf b = {0};
+    struct seen seen;
+
+    (void)state;
+    put_redis_rdb(&b);
+    PUT(&b, TOKEN);
+    for (size_t marked = 0; marked < 2; marked++) {
+        uint64_t end = b.n;
+
+        PUT(&b, REDIS_SET REDIS_SELECT REDIS_MULTI REDIS_EXEC REDIS_GETACK REDIS_PING);
+        for (size_t piece = 1; piece < b.n; piece += 7) {
+            feed_blocks(&options, buf_bytes(&b), piece, 64, &seen);
+            assert_int_equal(seen.last, FRAMER_MORE);
+            assert_int_equal(seen.stream_end, end);
+            assert_int_equal(seen.stable_lsn, 1001);
+            assert_int_equal(seen.state.keys, 1);
+            assert_int_equal(seen.state.records, 2);
+            assert_int_equal(seen.state.kind, SEGMENT_JOURNAL);
+            assert_int_equal(seen.state.boundary, b.n);
+            assert_int_equal(seen.state.next_lsn, 1001 + b.n - end);
+            assert_int_equal(seen.state.ping_lsn, seen.state.next_lsn - strlen(REDIS_PING));
+            assert_int_equal(seen.state.dbid, 3);
+        }
+        /* the same without a mark, its length having been announced */
+        b.n = 0;
+        put_redis_rdb(&b);
+        options.eof_token = "";
+        options.rdb_bytes = b.n;
+    }
+    buf_release(&b);
+}
+
+static void test_a_redis_keeps_the_selected_database(void **state)
+{
+    struct framer_options options = {
+        .flow_count = 1, .eof_token = "", .redis = true, .start_lsn = 1};
+    struct buf b = {0};
+    struct seen seen;
+
+    (void)state;
+    put_redis_rdb(&b);
+    PUT(&b, REDIS_SET);
+    feed_blocks(&options, buf_bytes(&b), 5, 64, &seen);
+    assert_int_equal(seen.last, FRAMER_MORE);
+    assert_int_equal(seen.state.dbid, 7); /* what a replica passes on begins so */
+    options = (struct framer_options){.flow_count = 1,
+                                      .eof_token = "",
+                                      .redis = true,
+                                      .resumed = true,
+                                      .start_lsn = 500,
+                                      .start_dbid = 9,
+                                      .start_offset = 4000};
+    b.n = 0;
+    PUT(&b, REDIS_SET);
+    feed_blocks(&options, buf_bytes(&b), 5, 64, &seen);
+    assert_int_equal(seen.last, FRAMER_MORE);
+    assert_int_equal(seen.state.dbid, 9);
+    assert_int_equal(seen.state.next_lsn, 500 + b.n);
+    assert_int_equal(seen.state.boundary, 4000 + b.n);
+    buf_release(&b);
+}
+
+static void test_a_transaction_is_kept_whole(void **state)
+{
+    struct framer_options options = {
+        .flow_count = 1, .eof_token = "", .redis = true, .resumed = true, .start_lsn = 1};
+    struct buf b = {0};
+    struct seen seen;
+
+    (void)state;
+    PUT(&b, REDIS_SET REDIS_MULTI REDIS_SET);
+    feed_blocks(&options, buf_bytes(&b), 5, 4096, &seen);
+    assert_int_equal(seen.last, FRAMER_MORE);
+    assert_int_equal(seen.state.boundary, strlen(REDIS_SET));
+    assert_int_equal(seen.state.next_lsn, 1 + strlen(REDIS_SET));
+    buf_release(&b);
+}
+
+static void test_an_rdb_of_another_length_is_corrupt(void **state)
+{
+    struct framer_options options = {
+        .flow_count = 1, .eof_token = "", .redis = true, .start_lsn = 1, .rdb_bytes = 40};
+    struct buf b = {0};
+    struct seen seen;
+
+    (void)state;
+    put_redis_rdb(&b);
+    PUT(&b, REDIS_SET);
+    feed_blocks(&options, buf_bytes(&b), 9, 64, &seen);
+    assert_int_equal(seen.last, FRAMER_ERROR);
+    t_fails(-1, &seen.err, FT_ERR_CORRUPT, "announced to end at 40");
+    buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +510,10 @@ int main(void)
         cmocka_unit_test(test_a_mark_that_does_not_fit_is_a_gap),
         cmocka_unit_test(test_a_wrong_token_is_corrupt),
         cmocka_unit_test(test_a_flush_inside_the_full_sync),
+        cmocka_unit_test(test_a_redis_counts_bytes),
+        cmocka_unit_test(test_a_redis_keeps_the_selected_database),
+        cmocka_unit_test(test_a_transaction_is_kept_whole),
+        cmocka_unit_test(test_an_rdb_of_another_length_is_corrupt),
         cmocka_unit_test(test_an_increment_goes_on_with_the_lsns),
         cmocka_unit_test(test_an_increment_with_another_offset_is_a_gap),
         cmocka_unit_test(test_a_version_that_is_no_text_is_escaped),
