@@ -28,6 +28,7 @@ build   libisal-dev         pkg-config --exists libisal
 build   libarchive-dev      pkg-config --exists libarchive
 build   libsodium-dev       pkg-config --exists libsodium
 build   libinih-dev         pkg-config --exists inih
+build   libssl-dev          pkg-config --exists openssl
 build   libcmocka-dev       pkg-config --exists cmocka
 redis   redis-server        command -v redis-server
 redis   redis-tools         command -v redis-cli

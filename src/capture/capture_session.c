@@ -138,9 +138,10 @@ static int check_silence(struct session *s, struct ft_err *err)
 /* One look at everything that may happen; waits a while for it. */
 static enum walk watch(struct session *s, struct ft_err *err)
 {
+    const struct conn *control = capture_master_control(&s->master);
     struct pollfd fds[3] = {{s->c->stop_fd, POLLIN, 0},
                             {s->event_fd, POLLIN, 0},
-                            {capture_master_control(&s->master)->fd, POLLIN, 0}};
+                            {control->fd, conn_events(control, POLLIN), 0}};
 
     tick(s);
     if (poll(fds, 3, PROGRESS_MS) <= 0)

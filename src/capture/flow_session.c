@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,8 +188,7 @@ static void flush_ack(struct flow_session *f)
 
     if (f->ack_sent == f->ack_len)
         return;
-    n = send(f->flow.client.conn.fd, f->ack + f->ack_sent, f->ack_len - f->ack_sent,
-             MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = conn_send(&f->flow.client.conn, f->ack + f->ack_sent, f->ack_len - f->ack_sent);
     if (n > 0)
         f->ack_sent += (size_t)n; /* a broken connection is found by receiving */
 }
@@ -371,8 +369,9 @@ static int submit_if_due(struct flow_session *f, uint64_t *ret_wait_us, struct f
 static void wait_for_input(struct flow_session *f, uint64_t wait_us)
 {
     bool ack_waits = f->ack_sent < f->ack_len;
+    struct conn *conn = &f->flow.client.conn;
     struct pollfd fds[2] = {
-        {f->flow.client.conn.fd, (short)(POLLIN | (ack_waits ? POLLOUT : 0)), 0},
+        {conn->fd, conn_events(conn, (short)(POLLIN | (ack_waits ? POLLOUT : 0))), 0},
         {f->wake_fd, POLLIN, 0}};
     struct timespec wait = {(time_t)(wait_us / 1000000u), (long)(wait_us % 1000000u) * 1000};
 
@@ -401,8 +400,8 @@ static int lost(struct flow_session *f, int sys_errno, struct ft_err *err)
     if (sys_errno == 0)
         return err_set(err, FT_ERR_NET, "flow %" PRIu32 ": the source closed the connection",
                        f->index);
-    return err_set(err, FT_ERR_NET, "flow %" PRIu32 ": lost the connection: %s", f->index,
-                   strerror(sys_errno));
+    (void)conn_lost(&f->flow.client.conn, sys_errno, err);
+    return err_wrap(err, "flow %" PRIu32, f->index);
 }
 
 static int receive(struct flow_session *f, struct ft_err *err)
@@ -410,8 +409,8 @@ static int receive(struct flow_session *f, struct ft_err *err)
     const size_t block_bytes = recorder_block_bytes(f->go.recorder);
 
     while (!atomic_load(&f->stopping)) {
-        ssize_t n = recv(f->flow.client.conn.fd, f->block->data + f->filled,
-                         block_bytes - f->filled, MSG_DONTWAIT);
+        ssize_t n =
+            conn_recv(&f->flow.client.conn, f->block->data + f->filled, block_bytes - f->filled);
 
         if (n > 0) {
             if (take_in(f, (size_t)n, err) != 0)

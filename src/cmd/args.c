@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/parse.h"
 
-#define OPTIONS_MAX  96
+#define OPTIONS_MAX  128
 #define GROUPS_MAX   32
 #define OPERANDS_MAX 4
 #define FIRST_ID     256

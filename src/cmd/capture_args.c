@@ -173,7 +173,7 @@ static const char about[] =
     "Records what a Dragonfly, Redis or Valkey sends to its replicas into the capture directory DIR,\n"
     "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
 
-#define GROUP_COUNT 6
+#define GROUP_COUNT 7
 #define OPERANDS    "SOURCE and DIR"
 
 static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
@@ -183,9 +183,10 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
         &a->run);
     groups[1] = args_store(&a->run);
     groups[2] = (struct arg_group)ARG_GROUP("Archive", archive_args, &a->archive);
-    groups[3] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
-    groups[4] = args_output(&a->output);
-    groups[5] = args_log();
+    groups[3] = args_tls(&a->source.tls);
+    groups[4] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
+    groups[5] = args_output(&a->output);
+    groups[6] = args_log();
 }
 
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)

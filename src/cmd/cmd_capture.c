@@ -139,8 +139,10 @@ int cmd_capture(int argc, char **argv)
         status = ui_args_fail(COMMAND, &err);
     else if (a.output.help)
         status = ui_help(COMMAND, capture_args_help);
-    else
+    else {
+        tls_args_note(COMMAND, &a.source.uri, &a.source.tls);
         status = capture(&a);
+    }
     capture_args_release(&a);
     return (int)status;
 }

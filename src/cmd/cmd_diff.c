@@ -121,8 +121,11 @@ int cmd_diff(int argc, char **argv)
         status = ui_args_fail(COMMAND, &err);
     else if (a.output.help)
         status = ui_help(COMMAND, diff_args_help);
-    else
+    else {
+        tls_args_note(COMMAND, &a.server[DIFF_A].uri, &a.server[DIFF_A].tls);
+        tls_args_note(COMMAND, &a.server[DIFF_B].uri, &a.server[DIFF_B].tls);
         status = diff(&a);
+    }
     diff_args_release(&a);
     return (int)status;
 }

@@ -191,8 +191,10 @@ int cmd_replay(int argc, char **argv)
         status = ui_args_fail(COMMAND, &err);
     else if (a.output.help)
         status = ui_help(COMMAND, replay_args_help);
-    else
+    else {
+        tls_args_note(COMMAND, &a.target.uri, &a.target.tls);
         status = a.run.dry_run ? rehearse(&a) : replay(&a);
+    }
     replay_args_release(&a);
     return (int)status;
 }

@@ -199,8 +199,11 @@ int cmd_sync(int argc, char **argv)
         status = ui_args_fail(COMMAND, &err);
     else if (a.output.help)
         status = ui_help(COMMAND, sync_args_help);
-    else
+    else {
+        tls_args_note(COMMAND, &a.source.uri, &a.source.tls);
+        tls_args_note(COMMAND, &a.target.uri, &a.target.tls);
         status = a.run.replay.dry_run ? rehearse(&a) : sync_all(&a);
+    }
     sync_args_release(&a);
     return (int)status;
 }

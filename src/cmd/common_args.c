@@ -266,18 +266,33 @@ static void keep_from_cores(const struct server_args *s)
 {
     struct rlimit limit;
 
-    if (s->uri.password == NULL || getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur <= 1)
+    if ((s->uri.password == NULL && s->tls.cert == NULL) || getrlimit(RLIMIT_CORE, &limit) != 0 ||
+        limit.rlim_cur <= 1)
         return;
     limit.rlim_cur = 1;
     (void)setrlimit(RLIMIT_CORE, &limit); /* less is always allowed */
 }
 
-static int find_password(struct server_args *s, const char *variable, struct ft_err *err)
+static int find_access(struct server_args *s, const char *variable, struct ft_err *err)
 {
-    if (uri_find_password(&s->uri, s->password_file, secret_args_variable(variable), err) != 0)
+    if (uri_find_password(&s->uri, s->password_file, secret_args_variable(variable), err) != 0 ||
+        tls_args_apply(&s->uri, &s->tls, err) != 0)
         return -1;
     keep_from_cores(s);
     return 0;
+}
+
+bool args_is_secure(const char *text)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    struct uri u;
+    bool secure;
+
+    if (uri_parse(secret_args_typed(text), &u, &ignored) != 0)
+        return false;
+    secure = u.secure;
+    uri_release(&u);
+    return secure;
 }
 
 int args_take_source(struct server_args *s, const char *text, struct ft_err *err)
@@ -291,7 +306,7 @@ int args_take_source(struct server_args *s, const char *text, struct ft_err *err
             "later",
             s->uri.db, s->uri.db);
     }
-    return find_password(s, "FLOWTAPE_SOURCE_PASSWORD", err);
+    return find_access(s, "FLOWTAPE_SOURCE_PASSWORD", err);
 }
 
 int args_take_server(struct server_args *s, const char *text, const char *variable,
@@ -299,7 +314,7 @@ int args_take_server(struct server_args *s, const char *text, const char *variab
 {
     if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
         return -1;
-    return find_password(s, variable, err);
+    return find_access(s, variable, err);
 }
 
 int args_take_target(struct server_args *s, const char *text, struct ft_err *err)

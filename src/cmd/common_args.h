@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "cmd/args.h"
+#include "cmd/tls_args.h"
 #include "item/filter.h"
 #include "item/recode.h"
 #include "rdb/target.h"
@@ -70,6 +71,7 @@ struct arg_group args_filter_type(struct filter *into);
 struct server_args {
     struct uri uri;
     const char *password_file;
+    struct tls_options tls;
 };
 
 /*
@@ -79,6 +81,8 @@ struct server_args {
  */
 int args_take_source(struct server_args *s, const char *text, struct ft_err *err);
 int args_take_target(struct server_args *s, const char *text, struct ft_err *err);
+/* args_is_secure - does the address of this word want TLS? */
+bool args_is_secure(const char *text);
 /* args_take_server - either, which may name a database; variable: that of the environment with its password. */
 int args_take_server(struct server_args *s, const char *text, const char *variable,
                      struct ft_err *err);

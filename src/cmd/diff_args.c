@@ -190,7 +190,7 @@ static const char about[] =
     "unix:/path), of a cluster any node, or a live Dragonfly (dragonfly://...). Exit status 0 if\n"
     "they are equal, 3 if they are not.\n";
 
-#define GROUP_COUNT 10
+#define GROUP_COUNT 13
 #define OPERANDS    "A and B"
 
 static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
@@ -202,9 +202,12 @@ static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT
     groups[4] = args_json_as(&a->loss);
     groups[5] = args_filter(&a->filter);
     groups[6] = (struct arg_group)ARG_GROUP(NULL, type_args, a);
-    groups[7] = (struct arg_group)ARG_GROUP("The result", result_args, a);
-    groups[8] = args_output(&a->output);
-    groups[9] = args_log();
+    groups[7] = args_tls(&a->tls);
+    groups[8] = args_tls_a(&a->server[DIFF_A].tls);
+    groups[9] = args_tls_b(&a->server[DIFF_B].tls);
+    groups[10] = (struct arg_group)ARG_GROUP("The result", result_args, a);
+    groups[11] = args_output(&a->output);
+    groups[12] = args_log();
 }
 
 static bool is_address(const char *arg)
@@ -219,6 +222,8 @@ static int take_side(struct diff_args *a, enum diff_of of, const char *arg, stru
 
     if (!is_address(arg))
         return args_take_input(arg, &input->name, err);
+    if (args_is_secure(arg))
+        tls_args_join(&server->tls, &a->tls);
     if (args_take_server(server, arg,
                          of == DIFF_A ? "FLOWTAPE_SOURCE_PASSWORD" : "FLOWTAPE_TARGET_PASSWORD",
                          err) != 0)

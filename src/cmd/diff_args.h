@@ -12,6 +12,7 @@ struct diff_args {
     struct loss_args loss;
     const char *keys_to; /* NULL: not wanted */
     struct server_args server[DIFF_SIDES];
+    struct tls_options tls;                   /* of both */
     char names[DIFF_SIDES][URI_ADDRESS_SIZE]; /* of servers */
     struct output_args output;
 };

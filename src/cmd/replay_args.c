@@ -325,7 +325,7 @@ static const char about[] =
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
-#define GROUP_COUNT 13
+#define GROUP_COUNT 14
 #define OPERANDS    "INPUT and TARGET"
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
@@ -337,12 +337,13 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[4] = args_loss(&a->loss);
     groups[5] = args_filter(&a->run.filter);
     groups[6] = args_filter_type(&a->run.filter);
-    groups[7] = args_report(&a->output);
-    groups[8] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
-    groups[9] = args_check(&a->check);
-    groups[10] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
-    groups[11] = args_output(&a->output);
-    groups[12] = args_log();
+    groups[7] = args_tls(&a->target.tls);
+    groups[8] = args_report(&a->output);
+    groups[9] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
+    groups[10] = args_check(&a->check);
+    groups[11] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
+    groups[12] = args_output(&a->output);
+    groups[13] = args_log();
 }
 
 /* What the file names is what is brought: nothing else decides it. */

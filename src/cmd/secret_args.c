@@ -32,7 +32,8 @@ static struct {
 /* What is after "redis://", "dragonfly:/" and the like; NULL: this looks like no address. */
 static char *find_authority(char *word)
 {
-    static const char *const schemes[] = {"dragonflys", "dragonfly", "rediss", "redis"};
+    static const char *const schemes[] = {"dragonflys", "dragonfly", "rediss",
+                                          "redis",      "valkeys",   "valkey"};
     char *slashes = strstr(word, "://");
 
     if (slashes != NULL)

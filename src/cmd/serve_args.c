@@ -82,7 +82,7 @@ static const struct arg how_args[] = {
      offsetof(struct serve_args, run.redis_server), NULL},
 };
 
-#define GROUP_COUNT 7
+#define GROUP_COUNT 8
 #define OPERANDS    "INPUT"
 
 static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUNT])
@@ -91,9 +91,10 @@ static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUN
     groups[1] = args_generation(&a->from);
     groups[2] = (struct arg_group)ARG_GROUP("What replicas get", how_args, a);
     groups[3] = args_loss(&a->loss);
-    groups[4] = args_report(&a->print);
-    groups[5] = args_output(&a->print);
-    groups[6] = args_log();
+    groups[4] = args_tls_listen(&a->tls);
+    groups[5] = args_report(&a->print);
+    groups[6] = args_output(&a->print);
+    groups[7] = args_log();
 }
 
 int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err)
@@ -120,6 +121,9 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
         return err_set(err, FT_ERR_USAGE, "--as is missing: say as what, for example --as redis");
     if (uri_find_password(&ret->run.listen, ret->password_file, NULL, err) != 0)
         return -1;
+    if (tls_args_given(&ret->tls) && tls_new_server(&ret->run.listen.tls, &ret->tls, err) != 0)
+        return -1;
+    ret->run.listen.secure = ret->run.listen.tls != NULL;
     ret->run.input = operands[0];
     ret->run.generation = ret->from.generation;
     ret->run.fail_on_loss = ret->loss.fail;

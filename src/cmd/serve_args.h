@@ -8,6 +8,7 @@
 struct serve_args {
     bool as_redis; /* --as was given */
     const char *password_file;
+    struct tls_options tls;
     struct loss_args loss;
     struct input_args from; /* generation */
     struct output_args print;

@@ -84,7 +84,7 @@ static const char about[] =
     "replay. The same command resumes after any interruption. Status 0: the target has\n"
     "everything.\n";
 
-#define GROUP_COUNT 12
+#define GROUP_COUNT 15
 #define OPERANDS    "SOURCE and TARGET"
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
@@ -95,12 +95,15 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[3] = args_max_item();
     groups[4] = args_loss(&a->loss);
     groups[5] = args_filter(&a->run.replay.filter);
-    groups[6] = args_report(&a->output);
-    groups[7] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
-    groups[8] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
-    groups[9] = args_check(&a->check);
-    groups[10] = args_output(&a->output);
-    groups[11] = args_log();
+    groups[6] = args_tls(&a->tls);
+    groups[7] = args_tls_source(&a->source.tls);
+    groups[8] = args_tls_target(&a->target.tls);
+    groups[9] = args_report(&a->output);
+    groups[10] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
+    groups[11] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
+    groups[12] = args_check(&a->check);
+    groups[13] = args_output(&a->output);
+    groups[14] = args_log();
 }
 
 static int check(const struct sync_args *a, struct ft_err *err)
@@ -114,6 +117,22 @@ static int check(const struct sync_args *a, struct ft_err *err)
     if (check_args_check(&a->check, &a->run.replay, err) != 0)
         return -1;
     return replay_args_check(&a->run.replay, err);
+}
+
+/* What is said of both servers is for those that have TLS. */
+static int take_servers(struct sync_args *a, char **operands, struct ft_err *err)
+{
+    if (args_is_secure(operands[0]) || !args_is_secure(operands[1]))
+        tls_args_join(&a->source.tls, &a->tls);
+    if (args_is_secure(operands[1]))
+        tls_args_join(&a->target.tls, &a->tls);
+    if (args_take_source(&a->source, operands[0], err) != 0)
+        return -1;
+    if (a->source.uri.scheme != URI_DRAGONFLY)
+        return err_set(err, FT_ERR_USAGE,
+                       "the source of a sync is a Dragonfly, as in "
+                       "dragonfly://user:password@host:6379; a capture of a Redis can be replayed");
+    return args_take_target(&a->target, operands[1], err);
 }
 
 int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err *err)
@@ -148,13 +167,7 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     ret->run.replay.json_as = ret->loss.json_as;
     ret->run.capture.source = &ret->source.uri;
     ret->run.replay.target = &ret->target.uri;
-    if (args_take_source(&ret->source, operands[0], err) != 0)
-        return -1;
-    if (ret->source.uri.scheme != URI_DRAGONFLY)
-        return err_set(err, FT_ERR_USAGE,
-                       "the source of a sync is a Dragonfly, as in "
-                       "dragonfly://user:password@host:6379; a capture of a Redis can be replayed");
-    return args_take_target(&ret->target, operands[1], err);
+    return take_servers(ret, operands, err);
 }
 
 int sync_args_help(struct arg_view *view)

@@ -10,6 +10,7 @@ struct sync_args {
     struct sync_options run; /* live, control, descriptors and callbacks are not set */
     struct server_args source;
     struct server_args target;
+    struct tls_options tls; /* of both */
     struct loss_args loss;
     struct check_args check;
     struct output_args output;

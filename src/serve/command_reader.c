@@ -1,5 +1,8 @@
 #include "serve/command_reader.h"
 
+/* The first byte of a client that speaks TLS; no command begins so. */
+#define TLS_RECORD 0x16
+
 /* What has been given out is dropped before more comes. */
 int command_reader_push(struct command_reader *r, struct bytes bytes, struct ft_err *err)
 {
@@ -111,6 +114,8 @@ enum step command_reader_next(struct command_reader *r, struct ft_err *err)
 
     if (at == r->in.n)
         return STEP_MORE;
+    if (r->in.p[at] == TLS_RECORD)
+        return refuse(err, "TLS, which is not spoken here (--tls-cert), instead of a command");
     step = r->in.p[at] == '*' ? take_array(r, &at, err) : take_args(r, &at, err);
     if (step == STEP_ITEM)
         r->pos = at;

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -92,7 +91,7 @@ static int send_some(struct feed *f, struct ft_err *err)
             return -1;
         if (f->piece_sent == f->piece_n)
             return 0;
-        n = send(f->s->conn.fd, f->piece + f->piece_sent, f->piece_n - f->piece_sent, MSG_NOSIGNAL);
+        n = conn_send(&f->s->conn, f->piece + f->piece_sent, f->piece_n - f->piece_sent);
         if (n > 0) {
             f->piece_sent += (size_t)n;
             atomic_fetch_add(&f->s->master->progress->sent, (uint64_t)n);
@@ -101,26 +100,28 @@ static int send_some(struct feed *f, struct ft_err *err)
         if (errno == EAGAIN)
             return 0;
         if (errno != EINTR)
-            return err_set(err, FT_ERR_NET, "lost the connection to %s", f->s->conn.name);
+            return conn_lost(&f->s->conn, errno, err);
     }
 }
 
 static int wait_for_any(struct feed *f, bool *ret_heard, struct ft_err *err)
 {
     bool pending = f->piece_sent < f->piece_n;
+    bool more = conn_has_more(&f->s->conn);
+    short events = (short)(POLLIN | (pending ? POLLOUT : 0));
     struct pollfd fds[] = {
-        {f->s->conn.fd, (short)(POLLIN | (pending ? POLLOUT : 0)), 0},
+        {f->s->conn.fd, conn_events(&f->s->conn, events), 0},
         {pending ? -1 : f->grown_fd, POLLIN, 0},
         {f->s->master->stop_fd, POLLIN, 0},
     };
 
-    if (poll(fds, 3, TICK_MS) < 0 && errno != EINTR)
+    if (poll(fds, 3, more ? 0 : TICK_MS) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait for %s", f->s->conn.name);
     if (fds[2].revents != 0)
         return err_set(err, FT_ERR_CANCELLED, "stopped");
     if (fds[1].revents != 0)
         (void)wake_clear(f->grown_fd);
-    *ret_heard = (fds[0].revents & ~POLLOUT) != 0;
+    *ret_heard = more || (fds[0].revents & ~POLLOUT) != 0;
     return 0;
 }
 

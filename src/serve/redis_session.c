@@ -78,6 +78,10 @@ static int answer_all(struct redis_peer *s, struct ft_err *err)
 
 static int converse(struct redis_peer *s, struct ft_err *err)
 {
+    struct tls *tls = s->master->o->listen.tls;
+
+    if (tls != NULL && conn_serve_tls(&s->conn, tls, SESSION_TIMEOUT_MS, err) != 0)
+        return -1;
     while (!s->ends) {
         if (redis_peer_read(s, IDLE_TIMEOUT_MS, err) != 0 || answer_all(s, err) != 0)
             return -1;
@@ -110,7 +114,7 @@ int redis_session_run(struct redis_master *master, struct conn *conn, bool *ret_
     s->master = master;
     s->conn = *conn;
     s->authenticated = master->o->password == NULL;
-    s->replica.fd = s->conn.fd;
+    s->replica.conn = &s->conn;
     (void)snprintf(s->replica.name, sizeof(s->replica.name), "%s", s->conn.name);
     copy_host(s->conn.name, s->replica.host);
     rc = converse(s, err);

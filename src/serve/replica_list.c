@@ -83,8 +83,8 @@ void replica_list_keep_alive(struct replica_list *l)
 {
     pthread_mutex_lock(&l->mu);
     for (const struct replica *r = l->first; r != NULL; r = r->next) {
-        if (r->state == REPLICA_WAITING)
-            (void)send(r->fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* its thread finds out */
+        if (r->state == REPLICA_WAITING && conn_send(r->conn, "\n", 1) != 1)
+            (void)shutdown(r->conn->fd, SHUT_RDWR); /* it takes nothing: its thread finds out */
     }
     pthread_mutex_unlock(&l->mu);
 }

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "wire/uri.h"
+#include "wire/conn.h"
 
 enum replica_state {
     REPLICA_LOADING, /* gets its state, or has not acknowledged it yet; or is about to resume */
@@ -22,8 +22,8 @@ struct replica {
     struct replica *next;
     char name[URI_ADDRESS_SIZE]; /* of its connection */
     char host[URI_HOST_SIZE];
-    uint16_t port; /* where it listens itself; 0: it did not say */
-    int fd;        /* of its connection */
+    uint16_t port;     /* where it listens itself; 0: it did not say */
+    struct conn *conn; /* its own thread does not use it while it is REPLICA_WAITING */
     enum replica_state state;
     uint64_t offset;   /* acknowledged; 0: nothing yet */
     uint64_t heard_ms; /* when anything came from it, by clock_mono_ms */

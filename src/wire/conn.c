@@ -13,7 +13,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "wire/tls.h"
+#include "wire/wrong_port.h"
 
+/* A server that answers nothing at all to the beginning of TLS for so long is asked whether it speaks it. */
+#define TLS_SILENCE_MS       1500u
+#define TLS_FIRST_BYTE       0x16 /* of a record of the handshake */
 #define KEEPALIVE_IDLE_S     300
 #define KEEPALIVE_INTERVAL_S 100
 #define KEEPALIVE_PROBES     3
@@ -21,8 +26,11 @@
 /* Wait for events on the socket (0: only for time to pass). 1: ready; 0: timed out. */
 static int wait_ready(struct conn *c, short events, uint64_t deadline_ms, struct ft_err *err)
 {
+    if ((events & POLLIN) != 0 && conn_has_more(c))
+        return 1;
     for (;;) {
-        struct pollfd fds[2] = {{events != 0 ? c->fd : -1, events, 0}, {c->cancel_fd, POLLIN, 0}};
+        struct pollfd fds[2] = {{events != 0 ? c->fd : -1, conn_events(c, events), 0},
+                                {c->cancel_fd, POLLIN, 0}};
         uint64_t now = clock_mono_ms();
         uint64_t left = now < deadline_ms ? deadline_ms - now : 0;
         int n = poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
@@ -70,6 +78,9 @@ static int connect_to(struct conn *c, const struct sockaddr *address, socklen_t 
     c->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return net_error(c, errno, "could not make a socket for", err);
+    _Static_assert(sizeof(c->address) >= sizeof(struct sockaddr_storage), "room for any");
+    memcpy(c->address, address, size);
+    c->address_size = size;
     if (connect(c->fd, address, size) == 0)
         return 0;
     if (errno == EINPROGRESS)
@@ -93,6 +104,50 @@ static void tune(int fd)
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
                          sizeof(options[i].value));
+}
+
+static int handshake(struct conn *c, uint64_t deadline_ms, struct ft_err *err)
+{
+    uint64_t silent_until_ms = clock_mono_ms() + TLS_SILENCE_MS;
+    bool asked = c->address_size == 0; /* of a client it would make no sense */
+
+    for (;;) {
+        short events = 0;
+        int done = tls_session_handshake(c->tls, &events, err);
+        uint64_t until_ms = asked || deadline_ms < silent_until_ms ? deadline_ms : silent_until_ms;
+        int ready;
+
+        if (done != 0)
+            return done > 0 ? 0 : -1;
+        ready = wait_ready(c, events, until_ms, err);
+        if (ready < 0)
+            return -1;
+        c->heard |= ready > 0 && events == POLLIN;
+        if (ready == 0 && !asked && !c->heard &&
+            wrong_port_speaks_resp(c->address, c->address_size, c->cancel_fd))
+            return err_set(err, FT_ERR_PROTOCOL,
+                           "%s does not speak TLS: its address begins with \"redis://\" or "
+                           "\"dragonfly://\"",
+                           c->name);
+        if (ready == 0 && until_ms == deadline_ms)
+            return err_set(err, FT_ERR_TIMEOUT, "could not begin TLS with %s: no answer", c->name);
+        asked |= ready == 0;
+    }
+}
+
+static int begin_tls(struct conn *c, const struct uri *u, uint64_t deadline_ms, struct ft_err *err)
+{
+    const struct tls_options by_default = {0};
+    struct tls *tls = tls_ref(u->tls);
+    int rc = tls == NULL ? tls_new_client(&tls, &by_default, err) : 0;
+
+    if (rc == 0)
+        rc = tls_session_new(&c->tls, tls, c->fd, u->host, c->name, err);
+    tls_unref(tls); /* the session holds what it needs */
+    if (rc == 0)
+        rc = handshake(c, deadline_ms, err);
+    c->heard = false;
+    return rc;
 }
 
 static int open_tcp(struct conn *c, const struct uri *u, uint64_t deadline_ms, struct ft_err *err)
@@ -145,6 +200,8 @@ int conn_open(struct conn *ret, const struct uri *u, int cancel_fd, uint64_t tim
     uri_address(u, c.name);
     rc = u->scheme == URI_UNIX ? open_unix(&c, u, deadline_ms, err)
                                : open_tcp(&c, u, deadline_ms, err);
+    if (rc == 0 && u->secure)
+        rc = begin_tls(&c, u, deadline_ms, err);
     if (rc != 0) {
         conn_close(&c);
         return -1;
@@ -187,6 +244,71 @@ int conn_accept(struct conn *ret, bool *ret_some, int listener, int cancel_fd, s
     return 0;
 }
 
+int conn_serve_tls(struct conn *c, struct tls *tls, uint64_t timeout_ms, struct ft_err *err)
+{
+    static const char plain[] = "-ERR this port speaks TLS: connect with rediss://\r\n";
+    uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
+    unsigned char first;
+    int ready = wait_ready(c, POLLIN, deadline_ms, err);
+
+    if (ready < 0)
+        return -1;
+    if (ready == 0)
+        return err_set(err, FT_ERR_TIMEOUT, "%s did not begin TLS", c->name);
+    if (recv(c->fd, &first, 1, MSG_PEEK) == 1 && first != TLS_FIRST_BYTE) {
+        (void)conn_send(c, plain, strlen(plain)); /* it is closed anyway */
+        return err_set(err, FT_ERR_PROTOCOL, "%s does not speak TLS", c->name);
+    }
+    if (tls_session_new(&c->tls, tls, c->fd, "", c->name, err) != 0)
+        return -1;
+    return handshake(c, deadline_ms, err);
+}
+
+ssize_t conn_recv(struct conn *c, void *p, size_t n)
+{
+    ssize_t got = c->tls != NULL ? tls_session_recv(c->tls, p, n) : recv(c->fd, p, n, MSG_DONTWAIT);
+
+    c->heard |= got > 0;
+    return got;
+}
+
+ssize_t conn_send(struct conn *c, const void *p, size_t n)
+{
+    return c->tls != NULL ? tls_session_send(c->tls, p, n)
+                          : send(c->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+bool conn_has_more(const struct conn *c)
+{
+    return c->tls != NULL && tls_session_more(c->tls);
+}
+
+short conn_events(const struct conn *c, short wanted)
+{
+    return c->tls != NULL ? tls_session_events(c->tls, wanted) : wanted;
+}
+
+/* Who speaks TLS only closes the connection at the first word in plain. */
+int conn_lost(struct conn *c, int sys_errno, struct ft_err *err)
+{
+    bool final = false;
+    const char *failure = c->tls != NULL ? tls_session_failure(c->tls, &final) : NULL;
+
+    if (failure != NULL)
+        return err_set(err, final ? FT_ERR_PROTOCOL : FT_ERR_NET, "%s ended TLS: %s", c->name,
+                       failure);
+    if ((sys_errno == 0 || sys_errno == ECONNRESET || sys_errno == EPIPE) && !c->heard &&
+        c->tls == NULL && c->address_size != 0 &&
+        wrong_port_speaks_tls(c->address, c->address_size, c->cancel_fd))
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "%s speaks TLS only: its address begins with \"rediss://\" or "
+                       "\"dragonflys://\"",
+                       c->name);
+    if (sys_errno == 0)
+        return err_set(err, FT_ERR_NET, "%s closed the connection", c->name);
+    return net_error(c, sys_errno, "lost the connection to", err);
+}
+
 int conn_read(struct conn *c, void *p, size_t n, size_t *ret_n, uint64_t timeout_ms,
               struct ft_err *err)
 {
@@ -202,13 +324,13 @@ int conn_read(struct conn *c, void *p, size_t n, size_t *ret_n, uint64_t timeout
             return err_set(err, FT_ERR_TIMEOUT, "nothing came from %s for %llu ms", c->name,
                            (unsigned long long)timeout_ms);
         }
-        got = recv(c->fd, p, n, 0);
+        got = conn_recv(c, p, n);
         if (got >= 0) {
             *ret_n = (size_t)got;
             return 0;
         }
         if (errno != EINTR && errno != EAGAIN)
-            return net_error(c, errno, "lost the connection to", err);
+            return conn_lost(c, errno, err);
     }
 }
 
@@ -218,7 +340,7 @@ int conn_write_all(struct conn *c, const void *p, size_t n, uint64_t timeout_ms,
     const char *at = p;
 
     while (n > 0) {
-        ssize_t put = send(c->fd, at, n, MSG_NOSIGNAL);
+        ssize_t put = conn_send(c, at, n);
         int ready;
 
         if (put > 0) {
@@ -227,7 +349,7 @@ int conn_write_all(struct conn *c, const void *p, size_t n, uint64_t timeout_ms,
             continue;
         }
         if (put < 0 && errno != EINTR && errno != EAGAIN)
-            return net_error(c, errno, "lost the connection to", err);
+            return conn_lost(c, errno, err);
         ready = wait_ready(c, POLLOUT, deadline_ms, err);
         if (ready < 0)
             return -1;
@@ -246,6 +368,8 @@ int conn_sleep(struct conn *c, uint64_t ms, struct ft_err *err)
 
 void conn_close(struct conn *c)
 {
+    tls_session_free(c->tls);
+    c->tls = NULL;
     if (c->fd >= 0)
         (void)close(c->fd); /* nothing is written that the peer must have */
     c->fd = -1;

@@ -18,7 +18,7 @@ typedef void master_note_fn(void *context, const char *text);
 
 /* A connection that carries a flow, once the master has said how it begins. */
 struct master_flow {
-    struct resp_client client; /* client.conn.fd carries the stream, after resp_client_leftover */
+    struct resp_client client; /* client.conn carries the stream, after resp_client_leftover */
     bool partial;
     char eof_token[MASTER_ID_SIZE];
     /* of a Redis only */

@@ -378,21 +378,17 @@ static void count_progress(struct redis_pipe *p, size_t bytes)
     p->heard_ms = clock_mono_ms();
 }
 
-/* Reads what is there; does not wait. */
-static int read_replies(struct redis_pipe *p, struct ft_err *err)
+/* Reads a piece of what is there; does not wait. */
+static int read_some(struct redis_pipe *p, struct ft_err *err)
 {
-    ssize_t n = recv(p->conn.fd, p->in, sizeof(p->in), MSG_DONTWAIT);
+    ssize_t n = conn_recv(&p->conn, p->in, sizeof(p->in));
     redisReply *reply;
     struct bytes in;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
-    if (n < 0) {
-        return err_set(err, FT_ERR_NET, "connection to %s was lost: %s", p->conn.name,
-                       strerror(errno));
-    }
-    if (n == 0)
-        return err_set(err, FT_ERR_NET, "%s closed the connection", p->conn.name);
+    if (n <= 0)
+        return conn_lost(&p->conn, n < 0 ? errno : 0, err);
     count_progress(p, (size_t)n);
     in = bytes_of(p->in, (size_t)n);
     while (in.n != 0) {
@@ -405,6 +401,16 @@ static int read_replies(struct redis_pipe *p, struct ft_err *err)
         if (p->is_last && p->ring_count == 0)
             return 0;
     }
+    return 0;
+}
+
+/* What poll would not wake us for is read too. */
+static int read_replies(struct redis_pipe *p, struct ft_err *err)
+{
+    do {
+        if (read_some(p, err) != 0)
+            return -1;
+    } while (conn_has_more(&p->conn) && !(p->is_last && p->ring_count == 0));
     return 0;
 }
 
@@ -438,16 +444,14 @@ static int write_out(struct redis_pipe *p, struct ft_err *err)
     }
     if (piece_of(p, c, &piece, err) != 0)
         return -1;
-    n = send(p->conn.fd, piece.p, piece.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    n = conn_send(&p->conn, piece.p, piece.n);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0) {
         int error = errno;
 
         /* who closes the connection may have said why */
-        return read_replies(p, err) != 0 ? -1
-                                         : err_set(err, FT_ERR_NET, "connection to %s was lost: %s",
-                                                   p->conn.name, strerror(error));
+        return read_replies(p, err) != 0 ? -1 : conn_lost(&p->conn, error, err);
     }
     p->send_pos += (size_t)n;
     p->unsent_bytes -= (size_t)n;
@@ -474,7 +478,7 @@ static bool is_late(const struct redis_pipe *p, uint64_t since_ms)
 static int wait_for(struct redis_pipe *p, short events, uint64_t timeout_ms, struct ft_err *err)
 {
     struct pollfd fds[2] = {
-        {.fd = p->conn.fd, .events = events},
+        {.fd = p->conn.fd, .events = conn_events(&p->conn, events)},
         {.fd = p->conn.cancel_fd, .events = POLLIN},
     };
     int n;
@@ -683,7 +687,7 @@ int redis_pipe_fd(const struct redis_pipe *p)
 
 short redis_pipe_events(const struct redis_pipe *p)
 {
-    return (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0));
+    return conn_events(&p->conn, (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0)));
 }
 
 size_t redis_pipe_in_flight(const struct redis_pipe *p)

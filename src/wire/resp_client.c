@@ -82,7 +82,7 @@ int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *
         if (conn_read(&r->conn, r->in, sizeof(r->in), &r->in_len, deadline_ms - now, err) != 0)
             return err->kind == FT_ERR_TIMEOUT ? late(r, timeout_ms, err) : -1;
         if (r->in_len == 0)
-            return err_set(err, FT_ERR_NET, "%s closed the connection", r->conn.name);
+            return conn_lost(&r->conn, 0, err);
     }
     *ret_reply = reply;
     return 0;

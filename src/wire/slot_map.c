@@ -478,22 +478,13 @@ int slot_map_check_covered(const struct slot_map *m, struct ft_err *err)
                    SLOT_COUNT - m->covered, SLOT_COUNT, first, last);
 }
 
-static int copy_text(const char *text, char **ret, struct ft_err *err)
-{
-    if (text == NULL)
-        return 0;
-    *ret = strdup(text);
-    return *ret != NULL ? 0 : err_nomem(err, "an address");
-}
-
 int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, struct uri *ret,
                       struct ft_err *err)
 {
     struct uri u = {.scheme = URI_REDIS, .port = a->port};
 
     memcpy(u.host, a->host, sizeof(u.host));
-    if (copy_text(like->user, &u.user, err) != 0 ||
-        copy_text(like->password, &u.password, err) != 0) {
+    if (uri_copy_access(&u, like, err) != 0) {
         uri_release(&u);
         return -1;
     }

@@ -7,16 +7,18 @@
 
 #include "base/bytes.h"
 #include "base/fsutil.h"
+#include "wire/tls.h"
 
 #define PASSWORD_FILE_MAX 4096
 
 static const struct {
     const char *prefix;
     enum uri_scheme scheme;
+    bool secure;
 } schemes[] = {
-    {"dragonfly://", URI_DRAGONFLY},
-    {"redis://", URI_REDIS},
-    {"valkey://", URI_REDIS},
+    {"dragonfly://", URI_DRAGONFLY, false}, {"dragonflys://", URI_DRAGONFLY, true},
+    {"redis://", URI_REDIS, false},         {"rediss://", URI_REDIS, true},
+    {"valkey://", URI_REDIS, false},        {"valkeys://", URI_REDIS, true},
 };
 
 static int hex_digit(char c)
@@ -168,11 +170,10 @@ static int parse_into(struct uri *u, const char *text, struct ft_err *err)
 
         if (strncasecmp(text, schemes[i].prefix, n) == 0) {
             u->scheme = schemes[i].scheme;
+            u->secure = schemes[i].secure;
             return parse_authority(u, bytes_str(text + n), err);
         }
     }
-    if (strncasecmp(text, "dragonflys://", 13) == 0 || strncasecmp(text, "rediss://", 9) == 0)
-        return err_set(err, FT_ERR_USAGE, "this build of flowtape cannot speak TLS");
     return err_set(err, FT_ERR_USAGE,
                    "cannot read the address: it must begin with \"dragonfly://\", \"redis://\" or "
                    "\"unix:\", as in dragonfly://user:password@host:6379");
@@ -249,15 +250,25 @@ char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE])
     return out;
 }
 
+int uri_copy_access(struct uri *ret, const struct uri *from, struct ft_err *err)
+{
+    ret->secure = from->secure;
+    ret->tls = tls_ref(from->tls);
+    ret->user = from->user == NULL ? NULL : strdup(from->user);
+    ret->password = from->password == NULL ? NULL : strdup(from->password);
+    if ((from->user != NULL && ret->user == NULL) ||
+        (from->password != NULL && ret->password == NULL))
+        return err_nomem(err, "an address");
+    return 0;
+}
+
 int uri_copy(struct uri *ret, const struct uri *from, struct ft_err *err)
 {
     struct uri u = *from;
 
-    u.user = from->user == NULL ? NULL : strdup(from->user);
-    u.password = from->password == NULL ? NULL : strdup(from->password);
-    if ((from->user != NULL && u.user == NULL) || (from->password != NULL && u.password == NULL)) {
+    if (uri_copy_access(&u, from, err) != 0) {
         uri_release(&u);
-        return err_nomem(err, "an address");
+        return -1;
     }
     *ret = u;
     return 0;
@@ -267,4 +278,6 @@ void uri_release(struct uri *u)
 {
     wipe(&u->user);
     wipe(&u->password);
+    tls_unref(u->tls);
+    u->tls = NULL;
 }

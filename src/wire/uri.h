@@ -2,8 +2,10 @@
  * uri.h - addresses of servers as they are given on the command line.
  *
  *   dragonfly://[user[:password]@]host[:port]
- *   redis://[user[:password]@]host[:port][/db]
+ *   redis://[user[:password]@]host[:port][/db]      or valkey://
  *   unix:/path/of/socket
+ *
+ * dragonflys://, rediss:// and valkeys:// are the same with TLS (tls.h).
  *
  * User and password are percent-decoded; a password without a user is written ":password@". An IPv6
  * host stands in brackets. The port is 6379 unless given.
@@ -14,6 +16,7 @@
 #ifndef FLOWTAPE_WIRE_URI_H
 #define FLOWTAPE_WIRE_URI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -28,8 +31,12 @@ enum uri_scheme {
     URI_UNIX,
 };
 
+struct tls;
+
 struct uri {
     enum uri_scheme scheme;
+    bool secure;              /* with TLS */
+    struct tls *tls;          /* how, a reference; NULL: as tls_options of zeroes say */
     char host[URI_HOST_SIZE]; /* without brackets; the path for URI_UNIX */
     uint16_t port;
     uint32_t db;    /* URI_REDIS */
@@ -47,8 +54,10 @@ int uri_find_password(struct uri *u, const char *password_file, const char *othe
                       struct ft_err *err);
 /* uri_address - "host:port", "[::1]:6379" or the path: for messages and manifests. Returns out. */
 char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE]);
-/* uri_copy - with user and password; then uri_release. */
+/* uri_copy - with user, password and TLS; then uri_release. */
 int uri_copy(struct uri *ret, const struct uri *from, struct ft_err *err);
+/* uri_copy_access - user, password and TLS into *ret, which has only an address; after a failure too: uri_release. */
+int uri_copy_access(struct uri *ret, const struct uri *from, struct ft_err *err);
 /* uri_release - wipes and frees user and password. */
 void uri_release(struct uri *u);
 

@@ -73,7 +73,7 @@ static void test_errors_do_not_show_the_password(void **state)
         {"dragonfly://[::1", "without \"]\""},
         {"dragonfly://[::1]x", ":PORT"},
         {"redis://host/db", "the database is not a number"},
-        {"rediss://host", "TLS"},
+        {"https://host", "dragonfly://"},
         {"unix:", "path"},
     };
 
@@ -85,6 +85,30 @@ static void test_errors_do_not_show_the_password(void **state)
 
         assert_null(strstr(err.msg, "sesame"));
         t_fails(rc, &err, FT_ERR_USAGE, cases[i].part);
+    }
+}
+
+static void test_schemes_with_tls(void **state)
+{
+    static const struct {
+        const char *text;
+        enum uri_scheme scheme;
+        bool secure;
+    } cases[] = {
+        {"dragonflys://host", URI_DRAGONFLY, true}, {"DRAGONFLY://host", URI_DRAGONFLY, false},
+        {"rediss://host", URI_REDIS, true},         {"valkey://host", URI_REDIS, false},
+        {"Valkeys://host", URI_REDIS, true},        {"unix:/s", URI_UNIX, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ft_err err = FT_ERR_INIT;
+        struct uri u;
+
+        assert_int_equal(uri_parse(cases[i].text, &u, &err), 0);
+        assert_int_equal(u.scheme, cases[i].scheme);
+        assert_int_equal(u.secure, cases[i].secure);
+        uri_release(&u);
     }
 }
 
@@ -121,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts_are_found),
         cmocka_unit_test(test_errors_do_not_show_the_password),
+        cmocka_unit_test(test_schemes_with_tls),
         cmocka_unit_test(test_password_file_before_uri_before_others),
     };
 
