@@ -40,6 +40,8 @@ struct capture_run_options {
     bool until_caught_up;
     uint64_t duration_ms; /* 0: no end */
     uint64_t give_up_after_ms;
+    uint64_t max_dir_bytes; /* end when a limit is reached (dir_limits.h); 0: none */
+    uint64_t min_free_bytes;
     struct recorder_options recorder; /* but for event_fd */
     struct live_flows *live;          /* told how far it is; NULL: nobody follows */
     const atomic_bool *hold;          /* while true no new session is begun; NULL: it never is */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -9,15 +10,18 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/wake.h"
 #include "capture/capture_session.h"
+#include "capture/dir_limits.h"
 
 #define BACK_OFF_FIRST_MS 100u
 #define BACK_OFF_MAX_MS   5000u
 /* While the source is there, and breaks off. */
 #define BACK_OFF_BROKEN_MS 500u
 /* So many full syncs in a row may break off before only time counts. */
-#define FRUITLESS_MAX 5u
-#define HOLD_LOOK_MS  20u
+#define FRUITLESS_MAX  5u
+#define HOLD_LOOK_MS   20u
+#define LIMITS_LOOK_MS 500u
 
 static const char *const phase_names[] = {
     [CAPTURE_CONNECTING] = "connecting",          [CAPTURE_FULL_SYNC] = "full sync",
@@ -29,6 +33,7 @@ static const char *const ended_names[] = {
     [CAPTURE_ENDED_FAILED] = "failed",       [CAPTURE_ENDED_SNAPSHOT] = "snapshot",
     [CAPTURE_ENDED_CAUGHT_UP] = "caught-up", [CAPTURE_ENDED_DURATION] = "duration",
     [CAPTURE_ENDED_STOPPED] = "stopped",     [CAPTURE_ENDED_GAVE_UP] = "gave-up",
+    [CAPTURE_ENDED_FULL] = "full",
 };
 
 const char *capture_phase_name(enum capture_phase phase)
@@ -44,6 +49,14 @@ const char *capture_ended_name(enum capture_ended ended)
 struct run {
     struct capture_context context;
     int timer_fd; /* -1: no --duration */
+    struct limit_watch {
+        struct dir_limits limits;
+        pthread_t thread;
+        bool started;
+        int full_fd; /* of wake_open: a limit is reached, and text says which */
+        int end_fd;  /* likewise: nobody watches any more */
+        char text[DIR_LIMITS_TEXT];
+    } watch;
     uint64_t began_ms;
     uint64_t seen_ms;     /* when the source was last heard of */
     uint64_t advanced_ms; /* when a session last came to the journal */
@@ -103,8 +116,62 @@ static bool readable(int fd, uint64_t wait_ms)
     return fd >= 0 && poll(&p, 1, (int)wait_ms) > 0;
 }
 
+/* --- the limits of the directory --- */
+
+static bool is_full(const struct dir_limits *l, char text[DIR_LIMITS_TEXT])
+{
+    return dir_limits_size_reached(l, text) || dir_limits_free_reached(l, text);
+}
+
+/* A thread of its own, since looking at a directory takes its time. */
+static void *watch_limits(void *arg)
+{
+    struct limit_watch *w = arg;
+
+    while (!readable(w->end_fd, LIMITS_LOOK_MS)) {
+        if (is_full(&w->limits, w->text)) {
+            (void)wake_set(w->full_fd); /* cannot be full: it is set once */
+            break;
+        }
+    }
+    return NULL;
+}
+
+static int start_watch(struct run *run, struct ft_err *err)
+{
+    struct limit_watch *w = &run->watch;
+    int rc;
+
+    if (w->limits.max_dir_bytes == 0 && w->limits.min_free_bytes == 0)
+        return 0;
+    if (is_full(&w->limits, w->text))
+        return err_set(err, FT_ERR_STATE, "%s: nothing is begun", w->text);
+    if (wake_open(&w->full_fd, err) != 0 || wake_open(&w->end_fd, err) != 0 ||
+        watch(run->context.stop_fd, w->full_fd, err) != 0)
+        return -1;
+    rc = pthread_create(&w->thread, NULL, watch_limits, w);
+    if (rc != 0)
+        return err_errno(err, rc, "could not start a thread");
+    w->started = true;
+    return 0;
+}
+
+static void end_watch(struct limit_watch *w)
+{
+    if (w->started) {
+        (void)wake_set(w->end_fd);
+        (void)pthread_join(w->thread, NULL); /* started, and joined only here */
+    }
+    if (w->full_fd >= 0)
+        (void)close(w->full_fd); /* both hold nothing */
+    if (w->end_fd >= 0)
+        (void)close(w->end_fd);
+}
+
 static enum capture_ended stopped_by(const struct run *run)
 {
+    if (readable(run->watch.full_fd, 0) && !readable(run->context.options->cancel_fd, 0))
+        return CAPTURE_ENDED_FULL;
     return readable(run->timer_fd, 0) && !readable(run->context.options->cancel_fd, 0)
                ? CAPTURE_ENDED_DURATION
                : CAPTURE_ENDED_STOPPED;
@@ -286,6 +353,7 @@ static int open_capture(struct run *run, struct ft_err *err)
 static void release(struct run *run)
 {
     capture_free(run->context.capture);
+    end_watch(&run->watch);
     if (run->timer_fd >= 0)
         (void)close(run->timer_fd); /* both hold nothing */
     if (run->context.stop_fd >= 0)
@@ -304,21 +372,38 @@ struct capture_run_options capture_run_defaults(void)
     };
 }
 
+static void note_full(const struct run *run)
+{
+    char line[DIR_LIMITS_TEXT + 32];
+
+    (void)snprintf(line, sizeof(line), "%s: the capture ends here", run->watch.text); /* fits */
+    note(run, line);
+}
+
 int capture_run(const struct capture_run_options *options, struct capture_run_result *ret,
                 struct ft_err *err)
 {
     struct run run = {
         .context = {.options = options, .stop_fd = -1},
         .timer_fd = -1,
+        .watch = {.limits = {options->directory, options->max_dir_bytes, options->min_free_bytes},
+                  .full_fd = -1,
+                  .end_fd = -1},
         .began_ms = clock_mono_ms(),
     };
     int rc = -1;
 
     memset(ret, 0, sizeof(*ret));
-    if (open_stop_fd(&run, options, err) == 0 && open_capture(&run, err) == 0) {
+    if (open_stop_fd(&run, options, err) == 0 && open_capture(&run, err) == 0 &&
+        retention_apply(run.context.capture, &options->recorder.retain, clock_wall_us(),
+                        &run.context.pruned, err) == 0 &&
+        start_watch(&run, err) == 0) {
         rc = run_sessions(&run, ret, err);
+        if (ret->ended == CAPTURE_ENDED_FULL)
+            note_full(&run);
         ret->valid = capture_find(run.context.capture, 0) != NULL;
     }
+    ret->pruned = run.context.pruned;
     ret->resumptions = run.context.resumptions;
     ret->last = run.context.progress;
     ret->elapsed_ms = clock_mono_ms() - run.began_ms;

@@ -22,6 +22,7 @@ enum capture_ended {
     CAPTURE_ENDED_CAUGHT_UP, /* --until-caught-up */
     CAPTURE_ENDED_DURATION,
     CAPTURE_ENDED_STOPPED, /* by cancel_fd */
+    CAPTURE_ENDED_FULL,    /* a limit of the directory or its file system */
     CAPTURE_ENDED_GAVE_UP, /* the source was gone for give_up_after_ms; err says how */
 };
 /* capture_ended_name - "caught-up", ... for reports. */
@@ -34,6 +35,7 @@ struct capture_run_result {
     enum capture_ended ended;
     bool valid; /* a complete generation is in the directory */
     uint32_t sessions;
+    struct retention_sum pruned;
     uint32_t resumptions; /* sessions that went on where the one before ended */
     uint64_t elapsed_ms;
     struct capture_progress last;

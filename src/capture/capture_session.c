@@ -655,6 +655,10 @@ static void release(struct session *s)
         flow_session_free(s->flows[i]);
     free(s->flows);
     free(s->goals);
+    if (s->recorder != NULL) {
+        s->c->pruned.removed += recorder_pruned(s->recorder)->removed;
+        s->c->pruned.bytes += recorder_pruned(s->recorder)->bytes;
+    }
     recorder_free(s->recorder);
     capture_master_close(&s->master);
     if (s->event_fd >= 0)

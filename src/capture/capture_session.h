@@ -16,6 +16,7 @@ struct capture_context {
     struct capture_progress progress;
     uint64_t last_progress_ms;
     uint32_t resumptions;
+    struct retention_sum pruned;
 };
 
 enum session_outcome {

@@ -72,6 +72,7 @@ struct recorder {
 
     /* guarded by manifest_mu: the capture and its generation */
     pthread_mutex_t manifest_mu;
+    struct retention_sum pruned; /* guarded by it */
 
     /* guarded by mu */
     pthread_mutex_t mu;
@@ -156,8 +157,15 @@ static int save_manifest(struct recorder *r, struct ft_err *err)
     pthread_mutex_lock(&r->manifest_mu);
     atomic_store(&r->manifest_stale, false);
     rc = capture_save(r->capture, err);
+    if (rc == 0)
+        rc = retention_apply(r->capture, &r->options.retain, clock_wall_us(), &r->pruned, err);
     pthread_mutex_unlock(&r->manifest_mu);
     return rc;
+}
+
+const struct retention_sum *recorder_pruned(const struct recorder *r)
+{
+    return &r->pruned;
 }
 
 static void drop_segment(struct flow_file *f)

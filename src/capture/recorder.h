@@ -20,6 +20,7 @@
 #include "capture/recorder_block.h"
 #include "store/capture.h"
 #include "store/live_flows.h"
+#include "store/retention.h"
 
 enum recorder_sync {
     RECORDER_SYNC_INTERVAL, /* at most sync_interval_ms after a write */
@@ -33,6 +34,7 @@ struct recorder_options {
     uint64_t segment_bytes; /* a new segment is begun at the first boundary after this */
     size_t buffer_bytes;
     struct codec_spec codec;
+    struct retention retain; /* looked at whenever a segment is complete */
     struct live_flows *live; /* told what is written and what is durable; may be NULL */
     int event_fd;            /* woken on failure and when a snapshot has become durable */
 };
@@ -56,6 +58,8 @@ void recorder_give_back(struct recorder *r, struct recorder_block *b);
 uint64_t recorder_durable_lsn(const struct recorder *r, uint32_t flow);
 /* recorder_snapshots_durable - flows whose snapshot is complete on disk. */
 uint32_t recorder_snapshots_durable(const struct recorder *r);
+/* recorder_pruned - generations that were removed by options.retain; after recorder_finish. */
+const struct retention_sum *recorder_pruned(const struct recorder *r);
 bool recorder_failed(const struct recorder *r);
 /* recorder_describe - what the flows have found out about the source; saved in the manifest. */
 void recorder_describe(struct recorder *r, enum sharding_rule rule,

@@ -67,6 +67,11 @@ static int take_flows_buffer(void *into, const char *value, struct ft_err *err)
     return 0;
 }
 
+static int take_retain(void *into, const char *value, struct ft_err *err)
+{
+    return retention_parse(value, &((struct capture_run_options *)into)->recorder.retain, err);
+}
+
 static const struct arg store_args[] = {
     {"compress", "none|lz4|zstd[:LEVEL]", "default none: the stream is compressed mostly", 0,
      take_compress},
@@ -78,6 +83,11 @@ static const struct arg store_args[] = {
      0, take_sync},
     {"flows-buffer", "SIZE", "memory for data on its way to disk (default 32MiB)", 0,
      take_flows_buffer},
+    {"retain", "GENERATIONS|TIME",
+     "remove older generations: 3 keeps the newest three that\n"
+     "are complete, 7d those with something of the last week\n"
+     "(default: keep all); never one that a process reads",
+     0, take_retain},
 };
 
 struct arg_group args_store(struct capture_run_options *into)
@@ -103,6 +113,16 @@ static int take_give_up_after(void *into, const char *value, struct ft_err *err)
     return parse_duration(value, &((struct capture_run_options *)into)->give_up_after_ms, err);
 }
 
+static int take_max_dir_size(void *into, const char *value, struct ft_err *err)
+{
+    return parse_size(value, &((struct capture_run_options *)into)->max_dir_bytes, err);
+}
+
+static int take_min_free(void *into, const char *value, struct ft_err *err)
+{
+    return parse_size(value, &((struct capture_run_options *)into)->min_free_bytes, err);
+}
+
 static const struct arg end_args[] = {
     {"snapshot-only", NULL, "when the full sync is complete",
      offsetof(struct capture_run_options, snapshot_only), NULL},
@@ -111,6 +131,8 @@ static const struct arg end_args[] = {
     {"duration", "TIME", "after this time: 500ms, 30s, 5m, 2h", 0, take_duration},
     {"give-up-after", "TIME", "when the source has been gone for so long (default 60s)", 0,
      take_give_up_after},
+    {"max-dir-size", "SIZE", "when DIR has become so large, status 5", 0, take_max_dir_size},
+    {"min-free", "SIZE", "when its file system has less left, status 5", 0, take_min_free},
 };
 
 /*
@@ -210,6 +232,7 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
     }
     if (ret->archive.command == NULL && !ret->archive.keeps_all)
         return err_set(err, FT_ERR_USAGE, "--keep-local needs --archive-to");
+    ret->run.recorder.retain.archives = ret->archive.command != NULL;
     ret->run.directory = operands[1];
     ret->archive.directory = operands[1];
     ret->run.source = &ret->source.uri;

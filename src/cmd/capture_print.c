@@ -30,6 +30,8 @@ static const char *ended_text(enum capture_ended ended)
         return "the time limit was reached";
     case CAPTURE_ENDED_STOPPED:
         return "stopped";
+    case CAPTURE_ENDED_FULL:
+        return "a limit was reached";
     case CAPTURE_ENDED_GAVE_UP:
         return "gave up waiting for the source";
     case CAPTURE_ENDED_FAILED:
@@ -78,6 +80,10 @@ void capture_print_text(const struct capture *c, const struct capture_run_result
     fprintf(stderr, "%s: generation %" PRIu32 " holds %" PRIu32 " flows, %s, its snapshot is %s\n",
             c->path, g->id, g->flow_count, format_size(generation_bytes(g), bytes),
             g->state == GENERATION_COMPLETE ? "complete" : "NOT complete");
+    if (result->pruned.removed != 0)
+        fprintf(stderr, "%s: %" PRIu32 " older generation%s removed, %s\n", c->path,
+                result->pruned.removed, result->pruned.removed == 1 ? " was" : "s were",
+                format_size(result->pruned.bytes, bytes));
     if (archive != NULL)
         print_archive(c, archive);
 }
@@ -121,14 +127,15 @@ json_t *capture_to_json(const struct capture *c, const struct capture_run_result
     char id[2 * CAPTURE_ID_SIZE + 1];
 
     bytes_to_hex(bytes_of(c->id, CAPTURE_ID_SIZE), id);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-                     "directory", json_from_text(c->path), "capture_id", id, "source",
-                     c->source_address, "ended", capture_ended_name(result->ended), "error",
-                     json_from_message(why), "valid", (int)result->valid, "sessions",
-                     (json_int_t)result->sessions, "resumptions", (json_int_t)result->resumptions,
-                     "duration_ms", (json_int_t)result->elapsed_ms, "bytes_received",
-                     (json_int_t)result->last.bytes, "keys", (json_int_t)result->last.keys,
-                     "journal_records", (json_int_t)result->last.records, "generation",
-                     g != NULL ? generation_to_json(g) : json_null(), "archive",
-                     archive != NULL ? archive_to_json(archive) : json_null());
+    return json_pack(
+        "{s:o, s:s, s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+        "directory", json_from_text(c->path), "capture_id", id, "source", c->source_address,
+        "ended", capture_ended_name(result->ended), "error", json_from_message(why), "valid",
+        (int)result->valid, "sessions", (json_int_t)result->sessions, "resumptions",
+        (json_int_t)result->resumptions, "duration_ms", (json_int_t)result->elapsed_ms,
+        "bytes_received", (json_int_t)result->last.bytes, "keys", (json_int_t)result->last.keys,
+        "journal_records", (json_int_t)result->last.records, "pruned",
+        (json_int_t)result->pruned.removed, "pruned_bytes", (json_int_t)result->pruned.bytes,
+        "generation", g != NULL ? generation_to_json(g) : json_null(), "archive",
+        archive != NULL ? archive_to_json(archive) : json_null());
 }

@@ -43,6 +43,8 @@ static enum exit_status status_of(const struct capture_run_result *r, const stru
     case CAPTURE_ENDED_CAUGHT_UP:
     case CAPTURE_ENDED_STOPPED:
         return EXIT_DONE;
+    case CAPTURE_ENDED_FULL:
+        return EXIT_EARLY;
     case CAPTURE_ENDED_DURATION:
         return r->valid ? EXIT_DONE : EXIT_EARLY;
     case CAPTURE_ENDED_GAVE_UP:

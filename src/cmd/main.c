@@ -12,6 +12,7 @@
 #include "cmd/cmd_fixture.h"
 #include "cmd/cmd_inspect.h"
 #include "cmd/cmd_pack.h"
+#include "cmd/cmd_prune.h"
 #include "cmd/cmd_replay.h"
 #include "cmd/cmd_serve.h"
 #include "cmd/cmd_sync.h"
@@ -41,6 +42,7 @@ static const struct command commands[] = {
     {"inspect", "show what is in a capture or file", cmd_inspect, inspect_args_help, NULL},
     {"pack", "make one archive of a capture", cmd_pack, cmd_pack_help, NULL},
     {"unpack", "make a capture directory of an archive", cmd_unpack, cmd_unpack_help, NULL},
+    {"prune", "show or remove generations that are not needed", cmd_prune, cmd_prune_help, NULL},
     {"fixture", "make captures for tests", NULL, NULL, &fixture_commands},
     {"explain", "show what one journalled command becomes", cmd_explain, cmd_explain_help, NULL},
     {"config", "show which options are in effect, and from where", cmd_config, cmd_config_help,

@@ -59,7 +59,8 @@ int source_capture_begin(struct source *s, struct capture *capture, uint32_t gen
     c->capture = capture;
     if (capture->redis)
         s->capabilities &= ~(unsigned)SOURCE_OF_DRAGONFLY;
-    if (find_generation(c, generation, err) != 0 || describe(s, c->generation, err) != 0 ||
+    if (find_generation(c, generation, err) != 0 ||
+        capture_hold(capture, c->generation, err) != 0 || describe(s, c->generation, err) != 0 ||
         source_read_aux(s, 0, &aux, err) != 0)
         return -1;
     s->info = aux.info;

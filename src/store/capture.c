@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -124,6 +125,8 @@ void capture_free(struct capture *c)
     capture_release_generations(c);
     if (c->lock_fd >= 0)
         (void)close(c->lock_fd);
+    if (c->hold_fd >= 0)
+        (void)close(c->hold_fd);
     if (c->dirfd >= 0)
         (void)close(c->dirfd);
     free(c->path);
@@ -161,6 +164,7 @@ static int open_dir(struct capture **ret, const char *path, struct ft_err *err)
     if (c == NULL)
         return err_nomem(err, "a capture");
     c->lock_fd = -1;
+    c->hold_fd = -1;
     c->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     c->path = strdup(path);
     if (c->dirfd < 0)
@@ -536,6 +540,24 @@ fail:
     return -1;
 }
 
+int capture_hold(struct capture *c, const struct generation *g, struct ft_err *err)
+{
+    char dir[SEGMENT_NAME_MAX];
+    struct stat st;
+
+    if (c->dirfd < 0 || c->hold_fd >= 0)
+        return 0;
+    capture_generation_dir(g->id, dir);
+    c->hold_fd = openat(c->dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->hold_fd < 0)
+        return 0; /* whoever reads it says so */
+    /* A file system without locks cannot be helped; there nothing is removed either. */
+    if (flock(c->hold_fd, LOCK_SH) == 0 && fstat(c->hold_fd, &st) == 0 && st.st_nlink == 0)
+        return err_set(err, FT_ERR_STATE, "generation %" PRIu32 " of \"%s\" was removed just now",
+                       g->id, c->path);
+    return 0;
+}
+
 int capture_from_manifest(struct capture **ret, struct bytes text, const char *path,
                           struct ft_err *err)
 {
@@ -544,6 +566,7 @@ int capture_from_manifest(struct capture **ret, struct bytes text, const char *p
     if (c == NULL)
         return err_nomem(err, "a capture");
     c->lock_fd = -1;
+    c->hold_fd = -1;
     c->dirfd = -1;
     c->path = strdup(path);
     if (c->path == NULL)

@@ -85,6 +85,7 @@ struct flow_blocks;
 struct capture {
     int dirfd;   /* -1: it is not a directory */
     int lock_fd; /* -1 when reading */
+    int hold_fd; /* of capture_hold; -1: nothing is held */
     char *path;
     uint8_t id[CAPTURE_ID_SIZE];
     uint64_t created_us;
@@ -120,6 +121,9 @@ int capture_check_source(const struct capture *c, const char *source_address,
                          const char *replication_id, struct ft_err *err);
 /* capture_open_read - takes no lock, changes nothing; sees open segments as they are now. */
 int capture_open_read(struct capture **ret, const char *path, struct ft_err *err);
+/* capture_hold - this generation is being read, and not to be removed, until capture_free. FT_ERR_STATE: it was removed
+ * meanwhile. */
+int capture_hold(struct capture *c, const struct generation *g, struct ft_err *err);
 /* capture_from_manifest - what a manifest says, without a directory: only for its generations. */
 int capture_from_manifest(struct capture **ret, struct bytes text, const char *path,
                           struct ft_err *err);

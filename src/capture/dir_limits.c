@@ -1,0 +1,83 @@
+#include "capture/dir_limits.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+
+/* Files of a directory and of those in it; what vanishes meanwhile counts as nothing. */
+static uint64_t size_of_dir(int parent, const char *name, bool deep)
+{
+    int fd = openat(parent, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    uint64_t bytes = 0;
+    struct dirent *entry;
+    struct stat st;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return 0;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (S_ISREG(st.st_mode))
+            bytes += (uint64_t)st.st_size;
+        else if (S_ISDIR(st.st_mode) && deep)
+            bytes += size_of_dir(fd, entry->d_name, false);
+    }
+    (void)closedir(dir);
+    return bytes;
+}
+
+bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
+{
+    char limit[FORMAT_SIZE];
+    char size[FORMAT_SIZE];
+    uint64_t bytes;
+
+    if (l->max_dir_bytes == 0)
+        return false;
+    bytes = size_of_dir(AT_FDCWD, l->directory, true);
+    if (bytes < l->max_dir_bytes)
+        return false;
+    (void)snprintf(ret_text, DIR_LIMITS_TEXT, "\"%s\" holds %s, --max-dir-size is %s", l->directory,
+                   format_size(bytes, size),
+                   format_size(l->max_dir_bytes, limit)); /* a longer one is cut */
+    return true;
+}
+
+/* Of a directory that is still to be made, the file system that its parent is in. */
+bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
+{
+    const char *slash = strrchr(l->directory, '/');
+    char parent[PATH_MAX] = ".";
+    char limit[FORMAT_SIZE];
+    char size[FORMAT_SIZE];
+    struct statvfs fs;
+    uint64_t bytes;
+
+    if (l->min_free_bytes == 0)
+        return false;
+    if (slash != NULL)
+        (void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - l->directory) + 1,
+                       l->directory); /* a longer one is no path */
+    if (statvfs(l->directory, &fs) != 0 && statvfs(parent, &fs) != 0)
+        return false;
+    bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (bytes >= l->min_free_bytes)
+        return false;
+    (void)snprintf(ret_text, DIR_LIMITS_TEXT,
+                   "the file system of \"%s\" has %s left, --min-free is %s", l->directory,
+                   format_size(bytes, size),
+                   format_size(l->min_free_bytes, limit)); /* a longer one is cut */
+    return true;
+}

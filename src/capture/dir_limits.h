@@ -1,0 +1,21 @@
+/* dir_limits.h - how large a capture directory may become, and how much its file system has to have left. */
+#ifndef FLOWTAPE_CAPTURE_DIR_LIMITS_H
+#define FLOWTAPE_CAPTURE_DIR_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DIR_LIMITS_TEXT 700
+
+struct dir_limits {
+    const char *directory;  /* it need not be there yet */
+    uint64_t max_dir_bytes; /* of all files in it and in its directories; 0: no limit */
+    uint64_t min_free_bytes;
+};
+
+/* dir_limits_size_reached - ret_text says so, without what follows from it. */
+bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
+/* dir_limits_free_reached - likewise, of the file system. */
+bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
+
+#endif
