@@ -56,11 +56,21 @@ int flow_decoder_start_journal(struct flow_decoder *d, uint64_t offset, uint64_t
     return 0;
 }
 
-/* Between two parts everything of the first one must have been understood. */
+/* What is over was understood to its last byte. */
+static bool at_part_end(const struct flow_decoder *d)
+{
+    return flow_grammar_at_boundary(d->grammar) && window_left(&d->in) == 0;
+}
+
+/*
+ * Between two parts everything of the first one must have been understood. Only an increment may lack its end, where
+ * the connection was lost: what it has counts.
+ */
 static int change_part(struct flow_decoder *d, enum flow_part part, struct ft_err *err)
 {
-    if (flow_grammar_part(d->grammar) != FLOW_PART_JOURNAL ||
-        !flow_grammar_at_boundary(d->grammar) || window_left(&d->in) != 0) {
+    bool cut = flow_grammar_part(d->grammar) == FLOW_PART_INCREMENT;
+
+    if (!at_part_end(d) || (!cut && flow_grammar_part(d->grammar) != FLOW_PART_JOURNAL)) {
         return err_at(err, FT_ERR_CORRUPT, window_offset(&d->in),
                       "flow %" PRIu32 ": a part of the flow ends early", d->options.flow);
     }
@@ -69,14 +79,25 @@ static int change_part(struct flow_decoder *d, enum flow_part part, struct ft_er
                       "flow %" PRIu32 ": a second full sync in one generation", d->options.flow);
     if (part == FLOW_PART_INCREMENT && flow_grammar_start_increment(d->grammar, err) != 0)
         return -1;
+    if (part == FLOW_PART_JOURNAL && cut)
+        flow_grammar_start_journal(d->grammar, flow_grammar_next_lsn(d->grammar), 0);
     d->part = part;
     return 0;
+}
+
+/* One increment after another: the token has ended the first one, or an RDB stream begins where an item should. */
+static bool begins_another(const struct flow_decoder *d, enum flow_part part, struct bytes piece)
+{
+    if (part != FLOW_PART_INCREMENT || d->part != part || piece.n == 0)
+        return false;
+    return flow_grammar_part(d->grammar) == FLOW_PART_JOURNAL ||
+           (at_part_end(d) && piece.p[0] == 'R');
 }
 
 int flow_decoder_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
                       uint64_t time_us, struct ft_err *err)
 {
-    if (part != d->part && change_part(d, part, err) != 0)
+    if ((part != d->part || begins_another(d, part, piece)) && change_part(d, part, err) != 0)
         return -1;
     d->time_us = time_us;
     return window_push(&d->in, piece, err);
