@@ -343,3 +343,17 @@ int flow_reader_seek_lsn(struct flow_reader *r, uint64_t lsn, struct ft_err *err
         return 0;
     return segment_reader_seek(r->seg, true, lsn, err);
 }
+
+int flow_reader_seek_snapshot_end(struct flow_reader *r, struct ft_err *err)
+{
+    size_t i = 0;
+
+    if (r->blocks != NULL)
+        return 0;
+    while (i < r->known_count && !r->known[i].ended)
+        i++;
+    stand_before(r, i);
+    if (open_segment(r, err) <= 0)
+        return err_set(err, FT_ERR_STATE, "flow %" PRIu32 " has no complete snapshot", r->flow);
+    return segment_reader_seek(r->seg, false, UINT64_MAX, err);
+}

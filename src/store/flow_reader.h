@@ -37,6 +37,9 @@ enum step flow_reader_next(struct flow_reader *r, struct segment_block *ret,
  * comes next is allowed too. FT_ERR_USAGE: the flow does not have it.
  */
 int flow_reader_seek_lsn(struct flow_reader *r, uint64_t lsn, struct ft_err *err);
+/* flow_reader_seek_snapshot_end - go to a block of the snapshot, which is complete, from which its last item can be read;
+ * at once where that can be had, else to the first one. */
+int flow_reader_seek_snapshot_end(struct flow_reader *r, struct ft_err *err);
 /* flow_reader_where - "gen-0001/...seg", for messages; valid until the next call. */
 const char *flow_reader_where(const struct flow_reader *r);
 void flow_reader_free(struct flow_reader *r);
