@@ -39,6 +39,12 @@ static void show_progress(struct progress *p, void *context)
     char age[FORMAT_SIZE];
 
     progress_add(p, "%" PRIu64 " replicas", (uint64_t)atomic_load(&now->replicas));
+    if (job->args->run.as == SERVE_AS_DRAGONFLY) {
+        progress_add_count(p, atomic_load(&now->syncing), "get a full sync");
+        progress_add_size(p, atomic_load(&now->sent), "sent");
+        progress_draw(p);
+        return;
+    }
     progress_add_count(p, atomic_load(&now->syncing), "get a state");
     if (atomic_load(&now->lag) != 0) {
         progress_add(p, "lag %s", format_duration_ms(atomic_load(&now->lag_ms), age));
@@ -65,7 +71,7 @@ static enum exit_status serve(struct serve_args *a)
     if (work_run(COMMAND, a->print.quiet, run_job, show_progress, &job, &err) != 0)
         status = ui_fail(COMMAND, &err);
     if (output_has_summary(&a->print) && job.result.replication_id[0] != '\0')
-        serve_print(&job.result, &job.progress);
+        serve_print(a, &job.result, &job.progress);
     if (a->print.json || a->print.report != NULL)
         status = report_write(COMMAND, serve_to_json(a, &job.result, &job.progress),
                               &job.result.suspects, a->print.report, a->print.json, status);

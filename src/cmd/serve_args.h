@@ -6,7 +6,10 @@
 #include "serve/serve.h"
 
 struct serve_args {
-    bool as_redis; /* --as was given */
+    bool has_as;
+    /* which of the options for one of both forms were given: of the first, of each; NULL: none */
+    const char *for_redis;
+    const char *for_dragonfly;
     const char *password_file;
     struct tls_options tls;
     struct loss_args loss;

@@ -7,8 +7,23 @@
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 
-void serve_print(const struct serve_result *r, const struct serve_progress *p)
+static void print_dragonfly(const struct serve_result *r, const struct serve_progress *p)
 {
+    fprintf(stderr,
+            "replication id %s; full syncs: %" PRIu64 ", resumed: %" PRIu64
+            ", flows refused to resume: %" PRIu64 ", against the protocol: %" PRIu64 "%s\n",
+            r->replication_id, (uint64_t)atomic_load(&p->full_syncs),
+            (uint64_t)atomic_load(&p->resumed), (uint64_t)atomic_load(&p->refused),
+            (uint64_t)atomic_load(&p->violations), r->taken_over ? "; taken over" : "");
+}
+
+void serve_print(const struct serve_args *a, const struct serve_result *r,
+                 const struct serve_progress *p)
+{
+    if (a->run.as == SERVE_AS_DRAGONFLY) {
+        print_dragonfly(r, p);
+        return;
+    }
     fprintf(stderr,
             "replication id %s, offset %" PRIu64 "; full syncs: %" PRIu64 ", resumed: %" PRIu64
             ", refused to resume: %" PRIu64 "\n",
@@ -70,9 +85,24 @@ static json_t *replicas_to_json(const struct serve_result *r)
     return list;
 }
 
+static json_t *dragonfly_to_json(const struct serve_args *a, const struct serve_result *r,
+                                 const struct serve_progress *p)
+{
+    return json_pack(
+        "{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "input",
+        json_from_text(a->run.input), "as", "dragonfly", "generation", (int)r->generation,
+        "replication_id", r->replication_id, "sessions", (json_int_t)atomic_load(&p->asked),
+        "full_syncs", (json_int_t)atomic_load(&p->full_syncs), "resumed",
+        (json_int_t)atomic_load(&p->resumed), "refused", (json_int_t)atomic_load(&p->refused),
+        "sent", (json_int_t)atomic_load(&p->sent), "violations",
+        (json_int_t)atomic_load(&p->violations), "taken_over", r->taken_over);
+}
+
 json_t *serve_to_json(const struct serve_args *a, const struct serve_result *r,
                       const struct serve_progress *p)
 {
+    if (a->run.as == SERVE_AS_DRAGONFLY)
+        return dragonfly_to_json(a, r, p);
     return json_pack(
         "{s:o, s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "input",
         json_from_text(a->run.input), "as", "redis", "redis", a->run.target->name, "generation",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "serve/password.h"
 #include "serve/redis_status.h"
 
 static int put(struct redis_peer *s, const char *text, struct ft_err *err)
@@ -24,26 +25,12 @@ static struct bytes arg(const struct redis_peer *s, size_t i)
     return i < s->reader.count ? s->reader.args[i] : bytes_of("", 0);
 }
 
-/* Takes as long for every password of the same length. */
-static bool same_secret(struct bytes given, const char *secret)
-{
-    size_t n = strlen(secret);
-    unsigned difference = given.n != n;
-
-    for (size_t i = 0; i < given.n; i++)
-        difference |= (unsigned)(given.p[i] ^ (uint8_t)secret[n == 0 ? 0 : i % n]);
-    return difference == 0;
-}
-
 static bool let_in(struct redis_peer *s, struct bytes user, struct bytes password)
 {
-    const char *secret = s->master->o->password;
+    bool lets_in = password_lets_in(s->master->o->password, user, password);
 
-    /* Who needs none may give any: a replica that has masterauth for another master cannot do without. */
-    if (secret != NULL && (!bytes_eq_str(user, "default") || !same_secret(password, secret)))
-        return false;
-    s->authenticated = true;
-    return true;
+    s->authenticated |= lets_in;
+    return lets_in;
 }
 
 static const char wrong_password[] =

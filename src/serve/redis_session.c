@@ -8,6 +8,7 @@
 #include "serve/redis_commands.h"
 #include "serve/redis_feed.h"
 #include "serve/redis_sync.h"
+#include "serve/session_pool.h"
 
 #define REFUSED_MS 1000u
 /* A client may keep its connection as long as it wants, but a stopped master is noticed at once. */
@@ -89,17 +90,6 @@ static int converse(struct redis_peer *s, struct ft_err *err)
     return 0;
 }
 
-/* "127.0.0.1:4711" and "[::1]:4711" without the port. */
-static void copy_host(const char *name, char host[URI_HOST_SIZE])
-{
-    const char *from = name + (name[0] == '[');
-    const char *end = name[0] == '[' ? strchr(name, ']') : strrchr(name, ':');
-    size_t n = end == NULL ? strlen(from) : (size_t)(end - from);
-
-    (void)snprintf(host, URI_HOST_SIZE, "%.*s", (int)(n < URI_HOST_SIZE ? n : URI_HOST_SIZE - 1),
-                   from);
-}
-
 int redis_session_run(struct redis_master *master, struct conn *conn, bool *ret_attached,
                       struct ft_err *err)
 {
@@ -116,7 +106,7 @@ int redis_session_run(struct redis_master *master, struct conn *conn, bool *ret_
     s->authenticated = master->o->password == NULL;
     s->replica.conn = &s->conn;
     (void)snprintf(s->replica.name, sizeof(s->replica.name), "%s", s->conn.name);
-    copy_host(s->conn.name, s->replica.host);
+    session_pool_host(&s->conn, s->replica.host);
     rc = converse(s, err);
     *ret_attached = s->attached;
     conn_close(&s->conn);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "audit/forecast.h"
+#include "serve/dragonfly_service.h"
 #include "serve/listener.h"
 #include "serve/redis_service.h"
 #include "state/fold.h"
@@ -55,6 +56,11 @@ static int serve_generation(const struct serve_options *o, const struct listener
     source->cancel_fd = o->cancel_fd;
     own.follow = o->follow && source_can(source, SOURCE_CAN_FOLLOW);
     result->generation = source->generation;
+    if (o->as == SERVE_AS_DRAGONFLY) {
+        rc = dragonfly_service_run(&own, source, listener, progress, result, ret_turned_over, err);
+        source_free(source);
+        return rc;
+    }
     rc = was_read ? 0 : check_losses(&own, source, result, err);
     if (rc == 0)
         rc = check_engine(o, source, err);

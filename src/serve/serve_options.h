@@ -12,6 +12,7 @@
 #include "input/journal_pass.h"
 #include "input/source.h"
 #include "item/loss.h"
+#include "serve/dragonfly_options.h"
 #include "serve/stream_log.h"
 #include "wire/uri.h"
 
@@ -26,7 +27,13 @@ struct serve_place {
     uint16_t port;
 };
 
+enum serve_as {
+    SERVE_AS_REDIS,
+    SERVE_AS_DRAGONFLY,
+};
+
 struct serve_options {
+    enum serve_as as;
     const char *input;
     uint32_t generation; /* 0: the newest complete one */
     const struct target *target;
@@ -43,6 +50,8 @@ struct serve_options {
     uint32_t replicas_max;
     const char *password; /* NULL: none is asked for */
     int cancel_fd;
+    struct dragonfly_options
+        dragonfly; /* as a Dragonfly; the version and what is lost are for Redis */
 
     void (*on_note)(void *context, const char *text);
     /* replicas may attach, to each generation that is served; may be NULL */
@@ -68,6 +77,7 @@ struct serve_progress {
     atomic_uint_fast64_t full_syncs;     /* states that were sent, as far as their end */
     atomic_uint_fast64_t resumed;        /* replicas that were given the rest only */
     atomic_uint_fast64_t refused;        /* offsets or ids that were not those of the stream */
+    atomic_uint_fast64_t violations;     /* of the protocol, as a Dragonfly */
 };
 
 /* A replica when the run ended. */
@@ -82,6 +92,7 @@ struct serve_replica {
 struct serve_result {
     uint32_t generation;
     char replication_id[41];
+    bool taken_over; /* as a Dragonfly: by a replica, which has everything */
     uint64_t offset;
     struct journal_pass_counts journal;
     uint64_t state_keys;             /* of the last state that was sent */

@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "output/record_writer.h"
 #include "pump/pump.h"
+#include "serve/newer_generation.h"
 
 /* A commit comes after so many bytes, though there are more records. */
 #define COMMIT_BYTES (1u << 20)
@@ -25,7 +25,7 @@ struct making {
     uint64_t committed_ms;
     uint64_t taken; /* records, when it was idle last */
     uint32_t wait_ms;
-    struct stat manifest;
+    struct newer_generation newer;
 };
 
 static int take_record(void *context, const struct item *item, const struct translation *t,
@@ -98,30 +98,6 @@ static int wait_ms(const struct making *k, uint32_t ms, struct ft_err *err)
  * Following
  */
 
-/* Is there a newer generation that is complete? Returns 1, 0, -1. */
-static int look_for_generation(struct making *k, struct ft_err *err)
-{
-    const struct generation *g;
-    struct capture *capture;
-    struct stat now;
-    int found;
-
-    if (!source_stamp(k->m->source, &now))
-        return 0; /* being replaced, or gone: the segments will tell */
-    if (now.st_ino == k->manifest.st_ino && now.st_mtim.tv_sec == k->manifest.st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == k->manifest.st_mtim.tv_nsec)
-        return 0;
-    k->manifest = now;
-    if (k->m->o->generation != 0)
-        return 0;
-    if (capture_open_read(&capture, k->m->source->path, err) != 0)
-        return -1;
-    g = capture_find(capture, 0);
-    found = g != NULL && g->id > k->m->source->generation;
-    capture_free(capture);
-    return found;
-}
-
 /* Returns 1: look again whether there is more, 0: that was all, -1. */
 static int more(void *context, bool idle, struct ft_err *err)
 {
@@ -144,7 +120,7 @@ static int more(void *context, bool idle, struct ft_err *err)
                  : 2 * k->wait_ms < LOOK_MAX_MS                    ? 2 * k->wait_ms
                                                                    : LOOK_MAX_MS;
     k->taken = atomic_load(&k->m->progress->records);
-    newer = look_for_generation(k, err);
+    newer = k->m->o->generation == 0 ? newer_generation_look(&k->newer, k->m->source, err) : 0;
     if (newer != 0) {
         k->m->turned_over = newer > 0;
         return newer > 0 ? 0 : -1;

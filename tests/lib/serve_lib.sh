@@ -60,3 +60,16 @@ replica_start()
     redis_start --port "$REPLICA_PORT" --bind 127.0.0.1 --databases 64 --repl-diskless-sync no \
         --replicaof 127.0.0.1 "$SERVE_PORT" "$@" || fail "a replica starts" "$T/redis/log"
 }
+
+# dragonfly_start INPUT [ARG...] - served as a Dragonfly; sets SERVE_PID, SERVE_PORT, and URI for capture
+dragonfly_start()
+{
+    : >"$T/serve.err"
+    "$FLOWTAPE" serve --as dragonfly "$@" --listen "$T_HOST:${SERVE_PORT:-0}" --report "$T/serve.json" \
+        2>>"$T/serve.err" &
+    SERVE_PID=$!
+    PIDS="$PIDS $SERVE_PID"
+    t_until grep -q "listening on" "$T/serve.err" || fail "flowtape serve starts" "$T/serve.err"
+    SERVE_PORT=$(sed -n 's/.*listening on [0-9.]*:\([0-9]*\).*/\1/p' "$T/serve.err" | head -n 1)
+    URI=dragonfly://$T_HOST:$SERVE_PORT
+}
