@@ -66,7 +66,7 @@ int resume_db_find(const struct capture *c, const struct generation *g, uint32_t
     if (flow_reader_new(&reader, c, g, 0, err) != 0)
         return -1;
     if (flow->next_lsn > flow->stable_lsn)
-        rc = flow_reader_seek_lsn(reader, flow->next_lsn, err);
+        rc = flow_reader_seek_lsn(reader, flow->next_lsn - 1, err); /* the last byte's block */
     if (rc == 0)
         rc = read_to_end(reader, flow, ret_dbid, err);
     if (rc != 0)

@@ -79,10 +79,10 @@ static const struct arg target_args[] = {
 static const char about[] =
     "Usage: flowtape sync SOURCE TARGET --dir DIR [OPTION...]\n"
     "\n"
-    "Records a live Dragonfly into DIR and replays it into a running Redis at the same time, up to\n"
-    "the cut-over. SOURCE is dragonfly://[USER[:PASSWORD]@]HOST[:PORT], TARGET as for flowtape\n"
-    "replay. The same command resumes after any interruption. Status 0: the target has\n"
-    "everything.\n";
+    "Records a live Dragonfly, Redis or Valkey into DIR and replays it into a running Redis at the\n"
+    "same time, up to the cut-over. SOURCE is dragonfly://[USER[:PASSWORD]@]HOST[:PORT], or\n"
+    "redis:// likewise, TARGET as for flowtape replay. The same command resumes after any\n"
+    "interruption. Status 0: the target has everything.\n";
 
 #define GROUP_COUNT 15
 #define OPERANDS    "SOURCE and TARGET"
@@ -128,10 +128,8 @@ static int take_servers(struct sync_args *a, char **operands, struct ft_err *err
         tls_args_join(&a->target.tls, &a->tls);
     if (args_take_source(&a->source, operands[0], err) != 0)
         return -1;
-    if (a->source.uri.scheme != URI_DRAGONFLY)
-        return err_set(err, FT_ERR_USAGE,
-                       "the source of a sync is a Dragonfly, as in "
-                       "dragonfly://user:password@host:6379; a capture of a Redis can be replayed");
+    if (a->source.uri.scheme != URI_DRAGONFLY && a->run.cutover == CUTOVER_TAKEOVER)
+        return err_set(err, FT_ERR_USAGE, "--cutover takeover: " SYNC_NO_TAKEOVER);
     return args_take_target(&a->target, operands[1], err);
 }
 

@@ -201,8 +201,7 @@ static enum step next_command(struct flow_grammar *g, struct window *in, struct 
     if (g->options.commands == FLOW_COMMANDS_COUNTED)
         return take_record(g, ret, true, err);
     step = take_record(g, ret, false, err);
-    if (ret->record.counted)
-        ret->lsn = g->next_lsn - 1;
+    ret->lsn = g->next_lsn - 1; /* whatever it is: who has read it is past it */
     return step;
 }
 

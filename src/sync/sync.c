@@ -82,6 +82,16 @@ static void tell_state(struct sync *s)
     sync_control_reply(s->o->control, 0, json);
 }
 
+/* Whoever asks is told how it ended, and waits for that. */
+static void refuse_takeover(struct sync *s)
+{
+    struct ft_err why = FT_ERR_INIT;
+
+    (void)err_set(&why, FT_ERR_PROTOCOL, SYNC_NO_TAKEOVER);
+    sync_note(s, "%s", why.msg);
+    s->o->on_outcome(s->o->context, SYNC_FAILED, &why);
+}
+
 static void take_request(struct sync *s, const char *line)
 {
     if (strcmp(line, "state") == 0)
@@ -94,6 +104,11 @@ static void take_request(struct sync *s, const char *line)
     if (strncmp(line, "begin ", 6) != 0)
         return;
     s->begin = s->cutover.state == CUTOVER_FOLLOWING;
+    if (s->source.redis && strcmp(line + 6, cutover_mode_names[CUTOVER_TAKEOVER]) == 0) {
+        s->begin = false;
+        refuse_takeover(s);
+        return;
+    }
     for (int i = 0; cutover_mode_names[i] != NULL; i++) {
         if (strcmp(line + 6, cutover_mode_names[i]) == 0)
             cutover_begin_as(&s->cutover, (enum cutover_mode)i);
@@ -296,7 +311,12 @@ static void set_up(struct sync *s)
 {
     const struct sync_options *o = s->o;
 
-    s->source = (struct sync_source){.uri = o->capture.source, .cancel_fd = o->cancel_fd};
+    s->source = (struct sync_source){
+        .uri = o->capture.source,
+        .cancel_fd = o->cancel_fd,
+        .redis = o->capture.source->scheme != URI_DRAGONFLY,
+        .blind_pause_ms = CUTOVER_LAST_PAUSE_MS + o->hold_ms,
+    };
     cutover_init(&s->cutover, o->cutover, o->hold_ms);
     s->check_options = s->replay_options;
     s->check_options.cancel_fd = o->cancel_fd;

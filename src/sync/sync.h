@@ -24,7 +24,9 @@
 #include "sync/sync_check.h"
 #include "sync/sync_control.h"
 
-#define SYNC_ID_SIZE 32
+#define SYNC_ID_SIZE 64
+#define SYNC_NO_TAKEOVER \
+    "a Redis does not hand over and stop: --cutover pause lets its writes wait instead"
 
 enum sync_ended {
     SYNC_FAILED,        /* err says why */

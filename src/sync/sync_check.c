@@ -151,7 +151,7 @@ static int put(struct sync_check *c, struct sync_candidate *k, const struct dump
         .value = dump->value,
         .value_bytes = dump->value.n,
         .expire_ms = c->value.expire_ms < 0 ? RDB_NO_EXPIRY : c->value.expire_ms,
-        .dragonfly = true,
+        .dragonfly = !c->source->redis,
     };
     char why[REPLAY_WHY_SIZE];
 

@@ -145,8 +145,13 @@ int sync_follow_again(struct sync *s, struct ft_err *err)
 static void unpause(struct sync *s)
 {
     struct ft_err err = FT_ERR_INIT;
+    bool blind = sync_source_blind_ms(&s->source) != 0;
 
-    if (sync_source_unpause(&s->source, &err) != 0)
+    if (sync_source_unpause(&s->source, &err) == 0)
+        return;
+    if (blind)
+        sync_note(s, "%s", err.msg);
+    else
         sync_note(s, "%s; the source's pause ends by itself within %u s", err.msg,
                   CUTOVER_PAUSE_MS / 1000);
 }
@@ -164,6 +169,11 @@ static int do_pause(struct sync *s, struct ft_err *err)
     if (sync_source_pause(&s->source, CUTOVER_PAUSE_MS, &refused) == 0) {
         sync_note(s, "the source's writes are paused%s; waiting until the target has everything",
                   s->cutover.mode == CUTOVER_PAUSE ? "" : ", as there are suspect keys to be read");
+        if (sync_source_blind_ms(&s->source) != 0)
+            sync_note(s,
+                      "a Redis before 6.2 pauses its reads too, and this pause, of %" PRIu64
+                      " s, can neither be prolonged nor ended",
+                      s->source.blind_pause_ms / 1000);
         return take_goal(s, err);
     }
     if (s->cutover.mode == CUTOVER_PAUSE || refused.kind != FT_ERR_PROTOCOL) {
@@ -238,6 +248,9 @@ static int do_finish(struct sync *s, struct ft_err *err)
         return moved < 0 ? -1 : 0;
     if (sync_times_finish(s, err) != 0)
         return -1;
+    if (sync_source_blind_ms(&s->source) != 0)
+        sync_note(s, "the source's pause ends by itself in %" PRIu64 " s",
+                  sync_source_blind_ms(&s->source) / 1000);
     if (s->unproven)
         return err_set(err, FT_ERR_NET,
                        "the source says that it has handed over, but flow %" PRIu32

@@ -8,28 +8,52 @@
 #include "replay/replay_outlook.h"
 #include "sync/sync_preflight.h"
 #include "wire/dfly_master.h"
+#include "wire/psync_master.h"
 
-/* A replica that says hello and leaves: the source has nothing to send to it. */
-static int greet(struct replay_rehearsal *ret, const struct sync_options *o, struct ft_err *err)
+/* The same of a Redis, which is asked for nothing yet. */
+static int ask_redis(struct replay_rehearsal *ret, const struct sync_options *o, struct ft_err *why)
 {
-    struct ft_err why = FT_ERR_INIT;
-    struct dfly_master master;
-    int rc = dfly_master_open(&master, o->capture.source, o->cancel_fd, o->capture.give_up_after_ms,
-                              NULL, NULL, &why);
+    struct psync_master master;
 
-    if (rc != 0 && why.kind == FT_ERR_CANCELLED) {
-        *err = why;
+    if (psync_master_open(&master, o->capture.source, o->cancel_fd, o->capture.give_up_after_ms,
+                          NULL, NULL, why) != 0)
         return -1;
-    }
-    if (rc != 0) {
-        (void)replay_checks_fail(&ret->checks, "source", &why);
-        return 0;
-    }
+    replay_checks_add(&ret->checks, "source", REPLAY_CHECK_PASSED,
+                      "%s; whether it lets this user replicate shows when it is asked to",
+                      master.version[0] != '\0' ? master.version : "a Redis of an unknown version");
+    psync_master_close(&master);
+    return 0;
+}
+
+static int ask_dragonfly(struct replay_rehearsal *ret, const struct sync_options *o,
+                         struct ft_err *why)
+{
+    struct dfly_master master;
+
+    if (dfly_master_open(&master, o->capture.source, o->cancel_fd, o->capture.give_up_after_ms,
+                         NULL, NULL, why) != 0)
+        return -1;
     replay_checks_add(&ret->checks, "source", REPLAY_CHECK_PASSED,
                       "Dragonfly %s, %" PRIu32 " flows; it lets this user replicate",
                       master.release[0] != '\0' ? master.release : "of an unknown release",
                       master.flow_count);
     dfly_master_close(&master);
+    return 0;
+}
+
+/* A replica that says hello and leaves: the source has nothing to send to it. */
+static int greet(struct replay_rehearsal *ret, const struct sync_options *o, struct ft_err *err)
+{
+    struct ft_err why = FT_ERR_INIT;
+    int rc = o->capture.source->scheme == URI_DRAGONFLY ? ask_dragonfly(ret, o, &why)
+                                                        : ask_redis(ret, o, &why);
+
+    if (rc != 0 && why.kind == FT_ERR_CANCELLED) {
+        *err = why;
+        return -1;
+    }
+    if (rc != 0)
+        (void)replay_checks_fail(&ret->checks, "source", &why);
     return 0;
 }
 

@@ -25,10 +25,23 @@ void sync_source_close(struct sync_source *s)
     s->pipe = NULL;
 }
 
-static bool take_offsets(const redisReply *reply, uint64_t *ret_lsn, uint32_t flow_count)
+/* INFO replication: the offset of the last byte that was written. */
+static bool take_redis_offset(const redisReply *reply, uint64_t *ret_lsn)
+{
+    if (reply->type != REDIS_REPLY_STRING ||
+        redis_info_value(reply->str, "master_repl_offset") == NULL)
+        return false;
+    *ret_lsn = redis_info_number(reply->str, "master_repl_offset") + 1;
+    return true;
+}
+
+static bool take_offsets(const struct sync_source *s, const redisReply *reply, uint64_t *ret_lsn,
+                         uint32_t flow_count)
 {
     bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == flow_count;
 
+    if (s->redis)
+        return flow_count == 1 && take_redis_offset(reply, ret_lsn);
     for (size_t i = 0; fits && i < flow_count; i++)
         fits = reply->element[i]->type == REDIS_REPLY_INTEGER && reply->element[i]->integer > 0;
     for (size_t i = 0; fits && i < flow_count; i++)
@@ -36,8 +49,11 @@ static bool take_offsets(const redisReply *reply, uint64_t *ret_lsn, uint32_t fl
     return fits;
 }
 
-static int bad_offsets(uint32_t flow_count, struct ft_err *err)
+static int bad_offsets(const struct sync_source *s, uint32_t flow_count, struct ft_err *err)
 {
+    if (s->redis)
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "the source does not answer INFO replication with its offset");
     return err_set(err, FT_ERR_PROTOCOL,
                    "the source does not answer DFLY REPLICAOFFSET with the LSNs of %" PRIu32
                    " flows",
@@ -99,7 +115,7 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
     case TAG_OFFSETS:
         break;
     }
-    return take_offsets(reply, s->lsn, s->flow_count) ? 0 : bad_offsets(s->flow_count, err);
+    return take_offsets(s, reply, s->lsn, s->flow_count) ? 0 : bad_offsets(s, s->flow_count, err);
 }
 
 static int open_pipe(struct sync_source *s, bool surely, struct ft_err *err)
@@ -161,17 +177,29 @@ static int call_ok(struct sync_source *s, bool surely, const char *command, stru
     return rc;
 }
 
+/* What was said in front of a pause in which it says nothing. */
+static bool is_blind(struct sync_source *s)
+{
+    if (s->blind_until_ms != 0 && clock_mono_ms() >= s->blind_until_ms)
+        s->blind_until_ms = 0;
+    return s->blind_until_ms != 0;
+}
+
 int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
                         struct ft_err *err)
 {
     redisReply *reply;
     bool fits;
 
-    if (call(s, false, &reply, "DFLY REPLICAOFFSET", err) != 0)
+    if (is_blind(s)) {
+        *ret_lsn = s->blind_lsn;
+        return 0;
+    }
+    if (call(s, false, &reply, s->redis ? "INFO replication" : "DFLY REPLICAOFFSET", err) != 0)
         return -1;
-    fits = take_offsets(reply, ret_lsn, flow_count);
+    fits = take_offsets(s, reply, ret_lsn, flow_count);
     freeReplyObject(reply);
-    return fits ? 0 : bad_offsets(flow_count, err);
+    return fits ? 0 : bad_offsets(s, flow_count, err);
 }
 
 int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err)
@@ -179,6 +207,9 @@ int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *
     redisReply *reply;
     int rc = 0;
 
+    *ret_calls = 0; /* a Redis replicates what they have done */
+    if (s->redis)
+        return 0;
     if (call(s, false, &reply, "INFO COMMANDSTATS", err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
@@ -219,7 +250,8 @@ static int put_read(struct sync_source *s, uint32_t db, struct bytes key, struct
     const struct bytes select[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
     const struct bytes dump[] = {bytes_str("DUMP"), key};
     const struct bytes expiry[] = {bytes_str(s->no_expiretime ? "PTTL" : "PEXPIRETIME"), key};
-    const struct bytes offsets[] = {bytes_str("DFLY"), bytes_str("REPLICAOFFSET")};
+    const struct bytes offsets[] = {bytes_str(s->redis ? "INFO" : "DFLY"),
+                                    bytes_str(s->redis ? "replication" : "REPLICAOFFSET")};
 
     if (redis_pipe_put(s->pipe, TAG_SELECT, select, 2, err) != 0 ||
         redis_pipe_put(s->pipe, TAG_DUMP, dump, 2, err) != 0 ||
@@ -256,16 +288,92 @@ int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struc
     return s->no_expiretime == knew ? 0 : read_once(s, db, key, err);
 }
 
+/* A replica that is paused goes on as its master does. */
+static int check_role(struct sync_source *s, struct ft_err *err)
+{
+    redisReply *reply;
+    char role[16] = "";
+
+    if (call(s, false, &reply, "INFO replication", err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_STRING)
+        redis_info_copy(reply->str, "role", role, sizeof(role));
+    freeReplyObject(reply);
+    if (strcmp(role, "master") == 0)
+        return 0;
+    return err_set(err, FT_ERR_PROTOCOL,
+                   "the source is a replica, whose writes cannot be paused: name its master");
+}
+
+uint64_t sync_source_blind_ms(struct sync_source *s)
+{
+    return is_blind(s) ? s->blind_until_ms - clock_mono_ms() : 0;
+}
+
+static bool is_syntax_error(const struct ft_err *err)
+{
+    return err->kind == FT_ERR_PROTOCOL && (strcasestr(err->msg, "syntax error") != NULL ||
+                                            strcasestr(err->msg, "wrong number") != NULL ||
+                                            strcasestr(err->msg, "unknown subcommand") != NULL);
+}
+
+/*
+ * Before 6.2 a pause is for all clients, this one among them: how far the source is has to be asked in one step with it.
+ * While it lasts nothing is written, and nothing expires.
+ */
+static int pause_blindly(struct sync_source *s, struct ft_err *err)
+{
+    char pause[COMMAND_SIZE];
+    redisReply *reply;
+    bool fits;
+
+    (void)snprintf(pause, sizeof(pause), "CLIENT PAUSE %" PRIu64, s->blind_pause_ms); /* fits */
+    if (call_ok(s, false, "MULTI", err) != 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        if (call(s, false, &reply, i == 0 ? pause : "INFO replication", err) != 0)
+            return -1;
+        freeReplyObject(reply);
+    }
+    if (call(s, false, &reply, "EXEC", err) != 0)
+        return -1;
+    fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && is_ok(reply->element[0]) &&
+           take_redis_offset(reply->element[1], &s->blind_lsn);
+    if (fits)
+        s->blind_until_ms = clock_mono_ms() + s->blind_pause_ms;
+    else
+        (void)refused(s, "CLIENT PAUSE", reply, err);
+    freeReplyObject(reply);
+    return fits ? 0 : -1;
+}
+
 int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err)
 {
+    struct ft_err own = FT_ERR_INIT;
     char command[COMMAND_SIZE];
 
+    if (is_blind(s))
+        return 0;
+    if (s->redis && check_role(s, err) != 0)
+        return -1;
     (void)snprintf(command, sizeof(command), "CLIENT PAUSE %" PRIu64 " WRITE", ms); /* fits */
-    return call_ok(s, false, command, err);
+    if (call_ok(s, false, command, &own) == 0)
+        return 0;
+    if (s->redis && is_syntax_error(&own))
+        return pause_blindly(s, err);
+    *err = own;
+    return -1;
 }
 
 int sync_source_unpause(struct sync_source *s, struct ft_err *err)
 {
+    if (is_blind(s)) {
+        sync_source_close(s);
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "a Redis before 6.2 cannot be told to end a pause, which lasts for another "
+                       "%" PRIu64 " s",
+                       (s->blind_until_ms - clock_mono_ms()) / 1000 + 1);
+    }
     return call_ok(s, true, "CLIENT UNPAUSE", err);
 }
 

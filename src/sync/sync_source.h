@@ -26,6 +26,12 @@ struct sync_value {
 struct sync_source {
     const struct uri *uri;
     int cancel_fd;
+    bool redis; /* it is a Redis, with one flow */
+    /* A Redis before 6.2 lets nobody in while it is paused, and cannot be told to end it: then it is paused once, for so
+     * long, and what it said in the moment before holds until that time. */
+    uint64_t blind_pause_ms;
+    uint64_t blind_until_ms; /* 0: it is not paused so */
+    uint64_t blind_lsn;
     struct redis_pipe *pipe;  /* NULL: not connected */
     bool surely;              /* pipe was opened for what cannot be cancelled */
     bool no_expiretime;       /* an older release: PTTL only */
@@ -42,14 +48,16 @@ int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_
  * a refusal is no error. */
 int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struct sync_value *ret,
                      uint64_t *ret_lsn, uint32_t flow_count, struct ft_err *err);
-/* sync_source_pops - how often LMPOP and BLMPOP were called since it was started (INFO commandstats). */
+/* sync_source_pops - (of a Redis: never) how often LMPOP and BLMPOP were called since it was started (INFO commandstats). */
 int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err);
 /* sync_source_clock - how far the source's clock is ahead of this machine's; false: it does not tell. */
 bool sync_source_clock(struct sync_source *s, int64_t *ret_ahead_ms);
 /* sync_source_pause - writes wait, for so long at most. */
 int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err);
 int sync_source_unpause(struct sync_source *s, struct ft_err *err);
-/* sync_source_takeover - the source stops for good once this session's flows have acknowledged all.
+/* sync_source_blind_ms - what is left of a pause that can be neither prolonged nor ended; 0: it is not one. */
+uint64_t sync_source_blind_ms(struct sync_source *s);
+/* sync_source_takeover - (not of a Redis) the source stops for good once this session's flows have acknowledged all.
  * It may answer once or, with several shards, once more: the first answer counts. After an error
  * *ret_unanswered says that it was asked and the connection ended before it answered. */
 int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned timeout_s,

@@ -2,63 +2,9 @@
 # A Redis as the source, under writes of all kinds: kills of flowtape, a replica that takes its place, transactions. What
 # was captured is what the server holds.
 . "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/redis_source_lib.sh"
 t_begin
 need_redis
-
-# server_start NAME PORT ARG... - one of several servers
-server_start()
-{
-    s_dir=$T/$1 s_port=$2
-    mkdir -p "$s_dir"
-    shift 2
-    "$REDIS_SERVER" --bind "$T_HOST" --protected-mode no --port "$s_port" --unixsocket "$s_dir/sock" --dir "$s_dir" \
-        --save '' --appendonly no "$@" >"$s_dir/log" 2>&1 &
-    PIDS="$PIDS $!"
-    eval "PID_${s_dir##*/}=$!"
-    t_until server_says "${s_dir##*/}" PONG ping
-}
-
-# ask NAME COMMAND... - of a server
-ask()
-{
-    a_name=$1
-    shift
-    redis-cli -s "$T/$a_name/sock" "$@"
-}
-
-# server_says NAME PATTERN COMMAND...
-server_says()
-{
-    ss_name=$1 ss_pattern=$2
-    shift 2
-    ask "$ss_name" "$@" 2>&1 | grep -q -- "$ss_pattern"
-}
-
-# writes SEED COUNT - random commands of all kinds
-writes()
-{
-    awk -v seed="$1" -v count="$2" 'BEGIN {
-        srand(seed)
-        n = split("INCR n:%k|APPEND s:%k x%r|SETRANGE s:%k 3 %r|INCRBYFLOAT f:%k 0.1|RPUSH l:%k %r %r|LPOP l:%k|" \
-            "LMOVE l:%k l:1 LEFT RIGHT|SADD t:%k %r %r|SPOP t:%k|SMOVE t:%k t:1 %r|HSET h:%k %r %r|" \
-            "HINCRBYFLOAT h:%k c 0.5|HDEL h:%k %r|ZADD z:%k %r %r|ZINCRBY z:%k 1.5 %r|ZPOPMIN z:%k|XADD x:%k * a %r|" \
-            "XTRIM x:%k MAXLEN 5|PFADD p:%k %r|SETBIT b:%k %r 1|RENAME n:%k m:%k|SET e:%k %r EX 9000|GETDEL e:%k|" \
-            "PERSIST e:%k|DEL s:%k|COPY l:%k l:2 REPLACE|SUNIONSTORE t:2 t:%k t:3|EVAL return(redis.call(\"INCR\",KEYS[1])) 1 lua:%k",
-            form, "|")
-        for (i = 0; i < count; i++) {
-            if (i % 50 == 0)
-                print "SELECT " int(rand() * 3)
-            if (i % 20 == 0)
-                print "MULTI"
-            line = form[int(rand() * n) + 1]
-            while (sub(/%k/, int(rand() * 20), line) || sub(/%r/, int(rand() * 100), line))
-                ;
-            print line
-            if (i % 20 == 5)
-                print "EXEC"
-        }
-    }'
-}
 
 SOURCE=redis://$T_HOST:7001
 DIR=$T/cap
@@ -73,9 +19,7 @@ grep -q '"major": 2' "$DIR/capture.json" && pass "older programs refuse it" || f
 check_status "a Dragonfly is not captured into it" 1 'capture of a Redis' "$FLOWTAPE" capture "dragonfly://$T_HOST:7001" "$DIR"
 
 # killed at random, while the source is written to
-(n=2 && while [ ! -e "$T/enough" ]; do writes "$n" 2000 && n=$((n + 1)); done | ask a >/dev/null 2>&1) &
-writer=$!
-PIDS="$PIDS $writer"
+writes_start a
 i=0
 while [ $i -lt "$(effort 12 5)" ]; do
     i=$((i + 1))
@@ -87,9 +31,7 @@ while [ $i -lt "$(effort 12 5)" ]; do
     wait $pid 2>/dev/null
     t_forget $pid
 done
-: >"$T/enough"
-wait $writer
-t_forget $writer
+writes_stop
 check "a capture after the kills" "$FLOWTAPE" capture "$SOURCE" "$DIR" --until-caught-up
 generations=$(grep -c '"replication_id"' "$DIR/capture.json")
 [ "$generations" -eq 1 ] && pass "it resumed each time" || fail "$generations generations" "$DIR/capture.json"
