@@ -23,6 +23,8 @@
 #   latency    500 records a second and flow from a master's socket until they are visible, by sync,
 #              durable and eager, and by capture with replay --follow at its side, beside RPUSH
 #              straight into the server
+#   growth     how time and memory grow with keys, flows, sizes, databases and records (growth_lib.sh); not
+#              one of those that run by default
 #
 # From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_KEYS (of "point"),
 # BENCH_RUNS, BENCH_FLOWS, BENCH_RDB_CLI_PORT (a free one) and BENCH_DIR, where some 5 GB are needed for a while. Figures are
@@ -751,6 +753,9 @@ bench_latency() {
     ! old_has replay || latency_of_replay "$old"
 }
 
+# shellcheck source=/dev/null
+. "$(dirname "$0")/growth_lib.sh"
+
 machine() {
     printf 'machine: %s, %s cores, %s of memory, Linux %s, %s on %s\n' \
         "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
@@ -763,7 +768,7 @@ machine() {
 [ $# -gt 0 ] || set -- capture journal convert translate point diff replay once serve latency
 for part in "$@"; do
     case $part in
-    capture | journal | convert | translate | point | diff | replay | once | serve | latency)
+    capture | journal | convert | translate | point | diff | replay | once | serve | latency | growth)
         echo "bench: $part" >&2
         "bench_$part"
         ;;
@@ -773,6 +778,10 @@ done
 
 echo
 machine
+if [ -s "$work/growth" ]; then
+    growth_table
+    [ -s "$results" ] || exit 0
+fi
 printf '%-30s %-9s %13s %13s %6s  %-9s %9s  %s\n' '' '' flowtape peer ratio aim MiB peer
 cat "$results"
 if [ -s "$old_results" ]; then

@@ -5,7 +5,9 @@
  *                                    fixtures/recordings (meta.json, flow-N.bin)
  *   bench-data rdb FILE [options]    the same keys as a Redis RDB of version 10
  *
- *   --strings N       strings of 100 bytes                                  (default 2000000)
+ *   --strings N       strings                                               (default 2000000)
+ *   --size N          of so many bytes each                                 (100)
+ *   --databases N     the strings are spread over so many databases         (1)
  *   --collections N   of each of: hashes, lists, sets, sorted sets of 20-30 elements (20000)
  *   --flows N         (2)
  *   --journal N       small SET records after the full sync, over all flows (0)
@@ -52,6 +54,8 @@
 
 struct options {
     uint64_t strings;
+    uint64_t size;
+    uint64_t databases;
     uint64_t collections;
     uint64_t flows;
     uint64_t journal;
@@ -63,6 +67,7 @@ struct options {
 struct stream {
     char path[4096];
     int fd;
+    uint64_t db; /* selected in what is pending */
     bool lz4;
     bool checksum;
     struct buf pending; /* items not yet taken into `out` */
@@ -277,41 +282,49 @@ static struct stream *owner_of(struct stream *streams, uint64_t n, const char *k
     return &streams[XXH64(key, key_len, OWNER_SEED) % n];
 }
 
+static void put_size(struct buf *b, uint64_t seed, size_t n)
+{
+    put_len(b, n);
+    must(buf_reserve(b, n, &fatal));
+    fill_text(seed, (char *)b->p + b->n, n);
+    b->n += n;
+}
+
 /* put_entry - one key with its value into the stream that owns it. */
-static void put_entry(struct stream *streams, uint64_t n, const char *prefix, uint8_t type,
-                      uint64_t i, struct totals *totals)
+static void put_entry(struct stream *streams, const struct options *o, const char *prefix,
+                      uint8_t type, uint64_t i, uint64_t db, struct totals *totals)
 {
     char key[64];
     size_t key_len = (size_t)snprintf(key, sizeof(key), "%s:%09" PRIu64, prefix, i);
-    struct stream *s = owner_of(streams, n, key, key_len);
+    struct stream *s = owner_of(streams, o->flows, key, key_len);
 
-    if (s->pending.n == 0) {
+    if (s->pending.n == 0 || s->db != db) {
         put_byte(&s->pending, RDB_OP_SELECTDB);
-        put_len(&s->pending, 0);
+        put_len(&s->pending, db);
+        s->db = db;
     }
     put_byte(&s->pending, type);
     put_string(&s->pending, key, key_len);
     totals->keys++;
     if (type == RDB_TYPE_STRING)
-        put_text(&s->pending, i, 100);
+        put_size(&s->pending, i, o->size);
     else
         totals->elements += put_collection(&s->pending, type, mix(i + ((uint64_t)type << 48)));
     if (s->pending.n >= FLUSH_SIZE)
         stream_flush(s);
 }
 
-static void put_keys(struct stream *streams, uint64_t n, const struct options *o,
-                     struct totals *totals)
+static void put_keys(struct stream *streams, const struct options *o, struct totals *totals)
 {
     for (uint64_t i = 0; i < o->strings; i++)
-        put_entry(streams, n, "string", RDB_TYPE_STRING, i, totals);
+        put_entry(streams, o, "string", RDB_TYPE_STRING, i, i * o->databases / o->strings, totals);
     for (uint64_t i = 0; i < o->collections; i++) {
-        put_entry(streams, n, "hash", RDB_TYPE_HASH, i, totals);
-        put_entry(streams, n, "list", RDB_TYPE_LIST_QUICKLIST_2, i, totals);
-        put_entry(streams, n, "set", RDB_TYPE_SET, i, totals);
-        put_entry(streams, n, "zset", RDB_TYPE_ZSET_2, i, totals);
+        put_entry(streams, o, "hash", RDB_TYPE_HASH, i, 0, totals);
+        put_entry(streams, o, "list", RDB_TYPE_LIST_QUICKLIST_2, i, 0, totals);
+        put_entry(streams, o, "set", RDB_TYPE_SET, i, 0, totals);
+        put_entry(streams, o, "zset", RDB_TYPE_ZSET_2, i, 0, totals);
     }
-    for (uint64_t f = 0; f < n; f++)
+    for (uint64_t f = 0; f < o->flows; f++)
         stream_flush(&streams[f]);
 }
 
@@ -491,7 +504,7 @@ static void make_flows(const char *dir, const struct options *o, struct totals *
         snprintf(streams[i].eof_token, sizeof(streams[i].eof_token), "%040" PRIx64, mix(i));
         put_header(&streams[i], o, (int)i);
     }
-    put_keys(streams, o->flows, o, totals);
+    put_keys(streams, o, totals);
     for (uint64_t i = 0; i < o->flows; i++)
         put_change_over(&streams[i]);
     put_journal(streams, o);
@@ -502,7 +515,8 @@ static void make_flows(const char *dir, const struct options *o, struct totals *
     write_meta(dir, streams, o);
 }
 
-static void make_rdb(const char *path, const struct options *o, struct totals *totals)
+/* Of one flow, whatever was asked for. */
+static void make_rdb(const char *path, struct options *o, struct totals *totals)
 {
     const uint8_t eof = RDB_OP_EOF;
     uint8_t crc[8];
@@ -510,7 +524,8 @@ static void make_rdb(const char *path, const struct options *o, struct totals *t
 
     stream_open(&s, path);
     put_header(&s, o, -1);
-    put_keys(&s, 1, o, totals);
+    o->flows = 1;
+    put_keys(&s, o, totals);
     stream_put(&s, &eof, 1);
     stream_write_out(&s, 0);
     store_le64(crc, s.crc);
@@ -521,8 +536,9 @@ static void make_rdb(const char *path, const struct options *o, struct totals *t
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench-data flows DIR | rdb FILE [--strings N] [--collections N]\n"
-                    "       [--flows N] [--journal N] [--touch N] [--mixed] [--lz4]\n");
+    fprintf(stderr,
+            "usage: bench-data flows DIR | rdb FILE [--strings N] [--size N] [--databases N]\n"
+            "       [--collections N] [--flows N] [--journal N] [--touch N] [--mixed] [--lz4]\n");
     return 2;
 }
 
@@ -530,6 +546,8 @@ static bool parse_options(char **arg, struct options *o)
 {
     for (; *arg != NULL; arg++) {
         uint64_t *number = strcmp(*arg, "--strings") == 0       ? &o->strings
+                           : strcmp(*arg, "--size") == 0        ? &o->size
+                           : strcmp(*arg, "--databases") == 0   ? &o->databases
                            : strcmp(*arg, "--collections") == 0 ? &o->collections
                            : strcmp(*arg, "--flows") == 0       ? &o->flows
                            : strcmp(*arg, "--journal") == 0     ? &o->journal
@@ -543,12 +561,13 @@ static bool parse_options(char **arg, struct options *o)
         else if (number == NULL || *++arg == NULL || parse_u64(*arg, number, &fatal) != 0)
             return false;
     }
-    return o->flows >= 1 && o->flows <= FLOWS_MAX && o->touch <= o->strings;
+    return o->databases >= 1 && o->flows >= 1 && o->flows <= FLOWS_MAX && o->touch <= o->strings;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.strings = 2000000, .collections = 20000, .flows = 2};
+    struct options o = {
+        .strings = 2000000, .size = 100, .databases = 1, .collections = 20000, .flows = 2};
     struct totals totals = {0};
 
     if (argc < 3 || !parse_options(argv + 3, &o))
