@@ -49,6 +49,21 @@ int fs_writev_all(int fd, struct iovec *iov, size_t iov_count, const char *name,
     return 0;
 }
 
+int fs_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, const char *name,
+                  struct ft_err *err)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t put = pwrite(fd, (const uint8_t *)p + done, n - done, (off_t)(offset + done));
+
+        if (put < 0 && errno != EINTR)
+            return err_errno(err, errno, "could not write \"%s\"", name);
+        done += put < 0 ? 0 : (size_t)put;
+    }
+    return 0;
+}
+
 int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err)
 {
     size_t done = 0;

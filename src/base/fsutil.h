@@ -16,6 +16,8 @@ int fs_write_all(int fd, const void *p, size_t n, const char *name, struct ft_er
 /* fs_writev_all - the same for a vector, which is changed on the way. */
 int fs_writev_all(int fd, struct iovec *iov, size_t iov_count, const char *name,
                   struct ft_err *err);
+int fs_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, const char *name,
+                  struct ft_err *err);
 /* fs_pread_all - exactly n bytes at offset; a short file is FT_ERR_CORRUPT. */
 int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err);
 /* fs_read_file - a whole small file; more than limit_bytes is FT_ERR_LIMIT. dirfd may be AT_FDCWD. */

@@ -116,6 +116,24 @@ int spool_read(const struct spool *s, uint64_t offset, void *p, size_t n, struct
     return 0;
 }
 
+int spool_overwrite(struct spool *s, uint64_t offset, const void *p, size_t n, struct ft_err *err)
+{
+    assert(offset <= spool_size(s) && n <= spool_size(s) - offset);
+    if (offset < s->in_file) {
+        uint64_t left = s->in_file - offset;
+        size_t part = n < left ? n : (size_t)left;
+
+        if (fs_pwrite_all(s->fd, p, part, offset, SHOWN_NAME, err) != 0)
+            return -1;
+        p = (const uint8_t *)p + part;
+        offset += part;
+        n -= part;
+    }
+    if (n != 0)
+        memcpy(s->tail.p + (offset - s->in_file), p, n);
+    return 0;
+}
+
 void spool_release(struct spool *s)
 {
     if (s->map != NULL)

@@ -27,6 +27,8 @@ int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err);
 uint64_t spool_size(const struct spool *s);
 /* spool_read - exactly n bytes that were put at this offset; they must be there. */
 int spool_read(const struct spool *s, uint64_t offset, void *p, size_t n, struct ft_err *err);
+/* spool_overwrite - n bytes that were put at this offset; other threads may do the same elsewhere. */
+int spool_overwrite(struct spool *s, uint64_t offset, const void *p, size_t n, struct ft_err *err);
 /* spool_copy - append all of another one. */
 int spool_copy(struct spool *s, const struct spool *from, struct ft_err *err);
 /* spool_flush - everything so far to the file. */

@@ -46,30 +46,35 @@ static int check_version(struct fold *f, struct ft_err *err)
     return 0;
 }
 
-/* The server takes its time to come up: it is started before the first pass that may need it. */
+static int start_server(struct fold *f, struct ft_err *err)
+{
+    if (private_redis_start(&f->server, f->options.redis_server, f->source->cancel_fd, err) != 0)
+        return -1;
+    return check_version(f, err);
+}
+
+/* The plan translates for the server, as the streams will. Records inside a full sync are not translated by it. */
 static int prepare(struct fold *f, struct ft_err *err)
 {
-    const struct fold_plan_options plan = {.cut = f->options.cut,
-                                           .target = f->options.target,
-                                           .json_as = f->options.json_as,
-                                           .choice = f->options.choice};
+    struct fold_plan_options plan = {.cut = f->options.cut,
+                                     .target = f->options.target,
+                                     .json_as = f->options.json_as,
+                                     .choice = f->options.choice};
 
     if (fold_plan_new(&f->plan, f->source, f->options.cut, err) != 0)
         return -1;
-    if (!f->options.cut->is_snapshot &&
-        private_redis_start(&f->server, f->options.redis_server, f->source->cancel_fd, err) != 0)
-        return -1;
+    if (!f->options.cut->is_snapshot) {
+        if (start_server(f, err) != 0)
+            return -1;
+        plan.target = f->engine;
+    }
     if (fold_plan_scan(f->plan, &plan, err) != 0)
         return -1;
-    if (fold_plan_is_empty(f->plan)) {
-        private_redis_free(f->server);
-        f->server = NULL;
-        return 0;
-    }
-    if (f->server == NULL &&
-        private_redis_start(&f->server, f->options.redis_server, f->source->cancel_fd, err) != 0)
-        return -1;
-    return check_version(f, err);
+    if (!fold_plan_is_empty(f->plan))
+        return f->server == NULL ? start_server(f, err) : 0;
+    private_redis_free(f->server);
+    f->server = NULL;
+    return 0;
 }
 
 int fold_new(struct fold **ret, const struct source *source, const struct fold_options *options,

@@ -4,10 +4,10 @@
  * How it works  Keys that the journal touches up to the cut are few beside those it does not. A first
  *               pass over the journal notes the touched ones (item/touched.h: fixed memory). The
  *               second pass is that over the streams (state_run.h): untouched entries go straight to the sink;
- *               touched ones are kept (plain_keys.h), where records set, delete or expire
- *               them; a key that a record does anything else to is loaded, and all its records after that, in stream
- *               order, into a private redis-server (wire/private_redis.h), and in the end its value is taken from
- *               it by DUMP. Flushed databases drop what came before.
+ *               touched ones that records only set, delete or
+ *               expire are written down (plain_keys.h); the others are loaded, with their records, in stream order, into
+ *               a private redis-server (wire/private_redis.h), and in the end their values are taken from it by DUMP.
+ *               Flushed databases drop what came before.
  * Order         Each stream has its own connection for the records inside the full sync; keys of
  *               different flows are independent. The journals after it follow on one connection
  *               when all streams are through.

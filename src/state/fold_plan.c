@@ -3,14 +3,14 @@
 #include <stdlib.h>
 
 #include "input/journal_pass.h"
-#include "state/plain_keys.h"
 
 struct fold_plan {
     const struct source *source;
     struct owner_guard guard;
     struct key_choice choice;
     struct touched *touched;
-    struct touched *needed; /* of these, by values in the snapshot */
+    struct touched *served; /* of these, those that the private server is needed for */
+    struct touched *needed; /* and those whose value in the snapshot is */
     bool grown;             /* a record with several keys has brought in one that was not there */
     bool flushed_all;
     bool flushed_some; /* of the slots */
@@ -50,10 +50,14 @@ void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_
 }
 
 void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
-                     bool overwrites)
+                     const struct plain_command *c)
 {
+    bool overwrites = c->kind == PLAIN_DELETE || (c->kind == PLAIN_SET && !c->keeps_time);
+
     for (size_t i = 0; i < count; i++) {
         touched_add(p->touched, keys[i].db, keys[i].key);
+        if (c->kind == PLAIN_UNKNOWN)
+            touched_add(p->served, keys[i].db, keys[i].key);
         if (!overwrites)
             touched_add(p->needed, keys[i].db, keys[i].key);
     }
@@ -61,7 +65,7 @@ void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, si
 
 /* All keys of a record that somebody wants a key of: their values may have come from each other. */
 static void choose(struct fold_plan *p, const struct translation_key *keys, size_t count,
-                   bool overwrites)
+                   const struct plain_command *c)
 {
     bool wanted = p->choice.wants == NULL;
 
@@ -71,29 +75,19 @@ static void choose(struct fold_plan *p, const struct translation_key *keys, size
     for (size_t i = 0; i < count && wanted && p->choice.wants != NULL && count > 1; i++)
         p->grown |= !touched_may(p->touched, keys[i].db, keys[i].key);
     if (wanted)
-        fold_plan_touch(p, keys, count, overwrites);
-}
-
-/* Whatever its keys were before is of no consequence. */
-static bool is_overwrite(const struct translation *t)
-{
-    struct plain_command c;
-
-    if (t->command_count != 1 || t->class_ == TRANSLATION_READ_WRITE)
-        return false;
-    c = plain_command_of(&t->commands[0]);
-    return c.kind == PLAIN_DELETE || (c.kind == PLAIN_SET && !c.keeps_time);
+        fold_plan_touch(p, keys, count, c);
 }
 
 static int note_record(void *context, const struct item *item, const struct translation *t,
                        struct ft_err *err)
 {
+    struct plain_command c = plain_command_of(t);
     struct fold_plan *p = context;
 
     (void)err; /* nothing here can fail */
     if (t->class_ == TRANSLATION_FLUSH)
         fold_plan_flush(p, item->record.dbid, &t->flush);
-    choose(p, t->keys, t->key_count, is_overwrite(t));
+    choose(p, t->keys, t->key_count, &c);
     return 0;
 }
 
@@ -103,6 +97,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
 {
     const struct source_stream_options options = {
         .skip_values = true, .keep_args = true, .snapshot_only = true};
+    const struct plain_command unknown = {.kind = PLAIN_UNKNOWN};
     const struct translation_key *keys;
     struct source_stream *stream;
     struct item item;
@@ -121,7 +116,7 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
             break;
         if (owner_guard_classify(&p->guard, flow, record->args, record->arg_count, keys, count) !=
             OWNER_FOREIGN)
-            choose(p, keys, count, false);
+            choose(p, keys, count, &unknown);
     }
     source_stream_free(stream);
     return step == STEP_END ? 0 : -1;
@@ -180,6 +175,11 @@ bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key)
     return touched_may(p->touched, db, key);
 }
 
+bool fold_plan_serves(const struct fold_plan *p, uint32_t db, struct bytes key)
+{
+    return touched_may(p->served, db, key);
+}
+
 bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
     return touched_may(p->needed, db, key);
@@ -214,6 +214,7 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
     p->source = source;
     p->guard = source->guard;
     if (touched_new(&p->touched, expected_keys(source, cut), err) != 0 ||
+        touched_new(&p->served, expected_keys(source, cut), err) != 0 ||
         touched_new(&p->needed, expected_keys(source, cut), err) != 0) {
         fold_plan_free(p);
         return -1;
@@ -227,6 +228,7 @@ void fold_plan_free(struct fold_plan *p)
     if (p == NULL)
         return;
     touched_free(p->touched);
+    touched_free(p->served);
     touched_free(p->needed);
     free(p);
 }

@@ -16,6 +16,7 @@
 #include "input/cut.h"
 #include "input/source.h"
 #include "item/touched.h"
+#include "state/plain_keys.h"
 
 /* The keys that somebody wants, by the source's names. Asked in any thread. */
 struct key_choice {
@@ -33,7 +34,7 @@ static inline bool key_choice_wants(const struct key_choice *c, uint32_t db, str
 
 struct fold_plan_options {
     const struct cut *cut;
-    const struct target *target;
+    const struct target *target; /* of the translation: the private server, where there is one */
     enum json_as json_as;
     struct key_choice choice;
 };
@@ -46,9 +47,9 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
 /* fold_plan_scan - the records inside the full sync, and the journal up to the cut. */
 int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
                    struct ft_err *err);
-/* fold_plan_touch, fold_plan_flush - one record's keys, which it sets or deletes or else changes; one flush. */
+/* fold_plan_touch, fold_plan_flush - one record's keys, and what it does to them; one flush. */
 void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
-                     bool overwrites);
+                     const struct plain_command *c);
 void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush);
 /* fold_plan_concerns - does a record with these keys have a part in what is taken? */
 bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key *keys,
@@ -56,7 +57,9 @@ bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key 
 bool fold_plan_is_empty(const struct fold_plan *p);
 /* fold_plan_takes - its value at the cut is to be found out. */
 bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key);
-/* fold_plan_needs - of a key that is taken: is its value in the snapshot of any consequence? */
+/* fold_plan_serves - of a key that is taken: is the private server needed for it? fold_plan_needs - is its
+ * value in the snapshot? */
+bool fold_plan_serves(const struct fold_plan *p, uint32_t db, struct bytes key);
 bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key);
 /* fold_plan_drops - it was flushed before the cut. Of keys that are not taken. */
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key);

@@ -159,14 +159,14 @@ static int put_entry(void *context, const struct rdb_entry *entry, int64_t time_
 int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
+    const struct fold_plan *plan = s->fold->plan;
     int64_t time_ms = (int64_t)(item->time_us / 1000);
-    bool done;
 
-    if (!fold_plan_needs(s->fold->plan, entry->db, entry->key))
+    if (!fold_plan_needs(plan, entry->db, entry->key))
         return 0;
-    if (plain_keys_put(s->fold->plain, entry, time_ms, &done, err) != 0)
-        return -1;
-    return done ? 0 : put_entry(s, entry, time_ms, err);
+    return fold_plan_serves(plan, entry->db, entry->key)
+               ? put_entry(s, entry, time_ms, err)
+               : plain_keys_put(s->fold->plain, entry, time_ms, err);
 }
 
 /* DELEX key IFDEQ|IFDNE digest */
@@ -245,30 +245,72 @@ static int note_suspects(struct fold_stream *s, const struct item *item,
     return rc;
 }
 
-/* *ret_done: the record is one command for which no server is needed, on keys that have not been given to it. */
-static int apply_plain(struct fold_stream *s, const struct item *item, const struct translation *t,
-                       bool *ret_done, struct ft_err *err)
+static struct bytes plain_key(const struct plain_command *c, size_t i)
 {
-    struct plain_command c;
-
-    *ret_done = false;
-    if (t->command_count != 1 || t->class_ == TRANSLATION_READ_WRITE ||
-        t->class_ == TRANSLATION_FLUSH)
-        return 0;
-    c = plain_command_of(&t->commands[0]);
-    if (c.kind == PLAIN_UNKNOWN)
-        return 0;
-    return plain_keys_apply(s->fold->plain, item->record.dbid, &c, (int64_t)(item->time_us / 1000),
-                            ret_done, err);
+    return c->args[c->first + i * c->step];
 }
 
-/* The private server gets what the record needs, for good. */
-static int give_keys_away(struct fold_stream *s, const struct translation *t, struct ft_err *err)
+/* Of a command that does the same to each of its keys, what it does to those that no server is needed for. */
+static int change_plain(struct fold_stream *s, const struct item *item,
+                        const struct plain_command *c, size_t *ret_served, struct ft_err *err)
+{
+    uint32_t db = item->record.dbid;
+
+    *ret_served = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (fold_plan_serves(s->fold->plan, db, plain_key(c, i)))
+            ++*ret_served;
+        else if (plain_keys_change(s->fold->plain, db, c, i, (int64_t)(item->time_us / 1000),
+                                   err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The server got the whole of a command, but has no part in these keys. */
+static int take_back(struct fold_stream *s, uint32_t db, const struct plain_command *c,
+                     struct ft_err *err)
+{
+    for (size_t i = 0; c->kind == PLAIN_SET && i < c->count; i++) {
+        const struct bytes del[] = {bytes_str("DEL"), plain_key(c, i)};
+
+        if (!fold_plan_serves(s->fold->plan, db, del[1]) && put(s, del, 2, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_commands(struct fold_stream *s, const struct translation *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->command_count; i++) {
+        if (put(s, t->commands[i].args, t->commands[i].count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_plain(struct fold_stream *s, const struct item *item, const struct translation *t,
+                      const struct plain_command *c, struct ft_err *err)
+{
+    uint32_t db = item->record.dbid;
+    size_t served;
+
+    if (change_plain(s, item, c, &served, err) != 0)
+        return -1;
+    if (served == 0)
+        return 0;
+    if (fold_stream_select(s, db, err) != 0 || put_commands(s, t, err) != 0)
+        return -1;
+    return served == c->count ? 0 : take_back(s, db, c, err);
+}
+
+/* What is not plain is for the server, and so the plan had it. */
+static int check_served(const struct fold_stream *s, const struct translation *t,
+                        struct ft_err *err)
 {
     for (size_t i = 0; i < t->key_count; i++) {
-        if (plain_keys_give_away(s->fold->plain, t->keys[i].db, t->keys[i].key, put_entry, s,
-                                 err) != 0)
-            return -1;
+        if (!fold_plan_serves(s->fold->plan, t->keys[i].db, t->keys[i].key))
+            return err_set(err, FT_ERR_BUG, "a record that was plain at first is not so any more");
     }
     return 0;
 }
@@ -278,7 +320,7 @@ static int take_translation(void *context, const struct item *item, const struct
 {
     struct fold_stream *s = context;
     uint32_t db = item->record.dbid;
-    bool done;
+    struct plain_command c;
 
     if (t->class_ != TRANSLATION_FLUSH && !fold_plan_concerns(s->fold->plan, t->keys, t->key_count))
         return 0;
@@ -287,14 +329,10 @@ static int take_translation(void *context, const struct item *item, const struct
         return -1;
     if (t->class_ == TRANSLATION_NOTHING)
         return 0;
-    if (apply_plain(s, item, t, &done, err) != 0)
-        return -1;
-    if (done)
-        return 0;
-    if (give_keys_away(s, t, err) != 0)
-        return -1;
-    set_current(s, t->row, db, t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0));
-    if (fold_stream_select(s, db, err) != 0)
+    c = plain_command_of(t);
+    if (c.kind != PLAIN_UNKNOWN)
+        return take_plain(s, item, t, &c, err);
+    if (check_served(s, t, err) != 0 || fold_stream_select(s, db, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_FLUSH && plain_keys_flush(s->fold->plain, db, &t->flush, err) != 0)
         return -1;
@@ -302,11 +340,7 @@ static int take_translation(void *context, const struct item *item, const struct
         return flush_slots(s, &t->flush, err);
     if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
         return delete_by_digest(s, &t->plan, err);
-    for (size_t i = 0; i < t->command_count; i++) {
-        if (put(s, t->commands[i].args, t->commands[i].count, err) != 0)
-            return -1;
-    }
-    return 0;
+    return put_commands(s, t, err);
 }
 
 int fold_stream_record(struct fold_stream *s, const struct item *item, const struct translation *t,

@@ -1,37 +1,43 @@
 #include "state/plain_keys.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+#include "base/parted_log.h"
 #include "base/spool.h"
 #include "base/table_memory.h"
+#include "base/task_pool.h"
 #include "item/key_set.h"
 #include "rdb/rdb_string.h"
 #include "rdb/rdb_writer.h"
 
-#define PARTS          16u
+#define BLOCK_CHANGES  128
+#define HASH_KEPT      12
 #define FIRST_CAPACITY 1024u
-#define TAIL_BYTES     (256u << 10)
 #define PASSED_BYTES   (4u << 20)
-/* More than a number, which an RDB has in another form. */
+/* A shorter value may be a number, which an RDB has in another form. */
 #define PUT_TOGETHER_MAX 64u
 
-#define NO_VALUE   UINT64_MAX       /* places of keys without one */
-#define GIVEN_AWAY (UINT64_MAX - 1) /* whatever it has is not here */
-
-#define HASH_KEPT 12
-
-struct slot {
-    uint8_t hash[HASH_KEPT]; /* the end of it; first byte 0: free */
+/* What happened to a key, in the log of changes. */
+struct change {
+    uint8_t hash[HASH_KEPT]; /* the first byte says the part */
     uint32_t db;
-    uint64_t place; /* in the log */
+    uint64_t place : 48; /* in the log of values, of PLAIN_SET */
+    uint64_t slot : 16;
     int64_t expire_ms;
+    uint64_t number : 56; /* all changes and flushes are counted */
+    uint64_t kind : 7;
+    uint64_t keeps_time : 1;
 };
 
-/* In the log before a key and its value. */
+/* In the log of values before a key and its value. */
 struct log_head {
+    uint64_t number; /* of the change */
     uint64_t value_bytes;
     int64_t time_ms;
+    int64_t expire_ms; /* in the end: what the key has then */
     uint32_t key_bytes;
     uint32_t db;
     uint32_t mc_flags;
@@ -39,19 +45,26 @@ struct log_head {
     bool dragonfly, has_mc_flags, sticky, has_key_meta;
 };
 
-/* The keys whose hashes begin alike. */
-struct part {
-    pthread_mutex_t mu; /* guards all of it */
-    struct slot *slots; /* open addressing */
-    size_t capacity;    /* a power of two, or 0 */
-    size_t count;
-    struct table_memory memory; /* of the slots */
-    struct spool log;
-    struct buf value; /* of SET, as an RDB has it; one that is given away */
+/* What was flushed by all changes with a lower number. */
+struct flush {
+    uint64_t number;
+    uint32_t db;
+    enum flush_kind kind;
+    struct slot_range *ranges;
+    size_t range_count;
 };
 
 struct plain_keys {
-    struct part parts[PARTS];
+    pthread_mutex_t mu; /* guards all of it while there are changes */
+    uint64_t number;    /* of the next change */
+    struct spool values;
+    struct parted_log *changes;
+    struct flush *flushes;
+    size_t flush_count;
+    struct buf head; /* a value's beginning */
+
+    /* in the end: a bit for each change that a key has its value from */
+    struct table_memory last;
 };
 
 /*
@@ -92,14 +105,18 @@ static struct plain_command expire_of(const struct bytes *args, int64_t expire_m
                                   .expire_ms = expire_ms};
 }
 
-struct plain_command plain_command_of(const struct translation_command *c)
+struct plain_command plain_command_of(const struct translation *t)
 {
-    const struct bytes *args = c->args;
-    struct bytes name = args[0];
+    const struct translation_command *c = t->commands;
+    const struct bytes *args;
+    struct bytes name;
     int64_t expire_ms;
 
-    if (c->script || c->count < 2)
+    if (t->command_count != 1 || t->class_ == TRANSLATION_READ_WRITE ||
+        t->class_ == TRANSLATION_FLUSH || c->script || c->count < 2)
         return unknown();
+    args = c->args;
+    name = args[0];
     if (bytes_is_word(name, "SET") && c->count >= 3)
         return set_of(args, c->count);
     if (bytes_is_word(name, "DEL") || bytes_is_word(name, "UNLINK"))
@@ -121,281 +138,307 @@ struct plain_command plain_command_of(const struct translation_command *c)
 }
 
 /*
- * The table
+ * Changes
  */
-
-/* A key's part, and what the part keeps of its hash. */
-struct name {
-    size_t part;
-    uint8_t hash[HASH_KEPT];
-};
-
-static struct name name_of(uint32_t db, struct bytes key)
-{
-    uint8_t hash[KEY_SET_HASH_SIZE];
-    struct name name;
-
-    key_set_hash(db, key, hash);
-    name.part = hash[1] % PARTS;
-    memcpy(name.hash, hash + KEY_SET_HASH_SIZE - HASH_KEPT, HASH_KEPT);
-    name.hash[0] |= 1;
-    return name;
-}
-
-/* Where the hash is, or the free place for it. There is always a free one. */
-static struct slot *find(const struct part *p, const uint8_t hash[HASH_KEPT])
-{
-    uint64_t start;
-    size_t i;
-
-    memcpy(&start, hash + HASH_KEPT - sizeof(start), sizeof(start));
-    i = (size_t)start & (p->capacity - 1);
-    while (p->slots[i].hash[0] != 0 && memcmp(p->slots[i].hash, hash, HASH_KEPT) != 0)
-        i = (i + 1) & (p->capacity - 1);
-    return &p->slots[i];
-}
-
-static int grow(struct part *p, struct ft_err *err)
-{
-    struct part wider = {.capacity = p->capacity == 0 ? FIRST_CAPACITY : 2 * p->capacity};
-
-    if (table_memory_init(&wider.memory, wider.capacity * sizeof(struct slot), "touched keys",
-                          err) != 0)
-        return -1;
-    wider.slots = wider.memory.p;
-    for (size_t i = 0; i < p->capacity; i++) {
-        if (p->slots[i].hash[0] != 0)
-            *find(&wider, p->slots[i].hash) = p->slots[i];
-    }
-    table_memory_release(&p->memory);
-    p->slots = wider.slots;
-    p->capacity = wider.capacity;
-    p->memory = wider.memory;
-    return 0;
-}
-
-/* The key's slot, made if it has none. */
-static struct slot *slot_for(struct part *p, const struct name *name, uint32_t db,
-                             struct ft_err *err)
-{
-    struct slot *slot;
-
-    if (2 * p->count >= p->capacity && grow(p, err) != 0)
-        return NULL;
-    slot = find(p, name->hash);
-    if (slot->hash[0] == 0) {
-        *slot = (struct slot){.place = NO_VALUE, .expire_ms = RDB_NO_EXPIRY, .db = db};
-        memcpy(slot->hash, name->hash, HASH_KEPT);
-        p->count++;
-    }
-    return slot;
-}
 
 int plain_keys_new(struct plain_keys **ret, struct ft_err *err)
 {
+    const struct parted_log_options options = {.record_bytes = sizeof(struct change),
+                                               .part_byte = 0,
+                                               .block_records = BLOCK_CHANGES,
+                                               .what = "changes of touched keys"};
     struct plain_keys *k = calloc(1, sizeof(*k));
 
     if (k == NULL)
         return err_nomem(err, "touched keys");
-    for (size_t i = 0; i < PARTS; i++) {
-        (void)pthread_mutex_init(&k->parts[i].mu, NULL); /* default attributes: cannot fail */
-        k->parts[i].log.memory_bytes = TAIL_BYTES;
+    (void)pthread_mutex_init(&k->mu, NULL); /* default attributes: cannot fail on Linux */
+    if (parted_log_new(&k->changes, &options, err) != 0) {
+        plain_keys_free(k);
+        return -1;
     }
     *ret = k;
     return 0;
 }
 
-/*
- * Changes
- */
+static struct change change_of(uint32_t db, struct bytes key, enum plain_kind kind,
+                               int64_t expire_ms)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+    struct change c = {.db = db, .slot = slot_of(key), .expire_ms = expire_ms};
 
-/* rest: of the value, for one that is large and has not been put together. */
-static int log_value(struct part *p, struct slot *slot, const struct rdb_entry *entry,
+    c.kind = kind;
+    key_set_hash(db, key, hash);
+    memcpy(c.hash, hash + KEY_SET_HASH_SIZE - HASH_KEPT, HASH_KEPT);
+    return c;
+}
+
+/* Locked. */
+static int add_change(struct plain_keys *k, struct change *c, struct ft_err *err)
+{
+    c->number = k->number;
+    if (parted_log_add(k->changes, c, 1, err) != 0)
+        return -1;
+    k->number++;
+    return 0;
+}
+
+/* Locked. rest: of the value, where it has not been put together. */
+static int add_value(struct plain_keys *k, struct change *c, const struct rdb_entry *entry,
                      struct bytes rest, int64_t time_ms, struct ft_err *err)
 {
-    struct log_head head = {.value_bytes = entry->value.n + rest.n,
-                            .time_ms = time_ms,
-                            .key_bytes = (uint32_t)entry->key.n,
-                            .db = entry->db,
-                            .mc_flags = entry->mc_flags,
-                            .type = entry->type,
-                            .dragonfly = entry->dragonfly,
-                            .has_mc_flags = entry->has_mc_flags,
-                            .sticky = entry->sticky,
-                            .has_key_meta = entry->has_key_meta};
-    uint64_t place = spool_size(&p->log);
+    const struct log_head head = {.number = k->number,
+                                  .value_bytes = entry->value.n + rest.n,
+                                  .time_ms = time_ms,
+                                  .expire_ms = entry->expire_ms,
+                                  .key_bytes = (uint32_t)entry->key.n,
+                                  .db = entry->db,
+                                  .mc_flags = entry->mc_flags,
+                                  .type = entry->type,
+                                  .dragonfly = entry->dragonfly,
+                                  .has_mc_flags = entry->has_mc_flags,
+                                  .sticky = entry->sticky,
+                                  .has_key_meta = entry->has_key_meta};
 
-    if (spool_append(&p->log, &head, sizeof(head), err) != 0 ||
-        spool_append(&p->log, entry->key.p, entry->key.n, err) != 0 ||
-        spool_append(&p->log, entry->value.p, entry->value.n, err) != 0 ||
-        spool_append(&p->log, rest.p, rest.n, err) != 0)
+    c->place = spool_size(&k->values);
+    if (spool_append(&k->values, &head, sizeof(head), err) != 0 ||
+        spool_append(&k->values, entry->key.p, entry->key.n, err) != 0 ||
+        spool_append(&k->values, entry->value.p, entry->value.n, err) != 0 ||
+        spool_append(&k->values, rest.p, rest.n, err) != 0)
         return -1;
-    slot->place = place;
-    slot->expire_ms = entry->expire_ms;
-    return 0;
+    return add_change(k, c, err);
 }
 
 int plain_keys_put(struct plain_keys *k, const struct rdb_entry *entry, int64_t time_ms,
-                   bool *ret_done, struct ft_err *err)
+                   struct ft_err *err)
 {
-    struct name name = name_of(entry->db, entry->key);
-    struct part *p = &k->parts[name.part];
-    struct slot *slot;
-    int rc = -1;
+    struct change c = change_of(entry->db, entry->key, PLAIN_SET, entry->expire_ms);
+    int rc;
 
-    pthread_mutex_lock(&p->mu);
-    slot = slot_for(p, &name, entry->db, err);
-    if (slot != NULL) {
-        *ret_done = slot->place != GIVEN_AWAY;
-        rc = *ret_done ? log_value(p, slot, entry, bytes_of(NULL, 0), time_ms, err) : 0;
-    }
-    pthread_mutex_unlock(&p->mu);
+    pthread_mutex_lock(&k->mu);
+    rc = add_value(k, &c, entry, bytes_of(NULL, 0), time_ms, err);
+    pthread_mutex_unlock(&k->mu);
     return rc;
 }
 
-static int set_value(struct part *p, struct slot *slot, const struct plain_command *c, size_t i,
-                     int64_t time_ms, struct ft_err *err)
+/* Locked. */
+static int add_set(struct plain_keys *k, struct change *c, struct bytes key, struct bytes value,
+                   int64_t time_ms, struct ft_err *err)
 {
     struct rdb_entry entry = {
-        .db = slot->db, .type = RDB_TYPE_STRING, .key = c->args[i], .expire_ms = c->expire_ms};
-    struct bytes value = c->args[i + 1];
+        .db = c->db, .type = RDB_TYPE_STRING, .key = key, .expire_ms = c->expire_ms};
 
-    if (c->keeps_time && slot->place != NO_VALUE)
-        entry.expire_ms = slot->expire_ms;
-    buf_clear(&p->value);
+    buf_clear(&k->head);
     if (value.n <= PUT_TOGETHER_MAX) {
-        if (rdb_string_put(&p->value, value, err) != 0)
+        if (rdb_string_put(&k->head, value, err) != 0)
             return -1;
         value.n = 0;
-    } else if (rdb_put_len(&p->value, value.n, err) != 0) {
+    } else if (rdb_put_len(&k->head, value.n, err) != 0) {
         return -1;
     }
-    entry.value = buf_bytes(&p->value);
-    return log_value(p, slot, &entry, value, time_ms, err);
+    entry.value = buf_bytes(&k->head);
+    return add_value(k, c, &entry, value, time_ms, err);
 }
 
-static int change(struct part *p, struct slot *slot, const struct plain_command *c, size_t i,
-                  int64_t time_ms, struct ft_err *err)
+int plain_keys_change(struct plain_keys *k, uint32_t db, const struct plain_command *c,
+                      size_t index, int64_t time_ms, struct ft_err *err)
 {
-    switch (c->kind) {
-    case PLAIN_SET:
-        return set_value(p, slot, c, i, time_ms, err);
-    case PLAIN_DELETE:
-        slot->place = NO_VALUE;
-        return 0;
-    case PLAIN_EXPIRE:
-        if (slot->place != NO_VALUE)
-            slot->expire_ms = c->expire_ms;
-        return 0;
-    case PLAIN_UNKNOWN:
-        break;
-    }
-    return err_set(err, FT_ERR_BUG, "a command that is not plain");
-}
+    const struct bytes *key = &c->args[c->first + index * c->step];
+    struct change change = change_of(db, *key, c->kind, c->expire_ms);
+    int rc;
 
-static bool is_given_away(struct plain_keys *k, uint32_t db, struct bytes key)
-{
-    struct name name = name_of(db, key);
-    struct part *p = &k->parts[name.part];
-    bool given;
-
-    pthread_mutex_lock(&p->mu);
-    given = p->count != 0 && find(p, name.hash)->place == GIVEN_AWAY;
-    pthread_mutex_unlock(&p->mu);
-    return given;
-}
-
-static int apply_to(struct plain_keys *k, uint32_t db, const struct plain_command *c, size_t i,
-                    int64_t time_ms, bool *ret_done, struct ft_err *err)
-{
-    struct name name = name_of(db, c->args[i]);
-    struct part *p = &k->parts[name.part];
-    struct slot *slot;
-    int rc = -1;
-
-    pthread_mutex_lock(&p->mu);
-    slot = slot_for(p, &name, db, err);
-    if (slot != NULL) {
-        *ret_done = slot->place != GIVEN_AWAY;
-        rc = *ret_done ? change(p, slot, c, i, time_ms, err) : 0;
-    }
-    pthread_mutex_unlock(&p->mu);
+    change.keeps_time = c->keeps_time;
+    pthread_mutex_lock(&k->mu);
+    rc = c->kind == PLAIN_SET ? add_set(k, &change, key[0], key[1], time_ms, err)
+                              : add_change(k, &change, err);
+    pthread_mutex_unlock(&k->mu);
     return rc;
 }
 
-/* Of several keys all or none: nobody else changes them meanwhile. */
-int plain_keys_apply(struct plain_keys *k, uint32_t db, const struct plain_command *c,
-                     int64_t time_ms, bool *ret_done, struct ft_err *err)
+/* Locked. */
+static int add_flush(struct plain_keys *k, uint32_t db, const struct translation_flush *flush,
+                     struct ft_err *err)
 {
-    int rc = 0;
+    struct flush f = {
+        .number = k->number, .db = db, .kind = flush->kind, .range_count = flush->range_count};
 
-    *ret_done = true;
-    for (size_t n = 0; c->count > 1 && n < c->count; n++) {
-        if (is_given_away(k, db, c->args[c->first + n * c->step])) {
-            *ret_done = false;
-            return 0;
-        }
-    }
-    for (size_t n = 0; rc == 0 && n < c->count; n++)
-        rc = apply_to(k, db, c, c->first + n * c->step, time_ms, ret_done, err);
-    return rc;
-}
-
-static bool in_slots(const struct translation_flush *flush, uint16_t slot)
-{
-    for (size_t i = 0; i < flush->range_count; i++) {
-        if (slot >= flush->ranges[i].first && slot <= flush->ranges[i].last)
-            return true;
-    }
-    return false;
-}
-
-/* The key is in the log only. */
-static int is_in_slots(struct part *p, const struct slot *slot,
-                       const struct translation_flush *flush, bool *ret, struct ft_err *err)
-{
-    struct log_head head;
-
-    *ret = false;
-    if (slot->db != 0)
-        return 0;
-    if (spool_read(&p->log, slot->place, &head, sizeof(head), err) != 0)
+    if (ARRAY_ADD_ROOM(&k->flushes, k->flush_count, "flushes", err) != 0)
         return -1;
-    buf_clear(&p->value);
-    if (buf_reserve(&p->value, head.key_bytes, err) != 0 ||
-        spool_read(&p->log, slot->place + sizeof(head), p->value.p, head.key_bytes, err) != 0)
-        return -1;
-    *ret = in_slots(flush, slot_of(bytes_of(p->value.p, head.key_bytes)));
-    return 0;
-}
-
-static int flush_part(struct part *p, uint32_t db, const struct translation_flush *flush,
-                      struct ft_err *err)
-{
-    for (size_t i = 0; i < p->capacity; i++) {
-        struct slot *slot = &p->slots[i];
-        bool flushed = flush->kind == FLUSH_ALL || slot->db == db;
-
-        if (slot->hash[0] == 0 || slot->place == GIVEN_AWAY || slot->place == NO_VALUE)
-            continue;
-        if (flush->kind == FLUSH_SLOTS && is_in_slots(p, slot, flush, &flushed, err) != 0)
-            return -1;
-        if (flushed)
-            slot->place = NO_VALUE;
-    }
+    f.ranges = calloc(f.range_count + 1, sizeof(*f.ranges));
+    if (f.ranges == NULL)
+        return err_nomem(err, "flushes");
+    if (f.range_count != 0)
+        memcpy(f.ranges, flush->ranges, f.range_count * sizeof(*f.ranges));
+    k->flushes[k->flush_count++] = f;
     return 0;
 }
 
 int plain_keys_flush(struct plain_keys *k, uint32_t db, const struct translation_flush *flush,
                      struct ft_err *err)
 {
-    int rc = 0;
+    int rc;
 
-    for (size_t i = 0; rc == 0 && i < PARTS; i++) {
-        pthread_mutex_lock(&k->parts[i].mu);
-        rc = flush_part(&k->parts[i], db, flush, err);
-        pthread_mutex_unlock(&k->parts[i].mu);
+    pthread_mutex_lock(&k->mu);
+    rc = add_flush(k, db, flush, err);
+    pthread_mutex_unlock(&k->mu);
+    return rc;
+}
+
+/*
+ * What the keys of a part have in the end
+ */
+
+/* A key as the changes so far have left it. */
+struct state {
+    uint8_t hash[HASH_KEPT];
+    uint32_t db;
+    uint64_t place : 48;
+    uint64_t slot : 16;
+    int64_t expire_ms;
+    uint64_t number : 56;
+    uint64_t there : 1;
+    uint64_t retimed : 1; /* expire_ms is not what the log of values has */
+    uint64_t used : 1;
+};
+
+struct part {
+    struct plain_keys *keys;
+    struct state *states; /* open addressing */
+    size_t capacity;      /* a power of two, or 0 */
+    size_t count;
+    struct table_memory memory; /* of the states */
+    size_t flushes;             /* that have been applied */
+};
+
+/* Where the hash is, or the free place for it. There is always a free one. */
+static struct state *find(const struct part *p, const uint8_t hash[HASH_KEPT])
+{
+    uint64_t start;
+    size_t i;
+
+    memcpy(&start, hash + HASH_KEPT - sizeof(start), sizeof(start));
+    i = (size_t)start & (p->capacity - 1);
+    while (p->states[i].used && memcmp(p->states[i].hash, hash, HASH_KEPT) != 0)
+        i = (i + 1) & (p->capacity - 1);
+    return &p->states[i];
+}
+
+static int grow(struct part *p, struct ft_err *err)
+{
+    struct part wider = {.capacity = p->capacity == 0 ? FIRST_CAPACITY : 2 * p->capacity};
+
+    if (table_memory_init(&wider.memory, wider.capacity * sizeof(struct state), "touched keys",
+                          err) != 0)
+        return -1;
+    wider.states = wider.memory.p;
+    for (size_t i = 0; i < p->capacity; i++) {
+        if (p->states[i].used)
+            *find(&wider, p->states[i].hash) = p->states[i];
     }
+    table_memory_release(&p->memory);
+    p->states = wider.states;
+    p->capacity = wider.capacity;
+    p->memory = wider.memory;
+    return 0;
+}
+
+static bool is_flushed(const struct state *s, const struct flush *f)
+{
+    if (f->kind != FLUSH_SLOTS)
+        return f->kind == FLUSH_ALL || s->db == f->db;
+    for (size_t i = 0; s->db == 0 && i < f->range_count; i++) {
+        if (s->slot >= f->ranges[i].first && s->slot <= f->ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+/* Those that came before the change of this number. */
+static void apply_flushes(struct part *p, uint64_t number)
+{
+    const struct plain_keys *k = p->keys;
+
+    for (; p->flushes < k->flush_count && k->flushes[p->flushes].number <= number; p->flushes++) {
+        for (size_t i = 0; i < p->capacity; i++) {
+            if (is_flushed(&p->states[i], &k->flushes[p->flushes]))
+                p->states[i].there = 0;
+        }
+    }
+}
+
+static void set_state(struct state *s, const struct change *c)
+{
+    s->retimed = c->keeps_time && s->there;
+    if (!s->retimed)
+        s->expire_ms = c->expire_ms;
+    s->place = c->place;
+    s->number = c->number;
+    s->there = 1;
+}
+
+static void retime(struct state *s, int64_t expire_ms)
+{
+    s->expire_ms = expire_ms;
+    s->retimed = 1;
+}
+
+static int apply(struct part *p, const struct change *c, struct ft_err *err)
+{
+    struct state *s;
+
+    apply_flushes(p, c->number);
+    if (2 * p->count >= p->capacity && grow(p, err) != 0)
+        return -1;
+    s = find(p, c->hash);
+    if (!s->used) {
+        *s = (struct state){.db = c->db, .slot = c->slot, .used = 1};
+        memcpy(s->hash, c->hash, HASH_KEPT);
+        p->count++;
+    }
+    if (c->kind == PLAIN_SET)
+        set_state(s, c);
+    else if (c->kind == PLAIN_DELETE)
+        s->there = 0;
+    else if (s->there)
+        retime(s, c->expire_ms);
+    return 0;
+}
+
+static int take_changes(void *context, const void *records, size_t count, struct ft_err *err)
+{
+    const struct change *changes = records;
+
+    for (size_t i = 0; i < count; i++) {
+        if (apply(context, &changes[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Into the log of values goes what is true of them in the end. */
+static int note_last(const struct part *p, const struct state *s, struct ft_err *err)
+{
+    atomic_uchar *last = p->keys->last.p;
+    int64_t expire_ms = s->expire_ms;
+
+    atomic_fetch_or(&last[s->number / 8], (unsigned char)(1u << s->number % 8));
+    if (!s->retimed)
+        return 0;
+    return spool_overwrite(&p->keys->values, s->place + offsetof(struct log_head, expire_ms),
+                           &expire_ms, sizeof(expire_ms), err);
+}
+
+static int finish_part(void *context, uint32_t index, struct ft_err *err)
+{
+    struct part p = {.keys = context};
+    int rc = parted_log_read(p.keys->changes, index, take_changes, &p, err);
+
+    if (rc == 0)
+        apply_flushes(&p, p.keys->number);
+    for (size_t i = 0; rc == 0 && i < p.capacity; i++) {
+        if (p.states[i].there)
+            rc = note_last(&p, &p.states[i], err);
+    }
+    table_memory_release(&p.memory);
     return rc;
 }
 
@@ -403,15 +446,14 @@ int plain_keys_flush(struct plain_keys *k, uint32_t db, const struct translation
  * Reading
  */
 
-static struct rdb_entry entry_of(const struct log_head *head, struct bytes key, struct bytes value,
-                                 int64_t expire_ms)
+static struct rdb_entry entry_of(const struct log_head *head, const uint8_t *key)
 {
     return (struct rdb_entry){.db = head->db,
                               .type = head->type,
-                              .key = key,
-                              .value = value,
-                              .value_bytes = value.n,
-                              .expire_ms = expire_ms,
+                              .key = bytes_of(key, head->key_bytes),
+                              .value = bytes_of(key + head->key_bytes, head->value_bytes),
+                              .value_bytes = head->value_bytes,
+                              .expire_ms = head->expire_ms,
                               .dragonfly = head->dragonfly,
                               .has_mc_flags = head->has_mc_flags,
                               .sticky = head->sticky,
@@ -419,70 +461,25 @@ static struct rdb_entry entry_of(const struct log_head *head, struct bytes key, 
                               .mc_flags = head->mc_flags};
 }
 
-static int take_logged(struct part *p, const struct slot *slot, struct bytes key,
-                       plain_key_fn *take, void *context, struct ft_err *err)
+static int read_values(struct plain_keys *k, plain_key_fn *take, void *context, struct ft_err *err)
 {
-    struct log_head head;
-    struct rdb_entry entry;
-
-    if (spool_read(&p->log, slot->place, &head, sizeof(head), err) != 0)
-        return -1;
-    buf_clear(&p->value);
-    if (buf_reserve(&p->value, head.value_bytes, err) != 0 ||
-        spool_read(&p->log, slot->place + sizeof(head) + head.key_bytes, p->value.p,
-                   head.value_bytes, err) != 0)
-        return -1;
-    p->value.n = head.value_bytes;
-    entry = entry_of(&head, key, buf_bytes(&p->value), slot->expire_ms);
-    return take(context, &entry, head.time_ms, err);
-}
-
-int plain_keys_give_away(struct plain_keys *k, uint32_t db, struct bytes key, plain_key_fn *take,
-                         void *context, struct ft_err *err)
-{
-    struct name name = name_of(db, key);
-    struct part *p = &k->parts[name.part];
-    struct slot *slot;
-    int rc = -1;
-
-    pthread_mutex_lock(&p->mu);
-    slot = slot_for(p, &name, db, err);
-    if (slot != NULL)
-        rc = slot->place == NO_VALUE || slot->place == GIVEN_AWAY
-                 ? 0
-                 : take_logged(p, slot, key, take, context, err);
-    if (rc == 0)
-        slot->place = GIVEN_AWAY;
-    pthread_mutex_unlock(&p->mu);
-    return rc;
-}
-
-/* In the order of the log, so that a file is read in sequence; what was replaced is passed over. */
-static int read_part(struct part *p, plain_key_fn *take, void *context, struct ft_err *err)
-{
+    const uint8_t *last = k->last.p;
     struct bytes log;
-    int rc = spool_view(&p->log, &log, err);
+    int rc = spool_view(&k->values, &log, err);
     size_t passed = 0;
 
     for (size_t at = 0; rc == 0 && at < log.n;) {
-        const struct slot *slot;
         struct log_head head;
-        struct rdb_entry entry;
-        struct bytes key;
-        struct name name;
 
         memcpy(&head, log.p + at, sizeof(head));
-        key = bytes_of(log.p + at + sizeof(head), head.key_bytes);
-        name = name_of(head.db, key);
-        slot = find(p, name.hash);
-        if (slot->place == at) {
-            entry =
-                entry_of(&head, key, bytes_of(key.p + key.n, head.value_bytes), slot->expire_ms);
+        if ((last[head.number / 8] & 1u << head.number % 8) != 0) {
+            struct rdb_entry entry = entry_of(&head, log.p + at + sizeof(head));
+
             rc = take(context, &entry, head.time_ms, err);
         }
         at += sizeof(head) + head.key_bytes + head.value_bytes;
         if (at - passed >= PASSED_BYTES) {
-            spool_passed(&p->log, at);
+            spool_passed(&k->values, at);
             passed = at;
         }
     }
@@ -491,22 +488,23 @@ static int read_part(struct part *p, plain_key_fn *take, void *context, struct f
 
 int plain_keys_read(struct plain_keys *k, plain_key_fn *take, void *context, struct ft_err *err)
 {
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < PARTS; i++)
-        rc = read_part(&k->parts[i], take, context, err);
-    return rc;
+    if (table_memory_init(&k->last, k->number / 8 + 1, "changes of touched keys", err) != 0 ||
+        task_pool_run(PARTED_LOG_PARTS, PARTED_LOG_PARTS, finish_part, k, err) != 0)
+        return -1;
+    return read_values(k, take, context, err);
 }
 
 void plain_keys_free(struct plain_keys *k)
 {
     if (k == NULL)
         return;
-    for (size_t i = 0; i < PARTS; i++) {
-        table_memory_release(&k->parts[i].memory);
-        spool_release(&k->parts[i].log);
-        buf_release(&k->parts[i].value);
-        (void)pthread_mutex_destroy(&k->parts[i].mu); /* nobody holds it any more */
-    }
+    for (size_t i = 0; i < k->flush_count; i++)
+        free(k->flushes[i].ranges);
+    free(k->flushes);
+    parted_log_free(k->changes);
+    spool_release(&k->values);
+    table_memory_release(&k->last);
+    buf_release(&k->head);
+    (void)pthread_mutex_destroy(&k->mu); /* nobody holds it any more */
     free(k);
 }

@@ -2,14 +2,13 @@
  * plain_keys.h - values of touched keys for which no server is needed: kept as they came, replaced, given a
  * time, removed.
  *
- * What it is   A log of values (base/spool.h) and a table that says where in it the value of each key is. Most records
- *              of a journal set, delete or expire a whole key; these need no idea of what a value is. A key that is
- *              changed in any other way is given away (to the private server), and from then on the table knows no
- *              more of it than that.
- * Keys         By 100 bits of the hash of key_set.h, in parts with a lock each.
- * Memory       32 to 64 bytes for a key, in a file where they are many (base/table_memory.h); values are in a file but
- *              for the last 256 KiB of each part.
- * Threads      Any, but one at a time for the same key. plain_keys_read alone, when nothing is changed any more.
+ * What it is   Most records of a journal set, delete or expire a whole key; these need no idea of what a value is. What
+ *              happens is only written down, values in one log and changes in another that is divided by key
+ *              (base/parted_log.h). In the end the changes to the keys of one part after the other are gone through, which
+ *              tells what value each key has; then the log of values is read in sequence.
+ * Memory       Fixed, but for one part's keys and a bit for each change; the logs are in files.
+ * Threads      Changes from any, but one at a time to the same key. plain_keys_read when nothing is
+ *              changed any more; it uses threads of its own.
  */
 #ifndef FLOWTAPE_STATE_PLAIN_KEYS_H
 #define FLOWTAPE_STATE_PLAIN_KEYS_H
@@ -18,15 +17,15 @@
 
 struct plain_keys;
 
-/* What a command does to one key. */
+/* What a command does to each of its keys. */
 enum plain_kind {
-    PLAIN_SET,     /* value, expire_ms; keeps_time: whatever time the key has */
+    PLAIN_SET,     /* a value after it, expire_ms; keeps_time: whatever time the key has */
     PLAIN_DELETE,  /* the key */
     PLAIN_EXPIRE,  /* expire_ms, RDB_NO_EXPIRY to persist; only if the key is there */
     PLAIN_UNKNOWN, /* something else */
 };
 
-/* A command as changes: those of count keys, args[first], args[first + step]... */
+/* A command on keys args[first], args[first + step]..., count of them. */
 struct plain_command {
     enum plain_kind kind;
     const struct bytes *args;
@@ -35,18 +34,16 @@ struct plain_command {
     bool keeps_time;
 };
 
-/* plain_command_of - as translate.h writes commands: times are absolute. Borrows the arguments. */
-struct plain_command plain_command_of(const struct translation_command *c);
+/* plain_command_of - of a translation (translate.h), where times are absolute. Borrows its arguments. */
+struct plain_command plain_command_of(const struct translation *t);
 
 int plain_keys_new(struct plain_keys **ret, struct ft_err *err);
-/*
- * plain_keys_put - an entry and its time, in place of what was there. plain_keys_apply - time_ms: of the record.
- * *ret_done: false: not done, as the key, or one of them, was given away.
- */
+/* plain_keys_put - an entry in place of what was there; time_ms: when it came. */
 int plain_keys_put(struct plain_keys *k, const struct rdb_entry *entry, int64_t time_ms,
-                   bool *ret_done, struct ft_err *err);
-int plain_keys_apply(struct plain_keys *k, uint32_t db, const struct plain_command *c,
-                     int64_t time_ms, bool *ret_done, struct ft_err *err);
+                   struct ft_err *err);
+/* plain_keys_change - what the command does to its key number `index`. */
+int plain_keys_change(struct plain_keys *k, uint32_t db, const struct plain_command *c,
+                      size_t index, int64_t time_ms, struct ft_err *err);
 int plain_keys_flush(struct plain_keys *k, uint32_t db, const struct translation_flush *flush,
                      struct ft_err *err);
 
@@ -54,10 +51,7 @@ int plain_keys_flush(struct plain_keys *k, uint32_t db, const struct translation
 typedef int plain_key_fn(void *context, const struct rdb_entry *entry, int64_t time_ms,
                          struct ft_err *err);
 
-/* plain_keys_give_away - calls `take` if the key has a value. */
-int plain_keys_give_away(struct plain_keys *k, uint32_t db, struct bytes key, plain_key_fn *take,
-                         void *context, struct ft_err *err);
-/* plain_keys_read - all that have a value. */
+/* plain_keys_read - all keys that have a value, once. */
 int plain_keys_read(struct plain_keys *k, plain_key_fn *take, void *context, struct ft_err *err);
 void plain_keys_free(struct plain_keys *k);
 

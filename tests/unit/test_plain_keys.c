@@ -14,7 +14,7 @@
 
 /* What a key should be. */
 struct model {
-    bool there, given_away;
+    bool there;
     int value;
     int64_t expire_ms;
     bool seen;
@@ -35,25 +35,26 @@ static struct bytes value_text(int value, char out[16])
 
 static struct plain_command command_of(struct bytes *args, const char *text)
 {
+    static struct translation_command c;
     static char line[200];
-    struct translation_command c = {.args = args};
+    const struct translation t = {.commands = &c, .command_count = 1};
 
     (void)snprintf(line, sizeof(line), "%s", text);
+    c = (struct translation_command){.args = args};
     for (char *at = strtok(line, " "); at != NULL; at = strtok(NULL, " "))
         args[c.count++] = bytes_str(at);
-    return plain_command_of(&c);
+    return plain_command_of(&t);
 }
 
-static bool run(uint32_t db, const char *text)
+static void run(uint32_t db, const char *text)
 {
     struct ft_err err = FT_ERR_INIT;
     struct bytes args[16];
     struct plain_command c = command_of(args, text);
-    bool done;
 
     assert_int_not_equal(c.kind, PLAIN_UNKNOWN);
-    t_ok(plain_keys_apply(keys, db, &c, 5, &done, &err), &err);
-    return done;
+    for (size_t i = 0; i < c.count; i++)
+        t_ok(plain_keys_change(keys, db, &c, i, 5, &err), &err);
 }
 
 static void check_value(const struct rdb_entry *entry, const struct model *m)
@@ -76,25 +77,14 @@ static struct model *model_of(const struct rdb_entry *entry)
     return &model[entry->db][atoi((const char *)entry->key.p + 4)];
 }
 
-static int take_away(void *context, const struct rdb_entry *entry, int64_t time_ms,
-                     struct ft_err *err)
-{
-    (void)err;
-    assert_int_equal(time_ms, 5);
-    check_value(entry, model_of(entry));
-    ++*(unsigned *)context;
-    return 0;
-}
-
 static int take_left(void *context, const struct rdb_entry *entry, int64_t time_ms,
                      struct ft_err *err)
 {
     struct model *m = model_of(entry);
 
-    (void)time_ms;
     (void)err;
+    assert_int_equal(time_ms, 5);
     assert_false(m->seen);
-    assert_false(m->given_away);
     m->seen = true;
     check_value(entry, m);
     ++*(unsigned *)context;
@@ -108,15 +98,11 @@ static void put_entry(uint32_t db, unsigned key, int value, int64_t expire_ms)
     char name[16], text[16];
     struct rdb_entry entry = {
         .db = db, .type = RDB_TYPE_STRING, .key = key_name(key, name), .expire_ms = expire_ms};
-    struct model *m = &model[db][key];
-    bool done;
 
     t_ok(rdb_string_put(&bytes, value_text(value, text), &err), &err);
     entry.value = buf_bytes(&bytes);
-    t_ok(plain_keys_put(keys, &entry, 5, &done, &err), &err);
-    assert_int_equal(done, !m->given_away);
-    if (done)
-        *m = (struct model){.there = true, .value = value, .expire_ms = expire_ms};
+    t_ok(plain_keys_put(keys, &entry, 5, &err), &err);
+    model[db][key] = (struct model){.there = true, .value = value, .expire_ms = expire_ms};
     buf_release(&bytes);
 }
 
@@ -158,9 +144,7 @@ static void step_of_key(uint32_t db, unsigned key, int value)
         put_entry(db, key, value, rand() % 2 == 0 ? RDB_NO_EXPIRY : expire_ms);
         return;
     }
-    assert_int_equal(run(db, text), !m->given_away);
-    if (m->given_away)
-        return;
+    run(db, text);
     if (kind <= 2) {
         int64_t kept = kind == 2 && m->there ? m->expire_ms : RDB_NO_EXPIRY;
 
@@ -172,11 +156,9 @@ static void step_of_key(uint32_t db, unsigned key, int value)
     }
 }
 
-/* One key given away spoils it for all of them. */
 static void step_of_keys(uint32_t db, unsigned a, unsigned b, int value)
 {
     struct model *of[] = {&model[db][a], &model[db][b]};
-    bool wanted = !of[0]->given_away && !of[1]->given_away;
     bool sets = rand() % 2 == 0;
     char text[100];
 
@@ -184,25 +166,13 @@ static void step_of_keys(uint32_t db, unsigned a, unsigned b, int value)
         (void)snprintf(text, sizeof(text), "MSET key:%u v%d key:%u v%d", a, value, b, value);
     else
         (void)snprintf(text, sizeof(text), "DEL key:%u key:%u", a, b);
-    assert_int_equal(run(db, text), wanted);
-    for (unsigned i = 0; wanted && i < 2; i++) {
+    run(db, text);
+    for (unsigned i = 0; i < 2; i++) {
         if (sets)
             set(of[i], value, RDB_NO_EXPIRY);
         else
             of[i]->there = false;
     }
-}
-
-static void give_away(uint32_t db, unsigned key)
-{
-    struct ft_err err = FT_ERR_INIT;
-    struct model *m = &model[db][key];
-    unsigned taken = 0;
-    char name[16];
-
-    t_ok(plain_keys_give_away(keys, db, key_name(key, name), take_away, &taken, &err), &err);
-    assert_int_equal(taken, m->there && !m->given_away);
-    m->given_away = true;
 }
 
 static bool model_flushed(uint32_t db, uint32_t of, unsigned key,
@@ -231,7 +201,7 @@ static void flush(uint32_t db, enum flush_kind kind)
     t_ok(plain_keys_flush(keys, db, &flush, &err), &err);
     for (uint32_t of = 0; of < DATABASES; of++) {
         for (unsigned key = 0; key < KEYS; key++) {
-            if (!model[of][key].given_away && model_flushed(db, of, key, &flush))
+            if (model_flushed(db, of, key, &flush))
                 model[of][key].there = false;
         }
     }
@@ -243,10 +213,8 @@ static void step(int value)
     unsigned key = (unsigned)rand() % KEYS;
     int kind = rand() % 1000;
 
-    if (kind == 0)
-        give_away(db, key);
-    else if (kind <= 3)
-        flush(db, (enum flush_kind)(kind - 1));
+    if (kind < 3)
+        flush(db, (enum flush_kind)kind);
     else if (kind < 200)
         step_of_keys(db, key, (key + 1) % KEYS, value);
     else
@@ -268,7 +236,7 @@ static void test_commands_by_random(void **state)
         step(i);
     for (uint32_t db = 0; db < DATABASES; db++) {
         for (unsigned key = 0; key < KEYS; key++)
-            there += model[db][key].there && !model[db][key].given_away;
+            there += model[db][key].there;
     }
     t_ok(plain_keys_read(keys, take_left, &read, &err), &err);
     plain_keys_free(keys);
@@ -305,14 +273,10 @@ static void test_large_values_of_any_type(void **state)
                                   .value = buf_bytes(&value),
                                   .expire_ms = i,
                                   .sticky = true};
-        bool done;
 
         memset(value.p, (int)i, value.n);
-        t_ok(plain_keys_put(keys, &entry, 0, &done, &err), &err);
-        assert_true(done);
+        t_ok(plain_keys_put(keys, &entry, 0, &err), &err);
     }
-    t_ok(plain_keys_give_away(keys, 0, bytes_str("key:3"), count_entry, &read, &err), &err);
-    assert_int_equal(read, 1);
     t_ok(plain_keys_read(keys, count_entry, &read, &err), &err);
     assert_int_equal(read, 10);
     plain_keys_free(keys);

@@ -58,6 +58,27 @@ static void test_what_was_put_is_read_anywhere(void **state)
     }
 }
 
+/* Before and after the end of the file. */
+static void test_what_was_put_is_changed_in_place(void **state)
+{
+    const size_t at = TOTAL - 200;
+    struct ft_err err = FT_ERR_INIT;
+    struct spool s;
+    uint8_t part[190], seen[200];
+
+    (void)state;
+    fill(&s, 100, 90);
+    assert_true(s.tail.n > 10 && s.tail.n < 190);
+    for (size_t k = 0; k < sizeof(part); k++)
+        part[k] = (uint8_t)~pattern(at + k);
+    t_ok(spool_overwrite(&s, at, part, sizeof(part), &err), &err);
+    t_ok(spool_read(&s, at, seen, sizeof(seen), &err), &err);
+    assert_memory_equal(seen, part, sizeof(part));
+    for (size_t k = sizeof(part); k < sizeof(seen); k++)
+        assert_int_equal(seen[k], pattern(at + k));
+    spool_release(&s);
+}
+
 static void test_little_needs_no_file(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -89,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_put_is_read_anywhere),
+        cmocka_unit_test(test_what_was_put_is_changed_in_place),
         cmocka_unit_test(test_little_needs_no_file),
         cmocka_unit_test(test_a_directory_that_is_not_there),
     };
