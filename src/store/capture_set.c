@@ -1,0 +1,460 @@
+#include "store/capture_set.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/fsutil.h"
+#include "base/json_tree.h"
+#include "base/parse.h"
+#include "store/capture_private.h"
+
+#define FORMAT_NAME "flowtape-capture-set"
+#define SET_LOCK    "set.lock"
+#define SET_TMP     CAPTURE_SET_FILE ".tmp"
+#define TEXT_MAX    (64u << 20)
+#define SLOT_LAST   16383
+#define ID_TEXT     (2 * CAPTURE_ID_SIZE + 1)
+
+/*
+ * Writing. As in capture_manifest.c one look at the end tells whether all could be made.
+ */
+
+static json_t *generation_json(const struct set_generation *g, uint32_t node_count)
+{
+    json_t *nodes = json_array();
+    json_t *slots = json_array();
+
+    for (uint32_t i = 0; i < node_count; i++)
+        (void)json_array_append_new(nodes, json_integer((json_int_t)g->nodes[i]));
+    for (size_t i = 0; i < g->slots_count; i++) {
+        const struct set_slots *s = &g->slots[i];
+
+        (void)json_array_append_new(slots, json_pack("[i, i, i]", s->first, s->last, s->node));
+    }
+    return json_pack("{s:I, s:o, s:o}", "id", (json_int_t)g->id, "nodes", nodes, "slots", slots);
+}
+
+static int save(const struct capture_set *s, struct ft_err *err)
+{
+    json_t *nodes = json_array();
+    json_t *generations = json_array();
+    char id[ID_TEXT];
+    char created[FORMAT_TIME];
+    json_t *root;
+    char *text;
+    int rc;
+
+    for (uint32_t i = 0; i < s->node_count; i++)
+        (void)json_array_append_new(nodes,
+                                    json_pack("{s:s, s:s}", "directory", s->nodes[i].directory,
+                                              "address", s->nodes[i].address));
+    for (size_t i = 0; i < s->generation_count; i++)
+        (void)json_array_append_new(generations,
+                                    generation_json(&s->generations[i], s->node_count));
+    bytes_to_hex(bytes_of(s->id, sizeof(s->id)), id);
+    root = json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "format", FORMAT_NAME, "major", 1,
+                     "minor", 0, "set_id", id, "created", format_time_us(s->created_us, created),
+                     "nodes", nodes, "generations", generations);
+    text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
+    json_decref(root);
+    if (text == NULL)
+        return err_nomem(err, "the description of a set");
+    rc = json_tree_is_whole(err);
+    if (rc == 0)
+        rc = fs_replace_file(s->dirfd, CAPTURE_SET_FILE, bytes_str(text), err);
+    free(text);
+    return rc == 0 ? 0 : err_wrap(err, "set \"%s\"", s->path);
+}
+
+/*
+ * Reading. Nothing is believed before it is in range.
+ */
+
+static int wrong(const char *key, const char *wanted, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_CORRUPT, "\"%s\" is missing or not %s", key, wanted);
+}
+
+static bool in_range(const json_t *v, json_int_t min, json_int_t max)
+{
+    return json_is_integer(v) && json_integer_value(v) >= min && json_integer_value(v) <= max;
+}
+
+static void node_directory(uint32_t node, char out[CAPTURE_SET_DIR_SIZE])
+{
+    (void)snprintf(out, CAPTURE_SET_DIR_SIZE, "node-%04" PRIu32, node + 1); /* fits */
+}
+
+static int read_id(struct capture_set *s, const json_t *root, struct ft_err *err)
+{
+    const char *hex = json_string_value(json_object_get(root, "set_id"));
+
+    if (hex == NULL || strlen(hex) != ID_TEXT - 1 || strspn(hex, "0123456789abcdef") != ID_TEXT - 1)
+        return wrong("set_id", "32 hexadecimal digits", err);
+    for (size_t i = 0; i < CAPTURE_ID_SIZE; i++) {
+        const char pair[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+        s->id[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return 0;
+}
+
+static int read_nodes(struct capture_set *s, const json_t *list, struct ft_err *err)
+{
+    size_t count = json_array_size(list);
+
+    if (count == 0 || count > CAPTURE_SET_NODES_MAX)
+        return wrong("nodes", "an array of 1 to 256 nodes", err);
+    s->nodes = calloc(count, sizeof(*s->nodes));
+    if (s->nodes == NULL)
+        return err_nomem(err, "the nodes of a set");
+    s->node_count = (uint32_t)count;
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        const json_t *node = json_array_get(list, i);
+        const char *directory = json_string_value(json_object_get(node, "directory"));
+        const char *address = json_string_value(json_object_get(node, "address"));
+
+        node_directory(i, s->nodes[i].directory);
+        if (directory == NULL || strcmp(directory, s->nodes[i].directory) != 0)
+            return wrong("directory", "that of the node's number", err);
+        if (address == NULL || strlen(address) >= sizeof(s->nodes[i].address))
+            return wrong("address", "an address", err);
+        memcpy(s->nodes[i].address, address, strlen(address) + 1);
+    }
+    return 0;
+}
+
+static int read_slots(const struct capture_set *s, struct set_generation *g, const json_t *list,
+                      struct ft_err *err)
+{
+    size_t count = json_array_size(list);
+    json_int_t free_from = 0;
+
+    g->slots = calloc(count + 1, sizeof(*g->slots));
+    if (g->slots == NULL)
+        return err_nomem(err, "the slots of a set");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(list, i);
+        const json_t *first = json_array_get(row, 0);
+        const json_t *last = json_array_get(row, 1);
+        const json_t *node = json_array_get(row, 2);
+
+        if (!in_range(first, free_from, SLOT_LAST) ||
+            !in_range(last, json_integer_value(first), SLOT_LAST) ||
+            !in_range(node, 0, (json_int_t)s->node_count - 1))
+            return wrong("slots", "an array of first slot, last slot and node, in order", err);
+        free_from = json_integer_value(last) + 1;
+        g->slots[g->slots_count++] =
+            (struct set_slots){.first = (uint16_t)json_integer_value(first),
+                               .last = (uint16_t)json_integer_value(last),
+                               .node = (uint16_t)json_integer_value(node)};
+    }
+    return 0;
+}
+
+/* Room for one more, counted only when it is filled in. */
+static int append_generation(struct capture_set *s, struct set_generation **ret, struct ft_err *err)
+{
+    struct set_generation *g;
+
+    if (ARRAY_ADD_ROOM(&s->generations, s->generation_count, "a generation", err) != 0)
+        return -1;
+    g = &s->generations[s->generation_count++];
+    *g = (struct set_generation){.nodes = calloc(s->node_count, sizeof(*g->nodes))};
+    if (g->nodes == NULL)
+        return err_nomem(err, "a generation");
+    *ret = g;
+    return 0;
+}
+
+static int read_generation(struct capture_set *s, const json_t *j, struct ft_err *err)
+{
+    const struct set_generation *before = capture_set_find(s, 0);
+    json_int_t after = before == NULL ? 0 : (json_int_t)before->id;
+    const json_t *id = json_object_get(j, "id");
+    const json_t *nodes = json_object_get(j, "nodes");
+    struct set_generation *g;
+
+    if (!in_range(id, after + 1, UINT32_MAX))
+        return wrong("id", "greater than the one before", err);
+    if (json_array_size(nodes) != s->node_count)
+        return wrong("nodes", "an array with a generation of each node", err);
+    if (append_generation(s, &g, err) != 0)
+        return -1;
+    g->id = (uint32_t)json_integer_value(id);
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        const json_t *of_node = json_array_get(nodes, i);
+
+        if (!in_range(of_node, 1, UINT32_MAX))
+            return wrong("nodes", "an array with a generation of each node", err);
+        g->nodes[i] = (uint32_t)json_integer_value(of_node);
+    }
+    return read_slots(s, g, json_object_get(j, "slots"), err);
+}
+
+static int read_root(struct capture_set *s, const json_t *root, struct ft_err *err)
+{
+    const char *format = json_string_value(json_object_get(root, "format"));
+    const char *created = json_string_value(json_object_get(root, "created"));
+    const json_t *generations = json_object_get(root, "generations");
+    struct ft_err ignored = FT_ERR_INIT;
+
+    if (format == NULL || strcmp(format, FORMAT_NAME) != 0)
+        return wrong("format", "\"" FORMAT_NAME "\"", err);
+    if (!in_range(json_object_get(root, "major"), 1, 1)) {
+        return err_set(err, FT_ERR_UNSUPPORTED,
+                       "the set has a format that this flowtape does not know");
+    }
+    if (created == NULL || parse_time_us(created, &s->created_us, &ignored) != 0)
+        return wrong("created", "a time", err);
+    if (read_id(s, root, err) != 0 || read_nodes(s, json_object_get(root, "nodes"), err) != 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(generations); i++) {
+        if (read_generation(s, json_array_get(generations, i), err) != 0)
+            return err_wrap(err, "generation %zu", i);
+    }
+    return 0;
+}
+
+static int load(struct capture_set *s, struct ft_err *err)
+{
+    struct buf text = BUF_INIT(TEXT_MAX);
+    json_t *root = NULL;
+    int rc = fs_read_file(s->dirfd, CAPTURE_SET_FILE, TEXT_MAX, &text, err);
+
+    if (rc == 0)
+        rc = json_tree_load(&root, buf_bytes(&text), JSON_REJECT_DUPLICATES, err);
+    if (rc == 0)
+        rc = read_root(s, root, err);
+    json_decref(root);
+    buf_release(&text);
+    return rc == 0 ? 0 : err_wrap(err, "\"%s/" CAPTURE_SET_FILE "\"", s->path);
+}
+
+/*
+ * Opening
+ */
+
+static int file_exists(int dirfd, bool *ret, struct ft_err *err)
+{
+    struct stat st;
+
+    *ret = fstatat(dirfd, CAPTURE_SET_FILE, &st, 0) == 0;
+    if (*ret || errno == ENOENT)
+        return 0;
+    return err_errno(err, errno, "could not look at \"" CAPTURE_SET_FILE "\"");
+}
+
+bool capture_set_is_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct ft_err ignored = FT_ERR_INIT;
+    bool found = fd >= 0 && file_exists(fd, &found, &ignored) == 0 && found;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return found;
+}
+
+static int open_dir(struct capture_set **ret, const char *path, struct ft_err *err)
+{
+    struct capture_set *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return err_nomem(err, "a set");
+    s->lock_fd = -1;
+    s->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dirfd < 0)
+        err_errno(err, errno, "could not open directory \"%s\"", path);
+    else if ((s->path = strdup(path)) == NULL)
+        err_nomem(err, "a path");
+    else {
+        *ret = s;
+        return 0;
+    }
+    capture_set_free(s);
+    return -1;
+}
+
+int capture_set_open_read(struct capture_set **ret, const char *path, struct ft_err *err)
+{
+    struct capture_set *s;
+
+    if (open_dir(&s, path, err) != 0)
+        return -1;
+    if (load(s, err) != 0) {
+        capture_set_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+static int set_node(struct set_node *node, uint32_t index, const char *address, struct ft_err *err)
+{
+    size_t n = strlen(address);
+
+    if (n >= sizeof(node->address) || !bytes_is_utf8(bytes_str(address)))
+        return err_set(err, FT_ERR_USAGE, "a node's address is too long or not UTF-8");
+    memcpy(node->address, address, n + 1);
+    node_directory(index, node->directory);
+    return 0;
+}
+
+static int start(struct capture_set *s, const char *const *addresses, uint32_t count,
+                 struct ft_err *err)
+{
+    s->nodes = calloc(count, sizeof(*s->nodes));
+    if (s->nodes == NULL)
+        return err_nomem(err, "the nodes of a set");
+    s->node_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (set_node(&s->nodes[i], i, addresses[i], err) != 0)
+            return -1;
+    }
+    if (getrandom(s->id, sizeof(s->id), 0) != (ssize_t)sizeof(s->id))
+        return err_errno(err, errno, "could not make an id");
+    s->created_us = clock_wall_us();
+    return save(s, err) != 0 ? -1 : fs_sync_dir(s->dirfd, "..", err);
+}
+
+/* What may lie in a directory that becomes a set: what a killed first start leaves. */
+static int visit_before_set(int dirfd, const char *name, void *arg, struct ft_err *err)
+{
+    (void)dirfd;
+    if (strcmp(name, SET_LOCK) == 0 || strcmp(name, SET_TMP) == 0 ||
+        strcmp(name, "lost+found") == 0)
+        return 0;
+    return err_set(err, FT_ERR_STATE,
+                   "directory \"%s\" is neither a capture set nor empty: it holds \"%s\"",
+                   (const char *)arg, name);
+}
+
+static int resume(struct capture_set *s, uint32_t count, struct ft_err *err)
+{
+    if (unlinkat(s->dirfd, SET_TMP, 0) != 0 && errno != ENOENT)
+        return err_errno(err, errno, "could not remove \"%s/" SET_TMP "\"", s->path);
+    if (load(s, err) != 0)
+        return -1;
+    if (s->node_count == count)
+        return 0;
+    return err_set(err, FT_ERR_STATE,
+                   "the set \"%s\" has %" PRIu32 " nodes, not %" PRIu32
+                   "; another cluster needs another directory",
+                   s->path, s->node_count, count);
+}
+
+static int prepare(struct capture_set *s, const char *const *addresses, uint32_t count,
+                   struct ft_err *err)
+{
+    bool held = false;
+    bool exists;
+
+    if (capture_is_dir(s->path)) {
+        return err_set(err, FT_ERR_STATE,
+                       "\"%s\" is the capture of a single source; a set needs another directory",
+                       s->path);
+    }
+    if (file_exists(s->dirfd, &exists, err) != 0)
+        return -1;
+    if (!exists && capture_list(s->dirfd, ".", visit_before_set, s->path, err) != 0)
+        return -1;
+    if (fs_lock_dir(s->dirfd, &held, err) == 0)
+        s->lock_fd = fs_lock(s->dirfd, SET_LOCK, &held, err);
+    if (s->lock_fd < 0 && held)
+        return err_set(err, FT_ERR_STATE, "another process is writing to the set \"%s\"", s->path);
+    if (s->lock_fd < 0 || file_exists(s->dirfd, &exists, err) != 0)
+        return err_wrap(err, "could not lock the set \"%s\"", s->path);
+    return exists ? resume(s, count, err) : start(s, addresses, count, err);
+}
+
+int capture_set_open_write(struct capture_set **ret, const char *path, const char *const *addresses,
+                           uint32_t count, struct ft_err *err)
+{
+    struct capture_set *s;
+
+    if (count == 0 || count > CAPTURE_SET_NODES_MAX)
+        return err_set(err, FT_ERR_USAGE, "a set has 1 to %d nodes", CAPTURE_SET_NODES_MAX);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_errno(err, errno, "could not create directory \"%s\"", path);
+    if (open_dir(&s, path, err) != 0)
+        return -1;
+    if (prepare(s, addresses, count, err) != 0) {
+        capture_set_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+void capture_set_free(struct capture_set *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < s->generation_count; i++) {
+        free(s->generations[i].nodes);
+        free(s->generations[i].slots);
+    }
+    free(s->generations);
+    free(s->nodes);
+    if (s->lock_fd >= 0)
+        (void)close(s->lock_fd);
+    if (s->dirfd >= 0)
+        (void)close(s->dirfd);
+    free(s->path);
+    free(s);
+}
+
+/*
+ * What is in it
+ */
+
+const struct set_generation *capture_set_find(const struct capture_set *s, uint32_t id)
+{
+    if (id == 0)
+        return s->generation_count == 0 ? NULL : &s->generations[s->generation_count - 1];
+    for (size_t i = 0; i < s->generation_count; i++) {
+        if (s->generations[i].id == id)
+            return &s->generations[i];
+    }
+    return NULL;
+}
+
+char *capture_set_node_path(const struct capture_set *s, uint32_t node)
+{
+    char *path;
+
+    return asprintf(&path, "%s/%s", s->path, s->nodes[node].directory) < 0 ? NULL : path;
+}
+
+int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct set_slots *slots,
+                    size_t slots_count, struct ft_err *err)
+{
+    const struct set_generation *before = capture_set_find(s, 0);
+    uint32_t id = before == NULL ? 1 : before->id + 1;
+    struct set_generation *g;
+
+    if (before != NULL && memcmp(before->nodes, nodes, s->node_count * sizeof(*nodes)) == 0)
+        return 0;
+    if (append_generation(s, &g, err) != 0)
+        return -1;
+    g->id = id;
+    memcpy(g->nodes, nodes, s->node_count * sizeof(*nodes));
+    g->slots = calloc(slots_count + 1, sizeof(*g->slots));
+    if (g->slots == NULL)
+        return err_nomem(err, "the slots of a set");
+    for (size_t i = 0; i < slots_count; i++)
+        g->slots[i] = slots[i];
+    g->slots_count = slots_count;
+    return save(s, err);
+}

@@ -1,0 +1,76 @@
+/*
+ * capture_set.h - several captures that belong together: one for each node of a source that is a cluster.
+ *
+ * Layout       set.json                the description, replaced atomically
+ *              set.lock                held by the one process that writes
+ *              node-0001/              an ordinary capture (capture.h); nodes are numbered from 1 here, in
+ *                                      memory by their index
+ *              doc/format-capture.md has the specification.
+ * Generations  Each node has its own. A generation of the set is one complete generation of each node, and
+ *              says which node had which slots when all of them were complete.
+ * Durability   A generation of the set is written down when those of the nodes are durable.
+ * Threads      Belongs to one thread, or is constant.
+ */
+#ifndef FLOWTAPE_STORE_CAPTURE_SET_H
+#define FLOWTAPE_STORE_CAPTURE_SET_H
+
+#include "store/capture.h"
+
+#define CAPTURE_SET_FILE      "set.json"
+#define CAPTURE_SET_NODES_MAX 256
+#define CAPTURE_SET_DIR_SIZE  16
+
+/* Slots first to last, both included, of the node with this index. */
+struct set_slots {
+    uint16_t first, last;
+    uint16_t node;
+};
+
+struct set_generation {
+    uint32_t id;     /* from 1, ascending */
+    uint32_t *nodes; /* of each node its generation */
+    struct set_slots *slots;
+    size_t slots_count; /* 0: nobody told */
+};
+
+struct set_node {
+    char directory[CAPTURE_SET_DIR_SIZE]; /* in that of the set */
+    char address[300];                    /* as in a capture */
+};
+
+struct capture_set {
+    char *path;
+    int dirfd;
+    int lock_fd; /* -1 when reading */
+    uint8_t id[CAPTURE_ID_SIZE];
+    uint64_t created_us;
+    struct set_node *nodes;
+    uint32_t node_count;
+    struct set_generation *generations;
+    size_t generation_count;
+};
+
+/* capture_set_is_dir - is there one at this path? */
+bool capture_set_is_dir(const char *path);
+/* capture_set_open_read - takes no lock. */
+int capture_set_open_read(struct capture_set **ret, const char *path, struct ft_err *err);
+/*
+ * capture_set_open_write - open or create, with the lock. addresses: of the nodes, in their order; a set
+ * that exists has to have as many, of which each capture checks its own (capture_check_source).
+ */
+int capture_set_open_write(struct capture_set **ret, const char *path, const char *const *addresses,
+                           uint32_t count, struct ft_err *err);
+void capture_set_free(struct capture_set *s);
+
+/* capture_set_find - by number, 0: the newest; NULL: there is none. */
+const struct set_generation *capture_set_find(const struct capture_set *s, uint32_t id);
+/* capture_set_node_path - the directory of a node, to be freed; NULL: no memory. */
+char *capture_set_node_path(const struct capture_set *s, uint32_t node);
+/*
+ * capture_set_add - these generations of the nodes are the set's newest from now on, durably; nothing
+ * happens if they are already. slots are copied.
+ */
+int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct set_slots *slots,
+                    size_t slots_count, struct ft_err *err);
+
+#endif
