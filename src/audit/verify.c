@@ -17,6 +17,7 @@
 #include "pump/pump.h"
 #include "rdb/value_check.h"
 #include "store/archived_list.h"
+#include "store/capture_set.h"
 #include "store/segment_reader_open.h"
 #include "store/segment_reader_seek.h"
 
@@ -688,6 +689,59 @@ static int verify_capture(struct verify_report *r, const char *path, struct ft_e
     return rc;
 }
 
+/* Names of files are those within a capture: of a set they begin with the node's. */
+static int name_node(struct finding *list, size_t from, size_t count, const char *directory,
+                     struct ft_err *err)
+{
+    for (size_t i = from; i < count; i++) {
+        char *name;
+
+        if (asprintf(&name, "%s/%s", directory, list[i].file) < 0)
+            return err_nomem(err, "a finding");
+        free(list[i].file);
+        list[i].file = name;
+    }
+    return 0;
+}
+
+static int verify_node(struct verify_report *r, const struct capture_set *set, uint32_t node,
+                       struct ft_err *err)
+{
+    const char *directory = set->nodes[node].directory;
+    size_t findings = r->finding_count;
+    size_t notes = r->note_count;
+    size_t incomplete = r->incomplete_count;
+    char *path = capture_set_node_path(set, node);
+    int rc;
+
+    if (path == NULL)
+        return err_nomem(err, "a path");
+    rc = verify_capture(r, path, err);
+    free(path);
+    if (rc != 0 || name_node(r->findings, findings, r->finding_count, directory, err) != 0 ||
+        name_node(r->notes, notes, r->note_count, directory, err) != 0)
+        return -1;
+    return name_node(r->incomplete, incomplete, r->incomplete_count, directory, err);
+}
+
+/* Of each node its capture, as if it were alone; and there has to be a whole generation of all. */
+static int verify_set(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct capture_set *set;
+    int rc = 0;
+
+    if (capture_set_open_read(&set, path, &what) != 0)
+        return not_opened(r, CAPTURE_SET_FILE, &what, err);
+    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++)
+        rc = verify_node(r, set, i, err);
+    if (rc == 0 && capture_set_find(set, 0) == NULL)
+        rc = append(&r->incomplete, &r->incomplete_count, CAPTURE_SET_FILE, FT_NO_OFFSET,
+                    "not all nodes have a complete snapshot yet", err);
+    capture_set_free(set);
+    return rc;
+}
+
 static int verify_packed(struct verify_report *r, const char *path, struct ft_err *err)
 {
     struct ft_err what = FT_ERR_INIT;
@@ -787,6 +841,8 @@ int verify_run(struct verify_report *ret, const char *path, struct read_progress
     *ret = (struct verify_report){.progress = progress};
     if (capture_is_dir(path))
         return verify_capture(ret, path, err);
+    if (capture_set_is_dir(path))
+        return verify_set(ret, path, err);
     return packed_looks_so(path) ? verify_packed(ret, path, err) : verify_files(ret, path, err);
 }
 

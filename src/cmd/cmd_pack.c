@@ -9,6 +9,7 @@
 #include "cmd/json_value.h"
 #include "cmd/stop.h"
 #include "input/cut.h"
+#include "store/capture_set.h"
 
 #define COMMAND "pack"
 
@@ -177,6 +178,17 @@ static int select_generation(struct pack_args *a, const struct capture *c, struc
     return 0;
 }
 
+static int open_capture(struct capture **ret, const char *path, struct ft_err *err)
+{
+    if (capture_set_is_dir(path)) {
+        return err_set(err, FT_ERR_USAGE,
+                       "\"%s\" is a set of captures, one for each node of a cluster: pack the "
+                       "directories of all of them, and keep its " CAPTURE_SET_FILE,
+                       path);
+    }
+    return capture_open_read(ret, path, err);
+}
+
 static enum exit_status pack(struct pack_args *a)
 {
     struct job job = {.args = a};
@@ -186,7 +198,7 @@ static enum exit_status pack(struct pack_args *a)
 
     a->pack.progress = &job.progress;
     if (stop_catch_signals(&a->pack.cancel_fd, &err) == 0 &&
-        capture_open_read(&job.capture, a->input, &err) == 0 &&
+        open_capture(&job.capture, a->input, &err) == 0 &&
         select_generation(a, job.capture, &cut, &err) == 0)
         rc = work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err);
     cut_release(&cut);

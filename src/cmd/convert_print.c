@@ -57,6 +57,12 @@ static void print_journal(const struct convert_outcome *o)
                 " flows, from a flush on that not all flows have yet\n",
                 j->after_partial_flush, j->partial_flush_flows);
     }
+    if (j->foreign_slot_flows != 0) {
+        fprintf(stderr,
+                "  not applied: %" PRIu64 " records of %" PRIu32
+                " flows, from one on for a slot that another node has not given up yet\n",
+                j->after_foreign_slot, j->foreign_slot_flows);
+    }
     if (guard_is_missing(o)) {
         fputs("  the source's sharding rule is unknown: copies of PFMERGE for keys of other flows "
               "could not be told apart\n",
@@ -107,13 +113,15 @@ static json_t *journal_to_json(const struct convert_outcome *o)
 {
     const struct journal_pass_counts *j = &o->result.journal;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "records",
                      (json_int_t)j->records, "in_full_sync", (json_int_t)o->result.in_sync,
                      "flushes", (json_int_t)j->flushes, "foreign", (json_int_t)j->foreign,
                      "repeated", (json_int_t)j->repeated, "filtered",
                      (json_int_t)o->result.records_filtered, "not_applied",
                      (json_int_t)j->after_partial_flush, "partial_flush_flows",
-                     (json_int_t)j->partial_flush_flows, "owner_guard", !guard_is_missing(o));
+                     (json_int_t)j->partial_flush_flows, "awaiting_slot",
+                     (json_int_t)j->after_foreign_slot, "awaiting_slot_flows",
+                     (json_int_t)j->foreign_slot_flows, "owner_guard", !guard_is_missing(o));
 }
 
 json_t *convert_to_report(const struct convert_outcome *o)

@@ -282,7 +282,8 @@ static int walk_records(struct side_file *f, const uint64_t *start_lsn, struct n
         return -1;
     rc = journal_pass_run(f->source, &cut, translator, take_names, names, &counts, err);
     translator_free(translator);
-    names->flushed |= rc == 0 && counts.partial_flush_flows != 0;
+    names->flushed |=
+        rc == 0 && (counts.partial_flush_flows != 0 || counts.foreign_slot_flows != 0);
     return rc;
 }
 

@@ -3,12 +3,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "input/slot_owners.h"
+#include "input/source_nodes.h"
+
 /* Records between two looks at whether there is more for flows that wait. */
 #define LOOK_EVERY 512u
 
 enum flow_state {
     FLOW_RUNNING,
-    FLOW_HELD,    /* at a flush that not all flows have reached */
+    FLOW_HELD,    /* at a flush that not all flows of its node have reached */
+    FLOW_BARRED,  /* at a record for a slot of another node */
     FLOW_WAITING, /* at the end of what may be read, when following */
     FLOW_ENDED,
 };
@@ -33,7 +37,9 @@ struct pass {
     struct owner_guard guard;
     struct sharding_learner learner; /* of records, as long as the rule is being learnt */
     bool learning;
+    struct slot_owners *owners; /* of a cluster; else NULL */
     struct pass_flow *flows;
+    uint32_t *last_held; /* of each node, the flow that came last to a flush */
     unsigned since_look;
 };
 
@@ -66,7 +72,7 @@ bool journal_record_applies(const struct owner_guard *g, const struct item *item
         counts->foreign++;
         return false;
     }
-    if (journal_is_repeated(t, item->flow, false)) {
+    if (journal_is_repeated(t, owner_guard_own_flow(g, item->flow), false)) {
         counts->repeated++;
         return false;
     }
@@ -166,8 +172,10 @@ static void learn_rule(struct pass *p, const struct item *item, const struct tra
     p->learning = p->learner.tally.keys < SHARDING_LEARN_RECORDS;
 }
 
-static int take_command(struct pass *p, struct pass_flow *flow, struct ft_err *err)
+static int take_command(struct pass *p, uint32_t i, struct ft_err *err)
 {
+    struct pass_flow *flow = &p->flows[i];
+    uint32_t node = source_node_of(p->source, i);
     const struct item *item = &flow->item;
     struct translation t;
 
@@ -175,11 +183,16 @@ static int take_command(struct pass *p, struct pass_flow *flow, struct ft_err *e
         return wrap_record(item, err);
     if (t.class_ == TRANSLATION_FLUSH) {
         flow->state = FLOW_HELD;
+        p->last_held[node] = i;
         return 0;
     }
     learn_rule(p, item, &t);
     if (!journal_record_applies(&p->guard, item, &t, p->counts))
         return 0;
+    if (p->owners != NULL && !slot_owners_take(p->owners, node, t.keys, t.key_count)) {
+        flow->state = FLOW_BARRED;
+        return 0;
+    }
     if (p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);
     return 0;
@@ -192,7 +205,7 @@ static int run_flow(struct pass *p, uint32_t i, uint64_t until_us, struct ft_err
 
     while (flow->state == FLOW_RUNNING && flow->item.time_us <= until_us &&
            (p->follow == NULL || p->since_look++ < LOOK_EVERY)) {
-        if (item_command(&flow->item) != NULL && take_command(p, flow, err) != 0)
+        if (item_command(&flow->item) != NULL && take_command(p, i, err) != 0)
             return -1;
         if (flow->state == FLOW_RUNNING && advance(p, i, err) != 0)
             return -1;
@@ -239,61 +252,97 @@ static int open_flow(struct pass *p, uint32_t i, struct ft_err *err)
     return read_item(p, i, err);
 }
 
-static uint32_t count_held(const struct pass *p)
+/* Are all flows of the node at a flush? */
+static bool is_held(const struct pass *p, uint32_t node)
 {
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < p->cut->flow_count; i++)
-        n += p->flows[i].state == FLOW_HELD;
-    return n;
+    for (uint32_t i = source_node_first(p->source, node);
+         i < source_node_first(p->source, node + 1); i++) {
+        if (p->flows[i].state != FLOW_HELD)
+            return false;
+    }
+    return true;
 }
 
-static int check_same_flush(const struct pass *p, struct ft_err *err)
+static int check_same_flush(const struct pass *p, uint32_t node, struct ft_err *err)
 {
-    const struct item *first = &p->flows[0].item;
+    uint32_t first = source_node_first(p->source, node);
+    const struct item *of_first = &p->flows[first].item;
 
-    for (uint32_t i = 1; i < p->cut->flow_count; i++) {
+    for (uint32_t i = first + 1; i < source_node_first(p->source, node + 1); i++) {
         const struct item *item = &p->flows[i].item;
 
-        if (item->record.txid != first->record.txid) {
+        if (item->record.txid != of_first->record.txid) {
             return err_set(err, FT_ERR_CORRUPT,
                            "flow %" PRIu32 ", LSN %" PRIu64 ": flush of transaction %" PRIu64
-                           ", but flow 0, LSN %" PRIu64 " has transaction %" PRIu64,
-                           i, item->lsn, item->record.txid, first->lsn, first->record.txid);
+                           ", but flow %" PRIu32 ", LSN %" PRIu64 " has transaction %" PRIu64,
+                           i, item->lsn, item->record.txid, first, of_first->lsn,
+                           of_first->record.txid);
         }
     }
     return 0;
 }
 
-/* All flows are at the same flush: carry it out once and let them go on. */
-static int release_flush(struct pass *p, uint32_t last, struct ft_err *err)
+/* Of flows of other nodes, the record that comes next. */
+static void tell_flush_lsns(struct pass *p)
 {
-    const struct item *item = &p->flows[last].item;
+    for (uint32_t i = 0; p->cut->flush_lsn != NULL && i < p->cut->flow_count; i++) {
+        const struct pass_flow *flow = &p->flows[i];
+        bool stands =
+            flow->state == FLOW_HELD || flow->state == FLOW_BARRED || flow->state == FLOW_RUNNING;
+
+        p->cut->flush_lsn[i] = stands ? flow->item.lsn : flow->next_lsn;
+    }
+}
+
+static int deliver_flush(struct pass *p, uint32_t node, struct ft_err *err)
+{
+    const struct item *item = &p->flows[p->last_held[node]].item;
     struct translation t;
 
-    if (check_same_flush(p, err) != 0)
-        return -1;
-    for (uint32_t i = 0; p->cut->flush_lsn != NULL && i < p->cut->flow_count; i++)
-        p->cut->flush_lsn[i] = p->flows[i].item.lsn;
-    if (translate(p, item, &t, err) != 0 || p->take(p->context, item, &t, err) != 0)
+    if (translate(p, item, &t, err) != 0)
+        return wrap_record(item, err);
+    if (p->owners != NULL && !slot_owners_flush(p->owners, node, item->record.dbid, &t))
+        return 0;
+    tell_flush_lsns(p);
+    if (p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);
     p->counts->flushes++;
+    return 0;
+}
+
+/* All flows of the node are at the same flush: carry it out once and let them go on, and those which waited
+ * for a slot of the node. */
+static int release_flush(struct pass *p, uint32_t node, struct ft_err *err)
+{
+    if (check_same_flush(p, node, err) != 0 || deliver_flush(p, node, err) != 0)
+        return -1;
     for (uint32_t i = 0; i < p->cut->flow_count; i++) {
-        p->flows[i].state = FLOW_RUNNING;
-        if (advance(p, i, err) != 0)
-            return -1;
+        struct pass_flow *flow = &p->flows[i];
+
+        if (flow->state == FLOW_BARRED) {
+            flow->state = FLOW_RUNNING;
+        } else if (source_node_of(p->source, i) == node) {
+            flow->state = FLOW_RUNNING;
+            if (advance(p, i, err) != 0)
+                return -1;
+        }
     }
     return 0;
 }
 
-static void count_partial_flush(struct pass *p)
+static void count_held(struct pass *p)
 {
     for (uint32_t i = 0; i < p->cut->flow_count; i++) {
-        if (p->flows[i].state != FLOW_HELD)
-            continue;
-        p->counts->partial_flush_flows++;
-        if (p->follow == NULL)
-            p->counts->after_partial_flush += p->cut->stop_lsn[i] - p->flows[i].item.lsn;
+        const struct pass_flow *flow = &p->flows[i];
+        uint64_t left = p->follow == NULL ? p->cut->stop_lsn[i] - flow->item.lsn : 0;
+
+        if (flow->state == FLOW_HELD) {
+            p->counts->partial_flush_flows++;
+            p->counts->after_partial_flush += left;
+        } else if (flow->state == FLOW_BARRED) {
+            p->counts->foreign_slot_flows++;
+            p->counts->after_foreign_slot += left;
+        }
     }
 }
 
@@ -313,14 +362,18 @@ static int wake_flows(struct pass *p, struct ft_err *err)
     return 0;
 }
 
-/* Everything up to the cut, to what is there, or to a flush, in turns. Returns 1: not all of it. */
-static int run_flows(struct pass *p, uint32_t *last, struct ft_err *err)
+/* Everything up to the cut, or to what is there, in turns. Returns 1: not all of it. */
+static int run_flows(struct pass *p, struct ft_err *err)
 {
     uint64_t until_us;
+    uint32_t flow;
 
     p->since_look = 0;
-    while (earliest(p, last, &until_us)) {
-        if (run_flow(p, *last, until_us, err) != 0)
+    while (earliest(p, &flow, &until_us)) {
+        uint32_t node = source_node_of(p->source, flow);
+
+        if (run_flow(p, flow, until_us, err) != 0 ||
+            (is_held(p, node) && release_flush(p, node, err) != 0))
             return -1;
         if (p->follow != NULL && p->since_look > LOOK_EVERY)
             return 1;
@@ -328,35 +381,15 @@ static int run_flows(struct pass *p, uint32_t *last, struct ft_err *err)
     return 0;
 }
 
-static int run_to_cut(struct pass *p, struct ft_err *err)
-{
-    uint32_t last = 0;
-
-    for (;;) {
-        if (run_flows(p, &last, err) != 0)
-            return -1;
-        if (count_held(p) < p->cut->flow_count)
-            return 0;
-        if (release_flush(p, last, err) != 0)
-            return -1;
-    }
-}
-
 static int run_following(struct pass *p, struct ft_err *err)
 {
-    uint32_t last = 0;
     int more = 1;
 
     while (more > 0) {
-        int left = run_flows(p, &last, err);
+        int left = run_flows(p, err);
 
         if (left < 0)
             return -1;
-        if (left == 0 && count_held(p) == p->cut->flow_count) {
-            if (release_flush(p, last, err) != 0)
-                return -1;
-            continue;
-        }
         more = p->follow->more(p->context, left == 0, err);
         if (more > 0 && wake_flows(p, err) != 0)
             return -1;
@@ -364,22 +397,73 @@ static int run_following(struct pass *p, struct ft_err *err)
     return more;
 }
 
+static int run_open(struct pass *p, struct ft_err *err)
+{
+    for (uint32_t i = 0; i < p->cut->flow_count; i++) {
+        if (open_flow(p, i, err) != 0)
+            return -1;
+    }
+    return p->follow != NULL ? run_following(p, err) : run_flows(p, err);
+}
+
 static int run(struct pass *p, struct ft_err *err)
 {
-    int rc = 0;
+    int rc = -1;
 
     p->flows = calloc(p->cut->flow_count, sizeof(*p->flows));
-    if (p->flows == NULL)
-        return err_nomem(err, "the flows");
-    for (uint32_t i = 0; rc == 0 && i < p->cut->flow_count; i++)
-        rc = open_flow(p, i, err);
+    p->last_held = calloc(source_node_count(p->source), sizeof(*p->last_held));
+    if (p->flows == NULL || p->last_held == NULL)
+        err_nomem(err, "the flows");
+    else
+        rc = run_open(p, err);
     if (rc == 0)
-        rc = p->follow != NULL ? run_following(p, err) : run_to_cut(p, err);
-    if (rc == 0)
-        count_partial_flush(p);
-    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+        count_held(p);
+    for (uint32_t i = 0; p->flows != NULL && i < p->cut->flow_count; i++)
         source_stream_free(p->flows[i].stream);
     free(p->flows);
+    free(p->last_held);
+    return rc;
+}
+
+static int take_nothing(void *context, const struct item *item,
+                        const struct translation *translation, struct ft_err *err)
+{
+    (void)context;
+    (void)item;
+    (void)translation;
+    (void)err;
+    return 0;
+}
+
+/* Whose the slots are where the pass begins, the records before tell. */
+static int find_owners(struct pass *p, struct ft_err *err)
+{
+    const uint64_t *start = p->cut->start_lsn;
+    struct cut before = {.flow_count = p->cut->flow_count};
+    struct journal_pass_counts counts = {0};
+    struct pass earlier = *p;
+    uint64_t *stop;
+    bool begins = true;
+    int rc;
+
+    if (slot_owners_new(&p->owners, p->source, err) != 0)
+        return -1;
+    for (uint32_t i = 0; start != NULL && i < p->cut->flow_count; i++)
+        begins = begins && start[i] <= source_lsns(p->source, i).first;
+    if (p->owners == NULL || begins)
+        return 0;
+    stop = calloc(p->cut->flow_count, sizeof(*stop));
+    if (stop == NULL)
+        return err_nomem(err, "the flows");
+    memcpy(stop, start, p->cut->flow_count * sizeof(*stop));
+    before.stop_lsn = stop;
+    earlier.cut = &before;
+    earlier.take = take_nothing;
+    earlier.follow = NULL;
+    earlier.counts = &counts;
+    earlier.owners = p->owners;
+    rc = run(&earlier, err);
+    free(stop);
     return rc;
 }
 
@@ -405,8 +489,13 @@ int journal_pass_follow(const struct source *source, const struct cut *cut,
         .counts = counts,
         .guard = source->guard,
     };
+    int rc;
 
     p.learning = follow != NULL && p.guard.rule == SHARDING_UNKNOWN && p.guard.flow_count > 1;
     memset(counts, 0, sizeof(*counts));
-    return run(&p, err);
+    rc = find_owners(&p, err);
+    if (rc == 0)
+        rc = run(&p, err);
+    slot_owners_free(p.owners);
+    return rc;
 }

@@ -10,6 +10,11 @@
  *              of different flows are independent, and flushes have their barrier.
  * Flushes      A flush that not all flows have before the cut is not applied, nor what follows it on
  *              the flows that have it: a state with half of a flush never existed. counts says so.
+ * Clusters     Of a set of captures each node has flushes of its own, which delete what is the node's: they are
+ *              delivered as flushes of its slots. A flow that brings a record for a slot of another node is
+ *              held until that node has given the slot up (slot_owners.h); if it has not before the cut, the
+ *              flow ends there, and counts says so. Who begins in the middle has the records before read
+ *              again, to know whose the slots are by then.
  * Following    A capture that grows can be followed: where the pass has come to the end of what is
  *              there, or of what it may read, it asks whether there is more, and reads on in the same
  *              places. The barrier of a flush lasts over that. An unknown sharding rule is learnt from
@@ -31,6 +36,9 @@ struct journal_pass_counts {
     uint64_t flushes;             /* delivered */
     uint64_t after_partial_flush; /* not applied, see above */
     uint32_t partial_flush_flows; /* flows that stop at such a flush */
+    uint64_t
+        after_foreign_slot; /* not applied: of flows that were held for a slot of another node */
+    uint32_t foreign_slot_flows; /* those */
 };
 
 /*
@@ -45,7 +53,8 @@ int journal_translator_new(struct translator **ret, const struct source *source,
                            const struct target *target, enum json_as json_as, struct ft_err *err);
 
 /*
- * journal_is_repeated - commands without keys that come on every flow are executed when flow 0 brings them.
+ * journal_is_repeated - commands without keys that come on every flow are executed when flow 0 brings them;
+ * of a set: of each node (owner_guard_own_flow).
  * flushes: the caller reads a flow without the others, so the flush of flow 0 stands for all; who
  * holds the flows at a flush says false.
  */

@@ -12,11 +12,12 @@
 #include "input/source_kind.h"
 #include "input/source_packed.h"
 #include "input/source_rdb.h"
+#include "input/source_set.h"
 
 /* All kinds of INPUT. */
 static const struct source_kind *const kinds[] = {
     &source_capture_kind,    &source_dfs_kind,    &source_rdb_kind,
-    &source_compressed_kind, &source_packed_kind,
+    &source_compressed_kind, &source_packed_kind, &source_set_kind,
 };
 
 static const struct source_kind *find_kind(const char *path, const struct stat *status)

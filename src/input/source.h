@@ -1,7 +1,7 @@
 /*
  * source.h - an INPUT, whatever its kind, as streams of items.
  *
- * Kinds         A capture directory (one generation; one stream per flow), a Dragonfly .dfs set named by
+ * Kinds         A capture directory (one generation; one stream per flow), a set of such (as one capture), a Dragonfly .dfs set named by
  *               its summary or any member (one stream per file), an RDB file of Redis or Dragonfly (one
  *               stream), also compressed, a packed capture (as the capture). Which one it is, is found by looking; the table of kinds is in source.c, and
  *               source_kind.h says what a kind has to bring. Who reads an input never asks which kind it
@@ -19,6 +19,7 @@
 
 struct cut;
 struct source_kind;
+struct source_nodes;
 struct stat;
 
 enum source_capability {
@@ -64,14 +65,15 @@ struct source {
     uint64_t began_us;   /* when what it holds was begun to be saved; 0: not known */
     enum snapshot_records snapshot_records; /* of a full sync; no other snapshot has any */
     struct lsn_range *lsns;                 /* one per stream; NULL: no journal. See source_lsns */
-    struct owner_guard guard; /* which records a stream brings for keys of another one */
+    struct owner_guard guard;         /* which records a stream brings for keys of another one */
+    const struct source_nodes *nodes; /* of a cluster (source_nodes.h); NULL: it is one node */
 };
 
 /* source_open - generation: number, or 0 for the newest complete one. Errors name the path. */
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
 void source_free(struct source *s);
 
-/* source_kind_name - "capture", "dfs", "rdb", "packed", "compressed": for the user. */
+/* source_kind_name - "capture", "set", "dfs", "rdb", "packed", "compressed": for the user. */
 const char *source_kind_name(const struct source *s);
 bool source_can(const struct source *s, enum source_capability capability);
 /* source_contains - is there, or would there be, a part of the input under this name? */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "input/source_nodes.h"
 #include "item/entry_loss.h"
 #include "pump/record_filter.h"
 
@@ -107,6 +108,10 @@ static int take_entry(struct pump *p, const struct item *item, struct ft_err *er
 {
     int taken = 0;
 
+    if (source_is_foreign(p->o.source, item->flow, item->rdb.entry.key)) {
+        p->counts.journal.foreign++;
+        return 0;
+    }
     if (p->o.divert != NULL)
         taken = p->o.divert->entry(p->o.divert->context, item, err);
     if (taken < 0)
@@ -157,7 +162,7 @@ static int take_translated(struct pump *p, const struct item *item, const struct
         return err_set(err, FT_ERR_CORRUPT,
                        "a flush inside the full sync, which makes the full sync worthless");
     }
-    if (journal_is_repeated(t, item->flow, true)) {
+    if (journal_is_repeated(t, owner_guard_own_flow(&p->guard, item->flow), true)) {
         p->counts.journal.repeated++;
         return 0;
     }
@@ -236,7 +241,7 @@ static int take_aux(struct pump *p, const struct item *item, struct ft_err *err)
         return p->sink.loss(p->sink.context, LOSS_MEMBER_TTL, rdb_type_name(timed->type), timed->db,
                             timed->key, err);
     /* every flow brings them */
-    if (bytes_eq_str(aux->name, "search-index") && item->flow == 0)
+    if (bytes_eq_str(aux->name, "search-index") && owner_guard_own_flow(&p->guard, item->flow) == 0)
         return lose(p, LOSS_NOTE_SEARCH_INDEX, "search-index", aux->bytes, err);
     return 0;
 }

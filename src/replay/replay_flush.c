@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "input/source_nodes.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_pair.h"
 #include "replay/position/replay_suspect.h"
@@ -125,6 +126,8 @@ static int delete_keys(struct flush_run *f, const uint64_t *lsn, struct ft_err *
 
     w.entries = true;
     w.follow = r->follow != NULL;
+    w.up_to_now =
+        source_node_count(r->source) > 1; /* flows of other nodes are at their next record */
     w.to_lsn = lsn;
     if (had_flush(r, lsn))
         w.from_lsn = r->flushed;

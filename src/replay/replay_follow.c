@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "input/input_newest.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
 #include "replay/replay_input.h"
@@ -102,8 +103,7 @@ static int wait_for_live(struct replay *r, struct ft_err *err)
 /* The generation that is to be replayed now; 0: none yet. */
 static int find_generation(struct replay *r, uint32_t *ret, struct ft_err *err)
 {
-    struct capture *capture;
-    const struct generation *g;
+    struct input_newest newest;
     struct live_state state;
 
     if (r->o->live != NULL) {
@@ -111,15 +111,12 @@ static int find_generation(struct replay *r, uint32_t *ret, struct ft_err *err)
         *ret = state.replayable;
         return 0;
     }
-    if (capture_open_read(&capture, r->o->input, err) != 0)
+    if (input_newest_of(r->o->input, r->o->generation, &newest, err) != 0)
         return -1;
-    g = capture_find(capture, r->o->generation);
-    *ret = g == NULL ? 0 : g->id;
-    for (uint32_t i = 0; r->follow->passed != NULL && g != NULL && g->id == r->source->generation &&
-                         i < g->flow_count;
-         i++)
-        r->follow->known[i] = g->flows[i].next_lsn;
-    capture_free(capture);
+    *ret = newest.generation;
+    if (r->follow->passed != NULL && newest.generation == r->source->generation)
+        memcpy(r->follow->known, newest.next_lsn, newest.flow_count * sizeof(*newest.next_lsn));
+    input_newest_release(&newest);
     return 0;
 }
 

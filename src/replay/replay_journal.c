@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "input/source_nodes.h"
 #include "replay/position/replay_huge.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_pair.h"
@@ -115,11 +116,15 @@ static int put_keyless(struct journal_run *j, const struct translation *t, struc
 
 static int put_flush(struct journal_run *j, const struct translation *t, struct ft_err *err)
 {
+    const struct source *source = j->r->source;
+
     if (replay_flush(j->r, j->item, &t->flush, j->flush_lsn, err) != 0)
         return -1;
     replay_recorder_flushed(j->recorder, &t->flush, j->item->record.dbid);
-    for (uint32_t i = 0; i < j->r->source->stream_count; i++)
-        replay_position_set_pass(&j->r->set, i, j->flush_lsn[i] + 1);
+    for (uint32_t i = 0; i < source->stream_count; i++) {
+        if (source_node_of(source, i) == source_node_of(source, j->item->flow))
+            replay_position_set_pass(&j->r->set, i, j->flush_lsn[i] + 1);
+    }
     return 0;
 }
 
@@ -287,7 +292,8 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
     replay_report_pass(&r->report, &pass);
     if (rc != 0 || r->follow != NULL)
         return rc;
-    for (uint32_t i = 0; pass.partial_flush_flows == 0 && i < r->cut.flow_count; i++)
+    for (uint32_t i = 0;
+         pass.partial_flush_flows + pass.foreign_slot_flows == 0 && i < r->cut.flow_count; i++)
         replay_position_set_pass(&r->set, i, r->cut.stop_lsn[i]);
     if (replay_drain(&r->set, err) != 0 || replay_pair_forget_old(&r->set, r->set.next, err) != 0)
         return -1;

@@ -1,10 +1,11 @@
 #include "serve/newer_generation.h"
 
+#include "input/input_newest.h"
+
 int newer_generation_look(struct newer_generation *n, const struct source *source,
                           struct ft_err *err)
 {
-    const struct generation *g;
-    struct capture *capture;
+    struct input_newest newest;
     struct stat now;
     int found;
 
@@ -14,10 +15,9 @@ int newer_generation_look(struct newer_generation *n, const struct source *sourc
         now.st_mtim.tv_nsec == n->manifest.st_mtim.tv_nsec)
         return 0;
     n->manifest = now;
-    if (capture_open_read(&capture, source->path, err) != 0)
+    if (input_newest_of(source->path, 0, &newest, err) != 0)
         return -1;
-    g = capture_find(capture, 0);
-    found = g != NULL && g->id > source->generation;
-    capture_free(capture);
+    found = newest.generation > source->generation;
+    input_newest_release(&newest);
     return found;
 }

@@ -11,6 +11,7 @@
 #include "input/source.h"
 #include "lib/t_capture.h"
 #include "rdb/rdb_writer.h"
+#include "store/capture_set.h"
 
 #define CAPABILITIES_MAX 6
 
@@ -34,6 +35,10 @@ static struct kind kinds[] = {
          SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
      .streams = 4},
     {.name = "compressed", .capabilities = SOURCE_KEYS_MAY_REPEAT, .streams = 1},
+    {.name = "set",
+     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
+                     SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+     .streams = 4},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -70,6 +75,26 @@ static void make_compressed(const char *path, const char *from)
     buf_release(&content);
 }
 
+static void make_set(const char *path)
+{
+    static const char *const addresses[] = {"10.0.0.1:6379", "10.0.0.2:6379"};
+    static const char *const recordings[] = {"cluster/node-1", "cluster/node-2"};
+    const uint32_t generations[] = {1, 1};
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set;
+
+    t_ok(capture_set_open_write(&set, path, addresses, 2, &err), &err);
+    for (uint32_t i = 0; i < 2; i++) {
+        char *node = capture_set_node_path(set, i);
+
+        assert_non_null(node);
+        t_ok(t_capture_make(node, t_recording(recordings[i]), &err), &err);
+        free(node);
+    }
+    t_ok(capture_set_add(set, generations, NULL, 0, &err), &err);
+    capture_set_free(set);
+}
+
 static int setup(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -85,6 +110,8 @@ static int setup(void **state)
     make_packed(kinds[3].path);
     (void)snprintf(kinds[4].path, sizeof(kinds[4].path), "%s/plain.rdb.gz", dir.path);
     make_compressed(kinds[4].path, kinds[2].path);
+    (void)snprintf(kinds[5].path, sizeof(kinds[5].path), "%s/set", dir.path);
+    make_set(kinds[5].path);
     return 0;
 }
 
@@ -214,7 +241,10 @@ static void test_a_journal_has_lsns_and_a_guard(void **state)
         }
         free(first);
         assert_int_equal(s->guard.has_records, journal);
-        assert_int_equal(s->guard.rule, journal ? SHARDING_KEY : SHARDING_UNKNOWN);
+        if (s->guard.node_count == 0)
+            assert_int_equal(s->guard.rule, journal ? SHARDING_KEY : SHARDING_UNKNOWN);
+        else
+            assert_int_not_equal(s->guard.rule, SHARDING_UNKNOWN);
         assert_false(owner_guard_is_off(&s->guard));
         source_free(s);
     }

@@ -179,6 +179,8 @@ void replay_report_pass(struct replay_report *rep, const struct journal_pass_cou
     counts->flushes += pass->flushes;
     counts->after_partial_flush = pass->after_partial_flush;
     counts->partial_flush_flows = pass->partial_flush_flows;
+    counts->after_foreign_slot = pass->after_foreign_slot;
+    counts->foreign_slot_flows = pass->foreign_slot_flows;
     pthread_mutex_unlock(&rep->mu);
 }
 
