@@ -38,6 +38,7 @@ struct capture_run_options {
     const char *directory;
     bool snapshot_only;
     bool until_caught_up;
+    bool afresh;          /* begin with a full sync, whatever could be resumed */
     uint64_t duration_ms; /* 0: no end */
     uint64_t give_up_after_ms;
     uint64_t max_dir_bytes; /* end when a limit is reached (dir_limits.h); 0: none */

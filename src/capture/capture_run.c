@@ -294,7 +294,7 @@ static bool wait_while_held(const struct run *run, enum capture_ended *ret_ended
 static int run_sessions(struct run *run, struct capture_run_result *ret, struct ft_err *err)
 {
     struct ft_err own = FT_ERR_INIT;
-    bool afresh = false;
+    bool afresh = run->context.options->afresh;
     bool more = true;
 
     heard_of_source(run);

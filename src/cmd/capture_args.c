@@ -5,6 +5,7 @@
 #include "archive/archive_command.h"
 #include "base/parse.h"
 #include "cmd/log.h"
+#include "wire/uri_list.h"
 
 #define ARCHIVE_TIMEOUT_MS (60u * 60 * 1000)
 
@@ -176,13 +177,16 @@ static const struct arg archive_args[] = {
 };
 
 static const struct arg source_args[] = {
+    {"cluster", NULL,
+     "SOURCE is a node of a cluster: ask it for the others, and\nrecord all of them",
+     offsetof(struct capture_args, cluster), NULL},
     {"password-file", "FILE",
      "its first line is the password; without it and without\n"
      "one in the address, the environment variable\n"
      "FLOWTAPE_SOURCE_PASSWORD is used",
-     offsetof(struct server_args, password_file), NULL},
+     offsetof(struct capture_args, source.password_file), NULL},
     {"source-password-file", "FILE", "the same as --password-file",
-     offsetof(struct server_args, password_file), NULL},
+     offsetof(struct capture_args, source.password_file), NULL},
 };
 
 /*
@@ -190,10 +194,12 @@ static const struct arg source_args[] = {
  */
 
 static const char about[] =
-    "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT] DIR [OPTION...]\n"
+    "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]...] DIR\n"
+    "                        [OPTION...]\n"
     "\n"
     "Records what a Dragonfly, Redis or Valkey sends to its replicas into the capture directory DIR,\n"
-    "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n";
+    "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n"
+    "Of a cluster all nodes are named, or one with --cluster; DIR is then a set of captures.\n";
 
 #define GROUP_COUNT 7
 #define OPERANDS    "SOURCE and DIR"
@@ -206,7 +212,7 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
     groups[1] = args_store(&a->run);
     groups[2] = (struct arg_group)ARG_GROUP("Archive", archive_args, &a->archive);
     groups[3] = args_tls(&a->source.tls);
-    groups[4] = (struct arg_group)ARG_GROUP("Others", source_args, &a->source);
+    groups[4] = (struct arg_group)ARG_GROUP("Others", source_args, a);
     groups[5] = args_output(&a->output);
     groups[6] = args_log();
 }
@@ -236,7 +242,13 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
     ret->run.directory = operands[1];
     ret->archive.directory = operands[1];
     ret->run.source = &ret->source.uri;
-    return args_take_source(&ret->source, operands[0], err);
+    if (args_take_nodes(&ret->source, operands[0], err) != 0)
+        return -1;
+    if (ret->cluster && ret->source.node_count > 1)
+        return err_set(err, FT_ERR_USAGE, "--cluster is for one node; all of them are named here");
+    if ((ret->cluster || ret->source.node_count > 1) && ret->archive.command != NULL)
+        return err_set(err, FT_ERR_USAGE, "--archive-to is for one source, not for a cluster");
+    return 0;
 }
 
 int capture_args_help(struct arg_view *view)
@@ -250,5 +262,6 @@ int capture_args_help(struct arg_view *view)
 
 void capture_args_release(struct capture_args *a)
 {
+    uri_list_free(a->source.nodes, a->source.node_count);
     uri_release(&a->source.uri);
 }

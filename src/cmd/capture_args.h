@@ -9,6 +9,7 @@
 struct capture_args {
     struct capture_run_options run; /* cancel_fd and callbacks are not set */
     struct server_args source;
+    bool cluster;                    /* the nodes are those that the first one knows */
     struct archiver_options archive; /* command: NULL: none */
     struct output_args output;
 };

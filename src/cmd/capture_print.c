@@ -40,6 +40,25 @@ static const char *ended_text(enum capture_ended ended)
     return "failed";
 }
 
+enum exit_status capture_status(enum capture_ended ended, bool valid, const struct ft_err *err)
+{
+    switch (ended) {
+    case CAPTURE_ENDED_SNAPSHOT:
+    case CAPTURE_ENDED_CAUGHT_UP:
+    case CAPTURE_ENDED_STOPPED:
+        return EXIT_DONE;
+    case CAPTURE_ENDED_FULL:
+        return EXIT_EARLY;
+    case CAPTURE_ENDED_DURATION:
+        return valid ? EXIT_DONE : EXIT_EARLY;
+    case CAPTURE_ENDED_GAVE_UP:
+        return EXIT_PEER;
+    case CAPTURE_ENDED_FAILED:
+        break;
+    }
+    return exit_status_of(err);
+}
+
 static uint64_t generation_bytes(const struct generation *g)
 {
     uint64_t n = 0;

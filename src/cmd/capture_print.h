@@ -8,10 +8,13 @@
 
 #include "archive/archiver.h"
 #include "capture/capture_run.h"
+#include "cmd/exit_status.h"
 #include "cmd/progress.h"
 
 /* capture_progress_add - phase, share of the snapshot, rates and counts. */
 void capture_progress_add(struct progress *p, const struct capture_progress *now);
+/* capture_status - what the program ends with; valid: there is something that can be read. */
+enum exit_status capture_status(enum capture_ended ended, bool valid, const struct ft_err *err);
 /* archive: NULL: there is none. capture_print_text - to standard error. */
 void capture_print_text(const struct capture *c, const struct capture_run_result *result,
                         const struct archiver_result *archive);

@@ -1,6 +1,7 @@
 #include "cmd/cmd_capture.h"
 
 #include "cmd/capture_args.h"
+#include "cmd/capture_nodes.h"
 #include "cmd/capture_print.h"
 #include "cmd/json_value.h"
 #include "cmd/stop.h"
@@ -35,25 +36,6 @@ static void show_progress(void *context, const struct capture_progress *p)
 }
 
 /* --- the run --- */
-
-static enum exit_status status_of(const struct capture_run_result *r, const struct ft_err *err)
-{
-    switch (r->ended) {
-    case CAPTURE_ENDED_SNAPSHOT:
-    case CAPTURE_ENDED_CAUGHT_UP:
-    case CAPTURE_ENDED_STOPPED:
-        return EXIT_DONE;
-    case CAPTURE_ENDED_FULL:
-        return EXIT_EARLY;
-    case CAPTURE_ENDED_DURATION:
-        return r->valid ? EXIT_DONE : EXIT_EARLY;
-    case CAPTURE_ENDED_GAVE_UP:
-        return EXIT_PEER;
-    case CAPTURE_ENDED_FAILED:
-        break;
-    }
-    return exit_status_of(err);
-}
 
 /* A failed run has nothing to sum up unless there is a capture. why: NULL, or what it failed for. */
 static enum exit_status report(const struct capture_args *a,
@@ -120,9 +102,11 @@ static enum exit_status capture(struct capture_args *a)
     if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
         return ui_fail(COMMAND, &err);
     progress_init(&display.progress, COMMAND, a->output.quiet);
+    if (a->cluster || a->source.node_count > 1)
+        return capture_nodes(a, &display.progress);
     rc = run(a, &result, &archive, &err);
     progress_end(&display.progress);
-    status = status_of(&result, &err);
+    status = capture_status(result.ended, result.valid, &err);
     if (status == EXIT_DONE && archive.pending != 0)
         status = EXIT_EARLY;
     if (rc != 0)

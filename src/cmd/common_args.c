@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "base/item_limit.h"
@@ -10,6 +11,7 @@
 #include "cmd/secret_args.h"
 #include "cmd/ui.h"
 #include "input/input_spool.h"
+#include "wire/uri_list.h"
 
 #define ITEM_LIMIT_MIN (64u << 10)
 
@@ -307,6 +309,36 @@ int args_take_source(struct server_args *s, const char *text, struct ft_err *err
             s->uri.db, s->uri.db);
     }
     return find_access(s, "FLOWTAPE_SOURCE_PASSWORD", err);
+}
+
+static int take_node(struct server_args *s, const char *word, struct ft_err *err)
+{
+    struct server_args one = {.password_file = s->password_file, .tls = s->tls};
+
+    if (args_take_source(&one, word, err) != 0) {
+        uri_release(&one.uri);
+        return -1;
+    }
+    s->nodes[s->node_count++] = one.uri;
+    return 0;
+}
+
+int args_take_nodes(struct server_args *s, const char *text, struct ft_err *err)
+{
+    char **words;
+    uint32_t count;
+    int rc;
+
+    if (uri_list_split(secret_args_typed(text), &words, &count, err) != 0)
+        return -1;
+    s->nodes = calloc(count, sizeof(*s->nodes));
+    rc = s->nodes == NULL ? err_nomem(err, "addresses") : 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        rc = take_node(s, words[i], err);
+    uri_list_wipe(words, count);
+    if (rc != 0 || uri_list_check(s->nodes, count, err) != 0)
+        return -1;
+    return uri_copy(&s->uri, &s->nodes[0], err);
 }
 
 int args_take_server(struct server_args *s, const char *text, const char *variable,

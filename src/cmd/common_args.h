@@ -72,6 +72,9 @@ struct server_args {
     struct uri uri;
     const char *password_file;
     struct tls_options tls;
+    /* of args_take_nodes: all of them, of which uri is the first; by uri_list_free */
+    struct uri *nodes;
+    uint32_t node_count;
 };
 
 /*
@@ -80,6 +83,8 @@ struct server_args {
  * that has one leaves no core dump.
  */
 int args_take_source(struct server_args *s, const char *text, struct ft_err *err);
+/* args_take_nodes - a source that may be several nodes (uri_list.h). */
+int args_take_nodes(struct server_args *s, const char *text, struct ft_err *err);
 int args_take_target(struct server_args *s, const char *text, struct ft_err *err);
 /* args_is_secure - does the address of this word want TLS? */
 bool args_is_secure(const char *text);

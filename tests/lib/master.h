@@ -85,9 +85,11 @@ struct master_options {
     const char *check_dir;
     const char *absent;  /* "db/key": the source has no such key, whatever its journal said */
     const char *no_dump; /* "db/key": DUMP of it is refused */
-    unsigned keyspace;   /* INFO KEYSPACE: so many keys; 0: it says nothing of them */
-    unsigned pops;       /* INFO COMMANDSTATS: so many of LMPOP, but for the first that asks none */
-    unsigned stamps;     /* behind the recording: this many stamps (stamp.h) a second and flow */
+    const char *
+        cluster_slots; /* a file with the answer to CLUSTER SLOTS, read each time; NULL: no cluster */
+    unsigned keyspace; /* INFO KEYSPACE: so many keys; 0: it says nothing of them */
+    unsigned pops;     /* INFO COMMANDSTATS: so many of LMPOP, but for the first that asks none */
+    unsigned stamps;   /* behind the recording: this many stamps (stamp.h) a second and flow */
 };
 
 struct master;

@@ -45,6 +45,7 @@ static const char usage_text[] =
     "  --keyspace N          INFO KEYSPACE says that there are so many keys\n"
     "  --stamps N            behind the recording, N records a second and flow that tell the time\n"
     "  --absent DB/KEY       the key is not there when it is read\n"
+    "  --cluster-slots FILE  the answer to CLUSTER SLOTS, as it is sent; read each time\n"
     "  --no-dump DB/KEY      the key cannot be read\n"
     "  --check-dir DIR       compare ACKs with what this capture directory holds\n";
 
@@ -80,6 +81,7 @@ enum option_id {
     OPT_CHECK_DIR,
     OPT_ABSENT,
     OPT_NO_DUMP,
+    OPT_CLUSTER_SLOTS,
     OPT_STAMPS,
     OPT_POPS,
     OPT_KEYSPACE,
@@ -119,6 +121,7 @@ static const struct option options[] = {
     {"check-dir", required_argument, NULL, OPT_CHECK_DIR},
     {"absent", required_argument, NULL, OPT_ABSENT},
     {"no-dump", required_argument, NULL, OPT_NO_DUMP},
+    {"cluster-slots", required_argument, NULL, OPT_CLUSTER_SLOTS},
     {"stamps", required_argument, NULL, OPT_STAMPS},
     {"pops", required_argument, NULL, OPT_POPS},
     {"keyspace", required_argument, NULL, OPT_KEYSPACE},
@@ -192,6 +195,9 @@ static bool parse_plain(int c, struct master_options *o)
         return true;
     case OPT_ABSENT:
         o->absent = optarg;
+        return true;
+    case OPT_CLUSTER_SLOTS:
+        o->cluster_slots = optarg;
         return true;
     case OPT_NO_DUMP:
         o->no_dump = optarg;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "wire/uri.h"
+#include "wire/uri_list.h"
 
 static void parse(struct uri *u, const char *text)
 {
@@ -140,9 +141,56 @@ static void test_password_file_before_uri_before_others(void **state)
     (void)unlink(path);
 }
 
+/* One word for each host: user, password and what follows are everybody's. */
+static void test_a_list_becomes_words(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *words[3];
+    } cases[] = {
+        {"dragonfly://a:1,b,[::1]:3", {"dragonfly://a:1", "dragonfly://b", "dragonfly://[::1]:3"}},
+        {"redis://u:p,@w@a,b/2", {"redis://u:p,@w@a/2", "redis://u:p,@w@b/2", NULL}},
+        {"dragonfly://a", {"dragonfly://a", NULL, NULL}},
+        {"dragonfly://a,", {"dragonfly://a", "dragonfly://", NULL}},
+        {"unix:/tmp/a,b", {"unix:/tmp/a,b", NULL, NULL}},
+        {"a,b", {"a,b", NULL, NULL}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ft_err err = FT_ERR_INIT;
+        char **words;
+        uint32_t count;
+
+        t_ok(uri_list_split(cases[i].text, &words, &count, &err), &err);
+        for (uint32_t k = 0; k < 3; k++) {
+            if (cases[i].words[k] == NULL)
+                assert_true(k >= count);
+            else
+                assert_string_equal(words[k], cases[i].words[k]);
+        }
+        uri_list_wipe(words, count);
+    }
+}
+
+static void test_an_address_comes_once(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct uri list[3] = {
+        {.host = "a", .port = 1}, {.host = "a", .port = 2}, {.host = "b", .port = 1}};
+
+    (void)state;
+    t_ok(uri_list_check(list, 3, &err), &err);
+    list[2] = list[0];
+    assert_int_equal(uri_list_check(list, 3, &err), -1);
+    assert_non_null(strstr(err.msg, "a:1 comes twice"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_list_becomes_words),
+        cmocka_unit_test(test_an_address_comes_once),
         cmocka_unit_test(test_parts_are_found),
         cmocka_unit_test(test_errors_do_not_show_the_password),
         cmocka_unit_test(test_schemes_with_tls),

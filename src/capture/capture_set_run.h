@@ -1,0 +1,40 @@
+/*
+ * capture_set_run.h - record the nodes of a cluster into a set of captures: `flowtape capture` of several.
+ *
+ * What it is   A capture_run for each node, at once, each with its own sessions, generations and resumptions.
+ *              As soon as all nodes have a complete generation, and again when one of them begins another
+ *              one, these become a generation of the set.
+ * Moving slots The full syncs of the nodes have to fit together (input/set_slots.h). If they do not, slots
+ *              were moving: all nodes begin again with a full sync, until they fit or the time for which a
+ *              source is waited for is over.
+ * Ends         As a capture_run. If one node fails or is given up, all end.
+ * Threads      Blocks in the calling thread; one thread for each node. Callbacks come one at a time, but
+ *              from any of these threads.
+ */
+#ifndef FLOWTAPE_CAPTURE_CAPTURE_SET_RUN_H
+#define FLOWTAPE_CAPTURE_CAPTURE_SET_RUN_H
+
+#include "capture/capture_run.h"
+#include "store/capture_set.h"
+
+struct capture_set_options {
+    const struct uri *nodes;
+    uint32_t node_count;
+    /* of each node; source, live, hold and on_session are not used, directory is the set's */
+    struct capture_run_options run;
+};
+
+struct capture_set_result {
+    enum capture_ended ended;
+    bool valid; /* the set has a generation */
+    uint64_t elapsed_ms;
+    uint32_t node_count;
+    struct capture_run_result *nodes;
+};
+
+/* capture_set_run - as capture_run; then capture_set_result_release. */
+int capture_set_run(const struct capture_set_options *options, struct capture_set_result *ret,
+                    struct ft_err *err);
+void capture_set_result_release(struct capture_set_result *r);
+
+#endif

@@ -1,0 +1,122 @@
+#include "capture/cluster_nodes.h"
+
+#include <stdlib.h>
+
+#include "wire/slot_map.h"
+#include "wire/uri_list.h"
+
+#define ASK_TIMEOUT_MS 5000u
+
+/* *ret NULL: it knows of no cluster. */
+static int ask(struct slot_map **ret, const struct uri *u, int cancel_fd, struct ft_err *err)
+{
+    struct redis_pipe *pipe;
+    int rc;
+
+    if (redis_pipe_open_within(&pipe, u, cancel_fd, ASK_TIMEOUT_MS, NULL, NULL, err) != 0)
+        return -1;
+    rc = slot_map_fetch(ret, pipe, u, false, err);
+    redis_pipe_free(pipe);
+    return rc;
+}
+
+/* In the order of their slots. */
+static int take_nodes(const struct slot_map *map, const struct uri *asked, struct uri **ret,
+                      uint32_t *ret_count, struct ft_err *err)
+{
+    struct uri *nodes = calloc(map->node_count, sizeof(*nodes));
+    bool *taken = calloc(map->node_count, sizeof(*taken));
+    uint32_t count = 0;
+    int rc = nodes == NULL || taken == NULL ? err_nomem(err, "the nodes of a cluster") : 0;
+
+    for (uint32_t slot = 0; rc == 0 && slot < SLOT_COUNT; slot++) {
+        uint16_t i = slot_map_master(map, (uint16_t)slot);
+
+        if (taken[i])
+            continue;
+        rc = slot_map_node_uri(&map->nodes[i].address, asked, &nodes[count], err);
+        if (rc != 0)
+            break;
+        nodes[count++].scheme = asked->scheme;
+        taken[i] = true;
+    }
+    free(taken);
+    if (rc != 0) {
+        uri_list_free(nodes, count);
+        return -1;
+    }
+    *ret = nodes;
+    *ret_count = count;
+    return 0;
+}
+
+int cluster_nodes_find(struct uri **ret, uint32_t *ret_count, const struct uri *asked,
+                       int cancel_fd, struct ft_err *err)
+{
+    char address[URI_ADDRESS_SIZE];
+    struct slot_map *map;
+    int rc;
+
+    if (ask(&map, asked, cancel_fd, err) != 0)
+        return -1;
+    if (map == NULL) {
+        return err_set(err, FT_ERR_USAGE, "%s is not part of a cluster",
+                       uri_address(asked, address));
+    }
+    rc = slot_map_check_covered(map, err);
+    if (rc == 0)
+        rc = take_nodes(map, asked, ret, ret_count, err);
+    slot_map_free(map);
+    return rc;
+}
+
+/* The node at an address of the map; count: none. */
+static uint32_t find_node(const struct uri *nodes, uint32_t count, const struct slot_map_address *a)
+{
+    uint32_t i = 0;
+
+    while (i < count && (nodes[i].port != a->port || strcmp(nodes[i].host, a->host) != 0))
+        i++;
+    return i;
+}
+
+static int take_owners(const struct slot_map *map, const struct uri *nodes, uint32_t count,
+                       uint16_t ret[SLOT_COUNT], struct ft_err *err)
+{
+    for (size_t n = 0; n < map->node_count; n++) {
+        const struct slot_map_node *node = &map->nodes[n];
+        uint32_t i = find_node(nodes, count, &node->address);
+
+        if (i == count) {
+            return err_set(err, FT_ERR_USAGE,
+                           "the cluster has a master at %s:%u, which is not one of the nodes that "
+                           "are captured",
+                           node->address.host, node->address.port);
+        }
+        for (size_t r = 0; r < node->range_count; r++) {
+            for (uint32_t slot = node->ranges[r].first; slot <= node->ranges[r].last; slot++)
+                ret[slot] = (uint16_t)i;
+        }
+    }
+    return 0;
+}
+
+int cluster_nodes_owners(const struct uri *nodes, uint32_t count, int cancel_fd,
+                         uint16_t ret[SLOT_COUNT], struct ft_err *err)
+{
+    struct ft_err cause = FT_ERR_INIT;
+    struct slot_map *map = NULL;
+    int rc = 0;
+
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+        ret[slot] = SLOT_OWNER_NONE;
+    for (uint32_t i = 0; map == NULL && i < count; i++) {
+        err_clear(&cause);
+        if (ask(&map, &nodes[i], cancel_fd, &cause) != 0 && cause.kind == FT_ERR_CANCELLED)
+            return err_copy(err, &cause);
+    }
+    if (map != NULL)
+        rc = take_owners(map, nodes, count, ret, err);
+    slot_map_free(map);
+    return rc;
+}

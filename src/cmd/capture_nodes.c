@@ -1,0 +1,121 @@
+#include "cmd/capture_nodes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "capture/capture_set_run.h"
+#include "capture/cluster_nodes.h"
+#include "cmd/capture_print.h"
+#include "cmd/json_value.h"
+#include "cmd/ui.h"
+#include "wire/uri_list.h"
+
+#define COMMAND "capture"
+
+/* Of one node that was named, all that it knows. */
+static int find_nodes(struct capture_args *a, struct ft_err *err)
+{
+    struct uri *nodes;
+    uint32_t count;
+
+    if (!a->cluster)
+        return 0;
+    if (cluster_nodes_find(&nodes, &count, &a->source.nodes[0], a->run.cancel_fd, err) != 0)
+        return -1;
+    uri_list_free(a->source.nodes, a->source.node_count);
+    a->source.nodes = nodes;
+    a->source.node_count = count;
+    return 0;
+}
+
+static int node_report(const struct capture_args *a, const struct capture_set *set, uint32_t node,
+                       const struct capture_run_result *result, json_t *list, struct ft_err *err)
+{
+    char *path = capture_set_node_path(set, node);
+    struct capture *c = NULL;
+    int rc;
+
+    if (path == NULL)
+        return err_nomem(err, "a path");
+    rc = capture_open_read(&c, path, err);
+    free(path);
+    if (rc != 0)
+        return -1;
+    if (a->output.json)
+        (void)json_array_append_new(list, capture_to_json(c, result, NULL, NULL));
+    else
+        capture_print_text(c, result, NULL);
+    capture_free(c);
+    return 0;
+}
+
+static int set_to_json(const struct capture_args *a, const struct capture_set *set,
+                       const struct capture_set_result *result, const char *why, json_t *nodes,
+                       struct ft_err *err)
+{
+    const struct set_generation *g = capture_set_find(set, 0);
+    char id[2 * CAPTURE_ID_SIZE + 1];
+
+    bytes_to_hex(bytes_of(set->id, CAPTURE_ID_SIZE), id);
+    return json_print(json_pack("{s:o, s:s, s:s, s:o, s:b, s:I, s:I, s:o}", "directory",
+                                json_from_text(a->run.directory), "set_id", id, "ended",
+                                capture_ended_name(result->ended), "error", json_from_message(why),
+                                "valid", (int)result->valid, "duration_ms",
+                                (json_int_t)result->elapsed_ms, "generation",
+                                (json_int_t)(g == NULL ? 0 : g->id), "nodes", nodes),
+                      err);
+}
+
+/* A node that never came so far as to have a capture has nothing to say. */
+static int print_report(const struct capture_args *a, const struct capture_set_result *result,
+                        const char *why, struct ft_err *err)
+{
+    const struct set_generation *g;
+    struct capture_set *set;
+    json_t *nodes = json_array();
+    int rc = capture_set_open_read(&set, a->run.directory, err);
+
+    if (rc != 0) {
+        json_decref(nodes);
+        return -1;
+    }
+    g = capture_set_find(set, 0);
+    for (uint32_t i = 0; rc == 0 && i < set->node_count && i < result->node_count; i++)
+        rc = node_report(a, set, i, &result->nodes[i], nodes, err);
+    if (rc == 0 && a->output.json)
+        rc = set_to_json(a, set, result, why, nodes, err);
+    else
+        json_decref(nodes);
+    if (rc == 0 && !a->output.json && g != NULL)
+        fprintf(stderr, "%s: generation %" PRIu32 " of the set has %" PRIu32 " nodes\n", set->path,
+                g->id, set->node_count);
+    else if (rc == 0 && !a->output.json)
+        fprintf(stderr, "%s: not all nodes have a complete snapshot yet\n", set->path);
+    capture_set_free(set);
+    return rc;
+}
+
+enum exit_status capture_nodes(struct capture_args *a, struct progress *progress)
+{
+    struct capture_set_result result = {.ended = CAPTURE_ENDED_FAILED};
+    struct capture_set_options options;
+    struct ft_err err = FT_ERR_INIT;
+    struct ft_err printing = FT_ERR_INIT;
+    enum exit_status status;
+    int rc = find_nodes(a, &err);
+
+    if (rc == 0) {
+        options = (struct capture_set_options){
+            .nodes = a->source.nodes, .node_count = a->source.node_count, .run = a->run};
+        rc = capture_set_run(&options, &result, &err);
+    }
+    progress_end(progress);
+    status = capture_status(result.ended, result.valid, &err);
+    if (rc != 0)
+        (void)ui_fail(COMMAND, &err);
+    if ((a->output.json || (output_has_summary(&a->output) && rc == 0)) &&
+        print_report(a, &result, rc == 0 ? NULL : err.msg, &printing) != 0 && rc == 0)
+        status = ui_fail(COMMAND, &printing);
+    capture_set_result_release(&result);
+    return ui_flush(COMMAND, status);
+}

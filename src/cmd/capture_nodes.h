@@ -1,0 +1,12 @@
+/* capture_nodes.h - flowtape capture of a cluster: its nodes, into a set of captures. */
+#ifndef FLOWTAPE_CMD_CAPTURE_NODES_H
+#define FLOWTAPE_CMD_CAPTURE_NODES_H
+
+#include "cmd/capture_args.h"
+#include "cmd/exit_status.h"
+#include "cmd/progress.h"
+
+/* capture_nodes - cancel_fd and callbacks of a->run are set. Ends the progress, and prints how the run ended. */
+enum exit_status capture_nodes(struct capture_args *a, struct progress *progress);
+
+#endif

@@ -1,0 +1,96 @@
+#!/bin/sh
+# The nodes of a cluster as one set of captures: each recorded by itself, and read as one; also while slots move
+# from one node to the other.
+. "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/nodes_lib.sh"
+need_redis
+t_begin
+
+# same_state LABEL RECORDING - what $REDIS holds, but for what the replay keeps there
+same_state()
+{
+    cli --raw keys 'flowtape:*' | while read -r key; do
+        cli del "$key" >/dev/null
+    done
+    check "$1" "$STATE_DIFF" --skip-lossy "$2/state.json" "$REDIS"
+}
+
+for name in cluster cluster-migrate; do
+    rec=$RECORDINGS/$name
+    set=$T/$name
+    nodes_start "$rec"
+    check "$name: captured, its nodes found by asking one" ft capture "$NODE_1" "$set" --cluster \
+        --until-caught-up --quiet
+    nodes_check "$name"
+    check "$name: the slots are written down" json_is "$set/set.json" 'generations/0/slots/*/*' \
+        "$(printf '0\n8191\n0\n8192\n16383\n1')"
+    for i in 1 2; do
+        check "$name: node $i: bytes as sent" raw_equal "$set/node-000$i" "$rec/node-$i"
+    done
+    check "$name: verify" verify_clean "$set"
+    ft inspect "$set" --json >"$T/inspect"
+    check "$name: inspect counts the flows of both" json_is "$T/inspect" input/streams 4
+    # shellcheck disable=SC2086
+    ft convert "$set" "$T/$name.rdb" --to rdb --on-loss skip --quiet $FOR_SERVER
+    load_and_compare "$name: converted" "$T/$name.rdb" "$rec/state.json"
+    # shellcheck disable=SC2086
+    check "$name: as commands" ft convert "$set" "$T/$name.resp" --to resp --on-loss skip --quiet \
+        $FOR_SERVER
+    redis_start
+    redis-cli -s "$T/redis/sock" --pipe <"$T/$name.resp" >"$T/pipe" 2>&1
+    same_state "$name: the commands make the state" "$rec"
+    cli flushall >/dev/null
+    check "$name: replayed" ft replay "$set" "$REDIS" --on-loss skip --quiet
+    same_state "$name: the replay makes the state" "$rec"
+    redis_stop
+done
+
+# The same nodes by name, one of which is gone before all is there, and comes back.
+rec=$RECORDINGS/cluster
+nodes_start "$rec"
+"$FLOWTAPE" capture "$NODES" "$T/killed" --until-caught-up --quiet >"$T/killed.out" 2>&1 &
+pid=$!
+t_random_delay 30
+kill -9 "$pid" 2>/dev/null
+wait "$pid" 2>/dev/null
+check "resumed after a kill" ft capture "$NODES" "$T/killed" --until-caught-up --quiet
+nodes_stop
+check "after a kill: verify" verify_clean "$T/killed"
+# shellcheck disable=SC2086
+ft convert "$T/killed" "$T/killed.rdb" --to rdb --on-loss skip --quiet $FOR_SERVER
+load_and_compare "after a kill: converted" "$T/killed.rdb" "$rec/state.json"
+
+# A moment: the LSNs of all flows, node after node, and a time.
+meta_flow "$rec/node-1" final_lsn >"$T/lsns"
+meta_flow "$rec/node-2" final_lsn >>"$T/lsns"
+at=$(paste -s -d , "$T/lsns")
+check "the LSNs of all flows as a moment" ft convert "$T/cluster" "$T/at.rdb" --to rdb --at "$at" \
+    --on-loss skip --quiet
+
+check_status "too few LSNs" 2 'the set has 4 flows, 2 LSNs were given' ft convert "$T/cluster" \
+    "$T/few.rdb" --to rdb --at 1203,1019
+check "a time before the end" ft convert "$T/cluster" "$T/time.rdb" --to rdb --at -0s --on-loss skip --quiet
+
+# What cannot be right is refused.
+check_status "another number of nodes" 1 'has 2 nodes, not 3' ft capture \
+    "dragonfly://$T_HOST:1,$T_HOST:2,$T_HOST:3" "$T/cluster"
+check_status "one node twice" 2 'comes twice' ft capture "dragonfly://$T_HOST:1,$T_HOST:1" "$T/twice"
+take live-1
+check_status "into the capture of one source" 1 'a set needs another directory' ft capture \
+    "dragonfly://$T_HOST:1,$T_HOST:2" "$T/live-1"
+check_status "a set as if it were one source" 1 'neither a capture nor empty' ft capture \
+    "dragonfly://$T_HOST:1" "$T/cluster"
+standin_start "$RECORDINGS/live-1"
+check_status "a source that is no cluster" 2 'is not part of a cluster' ft capture "$URI" \
+    "$T/single" --cluster
+standin_stop
+nodes_start "$rec"
+{
+    printf '*2\r\n'
+    slots_row 0 8191 "$NODE_1_PORT"
+    slots_row 8192 16383 1
+} >"$T/slots"
+check_status "not all masters of the cluster" 2 'has a master at .*:1, which is not one of the nodes' \
+    ft capture "$NODES" "$T/some" --until-caught-up
+nodes_stop
+t_end
