@@ -12,6 +12,8 @@
 #define LINE_SIZE   256
 #define NUMBER_TEXT 24
 #define NEEDS       "PSYNC"
+/* The newest Valkey whose RDB is understood here. */
+#define VALKEY_VERSION "9.1.0"
 
 static uint64_t at_most(uint64_t ms, uint64_t limit_ms)
 {
@@ -211,6 +213,10 @@ static int ask_for_stream(struct master_flow *f, const struct psync_master *m,
     if (master_authenticate(&f->client, m->uri, NEEDS, m->timeout_ms, err) != 0 ||
         offer(f, m, RESP_ARGS("REPLCONF", "listening-port", "0"), err) != 0 ||
         offer(f, m, RESP_ARGS("REPLCONF", "capa", "eof", "capa", "psync2"), err) != 0)
+        return -1;
+    /* A Valkey sends an RDB of before 9.0, or none at all if it has what that cannot hold, to who does not say this. */
+    if (strncmp(m->version, "redis-", 6) != 0 && strncmp(m->version, "keydb-", 6) != 0 &&
+        offer(f, m, RESP_ARGS("REPLCONF", "version", VALKEY_VERSION), err) != 0)
         return -1;
     if (lsn != 0)
         (void)snprintf(number, sizeof(number), "%" PRIu64, lsn);

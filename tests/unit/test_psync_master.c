@@ -37,12 +37,14 @@ static void answer(int fd, void *context)
     }
 }
 
-static int open_flow(struct master_flow *f, uint64_t lsn, const char *const *replies,
-                     char *ret_asked, struct ft_err *err)
+static int open_flow_of(const char *version, struct master_flow *f, uint64_t lsn,
+                        const char *const *replies, char *ret_asked, struct ft_err *err)
 {
     struct peer peer = {.replies = replies};
     struct psync_master m = {.timeout_ms = 20000};
     int rc;
+
+    (void)snprintf(m.version, sizeof(m.version), "%s", version);
 
     t_socket_start(&peer.socket, answer, &peer);
     m.uri = &peer.socket.uri;
@@ -51,6 +53,12 @@ static int open_flow(struct master_flow *f, uint64_t lsn, const char *const *rep
     if (ret_asked != NULL)
         strcpy(ret_asked, peer.asked);
     return rc;
+}
+
+static int open_flow(struct master_flow *f, uint64_t lsn, const char *const *replies,
+                     char *ret_asked, struct ft_err *err)
+{
+    return open_flow_of("redis-7.2.6", f, lsn, replies, ret_asked, err);
 }
 
 static void test_who_the_master_is(void **state)
@@ -138,6 +146,25 @@ static void test_full_syncs(void **state)
     assert_non_null(strstr(asked, "$5\r\nPSYNC\r\n$40\r\n" ID_A "\r\n$2\r\n77\r\n"));
 }
 
+/* Without it a Valkey 9 sends nothing, or what is older. */
+static void test_a_valkey_is_told_what_is_understood(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct master_flow f;
+    char asked[4096];
+
+    (void)state;
+    t_ok(open_flow_of("valkey-9.1.2", &f, 0,
+                      REPLIES(OK_2, "-ERR what?\r\n", "+FULLRESYNC " ID_B " 0\r\n$173\r\n"), asked,
+                      &err),
+         &err);
+    resp_client_close(&f.client);
+    assert_non_null(strstr(asked, "$7\r\nversion\r\n$5\r\n9.1.0\r\n"));
+    t_ok(open_flow(&f, 0, REPLIES(OK_2, "+FULLRESYNC " ID_B " 0\r\n$173\r\n"), asked, &err), &err);
+    resp_client_close(&f.client);
+    assert_null(strstr(asked, "version"));
+}
+
 static void test_resumptions(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -194,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_who_the_master_is),
         cmocka_unit_test(test_a_dragonfly_is_told_apart),
         cmocka_unit_test(test_full_syncs),
+        cmocka_unit_test(test_a_valkey_is_told_what_is_understood),
         cmocka_unit_test(test_resumptions),
         cmocka_unit_test(test_answers_that_are_of_no_use),
     };
