@@ -19,6 +19,8 @@
 /* After the answer, or its loss, what there is to see is waited for so long. */
 #define TAKEOVER_LOOK_MS  3000u
 #define TAKEOVER_PAUSE_US 20000u
+/* In flight at the moment of a pause. */
+#define SETTLE_MS 5000u
 
 /*
  * What is seen
@@ -61,6 +63,28 @@ static bool has_session(struct sync *s, char sync_id[SYNC_ID_SIZE])
  * The goal
  */
 
+/*
+ * What was asked for together with a pause lies within an empty transaction, at which no replay can stand still: what has
+ * been received when that is there is as good, since nothing is written any more.
+ */
+static int settle_blind(struct sync *s, struct ft_err *err)
+{
+    uint64_t until_ms = clock_mono_ms() + SETTLE_MS;
+    struct live_point point = {0};
+
+    if (sync_source_blind_ms(&s->source) == 0 || s->source.blind_settled)
+        return 0;
+    while (!live_flows_point(s->o->live, LIVE_RECEIVED, 0, &point) ||
+           point.next_lsn < s->source.blind_lsn) {
+        if (clock_mono_ms() >= until_ms)
+            return err_set(err, FT_ERR_NET, "what the source had written did not come");
+        (void)usleep(TAKEOVER_PAUSE_US);
+    }
+    s->source.blind_lsn = point.next_lsn;
+    s->source.blind_settled = true;
+    return 0;
+}
+
 /* The source's present LSNs. They cannot be below what was received, unless it is another server. */
 static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uint32_t flow_count,
                     struct ft_err *err)
@@ -72,7 +96,7 @@ static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uin
     *ret_generation = state.generation;
     if (state.flow_count != flow_count || !state.ready)
         return err_set(err, FT_ERR_NET, "the source has begun a new full sync");
-    if (sync_source_offsets(&s->source, lsn, flow_count, err) != 0)
+    if (settle_blind(s, err) != 0 || sync_source_offsets(&s->source, lsn, flow_count, err) != 0)
         return -1;
     for (uint32_t i = 0; i < flow_count; i++) {
         if (live_flows_point(s->o->live, LIVE_APPLIED, i, &point) && lsn[i] < point.next_lsn)

@@ -319,7 +319,8 @@ static bool is_syntax_error(const struct ft_err *err)
 
 /*
  * Before 6.2 a pause is for all clients, this one among them: how far the source is has to be asked in one step with it.
- * While it lasts nothing is written, and nothing expires.
+ * While it lasts nothing is written, and nothing expires. But the step itself is propagated, as an empty transaction: the
+ * offset lies within that.
  */
 static int pause_blindly(struct sync_source *s, struct ft_err *err)
 {
@@ -339,6 +340,7 @@ static int pause_blindly(struct sync_source *s, struct ft_err *err)
         return -1;
     fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && is_ok(reply->element[0]) &&
            take_redis_offset(reply->element[1], &s->blind_lsn);
+    s->blind_settled = false;
     if (fits)
         s->blind_until_ms = clock_mono_ms() + s->blind_pause_ms;
     else

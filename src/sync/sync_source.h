@@ -32,6 +32,7 @@ struct sync_source {
     uint64_t blind_pause_ms;
     uint64_t blind_until_ms; /* 0: it is not paused so */
     uint64_t blind_lsn;
+    bool blind_settled; /* blind_lsn is where something ends in the stream, as the owner has seen */
     struct redis_pipe *pipe;  /* NULL: not connected */
     bool surely;              /* pipe was opened for what cannot be cancelled */
     bool no_expiretime;       /* an older release: PTTL only */
