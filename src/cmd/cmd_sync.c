@@ -5,6 +5,7 @@
 
 #include "cmd/check_print.h"
 #include "cmd/json_value.h"
+#include "cmd/notify.h"
 #include "cmd/rehearsal_print.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"
@@ -129,6 +130,7 @@ static enum exit_status sync_job(struct job *job)
     run->on_outcome = on_outcome;
     run->context = job;
     job->result.ended = SYNC_FAILED;
+    notify_watch(&job->progress.beats);
     job->failed =
         work_run(COMMAND, job->args->output.quiet, run_job, show_progress, job, &job->err) != 0;
     status = status_of(job);

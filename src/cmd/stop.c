@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/wake.h"
+#include "cmd/notify.h"
 
 #define NAP_NS (10 * 1000 * 1000)
 /* Of a service manager or an impatient hand: signals so close to each other are meant as one. */
@@ -114,16 +115,19 @@ int work_run(const char *command, bool quiet, int (*work)(void *context, struct 
     pthread_t thread;
     int rc;
 
+    notify_ready(); /* changes the environment, so before there are threads */
     rc = pthread_create(&thread, NULL, work_main, &w);
     if (rc != 0)
         return err_errno(err, rc, "could not start a thread");
     progress_init(&p, command, quiet);
     while (!atomic_load(&w.done)) {
         (void)nanosleep(&nap, NULL); /* a shorter one does no harm */
+        notify_alive();
         if (progress_due(&p))
             show(&p, context);
     }
     (void)pthread_join(thread, NULL); /* started, and joined only here */
+    notify_stopping();
     progress_end(&p);
     return w.rc;
 }

@@ -200,6 +200,7 @@ static bool is_cancelled(const struct sync *s)
 static int go_through(struct sync *s, struct ft_err *err)
 {
     while (!s->over) {
+        atomic_fetch_add(&s->progress->beats, 1);
         if (is_cancelled(s)) {
             s->result->ended = SYNC_STOPPED;
             return 0;

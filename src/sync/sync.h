@@ -70,6 +70,7 @@ struct sync_progress {
     atomic_bool replaying;
     struct diff_progress check;
     atomic_bool checking;
+    atomic_uint_fast64_t beats; /* goes up for as long as the run is alive, once its workers are at work */
 };
 
 struct sync_result {
