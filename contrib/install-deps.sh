@@ -1,6 +1,6 @@
 # install-deps.sh - installs what is missing for building, testing and trying flowtape.
 #
-#   sh contrib/install-deps.sh [build] [redis] [lint] [bench]      (default: build redis)
+#   sh contrib/install-deps.sh [build] [redis] [lint] [bench] [doc]      (default: build redis)
 #
 # Only what is missing is installed, from Debian's packages; with everything there nothing is
 # asked of apt, of sudo or of the network. Packages come as root, or through sudo. A freshly
@@ -36,6 +36,7 @@ lint    clang-format        command -v clang-format
 lint    lua5.1              command -v luac5.1
 lint    man-db              command -v man
 lint    groff-base          command -v groff
+doc     mandoc              command -v mandoc
 bench   time                test -x /usr/bin/time
 bench   util-linux          command -v taskset
 END
