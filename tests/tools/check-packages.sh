@@ -1,0 +1,40 @@
+#!/bin/sh
+# check-packages.sh - what is built is what is packaged: versions, libraries and files named in configure.ac,
+# contrib/install-deps.sh, debian/, the RPM spec and the Containerfile agree, and systemd takes the unit.
+set -eu
+
+cd "${srcdir:-.}"
+findings=0
+
+complain() {
+    echo "$*"
+    findings=$((findings + 1))
+}
+
+version=$(sed -n 's/^AC_INIT(\[flowtape\], \[\(.*\)\])/\1/p' configure.ac)
+[ -n "$version" ] || complain "configure.ac names no version"
+grep -q "^flowtape ($version-" debian/changelog || complain "debian/changelog is not of $version"
+grep -q "^Version: *$version\$" contrib/rpm/flowtape.spec || complain "the RPM spec is not of $version"
+
+# Each library that configure needs: by its Debian package, and by its name for pkg-config.
+for package in $(sed -n 's/^build  *\(lib[^ ]*-dev\) .*/\1/p' contrib/install-deps.sh); do
+    case $package in
+    libc6-dev) continue ;;
+    esac
+    grep -qE "^ +$package[ ,]" debian/control || complain "debian/control does not build-depend on $package"
+done
+for module in $(sed -n 's/^PKG_CHECK_MODULES(\[[A-Z0-9_]*\], \[\([^] ]*\).*/\1/p' configure.ac); do
+    [ "$module" = cmocka ] || grep -q "pkgconfig($module)" contrib/rpm/flowtape.spec ||
+        complain "the RPM spec does not require pkgconfig($module)"
+done
+
+if command -v systemd-analyze >/dev/null; then
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    # The pages and the program need not be installed here.
+    sed -e '/^Documentation=/d' -e 's|/usr/bin/flowtape|/bin/true|' \
+        contrib/systemd/flowtape@.service >"$work/flowtape@.service"
+    systemd-analyze verify "$work/flowtape@.service" >"$work/verify" 2>&1 || complain "systemd refuses the unit"
+    grep "flowtape@" "$work/verify" && complain "systemd does not like the unit"
+fi
+[ "$findings" -eq 0 ]
