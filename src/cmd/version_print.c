@@ -5,6 +5,7 @@
 #include <isa-l.h>
 #include <jansson.h>
 #include <lz4.h>
+#include <openssl/crypto.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #include "cmd/ui.h"
 #include "config.h"
 
-#define VERSION_SIZE 48
+#define VERSION_SIZE  48
+#define LIBRARIES_MAX 16
 
 struct library {
     const char *name;
@@ -42,7 +44,7 @@ static void set_numbers(struct library *l, const char *name, unsigned a, unsigne
 }
 
 /* What was loaded, where a library says it; else what the program was built with. */
-static size_t list_libraries(struct library list[8])
+static size_t list_libraries(struct library list[LIBRARIES_MAX])
 {
     unsigned xxhash = XXH_versionNumber();
     size_t n = 0;
@@ -55,6 +57,7 @@ static size_t list_libraries(struct library list[8])
     set_numbers(&list[n++], "isa-l", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION);
     set(&list[n++], "libarchive", archive_version_string() + strlen("libarchive "));
     set(&list[n++], "libsodium", sodium_version_string());
+    set(&list[n++], "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
     return n;
 }
 
@@ -72,7 +75,7 @@ static json_t *to_json(const struct library *list, size_t n)
 
 enum exit_status version_print(bool as_json)
 {
-    struct library list[8];
+    struct library list[LIBRARIES_MAX];
     size_t n = list_libraries(list);
     struct ft_err err = FT_ERR_INIT;
 

@@ -70,7 +70,8 @@ struct sync_progress {
     atomic_bool replaying;
     struct diff_progress check;
     atomic_bool checking;
-    atomic_uint_fast64_t beats; /* goes up for as long as the run is alive, once its workers are at work */
+    /* goes up for as long as the run is alive, once its workers are at work */
+    atomic_uint_fast64_t beats;
 };
 
 struct sync_result {
