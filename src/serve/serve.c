@@ -8,6 +8,7 @@
 #include "serve/listener.h"
 #include "serve/redis_service.h"
 #include "state/fold.h"
+#include "state/fold_plan.h"
 
 /* A loss that is found in the middle of a state leaves a replica that tries it again for ever. */
 static int check_losses(struct serve_options *o, const struct source *source,
@@ -34,13 +35,41 @@ static int check_losses(struct serve_options *o, const struct source *source,
     return rc;
 }
 
+/* Is there anything to apply for the state at the end of the full sync? */
+static int find_in_sync(const struct serve_options *o, const struct source *source, bool *ret,
+                        struct ft_err *err)
+{
+    struct fold_plan *plan = NULL;
+    struct cut cut = {0};
+    int rc = -1;
+
+    if (source_resolve_cut(source, "snapshot", &cut, err) == 0 &&
+        fold_plan_new(&plan, source, &cut, err) == 0) {
+        const struct fold_plan_options options = {
+            .cut = &cut, .target = o->target, .json_as = o->json_as};
+
+        rc = fold_plan_scan(plan, &options, err);
+    }
+    if (rc == 0)
+        *ret = !fold_plan_is_empty(plan);
+    fold_plan_free(plan);
+    cut_release(&cut);
+    return rc;
+}
+
 /* What a replica would find out is found out before it comes. */
 static int check_engine(const struct serve_options *o, const struct source *source,
                         struct ft_err *err)
 {
-    if (!o->state_at_end || !source_can(source, SOURCE_HAS_JOURNAL))
+    struct ft_err cause = FT_ERR_INIT;
+    bool needed = o->state_at_end;
+
+    if (!source_can(source, SOURCE_HAS_JOURNAL) ||
+        fold_check_server(o->redis_server, o->cancel_fd, &cause) == 0)
         return 0;
-    return fold_check_server(o->redis_server, o->cancel_fd, err);
+    if (!needed && find_in_sync(o, source, &needed, err) != 0)
+        return -1;
+    return needed ? err_copy(err, &cause) : 0;
 }
 
 static int serve_generation(const struct serve_options *o, const struct listener *listener,
