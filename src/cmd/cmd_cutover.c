@@ -16,6 +16,7 @@
 struct cutover_args {
     const char *dir;
     const char *mode;
+    const char *without;
     bool confirm;
     struct output_args output;
 };
@@ -41,6 +42,10 @@ static const struct arg cutover_args[] = {
      0, take_mode},
     {"confirm", NULL, "confirm the cut-over that holds the source paused",
      offsetof(struct cutover_args, confirm), NULL},
+    {"without", "REPLICA",
+     "of a sync that serves: do without one that was attached\n"
+     "and is away (HOST:PORT, as it is named)",
+     offsetof(struct cutover_args, without), NULL},
 };
 
 static const char about[] =
@@ -194,6 +199,24 @@ static enum exit_status ask_first(struct cutover_args *a, bool *ret_agreed)
     return status;
 }
 
+/* Nothing is begun. */
+static enum exit_status forget_replica(const struct cutover_args *a)
+{
+    struct ft_err err = FT_ERR_INIT;
+    char line[SYNC_CONTROL_LINE];
+    struct buf json = {0};
+    int status;
+
+    (void)snprintf(line, sizeof(line), "without %s", a->without); /* a longer name is nobody's */
+    if (sync_control_ask(a->dir, line, a->output.quiet ? hide_note : show_note, &status, &json,
+                         &err) != 0)
+        status = (int)ui_fail(COMMAND, &err);
+    else if (status != EXIT_DONE)
+        ui_note(COMMAND, "no replica is known as %s", a->without);
+    buf_release(&json);
+    return ui_flush(COMMAND, (enum exit_status)status);
+}
+
 static enum exit_status cut_over(struct cutover_args *a)
 {
     struct buf json = {0};
@@ -202,12 +225,16 @@ static enum exit_status cut_over(struct cutover_args *a)
     int status = EXIT_FAILED;
     bool agreed;
 
+    if (a->mode == NULL && !a->confirm && a->without != NULL)
+        return forget_replica(a);
     if (a->mode == NULL && !a->confirm) {
         status = (int)ask_first(a, &agreed);
         if (!agreed)
             return ui_flush(COMMAND, (enum exit_status)status);
     }
-    (void)snprintf(line, sizeof(line), a->confirm ? "confirm" : "begin %s", a->mode); /* fits */
+    (void)snprintf(line, sizeof(line), "%s%s%s%s", a->confirm ? "confirm" : "begin ",
+                   a->confirm ? "" : a->mode, a->without == NULL ? "" : " without ",
+                   a->without == NULL ? "" : a->without); /* a longer name is nobody's */
     if (sync_control_ask(a->dir, line, a->output.quiet ? hide_note : show_note, &status, &json,
                          &err) != 0)
         status = (int)ui_fail(COMMAND, &err);

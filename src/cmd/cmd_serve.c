@@ -35,26 +35,8 @@ static void on_note(void *context, const char *text)
 static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
-    struct serve_progress *now = &job->progress;
-    char age[FORMAT_SIZE];
 
-    progress_add(p, "%" PRIu64 " replicas", (uint64_t)atomic_load(&now->replicas));
-    if (job->args->run.as == SERVE_AS_DRAGONFLY) {
-        progress_add_count(p, atomic_load(&now->syncing), "get a full sync");
-        progress_add_size(p, atomic_load(&now->sent), "sent");
-        progress_draw(p);
-        return;
-    }
-    progress_add_count(p, atomic_load(&now->syncing), "get a state");
-    if (atomic_load(&now->lag) != 0) {
-        progress_add(p, "lag %s", format_duration_ms(atomic_load(&now->lag_ms), age));
-        progress_add_count(p, atomic_load(&now->lag_records), "records");
-        progress_add_size(p, atomic_load(&now->lag), "behind");
-    }
-    progress_add_rate(p, PROGRESS_RECORDS, atomic_load(&now->records), "records");
-    progress_add_count(p, atomic_load(&now->records), "records");
-    progress_add_size(p, atomic_load(&now->sent), "sent");
-    progress_add(p, "offset %" PRIu64, (uint64_t)atomic_load(&now->offset));
+    serve_progress_add(p, job->args->run.as, &job->progress);
     progress_draw(p);
 }
 
@@ -71,9 +53,9 @@ static enum exit_status serve(struct serve_args *a)
     if (work_run(COMMAND, a->print.quiet, run_job, show_progress, &job, &err) != 0)
         status = ui_fail(COMMAND, &err);
     if (output_has_summary(&a->print) && job.result.replication_id[0] != '\0')
-        serve_print(a, &job.result, &job.progress);
+        serve_print(&a->run, &job.result, &job.progress);
     if (a->print.json || a->print.report != NULL)
-        status = report_write(COMMAND, serve_to_json(a, &job.result, &job.progress),
+        status = report_write(COMMAND, serve_to_json(&a->run, &job.result, &job.progress),
                               &job.result.suspects, a->print.report, a->print.json, status);
     serve_result_release(&job.result);
     return ui_flush(COMMAND, status);

@@ -8,6 +8,7 @@
 #include "cmd/notify.h"
 #include "cmd/rehearsal_print.h"
 #include "cmd/report.h"
+#include "cmd/serve_print.h"
 #include "cmd/stop.h"
 #include "cmd/sync_args.h"
 #include "cmd/sync_print.h"
@@ -41,7 +42,7 @@ static void show_progress(struct progress *p, void *context)
     if (atomic_load(&job->progress.checking) && p->terminal)
         check_show(p, &job->progress.check);
     else
-        sync_show(p, &job->progress, job->args->run.live);
+        sync_show(p, &job->progress, job->args->run.live, job->args->serves);
 }
 
 static void on_note(void *context, const char *text)
@@ -99,11 +100,19 @@ static enum exit_status report(struct job *job, enum exit_status status)
     if (json != NULL && job->args->check.wanted)
         json_object_set_new(json, "check",
                             check_to_json(&job->result.proof, job->args->run.capture.directory));
+    if (json != NULL && job->args->serves) {
+        json_object_set_new(
+            json, "serve",
+            serve_to_json(&job->args->service.run, &job->result.serve, &job->progress.serve));
+        (void)json_object_del(json, "replay"); /* it is there */
+    }
     if (json != NULL)
         json_object_set_new(json, "flows", sync_flows_to_json(job->args->run.live));
     text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
     sync_control_answer(&job->control, (int)status, text == NULL ? "{}" : text);
     free(text);
+    if (output_has_summary(o) && job->result.serve.replication_id[0] != '\0')
+        serve_print(&job->args->service.run, &job->result.serve, &job->progress.serve);
     if (output_has_summary(o) && job->result.capture.sessions != 0)
         sync_print(&job->result, &job->losses);
     if (output_has_summary(o))

@@ -216,6 +216,23 @@ static const struct arg dragonfly_args[] = {
     {"loading", "TIME", "answer LOADING for so long", 0, take_loading},
 };
 
+struct arg_group args_served(struct serve_args *into)
+{
+    return (struct arg_group)ARG_GROUP("What a Redis gets", how_args, into);
+}
+
+struct serve_options serve_options_defaults(void)
+{
+    return (struct serve_options){
+        .target = target_default(),
+        .databases = DATABASES_DEFAULT,
+        .redis_server = REDIS_SERVER_DEFAULT,
+        .listen = {.scheme = URI_REDIS, .host = "127.0.0.1", .port = SERVE_PORT_DEFAULT},
+        .replicas_max = SERVE_REPLICAS_DEFAULT,
+        .cancel_fd = -1,
+    };
+}
+
 #define GROUP_COUNT 9
 #define OPERANDS    "INPUT"
 
@@ -223,7 +240,7 @@ static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUN
 {
     groups[0] = (struct arg_group)ARG_GROUP(NULL, as_args, a);
     groups[1] = args_generation(&a->from);
-    groups[2] = (struct arg_group)ARG_GROUP("What a Redis gets", how_args, a);
+    groups[2] = args_served(a);
     groups[3] = args_loss(&a->loss);
     groups[4] = (struct arg_group)ARG_GROUP("How a Dragonfly behaves", dragonfly_args, a);
     groups[5] = args_tls_listen(&a->tls);
@@ -259,6 +276,19 @@ static int check_form(const struct serve_args *a, struct ft_err *err)
     return 0;
 }
 
+int serve_args_take(struct serve_args *a, struct ft_err *err)
+{
+    if (uri_find_password(&a->run.listen, a->password_file, NULL, err) != 0)
+        return -1;
+    if (tls_args_given(&a->tls) && tls_new_server(&a->run.listen.tls, &a->tls, err) != 0)
+        return -1;
+    a->run.listen.secure = a->run.listen.tls != NULL;
+    a->run.password = a->run.listen.password;
+    a->run.fail_on_loss = a->loss.fail;
+    a->run.json_as = a->loss.json_as;
+    return 0;
+}
+
 int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
@@ -266,12 +296,7 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
 
     *ret = (struct serve_args){
         .loss = {.fail = true},
-        .run = {.target = target_default(),
-                .databases = DATABASES_DEFAULT,
-                .redis_server = REDIS_SERVER_DEFAULT,
-                .listen = {.scheme = URI_REDIS, .host = "127.0.0.1", .port = SERVE_PORT_DEFAULT},
-                .replicas_max = SERVE_REPLICAS_DEFAULT,
-                .cancel_fd = -1},
+        .run = serve_options_defaults(),
     };
     list_groups(ret, groups);
     if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 1, OPERANDS, &ret->print.help,
@@ -281,17 +306,9 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
         return 0;
     if (check_form(ret, err) != 0)
         return -1;
-    if (uri_find_password(&ret->run.listen, ret->password_file, NULL, err) != 0)
-        return -1;
-    if (tls_args_given(&ret->tls) && tls_new_server(&ret->run.listen.tls, &ret->tls, err) != 0)
-        return -1;
-    ret->run.listen.secure = ret->run.listen.tls != NULL;
     ret->run.input = operands[0];
     ret->run.generation = ret->from.generation;
-    ret->run.fail_on_loss = ret->loss.fail;
-    ret->run.json_as = ret->loss.json_as;
-    ret->run.password = ret->run.listen.password;
-    return 0;
+    return serve_args_take(ret, err);
 }
 
 int serve_args_help(struct arg_view *view)

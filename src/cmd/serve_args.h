@@ -20,6 +20,11 @@ struct serve_args {
 
 /* serve_args_parse - FT_ERR_USAGE. Defaults are filled in. serve_args_release also afterwards. */
 int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_err *err);
+/* args_served - what replicas get, for whoever serves them besides flowtape serve. */
+struct arg_group args_served(struct serve_args *into);
+struct serve_options serve_options_defaults(void);
+/* serve_args_take - run is completed by the password, TLS and losses that were given. */
+int serve_args_take(struct serve_args *a, struct ft_err *err);
 int serve_args_help(struct arg_view *view);
 void serve_args_release(struct serve_args *a);
 

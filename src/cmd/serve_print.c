@@ -7,6 +7,28 @@
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 
+void serve_progress_add(struct progress *p, enum serve_as as, struct serve_progress *now)
+{
+    char age[FORMAT_SIZE];
+
+    progress_add(p, "%" PRIu64 " replicas", (uint64_t)atomic_load(&now->replicas));
+    if (as == SERVE_AS_DRAGONFLY) {
+        progress_add_count(p, atomic_load(&now->syncing), "get a full sync");
+        progress_add_size(p, atomic_load(&now->sent), "sent");
+        return;
+    }
+    progress_add_count(p, atomic_load(&now->syncing), "get a state");
+    if (atomic_load(&now->lag) != 0) {
+        progress_add(p, "lag %s", format_duration_ms(atomic_load(&now->lag_ms), age));
+        progress_add_count(p, atomic_load(&now->lag_records), "records");
+        progress_add_size(p, atomic_load(&now->lag), "behind");
+    }
+    progress_add_rate(p, PROGRESS_RECORDS, atomic_load(&now->records), "records");
+    progress_add_count(p, atomic_load(&now->records), "records");
+    progress_add_size(p, atomic_load(&now->sent), "sent");
+    progress_add(p, "offset %" PRIu64, (uint64_t)atomic_load(&now->offset));
+}
+
 static void print_dragonfly(const struct serve_result *r, const struct serve_progress *p)
 {
     fprintf(stderr,
@@ -17,10 +39,10 @@ static void print_dragonfly(const struct serve_result *r, const struct serve_pro
             (uint64_t)atomic_load(&p->violations), r->taken_over ? "; taken over" : "");
 }
 
-void serve_print(const struct serve_args *a, const struct serve_result *r,
+void serve_print(const struct serve_options *o, const struct serve_result *r,
                  const struct serve_progress *p)
 {
-    if (a->run.as == SERVE_AS_DRAGONFLY) {
+    if (o->as == SERVE_AS_DRAGONFLY) {
         print_dragonfly(r, p);
         return;
     }
@@ -85,12 +107,12 @@ static json_t *replicas_to_json(const struct serve_result *r)
     return list;
 }
 
-static json_t *dragonfly_to_json(const struct serve_args *a, const struct serve_result *r,
+static json_t *dragonfly_to_json(const struct serve_options *o, const struct serve_result *r,
                                  const struct serve_progress *p)
 {
     return json_pack(
         "{s:o, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "input",
-        json_from_text(a->run.input), "as", "dragonfly", "generation", (int)r->generation,
+        json_from_text(o->input), "as", "dragonfly", "generation", (int)r->generation,
         "replication_id", r->replication_id, "sessions", (json_int_t)atomic_load(&p->asked),
         "full_syncs", (json_int_t)atomic_load(&p->full_syncs), "resumed",
         (json_int_t)atomic_load(&p->resumed), "refused", (json_int_t)atomic_load(&p->refused),
@@ -98,14 +120,14 @@ static json_t *dragonfly_to_json(const struct serve_args *a, const struct serve_
         (json_int_t)atomic_load(&p->violations), "taken_over", r->taken_over);
 }
 
-json_t *serve_to_json(const struct serve_args *a, const struct serve_result *r,
+json_t *serve_to_json(const struct serve_options *o, const struct serve_result *r,
                       const struct serve_progress *p)
 {
-    if (a->run.as == SERVE_AS_DRAGONFLY)
-        return dragonfly_to_json(a, r, p);
+    if (o->as == SERVE_AS_DRAGONFLY)
+        return dragonfly_to_json(o, r, p);
     return json_pack(
         "{s:o, s:s, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "input",
-        json_from_text(a->run.input), "as", "redis", "redis", a->run.target->name, "generation",
+        json_from_text(o->input), "as", "redis", "redis", o->target->name, "generation",
         (int)r->generation, "replication_id", r->replication_id, "offset", (json_int_t)r->offset,
         "full_syncs", (json_int_t)atomic_load(&p->full_syncs), "resumed",
         (json_int_t)atomic_load(&p->resumed), "refused", (json_int_t)atomic_load(&p->refused),

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "cmd/log.h"
+#include "serve/listener.h"
 
 int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
                       struct ft_err *err)
@@ -41,9 +42,34 @@ static int take_give_up_after(void *into, const char *value, struct ft_err *err)
     return parse_duration(value, &((struct sync_args *)into)->give_up_ms, err);
 }
 
+static int take_serve(void *into, const char *value, struct ft_err *err)
+{
+    struct sync_args *a = into;
+
+    a->serves = true;
+    return listener_parse(value, SERVE_PORT_DEFAULT, &a->service.run.listen, err);
+}
+
+static int take_min_replicas(void *into, const char *value, struct ft_err *err)
+{
+    return args_take_number("min-replicas", value, SERVE_REPLICAS_MAX,
+                            &((struct sync_args *)into)->run.min_replicas, err);
+}
+
+static int take_max_replicas(void *into, const char *value, struct ft_err *err)
+{
+    return args_take_number("max-replicas", value, SERVE_REPLICAS_MAX,
+                            &((struct sync_args *)into)->service.run.replicas_max, err);
+}
+
 static const struct arg sync_args[] = {
     {"dir", "DIR", "the capture directory between source and target",
      offsetof(struct sync_args, run.capture.directory), NULL},
+    {"serve", "ADDRESS",
+     "no TARGET: Redis and Valkey attach to HOST:PORT with\n"
+     "REPLICAOF, as to flowtape serve (which see), and have\n"
+     "everything when it is cut over",
+     0, take_serve},
     {"snapshot-only", NULL, "the full sync alone: capture it, replay it, end",
      offsetof(struct sync_args, run.snapshot_only), NULL},
     {"cutover", "manual|pause|takeover",
@@ -71,6 +97,13 @@ static const struct arg source_args[] = {
      offsetof(struct server_args, password_file), NULL},
 };
 
+static const struct arg serve_args[] = {
+    {"min-replicas", "N", "there is no cut-over without so many (default 1)", 0, take_min_replicas},
+    {"max-replicas", "N", "how many at the same time (default 16)", 0, take_max_replicas},
+    {"replica-password-file", "FILE", "its first line is what replicas have to give (masterauth)",
+     offsetof(struct sync_args, service.password_file), NULL},
+};
+
 static const struct arg target_args[] = {
     {"target-password-file", "FILE", "likewise; else FLOWTAPE_TARGET_PASSWORD",
      offsetof(struct server_args, password_file), NULL},
@@ -78,14 +111,34 @@ static const struct arg target_args[] = {
 
 static const char about[] =
     "Usage: flowtape sync SOURCE TARGET --dir DIR [OPTION...]\n"
+    "       flowtape sync SOURCE --serve ADDRESS --dir DIR [OPTION...]\n"
     "\n"
     "Records a live Dragonfly, Redis or Valkey into DIR and replays it into a running Redis at the\n"
     "same time, up to the cut-over. SOURCE is dragonfly://[USER[:PASSWORD]@]HOST[:PORT], or\n"
     "redis:// likewise, TARGET as for flowtape replay. The same command resumes after any\n"
     "interruption. Status 0: the target has everything.\n";
 
-#define GROUP_COUNT 15
-#define OPERANDS    "SOURCE and TARGET"
+#define GROUP_COUNT       17
+#define OPERANDS          "SOURCE and TARGET"
+#define SERVE_GROUP_COUNT 12
+#define SERVE_OPERANDS    "SOURCE"
+
+/* Those of a sync that serves: what is about a target has no meaning then. */
+static void list_serve_groups(struct sync_args *a, struct arg_group groups[SERVE_GROUP_COUNT])
+{
+    groups[0] = (struct arg_group)ARG_GROUP(NULL, sync_args, a);
+    groups[1] = args_store(&a->run.capture);
+    groups[2] = args_max_item();
+    groups[3] = args_loss(&a->loss);
+    groups[4] = args_report(&a->output);
+    groups[5] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
+    groups[6] = args_served(&a->service);
+    groups[7] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
+    groups[8] = args_tls_source(&a->source.tls);
+    groups[9] = args_tls_listen(&a->service.tls);
+    groups[10] = args_output(&a->output);
+    groups[11] = args_log();
+}
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -102,8 +155,24 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[10] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
     groups[11] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
     groups[12] = args_check(&a->check);
-    groups[13] = args_output(&a->output);
-    groups[14] = args_log();
+    groups[13] = args_served(&a->service);
+    groups[13].heading = "With --serve";
+    groups[14] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
+    groups[15] = args_output(&a->output);
+    groups[16] = args_log();
+}
+
+/* Is it among the options? Which there are depends on it. */
+static bool is_to_serve(int argc, char **argv)
+{
+    static const char option[] = "--serve";
+    size_t n = sizeof(option) - 1;
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], option, n) == 0 && (argv[i][n] == '\0' || argv[i][n] == '='))
+            return true;
+    }
+    return false;
 }
 
 static int check(const struct sync_args *a, struct ft_err *err)
@@ -114,9 +183,21 @@ static int check(const struct sync_args *a, struct ft_err *err)
         return err_set(err, FT_ERR_USAGE, "--snapshot-only has no cut-over");
     if (a->run.hold_ms != 0 && a->run.cutover == CUTOVER_TAKEOVER)
         return err_set(err, FT_ERR_USAGE, "--hold is for --cutover pause");
+    if (a->serves && a->run.snapshot_only)
+        return err_set(err, FT_ERR_USAGE,
+                       "--serve has no --snapshot-only: flowtape serve serves what there is");
     if (check_args_check(&a->check, &a->run.replay, err) != 0)
         return -1;
     return replay_args_check(&a->run.replay, err);
+}
+
+static int take_source(struct sync_args *a, const char *source, struct ft_err *err)
+{
+    if (args_take_source(&a->source, source, err) != 0)
+        return -1;
+    if (a->source.uri.scheme != URI_DRAGONFLY && a->run.cutover == CUTOVER_TAKEOVER)
+        return err_set(err, FT_ERR_USAGE, "--cutover takeover: " SYNC_NO_TAKEOVER);
+    return 0;
 }
 
 /* What is said of both servers is for those that have TLS. */
@@ -126,30 +207,45 @@ static int take_servers(struct sync_args *a, char **operands, struct ft_err *err
         tls_args_join(&a->source.tls, &a->tls);
     if (args_is_secure(operands[1]))
         tls_args_join(&a->target.tls, &a->tls);
-    if (args_take_source(&a->source, operands[0], err) != 0)
+    if (take_source(a, operands[0], err) != 0)
         return -1;
-    if (a->source.uri.scheme != URI_DRAGONFLY && a->run.cutover == CUTOVER_TAKEOVER)
-        return err_set(err, FT_ERR_USAGE, "--cutover takeover: " SYNC_NO_TAKEOVER);
     return args_take_target(&a->target, operands[1], err);
+}
+
+static int take_service(struct sync_args *a, const char *source, struct ft_err *err)
+{
+    if (take_source(a, source, err) != 0)
+        return -1;
+    a->service.loss = a->loss;
+    a->service.run.input = a->run.capture.directory;
+    a->run.serve = &a->service.run;
+    return serve_args_take(&a->service, err);
 }
 
 int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err *err)
 {
     struct arg_group groups[GROUP_COUNT];
+    bool serves = is_to_serve(argc, argv);
     char **operands;
 
     *ret = (struct sync_args){
         .run = {.capture = capture_run_defaults(),
                 .replay = replay_run_defaults(),
+                .min_replicas = 1,
                 .cancel_fd = -1,
                 .told_fd = -1,
                 .enter_fd = -1},
         .loss = {.fail = true},
+        .service = {.run = serve_options_defaults()},
         .check = {.redis_server = "redis-server"},
     };
     ret->give_up_ms = ret->run.capture.give_up_after_ms;
-    list_groups(ret, groups);
-    if (args_parse_operands(groups, GROUP_COUNT, argc, argv, 2, OPERANDS, &ret->output.help,
+    if (serves)
+        list_serve_groups(ret, groups);
+    else
+        list_groups(ret, groups);
+    if (args_parse_operands(groups, serves ? SERVE_GROUP_COUNT : GROUP_COUNT, argc, argv,
+                            serves ? 1 : 2, serves ? SERVE_OPERANDS : OPERANDS, &ret->output.help,
                             &operands, err) != 0)
         return -1;
     if (operands == NULL)
@@ -165,6 +261,8 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     ret->run.replay.json_as = ret->loss.json_as;
     ret->run.capture.source = &ret->source.uri;
     ret->run.replay.target = &ret->target.uri;
+    if (serves)
+        return take_service(ret, operands[0], err);
     return take_servers(ret, operands, err);
 }
 
@@ -183,4 +281,5 @@ void sync_args_release(struct sync_args *a)
     replay_map_release(&a->run.replay.map);
     uri_release(&a->source.uri);
     uri_release(&a->target.uri);
+    uri_release(&a->service.run.listen);
 }

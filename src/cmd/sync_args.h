@@ -4,13 +4,16 @@
 
 #include "cmd/capture_args.h"
 #include "cmd/replay_args.h"
+#include "cmd/serve_args.h"
 #include "sync/sync.h"
 
 struct sync_args {
     struct sync_options run; /* live, control, descriptors and callbacks are not set */
     struct server_args source;
     struct server_args target;
-    struct tls_options tls; /* of both */
+    struct tls_options tls;    /* of both */
+    struct serve_args service; /* of what is served: target, states and so on, and TLS */
+    bool serves;               /* --serve was given */
     struct loss_args loss;
     struct check_args check;
     struct output_args output;

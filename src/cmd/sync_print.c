@@ -1,10 +1,12 @@
 #include "cmd/sync_print.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/parse.h"
 #include "cmd/capture_print.h"
 #include "cmd/json_value.h"
+#include "cmd/serve_print.h"
 #include "cmd/sync_args.h"
 
 /* Keys that were not read again, on a terminal. */
@@ -56,7 +58,8 @@ static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow
     }
 }
 
-void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live)
+void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
+               bool serves)
 {
     const struct replay_progress *replay = &progress->replay;
     struct capture_progress capture;
@@ -74,7 +77,7 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
         progress_draw(p);
         return;
     }
-    if (atomic_load(&replay->in_journal)) {
+    if (serves || atomic_load(&replay->in_journal)) {
         char records[FORMAT_COUNT];
 
         progress_add(p, "lag %s records, %s", format_count(lag.lag_records, records),
@@ -83,7 +86,10 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
         progress_add_read(p, &replay->read);
     }
     progress_add(p, "source %s", capture_phase_name(capture.phase));
-    replay_progress_add(p, replay, false);
+    if (serves)
+        serve_progress_add(p, SERVE_AS_REDIS, &progress->serve);
+    else
+        replay_progress_add(p, replay, false);
     progress_draw(p);
     if (!p->terminal)
         log_flows(p, live, state.flow_count);
@@ -122,11 +128,12 @@ static const char *mode_text(const struct sync_result *r)
     return "The source was not paused: what it was sent since is not there";
 }
 
+/* How it ended; %s is who has what. */
 static const char *ended_text(const struct sync_result *r)
 {
     switch (r->ended) {
     case SYNC_SNAPSHOT:
-        return "the target has the snapshot";
+        return "%s the snapshot";
     case SYNC_CUT_OVER:
         break;
     case SYNC_STOPPED:
@@ -135,17 +142,29 @@ static const char *ended_text(const struct sync_result *r)
         return "the cut-over was not confirmed, the source resumes; the same command resumes from "
                "here";
     case SYNC_FULL:
-        return "no room for more; the target has what was stored. Make room, then the same command "
-               "goes on";
+        return "no room for more; %s what was stored. Make room, then the same command goes on";
     case SYNC_SOURCE_GONE:
-        return "the source is gone; the target has what was stored";
+        return "the source is gone; %s what was stored";
     case SYNC_FAILED:
         return "failed; the same command resumes from here";
     }
     if (r->checked.unread != 0)
-        return "cut over: the target has everything but the suspect keys that were not read";
-    return r->mode == CUTOVER_MANUAL ? "cut over: the target has everything up to this moment"
-                                     : "cut over: the target has everything";
+        return "cut over: %s everything but the suspect keys that were not read";
+    return r->mode == CUTOVER_MANUAL ? "cut over: %s everything up to this moment"
+                                     : "cut over: %s everything";
+}
+
+static void print_ended(const struct sync_result *r)
+{
+    const char *text = ended_text(r);
+    const char *who = strstr(text, "%s");
+    size_t n = who == NULL ? strlen(text) : (size_t)(who - text);
+
+    fprintf(stderr, "%.*s", (int)n, text);
+    if (who != NULL)
+        fprintf(stderr, "%s%s",
+                r->serve.replication_id[0] != '\0' ? "the replicas have" : "the target has",
+                who + 2);
 }
 
 void sync_print(const struct sync_result *r, const struct loss_report *losses)
@@ -162,12 +181,12 @@ void sync_print(const struct sync_result *r, const struct loss_report *losses)
         replay_print(&r->replay, losses);
     for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)
         fprintf(stderr, "  flow %" PRIu32 " was cut over before LSN %" PRIu64 "\n", i, r->goal[i]);
-    if (r->ended == SYNC_CUT_OVER) {
+    if (r->ended == SYNC_CUT_OVER)
         print_checked(&r->checked);
-        fprintf(stderr, "%s. %s\n", ended_text(r), mode_text(r));
-    } else {
-        fprintf(stderr, "%s\n", ended_text(r));
-    }
+    print_ended(r);
+    if (r->ended == SYNC_CUT_OVER)
+        fprintf(stderr, ". %s", mode_text(r));
+    fputc('\n', stderr);
 }
 
 static json_t *goal_to_json(const struct sync_result *r)

@@ -8,8 +8,9 @@
 #include "cmd/replay_print.h"
 #include "sync/sync.h"
 
-/* sync_show - a progress line; not on a terminal also one per flow. */
-void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live);
+/* sync_show - a progress line, serves: about replicas; not on a terminal also one per flow. */
+void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
+               bool serves);
 void sync_print(const struct sync_result *r, const struct loss_report *losses);
 /* sync_flows_to_json - how far each flow is at the source's socket, on disk, and on the target. */
 json_t *sync_flows_to_json(struct live_flows *live);

@@ -12,9 +12,12 @@
 #include "base/wake.h"
 #include "serve/redis_session.h"
 #include "serve/redis_status.h"
+#include "serve/serve_live.h"
 #include "serve/stream_maker.h"
 
 #define TICK_MS 1000
+/* Between looks at a capture that has to catch up with the stream. */
+#define LOOK_MS 20
 /* Beside replicas there are clients that ask how things are. */
 #define OTHERS_MAX 32u
 
@@ -281,9 +284,40 @@ out:
     return rc;
 }
 
+/* A capture of this process gets from the source again what it has lost, or begins another generation. */
+static int await_rest(struct redis_service *v, const struct source *source,
+                      const struct stream_point *point, struct ft_err *err)
+{
+    struct live_flows *flows = v->master.o->live->flows;
+    uint32_t i = 0;
+
+    while (i < v->master.flow_count) {
+        struct pollfd cancel = {v->master.o->cancel_fd, POLLIN, 0};
+        struct live_point written = {0};
+        struct live_state state;
+
+        live_flows_state(flows, &state);
+        if (state.generation == source->generation)
+            (void)live_flows_point(flows, LIVE_WRITTEN, i, &written); /* else it stays 0 */
+        if (point->lsn[i] <= source_lsns(source, i).next || point->lsn[i] <= written.next_lsn) {
+            i++;
+            continue;
+        }
+        if (state.ended)
+            return err_set(err, FT_ERR_STATE,
+                           "replicas were given flow %" PRIu32 " before LSN %" PRIu64
+                           ", which the capture does not have",
+                           i, point->lsn[i]);
+        if (state.replayable > source->generation)
+            return 0; /* the maker finds that out */
+        if (poll(&cancel, 1, LOOK_MS) > 0)
+            return err_set(err, FT_ERR_CANCELLED, "stopped");
+    }
+    return 0;
+}
+
 /* A machine that went down may have taken the end of a capture along, which the stream has. */
-static int check_ahead(const struct redis_service *v, const struct source *source,
-                       struct ft_err *err)
+static int check_ahead(struct redis_service *v, const struct source *source, struct ft_err *err)
 {
     struct stream_point point = {.lsn = calloc(v->master.flow_count + 1u, sizeof(*point.lsn))};
     int rc;
@@ -291,7 +325,9 @@ static int check_ahead(const struct redis_service *v, const struct source *sourc
     if (point.lsn == NULL)
         return err_nomem(err, "the flows");
     rc = stream_log_last(v->master.log, &point, err);
-    for (uint32_t i = 0; rc == 0 && i < v->master.flow_count; i++) {
+    if (rc == 0 && v->master.o->live != NULL)
+        rc = await_rest(v, source, &point, err);
+    for (uint32_t i = 0; rc == 0 && v->master.o->live == NULL && i < v->master.flow_count; i++) {
         if (point.lsn[i] > source_lsns(source, i).next)
             rc = err_set(err, FT_ERR_STATE,
                          "replicas were given flow %" PRIu32 " before LSN %" PRIu64
@@ -313,6 +349,9 @@ static int start(struct redis_service *v, const struct source *source, struct ft
     atomic_store(&v->master.progress->offset, STREAM_FIRST_OFFSET + stream_log_end(v->master.log));
     v->maker.log = v->master.log;
     v->maker.stop_fd = v->master.stop_fd;
+    if (v->master.o->live != NULL)
+        serve_live_attach(v->master.o->live, v->master.log, &v->master.replicas, source->generation,
+                          v->master.flow_count);
     rc = pthread_create(&v->making, NULL, making_main, v);
     if (rc != 0)
         return err_errno(err, rc, "could not start a thread");
@@ -371,6 +410,8 @@ static void finish(struct redis_service *v, struct serve_result *result, struct 
     for (size_t i = 0; i < v->session_count; i++)
         join(v->sessions[i]);
     free(v->sessions);
+    if (v->master.o->live != NULL)
+        serve_live_detach(v->master.o->live);
     if (suspect_add_report(&result->suspects, &v->suspects, err) != 0)
         stop(v, err);
     suspect_release(&v->suspects);

@@ -46,6 +46,7 @@ static int become_replica(struct redis_peer *s, const struct redis_request *requ
 
     if (s->unfit)
         return refuse(s, "its version cannot load what is served here (--redis)", err);
+    s->replica.counts = request->kind == REQUEST_PSYNC && !s->state_only;
     if (!replica_list_add(&s->master->replicas, &s->replica))
         return refuse(s, "there are as many replicas as --max-replicas allows", err);
     s->attached = true;

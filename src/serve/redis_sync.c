@@ -11,6 +11,7 @@
 #include "base/fsutil.h"
 #include "base/parse.h"
 #include "output/sink_rdb.h"
+#include "serve/serve_live.h"
 
 #define MARK_LENGTH 40
 #define COPY_BYTES  (256u << 10)
@@ -140,6 +141,7 @@ static int take_result(struct redis_master *m, uint64_t keys, struct loss_report
                        const struct suspect_report *suspects, struct ft_err *err)
 {
     struct loss_report before;
+    uint64_t at = 0;
     int rc;
 
     pthread_mutex_lock(&m->mu);
@@ -149,6 +151,9 @@ static int take_result(struct redis_master *m, uint64_t keys, struct loss_report
     *m->state_keys = keys;
     rc = suspect_add_report(m->suspects, suspects, err);
     pthread_mutex_unlock(&m->mu);
+    /* a state that is ahead of what was corrected has to be corrected, too */
+    if (rc == 0 && m->o->live != NULL)
+        rc = serve_suspects_add_from(&m->o->live->suspects, suspects, &at, err);
     return rc;
 }
 

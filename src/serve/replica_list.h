@@ -24,6 +24,7 @@ struct replica {
     char host[URI_HOST_SIZE];
     uint16_t port;     /* where it listens itself; 0: it did not say */
     struct conn *conn; /* its own thread does not use it while it is REPLICA_WAITING */
+    bool counts;       /* it stays, and acknowledges: it came by PSYNC for more than a state */
     enum replica_state state;
     uint64_t offset;   /* acknowledged; 0: nothing yet */
     uint64_t heard_ms; /* when anything came from it, by clock_mono_ms */

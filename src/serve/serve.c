@@ -7,24 +7,31 @@
 #include "serve/dragonfly_service.h"
 #include "serve/listener.h"
 #include "serve/redis_service.h"
+#include "serve/serve_live.h"
 #include "state/fold.h"
 #include "state/fold_plan.h"
 
-/* A loss that is found in the middle of a state leaves a replica that tries it again for ever. */
-static int check_losses(struct serve_options *o, const struct source *source,
-                        struct serve_result *result, struct ft_err *err)
+/*
+ * A loss that is found in the middle of a state leaves a replica that tries it again for ever. And of a live capture it has to
+ * be known from the beginning which keys are suspect: what the journal makes of these is suspect, too.
+ */
+static int read_before(struct serve_options *o, const struct source *source,
+                       struct serve_result *result, struct ft_err *err)
 {
     const struct forecast_options options = {.target = o->target, .json_as = o->json_as};
     struct forecast forecast;
     uint64_t losses;
+    uint64_t at = 0;
     int rc;
 
-    if (!o->fail_on_loss)
+    if (!o->fail_on_loss && o->live == NULL)
         return 0;
     rc = forecast_run(&forecast, source, &options, err);
     losses = forecast.losses.losses;
     o->keys = forecast.keys;
-    if (rc == 0 && losses != 0) {
+    if (rc == 0 && o->live != NULL)
+        rc = serve_suspects_add_from(&o->live->suspects, &forecast.suspects, &at, err);
+    if (rc == 0 && losses != 0 && o->fail_on_loss) {
         loss_release(&result->losses);
         result->losses = forecast.losses;
         loss_init(&forecast.losses);
@@ -72,25 +79,48 @@ static int check_engine(const struct serve_options *o, const struct source *sour
     return needed ? err_copy(err, &cause) : 0;
 }
 
+/* The newest that is complete, when there is one. */
+static int await_generation(const struct serve_options *o, uint32_t *ret, struct ft_err *err)
+{
+    struct live_waiter *waiter;
+    struct live_state state;
+    int rc = 0;
+
+    if (live_waiter_new(&waiter, o->live->flows, LIVE_WAIT(LIVE_DURABLE), err) != 0)
+        return -1;
+    serve_suspects_clear(&o->live->suspects);
+    live_flows_state(o->live->flows, &state);
+    while (rc >= 0 && state.replayable == 0 && !state.ended) {
+        rc = live_waiter_wait(waiter, -1, o->cancel_fd, err);
+        live_flows_state(o->live->flows, &state);
+    }
+    live_waiter_free(waiter);
+    *ret = state.replayable; /* 0: opening the input says what is missing */
+    return rc < 0 ? -1 : 0;
+}
+
 static int serve_generation(const struct serve_options *o, const struct listener *listener,
                             struct serve_progress *progress, struct serve_result *result,
                             bool was_read, bool *ret_turned_over, struct ft_err *err)
 {
     struct serve_options own = *o;
+    uint32_t generation = o->generation;
     struct source *source;
     int rc;
 
-    if (source_open(&source, o->input, o->generation, err) != 0)
+    if (o->live != NULL && await_generation(o, &generation, err) != 0)
+        return -1;
+    if (source_open(&source, o->input, generation, err) != 0)
         return -1;
     source->cancel_fd = o->cancel_fd;
-    own.follow = o->follow && source_can(source, SOURCE_CAN_FOLLOW);
+    own.follow = o->live != NULL || (o->follow && source_can(source, SOURCE_CAN_FOLLOW));
     result->generation = source->generation;
     if (o->as == SERVE_AS_DRAGONFLY) {
         rc = dragonfly_service_run(&own, source, listener, progress, result, ret_turned_over, err);
         source_free(source);
         return rc;
     }
-    rc = was_read ? 0 : check_losses(&own, source, result, err);
+    rc = was_read ? 0 : read_before(&own, source, result, err);
     if (rc == 0)
         rc = check_engine(o, source, err);
     if (rc == 0)

@@ -16,6 +16,8 @@
 #include "serve/stream_log.h"
 #include "wire/uri.h"
 
+struct serve_live;
+
 #define SERVE_REPLICAS_DEFAULT 16u
 #define SERVE_REPLICAS_MAX     1000u
 #define SERVE_PORT_DEFAULT     7000u
@@ -45,6 +47,8 @@ struct serve_options {
     const char *redis_server; /* program that makes states of captures */
     bool state_at_end; /* a full sync is the state where the stream is, not that of the snapshot */
     bool follow;
+    /* the capture is being made in this process, and somebody is going to cut over; NULL: neither. Implies follow */
+    struct serve_live *live;
     const char *dir; /* where the stream is kept; NULL: in a capture; of other inputs: not at all */
     struct uri listen;
     uint32_t replicas_max;

@@ -458,6 +458,14 @@ static int find_point(struct stream_log *l, uint64_t count, uint64_t position,
     return want_point(l, low, point, err);
 }
 
+int stream_log_at(struct stream_log *l, uint64_t position, struct stream_point *ret,
+                  struct ft_err *err)
+{
+    uint64_t index;
+
+    return find_point(l, atomic_load(&l->points), position, ret, &index, err);
+}
+
 static uint64_t records_before(const struct stream_log *l, const struct stream_point *point)
 {
     uint64_t sum = 0;

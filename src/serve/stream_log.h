@@ -78,6 +78,9 @@ int stream_log_read(struct stream_log *l, uint64_t position, void *p, size_t n, 
 /* stream_log_first, stream_log_last - the point where the stream begins; the one where it ends now. */
 void stream_log_first(const struct stream_log *l, struct stream_point *ret);
 int stream_log_last(struct stream_log *l, struct stream_point *ret, struct ft_err *err);
+/* stream_log_at - the last point that is not after a position. */
+int stream_log_at(struct stream_log *l, uint64_t position, struct stream_point *ret,
+                  struct ft_err *err);
 /* stream_log_lag - how far a position is from the end. Records are counted as points have them: those after the last
  * one at or before the position. */
 int stream_log_lag(struct stream_log *l, uint64_t position, struct stream_lag *ret,

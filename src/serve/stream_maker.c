@@ -9,12 +9,15 @@
 #include "output/record_writer.h"
 #include "pump/pump.h"
 #include "serve/newer_generation.h"
+#include "serve/serve_live.h"
 
 /* A commit comes after so many bytes, though there are more records. */
 #define COMMIT_BYTES (1u << 20)
 /* Looks at the directory of another process: soon after something new, then more seldom. */
 #define LOOK_MIN_MS 1u
 #define LOOK_MAX_MS 20u
+/* What a live capture has is told at once; a goal that is set, too. */
+#define LIVE_WAIT_MS 100u
 
 struct making {
     struct stream_maker *m;
@@ -26,6 +29,15 @@ struct making {
     uint64_t taken; /* records, when it was idle last */
     uint32_t wait_ms;
     struct newer_generation newer;
+    uint64_t *stop; /* per flow: how far may be read */
+    /* of a live capture */
+    struct live_waiter *waiter;
+    uint64_t *readable; /* per flow; then the goal */
+    uint64_t *goal;
+    uint64_t content;     /* as serve_live.h has it; 0: nothing was written yet */
+    uint64_t asked;       /* content for which replicas were asked */
+    uint64_t handed_on;   /* of the suspects, in the report */
+    uint64_t list_change; /* serve_suspects_changes, when the report was made */
 };
 
 static int take_record(void *context, const struct item *item, const struct translation *t,
@@ -55,20 +67,39 @@ static int check_losses(const struct stream_maker *m, struct ft_err *err)
                    m->losses->losses, m->losses->losses == 1 ? "" : "s", m->o->target->name);
 }
 
-static int commit(struct making *k, struct ft_err *err)
+/* Whoever sees the point has to see the suspects before it. */
+static int hand_on_suspects(struct making *k, struct ft_err *err)
+{
+    if (k->m->o->live == NULL)
+        return 0;
+    return serve_suspects_add_from(&k->m->o->live->suspects, k->m->suspects, &k->handed_on, err);
+}
+
+/* sign: nothing but a sign of life was put. */
+static int commit(struct making *k, bool sign, struct ft_err *err)
 {
     size_t size = k->m->flow_count * sizeof(*k->next_lsn);
     uint64_t bytes = resp_file_bytes(stream_log_file(k->m->log));
 
     if (bytes == k->committed_bytes && memcmp(k->next_lsn, k->committed, size) == 0)
         return 0;
-    if (check_losses(k->m, err) != 0 || stream_log_commit(k->m->log, k->next_lsn, err) != 0)
+    if (check_losses(k->m, err) != 0 || hand_on_suspects(k, err) != 0 ||
+        stream_log_commit(k->m->log, k->next_lsn, err) != 0)
         return -1;
     memcpy(k->committed, k->next_lsn, size);
+    if (bytes != k->committed_bytes && !sign)
+        k->content = stream_log_end(k->m->log);
     k->committed_bytes = bytes;
     k->committed_ms = clock_mono_ms();
     atomic_store(&k->m->progress->offset, STREAM_FIRST_OFFSET + stream_log_end(k->m->log));
     return 0;
+}
+
+static int put_sign(struct making *k, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    if (resp_file_put(stream_log_file(k->m->log), RESP_FILE_ANY_DB, args, count, err) != 0)
+        return -1;
+    return commit(k, true, err);
 }
 
 static int ping_if_silent(struct making *k, struct ft_err *err)
@@ -78,18 +109,17 @@ static int ping_if_silent(struct making *k, struct ft_err *err)
     if (clock_mono_ms() - k->committed_ms < STREAM_PING_MS ||
         atomic_load(&k->m->progress->replicas) == 0)
         return 0;
-    if (resp_file_put(stream_log_file(k->m->log), RESP_FILE_ANY_DB, &arg, 1, err) != 0)
-        return -1;
-    return commit(k, err);
+    return put_sign(k, &arg, 1, err);
 }
 
 static int wait_ms(const struct making *k, uint32_t ms, struct ft_err *err)
 {
-    struct pollfd fd = {k->m->stop_fd, POLLIN, 0};
+    struct pollfd fds[] = {{k->m->stop_fd, POLLIN, 0},
+                           {k->waiter == NULL ? -1 : live_waiter_fd(k->waiter), POLLIN, 0}};
 
-    if (poll(&fd, 1, (int)ms) < 0 && errno != EINTR)
+    if (poll(fds, 2, (int)ms) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait");
-    if (fd.revents != 0)
+    if (fds[0].revents != 0)
         return err_set(err, FT_ERR_CANCELLED, "stopped");
     return 0;
 }
@@ -97,6 +127,109 @@ static int wait_ms(const struct making *k, uint32_t ms, struct ft_err *err)
 /*
  * Following
  */
+
+/*
+ * A capture of this process
+ */
+
+/* Up to what may be read, and to the goal. */
+static bool raise_stops(struct making *k, bool *ret_has_goal)
+{
+    struct stream_maker *m = k->m;
+    struct live_flows *flows = m->o->live->flows;
+    bool raised = false;
+
+    live_flows_readable(flows, m->source->generation, k->readable, m->flow_count);
+    *ret_has_goal = live_flows_goal(flows, m->source->generation, k->goal, m->flow_count);
+    for (uint32_t i = 0; i < m->flow_count; i++) {
+        uint64_t to = *ret_has_goal && k->goal[i] < k->readable[i] ? k->goal[i] : k->readable[i];
+
+        if (to <= k->stop[i])
+            continue;
+        k->stop[i] = to;
+        raised = true;
+    }
+    return raised;
+}
+
+/* Everything that may be read was taken: what is left of the way to the goal is held at a flush. */
+static enum serve_standing standing_of(const struct making *k, bool has_goal, bool ended)
+{
+    enum serve_standing standing = has_goal ? SERVE_AT_GOAL : SERVE_MOVING;
+
+    if (!has_goal)
+        return ended ? SERVE_AT_END : SERVE_MOVING;
+    for (uint32_t i = 0; i < k->m->flow_count; i++) {
+        if (k->readable[i] < k->goal[i])
+            return ended ? SERVE_AT_END : SERVE_MOVING;
+        if (k->next_lsn[i] < k->goal[i])
+            standing = SERVE_AT_FLUSH;
+    }
+    return standing;
+}
+
+/* Acknowledgements come once a second; whoever cuts over should not have to wait for them. */
+static int ask_replicas(struct making *k, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("REPLCONF"), bytes_str("GETACK"), bytes_str("*")};
+    uint64_t content = serve_live_content(k->m->o->live);
+
+    if (content == k->asked || atomic_load(&k->m->progress->replicas) == 0)
+        return 0;
+    k->asked = content;
+    return put_sign(k, args, 3, err);
+}
+
+/* Keys that were corrected are suspect again with the next record that makes them so. */
+static int renew_suspects(struct making *k, struct ft_err *err)
+{
+    struct serve_suspects *list = &k->m->o->live->suspects;
+    uint64_t changes = serve_suspects_changes(list);
+
+    if (changes == k->list_change)
+        return 0;
+    k->list_change = changes;
+    suspect_release(k->m->suspects);
+    if (serve_suspects_copy(list, k->m->suspects, err) != 0)
+        return -1;
+    k->handed_on = 0;
+    return 0;
+}
+
+/* The lock is let go while it waits, so that others may write meanwhile. */
+static int stand(struct making *k, enum serve_standing standing, struct ft_err *err)
+{
+    struct serve_live *live = k->m->o->live;
+    int rc;
+
+    serve_live_stand(live, standing, k->content);
+    if ((standing != SERVE_MOVING ? ask_replicas(k, err) : 0) != 0 || ping_if_silent(k, err) != 0)
+        return -1;
+    pthread_mutex_unlock(&live->write);
+    rc = wait_ms(k, standing == SERVE_MOVING ? LIVE_WAIT_MS : LOOK_MAX_MS, err);
+    pthread_mutex_lock(&live->write);
+    return rc == 0 && live_waiter_wait(k->waiter, 0, -1, err) < 0 ? -1 : rc;
+}
+
+static int more_of_live(struct making *k, struct ft_err *err)
+{
+    struct stream_maker *m = k->m;
+    struct live_state state;
+    bool has_goal;
+
+    live_flows_state(m->o->live->flows, &state); /* first: what is readable after `ended` is all */
+    if (state.replayable > m->source->generation) {
+        m->turned_over = true;
+        return 0;
+    }
+    if (!raise_stops(k, &has_goal)) {
+        if (stand(k, standing_of(k, has_goal, state.ended), err) != 0)
+            return -1;
+        return 1;
+    }
+    serve_live_stand(m->o->live, SERVE_MOVING, 0);
+    return renew_suspects(k, err) != 0 ? -1 : 1;
+}
 
 /* Returns 1: look again whether there is more, 0: that was all, -1. */
 static int more(void *context, bool idle, struct ft_err *err)
@@ -106,12 +239,14 @@ static int more(void *context, bool idle, struct ft_err *err)
     int newer;
 
     if (!idle) {
-        if (uncommitted >= COMMIT_BYTES && commit(k, err) != 0)
+        if (uncommitted >= COMMIT_BYTES && commit(k, false, err) != 0)
             return -1;
         return wait_ms(k, 0, err) != 0 ? -1 : 1;
     }
-    if (commit(k, err) != 0)
+    if (commit(k, false, err) != 0)
         return -1;
+    if (k->m->o->live != NULL)
+        return more_of_live(k, err);
     if (!k->m->o->follow)
         return 0;
     if (ping_if_silent(k, err) != 0)
@@ -137,8 +272,7 @@ static int pump_journal_from(struct making *k, struct translator *translator,
 {
     struct stream_maker *m = k->m;
     uint32_t n = m->flow_count;
-    uint64_t *stop = calloc(n, sizeof(*stop));
-    const struct cut cut = {.flow_count = n, .stop_lsn = stop, .start_lsn = from->lsn};
+    const struct cut cut = {.flow_count = n, .stop_lsn = k->stop, .start_lsn = from->lsn};
     const struct journal_follow follow = {.more = more, .next_lsn = k->next_lsn};
     const struct pump_options options = {.source = m->source,
                                          .translator = translator,
@@ -150,17 +284,39 @@ static int pump_journal_from(struct making *k, struct translator *translator,
     struct pump *p = NULL;
     int rc = -1;
 
-    if (stop == NULL)
-        return err_nomem(err, "the flows");
-    for (uint32_t i = 0; i < n; i++)
-        stop[i] = m->o->follow ? UINT64_MAX : source_lsns(m->source, i).next;
+    for (uint32_t i = 0; m->o->live == NULL && i < n; i++)
+        k->stop[i] = m->o->follow ? UINT64_MAX : source_lsns(m->source, i).next;
     if (pump_new(&p, &options, &sink, err) == 0) {
         rc = pump_follow(p, &cut, &follow, k, err);
         m->counts = pump_counts(p)->journal;
     }
     pump_free(p);
-    free(stop);
     return rc;
+}
+
+static int take_suspects(void *context, const struct item *item, const struct translation *t,
+                         struct ft_err *err)
+{
+    return suspect_add_all(context, item, t, err);
+}
+
+/* What those before this run have translated made keys suspect, too: as the snapshot, where the list begins with it. */
+static int recall_suspects(struct making *k, const struct stream_point *to, struct ft_err *err)
+{
+    struct stream_maker *m = k->m;
+    struct translator *translator = NULL;
+    struct journal_pass_counts counts;
+    const struct cut cut = {.flow_count = m->flow_count, .stop_lsn = to->lsn};
+    int rc = -1;
+
+    if (m->o->live == NULL)
+        return 0;
+    if (serve_suspects_copy(&m->o->live->suspects, m->suspects, err) == 0 &&
+        journal_translator_new(&translator, m->source, m->o->target, m->o->json_as, err) == 0)
+        rc =
+            journal_pass_run(m->source, &cut, translator, take_suspects, m->suspects, &counts, err);
+    translator_free(translator);
+    return rc == 0 ? hand_on_suspects(k, err) : -1;
 }
 
 static int make_journal(struct making *k, struct ft_err *err)
@@ -179,7 +335,7 @@ static int make_journal(struct making *k, struct ft_err *err)
     memcpy(k->next_lsn, from.lsn, m->flow_count * sizeof(*k->next_lsn));
     if (m->flow_count == 0)
         return 0;
-    if (translator_new(&translator, &options, err) != 0)
+    if (recall_suspects(k, &from, err) != 0 || translator_new(&translator, &options, err) != 0)
         return -1;
     from.lsn = calloc(m->flow_count, sizeof(*from.lsn));
     if (from.lsn == NULL) {
@@ -203,24 +359,47 @@ static int keep_alive(struct making *k, struct ft_err *err)
     }
 }
 
+static int make_stream(struct making *k, struct ft_err *err)
+{
+    struct stream_maker *m = k->m;
+    struct serve_live *live = m->o->live;
+    size_t n = m->flow_count + 1u;
+
+    k->records = (struct record_writer){.file = stream_log_file(m->log), .losses = m->losses};
+    k->records.file->databases.limit = m->o->databases;
+    k->next_lsn = calloc(5 * n, sizeof(*k->next_lsn));
+    if (k->next_lsn == NULL)
+        return err_nomem(err, "the flows");
+    k->committed = k->next_lsn + n;
+    k->stop = k->committed + n;
+    k->readable = k->stop + n;
+    k->goal = k->readable + n;
+    if (live != NULL) {
+        k->list_change = serve_suspects_changes(&live->suspects);
+        if (live_waiter_new(
+                &k->waiter, live->flows,
+                LIVE_WAIT(live_flows_is_eager(live->flows) ? LIVE_WRITTEN : LIVE_DURABLE),
+                err) != 0)
+            return -1;
+    }
+    return make_journal(k, err);
+}
+
 int stream_maker_run(struct stream_maker *m, struct ft_err *err)
 {
-    size_t n = m->flow_count;
-    struct making k = {.m = m, .wait_ms = LOOK_MIN_MS, .committed_ms = clock_mono_ms()};
-    int rc = -1;
+    struct making k = {
+        .m = m, .wait_ms = LOOK_MIN_MS, .committed_ms = clock_mono_ms(), .asked = UINT64_MAX};
+    struct serve_live *live = m->o->live;
+    int rc;
 
-    k.records = (struct record_writer){.file = stream_log_file(m->log), .losses = m->losses};
-    k.records.file->databases.limit = m->o->databases;
-    k.next_lsn = calloc(n + 1, sizeof(*k.next_lsn));
-    k.committed = calloc(n + 1, sizeof(*k.committed));
-    if (k.next_lsn == NULL || k.committed == NULL) {
-        err_nomem(err, "the flows");
-    } else {
-        rc = make_journal(&k, err);
-        if (rc == 0 && !m->turned_over)
-            rc = keep_alive(&k, err);
-    }
+    if (live != NULL)
+        pthread_mutex_lock(&live->write);
+    rc = make_stream(&k, err);
+    if (live != NULL)
+        pthread_mutex_unlock(&live->write);
+    if (rc == 0 && !m->turned_over)
+        rc = keep_alive(&k, err);
+    live_waiter_free(k.waiter);
     free(k.next_lsn);
-    free(k.committed);
     return rc;
 }

@@ -5,7 +5,9 @@
  *              whenever it has come to the end of what is there, and now and then between. A PING follows
  *              when nothing has been written for STREAM_PING_MS, so that replicas know that the link is alive; it is
  *              part of the stream like everything else.
- * Following    Of a capture that another process writes, it waits for more, until a newer generation is there.
+ * Following    Of a capture that another process writes, it waits for more, until a newer generation is there. Of one that is made
+ *              in this process (serve_live.h), it takes what is durable, up to the goal of the cut-over. When it stands there,
+ *              replicas are asked what they have (REPLCONF GETACK).
  * Threads      Runs in the caller's. Counts may be read when it has returned.
  */
 #ifndef FLOWTAPE_SERVE_STREAM_MAKER_H
@@ -25,7 +27,8 @@ struct stream_maker {
     struct stream_log *log;
     struct serve_progress *progress;
     struct loss_report *losses;
-    struct suspect_report *suspects;
+    struct suspect_report
+        *suspects; /* of a live one: since the list of serve_live was looked at last */
     struct journal_pass_counts counts;
     bool turned_over; /* a newer generation is there */
 };

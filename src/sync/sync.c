@@ -1,10 +1,13 @@
 #include "base/wake.h"
+#include "serve/serve.h"
+#include "sync/check_replayed.h"
 #include "sync/sync_check_pops.h"
 #include "sync/sync_cutover.h"
 #include "sync/sync_impl.h"
 #include "sync/sync_limits.h"
 #include "sync/sync_preflight.h"
 #include "sync/sync_proof.h"
+#include "sync/sync_served.h"
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
@@ -92,8 +95,28 @@ static void refuse_takeover(struct sync *s)
     s->o->on_outcome(s->o->context, SYNC_FAILED, &why);
 }
 
-static void take_request(struct sync *s, const char *line)
+/* What the line ends with, if it does, is cut off. */
+static void take_without(struct sync *s, char *line)
 {
+    static const char word[] = " without ";
+    char *at = strstr(line, word);
+
+    if (at == NULL)
+        return;
+    *at = '\0';
+    if (s->serves)
+        (void)sync_served_forget(s, at + sizeof(word) - 1);
+}
+
+static void take_request(struct sync *s, char *line)
+{
+    if (strncmp(line, "without ", 8) == 0) {
+        bool known = s->serves && sync_served_forget(s, line + 8);
+
+        sync_control_reply(s->o->control, known ? 0 : 1, known ? "{}" : "{\"error\": \"unknown\"}");
+        return;
+    }
+    take_without(s, line);
     if (strcmp(line, "state") == 0)
         tell_state(s);
     if (strcmp(line, "confirm") == 0) {
@@ -168,11 +191,9 @@ static int look_at_workers(struct sync *s, struct ft_err *err)
     if (capture_done && s->capture.failed && !s->taken_over &&
         (!is_net(&s->capture.err) || !s->result->capture.valid))
         return err_copy(err, &s->capture.err);
-    if (!atomic_load(&s->replay.done))
-        return 0;
-    if (s->replay.failed)
+    if (atomic_load(&s->replay.done) && s->replay.failed)
         return err_copy(err, &s->replay.err);
-    if (!capture_done || s->taken_over)
+    if (!capture_done || s->taken_over || (!s->serves && !atomic_load(&s->replay.done)))
         return 0;
     if (s->result->goal != NULL) { /* it ended there, but more was stored */
         sync_proof_stop(s);
@@ -181,6 +202,8 @@ static int look_at_workers(struct sync *s, struct ft_err *err)
         cutover_failed(&s->cutover);
         return sync_follow_again(s, err);
     }
+    if (s->serves && !sync_served_has_goal(s, true))
+        return sync_served_wait(s, err);
     s->result->ended = s->full ? SYNC_FULL : SYNC_SOURCE_GONE;
     s->over = true;
     return !s->full && s->capture.failed ? err_copy(err, &s->capture.err) : 0;
@@ -207,7 +230,7 @@ static int go_through(struct sync *s, struct ft_err *err)
         }
         open_control(s);
         listen_outside(s);
-        if (look_at_workers(s, err) != 0)
+        if ((s->serves && sync_served_look(s, err) != 0) || look_at_workers(s, err) != 0)
             return -1;
         if (s->over)
             break;
@@ -222,7 +245,7 @@ static void end_workers(struct sync *s)
 {
     sync_let_go(s);
     sync_cancel(&s->capture);
-    if (s->result->ended != SYNC_CUT_OVER)
+    if (s->result->ended != SYNC_CUT_OVER || s->serves)
         sync_cancel(&s->replay);
     sync_join_capture(s);
     sync_join_replay(s);
@@ -321,6 +344,8 @@ static void set_up(struct sync *s)
     cutover_init(&s->cutover, o->cutover, o->hold_ms);
     s->check_options = s->replay_options;
     s->check_options.cancel_fd = o->cancel_fd;
+    if (!s->serves)
+        s->check.kind = &check_replayed;
     s->check.replay = &s->check_options;
     s->check.progress = &s->progress->replay;
     s->check.losses = s->losses;
@@ -340,7 +365,8 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
 
     *ret = (struct sync_result){0};
     s.proof.worker.cancel_fd = -1;
-    if (sync_workers_init(&s, err) == 0 && sync_proof_init(&s, err) == 0) {
+    if (sync_workers_init(&s, err) == 0 && sync_served_init(&s, err) == 0 &&
+        sync_proof_init(&s, err) == 0) {
         sync_times_init(&s);
         set_up(&s);
         rc = sync_preflight(&preflight, &s, err);
@@ -349,6 +375,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
         rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);
     sync_proof_release(&s);
     sync_check_release(&s.check);
+    sync_served_release(&s);
     if (s.replay_options.held != NULL)
         sync_times_release(&s);
     sync_source_close(&s.source);
@@ -361,6 +388,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
 void sync_result_release(struct sync_result *r)
 {
     replay_result_release(&r->replay);
+    serve_result_release(&r->serve);
     sync_checked_release(&r->checked);
     copy_checked_release(&r->proof);
     free(r->goal);

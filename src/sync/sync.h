@@ -5,6 +5,8 @@
  *              the cut-over (cutover.h). The replay reads what is durable, or with an eager
  *              live_flows what was written; a slow target lets the directory grow and never
  *              reaches the source.
+ * Serving      Instead of a target there may be replicas: the capture is served as it grows (serve/serve.h). "The target" is
+ *              they then: all that are attached, and those that have been.
  * Limits       When the directory or the file system has reached its limit the capture ends; what
  *              was stored is brought to the target, then the run ends.
  * Errors       The first real cause; what it makes the other worker say is passed over.
@@ -19,6 +21,7 @@
 #include "capture/capture_run.h"
 #include "diff/copy_check.h"
 #include "replay/replay.h"
+#include "serve/serve_options.h"
 #include "store/live_flows.h"
 #include "sync/cutover.h"
 #include "sync/sync_check.h"
@@ -42,6 +45,9 @@ const char *sync_ended_name(enum sync_ended ended);
 struct sync_options {
     struct capture_run_options capture; /* live, cancel_fd, callbacks are set by sync_run */
     struct replay_options replay;       /* likewise, input too */
+    const struct serve_options
+        *serve; /* input, live, cancel_fd, callbacks are set by sync_run; NULL: into a target */
+    uint32_t min_replicas; /* without so many there is no cut-over */
     struct live_flows *live;
     struct sync_control *control;
     bool snapshot_only;
@@ -68,6 +74,7 @@ struct sync_progress {
     char sync_id[SYNC_ID_SIZE];      /* of the session in stable sync, or ""; guarded by mu */
     struct replay_progress replay;
     atomic_bool replaying;
+    struct serve_progress serve;
     struct diff_progress check;
     atomic_bool checking;
     /* goes up for as long as the run is alive, once its workers are at work */
@@ -79,6 +86,7 @@ struct sync_result {
     enum cutover_mode mode; /* of the cut-over */
     struct capture_run_result capture;
     struct replay_result replay; /* all replays of the run together */
+    struct serve_result serve;
     struct sync_checked checked; /* suspect keys */
     struct copy_checked proof;   /* of `check`: the last one that was made */
     uint64_t *goal;              /* next LSN per flow up to which it was cut over; NULL: none */

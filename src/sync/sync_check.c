@@ -56,7 +56,8 @@ static void drop_page(struct sync_check *c)
 /* The next look at the list is at its beginning; whoever is not done is still there. */
 static void disconnect(struct sync_check *c)
 {
-    replay_recheck_close(c->target);
+    if (c->target != NULL)
+        c->kind->close(c->target);
     c->target = NULL;
     c->last_page = false;
     c->fresh = false;
@@ -155,7 +156,7 @@ static int put(struct sync_check *c, struct sync_candidate *k, const struct dump
     };
     char why[REPLAY_WHY_SIZE];
 
-    k->outcome = replay_recheck_put(c->target, &entry, c->value.gone, why, err);
+    k->outcome = c->kind->put(c->target, &entry, c->value.gone, why, err);
     if (k->outcome == REPLAY_RECHECK_REFUSED)
         return give_up(c, k, why, err);
     k->resolved = k->outcome != REPLAY_RECHECK_ERROR;
@@ -202,7 +203,7 @@ static enum value_is classify(struct sync_check *c, const struct sync_candidate 
         (void)poll(NULL, 0, WRITTEN_MS); /* only to let time pass */
         return has_ended(c) ? VALUE_LATER : VALUE_NOT_KNOWN_YET;
     }
-    if (replay_recheck_touched(c->target, goal, c->behind, &k->suspect, &touched, err) != 0)
+    if (c->kind->touched(c->target, goal, c->behind, &k->suspect, &touched, err) != 0)
         return VALUE_ERROR;
     return touched ? VALUE_LATER : VALUE_OF_THE_GOAL;
 }
@@ -281,7 +282,7 @@ static int take_page(struct sync_check *c, struct ft_err *err)
     const struct replay_suspect *suspects;
     size_t count;
 
-    if (replay_recheck_next(c->target, &suspects, &count, &c->last_page, err) != 0)
+    if (c->kind->next(c->target, &suspects, &count, &c->last_page, err) != 0)
         return -1;
     drop_page(c);
     c->page = calloc(count + 1, sizeof(*c->page));
@@ -320,7 +321,7 @@ static int unlist_resolved(struct sync_check *c, struct ft_err *err)
         if (c->page[i].resolved && !c->page[i].closed)
             done[n++] = c->page[i].suspect;
     }
-    rc = replay_recheck_done(c->target, done, n, err);
+    rc = c->kind->done(c->target, done, n, err);
     free(done);
     if (rc != 0)
         return -1;
@@ -390,8 +391,7 @@ static enum sync_check_state step(struct sync_check *c, const uint64_t *goal, ui
     int rc = 0;
 
     if (c->target == NULL &&
-        (replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0 ||
-         sync_pops_list(c, err) != 0))
+        (c->kind->open(c, &c->target, err) != 0 || sync_pops_list(c, err) != 0))
         return SYNC_CHECK_ERROR;
     if (c->count == 0)
         return next_page(c, err);
@@ -464,7 +464,7 @@ static int list_rest(struct sync_check *c, const struct sync_checked *known, str
     size_t count;
 
     while (!end) {
-        if (replay_recheck_next(c->target, &suspects, &count, &end, err) != 0)
+        if (c->kind->next(c->target, &suspects, &count, &end, err) != 0)
             return -1;
         for (size_t i = 0; i < count; i++) {
             if (name_unread(c->result, &suspects[i], why_of(known, &suspects[i]), err) != 0)
@@ -483,8 +483,7 @@ int sync_check_finish(struct sync_check *c, struct ft_err *err)
     drop_all(c);
     c->result->names = NULL;
     c->result->name_count = 0;
-    if (replay_recheck_open(&c->target, c->replay, c->progress, c->losses, err) != 0 ||
-        list_rest(c, &known, err) != 0)
+    if (c->kind->open(c, &c->target, err) != 0 || list_rest(c, &known, err) != 0)
         rc = -1;
     c->result->unread = atomic_load(&c->progress->suspects);
     drop_all(c);

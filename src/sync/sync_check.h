@@ -19,7 +19,7 @@
 
 #include "item/key_set.h"
 #include "replay/replay_pops.h"
-#include "replay/replay_recheck.h"
+#include "sync/check_target.h"
 #include "sync/sync_source.h"
 
 /* While keys are being read the reasons of so many that were not are kept. */
@@ -48,10 +48,15 @@ enum sync_check_state {
     SYNC_CHECK_DONE,
 };
 
+struct serve_live;
+struct serve_options;
 struct sync_candidate;
 
 struct sync_check {
     /* set by the owner */
+    const struct check_target *kind;
+    struct serve_live *live; /* of check_served, as the next; else NULL */
+    const struct serve_options *serve;
     const struct replay_options *replay;
     struct replay_progress *progress;
     struct loss_report *losses;
@@ -60,7 +65,7 @@ struct sync_check {
     void (*on_note)(void *context, const char *text);
     void *context;
     /* its own */
-    struct replay_recheck *target; /* NULL: not connected */
+    void *target; /* of the kind; NULL: not connected */
     struct sync_candidate *page;
     size_t count;
     size_t next;

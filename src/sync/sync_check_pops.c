@@ -55,7 +55,7 @@ int sync_pops_list(struct sync_check *c, struct ft_err *err)
     if (sync_pops_read(c, err) != 0)
         return -1;
     while ((rc = suspect_next(&c->pops.keys, &at, &key, &s, err)) > 0) {
-        rc = replay_recheck_add(c->target, s.db, s.key, err);
+        rc = c->kind->add(c->target, s.db, s.key, err);
         if (rc != 0)
             break;
     }

@@ -4,6 +4,7 @@
  * Channel      A unix socket DIR/sync.sock, for its owner only. A client sends one line, is sent
  *              lines, and at last how it ended.
  *                begin manual|pause|takeover|default     confirm     state
+ *              "without REPLICA" follows "begin" or "confirm", or stands alone
  *                note TEXT
  *                end STATUS BYTES\n, and so many bytes of JSON: the report; of "state" what sync_state_text has
  * Threads      The server belongs to one thread at a time.
@@ -17,7 +18,7 @@
 
 #define SYNC_CONTROL_SOCKET  "sync.sock"
 #define SYNC_CONTROL_CLIENTS 8
-#define SYNC_CONTROL_LINE    64
+#define SYNC_CONTROL_LINE    320
 
 struct sync_control_client {
     int fd; /* -1: none */

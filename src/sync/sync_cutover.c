@@ -1,6 +1,7 @@
 #include "sync/sync_cutover.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,14 @@
 #include "base/parse.h"
 #include "sync/sync_check_pops.h"
 #include "sync/sync_proof.h"
+#include "sync/sync_served.h"
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
 #define NEAR_MS    1000u /* this far behind counts as caught up */
 #define TAKEOVER_S 20u
+/* Between looks at what replicas have acknowledged. */
+#define ACKNOWLEDGE_MS 2
 /* After the answer, or its loss, what there is to see is waited for so long. */
 #define TAKEOVER_LOOK_MS  3000u
 #define TAKEOVER_PAUSE_US 20000u
@@ -32,7 +36,8 @@ bool sync_has_caught_up(const struct sync *s)
     struct live_point point;
 
     live_flows_state(s->o->live, &state);
-    if (!state.ready || state.applied_generation != state.generation || state.ended)
+    if (!state.ready || state.applied_generation != state.generation || state.ended ||
+        (s->serves && !sync_served_is_ready(s)))
         return false;
     for (uint32_t i = 0; i < state.flow_count; i++) {
         if (!live_flows_point(s->o->live, LIVE_APPLIED, i, &point) || point.next_lsn == 0 ||
@@ -45,9 +50,13 @@ bool sync_has_caught_up(const struct sync *s)
 /* The replay ends by itself at the goal; after a takeover, when it has everything. */
 static bool has_applied(struct sync *s, const struct live_state *state)
 {
+    bool ending = s->cutover.state == CUTOVER_ENDING;
+
+    if (s->serves)
+        return sync_served_has_goal(s, ending) && (ending ? state->ended : state->goal_applied);
     if (!atomic_load(&s->replay.done) || s->replay.failed)
         return false;
-    return state->goal_applied || (s->cutover.state == CUTOVER_ENDING && state->ended);
+    return state->goal_applied || (ending && state->ended);
 }
 
 /* Of the capture; sync_id: of the session. */
@@ -247,8 +256,9 @@ static int do_hold(struct sync *s, struct ft_err *err)
     if (moved != 0)
         return moved < 0 ? -1 : 0;
     sync_note(s,
-              "the target has everything%s and the source is paused; confirm by \"flowtape "
+              "%s everything%s and the source is paused; confirm by \"flowtape "
               "cutover %s --confirm\" or SIGUSR1%s%s; SIGINT lets the source resume",
+              s->serves ? "the replicas have" : "the target has",
               s->check.given_up.count == 0 ? "" : " but some suspect keys", dir,
               s->o->hold_ms == 0 ? "" : " within ",
               s->o->hold_ms == 0 ? "" : format_duration_ms(s->o->hold_ms, time));
@@ -270,6 +280,10 @@ static int do_finish(struct sync *s, struct ft_err *err)
     }
     if (moved != 0)
         return moved < 0 ? -1 : 0;
+    if (s->serves && !sync_served_has_all(s)) { /* somebody has gone since it held */
+        cutover_more(&s->cutover);
+        return 0;
+    }
     if (sync_times_finish(s, err) != 0)
         return -1;
     if (sync_source_blind_ms(&s->source) != 0)
@@ -281,6 +295,8 @@ static int do_finish(struct sync *s, struct ft_err *err)
                        " did not bring the record that ends it: the target has all that came, "
                        "which may not be all that the source had",
                        s->silent_flow);
+    if (s->serves)
+        sync_served_say_done(s);
     s->result->ended = SYNC_CUT_OVER;
     s->over = true;
     return 0;
@@ -375,18 +391,36 @@ static int do_takeover(struct sync *s, struct ft_err *err)
 
 static int do_prepare(struct sync *s, struct ft_err *err)
 {
-    int rc = sync_times_prepare(s, err);
-    int proof = rc < 0 ? 0 : sync_proof_prepare(s, err);
+    int rc;
+    int proof;
 
+    if (s->serves) {
+        s->prepared = sync_served_is_ready(s);
+        return sync_served_wait(s, err);
+    }
+    rc = sync_times_prepare(s, err);
+    proof = rc < 0 ? 0 : sync_proof_prepare(s, err);
     s->prepared = rc > 0 && proof > 0;
     return rc < 0 || proof < 0 ? -1 : 0;
+}
+
+/* While the cut-over waits for something, it may be for somebody who is away. */
+static int wait_for_replicas(struct sync *s, struct ft_err *err)
+{
+    if (s->cutover.state < CUTOVER_DRAINING || s->cutover.state == CUTOVER_OVER)
+        return 0;
+    if (s->cutover.state == CUTOVER_DRAINING && sync_served_needs_goal(s))
+        return take_goal(s, err);
+    if (s->cutover.state == CUTOVER_CHECKING)
+        (void)poll(NULL, 0, ACKNOWLEDGE_MS); /* only to let time pass */
+    return sync_served_wait(s, err);
 }
 
 static int execute(struct sync *s, enum cutover_action action, struct ft_err *err)
 {
     switch (action) {
     case CUTOVER_DO_NOTHING:
-        return 0;
+        return s->serves ? wait_for_replicas(s, err) : 0;
     case CUTOVER_DO_SAY:
         sync_note(s,
                   "caught up with the source; \"flowtape cutover %s\" or SIGUSR1 begins the "
@@ -404,7 +438,7 @@ static int execute(struct sync *s, enum cutover_action action, struct ft_err *er
     case CUTOVER_DO_CHECK:
         return do_check(s, err);
     case CUTOVER_DO_PROVE:
-        return sync_proof_step(s, err);
+        return s->serves ? wait_for_replicas(s, err) : sync_proof_step(s, err);
     case CUTOVER_DO_HOLD:
         return do_hold(s, err);
     case CUTOVER_DO_FINISH:
@@ -481,7 +515,7 @@ int sync_step_cutover(struct sync *s, struct ft_err *err)
     if (begins && sync_pops_read(&s->check, err) != 0)
         return -1;
     seen.suspects = sync_check_is_due(&s->check);
-    seen.unproven = seen.applied && sync_proof_is_due(s);
+    seen.unproven = s->serves ? !sync_served_has_all(s) : seen.applied && sync_proof_is_due(s);
     if (seen.told)
         s->begin = s->confirm = false;
     if (execute(s, cutover_next(&s->cutover, &seen), &cause) == 0)

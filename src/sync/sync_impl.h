@@ -8,6 +8,7 @@
 #define FLOWTAPE_SYNC_SYNC_IMPL_H
 
 #include "replay/replay_times.h"
+#include "serve/serve_live.h"
 #include "sync/sync.h"
 #include "sync/sync_check.h"
 #include "sync/sync_source.h"
@@ -39,6 +40,15 @@ struct sync_times {
     uint64_t retry_ms;
 };
 
+/* What serves replicas instead of a replay: sync_served.h. */
+struct sync_served {
+    struct serve_live live;
+    struct serve_options options;
+    struct serve_seen seen; /* by the last look */
+    uint64_t waits_ms;      /* since when somebody is waited for; 0: nobody is */
+    bool noted;             /* the user knows */
+};
+
 /* What compares the target with the capture: sync_proof.h. */
 struct sync_proof {
     enum sync_proof_stage {
@@ -65,7 +75,9 @@ struct sync {
     struct replay_options check_options;
     struct replay_result replayed; /* of the replay in progress */
     struct sync_worker capture;
-    struct sync_worker replay;
+    struct sync_worker replay; /* or the service */
+    bool serves;               /* as `served` says; else it replays */
+    struct sync_served served;
     struct cutover cutover;
     struct sync_source source;
     struct sync_check check;

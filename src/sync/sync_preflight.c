@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "store/capture.h"
 #include "sync/sync_limits.h"
+#include "sync/sync_served.h"
 #include "wire/redis_info.h"
 #include "wire/server_info.h"
 
@@ -120,7 +121,11 @@ int sync_preflight(struct replay_checks *ret, struct sync *s, struct ft_err *err
     struct sync_source_facts f;
     struct replay_expected expected;
 
-    if (sync_check_free(s, err) != 0 || sync_ask_source(&f, s->o, err) != 0)
+    if (sync_check_free(s, err) != 0)
+        return -1;
+    if (s->serves)
+        return sync_served_preflight(s, err);
+    if (sync_ask_source(&f, s->o, err) != 0)
         return -1;
     /* the source may not have the records any more by the time a lost target is there again */
     s->replay_options.known_target = f.begun;

@@ -1,4 +1,5 @@
 #include "sync/sync_worker.h"
+#include "sync/sync_served.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,6 +88,15 @@ static void *replay_main(void *arg)
     return NULL;
 }
 
+static void *serve_main(void *arg)
+{
+    struct sync *s = arg;
+
+    s->replay.failed = sync_served_run(s, &s->replay.err) != 0;
+    atomic_store(&s->replay.done, true);
+    return NULL;
+}
+
 int sync_worker_start(struct sync_worker *w, void *(*run)(void *), struct sync *s,
                       struct ft_err *err)
 {
@@ -129,11 +139,14 @@ void sync_join_replay(struct sync *s)
     if (!s->replay.started)
         return;
     sync_worker_join(&s->replay);
-    replay_sum_add(&s->result->replay, &s->replayed);
+    if (!s->serves)
+        replay_sum_add(&s->result->replay, &s->replayed);
 }
 
 int sync_start_replay(struct sync *s, struct ft_err *err)
 {
+    if (s->serves)
+        return sync_worker_start(&s->replay, serve_main, s, err);
     sync_join_replay(s);
     /* these are for the first time only */
     if (s->result->replay.target_version != 0) {

@@ -12,7 +12,7 @@
 int sync_workers_init(struct sync *s, struct ft_err *err);
 void sync_workers_release(struct sync *s);
 int sync_start_capture(struct sync *s, struct ft_err *err);
-/* sync_start_replay - once more, when the one before has ended. */
+/* sync_start_replay - or the service; once more, when the one before has ended. */
 int sync_start_replay(struct sync *s, struct ft_err *err);
 /* sync_worker_start - run gets s, and sets done in the end. sync_worker_join - of one that may never have been started. */
 int sync_worker_start(struct sync_worker *w, void *(*run)(void *), struct sync *s,
