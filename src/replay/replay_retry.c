@@ -47,7 +47,7 @@ struct retry {
     uint64_t applied;       /* counts */
     uint64_t refused;
     uint64_t overtaken;
-    uint64_t noted;
+    uint64_t noted_refused, noted_unsent;
     char first[FIRST_SIZE]; /* of those that stay, and why */
 };
 
@@ -289,8 +289,9 @@ static int look_behind(struct retry *t, struct ft_err *err)
  * Sending
  */
 
-static void note_stay(struct retry *t, const struct replay_letter *l, const char *what,
-                      const char *why)
+/* noted: how many there were of this kind, so that one does not crowd out the other. */
+static void note_stay(struct retry *t, const struct replay_letter *l, uint64_t *noted,
+                      const char *what, const char *why)
 {
     struct replay_letter_name name;
     char text[FIRST_SIZE];
@@ -298,7 +299,7 @@ static void note_stay(struct retry *t, const struct replay_letter *l, const char
     replay_letter_name(&l->origin, l->args, l->count, &name);
     (void)snprintf(text, sizeof(text), "%s: %s %s: %s", name.where, name.what, what,
                    why); /* a longer one is cut */
-    if (t->noted++ < NOTES_MAX)
+    if ((*noted)++ < NOTES_MAX)
         replay_report_note(&t->r->report, "%s", text);
     if (t->first[0] == '\0')
         memcpy(t->first, text, sizeof(text));
@@ -335,7 +336,7 @@ static int look_at_key(struct retry *t, const struct replay_letter *l, struct by
         (void)snprintf(why, sizeof(why), "records inside the full sync have changed the key since");
     else
         return 0;
-    note_stay(t, l, "is not sent", why);
+    note_stay(t, l, &t->noted_unsent, "is not sent", why);
     return err_set(err, FT_ERR_STATE, "overtaken");
 }
 
@@ -360,7 +361,7 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     redisReply *reply;
 
     if (replay_is_too_long(&r->set, l->args, l->count, error)) {
-        note_stay(t, l, "was refused again", error);
+        note_stay(t, l, &t->noted_refused, "was refused again", error);
         t->refused++;
         *ret_refused = true;
         return 0;
@@ -373,7 +374,7 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     *ret_refused = reply->type == REDIS_REPLY_ERROR &&
                    !command_error_expected(command_find(l->args[0]), reply->str);
     if (*ret_refused)
-        note_stay(t, l, "was refused again", reply->str);
+        note_stay(t, l, &t->noted_refused, "was refused again", reply->str);
     freeReplyObject(reply);
     t->refused += *ret_refused;
     if (!*ret_refused)
@@ -438,8 +439,12 @@ static int end(const struct retry *t, struct ft_err *err)
     replay_report_letters(&t->r->report, stay);
     if (stay == 0)
         return 0;
-    if (t->noted > NOTES_MAX)
-        replay_report_note(&t->r->report, "and %" PRIu64 " more", t->noted - NOTES_MAX);
+    if (t->noted_refused > NOTES_MAX)
+        replay_report_note(&t->r->report, "and %" PRIu64 " more were refused again",
+                           t->noted_refused - NOTES_MAX);
+    if (t->noted_unsent > NOTES_MAX)
+        replay_report_note(&t->r->report, "and %" PRIu64 " more are not sent",
+                           t->noted_unsent - NOTES_MAX);
     return err_set(err, t->refused != 0 ? FT_ERR_PROTOCOL : FT_ERR_STATE,
                    "%" PRIu64 " commands stay in \"%s\": %" PRIu64 " were refused again, %" PRIu64
                    " were not sent, as what they change has changed since; the first: %s",
