@@ -14,27 +14,44 @@ static enum step find_end(struct flow_decoder *d, uint64_t stop_lsn, uint64_t *r
                           struct ft_err *err)
 {
     struct item item;
-    uint64_t transaction = 0; /* that the last item is part of; 0: none */
 
     for (;;) {
-        uint64_t next_lsn = flow_decoder_next_lsn(d);
+        bool complete = flow_decoder_next_lsn(d) >= stop_lsn;
         enum step step = flow_decoder_next(d, &item, err);
 
         if (step != STEP_ITEM)
             return step;
-        /* LSNs of a Redis are those of bytes, of which not each ends a record, or a transaction. */
-        if (next_lsn >= stop_lsn && (next_lsn != stop_lsn || (transaction != 0 && item.is_record &&
-                                                              item.record.txid == transaction))) {
-            (void)err_set(err, FT_ERR_USAGE,
-                          "LSN %" PRIu64 " lies within a command or a transaction", stop_lsn - 1);
-            return STEP_ERROR;
-        }
-        if (next_lsn == stop_lsn) {
+        if (complete) {
             *ret_end = item.offset;
             return STEP_ITEM;
         }
-        transaction = item.is_record && item.record.op != JOURNAL_OP_EXEC ? item.record.txid : 0;
     }
+}
+
+/* The item that came last. */
+struct last_command {
+    uint64_t lsn;
+    uint64_t transaction; /* which it is part of, and does not end; 0: none */
+};
+
+/* The same of a Redis, whose LSNs are those of bytes: not each ends a command, or a transaction. STEP_ITEM: it can end
+ * before stop_lsn. */
+static enum step find_command_end(struct flow_decoder *d, uint64_t stop_lsn,
+                                  struct last_command *last, struct ft_err *err)
+{
+    struct item item;
+    enum step step;
+
+    while ((step = flow_decoder_next(d, &item, err)) == STEP_ITEM && item.lsn < stop_lsn) {
+        last->lsn = item.lsn;
+        last->transaction = item.record.op != JOURNAL_OP_EXEC ? item.record.txid : 0;
+    }
+    if (step != STEP_ITEM || (last->lsn + 1 == stop_lsn &&
+                              (last->transaction == 0 || last->transaction != item.record.txid)))
+        return step;
+    (void)err_set(err, FT_ERR_USAGE, "LSN %" PRIu64 " lies within a command or a transaction",
+                  stop_lsn - 1);
+    return STEP_ERROR;
 }
 
 /* Where in the flow's stream the records of a journal segment before stop_lsn end; `all` if that is the end
@@ -49,7 +66,9 @@ static int find_stop(struct segment_reader *r, bool redis, uint64_t stop_lsn, ui
     };
     struct flow_decoder *decoder = NULL;
     struct segment_block b;
+    struct last_command last = {0};
     enum step step = STEP_MORE;
+    uint64_t begin = 0; /* where stop_lsn is in the stream of a Redis */
     bool first = true;
 
     *ret = all;
@@ -68,10 +87,17 @@ static int find_stop(struct segment_reader *r, bool redis, uint64_t stop_lsn, ui
              flow_decoder_start_journal(decoder, b.stream_offset, b.first_lsn, b.dbid, err) != 0) ||
             flow_decoder_push(decoder, FLOW_PART_JOURNAL, b.payload, b.time_us, err) != 0)
             step = STEP_ERROR;
-        else
-            step = find_end(decoder, stop_lsn, ret, err);
+        if (first && redis) {
+            last.lsn = b.first_lsn - 1;
+            begin = b.stream_offset + (stop_lsn - b.first_lsn);
+        }
         first = false;
+        if (step == STEP_MORE)
+            step = redis ? find_command_end(decoder, stop_lsn, &last, err)
+                         : find_end(decoder, stop_lsn, ret, err);
     }
+    if (step == STEP_ITEM && redis)
+        *ret = begin;
     flow_decoder_free(decoder);
     return step == STEP_ERROR ? -1 : 0;
 }
