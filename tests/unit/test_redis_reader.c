@@ -321,7 +321,7 @@ static void test_replication(void **state)
     (void)state;
     check_flow(&options, T_BYTES(RDB PING SET_A SELECT("1") DEL_A),
                "@0 kind6 lsn0 t7 \n@9 kind6 lsn0 t7 \n@11 kind0 lsn0 t7 \n@16 kind6 lsn0 t7 \n"
-               "@25 kind5 lsn1001 t7 \n@25 kind6 lsn0 t7 PING\n@39 kind1 lsn1040 t7 SET\n"
+               "@25 kind5 lsn1001 t7 \n@25 kind6 lsn1014 t7 PING\n@39 kind1 lsn1040 t7 SET\n"
                "@88 kind1 lsn1083 t7 DEL\n");
 }
 
