@@ -280,7 +280,8 @@ static int do_finish(struct sync *s, struct ft_err *err)
     }
     if (moved != 0)
         return moved < 0 ? -1 : 0;
-    if (s->serves && !sync_served_has_all(s)) { /* somebody has gone since it held */
+    /* since it held somebody has gone, or has come and got a state in which keys are suspect */
+    if (s->serves && !s->taken_over && (!sync_served_has_all(s) || sync_check_is_due(&s->check))) {
         cutover_more(&s->cutover);
         return 0;
     }

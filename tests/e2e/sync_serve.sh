@@ -179,9 +179,45 @@ equal "gone for good" "$catalogue" --ignore 0/l2 --ignore 0/hshort
 check "after a restart the stream is resumed" grep -q "resumes after offset" "$T/sync.out"
 over "gone for good"
 
+# A source that goes on while suspect keys are read; one of three comes late, while writes wait, and gets a state at the end.
+REPLICAS="1 2"
+standin_start "$catalogue" --stamps 50
+begin_sync
+replicas_start
+await "caught up"
+kill -USR1 "$SYNC_PID"
+ends_with "a busy source" 0
+check "a busy source: not paused" grep -q "it is not paused" "$T/sync.out"
+equal "a busy source" "$catalogue" --ignore 0/l2 --ignore 0/hshort --ignore-prefix stamps-
+over "a busy source"
+standin_start "$catalogue"
+begin_sync --state-at end --cutover pause
+replica_start 1
+await "confirm by"
+replica_start 2
+t_until link_is_up 2
+kill -USR1 "$SYNC_PID"
+ends_with "one that came late" 0
+check "one that came late: it is counted" grep -q "all 2 replicas" "$T/sync.out"
+equal "one that came late" "$catalogue" --ignore 0/l2 --ignore 0/hshort
+over "one that came late"
+
+# The source has to send all of it again: so replicas get all of it again, and it is cut over to them.
+REPLICAS="1 2"
+cut=$(($(meta_flow "$live" stable_start | head -n 1) + 60000))
+standin_start "$live" --rate 80000 --drop-at "0:$cut" --new-replid-after 1
+begin_sync --min-replicas 2
+replicas_start
+await "a newer generation is there"
+t_until source_wrote "$live"
+check_status "another generation: takeover" 0 "cut-over" timeout 300 "$FLOWTAPE" cutover "$T/cap" --mode takeover
+ends_with "another generation" 0
+equal "another generation" "$live"
+over "another generation"
+
 # Links are cut and flowtape is killed while the source writes: each replica gets one whole state.
 REPLICAS="1 2 3"
-standin_start "$live" --write-rate "$(effort 80 120)"
+standin_start "$live" --write-rate "$(effort 80 160)"
 begin_sync --min-replicas 3
 replicas_start
 for i in $REPLICAS; do
