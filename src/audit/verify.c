@@ -826,6 +826,8 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
     read_progress_begin(r->progress, "checking", source_bytes(source));
     all.source = source;
     rc = key_log_new(&all.keys.log, err);
+    if (rc == 0 && source->left_out != NULL)
+        rc = add_finding(r, path, FT_NO_OFFSET, source->left_out, err);
     if (rc == 0)
         rc = check_parts(r, &all, source->stream_count, err);
     if (rc == 0 && r->findings_total == 0)

@@ -51,7 +51,7 @@ static const struct arg output_args[] = {
 
 int cmd_verify_help(struct arg_view *view)
 {
-    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, NULL),
+    const struct arg_group groups[] = {args_max_item_and_tail(), ARG_GROUP(NULL, report_args, NULL),
                                        ARG_GROUP(NULL, output_args, NULL), args_log()};
 
     return args_show(view, about, OPERANDS, groups, 4);
@@ -59,7 +59,7 @@ int cmd_verify_help(struct arg_view *view)
 
 static int parse(struct verify_args *ret, int argc, char **argv, struct ft_err *err)
 {
-    const struct arg_group groups[] = {args_max_item(), ARG_GROUP(NULL, report_args, ret),
+    const struct arg_group groups[] = {args_max_item_and_tail(), ARG_GROUP(NULL, report_args, ret),
                                        ARG_GROUP(NULL, output_args, &ret->output), args_log()};
     char **operands;
 

@@ -10,6 +10,7 @@
 #include "cmd/log.h"
 #include "cmd/secret_args.h"
 #include "cmd/ui.h"
+#include "input/aof_tail.h"
 #include "input/input_spool.h"
 #include "wire/uri_list.h"
 
@@ -58,8 +59,8 @@ static const struct arg at_args[] = {
     {"at", "WHEN",
      "the moment: snapshot, end (default), a time such as\n"
      "2026-08-20T12:34:56Z, -90s (before the end), or one LSN\n"
-     "per flow: LSN,LSN,...; only captures have more than\n"
-     "their snapshot",
+     "per flow: LSN,LSN,...; only captures and append-only\n"
+     "files have more than their snapshot",
      offsetof(struct input_args, at), NULL},
 };
 
@@ -73,6 +74,15 @@ static int take_max_item(void *into, const char *value, struct ft_err *err)
     if (bytes < ITEM_LIMIT_MIN || bytes > SIZE_MAX / 4)
         return err_set(err, FT_ERR_USAGE, "wanted at least %u bytes", ITEM_LIMIT_MIN);
     item_limit_set((size_t)bytes);
+    return 0;
+}
+
+static int take_aof_tail(void *into, const char *value, struct ft_err *err)
+{
+    (void)into; /* a choice of the process */
+    if (strcmp(value, "cut") != 0 && strcmp(value, "fail") != 0)
+        return err_set(err, FT_ERR_USAGE, "wanted cut or fail");
+    aof_tail_set(value[0] == 'c' ? AOF_TAIL_CUT : AOF_TAIL_FAIL);
     return 0;
 }
 
@@ -93,6 +103,11 @@ static const struct arg generation_args[] = {
     {"generation", "N", "of a capture (default: the newest complete one)", 0, take_generation},
     {"max-item", "SIZE", "take no value or journal record larger than this (1GiB)", 0,
      take_max_item},
+    {"aof-tail", "WHAT",
+     "of an append-only file that ends within a command or a\n"
+     "transaction: cut (default), as a redis-server does, or\n"
+     "fail",
+     0, take_aof_tail},
 };
 
 struct arg_group args_at(struct input_args *into)
@@ -108,6 +123,11 @@ struct arg_group args_generation(struct input_args *into)
 struct arg_group args_max_item(void)
 {
     return (struct arg_group){.args = &generation_args[1], .count = 1};
+}
+
+struct arg_group args_max_item_and_tail(void)
+{
+    return (struct arg_group){.args = &generation_args[1], .count = 2};
 }
 
 /*

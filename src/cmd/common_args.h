@@ -31,10 +31,11 @@ struct input_args {
 };
 
 struct arg_group args_at(struct input_args *into);
-/* args_generation - --generation and --max-item; args_max_item: the latter alone. It is set at once
- * (base/item_limit.h). */
+/* args_generation - --generation, --max-item and --aof-tail; args_max_item: that alone; args_max_item_and_tail: without
+ * the first. These two are set at once (base/item_limit.h, input/aof_tail.h). */
 struct arg_group args_generation(struct input_args *into);
 struct arg_group args_max_item(void);
+struct arg_group args_max_item_and_tail(void);
 
 /* Which version of a server will load it. */
 struct version_args {

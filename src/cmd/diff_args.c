@@ -196,7 +196,7 @@ static const char about[] =
 static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
 {
     groups[0] = (struct arg_group)ARG_GROUP(NULL, side_args, a);
-    groups[1] = args_max_item();
+    groups[1] = args_max_item_and_tail();
     groups[2] = (struct arg_group)ARG_GROUP("Servers", live_args, a);
     groups[3] = (struct arg_group)ARG_GROUP("What is equal", rule_args, a);
     groups[4] = args_json_as(&a->loss);

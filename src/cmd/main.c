@@ -27,6 +27,8 @@
 #include "cmd/secret_args.h"
 #include "cmd/serve_args.h"
 #include "cmd/sync_args.h"
+#include "cmd/ui.h"
+#include "input/left_out.h"
 
 static const struct command commands[] = {
     {"capture", "record a live Dragonfly into a capture directory", cmd_capture, capture_args_help,
@@ -78,6 +80,8 @@ int main(int argc, char **argv)
     command_know(&program);
     args_on_settings(command_check_settings);
     status = command_run(&program, argc, argv);
+    for (size_t i = 0; left_out_get(i) != NULL; i++)
+        ui_note(argv[1], "%s", left_out_get(i));
     args_release();
     secret_args_wipe();
     return status;

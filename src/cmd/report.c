@@ -7,6 +7,7 @@
 #include "base/output_file.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"
+#include "input/left_out.h"
 
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_SORT_KEYS)
 /* A line of its own: no text of peers is an element of an array of these reports, and a string holds no
@@ -97,6 +98,15 @@ static int write_all(char *text, const struct suspect_report *suspects, const ch
     return rc;
 }
 
+static json_t *left_out_to_json(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; left_out_get(i) != NULL; i++)
+        json_array_append_new(list, json_from_message(left_out_get(i)));
+    return list;
+}
+
 static int report(json_t *json, const struct suspect_report *suspects, const char *file,
                   bool to_stdout, struct ft_err *err)
 {
@@ -105,6 +115,8 @@ static int report(json_t *json, const struct suspect_report *suspects, const cha
     char *text = NULL;
     int rc;
 
+    if (json != NULL && left_out_get(0) != NULL)
+        json_object_set_new(json, "left_out", left_out_to_json());
     if (names != NULL) {
         json_array_clear(names);
         json_array_append_new(names, json_string(PLACE));

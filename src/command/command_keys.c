@@ -139,6 +139,22 @@ bool keys_numkeys(const struct bytes *args, size_t count, struct key_list *ret)
     return false;
 }
 
+bool keys_eval(const struct bytes *args, size_t count, struct key_list *ret)
+{
+    return bytes_eq_str(args[2], "0") || keys_counted(args, count, 2, 0, ret);
+}
+
+bool keys_msetex(const struct bytes *args, size_t count, struct key_list *ret)
+{
+    uint64_t n;
+
+    if (!bytes_to_u64(args[1], &n) || n == 0 || n > (count - 2) / 2)
+        return false;
+    for (size_t i = 0; i < (size_t)n; i++)
+        key_list_push(ret, args, 2 + 2 * i);
+    return true;
+}
+
 bool keys_zstore(const struct bytes *args, size_t count, struct key_list *ret)
 {
     key_list_push(ret, args, 1);

@@ -23,6 +23,10 @@ bool keys_georadius(const struct bytes *args, size_t count, struct key_list *ret
 bool keys_georadiusbymember(const struct bytes *args, size_t count, struct key_list *ret);
 /* LMPOP numkeys key... */
 bool keys_numkeys(const struct bytes *args, size_t count, struct key_list *ret);
+/* EVAL script numkeys key... arg... */
+bool keys_eval(const struct bytes *args, size_t count, struct key_list *ret);
+/* MSETEX numkeys key value ... */
+bool keys_msetex(const struct bytes *args, size_t count, struct key_list *ret);
 /* ZUNIONSTORE dst numkeys key... */
 bool keys_zstore(const struct bytes *args, size_t count, struct key_list *ret);
 /* SUNIONSTORE dst key... */

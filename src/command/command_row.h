@@ -1,5 +1,5 @@
 /*
- * command_row.h - what is known of a command that Dragonfly can journal: a row of command_table.h.
+ * command_row.h - what is known of a command that Dragonfly can journal, or a Redis propagates: a row of command_table.h.
  *
  * Threads      Rows are constant.
  */

@@ -1,5 +1,5 @@
 /*
- * command_table.h - every command that Dragonfly can journal, one row each.
+ * command_table.h - every command that Dragonfly can journal, and those that a Redis propagates, one row each.
  *
  * What it is   The one place that knows what a journalled command is: its form, where its keys are,
  *              since which Redis it exists in that form, what becomes of it (a function, or as it

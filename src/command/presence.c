@@ -219,7 +219,7 @@ int presence_entry(struct presence *p, const struct rdb_entry *entry, struct ft_
 
 bool record_is_conditional(const struct journal_record *record, const struct translation *t)
 {
-    if (t->row == NULL || t->key_count != 2)
+    if (t->row == NULL || t->key_count != 2 || t->was_effective)
         return false;
     return t->row->plan == PLAN_MOVE || strcmp(t->row->name, "RENAMENX") == 0 ||
            (t->row->plan == PLAN_COPY && is_absent(record, 3, "REPLACE"));

@@ -39,7 +39,8 @@ enum record_effect {
     RECORD_EFFECT_UNKNOWN,
 };
 
-/* record_is_conditional - MOVE, RENAMENX, COPY without REPLACE: they do nothing if the second key is there. */
+/* record_is_conditional - MOVE, RENAMENX, COPY without REPLACE: they do nothing if the second key is there. Not
+ * those of a Redis, which propagates what did something. */
 bool record_is_conditional(const struct journal_record *record, const struct translation *t);
 /* record_effect_of - of such a record, by the states of its two keys. */
 enum record_effect record_effect_of(enum presence_state src, enum presence_state dst);

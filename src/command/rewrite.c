@@ -167,6 +167,9 @@ bool rewrite_deadline(const struct rewrite *rw, struct bytes value, int64_t unit
 
     if (!bytes_to_i64(value, &ttl))
         return false;
+    if (rewrite_source_is_redis(rw))
+        return !__builtin_mul_overflow(ttl, unit_ms, &ttl) &&
+               !__builtin_add_overflow(rw->now_ms, ttl, ret_ms);
     if (ttl > TRANSLATE_TTL_MAX_MS / unit_ms)
         ttl = TRANSLATE_TTL_MAX_MS / unit_ms;
     if (ttl < 0)

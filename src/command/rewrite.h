@@ -109,6 +109,11 @@ static inline bool rewrite_source_up_to(const struct rewrite *rw, unsigned relea
 {
     return rw->options->source_release != 0 && rw->options->source_release <= release;
 }
+/* rewrite_source_is_redis - see SOURCE_RELEASE_REDIS. */
+static inline bool rewrite_source_is_redis(const struct rewrite *rw)
+{
+    return rw->options->source_release == SOURCE_RELEASE_REDIS;
+}
 static inline bool rewrite_is(const struct rewrite *rw, size_t arg, const char *text)
 {
     return arg < rw->count && bytes_is_word(rw->args[arg], text);
@@ -116,7 +121,7 @@ static inline bool rewrite_is(const struct rewrite *rw, size_t arg, const char *
 
 /*
  * rewrite_deadline - relative to absolute: value times unit_ms after the receive time, never more
- * than the master allows; what is past stays past. false: value is not a number.
+ * than a Dragonfly allows, if the source is one; what is past stays past. false: value is not a number.
  */
 bool rewrite_deadline(const struct rewrite *rw, struct bytes value, int64_t unit_ms,
                       int64_t *ret_ms);

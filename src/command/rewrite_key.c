@@ -150,7 +150,7 @@ static bool restore_parse(struct rewrite *rw, struct restore_options *o)
         o->expire_ms = 0;
     } else if (!o->absttl) {
         return rewrite_deadline(rw, rw->args[2], 1, &o->expire_ms);
-    } else if (ttl - rw->now_ms > TRANSLATE_TTL_MAX_MS) {
+    } else if (!rewrite_source_is_redis(rw) && ttl - rw->now_ms > TRANSLATE_TTL_MAX_MS) {
         o->expire_ms = rw->now_ms + TRANSLATE_TTL_MAX_MS;
         o->exact = false;
     } else {
@@ -204,7 +204,8 @@ static void restore_write(struct rewrite *rw, const struct restore_options *o, c
 void rewrite_restore(struct rewrite *rw)
 {
     struct restore_options o = {0};
-    struct rdb_entry entry = {.db = rw->db, .expire_ms = RDB_NO_EXPIRY, .dragonfly = true};
+    struct rdb_entry entry = {
+        .db = rw->db, .expire_ms = RDB_NO_EXPIRY, .dragonfly = !rewrite_source_is_redis(rw)};
     enum loss_reason reason = LOSS_NONE;
     struct bytes value;
     struct dump dump;

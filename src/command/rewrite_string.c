@@ -35,6 +35,11 @@ static bool set_option_parse(struct rewrite *rw, size_t *i, struct set_options *
         o->condition = "XX";
     } else if (rewrite_is(rw, *i, "GET")) {
         o->changed = true;
+    } else if (rewrite_source_is_redis(rw) && *i + 1 < rw->count &&
+               (rewrite_is(rw, *i, "IFEQ") || rewrite_is(rw, *i, "IFNE") ||
+                rewrite_is(rw, *i, "IFDEQ") || rewrite_is(rw, *i, "IFDNE"))) {
+        o->changed = true;
+        (*i)++; /* the condition was met */
     } else if (rewrite_is(rw, *i, "STICK")) {
         o->changed = true;
         rewrite_add_loss(rw, LOSS_NOTE_STICKY, "string", "sticky: Redis has no such flag");

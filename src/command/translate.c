@@ -6,6 +6,7 @@
 #include "command/command_keys.h"
 #include "command/command_table.h"
 #include "command/rewrite.h"
+#include "command/rewrite_redis.h"
 
 struct translator {
     struct translator_options options;
@@ -51,6 +52,8 @@ static void rewrite_run(struct rewrite *rw)
         rewrite_malformed(rw, "wrong number of arguments");
     else if (!rw->keys_ok && !(rw->row->flags & COMMAND_SLICED))
         rewrite_malformed(rw, "the arguments are not well formed");
+    else if (rewrite_source_is_redis(rw) && rewrite_of_redis(rw))
+        ; /* it is done */
     else if (rw->row->rewrite != NULL)
         rw->row->rewrite(rw);
     else
@@ -122,6 +125,7 @@ int translator_run(struct translator *t, const struct bytes *args, size_t count,
     out.row = rw.row;
     out.every_node =
         rw.row != NULL && (rw.row->flags & (COMMAND_EVERY_NODE | COMMAND_ALL_FLOWS)) != 0;
+    out.was_effective = rewrite_source_is_redis(&rw);
     rewrite_run(&rw);
     if (rw.failed)
         return -1;

@@ -18,6 +18,9 @@
 /* Dragonfly up to 1.26, which do not say what they are (no df-ver in the snapshot). */
 #define SOURCE_RELEASE_OLD 126u
 
+/* The source is no Dragonfly: its commands are those that a Redis or Valkey propagates, which it has executed itself. */
+#define SOURCE_RELEASE_REDIS 1000000u
+
 #define TRANSLATE_NOW INT64_C(-1)
 
 enum translation_class {
@@ -79,14 +82,20 @@ struct translation {
     struct translation_plan plan;
     struct translation_flush flush;
     bool every_node;
-    const char *note; /* "" if there is nothing to say */
+    bool any_key;       /* it may read and change keys that it does not name */
+    bool functions;     /* it changes libraries of functions */
+    bool was_effective; /* a condition that it depends on was met at the source */
+    const char *note;   /* "" if there is nothing to say */
 };
 
 struct translator_options {
     const struct target *target;
     bool cluster;
+    /* the target holds more than the source's data: its databases cannot change places, and it may not know a script by
+     * its digest */
+    bool keeps_others;
     enum json_as json_as;
-    /* of the source: 137 for 1.37.x; 0: taken for the newest */
+    /* of the source: 137 for 1.37.x; 0: taken for the newest; SOURCE_RELEASE_REDIS: see there */
     unsigned source_release;
     /* Where the target has no times of members: those that ended by then are removed as the record comes, the
      * others are kept for good. 0: when the record was received; TRANSLATE_NOW: by this machine's clock. */

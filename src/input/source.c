@@ -6,6 +6,8 @@
 
 #include "command/translation.h"
 #include "input/cut.h"
+#include "input/left_out.h"
+#include "input/source_aof.h"
 #include "input/source_capture.h"
 #include "input/source_compressed.h"
 #include "input/source_dfs.h"
@@ -16,8 +18,8 @@
 
 /* All kinds of INPUT. */
 static const struct source_kind *const kinds[] = {
-    &source_capture_kind,    &source_dfs_kind,    &source_rdb_kind,
-    &source_compressed_kind, &source_packed_kind, &source_set_kind,
+    &source_capture_kind, &source_dfs_kind, &source_rdb_kind, &source_compressed_kind,
+    &source_packed_kind,  &source_set_kind, &source_aof_kind,
 };
 
 static const struct source_kind *find_kind(const char *path, const struct stat *status)
@@ -86,7 +88,11 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
         source_free(s);
         return -1;
     }
-    s->release = release_of(&s->info);
+    if (s->left_out != NULL && left_out_add(s->left_out, err) != 0) {
+        source_free(s);
+        return -1;
+    }
+    s->release = s->of_redis ? SOURCE_RELEASE_REDIS : release_of(&s->info);
     *ret = s;
     return 0;
 }
@@ -97,6 +103,7 @@ void source_free(struct source *s)
         return;
     s->kind->release(s);
     owner_guard_release(&s->guard);
+    free(s->left_out);
     free(s->lsns);
     free(s->path);
     free(s);
@@ -178,8 +185,7 @@ int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, 
     if (s->kind->resolve_cut != NULL)
         return s->kind->resolve_cut(s, at, ret, err);
     if (strcmp(at, "snapshot") != 0 && strcmp(at, "end") != 0) {
-        return err_set(err, FT_ERR_USAGE,
-                       "--at %s: \"%s\" is not a capture and has one state only, its snapshot", at,
+        return err_set(err, FT_ERR_USAGE, "--at %s: \"%s\" has one state only, its snapshot", at,
                        s->path);
     }
     *ret = (struct cut){0};

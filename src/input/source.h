@@ -3,7 +3,8 @@
  *
  * Kinds         A capture directory (one generation; one stream per flow), a set of such (as one capture), a Dragonfly .dfs set named by
  *               its summary or any member (one stream per file), an RDB file of Redis or Dragonfly (one
- *               stream), also compressed, a packed capture (as the capture). Which one it is, is found by looking; the table of kinds is in source.c, and
+ *               stream), also compressed, an append-only file of Redis, of one file or several parts (one stream), a
+ *               packed capture (as the capture). Which one it is, is found by looking; the table of kinds is in source.c, and
  *               source_kind.h says what a kind has to bring. Who reads an input never asks which kind it
  *               is, but what it can do.
  * Threads       A struct source is constant after source_open and may be shared; each stream belongs
@@ -58,13 +59,17 @@ struct source {
     struct read_progress *progress;
     struct source_info info;
     /* of the Dragonfly: 137 for 1.37.x; up to 1.26, which do not tell it (no AUX df-ver),
-     * SOURCE_RELEASE_OLD; 0: not known, as of one built from its main branch, or not a Dragonfly */
+     * SOURCE_RELEASE_OLD; SOURCE_RELEASE_REDIS: of_redis; 0: not known, as of one built from its main branch, or not a
+     * Dragonfly */
     unsigned release;
     uint32_t stream_count;
     uint32_t generation; /* 0: has none */
     uint64_t began_us;   /* when what it holds was begun to be saved; 0: not known */
     enum snapshot_records snapshot_records; /* of a full sync; no other snapshot has any */
     struct lsn_range *lsns;                 /* one per stream; NULL: no journal. See source_lsns */
+    bool of_redis; /* its journal holds what a Redis propagates, not what a Dragonfly writes */
+    /* what of the input is left out, for the user; NULL: nothing. Of the source */
+    char *left_out;
     struct owner_guard guard;         /* which records a stream brings for keys of another one */
     const struct source_nodes *nodes; /* of a cluster (source_nodes.h); NULL: it is one node */
 };
@@ -73,7 +78,7 @@ struct source {
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
 void source_free(struct source *s);
 
-/* source_kind_name - "capture", "set", "dfs", "rdb", "packed", "compressed": for the user. */
+/* source_kind_name - "capture", "set", "dfs", "rdb", "packed", "compressed", "aof": for the user. */
 const char *source_kind_name(const struct source *s);
 bool source_can(const struct source *s, enum source_capability capability);
 /* source_contains - is there, or would there be, a part of the input under this name? */

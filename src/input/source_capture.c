@@ -57,6 +57,7 @@ int source_capture_begin(struct source *s, struct capture *capture, uint32_t gen
     struct source_aux aux;
 
     c->capture = capture;
+    s->of_redis = capture->redis;
     if (capture->redis)
         s->capabilities &= ~(unsigned)SOURCE_OF_DRAGONFLY;
     if (find_generation(c, generation, err) != 0 ||

@@ -128,8 +128,8 @@ static enum step pass_padding(struct flow_decoder *d, struct ft_err *err)
 }
 
 /*
- * Nothing may follow the RDB of a Redis: an append-only file of Redis 4 to 6 begins with one, and its
- * commands are newer than it.
+ * Nothing may follow the RDB of a Redis: an append-only file of Redis 4 to 6 begins with one, and its commands are newer
+ * than it. One that is known as such is read as another kind of input; here its end is missing.
  */
 static enum step refuse_tail(struct flow_decoder *d, struct ft_err *err)
 {
@@ -137,8 +137,8 @@ static enum step refuse_tail(struct flow_decoder *d, struct ft_err *err)
 
     if (p[0] == '*')
         err_at(err, FT_ERR_UNSUPPORTED, d->tail_at,
-               "commands of an append-only file follow the RDB, which is only its head: have a "
-               "redis-server load it and save an RDB; they begin");
+               "commands of an append-only file follow the RDB: under a name that ends with .aof "
+               "they are read; they begin");
     else if (rdb_header_begins(p, window_left(&d->in)))
         err_at(err, FT_ERR_CORRUPT, d->tail_at, "another RDB follows the first one, it begins");
     else
@@ -189,6 +189,20 @@ enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_
 uint64_t flow_decoder_next_lsn(const struct flow_decoder *d)
 {
     return flow_grammar_next_lsn(d->grammar);
+}
+
+bool flow_decoder_boundary(const struct flow_decoder *d, struct flow_boundary *ret,
+                           uint64_t *ret_offset)
+{
+    if (!flow_grammar_boundary(d->grammar, ret))
+        return false;
+    *ret_offset = window_offset(&d->in);
+    return true;
+}
+
+uint64_t flow_decoder_time_us(const struct flow_decoder *d)
+{
+    return flow_grammar_time_us(d->grammar);
 }
 
 size_t flow_decoder_held_bytes(const struct flow_decoder *d)

@@ -44,6 +44,11 @@ void flow_decoder_close(struct flow_decoder *d);
 enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_err *err);
 /* flow_decoder_next_lsn - of the record that would come next; 0 before JOURNAL_OFFSET. */
 uint64_t flow_decoder_next_lsn(const struct flow_decoder *d);
+/* flow_decoder_boundary - between two items: what holds there, and at which offset; false: it is within something. */
+bool flow_decoder_boundary(const struct flow_decoder *d, struct flow_boundary *ret,
+                           uint64_t *ret_offset);
+/* flow_decoder_time_us - the last time that the flow itself has told; 0: none. */
+uint64_t flow_decoder_time_us(const struct flow_decoder *d);
 /* flow_decoder_held_bytes - what an unfinished item occupies. */
 size_t flow_decoder_held_bytes(const struct flow_decoder *d);
 void flow_decoder_free(struct flow_decoder *d);

@@ -8,6 +8,7 @@ int replay_translator_new(struct translator **ret, const struct replay_rules *ru
     const struct translator_options options = {
         .target = rules->kind,
         .cluster = rules->cluster,
+        .keeps_others = true,
         .json_as = rules->json_as,
         .source_release = rules->source->release,
         .moment_ms = TRANSLATE_NOW,

@@ -36,7 +36,7 @@ out:
 static int put_commands(struct record_writer *w, uint32_t db, const struct translation *t,
                         struct ft_err *err)
 {
-    if (t->key_count == 0 && t->class_ != TRANSLATION_FLUSH)
+    if (t->key_count == 0 && t->class_ != TRANSLATION_FLUSH && !t->any_key)
         db = RESP_FILE_ANY_DB;
     for (size_t i = 0; i < t->command_count; i++) {
         if (resp_file_put(w->file, db, t->commands[i].args, t->commands[i].count, err) != 0)

@@ -222,6 +222,12 @@ static int take_script(struct pump *p, const struct item *item, struct ft_err *e
     struct bytes body = item->rdb.bytes;
     /* one with a head line of Dragonfly's own may be none that Redis takes */
     bool plain_lua = body.n == 0 || body.p[0] != '#';
+    int taken = 0;
+
+    if (p->o.divert != NULL && p->o.divert->script != NULL)
+        taken = p->o.divert->script(p->o.divert->context, body, err);
+    if (taken != 0)
+        return taken < 0 ? -1 : 0;
 
     if (!p->o.as_is && (!plain_lua || (p->o.scripts_as_aux && !p->o.target->lua_aux)))
         return lose(p, LOSS_NOTE_SCRIPT, "script", bytes_of(NULL, 0), err);
@@ -246,7 +252,7 @@ static int take_aux(struct pump *p, const struct item *item, struct ft_err *err)
     return 0;
 }
 
-static int take_function(struct pump *p, const struct item *item, struct ft_err *err)
+int pump_function(struct pump *p, const struct item *item, struct ft_err *err)
 {
     enum loss_reason loss = p->o.as_is ? LOSS_NONE : function_loss(p->o.target, &item->rdb);
 
@@ -255,6 +261,17 @@ static int take_function(struct pump *p, const struct item *item, struct ft_err 
     if (p->sink.function == NULL)
         return 0;
     return p->sink.function(p->sink.context, item, item->rdb.bytes, err);
+}
+
+static int take_function(struct pump *p, const struct item *item, struct ft_err *err)
+{
+    int taken = 0;
+
+    if (p->o.divert != NULL && p->o.divert->function != NULL && item->rdb.kind == RDB_ITEM_FUNCTION)
+        taken = p->o.divert->function(p->o.divert->context, item->rdb.bytes, err);
+    if (taken != 0)
+        return taken < 0 ? -1 : 0;
+    return pump_function(p, item, err);
 }
 
 int pump_item(struct pump *p, const struct item *item, struct ft_err *err)

@@ -30,12 +30,15 @@
 /* expired_ms of a pump that leaves no entry out for its time. */
 #define PUMP_NOTHING_EXPIRED INT64_MIN
 
-/* Sees entries and records of full syncs before filters do. Returns 1: it has taken it, 0, -1. */
+/* Sees entries, scripts, functions and records of full syncs before filters do. Returns 1: it has taken it, 0, -1. */
 struct pump_divert {
     void *context;
     int (*entry)(void *context, const struct item *item, struct ft_err *err);
     int (*record)(void *context, const struct item *item, const struct translation *t,
                   struct ft_err *err);
+    /* NULL: it takes none */
+    int (*script)(void *context, struct bytes body, struct ft_err *err);
+    int (*function)(void *context, struct bytes code, struct ft_err *err);
 };
 
 struct pump_options {
@@ -75,6 +78,8 @@ int pump_new(struct pump **ret, const struct pump_options *options, const struct
 int pump_item(struct pump *p, const struct item *item, struct ft_err *err);
 /* pump_entry - an entry that comes from elsewhere and has passed the divert. */
 int pump_entry(struct pump *p, const struct item *item, struct ft_err *err);
+/* pump_function - the same of a library of functions. */
+int pump_function(struct pump *p, const struct item *item, struct ft_err *err);
 /* pump_stream - all that the stream, which the caller has opened and frees, has left. */
 int pump_stream(struct pump *p, struct source_stream *stream, struct ft_err *err);
 /* pump_journal - the journals of all flows up to the cut, see journal_pass.h. Not as_is. */

@@ -120,6 +120,16 @@ bool fold_takes(const struct fold *f, uint32_t db, struct bytes key)
     return fold_plan_takes(f->plan, db, key);
 }
 
+bool fold_takes_functions(const struct fold *f)
+{
+    return fold_plan_functions(f->plan);
+}
+
+bool fold_wants_scripts(const struct fold *f)
+{
+    return fold_plan_takes_all(f->plan);
+}
+
 bool fold_drops(const struct fold *f, uint32_t db, struct bytes key)
 {
     return fold_plan_drops(f->plan, db, key);

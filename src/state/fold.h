@@ -55,6 +55,10 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
 int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err);
 /* fold_takes - must this entry go to fold_stream_entry instead of the output? */
 bool fold_takes(const struct fold *f, uint32_t db, struct bytes key);
+/* fold_takes_functions - must libraries of functions go to fold_stream_function instead of the output?
+ * fold_wants_scripts - to fold_stream_script too? */
+bool fold_takes_functions(const struct fold *f);
+bool fold_wants_scripts(const struct fold *f);
 /* fold_drops - was it flushed before the cut? For entries that fold_takes does not want. */
 bool fold_drops(const struct fold *f, uint32_t db, struct bytes key);
 

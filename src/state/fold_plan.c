@@ -11,7 +11,9 @@ struct fold_plan {
     struct touched *touched;
     struct touched *served; /* of these, those that the private server is needed for */
     struct touched *needed; /* and those whose value in the snapshot is */
-    bool grown;             /* a record with several keys has brought in one that was not there */
+    bool touched_all;       /* a record may concern keys that it does not name */
+    bool functions;
+    bool grown; /* a record with several keys has brought in one that was not there */
     bool flushed_all;
     bool flushed_some; /* of the slots */
     uint8_t flushed_dbs[FOLD_DATABASES / 8];
@@ -87,6 +89,8 @@ static int note_record(void *context, const struct item *item, const struct tran
     (void)err; /* nothing here can fail */
     if (t->class_ == TRANSLATION_FLUSH)
         fold_plan_flush(p, item->record.dbid, &t->flush);
+    p->touched_all |= t->any_key;
+    p->functions |= t->functions;
     choose(p, t->keys, t->key_count, &c);
     return 0;
 }
@@ -156,33 +160,44 @@ int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
     return owner_guard_is_off(&p->guard) == was_off ? 0 : scan_all(p, options, err);
 }
 
-bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key *keys, size_t count)
+bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t)
 {
-    bool concerns = p->choice.wants == NULL;
+    bool concerns =
+        p->choice.wants == NULL || t->class_ == TRANSLATION_FLUSH || t->any_key || t->functions;
 
-    for (size_t i = 0; i < count && !concerns; i++)
-        concerns = fold_plan_takes(p, keys[i].db, keys[i].key);
+    for (size_t i = 0; i < t->key_count && !concerns; i++)
+        concerns = fold_plan_takes(p, t->keys[i].db, t->keys[i].key);
     return concerns;
+}
+
+bool fold_plan_functions(const struct fold_plan *p)
+{
+    return p->functions;
+}
+
+bool fold_plan_takes_all(const struct fold_plan *p)
+{
+    return p->touched_all;
 }
 
 bool fold_plan_is_empty(const struct fold_plan *p)
 {
-    return touched_is_empty(p->touched);
+    return touched_is_empty(p->touched) && !p->touched_all && !p->functions;
 }
 
 bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
-    return touched_may(p->touched, db, key);
+    return p->touched_all || touched_may(p->touched, db, key);
 }
 
 bool fold_plan_serves(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
-    return touched_may(p->served, db, key);
+    return p->touched_all || touched_may(p->served, db, key);
 }
 
 bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
-    return touched_may(p->needed, db, key);
+    return p->touched_all || touched_may(p->needed, db, key);
 }
 
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key)

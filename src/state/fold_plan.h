@@ -51,9 +51,12 @@ int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
 void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
                      const struct plain_command *c);
 void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush);
-/* fold_plan_concerns - does a record with these keys have a part in what is taken? */
-bool fold_plan_concerns(const struct fold_plan *p, const struct translation_key *keys,
-                        size_t count);
+/* fold_plan_concerns - does a record have a part in what is taken? */
+bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t);
+/* fold_plan_functions - are there records that change libraries of functions? fold_plan_takes_all: that concern keys
+ * which they do not name, as scripts do? Then no key goes straight to the output. */
+bool fold_plan_functions(const struct fold_plan *p);
+bool fold_plan_takes_all(const struct fold_plan *p);
 bool fold_plan_is_empty(const struct fold_plan *p);
 /* fold_plan_takes - its value at the cut is to be found out. */
 bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key);

@@ -68,7 +68,9 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
         return take_dump(r, tag / 2, reply, err);
     if (reply->type != REDIS_REPLY_INTEGER)
         return strange("PEXPIRETIME", reply, err);
-    r->expire_ms = reply->integer < 0 ? RDB_NO_EXPIRY : reply->integer - TIMES_SHIFT_MS;
+    r->expire_ms = reply->integer < 0 ? RDB_NO_EXPIRY : reply->integer;
+    if (reply->integer >= TIMES_SHIFT_MS) /* else a script of the source has set it */
+        r->expire_ms -= TIMES_SHIFT_MS;
     return 0;
 }
 
@@ -189,5 +191,39 @@ int fold_read_out(struct fold_stream *s, plain_key_fn *take, void *context, stru
     buf_release(&read.keys);
     buf_release(&read.value);
     free(read.ends);
+    return rc;
+}
+
+/* name, value, name, value: the value of library_code; NULL: there is none. */
+static const redisReply *code_of(const redisReply *library)
+{
+    for (size_t i = 0; library->type == REDIS_REPLY_ARRAY && i + 1 < library->elements; i += 2) {
+        const redisReply *name = library->element[i];
+        const redisReply *value = library->element[i + 1];
+
+        if (name->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
+            strcmp(name->str, "library_code") == 0)
+            return value;
+    }
+    return NULL;
+}
+
+int fold_read_functions(struct fold_stream *s, fold_function_fn *take, void *context,
+                        struct ft_err *err)
+{
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call_text(s->pipe, &reply, "FUNCTION LIST WITHCODE", err) != 0)
+        return -1;
+    if (reply->type != REDIS_REPLY_ARRAY)
+        rc = strange("FUNCTION LIST", reply, err);
+    for (size_t i = 0; rc == 0 && i < reply->elements; i++) {
+        const redisReply *code = code_of(reply->element[i]);
+
+        rc = code == NULL ? strange("FUNCTION LIST", reply, err)
+                          : take(context, bytes_of(code->str, code->len), err);
+    }
+    freeReplyObject(reply);
     return rc;
 }

@@ -322,7 +322,7 @@ static int take_translation(void *context, const struct item *item, const struct
     uint32_t db = item->record.dbid;
     struct plain_command c;
 
-    if (t->class_ != TRANSLATION_FLUSH && !fold_plan_concerns(s->fold->plan, t->keys, t->key_count))
+    if (!fold_plan_concerns(s->fold->plan, t))
         return 0;
     set_current(s, t->row, db, t->key_count > 0 ? t->keys[0].key : bytes_of(NULL, 0));
     if (take_losses(s, item, t, err) != 0 || note_suspects(s, item, t, err) != 0)
@@ -347,6 +347,23 @@ int fold_stream_record(struct fold_stream *s, const struct item *item, const str
                        struct ft_err *err)
 {
     return take_translation(s, item, t, err);
+}
+
+int fold_stream_script(struct fold_stream *s, struct bytes body, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
+
+    set_current(s, command_find(args[0]), 0, bytes_of(NULL, 0));
+    return put(s, args, 3, err);
+}
+
+int fold_stream_function(struct fold_stream *s, struct bytes code, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
+                                 code};
+
+    set_current(s, command_find(args[0]), 0, bytes_of(NULL, 0));
+    return put(s, args, 4, err);
 }
 
 int fold_stream_drain(struct fold_stream *s, struct ft_err *err)

@@ -48,6 +48,9 @@ int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_
 /* fold_stream_record - one that applies, as s->translator has it. */
 int fold_stream_record(struct fold_stream *s, const struct item *item, const struct translation *t,
                        struct ft_err *err);
+/* fold_stream_script, fold_stream_function - what the snapshot brings, for the records that follow. */
+int fold_stream_script(struct fold_stream *s, struct bytes body, struct ft_err *err);
+int fold_stream_function(struct fold_stream *s, struct bytes code, struct ft_err *err);
 /* fold_stream_drain - everything given so far has taken effect. */
 int fold_stream_drain(struct fold_stream *s, struct ft_err *err);
 /* fold_stream_journal - the journals of all flows up to the cut. */

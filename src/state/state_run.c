@@ -65,6 +65,33 @@ static int divert_record(void *context, const struct item *item, const struct tr
     return fold_stream_record(lane->fold, item, t, err) != 0 ? -1 : 1;
 }
 
+static int divert_script(void *context, struct bytes body, struct ft_err *err)
+{
+    struct lane *lane = context;
+
+    if (lane->fold == NULL || !fold_wants_scripts(lane->run->fold))
+        return 0;
+    return fold_stream_script(lane->fold, body, err);
+}
+
+static int divert_function(void *context, struct bytes code, struct ft_err *err)
+{
+    struct lane *lane = context;
+
+    if (lane->fold == NULL || !fold_takes_functions(lane->run->fold))
+        return 0;
+    return fold_stream_function(lane->fold, code, err) != 0 ? -1 : 1;
+}
+
+static int deliver_function(void *context, struct bytes code, struct ft_err *err)
+{
+    const struct item item = {.kind = ITEM_FUNCTION,
+                              .rdb = {.kind = RDB_ITEM_FUNCTION, .bytes = code}};
+    struct lane *lane = context;
+
+    return pump_function(lane->pump, &item, err);
+}
+
 static int deliver_folded(void *context, const struct rdb_entry *entry, int64_t time_ms,
                           struct ft_err *err)
 {
@@ -95,6 +122,9 @@ static int run_folding(struct lane *lane)
         return 0;
     read_progress_begin(r->o.source->progress, "journal", source_journal_bytes(r->o.source));
     if (fold_stream_journal(lane->fold, &lane->counts.journal, &lane->err) != 0)
+        return -1;
+    if (fold_takes_functions(r->fold) &&
+        fold_read_functions(lane->fold, deliver_function, lane, &lane->err) != 0)
         return -1;
     return fold_read_out(lane->fold, deliver_folded, lane, &lane->err);
 }
@@ -227,7 +257,11 @@ static int open_lane(struct state_run *r, struct lane *lane, struct ft_err *err)
                                    .tick = tick,
                                    .tick_context = lane};
 
-    lane->divert = (struct pump_divert){lane, divert_entry, divert_record};
+    lane->divert = (struct pump_divert){.context = lane,
+                                        .entry = divert_entry,
+                                        .record = divert_record,
+                                        .script = divert_script,
+                                        .function = divert_function};
     if (r->fold != NULL) {
         if (fold_stream_new(&lane->fold, r->fold, err) != 0)
             return -1;

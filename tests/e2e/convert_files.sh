@@ -41,12 +41,9 @@ run "its own output" "$T/first.rdb" "$files/state-plain.json"
 # What follows an RDB is told, not passed over. The files are of a Redis: a Dragonfly may pad its own.
 printf 'REDIS0009\376\000\373\001\000\000\001k\001v\377\000\000\000\000\000\000\000\000' >"$T/one.rdb"
 check "an RDB by hand: verify" verify_clean "$T/one.rdb"
-{ cat "$T/one.rdb" && printf '*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n'; } >"$T/head.aof"
-check_status "an RDB as the head of an AOF: verify" 3 "commands of an append-only file" \
-    "$FLOWTAPE" verify "$T/head.aof"
 cat "$T/one.rdb" "$T/one.rdb" >"$T/twice.rdb"
 { cat "$T/one.rdb" && echo garbage; } >"$T/garbage.rdb"
-for input in head.aof twice.rdb garbage.rdb; do
+for input in twice.rdb garbage.rdb; do
     for to in rdb resp json aof; do
         check_status "$input: convert --to $to" 3 "follow" "$FLOWTAPE" convert "$T/$input" \
             "$T/no.out" --to "$to"
@@ -83,7 +80,8 @@ done
 by_hand "key that has ended" '\374\001\000\000\000\000\000\000\000\000\001a\0011\000\001a\0012'
 check "a key that has ended, and is there again" verify_clean "$T/key that has ended.rdb"
 check "and its conversion" "$FLOWTAPE" convert "$T/key that has ended.rdb" "$T/ended.rdb" --to rdb
-check_status "a later format is no damage" 3 "NOT READ" "$FLOWTAPE" verify "$T/head.aof"
+printf 'REDIS0099\377\000\000\000\000\000\000\000\000' >"$T/later.rdb"
+check_status "a later format is no damage" 3 "NOT READ" "$FLOWTAPE" verify "$T/later.rdb"
 by_hand "key in another database" '\000\001a\0011\376\001\000\001a\0012'
 check "a key in two databases" verify_clean "$T/key in another database.rdb"
 check "a key in two databases: convert" "$FLOWTAPE" convert "$T/key in another database.rdb" \

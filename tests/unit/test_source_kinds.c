@@ -39,6 +39,9 @@ static struct kind kinds[] = {
      .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
                      SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
      .streams = 4},
+    {.name = "aof",
+     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_KEYS_MAY_REPEAT,
+     .streams = 1},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -95,6 +98,33 @@ static void make_set(const char *path)
     capture_set_free(set);
 }
 
+/* Three parts by a manifest; the second is longer than from one place to the next. */
+static void make_aof(char *path, size_t size)
+{
+    static const char base[] = "REDIS0009\xfa\x09redis-ver\x05"
+                               "6.2.0\xfa\x05"
+                               "ctime\xc2\x00\x1f\xb1\x6a"
+                               "\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+    static const char manifest[] =
+        "# written by a test\nfile \"a b.rdb\" seq 2 type b\nfile old seq 1 type h\n"
+        "file one seq 3 type i startoffset 7\nfile two seq 4 type i\n";
+    struct ft_err err = FT_ERR_INIT;
+    struct buf content = {0};
+
+    t_write(dir.fd, "a b.rdb", base, sizeof(base) - 1);
+    for (unsigned i = 0; i < 40000; i++) {
+        if (i % 100 == 0)
+            t_ok(buf_printf(&content, &err, "#TS:%u\r\n", 1790000000 + i / 100), &err);
+        t_ok(buf_printf(&content, &err, "*3\r\n$3\r\nSET\r\n$6\r\nk%05u\r\n$5\r\nvalue\r\n", i),
+             &err);
+    }
+    t_write(dir.fd, "one", content.p, content.n);
+    t_write(dir.fd, "two", "#TS:1790000900\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n", 36);
+    t_write(dir.fd, "a.manifest", manifest, sizeof(manifest) - 1);
+    (void)snprintf(path, size, "%s/a.manifest", dir.path);
+    buf_release(&content);
+}
+
 static int setup(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -112,6 +142,7 @@ static int setup(void **state)
     make_compressed(kinds[4].path, kinds[2].path);
     (void)snprintf(kinds[5].path, sizeof(kinds[5].path), "%s/set", dir.path);
     make_set(kinds[5].path);
+    make_aof(kinds[6].path, sizeof(kinds[6].path));
     return 0;
 }
 
@@ -242,7 +273,8 @@ static void test_a_journal_has_lsns_and_a_guard(void **state)
         free(first);
         assert_int_equal(s->guard.has_records, journal);
         if (s->guard.node_count == 0)
-            assert_int_equal(s->guard.rule, journal ? SHARDING_KEY : SHARDING_UNKNOWN);
+            assert_int_equal(s->guard.rule,
+                             journal && s->stream_count > 1 ? SHARDING_KEY : SHARDING_UNKNOWN);
         else
             assert_int_not_equal(s->guard.rule, SHARDING_UNKNOWN);
         assert_false(owner_guard_is_off(&s->guard));
@@ -259,7 +291,8 @@ static void test_names_of_streams_are_of_the_input(void **state)
         for (uint32_t stream = 0; stream < s->stream_count; stream++) {
             const char *file = source_stream_file(s, stream);
 
-            assert_int_equal(file == NULL, source_can(s, SOURCE_HAS_JOURNAL));
+            assert_int_equal(file == NULL, source_can(s, SOURCE_OF_DRAGONFLY) &&
+                                               source_can(s, SOURCE_HAS_JOURNAL));
             assert_true(file == NULL || source_contains(s, file));
         }
         assert_false(source_contains(s, "/nowhere/at/all"));
@@ -304,7 +337,7 @@ static void test_streams(void **state)
 {
     const struct source_stream_options whole = {0};
     const struct source_stream_options snapshot = {.snapshot_only = true};
-    const uint64_t entries[KIND_COUNT] = {0, 0, 273, 0, 273};
+    const uint64_t entries[KIND_COUNT] = {0, 0, 273, 0, 273, 0, 1};
 
     (void)state;
     for (size_t i = 0; i < KIND_COUNT; i++) {

@@ -273,6 +273,89 @@ static void test_rows_are_sorted_and_found(void **state)
     assert_null(command_find(bytes_str("SETS")));
 }
 
+/* What a Redis propagates has taken effect, and no cap of a Dragonfly's holds for it. */
+static void test_of_redis(void **state)
+{
+    static const struct {
+        const char *record;
+        const char *becomes;
+    } cases[] = {
+        {"PEXPIREAT k 1800000000000", "="},
+        {"PEXPIREAT k 1800000000000 GT", "> PEXPIREAT k 1800000000000"},
+        {"EXPIREAT k 1800000000 NX", "> PEXPIREAT k 1800000000000"},
+        {"EXPIRE k 9999999999", "> PEXPIREAT k 11699999999000"},
+        {"EXPIRE k soon", "loss !command(EXPIRE) ?k"},
+        {"SETEX k 9999999999 v", "> SET k v; PEXPIREAT k 11699999999000"},
+        {"SET k v IFEQ w KEEPTTL", "> EVAL <script> 1 k v"},
+        {"INCRBYFLOAT k 1.5", "="},
+        {"HINCRBYFLOAT h f 1.5", "="},
+        {"PFCOUNT h", "="},
+        {"RENAME a b", "="},
+        {"SCRIPT FLUSH", "-"},
+        {"SCRIPT LOAD code", "="},
+        {"XCLAIM x g c 0 1-0 TIME 1 RETRYCOUNT 1 FORCE JUSTID LASTID 1-0", "="},
+        {"XCLAIM x g c 0 1-0", "="},
+        {"XSETID x 5-0 ENTRIESADDED 7 MAXDELETEDID 4-0", "> XSETID x 5-0 !stream-state(stream)"},
+        {"BF.ADD b v", "loss !module(BF.ADD)"},
+        {"SORT k BY w_* STORE d", "="},
+        {"SWAPDB 0 1", "="},
+    };
+    struct translator_options o = {.source_release = SOURCE_RELEASE_REDIS};
+    struct ft_err err = FT_ERR_INIT;
+    struct translator *t;
+
+    (void)state;
+    t_ok(target_parse("5.0", &o.target, &err), &err);
+    t_ok(translator_new(&t, &o, &err), &err);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *got = translate(t, cases[i].record);
+
+        assert_string_equal(got, cases[i].becomes);
+        free(got);
+    }
+    translator_free(t);
+    o.keeps_others = true;
+    t_ok(translator_new(&t, &o, &err), &err);
+    for (size_t i = 0; i < 2; i++) {
+        char *got = translate(t, i == 0 ? "SWAPDB 0 1" : "EVALSHA abc 1 k");
+
+        assert_string_equal(got, i == 0 ? "loss !command(SWAPDB)" : "loss !command(EVALSHA) ?k");
+        free(got);
+    }
+    translator_free(t);
+}
+
+/* What may reach keys that it does not name. */
+static void test_any_key(void **state)
+{
+    static const struct {
+        const char *record;
+        bool any;
+    } cases[] = {
+        {"EVAL return(1) 1 k", true},        {"SWAPDB 0 1", true}, {"SORT k BY w_* STORE d", true},
+        {"SORT k BY nosort STORE d", false}, {"SET k v", false},
+    };
+    struct translator_options o = {.source_release = SOURCE_RELEASE_REDIS};
+    struct ft_err err = FT_ERR_INIT;
+    struct translation result;
+    struct translator *t;
+    struct record r;
+
+    (void)state;
+    t_ok(target_parse("7.0", &o.target, &err), &err);
+    t_ok(translator_new(&t, &o, &err), &err);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        record_parse(&r, cases[i].record);
+        t_ok(translator_run(t, r.args, r.count, 0, RECEIVED_MS, &result, &err), &err);
+        assert_int_equal(result.any_key, cases[i].any);
+        assert_true(result.was_effective);
+    }
+    record_parse(&r, "FUNCTION DELETE lib");
+    t_ok(translator_run(t, r.args, r.count, 0, RECEIVED_MS, &result, &err), &err);
+    assert_true(result.functions && result.every_node);
+    translator_free(t);
+}
+
 /* Members that ended before the moment that is wanted, where the target has no times of members. */
 static void test_ended_members(void **state)
 {
@@ -639,6 +722,8 @@ int main(void)
         cmocka_unit_test(test_table_cluster),
         cmocka_unit_test(test_table_is_complete),
         cmocka_unit_test(test_rows_are_sorted_and_found),
+        cmocka_unit_test(test_of_redis),
+        cmocka_unit_test(test_any_key),
         cmocka_unit_test(test_ended_members),
         cmocka_unit_test(test_results_repeat),
         cmocka_unit_test(test_json_as_string),

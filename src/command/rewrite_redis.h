@@ -1,0 +1,28 @@
+/*
+ * rewrite_redis.h - what a Redis or Valkey propagates, where that is not what a Dragonfly journals under the same name.
+ *
+ * What it is   A Redis propagates a command after it was executed, and only if it changed something: conditions are met,
+ *              times are absolute (but for its replicas up to 6.2), what depends on chance or on the clock has become
+ *              something else (SPOP: SREM). What remains for a target is to be another version.
+ * Source       redis src/t_*.c, expire.c, aof.c (5.0 to 8.6), valkey src/ (8.0 to 9.1).
+ */
+#ifndef FLOWTAPE_COMMAND_REWRITE_REDIS_H
+#define FLOWTAPE_COMMAND_REWRITE_REDIS_H
+
+#include "command/rewrite.h"
+
+/* rewrite_of_redis - of a command of a Redis that has another meaning than the row's. false: it has the same. */
+bool rewrite_of_redis(struct rewrite *rw);
+
+/* Rows of commands that no Dragonfly journals. */
+void rewrite_deleted(struct rewrite *rw); /* DELIFEQ */
+void rewrite_eval(struct rewrite *rw);
+void rewrite_function(struct rewrite *rw);
+void rewrite_hgetdel(struct rewrite *rw);
+void rewrite_hpersist(struct rewrite *rw);
+void rewrite_hash_times(struct rewrite *rw); /* HPEXPIREAT and its kin */
+void rewrite_message(struct rewrite *rw);
+void rewrite_msetex(struct rewrite *rw);
+void rewrite_swapdb(struct rewrite *rw);
+
+#endif
