@@ -5,6 +5,7 @@
 #
 #   capture    a full sync, recorded by flowtape and by bench-receive, which only receives and writes
 #   journal    a stream of small SET records, stored and acknowledged
+#   psync      the same of a Redis, beside bench-psync, which only receives and writes
 #   convert    capture to RDB on one core, beside the time redis-server needs to load the result,
 #              and rdb-cli if it is on PATH
 #   translate  journal to RESP on one core
@@ -277,6 +278,34 @@ bench_journal() {
     make_data journal
     compare journal "$work/journal"
     rate "capture, journal" records/s "$records" 400,000 bench-receive
+}
+
+# psync_start - $port: bench-psync, which replicates
+psync_start() {
+    : >"$work/port"
+    "$build/tests/bench/bench-psync" serve "$records" >"$work/port" &
+    master_pid=$!
+    while [ ! -s "$work/port" ]; do
+        sleep 0.05
+    done
+    port=$(head -n 1 "$work/port")
+}
+
+bench_psync() {
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        psync_start
+        rm -rf "$work/received"
+        timed psync.plain "$build/tests/bench/bench-psync" receive "$port" "$work/received"
+        rm -rf "$work/received" "$work/psync.capture"
+        timed psync.flowtape "$flowtape" capture "redis://127.0.0.1:$port" "$work/psync.capture" \
+            --until-caught-up --quiet
+        master_stop
+    done
+    rm -rf "$work/psync.capture"
+    figures psync.flowtape psync.plain
+    rate "capture, a Redis' stream" records/s "$records" "0.9 x" bench-psync
 }
 
 # load_seconds RDB - as redis-server's own log has it.
@@ -765,10 +794,10 @@ machine() {
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
-[ $# -gt 0 ] || set -- capture journal convert translate point diff replay once serve latency
+[ $# -gt 0 ] || set -- capture journal psync convert translate point diff replay once serve latency
 for part in "$@"; do
     case $part in
-    capture | journal | convert | translate | point | diff | replay | once | serve | latency | growth)
+    capture | journal | psync | convert | translate | point | diff | replay | once | serve | latency | growth)
         echo "bench: $part" >&2
         "bench_$part"
         ;;
