@@ -83,7 +83,12 @@ static int answer_quit(struct dragonfly_peer *p, struct ft_err *err)
 
 static int answer_select(struct dragonfly_peer *p, struct ft_err *err)
 {
-    return put(p, "+OK\r\n", err); /* there are no keys to be read */
+    uint64_t db;
+
+    if (!bytes_to_u64(arg(p, 1), &db) || db > UINT32_MAX)
+        return put(p, "-ERR invalid DB index\r\n", err);
+    p->db = (uint32_t)db;
+    return put(p, "+OK\r\n", err);
 }
 
 static int answer_command(struct dragonfly_peer *p, struct ft_err *err)
@@ -604,8 +609,7 @@ static int ask_hook(struct dragonfly_peer *p, struct ft_err *err)
 
     if (hooks == NULL || hooks->command == NULL)
         return 0;
-    return hooks->command(hooks->context, p->master, p->conn.name, p->reader.args, p->reader.count,
-                          &p->out, err);
+    return hooks->command(hooks->context, p, err);
 }
 
 int dragonfly_command_answer(struct dragonfly_peer *p, struct ft_err *err)

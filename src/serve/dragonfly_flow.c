@@ -167,11 +167,13 @@ static int allowed_bytes(struct sending *s, const struct dragonfly_piece *p, siz
     if (!(p->stable ? session->stable : session->synced || session->stable))
         return 0;
     *ret_wait_ms = PACE_MS;
-    if (p->journal) {
+    if (p->time_us == 0) { /* has no other time than now */
+        *ret = p->bytes.n;
+    } else if (p->journal) {
         if (dragonfly_clock_limit(&s->m->clock, s->f->index, &limit_lsn, err) != 0)
             return -1;
         *ret = existing_bytes(p, limit_lsn);
-    } else if (o->pace == DRAGONFLY_PACE_RECORDED && !p->stable && p->time_us != 0 &&
+    } else if (o->pace == DRAGONFLY_PACE_RECORDED && !p->stable &&
                (double)(clock_mono_us() - session->synced_us) * o->speed <
                    (double)(p->time_us - s->m->stream_time_us)) {
         *ret = 0;
@@ -288,6 +290,19 @@ static int send_bytes(struct sending *s, const uint8_t *p, size_t n, struct ft_e
     return 0;
 }
 
+/* One that always has room is listened to nevertheless. */
+static int send_measured(struct sending *s, const uint8_t *p, size_t n, struct ft_err *err)
+{
+    const struct dragonfly_hooks *hooks = s->m->o->dragonfly.hooks;
+    uint64_t began_ms = clock_mono_ms();
+
+    if (send_bytes(s, p, n, err) != 0)
+        return -1;
+    if (hooks != NULL && hooks->sent != NULL)
+        hooks->sent(hooks->context, s->f, clock_mono_ms() - began_ms);
+    return wait_some(s, false, 0, err);
+}
+
 /* A peer gets all that was sent before a cut, as it would from a network that fails. */
 static void linger(struct sending *s)
 {
@@ -350,7 +365,7 @@ static int send_piece(struct sending *s, const struct dragonfly_piece *p, struct
         }
         choose_send(s, p, at, allowed - at, &send);
         note_sent(s, p, at, at + send.n);
-        if (send_bytes(s, p->bytes.p + at, send.n, err) != 0)
+        if (send_measured(s, p->bytes.p + at, send.n, err) != 0)
             return -1;
         at += send.n;
         if (send.cut) {

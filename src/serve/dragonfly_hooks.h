@@ -10,7 +10,7 @@
 #include "serve/dragonfly_tape.h"
 
 struct dragonfly_flow;
-struct dragonfly_master;
+struct dragonfly_peer;
 struct dragonfly_session;
 
 /* The next bytes of a flow: how many are sent at once, and what happens then. */
@@ -22,9 +22,8 @@ struct dragonfly_send {
 
 struct dragonfly_hooks {
     void *context;
-    /* command - 1: it is answered by what was put into `out`; 0: as always. */
-    int (*command)(void *context, struct dragonfly_master *m, const char *peer,
-                   const struct bytes *args, size_t count, struct buf *out, struct ft_err *err);
+    /* command - the one in peer->reader. 1: it is answered by what was put into peer->out; 0: as always. */
+    int (*command)(void *context, struct dragonfly_peer *peer, struct ft_err *err);
     /* grants - of an LSN that the capture has: is it PARTIAL? */
     bool (*grants)(void *context, const struct dragonfly_flow *f, uint64_t lsn);
     /* next - instead of dragonfly_tape_next. */
@@ -33,8 +32,10 @@ struct dragonfly_hooks {
     /* send - offset: of the first byte, as in the piece. After the options had their say. */
     void (*send)(void *context, const struct dragonfly_flow *f, uint64_t offset,
                  struct dragonfly_send *send);
+    /* sent - so long did it take until the peer had room for what was sent at once. */
+    void (*sent)(void *context, const struct dragonfly_flow *f, uint64_t took_ms);
     void (*ack)(void *context, const struct dragonfly_flow *f, uint64_t lsn);
-    /* ended - the session is about to be forgotten; mu is held. */
+    /* ended - a session does, by whatever; mu is held. */
     void (*ended)(void *context, const struct dragonfly_session *s);
     /* taken_over - what is answered to a takeover, instead of "+OK", after the flows were closed. */
     const char *taken_over;

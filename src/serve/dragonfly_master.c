@@ -195,6 +195,10 @@ void dragonfly_session_wake(struct dragonfly_session *s)
 
 static void kill_session(struct dragonfly_session *s)
 {
+    const struct dragonfly_hooks *hooks = s->master->o->dragonfly.hooks;
+
+    if (!s->dead && hooks != NULL && hooks->ended != NULL)
+        hooks->ended(hooks->context, s);
     s->dead = true;
     if (s->control_fd >= 0)
         (void)shutdown(s->control_fd, SHUT_RD); /* a reply may still be on its way */
@@ -212,7 +216,6 @@ void dragonfly_session_kill(struct dragonfly_session *s)
 void dragonfly_session_drop(struct dragonfly_session *s)
 {
     struct dragonfly_master *m = s->master;
-    const struct dragonfly_hooks *hooks = m->o->dragonfly.hooks;
     struct dragonfly_session **at = &m->sessions;
     bool last;
 
@@ -220,11 +223,8 @@ void dragonfly_session_drop(struct dragonfly_session *s)
     last = --s->users == 0;
     while (last && *at != s)
         at = &(*at)->next;
-    if (last) {
+    if (last)
         *at = s->next;
-        if (hooks != NULL && hooks->ended != NULL)
-            hooks->ended(hooks->context, s);
-    }
     pthread_mutex_unlock(&m->mu);
     if (last)
         free_session(s);

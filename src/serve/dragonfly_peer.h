@@ -19,6 +19,7 @@ struct dragonfly_peer {
     struct command_reader reader;
     struct buf out; /* replies that are collected */
     bool authenticated;
+    uint32_t db;
     uint16_t port;                     /* where it listens itself, as it said; 0: it did not */
     char host[URI_HOST_SIZE];          /* likewise, else that of the connection */
     bool ends;                         /* QUIT, or it became a flow and that is over */

@@ -66,9 +66,11 @@ complete()
 {
     capture "$T/copy" --until-caught-up && has_all "$T/copy" "$1"
 }
+pace=2000/s
 for recording in live-4 older/1.31.2/live-3; do
     take $recording
-    dragonfly_start "$T/${recording##*/}" --pace 2000/s --drop-after 100kB:4
+    dragonfly_start "$T/${recording##*/}" --pace $pace --drop-after 100kB:4
+    pace=recorded
     check "$recording: capture, again and again" t_until complete "$RECORDINGS/$recording"
     check "$recording: sound" verify_clean "$T/copy"
     check "$recording: resumed" [ "$(json "$T/copy/capture.json" 'generations/*/resumptions' | tail -n 1)" -gt 0 ]
@@ -81,7 +83,7 @@ for recording in live-4 older/1.31.2/live-3; do
 done
 
 # One that stands still keeps up nobody, nor does a master that stalls for a while end the session.
-dragonfly_start "$T/live-4" --pace recorded --stall 50kB:300ms --loading 300ms
+dragonfly_start "$T/live-4" --stall 50kB:300ms --loading 300ms
 "$FLOWTAPE" capture "$URI" "$T/still" --until-caught-up --quiet &
 STILL=$!
 PIDS="$PIDS $STILL"

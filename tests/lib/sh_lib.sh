@@ -289,7 +289,7 @@ redis_stop()
 standin_start()
 {
     rm -f "$T/standin.out"
-    "$STANDIN" --bind "$T_HOST" "$@" >"$T/standin.out" 2>"$T/standin.err" &
+    TMPDIR=$T "$STANDIN" --bind "$T_HOST" "$@" >"$T/standin.out" 2>"$T/standin.err" &
     STANDIN_PID=$!
     PIDS="$PIDS $STANDIN_PID"
     t_until standin_up_or_ended

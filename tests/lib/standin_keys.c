@@ -1,9 +1,8 @@
 /* Keys with the values that the recording ends with. */
-#include "lib/master_int.h"
+#include "lib/standin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/endian.h"
@@ -24,12 +23,15 @@ static int64_t wall_ms(void)
 }
 
 /* Values are those of the end, so they can be told only when everything has happened. */
-static bool at_end(struct master *m)
+static bool at_end(struct standin *m, struct dragonfly_master *master)
 {
-    for (uint32_t i = 0; i < m->recording->flow_count; i++)
-        if (time_lsn(m, &m->recording->flows[i]) < m->recording->flows[i].final_lsn)
-            return false;
-    return true;
+    bool end = true;
+
+    pthread_mutex_lock(&master->mu);
+    for (uint32_t i = 0; end && i < m->recording->flow_count; i++)
+        end = standin_lsn(m, master, i) >= m->recording->flows[i].final_lsn;
+    pthread_mutex_unlock(&master->mu);
+    return end;
 }
 
 static int put_text(struct buf *out, const json_t *text, struct ft_err *err)
@@ -130,20 +132,19 @@ static int put_payload(struct buf *out, json_t *rec, struct ft_err *err)
     return rc;
 }
 
-static bool reply_dump(struct conn *c, json_t *rec)
+static int reply_dump(struct dragonfly_peer *p, json_t *rec, struct ft_err *err)
 {
-    struct ft_err err = FT_ERR_INIT;
     struct buf payload = {0};
-    int rc = put_payload(&payload, rec, &err);
-    bool alive;
+    int rc = put_payload(&payload, rec, err);
 
-    if (rc < 0)
-        abort();
-    alive = rc > 0 ? conn_reply(c, "-ERR this stand-in cannot dump it\r\n")
-                   : conn_reply(c, "$%zu\r\n", payload.n) && conn_send(c, payload.p, payload.n) &&
-                         conn_send(c, "\r\n", 2);
+    if (rc > 0)
+        rc = buf_append_str(&p->out, "-ERR this stand-in cannot dump it\r\n", err);
+    else if (rc == 0 && (buf_printf(&p->out, err, "$%zu\r\n", payload.n) != 0 ||
+                         buf_append(&p->out, payload.p, payload.n, err) != 0 ||
+                         buf_append_str(&p->out, "\r\n", err) != 0))
+        rc = -1;
     buf_release(&payload);
-    return alive;
+    return rc;
 }
 
 static long long expire_of(json_t *rec)
@@ -154,57 +155,55 @@ static long long expire_of(json_t *rec)
 }
 
 /* What does not exist has other replies than what exists. */
-static bool reply_absent(struct conn *c, const char *command)
+static int reply_absent(struct dragonfly_peer *p, const char *command, struct ft_err *err)
 {
-    if (strcasecmp(command, "DUMP") == 0)
-        return conn_reply(c, "$-1\r\n");
-    if (strcasecmp(command, "TYPE") == 0)
-        return conn_reply(c, "+none\r\n");
-    return conn_reply(c, ":%d\r\n", strcasecmp(command, "EXISTS") == 0 ? 0 : -2);
+    if (strcmp(command, "DUMP") == 0)
+        return buf_append_str(&p->out, "$-1\r\n", err);
+    if (strcmp(command, "TYPE") == 0)
+        return buf_append_str(&p->out, "+none\r\n", err);
+    return buf_printf(&p->out, err, ":%d\r\n", strcmp(command, "EXISTS") == 0 ? 0 : -2);
 }
 
-static bool reply_key(struct conn *c, const char *command, json_t *rec)
+static int reply_key(struct dragonfly_peer *p, const char *command, json_t *rec, struct ft_err *err)
 {
     long long expire_ms = expire_of(rec);
 
     if (rec == NULL || (expire_ms >= 0 && expire_ms <= wall_ms()))
-        return reply_absent(c, command);
-    if (strcasecmp(command, "DUMP") == 0)
-        return reply_dump(c, rec);
-    if (strcasecmp(command, "TYPE") == 0)
-        return conn_reply(c, "+%s\r\n", json_string_value(json_object_get(rec, "type")));
-    if (strcasecmp(command, "EXISTS") == 0)
-        return conn_reply(c, ":1\r\n");
-    if (strcasecmp(command, "PTTL") == 0 && expire_ms >= 0)
+        return reply_absent(p, command, err);
+    if (strcmp(command, "DUMP") == 0)
+        return reply_dump(p, rec, err);
+    if (strcmp(command, "TYPE") == 0)
+        return buf_printf(&p->out, err, "+%s\r\n", json_string_value(json_object_get(rec, "type")));
+    if (strcmp(command, "EXISTS") == 0)
+        return buf_append_str(&p->out, ":1\r\n", err);
+    if (strcmp(command, "PTTL") == 0 && expire_ms >= 0)
         expire_ms -= wall_ms();
-    return conn_reply(c, ":%lld\r\n", expire_ms);
+    return buf_printf(&p->out, err, ":%lld\r\n", expire_ms);
 }
 
-bool keys_serve(struct conn *c, const struct command *a, bool *ret_alive)
+int standin_read_key(struct standin *m, struct dragonfly_peer *p, struct ft_err *err)
 {
     static const char *const reads[] = {"DUMP", "TYPE", "EXISTS", "PTTL", "PEXPIRETIME"};
-    struct master *m = c->master;
-    bool known = false, end;
+    const char *command = NULL;
     char *name;
+    int rc;
 
-    for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
-        known = known || strcasecmp(a->args[0], reads[i]) == 0;
-    if (!known || a->count != 2)
-        return false;
-    pthread_mutex_lock(&m->mu);
-    end = at_end(m);
-    pthread_mutex_unlock(&m->mu);
-    if (!end || m->state == NULL) {
-        *ret_alive = conn_reply(c, "-ERR values are known at the end of the recording only\r\n");
-        return true;
+    for (size_t i = 0; command == NULL && i < sizeof(reads) / sizeof(reads[0]); i++)
+        command = bytes_is_word(p->reader.args[0], reads[i]) ? reads[i] : NULL;
+    if (command == NULL || p->reader.count != 2)
+        return 0;
+    if (m->state == NULL || !at_end(m, p->master)) {
+        rc = buf_append_str(&p->out, "-ERR values are known at the end of the recording only\r\n",
+                            err);
+        return rc == 0 ? 1 : -1;
     }
-    name = dataset_name(c->db, bytes_str(a->args[1]));
+    name = dataset_name(p->db, p->reader.args[1]);
     if (m->options.no_dump != NULL && strcmp(name, m->options.no_dump) == 0)
-        *ret_alive = conn_reply(c, "-NOPERM default has no ACL permissions\r\n");
+        rc = buf_append_str(&p->out, "-NOPERM default has no ACL permissions\r\n", err);
     else if (m->options.absent != NULL && strcmp(name, m->options.absent) == 0)
-        *ret_alive = reply_absent(c, a->args[0]);
+        rc = reply_absent(p, command, err);
     else
-        *ret_alive = reply_key(c, a->args[0], json_object_get(m->state, name));
+        rc = reply_key(p, command, json_object_get(m->state, name), err);
     free(name);
-    return true;
+    return rc == 0 ? 1 : -1;
 }
