@@ -106,10 +106,25 @@ static void tune(int fd)
                          sizeof(options[i].value));
 }
 
+/* One that speaks in plain waits for the end of a line, or closes the connection. */
+static bool speaks_plain(const struct conn *c)
+{
+    return c->address_size != 0 && /* of a client it would make no sense to ask */
+           wrong_port_speaks_resp(c->address, c->address_size, c->cancel_fd);
+}
+
+static int speaks_no_tls(const struct conn *c, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_PROTOCOL,
+                   "%s does not speak TLS: its address begins with \"redis://\" or "
+                   "\"dragonfly://\"",
+                   c->name);
+}
+
 static int handshake(struct conn *c, uint64_t deadline_ms, struct ft_err *err)
 {
     uint64_t silent_until_ms = clock_mono_ms() + TLS_SILENCE_MS;
-    bool asked = c->address_size == 0; /* of a client it would make no sense */
+    bool asked = c->address_size == 0;
 
     for (;;) {
         short events = 0;
@@ -117,18 +132,18 @@ static int handshake(struct conn *c, uint64_t deadline_ms, struct ft_err *err)
         uint64_t until_ms = asked || deadline_ms < silent_until_ms ? deadline_ms : silent_until_ms;
         int ready;
 
+        if (done < 0 && err->kind == FT_ERR_NET && speaks_plain(c)) {
+            err_clear(err);
+            return speaks_no_tls(c, err);
+        }
         if (done != 0)
             return done > 0 ? 0 : -1;
         ready = wait_ready(c, events, until_ms, err);
         if (ready < 0)
             return -1;
         c->heard |= ready > 0 && events == POLLIN;
-        if (ready == 0 && !asked && !c->heard &&
-            wrong_port_speaks_resp(c->address, c->address_size, c->cancel_fd))
-            return err_set(err, FT_ERR_PROTOCOL,
-                           "%s does not speak TLS: its address begins with \"redis://\" or "
-                           "\"dragonfly://\"",
-                           c->name);
+        if (ready == 0 && !asked && !c->heard && speaks_plain(c))
+            return speaks_no_tls(c, err);
         if (ready == 0 && until_ms == deadline_ms)
             return err_set(err, FT_ERR_TIMEOUT, "could not begin TLS with %s: no answer", c->name);
         asked |= ready == 0;
