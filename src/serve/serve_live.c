@@ -123,7 +123,7 @@ static void look_at_replica(void *context, const struct replica *r)
     char name[REPLICA_ROLL_NAME];
     bool has_all = r->state == REPLICA_ONLINE && r->offset >= k->wanted;
 
-    if (k->rc != 0 || !r->counts)
+    if (k->rc != 0 || !r->counts || (r->port == 0 && r->offset == 0))
         return;
     k->rc = call_up(k, r, name);
     k->seen->attached++;

@@ -7,7 +7,8 @@
  *              at the goal. How far replicas are becomes LIVE_APPLIED of the capture's live_flows, by the points of the
  *              stream.
  * Standing     The stream goes as far as the goal of live_flows, and stays there.
- * Who counts   Replicas that came by PSYNC for more than a state. One that has said where it listens is known by that from
+ * Who counts   Replicas that came by PSYNC for more than a state, and have said where they listen, or acknowledged something, which
+ *              redis-cli does not. One that has said where it listens is known by that from
  *              then on (replica_roll.h): when it is away, it is missing.
  * Writing      Whoever holds the writer's lock may write to the stream: its maker all the time but while it waits, so others
  *              get it as soon as the stream stands.

@@ -80,10 +80,12 @@ static void test_all_have_to_acknowledge(void **state)
     struct replica a = REPLICA(7001, REPLICA_ONLINE);
     struct replica b = REPLICA(7002, REPLICA_LOADING);
     struct replica passing = REPLICA(0, REPLICA_ONLINE);
+    struct replica silent = REPLICA(0, REPLICA_LOADING);
     struct service v;
 
     (void)state;
     passing.counts = false; /* redis-cli --rdb */
+    silent.offset = 0;      /* redis-cli --replica */
     service_open(&v);
     put_at_goal(&v, "a");
     look(&v);
@@ -96,6 +98,9 @@ static void test_all_have_to_acknowledge(void **state)
     look(&v);
     assert_int_equal(v.seen.attached, 2);
     assert_false(v.seen.ready);
+    assert_true(replica_list_add(&v.replicas, &silent));
+    look(&v);
+    assert_int_equal(v.seen.attached, 2);
     replica_list_set_state(&v.replicas, &b, REPLICA_ONLINE);
     look(&v);
     assert_true(v.seen.ready);
@@ -110,6 +115,7 @@ static void test_all_have_to_acknowledge(void **state)
     assert_true(v.seen.acknowledged);
     assert_int_equal(applied(&v), 15);
     replica_list_remove(&v.replicas, &passing);
+    replica_list_remove(&v.replicas, &silent);
     look(&v);
     assert_true(v.seen.acknowledged);
     replica_list_remove(&v.replicas, &a);
