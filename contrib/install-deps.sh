@@ -1,6 +1,6 @@
 # install-deps.sh - installs what is missing for building, testing and trying flowtape.
 #
-#   sh contrib/install-deps.sh [build] [redis] [lint] [bench] [doc]      (default: build redis)
+#   sh contrib/install-deps.sh [build] [redis] [page] [lint] [bench] [doc]      (default: build redis)
 #
 # Only what is missing is installed, from Debian's packages; with everything there nothing is
 # asked of apt, of sudo or of the network. Packages come as root, or through sudo. A freshly
@@ -29,9 +29,11 @@ build   libarchive-dev      pkg-config --exists libarchive
 build   libsodium-dev       pkg-config --exists libsodium
 build   libinih-dev         pkg-config --exists inih
 build   libssl-dev          pkg-config --exists openssl
+build   libmicrohttpd-dev   pkg-config --exists libmicrohttpd
 build   libcmocka-dev       pkg-config --exists cmocka
 redis   redis-server        command -v redis-server
 redis   redis-tools         command -v redis-cli
+page    chromium            command -v chromium
 lint    clang-format        command -v clang-format
 lint    lua5.1              command -v luac5.1
 lint    man-db              command -v man

@@ -1,5 +1,6 @@
 #include "base/fsutil.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -245,4 +246,36 @@ int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
         return err_errno(err, errno, "could not make a file in \"%s\" (TMPDIR)", dir);
     (void)unlink(name); /* nobody else needs the name */
     return fd;
+}
+
+/* What vanishes meanwhile counts as nothing. */
+static uint64_t size_below(int parent, const char *name, bool deep)
+{
+    int fd = openat(parent, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    uint64_t bytes = 0;
+    struct dirent *entry;
+    struct stat st;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return 0;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (S_ISREG(st.st_mode))
+            bytes += (uint64_t)st.st_size;
+        else if (S_ISDIR(st.st_mode) && deep)
+            bytes += size_below(fd, entry->d_name, false);
+    }
+    (void)closedir(dir);
+    return bytes;
+}
+
+uint64_t fs_tree_bytes(const char *dir)
+{
+    return size_below(AT_FDCWD, dir, true);
 }

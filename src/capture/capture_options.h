@@ -29,6 +29,7 @@ struct capture_progress {
     uint64_t keys;          /* of the newest snapshot */
     uint64_t keys_expected; /* likewise, about, from its beginning on; 0: not known */
     uint64_t records;
+    uint32_t sessions; /* begun so far */
     uint64_t
         ack_lag; /* records received but not acknowledged, of the flow that is furthest behind */
 };

@@ -303,6 +303,7 @@ static int run_sessions(struct run *run, struct capture_run_result *ret, struct 
         enum session_outcome outcome;
 
         err_clear(&own);
+        run->context.progress.sessions++;
         outcome = capture_session_run(&run->context, afresh, &contact, &own);
         ret->sessions++;
         count_contact(run, &contact);

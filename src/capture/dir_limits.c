@@ -1,42 +1,12 @@
 #include "capture/dir_limits.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
+#include "base/fsutil.h"
 #include "base/parse.h"
-
-/* Files of a directory and of those in it; what vanishes meanwhile counts as nothing. */
-static uint64_t size_of_dir(int parent, const char *name, bool deep)
-{
-    int fd = openat(parent, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    uint64_t bytes = 0;
-    struct dirent *entry;
-    struct stat st;
-
-    if (dir == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
-        return 0;
-    }
-    while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        if (S_ISREG(st.st_mode))
-            bytes += (uint64_t)st.st_size;
-        else if (S_ISDIR(st.st_mode) && deep)
-            bytes += size_of_dir(fd, entry->d_name, false);
-    }
-    (void)closedir(dir);
-    return bytes;
-}
 
 bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
 {
@@ -46,7 +16,7 @@ bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMIT
 
     if (l->max_dir_bytes == 0)
         return false;
-    bytes = size_of_dir(AT_FDCWD, l->directory, true);
+    bytes = fs_tree_bytes(l->directory);
     if (bytes < l->max_dir_bytes)
         return false;
     (void)snprintf(ret_text, DIR_LIMITS_TEXT, "\"%s\" holds %s, --max-dir-size is %s", l->directory,

@@ -201,7 +201,7 @@ static const char about[] =
     "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n"
     "Of a cluster all nodes are named, or one with --cluster; DIR is then a set of captures.\n";
 
-#define GROUP_COUNT 7
+#define GROUP_COUNT 8
 #define OPERANDS    "SOURCE and DIR"
 
 static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
@@ -215,6 +215,7 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
     groups[4] = (struct arg_group)ARG_GROUP("Others", source_args, a);
     groups[5] = args_output(&a->output);
     groups[6] = args_log();
+    groups[7] = args_status(&a->status);
 }
 
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)
@@ -232,6 +233,8 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
         return -1;
     if (operands == NULL)
         return 0;
+    if (status_args_finish(&ret->status, err) != 0)
+        return -1;
     if (ret->run.snapshot_only && ret->run.until_caught_up) {
         return err_set(err, FT_ERR_USAGE,
                        "--snapshot-only and --until-caught-up exclude each other");
@@ -264,4 +267,5 @@ void capture_args_release(struct capture_args *a)
 {
     uri_list_free(a->source.nodes, a->source.node_count);
     uri_release(&a->source.uri);
+    status_args_release(&a->status);
 }

@@ -5,6 +5,7 @@
 #include "archive/archiver.h"
 #include "capture/capture_run.h"
 #include "cmd/common_args.h"
+#include "cmd/status_args.h"
 
 struct capture_args {
     struct capture_run_options run; /* cancel_fd and callbacks are not set */
@@ -12,6 +13,7 @@ struct capture_args {
     bool cluster;                    /* the nodes are those that the first one knows */
     struct archiver_options archive; /* command: NULL: none */
     struct output_args output;
+    struct status_args status;
 };
 
 /* args_store - how the capture is stored. */

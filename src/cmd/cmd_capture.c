@@ -4,6 +4,7 @@
 #include "cmd/capture_nodes.h"
 #include "cmd/capture_print.h"
 #include "cmd/json_value.h"
+#include "cmd/status_fill.h"
 #include "cmd/stop.h"
 
 #define COMMAND "capture"
@@ -11,6 +12,10 @@
 struct display {
     struct progress progress;
     bool quiet;
+    const struct capture_args *args;
+    struct status_service *service;
+    pthread_mutex_t mu;
+    struct capture_progress now; /* guarded by mu */
 };
 
 /* --- what the user sees meanwhile --- */
@@ -19,6 +24,7 @@ static void show_note(void *context, const char *text)
 {
     struct display *d = context;
 
+    status_service_note(d->service, text);
     if (d->quiet)
         return;
     progress_clear(&d->progress);
@@ -29,10 +35,51 @@ static void show_progress(void *context, const struct capture_progress *p)
 {
     struct display *d = context;
 
+    pthread_mutex_lock(&d->mu);
+    d->now = *p;
+    pthread_mutex_unlock(&d->mu);
     if (!progress_due(&d->progress))
         return;
     capture_progress_add(&d->progress, p);
     progress_draw(&d->progress);
+}
+
+/* --- what others see --- */
+
+static void fill(void *context, struct status *s)
+{
+    static const char *const phases[] = {"connecting", "full sync", "changing over", "stable",
+                                         NULL};
+    struct display *d = context;
+    struct capture_progress p;
+
+    pthread_mutex_lock(&d->mu);
+    p = d->now;
+    pthread_mutex_unlock(&d->mu);
+    status_fill_phases(s, phases,
+                       p.phase == CAPTURE_WAITING ? CAPTURE_CONNECTING : (size_t)p.phase);
+    status_fill_directory(s, d->args->run.directory);
+    (void)uri_address(&d->args->source.uri, s->source); /* always fits */
+    status_fill_capture(s, &p);
+    status_fill_flows(s, d->args->run.live, LIVE_DURABLE);
+    s->in_directory = s->generation != 0;
+}
+
+/* Its thread says it, so the progress line is not touched. */
+static void show_trouble(void *context, const char *text)
+{
+    struct display *d = context;
+
+    status_service_note(d->service, text);
+    ui_note(COMMAND, "%s", text);
+}
+
+static int begin_status(struct display *d, struct ft_err *err)
+{
+    const struct status_service_options o = {
+        .file_name = COMMAND, .fill = fill, .on_trouble = show_trouble, .context = d};
+
+    return status_start(&d->service, COMMAND, &d->args->status, &o, d->quiet, err);
 }
 
 /* --- the run --- */
@@ -90,7 +137,7 @@ static int run(struct capture_args *a, struct capture_run_result *result,
 static enum exit_status capture(struct capture_args *a)
 {
     struct archiver_result archive = {0};
-    struct display display = {.quiet = a->output.quiet};
+    struct display display = {.quiet = a->output.quiet, .args = a};
     struct capture_run_result result;
     struct ft_err err = FT_ERR_INIT;
     enum exit_status status;
@@ -99,13 +146,22 @@ static enum exit_status capture(struct capture_args *a)
     a->run.on_note = show_note;
     a->run.on_progress = show_progress;
     a->run.context = &display;
-    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
+    (void)pthread_mutex_init(&display.mu, NULL); /* default attributes: cannot fail on Linux */
+    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0 ||
+        live_flows_new(&a->run.live, false, &err) != 0)
         return ui_fail(COMMAND, &err);
+    if (begin_status(&display, &err) != 0) {
+        live_flows_free(a->run.live);
+        return ui_fail(COMMAND, &err);
+    }
     progress_init(&display.progress, COMMAND, a->output.quiet);
     if (a->cluster || a->source.node_count > 1)
         return capture_nodes(a, &display.progress);
     rc = run(a, &result, &archive, &err);
     progress_end(&display.progress);
+    status_service_end(display.service, capture_ended_name(result.ended), rc == 0 ? NULL : err.msg);
+    live_flows_free(a->run.live);
+    (void)pthread_mutex_destroy(&display.mu); /* nobody holds it any more */
     status = capture_status(result.ended, result.valid, &err);
     if (status == EXIT_DONE && archive.pending != 0)
         status = EXIT_EARLY;

@@ -3,13 +3,17 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
+#include "base/crc32c.h"
 #include "base/parse.h"
 #include "cmd/check_print.h"
 #include "cmd/rehearsal_print.h"
 #include "cmd/replay_args.h"
 #include "cmd/replay_print.h"
 #include "cmd/report.h"
+#include "cmd/status_fill.h"
 #include "cmd/stop.h"
 
 #define COMMAND "replay"
@@ -24,6 +28,7 @@ struct job {
     struct diff_progress check_progress;
     atomic_bool checking;
     struct loss_report losses;
+    struct status_service *service;
 };
 
 static struct replicate_options via_options(const struct replay_args *a)
@@ -84,9 +89,10 @@ static int run_job(void *context, struct ft_err *err)
 
 static void on_note(void *context, const char *text)
 {
-    const struct replay_args *a = context;
+    const struct job *job = context;
 
-    if (!a->output.quiet)
+    status_service_note(job->service, text);
+    if (!job->args->output.quiet)
         ui_note(COMMAND, "%s", text);
 }
 
@@ -101,6 +107,51 @@ static void show_progress(struct progress *p, void *context)
     progress_add_read(p, &job->progress.read);
     replay_progress_add(p, &job->progress, true);
     progress_draw(p);
+}
+
+static void fill(void *context, struct status *s)
+{
+    static const char *const phases[] = {"opening", "snapshot", "journal", "comparing", NULL};
+    struct job *job = context;
+    bool is_open = atomic_load(&job->progress.read.phase) != NULL;
+    struct stat st;
+
+    status_fill_phases(s, phases,
+                       atomic_load(&job->checking)              ? 3
+                       : atomic_load(&job->progress.in_journal) ? 2
+                                                                : is_open);
+    if (stat(job->args->run.input, &st) == 0 && S_ISDIR(st.st_mode)) {
+        status_fill_directory(s, job->args->run.input);
+        s->in_directory = is_open;
+    }
+    (void)snprintf(s->source, sizeof(s->source), "%s", job->args->run.input); /* for people */
+    (void)uri_address(&job->args->target.uri, s->target);                     /* always fits */
+    status_fill_replay(s, &job->progress);
+    status_fill_read(s, &job->progress.read);
+    status_fill_flows(s, job->args->run.told, LIVE_APPLIED);
+    status_fill_losses(s, &job->losses);
+}
+
+/* Several replays of a capture, into several targets, have a file each. */
+static int begin_status(struct job *job, struct ft_err *err)
+{
+    struct status_service_options o = {.fill = fill, .on_trouble = on_note, .context = job};
+    char target[URI_ADDRESS_SIZE];
+    char name[40];
+
+    (void)uri_address(&job->args->target.uri, target); /* always fits */
+    (void)snprintf(name, sizeof(name), COMMAND "-%08x",
+                   crc32c(0, target, strlen(target))); /* fits */
+    o.file_name = name;
+    return status_start(&job->service, COMMAND, &job->args->status, &o, job->args->output.quiet,
+                        err);
+}
+
+static const char *ended_name(const struct job *job, bool failed, bool stopped)
+{
+    if (failed)
+        return stopped ? "stopped" : "failed";
+    return job->result.complete ? "complete" : "ended";
 }
 
 /* A run that failed before it did anything has nothing to sum up; one that was stopped says so. */
@@ -152,15 +203,22 @@ static enum exit_status replay(struct replay_args *a)
     struct job job = {.args = a};
     struct ft_err err = FT_ERR_INIT;
     bool stopped = false;
+    bool failed;
     enum exit_status status = EXIT_DONE;
 
-    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0)
+    if (stop_catch_signals(&a->run.cancel_fd, &err) != 0 ||
+        live_flows_new(&a->run.told, false, &err) != 0)
         return ui_fail(COMMAND, &err);
     a->run.on_note = on_note;
-    a->run.context = a;
+    a->run.context = &job;
     loss_init(&job.losses);
     copy_checked_init(&job.checked);
-    if (work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0) {
+    failed = begin_status(&job, &err) != 0 ||
+             work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err) != 0;
+    status_service_end(job.service, ended_name(&job, failed, err.kind == FT_ERR_CANCELLED),
+                       failed ? err.msg : NULL);
+    live_flows_free(a->run.told);
+    if (failed) {
         stopped = err.kind == FT_ERR_CANCELLED;
         status = ui_fail(COMMAND, &err);
     } else if (a->check.wanted && !copy_checked_is_equal(&job.checked)) {

@@ -1,6 +1,7 @@
 #include "cmd/cmd_sync.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/check_print.h"
@@ -9,6 +10,7 @@
 #include "cmd/rehearsal_print.h"
 #include "cmd/report.h"
 #include "cmd/serve_print.h"
+#include "cmd/status_fill.h"
 #include "cmd/stop.h"
 #include "cmd/sync_args.h"
 #include "cmd/sync_print.h"
@@ -24,6 +26,7 @@ struct job {
     struct sync_result result;
     struct replay_rehearsal rehearsal; /* of a dry run */
     struct loss_report losses;
+    struct status_service *service;
     bool failed; /* for the reason in err */
     struct ft_err err;
 };
@@ -49,8 +52,105 @@ static void on_note(void *context, const char *text)
 {
     const struct job *job = context;
 
+    status_service_note(job->service, text);
     if (!job->args->output.quiet)
         ui_note(COMMAND, "%s", text);
+}
+
+enum phase {
+    PHASE_CONNECTING,
+    PHASE_SNAPSHOT,
+    PHASE_LOADING, /* one that serves has none: replicas come when they want */
+    PHASE_FOLLOWING,
+    PHASE_CUTTING_OVER,
+    PHASE_DONE,
+};
+
+static enum phase phase_of(const struct job *job, const struct capture_progress *capture, bool any)
+{
+    enum cutover_state cutover = (enum cutover_state)atomic_load(&job->progress.cutover);
+
+    if (cutover == CUTOVER_OVER)
+        return PHASE_DONE;
+    if (cutover != CUTOVER_FOLLOWING)
+        return PHASE_CUTTING_OVER;
+    if (capture->phase == CAPTURE_FULL_SYNC || capture->phase == CAPTURE_CHANGE_OVER)
+        return PHASE_SNAPSHOT;
+    if (atomic_load(&job->progress.replay.in_journal) || (job->args->serves && any))
+        return PHASE_FOLLOWING;
+    return any && capture->phase == CAPTURE_STABLE ? PHASE_LOADING : PHASE_CONNECTING;
+}
+
+static void fill_phase(const struct job *job, const struct capture_progress *capture,
+                       struct status *s)
+{
+    static const char *const into_target[] = {"connecting", "receiving the snapshot", "loading it",
+                                              "following",  "cutting over",           "done",
+                                              NULL};
+    static const char *const serving[] = {
+        "connecting", "receiving the snapshot", "serving", "cutting over", "done", NULL};
+    enum phase phase = phase_of(job, capture, s->generation != 0);
+
+    if (job->args->serves)
+        status_fill_phases(s, serving, phase > PHASE_LOADING ? (size_t)phase - 1 : (size_t)phase);
+    else
+        status_fill_phases(s, into_target, phase);
+    if (phase == PHASE_LOADING)
+        status_fill_read(s, &job->progress.replay.read);
+}
+
+static void fill(void *context, struct status *s)
+{
+    struct job *job = context;
+    enum cutover_state cutover = (enum cutover_state)atomic_load(&job->progress.cutover);
+    struct capture_progress capture;
+
+    pthread_mutex_lock(&job->progress.mu);
+    capture = job->progress.capture;
+    pthread_mutex_unlock(&job->progress.mu);
+    status_fill_directory(s, job->args->run.capture.directory);
+    (void)uri_address(&job->args->source.uri, s->source); /* both always fit */
+    (void)uri_address(job->args->serves ? &job->args->service.run.listen : &job->args->target.uri,
+                      s->target);
+    status_fill_capture(s, &capture);
+    if (job->args->serves)
+        status_fill_serve(s, &job->progress.serve);
+    else
+        status_fill_replay(s, &job->progress.replay);
+    status_fill_flows(s, job->args->run.live, LIVE_APPLIED);
+    status_fill_losses(s, &job->losses);
+    fill_phase(job, &capture, s);
+    s->in_directory = s->generation != 0;
+    s->cutover = cutover_state_name(cutover);
+    s->may_begin = cutover == CUTOVER_FOLLOWING && s->generation != 0;
+    s->may_confirm = cutover == CUTOVER_HOLDING;
+}
+
+/* What a page asks for is looked at by the sync when it has time. */
+static bool control(void *context, const char *request)
+{
+    struct job *job = context;
+    enum cutover_state state = (enum cutover_state)atomic_load(&job->progress.cutover);
+    bool known = strcmp(request, "confirm") == 0 || strcmp(request, "begin default") == 0;
+
+    for (int i = 0; !known && cutover_mode_names[i] != NULL; i++)
+        known = strcmp(request + strlen("begin "), cutover_mode_names[i]) == 0;
+    if (!known || job->args->run.snapshot_only ||
+        state != (strcmp(request, "confirm") == 0 ? CUTOVER_HOLDING : CUTOVER_FOLLOWING))
+        return false;
+    return sync_control_post(&job->control, request);
+}
+
+static int begin_status(struct job *job)
+{
+    const struct status_service_options o = {.file_name = COMMAND,
+                                             .fill = fill,
+                                             .control = control,
+                                             .on_trouble = on_note,
+                                             .context = job};
+
+    return status_start(&job->service, COMMAND, &job->args->status, &o, job->args->output.quiet,
+                        &job->err);
 }
 
 /* The run continues; those who asked for the cut-over are told. */
@@ -133,6 +233,10 @@ static enum exit_status sync_job(struct job *job)
         stop_catch_told(&run->told_fd, &job->err) != 0 ||
         live_flows_new(&run->live, job->args->eager, &job->err) != 0)
         return ui_fail(COMMAND, &job->err);
+    if (begin_status(job) != 0) {
+        live_flows_free(run->live);
+        return ui_fail(COMMAND, &job->err);
+    }
     run->control = &job->control;
     run->enter_fd = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
     run->on_note = on_note;
@@ -142,6 +246,8 @@ static enum exit_status sync_job(struct job *job)
     notify_watch(&job->progress.beats);
     job->failed =
         work_run(COMMAND, job->args->output.quiet, run_job, show_progress, job, &job->err) != 0;
+    status_service_end(job->service, sync_ended_name(job->result.ended),
+                       job->failed ? job->err.msg : NULL);
     status = status_of(job);
     if (job->failed)
         (void)ui_fail(COMMAND, &job->err);
@@ -195,7 +301,7 @@ static enum exit_status sync_all(struct sync_args *a)
     loss_init(&job.losses);
     status = sync_job(&job);
     loss_release(&job.losses);
-    sync_control_close(&job.control);
+    sync_control_release(&job.control);
     (void)pthread_mutex_destroy(&job.progress.mu); /* nobody holds it any more */
     return ui_flush(COMMAND, status);
 }

@@ -15,6 +15,7 @@
 #include "cmd/cmd_prune.h"
 #include "cmd/cmd_replay.h"
 #include "cmd/cmd_serve.h"
+#include "cmd/cmd_status.h"
 #include "cmd/cmd_sync.h"
 #include "cmd/cmd_unpack.h"
 #include "cmd/cmd_verify.h"
@@ -38,6 +39,7 @@ static const struct command commands[] = {
      NULL},
     {"sync", "migrate a live Dragonfly into a running Redis", cmd_sync, sync_args_help, NULL},
     {"cutover", "tell a running sync to cut over", cmd_cutover, cmd_cutover_help, NULL},
+    {"status", "show what is at work in a directory", cmd_status, cmd_status_help, NULL},
     {"serve", "let Redis replicate from a capture or snapshot", cmd_serve, serve_args_help, NULL},
     {"verify", "check a capture or file for damage", cmd_verify, cmd_verify_help, NULL},
     {"diff", "compare two captures, files or servers", cmd_diff, diff_args_help, NULL},

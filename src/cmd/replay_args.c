@@ -325,7 +325,7 @@ static const char about[] =
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
-#define GROUP_COUNT 14
+#define GROUP_COUNT 15
 #define OPERANDS    "INPUT and TARGET"
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
@@ -344,6 +344,7 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[11] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
     groups[12] = args_output(&a->output);
     groups[13] = args_log();
+    groups[14] = args_status(&a->status);
 }
 
 /* What the file names is what is brought: nothing else decides it. */
@@ -391,6 +392,8 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
         return -1;
     if (operands == NULL)
         return 0;
+    if (status_args_finish(&ret->status, err) != 0)
+        return -1;
     ret->run.at = ret->input.at;
     ret->run.generation = ret->input.generation;
     ret->run.fail_on_loss = ret->loss.fail;
@@ -419,4 +422,5 @@ void replay_args_release(struct replay_args *a)
     filter_release(&a->run.filter);
     replay_map_release(&a->run.map);
     uri_release(&a->target.uri);
+    status_args_release(&a->status);
 }

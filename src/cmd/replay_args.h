@@ -3,6 +3,7 @@
 #define FLOWTAPE_CMD_REPLAY_ARGS_H
 
 #include "cmd/common_args.h"
+#include "cmd/status_args.h"
 #include "replicate/replicate.h"
 
 /* By which way it goes to the target. */
@@ -28,6 +29,7 @@ struct replay_args {
     struct output_args output;
     struct check_args check;
     struct via_args via;
+    struct status_args status;
 };
 
 /* How a replay treats its target: what is there, names, times, refusals. */

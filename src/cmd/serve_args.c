@@ -233,7 +233,7 @@ struct serve_options serve_options_defaults(void)
     };
 }
 
-#define GROUP_COUNT 9
+#define GROUP_COUNT 10
 #define OPERANDS    "INPUT"
 
 static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUNT])
@@ -247,6 +247,7 @@ static void list_groups(struct serve_args *a, struct arg_group groups[GROUP_COUN
     groups[6] = args_report(&a->print);
     groups[7] = args_output(&a->print);
     groups[8] = args_log();
+    groups[9] = args_status(&a->status);
 }
 
 /* What makes no difference to what is served is not taken in silence. */
@@ -304,6 +305,8 @@ int serve_args_parse(struct serve_args *ret, int argc, char **argv, struct ft_er
         return -1;
     if (operands == NULL)
         return 0;
+    if (status_args_finish(&ret->status, err) != 0)
+        return -1;
     if (check_form(ret, err) != 0)
         return -1;
     ret->run.input = operands[0];
@@ -330,4 +333,5 @@ int serve_args_help(struct arg_view *view)
 void serve_args_release(struct serve_args *a)
 {
     uri_release(&a->run.listen);
+    status_args_release(&a->status);
 }

@@ -3,6 +3,7 @@
 #define FLOWTAPE_CMD_SERVE_ARGS_H
 
 #include "cmd/common_args.h"
+#include "cmd/status_args.h"
 #include "serve/serve.h"
 
 struct serve_args {
@@ -16,6 +17,7 @@ struct serve_args {
     struct input_args from; /* generation */
     struct output_args print;
     struct serve_options run; /* cancel_fd and on_note are not set */
+    struct status_args status;
 };
 
 /* serve_args_parse - FT_ERR_USAGE. Defaults are filled in. serve_args_release also afterwards. */

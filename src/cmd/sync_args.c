@@ -118,9 +118,9 @@ static const char about[] =
     "redis:// likewise, TARGET as for flowtape replay. The same command resumes after any\n"
     "interruption. Status 0: the target has everything.\n";
 
-#define GROUP_COUNT       17
+#define GROUP_COUNT       19
 #define OPERANDS          "SOURCE and TARGET"
-#define SERVE_GROUP_COUNT 12
+#define SERVE_GROUP_COUNT 14
 #define SERVE_OPERANDS    "SOURCE"
 
 /* Those of a sync that serves: what is about a target has no meaning then. */
@@ -138,6 +138,8 @@ static void list_serve_groups(struct sync_args *a, struct arg_group groups[SERVE
     groups[9] = args_tls_listen(&a->service.tls);
     groups[10] = args_output(&a->output);
     groups[11] = args_log();
+    groups[12] = args_status(&a->status);
+    groups[13] = args_control(&a->status);
 }
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
@@ -160,6 +162,8 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[14] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
     groups[15] = args_output(&a->output);
     groups[16] = args_log();
+    groups[17] = args_status(&a->status);
+    groups[18] = args_control(&a->status);
 }
 
 /* Is it among the options? Which there are depends on it. */
@@ -250,6 +254,8 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
         return -1;
     if (operands == NULL)
         return 0;
+    if (status_args_finish(&ret->status, err) != 0)
+        return -1;
     if (check(ret, err) != 0)
         return -1;
     ret->run.capture.give_up_after_ms = ret->give_up_ms;
@@ -282,4 +288,5 @@ void sync_args_release(struct sync_args *a)
     uri_release(&a->source.uri);
     uri_release(&a->target.uri);
     uri_release(&a->service.run.listen);
+    status_args_release(&a->status);
 }

@@ -5,6 +5,7 @@
 #include "cmd/capture_args.h"
 #include "cmd/replay_args.h"
 #include "cmd/serve_args.h"
+#include "cmd/status_args.h"
 #include "sync/sync.h"
 
 struct sync_args {
@@ -19,6 +20,7 @@ struct sync_args {
     struct output_args output;
     uint64_t give_up_ms;
     bool eager;
+    struct status_args status;
 };
 
 /* sync_args_parse - FT_ERR_USAGE. Defaults are filled in, passwords in argv are wiped.

@@ -64,6 +64,7 @@ struct replay_options {
     /* the capture runs in this process: follow it until it has ended, or its goal is applied; NULL:
      * it does not. Implies follow. */
     struct live_flows *live;
+    struct live_flows *told; /* how far this replay is, unless `live` says so; NULL: nobody looks */
     struct replay_held *held; /* of a sync: see replay_deferred.h; NULL: nobody gives times back */
     uint64_t give_up_ms;      /* how long the target may be away */
     int cancel_fd;            /* readable: stop; -1: never */

@@ -16,6 +16,7 @@
 #include "replay/replay_follow.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_record.h"
+#include "replay/replay_told.h"
 
 #define LOOK_UP_EVERY 256u /* records between looks at signals and time */
 
@@ -178,6 +179,7 @@ static int look_up(struct journal_run *j, struct ft_err *err)
 
     report_records(j);
     note_guard(r);
+    replay_told_move(r);
     if (r->follow == NULL)
         replay_report_lag(&r->report, j->taken < j->total ? j->total - j->taken : 0);
     return replay_check_cancelled(r, err);
@@ -259,6 +261,7 @@ static int more(void *context, bool idle, struct ft_err *err)
     struct journal_run *j = context;
 
     report_records(j);
+    replay_told_move(j->r);
     return replay_follow_more(j->r, j->taken, idle, err);
 }
 
@@ -268,7 +271,7 @@ static int follow_pass(struct journal_run *j, struct translator *translator,
     struct replay *r = j->r;
     struct journal_follow follow = {.more = more};
 
-    if (replay_follow_begin(r, err) != 0)
+    if (replay_follow_begin(r, err) != 0 || replay_told_begin(r, err) != 0)
         return -1;
     follow.next_lsn = replay_follow_passed(r);
     if (journal_pass_follow(r->source, &r->cut, translator, take, &follow, j, pass, err) != 0 ||
@@ -287,6 +290,8 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
     /* what is followed has no end that were known */
     read_progress_begin(r->source->progress, "journal",
                         r->follow != NULL ? 0 : source_journal_bytes(r->source));
+    if (r->follow == NULL && replay_told_begin(r, err) != 0)
+        return -1;
     rc = r->follow != NULL ? follow_pass(j, translator, &pass, err)
                            : journal_pass_run(r->source, &r->cut, translator, take, j, &pass, err);
     replay_report_pass(&r->report, &pass);
@@ -297,7 +302,10 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
         replay_position_set_pass(&r->set, i, r->cut.stop_lsn[i]);
     if (replay_drain(&r->set, err) != 0 || replay_pair_forget_old(&r->set, r->set.next, err) != 0)
         return -1;
-    return replay_drain(&r->set, err);
+    if (replay_drain(&r->set, err) != 0)
+        return -1;
+    replay_told_move(r);
+    return 0;
 }
 
 static void note_positions(struct replay *r)

@@ -237,6 +237,7 @@ static int go_through(struct sync *s, struct ft_err *err)
         sync_check_limits(s);
         if (sync_step_cutover(s, err) != 0)
             return -1;
+        atomic_store(&s->progress->cutover, (int)s->cutover.state);
     }
     return 0;
 }

@@ -75,6 +75,7 @@ struct sync_progress {
     struct replay_progress replay;
     atomic_bool replaying;
     struct serve_progress serve;
+    atomic_int cutover; /* enum cutover_state */
     struct diff_progress check;
     atomic_bool checking;
     /* goes up for as long as the run is alive, once its workers are at work */

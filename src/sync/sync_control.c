@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,11 +23,25 @@ static void address_of(int dirfd, struct sockaddr_un *ret)
                    dirfd); /* fits */
 }
 
+static void close_all(struct sync_control *c)
+{
+    c->dirfd = -1;
+    c->fd = -1;
+    for (size_t i = 0; i < SYNC_CONTROL_CLIENTS; i++)
+        c->clients[i] = (struct sync_control_client){.fd = -1};
+}
+
 void sync_control_init(struct sync_control *c)
 {
-    *c = (struct sync_control){.dirfd = -1, .fd = -1};
-    for (size_t i = 0; i < SYNC_CONTROL_CLIENTS; i++)
-        c->clients[i].fd = -1;
+    *c = (struct sync_control){0};
+    close_all(c);
+    (void)pthread_mutex_init(&c->mu, NULL); /* default attributes: cannot fail on Linux */
+}
+
+void sync_control_release(struct sync_control *c)
+{
+    sync_control_close(c);
+    (void)pthread_mutex_destroy(&c->mu); /* nobody holds it any more */
 }
 
 int sync_control_open(struct sync_control *c, const char *dir, struct ft_err *err)
@@ -92,8 +107,35 @@ static bool client_read(struct sync_control_client *client, char ret_line[SYNC_C
     return true;
 }
 
+bool sync_control_post(struct sync_control *c, const char *line)
+{
+    bool free;
+
+    pthread_mutex_lock(&c->mu);
+    free = c->posted[0] == '\0';
+    if (free)
+        (void)snprintf(c->posted, sizeof(c->posted), "%s", line); /* those that are known fit */
+    pthread_mutex_unlock(&c->mu);
+    return free;
+}
+
+static bool take_posted(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE])
+{
+    bool some;
+
+    pthread_mutex_lock(&c->mu);
+    some = c->posted[0] != '\0';
+    if (some)
+        memcpy(ret_line, c->posted, sizeof(c->posted));
+    c->posted[0] = '\0';
+    pthread_mutex_unlock(&c->mu);
+    return some;
+}
+
 bool sync_control_next(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE])
 {
+    if (take_posted(c, ret_line))
+        return true;
     if (c->fd < 0)
         return false;
     accept_clients(c);
@@ -180,7 +222,7 @@ void sync_control_close(struct sync_control *c)
     }
     if (c->dirfd >= 0)
         (void)close(c->dirfd);
-    sync_control_init(c);
+    close_all(c);
 }
 
 /*

@@ -32,9 +32,11 @@ replay: base rdb resp item command store wire input pump state target replay/rep
 diff: base rdb item command wire input pump state audit target mapping replay/position
 sync: base rdb item command store wire input capture state diff replay replay/report serve
 serve: base rdb journal item command store wire input pump state output audit
+status: base wire serve status/page
+status/page:
 replicate: base rdb item command wire input state target replay replay/report replay/position serve
 fixture: base codec rdb journal item command store archive wire input
-cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report replicate sync diff fixture serve
+cmd: base rdb item command store archive wire input pump capture state output audit replay replay/report replicate sync diff fixture serve status
 END
 }
 
