@@ -69,6 +69,11 @@ int parse_duration(const char *text, uint64_t *ret_ms, struct ft_err *err)
     return parse_unit(text, units, "duration", "30s", ret_ms, err);
 }
 
+const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 char *format_size(uint64_t bytes, char out[FORMAT_SIZE])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB"};

@@ -15,6 +15,8 @@ int parse_size(const char *text, uint64_t *ret_bytes, struct ft_err *err);
 /* parse_duration - milliseconds: "500ms", "30s", "30", "5m", "2h", "1d"; a bare number is seconds. */
 int parse_duration(const char *text, uint64_t *ret_ms, struct ft_err *err);
 
+/* plural - what "key" ends with after this number: "s", or "". */
+const char *plural(uint64_t n);
 /* format_size - "64.0 MiB"; format_duration_ms - "1m 03s". Both NUL-terminate and return out. */
 #define FORMAT_SIZE 24
 char *format_size(uint64_t bytes, char out[FORMAT_SIZE]);

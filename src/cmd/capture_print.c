@@ -70,12 +70,13 @@ static uint64_t generation_bytes(const struct generation *g)
 
 static void print_archive(const struct capture *c, const struct archiver_result *a)
 {
-    fprintf(stderr, "%s: %" PRIu64 " segments were archived, %" PRIu64 " removed here\n", c->path,
-            a->archived, a->removed);
+    fprintf(stderr, "%s: %" PRIu64 " segment%s archived, %" PRIu64 " removed here\n", c->path,
+            a->archived, a->archived == 1 ? " was" : "s were", a->removed);
     if (a->pending != 0) {
         fprintf(stderr,
-                "%s: %" PRIu64 " sealed segments are NOT archived; the next run hands them over\n",
-                c->path, a->pending);
+                "%s: %" PRIu64
+                " sealed segment%s NOT archived; the next run hands over what is left\n",
+                c->path, a->pending, a->pending == 1 ? " is" : "s are");
     }
 }
 
@@ -87,10 +88,11 @@ void capture_print_text(const struct capture *c, const struct capture_run_result
     char took[FORMAT_SIZE];
 
     fprintf(stderr,
-            "%s: %s: received %s, %" PRIu64 " keys and %" PRIu64 " journal records in %s (%" PRIu32
-            " session%s, %" PRIu32 " resumed)\n",
+            "%s: %s: received %s, %" PRIu64 " key%s and %" PRIu64
+            " journal record%s in %s (%" PRIu32 " session%s, %" PRIu32 " resumed)\n",
             c->path, ended_text(result->ended), format_size(result->last.bytes, bytes),
-            result->last.keys, result->last.records, format_duration_ms(result->elapsed_ms, took),
+            result->last.keys, plural(result->last.keys), result->last.records,
+            plural(result->last.records), format_duration_ms(result->elapsed_ms, took),
             result->sessions, result->sessions == 1 ? "" : "s", result->resumptions);
     if (g == NULL) {
         fprintf(stderr, "%s: nothing has been stored\n", c->path);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/array.h"
+#include "base/parse.h"
 #include "cmd/check_report.h"
 #include "cmd/json_value.h"
 #include "cmd/stop.h"
@@ -110,9 +111,10 @@ static void print(const struct job *job, const char *name, const struct findings
     }
     if (quiet)
         return;
-    printf("%s: %s: %" PRIu64 " keys%s\n", name,
+    printf("%s: %s: %" PRIu64 " key%s%s\n", name,
            f->count == 0 ? "what the report says" : "NOT WHAT THE REPORT SAYS",
            diff_sums_total(&job->sums, DIFF_A, DIFF_SUMS_ALL).keys,
+           plural(diff_sums_total(&job->sums, DIFF_A, DIFF_SUMS_ALL).keys),
            job->report.equal ? ", to which the target was equal"
                              : "; but the report says that the target differed");
 }

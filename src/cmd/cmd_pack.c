@@ -146,9 +146,9 @@ static enum exit_status report(const struct job *job)
         FILE *to = strcmp(job->args->pack.output, OUTPUT_STDOUT_NAME) == 0 ? stderr : stdout;
 
         fprintf(to,
-                "%s: %" PRIu64 " segments, %" PRIu64 " of them as they were compressed already, "
+                "%s: %" PRIu64 " segment%s, %" PRIu64 " of them as they were compressed already, "
                 "%" PRIu64 " sealed for it; %s of %s\n",
-                job->args->pack.output, r->segments, r->stored, r->sealed,
+                job->args->pack.output, r->segments, plural(r->segments), r->stored, r->sealed,
                 format_size(r->bytes_out, out), format_size(r->bytes_in, in));
     }
     return EXIT_DONE;

@@ -114,8 +114,9 @@ static enum exit_status report(const struct job *job)
     if (job->args->output.json)
         return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
     if (!job->args->output.quiet) {
-        printf("%s: %" PRIu64 " segments, %s; %" PRIu64 " were there already\n",
-               job->args->unpack.directory, r->segments, format_size(r->bytes, size), r->resumed);
+        printf("%s: %" PRIu64 " segment%s, %s; %" PRIu64 " of them there already\n",
+               job->args->unpack.directory, r->segments, plural(r->segments),
+               format_size(r->bytes, size), r->resumed);
     }
     return EXIT_DONE;
 }

@@ -149,10 +149,11 @@ static void print_text(const struct verify_report *r, const char *path, bool qui
         return;
     for (size_t i = 0; i < r->note_count; i++)
         printf("note: %s: %s\n", r->notes[i].file, r->notes[i].text);
-    printf("%s: %s: %" PRIu64 " keys, %" PRIu64 " journal records, %s in %" PRIu64
+    printf("%s: %s: %" PRIu64 " key%s, %" PRIu64 " journal record%s, %s in %" PRIu64
            " file%s, checked in %s\n",
-           path, state_of(r), r->keys, r->records, format_size(r->bytes, size), r->segments,
-           r->segments == 1 ? "" : "s", format_duration_ms(took_ms, took));
+           path, state_of(r), r->keys, plural(r->keys), r->records, plural(r->records),
+           format_size(r->bytes, size), r->segments, r->segments == 1 ? "" : "s",
+           format_duration_ms(took_ms, took));
 }
 
 /* On its own thread, so that this one can show progress. */

@@ -25,8 +25,8 @@ static void print_written(const struct convert_outcome *o)
 
     if (!r->written)
         return;
-    fprintf(stderr, "%s: %" PRIu64 " keys (%" PRIu64 " with a time to live), %s from %s\n",
-            o->args->output, r->keys, r->expires, format_size(r->bytes_out, out),
+    fprintf(stderr, "%s: %" PRIu64 " key%s (%" PRIu64 " with a time to live), %s from %s\n",
+            o->args->output, r->keys, plural(r->keys), r->expires, format_size(r->bytes_out, out),
             format_size(r->bytes_in, in));
     if (o->args->to->as_is && o->result.commands != 0)
         fprintf(stderr, "  journal records: %" PRIu64 "\n", o->result.commands);
@@ -41,10 +41,11 @@ static void print_journal(const struct convert_outcome *o)
     if (o->args->to->as_is)
         return;
     if (j->records != 0) {
-        fprintf(stderr, "  journal: %" PRIu64 " records, %" PRIu64 " flushes", j->records,
-                j->flushes);
+        fprintf(stderr, "  journal: %" PRIu64 " record%s, %" PRIu64 " flush%s", j->records,
+                plural(j->records), j->flushes, j->flushes == 1 ? "" : "es");
         if (o->result.folded != 0)
-            fprintf(stderr, ", %" PRIu64 " keys touched", o->result.folded);
+            fprintf(stderr, ", %" PRIu64 " key%s touched", o->result.folded,
+                    plural(o->result.folded));
         fputc('\n', stderr);
     }
     if (j->foreign != 0)

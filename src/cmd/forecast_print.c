@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 #include "cmd/quoting.h"
@@ -115,9 +116,9 @@ void forecast_print(const struct forecast *f, const struct source *source,
 {
     char title[TARGET_TITLE_SIZE];
 
-    printf("%s for %s%s: %" PRIu64 " keys, %" PRIu64 " journal records\n", source->path,
+    printf("%s for %s%s: %" PRIu64 " key%s, %" PRIu64 " journal record%s\n", source->path,
            target_title(options->target->name, title), options->cluster ? " cluster" : "", f->keys,
-           f->records);
+           plural(f->keys), f->records, plural(f->records));
     print_classes(f);
     if (options->cluster)
         print_cluster(f);

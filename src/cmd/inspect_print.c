@@ -186,8 +186,9 @@ static void print_census(const struct census *c)
     if (c->functions != 0 || c->scripts != 0)
         printf("  functions: %" PRIu64 ", scripts: %" PRIu64 "\n", c->functions, c->scripts);
     if (c->records != 0 || c->records_in_snapshot != 0) {
-        printf("  journal: %" PRIu64 " commands, %" PRIu64 " of them inside the full sync\n",
-               c->records + c->records_in_snapshot, c->records_in_snapshot);
+        printf("  journal: %" PRIu64 " command%s, %" PRIu64 " of them inside the full sync\n",
+               c->records + c->records_in_snapshot, plural(c->records + c->records_in_snapshot),
+               c->records_in_snapshot);
     }
 }
 

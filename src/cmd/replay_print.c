@@ -49,12 +49,12 @@ void replay_print(const struct replay_result *r, const struct loss_report *losse
     char time[FORMAT_SIZE];
     char bytes[FORMAT_SIZE];
 
-    fprintf(stderr,
-            "%s: %" PRIu64 " keys, %" PRIu64 " records, %s in %s (%" PRIu64 " a second)%s\n",
-            r->complete ? "complete" : "not complete", r->keys, r->records,
-            format_size(r->bytes, bytes), format_duration_ms(r->elapsed_ms, time),
-            per_second(r->keys + r->records, r->elapsed_ms),
-            r->resumed ? ", after an earlier run" : "");
+    fprintf(
+        stderr, "%s: %" PRIu64 " key%s, %" PRIu64 " record%s, %s in %s (%" PRIu64 " a second)%s\n",
+        r->complete ? "complete" : "not complete", r->keys, plural(r->keys), r->records,
+        plural(r->records), format_size(r->bytes, bytes), format_duration_ms(r->elapsed_ms, time),
+        per_second(r->keys + r->records, r->elapsed_ms),
+        r->resumed ? ", after an earlier run" : "");
     for (size_t i = 0; i < count; i++) {
         if (counters[i].text != NULL)
             print_if(replay_counter_get(&counters[i], r), counters[i].text);

@@ -63,8 +63,9 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
             replica->lag.records, format_duration_ms(replica->lag.ms, age));
     }
     if (r->journal.records != 0)
-        fprintf(stderr, "  journal: %" PRIu64 " records, %" PRIu64 " flushes\n", r->journal.records,
-                r->journal.flushes);
+        fprintf(stderr, "  journal: %" PRIu64 " record%s, %" PRIu64 " flush%s\n",
+                r->journal.records, plural(r->journal.records), r->journal.flushes,
+                r->journal.flushes == 1 ? "" : "es");
     if (r->journal.partial_flush_flows != 0) {
         fprintf(stderr,
                 "  not in the stream: what follows a flush that only %" PRIu32 " flows have yet\n",

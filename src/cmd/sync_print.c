@@ -172,11 +172,11 @@ void sync_print(const struct sync_result *r, const struct loss_report *losses)
     char bytes[FORMAT_SIZE];
 
     fprintf(stderr,
-            "received %s, %" PRIu64 " keys and %" PRIu64 " journal records (%" PRIu32
+            "received %s, %" PRIu64 " key%s and %" PRIu64 " journal record%s (%" PRIu32
             " session%s, %" PRIu32 " resumed)\n",
             format_size(r->capture.last.bytes, bytes), r->capture.last.keys,
-            r->capture.last.records, r->capture.sessions, r->capture.sessions == 1 ? "" : "s",
-            r->capture.resumptions);
+            plural(r->capture.last.keys), r->capture.last.records, plural(r->capture.last.records),
+            r->capture.sessions, r->capture.sessions == 1 ? "" : "s", r->capture.resumptions);
     if (r->replay.target_version != 0)
         replay_print(&r->replay, losses);
     for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)

@@ -460,9 +460,18 @@ static void test_however_often_it_was_woken_it_is_cleared_once(void **state)
     assert_false(wake_set(fd));
 }
 
+static void test_plural(void **state)
+{
+    (void)state;
+    assert_string_equal(plural(0), "s");
+    assert_string_equal(plural(1), "");
+    assert_string_equal(plural(2), "s");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plural),
         cmocka_unit_test(test_checksums_give_the_published_values),
         cmocka_unit_test(test_checksums_agree_with_the_definition_at_every_length),
         cmocka_unit_test(test_crc64_of_a_changed_file_is_found_without_reading_it),
