@@ -59,9 +59,16 @@ check "applied records" t_until sh -c "[ \"$(metric applied_records_total)\" -gt
 check "losses" [ "$(metric losses_total)" -gt 0 ]
 check "lag" [ -n "$(metric lag_seconds)" ]
 check "disk" t_until sh -c "curl -s --noproxy '*' ${PAGE}metrics | grep -q '^flowtape_directory_bytes [1-9]'"
+# Board and alerts ask for what there is.
+monitoring=${0%/*}/../../contrib/monitoring
+for name in $(grep -oh 'flowtape_[a-z_]*' "$monitoring"/* | sort -u); do
+    check "$name is a metric" grep -aq "${name#flowtape_}" "$FLOWTAPE"
+done
+check "the board is JSON" "$JSON_FIELD" "$monitoring/grafana.json" title
 if command -v promtool >/dev/null 2>&1; then
     get metrics >"$T/metrics"
-    check "promtool" promtool check metrics <"$T/metrics"
+    check "promtool: metrics" promtool check metrics <"$T/metrics"
+    check "promtool: alerts" promtool check rules "$monitoring/alerts.yml"
 fi
 check "health" [ "$(get healthz)" = ok ]
 check "the page" [ "$(code '')" = 200 ]
@@ -113,6 +120,34 @@ wait $pid 2>/dev/null
 t_forget $pid
 check_status "replay: gone" 0 'ended at .*: gone' ft status "$T/cap"
 redis_stop
+
+# A capture over HTTPS, and a served input.
+if command -v openssl >/dev/null 2>&1 && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=flowtape \
+    -addext "subjectAltName=IP:$T_HOST" -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null; then
+    standin_start "$RECORDINGS/types-plain"
+    "$FLOWTAPE" capture "$URI" "$T/tls" --status-listen "$T_HOST:0" --status-tls-cert "$T/cert.pem" \
+        --status-tls-key "$T/key.pem" >"$T/capture.out" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    page_of "$T/capture.out"
+    check "TLS: the page is verified" t_until get healthz --cacert "$T/cert.pem" --fail
+    check "TLS: by nobody else's certificate" [ "$(code healthz)" = 000 ]
+    get status.json --cacert "$T/cert.pem" >"$T/status.json"
+    check "capture: no applied LSN" json_is "$T/status.json" command capture
+    kill -INT $pid
+    ends "capture" $pid 0 "$T/capture.out"
+    check_status "capture: it ended" 0 'capture, .*ended at .*: stopped' ft status "$T/tls"
+    standin_stop
+fi
+"$FLOWTAPE" serve "$T/cap" --as redis --listen "$T_HOST:0" --status-listen "$T_HOST:0" >"$T/serve.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+page_of "$T/serve.out"
+check "serve: replicas" t_until [ "$(metric replicas)" = 0 ]
+check "serve: it serves" t_until seen phase serving
+kill -INT $pid
+wait $pid 2>/dev/null
+t_forget $pid
 
 check_status "a token without control" 2 'belong together' ft sync "$URI" unix:/x --dir "$T/x" --status-listen 127.0.0.1:0 \
     --status-token-file "$T/token"
