@@ -179,6 +179,22 @@ static bool is_to_serve(int argc, char **argv)
     return false;
 }
 
+/* What makes no difference to a target is not taken in silence. */
+static int check_no_service(const struct sync_args *a, struct ft_err *err)
+{
+    const char *given = a->service.for_redis;
+
+    if (a->serves)
+        return err_set(err, FT_ERR_USAGE, "--serve is taken from the command line alone");
+    if (a->run.min_replicas != 1)
+        given = "min-replicas";
+    else if (a->service.run.replicas_max != SERVE_REPLICAS_DEFAULT)
+        given = "max-replicas";
+    else if (a->service.password_file != NULL)
+        given = "replica-password-file";
+    return given == NULL ? 0 : err_set(err, FT_ERR_USAGE, "--%s is for --serve", given);
+}
+
 static int check(const struct sync_args *a, struct ft_err *err)
 {
     if (a->run.capture.directory == NULL)
@@ -251,10 +267,12 @@ int sync_args_parse(struct sync_args *ret, int argc, char **argv, struct ft_err 
     if (args_parse_operands(groups, serves ? SERVE_GROUP_COUNT : GROUP_COUNT, argc, argv,
                             serves ? 1 : 2, serves ? SERVE_OPERANDS : OPERANDS, &ret->output.help,
                             &operands, err) != 0)
-        return -1;
+        return serves ? err_wrap(err, "with --serve") : -1;
     if (operands == NULL)
         return 0;
     if (status_args_finish(&ret->status, err) != 0)
+        return -1;
+    if (!serves && check_no_service(ret, err) != 0)
         return -1;
     if (check(ret, err) != 0)
         return -1;

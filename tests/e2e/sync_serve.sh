@@ -94,6 +94,11 @@ over()
     standin_check "$1"
 }
 
+check_status "--serve: nothing about a target" 2 "with --serve: there is no option --rename" "$FLOWTAPE" sync dragonfly://127.0.0.1:1 \
+    --serve 127.0.0.1:0 --dir "$T/none" --rename 'a=prefix:b'
+check_status "--min-replicas: not of a target" 2 "is for --serve" "$FLOWTAPE" sync dragonfly://127.0.0.1:1 \
+    redis://127.0.0.1:1 --dir "$T/none" --min-replicas 2
+
 # Every mode. SORT ... STORE across shards made l11 of l4, and the source counts LMPOP with COUNT, which took from l2.
 REPLICAS="1 2 3"
 for mode in manual pause takeover; do
