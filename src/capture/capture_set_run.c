@@ -28,6 +28,7 @@ struct node_run {
     char address[URI_ADDRESS_SIZE];
     struct live_flows *live;
     struct live_waiter *waiter;
+    uint32_t flow_count; /* in the generation that the set's live flows are at */
     pthread_t thread;
     bool started;
     atomic_bool done;
@@ -41,12 +42,13 @@ struct set_run {
     struct capture_set *set;
     struct uri *uris; /* of the nodes, in the set's order; what they point to is the caller's */
     struct node_run *nodes;
-    struct pollfd *fds;    /* of the user, and one per node */
-    uint32_t *generations; /* of each node, the one that was looked at last */
-    int stop_fd;           /* of wake_open: for the nodes */
-    pthread_mutex_t mu;    /* one callback at a time */
-    bool stopped;          /* by the user */
-    bool clashed;          /* slots were moving */
+    struct pollfd *fds;       /* of the user, and one per node */
+    uint32_t *generations;    /* of each node, the one that was looked at last */
+    uint32_t live_generation; /* of the set, at which its live flows are; 0: none yet */
+    int stop_fd;              /* of wake_open: for the nodes */
+    pthread_mutex_t mu;       /* one callback at a time */
+    bool stopped;             /* by the user */
+    bool clashed;             /* slots were moving */
 };
 
 /*
@@ -113,13 +115,20 @@ static void *node_main(void *arg)
 
 static int start_node(struct node_run *n, bool afresh, struct ft_err *err)
 {
+    unsigned stages;
+    bool eager;
     int rc;
 
     n->failed = false;
     err_clear(&n->err);
     atomic_store(&n->done, false);
-    if (live_flows_new(&n->live, true, err) != 0 ||
-        live_waiter_new(&n->waiter, n->live, 0, err) != 0)
+    /* who waits for the set's flows waits for those of the nodes */
+    stages = n->run->o->run.live == NULL
+                 ? 0
+                 : LIVE_WAIT(LIVE_RECEIVED) | LIVE_WAIT(LIVE_WRITTEN) | LIVE_WAIT(LIVE_DURABLE);
+    eager = n->run->o->run.live == NULL || live_flows_is_eager(n->run->o->run.live);
+    if (live_flows_new(&n->live, eager, err) != 0 ||
+        live_waiter_new(&n->waiter, n->live, stages, err) != 0)
         return -1;
     n->options.live = n->live;
     n->options.afresh = afresh;
@@ -256,6 +265,72 @@ static int add_generation(struct set_run *r, const uint32_t *generations, struct
     return rc;
 }
 
+/*
+ * How far the set is
+ */
+
+/* Does the node stand at its generation of the set? Another one is not of the set yet. */
+static bool is_of_set(const struct set_run *r, uint32_t node)
+{
+    struct live_state state;
+
+    live_flows_state(r->nodes[node].live, &state);
+    return state.generation == r->generations[node];
+}
+
+static int begin_live(struct set_run *r, struct ft_err *err)
+{
+    uint64_t *next = NULL;
+    uint32_t count = 0;
+    int rc;
+
+    for (uint32_t i = 0; i < r->o->node_count; i++) {
+        struct live_state state;
+        uint64_t *grown;
+
+        live_flows_state(r->nodes[i].live, &state);
+        grown = reallocarray(next, count + state.flow_count + 1u, sizeof(*next));
+        if (grown == NULL || !is_of_set(r, i)) {
+            free(grown == NULL ? next : grown);
+            return grown == NULL ? err_nomem(err, "the flows") : 0; /* another one comes */
+        }
+        next = grown;
+        for (uint32_t flow = 0; flow < state.flow_count; flow++) {
+            struct live_point point = {0};
+
+            (void)live_flows_point(r->nodes[i].live, LIVE_DURABLE, flow, &point);
+            next[count++] = point.next_lsn;
+        }
+        r->nodes[i].flow_count = state.flow_count;
+    }
+    r->live_generation = capture_set_find(r->set, 0)->id;
+    rc = live_flows_begin(r->o->run.live, r->live_generation, count, next, true, err);
+    free(next);
+    return rc;
+}
+
+static void tell_live(struct set_run *r)
+{
+    struct live_flows *live = r->o->run.live;
+    uint32_t first = 0;
+
+    for (uint32_t i = 0; r->live_generation != 0 && i < r->o->node_count; i++) {
+        struct node_run *n = &r->nodes[i];
+
+        for (uint32_t flow = 0; is_of_set(r, i) && flow < n->flow_count; flow++) {
+            struct live_point point;
+
+            if (live_flows_point(n->live, LIVE_RECEIVED, flow, &point))
+                live_flows_received(live, first + flow, point.next_lsn, clock_wall_us());
+            if (live_flows_point(n->live, LIVE_WRITTEN, flow, &point))
+                live_flows_advance(live, LIVE_WRITTEN, first + flow, point.next_lsn);
+            if (live_flows_point(n->live, LIVE_DURABLE, flow, &point))
+                live_flows_advance(live, LIVE_DURABLE, first + flow, point.next_lsn);
+        }
+        first += n->flow_count;
+    }
+}
+
 static int look_at_generations(struct set_run *r, struct ft_err *err)
 {
     uint32_t *found = calloc(r->o->node_count, sizeof(*found));
@@ -264,8 +339,12 @@ static int look_at_generations(struct set_run *r, struct ft_err *err)
     if (rc == 0 && find_generations(r, found)) {
         memcpy(r->generations, found, r->o->node_count * sizeof(*found));
         rc = add_generation(r, found, err);
+        if (rc == 0 && !r->clashed && r->o->run.live != NULL)
+            rc = begin_live(r, err);
     }
     free(found);
+    if (rc == 0 && r->o->run.live != NULL)
+        tell_live(r);
     return rc;
 }
 
@@ -485,7 +564,28 @@ int capture_set_run(const struct capture_set_options *options, struct capture_se
     ret->valid = r.set != NULL && capture_set_find(r.set, 0) != NULL;
     ret->elapsed_ms = clock_mono_ms() - began_ms;
     release(&r);
+    if (options->run.live != NULL)
+        live_flows_end(options->run.live);
     return rc;
+}
+
+struct capture_run_result capture_set_sum(const struct capture_set_result *r)
+{
+    struct capture_run_result sum = {
+        .ended = r->ended, .valid = r->valid, .elapsed_ms = r->elapsed_ms};
+
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        const struct capture_run_result *n = &r->nodes[i];
+
+        sum.sessions += n->sessions;
+        sum.resumptions += n->resumptions;
+        sum.last.flow_count += n->last.flow_count;
+        sum.last.bytes += n->last.bytes;
+        sum.last.keys += n->last.keys;
+        sum.last.keys_expected += n->last.keys_expected;
+        sum.last.records += n->last.records;
+    }
+    return sum;
 }
 
 void capture_set_result_release(struct capture_set_result *r)

@@ -20,7 +20,8 @@
 struct capture_set_options {
     const struct uri *nodes;
     uint32_t node_count;
-    /* of each node; source, live, hold and on_session are not used, directory is the set's */
+    /* of each node; source, hold and on_session are not used, directory is the set's, and so is live: generations
+     * and flows are those of the set, and it is told of one only when that can be read */
     struct capture_run_options run;
 };
 
@@ -35,6 +36,8 @@ struct capture_set_result {
 /* capture_set_run - as capture_run; then capture_set_result_release. */
 int capture_set_run(const struct capture_set_options *options, struct capture_set_result *ret,
                     struct ft_err *err);
+/* capture_set_sum - of all nodes, as if it were one. */
+struct capture_run_result capture_set_sum(const struct capture_set_result *r);
 void capture_set_result_release(struct capture_set_result *r);
 
 #endif

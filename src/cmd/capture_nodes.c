@@ -12,19 +12,16 @@
 
 #define COMMAND "capture"
 
-/* Of one node that was named, all that it knows. */
-static int find_nodes(struct capture_args *a, struct ft_err *err)
+int capture_nodes_find(struct server_args *source, int cancel_fd, struct ft_err *err)
 {
     struct uri *nodes;
     uint32_t count;
 
-    if (!a->cluster)
-        return 0;
-    if (cluster_nodes_find(&nodes, &count, &a->source.nodes[0], a->run.cancel_fd, err) != 0)
+    if (cluster_nodes_find(&nodes, &count, &source->nodes[0], cancel_fd, err) != 0)
         return -1;
-    uri_list_free(a->source.nodes, a->source.node_count);
-    a->source.nodes = nodes;
-    a->source.node_count = count;
+    uri_list_free(source->nodes, source->node_count);
+    source->nodes = nodes;
+    source->node_count = count;
     return 0;
 }
 
@@ -102,7 +99,7 @@ enum exit_status capture_nodes(struct capture_args *a, struct progress *progress
     struct ft_err err = FT_ERR_INIT;
     struct ft_err printing = FT_ERR_INIT;
     enum exit_status status;
-    int rc = find_nodes(a, &err);
+    int rc = a->cluster ? capture_nodes_find(&a->source, a->run.cancel_fd, &err) : 0;
 
     if (rc == 0) {
         options = (struct capture_set_options){

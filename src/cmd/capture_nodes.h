@@ -6,6 +6,8 @@
 #include "cmd/exit_status.h"
 #include "cmd/progress.h"
 
+/* capture_nodes_find - of the one node that was named, all that it knows. */
+int capture_nodes_find(struct server_args *source, int cancel_fd, struct ft_err *err);
 /* capture_nodes - cancel_fd and callbacks of a->run are set. Ends the progress, and prints how the run ended. */
 enum exit_status capture_nodes(struct capture_args *a, struct progress *progress);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/capture_nodes.h"
 #include "cmd/check_print.h"
 #include "cmd/json_value.h"
 #include "cmd/notify.h"
@@ -224,6 +225,21 @@ static enum exit_status report(struct job *job, enum exit_status status)
     return status;
 }
 
+/* Of a cluster, all of it. */
+static int take_nodes(struct job *job)
+{
+    struct sync_options *run = &job->args->run;
+    struct server_args *source = &job->args->source;
+
+    if (job->args->cluster && capture_nodes_find(source, run->cancel_fd, &job->err) != 0)
+        return -1;
+    if (job->args->cluster || source->node_count > 1) {
+        run->nodes = source->nodes;
+        run->node_count = source->node_count;
+    }
+    return 0;
+}
+
 static enum exit_status sync_job(struct job *job)
 {
     struct sync_options *run = &job->args->run;
@@ -233,7 +249,7 @@ static enum exit_status sync_job(struct job *job)
         stop_catch_told(&run->told_fd, &job->err) != 0 ||
         live_flows_new(&run->live, job->args->eager, &job->err) != 0)
         return ui_fail(COMMAND, &job->err);
-    if (begin_status(job) != 0) {
+    if (take_nodes(job) != 0 || begin_status(job) != 0) {
         live_flows_free(run->live);
         return ui_fail(COMMAND, &job->err);
     }

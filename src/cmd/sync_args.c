@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "cmd/log.h"
 #include "serve/listener.h"
+#include "wire/uri_list.h"
 
 int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
                       struct ft_err *err)
@@ -93,8 +94,10 @@ static const struct arg sync_args[] = {
 };
 
 static const struct arg source_args[] = {
+    {"cluster", NULL, "SOURCE is a node of a cluster: ask it for the others, and\ntake all of them",
+     offsetof(struct sync_args, cluster), NULL},
     {"source-password-file", "FILE", "its first line; else FLOWTAPE_SOURCE_PASSWORD is looked\nat",
-     offsetof(struct server_args, password_file), NULL},
+     offsetof(struct sync_args, source.password_file), NULL},
 };
 
 static const struct arg serve_args[] = {
@@ -131,7 +134,7 @@ static void list_serve_groups(struct sync_args *a, struct arg_group groups[SERVE
     groups[2] = args_max_item();
     groups[3] = args_loss(&a->loss);
     groups[4] = args_report(&a->output);
-    groups[5] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
+    groups[5] = (struct arg_group)ARG_GROUP(NULL, source_args, a);
     groups[6] = args_served(&a->service);
     groups[7] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
     groups[8] = args_tls_source(&a->source.tls);
@@ -154,7 +157,7 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[7] = args_tls_source(&a->source.tls);
     groups[8] = args_tls_target(&a->target.tls);
     groups[9] = args_report(&a->output);
-    groups[10] = (struct arg_group)ARG_GROUP(NULL, source_args, &a->source);
+    groups[10] = (struct arg_group)ARG_GROUP(NULL, source_args, a);
     groups[11] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
     groups[12] = args_check(&a->check);
     groups[13] = args_served(&a->service);
@@ -213,8 +216,12 @@ static int check(const struct sync_args *a, struct ft_err *err)
 
 static int take_source(struct sync_args *a, const char *source, struct ft_err *err)
 {
-    if (args_take_source(&a->source, source, err) != 0)
+    if (args_take_nodes(&a->source, source, err) != 0)
         return -1;
+    if (a->cluster && a->source.node_count > 1)
+        return err_set(err, FT_ERR_USAGE, "--cluster is for one node; all of them are named here");
+    if ((a->cluster || a->source.node_count > 1) && a->run.cutover == CUTOVER_TAKEOVER)
+        return err_set(err, FT_ERR_USAGE, "--cutover takeover: " SYNC_NO_TAKEOVER_OF_NODES);
     if (a->source.uri.scheme != URI_DRAGONFLY && a->run.cutover == CUTOVER_TAKEOVER)
         return err_set(err, FT_ERR_USAGE, "--cutover takeover: " SYNC_NO_TAKEOVER);
     return 0;
@@ -236,6 +243,8 @@ static int take_service(struct sync_args *a, const char *source, struct ft_err *
 {
     if (take_source(a, source, err) != 0)
         return -1;
+    if (a->cluster || a->source.node_count > 1)
+        return err_set(err, FT_ERR_USAGE, "--serve is for one source, not for a cluster");
     a->service.loss = a->loss;
     a->service.run.input = a->run.capture.directory;
     a->run.serve = &a->service.run;
@@ -304,6 +313,7 @@ void sync_args_release(struct sync_args *a)
     filter_release(&a->run.replay.filter);
     replay_map_release(&a->run.replay.map);
     uri_release(&a->source.uri);
+    uri_list_free(a->source.nodes, a->source.node_count);
     uri_release(&a->target.uri);
     uri_release(&a->service.run.listen);
     status_args_release(&a->status);

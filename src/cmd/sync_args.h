@@ -21,6 +21,7 @@ struct sync_args {
     uint64_t give_up_ms;
     bool eager;
     struct status_args status;
+    bool cluster; /* the nodes are those that the first one knows */
 };
 
 /* sync_args_parse - FT_ERR_USAGE. Defaults are filled in, passwords in argv are wiped.

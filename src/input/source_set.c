@@ -48,11 +48,17 @@ static int join_info(struct source_set *s, struct ft_err *err)
     struct source *base = &s->base;
 
     base->info = s->nodes[0]->info;
+    base->capabilities &= s->nodes[0]->capabilities;
     base->began_us = s->nodes[0]->began_us;
     base->snapshot_records = s->nodes[0]->snapshot_records;
     for (uint32_t i = 1; i < s->set->node_count; i++) {
         const struct source *node = s->nodes[i];
 
+        if (node->capabilities != s->nodes[0]->capabilities) {
+            return err_set(err, FT_ERR_UNSUPPORTED,
+                           "\"%s\": some of its nodes are a Dragonfly and some are not",
+                           base->path);
+        }
         if (node->release != s->nodes[0]->release) {
             return err_set(err, FT_ERR_UNSUPPORTED,
                            "\"%s\": its nodes are of different releases, %s and %s, which write "

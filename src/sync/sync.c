@@ -8,6 +8,7 @@
 #include "sync/sync_preflight.h"
 #include "sync/sync_proof.h"
 #include "sync/sync_served.h"
+#include "sync/sync_source_nodes.h"
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
@@ -90,7 +91,8 @@ static void refuse_takeover(struct sync *s)
 {
     struct ft_err why = FT_ERR_INIT;
 
-    (void)err_set(&why, FT_ERR_PROTOCOL, SYNC_NO_TAKEOVER);
+    (void)err_set(&why, FT_ERR_PROTOCOL, "%s",
+                  s->source.redis ? SYNC_NO_TAKEOVER : SYNC_NO_TAKEOVER_OF_NODES);
     sync_note(s, "%s", why.msg);
     s->o->on_outcome(s->o->context, SYNC_FAILED, &why);
 }
@@ -127,7 +129,8 @@ static void take_request(struct sync *s, char *line)
     if (strncmp(line, "begin ", 6) != 0)
         return;
     s->begin = s->cutover.state == CUTOVER_FOLLOWING;
-    if (s->source.redis && strcmp(line + 6, cutover_mode_names[CUTOVER_TAKEOVER]) == 0) {
+    if ((s->source.redis || s->o->node_count != 0) &&
+        strcmp(line + 6, cutover_mode_names[CUTOVER_TAKEOVER]) == 0) {
         s->begin = false;
         refuse_takeover(s);
         return;
@@ -258,7 +261,7 @@ static int run_snapshot(struct sync *s, struct ft_err *err)
     s->capture_options.snapshot_only = true;
     s->capture_options.live = NULL;
     s->capture_options.cancel_fd = s->o->cancel_fd;
-    if (capture_run(&s->capture_options, &s->result->capture, err) != 0)
+    if (sync_capture(s, err) != 0)
         return -1;
     if (s->result->capture.ended == CAPTURE_ENDED_STOPPED)
         return err_set(err, FT_ERR_CANCELLED, "stopped; the same command resumes from here");
@@ -332,7 +335,7 @@ static int run_live(struct sync *s, struct ft_err *err)
     return rc == 0 ? sync_forget_position(s, err) : rc;
 }
 
-static void set_up(struct sync *s)
+static int set_up(struct sync *s, struct ft_err *err)
 {
     const struct sync_options *o = s->o;
 
@@ -354,6 +357,8 @@ static void set_up(struct sync *s)
     s->check.result = &s->result->checked;
     s->check.on_note = o->on_note;
     s->check.context = o->context;
+    return o->node_count == 0 ? 0
+                              : sync_source_nodes_open(&s->source, o->nodes, o->node_count, err);
 }
 
 int sync_run(const struct sync_options *options, struct sync_progress *progress,
@@ -369,8 +374,9 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     if (sync_workers_init(&s, err) == 0 && sync_served_init(&s, err) == 0 &&
         sync_proof_init(&s, err) == 0) {
         sync_times_init(&s);
-        set_up(&s);
-        rc = sync_preflight(&preflight, &s, err);
+        rc = set_up(&s, err);
+        if (rc == 0)
+            rc = sync_preflight(&preflight, &s, err);
     }
     if (rc == 0)
         rc = options->snapshot_only ? run_snapshot(&s, err) : run_live(&s, err);
@@ -380,6 +386,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
     if (s.replay_options.held != NULL)
         sync_times_release(&s);
     sync_source_close(&s.source);
+    sync_source_nodes_free(&s.source);
     sync_workers_release(&s);
     ret->mode = s.cutover.mode;
     ret->elapsed_ms = clock_mono_ms() - began_ms;

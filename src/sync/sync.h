@@ -27,7 +27,8 @@
 #include "sync/sync_check.h"
 #include "sync/sync_control.h"
 
-#define SYNC_ID_SIZE 64
+#define SYNC_ID_SIZE              64
+#define SYNC_NO_TAKEOVER_OF_NODES "a source of several nodes is cut over by a pause of all of them"
 #define SYNC_NO_TAKEOVER \
     "a Redis does not hand over and stop: --cutover pause lets its writes wait instead"
 
@@ -47,7 +48,9 @@ struct sync_options {
     struct replay_options replay;       /* likewise, input too */
     const struct serve_options
         *serve; /* input, live, cancel_fd, callbacks are set by sync_run; NULL: into a target */
-    uint32_t min_replicas; /* without so many there is no cut-over */
+    uint32_t min_replicas;   /* without so many there is no cut-over */
+    const struct uri *nodes; /* of a cluster, of which capture.source is one */
+    uint32_t node_count;     /* 0: the source is a single server */
     struct live_flows *live;
     struct sync_control *control;
     bool snapshot_only;

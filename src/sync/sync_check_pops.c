@@ -1,16 +1,10 @@
 #include "sync/sync_check_pops.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
-#define PATH_SIZE 4096
+#include "store/capture_set.h"
 
 static bool holds_capture(const char *dir)
 {
-    char path[PATH_SIZE];
-
-    return snprintf(path, sizeof(path), "%s/capture.json", dir) < (int)sizeof(path) &&
-           access(path, F_OK) == 0;
+    return capture_is_dir(dir) || capture_set_is_dir(dir);
 }
 
 void sync_pops_begin(struct sync_check *c)

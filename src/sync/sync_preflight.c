@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/parse.h"
 #include "store/capture.h"
+#include "store/capture_set.h"
 #include "sync/sync_limits.h"
 #include "sync/sync_served.h"
 #include "wire/redis_info.h"
@@ -53,6 +54,18 @@ static void ask_info(struct sync_source_facts *f, const struct sync_options *o)
     redis_pipe_free(pipe);
 }
 
+static int find_set(struct sync_source_facts *f, const struct sync_options *o, struct ft_err *err)
+{
+    struct capture_set *set;
+
+    if (capture_set_open_read(&set, o->capture.directory, err) != 0)
+        return -1;
+    bytes_to_hex(bytes_of(set->id, sizeof(set->id)), f->capture);
+    f->begun = capture_set_find(set, 0) != NULL;
+    capture_set_free(set);
+    return 0;
+}
+
 /* One that is there and cannot be read would be taken for none: the target would be said to belong to another. */
 static int find_capture(struct sync_source_facts *f, const struct sync_options *o,
                         struct ft_err *err)
@@ -65,6 +78,8 @@ static int find_capture(struct sync_source_facts *f, const struct sync_options *
         return err_nomem(err, "a path");
     is_there = access(manifest, F_OK) == 0;
     free(manifest);
+    if (capture_set_is_dir(o->capture.directory))
+        return find_set(f, o, err);
     if (!is_there)
         return 0;
     if (capture_open_read(&c, o->capture.directory, err) != 0)

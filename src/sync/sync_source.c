@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sync/sync_source_nodes.h"
 #include "wire/redis_info.h"
 
 #define COMMAND_SIZE 96
@@ -21,6 +22,8 @@ enum read_tag {
 
 void sync_source_close(struct sync_source *s)
 {
+    if (s->several != NULL)
+        sync_source_nodes_close(s);
     redis_pipe_free(s->pipe);
     s->pipe = NULL;
 }
@@ -35,18 +38,26 @@ static bool take_redis_offset(const redisReply *reply, uint64_t *ret_lsn)
     return true;
 }
 
+/* How many there are; 0: it is not the answer, or there are more than `room`. */
+static uint32_t take_some_offsets(const struct sync_source *s, const redisReply *reply,
+                                  uint64_t *ret_lsn, uint32_t room)
+{
+    bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements <= room;
+
+    if (s->redis)
+        return room > 0 && take_redis_offset(reply, ret_lsn) ? 1 : 0;
+    for (size_t i = 0; fits && i < reply->elements; i++)
+        fits = reply->element[i]->type == REDIS_REPLY_INTEGER && reply->element[i]->integer > 0;
+    for (size_t i = 0; fits && i < reply->elements; i++)
+        ret_lsn[i] = (uint64_t)reply->element[i]->integer;
+    return fits ? (uint32_t)reply->elements : 0;
+}
+
 static bool take_offsets(const struct sync_source *s, const redisReply *reply, uint64_t *ret_lsn,
                          uint32_t flow_count)
 {
-    bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == flow_count;
-
-    if (s->redis)
-        return flow_count == 1 && take_redis_offset(reply, ret_lsn);
-    for (size_t i = 0; fits && i < flow_count; i++)
-        fits = reply->element[i]->type == REDIS_REPLY_INTEGER && reply->element[i]->integer > 0;
-    for (size_t i = 0; fits && i < flow_count; i++)
-        ret_lsn[i] = (uint64_t)reply->element[i]->integer;
-    return fits;
+    return (s->redis || reply->elements == flow_count) &&
+           take_some_offsets(s, reply, ret_lsn, flow_count) == flow_count;
 }
 
 static int bad_offsets(const struct sync_source *s, uint32_t flow_count, struct ft_err *err)
@@ -185,21 +196,36 @@ static bool is_blind(struct sync_source *s)
     return s->blind_until_ms != 0;
 }
 
+int sync_source_ask_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t room,
+                            uint32_t *ret_count, struct ft_err *err)
+{
+    redisReply *reply;
+    uint32_t count = 1;
+
+    if (is_blind(s) && room > 0) {
+        *ret_lsn = s->blind_lsn;
+    } else {
+        if (call(s, false, &reply, s->redis ? "INFO replication" : "DFLY REPLICAOFFSET", err) != 0)
+            return -1;
+        count = take_some_offsets(s, reply, ret_lsn, room);
+        freeReplyObject(reply);
+    }
+    if (count == 0)
+        return bad_offsets(s, room, err);
+    *ret_count = count;
+    return 0;
+}
+
 int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
                         struct ft_err *err)
 {
-    redisReply *reply;
-    bool fits;
+    uint32_t count;
 
-    if (is_blind(s)) {
-        *ret_lsn = s->blind_lsn;
-        return 0;
-    }
-    if (call(s, false, &reply, s->redis ? "INFO replication" : "DFLY REPLICAOFFSET", err) != 0)
+    if (s->several != NULL)
+        return sync_source_nodes_offsets(s, ret_lsn, flow_count, err);
+    if (sync_source_ask_offsets(s, ret_lsn, flow_count, &count, err) != 0)
         return -1;
-    fits = take_offsets(s, reply, ret_lsn, flow_count);
-    freeReplyObject(reply);
-    return fits ? 0 : bad_offsets(s, flow_count, err);
+    return count == flow_count ? 0 : bad_offsets(s, flow_count, err);
 }
 
 int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *err)
@@ -207,6 +233,8 @@ int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *
     redisReply *reply;
     int rc = 0;
 
+    if (s->several != NULL)
+        return sync_source_nodes_pops(s, ret_calls, err);
     *ret_calls = 0; /* a Redis replicates what they have done */
     if (s->redis)
         return 0;
@@ -280,6 +308,8 @@ int sync_source_read(struct sync_source *s, uint32_t db, struct bytes key, struc
 {
     bool knew = s->no_expiretime;
 
+    if (s->several != NULL)
+        return sync_source_nodes_read(s, db, key, ret, ret_lsn, flow_count, err);
     s->value = ret;
     s->lsn = ret_lsn;
     s->flow_count = flow_count;
@@ -307,6 +337,8 @@ static int check_role(struct sync_source *s, struct ft_err *err)
 
 uint64_t sync_source_blind_ms(struct sync_source *s)
 {
+    if (s->several != NULL)
+        return sync_source_nodes_blind_ms(s);
     return is_blind(s) ? s->blind_until_ms - clock_mono_ms() : 0;
 }
 
@@ -354,6 +386,8 @@ int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err)
     struct ft_err own = FT_ERR_INIT;
     char command[COMMAND_SIZE];
 
+    if (s->several != NULL)
+        return sync_source_nodes_pause(s, ms, err);
     if (is_blind(s))
         return 0;
     if (s->redis && check_role(s, err) != 0)
@@ -369,6 +403,8 @@ int sync_source_pause(struct sync_source *s, uint64_t ms, struct ft_err *err)
 
 int sync_source_unpause(struct sync_source *s, struct ft_err *err)
 {
+    if (s->several != NULL)
+        return sync_source_nodes_unpause(s, err);
     if (is_blind(s)) {
         sync_source_close(s);
         return err_set(err, FT_ERR_PROTOCOL,

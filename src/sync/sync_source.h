@@ -23,8 +23,11 @@ struct sync_value {
     char why[SYNC_WHY_SIZE];
 };
 
+struct sync_nodes;
+
 struct sync_source {
     const struct uri *uri;
+    struct sync_nodes *several; /* sync_source_nodes.h; NULL: it is one server */
     int cancel_fd;
     bool redis; /* it is a Redis, with one flow */
     /* A Redis before 6.2 lets nobody in while it is paused, and cannot be told to end it: then it is paused once, for so
@@ -41,6 +44,9 @@ struct sync_source {
     uint32_t flow_count;
 };
 
+/* sync_source_ask_offsets - the next LSN of each flow, of which there may be up to `room`. Of one server. */
+int sync_source_ask_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t room,
+                            uint32_t *ret_count, struct ft_err *err);
 /* sync_source_offsets - the next LSN of each flow. */
 int sync_source_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,
                         struct ft_err *err);

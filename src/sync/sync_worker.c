@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/wake.h"
+#include "capture/capture_set_run.h"
 #include "replay/report/replay_sum.h"
 
 /*
@@ -69,11 +70,26 @@ static void on_session(void *context, const char *sync_id)
  * Threads
  */
 
+int sync_capture(struct sync *s, struct ft_err *err)
+{
+    const struct capture_set_options set = {
+        .nodes = s->o->nodes, .node_count = s->o->node_count, .run = s->capture_options};
+    struct capture_set_result result;
+    int rc;
+
+    if (s->o->node_count == 0)
+        return capture_run(&s->capture_options, &s->result->capture, err);
+    rc = capture_set_run(&set, &result, err);
+    s->result->capture = capture_set_sum(&result);
+    capture_set_result_release(&result);
+    return rc;
+}
+
 static void *capture_main(void *arg)
 {
     struct sync *s = arg;
 
-    s->capture.failed = capture_run(&s->capture_options, &s->result->capture, &s->capture.err) != 0;
+    s->capture.failed = sync_capture(s, &s->capture.err) != 0;
     atomic_store(&s->capture.done, true);
     return NULL;
 }

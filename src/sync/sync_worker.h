@@ -11,6 +11,8 @@
 /* sync_workers_init - options of both; their descriptors to wake them. sync_workers_release also after a failure. */
 int sync_workers_init(struct sync *s, struct ft_err *err);
 void sync_workers_release(struct sync *s);
+/* sync_capture - the capture, of one source or of all nodes, until it ends. */
+int sync_capture(struct sync *s, struct ft_err *err);
 int sync_start_capture(struct sync *s, struct ft_err *err);
 /* sync_start_replay - or the service; once more, when the one before has ended. */
 int sync_start_replay(struct sync *s, struct ft_err *err);

@@ -4,8 +4,8 @@
 #   ft capture "$NODES" "$T/set" ...
 #   nodes_check LABEL                           ends them, and says whether all rules were kept
 
-# node_start NUMBER RECORDING ARG... - sets NODE_PORT and NODE_PID
-node_start()
+# node_standin NUMBER RECORDING ARG... - sets NODE_PORT and NODE_PID
+node_standin()
 {
     n_number=$1 n_recording=$2
     shift 2
@@ -29,9 +29,9 @@ nodes_start()
 {
     n_recording=$1
     shift
-    node_start 1 "$n_recording" "$@"
+    node_standin 1 "$n_recording" "$@"
     NODE_1_PID=$NODE_PID NODE_1_PORT=$NODE_PORT
-    node_start 2 "$n_recording" "$@"
+    node_standin 2 "$n_recording" "$@"
     NODE_2_PID=$NODE_PID NODE_2_PORT=$NODE_PORT
     {
         printf '*2\r\n'
