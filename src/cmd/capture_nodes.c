@@ -92,27 +92,29 @@ static int print_report(const struct capture_args *a, const struct capture_set_r
     return rc;
 }
 
-enum exit_status capture_nodes(struct capture_args *a, struct progress *progress)
+int capture_nodes(struct capture_args *a, struct progress *progress, enum capture_ended *ret_ended,
+                  enum exit_status *ret_status, struct ft_err *err)
 {
     struct capture_set_result result = {.ended = CAPTURE_ENDED_FAILED};
     struct capture_set_options options;
-    struct ft_err err = FT_ERR_INIT;
     struct ft_err printing = FT_ERR_INIT;
     enum exit_status status;
-    int rc = a->cluster ? capture_nodes_find(&a->source, a->run.cancel_fd, &err) : 0;
+    int rc = a->cluster ? capture_nodes_find(&a->source, a->run.cancel_fd, err) : 0;
 
     if (rc == 0) {
         options = (struct capture_set_options){
             .nodes = a->source.nodes, .node_count = a->source.node_count, .run = a->run};
-        rc = capture_set_run(&options, &result, &err);
+        rc = capture_set_run(&options, &result, err);
     }
     progress_end(progress);
-    status = capture_status(result.ended, result.valid, &err);
+    status = capture_status(result.ended, result.valid, err);
     if (rc != 0)
-        (void)ui_fail(COMMAND, &err);
+        (void)ui_fail(COMMAND, err);
     if ((a->output.json || (output_has_summary(&a->output) && rc == 0)) &&
-        print_report(a, &result, rc == 0 ? NULL : err.msg, &printing) != 0 && rc == 0)
+        print_report(a, &result, rc == 0 ? NULL : err->msg, &printing) != 0 && rc == 0)
         status = ui_fail(COMMAND, &printing);
+    *ret_ended = result.ended;
     capture_set_result_release(&result);
-    return ui_flush(COMMAND, status);
+    *ret_status = ui_flush(COMMAND, status);
+    return rc;
 }

@@ -140,7 +140,8 @@ static enum exit_status capture(struct capture_args *a)
     struct display display = {.quiet = a->output.quiet, .args = a};
     struct capture_run_result result;
     struct ft_err err = FT_ERR_INIT;
-    enum exit_status status;
+    enum exit_status status = EXIT_DONE;
+    bool is_set = a->cluster || a->source.node_count > 1;
     int rc;
 
     a->run.on_note = show_note;
@@ -155,13 +156,16 @@ static enum exit_status capture(struct capture_args *a)
         return ui_fail(COMMAND, &err);
     }
     progress_init(&display.progress, COMMAND, a->output.quiet);
-    if (a->cluster || a->source.node_count > 1)
-        return capture_nodes(a, &display.progress);
-    rc = run(a, &result, &archive, &err);
+    if (is_set)
+        rc = capture_nodes(a, &display.progress, &result.ended, &status, &err);
+    else
+        rc = run(a, &result, &archive, &err);
     progress_end(&display.progress);
     status_service_end(display.service, capture_ended_name(result.ended), rc == 0 ? NULL : err.msg);
     live_flows_free(a->run.live);
     (void)pthread_mutex_destroy(&display.mu); /* nobody holds it any more */
+    if (is_set)
+        return status;
     status = capture_status(result.ended, result.valid, &err);
     if (status == EXIT_DONE && archive.pending != 0)
         status = EXIT_EARLY;
