@@ -286,14 +286,16 @@ int replay_report_loss(struct replay_report *rep, enum loss_reason reason, const
 
 void replay_report_losses(struct replay_report *rep, struct loss_report *found)
 {
-    if (rep->losses->line_count != 0)
-        return;
-    rep->losses->lines = found->lines;
-    rep->losses->line_count = found->line_count;
-    rep->losses->losses = found->losses;
-    rep->losses->notes = found->notes;
-    found->lines = NULL;
-    found->line_count = 0;
+    pthread_mutex_lock(&rep->losses->mu); /* who shows the run reads it meanwhile */
+    if (rep->losses->line_count == 0) {
+        rep->losses->lines = found->lines;
+        rep->losses->line_count = found->line_count;
+        rep->losses->losses = found->losses;
+        rep->losses->notes = found->notes;
+        found->lines = NULL;
+        found->line_count = 0;
+    }
+    pthread_mutex_unlock(&rep->losses->mu);
 }
 
 int replay_report_entry_notes(struct replay_report *rep, const struct rdb_entry *entry,
