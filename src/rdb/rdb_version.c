@@ -85,16 +85,37 @@ static enum step refuse(const struct family *f, unsigned version, struct ft_err 
     return STEP_ERROR;
 }
 
+/* "VKCS": around the RDB of a Valkey 9.2 that compresses it as a whole. STEP_ITEM: it is not. */
+static enum step refuse_envelope(const uint8_t *p, size_t n, uint64_t offset, struct ft_err *err)
+{
+    static const char magic[] = "VKCS";
+    size_t size = sizeof(magic) - 1;
+
+    if (memcmp(p, magic, n < size ? n : size) != 0)
+        return STEP_ITEM;
+    if (n < size)
+        return STEP_MORE;
+    (void)err_at(
+        err, FT_ERR_UNSUPPORTED, offset,
+        "unsupported: this is an RDB in the compressed envelope (\"%s\") of Valkey 9.2 and later, which "
+        "cannot be read yet, it begins",
+        magic);
+    return STEP_ERROR;
+}
+
 enum step rdb_header_get(const uint8_t *p, size_t n, uint64_t offset, struct rdb_header *ret,
                          struct ft_err *err)
 {
     const struct family *f;
     unsigned version = 0;
+    enum step step;
     char seen[32];
 
     if (n == 0)
         return STEP_MORE;
     f = family_of(p, n);
+    if (f == NULL && (step = refuse_envelope(p, n, offset, err)) != STEP_ITEM)
+        return step;
     if (f == NULL) {
         (void)err_at(err, FT_ERR_CORRUPT, offset,
                      "this is not an RDB stream: it begins with \"%s\", not \"REDIS\",",

@@ -82,6 +82,9 @@ check "a key that has ended, and is there again" verify_clean "$T/key that has e
 check "and its conversion" "$FLOWTAPE" convert "$T/key that has ended.rdb" "$T/ended.rdb" --to rdb
 printf 'REDIS0099\377\000\000\000\000\000\000\000\000' >"$T/later.rdb"
 check_status "a later format is no damage" 3 "NOT READ" "$FLOWTAPE" verify "$T/later.rdb"
+printf 'VKCS\001\000\000\000\000\000' >"$T/envelope.rdb"
+check_status "an envelope of a later Valkey is no damage" 3 "envelope.*of Valkey 9.2.*NOT READ" \
+    sh -c '"$1" verify "$2" 2>&1 | tr "\n" " "; "$1" verify "$2" >/dev/null 2>&1' sh "$FLOWTAPE" "$T/envelope.rdb"
 by_hand "key in another database" '\000\001a\0011\376\001\000\001a\0012'
 check "a key in two databases" verify_clean "$T/key in another database.rdb"
 check "a key in two databases: convert" "$FLOWTAPE" convert "$T/key in another database.rdb" \
