@@ -5,6 +5,7 @@
 #include <isa-l.h>
 #include <jansson.h>
 #include <lz4.h>
+#include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ static size_t list_libraries(struct library list[LIBRARIES_MAX])
     set_numbers(&list[n++], "isa-l", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION);
     set(&list[n++], "libarchive", archive_version_string() + strlen("libarchive "));
     set(&list[n++], "libsodium", sodium_version_string());
+    set(&list[n++], "libmicrohttpd", MHD_get_version());
     set(&list[n++], "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
     return n;
 }
