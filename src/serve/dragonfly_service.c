@@ -180,11 +180,14 @@ int dragonfly_service_run(const struct serve_options *options, const struct sour
                  .context = &v},
         .source = source,
     };
+    struct ft_err own = FT_ERR_INIT;
     int rc = start(&v, err);
 
     if (rc == 0) {
         tell_ready(&v, listener);
-        rc = session_pool_run(&v.pool, err);
+        if (session_pool_accept(&v.pool, &own) != 0)
+            session_pool_stop(&v.pool, &own);
+        rc = session_pool_finish(&v.pool, err);
     }
     (void)snprintf(result->replication_id, sizeof(result->replication_id), "%.40s",
                    v.master.replication_id);

@@ -9,155 +9,58 @@
 #include <unistd.h>
 
 #include "base/array.h"
-#include "base/wake.h"
 #include "serve/redis_session.h"
 #include "serve/redis_status.h"
 #include "serve/serve_live.h"
+#include "serve/session_pool.h"
 #include "serve/stream_maker.h"
 
-#define TICK_MS 1000
 /* Between looks at a capture that has to catch up with the stream. */
 #define LOOK_MS 20
 /* Beside replicas there are clients that ask how things are. */
 #define OTHERS_MAX 32u
 
-struct session_thread {
-    struct redis_service *service;
-    pthread_t thread;
-    struct conn conn;
-    bool started;
-    atomic_bool ended;
-};
-
 struct redis_service {
     struct redis_master master;
-    const struct listener *listener;
+    struct session_pool pool;
     struct stream_maker maker;
     struct suspect_report suspects; /* of the maker */
     pthread_t making;
     bool is_making;
-    struct session_thread **sessions;
-    size_t session_count;
-    pthread_mutex_t mu;
-    /* guarded by mu */
-    bool failed;       /* for the reason in err */
-    struct ft_err err; /* the first that ended the service */
 };
-
-/* Everything ends. The first error is the one that counts. */
-static void stop(struct redis_service *v, const struct ft_err *why)
-{
-    pthread_mutex_lock(&v->mu);
-    if (!v->failed && why != NULL)
-        v->err = *why;
-    v->failed |= why != NULL;
-    pthread_mutex_unlock(&v->mu);
-    (void)wake_set(v->master.stop_fd);
-}
 
 static void *making_main(void *context)
 {
     struct redis_service *v = context;
     struct ft_err err = FT_ERR_INIT;
 
-    stop(v, stream_maker_run(&v->maker, &err) != 0 ? &err : NULL);
+    session_pool_stop(&v->pool, stream_maker_run(&v->maker, &err) != 0 ? &err : NULL);
     return NULL;
 }
 
-static bool is_of_connection(const struct ft_err *err)
+static void tell_end(void *context, const char *name, const struct ft_err *why)
 {
-    return err->kind == FT_ERR_NET || err->kind == FT_ERR_TIMEOUT || err->kind == FT_ERR_PROTOCOL ||
-           err->kind == FT_ERR_CANCELLED;
-}
+    const struct redis_service *v = context;
 
-static void tell_end(const struct redis_service *v, const struct ft_err *err, const char *name)
-{
-    if (err->kind == FT_ERR_CANCELLED)
+    if (why->kind == FT_ERR_CANCELLED)
         return;
-    if (strstr(err->msg, name) != NULL)
-        serve_note(v->master.o, "%s", err->msg);
+    if (strstr(why->msg, name) != NULL)
+        serve_note(v->master.o, "%s", why->msg);
     else
-        serve_note(v->master.o, "%s: %s", name, err->msg);
+        serve_note(v->master.o, "%s: %s", name, why->msg);
 }
 
-static void *session_main(void *context)
+/* Nobody misses a connection that was lost before it was a replica's. */
+static int run_session(void *context, struct conn *conn, struct ft_err *err)
 {
-    struct session_thread *t = context;
-    struct redis_service *v = t->service;
-    char name[URI_ADDRESS_SIZE];
-    struct ft_err err = FT_ERR_INIT;
+    struct redis_service *v = context;
     bool attached;
 
-    memcpy(name, t->conn.name, sizeof(name));
-    if (redis_session_run(&v->master, &t->conn, &attached, &err) != 0) {
-        if (!is_of_connection(&err))
-            stop(v, &err);
-        else if (attached || err.kind == FT_ERR_PROTOCOL)
-            tell_end(v, &err, name);
-    }
-    atomic_store(&t->ended, true);
-    return NULL;
-}
-
-/*
- * Connections
- */
-
-static void join(struct session_thread *t)
-{
-    if (t->started)
-        (void)pthread_join(t->thread, NULL); /* joined only here */
-    free(t);
-}
-
-/* Those that have ended make room. */
-static void reap(struct redis_service *v)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < v->session_count; i++) {
-        if (atomic_load(&v->sessions[i]->ended))
-            join(v->sessions[i]);
-        else
-            v->sessions[kept++] = v->sessions[i];
-    }
-    v->session_count = kept;
-}
-
-static int start_session(struct redis_service *v, struct conn *conn, struct ft_err *err)
-{
-    struct session_thread *t = calloc(1, sizeof(*t));
-
-    if (t == NULL ||
-        ARRAY_ADD_ROOM(&v->sessions, v->session_count, "a list of connections", err) != 0) {
-        free(t);
-        conn_close(conn);
-        return err_nomem(err, "a connection");
-    }
-    t->service = v;
-    t->conn = *conn;
-    t->started = pthread_create(&t->thread, NULL, session_main, t) == 0;
-    if (!t->started) { /* as if the peer had not been let in: it will come again */
-        conn_close(conn);
-        atomic_store(&t->ended, true);
-    }
-    v->sessions[v->session_count++] = t;
-    return 0;
-}
-
-static int take_connection(struct redis_service *v, struct ft_err *err)
-{
-    struct conn conn;
-    bool some;
-
-    if (conn_accept(&conn, &some, v->listener->fd, v->master.stop_fd, err) != 0)
-        return -1;
-    if (!some)
+    if (redis_session_run(&v->master, conn, &attached, err) == 0)
         return 0;
-    reap(v);
-    if (v->session_count < v->master.o->replicas_max + OTHERS_MAX)
-        return start_session(v, &conn, err);
-    conn_close(&conn);
+    if (attached || (err->kind != FT_ERR_NET && err->kind != FT_ERR_TIMEOUT))
+        return -1;
+    err_clear(err);
     return 0;
 }
 
@@ -188,32 +91,12 @@ static int publish_lag(struct redis_service *v, struct ft_err *err)
     return 0;
 }
 
-static int tick(struct redis_service *v, struct ft_err *err)
+static int tick(void *context, struct ft_err *err)
 {
-    reap(v);
+    struct redis_service *v = context;
+
     replica_list_keep_alive(&v->master.replicas);
     return publish_lag(v, err);
-}
-
-/* Until everything is to end. */
-static int take_connections(struct redis_service *v, struct ft_err *err)
-{
-    struct pollfd fds[] = {{v->listener->fd, POLLIN, 0},
-                           {v->master.o->cancel_fd, POLLIN, 0},
-                           {v->master.stop_fd, POLLIN, 0}};
-
-    for (;;) {
-        if (poll(fds, 3, TICK_MS) < 0 && errno != EINTR)
-            return err_errno(err, errno, "could not wait for replicas");
-        if (fds[1].revents != 0)
-            return err_set(err, FT_ERR_CANCELLED, "stopped");
-        if (fds[2].revents != 0)
-            return 0;
-        if (fds[0].revents != 0 && take_connection(v, err) != 0)
-            return -1;
-        if (tick(v, err) != 0)
-            return -1;
-    }
 }
 
 /*
@@ -343,8 +226,10 @@ static int start(struct redis_service *v, const struct source *source, struct ft
 {
     int rc;
 
-    if (wake_open(&v->master.stop_fd, err) != 0 || open_log(v, source, err) != 0 ||
-        check_ahead(v, source, err) != 0)
+    if (session_pool_init(&v->pool, err) != 0)
+        return -1;
+    v->master.stop_fd = v->pool.stop_fd;
+    if (open_log(v, source, err) != 0 || check_ahead(v, source, err) != 0)
         return -1;
     atomic_store(&v->master.progress->offset, STREAM_FIRST_OFFSET + stream_log_end(v->master.log));
     v->maker.log = v->master.log;
@@ -356,11 +241,11 @@ static int start(struct redis_service *v, const struct source *source, struct ft
     if (rc != 0)
         return err_errno(err, rc, "could not start a thread");
     v->is_making = true;
-    serve_note(v->master.o, "listening on %s", v->listener->name);
+    serve_note(v->master.o, "listening on %s", v->pool.listener->name);
     if (v->master.o->on_ready != NULL) {
         const struct serve_place place = {.replication_id = stream_log_id(v->master.log),
-                                          .address = v->listener->name,
-                                          .port = v->listener->port};
+                                          .address = v->pool.listener->name,
+                                          .port = v->pool.listener->port};
 
         v->master.o->on_ready(v->master.o->ready_context, &place);
     }
@@ -405,15 +290,14 @@ static int take_replicas(struct redis_service *v, struct serve_result *result, s
 
 static void finish(struct redis_service *v, struct serve_result *result, struct ft_err *err)
 {
+    session_pool_stop(&v->pool, NULL);
     if (v->is_making)
-        (void)pthread_join(v->making, NULL); /* joined only here */
-    for (size_t i = 0; i < v->session_count; i++)
-        join(v->sessions[i]);
-    free(v->sessions);
+        (void)pthread_join(v->making, NULL);  /* joined only here */
+    (void)session_pool_finish(&v->pool, err); /* asked again at the end */
     if (v->master.o->live != NULL)
         serve_live_detach(v->master.o->live);
     if (suspect_add_report(&result->suspects, &v->suspects, err) != 0)
-        stop(v, err);
+        session_pool_stop(&v->pool, err);
     suspect_release(&v->suspects);
     result->journal = v->maker.counts;
     if (v->master.log != NULL) {
@@ -422,11 +306,8 @@ static void finish(struct redis_service *v, struct serve_result *result, struct 
         result->offset = STREAM_FIRST_OFFSET + stream_log_end(v->master.log);
     }
     stream_log_free(v->master.log);
-    if (v->master.stop_fd >= 0)
-        (void)close(v->master.stop_fd); /* holds nothing */
     replica_list_release(&v->master.replicas);
     pthread_mutex_destroy(&v->master.mu);
-    pthread_mutex_destroy(&v->mu);
 }
 
 int redis_service_run(const struct serve_options *options, const struct source *source,
@@ -442,27 +323,34 @@ int redis_service_run(const struct serve_options *options, const struct source *
                    .state_keys = &result->state_keys,
                    .state_losses = &result->state_losses,
                    .suspects = &result->suspects},
-        .listener = listener,
+        .pool = {.listener = listener,
+                 .cancel_fd = options->cancel_fd,
+                 .stop_fd = -1,
+                 .sessions_max = options->replicas_max + OTHERS_MAX,
+                 .session = run_session,
+                 .on_end = tell_end,
+                 .on_tick = tick,
+                 .context = &v},
         .maker = {.o = options,
                   .source = source,
                   .progress = progress,
                   .losses = &result->losses,
                   .suspects = &v.suspects},
-        .err = FT_ERR_INIT,
     };
     struct ft_err own = FT_ERR_INIT;
     int rc;
 
     v.master.flow_count = source_can(source, SOURCE_HAS_JOURNAL) ? source->stream_count : 0;
     v.maker.flow_count = v.master.flow_count;
-    pthread_mutex_init(&v.mu, NULL);
     pthread_mutex_init(&v.master.mu, NULL);
     replica_list_init(&v.master.replicas, options->replicas_max);
-    rc = start(&v, source, &own) != 0 ? -1 : take_connections(&v, &own);
+    rc = start(&v, source, &own) != 0 ? -1 : session_pool_accept(&v.pool, &own);
     if (take_replicas(&v, result, &own) != 0 || rc != 0)
-        stop(&v, &own);
+        session_pool_stop(&v.pool, &own);
     err_clear(&own);
     finish(&v, result, &own);
     *ret_turned_over = v.maker.turned_over;
-    return v.failed ? err_copy(err, &v.err) : 0;
+    rc = session_pool_finish(&v.pool, err);
+    session_pool_release(&v.pool);
+    return rc;
 }

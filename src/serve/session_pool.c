@@ -120,7 +120,7 @@ static int take_connection(struct session_pool *p, struct ft_err *err)
     return 0;
 }
 
-static int take_connections(struct session_pool *p, struct ft_err *err)
+int session_pool_accept(struct session_pool *p, struct ft_err *err)
 {
     struct pollfd fds[] = {
         {p->listener->fd, POLLIN, 0}, {p->cancel_fd, POLLIN, 0}, {p->stop_fd, POLLIN, 0}};
@@ -140,11 +140,9 @@ static int take_connections(struct session_pool *p, struct ft_err *err)
     }
 }
 
-int session_pool_run(struct session_pool *p, struct ft_err *err)
+int session_pool_finish(struct session_pool *p, struct ft_err *err)
 {
-    struct ft_err own = FT_ERR_INIT;
-
-    session_pool_stop(p, take_connections(p, &own) != 0 ? &own : NULL);
+    session_pool_stop(p, NULL);
     for (size_t i = 0; i < p->thread_count; i++)
         join(p->threads[i]);
     p->thread_count = 0;

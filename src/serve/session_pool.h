@@ -1,9 +1,9 @@
 /*
  * session_pool.h - a thread for each connection to a listener.
  *
- * Ending   When cancel_fd becomes readable (FT_ERR_CANCELLED), when somebody has called session_pool_stop, or with the
- *          first error of a connection that is not the connection's own: that one is what session_pool_run returns.
- * Threads  session_pool_run in one thread, in which on_tick is called about once a second; session_pool_stop in any.
+ * Ending   session_pool_accept returns when cancel_fd becomes readable (FT_ERR_CANCELLED), after session_pool_stop, or
+ *          when a connection has ended with an error that is not its own, which counts as such a stop.
+ * Threads  One thread takes connections, in which on_tick is called about once a second; session_pool_stop in any.
  */
 #ifndef FLOWTAPE_SERVE_SESSION_POOL_H
 #define FLOWTAPE_SERVE_SESSION_POOL_H
@@ -38,9 +38,11 @@ struct session_pool {
 /* session_pool_init - what stands above stop_fd and from sessions_max to context is set. session_pool_release also on
  * failure. */
 int session_pool_init(struct session_pool *p, struct ft_err *err);
-int session_pool_run(struct session_pool *p, struct ft_err *err);
-/* session_pool_stop - why: NULL: just so. */
+int session_pool_accept(struct session_pool *p, struct ft_err *err);
+/* session_pool_stop - everything is to end; why: NULL: just so. The first reason is the one that counts. */
 void session_pool_stop(struct session_pool *p, const struct ft_err *why);
+/* session_pool_finish - stops, waits for all connections to end, and returns the reason if there was one. */
+int session_pool_finish(struct session_pool *p, struct ft_err *err);
 void session_pool_release(struct session_pool *p);
 /* session_pool_host - the address of a connection's peer without the port: "127.0.0.1:4711", "[::1]:4711". */
 void session_pool_host(const struct conn *conn, char host[URI_HOST_SIZE]);
