@@ -49,6 +49,13 @@ check "a capture of the one that took its place" "$FLOWTAPE" capture "redis://$T
 check "the capture is what the new master holds" "$FLOWTAPE" diff "$DIR" "redis://$T_HOST:7002"
 check "the capture is sound" "$FLOWTAPE" verify "$DIR"
 
+# cut where a transaction ends, and nowhere within it
+lsn=$("$FLOWTAPE" inspect "$DIR" --records | awk '$6 == "EXEC" { n = $4 } END { print n }')
+check "packed up to a transaction" "$FLOWTAPE" pack "$DIR" "$T/part.tar.zst" --until "$lsn"
+check "the packed part is sound" "$FLOWTAPE" verify "$T/part.tar.zst"
+check_status "a cut within a transaction" 2 'within a command or a transaction' "$FLOWTAPE" pack "$DIR" "$T/no.tar.zst" \
+    --until "$((lsn - 14))"
+
 # a wait of a client is answered by what is durable
 "$FLOWTAPE" capture "redis://$T_HOST:7002" "$DIR" --quiet >"$T/log" 2>&1 &
 pid=$!
