@@ -3,6 +3,7 @@
 # from one node to the other.
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/nodes_lib.sh"
+. "${0%/*}/../lib/cluster_lib.sh"
 need_redis
 t_begin
 
@@ -93,4 +94,37 @@ nodes_start "$rec"
 check_status "not all masters of the cluster" 2 'has a master at .*:1, which is not one of the nodes' \
     ft capture "$NODES" "$T/some" --until-caught-up
 nodes_stop
+
+# The masters of a Redis Cluster, written to while they are recorded.
+write_keys()
+{
+    for c_i in $(seq 1 30); do
+        printf '%s k%d %s\n' "$1" "$c_i" "$2"
+    done | redis-cli -c -h "$T_HOST" -p "$(node_port 1)" >/dev/null
+}
+
+# records_are COUNT - in all flows of the set
+records_are()
+{
+    [ "$(ft inspect "$T/redis-set" --records --json | json - lsn | wc -l)" = "$1" ]
+}
+
+if start_cluster 2 0; then
+    write_keys set first
+    "$FLOWTAPE" capture "$CLUSTER_URI" "$T/redis-set" --cluster --quiet >"$T/redis-set.out" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    t_until json_is "$T/redis-set/set.json" generations/0/id 1
+    write_keys append -second
+    t_until records_are 30
+    cluster_dump >"$T/redis-state.json"
+    kill -INT "$pid"
+    ends "a Redis Cluster: captured" "$pid" 0 "$T/redis-set.out"
+    stop_cluster
+    check "a Redis Cluster: verify" verify_clean "$T/redis-set"
+    redis_start
+    check "a Redis Cluster: replayed" ft replay "$T/redis-set" "$REDIS" --finish --quiet
+    check "a Redis Cluster: equal" "$STATE_DIFF" "$T/redis-state.json" "$REDIS"
+    redis_stop
+fi
 t_end
