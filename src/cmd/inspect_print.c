@@ -129,9 +129,12 @@ static void print_source(const struct source *s)
     char saved[FORMAT_TIME];
     char version[4 * sizeof(info->version)];
 
-    printf("%s %s: RDB version %u, written by %s%s", source_kind_name(s), s->path,
-           info->rdb_version, writer_of(info),
-           shown_version(info->version, version, sizeof(version)));
+    printf("%s %s: ", source_kind_name(s), s->path);
+    if (info->rdb_version == 0)
+        printf("commands without an RDB in front");
+    else
+        printf("RDB version %u, written by %s%s", info->rdb_version, writer_of(info),
+               shown_version(info->version, version, sizeof(version)));
     if (info->ctime_s != 0)
         printf(", saved %s", format_time_us(info->ctime_s * 1000000, saved));
     printf(", %" PRIu32 " %s\n", s->stream_count, s->stream_count == 1 ? "file" : "files");

@@ -73,6 +73,8 @@ check_status "within a transaction" 2 "command 2 lies within a transaction" \
     "$FLOWTAPE" convert "$T/times.aof" "$T/no" --to json --at 2
 check_status "a time without marks" 2 "aof-timestamp-enabled" \
     "$FLOWTAPE" convert "$T/head.rdb" "$T/no" --to json --at -1s
+check_status "an overview" 0 "commands without an RDB in front.*4 commands" \
+    sh -c '"$1" inspect "$2" | tr "\n" " "' sh "$FLOWTAPE" "$T/times.aof"
 check_status "from a command" 0 "SET c 3" "$FLOWTAPE" inspect "$T/times.aof" --records --from 3
 
 # The end is cut as a redis-server cuts it: at a command, or at the transaction that is not complete.
