@@ -77,7 +77,12 @@ static void show_trouble(void *context, const char *text)
 static int begin_status(struct display *d, struct ft_err *err)
 {
     const struct status_service_options o = {
-        .file_name = COMMAND, .fill = fill, .on_trouble = show_trouble, .context = d};
+        .file_name =
+            COMMAND, /* when it has ended well, the manifest says all, and a copy of it is the same */
+        .forget = true,
+        .fill = fill,
+        .on_trouble = show_trouble,
+        .context = d};
 
     return status_start(&d->service, COMMAND, &d->args->status, &o, d->quiet, err);
 }

@@ -407,5 +407,7 @@ void status_service_end(struct status_service *v, const char *ended, const char 
     pthread_mutex_unlock(&v->mu);
     (void)wake_set(v->stop_fd);
     (void)pthread_join(v->thread, NULL); /* joined only here */
+    if (v->o.forget && error == NULL)
+        status_socket_forget(&v->socket);
     release(v);
 }

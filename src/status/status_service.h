@@ -22,6 +22,7 @@ struct status_service_options {
     const char *token;
     const char *on_event;  /* a command for /bin/sh; NULL: none */
     const char *file_name; /* in the directory, without its end; copied */
+    bool forget;           /* one that ends without an error leaves no file */
     /* fill - s is initialised. */
     void (*fill)(void *context, struct status *s);
     bool (*control)(void *context, const char *request); /* NULL: there is none */

@@ -97,6 +97,12 @@ void status_socket_save(struct status_socket *s, const char *json, size_t n)
     (void)unlinkat(s->dirfd, temporary, 0); /* of one that could not be written */
 }
 
+void status_socket_forget(struct status_socket *s)
+{
+    if (s->dirfd >= 0)
+        (void)unlinkat(s->dirfd, s->file, 0); /* what is left of it does no harm */
+}
+
 void status_socket_close(struct status_socket *s)
 {
     if (s->fd >= 0) {

@@ -31,6 +31,8 @@ void status_socket_open(struct status_socket *s, const char *dir, const char *na
 /* status_socket_serve - everybody who has connected, without waiting. json is borrowed. */
 void status_socket_serve(struct status_socket *s, const char *json, size_t n);
 void status_socket_save(struct status_socket *s, const char *json, size_t n);
+/* status_socket_forget - the file, of a run that has left all that there is to know. */
+void status_socket_forget(struct status_socket *s);
 void status_socket_close(struct status_socket *s);
 
 /*
