@@ -332,10 +332,13 @@ static int decide_unanswered(struct sync *s, struct ft_err *err)
     uint64_t until_ms = clock_mono_ms() + TAKEOVER_LOOK_MS;
     uint32_t flow = 0;
     bool there;
+    bool over;
 
     while ((there = sync_source_is_there(&s->source)) && clock_mono_ms() < until_ms)
         (void)usleep(TAKEOVER_PAUSE_US);
-    if (!live_flows_is_handed_over(s->o->live, &flow))
+    while (!(over = live_flows_is_handed_over(s->o->live, &flow)) && clock_mono_ms() < until_ms)
+        (void)usleep(TAKEOVER_PAUSE_US);
+    if (!over)
         return err_set(err, FT_ERR_NET,
                        "the source's answer to DFLY TAKEOVER was lost, and flow %" PRIu32
                        " has not brought the record that ends a hand-over: look whether the source "
