@@ -1,5 +1,7 @@
 #include "capture/capture_master.h"
 
+#include "wire/sentinel.h"
+
 void capture_master_init(struct capture_master *m, const struct uri *uri)
 {
     memset(m, 0, sizeof(*m));
@@ -27,7 +29,10 @@ int capture_master_open(struct capture_master *m, const struct uri *uri, int can
 {
     if (!m->redis)
         return open_dragonfly(m, uri, cancel_fd, timeout_ms, note, context, err);
-    if (psync_master_open(&m->psync, uri, cancel_fd, timeout_ms, note, context, err) != 0)
+    uri_release(&m->located);
+    if (sentinel_locate(&m->located, uri, cancel_fd, timeout_ms, err) != 0)
+        return -1;
+    if (psync_master_open(&m->psync, &m->located, cancel_fd, timeout_ms, note, context, err) != 0)
         return -1;
     m->flow_count = 1;
     m->replication_id = m->psync.replication_id;
@@ -84,4 +89,5 @@ void capture_master_close(struct capture_master *m)
 {
     dfly_master_close(&m->dfly);
     psync_master_close(&m->psync);
+    uri_release(&m->located);
 }

@@ -11,7 +11,8 @@
 #include "wire/psync_master.h"
 
 struct capture_master {
-    bool redis; /* which of the two it is */
+    bool redis;         /* which of the two it is */
+    struct uri located; /* of a Redis: the server that the address means now */
     struct dfly_master dfly;
     struct psync_master psync;
     uint32_t flow_count;

@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/parse.h"
+#include "base/similar.h"
 
 #define OPTIONS_MAX  128
 #define GROUPS_MAX   32
@@ -174,14 +175,23 @@ static int id_of_letter(const struct option *options, int letter)
 }
 
 /* What getopt_long did not like about `arg`; its value, which may be a password, is not shown. */
-static int refuse(const char *arg, int found, struct ft_err *err)
+static int refuse(const struct parsing *p, const char *arg, int found, struct ft_err *err)
 {
     int length = (int)strcspn(arg, "=");
+    char word[SIMILAR_WORD_MAX + 1] = "";
+    struct similar similar = {.word = word};
 
     if (found == ':')
         return err_set(err, FT_ERR_USAGE, "%s needs a value", arg);
     if (optopt != 0)
         return err_set(err, FT_ERR_USAGE, "there is no option -%c", optopt);
+    if (length > 2 && (size_t)length - 2 < sizeof(word))
+        memcpy(word, arg + 2, (size_t)length - 2);
+    for (const struct option *o = p->options; o->name != NULL; o++)
+        similar_look(&similar, o->name);
+    if (similar.best != NULL)
+        return err_set(err, FT_ERR_USAGE, "there is no option %.*s: did you mean --%s?", length,
+                       arg, similar.best);
     return err_set(err, FT_ERR_USAGE, "there is no option %.*s, or more than one begins so", length,
                    arg);
 }
@@ -198,7 +208,7 @@ static int read_line(struct parsing *p, const char *order, int argc, char **argv
         struct typed *t = &p->typed[p->typed_count];
 
         if (id == ':' || id == '?')
-            return refuse(argv[optind - 1], id, err);
+            return refuse(p, argv[optind - 1], id, err);
         if (id < FIRST_ID && id_of_letter(p->options, id) == 0)
             return err_set(err, FT_ERR_USAGE, "there is no option -%c", id);
         t->arg = find(p, id < FIRST_ID ? id_of_letter(p->options, id) : id, &t->into);

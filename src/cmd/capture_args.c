@@ -201,7 +201,7 @@ static const char about[] =
     "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n"
     "Of a cluster all nodes are named, or one with --cluster; DIR is then a set of captures.\n";
 
-#define GROUP_COUNT 8
+#define GROUP_COUNT 10
 #define OPERANDS    "SOURCE and DIR"
 
 static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_COUNT])
@@ -212,10 +212,12 @@ static void list_groups(struct capture_args *a, struct arg_group groups[GROUP_CO
     groups[1] = args_store(&a->run);
     groups[2] = (struct arg_group)ARG_GROUP("Archive", archive_args, &a->archive);
     groups[3] = args_tls(&a->source.tls);
-    groups[4] = (struct arg_group)ARG_GROUP("Others", source_args, a);
-    groups[5] = args_output(&a->output);
-    groups[6] = args_log();
-    groups[7] = args_status(&a->status);
+    groups[4] = args_reach(&a->source.reach);
+    groups[5] = (struct arg_group)ARG_GROUP("Others", source_args, a);
+    groups[6] = args_login(&a->source.login);
+    groups[7] = args_output(&a->output);
+    groups[8] = args_log();
+    groups[9] = args_status(&a->status);
 }
 
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err)
@@ -245,6 +247,8 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
     ret->run.directory = operands[1];
     ret->archive.directory = operands[1];
     ret->run.source = &ret->source.uri;
+    if (reach_args_is_address(operands[1]) && !reach_args_is_address(operands[0]))
+        return reach_args_swapped("flowtape capture SOURCE DIR", err);
     if (args_take_nodes(&ret->source, operands[0], err) != 0)
         return -1;
     if (ret->cluster && ret->source.node_count > 1)
@@ -265,7 +269,6 @@ int capture_args_help(struct arg_view *view)
 
 void capture_args_release(struct capture_args *a)
 {
-    uri_list_free(a->source.nodes, a->source.node_count);
-    uri_release(&a->source.uri);
+    args_release_server(&a->source);
     status_args_release(&a->status);
 }

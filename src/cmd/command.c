@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/similar.h"
 #include "cmd/secret_args.h"
 #include "cmd/ui.h"
 #include "cmd/version_print.h"
@@ -80,7 +81,9 @@ int command_run(const struct command_list *list, int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     const char *inside = list->name[0] == '\0' ? NULL : list->name;
     const struct command *c = find(list, name);
+    struct similar similar = {.word = name};
     struct ft_err err = FT_ERR_INIT;
+    char meant[SIMILAR_WORD_MAX + 32] = "";
 
     if (c != NULL)
         return run_one(list, c, argc - 1, argv + 1);
@@ -92,9 +95,13 @@ int command_run(const struct command_list *list, int argc, char **argv)
         (void)print_list(stderr, list);
         return EXIT_USAGE;
     }
+    for (size_t i = 0; i < list->count; i++)
+        similar_look(&similar, list->commands[i].name);
+    if (similar.best != NULL)
+        (void)snprintf(meant, sizeof(meant), ": did you mean %s?", similar.best); /* fits */
     if (inside != NULL)
-        return (int)ui_usage(inside, "there is no command \"%s\"", name);
-    (void)err_set(&err, FT_ERR_USAGE, "there is no command \"%s\"", name); /* printable */
+        return (int)ui_usage(inside, "there is no command \"%s\"%s", name, meant);
+    (void)err_set(&err, FT_ERR_USAGE, "there is no command \"%s\"%s", name, meant); /* printable */
     secret_args_mask(err.msg);
     fprintf(stderr, "flowtape: %s; try \"flowtape --help\"\n", err.msg);
     return EXIT_USAGE;

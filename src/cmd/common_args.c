@@ -297,7 +297,13 @@ static void keep_from_cores(const struct server_args *s)
 
 static int find_access(struct server_args *s, const char *variable, struct ft_err *err)
 {
-    if (uri_find_password(&s->uri, s->password_file, secret_args_variable(variable), err) != 0 ||
+    const char *otherwise = secret_args_variable(variable);
+
+    if ((otherwise == NULL || otherwise[0] == '\0') && !s->is_other)
+        otherwise = secret_args_variable("REDISCLI_AUTH");
+    s->uri.reach = reach_ref(s->reach);
+    if (uri_find_password(&s->uri, s->password_file, otherwise, err) != 0 ||
+        login_args_apply(&s->uri, &s->login, err) != 0 ||
         tls_args_apply(&s->uri, &s->tls, err) != 0)
         return -1;
     keep_from_cores(s);
@@ -317,10 +323,19 @@ bool args_is_secure(const char *text)
     return secure;
 }
 
+void args_release_server(struct server_args *s)
+{
+    uri_release(&s->uri);
+    uri_list_free(s->nodes, s->node_count);
+    s->nodes = NULL;
+    reach_unref(s->reach);
+    s->reach = NULL;
+}
+
 int args_take_source(struct server_args *s, const char *text, struct ft_err *err)
 {
     if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
-        return -1;
+        return reach_args_suggest(text, "dragonfly", err);
     if (s->uri.db != 0) {
         return err_set(
             err, FT_ERR_USAGE,
@@ -333,8 +348,11 @@ int args_take_source(struct server_args *s, const char *text, struct ft_err *err
 
 static int take_node(struct server_args *s, const char *word, struct ft_err *err)
 {
-    struct server_args one = {.password_file = s->password_file, .tls = s->tls};
+    const char *first = s->node_count == 0 ? NULL : s->nodes[0].password;
+    struct server_args one = {
+        .password_file = s->password_file, .tls = s->tls, .login = s->login, .reach = s->reach};
 
+    one.login.otherwise = first; /* it is asked for once */
     if (args_take_source(&one, word, err) != 0) {
         uri_release(&one.uri);
         return -1;
@@ -365,7 +383,7 @@ int args_take_server(struct server_args *s, const char *text, const char *variab
                      struct ft_err *err)
 {
     if (uri_parse(secret_args_typed(text), &s->uri, err) != 0)
-        return -1;
+        return reach_args_suggest(text, "redis", err);
     return find_access(s, variable, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "cmd/args.h"
+#include "cmd/reach_args.h"
 #include "cmd/tls_args.h"
 #include "item/filter.h"
 #include "item/recode.h"
@@ -73,6 +74,9 @@ struct server_args {
     struct uri uri;
     const char *password_file;
     struct tls_options tls;
+    struct login_args login;
+    struct reach *reach; /* a reference */
+    bool is_other;       /* REDISCLI_AUTH is not its password */
     /* of args_take_nodes: all of them, of which uri is the first; by uri_list_free */
     struct uri *nodes;
     uint32_t node_count;
@@ -80,13 +84,15 @@ struct server_args {
 
 /*
  * Both take the address from a word of the command line (secret_args.h), and find the password: in
- * the file, in the address, or in FLOWTAPE_SOURCE_PASSWORD or FLOWTAPE_TARGET_PASSWORD. A process
+ * the file, in the address, in FLOWTAPE_SOURCE_PASSWORD or FLOWTAPE_TARGET_PASSWORD, or in REDISCLI_AUTH. A process
  * that has one leaves no core dump.
  */
 int args_take_source(struct server_args *s, const char *text, struct ft_err *err);
 /* args_take_nodes - a source that may be several nodes (uri_list.h). */
 int args_take_nodes(struct server_args *s, const char *text, struct ft_err *err);
 int args_take_target(struct server_args *s, const char *text, struct ft_err *err);
+/* args_release_server - what was taken. */
+void args_release_server(struct server_args *s);
 /* args_is_secure - does the address of this word want TLS? */
 bool args_is_secure(const char *text);
 /* args_take_server - either, which may name a database; variable: that of the environment with its password. */

@@ -190,7 +190,7 @@ static const char about[] =
     "unix:/path), of a cluster any node, or a live Dragonfly (dragonfly://...). Exit status 0 if\n"
     "they are equal, 3 if they are not.\n";
 
-#define GROUP_COUNT 13
+#define GROUP_COUNT 17
 #define OPERANDS    "A and B"
 
 static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT])
@@ -198,16 +198,20 @@ static void list_groups(struct diff_args *a, struct arg_group groups[GROUP_COUNT
     groups[0] = (struct arg_group)ARG_GROUP(NULL, side_args, a);
     groups[1] = args_max_item_and_tail();
     groups[2] = (struct arg_group)ARG_GROUP("Servers", live_args, a);
-    groups[3] = (struct arg_group)ARG_GROUP("What is equal", rule_args, a);
-    groups[4] = args_json_as(&a->loss);
-    groups[5] = args_filter(&a->filter);
-    groups[6] = (struct arg_group)ARG_GROUP(NULL, type_args, a);
-    groups[7] = args_tls(&a->tls);
-    groups[8] = args_tls_a(&a->server[DIFF_A].tls);
-    groups[9] = args_tls_b(&a->server[DIFF_B].tls);
-    groups[10] = (struct arg_group)ARG_GROUP("The result", result_args, a);
-    groups[11] = args_output(&a->output);
-    groups[12] = args_log();
+    groups[3] = args_login_a(&a->server[DIFF_A].login);
+    groups[4] = args_login_b(&a->server[DIFF_B].login);
+    groups[5] = args_ask_password(&a->ask_password);
+    groups[6] = (struct arg_group)ARG_GROUP("What is equal", rule_args, a);
+    groups[7] = args_json_as(&a->loss);
+    groups[8] = args_filter(&a->filter);
+    groups[9] = (struct arg_group)ARG_GROUP(NULL, type_args, a);
+    groups[10] = args_tls(&a->tls);
+    groups[11] = args_tls_a(&a->server[DIFF_A].tls);
+    groups[12] = args_tls_b(&a->server[DIFF_B].tls);
+    groups[13] = args_reach(&a->reach);
+    groups[14] = (struct arg_group)ARG_GROUP("The result", result_args, a);
+    groups[15] = args_output(&a->output);
+    groups[16] = args_log();
 }
 
 static bool is_address(const char *arg)
@@ -222,6 +226,8 @@ static int take_side(struct diff_args *a, enum diff_of of, const char *arg, stru
 
     if (!is_address(arg))
         return args_take_input(arg, &input->name, err);
+    server->login.ask = a->ask_password;
+    server->reach = reach_ref(a->reach);
     if (args_is_secure(arg))
         tls_args_join(&server->tls, &a->tls);
     if (args_take_server(server, arg,
@@ -278,8 +284,9 @@ int diff_args_help(struct arg_view *view)
 
 void diff_args_release(struct diff_args *a)
 {
+    reach_unref(a->reach);
     filter_release(&a->filter);
     replay_map_release(&a->map);
     for (int of = DIFF_A; of <= DIFF_B; of++)
-        uri_release(&a->server[of].uri);
+        args_release_server(&a->server[of]);
 }

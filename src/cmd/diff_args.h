@@ -12,7 +12,9 @@ struct diff_args {
     struct loss_args loss;
     const char *keys_to; /* NULL: not wanted */
     struct server_args server[DIFF_SIDES];
-    struct tls_options tls;                   /* of both */
+    struct tls_options tls; /* of both, as the next two */
+    bool ask_password;
+    struct reach *reach;                      /* a reference */
     char names[DIFF_SIDES][URI_ADDRESS_SIZE]; /* of servers */
     struct output_args output;
 };

@@ -325,7 +325,7 @@ static const char about[] =
     "that of any node. Progress is stored on the target itself: started again, it resumes\n"
     "there, and no record takes effect twice.\n";
 
-#define GROUP_COUNT 15
+#define GROUP_COUNT 17
 #define OPERANDS    "INPUT and TARGET"
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
@@ -338,13 +338,15 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[5] = args_filter(&a->run.filter);
     groups[6] = args_filter_type(&a->run.filter);
     groups[7] = args_tls(&a->target.tls);
-    groups[8] = args_report(&a->output);
-    groups[9] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
-    groups[10] = args_check(&a->check);
-    groups[11] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
-    groups[12] = args_output(&a->output);
-    groups[13] = args_log();
-    groups[14] = args_status(&a->status);
+    groups[8] = args_reach(&a->target.reach);
+    groups[9] = args_report(&a->output);
+    groups[10] = (struct arg_group)ARG_GROUP(NULL, server_args, &a->target);
+    groups[11] = args_login(&a->target.login);
+    groups[12] = args_check(&a->check);
+    groups[13] = (struct arg_group)ARG_GROUP("By replication", via_args, &a->via);
+    groups[14] = args_output(&a->output);
+    groups[15] = args_log();
+    groups[16] = args_status(&a->status);
 }
 
 /* What the file names is what is brought: nothing else decides it. */
@@ -400,6 +402,8 @@ int replay_args_parse(struct replay_args *ret, int argc, char **argv, struct ft_
     ret->run.json_as = ret->loss.json_as;
     ret->run.target = &ret->target.uri;
     ret->via.redis_server = ret->check.redis_server;
+    if (reach_args_is_address(operands[0]) && !reach_args_is_address(operands[1]))
+        return reach_args_swapped("flowtape replay INPUT TARGET", err);
     if (args_take_target(&ret->target, operands[1], err) != 0)
         return -1;
     if (check(&ret->run, err) != 0 || check_args_check(&ret->check, &ret->run, err) != 0 ||
@@ -421,6 +425,6 @@ void replay_args_release(struct replay_args *a)
 {
     filter_release(&a->run.filter);
     replay_map_release(&a->run.map);
-    uri_release(&a->target.uri);
+    args_release_server(&a->target);
     status_args_release(&a->status);
 }

@@ -25,6 +25,7 @@ static struct {
 } variables[] = {
     {"FLOWTAPE_SOURCE_PASSWORD", NULL},
     {"FLOWTAPE_TARGET_PASSWORD", NULL},
+    {"REDISCLI_AUTH", NULL},
 };
 
 #define VARIABLE_COUNT (sizeof(variables) / sizeof(variables[0]))
@@ -53,7 +54,7 @@ static bool is_port(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
 
-    return text[digits] == '\0' || text[digits] == '/';
+    return text[digits] == '\0' || text[digits] == '/' || text[digits] == ',';
 }
 
 /* The password of an address, or what may be one: passwords hold any letters, also an @. */

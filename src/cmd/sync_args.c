@@ -121,9 +121,9 @@ static const char about[] =
     "redis:// likewise, TARGET as for flowtape replay. The same command resumes after any\n"
     "interruption. Status 0: the target has everything.\n";
 
-#define GROUP_COUNT       19
+#define GROUP_COUNT       23
 #define OPERANDS          "SOURCE and TARGET"
-#define SERVE_GROUP_COUNT 14
+#define SERVE_GROUP_COUNT 16
 #define SERVE_OPERANDS    "SOURCE"
 
 /* Those of a sync that serves: what is about a target has no meaning then. */
@@ -139,10 +139,12 @@ static void list_serve_groups(struct sync_args *a, struct arg_group groups[SERVE
     groups[7] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
     groups[8] = args_tls_source(&a->source.tls);
     groups[9] = args_tls_listen(&a->service.tls);
-    groups[10] = args_output(&a->output);
-    groups[11] = args_log();
-    groups[12] = args_status(&a->status);
-    groups[13] = args_control(&a->status);
+    groups[10] = args_login_source(&a->source.login);
+    groups[11] = args_ask_password(&a->ask_password);
+    groups[12] = args_output(&a->output);
+    groups[13] = args_log();
+    groups[14] = args_status(&a->status);
+    groups[15] = args_control(&a->status);
 }
 
 static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT])
@@ -156,17 +158,21 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[6] = args_tls(&a->tls);
     groups[7] = args_tls_source(&a->source.tls);
     groups[8] = args_tls_target(&a->target.tls);
-    groups[9] = args_report(&a->output);
-    groups[10] = (struct arg_group)ARG_GROUP(NULL, source_args, a);
-    groups[11] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
-    groups[12] = args_check(&a->check);
-    groups[13] = args_served(&a->service);
-    groups[13].heading = "With --serve";
-    groups[14] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
-    groups[15] = args_output(&a->output);
-    groups[16] = args_log();
-    groups[17] = args_status(&a->status);
-    groups[18] = args_control(&a->status);
+    groups[9] = args_reach(&a->target.reach);
+    groups[10] = args_report(&a->output);
+    groups[11] = (struct arg_group)ARG_GROUP(NULL, source_args, a);
+    groups[12] = (struct arg_group)ARG_GROUP(NULL, target_args, &a->target);
+    groups[13] = args_login_source(&a->source.login);
+    groups[14] = args_login_target(&a->target.login);
+    groups[15] = args_ask_password(&a->ask_password);
+    groups[16] = args_check(&a->check);
+    groups[17] = args_served(&a->service);
+    groups[17].heading = "With --serve";
+    groups[18] = (struct arg_group)ARG_GROUP(NULL, serve_args, a);
+    groups[19] = args_output(&a->output);
+    groups[20] = args_log();
+    groups[21] = args_status(&a->status);
+    groups[22] = args_control(&a->status);
 }
 
 /* Is it among the options? Which there are depends on it. */
@@ -230,6 +236,11 @@ static int take_source(struct sync_args *a, const char *source, struct ft_err *e
 /* What is said of both servers is for those that have TLS. */
 static int take_servers(struct sync_args *a, char **operands, struct ft_err *err)
 {
+    if (strncasecmp(operands[1], "dragonfly", 9) == 0 &&
+        strncasecmp(operands[0], "dragonfly", 9) != 0)
+        return reach_args_swapped("flowtape sync SOURCE TARGET, with the Dragonfly first", err);
+    a->source.is_other = true; /* redis-cli knows nothing of Dragonfly's */
+    a->source.login.ask = a->target.login.ask = a->ask_password;
     if (args_is_secure(operands[0]) || !args_is_secure(operands[1]))
         tls_args_join(&a->source.tls, &a->tls);
     if (args_is_secure(operands[1]))
@@ -241,6 +252,7 @@ static int take_servers(struct sync_args *a, char **operands, struct ft_err *err
 
 static int take_service(struct sync_args *a, const char *source, struct ft_err *err)
 {
+    a->source.login.ask = a->ask_password;
     if (take_source(a, source, err) != 0)
         return -1;
     if (a->cluster || a->source.node_count > 1)
@@ -312,9 +324,8 @@ void sync_args_release(struct sync_args *a)
 {
     filter_release(&a->run.replay.filter);
     replay_map_release(&a->run.replay.map);
-    uri_release(&a->source.uri);
-    uri_list_free(a->source.nodes, a->source.node_count);
-    uri_release(&a->target.uri);
+    args_release_server(&a->source);
+    args_release_server(&a->target);
     uri_release(&a->service.run.listen);
     status_args_release(&a->status);
 }

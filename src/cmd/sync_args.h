@@ -13,6 +13,7 @@ struct sync_args {
     struct server_args source;
     struct server_args target;
     struct tls_options tls;    /* of both */
+    bool ask_password;         /* likewise */
     struct serve_args service; /* of what is served: target, states and so on, and TLS */
     bool serves;               /* --serve was given */
     struct loss_args loss;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/sentinel.h"
 #include "wire/server_info.h"
 
 #define VERSION_MIN 500u
@@ -29,14 +30,51 @@ struct target_node *target_client_node(const struct target_client *t, struct byt
  * What a server is
  */
 
+/*
+ * A proxy, say, that lets neither INFO nor HELLO through. It is taken for the oldest server that is known, as what that one
+ * reads all read; whether it takes what the work needs is seen before anything is written.
+ */
+static int take_silent(const struct target_client *t, struct redis_pipe *pipe, const char *name,
+                       struct server_info *ret, struct ft_err *err)
+{
+    struct ft_err refused = *err;
+    redisReply *reply;
+    bool pong;
+
+    err_clear(err);
+    if (redis_pipe_call_text(pipe, &reply, "PING", err) != 0)
+        return -1;
+    pong = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "PONG") == 0;
+    freeReplyObject(reply);
+    if (!pong) {
+        *err = refused;
+        return -1;
+    }
+    *ret = (struct server_info){.brief = true, .version = VERSION_MIN, .text = "5.0"};
+    if (!t->was_connected && t->node_count == 0) /* once */
+        target_host_note(&t->host,
+                         "%s does not say which server it is: it is written to as Redis %s", name,
+                         ret->text);
+    return 0;
+}
+
+static int fetch_info(const struct target_client *t, struct redis_pipe *pipe, const char *name,
+                      struct server_info *ret, struct ft_err *err)
+{
+    if (server_info_fetch(pipe, name, ret, err) == 0)
+        return 0;
+    return err->kind == FT_ERR_PROTOCOL ? take_silent(t, pipe, name, ret, err) : -1;
+}
+
 /* A replica would take no writes; one that is being promoted soon will. */
 static int check_role(const struct target_client *t, const struct server_info *info,
                       const char *name, struct ft_err *err)
 {
     if (!info->replica || t->takes_replica)
         return 0;
-    return err_set(err, t->was_connected ? FT_ERR_NET : FT_ERR_PROTOCOL,
-                   "%s is a replica and takes no writes: name its master", name);
+    return err_set(
+        err, t->was_connected || t->named->scheme == URI_SENTINEL ? FT_ERR_NET : FT_ERR_PROTOCOL,
+        "%s is a replica and takes no writes: name its master", name);
 }
 
 static int check_version(struct target_client *t, const struct server_info *info, const char *name,
@@ -73,7 +111,7 @@ static int check_server(const struct target_client *t, struct target_node *node,
 {
     struct server_info info;
 
-    if (server_info_fetch(node->pipe, node->name, &info, err) != 0 ||
+    if (fetch_info(t, node->pipe, node->name, &info, err) != 0 ||
         check_loading(&info, node->name, err) != 0 || check_role(t, &info, node->name, err) != 0)
         return -1;
     memcpy(node->run_id, info.run_id, sizeof(node->run_id));
@@ -216,7 +254,7 @@ static int find_first(struct target_client *t, struct ft_err *err)
                                err) != 0)
         return -1;
     t->was_reached = true;
-    rc = server_info_fetch(pipe, name, &info, err);
+    rc = fetch_info(t, pipe, name, &info, err);
     if (rc == 0 && info.dragonfly)
         rc = err_set(err, FT_ERR_PROTOCOL,
                      "%s is a Dragonfly: a replay writes into a Redis or Valkey", name);
@@ -241,7 +279,8 @@ void target_client_init(struct target_client *t, const struct uri *named,
 
 int target_client_open(struct target_client *t, const char *owner, struct ft_err *err)
 {
-    if (uri_copy(&t->uri, t->named, err) != 0 || fence_begin(&t->fence, owner, err) != 0)
+    if (sentinel_locate(&t->uri, t->named, t->host.cancel_fd, t->host.give_up_ms, err) != 0 ||
+        fence_begin(&t->fence, owner, err) != 0)
         return -1;
     t->uri.db = 0;
     if ((t->known_map != NULL ? find_again(t, err) : find_first(t, err)) != 0 ||

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "wire/reach.h"
 #include "wire/tls.h"
 #include "wire/wrong_port.h"
 
@@ -169,15 +170,21 @@ static int open_tcp(struct conn *c, const struct uri *u, uint64_t deadline_ms, s
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *list = NULL;
+    char host[REACH_HOST_SIZE];
+    uint16_t number;
     char port[8];
     int rc;
 
-    (void)snprintf(port, sizeof(port), "%u", u->port);
-    rc = getaddrinfo(u->host, port, &hints, &list);
+    if (!reach_address(u->reach, u->host, u->port, host, &number)) {
+        (void)snprintf(host, sizeof(host), "%s", u->host); /* fits */
+        number = u->port;
+    }
+    (void)snprintf(port, sizeof(port), "%u", number);
+    rc = getaddrinfo(host, port, &hints, &list);
     if (rc == EAI_MEMORY || (rc == EAI_SYSTEM && errno == ENOMEM))
         return err_nomem(err, "the address of a peer");
     if (rc != 0) {
-        return err_set(err, FT_ERR_NET, "could not find the address of \"%s\": %s", u->host,
+        return err_set(err, FT_ERR_NET, "could not find the address of \"%s\": %s", host,
                        gai_strerror(rc));
     }
     rc = -1;

@@ -13,6 +13,7 @@
 #include "base/spool.h"
 #include "resp/resp_write.h"
 #include "wire/pipe_depth.h"
+#include "wire/reach.h"
 #include "wire/reply_error.h"
 #include "wire/reply_kind.h"
 #include "wire/reply_reader.h"
@@ -76,6 +77,7 @@ struct redis_pipe {
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
     bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
     bool is_queueing;         /* what is sent is part of a transaction */
+    struct reach *reach;      /* a reference; NULL: no rules */
     uint8_t *out;             /* a piece of a large command; NULL: none was sent yet */
     uint8_t in[READ_BYTES];
 };
@@ -121,6 +123,7 @@ int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int can
     p->timeout_ms = timeout_ms < REDIS_PIPE_TIMEOUT_MS ? timeout_ms : REDIS_PIPE_TIMEOUT_MS;
     p->on_reply = on_reply;
     p->context = context;
+    p->reach = reach_ref(u->reach);
     reply_reader_init(&p->reader, REPLY_BYTES);
     p->ring = calloc(IN_FLIGHT_MAX, sizeof(*p->ring));
     p->oldest = calloc(1, sizeof(*p->oldest));
@@ -620,8 +623,9 @@ static unsigned kinds_of(struct redis_pipe *p, const struct command *command)
     return kinds;
 }
 
+/* named: the same by the name that is known here. */
 static int append(struct redis_pipe *p, uint64_t tag, const struct command *command,
-                  struct ft_err *err)
+                  const struct command *named, struct ft_err *err)
 {
     bool large = is_large(command);
     size_t before;
@@ -638,7 +642,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
     p->ring[(p->ring_first + p->ring_count++) % IN_FLIGHT_MAX] =
-        (struct sent){tag, bytes, kinds_of(p, command), answers_value(command->args[0])};
+        (struct sent){tag, bytes, kinds_of(p, named), answers_value(named->args[0])};
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->in_flight_bytes += bytes;
@@ -646,21 +650,38 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     return 0;
 }
 
+/* The server may know the command by another name. */
+static int append_renamed(struct redis_pipe *p, uint64_t tag, struct command command,
+                          struct ft_err *err)
+{
+    struct bytes name = reach_command(p->reach, command.args[0]);
+    struct bytes *args;
+    int rc;
+
+    if (name.p == command.args[0].p)
+        return append(p, tag, &command, &command, err);
+    args = malloc(command.count * sizeof(*args)); /* fits: the caller has as many */
+    if (args == NULL)
+        return err_nomem(err, "a renamed command");
+    memcpy(args, command.args, command.count * sizeof(*args));
+    args[0] = name;
+    rc = append(p, tag, &(struct command){args, command.count, command.more_count, command.more},
+                &command, err);
+    free(args);
+    return rc;
+}
+
 int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                       struct ft_err *err)
 {
-    const struct command command = {.args = args, .count = count};
-
-    return append(p, tag, &command, err);
+    return append_renamed(p, tag, (struct command){.args = args, .count = count}, err);
 }
 
 int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *args,
                            size_t count, size_t more_count, const struct spool *more,
                            struct ft_err *err)
 {
-    const struct command command = {args, count, more_count, more};
-
-    return append(p, tag, &command, err);
+    return append_renamed(p, tag, (struct command){args, count, more_count, more}, err);
 }
 
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)
@@ -771,6 +792,7 @@ void redis_pipe_free(struct redis_pipe *p)
     if (p == NULL)
         return;
     conn_close(&p->conn);
+    reach_unref(p->reach);
     reply_reader_release(&p->reader);
     chunk_free(p->oldest);
     chunk_free(p->spare);

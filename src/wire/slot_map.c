@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/reach.h"
 #include "wire/redis_info.h"
 #include "wire/reply_error.h"
 
@@ -48,15 +49,15 @@ static bool is_unknown(struct bytes host)
     return host.n == 0 || bytes_eq_str(host, "?");
 }
 
-/* find_ip - "ip" among the names and values that redis 7 appends to a node. */
-static struct bytes find_ip(const redisReply *node)
+/* find_more - "ip" or "hostname" among the names and values that redis 7 appends to a node. */
+static struct bytes find_more(const redisReply *node, const char *name)
 {
     const redisReply *more = node->elements > 3 ? node->element[3] : NULL;
 
     if (more == NULL || more->type != REDIS_REPLY_ARRAY)
         return bytes_of(NULL, 0);
     for (size_t i = 0; i + 1 < more->elements; i += 2) {
-        if (bytes_eq_str(reply_text(more->element[i]), "ip"))
+        if (bytes_eq_str(reply_text(more->element[i]), name))
             return reply_text(more->element[i + 1]);
     }
     return bytes_of(NULL, 0);
@@ -74,7 +75,7 @@ static int parse_address(const redisReply *node, const char *asked_host,
         return err_set(err, FT_ERR_PROTOCOL, "a node in the slot map has no host and port");
     host = reply_text(node->element[0]);
     if (is_unknown(host))
-        host = find_ip(node);
+        host = find_more(node, "ip");
     if (is_unknown(host))
         host = bytes_str(asked_host);
     if (!is_host(host)) {
@@ -88,6 +89,9 @@ static int parse_address(const redisReply *node, const char *asked_host,
     memset(ret, 0, sizeof(*ret));
     memcpy(ret->host, host.p, host.n);
     ret->port = (uint16_t)node->element[1]->integer;
+    host = find_more(node, "hostname");
+    if (is_host(host))
+        memcpy(ret->hostname, host.p, host.n);
     if (node->elements > 2)
         id = reply_text(node->element[2]);
     if (id.n == SLOT_MAP_ID_SIZE - 1 && memchr(id.p, '\0', id.n) == NULL)
@@ -483,7 +487,9 @@ int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, 
 {
     struct uri u = {.scheme = URI_REDIS, .port = a->port};
 
-    memcpy(u.host, a->host, sizeof(u.host));
+    memcpy(u.host,
+           reach_prefers_hostname(like->reach) && a->hostname[0] != '\0' ? a->hostname : a->host,
+           sizeof(u.host));
     if (uri_copy_access(&u, like, err) != 0) {
         uri_release(&u);
         return -1;

@@ -29,7 +29,8 @@
 struct slot_map_address {
     char host[URI_HOST_SIZE]; /* IPv6 without brackets */
     uint16_t port;
-    char id[SLOT_MAP_ID_SIZE]; /* node id, 40 hex digits; "" if not told */
+    char id[SLOT_MAP_ID_SIZE];    /* node id, 40 hex digits; "" if not told */
+    char hostname[URI_HOST_SIZE]; /* beside the host, from redis 7.0 on; "" if not told */
 };
 
 struct slot_map_node {

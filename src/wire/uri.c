@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/bytes.h"
 #include "base/fsutil.h"
+#include "wire/reach.h"
 #include "wire/tls.h"
 
 #define PASSWORD_FILE_MAX 4096
@@ -16,9 +18,14 @@ static const struct {
     enum uri_scheme scheme;
     bool secure;
 } schemes[] = {
-    {"dragonfly://", URI_DRAGONFLY, false}, {"dragonflys://", URI_DRAGONFLY, true},
-    {"redis://", URI_REDIS, false},         {"rediss://", URI_REDIS, true},
-    {"valkey://", URI_REDIS, false},        {"valkeys://", URI_REDIS, true},
+    {"dragonfly://", URI_DRAGONFLY, false},
+    {"dragonflys://", URI_DRAGONFLY, true},
+    {"redis://", URI_REDIS, false},
+    {"rediss://", URI_REDIS, true},
+    {"valkey://", URI_REDIS, false},
+    {"valkeys://", URI_REDIS, true},
+    {"redis-sentinel://", URI_SENTINEL, false},
+    {"rediss-sentinel://", URI_SENTINEL, true},
 };
 
 static int hex_digit(char c)
@@ -89,12 +96,13 @@ static int parse_number(struct bytes text, uint64_t max, const char *what, uint6
     return 0;
 }
 
-static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
+static int parse_host_port(const struct uri *u, struct uri_host *ret, struct bytes text,
+                           struct ft_err *err)
 {
     struct bytes host = text;
     struct bytes port = {0};
     const uint8_t *end;
-    uint64_t number = URI_DEFAULT_PORT;
+    uint64_t number = u->scheme == URI_SENTINEL ? URI_SENTINEL_PORT : URI_DEFAULT_PORT;
 
     if (text.n > 0 && text.p[0] == '[') {
         end = memchr(text.p, ']', text.n);
@@ -109,7 +117,7 @@ static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
             port = bytes_of(end, text.n - host.n);
         }
     }
-    if (host.n == 0 || host.n >= sizeof(u->host) || memchr(host.p, '\0', host.n) != NULL)
+    if (host.n == 0 || host.n >= sizeof(ret->host) || memchr(host.p, '\0', host.n) != NULL)
         return err_set(err, FT_ERR_USAGE, "cannot read the address: there is no host in it");
     if (port.n > 0 && port.p[0] != ':')
         return err_set(err, FT_ERR_USAGE, "cannot read the address: \":PORT\" must follow \"]\"");
@@ -118,9 +126,52 @@ static int parse_host_port(struct uri *u, struct bytes text, struct ft_err *err)
         return -1;
     if (number == 0)
         return err_set(err, FT_ERR_USAGE, "cannot read the address: port 0 cannot be connected to");
-    memcpy(u->host, host.p, host.n);
-    u->host[host.n] = '\0';
-    u->port = (uint16_t)number;
+    memcpy(ret->host, host.p, host.n);
+    ret->host[host.n] = '\0';
+    ret->port = (uint16_t)number;
+    return 0;
+}
+
+/* One host, or several between commas. */
+static int parse_hosts(struct uri *u, struct bytes text, struct ft_err *err)
+{
+    bool several = u->scheme == URI_REDIS || u->scheme == URI_SENTINEL;
+    struct uri_host host;
+    bool first = true;
+
+    do {
+        const uint8_t *comma = several ? memchr(text.p, ',', text.n) : NULL;
+        size_t n = comma == NULL ? text.n : (size_t)(comma - text.p);
+
+        if (parse_host_port(u, &host, bytes_of(text.p, n), err) != 0)
+            return -1;
+        if (first) {
+            memcpy(u->host, host.host, sizeof(u->host));
+            u->port = host.port;
+        } else {
+            if (ARRAY_ADD_ROOM(&u->others, u->other_count, "an address", err) != 0)
+                return -1;
+            u->others[u->other_count++] = host;
+        }
+        first = false;
+        text = comma == NULL ? bytes_of(NULL, 0) : bytes_of(comma + 1, text.n - n - 1);
+        if (comma == NULL)
+            return 0;
+    } while (true);
+}
+
+/* "name" or "name/db" of sentinels. */
+static int parse_service(struct uri *u, struct bytes *path, struct ft_err *err)
+{
+    const uint8_t *slash = path->n == 0 ? NULL : memchr(path->p, '/', path->n);
+    size_t n = slash == NULL ? path->n : (size_t)(slash - path->p);
+
+    if (n == 0 || n >= sizeof(u->service) || memchr(path->p, '\0', n) != NULL)
+        return err_set(err, FT_ERR_USAGE,
+                       "cannot read the address: the name of the master is missing, as in "
+                       "redis-sentinel://host:26379/mymaster");
+    memcpy(u->service, path->p, n);
+    *path = slash == NULL ? bytes_of(NULL, 0) : bytes_of(slash + 1, path->n - n - 1);
     return 0;
 }
 
@@ -142,14 +193,16 @@ static int parse_authority(struct uri *u, struct bytes rest, struct ft_err *err)
         path = bytes_of(slash + 1, rest.n - (size_t)(slash - rest.p) - 1);
         rest.n = (size_t)(slash - rest.p);
     }
-    if (path.n > 0 && u->scheme != URI_REDIS)
+    if (u->scheme == URI_SENTINEL && parse_service(u, &path, err) != 0)
+        return -1;
+    if (path.n > 0 && u->scheme == URI_DRAGONFLY)
         return err_set(err, FT_ERR_USAGE, "cannot read the address: nothing may follow the port");
     if (path.n > 0 && parse_number(path, INT32_MAX, "the database", &db, err) != 0)
         return -1;
     u->db = (uint32_t)db;
     if (at != NULL && parse_userinfo(u, info, err) != 0)
         return -1;
-    return parse_host_port(u, rest, err);
+    return parse_hosts(u, rest, err);
 }
 
 static int parse_unix(struct uri *u, const char *path, struct ft_err *err)
@@ -243,6 +296,9 @@ char *uri_address(const struct uri *u, char out[URI_ADDRESS_SIZE])
 {
     if (u->scheme == URI_UNIX)
         (void)snprintf(out, URI_ADDRESS_SIZE, "%s", u->host); /* the host is shorter */
+    else if (u->scheme == URI_SENTINEL)
+        (void)snprintf(out, URI_ADDRESS_SIZE, "%s of %.160s:%u", u->service, u->host,
+                       u->port); /* hosts are shorter */
     else if (strchr(u->host, ':') != NULL)
         (void)snprintf(out, URI_ADDRESS_SIZE, "[%s]:%u", u->host, u->port);
     else
@@ -254,6 +310,7 @@ int uri_copy_access(struct uri *ret, const struct uri *from, struct ft_err *err)
 {
     ret->secure = from->secure;
     ret->tls = tls_ref(from->tls);
+    ret->reach = reach_ref(from->reach);
     ret->user = from->user == NULL ? NULL : strdup(from->user);
     ret->password = from->password == NULL ? NULL : strdup(from->password);
     if ((from->user != NULL && ret->user == NULL) ||
@@ -266,6 +323,13 @@ int uri_copy(struct uri *ret, const struct uri *from, struct ft_err *err)
 {
     struct uri u = *from;
 
+    u.others = from->other_count == 0
+                   ? NULL
+                   : malloc(from->other_count * sizeof(*u.others)); /* no more than were parsed */
+    if (from->other_count != 0 && u.others == NULL)
+        return err_nomem(err, "an address");
+    if (from->other_count != 0)
+        memcpy(u.others, from->others, from->other_count * sizeof(*u.others));
     if (uri_copy_access(&u, from, err) != 0) {
         uri_release(&u);
         return -1;
@@ -280,4 +344,9 @@ void uri_release(struct uri *u)
     wipe(&u->password);
     tls_unref(u->tls);
     u->tls = NULL;
+    reach_unref(u->reach);
+    u->reach = NULL;
+    free(u->others);
+    u->others = NULL;
+    u->other_count = 0;
 }

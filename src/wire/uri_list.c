@@ -12,7 +12,7 @@ static void find_hosts(const char *text, size_t *begin, size_t *end)
 
     *begin = 0;
     *end = 0;
-    if (scheme == NULL)
+    if (scheme == NULL || strstr(text, "-sentinel://") != NULL) /* these are one server's */
         return;
     *begin = (size_t)(scheme - text) + 3;
     at = strrchr(text + *begin, '@'); /* the last one ends the user part, as in uri_parse */

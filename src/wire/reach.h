@@ -1,0 +1,41 @@
+/*
+ * reach.h - what is particular to the way to a server: other addresses than it announces, other names of commands.
+ *
+ * What it is   Rules that the user gave, shared by all connections to a server and the nodes of its cluster.
+ * Addresses    HOST:PORT=HOST:PORT: whatever names the first, a slot map, a redirection or a sentinel, the second is
+ *              connected to. HOST=HOST: whatever the port. Messages name the first, which is what others call it.
+ * Commands     NAME=OTHER: NAME is sent as OTHER. What a script calls is not concerned.
+ * Threads      Filled by one thread, then only read; references may be taken by any.
+ */
+#ifndef FLOWTAPE_WIRE_REACH_H
+#define FLOWTAPE_WIRE_REACH_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define REACH_HOST_SIZE 256
+
+struct reach;
+
+/* reach_of - *reach, which is made if it is NULL. FT_ERR_NOMEM. */
+int reach_of(struct reach **reach, struct ft_err *err);
+struct reach *reach_ref(struct reach *r);
+void reach_unref(struct reach *r);
+
+/* reach_add_addresses - rules between commas, or @FILE with one on each line (# begins a comment). FT_ERR_USAGE. */
+int reach_add_addresses(struct reach *r, const char *text, struct ft_err *err);
+/* reach_add_command - one rule. FT_ERR_USAGE. */
+int reach_add_command(struct reach *r, const char *text, struct ft_err *err);
+/* reach_prefer_hostname - nodes of a cluster by the hostname that a slot map has beside their address. */
+void reach_prefer_hostname(struct reach *r);
+
+/* reach_address - what to connect to instead; false: no rule. r may be NULL, here and below. */
+bool reach_address(const struct reach *r, const char *host, uint16_t port,
+                   char ret_host[REACH_HOST_SIZE], uint16_t *ret_port);
+/* reach_command - what to send instead; name itself without a rule. */
+struct bytes reach_command(const struct reach *r, struct bytes name);
+bool reach_prefers_hostname(const struct reach *r);
+
+#endif
