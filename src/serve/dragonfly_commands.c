@@ -502,7 +502,7 @@ static int hand_over(struct dragonfly_session *s, uint64_t timeout_s, bool *ret_
     while (!(*ret_done = is_acknowledged(s)) && !s->dead && clock_mono_ms() < give_up_ms)
         wait_for_change(m);
     if (*ret_done) {
-        m->taken_over = true;
+        atomic_store(&m->taken_over, true);
         return 0;
     }
     s->takeover = false;

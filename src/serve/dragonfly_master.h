@@ -81,7 +81,7 @@ struct dragonfly_master {
     struct dragonfly_session *sessions;
     uint32_t session_count; /* that have begun */
     uint32_t *pings;        /* per flow: records of failed takeovers, after the end */
-    bool taken_over;
+    atomic_bool taken_over; /* whoever has ended a connection looks at it */
 };
 
 int dragonfly_master_init(struct dragonfly_master *m, struct ft_err *err);

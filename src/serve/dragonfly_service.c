@@ -91,7 +91,7 @@ static int run_session(void *context, struct conn *conn, struct ft_err *err)
     rc = converse(p, err);
     if (p->session != NULL)
         dragonfly_session_leave(p->session, p->flow);
-    if (v->master.taken_over)
+    if (atomic_load(&v->master.taken_over))
         session_pool_stop(&v->pool, NULL);
     conn_close(&p->conn);
     command_reader_release(&p->reader);
@@ -191,7 +191,7 @@ int dragonfly_service_run(const struct serve_options *options, const struct sour
     }
     (void)snprintf(result->replication_id, sizeof(result->replication_id), "%.40s",
                    v.master.replication_id);
-    result->taken_over = v.master.taken_over;
+    result->taken_over = atomic_load(&v.master.taken_over);
     dragonfly_master_release(&v.master);
     session_pool_release(&v.pool);
     *ret_turned_over = v.turned_over;
