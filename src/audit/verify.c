@@ -826,6 +826,7 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
     read_progress_begin(r->progress, "checking", source_bytes(source));
     all.source = source;
     rc = key_log_new(&all.keys.log, err);
+    r->commands_follow = source_can(source, SOURCE_HAS_JOURNAL);
     if (rc == 0 && source->left_out != NULL)
         rc = add_finding(r, path, FT_NO_OFFSET, source->left_out, err);
     if (rc == 0)

@@ -13,6 +13,7 @@
 #ifndef FLOWTAPE_AUDIT_VERIFY_H
 #define FLOWTAPE_AUDIT_VERIFY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -27,6 +28,7 @@ struct finding {
 };
 
 struct verify_report {
+    bool commands_follow;           /* an append-only file, which has more than its snapshot */
     struct read_progress *progress; /* where the run counts; NULL: nowhere */
     struct finding *findings;       /* the first FINDINGS_SHOWN_MAX */
     size_t finding_count;           /* of those */

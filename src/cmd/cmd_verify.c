@@ -123,7 +123,9 @@ static const char *state_of(const struct verify_report *r)
 {
     if (r->findings_total != 0)
         return r->findings_total == r->unread ? "NOT READ" : "DAMAGED";
-    return r->incomplete_count != 0 ? "INCOMPLETE" : "clean";
+    if (r->incomplete_count != 0)
+        return "INCOMPLETE";
+    return r->commands_follow ? "whole, with the commands that follow its RDB" : "clean";
 }
 
 static enum exit_status status_of(const struct verify_report *r)
