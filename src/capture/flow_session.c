@@ -131,6 +131,13 @@ static int submit(struct flow_session *f, size_t n, unsigned flags, struct ft_er
 
     if (other == NULL)
         return err_set(err, FT_ERR_CANCELLED, "the recorder has failed");
+    if (old->kind != SEGMENT_SNAPSHOT && s->next_lsn - f->block_lsn > UINT32_MAX) {
+        recorder_give_back(f->go.recorder, other);
+        return err_set(err, FT_ERR_LIMIT,
+                       "a transaction that begins at LSN %" PRIu64 " has %" PRIu64
+                       " bytes; a capture holds at most 4 GiB of one",
+                       f->block_lsn, s->next_lsn - f->block_lsn);
+    }
     if (rest == 0 && framer_detach(f->framer, err) != 0) {
         recorder_give_back(f->go.recorder, other);
         return -1;
