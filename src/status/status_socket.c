@@ -19,12 +19,15 @@
 #define CLIENT_WAIT_MS  500
 #define STATUS_MAX      (16u << 20)
 
-/* A path of any length fits when it is reached through the directory's descriptor. */
-static void address_of(int dirfd, const char *name, struct sockaddr_un *ret)
+/* A path of any length fits when it is reached through the directory's descriptor. false: the name, which is not
+ * one of ours, does not. */
+static bool address_of(int dirfd, const char *name, struct sockaddr_un *ret)
 {
+    int n;
+
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    (void)snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dirfd,
-                   name); /* fits: names are ours */
+    n = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dirfd, name);
+    return n > 0 && (size_t)n < sizeof(ret->sun_path);
 }
 
 void status_socket_init(struct status_socket *s)
@@ -43,10 +46,10 @@ void status_socket_open(struct status_socket *s, const char *dir, const char *na
                    (long)getpid()); /* fits */
     (void)snprintf(s->file, sizeof(s->file), "%.40s" STATUS_FILE_END, name);
     s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    address_of(s->dirfd, s->name, &address);
     (void)unlinkat(s->dirfd, s->name, 0); /* of a run that was killed and had this number */
     /* nobody can connect before listen */
-    if (s->fd >= 0 && bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+    if (s->fd >= 0 && address_of(s->dirfd, s->name, &address) &&
+        bind(s->fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
         fchmodat(s->dirfd, s->name, S_IRUSR | S_IWUSR, 0) == 0 &&
         listen(s->fd, CLIENTS_WAITING) == 0)
         return;
@@ -133,8 +136,8 @@ static bool ask(int dirfd, const char *name, struct buf *ret)
     struct ft_err err = FT_ERR_INIT;
     ssize_t n = -1;
 
-    address_of(dirfd, name, &address);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+    if (fd >= 0 && address_of(dirfd, name, &address) &&
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
         while (ret->n < STATUS_MAX && buf_reserve(ret, 4096, &err) == 0 &&
                (n = recv(fd, ret->p + ret->n, 4096, 0)) > 0)
             ret->n += (size_t)n;
