@@ -30,11 +30,26 @@ static bool arg_is(const struct dragonfly_peer *p, size_t i, const char *word)
     return bytes_is_word(arg(p, i), word);
 }
 
+/* A session ends when one of its connections does, while another may be about to send a command: no rule is broken. */
+static const char session_ended[] = "syncid not found: its session has ended";
+
+/* With mu held. */
+static const char *no_session(const struct dragonfly_master *m, struct bytes id)
+{
+    uint64_t number;
+
+    if (id.n > 4 && bytes_to_u64(bytes_of(id.p + 4, id.n - 4), &number) && number != 0 &&
+        number <= m->session_count)
+        return session_ended;
+    return "syncid not found: there was no such session";
+}
+
 /* Something that the protocol does not allow: told to both. `what` begins as a Dragonfly's own answer does. */
 static int refuse(struct dragonfly_peer *p, const char *command, const char *what,
                   struct ft_err *err)
 {
-    dragonfly_violation(p->master, "%s: %s: %s", p->conn.name, command, what);
+    if (what != session_ended)
+        dragonfly_violation(p->master, "%s: %s: %s", p->conn.name, command, what);
     return buf_printf(&p->out, err, "-ERR %s\r\n", what);
 }
 
@@ -320,7 +335,7 @@ static const char *flow_error(struct dragonfly_peer *p, struct dragonfly_session
         return "bad sync id: wanted the second element of the reply to capa dragonfly";
     s = dragonfly_session_find(p->master, arg(p, 3));
     if (s == NULL)
-        return "syncid not found: its session has ended, or never was";
+        return no_session(m, arg(p, 3));
     if (!bytes_to_u64(arg(p, 4), &index) || index >= m->generation->flow_count)
         return "value is not an integer or out of range: flows are counted from 0";
     if (p->session != NULL)
@@ -388,7 +403,7 @@ static const char *phase_error(const struct dragonfly_peer *p, const struct drag
     uint32_t partial = 0;
 
     if (s == NULL)
-        return "syncid not found: its session has ended, or never was";
+        return no_session(m, arg(p, 2));
     if (s != p->session || p->flow != NULL)
         return "invalid state: this is for the connection that has begun the session";
     for (uint32_t i = 0; i < m->generation->flow_count; i++) {
@@ -528,7 +543,7 @@ static int answer_takeover(struct dragonfly_peer *p, struct ft_err *err)
     pthread_mutex_lock(&m->mu);
     s = dragonfly_session_find(m, arg(p, last));
     if (s == NULL)
-        wrong = "syncid not found: its session has ended, or never was";
+        wrong = no_session(m, arg(p, last));
     else if (!s->stable || s->takeover)
         wrong = "invalid state: a takeover is for a replica in stable sync";
     if (wrong == NULL) {
