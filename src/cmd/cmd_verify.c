@@ -125,7 +125,8 @@ static const char *state_of(const struct verify_report *r)
         return r->findings_total == r->unread ? "NOT READ" : "DAMAGED";
     if (r->incomplete_count != 0)
         return "INCOMPLETE";
-    return r->commands_follow ? "whole, with the commands that follow its RDB" : "clean";
+    return r->commands_follow && r->keys != 0 ? "whole, with the commands that follow its RDB"
+                                              : "clean";
 }
 
 static enum exit_status status_of(const struct verify_report *r)
