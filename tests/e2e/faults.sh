@@ -39,7 +39,7 @@ has_source()
 prepare()
 {
     : >"$T/sentences"
-    rm -rf "$T/capture" "$T/out.rdb" "$T/said" "$T/injected" "$T/packed" "$T/made" "$T/made.unpacking"
+    rm -rf "$T/capture" "$T/out.rdb" "$T/violations" "$T/said" "$T/injected" "$T/packed" "$T/made" "$T/made.unpacking"
     case $1 in
     capture | sync | resync) standin_start "$(recording_of "$1")" --check-dir "$T/capture" ;;
     serve) cp -r "$T/source" "$T/capture" ;;
@@ -292,11 +292,16 @@ one()
         fi
     fi
     case $1 in
-    capture | *sync) standin_stop || wrong="$wrong; against the rules of the conversation" ;;
+    capture | *sync)
+        standin_stop || {
+            wrong="$wrong; against the rules of the conversation"
+            json "$T/standin.out" 'violations/*' >"$T/violations"
+        }
+        ;;
     esac
     [ -z "$wrong" ] && return
     fail "$label: ${wrong#; }" "$T/first"
-    for shown in said complete; do
+    for shown in said complete violations; do
         [ ! -s "$T/$shown" ] || tail -n 5 "$T/$shown" | sed "s/^/    $shown: /"
     done
 }
@@ -413,6 +418,7 @@ redis_start --databases 64
 loaded=
 INCOMPLETE=6 # the status of verify where a snapshot is not complete
 if [ -n "${FAULTS_ONLY:-}" ]; then
+    injected=0 survived=0
     # shellcheck disable=SC2086
     one $FAULTS_ONLY
     cat "$T/first"
