@@ -156,12 +156,19 @@ static int start_watch(struct run *run, struct ft_err *err)
     return 0;
 }
 
+/* Its text belongs to the caller then. */
+static void stop_watch(struct limit_watch *w)
+{
+    if (!w->started)
+        return;
+    (void)wake_set(w->end_fd);
+    (void)pthread_join(w->thread, NULL); /* started, and joined only here */
+    w->started = false;
+}
+
 static void end_watch(struct limit_watch *w)
 {
-    if (w->started) {
-        (void)wake_set(w->end_fd);
-        (void)pthread_join(w->thread, NULL); /* started, and joined only here */
-    }
+    stop_watch(w);
     if (w->full_fd >= 0)
         (void)close(w->full_fd); /* both hold nothing */
     if (w->end_fd >= 0)
@@ -373,10 +380,11 @@ struct capture_run_options capture_run_defaults(void)
     };
 }
 
-static void note_full(const struct run *run)
+static void note_full(struct run *run)
 {
     char line[DIR_LIMITS_TEXT + 32];
 
+    stop_watch(&run->watch);
     (void)snprintf(line, sizeof(line), "%s: the capture ends here", run->watch.text); /* fits */
     note(run, line);
 }
