@@ -42,8 +42,11 @@ static int take_silent(const struct target_client *t, struct redis_pipe *pipe, c
     bool pong;
 
     err_clear(err);
-    if (redis_pipe_call_text(pipe, &reply, "PING", err) != 0)
+    if (redis_pipe_call_text(pipe, &reply, "PING", err) != 0) {
+        if (err->kind == FT_ERR_PROTOCOL)
+            *err = refused; /* it speaks something else, as was seen at first */
         return -1;
+    }
     pong = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "PONG") == 0;
     freeReplyObject(reply);
     if (!pong) {

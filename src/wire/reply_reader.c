@@ -251,10 +251,13 @@ static bool is_complete(struct reply_reader *r)
 int reply_reader_feed(struct reply_reader *r, struct bytes *in, redisReply **ret,
                       struct ft_err *err)
 {
+    if (r->failed)
+        return err_set(err, FT_ERR_PROTOCOL, "nothing that can be read after a bad reply");
     while (in->n != 0) {
         int taken = r->bulk != NULL ? feed_bulk(r, in, err) : feed_line(r, in, err);
 
-        if (taken < 0)
+        r->failed = taken < 0;
+        if (r->failed)
             return -1;
         if (taken == 0 || r->bulk != NULL || !is_complete(r))
             continue;

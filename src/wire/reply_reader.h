@@ -8,7 +8,7 @@
  *              by REPLY_LINE_MAX, everything together by the limit given, in which each element counts
  *              REPLY_ELEMENT_COST besides its text, and nesting by REPLY_DEPTH_MAX.
  * Errors       FT_ERR_PROTOCOL (not a reply, too long, nested too deeply), FT_ERR_NOMEM; the caller
- *              adds who said it. After one only reply_reader_release is allowed.
+ *              adds who said it. After one nothing can be read any more.
  * Threads      Not shared.
  * Source       redis.io/docs/reference/protocol-spec; redis src/networking.c (7.2).
  */
@@ -37,6 +37,7 @@ struct reply_reader {
     redisReply *bulk; /* whose text is being read */
     size_t bulk_room;
     size_t bulk_left; /* with its line end */
+    bool failed;      /* where the next reply begins is not known any more */
 };
 
 void reply_reader_init(struct reply_reader *r, size_t limit_bytes);

@@ -147,6 +147,22 @@ static void test_nested_as_deep_as_a_peer_likes(void **state)
     buf_release(&text);
 }
 
+static void test_nothing_is_read_after_a_bad_reply(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct bytes in = bytes_str("*2\r\n*-7\r\n+OK\r\n+OK\r\n+OK\r\n");
+    struct reply_reader r;
+    redisReply *reply;
+
+    (void)state;
+    reply_reader_init(&r, LIMIT);
+    t_fails(reply_reader_feed(&r, &in, &reply, &err), &err, FT_ERR_PROTOCOL, "not a reply");
+    in = bytes_str("+OK\r\n+OK\r\n+OK\r\n");
+    for (int i = 0; i < 3; i++)
+        t_fails(reply_reader_feed(&r, &in, &reply, &err), &err, FT_ERR_PROTOCOL, "bad reply");
+    reply_reader_release(&r);
+}
+
 /* Looked at once: a reader that begins anew with each piece would need minutes for this. */
 static void test_a_line_without_end(void **state)
 {
@@ -176,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_claims_beyond_the_limit),
         cmocka_unit_test(test_a_reply_grows_no_further_than_the_limit),
         cmocka_unit_test(test_nested_as_deep_as_a_peer_likes),
+        cmocka_unit_test(test_nothing_is_read_after_a_bad_reply),
         cmocka_unit_test(test_a_line_without_end),
     };
 
