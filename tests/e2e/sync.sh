@@ -74,8 +74,12 @@ redis_start
 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/int" --on-loss skip >"$T/int.out" 2>&1 &
 pid=$!
 PIDS="$PIDS $pid"
-t_until test -f "$T/int/capture.json"
-t_at_work "$pid"
+# begun - the target is known from here on
+begun()
+{
+    [ "$(cli dbsize)" -gt 0 ]
+}
+t_until begun
 kill -INT "$pid"
 ends "SIGINT" "$pid" 5 "$T/int.out"
 check "SIGINT: says how to go on" grep -q "the same command resumes" "$T/int.out"
