@@ -15,8 +15,8 @@ standin_start "$T_FIXTURES/$recording"
 redis_start
 first_redis=$T/redis/sock
 
-mkdir "$T/bin" "$T/work" "$T/scratch"
-cd "$T/work" || exit 99
+mkdir "$T/bin" "$T/here" "$T/scratch"
+cd "$T/here" || exit 99
 printf '[sync]\nsource = %s\ndir = capture\n' "$URI" >db1.conf
 "$REDIS_SERVER" --port 0 --unixsocket "$T/scratch/sock" --dir "$T/scratch" --save '' --databases 64 >"$T/scratch.log" 2>&1 &
 PIDS="$PIDS $!"
@@ -117,6 +117,5 @@ while IFS= read -r line; do
     *) check "$line" run ;;
     esac
 done <"$T/commands"
-check "what was unpacked is what was packed" cmp "$T/work/capture/gen-0001/$(ls "$T/work/capture/gen-0001" | head -n 1)" \
-    "$T/work/capture-again/gen-0001/$(ls "$T/work/capture-again/gen-0001" | head -n 1)"
+check "what was unpacked is what was packed" diff -r "$T/here/capture/gen-0001" "$T/here/capture-again/gen-0001"
 t_end
