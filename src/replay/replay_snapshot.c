@@ -599,11 +599,18 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
     return 0;
 }
 
+struct snapshots {
+    struct replay *r;
+    struct source_large *large;
+};
+
 static int run_stream(void *context, const struct source *source, uint32_t index,
                       struct ft_err *err)
 {
-    const struct source_stream_options options = {.snapshot_only = true, .verify_checksum = true};
-    struct stream_sender s = {.r = context, .flow = index};
+    const struct snapshots *all = context;
+    const struct source_stream_options options = {
+        .snapshot_only = true, .verify_checksum = true, .large = all->large};
+    struct stream_sender s = {.r = all->r, .flow = index};
     struct source_stream *stream = NULL;
     int rc = -1;
 
@@ -614,6 +621,7 @@ static int run_stream(void *context, const struct source *source, uint32_t index
         (!source_can(source, SOURCE_KEYS_MAY_REPEAT) || key_log_new(&s.names, err) == 0) &&
         source_stream_open(&stream, source, index, &options, err) == 0)
         rc = send_stream(&s, stream, err);
+    source_stream_free(stream); /* which gives a permit back that others wait for */
     tell(&s);
     if (s.pump != NULL) /* whatever became of the stream */
         replay_report_pumped(&s.r->report, pump_counts(s.pump)->filtered,
@@ -624,17 +632,23 @@ static int run_stream(void *context, const struct source *source, uint32_t index
         rc = mark_done(&s, err);
     if (rc != 0)
         replay_report_stream_not_done(&s.r->report, s.keys);
-    source_stream_free(stream);
     sender_release(&s);
     return rc;
 }
 
 int replay_snapshot(struct replay *r, struct ft_err *err)
 {
+    struct snapshots all = {.r = r};
+    int rc;
+
+    if (source_large_new(&all.large, err) != 0)
+        return -1;
     replay_report_snapshots(&r->report);
     r->seen_us = 0;
     read_progress_begin(r->source->progress, "snapshot", source_snapshot_bytes(r->source));
-    if (stream_pool_run_few(r->source, sender_count(r), run_stream, r, err) != 0)
+    rc = stream_pool_run_few(r->source, sender_count(r), run_stream, &all, err);
+    source_large_free(all.large);
+    if (rc != 0)
         return -1;
     return replay_report_has_failed(&r->report) ? err_set(err, FT_ERR_PROTOCOL, "refused") : 0;
 }

@@ -82,5 +82,22 @@ if [ "$values" -eq 1 ] && [ "$(redis-cli -s "$T/redis/sock" strlen journal)" -eq
 else
     fail "the record was not replayed as it is"
 fi
+redis-cli -s "$T/redis/sock" flushall >/dev/null
+rm -rf "$T/recording" "$T/cap" "$T/out.rdb"
+
+# What reads two flows at once, with such values in both, holds one of them.
+"$PWD/tests/bench/bench-data" flows "$T/recording" --flows 2 --strings 4 --collections 0 \
+    --size $((SIZE * 1048576)) >/dev/null || fail "bench-data"
+standin_start "$T/recording"
+within "two flows: capture" 0 capture "$URI" "$T/cap" --until-caught-up --quiet
+standin_stop
+for flow in 0 1; do
+    check "two flows: flow $flow has such a value" \
+        [ "$(wc -c <"$T/recording/flow-$flow.bin")" -gt $((SIZE * 1048576)) ]
+done
+within "two flows: verify" 1 verify "$T/cap"
+within "two flows: convert" 1 convert "$T/cap" "$T/out.rdb" --to rdb --quiet
+within "two flows: replay" 1 replay "$T/cap" "$REDIS" --quiet
+check "two flows: replayed" [ "$(redis-cli -s "$T/redis/sock" strlen string:000000003)" -eq $((SIZE * 1048576)) ]
 redis_stop
 t_end
