@@ -47,7 +47,7 @@ for words in "capture redis://:sesame@127.0.0.1:1 $T/x" "capture dragonfly:/:ses
     "ann:sesame@127.0.0.1" "verify redis://:sesame@[::1]:1" "inspect --keys=redis://:sesame@h $T/x" \
     "convert redis://ann:ses@sesame@127.0.0.1:1 $T/x"; do
     # shellcheck disable=SC2086 # words are to be split
-    "$FLOWTAPE" $words >"$T/check.out" 2>&1 && fail "mistyped: $words" "$T/check.out"
+    FLOWTAPE_GIVE_UP_AFTER=1s "$FLOWTAPE" $words >"$T/check.out" 2>&1 && fail "mistyped: $words" "$T/check.out"
     grep -q . "$T/check.out" || fail "mistyped, nothing said: $words"
     grep -q sesame "$T/check.out" && fail "the password is repeated: $words" "$T/check.out"
 done

@@ -60,7 +60,7 @@ check "a capture that retains one" two_generations "$T/one" --retain 1
 check "says so" grep -q '1 older generation was removed' "$T/capture.out"
 check "only the newest is there" [ "$(cd "$T/one" && echo gen-*)" = gen-0002 ]
 check "and is sound" verify_clean "$T/one"
-check "one that archives nothing keeps all" [ "$(two_generations "$T/kept" --retain 1 --archive-to 'false %p' \
+check "one that archives nothing keeps all" [ "$(two_generations "$T/kept" --retain 1 --archive-to 'false %p' --give-up-after 1s \
     >"$T/kept.out" 2>&1; cd "$T/kept" && echo gen-*)" = "gen-0001 gen-0002" ]
 
 # --- limits ---
