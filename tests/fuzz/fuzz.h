@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/window.h"
 
 /* What an item of an input may be told to hold: far more than an input of a fuzzer has. */
 #define FUZZ_ITEM_BYTES ((size_t)8 << 20)
@@ -56,6 +57,31 @@ static inline uint8_t fuzz_byte(struct bytes *in)
         return 0;
     in->n--;
     return *in->p++;
+}
+
+/* fuzz_feed - an incremental reader over the input, which comes in pieces of this size (0: whole). */
+static inline void fuzz_feed(struct bytes in, size_t size, void *reader,
+                             enum step (*next)(void *reader, struct window *w, struct ft_err *err))
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct window w;
+    enum step step;
+
+    window_init(&w, 0, FUZZ_ITEM_BYTES);
+    do {
+        step = next(reader, &w, &err);
+        if (step == STEP_MORE) {
+            size_t piece = in.n < size || size == 0 ? in.n : size;
+
+            fuzz_must(!w.closed);
+            w.closed = piece == 0;
+            if (window_push(&w, bytes_of(in.p, piece), &err) != 0)
+                step = STEP_ERROR;
+            in = bytes_of(in.p + piece, in.n - piece);
+        }
+    } while (step == STEP_ITEM || step == STEP_MORE);
+    fuzz_result(step == STEP_ERROR ? -1 : 0, &err);
+    window_release(&w);
 }
 
 /* fuzz_text - the rest of the input as a text; to be freed. */

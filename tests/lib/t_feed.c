@@ -227,6 +227,15 @@ char *feed_whole(const struct feed_adapter *a, struct bytes input)
     return text;
 }
 
+void feed_gives(const struct feed_adapter *a, struct bytes input, const char *want)
+{
+    char *text = feed_whole(a, input);
+
+    assert_string_equal(text, want);
+    free(text);
+    feed_check(a, input);
+}
+
 void feed_error(const struct feed_adapter *a, struct bytes input, struct ft_err *ret_err)
 {
     const struct cuts cuts = {.piece = SIZE_MAX};

@@ -30,6 +30,8 @@ struct feed_adapter {
 void feed_check(const struct feed_adapter *a, struct bytes input);
 /* feed_whole - the text of the whole input in one piece, which must be good. The caller frees. */
 char *feed_whole(const struct feed_adapter *a, struct bytes input);
+/* feed_gives - that text is `want`, and feed_check. */
+void feed_gives(const struct feed_adapter *a, struct bytes input, const char *want);
 /* feed_error - the error that the closed input ends in; fails the test when there is none. */
 void feed_error(const struct feed_adapter *a, struct bytes input, struct ft_err *ret_err);
 

@@ -60,3 +60,25 @@ void t_socket_end(struct t_socket *s)
         (void)rmdir(s->dir);
     }
 }
+
+static void answer(int fd, void *context)
+{
+    struct t_replies *r = context;
+    size_t used = 0;
+
+    for (size_t i = 0; r->replies[i] != NULL; i++) {
+        ssize_t n = recv(fd, r->asked + used, sizeof(r->asked) - 1 - used, 0);
+
+        if (n <= 0)
+            break;
+        used += (size_t)n;
+        if (send(fd, r->replies[i], strlen(r->replies[i]), MSG_NOSIGNAL) < 0)
+            break;
+    }
+}
+
+void t_replies_start(struct t_replies *r)
+{
+    memset(r->asked, 0, sizeof(r->asked));
+    t_socket_start(&r->socket, answer, r);
+}

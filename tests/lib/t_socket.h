@@ -27,4 +27,19 @@ void t_socket_start_tcp(struct t_socket *s, t_socket_fn *serve, void *context);
 /* t_socket_end - waits for `serve` to return. */
 void t_socket_end(struct t_socket *s);
 
+/* A peer that answers each request with the next reply, then hangs up. t_socket_end ends it. */
+struct t_replies {
+    struct t_socket socket;
+    const char *const *replies; /* T_REPLIES */
+    char asked[4096];           /* all requests; when it has ended */
+};
+
+#define T_REPLIES(...)    \
+    (const char *const[]) \
+    {                     \
+        __VA_ARGS__, NULL \
+    }
+
+void t_replies_start(struct t_replies *r);
+
 #endif

@@ -1,43 +1,18 @@
 #include "lib/test_main.h"
 
-#include <sys/socket.h>
-
 #include "lib/t_socket.h"
 #include "wire/dfly_master.h"
 
 #define ID_A "0123456789abcdef0123456789abcdef01234567"
 #define ID_B "fedcba9876543210fedcba9876543210fedcba98"
 
-/* A peer that answers each request with the next reply, then hangs up. */
-struct peer {
-    struct t_socket socket;
-    const char *const *replies;
-    char asked[4096];
-};
-
-static void answer(int fd, void *context)
-{
-    struct peer *p = context;
-    size_t used = 0;
-
-    for (size_t i = 0; p->replies[i] != NULL; i++) {
-        ssize_t n = recv(fd, p->asked + used, sizeof(p->asked) - 1 - used, 0);
-
-        if (n <= 0)
-            break;
-        used += (size_t)n;
-        if (send(fd, p->replies[i], strlen(p->replies[i]), MSG_NOSIGNAL) < 0)
-            break;
-    }
-}
-
 static int open_with(struct dfly_master *m, const char *const *replies, char *ret_asked,
                      struct ft_err *err)
 {
-    struct peer peer = {.replies = replies};
+    struct t_replies peer = {.replies = replies};
     int rc;
 
-    t_socket_start(&peer.socket, answer, &peer);
+    t_replies_start(&peer);
     rc = dfly_master_open(m, &peer.socket.uri, -1, DFLY_REPLY_MS, NULL, NULL, err);
     if (rc == 0)
         dfly_master_close(m);
@@ -49,11 +24,6 @@ static int open_with(struct dfly_master *m, const char *const *replies, char *re
 
 #define BEGIN "+PONG\r\n", "+OK\r\n", "+OK\r\n"
 #define INFO  "$43\r\n# Server\r\ndragonfly_version:df-v1.40.0-87\r\n\r\n"
-#define REPLIES(...)      \
-    (const char *const[]) \
-    {                     \
-        __VA_ARGS__, NULL \
-    }
 
 static void test_sessions_of_all_releases(void **state)
 {
@@ -72,8 +42,9 @@ static void test_sessions_of_all_releases(void **state)
         struct dfly_master m;
         char asked[4096];
 
-        t_ok(open_with(&m, REPLIES(BEGIN, cases[i].capa, "+OK\r\n", "+OK\r\n", INFO), asked, &err),
-             &err);
+        t_ok(
+            open_with(&m, T_REPLIES(BEGIN, cases[i].capa, "+OK\r\n", "+OK\r\n", INFO), asked, &err),
+            &err);
         assert_string_equal(m.replication_id, ID_A);
         assert_string_equal(m.sync_id, "SYNC12");
         assert_int_equal(m.flow_count, 3);
@@ -91,9 +62,9 @@ static void test_the_oldest_releases_get_no_version(void **state)
     char asked[4096];
 
     (void)state;
-    t_ok(open_with(&m,
-                   REPLIES(BEGIN, "*3\r\n+" ID_A "\r\n+SYNC1\r\n:1\r\n", "+OK\r\n", "-ERR no\r\n"),
-                   asked, &err),
+    t_ok(open_with(
+             &m, T_REPLIES(BEGIN, "*3\r\n+" ID_A "\r\n+SYNC1\r\n:1\r\n", "+OK\r\n", "-ERR no\r\n"),
+             asked, &err),
          &err);
     assert_int_equal(m.protocol, 0);
     assert_string_equal(m.release, "");
@@ -132,7 +103,7 @@ static void test_peers_that_are_of_no_use(void **state)
         struct ft_err err = FT_ERR_INIT;
         struct dfly_master m;
 
-        t_fails(open_with(&m, REPLIES(BEGIN, cases[i].capa), NULL, &err), &err, cases[i].kind,
+        t_fails(open_with(&m, T_REPLIES(BEGIN, cases[i].capa), NULL, &err), &err, cases[i].kind,
                 cases[i].part);
     }
 }
@@ -144,8 +115,9 @@ static void test_loading_is_waited_for(void **state)
 
     (void)state;
     t_ok(open_with(&m,
-                   REPLIES("-LOADING Dragonfly is loading\r\n", BEGIN,
-                           "*4\r\n+" ID_A "\r\n+SYNC1\r\n:2\r\n:4\r\n", "+OK\r\n", "+OK\r\n", INFO),
+                   T_REPLIES("-LOADING Dragonfly is loading\r\n", BEGIN,
+                             "*4\r\n+" ID_A "\r\n+SYNC1\r\n:2\r\n:4\r\n", "+OK\r\n", "+OK\r\n",
+                             INFO),
                    NULL, &err),
          &err);
     assert_int_equal(m.flow_count, 2);
@@ -157,10 +129,10 @@ static void test_what_follows_the_flow_reply_is_kept(void **state)
     struct ft_err err = FT_ERR_INIT;
     struct dfly_master with_uri = m;
     struct master_flow f;
-    struct peer peer = {.replies = REPLIES("*2\r\n+PARTIAL\r\n+" ID_B "\r\n*1\r\n\x06")};
+    struct t_replies peer = {.replies = T_REPLIES("*2\r\n+PARTIAL\r\n+" ID_B "\r\n*1\r\n\x06")};
 
     (void)state;
-    t_socket_start(&peer.socket, answer, &peer);
+    t_replies_start(&peer);
     with_uri.uri = &peer.socket.uri;
     with_uri.timeout_ms = DFLY_REPLY_MS;
     t_ok(dfly_flow_open(&f, &with_uri, 3, 77, -1, &err), &err);

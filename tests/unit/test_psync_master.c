@@ -1,52 +1,22 @@
 #include "lib/test_main.h"
 
-#include <sys/socket.h>
-
 #include "lib/t_socket.h"
 #include "wire/psync_master.h"
 
 #define ID_A "0123456789abcdef0123456789abcdef01234567"
 #define ID_B "fedcba9876543210fedcba9876543210fedcba98"
 #define OK_2 "+OK\r\n", "+OK\r\n"
-#define REPLIES(...)      \
-    (const char *const[]) \
-    {                     \
-        __VA_ARGS__, NULL \
-    }
-
-/* A peer that answers each request with the next reply, then hangs up. */
-struct peer {
-    struct t_socket socket;
-    const char *const *replies;
-    char asked[4096];
-};
-
-static void answer(int fd, void *context)
-{
-    struct peer *p = context;
-    size_t used = 0;
-
-    for (size_t i = 0; p->replies[i] != NULL; i++) {
-        ssize_t n = recv(fd, p->asked + used, sizeof(p->asked) - 1 - used, 0);
-
-        if (n <= 0)
-            break;
-        used += (size_t)n;
-        if (send(fd, p->replies[i], strlen(p->replies[i]), MSG_NOSIGNAL) < 0)
-            break;
-    }
-}
 
 static int open_flow_of(const char *version, struct master_flow *f, uint64_t lsn,
                         const char *const *replies, char *ret_asked, struct ft_err *err)
 {
-    struct peer peer = {.replies = replies};
+    struct t_replies peer = {.replies = replies};
     struct psync_master m = {.timeout_ms = 20000};
     int rc;
 
     (void)snprintf(m.version, sizeof(m.version), "%s", version);
 
-    t_socket_start(&peer.socket, answer, &peer);
+    t_replies_start(&peer);
     m.uri = &peer.socket.uri;
     rc = psync_flow_open(f, &m, ID_A, lsn, -1, err);
     t_socket_end(&peer.socket);
@@ -81,14 +51,14 @@ static void test_who_the_master_is(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char info[512] = "-NOPERM no\r\n";
         const char *const replies[] = {"+PONG\r\n", info, NULL};
-        struct peer peer = {.replies = replies};
+        struct t_replies peer = {.replies = replies};
         struct ft_err err = FT_ERR_INIT;
         struct psync_master m;
 
         if (cases[i].info != NULL)
             (void)snprintf(info, sizeof(info), "$%zu\r\n%s\r\n", strlen(cases[i].info),
                            cases[i].info);
-        t_socket_start(&peer.socket, answer, &peer);
+        t_replies_start(&peer);
         t_ok(psync_master_open(&m, &peer.socket.uri, -1, 20000, NULL, NULL, &err), &err);
         psync_master_close(&m);
         t_socket_end(&peer.socket);
@@ -100,13 +70,13 @@ static void test_who_the_master_is(void **state)
 
 static void test_a_dragonfly_is_told_apart(void **state)
 {
-    struct peer peer = {.replies =
-                            REPLIES("+PONG\r\n", "$30\r\ndragonfly_version:df-v1.40.0\r\n\r\n")};
+    struct t_replies peer = {
+        .replies = T_REPLIES("+PONG\r\n", "$30\r\ndragonfly_version:df-v1.40.0\r\n\r\n")};
     struct ft_err err = FT_ERR_INIT;
     struct psync_master m;
 
     (void)state;
-    t_socket_start(&peer.socket, answer, &peer);
+    t_replies_start(&peer);
     t_fails(psync_master_open(&m, &peer.socket.uri, -1, 20000, NULL, NULL, &err), &err,
             FT_ERR_PROTOCOL, "dragonfly://");
     t_socket_end(&peer.socket);
@@ -120,7 +90,7 @@ static void test_full_syncs(void **state)
 
     (void)state;
     t_ok(open_flow(&f, 0,
-                   REPLIES(OK_2, "\n\n+FULLRESYNC " ID_B " 41\r\n\n\n$EOF:" ID_A "\r\nREDIS"),
+                   T_REPLIES(OK_2, "\n\n+FULLRESYNC " ID_B " 41\r\n\n\n$EOF:" ID_A "\r\nREDIS"),
                    asked, &err),
          &err);
     assert_false(f.partial);
@@ -135,8 +105,8 @@ static void test_full_syncs(void **state)
 
     /* masters before 4.0 know no capa */
     t_ok(open_flow(&f, 77,
-                   REPLIES("+OK\r\n", "-ERR Unrecognized REPLCONF option: capa\r\n",
-                           "+FULLRESYNC " ID_B " 0\r\n$173\r\n"),
+                   T_REPLIES("+OK\r\n", "-ERR Unrecognized REPLCONF option: capa\r\n",
+                             "+FULLRESYNC " ID_B " 0\r\n$173\r\n"),
                    asked, &err),
          &err);
     assert_string_equal(f.eof_token, "");
@@ -155,12 +125,13 @@ static void test_a_valkey_is_told_what_is_understood(void **state)
 
     (void)state;
     t_ok(open_flow_of("valkey-9.1.2", &f, 0,
-                      REPLIES(OK_2, "-ERR what?\r\n", "+FULLRESYNC " ID_B " 0\r\n$173\r\n"), asked,
-                      &err),
+                      T_REPLIES(OK_2, "-ERR what?\r\n", "+FULLRESYNC " ID_B " 0\r\n$173\r\n"),
+                      asked, &err),
          &err);
     resp_client_close(&f.client);
     assert_non_null(strstr(asked, "$7\r\nversion\r\n$5\r\n9.1.0\r\n"));
-    t_ok(open_flow(&f, 0, REPLIES(OK_2, "+FULLRESYNC " ID_B " 0\r\n$173\r\n"), asked, &err), &err);
+    t_ok(open_flow(&f, 0, T_REPLIES(OK_2, "+FULLRESYNC " ID_B " 0\r\n$173\r\n"), asked, &err),
+         &err);
     resp_client_close(&f.client);
     assert_null(strstr(asked, "version"));
 }
@@ -171,13 +142,13 @@ static void test_resumptions(void **state)
     struct master_flow f;
 
     (void)state;
-    t_ok(open_flow(&f, 77, REPLIES(OK_2, "+CONTINUE\r\n*1\r\n"), NULL, &err), &err);
+    t_ok(open_flow(&f, 77, T_REPLIES(OK_2, "+CONTINUE\r\n*1\r\n"), NULL, &err), &err);
     assert_true(f.partial);
     assert_string_equal(f.replication_id, "");
     assert_int_equal(f.first_lsn, 77);
     t_bytes(resp_client_leftover(&f.client), "*1\r\n");
     resp_client_close(&f.client);
-    t_ok(open_flow(&f, 77, REPLIES(OK_2, "+CONTINUE " ID_B "\r\n"), NULL, &err), &err);
+    t_ok(open_flow(&f, 77, T_REPLIES(OK_2, "+CONTINUE " ID_B "\r\n"), NULL, &err), &err);
     assert_string_equal(f.replication_id, ID_B);
     resp_client_close(&f.client);
 }
@@ -210,7 +181,7 @@ static void test_answers_that_are_of_no_use(void **state)
         struct ft_err err = FT_ERR_INIT;
         struct master_flow f;
 
-        t_fails(open_flow(&f, cases[i].lsn, REPLIES(OK_2, cases[i].answer), NULL, &err), &err,
+        t_fails(open_flow(&f, cases[i].lsn, T_REPLIES(OK_2, cases[i].answer), NULL, &err), &err,
                 cases[i].kind, cases[i].part);
     }
 }

@@ -104,15 +104,8 @@ static const struct feed_adapter skipping = {
 
 static void check(struct bytes in, const char *want, const char *want_skipping)
 {
-    char *text = feed_whole(&collecting, in);
-
-    assert_string_equal(text, want);
-    free(text);
-    text = feed_whole(&skipping, in);
-    assert_string_equal(text, want_skipping);
-    free(text);
-    feed_check(&collecting, in);
-    feed_check(&skipping, in);
+    feed_gives(&collecting, in, want);
+    feed_gives(&skipping, in, want_skipping);
 }
 
 /* Databases are folded into what follows; notes and times belong to no command. */
