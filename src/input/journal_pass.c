@@ -21,7 +21,8 @@ struct pass_flow {
     struct source_stream *stream;
     struct item item; /* the next record, not taken yet; when held, the flush */
     enum flow_state state;
-    bool has_item; /* when waiting: the item lies after what may be read */
+    bool has_item;       /* when waiting: the item lies after what may be read */
+    bool in_transaction; /* some of one was taken, not all of it */
     uint64_t first_lsn;
     uint64_t next_lsn;
 };
@@ -35,6 +36,7 @@ struct pass {
     void *context;
     struct journal_pass_counts *counts;
     struct owner_guard guard;
+    bool transactions;               /* the source marks where they end: a Redis */
     struct sharding_learner learner; /* of records, as long as the rule is being learnt */
     bool learning;
     struct slot_owners *owners; /* of a cluster; else NULL */
@@ -85,8 +87,16 @@ static int wrap_record(const struct item *item, struct ft_err *err)
                     item->record.name);
 }
 
-static void end_flow(struct pass_flow *flow)
+static void set_transaction(struct pass *p, struct pass_flow *flow, bool open)
 {
+    if (open != flow->in_transaction)
+        p->counts->open_transactions += open ? 1 : -1u;
+    flow->in_transaction = open;
+}
+
+static void end_flow(struct pass *p, struct pass_flow *flow)
+{
+    set_transaction(p, flow, false);
     flow->state = FLOW_ENDED;
     source_stream_free(flow->stream);
     flow->stream = NULL;
@@ -97,6 +107,8 @@ static void leave_item(struct pass *p, uint32_t i)
 {
     struct pass_flow *flow = &p->flows[i];
 
+    if (p->transactions && item_command(&flow->item) != NULL && flow->item.record.txid != 0)
+        set_transaction(p, flow, true);
     flow->has_item = false;
     if (flow->item.lsn >= flow->next_lsn)
         flow->next_lsn = flow->item.lsn + 1;
@@ -115,7 +127,7 @@ static void classify_item(struct pass *p, uint32_t i)
     } else if (p->follow != NULL) {
         flow->state = FLOW_WAITING;
     } else {
-        end_flow(flow);
+        end_flow(p, flow);
     }
 }
 
@@ -129,9 +141,11 @@ static int read_item(struct pass *p, uint32_t i, struct ft_err *err)
         flow->state = FLOW_WAITING;
         return 0;
     }
-    do
+    do {
         step = source_stream_next(flow->stream, &flow->item, err);
-    while (step == STEP_ITEM && flow->item.lsn < flow->first_lsn);
+        if (step == STEP_ITEM && flow->item.is_record && flow->item.record.op == JOURNAL_OP_EXEC)
+            set_transaction(p, flow, false);
+    } while (step == STEP_ITEM && flow->item.lsn < flow->first_lsn);
     if (step == STEP_ERROR)
         return -1;
     flow->has_item = step == STEP_ITEM;
@@ -140,7 +154,7 @@ static int read_item(struct pass *p, uint32_t i, struct ft_err *err)
     else if (step == STEP_MORE)
         flow->state = FLOW_WAITING;
     else
-        end_flow(flow);
+        end_flow(p, flow);
     return 0;
 }
 
@@ -198,13 +212,18 @@ static int take_command(struct pass *p, uint32_t i, struct ft_err *err)
     return 0;
 }
 
+static bool may_go_on(struct pass *p, const struct pass_flow *flow, uint64_t until_us)
+{
+    return flow->in_transaction ||
+           (flow->item.time_us <= until_us && (p->follow == NULL || p->since_look++ < LOOK_EVERY));
+}
+
 /* One flow as long as its records are not later than until_us, to its cut, or to a flush. */
 static int run_flow(struct pass *p, uint32_t i, uint64_t until_us, struct ft_err *err)
 {
     struct pass_flow *flow = &p->flows[i];
 
-    while (flow->state == FLOW_RUNNING && flow->item.time_us <= until_us &&
-           (p->follow == NULL || p->since_look++ < LOOK_EVERY)) {
+    while (flow->state == FLOW_RUNNING && may_go_on(p, flow, until_us)) {
         if (item_command(&flow->item) != NULL && take_command(p, i, err) != 0)
             return -1;
         if (flow->state == FLOW_RUNNING && advance(p, i, err) != 0)
@@ -488,6 +507,7 @@ int journal_pass_follow(const struct source *source, const struct cut *cut,
         .context = context,
         .counts = counts,
         .guard = source->guard,
+        .transactions = !source_can(source, SOURCE_OF_DRAGONFLY),
     };
     int rc;
 

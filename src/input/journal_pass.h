@@ -19,6 +19,8 @@
  *              there, or of what it may read, it asks whether there is more, and reads on in the same
  *              places. The barrier of a flush lasts over that. An unknown sharding rule is learnt from
  *              the records as they come.
+ * Transactions Of a Redis the commands between MULTI and EXEC come one after the other, with none of another
+ *              flow in between, unless a flow has to wait within one. counts says whether one is open.
  * Threads      Runs in the caller's thread.
  */
 #ifndef FLOWTAPE_INPUT_JOURNAL_PASS_H
@@ -39,6 +41,7 @@ struct journal_pass_counts {
     uint64_t
         after_foreign_slot; /* not applied: of flows that were held for a slot of another node */
     uint32_t foreign_slot_flows; /* those */
+    uint32_t open_transactions;  /* of which some records were taken, and not all yet */
 };
 
 /*

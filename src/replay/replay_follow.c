@@ -369,7 +369,7 @@ static enum look look(struct replay *r, bool idle, struct ft_err *err)
  * Waiting
  */
 
-static int send_all_soon(struct replay *r, struct ft_err *err)
+static int send_all_soon(struct replay *r, bool between, struct ft_err *err)
 {
     uint64_t now_ms = clock_mono_ms();
     bool positions = now_ms - r->follow->positions_ms >= POSITIONS_MS;
@@ -377,7 +377,10 @@ static int send_all_soon(struct replay *r, struct ft_err *err)
     if (positions)
         r->follow->positions_ms = now_ms;
     for (size_t i = 0; i < r->target.node_count; i++) {
-        if (replay_node_flush_soon(&r->set.nodes[i], positions, err) != 0)
+        struct replay_node *node = &r->set.nodes[i];
+
+        if ((between ? replay_node_flush_soon(node, positions, err)
+                     : redis_pipe_work(node->server->pipe, err)) != 0)
             return -1;
     }
     return replay_report_has_failed(&r->report)
@@ -419,7 +422,7 @@ static void take_passed(struct replay *r)
     }
 }
 
-static int be_idle(struct replay *r, uint64_t records, struct ft_err *err)
+static int be_idle(struct replay *r, uint64_t records, bool between, struct ft_err *err)
 {
     struct replay_follow *f = r->follow;
     uint64_t look_ms;
@@ -433,7 +436,7 @@ static int be_idle(struct replay *r, uint64_t records, struct ft_err *err)
     for (;;) {
         enum look seen;
 
-        if (send_all_soon(r, err) != 0)
+        if (send_all_soon(r, between, err) != 0)
             return -1;
         replay_follow_tell(r);
         seen = look(r, true, err);
@@ -447,13 +450,14 @@ static int be_idle(struct replay *r, uint64_t records, struct ft_err *err)
     }
 }
 
-int replay_follow_more(struct replay *r, uint64_t records, bool idle, struct ft_err *err)
+int replay_follow_more(struct replay *r, uint64_t records, bool idle, bool between,
+                       struct ft_err *err)
 {
     enum look seen;
 
     take_passed(r);
     if (idle)
-        return be_idle(r, records, err);
+        return be_idle(r, records, between, err);
     replay_follow_tell(r);
     seen = look(r, false, err);
     return seen == LOOK_ERROR ? -1 : seen != LOOK_LEAVE;

@@ -29,8 +29,10 @@ int replay_follow_reach(struct replay *r, struct ft_err *err);
 int replay_follow_begin(struct replay *r, struct ft_err *err);
 /* replay_follow_passed - for struct journal_follow. */
 uint64_t *replay_follow_passed(struct replay *r);
-/* replay_follow_more - for struct journal_follow. records: that this pass has taken. */
-int replay_follow_more(struct replay *r, uint64_t records, bool idle, struct ft_err *err);
+/* replay_follow_more - for struct journal_follow. records: that this pass has taken; between: there is no transaction
+ * of which batches have a part alone, so they may be sent. */
+int replay_follow_more(struct replay *r, uint64_t records, bool idle, bool between,
+                       struct ft_err *err);
 /* replay_follow_tell - everything has been sent and answered. */
 void replay_follow_tell(struct replay *r);
 /* replay_follow_turned_over - the pass ended because there is another generation. */

@@ -27,7 +27,15 @@ struct journal_run {
     uint64_t *flush_lsn;
     uint64_t total; /* records between the positions and the cut */
     uint64_t taken;
-    uint64_t *applied;      /* per flow: of these, since they were reported last */
+    bool transactions; /* records of one have its number: of a Redis */
+    uint64_t *applied; /* per flow: of these, since they were reported last */
+    const struct journal_pass_counts *pass;
+    /* of the transaction that is being put: its number and flow, the unit (position_set.h) that has its first command */
+    uint64_t txid;
+    uint32_t txid_flow;
+    uint64_t first_unit;
+    bool divided;           /* and some of it is in another one */
+    uint64_t divisions;     /* transactions of which that is so */
     uint64_t first_time_us; /* for --pace */
     uint64_t began_us;
     struct replay_payer payer;
@@ -38,21 +46,86 @@ static int drain(void *context, struct ft_err *err)
     return replay_drain(&((struct journal_run *)context)->r->set, err);
 }
 
+/*
+ * Transactions
+ */
+
+/* A command was put: is it where the others of its transaction are? */
+static void note_unit(struct journal_run *j, uint64_t unit)
+{
+    const struct item *item = j->item;
+
+    if (!j->transactions || item->record.txid == 0)
+        return;
+    if (j->txid != item->record.txid || j->txid_flow != item->flow) {
+        j->txid = item->record.txid;
+        j->txid_flow = item->flow;
+        j->first_unit = unit;
+        j->divided = false;
+    }
+    if (unit == j->first_unit || j->divided)
+        return;
+    j->divided = true;
+    if (j->divisions++ == 0) {
+        replay_report_note(&j->r->report,
+                           "flow %" PRIu32 ", LSN %" PRIu64
+                           ": a transaction of the source is applied in parts, as it is too large "
+                           "for one batch, or has a command that no batch can have",
+                           item->flow, item->lsn);
+    }
+}
+
+static void note_divisions(struct journal_run *j)
+{
+    if (j->divisions > 1)
+        replay_report_note(&j->r->report,
+                           "%" PRIu64 " transactions of the source were applied in parts",
+                           j->divisions);
+}
+
+/* What is full; within a transaction only what cannot grow any more. */
+static int send_full(struct journal_run *j, struct ft_err *err)
+{
+    struct replay *r = j->r;
+    bool within = j->pass->open_transactions != 0;
+
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        if ((!within || replay_node_is_over(&r->set.nodes[n])) &&
+            replay_node_flush(&r->set.nodes[n], false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* For who would wait: batches stay as they are within a transaction. */
+static int drain_between(void *context, struct ft_err *err)
+{
+    struct journal_run *j = context;
+
+    return j->pass->open_transactions != 0 ? 0 : replay_drain(&j->r->set, err);
+}
+
 static int put_command(void *context, uint32_t db, unsigned part, struct bytes key,
                        const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
     struct replay_node *node = replay_node_of(&j->r->set, key);
     char tag[REPLAY_TAG_TEXT];
+    uint64_t unit;
 
     if (replay_is_past(&j->r->set, j->item, key))
         return 0;
     if (db != 0)
         atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
-    if (count > REPLAY_ARGS_MAX)
-        return replay_put_huge(&j->r->set, node, j->item, db, tag, args, count, err);
-    return replay_node_put(node, db, tag, args, count, err);
+    unit = j->r->set.units;
+    if ((count > REPLAY_ARGS_MAX
+             ? replay_put_huge(&j->r->set, node, j->item, db, tag, args, count, err)
+             : replay_node_put(node, db, tag, args, count, err)) != 0)
+        return -1;
+    /* a command in place of a batch has a unit of its own, perhaps after what was sent to make room for it */
+    note_unit(j, j->r->set.units == unit ? unit : j->r->set.units - 1);
+    return 0;
 }
 
 static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *args,
@@ -76,7 +149,10 @@ static int put_pair(void *context, const struct replay_pair *pair, struct ft_err
 {
     struct journal_run *j = context;
 
-    return replay_pair_run(&j->r->set, j->item, pair, err);
+    if (replay_pair_run(&j->r->set, j->item, pair, err) != 0)
+        return -1;
+    note_unit(j, j->r->set.units);
+    return 0;
 }
 
 static int call_keyless(struct journal_run *j, struct replay_node *node,
@@ -136,7 +212,7 @@ static int keep_pace(struct journal_run *j, uint64_t time_us, struct ft_err *err
     uint64_t due_us;
     uint64_t now_us;
 
-    if (o->pace == REPLAY_PACE_MAX)
+    if (o->pace == REPLAY_PACE_MAX || j->pass->open_transactions != 0)
         return 0;
     if (j->first_time_us == 0) {
         j->first_time_us = time_us;
@@ -185,15 +261,6 @@ static int look_up(struct journal_run *j, struct ft_err *err)
     return replay_check_cancelled(r, err);
 }
 
-static int flush_full(struct replay *r, struct ft_err *err)
-{
-    for (size_t n = 0; n < r->target.node_count; n++) {
-        if (replay_node_flush(&r->set.nodes[n], false, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int take(void *context, const struct item *item, const struct translation *t,
                 struct ft_err *err)
 {
@@ -205,7 +272,7 @@ static int take(void *context, const struct item *item, const struct translation
         return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
     if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
         return -1;
-    if (keep_pace(j, item->time_us, err) != 0)
+    if (send_full(j, err) != 0 || keep_pace(j, item->time_us, err) != 0)
         return -1;
     j->item = item;
     r->seen_us = item->time_us;
@@ -219,9 +286,7 @@ static int take(void *context, const struct item *item, const struct translation
         return -1;
     replay_position_set_pass(&r->set, item->flow, item->lsn + 1);
     j->applied[item->flow]++;
-    if (replay_pay(&j->payer, item->record.arg_bytes, err) != 0)
-        return -1;
-    return flush_full(r, err);
+    return replay_pay(&j->payer, item->record.arg_bytes, err);
 }
 
 static int check_not_beyond(const struct replay *r, uint32_t flow, struct ft_err *err)
@@ -262,7 +327,7 @@ static int more(void *context, bool idle, struct ft_err *err)
 
     report_records(j);
     replay_told_move(j->r);
-    return replay_follow_more(j->r, j->taken, idle, err);
+    return replay_follow_more(j->r, j->taken, idle, j->pass->open_transactions == 0, err);
 }
 
 static int follow_pass(struct journal_run *j, struct translator *translator,
@@ -287,6 +352,7 @@ static int run_pass(struct journal_run *j, struct translator *translator, struct
     struct journal_pass_counts pass = {0};
     int rc;
 
+    j->pass = &pass;
     /* what is followed has no end that were known */
     read_progress_begin(r->source->progress, "journal",
                         r->follow != NULL ? 0 : source_journal_bytes(r->source));
@@ -316,7 +382,9 @@ static void note_positions(struct replay *r)
 
 int replay_journal(struct replay *r, struct ft_err *err)
 {
-    struct journal_run j = {.r = r, .payer = {.pacer = &r->pacer, .drain = drain, .context = &j}};
+    struct journal_run j = {.r = r,
+                            .transactions = !source_can(r->source, SOURCE_OF_DRAGONFLY),
+                            .payer = {.pacer = &r->pacer, .drain = drain_between, .context = &j}};
     const struct replay_rules rules = replay_rules_of(r);
     const struct replay_record_sink sink = {
         .put = put_command,
@@ -345,6 +413,7 @@ int replay_journal(struct replay *r, struct ft_err *err)
     r->cut.start_lsn = NULL;
     r->cut.flush_lsn = NULL;
     note_positions(r);
+    note_divisions(&j);
     note_guard(r);
     if (j.applied != NULL)
         report_records(&j);

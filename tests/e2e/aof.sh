@@ -131,6 +131,31 @@ check_status "a manifest that is damaged" 3 "line 5: the numbers of the incremen
 } >"$T/scripts.aof"
 holds "scripts, and databases" "0 k;1 k;1 r;1 s;" "$T/scripts.aof"
 
+# A transaction takes effect in one step, also one that is larger than a batch. transactions - how many of the commands that
+# the target appended between a MULTI and an EXEC have INCR in them, of each such pair that has some
+transactions()
+{
+    cat "$T"/redis/appendonlydir/*.incr.aof "$T"/redis/appendonly.aof 2>/dev/null | tr -d '\r' | awk '
+        /^MULTI$/ { n = 0 }
+        /^INCR$/ { n++ }
+        /^EXEC$/ && n > 0 { printf "%d;", n }'
+}
+incrs()
+{
+    awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "*2\r\n$4\r\nINCR\r\n$1\r\na\r\n" }'
+}
+{
+    incrs 400
+    command MULTI && incrs 3000 && command EXEC
+    command MULTI && incrs 300 && command SUNIONSTORE d $(seq 1 7001) && incrs 200 && command EXEC
+} >"$T/whole.aof"
+redis_start --appendonly yes
+check_status "a transaction in parts is said" 0 "LSN 3701: a transaction of the source is applied in parts" \
+    ft replay "$T/whole.aof" "$REDIS"
+check "transactions are applied whole" [ "$(transactions)" = "3400;300;200;" ]
+check "and once" [ "$(cli get a)" = 3900 ]
+redis_stop
+
 #
 # Of a server
 #

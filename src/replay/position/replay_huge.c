@@ -179,6 +179,7 @@ int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
     if (replay_drain(set, err) != 0 ||
         transact(node, item, db, args, count, &reply, &queued, err) != 0)
         return -1;
+    set->units++;
     rc = classify_transacted(set, node, item, tag, db, args, count,
                              queued ? reply->element[1] : reply, err);
     freeReplyObject(reply);

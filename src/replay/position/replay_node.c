@@ -17,6 +17,11 @@
 #define IN_FLIGHT_SOON 2u /* batches, while there is nothing to read */
 #define BATCH_COMMANDS 500u
 #define BATCH_BYTES    (256u << 10)
+/* Until then one grows, so that a transaction is not divided: its script keeps all others waiting, for well below a second. */
+#define WHOLE_COMMANDS 200000u
+#define WHOLE_BYTES    (64u << 20)
+/* Its shapes and tags are an argument each, of which the least that a server takes is 1 MiB. */
+#define WHOLE_TAG_BYTES (1u << 20)
 
 /* What {error, command} of replay_batch.h says. */
 struct refusal {
@@ -195,6 +200,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
                                err) != 0)
         return -1;
     p->seq++;
+    node->set->units++;
     node->count.batches++;
     node->count.bytes += bytes;
     replay_report_sent_bytes(node->set->report, bytes);
@@ -209,6 +215,16 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
         replay_batch_bytes(&node->batch) < BATCH_BYTES)
         return 0;
     return send_batch(node, err);
+}
+
+bool replay_node_is_over(const struct replay_node *node)
+{
+    uint64_t arg_max = node->set->target->arg_max;
+    size_t tag_bytes = node->batch.tags.n + node->batch.set_tags.n + REPLAY_TAG_TEXT;
+
+    return node->batch.command_count >= WHOLE_COMMANDS ||
+           replay_batch_bytes(&node->batch) >= WHOLE_BYTES ||
+           tag_bytes > (arg_max != 0 ? arg_max : WHOLE_TAG_BYTES);
 }
 
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err)

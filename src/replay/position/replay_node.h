@@ -26,11 +26,13 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
 /* replay_node_pass - the batch moves the position of a flow to this LSN. */
 int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
                      struct ft_err *err);
-/* replay_node_flush - send the batch with the positions in replay->next; a small one only if `all`. */
+/* replay_node_flush - send the batch with the positions in set->next; a small one only if `all`. */
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
 /* replay_node_flush_soon - while nothing else is to be done: what there is, the positions alone too if wanted, unless
  * some batches are in flight; and what can be sent and read without waiting. */
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err);
+/* replay_node_is_over - the batch is larger than one becomes for the sake of a transaction. */
+bool replay_node_is_over(const struct replay_node *node);
 /* replay_drain - every batch of every node has been sent and answered. */
 int replay_drain(struct replay_position_set *set, struct ft_err *err);
 /* replay_check_failed - refused commands that earlier runs left on the target. */

@@ -58,6 +58,7 @@ struct replay_position_set {
     struct replay_node *nodes; /* node_count of them: those of the target, while it is open */
     size_t node_count;
     uint64_t *next;                    /* per flow: first record that is not in a batch yet */
+    uint64_t units;                    /* batches, and commands in place of one, sent so far */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     pthread_mutex_t letters_mu;        /* one letter at a time */
     struct replay_letters *letters;    /* NULL: the first refused command ends the run */
