@@ -52,8 +52,8 @@ static void xsetid(struct rewrite *rw)
     }
     rewrite_begin(rw, "XSETID");
     rewrite_put_args(rw, 1, 3);
-    rewrite_add_loss(rw, LOSS_NOTE_STREAM_STATE, "stream",
-                     loss_reason_text(LOSS_NOTE_STREAM_STATE));
+    rewrite_add_loss(rw, LOSS_NOTE_STREAM_COUNTERS, "stream",
+                     loss_reason_text(LOSS_NOTE_STREAM_COUNTERS));
 }
 
 static void module_command(struct rewrite *rw)

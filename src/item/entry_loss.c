@@ -27,6 +27,7 @@ int entry_add_its_notes(struct loss_report *r, const struct rdb_entry *entry,
                         const struct target *target, bool by_commands, struct ft_err *err)
 {
     const char *class_name = value_class_name(rdb_type_class(entry->type));
+    unsigned drops = recode_stream_drops(target, entry);
     const struct {
         bool there;
         enum loss_reason reason;
@@ -35,7 +36,9 @@ int entry_add_its_notes(struct loss_report *r, const struct rdb_entry *entry,
         {entry->has_mc_flags, LOSS_NOTE_MC_FLAGS},
         {entry->has_key_meta, LOSS_NOTE_KEY_META},
         {by_commands && (entry->has_idle || entry->has_freq), LOSS_NOTE_ACCESS},
-        {recode_stream_drops(target, entry), LOSS_NOTE_STREAM_STATE},
+        {(drops & STREAM_DROPS_COUNTERS) != 0, LOSS_NOTE_STREAM_COUNTERS},
+        {(drops & STREAM_DROPS_ACTIVE_TIMES) != 0, LOSS_NOTE_STREAM_TIMES},
+        {(drops & STREAM_DROPS_PRODUCERS) != 0, LOSS_NOTE_STREAM_PRODUCERS},
     };
 
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -48,7 +51,8 @@ int entry_add_its_notes(struct loss_report *r, const struct rdb_entry *entry,
 
 const struct rdb_entry *entry_of_member_times(const struct filter *f, const struct rdb_item *aux)
 {
-    if (!bytes_eq_str(aux->name, RDB_AUX_KEYDB_MEMBER) || aux->entry.key.n == 0)
+    if (!bytes_eq_str(aux->name, RDB_AUX_KEYDB_MEMBER) || aux->entry.key.n == 0 ||
+        aux->entry.type == RDB_TYPE_KEYDB_CRON) /* when a job runs next */
         return NULL;
     return entry_passes(f, &aux->entry) ? &aux->entry : NULL;
 }

@@ -29,6 +29,9 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_MODULE] = {"module",
                      "values of modules that the target does not have: carry them over with "
                      "the means of the module"},
+    [LOSS_CRON] = {"cron",
+                   "cron jobs of KeyDB, which no other server has: their scripts have to be "
+                   "run by something else"},
     [LOSS_MEMBER_TTL] =
         {"member-ttl",
          "times to live of hash fields and set members: the members are kept and no "
@@ -63,11 +66,17 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_NOTE_MODULE_AUX] = {"module-aux", "data that modules keep beside the keys"},
     [LOSS_NOTE_KEY_META] = {"key-metadata",
                             "what modules have hung on keys (Redis 8.6): the keys are kept"},
-    [LOSS_NOTE_STREAM_STATE] =
-        {"stream-state",
-         "of streams, what the target has no place for: entries added and read and the highest "
-         "deleted ID (from 7.0 on), when consumers were last active (7.2), what idempotent "
-         "producers added (8.6); entries, groups and pending entries are kept"},
+    [LOSS_NOTE_STREAM_COUNTERS] =
+        {"stream-counters",
+         "of streams, the entries added, the entries read by groups, and the highest deleted ID, for "
+         "which there is a place from Redis 7.0 on: entries, groups and pending entries are kept"},
+    [LOSS_NOTE_STREAM_TIMES] = {"stream-times",
+                                "when consumers of streams were last active, for which there is a "
+                                "place from Redis 7.2 on: the consumers are kept"},
+    [LOSS_NOTE_STREAM_PRODUCERS] =
+        {"stream-producers",
+         "what idempotent producers have added to streams, for which there is a place from Redis "
+         "8.6 on: the entries are kept, and may be added again"},
     [LOSS_NOTE_ACCESS] = {"access", "how long ago or how often keys were used (IDLE, FREQ): no "
                                     "command sets that; the keys are kept"},
 };

@@ -20,6 +20,7 @@ enum loss_reason {
     LOSS_PROBABILISTIC,   /* Dragonfly's SBF, CMS, TOPK, CUCKOO: private hash functions */
     LOSS_JSON,            /* no JSON type on the target */
     LOSS_MODULE,          /* value of a module the target does not have */
+    LOSS_CRON,            /* KeyDB's cron jobs, which no other server has */
     LOSS_MEMBER_TTL,      /* member or field times; the key itself is kept */
     LOSS_STREAM,          /* the target has no streams */
     LOSS_STREAM_PENDING,  /* pending entries that no consumer has, on a target where each has one */
@@ -32,9 +33,11 @@ enum loss_reason {
     LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader, or its Lua, does not take */
     LOSS_NOTE_SEARCH_INDEX,
     LOSS_NOTE_MODULE_AUX,
-    LOSS_NOTE_KEY_META,     /* what modules hang on a key */
-    LOSS_NOTE_STREAM_STATE, /* counters and times that the target's streams do not have */
-    LOSS_NOTE_ACCESS,       /* IDLE and FREQ, where keys are written by commands */
+    LOSS_NOTE_KEY_META,         /* what modules hang on a key */
+    LOSS_NOTE_STREAM_COUNTERS,  /* of streams, what targets before 7.0 do not have */
+    LOSS_NOTE_STREAM_TIMES,     /* before 7.2 */
+    LOSS_NOTE_STREAM_PRODUCERS, /* before 8.6 */
+    LOSS_NOTE_ACCESS,           /* IDLE and FREQ, where keys are written by commands */
     LOSS_REASON_COUNT,
 };
 

@@ -15,9 +15,6 @@
 /* Memory above this is given back between values. */
 #define OUT_KEEP_BYTES ((size_t)1 << 20)
 
-static recode_fn lose_module_pre_ga;
-static recode_fn lose_probabilistic;
-
 /* Where the number of elements of an encoding shows itself. */
 enum count_place {
     COUNT_NONE = 0, /* cannot be empty, or may be */
@@ -32,6 +29,7 @@ struct rule {
     enum count_place place;
     uint8_t empty_size;
     uint8_t skip;
+    enum loss_reason loss; /* no target reads it */
 };
 
 static const struct rule rules[RDB_TYPE_COUNT] = {
@@ -41,7 +39,7 @@ static const struct rule rules[RDB_TYPE_COUNT] = {
     [RDB_TYPE_ZSET] = {.place = COUNT_AT_FRONT},
     [RDB_TYPE_HASH] = {.place = COUNT_AT_FRONT},
     [RDB_TYPE_ZSET_2] = {.place = COUNT_AT_FRONT},
-    [RDB_TYPE_MODULE_PRE_GA] = {lose_module_pre_ga},
+    [RDB_TYPE_MODULE_PRE_GA] = {.loss = LOSS_MODULE},
     [RDB_TYPE_MODULE_2] = {recode_module, .always = true},
     [RDB_TYPE_HASH_ZIPMAP] = {.place = COUNT_BY_SIZE, .empty_size = ZIPMAP_EMPTY_SIZE},
     [RDB_TYPE_LIST_ZIPLIST] = {.place = COUNT_BY_SIZE, .empty_size = ZIPLIST_EMPTY_SIZE},
@@ -71,32 +69,13 @@ static const struct rule rules[RDB_TYPE_COUNT] = {
     [RDB_TYPE_DF_JSON] = {recode_json},
     [RDB_TYPE_DF_HASH_WITH_EXPIRY] = {recode_hash, .place = COUNT_AT_FRONT},
     [RDB_TYPE_DF_SET_WITH_EXPIRY] = {recode_set, .place = COUNT_AT_FRONT},
-    [RDB_TYPE_DF_SBF] = {lose_probabilistic},
-    [RDB_TYPE_DF_SBF2] = {lose_probabilistic},
-    [RDB_TYPE_DF_CMS] = {lose_probabilistic},
-    [RDB_TYPE_DF_TOPK] = {lose_probabilistic},
-    [RDB_TYPE_DF_CUCKOO] = {lose_probabilistic},
+    [RDB_TYPE_DF_SBF] = {.loss = LOSS_PROBABILISTIC},
+    [RDB_TYPE_DF_SBF2] = {.loss = LOSS_PROBABILISTIC},
+    [RDB_TYPE_DF_CMS] = {.loss = LOSS_PROBABILISTIC},
+    [RDB_TYPE_DF_TOPK] = {.loss = LOSS_PROBABILISTIC},
+    [RDB_TYPE_DF_CUCKOO] = {.loss = LOSS_PROBABILISTIC},
+    [RDB_TYPE_KEYDB_CRON] = {.loss = LOSS_CRON},
 };
-
-static enum recode_result lose_module_pre_ga(struct recoder *r, const struct rdb_entry *entry,
-                                             struct recoded *ret, struct ft_err *err)
-{
-    (void)r; /* the same for all targets and values */
-    (void)entry;
-    (void)err;
-    ret->loss = LOSS_MODULE;
-    return RECODE_LOST;
-}
-
-static enum recode_result lose_probabilistic(struct recoder *r, const struct rdb_entry *entry,
-                                             struct recoded *ret, struct ft_err *err)
-{
-    (void)r; /* the same for all targets and values */
-    (void)entry;
-    (void)err;
-    ret->loss = LOSS_PROBABILISTIC;
-    return RECODE_LOST;
-}
 
 /* A blob without elements is too short to be compressed. */
 static bool blob_is_empty(struct bytes stored, size_t empty_size)
@@ -175,6 +154,10 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
     empty = is_empty(r, rule, entry, err);
     if (empty != 0)
         return empty < 0 ? RECODE_ERROR : RECODE_EMPTY;
+    if (rule->loss != LOSS_NONE) {
+        *ret_loss = rule->loss;
+        return RECODE_LOST;
+    }
     if (!rule->always && target_reads(r->target, entry->type)) {
         *ret_type = entry->type;
         *ret_value = entry->value;
@@ -220,6 +203,7 @@ bool recoder_may_lose(const struct target *target, uint8_t type)
     case RDB_TYPE_DF_CMS:
     case RDB_TYPE_DF_TOPK:
     case RDB_TYPE_DF_CUCKOO:
+    case RDB_TYPE_KEYDB_CRON:
         return true;
     default:
         return false;

@@ -56,9 +56,14 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
 /* recoder_may_lose - can a value of this type be a loss, or a part of it? */
 bool recoder_may_lose(const struct target *target, uint8_t type);
 void recoder_free(struct recoder *r);
-/* recode_stream_drops - is this a stream with counters or times for which the target's encodings have no place?
- * A value that cannot be read has none: recoder_run says what is wrong with it. */
-bool recode_stream_drops(const struct target *target, const struct rdb_entry *entry);
+/* recode_stream_drops - what a stream has for which the target's encodings have no place. A value that cannot be
+ * read has nothing: recoder_run says what is wrong with it. */
+enum stream_drops {
+    STREAM_DROPS_COUNTERS = 1,     /* Redis 7.0: entries added and read, the highest deleted ID */
+    STREAM_DROPS_ACTIVE_TIMES = 2, /* 7.2: when consumers were last active */
+    STREAM_DROPS_PRODUCERS = 4,    /* 8.6: what idempotent producers have added */
+};
+unsigned recode_stream_drops(const struct target *target, const struct rdb_entry *entry);
 
 /* recode_stream_as - append a stream in this encoding, up to STREAM_LISTPACKS_3: what it has no place for is left out. */
 int recode_stream_as(unsigned type, const struct rdb_entry *entry, struct buf *out,

@@ -311,46 +311,48 @@ static bool has_counters(const struct stream_head *head)
            head->max_deleted_id.seq != 0;
 }
 
-/* Counters of a group that are not those the target would guess, or times of its consumers. */
-static bool group_drops(const struct target *target, struct stream_iter *it,
-                        const struct stream_group *group, struct ft_err *err)
+/* Times that the seen time, which every encoding has, does not say too. */
+static bool has_active_times(struct stream_iter *it, struct ft_err *err)
 {
     struct stream_consumer consumer;
+    bool found = false;
 
-    if (!target_reads(target, RDB_TYPE_STREAM_LISTPACKS_2) &&
-        group->entries_read != guess_entries_read(stream_iter_head(it), group->last_id))
-        return true;
-    if (target_reads(target, RDB_TYPE_STREAM_LISTPACKS_3))
-        return false;
-    while (stream_iter_next_consumer(it, &consumer, err) == STEP_ITEM) {
-        if (consumer.active_time_ms != consumer.seen_time_ms)
-            return true;
-    }
-    return false;
+    while (!found && stream_iter_next_consumer(it, &consumer, err) == STEP_ITEM)
+        found = consumer.active_time_ms != consumer.seen_time_ms;
+    return found;
 }
 
-static bool drops_state(const struct target *target, const struct rdb_entry *entry)
+static unsigned drops_state(const struct target *target, const struct rdb_entry *entry)
 {
+    bool no_counters = !target_reads(target, RDB_TYPE_STREAM_LISTPACKS_2);
+    bool no_times = !target_reads(target, RDB_TYPE_STREAM_LISTPACKS_3);
     struct ft_err ignored = FT_ERR_INIT;
     struct stream_group group;
     struct stream_iter *it;
-    bool drops;
+    unsigned drops = 0;
 
     if (stream_iter_new(&it, entry->type, entry->value, &ignored) != 0)
-        return false;
-    drops =
-        !target_reads(target, RDB_TYPE_STREAM_LISTPACKS_2) && has_counters(stream_iter_head(it));
-    while (!drops && stream_iter_next_group(it, &group, &ignored) == STEP_ITEM)
-        drops = group_drops(target, it, &group, &ignored);
-    if (!drops && !target_reads(target, RDB_TYPE_STREAM_LISTPACKS_4))
-        drops = has_producers(stream_iter_producers(it));
+        return 0;
+    if (no_counters && has_counters(stream_iter_head(it)))
+        drops |= STREAM_DROPS_COUNTERS;
+    while (stream_iter_next_group(it, &group, &ignored) == STEP_ITEM) {
+        if (no_counters &&
+            group.entries_read != guess_entries_read(stream_iter_head(it), group.last_id))
+            drops |= STREAM_DROPS_COUNTERS;
+        if (no_times && has_active_times(it, &ignored))
+            drops |= STREAM_DROPS_ACTIVE_TIMES;
+    }
+    if (!target_reads(target, RDB_TYPE_STREAM_LISTPACKS_4) &&
+        has_producers(stream_iter_producers(it)))
+        drops |= STREAM_DROPS_PRODUCERS;
     stream_iter_free(it);
     return drops;
 }
 
-bool recode_stream_drops(const struct target *target, const struct rdb_entry *entry)
+unsigned recode_stream_drops(const struct target *target, const struct rdb_entry *entry)
 {
-    return rdb_type_class(entry->type) == VALUE_STREAM &&
-           entry->type != RDB_TYPE_STREAM_LISTPACKS && !target_reads(target, entry->type) &&
-           drops_state(target, entry);
+    if (rdb_type_class(entry->type) != VALUE_STREAM || entry->type == RDB_TYPE_STREAM_LISTPACKS ||
+        target_reads(target, entry->type))
+        return 0;
+    return drops_state(target, entry);
 }

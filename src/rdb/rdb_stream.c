@@ -99,8 +99,11 @@ enum step stream_unread(const struct rdb_stream *s, unsigned byte, const char *w
     const char *name = rdb_unread_name(s->header, byte);
 
     if (name == NULL)
-        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w), "unsupported: unknown %s %u",
-                     what, byte);
+        (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w),
+                     "unsupported: unknown %s %u: nothing up to %s writes it, what comes after "
+                     "that may,",
+                     what, byte,
+                     stream_is_dragonfly(s) ? RDB_NEWEST_DRAGONFLY : rdb_newest_known(s->header));
     else
         (void)err_at(err, FT_ERR_UNSUPPORTED, window_offset(s->w),
                      "unsupported: %s %u is %s: it cannot be read yet,", what, byte, name);
@@ -691,6 +694,25 @@ static bool is_dragonfly_opcode(unsigned opcode)
     return opcode >= RDB_OP_DF_FULLSYNC_END && opcode <= RDB_OP_DF_TAGGED_CHUNK;
 }
 
+/* Of those that do not belong to an entry. */
+static bool is_opcode(unsigned opcode)
+{
+    switch (opcode) {
+    case RDB_OP_ENTERPRISE_SLOT:
+    case RDB_OP_DF_FULLSYNC_END:
+    case RDB_OP_DF_ZSTD_BLOB:
+    case RDB_OP_DF_LZ4_BLOB:
+    case RDB_OP_DF_JOURNAL_BLOB:
+    case RDB_OP_DF_JOURNAL_OFFSET:
+    case RDB_OP_DF_VECTOR_INDEX:
+    case RDB_OP_DF_SHARD_DOC_INDEX:
+    case RDB_OP_DF_TAGGED_CHUNK:
+        return true;
+    default:
+        return opcode >= RDB_OP_SLOT_IMPORT;
+    }
+}
+
 static enum step read_item(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
     unsigned opcode;
@@ -702,7 +724,7 @@ static enum step read_item(struct rdb_stream *s, struct rdb_item *ret, struct ft
     if (!s->in_payload && (step = entry_plain(s, ret, err)) != STEP_AGAIN)
         return step;
     entry_place(s);
-    if (opcode < RDB_TYPE_COUNT)
+    if (opcode < RDB_TYPE_COUNT || opcode == RDB_BYTE_KEYDB_CRON)
         return entry_begin(s, ret, err);
     if (is_dragonfly_opcode(opcode)) {
         if (s->origin == ORIGIN_REDIS)
@@ -729,6 +751,8 @@ static enum step read_item(struct rdb_stream *s, struct rdb_item *ret, struct ft
     default:
         break;
     }
+    if ((s->has_prefix || s->in_payload) && !is_opcode(opcode))
+        return unknown_opcode(s, opcode, err);
     if (s->has_prefix && !(opcode == RDB_OP_AUX && s->origin != ORIGIN_DRAGONFLY))
         return stream_bad(s, err, "opcode %u where an entry was begun", opcode);
     if (s->in_payload)

@@ -49,12 +49,12 @@ enum rdb_type {
     RDB_TYPE_DF_TOPK = 36,
     RDB_TYPE_DF_CUCKOO = 37,
     RDB_TYPE_VALKEY_HASH = 38, /* Valkey 9: hash with field times; 22 in a file */
+    RDB_TYPE_KEYDB_CRON = 39,  /* KeyDB: a script and when it runs; 64 in a file */
 };
-#define RDB_TYPE_COUNT 39
+#define RDB_TYPE_COUNT 40
 /* Numbers in a file that are not what they are in the list above. */
 #define RDB_BYTE_VALKEY_HASH 22
-/* What KeyDB writes for a cron job; not read. */
-#define RDB_TYPE_KEYDB_CRON 64
+#define RDB_BYTE_KEYDB_CRON  64
 /* What Dragonfly up to 1.14 calls JSON. */
 #define RDB_TYPE_DF_JSON_OLD 20
 
@@ -102,6 +102,8 @@ enum rdb_module_opcode {
 /* Member times of types 31 and 32 count seconds from 2023-02-01 00:00:00 UTC. */
 #define RDB_DF_MEMBER_EPOCH_S 1675209600
 
+/* The newest Dragonfly whose numbers these are. */
+#define RDB_NEWEST_DRAGONFLY "Dragonfly 1.40"
 /* What Dragonfly always writes. */
 #define RDB_VERSION_DRAGONFLY 9
 

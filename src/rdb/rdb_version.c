@@ -12,13 +12,14 @@ struct family {
     unsigned min, max;   /* versions that are read */
     unsigned newest;     /* the highest version that is known to be written */
     const char *writer;  /* who writes the versions from max + 1 to newest */
+    const char *known;   /* the newest program whose opcodes and types are known */
     const char *instead; /* what can be read */
 };
 
 static const struct family families[] = {
-    [RDB_FAMILY_REDIS] = {"REDIS", 1, 15, 15, "Redis after 8.10",
+    [RDB_FAMILY_REDIS] = {"REDIS", 1, 15, 15, "Redis after 8.10", "Redis 8.10",
                           "those of Redis up to 8.10 and Valkey up to 9.1 can be read"},
-    [RDB_FAMILY_VALKEY] = {"VALKEY", 80, 80, 81, "Valkey 9.2 and later",
+    [RDB_FAMILY_VALKEY] = {"VALKEY", 80, 80, 81, "Valkey 9.2", "Valkey 9.2",
                            "files of Valkey up to 9.1 can be read"},
 };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
@@ -46,8 +47,15 @@ static const struct {
     {RDB_FAMILY_REDIS, 1, RDB_TYPE_STREAM_LISTPACKS_4, "a stream of Redis 8.6 and later"},
     {RDB_FAMILY_REDIS, 1, RDB_TYPE_STREAM_LISTPACKS_5, "a stream of Redis 8.8 and later"},
     {RDB_FAMILY_REDIS, 1, RDB_OP_KEY_META, "metadata of a key as Redis 8.6 and later writes it"},
-    {RDB_FAMILY_REDIS, 1, RDB_TYPE_KEYDB_CRON, "a cron job of KeyDB, which no other server has"},
+    {RDB_FAMILY_REDIS, 1, RDB_TYPE_MODULE_PRE_GA,
+     "a module's value as release candidates of Redis 4.0 wrote it"},
+    {RDB_FAMILY_VALKEY, 80, RDB_TYPE_MODULE_PRE_GA,
+     "a module's value as release candidates of Redis 4.0 wrote it"},
     {RDB_FAMILY_VALKEY, 80, 23, "a hash of Valkey 9.2 and later"},
+    {RDB_FAMILY_VALKEY, 80, RDB_TYPE_HASH_METADATA, "a hash of Redis 7.4 and later"},
+    {RDB_FAMILY_VALKEY, 80, RDB_TYPE_HASH_LISTPACK_EX, "a hash of Redis 7.4 and later"},
+    {RDB_FAMILY_VALKEY, 80, RDB_TYPE_STREAM_LISTPACKS_4, "a stream of Redis 8.6 and later"},
+    {RDB_FAMILY_VALKEY, 80, RDB_TYPE_STREAM_LISTPACKS_5, "a stream of Redis 8.8 and later"},
     {RDB_FAMILY_VALKEY, 80, 242, "data of Valkey 9.2 and later"},
 };
 
@@ -67,21 +75,24 @@ bool rdb_header_begins(const uint8_t *p, size_t n)
     return n > 0 && family_of(p, n) != NULL;
 }
 
-static enum step refuse(const struct family *f, unsigned version, struct ft_err *err)
+static enum step refuse(const struct family *f, unsigned version, uint64_t offset,
+                        struct ft_err *err)
 {
     if (version > f->newest)
-        (void)err_set(err, FT_ERR_UNSUPPORTED,
-                      "unsupported: version %u of the RDB format \"%s\" is newer than all that are "
-                      "known (up to %u); %s",
-                      version, f->magic, f->newest, f->instead);
+        (void)err_at(err, FT_ERR_UNSUPPORTED, offset,
+                     "unsupported: version %u of the RDB format \"%s\" is newer than all that are "
+                     "known (up to %u): whatever comes after %s may write it; %s,",
+                     version, f->magic, f->newest, f->known, f->instead);
     else if (version > f->max)
-        (void)err_set(err, FT_ERR_UNSUPPORTED,
-                      "unsupported: version %u of the RDB format \"%s\", which %s write, cannot be "
-                      "read yet; %s",
-                      version, f->magic, f->writer, f->instead);
+        (void)err_at(err, FT_ERR_UNSUPPORTED, offset,
+                     "unsupported: version %u of the RDB format \"%s\", which %s writes, cannot be "
+                     "read yet; %s,",
+                     version, f->magic, f->writer, f->instead);
     else
-        (void)err_set(err, FT_ERR_UNSUPPORTED,
-                      "unsupported: the RDB format \"%s\" has no version %u", f->magic, version);
+        (void)err_at(err, FT_ERR_UNSUPPORTED, offset,
+                     "unsupported: the RDB format \"%s\" has no version %u: nothing that is known "
+                     "writes it; its versions begin with %u,",
+                     f->magic, version, f->min);
     return STEP_ERROR;
 }
 
@@ -132,7 +143,7 @@ enum step rdb_header_get(const uint8_t *p, size_t n, uint64_t offset, struct rdb
         version = version * 10 + (p[i] - '0');
     }
     if (version < f->min || version > f->max)
-        return refuse(f, version, err);
+        return refuse(f, version, offset, err);
     ret->family = (enum rdb_family)(f - families);
     ret->version = version;
     return STEP_ITEM;
@@ -169,14 +180,21 @@ int rdb_type_of_late_byte(struct rdb_header header, bool dragonfly, unsigned byt
 {
     if (header.family == RDB_FAMILY_VALKEY)
         return valkey_type(byte);
+    if (byte == RDB_BYTE_KEYDB_CRON)
+        return RDB_TYPE_KEYDB_CRON;
     /* Dragonfly always says version 9, in which Redis has no type 20. */
     if (byte == RDB_TYPE_DF_JSON_OLD && dragonfly && header.version <= RDB_VERSION_DRAGONFLY)
         return RDB_TYPE_DF_JSON;
     if ((byte == RDB_TYPE_STREAM_LISTPACKS_4 && header.version < REDIS_8_6) ||
         (byte == RDB_TYPE_STREAM_LISTPACKS_5 && header.version < REDIS_8_8) ||
-        (byte >= RDB_TYPE_DF_JSON && !dragonfly) || byte == RDB_TYPE_VALKEY_HASH)
+        (byte >= RDB_TYPE_DF_JSON && !dragonfly) || byte > RDB_TYPE_DF_CUCKOO)
         return -1;
     return value_walk_known(byte) ? (int)byte : -1;
+}
+
+const char *rdb_newest_known(struct rdb_header header)
+{
+    return families[header.family].known;
 }
 
 const char *rdb_unread_name(struct rdb_header header, unsigned byte)

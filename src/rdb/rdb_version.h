@@ -52,11 +52,15 @@ static inline int rdb_type_of_byte(struct rdb_header header, bool dragonfly, uns
 /* rdb_byte_of_type - the reverse. */
 static inline uint8_t rdb_byte_of_type(unsigned type)
 {
+    if (type == RDB_TYPE_KEYDB_CRON)
+        return RDB_BYTE_KEYDB_CRON;
     return type == RDB_TYPE_VALKEY_HASH ? RDB_BYTE_VALKEY_HASH : (uint8_t)type;
 }
 /* rdb_unread_name - what a type byte or opcode that is not read stands for, and whose it is; NULL:
  * nobody's that is known. */
 const char *rdb_unread_name(struct rdb_header header, unsigned byte);
+/* rdb_newest_known - of the family, the newest program whose bytes are known: "Redis 8.10". */
+const char *rdb_newest_known(struct rdb_header header);
 
 /* Out of line: a byte that does not stand for the same in all streams. */
 int rdb_type_of_late_byte(struct rdb_header header, bool dragonfly, unsigned byte);

@@ -224,8 +224,8 @@ static void test_indexes(void **state)
 static void test_damaged(void **state)
 {
     (void)state;
-    t_rdb_fails(&t_rdb_flow, T_BYTES(MAGIC "\x06\x01k"), FT_ERR_UNSUPPORTED,
-                "unknown value type 6 at offset 9");
+    t_rdb_fails(&t_rdb_flow, T_BYTES(MAGIC "\x08\x01k"), FT_ERR_UNSUPPORTED,
+                "value type 8: nothing up to Dragonfly 1.40 writes it");
     t_rdb_fails(&t_rdb_flow, T_BYTES(MAGIC "\xcb"), FT_ERR_UNSUPPORTED,
                 "unknown opcode or type 203");
     t_rdb_fails(&t_rdb_flow, T_BYTES(MAGIC "\x63"), FT_ERR_UNSUPPORTED,

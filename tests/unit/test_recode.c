@@ -294,6 +294,7 @@ static void test_losses(void **state)
     is_lost("8.0", RDB_TYPE_DF_CUCKOO, T_BYTES("\x00"), LOSS_PROBABILISTIC);
     is_lost("8.0", RDB_TYPE_MODULE_PRE_GA, T_BYTES("\x00"), LOSS_MODULE);
     is_lost("8.0", RDB_TYPE_MODULE_2, T_BYTES("\x01\x00"), LOSS_MODULE);
+    is_lost("8.0", RDB_TYPE_KEYDB_CRON, T_BYTES("\x00"), LOSS_CRON);
 }
 
 static void test_refusals(void **state)
@@ -356,7 +357,7 @@ static void test_streams(void **state)
         "\x02" ID("\x03") ID("\x01") PRODUCERS
 #define OWNED EMPTY_2 "\x01\x01g\x01\x03\x03\x01" PENDING("\x02") BOB
 
-static bool drops(const char *target, unsigned type, struct bytes value)
+static unsigned drops(const char *target, unsigned type, struct bytes value)
 {
     struct rdb_entry entry = entry_of(type, value);
 
@@ -367,6 +368,10 @@ static void test_new_streams(void **state)
 {
     struct bytes v3 = T_BYTES(STREAM_3), plain = T_BYTES(STREAM_3 NO_PRODUCERS);
     struct bytes unowned = T_BYTES(UNOWNED);
+    /* a consumer that was seen, and has never got an entry */
+    struct bytes idle = T_BYTES(EMPTY_2 "\x01\x01g\x01\x03\x03\x00\x01\x03"
+                                        "bob" TIME_8 "\xff\xff\xff\xff\xff\xff\xff\xff"
+                                        "\x00");
 
     (void)state;
     becomes_bytes("8.6", RDB_TYPE_STREAM_LISTPACKS_4, plain, RDB_TYPE_STREAM_LISTPACKS_4, plain,
@@ -379,12 +384,19 @@ static void test_new_streams(void **state)
                   T_BYTES(OWNED PRODUCERS), LOSS_STREAM_PENDING);
     becomes_bytes("valkey-9.0", RDB_TYPE_STREAM_LISTPACKS_5, unowned, RDB_TYPE_STREAM_LISTPACKS_3,
                   T_BYTES(OWNED), LOSS_STREAM_PENDING);
-    assert_false(drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, plain));
-    assert_true(drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 PRODUCERS)));
-    assert_true(
-        drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 "\x05\x06\x00\x07\x00")));
-    assert_false(drops("8.6", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 PRODUCERS)));
-    assert_true(drops("6.2", RDB_TYPE_STREAM_LISTPACKS_5, unowned));
+    assert_int_equal(drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, plain), 0);
+    assert_int_equal(drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 PRODUCERS)),
+                     STREAM_DROPS_PRODUCERS);
+    assert_int_equal(
+        drops("8.4", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 "\x05\x06\x00\x07\x00")),
+        STREAM_DROPS_PRODUCERS);
+    assert_int_equal(drops("8.6", RDB_TYPE_STREAM_LISTPACKS_4, T_BYTES(STREAM_3 PRODUCERS)), 0);
+    assert_int_equal(drops("6.2", RDB_TYPE_STREAM_LISTPACKS_5, unowned),
+                     STREAM_DROPS_COUNTERS | STREAM_DROPS_PRODUCERS);
+    assert_int_equal(drops("6.2", RDB_TYPE_STREAM_LISTPACKS_3, idle),
+                     STREAM_DROPS_COUNTERS | STREAM_DROPS_ACTIVE_TIMES);
+    assert_int_equal(drops("7.0", RDB_TYPE_STREAM_LISTPACKS_3, idle), STREAM_DROPS_ACTIVE_TIMES);
+    assert_int_equal(drops("7.2", RDB_TYPE_STREAM_LISTPACKS_3, idle), 0);
 }
 
 static void test_valkey_hashes(void **state)

@@ -126,6 +126,8 @@ static const struct walk_row rows[] = {
         "ab\x02"
         "cd"),
     ROW(RDB_TYPE_VALKEY_HASH, VALUE_HASH, "valkey_hash_2", "\x02\x01h\x01v" D8 "\x01g\x01w" D8),
+    ROW(RDB_TYPE_KEYDB_CRON, VALUE_MODULE, "keydb_cron",
+        "\x01s" D8 D8 "\x01\x01k\x02\x01\x61\x01\x62"),
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
