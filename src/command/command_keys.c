@@ -155,6 +155,14 @@ bool keys_msetex(const struct bytes *args, size_t count, struct key_list *ret)
     return true;
 }
 
+bool keys_xreadgroup(const struct bytes *args, size_t count, struct key_list *ret)
+{
+    if (!bytes_is_word(args[count - 3], "STREAMS"))
+        return false;
+    key_list_push(ret, args, count - 2);
+    return true;
+}
+
 bool keys_zstore(const struct bytes *args, size_t count, struct key_list *ret)
 {
     key_list_push(ret, args, 1);

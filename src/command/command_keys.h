@@ -27,6 +27,8 @@ bool keys_numkeys(const struct bytes *args, size_t count, struct key_list *ret);
 bool keys_eval(const struct bytes *args, size_t count, struct key_list *ret);
 /* MSETEX numkeys key value ... */
 bool keys_msetex(const struct bytes *args, size_t count, struct key_list *ret);
+/* XREADGROUP GROUP group consumer ... STREAMS key id, of one stream */
+bool keys_xreadgroup(const struct bytes *args, size_t count, struct key_list *ret);
 /* ZUNIONSTORE dst numkeys key... */
 bool keys_zstore(const struct bytes *args, size_t count, struct key_list *ret);
 /* SUNIONSTORE dst key... */

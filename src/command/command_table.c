@@ -184,6 +184,7 @@ static const struct command_row rows[] = {
     ROW("XCLAIM", -6, ONE_KEY, .rewrite = rewrite_xclaim),
     ROW("XDEL", -3, ONE_KEY),
     ROW("XGROUP", -3, KEYS(2, 2, 1), .rewrite = rewrite_xgroup),
+    ROW("XREADGROUP", -7, NO_KEYS, .find_keys = keys_xreadgroup, .rewrite = rewrite_xreadgroup),
     ROW("XSETID", -3, ONE_KEY,
         .expected_errors = "no such key|smaller than|requires the key to exist"),
     ROW("XTRIM", -4, ONE_KEY, .rewrite = rewrite_xtrim),

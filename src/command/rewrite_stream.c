@@ -140,6 +140,9 @@ static void xgroup_drop_entries_read(struct rewrite *rw)
     rewrite_begin(rw, "XGROUP");
     rewrite_put_args(rw, 1, i);
     rewrite_put_args(rw, i + 2, rw->count);
+    if (!rewrite_is(rw, i + 1, "-1")) /* not known */
+        rewrite_add_loss(rw, LOSS_NOTE_STREAM_COUNTERS, "stream",
+                         loss_reason_text(LOSS_NOTE_STREAM_COUNTERS));
 }
 
 /* A claim makes a consumer only when it gets an entry; later releases always make it. */
@@ -149,22 +152,37 @@ static bool is_old(const struct rewrite *rw)
 }
 
 /* Redis 5 has no CREATECONSUMER; reading a history that is empty makes the consumer. */
-static void make_consumer(struct rewrite *rw, size_t key_arg)
+static void put_consumer(struct rewrite *rw, struct bytes key, size_t group_arg)
 {
     if (rewrite_target(rw) >= 602) {
         rewrite_begin(rw, "XGROUP");
         rewrite_put_str(rw, "CREATECONSUMER");
-        rewrite_put_args(rw, key_arg, key_arg + 3);
+        rewrite_put(rw, key);
+        rewrite_put_args(rw, group_arg, group_arg + 2);
         return;
     }
     rewrite_begin(rw, "XREADGROUP");
     rewrite_put_str(rw, "GROUP");
-    rewrite_put_args(rw, key_arg + 1, key_arg + 3);
+    rewrite_put_args(rw, group_arg, group_arg + 2);
     rewrite_put_str(rw, "COUNT");
     rewrite_put_str(rw, "1");
     rewrite_put_str(rw, "STREAMS");
-    rewrite_put(rw, rw->args[key_arg]);
+    rewrite_put(rw, key);
     rewrite_put_str(rw, "0");
+}
+
+static void make_consumer(struct rewrite *rw, size_t key_arg)
+{
+    put_consumer(rw, rw->args[key_arg], key_arg + 1);
+}
+
+/* As it is written for a Redis without CREATECONSUMER; others propagate what a read changes in its place. */
+void rewrite_xreadgroup(struct rewrite *rw)
+{
+    if (rewrite_is(rw, 1, "GROUP") && rewrite_is(rw, rw->count - 1, "0"))
+        put_consumer(rw, rw->args[rw->count - 2], 2);
+    else
+        rewrite_malformed(rw, "XREADGROUP of entries, which is not propagated");
 }
 
 /* A key that has groups, of whose reads the source does not tell. */
@@ -295,7 +313,8 @@ void rewrite_xautoclaim(struct rewrite *rw)
 {
     guess_groups(rw);
     claim_by_clock(rw);
-    if (rewrite_target(rw) < 602) {
+    /* from 7.2 on the command always makes the consumer */
+    if (rewrite_target(rw) < 602 || (is_old(rw) && rewrite_target(rw) >= 702)) {
         autoclaim_old(rw);
         return;
     }

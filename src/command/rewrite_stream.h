@@ -8,6 +8,7 @@
 
 void rewrite_xadd(struct rewrite *rw);
 void rewrite_xtrim(struct rewrite *rw);
+void rewrite_xreadgroup(struct rewrite *rw);
 void rewrite_xgroup(struct rewrite *rw);
 void rewrite_xclaim(struct rewrite *rw);
 void rewrite_xautoclaim(struct rewrite *rw);

@@ -295,7 +295,8 @@ static void test_of_redis(void **state)
         {"SCRIPT LOAD code", "="},
         {"XCLAIM x g c 0 1-0 TIME 1 RETRYCOUNT 1 FORCE JUSTID LASTID 1-0", "="},
         {"XCLAIM x g c 0 1-0", "="},
-        {"XSETID x 5-0 ENTRIESADDED 7 MAXDELETEDID 4-0", "> XSETID x 5-0 !stream-state(stream)"},
+        {"XREADGROUP GROUP g c COUNT 1 STREAMS x 0", "> XREADGROUP GROUP g c COUNT 1 STREAMS x 0"},
+        {"XSETID x 5-0 ENTRIESADDED 7 MAXDELETEDID 4-0", "> XSETID x 5-0 !stream-counters(stream)"},
         {"BF.ADD b v", "loss !module(BF.ADD)"},
         {"SORT k BY w_* STORE d", "="},
         {"SWAPDB 0 1", "="},
@@ -453,6 +454,10 @@ static void test_old_source(void **state)
     t_ok(translator_new(&t, &o, &err), &err);
     expect(t, "XCLAIM x2 g1 c3 0 8-1", "> XCLAIM x2 g1 c3 0 8-1 TIME 1700000000000 ?x2");
     expect(t, "XAUTOCLAIM x2 g1 c4 0 0", "= ?x2");
+    translator_free(t);
+    t_ok(target_parse("7.2", &o.target, &err), &err);
+    t_ok(translator_new(&t, &o, &err), &err);
+    expect(t, "XAUTOCLAIM x2 g1 c4 0 0", "> EVAL <script> 1 x2 g1 c4 0 0 100 1700000000000 ?x2");
     translator_free(t);
 }
 
