@@ -14,30 +14,6 @@ build=$(build_dir servers)
 jobs=${JOBS:-$(nproc)}
 limit=${SERVER_TEST_S:-1800}
 
-# has_json SERVER - does it come with the modules of Redis 8?
-has_json() {
-    scratch=$(mktemp -d)
-    "$1" --port 0 --unixsocket "$scratch/sock" --dir "$scratch" --save '' >/dev/null 2>&1 &
-    pid=$!
-    tries=0
-    until modules=$(redis-cli -s "$scratch/sock" info modules 2>/dev/null) || [ $tries -ge 100 ]; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
-    kill "$pid"
-    wait "$pid" || true
-    rm -rf "$scratch"
-    case $modules in
-    *name=ReJSON,*) ;;
-    *) return 1 ;;
-    esac
-}
-
-# named SERVER - "redis-7.4.1"
-named() {
-    "$1" --version | sed -n 's/^\(Redis\|Valkey\) server v=\([0-9.]*\).*/\1-\2/p' | tr RV rv
-}
-
 # version_of SERVER - as convert --redis takes it; one of 8.0 without its modules loads what 7.4 loads
 version_of() {
     named "$1" | tr .- '  ' | while read -r kind major minor _; do

@@ -1,4 +1,4 @@
-# common.sh - what demo.sh and check.sh share; sourced, with $top set to the source directory.
+# common.sh - what the scripts of this directory share; sourced, with $top set to the source directory.
 
 # build_dir NAME - where to build: $FLOWTAPE_BUILD_DIR or build-NAME in the source directory; one
 # that another user left there unwritable is stepped around.
@@ -58,4 +58,28 @@ test_totals() {
 # tests_skipped LOG - how many, likewise.
 tests_skipped() {
     awk '/^# SKIP: / { n += $3 } END { print n + 0 }' "$1"
+}
+
+# has_json SERVER - does it come with the modules of Redis 8?
+has_json() {
+    scratch=$(mktemp -d)
+    "$1" --port 0 --unixsocket "$scratch/sock" --dir "$scratch" --save '' >/dev/null 2>&1 &
+    pid=$!
+    tries=0
+    until modules=$(redis-cli -s "$scratch/sock" info modules 2>/dev/null) || [ $tries -ge 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    kill "$pid"
+    wait "$pid" || true
+    rm -rf "$scratch"
+    case $modules in
+    *name=ReJSON,*) ;;
+    *) return 1 ;;
+    esac
+}
+
+# named SERVER - "redis-7.4.1"
+named() {
+    "$1" --version | sed -n 's/^\(Redis\|Valkey\|KeyDB\) server v=\([0-9.]*\).*/\1-\2/p' | tr RVKDB rvkdb
 }
