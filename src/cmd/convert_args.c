@@ -79,8 +79,8 @@ static const char about[] =
     "Usage: flowtape convert INPUT OUTPUT --to %s [OPTION...]\n"
     "\n"
     "INPUT is a capture directory, a Dragonfly snapshot (any file of a .dfs set, or an .rdb file),\n"
-    "an RDB file of Redis, or one of these packed or compressed; \"-\" is standard input. OUTPUT\n"
-    "appears under its name only when it is complete.\n";
+    "an RDB file or an append-only file of Redis, or one of these packed or compressed; \"-\" is\n"
+    "standard input. OUTPUT appears under its name only when it is complete.\n";
 
 /* One line of --help for each form. */
 static struct arg_group args_to(struct convert_args *a)

@@ -319,11 +319,11 @@ int check_args_check(const struct check_args *c, const struct replay_options *o,
 static const char about[] =
     "Usage: flowtape replay INPUT TARGET [OPTION...]\n"
     "\n"
-    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file, also packed or\n"
-    "compressed; \"-\" is standard input) into a running Redis or\n"
-    "Redis Cluster. TARGET is redis://[[user]:password@]host[:port] or unix:/path, of a cluster\n"
-    "that of any node. Progress is stored on the target itself: started again, it resumes\n"
-    "there, and no record takes effect twice.\n";
+    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file, an append-only file, also\n"
+    "packed or compressed; \"-\" is standard input) into a running Redis or Redis Cluster. TARGET is\n"
+    "redis://[[user]:password@]host[:port] or unix:/path, of a cluster that of any node. Progress is\n"
+    "stored on the target itself: started again, it resumes there, and no record takes effect\n"
+    "twice.\n";
 
 #define GROUP_COUNT 17
 #define OPERANDS    "INPUT and TARGET"
