@@ -35,16 +35,6 @@ static const struct probe {
     {VALUE_STREAM, .args = {"XPENDING", PROBE, "g"}},
 };
 
-/* In whatever words a user is refused, or a command has been taken away; but not that this key is not the user's. */
-static bool is_denied(const char *text)
-{
-    if (strcasestr(text, "access a key") != NULL || strcasestr(text, "one of the keys") != NULL)
-        return false;
-    return reply_error_kind_of(bytes_str(text)) == REPLY_ERROR_DENIED ||
-           strcasestr(text, "unknown command") != NULL || strcasestr(text, "not allowed") != NULL ||
-           strcasestr(text, "permission") != NULL;
-}
-
 /* On all masters. */
 static int ask_allowed(struct target_client *t, const char *const probe[], bool *ret,
                        struct ft_err *err)
@@ -60,7 +50,7 @@ static int ask_allowed(struct target_client *t, const char *const probe[], bool 
 
         if (redis_pipe_call(t->nodes[i].pipe, &reply, args, count, err) != 0)
             return -1;
-        *ret = reply->type != REDIS_REPLY_ERROR || !is_denied(reply->str);
+        *ret = reply->type != REDIS_REPLY_ERROR || !reply_error_denies_command(reply->str);
         freeReplyObject(reply);
     }
     return 0;

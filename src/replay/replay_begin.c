@@ -18,6 +18,7 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_preflight.h"
 #include "replay/replay_release.h"
+#include "replay/replay_rights.h"
 #include "replay/replay_servers.h"
 #include "target/wait_replicas.h"
 
@@ -100,13 +101,13 @@ static int check_generation(const struct replay *r, struct ft_err *err)
 /* Which streams were done before no longer counts; of a generation with more streams neither. */
 static int remove_done(struct replay *r, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HKEYS"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
     redisReply *reply;
     int rc = 0;
 
     if (target_node_call(replay_state_node(&r->set), &reply, args, 2, err) != 0)
         return -1;
-    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+    for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i += 2) {
         const redisReply *field = reply->element[i];
 
         if (field->type == REDIS_REPLY_STRING && strncmp(field->str, "snap:", 5) == 0)

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "replay/position/replay_node.h"
 #include "replay/replay_impl.h"
+#include "replay/replay_rights.h"
 
 /*
  * What the target tells
@@ -77,24 +78,6 @@ void replay_end_lease(struct replay *r, bool give_back)
     r->lease = NULL;
 }
 
-/* Is it known that none follows? */
-static bool has_journal(const struct replay *r)
-{
-    return r->source == NULL || (source_can(r->source, SOURCE_HAS_JOURNAL) && !r->cut.is_snapshot);
-}
-
-int replay_check_rights(struct replay *r, struct ft_err *err)
-{
-    int rc = 0;
-
-    if (!r->rights.known)
-        rc = r->o->dry_run ? rights_ask(&r->rights, &r->target, has_journal(r), err)
-                           : rights_probe(&r->rights, &r->target, has_journal(r), err);
-    if (rc != 0)
-        return -1;
-    return rights_check(&r->rights, err);
-}
-
 /*
  * One attempt
  */
@@ -122,7 +105,8 @@ int replay_connect(struct replay *r, struct ft_err *err)
         return -1;
     if (r->o->dry_run)
         return 0;
-    if (replay_take_lease(r, err) != 0)
+    /* the lease is the first thing that is written */
+    if (replay_check_rights(r, err) != 0 || replay_take_lease(r, err) != 0)
         return -1;
     return target_client_close_others(&r->target, err);
 }

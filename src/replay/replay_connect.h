@@ -12,8 +12,8 @@ struct replay;
 
 /* replay_connect_init - the target of the options; nothing is connected to yet. */
 void replay_connect_init(struct replay *r);
-/* replay_connect - to all masters; take the lease, and close what earlier attempts left open. Losing one
- * is FT_ERR_NET. */
+/* replay_connect - to all masters; see that the user may do what is needed, take the lease, and close what
+ * earlier attempts left open. Losing one is FT_ERR_NET. */
 int replay_connect(struct replay *r, struct ft_err *err);
 /* replay_disconnect - also after a failed replay_connect. */
 void replay_disconnect(struct replay *r);
@@ -22,7 +22,5 @@ void replay_disconnect(struct replay *r);
 int replay_take_lease(struct replay *r, struct ft_err *err);
 /* replay_end_lease - see lease_end; before replay_disconnect, which does not give it back. */
 void replay_end_lease(struct replay *r, bool give_back);
-/* replay_check_rights - FT_ERR_PROTOCOL if the target does not allow what this replay needs. */
-int replay_check_rights(struct replay *r, struct ft_err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_content.h"
+#include "replay/replay_rights.h"
 #include "replay/replay_setup.h"
 #include "replay/replay_survey.h"
 
@@ -206,22 +207,36 @@ static int check_losses(struct look *l, struct ft_err *err)
                                 r->o->dry_run, err);
 }
 
-/* Letters take what is refused; without them the first one ends the run. */
-static int check_values(struct look *l, struct ft_err *err)
+/* Before anything is written, what the input needs beyond what every replay does. */
+static int check_needs(struct look *l, struct ft_err *err)
 {
-    const struct replay *r = l->r;
-    bool set = l->survey->strings && r->rights.no_set;
-    bool restore = l->survey->values && r->rights.no_restore;
+    struct replay *r = l->r;
+    char names[REPLAY_RIGHTS_NAMES];
 
-    if (r->o->dead_letters != NULL || (!set && !restore))
+    if (replay_check_needs(r, l->survey, names, err) != 0)
+        return replay_checks_fail(l->ret, "permissions", err);
+    if (names[0] != '\0')
+        replay_checks_add(l->ret, "permissions", REPLAY_CHECK_LOST,
+                          "the user may not run commands that the input needs: %s; what they bring "
+                          "becomes dead letters",
+                          names);
+    return 0;
+}
+
+/* What comes later is not known yet. */
+static int look_at_later_commands(struct replay_checks *p, struct replay *r, struct ft_err *err)
+{
+    char names[REPLAY_RIGHTS_NAMES];
+    char text[REPLAY_RIGHTS_NAMES + 100];
+
+    if (replay_find_later_needs(r, names, err) != 0)
+        return -1;
+    if (names[0] == '\0')
         return 0;
-    (void)err_set(
-        err, FT_ERR_PROTOCOL,
-        "before the snapshot: the target refused %s to this user, and the input has values "
-        "for it; nothing was written (--on-error dead-letter=FILE collects such commands "
-        "and continues)",
-        set ? "SET" : "RESTORE");
-    return replay_checks_fail(l->ret, "permissions", err);
+    (void)snprintf(text, sizeof(text),
+                   "the user may not run %s: a record that becomes one of these is refused", names);
+    note(p, r, "permissions", text);
+    return 0;
 }
 
 static void check_memory(struct replay_checks *p, struct replay *r, uint64_t wanted)
@@ -283,13 +298,15 @@ static int run_checks(struct look *l, struct ft_err *err)
 {
     static step_fn *const of_target[] = {check_permissions, check_target_content, survey_input};
     static step_fn *const of_input[] = {
-        check_needed_databases, check_conflicts, survey_again,
-        check_functions,        check_losses,    check_values,
+        check_needs,  check_needed_databases, check_conflicts,
+        survey_again, check_functions,        check_losses,
     };
 
     if (run_steps(l, of_target, sizeof(of_target) / sizeof(of_target[0]), err) != 0)
         return -1;
     if (l->surveyed && run_steps(l, of_input, sizeof(of_input) / sizeof(of_input[0]), err) != 0)
+        return -1;
+    if (l->r->follow != NULL && look_at_later_commands(l->ret, l->r, err) != 0)
         return -1;
     if (!l->r->o->dry_run)
         check_memory(l->ret, l->r, l->r->source->info.used_mem);
@@ -382,8 +399,9 @@ int replay_preflight_look(struct replay_checks *ret, struct replay *r,
 
     if (run_steps(&l, steps, sizeof(steps) / sizeof(steps[0]), err) != 0)
         return -1;
-    if (!r->o->dry_run)
-        check_memory(ret, r, expected->used_memory);
+    if (r->o->dry_run)
+        return r->o->follow ? look_at_later_commands(ret, r, err) : 0;
+    check_memory(ret, r, expected->used_memory);
     return 0;
 }
 

@@ -13,7 +13,6 @@
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_suspect.h"
-#include "replay/replay_connect.h"
 #include "replay/replay_deferred.h"
 #include "replay/replay_impl.h"
 

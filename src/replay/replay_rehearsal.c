@@ -13,9 +13,6 @@
 #include "replay/replay_outlook.h"
 #include "replay/replay_setup.h"
 #include "replay/replay_survey.h"
-#include "target/rights.h"
-
-#define NAMES_MAX 200u
 
 /* A target that cannot be reached is what was seen; that the user has stopped is not. */
 static int connect_to(struct replay_rehearsal *ret, struct replay *r, bool *ret_there,
@@ -74,31 +71,6 @@ static void look_at_state(struct replay_rehearsal *ret, struct replay *r)
     replay_set_shift(r);
 }
 
-/* What the records of the journal become is asked for too: one that is refused would end the replay. */
-static int look_at_commands(struct replay_rehearsal *ret, const struct replay *r,
-                            const struct replay_survey *survey, struct ft_err *err)
-{
-    char denied[NAMES_MAX] = "";
-    size_t n = 0;
-
-    for (size_t i = 0; i < survey->command_count; i++) {
-        bool allowed;
-
-        if (rights_ask_command(&r->target, survey->commands[i], &allowed, err) != 0)
-            return -1;
-        if (!allowed && n + strlen(survey->commands[i]) + 3 < sizeof(denied))
-            n += (size_t)snprintf(denied + n, sizeof(denied) - n, "%s%s", n == 0 ? "" : ", ",
-                                  survey->commands[i]);
-    }
-    if (n == 0)
-        return 0;
-    replay_checks_add(&ret->checks, "permissions",
-                      r->o->dead_letters != NULL ? REPLAY_CHECK_LOST : REPLAY_CHECK_FAILED,
-                      "the journal needs commands that the user may not run: %s%s", denied,
-                      r->o->dead_letters != NULL ? "; they become dead letters" : "");
-    return 0;
-}
-
 static void look_at_disk(struct replay_rehearsal *ret)
 {
     const char *directory = getenv("TMPDIR");
@@ -129,8 +101,7 @@ static int look(struct replay_rehearsal *ret, struct replay *r, struct ft_err *e
     ret->keys = load.keys = survey.keys;
     ret->records = load.records = survey.records;
     ret->bytes = load.bytes = survey.bytes;
-    if (rc == 0 && (rc = look_at_commands(ret, r, &survey, err)) == 0 &&
-        (rc = replay_outlook_memory(&ret->checks, &r->target, &load, err)) == 0 &&
+    if (rc == 0 && (rc = replay_outlook_memory(&ret->checks, &r->target, &load, err)) == 0 &&
         (rc = replay_outlook_clocks(&ret->checks, &r->target, err)) == 0) {
         look_at_disk(ret);
         rc = replay_outlook_time(&ret->checks, &ret->estimated_ms, &r->target, &load, err);

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "input/stream_pool.h"
 #include "mapping/replay_mapper.h"
 #include "pump/pump.h"
 #include "rdb/value_walk.h"
 #include "replay/replay_record.h"
+
+#define NAME_BUCKETS 64u
 
 /* What all streams add to. */
 struct surveyor {
@@ -28,6 +31,9 @@ struct worker {
     bool strings, values;
     bool with_values; /* the second pass */
     bool doubtful;    /* a type has come of which values may be lost */
+    struct replay_command *commands;
+    size_t command_count;
+    size_t known[NAME_BUCKETS]; /* which of these a name like this was last */
 };
 
 static int add_loss(struct worker *w, enum loss_reason reason, const char *class_name, uint32_t db,
@@ -126,31 +132,96 @@ static int take_keys(struct worker *w, const struct translation *t, struct ft_er
     return any;
 }
 
-static int add_command(struct worker *w, struct bytes name, struct ft_err *err)
+static size_t name_bucket(struct bytes name)
 {
-    struct replay_survey *ret = w->s->ret;
-    char(*grown)[REPLAY_COMMAND_NAME];
-    size_t i = 0;
-    int rc = 0;
+    return (name.n * 5 + name.p[0] * 3u + name.p[name.n - 1]) % NAME_BUCKETS;
+}
 
-    if (name.n >= REPLAY_COMMAND_NAME)
+/* The names are few, and most records have one that was just there. */
+static int add_command(struct worker *w, struct bytes name, bool called, struct ft_err *err)
+{
+    size_t *known;
+    size_t i = 0;
+
+    if (name.n == 0 || name.n >= REPLAY_COMMAND_NAME)
         return 0;
-    pthread_mutex_lock(&w->s->mu);
-    while (i < ret->command_count && !bytes_is_word(name, ret->commands[i]))
-        i++;
-    if (i == ret->command_count) {
-        grown = reallocarray(ret->commands, i + 1, sizeof(*grown));
-        if (grown == NULL) {
-            rc = err_nomem(err, "commands");
-        } else {
-            memcpy(grown[i], name.p, name.n);
-            grown[i][name.n] = '\0';
-            ret->commands = grown;
-            ret->command_count++;
-        }
+    known = &w->known[name_bucket(name)];
+    if (*known < w->command_count && bytes_is_word(name, w->commands[*known].name)) {
+        w->commands[*known].called &= called;
+        return 0;
     }
-    pthread_mutex_unlock(&w->s->mu);
-    return rc;
+    while (i < w->command_count && !bytes_is_word(name, w->commands[i].name))
+        i++;
+    *known = i;
+    if (i < w->command_count) {
+        w->commands[i].called &= called;
+        return 0;
+    }
+    if (ARRAY_ADD_ROOM(&w->commands, w->command_count, "commands", err) != 0)
+        return -1;
+    w->commands[i] = (struct replay_command){.called = called};
+    memcpy(w->commands[i].name, name.p, name.n);
+    w->command_count++;
+    return 0;
+}
+
+/* What a script of this program calls stands in it: redis.call('NAME'. It selects the database it is in, if there are
+ * several; what it asks with subcommands, it only reads. */
+static int add_called(struct worker *w, struct bytes script, struct ft_err *err)
+{
+    static const char *const left_out[] = {"SELECT", "XINFO", "OBJECT"};
+    static const char call[] = "call('";
+    const uint8_t *end = script.p + script.n;
+    const uint8_t *at = script.p;
+
+    while ((at = memmem(at, (size_t)(end - at), call, strlen(call))) != NULL) {
+        const uint8_t *quote;
+        struct bytes name;
+        bool left = false;
+
+        at += strlen(call);
+        quote = memchr(at, '\'', (size_t)(end - at));
+        if (quote == NULL)
+            return 0;
+        name = bytes_of(at, (size_t)(quote - at));
+        for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+            left |= bytes_is_word(name, left_out[i]);
+        if (!left && add_command(w, name, true, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Of those with subcommands each of these may be allowed by itself. */
+static int add_sent(struct worker *w, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    static const char *const containers[] = {"XGROUP", "SCRIPT", "FUNCTION"};
+    char name[REPLAY_COMMAND_NAME];
+
+    for (size_t i = 0; count > 1 && i < sizeof(containers) / sizeof(containers[0]); i++) {
+        int n;
+
+        if (!bytes_is_word(args[0], containers[i]) || args[1].n > REPLAY_COMMAND_NAME)
+            continue;
+        n = snprintf(name, sizeof(name), "%s %.*s", containers[i], (int)args[1].n,
+                     (const char *)args[1].p);
+        return add_command(w, bytes_of(name, (size_t)n), false, err);
+    }
+    return add_command(w, args[0], false, err);
+}
+
+static int add_commands(struct worker *w, const struct translation *t, struct ft_err *err)
+{
+    for (size_t i = 0; i < t->command_count; i++) {
+        const struct bytes *args = t->commands[i].args;
+
+        if (add_sent(w, args, t->commands[i].count, err) != 0)
+            return -1;
+        if (t->commands[i].count > 1 && bytes_eq_str(args[0], "EVAL") &&
+            add_called(w, args[1], err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int take_record(void *context, const struct item *item, const struct translation *t,
@@ -165,10 +236,8 @@ static int take_record(void *context, const struct item *item, const struct tran
     if (passes < 0)
         return -1;
     w->records += passes;
-    for (size_t i = 0; passes && w->s->r->o->dry_run && i < t->command_count; i++) {
-        if (add_command(w, t->commands[i].args[0], err) != 0)
-            return -1;
-    }
+    if (passes && add_commands(w, t, err) != 0)
+        return -1;
     return take_losses(w, item, t, err);
 }
 
@@ -295,8 +364,28 @@ static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
     return rc;
 }
 
-static void add_up(struct surveyor *s, const struct worker *w)
+static int add_names(struct replay_survey *ret, const struct worker *w, struct ft_err *err)
 {
+    for (size_t i = 0; i < w->command_count; i++) {
+        const struct replay_command *c = &w->commands[i];
+        size_t k = 0;
+
+        while (k < ret->command_count && strcmp(ret->commands[k].name, c->name) != 0)
+            k++;
+        if (k == ret->command_count) {
+            if (ARRAY_ADD_ROOM(&ret->commands, ret->command_count, "commands", err) != 0)
+                return -1;
+            ret->commands[ret->command_count++] = *c;
+        }
+        ret->commands[k].called &= c->called;
+    }
+    return 0;
+}
+
+static int add_up(struct surveyor *s, const struct worker *w, struct ft_err *err)
+{
+    int rc;
+
     pthread_mutex_lock(&s->mu);
     if (w->db_max > s->ret->db_max)
         s->ret->db_max = w->db_max;
@@ -306,7 +395,9 @@ static void add_up(struct surveyor *s, const struct worker *w)
     s->ret->records += w->records;
     s->ret->in_sync += w->in_sync;
     s->ret->bytes += w->bytes;
+    rc = add_names(s->ret, w, err);
     pthread_mutex_unlock(&s->mu);
+    return rc;
 }
 
 static int survey_stream(void *context, const struct source *source, uint32_t index,
@@ -326,7 +417,9 @@ static int survey_stream(void *context, const struct source *source, uint32_t in
     w.with_values = true;
     if (rc == 0 && w.doubtful)
         rc = read_stream(&w, index, err);
-    add_up(s, &w);
+    if (rc == 0)
+        rc = add_up(s, &w, err);
+    free(w.commands);
     replay_mapper_free(w.mapper);
     translator_free(w.translator);
     recoder_free(w.recoder);

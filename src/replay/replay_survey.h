@@ -17,16 +17,22 @@
 #define REPLAY_LIBRARY_NAME 128
 #define REPLAY_COMMAND_NAME 32
 
+/* A command that is sent, "NAME" or "NAME SUB". */
+struct replay_command {
+    char name[REPLAY_COMMAND_NAME];
+    bool called; /* by a script, which may do without it */
+};
+
 struct replay_survey {
     struct loss_report losses;
     uint32_t db_max;                        /* of the target; 0 if nothing goes elsewhere */
     bool strings, values;                   /* there are such: SET, RESTORE */
     char (*libraries)[REPLAY_LIBRARY_NAME]; /* names of function libraries */
     size_t library_count;
-    uint64_t keys, records; /* that go to the target */
-    uint64_t in_sync;       /* of the records, those inside the full sync */
-    uint64_t bytes;         /* of these keys and their values, as the input has them */
-    char (*commands)[REPLAY_COMMAND_NAME]; /* that records become; of a rehearsal */
+    uint64_t keys, records;          /* that go to the target */
+    uint64_t in_sync;                /* of the records, those inside the full sync */
+    uint64_t bytes;                  /* of these keys and their values, as the input has them */
+    struct replay_command *commands; /* that records become */
     size_t command_count;
 };
 

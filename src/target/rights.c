@@ -6,8 +6,9 @@
 #include "wire/reply_error.h"
 
 /* Nobody's key; of this program's own names, as these have to be allowed in any case. */
-#define PROBE  "flowtape:probe"
-#define NO_SHA "0000000000000000000000000000000000000000"
+#define PROBE    "flowtape:probe"
+#define OWN_KEYS "keys flowtape:*"
+#define NO_SHA   "0000000000000000000000000000000000000000"
 
 enum need {
     NEED_ALWAYS,
@@ -19,41 +20,38 @@ enum need {
 };
 
 #define PROBE_ARGS 5
-/* Of any command, at least. */
-#define COMMAND_ARGS 12
 
 /* What a server says to a command. */
 struct verdict {
     bool denied;
-    char why[200];
+    bool of_keys; /* the command is allowed, on other keys */
+    char why[RIGHTS_WHY];
 };
 
 typedef int verdict_fn(struct target_node *node, const struct bytes *args, size_t count,
                        struct verdict *ret, struct ft_err *err);
 
-/* Arguments up to the first NULL. */
+/* Arguments up to the first NULL. Those that only the scripts of the lease and the state call are among them. */
 static const struct probe {
     enum need need;
     const char *args[PROBE_ARGS];
 } probes[] = {
-    {NEED_ALWAYS, {"HGETALL", PROBE}},        {NEED_ALWAYS, {"HSET", PROBE, "f", "v", "f"}},
-    {NEED_ALWAYS, {"HDEL", PROBE, "f"}},      {NEED_ALWAYS, {"DEL", PROBE}},
-    {NEED_ALWAYS, {"EXISTS", PROBE}},         {NEED_ALWAYS, {"EVAL", "return 1", "0"}},
-    {NEED_JOURNAL, {"EVALSHA", NO_SHA, "0"}}, {NEED_JOURNAL, {"SELECT", "0"}}, /* by the script */
-    {NEED_SET, {"SET", PROBE, "v", "XX"}},    {NEED_RESTORE, {"RESTORE", PROBE, "0", ""}},
-    {NEED_MSET, {"MSET", PROBE, "v", PROBE}}, {NEED_UNLINK, {"UNLINK", PROBE}},
+    {NEED_ALWAYS, {"HGETALL", PROBE}},
+    {NEED_ALWAYS, {"HSET", PROBE, "f", "v", "f"}},
+    {NEED_ALWAYS, {"HDEL", PROBE, "f"}},
+    {NEED_ALWAYS, {"HGET", PROBE, "f"}},
+    {NEED_ALWAYS, {"HEXISTS", PROBE, "f"}},
+    {NEED_ALWAYS, {"SSCAN", PROBE, "0"}},
+    {NEED_ALWAYS, {"DEL", PROBE}},
+    {NEED_ALWAYS, {"EXISTS", PROBE}},
+    {NEED_ALWAYS, {"TIME"}},
+    {NEED_ALWAYS, {"EVAL", "return 1", "0"}},
+    {NEED_JOURNAL, {"EVALSHA", NO_SHA, "0"}},
+    {NEED_SET, {"SET", PROBE, "v", "XX"}},
+    {NEED_RESTORE, {"RESTORE", PROBE, "0", ""}},
+    {NEED_MSET, {"MSET", PROBE, "v", PROBE}},
+    {NEED_UNLINK, {"UNLINK", PROBE}},
 };
-
-/* In whatever words a user is refused, or a command has been taken away. */
-static bool is_denied(const redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ERROR)
-        return false;
-    return reply_error_kind_of(bytes_str(reply->str)) == REPLY_ERROR_DENIED ||
-           strcasestr(reply->str, "unknown command") != NULL ||
-           strcasestr(reply->str, "not allowed") != NULL ||
-           strcasestr(reply->str, "permission") != NULL;
-}
 
 static size_t probe_args(const struct probe *p, struct bytes args[PROBE_ARGS])
 {
@@ -66,11 +64,12 @@ static size_t probe_args(const struct probe *p, struct bytes args[PROBE_ARGS])
     return count;
 }
 
-static void take_answer(struct verdict *ret, const redisReply *reply)
+static void take_text(struct verdict *ret, const char *text)
 {
-    ret->denied = is_denied(reply);
+    ret->of_keys = reply_error_denies_key(text);
+    ret->denied = ret->of_keys || reply_error_denies_command(text);
     if (ret->denied)
-        (void)snprintf(ret->why, sizeof(ret->why), "%s", reply->str); /* a longer one is cut */
+        (void)snprintf(ret->why, sizeof(ret->why), "%s", text); /* a longer one is cut */
 }
 
 static int try_args(struct target_node *node, const struct bytes *args, size_t count,
@@ -80,29 +79,58 @@ static int try_args(struct target_node *node, const struct bytes *args, size_t c
 
     if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
         return -1;
-    take_answer(ret, reply);
+    if (reply->type == REDIS_REPLY_ERROR)
+        take_text(ret, reply->str);
     freeReplyObject(reply);
     return 0;
+}
+
+/* Sends a command that has no arguments; *ret: the answer was this status. */
+static int expect_status(struct redis_pipe *pipe, const char *command, const char *status,
+                         bool *ret, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call_text(pipe, &reply, command, err) != 0)
+        return -1;
+    *ret = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, status) == 0;
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* Begins a transaction, if one could also be left again without executing it. */
+static int begin_discarded(struct redis_pipe *pipe, bool *ret_begun, struct ft_err *err)
+{
+    redisReply *reply;
+    bool may_leave;
+
+    *ret_begun = false;
+    if (redis_pipe_call_text(pipe, &reply, "DISCARD", err) != 0)
+        return -1;
+    /* "ERR DISCARD without MULTI" */
+    may_leave = reply->type == REDIS_REPLY_ERROR && strcasestr(reply->str, "without") != NULL;
+    freeReplyObject(reply);
+    return may_leave ? expect_status(pipe, "MULTI", "OK", ret_begun, err) : 0;
+}
+
+static int discard(struct redis_pipe *pipe, struct ft_err *err)
+{
+    bool ignored;
+
+    return expect_status(pipe, "DISCARD", "OK", &ignored, err);
 }
 
 /* A transaction that is not executed: the server says whether it would be when a command is queued. */
 static int queue_args(struct target_node *node, const struct bytes *args, size_t count,
                       struct verdict *ret, struct ft_err *err)
 {
-    redisReply *reply;
     bool begun;
 
-    if (redis_pipe_call_text(node->pipe, &reply, "MULTI", err) != 0)
+    if (begin_discarded(node->pipe, &begun, err) != 0)
         return -1;
-    begun = reply->type == REDIS_REPLY_STATUS;
-    freeReplyObject(reply);
     if (!begun) /* outside of a transaction it would be executed: not known */
         return 0;
-    if (try_args(node, args, count, ret, err) != 0 ||
-        redis_pipe_call_text(node->pipe, &reply, "DISCARD", err) != 0)
-        return -1;
-    freeReplyObject(reply);
-    return 0;
+    return try_args(node, args, count, ret, err) == 0 ? discard(node->pipe, err) : -1;
 }
 
 /* ACL DRYRUN answers OK, or says in a string what is missing. false: it is not there, or not allowed. */
@@ -113,6 +141,7 @@ static bool take_dry_run(struct verdict *ret, const redisReply *reply)
     if (reply->type != REDIS_REPLY_STRING)
         return false;
     ret->denied = true;
+    ret->of_keys = reply_error_denies_key(reply->str);
     (void)snprintf(ret->why, sizeof(ret->why), "%s", reply->str); /* a longer one is cut */
     return true;
 }
@@ -120,7 +149,7 @@ static bool take_dry_run(struct verdict *ret, const redisReply *reply)
 static int ask_args(struct target_node *node, const struct bytes *args, size_t count,
                     struct verdict *ret, struct ft_err *err)
 {
-    struct bytes dry[COMMAND_ARGS + 3] = {bytes_str("ACL"), bytes_str("DRYRUN")};
+    struct bytes dry[PROBE_ARGS + 3] = {bytes_str("ACL"), bytes_str("DRYRUN")};
     redisReply *who;
     redisReply *reply = NULL;
     bool known = false;
@@ -141,42 +170,50 @@ static int ask_args(struct target_node *node, const struct bytes *args, size_t c
     return known ? 0 : queue_args(node, args, count, ret, err);
 }
 
-static void take_denied(struct rights *rights, bool journal, const struct probe *p, const char *why)
+void rights_add_missing(struct rights *rights, const char *name, const char *why)
 {
-    size_t n = strlen(rights->missing);
+    for (size_t i = 0; i < rights->missing_count; i++) {
+        if (strcmp(rights->missing[i], name) == 0)
+            return;
+    }
+    if (rights->missing_count == 0)
+        (void)snprintf(rights->why, sizeof(rights->why), "%s", why); /* a longer one is cut */
+    if (rights->missing_count < RIGHTS_MAX)
+        (void)snprintf(rights->missing[rights->missing_count++], RIGHTS_NAME, "%s",
+                       name); /* likewise */
+}
 
+static void take_denied(struct rights *rights, bool journal, const struct probe *p,
+                        const struct verdict *v)
+{
+    if (v->of_keys) {
+        rights_add_missing(rights, OWN_KEYS, v->why);
+        return;
+    }
     rights->no_set |= p->need == NEED_SET;
     rights->no_restore |= p->need == NEED_RESTORE;
     rights->no_mset |= p->need == NEED_MSET;
     rights->no_unlink |= p->need == NEED_UNLINK;
-    if (p->need > NEED_JOURNAL || (p->need == NEED_JOURNAL && !journal) ||
-        strstr(rights->missing, p->args[0]) != NULL)
-        return;
-    if (n == 0)
-        (void)snprintf(rights->why, sizeof(rights->why), "%s", why); /* a longer one is cut */
-    (void)snprintf(rights->missing + n, sizeof(rights->missing) - n, "%s%s", n == 0 ? "" : ", ",
-                   p->args[0]); /* fits */
+    if (p->need == NEED_ALWAYS || (p->need == NEED_JOURNAL && journal))
+        rights_add_missing(rights, p->args[0], v->why);
 }
 
 /* A transaction that is not executed: no server, of whatever kind, is to empty itself for a probe. */
 static int probe_flush(struct rights *rights, struct target_node *node, struct ft_err *err)
 {
-    static const char *const commands[] = {"MULTI", "FLUSHALL", "DISCARD"};
-    static const char *const wanted[] = {"OK", "QUEUED", "OK"};
+    bool begun;
+    bool queued;
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        redisReply *reply;
-        bool as_wanted;
-
-        if (redis_pipe_call_text(node->pipe, &reply, commands[i], err) != 0)
-            return -1;
-        as_wanted = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, wanted[i]) == 0;
-        freeReplyObject(reply);
-        rights->no_flush |= !as_wanted;
-        if (i == 0 && !as_wanted)
-            return 0;
+    if (begin_discarded(node->pipe, &begun, err) != 0)
+        return -1;
+    if (!begun) {
+        rights->no_flush = true;
+        return 0;
     }
-    return 0;
+    if (expect_status(node->pipe, "FLUSHALL", "QUEUED", &queued, err) != 0)
+        return -1;
+    rights->no_flush |= !queued;
+    return discard(node->pipe, err);
 }
 
 static int find_rights(struct rights *ret, const struct target_client *t, bool journal,
@@ -193,7 +230,7 @@ static int find_rights(struct rights *ret, const struct target_client *t, bool j
             if (look(&t->nodes[n], args, count, &verdict, err) != 0)
                 return -1;
             if (verdict.denied)
-                take_denied(&rights, journal, &probes[i], verdict.why);
+                take_denied(&rights, journal, &probes[i], &verdict);
         }
         if (probe_flush(&rights, &t->nodes[n], err) != 0)
             return -1;
@@ -219,52 +256,195 @@ int rights_ask(struct rights *ret, const struct target_client *t, bool journal, 
     return find_rights(ret, t, journal, ask_args, err);
 }
 
-/* COMMAND INFO: {name, arity, ...}; how many arguments it has at least. 0: the server has no such command, or
- * does not say. */
-static int ask_arg_count(struct target_node *node, const char *name, size_t *ret,
-                         struct ft_err *err)
-{
-    const struct bytes args[] = {bytes_str("COMMAND"), bytes_str("INFO"), bytes_str(name)};
-    const redisReply *row;
-    redisReply *reply;
+/*
+ * Any commands
+ */
 
-    *ret = 0;
-    if (redis_pipe_call(node->pipe, &reply, args, 3, err) != 0)
+/* How many arguments they are asked for with where a server does not say how many they take: it looks at that before it
+ * looks at the user. All are the same key, so that no cluster finds them to be in different slots. */
+static const size_t arg_counts[] = {1, 2, 3, 4, 5, 6, 12};
+#define ARG_COUNTS (sizeof(arg_counts) / sizeof(arg_counts[0]))
+#define ARGS_MOST  12
+
+/* Of one master. */
+struct asking {
+    const char *const *names;
+    size_t count;
+    size_t *arg_counts; /* 0: not known */
+    bool dry;           /* the question is put to ACL DRYRUN, or else queued in a transaction */
+    enum rights_answer *answers;
+    char *why;
+};
+
+static int take_verdict(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct asking *a = context;
+    struct verdict v = {0};
+
+    (void)err;
+    if (reply->type == REDIS_REPLY_ERROR && !a->dry)
+        take_text(&v, reply->str);
+    else if (a->dry && reply->type == REDIS_REPLY_STRING)
+        (void)take_dry_run(&v, reply);
+    else if (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "not found") != NULL)
+        take_text(&v, "unknown command");
+    if (!v.denied || v.of_keys || a->answers[tag] == RIGHTS_DENIED)
+        return 0;
+    a->answers[tag] = strcasestr(v.why, "permission") != NULL ? RIGHTS_DENIED : RIGHTS_NO_SUCH;
+    if (a->why != NULL && a->why[0] == '\0')
+        (void)snprintf(a->why, RIGHTS_WHY, "%s", v.why); /* fits */
+    return 0;
+}
+
+/* args: room for what stands in front, and the command with all its arguments. */
+static int put_all(struct redis_pipe *pipe, const struct asking *a, struct bytes *args,
+                   size_t before, struct ft_err *err)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        const size_t *counts = a->arg_counts[i] != 0 ? &a->arg_counts[i] : arg_counts;
+        size_t tries = a->arg_counts[i] != 0 ? 1 : ARG_COUNTS;
+        const char *blank = strchr(a->names[i], ' ');
+
+        for (size_t k = before; k < before + ARGS_MOST; k++)
+            args[k] = bytes_str(PROBE);
+        args[before] = bytes_str(a->names[i]);
+        if (blank != NULL) {
+            args[before].n = (size_t)(blank - a->names[i]);
+            args[before + 1] = bytes_str(blank + 1);
+        }
+        for (size_t k = 0; k < tries; k++) {
+            if (redis_pipe_put(pipe, i, args, before + counts[k], err) != 0)
+                return -1;
+        }
+    }
+    return redis_pipe_drain(pipe, err);
+}
+
+/* COMMAND INFO: {name, arity, ...} of each, or nothing of one that is not there. */
+static int ask_arg_counts(struct redis_pipe *pipe, const struct asking *a, struct ft_err *err)
+{
+    struct bytes *args = calloc(a->count + 2, sizeof(*args));
+    redisReply *reply;
+    int rc;
+
+    if (args == NULL)
+        return err_nomem(err, "names of commands");
+    args[0] = bytes_str("COMMAND");
+    args[1] = bytes_str("INFO");
+    for (size_t i = 0; i < a->count; i++)
+        args[i + 2] = bytes_str(a->names[i]);
+    rc = redis_pipe_call(pipe, &reply, args, a->count + 2, err);
+    free(args);
+    if (rc != 0)
         return -1;
-    row = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 ? reply->element[0] : NULL;
-    if (row != NULL && row->type == REDIS_REPLY_ARRAY && row->elements > 1 &&
-        row->element[1]->type == REDIS_REPLY_INTEGER)
-        *ret = (size_t)llabs(row->element[1]->integer);
+    for (size_t i = 0;
+         reply->type == REDIS_REPLY_ARRAY && reply->elements == a->count && i < a->count; i++) {
+        const redisReply *row = reply->element[i];
+        long long arity = 0;
+
+        if (row->type == REDIS_REPLY_ARRAY && row->elements > 1 &&
+            row->element[1]->type == REDIS_REPLY_INTEGER)
+            arity = llabs(row->element[1]->integer);
+        a->arg_counts[i] = arity <= ARGS_MOST ? (size_t)arity : 0;
+    }
     freeReplyObject(reply);
     return 0;
+}
+
+/* It is there since Redis 7.0, and may be refused itself. */
+static int ask_dry(struct redis_pipe *pipe, struct asking *a, struct ft_err *err)
+{
+    struct bytes args[ARGS_MOST + 3] = {bytes_str("ACL"), bytes_str("DRYRUN")};
+    redisReply *who;
+    redisReply *reply;
+    int rc = 0;
+
+    if (redis_pipe_call_text(pipe, &who, "ACL WHOAMI", err) != 0)
+        return -1;
+    if (who->type == REDIS_REPLY_STRING) {
+        args[2] = bytes_of(who->str, who->len);
+        args[3] = bytes_str("PING");
+        rc = redis_pipe_call(pipe, &reply, args, 4, err);
+        if (rc == 0) {
+            a->dry = reply->type != REDIS_REPLY_ERROR;
+            freeReplyObject(reply);
+        }
+        if (rc == 0 && a->dry)
+            rc = put_all(pipe, a, args, 3, err);
+    }
+    freeReplyObject(who);
+    return rc;
+}
+
+static int ask_node(struct asking *a, struct redis_pipe *pipe, struct ft_err *err)
+{
+    struct bytes args[ARGS_MOST];
+    bool begun;
+
+    a->dry = false;
+    if (ask_arg_counts(pipe, a, err) != 0 || ask_dry(pipe, a, err) != 0)
+        return -1;
+    if (a->dry)
+        return 0;
+    if (begin_discarded(pipe, &begun, err) != 0)
+        return -1;
+    if (!begun)
+        return 0;
+    return put_all(pipe, a, args, 0, err) == 0 ? discard(pipe, err) : -1;
+}
+
+int rights_ask_commands(const struct target_client *t, const char *const *names, size_t count,
+                        enum rights_answer *ret, char why[RIGHTS_WHY], struct ft_err *err)
+{
+    struct asking a = {.names = names, .count = count, .answers = ret, .why = why};
+    int rc = 0;
+
+    a.arg_counts = calloc(count + 1, sizeof(*a.arg_counts));
+    if (a.arg_counts == NULL)
+        return err_nomem(err, "names of commands");
+    memset(ret, 0, count * sizeof(*ret));
+    for (size_t n = 0; rc == 0 && count != 0 && n < t->node_count; n++) {
+        struct redis_pipe *pipe;
+
+        rc = redis_pipe_open_within(&pipe, &t->nodes[n].uri, t->host.cancel_fd, t->host.give_up_ms,
+                                    take_verdict, &a, err);
+        if (rc == 0) {
+            rc = ask_node(&a, pipe, err);
+            redis_pipe_free(pipe);
+        }
+    }
+    free(a.arg_counts);
+    return rc;
 }
 
 int rights_ask_command(const struct target_client *t, const char *name, bool *ret_allowed,
                        struct ft_err *err)
 {
-    *ret_allowed = true;
-    for (size_t n = 0; *ret_allowed && n < t->node_count; n++) {
-        struct bytes args[COMMAND_ARGS] = {bytes_str(name)};
-        struct verdict verdict = {0};
-        size_t count;
+    enum rights_answer answer;
 
-        if (ask_arg_count(&t->nodes[n], name, &count, err) != 0)
-            return -1;
-        if (count == 0 || count > COMMAND_ARGS)
-            count = COMMAND_ARGS;
-        for (size_t i = 1; i < count; i++)
-            args[i] = bytes_str(PROBE);
-        if (ask_args(&t->nodes[n], args, count, &verdict, err) != 0)
-            return -1;
-        *ret_allowed = !verdict.denied;
-    }
+    if (rights_ask_commands(t, &name, 1, &answer, NULL, err) != 0)
+        return -1;
+    *ret_allowed = answer == RIGHTS_ALLOWED;
     return 0;
 }
 
 int rights_check(const struct rights *rights, struct ft_err *err)
 {
-    if (rights->missing[0] == '\0')
+    char names[400] = "";
+    size_t n = 0;
+
+    if (rights->missing_count == 0)
         return 0;
-    return err_set(err, FT_ERR_PROTOCOL, "the target does not allow %s, which is needed: %s",
-                   rights->missing, rights->why);
+    for (size_t i = 0; i < rights->missing_count; i++) {
+        size_t left = sizeof(names) - n;
+        int more = snprintf(names + n, left, "%s%s", i == 0 ? "" : ", ", rights->missing[i]);
+
+        if ((size_t)more >= left - sizeof(" and 64 more")) {
+            (void)snprintf(names + n, left, " and %zu more", rights->missing_count - i); /* fits */
+            break;
+        }
+        n += (size_t)more;
+    }
+    return err_set(err, FT_ERR_PROTOCOL, "the target does not allow %s, which is needed: %s", names,
+                   rights->why);
 }

@@ -5,11 +5,23 @@
  *               with an argument too many. Whether the user may run it at all, a server says first.
  * Two kinds     Some the work cannot do without. For others there is another way, a slower one:
  *               the flags say which is to be taken.
+ * All at once   What is missing is collected; who adds to it what an input needs besides has one
+ *               message that names everything.
  */
 #ifndef FLOWTAPE_TARGET_RIGHTS_H
 #define FLOWTAPE_TARGET_RIGHTS_H
 
 #include "target/target_client.h"
+
+#define RIGHTS_NAME 48
+#define RIGHTS_MAX  64
+#define RIGHTS_WHY  200
+
+enum rights_answer {
+    RIGHTS_ALLOWED, /* as far as the server says */
+    RIGHTS_DENIED,
+    RIGHTS_NO_SUCH, /* nobody may run it there: it is not known, or was taken away */
+};
 
 struct rights {
     bool known;
@@ -17,8 +29,10 @@ struct rights {
     bool no_mset;            /* SET for each key */
     bool no_flush;           /* key by key */
     bool no_unlink;          /* DEL */
-    char missing[120];       /* names of what cannot be done without; "" */
-    char why[200];           /* what the server said to the first of these */
+    /* What cannot be done without: commands, and keys. */
+    char missing[RIGHTS_MAX][RIGHTS_NAME];
+    size_t missing_count;
+    char why[RIGHTS_WHY]; /* what the server said to the first of these */
 };
 
 /* rights_probe - over the connections to all masters. journal: records may follow the snapshot, by a
@@ -32,6 +46,12 @@ int rights_ask(struct rights *ret, const struct target_client *t, bool journal, 
 /* rights_ask_command - likewise: may the user run this command on all masters, as far as they say? */
 int rights_ask_command(const struct target_client *t, const char *name, bool *ret_allowed,
                        struct ft_err *err);
+/* rights_ask_commands - the same of many, over connections of its own: ret[i] is of names[i], "NAME" or "NAME SUB".
+ * A why that is not NULL gets what was said to the first that is not allowed. */
+int rights_ask_commands(const struct target_client *t, const char *const *names, size_t count,
+                        enum rights_answer *ret, char why[RIGHTS_WHY], struct ft_err *err);
+/* rights_add_missing - once, however often it is named. */
+void rights_add_missing(struct rights *rights, const char *name, const char *why);
 /* rights_check - FT_ERR_PROTOCOL if something is missing. */
 int rights_check(const struct rights *rights, struct ft_err *err);
 

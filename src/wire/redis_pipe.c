@@ -43,6 +43,7 @@ struct sent {
     size_t bytes;
     unsigned kinds; /* of its reply */
     bool answers_value;
+    bool begins, ends; /* a transaction */
 };
 
 /* Whole commands in a row, some of them sent, some of those answered. */
@@ -309,12 +310,28 @@ static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     return -1;
 }
 
+/* A transaction that was refused has not begun: what was sent to be queued is executed, or refused, one by one. */
+static void forget_transaction(struct redis_pipe *p)
+{
+    for (size_t i = 1; i < p->ring_count; i++) {
+        struct sent *sent = &p->ring[(p->ring_first + i) % IN_FLIGHT_MAX];
+
+        if (sent->ends)
+            return;
+        sent->kinds = REPLY_KIND_ANY;
+    }
+    p->is_queueing = false;
+}
+
 /* What is no answer to the command must not pass for one. */
 static int check_kind(struct redis_pipe *p, const redisReply *reply, struct ft_err *err)
 {
+    const struct sent *sent = &p->ring[p->ring_first];
     char name[NAME_SIZE];
 
-    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, p->ring[p->ring_first].kinds))
+    if (reply->type == REDIS_REPLY_ERROR && sent->begins)
+        forget_transaction(p);
+    if (reply->type == REDIS_REPLY_ERROR || reply_is_of(reply, sent->kinds))
         return 0;
     return reply_not_of(reply, p->conn.name, name_oldest(p, name), err);
 }
@@ -611,16 +628,20 @@ static int put_command(struct buf *out, const struct command *command, struct ft
 }
 
 /* Between MULTI and EXEC commands are only queued. */
-static unsigned kinds_of(struct redis_pipe *p, const struct command *command)
+static struct sent what_is_sent(struct redis_pipe *p, const struct command *command)
 {
     struct bytes name = command->args[0];
-    bool ends = bytes_is_word(name, "EXEC") || bytes_is_word(name, "DISCARD");
-    unsigned kinds =
-        p->is_queueing && !ends ? REPLY_KIND_QUEUED : reply_kinds_of(command->args, command->count);
+    struct sent sent = {
+        .begins = bytes_is_word(name, "MULTI"),
+        .ends = bytes_is_word(name, "EXEC") || bytes_is_word(name, "DISCARD"),
+        .answers_value = answers_value(name),
+    };
 
-    if (ends || bytes_is_word(name, "MULTI"))
-        p->is_queueing = !ends;
-    return kinds;
+    sent.kinds = p->is_queueing && !sent.ends ? REPLY_KIND_QUEUED
+                                              : reply_kinds_of(command->args, command->count);
+    if (sent.begins || sent.ends)
+        p->is_queueing = sent.begins;
+    return sent;
 }
 
 /* named: the same by the name that is known here. */
@@ -628,6 +649,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
                   const struct command *named, struct ft_err *err)
 {
     bool large = is_large(command);
+    struct sent *sent;
     size_t before;
     size_t bytes;
 
@@ -641,8 +663,10 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
-    p->ring[(p->ring_first + p->ring_count++) % IN_FLIGHT_MAX] =
-        (struct sent){tag, bytes, kinds_of(p, named), answers_value(named->args[0])};
+    sent = &p->ring[(p->ring_first + p->ring_count++) % IN_FLIGHT_MAX];
+    *sent = what_is_sent(p, named);
+    sent->tag = tag;
+    sent->bytes = bytes;
     if (pipe_depth_wants(&p->depth))
         pipe_depth_put(&p->depth, p->ring_count, clock_mono_us());
     p->in_flight_bytes += bytes;

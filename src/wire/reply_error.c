@@ -1,5 +1,7 @@
 #include "wire/reply_error.h"
 
+#include <string.h>
+
 #include "item/slot.h"
 
 /* The codes that stand in front of an error's text, by kind; the first of a kind names it. */
@@ -208,4 +210,22 @@ bool reply_error_is_topology(enum reply_error_kind kind)
 {
     return kind >= REPLY_ERROR_MOVED && kind <= REPLY_ERROR_MASTERDOWN &&
            kind != REPLY_ERROR_CROSSSLOT && kind != REPLY_ERROR_LOADING;
+}
+
+/* "No permissions to access a key" (7.2), "... one of the keys used as arguments" (6.0), "... the 'name' key" (ACL DRYRUN). */
+bool reply_error_denies_key(const char *text)
+{
+    const char *access = strcasestr(text, "permissions to access ");
+
+    return access != NULL && strcasestr(access, "key") != NULL;
+}
+
+bool reply_error_denies_command(const char *text)
+{
+    if (reply_error_denies_key(text))
+        return false;
+    return reply_error_kind_of(bytes_str(text)) == REPLY_ERROR_DENIED ||
+           strcasestr(text, "unknown command") != NULL || strcasestr(text, "not allowed") != NULL ||
+           strcasestr(text, "not supported") != NULL || strcasestr(text, "unsupported") != NULL ||
+           strcasestr(text, "permission") != NULL;
 }

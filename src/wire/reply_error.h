@@ -58,6 +58,10 @@ enum reply_error_kind reply_error_kind_of(struct bytes text);
  * here or on another node: everything from MOVED to BUSY but CROSSSLOT
  */
 bool reply_error_is_passing(enum reply_error_kind kind);
+/* reply_error_denies_command - in whatever words a user is refused, or a command has been taken away. */
+bool reply_error_denies_command(const char *text);
+/* reply_error_denies_key - the user may run the command, but not on this key. */
+bool reply_error_denies_key(const char *text);
 /* reply_error_is_of_data - about the keys that the command found: not about who sent it, or the command. */
 bool reply_error_is_of_data(struct bytes text);
 /* reply_text_is_passing - the same of a reply; a transaction is passing if its cause is. */

@@ -52,14 +52,16 @@ check "other keys are the source's" [ "$(cli get flowtape:mine)" = 1 ]
 check "every record took effect again" [ "$(cli lrange list 0 -1 | tr '\n' ' ')" = "a b " ]
 cli flushall >/dev/null
 
-# a batch that is refused is refused as a whole
+# a batch that is refused is refused as a whole, and database 0 needs no SELECT
 "$MAKE_CAPTURE" 1 "$T/flushed" <<END || fail "a capture"
 0 1 0 SET before 1
 0 2 0 FLUSHALL
 0 3 0 SET behind 1
+0 4 1 SET behind 1
 END
 if has_users; then
     cli acl setuser default -select >/dev/null
+    check "a user who must not SELECT, in database 0" "$FLOWTAPE" replay "$T/capture" "$REDIS" --quiet --finish
     check_status "a user who must not SELECT" 4 "does not allow SELECT" "$FLOWTAPE" replay "$T/flushed" \
         "$REDIS"
     cli acl setuser default +select >/dev/null

@@ -86,7 +86,7 @@ cli del flowtape:replay >/dev/null
 if has_users; then
     cli acl setuser other on nopass '~*' '+@all' -rpush -restore >/dev/null
     cli acl setuser default on nopass '~*' '+@all' -restore >/dev/null
-    check_status "refused: stop" 4 "refused RESTORE" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
+    check_status "refused: stop" 4 "does not allow RESTORE" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
         --from-start
     check "refused: dead letter" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet --from-start \
         --on-error "dead-letter=$T/dead"

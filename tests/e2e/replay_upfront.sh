@@ -128,7 +128,7 @@ check_status "dry run: or would end it" 4 "FAIL  conflicts" "$FLOWTAPE" replay "
 if cli acl whoami 2>/dev/null | grep -q default; then
     cli acl setuser limited reset on '>secret' '~*' '&*' +@all -incr -restore -acl >/dev/null
     printf '%s\n' '0 1 0 SET a 1' '0 2 0 INCR a' | "$MAKE_CAPTURE" 1 "$T/incr" || fail "a capture of our own"
-    check_status "dry run: a command of the journal" 4 "may not run: INCR" env FLOWTAPE_TARGET_PASSWORD=secret \
+    check_status "dry run: a command of the journal" 4 "does not allow INCR" env FLOWTAPE_TARGET_PASSWORD=secret \
         "$FLOWTAPE" replay "$T/incr" "redis://limited@$T_HOST:20000" --dry-run
 fi
 check_status "dry run: not with --forget" 2 "about a replay" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run --forget

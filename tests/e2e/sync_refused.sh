@@ -30,8 +30,8 @@ stopped()
     shift
     go_on "$@"
     ends_with "$t_stopped: stops" 4
-    check "$t_stopped: says how to go on" grep -q \
-        'refused [LR]PUSH.*the same command with --on-error dead-letter=FILE' "$T/sync.out"
+    check "$t_stopped: says how to go on" grep -Eq \
+        '(refused|does not allow) .*[LR]PUSH.*--on-error dead-letter=FILE' "$T/sync.out"
 }
 
 # cut_over LABEL - to status 0, and everything that was suspect was read

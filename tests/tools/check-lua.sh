@@ -12,7 +12,7 @@ fi
 cd "${srcdir:-.}"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-given='ARGV|KEYS|assert|bit|cmsgpack|ipairs|loadstring|math|pairs|pcall|redis|string|tonumber|tostring|type|unpack'
+given='ARGV|KEYS|assert|bit|cmsgpack|error|ipairs|loadstring|math|pairs|pcall|redis|setmetatable|string|tonumber|tostring|type|unpack'
 findings=0
 
 finding() {

@@ -40,7 +40,7 @@ local function missing(mine)
             local keys = redis.pcall('COMMAND', 'GETKEYS', unpack(args, at, at + n - 1))
             if keys.err then return keys.err end
             for _, k in ipairs(keys) do
-                redis.call('SELECT', '0')
+                redis.call('TIME')
                 local r = redis.pcall('EXISTS', k)
                 if type(r) == 'table' and r.err then
                     return 'slot '..redis.call('CLUSTER', 'KEYSLOT', k)..': '..r.err
@@ -69,18 +69,25 @@ if ARGV[9] ~= '' then
     end
 end
 
--- Now the position. After it nothing may end the script; a user who must not SELECT or HDEL is found out
--- before.
+-- Now the position. After it nothing may end the script; a user who must not HDEL is found out before.
 for _, f in ipairs(cmsgpack.unpack(ARGV[8])) do redis.call('HDEL', key, f) end
-redis.call('SELECT', '0')
 redis.call('HSET', key, 'seq', ARGV[3], unpack(cmsgpack.unpack(ARGV[4])))
+
+-- The connection is in database 0. Who needs no other one need not be allowed, or have, SELECT.
+local here = '0'
+local function enter(to)
+    if to == here then return {} end
+    local r = redis.pcall('SELECT', to)
+    if not r.err then here = to end
+    return r
+end
 
 -- bad: why there is no such database as db; at: the next of args; done: commands before it.
 local call, type, unpack = redis.pcall, type, unpack
 local db, bad, at, done, tags, failed = '0', nil, 1, 0, nil, {}
 if moving then
     call = function(...)
-        redis.pcall('SELECT', db)
+        redis.call('TIME')
         return redis.pcall(...)
     end
 end
@@ -92,44 +99,55 @@ local function fail(n, why, what, part)
         for t in string.gmatch(ARGV[7], '%S+') do tags[#tags+1] = t end
     end
     local c = {db, tags[n]..(part and '.'..part or ''), {}, unpack(what)}
-    redis.call('SELECT', '0')
+    enter('0')
     redis.call('HSET', key, 'e:'..c[2], cmsgpack.pack({why, c}))
-    redis.pcall('SELECT', db)
+    enter(db)
     failed[#failed+1] = {why, c}
 end
 
 -- FLUSHALL and FLUSHDB, followed by the replay's own keys of database 0, which stay.
 local function flush(n)
     local kept = {}
-    redis.call('SELECT', '0')
+    enter('0')
     for i = at + 1, at + n - 1 do kept[i] = redis.call('DUMP', args[i]) end
-    redis.call('SELECT', db)
+    enter(db)
     redis.call(args[at])
-    redis.call('SELECT', '0')
+    enter('0')
     for i = at + 1, at + n - 1 do
         if kept[i] then redis.call('RESTORE', args[i], '0', kept[i], 'REPLACE') end
     end
 end
 
 -- EVAL, which scripts may not call. made: the functions of those that have been run; batches have few,
--- many times.
+-- many times. They select databases as the batch does.
 local made = {}
+local function selecting(f)
+    return function(name, ...)
+        if name == 'SELECT' then
+            local r = enter(...)
+            if r.err and f == redis.call then error(r) end
+            return r
+        end
+        return f(name, ...)
+    end
+end
+local own_redis = setmetatable({call = selecting(redis.call), pcall = selecting(redis.pcall)}, {__index = redis})
 local function run(n)
     if args[at] == 'FLUSHALL' or args[at] == 'FLUSHDB' then return flush(n) end
     local f = made[args[at+1]]
     if not f then
-        f = assert(loadstring('local KEYS,ARGV=... '..args[at+1]))
+        f = assert(loadstring('local KEYS,ARGV,redis=... '..args[at+1]))
         made[args[at+1]] = f
     end
     local first = at + 3 + tonumber(args[at+2])
-    return f({unpack(args, at + 3, first - 1)}, {unpack(args, first, at + n - 1)})
+    return f({unpack(args, at + 3, first - 1)}, {unpack(args, first, at + n - 1)}, own_redis)
 end
 local function own(n)
     local ok, r = true, {err = bad}
     if not bad then
-        if moving then redis.call('SELECT', db) end
+        if moving then redis.call('TIME') end
         ok, r = pcall(run, n)
-        redis.call('SELECT', db)
+        enter(db)
     end
     if not ok and type(r) ~= 'table' then r = {err = tostring(r)} end
     done = done + 1
@@ -171,7 +189,7 @@ for i = 1, #shapes do
     local n, r = shapes[i], nil
     if n < 0 then
         db = tostring(-1-n)
-        bad = call('SELECT', db).err
+        bad = enter(db).err
     elseif n >= 20000 then
         sets(n - 20000)
     elseif n >= 10000 or bad then
