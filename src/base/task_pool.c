@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -36,6 +37,8 @@ static void *pool_main(void *arg)
     struct task_pool *p = arg;
     uint32_t index;
 
+    pthread_mutex_lock(&p->mu); /* whoever starts the threads has them all */
+    pthread_mutex_unlock(&p->mu);
     while ((index = atomic_fetch_add(&p->next, 1)) < p->count) {
         struct ft_err err = FT_ERR_INIT;
 
@@ -54,9 +57,9 @@ uint32_t task_pool_threads(uint32_t count, uint32_t max)
     return processors < 1 || count < (unsigned long)processors ? count : (uint32_t)processors;
 }
 
-/* Starts up to `count` threads, fewer where no more can be had. Returns -1: err says why; else 0, or the errno
- * of the thread that could not be had. */
-static int pool_open(struct task_pool *p, uint32_t count, struct ft_err *err)
+/* Starts up to `count` threads, fewer where no more can be had; with `all` none runs a task then. Returns -1: err says
+ * why; else 0, or the errno of the thread that could not be had. */
+static int pool_open(struct task_pool *p, uint32_t count, bool all, struct ft_err *err)
 {
     int rc = 0;
 
@@ -67,9 +70,13 @@ static int pool_open(struct task_pool *p, uint32_t count, struct ft_err *err)
     if (p->threads == NULL)
         return err_nomem(err, "threads");
     (void)pthread_mutex_init(&p->mu, NULL); /* default attributes: cannot fail on Linux */
+    pthread_mutex_lock(&p->mu);
     while (p->started < count &&
            (rc = pthread_create(&p->threads[p->started], NULL, pool_main, p)) == 0)
         p->started++;
+    if (all && rc != 0)
+        atomic_store(&p->next, p->count);
+    pthread_mutex_unlock(&p->mu);
     return rc;
 }
 
@@ -91,35 +98,51 @@ int task_pool_run(uint32_t count, uint32_t max, task_fn *run, void *context, str
     uint32_t threads = task_pool_threads(count, max);
 
     /* This thread is one of them, and the only one if no other can be had. */
-    if (pool_open(&pool, threads == 0 ? 0 : threads - 1, err) < 0)
+    if (pool_open(&pool, threads == 0 ? 0 : threads - 1, false, err) < 0)
         return -1;
     pool_main(&pool);
     return pool_close(&pool, err);
 }
 
-int task_pool_start(struct task_pool **ret, uint32_t count, task_fn *run, void *context,
-                    struct ft_err *err)
+static int start(struct task_pool **ret, const struct task_pool *what, uint32_t threads, bool all,
+                 struct ft_err *err)
 {
     struct task_pool *p = calloc(1, sizeof(*p));
     int rc;
 
     if (p == NULL)
         return err_nomem(err, "threads");
-    p->count = count;
-    p->run = run;
-    p->context = context;
-    rc = pool_open(p, task_pool_threads(count, count), err);
+    p->count = what->count;
+    p->run = what->run;
+    p->context = what->context;
+    rc = pool_open(p, threads, all, err);
     if (rc < 0) {
         free(p);
         return -1;
     }
-    if (p->started == 0 && count != 0) {
+    if (rc != 0 && (all || p->started == 0)) {
         (void)pool_close(p, err); /* nothing was run */
         free(p);
         return err_errno(err, rc, "could not start a thread");
     }
     *ret = p;
     return 0;
+}
+
+int task_pool_start(struct task_pool **ret, uint32_t count, task_fn *run, void *context,
+                    struct ft_err *err)
+{
+    const struct task_pool what = {.count = count, .run = run, .context = context};
+
+    return start(ret, &what, task_pool_threads(count, count), false, err);
+}
+
+int task_pool_start_each(struct task_pool **ret, uint32_t count, task_fn *run, void *context,
+                         struct ft_err *err)
+{
+    const struct task_pool what = {.count = count, .run = run, .context = context};
+
+    return start(ret, &what, count, true, err);
 }
 
 int task_pool_join(struct task_pool *pool, struct ft_err *err)

@@ -4,7 +4,7 @@
  * Threads  As many as there are processors, but no more than tasks or than the caller wants. Each takes the
  *          next task when it is through with one, in the order of their numbers. `run` is called once per task, in
  *          any thread; what it shares with other tasks it must guard itself, and it must not wait for another task,
- *          which may come after it in its own thread.
+ *          which may come after it in its own thread (task_pool_start_each: it may).
  * Errors   All tasks are run in any case; the error is that of the first one, by number, that has one.
  */
 #ifndef FLOWTAPE_BASE_TASK_POOL_H
@@ -27,6 +27,10 @@ struct task_pool;
 /* task_pool_start - FT_ERR_IO: not one thread could be had, and no task is run. */
 int task_pool_start(struct task_pool **ret, uint32_t count, task_fn *run, void *context,
                     struct ft_err *err);
+/* task_pool_start_each - the same with a thread for each task, so that tasks may wait for each other. FT_ERR_IO: not as
+ * many threads could be had, and no task is run. */
+int task_pool_start_each(struct task_pool **ret, uint32_t count, task_fn *run, void *context,
+                         struct ft_err *err);
 /* task_pool_join - waits until all tasks were run, and frees the pool. pool: NULL: 0. */
 int task_pool_join(struct task_pool *pool, struct ft_err *err);
 

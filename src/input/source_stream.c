@@ -76,7 +76,14 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
  */
 static void want_permit(struct source_stream *st, bool wanted)
 {
-    source_large_want(st->options.large, &st->has_permit, wanted);
+    const struct source_turn *turn = st->options.turn;
+
+    if (turn == NULL) {
+        source_large_want(st->options.large, &st->has_permit, wanted);
+    } else if (st->has_permit != wanted) {
+        st->has_permit = wanted;
+        turn->hold(turn->context, st->index, wanted);
+    }
 }
 
 static int check_cancelled(const struct source *s, struct ft_err *err)

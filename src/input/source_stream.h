@@ -24,6 +24,15 @@ void source_large_free(struct source_large *l);
 /* source_large_want - takes a permit, waiting for it, or gives it back; *has: whether the caller has one. l: NULL: nothing to do. */
 void source_large_want(struct source_large *l, bool *has, bool wanted);
 
+/*
+ * Instead of permits, where streams wait for each other: who decides when a stream may hold such an item. Called with
+ * `holds` before it does, and waits; without it as soon as the item has gone.
+ */
+struct source_turn {
+    void (*hold)(void *context, uint32_t stream, bool holds);
+    void *context;
+};
+
 struct source_stream_options {
     bool skip_values;
     bool keep_args;     /* with skip_values: journal records come with their arguments */
@@ -34,7 +43,8 @@ struct source_stream_options {
     uint64_t start_lsn;
     bool follow; /* of inputs that can follow: more may come, see source_stream_next */
     bool verify_checksum;
-    struct source_large *large; /* shared by all streams of a run; NULL: no such limit */
+    struct source_large *large;     /* shared by all streams of a run; NULL: no such limit */
+    const struct source_turn *turn; /* instead of large; NULL: nobody decides */
 };
 
 struct source_stream;

@@ -3,31 +3,16 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
-#include "base/queue.h"
 #include "input/repeated_keys.h"
 #include "item/entry_loss.h"
 #include "item/recode.h"
+#include "output/chunk_tracks.h"
 #include "output/rdb_file.h"
 #include "rdb/rdb_writer.h"
 #include "state/state_run.h"
 
-#define CHUNKS_TOTAL_BYTES (8u << 20)
-#define CHUNK_MIN_BYTES    (32u << 10)
-#define CHUNK_MAX_BYTES    (256u << 10)
 /* How many keys a lane writes between two looks at the progress counters. */
 #define PROGRESS_EVERY 1024u
-
-/* Entries of one database on their way to the writer, or something that belongs to none. */
-struct chunk {
-    struct queue_node node; /* must be first */
-    struct buf buf;
-    struct bytes lent; /* follows buf; the lender waits until it was written */
-    sem_t *lent_done;
-    bool plain;
-    uint32_t db;
-    uint64_t keys;
-    uint64_t expires;
-};
 
 struct rdb_form {
     /* set before the lanes start, then constant */
@@ -36,11 +21,8 @@ struct rdb_form {
     struct lane *lanes;
     uint32_t lane_count;
     struct key_log *keys; /* that were written */
-    size_t chunk_bytes;
+    struct chunk_tracks *tracks;
 
-    struct queue full; /* chunks to be written */
-    struct queue empty;
-    atomic_uint lanes_left;
     /* of the calling thread */
     struct rdb_file *file;
 };
@@ -48,6 +30,7 @@ struct rdb_form {
 /* The sink of one lane of the state. */
 struct lane {
     struct rdb_form *f;
+    uint32_t index;
     sem_t lent_done;
     /* of its thread until the state is joined */
     struct recoder *recoder;
@@ -60,23 +43,6 @@ struct lane {
     uint64_t told_keys;
 };
 
-static void chunk_reset(struct chunk *chunk)
-{
-    buf_clear(&chunk->buf);
-    buf_trim(&chunk->buf, 2 * CHUNK_MAX_BYTES);
-    chunk->lent = bytes_of(NULL, 0);
-    chunk->lent_done = NULL;
-    chunk->plain = false;
-    chunk->keys = 0;
-    chunk->expires = 0;
-}
-
-static void chunk_free(struct chunk *chunk)
-{
-    buf_release(&chunk->buf);
-    free(chunk);
-}
-
 /* Hands the chunk over, if there is anything in it, and waits for what was lent with it. */
 static int emit(struct lane *l, struct ft_err *err)
 {
@@ -86,10 +52,8 @@ static int emit(struct lane *l, struct ft_err *err)
     if (chunk->buf.n == 0 && !lends)
         return 0;
     l->chunk = NULL;
-    if (!queue_put(&l->f->full, &chunk->node)) {
-        chunk_free(chunk);
+    if (!chunk_tracks_put(l->f->tracks, chunk))
         return err_set(err, FT_ERR_CANCELLED, "cancelled");
-    }
     while (lends && sem_wait(&l->lent_done) != 0)
         ; /* interrupted */
     return 0;
@@ -101,11 +65,11 @@ static int want_chunk(struct lane *l, bool plain, uint32_t db, struct ft_err *er
     struct chunk *chunk = l->chunk;
 
     if (chunk != NULL && chunk->buf.n != 0 &&
-        (chunk->plain != plain || chunk->db != db || chunk->buf.n >= l->f->chunk_bytes) &&
+        (chunk->plain != plain || chunk->db != db || chunk->buf.n >= CHUNK_BYTES) &&
         emit(l, err) != 0)
         return -1;
     if (l->chunk == NULL) {
-        l->chunk = (struct chunk *)queue_get(&l->f->empty);
+        l->chunk = chunk_tracks_empty(l->f->tracks, l->index);
         if (l->chunk == NULL)
             return err_set(err, FT_ERR_CANCELLED, "cancelled");
     }
@@ -131,7 +95,7 @@ static int put_large(struct lane *l, const struct rdb_entry *entry, uint8_t type
 static int put_entry(struct lane *l, const struct rdb_entry *entry, uint8_t type,
                      struct bytes value, struct ft_err *err)
 {
-    bool large = value.n > l->f->chunk_bytes;
+    bool large = value.n > CHUNK_BYTES;
     int rc;
 
     if (want_chunk(l, false, entry->db, err) != 0)
@@ -225,15 +189,22 @@ static int finish_lane(void *context, struct ft_err *err)
     return 0;
 }
 
-/* After the last one the writer has everything; after a failure nobody needs to write any more. */
+/* After a failure nobody needs to write any more. */
 static void end_lane(void *context)
 {
     struct lane *l = context;
 
-    if (!l->finished)
-        queue_abort(&l->f->full);
-    else if (atomic_fetch_sub(&l->f->lanes_left, 1) == 1)
-        queue_close(&l->f->full);
+    if (l->finished)
+        chunk_tracks_end(l->f->tracks, l->index);
+    else
+        chunk_tracks_abort(l->f->tracks);
+}
+
+static void hold(void *context, uint32_t stream, bool holds)
+{
+    struct rdb_form *f = context;
+
+    chunk_tracks_hold(f->tracks, stream, holds);
 }
 
 static struct item_sink sink_of(struct lane *l)
@@ -251,12 +222,11 @@ static struct item_sink sink_of(struct lane *l)
  * The writer
  */
 
-/* An aborted queue hands nothing out any more: free those who wait for a lent value or a chunk. */
+/* Nothing is handed out any more: free those who wait for a lent value or a chunk. */
 static void stop(struct rdb_form *f)
 {
     state_run_stop(f->state);
-    queue_abort(&f->empty);
-    queue_abort(&f->full);
+    chunk_tracks_abort(f->tracks);
     for (uint32_t i = 0; i < f->lane_count; i++)
         (void)sem_post(&f->lanes[i].lent_done);
 }
@@ -292,35 +262,18 @@ static int write_all(struct rdb_form *f, struct ft_err *err)
     struct chunk *chunk;
     int rc = 0;
 
-    while ((chunk = (struct chunk *)queue_get(&f->full)) != NULL) {
+    while ((chunk = chunk_tracks_next(f->tracks)) != NULL) {
         sem_t *lent_done = chunk->lent_done;
 
         if (rc == 0 && worth_writing(f))
             rc = write_chunk(f->file, chunk, err);
-        chunk_reset(chunk);
         if (lent_done != NULL)
             (void)sem_post(lent_done); /* cannot overflow: at most one is lent */
-        if (!queue_put(&f->empty, &chunk->node))
-            chunk_free(chunk);
+        chunk_tracks_written(f->tracks, chunk);
         if (rc != 0)
             stop(f);
     }
     return rc;
-}
-
-static int make_chunks(struct rdb_form *f, uint32_t count, struct ft_err *err)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct chunk *chunk = calloc(1, sizeof(*chunk));
-
-        if (chunk == NULL)
-            return err_nomem(err, "an output chunk");
-        if (!queue_put(&f->empty, &chunk->node)) {
-            chunk_free(chunk);
-            return err_set(err, FT_ERR_BUG, "a new queue is closed");
-        }
-    }
-    return 0;
 }
 
 static int make_lanes(struct rdb_form *f, struct ft_err *err)
@@ -331,9 +284,9 @@ static int make_lanes(struct rdb_form *f, struct ft_err *err)
     if (f->lanes == NULL)
         return err_nomem(err, "an RDB file");
     f->lane_count = count;
-    atomic_init(&f->lanes_left, count);
     for (uint32_t i = 0; i < count; i++) {
         f->lanes[i].f = f;
+        f->lanes[i].index = i;
         (void)sem_init(&f->lanes[i].lent_done, 0, 0); /* cannot fail for 0 */
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -380,7 +333,7 @@ static int run_lanes(struct rdb_form *f, struct ft_err *err)
     struct state_counts counts;
     int rc = start(f, err) != 0 || write_all(f, err) != 0 ? -1 : 0;
 
-    if (rc != 0 || queue_is_aborted(&f->full))
+    if (rc != 0 || chunk_tracks_aborted(f->tracks))
         stop(f);
     rc |= state_run_join(f->state, &counts, err);
     take_counts(f, &counts);
@@ -415,18 +368,15 @@ static int open_state(struct rdb_form *f, struct ft_err *err)
                                               o->drop_expired ? f->c->now_ms : PUMP_NOTHING_EXPIRED,
                                           .scripts_as_aux = true,
                                           .losses = f->c->losses,
-                                          .suspects = f->c->suspects};
+                                          .suspects = f->c->suspects,
+                                          .tracks = CHUNK_TRACKS_MAX,
+                                          .turn = {hold, f}};
+    uint32_t streams = f->c->source->stream_count;
 
-    return state_run_new(&f->state, &options, err);
-}
-
-static size_t chunk_size_for(uint32_t threads)
-{
-    size_t size = CHUNKS_TOTAL_BYTES / (2 * (size_t)threads + 2);
-
-    if (size < CHUNK_MIN_BYTES)
-        return CHUNK_MIN_BYTES;
-    return size > CHUNK_MAX_BYTES ? CHUNK_MAX_BYTES : size;
+    if (state_run_new(&f->state, &options, err) != 0)
+        return -1;
+    return chunk_tracks_new(&f->tracks, state_run_lanes(f->state),
+                            state_run_lanes(f->state) > streams, err);
 }
 
 /* A replica goes on in this database when it reads the commands that follow. Source: rdb.c of redis 5.0 to
@@ -457,28 +407,13 @@ static int open_file(struct rdb_form *f, struct ft_err *err)
     return put_stream_db(f, err);
 }
 
-/* Each thread may have a chunk that is being filled, and have handed over another one. */
 static int prepare(struct rdb_form *f, struct ft_err *err)
 {
     if (key_log_new(&f->keys, err) != 0 || open_state(f, err) != 0 || make_lanes(f, err) != 0 ||
-        make_chunks(f, 2 * state_run_threads(f->state) + 2, err) != 0 || open_file(f, err) != 0)
+        open_file(f, err) != 0)
         return -1;
-    f->chunk_bytes = chunk_size_for(state_run_threads(f->state));
     rdb_file_databases(f->file)->limit = f->c->options->databases;
     return 0;
-}
-
-static void free_chunks(struct queue *q)
-{
-    struct queue_node *node = queue_drain(q);
-
-    while (node != NULL) {
-        struct chunk *chunk = (struct chunk *)node;
-
-        node = node->next;
-        chunk_free(chunk);
-    }
-    queue_release(q);
 }
 
 static void release(struct rdb_form *f)
@@ -490,12 +425,9 @@ static void release(struct rdb_form *f)
 
         (void)sem_destroy(&l->lent_done);
         recoder_free(l->recoder);
-        if (l->chunk != NULL)
-            chunk_free(l->chunk);
     }
     free(f->lanes);
-    free_chunks(&f->full);
-    free_chunks(&f->empty);
+    chunk_tracks_free(f->tracks);
     key_log_free(f->keys);
 }
 
@@ -504,8 +436,6 @@ static int run(const struct conversion *c, struct ft_err *err)
     struct rdb_form f = {.c = c};
     int rc = -1;
 
-    queue_init(&f.full, SIZE_MAX); /* bounded by the number of chunks */
-    queue_init(&f.empty, SIZE_MAX);
     if (prepare(&f, err) == 0 && run_lanes(&f, err) == 0)
         rc = finish(&f, err);
     release(&f);

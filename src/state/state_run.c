@@ -3,6 +3,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
+#include "base/task_pool.h"
 #include "input/stream_pool.h"
 #include "state/fold_read.h"
 
@@ -27,7 +28,8 @@ struct state_run {
     struct fold *fold;  /* NULL: no journal to apply */
     struct lane *lanes; /* NULL: not started */
     struct stream_pool *pool;
-    pthread_t folding; /* the last lane's thread */
+    struct task_pool *tracks; /* instead of it */
+    pthread_t folding;        /* the last lane's thread */
     bool is_folding;
 
     atomic_bool stopped;
@@ -145,8 +147,11 @@ static int tick(void *context, uint64_t stream_bytes, struct ft_err *err)
 
 static int pump_lane(struct lane *lane)
 {
-    const struct source_stream_options options = {
-        .snapshot_only = true, .verify_checksum = true, .large = lane->run->large};
+    const struct source_turn *turn = &lane->run->o.turn;
+    const struct source_stream_options options = {.snapshot_only = true,
+                                                  .verify_checksum = true,
+                                                  .large = lane->run->large,
+                                                  .turn = turn->hold == NULL ? NULL : turn};
     struct source_stream *stream;
     int rc;
 
@@ -193,6 +198,15 @@ static int run_stream(void *context, const struct source *source, uint32_t index
     return 0;
 }
 
+static int run_track(void *context, uint32_t index, struct ft_err *err)
+{
+    const struct state_run *r = context;
+
+    for (uint32_t i = index; i < r->o.source->stream_count; i += r->o.tracks)
+        (void)run_stream(context, r->o.source, i, err); /* 0 */
+    return 0;
+}
+
 static void *folding_main(void *context)
 {
     struct lane *lane = context;
@@ -208,11 +222,6 @@ static void *folding_main(void *context)
 uint32_t state_run_lanes(const struct state_run *r)
 {
     return r->o.source->stream_count + (r->fold != NULL ? 1 : 0);
-}
-
-uint32_t state_run_threads(const struct state_run *r)
-{
-    return stream_pool_threads(r->o.source, r->o.source->stream_count) + (r->fold != NULL ? 1 : 0);
 }
 
 static int open_fold(struct state_run *r, struct ft_err *err)
@@ -292,13 +301,22 @@ static int open_lanes(struct state_run *r, const struct item_sink *sinks, struct
     return 0;
 }
 
+static int start_streams(struct state_run *r, struct ft_err *err)
+{
+    uint32_t count = r->o.source->stream_count;
+
+    if (r->o.tracks == 0)
+        return stream_pool_start(&r->pool, r->o.source, run_stream, r, err);
+    return task_pool_start_each(&r->tracks, count < r->o.tracks ? count : r->o.tracks, run_track, r,
+                                err);
+}
+
 int state_run_start(struct state_run *r, const struct item_sink *sinks, struct ft_err *err)
 {
     int rc;
 
     read_progress_begin(r->o.source->progress, "snapshot", source_snapshot_bytes(r->o.source));
-    if (open_lanes(r, sinks, err) != 0 ||
-        stream_pool_start(&r->pool, r->o.source, run_stream, r, err) != 0) {
+    if (open_lanes(r, sinks, err) != 0 || start_streams(r, err) != 0) {
         state_run_stop(r);
         return -1;
     }
@@ -350,6 +368,8 @@ int state_run_join(struct state_run *r, struct state_counts *ret, struct ft_err 
     *ret = (struct state_counts){0};
     (void)stream_pool_join(r->pool, &none); /* lanes keep their errors */
     r->pool = NULL;
+    (void)task_pool_join(r->tracks, &none);
+    r->tracks = NULL;
     if (r->is_folding)
         (void)pthread_join(r->folding, NULL); /* joined only here */
     for (uint32_t i = 0; r->lanes != NULL && i < state_run_lanes(r); i++) {

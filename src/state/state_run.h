@@ -7,6 +7,8 @@
  *              lanes, each key once. No record is delivered.
  * Lanes        state_run_lanes sinks, all by the same rules (pump.h). finish is called in the lane's thread when all of
  *              it was delivered; free in any case, by the end of state_run_join.
+ * Tracks       Sinks that wait for each other need all of their lanes to get on, however few processors there are. With
+ *              tracks there are so many threads: lane I is run by thread I modulo their number, after those before it.
  * Stopping     After a failure in one lane, or state_run_stop, the others end with FT_ERR_CANCELLED. A sink that waits
  *              for its owner has to be woken by that.
  * Threads      state_run_new and state_run_free in one thread, which must outlive the run (fold.h).
@@ -16,6 +18,7 @@
 
 #include <stdatomic.h>
 
+#include "input/source_stream.h"
 #include "pump/pump.h"
 #include "state/fold_plan.h"
 
@@ -32,6 +35,8 @@ struct state_options {
     struct loss_report *losses;      /* of what the fold cannot hold */
     struct suspect_report *suspects; /* NULL: not wanted */
     atomic_uint_fast64_t *bytes_in;  /* counts while it runs; NULL: nobody looks */
+    uint32_t tracks;                 /* see Tracks; 0: the threads of a pool */
+    struct source_turn turn;         /* with tracks; hold: NULL: nobody decides */
 };
 
 struct state_counts {
@@ -47,8 +52,6 @@ struct state_run;
 /* state_run_new - finds out what the journal touches. options are copied, what they point to is not. */
 int state_run_new(struct state_run **ret, const struct state_options *options, struct ft_err *err);
 uint32_t state_run_lanes(const struct state_run *r);
-/* state_run_threads - how many lanes are at work at the same time. */
-uint32_t state_run_threads(const struct state_run *r);
 /* state_run_start - sinks: one per lane, taken over even on failure. state_run_join in any case. */
 int state_run_start(struct state_run *r, const struct item_sink *sinks, struct ft_err *err);
 void state_run_stop(struct state_run *r);

@@ -30,6 +30,20 @@ for path in "$RECORDINGS"/older/*/types*; do
     [ -d "$path" ] && run "${path#"$RECORDINGS/"}" --until-caught-up
 done
 
+# The threads that read an input have no say in the order of its output.
+"$PWD/tests/bench/bench-data" flows "$T/flows" --flows 11 --strings 20000 --collections 300 --lz4 >/dev/null
+standin_start "$T/flows"
+check "order: capture" capture "$T/flows.capture" --until-caught-up
+standin_stop
+for i in 1 2 3; do
+    run_on=$([ $i != 3 ] || echo taskset -c "$(taskset -cp $$ | sed 's/.*[ ,-]//')")
+    # shellcheck disable=SC2086 # words, or none
+    check "order: converted, $i" $run_on "$FLOWTAPE" convert "$T/flows.capture" "$T/flows.$i.rdb" --to rdb --quiet
+done
+check "order: the same each time" cmp "$T/flows.1.rdb" "$T/flows.2.rdb"
+check "order: and on one processor" cmp "$T/flows.1.rdb" "$T/flows.3.rdb"
+rm -rf "$T"/flows*
+
 # A target that cannot hold everything: nothing is written unless the losses are accepted.
 standin_start "$RECORDINGS/types-lz4"
 check "loss: capture" capture "$T/lossy" --until-caught-up
