@@ -6,14 +6,13 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/read_ahead.h"
 #include "input/source_aux.h"
 #include "input/source_digest.h"
 
-#define READ_BYTES (256u << 10)
-
 struct file_feed {
     int fd;
-    uint8_t *buffer;
+    struct read_ahead *reader;
     uint64_t saved_us;
 };
 
@@ -119,9 +118,9 @@ static void feed_free(void *feed)
 
     if (f == NULL)
         return;
+    read_ahead_free(f->reader);
     if (f->fd >= 0)
         (void)close(f->fd); /* opened to read */
-    free(f->buffer);
     free(f);
 }
 
@@ -151,32 +150,25 @@ static int feed_open(struct source_stream *st, struct flow_decoder_options *deco
         return err_errno(err, errno, "could not open \"%s\"", file);
     f->saved_us = source_files_saved_us(st->source, st->index);
     (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
-    f->buffer = malloc(READ_BYTES);
-    if (f->buffer == NULL)
-        return err_nomem(err, "a read buffer");
     decoder->file = true;
-    return 0;
+    return read_ahead_new(&f->reader, f->fd, err);
 }
 
 static int feed_next(struct source_stream *st, struct ft_err *err)
 {
     struct file_feed *f = st->feed;
-    ssize_t n;
+    struct bytes piece;
+    int error = read_ahead_next(f->reader, &piece);
 
-    do
-        n = read(f->fd, f->buffer, READ_BYTES);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return err_errno(err, errno, "could not read \"%s\"",
+    if (error != 0)
+        return err_errno(err, error, "could not read \"%s\"",
                          source_files_name(st->source, st->index));
-    }
-    if (n == 0) {
+    if (piece.n == 0) {
         flow_decoder_close(st->decoder);
         return 1;
     }
-    st->bytes += (uint64_t)n;
-    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, bytes_of(f->buffer, (size_t)n),
-                          f->saved_us, err) != 0)
+    st->bytes += piece.n;
+    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, piece, f->saved_us, err) != 0)
         return -1;
     return 1;
 }

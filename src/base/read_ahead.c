@@ -1,0 +1,152 @@
+#include "base/read_ahead.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One that the caller looks at, one that is ready, one that is being read. */
+#define PIECES 3u
+
+struct piece {
+    uint8_t *p;
+    size_t n;
+    int error; /* errno of read; 0: none */
+};
+
+struct read_ahead {
+    int fd;
+    /* of the caller */
+    bool tried; /* to start the thread */
+    bool runs;
+    pthread_t thread;
+
+    pthread_mutex_t mu;
+    pthread_cond_t changed;
+    /* guarded by mu */
+    struct piece pieces[PIECES]; /* those from first on, up to count, are the caller's */
+    unsigned first;
+    unsigned count;
+    bool lent;  /* pieces[first] is being looked at */
+    bool stops; /* the thread is to end */
+};
+
+static void fill(struct piece *piece, int fd)
+{
+    ssize_t n;
+
+    do
+        n = read(fd, piece->p, READ_AHEAD_BYTES);
+    while (n < 0 && errno == EINTR);
+    piece->n = n < 0 ? 0 : (size_t)n;
+    piece->error = n < 0 ? errno : 0;
+}
+
+static void *read_main(void *context)
+{
+    struct read_ahead *r = context;
+    bool more = true;
+
+    pthread_mutex_lock(&r->mu);
+    while (more) {
+        struct piece *piece;
+
+        while (!r->stops && r->count == PIECES)
+            pthread_cond_wait(&r->changed, &r->mu);
+        if (r->stops)
+            break;
+        piece = &r->pieces[(r->first + r->count) % PIECES];
+        pthread_mutex_unlock(&r->mu);
+        fill(piece, r->fd); /* nobody else looks at it until it is counted */
+        more = piece->n != 0;
+        pthread_mutex_lock(&r->mu);
+        r->count++;
+        pthread_cond_signal(&r->changed);
+    }
+    pthread_mutex_unlock(&r->mu);
+    return NULL;
+}
+
+int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err)
+{
+    struct read_ahead *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return err_nomem(err, "a read buffer");
+    r->fd = fd;
+    (void)pthread_mutex_init(&r->mu, NULL); /* default attributes: cannot fail on Linux */
+    (void)pthread_cond_init(&r->changed, NULL);
+    r->pieces[0].p = malloc(READ_AHEAD_BYTES);
+    if (r->pieces[0].p == NULL) {
+        read_ahead_free(r);
+        return err_nomem(err, "a read buffer");
+    }
+    *ret = r;
+    return 0;
+}
+
+/* Without room or a thread the caller goes on as before. A thread that waits for a pipe could not be ended. */
+static void start(struct read_ahead *r)
+{
+    struct stat status;
+
+    r->tried = true;
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || fstat(r->fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return;
+    for (unsigned i = 1; i < PIECES; i++) {
+        r->pieces[i].p = malloc(READ_AHEAD_BYTES);
+        if (r->pieces[i].p == NULL)
+            return;
+    }
+    r->runs = pthread_create(&r->thread, NULL, read_main, r) == 0;
+}
+
+static void wait_for_piece(struct read_ahead *r)
+{
+    pthread_mutex_lock(&r->mu);
+    if (r->lent) {
+        r->first = (r->first + 1) % PIECES;
+        r->count--;
+        pthread_cond_signal(&r->changed);
+    }
+    while (r->count == 0)
+        pthread_cond_wait(&r->changed, &r->mu);
+    r->lent =
+        r->pieces[r->first].n != 0; /* the end, or an error, is told again to who asks again */
+    pthread_mutex_unlock(&r->mu);
+}
+
+int read_ahead_next(struct read_ahead *r, struct bytes *ret)
+{
+    const struct piece *piece;
+
+    if (!r->tried && r->pieces[0].n != 0)
+        start(r);
+    if (r->runs)
+        wait_for_piece(r);
+    else
+        fill(&r->pieces[0], r->fd);
+    piece = &r->pieces[r->runs ? r->first : 0];
+    *ret = bytes_of(piece->p, piece->n);
+    return piece->error;
+}
+
+void read_ahead_free(struct read_ahead *r)
+{
+    if (r == NULL)
+        return;
+    if (r->runs) {
+        pthread_mutex_lock(&r->mu);
+        r->stops = true;
+        pthread_cond_signal(&r->changed);
+        pthread_mutex_unlock(&r->mu);
+        (void)pthread_join(r->thread, NULL); /* joined only here */
+    }
+    (void)pthread_cond_destroy(&r->changed);
+    (void)pthread_mutex_destroy(&r->mu);
+    for (unsigned i = 0; i < PIECES; i++)
+        free(r->pieces[i].p);
+    free(r);
+}

@@ -1,0 +1,25 @@
+/*
+ * read_ahead.h - a file read from its beginning to its end, by a thread of its own while the caller is at work.
+ *
+ * What it is   Pieces of READ_AHEAD_BYTES, the last one shorter. The thread is started with the second piece, so that a
+ *              small file costs none; where none can be had, on one processor, and of what is not a file, the caller reads itself.
+ * Errors       Of read(2), at the place where they occurred.
+ * Threads      One caller at a time.
+ */
+#ifndef FLOWTAPE_BASE_READ_AHEAD_H
+#define FLOWTAPE_BASE_READ_AHEAD_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define READ_AHEAD_BYTES (256u << 10)
+
+struct read_ahead;
+
+/* read_ahead_new - of a file that is open; it stays the caller's, who leaves it alone. */
+int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err);
+/* read_ahead_next - what follows; *ret is valid until the next call, and empty at the end of the file. 0, or the errno. */
+int read_ahead_next(struct read_ahead *r, struct bytes *ret);
+void read_ahead_free(struct read_ahead *r);
+
+#endif
