@@ -5,7 +5,6 @@
  *              waits while the bytes inside would pass the limit (one node larger than the limit is
  *              let in when the queue is empty). Ownership moves with the node.
  * Ending       queue_close: puts fail from then on, gets drain what is inside and then fail.
- *              queue_abort: both fail at once; queue_drain hands out what was left, to be freed.
  * Threads      Any number of putters and getters.
  */
 #ifndef FLOWTAPE_BASE_QUEUE_H
@@ -30,21 +29,14 @@ struct queue {
     struct queue_node **tail;
     size_t bytes;
     bool closed;
-    bool aborted;
 };
 
 void queue_init(struct queue *q, size_t limit_bytes);
-/* queue_put - false: closed or aborted, the node stays the caller's. */
+/* queue_put - false: closed, the node stays the caller's. */
 bool queue_put(struct queue *q, struct queue_node *node);
-/* queue_get - the next node; NULL: closed and empty, or aborted. */
-struct queue_node *queue_get(struct queue *q);
-/* queue_get_all - everything inside as a chain, waiting for at least one; NULL as queue_get. */
+/* queue_get_all - everything inside as a chain, waiting for at least one; NULL: closed and empty. */
 struct queue_node *queue_get_all(struct queue *q);
 void queue_close(struct queue *q);
-void queue_abort(struct queue *q);
-bool queue_is_aborted(struct queue *q);
-/* queue_drain - the chain of what is left; only when no other thread uses the queue. */
-struct queue_node *queue_drain(struct queue *q);
 void queue_release(struct queue *q);
 
 #endif
