@@ -689,6 +689,20 @@ static int verify_capture(struct verify_report *r, const char *path, struct ft_e
     return rc;
 }
 
+static int verify_packed(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct capture_check cc = {0};
+    int rc;
+
+    if (packed_open(&cc.packed, path, -1, &what) != 0)
+        return not_opened(r, path, &what, err);
+    cc.capture = packed_capture(cc.packed);
+    rc = check_generations(r, &cc, err);
+    packed_free(cc.packed);
+    return rc;
+}
+
 /* Names of files are those within a capture: of a set they begin with the node's. */
 static int name_node(struct finding *list, size_t from, size_t count, const char *directory,
                      struct ft_err *err)
@@ -716,7 +730,8 @@ static int verify_node(struct verify_report *r, const struct capture_set *set, u
 
     if (path == NULL)
         return err_nomem(err, "a path");
-    rc = verify_capture(r, path, err);
+    rc = !capture_is_dir(path) && packed_looks_so(path) ? verify_packed(r, path, err)
+                                                        : verify_capture(r, path, err);
     free(path);
     if (rc != 0 || name_node(r->findings, findings, r->finding_count, directory, err) != 0 ||
         name_node(r->notes, notes, r->note_count, directory, err) != 0)
@@ -739,20 +754,6 @@ static int verify_set(struct verify_report *r, const char *path, struct ft_err *
         rc = append(&r->incomplete, &r->incomplete_count, CAPTURE_SET_FILE, FT_NO_OFFSET,
                     "not all nodes have a complete snapshot yet", err);
     capture_set_free(set);
-    return rc;
-}
-
-static int verify_packed(struct verify_report *r, const char *path, struct ft_err *err)
-{
-    struct ft_err what = FT_ERR_INIT;
-    struct capture_check cc = {0};
-    int rc;
-
-    if (packed_open(&cc.packed, path, -1, &what) != 0)
-        return not_opened(r, path, &what, err);
-    cc.capture = packed_capture(cc.packed);
-    rc = check_generations(r, &cc, err);
-    packed_free(cc.packed);
     return rc;
 }
 

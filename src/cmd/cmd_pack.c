@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "archive/pack.h"
+#include "archive/pack_set.h"
 #include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
@@ -25,7 +25,7 @@ static const char about[] =
     "\n"
     "Makes one archive of a capture directory: a tar with the manifest first. FILE \"-\" is standard\n"
     "output. A capture that is being recorded is packed up to what is durable. The same capture\n"
-    "gives the same bytes.\n";
+    "gives the same bytes. Of a set of captures FILE is a directory with an archive of each node.\n";
 
 static int take_compress(void *into, const char *value, struct ft_err *err)
 {
@@ -100,7 +100,7 @@ static int parse(struct pack_args *ret, int argc, char **argv, struct ft_err *er
 
 struct job {
     struct pack_args *args;
-    struct capture *capture;
+    struct capture *capture; /* NULL: a set of them */
     struct pack_progress progress;
     struct pack_result result;
 };
@@ -109,6 +109,8 @@ static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
+    if (job->capture == NULL)
+        return pack_set_run(job->args->input, &job->args->pack, &job->result, err);
     return pack_run(job->capture, &job->args->pack, &job->result, err);
 }
 
@@ -178,15 +180,29 @@ static int select_generation(struct pack_args *a, const struct capture *c, struc
     return 0;
 }
 
-static int open_capture(struct capture **ret, const char *path, struct ft_err *err)
+/* Each node of a set is an archive of its own. */
+static int check_set(const struct pack_args *a, struct ft_err *err)
 {
-    if (capture_set_is_dir(path)) {
+    if (strcmp(a->pack.output, OUTPUT_STDOUT_NAME) == 0)
         return err_set(err, FT_ERR_USAGE,
-                       "\"%s\" is a set of captures, one for each node of a cluster: pack the "
-                       "directories of all of them, and keep its " CAPTURE_SET_FILE,
-                       path);
-    }
-    return capture_open_read(ret, path, err);
+                       "\"%s\" is a set of captures, which becomes a directory of archives: it "
+                       "cannot go to standard output",
+                       a->input);
+    if (a->until != NULL)
+        return err_set(err, FT_ERR_USAGE, "\"%s\" is a set of captures: --until is for one of them",
+                       a->input);
+    return 0;
+}
+
+static int open_capture(struct job *job, struct cut *cut, struct ft_err *err)
+{
+    struct pack_args *a = job->args;
+
+    if (capture_set_is_dir(a->input))
+        return check_set(a, err);
+    return capture_open_read(&job->capture, a->input, err) != 0
+               ? -1
+               : select_generation(a, job->capture, cut, err);
 }
 
 static enum exit_status pack(struct pack_args *a)
@@ -197,9 +213,7 @@ static enum exit_status pack(struct pack_args *a)
     int rc = -1;
 
     a->pack.progress = &job.progress;
-    if (stop_catch_signals(&a->pack.cancel_fd, &err) == 0 &&
-        open_capture(&job.capture, a->input, &err) == 0 &&
-        select_generation(a, job.capture, &cut, &err) == 0)
+    if (stop_catch_signals(&a->pack.cancel_fd, &err) == 0 && open_capture(&job, &cut, &err) == 0)
         rc = work_run(COMMAND, a->output.quiet, run_job, show_progress, &job, &err);
     cut_release(&cut);
     capture_free(job.capture);

@@ -9,6 +9,7 @@
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"
+#include "store/capture_set.h"
 #include "store/retention.h"
 
 #define COMMAND     "prune"
@@ -41,7 +42,8 @@ static const char about[] =
     "\n"
     "Shows which generations of the capture DIR may go, and why the others are kept: the newest, the\n"
     "newest complete one, those that --retain wants, that a running process reads, or that are to\n"
-    "be archived first. Nothing is removed without --remove.\n";
+    "be archived first. Nothing is removed without --remove. Of a set of captures that is shown node\n"
+    "by node; what the newest generations of the set consist of is kept.\n";
 
 static void list_groups(struct prune_args *a, struct arg_group groups[GROUP_COUNT])
 {
@@ -141,42 +143,98 @@ static json_t *to_json(const struct capture *c, const struct prune_list *l,
 }
 
 /* A capture that is to be changed is locked, as by who records into it. */
-static int open_dir(struct capture **ret, const struct prune_args *a, struct ft_err *err)
+static int open_dir(struct capture **ret, const struct prune_args *a, const char *dir,
+                    struct ft_err *err)
 {
     struct capture_recovery recovery = {0};
     struct capture *c;
     int rc;
 
-    if (capture_open_read(&c, a->dir, err) != 0)
+    if (capture_open_read(&c, dir, err) != 0)
         return -1;
     if (!a->remove) {
         *ret = c;
         return 0;
     }
-    rc = capture_open_write(ret, a->dir, c->source_address, &recovery, err);
+    rc = capture_open_write(ret, dir, c->source_address, &recovery, err);
     capture_free(c);
     return rc == 0 ? 0 : err_wrap(err, "nothing was removed");
 }
 
-static enum exit_status prune(const struct prune_args *a)
+/* *ret: with --json, what is to be printed; else it was. */
+static int prune(const struct prune_args *a, const char *dir, const struct retention *rule,
+                 json_t **ret, struct ft_err *err)
 {
     struct retention_sum removed = {0};
     struct prune_list list = {0};
     struct capture *c = NULL;
-    struct ft_err err = FT_ERR_INIT;
-    int rc = open_dir(&c, a, &err);
+    int rc = open_dir(&c, a, dir, err);
 
     if (rc == 0)
-        rc = classify_all(c, &a->retain, &list, &err);
+        rc = classify_all(c, rule, &list, err);
     if (rc == 0 && a->remove)
-        rc = retention_apply(c, &a->retain, clock_wall_us(), &removed, &err);
+        rc = retention_apply(c, rule, clock_wall_us(), &removed, err);
     if (rc == 0 && a->output.json)
-        rc = json_print(to_json(c, &list, &removed), &err);
+        *ret = to_json(c, &list, &removed);
     else if (rc == 0 && !a->output.quiet)
         print_text(a, c, &list, &removed);
     free(list.verdicts);
     free(list.bytes);
     capture_free(c);
+    return rc;
+}
+
+/* Node by node. What the newest generations of the set consist of is kept, also where a node has newer ones by now. */
+static int prune_node(const struct prune_args *a, const struct capture_set *set, uint32_t node,
+                      json_t *list, struct ft_err *err)
+{
+    size_t kept = a->retain.generations == 0 ? 1 : a->retain.generations;
+    uint32_t *of_set = calloc(set->generation_count + 1, sizeof(*of_set));
+    char *path = capture_set_node_path(set, node);
+    struct retention rule = a->retain;
+    json_t *report = NULL;
+    int rc;
+
+    for (size_t i = set->generation_count; of_set != NULL && i > 0 && rule.of_set_count < kept; i--)
+        of_set[rule.of_set_count++] = set->generations[i - 1].nodes[node];
+    rule.of_set = of_set;
+    if (!a->output.json && !a->output.quiet)
+        printf("%s:\n", set->nodes[node].address);
+    rc = of_set == NULL || path == NULL ? err_nomem(err, "the generations of a set")
+                                        : prune(a, path, &rule, &report, err);
+    if (report != NULL)
+        (void)json_array_append_new(list, report);
+    free(of_set);
+    free(path);
+    return rc;
+}
+
+static int prune_set(const struct prune_args *a, json_t **ret, struct ft_err *err)
+{
+    json_t *nodes = json_array();
+    struct capture_set *set = NULL;
+    int rc = capture_set_open_read(&set, a->dir, err);
+
+    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++)
+        rc = prune_node(a, set, i, nodes, err);
+    if (rc == 0 && a->output.json)
+        *ret = json_pack("{s:o, s:O}", "directory", json_from_text(a->dir), "nodes", nodes);
+    capture_set_free(set);
+    json_decref(nodes);
+    return rc;
+}
+
+static enum exit_status run(const struct prune_args *a)
+{
+    struct ft_err err = FT_ERR_INIT;
+    json_t *report = NULL;
+    int rc = capture_set_is_dir(a->dir) ? prune_set(a, &report, &err)
+                                        : prune(a, a->dir, &a->retain, &report, &err);
+
+    if (rc == 0 && a->output.json)
+        rc = json_print(report, &err); /* takes it */
+    else
+        json_decref(report);
     return rc == 0 ? ui_flush(COMMAND, EXIT_DONE) : ui_fail(COMMAND, &err);
 }
 
@@ -187,5 +245,5 @@ int cmd_prune(int argc, char **argv)
 
     if (parse(&a, argc, argv, &err) != 0)
         return (int)ui_args_fail(COMMAND, &err);
-    return (int)(a.output.help ? ui_help(COMMAND, cmd_prune_help) : prune(&a));
+    return (int)(a.output.help ? ui_help(COMMAND, cmd_prune_help) : run(&a));
 }

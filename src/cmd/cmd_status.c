@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/parse.h"
@@ -10,6 +11,7 @@
 #include "cmd/status_print.h"
 #include "cmd/stop.h"
 #include "status/status_socket.h"
+#include "store/capture_set.h"
 
 #define COMMAND  "status"
 #define OPERANDS "DIR"
@@ -72,12 +74,42 @@ int cmd_status_help(struct arg_view *view)
     return args_show(view, about, OPERANDS, groups, GROUP_COUNT);
 }
 
+/* Likewise of each node of a set. */
+static int show_set(const struct status_command_args *a, json_t *runs, struct ft_err *err)
+{
+    json_t *nodes = json_array();
+    struct capture_set *set = NULL;
+    int rc = capture_set_open_read(&set, a->dir, err);
+
+    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++) {
+        char *path = capture_set_node_path(set, i);
+        struct capture *c;
+
+        rc = path == NULL ? err_nomem(err, "a path") : capture_open_read(&c, path, err);
+        free(path);
+        if (rc != 0)
+            break;
+        if (a->output.json)
+            json_array_append_new(nodes, status_capture_to_json(c));
+        else
+            status_print_capture(c);
+        capture_free(c);
+    }
+    if (rc == 0 && a->output.json)
+        rc = json_print(json_pack("{s:O, s:O}", "runs", runs, "nodes", nodes), err);
+    json_decref(nodes);
+    capture_set_free(set);
+    return rc;
+}
+
 /* What is known without any run: `runs` is empty. */
 static int show_capture(const struct status_command_args *a, json_t *runs, struct ft_err *err)
 {
     struct capture *c;
     int rc = 0;
 
+    if (capture_set_is_dir(a->dir))
+        return show_set(a, runs, err);
     if (capture_open_read(&c, a->dir, err) != 0)
         return -1;
     if (a->output.json)

@@ -4,10 +4,12 @@
 
 #include "archive/archive_command.h"
 #include "archive/fetch.h"
+#include "archive/pack_set.h"
 #include "base/parse.h"
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/stop.h"
+#include "store/capture_set.h"
 
 #define COMMAND "unpack"
 
@@ -23,7 +25,7 @@ static const char about[] =
     "\n"
     "Makes the capture directory DIR of an archive that flowtape pack has made. FILE \"-\" is\n"
     "standard input. DIR appears when everything is there and checked; an interrupted run is\n"
-    "resumed by the next one.\n";
+    "resumed by the next one. FILE may also be a packed set of captures, of which DIR is a set again.\n";
 
 static int take_from(void *into, const char *value, struct ft_err *err)
 {
@@ -83,8 +85,11 @@ static int run_job(void *context, struct ft_err *err)
 {
     struct job *job = context;
 
-    return job->args->from != NULL ? fetch_run(&job->args->unpack, &job->result, err)
-                                   : unpack_run(&job->args->unpack, &job->result, err);
+    if (job->args->from != NULL)
+        return fetch_run(&job->args->unpack, &job->result, err);
+    return capture_set_is_dir(job->args->unpack.input)
+               ? unpack_set_run(&job->args->unpack, &job->result, err)
+               : unpack_run(&job->args->unpack, &job->result, err);
 }
 
 static void show_progress(struct progress *p, void *context)

@@ -44,7 +44,8 @@ static json_t *generation_json(const struct set_generation *g, uint32_t node_cou
     return json_pack("{s:I, s:o, s:o}", "id", (json_int_t)g->id, "nodes", nodes, "slots", slots);
 }
 
-static int save(const struct capture_set *s, struct ft_err *err)
+int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
+                      struct ft_err *err)
 {
     json_t *nodes = json_array();
     json_t *generations = json_array();
@@ -59,8 +60,9 @@ static int save(const struct capture_set *s, struct ft_err *err)
                                     json_pack("{s:s, s:s}", "directory", s->nodes[i].directory,
                                               "address", s->nodes[i].address));
     for (size_t i = 0; i < s->generation_count; i++)
-        (void)json_array_append_new(generations,
-                                    generation_json(&s->generations[i], s->node_count));
+        if (generation == 0 || generation == s->generations[i].id)
+            (void)json_array_append_new(generations,
+                                        generation_json(&s->generations[i], s->node_count));
     bytes_to_hex(bytes_of(s->id, sizeof(s->id)), id);
     root = json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "format", FORMAT_NAME, "major", 1,
                      "minor", 0, "set_id", id, "created", format_time_us(s->created_us, created),
@@ -71,9 +73,14 @@ static int save(const struct capture_set *s, struct ft_err *err)
         return err_nomem(err, "the description of a set");
     rc = json_tree_is_whole(err);
     if (rc == 0)
-        rc = fs_replace_file(s->dirfd, CAPTURE_SET_FILE, bytes_str(text), err);
+        rc = fs_replace_file(dirfd, CAPTURE_SET_FILE, bytes_str(text), err);
     free(text);
     return rc == 0 ? 0 : err_wrap(err, "set \"%s\"", s->path);
+}
+
+static int save(const struct capture_set *s, struct ft_err *err)
+{
+    return capture_set_write(s, 0, s->dirfd, err);
 }
 
 /*

@@ -64,7 +64,10 @@ void capture_set_free(struct capture_set *s);
 
 /* capture_set_find - by number, 0: the newest; NULL: there is none. */
 const struct set_generation *capture_set_find(const struct capture_set *s, uint32_t id);
-/* capture_set_node_path - the directory of a node, to be freed; NULL: no memory. */
+/* capture_set_write - the description of a set as that of one in another directory, with this generation, or 0: all. */
+int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
+                      struct ft_err *err);
+/* capture_set_node_path - the directory of a node, or its archive (archive/pack_set.h), to be freed; NULL: no memory. */
 char *capture_set_node_path(const struct capture_set *s, uint32_t node);
 /*
  * capture_set_add - these generations of the nodes are the set's newest from now on, durably; nothing

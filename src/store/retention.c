@@ -41,6 +41,7 @@ const char *retention_reason(enum retention_verdict v)
         [RETENTION_NEWEST] = "the newest",
         [RETENTION_NEWEST_COMPLETE] = "the newest complete one",
         [RETENTION_WANTED] = "wanted by --retain",
+        [RETENTION_OF_SET] = "a part of a generation of the set that is kept",
         [RETENTION_IN_USE] = "a process is reading it",
         [RETENTION_NOT_ARCHIVED] = "not archived yet",
         [RETENTION_MAY_GO] = "may go",
@@ -86,6 +87,15 @@ static bool is_wanted(const struct capture *c, const struct generation *g,
     return (rule->generations != 0 && newer < rule->generations) ||
            (rule->span_us != 0 &&
             (now_us < rule->span_us || last_time_us(g) >= now_us - rule->span_us));
+}
+
+static bool is_of_set(const struct generation *g, const struct retention *rule)
+{
+    for (size_t i = 0; i < rule->of_set_count; i++) {
+        if (rule->of_set[i] == g->id)
+            return true;
+    }
+    return false;
 }
 
 /* hold_alone - its directory, if nobody else holds it: *ret_fd, -1: there is none; EWOULDBLOCK in errno. */
@@ -148,6 +158,8 @@ static int classify(const struct capture *c, const struct generation *g,
         *ret = RETENTION_NEWEST;
     else if (g == capture_find(c, 0))
         *ret = RETENTION_NEWEST_COMPLETE;
+    else if (is_of_set(g, rule))
+        *ret = RETENTION_OF_SET;
     else if (is_wanted(c, g, rule, now_us))
         *ret = RETENTION_WANTED;
     else if (*ret_archives && !has_all)

@@ -18,9 +18,11 @@
 
 /* Both 0: all are kept. */
 struct retention {
-    uint32_t generations; /* so many complete ones, the newest */
-    uint64_t span_us;     /* those with something that was received in this time */
-    bool archives;        /* there is an archive, also where the list of it is not there yet */
+    uint32_t generations;   /* so many complete ones, the newest */
+    uint64_t span_us;       /* those with something that was received in this time */
+    bool archives;          /* there is an archive, also where the list of it is not there yet */
+    const uint32_t *of_set; /* of a node of a set: those that generations of the set need */
+    size_t of_set_count;
 };
 
 enum retention_verdict {
@@ -28,6 +30,7 @@ enum retention_verdict {
     RETENTION_NEWEST,
     RETENTION_NEWEST_COMPLETE,
     RETENTION_WANTED, /* the rule keeps it */
+    RETENTION_OF_SET,
     RETENTION_IN_USE,
     RETENTION_NOT_ARCHIVED,
     RETENTION_MAY_GO,

@@ -72,6 +72,27 @@ check_status "too few LSNs" 2 'the set has 4 flows, 2 LSNs were given' ft conver
     "$T/few.rdb" --to rdb --at 1203,1019
 check "a time before the end" ft convert "$T/cluster" "$T/time.rdb" --to rdb --at -0s --on-loss skip --quiet
 
+# The rest of what there is for a capture.
+check_status "status: node by node" 0 "^a capture of $T_HOST:$NODE_2_PORT, generation 1: complete" "$FLOWTAPE" status \
+    "$T/killed"
+check "packed: an archive of each node" ft pack "$T/cluster" "$T/packed" --quiet
+# shellcheck disable=SC2086
+check "packed: is an input" ft diff "$T/cluster" "$T/packed" --quiet $PRIVATE_SERVER
+check "packed: verify" verify_clean "$T/packed"
+check "unpacked" ft unpack "$T/packed" "$T/unpacked" --quiet
+check "unpacked: the same files" diff -r -x '*.lock' "$T/unpacked/node-0002" "$T/cluster/node-0002"
+check "unpacked: verify" verify_clean "$T/unpacked"
+check_status "not into a pipe" 2 'becomes a directory of archives' ft pack "$T/cluster" -
+
+# Of node 1 a second generation: the set is still of the first one.
+nodes_start "$rec" --partial none
+check "one node alone is synced anew" ft capture "$NODE_1" "$T/unpacked/node-0001" --until-caught-up --quiet
+nodes_stop
+check_status "what the set needs is kept" 0 'generation 1.*kept, a part of a generation of the set' \
+    "$FLOWTAPE" prune "$T/unpacked" --remove
+# shellcheck disable=SC2086
+check "and it can still be read" ft diff "$T/unpacked" "$T/cluster" --quiet $PRIVATE_SERVER
+
 # What cannot be right is refused.
 check_status "another number of nodes" 1 'has 2 nodes, not 3' ft capture \
     "dragonfly://$T_HOST:1,$T_HOST:2,$T_HOST:3" "$T/cluster"
