@@ -248,8 +248,9 @@ int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
     return fd;
 }
 
-/* What vanishes meanwhile counts as nothing. */
-static uint64_t size_below(int parent, const char *name, bool deep)
+/* What vanishes meanwhile counts as nothing. A set of captures has nodes, which have generations. */
+#define TREE_LEVELS 2u
+static uint64_t size_below(int parent, const char *name, unsigned levels)
 {
     int fd = openat(parent, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -268,8 +269,8 @@ static uint64_t size_below(int parent, const char *name, bool deep)
             continue;
         if (S_ISREG(st.st_mode))
             bytes += (uint64_t)st.st_size;
-        else if (S_ISDIR(st.st_mode) && deep)
-            bytes += size_below(fd, entry->d_name, false);
+        else if (S_ISDIR(st.st_mode) && levels > 0)
+            bytes += size_below(fd, entry->d_name, levels - 1);
     }
     (void)closedir(dir);
     return bytes;
@@ -277,5 +278,5 @@ static uint64_t size_below(int parent, const char *name, bool deep)
 
 uint64_t fs_tree_bytes(const char *dir)
 {
-    return size_below(AT_FDCWD, dir, true);
+    return size_below(AT_FDCWD, dir, TREE_LEVELS);
 }

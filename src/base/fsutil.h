@@ -44,7 +44,7 @@ int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err);
 /* fs_lock_dir - the same on the directory itself, as long as dirfd is open: a file can be removed and
  * made again while it is locked. Returns 0 also where the file system cannot lock directories. */
 int fs_lock_dir(int dirfd, bool *ret_held, struct ft_err *err);
-/* fs_tree_bytes - files of a directory and of those in it, deeper ones not counted; what cannot be read, or vanishes
+/* fs_tree_bytes - files of a directory, of those in it and in these, deeper ones not counted; what cannot be read, or vanishes
  * meanwhile, counts as nothing. */
 uint64_t fs_tree_bytes(const char *dir);
 

@@ -37,6 +37,8 @@ struct capture_progress {
 struct capture_run_options {
     const struct uri *source;
     const char *directory;
+    const char *
+        whole_directory; /* of the set that it is a part of: limits are of that; NULL: of directory */
     bool snapshot_only;
     bool until_caught_up;
     bool afresh;          /* begin with a full sync, whatever could be resumed */

@@ -395,7 +395,9 @@ int capture_run(const struct capture_run_options *options, struct capture_run_re
     struct run run = {
         .context = {.options = options, .stop_fd = -1},
         .timer_fd = -1,
-        .watch = {.limits = {options->directory, options->max_dir_bytes, options->min_free_bytes},
+        .watch = {.limits = {options->whole_directory == NULL ? options->directory
+                                                              : options->whole_directory,
+                             options->max_dir_bytes, options->min_free_bytes},
                   .full_fd = -1,
                   .end_fd = -1},
         .began_ms = clock_mono_ms(),

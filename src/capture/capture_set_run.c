@@ -28,6 +28,8 @@ struct node_run {
     char address[URI_ADDRESS_SIZE];
     struct live_flows *live;
     struct live_waiter *waiter;
+    struct capture
+        *held; /* its generation of the set's newest one is not removed (--retain); NULL: none */
     uint32_t flow_count; /* in the generation that the set's live flows are at */
     pthread_t thread;
     bool started;
@@ -202,6 +204,31 @@ static int check_distinct(const struct set_run *r, const uint32_t *generations, 
     return rc;
 }
 
+/* What the set's newest generation consists of stays, also where a node has a newer one before the set has. */
+static int hold_newest(struct set_run *r, struct ft_err *err)
+{
+    const struct set_generation *newest = capture_set_find(r->set, 0);
+
+    for (uint32_t i = 0; newest != NULL && i < r->o->node_count; i++) {
+        struct node_run *n = &r->nodes[i];
+        const struct generation *g;
+        struct capture *c;
+
+        if (!capture_is_dir(n->directory))
+            continue;
+        if (capture_open_read(&c, n->directory, err) != 0)
+            return -1;
+        g = capture_find(c, newest->nodes[i]);
+        if (g != NULL && capture_hold(c, g, err) != 0) {
+            capture_free(c);
+            return -1;
+        }
+        capture_free(n->held);
+        n->held = c;
+    }
+    return 0;
+}
+
 static void note_clash(struct set_run *r, const struct set_slots_clash *clash)
 {
     char line[NOTE_SIZE];
@@ -262,7 +289,7 @@ static int add_generation(struct set_run *r, const uint32_t *generations, struct
         return -1;
     rc = capture_set_add(r->set, generations, slots, count, err);
     free(slots);
-    return rc;
+    return rc == 0 ? hold_newest(r, err) : -1;
 }
 
 /*
@@ -524,6 +551,7 @@ static int prepare(struct set_run *r, struct capture_set_result *ret, struct ft_
         n->options = r->o->run;
         n->options.source = &r->uris[i];
         n->options.directory = n->directory;
+        n->options.whole_directory = r->o->run.directory;
         n->options.hold = NULL;
         n->options.on_session = NULL;
         n->options.cancel_fd = r->stop_fd;
@@ -531,13 +559,15 @@ static int prepare(struct set_run *r, struct capture_set_result *ret, struct ft_
         n->options.on_progress = on_progress;
         n->options.context = n;
     }
-    return 0;
+    return hold_newest(r, err);
 }
 
 static void release(struct set_run *r)
 {
-    for (uint32_t i = 0; r->nodes != NULL && i < r->o->node_count; i++)
+    for (uint32_t i = 0; r->nodes != NULL && i < r->o->node_count; i++) {
+        capture_free(r->nodes[i].held);
         free(r->nodes[i].directory);
+    }
     free(r->nodes);
     free(r->uris);
     free(r->fds);

@@ -84,6 +84,11 @@ check "unpacked: the same files" diff -r -x '*.lock' "$T/unpacked/node-0002" "$T
 check "unpacked: verify" verify_clean "$T/unpacked"
 check_status "not into a pipe" 2 'becomes a directory of archives' ft pack "$T/cluster" -
 
+nodes_start "$rec"
+check_status "a limit is that of the whole set" 5 "\"$T/limited\" holds .*--max-dir-size is" timeout 60 "$FLOWTAPE" capture "$NODES" \
+    "$T/limited" --max-dir-size 10KiB
+nodes_stop
+
 # Of node 1 a second generation: the set is still of the first one.
 nodes_start "$rec" --partial none
 check "one node alone is synced anew" ft capture "$NODE_1" "$T/unpacked/node-0001" --until-caught-up --quiet
