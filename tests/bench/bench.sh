@@ -6,7 +6,7 @@
 #   capture    a full sync, recorded by flowtape and by bench-receive, which only receives and writes
 #   journal    a stream of small SET records, stored and acknowledged
 #   psync      the same of a Redis, beside bench-psync, which only receives and writes
-#   convert    capture to RDB on one core, beside the time redis-server needs to load the result,
+#   convert    capture to RDB, and RDB to RDB, on one core and on all of them, beside the time redis-server needs to load the result,
 #              and rdb-cli if it is on PATH
 #   translate  journal to RESP on one core
 #   point      the end of a capture as an RDB, with 1 % and 50 % of the keys touched by the journal,
@@ -24,12 +24,19 @@
 #   latency    500 records a second and flow from a master's socket until they are visible, by sync,
 #              durable and eager, and by capture with replay --follow at its side, beside RPUSH
 #              straight into the server
+#   sync       a source's snapshot into an empty redis-server, beside a capture and a replay one after the other
+#              (live_lib.sh)
+#   load       SETs a second that a source takes with a capture, or a sync, at its side, beside a native replica
+#   links      many flows, and a cluster of many nodes, over links of a known speed (links_lib.sh, which wants root); not
+#              one of those that run by default
 #   growth     how time and memory grow with keys, flows, sizes, databases and records (growth_lib.sh); not
 #              one of those that run by default
 #
+# DRAGONFLY names a Dragonfly that sync and load are to use as the source.
+#
 # From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_KEYS (of "point"),
 # BENCH_RUNS, BENCH_FLOWS, BENCH_RDB_CLI_PORT (a free one) and BENCH_DIR, where some 5 GB are needed for a while. Figures are
-# medians; ratios above 1 are in flowtape's favour. MiB: the most memory that flowtape, and the peer, had
+# medians; BENCH_DOC names a document that gets the tables (doc/performance.md); ratios above 1 are in flowtape's favour. MiB: the most memory that flowtape, and the peer, had
 # at any time in any run; flowtape's aim is 64.
 #
 # BENCH_OLD names another flowtape, of an earlier commit: whatever is measured is measured with it too, in
@@ -74,6 +81,7 @@ finish() {
     for pid in $master_pid $server_pid $PIDS; do
         kill -9 "$pid" 2>/dev/null || true
     done
+    links_close
     rm -rf "$work"
 }
 trap finish EXIT
@@ -151,7 +159,7 @@ grouped() {
 
 # row WHAT UNIT FLOWTAPE PEER RATIO AIM MIB PEER'S-NAME
 row() {
-    printf '%-30s %-9s %13s %13s %6s  %-9s %9s  %s\n' "$1" "$2" "$(grouped "$3")" \
+    printf '%-32s %-9s %13s %13s %6s  %-9s %9s  %s\n' "$1" "$2" "$(grouped "$3")" \
         "$(grouped "$4")" "$5" "$6" "$7" "$8" >>"$results"
 }
 
@@ -160,7 +168,7 @@ beside_old() {
     [ -e "$work/$2.old.times" ] || return 0
     new_s=$(median "$work/$2.times" 1) old_s=$(median "$work/$2.old.times" 1)
     new_cpu_s=$(median "$work/$2.times" 3) old_cpu_s=$(median "$work/$2.old.times" 3)
-    printf '%-30s %9.3f %9.3f %6.2f  %9.3f %9.3f %6.2f\n' "$1" "$new_s" "$old_s" \
+    printf '%-32s %9.3f %9.3f %6.2f  %9.3f %9.3f %6.2f\n' "$1" "$new_s" "$old_s" \
         "$(calc "$old_s / $new_s")" "$new_cpu_s" "$old_cpu_s" \
         "$(calc "$new_cpu_s == 0 ? 0 : $old_cpu_s / $new_cpu_s")" >>"$old_results"
     rm "$work/$2.old.times"
@@ -270,7 +278,7 @@ bench_capture() {
         make_data $kind
         bytes=$(flow_bytes "$work/$kind")
         compare "$kind" "$work/$kind"
-        rate "capture, full sync, $kind" MB/s "$bytes / 1e6" "0.9 x" bench-receive
+        rate "capture, full sync, $kind" MB/s "$bytes / 1e6" "0.95 x" bench-receive
     done
 }
 
@@ -321,28 +329,46 @@ load_seconds() {
     rm -f "$work/redis.log"
 }
 
+# convert_times NAME INPUT - by one core and by all of them
+convert_times() {
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        rm -f "$work/converted.rdb"
+        timed_both "$1" taskset -c 0 "$flowtape" convert "$2" "$work/converted.rdb" --to rdb --quiet
+        rm -f "$work/converted.rdb"
+        timed_both "$1.all" "$flowtape" convert "$2" "$work/converted.rdb" --to rdb --quiet
+    done
+}
+
+# convert_rows NAME WHAT BYTES AIM
+convert_rows() {
+    figures "$1"
+    rate "convert, $2" MB/s "$3 / 1e6" "$4" "(one core)"
+    figures "$1.all" "$1"
+    rate "convert, $2, all cores" MB/s "$3 / 1e6" "1.8 x" "one core"
+}
+
 bench_convert() {
     for kind in raw lz4; do
         have_capture $kind
+        convert_times "convert.$kind" "$work/$kind.capture"
+        mv "$work/converted.rdb" "$work/$kind.rdb"
         # What is converted is what came over the wire, whatever the store made of it.
-        bytes=$(flow_bytes "$work/$kind")
-        i=0
-        while [ "$i" -lt "$runs" ]; do
-            i=$((i + 1))
-            rm -f "$work/$kind.rdb"
-            timed_both "convert.$kind" taskset -c 0 "$flowtape" convert "$work/$kind.capture" \
-                "$work/$kind.rdb" --to rdb --quiet
-        done
-        size=$(wc -c <"$work/$kind.rdb")
-        figures "convert.$kind"
-        rate "convert, $kind, input" MB/s "$bytes / 1e6" 400 "(one core)"
-        plain=$(load_seconds "$work/$kind.rdb")
-        rate "convert, $kind, output" MB/s "$size / 1e6" "" "redis-server, loading it"
+        convert_rows "convert.$kind" "$kind capture" "$(flow_bytes "$work/$kind")" \
+            "$([ $kind = raw ] && echo 2,000 || echo 800)"
     done
+    size=$(wc -c <"$work/raw.rdb")
+    convert_times convert.rdb "$work/raw.rdb"
+    convert_rows convert.rdb "RDB to RDB" "$size" 2,000
+    rm -f "$work/converted.rdb"
+    figures convert.rdb
+    plain=$(load_seconds "$work/raw.rdb")
+    rate "convert, RDB to RDB" MB/s "$size / 1e6" "" "redis-server, loading it"
     if command -v rdb-cli >/dev/null; then
         timed rdb-cli taskset -c 0 rdb-cli "$work/raw.rdb" resp -o "$work/raw.resp"
-        figures convert.raw rdb-cli
-        rate "convert, raw, output" MB/s "$(wc -c <"$work/raw.rdb") / 1e6" "5 x" "rdb-cli FILE resp"
+        figures convert.rdb rdb-cli
+        rate "convert, RDB to RDB" MB/s "$size / 1e6" "5 x" "rdb-cli FILE resp"
     fi
 }
 
@@ -374,6 +400,7 @@ bench_point() {
         figures "$name.end" "$name.snapshot"
         aim=
         [ $percent != 1 ] || aim='0.77 x'
+        [ $percent != 50 ] || aim='0.33 x'
         beside_old "point in time, $percent % touched" "$name.end"
         row "point in time, $percent % touched" s "$ours" "$plain" "$(calc "$plain / $ours")" "$aim" \
             "$memory" "--at snapshot"
@@ -538,12 +565,30 @@ replay_rdb_cli() {
     figures "$1.replay" "$1.rdb-cli"
 }
 
+# replay_replication NAME - NAME.capture, the server being a replica meanwhile; beside what it needs for a file
+replay_replication() {
+    "$flowtape" convert "$work/$1.capture" "$work/$1.rdb" --to rdb --quiet
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        echo "$(load_seconds "$work/$1.rdb") 0 0" >>"$work/$1.load.times"
+        server_start --port 7003 --bind "$T_HOST" --repl-diskless-load on-empty-db
+        timed "$1.via" "$flowtape" replay "$work/$1.capture" "unix:$work/server.sock" \
+            --via replication --quiet
+        server_stop
+    done
+    rm -f "$work/$1.rdb"
+    figures "$1.via" "$1.load"
+}
+
 bench_replay() {
     has_command replay || return 0
     have_resp raw
     keys=$((strings + 4 * collections))
     replay_server raw
-    rate "replay, snapshot" keys/s "$keys" "1.2 x" "redis-cli --pipe"
+    rate "replay, snapshot" keys/s "$keys" "1.6 x" "redis-cli --pipe"
+    replay_replication raw
+    rate "replay --via replication" keys/s "$keys" "0.87 x" "redis-server, loading a file"
     if command -v rdb-cli >/dev/null; then
         replay_rdb_cli raw
         rate "replay, snapshot" keys/s "$keys" "" "rdb-cli FILE redis"
@@ -562,10 +607,10 @@ bench_once() {
         name=SET
         [ $kind = journal ] || name=mixed
         replay_server $kind
-        rate "exactly once, $name" records/s "$records" "0.7 x" "redis-cli --pipe"
+        rate "exactly once, $name" records/s "$records" "0.95 x" "redis-cli --pipe"
         if has_clusters "$flowtape"; then
             replay_cluster $kind
-            rate "exactly once, $name, 3 nodes" records/s "$records" "0.7 x" "3 redis-cli --pipe"
+            rate "exactly once, $name, 3 nodes" records/s "$records" "0.9 x" "3 redis-cli --pipe"
         fi
         rm -f "$work/$kind.resp"
     done
@@ -737,7 +782,7 @@ latency_row() {
             echo "$ms" >"$work/latency.$of"
         else
             new_ms=$(cat "$work/latency.$of")
-            printf '%-30s %9s %9s %6s  (ms)\n' "latency, $1, $of" "$new_ms" "$ms" \
+            printf '%-32s %9s %9s %6s  (ms)\n' "latency, $1, $of" "$new_ms" "$ms" \
                 "$(calc "$ms / $new_ms")" >>"$old_results"
         fi
     done
@@ -784,6 +829,10 @@ bench_latency() {
 
 # shellcheck source=/dev/null
 . "$(dirname "$0")/growth_lib.sh"
+# shellcheck source=/dev/null
+. "$(dirname "$0")/live_lib.sh"
+# shellcheck source=/dev/null
+. "$(dirname "$0")/links_lib.sh"
 
 machine() {
     printf 'machine: %s, %s cores, %s of memory, Linux %s, %s on %s\n' \
@@ -794,10 +843,30 @@ machine() {
         "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
 }
 
-[ $# -gt 0 ] || set -- capture journal psync convert translate point diff replay once serve latency
+results_table() {
+    printf '%-32s %-9s %13s %13s %6s  %-9s %9s  %s\n' '' '' flowtape peer ratio aim MiB peer
+    cat "$results"
+}
+
+# into_doc MARK - standard input between the lines "<!-- MARK -->" and "<!-- /MARK -->" of $BENCH_DOC
+into_doc() {
+    cat >"$work/table"
+    awk -v mark="$1" -v table="$work/table" '
+        $0 == "<!-- /" mark " -->" { inside = 0 }
+        !inside { print }
+        $0 == "<!-- " mark " -->" {
+            inside = 1
+            print "```"
+            while ((getline line < table) > 0)
+                print line
+            print "```"
+        }' "$BENCH_DOC" >"$work/doc" && cat "$work/doc" >"$BENCH_DOC"
+}
+
+[ $# -gt 0 ] || set -- capture journal psync convert translate point diff replay once serve latency sync load
 for part in "$@"; do
     case $part in
-    capture | journal | psync | convert | translate | point | diff | replay | once | serve | latency | growth)
+    capture | journal | psync | convert | translate | point | diff | replay | once | serve | latency | sync | load | links | growth)
         echo "bench: $part" >&2
         "bench_$part"
         ;;
@@ -805,16 +874,20 @@ for part in "$@"; do
     esac
 done
 
+[ -z "${BENCH_SVG:-}" ] || [ ! -s "$work/growth" ] || growth_svg >"$BENCH_SVG"
+if [ -n "${BENCH_DOC:-}" ]; then
+    [ ! -s "$work/growth" ] || { machine && growth_table; } | into_doc growth
+    [ ! -s "$results" ] || { machine && results_table; } | into_doc bench
+fi
 echo
 machine
 if [ -s "$work/growth" ]; then
     growth_table
     [ -s "$results" ] || exit 0
 fi
-printf '%-30s %-9s %13s %13s %6s  %-9s %9s  %s\n' '' '' flowtape peer ratio aim MiB peer
-cat "$results"
+results_table
 if [ -s "$old_results" ]; then
     printf '\nbeside %s; ratios above 1: faster than it\n\n' "$old"
-    printf '%-30s %9s %9s %6s  %9s %9s %6s\n' seconds new old ratio 'new CPU' 'old CPU' ratio
+    printf '%-32s %9s %9s %6s  %9s %9s %6s\n' seconds new old ratio 'new CPU' 'old CPU' ratio
     cat "$old_results"
 fi
