@@ -29,6 +29,7 @@ struct capture_progress {
     uint64_t keys;          /* of the newest snapshot */
     uint64_t keys_expected; /* likewise, about, from its beginning on; 0: not known */
     uint64_t records;
+    uint64_t imports;  /* of them, those of which nothing but slots that move is the cause */
     uint32_t sessions; /* begun so far */
     uint64_t
         ack_lag; /* records received but not acknowledged, of the flow that is furthest behind */
@@ -47,6 +48,12 @@ struct capture_run_options {
     uint64_t max_dir_bytes; /* end when a limit is reached (dir_limits.h); 0: none */
     uint64_t min_free_bytes;
     struct recorder_options recorder; /* but for event_fd */
+    /*
+     * Where the source is now, if that is not always at `source`: asked before each session. ret is released by who asked; *ret_moves
+     * is a number that becomes another one when the source has moved. Returns 1: nowhere, for now. NULL: at `source`.
+     */
+    int (*locate)(void *context, struct uri *ret, unsigned *ret_moves, struct ft_err *err);
+    unsigned (*moves)(void *context); /* the number alone: another one ends a session */
     struct live_flows *live;          /* told how far it is; NULL: nobody follows */
     const atomic_bool *hold;          /* while true no new session is begun; NULL: it never is */
     int cancel_fd;                    /* readable: stop; -1: never */

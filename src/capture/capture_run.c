@@ -274,6 +274,13 @@ static bool after_session(struct run *run, enum session_outcome outcome, const s
         if (patience_ms(run) != 0)
             note_gone(run, err->msg, patience_ms(run));
         return back_off(run, ret_ended);
+    case SESSION_NOWHERE:
+        run->context.progress.phase = CAPTURE_WAITING;
+        heard_of_source(run);
+        if (!readable(run->context.stop_fd, BACK_OFF_BROKEN_MS))
+            return true;
+        *ret_ended = stopped_by(run);
+        return false;
     case SESSION_AFRESH:
         note_afresh(run, err);
         return back_off(run, ret_ended);

@@ -25,8 +25,10 @@ struct session {
     bool answered;     /* all flows were answered */
     enum dfly_resume form;
     uint32_t resume_dbid; /* of a Redis: the database in effect where it resumes */
-    int event_fd;         /* a flow or the recorder has news */
-    int abort_fd;         /* readable: flows give up connecting */
+    struct uri located;   /* where the source is, if somebody says so */
+    unsigned moves;
+    int event_fd; /* a flow or the recorder has news */
+    int abort_fd; /* readable: flows give up connecting */
     struct generation *generation;
     struct recorder *recorder;
     struct flow_session **flows;
@@ -44,6 +46,7 @@ enum walk {
     WALK_STOPPED, /* by the user or the clock */
     WALK_BROKEN,  /* a flow has ended, or the recorder has failed: their errors count */
     WALK_ERROR,   /* err of the control connection or of the capture */
+    WALK_NOWHERE, /* there is no source for now */
 };
 
 static void note(const struct session *s, const char *text)
@@ -66,6 +69,7 @@ static void sum_up(struct session *s)
     p->flow_count = s->flow_count;
     p->bytes = s->before.bytes;
     p->records = s->before.records;
+    p->imports = s->before.imports;
     p->ack_lag = 0;
     if (s->answered && s->flow_count > 0 && !flow_session_partial(s->flows[0]))
         p->keys = 0;
@@ -75,6 +79,7 @@ static void sum_up(struct session *s)
         flow_session_counters(s->flows[i], &n);
         p->bytes += n.bytes;
         p->records += n.records;
+        p->imports += n.imports;
         if (n.keys > 0 || p->keys == 0)
             p->keys += n.keys;
         if (n.next_lsn > n.acked_lsn && n.next_lsn - n.acked_lsn > p->ack_lag && n.acked_lsn > 0)
@@ -144,6 +149,10 @@ static enum walk watch(struct session *s, struct ft_err *err)
                             {control->fd, conn_events(control, POLLIN), 0}};
 
     tick(s);
+    if (s->options->moves != NULL && s->options->moves(s->options->context) != s->moves) {
+        (void)err_set(err, FT_ERR_NET, "the source has been replaced by another server");
+        return WALK_ERROR;
+    }
     if (poll(fds, 3, PROGRESS_MS) <= 0)
         return check_silence(s, err) == 0 ? WALK_ON : WALK_ERROR;
     if (fds[0].revents != 0)
@@ -276,17 +285,30 @@ static int prepare_resume(struct session *s, struct ft_err *err)
     return resume_db_find(s->c->capture, s->generation, &s->resume_dbid, err);
 }
 
-static int connect_master(struct session *s, bool afresh, struct ft_err *err)
+/* Returns 1: it is nowhere. */
+static int locate(struct session *s, const struct uri **ret, struct ft_err *err)
+{
+    *ret = s->options->source;
+    if (s->options->locate == NULL)
+        return 0;
+    *ret = &s->located;
+    return s->options->locate(s->options->context, &s->located, &s->moves, err);
+}
+
+static int connect_master(struct session *s, const struct uri *at, bool afresh, struct ft_err *err)
 {
     const char *release;
 
     s->c->progress.phase = CAPTURE_CONNECTING;
     tick(s);
-    if (capture_master_open(&s->master, s->options->source, s->c->stop_fd,
-                            s->options->give_up_after_ms, note_from_master, s, err) != 0)
+    if (capture_master_open(&s->master, at, s->c->stop_fd, s->options->give_up_after_ms,
+                            note_from_master, s, err) != 0)
         return -1;
-    if (check_source(s, err) != 0)
+    if (s->options->locate == NULL && check_source(s, err) != 0)
         return -1;
+    if (s->options->locate != NULL && s->master.psync.replica)
+        return err_set(err, FT_ERR_NET, "%s is a replica, and no other master is known yet",
+                       s->master.psync.control.conn.name);
     s->generation = afresh ? NULL : resumable(s);
     if (s->generation == NULL)
         return 0;
@@ -509,9 +531,13 @@ static enum walk wait_for_end(struct session *s, struct ft_err *err)
 
 static enum walk walk_through(struct session *s, bool afresh, struct ft_err *err)
 {
+    const struct uri *at;
     enum walk walk;
+    int rc = locate(s, &at, err);
 
-    if (connect_master(s, afresh, err) != 0 || connect_flows(s, err) != 0)
+    if (rc > 0)
+        return WALK_NOWHERE;
+    if (rc < 0 || connect_master(s, at, afresh, err) != 0 || connect_flows(s, err) != 0)
         return WALK_ERROR;
     walk = wait_until(s, all_answered, err);
     if (walk != WALK_ON)
@@ -621,6 +647,8 @@ static enum session_outcome classify(struct session *s, enum walk walk, struct f
         return SESSION_STOPPED;
     case WALK_ERROR:
         return classify_error(s, err);
+    case WALK_NOWHERE:
+        return SESSION_NOWHERE;
     case WALK_BROKEN:
         break;
     }
@@ -661,6 +689,7 @@ static void release(struct session *s)
     }
     recorder_free(s->recorder);
     capture_master_close(&s->master);
+    uri_release(&s->located);
     if (s->event_fd >= 0)
         (void)close(s->event_fd); /* both hold nothing */
     if (s->abort_fd >= 0)

@@ -22,9 +22,10 @@ struct capture_context {
 enum session_outcome {
     SESSION_REACHED, /* the end condition holds */
     SESSION_STOPPED,
-    SESSION_LOST,   /* err; try again */
-    SESSION_AFRESH, /* err; try again, with a full sync */
-    SESSION_FAILED, /* err; do not try again */
+    SESSION_LOST,    /* err; try again */
+    SESSION_AFRESH,  /* err; try again, with a full sync */
+    SESSION_NOWHERE, /* there is no source for now: try again, for ever */
+    SESSION_FAILED,  /* err; do not try again */
 };
 
 /* How far a session came: tells a source that is gone from one that is there but breaks off each time. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,17 +12,22 @@
 #include "base/clock.h"
 #include "base/wake.h"
 #include "capture/cluster_nodes.h"
+#include "capture/cluster_watch.h"
+#include "capture/set_rest.h"
 #include "input/set_slots.h"
 
 #define LOOK_MS           1000
 #define BACK_OFF_FIRST_MS 500u
 #define BACK_OFF_MAX_MS   5000u
 #define NOTE_SIZE         1000
+/* A replica that has just joined may be promoted before anybody knows whose it was. */
+#define STRANGER_LOOKS 20u
 
 struct set_run;
 
 struct node_run {
     struct set_run *run;
+    uint32_t index;
     struct capture_run_options options;
     struct capture_run_result *result;
     char *directory;
@@ -31,6 +37,8 @@ struct node_run {
     struct capture
         *held; /* its generation of the set's newest one is not removed (--retain); NULL: none */
     uint32_t flow_count; /* in the generation that the set's live flows are at */
+    uint32_t generation; /* its own, as was seen last */
+    atomic_uint located; /* the number of moves that its session knows of */
     pthread_t thread;
     bool started;
     atomic_bool done;
@@ -42,7 +50,6 @@ struct node_run {
 struct set_run {
     const struct capture_set_options *o;
     struct capture_set *set;
-    struct uri *uris; /* of the nodes, in the set's order; what they point to is the caller's */
     struct node_run *nodes;
     struct pollfd *fds;       /* of the user, and one per node */
     uint32_t *generations;    /* of each node, the one that was looked at last */
@@ -51,6 +58,21 @@ struct set_run {
     pthread_mutex_t mu;       /* one callback at a time */
     bool stopped;             /* by the user */
     bool clashed;             /* slots were moving */
+
+    /* of a Redis Cluster, else NULL */
+    struct cluster_watch *watch;
+    struct cluster_watch *own_watch; /* the same, or NULL: it is the caller's */
+    struct set_rest *rest;           /* NULL too if only snapshots are wanted */
+    uint64_t *durable;               /* per node */
+    unsigned *moves;                 /* likewise */
+    uint64_t *goal_lsn;              /* to be caught up; NULL: not known yet */
+    uint64_t imports;                /* of all nodes, at the look before */
+    uint64_t seen_look;              /* that had begun when the generations were looked at */
+    uint64_t quiet_look;             /* that had begun before the newest full sync */
+    uint64_t first_look;             /* looks from here on are of what all full syncs brought */
+    uint64_t stable_look; /* all nodes are in their journals since this one; 0: not yet */
+    unsigned strangers;   /* looks in a row with a master that is not of the set */
+    bool caught_up;
 };
 
 /*
@@ -270,7 +292,7 @@ static int add_generation(struct set_run *r, const uint32_t *generations, struct
         memcmp(before->nodes, generations, r->o->node_count * sizeof(*generations)) == 0)
         return 0;
     if (check_distinct(r, generations, err) != 0 ||
-        cluster_nodes_owners(r->uris, r->o->node_count, r->stop_fd, owner, err) != 0)
+        cluster_nodes_owners(r->o->nodes, r->o->node_count, r->stop_fd, owner, err) != 0)
         return -1;
     if (owners_differ(before, generations, r->o->node_count, owner)) {
         r->clashed = true;
@@ -287,7 +309,7 @@ static int add_generation(struct set_run *r, const uint32_t *generations, struct
     }
     if (set_slots_ranges(owner, &slots, &count, err) != 0)
         return -1;
-    rc = capture_set_add(r->set, generations, slots, count, err);
+    rc = capture_set_add(r->set, generations, slots, count, NULL, 0, err);
     free(slots);
     return rc == 0 ? hold_newest(r, err) : -1;
 }
@@ -358,6 +380,194 @@ static void tell_live(struct set_run *r)
     }
 }
 
+/*
+ * A Redis Cluster
+ */
+
+static void note_begun(struct set_run *r)
+{
+    uint64_t last = cluster_watch_last(r->watch);
+
+    for (uint32_t i = 0; i < r->o->node_count; i++) {
+        struct live_state state;
+
+        live_flows_state(r->nodes[i].live, &state);
+        if (state.generation == r->nodes[i].generation)
+            continue;
+        r->nodes[i].generation = state.generation;
+        r->quiet_look = r->seen_look;
+        r->first_look = last + 1;
+    }
+    r->seen_look = last;
+}
+
+/* The nodes have other generations: what of slots is known begins anew, unless it is written down. */
+static int take_generations(struct set_run *r, const uint32_t *found, struct ft_err *err)
+{
+    const struct set_generation *newest = capture_set_find(r->set, 0);
+
+    memcpy(r->generations, found, r->o->node_count * sizeof(*found));
+    if (check_distinct(r, found, err) != 0)
+        return -1;
+    if (newest == NULL || newest->moment_count == 0 ||
+        memcmp(newest->nodes, found, r->o->node_count * sizeof(*found)) != 0) {
+        set_rest_begin(r->rest, r->quiet_look);
+        return 0;
+    }
+    if (set_rest_resume(r->rest, newest, err) != 0)
+        return -1;
+    return r->o->run.live == NULL ? 0 : begin_live(r, err);
+}
+
+static uint64_t count_imports(struct set_run *r)
+{
+    uint64_t sum = 0;
+
+    pthread_mutex_lock(&r->mu);
+    for (uint32_t i = 0; i < r->o->node_count; i++)
+        sum += r->nodes[i].progress.imports;
+    pthread_mutex_unlock(&r->mu);
+    return sum;
+}
+
+static int know_ids(struct set_run *r, struct ft_err *err)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < r->o->node_count; i++) {
+        char *ids = cluster_watch_ids(r->watch, i);
+
+        rc = ids == NULL ? err_nomem(err, "the nodes of a set")
+                         : capture_set_know(r->set, i, ids, err);
+        free(ids);
+    }
+    return rc;
+}
+
+static int check_stranger(struct set_run *r, const struct cluster_look *look, struct ft_err *err)
+{
+    r->strangers = look->stranger[0] == '\0' ? 0 : r->strangers + 1;
+    if (r->strangers < STRANGER_LOOKS)
+        return 0;
+    return err_set(err, FT_ERR_STATE,
+                   "the cluster has a master at %s, which is not one of the nodes that are "
+                   "captured; a capture of all of them needs another directory",
+                   look->stranger);
+}
+
+static int take_look(struct set_run *r, struct ft_err *err)
+{
+    const struct cluster_look *look = cluster_watch_take(r->watch);
+    uint64_t imports = count_imports(r);
+    struct cluster_calm calm;
+
+    if (look == NULL)
+        return 0;
+    if (know_ids(r, err) != 0 || check_stranger(r, look, err) != 0)
+        return -1;
+    if (!look->whole)
+        return 0;
+    if (look->number < r->first_look || r->generations[0] == 0)
+        set_rest_see(r->rest, look, imports != r->imports);
+    else if (set_rest_look(r->rest, look, imports != r->imports, err) != 0)
+        return -1;
+    r->imports = imports;
+    calm = set_rest_calm(r->rest);
+    cluster_watch_set_calm(r->watch, &calm);
+    if (r->goal_lsn == NULL && r->stable_look != 0 && look->number > r->stable_look &&
+        calm.calm == look->number) {
+        r->goal_lsn = calloc(r->o->node_count, sizeof(*r->goal_lsn));
+        if (r->goal_lsn == NULL)
+            return err_nomem(err, "the LSNs of a set");
+        memcpy(r->goal_lsn, look->lsn, r->o->node_count * sizeof(*r->goal_lsn));
+    }
+    return 0;
+}
+
+static void see_durable(struct set_run *r)
+{
+    bool stable = true;
+    bool reached = r->goal_lsn != NULL;
+
+    for (uint32_t i = 0; i < r->o->node_count; i++) {
+        struct node_run *n = &r->nodes[i];
+        struct live_point point = {0};
+
+        (void)live_flows_point(n->live, LIVE_DURABLE, 0, &point);
+        r->durable[i] = point.next_lsn;
+        r->moves[i] = cluster_watch_moves(r->watch, i);
+        if (atomic_load(&n->located) != r->moves[i])
+            r->moves[i] = UINT_MAX; /* what is durable may be of another one than says so */
+        reached = reached && r->durable[i] >= r->goal_lsn[i];
+        pthread_mutex_lock(&r->mu);
+        stable =
+            stable && (n->progress.phase == CAPTURE_STABLE || cluster_watch_is_idle(r->watch, i));
+        pthread_mutex_unlock(&r->mu);
+    }
+    if (r->stable_look == 0 && stable)
+        r->stable_look = cluster_watch_last(r->watch);
+    r->caught_up = r->o->run.until_caught_up && reached;
+}
+
+static int begin_set_generation(struct set_run *r, struct ft_err *err)
+{
+    const struct set_moment *list;
+    struct set_slots *slots;
+    size_t moment_count;
+    size_t count;
+    int rc;
+
+    list = set_rest_list(r->rest, &moment_count);
+    if (set_slots_ranges(set_rest_owners(r->rest), &slots, &count, err) != 0)
+        return -1;
+    rc = capture_set_add(r->set, r->generations, slots, count, list, moment_count, err);
+    free(slots);
+    return rc != 0 || r->o->run.live == NULL ? rc : begin_live(r, err);
+}
+
+static int take_moment(struct set_run *r, struct ft_err *err)
+{
+    const struct set_moment *moment;
+
+    switch (set_rest_next(r->rest, r->durable, r->moves, &moment, err)) {
+    case SET_REST_ERROR:
+        return -1;
+    case SET_REST_WRITE:
+        return capture_set_add_moment(r->set, moment, err);
+    case SET_REST_BEGUN:
+        return begin_set_generation(r, err);
+    case SET_REST_AGAIN:
+        note(r, "slots have crossed on their way between nodes: in which order their keys were "
+                "written cannot be told; a new generation of the set begins, of what each slot's "
+                "last node has");
+        break;
+    case SET_REST_NOTHING:
+        break;
+    }
+    return 0;
+}
+
+static int look_at_cluster(struct set_run *r, struct ft_err *err)
+{
+    uint32_t *found = calloc(r->o->node_count, sizeof(*found));
+    int rc = found == NULL ? err_nomem(err, "the nodes of a set") : 0;
+
+    if (rc == 0)
+        note_begun(r);
+    if (rc == 0 && find_generations(r, found))
+        rc = take_generations(r, found, err);
+    free(found);
+    if (rc == 0)
+        rc = take_look(r, err);
+    if (rc == 0) {
+        see_durable(r);
+        rc = take_moment(r, err);
+    }
+    if (rc == 0 && r->o->run.live != NULL)
+        tell_live(r);
+    return rc;
+}
+
 static int look_at_generations(struct set_run *r, struct ft_err *err)
 {
     uint32_t *found = calloc(r->o->node_count, sizeof(*found));
@@ -407,7 +617,9 @@ static int wait_for_any(struct set_run *r, struct ft_err *err)
     r->fds[0] = (struct pollfd){r->stopped ? -1 : r->o->run.cancel_fd, POLLIN, 0};
     for (uint32_t i = 0; i < r->o->node_count; i++)
         r->fds[i + 1] = (struct pollfd){live_waiter_fd(r->nodes[i].waiter), POLLIN, 0};
-    if (poll(r->fds, r->o->node_count + 1u, LOOK_MS) < 0 && errno != EINTR)
+    r->fds[r->o->node_count + 1] =
+        (struct pollfd){r->rest == NULL ? -1 : cluster_watch_fd(r->watch), POLLIN, 0};
+    if (poll(r->fds, r->o->node_count + 2u, LOOK_MS) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait");
     for (uint32_t i = 0; i < r->o->node_count; i++) {
         if (live_waiter_wait(r->nodes[i].waiter, 0, -1, err) < 0)
@@ -433,8 +645,8 @@ static int run_nodes(struct set_run *r, bool afresh, struct ft_err *err)
         rc = wait_for_any(r, err);
         over = all_done(r);
         if (rc == 0)
-            rc = look_at_generations(r, err);
-        over = over || r->clashed;
+            rc = r->rest != NULL ? look_at_cluster(r, err) : look_at_generations(r, err);
+        over = over || r->clashed || r->caught_up;
     }
     (void)wake_set(r->stop_fd);
     join_nodes(r);
@@ -477,6 +689,8 @@ static int conclude(struct set_run *r, struct capture_set_result *ret, struct ft
             return err_wrap(err, "%s", n->address);
         }
     }
+    for (uint32_t i = 0; r->caught_up && i < r->o->node_count; i++)
+        r->nodes[i].result->ended = CAPTURE_ENDED_CAUGHT_UP; /* and were stopped for that */
     ret->ended = r->stopped ? CAPTURE_ENDED_STOPPED : r->nodes[0].result->ended;
     return 0;
 }
@@ -495,33 +709,46 @@ static int open_set(struct set_run *r, struct ft_err *err)
     return rc;
 }
 
-/* Each node in the place that it has in the set; one that the set does not know takes a place that is left,
- * where it is found out whether it is the same under another address. */
-static int order_nodes(struct set_run *r, struct ft_err *err)
+/* Of a node, before each of its sessions. */
+static int locate(void *context, struct uri *ret, unsigned *ret_moves, struct ft_err *err)
+{
+    struct node_run *n = context;
+    int rc = cluster_watch_locate(n->run->watch, n->index, ret, ret_moves, err);
+
+    atomic_store(&n->located, *ret_moves);
+    return rc;
+}
+
+static unsigned moves(void *context)
+{
+    struct node_run *n = context;
+
+    return cluster_watch_moves(n->run->watch, n->index);
+}
+
+static void note_watch(void *context, const char *text)
+{
+    note(context, text);
+}
+
+static int watch_cluster(struct set_run *r, struct ft_err *err)
 {
     uint32_t count = r->o->node_count;
-    bool *placed = calloc(count, sizeof(*placed));
-    char address[URI_ADDRESS_SIZE];
 
-    if (placed == NULL)
+    r->watch = r->o->watch;
+    if (r->watch == NULL && capture_set_watch(&r->own_watch, r->o->nodes, count,
+                                              r->o->run.directory, note_watch, r, err) != 0)
+        return -1;
+    if (r->watch == NULL)
+        r->watch = r->own_watch;
+    if (r->watch == NULL)
+        return 0;
+    r->durable = calloc(count, sizeof(*r->durable));
+    r->moves = calloc(count, sizeof(*r->moves));
+    if (r->durable == NULL || r->moves == NULL)
         return err_nomem(err, "the nodes of a set");
-    for (uint32_t known = 2; known-- > 0;) {
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t k = 0;
-
-            while (k < count &&
-                   (placed[k] || (known && strcmp(uri_address(&r->o->nodes[k], address),
-                                                  r->set->nodes[i].address) != 0)))
-                k++;
-            if (k == count || r->uris[i].host[0] != '\0')
-                continue;
-            placed[k] = true;
-            r->uris[i] = r->o->nodes[k];
-            (void)uri_address(&r->uris[i], r->nodes[i].address);
-        }
-    }
-    free(placed);
-    return 0;
+    r->seen_look = cluster_watch_last(r->watch);
+    return r->o->run.snapshot_only ? 0 : set_rest_new(&r->rest, count, err);
 }
 
 static int prepare(struct set_run *r, struct capture_set_result *ret, struct ft_err *err)
@@ -529,31 +756,35 @@ static int prepare(struct set_run *r, struct capture_set_result *ret, struct ft_
     uint32_t count = r->o->node_count;
 
     r->nodes = calloc(count, sizeof(*r->nodes));
-    r->uris = calloc(count, sizeof(*r->uris));
-    r->fds = calloc(count + 1u, sizeof(*r->fds));
+    r->fds = calloc(count + 2u, sizeof(*r->fds));
     r->generations = calloc(count, sizeof(*r->generations));
     ret->nodes = calloc(count, sizeof(*ret->nodes));
-    if (r->nodes == NULL || r->uris == NULL || r->fds == NULL || r->generations == NULL ||
-        ret->nodes == NULL)
+    if (r->nodes == NULL || r->fds == NULL || r->generations == NULL || ret->nodes == NULL)
         return err_nomem(err, "the nodes of a set");
     ret->node_count = count;
-    if (wake_open(&r->stop_fd, err) != 0 || open_set(r, err) != 0 || order_nodes(r, err) != 0)
+    if (wake_open(&r->stop_fd, err) != 0 || open_set(r, err) != 0 ||
+        (r->o->nodes[0].scheme != URI_DRAGONFLY && watch_cluster(r, err) != 0))
         return -1;
     for (uint32_t i = 0; i < count; i++) {
         struct node_run *n = &r->nodes[i];
 
         n->run = r;
+        n->index = i;
         n->err = (struct ft_err)FT_ERR_INIT;
         n->result = &ret->nodes[i];
         n->directory = capture_set_node_path(r->set, i);
         if (n->directory == NULL)
             return err_nomem(err, "a path");
         n->options = r->o->run;
-        n->options.source = &r->uris[i];
+        (void)uri_address(&r->o->nodes[i], n->address);
+        n->options.source = &r->o->nodes[i];
         n->options.directory = n->directory;
         n->options.whole_directory = r->o->run.directory;
         n->options.hold = NULL;
         n->options.on_session = NULL;
+        n->options.locate = r->watch == NULL ? NULL : locate;
+        n->options.moves = r->watch == NULL ? NULL : moves;
+        n->options.until_caught_up = r->o->run.until_caught_up && r->rest == NULL;
         n->options.cancel_fd = r->stop_fd;
         n->options.on_note = on_note;
         n->options.on_progress = on_progress;
@@ -569,9 +800,13 @@ static void release(struct set_run *r)
         free(r->nodes[i].directory);
     }
     free(r->nodes);
-    free(r->uris);
     free(r->fds);
     free(r->generations);
+    cluster_watch_free(r->own_watch);
+    set_rest_free(r->rest);
+    free(r->durable);
+    free(r->moves);
+    free(r->goal_lsn);
     capture_set_free(r->set);
     if (r->stop_fd >= 0)
         (void)close(r->stop_fd);         /* it holds nothing */
@@ -597,6 +832,35 @@ int capture_set_run(const struct capture_set_options *options, struct capture_se
     if (options->run.live != NULL)
         live_flows_end(options->run.live);
     return rc;
+}
+
+int capture_set_watch(struct cluster_watch **ret, const struct uri *nodes, uint32_t count,
+                      const char *directory, void (*say)(void *context, const char *text),
+                      void *context, struct ft_err *err)
+{
+    const char **ids = calloc(count, sizeof(*ids));
+    const struct cluster_watch_options options = {
+        .nodes = nodes, .count = count, .known_ids = ids, .on_note = say, .context = context};
+    struct capture_set *set = NULL;
+    struct cluster_watch *watch = NULL;
+    int rc = ids == NULL ? err_nomem(err, "the nodes of a set") : 0;
+
+    if (rc == 0 && capture_set_is_dir(directory))
+        rc = capture_set_open_read(&set, directory, err);
+    for (uint32_t i = 0; rc == 0 && set != NULL && i < count && i < set->node_count; i++)
+        ids[i] = set->nodes[i].ids;
+    if (rc == 0)
+        rc = cluster_watch_new(&watch, &options, err);
+    capture_set_free(set);
+    free(ids);
+    if (rc != 0)
+        return -1;
+    if (!cluster_watch_is_cluster(watch)) {
+        cluster_watch_free(watch);
+        watch = NULL;
+    }
+    *ret = watch;
+    return 0;
 }
 
 struct capture_run_result capture_set_sum(const struct capture_set_result *r)

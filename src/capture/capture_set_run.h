@@ -7,6 +7,9 @@
  * Moving slots The full syncs of the nodes have to fit together (input/set_slots.h). If they do not, slots
  *              were moving: all nodes begin again with a full sync, until they fit or the time for which a
  *              source is waited for is over.
+ * Redis        Of a Redis Cluster the nodes' places are watched (cluster_watch.h), so that another master is recorded
+ *              when it takes over; and whose the slots are is written down as they come to rest (set_rest.h), so no
+ *              node has to begin again.
  * Ends         As a capture_run. If one node fails or is given up, all end.
  * Threads      Blocks in the calling thread; one thread for each node. Callbacks come one at a time, but
  *              from any of these threads.
@@ -15,11 +18,13 @@
 #define FLOWTAPE_CAPTURE_CAPTURE_SET_RUN_H
 
 #include "capture/capture_run.h"
+#include "capture/cluster_watch.h"
 #include "store/capture_set.h"
 
 struct capture_set_options {
-    const struct uri *nodes;
+    const struct uri *nodes; /* in the order of the set, if there is one (cluster_nodes_place) */
     uint32_t node_count;
+    struct cluster_watch *watch; /* over them; NULL: what is needed is made */
     /* of each node; source, hold and on_session are not used, directory is the set's, and so is live: generations
      * and flows are those of the set, and it is told of one only when that can be read */
     struct capture_run_options run;
@@ -36,6 +41,13 @@ struct capture_set_result {
 /* capture_set_run - as capture_run; then capture_set_result_release. */
 int capture_set_run(const struct capture_set_options *options, struct capture_set_result *ret,
                     struct ft_err *err);
+/*
+ * capture_set_watch - over the nodes of a set in this directory, or one that is to become one there. *ret NULL: they are not a
+ * Redis Cluster. say: on_note of cluster_watch_options.
+ */
+int capture_set_watch(struct cluster_watch **ret, const struct uri *nodes, uint32_t count,
+                      const char *directory, void (*say)(void *context, const char *text),
+                      void *context, struct ft_err *err);
 /* capture_set_sum - of all nodes, as if it were one. */
 struct capture_run_result capture_set_sum(const struct capture_set_result *r);
 void capture_set_result_release(struct capture_set_result *r);

@@ -70,6 +70,84 @@ int cluster_nodes_find(struct uri **ret, uint32_t *ret_count, const struct uri *
     return rc;
 }
 
+/* What the cluster calls a server, master or replica; NULL: nothing. */
+static const char *find_id(const struct slot_map *map, const struct uri *node)
+{
+    for (size_t n = 0; map != NULL && n < map->node_count; n++) {
+        const struct slot_map_node *m = &map->nodes[n];
+
+        for (size_t i = 0; i <= m->replica_count; i++) {
+            const struct slot_map_address *a = i == 0 ? &m->address : &m->replicas[i - 1];
+
+            if (a->id[0] != '\0' && a->port == node->port && strcmp(a->host, node->host) == 0)
+                return a->id;
+        }
+    }
+    return NULL;
+}
+
+static bool is_at(const struct set_node *place, const struct slot_map *map, const struct uri *node,
+                  bool by_id)
+{
+    const char *id = by_id ? find_id(map, node) : NULL;
+    char address[URI_ADDRESS_SIZE];
+
+    if (by_id)
+        return id != NULL && place->ids != NULL && strstr(place->ids, id) != NULL;
+    return strcmp(uri_address(node, address), place->address) == 0;
+}
+
+/* places: for each of the set the index of a node, count: none yet. */
+static void place_nodes(const struct capture_set *set, const struct slot_map *map,
+                        const struct uri *nodes, uint32_t count, uint32_t *places, bool *placed)
+{
+    for (int by = 0; by < 3; by++) { /* id, address, whatever is left */
+        for (uint32_t i = 0; i < count; i++) {
+            for (uint32_t k = 0; places[i] == count && k < count; k++) {
+                if (placed[k] || (by < 2 && !is_at(&set->nodes[i], map, &nodes[k], by == 0)))
+                    continue;
+                places[i] = k;
+                placed[k] = true;
+            }
+        }
+    }
+}
+
+int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory, int cancel_fd,
+                        struct ft_err *err)
+{
+    struct ft_err ignored = FT_ERR_INIT;
+    struct capture_set *set;
+    struct slot_map *map = NULL;
+    struct uri *sorted;
+    uint32_t *places;
+    bool *placed;
+
+    if (!capture_set_is_dir(directory))
+        return 0;
+    if (capture_set_open_read(&set, directory, err) != 0)
+        return -1;
+    sorted = calloc(count, sizeof(*sorted));
+    places = calloc(count, sizeof(*places));
+    placed = calloc(count, sizeof(*placed));
+    if (sorted != NULL && places != NULL && placed != NULL && set->node_count == count) {
+        for (uint32_t i = 0; map == NULL && set->nodes[0].ids != NULL && i < count; i++)
+            (void)ask(&map, &nodes[i], cancel_fd, &ignored); /* then by address */
+        for (uint32_t i = 0; i < count; i++)
+            places[i] = count;
+        place_nodes(set, map, nodes, count, places, placed);
+        for (uint32_t i = 0; i < count; i++)
+            sorted[i] = nodes[places[i]];
+        memcpy(nodes, sorted, count * sizeof(*nodes));
+    }
+    slot_map_free(map);
+    capture_set_free(set);
+    free(sorted);
+    free(places);
+    free(placed);
+    return 0;
+}
+
 /* The node at an address of the map; count: none. */
 static uint32_t find_node(const struct uri *nodes, uint32_t count, const struct slot_map_address *a)
 {

@@ -8,6 +8,7 @@
 #define FLOWTAPE_CAPTURE_CLUSTER_NODES_H
 
 #include "input/source_nodes.h"
+#include "store/capture_set.h"
 #include "wire/uri.h"
 
 /*
@@ -16,6 +17,12 @@
  */
 int cluster_nodes_find(struct uri **ret, uint32_t *ret_count, const struct uri *asked,
                        int cancel_fd, struct ft_err *err);
+/*
+ * cluster_nodes_place - put the nodes in the order that they have in the set in this directory, if there is one: by what the
+ * cluster calls them, else by their addresses. One that it does not know takes a place that is left.
+ */
+int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory, int cancel_fd,
+                        struct ft_err *err);
 /*
  * cluster_nodes_owners - whose the slots are, by index of the nodes. Without a node that tells, all are
  * SLOT_OWNER_NONE. FT_ERR_USAGE: the cluster has a master that is not one of the nodes.

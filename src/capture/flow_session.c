@@ -44,6 +44,7 @@ struct flow_session {
     _Atomic uint64_t bytes;
     _Atomic uint64_t keys;
     _Atomic uint64_t records;
+    _Atomic uint64_t imports;
     _Atomic uint64_t next_lsn;
     _Atomic uint64_t acked_lsn;
     _Atomic uint64_t goal_lsn; /* 0: none */
@@ -320,6 +321,7 @@ static void count(struct flow_session *f, size_t n)
     atomic_fetch_add_explicit(&f->bytes, n, memory_order_relaxed);
     atomic_store_explicit(&f->keys, s->keys, memory_order_relaxed);
     atomic_store_explicit(&f->records, s->records, memory_order_relaxed);
+    atomic_store_explicit(&f->imports, s->imports, memory_order_relaxed);
     atomic_store(&f->next_lsn, s->next_lsn);
     if (f->go.live != NULL && s->lsn_known && s->next_lsn > before)
         live_flows_received(f->go.live, f->index, s->next_lsn, f->last_receive_us);
@@ -620,6 +622,7 @@ void flow_session_counters(const struct flow_session *f, struct flow_counters *r
     ret->bytes = atomic_load_explicit(&f->bytes, memory_order_relaxed);
     ret->keys = atomic_load_explicit(&f->keys, memory_order_relaxed);
     ret->records = atomic_load_explicit(&f->records, memory_order_relaxed);
+    ret->imports = atomic_load_explicit(&f->imports, memory_order_relaxed);
     ret->next_lsn = atomic_load(&f->next_lsn);
     ret->acked_lsn = atomic_load(&f->acked_lsn);
 }

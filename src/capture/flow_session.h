@@ -40,6 +40,7 @@ struct flow_counters {
     uint64_t bytes; /* of the stream, in this session */
     uint64_t keys;
     uint64_t records;
+    uint64_t imports;
     uint64_t next_lsn; /* of the last complete record received */
     uint64_t acked_lsn;
 };

@@ -101,6 +101,9 @@ int capture_nodes(struct capture_args *a, struct progress *progress, enum captur
     enum exit_status status;
     int rc = a->cluster ? capture_nodes_find(&a->source, a->run.cancel_fd, err) : 0;
 
+    if (rc == 0)
+        rc = cluster_nodes_place(a->source.nodes, a->source.node_count, a->run.directory,
+                                 a->run.cancel_fd, err);
     if (rc == 0) {
         options = (struct capture_set_options){
             .nodes = a->source.nodes, .node_count = a->source.node_count, .run = a->run};

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/cluster_nodes.h"
 #include "cmd/capture_nodes.h"
 #include "cmd/check_print.h"
 #include "cmd/json_value.h"
@@ -234,6 +235,9 @@ static int take_nodes(struct job *job)
     if (job->args->cluster && capture_nodes_find(source, run->cancel_fd, &job->err) != 0)
         return -1;
     if (job->args->cluster || source->node_count > 1) {
+        if (cluster_nodes_place(source->nodes, source->node_count, run->capture.directory,
+                                run->cancel_fd, &job->err) != 0)
+            return -1;
         run->nodes = source->nodes;
         run->node_count = source->node_count;
     }

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "input/slot_owners.h"
 #include "input/source_nodes.h"
@@ -40,6 +42,9 @@ struct pass {
     struct sharding_learner learner; /* of records, as long as the rule is being learnt */
     bool learning;
     struct slot_owners *owners; /* of a cluster; else NULL */
+    uint64_t *passed;           /* of each node, where its slots are settled */
+    uint64_t passed_sum;        /* when flows that wait for a slot were tried last */
+    struct stat moments_file;   /* of the file that says so, when it was read last */
     struct pass_flow *flows;
     uint32_t *last_held; /* of each node, the flow that came last to a flush */
     unsigned since_look;
@@ -186,6 +191,51 @@ static void learn_rule(struct pass *p, const struct item *item, const struct tra
     p->learning = p->learner.tally.keys < SHARDING_LEARN_RECORDS;
 }
 
+/* A node has one flow where slots are settled: all before the record at which it stands has been taken. */
+static const uint64_t *see_passed(struct pass *p)
+{
+    for (uint32_t i = 0; slot_owners_has_moments(p->owners) && i < p->cut->flow_count; i++) {
+        const struct pass_flow *flow = &p->flows[i];
+        bool stands = flow->state == FLOW_RUNNING || flow->state == FLOW_HELD ||
+                      flow->state == FLOW_BARRED || (flow->state == FLOW_WAITING && flow->has_item);
+
+        p->passed[i] = stands ? flow->item.lsn : flow->next_lsn;
+    }
+    return p->passed;
+}
+
+static struct slot_claimant claimant(struct pass *p, uint32_t i)
+{
+    const struct item *item = &p->flows[i].item;
+
+    return (struct slot_claimant){.node = source_node_of(p->source, i),
+                                  .lsn = item->lsn,
+                                  .deletes = strcmp(item->record.name, "DEL") == 0 ||
+                                             strcmp(item->record.name, "UNLINK") == 0,
+                                  .passed = see_passed(p)};
+}
+
+/* False: the record is not to be taken now, or not at all. */
+static bool claim_slots(struct pass *p, uint32_t i, const struct translation *t)
+{
+    struct slot_claimant c;
+
+    if (p->owners == NULL || t->key_count == 0)
+        return true;
+    c = claimant(p, i);
+    switch (slot_owners_claim(p->owners, &c, t->keys, t->key_count)) {
+    case SLOT_TAKE:
+        return true;
+    case SLOT_DROP:
+        p->counts->foreign++;
+        break;
+    case SLOT_WAIT:
+        p->flows[i].state = FLOW_BARRED;
+        break;
+    }
+    return false;
+}
+
 static int take_command(struct pass *p, uint32_t i, struct ft_err *err)
 {
     struct pass_flow *flow = &p->flows[i];
@@ -203,10 +253,8 @@ static int take_command(struct pass *p, uint32_t i, struct ft_err *err)
     learn_rule(p, item, &t);
     if (!journal_record_applies(&p->guard, item, &t, p->counts))
         return 0;
-    if (p->owners != NULL && !slot_owners_take(p->owners, node, t.keys, t.key_count)) {
-        flow->state = FLOW_BARRED;
+    if (!claim_slots(p, i, &t))
         return 0;
-    }
     if (p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);
     return 0;
@@ -316,12 +364,16 @@ static void tell_flush_lsns(struct pass *p)
 static int deliver_flush(struct pass *p, uint32_t node, struct ft_err *err)
 {
     const struct item *item = &p->flows[p->last_held[node]].item;
+    struct slot_claimant c;
     struct translation t;
 
     if (translate(p, item, &t, err) != 0)
         return wrap_record(item, err);
-    if (p->owners != NULL && !slot_owners_flush(p->owners, node, item->record.dbid, &t))
-        return 0;
+    if (p->owners != NULL) {
+        c = claimant(p, p->last_held[node]);
+        if (!slot_owners_flush(p->owners, &c, item->record.dbid, &t))
+            return 0;
+    }
     tell_flush_lsns(p);
     if (p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);
@@ -365,9 +417,50 @@ static void count_held(struct pass *p)
     }
 }
 
+/* Has the file that says whose the slots are become another one? */
+static bool moments_may_be_new(struct pass *p)
+{
+    struct stat now;
+
+    if (!source_stamp(p->source, &now) || (now.st_ino == p->moments_file.st_ino &&
+                                           now.st_mtim.tv_sec == p->moments_file.st_mtim.tv_sec &&
+                                           now.st_mtim.tv_nsec == p->moments_file.st_mtim.tv_nsec))
+        return false;
+    p->moments_file = now;
+    return true;
+}
+
+/* Flows that wait for a slot, once more, if any node has come further. Returns 1: they run again. */
+static int try_barred(struct pass *p, struct ft_err *err)
+{
+    bool some = false;
+    uint64_t sum = 0;
+    int news = 0;
+
+    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+        some = some || p->flows[i].state == FLOW_BARRED;
+    if (!some || !slot_owners_has_moments(p->owners))
+        return 0;
+    if (p->follow != NULL && moments_may_be_new(p))
+        news = slot_owners_update(p->owners, p->source, err);
+    (void)see_passed(p);
+    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+        sum += p->passed[i];
+    if (news < 0 || (news == 0 && sum == p->passed_sum))
+        return news;
+    p->passed_sum = sum;
+    for (uint32_t i = 0; i < p->cut->flow_count; i++) {
+        if (p->flows[i].state == FLOW_BARRED)
+            p->flows[i].state = FLOW_RUNNING;
+    }
+    return 1;
+}
+
 /* Flows that wait, once more: there may be something for them by now. */
 static int wake_flows(struct pass *p, struct ft_err *err)
 {
+    if (try_barred(p, err) < 0)
+        return -1;
     for (uint32_t i = 0; i < p->cut->flow_count; i++) {
         struct pass_flow *flow = &p->flows[i];
 
@@ -386,18 +479,22 @@ static int run_flows(struct pass *p, struct ft_err *err)
 {
     uint64_t until_us;
     uint32_t flow;
+    int more = 1;
 
     p->since_look = 0;
-    while (earliest(p, &flow, &until_us)) {
-        uint32_t node = source_node_of(p->source, flow);
+    while (more > 0) {
+        while (earliest(p, &flow, &until_us)) {
+            uint32_t node = source_node_of(p->source, flow);
 
-        if (run_flow(p, flow, until_us, err) != 0 ||
-            (is_held(p, node) && release_flush(p, node, err) != 0))
-            return -1;
-        if (p->follow != NULL && p->since_look > LOOK_EVERY)
-            return 1;
+            if (run_flow(p, flow, until_us, err) != 0 ||
+                (is_held(p, node) && release_flush(p, node, err) != 0))
+                return -1;
+            if (p->follow != NULL && p->since_look > LOOK_EVERY)
+                return 1;
+        }
+        more = try_barred(p, err);
     }
-    return 0;
+    return more;
 }
 
 static int run_following(struct pass *p, struct ft_err *err)
@@ -431,7 +528,8 @@ static int run(struct pass *p, struct ft_err *err)
 
     p->flows = calloc(p->cut->flow_count, sizeof(*p->flows));
     p->last_held = calloc(source_node_count(p->source), sizeof(*p->last_held));
-    if (p->flows == NULL || p->last_held == NULL)
+    p->passed = calloc(source_node_count(p->source), sizeof(*p->passed));
+    if (p->flows == NULL || p->last_held == NULL || p->passed == NULL)
         err_nomem(err, "the flows");
     else
         rc = run_open(p, err);
@@ -441,6 +539,7 @@ static int run(struct pass *p, struct ft_err *err)
         source_stream_free(p->flows[i].stream);
     free(p->flows);
     free(p->last_held);
+    free(p->passed);
     return rc;
 }
 
@@ -469,7 +568,7 @@ static int find_owners(struct pass *p, struct ft_err *err)
         return -1;
     for (uint32_t i = 0; start != NULL && i < p->cut->flow_count; i++)
         begins = begins && start[i] <= source_lsns(p->source, i).first;
-    if (p->owners == NULL || begins)
+    if (p->owners == NULL || begins || slot_owners_has_moments(p->owners))
         return 0;
     stop = calloc(p->cut->flow_count, sizeof(*stop));
     if (stop == NULL)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct set_generation;
 struct source;
 
 /* No node has it, as far as is known. */
@@ -23,6 +24,8 @@ struct source_nodes {
     uint32_t *first; /* of each node its first stream, and one more: all streams */
     /* by index of the node, when the full syncs of all of them were complete */
     uint16_t owner[SLOT_COUNT];
+    const struct set_generation
+        *moments; /* of which it was written down since (slot_owners.h); NULL: nothing was */
 };
 
 /* source_node_count - 1 for an input that is not a set. */

@@ -82,6 +82,7 @@ static void take_slots(struct source_set *s, const struct set_generation *g)
         for (uint32_t slot = g->slots[i].first; slot <= g->slots[i].last; slot++)
             s->parts.owner[slot] = g->slots[i].node;
     }
+    s->parts.moments = g->moment_count == 0 ? NULL : g;
 }
 
 static int join_streams(struct source_set *s, struct ft_err *err)
@@ -144,7 +145,12 @@ static int open_set(struct source *base, uint32_t generation, struct ft_err *err
     }
     base->generation = g->id;
     take_slots(s, g);
-    return join_streams(s, err) != 0 ? -1 : join_info(s, err);
+    if (join_streams(s, err) != 0 || join_info(s, err) != 0)
+        return -1;
+    if (s->parts.moments == NULL || base->stream_count == s->set->node_count)
+        return 0;
+    return err_set(err, FT_ERR_CORRUPT, "\"%s\": a node has several flows, and slots are settled",
+                   base->path);
 }
 
 static void release(struct source *base)
@@ -315,6 +321,32 @@ static int resolve_nodes(const struct source *s, const char *at, struct cut *ret
     return 0;
 }
 
+/*
+ * While a slot is on its way its keys are in two journals, in parts. At a moment within that, what had moved may be gone from
+ * the one, and not be there yet in the other.
+ */
+static int check_rest(const struct source *s, const struct cut *cut, struct ft_err *err)
+{
+    const struct set_generation *g = set_in(s)->parts.moments;
+
+    for (size_t i = 0; g != NULL && i < g->moment_count; i++) {
+        const struct set_moment *one = &g->moments[i];
+        bool after = false;
+        bool before = false;
+
+        for (uint32_t n = 0; one->from != NULL && n < s->stream_count; n++) {
+            after = after || cut->stop_lsn[n] > one->from[n];
+            before = before || (one->lsn[n] != INT64_MAX && cut->stop_lsn[n] < one->lsn[n]);
+        }
+        if (after && before)
+            return err_set(err, FT_ERR_STATE,
+                           "slots such as %u were on their way between nodes at that moment, "
+                           "which is not a state of the cluster",
+                           one->slots[0].first);
+    }
+    return 0;
+}
+
 static int resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
 {
     struct cut cut = {.flow_count = s->stream_count, .is_snapshot = true, .is_end = true};
@@ -322,7 +354,7 @@ static int resolve_cut(const struct source *s, const char *at, struct cut *ret, 
     cut.stop_lsn = calloc(s->stream_count + 1u, sizeof(*cut.stop_lsn));
     if (cut.stop_lsn == NULL)
         return err_nomem(err, "a list of LSNs");
-    if (resolve_nodes(s, at, &cut, err) != 0) {
+    if (resolve_nodes(s, at, &cut, err) != 0 || (!cut.is_end && check_rest(s, &cut, err) != 0)) {
         cut_release(&cut);
         return -1;
     }

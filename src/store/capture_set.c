@@ -29,19 +29,74 @@
  * Writing. As in capture_manifest.c one look at the end tells whether all could be made.
  */
 
+static json_t *slots_json(const struct set_slots *slots, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        const struct set_slots *s = &slots[i];
+
+        (void)json_array_append_new(list, json_pack("[i, i, i]", s->first, s->last, s->node));
+    }
+    return list;
+}
+
+static json_t *lsns_json(const uint64_t *lsn, uint32_t count)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, json_integer((json_int_t)lsn[i]));
+    return list;
+}
+
+static json_t *moment_json(const struct set_moment *s, uint32_t node_count)
+{
+    json_t *j = json_pack("{s:o, s:o}", "lsns", lsns_json(s->lsn, node_count), "slots",
+                          slots_json(s->slots, s->slots_count));
+
+    (void)json_object_set_new(j, "epochs", lsns_json(s->epoch, node_count));
+    if (s->from != NULL)
+        (void)json_object_set_new(j, "from", lsns_json(s->from, node_count));
+    return j;
+}
+
 static json_t *generation_json(const struct set_generation *g, uint32_t node_count)
 {
     json_t *nodes = json_array();
-    json_t *slots = json_array();
+    json_t *moments = json_array();
+    json_t *j;
 
     for (uint32_t i = 0; i < node_count; i++)
         (void)json_array_append_new(nodes, json_integer((json_int_t)g->nodes[i]));
-    for (size_t i = 0; i < g->slots_count; i++) {
-        const struct set_slots *s = &g->slots[i];
+    for (size_t i = 0; i < g->moment_count; i++)
+        (void)json_array_append_new(moments, moment_json(&g->moments[i], node_count));
+    j = json_pack("{s:I, s:o, s:o}", "id", (json_int_t)g->id, "nodes", nodes, "slots",
+                  slots_json(g->slots, g->slots_count));
+    if (g->moment_count != 0)
+        (void)json_object_set_new(j, "moments", moments);
+    else
+        json_decref(moments);
+    return j;
+}
 
-        (void)json_array_append_new(slots, json_pack("[i, i, i]", s->first, s->last, s->node));
+/* A program that knows nothing of settled slots would not apply what comes of those that have moved. */
+static int format_major(const struct capture_set *s)
+{
+    for (size_t i = 0; i < s->generation_count; i++) {
+        if (s->generations[i].moment_count != 0)
+            return 2;
     }
-    return json_pack("{s:I, s:o, s:o}", "id", (json_int_t)g->id, "nodes", nodes, "slots", slots);
+    return 1;
+}
+
+static json_t *node_json(const struct set_node *n)
+{
+    json_t *j = json_pack("{s:s, s:s}", "directory", n->directory, "address", n->address);
+
+    if (n->ids != NULL)
+        (void)json_object_set_new(j, "ids", json_string(n->ids));
+    return j;
 }
 
 int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
@@ -56,17 +111,16 @@ int capture_set_write(const struct capture_set *s, uint32_t generation, int dirf
     int rc;
 
     for (uint32_t i = 0; i < s->node_count; i++)
-        (void)json_array_append_new(nodes,
-                                    json_pack("{s:s, s:s}", "directory", s->nodes[i].directory,
-                                              "address", s->nodes[i].address));
+        (void)json_array_append_new(nodes, node_json(&s->nodes[i]));
     for (size_t i = 0; i < s->generation_count; i++)
         if (generation == 0 || generation == s->generations[i].id)
             (void)json_array_append_new(generations,
                                         generation_json(&s->generations[i], s->node_count));
     bytes_to_hex(bytes_of(s->id, sizeof(s->id)), id);
-    root = json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "format", FORMAT_NAME, "major", 1,
-                     "minor", 0, "set_id", id, "created", format_time_us(s->created_us, created),
-                     "nodes", nodes, "generations", generations);
+    root = json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "format", FORMAT_NAME, "major",
+                     format_major(s), "minor", 0, "set_id", id, "created",
+                     format_time_us(s->created_us, created), "nodes", nodes, "generations",
+                     generations);
     text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
     json_decref(root);
     if (text == NULL)
@@ -130,6 +184,7 @@ static int read_nodes(struct capture_set *s, const json_t *list, struct ft_err *
         const json_t *node = json_array_get(list, i);
         const char *directory = json_string_value(json_object_get(node, "directory"));
         const char *address = json_string_value(json_object_get(node, "address"));
+        const char *ids = json_string_value(json_object_get(node, "ids"));
 
         node_directory(i, s->nodes[i].directory);
         if (directory == NULL || strcmp(directory, s->nodes[i].directory) != 0)
@@ -137,18 +192,21 @@ static int read_nodes(struct capture_set *s, const json_t *list, struct ft_err *
         if (address == NULL || strlen(address) >= sizeof(s->nodes[i].address))
             return wrong("address", "an address", err);
         memcpy(s->nodes[i].address, address, strlen(address) + 1);
+        if (ids != NULL && (s->nodes[i].ids = strdup(ids)) == NULL)
+            return err_nomem(err, "the nodes of a set");
     }
     return 0;
 }
 
-static int read_slots(const struct capture_set *s, struct set_generation *g, const json_t *list,
-                      struct ft_err *err)
+static int read_slots(const struct capture_set *s, struct set_slots **ret, size_t *ret_count,
+                      const json_t *list, struct ft_err *err)
 {
     size_t count = json_array_size(list);
     json_int_t free_from = 0;
+    struct set_slots *slots = calloc(count + 1, sizeof(*slots));
 
-    g->slots = calloc(count + 1, sizeof(*g->slots));
-    if (g->slots == NULL)
+    *ret = slots;
+    if (slots == NULL)
         return err_nomem(err, "the slots of a set");
     for (size_t i = 0; i < count; i++) {
         const json_t *row = json_array_get(list, i);
@@ -161,10 +219,50 @@ static int read_slots(const struct capture_set *s, struct set_generation *g, con
             !in_range(node, 0, (json_int_t)s->node_count - 1))
             return wrong("slots", "an array of first slot, last slot and node, in order", err);
         free_from = json_integer_value(last) + 1;
-        g->slots[g->slots_count++] =
-            (struct set_slots){.first = (uint16_t)json_integer_value(first),
-                               .last = (uint16_t)json_integer_value(last),
-                               .node = (uint16_t)json_integer_value(node)};
+        slots[(*ret_count)++] = (struct set_slots){.first = (uint16_t)json_integer_value(first),
+                                                   .last = (uint16_t)json_integer_value(last),
+                                                   .node = (uint16_t)json_integer_value(node)};
+    }
+    return 0;
+}
+
+static int read_lsns(const struct capture_set *s, const json_t *list, uint64_t **ret,
+                     struct ft_err *err)
+{
+    if (json_array_size(list) != s->node_count)
+        return wrong("lsns", "an array with an LSN of each node", err);
+    *ret = calloc(s->node_count, sizeof(**ret));
+    if (*ret == NULL)
+        return err_nomem(err, "the LSNs of a set");
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        const json_t *lsn = json_array_get(list, i);
+
+        if (!in_range(lsn, 0, INT64_MAX))
+            return wrong("lsns", "an array with an LSN of each node", err);
+        (*ret)[i] = (uint64_t)json_integer_value(lsn);
+    }
+    return 0;
+}
+
+static int read_moments(const struct capture_set *s, struct set_generation *g, const json_t *list,
+                        struct ft_err *err)
+{
+    size_t count = json_array_size(list);
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *j = json_array_get(list, i);
+        struct set_moment *one;
+
+        if (ARRAY_ADD_ROOM(&g->moments, g->moment_count, "the slots of a set", err) != 0)
+            return -1;
+        one = &g->moments[g->moment_count++];
+        *one = (struct set_moment){0};
+        if (read_lsns(s, json_object_get(j, "lsns"), &one->lsn, err) != 0 ||
+            read_lsns(s, json_object_get(j, "epochs"), &one->epoch, err) != 0 ||
+            (json_object_get(j, "from") != NULL &&
+             read_lsns(s, json_object_get(j, "from"), &one->from, err) != 0) ||
+            read_slots(s, &one->slots, &one->slots_count, json_object_get(j, "slots"), err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -206,7 +304,9 @@ static int read_generation(struct capture_set *s, const json_t *j, struct ft_err
             return wrong("nodes", "an array with a generation of each node", err);
         g->nodes[i] = (uint32_t)json_integer_value(of_node);
     }
-    return read_slots(s, g, json_object_get(j, "slots"), err);
+    if (read_slots(s, &g->slots, &g->slots_count, json_object_get(j, "slots"), err) != 0)
+        return -1;
+    return read_moments(s, g, json_object_get(j, "moments"), err);
 }
 
 static int read_root(struct capture_set *s, const json_t *root, struct ft_err *err)
@@ -218,7 +318,7 @@ static int read_root(struct capture_set *s, const json_t *root, struct ft_err *e
 
     if (format == NULL || strcmp(format, FORMAT_NAME) != 0)
         return wrong("format", "\"" FORMAT_NAME "\"", err);
-    if (!in_range(json_object_get(root, "major"), 1, 1)) {
+    if (!in_range(json_object_get(root, "major"), 1, 2)) {
         return err_set(err, FT_ERR_UNSUPPORTED,
                        "the set has a format that this flowtape does not know");
     }
@@ -409,10 +509,17 @@ void capture_set_free(struct capture_set *s)
     if (s == NULL)
         return;
     for (size_t i = 0; i < s->generation_count; i++) {
-        free(s->generations[i].nodes);
-        free(s->generations[i].slots);
+        struct set_generation *g = &s->generations[i];
+
+        free(g->nodes);
+        free(g->slots);
+        for (size_t k = 0; k < g->moment_count; k++)
+            set_moment_release(&g->moments[k]);
+        free(g->moments);
     }
     free(s->generations);
+    for (uint32_t i = 0; s->nodes != NULL && i < s->node_count; i++)
+        free(s->nodes[i].ids);
     free(s->nodes);
     if (s->lock_fd >= 0)
         (void)close(s->lock_fd);
@@ -444,24 +551,105 @@ char *capture_set_node_path(const struct capture_set *s, uint32_t node)
     return asprintf(&path, "%s/%s", s->path, s->nodes[node].directory) < 0 ? NULL : path;
 }
 
+static int copy_lsns(uint64_t **ret, const uint64_t *lsn, uint32_t count, struct ft_err *err)
+{
+    *ret = NULL;
+    if (lsn == NULL)
+        return 0;
+    *ret = calloc(count, sizeof(**ret));
+    if (*ret == NULL)
+        return err_nomem(err, "the LSNs of a set");
+    memcpy(*ret, lsn, count * sizeof(**ret));
+    return 0;
+}
+
+static int copy_slots(struct set_slots **ret, const struct set_slots *slots, size_t count,
+                      struct ft_err *err)
+{
+    *ret = calloc(count + 1, sizeof(**ret));
+    if (*ret == NULL)
+        return err_nomem(err, "the slots of a set");
+    if (count != 0)
+        memcpy(*ret, slots, count * sizeof(**ret));
+    return 0;
+}
+
+int set_moment_copy(struct set_moment *ret, const struct set_moment *from, uint32_t node_count,
+                    struct ft_err *err)
+{
+    *ret = (struct set_moment){.slots_count = from->slots_count};
+    if (copy_lsns(&ret->from, from->from, node_count, err) == 0 &&
+        copy_lsns(&ret->lsn, from->lsn, node_count, err) == 0 &&
+        copy_lsns(&ret->epoch, from->epoch, node_count, err) == 0 &&
+        copy_slots(&ret->slots, from->slots, from->slots_count, err) == 0)
+        return 0;
+    set_moment_release(ret);
+    return -1;
+}
+
+void set_moment_release(struct set_moment *s)
+{
+    free(s->from);
+    free(s->lsn);
+    free(s->epoch);
+    free(s->slots);
+    *s = (struct set_moment){0};
+}
+
+static int append_moment(const struct capture_set *s, struct set_generation *g,
+                         const struct set_moment *moment, struct ft_err *err)
+{
+    if (ARRAY_ADD_ROOM(&g->moments, g->moment_count, "the slots of a set", err) != 0 ||
+        set_moment_copy(&g->moments[g->moment_count], moment, s->node_count, err) != 0)
+        return -1;
+    g->moment_count++;
+    return 0;
+}
+
 int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct set_slots *slots,
-                    size_t slots_count, struct ft_err *err)
+                    size_t slots_count, const struct set_moment *moment, size_t moment_count,
+                    struct ft_err *err)
 {
     const struct set_generation *before = capture_set_find(s, 0);
     uint32_t id = before == NULL ? 1 : before->id + 1;
     struct set_generation *g;
 
-    if (before != NULL && memcmp(before->nodes, nodes, s->node_count * sizeof(*nodes)) == 0)
+    if (before != NULL && moment_count == 0 &&
+        memcmp(before->nodes, nodes, s->node_count * sizeof(*nodes)) == 0)
         return 0;
     if (append_generation(s, &g, err) != 0)
         return -1;
     g->id = id;
     memcpy(g->nodes, nodes, s->node_count * sizeof(*nodes));
-    g->slots = calloc(slots_count + 1, sizeof(*g->slots));
-    if (g->slots == NULL)
-        return err_nomem(err, "the slots of a set");
-    for (size_t i = 0; i < slots_count; i++)
-        g->slots[i] = slots[i];
+    if (copy_slots(&g->slots, slots, slots_count, err) != 0)
+        return -1;
     g->slots_count = slots_count;
+    for (size_t i = 0; i < moment_count; i++) {
+        if (append_moment(s, g, &moment[i], err) != 0)
+            return -1;
+    }
+    return save(s, err);
+}
+
+int capture_set_add_moment(struct capture_set *s, const struct set_moment *moment,
+                           struct ft_err *err)
+{
+    struct set_generation *g = &s->generations[s->generation_count - 1];
+
+    return append_moment(s, g, moment, err) != 0 ? -1 : save(s, err);
+}
+
+int capture_set_know(struct capture_set *s, uint32_t node, const char *ids, struct ft_err *err)
+{
+    struct set_node *n = &s->nodes[node];
+    char *copy;
+
+    if (n->ids != NULL && strcmp(n->ids, ids) == 0)
+        return 0;
+    copy = strdup(ids);
+    if (copy == NULL)
+        return err_nomem(err, "the nodes of a set");
+    free(n->ids);
+    n->ids = copy;
     return save(s, err);
 }

@@ -26,16 +26,34 @@ struct set_slots {
     uint16_t node;
 };
 
+/*
+ * What was found out at one moment about slots that may have been on their way before: whose they are. It is written
+ * down when what lies before the LSNs is durable.
+ */
+struct set_moment {
+    uint64_t *
+        from; /* per node: before these LSNs none of the slots was on its way; NULL: none was at all */
+    uint64_t *
+        lsn; /* per node, whose journal has one flow: the next LSN when it said that it has the slots */
+    uint64_t *epoch; /* per node: its configuration epoch then */
+    struct set_slots *slots;
+    size_t slots_count;
+};
+
 struct set_generation {
     uint32_t id;     /* from 1, ascending */
     uint32_t *nodes; /* of each node its generation */
     struct set_slots *slots;
     size_t slots_count; /* 0: nobody told */
+    struct set_moment *moments;
+    size_t moment_count; /* 0: the journals tell (a Dragonfly) */
 };
 
 struct set_node {
     char directory[CAPTURE_SET_DIR_SIZE]; /* in that of the set */
     char address[300];                    /* as in a capture */
+    char *
+        ids; /* by which the cluster knows the node's masters and replicas, a blank after each; NULL: not known */
 };
 
 struct capture_set {
@@ -71,9 +89,20 @@ int capture_set_write(const struct capture_set *s, uint32_t generation, int dirf
 char *capture_set_node_path(const struct capture_set *s, uint32_t node);
 /*
  * capture_set_add - these generations of the nodes are the set's newest from now on, durably; nothing
- * happens if they are already. slots are copied.
+ * happens if they are already, and there is nothing settled. slots are copied, and so is settled.
  */
 int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct set_slots *slots,
-                    size_t slots_count, struct ft_err *err);
+                    size_t slots_count, const struct set_moment *moment, size_t moment_count,
+                    struct ft_err *err);
+/* capture_set_add_moment - one more of the newest generation, durably. It is copied. */
+int capture_set_add_moment(struct capture_set *s, const struct set_moment *moment,
+                           struct ft_err *err);
+/* capture_set_know - the ids of a node, durably, unless they are these already. */
+int capture_set_know(struct capture_set *s, uint32_t node, const char *ids, struct ft_err *err);
+
+/* set_moment_copy, set_moment_release - with all that it points to, of so many nodes. */
+int set_moment_copy(struct set_moment *ret, const struct set_moment *from, uint32_t node_count,
+                    struct ft_err *err);
+void set_moment_release(struct set_moment *s);
 
 #endif

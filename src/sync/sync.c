@@ -1,4 +1,5 @@
 #include "base/wake.h"
+#include "capture/capture_set_run.h"
 #include "serve/serve.h"
 #include "sync/check_replayed.h"
 #include "sync/sync_check_pops.h"
@@ -335,6 +336,11 @@ static int run_live(struct sync *s, struct ft_err *err)
     return rc == 0 ? sync_forget_position(s, err) : rc;
 }
 
+static void note_watch(void *context, const char *text)
+{
+    sync_note(context, "%s", text);
+}
+
 static int set_up(struct sync *s, struct ft_err *err)
 {
     const struct sync_options *o = s->o;
@@ -357,8 +363,12 @@ static int set_up(struct sync *s, struct ft_err *err)
     s->check.result = &s->result->checked;
     s->check.on_note = o->on_note;
     s->check.context = o->context;
-    return o->node_count == 0 ? 0
-                              : sync_source_nodes_open(&s->source, o->nodes, o->node_count, err);
+    if (o->node_count == 0)
+        return 0;
+    if (s->source.redis && capture_set_watch(&s->watch, o->nodes, o->node_count,
+                                             o->capture.directory, note_watch, s, err) != 0)
+        return -1;
+    return sync_source_nodes_open(&s->source, o->nodes, o->node_count, s->watch, o->live, err);
 }
 
 int sync_run(const struct sync_options *options, struct sync_progress *progress,
@@ -387,6 +397,7 @@ int sync_run(const struct sync_options *options, struct sync_progress *progress,
         sync_times_release(&s);
     sync_source_close(&s.source);
     sync_source_nodes_free(&s.source);
+    cluster_watch_free(s.watch);
     sync_workers_release(&s);
     ret->mode = s.cutover.mode;
     ret->elapsed_ms = clock_mono_ms() - began_ms;

@@ -13,6 +13,7 @@
 #include "sync/sync_check_pops.h"
 #include "sync/sync_proof.h"
 #include "sync/sync_served.h"
+#include "sync/sync_source_nodes.h"
 #include "sync/sync_times.h"
 #include "sync/sync_worker.h"
 
@@ -94,6 +95,26 @@ static int settle_blind(struct sync *s, struct ft_err *err)
     return 0;
 }
 
+/*
+ * Of several nodes only at rest: what a slot on its way has left in one journal may be after the goal, and what it has become in the
+ * other one before. Who is paused for all clients answers no look, and moves nothing.
+ */
+static int ask_offsets(struct sync *s, uint64_t *lsn, uint32_t flow_count, struct ft_err *err)
+{
+    uint64_t since;
+    uint64_t now;
+
+    if (sync_source_blind_ms(&s->source) != 0)
+        return sync_source_offsets(&s->source, lsn, flow_count, err);
+    do {
+        if (sync_source_nodes_rest(&s->source, &since, err) != 0 ||
+            sync_source_offsets(&s->source, lsn, flow_count, err) != 0 ||
+            sync_source_nodes_rest(&s->source, &now, err) != 0)
+            return -1;
+    } while (!sync_source_nodes_rested(&s->source, since));
+    return 0;
+}
+
 /* The source's present LSNs. They cannot be below what was received, unless it is another server. */
 static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uint32_t flow_count,
                     struct ft_err *err)
@@ -105,7 +126,7 @@ static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uin
     *ret_generation = state.generation;
     if (state.flow_count != flow_count || !state.ready)
         return err_set(err, FT_ERR_NET, "the source has begun a new full sync");
-    if (settle_blind(s, err) != 0 || sync_source_offsets(&s->source, lsn, flow_count, err) != 0)
+    if (settle_blind(s, err) != 0 || ask_offsets(s, lsn, flow_count, err) != 0)
         return -1;
     for (uint32_t i = 0; i < flow_count; i++) {
         if (live_flows_point(s->o->live, LIVE_APPLIED, i, &point) && lsn[i] < point.next_lsn)
@@ -198,7 +219,11 @@ void sync_let_go(struct sync *s)
 static int do_pause(struct sync *s, struct ft_err *err)
 {
     struct ft_err refused = FT_ERR_INIT;
+    uint64_t ignored;
 
+    /* nobody is paused for a cut-over that cannot be */
+    if (sync_source_nodes_rest(&s->source, &ignored, err) != 0)
+        return -1;
     if (sync_source_pause(&s->source, CUTOVER_PAUSE_MS, &refused) == 0) {
         sync_note(s, "the source's writes are paused%s; waiting until the target has everything",
                   s->cutover.mode == CUTOVER_PAUSE ? "" : ", as there are suspect keys to be read");

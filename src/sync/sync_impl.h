@@ -80,6 +80,7 @@ struct sync {
     struct sync_served served;
     struct cutover cutover;
     struct sync_source source;
+    struct cluster_watch *watch; /* over the nodes of a Redis Cluster; else NULL */
     struct sync_check check;
     struct sync_times times;
     struct sync_proof proof;

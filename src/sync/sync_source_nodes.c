@@ -1,12 +1,21 @@
 #include "sync/sync_source_nodes.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "capture/cluster_nodes.h"
 
+#define REST_MS      8000u
+#define REST_STEP_MS 10
+
 struct sync_nodes {
-    const struct uri *uris;
+    struct uri *uris;
+    unsigned *moves; /* of the masters that the uris are of */
+    bool *idle;
+    struct cluster_watch *watch;
+    struct live_flows *live;
     struct sync_source *nodes;
     uint32_t *flows; /* of each node, as it said last */
     uint32_t count;
@@ -15,25 +24,88 @@ struct sync_nodes {
 };
 
 int sync_source_nodes_open(struct sync_source *s, const struct uri *nodes, uint32_t count,
-                           struct ft_err *err)
+                           struct cluster_watch *watch, struct live_flows *live, struct ft_err *err)
 {
     struct sync_nodes *n = calloc(1, sizeof(*n));
 
     if (n == NULL)
         return err_nomem(err, "the nodes of a source");
     s->several = n;
-    n->uris = nodes;
+    n->watch = watch;
+    n->live = live;
+    n->uris = calloc(count, sizeof(*n->uris));
+    n->moves = calloc(count, sizeof(*n->moves));
+    n->idle = calloc(count, sizeof(*n->idle));
     n->nodes = calloc(count, sizeof(*n->nodes));
     n->flows = calloc(count, sizeof(*n->flows));
-    if (n->nodes == NULL || n->flows == NULL)
+    if (n->uris == NULL || n->moves == NULL || n->idle == NULL || n->nodes == NULL ||
+        n->flows == NULL)
         return err_nomem(err, "the nodes of a source");
     n->count = count;
-    for (uint32_t i = 0; i < count; i++)
-        n->nodes[i] = (struct sync_source){.uri = &nodes[i],
+    for (uint32_t i = 0; i < count; i++) {
+        if (uri_copy(&n->uris[i], &nodes[i], err) != 0)
+            return -1;
+        n->nodes[i] = (struct sync_source){.uri = &n->uris[i],
                                            .cancel_fd = s->cancel_fd,
                                            .redis = s->redis,
                                            .blind_pause_ms = s->blind_pause_ms};
+    }
     return 0;
+}
+
+/* To where the masters are now. */
+static int follow_masters(struct sync_nodes *n, struct ft_err *err)
+{
+    for (uint32_t i = 0; n->watch != NULL && i < n->count; i++) {
+        struct uri now = {0};
+        unsigned moves;
+        int rc = cluster_watch_locate(n->watch, i, &now, &moves, err);
+
+        if (rc < 0)
+            return -1;
+        n->idle[i] = rc > 0;
+        if (rc > 0)
+            continue;
+        if (moves == n->moves[i]) {
+            uri_release(&now);
+            continue;
+        }
+        sync_source_close(&n->nodes[i]);
+        uri_release(&n->uris[i]);
+        n->uris[i] = now;
+        n->moves[i] = moves;
+        n->owners_known = false;
+    }
+    return 0;
+}
+
+int sync_source_nodes_rest(struct sync_source *s, uint64_t *ret, struct ft_err *err)
+{
+    struct sync_nodes *n = s->several;
+    uint64_t until_ms = clock_mono_ms() + REST_MS;
+    struct pollfd cancel = {s->cancel_fd, POLLIN, 0};
+    uint64_t after;
+
+    *ret = 0;
+    if (n == NULL || n->watch == NULL)
+        return 0;
+    after = cluster_watch_last(n->watch);
+    while ((*ret = cluster_watch_calm(n->watch).calm) <= after) {
+        if (clock_mono_ms() >= until_ms)
+            return err_set(err, FT_ERR_STATE,
+                           "slots of the source are on their way between its nodes, or one of them "
+                           "does not answer: cut over when they have come to rest");
+        if (poll(&cancel, 1, REST_STEP_MS) > 0)
+            return err_set(err, FT_ERR_CANCELLED, "cancelled");
+    }
+    return 0;
+}
+
+bool sync_source_nodes_rested(const struct sync_source *s, uint64_t since)
+{
+    const struct sync_nodes *n = s->several;
+
+    return n == NULL || n->watch == NULL || cluster_watch_calm(n->watch).restless < since;
 }
 
 void sync_source_nodes_free(struct sync_source *s)
@@ -43,6 +115,11 @@ void sync_source_nodes_free(struct sync_source *s)
     if (n == NULL)
         return;
     sync_source_nodes_close(s);
+    for (uint32_t i = 0; i < n->count; i++)
+        uri_release(&n->uris[i]);
+    free(n->uris);
+    free(n->moves);
+    free(n->idle);
     free(n->nodes);
     free(n->flows);
     free(n);
@@ -61,7 +138,17 @@ int sync_source_nodes_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t
     struct sync_nodes *n = s->several;
     uint32_t done = 0;
 
+    if (follow_masters(n, err) != 0)
+        return -1;
     for (uint32_t i = 0; i < n->count; i++) {
+        struct live_point point = {0};
+
+        if (n->idle[i] && done < flow_count) { /* has sent all that it ever will */
+            (void)live_flows_point(n->live, LIVE_RECEIVED, done, &point);
+            ret_lsn[done++] = point.next_lsn;
+            n->flows[i] = 1;
+            continue;
+        }
         if (sync_source_ask_offsets(&n->nodes[i], ret_lsn + done, flow_count - done, &n->flows[i],
                                     err) != 0)
             return -1;
@@ -97,11 +184,20 @@ int sync_source_nodes_read(struct sync_source *s, uint32_t db, struct bytes key,
     uint32_t owner;
     uint32_t done = 0;
 
+    if (follow_masters(n, err) != 0)
+        return -1;
     if (find_owner(s, key, &owner, err) != 0)
         return -1;
     for (uint32_t i = 0; i < n->count; i++) {
+        struct live_point point = {0};
+
         if (n->flows[i] > flow_count - done)
             return err_set(err, FT_ERR_PROTOCOL, "the nodes of the source have other flows by now");
+        if (n->idle[i]) {
+            (void)live_flows_point(n->live, LIVE_RECEIVED, done, &point);
+            ret_lsn[done++] = point.next_lsn;
+            continue;
+        }
         if ((i == owner
                  ? sync_source_read(&n->nodes[i], db, key, ret, ret_lsn + done, n->flows[i], err)
                  : sync_source_offsets(&n->nodes[i], ret_lsn + done, n->flows[i], err)) != 0)
@@ -130,10 +226,12 @@ int sync_source_nodes_pops(struct sync_source *s, uint64_t *ret_calls, struct ft
 
 int sync_source_nodes_pause(struct sync_source *s, uint64_t ms, struct ft_err *err)
 {
+    if (follow_masters(s->several, err) != 0)
+        return -1;
     for (uint32_t i = 0; i < s->several->count; i++) {
         struct ft_err ignored = FT_ERR_INIT;
 
-        if (sync_source_pause(&s->several->nodes[i], ms, err) == 0)
+        if (s->several->idle[i] || sync_source_pause(&s->several->nodes[i], ms, err) == 0)
             continue;
         while (i-- > 0)
             (void)sync_source_unpause(&s->several->nodes[i], &ignored); /* ends by itself else */
@@ -149,7 +247,7 @@ int sync_source_nodes_unpause(struct sync_source *s, struct ft_err *err)
     for (uint32_t i = 0; i < s->several->count; i++) {
         struct ft_err own = FT_ERR_INIT;
 
-        if (sync_source_unpause(&s->several->nodes[i], &own) == 0)
+        if (s->several->idle[i] || sync_source_unpause(&s->several->nodes[i], &own) == 0)
             continue;
         if (rc == 0)
             *err = own;

@@ -9,12 +9,26 @@
 #ifndef FLOWTAPE_SYNC_SYNC_SOURCE_NODES_H
 #define FLOWTAPE_SYNC_SYNC_SOURCE_NODES_H
 
+#include "capture/cluster_watch.h"
+#include "store/live_flows.h"
 #include "sync/sync_source.h"
 
-/* sync_source_nodes_open - s becomes one of these nodes; connects to none of them. Then sync_source_nodes_free. */
+/*
+ * sync_source_nodes_open - s becomes one of these nodes; connects to none of them. Then sync_source_nodes_free. watch: where their
+ * masters are now, NULL: where they are named; live: how far what each has sent was received.
+ */
 int sync_source_nodes_open(struct sync_source *s, const struct uri *nodes, uint32_t count,
+                           struct cluster_watch *watch, struct live_flows *live,
                            struct ft_err *err);
 void sync_source_nodes_free(struct sync_source *s);
+
+/*
+ * sync_source_nodes_rest - wait until no slot is on its way between the nodes, and all that have been are written down: at a
+ * look that began after the call. *ret: that look. FT_ERR_STATE: they do not come to rest. At once, of a source that is not watched.
+ */
+int sync_source_nodes_rest(struct sync_source *s, uint64_t *ret, struct ft_err *err);
+/* sync_source_nodes_rested - has it been so at each look since that one? */
+bool sync_source_nodes_rested(const struct sync_source *s, uint64_t since);
 
 /* As in sync_source.h, which calls them. */
 int sync_source_nodes_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t flow_count,

@@ -72,8 +72,10 @@ static void on_session(void *context, const char *sync_id)
 
 int sync_capture(struct sync *s, struct ft_err *err)
 {
-    const struct capture_set_options set = {
-        .nodes = s->o->nodes, .node_count = s->o->node_count, .run = s->capture_options};
+    const struct capture_set_options set = {.nodes = s->o->nodes,
+                                            .node_count = s->o->node_count,
+                                            .watch = s->watch,
+                                            .run = s->capture_options};
     struct capture_set_result result;
     int rc;
 

@@ -49,6 +49,8 @@ static int take_info(struct psync_master *m, const char *info, struct ft_err *er
         redis_info_copy(info, "run_id", m->replication_id, sizeof(m->replication_id));
     redis_info_copy(info, "cluster_enabled", flag, sizeof(flag));
     m->cluster = strcmp(flag, "1") == 0;
+    redis_info_copy(info, "role", text, sizeof(text));
+    m->replica = strcmp(text, "slave") == 0;
     return 0;
 }
 

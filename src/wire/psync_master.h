@@ -30,6 +30,7 @@ struct psync_master {
     char version
         [PSYNC_VERSION_SIZE]; /* "redis-7.2.6", "valkey-8.1.1", "keydb-6.3.4"; "": as above */
     bool cluster;
+    bool replica;
 };
 
 /* psync_master_open - as dfly_master_open. FT_ERR_PROTOCOL also when it is a Dragonfly. */

@@ -46,13 +46,47 @@ static void make_set(const struct t_flow_records *first, const struct t_flow_rec
 
     make_node(set, 0, first, 1);
     make_node(set, 1, second, 1);
-    t_ok(capture_set_add(set, generations, halves, 2, &err), &err);
+    t_ok(capture_set_add(set, generations, halves, 2, NULL, 0, &err), &err);
     capture_set_free(set);
 }
 
 /*
  * The description
  */
+
+static void test_moments_are_read(void **state)
+{
+    const uint32_t nodes[] = {1, 1};
+    uint64_t lsn[] = {10, 20};
+    uint64_t epoch[] = {1, 2};
+    uint64_t from[] = {5, INT64_MAX};
+    struct set_slots row[] = {{7, 9, 1}};
+    struct set_moment one = {.lsn = lsn, .epoch = epoch, .slots = row, .slots_count = 1};
+    const struct set_moment *read;
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set = new_set();
+
+    (void)state;
+    t_ok(capture_set_add(set, nodes, halves, 2, &one, 1, &err), &err);
+    t_ok(capture_set_know(set, 1, "abc ", &err), &err);
+    one.from = from;
+    t_ok(capture_set_add_moment(set, &one, &err), &err);
+    t_ok(capture_set_add(set, nodes, halves, 2, &one, 1, &err), &err); /* of the same nodes */
+    capture_set_free(set);
+    t_ok(capture_set_open_read(&set, t_store_path, &err), &err);
+    assert_int_equal(set->generation_count, 2);
+    assert_null(set->nodes[0].ids);
+    assert_string_equal(set->nodes[1].ids, "abc ");
+    assert_int_equal(set->generations[0].moment_count, 2);
+    assert_null(set->generations[0].moments[0].from);
+    read = &set->generations[0].moments[1];
+    assert_int_equal(read->lsn[1], 20);
+    assert_int_equal(read->epoch[0], 1);
+    assert_true(read->from[1] == INT64_MAX);
+    assert_int_equal(read->slots_count, 1);
+    assert_int_equal(read->slots[0].last, 9);
+    capture_set_free(set);
+}
 
 static void test_what_is_added_is_read(void **state)
 {
@@ -64,9 +98,9 @@ static void test_what_is_added_is_read(void **state)
 
     (void)state;
     assert_null(capture_set_find(set, 0));
-    t_ok(capture_set_add(set, first, halves, 2, &err), &err);
-    t_ok(capture_set_add(set, first, halves, 1, &err), &err); /* the same: nothing new */
-    t_ok(capture_set_add(set, second, NULL, 0, &err), &err);
+    t_ok(capture_set_add(set, first, halves, 2, NULL, 0, &err), &err);
+    t_ok(capture_set_add(set, first, halves, 1, NULL, 0, &err), &err); /* the same: nothing new */
+    t_ok(capture_set_add(set, second, NULL, 0, NULL, 0, &err), &err);
     capture_set_free(set);
     t_ok(capture_set_open_read(&set, t_store_path, &err), &err);
     assert_int_equal(set->node_count, 2);
@@ -217,7 +251,7 @@ static void test_streams_are_those_of_the_nodes(void **state)
     (void)state;
     make_node(set, 0, two, 2);
     make_node(set, 1, one, 1);
-    t_ok(capture_set_add(set, generations, halves, 2, &err), &err);
+    t_ok(capture_set_add(set, generations, halves, 2, NULL, 0, &err), &err);
     capture_set_free(set);
     t_ok(source_open(&source, t_store_path, 0, &err), &err);
     assert_int_equal(source->stream_count, 3);
@@ -363,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T_STORE_TEST(test_what_is_added_is_read),
+        T_STORE_TEST(test_moments_are_read),
         T_STORE_TEST(test_a_second_writer_and_other_nodes_are_refused),
         T_STORE_TEST(test_a_description_that_cannot_be_is_refused),
         T_STORE_TEST(test_streams_are_those_of_the_nodes),

@@ -94,7 +94,7 @@ static void make_set(const char *path)
         t_ok(t_capture_make(node, t_recording(recordings[i]), &err), &err);
         free(node);
     }
-    t_ok(capture_set_add(set, generations, NULL, 0, &err), &err);
+    t_ok(capture_set_add(set, generations, NULL, 0, NULL, 0, &err), &err);
     capture_set_free(set);
 }
 

@@ -1,0 +1,182 @@
+#!/bin/sh
+# A Redis Cluster as the source of a sync, under writes of all kinds: slots move, masters are replaced and killed, and flowtape is
+# killed. In the end the target is what the cluster is, to the last counter and list.
+. "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/cluster_lib.sh"
+t_begin
+need_redis
+
+DIR=$T/set
+
+# writes SEED COUNT - random commands; the keys of one share a slot
+writes()
+{
+    awk -v seed="$1" -v count="$2" 'BEGIN {
+        srand(seed)
+        n = split("INCR n:{%k}|INCR n:{%k}|INCRBY n:{%k} 7|APPEND s:{%k} x%r|RPUSH l:{%k} %r %r|RPUSH l:{%k} %r|LPOP l:{%k}|" \
+            "LMOVE l:{%k} m:{%k} LEFT RIGHT|SADD t:{%k} %r %r|SPOP t:{%k}|SMOVE t:{%k} u:{%k} %r|HINCRBY h:{%k} f 1|HDEL h:{%k} g|" \
+            "HSET h:{%k} g %r|ZINCRBY z:{%k} 1.5 %r|ZPOPMIN z:{%k}|XADD x:{%k} * a %r|XTRIM x:{%k} MAXLEN 5|SET e:{%k} %r EX 9000|" \
+            "GETDEL e:{%k}|RENAME n:{%k} o:{%k}|INCR o:{%k}|COPY l:{%k} m:{%k} REPLACE|DEL n:{%k}|UNLINK m:{%k}|SETRANGE s:{%k} 3 %r|" \
+            "EVAL return(redis.call(\"INCR\",KEYS[1])) 1 lua:{%k}", form, "|")
+        for (i = 0; i < count; i++) {
+            line = form[int(rand() * n) + 1]
+            while (sub(/%r/, int(rand() * 100), line))
+                ;
+            gsub(/%k/, int(rand() * 150), line)
+            print line
+        }
+    }'
+}
+
+# writes_start - all the time, through whatever node is up, until writes_stop
+writes_start()
+{
+    rm -f "$T/enough"
+    for w_id in 1 2; do
+        (n=$((w_id * 100000)) && while [ ! -e "$T/enough" ]; do
+            n=$((n + 1))
+            writes $n 500 | timeout 20 redis-cli -c -h "$T_HOST" -p "$(node_port "$(cluster_any)")" >/dev/null 2>&1
+        done) &
+        eval "WRITER_$w_id=$!"
+        PIDS="$PIDS $!"
+    done
+}
+
+writes_stop()
+{
+    : >"$T/enough"
+    wait "$WRITER_1" "$WRITER_2"
+    t_forget "$WRITER_1"
+    t_forget "$WRITER_2"
+}
+
+# sync_start ARG... - through any node that is up
+sync_start()
+{
+    "$FLOWTAPE" sync "redis://$(node_address "$(cluster_any)")" "$REDIS" --cluster --dir "$DIR" "$@" >>"$T/log" 2>&1 &
+    SYNC_PID=$!
+    PIDS="$PIDS $SYNC_PID"
+}
+
+sync_end()
+{
+    kill -"$1" "$SYNC_PID" 2>/dev/null
+    wait "$SYNC_PID" 2>/dev/null
+    t_forget "$SYNC_PID"
+}
+
+# follows - it has caught up since it was started
+follows()
+{
+    t_until grep -q 'caught up with the source' "$T/log"
+}
+
+# generations - of the set
+generations()
+{
+    json "$DIR/set.json" 'generations/*/id' | wc -l
+}
+
+# equal LABEL - the cut-over of a sync that follows
+equal()
+{
+    : >"$T/log"
+    sync_start --cutover pause
+    t_until grep -q 'confirm by' "$T/log" || fail "$1: it does not come so far" "$T/log"
+    check "$1: confirmed" ft cutover "$DIR" --confirm --quiet
+    ends "$1: the sync" "$SYNC_PID" 0 "$T/log"
+    check "$1: the target is what the cluster is" ft diff "$CLUSTER_URI" "$REDIS"
+    check "$1: and what the capture says" ft diff "$DIR" "$REDIS"
+    check "$1: which is sound" verify_clean "$DIR"
+}
+
+# one_event - something that happens to a cluster, or to those who read it
+one_event()
+{
+    t_random 6
+    case $R in
+    0 | 1)
+        # shellcheck disable=SC2046 # numbers
+        set -- $(cluster_masters)
+        t_random $#
+        e_from=$(echo "$@" | cut -d ' ' -f $((R + 1)))
+        e_to=$(echo "$@" | cut -d ' ' -f $(((R + 1) % $# + 1)))
+        t_random 4
+        migrate_slots "$e_from" "$e_to" $((R + 1)) || fail "slots that move from $e_from to $e_to"
+        ;;
+    2)
+        # shellcheck disable=SC2046
+        set -- $(cluster_masters)
+        t_random $#
+        e_of=$(echo "$@" | cut -d ' ' -f $((R + 1)))
+        failover_master "$e_of" || fail "a failover of $e_of"
+        ;;
+    3)
+        # shellcheck disable=SC2046
+        set -- $(cluster_masters)
+        t_random $#
+        e_of=$(echo "$@" | cut -d ' ' -f $((R + 1)))
+        failover_master "$e_of" hard || fail "a kill of $e_of"
+        restart_node "$e_of" || fail "a restart of $e_of"
+        wait_cluster_ok
+        ;;
+    4)
+        node_cli "$(cluster_any)" bgrewriteaof >/dev/null
+        ;;
+    5)
+        sync_end KILL
+        sync_start
+        ;;
+    esac
+}
+
+start_cluster 3 1 --repl-backlog-size 20mb || fail 'a cluster'
+redis_start
+writes 1 500 | redis-cli -c -h "$T_HOST" -p "$(node_port 1)" >/dev/null
+
+# Slots that move while they are recorded, a master that is replaced, another one that is killed.
+writes_start
+sync_start
+follows || fail 'it does not catch up' "$T/log"
+migrate_slots 1 2 4 || fail 'slots that move'
+failover_master 1 || fail 'a failover'
+migrate_slots "$NEW_MASTER" 3 3 || fail 'slots that move after a failover'
+writes_stop
+sync_end INT
+equal 'slots that move, and a failover'
+check 'all of it is one generation' [ "$(generations)" = 1 ]
+check 'the new master was followed' grep -q '"resumptions": [1-9]' "$DIR/node-0001/capture.json"
+for node in 1 2 3; do
+    check "node $node: no full sync but the first" [ "$(grep -c '"replication_id"' "$DIR/node-000$node/capture.json")" = 1 ]
+done
+
+# A moment within a reshard is none of the cluster's.
+lsns=$(json "$DIR/set.json" 'generations/0/moments/1/from/*' | awk '{ print $1 - 1 }' | paste -s -d ,)
+check 'the moment before slots moved' ft convert "$DIR" "$T/before.rdb" --to rdb --at "$lsns" --quiet
+inside=$(echo "$lsns" | awk -F, '{ print $1 "," $2 + 2000 "," $3 }')
+check_status 'a moment while slots moved' 1 'on their way between nodes' ft convert "$DIR" "$T/within.rdb" --to rdb --at "$inside"
+
+# All of it at random.
+cli flushall >/dev/null
+rm -rf "$DIR"
+echo "seed $SEED"
+node_cli 1 client unpause >/dev/null
+for node in $(cluster_masters); do
+    node_cli "$node" client unpause >/dev/null
+done
+writes_start
+: >"$T/log"
+sync_start
+follows || fail 'at random: it does not catch up' "$T/log"
+events=0
+while [ $events -lt "${E2E_EVENTS:-$(effort 12 4)}" ]; do
+    events=$((events + 1))
+    one_event
+done
+writes_stop
+sync_end INT
+wait_cluster_ok
+equal "at random"
+stop_cluster
+redis_stop
+t_end
