@@ -31,6 +31,8 @@ struct watched {
     unsigned moves;
     bool idle; /* under mu */
     struct redis_pipe *pipe;
+    const char
+        *migrations; /* the command that says which slots move as a whole; NULL: it knows none */
     /* what it said last */
     struct cluster_view *view; /* NULL: nothing this time */
     bool is_master;
@@ -129,33 +131,63 @@ static void close_pipe(struct watched *n)
     n->pipe = NULL;
 }
 
+static int open_pipe(struct watched *n, int cancel_fd, struct ft_err *err)
+{
+    static const char *const commands[] = {"CLUSTER GETSLOTMIGRATIONS",
+                                           "CLUSTER MIGRATION STATUS ALL"};
+    redisReply *reply;
+
+    if (redis_pipe_open_within(&n->pipe, &n->at, cancel_fd, ASK_MS, NULL, NULL, err) != 0)
+        return -1;
+    n->migrations = NULL;
+    for (size_t i = 0; n->migrations == NULL && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (redis_pipe_call_text(n->pipe, &reply, commands[i], err) != 0) {
+            close_pipe(n);
+            return -1;
+        }
+        if (reply->type == REDIS_REPLY_ARRAY)
+            n->migrations = commands[i];
+        freeReplyObject(reply);
+    }
+    return 0;
+}
+
 static int take_answer(struct watched *n, const redisReply *reply, struct ft_err *err)
 {
     char role[16] = "";
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != (n->migrations == NULL ? 2 : 3) ||
         reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_STRING)
         return err_set(err, FT_ERR_PROTOCOL, "it does not answer CLUSTER NODES and INFO");
     redis_info_copy(reply->element[1]->str, "role", role, sizeof(role));
     n->is_master = strcmp(role, "master") == 0;
     n->lsn = redis_info_number(reply->element[1]->str, "master_repl_offset") + 1;
-    return cluster_view_parse(&n->view, reply->element[0]->str, n->at.host, err);
+    if (cluster_view_parse(&n->view, reply->element[0]->str, n->at.host, err) != 0)
+        return -1;
+    if (n->migrations == NULL || cluster_view_add_migrations(n->view, reply->element[2], err) == 0)
+        return 0;
+    cluster_view_free(n->view);
+    n->view = NULL;
+    return -1;
 }
 
 /* Both in one step, so that the slots are those of the offset. */
 static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
 {
-    static const char *const commands[] = {"MULTI", "CLUSTER NODES", "INFO replication", "EXEC"};
     redisReply *reply = NULL;
     int rc;
 
     cluster_view_free(n->view);
     n->view = NULL;
-    if (n->pipe == NULL &&
-        redis_pipe_open_within(&n->pipe, &n->at, cancel_fd, ASK_MS, NULL, NULL, err) != 0)
+    if (n->pipe == NULL && open_pipe(n, cancel_fd, err) != 0)
         return -1;
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+    for (int i = 0; i < 5; i++) {
+        const char *const commands[] = {"MULTI", "CLUSTER NODES", "INFO replication", n->migrations,
+                                        "EXEC"};
+
+        if (commands[i] == NULL)
+            continue;
         freeReplyObject(reply);
         reply = NULL;
         if (redis_pipe_call_text(n->pipe, &reply, commands[i], err) != 0) {

@@ -42,6 +42,7 @@ static const struct command_row rows[] = {
     ROW("CF.INSERTNX", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
     ROW("CF.RESERVE", -3, ONE_KEY, .rewrite = rewrite_probabilistic),
     ROW("CL.THROTTLE", -5, ONE_KEY, .rewrite = rewrite_throttle),
+    ROW("CLUSTER", -2, NO_KEYS, .rewrite = rewrite_cluster),
     ROW("CMS.INCRBY", -4, ONE_KEY, .rewrite = rewrite_probabilistic),
     ROW("CMS.INITBYDIM", 4, ONE_KEY, .rewrite = rewrite_probabilistic),
     ROW("CMS.INITBYPROB", 4, ONE_KEY, .rewrite = rewrite_probabilistic),

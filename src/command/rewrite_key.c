@@ -313,6 +313,30 @@ static bool slot_take(struct bytes text, uint16_t *ret)
     return true;
 }
 
+/* What a Valkey tells its replicas about the slots of its cluster, and CLUSTER FLUSHSLOT slot [ASYNC|SYNC]. */
+void rewrite_cluster(struct rewrite *rw)
+{
+    struct buf *scratch = rewrite_scratch(rw);
+    struct slot_range r;
+
+    if (rewrite_is(rw, 1, "SETSLOT") || rewrite_is(rw, 1, "SYNCSLOTS")) {
+        rewrite_nothing(rw, "says which node of the source has slots");
+        return;
+    }
+    if (!rewrite_is(rw, 1, "FLUSHSLOT") || rw->count < 3 || !slot_take(rw->args[2], &r.first)) {
+        rewrite_malformed(rw, "CLUSTER with unknown arguments");
+        return;
+    }
+    r.last = r.first;
+    if (!rewrite_ok(rw, buf_append(scratch, &r, sizeof(r), rw->err)))
+        return;
+    rw->out->class_ = TRANSLATION_FLUSH;
+    rw->out->flush.kind = FLUSH_SLOTS;
+    rw->out->flush.ranges = (const struct slot_range *)(const void *)scratch->p;
+    rw->out->flush.range_count = 1;
+    rewrite_note(rw, "the keys of this slot are deleted");
+}
+
 /* DFLYCLUSTER FLUSHSLOTS start end [start end ...] */
 void rewrite_dflycluster(struct rewrite *rw)
 {

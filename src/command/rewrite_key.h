@@ -16,5 +16,6 @@ void rewrite_sort(struct rewrite *rw);
 void rewrite_stick(struct rewrite *rw);
 void rewrite_flush(struct rewrite *rw);
 void rewrite_dflycluster(struct rewrite *rw);
+void rewrite_cluster(struct rewrite *rw);
 
 #endif

@@ -167,6 +167,64 @@ int cluster_view_parse(struct cluster_view **ret, const char *text, const char *
     return 0;
 }
 
+/* Of names and values. */
+static const char *find_value(const redisReply *list, const char *name)
+{
+    for (size_t i = 0; i + 1 < list->elements; i += 2) {
+        const redisReply *key = list->element[i];
+        const redisReply *value = list->element[i + 1];
+
+        if ((key->type == REDIS_REPLY_STRING || key->type == REDIS_REPLY_STATUS) &&
+            value->type == REDIS_REPLY_STRING && strcmp(key->str, name) == 0)
+            return value->str;
+    }
+    return NULL;
+}
+
+/* "0-100 200", or with commas. */
+static void mark_moving(struct cluster_view *v, const char *text)
+{
+    while (*text != '\0') {
+        char *end;
+        unsigned long first = strtoul(text, &end, 10);
+        unsigned long last = first;
+
+        if (end == text) {
+            text++;
+            continue;
+        }
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        for (unsigned long slot = first; slot <= last && slot < SLOT_COUNT; slot++)
+            set_slot(v->moving, slot);
+        text = end;
+    }
+}
+
+int cluster_view_add_migrations(struct cluster_view *v, const redisReply *reply, struct ft_err *err)
+{
+    static const char *const over[] = {"success", "completed", "failed", "canceled", "cancelled"};
+
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return err_set(err, FT_ERR_PROTOCOL, "the node does not say which slots move");
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *one = reply->element[i];
+        const char *slots = one->type != REDIS_REPLY_ARRAY ? NULL : find_value(one, "slot_ranges");
+        const char *state = one->type != REDIS_REPLY_ARRAY ? NULL : find_value(one, "state");
+        bool is_over = false;
+
+        if (slots == NULL && one->type == REDIS_REPLY_ARRAY)
+            slots = find_value(one, "slots");
+        if (slots == NULL || state == NULL)
+            return err_set(err, FT_ERR_PROTOCOL, "the node does not say which slots move");
+        for (size_t k = 0; k < sizeof(over) / sizeof(over[0]); k++)
+            is_over = is_over || strcmp(state, over[k]) == 0;
+        if (!is_over)
+            mark_moving(v, slots);
+    }
+    return 0;
+}
+
 void cluster_view_free(struct cluster_view *v)
 {
     if (v == NULL)

@@ -33,6 +33,12 @@ struct cluster_view {
 /* cluster_view_parse - the answer to CLUSTER NODES; asked_host stands for what is not told. */
 int cluster_view_parse(struct cluster_view **ret, const char *text, const char *asked_host,
                        struct ft_err *err);
+/*
+ * cluster_view_add_migrations - what the node said of slots that move as a whole, to CLUSTER GETSLOTMIGRATIONS (Valkey 9) or CLUSTER MIGRATION
+ * STATUS ALL (Redis 8.4): they are not in its line of CLUSTER NODES.
+ */
+int cluster_view_add_migrations(struct cluster_view *v, const redisReply *reply,
+                                struct ft_err *err);
 void cluster_view_free(struct cluster_view *v);
 
 static inline bool cluster_view_owns(const struct cluster_view *v, unsigned slot)

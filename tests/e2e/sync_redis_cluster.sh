@@ -90,19 +90,39 @@ equal()
     check "$1: which is sound" verify_clean "$DIR"
 }
 
+# move_as_a_whole FROM TO COUNT - slots, by a server that can (Valkey 9); else one after the other
+move_as_a_whole()
+{
+    if ! node_cli "$1" cluster getslotmigrations >/dev/null 2>&1 ||
+        node_cli "$1" cluster getslotmigrations | grep -q '^ERR'; then
+        migrate_slots "$1" "$2" "$3"
+        return
+    fi
+    wait_agreement || return 1
+    m_first=$(slots_of "$1" 1)
+    node_cli "$1" cluster migrateslots slotsrange "$m_first" "$m_first" node "$(node_id "$2")" >/dev/null || return 1
+    t_until has_moved_as_a_whole "$1"
+}
+
+has_moved_as_a_whole()
+{
+    ! node_cli "$1" cluster getslotmigrations | awk 'p == "state" && !/success|failed|canceled/ { b = 1 } { p = $0 } END { exit !b }'
+}
+
 # one_event - something that happens to a cluster, or to those who read it
 one_event()
 {
-    t_random 6
+    t_random 7
     case $R in
-    0 | 1)
+    0 | 1 | 6)
+        [ "$R" != 6 ] && e_move=migrate_slots || e_move=move_as_a_whole
         # shellcheck disable=SC2046 # numbers
         set -- $(cluster_masters)
         t_random $#
         e_from=$(echo "$@" | cut -d ' ' -f $((R + 1)))
         e_to=$(echo "$@" | cut -d ' ' -f $(((R + 1) % $# + 1)))
         t_random 4
-        migrate_slots "$e_from" "$e_to" $((R + 1)) || fail "slots that move from $e_from to $e_to"
+        $e_move "$e_from" "$e_to" $((R + 1)) || fail "slots that move from $e_from to $e_to"
         ;;
     2)
         # shellcheck disable=SC2046
