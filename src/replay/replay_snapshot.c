@@ -31,11 +31,11 @@
 #include "wire/reply_kind.h"
 
 /* Small strings that are gathered for a cluster, by all senders together. */
-#define RUN_BYTES (16u << 20)
+#define RUN_BYTES (24u << 20)
 /* Values beyond this go as commands in pieces, so that the server is not held up by one. */
 #define RESTORE_BYTES (1u << 20)
 /* Of all connections together, and of one. */
-#define IN_FLIGHT_BYTES      (16u << 20)
+#define IN_FLIGHT_BYTES      (8u << 20)
 #define IN_FLIGHT_LANE_BYTES (1u << 20)
 #define IN_FLIGHT_MIN        (64u << 10)
 #define LANES_MAX            48u

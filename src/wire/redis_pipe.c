@@ -22,6 +22,7 @@
 #define CHUNK_SPARE     (32u << 10)
 #define IN_FLIGHT_BYTES (1u << 20)
 #define IN_FLIGHT_MAX   8192u
+#define RING_FIRST      256u
 #define READ_BYTES      (64u << 10)
 #define ARGS_MAX        16
 #define NAME_SIZE       200 /* of a command in a message */
@@ -69,7 +70,8 @@ struct redis_pipe {
     size_t unsent_bytes;
     struct pipe_depth depth;
     struct bytes answered; /* the command that a reply is being classified for */
-    struct sent *ring;     /* IN_FLIGHT_MAX of them */
+    struct sent *ring;     /* ring_cap of them, up to IN_FLIGHT_MAX */
+    size_t ring_cap;
     size_t ring_first;
     size_t ring_count;
     size_t in_flight_bytes;
@@ -126,7 +128,8 @@ int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int can
     p->context = context;
     p->reach = reach_ref(u->reach);
     reply_reader_init(&p->reader, REPLY_BYTES);
-    p->ring = calloc(IN_FLIGHT_MAX, sizeof(*p->ring));
+    p->ring_cap = RING_FIRST;
+    p->ring = calloc(p->ring_cap, sizeof(*p->ring));
     p->oldest = calloc(1, sizeof(*p->oldest));
     p->sending = p->oldest;
     p->newest = p->oldest;
@@ -314,7 +317,7 @@ static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *er
 static void forget_transaction(struct redis_pipe *p)
 {
     for (size_t i = 1; i < p->ring_count; i++) {
-        struct sent *sent = &p->ring[(p->ring_first + i) % IN_FLIGHT_MAX];
+        struct sent *sent = &p->ring[(p->ring_first + i) % p->ring_cap];
 
         if (sent->ends)
             return;
@@ -357,7 +360,7 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     now_us = clock_mono_us();
     p->heard_ms = now_us / 1000;
     pipe_depth_answered(&p->depth, now_us);
-    p->ring_first = (p->ring_first + 1) % IN_FLIGHT_MAX;
+    p->ring_first = (p->ring_first + 1) % p->ring_cap;
     p->ring_count--;
     p->in_flight_bytes -= bytes;
     p->answer_pos += bytes;
@@ -644,6 +647,26 @@ static struct sent what_is_sent(struct redis_pipe *p, const struct command *comm
     return sent;
 }
 
+/* One connection of many has few commands in flight, and is not to have room for the most there may be. */
+static int make_room(struct redis_pipe *p, struct ft_err *err)
+{
+    size_t part = p->ring_cap - p->ring_first;
+    struct sent *ring;
+
+    if (p->ring_count < p->ring_cap)
+        return 0;
+    ring = calloc(2 * p->ring_cap, sizeof(*ring));
+    if (ring == NULL)
+        return err_nomem(err, "commands in flight");
+    memcpy(ring, p->ring + p->ring_first, part * sizeof(*ring));
+    memcpy(ring + part, p->ring, p->ring_first * sizeof(*ring));
+    free(p->ring);
+    p->ring = ring;
+    p->ring_cap *= 2;
+    p->ring_first = 0;
+    return 0;
+}
+
 /* named: the same by the name that is known here. */
 static int append(struct redis_pipe *p, uint64_t tag, const struct command *command,
                   const struct command *named, struct ft_err *err)
@@ -654,7 +677,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     size_t bytes;
 
     assert(p->ring_count < IN_FLIGHT_MAX); /* the caller keeps up */
-    if (take_chunk(p, large, err) != 0)
+    if (make_room(p, err) != 0 || take_chunk(p, large, err) != 0)
         return -1;
     before = chunk_size(p->newest);
     if ((large ? spool_command(p->newest, command, err)
@@ -663,7 +686,7 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
         p->heard_ms = clock_mono_ms();
-    sent = &p->ring[(p->ring_first + p->ring_count++) % IN_FLIGHT_MAX];
+    sent = &p->ring[(p->ring_first + p->ring_count++) % p->ring_cap];
     *sent = what_is_sent(p, named);
     sent->tag = tag;
     sent->bytes = bytes;
