@@ -92,16 +92,26 @@ static int pool_close(struct task_pool *p, struct ft_err *err)
     return -1;
 }
 
-int task_pool_run(uint32_t count, uint32_t max, task_fn *run, void *context, struct ft_err *err)
+/* This thread is one of them, and the only one if no other can be had. */
+static int run_by(uint32_t threads, uint32_t count, task_fn *run, void *context, struct ft_err *err)
 {
     struct task_pool pool = {.count = count, .run = run, .context = context};
-    uint32_t threads = task_pool_threads(count, max);
 
-    /* This thread is one of them, and the only one if no other can be had. */
     if (pool_open(&pool, threads == 0 ? 0 : threads - 1, false, err) < 0)
         return -1;
     pool_main(&pool);
     return pool_close(&pool, err);
+}
+
+int task_pool_run(uint32_t count, uint32_t max, task_fn *run, void *context, struct ft_err *err)
+{
+    return run_by(task_pool_threads(count, max), count, run, context, err);
+}
+
+int task_pool_run_waiting(uint32_t count, uint32_t max, task_fn *run, void *context,
+                          struct ft_err *err)
+{
+    return run_by(count < max ? count : max, count, run, context, err);
 }
 
 static int start(struct task_pool **ret, const struct task_pool *what, uint32_t threads, bool all,

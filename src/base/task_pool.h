@@ -18,7 +18,11 @@ typedef int task_fn(void *context, uint32_t index, struct ft_err *err);
 
 /* task_pool_run - all tasks, by no more than max threads; the calling one is one of them. */
 int task_pool_run(uint32_t count, uint32_t max, task_fn *run, void *context, struct ft_err *err);
-/* task_pool_threads - how many there will be. */
+/* task_pool_run_waiting - likewise, of tasks that spend their time waiting for something outside: a thread for each,
+ * up to max, however few processors there are. */
+int task_pool_run_waiting(uint32_t count, uint32_t max, task_fn *run, void *context,
+                          struct ft_err *err);
+/* task_pool_threads - how many task_pool_run will have. */
 uint32_t task_pool_threads(uint32_t count, uint32_t max);
 
 /* For a caller that has something else to do meanwhile. */

@@ -63,7 +63,7 @@ int sharding_learn(const struct source *source, enum sharding_rule *ret_rule, st
         return -1;
     for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
         rc = learn_stream(&l, i, &snapshot, err);
-    for (uint32_t i = 0; rc == 0 && i < source->stream_count; i++)
+    for (uint32_t i = 0; rc == 0 && i < source->stream_count && !source->growing; i++)
         rc = learn_stream(&l, i, &journal, err);
     translator_free(l.translator);
     if (rc == 0)

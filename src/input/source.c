@@ -68,7 +68,8 @@ static struct source *source_new(const struct source_kind *kind, const char *pat
     return s;
 }
 
-int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err)
+static int open_source(struct source **ret, const char *path, uint32_t generation, bool growing,
+                       struct ft_err *err)
 {
     const struct source_kind *kind;
     struct stat status;
@@ -84,6 +85,7 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     s = source_new(kind, path);
     if (s == NULL)
         return err_nomem(err, "a source");
+    s->growing = growing;
     if (kind->open(s, generation, err) != 0) {
         source_free(s);
         return -1;
@@ -95,6 +97,17 @@ int source_open(struct source **ret, const char *path, uint32_t generation, stru
     s->release = s->of_redis ? SOURCE_RELEASE_REDIS : release_of(&s->info);
     *ret = s;
     return 0;
+}
+
+int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err)
+{
+    return open_source(ret, path, generation, false, err);
+}
+
+int source_open_growing(struct source **ret, const char *path, uint32_t generation,
+                        struct ft_err *err)
+{
+    return open_source(ret, path, generation, true, err);
 }
 
 void source_free(struct source *s)

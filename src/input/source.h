@@ -67,6 +67,7 @@ struct source {
     uint64_t began_us;   /* when what it holds was begun to be saved; 0: not known */
     enum snapshot_records snapshot_records; /* of a full sync; no other snapshot has any */
     struct lsn_range *lsns;                 /* one per stream; NULL: no journal. See source_lsns */
+    bool growing;  /* its full sync is still running: see source_open_growing */
     bool of_redis; /* its journal holds what a Redis propagates, not what a Dragonfly writes */
     /* what of the input is left out, for the user; NULL: nothing. Of the source */
     char *left_out;
@@ -76,6 +77,14 @@ struct source {
 
 /* source_open - generation: number, or 0 for the newest complete one. Errors name the path. */
 int source_open(struct source **ret, const char *path, uint32_t generation, struct ft_err *err);
+/*
+ * source_open_growing - a generation whose full sync is still being recorded, by this process. Its streams end as those
+ * of a complete one do, but say STEP_MORE where nothing has been written yet, whether or not they were asked to follow; there are no
+ * LSNs yet. FT_ERR_TIMEOUT: too little of it is there to tell what the source is like, and which flow owns a key. The rule for
+ * that was found from the keys that are there, and may turn out to be another one.
+ */
+int source_open_growing(struct source **ret, const char *path, uint32_t generation,
+                        struct ft_err *err);
 void source_free(struct source *s);
 
 /* source_kind_name - "capture", "set", "dfs", "rdb", "packed", "compressed", "aof": for the user. */

@@ -57,8 +57,10 @@ int source_read_aux(const struct source *s, uint32_t index, struct source_aux *r
             note_aux(ret, &item.rdb);
         else if (!item.is_record && item.rdb.kind == RDB_ITEM_HEADER)
             ret->info.rdb_version = (unsigned)item.rdb.number;
-        else
+        else {
+            ret->complete = true;
             break;
+        }
     }
     ret->info.dragonfly =
         source_can(s, SOURCE_OF_DRAGONFLY) || strncmp(ret->info.version, "df-", 3) == 0;

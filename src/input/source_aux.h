@@ -14,6 +14,7 @@ struct source_aux {
     uint64_t shard_count;
     bool has_shard_id;
     uint64_t shard_id;
+    bool complete; /* something else has followed them */
 };
 
 int source_read_aux(const struct source *s, uint32_t index, struct source_aux *ret,

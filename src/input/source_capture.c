@@ -49,6 +49,33 @@ static int describe(struct source *s, const struct generation *g, struct ft_err 
     return 0;
 }
 
+/* All streams say the same; one that grows may not have come to the end of it. */
+static int read_aux(const struct source *s, struct source_aux *ret, struct ft_err *err)
+{
+    int rc = source_read_aux(s, 0, ret, err);
+
+    for (uint32_t i = 1; rc == 0 && s->growing && !ret->complete && i < s->stream_count; i++)
+        rc = source_read_aux(s, i, ret, err);
+    return rc;
+}
+
+/* Is there enough to go by? */
+static int check_begun(const struct source *s, const struct source_aux *aux,
+                       enum sharding_rule rule, struct ft_err *err)
+{
+    const struct generation *g = capture_in(s)->generation;
+
+    if (!s->growing)
+        return 0;
+    if (g->state == GENERATION_ABANDONED)
+        return err_set(err, FT_ERR_NET, "generation %" PRIu32 " of \"%s\" was abandoned", g->id,
+                       s->path);
+    if (aux->complete && (rule != SHARDING_UNKNOWN || s->stream_count == 1))
+        return 0;
+    return err_set(err, FT_ERR_TIMEOUT, "generation %" PRIu32 " of \"%s\" has only begun", g->id,
+                   s->path);
+}
+
 int source_capture_begin(struct source *s, struct capture *capture, uint32_t generation,
                          struct ft_err *err)
 {
@@ -62,12 +89,14 @@ int source_capture_begin(struct source *s, struct capture *capture, uint32_t gen
         s->capabilities &= ~(unsigned)SOURCE_OF_DRAGONFLY;
     if (find_generation(c, generation, err) != 0 ||
         capture_hold(capture, c->generation, err) != 0 || describe(s, c->generation, err) != 0 ||
-        source_read_aux(s, 0, &aux, err) != 0)
+        read_aux(s, &aux, err) != 0)
         return -1;
     s->info = aux.info;
     /* a snapshot without keys has told nothing: perhaps the journal does */
     rule = c->generation->sharding;
     if (rule == SHARDING_UNKNOWN && s->stream_count > 1 && sharding_learn(s, &rule, err) != 0)
+        return -1;
+    if (check_begun(s, &aux, rule, err) != 0)
         return -1;
     return owner_guard_init(&s->guard, rule, s->stream_count, err);
 }

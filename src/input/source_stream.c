@@ -59,6 +59,7 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
     st->source = s;
     st->index = index;
     st->options = *options;
+    st->options.follow |= s->growing;
     if (feed->open(st, &decoder, err) != 0 || flow_decoder_new(&st->decoder, &decoder, err) != 0 ||
         (options->journal_only && feed->start_journal != NULL &&
          feed->start_journal(st, err) != 0)) {

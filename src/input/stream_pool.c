@@ -25,6 +25,8 @@ static int run_stream(void *context, uint32_t index, struct ft_err *err)
 
 uint32_t stream_pool_threads(const struct source *source, uint32_t max)
 {
+    if (source->growing)
+        return source->stream_count < max ? source->stream_count : max;
     return task_pool_threads(source->stream_count, max);
 }
 
@@ -34,6 +36,14 @@ int stream_pool_run_few(const struct source *source, uint32_t max, stream_fn *ru
     struct streams streams = {source, run, context};
 
     return task_pool_run(source->stream_count, max, run_stream, &streams, err);
+}
+
+int stream_pool_run_growing(const struct source *source, uint32_t max, stream_fn *run,
+                            void *context, struct ft_err *err)
+{
+    struct streams streams = {source, run, context};
+
+    return task_pool_run_waiting(source->stream_count, max, run_stream, &streams, err);
 }
 
 int stream_pool_run(const struct source *source, stream_fn *run, void *context, struct ft_err *err)

@@ -16,6 +16,10 @@ int stream_pool_run(const struct source *source, stream_fn *run, void *context, 
 /* stream_pool_run_few - with no more than `max` threads. */
 int stream_pool_run_few(const struct source *source, uint32_t max, stream_fn *run, void *context,
                         struct ft_err *err);
+/* stream_pool_run_growing - of a source whose streams are still being recorded (source_open_growing), which are waited
+ * for: a thread for each, up to `max`. */
+int stream_pool_run_growing(const struct source *source, uint32_t max, stream_fn *run,
+                            void *context, struct ft_err *err);
 /* stream_pool_threads - how many there will be. */
 uint32_t stream_pool_threads(const struct source *source, uint32_t max);
 
