@@ -379,10 +379,11 @@ static void sync_flow(struct recorder *r, struct flow_file *f)
     pthread_mutex_unlock(&f->file_mu);
 }
 
-/* A replay that follows gets no further than what is durable: no time to lose then. */
+/* A replay that follows gets no further in the journal than what is durable: no time to lose then. */
 static bool is_awaited(const struct recorder *r)
 {
-    return r->options.live != NULL && !live_flows_is_eager(r->options.live);
+    return r->options.live != NULL && !live_flows_is_eager(r->options.live) &&
+           recorder_snapshots_durable(r) == r->flow_count;
 }
 
 /* Under mu: wait until there is something to sync and the time for it. False: the end. */
