@@ -124,7 +124,8 @@ static void fill(void *context, struct status *s)
     fill_phase(job, &capture, s);
     s->in_directory = s->generation != 0;
     s->cutover = cutover_state_name(cutover);
-    s->may_begin = cutover == CUTOVER_FOLLOWING && s->generation != 0;
+    s->may_begin =
+        cutover == CUTOVER_FOLLOWING && s->generation != 0 && !job->args->run.snapshot_only;
     s->may_confirm = cutover == CUTOVER_HOLDING;
 }
 

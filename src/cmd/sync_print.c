@@ -74,6 +74,7 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
     worst_lag(live, state.flow_count, &lag);
     if (capture.phase == CAPTURE_FULL_SYNC) {
         capture_progress_add(p, &capture);
+        progress_add_count(p, atomic_load(&replay->keys), "keys on the target");
         progress_draw(p);
         return;
     }

@@ -41,7 +41,7 @@ static int bring_snapshot(struct replay *r, struct ft_err *err)
         return -1;
     /* what an earlier attempt left is not replaced by entries alone */
     if ((r->set.state.dirty || replay_report_is_resumed(&r->report) ||
-         replay_report_has_retried(&r->report)) &&
+         replay_report_has_retried(&r->report) || r->o->early_generation != 0) &&
         replay_clean(r, err) != 0)
         return -1;
     return replay_snapshot(r, err) == 0 ? replay_begin_journal(r, err) : -1;

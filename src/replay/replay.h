@@ -60,7 +60,9 @@ struct replay_options {
     enum replay_pace pace;
     double pace_factor; /* with RECORDED: 2 is twice as fast */
     bool known_target;  /* it has been written into before: waited for when it cannot be reached */
-    bool follow;        /* wait for more of the capture, until cancelled */
+    /* whose snapshots this run's forerunner has brought while the full sync was running: replay_early.h; 0: none */
+    uint32_t early_generation;
+    bool follow; /* wait for more of the capture, until cancelled */
     /* the capture runs in this process: follow it until it has ended, or its goal is applied; NULL:
      * it does not. Implies follow. */
     struct live_flows *live;

@@ -117,7 +117,7 @@ static int remove_done(struct replay *r, struct ft_err *err)
     return rc;
 }
 
-/* All fields of a replay that begins, at once; no stream is done. Old positions count no longer, and go
+/* All fields of a replay that begins, at once; no stream is done. While the full sync is running the target is never dirty. Old positions count no longer, and go
  * when there are new ones. */
 static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 {
@@ -143,9 +143,10 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
         bytes_str("1"),
         bytes_str("options"),
         {NULL, 0},
-        bytes_str("dirty"),
-        bytes_str("1"),
+        bytes_str(r->growing != NULL ? "early" : "dirty"),
+        bytes_str(r->growing != NULL ? sharding_rule_name(r->guard.rule) : "1"),
     };
+    const bool marked = dirty || r->growing != NULL;
     const struct replay_rules rules = replay_rules_of(r);
     struct buf options = {0};
     int rc;
@@ -160,7 +161,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
     if (rc == 0)
         rc = remove_done(r, err);
     if (rc == 0)
-        rc = target_node_call(replay_state_node(&r->set), NULL, args, dirty ? 20 : 18, err);
+        rc = target_node_call(replay_state_node(&r->set), NULL, args, marked ? 20 : 18, err);
     buf_release(&options);
     return rc;
 }
@@ -170,7 +171,8 @@ static int begin_new(struct replay *r, struct ft_err *err)
     struct replay_checks preflight;
     bool empty;
 
-    if (replay_preflight_run(&preflight, r, err) != 0)
+    if ((r->growing != NULL ? replay_preflight_early(&preflight, r, err)
+                            : replay_preflight_run(&preflight, r, err)) != 0)
         return -1;
     if (replay_dead_drop(&r->set, NULL, err) != 0 ||
         (r->set.state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
@@ -179,7 +181,7 @@ static int begin_new(struct replay *r, struct ft_err *err)
     if ((r->o->flush && replay_content_flush(r, err) != 0) || replay_take_lease(r, err) != 0 ||
         replay_content_is_empty(r, &empty, err) != 0)
         return -1;
-    if (!empty && r->follow != NULL) {
+    if (!empty && (r->follow != NULL || r->growing != NULL)) {
         return err_set(err, FT_ERR_STATE,
                        "the target is not empty: what a growing capture will touch is not known "
                        "yet; --flush empties it");
@@ -189,6 +191,56 @@ static int begin_new(struct replay *r, struct ft_err *err)
     if (write_state(r, !empty, err) != 0)
         return -1;
     return replay_state_load(&r->set, err);
+}
+
+/*
+ * What came of a full sync that never became complete counts for nothing: its files are gone, and what vanished at the source
+ * since then cannot be told from what is there. The target was empty before, so nothing else is on it.
+ */
+static int take_back(struct replay *r, struct ft_err *err)
+{
+    if (replay_state_check_owner(&r->set, err) != 0)
+        return -1;
+    replay_report_note(
+        &r->report, "the target has a part of a full sync that was not complete, and is emptied");
+    if (replay_dead_drop(&r->set, NULL, err) != 0 || replay_content_drop_functions(r, err) != 0 ||
+        replay_content_flush(r, err) != 0 || replay_take_lease(r, err) != 0)
+        return -1;
+    return replay_state_load(&r->set, err);
+}
+
+/* Has the full sync become complete since, so that the rest of it can be brought as ever? */
+static bool is_complete_since(const struct replay *r)
+{
+    const struct replay_state *s = &r->set.state;
+
+    return r->growing == NULL && r->source->generation == s->generation &&
+           strcmp(s->rules, r->rules) == 0 &&
+           (r->source->stream_count == 1 ||
+            strcmp(s->early, sharding_rule_name(r->source->guard.rule)) == 0);
+}
+
+static int load_state(struct replay *r, bool anew, struct ft_err *err)
+{
+    if (replay_check_rights(r, err) != 0 || replay_state_load(&r->set, err) != 0)
+        return -1;
+    if (r->set.state.early[0] == '\0' || (!anew && is_complete_since(r)))
+        return 0;
+    return take_back(r, err);
+}
+
+/* What could not be checked before it was begun. */
+static int check_since(struct replay *r, struct ft_err *err)
+{
+    struct replay_checks preflight;
+    struct ft_err own = FT_ERR_INIT;
+
+    if (replay_preflight_run(&preflight, r, &own) == 0)
+        return replay_state_remove(&r->set, "early", err);
+    if (own.kind == FT_ERR_NET || own.kind == FT_ERR_TIMEOUT || own.kind == FT_ERR_CANCELLED ||
+        take_back(r, err) == 0)
+        *err = own;
+    return -1;
 }
 
 /* Another generation takes over: its snapshot has to be brought from its first byte. */
@@ -216,9 +268,11 @@ int replay_check_resumed(const struct replay *r, struct ft_err *err)
 
 static int go_on(struct replay *r, struct ft_err *err)
 {
-    if (replay_check_resumed(r, err) != 0)
+    if (replay_check_resumed(r, err) != 0 ||
+        (r->set.state.early[0] != '\0' && check_since(r, err) != 0))
         return -1;
-    replay_report_resumed(&r->report);
+    if (r->o->early_generation != r->set.state.generation)
+        replay_report_resumed(&r->report);
     if (r->source->generation == r->set.state.generation &&
         was_begun(&r->set.state, r->set.state.generation))
         return 0;
@@ -236,7 +290,7 @@ int replay_begin(struct replay *r, struct ft_err *err)
     bool anew = !r->started && (r->o->from_start || r->o->flush);
     int rc;
 
-    if (replay_check_rights(r, err) != 0 || replay_state_load(&r->set, err) != 0)
+    if (load_state(r, anew, err) != 0)
         return -1;
     if (r->started && r->set.state.phase <= REPLAY_PHASE_ENDING) {
         return err_set(err, FT_ERR_PROTOCOL,
@@ -254,6 +308,19 @@ int replay_begin(struct replay *r, struct ft_err *err)
     replay_set_shift(r);
     if (replay_suspects_load(&r->set, err) != 0 || replay_lost_load(&r->set, err) != 0)
         return -1;
+    return replay_load_kept(r, err);
+}
+
+int replay_begin_early(struct replay *r, struct ft_err *err)
+{
+    if (load_state(r, true, err) != 0)
+        return -1;
+    if (r->set.state.phase > REPLAY_PHASE_ENDING && !r->o->flush)
+        return err_set(err, FT_ERR_STATE, "the target has a part of this capture");
+    if (begin_new(r, err) != 0)
+        return -1;
+    r->started = true;
+    replay_set_shift(r);
     return replay_load_kept(r, err);
 }
 

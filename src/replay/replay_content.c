@@ -115,18 +115,64 @@ static int flush_node(struct replay *r, struct target_node *node, struct ft_err 
     return key_scan(node, delete_keys, r, err);
 }
 
+/* The node with the state comes last: whoever is interrupted finds there what was to be emptied. */
+static int flush_nodes(struct replay *r, struct ft_err *err)
+{
+    struct target_node *last = replay_state_node(&r->set);
+
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        if (&r->target.nodes[i] != last && flush_node(r, &r->target.nodes[i], err) != 0)
+            return -1;
+    }
+    return flush_node(r, last, err);
+}
+
 /* Keys of slots on their way can be missed; keys that others write are not ours to wait for. */
 int replay_content_flush(struct replay *r, struct ft_err *err)
 {
     bool empty = false;
 
     for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
-        for (size_t i = 0; i < r->target.node_count; i++) {
-            if (flush_node(r, &r->target.nodes[i], err) != 0)
-                return -1;
-        }
-        if (replay_content_is_empty(r, &empty, err) != 0)
+        if (flush_nodes(r, err) != 0 || replay_content_is_empty(r, &empty, err) != 0)
             return -1;
+    }
+    return 0;
+}
+
+/* A server that does not know the command has none. */
+static bool lists_none(const redisReply *reply)
+{
+    return (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) ||
+           (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "unknown command") != NULL);
+}
+
+int replay_content_has_functions(struct replay *r, bool *ret, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("LIST")};
+    bool none = true;
+
+    for (size_t i = 0; none && i < r->target.node_count; i++) {
+        redisReply *reply;
+
+        if (target_node_ask(&r->target.nodes[i], &reply, args, 2, err) != 0)
+            return -1;
+        none = lists_none(reply);
+        freeReplyObject(reply);
+    }
+    *ret = !none;
+    return 0;
+}
+
+int replay_content_drop_functions(struct replay *r, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("FLUSH")};
+
+    for (size_t i = 0; i < r->target.node_count; i++) {
+        redisReply *reply;
+
+        if (target_node_ask(&r->target.nodes[i], &reply, args, 2, err) != 0)
+            return -1;
+        freeReplyObject(reply);
     }
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "replay/position/replay_position_set.h"
 #include "replay/replay.h"
 #include "replay/replay_cancel.h"
+#include "replay/replay_growing.h"
 #include "replay/replay_pacer.h"
 #include "target/lease.h"
 #include "target/rights.h"
@@ -23,8 +24,9 @@
 struct replay {
     /* Constant. */
     const struct replay_options *o;
-    bool beside;          /* a replay is at work: its connections are left alone */
-    bool no_more_records; /* whatever the input has: this is not a run of it */
+    bool beside;                    /* a replay is at work: its connections are left alone */
+    struct replay_growing *growing; /* of a full sync that is still running; NULL: it is complete */
+    bool no_more_records;           /* whatever the input has: this is not a run of it */
 
     /* Constant while an input is open (replay_input.h); the snapshot's threads read them. A cut that follows grows,
      * in the journal phase. */

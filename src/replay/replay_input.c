@@ -70,8 +70,23 @@ static void open_end(struct cut *cut)
         cut->stop_lsn[i] = UINT64_MAX;
 }
 
+/* No record of the journal has come yet. */
+static int begin_cut(struct replay *r, struct ft_err *err)
+{
+    r->cut = (struct cut){.flow_count = r->source->stream_count};
+    if (source_first_lsns(r->source, &r->cut.stop_lsn, err) != 0)
+        return -1;
+    if (r->follow == NULL)
+        r->cut.is_snapshot = true;
+    else
+        open_end(&r->cut);
+    return 0;
+}
+
 static int resolve_cut(struct replay *r, struct ft_err *err)
 {
+    if (r->growing != NULL)
+        return begin_cut(r, err);
     if (source_resolve_cut(r->source, r->o->at, &r->cut, err) != 0)
         return -1;
     if (r->follow != NULL && source_can(r->source, SOURCE_CAN_FOLLOW))
@@ -115,8 +130,11 @@ static int begin_flows(struct replay *r, struct ft_err *err)
 static int open_source(struct replay *r, struct ft_err *err)
 {
     struct source *source;
+    int rc = r->growing != NULL
+                 ? source_open_growing(&source, r->o->input, r->growing->generation, err)
+                 : source_open(&source, r->o->input, r->o->generation, err);
 
-    if (source_open(&source, r->o->input, r->o->generation, err) != 0)
+    if (rc != 0)
         return -1;
     source->progress = &r->report.progress->read;
     r->source = source;

@@ -336,6 +336,50 @@ int replay_preflight_run(struct replay_checks *ret, struct replay *r, struct ft_
 }
 
 /*
+ * Before the input is complete
+ */
+
+static int check_is_empty(struct look *l, struct ft_err *err)
+{
+    bool empty = l->r->o->flush;
+
+    if (!empty && replay_content_is_empty(l->r, &empty, err) != 0)
+        return replay_checks_fail(l->ret, "content", err);
+    return empty ? 0 : err_set(err, FT_ERR_STATE, "the target is not empty");
+}
+
+static int check_no_functions(struct look *l, struct ft_err *err)
+{
+    bool has;
+
+    if (replay_content_has_functions(l->r, &has, err) != 0)
+        return replay_checks_fail(l->ret, "functions", err);
+    return has ? err_set(err, FT_ERR_STATE, "the target has function libraries, or may have some")
+               : 0;
+}
+
+/* What is missing can be done without, or is of interest when it is known whether there are such values. */
+static int check_all_rights(struct look *l, struct ft_err *err)
+{
+    const struct rights *rights = &l->r->rights;
+
+    if (!rights->no_set && !rights->no_restore && !rights->no_flush)
+        return 0;
+    return err_set(err, FT_ERR_STATE,
+                   "the user may not run all of SET, RESTORE and FLUSHALL on the target");
+}
+
+int replay_preflight_early(struct replay_checks *ret, struct replay *r, struct ft_err *err)
+{
+    static step_fn *const steps[] = {check_permissions, check_all_rights, check_is_empty,
+                                     check_no_functions};
+    struct look l = {.ret = ret, .r = r};
+
+    *ret = (struct replay_checks){0};
+    return run_steps(&l, steps, sizeof(steps) / sizeof(steps[0]), err);
+}
+
+/*
  * Before there is an input
  */
 

@@ -22,6 +22,9 @@ struct replay_survey;
 /* replay_preflight_run - of a replay that begins: connected, the state loaded. With --on-conflict
  * the keys of the target that are in the way are known afterwards (r->kept). */
 int replay_preflight_run(struct replay_checks *ret, struct replay *r, struct ft_err *err);
+/* replay_preflight_early - of one that begins while the full sync is still running (replay_early.h), of which nothing is known
+ * but that all of it can be taken back. FT_ERR_STATE: it has to be complete first. */
+int replay_preflight_early(struct replay_checks *ret, struct replay *r, struct ft_err *err);
 /* replay_preflight_survey - the same, and what was found in the input; *ret_survey is to be released in any
  * case. */
 int replay_preflight_survey(struct replay_checks *ret, struct replay_survey *ret_survey,

@@ -49,7 +49,8 @@ static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE]
  * which is found by itself; any other may be of a database that is none of ours. */
 static bool concerns_us(struct replay *r)
 {
-    return r->target.cluster || replay_report_is_resumed(&r->report) || atomic_load(&r->uses_dbs);
+    return r->target.cluster || replay_report_is_resumed(&r->report) ||
+           r->o->early_generation != 0 || atomic_load(&r->uses_dbs);
 }
 
 int replay_check_flushes(struct replay *r, struct ft_err *err)

@@ -445,20 +445,43 @@ static void tell(struct stream_sender *s)
     s->told_keys = s->keys;
 }
 
+static int check_going_on(const struct stream_sender *s, struct ft_err *err)
+{
+    if (replay_check_cancelled(s->r, err) != 0)
+        return -1;
+    return s->r->growing == NULL ? 0 : replay_growing_check(s->r->growing, err);
+}
+
+/* Of a full sync that is still running. What is gathered by slot waits for more of its slot, all else goes now. */
+static int wait_for_more(struct stream_sender *s, uint32_t *wait_ms, struct ft_err *err)
+{
+    tell(s);
+    if (cluster_pipe_drain(s->pipe, err) != 0)
+        return -1;
+    return replay_growing_wait(s->r->growing, wait_ms, err);
+}
+
 static int send_stream(struct stream_sender *s, struct source_stream *stream, struct ft_err *err)
 {
     struct item item;
     enum step step;
     unsigned n = 0;
+    uint32_t wait_ms = 0;
 
-    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM || step == STEP_MORE) {
+        if (step == STEP_MORE) {
+            if (wait_for_more(s, &wait_ms, err) != 0)
+                return -1;
+            continue;
+        }
+        wait_ms = 0;
         if (pump_item(s->pump, &item, err) != 0)
             return -1;
         if (replay_report_has_failed(&s->r->report))
             return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
         if (++n % 1024 == 0) {
             tell(s);
-            if (replay_check_cancelled(s->r, err) != 0)
+            if (check_going_on(s, err) != 0)
                 return -1;
         }
     }
@@ -467,12 +490,12 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     return drain(s, err);
 }
 
-/* So many streams at a time; less where there are many masters. */
+/* So many streams at a time; less where there are many masters. Those of a full sync that is still running come all at once. */
 static uint32_t sender_count(const struct replay *r)
 {
     size_t fit = LANES_MAX / (r->target.node_count == 0 ? 1 : r->target.node_count);
 
-    if (fit > SENDERS_MAX)
+    if (fit > SENDERS_MAX && r->growing == NULL)
         fit = SENDERS_MAX;
     return fit == 0 ? 1 : (uint32_t)fit;
 }
@@ -632,6 +655,8 @@ static int run_stream(void *context, const struct source *source, uint32_t index
         rc = mark_done(&s, err);
     if (rc != 0)
         replay_report_stream_not_done(&s.r->report, s.keys);
+    if (rc != 0 && s.r->growing != NULL)
+        replay_growing_break(s.r->growing, err);
     sender_release(&s);
     return rc;
 }
@@ -646,7 +671,10 @@ int replay_snapshot(struct replay *r, struct ft_err *err)
     replay_report_snapshots(&r->report);
     r->seen_us = 0;
     read_progress_begin(r->source->progress, "snapshot", source_snapshot_bytes(r->source));
-    rc = stream_pool_run_few(r->source, sender_count(r), run_stream, &all, err);
+    if (r->growing != NULL)
+        rc = stream_pool_run_growing(r->source, sender_count(r), run_stream, &all, err);
+    else
+        rc = stream_pool_run_few(r->source, sender_count(r), run_stream, &all, err);
     source_large_free(all.large);
     if (rc != 0)
         return -1;

@@ -256,18 +256,43 @@ static void end_workers(struct sync *s)
     sync_join_replay(s);
 }
 
-/* One after the other: a snapshot can be replayed only when it is complete. */
+/* The capture, and beside it what can be brought before it is complete. */
+static int record_snapshot(struct sync *s, struct ft_err *err)
+{
+    int rc = sync_start_capture(s, err);
+
+    if (rc == 0)
+        rc = sync_start_early(s, err);
+    while (rc == 0 && !(atomic_load(&s->capture.done) && atomic_load(&s->replay.done))) {
+        atomic_fetch_add(&s->progress->beats, 1);
+        if (is_cancelled(s) || (atomic_load(&s->capture.done) && s->capture.failed))
+            break;
+    }
+    if (rc != 0 || !atomic_load(&s->capture.done) || s->capture.failed) {
+        sync_cancel(&s->capture);
+        sync_cancel(&s->replay);
+    }
+    sync_join_capture(s);
+    sync_worker_join(&s->replay);
+    if (rc != 0)
+        return -1;
+    if (s->capture.failed)
+        return err_copy(err, &s->capture.err);
+    if (s->result->capture.ended == CAPTURE_ENDED_STOPPED)
+        return err_set(err, FT_ERR_CANCELLED, "stopped; the same command resumes from here");
+    return s->replay.failed ? err_copy(err, &s->replay.err) : 0;
+}
+
+/* What could not be brought meanwhile follows. */
 static int run_snapshot(struct sync *s, struct ft_err *err)
 {
     s->capture_options.snapshot_only = true;
-    s->capture_options.live = NULL;
-    s->capture_options.cancel_fd = s->o->cancel_fd;
-    if (sync_capture(s, err) != 0)
-        return -1;
-    if (s->result->capture.ended == CAPTURE_ENDED_STOPPED)
-        return err_set(err, FT_ERR_CANCELLED, "stopped; the same command resumes from here");
+    if (s->o->node_count != 0)
+        s->capture_options.live = NULL;
     s->replay_options.live = NULL;
     s->replay_options.at = "snapshot";
+    if (record_snapshot(s, err) != 0)
+        return -1;
     s->replay_options.cancel_fd = s->o->cancel_fd;
     s->replay_options.finish = s->o->replay.finish;
     if (sync_start_replay(s, err) != 0)

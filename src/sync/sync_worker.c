@@ -7,6 +7,7 @@
 
 #include "base/wake.h"
 #include "capture/capture_set_run.h"
+#include "replay/replay_early.h"
 #include "replay/report/replay_sum.h"
 
 /*
@@ -96,11 +97,41 @@ static void *capture_main(void *arg)
     return NULL;
 }
 
+/* The snapshot, while the full sync is still running. Of several nodes none is known to be complete before all are. */
+static int bring_early(struct sync *s, struct ft_err *err)
+{
+    struct replay_options *o = &s->replay_options;
+    struct replay_result result;
+    int rc;
+
+    if (s->o->node_count != 0 || o->early_generation != 0)
+        return 0;
+    rc = replay_early_run(o, s->o->live, &s->progress->replay, s->losses, &result,
+                          &o->early_generation, err);
+    if (o->early_generation != 0) {
+        replay_sum_add(&s->result->replay, &result);
+        o->flush = false;
+        o->from_start = false;
+    }
+    replay_result_release(&result);
+    return rc;
+}
+
+static void *early_main(void *arg)
+{
+    struct sync *s = arg;
+
+    s->replay.failed = bring_early(s, &s->replay.err) != 0;
+    atomic_store(&s->replay.done, true);
+    return NULL;
+}
+
 static void *replay_main(void *arg)
 {
     struct sync *s = arg;
 
-    s->replay.failed = replay_run(&s->replay_options, &s->progress->replay, s->losses, &s->replayed,
+    s->replay.failed = bring_early(s, &s->replay.err) != 0 ||
+                       replay_run(&s->replay_options, &s->progress->replay, s->losses, &s->replayed,
                                   &s->replay.err) != 0;
     atomic_store(&s->replay.done, true);
     return NULL;
@@ -173,6 +204,12 @@ int sync_start_replay(struct sync *s, struct ft_err *err)
     }
     atomic_store(&s->progress->replaying, true);
     return sync_worker_start(&s->replay, replay_main, s, err);
+}
+
+int sync_start_early(struct sync *s, struct ft_err *err)
+{
+    atomic_store(&s->progress->replaying, true);
+    return sync_worker_start(&s->replay, early_main, s, err);
 }
 
 int sync_forget_position(struct sync *s, struct ft_err *err)

@@ -16,6 +16,8 @@ int sync_capture(struct sync *s, struct ft_err *err);
 int sync_start_capture(struct sync *s, struct ft_err *err);
 /* sync_start_replay - or the service; once more, when the one before has ended. */
 int sync_start_replay(struct sync *s, struct ft_err *err);
+/* sync_start_early - in the replay's place, while the capture runs: what can be brought before its full sync is complete. */
+int sync_start_early(struct sync *s, struct ft_err *err);
 /* sync_worker_start - run gets s, and sets done in the end. sync_worker_join - of one that may never have been started. */
 int sync_worker_start(struct sync_worker *w, void *(*run)(void *), struct sync *s,
                       struct ft_err *err);

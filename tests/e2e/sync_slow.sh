@@ -1,6 +1,7 @@
 #!/bin/sh
 # A target that is slow, or stands still: the source does not feel it, what is told about the lag is true,
-# and a limit of the directory ends it with all that was stored on the target.
+# and a limit of the directory ends it with all that was stored on the target. A source that is slow: the target gets the
+# snapshot while it comes, and has nothing of it should it not come to its end.
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
@@ -112,4 +113,89 @@ check "$label: the target has what was stored" cmp "$T/durable" "$T/told"
 applied >"$T/applied"
 check "$label: it is there" cmp "$T/durable" "$T/applied"
 over "$label"
+
+# has_early - entries of a full sync that is still running are on the target
+has_early()
+{
+    [ -n "$(cli hget flowtape:replay early)" ] && [ "$(cli dbsize)" -gt 20 ]
+}
+
+# hold_source - a full sync that does not go on after its half
+hold_source()
+{
+    standin_start "$rec" --pause-at 0:40000:1000000 "$@"
+}
+
+# source_dies - and another one, that goes on, takes its place
+source_dies()
+{
+    kill -9 "$STANDIN_PID"
+    wait "$STANDIN_PID" 2>/dev/null
+    t_forget "$STANDIN_PID"
+    standin_start "$rec" --port "$PORT"
+}
+
+label="killed in the full sync"
+hold_source --check-dir "$DIR"
+redis_start
+start_sync
+check "$label: entries are on the target" t_until has_early
+kill -9 "$SYNC_PID"
+wait "$SYNC_PID" 2>/dev/null
+t_forget "$SYNC_PID"
+cli set vanished 1 >/dev/null
+check "$label: their state says so" [ "$(cli hget flowtape:replay phase)" = snapshot ]
+check_status "$label: the rest" 0 "was not complete, and is emptied" timeout 300 "$FLOWTAPE" sync "$URI" "$REDIS" \
+    --dir "$DIR" --on-loss skip --cutover takeover --finish
+equal "$label"
+over "$label"
+
+label="a source that dies in the full sync"
+hold_source
+redis_start
+start_sync --cutover takeover --finish
+check "$label: entries are on the target" t_until has_early
+source_dies
+end_sync "$label" 0
+check "$label: another generation" json_is "$T/report.json" replay/generation 2
+check "$label: what is counted came by that" json_is "$T/report.json" replay/resumed false
+equal "$label"
+over "$label"
+
+# start_noted ARG... - as start_sync, with its notes and no report
+start_noted()
+{
+    "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$DIR" --snapshot-only "$@" >"$T/sync.out" 2>&1 &
+    SYNC_PID=$!
+    PIDS="$PIDS $SYNC_PID"
+}
+
+# A loss that is found when half of the keys are there: all of it is known in the end, and nothing is there.
+label="a loss that is found late"
+hold_source
+redis_start
+start_noted
+check "$label: the rest is recorded first" t_until grep -q "recorded to its end before it is replayed: .*cannot hold" \
+    "$T/sync.out"
+source_dies
+end_sync "$label" 3
+check "$label: is told" grep -q "nothing was written" "$T/sync.out"
+check "$label: the target has nothing" [ -z "$(cli keys '*')" ]
+over "$label"
+
+# What could not be taken back is not begun.
+if ! server_before 7.0; then
+    label="functions of the target's own"
+    hold_source
+    redis_start
+    cli function load "#!lua name=own
+redis.register_function('f', function() return 1 end)" >/dev/null
+    start_noted --on-loss skip
+    check "$label: the snapshot is recorded first" t_until grep -q \
+        "recorded to its end before it is replayed: .*function libraries" "$T/sync.out"
+    source_dies
+    end_sync "$label" 0
+    check "$label: they stay" [ "$(cli fcall f 0)" = 1 ]
+    over "$label"
+fi
 t_end

@@ -162,6 +162,8 @@ static int take_state_field(struct replay_state *s, const struct field *f, struc
         s->generation = (uint32_t)number;
         return 0;
     }
+    if (bytes_eq_str(f->name, "early"))
+        return take_text(f, s->early, sizeof(s->early), err);
     if (bytes_eq_str(f->name, "dirty"))
         s->dirty = true;
     if (bytes_eq_str(f->name, "overdue")) {

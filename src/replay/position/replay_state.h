@@ -15,6 +15,8 @@
  *              generation   the one being replayed; began:<n> for each that was begun
  *              options      what decides what the target gets, for who compares them later: replay_saved.h
  *              phase        "snapshot" or "journal"; "ending" while all this is being removed
+ *              early        the full sync was still running when this began (replay_early.h), and is not known
+ *                           to have become complete: the rule that told records of other flows apart
  *              dirty        "1": the target was not empty when this began
  *              rules        digest of the options that decide what is written
  *              overdue      "1": the expiry of keys is deferred (replay_deferred.h); "released": keys
@@ -51,6 +53,7 @@
 #define REPLAY_TAG_SIZE      24
 #define REPLAY_RUN_SIZE      41
 #define REPLAY_FLUSHES_SIZE  64
+#define REPLAY_RULE_SIZE     16
 /* "flow:lsn:part", what the target calls a command, and other names of fields. */
 #define REPLAY_TAG_TEXT 64
 
@@ -75,6 +78,7 @@ struct replay_state {
     uint32_t generation;
     uint64_t began_ms;
     uint64_t epoch;
+    char early[REPLAY_RULE_SIZE]; /* "": no */
     bool dirty;
     bool deferred;
     bool released;

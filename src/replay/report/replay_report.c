@@ -15,6 +15,7 @@ void replay_report_init(struct replay_report *rep, struct replay_progress *progr
 {
     *rep = (struct replay_report){
         .progress = progress, .losses = losses, .failure = FT_ERR_INIT, .result = result};
+    rep->bytes_before = atomic_load(&progress->bytes);
     *result = (struct replay_result){0};
     (void)pthread_mutex_init(&rep->mu, NULL); /* default attributes: cannot fail on Linux */
 }
@@ -105,7 +106,7 @@ void replay_report_end(struct replay_report *rep, bool complete, bool guard_off,
     pthread_mutex_lock(&rep->mu);
     result->complete = complete;
     result->guard_off = guard_off && result->records + result->in_sync != 0;
-    result->bytes = atomic_load(&rep->progress->bytes);
+    result->bytes = atomic_load(&rep->progress->bytes) - rep->bytes_before;
     result->elapsed_ms = elapsed_ms;
     pthread_mutex_unlock(&rep->mu);
 }

@@ -17,6 +17,7 @@ struct replay_report {
     /* constant */
     struct replay_progress *progress; /* atomic counters */
     struct loss_report *losses;       /* has a lock of its own */
+    uint64_t bytes_before;            /* of progress, which several replays of a sync add to */
     bool fail_on_loss;
     void (*on_note)(void *context, const char *text); /* may be NULL */
     void *context;
