@@ -30,6 +30,7 @@ build   libsodium-dev       pkg-config --exists libsodium
 build   libinih-dev         pkg-config --exists inih
 build   libssl-dev          pkg-config --exists openssl
 build   libmicrohttpd-dev   pkg-config --exists libmicrohttpd
+build   liblua5.1-0-dev     pkg-config --exists lua5.1
 build   libcmocka-dev       pkg-config --exists cmocka
 redis   redis-server        command -v redis-server
 redis   redis-tools         command -v redis-cli

@@ -56,6 +56,11 @@ static int take_rate(void *into, const char *text, struct ft_err *err)
     return args_take_rate(text, &o->rate_keys, &o->rate_bytes, err);
 }
 
+static int take_without(void *into, const char *text, struct ft_err *err)
+{
+    return replay_take_without(&((struct replay_options *)into)->without, text, err);
+}
+
 static int take_on_error(void *into, const char *text, struct ft_err *err)
 {
     struct replay_options *o = into;
@@ -107,6 +112,9 @@ static const struct arg target_args[] = {
      "write nothing: look at everything that can be known\n"
      "before; status 0 go, 3 would lose, 4 would fail",
      offsetof(struct replay_options, dry_run), NULL},
+    {"without", "COMMAND[,COMMAND...]",
+     "do without eval, restore, mset, unlink, flushall, even\nwhere the target allows it (repeatable)",
+     0, take_without},
     {"rate", "N|SIZE", "keys and records a second, or bytes: 5k, 10MB", 0, take_rate},
 };
 

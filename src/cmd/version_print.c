@@ -4,6 +4,7 @@
 #include <hiredis/hiredis.h>
 #include <isa-l.h>
 #include <jansson.h>
+#include <lua.h>
 #include <lz4.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
@@ -59,6 +60,7 @@ static size_t list_libraries(struct library list[LIBRARIES_MAX])
     set(&list[n++], "libarchive", archive_version_string() + strlen("libarchive "));
     set(&list[n++], "libsodium", sodium_version_string());
     set(&list[n++], "libmicrohttpd", MHD_get_version());
+    set(&list[n++], "lua", LUA_RELEASE + strlen("Lua "));
     set(&list[n++], "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
     return n;
 }

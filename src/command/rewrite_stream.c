@@ -313,8 +313,10 @@ void rewrite_xautoclaim(struct rewrite *rw)
 {
     guess_groups(rw);
     claim_by_clock(rw);
-    /* from 7.2 on the command always makes the consumer */
-    if (rewrite_target(rw) < 602 || (is_old(rw) && rewrite_target(rw) >= 702)) {
+    /* From 7.2 on the command always makes the consumer. A script that reads before it writes can be run anywhere; what 6.2
+     * does with deleted entries, only its own command. */
+    if (rewrite_target(rw) < 602 || (is_old(rw) && rewrite_target(rw) >= 702) ||
+        (rewrite_target(rw) >= 700 && !is_old(rw))) {
         autoclaim_old(rw);
         return;
     }

@@ -329,6 +329,14 @@ static enum recode_result put_large_stream(struct rendering *r, enum loss_reason
     return result;
 }
 
+static enum recode_result put_plain_stream(struct rendering *r, enum loss_reason *ret_loss)
+{
+    enum recode_result result = stream_commands_run_plain(r->e->options.target, r->entry, r->put,
+                                                          r->context, ret_loss, r->err);
+
+    return result == RECODE_OK && put_expiry(r) != 0 ? RECODE_ERROR : result;
+}
+
 static enum recode_result put_json(struct rendering *r, bool replace, enum loss_reason *ret_loss)
 {
     const struct entry_commands_options *options = &r->e->options;
@@ -356,8 +364,9 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
     struct rendering r = {
         .e = e, .entry = entry, .now_ms = now_ms, .put = put, .context = context, .err = err};
     enum value_class class = rdb_type_class(entry->type);
-    bool by_restore = e->options.restore || !has_commands(class) ||
-                      (class == VALUE_STREAM && entry->value.n <= RESTORE_STREAM_MAX);
+    bool by_restore =
+        !e->options.no_restore && (e->options.restore || !has_commands(class) ||
+                                   (class == VALUE_STREAM && entry->value.n <= RESTORE_STREAM_MAX));
 
     *ret_loss = LOSS_NONE;
     if (entry->expire_ms != RDB_NO_EXPIRY && entry->expire_ms <= 0)
@@ -370,10 +379,16 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
             return result;
         *ret_loss = LOSS_NONE;
     }
-    if (class == VALUE_STREAM)
+    if (!has_commands(class)) {
+        *ret_loss = class == VALUE_MODULE ? LOSS_MODULE : LOSS_PROBABILISTIC;
+        return RECODE_LOST;
+    }
+    if (class == VALUE_STREAM && !e->options.no_restore)
         return put_large_stream(&r, ret_loss);
     if (value_check_run(&e->check, entry->type, entry->value, err) != 0)
         return RECODE_ERROR;
+    if (class == VALUE_STREAM)
+        return put_plain_stream(&r, ret_loss);
     if (class == VALUE_STRING)
         return put_string(&r) == 0 ? RECODE_OK : RECODE_ERROR;
     if (class == VALUE_JSON)

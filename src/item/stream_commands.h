@@ -13,6 +13,14 @@
 #include "item/command_fn.h"
 #include "item/recode.h"
 
+/*
+ * stream_commands_run_plain - the same for a server without RESTORE: XGROUP for groups and consumers, XCLAIM for what is
+ * pending; when a consumer was seen last is not brought. LOSS_STREAM_PENDING: entries are pending without a consumer.
+ */
+enum recode_result stream_commands_run_plain(const struct target *target,
+                                             const struct rdb_entry *entry, command_fn *put,
+                                             void *context, enum loss_reason *ret_loss,
+                                             struct ft_err *err);
 /* stream_commands_run - without the key's time to live. The key is replaced. */
 enum recode_result stream_commands_run(const struct target *target, const struct rdb_entry *entry,
                                        command_fn *put, void *context, enum loss_reason *ret_loss,

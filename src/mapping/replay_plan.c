@@ -8,11 +8,18 @@
 #include "item/slot.h"
 #include "mapping/mapping_lua.h"
 #include "mapping/replay_own_key.h"
+#include "mapping/replay_restore.h"
 #include "wire/reply_kind.h"
 #include "wire/slot_map.h"
 
 /* Elements of a list that go in one command. */
 #define PUSH_ARGS 1000u
+
+/* An argument that nothing else holds. */
+struct copied {
+    struct copied *next;
+    uint8_t bytes[];
+};
 
 struct replay_planner {
     struct replay_rules rules;
@@ -36,7 +43,9 @@ struct replay_planner {
     size_t dst_count;     /* the first of the commands: for the side that gets something */
     redisReply **replies; /* what was read; arguments point into them */
     size_t reply_count, reply_cap;
-    struct buf texts; /* as do those made here; see push_text */
+    struct buf texts;                 /* as do those made here; see push_text */
+    struct replay_restorer *restorer; /* only where there is no RESTORE */
+    struct copied *copies;            /* arguments that it has made */
 };
 
 int replay_planner_new(struct replay_planner **ret, const struct replay_rules *rules,
@@ -50,6 +59,11 @@ int replay_planner_new(struct replay_planner **ret, const struct replay_rules *r
     p->rules = *rules;
     p->sink = *sink;
     p->host = *host;
+    if (rules->no_restore &&
+        replay_restorer_new(&p->restorer, rules->kind, rules->json_as, err) != 0) {
+        replay_planner_free(p);
+        return -1;
+    }
     *ret = p;
     return 0;
 }
@@ -63,6 +77,12 @@ static void reset(struct replay_planner *p)
 {
     for (size_t i = 0; i < p->reply_count; i++)
         freeReplyObject(p->replies[i]);
+    while (p->copies != NULL) {
+        struct copied *next = p->copies->next;
+
+        free(p->copies);
+        p->copies = next;
+    }
     p->reply_count = 0;
     p->arg_count = 0;
     p->command_count = 0;
@@ -83,6 +103,7 @@ void replay_planner_free(struct replay_planner *p)
     free(p->first_args);
     free(p->replies);
     buf_release(&p->texts);
+    replay_restorer_free(p->restorer);
     free(p);
 }
 
@@ -251,14 +272,48 @@ static int dump_key(struct replay_planner *p, uint32_t db, struct bytes key, str
     return 0;
 }
 
+/* Where a command of a RESTORE goes: its arguments do not stay. */
+struct restoring {
+    struct replay_planner *p;
+    uint32_t db;
+};
+
+static int put_copied(void *context, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    const struct restoring *x = context;
+
+    for (size_t i = 0; i < count; i++) {
+        struct copied *c = malloc(sizeof(*c) + args[i].n);
+
+        if (c == NULL)
+            return err_nomem(err, "a plan");
+        c->next = x->p->copies;
+        x->p->copies = c;
+        if (args[i].n != 0)
+            memcpy(c->bytes, args[i].p, args[i].n);
+        if ((i == 0 ? begin(x->p, x->db, bytes_of(c->bytes, args[i].n), err)
+                    : push(x->p, bytes_of(c->bytes, args[i].n), err)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int put_restore(struct replay_planner *p, uint32_t db, struct bytes key,
                        const struct dumped *d, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("RESTORE"), key,
                                  d->expire_ms,         d->value,
                                  bytes_str("REPLACE"), bytes_str("ABSTTL")};
+    struct restoring x = {p, db};
+    enum loss_reason loss;
 
-    return put(p, db, args, 6, err);
+    if (p->restorer == NULL)
+        return put(p, db, args, 6, err);
+    if (replay_restorer_run(p->restorer, args, 6, put_copied, &x, &loss, err) != 0)
+        return -1;
+    return loss == LOSS_NONE || loss_is_note(loss)
+               ? 0
+               : refuse(p, "ERR the target does not allow RESTORE, which this value needs", err);
 }
 
 /*

@@ -33,6 +33,7 @@ struct replay_rules {
     const struct target *kind;
     unsigned version; /* of the target: major * 100 + minor */
     bool cluster;
+    bool no_restore; /* the target does not let RESTORE be used */
     /* A key of the input is left out, as it would be called like one of the replay's own. Any thread. */
     void (*on_own_key)(void *context, struct bytes key);
     void *context;

@@ -55,7 +55,8 @@ struct replay_options {
     const char
         *only_keys; /* bring the keys that this file names, and do nothing else: replay_repair.h */
     const char *retry_dead_letters; /* send the commands of this file again, and do nothing else */
-    uint64_t rate_keys;             /* a second; 0: no limit */
+    unsigned without;   /* commands that are not to be used: RIGHTS_ of target/rights.h */
+    uint64_t rate_keys; /* a second; 0: no limit */
     uint64_t rate_bytes;
     enum replay_pace pace;
     double pace_factor; /* with RECORDED: 2 is twice as fast */
@@ -75,6 +76,8 @@ struct replay_options {
     void *context;
 };
 
+/* replay_take_without - "eval,restore": adds to *ret, see `without`; FT_ERR_USAGE. */
+int replay_take_without(unsigned *ret, const char *text, struct ft_err *err);
 /* replay_run_defaults - what an option has when it is not given; input and target are NULL. */
 struct replay_options replay_run_defaults(void);
 

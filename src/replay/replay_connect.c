@@ -43,6 +43,7 @@ void replay_connect_init(struct replay *r)
     };
 
     target_client_init(&r->target, r->o->target, &host);
+    atomic_store(&r->target.no_eval, (r->o->without & RIGHTS_EVAL) != 0);
     r->target.was_reached = r->o->known_target;
 }
 
@@ -81,6 +82,11 @@ void replay_end_lease(struct replay *r, bool give_back)
 /*
  * One attempt
  */
+
+int replay_take_without(unsigned *ret, const char *text, struct ft_err *err)
+{
+    return rights_take_without(ret, text, err);
+}
 
 /* What may be done beside a replay (forgetting its state, sending dead letters) leaves the connections
  * of others alone. */

@@ -101,7 +101,7 @@ static int flush_node(struct replay *r, struct target_node *node, struct ft_err 
 {
     const struct bytes args[] = {bytes_str("FLUSHALL"), bytes_str("ASYNC")};
 
-    for (size_t count = 2; count > 0; count--) {
+    for (size_t count = (r->o->without & RIGHTS_FLUSH) != 0 ? 0 : 2; count > 0; count--) {
         redisReply *reply;
         bool refused;
 

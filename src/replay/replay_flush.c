@@ -29,7 +29,8 @@ static bool is_done(const struct flush_run *f, const struct replay_node *node)
 static bool is_plain(const struct replay *r)
 {
     return replay_map_is_identity(&r->o->map) && filter_is_empty(&r->o->filter) &&
-           r->kept.count == 0 && !r->set.state.dirty && !r->rights.no_flush;
+           r->kept.count == 0 && !r->set.state.dirty && !r->rights.no_flush && !r->rights.no_eval &&
+           !r->rights.no_restore;
 }
 
 /* Only where the node is the flush as a whole to be done: slots that came from others may have had it. */

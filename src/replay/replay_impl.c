@@ -26,6 +26,7 @@ struct replay_rules replay_rules_of(struct replay *r)
         .kind = r->target.kind,
         .version = r->target.version,
         .cluster = r->target.cluster,
+        .no_restore = r->rights.no_restore,
         .on_own_key = note_own_key,
         .context = r,
     };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "input/source_nodes.h"
 #include "replay/position/replay_huge.h"
+#include "replay/position/replay_multi.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_pair.h"
 #include "replay/position/replay_position.h"
@@ -17,6 +18,7 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_record.h"
 #include "replay/replay_told.h"
+#include "target/target_eval.h"
 
 #define LOOK_UP_EVERY 256u /* records between looks at signals and time */
 
@@ -119,7 +121,7 @@ static int put_command(void *context, uint32_t db, unsigned part, struct bytes k
         atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
     unit = j->r->set.units;
-    if ((count > REPLAY_ARGS_MAX
+    if ((count > REPLAY_ARGS_MAX && !replay_multi_is(node)
              ? replay_put_huge(&j->r->set, node, j->item, db, tag, args, count, err)
              : replay_node_put(node, db, tag, args, count, err)) != 0)
         return -1;
@@ -135,6 +137,8 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
 
     struct replay_node *node = replay_node_of(&j->r->set, key);
 
+    if (replay_multi_is(node) && bytes_eq_str(args[0], "EVAL"))
+        return target_eval_keys(node->server->pipe, 0, ret, args, count, NULL, 0, err);
     return target_node_ask(node->server, ret, args, count, err);
 }
 

@@ -86,7 +86,8 @@ static int open_sender(struct replay_recheck *c, struct ft_err *err)
     const struct replay_rules rules = replay_rules_of(r);
     struct entry_commands_options entries = {.target = r->target.kind,
                                              .json_as = c->options.json_as,
-                                             .restore = true,
+                                             .restore = !r->rights.no_restore,
+                                             .no_restore = r->rights.no_restore,
                                              .arg_max = r->target.arg_max};
 
     if (cluster_pipe_new(&c->pipe, &r->target, IN_FLIGHT_BYTES, take_nothing, c, err) != 0 ||

@@ -10,6 +10,7 @@
 #include "mapping/mapping_lua.h"
 #include "mapping/replay_mapper.h"
 #include "mapping/replay_plan.h"
+#include "mapping/replay_restore.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_suspect.h"
@@ -28,6 +29,7 @@ struct replay_recorder {
     size_t arg_cap;
     struct translator *translator; /* of records whose names have changed */
     struct replay_planner *planner;
+    struct replay_restorer *restorer; /* only where there is no RESTORE */
     unsigned part;
     bool doubtful;
 };
@@ -69,7 +71,9 @@ int replay_recorder_new(struct replay_recorder **ret, struct replay *r,
     rec->defer.script = lua_hsetex;
     if (replay_mapper_new(&rec->mapper, &rules, err) != 0 ||
         replay_translator_new(&rec->translator, &rules, err) != 0 ||
-        replay_planner_new(&rec->planner, &rules, sink, &host, err) != 0) {
+        replay_planner_new(&rec->planner, &rules, sink, &host, err) != 0 ||
+        (rules.no_restore &&
+         replay_restorer_new(&rec->restorer, rules.kind, rules.json_as, err) != 0)) {
         replay_recorder_free(rec);
         return -1;
     }
@@ -86,6 +90,7 @@ void replay_recorder_free(struct replay_recorder *rec)
     free(rec->args);
     translator_free(rec->translator);
     replay_planner_free(rec->planner);
+    replay_restorer_free(rec->restorer);
     free(rec);
 }
 
@@ -104,6 +109,34 @@ static int put_consumer(struct replay_recorder *rec, uint32_t db, const struct b
     return rec->sink.put(rec->sink.context, db, rec->part++, args[7], eval, 6, err);
 }
 
+/* A RESTORE for a target without: one command after the other, all in the same database. */
+struct restoring {
+    struct replay_recorder *rec;
+    uint32_t db;
+    struct bytes key;
+};
+
+static int put_restored(void *context, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    const struct restoring *x = context;
+    struct replay_recorder *rec = x->rec;
+
+    return rec->sink.put(rec->sink.context, x->db, rec->part++, x->key, args, count, err);
+}
+
+static int put_restore(struct replay_recorder *rec, uint32_t db, struct bytes key,
+                       const struct bytes *args, size_t count, struct ft_err *err)
+{
+    struct restoring x = {rec, db, key};
+    enum loss_reason loss;
+
+    if (replay_restorer_run(rec->restorer, args, count, put_restored, &x, &loss, err) != 0)
+        return -1;
+    if (loss == LOSS_NONE)
+        return 0;
+    return replay_report_loss(&rec->r->report, loss, "RESTORE", db, args[1], err);
+}
+
 static int put(struct replay_recorder *rec, uint32_t db, struct bytes key, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
@@ -114,8 +147,11 @@ static int put(struct replay_recorder *rec, uint32_t db, struct bytes key, const
         return -1;
     if (n == 0)
         return 0;
-    if (rec->r->target.version < CONSUMER_VERSION && bytes_is_word(timed[0], "XREADGROUP"))
+    if (rec->r->target.version < CONSUMER_VERSION && !rec->r->rights.no_eval &&
+        bytes_is_word(timed[0], "XREADGROUP"))
         return put_consumer(rec, db, timed, err);
+    if (rec->restorer != NULL && bytes_is_word(timed[0], "RESTORE"))
+        return put_restore(rec, db, key, timed, n, err);
     if (rec->r->rights.no_unlink && bytes_is_word(timed[0], "UNLINK")) {
         if (ARRAY_RESERVE(&rec->args, &rec->arg_cap, n, "a command", err) != 0)
             return -1;
@@ -147,7 +183,7 @@ static int put_transfer(struct replay_recorder *rec, const struct item *item,
 
     if (tr->src_db == tr->dst_db && bytes_eq(tr->src, tr->dst))
         return 0;
-    if (rec->r->target.cluster && slot_of(tr->src) != slot_of(tr->dst))
+    if (rec->restorer != NULL || (rec->r->target.cluster && slot_of(tr->src) != slot_of(tr->dst)))
         return replay_plan_transfer(rec->planner, item, tr, err);
     return put(rec, tr->src_db, tr->src, args, 10, err);
 }

@@ -9,6 +9,7 @@
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_lua.h"
 #include "target/key_scan.h"
+#include "target/target_eval.h"
 #include "wire/reply_kind.h"
 
 /* So late a step may come to the target. */
@@ -160,8 +161,8 @@ static int take_answer(struct replay_release *w, enum replay_walk_kind kind, uin
 
 /* from: where fields are begun with, or continued; "": there are none. */
 static int call_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
-                       int64_t limit_ms, const char *from, size_t count, redisReply **ret,
-                       struct ft_err *err)
+                       int64_t limit_ms, const char *from, uint32_t db, size_t count,
+                       redisReply **ret, struct ft_err *err)
 {
     struct target_node *node = &w->r->target.nodes[node_index];
     int64_t there_ms = (int64_t)(clock_wall_us() / 1000) + w->ahead_ms[node_index];
@@ -183,8 +184,18 @@ static int call_script(struct replay_release *w, size_t node_index, enum replay_
     w->args[4] = bytes_of(limit, i64_to_text(limit_ms, limit));
     w->args[5] = bytes_of(deadline, i64_to_text(there_ms + LATE_MS, deadline));
     w->args[6] = bytes_str(from);
-    if (target_node_call(node, ret, w->args, SCRIPT_ARGS + count, err) != 0)
+    if (atomic_load(&w->r->target.no_eval)) {
+        if (target_eval_keys(node->pipe, db, ret, w->args, SCRIPT_ARGS + count,
+                             w->args + SCRIPT_ARGS, count, err) != 0)
+            return -1;
+        if ((*ret)->type == REDIS_REPLY_ERROR) {
+            (void)target_node_refused(node, (*ret)->str, err);
+            freeReplyObject(*ret);
+            return -1;
+        }
+    } else if (target_node_call(node, ret, w->args, SCRIPT_ARGS + count, err) != 0) {
         return -1;
+    }
     if ((*ret)->type == REDIS_REPLY_ARRAY)
         return 0;
     rc = reply_not_of(*ret, node->name, "EVAL, for times", err);
@@ -208,7 +219,7 @@ static int finish_fields(struct replay_release *w, size_t node_index, enum repla
             int rc;
 
             w->args[SCRIPT_ARGS] = bytes_of(key->str, key->len);
-            if (call_script(w, node_index, kind, limit_ms, from, 1, &reply, err) != 0)
+            if (call_script(w, node_index, kind, limit_ms, from, db, 1, &reply, err) != 0)
                 return -1;
             from[0] = '\0';
             for (size_t j = 0; j + 1 < reply->elements; j += 2) {
@@ -225,21 +236,36 @@ static int finish_fields(struct replay_release *w, size_t node_index, enum repla
 }
 
 /* keys: w->args + SCRIPT_ARGS, of the database that is selected. */
-static int run_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
-                      int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
-                      bool *ret_elsewhere, struct ft_err *err)
+static int run_script_once(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
+                           int64_t limit_ms, uint32_t db, size_t count,
+                           struct replay_held_keys *near, bool *ret_elsewhere, struct ft_err *err)
 {
     const char *from = replay_defers_fields(w->r) ? "0" : "";
     redisReply *reply;
     int rc;
 
-    if (call_script(w, node_index, kind, limit_ms, from, count, &reply, err) != 0)
+    if (call_script(w, node_index, kind, limit_ms, from, db, count, &reply, err) != 0)
         return -1;
     rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
     if (rc == 0)
         rc = finish_fields(w, node_index, kind, limit_ms, db, reply, near, ret_elsewhere, err);
     freeReplyObject(reply);
     return rc;
+}
+
+/* Without scripts on the server there is a transaction, which on a cluster has the keys of one slot. */
+static int run_script(struct replay_release *w, size_t node_index, enum replay_walk_kind kind,
+                      int64_t limit_ms, uint32_t db, size_t count, struct replay_held_keys *near,
+                      bool *ret_elsewhere, struct ft_err *err)
+{
+    if (!w->r->target.cluster || !atomic_load(&w->r->target.no_eval))
+        return run_script_once(w, node_index, kind, limit_ms, db, count, near, ret_elsewhere, err);
+    for (size_t i = 0; i < count; i++) {
+        w->args[SCRIPT_ARGS] = w->args[SCRIPT_ARGS + i];
+        if (run_script_once(w, node_index, kind, limit_ms, db, 1, near, ret_elsewhere, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /*

@@ -180,7 +180,8 @@ static int make_sink(struct item_sink *ret, struct repair *p, struct ft_err *err
     const struct entry_commands_options options = {
         .target = p->r->target.kind,
         .json_as = p->r->o->json_as,
-        .restore = true,
+        .restore = !p->r->rights.no_restore,
+        .no_restore = p->r->rights.no_restore,
         .arg_max = p->r->target.arg_max,
     };
     struct bringer *b = calloc(1, sizeof(*b));

@@ -15,6 +15,7 @@
 #include "replay/replay_record.h"
 #include "replay/replay_refused.h"
 #include "replay/replay_walk.h"
+#include "target/target_eval.h"
 
 #define WHY_SIZE   120
 #define FIRST_SIZE 400
@@ -349,6 +350,18 @@ static int keep_key(struct retry *t, const struct replay_letter *l, struct bytes
     return 0;
 }
 
+/* In the database that is selected. */
+static int call(const struct replay *r, const struct target_node *node,
+                const struct replay_letter *l, redisReply **ret, struct ft_err *err)
+{
+    uint64_t keys;
+
+    if (!r->rights.no_eval || !bytes_eq_str(l->args[0], "EVAL") || l->count < 3 ||
+        !bytes_to_u64(l->args[2], &keys) || keys > l->count - 3)
+        return redis_pipe_call(node->pipe, ret, l->args, l->count, err);
+    return target_eval_keys(node->pipe, l->db, ret, l->args, l->count, l->args + 3, keys, err);
+}
+
 /* One command at a time, and its reply: nothing is in doubt but the one that was in flight. */
 static int send(struct retry *t, const struct replay_letter *l, bool *ret_refused,
                 struct ft_err *err)
@@ -369,7 +382,7 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
     if (!r->target.cluster && target_node_call(node, NULL, select, 2, err) != 0)
         return -1;
     r->letter_sent = true;
-    if (redis_pipe_call(node->pipe, &reply, l->args, l->count, err) != 0)
+    if (call(r, node, l, &reply, err) != 0)
         return -1;
     *ret_refused = reply->type == REDIS_REPLY_ERROR &&
                    !command_error_expected(command_find(l->args[0]), reply->str);

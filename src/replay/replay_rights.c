@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "command/command_table.h"
+#include "rdb/value_walk.h"
+#include "replay/position/replay_node.h"
 
 /* Is it known that none follows? */
 static bool has_journal(const struct replay *r)
@@ -42,12 +44,23 @@ static bool is_known(const char *name)
     return false;
 }
 
+/* What makes values of the snapshot where RESTORE is not allowed, by their class. */
+static const struct {
+    enum value_class class;
+    const char *name;
+} in_place_of_restore[] = {
+    {VALUE_LIST, "RPUSH"},    {VALUE_SET, "SADD"},      {VALUE_ZSET, "ZADD"},
+    {VALUE_STREAM, "XADD"},   {VALUE_STREAM, "XSETID"}, {VALUE_STREAM, "XGROUP CREATE"},
+    {VALUE_STREAM, "XCLAIM"}, {VALUE_STREAM, "XDEL"},
+};
+#define RESTORE_COUNT (sizeof(in_place_of_restore) / sizeof(in_place_of_restore[0]))
+
 /* What this input needs. */
 static int add_needs(struct rights *rights, const struct replay *r,
                      const struct replay_survey *survey, struct ft_err *err)
 {
-    const char **names = calloc(survey->command_count + 2, sizeof(*names));
-    bool *may_lack = calloc(survey->command_count + 2, sizeof(*may_lack));
+    const char **names = calloc(survey->command_count + RESTORE_COUNT + 2, sizeof(*names));
+    bool *may_lack = calloc(survey->command_count + RESTORE_COUNT + 2, sizeof(*may_lack));
     size_t count = 0;
     int rc = -1;
 
@@ -56,14 +69,19 @@ static int add_needs(struct rights *rights, const struct replay *r,
     } else {
         if (survey->strings && r->rights.no_set)
             rights_add_missing(rights, "SET", "it was refused to this user");
-        if (survey->values && r->rights.no_restore)
+        if (survey->modules && r->rights.no_restore)
             rights_add_missing(rights, "RESTORE", "it was refused to this user");
+        for (size_t i = 0; r->rights.no_restore && i < RESTORE_COUNT; i++) {
+            if ((survey->classes & 1u << in_place_of_restore[i].class) != 0)
+                names[count++] = in_place_of_restore[i].name;
+        }
         if (survey->library_count != 0)
             names[count++] = "FUNCTION LOAD";
         if (survey->db_max != 0 && !r->target.cluster)
             names[count++] = "SELECT";
         for (size_t i = 0; i < survey->command_count; i++) {
-            if (is_known(survey->commands[i].name))
+            if (is_known(survey->commands[i].name) ||
+                (r->rights.no_restore && strcmp(survey->commands[i].name, "RESTORE") == 0))
                 continue;
             may_lack[count] = survey->commands[i].called;
             names[count++] = survey->commands[i].name;
@@ -101,14 +119,23 @@ static void complete(struct rights *rights, struct replay *r)
 
 int replay_check_rights(struct replay *r, struct ft_err *err)
 {
+    const struct rights_wanted wanted = {.journal = has_journal(r), .without = r->o->without};
     struct rights all;
     int rc = 0;
 
     if (!r->rights.known)
-        rc = r->o->dry_run ? rights_ask(&r->rights, &r->target, has_journal(r), err)
-                           : rights_probe(&r->rights, &r->target, has_journal(r), err);
+        rc = r->o->dry_run ? rights_ask(&r->rights, &r->target, &wanted, err)
+                           : rights_probe(&r->rights, &r->target, &wanted, err);
     if (rc != 0)
         return -1;
+    if (r->rights.no_eval && wanted.journal && r->target.cluster)
+        rights_add_missing(&r->rights, "EVAL and EVALSHA (on a cluster)",
+                           "it was refused to this user");
+    if (r->rights.no_eval) {
+        atomic_store(&r->target.no_eval, true);
+        if (replay_nodes_begin_multi(&r->set, err) != 0)
+            return -1;
+    }
     if (r->rights.missing_count == 0)
         return 0;
     all = r->rights;

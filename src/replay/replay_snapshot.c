@@ -27,6 +27,7 @@
 #include "replay/replay_run.h"
 #include "resp/resp_write.h"
 #include "target/cluster_pipe.h"
+#include "target/local_script.h"
 #include "wire/reply_error.h"
 #include "wire/reply_kind.h"
 
@@ -62,7 +63,8 @@ struct stream_sender {
     bool in_order; /* of its elements */
     bool cut;      /* a command of it is not sent, as an argument is too long */
     uint32_t mark;
-    struct replay_run *run; /* small strings */
+    struct local_script *script; /* where the target runs none; NULL until there is one */
+    struct replay_run *run;      /* small strings */
     struct buf scratch;
     struct replay_payer payer;
     struct key_log *names; /* of an RDB file's keys; NULL: another kind of input */
@@ -241,7 +243,8 @@ static int put_mapped(struct stream_sender *s, const struct rdb_entry *original,
                       const struct rdb_entry *entry, struct ft_err *err)
 {
     enum value_class class = rdb_type_class(entry->type);
-    bool large = entry->value_bytes > RESTORE_BYTES || class == VALUE_STRING;
+    bool large =
+        entry->value_bytes > RESTORE_BYTES || class == VALUE_STRING || s->r->rights.no_restore;
     enum loss_reason loss = LOSS_NONE;
     enum recode_result result = RECODE_OK;
 
@@ -314,17 +317,6 @@ static int put_in_order(struct stream_sender *s, uint32_t db, const struct bytes
     return send_args(s, db, args, count, err);
 }
 
-static int put_record_command(void *context, uint32_t db, unsigned part, struct bytes key,
-                              const struct bytes *args, size_t count, struct ft_err *err)
-{
-    struct stream_sender *s = context;
-
-    (void)part;
-    (void)key; /* what is sent may be divided by keys */
-    s->mark = replay_recorder_doubts(s->recorder) ? MARK_DOUBT : MARK_IN_SYNC;
-    return put_in_order(s, db, args, count, err);
-}
-
 static int drain(void *context, struct ft_err *err)
 {
     struct stream_sender *s = context;
@@ -334,12 +326,62 @@ static int drain(void *context, struct ft_err *err)
     return cluster_pipe_drain(s->pipe, err);
 }
 
+static int ask_for_script(void *context, uint32_t db, redisReply **ret, const struct bytes *args,
+                          size_t count, struct ft_err *err)
+{
+    return cluster_pipe_call(((struct stream_sender *)context)->pipe, db, ret, args, count, err);
+}
+
+/* After drain. What it would write is left to the caller. */
+static int run_script(struct stream_sender *s, uint32_t db, redisReply **ret,
+                      const struct bytes *args, size_t count, struct ft_err *err)
+{
+    if (s->script == NULL && local_script_new(&s->script, ask_for_script, s, err) != 0)
+        return -1;
+    return local_script_run(s->script, ret, db, args, count, err);
+}
+
+/* The flow is done again from its beginning after an interruption, so no transaction is needed. */
+static int put_script_here(struct stream_sender *s, uint32_t db, const struct bytes *args,
+                           size_t count, struct ft_err *err)
+{
+    const struct local_script_write *writes;
+    redisReply *reply;
+    size_t write_count;
+    int rc = 0;
+
+    if (drain(s, err) != 0 || run_script(s, db, &reply, args, count, err) != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = classify(s, s->mark, db, args, count, reply->str, err);
+    freeReplyObject(reply);
+    writes = local_script_writes(s->script, &write_count);
+    for (size_t i = 0; rc == 0 && i < write_count; i++)
+        rc = send_args(s, writes[i].db, writes[i].args, writes[i].count, err);
+    return rc;
+}
+
+static int put_record_command(void *context, uint32_t db, unsigned part, struct bytes key,
+                              const struct bytes *args, size_t count, struct ft_err *err)
+{
+    struct stream_sender *s = context;
+
+    (void)part;
+    (void)key; /* what is sent may be divided by keys */
+    s->mark = replay_recorder_doubts(s->recorder) ? MARK_DOUBT : MARK_IN_SYNC;
+    if (atomic_load(&s->r->target.no_eval) && bytes_eq_str(args[0], "EVAL"))
+        return put_script_here(s, db, args, count, err);
+    return put_in_order(s, db, args, count, err);
+}
+
 static int ask(void *context, struct bytes key, redisReply **ret, const struct bytes *args,
                size_t count, struct ft_err *err)
 {
     struct stream_sender *s = context;
 
     (void)key; /* among the arguments */
+    if (atomic_load(&s->r->target.no_eval) && bytes_eq_str(args[0], "EVAL"))
+        return run_script(s, 0, ret, args, count, err);
     return cluster_pipe_call(s->pipe, 0, ret, args, count, err);
 }
 
@@ -550,7 +592,8 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
     };
     struct entry_commands_options entries = {.target = r->target.kind,
                                              .json_as = r->o->json_as,
-                                             .restore = true,
+                                             .restore = !r->rights.no_restore,
+                                             .no_restore = r->rights.no_restore,
                                              .arg_max = r->target.arg_max};
 
     if (cluster_pipe_new(&s->pipe, &s->r->target, lane_bytes(r), take_answer, s, err) != 0 ||
@@ -576,6 +619,7 @@ static void sender_release(struct stream_sender *s)
     entry_commands_free(s->by_restore);
     entry_commands_free(s->by_commands);
     replay_run_free(s->run);
+    local_script_free(s->script);
     buf_release(&s->scratch);
     key_log_free(s->names);
 }
@@ -614,8 +658,11 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
         return 0;
     s->mark = MARK_DONE;
     if (replay_lost_save(&r->set, err) != 0 || replay_refused_save(r, err) != 0 ||
-        cluster_pipe_wait_replicas(s->pipe, err) != 0 || send_args(s, 0, args, 6, err) != 0 ||
-        cluster_pipe_drain(s->pipe, err) != 0)
+        cluster_pipe_wait_replicas(s->pipe, err) != 0)
+        return -1;
+    if (atomic_load(&r->target.no_eval)
+            ? replay_state_eval(&r->set, args, 6, err) != 0
+            : send_args(s, 0, args, 6, err) != 0 || cluster_pipe_drain(s->pipe, err) != 0)
         return -1;
     replay_state_stream_done(&r->set, s->flow);
     replay_report_stream_done(&r->report, s->flow, s->keys);

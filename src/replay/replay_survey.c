@@ -28,7 +28,8 @@ struct worker {
     struct recoder *recoder;
     uint32_t db_max;
     uint64_t keys, records, in_sync, bytes;
-    bool strings, values;
+    bool strings, values, modules;
+    unsigned classes;
     bool with_values; /* the second pass */
     bool doubtful;    /* a type has come of which values may be lost */
     struct replay_command *commands;
@@ -80,6 +81,8 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
         w->db_max = db;
     w->strings |= rdb_type_class(e->type) == VALUE_STRING;
     w->values |= rdb_type_class(e->type) != VALUE_STRING;
+    w->modules |= rdb_type_class(e->type) == VALUE_MODULE;
+    w->classes |= 1u << rdb_type_class(e->type);
     w->doubtful |= may_lose;
     w->keys++;
     w->bytes += key.n + e->value_bytes;
@@ -391,6 +394,8 @@ static int add_up(struct surveyor *s, const struct worker *w, struct ft_err *err
         s->ret->db_max = w->db_max;
     s->ret->strings |= w->strings;
     s->ret->values |= w->values;
+    s->ret->modules |= w->modules;
+    s->ret->classes |= w->classes;
     s->ret->keys += w->keys;
     s->ret->records += w->records;
     s->ret->in_sync += w->in_sync;

@@ -27,6 +27,8 @@ struct replay_survey {
     struct loss_report losses;
     uint32_t db_max;                        /* of the target; 0 if nothing goes elsewhere */
     bool strings, values;                   /* there are such: SET, RESTORE */
+    bool modules;                           /* of these, what RESTORE alone brings */
+    unsigned classes;                       /* of values: 1 << enum value_class */
     char (*libraries)[REPLAY_LIBRARY_NAME]; /* names of function libraries */
     size_t library_count;
     uint64_t keys, records;          /* that go to the target */

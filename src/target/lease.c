@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/wake.h"
+#include "target/target_eval.h"
 #include "target/target_lua.h"
 #include "wire/reply_error.h"
 
@@ -43,6 +44,7 @@ struct lease {
     struct lease_terms terms;
     struct uri uri; /* of the master that has the hash; owned */
     struct redis_pipe *pipe;
+    bool here; /* scripts are run here: target_eval.h */
     int abort_fd;
     pthread_t thread;
     pthread_mutex_t mu;
@@ -158,7 +160,7 @@ static bool is_alive(const struct holder *h)
  */
 
 /* EVAL script with the holder's arguments and up to two more. */
-static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *script,
+static int run_script(struct redis_pipe *pipe, bool here, redisReply **ret, const char *script,
                       const char *key, const struct holder *own, const char *victim,
                       bool may_create, struct ft_err *err)
 {
@@ -172,7 +174,7 @@ static int run_script(struct redis_pipe *pipe, redisReply **ret, const char *scr
         bytes_of(who, (size_t)n), bytes_str(victim),     bytes_str(may_create ? "1" : "0"),
     };
 
-    return redis_pipe_call(pipe, ret, args, 9, err);
+    return target_eval(pipe, here, ret, args, 9, err);
 }
 
 /*
@@ -215,7 +217,8 @@ static int call_anew(struct lease *lease, redisReply **ret, const char *script,
     if (lease->pipe == NULL && redis_pipe_open_within(&lease->pipe, &lease->uri, lease->abort_fd,
                                                       lease->host.give_up_ms, NULL, NULL, err) != 0)
         return -1;
-    if (run_script(lease->pipe, ret, script, lease->terms.key, own, "", false, err) == 0)
+    if (run_script(lease->pipe, lease->here, ret, script, lease->terms.key, own, "", false, err) ==
+        0)
         return 0;
     redis_pipe_free(lease->pipe);
     lease->pipe = NULL;
@@ -299,9 +302,8 @@ static void lease_free(struct lease *lease)
     free(lease);
 }
 
-static int keep_lease(struct lease **ret, const struct target_client *t,
-                      const struct lease_terms *terms, const struct target_node *node,
-                      struct ft_err *err)
+static int keep_lease(struct lease **ret, struct target_client *t, const struct lease_terms *terms,
+                      const struct target_node *node, struct ft_err *err)
 {
     struct lease *lease = calloc(1, sizeof(*lease));
 
@@ -309,6 +311,7 @@ static int keep_lease(struct lease **ret, const struct target_client *t,
         return err_nomem(err, "a lease");
     lease->host = t->host;
     lease->terms = *terms;
+    lease->here = atomic_load(&t->no_eval);
     if (wake_open(&lease->abort_fd, err) == 0 && uri_copy(&lease->uri, &node->uri, err) == 0 &&
         start_thread(lease, err) == 0) {
         *ret = lease;
@@ -352,32 +355,38 @@ static int refuse(const struct holder *h, struct ft_err *err)
                    h->pid, h->host);
 }
 
-/* Whoever may not run scripts goes on without, and is told so. */
+/* Whoever may use neither scripts nor transactions goes on without, and is told so. */
 static bool may_do_without(const struct target_client *t, const struct lease_terms *terms,
                            const struct target_node *node, const char *text)
 {
-    if (reply_error_kind_of(bytes_str(text)) != REPLY_ERROR_DENIED &&
-        strcasestr(text, "unknown command") == NULL)
+    if (!reply_error_denies_command(text))
         return false;
     if (!terms->quiet)
-        target_host_note(&t->host,
-                         "%s does not allow EVAL: a second replay into it at the same time is not "
-                         "kept away (%s)",
-                         node->name, text);
+        target_host_note(
+            &t->host,
+            "%s allows neither EVAL nor WATCH and MULTI: a second replay into it at the "
+            "same time is not kept away (%s)",
+            node->name, text);
     return true;
 }
 
 /* One attempt: 1 has it, 0 there is no hash, 2 somebody else has it. */
-static int try_take(const struct target_client *t, const struct lease_terms *terms,
+static int try_take(struct target_client *t, const struct lease_terms *terms,
                     struct target_node *node, const struct holder *own, const char *victim,
                     struct holder *ret, struct ft_err *err)
 {
+    bool here = atomic_load(&t->no_eval);
     redisReply *reply;
     int rc = -1;
 
-    if (run_script(node->pipe, &reply, lua_lease_take, terms->key, own, victim, terms->may_create,
-                   err) != 0)
+    if (run_script(node->pipe, here, &reply, lua_lease_take, terms->key, own, victim,
+                   terms->may_create, err) != 0)
         return -1;
+    if (!here && reply->type == REDIS_REPLY_ERROR && reply_error_denies_command(reply->str)) {
+        freeReplyObject(reply);
+        atomic_store(&t->no_eval, true);
+        return try_take(t, terms, node, own, victim, ret, err);
+    }
     if (reply->type == REDIS_REPLY_ERROR && may_do_without(t, terms, node, reply->str))
         rc = 1;
     else if (reply->type == REDIS_REPLY_ERROR)
@@ -409,8 +418,8 @@ static int await_holder(const struct target_client *t, const struct holder *firs
     return target_host_sleep(&t->host, LOOK_MS, err);
 }
 
-static int take(const struct target_client *t, const struct lease_terms *terms,
-                struct target_node *node, const struct holder *own, struct ft_err *err)
+static int take(struct target_client *t, const struct lease_terms *terms, struct target_node *node,
+                const struct holder *own, struct ft_err *err)
 {
     bool take_over = terms->take_over && !atomic_load(&was_held);
     struct holder first = {.token = ""};

@@ -20,14 +20,15 @@ struct lease_terms {
     const char *key; /* of the hash; outlives the lease */
     bool may_create; /* where there is no hash, one with nothing but the lease is made */
     bool take_over;  /* from whoever has it; not by who has had it and lost it */
-    bool quiet;      /* no note that the user may not run scripts, and goes without */
+    bool
+        quiet; /* no note that the user may run neither scripts nor transactions, and goes without */
     /* somebody else has taken it; err: FT_ERR_STATE, in the words of a message */
     void (*lost)(void *context, const struct ft_err *err);
     void *context;
 };
 
 /* lease_take - FT_ERR_STATE if somebody else has it. *lease is NULL, or what this process has already:
- * it is renewed. It stays NULL where there is no hash, or scripts are not allowed. */
+ * it is renewed. It stays NULL where there is no hash, or what it takes is not allowed. */
 int lease_take(struct lease **lease, struct target_client *t, const struct lease_terms *terms,
                struct ft_err *err);
 /* lease_look - changes nothing: FT_ERR_STATE if somebody else has it; `take_over` then makes that a note. */

@@ -17,6 +17,9 @@ enum need {
     NEED_RESTORE,
     NEED_MSET,
     NEED_UNLINK,
+    NEED_EVAL,   /* else scripts are run here */
+    NEED_SCRIPT, /* likewise, for batches of the journal */
+    NEED_HERE,   /* only where there are no scripts */
 };
 
 #define PROBE_ARGS 5
@@ -45,13 +48,58 @@ static const struct probe {
     {NEED_ALWAYS, {"DEL", PROBE}},
     {NEED_ALWAYS, {"EXISTS", PROBE}},
     {NEED_ALWAYS, {"TIME"}},
-    {NEED_ALWAYS, {"EVAL", "return 1", "0"}},
-    {NEED_JOURNAL, {"EVALSHA", NO_SHA, "0"}},
+    {NEED_EVAL, {"EVAL", "return 1", "0"}},
+    {NEED_SCRIPT, {"EVALSHA", NO_SHA, "0"}},
     {NEED_SET, {"SET", PROBE, "v", "XX"}},
     {NEED_RESTORE, {"RESTORE", PROBE, "0", ""}},
     {NEED_MSET, {"MSET", PROBE, "v", PROBE}},
     {NEED_UNLINK, {"UNLINK", PROBE}},
+    {NEED_HERE, {"WATCH", PROBE}},
+    {NEED_HERE, {"UNWATCH"}},
 };
+
+/* What --without names. */
+static const struct choice {
+    const char *name;
+    unsigned bit;
+    enum need needs[2];
+} choices[] = {
+    {"eval", RIGHTS_EVAL, {NEED_EVAL, NEED_SCRIPT}},
+    {"restore", RIGHTS_RESTORE, {NEED_RESTORE, NEED_RESTORE}},
+    {"mset", RIGHTS_MSET, {NEED_MSET, NEED_MSET}},
+    {"unlink", RIGHTS_UNLINK, {NEED_UNLINK, NEED_UNLINK}},
+    {"flushall", RIGHTS_FLUSH, {NEED_ALWAYS, NEED_ALWAYS}}, /* see probe_flush */
+};
+#define CHOICE_COUNT (sizeof(choices) / sizeof(choices[0]))
+
+int rights_take_without(unsigned *ret, const char *text, struct ft_err *err)
+{
+    while (*text != '\0') {
+        size_t n = strcspn(text, ",");
+        size_t i = 0;
+
+        while (i < CHOICE_COUNT &&
+               (strlen(choices[i].name) != n || strncasecmp(choices[i].name, text, n) != 0))
+            i++;
+        if (i == CHOICE_COUNT)
+            return err_set(err, FT_ERR_USAGE,
+                           "--without takes eval, restore, mset, unlink and flushall, not \"%.*s\"",
+                           (int)n, text);
+        *ret |= choices[i].bit;
+        text += n + (text[n] == ',');
+    }
+    return 0;
+}
+
+static bool is_left_out(unsigned without, enum need need)
+{
+    for (size_t i = 0; need > NEED_JOURNAL && i < CHOICE_COUNT; i++) {
+        if ((without & choices[i].bit) != 0 &&
+            (choices[i].needs[0] == need || choices[i].needs[1] == need))
+            return true;
+    }
+    return false;
+}
 
 static size_t probe_args(const struct probe *p, struct bytes args[PROBE_ARGS])
 {
@@ -194,7 +242,8 @@ static void take_denied(struct rights *rights, bool journal, const struct probe 
     rights->no_restore |= p->need == NEED_RESTORE;
     rights->no_mset |= p->need == NEED_MSET;
     rights->no_unlink |= p->need == NEED_UNLINK;
-    if (p->need == NEED_ALWAYS || (p->need == NEED_JOURNAL && journal))
+    rights->no_eval |= p->need == NEED_EVAL || (p->need == NEED_SCRIPT && journal);
+    if (p->need == NEED_ALWAYS || p->need == NEED_HERE || (p->need == NEED_JOURNAL && journal))
         rights_add_missing(rights, p->args[0], v->why);
 }
 
@@ -216,23 +265,48 @@ static int probe_flush(struct rights *rights, struct target_node *node, struct f
     return discard(node->pipe, err);
 }
 
-static int find_rights(struct rights *ret, const struct target_client *t, bool journal,
-                       verdict_fn *look, struct ft_err *err)
+/* MULTI cannot be tried by itself: what follows would be part of it. */
+static int probe_multi(struct rights *rights, struct target_node *node, struct ft_err *err)
+{
+    bool begun;
+
+    if (begin_discarded(node->pipe, &begun, err) != 0)
+        return -1;
+    if (begun)
+        return discard(node->pipe, err);
+    rights_add_missing(rights, "MULTI", "no transaction can be begun");
+    return 0;
+}
+
+static int find_node_rights(struct rights *rights, struct target_node *node,
+                            const struct rights_wanted *wanted, verdict_fn *look,
+                            struct ft_err *err)
+{
+    for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+        struct bytes args[PROBE_ARGS];
+        struct verdict verdict = {.denied = is_left_out(wanted->without, probes[i].need)};
+        size_t count = probe_args(&probes[i], args);
+
+        if (probes[i].need == NEED_HERE && !rights->no_eval)
+            continue;
+        if (!verdict.denied && look(node, args, count, &verdict, err) != 0)
+            return -1;
+        if (verdict.denied)
+            take_denied(rights, wanted->journal, &probes[i], &verdict);
+    }
+    if (rights->no_eval && probe_multi(rights, node, err) != 0)
+        return -1;
+    rights->no_flush |= (wanted->without & RIGHTS_FLUSH) != 0;
+    return rights->no_flush ? 0 : probe_flush(rights, node, err);
+}
+
+static int find_rights(struct rights *ret, const struct target_client *t,
+                       const struct rights_wanted *wanted, verdict_fn *look, struct ft_err *err)
 {
     struct rights rights = {0};
 
     for (size_t n = 0; n < t->node_count; n++) {
-        for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-            struct bytes args[PROBE_ARGS];
-            struct verdict verdict = {0};
-            size_t count = probe_args(&probes[i], args);
-
-            if (look(&t->nodes[n], args, count, &verdict, err) != 0)
-                return -1;
-            if (verdict.denied)
-                take_denied(&rights, journal, &probes[i], &verdict);
-        }
-        if (probe_flush(&rights, &t->nodes[n], err) != 0)
+        if (find_node_rights(&rights, &t->nodes[n], wanted, look, err) != 0)
             return -1;
     }
     rights.known = true;
@@ -245,15 +319,16 @@ const char *rights_delete_name(const struct rights *rights)
     return rights->no_unlink ? "DEL" : "UNLINK";
 }
 
-int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
-                 struct ft_err *err)
+int rights_probe(struct rights *ret, const struct target_client *t,
+                 const struct rights_wanted *wanted, struct ft_err *err)
 {
-    return find_rights(ret, t, journal, try_args, err);
+    return find_rights(ret, t, wanted, try_args, err);
 }
 
-int rights_ask(struct rights *ret, const struct target_client *t, bool journal, struct ft_err *err)
+int rights_ask(struct rights *ret, const struct target_client *t,
+               const struct rights_wanted *wanted, struct ft_err *err)
 {
-    return find_rights(ret, t, journal, ask_args, err);
+    return find_rights(ret, t, wanted, ask_args, err);
 }
 
 /*

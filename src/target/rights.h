@@ -23,9 +23,24 @@ enum rights_answer {
     RIGHTS_NO_SUCH, /* nobody may run it there: it is not known, or was taken away */
 };
 
+/* Commands that are not to be used, though the server may allow them. */
+enum {
+    RIGHTS_EVAL = 1 << 0, /* also EVALSHA and SCRIPT */
+    RIGHTS_RESTORE = 1 << 1,
+    RIGHTS_MSET = 1 << 2,
+    RIGHTS_UNLINK = 1 << 3,
+    RIGHTS_FLUSH = 1 << 4, /* FLUSHALL and FLUSHDB */
+};
+
+struct rights_wanted {
+    bool journal;     /* records may follow the snapshot */
+    unsigned without; /* of the commands above */
+};
+
 struct rights {
     bool known;
     bool no_set, no_restore; /* of values: each is refused when it comes */
+    bool no_eval;            /* scripts are run here, see target_eval.h */
     bool no_mset;            /* SET for each key */
     bool no_flush;           /* key by key */
     bool no_unlink;          /* DEL */
@@ -35,14 +50,16 @@ struct rights {
     char why[RIGHTS_WHY]; /* what the server said to the first of these */
 };
 
-/* rights_probe - over the connections to all masters. journal: records may follow the snapshot, by a
- * script. *ret is untouched on failure. */
-int rights_probe(struct rights *ret, const struct target_client *t, bool journal,
-                 struct ft_err *err);
+/* rights_take_without - "eval,restore": adds to *ret; FT_ERR_USAGE. */
+int rights_take_without(unsigned *ret, const char *text, struct ft_err *err);
+/* rights_probe - over the connections to all masters. *ret is untouched on failure. */
+int rights_probe(struct rights *ret, const struct target_client *t,
+                 const struct rights_wanted *wanted, struct ft_err *err);
 /* rights_delete_name - of the command that deletes keys. */
 const char *rights_delete_name(const struct rights *rights);
 /* rights_ask - the same, and no command but MULTI, DISCARD and ACL DRYRUN is executed. */
-int rights_ask(struct rights *ret, const struct target_client *t, bool journal, struct ft_err *err);
+int rights_ask(struct rights *ret, const struct target_client *t,
+               const struct rights_wanted *wanted, struct ft_err *err);
 /* rights_ask_command - likewise: may the user run this command on all masters, as far as they say? */
 int rights_ask_command(const struct target_client *t, const char *name, bool *ret_allowed,
                        struct ft_err *err);

@@ -33,11 +33,13 @@ struct target_client {
     uint64_t arg_max;   /* bytes: the smallest of all nodes'; 0: not known */
     struct fence fence;
     struct target known_kind;
-    struct slot_map *known_map;  /* of the connection before */
-    bool was_reached;            /* once: from then on a lost target is waited for */
-    bool was_connected;          /* and found to be one that can be written to */
-    bool was_redirected;         /* some node has said so, see target_node.h */
-    atomic_bool full;            /* commands wait: a node has no memory, disk or replicas */
+    struct slot_map *known_map; /* of the connection before */
+    bool was_reached;           /* once: from then on a lost target is waited for */
+    bool was_connected;         /* and found to be one that can be written to */
+    bool was_redirected;        /* some node has said so, see target_node.h */
+    atomic_bool full;           /* commands wait: a node has no memory, disk or replicas */
+    atomic_bool
+        no_eval; /* it runs no scripts, or is not to: they are run here, see target_eval.h */
     atomic_bool keys_apart;      /* a command on several keys was refused: one by one from now on */
     atomic_uint_fast64_t resent; /* commands: slots were moving, or a node was busy */
 };

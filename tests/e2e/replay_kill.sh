@@ -5,6 +5,8 @@ t_begin
 need_redis
 KILLS=${E2E_KILLS:-$(effort 50 6)}
 
+HOW= # further options: how the target is written to
+
 # kill_replay NAME RATE - killed and started again; restarted when it was through
 kill_replay()
 {
@@ -13,7 +15,7 @@ kill_replay()
     kills=0 starts=0 anew=
     while [ $kills -lt "$KILLS" ] && [ $starts -lt $((4 * KILLS)) ]; do
         starts=$((starts + 1))
-        "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" $anew \
+        "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" $HOW $anew \
             >"$T/killed.out" 2>&1 &
         pid=$!
         anew=
@@ -31,7 +33,7 @@ kill_replay()
         fi
     done
     check "$name: the rest after $kills kills" "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet \
-        --on-loss skip --finish
+        --on-loss skip $HOW --finish
     check "$name: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/$name/state.json" "$REDIS"
     redis_stop
     rm -rf "$T/redis"
@@ -55,7 +57,7 @@ kill_target()
 {
     name=$1
     redis_start --appendonly yes --appendfsync always
-    "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --rate "$2" >"$T/replay.out" 2>&1 &
+    "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip $HOW --rate "$2" >"$T/replay.out" 2>&1 &
     pid=$!
     PIDS="$PIDS $pid"
     wait_for_client "$pid"
@@ -74,7 +76,7 @@ kill_target()
     else
         fail "$name: replay, its target killed $kills times" "$T/replay.out"
     fi
-    check "$name: the end of it" "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip --finish
+    check "$name: the end of it" "$FLOWTAPE" replay "$T/$name" "$REDIS" --quiet --on-loss skip $HOW --finish
     check "$name: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/$name/state.json" "$REDIS"
     redis_stop
     rm -rf "$T/redis"
@@ -90,4 +92,10 @@ for name in live-1 live-4 live-8-fast; do
     kill_replay $name $rate
     kill_target $name $((rate / 4))
 done
+
+# Without scripts a batch is a transaction.
+HOW="--without eval,restore"
+KILLS=$(effort 20 4)
+kill_replay live-4 4000
+kill_target live-4 1000
 t_end

@@ -61,10 +61,10 @@ redis_start
 refused_to_users()
 {
     # Entries of the snapshot.
-    allow -restore
-    check_status "an entry: stop" 4 'does not allow RESTORE.*nothing was written.*dead-letter=FILE' \
+    allow -restore -zadd
+    check_status "an entry: stop" 4 'does not allow ZADD.*nothing was written.*dead-letter=FILE' \
         replay types-lz4
-    check_status "an entry: said again" 4 'does not allow RESTORE' replay types-lz4
+    check_status "an entry: said again" 4 'does not allow ZADD' replay types-lz4
     check "an entry: the same replay goes on" replay types-lz4 --on-error "dead-letter=$T/entries"
     check "an entry: letters" [ -s "$T/entries" ]
     check "an entry: it is done" replay types-lz4

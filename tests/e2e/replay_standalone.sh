@@ -85,8 +85,8 @@ cli del flowtape:replay >/dev/null
 # A command that the target refuses: stop, say so again, and the ways out of it.
 if has_users; then
     cli acl setuser other on nopass '~*' '+@all' -rpush -restore >/dev/null
-    cli acl setuser default on nopass '~*' '+@all' -restore >/dev/null
-    check_status "refused: stop" 4 "does not allow RESTORE" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
+    cli acl setuser default on nopass '~*' '+@all' -restore -rpush >/dev/null
+    check_status "refused: stop" 4 "does not allow RPUSH" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet \
         --from-start
     check "refused: dead letter" "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --quiet --from-start \
         --on-error "dead-letter=$T/dead"

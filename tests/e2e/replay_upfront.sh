@@ -64,7 +64,7 @@ if ! server_before 7.0; then # it has functions
     redis_stop
 fi
 
-# Rights. The journal needs scripts, a snapshot none of these.
+# Rights.
 redis_start --bind "$T_HOST" --port 20000
 cli config set maxmemory 100kb >/dev/null
 check_status "dry run: it is full already" 4 "FAIL  memory .*of 100.0 KiB" "$FLOWTAPE" replay "$T/dbs" "$REDIS" --dry-run
@@ -87,8 +87,12 @@ if cli acl whoami 2>/dev/null | grep -q default; then
         fail "a capture"
     check "a journal, -unlink" as_user "-unlink" "$T/unlink"
     check "a journal, -unlink: its keys" [ "$(cli exists a b c),$(cli get b)" = 1,1 ]
-    check_status "a journal, -evalsha" 4 "does not allow EVALSHA" as_user "-evalsha" "$T/dbs"
-    check "a journal, -evalsha: nothing" [ "$(cli dbsize)" = 0 ]
+    for rights in "-evalsha" "-eval -evalsha -script" "-restore -eval -evalsha -script -client -wait"; do
+        check "a journal, $rights" as_user "$rights" "$T/dbs"
+        check "a journal, $rights: its keys" [ "$(cli get a)" = 1 ]
+    done
+    check_status "a journal, neither scripts nor transactions" 4 "does not allow MULTI" as_user "-eval -multi" "$T/dbs"
+    check "neither scripts nor transactions: nothing" [ "$(cli dbsize)" = 0 ]
     check_status "no HSET" 4 "HSET|can't run this command" as_user "-hset" "$T/in.rdb"
 fi
 redis_stop

@@ -199,14 +199,15 @@ static void test_where_there_is_no_hash_there_is_no_lease(void **state)
 
 static void test_who_may_not_run_scripts_is_told_and_goes_without(void **state)
 {
-    static const struct t_peer_rule rules[] = {{0, "EVAL", "-NOPERM no scripts\r\n", 0}};
+    static const struct t_peer_rule rules[] = {{0, "EVAL", "-NOPERM no scripts\r\n", 0},
+                                               {0, "WATCH", "-NOPERM nor that\r\n", 0}};
     struct bench b;
 
     (void)state;
     begin(&b, rules, 1);
     t_ok(take(&b), &b.err);
     assert_int_equal(b.told.note_count, 1);
-    assert_non_null(strstr(b.told.notes, "does not allow EVAL"));
+    assert_non_null(strstr(b.told.notes, "allows neither EVAL nor WATCH"));
     end(&b);
     begin(&b, rules, 1);
     b.terms.quiet = true;

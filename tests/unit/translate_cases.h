@@ -523,7 +523,7 @@ static const struct translate_case translate_cases[] = {
      {"loss !command(XREADGROUP) ?x2"},
      {NULL}},
     {"XAUTOCLAIM x2 g1 c4 0 0",
-     {"> XGROUP CREATECONSUMER x2 g1 c4; EVAL <script> 1 x2 1700000000000 g1 c4 0 0"},
+     {"> XGROUP CREATECONSUMER x2 g1 c4; EVAL <script> 1 x2 1700000000000 g1 c4 0 0", [R70] = "> XGROUP CREATECONSUMER x2 g1 c4; EVAL <script> 1 x2 g1 c4 0 0 100 1700000000000"},
      {NULL}},
     /* JSON, probabilistic types, search, scripts */
     {"JSON.SET j1 $ {\"a\":1}",

@@ -8,19 +8,25 @@ if m == 'FNX' or m == 'FXX' then
         if (redis.call('HEXISTS', k, ARGV[i]) == 1) == (m == 'FNX') then return 0 end
     end
 end
+-- All is read before anything is written: times[f] is what the field keeps, there[f] whether NX leaves it alone.
+local times, there = {}, {}
 for i = 4, #ARGV, 2 do
-    local f, t = ARGV[i], false
+    local f = ARGV[i]
     if m == 'NX' then
-        if redis.call('HSETNX', k, f, ARGV[i+1]) == 1 and ms ~= '-' then t = ms end
-    else
-        -- HSET takes away the time that a field has.
-        if keep == '1' then
-            local old = redis.call('HPEXPIRETIME', k, 'FIELDS', 1, f)
-            if type(old) == 'table' and old[1] > 0 then t = string.format('%.0f', old[1]) end
-        end
-        redis.call('HSET', k, f, ARGV[i+1])
-        if not t and ms ~= '-' then t = ms end
+        if there[f] == nil then there[f] = redis.call('HEXISTS', k, f) == 1 end
+    elseif keep == '1' then
+        local old = redis.call('HPEXPIRETIME', k, 'FIELDS', 1, f)
+        if type(old) == 'table' and old[1] > 0 then times[f] = string.format('%.0f', old[1]) end
     end
-    if t then redis.call('HPEXPIREAT', k, t, 'FIELDS', 1, f) end
+end
+for i = 4, #ARGV, 2 do
+    local f = ARGV[i]
+    if not there[f] then
+        -- HSET takes away the time that a field has.
+        redis.call('HSET', k, f, ARGV[i+1])
+        local t = times[f] or ms
+        if t ~= '-' then redis.call('HPEXPIREAT', k, t, 'FIELDS', 1, f) end
+        there[f] = m == 'NX'
+    end
 end
 return 1

@@ -1,4 +1,4 @@
--- XAUTOCLAIM as of a moment: what it claims was delivered then, and not when this is executed.
+-- XAUTOCLAIM of Redis 6.2 as of a moment: what it claims was delivered then, and not when this is executed.
 -- KEYS: the stream. ARGV: the time in ms; the group; the consumer; the arguments of XAUTOCLAIM behind it.
 -- Answers how many entries were claimed.
 local k, t, g, c = KEYS[1], ARGV[1], ARGV[2], ARGV[3]

@@ -43,18 +43,19 @@ local function change_fields(key, from)
         return
     end
     local scanned = redis.call('HSCAN', key, from, 'COUNT', 1000, 'NOVALUES')
-    local fields = scanned[2]
+    local fields, all = scanned[2], {}
     for first = 1, #fields, 1000 do
         local last = math.min(first + 999, #fields)
         local times = redis.call('HPEXPIRETIME', key, 'FIELDS', last - first + 1, unpack(fields, first, last))
-        for i = 1, last - first + 1 do
-            local field, to = fields[first+i-1], nil
-            if times[i] > 0 then to = change(key, times[i]) end
-            if to == 0 then
-                redis.call('HDEL', key, field)
-            elseif to then
-                redis.call('HPEXPIREAT', key, text(to), 'FIELDS', 1, field)
-            end
+        for i = 1, #times do all[first+i-1] = times[i] end
+    end
+    for i, field in ipairs(fields) do
+        local to = nil
+        if all[i] > 0 then to = change(key, all[i]) end
+        if to == 0 then
+            redis.call('HDEL', key, field)
+        elseif to then
+            redis.call('HPEXPIREAT', key, text(to), 'FIELDS', 1, field)
         end
     end
     if scanned[1] ~= '0' then
@@ -82,8 +83,8 @@ for i = 5, #ARGV do
             redis.call('DEL', key)
             gone = gone + 1
         else
-            if to then redis.call('PEXPIREAT', key, text(to)) end
             if from ~= '' then change_fields(key, from) end
+            if to then redis.call('PEXPIREAT', key, text(to)) end
         end
     end
 end

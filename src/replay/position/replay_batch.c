@@ -173,6 +173,8 @@ static int put_arg(struct replay_batch *b, struct bytes arg, struct ft_err *err)
 int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes value,
                        struct ft_err *err)
 {
+    if (b->steps != NULL)
+        return replay_steps_field(b->steps, name, value, err);
     if (array_put(&b->fields, name, err) != 0)
         return -1;
     return array_put(&b->fields, value, err);
@@ -180,7 +182,8 @@ int replay_batch_field(struct replay_batch *b, struct bytes name, struct bytes v
 
 int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_err *err)
 {
-    return array_put(&b->forget, field, err);
+    return b->steps != NULL ? replay_steps_forget(b->steps, field, err)
+                            : array_put(&b->forget, field, err);
 }
 
 /*
@@ -302,8 +305,11 @@ static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *arg
 int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
                      size_t count, struct ft_err *err)
 {
-    bool first = goes_first(b, db, args, count);
+    bool first;
 
+    if (b->steps != NULL)
+        return replay_steps_add(b->steps, db, tag, args, count, err);
+    first = goes_first(b, db, args, count);
     if (put_tag(first ? &b->set_tags : &b->tags, tag, err) != 0 ||
         (first ? put_first(b, db, args, err) : put_next(b, db, args, count, err)) != 0)
         return -1;
@@ -343,13 +349,23 @@ int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const stru
     return rc;
 }
 
+size_t replay_batch_commands(const struct replay_batch *b)
+{
+    return b->steps != NULL ? b->steps->step_count : b->command_count;
+}
+
 bool replay_batch_is_empty(const struct replay_batch *b)
 {
+    if (b->steps != NULL)
+        return b->steps->fields.count == 0 && b->steps->step_count == 0 &&
+               b->steps->forget.count == 0;
     return b->fields.count == 0 && b->command_count == 0 && b->forget.count == 0;
 }
 
 size_t replay_batch_bytes(const struct replay_batch *b)
 {
+    if (b->steps != NULL)
+        return b->steps->args.text.n;
     return b->sets.bytes.n + b->args.bytes.n + (size_t)spool_size(&b->more);
 }
 

@@ -36,6 +36,7 @@
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_BATCH_H
 
 #include "base/spool.h"
+#include "replay/position/replay_steps.h"
 
 #define REPLAY_ARGS_MAX 7000u
 /* From this version on a script says with flags which keys it may use. */
@@ -52,6 +53,8 @@ struct replay_array {
 };
 
 struct replay_batch {
+    struct replay_steps
+        *steps;     /* all goes there, as there are no scripts; NULL: the rest is used */
     bool join_sets; /* SETs may be one MSET: not on a cluster */
     struct replay_array fields;
     struct replay_array args; /* the last ones, which no argument of the script has yet */
@@ -92,6 +95,8 @@ int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const
 /* replay_refusal_put - what an e: field holds. */
 int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *args,
                        size_t count, const char *error, struct ft_err *err);
+/* replay_batch_commands - how many; those of a script count as they are sent. */
+size_t replay_batch_commands(const struct replay_batch *b);
 bool replay_batch_is_empty(const struct replay_batch *b);
 /* replay_batch_bytes - of arguments, about. */
 size_t replay_batch_bytes(const struct replay_batch *b);

@@ -9,13 +9,16 @@
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_lost.h"
+#include "replay/position/replay_multi.h"
 #include "replay/position/replay_script.h"
 #include "replay/position/replay_suspect.h"
+#include "target/target_eval.h"
 #include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
 #define IN_FLIGHT_SOON 2u /* batches, while there is nothing to read */
 #define BATCH_COMMANDS 500u
+#define MULTI_COMMANDS 1000u
 #define BATCH_BYTES    (256u << 10)
 /* Until then one grows, so that a transaction is not divided: its script keeps all others waiting, for well below a second. */
 #define WHOLE_COMMANDS 200000u
@@ -132,6 +135,16 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
         return replay_divide_by_key(args, count, &step)
                    ? put_apart(node, db, tag, args, count, step, err)
                    : refuse_too_long(node, db, tag, args, count, error, err);
+    if (replay_multi_is(node)) {
+        bool there;
+
+        if (bytes_eq_str(args[0], "EVAL"))
+            return replay_multi_put_script(node, db, tag, args, count, err);
+        if (replay_multi_look_at_db(node, db, tag, args, count, &there, err) != 0)
+            return -1;
+        if (!there)
+            return 0;
+    }
     node->count.commands++;
     node->batch.join_sets = !node->set->target->cluster;
     return replay_batch_add(&node->batch, db, tag, args, count, err);
@@ -162,6 +175,18 @@ static int put_positions(struct replay_node *node, struct ft_err *err)
     return 0;
 }
 
+static int send_multi(struct replay_node *node, struct ft_err *err)
+{
+    size_t bytes = replay_batch_bytes(&node->batch);
+
+    node->set->units++;
+    node->count.batches++;
+    node->count.bytes += bytes;
+    replay_report_sent_bytes(node->set->report, bytes);
+    replay_sent_add(&node->sent, node->count.batches, node->set->next);
+    return replay_multi_send(node, err);
+}
+
 /* A reply may refuse commands, which are then noted in the batch: it is cleared before any can come. */
 static int send_batch(struct replay_node *node, struct ft_err *err)
 {
@@ -175,7 +200,11 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         return -1;
     if (replay_batch_is_empty(&node->batch))
         return 0;
-    if (load_script(node, err) != 0 || replay_position_set_list_refused(node->set, err) != 0)
+    if (replay_position_set_list_refused(node->set, err) != 0)
+        return -1;
+    if (replay_multi_is(node))
+        return send_multi(node, err);
+    if (load_script(node, err) != 0)
         return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
         return -1;
@@ -209,9 +238,15 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     return redis_pipe_keep_up(node->server->pipe, err);
 }
 
+/* A transaction at a time costs a round trip each. */
+static size_t batch_commands(const struct replay_node *node)
+{
+    return replay_multi_is(node) ? MULTI_COMMANDS : BATCH_COMMANDS;
+}
+
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
 {
-    if (!all && node->batch.command_count < BATCH_COMMANDS &&
+    if (!all && replay_batch_commands(&node->batch) < batch_commands(node) &&
         replay_batch_bytes(&node->batch) < BATCH_BYTES)
         return 0;
     return send_batch(node, err);
@@ -222,19 +257,32 @@ bool replay_node_is_over(const struct replay_node *node)
     uint64_t arg_max = node->set->target->arg_max;
     size_t tag_bytes = node->batch.tags.n + node->batch.set_tags.n + REPLAY_TAG_TEXT;
 
-    return node->batch.command_count >= WHOLE_COMMANDS ||
+    return replay_batch_commands(&node->batch) >= WHOLE_COMMANDS ||
            replay_batch_bytes(&node->batch) >= WHOLE_BYTES ||
            tag_bytes > (arg_max != 0 ? arg_max : WHOLE_TAG_BYTES);
 }
 
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err)
 {
-    bool has_args = node->batch.command_count != 0 || node->batch.forget.count != 0;
+    bool has_args = replay_batch_commands(&node->batch) != 0 || node->batch.forget.count != 0;
+    bool may_send = replay_multi_is(node)
+                        ? replay_multi_is_drained(node)
+                        : redis_pipe_in_flight(node->server->pipe) < IN_FLIGHT_SOON;
 
-    if ((has_args || positions) && redis_pipe_in_flight(node->server->pipe) < IN_FLIGHT_SOON &&
-        replay_node_flush(node, true, err) != 0)
+    if ((has_args || positions) && may_send && replay_node_flush(node, true, err) != 0)
         return -1;
-    return redis_pipe_work(node->server->pipe, err);
+    if (redis_pipe_work(node->server->pipe, err) != 0)
+        return -1;
+    /* a transaction that was refused is to be sent again */
+    return replay_multi_is(node) && redis_pipe_in_flight(node->server->pipe) == 0
+               ? replay_multi_drain(node, err)
+               : 0;
+}
+
+int replay_node_drain(struct replay_node *node, struct ft_err *err)
+{
+    return replay_multi_is(node) ? replay_multi_drain(node, err)
+                                 : redis_pipe_drain(node->server->pipe, err);
 }
 
 static bool has_more(const struct replay_position_set *set)
@@ -255,7 +303,7 @@ int replay_drain(struct replay_position_set *set, struct ft_err *err)
                 return -1;
         }
         for (size_t i = 0; i < set->target->node_count; i++) {
-            if (redis_pipe_drain(set->nodes[i].server->pipe, err) != 0)
+            if (replay_node_drain(&set->nodes[i], err) != 0)
                 return -1;
         }
     } while (has_more(set));
@@ -317,19 +365,43 @@ static bool is_no_surprise(const struct refusal *f)
            replay_doubt_explains(f->part, f->error);
 }
 
-static int classify(struct replay_node *node, const struct refusal *f, struct ft_err *err)
+/* *ret_keep: the target has to remember it. */
+static int take_refusal(struct replay_node *node, const struct refusal *f, bool *ret_keep,
+                        struct ft_err *err)
 {
     struct replay_position_set *set = node->set;
 
+    *ret_keep = false;
     if (is_no_surprise(f)) {
         replay_report_error(set->report,
                             !command_error_expected(command_find(f->args[0]), f->error));
-        return forget(node, f, err);
+        return 0;
     }
-    if (replay_dead_add(set, f->flow, f->lsn, f->part, f->db, f->args, f->count, f->error, err) !=
-        0)
+    *ret_keep = set->letters == NULL;
+    return replay_dead_add(set, f->flow, f->lsn, f->part, f->db, f->args, f->count, f->error, err);
+}
+
+static int classify(struct replay_node *node, const struct refusal *f, struct ft_err *err)
+{
+    bool keep;
+
+    if (take_refusal(node, f, &keep, err) != 0)
         return -1;
-    return set->letters != NULL ? forget(node, f, err) : 0;
+    return keep ? 0 : forget(node, f, err);
+}
+
+static int refuse(struct replay_node *node, uint32_t db, const char *tag, const struct bytes *args,
+                  size_t count, const char *error, bool *ret_keep, struct ft_err *err)
+{
+    struct refusal f = {.error = error,
+                        .db = db,
+                        .tag = tag,
+                        .part = strrchr(tag, ':') + 1, /* as replay_tag made it */
+                        .args = (struct bytes *)args,
+                        .count = count};
+
+    (void)sscanf(tag, "%" SCNu32 ":%" SCNu64, &f.flow, &f.lsn); /* likewise */
+    return take_refusal(node, &f, ret_keep, err);
 }
 
 int replay_node_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
@@ -399,7 +471,7 @@ static int check_node(struct replay_node *node, size_t *count, struct ft_err *er
 
     if (node->position.error_count == 0)
         return 0;
-    if (target_node_call(node->server, &reply, args, 4, err) != 0)
+    if (target_eval_call(node->set->target, node->server, &reply, args, 4, err) != 0)
         return -1;
     if (reply->type != REDIS_REPLY_ARRAY)
         rc = reply_not_of(reply, node->server->name, "EVAL, for what was refused", err);
@@ -453,12 +525,25 @@ int replay_nodes_open(struct replay_position_set *set, struct ft_err *err)
                        node->server->name); /* fits */
         redis_pipe_on_reply(node->server->pipe, replay_node_reply, node);
     }
+    return atomic_load(&set->target->no_eval) ? replay_nodes_begin_multi(set, err) : 0;
+}
+
+int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err)
+{
+    static const struct replay_multi_host host = {
+        .refuse = refuse, .put = replay_node_put, .flush = replay_node_flush};
+
+    for (size_t i = 0; i < set->node_count; i++) {
+        if (!replay_multi_is(&set->nodes[i]) && replay_multi_begin(&set->nodes[i], &host, err) != 0)
+            return -1;
+    }
     return 0;
 }
 
 static void close_node(struct replay_node *node)
 {
     replay_report_node(node->set->report, &node->count);
+    replay_multi_end(node);
     replay_position_release(&node->position);
     replay_batch_release(&node->batch);
     free(node->written);

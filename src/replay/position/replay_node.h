@@ -12,6 +12,8 @@
 
 /* replay_nodes_open - one for each of an open target; also after a failure they are to be closed. */
 int replay_nodes_open(struct replay_position_set *set, struct ft_err *err);
+/* replay_nodes_begin_multi - where it turns out that the target runs no scripts: see replay_multi.h. */
+int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err);
 /* replay_nodes_close - what was sent to them is reported. */
 void replay_nodes_close(struct replay_position_set *set);
 /* replay_node_of - the node that has this key. */
@@ -33,6 +35,8 @@ int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err);
 /* replay_node_is_over - the batch is larger than one becomes for the sake of a transaction. */
 bool replay_node_is_over(const struct replay_node *node);
+/* replay_node_drain - what was sent has been answered, and executed. */
+int replay_node_drain(struct replay_node *node, struct ft_err *err);
 /* replay_drain - every batch of every node has been sent and answered. */
 int replay_drain(struct replay_position_set *set, struct ft_err *err);
 /* replay_check_failed - refused commands that earlier runs left on the target. */

@@ -93,7 +93,7 @@ static int drain_node(struct replay_node *node, const struct item *item, struct 
     if (replay_node_pass(node, item->flow, item->lsn + 1, err) != 0 ||
         replay_node_flush(node, true, err) != 0)
         return -1;
-    return redis_pipe_drain(node->server->pipe, err);
+    return replay_node_drain(node, err);
 }
 
 static int run_dst(struct replay_position_set *set, const struct item *item,

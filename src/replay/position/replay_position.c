@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/array.h"
+#include "replay/position/replay_multi.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_state_store.h"
 #include "target/wait_replicas.h"
@@ -62,6 +63,25 @@ static int has_key(struct replay_node *node, const char *key, bool *ret, struct 
     return 0;
 }
 
+/* A transaction was executed, and nobody knows whether the server refused a part of it. */
+static int take_unread(struct replay_position_set *set, struct replay_node *node, const char *key,
+                       const redisReply *position, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("HDEL"), bytes_str(key), bytes_str("unread")};
+
+    for (size_t i = 0; i + 1 < position->elements; i += 2) {
+        if (strcmp(position->element[i]->str, "unread") != 0 || position->element[i + 1]->len == 0)
+            continue;
+        replay_report_note(set->report,
+                           "an interruption came before the replies to the last transaction: "
+                           "whether the target refused any of these records is not known "
+                           "(--check all finds out), as flow:first-last LSN: %.200s",
+                           position->element[i + 1]->str);
+        return target_node_call(node->server, NULL, args, 3, err);
+    }
+    return 0;
+}
+
 /* Batches that may still be in flight from an earlier connection are refused from the new number on:
  * only then what is read stays true. */
 static int claim(struct replay_position_set *set, struct found_position *ret, struct ft_err *err)
@@ -79,7 +99,9 @@ static int claim(struct replay_position_set *set, struct found_position *ret, st
     if ((exists && target_node_call(node->server, NULL, write, 4, err) != 0) ||
         target_node_call(node->server, &ret->reply, read, 2, err) != 0)
         return -1;
-    return replay_position_parse(&ret->p, ret->reply, set->flow_count, err);
+    if (replay_position_parse(&ret->p, ret->reply, set->flow_count, err) != 0)
+        return -1;
+    return take_unread(set, node, ret->p.key, ret->reply, err);
 }
 
 /* The positions as they are written down, one per tag that the state names. */
@@ -522,7 +544,9 @@ int replay_positions_follow(struct replay_position_set *set, struct ft_err *err)
 
 static bool is_done(const struct replay_node *node)
 {
-    return node->batch.command_count == 0 && redis_pipe_in_flight(node->server->pipe) == 0;
+    return replay_batch_commands(&node->batch) == 0 &&
+           (replay_multi_is(node) ? replay_multi_is_drained(node)
+                                  : redis_pipe_in_flight(node->server->pipe) == 0);
 }
 
 uint64_t replay_positions_applied(const struct replay_position_set *set, uint32_t flow)
@@ -578,7 +602,9 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
     there = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0; /* no field was made again */
     freeReplyObject(reply);
     p->seq++;
-    return there ? 0 : lost(node, err);
+    if (!there)
+        return lost(node, err);
+    return replay_multi_is(node) ? replay_multi_confirm(node, err) : 0;
 }
 
 int replay_positions_prove(struct replay_position_set *set, struct ft_err *err)

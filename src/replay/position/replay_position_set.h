@@ -19,6 +19,8 @@
 #include "replay/report/replay_report.h"
 #include "target/target_client.h"
 
+struct replay_multi;
+
 /* What a replay has on one master, and has not sent there yet. */
 struct replay_node {
     struct replay_position_set *set;
@@ -27,8 +29,9 @@ struct replay_node {
     char sha[41]; /* of the script; "" until there is a batch */
     struct replay_position position;
     struct replay_batch batch;
-    uint64_t *written;       /* per flow: the position as it was sent last */
-    struct replay_sent sent; /* when following */
+    struct replay_multi *multi; /* NULL: batches go by a script */
+    uint64_t *written;          /* per flow: the position as it was sent last */
+    struct replay_sent sent;    /* when following */
     struct replay_node_count count;
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "replay/position/position_lua.h"
+#include "target/target_eval.h"
 #include "target/wait_replicas.h"
 
 struct target_node *replay_state_node(struct replay_position_set *set)
@@ -19,7 +20,18 @@ int replay_state_set(struct replay_position_set *set, const char *field, const c
                                  bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
                                  bytes_str(field),  bytes_str(value)};
 
-    return target_node_call(replay_state_node(set), NULL, args, 6, err);
+    return target_eval_call(set->target, replay_state_node(set), NULL, args, 6, err);
+}
+
+int replay_state_eval(struct replay_position_set *set, const struct bytes *args, size_t count,
+                      struct ft_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&set->note_mu);
+    rc = target_eval_call(set->target, replay_state_node(set), NULL, args, count, err);
+    pthread_mutex_unlock(&set->note_mu);
+    return rc;
 }
 
 int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err)

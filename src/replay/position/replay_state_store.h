@@ -11,6 +11,9 @@ int replay_state_load(struct replay_position_set *set, struct ft_err *err);
 /* replay_state_set - one field of the state. */
 int replay_state_set(struct replay_position_set *set, const char *field, const char *value,
                      struct ft_err *err);
+/* replay_state_eval - a script of the state; any thread. */
+int replay_state_eval(struct replay_position_set *set, const struct bytes *args, size_t count,
+                      struct ft_err *err);
 /* replay_state_remove - a field of the state, if it is there. */
 int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err);
 /* replay_state_check_owner - is it the state of this capture? */

@@ -1,0 +1,552 @@
+#include "replay/position/replay_multi.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "replay/position/replay_steps.h"
+#include "target/local_script.h"
+#include "wire/reply_kind.h"
+
+/* What a reply is to, in the upper half of its tag; the lower half is the number of a step. */
+enum answer {
+    ANSWER_PLAIN,
+    ANSWER_STEP,
+    ANSWER_EXEC,
+    ANSWER_SEQ,
+};
+#define ANSWER_SHIFT 32u
+
+#define NO_STEP SIZE_MAX
+
+struct replay_multi {
+    const struct replay_multi_host *host;
+    struct replay_steps filling;
+    struct replay_steps sent; /* the transaction in flight, or to be sent again */
+    struct replay_steps late; /* fields e: of what failed when it was executed */
+    bool watched;             /* the position's hash, since its seq was the last one */
+    bool again;               /* something of `sent` is left out, and nothing of it was executed */
+    uint64_t batch;           /* number of `sent` */
+    size_t *elements;         /* of the reply to EXEC: which step each is of */
+    size_t element_count, element_cap;
+    struct bytes *args;
+    size_t arg_cap;
+    uint64_t *covered;   /* per flow: first record after the last transaction that was executed */
+    uint64_t *sent_next; /* after the records that `sent` has */
+    struct buf unread;   /* which records `sent` has */
+    uint32_t db_max;     /* that is known to be there */
+    uint32_t db;         /* that is selected while a script reads */
+    struct local_script *script;
+};
+
+bool replay_multi_is(const struct replay_node *node)
+{
+    return node->multi != NULL;
+}
+
+bool replay_multi_is_drained(const struct replay_node *node)
+{
+    return redis_pipe_in_flight(node->server->pipe) == 0 && !node->multi->again;
+}
+
+/*
+ * Replies
+ */
+
+/* args: of the step; its tag stands in front. */
+static int step_args(struct replay_multi *m, const struct replay_step *step,
+                     char tag[REPLAY_TAG_TEXT], struct ft_err *err)
+{
+    struct bytes text = replay_texts_at(&m->sent.args, step->first - 1);
+
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, step->count, "a command", err) != 0)
+        return -1;
+    for (size_t i = 0; i < step->count; i++)
+        m->args[i] = replay_texts_at(&m->sent.args, step->first + i);
+    (void)snprintf(tag, REPLAY_TAG_TEXT, "%.*s", (int)text.n, (const char *)text.p); /* fits */
+    return 0;
+}
+
+/* into: where the field goes by which the target remembers it. */
+static int remember(struct replay_steps *into, uint32_t db, const char *tag,
+                    const struct bytes *args, size_t count, const char *error, struct ft_err *err)
+{
+    struct buf value = {0};
+    char field[REPLAY_TAG_TEXT + 2];
+    int rc = replay_refusal_put(&value, db, tag, args, count, error, err);
+
+    (void)snprintf(field, sizeof(field), "e:%s", tag); /* fits */
+    if (rc == 0)
+        rc = replay_steps_field(into, bytes_str(field), buf_bytes(&value), err);
+    buf_release(&value);
+    return rc;
+}
+
+static int refuse(struct replay_node *node, struct replay_steps *into, uint32_t db, const char *tag,
+                  const struct bytes *args, size_t count, const char *error, struct ft_err *err)
+{
+    bool keep;
+
+    if (node->multi->host->refuse(node, db, tag, args, count, error, &keep, err) != 0)
+        return -1;
+    return keep ? remember(into, db, tag, args, count, error, err) : 0;
+}
+
+static int refuse_step(struct replay_node *node, struct replay_steps *into, size_t index,
+                       const char *error, struct ft_err *err)
+{
+    const struct replay_step *step = &node->multi->sent.steps[index];
+    char tag[REPLAY_TAG_TEXT];
+
+    if (step_args(node->multi, step, tag, err) != 0)
+        return -1;
+    return refuse(node, into, step->db, tag, node->multi->args, step->count, error, err);
+}
+
+/* What is not queued is left out of the next attempt, which remembers it. */
+static int take_queued(struct replay_node *node, size_t index, const redisReply *reply,
+                       struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    if (reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (target_node_is_transient(reply->str))
+        return target_node_refused(node->server, reply->str, err);
+    m->again = true;
+    m->sent.steps[index].left_out = true;
+    return refuse_step(node, &m->sent, index, reply->str, err);
+}
+
+static int take_executed(struct replay_node *node, const redisReply *reply, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    if (reply->type == REDIS_REPLY_ERROR && m->again) /* EXECABORT */
+        return 0;
+    if (reply->type == REDIS_REPLY_ERROR)
+        return target_node_refused(node->server, reply->str, err);
+    if (reply->type == REDIS_REPLY_NIL)
+        return err_set(err, FT_ERR_NET,
+                       "%s did not execute a transaction: its position, or a key that was read for "
+                       "it, has changed",
+                       node->server->name);
+    if (reply->elements != m->element_count)
+        return reply_not_of(reply, node->server->name, "EXEC", err);
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *element = reply->element[i];
+
+        if (element->type != REDIS_REPLY_ERROR)
+            continue;
+        if (m->elements[i] == NO_STEP)
+            return target_node_refused(node->server, element->str, err);
+        if (refuse_step(node, &m->late, m->elements[i], element->str, err) != 0)
+            return -1;
+    }
+    node->position.seq++;
+    memcpy(m->covered, m->sent_next, node->set->flow_count * sizeof(*m->covered));
+    replay_sent_ack(&node->sent, m->batch);
+    atomic_fetch_add(&node->set->acknowledged, 1);
+    return 0;
+}
+
+static int take_seq(struct replay_node *node, const redisReply *reply, struct ft_err *err)
+{
+    char seq[I64_TEXT_SIZE];
+    size_t n = i64_to_text((int64_t)node->position.seq, seq);
+
+    if (reply->type == REDIS_REPLY_ERROR)
+        return target_node_refused(node->server, reply->str, err);
+    if (reply->type != REDIS_REPLY_STRING ||
+        !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
+        return err_set(err, FT_ERR_NET, "%s: somebody else has resumed this replay",
+                       node->server->name);
+    node->multi->watched = true;
+    return 0;
+}
+
+static int take_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
+{
+    struct replay_node *node = context;
+
+    switch ((enum answer)(tag >> ANSWER_SHIFT)) {
+    case ANSWER_STEP:
+        return take_queued(node, (uint32_t)tag, reply, err);
+    case ANSWER_EXEC:
+        return take_executed(node, reply, err);
+    case ANSWER_SEQ:
+        return take_seq(node, reply, err);
+    case ANSWER_PLAIN:
+        break;
+    }
+    return reply->type == REDIS_REPLY_ERROR ? target_node_refused(node->server, reply->str, err)
+                                            : 0;
+}
+
+/*
+ * Sending
+ */
+
+static int put(struct replay_node *node, enum answer answer, const struct bytes *args, size_t count,
+               struct ft_err *err)
+{
+    return redis_pipe_put(node->server->pipe, (uint64_t)answer << ANSWER_SHIFT, args, count, err);
+}
+
+static int put_text(struct replay_node *node, enum answer answer, const char *name,
+                    struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str(name)};
+
+    return put(node, answer, args, 1, err);
+}
+
+/* The reply to the second says whether a transaction may follow. */
+static int put_watch(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes key = bytes_str(node->position.key);
+    const struct bytes watch[] = {bytes_str("WATCH"), key};
+    const struct bytes seq[] = {bytes_str("HGET"), key, bytes_str("seq")};
+
+    node->multi->watched = false;
+    return put(node, ANSWER_PLAIN, watch, 2, err) != 0 ? -1 : put(node, ANSWER_SEQ, seq, 3, err);
+}
+
+static int watch(struct replay_node *node, struct ft_err *err)
+{
+    if (node->multi->watched)
+        return 0;
+    return put_watch(node, err) != 0 ? -1 : redis_pipe_drain(node->server->pipe, err);
+}
+
+static int note_element(struct replay_multi *m, size_t step, struct ft_err *err)
+{
+    if (ARRAY_RESERVE(&m->elements, &m->element_cap, m->element_count + 1, "a transaction", err) !=
+        0)
+        return -1;
+    m->elements[m->element_count++] = step;
+    return 0;
+}
+
+static int queue_select(struct replay_node *node, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    if (note_element(node->multi, NO_STEP, err) != 0)
+        return -1;
+    return put(node, ANSWER_PLAIN, args, 2, err);
+}
+
+static int queue_steps(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    uint32_t db = 0;
+
+    for (size_t i = 0; i < m->sent.step_count; i++) {
+        const struct replay_step *step = &m->sent.steps[i];
+        char tag[REPLAY_TAG_TEXT];
+
+        if (step->left_out)
+            continue;
+        if (step->db != db && queue_select(node, step->db, err) != 0)
+            return -1;
+        db = step->db;
+        if (step_args(m, step, tag, err) != 0 || note_element(m, i, err) != 0 ||
+            redis_pipe_put(node->server->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | i, m->args,
+                           step->count, err) != 0)
+            return -1;
+    }
+    return db == 0 ? 0 : queue_select(node, 0, err);
+}
+
+/* A command on the position with arguments that were collected. */
+static int queue_texts(struct replay_node *node, const struct bytes *first, size_t first_count,
+                       const struct replay_texts *texts, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    size_t count = first_count + texts->count;
+
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, count, "a position", err) != 0 ||
+        note_element(m, NO_STEP, err) != 0)
+        return -1;
+    memcpy(m->args, first, first_count * sizeof(*first));
+    for (size_t i = 0; i < texts->count; i++)
+        m->args[first_count + i] = replay_texts_at(texts, i);
+    return put(node, ANSWER_PLAIN, m->args, count, err);
+}
+
+static int queue_position(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes key = bytes_str(node->position.key);
+    const struct bytes forget[] = {bytes_str("HDEL"), key};
+    char seq[I64_TEXT_SIZE];
+    const struct bytes fields[] = {
+        bytes_str("HSET"),   key,
+        bytes_str("seq"),    bytes_of(seq, i64_to_text((int64_t)node->position.seq + 1, seq)),
+        bytes_str("unread"), buf_bytes(&node->multi->unread)};
+
+    if (node->multi->sent.forget.count != 0 &&
+        queue_texts(node, forget, 2, &node->multi->sent.forget, err) != 0)
+        return -1;
+    return queue_texts(node, fields, 6, &node->multi->sent.fields, err);
+}
+
+/* The next one is watched for in the same go. */
+static int transmit(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    m->element_count = 0;
+    if (watch(node, err) != 0 || put_text(node, ANSWER_PLAIN, "MULTI", err) != 0 ||
+        queue_steps(node, err) != 0 || queue_position(node, err) != 0)
+        return -1;
+    m->watched = false;
+    return put_text(node, ANSWER_EXEC, "EXEC", err) == 0 ? put_watch(node, err) : -1;
+}
+
+int replay_multi_drain(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    if (redis_pipe_drain(node->server->pipe, err) != 0)
+        return -1;
+    while (m->again) {
+        m->again = false;
+        if (transmit(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_late(struct replay_multi *m, struct ft_err *err)
+{
+    const struct replay_texts *late = &m->late.fields;
+
+    for (size_t i = 0; i + 1 < late->count; i += 2) {
+        if (replay_steps_field(&m->filling, replay_texts_at(late, i), replay_texts_at(late, i + 1),
+                               err) != 0)
+            return -1;
+    }
+    replay_steps_clear(&m->late);
+    return 0;
+}
+
+/* "flow:first-last ..."; the position stands after them. */
+static int list_records(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    buf_clear(&m->unread);
+    for (uint32_t i = 0; i < node->set->flow_count; i++) {
+        if (m->covered[i] < node->position.lsn[i])
+            m->covered[i] = node->position.lsn[i];
+        if (node->written[i] > m->covered[i] &&
+            buf_printf(&m->unread, err, "%" PRIu32 ":%" PRIu64 "-%" PRIu64 " ", i, m->covered[i],
+                       node->written[i] - 1) != 0)
+            return -1;
+        m->sent_next[i] = node->written[i];
+    }
+    return 0;
+}
+
+int replay_multi_send(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    struct replay_steps swap;
+
+    if (replay_multi_drain(node, err) != 0 || add_late(m, err) != 0 || list_records(node, err) != 0)
+        return -1;
+    swap = m->sent;
+    m->sent = m->filling;
+    m->filling = swap;
+    replay_steps_clear(&m->filling);
+    m->batch = node->count.batches;
+    return transmit(node, err);
+}
+
+/*
+ * Scripts
+ */
+
+/* Outside of a transaction, as what a script reads. */
+static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
+{
+    char number[I64_TEXT_SIZE];
+    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
+
+    if (node->multi->db == db)
+        return 0;
+    if (target_node_call(node->server, NULL, args, 2, err) != 0)
+        return -1;
+    node->multi->db = db;
+    return 0;
+}
+
+static int ask_for_script(void *context, uint32_t db, redisReply **ret, const struct bytes *args,
+                          size_t count, struct ft_err *err)
+{
+    struct replay_node *node = context;
+
+    return select_db(node, db, err) == 0 ? target_node_ask(node->server, ret, args, count, err)
+                                         : -1;
+}
+
+static int watch_keys(struct replay_node *node, uint32_t db, const struct bytes *keys, size_t count,
+                      struct ft_err *err)
+{
+    if (watch(node, err) != 0 || select_db(node, db, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes args[] = {bytes_str("WATCH"), keys[i]};
+
+        if (target_node_call(node->server, NULL, args, 2, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_writes(struct replay_node *node, const char *tag, struct ft_err *err)
+{
+    const struct local_script_write *writes;
+    char part[REPLAY_TAG_TEXT];
+    size_t count;
+
+    writes = local_script_writes(node->multi->script, &count);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(part, sizeof(part), "%s.%zu", tag, i); /* fits */
+        if (node->multi->host->put(node, writes[i].db, part, writes[i].args, writes[i].count,
+                                   err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What was put before, and names one of its keys, has to have taken effect when they are read. */
+static int bring_keys(struct replay_node *node, const struct bytes *keys, size_t count,
+                      struct ft_err *err)
+{
+    bool named = false;
+
+    for (size_t i = 0; !named && i < count; i++)
+        named = replay_steps_name(&node->multi->filling, keys[i]);
+    if (named && node->multi->host->flush(node, true, err) != 0)
+        return -1;
+    return replay_multi_drain(node, err);
+}
+
+int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *tag,
+                            const struct bytes *args, size_t count, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    redisReply *reply;
+    uint64_t keys;
+    int rc;
+
+    if (count < 3 || !bytes_to_u64(args[2], &keys) || keys > count - 3)
+        return err_set(err, FT_ERR_BUG, "a script without its number of keys");
+    if (bring_keys(node, args + 3, keys, err) != 0 ||
+        watch_keys(node, db, args + 3, keys, err) != 0 ||
+        (m->script == NULL && local_script_new(&m->script, ask_for_script, node, err) != 0) ||
+        local_script_run(m->script, &reply, db, args, count, err) != 0)
+        return -1;
+    rc = reply->type == REDIS_REPLY_ERROR
+             ? refuse(node, &m->filling, db, tag, args, count, reply->str, err)
+             : 0;
+    freeReplyObject(reply);
+    if (rc != 0 || select_db(node, 0, err) != 0)
+        return -1;
+    return put_writes(node, tag, err);
+}
+
+int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *tag,
+                            const struct bytes *args, size_t count, bool *ret_there,
+                            struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    *ret_there = true;
+    if (db <= m->db_max)
+        return 0;
+    if (replay_multi_drain(node, err) != 0 ||
+        target_node_has_db(node->server, db, ret_there, err) != 0)
+        return -1;
+    if (!*ret_there)
+        return refuse(node, &m->filling, db, tag, args, count, "ERR DB index is out of range", err);
+    m->db_max = db;
+    return 0;
+}
+
+/*
+ * Begin and end
+ */
+
+int replay_multi_begin(struct replay_node *node, const struct replay_multi_host *host,
+                       struct ft_err *err)
+{
+    node->multi = calloc(1, sizeof(*node->multi));
+    if (node->multi == NULL)
+        return err_nomem(err, "a node");
+    node->multi->host = host;
+    node->multi->covered = calloc(node->set->flow_count + 1u, sizeof(*node->multi->covered));
+    node->multi->sent_next = calloc(node->set->flow_count + 1u, sizeof(*node->multi->sent_next));
+    if (node->multi->covered == NULL || node->multi->sent_next == NULL)
+        return err_nomem(err, "a node");
+    node->batch.steps = &node->multi->filling;
+    redis_pipe_on_reply(node->server->pipe, take_reply, node);
+    return 0;
+}
+
+int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("HDEL"), bytes_str(node->position.key),
+                                 bytes_str("unread")};
+
+    node->multi->watched = false; /* this is a change of what is watched */
+    return target_node_call(node->server, NULL, args, 3, err);
+}
+
+/* Over a connection of its own, as nobody knows of the other whether it still serves. */
+static void write_late(struct replay_node *node)
+{
+    const struct target_node *server = node->server;
+    struct replay_multi *m = node->multi;
+    struct ft_err ignored = FT_ERR_INIT;
+    struct redis_pipe *pipe = NULL;
+    size_t count = m->late.fields.count + 2;
+    redisReply *reply;
+
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, count, "a position", &ignored) != 0 ||
+        redis_pipe_open(&pipe, &server->uri, -1, NULL, NULL, &ignored) != 0)
+        return; /* as if it had been killed before the replies came: `unread` says so */
+    m->args[0] = bytes_str("HSET");
+    m->args[1] = bytes_str(node->position.key);
+    for (size_t i = 2; i < count; i++)
+        m->args[i] = replay_texts_at(&m->late.fields, i - 2);
+    if (redis_pipe_call(pipe, &reply, m->args, count, &ignored) == 0)
+        freeReplyObject(reply);
+    redis_pipe_free(pipe);
+}
+
+void replay_multi_end(struct replay_node *node)
+{
+    struct replay_multi *m = node->multi;
+
+    if (m == NULL)
+        return;
+    if (m->late.fields.count != 0)
+        write_late(node);
+    replay_steps_release(&m->filling);
+    replay_steps_release(&m->sent);
+    replay_steps_release(&m->late);
+    local_script_free(m->script);
+    buf_release(&m->unread);
+    free(m->covered);
+    free(m->sent_next);
+    free(m->elements);
+    free(m->args);
+    free(m);
+    node->multi = NULL;
+    node->batch.steps = NULL;
+}

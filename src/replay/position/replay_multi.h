@@ -1,0 +1,52 @@
+/*
+ * replay_multi.h - batches of a node whose server runs no scripts.
+ *
+ * What it is   A batch is one transaction: MULTI, its commands, the position after them, EXEC. The position's hash is WATCHed
+ *              since its `seq` was read and found to be the last one sent, so a transaction is executed only if it follows the
+ *              last, and nothing of a run before is once somebody has claimed the position. So one is in flight at a time.
+ * Scripts      Commands that are scripts are run here when they are put: what they read is read then, its keys being WATCHed
+ *              too, and what they write becomes part of the transaction.
+ * Refused      What the server does not queue is left out, written down, and the transaction is sent again without it. What
+ *              fails when it is executed is written down right after that; until the replies to a transaction have been
+ *              read, the position says so (`unread`).
+ * Threads      The driver's.
+ */
+#ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_MULTI_H
+#define FLOWTAPE_REPLAY_POSITION_REPLAY_MULTI_H
+
+#include "replay/position/replay_position_set.h"
+
+/* What it asks of replay_node.h. */
+struct replay_multi_host {
+    /* a command was refused; *ret_keep: the target has to remember it */
+    int (*refuse)(struct replay_node *node, uint32_t db, const char *tag, const struct bytes *args,
+                  size_t count, const char *error, bool *ret_keep, struct ft_err *err);
+    int (*put)(struct replay_node *node, uint32_t db, const char *tag, const struct bytes *args,
+               size_t count, struct ft_err *err);
+    int (*flush)(struct replay_node *node, bool all, struct ft_err *err);
+};
+
+/* replay_multi_begin - the node's batches, and the replies of its pipe, go so from here on. The host outlives it. */
+int replay_multi_begin(struct replay_node *node, const struct replay_multi_host *host,
+                       struct ft_err *err);
+/* replay_multi_is - do they? */
+bool replay_multi_is(const struct replay_node *node);
+/* replay_multi_put_script - args: EVAL and what follows. */
+int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *tag,
+                            const struct bytes *args, size_t count, struct ft_err *err);
+/* replay_multi_look_at_db - where a server has no such database, the command is refused. */
+int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *tag,
+                            const struct bytes *args, size_t count, bool *ret_there,
+                            struct ft_err *err);
+/* replay_multi_send - what was put since the last one, when that has been executed. */
+int replay_multi_send(struct replay_node *node, struct ft_err *err);
+/* replay_multi_drain - all that was sent has been executed. */
+int replay_multi_drain(struct replay_node *node, struct ft_err *err);
+/* replay_multi_is_drained - as far as is known without waiting. */
+bool replay_multi_is_drained(const struct replay_node *node);
+/* replay_multi_confirm - all replies have been read, which the position says from here on. */
+int replay_multi_confirm(struct replay_node *node, struct ft_err *err);
+/* replay_multi_end - what of it was refused is written down, if the connection still serves. */
+void replay_multi_end(struct replay_node *node);
+
+#endif
