@@ -262,17 +262,17 @@ static int note_boundary(struct scan *s, struct ft_err *err)
     return add_place(s, err);
 }
 
-/* The last part ends within a command, or a transaction. */
+/* The last part ends within a command, or a transaction, at whose beginning the error is. */
 static int take_tail(struct scan *s, struct ft_err *err)
 {
     struct source_aof *a = s->aof;
     const char *file = a->files.files[a->part_count - 1];
     uint64_t size = ((const struct aof_feed *)s->stream->feed)->at;
 
-    if (aof_tail() == AOF_TAIL_FAIL)
+    if (aof_tail() == AOF_TAIL_FAIL || err->offset > size)
         return -1;
+    a->end = err->offset;
     err_clear(err);
-    a->end = s->last.part + 1 == a->part_count ? s->last.offset : 0;
     if (asprintf(&a->files.base.left_out,
                  "\"%s\" ends within a command or a transaction: its last %" PRIu64
                  " bytes, from offset %" PRIu64 " on, are left out, as a redis-server does",

@@ -90,6 +90,11 @@ check_status "cut: an error" 3 "end within the one that begins at offset" \
     "$FLOWTAPE" convert "$T/cut.aof" "$T/no" --to json --aof-tail fail
 { cat "$T/times.aof" && command MULTI && command SET e 5; } >"$T/multi.aof"
 holds "cut within a transaction" "0 c;0 d;2 a;2 b;" "$T/multi.aof"
+{ cat "$T/times.aof" && command SELECT 7 && command MULTI && command SET e 5 | head -c 10; } >"$T/inner.aof"
+check_status "cut within a command of a transaction" 0 "its last 25 bytes, from offset $((size + 23)) on" \
+    "$FLOWTAPE" convert "$T/inner.aof" "$T/cut.json" --to json
+{ cat "$T/times.aof" && printf '#TS:17900'; } >"$T/note.aof"
+check "cut within a mark: nothing is missing" ft convert "$T/note.aof" "$T/cut.json" --to json --aof-tail fail --quiet
 
 # Damage is none of that.
 { cat "$T/times.aof" && printf '*x\r\n' && command SET e 5; } >"$T/damaged.aof"
