@@ -207,6 +207,12 @@ static void field_times_lost(struct rewrite *rw, const char *class_name)
     rewrite_add_loss(rw, LOSS_MEMBER_TTL, class_name, FIELD_TTL_TEXT);
 }
 
+/* EXPIREMEMBER key member time, of KeyDB, which propagates what it removes when the time has come. */
+void rewrite_expire_member(struct rewrite *rw)
+{
+    field_times_lost(rw, "member");
+}
+
 /* FIELDS n f... at args[i]: whole, and to the end. */
 static bool fields_at(const struct rewrite *rw, size_t i)
 {

@@ -9,6 +9,7 @@
 void rewrite_hsetex(struct rewrite *rw);
 void rewrite_hexpire(struct rewrite *rw);
 void rewrite_hgetex(struct rewrite *rw);
+void rewrite_expire_member(struct rewrite *rw);
 void rewrite_field_expire(struct rewrite *rw);
 
 #endif

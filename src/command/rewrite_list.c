@@ -67,7 +67,7 @@ void rewrite_lmove(struct rewrite *rw)
     }
 }
 
-void rewrite_rpoplpush(struct rewrite *rw)
+static void rpoplpush_apart(struct rewrite *rw)
 {
     static const struct bytes name = {(const uint8_t *)"LMOVE", 5};
     static const struct bytes right = {(const uint8_t *)"RIGHT", 5};
@@ -75,15 +75,30 @@ void rewrite_rpoplpush(struct rewrite *rw)
     struct buf *scratch = rewrite_scratch(rw);
     struct bytes args[] = {name, rw->args[1], rw->args[2], right, left};
 
-    if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
-        rewrite_as_is(rw);
-        return;
-    }
     if (!rewrite_ok(rw, buf_append(scratch, args, sizeof(args), rw->err)))
         return;
     rewrite_plan(rw, 1, 2);
     rw->out->plan.args = (const struct bytes *)(const void *)scratch->p;
     rw->out->plan.arg_count = 5;
+}
+
+void rewrite_rpoplpush(struct rewrite *rw)
+{
+    if (!rw->options->cluster || rewrite_keys_in_one_slot(rw))
+        rewrite_as_is(rw);
+    else
+        rpoplpush_apart(rw);
+}
+
+/* BRPOPLPUSH src dst timeout, which a Redis up to 4 propagates when it did not have to wait. */
+void rewrite_brpoplpush(struct rewrite *rw)
+{
+    if (rw->options->cluster && !rewrite_keys_in_one_slot(rw)) {
+        rpoplpush_apart(rw);
+        return;
+    }
+    rewrite_begin(rw, "RPOPLPUSH");
+    rewrite_put_args(rw, 1, 3);
 }
 
 void rewrite_smove(struct rewrite *rw)

@@ -8,6 +8,7 @@
 
 void rewrite_pop(struct rewrite *rw);
 void rewrite_lmove(struct rewrite *rw);
+void rewrite_brpoplpush(struct rewrite *rw);
 void rewrite_rpoplpush(struct rewrite *rw);
 void rewrite_smove(struct rewrite *rw);
 void rewrite_mpop(struct rewrite *rw);

@@ -114,6 +114,12 @@ bool rewrite_of_redis(struct rewrite *rw)
     return false;
 }
 
+void rewrite_cron(struct rewrite *rw)
+{
+    rewrite_nothing(rw, "no other server has cron jobs");
+    rewrite_add_loss(rw, LOSS_CRON, "keydb_cron", loss_reason_text(LOSS_CRON));
+}
+
 void rewrite_deleted(struct rewrite *rw)
 {
     rewrite_begin(rw, "DEL");

@@ -17,6 +17,7 @@ bool rewrite_of_redis(struct rewrite *rw);
 /* Rows of commands that no Dragonfly journals. */
 void rewrite_deleted(struct rewrite *rw); /* DELIFEQ */
 void rewrite_eval(struct rewrite *rw);
+void rewrite_cron(struct rewrite *rw); /* KeyDB's */
 void rewrite_function(struct rewrite *rw);
 void rewrite_hgetdel(struct rewrite *rw);
 void rewrite_hpersist(struct rewrite *rw);

@@ -5,21 +5,34 @@
 #include "rdb/rdb_version.h"
 #include "rdb/value_walk.h"
 
-static int value_check_end(const struct dump *d, struct ft_err *err)
+/* A name and a value, by the symbols of value_walk.c. */
+#define GRAMMAR_AUX "SS"
+
+/* The value ends where the payload does, or where what KeyDB adds begins: AUX fields. */
+static int find_end(struct dump *d, struct ft_err *err)
 {
     struct value_walk walk;
-    size_t used = 0;
+    size_t used = 0, at;
     enum step s;
 
     value_walk_begin(&walk, d->type);
     s = value_walk_run(&walk, d->value.p, d->value.n, 1, &used, err);
+    at = used;
+    while (s == STEP_ITEM && at < d->value.n && d->value.p[at] == RDB_OP_AUX) {
+        size_t n;
+
+        value_walk_begin_grammar(&walk, GRAMMAR_AUX);
+        s = value_walk_run(&walk, d->value.p + at + 1, d->value.n - at - 1, 1 + at, &n, err);
+        at += 1 + n;
+    }
     if (s == STEP_ERROR)
         return -1;
     if (s != STEP_ITEM)
-        return err_at(err, FT_ERR_CORRUPT, 1 + used, "the value of a dump payload ends early");
-    if (used != d->value.n)
-        return err_at(err, FT_ERR_CORRUPT, 1 + used, "%zu bytes follow the value of a dump payload",
-                      d->value.n - used);
+        return err_at(err, FT_ERR_CORRUPT, 1 + at, "the value of a dump payload ends early");
+    if (at != d->value.n)
+        return err_at(err, FT_ERR_CORRUPT, 1 + at, "%zu bytes follow the value of a dump payload",
+                      d->value.n - at);
+    d->value.n = used;
     return 0;
 }
 
@@ -59,7 +72,7 @@ int dump_parse(struct bytes payload, struct dump *ret, struct ft_err *err)
         return unknown_type(header, payload.p[0], err);
     d.type = (uint8_t)type;
     d.value = bytes_of(payload.p + 1, body - 1);
-    if (value_check_end(&d, err) < 0)
+    if (find_end(&d, err) < 0)
         return -1;
     *ret = d;
     return 0;

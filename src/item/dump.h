@@ -7,7 +7,7 @@
  *              dump_parse accepts can be walked. Making uses the recoder: the one place that knows
  *              what a target reads.
  * Source       redis src/cluster.c createDumpPayload (7.2); dragonfly src/server/rdb_save.cc
- *              (version 9 whatever the type).
+ *              (version 9 whatever the type); keydb src/cluster.cpp (6.3: AUX fields after the value).
  */
 #ifndef FLOWTAPE_ITEM_DUMP_H
 #define FLOWTAPE_ITEM_DUMP_H

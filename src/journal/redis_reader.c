@@ -13,8 +13,10 @@
 /* Skipping: what is longer than this is consumed before all of it is there. */
 #define SKIP_FROM 4096u
 #define DBID_MAX  UINT16_MAX
-/* Skipping: arguments that are looked at, if the command is short. */
-#define SKIP_ARGS_KEPT 2u
+/* Skipping: arguments that are looked at, if the command is short: those of RREPLAY up to the database. */
+#define SKIP_ARGS_KEPT 4u
+/* RREPLAY within RREPLAY: a command that went from one active replica to the next. */
+#define REPLAY_DEPTH_MAX 16
 
 /* An argument, counted from the window's position, as the window may move while the command is incomplete. */
 struct span {
@@ -25,6 +27,7 @@ struct redis_reader {
     bool skip_args;          /* constant, as is the next */
     size_t max_record_bytes; /* collecting */
     uint32_t db;
+    uint32_t record_db;    /* of the command being read, which may not be that */
     uint64_t transactions; /* begun so far: their numbers are txids */
     bool in_transaction;
     uint64_t transaction_at;
@@ -277,6 +280,77 @@ static enum step read_note(struct redis_reader *r, struct window *in, struct ft_
     return STEP_ITEM;
 }
 
+/* "*3\r\n", "$5\r\n" at the front of *in, which comes after it. */
+static bool take_number(struct bytes *in, uint8_t sign, uint64_t *ret)
+{
+    const uint8_t *end = in->n == 0 ? NULL : memchr(in->p, '\n', in->n);
+    size_t n = end == NULL ? 0 : (size_t)(end - in->p);
+
+    if (n < 3 || in->p[0] != sign || end[-1] != '\r' ||
+        !bytes_to_u64(bytes_of(in->p + 1, n - 2), ret))
+        return false;
+    *in = bytes_of(in->p + n + 1, in->n - n - 1);
+    return true;
+}
+
+/* The arguments that follow a command's head, up to the end. args: where to, or NULL. */
+static bool split_args(struct bytes in, uint64_t count, struct bytes *args)
+{
+    uint64_t n;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!take_number(&in, '$', &n) || in.n < 2 || n > in.n - 2 ||
+            memcmp(in.p + n, "\r\n", 2) != 0)
+            return false;
+        if (args != NULL)
+            args[i] = bytes_of(in.p, (size_t)n);
+        in = bytes_of(in.p + n + 2, in.n - (size_t)n - 2);
+    }
+    return in.n == 0;
+}
+
+/* One whole command becomes the one that is read: 1, and 0 if the bytes are anything else. */
+static int take_inner(struct redis_reader *r, struct bytes in, struct ft_err *err)
+{
+    uint64_t count;
+
+    if (!take_number(&in, '*', &count) || count == 0 ||
+        count > item_limit_args(r->max_record_bytes) || !split_args(in, count, NULL))
+        return 0;
+    if (ARRAY_RESERVE(&r->args, &r->arg_cap, (size_t)count, "a command's arguments", err) != 0)
+        return -1;
+    (void)split_args(in, count, r->args); /* as it was before */
+    r->arg_count = (size_t)count;
+    r->arg_bytes = 0;
+    for (size_t i = 0; i < r->arg_count; i++)
+        r->arg_bytes += r->args[i].n;
+    set_name(r->name, r->args[0].p, r->args[0].n);
+    return 1;
+}
+
+/*
+ * RREPLAY uuid command [db [version]]: how an active replica of KeyDB propagates each command. What holds more than one
+ * command, or none, stays what it is: a command that nobody knows.
+ */
+static int unwrap(struct redis_reader *r, struct ft_err *err)
+{
+    int rc = 1;
+
+    for (int depth = 0; rc > 0 && depth < REPLAY_DEPTH_MAX; depth++) {
+        const struct bytes *args = r->args;
+        uint64_t db = r->record_db;
+
+        if (strcmp(r->name, "RREPLAY") != 0 || r->arg_count < 3)
+            return 0;
+        if (r->arg_count > 3 && (!bytes_to_u64(args[3], &db) || db > DBID_MAX))
+            return command_bad(r, err, "RREPLAY in a database that is none begins");
+        rc = take_inner(r, args[2], err);
+        if (rc > 0)
+            r->record_db = (uint32_t)db;
+    }
+    return rc < 0 ? -1 : 0;
+}
+
 /* What is not a record by itself: 1. Else 0; -1: it is where it may not be. */
 static int take_control(struct redis_reader *r, struct ft_err *err)
 {
@@ -315,7 +389,7 @@ static void fill_record(struct redis_reader *r, struct journal_record *ret)
     memset(ret, 0, sizeof(*ret));
     ret->op = op_of(r);
     ret->offset = r->offset;
-    ret->dbid = r->db;
+    ret->dbid = r->record_db;
     ret->txid = r->in_transaction ? r->transactions : 0;
     ret->shard_count = 1;
     ret->counted = ret->op == JOURNAL_OP_COMMAND;
@@ -341,6 +415,9 @@ static int end_command(struct redis_reader *r, struct window *in, struct journal
         for (size_t i = 0; i < kept; i++)
             r->args[i] = bytes_of(window_at(in) + r->spans[i].at, r->spans[i].n);
     }
+    r->record_db = r->db;
+    if (!r->consumed && unwrap(r, err) != 0)
+        return -1;
     control = take_control(r, err);
     if (control < 0)
         return -1;
@@ -390,9 +467,10 @@ enum step redis_reader_next(struct redis_reader *r, struct window *in, struct jo
 
     if (step != STEP_MORE || !in->closed)
         return step;
-    if (window_left(in) == 0 && redis_reader_at_boundary(r))
+    /* a line with # that is cut holds nothing that could be missing */
+    if (redis_reader_at_boundary(r) && (window_left(in) == 0 || window_at(in)[0] == '#'))
         return STEP_END;
-    if (window_left(in) == 0 && !r->consumed)
+    if (r->in_transaction)
         (void)err_at(err, FT_ERR_CORRUPT, r->transaction_at,
                      "the commands end within the transaction that begins");
     else

@@ -8,8 +8,9 @@
  *   MULTI, EXEC  the commands between them have the same txid, which others have as 0. EXEC is a record of its own, which
  *                is not counted. MULTI is none;
  *   PING, REPLCONF  come as JOURNAL_OP_PING, with their arguments, not counted;
+ *   RREPLAY      is the command it holds, in the database that it names (keydb src/replication.cpp, 6.3);
  *   #TS:n        seconds since 1970: when what follows was executed (redis_reader_time_us). Other lines that begin
- *                with # are passed over, as a redis-server does.
+ *                with # are passed over, as a redis-server does, also one that the input ends in.
  * Transactions No boundary lies within one. One that the input ends in is incomplete, as a command is.
  * Format       redis src/aof.c (feedAppendOnlyFile, loadSingleAppendOnlyFile), src/replication.c (2.8 to 8).
  */

@@ -25,6 +25,31 @@ static void test_parse(void **state)
     t_bytes(d.value, "\xc0\x2a");
 }
 
+/* KeyDB adds AUX fields to the value, which are none of it. */
+static void test_keydb(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct buf b = {0};
+    struct dump d;
+
+    (void)state;
+    t_ok(dump_append(&b, RDB_TYPE_STRING,
+                     TEXT("\x02hi\xfa\x04mvcc\x01"
+                          "7"),
+                     9, &err),
+         &err);
+    t_ok(dump_parse(buf_bytes(&b), &d, &err), &err);
+    t_bytes(d.value, "\x02hi");
+    buf_clear(&b);
+    t_ok(dump_append(&b, RDB_TYPE_STRING,
+                     TEXT("\x02hi\xfa\x04mvcc\x02"
+                          "7"),
+                     9, &err),
+         &err);
+    t_fails(dump_parse(buf_bytes(&b), &d, &err), &err, FT_ERR_CORRUPT, "ends early");
+    buf_release(&b);
+}
+
 /* Type 20 is dragonfly's old JSON or a set, by the version. */
 static void test_type_20(void **state)
 {
@@ -154,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_keydb),
         cmocka_unit_test(test_type_20),
         cmocka_unit_test(test_any_flipped_byte_is_seen),
         cmocka_unit_test(test_any_truncation_is_seen),

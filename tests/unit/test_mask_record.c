@@ -204,7 +204,7 @@ static void test_every_command(void **state)
     static const char left_out[] =
         "BF.LOADCHUNK CLUSTER FT.ALTER FT.CREATE FT.DROPINDEX FT.SYNUPDATE "
         "GEOADD GEORADIUS GEORADIUSBYMEMBER SCRIPT EVAL EVALSHA FUNCTION "
-        "GEOSEARCHSTORE MSETEX PUBLISH SPUBLISH XREADGROUP";
+        "GEOSEARCHSTORE KEYDB.CRON MSETEX PUBLISH SPUBLISH XREADGROUP";
     size_t count;
     const struct command_row *rows = command_rows(&count);
     struct ft_err err = FT_ERR_INIT;

@@ -64,7 +64,7 @@ static bool may_end(struct bytes in)
         size_t n = end == NULL ? 0 : (size_t)(end - in.p) + 1;
 
         if (end == NULL)
-            return false;
+            return lines_left == 0 && !in_transaction && in.p[0] == '#';
         if (lines_left != 0)
             lines_left--;
         else if (in.p[0] == '*')
@@ -146,6 +146,50 @@ static void test_transactions(void **state)
           "@188 op12 db1 tx3/1 - EXEC 1:4 0s\n");
 }
 
+static void reads(const struct feed_adapter *a, struct bytes in, const char *want)
+{
+    char *got = feed_whole(a, in);
+
+    assert_string_equal(got, want);
+    free(got);
+}
+
+#define REPLAY(n, size, inner, db, more) \
+    "*" n "\r\n$7\r\nRREPLAY\r\n$2\r\nid\r\n$" size "\r\n" inner "\r\n$1\r\n" db "\r\n" more
+
+/* What an active replica of KeyDB propagates is what it holds, also a transaction, and what came to it from another. */
+static void test_replays(void **state)
+{
+    const struct bytes in =
+        T_BYTES(REPLAY("5", "26", SET_A, "3", "$1\r\n1\r\n") REPLAY("4", "15", MULTI, "2", "")
+                    REPLAY("4", "20", DEL_A, "2", "") REPLAY("4", "14", EXEC, "2", "") DEL_A);
+    const struct bytes nested = T_BYTES(REPLAY("4", "59", REPLAY("4", "20", DEL_A, "7", ""), "1",
+                                               "") REPLAY("4", "14", PING, "0", ""));
+    const struct bytes other = T_BYTES(REPLAY("4", "40", DEL_A DEL_A, "1", "") REPLAY(
+        "4", "2", "hi", "1", "") REPLAY("4", "0", "", "1", ""));
+
+    (void)state;
+    reads(&collecting, in,
+          "@0 op10 db3 tx0/1 counted SET 3:4 0s set a \n"
+          "@126 op10 db2 tx1/1 counted DEL 2:4 0s DEL a\n"
+          "@185 op12 db2 tx1/1 - EXEC 1:4 0s EXEC\n"
+          "@238 op10 db0 tx0/1 counted DEL 2:4 0s DEL a\n");
+    reads(&skipping, in,
+          "@0 op10 db3 tx0/1 counted SET 3:4 0s\n"
+          "@126 op10 db2 tx1/1 counted DEL 2:4 0s\n"
+          "@185 op12 db2 tx1/1 - EXEC 1:4 0s\n"
+          "@238 op10 db0 tx0/1 counted DEL 2:4 0s\n");
+    reads(&skipping, nested,
+          "@0 op10 db7 tx0/1 counted DEL 2:4 0s\n"
+          "@98 op13 db0 tx0/1 - PING 1:4 0s\n");
+    reads(&skipping, other,
+          "@0 op10 db0 tx0/1 counted RREPLAY 4:50 0s\n"
+          "@79 op10 db0 tx0/1 counted RREPLAY 4:12 0s\n"
+          "@119 op10 db0 tx0/1 counted RREPLAY 4:10 0s\n");
+    feed_error(&collecting, T_BYTES(REPLAY("4", "20", DEL_A, "x", "")),
+               &(struct ft_err)FT_ERR_INIT);
+}
+
 static void fails(struct bytes in, enum ft_err_kind kind, const char *part)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -180,6 +224,10 @@ static void test_damaged(void **state)
     fails(T_BYTES(DEL_A "*2\r\n$3\r\nDE"), FT_ERR_CORRUPT,
           "end within the one that begins at offset 20");
     fails(T_BYTES(DEL_A MULTI DEL_A), FT_ERR_CORRUPT,
+          "end within the transaction that begins at offset 20");
+    fails(T_BYTES(DEL_A MULTI "*2\r\n$3\r\nDE"), FT_ERR_CORRUPT,
+          "end within the transaction that begins at offset 20");
+    fails(T_BYTES(DEL_A MULTI "#TS:1"), FT_ERR_CORRUPT,
           "end within the transaction that begins at offset 20");
 }
 
@@ -323,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_replays),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_skipping_holds_little),
