@@ -600,6 +600,22 @@ bench_replay() {
     rm -f "$work/raw.resp"
 }
 
+# once_by_multi KIND NAME - by transactions instead of scripts, where the program has that; beside what replay_server
+# measured
+once_by_multi() {
+    "$flowtape" replay --help 2>/dev/null | grep -q -e '--without' || return 0
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        server_start
+        timed "$1.multi" "$flowtape" replay "$work/$1.capture" "unix:$work/server.sock" --quiet \
+            --without eval
+        server_stop
+    done
+    figures "$1.multi" "$1.pipe"
+    rate "exactly once, $2, no EVAL" records/s "$records" "" "redis-cli --pipe"
+}
+
 bench_once() {
     has_command replay || return 0
     for kind in journal mixed; do
@@ -608,6 +624,7 @@ bench_once() {
         [ $kind = journal ] || name=mixed
         replay_server $kind
         rate "exactly once, $name" records/s "$records" "0.95 x" "redis-cli --pipe"
+        once_by_multi $kind "$name"
         if has_clusters "$flowtape"; then
             replay_cluster $kind
             rate "exactly once, $name, 3 nodes" records/s "$records" "0.9 x" "3 redis-cli --pipe"
@@ -833,35 +850,8 @@ bench_latency() {
 . "$(dirname "$0")/live_lib.sh"
 # shellcheck source=/dev/null
 . "$(dirname "$0")/links_lib.sh"
-
-machine() {
-    printf 'machine: %s, %s cores, %s of memory, Linux %s, %s on %s\n' \
-        "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
-        "$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" "$(uname -r)" \
-        "$(stat -f -c %T "$work")" "$(df --output=source "$work" | tail -n 1)"
-    printf '%s; medians of %s runs; MiB: peak of flowtape / of the peer\n\n' \
-        "$(redis-server --version | cut -d' ' -f1-3)" "$runs"
-}
-
-results_table() {
-    printf '%-32s %-9s %13s %13s %6s  %-9s %9s  %s\n' '' '' flowtape peer ratio aim MiB peer
-    cat "$results"
-}
-
-# into_doc MARK - standard input between the lines "<!-- MARK -->" and "<!-- /MARK -->" of $BENCH_DOC
-into_doc() {
-    cat >"$work/table"
-    awk -v mark="$1" -v table="$work/table" '
-        $0 == "<!-- /" mark " -->" { inside = 0 }
-        !inside { print }
-        $0 == "<!-- " mark " -->" {
-            inside = 1
-            print "```"
-            while ((getline line < table) > 0)
-                print line
-            print "```"
-        }' "$BENCH_DOC" >"$work/doc" && cat "$work/doc" >"$BENCH_DOC"
-}
+# shellcheck source=/dev/null
+. "$(dirname "$0")/table_lib.sh"
 
 [ $# -gt 0 ] || set -- capture journal psync convert translate point diff replay once serve latency sync load
 for part in "$@"; do
