@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "input/flush_ahead.h"
 #include "input/slot_owners.h"
 #include "input/source_nodes.h"
 
@@ -21,6 +22,8 @@ enum flow_state {
 
 struct pass_flow {
     struct source_stream *stream;
+    struct flush_ahead
+        *ahead; /* once the flow has waited for a slot that its node may delete again; else NULL */
     struct item item; /* the next record, not taken yet; when held, the flush */
     enum flow_state state;
     bool has_item;       /* when waiting: the item lies after what may be read */
@@ -215,6 +218,18 @@ static struct slot_claimant claimant(struct pass *p, uint32_t i)
                                   .passed = see_passed(p)};
 }
 
+/* Does the node delete the keys again, as it never gets their slot? */
+static bool is_deleted_again(const struct pass *p, uint32_t i, const struct translation *t)
+{
+    const struct pass_flow *flow = &p->flows[i];
+
+    for (size_t k = 0; k < t->key_count; k++) {
+        if (!flush_ahead_covers(flow->ahead, slot_of(t->keys[k].key), flow->item.lsn))
+            return false;
+    }
+    return true;
+}
+
 /* False: the record is not to be taken now, or not at all. */
 static bool claim_slots(struct pass *p, uint32_t i, const struct translation *t)
 {
@@ -230,7 +245,10 @@ static bool claim_slots(struct pass *p, uint32_t i, const struct translation *t)
         p->counts->foreign++;
         break;
     case SLOT_WAIT:
-        p->flows[i].state = FLOW_BARRED;
+        if (is_deleted_again(p, i, t))
+            p->counts->foreign++;
+        else
+            p->flows[i].state = FLOW_BARRED;
         break;
     }
     return false;
@@ -430,6 +448,57 @@ static bool moments_may_be_new(struct pass *p)
     return true;
 }
 
+/* Of the pass that only finds out whose the slots are. */
+static int take_nothing(void *context, const struct item *item,
+                        const struct translation *translation, struct ft_err *err)
+{
+    (void)context;
+    (void)item;
+    (void)translation;
+    (void)err;
+    return 0;
+}
+
+/* For what a flow waits its journal may say that it is in vain. Returns 1: it does, and the flow runs again. */
+static int look_ahead(struct pass *p, uint32_t i, struct ft_err *err)
+{
+    struct pass_flow *flow = &p->flows[i];
+    uint64_t limit = p->take == take_nothing ? UINT64_MAX : p->cut->stop_lsn[i];
+    struct translation t;
+
+    if (flow->ahead == NULL &&
+        flush_ahead_new(&flow->ahead, p->source, i, flow->item.lsn, p->follow != NULL, err) != 0)
+        return -1;
+    if (translate(p, &flow->item, &t, err) != 0)
+        return wrap_record(&flow->item, err);
+    for (size_t k = 0; k < t.key_count; k++) {
+        uint16_t slot = slot_of(t.keys[k].key);
+
+        if (flush_ahead_covers(flow->ahead, slot, flow->item.lsn))
+            continue;
+        if (flush_ahead_read(flow->ahead, p->translator, slot, limit, err) != 0)
+            return -1;
+        if (!flush_ahead_covers(flow->ahead, slot, flow->item.lsn))
+            return 0;
+        if (translate(p, &flow->item, &t, err) != 0) /* what was read has taken its place */
+            return wrap_record(&flow->item, err);
+    }
+    flow->state = FLOW_RUNNING;
+    return 1;
+}
+
+static int look_ahead_of_all(struct pass *p, struct ft_err *err)
+{
+    int found = 0;
+
+    for (uint32_t i = 0; found >= 0 && i < p->cut->flow_count; i++) {
+        int one = p->flows[i].state == FLOW_BARRED ? look_ahead(p, i, err) : 0;
+
+        found = one < 0 ? -1 : found | one;
+    }
+    return found;
+}
+
 /* Flows that wait for a slot, once more, if any node has come further. Returns 1: they run again. */
 static int try_barred(struct pass *p, struct ft_err *err)
 {
@@ -439,7 +508,9 @@ static int try_barred(struct pass *p, struct ft_err *err)
 
     for (uint32_t i = 0; i < p->cut->flow_count; i++)
         some = some || p->flows[i].state == FLOW_BARRED;
-    if (!some || !slot_owners_has_moments(p->owners))
+    if (some && !slot_owners_has_moments(p->owners))
+        return look_ahead_of_all(p, err);
+    if (!some)
         return 0;
     if (p->follow != NULL && moments_may_be_new(p))
         news = slot_owners_update(p->owners, p->source, err);
@@ -535,22 +606,14 @@ static int run(struct pass *p, struct ft_err *err)
         rc = run_open(p, err);
     if (rc == 0)
         count_held(p);
-    for (uint32_t i = 0; p->flows != NULL && i < p->cut->flow_count; i++)
+    for (uint32_t i = 0; p->flows != NULL && i < p->cut->flow_count; i++) {
         source_stream_free(p->flows[i].stream);
+        flush_ahead_free(p->flows[i].ahead);
+    }
     free(p->flows);
     free(p->last_held);
     free(p->passed);
     return rc;
-}
-
-static int take_nothing(void *context, const struct item *item,
-                        const struct translation *translation, struct ft_err *err)
-{
-    (void)context;
-    (void)item;
-    (void)translation;
-    (void)err;
-    return 0;
 }
 
 /* Whose the slots are where the pass begins, the records before tell. */

@@ -12,8 +12,8 @@
  *              the flows that have it: a state with half of a flush never existed. counts says so.
  * Clusters     Of a set of captures each node has flushes of its own, which delete what is the node's: they are
  *              delivered as flushes of its slots. A flow that brings a record for a slot of another node is
- *              held until that node has given the slot up (slot_owners.h); if it has not before the cut, the
- *              flow ends there, and counts says so. Who begins in the middle has the records before read
+ *              held until that node has given the slot up (slot_owners.h), or its own journal says that it never gets it
+ *              (flush_ahead.h); if neither is so before the cut, the flow ends there, and counts says so. Who begins in the middle has the records before read
  *              again, to know whose the slots are by then.
  * Following    A capture that grows can be followed: where the pass has come to the end of what is
  *              there, or of what it may read, it asks whether there is more, and reads on in the same

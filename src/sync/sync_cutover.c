@@ -80,18 +80,22 @@ static bool has_session(struct sync *s, char sync_id[SYNC_ID_SIZE])
 static int settle_blind(struct sync *s, struct ft_err *err)
 {
     uint64_t until_ms = clock_mono_ms() + SETTLE_MS;
-    struct live_point point = {0};
+    struct sync_source *part;
 
-    if (sync_source_blind_ms(&s->source) == 0 || s->source.blind_settled)
-        return 0;
-    while (!live_flows_point(s->o->live, LIVE_RECEIVED, 0, &point) ||
-           point.next_lsn < s->source.blind_lsn) {
-        if (clock_mono_ms() >= until_ms)
-            return err_set(err, FT_ERR_NET, "what the source had written did not come");
-        (void)usleep(TAKEOVER_PAUSE_US);
+    for (uint32_t i = 0; (part = sync_source_nodes_part(&s->source, i)) != NULL; i++) {
+        struct live_point point = {0};
+
+        if (sync_source_blind_ms(part) == 0 || part->blind_settled)
+            continue;
+        while (!live_flows_point(s->o->live, LIVE_RECEIVED, i, &point) ||
+               point.next_lsn < part->blind_lsn) {
+            if (clock_mono_ms() >= until_ms)
+                return err_set(err, FT_ERR_NET, "what the source had written did not come");
+            (void)usleep(TAKEOVER_PAUSE_US);
+        }
+        part->blind_lsn = point.next_lsn;
+        part->blind_settled = true;
     }
-    s->source.blind_lsn = point.next_lsn;
-    s->source.blind_settled = true;
     return 0;
 }
 

@@ -256,6 +256,13 @@ int sync_source_nodes_unpause(struct sync_source *s, struct ft_err *err)
     return rc;
 }
 
+struct sync_source *sync_source_nodes_part(struct sync_source *s, uint32_t node)
+{
+    if (s->several == NULL)
+        return node == 0 ? s : NULL;
+    return node < s->several->count ? &s->several->nodes[node] : NULL;
+}
+
 uint64_t sync_source_nodes_blind_ms(struct sync_source *s)
 {
     uint64_t most = 0;

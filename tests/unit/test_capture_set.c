@@ -359,6 +359,36 @@ static void test_a_slot_goes_and_comes_back(void **state)
            "0:12 SET b 2; 0:13 SET b 4");
 }
 
+/* A slot that was to move, but stays: what the other node had got of it by then it deletes again. */
+static void test_a_slot_that_does_not_move_after_all(void **state)
+{
+    static const struct t_flow_records first[] = {
+        {.records = {{1, 0, 0, "SET b 1"}, {6, 0, 0, "SET b 2"}, {9, 0, 0, "SET b 3"}}}};
+    static const struct t_flow_records second[] = {
+        {.records = {{2, 0, 0, "SET b 1"},
+                     {3, 0, 0, "SET a 1"},
+                     {4, 3, 0, "DFLYCLUSTER FLUSHSLOTS 0 4095"},
+                     {7, 0, 0, "SET a 2"},
+                     {8, 0, 0, "SET b 9"}}}};
+    static const uint64_t after[] = {11, 11};
+    struct journal_pass_counts counts;
+
+    (void)state;
+    make_set(first, second);
+    /* it is given the slot again, and does not have it yet */
+    counts =
+        expect("end", NULL, "0:10 SET b 1; 0:11 SET b 2; 0:12 SET b 3; 1:11 SET a 1; 1:13 SET a 2");
+    assert_int_equal(counts.foreign, 1);
+    assert_int_equal(counts.foreign_slot_flows, 1);
+    assert_int_equal(counts.after_foreign_slot, 1);
+    /* a moment at which it was on its way */
+    counts = expect("12,11", NULL, "0:10 SET b 1; 0:11 SET b 2; 0:12 SET b 3");
+    assert_int_equal(counts.foreign_slot_flows, 1);
+    /* who begins after the records that were dropped has to know why */
+    counts = expect("end", after, "1:11 SET a 1; 0:11 SET b 2; 1:13 SET a 2; 0:12 SET b 3");
+    assert_int_equal(counts.foreign_slot_flows, 1);
+}
+
 /*
  * Do the full syncs fit together?
  */
@@ -406,6 +436,7 @@ int main(void)
         T_STORE_TEST(test_a_slot_that_is_not_given_up_yet),
         T_STORE_TEST(test_owners_are_known_from_the_middle),
         T_STORE_TEST(test_a_slot_goes_and_comes_back),
+        T_STORE_TEST(test_a_slot_that_does_not_move_after_all),
         T_STORE_TEST(test_keys_of_one_slot_in_two_nodes),
     };
 
