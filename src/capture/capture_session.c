@@ -306,6 +306,9 @@ static int connect_master(struct session *s, const struct uri *at, bool afresh, 
         return -1;
     if (s->options->locate == NULL && check_source(s, err) != 0)
         return -1;
+    if (s->options->locate == NULL && s->master.psync.cluster && s->c->progress.sessions == 1)
+        note(s, "the source is one node of a cluster, and only its own slots are recorded; "
+                "--cluster records all masters");
     if (s->options->locate != NULL && s->master.psync.replica)
         return err_set(err, FT_ERR_NET, "%s is a replica, and no other master is known yet",
                        s->master.psync.control.conn.name);

@@ -472,6 +472,9 @@ static int take_look(struct set_run *r, struct ft_err *err)
     else if (set_rest_look(r->rest, look, imports != r->imports, err) != 0)
         return -1;
     r->imports = imports;
+    if (set_rest_has_begun(r->rest) &&
+        capture_set_mark_moving(r->set, set_rest_moving(r->rest), err) != 0)
+        return -1;
     calm = set_rest_calm(r->rest);
     cluster_watch_set_calm(r->watch, &calm);
     if (r->goal_lsn == NULL && r->stable_look != 0 && look->number > r->stable_look &&
@@ -537,9 +540,10 @@ static int take_moment(struct set_run *r, struct ft_err *err)
     case SET_REST_BEGUN:
         return begin_set_generation(r, err);
     case SET_REST_AGAIN:
-        note(r, "slots have crossed on their way between nodes: in which order their keys were "
-                "written cannot be told; a new generation of the set begins, of what each slot's "
-                "last node has");
+        note(r,
+             "slots have crossed on their way between nodes, or a node has given away its last "
+             "one and become a replica: in which order their keys were written cannot be told; a "
+             "new generation of the set begins, of what each slot's last node has");
         break;
     case SET_REST_NOTHING:
         break;

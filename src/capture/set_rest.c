@@ -135,6 +135,11 @@ int set_rest_resume(struct set_rest *s, const struct set_generation *g, struct f
     return 0;
 }
 
+bool set_rest_has_begun(const struct set_rest *s)
+{
+    return s->begun;
+}
+
 const struct set_moment *set_rest_list(const struct set_rest *s, size_t *ret_count)
 {
     *ret_count = s->list_count;
@@ -144,6 +149,11 @@ const struct set_moment *set_rest_list(const struct set_rest *s, size_t *ret_cou
 const uint16_t *set_rest_owners(const struct set_rest *s)
 {
     return s->owner;
+}
+
+const uint64_t *set_rest_moving(const struct set_rest *s)
+{
+    return s->begun && s->calm.restless > s->calm.calm ? s->calm_lsn : NULL;
 }
 
 struct cluster_calm set_rest_calm(const struct set_rest *s)

@@ -31,6 +31,8 @@ void set_rest_free(struct set_rest *s);
 void set_rest_begin(struct set_rest *s, uint64_t since);
 /* set_rest_resume - where the set's generation was left. */
 int set_rest_resume(struct set_rest *s, const struct set_generation *g, struct ft_err *err);
+/* set_rest_has_begun - there is a generation of the set, and it is written down. */
+bool set_rest_has_begun(const struct set_rest *s);
 /* set_rest_list - what has been settled since set_rest_begin, of a generation that has just begun. */
 const struct set_moment *set_rest_list(const struct set_rest *s, size_t *ret_count);
 
@@ -54,6 +56,8 @@ enum set_rest_step set_rest_next(struct set_rest *s, const uint64_t *durable, co
                                  const struct set_moment **ret, struct ft_err *err);
 /* set_rest_owners - as far as it is settled. */
 const uint16_t *set_rest_owners(const struct set_rest *s);
+/* set_rest_moving - of each node, the LSN before which nothing was on its way that is now; NULL: all is calm, or there is no generation yet. */
+const uint64_t *set_rest_moving(const struct set_rest *s);
 /* set_rest_calm - the newest looks at which all was calm, and was not; 0: none. */
 struct cluster_calm set_rest_calm(const struct set_rest *s);
 

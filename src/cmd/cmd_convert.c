@@ -7,6 +7,7 @@
 #include "cmd/convert_print.h"
 #include "cmd/report.h"
 #include "cmd/stop.h"
+#include "input/source_nodes.h"
 
 #define COMMAND "convert"
 
@@ -90,8 +91,11 @@ static enum exit_status convert_source(const struct convert_args *a, struct sour
 
     if (a->print.report != NULL && convert_check_output(source, a->print.report, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
-    if (source_resolve_cut(source, a->from.at, &cut, &job.err) != 0)
+    if (source_resolve_cut(source, a->from.at, &cut, &job.err) != 0 ||
+        source_nodes_check_end(source, &cut, &job.err) != 0) {
+        cut_release(&cut);
         return ui_fail(COMMAND, &job.err);
+    }
     if (stop_catch_signals(&source->cancel_fd, &job.err) != 0)
         return ui_fail(COMMAND, &job.err);
     if (source_can(source, SOURCE_HAS_JOURNAL))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "input/source_nodes.h"
 #include "state/state_run.h"
 
 struct side_file {
@@ -210,7 +211,9 @@ static int open_source(struct side_file *f, const char *at, uint32_t generation,
     if (source_open(&f->source, f->path, generation, err) != 0)
         return -1;
     f->source->cancel_fd = f->o.cancel_fd;
-    return source_resolve_cut(f->source, at, &f->cut, err);
+    if (source_resolve_cut(f->source, at, &f->cut, err) != 0)
+        return -1;
+    return source_nodes_check_end(f->source, &f->cut, err);
 }
 
 int side_file_new(struct diff_side **ret, enum diff_of of, const char *path,

@@ -1,6 +1,8 @@
 #include "input/source_nodes.h"
 
+#include "input/cut.h"
 #include "input/source.h"
+#include "store/capture_set.h"
 
 uint32_t source_node_count(const struct source *s)
 {
@@ -21,6 +23,27 @@ uint32_t source_node_of(const struct source *s, uint32_t stream)
     while (node > 0 && source_node_first(s, node) > stream)
         node--;
     return node;
+}
+
+int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err)
+{
+    const struct set_generation *g = s->nodes == NULL ? NULL : s->nodes->moments;
+    char lsns[400] = "";
+    size_t n = 0;
+
+    if (g == NULL || g->moving == NULL || !cut->is_end)
+        return 0;
+    for (uint32_t i = 0; i < s->nodes->count && n + I64_TEXT_SIZE + 1 < sizeof(lsns); i++) {
+        if (i > 0)
+            lsns[n++] = ',';
+        n += i64_to_text((int64_t)g->moving[i] - 1, lsns + n);
+        lsns[n] = '\0';
+    }
+    return err_set(err, FT_ERR_STATE,
+                   "slots were on their way between nodes where \"%s\" ends, which is not a state "
+                   "of the cluster: run capture again until they are at rest, or take the moment "
+                   "before, --at %s",
+                   s->path, lsns);
 }
 
 bool source_is_foreign(const struct source *s, uint32_t stream, struct bytes key)

@@ -73,6 +73,8 @@ static json_t *generation_json(const struct set_generation *g, uint32_t node_cou
         (void)json_array_append_new(moments, moment_json(&g->moments[i], node_count));
     j = json_pack("{s:I, s:o, s:o}", "id", (json_int_t)g->id, "nodes", nodes, "slots",
                   slots_json(g->slots, g->slots_count));
+    if (g->moving != NULL)
+        (void)json_object_set_new(j, "moving", lsns_json(g->moving, node_count));
     if (g->moment_count != 0)
         (void)json_object_set_new(j, "moments", moments);
     else
@@ -306,6 +308,9 @@ static int read_generation(struct capture_set *s, const json_t *j, struct ft_err
     }
     if (read_slots(s, &g->slots, &g->slots_count, json_object_get(j, "slots"), err) != 0)
         return -1;
+    if (json_object_get(j, "moving") != NULL &&
+        read_lsns(s, json_object_get(j, "moving"), &g->moving, err) != 0)
+        return -1;
     return read_moments(s, g, json_object_get(j, "moments"), err);
 }
 
@@ -516,6 +521,7 @@ void capture_set_free(struct capture_set *s)
         for (size_t k = 0; k < g->moment_count; k++)
             set_moment_release(&g->moments[k]);
         free(g->moments);
+        free(g->moving);
     }
     free(s->generations);
     for (uint32_t i = 0; s->nodes != NULL && i < s->node_count; i++)
@@ -637,6 +643,20 @@ int capture_set_add_moment(struct capture_set *s, const struct set_moment *momen
     struct set_generation *g = &s->generations[s->generation_count - 1];
 
     return append_moment(s, g, moment, err) != 0 ? -1 : save(s, err);
+}
+
+int capture_set_mark_moving(struct capture_set *s, const uint64_t *lsn, struct ft_err *err)
+{
+    struct set_generation *g = &s->generations[s->generation_count - 1];
+    uint64_t *copy;
+
+    if ((lsn == NULL) == (g->moving == NULL))
+        return 0;
+    if (copy_lsns(&copy, lsn, s->node_count, err) != 0)
+        return -1;
+    free(g->moving);
+    g->moving = copy;
+    return save(s, err);
 }
 
 int capture_set_know(struct capture_set *s, uint32_t node, const char *ids, struct ft_err *err)

@@ -47,6 +47,8 @@ struct set_generation {
     size_t slots_count; /* 0: nobody told */
     struct set_moment *moments;
     size_t moment_count; /* 0: the journals tell (a Dragonfly) */
+    uint64_t
+        *moving; /* slots are on their way: per node, before these LSNs none was; NULL: none is */
 };
 
 struct set_node {
@@ -97,6 +99,8 @@ int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct s
 /* capture_set_add_moment - one more of the newest generation, durably. It is copied. */
 int capture_set_add_moment(struct capture_set *s, const struct set_moment *moment,
                            struct ft_err *err);
+/* capture_set_mark_moving - lsn: as in struct set_generation, of the newest; durably, unless it is so already. */
+int capture_set_mark_moving(struct capture_set *s, const uint64_t *lsn, struct ft_err *err);
 /* capture_set_know - the ids of a node, durably, unless they are these already. */
 int capture_set_know(struct capture_set *s, uint32_t node, const char *ids, struct ft_err *err);
 

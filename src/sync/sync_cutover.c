@@ -119,24 +119,42 @@ static int ask_offsets(struct sync *s, uint64_t *lsn, uint32_t flow_count, struc
     return 0;
 }
 
-/* The source's present LSNs. They cannot be below what was received, unless it is another server. */
+/* What has been applied of each flow by now. */
+static uint64_t *applied_by_now(struct sync *s, uint32_t flow_count, struct ft_err *err)
+{
+    uint64_t *lsn = calloc(flow_count + 1u, sizeof(*lsn));
+    struct live_point point;
+
+    if (lsn == NULL)
+        err_nomem(err, "the goal");
+    for (uint32_t i = 0; lsn != NULL && i < flow_count; i++) {
+        if (live_flows_point(s->o->live, LIVE_APPLIED, i, &point))
+            lsn[i] = point.next_lsn;
+    }
+    return lsn;
+}
+
+/* The source's present LSNs. They cannot be below what was applied before, unless it is another server. */
 static int ask_goal(struct sync *s, uint32_t *ret_generation, uint64_t *lsn, uint32_t flow_count,
                     struct ft_err *err)
 {
     struct live_state state;
-    struct live_point point;
+    uint64_t *applied;
+    bool below = false;
+    int rc;
 
     live_flows_state(s->o->live, &state);
     *ret_generation = state.generation;
     if (state.flow_count != flow_count || !state.ready)
         return err_set(err, FT_ERR_NET, "the source has begun a new full sync");
-    if (settle_blind(s, err) != 0 || ask_offsets(s, lsn, flow_count, err) != 0)
+    applied = applied_by_now(s, flow_count, err);
+    if (applied == NULL)
         return -1;
-    for (uint32_t i = 0; i < flow_count; i++) {
-        if (live_flows_point(s->o->live, LIVE_APPLIED, i, &point) && lsn[i] < point.next_lsn)
-            return err_set(err, FT_ERR_NET, "the source is not the one that was captured");
-    }
-    return 0;
+    rc = settle_blind(s, err) != 0 ? -1 : ask_offsets(s, lsn, flow_count, err);
+    for (uint32_t i = 0; rc == 0 && i < flow_count; i++)
+        below = below || lsn[i] < applied[i];
+    free(applied);
+    return below ? err_set(err, FT_ERR_NET, "the source is not the one that was captured") : rc;
 }
 
 static int take_goal(struct sync *s, struct ft_err *err)

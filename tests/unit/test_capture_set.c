@@ -71,6 +71,7 @@ static void test_moments_are_read(void **state)
     t_ok(capture_set_know(set, 1, "abc ", &err), &err);
     one.from = from;
     t_ok(capture_set_add_moment(set, &one, &err), &err);
+    t_ok(capture_set_mark_moving(set, from, &err), &err);
     t_ok(capture_set_add(set, nodes, halves, 2, &one, 1, &err), &err); /* of the same nodes */
     capture_set_free(set);
     t_ok(capture_set_open_read(&set, t_store_path, &err), &err);
@@ -79,6 +80,8 @@ static void test_moments_are_read(void **state)
     assert_string_equal(set->nodes[1].ids, "abc ");
     assert_int_equal(set->generations[0].moment_count, 2);
     assert_null(set->generations[0].moments[0].from);
+    assert_int_equal(set->generations[0].moving[0], 5);
+    assert_null(set->generations[1].moving);
     read = &set->generations[0].moments[1];
     assert_int_equal(read->lsn[1], 20);
     assert_int_equal(read->epoch[0], 1);
