@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "cmd/secret_args.h"
 
 #define PASSWORD_MAX 1024
@@ -55,6 +56,55 @@ static const struct arg reach_args[] = {
 struct arg_group args_reach(struct reach **into)
 {
     return (struct arg_group)ARG_GROUP("How it is reached", reach_args, into);
+}
+
+/* The position of a replay, and what transactions take, fit into less. */
+#define REQUEST_ARGS_MIN  32u
+#define REQUEST_BYTES_MIN 4096u
+
+static int limit(struct reach **reach, const struct reach_limit *l, struct ft_err *err)
+{
+    if (reach_of(reach, err) != 0)
+        return -1;
+    reach_limit_requests(*reach, l);
+    return 0;
+}
+
+static int take_max_args(void *into, const char *value, struct ft_err *err)
+{
+    struct reach_limit l = {0};
+    uint64_t n;
+
+    if (parse_u64(value, &n, err) != 0 || n < REQUEST_ARGS_MIN || n > SIZE_MAX / 2)
+        return err_set(err, FT_ERR_USAGE,
+                       "--max-request-args takes a number from %u on, not \"%s\"", REQUEST_ARGS_MIN,
+                       value);
+    l.args = (size_t)n;
+    return limit(into, &l, err);
+}
+
+static int take_max_bytes(void *into, const char *value, struct ft_err *err)
+{
+    struct reach_limit l = {0};
+
+    if (parse_size(value, &l.bytes, err) != 0)
+        return -1;
+    if (l.bytes < REQUEST_BYTES_MIN)
+        return err_set(err, FT_ERR_USAGE, "--max-request-bytes takes a size from %u on, not \"%s\"",
+                       REQUEST_BYTES_MIN, value);
+    return limit(into, &l, err);
+}
+
+static const struct arg limit_args[] = {
+    {"max-request-args", "N",
+     "send no request of more than N arguments, the name of\nthe command included", 0,
+     take_max_args},
+    {"max-request-bytes", "SIZE", "send no request that is larger than this", 0, take_max_bytes},
+};
+
+struct arg_group args_limits(struct reach **into)
+{
+    return (struct arg_group)ARG_GROUP(NULL, limit_args, into);
 }
 
 /*

@@ -6,6 +6,8 @@
 #include "wire/reach.h"
 #include "wire/uri.h"
 
+/* args_limits - --max-request-args and --max-request-bytes; likewise. */
+struct arg_group args_limits(struct reach **into);
 /* args_reach - --address-map and the like; *into becomes a reference, for reach_unref. */
 struct arg_group args_reach(struct reach **into);
 

@@ -333,7 +333,7 @@ static const char about[] =
     "stored on the target itself: started again, it resumes there, and no record takes effect\n"
     "twice.\n";
 
-#define GROUP_COUNT 17
+#define GROUP_COUNT 18
 #define OPERANDS    "INPUT and TARGET"
 
 static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COUNT])
@@ -355,6 +355,8 @@ static void list_groups(struct replay_args *a, struct arg_group groups[GROUP_COU
     groups[14] = args_output(&a->output);
     groups[15] = args_log();
     groups[16] = args_status(&a->status);
+    groups[17] = args_limits(&a->target.reach);
+    groups[17].heading = "Limits of the target";
 }
 
 /* What the file names is what is brought: nothing else decides it. */

@@ -121,7 +121,7 @@ static const char about[] =
     "redis:// likewise, TARGET as for flowtape replay. The same command resumes after any\n"
     "interruption. Status 0: the target has everything.\n";
 
-#define GROUP_COUNT       23
+#define GROUP_COUNT       24
 #define OPERANDS          "SOURCE and TARGET"
 #define SERVE_GROUP_COUNT 16
 #define SERVE_OPERANDS    "SOURCE"
@@ -173,6 +173,8 @@ static void list_groups(struct sync_args *a, struct arg_group groups[GROUP_COUNT
     groups[20] = args_log();
     groups[21] = args_status(&a->status);
     groups[22] = args_control(&a->status);
+    groups[23] = args_limits(&a->target.reach);
+    groups[23].heading = "Limits of the target";
 }
 
 /* Is it among the options? Which there are depends on it. */

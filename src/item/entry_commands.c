@@ -383,7 +383,7 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
         *ret_loss = class == VALUE_MODULE ? LOSS_MODULE : LOSS_PROBABILISTIC;
         return RECODE_LOST;
     }
-    if (class == VALUE_STREAM && !e->options.no_restore)
+    if (class == VALUE_STREAM && !e->options.no_restore && !e->options.plain_streams)
         return put_large_stream(&r, ret_loss);
     if (value_check_run(&e->check, entry->type, entry->value, err) != 0)
         return RECODE_ERROR;

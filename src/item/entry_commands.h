@@ -21,6 +21,7 @@ struct entry_commands_options {
     const struct target *target;
     enum json_as json_as;
     bool restore;       /* everything by RESTORE */
+    bool plain_streams; /* what of a stream RESTORE would bring may be too large for it */
     bool no_restore;    /* nothing by RESTORE: values of modules are then a loss */
     size_t piece_bytes; /* of one command, about; 0: 64 KiB */
     uint64_t arg_max;   /* what would be a longer RESTORE goes in pieces; 0: no limit */

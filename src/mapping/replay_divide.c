@@ -1,5 +1,9 @@
 #include "mapping/replay_divide.h"
 
+#include <stdlib.h>
+
+#include "resp/resp_write.h"
+
 /* Commands that do the same in pieces: arguments in front of each piece, and arguments that stay together. */
 struct divisible {
     const char *name;
@@ -45,6 +49,39 @@ bool replay_divide(const struct bytes *args, size_t count, size_t *ret_head, siz
     *ret_head = head;
     *ret_step = d->step;
     return true;
+}
+
+int replay_divide_to_fit(const struct reach_limit *limit, const struct bytes *args, size_t count,
+                         command_fn *put, void *context, bool *ret_divided, struct ft_err *err)
+{
+    struct bytes *piece;
+    size_t head;
+    size_t step;
+    int rc = 0;
+
+    *ret_divided = false;
+    if (!replay_divide(args, count, &head, &step) || count <= head + step)
+        return 0;
+    piece = malloc(count * sizeof(*piece)); /* fits: there are as many */
+    if (piece == NULL)
+        return err_nomem(err, "a command in pieces");
+    memcpy(piece, args, head * sizeof(*piece));
+    *ret_divided = true;
+    for (size_t at = head; rc == 0 && at < count;) {
+        size_t n = head;
+        uint64_t bytes = resp_command_size(piece, head);
+
+        do {
+            memcpy(piece + n, args + at, step * sizeof(*piece));
+            bytes += resp_command_size(args + at, step);
+            n += step;
+            at += step;
+        } while (at < count &&
+                 reach_fits(limit, n + step, bytes + resp_command_size(args + at, step)));
+        rc = put(context, piece, n, err);
+    }
+    free(piece);
+    return rc;
 }
 
 bool replay_divide_by_key(const struct bytes *args, size_t count, size_t *ret_step)

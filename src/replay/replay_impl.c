@@ -1,5 +1,7 @@
 #include "replay/replay_impl.h"
 
+#include "replay/position/replay_dead.h"
+
 /* The source was the target of a replay once. */
 static void note_own_key(void *context, struct bytes key)
 {
@@ -10,6 +12,21 @@ static void note_own_key(void *context, struct bytes key)
         replay_report_note(&r->report,
                            "keys like \"%s\" are left out: this is how a replay calls its own",
                            bytes_escape(key, shown, sizeof(shown)));
+}
+
+uint64_t replay_restore_max(const struct replay *r)
+{
+    uint64_t bytes = replay_request_limit(&r->set).bytes / 2; /* the rest is for the key */
+    uint64_t arg_max = r->target.arg_max;
+
+    return arg_max == 0 || (bytes != 0 && bytes < arg_max) ? bytes : arg_max;
+}
+
+bool replay_is_limited(const struct replay *r)
+{
+    const struct reach_limit limit = replay_request_limit(&r->set);
+
+    return limit.args != 0 || limit.bytes != 0;
 }
 
 struct replay_rules replay_rules_of(struct replay *r)

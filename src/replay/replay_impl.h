@@ -70,6 +70,10 @@ struct replay {
     int64_t source_behind_ms; /* the source's clock, as far as the records tell */
 };
 
+/* replay_restore_max - how long the payload of a RESTORE may be; 0: no limit. */
+uint64_t replay_restore_max(const struct replay *r);
+/* replay_is_limited - may a request not be as large as we like? Then there is one for each command. */
+bool replay_is_limited(const struct replay *r);
 /* replay_rules_of - of a connected target; those of a state that was loaded are its shift and kept keys. */
 struct replay_rules replay_rules_of(struct replay *r);
 static inline int replay_sleep(const struct replay *r, uint64_t ms, struct ft_err *err)

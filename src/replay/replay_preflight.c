@@ -207,6 +207,29 @@ static int check_losses(struct look *l, struct ft_err *err)
                                 r->o->dry_run, err);
 }
 
+/* What one request cannot hold, as far as it can be known without reading values. */
+static int check_requests(struct look *l, struct ft_err *err)
+{
+    const struct replay_survey *s = l->survey;
+
+    if (s->too_large_count == 0)
+        return 0;
+    if (l->r->o->dead_letters != NULL) {
+        replay_checks_add(l->ret, "requests", REPLAY_CHECK_LOST,
+                          "%" PRIu64
+                          " values or commands are too large for one request, and become "
+                          "dead letters, such as %s",
+                          s->too_large_count, s->too_large);
+        return 0;
+    }
+    (void)err_set(err, FT_ERR_LIMIT,
+                  "%" PRIu64 " values or commands are larger than one request to the target may be "
+                  "(--max-request-args, --max-request-bytes), such as %s; nothing was written "
+                  "(--on-error dead-letter=FILE collects them)",
+                  s->too_large_count, s->too_large);
+    return replay_checks_fail(l->ret, "requests", err);
+}
+
 /* Before anything is written, what the input needs beyond what every replay does. */
 static int check_needs(struct look *l, struct ft_err *err)
 {
@@ -298,8 +321,8 @@ static int run_checks(struct look *l, struct ft_err *err)
 {
     static step_fn *const of_target[] = {check_permissions, check_target_content, survey_input};
     static step_fn *const of_input[] = {
-        check_needs,  check_needed_databases, check_conflicts,
-        survey_again, check_functions,        check_losses,
+        check_needs,  check_requests,  check_needed_databases, check_conflicts,
+        survey_again, check_functions, check_losses,
     };
 
     if (run_steps(l, of_target, sizeof(of_target) / sizeof(of_target[0]), err) != 0)

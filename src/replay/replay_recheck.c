@@ -88,7 +88,8 @@ static int open_sender(struct replay_recheck *c, struct ft_err *err)
                                              .json_as = c->options.json_as,
                                              .restore = !r->rights.no_restore,
                                              .no_restore = r->rights.no_restore,
-                                             .arg_max = r->target.arg_max};
+                                             .plain_streams = replay_is_limited(r),
+                                             .arg_max = replay_restore_max(r)};
 
     if (cluster_pipe_new(&c->pipe, &r->target, IN_FLIGHT_BYTES, take_nothing, c, err) != 0 ||
         replay_mapper_new(&c->mapper, &rules, err) != 0 ||

@@ -6,9 +6,11 @@
 
 #include "base/clock.h"
 #include "item/entry_commands.h"
+#include "mapping/replay_divide.h"
 #include "mapping/replay_mapper.h"
 #include "rdb/value_walk.h"
 #include "replay/position/key_lines.h"
+#include "replay/position/replay_dead.h"
 #include "replay/position/replay_position.h"
 #include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
@@ -91,15 +93,28 @@ static int finish_step(struct target_node *node, struct ft_err *err)
     return 0;
 }
 
+static int put_piece(void *context, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    return put_args(context, args, count, err);
+}
+
 static int put_command(void *context, const struct bytes *args, size_t count, struct ft_err *err)
 {
     struct bringer *b = context;
+    const struct reach_limit limit = replay_request_limit(&b->repair->r->set);
+    char error[REPLAY_TOO_LONG_TEXT];
     const struct bytes *timed;
+    bool divided = false;
     size_t n;
 
     if (replay_mapper_times(b->mapper, args, count, &timed, &n, err) != 0)
         return -1;
-    return n == 0 ? 0 : put_args(b->node, timed, n, err);
+    if (n == 0)
+        return 0;
+    if (replay_is_too_long(&b->repair->r->set, timed, n, error) &&
+        replay_divide_to_fit(&limit, timed, n, put_piece, b->node, &divided, err) != 0)
+        return -1;
+    return divided ? 0 : put_args(b->node, timed, n, err);
 }
 
 static int delete_key(struct repair *p, uint32_t db, struct bytes key, struct ft_err *err)
@@ -182,7 +197,8 @@ static int make_sink(struct item_sink *ret, struct repair *p, struct ft_err *err
         .json_as = p->r->o->json_as,
         .restore = !p->r->rights.no_restore,
         .no_restore = p->r->rights.no_restore,
-        .arg_max = p->r->target.arg_max,
+        .plain_streams = replay_is_limited(p->r),
+        .arg_max = replay_restore_max(p->r),
     };
     struct bringer *b = calloc(1, sizeof(*b));
 

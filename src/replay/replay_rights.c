@@ -119,7 +119,9 @@ static void complete(struct rights *rights, struct replay *r)
 
 int replay_check_rights(struct replay *r, struct ft_err *err)
 {
-    const struct rights_wanted wanted = {.journal = has_journal(r), .without = r->o->without};
+    const struct rights_wanted wanted = {
+        .journal = has_journal(r),
+        .without = r->o->without | (replay_is_limited(r) ? RIGHTS_EVAL | RIGHTS_MSET : 0)};
     struct rights all;
     int rc = 0;
 

@@ -37,6 +37,8 @@ void replay_setup(struct replay *r, const struct replay_options *options,
     r->report.context = options->context;
     replay_connect_init(r);
     replay_position_set_init(&r->set, &r->report, &r->target, &terms);
+    if (replay_is_limited(r)) /* a batch would be one request of many arguments */
+        atomic_store(&r->target.no_eval, true);
     (void)pthread_mutex_init(&r->refused_mu, NULL); /* default attributes: cannot fail on Linux */
     replay_pacer_init(&r->pacer, options->rate_keys, options->rate_bytes, options->cancel_fd);
 }

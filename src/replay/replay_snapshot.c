@@ -153,6 +153,19 @@ static int send_apart(struct stream_sender *s, uint32_t db, const struct bytes *
     return 0;
 }
 
+/* Of a command that is larger than a request may be. */
+struct cut_command {
+    struct stream_sender *s;
+    uint32_t db;
+};
+
+static int send_piece(void *context, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    const struct cut_command *cut = context;
+
+    return send_args(cut->s, cut->db, args, count, err);
+}
+
 static int send_args(struct stream_sender *s, uint32_t db, const struct bytes *args, size_t count,
                      struct ft_err *err)
 {
@@ -160,6 +173,15 @@ static int send_args(struct stream_sender *s, uint32_t db, const struct bytes *a
     size_t step;
 
     if (replay_is_too_long(&s->r->set, args, count, error)) {
+        const struct reach_limit limit = replay_request_limit(&s->r->set);
+        struct cut_command cut = {s, db};
+        bool divided = false;
+
+        if ((limit.args != 0 || limit.bytes != 0) &&
+            replay_divide_to_fit(&limit, args, count, send_piece, &cut, &divided, err) != 0)
+            return -1;
+        if (divided)
+            return 0;
         if (replay_divide_by_key(args, count, &step))
             return send_apart(s, db, args, count, step, err);
         s->cut = true;
@@ -455,8 +477,13 @@ static int put_script(void *context, const struct item *item, struct bytes body,
 {
     const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
 
-    (void)item; /* any flow's will do */
-    return put_on_all(context, args, 3, err);
+    struct stream_sender *s = context;
+
+    (void)item;               /* any flow's will do */
+    if (s->r->rights.no_eval) /* nobody could run it */
+        return replay_report_loss(&s->r->report, LOSS_NOTE_SCRIPT, "script", 0, bytes_of(NULL, 0),
+                                  err);
+    return put_on_all(s, args, 3, err);
 }
 
 static int put_function(void *context, const struct item *item, struct bytes code,
@@ -465,9 +492,12 @@ static int put_function(void *context, const struct item *item, struct bytes cod
     const struct bytes replace[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), bytes_str("REPLACE"),
                                     code};
     const struct bytes add[] = {bytes_str("FUNCTION"), bytes_str("LOAD"), code};
+    char error[REPLAY_TOO_LONG_TEXT];
     struct stream_sender *s = context;
 
     (void)item; /* likewise */
+    if (replay_is_too_long(&s->r->set, replace, 4, error))
+        return refuse(s, s->mark, 0, replace, 4, error, err);
     if (s->r->o->on_conflict == REPLAY_CONFLICT_SKIP)
         return put_on_all(s, add, 3, err);
     return put_on_all(s, replace, 4, err);
@@ -594,7 +624,8 @@ static int sender_open(struct stream_sender *s, struct ft_err *err)
                                              .json_as = r->o->json_as,
                                              .restore = !r->rights.no_restore,
                                              .no_restore = r->rights.no_restore,
-                                             .arg_max = r->target.arg_max};
+                                             .plain_streams = replay_is_limited(r),
+                                             .arg_max = replay_restore_max(r)};
 
     if (cluster_pipe_new(&s->pipe, &s->r->target, lane_bytes(r), take_answer, s, err) != 0 ||
         replay_run_new(&s->run, r->target.cluster || r->rights.no_mset, run_bytes(r), put_run, s,

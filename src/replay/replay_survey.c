@@ -1,14 +1,18 @@
 #include "replay/replay_survey.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/array.h"
 #include "input/stream_pool.h"
+#include "mapping/replay_divide.h"
 #include "mapping/replay_mapper.h"
 #include "pump/pump.h"
 #include "rdb/value_walk.h"
+#include "replay/position/replay_dead.h"
 #include "replay/replay_record.h"
+#include "resp/resp_write.h"
 
 #define NAME_BUCKETS 64u
 
@@ -30,6 +34,9 @@ struct worker {
     uint64_t keys, records, in_sync, bytes;
     bool strings, values, modules;
     unsigned classes;
+    struct reach_limit limit; /* of a request */
+    char too_large[200];
+    uint64_t too_large_count;
     bool with_values; /* the second pass */
     bool doubtful;    /* a type has come of which values may be lost */
     struct replay_command *commands;
@@ -60,6 +67,19 @@ static int take_value(struct worker *w, const struct item *item, struct ft_err *
     return loss == LOSS_NONE ? 0 : add_loss(w, loss, rdb_type_name(e->type), e->db, e->key, err);
 }
 
+/* A value is never longer in the input than it is, but for its length in front. */
+static void look_at_string(struct worker *w, const struct rdb_entry *e, struct bytes key)
+{
+    char shown[60];
+
+    if (w->limit.bytes == 0 || e->value_bytes + key.n <= w->limit.bytes)
+        return;
+    if (w->too_large_count++ == 0)
+        (void)snprintf(w->too_large, sizeof(w->too_large),
+                       "\"%s\" with a value of %" PRIu64 " bytes",
+                       bytes_escape(key, shown, sizeof(shown)), (uint64_t)e->value_bytes);
+}
+
 static int take_entry(void *context, const struct item *item, struct ft_err *err)
 {
     struct worker *w = context;
@@ -83,6 +103,8 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     w->values |= rdb_type_class(e->type) != VALUE_STRING;
     w->modules |= rdb_type_class(e->type) == VALUE_MODULE;
     w->classes |= 1u << rdb_type_class(e->type);
+    if (rdb_type_class(e->type) == VALUE_STRING)
+        look_at_string(w, e, key);
     w->doubtful |= may_lose;
     w->keys++;
     w->bytes += key.n + e->value_bytes;
@@ -227,6 +249,29 @@ static int add_commands(struct worker *w, const struct translation *t, struct ft
     return 0;
 }
 
+/* A command that cannot be cut, or of which one step is too large already. */
+static void look_at_request(struct worker *w, const struct item *item, const struct translation *t)
+{
+    size_t head;
+    size_t step;
+
+    for (size_t i = 0; (w->limit.args != 0 || w->limit.bytes != 0) && i < t->command_count; i++) {
+        const struct bytes *args = t->commands[i].args;
+        size_t count = t->commands[i].count;
+        size_t bytes = resp_command_size(args, count);
+
+        if (reach_fits(&w->limit, count, bytes) || bytes_eq_str(args[0], "EVAL") ||
+            (replay_divide(args, count, &head, &step) && count > head + step))
+            continue;
+        if (w->too_large_count++ == 0)
+            (void)snprintf(w->too_large, sizeof(w->too_large),
+                           "%.*s of flow %" PRIu32 ", LSN %" PRIu64
+                           ", of %zu arguments and %zu bytes",
+                           args[0].n < 32 ? (int)args[0].n : 32, (const char *)args[0].p,
+                           item->flow, item->lsn, count, bytes);
+    }
+}
+
 static int take_record(void *context, const struct item *item, const struct translation *t,
                        struct ft_err *err)
 {
@@ -239,6 +284,8 @@ static int take_record(void *context, const struct item *item, const struct tran
     if (passes < 0)
         return -1;
     w->records += passes;
+    if (passes)
+        look_at_request(w, item, t);
     if (passes && add_commands(w, t, err) != 0)
         return -1;
     return take_losses(w, item, t, err);
@@ -396,6 +443,9 @@ static int add_up(struct surveyor *s, const struct worker *w, struct ft_err *err
     s->ret->values |= w->values;
     s->ret->modules |= w->modules;
     s->ret->classes |= w->classes;
+    if (s->ret->too_large_count == 0)
+        memcpy(s->ret->too_large, w->too_large, sizeof(s->ret->too_large));
+    s->ret->too_large_count += w->too_large_count;
     s->ret->keys += w->keys;
     s->ret->records += w->records;
     s->ret->in_sync += w->in_sync;
@@ -411,7 +461,7 @@ static int survey_stream(void *context, const struct source *source, uint32_t in
     struct surveyor *s = context;
     struct replay *r = s->r;
     const struct replay_rules rules = replay_rules_of(r);
-    struct worker w = {.s = s};
+    struct worker w = {.s = s, .limit = replay_request_limit(&s->r->set)};
     int rc = -1;
 
     (void)source;

@@ -25,9 +25,11 @@ struct replay_command {
 
 struct replay_survey {
     struct loss_report losses;
-    uint32_t db_max;                        /* of the target; 0 if nothing goes elsewhere */
-    bool strings, values;                   /* there are such: SET, RESTORE */
-    bool modules;                           /* of these, what RESTORE alone brings */
+    uint32_t db_max;      /* of the target; 0 if nothing goes elsewhere */
+    bool strings, values; /* there are such: SET, RESTORE */
+    bool modules;         /* of these, what RESTORE alone brings */
+    char too_large[200];  /* the first key or record that is for one request; "" */
+    uint64_t too_large_count;
     unsigned classes;                       /* of values: 1 << enum value_class */
     char (*libraries)[REPLAY_LIBRARY_NAME]; /* names of function libraries */
     size_t library_count;

@@ -14,6 +14,19 @@ static void put_head(struct buf *out, uint8_t mark, size_t number)
     out->n += 2;
 }
 
+/* "$" and "\r\n" twice, and the digits. */
+size_t resp_command_size(const struct bytes *args, size_t count)
+{
+    size_t bytes = HEAD_SIZE;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += args[i].n + 6;
+        for (size_t n = args[i].n; n >= 10; n /= 10)
+            bytes++;
+    }
+    return bytes;
+}
+
 int resp_put_command(struct buf *out, const struct bytes *args, size_t count, struct ft_err *err)
 {
     size_t need = HEAD_SIZE;

@@ -8,6 +8,8 @@
 #include "base/buf.h"
 
 /* resp_put_command - append one command. */
+/* resp_command_size - about, and not less. */
+size_t resp_command_size(const struct bytes *args, size_t count);
 int resp_put_command(struct buf *out, const struct bytes *args, size_t count, struct ft_err *err);
 /*
  * resp_take_command - the arguments of one command as resp_put_command wrote it; they point into it.

@@ -340,6 +340,8 @@ int rights_ask(struct rights *ret, const struct target_client *t,
 static const size_t arg_counts[] = {1, 2, 3, 4, 5, 6, 12};
 #define ARG_COUNTS (sizeof(arg_counts) / sizeof(arg_counts[0]))
 #define ARGS_MOST  12
+/* In one COMMAND INFO. */
+#define INFO_NAMES 30u
 
 /* Of one master. */
 struct asking {
@@ -396,33 +398,39 @@ static int put_all(struct redis_pipe *pipe, const struct asking *a, struct bytes
 }
 
 /* COMMAND INFO: {name, arity, ...} of each, or nothing of one that is not there. */
-static int ask_arg_counts(struct redis_pipe *pipe, const struct asking *a, struct ft_err *err)
+static int ask_some_arg_counts(struct redis_pipe *pipe, const struct asking *a, size_t first,
+                               size_t count, struct ft_err *err)
 {
-    struct bytes *args = calloc(a->count + 2, sizeof(*args));
+    struct bytes args[INFO_NAMES + 2] = {bytes_str("COMMAND"), bytes_str("INFO")};
     redisReply *reply;
-    int rc;
 
-    if (args == NULL)
-        return err_nomem(err, "names of commands");
-    args[0] = bytes_str("COMMAND");
-    args[1] = bytes_str("INFO");
-    for (size_t i = 0; i < a->count; i++)
-        args[i + 2] = bytes_str(a->names[i]);
-    rc = redis_pipe_call(pipe, &reply, args, a->count + 2, err);
-    free(args);
-    if (rc != 0)
+    for (size_t i = 0; i < count; i++)
+        args[i + 2] = bytes_str(a->names[first + i]);
+    if (redis_pipe_call(pipe, &reply, args, count + 2, err) != 0)
         return -1;
-    for (size_t i = 0;
-         reply->type == REDIS_REPLY_ARRAY && reply->elements == a->count && i < a->count; i++) {
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && reply->elements == count && i < count;
+         i++) {
         const redisReply *row = reply->element[i];
         long long arity = 0;
 
         if (row->type == REDIS_REPLY_ARRAY && row->elements > 1 &&
             row->element[1]->type == REDIS_REPLY_INTEGER)
             arity = llabs(row->element[1]->integer);
-        a->arg_counts[i] = arity <= ARGS_MOST ? (size_t)arity : 0;
+        a->arg_counts[first + i] = arity <= ARGS_MOST ? (size_t)arity : 0;
     }
     freeReplyObject(reply);
+    return 0;
+}
+
+/* A few at a time, as requests may have to be short. */
+static int ask_arg_counts(struct redis_pipe *pipe, const struct asking *a, struct ft_err *err)
+{
+    for (size_t at = 0; at < a->count; at += INFO_NAMES) {
+        size_t left = a->count - at;
+
+        if (ask_some_arg_counts(pipe, a, at, left < INFO_NAMES ? left : INFO_NAMES, err) != 0)
+            return -1;
+    }
     return 0;
 }
 

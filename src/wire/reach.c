@@ -28,6 +28,7 @@ struct reach {
     struct command_rule *commands;
     size_t command_count;
     bool prefers_hostname;
+    struct reach_limit limit;
 };
 
 int reach_of(struct reach **reach, struct ft_err *err)
@@ -199,6 +200,25 @@ struct bytes reach_command(const struct reach *r, struct bytes name)
             return bytes_str(r->commands[i].to);
     }
     return name;
+}
+
+void reach_limit_requests(struct reach *r, const struct reach_limit *limit)
+{
+    if (limit->args != 0)
+        r->limit.args = limit->args;
+    if (limit->bytes != 0)
+        r->limit.bytes = limit->bytes;
+}
+
+struct reach_limit reach_limit_of(const struct reach *r)
+{
+    return r == NULL ? (struct reach_limit){0} : r->limit;
+}
+
+bool reach_fits(const struct reach_limit *limit, size_t count, uint64_t bytes)
+{
+    return (limit->args == 0 || count <= limit->args) &&
+           (limit->bytes == 0 || bytes <= limit->bytes);
 }
 
 bool reach_prefers_hostname(const struct reach *r)

@@ -17,6 +17,12 @@
 
 #define REACH_HOST_SIZE 256
 
+/* How large one request may be, as a service or a proxy has it; 0: no limit. */
+struct reach_limit {
+    size_t args;    /* the name of the command included */
+    uint64_t bytes; /* as it is sent */
+};
+
 struct reach;
 
 /* reach_of - *reach, which is made if it is NULL. FT_ERR_NOMEM. */
@@ -28,6 +34,8 @@ void reach_unref(struct reach *r);
 int reach_add_addresses(struct reach *r, const char *text, struct ft_err *err);
 /* reach_add_command - one rule. FT_ERR_USAGE. */
 int reach_add_command(struct reach *r, const char *text, struct ft_err *err);
+/* reach_limit_requests - a field that is not 0 replaces the one there was. */
+void reach_limit_requests(struct reach *r, const struct reach_limit *limit);
 /* reach_prefer_hostname - nodes of a cluster by the hostname that a slot map has beside their address. */
 void reach_prefer_hostname(struct reach *r);
 
@@ -36,6 +44,9 @@ bool reach_address(const struct reach *r, const char *host, uint16_t port,
                    char ret_host[REACH_HOST_SIZE], uint16_t *ret_port);
 /* reach_command - what to send instead; name itself without a rule. */
 struct bytes reach_command(const struct reach *r, struct bytes name);
+struct reach_limit reach_limit_of(const struct reach *r);
+/* reach_fits - is a request of so many arguments and bytes within it? */
+bool reach_fits(const struct reach_limit *limit, size_t count, uint64_t bytes);
 bool reach_prefers_hostname(const struct reach *r);
 
 #endif

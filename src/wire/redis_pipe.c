@@ -667,6 +667,28 @@ static int make_room(struct redis_pipe *p, struct ft_err *err)
     return 0;
 }
 
+/* Who sends has cut what can be cut; the server is not to see the rest. */
+static int check_limit(const struct redis_pipe *p, const struct command *command,
+                       struct ft_err *err)
+{
+    const struct reach_limit limit = reach_limit_of(p->reach);
+    size_t count = command->count + command->more_count;
+    uint64_t bytes;
+
+    if (limit.args == 0 && limit.bytes == 0)
+        return 0;
+    bytes = resp_command_size(command->args, command->count) +
+            (command->more_count == 0 ? 0 : spool_size(command->more));
+    if (reach_fits(&limit, count, bytes))
+        return 0;
+    return err_set(err, FT_ERR_LIMIT,
+                   "a request of %zu arguments and %llu bytes (%.*s) is larger than %s may get "
+                   "(--max-request-args, --max-request-bytes)",
+                   count, (unsigned long long)bytes,
+                   command->args[0].n < 32 ? (int)command->args[0].n : 32,
+                   (const char *)command->args[0].p, p->conn.name);
+}
+
 /* named: the same by the name that is known here. */
 static int append(struct redis_pipe *p, uint64_t tag, const struct command *command,
                   const struct command *named, struct ft_err *err)
@@ -676,6 +698,8 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     size_t before;
     size_t bytes;
 
+    if (check_limit(p, command, err) != 0)
+        return -1;
     assert(p->ring_count < IN_FLIGHT_MAX); /* the caller keeps up */
     if (make_room(p, err) != 0 || take_chunk(p, large, err) != 0)
         return -1;

@@ -44,8 +44,8 @@ local function change_fields(key, from)
     end
     local scanned = redis.call('HSCAN', key, from, 'COUNT', 1000, 'NOVALUES')
     local fields, all = scanned[2], {}
-    for first = 1, #fields, 1000 do
-        local last = math.min(first + 999, #fields)
+    for first = 1, #fields, 25 do
+        local last = math.min(first + 24, #fields)
         local times = redis.call('HPEXPIRETIME', key, 'FIELDS', last - first + 1, unpack(fields, first, last))
         for i = 1, #times do all[first+i-1] = times[i] end
     end

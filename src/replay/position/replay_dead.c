@@ -6,6 +6,7 @@
 #include "command/command_lua.h"
 #include "command/sent_key.h"
 #include "item/times_shift.h"
+#include "resp/resp_write.h"
 #include "wire/reply_error.h"
 
 #define KEY_SHOWN   60
@@ -121,11 +122,28 @@ int replay_dead_refuse(struct replay_position_set *set, const struct item *item,
     return set->letters != NULL ? 0 : err_set(err, FT_ERR_PROTOCOL, "%s", error);
 }
 
+struct reach_limit replay_request_limit(const struct replay_position_set *set)
+{
+    return reach_limit_of(set->target->named->reach);
+}
+
 bool replay_is_too_long(const struct replay_position_set *set, const struct bytes *args,
                         size_t count, char ret_error[REPLAY_TOO_LONG_TEXT])
 {
+    const struct reach_limit limit = replay_request_limit(set);
     uint64_t longest = 0;
+    uint64_t bytes;
 
+    if (limit.args != 0 || limit.bytes != 0) {
+        bytes = resp_command_size(args, count);
+        if (!reach_fits(&limit, count, bytes)) {
+            (void)snprintf(ret_error, REPLAY_TOO_LONG_TEXT,
+                           "a request of %zu arguments and %" PRIu64 " bytes is too long for it "
+                           "(--max-request-args, --max-request-bytes)",
+                           count, bytes); /* fits */
+            return true;
+        }
+    }
     if (set->target->arg_max == 0)
         return false;
     for (size_t i = 0; i < count; i++) {

@@ -7,6 +7,7 @@
 #include "item/item.h"
 #include "replay/position/replay_letters.h"
 #include "replay/position/replay_position_set.h"
+#include "wire/reach.h"
 
 /* replay_dead_add - a refused command: a line in the file, or the error that stops the run. part: of
  * the record; NULL: it is one inside the flow's full sync. */
@@ -17,6 +18,8 @@ int replay_dead_add(struct replay_position_set *set, uint32_t flow, uint64_t lsn
 int replay_dead_add_entry(struct replay_position_set *set, uint32_t flow, uint32_t db,
                           const struct bytes *args, size_t count, const char *error,
                           struct ft_err *err);
+/* replay_request_limit - how large a request to the target may be. */
+struct reach_limit replay_request_limit(const struct replay_position_set *set);
 /* replay_is_too_long - an argument that the target does not take. It answers such a command by closing the
  * connection, so it is not sent. ret_error: what it would say. */
 #define REPLAY_TOO_LONG_TEXT 160

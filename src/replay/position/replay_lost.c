@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "target/key_scan.h"
+#include "wire/reach.h"
 
 #define SAVE_KEYS    500u /* in one command */
 #define LOAD_PORTION 1000u
@@ -54,6 +55,8 @@ bool replay_lost_has(struct replay_position_set *set, uint32_t db, struct bytes 
 /* Under note_mu. */
 static int save(struct replay_position_set *set, struct ft_err *err)
 {
+    const struct reach_limit limit = reach_limit_of(set->target->named->reach);
+    size_t most = limit.args != 0 && limit.args < SAVE_KEYS + 2 ? limit.args : SAVE_KEYS + 2;
     struct bytes args[SAVE_KEYS + 2] = {bytes_str("SADD")};
     char name[REPLAY_KEY_SIZE];
 
@@ -62,7 +65,7 @@ static int save(struct replay_position_set *set, struct ft_err *err)
     for (size_t at = 0; at < set->unsaved_lost.n;) {
         size_t count = 2;
 
-        for (; at < set->unsaved_lost.n && count < SAVE_KEYS + 2; at += KEY_SET_HASH_SIZE)
+        for (; at < set->unsaved_lost.n && count < most; at += KEY_SET_HASH_SIZE)
             args[count++] = bytes_of(set->unsaved_lost.p + at, KEY_SET_HASH_SIZE);
         if (target_node_call(target_client_node(set->target, args[1]), NULL, args, count, err) != 0)
             return -1;

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "replay/position/replay_steps.h"
 #include "target/local_script.h"
+#include "wire/reach.h"
 #include "wire/reply_kind.h"
 
 /* What a reply is to, in the upper half of its tag; the lower half is the number of a step. */
@@ -261,20 +262,27 @@ static int queue_steps(struct replay_node *node, struct ft_err *err)
     return db == 0 ? 0 : queue_select(node, 0, err);
 }
 
-/* A command on the position with arguments that were collected. */
+/* Commands on the position, the name and the key first, with arguments that were collected, of which `step` stay
+ * together: as many commands as requests have to be. */
 static int queue_texts(struct replay_node *node, const struct bytes *first, size_t first_count,
-                       const struct replay_texts *texts, struct ft_err *err)
+                       const struct replay_texts *texts, size_t step, struct ft_err *err)
 {
+    const size_t most = reach_limit_of(node->set->target->named->reach).args;
     struct replay_multi *m = node->multi;
-    size_t count = first_count + texts->count;
+    size_t at = 0;
 
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, count, "a position", err) != 0 ||
-        note_element(m, NO_STEP, err) != 0)
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, first_count + texts->count, "a position", err) != 0)
         return -1;
     memcpy(m->args, first, first_count * sizeof(*first));
-    for (size_t i = 0; i < texts->count; i++)
-        m->args[first_count + i] = replay_texts_at(texts, i);
-    return put(node, ANSWER_PLAIN, m->args, count, err);
+    for (size_t count = first_count; at < texts->count || count > 2; count = 2) {
+        while (at < texts->count && (most == 0 || count + step <= most)) {
+            for (size_t i = 0; i < step; i++)
+                m->args[count++] = replay_texts_at(texts, at++);
+        }
+        if (note_element(m, NO_STEP, err) != 0 || put(node, ANSWER_PLAIN, m->args, count, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int queue_position(struct replay_node *node, struct ft_err *err)
@@ -288,9 +296,9 @@ static int queue_position(struct replay_node *node, struct ft_err *err)
         bytes_str("unread"), buf_bytes(&node->multi->unread)};
 
     if (node->multi->sent.forget.count != 0 &&
-        queue_texts(node, forget, 2, &node->multi->sent.forget, err) != 0)
+        queue_texts(node, forget, 2, &node->multi->sent.forget, 1, err) != 0)
         return -1;
-    return queue_texts(node, fields, 6, &node->multi->sent.fields, err);
+    return queue_texts(node, fields, 6, &node->multi->sent.fields, 2, err);
 }
 
 /* The next one is watched for in the same go. */

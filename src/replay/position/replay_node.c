@@ -125,16 +125,43 @@ static int put_apart(struct replay_node *node, uint32_t db, const char *tag,
     return 0;
 }
 
+/* Of a command that is larger than a request may be. */
+struct cut_command {
+    struct replay_node *node;
+    uint32_t db;
+    const char *tag;
+    unsigned pieces;
+};
+
+static int put_piece(void *context, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    struct cut_command *cut = context;
+    char tag[REPLAY_TAG_TEXT];
+
+    (void)snprintf(tag, sizeof(tag), "%s.%u", cut->tag, cut->pieces++); /* fits */
+    return replay_node_put(cut->node, cut->db, tag, args, count, err);
+}
+
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *args, size_t count, struct ft_err *err)
 {
     char error[REPLAY_TOO_LONG_TEXT];
     size_t step;
 
-    if (replay_is_too_long(node->set, args, count, error))
+    if (replay_is_too_long(node->set, args, count, error)) {
+        struct cut_command cut = {node, db, tag, 0};
+        const struct reach_limit limit = replay_request_limit(node->set);
+        bool divided = false;
+
+        if ((limit.args != 0 || limit.bytes != 0) &&
+            replay_divide_to_fit(&limit, args, count, put_piece, &cut, &divided, err) != 0)
+            return -1;
+        if (divided)
+            return 0;
         return replay_divide_by_key(args, count, &step)
                    ? put_apart(node, db, tag, args, count, step, err)
                    : refuse_too_long(node, db, tag, args, count, error, err);
+    }
     if (replay_multi_is(node)) {
         bool there;
 

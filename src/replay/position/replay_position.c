@@ -7,6 +7,8 @@
 #include <sys/random.h>
 
 #include "base/array.h"
+#include "mapping/replay_divide.h"
+#include "replay/position/replay_dead.h"
 #include "replay/position/replay_multi.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_state_store.h"
@@ -313,6 +315,28 @@ static int put_position(struct hset *h, const struct replay_position *p, uint32_
     return 0;
 }
 
+static int call_piece(void *context, const struct bytes *args, size_t count, struct ft_err *err)
+{
+    return target_node_call(((struct replay_node *)context)->server, NULL, args, count, err);
+}
+
+/* Half of a position would be wrong: where a request cannot hold all of it, it is a transaction. */
+static int call_hset(struct replay_node *node, const struct bytes *args, size_t count,
+                     struct ft_err *err)
+{
+    const struct reach_limit limit = replay_request_limit(node->set);
+    const struct bytes multi = bytes_str("MULTI");
+    const struct bytes exec = bytes_str("EXEC");
+    bool divided;
+
+    if (reach_fits(&limit, count, 0))
+        return call_piece(node, args, count, err);
+    if (call_piece(node, &multi, 1, err) != 0 ||
+        replay_divide_to_fit(&limit, args, count, call_piece, node, &divided, err) != 0)
+        return -1;
+    return call_piece(node, &exec, 1, err);
+}
+
 static int send_hset(struct replay_node *node, const struct hset *h, struct ft_err *err)
 {
     struct bytes *args = calloc(h->count + 2, sizeof(*args));
@@ -327,7 +351,7 @@ static int send_hset(struct replay_node *node, const struct hset *h, struct ft_e
         args[i + 2] = bytes_of(h->text.p + start, h->ends[i] - start);
         start = h->ends[i];
     }
-    rc = target_node_call(node->server, NULL, args, h->count + 2, err);
+    rc = call_hset(node, args, h->count + 2, err);
     free(args);
     return rc;
 }
