@@ -60,4 +60,25 @@ kill -INT $pid
 ends "stopped in the snapshot" $pid 5 "$T/snap.out"
 check "stopped in the snapshot: the summary" grep -Eq "not complete, sent: [1-9]" "$T/snap.out"
 redis_stop
+
+# Without commands that a service does not offer, and in requests of limited size, the end is the same.
+take live-1
+equals()
+{
+    "$STATE_DIFF" --skip-lossy "$RECORDINGS/live-1/state.json" "$REDIS"
+}
+redis_start --rename-command EVAL "" --rename-command EVALSHA "" --rename-command SCRIPT "" \
+    --rename-command RESTORE "" --rename-command FLUSHALL ""
+check "commands that are not there" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --finish
+check "commands that are not there: equal" equals
+redis_stop
+redis_start
+check_status "a value that no request holds" 1 'larger than one request.*such as "edge.*nothing was written' \
+    "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --max-request-bytes 8KiB
+check "a value that no request holds: nothing was written" [ "$(cli exists edge:14 str:1)" = 0 ]
+check "requests of limited size" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --finish \
+    --max-request-args 32 --max-request-bytes 32KiB
+check "requests of limited size: equal" equals
+check_status "too small a limit" 2 "from 32 on" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --max-request-args 3
+redis_stop
 t_end

@@ -25,7 +25,7 @@ state: base rdb item command wire input pump
 output: base rdb resp item command input pump state
 audit: base rdb item command store archive input pump
 target: base rdb command resp wire
-mapping: base rdb item command wire input
+mapping: base rdb item command wire input resp
 replay/report: base item command wire input
 replay/position: base item command resp wire target replay/report mapping
 replay: base rdb resp item command store wire input pump state target replay/report mapping replay/position
