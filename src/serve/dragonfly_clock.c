@@ -84,7 +84,7 @@ static void end_stop(struct dragonfly_clock *c, uint64_t now_us)
     c->stop_began_us = 0;
 }
 
-static bool is_stopped(struct dragonfly_clock *c)
+bool dragonfly_clock_is_stopped(struct dragonfly_clock *c)
 {
     if (c->stop_began_us != 0 && clock_mono_us() >= c->stop_until_us)
         end_stop(c, c->stop_until_us);
@@ -131,7 +131,7 @@ int dragonfly_clock_exists(struct dragonfly_clock *c, uint32_t flow, uint64_t *r
     struct dragonfly_clock_flow *f = &c->flows[flow];
     uint64_t lsn;
 
-    if (is_stopped(c)) {
+    if (dragonfly_clock_is_stopped(c)) {
         *ret_lsn = c->frozen_lsn[flow];
         return 0;
     }
@@ -159,7 +159,7 @@ int dragonfly_clock_exists(struct dragonfly_clock *c, uint32_t flow, uint64_t *r
 int dragonfly_clock_limit(struct dragonfly_clock *c, uint32_t flow, uint64_t *ret_lsn,
                           struct ft_err *err)
 {
-    if (c->o->pace == DRAGONFLY_PACE_MAX && !is_stopped(c)) {
+    if (c->o->pace == DRAGONFLY_PACE_MAX && !dragonfly_clock_is_stopped(c)) {
         *ret_lsn = UINT64_MAX;
         return 0;
     }
@@ -172,7 +172,7 @@ int dragonfly_clock_stop(struct dragonfly_clock *c, uint64_t ms, const uint64_t 
     uint64_t now_us = clock_mono_us();
     uint64_t until_us = now_us + ms * US_PER_MS;
 
-    if (is_stopped(c)) {
+    if (dragonfly_clock_is_stopped(c)) {
         if (until_us > c->stop_until_us)
             c->stop_until_us = until_us;
         return 0;
@@ -190,6 +190,6 @@ int dragonfly_clock_stop(struct dragonfly_clock *c, uint64_t ms, const uint64_t 
 
 void dragonfly_clock_resume(struct dragonfly_clock *c)
 {
-    if (is_stopped(c))
+    if (dragonfly_clock_is_stopped(c))
         end_stop(c, clock_mono_us());
 }

@@ -42,6 +42,7 @@ void dragonfly_clock_begin(struct dragonfly_clock *c);
 int dragonfly_clock_stop(struct dragonfly_clock *c, uint64_t ms, const uint64_t *sent_lsn,
                          struct ft_err *err);
 void dragonfly_clock_resume(struct dragonfly_clock *c);
+bool dragonfly_clock_is_stopped(struct dragonfly_clock *c);
 /* dragonfly_clock_exists - *ret_lsn: the next LSN of a flow now. */
 int dragonfly_clock_exists(struct dragonfly_clock *c, uint32_t flow, uint64_t *ret_lsn,
                            struct ft_err *err);

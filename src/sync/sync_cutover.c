@@ -196,13 +196,31 @@ static int look_again(struct sync *s, struct ft_err *err)
     return rc;
 }
 
+/* There is a new goal. A source whose writes wait goes on only where keys end, so it stands still for long enough soon. */
+static int move_on(struct sync *s, struct ft_err *err)
+{
+    char time[FORMAT_SIZE];
+    uint64_t now_ms = clock_mono_ms();
+
+    if (s->moving_ms == 0)
+        s->moving_ms = now_ms;
+    if (cutover_is_paused(&s->cutover) && now_ms - s->moving_ms > s->o->replay.give_up_ms)
+        return err_set(err, FT_ERR_TIMEOUT,
+                       "the source says that its writes are paused, but has gone on for %s",
+                       format_duration_ms(now_ms - s->moving_ms, time));
+    cutover_more(&s->cutover);
+    return 0;
+}
+
 /* The same, for a step that can be taken at the goal only. Returns 1: not now. */
 static int stand_still(struct sync *s, struct ft_err *err)
 {
     int moved = look_again(s, err);
 
-    if (moved > 0)
-        cutover_more(&s->cutover);
+    if (moved > 0 && move_on(s, err) != 0)
+        return -1;
+    if (moved == 0)
+        s->moving_ms = 0;
     return moved;
 }
 
@@ -243,6 +261,7 @@ static int do_pause(struct sync *s, struct ft_err *err)
     struct ft_err refused = FT_ERR_INIT;
     uint64_t ignored;
 
+    s->moving_ms = 0;
     /* nobody is paused for a cut-over that cannot be */
     if (sync_source_nodes_rest(&s->source, &ignored, err) != 0)
         return -1;
@@ -279,8 +298,7 @@ static int do_check(struct sync *s, struct ft_err *err)
     case SYNC_CHECK_ERROR:
         return -1;
     case SYNC_CHECK_MOVED:
-        cutover_more(&s->cutover);
-        return take_goal(s, err);
+        return move_on(s, err) != 0 ? -1 : take_goal(s, err);
     case SYNC_CHECK_DONE:
         sync_note(s,
                   "suspect keys read again: %" PRIu64 " corrected, %" PRIu64 " deleted, %" PRIu64

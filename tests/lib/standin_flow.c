@@ -209,6 +209,16 @@ static bool takes_gap(struct standin *m, const struct dragonfly_flow *f,
     return takes;
 }
 
+static bool waits_for_pause(const struct standin *m, struct dragonfly_master *master)
+{
+    bool waits;
+
+    pthread_mutex_lock(&master->mu);
+    waits = !m->options.ignore_pause && dragonfly_clock_is_stopped(&master->clock);
+    pthread_mutex_unlock(&master->mu);
+    return waits;
+}
+
 enum step standin_next(void *context, struct dragonfly_flow *f, struct dragonfly_tape *tape,
                        struct dragonfly_piece *ret, struct ft_err *err)
 {
@@ -224,7 +234,8 @@ enum step standin_next(void *context, struct dragonfly_flow *f, struct dragonfly
     if (m->options.framed_partial && f->partial)
         return next_framed(m, own, f, ret, err);
     step = dragonfly_tape_next(tape, ret, err);
-    if (step == STEP_END && m->options.stamps > 0 && f->stable && !f->session->takeover)
+    if (step == STEP_END && m->options.stamps > 0 && f->stable && !f->session->takeover &&
+        !waits_for_pause(m, f->session->master))
         return standin_next_stamp(m, own, f, ret, err);
     if (step != STEP_ITEM)
         return step;
