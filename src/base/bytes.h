@@ -47,6 +47,22 @@ static inline bool bytes_eq_str(struct bytes a, const char *s)
     return bytes_eq(a, bytes_str(s));
 }
 
+/* bytes_take_until - the bytes before the first `end`, which is passed over; all of them if there is none. */
+static inline struct bytes bytes_take_until(struct bytes *text, char end)
+{
+    struct bytes part = *text;
+    const uint8_t *at;
+    size_t n;
+
+    if (text->n == 0) /* there may be no bytes to point at */
+        return part;
+    at = (const uint8_t *)memchr(text->p, end, text->n);
+    n = at == NULL ? text->n : (size_t)(at - text->p);
+    part.n = n;
+    *text = bytes_of(text->p + n + (at != NULL), text->n - n - (at != NULL));
+    return part;
+}
+
 /* byte_lower - an ASCII letter in lower case; anything else as it is. */
 static inline uint8_t byte_lower(uint8_t c)
 {

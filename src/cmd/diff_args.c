@@ -87,6 +87,11 @@ static int take_rename(void *into, const char *value, struct ft_err *err)
     return replay_map_add_rename(&((struct diff_args *)into)->map, value, err);
 }
 
+static int take_shared_target(void *into, const char *value, struct ft_err *err)
+{
+    return key_claim_add(&((struct diff_args *)into)->map.claim, value, err);
+}
+
 static int take_redis(void *into, const char *value, struct ft_err *err)
 {
     struct diff_args *a = into;
@@ -143,6 +148,8 @@ static const struct arg rule_args[] = {
     {"ttl", "keep|drop", "keys of B have the times to live of A (default), or none", 0, take_ttl},
     {"db-map", "RULE[,RULE...]", "as replay had it: 1:0, 2:drop, *:prefix=db%d:", 0, take_db_map},
     {"rename", "RULE", "as replay had it: GLOB=prefix:TEXT or GLOB=strip:TEXT", 0, take_rename},
+    {"shared-target", "KEYS", "as replay had it: of B only these keys are looked at", 0,
+     take_shared_target},
     {"like-replay", NULL,
      "filters, --db-map, --rename, --ttl and --json-as as the\n"
      "replay had them that has written B",

@@ -49,6 +49,11 @@ static int take_rename(void *into, const char *value, struct ft_err *err)
     return replay_map_add_rename(&((struct replay_options *)into)->map, value, err);
 }
 
+static int take_shared_target(void *into, const char *value, struct ft_err *err)
+{
+    return key_claim_add(&((struct replay_options *)into)->map.claim, value, err);
+}
+
 static int take_rate(void *into, const char *text, struct ft_err *err)
 {
     struct replay_options *o = into;
@@ -96,6 +101,11 @@ static const struct arg target_args[] = {
      "GLOB=prefix:TEXT or GLOB=strip:TEXT (repeatable, the\n"
      "first that fits counts)",
      0, take_rename},
+    {"shared-target", "KEYS",
+     "other replays write into the target at the same time;\n"
+     "this one has PREFIX*, a key, or slots:0-5460\n"
+     "(repeatable)",
+     0, take_shared_target},
     {"ttl", "keep|shift|drop",
      "times to live as they are (default), counted from the\n"
      "beginning of the replay, or none",
@@ -129,6 +139,10 @@ int replay_args_check(const struct replay_options *o, struct ft_err *err)
         return err_set(err, FT_ERR_USAGE,
                        "--from-start writes over what is there; it needs --on-conflict replace");
     }
+    if (o->flush && !key_claim_is_empty(&o->map.claim))
+        return err_set(err, FT_ERR_USAGE,
+                       "--flush would take the keys of those with whom --shared-target shares the "
+                       "target");
     if (o->dry_run && (o->forget || o->retry_dead_letters != NULL))
         return err_set(err, FT_ERR_USAGE,
                        "--dry-run is about a replay, not about --forget or --retry-dead-letter");
@@ -248,13 +262,14 @@ static int check_via(const struct replay_args *a, struct ft_err *err)
         return 0;
     }
     if (strcmp(o->at, "end") != 0 || !filter_is_empty(&o->filter) || o->map.db_count != 0 ||
-        o->map.name_count != 0 || o->ttl != REPLAY_TTL_KEEP ||
+        o->map.name_count != 0 || o->ttl != REPLAY_TTL_KEEP || !key_claim_is_empty(&o->map.claim) ||
         o->on_conflict != REPLAY_CONFLICT_REPLACE || o->rate_keys != 0 || o->rate_bytes != 0 ||
         o->pace != REPLAY_PACE_MAX)
         return err_set(
             err, FT_ERR_USAGE,
             "--via replication brings all of INPUT as it is: --at, --key, --no-key, --db, --type, "
-            "--db-map, --rename, --ttl, --on-conflict, --rate and --pace make no sense");
+            "--db-map, --rename, --shared-target, --ttl, --on-conflict, --rate and --pace make no "
+            "sense");
     if (o->from_start || o->finish || o->forget || o->only_keys != NULL ||
         o->retry_dead_letters != NULL || o->dead_letters != NULL || o->accept_errors ||
         o->take_over)

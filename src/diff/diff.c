@@ -97,7 +97,8 @@ static int take_replay_rules(struct diff *d, struct ft_err *err)
     if (b->options.n == 0) {
         return err_set(err, FT_ERR_USAGE,
                        "%s holds no rules of a replay: it is no target of one, or the position was "
-                       "removed; give --db-map, --rename and filters instead of --like-replay",
+                       "removed; give --db-map, --rename and filters instead of --like-replay; of "
+                       "several replays --shared-target says which",
                        b->name);
     }
     if (replay_saved_take(buf_bytes(&b->options), &d->filter, &d->map, &d->rules.ttl,
@@ -408,7 +409,7 @@ static int report_keys(struct diff *d, bool placed, const struct key_set *const 
 static int report_functions(struct diff *d, struct ft_err *err)
 {
     /* filters choose keys; who compares a part of them does not compare functions */
-    if (!filter_is_empty(d->rules.filter))
+    if (!filter_is_empty(d->rules.filter) || !key_claim_is_empty(&d->rules.map->claim))
         return 0;
     for (int of = DIFF_A; of <= DIFF_B; of++)
         d->result->no_functions[of] = diff_functions_unknown(&d->functions, (enum diff_of)of);

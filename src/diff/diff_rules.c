@@ -5,6 +5,13 @@
 /* A database that has no rule of its own may have been any of these. */
 #define USUAL_DATABASES 16u
 
+/* What B has for a replay itself, or for those that it shares B with. */
+static bool is_left_out(const struct diff_rules *r, struct bytes name)
+{
+    return replay_is_own_key(name) ||
+           (!key_claim_is_empty(&r->map->claim) && !key_claim_has(&r->map->claim, name));
+}
+
 int diff_rules_name(const struct diff_rules *r, uint32_t db, struct bytes name, struct buf *scratch,
                     struct diff_key *ret, struct ft_err *err)
 {
@@ -17,7 +24,7 @@ int diff_rules_name(const struct diff_rules *r, uint32_t db, struct bytes name, 
         if (replay_map_key(r->map, db, name, scratch, &ret->name[DIFF_B], err) != 0)
             return -1;
     }
-    return replay_is_own_key(ret->name[DIFF_B]) ? 0 : 1;
+    return is_left_out(r, ret->name[DIFF_B]) ? 0 : 1;
 }
 
 /*
@@ -115,7 +122,7 @@ int diff_rules_takes_b(const struct diff_rules *r, uint32_t db, struct bytes nam
     int found;
 
     *ret = (struct diff_key){.db = {db, db}, .name = {name, name}};
-    if (replay_is_own_key(name))
+    if (is_left_out(r, name))
         return 0;
     if (replay_map_is_identity(r->map))
         return filter_db(r->filter, db) && filter_key(r->filter, name);

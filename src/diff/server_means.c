@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "item/times_shift.h"
 #include "mapping/replay_own_key.h"
+#include "replay/position/replay_claims.h"
 #include "wire/reply_error.h"
 
 /* Nobody's key. */
@@ -99,10 +100,9 @@ static int find_typed(struct target_client *t, const struct diff_rules *rules,
 }
 
 /* Who may not ask is told of no replay. */
-static int find_deferred(struct target_client *t, bool *ret, struct ft_err *err)
+static int find_deferred(struct target_client *t, const char *state, bool *ret, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HGET"), bytes_str(REPLAY_STATE_KEY),
-                                 bytes_str("overdue")};
+    const struct bytes args[] = {bytes_str("HGET"), bytes_str(state), bytes_str("overdue")};
     redisReply *reply;
 
     if (target_node_ask(target_client_node(t, args[1]), &reply, args, 3, err) != 0)
@@ -122,7 +122,8 @@ int server_means_find(struct target_client *t, const struct diff_side *side,
     char typed[MISSING_SIZE] = "";
     bool times;
 
-    if (find_deferred(t, &m.deferred, err) != 0 ||
+    if (replay_claims_state(t, &rules->map->claim, m.state, err) != 0 ||
+        find_deferred(t, m.state, &m.deferred, err) != 0 ||
         ask_key_command(t, "PEXPIRETIME", &m.absolute_times, err) != 0 ||
         ask_key_command(t, "PTTL", &times, err) != 0 ||
         ask_key_command(t, "DUMP", &m.dump, err) != 0 ||

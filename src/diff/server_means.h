@@ -8,6 +8,7 @@
 #define FLOWTAPE_DIFF_SERVER_MEANS_H
 
 #include "diff/diff_side.h"
+#include "mapping/replay_own_key.h"
 #include "target/target_client.h"
 
 struct server_means {
@@ -18,7 +19,9 @@ struct server_means {
     bool field_times;    /* fields of hashes may have times */
     bool full_streams;   /* XINFO STREAM FULL; else XINFO GROUPS, XINFO CONSUMERS and XPENDING */
     bool json;           /* JSON.GET */
-    bool deferred;       /* a replay has moved the times of keys, and not given them back yet */
+    char state
+        [REPLAY_KEY_SIZE]; /* of the replay whose keys are compared, or that has the server alone */
+    bool deferred;         /* a replay has moved the times of keys, and not given them back yet */
 };
 
 /* server_means_find - of an open target. FT_ERR_PROTOCOL names what is not allowed and would be needed. */

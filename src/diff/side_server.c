@@ -125,7 +125,7 @@ static int map_has_changed(struct side_server *s, struct ft_err *err)
 /* What the replay that has written there has noted down. Who may not ask is told of no replay. */
 static int find_replay(struct side_server *s, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HMGET"), bytes_str(REPLAY_STATE_KEY),
+    const struct bytes args[] = {bytes_str("HMGET"), bytes_str(s->means.state),
                                  bytes_str("began_ms"), bytes_str("options")};
     redisReply *reply;
     int rc = 0;

@@ -214,5 +214,6 @@ void replay_map_release(struct replay_map *m)
     }
     free(m->dbs);
     free(m->names);
+    key_claim_release(&m->claim);
     *m = (struct replay_map){0};
 }

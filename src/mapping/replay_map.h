@@ -7,12 +7,14 @@
  * Texts        --db-map  DB:DB | DB:drop | DB:prefix=TEXT, separated by commas; DB may be * (all that
  *              are not named), "%d" in TEXT is the number of the database.
  *              --rename  GLOB=prefix:TEXT | GLOB=strip:TEXT; patterns as base/glob.h has them.
+ * Shared       Of a target that several replays share, `claim` says which names this one has. It changes no name.
  * Threads      Constant once filled.
  */
 #ifndef FLOWTAPE_MAPPING_REPLAY_MAP_H
 #define FLOWTAPE_MAPPING_REPLAY_MAP_H
 
 #include "base/buf.h"
+#include "item/key_claim.h"
 
 enum replay_db_fate {
     REPLAY_DB_TO,
@@ -39,6 +41,7 @@ struct replay_map {
     size_t db_count;
     struct replay_name_rule *names;
     size_t name_count;
+    struct key_claim claim;
 };
 
 /* The setters take one command-line argument each. FT_ERR_USAGE. */

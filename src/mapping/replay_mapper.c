@@ -62,6 +62,22 @@ void replay_mapper_free(struct replay_mapper *m)
     free(m);
 }
 
+/* Who has it may be another replay. */
+static int refuse_unclaimed(const struct replay_rules *rules, struct bytes key, struct ft_err *err)
+{
+    struct buf claim = {0};
+    char shown[80];
+
+    if (key_claim_put(&claim, &rules->map->claim, ", ", err) == 0)
+        (void)err_set(err, FT_ERR_STATE,
+                      "the input has a key that would be \"%s\" on the target, and --shared-target "
+                      "claims %.*s alone: --key and --no-key say what is left out, --rename gives "
+                      "other names",
+                      bytes_escape(key, shown, sizeof(shown)), (int)claim.n, (const char *)claim.p);
+    buf_release(&claim);
+    return -1;
+}
+
 static enum replay_fate map_key(struct replay_mapper *m, uint32_t db, struct bytes key,
                                 uint32_t *ret_db, struct bytes *ret_key, struct ft_err *err)
 {
@@ -83,6 +99,8 @@ static enum replay_fate map_key(struct replay_mapper *m, uint32_t db, struct byt
         rules->on_own_key(rules->context, *ret_key);
         return REPLAY_FATE_FILTERED;
     }
+    if (!key_claim_is_empty(&rules->map->claim) && !key_claim_has(&rules->map->claim, *ret_key))
+        return (enum replay_fate)refuse_unclaimed(rules, *ret_key, err);
     if (key_set_has(rules->kept, *ret_db, *ret_key))
         return REPLAY_FATE_KEPT;
     return *ret_db == db && ret_key->p == key.p ? REPLAY_FATE_SAME : REPLAY_FATE_CHANGED;
@@ -92,7 +110,8 @@ static enum replay_fate map_key(struct replay_mapper *m, uint32_t db, struct byt
 static inline bool has_no_rule(const struct replay_rules *rules, uint32_t db, struct bytes key)
 {
     return filter_is_empty(rules->filter) && replay_map_is_identity(rules->map) &&
-           rules->kept->count == 0 && (db == 0 || !rules->cluster) && !replay_may_be_own_key(key);
+           key_claim_is_empty(&rules->map->claim) && rules->kept->count == 0 &&
+           (db == 0 || !rules->cluster) && !replay_may_be_own_key(key);
 }
 
 enum replay_fate replay_mapper_key(struct replay_mapper *m, uint32_t db, struct bytes key,

@@ -87,6 +87,8 @@ int replay_saved_put(struct buf *out, const struct replay_rules *rules, struct f
         rc = put_db_rule(out, &rules->map->dbs[i], err);
     for (size_t i = 0; rc == 0 && i < rules->map->name_count; i++)
         rc = put_name_rule(out, &rules->map->names[i], err);
+    for (size_t i = 0; rc == 0 && i < rules->map->claim.count; i++)
+        rc = put_text(out, "shared-target", key_claim_part_text(&rules->map->claim, i), err);
     if (rc == 0)
         rc = put_filter(out, rules->filter, err);
     return rc == 0 ? buf_append_str(out, "]", err) : -1;
@@ -121,6 +123,8 @@ static int take(struct taken *t, const char *option, const char *value, struct f
         return replay_map_add_dbs(t->map, value, err);
     if (strcmp(option, "rename") == 0)
         return replay_map_add_rename(t->map, value, err);
+    if (strcmp(option, "shared-target") == 0)
+        return key_claim_add(&t->map->claim, value, err);
     if (strcmp(option, "db") == 0)
         return filter_add_db(t->filter, value, err);
     if (strcmp(option, "key") == 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/position/replay_claims.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
@@ -131,6 +132,9 @@ static int attempt(struct replay *r, struct ft_err *err)
         rc = replay_repair(r, err);
     else if (rc == 0)
         rc = replay_all(r, err);
+    if (rc != 0 && !r->started && !may_retry(r, err))
+        (void)replay_claims_drop(&r->set,
+                                 &(struct ft_err)FT_ERR_INIT); /* else others find no replay */
     replay_end_lease(r, rc == 0 ? !replay_follow_turned_over(r) : !may_retry(r, err));
     replay_disconnect(r);
     return rc;

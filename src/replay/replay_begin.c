@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "mapping/replay_saved.h"
 #include "replay/position/position_lua.h"
+#include "replay/position/replay_claims.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_position.h"
 #include "replay/position/replay_state_store.h"
@@ -57,25 +58,27 @@ static int remove_state(struct replay *r, struct ft_err *err)
         delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0 ||
         delete_key(r, lost, err) != 0)
         return -1;
-    return delete_key(r, REPLAY_STATE_KEY, err);
+    return delete_key(r, r->set.state_key, err);
 }
 
 int replay_remove_state(struct replay *r, struct ft_err *err)
 {
     if (replay_state_load(&r->set, err) != 0)
         return -1;
-    if (r->set.state.phase == REPLAY_PHASE_NONE)
-        return 0;
-    return replay_release_all(r, replay_source_ahead_ms(r), err) == 0 ? remove_state(r, err) : -1;
+    if (r->set.state.phase != REPLAY_PHASE_NONE &&
+        (replay_release_all(r, replay_source_ahead_ms(r), err) != 0 || remove_state(r, err) != 0))
+        return -1;
+    return replay_claims_drop(&r->set, err);
 }
 
 static int check_rules(const struct replay *r, struct ft_err *err)
 {
     if (strcmp(r->set.state.rules, r->rules) == 0)
         return 0;
-    return err_set(err, FT_ERR_STATE,
-                   "this replay was begun with other filters, --db-map, --rename, --ttl, --json-as "
-                   "or --on-conflict; give the same ones, or begin again with --from-start");
+    return err_set(
+        err, FT_ERR_STATE,
+        "this replay was begun with other filters, --db-map, --rename, "
+        "--shared-target, --ttl, --json-as or --on-conflict; give the same ones, or begin again with --from-start");
 }
 
 static bool was_begun(const struct replay_state *s, uint32_t generation)
@@ -101,7 +104,7 @@ static int check_generation(const struct replay *r, struct ft_err *err)
 /* Which streams were done before no longer counts; of a generation with more streams neither. */
 static int remove_done(struct replay *r, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(r->set.state_key)};
     redisReply *reply;
     int rc = 0;
 
@@ -126,7 +129,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
     char now[I64_TEXT_SIZE];
     struct bytes args[] = {
         bytes_str("HSET"),
-        bytes_str(REPLAY_STATE_KEY),
+        bytes_str(r->set.state_key),
         bytes_str("version"),
         bytes_str("1"),
         bytes_str("capture"),
@@ -177,15 +180,12 @@ static int begin_new(struct replay *r, struct ft_err *err)
     if (replay_dead_drop(&r->set, NULL, err) != 0 ||
         (r->set.state.phase != REPLAY_PHASE_NONE && remove_state(r, err) != 0))
         return -1;
-    /* what was removed held the lease */
+    /* what was removed held the lease, and stood behind a claim */
     if ((r->o->flush && replay_content_flush(r, err) != 0) || replay_take_lease(r, err) != 0 ||
-        replay_content_is_empty(r, &empty, err) != 0)
+        replay_claims_take(&r->set, err) != 0 || replay_content_is_empty(r, &empty, err) != 0)
         return -1;
-    if (!empty && (r->follow != NULL || r->growing != NULL)) {
-        return err_set(err, FT_ERR_STATE,
-                       "the target is not empty: what a growing capture will touch is not known "
-                       "yet; --flush empties it");
-    }
+    if (!empty && (r->follow != NULL || r->growing != NULL))
+        return replay_content_refuse(r, err);
     if (r->o->on_conflict == REPLAY_CONFLICT_SKIP && replay_write_kept(r, err) != 0)
         return -1;
     if (write_state(r, !empty, err) != 0)

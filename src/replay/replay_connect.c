@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "replay/position/replay_claims.h"
 #include "replay/position/replay_node.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_rights.h"
@@ -60,7 +61,7 @@ int replay_take_lease(struct replay *r, struct ft_err *err)
 {
     /* only an existing state is of interest to who forgets it, or sends dead letters again */
     const struct lease_terms terms = {
-        .key = REPLAY_STATE_KEY,
+        .key = r->set.state_key,
         .may_create = !r->started && !r->o->forget && r->o->retry_dead_letters == NULL,
         .take_over = r->o->take_over,
         .quiet = r->started,
@@ -77,6 +78,21 @@ void replay_end_lease(struct replay *r, bool give_back)
 {
     lease_end(r->lease, give_back);
     r->lease = NULL;
+}
+
+/* Before the lease, as that makes a state; and again, as a claim counts only with a state or a lease. Of two that begin at
+ * the same moment one finds the other so, whether it wants a share or the target alone. */
+static int take_place(struct replay *r, struct ft_err *err)
+{
+    if (r->o->forget)
+        return replay_take_lease(r, err);
+    if (r->set.shared && r->rights.no_eval)
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "--shared-target needs EVAL, which the target does not allow: claims of two "
+                       "replays could not be told apart");
+    if (replay_claims_take(&r->set, err) != 0 || replay_take_lease(r, err) != 0)
+        return -1;
+    return replay_claims_take(&r->set, err);
 }
 
 /*
@@ -109,10 +125,12 @@ int replay_connect(struct replay *r, struct ft_err *err)
     /* only who has the lease may close connections of others */
     if (replay_nodes_open(&r->set, err) != 0)
         return -1;
+    if (replay_claims_find(&r->set, err) != 0)
+        return -1;
     if (r->o->dry_run)
         return 0;
-    /* the lease is the first thing that is written */
-    if (replay_check_rights(r, err) != 0 || replay_take_lease(r, err) != 0)
+    /* the claim and the lease are the first things that are written */
+    if (replay_check_rights(r, err) != 0 || take_place(r, err) != 0)
         return -1;
     return target_client_close_others(&r->target, err);
 }

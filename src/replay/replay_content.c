@@ -53,7 +53,7 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
 /* The state, if it is nothing but a lease, is not content. */
 static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("EXISTS"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("EXISTS"), bytes_str(r->set.state_key)};
     redisReply *reply;
 
     if (target_node_call(replay_state_node(&r->set), &reply, args, 2, err) != 0)
@@ -63,11 +63,54 @@ static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
     return 0;
 }
 
+struct claimed {
+    const struct key_claim *claim;
+    bool any;
+};
+
+static int see_claimed(void *context, struct target_node *node, uint32_t db,
+                       const struct bytes *keys, size_t count, struct ft_err *err)
+{
+    struct claimed *c = context;
+
+    (void)node;
+    (void)db;
+    (void)err;
+    for (size_t i = 0; i < count; i++)
+        c->any = c->any || (key_claim_has(c->claim, keys[i]) && !replay_is_own_key(keys[i]));
+    return 0;
+}
+
+/* Others' keys come and go. */
+static int share_is_empty(struct replay *r, bool *ret, struct ft_err *err)
+{
+    struct claimed c = {.claim = &r->o->map.claim};
+
+    for (size_t i = 0; !c.any && i < r->target.node_count; i++) {
+        if (key_scan(&r->target.nodes[i], see_claimed, &c, err) != 0)
+            return -1;
+    }
+    *ret = !c.any;
+    return 0;
+}
+
+int replay_content_refuse(const struct replay *r, struct ft_err *err)
+{
+    return err_set(err, FT_ERR_STATE,
+                   r->set.shared
+                       ? "the target has keys among those that --shared-target claims: what "
+                         "a growing capture will touch is not known yet; delete them first"
+                       : "the target is not empty: what a growing capture will touch is not "
+                         "known yet; --flush empties it");
+}
+
 int replay_content_is_empty(struct replay *r, bool *ret, struct ft_err *err)
 {
     bool empty = true;
     bool own;
 
+    if (r->set.shared)
+        return share_is_empty(r, ret, err);
     if (has_state_key(r, &own, err) != 0)
         return -1;
     for (size_t i = 0; empty && i < r->target.node_count; i++) {

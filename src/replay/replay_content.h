@@ -8,8 +8,11 @@
 
 struct replay;
 
-/* replay_content_is_empty - but for the lease; a user who may not ask gets "no". */
+/* replay_content_is_empty - but for the lease; a user who may not ask gets "no". Of a shared target: has it none of the
+ * keys that are claimed? */
 int replay_content_is_empty(struct replay *r, bool *ret, struct ft_err *err);
+/* replay_content_refuse - a growing capture needs that; always -1. */
+int replay_content_refuse(const struct replay *r, struct ft_err *err);
 /* replay_content_flush - of every master, all its keys go. */
 int replay_content_flush(struct replay *r, struct ft_err *err);
 /* replay_content_has_functions - on any master; a user who may not ask gets "yes". _drop_functions: all of them go. */

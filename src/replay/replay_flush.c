@@ -29,8 +29,8 @@ static bool is_done(const struct flush_run *f, const struct replay_node *node)
 static bool is_plain(const struct replay *r)
 {
     return replay_map_is_identity(&r->o->map) && filter_is_empty(&r->o->filter) &&
-           r->kept.count == 0 && !r->set.state.dirty && !r->rights.no_flush && !r->rights.no_eval &&
-           !r->rights.no_restore;
+           r->kept.count == 0 && !r->set.state.dirty && !r->set.shared && !r->rights.no_flush &&
+           !r->rights.no_eval && !r->rights.no_restore;
 }
 
 /* Only where the node is the flush as a whole to be done: slots that came from others may have had it. */
@@ -47,7 +47,7 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
     char suspects[REPLAY_KEY_SIZE];
     char lost[REPLAY_KEY_SIZE];
     struct bytes own[] = {
-        bytes_str(node->position.key), bytes_str(REPLAY_STATE_KEY), {NULL, 0}, {NULL, 0}};
+        bytes_str(node->position.key), bytes_str(f->r->set.state_key), {NULL, 0}, {NULL, 0}};
     struct bytes args[5] = {bytes_str(all ? "FLUSHALL" : "FLUSHDB")};
     size_t count = 1;
     char tag[REPLAY_TAG_TEXT];

@@ -52,6 +52,8 @@ static int digest_rules(struct replay *r, struct ft_err *err)
         rc = buf_printf(&text, err, " k%s", o->filter.keys[i]);
     for (size_t i = 0; rc == 0 && i < o->filter.no_key_count; i++)
         rc = buf_printf(&text, err, " x%s", o->filter.no_keys[i]);
+    for (size_t i = 0; rc == 0 && i < o->map.claim.count; i++)
+        rc = buf_printf(&text, err, " s%s", key_claim_part_text(&o->map.claim, i));
     XXH128_canonicalFromHash(&digest, XXH3_128bits(text.p, text.n));
     hex(digest.digest, r->rules);
     buf_release(&text);

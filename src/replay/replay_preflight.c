@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/position/replay_claims.h"
 #include "replay/position/replay_state_store.h"
 #include "replay/replay_conflicts.h"
 #include "replay/replay_connect.h"
@@ -76,13 +77,13 @@ static int check_content(struct replay_checks *p, struct replay *r, bool follows
     if (replay_content_is_empty(r, ret_empty, err) != 0)
         return replay_checks_fail(p, "content", err);
     if (!*ret_empty && follows) {
-        (void)err_set(err, FT_ERR_STATE,
-                      "the target is not empty: what a growing capture will touch is not known "
-                      "yet; --flush empties it");
+        (void)replay_content_refuse(r, err);
         return replay_checks_fail(p, "content", err);
     }
-    replay_checks_add(p, "content", REPLAY_CHECK_PASSED, "the target %s",
-                      *ret_empty ? "is empty" : "has keys");
+    replay_checks_add(p, "content", REPLAY_CHECK_PASSED, "%s %s",
+                      r->set.shared ? "of what is claimed the target" : "the target",
+                      r->set.shared ? (*ret_empty ? "has nothing" : "has keys")
+                                    : (*ret_empty ? "is empty" : "has keys"));
     return 0;
 }
 
@@ -174,8 +175,9 @@ static int check_node_functions(struct look *l, struct target_node *node, struct
         if (is_expected(l->survey, reply->element[i]))
             rc = err_set(err, FT_ERR_LOSS,
                          "the target has the function library \"%s\" of the input already; nothing "
-                         "was written (--on-conflict replace or skip)",
-                         reply->element[i]->element[1]->str);
+                         "was written (--on-conflict %s)",
+                         reply->element[i]->element[1]->str,
+                         l->r->set.shared ? "skip leaves it" : "replace or skip");
     }
     if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "%s does not report its function libraries: %s",
@@ -188,7 +190,9 @@ static int check_functions(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
 
-    if (!l->fresh || l->survey->library_count == 0 || r->o->on_conflict != REPLAY_CONFLICT_FAIL)
+    /* on a shared target it may be another replay's */
+    if (!l->fresh || l->survey->library_count == 0 || r->o->on_conflict == REPLAY_CONFLICT_SKIP ||
+        (r->o->on_conflict == REPLAY_CONFLICT_REPLACE && !r->set.shared))
         return 0;
     for (size_t i = 0; i < r->target.node_count; i++) {
         if (check_node_functions(l, &r->target.nodes[i], err) != 0)
@@ -434,7 +438,7 @@ static int check_state(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
 
-    if (replay_state_load(&r->set, err) != 0)
+    if (replay_claims_check(&r->set, err) != 0 || replay_state_load(&r->set, err) != 0)
         return replay_checks_fail(l->ret, "replay", err);
     l->fresh = r->set.state.phase <= REPLAY_PHASE_ENDING || r->o->flush;
     if (!l->fresh && replay_state_check_owner(&r->set, err) != 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "replay/position/replay_claims.h"
 #include "replay/position/replay_state_store.h"
 #include "replay/replay_begin.h"
 #include "replay/replay_connect.h"
@@ -52,7 +53,7 @@ static void look_at_state(struct replay_rehearsal *ret, struct replay *r)
     struct ft_err why = FT_ERR_INIT;
     bool begins;
 
-    if (replay_state_load(&r->set, &why) != 0) {
+    if (replay_claims_check(&r->set, &why) != 0 || replay_state_load(&r->set, &why) != 0) {
         (void)replay_checks_fail(&ret->checks, "replay", &why);
         return;
     }

@@ -283,12 +283,12 @@ static void mark_slots(struct node_slots *s, const char *line)
         int fields = sscanf(moving ? line + 1 : line, moving ? "%u" : "%u-%u", &first, &last);
 
         if (moving && fields == 1 && first < SLOT_COUNT)
-            replay_slot_add(s->moving, (uint16_t)first);
+            slot_set_add(s->moving, (uint16_t)first);
         if (fields == 1)
             last = first;
         for (unsigned slot = first; !moving && fields > 0 && slot <= last && slot < SLOT_COUNT;
              slot++)
-            replay_slot_add(s->now, (uint16_t)slot);
+            slot_set_add(s->now, (uint16_t)slot);
         line += strcspn(line, " \n");
         line += *line == ' ';
     }
@@ -336,9 +336,9 @@ static struct target_node *holder_of(const struct replay_release *w, uint16_t sl
     struct target_node *holder = NULL;
 
     for (size_t i = 0; i < w->r->target.node_count; i++) {
-        if (replay_slot_in(w->slots[i].moving, slot))
+        if (slot_set_has(w->slots[i].moving, slot))
             return NULL;
-        if (replay_slot_in(w->slots[i].now, slot))
+        if (slot_set_has(w->slots[i].now, slot))
             holder = &w->r->target.nodes[i];
     }
     return holder;
@@ -351,11 +351,26 @@ static void find_left(struct replay_release *w)
         for (size_t i = 0; i < w->r->target.node_count; i++) {
             const struct node_slots *s = &w->slots[i];
 
-            if (replay_slot_in(s->moving, (uint16_t)slot) ||
-                replay_slot_in(s->before, (uint16_t)slot) != replay_slot_in(s->now, (uint16_t)slot))
-                replay_slot_add(w->left, (uint16_t)slot);
+            if (slot_set_has(s->moving, (uint16_t)slot) ||
+                slot_set_has(s->before, (uint16_t)slot) != slot_set_has(s->now, (uint16_t)slot))
+                slot_set_add(w->left, (uint16_t)slot);
         }
     }
+}
+
+/* Names of keys become arguments of a script: of a shared target those that are claimed, as others have the rest. */
+static size_t put_names(struct replay_release *w, redisReply *const *keys, size_t count)
+{
+    const struct key_claim *claim = &w->r->o->map.claim;
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct bytes key = bytes_of(keys[i]->str, keys[i]->len);
+
+        if (key_claim_is_empty(claim) || key_claim_has(claim, key))
+            w->args[SCRIPT_ARGS + n++] = key;
+    }
+    return n;
 }
 
 static int take_slot(struct replay_release *w, struct target_node *node, uint16_t slot,
@@ -373,13 +388,12 @@ static int take_slot(struct replay_release *w, struct target_node *node, uint16_
         return -1;
     for (size_t at = 0; rc == 0 && keys->type == REDIS_REPLY_ARRAY && at < keys->elements;) {
         size_t n = keys->elements - at < KEYS_MAX ? keys->elements - at : KEYS_MAX;
+        size_t named;
 
         rc = ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + n, "names of keys", err);
-        for (size_t i = 0; rc == 0 && i < n; i++)
-            w->args[SCRIPT_ARGS + i] =
-                bytes_of(keys->element[at + i]->str, keys->element[at + i]->len);
-        if (rc == 0)
-            rc = run_script(w, index, w->kind, w->limit_ms, 0, n, &w->near, ret_elsewhere, err);
+        named = rc == 0 ? put_names(w, keys->element + at, n) : 0;
+        if (named != 0)
+            rc = run_script(w, index, w->kind, w->limit_ms, 0, named, &w->near, ret_elsewhere, err);
         at += n;
     }
     freeReplyObject(keys);
@@ -395,7 +409,7 @@ static int look_at_left(struct replay_release *w, bool *ret_any, struct ft_err *
         struct target_node *node;
         bool elsewhere = false;
 
-        if (!replay_slot_in(w->left, slot))
+        if (!slot_set_has(w->left, slot))
             continue;
         node = holder_of(w, slot);
         if (node != NULL && take_slot(w, node, slot, &elsewhere, err) != 0)
@@ -488,6 +502,7 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
     bool elsewhere = false; /* then its slot is one of those left */
     const redisReply *keys;
     redisReply *reply;
+    size_t n;
     int rc;
 
     if ((db != 0 && key_scan_select(node, db, err) != 0) ||
@@ -495,11 +510,9 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
         return -1;
     keys = reply->element[1];
     rc = ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + keys->elements, "names of keys", err);
-    for (size_t i = 0; rc == 0 && i < keys->elements; i++)
-        w->args[SCRIPT_ARGS + i] = bytes_of(keys->element[i]->str, keys->element[i]->len);
-    if (rc == 0 && keys->elements != 0)
-        rc = run_script(w, w->node, w->kind, w->limit_ms, db, keys->elements, &w->near, &elsewhere,
-                        err);
+    n = rc == 0 ? put_names(w, keys->element, keys->elements) : 0;
+    if (n != 0)
+        rc = run_script(w, w->node, w->kind, w->limit_ms, db, n, &w->near, &elsewhere, err);
     freeReplyObject(reply);
     return rc == 0 && db != 0 ? key_scan_select(node, 0, err) : rc;
 }

@@ -23,6 +23,7 @@ void replay_setup(struct replay *r, const struct replay_options *options,
                   struct replay_result *result)
 {
     const struct replay_position_terms terms = {
+        .claim = &options->map.claim,
         .filter = &options->filter,
         .accept_errors = options->accept_errors,
         .note_refused = note_refused,

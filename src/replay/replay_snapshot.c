@@ -678,7 +678,7 @@ static int mark_done(struct stream_sender *s, struct ft_err *err)
         bytes_str("EVAL"),
         bytes_str(lua_mark_snapshot),
         bytes_str("1"),
-        bytes_str(REPLAY_STATE_KEY),
+        bytes_str(r->set.state_key),
         bytes_of(began, i64_to_text((int64_t)r->set.state.began_ms, began)),
         {NULL, 0},
     };

@@ -74,12 +74,12 @@ static void parse_slots_text(struct bytes in, struct ft_err *err)
     uint8_t slots[SLOT_COUNT / 8], again[SLOT_COUNT / 8];
     struct buf text = {0};
 
-    if (replay_slots_parse(in, slots, err) != 0) {
+    if (slot_set_parse(in, slots, err) != 0) {
         fuzz_error(err);
         return;
     }
-    fuzz_must(replay_slots_put(&text, slots, err) == 0 &&
-              replay_slots_parse(buf_bytes(&text), again, err) == 0 &&
+    fuzz_must(slot_set_put(&text, slots, err) == 0 &&
+              slot_set_parse(buf_bytes(&text), again, err) == 0 &&
               memcmp(slots, again, sizeof(slots)) == 0);
     buf_release(&text);
 }

@@ -86,7 +86,7 @@ static void test_a_lane_is_past(void **state)
 
     (void)state;
     cluster_init(&c);
-    replay_slot_add(lane.slots, slot_of(bytes_str("dst")));
+    slot_set_add(lane.slots, slot_of(bytes_str("dst")));
     c.nodes[DST].position.lanes = &lane;
     c.nodes[DST].position.lane_count = 1;
     assert_true(replay_is_past(&c.set, &item, bytes_str("dst")));

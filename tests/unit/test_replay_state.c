@@ -154,8 +154,8 @@ static void test_position(void **state)
     t_ok(replay_position_parse(&p, reply, 2, &err), &err);
     assert_true(p.found);
     assert_int_equal(p.seq, 9);
-    assert_true(replay_slot_in(p.slots, 12));
-    assert_false(replay_slot_in(p.slots, 11));
+    assert_true(slot_set_has(p.slots, 12));
+    assert_false(slot_set_has(p.slots, 11));
     assert_int_equal(replay_position_of(&p, 0, 2), 5);
     assert_int_equal(replay_position_of(&p, 0, 3), 9);
     assert_int_equal(replay_position_of(&p, 1, 3), 6);
@@ -166,7 +166,7 @@ static void test_position(void **state)
     replay_position_drop_outcome(&p, 1, 7);
     assert_null(replay_position_outcome(&p, 1, 7));
     assert_int_equal(p.outcome_count, 1);
-    t_ok(replay_slots_put(&text, p.slots, &err), &err);
+    t_ok(slot_set_put(&text, p.slots, &err), &err);
     t_bytes(buf_bytes(&text), "0-10,12-12");
     buf_clear(&text);
     t_ok(replay_lane_put(&text, &p.lanes[0], 2, &err), &err);

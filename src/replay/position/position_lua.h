@@ -9,6 +9,8 @@
 
 extern const char lua_batch_before_flags[];
 extern const char lua_batch_flags[];
+extern const char lua_claim_drop[];
+extern const char lua_claim_take[];
 extern const char lua_mark_snapshot[];
 extern const char lua_read_refused[];
 extern const char lua_set_in_state[];

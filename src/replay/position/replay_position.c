@@ -20,7 +20,7 @@ static void node_slots(const struct replay_position_set *set, size_t index,
     memset(slots, set->target->cluster ? 0 : 0xff, SLOT_COUNT / 8);
     for (uint32_t slot = 0; set->target->cluster && slot < SLOT_COUNT; slot++) {
         if (slot_map_master(set->target->map, (uint16_t)slot) == index)
-            replay_slot_add(slots, (uint16_t)slot);
+            slot_set_add(slots, (uint16_t)slot);
     }
 }
 
@@ -161,7 +161,7 @@ static const struct replay_position *speaker(const struct replay_position_set *s
     for (size_t i = 0; i < set->state.tag_count; i++) {
         const struct replay_position *p = &all[i].p;
 
-        if (p->found && replay_slot_in(p->slots, slot) && (best == NULL || p->epoch > best->epoch))
+        if (p->found && slot_set_has(p->slots, slot) && (best == NULL || p->epoch > best->epoch))
             best = p;
     }
     return best;
@@ -191,7 +191,7 @@ static int add_to_lane(struct replay_position *p, uint16_t slot, const struct re
         for (uint32_t flow = 0; flow < flow_count; flow++)
             p->lanes[i].lsn[flow] = replay_position_of(from, flow, slot);
     }
-    replay_slot_add(p->lanes[i].slots, slot);
+    slot_set_add(p->lanes[i].slots, slot);
     return 0;
 }
 
@@ -298,7 +298,7 @@ static int put_position(struct hset *h, const struct replay_position *p, uint32_
     if (buf_append_str(&h->text, "slots", err) != 0)
         return -1;
     end_arg(h);
-    if (replay_slots_put(&h->text, p->slots, err) != 0)
+    if (slot_set_put(&h->text, p->slots, err) != 0)
         return -1;
     end_arg(h);
     if (put_number(h, "seq", p->seq, err) != 0 || put_number(h, "epoch", p->epoch, err) != 0)
@@ -488,7 +488,7 @@ static int rearrange(struct replay_position_set *set, const struct found_positio
         for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
             const struct replay_position *from;
 
-            if (!replay_slot_in(p->slots, (uint16_t)slot))
+            if (!slot_set_has(p->slots, (uint16_t)slot))
                 continue;
             from = speaker(set, all, (uint16_t)slot);
             if (from == NULL) {

@@ -11,11 +11,23 @@ void replay_position_set_init(struct replay_position_set *set, struct replay_rep
     /* default attributes: cannot fail on Linux */
     (void)pthread_mutex_init(&set->letters_mu, NULL);
     (void)pthread_mutex_init(&set->note_mu, NULL);
+    set->shared = terms->claim != NULL && !key_claim_is_empty(terms->claim);
+    replay_position_set_name(set, "");
 }
 
 void replay_position_set_name(struct replay_position_set *set, const char *id)
 {
     (void)snprintf(set->id, sizeof(set->id), "%s", id); /* fits: it has as many digits */
+    if (set->shared)
+        replay_shared_state_name(id, set->state_key);
+    else
+        (void)snprintf(set->state_key, sizeof(set->state_key), "%s", REPLAY_STATE_KEY); /* fits */
+}
+
+void replay_position_set_share(struct replay_position_set *set)
+{
+    set->shared = true;
+    replay_shared_state_name(set->id, set->state_key);
 }
 
 int replay_position_set_open(struct replay_position_set *set, uint32_t flow_count, bool has_journal,

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "item/filter.h"
+#include "item/key_claim.h"
 #include "item/key_set.h"
 #include "replay/position/replay_batch.h"
 #include "replay/position/replay_letters.h"
@@ -37,8 +38,9 @@ struct replay_node {
 
 /* What a position set has to do with whoever owns it. Constant. */
 struct replay_position_terms {
-    const struct filter *filter; /* of keys, as the source names them */
-    bool accept_errors;          /* commands that were refused in earlier runs are forgotten */
+    const struct key_claim *claim; /* of a shared target; empty: it is not shared */
+    const struct filter *filter;   /* of keys, as the source names them */
+    bool accept_errors;            /* commands that were refused in earlier runs are forgotten */
     /* In a sync, keys on which a command was refused are read again from the source. They are noted when the
      * refusal is classified, which may be within a reply, and listed before anything else forgets of it. NULL: none. */
     int (*note_refused)(void *owner, uint32_t flow, uint64_t lsn, uint32_t db,
@@ -54,6 +56,8 @@ struct replay_position_set {
     struct replay_position_terms terms;
     /* of the input, constant while it is open; 0 before there is one */
     char id[REPLAY_ID_SIZE];
+    bool shared;                     /* there are, or may be, other replays: replay_claims.h */
+    char state_key[REPLAY_KEY_SIZE]; /* follows from both */
     uint32_t flow_count;
     bool has_journal;
     unsigned journal_release; /* of the source that wrote it; 0: no journal */
@@ -78,6 +82,8 @@ void replay_position_set_init(struct replay_position_set *set, struct replay_rep
                               const struct replay_position_terms *terms);
 /* replay_position_set_name - the id of the capture, in digits. */
 void replay_position_set_name(struct replay_position_set *set, const char *id);
+/* replay_position_set_share - the state is where those of a shared target are. */
+void replay_position_set_share(struct replay_position_set *set);
 /* replay_position_set_open, _close - an input with so many flows. journal_release: of the source that wrote the
  * journal; 0: there is none. */
 int replay_position_set_open(struct replay_position_set *set, uint32_t flow_count, bool has_journal,

@@ -233,62 +233,10 @@ void replay_state_release(struct replay_state *s)
  * Positions
  */
 
-int replay_slots_put(struct buf *out, const uint8_t slots[SLOT_COUNT / 8], struct ft_err *err)
-{
-    const char *separator = "";
-
-    for (unsigned first = 0; first < SLOT_COUNT; first++) {
-        unsigned last = first;
-
-        if (!replay_slot_in(slots, (uint16_t)first))
-            continue;
-        while (last + 1 < SLOT_COUNT && replay_slot_in(slots, (uint16_t)(last + 1)))
-            last++;
-        if (buf_printf(out, err, "%s%u-%u", separator, first, last) != 0)
-            return -1;
-        separator = ",";
-        first = last;
-    }
-    return 0;
-}
-
-/* The text up to a character, which is passed over; the rest of it if there is none. */
-static struct bytes take_until(struct bytes *text, char end)
-{
-    struct bytes part = *text;
-    const uint8_t *at;
-    size_t n;
-
-    if (text->n == 0) /* there may be no bytes to point at */
-        return part;
-    at = memchr(text->p, end, text->n);
-    n = at == NULL ? text->n : (size_t)(at - text->p);
-    part.n = n;
-    *text = bytes_of(text->p + n + (at != NULL), text->n - n - (at != NULL));
-    return part;
-}
-
-int replay_slots_parse(struct bytes text, uint8_t slots[SLOT_COUNT / 8], struct ft_err *err)
-{
-    memset(slots, 0, SLOT_COUNT / 8);
-    while (text.n != 0) {
-        struct bytes last = take_until(&text, ',');
-        struct bytes first = take_until(&last, '-');
-        uint64_t from;
-        uint64_t to;
-
-        if (!bytes_to_u64(first, &from) || !bytes_to_u64(last, &to) || to >= SLOT_COUNT)
-            return err_set(err, FT_ERR_PROTOCOL, "the slots of a replay's position are no slots");
-        for (uint64_t slot = from; slot <= to; slot++)
-            replay_slot_add(slots, (uint16_t)slot);
-    }
-    return 0;
-}
-
 int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
                     struct ft_err *err)
 {
-    if (replay_slots_put(out, lane->slots, err) != 0)
+    if (slot_set_put(out, lane->slots, err) != 0)
         return -1;
     for (uint32_t i = 0; i < flow_count; i++) {
         if (buf_printf(out, err, "%c%" PRIu64, i == 0 ? '|' : ',', lane->lsn[i]) != 0)
@@ -302,7 +250,7 @@ static int take_lane(struct replay_position *p, const struct field *f, uint32_t 
 {
     struct replay_lane *lane;
     struct bytes numbers = f->value;
-    struct bytes slots = take_until(&numbers, '|');
+    struct bytes slots = bytes_take_until(&numbers, '|');
 
     if (ARRAY_ADD_ROOM(&p->lanes, p->lane_count, "a replay's position", err) != 0)
         return -1;
@@ -311,10 +259,10 @@ static int take_lane(struct replay_position *p, const struct field *f, uint32_t 
     if (lane->lsn == NULL)
         return err_nomem(err, "a replay's position");
     p->lane_count++;
-    if (replay_slots_parse(slots, lane->slots, err) != 0)
+    if (slot_set_parse(slots, lane->slots, err) != 0)
         return -1;
     for (uint32_t i = 0; i < flow_count; i++) {
-        if (!bytes_to_u64(take_until(&numbers, ','), &lane->lsn[i]))
+        if (!bytes_to_u64(bytes_take_until(&numbers, ','), &lane->lsn[i]))
             return bad(err, f);
     }
     return 0;
@@ -354,7 +302,7 @@ static int take_outcome(struct replay_position *p, const struct field *f, struct
 {
     struct replay_outcome outcome = {.follows = !bytes_eq_str(f->value, "0")};
     struct bytes lsn = bytes_of(f->name.p + 2, f->name.n - 2);
-    struct bytes flow = take_until(&lsn, ':');
+    struct bytes flow = bytes_take_until(&lsn, ':');
 
     if (!bytes_to_u64(flow, &outcome.flow) || !bytes_to_u64(lsn, &outcome.lsn))
         return bad(err, f);
@@ -371,7 +319,7 @@ static int take_position_field(struct replay_position *p, const struct field *f,
     if (bytes_eq_str(f->name, "seq"))
         return take_number(f, &p->seq, err);
     if (bytes_eq_str(f->name, "slots"))
-        return replay_slots_parse(f->value, p->slots, err);
+        return slot_set_parse(f->value, p->slots, err);
     if (has_index(f->name, "flow:", &flow))
         return flow < flow_count ? take_number(f, &p->lsn[flow], err) : bad(err, f);
     if (has_prefix(f->name, "lane:"))
@@ -416,7 +364,7 @@ uint64_t replay_position_of(const struct replay_position *p, uint32_t flow, uint
     uint64_t lsn = p->lsn[flow];
 
     for (size_t i = 0; i < p->lane_count; i++) {
-        if (replay_slot_in(p->lanes[i].slots, slot) && p->lanes[i].lsn[flow] > lsn)
+        if (slot_set_has(p->lanes[i].slots, slot) && p->lanes[i].lsn[flow] > lsn)
             lsn = p->lanes[i].lsn[flow];
     }
     return lsn;

@@ -2,7 +2,7 @@
  * replay_state.h - what a replay writes down on the target about itself.
  *
  * Keys         All in database 0. HASH "flowtape:replay", one per target, says which capture is being
- *              replayed and how far the snapshot is. HASH "flowtape:<capture id>:{<tag>}", one per
+ *              replayed and how far the snapshot is; of a target that several share see replay_claims.h. HASH "flowtape:<capture id>:{<tag>}", one per
  *              master, is that master's position in the journal; on a cluster the tag puts it into
  *              one of the master's slots. SET "flowtape:<capture id>:kept" holds the keys that
  *              --on-conflict skip leaves alone (key_set.h). SET "flowtape:<capture id>:suspect"
@@ -46,7 +46,7 @@
 #include <hiredis/hiredis.h>
 
 #include "base/buf.h"
-#include "item/slot.h"
+#include "item/slot_set.h"
 #include "mapping/replay_own_key.h"
 
 #define REPLAY_STATE_VERSION 1
@@ -94,7 +94,7 @@ struct replay_state {
 
 /* Slots that are ahead of their node's position. */
 struct replay_lane {
-    uint8_t slots[SLOT_COUNT / 8];
+    uint8_t slots[SLOT_SET_BYTES];
     uint64_t *lsn; /* per flow */
 };
 
@@ -110,7 +110,7 @@ struct replay_position {
     char key[REPLAY_KEY_SIZE];
     uint64_t epoch;
     uint64_t seq;
-    uint8_t slots[SLOT_COUNT / 8];
+    uint8_t slots[SLOT_SET_BYTES];
     uint64_t *lsn; /* per flow */
     struct replay_lane *lanes;
     size_t lane_count;
@@ -140,20 +140,8 @@ uint64_t replay_position_of(const struct replay_position *p, uint32_t flow, uint
 void replay_state_release(struct replay_state *s);
 void replay_position_release(struct replay_position *p);
 
-/* A set of slots as text, "0-5460,5465", and back. */
-int replay_slots_put(struct buf *out, const uint8_t slots[SLOT_COUNT / 8], struct ft_err *err);
-int replay_slots_parse(struct bytes text, uint8_t slots[SLOT_COUNT / 8], struct ft_err *err);
 /* replay_lane_put - the text of a lane. */
 int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
                     struct ft_err *err);
-
-static inline bool replay_slot_in(const uint8_t slots[SLOT_COUNT / 8], uint16_t slot)
-{
-    return (slots[slot / 8] & 1u << slot % 8) != 0;
-}
-static inline void replay_slot_add(uint8_t slots[SLOT_COUNT / 8], uint16_t slot)
-{
-    slots[slot / 8] |= (uint8_t)(1u << slot % 8);
-}
 
 #endif

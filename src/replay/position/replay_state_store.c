@@ -9,7 +9,7 @@
 
 struct target_node *replay_state_node(struct replay_position_set *set)
 {
-    return target_client_node(set->target, bytes_str(REPLAY_STATE_KEY));
+    return target_client_node(set->target, bytes_str(set->state_key));
 }
 
 /* A state that somebody has removed is not to be made again by one of its fields. */
@@ -17,7 +17,7 @@ int replay_state_set(struct replay_position_set *set, const char *field, const c
                      struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("EVAL"), bytes_str(lua_set_in_state),
-                                 bytes_str("1"),    bytes_str(REPLAY_STATE_KEY),
+                                 bytes_str("1"),    bytes_str(set->state_key),
                                  bytes_str(field),  bytes_str(value)};
 
     return target_eval_call(set->target, replay_state_node(set), NULL, args, 6, err);
@@ -36,7 +36,7 @@ int replay_state_eval(struct replay_position_set *set, const struct bytes *args,
 
 int replay_state_remove(struct replay_position_set *set, const char *field, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HDEL"), bytes_str(REPLAY_STATE_KEY), bytes_str(field)};
+    const struct bytes args[] = {bytes_str("HDEL"), bytes_str(set->state_key), bytes_str(field)};
 
     return target_node_call(replay_state_node(set), NULL, args, 3, err);
 }
@@ -50,7 +50,7 @@ int replay_state_secure(struct replay_position_set *set, struct ft_err *err)
 
 int replay_state_load(struct replay_position_set *set, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(set->state_key)};
     redisReply *reply;
     int rc;
 
@@ -126,7 +126,7 @@ static bool is_same_state(const struct replay_state *a, const struct replay_stat
 
 int replay_state_prove(struct replay_position_set *set, struct ft_err *err)
 {
-    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(REPLAY_STATE_KEY)};
+    const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(set->state_key)};
     struct replay_state found = {0};
     redisReply *reply;
     int rc;
