@@ -11,6 +11,7 @@
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/remake_print.h"
+#include "cmd/secret_args.h"
 #include "cmd/stop.h"
 #include "fixture/mask.h"
 
@@ -112,6 +113,7 @@ static int take_secret(struct mask_args *a, struct ft_err *err)
 {
     if (a->secret_file == NULL)
         return err_set(err, FT_ERR_USAGE, "--secret-file names the file with the secret");
+    secret_args_keep_from_cores();
     if (fs_read_file(AT_FDCWD, a->secret_file, SECRET_MAX_BYTES, &a->secret, err) != 0)
         return -1;
     while (a->secret.n > 0 && strchr("\r\n", a->secret.p[a->secret.n - 1]) != NULL)

@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/item_limit.h"
 #include "base/parse.h"
@@ -282,19 +281,6 @@ struct arg_group args_filter_type(struct filter *into)
  * Servers
  */
 
-/* A core dump would hold it. The limit of one byte also keeps programs that cores are piped to away
- * (core(5)). */
-static void keep_from_cores(const struct server_args *s)
-{
-    struct rlimit limit;
-
-    if ((s->uri.password == NULL && s->tls.cert == NULL) || getrlimit(RLIMIT_CORE, &limit) != 0 ||
-        limit.rlim_cur <= 1)
-        return;
-    limit.rlim_cur = 1;
-    (void)setrlimit(RLIMIT_CORE, &limit); /* less is always allowed */
-}
-
 static int find_access(struct server_args *s, const char *variable, struct ft_err *err)
 {
     const char *otherwise = secret_args_variable(variable);
@@ -306,7 +292,8 @@ static int find_access(struct server_args *s, const char *variable, struct ft_er
         login_args_apply(&s->uri, &s->login, err) != 0 ||
         tls_args_apply(&s->uri, &s->tls, err) != 0)
         return -1;
-    keep_from_cores(s);
+    if (s->uri.password != NULL || s->tls.cert != NULL)
+        secret_args_keep_from_cores();
     return 0;
 }
 

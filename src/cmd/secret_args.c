@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #define WORDS_MAX 16
 
@@ -108,6 +109,7 @@ static int hide_word(char *word, struct ft_err *err)
     if (hidden[hidden_count++].typed == NULL)
         return -1;
     memset(password, '*', n);
+    secret_args_keep_from_cores();
     return 0;
 }
 
@@ -125,6 +127,7 @@ int secret_args_hide(int argc, char **argv, struct ft_err *err)
         variables[i].value = copy(value, strlen(value), err);
         if (variables[i].value == NULL)
             return -1;
+        secret_args_keep_from_cores();
         explicit_bzero(value, strlen(value)); /* /proc shows what the process was started with */
         (void)unsetenv(variables[i].name);    /* fails for impossible names only */
     }
@@ -157,6 +160,17 @@ void secret_args_mask(char *text)
         for (char *at = text; (at = strstr(at, repeated[i])) != NULL; at += n)
             memset(at + 1, '*', n - 2);
     }
+}
+
+/* The limit of one byte also keeps programs that cores are piped to away (core(5)). */
+void secret_args_keep_from_cores(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur <= 1)
+        return;
+    limit.rlim_cur = 1;
+    (void)setrlimit(RLIMIT_CORE, &limit); /* less is always allowed */
 }
 
 static void wipe(char **text)

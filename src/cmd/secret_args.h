@@ -26,6 +26,8 @@ const char *secret_args_variable(const char *name);
 /* secret_args_mask - overwrite in place what a text repeats of "user:password@host" without scheme,
  * which may be the name of a file too and so stays among the arguments. */
 void secret_args_mask(char *text);
+/* secret_args_keep_from_cores - this process has a secret: no core dump is made of it from here on. */
+void secret_args_keep_from_cores(void);
 /* secret_args_wipe - once nobody needs them any more. */
 void secret_args_wipe(void);
 

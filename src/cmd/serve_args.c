@@ -283,6 +283,8 @@ int serve_args_take(struct serve_args *a, struct ft_err *err)
         return -1;
     if (tls_args_given(&a->tls) && tls_new_server(&a->run.listen.tls, &a->tls, err) != 0)
         return -1;
+    if (a->run.listen.password != NULL || a->run.listen.tls != NULL)
+        secret_args_keep_from_cores();
     a->run.listen.secure = a->run.listen.tls != NULL;
     a->run.password = a->run.listen.password;
     a->run.fail_on_loss = a->loss.fail;

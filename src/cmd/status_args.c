@@ -1,5 +1,6 @@
 #include "cmd/status_args.h"
 
+#include "cmd/secret_args.h"
 #include "serve/listener.h"
 
 #define PORT_DEFAULT 9127u
@@ -60,6 +61,8 @@ int status_args_finish(struct status_args *a, struct ft_err *err)
     if (a->allow_control != (a->token_file != NULL))
         return err_set(err, FT_ERR_USAGE,
                        "--allow-control and --status-token-file belong together");
+    if (a->tls_key != NULL || a->allow_control)
+        secret_args_keep_from_cores();
     if (!a->allow_control)
         return 0;
     if (uri_find_password(&a->token, a->token_file, NULL, err) != 0)
