@@ -7,6 +7,7 @@
 #include "audit/compare_json.h"
 #include "audit/compare_members.h"
 #include "audit/compare_stream.h"
+#include "base/parse.h"
 #include "rdb/hll.h"
 #include "rdb/json_digest.h"
 #include "rdb/module_value.h"
@@ -259,7 +260,7 @@ static int show_counted(const struct rdb_entry *entry, enum value_class class_,
     if (count_elements(entry, &n, err) != 0)
         return -1;
     (void)snprintf(out, COMPARISON_TEXT_SIZE, "%s of %" PRIu64 " %s%s", value_class_name(class_), n,
-                   things[class_], n == 1 ? "" : "s");
+                   things[class_], plural(n));
     return 0;
 }
 

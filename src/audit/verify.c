@@ -10,6 +10,7 @@
 #include "archive/packed_reader.h"
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/parse.h"
 #include "base/task_pool.h"
 #include "input/repeated_keys.h"
 #include "input/source_capture.h"
@@ -288,9 +289,9 @@ static int note_torn(struct flow_check *c, uint64_t torn_bytes, struct ft_err *e
     if (torn_bytes == 0)
         return 0;
     (void)snprintf(text, sizeof(text),
-                   "open segment: %" PRIu64 " bytes after the last whole block will be cut when "
+                   "open segment: %" PRIu64 " byte%s after the last whole block will be cut when "
                    "the capture is resumed",
-                   torn_bytes); /* fits */
+                   torn_bytes, plural(torn_bytes)); /* fits */
     return append(&c->report->notes, &c->report->note_count, c->file, FT_NO_OFFSET, text, err);
 }
 
@@ -335,9 +336,10 @@ static int check_listing(struct flow_check *c, struct segment_reader *reader,
         return 0;
     c->file_offset = FT_NO_OFFSET;
     return found_text(c, err,
-                      "the manifest lists %" PRIu64 " bytes up to LSN %" PRIu64
+                      "the manifest lists %" PRIu64 " byte%s up to LSN %" PRIu64
                       ", the segment has %" PRIu64 " up to %" PRIu64,
-                      listed->raw_bytes, listed->next_lsn, seen.raw_bytes, seen.next_lsn);
+                      listed->raw_bytes, plural(listed->raw_bytes), listed->next_lsn,
+                      seen.raw_bytes, seen.next_lsn);
 }
 
 static bool is_archived_only(const struct capture *capture, const struct segment_info *listed)
@@ -621,8 +623,9 @@ static int check_complete(struct verify_report *r, const struct capture *capture
         done += newest->flows[i].snapshot_complete;
     n = (size_t)snprintf(text, sizeof(text),
                          "the full sync of generation %" PRIu32 " is not complete: %" PRIu32
-                         " of %" PRIu32 " flows have theirs whole; ",
-                         newest->id, done, newest->flow_count);
+                         " of %" PRIu32 " flow%s %s theirs whole; ",
+                         newest->id, done, newest->flow_count, plural(newest->flow_count),
+                         done == 1 ? "has" : "have");
     if (whole == NULL)
         (void)snprintf(text + n, sizeof(text) - n, "running the capture again makes a new one");
     else

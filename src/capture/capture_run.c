@@ -337,9 +337,10 @@ static void note_recovery(const struct run *run, const struct capture_recovery *
         return;
     (void)snprintf(
         line, sizeof(line),
-        "recovered %u segments of an interrupted capture, removed %u empty ones, cut off "
-        "%llu bytes",
-        r->sealed, r->removed, (unsigned long long)r->cut_bytes);
+        "recovered %u segment%s of an interrupted capture, removed %u empty one%s, cut off "
+        "%llu byte%s",
+        r->sealed, plural(r->sealed), r->removed, plural(r->removed),
+        (unsigned long long)r->cut_bytes, plural(r->cut_bytes));
     note(run, line);
 }
 

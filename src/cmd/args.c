@@ -414,8 +414,7 @@ int args_expect_operands(int argc, int first, int wanted, const char *names, str
 
     if (got == wanted)
         return 0;
-    return err_set(err, FT_ERR_USAGE, "wanted %s, got %d argument%s", names, got,
-                   got == 1 ? "" : "s");
+    return err_set(err, FT_ERR_USAGE, "wanted %s, got %d argument%s", names, got, plural(got));
 }
 
 bool args_next_operand(const char **at, char ret[ARG_NAME_SIZE])

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "capture/capture_set_run.h"
 #include "capture/cluster_nodes.h"
 #include "cmd/capture_print.h"
@@ -84,8 +85,8 @@ static int print_report(const struct capture_args *a, const struct capture_set_r
     else
         json_decref(nodes);
     if (rc == 0 && !a->output.json && g != NULL)
-        fprintf(stderr, "%s: generation %" PRIu32 " of the set has %" PRIu32 " nodes\n", set->path,
-                g->id, set->node_count);
+        fprintf(stderr, "%s: generation %" PRIu32 " of the set has %" PRIu32 " node%s\n", set->path,
+                g->id, set->node_count, plural(set->node_count));
     else if (rc == 0 && !a->output.json)
         fprintf(stderr, "%s: not all nodes have a complete snapshot yet\n", set->path);
     capture_set_free(set);

@@ -93,13 +93,14 @@ void capture_print_text(const struct capture *c, const struct capture_run_result
             c->path, ended_text(result->ended), format_size(result->last.bytes, bytes),
             result->last.keys, plural(result->last.keys), result->last.records,
             plural(result->last.records), format_duration_ms(result->elapsed_ms, took),
-            result->sessions, result->sessions == 1 ? "" : "s", result->resumptions);
+            result->sessions, plural(result->sessions), result->resumptions);
     if (g == NULL) {
         fprintf(stderr, "%s: nothing has been stored\n", c->path);
         return;
     }
-    fprintf(stderr, "%s: generation %" PRIu32 " holds %" PRIu32 " flows, %s, its snapshot is %s\n",
-            c->path, g->id, g->flow_count, format_size(generation_bytes(g), bytes),
+    fprintf(stderr, "%s: generation %" PRIu32 " holds %" PRIu32 " flow%s, %s, its snapshot is %s\n",
+            c->path, g->id, g->flow_count, plural(g->flow_count),
+            format_size(generation_bytes(g), bytes),
             g->state == GENERATION_COMPLETE ? "complete" : "NOT complete");
     if (result->pruned.removed != 0)
         fprintf(stderr, "%s: %" PRIu32 " older generation%s removed, %s\n", c->path,

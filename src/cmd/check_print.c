@@ -18,7 +18,7 @@ void check_show(struct progress *p, const struct diff_progress *d)
 
     progress_add(p, "check");
     if (round != 0) {
-        progress_add_count(p, atomic_load(&d->suspects), "keys are read again");
+        progress_add_count(p, atomic_load(&d->suspects), "keys to read again");
     } else {
         progress_add_rate(p, PROGRESS_KEYS, of_a + of_b, "keys");
         progress_add_count(p, of_a, "keys of the input");
@@ -45,15 +45,16 @@ void check_print(const struct copy_checked *c, const char *input)
     if (!c->done)
         return;
     if (c->sample != 0)
-        printf("checked: %" PRIu64 " keys, those that the journal touched last and random ones\n",
-               c->result.suspects);
+        printf("checked: %" PRIu64
+               " key%s, of those that the journal touched last and random ones\n",
+               c->result.suspects, plural(c->result.suspects));
     else
         printf("checked: all keys; digest of the target's values %016" PRIx64 "%016" PRIx64 "\n",
                all.values.high, all.values.low);
     diff_print(&o, &c->result, &c->examples, &c->losses);
     if (c->result.apart != 0)
         printf("  %" PRIu64 " suspect key%s, read again from the source, not compared\n",
-               c->result.apart, c->result.apart == 1 ? "" : "s");
+               c->result.apart, plural(c->result.apart));
 }
 
 /*

@@ -45,7 +45,9 @@ static void show_progress(struct progress *p, void *context)
 {
     struct job *job = context;
 
-    progress_show(p, "%" PRIu64 " keys", (uint64_t)atomic_load(&job->progress.keys[DIFF_A]));
+    uint64_t keys = atomic_load(&job->progress.keys[DIFF_A]);
+
+    progress_show(p, "%" PRIu64 " key%s", keys, plural(keys));
 }
 
 static struct diff_sum sum_of(const struct diff_sums *s, uint32_t db, enum value_class class_)
@@ -102,9 +104,10 @@ static void print(const struct job *job, const char *name, const struct findings
         bool counts = one->said.keys - one->said.apart != one->found.keys - one->found.apart;
         bool values = !value_digest_eq(&one->said.values, &one->found.values);
 
-        printf("database %" PRIu32 ", %s: the report has %" PRIu64 " keys, the input %" PRIu64
+        printf("database %" PRIu32 ", %s: the report has %" PRIu64 " key%s, the input %" PRIu64
                "%s\n",
-               one->db, value_class_name(one->class_), one->said.keys, one->found.keys,
+               one->db, value_class_name(one->class_), one->said.keys, plural(one->said.keys),
+               one->found.keys,
                counts   ? ""
                : values ? ", with other names or values"
                         : ", with other times");

@@ -71,8 +71,7 @@ static void show_progress(struct progress *p, void *context)
 
     if (round != 0) {
         progress_add(p, "round %u", round);
-        progress_add_count(p, atomic_load(&job->progress.suspects),
-                           "keys that differed are read again");
+        progress_add_count(p, atomic_load(&job->progress.suspects), "keys to read again");
     } else {
         add_share(p, job);
         progress_add_rate(p, PROGRESS_KEYS, a + b, "keys");

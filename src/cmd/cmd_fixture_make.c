@@ -148,8 +148,9 @@ static enum exit_status report(const struct job *job)
     if (job->args->output.json)
         return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
     if (!job->args->output.quiet) {
-        printf("%s: %" PRIu32 " flows, %" PRIu64 " entries, %" PRIu64 " records",
-               job->args->make.directory, r->flows, r->entries, r->records);
+        printf("%s: %" PRIu32 " flow%s, %" PRIu64 " %s, %" PRIu64 " record%s",
+               job->args->make.directory, r->flows, plural(r->flows), r->entries,
+               r->entries == 1 ? "entry" : "entries", r->records, plural(r->records));
         if (r->generations > 1)
             printf(", %" PRIu32 " generations", r->generations);
         putchar('\n');

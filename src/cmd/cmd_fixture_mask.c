@@ -186,8 +186,8 @@ static enum exit_status report(const struct job *job, const struct output_args *
         return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
     if (output->quiet)
         return EXIT_DONE;
-    printf("%s: %" PRIu64 " entries, %" PRIu64 " records\n", job->options->directory, c->entries,
-           c->records);
+    printf("%s: %" PRIu64 " %s, %" PRIu64 " record%s\n", job->options->directory, c->entries,
+           c->entries == 1 ? "entry" : "entries", c->records, plural(c->records));
     for (size_t i = 0; i < job->result.line_count; i++) {
         const struct mask_line *line = &job->result.lines[i];
 

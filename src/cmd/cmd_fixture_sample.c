@@ -167,12 +167,13 @@ static enum exit_status report(const struct job *job, const struct output_args *
         return json_print(result_to_json(job), &err) == 0 ? EXIT_DONE : ui_fail(COMMAND, &err);
     if (output->quiet)
         return EXIT_DONE;
-    printf("%s: %" PRIu64 " keys", job->options->directory, r->chosen);
+    printf("%s: %" PRIu64 " key%s", job->options->directory, r->chosen, plural(r->chosen));
     if (r->tied > 0)
         printf(" and %" PRIu64 " that they depend on", r->tied);
-    printf(", %" PRIu64 " entries of %" PRIu64 ", %" PRIu64 " records of %" PRIu64 "\n",
-           r->capture.entries, r->capture.entries + r->capture.dropped_entries, r->capture.records,
-           r->capture.records + r->capture.dropped_records);
+    printf(", %" PRIu64 " %s of %" PRIu64 ", %" PRIu64 " record%s of %" PRIu64 "\n",
+           r->capture.entries, r->capture.entries == 1 ? "entry" : "entries",
+           r->capture.entries + r->capture.dropped_entries, r->capture.records,
+           plural(r->capture.records), r->capture.records + r->capture.dropped_records);
     return EXIT_DONE;
 }
 

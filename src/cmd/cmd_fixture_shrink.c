@@ -134,9 +134,10 @@ static enum exit_status report(const struct job *job, const struct output_args *
     if (output->quiet)
         return EXIT_DONE;
     printf("%s: %" PRIu64 " key%s, %" PRIu64 " %s in the snapshot, %" PRIu64
-           " record%s, after %" PRIu64 " tries\n",
-           job->options->directory, r->keys, r->keys == 1 ? "" : "s", r->entries,
-           r->entries == 1 ? "entry" : "entries", r->records, r->records == 1 ? "" : "s", r->tries);
+           " record%s, after %" PRIu64 " %s\n",
+           job->options->directory, r->keys, plural(r->keys), r->entries,
+           r->entries == 1 ? "entry" : "entries", r->records, plural(r->records), r->tries,
+           r->tries == 1 ? "try" : "tries");
     if (!r->minimal)
         ui_note(COMMAND, "--tries or --time ended the search: something smaller may be found");
     return EXIT_DONE;

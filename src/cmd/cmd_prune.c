@@ -116,11 +116,11 @@ static void print_text(const struct prune_args *a, const struct capture *c,
                retention_reason(l->verdicts[i]));
     }
     if (a->remove)
-        printf("removed %" PRIu32 " generation%s, %s\n", removed->removed,
-               removed->removed == 1 ? "" : "s", format_size(removed->bytes, size));
+        printf("removed %" PRIu32 " generation%s, %s\n", removed->removed, plural(removed->removed),
+               format_size(removed->bytes, size));
     else
         printf("%" PRIu32 " generation%s may go, %s; nothing was removed%s\n", l->may_go,
-               l->may_go == 1 ? "" : "s", format_size(l->may_go_bytes, size),
+               plural(l->may_go), format_size(l->may_go_bytes, size),
                l->may_go == 0 ? "" : ": --remove does that");
 }
 

@@ -155,7 +155,7 @@ static void print_text(const struct verify_report *r, const char *path, bool qui
     printf("%s: %s: %" PRIu64 " key%s, %" PRIu64 " journal record%s, %s in %" PRIu64
            " file%s, checked in %s\n",
            path, state_of(r), r->keys, plural(r->keys), r->records, plural(r->records),
-           format_size(r->bytes, size), r->segments, r->segments == 1 ? "" : "s",
+           format_size(r->bytes, size), r->segments, plural(r->segments),
            format_duration_ms(took_ms, took));
 }
 

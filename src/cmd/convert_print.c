@@ -49,20 +49,24 @@ static void print_journal(const struct convert_outcome *o)
         fputc('\n', stderr);
     }
     if (j->foreign != 0)
-        fprintf(stderr, "  dropped: %" PRIu64 " records for keys of other flows\n", j->foreign);
+        fprintf(stderr, "  dropped: %" PRIu64 " record%s for keys of other flows\n", j->foreign,
+                plural(j->foreign));
     if (j->repeated != 0)
-        fprintf(stderr, "  dropped: %" PRIu64 " records that come once per flow\n", j->repeated);
+        fprintf(stderr, "  dropped: %" PRIu64 " record%s once per flow\n", j->repeated,
+                j->repeated == 1 ? " that comes" : "s that come");
     if (j->partial_flush_flows != 0) {
         fprintf(stderr,
-                "  not applied: %" PRIu64 " records of %" PRIu32
-                " flows, from a flush on that not all flows have yet\n",
-                j->after_partial_flush, j->partial_flush_flows);
+                "  not applied: %" PRIu64 " record%s of %" PRIu32
+                " flow%s, from a flush on that not all flows have yet\n",
+                j->after_partial_flush, plural(j->after_partial_flush), j->partial_flush_flows,
+                plural(j->partial_flush_flows));
     }
     if (j->foreign_slot_flows != 0) {
         fprintf(stderr,
-                "  not applied: %" PRIu64 " records of %" PRIu32
-                " flows, from one on for a slot that another node has not given up yet\n",
-                j->after_foreign_slot, j->foreign_slot_flows);
+                "  not applied: %" PRIu64 " record%s of %" PRIu32
+                " flow%s, from one on for a slot that another node has not given up yet\n",
+                j->after_foreign_slot, plural(j->after_foreign_slot), j->foreign_slot_flows,
+                plural(j->foreign_slot_flows));
     }
     if (guard_is_missing(o)) {
         fputs("  the source's sharding rule is unknown: copies of PFMERGE for keys of other flows "

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/json_text.h"
+#include "base/parse.h"
 #include "cmd/json_value.h"
 #include "cmd/loss_print.h"
 #include "rdb/value_walk.h"
@@ -67,7 +68,7 @@ static void print_side(char letter, const struct diff_input *input, const char *
     char name[200];
 
     printf("%c: %s %s: %" PRIu64 " key%s\n", letter, kind,
-           bytes_escape(bytes_str(input->name), name, sizeof(name)), keys, keys == 1 ? "" : "s");
+           bytes_escape(bytes_str(input->name), name, sizeof(name)), keys, plural(keys));
 }
 
 static uint64_t count_differences(const struct diff_result *r)
@@ -95,7 +96,7 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
     if (diff_is_equal(r))
         puts("equal");
     else if (n != 0)
-        printf("%" PRIu64 " key%s differ%s\n", n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+        printf("%" PRIu64 " key%s differ%s\n", n, plural(n), n == 1 ? "s" : "");
     else if (r->functions == 0)
         puts("no difference is known, but not all could be compared");
     for (size_t i = 0; i < KIND_COUNT; i++) {
@@ -115,10 +116,10 @@ void diff_print(const struct diff_options *o, const struct diff_result *r,
     if (r->changing != 0)
         printf("  %" PRIu64
                " key%s changed while being read, each time: nothing can be said about %s\n",
-               r->changing, r->changing == 1 ? "" : "s", r->changing == 1 ? "it" : "them");
+               r->changing, plural(r->changing), r->changing == 1 ? "it" : "them");
     if (r->unread != 0)
         printf("  %" PRIu64 " key%s not compared: of a type that can be read by DUMP only\n",
-               r->unread, r->unread == 1 ? "" : "s");
+               r->unread, plural(r->unread));
     for (int of = DIFF_A; of <= DIFF_B; of++) {
         if (r->no_functions[of])
             printf("  libraries of functions were not compared: %c does not show them\n", 'A' + of);

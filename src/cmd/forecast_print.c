@@ -101,13 +101,14 @@ static void print_suspects(const struct suspect_report *r)
 static void print_cluster(const struct forecast *f)
 {
     if (f->other_db_keys != 0 || f->other_db_records != 0) {
-        printf("a cluster has database 0 only: %" PRIu64 " keys and %" PRIu64
-               " records are in others\n",
-               f->other_db_keys, f->other_db_records);
+        printf("a cluster has database 0 only: %" PRIu64 " key%s and %" PRIu64
+               " record%s in others\n",
+               f->other_db_keys, plural(f->other_db_keys), f->other_db_records,
+               f->other_db_keys + f->other_db_records == 1 ? " are" : "s are");
     }
     if (f->cross_slot_records != 0) {
-        printf("%" PRIu64 " records take more than one step: their keys lie in different slots\n",
-               f->cross_slot_records);
+        printf("%" PRIu64 " record%s more than one step: its keys lie in different slots\n",
+               f->cross_slot_records, f->cross_slot_records == 1 ? " takes" : "s take");
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/parse.h"
 #include "cmd/item_print.h"
 #include "cmd/value_lines.h"
 #include "command/command_table.h"
@@ -248,8 +249,8 @@ int inspect_history(const struct item_scan *scan, const struct filter *dbs, stru
     rc = item_scan_run(scan, take_of_key, &v, err);
     translator_free(v.translator);
     if (!json) {
-        printf("%" PRIu64 " in the snapshot, %" PRIu64 " records, %" PRIu64 " flushes\n", v.entries,
-               v.records, v.flushes);
+        printf("%" PRIu64 " in the snapshot, %" PRIu64 " record%s, %" PRIu64 " flush%s\n",
+               v.entries, v.records, plural(v.records), v.flushes, v.flushes == 1 ? "" : "es");
     }
     return rc;
 }

@@ -140,9 +140,9 @@ static int run_state(struct printer *p, struct ft_err *err)
     }
     if (rc == 0 && losses.losses != 0)
         fprintf(stderr,
-                "flowtape inspect: %" PRIu64 " keys of types that redis-server cannot hold have "
-                "records, and are not shown\n",
-                losses.losses);
+                "flowtape inspect: %" PRIu64 " key%s records, and a type that redis-server cannot "
+                "hold: not shown\n",
+                losses.losses, losses.losses == 1 ? " has" : "s have");
     (void)pthread_mutex_destroy(&p->mu); /* nobody holds it any more */
     loss_release(&losses);
     cut_release(&cut);

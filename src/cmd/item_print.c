@@ -146,7 +146,7 @@ static void print_rdb(FILE *out, const struct rdb_item *rdb)
         fprintf(out, " %" PRIu64, rdb->number);
         break;
     case RDB_ITEM_JOURNAL_BLOB:
-        fprintf(out, " %" PRIu64 " records", rdb->number);
+        fprintf(out, " %" PRIu64 " record%s", rdb->number, plural(rdb->number));
         break;
     case RDB_ITEM_EOF:
         fprintf(out, " checksum %016" PRIx64, rdb->number);

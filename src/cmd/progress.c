@@ -89,12 +89,21 @@ void progress_add(struct progress *p, const char *fmt, ...)
     va_end(ap);
 }
 
+/* "1,234 records to apply", "1 record to apply" */
+static void add_counted(struct progress *p, uint64_t count, const char *what, const char *end)
+{
+    size_t word = strcspn(what, " ");
+    bool many = word != 0 && what[word - 1] == 's';
+    char number[FORMAT_COUNT];
+
+    progress_add(p, "%s %.*s%s%s%s", format_count(count, number), (int)(many ? word - 1 : word),
+                 what, many ? plural(count) : "", what + word, end);
+}
+
 void progress_add_count(struct progress *p, uint64_t count, const char *what)
 {
-    char text[FORMAT_COUNT];
-
     if (count != 0)
-        progress_add(p, "%s %s", format_count(count, text), what);
+        add_counted(p, count, what, "");
 }
 
 void progress_add_size(struct progress *p, uint64_t bytes, const char *what)
@@ -109,7 +118,6 @@ void progress_add_rate(struct progress *p, enum progress_rate rate, uint64_t cou
                        const char *what)
 {
     uint64_t per_second = rate_take(&p->rates[rate], count, clock_mono_ms());
-    char number[FORMAT_COUNT];
     char size[FORMAT_SIZE];
 
     if (per_second == 0)
@@ -117,7 +125,7 @@ void progress_add_rate(struct progress *p, enum progress_rate rate, uint64_t cou
     if (rate == PROGRESS_BYTES)
         progress_add(p, "%s/s", format_size(per_second, size));
     else
-        progress_add(p, "%s %s/s", format_count(per_second, number), what);
+        add_counted(p, per_second, what, "/s");
 }
 
 void progress_add_share(struct progress *p, const char *phase, uint64_t done, uint64_t total,

@@ -52,7 +52,8 @@ bool progress_due(const struct progress *p);
 void progress_show(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* progress_add - one more part, as long as there is room. */
 void progress_add(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* progress_add_count - "1,234,567 keys", or nothing for 0. */
+/* progress_add_count - "1,234,567 keys to read", "1 key to read", or nothing for 0. what: its first word is in the plural if it
+ * ends in s. */
 void progress_add_count(struct progress *p, uint64_t count, const char *what);
 /* progress_add_size - "3.2 GiB read", or nothing for 0. */
 void progress_add_size(struct progress *p, uint64_t bytes, const char *what);

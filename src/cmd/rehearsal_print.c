@@ -67,8 +67,8 @@ static void print_page(const char *what, const struct replay_rehearsal *r,
     loss_print(stdout, losses);
     putchar('\n');
     if (r->keys + r->records + r->bytes != 0) /* else it is not known */
-        printf("%" PRIu64 " key%s, %" PRIu64 " record%s, %s. ", r->keys, r->keys == 1 ? "" : "s",
-               r->records, r->records == 1 ? "" : "s", format_size(r->bytes, size));
+        printf("%" PRIu64 " key%s, %" PRIu64 " record%s, %s. ", r->keys, plural(r->keys),
+               r->records, plural(r->records), format_size(r->bytes, size));
     if (status == EXIT_DONE)
         puts("Go.");
     else if (status == EXIT_FINDINGS)

@@ -11,13 +11,15 @@ void serve_progress_add(struct progress *p, enum serve_as as, struct serve_progr
 {
     char age[FORMAT_SIZE];
 
-    progress_add(p, "%" PRIu64 " replicas", (uint64_t)atomic_load(&now->replicas));
+    uint64_t replicas = atomic_load(&now->replicas);
+
+    progress_add(p, "%" PRIu64 " replica%s", replicas, plural(replicas));
     if (as == SERVE_AS_DRAGONFLY) {
-        progress_add_count(p, atomic_load(&now->syncing), "get a full sync");
+        progress_add_count(p, atomic_load(&now->syncing), "getting a full sync");
         progress_add_size(p, atomic_load(&now->sent), "sent");
         return;
     }
-    progress_add_count(p, atomic_load(&now->syncing), "get a state");
+    progress_add_count(p, atomic_load(&now->syncing), "getting a state");
     if (atomic_load(&now->lag) != 0) {
         progress_add(p, "lag %s", format_duration_ms(atomic_load(&now->lag_ms), age));
         progress_add_count(p, atomic_load(&now->lag_records), "records");
@@ -56,11 +58,12 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
         char size[FORMAT_SIZE];
         char age[FORMAT_SIZE];
 
-        fprintf(
-            stderr,
-            "  replica %s: %s, acknowledged offset %" PRIu64 ", lag %s, %" PRIu64 " records, %s\n",
-            replica->name, replica->state, replica->offset, format_size(replica->lag.bytes, size),
-            replica->lag.records, format_duration_ms(replica->lag.ms, age));
+        fprintf(stderr,
+                "  replica %s: %s, acknowledged offset %" PRIu64 ", lag %s, %" PRIu64
+                " record%s, %s\n",
+                replica->name, replica->state, replica->offset,
+                format_size(replica->lag.bytes, size), replica->lag.records,
+                plural(replica->lag.records), format_duration_ms(replica->lag.ms, age));
     }
     if (r->journal.records != 0)
         fprintf(stderr, "  journal: %" PRIu64 " record%s, %" PRIu64 " flush%s\n",
@@ -68,13 +71,14 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
                 r->journal.flushes == 1 ? "" : "es");
     if (r->journal.partial_flush_flows != 0) {
         fprintf(stderr,
-                "  not in the stream: what follows a flush that only %" PRIu32 " flows have yet\n",
-                r->journal.partial_flush_flows);
+                "  not in the stream: what follows a flush that only %" PRIu32 " flow%s yet\n",
+                r->journal.partial_flush_flows,
+                r->journal.partial_flush_flows == 1 ? " has" : "s have");
     }
     if (r->suspects.count != 0)
         fprintf(stderr,
-                "  suspect: %" PRIu64 " keys whose state does not follow from the journal\n",
-                r->suspects.count);
+                "  suspect: %" PRIu64 " key%s whose state does not follow from the journal\n",
+                r->suspects.count, plural(r->suspects.count));
     if (r->state_losses.line_count != 0)
         fputs("In the state that was sent last:\n", stderr);
     loss_print(stderr, &r->state_losses);

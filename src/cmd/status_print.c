@@ -121,7 +121,8 @@ static void print_flows(const json_t *s)
         print_lsn(f, "received");
         print_lsn(f, "durable");
         print_lsn(f, "applied");
-        printf(" lag %" PRIu64 " records, %s\n", number_of(f, "lag_records"),
+        printf(" lag %" PRIu64 " record%s, %s\n", number_of(f, "lag_records"),
+               plural(number_of(f, "lag_records")),
                format_duration_ms(number_of(f, "lag_ms"), age));
     }
 }

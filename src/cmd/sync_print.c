@@ -52,9 +52,9 @@ static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow
 
         progress_show(p,
                       "flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64
-                      ", applied %" PRIu64 ", lag %" PRIu64 " records, %" PRIu64 " ms",
+                      ", applied %" PRIu64 ", lag %" PRIu64 " record%s, %" PRIu64 " ms",
                       i, f.received.next_lsn, f.durable.next_lsn, f.applied.next_lsn,
-                      f.applied.lag_records, f.applied.lag_ms);
+                      f.applied.lag_records, plural(f.applied.lag_records), f.applied.lag_ms);
     }
 }
 
@@ -177,7 +177,7 @@ void sync_print(const struct sync_result *r, const struct loss_report *losses)
             " session%s, %" PRIu32 " resumed)\n",
             format_size(r->capture.last.bytes, bytes), r->capture.last.keys,
             plural(r->capture.last.keys), r->capture.last.records, plural(r->capture.last.records),
-            r->capture.sessions, r->capture.sessions == 1 ? "" : "s", r->capture.resumptions);
+            r->capture.sessions, plural(r->capture.sessions), r->capture.resumptions);
     if (r->replay.target_version != 0)
         replay_print(&r->replay, losses);
     for (uint32_t i = 0; r->goal != NULL && i < r->flow_count; i++)

@@ -172,8 +172,9 @@ static int stream_groups(struct lines *l, struct stream_iter *it, struct ft_err 
         fputs("group ", l->line);
         quoting_print(l->line, g.name, ARG_SHOWN);
         fprintf(l->line,
-                ": last id %" PRIu64 "-%" PRIu64 ", %" PRIu64 " pending, %" PRIu64 " consumers",
-                g.last_id.ms, g.last_id.seq, g.pending_count, g.consumer_count);
+                ": last id %" PRIu64 "-%" PRIu64 ", %" PRIu64 " pending, %" PRIu64 " consumer%s",
+                g.last_id.ms, g.last_id.seq, g.pending_count, g.consumer_count,
+                plural(g.consumer_count));
         line_end(l);
     }
     return step == STEP_END ? 0 : -1;
@@ -186,8 +187,9 @@ static int stream_entries(struct lines *l, struct stream_iter *it, struct ft_err
     enum step step;
     uint64_t n = 0;
 
-    fprintf(l->line, "%" PRIu64 " entries, last id %" PRIu64 "-%" PRIu64 ", %" PRIu64 " ever added",
-            head->length, head->last_id.ms, head->last_id.seq, head->entries_added);
+    fprintf(l->line, "%" PRIu64 " %s, last id %" PRIu64 "-%" PRIu64 ", %" PRIu64 " ever added",
+            head->length, head->length == 1 ? "entry" : "entries", head->last_id.ms,
+            head->last_id.seq, head->entries_added);
     line_end(l);
     while ((step = stream_iter_next_entry(it, &e, err)) == STEP_ITEM) {
         if (n++ < ELEMENTS_SHOWN)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/output_file.h"
+#include "base/parse.h"
 
 int convert_check_output(const struct source *source, const char *output, struct ft_err *err)
 {
@@ -20,7 +21,7 @@ int convert_check_losses(const struct conversion *c, struct ft_err *err)
     if (!c->options->fail_on_loss || losses == 0)
         return 0;
     return err_set(err, FT_ERR_LOSS, "%" PRIu64 " thing%s cannot be kept on Redis %s", losses,
-                   losses == 1 ? "" : "s", c->options->target->name);
+                   plural(losses), c->options->target->name);
 }
 
 int64_t convert_moment_ms(const struct conversion *c, const struct item *item)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_walk.h"
 #include "resp/resp_write.h"
@@ -103,7 +104,7 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
         rc = err_set(err, FT_ERR_LOSS,
                      "the target has %zu key%s of the input already, such as \"%s\"; nothing was "
                      "written (--on-conflict replace or skip)",
-                     r->kept.count, r->kept.count == 1 ? "" : "s", p.first);
+                     r->kept.count, plural(r->kept.count), p.first);
     }
     cluster_pipe_free(p.pipe);
     return rc;

@@ -57,10 +57,11 @@ static int look_at_slots(struct replay_checks *ret, struct target_client *t, str
         replay_checks_add(ret, "slots", REPLAY_CHECK_PASSED,
                           "all %d slots have a master, and none is on its way", SLOT_COUNT);
     else
-        replay_checks_add(ret, "slots", REPLAY_CHECK_NOTED,
-                          "all %d slots have a master; %zu are on their way to another one, which "
-                          "a replay follows more slowly",
-                          SLOT_COUNT, moving);
+        replay_checks_add(
+            ret, "slots", REPLAY_CHECK_NOTED,
+            "all %d slots have a master; %zu %s to another one, which a replay follows "
+            "more slowly",
+            SLOT_COUNT, moving, moving == 1 ? "is on its way" : "are on their way");
     return 0;
 }
 
@@ -133,8 +134,8 @@ int replay_outlook_target(struct replay_checks *ret, struct target_client *t, st
     if (t->cluster)
         replay_checks_add(ret, "target", REPLAY_CHECK_PASSED,
                           "%s %s, a cluster of %zu master%s and %zu replica%s", name, version,
-                          t->node_count, t->node_count == 1 ? "" : "s", room.replicas,
-                          room.replicas == 1 ? "" : "s");
+                          t->node_count, plural(t->node_count), room.replicas,
+                          plural(room.replicas));
     else
         replay_checks_add(ret, "target", REPLAY_CHECK_PASSED, "%s %s, a single server", name,
                           version);

@@ -459,9 +459,12 @@ static int end(const struct retry *t, struct ft_err *err)
         replay_report_note(&t->r->report, "and %" PRIu64 " more are not sent",
                            t->noted_unsent - NOTES_MAX);
     return err_set(err, t->refused != 0 ? FT_ERR_PROTOCOL : FT_ERR_STATE,
-                   "%" PRIu64 " commands stay in \"%s\": %" PRIu64 " were refused again, %" PRIu64
-                   " were not sent, as what they change has changed since; the first: %s",
-                   stay, t->r->o->retry_dead_letters, t->refused, t->overtaken, t->first);
+                   "%" PRIu64 " command%s in \"%s\": %" PRIu64 " %s refused again, %" PRIu64
+                   " %s not sent, as what %s has changed since; the first: %s",
+                   stay, stay == 1 ? " stays" : "s stay", t->r->o->retry_dead_letters, t->refused,
+                   t->refused == 1 ? "was" : "were", t->overtaken,
+                   t->overtaken == 1 ? "was" : "were", stay == 1 ? "it changes" : "they change",
+                   t->first);
 }
 
 int replay_retry(struct replay *r, struct ft_err *err)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_input.h"
 #include "replay/replay_outlook.h"
@@ -333,8 +334,8 @@ static int replicate(struct replication *p, struct ft_err *err)
         return -1;
     choose_announced(p);
     if (p->plan.target.keys != 0 && !p->plan.leftover)
-        replay_report_note(&p->r.report, "the target's own data goes: %" PRIu64 " keys",
-                           p->plan.target.keys);
+        replay_report_note(&p->r.report, "the target's own data goes: %" PRIu64 " key%s",
+                           p->plan.target.keys, plural(p->plan.target.keys));
     replay_report_note(&p->r.report, "the target is made a replica of %s:%u", p->host, p->port);
     if (attach(p, err) != 0 || wait_for_target(p, err) != 0)
         return -1;

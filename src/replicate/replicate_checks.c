@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/parse.h"
 #include "replay/replay_connect.h"
 #include "replay/replay_content.h"
 #include "state/fold.h"
@@ -58,9 +59,11 @@ static int check_role(struct look *l, struct ft_err *err)
     }
     if (p->target.replicas != 0) {
         err_set(err, FT_ERR_STATE,
-                "the target has %" PRIu64 " replicas, which would lose their data too: detach them "
+                "the target has %" PRIu64
+                " replica%s, which would lose what is there too: detach %s "
                 "first",
-                p->target.replicas);
+                p->target.replicas, plural(p->target.replicas),
+                p->target.replicas == 1 ? "it" : "them");
         return replay_checks_fail(l->ret, "role", err);
     }
     if (p->leftover)
@@ -196,16 +199,17 @@ static int check_content(struct look *l, struct ft_err *err)
         return replay_checks_fail(l->ret, "content", err);
     if (!empty && !l->r->o->flush) {
         err_set(err, FT_ERR_STATE,
-                "the target has %" PRIu64 " keys, all of which would go: replication replaces what "
-                "is there; --flush says that they may; nothing was changed",
-                p->target.keys);
+                "the target has %" PRIu64 " key%s, which would go: replication replaces what is "
+                "there; --flush says that it may; nothing was changed",
+                p->target.keys, plural(p->target.keys));
         return replay_checks_fail(l->ret, "content", err);
     }
     if (empty)
         replay_checks_add(l->ret, "content", REPLAY_CHECK_PASSED, "the target is empty");
     else
         replay_checks_add(l->ret, "content", REPLAY_CHECK_NOTED,
-                          "the target's own data will go: %" PRIu64 " keys", p->target.keys);
+                          "the target's own data will go: %" PRIu64 " key%s", p->target.keys,
+                          plural(p->target.keys));
     return 0;
 }
 

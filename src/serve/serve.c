@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "audit/forecast.h"
+#include "base/parse.h"
 #include "serve/dragonfly_service.h"
 #include "serve/listener.h"
 #include "serve/redis_service.h"
@@ -36,7 +37,7 @@ static int read_before(struct serve_options *o, const struct source *source,
         result->losses = forecast.losses;
         loss_init(&forecast.losses);
         rc = err_set(err, FT_ERR_LOSS, "%" PRIu64 " thing%s cannot be kept on Redis %s", losses,
-                     losses == 1 ? "" : "s", o->target->name);
+                     plural(losses), o->target->name);
     }
     forecast_release(&forecast);
     return rc;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "output/record_writer.h"
 #include "pump/pump.h"
 #include "serve/newer_generation.h"
@@ -64,7 +65,7 @@ static int check_losses(const struct stream_maker *m, struct ft_err *err)
         return 0;
     return err_set(err, FT_ERR_LOSS,
                    "%" PRIu64 " thing%s of the journal cannot be kept on Redis %s",
-                   m->losses->losses, m->losses->losses == 1 ? "" : "s", m->o->target->name);
+                   m->losses->losses, plural(m->losses->losses), m->o->target->name);
 }
 
 /* Whoever sees the point has to see the suspects before it. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "base/wake.h"
 #include "sync/sync_impl.h"
 #include "sync/sync_worker.h"
@@ -262,8 +263,8 @@ static int conclude(struct sync *s, struct ft_err *err)
 
     atomic_store(&s->progress->checking, false);
     if (copy_checked_is_equal(c)) {
-        sync_note(s, "the target is what the capture says: %" PRIu64 " keys compared",
-                  c->result.keys[DIFF_B]);
+        sync_note(s, "the target is what the capture says: %" PRIu64 " key%s compared",
+                  c->result.keys[DIFF_B], plural(c->result.keys[DIFF_B]));
         return 0;
     }
     name_differences(s);

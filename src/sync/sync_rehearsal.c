@@ -34,9 +34,9 @@ static int ask_dragonfly(struct replay_rehearsal *ret, const struct sync_options
                          NULL, NULL, why) != 0)
         return -1;
     replay_checks_add(&ret->checks, "source", REPLAY_CHECK_PASSED,
-                      "Dragonfly %s, %" PRIu32 " flows; it lets this user replicate",
+                      "Dragonfly %s, %" PRIu32 " flow%s; it lets this user replicate",
                       master.release[0] != '\0' ? master.release : "of an unknown release",
-                      master.flow_count);
+                      master.flow_count, plural(master.flow_count));
     dfly_master_close(&master);
     return 0;
 }
@@ -70,8 +70,9 @@ static void tell_keys(struct replay_rehearsal *ret, const struct sync_source_fac
                           "it does not say how many keys and databases it has (INFO)");
     else
         replay_checks_add(&ret->checks, "source", REPLAY_CHECK_PASSED,
-                          "it has %" PRIu64 " keys in %zu databases and uses %s of memory", f->keys,
-                          f->db_count, format_size(f->used_memory, size));
+                          "it has %" PRIu64 " key%s in %zu database%s and uses %s of memory",
+                          f->keys, plural(f->keys), f->db_count, plural(f->db_count),
+                          format_size(f->used_memory, size));
 }
 
 static int look_at_source_clock(struct replay_rehearsal *ret, const struct sync_options *o,

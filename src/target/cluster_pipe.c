@@ -587,9 +587,8 @@ static void note_again(struct cluster_pipe *c)
     c->again += c->kept_count;
     if (c->progress_ms - c->noted_ms < NOTE_MS)
         return;
-    target_host_note(&c->target->host,
-                     "%" PRIu64 " commands were not executed at once and were sent again",
-                     c->again);
+    target_host_note(&c->target->host, "%" PRIu64 " command%s not executed at once and sent again",
+                     c->again, c->again == 1 ? " was" : "s were");
     c->again = 0;
     c->noted_ms = c->progress_ms;
 }

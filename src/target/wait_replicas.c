@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "wire/redis_info.h"
 
 #define CONFIRM_MS 10000u
@@ -104,8 +105,8 @@ static int await(const struct target_host *host, struct redis_pipe *p, const cha
         return -1;
     if (is_denied(reply))
         target_host_note(host,
-                         "whether the %u replicas of %s have what was written cannot be asked: %s",
-                         wanted, name, reply->str);
+                         "whether %u replica%s of %s got what was written cannot be asked: %s",
+                         wanted, plural(wanted), name, reply->str);
     else if (reply->type != REDIS_REPLY_INTEGER)
         rc = refused(name, reply, err);
     else if (reply->integer >= (long long)wanted)
@@ -113,9 +114,9 @@ static int await(const struct target_host *host, struct redis_pipe *p, const cha
     else
         target_host_note(
             host,
-            "%lld of %u replicas of %s have confirmed what was written, within %u s; a "
-            "failover to another one loses the rest",
-            reply->integer, wanted, name, CONFIRM_MS / 1000);
+            "%lld of %u replica%s of %s confirmed what was written, within %u s; a failover to "
+            "another one loses the rest",
+            reply->integer, wanted, plural(wanted), name, CONFIRM_MS / 1000);
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 && *ret_confirmed == 0)
         *ret_confirmed = (unsigned)reply->integer;
     freeReplyObject(reply);
@@ -156,9 +157,10 @@ int wait_replicas_all(const struct target_client *t, uint64_t *ret_missing, stru
         if (found.listed < node->replica_count)
             target_host_note(
                 &t->host,
-                "%zu of the %zu replicas that the cluster knows of %s are not connected to it and "
-                "have not got everything",
-                node->replica_count - found.listed, node->replica_count, node->name);
+                "%zu of the %zu replica%s that the cluster knows of %s: not connected to it, and "
+                "without some of what was written",
+                node->replica_count - found.listed, node->replica_count,
+                plural(node->replica_count), node->name);
     }
     *ret_missing = missing;
     return 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "command/command_table.h"
 #include "mapping/replay_divide.h"
 #include "replay/position/position_lua.h"
@@ -518,10 +519,11 @@ int replay_check_failed(struct replay_position_set *set, struct ft_err *err)
     }
     if (count != 0) {
         return err_set(err, FT_ERR_PROTOCOL,
-                       "the target refused %zu commands in earlier runs: --on-error "
-                       "dead-letter=FILE writes them to a file and continues, --accept-errors "
-                       "continues without them",
-                       count);
+                       "the target refused %zu command%s in earlier runs: --on-error "
+                       "dead-letter=FILE writes %s to a file and continues, --accept-errors "
+                       "continues without %s",
+                       count, plural(count), count == 1 ? "it" : "them",
+                       count == 1 ? "it" : "them");
     }
     return replay_drain(set, err);
 }

@@ -1,4 +1,5 @@
 #include "replay/report/replay_checks.h"
+#include "base/parse.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -53,7 +54,7 @@ static void tell_losses(struct replay_checks *c, const struct replay_report *rep
     else
         replay_checks_add(c, "losses", REPLAY_CHECK_LOST,
                           "%s cannot hold %" PRIu64 " thing%s: see below; %s", title, count,
-                          count == 1 ? "" : "s",
+                          plural(count),
                           rep->fail_on_loss ? "they end the replay, or --on-loss skip leaves them "
                                               "out"
                                             : "they are left out");
@@ -73,7 +74,7 @@ int replay_checks_losses(struct replay_checks *c, struct replay_report *rep,
     }
     if (count == 0 || !rep->fail_on_loss) {
         replay_checks_add(c, "losses", count == 0 ? REPLAY_CHECK_PASSED : REPLAY_CHECK_NOTED,
-                          "%" PRIu64 " losses", count);
+                          "%" PRIu64 " loss%s", count, count == 1 ? "" : "es");
         return 0;
     }
     /* the first line that is a loss gives the reason: later ones do not replace it */
