@@ -4,6 +4,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/serve_lib.sh"
 . "${0%/*}/../lib/tls_lib.sh"
+. "${0%/*}/../lib/cluster_lib.sh"
 t_begin
 need_redis
 need_tls
@@ -89,6 +90,26 @@ check "sync with TLS" ft sync "$URI" "$TLS_URI" --dir "$T/sync" --on-loss skip -
 check "sync with TLS: the state" "$STATE_DIFF" --skip-lossy $(state_options "$R") "$R/state.json" "$REDIS"
 standin_check "sync with TLS"
 redis_stop
+
+# A cluster whose nodes speak TLS, with each other and with clients that have a certificate.
+if ! server_before 7.0; then
+    CLUSTER_TLS=1
+    if start_cluster 3 1; then
+        # shellcheck disable=SC2086
+        check "cluster with TLS: replay" ft replay "$T/cap" "$CLUSTER_TLS_URI" --on-loss skip --quiet --db-map '*:prefix=db%d:' $CLIENT
+        # shellcheck disable=SC2086
+        check "cluster with TLS: diff" ft diff "$T/cap" "$CLUSTER_TLS_URI" --like-replay $CLIENT
+        says "cluster with TLS: no certificate of the client" "certificate of the client is required" \
+            "$CLUSTER_TLS_URI" --tls-ca "$T/tls/ca.pem"
+        standin_start "$R"
+        # shellcheck disable=SC2086
+        check "cluster with TLS: sync" ft sync "$URI" "$CLUSTER_TLS_URI" --dir "$T/sync2" --on-loss skip --flush \
+            --db-map '*:prefix=db%d:' --cutover takeover --check all $CLIENT
+        standin_check "cluster with TLS: sync"
+        check "cluster with TLS: copied" [ "$(cluster_size)" -gt 100 ]
+        stop_cluster
+    fi
+fi
 
 # A served input, for replicas that have a certificate.
 SERVE_PORT=

@@ -16,7 +16,11 @@
 # A node that is slow for some seconds, as any may be on a busy machine, must not count as dead: nothing
 # fails over by itself, and the cluster goes down by itself only for a script that sets a timeout of its
 # own.
+#
+# With CLUSTER_TLS=1 (after tls_begin) nodes speak TLS with each other and, 20000 above their port, with clients that have a
+# certificate; CLUSTER_TLS_URI is that of the first. The plain ports stay for this script.
 
+CLUSTER_TLS=${CLUSTER_TLS:-}
 CLUSTER_NODE_TIMEOUT_MS=${CLUSTER_NODE_TIMEOUT_MS:-60000}
 CLUSTER_NODES=0
 CLUSTER_ARGS=
@@ -64,15 +68,23 @@ node_is_up()
         [ "$(node_field "$1" 'info persistence' loading)" = 0 ]
 }
 
+# node_tls NODE - arguments
+node_tls()
+{
+    [ -z "$CLUSTER_TLS" ] || echo "--tls-port $(($(node_port "$1") + 20000)) --cluster-port $(($(node_port "$1") + 10000))" \
+        "--tls-cluster yes --tls-replication yes --tls-cert-file $T/tls/server.pem --tls-key-file $T/tls/server.key" \
+        "--tls-ca-cert-file $T/tls/ca.pem"
+}
+
 # node_run NODE - start the server and leave it to come up
 node_run()
 {
-    # shellcheck disable=SC2086 # words without blanks
+    # shellcheck disable=SC2086,SC2046 # words without blanks
     "$REDIS_SERVER" --port "$(node_port "$1")" --bind "$T_HOST" --dir "$T/cluster/$1" --save '' \
         --appendonly no --protected-mode no --repl-diskless-sync yes \
         --repl-diskless-sync-delay 0 --cluster-enabled yes --cluster-config-file nodes.conf \
         --cluster-announce-ip "$T_HOST" --cluster-node-timeout "$CLUSTER_NODE_TIMEOUT_MS" \
-        --cluster-migration-barrier 100 --cluster-replica-no-failover yes $CLUSTER_ARGS \
+        --cluster-migration-barrier 100 --cluster-replica-no-failover yes $CLUSTER_ARGS $(node_tls "$1") \
         >>"$T/cluster/$1/log" 2>&1 &
     echo $! >"$T/cluster/$1/pid"
     PIDS="$PIDS $!"
@@ -209,6 +221,8 @@ start_cluster()
     CLUSTER=$(node_address 1)
     # shellcheck disable=SC2034 # for the script
     CLUSTER_URI=redis://$CLUSTER
+    # shellcheck disable=SC2034
+    CLUSTER_TLS_URI=rediss://$T_HOST:$(($(node_port 1) + 20000))
     cluster_form "$c_masters"
 }
 

@@ -13,7 +13,7 @@ complain() {
 
 version=$(sed -n 's/^AC_INIT(\[flowtape\], \[\(.*\)\])/\1/p' configure.ac)
 [ -n "$version" ] || complain "configure.ac names no version"
-grep -q "^flowtape ($version-" debian/changelog || complain "debian/changelog is not of $version"
+grep -q "^flowtape ($version)" debian/changelog || complain "debian/changelog is not of $version"
 grep -q "^Version: *$version\$" contrib/rpm/flowtape.spec || complain "the RPM spec is not of $version"
 
 # Each library that configure needs: by its Debian package, and by its name for pkg-config.
