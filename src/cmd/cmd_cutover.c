@@ -148,15 +148,14 @@ static void print_state(json_t *json)
 {
     char records[FORMAT_COUNT];
     char age[FORMAT_SIZE];
+    uint64_t lag = (uint64_t)json_integer_value(json_object_get(json, "lag_records"));
 
     printf("%s, %s\n", string_of(json, "state"),
            json_is_true(json_object_get(json, "caught_up"))   ? "caught up"
            : strcmp(string_of(json, "phase"), "journal") == 0 ? "not caught up yet"
                                                               : "the snapshot is being replayed");
-    printf(
-        "lag of the target: %s records, %s\n",
-        format_count((uint64_t)json_integer_value(json_object_get(json, "lag_records")), records),
-        format_duration_ms((uint64_t)json_integer_value(json_object_get(json, "lag_ms")), age));
+    printf("lag of the target: %s record%s, %s\n", format_count(lag, records), plural(lag),
+           format_duration_ms((uint64_t)json_integer_value(json_object_get(json, "lag_ms")), age));
     printf("a cut-over would be: %s\n", string_of(json, "mode"));
 }
 

@@ -62,9 +62,9 @@ static void print_flow(const struct capture_flow *f, uint32_t number, bool bytes
     } else if (f->next_lsn == f->stable_lsn) {
         printf("  snapshot at LSN %" PRIu64 ", no record after it\n", f->stable_lsn - 1);
     } else {
-        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " %s after it up to LSN %" PRIu64 "\n",
-               f->stable_lsn - 1, f->next_lsn - f->stable_lsn, bytes ? "bytes" : "records",
-               f->next_lsn - 1);
+        printf("  snapshot at LSN %" PRIu64 ", %" PRIu64 " %s%s after it up to LSN %" PRIu64 "\n",
+               f->stable_lsn - 1, f->next_lsn - f->stable_lsn, bytes ? "byte" : "record",
+               plural(f->next_lsn - f->stable_lsn), f->next_lsn - 1);
     }
     print_flow_segments(f, all_segments);
 }

@@ -81,8 +81,8 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
     if (serves || atomic_load(&replay->in_journal)) {
         char records[FORMAT_COUNT];
 
-        progress_add(p, "lag %s records, %s", format_count(lag.lag_records, records),
-                     format_duration_ms(lag.lag_ms, age));
+        progress_add(p, "lag %s record%s, %s", format_count(lag.lag_records, records),
+                     plural(lag.lag_records), format_duration_ms(lag.lag_ms, age));
     } else {
         progress_add_read(p, &replay->read);
     }

@@ -167,8 +167,8 @@ static int resolve_vector(struct cut *cut, char *text, const struct generation *
     }
     if (flow != g->flow_count) {
         return err_set(err, FT_ERR_USAGE,
-                       "the capture has %" PRIu32 " flows, %" PRIu32 " LSNs were given",
-                       g->flow_count, flow);
+                       "the capture has %" PRIu32 " flow%s, LSNs given: %" PRIu32, g->flow_count,
+                       plural(g->flow_count), flow);
     }
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "item/owner.h"
 
 #define SHARDS_MAX 1024u
@@ -138,8 +139,9 @@ int dfs_shards_check(const struct source *s, struct ft_err *err)
         if (told != 0 && count != told) {
             return err_set(err, FT_ERR_CORRUPT,
                            "\"%s\" belongs to another snapshot than \"%s\": its keys are those of "
-                           "one of %" PRIu32 " shards, the other's of one of %" PRIu32,
-                           source_stream_file(s, i), source_stream_file(s, teller), count, told);
+                           "one of %" PRIu32 " shard%s, the other's of one of %" PRIu32,
+                           source_stream_file(s, i), source_stream_file(s, teller), count,
+                           plural(count), told);
         }
         if (told == 0)
             teller = i;
@@ -155,7 +157,7 @@ int dfs_shards_check(const struct source *s, struct ft_err *err)
             source_stream_file(s, told), source_stream_file(s, teller), told);
     }
     return err_set(err, FT_ERR_CORRUPT,
-                   "by its keys \"%s\" is of a snapshot with %" PRIu32 " shards; %" PRIu32
-                   " files were found",
-                   source_stream_file(s, teller), told, s->stream_count);
+                   "by its keys \"%s\" is of a snapshot with %" PRIu32
+                   " shard%s; files found: %" PRIu32,
+                   source_stream_file(s, teller), told, plural(told), s->stream_count);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "input/dfs_shards.h"
 #include "input/source_aux.h"
 #include "input/source_files.h"
@@ -189,9 +190,9 @@ static int check_set(struct source *s, size_t stem, const struct source_aux *sum
     if (summary->has_shard_count) {
         if (summary->shard_count == 0 || summary->shard_count > s->stream_count) {
             return err_set(err, FT_ERR_CORRUPT,
-                           "\"%s\": the snapshot has %" PRIu64 " shards, %" PRIu32
-                           " files were found",
-                           s->path, summary->shard_count, s->stream_count);
+                           "\"%s\": the snapshot has %" PRIu64 " shard%s, files found: %" PRIu32,
+                           s->path, summary->shard_count, plural(summary->shard_count),
+                           s->stream_count);
         }
         wanted = (uint32_t)summary->shard_count;
     } else if (check_gap(s, stem, err) != 0) {

@@ -272,8 +272,8 @@ static int check_list(const struct source *s, const char *at, struct ft_err *err
     if (count == s->stream_count)
         return 0;
     return err_set(err, FT_ERR_USAGE,
-                   "--at %s: the set has %" PRIu32 " flows, %" PRIu32 " LSNs were given", at,
-                   s->stream_count, count);
+                   "--at %s: the set has %" PRIu32 " flow%s, LSNs given: %" PRIu32, at,
+                   s->stream_count, plural(s->stream_count), count);
 }
 
 static int resolve_node(const struct source *s, uint32_t node, const char *at, struct cut *ret,

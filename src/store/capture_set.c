@@ -461,9 +461,9 @@ static int resume(struct capture_set *s, uint32_t count, struct ft_err *err)
     if (s->node_count == count)
         return 0;
     return err_set(err, FT_ERR_STATE,
-                   "the set \"%s\" has %" PRIu32 " nodes, not %" PRIu32
+                   "the set \"%s\" has %" PRIu32 " node%s, not %" PRIu32
                    "; another cluster needs another directory",
-                   s->path, s->node_count, count);
+                   s->path, s->node_count, plural(s->node_count), count);
 }
 
 static int prepare(struct capture_set *s, const char *const *addresses, uint32_t count,

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "store/archived_list.h"
 #include "store/capture_private.h"
 #include "store/segment_format.h"
@@ -56,8 +57,8 @@ int flow_reader_new(struct flow_reader **ret, const struct capture *c, const str
 
     if (flow >= g->flow_count) {
         return err_set(err, FT_ERR_USAGE,
-                       "generation %" PRIu32 " has %" PRIu32 " flows, there is no flow %" PRIu32,
-                       g->id, g->flow_count, flow);
+                       "generation %" PRIu32 " has %" PRIu32 " flow%s, there is no flow %" PRIu32,
+                       g->id, g->flow_count, plural(g->flow_count), flow);
     }
     r = calloc(1, sizeof(*r));
     if (r == NULL)

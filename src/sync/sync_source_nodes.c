@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "capture/cluster_nodes.h"
 
 #define REST_MS      8000u
@@ -157,8 +158,8 @@ int sync_source_nodes_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t
     if (done == flow_count)
         return 0;
     return err_set(err, FT_ERR_PROTOCOL,
-                   "the nodes of the source have %" PRIu32 " flows together, not %" PRIu32, done,
-                   flow_count);
+                   "the nodes of the source have %" PRIu32 " flow%s together, not %" PRIu32, done,
+                   plural(done), flow_count);
 }
 
 /* As a node told it once; who asks a wrong one is told so, and the key is not read. */

@@ -68,7 +68,7 @@ at=$(paste -s -d , "$T/lsns")
 check "the LSNs of all flows as a moment" ft convert "$T/cluster" "$T/at.rdb" --to rdb --at "$at" \
     --on-loss skip --quiet
 
-check_status "too few LSNs" 2 'the set has 4 flows, 2 LSNs were given' ft convert "$T/cluster" \
+check_status "too few LSNs" 2 'the set has 4 flows, LSNs given: 2' ft convert "$T/cluster" \
     "$T/few.rdb" --to rdb --at 1203,1019
 check "a time before the end" ft convert "$T/cluster" "$T/time.rdb" --to rdb --at -0s --on-loss skip --quiet
 

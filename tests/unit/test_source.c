@@ -60,7 +60,7 @@ static void test_a_set_must_be_whole(void **state)
     source_free(open_source(path));
 
     assert_int_equal(unlinkat(d.fd, "types-0001.dfs", 0), 0);
-    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "2 shards, 1 files");
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "2 shards, files found: 1");
 
     copy_file(&d, t_recording("files/types-0000.dfs"), "types-0001.dfs");
     t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "says that it is shard 0");
@@ -119,7 +119,7 @@ static void test_files_of_another_save_are_told_without_ids(void **state)
     t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "old-0001.dfs\" is missing");
 
     assert_int_equal(unlinkat(d.fd, "old-0002.dfs", 0), 0);
-    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "2 shards; 1 files were found");
+    t_fails(source_open(&s, path, 0, &err), &err, FT_ERR_CORRUPT, "2 shards; files found: 1");
 
     copy_old_set(&d);
     shift_ctime(&d, "old-0001.dfs", 15);
