@@ -175,6 +175,8 @@ int replay_content_flush(struct replay *r, struct ft_err *err)
 {
     bool empty = false;
 
+    if (r->set.shared)
+        return err_set(err, FT_ERR_BUG, "a target that others share was to be emptied");
     for (unsigned tries = 0; !empty && tries < FLUSHES_MAX; tries++) {
         if (flush_nodes(r, err) != 0 || replay_content_is_empty(r, &empty, err) != 0)
             return -1;

@@ -199,6 +199,8 @@ int replay_early_run(const struct replay_options *options, struct live_flows *li
         .losses = losses,
         .result = ret,
         .wait_ms = WAIT_FIRST_MS,
+        /* what came of a full sync that breaks off is taken back by emptying the target, which others share */
+        .left = !key_claim_is_empty(&options->map.claim),
     };
     int rc;
 
