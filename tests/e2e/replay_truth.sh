@@ -58,7 +58,7 @@ if t_until test -S "$T/replica/sock" && replica_follows; then
     check_status "a replica that answers" 0 'complete' "$FLOWTAPE" replay "$T/counted" "$REDIS"
     equal "it has everything" "$(redis-cli -s "$T/replica/sock" exists n:20)" 1
     kill -STOP "$REPLICA_PID"
-    check_status "one that stands still is named" 0 '0 of 1 replicas' \
+    check_status "one that stands still is named" 0 '0 of 1 replica' \
         "$FLOWTAPE" replay "$T/counted" "$REDIS"
     kill -CONT "$REPLICA_PID"
 fi

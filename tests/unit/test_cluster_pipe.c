@@ -314,7 +314,7 @@ static void test_a_full_node_is_waited_for(void **state)
     assert_false(atomic_load(&b.target.full));
     assert_int_equal(b.told.note_count, 2);
     assert_non_null(strstr(b.told.notes, "'maxmemory'.; waiting\n"));
-    assert_non_null(strstr(b.told.notes, "1 commands were not"));
+    assert_non_null(strstr(b.told.notes, "1 command was not executed"));
     end(&b);
 }
 

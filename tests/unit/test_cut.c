@@ -69,8 +69,8 @@ static void test_lsns(void **state)
     expect("10,9", 11, 10);
     refuse("8,9", "LSNs 9");
     refuse("10,14", "flow 1");
-    refuse("10", "2 flows, 1 LSNs");
-    refuse("10,10,10", "2 flows, 3 LSNs");
+    refuse("10", "2 flows, LSNs given: 1");
+    refuse("10,10,10", "2 flows, LSNs given: 3");
     refuse("10,", "");
 }
 

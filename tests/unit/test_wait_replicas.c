@@ -77,7 +77,7 @@ static void test_who_does_not_confirm_is_named(void **state)
     (void)state;
     (void)waits(TWO, ":1\r\n", false, 1, "1 of 2 replicas of 127.0.0.1:");
     assert_int_equal(waits(TWO, ":1\r\n", true, 1, "1 of 2 replicas of 127.0.0.1:"), 1);
-    (void)waits(ONE_OF_TWO, ":0\r\n", false, 1, "0 of 1 replicas of 127.0.0.1:");
+    (void)waits(ONE_OF_TWO, ":0\r\n", false, 1, "0 of 1 replica of 127.0.0.1:");
 }
 
 static void test_who_is_not_there_is_named_at_the_end(void **state)
@@ -91,7 +91,7 @@ static void test_who_is_not_there_is_named_at_the_end(void **state)
 static void test_who_may_not_ask_goes_without(void **state)
 {
     (void)state;
-    assert_int_equal(waits(TWO, "-NOPERM no\r\n", true, 1, "whether the 2 replicas of"), 2);
+    assert_int_equal(waits(TWO, "-NOPERM no\r\n", true, 1, "whether 2 replicas of"), 2);
     (void)waits("-NOPERM no\r\n", ":0\r\n", false, 0, NULL);
     assert_int_equal(waits("-NOPERM no\r\n", ":0\r\n", true, 0,
                            "has replicas, and what these have, cannot be asked"),
