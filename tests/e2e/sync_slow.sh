@@ -150,6 +150,26 @@ check_status "$label: the rest" 0 "was not complete, and is emptied" timeout 300
 equal "$label"
 over "$label"
 
+# complete_meanwhile - the full sync, with a part of it on the target
+complete_meanwhile()
+{
+    [ -n "$(cli hget flowtape:replay phase)" ] && grep -q '"state": "complete"' "$DIR/capture.json"
+}
+
+label="killed when the full sync is complete"
+standin_start "$rec" --late-stable 2000
+redis_start
+start_sync --rate 100
+check "$label: a part of it is on the target" t_until complete_meanwhile
+kill -9 "$SYNC_PID"
+wait "$SYNC_PID" 2>/dev/null
+t_forget "$SYNC_PID"
+check_status "$label: the rest" 0 "after an earlier run" timeout 300 "$FLOWTAPE" sync "$URI" "$REDIS" --dir "$DIR" \
+    --on-loss skip --cutover takeover --finish
+check "$label: what is there stays" [ -z "$(grep "is emptied" "$T/check.out")" ]
+equal "$label"
+over "$label"
+
 label="a source that dies in the full sync"
 hold_source
 redis_start
