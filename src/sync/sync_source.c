@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "sync/sync_source_nodes.h"
+#include "wire/psync_master.h"
 #include "wire/redis_info.h"
 
 #define COMMAND_SIZE 96
@@ -28,16 +29,6 @@ void sync_source_close(struct sync_source *s)
     s->pipe = NULL;
 }
 
-/* INFO replication: the offset of the last byte that was written. */
-static bool take_redis_offset(const redisReply *reply, uint64_t *ret_lsn)
-{
-    if (reply->type != REDIS_REPLY_STRING ||
-        redis_info_value(reply->str, "master_repl_offset") == NULL)
-        return false;
-    *ret_lsn = redis_info_number(reply->str, "master_repl_offset") + 1;
-    return true;
-}
-
 /* How many there are; 0: it is not the answer, or there are more than `room`. */
 static uint32_t take_some_offsets(const struct sync_source *s, const redisReply *reply,
                                   uint64_t *ret_lsn, uint32_t room)
@@ -45,7 +36,7 @@ static uint32_t take_some_offsets(const struct sync_source *s, const redisReply 
     bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements <= room;
 
     if (s->redis)
-        return room > 0 && take_redis_offset(reply, ret_lsn) ? 1 : 0;
+        return room > 0 && psync_offset_of(reply, ret_lsn) ? 1 : 0;
     for (size_t i = 0; fits && i < reply->elements; i++)
         fits = reply->element[i]->type == REDIS_REPLY_INTEGER && reply->element[i]->integer > 0;
     for (size_t i = 0; fits && i < reply->elements; i++)
@@ -58,6 +49,14 @@ static bool take_offsets(const struct sync_source *s, const redisReply *reply, u
 {
     return (s->redis || reply->elements == flow_count) &&
            take_some_offsets(s, reply, ret_lsn, flow_count) == flow_count;
+}
+
+/* What a Redis is asked for its offset with. */
+static const char *offset_question(const struct sync_source *s)
+{
+    if (!s->redis)
+        return "DFLY REPLICAOFFSET";
+    return s->no_info ? "ROLE" : "INFO replication";
 }
 
 static int bad_offsets(const struct sync_source *s, uint32_t flow_count, struct ft_err *err)
@@ -196,6 +195,26 @@ static bool is_blind(struct sync_source *s)
     return s->blind_until_ms != 0;
 }
 
+/* Who may not ask for INFO may ask for ROLE. */
+static int find_question(struct sync_source *s, struct ft_err *err)
+{
+    struct ft_err own = FT_ERR_INIT;
+    redisReply *reply;
+
+    if (!s->redis || s->asked)
+        return 0;
+    if (call(s, false, &reply, "INFO replication", &own) == 0) {
+        freeReplyObject(reply);
+    } else if (own.kind != FT_ERR_PROTOCOL) {
+        *err = own;
+        return -1;
+    } else {
+        s->no_info = true;
+    }
+    s->asked = true;
+    return 0;
+}
+
 int sync_source_ask_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t room,
                             uint32_t *ret_count, struct ft_err *err)
 {
@@ -205,7 +224,7 @@ int sync_source_ask_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t r
     if (is_blind(s) && room > 0) {
         *ret_lsn = s->blind_lsn;
     } else {
-        if (call(s, false, &reply, s->redis ? "INFO replication" : "DFLY REPLICAOFFSET", err) != 0)
+        if (find_question(s, err) != 0 || call(s, false, &reply, offset_question(s), err) != 0)
             return -1;
         count = take_some_offsets(s, reply, ret_lsn, room);
         freeReplyObject(reply);
@@ -278,14 +297,18 @@ static int put_read(struct sync_source *s, uint32_t db, struct bytes key, struct
     const struct bytes select[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
     const struct bytes dump[] = {bytes_str("DUMP"), key};
     const struct bytes expiry[] = {bytes_str(s->no_expiretime ? "PTTL" : "PEXPIRETIME"), key};
-    const struct bytes offsets[] = {bytes_str(s->redis ? "INFO" : "DFLY"),
-                                    bytes_str(s->redis ? "replication" : "REPLICAOFFSET")};
+    const struct bytes offsets[] = {
+        bytes_str(!s->redis    ? "DFLY"
+                  : s->no_info ? "ROLE"
+                               : "INFO"),
+        bytes_str(s->redis ? "replication" : "REPLICAOFFSET"),
+    };
 
     if (redis_pipe_put(s->pipe, TAG_SELECT, select, 2, err) != 0 ||
         redis_pipe_put(s->pipe, TAG_DUMP, dump, 2, err) != 0 ||
         redis_pipe_put(s->pipe, s->no_expiretime ? TAG_LEFT : TAG_EXPIRETIME, expiry, 2, err) != 0)
         return -1;
-    return redis_pipe_put(s->pipe, TAG_OFFSETS, offsets, 2, err);
+    return redis_pipe_put(s->pipe, TAG_OFFSETS, offsets, s->redis && s->no_info ? 1 : 2, err);
 }
 
 static int read_once(struct sync_source *s, uint32_t db, struct bytes key, struct ft_err *err)
@@ -295,7 +318,7 @@ static int read_once(struct sync_source *s, uint32_t db, struct bytes key, struc
     s->value->expire_ms = -1;
     s->value->why[0] = '\0';
     buf_clear(&s->value->payload);
-    if (open_pipe(s, false, err) != 0)
+    if (find_question(s, err) != 0 || open_pipe(s, false, err) != 0)
         return -1;
     if (put_read(s, db, key, err) == 0 && redis_pipe_drain(s->pipe, err) == 0)
         return 0;
@@ -324,10 +347,13 @@ static int check_role(struct sync_source *s, struct ft_err *err)
     redisReply *reply;
     char role[16] = "";
 
-    if (call(s, false, &reply, "INFO replication", err) != 0)
+    if (find_question(s, err) != 0 || call(s, false, &reply, offset_question(s), err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
         redis_info_copy(reply->str, "role", role, sizeof(role));
+    else if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+             reply->element[0]->type == REDIS_REPLY_STRING)
+        (void)snprintf(role, sizeof(role), "%s", reply->element[0]->str); /* fits, or is no role */
     freeReplyObject(reply);
     if (strcmp(role, "master") == 0)
         return 0;
@@ -364,14 +390,14 @@ static int pause_blindly(struct sync_source *s, struct ft_err *err)
     if (call_ok(s, false, "MULTI", err) != 0)
         return -1;
     for (int i = 0; i < 2; i++) {
-        if (call(s, false, &reply, i == 0 ? pause : "INFO replication", err) != 0)
+        if (call(s, false, &reply, i == 0 ? pause : offset_question(s), err) != 0)
             return -1;
         freeReplyObject(reply);
     }
     if (call(s, false, &reply, "EXEC", err) != 0)
         return -1;
     fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && is_ok(reply->element[0]) &&
-           take_redis_offset(reply->element[1], &s->blind_lsn);
+           psync_offset_of(reply->element[1], &s->blind_lsn);
     s->blind_settled = false;
     if (fits)
         s->blind_until_ms = clock_mono_ms() + s->blind_pause_ms;

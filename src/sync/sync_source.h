@@ -39,6 +39,7 @@ struct sync_source {
     struct redis_pipe *pipe;  /* NULL: not connected */
     bool surely;              /* pipe was opened for what cannot be cancelled */
     bool no_expiretime;       /* an older release: PTTL only */
+    bool asked, no_info;      /* whether INFO is allowed; ROLE is asked for instead */
     struct sync_value *value; /* being read */
     uint64_t *lsn;
     uint32_t flow_count;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "wire/redis_info.h"
+#include "wire/reply_error.h"
 
 #define LOADING_PAUSE_MS 500u
 
@@ -36,8 +37,8 @@ int master_refused_text(const struct resp_client *client, const char *what, cons
     if (strstr(text, "NOPERM") != NULL)
         return err_set(
             err, FT_ERR_PROTOCOL,
-            "%s refused %s: the user lacks permission: it needs the commands PING, INFO, "
-            "REPLCONF and %s",
+            "%s refused %s: the user lacks permission: it needs the commands REPLCONF and %s, "
+            "and should have PING and INFO",
             client->conn.name, what, needs);
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         if (strstr(text, refusals[i].part) != NULL) {
@@ -122,7 +123,10 @@ int master_wait_until_loaded(struct resp_client *client, const char *needs, uint
         if (resp_client_call(client, &reply, RESP_ARGS("PING"), timeout_ms, err) != 0)
             return -1;
         loading = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "LOADING") != NULL;
-        if (!loading && !master_is_status(reply, "PONG"))
+        /* who may not ask is answered when it matters */
+        if (!loading && !master_is_status(reply, "PONG") &&
+            (reply->type != REDIS_REPLY_ERROR || !reply_error_denies_command(reply->str) ||
+             strstr(reply->str, "NOAUTH") != NULL))
             rc = master_refused(client, "PING", needs, reply, err);
         freeReplyObject(reply);
         if (!loading)

@@ -102,23 +102,45 @@ int psync_master_watch(struct psync_master *m, struct ft_err *err)
     return 0;
 }
 
+bool psync_offset_of(const redisReply *reply, uint64_t *ret_lsn)
+{
+    if (reply->type == REDIS_REPLY_STRING &&
+        redis_info_value(reply->str, "master_repl_offset") != NULL) {
+        *ret_lsn = redis_info_number(reply->str, "master_repl_offset") + 1;
+        return true;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        strcmp(reply->element[0]->str, "master") != 0 ||
+        reply->element[1]->type != REDIS_REPLY_INTEGER || reply->element[1]->integer < 0)
+        return false;
+    *ret_lsn = (uint64_t)reply->element[1]->integer + 1;
+    return true;
+}
+
+/* INFO, and ROLE where that is not allowed. */
 int psync_master_offset(struct psync_master *m, uint64_t *ret_lsn, struct ft_err *err)
 {
-    redisReply *reply;
-    int rc = 0;
+    static const char *const questions[][3] = {{"INFO", "replication", NULL}, {"ROLE", NULL, NULL}};
+    struct ft_err first = FT_ERR_INIT;
 
     if (m->control.conn.fd < 0 && open_control(m, err) != 0)
         return -1;
-    if (resp_client_call(&m->control, &reply, RESP_ARGS("INFO", "replication"), m->timeout_ms,
-                         err) != 0)
-        return -1;
-    if (reply->type != REDIS_REPLY_STRING ||
-        redis_info_value(reply->str, "master_repl_offset") == NULL)
-        rc = master_refused(&m->control, "INFO replication", NEEDS, reply, err);
-    else
-        *ret_lsn = redis_info_number(reply->str, "master_repl_offset") + 1;
-    freeReplyObject(reply);
-    return rc;
+    for (size_t i = 0; i < 2; i++) {
+        redisReply *reply;
+        bool known;
+
+        if (resp_client_call(&m->control, &reply, questions[i], m->timeout_ms, err) != 0)
+            return -1;
+        known = psync_offset_of(reply, ret_lsn);
+        if (!known && i == 0)
+            (void)master_refused(&m->control, "INFO replication", NEEDS, reply, &first);
+        freeReplyObject(reply);
+        if (known)
+            return 0;
+    }
+    *err = first;
+    return -1;
 }
 
 void psync_master_close(struct psync_master *m)

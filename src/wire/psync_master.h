@@ -50,4 +50,8 @@ void psync_master_close(struct psync_master *m);
 int psync_flow_open(struct master_flow *f, const struct psync_master *m, const char *replication_id,
                     uint64_t lsn, int cancel_fd, struct ft_err *err);
 
+/* psync_offset_of - the LSN after the last byte that a master has written, out of its answer to INFO replication, or to
+ * ROLE. */
+bool psync_offset_of(const redisReply *reply, uint64_t *ret_lsn);
+
 #endif

@@ -1,5 +1,6 @@
 #include "wire/reach.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "wire/wire_lua.h"
 
 #define FILE_MAX     (1u << 20)
 #define COMMAND_SIZE 64
@@ -219,6 +221,63 @@ bool reach_fits(const struct reach_limit *limit, size_t count, uint64_t bytes)
 {
     return (limit->args == 0 || count <= limit->args) &&
            (limit->bytes == 0 || bytes <= limit->bytes);
+}
+
+struct bytes reach_command_of(const struct reach *r, struct bytes sent)
+{
+    for (size_t i = 0; r != NULL && i < r->command_count; i++) {
+        if (bytes_is_word(sent, r->commands[i].to))
+            return bytes_str(r->commands[i].from);
+    }
+    return sent;
+}
+
+bool reach_renames(const struct reach *r)
+{
+    return r != NULL && r->command_count != 0;
+}
+
+/* As a Lua string, whatever stands in it. */
+static int put_name(struct buf *out, const char *name, bool upper, struct ft_err *err)
+{
+    int rc = buf_append_str(out, "\"", err);
+
+    for (; rc == 0 && *name != '\0'; name++)
+        rc = buf_printf(out, err, "\\%03d", upper ? toupper((uint8_t)*name) : (uint8_t)*name);
+    return rc == 0 ? buf_append_str(out, "\"", err) : -1;
+}
+
+/* "#!lua flags=..." has to be the first line. */
+int reach_script(const struct reach *r, struct bytes script, struct buf *scratch, struct bytes *ret,
+                 struct ft_err *err)
+{
+    const uint8_t *end =
+        script.n > 2 && memcmp(script.p, "#!", 2) == 0 ? memchr(script.p, '\n', script.n) : NULL;
+    size_t head = end == NULL ? 0 : (size_t)(end - script.p) + 1;
+    size_t own = strlen(lua_renamed);
+
+    *ret = script;
+    if (!reach_renames(r) || (end == NULL && script.n > 2 && memcmp(script.p, "#!", 2) == 0) ||
+        (script.n - head >= own && memcmp(script.p + head, lua_renamed, own) == 0))
+        return 0;
+    buf_clear(scratch);
+    if (buf_append(scratch, script.p, head, err) != 0 ||
+        buf_append_str(scratch, lua_renamed, err) != 0 ||
+        buf_append_str(scratch, "\nlocal redis = named(redis, {", err) != 0)
+        return -1;
+    for (size_t i = 0; i < r->command_count; i++) {
+        if (buf_append_str(scratch, "[", err) != 0 ||
+            put_name(scratch, r->commands[i].from, true, err) != 0 ||
+            buf_append_str(scratch, "] = ", err) != 0 ||
+            put_name(scratch, r->commands[i].to, false, err) != 0 ||
+            buf_append_str(scratch, ", ", err) != 0)
+            return -1;
+    }
+    if (buf_append_str(scratch, "})\n", err) != 0 ||
+        buf_append(scratch, script.p + head, script.n - head, err) != 0)
+        return -1;
+    *ret = buf_bytes(scratch);
+    return 0;
 }
 
 bool reach_prefers_hostname(const struct reach *r)

@@ -4,7 +4,8 @@
  * What it is   Rules that the user gave, shared by all connections to a server and the nodes of its cluster.
  * Addresses    HOST:PORT=HOST:PORT: whatever names the first, a slot map, a redirection or a sentinel, the second is
  *              connected to. HOST=HOST: whatever the port. Messages name the first, which is what others call it.
- * Commands     NAME=OTHER: NAME is sent as OTHER. What a script calls is not concerned.
+ * Commands     NAME=OTHER: NAME is sent as OTHER, also where it is an argument (COMMAND INFO, ACL DRYRUN) or called by a
+ *              script that is run by EVAL. A script that is loaded stays as it is, as its digest is known to others.
  * Threads      Filled by one thread, then only read; references may be taken by any.
  */
 #ifndef FLOWTAPE_WIRE_REACH_H
@@ -12,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -47,6 +49,14 @@ struct bytes reach_command(const struct reach *r, struct bytes name);
 struct reach_limit reach_limit_of(const struct reach *r);
 /* reach_fits - is a request of so many arguments and bytes within it? */
 bool reach_fits(const struct reach_limit *limit, size_t count, uint64_t bytes);
+/* reach_command_of - the name that is sent as this. */
+struct bytes reach_command_of(const struct reach *r, struct bytes sent);
+/* reach_renames - is there a rule for a command? */
+bool reach_renames(const struct reach *r);
+/* reach_script - a script that calls commands by these names; the same one again where there is no rule, or it was made
+ * by this. scratch: may hold what *ret points to. */
+int reach_script(const struct reach *r, struct bytes script, struct buf *scratch, struct bytes *ret,
+                 struct ft_err *err);
 bool reach_prefers_hostname(const struct reach *r);
 
 #endif

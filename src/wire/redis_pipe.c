@@ -81,6 +81,7 @@ struct redis_pipe {
     bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
     bool is_queueing;         /* what is sent is part of a transaction */
     struct reach *reach;      /* a reference; NULL: no rules */
+    struct buf named;         /* with a rule: the command that is answered, by its own name */
     uint8_t *out;             /* a piece of a large command; NULL: none was sent yet */
     uint8_t in[READ_BYTES];
 };
@@ -712,6 +713,10 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
         p->heard_ms = clock_mono_ms();
     sent = &p->ring[(p->ring_first + p->ring_count++) % p->ring_cap];
     *sent = what_is_sent(p, named);
+    /* one function of the server serves both, and tells them apart by the second letter of what it is called */
+    if (command != named && sent->kinds != REPLY_KIND_QUEUED &&
+        (bytes_is_word(named->args[0], "HSET") || bytes_is_word(named->args[0], "HMSET")))
+        sent->kinds |= REPLY_KIND_OK | REPLY_KIND_INTEGER;
     sent->tag = tag;
     sent->bytes = bytes;
     if (pipe_depth_wants(&p->depth))
@@ -721,24 +726,41 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     return 0;
 }
 
-/* The server may know the command by another name. */
+/* The server may know commands by other names, also those that are asked about, or called by a script. */
+static int rename_all(const struct reach *reach, struct bytes *args, size_t count,
+                      struct buf *script, struct ft_err *err)
+{
+    if (count > 1 && bytes_is_word(args[0], "EVAL") &&
+        reach_script(reach, args[1], script, &args[1], err) != 0)
+        return -1;
+    if (count > 3 && bytes_is_word(args[0], "ACL") && bytes_is_word(args[1], "DRYRUN"))
+        args[3] = reach_command(reach, args[3]);
+    for (size_t i = 2; i < count && bytes_is_word(args[0], "COMMAND"); i++)
+        args[i] = reach_command(reach, args[i]);
+    args[0] = reach_command(reach, args[0]);
+    return 0;
+}
+
 static int append_renamed(struct redis_pipe *p, uint64_t tag, struct command command,
                           struct ft_err *err)
 {
-    struct bytes name = reach_command(p->reach, command.args[0]);
+    struct buf script = {0};
     struct bytes *args;
     int rc;
 
-    if (name.p == command.args[0].p)
+    if (!reach_renames(p->reach))
         return append(p, tag, &command, &command, err);
     args = malloc(command.count * sizeof(*args)); /* fits: the caller has as many */
     if (args == NULL)
         return err_nomem(err, "a renamed command");
     memcpy(args, command.args, command.count * sizeof(*args));
-    args[0] = name;
-    rc = append(p, tag, &(struct command){args, command.count, command.more_count, command.more},
-                &command, err);
+    rc = rename_all(p->reach, args, command.count, &script, err);
+    if (rc == 0)
+        rc =
+            append(p, tag, &(struct command){args, command.count, command.more_count, command.more},
+                   &command, err);
     free(args);
+    buf_release(&script);
     return rc;
 }
 
@@ -810,8 +832,20 @@ void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes)
     pipe_depth_set(&p->depth, in_flight_bytes);
 }
 
-struct bytes redis_pipe_answered(const struct redis_pipe *p)
+struct bytes redis_pipe_answered(struct redis_pipe *p)
 {
+    struct ft_err ignored =
+        FT_ERR_INIT; /* what was made here can be taken apart; without memory it has the other name */
+    struct bytes *args = NULL;
+    size_t count;
+
+    if (!reach_renames(p->reach) || resp_take_command(p->answered, &args, &count, &ignored) != 0)
+        return p->answered;
+    args[0] = reach_command_of(p->reach, args[0]);
+    buf_clear(&p->named);
+    if (resp_put_command(&p->named, args, count, &ignored) == 0)
+        p->answered = buf_bytes(&p->named);
+    free(args);
     return p->answered;
 }
 
@@ -864,6 +898,7 @@ void redis_pipe_free(struct redis_pipe *p)
         return;
     conn_close(&p->conn);
     reach_unref(p->reach);
+    buf_release(&p->named);
     reply_reader_release(&p->reader);
     chunk_free(p->oldest);
     chunk_free(p->spare);

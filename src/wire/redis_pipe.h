@@ -63,8 +63,8 @@ int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_limit - no more than about so many bytes of commands in flight; less where the server
  * answers late (pipe_depth.h). */
 void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes);
-/* redis_pipe_answered - during the callback: the command as it was sent. */
-struct bytes redis_pipe_answered(const struct redis_pipe *p);
+/* redis_pipe_answered - during the callback: the command as it was put. */
+struct bytes redis_pipe_answered(struct redis_pipe *p);
 /* redis_pipe_drain - send everything and wait for every reply. */
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
 /*

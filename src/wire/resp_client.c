@@ -4,12 +4,14 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "wire/reach.h"
 
 int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, uint64_t timeout_ms,
                      struct ft_err *err)
 {
     memset(r, 0, sizeof(*r));
     r->conn.fd = -1;
+    r->reach = reach_ref(u->reach);
     reply_reader_init(&r->reader, RESP_REPLY_MAX);
     if (conn_open(&r->conn, u, cancel_fd, timeout_ms, err) != 0) {
         resp_client_close(r);
@@ -29,8 +31,13 @@ int resp_client_send(struct resp_client *r, const char *const *args, uint64_t ti
         count++;
     assert(count <= RESP_ARGS_MAX);
     rc = buf_printf(&out, err, "*%zu\r\n", count);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = buf_printf(&out, err, "$%zu\r\n%s\r\n", strlen(args[i]), args[i]);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct bytes arg = bytes_str(args[i]);
+
+        if (i == 0)
+            arg = reach_command(r->reach, arg);
+        rc = buf_printf(&out, err, "$%zu\r\n%.*s\r\n", arg.n, (int)arg.n, (const char *)arg.p);
+    }
     if (rc == 0)
         rc = conn_write_all(&r->conn, out.p, out.n, timeout_ms, err);
     if (out.p != NULL)
@@ -128,5 +135,7 @@ struct bytes resp_client_leftover(struct resp_client *r)
 void resp_client_close(struct resp_client *r)
 {
     conn_close(&r->conn);
+    reach_unref(r->reach);
+    r->reach = NULL;
     reply_reader_release(&r->reader);
 }

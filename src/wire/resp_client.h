@@ -28,6 +28,7 @@
 
 struct resp_client {
     struct conn conn;
+    struct reach *reach; /* a reference; NULL: no rules */
     struct reply_reader reader;
     uint8_t in[4096]; /* received, not yet given to the reader */
     size_t in_pos;

@@ -140,6 +140,34 @@ static void test_commands(void **state)
     reach_unref(r);
 }
 
+/* After the line that says what it is, once, and as bytes that end no Lua string. */
+static void test_scripts(void **state)
+{
+    static const char rule[] = "[\"\\083\\069\\084\"] = \"\\097\\034\\098\"";
+    struct reach *r = new_reach();
+    struct buf scratch = {0};
+    struct buf again = {0};
+    struct ft_err err = FT_ERR_INIT;
+    struct bytes out;
+    struct bytes same;
+
+    (void)state;
+    t_ok(reach_script(r, bytes_str("return 1"), &scratch, &out, &err), &err);
+    t_bytes(out, "return 1");
+    t_ok(reach_add_command(r, "set=a\"b", &err), &err);
+    t_bytes(reach_command_of(r, bytes_str("A\"B")), "set");
+    t_bytes(reach_command_of(r, bytes_str("SET")), "SET");
+    t_ok(reach_script(r, bytes_str("#!lua flags=x\nreturn 1"), &scratch, &out, &err), &err);
+    assert_memory_equal(out.p, "#!lua flags=x\nlocal function named(", 35);
+    assert_non_null(memmem(out.p, out.n, rule, strlen(rule)));
+    assert_memory_equal(out.p + out.n - 8, "return 1", 8);
+    t_ok(reach_script(r, out, &again, &same, &err), &err);
+    assert_ptr_equal(same.p, out.p);
+    buf_release(&again);
+    buf_release(&scratch);
+    reach_unref(r);
+}
+
 static void test_references(void **state)
 {
     struct reach *r = new_reach();
@@ -167,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_address_rule),
         cmocka_unit_test(test_a_file),
         cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_references),
     };
 

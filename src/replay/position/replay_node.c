@@ -14,6 +14,7 @@
 #include "replay/position/replay_script.h"
 #include "replay/position/replay_suspect.h"
 #include "target/target_eval.h"
+#include "wire/reach.h"
 #include "wire/reply_kind.h"
 
 /* A batch is sent when it has this much. */
@@ -85,18 +86,22 @@ static int load_by_eval(struct replay_node *node, struct bytes script, struct ft
 /* Only when there is a batch: who replays a snapshot alone needs no scripts. */
 static int load_script(struct replay_node *node, struct ft_err *err)
 {
-    struct bytes script = bytes_str(replay_script(node->set->target->version));
-    const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), script};
-    redisReply *reply;
+    struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), {NULL, 0}};
+    struct buf renamed = {0};
+    redisReply *reply = NULL;
     int rc;
 
     if (node->sha[0] != '\0')
         return 0;
-    if (target_node_ask(node->server, &reply, args, 3, err) != 0)
-        return -1;
-    rc = reply->type == REDIS_REPLY_ERROR ? load_by_eval(node, script, err)
-                                          : take_sha(node, reply, err);
+    rc = reach_script(node->server->uri.reach, bytes_str(replay_script(node->set->target->version)),
+                      &renamed, &args[2], err);
+    if (rc == 0)
+        rc = target_node_ask(node->server, &reply, args, 3, err);
+    if (rc == 0)
+        rc = reply->type == REDIS_REPLY_ERROR ? load_by_eval(node, args[2], err)
+                                              : take_sha(node, reply, err);
     freeReplyObject(reply);
+    buf_release(&renamed);
     return rc;
 }
 

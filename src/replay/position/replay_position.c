@@ -623,7 +623,9 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
         return lost(node, err);
     if (target_node_call(node->server, &reply, write, 4, err) != 0)
         return -1;
-    there = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0; /* no field was made again */
+    /* no field was made again; a server that has another name for HSET says OK */
+    there = reply->type == REDIS_REPLY_STATUS ||
+            (reply->type == REDIS_REPLY_INTEGER && reply->integer == 0);
     freeReplyObject(reply);
     p->seq++;
     if (!there)

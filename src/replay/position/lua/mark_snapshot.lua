@@ -3,4 +3,5 @@
 if redis.call('HGET', KEYS[1], 'began_ms') ~= ARGV[1] then
     return redis.error_reply('FLOWTAPE the state of the replay is gone: somebody has emptied the target')
 end
-return redis.call('HSET', KEYS[1], ARGV[2], '1')
+redis.call('HSET', KEYS[1], ARGV[2], '1')
+return 1

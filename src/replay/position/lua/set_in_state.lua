@@ -3,4 +3,5 @@
 if redis.call('HEXISTS', KEYS[1], 'phase') == 0 then
     return redis.error_reply('FLOWTAPE the state of the replay is gone')
 end
-return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
