@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "cmd/log.h"
 #include "serve/listener.h"
+#include "wire/reach.h"
 #include "wire/uri_list.h"
 
 int args_cutover_mode(const char *option, const char *text, enum cutover_mode *ret,
@@ -93,11 +94,21 @@ static const struct arg sync_args[] = {
      take_give_up_after},
 };
 
+static int take_source_rename(void *into, const char *value, struct ft_err *err)
+{
+    struct reach **reach = &((struct sync_args *)into)->source.reach;
+
+    return reach_of(reach, err) != 0 ? -1 : reach_add_command(*reach, value, err);
+}
+
 static const struct arg source_args[] = {
     {"cluster", NULL, "SOURCE is a node of a cluster: ask it for the others, and\ntake all of them",
      offsetof(struct sync_args, cluster), NULL},
     {"source-password-file", "FILE", "its first line; else FLOWTAPE_SOURCE_PASSWORD is looked\nat",
      offsetof(struct sync_args, source.password_file), NULL},
+    {"source-rename-command", "NAME=OTHER",
+     "send NAME as OTHER to the source (repeatable); what is\nnamed by --rename-command is the target's",
+     0, take_source_rename},
 };
 
 static const struct arg serve_args[] = {

@@ -55,12 +55,23 @@ static const struct {
 };
 #define RESTORE_COUNT (sizeof(in_place_of_restore) / sizeof(in_place_of_restore[0]))
 
+#define NEEDS_MORE 8
+
+/* Where records follow, expiry is deferred: at the end each key gets its own time. */
+static size_t add_expiry(const char **names, size_t count, const struct replay *r)
+{
+    names[count++] = "SCAN";
+    names[count++] = "PEXPIREAT";
+    names[count++] = r->target.version >= 700 ? "PEXPIRETIME" : "PTTL";
+    return count;
+}
+
 /* What this input needs. */
 static int add_needs(struct rights *rights, const struct replay *r,
                      const struct replay_survey *survey, struct ft_err *err)
 {
-    const char **names = calloc(survey->command_count + RESTORE_COUNT + 2, sizeof(*names));
-    bool *may_lack = calloc(survey->command_count + RESTORE_COUNT + 2, sizeof(*may_lack));
+    const char **names = calloc(survey->command_count + RESTORE_COUNT + NEEDS_MORE, sizeof(*names));
+    bool *may_lack = calloc(survey->command_count + RESTORE_COUNT + NEEDS_MORE, sizeof(*may_lack));
     size_t count = 0;
     int rc = -1;
 
@@ -77,6 +88,8 @@ static int add_needs(struct rights *rights, const struct replay *r,
         }
         if (survey->library_count != 0)
             names[count++] = "FUNCTION LOAD";
+        if (has_journal(r) && (survey->times || r->follow != NULL))
+            count = add_expiry(names, count, r);
         if (survey->db_max != 0 && !r->target.cluster)
             names[count++] = "SELECT";
         for (size_t i = 0; i < survey->command_count; i++) {

@@ -32,7 +32,7 @@ struct worker {
     struct recoder *recoder;
     uint32_t db_max;
     uint64_t keys, records, in_sync, bytes;
-    bool strings, values, modules;
+    bool strings, values, modules, times;
     unsigned classes;
     struct reach_limit limit; /* of a request */
     char too_large[200];
@@ -99,6 +99,7 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
         return take_value(w, item, err);
     if (db > w->db_max)
         w->db_max = db;
+    w->times |= e->expire_ms != RDB_NO_EXPIRY;
     w->strings |= rdb_type_class(e->type) == VALUE_STRING;
     w->values |= rdb_type_class(e->type) != VALUE_STRING;
     w->modules |= rdb_type_class(e->type) == VALUE_MODULE;
@@ -240,6 +241,9 @@ static int add_commands(struct worker *w, const struct translation *t, struct ft
     for (size_t i = 0; i < t->command_count; i++) {
         const struct bytes *args = t->commands[i].args;
 
+        /* PEXPIREAT and its like, and SET with a time */
+        w->times |= memmem(args[0].p, args[0].n, "EXPIRE", 6) != NULL ||
+                    (t->commands[i].count > 3 && bytes_is_word(args[0], "SET"));
         if (add_sent(w, args, t->commands[i].count, err) != 0)
             return -1;
         if (t->commands[i].count > 1 && bytes_eq_str(args[0], "EVAL") &&
@@ -440,6 +444,7 @@ static int add_up(struct surveyor *s, const struct worker *w, struct ft_err *err
     if (w->db_max > s->ret->db_max)
         s->ret->db_max = w->db_max;
     s->ret->strings |= w->strings;
+    s->ret->times |= w->times;
     s->ret->values |= w->values;
     s->ret->modules |= w->modules;
     s->ret->classes |= w->classes;

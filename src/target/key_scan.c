@@ -112,6 +112,31 @@ static int scan_db(struct target_node *node, uint32_t db, key_scan_fn *take, voi
     return rc == 0 ? key_scan_select(node, 0, err) : -1;
 }
 
+#define DATABASES_MAX 1024u
+
+/* Of a server that does not say which hold anything: all that it has. A cluster has one, and so has who may not SELECT. */
+static int list_databases(struct target_node *node, uint32_t **dbs, size_t *count,
+                          struct ft_err *err)
+{
+    bool there = true;
+
+    for (uint32_t db = 0; there && db < DATABASES_MAX; db++) {
+        if (db > 0 && node->slots.n != 0)
+            return 0;
+        if (db > 0 && target_node_has_db(node, db, &there, err) != 0) {
+            if (err->kind != FT_ERR_PROTOCOL)
+                return -1;
+            err_clear(err);
+            there = false;
+        }
+        if (there && ARRAY_ADD_ROOM(dbs, *count, "databases", err) != 0)
+            return -1;
+        if (there)
+            (*dbs)[(*count)++] = db;
+    }
+    return 0;
+}
+
 int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("INFO"), bytes_str("keyspace")};
@@ -122,8 +147,10 @@ int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, st
     uint32_t db;
     int rc = 0;
 
-    if (target_node_call(node, &reply, args, 2, err) != 0)
+    if (target_node_ask(node, &reply, args, 2, err) != 0)
         return -1;
+    if (reply->type == REDIS_REPLY_ERROR)
+        rc = list_databases(node, &dbs, &count, err);
     for (const char *at = reply->type == REDIS_REPLY_STRING ? reply->str : "";
          rc == 0 && redis_info_next_db(&at, &db, &keys);) {
         rc = ARRAY_ADD_ROOM(&dbs, count, "databases", err);

@@ -1,7 +1,9 @@
 -- A value as DUMP gives it, and when it ends in ms (0: never), or nothing if the key is not there.
+-- Database 0, in which a connection begins, can do without SELECT.
 -- KEYS: the key. ARGV: its database.
 if redis.replicate_commands then redis.replicate_commands() end
-redis.call('SELECT', ARGV[1])
+local there = redis.pcall('SELECT', ARGV[1])
+if there.err and ARGV[1] ~= '0' then return there end
 local v = redis.call('DUMP', KEYS[1])
 if not v then return false end
 local t = redis.call('PTTL', KEYS[1])
