@@ -12,6 +12,7 @@
 #include "wire/cluster_view.h"
 #include "wire/redis_info.h"
 #include "wire/redis_pipe.h"
+#include "wire/reply_error.h"
 
 #define LOOK_MS     50u
 #define PER_NODE_MS 5u
@@ -172,6 +173,17 @@ static int take_answer(struct watched *n, const redisReply *reply, struct ft_err
     return -1;
 }
 
+/* Of a user who may not ask; a server that is loading, say, will answer later. */
+static int refused(const struct watched *n, const char *command, const redisReply *reply,
+                   struct ft_err *err)
+{
+    bool passing = reply_text_is_passing(bytes_of(reply->str, reply->len));
+    char address[URI_ADDRESS_SIZE];
+
+    return err_set(err, passing ? FT_ERR_NET : FT_ERR_PROTOCOL, "%s answered %s: %s",
+                   uri_address(&n->at, address), command, reply->str);
+}
+
 /* Both in one step, so that the slots are those of the offset. */
 static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
 {
@@ -194,6 +206,12 @@ static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
             close_pipe(n);
             return -1;
         }
+        if (reply->type == REDIS_REPLY_ERROR) {
+            (void)refused(n, commands[i], reply, err);
+            freeReplyObject(reply);
+            close_pipe(n); /* with its transaction */
+            return -1;
+        }
     }
     rc = take_answer(n, reply, err);
     freeReplyObject(reply);
@@ -203,12 +221,13 @@ static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
 /* It says that it is a server of its own. */
 static int ask_whether(struct cluster_watch *w, uint32_t node, struct ft_err *err)
 {
+    struct watched *n = &w->nodes[node];
     redisReply *reply;
 
-    if (w->nodes[node].pipe == NULL)
-        return 0;
-    if (redis_pipe_call_text(w->nodes[node].pipe, &reply, "INFO cluster", err) != 0) {
-        close_pipe(&w->nodes[node]);
+    if (n->pipe == NULL && open_pipe(n, w->end_fd, err) != 0)
+        return -1;
+    if (redis_pipe_call_text(n->pipe, &reply, "INFO cluster", err) != 0) {
+        close_pipe(n);
         return -1;
     }
     if (reply->type == REDIS_REPLY_STRING &&
@@ -384,8 +403,10 @@ static int make_look(struct cluster_watch *w, struct ft_err *err)
         if (ask(&w->nodes[i], w->end_fd, &ignored) != 0) {
             if (ignored.kind == FT_ERR_CANCELLED)
                 return err_copy(err, &ignored);
-            if (ignored.kind == FT_ERR_PROTOCOL && number == 1)
-                (void)ask_whether(w, i, &ignored);
+            if (ignored.kind != FT_ERR_PROTOCOL || number != 1)
+                continue;
+            if (ask_whether(w, i, err) != 0 || w->is_cluster)
+                return err_copy(err, &ignored);
         } else if (learn_shards(w, i, err) != 0) {
             return -1;
         }

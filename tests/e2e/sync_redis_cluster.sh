@@ -139,7 +139,10 @@ one_event()
         t_random $#
         e_of=$(echo "$@" | cut -d ' ' -f $((R + 1)))
         replica_of "$e_of" >/dev/null 2>&1 || return 0
-        failover_master "$e_of" hard || fail "a kill of $e_of"
+        if ! failover_master "$e_of" hard; then
+            fail "a kill of $e_of"
+            return
+        fi
         restart_node "$e_of" || fail "a restart of $e_of"
         wait_cluster_ok
         ;;
