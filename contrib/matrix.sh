@@ -143,11 +143,11 @@ load() {
         ;;
     replay)
         start "$3" "$work/target" || return 1
-        "$FLOWTAPE" replay "$2" "unix:$work/sock" --on-loss skip --quiet
+        "$FLOWTAPE" replay "$2" "unix:$work/sock" --on-loss skip --quiet $engine
         ;;
     replica)
         start "$3" "$work/target" || return 1
-        "$FLOWTAPE" replay "$2" "unix:$work/sock" --via replication --flush --on-loss skip --quiet
+        "$FLOWTAPE" replay "$2" "unix:$work/sock" --via replication --flush --on-loss skip --quiet $engine
         ;;
     esac
 }
@@ -190,17 +190,19 @@ try_files() {
     printf '  %-8s  %-8s  %-8s\n' - - -
 }
 
-# engine_for VERSION - what executes a journal for it: a server that holds what it holds, if there is one
+# engine_for VERSION - what executes a journal for it: a server that holds what it holds, if there is one. Below 7.0 none can.
 engine_for() {
+    case $1 in
+    [56].*) return ;;
+    esac
+    t_like=
     for t_server in $servers; do
         [ "$(version_of "$t_server")" != "$1" ] || { echo "--redis-server $t_server" && return; }
         case $1/$(version_of "$t_server") in
-        valkey-9.*/valkey-9.* | 8.*/8.*) t_like=$t_server ;;
+        valkey-9.*/valkey-9.* | 8.*/7.4 | 8.*/8.*) t_like=$t_server ;;
         esac
     done
-    case $1 in
-    8.* | valkey-9.*) [ -z "${t_like-}" ] || echo "--redis-server $t_like" ;;
-    esac
+    [ -z "$t_like" ] || echo "--redis-server $t_like"
 }
 
 # try_input INPUT - against all versions
