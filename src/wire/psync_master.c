@@ -51,6 +51,7 @@ static int take_info(struct psync_master *m, const char *info, struct ft_err *er
     m->cluster = strcmp(flag, "1") == 0;
     redis_info_copy(info, "role", text, sizeof(text));
     m->replica = strcmp(text, "slave") == 0;
+    m->is_active_replica = strcmp(text, "active-replica") == 0;
     return 0;
 }
 
@@ -92,6 +93,10 @@ int psync_master_open(struct psync_master *m, const struct uri *uri, int cancel_
         psync_master_close(m);
         return -1;
     }
+    if (m->is_active_replica && note != NULL)
+        note(context,
+             "the source is an active replica of KeyDB, which propagates nothing of keys that "
+             "expire or are evicted: one that is made again after that keeps what it had");
     return 0;
 }
 

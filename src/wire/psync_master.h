@@ -31,6 +31,7 @@ struct psync_master {
         [PSYNC_VERSION_SIZE]; /* "redis-7.2.6", "valkey-8.1.1", "keydb-6.3.4"; "": as above */
     bool cluster;
     bool replica;
+    bool is_active_replica; /* of KeyDB, which propagates nothing of what expires or is evicted */
 };
 
 /* psync_master_open - as dfly_master_open. FT_ERR_PROTOCOL also when it is a Dragonfly. */

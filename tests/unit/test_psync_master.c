@@ -68,6 +68,30 @@ static void test_who_the_master_is(void **state)
     }
 }
 
+static void keep_note(void *context, const char *text)
+{
+    assert_int_equal(*(const char **)context == NULL, true);
+    *(const char **)context = text;
+}
+
+static void test_active_replica(void **state)
+{
+    struct t_replies peer = {.replies = T_REPLIES("+PONG\r\n",
+                                                  "$56\r\nredis_version:6.3.4\r\nmvcc_depth:0\r\n"
+                                                  "role:active-replica\r\n\r\n")};
+    struct ft_err err = FT_ERR_INIT;
+    struct psync_master m;
+    const char *text = NULL;
+
+    (void)state;
+    t_replies_start(&peer);
+    t_ok(psync_master_open(&m, &peer.socket.uri, -1, 20000, keep_note, &text, &err), &err);
+    psync_master_close(&m);
+    t_socket_end(&peer.socket);
+    assert_true(m.is_active_replica);
+    assert_non_null(strstr(text, "propagates nothing of keys that expire"));
+}
+
 static void test_a_dragonfly_is_told_apart(void **state)
 {
     struct t_replies peer = {
@@ -190,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_the_master_is),
+        cmocka_unit_test(test_active_replica),
         cmocka_unit_test(test_a_dragonfly_is_told_apart),
         cmocka_unit_test(test_full_syncs),
         cmocka_unit_test(test_a_valkey_is_told_what_is_understood),
