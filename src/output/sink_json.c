@@ -392,6 +392,12 @@ static int take_function(void *context, const struct item *item, struct bytes co
     struct json_form *f = context;
 
     f->err = err;
+    if (item->rdb.kind == RDB_ITEM_FUNCTION_PRE_GA) { /* its code is passed over */
+        return buf_printf(&f->out, err, "{\"function_pre_ga_bytes\":%" PRIu64,
+                          item->rdb.skipped_bytes) != 0
+                   ? -1
+                   : put_place(f, item);
+    }
     return put_library(f, "function", item, code);
 }
 
