@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/parse.h"
+#include "cmd/loss_print.h"
 #include "cmd/report.h"
 #include "cmd/serve_args.h"
 #include "cmd/serve_print.h"
@@ -75,6 +76,8 @@ static enum exit_status serve(struct serve_args *a)
         status = ui_fail(COMMAND, &err);
     if (output_has_summary(&a->print) && job.result.replication_id[0] != '\0')
         serve_print(&a->run, &job.result, &job.progress);
+    else if (output_has_summary(&a->print))
+        loss_print(stderr, &job.result.losses); /* for which nothing was served */
     if (a->print.json || a->print.report != NULL)
         status = report_write(COMMAND, serve_to_json(&a->run, &job.result, &job.progress),
                               &job.result.suspects, a->print.report, a->print.json, status);

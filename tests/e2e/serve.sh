@@ -52,6 +52,11 @@ take live-4
 check_status "no private server: said at the start" 1 "no-such-server" timeout 60 "$FLOWTAPE" serve "$T/live-4" --as redis \
     --listen 127.0.0.1:0 --on-loss skip --redis-server "$T/no-such-server"
 
+# What a file holds that no Redis loads is named before anybody attaches.
+printf 'REDIS0010\366\001l\003lua\000\003cod\376\000\000\001k\001v\377\0\0\0\0\0\0\0\0' >"$T/lossy.rdb"
+check_status "a loss: what it is" 3 "function libraries as release candidates of Redis 7.0 wrote them" \
+    timeout 60 "$FLOWTAPE" serve "$T/lossy.rdb" --as redis --listen 127.0.0.1:0
+
 # A file has a state only. One that does not take marks gets it with its length, as redis-cli of 5.0 does.
 serve_start "$RECORDINGS/files/types.rdb"
 rm -rf "$T/redis"
