@@ -286,7 +286,7 @@ static const struct command commands[] = {
     {"COMMAND", 1, false, answer_command}, {"INFO", 1, false, answer_info},
     {"ROLE", 1, false, answer_role},       {"REPLCONF", 1, false, answer_replconf},
     {"PSYNC", 3, false, answer_psync},     {"SYNC", 1, false, answer_sync},
-    {"QUIT", 1, true, answer_quit},
+    {"QUIT", 1, true, answer_quit},        {"REPLPING", 1, false, answer_ping}, /* KeyDB */
 };
 
 static int answer_unknown(struct redis_peer *s, struct ft_err *err)

@@ -74,6 +74,7 @@ t_until grep -q "discarding [0-9][0-9]* bytes" "$T/sync.out" && pass "SYNC witho
 kill "$SYNC_PID"
 wait "$SYNC_PID"
 t_forget "$SYNC_PID"
+check_status "what a KeyDB asks first" 0 PONG redis-cli -p "$SERVE_PORT" replping
 check_status "an unknown command" 0 "this is flowtape" redis-cli -p "$SERVE_PORT" set a 1
 serve_stop "a file"
 SERVE_PORT=
