@@ -30,6 +30,8 @@ enum source_capability {
     SOURCE_HAS_GENERATIONS = 1u << 3, /* one of several full syncs is opened */
     SOURCE_OF_DRAGONFLY = 1u << 4,    /* nobody else writes such inputs */
     SOURCE_KEYS_MAY_REPEAT = 1u << 5, /* a key may come twice, which nobody has looked for yet */
+    SOURCE_WAS_RECEIVED =
+        1u << 6, /* its records have times at which they came, by the clock here */
 };
 
 /* What the AUX fields in front of the data say (of the first stream that has them). */

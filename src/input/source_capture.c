@@ -314,7 +314,7 @@ const struct source_feed source_capture_feed = {
 
 const struct source_kind source_capture_kind = {
     .name = "capture",
-    .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
+    .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
                     SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
     .size = sizeof(struct source_capture),
     .feed = &source_capture_feed,

@@ -116,7 +116,7 @@ static int defer_times(struct replay *r, struct times_shift *shift, uint32_t db,
         return -1;
     if (end_ms == 0)
         return 0;
-    if (r->seen_us != 0)
+    if (r->seen_us != 0 && source_can(r->source, SOURCE_WAS_RECEIVED))
         see_end(r, end_ms);
     if (is_listing(r) && list_key(r, end_ms, db, key, err) != 0)
         return -1;

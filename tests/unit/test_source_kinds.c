@@ -25,19 +25,19 @@ struct kind {
 static struct t_dir dir;
 static struct kind kinds[] = {
     {.name = "capture",
-     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
-                     SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK |
+                     SOURCE_CAN_FOLLOW | SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
      .streams = 4},
     {.name = "dfs", .capabilities = SOURCE_OF_DRAGONFLY, .streams = 3},
     {.name = "rdb", .capabilities = SOURCE_KEYS_MAY_REPEAT, .streams = 1},
     {.name = "packed",
-     .capabilities =
-         SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK |
+                     SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
      .streams = 4},
     {.name = "compressed", .capabilities = SOURCE_KEYS_MAY_REPEAT, .streams = 1},
     {.name = "set",
-     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
-                     SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK |
+                     SOURCE_CAN_FOLLOW | SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
      .streams = 4},
     {.name = "aof",
      .capabilities = SOURCE_HAS_JOURNAL | SOURCE_CAN_SEEK | SOURCE_KEYS_MAY_REPEAT,
