@@ -239,6 +239,17 @@ static void put_texts(void)
         char which; /* -1: the target takes nothing in front */
         const char *text;
     } texts[] = {
+        {"parts", 0,
+         "file x.aof.1.base.rdb seq 1 type b\nfile old seq 1 type h\n# a remark\n"
+         "file x.aof.1.incr.aof seq 1 type i\nfile \"x \\x41\\n.aof\" seq 2 type i word value\n"},
+        {"parts", 0, "file appendonly.aof.7.incr.aof seq 7 type i startoffset 0\n"},
+        {"parts", 1,
+         "{\"format\":\"flowtape-capture-set\",\"major\":1,\"minor\":0,"
+         "\"set_id\":\"00112233445566778899aabbccddeeff\",\"created\":\"2026-08-20T12:34:56.789Z\","
+         "\"nodes\":[{\"directory\":\"node-0001\",\"address\":\"10.0.0.1:6379\"},"
+         "{\"directory\":\"node-0002\",\"address\":\"10.0.0.2:6379\"}],"
+         "\"generations\":[{\"id\":1,\"nodes\":[1,3],\"slots\":[[0,8191,0],[8192,16383,1]]},"
+         "{\"id\":2,\"nodes\":[2,3],\"slots\":[]}]}"},
         {"uri", -1, "dragonfly://user:pass%20word@[::1]:6379"},
         {"uri", -1, "redis://127.0.0.1:7000/3"},
         {"uri", -1, "unix:/tmp/a.sock"},

@@ -21,7 +21,7 @@ for target in "$FUZZ_TARGETS"/fuzz-*; do
     [ -f "$target" ] && [ -x "$target" ] || continue
     name=${target##*/fuzz-}
     case $name in
-    archive | input | lists | scenario) some=$((runs / 5)) ;; # each makes files
+    archive | input | lists | parts | scenario) some=$((runs / 5)) ;; # each makes files
     *) some=$runs ;;
     esac
     if "$target" -runs="$some" -seed="$seed" -artifact_prefix="$left/fuzz-$name-" \
