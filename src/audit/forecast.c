@@ -195,7 +195,7 @@ static int read_stream(struct worker *w, const struct source *source, struct ft_
                                          .expired_ms = PUMP_NOTHING_EXPIRED};
     const struct item_sink sink = {
         .context = w, .entry = take_entry, .record = take_record, .loss = take_loss};
-    const struct source_stream_options stream_options = {.large = w->f->large};
+    const struct source_stream_options stream_options = {.large = w->f->large, .scripts = true};
     struct source_stream *stream;
     struct pump *pump;
     int rc;

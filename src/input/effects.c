@@ -79,7 +79,8 @@ static int read_record(struct effects *e, struct presence *p, const struct item 
 static int read_flow(struct effects *e, struct presence *p, uint32_t flow, uint64_t before_lsn,
                      struct ft_err *err)
 {
-    const struct source_stream_options options = {.skip_values = true, .keep_args = true};
+    const struct source_stream_options options = {
+        .skip_values = true, .keep_args = true, .scripts = true};
     struct source_stream *stream;
     struct item item;
     enum step step;

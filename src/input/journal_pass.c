@@ -327,6 +327,7 @@ static int open_flow(struct pass *p, uint32_t i, struct ft_err *err)
         .journal_only = true,
         .start_lsn = p->cut->start_lsn != NULL ? p->cut->start_lsn[i] : 0,
         .follow = p->follow != NULL,
+        .scripts = true,
     };
     struct pass_flow *flow = &p->flows[i];
 

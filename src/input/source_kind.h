@@ -30,6 +30,10 @@ struct source_stream {
     void *feed;      /* of the kind */
     bool has_permit; /* of options.large */
     bool ended;
+    struct script_texts *scripts; /* NULL: EVALSHA comes as it is */
+    bool scripts_sought;          /* before the place where the stream began */
+    struct bytes *script_args;    /* of the item, with the script */
+    size_t script_arg_cap;
 };
 
 /* Where the bytes of a stream come from. */

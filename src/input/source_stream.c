@@ -4,6 +4,8 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+#include "input/script_texts.h"
 #include "input/source_kind.h"
 
 struct source_large {
@@ -60,6 +62,11 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
     st->index = index;
     st->options = *options;
     st->options.follow |= s->growing;
+    if (options->scripts && !decoder.skip_args && !source_can(s, SOURCE_OF_DRAGONFLY) &&
+        script_texts_new(&st->scripts, err) != 0) {
+        free(st);
+        return -1;
+    }
     if (feed->open(st, &decoder, err) != 0 || flow_decoder_new(&st->decoder, &decoder, err) != 0 ||
         (options->journal_only && feed->start_journal != NULL &&
          feed->start_journal(st, err) != 0)) {
@@ -115,6 +122,58 @@ static bool is_last(const struct source_stream *st, const struct item *item)
     return st->options.snapshot_only && item->kind == ITEM_SNAPSHOT_END;
 }
 
+/*
+ * Scripts
+ */
+
+/* What came before the place where the stream began; once. */
+static int seek_scripts(struct source_stream *st, struct ft_err *err)
+{
+    struct source_stream_options options = {.skip_values = true, .keep_args = true};
+    struct source_stream *before;
+    enum step step = STEP_END;
+    struct item item;
+
+    if (st->scripts_sought || !st->options.journal_only || st->options.start_lsn == 0)
+        return 0;
+    st->scripts_sought = true;
+    options.journal_only = true;
+    if (source_stream_open(&before, st->source, st->index, &options, err) != 0)
+        return -1;
+    while ((step = source_stream_next(before, &item, err)) == STEP_ITEM &&
+           item.lsn < st->options.start_lsn) {
+        if (item_command(&item) != NULL && script_texts_see(st->scripts, &item.record, err) != 0) {
+            step = STEP_ERROR;
+            break;
+        }
+    }
+    source_stream_free(before);
+    return step == STEP_ERROR ? -1 : 0;
+}
+
+/* EVALSHA becomes EVAL, where its script is known. */
+static int put_script(struct source_stream *st, struct journal_record *r, struct ft_err *err)
+{
+    struct bytes text;
+
+    if (strcmp(r->name, "EVALSHA") != 0 || r->arg_count < 2)
+        return script_texts_see(st->scripts, r, err);
+    if (!script_texts_find(st->scripts, r->args[1], &text)) {
+        if (seek_scripts(st, err) != 0)
+            return -1;
+        if (!script_texts_find(st->scripts, r->args[1], &text))
+            return 0;
+    }
+    if (ARRAY_RESERVE(&st->script_args, &st->script_arg_cap, r->arg_count, "a command", err) != 0)
+        return -1;
+    memcpy(st->script_args, r->args, r->arg_count * sizeof(*r->args));
+    st->script_args[0] = bytes_str("EVAL");
+    st->script_args[1] = text;
+    r->args = st->script_args;
+    memcpy(r->name, "EVAL", sizeof("EVAL"));
+    return 0;
+}
+
 enum step source_stream_next(struct source_stream *st, struct item *ret, struct ft_err *err)
 {
     enum step step;
@@ -135,6 +194,9 @@ enum step source_stream_next(struct source_stream *st, struct item *ret, struct 
     }
     if (step == STEP_ERROR)
         st->source->kind->feed->place(st, false, err);
+    if (step == STEP_ITEM && st->scripts != NULL && item_command(ret) != NULL &&
+        put_script(st, &ret->record, err) != 0)
+        step = STEP_ERROR;
     st->ended = step != STEP_ITEM || is_last(st, ret);
     return step;
 }
@@ -151,5 +213,7 @@ void source_stream_free(struct source_stream *st)
     want_permit(st, false);
     flow_decoder_free(st->decoder);
     st->source->kind->feed->free(st->feed);
+    script_texts_free(st->scripts);
+    free(st->script_args);
     free(st);
 }

@@ -43,6 +43,9 @@ struct source_stream_options {
     uint64_t start_lsn;
     bool follow; /* of inputs that can follow: more may come, see source_stream_next */
     bool verify_checksum;
+    /* of a Redis, with arguments: EVALSHA comes as EVAL with the script that came before (script_texts.h). Who begins in the
+     * middle reads what is before for it, once there is such a record. */
+    bool scripts;
     struct source_large *large;     /* shared by all streams of a run; NULL: no such limit */
     const struct source_turn *turn; /* instead of large; NULL: nobody decides */
 };

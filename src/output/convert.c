@@ -79,8 +79,8 @@ struct pump_options convert_pump_options(const struct conversion *c, const struc
 static int run_stream(struct sequence *s, struct pump *p, uint32_t index, bool snapshot_only,
                       struct ft_err *err)
 {
-    const struct source_stream_options options = {.snapshot_only = snapshot_only,
-                                                  .verify_checksum = true};
+    const struct source_stream_options options = {
+        .snapshot_only = snapshot_only, .verify_checksum = true, .scripts = true};
     struct source_stream *stream;
     int rc;
 

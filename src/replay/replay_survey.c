@@ -399,6 +399,7 @@ static int read_stream(struct worker *w, uint32_t index, struct ft_err *err)
         .snapshot_only =
             w->with_values || (source_can(r->source, SOURCE_HAS_JOURNAL) && r->cut.is_snapshot),
         .follow = r->follow != NULL,
+        .scripts = true,
         .large = w->with_values ? w->s->large : NULL,
     };
     struct source_stream *stream;

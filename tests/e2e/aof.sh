@@ -136,6 +136,25 @@ check_status "a manifest that is damaged" 3 "line 5: the numbers of the incremen
 } >"$T/scripts.aof"
 holds "scripts, and databases" "0 k;1 k;1 r;1 s;" "$T/scripts.aof"
 
+# A script that is called by its digest has come with its text before, also before the place where a replay resumes.
+script="return redis.call('APPEND', KEYS[1], ARGV[1])"
+digest=$(printf %s "$script" | sha1sum | cut -d ' ' -f 1)
+{
+    command SCRIPT LOAD "$script"
+    command SET q -
+    for arg in a b c d; do
+        command EVALSHA "$digest" 1 q $arg
+    done
+} >"$T/digests.aof"
+redis_start
+check "scripts by their digests" ft replay "$T/digests.aof" "$REDIS" --at 4 --quiet
+check "scripts by their digests: resumed" ft replay "$T/digests.aof" "$REDIS" --quiet
+check "scripts by their digests: executed once" [ "$(cli get q)" = -abcd ]
+{ command SET q - && command EVALSHA "$digest" 1 q a; } >"$T/digest.aof"
+cli flushall >/dev/null
+check_status "a digest of a script that did not come" 3 "EVALSHA" "$FLOWTAPE" replay "$T/digest.aof" "$REDIS"
+redis_stop
+
 # A transaction takes effect in one step, also one that is larger than a batch. transactions - how many of the commands that
 # the target appended between a MULTI and an EXEC have INCR in them, of each such pair that has some
 transactions()
