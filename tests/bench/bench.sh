@@ -5,7 +5,8 @@
 #
 #   capture    a full sync, recorded by flowtape and by bench-receive, which only receives and writes
 #   journal    a stream of small SET records, stored and acknowledged
-#   psync      the same of a Redis, beside bench-psync, which only receives and writes
+#   psync      the same of a Redis, beside bench-psync, which only receives and writes; and writes to a redis-server until
+#              the last one is visible at the target of a sync, beside a native replica
 #   convert    capture to RDB, and RDB to RDB, on one core and on all of them, beside the time redis-server needs to load the result,
 #              and rdb-cli if it is on PATH
 #   translate  journal to RESP on one core
@@ -314,6 +315,7 @@ bench_psync() {
     rm -rf "$work/psync.capture"
     figures psync.flowtape psync.plain
     rate "capture, a Redis' stream" records/s "$records" "0.9 x" bench-psync
+    bench_psync_sync
 }
 
 # load_seconds RDB - as redis-server's own log has it.

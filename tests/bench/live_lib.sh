@@ -107,6 +107,73 @@ bench_sync() {
     fi
 }
 
+# follow_once NAME OPTION-OF-REDIS-CLI... - until the last of the writes to the source is visible there
+follow_once() {
+    follow_name=$1
+    shift
+    follow_end=end-$follow_name-$i
+    { cat "$work/follow.commands" && echo "SET $follow_end 1"; } >"$work/follow.now"
+    # shellcheck disable=SC2016 # for the other shell
+    timed "follow.$follow_name" sh -c 'source_host=$1 source_port=$2 commands=$3 end=$4
+        shift 4
+        redis-cli -h "$source_host" -p "$source_port" --pipe <"$commands"
+        until [ "$(redis-cli "$@" exists "$end")" = 1 ]; do sleep 0.005; done' \
+        sh "$T_HOST" $source_at "$work/follow.now" "$follow_end" "$@"
+}
+
+follow_native() {
+    live_start $replica_at
+    live_cli $replica_at replicaof "$T_HOST" $source_at >/dev/null
+    until replica_is_up; do
+        sleep 0.05
+    done
+    follow_once native -h "$T_HOST" -p $replica_at
+    end_pid "$live_pid"
+}
+
+follow_flowtape() {
+    rm -rf "$work/follow.capture"
+    server_start
+    "$flowtape" sync "redis://$T_HOST:$source_at" "unix:$work/server.sock" --dir "$work/follow.capture" --quiet \
+        2>"$work/follow.log" &
+    follow_pid=$!
+    PIDS="$PIDS $follow_pid"
+    live_cli $source_at set "begin-$i" 1 >/dev/null
+    until [ "$(redis-cli -s "$work/server.sock" exists "begin-$i")" = 1 ]; do
+        kill -0 "$follow_pid" 2>/dev/null || die "sync ended: $(cat "$work/follow.log")"
+        sleep 0.05
+    done
+    follow_once flowtape -s "$work/server.sock"
+    end_pid "$follow_pid"
+    server_stop
+}
+
+# bench_psync_sync - writes to a Redis, beside a native replica of it
+bench_psync_sync() {
+    follow_writes=$((records / 10))
+    awk -v n="$follow_writes" 'BEGIN { for (i = 0; i < n; i++) printf "SET key:%d value-%d\n", i % 100000, i }' \
+        >"$work/follow.commands"
+    # a Redis, whatever DRAGONFLY says
+    follow_dragonfly=${DRAGONFLY:-}
+    DRAGONFLY=
+    live_start $source_at
+    source_pid=$live_pid
+    i=0
+    while [ "$i" -lt "$runs" ]; do
+        i=$((i + 1))
+        follow_native
+        follow_flowtape
+    done
+    end_pid "$source_pid"
+    DRAGONFLY=$follow_dragonfly
+    figures follow.flowtape follow.native
+    # of redis-cli
+    memory=
+    rate "sync, Redis to Redis" records/s "$follow_writes" "" "a native replica"
+    rm -rf "$work"/follow.c* "$work/follow.now"
+    PIDS=
+}
+
 # source_load NAME - how long the source at $source_at takes for the SETs of its clients
 source_load() {
     redis-benchmark -h "$T_HOST" -p $source_at -t set -n "$load_requests" -r 1000000 -d 100 -P 16 \
