@@ -91,13 +91,39 @@ static const struct source_feed feed = {
     .free = feed_free,
 };
 
+/* Commands are read more than once, and from places within: they have to be a file. */
+static int open_compressed(struct source *s, uint32_t generation, struct ft_err *err)
+{
+    struct archive_input *input;
+    struct archive_entry *entry;
+    uint8_t first = 0;
+    size_t n = 0;
+    int rc;
+
+    if (archive_input_open(&input, s->path, ARCHIVE_OF_BYTES, -1, err) != 0)
+        return -1;
+    rc = archive_input_next(input, &entry, err) == STEP_ERROR
+             ? -1
+             : archive_input_read(input, &first, sizeof(first), &n, err);
+    archive_input_free(input);
+    if (rc != 0)
+        return -1;
+    if (n == 0 || (first != '*' && first != '#'))
+        return source_files_open_one(s, generation, err);
+    return err_set(
+        err, FT_ERR_UNSUPPORTED,
+        "\"%s\" is an append-only file that is compressed: decompress it into a file, or "
+        "into standard input, with - as INPUT",
+        s->path);
+}
+
 const struct source_kind source_compressed_kind = {
     .name = "compressed",
     .capabilities = SOURCE_KEYS_MAY_REPEAT,
     .size = sizeof(struct source_files),
     .feed = &feed,
     .bid = bid,
-    .open = source_files_open_one,
+    .open = open_compressed,
     .release = source_files_release,
     .identify = source_files_identify,
     .contains = source_files_contain,

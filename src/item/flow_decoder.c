@@ -136,9 +136,10 @@ static enum step refuse_tail(struct flow_decoder *d, struct ft_err *err)
     const uint8_t *p = window_at(&d->in);
 
     if (p[0] == '*')
-        err_at(err, FT_ERR_UNSUPPORTED, d->tail_at,
-               "commands of an append-only file follow the RDB: under a name that ends with .aof "
-               "they are read; they begin");
+        err_at(
+            err, FT_ERR_UNSUPPORTED, d->tail_at,
+            "commands of an append-only file follow the RDB: uncompressed and under a name that ends with .aof "
+            "they are read; they begin");
     else if (rdb_header_begins(p, window_left(&d->in)))
         err_at(err, FT_ERR_CORRUPT, d->tail_at, "another RDB follows the first one, it begins");
     else

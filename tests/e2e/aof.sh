@@ -63,6 +63,9 @@ check "what was written is the same" ft diff "$T/head.rdb" "$T/aof" --quiet
     command SET d 4
 } >"$T/times.aof"
 holds "commands alone" "0 c;0 d;2 a;2 b;" "$T/times.aof"
+gzip -c "$T/times.aof" >"$T/times.aof.gz"
+check_status "compressed: refused by its name" 3 'append-only file that is compressed: decompress it' \
+    "$FLOWTAPE" inspect "$T/times.aof.gz"
 holds "from standard input" "0 c;0 d;2 a;2 b;" - <"$T/times.aof"
 holds "at a time" "0 c;2 a;2 b;" "$T/times.aof" --at 2026-09-21T14:13:35Z
 holds "before the end" "2 a;" "$T/times.aof" --at -11s
