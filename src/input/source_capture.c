@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "input/cut.h"
 #include "input/sharding_learn.h"
@@ -137,10 +138,79 @@ static bool contains(const struct source *s, const char *path, const char *direc
     return below;
 }
 
+/* Of a Redis: where the transaction ends within which a cut would lie; *ret 0: it lies in none. */
+static int find_transaction_end(const struct source *s, uint32_t flow, uint64_t stop_lsn,
+                                uint64_t *ret, struct ft_err *err)
+{
+    const struct source_stream_options options = {
+        .skip_values = true, .journal_only = true, .start_lsn = stop_lsn};
+    struct source_stream *stream;
+    struct item item;
+    enum step step;
+    uint64_t txid = 0; /* of the last record before the cut */
+    bool within = false;
+
+    *ret = 0;
+    if (stop_lsn <= source_lsns(s, flow).first || stop_lsn >= source_lsns(s, flow).next)
+        return 0;
+    if (source_stream_open(&stream, s, flow, &options, err) != 0)
+        return -1;
+    while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        bool ends = item.is_record && item.record.op == JOURNAL_OP_EXEC;
+
+        if (within && ends)
+            *ret = item.lsn + 1;
+        if (within ? ends : item.lsn >= stop_lsn && (ends || txid == 0))
+            break;
+        if (ends || item_command(&item) == NULL) {
+            txid = ends ? 0 : txid;
+            continue;
+        }
+        within = within || item.lsn >= stop_lsn;
+        if (within && item.record.txid != txid)
+            break;
+        txid = item.record.txid;
+    }
+    source_stream_free(stream);
+    return step == STEP_ERROR ? -1 : 0;
+}
+
+/* What a client of a Redis has done at once is there, or is not: a time is that of the end of its transaction. */
+static int keep_whole(const struct source *s, const char *at, struct cut *cut, struct ft_err *err)
+{
+    bool is_list = at[0] >= '0' && at[0] <= '9' && strchr(at, 'T') == NULL;
+
+    for (uint32_t i = 0; i < cut->flow_count; i++) {
+        uint64_t end_lsn;
+
+        if (find_transaction_end(s, i, cut->stop_lsn[i], &end_lsn, err) != 0)
+            return -1;
+        if (end_lsn != 0 && is_list) {
+            return err_set(err, FT_ERR_USAGE,
+                           "--at %s: flow %" PRIu32 ", LSN %" PRIu64
+                           " lies within a transaction, which ends with LSN %" PRIu64,
+                           at, i, cut->stop_lsn[i] - 1, end_lsn - 1);
+        }
+        if (end_lsn != 0)
+            cut->stop_lsn[i] = end_lsn;
+    }
+    return 0;
+}
+
 int source_capture_resolve_cut(const struct source *s, const char *at, struct cut *ret,
                                struct ft_err *err)
 {
-    return cut_resolve(ret, at, capture_in(s)->capture, capture_in(s)->generation, err);
+    struct cut cut;
+
+    if (cut_resolve(&cut, at, capture_in(s)->capture, capture_in(s)->generation, err) != 0)
+        return -1;
+    if (!source_can(s, SOURCE_OF_DRAGONFLY) && !cut.is_snapshot && !cut.is_end &&
+        keep_whole(s, at, &cut, err) != 0) {
+        cut_release(&cut);
+        return -1;
+    }
+    *ret = cut;
+    return 0;
 }
 
 int source_capture_parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
