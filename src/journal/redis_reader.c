@@ -351,18 +351,24 @@ static int unwrap(struct redis_reader *r, struct ft_err *err)
     return rc < 0 ? -1 : 0;
 }
 
+/* Commands by the million are something else, which their first letter mostly tells. */
+static bool is_named(const struct redis_reader *r, const char *name)
+{
+    return r->name[0] == name[0] && strcmp(r->name, name) == 0;
+}
+
 /* What is not a record by itself: 1. Else 0; -1: it is where it may not be. */
 static int take_control(struct redis_reader *r, struct ft_err *err)
 {
     uint64_t db;
 
-    if (strcmp(r->name, "SELECT") == 0 && r->arg_count == 2 && !r->consumed) {
+    if (is_named(r, "SELECT") && r->arg_count == 2 && !r->consumed) {
         if (!bytes_to_u64(r->args[1], &db) || db > DBID_MAX)
             return command_bad(r, err, "SELECT of a database that is none begins");
         r->db = (uint32_t)db;
         return 1;
     }
-    if (strcmp(r->name, "MULTI") == 0 && r->arg_count == 1) {
+    if (is_named(r, "MULTI") && r->arg_count == 1) {
         if (r->in_transaction)
             return command_bad(r, err, "MULTI within a transaction begins");
         r->in_transaction = true;
@@ -370,16 +376,16 @@ static int take_control(struct redis_reader *r, struct ft_err *err)
         r->transactions++;
         return 1;
     }
-    if (strcmp(r->name, "EXEC") == 0 && r->arg_count == 1 && !r->in_transaction)
+    if (is_named(r, "EXEC") && r->arg_count == 1 && !r->in_transaction)
         return command_bad(r, err, "EXEC without a transaction begins");
     return 0;
 }
 
 static enum journal_op op_of(const struct redis_reader *r)
 {
-    if (strcmp(r->name, "EXEC") == 0 && r->arg_count == 1)
+    if (is_named(r, "EXEC") && r->arg_count == 1)
         return JOURNAL_OP_EXEC;
-    if (strcmp(r->name, "PING") == 0 || strcmp(r->name, "REPLCONF") == 0)
+    if (is_named(r, "PING") || is_named(r, "REPLCONF"))
         return JOURNAL_OP_PING;
     return JOURNAL_OP_COMMAND;
 }
