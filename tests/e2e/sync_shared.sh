@@ -24,10 +24,10 @@ keys()
     }'
 }
 
-# writer NAME - until there is a file "enough"
+# writer NAME - until there is a file "enough"; no faster than a busy machine can replay
 writer()
 {
-    (n=2 && while [ ! -e "$T/enough" ]; do keys "$1" "$n" 200 && n=$((n + 1)); done | ask "$1" >/dev/null 2>&1) &
+    (n=2 && while [ ! -e "$T/enough" ]; do keys "$1" "$n" 50 && n=$((n + 1)) && sleep 0.1; done | ask "$1" >/dev/null 2>&1) &
     PIDS="$PIDS $!"
     eval "WRITER_$1=$!"
 }
