@@ -27,6 +27,7 @@ struct replay_multi {
     struct replay_steps sent; /* the transaction in flight, or to be sent again */
     struct replay_steps late; /* fields e: of what failed when it was executed */
     bool watched;             /* the position's hash, since its seq was the last one */
+    bool unconfirmed;         /* the position says that replies are not known to have been read */
     bool again;               /* something of `sent` is left out, and nothing of it was executed */
     uint64_t batch;           /* number of `sent` */
     size_t *elements;         /* of the reply to EXEC: which step each is of */
@@ -307,6 +308,7 @@ static int transmit(struct replay_node *node, struct ft_err *err)
     struct replay_multi *m = node->multi;
 
     m->element_count = 0;
+    m->unconfirmed = true;
     if (watch(node, err) != 0 || put_text(node, ANSWER_PLAIN, "MULTI", err) != 0 ||
         queue_steps(node, err) != 0 || queue_position(node, err) != 0)
         return -1;
@@ -511,19 +513,31 @@ int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
     const struct bytes args[] = {bytes_str("HDEL"), bytes_str(node->position.key),
                                  bytes_str("unread")};
 
+    node->multi->unconfirmed = false;
     node->multi->watched = false; /* this is a change of what is watched */
     return target_node_call(node->server, NULL, args, 3, err);
 }
 
-/* Over a connection of its own, as nobody knows of the other whether it still serves. */
-static void write_late(struct replay_node *node)
+static void call_once(struct redis_pipe *pipe, const struct bytes *args, size_t count)
 {
+    struct ft_err ignored = FT_ERR_INIT;
+    redisReply *reply;
+
+    if (redis_pipe_call(pipe, &reply, args, count, &ignored) == 0)
+        freeReplyObject(reply);
+}
+
+/* What failed at last, and that all replies have been read. Over a connection of its own, as nobody knows of the other
+ * whether it still serves. */
+static void write_end(struct replay_node *node)
+{
+    const struct bytes confirm[] = {bytes_str("HDEL"), bytes_str(node->position.key),
+                                    bytes_str("unread")};
     const struct target_node *server = node->server;
     struct replay_multi *m = node->multi;
     struct ft_err ignored = FT_ERR_INIT;
     struct redis_pipe *pipe = NULL;
     size_t count = m->late.fields.count + 2;
-    redisReply *reply;
 
     if (ARRAY_RESERVE(&m->args, &m->arg_cap, count, "a position", &ignored) != 0 ||
         redis_pipe_open(&pipe, &server->uri, -1, NULL, NULL, &ignored) != 0)
@@ -532,8 +546,10 @@ static void write_late(struct replay_node *node)
     m->args[1] = bytes_str(node->position.key);
     for (size_t i = 2; i < count; i++)
         m->args[i] = replay_texts_at(&m->late.fields, i - 2);
-    if (redis_pipe_call(pipe, &reply, m->args, count, &ignored) == 0)
-        freeReplyObject(reply);
+    if (m->late.fields.count != 0)
+        call_once(pipe, m->args, count);
+    if (replay_multi_is_drained(node))
+        call_once(pipe, confirm, 3);
     redis_pipe_free(pipe);
 }
 
@@ -543,8 +559,8 @@ void replay_multi_end(struct replay_node *node)
 
     if (m == NULL)
         return;
-    if (m->late.fields.count != 0)
-        write_late(node);
+    if (m->late.fields.count != 0 || (m->unconfirmed && replay_multi_is_drained(node)))
+        write_end(node);
     replay_steps_release(&m->filling);
     replay_steps_release(&m->sent);
     replay_steps_release(&m->late);
