@@ -50,7 +50,7 @@ redis_stop
 redis_start
 awk 'BEGIN { for (i = 1; i <= 4000; i++) print "SET s" i " v" }' | cli >/dev/null
 cli save >/dev/null
-cp "$T/redis/dump.rdb" "$T/in.rdb"
+mv "$T/redis/dump.rdb" "$T/in.rdb" # no server that starts later has it
 cli flushall >/dev/null
 "$FLOWTAPE" replay "$T/in.rdb" "$REDIS" --rate 200 >"$T/snap.out" 2>&1 &
 pid=$!
