@@ -1,6 +1,6 @@
 # embed-lua.awk - a Lua script as a C file, or as the text that servers are sent.
 #
-#   awk -f embed-lua.awk dir/name.lua             C: const char lua_name[]
+#   awk -f embed-lua.awk dir/name.lua             C: const char lua_name[], listed in the section lua_scripts
 #   awk -v text=1 -f embed-lua.awk dir/name.lua   the text alone
 #
 # Scripts travel inside of commands, some once for every record, so comments go, and blanks at
@@ -113,6 +113,8 @@ BEGIN {
     if (head != "")
         print "    \"" head "\\n\""
     print c_string(out) ";"
+    # The list of all, from which local_script.h knows them.
+    print "static const char *const listed __attribute__((section(\"lua_scripts\"), used)) = lua_" name ";"
 }
 
 END {

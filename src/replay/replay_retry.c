@@ -15,6 +15,7 @@
 #include "replay/replay_record.h"
 #include "replay/replay_refused.h"
 #include "replay/replay_walk.h"
+#include "target/local_script.h"
 #include "target/target_eval.h"
 
 #define WHY_SIZE   120
@@ -357,7 +358,7 @@ static int call(const struct replay *r, const struct target_node *node,
     uint64_t keys;
 
     if (!r->rights.no_eval || !bytes_eq_str(l->args[0], "EVAL") || l->count < 3 ||
-        !bytes_to_u64(l->args[2], &keys) || keys > l->count - 3)
+        !local_script_is_own(l->args[1]) || !bytes_to_u64(l->args[2], &keys) || keys > l->count - 3)
         return redis_pipe_call(node->pipe, ret, l->args, l->count, err);
     return target_eval_keys(node->pipe, l->db, ret, l->args, l->count, l->args + 3, keys, err);
 }

@@ -82,6 +82,8 @@ static int add_needs(struct rights *rights, const struct replay *r,
             rights_add_missing(rights, "SET", "it was refused to this user");
         if (survey->modules && r->rights.no_restore)
             rights_add_missing(rights, "RESTORE", "it was refused to this user");
+        if (survey->scripts && r->rights.no_eval)
+            rights_add_missing(rights, "EVAL", "it was refused to this user");
         for (size_t i = 0; r->rights.no_restore && i < RESTORE_COUNT; i++) {
             if ((survey->classes & 1u << in_place_of_restore[i].class) != 0)
                 names[count++] = in_place_of_restore[i].name;

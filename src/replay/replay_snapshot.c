@@ -391,7 +391,8 @@ static int put_record_command(void *context, uint32_t db, unsigned part, struct 
     (void)part;
     (void)key; /* what is sent may be divided by keys */
     s->mark = replay_recorder_doubts(s->recorder) ? MARK_DOUBT : MARK_IN_SYNC;
-    if (atomic_load(&s->r->target.no_eval) && bytes_eq_str(args[0], "EVAL"))
+    if (atomic_load(&s->r->target.no_eval) && bytes_eq_str(args[0], "EVAL") && count > 1 &&
+        local_script_is_own(args[1]))
         return put_script_here(s, db, args, count, err);
     return put_in_order(s, db, args, count, err);
 }

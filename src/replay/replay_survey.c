@@ -13,6 +13,7 @@
 #include "replay/position/replay_dead.h"
 #include "replay/replay_record.h"
 #include "resp/resp_write.h"
+#include "target/local_script.h"
 
 #define NAME_BUCKETS 64u
 
@@ -32,7 +33,7 @@ struct worker {
     struct recoder *recoder;
     uint32_t db_max;
     uint64_t keys, records, in_sync, bytes;
-    bool strings, values, modules, times;
+    bool strings, values, modules, times, scripts;
     unsigned classes;
     struct reach_limit limit; /* of a request */
     char too_large[200];
@@ -246,8 +247,10 @@ static int add_commands(struct worker *w, const struct translation *t, struct ft
                     (t->commands[i].count > 3 && bytes_is_word(args[0], "SET"));
         if (add_sent(w, args, t->commands[i].count, err) != 0)
             return -1;
-        if (t->commands[i].count > 1 && bytes_eq_str(args[0], "EVAL") &&
-            add_called(w, args[1], err) != 0)
+        if (t->commands[i].count < 2 || !bytes_eq_str(args[0], "EVAL"))
+            continue;
+        w->scripts |= !local_script_is_own(args[1]);
+        if (add_called(w, args[1], err) != 0)
             return -1;
     }
     return 0;
@@ -446,6 +449,7 @@ static int add_up(struct surveyor *s, const struct worker *w, struct ft_err *err
         s->ret->db_max = w->db_max;
     s->ret->strings |= w->strings;
     s->ret->times |= w->times;
+    s->ret->scripts |= w->scripts;
     s->ret->values |= w->values;
     s->ret->modules |= w->modules;
     s->ret->classes |= w->classes;

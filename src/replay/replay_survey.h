@@ -28,6 +28,7 @@ struct replay_survey {
     uint32_t db_max;      /* of the target; 0 if nothing goes elsewhere */
     bool strings, values; /* there are such: SET, RESTORE */
     bool times;           /* keys end, or may */
+    bool scripts;         /* records execute scripts of the source */
     bool modules;         /* of these, what RESTORE alone brings */
     char too_large[200];  /* the first key or record that is for one request; "" */
     uint64_t too_large_count;

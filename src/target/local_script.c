@@ -344,6 +344,39 @@ static int cmsgpack_unpack(lua_State *lua)
     return unpack(lua, &in, 0) ? 1 : luaL_error(lua, "ERR this is no MessagePack of ours");
 }
 
+/* Where the linker puts the addresses of all embedded scripts, see embed-lua.awk. */
+extern const char *const __start_lua_scripts[] __attribute__((weak)); /* none: there are none */
+extern const char *const __stop_lua_scripts[] __attribute__((weak));
+
+bool local_script_is_own(struct bytes script)
+{
+    for (const char *const *own = __start_lua_scripts; own < __stop_lua_scripts; own++) {
+        if (bytes_eq_str(script, *own))
+            return true;
+    }
+    return false;
+}
+
+/* Nothing that reaches beyond the script: no files, no processes, no other code. */
+static void open_libraries(lua_State *lua)
+{
+    static const luaL_Reg libraries[] = {{"", luaopen_base},
+                                         {LUA_TABLIBNAME, luaopen_table},
+                                         {LUA_STRLIBNAME, luaopen_string},
+                                         {LUA_MATHLIBNAME, luaopen_math}};
+    static const char *const without[] = {"dofile", "loadfile", "load", "loadstring", "print"};
+
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+        lua_pushcfunction(lua, libraries[i].func);
+        lua_pushstring(lua, libraries[i].name);
+        lua_call(lua, 1, 0);
+    }
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        lua_pushnil(lua);
+        lua_setglobal(lua, without[i]);
+    }
+}
+
 int local_script_new(struct local_script **ret, local_script_ask_fn *ask, void *context,
                      struct ft_err *err)
 {
@@ -357,7 +390,7 @@ int local_script_new(struct local_script **ret, local_script_ask_fn *ask, void *
     }
     s->ask = ask;
     s->context = context;
-    luaL_openlibs(s->lua);
+    open_libraries(s->lua);
     lua_newtable(s->lua);
     for (const luaL_Reg *f = functions; f->name != NULL; f++) {
         lua_pushlightuserdata(s->lua, s);

@@ -4,6 +4,8 @@
  * What it is   For servers that run no scripts. What the script reads is asked of the server at once; what it
  *              would write is only collected, so that the caller can execute it as one transaction, and know by
  *              WATCH that what was read still holds.
+ * Whose        Only scripts of the program: those of a source may use what is not here, and are nobody's to trust.
+ *              local_script_is_own tells them; an own one that is not in the program any more counts as another's.
  * Limits       A script that reads a key after it has written it would not see what it wrote: it fails. So scripts
  *              read first, and use no reply of a command that writes (which is the status QUEUED here).
  * Source       redis "EVAL", "Lua API reference": redis.call, redis.pcall, redis.error_reply, and how replies and values
@@ -32,6 +34,7 @@ struct local_script_write {
     size_t count;
 };
 
+bool local_script_is_own(struct bytes script);
 int local_script_new(struct local_script **ret, local_script_ask_fn *ask, void *context,
                      struct ft_err *err);
 /* local_script_run - args as EVAL has them, from that name on; db is selected. *ret is what the script answers, of the

@@ -156,6 +156,13 @@ check "scripts by their digests: executed once" [ "$(cli get q)" = -abcd ]
 { command SET q - && command EVALSHA "$digest" 1 q a; } >"$T/digest.aof"
 cli flushall >/dev/null
 check_status "a digest of a script that did not come" 3 "EVALSHA" "$FLOWTAPE" replay "$T/digest.aof" "$REDIS"
+# A script of the source is executed by the target, or by nobody.
+{ command SET e 1 && command EVAL "os.execute('touch $T/executed') return redis.call('INCR', KEYS[1])" 1 e; } >"$T/foreign.aof"
+check_status "a script of the source, and a target without EVAL" 4 "does not allow EVAL" \
+    "$FLOWTAPE" replay "$T/foreign.aof" "$REDIS" --without eval --quiet
+check "a script of the source: the dead letter" "$FLOWTAPE" replay "$T/foreign.aof" "$REDIS" --without eval --quiet \
+    --on-error "dead-letter=$T/letters"
+check "a script of the source is not executed here" [ ! -e "$T/executed" ]
 redis_stop
 
 # A transaction takes effect in one step, also one that is larger than a batch. transactions - how many of the commands that

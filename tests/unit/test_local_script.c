@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "command/command_lua.h"
 #include "lib/test_main.h"
 #include "resp/resp_write.h"
+#include "target/target_lua.h"
 
 /* A server that answers each command that reads with the next reply, and remembers what it was asked. */
 struct server {
@@ -149,6 +151,42 @@ static void test_refusals_are_unpacked(void **state)
     freeReplyObject(reply);
 }
 
+static void test_nothing_else_is_within_reach(void **state)
+{
+    static const char *const reaching[] = {
+        "return os.execute('true')",
+        "return io.open('/etc/passwd')",
+        "return require('os')",
+        "return dofile('/etc/passwd')",
+        "return loadfile('/etc/passwd')",
+        "return load('x')",
+        "return loadstring('return 1')()",
+        "return package.path",
+        "return debug.getinfo(1)",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(reaching) / sizeof(reaching[0]); i++) {
+        struct server s = {0};
+        char writes[200];
+        redisReply *reply;
+
+        run(&s, reaching[i], "1", &reply, writes, sizeof(writes));
+        assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+        freeReplyObject(reply);
+    }
+}
+
+static void test_own_scripts_are_known(void **state)
+{
+    (void)state;
+    assert_true(local_script_is_own(bytes_str(lua_incrbyfloat)));
+    assert_true(local_script_is_own(bytes_str(lua_lease_take)));
+    assert_false(local_script_is_own(bytes_str("return 1")));
+    assert_false(local_script_is_own(bytes_of(lua_incrbyfloat, strlen(lua_incrbyfloat) - 1)));
+    assert_false(local_script_is_own(bytes_str("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +194,8 @@ int main(void)
         cmocka_unit_test(test_what_was_written_is_not_read),
         cmocka_unit_test(test_errors_are_replies),
         cmocka_unit_test(test_refusals_are_unpacked),
+        cmocka_unit_test(test_nothing_else_is_within_reach),
+        cmocka_unit_test(test_own_scripts_are_known),
     };
 
     return T_RUN("local_script", tests);

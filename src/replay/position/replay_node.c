@@ -13,6 +13,7 @@
 #include "replay/position/replay_multi.h"
 #include "replay/position/replay_script.h"
 #include "replay/position/replay_suspect.h"
+#include "target/local_script.h"
 #include "target/target_eval.h"
 #include "wire/reach.h"
 #include "wire/reply_kind.h"
@@ -171,7 +172,7 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
     if (replay_multi_is(node)) {
         bool there;
 
-        if (bytes_eq_str(args[0], "EVAL"))
+        if (bytes_eq_str(args[0], "EVAL") && count > 1 && local_script_is_own(args[1]))
             return replay_multi_put_script(node, db, tag, args, count, err);
         if (replay_multi_look_at_db(node, db, tag, args, count, &there, err) != 0)
             return -1;
