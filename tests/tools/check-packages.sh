@@ -23,9 +23,14 @@ for package in $(sed -n 's/^build  *\(lib[^ ]*-dev\) .*/\1/p' contrib/install-de
     esac
     grep -qE "^ +$package[ ,]" debian/control || complain "debian/control does not build-depend on $package"
 done
-for module in $(sed -n 's/^PKG_CHECK_MODULES(\[[A-Z0-9_]*\], \[\([^] ]*\).*/\1/p' configure.ac); do
-    [ "$module" = cmocka ] || grep -q "pkgconfig($module)" contrib/rpm/flowtape.spec ||
-        complain "the RPM spec does not require pkgconfig($module)"
+# A library that has several names there is required by one of them.
+for library in $(grep -o 'PKG_CHECK_MODULES(\[[A-Z0-9_]*' configure.ac | sed 's/.*\[//' | sort -u); do
+    modules=$(grep -o "PKG_CHECK_MODULES(\[$library\], \[[^] ]*" configure.ac | sed 's/.*\[//')
+    required=
+    for module in $modules; do
+        [ "$module" != cmocka ] && ! grep -qF "pkgconfig($module)" contrib/rpm/flowtape.spec || required=1
+    done
+    [ -n "$required" ] || complain "the RPM spec does not require pkgconfig($(echo $modules | tr ' ' '/'))"
 done
 
 if command -v systemd-analyze >/dev/null; then
