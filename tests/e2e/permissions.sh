@@ -24,6 +24,10 @@ users_of()
 server_before 7.0 || users_of a
 server_before 7.0 || users_of b
 server_before 7.0 && t_skip "its ACL has no subcommands in full"
+if has_field_times; then
+    ask a acl setuser ft-diff-typed +hpexpiretime >"$T/out"
+    ask b acl setuser ft-diff-typed +hpexpiretime >"$T/out"
+fi
 check "the document has users" [ "$(ask b acl list | grep -c 'user ft-')" -ge 8 ]
 
 # clean - nothing is on the target
