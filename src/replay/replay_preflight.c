@@ -385,15 +385,20 @@ static int check_no_functions(struct look *l, struct ft_err *err)
                : 0;
 }
 
-/* What is missing can be done without, or is of interest when it is known whether there are such values. */
+/* What is missing can be done without, or is of interest when it is known what the input has. */
 static int check_all_rights(struct look *l, struct ft_err *err)
 {
     const struct rights *rights = &l->r->rights;
+    char names[REPLAY_RIGHTS_NAMES];
 
-    if (!rights->no_set && !rights->no_restore && !rights->no_flush)
-        return 0;
-    return err_set(err, FT_ERR_STATE,
-                   "the user may not run all of SET, RESTORE and FLUSHALL on the target");
+    if (rights->no_set || rights->no_restore || rights->no_flush)
+        return err_set(err, FT_ERR_STATE,
+                       "the user may not run all of SET, RESTORE and FLUSHALL on the target");
+    if (replay_find_later_needs(l->r, names, err) != 0)
+        return -1;
+    return names[0] == '\0'
+               ? 0
+               : err_set(err, FT_ERR_STATE, "the user may not run %s on the target", names);
 }
 
 int replay_preflight_early(struct replay_checks *ret, struct replay *r, struct ft_err *err)

@@ -198,14 +198,15 @@ int replay_find_later_needs(const struct replay *r, char ret_names[REPLAY_RIGHTS
     struct rights denied = {.known = true};
     size_t row_count;
     const struct command_row *rows = command_rows(&row_count);
-    const char **names = calloc(row_count, sizeof(*names));
-    bool *may_lack = calloc(row_count, sizeof(*may_lack));
+    const char **names = calloc(row_count + NEEDS_MORE, sizeof(*names));
+    bool *may_lack = calloc(row_count + NEEDS_MORE, sizeof(*may_lack));
     size_t count = 0;
     int rc = -1;
 
     if (names == NULL || may_lack == NULL) {
         (void)err_nomem(err, "names of commands");
     } else {
+        count = add_expiry(names, count, r);
         for (size_t i = 0; i < row_count; i++) {
             if (!is_plain(&rows[i]))
                 continue;

@@ -19,8 +19,8 @@ int replay_check_rights(struct replay *r, struct ft_err *err);
  * in ret_names then, between commas; else it is "". */
 int replay_check_needs(struct replay *r, const struct replay_survey *survey,
                        char ret_names[REPLAY_RIGHTS_NAMES], struct ft_err *err);
-/* replay_find_later_needs - which of all the commands that records may become the user may not run, though the target
- * has them. */
+/* replay_find_later_needs - which of all the commands that records may become, and of those that deferred expiry takes, the
+ * user may not run, though the target has them. */
 int replay_find_later_needs(const struct replay *r, char ret_names[REPLAY_RIGHTS_NAMES],
                             struct ft_err *err);
 
