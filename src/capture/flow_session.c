@@ -39,6 +39,7 @@ struct flow_session {
 
     /* any thread */
     atomic_int phase;
+    atomic_bool stable; /* it has been in FLOW_STABLE */
     atomic_bool going;
     atomic_bool stopping;
     _Atomic uint64_t bytes;
@@ -70,6 +71,8 @@ struct flow_session {
 
 static void set_phase(struct flow_session *f, enum flow_phase phase)
 {
+    if (phase == FLOW_STABLE)
+        atomic_store(&f->stable, true);
     atomic_store(&f->phase, (int)phase);
     (void)wake_set(f->event_fd);
 }
@@ -607,8 +610,10 @@ void flow_session_begin_stable(struct flow_session *f)
 {
     int phase = FLOW_SYNCED;
 
-    if (f->flow.partial && !f->go.increment &&
-        atomic_compare_exchange_strong(&f->phase, &phase, (int)FLOW_STABLE))
+    if (!f->flow.partial || f->go.increment)
+        return;
+    atomic_store(&f->stable, true);
+    if (atomic_compare_exchange_strong(&f->phase, &phase, (int)FLOW_STABLE))
         (void)wake_set(f->wake_fd);
 }
 
@@ -656,8 +661,9 @@ void flow_session_ack_last(struct flow_session *f)
 {
     uint64_t durable;
 
-    if (f->framer == NULL || framer_state(f->framer)->kind != SEGMENT_JOURNAL ||
-        !framer_state(f->framer)->lsn_known || f->flow.client.conn.fd < 0)
+    /* before stable sync a source expects none, though the LSN of a resumed flow is known */
+    if (f->framer == NULL || !atomic_load(&f->stable) || !framer_state(f->framer)->lsn_known ||
+        f->flow.client.conn.fd < 0)
         return;
     durable = recorder_durable_lsn(f->go.recorder, f->index);
     if (durable > atomic_load(&f->acked_lsn))

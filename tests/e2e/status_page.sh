@@ -117,7 +117,7 @@ check "where it is on the track" js_is "document.querySelector('[aria-current]')
 check "flows" t_until js_is "document.querySelectorAll('#flows tr').length" 4
 check "numbers" shows numbers 'records applied'
 check "losses" shows losses '× json'
-check "log" shows log 'caught up'
+check "log" t_until shows log 'caught up'
 check "plots" t_until js_is "document.querySelectorAll('#plots svg').length" 7
 check "plots say in words what they show" js_is \
     "[...document.querySelectorAll('#plots svg')].every(e => /now .*at most/.test(e.getAttribute('aria-label')))" true
