@@ -24,12 +24,16 @@ uint64_t standin_lsn(struct standin *m, struct dragonfly_master *master, uint32_
 {
     struct ft_err err = FT_ERR_INIT;
     uint64_t lsn = 0;
+    uint64_t stamps;
 
+    pthread_mutex_lock(&m->mu);
+    stamps = standin_stamps(m, flow);
+    pthread_mutex_unlock(&m->mu);
+    /* they follow the whole recording; a pause may count those that were sent as part of it */
+    if (stamps > 0)
+        return master->generation->flows[flow].next_lsn + master->pings[flow] + stamps;
     if (dragonfly_master_lsn(master, flow, &lsn, &err) != 0)
         abort();
-    pthread_mutex_lock(&m->mu);
-    lsn += standin_stamps(m, flow);
-    pthread_mutex_unlock(&m->mu);
     return lsn;
 }
 
