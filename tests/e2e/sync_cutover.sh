@@ -149,11 +149,4 @@ begin_sync --cutover pause
 ends_with "pause refused" 4
 check "pause refused: says so" grep -q "refused CLIENT PAUSE" "$T/sync.out"
 over "pause refused"
-
-# A source that says it has paused, and goes on.
-standin_start "$live" --stamps 4000 --ignore-pause
-begin_sync --cutover pause --give-up-after 500ms
-ends_with "pause ignored" 4
-check "pause ignored: says so" grep -q "says that its writes are paused, but has gone on for" "$T/sync.out"
-over "pause ignored"
 t_end

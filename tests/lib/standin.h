@@ -60,7 +60,6 @@ struct standin_options {
     bool noperm;
     bool replica;
     bool no_pause;           /* CLIENT PAUSE is not allowed */
-    bool ignore_pause;       /* stamps go on in spite of it */
     unsigned late_stable_ms; /* DFLY STARTSTABLE is executed so much later */
     enum standin_partial partial;
     bool mixed;                /* the first that asks for LSNs: flow 0 PARTIAL, the others FULL */

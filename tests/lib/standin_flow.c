@@ -209,12 +209,12 @@ static bool takes_gap(struct standin *m, const struct dragonfly_flow *f,
     return takes;
 }
 
-static bool waits_for_pause(const struct standin *m, struct dragonfly_master *master)
+static bool waits_for_pause(struct dragonfly_master *master)
 {
     bool waits;
 
     pthread_mutex_lock(&master->mu);
-    waits = !m->options.ignore_pause && dragonfly_clock_is_stopped(&master->clock);
+    waits = dragonfly_clock_is_stopped(&master->clock);
     pthread_mutex_unlock(&master->mu);
     return waits;
 }
@@ -235,7 +235,7 @@ enum step standin_next(void *context, struct dragonfly_flow *f, struct dragonfly
         return next_framed(m, own, f, ret, err);
     step = dragonfly_tape_next(tape, ret, err);
     if (step == STEP_END && m->options.stamps > 0 && f->stable && !f->session->takeover &&
-        !waits_for_pause(m, f->session->master))
+        !waits_for_pause(f->session->master))
         return standin_next_stamp(m, own, f, ret, err);
     if (step != STEP_ITEM)
         return step;

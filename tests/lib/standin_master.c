@@ -48,7 +48,6 @@ static const char usage_text[] =
     "  --pops N              INFO COMMANDSTATS counts so many of LMPOP, from the second time on\n"
     "  --keyspace N          INFO KEYSPACE says that there are so many keys\n"
     "  --stamps N            behind the recording, N records a second and flow that tell the time\n"
-    "  --ignore-pause        they go on while writes are paused\n"
     "  --absent DB/KEY       the key is not there when it is read\n"
     "  --cluster-slots FILE  the answer to CLUSTER SLOTS, as it is sent; read each time\n"
     "  --no-dump DB/KEY      the key cannot be read\n"
@@ -63,7 +62,6 @@ enum option_id {
     OPT_RATE,
     OPT_WRITE_RATE,
     OPT_NO_PAUSE,
-    OPT_IGNORE_PAUSE,
     OPT_PAUSE_AT,
     OPT_DROP_AT,
     OPT_DROPS,
@@ -103,7 +101,6 @@ static const struct option options[] = {
     {"rate", required_argument, NULL, OPT_RATE},
     {"write-rate", required_argument, NULL, OPT_WRITE_RATE},
     {"no-pause", no_argument, NULL, OPT_NO_PAUSE},
-    {"ignore-pause", no_argument, NULL, OPT_IGNORE_PAUSE},
     {"pause-at", required_argument, NULL, OPT_PAUSE_AT},
     {"drop-at", required_argument, NULL, OPT_DROP_AT},
     {"drops", required_argument, NULL, OPT_DROPS},
@@ -216,8 +213,6 @@ static bool parse_plain(int c, struct standin_options *o)
         return o->noperm = true;
     case OPT_NO_PAUSE:
         return o->no_pause = true;
-    case OPT_IGNORE_PAUSE:
-        return o->ignore_pause = true;
     case OPT_REPLICA:
         return o->replica = true;
     case OPT_MIXED:
