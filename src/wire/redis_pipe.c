@@ -12,6 +12,7 @@
 #include "base/item_limit.h"
 #include "base/spool.h"
 #include "resp/resp_write.h"
+#include "wire/pipe_command.h"
 #include "wire/pipe_depth.h"
 #include "wire/reach.h"
 #include "wire/reply_error.h"
@@ -30,8 +31,6 @@
 #define REPLY_BYTES ((size_t)32 << 20)
 /* So much sent or received shows that the server is there. */
 #define PROGRESS_BYTES ((size_t)64 << 10)
-/* A larger command waits in a file. */
-#define LARGE_BYTES ((size_t)4 << 20)
 /* "+\r\n", and what is waited for at most before any are read */
 #define REPLY_LEAST_BYTES 3u
 #define LEAST_BYTES_MAX   4096u
@@ -563,76 +562,8 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == IN_FLIGHT_MAX || p->in_flight_bytes > p->depth.limit_bytes;
 }
 
-/* A command: arguments, one of which continues in a spool. */
-struct command {
-    const struct bytes *args;
-    size_t count;
-    size_t more_count; /* arguments after these, as RESP in `more` */
-    const struct spool *more;
-};
-
-/* One that would occupy too much memory while it is in flight. */
-static bool is_large(const struct command *command)
-{
-    const struct bytes *args = command->args;
-    size_t count = command->count;
-    uint64_t bytes = command->more_count == 0 ? 0 : spool_size(command->more);
-
-    for (size_t i = 0; i < count && bytes <= LARGE_BYTES; i++)
-        bytes += args[i].n;
-    return bytes > LARGE_BYTES;
-}
-
-static int spool_arg(struct spool *s, struct bytes arg, struct ft_err *err)
-{
-    struct buf head = {0};
-    int rc = resp_put_arg_head(&head, arg.n, err);
-
-    if (rc == 0)
-        rc = spool_append(s, head.p, head.n, err);
-    if (rc == 0)
-        rc = spool_append(s, arg.p, arg.n, err);
-    buf_release(&head);
-    return rc == 0 ? spool_append(s, RESP_LINE_END, strlen(RESP_LINE_END), err) : -1;
-}
-
-static int spool_command(struct chunk *c, const struct command *command, struct ft_err *err)
-{
-    struct buf head = {0};
-    int rc = resp_put_command_head(&head, command->count + command->more_count, err);
-
-    c->large = true;
-    if (rc == 0)
-        rc = spool_append(&c->spool, head.p, head.n, err);
-    buf_release(&head);
-    for (size_t i = 0; rc == 0 && i < command->count; i++)
-        rc = spool_arg(&c->spool, command->args[i], err);
-    return rc == 0 && command->more_count != 0 ? spool_copy(&c->spool, command->more, err) : rc;
-}
-
-static int put_command(struct buf *out, const struct command *command, struct ft_err *err)
-{
-    size_t n;
-
-    if (command->more_count == 0)
-        return resp_put_command(out, command->args, command->count, err);
-    n = (size_t)spool_size(command->more);
-    if (resp_put_command_head(out, command->count + command->more_count, err) != 0)
-        return -1;
-    for (size_t i = 0; i < command->count; i++) {
-        if (resp_put_arg_head(out, command->args[i].n, err) != 0 ||
-            buf_append(out, command->args[i].p, command->args[i].n, err) != 0 ||
-            buf_append_str(out, RESP_LINE_END, err) != 0)
-            return -1;
-    }
-    if (buf_reserve(out, n, err) != 0 || spool_read(command->more, 0, out->p + out->n, n, err) != 0)
-        return -1;
-    out->n += n;
-    return 0;
-}
-
 /* Between MULTI and EXEC commands are only queued. */
-static struct sent what_is_sent(struct redis_pipe *p, const struct command *command)
+static struct sent what_is_sent(struct redis_pipe *p, const struct pipe_command *command)
 {
     struct bytes name = command->args[0];
     struct sent sent = {
@@ -668,45 +599,24 @@ static int make_room(struct redis_pipe *p, struct ft_err *err)
     return 0;
 }
 
-/* Who sends has cut what can be cut; the server is not to see the rest. */
-static int check_limit(const struct redis_pipe *p, const struct command *command,
-                       struct ft_err *err)
-{
-    const struct reach_limit limit = reach_limit_of(p->reach);
-    size_t count = command->count + command->more_count;
-    uint64_t bytes;
-
-    if (limit.args == 0 && limit.bytes == 0)
-        return 0;
-    bytes = resp_command_size(command->args, command->count) +
-            (command->more_count == 0 ? 0 : spool_size(command->more));
-    if (reach_fits(&limit, count, bytes))
-        return 0;
-    return err_set(err, FT_ERR_LIMIT,
-                   "a request of %zu arguments and %llu bytes (%.*s) is larger than %s may get "
-                   "(--max-request-args, --max-request-bytes)",
-                   count, (unsigned long long)bytes,
-                   command->args[0].n < 32 ? (int)command->args[0].n : 32,
-                   (const char *)command->args[0].p, p->conn.name);
-}
-
 /* named: the same by the name that is known here. */
-static int append(struct redis_pipe *p, uint64_t tag, const struct command *command,
-                  const struct command *named, struct ft_err *err)
+static int append(struct redis_pipe *p, uint64_t tag, const struct pipe_command *command,
+                  const struct pipe_command *named, struct ft_err *err)
 {
-    bool large = is_large(command);
+    bool large = pipe_command_is_large(command);
     struct sent *sent;
     size_t before;
     size_t bytes;
 
-    if (check_limit(p, command, err) != 0)
+    if (pipe_command_check_limit(command, p->reach, p->conn.name, err) != 0)
         return -1;
     assert(p->ring_count < IN_FLIGHT_MAX); /* the caller keeps up */
     if (make_room(p, err) != 0 || take_chunk(p, large, err) != 0)
         return -1;
     before = chunk_size(p->newest);
-    if ((large ? spool_command(p->newest, command, err)
-               : put_command(&p->newest->bytes, command, err)) != 0)
+    p->newest->large = large;
+    if ((large ? pipe_command_spool(command, &p->newest->spool, err)
+               : pipe_command_put(command, &p->newest->bytes, err)) != 0)
         return -1;
     bytes = chunk_size(p->newest) - before;
     if (p->ring_count == 0)
@@ -726,24 +636,10 @@ static int append(struct redis_pipe *p, uint64_t tag, const struct command *comm
     return 0;
 }
 
-/* The server may know commands by other names, also those that are asked about, or called by a script. */
-static int rename_all(const struct reach *reach, struct bytes *args, size_t count,
-                      struct buf *script, struct ft_err *err)
-{
-    if (count > 1 && bytes_is_word(args[0], "EVAL") &&
-        reach_script(reach, args[1], script, &args[1], err) != 0)
-        return -1;
-    if (count > 3 && bytes_is_word(args[0], "ACL") && bytes_is_word(args[1], "DRYRUN"))
-        args[3] = reach_command(reach, args[3]);
-    for (size_t i = 2; i < count && bytes_is_word(args[0], "COMMAND"); i++)
-        args[i] = reach_command(reach, args[i]);
-    args[0] = reach_command(reach, args[0]);
-    return 0;
-}
-
-static int append_renamed(struct redis_pipe *p, uint64_t tag, struct command command,
+static int append_renamed(struct redis_pipe *p, uint64_t tag, struct pipe_command command,
                           struct ft_err *err)
 {
+    struct pipe_command renamed = command;
     struct buf script = {0};
     struct bytes *args;
     int rc;
@@ -754,11 +650,10 @@ static int append_renamed(struct redis_pipe *p, uint64_t tag, struct command com
     if (args == NULL)
         return err_nomem(err, "a renamed command");
     memcpy(args, command.args, command.count * sizeof(*args));
-    rc = rename_all(p->reach, args, command.count, &script, err);
+    renamed.args = args;
+    rc = pipe_command_rename(p->reach, args, command.count, &script, err);
     if (rc == 0)
-        rc =
-            append(p, tag, &(struct command){args, command.count, command.more_count, command.more},
-                   &command, err);
+        rc = append(p, tag, &renamed, &command, err);
     free(args);
     buf_release(&script);
     return rc;
@@ -767,14 +662,14 @@ static int append_renamed(struct redis_pipe *p, uint64_t tag, struct command com
 int redis_pipe_append(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                       struct ft_err *err)
 {
-    return append_renamed(p, tag, (struct command){.args = args, .count = count}, err);
+    return append_renamed(p, tag, (struct pipe_command){.args = args, .count = count}, err);
 }
 
 int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct bytes *args,
                            size_t count, size_t more_count, const struct spool *more,
                            struct ft_err *err)
 {
-    return append_renamed(p, tag, (struct command){args, count, more_count, more}, err);
+    return append_renamed(p, tag, (struct pipe_command){args, count, more_count, more}, err);
 }
 
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)
