@@ -265,7 +265,7 @@ static struct bytes take_bulk(struct bytes *in)
     return arg;
 }
 
-/* The oldest command without an answer, by its first arguments: `SET "key"`. */
+/* The oldest command without an answer, by its own name and its first argument: `SET "key"`. */
 static const char *name_oldest(struct redis_pipe *p, char out[NAME_SIZE])
 {
     struct ft_err ignored = FT_ERR_INIT;
@@ -274,6 +274,7 @@ static const char *name_oldest(struct redis_pipe *p, char out[NAME_SIZE])
     char name[NAME_SIZE / 4];
     char key[NAME_SIZE / 2];
     struct bytes in = bytes_of(head, left < sizeof(head) ? left : sizeof(head));
+    struct bytes command;
 
     if (!p->oldest->large)
         memcpy(head, p->oldest->bytes.p + p->answer_pos, in.n);
@@ -283,9 +284,10 @@ static const char *name_oldest(struct redis_pipe *p, char out[NAME_SIZE])
         in = bytes_of(in.p + 1, in.n - 1);
     if (in.n != 0)
         in = bytes_of(in.p + 1, in.n - 1);
-    (void)bytes_escape(take_bulk(&in), name, sizeof(name));
+    command = reach_command_of(p->reach, take_bulk(&in));
+    (void)bytes_escape(command, name, sizeof(name));
     (void)bytes_escape(take_bulk(&in), key, sizeof(key));
-    if (key[0] == '\0' || strcmp(name, "AUTH") == 0) /* a password is not shown */
+    if (key[0] == '\0' || bytes_is_word(command, "AUTH")) /* a password is not shown */
         (void)snprintf(out, NAME_SIZE, "%s", name);
     else
         (void)snprintf(out, NAME_SIZE, "%s \"%s\"", name, key); /* all of these fit */

@@ -7,6 +7,7 @@
 
 #include "lib/t_socket.h"
 #include "wire/private_redis.h"
+#include "wire/reach.h"
 #include "wire/redis_pipe.h"
 
 /* A peer that reads until it has seen `wants` bytes and then says `says`, in pieces of `piece`, and waits
@@ -170,6 +171,38 @@ static void test_a_reply_of_another_kind_is_none(void **state)
     misses(transaction, 4, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n:0\r\n", NULL);
     misses(transaction, 4, "+OK\r\n:1\r\n", "answered SADD \"a\" with an integer");
     misses(transaction, 4, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n+QUEUED\r\n", "with QUEUED");
+}
+
+/* Whatever the server calls it: a message has the command's own name, and no password. */
+static void test_a_renamed_command_has_its_own_name_in_messages(void **state)
+{
+    const struct {
+        const char *command, *text;
+    } cases[] = {{"AUTH", "answered AUTH with an integer"},
+                 {"SET", "answered SET \"sesame\" with an integer"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ft_err err = FT_ERR_INIT;
+        struct reach *reach = NULL;
+        struct redis_pipe *pipe;
+        struct peer peer;
+
+        t_ok(reach_of(&reach, &err), &err);
+        t_ok(reach_add_command(reach, "AUTH=let-in", &err), &err);
+        t_ok(reach_add_command(reach, "SET=put", &err), &err);
+        peer_start(&peer, 20, ":1\r\n", 100);
+        peer.socket.uri.reach = reach;
+        t_ok(redis_pipe_open(&pipe, &peer.socket.uri, -1, NULL, NULL, &err), &err);
+        t_ok(put(pipe, 0, cases[i].command, "sesame", &err), &err);
+        assert_int_equal(redis_pipe_drain(pipe, &err), -1);
+        assert_int_equal(strstr(err.msg, "sesame") != NULL, i == 1);
+        t_fails(-1, &err, FT_ERR_PROTOCOL, cases[i].text);
+        redis_pipe_free(pipe);
+        reach_unref(reach);
+        peer.socket.uri.reach = NULL;
+        t_socket_end(&peer.socket);
+    }
 }
 
 /* Who calls gets no reply to mistake for one either. */
@@ -393,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_replies_come_in_order_with_their_tags),
         cmocka_unit_test(test_what_goes_wrong_is_said),
         cmocka_unit_test(test_a_reply_of_another_kind_is_none),
+        cmocka_unit_test(test_a_renamed_command_has_its_own_name_in_messages),
         cmocka_unit_test(test_a_call_gets_no_reply_of_another_kind),
         cmocka_unit_test(test_the_private_server_serves_and_leaves_nothing),
         cmocka_unit_test(test_commands_are_kept_until_they_are_answered),
