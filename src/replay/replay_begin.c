@@ -1,5 +1,4 @@
 #include "replay/replay_begin.h"
-#include "mapping/replay_saved.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -120,8 +119,8 @@ static int remove_done(struct replay *r, struct ft_err *err)
     return rc;
 }
 
-/* All fields of a replay that begins, at once; no stream is done. While the full sync is running the target is never dirty. Old positions count no longer, and go
- * when there are new ones. */
+/* All fields of a replay that begins, at once; no stream is done. While the full sync is running the target is never dirty.
+ * Old positions count no longer, and go when there are new ones. */
 static int write_state(struct replay *r, bool dirty, struct ft_err *err)
 {
     char generation[I64_TEXT_SIZE + 1] = "";

@@ -165,7 +165,6 @@ static int rest(struct early *e, struct ft_err *err)
 
     if (wait_ms < e->wait_ms)
         wait_ms = e->wait_ms;
-
     e->wait_ms = 2 * e->wait_ms < WAIT_MAX_MS ? 2 * e->wait_ms : WAIT_MAX_MS;
     return replay_cancel_sleep(e->o->cancel_fd, wait_ms, err);
 }

@@ -13,7 +13,7 @@ static bool has_journal(const struct replay *r)
     return r->source == NULL || (source_can(r->source, SOURCE_HAS_JOURNAL) && !r->cut.is_snapshot);
 }
 
-/* Which of these are not allowed; what the target does not have is no loss where `may_lack` says so, which may be NULL. */
+/* Which of these are not allowed; what the target does not have is no loss where `may_lack` says so. */
 static int add_denied(struct rights *rights, const struct replay *r, const char *const *names,
                       const bool *may_lack, size_t count, struct ft_err *err)
 {

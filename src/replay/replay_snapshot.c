@@ -477,7 +477,6 @@ static int put_in_sync(void *context, const struct item *item, const struct tran
 static int put_script(void *context, const struct item *item, struct bytes body, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("SCRIPT"), bytes_str("LOAD"), body};
-
     struct stream_sender *s = context;
 
     (void)item;               /* any flow's will do */

@@ -1,9 +1,10 @@
 #include "replay/report/replay_checks.h"
-#include "base/parse.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "base/parse.h"
 
 static const char *const outcome_names[] = {
     [REPLAY_CHECK_PASSED] = "passed",
