@@ -180,7 +180,7 @@ for input in in.rdb journal; do
 done
 
 # A proxy: no cluster, and not quite a Redis.
-"$FILTER_PROXY" "$T_HOST" 7002 --refuse INFO --refuse HELLO --refuse CLUSTER --refuse CONFIG --refuse CLIENT --refuse COMMAND \
+"$FILTER_PROXY" "$T_HOST" 7002 --databases 1 --refuse INFO --refuse HELLO --refuse CLUSTER --refuse CONFIG --refuse CLIENT --refuse COMMAND \
     --refuse WAIT --refuse SCRIPT --refuse FLUSHALL --refuse ACL --refuse DBSIZE --refuse FUNCTION >"$T/proxy.port" &
 PIDS="$PIDS $!"
 t_until test -s "$T/proxy.port"

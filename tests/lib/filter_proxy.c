@@ -1,29 +1,26 @@
 /*
  * filter_proxy - stands in front of a Redis and lets through what it likes, as hosted services and proxies do.
  *
- *   filter-proxy ADDRESS PORT [--refuse NAME]... [--max-args N] [--max-bytes N]
+ *   filter-proxy ADDRESS PORT [--refuse NAME]... [--databases N] [--max-args N] [--max-bytes N]
  *
  * Listens on a free port of ADDRESS, which it prints, and passes commands on to PORT there, one after the other. A refused
- * command is unknown, there is database 0 alone, and a request of more arguments or bytes is too large; a transaction with
- * any of these is not executed. A process for each connection; it runs until it is killed.
+ * command is unknown, there are N databases, and a request of more arguments or bytes is too large; a transaction with any
+ * of these is not executed. A process for each connection; it runs until it is killed.
  */
-#include <arpa/inet.h>
 #include <hiredis/hiredis.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "lib/tcp.h"
 
 #define PIECE 65536
 
 struct rules {
     char **refused;
     size_t refused_count;
-    size_t args_max, bytes_max; /* 0: any */
+    size_t databases, args_max, bytes_max; /* 0: any */
 };
 
 struct session {
@@ -32,22 +29,9 @@ struct session {
     bool queueing, spoiled; /* a transaction; a part of it was refused */
 };
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
-
-        if (put <= 0)
-            return false;
-        p += put;
-        n -= (size_t)put;
-    }
-    return true;
-}
-
 static bool say(struct session *s, const char *text)
 {
-    return write_all(s->client, text, strlen(text));
+    return tcp_write_all(s->client, text, strlen(text));
 }
 
 static bool is(const redisReply *command, const char *name)
@@ -73,8 +57,8 @@ static const char *find_fault(const struct rules *r, const redisReply *command)
         bytes += command->element[i]->len;
     if (is_refused(r, command))
         return "-ERR unknown command\r\n";
-    if (is(command, "SELECT") && command->elements == 2 &&
-        strcmp(command->element[1]->str, "0") != 0)
+    if (r->databases != 0 && is(command, "SELECT") && command->elements == 2 &&
+        strtoul(command->element[1]->str, NULL, 10) >= r->databases)
         return "-ERR DB index is out of range\r\n";
     if (r->args_max != 0 && command->elements > r->args_max)
         return "-ERR too many arguments\r\n";
@@ -101,14 +85,14 @@ static bool pass_on(struct session *s, const redisReply *command, bool answer)
     if (good) {
         long long n = redisFormatCommandArgv(&text, (int)command->elements, args, sizes);
 
-        good = n > 0 && write_all(s->server, text, (size_t)n);
+        good = n > 0 && tcp_write_all(s->server, text, (size_t)n);
     }
     while (good && reply == NULL) {
         ssize_t n = recv(s->server, piece, sizeof(piece), 0);
 
         good = n > 0 && redisReaderFeed(reader, piece, (size_t)n) == REDIS_OK &&
                redisReaderGetReply(reader, &reply) == REDIS_OK &&
-               (!answer || write_all(s->client, piece, (size_t)n));
+               (!answer || tcp_write_all(s->client, piece, (size_t)n));
     }
     freeReplyObject(reply);
     free(text);
@@ -146,7 +130,7 @@ static bool take(struct session *s, redisReply *command)
     return pass_on(s, command, true);
 }
 
-static void serve(struct session *s)
+static void take_all(struct session *s)
 {
     redisReader *reader = redisReaderCreate();
     char piece[PIECE];
@@ -167,24 +151,14 @@ static void serve(struct session *s)
     }
 }
 
-static int listen_at(struct sockaddr_in *at)
-{
-    socklen_t n = sizeof(*at);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    at->sin_port = 0;
-    if (fd < 0 || bind(fd, (struct sockaddr *)at, n) != 0 || listen(fd, 64) != 0 ||
-        getsockname(fd, (struct sockaddr *)at, &n) != 0)
-        return -1;
-    return fd;
-}
-
 static bool take_options(struct rules *r, int argc, char **argv)
 {
     r->refused = calloc((size_t)argc, sizeof(*r->refused));
     for (int i = 3; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--refuse") == 0)
             r->refused[r->refused_count++] = argv[i + 1];
+        else if (strcmp(argv[i], "--databases") == 0)
+            r->databases = strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--max-args") == 0)
             r->args_max = strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--max-bytes") == 0)
@@ -195,38 +169,23 @@ static bool take_options(struct rules *r, int argc, char **argv)
     return argc % 2 == 1;
 }
 
+static void serve(void *context, int client, const struct sockaddr_in *to)
+{
+    struct session s = {.rules = context, .client = client, .server = tcp_connect(to)};
+
+    if (s.server >= 0)
+        take_all(&s);
+}
+
 int main(int argc, char **argv)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET};
     struct rules rules = {0};
-    struct sockaddr_in at;
-    int listener;
 
-    if (argc < 3 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 ||
-        !take_options(&rules, argc, argv)) {
-        fputs(
-            "usage: filter-proxy ADDRESS PORT [--refuse NAME]... [--max-args N] [--max-bytes N]\n",
-            stderr);
+    if (argc < 3 || !take_options(&rules, argc, argv)) {
+        fputs("usage: filter-proxy ADDRESS PORT [--refuse NAME]... [--databases N] [--max-args N] "
+              "[--max-bytes N]\n",
+              stderr);
         return 2;
     }
-    to.sin_port = htons((uint16_t)atoi(argv[2]));
-    at = to;
-    listener = listen_at(&at);
-    if (listener < 0 || signal(SIGCHLD, SIG_IGN) == SIG_ERR)
-        return 1;
-    printf("%u\n", ntohs(at.sin_port));
-    (void)fflush(stdout); /* who waits for it finds out */
-    for (;;) {
-        struct session s = {.rules = &rules, .client = accept(listener, NULL, NULL)};
-
-        if (s.client >= 0 && fork() == 0) {
-            (void)close(listener); /* the parent's */
-            s.server = socket(AF_INET, SOCK_STREAM, 0);
-            if (s.server >= 0 && connect(s.server, (struct sockaddr *)&to, sizeof(to)) == 0)
-                serve(&s);
-            _exit(0);
-        }
-        if (s.client >= 0)
-            (void)close(s.client); /* the child's */
-    }
+    return tcp_proxy(argv[1], argv[2], serve, &rules);
 }

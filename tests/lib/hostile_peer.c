@@ -8,13 +8,12 @@
  * 60 KiB with control sequences. Prints its port, then serves one connection after the other until it
  * is killed.
  */
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "lib/tcp.h"
 
 #define PIECE_BYTES 65536u
 #define TEXT_BYTES  60000u
@@ -34,37 +33,24 @@ static const struct mode modes[] = {
     {"text", "-ERR \033]0;owned\007\033[2J", NULL},
 };
 
-static int send_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
-
-        if (sent <= 0)
-            return -1;
-        p += sent;
-        n -= (size_t)sent;
-    }
-    return 0;
-}
-
 static void answer(int fd, const struct mode *mode)
 {
     static char piece[PIECE_BYTES];
     size_t n = 0;
 
-    if (send_all(fd, mode->head, strlen(mode->head)) != 0)
+    if (!tcp_write_all(fd, mode->head, strlen(mode->head)))
         return;
     if (mode->body == NULL) {
         memset(piece, '\033', TEXT_BYTES);
-        (void)send_all(fd, piece, TEXT_BYTES);
-        (void)send_all(fd, "\r\n", 2);
+        (void)tcp_write_all(fd, piece, TEXT_BYTES);
+        (void)tcp_write_all(fd, "\r\n", 2);
         return;
     }
     while (n + strlen(mode->body) <= sizeof(piece)) {
         memcpy(piece + n, mode->body, strlen(mode->body));
         n += strlen(mode->body);
     }
-    while (send_all(fd, piece, n) == 0)
+    while (tcp_write_all(fd, piece, n))
         ;
 }
 
@@ -83,14 +69,10 @@ static void serve(int listener, const struct mode *mode)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int listener = tcp_listen(&address);
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        listen(listener, 16) != 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
+    if (listener < 0) {
         perror("hostile-peer");
         return 1;
     }
