@@ -3,7 +3,7 @@
 . "${0%/*}/../lib/sh_lib.sh"
 t_begin
 need_redis
-: "${MAKE_CAPTURE:?}"
+: "${MAKE_CAPTURE:?}" "${FILTER_PROXY:?}"
 
 # has KEYS - the target has so many keys
 has()
@@ -61,7 +61,7 @@ ends "stopped in the snapshot" $pid 5 "$T/snap.out"
 check "stopped in the snapshot: the summary" grep -Eq "not complete, sent: [1-9]" "$T/snap.out"
 redis_stop
 
-# Without commands that a service does not offer, and in requests of limited size, the end is the same.
+# Without commands that a service does not offer, and in requests of limited size, which a proxy sees to, the end is the same.
 take live-1
 equals()
 {
@@ -72,11 +72,18 @@ redis_start --rename-command EVAL "" --rename-command EVALSHA "" --rename-comman
 check "commands that are not there" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --finish
 check "commands that are not there: equal" equals
 redis_stop
-redis_start
+redis_start --port 7001 --bind "$T_HOST" --protected-mode no
+"$FILTER_PROXY" "$T_HOST" 7001 --max-args 32 --max-bytes 32768 >"$T/proxy.port" &
+PIDS="$PIDS $!"
+t_until test -s "$T/proxy.port"
+PROXY=redis://$T_HOST:$(cat "$T/proxy.port")
 check_status "a value that no request holds" 1 'larger than one request.*such as "edge.*nothing was written' \
     "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --max-request-bytes 8KiB
 check "a value that no request holds: nothing was written" [ "$(cli exists edge:14 str:1)" = 0 ]
-check "requests of limited size" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --finish \
+check_status "a service that takes no larger requests" 4 "too many arguments|max request size" \
+    "$FLOWTAPE" replay "$T/live-1" "$PROXY" --quiet --on-loss skip
+cli flushall >/dev/null
+check "requests of limited size" "$FLOWTAPE" replay "$T/live-1" "$PROXY" --quiet --on-loss skip --finish \
     --max-request-args 32 --max-request-bytes 32KiB
 check "requests of limited size: equal" equals
 check_status "too small a limit" 2 "from 32 on" "$FLOWTAPE" replay "$T/live-1" "$REDIS" --max-request-args 3
