@@ -9,6 +9,7 @@
 #include "cmd/common_args.h"
 #include "cmd/json_value.h"
 #include "cmd/sync_args.h"
+#include "cmd/sync_print.h"
 #include "cmd/ui.h"
 
 #define COMMAND "cutover"
@@ -51,9 +52,10 @@ static const struct arg cutover_args[] = {
 static const char about[] =
     "Usage: flowtape cutover DIR [OPTION...]\n"
     "\n"
-    "Tells the flowtape sync that works with DIR to cut over, or to go through with it, waits until\n"
-    "it has ended, and ends with its status. With neither --mode nor --confirm it shows how far that\n"
-    "sync is, and on a terminal asks whether to begin.\n";
+    "Tells the flowtape sync that works with DIR to cut over, or to go through with\n"
+    "it, waits until it has ended, and ends with its status. With neither --mode nor\n"
+    "--confirm it shows how far that sync is, and on a terminal asks whether to\n"
+    "begin.\n";
 
 #define GROUP_COUNT 2
 #define OPERANDS    "DIR"
@@ -146,15 +148,16 @@ static const char *string_of(json_t *json, const char *field)
 
 static void print_state(json_t *json)
 {
-    char records[FORMAT_COUNT];
+    char lag[SYNC_LAG_TEXT];
     char age[FORMAT_SIZE];
-    uint64_t lag = (uint64_t)json_integer_value(json_object_get(json, "lag_records"));
 
     printf("%s, %s\n", string_of(json, "state"),
            json_is_true(json_object_get(json, "caught_up"))   ? "caught up"
            : strcmp(string_of(json, "phase"), "journal") == 0 ? "not caught up yet"
                                                               : "the snapshot is being replayed");
-    printf("lag of the target: %s record%s, %s\n", format_count(lag, records), plural(lag),
+    printf("lag of the target: %s, %s\n",
+           sync_lag_text((uint64_t)json_integer_value(json_object_get(json, "lag_records")),
+                         json_is_true(json_object_get(json, "lag_is_bytes")), lag),
            format_duration_ms((uint64_t)json_integer_value(json_object_get(json, "lag_ms")), age));
     printf("a cut-over would be: %s\n", string_of(json, "mode"));
 }

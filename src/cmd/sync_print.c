@@ -45,21 +45,34 @@ static struct flow_points flow_points(struct live_flows *live, uint32_t flow)
     return p;
 }
 
-static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow_count)
+char *sync_lag_text(uint64_t lag, bool bytes, char out[SYNC_LAG_TEXT])
 {
+    char number[FORMAT_COUNT];
+
+    if (bytes)
+        return format_size(lag, out);
+    (void)snprintf(out, SYNC_LAG_TEXT, "%s record%s", format_count(lag, number),
+                   plural(lag)); /* fits */
+    return out;
+}
+
+static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow_count, bool bytes)
+{
+    char lag[SYNC_LAG_TEXT];
+
     for (uint32_t i = 0; i < flow_count && i < FLOWS_SHOWN; i++) {
         struct flow_points f = flow_points(live, i);
 
         progress_show(p,
                       "flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64
-                      ", applied %" PRIu64 ", lag %" PRIu64 " record%s, %" PRIu64 " ms",
+                      ", applied %" PRIu64 ", lag %s, %" PRIu64 " ms",
                       i, f.received.next_lsn, f.durable.next_lsn, f.applied.next_lsn,
-                      f.applied.lag_records, plural(f.applied.lag_records), f.applied.lag_ms);
+                      sync_lag_text(f.applied.lag_records, bytes, lag), f.applied.lag_ms);
     }
 }
 
 void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
-               bool serves)
+               bool serves, bool bytes)
 {
     const struct replay_progress *replay = &progress->replay;
     struct capture_progress capture;
@@ -79,10 +92,10 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
         return;
     }
     if (serves || atomic_load(&replay->in_journal)) {
-        char records[FORMAT_COUNT];
+        char text[SYNC_LAG_TEXT];
 
-        progress_add(p, "lag %s record%s, %s", format_count(lag.lag_records, records),
-                     plural(lag.lag_records), format_duration_ms(lag.lag_ms, age));
+        progress_add(p, "lag %s, %s", sync_lag_text(lag.lag_records, bytes, text),
+                     format_duration_ms(lag.lag_ms, age));
     } else {
         progress_add_read(p, &replay->read);
     }
@@ -93,7 +106,7 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
         replay_progress_add(p, replay, false);
     progress_draw(p);
     if (!p->terminal)
-        log_flows(p, live, state.flow_count);
+        log_flows(p, live, state.flow_count, bytes);
 }
 
 /* What became of suspect keys: nothing to say where there were none. */

@@ -79,11 +79,11 @@ static void tell_state(struct sync *s)
     }
     (void)snprintf(json, sizeof(json),
                    "{\"state\": \"%s\", \"mode\": \"%s\", \"phase\": \"%s\", \"caught_up\": %s, "
-                   "\"lag_records\": %" PRIu64 ", \"lag_ms\": %" PRIu64 "}",
+                   "\"lag_records\": %" PRIu64 ", \"lag_is_bytes\": %s, \"lag_ms\": %" PRIu64 "}",
                    cutover_state_name(s->cutover.state), cutover_mode_names[mode],
                    atomic_load(&s->progress->replay.in_journal) ? "journal" : "snapshot",
                    sync_has_caught_up(s) ? "true" : "false", worst.lag_records,
-                   worst.lag_ms); /* fits */
+                   s->source.redis ? "true" : "false", worst.lag_ms); /* fits */
     sync_control_reply(s->o->control, 0, json);
 }
 

@@ -41,6 +41,7 @@ while [ $i -lt "$(effort 8 3)" ]; do
     t_random_delay 300
 done
 t_until t_says "$T/log" 'caught up with the source'
+check_status "a lag of bytes" 2 'lag of the target: [0-9.]* [KM]*i*B,' "$FLOWTAPE" cutover "$DIR"
 check_status "a takeover while it runs" 4 'does not hand over' "$FLOWTAPE" cutover "$DIR" --mode takeover
 writes_stop
 sync_end INT
