@@ -197,9 +197,10 @@ static const char about[] =
     "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]...] DIR\n"
     "                        [OPTION...]\n"
     "\n"
-    "Records what a Dragonfly, Redis or Valkey sends to its replicas into the capture directory DIR,\n"
-    "which is made if need be. If DIR holds a capture of this source already, that one is continued.\n"
-    "Of a cluster all nodes are named, or one with --cluster; DIR is then a set of captures.\n";
+    "Records what a Dragonfly, Redis or Valkey sends to its replicas into the\n"
+    "capture directory DIR, which is made if need be. If DIR holds a capture of this\n"
+    "source already, that one is continued. Of a cluster all nodes are named, or one\n"
+    "with --cluster; DIR is then a set of captures.\n";
 
 #define GROUP_COUNT 10
 #define OPERANDS    "SOURCE and DIR"

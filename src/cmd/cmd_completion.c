@@ -34,7 +34,8 @@ static const char about[] =
     "Usage: flowtape completion bash|zsh|fish\n"
     "\n"
     "Prints what the shell needs to complete commands, options and their values:\n"
-    "source <(flowtape completion bash). An installed flowtape has it where shells look for it.\n";
+    "source <(flowtape completion bash). An installed flowtape has it where shells\n"
+    "look for it.\n";
 
 int cmd_completion_help(struct arg_view *view)
 {

@@ -29,9 +29,10 @@ static const struct arg config_args[] = {
 static const char about[] =
     "Usage: flowtape config [OPTION...] [COMMAND [ARGUMENT...]]\n"
     "\n"
-    "Shows which options and operands COMMAND would run with, and whether the command line, the\n"
-    "environment or the file of --config says so, in the form of such a file. Without COMMAND:\n"
-    "all that the environment and the file say, for every command. Nothing is run.\n";
+    "Shows which options and operands COMMAND would run with, and whether the\n"
+    "command line, the environment or the file of --config says so, in the form of\n"
+    "such a file. Without COMMAND: all that the environment and the file say, for\n"
+    "every command. Nothing is run.\n";
 
 int cmd_config_help(struct arg_view *view)
 {

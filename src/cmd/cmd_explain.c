@@ -255,8 +255,8 @@ static const struct arg print_args[] = {
 static const char about[] =
     "Usage: flowtape explain [OPTION...] COMMAND ARG...\n"
     "\n"
-    "Shows what a command from Dragonfly's journal becomes for a target. Words of the command may\n"
-    "hold \\xNN, \\n, \\r, \\t and \\\\ for bytes that are hard to type.\n";
+    "Shows what a command from Dragonfly's journal becomes for a target. Arguments\n"
+    "may hold \\xNN, \\n, \\r, \\t and \\\\ for bytes that are hard to type.\n";
 
 #define GROUP_COUNT 5
 

@@ -27,8 +27,9 @@ static const char about[] =
     "Usage: flowtape fixture make SCENARIO DIR [OPTION...]\n"
     "       flowtape fixture make --random SEED DIR [OPTION...]\n"
     "\n"
-    "Makes the capture directory DIR of the text SCENARIO: commands as one types them in redis-cli,\n"
-    "and directives, which flowtape-fixture(1) describes. The same text gives the same bytes.\n";
+    "Makes the capture directory DIR of the text SCENARIO: commands as one types\n"
+    "them in redis-cli, and directives, which flowtape-fixture(1) describes. The\n"
+    "same text gives the same bytes.\n";
 
 static int take_seed(void *into, const char *value, struct ft_err *err)
 {

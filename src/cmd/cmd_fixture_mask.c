@@ -31,9 +31,10 @@ struct mask_args {
 static const char about[] =
     "Usage: flowtape fixture mask INPUT DIR --secret-file FILE [OPTION...]\n"
     "\n"
-    "Makes the capture directory DIR of INPUT with other names: no key, field, member or value is\n"
-    "left, but all of the same lengths and kinds, and the same name is the same everywhere. Scores\n"
-    "and times are moved by a constant each. The same secret gives the same bytes.\n";
+    "Makes the capture directory DIR of INPUT with other names: no key, field,\n"
+    "member or value is left, but all of the same lengths and kinds, and the same\n"
+    "name is the same everywhere. Scores and times are moved by a constant each. The\n"
+    "same secret gives the same bytes.\n";
 
 static int add_keep(struct mask_args *a, struct bytes pattern, struct ft_err *err)
 {

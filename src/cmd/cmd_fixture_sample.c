@@ -22,9 +22,10 @@ struct sample_args {
 static const char about[] =
     "Usage: flowtape fixture sample INPUT DIR --keys N|P% [OPTION...]\n"
     "\n"
-    "Makes the capture directory DIR of some of the keys of INPUT: their entries, and all that its\n"
-    "journal has of them. So each of them gets the values that it has in the whole. Keys that these\n"
-    "values depend on, as by a RENAME, are kept as well.\n";
+    "Makes the capture directory DIR of some of the keys of INPUT: their entries,\n"
+    "and all that its journal has of them. So each of them gets the values that it\n"
+    "has in the whole. Keys that these values depend on, as by a RENAME, are kept as\n"
+    "well.\n";
 
 static int take_percent(const char *value, double *ret, struct ft_err *err)
 {

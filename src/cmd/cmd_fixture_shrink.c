@@ -22,9 +22,10 @@ struct shrink_args {
 static const char about[] =
     "Usage: flowtape fixture shrink INPUT DIR --while 'COMMAND' [OPTION...]\n"
     "\n"
-    "Finds the smallest capture for which COMMAND still succeeds, and makes it the capture directory\n"
-    "DIR: for example one that shows a fault. The shell runs COMMAND, with the directory of a capture\n"
-    "for each {}; exit status 0 is success. A search that was interrupted resumes.\n";
+    "Finds the smallest capture for which COMMAND still succeeds, and makes it the\n"
+    "capture directory DIR: for example one that shows a fault. The shell runs\n"
+    "COMMAND, with the directory of a capture for each {}; exit status 0 is success.\n"
+    "A search that was interrupted resumes.\n";
 
 static int take_tries(void *into, const char *value, struct ft_err *err)
 {

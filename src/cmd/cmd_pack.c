@@ -23,9 +23,10 @@ struct pack_args {
 static const char about[] =
     "Usage: flowtape pack CAPTURE FILE [OPTION...]\n"
     "\n"
-    "Makes one archive of a capture directory: a tar with the manifest first. FILE \"-\" is standard\n"
-    "output. A capture that is being recorded is packed up to what is durable. The same capture\n"
-    "gives the same bytes. Of a set of captures FILE is a directory with an archive of each node.\n";
+    "Makes one archive of a capture directory: a tar with the manifest first. FILE\n"
+    "\"-\" is standard output. A capture that is being recorded is packed up to what\n"
+    "is durable. The same capture gives the same bytes. Of a set of captures FILE is\n"
+    "a directory with an archive of each node.\n";
 
 static int take_compress(void *into, const char *value, struct ft_err *err)
 {

@@ -40,10 +40,11 @@ static const struct arg prune_args[] = {
 static const char about[] =
     "Usage: flowtape prune DIR [OPTION...]\n"
     "\n"
-    "Shows which generations of the capture DIR may go, and why the others are kept: the newest, the\n"
-    "newest complete one, those that --retain wants, that a running process reads, or that are to\n"
-    "be archived first. Nothing is removed without --remove. Of a set of captures that is shown node\n"
-    "by node; what the newest generations of the set consist of is kept.\n";
+    "Shows which generations of the capture DIR may go, and why the others are kept:\n"
+    "the newest, the newest complete one, those that --retain wants, that a running\n"
+    "process reads, or that are to be archived first. Nothing is removed without\n"
+    "--remove. Of a set of captures each node is shown in turn; what the newest\n"
+    "generations of the set consist of is kept.\n";
 
 static void list_groups(struct prune_args *a, struct arg_group groups[GROUP_COUNT])
 {

@@ -39,8 +39,8 @@ static const struct arg status_args[] = {
 static const char about[] =
     "Usage: flowtape status DIR [OPTION...]\n"
     "\n"
-    "Shows what the captures, replays and syncs that work with the capture directory DIR are at,\n"
-    "and how those that have ended did.\n";
+    "Shows what the captures, replays and syncs that work with the capture directory\n"
+    "DIR are at, and how those that have ended did.\n";
 
 #define GROUP_COUNT 2
 

@@ -23,9 +23,10 @@ static const char about[] =
     "Usage: flowtape unpack FILE DIR [OPTION...]\n"
     "       flowtape unpack --from COMMAND DIR [OPTION...]\n"
     "\n"
-    "Makes the capture directory DIR of an archive that flowtape pack has made. FILE \"-\" is\n"
-    "standard input. DIR appears when everything is there and checked; an interrupted run is\n"
-    "resumed by the next one. FILE may also be a packed set of captures, of which DIR is a set again.\n";
+    "Makes the capture directory DIR of an archive that flowtape pack has made. FILE\n"
+    "\"-\" is standard input. DIR appears when everything is there and checked; an\n"
+    "interrupted run is resumed by the next one. Of a packed set of captures FILE is\n"
+    "its directory, and DIR becomes a set again.\n";
 
 static int take_from(void *into, const char *value, struct ft_err *err)
 {

@@ -27,10 +27,11 @@ struct verify_args {
 static const char about[] =
     "Usage: flowtape verify INPUT [OPTION...]\n"
     "\n"
-    "Checks everything that can be checked without a peer, and decodes every item. INPUT is a\n"
-    "capture directory or an archive of one, any file of a .dfs set, an RDB file or an append-only\n"
-    "file, which may be compressed; \"-\" is standard input. Exit status 3 if there is a finding, 6\n"
-    "if there is none but a full sync was not finished.\n";
+    "Checks everything that can be checked without a peer, and decodes every item.\n"
+    "INPUT is a capture directory or an archive of one, any file of a .dfs set, an\n"
+    "RDB file or an append-only file, which may be compressed; \"-\" is standard\n"
+    "input. Exit status 3 if there is a finding, 6 if there is none but a full sync\n"
+    "was not finished.\n";
 
 static const struct arg report_args[] = {
     {"report", "FILE",

@@ -78,9 +78,10 @@ static const struct arg expired_args[] = {
 static const char about[] =
     "Usage: flowtape convert INPUT OUTPUT --to %s [OPTION...]\n"
     "\n"
-    "INPUT is a capture directory, a Dragonfly snapshot (any file of a .dfs set, or an .rdb file),\n"
-    "an RDB file or an append-only file of Redis, or one of these packed or compressed; \"-\" is\n"
-    "standard input. OUTPUT appears under its name only when it is complete.\n";
+    "INPUT is a capture directory, a Dragonfly snapshot (any file of a .dfs set, or\n"
+    "an .rdb file), an RDB file or an append-only file of Redis, or one of these\n"
+    "packed or compressed; \"-\" is standard input. OUTPUT appears under its name only\n"
+    "when it is complete.\n";
 
 /* One line of --help for each form. */
 static struct arg_group args_to(struct convert_args *a)

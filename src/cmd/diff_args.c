@@ -192,10 +192,11 @@ static const struct arg result_args[] = {
 static const char about[] =
     "Usage: flowtape diff A B [OPTION...]\n"
     "\n"
-    "Compares A and B key by key: types, values, times, the state of streams, functions. Each is a\n"
-    "capture directory, a Dragonfly snapshot, an RDB file, an append-only file, or a running Redis\n"
-    "(redis://..., unix:/path), of a cluster any node, or a live Dragonfly (dragonfly://...). Exit\n"
-    "status 0 if they are equal, 3 if they are not.\n";
+    "Compares A and B key by key: types, values, times, the state of streams,\n"
+    "functions. Each is a capture directory, a Dragonfly snapshot, an RDB file, an\n"
+    "append-only file, or a running Redis (redis://..., unix:/path), of a cluster\n"
+    "any node, or a live Dragonfly (dragonfly://...). Exit status 0 if they are\n"
+    "equal, 3 if they are not.\n";
 
 #define GROUP_COUNT 17
 #define OPERANDS    "A and B"

@@ -108,9 +108,9 @@ static const struct arg other_args[] = {
 static const char about[] =
     "Usage: flowtape inspect INPUT [OPTION...]\n"
     "\n"
-    "Shows what is in a capture directory, a .dfs set, an RDB file or an append-only file, packed or\n"
-    "compressed or not: where it comes from, generations, flows, segments, LSNs and times, and a\n"
-    "census of its keys.\n"
+    "Shows what is in a capture directory, a .dfs set, an RDB file or an append-only\n"
+    "file, packed or compressed or not: where it comes from, generations, flows,\n"
+    "segments, LSNs and times, and a census of its keys.\n"
     "INPUT \"-\" is standard input.\n";
 
 #define GROUP_COUNT 6

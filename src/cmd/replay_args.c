@@ -342,11 +342,11 @@ int check_args_check(const struct check_args *c, const struct replay_options *o,
 static const char about[] =
     "Usage: flowtape replay INPUT TARGET [OPTION...]\n"
     "\n"
-    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file, an append-only file, also\n"
-    "packed or compressed; \"-\" is standard input) into a running Redis or Redis Cluster. TARGET is\n"
-    "redis://[[user]:password@]host[:port] or unix:/path, of a cluster that of any node. Progress is\n"
-    "stored on the target itself: started again, it resumes there, and no record takes effect\n"
-    "twice.\n";
+    "Writes INPUT (a capture directory, a Dragonfly snapshot, an RDB file, an\n"
+    "append-only file, also packed or compressed; \"-\" is standard input) into a\n"
+    "running Redis or Redis Cluster. TARGET is redis://[[user]:password@]host[:port]\n"
+    "or unix:/path, of a cluster that of any node. Progress is stored on the target\n"
+    "itself: started again, it resumes there, and no record takes effect twice.\n";
 
 #define GROUP_COUNT 18
 #define OPERANDS    "INPUT and TARGET"

@@ -321,10 +321,11 @@ int serve_args_help(struct arg_view *view)
     static const char about[] =
         "Usage: flowtape serve INPUT --as redis|dragonfly [OPTION...]\n"
         "\n"
-        "As a Redis: INPUT is a capture, a Dragonfly snapshot (any file of a .dfs set, or an .rdb\n"
-        "file), or an RDB or append-only file of Redis. Redis and Valkey attach to it with REPLICAOF.\n"
-        "As a Dragonfly: INPUT is a capture, and what attaches to a Dragonfly gets its bytes. It runs\n"
-        "until it is stopped.\n";
+        "As a Redis: INPUT is a capture, a Dragonfly snapshot (any file of a .dfs set,\n"
+        "or an .rdb file), or an RDB or append-only file of Redis. Redis and Valkey\n"
+        "attach to it with REPLICAOF.\n"
+        "As a Dragonfly: INPUT is a capture, and what attaches to a Dragonfly gets its\n"
+        "bytes. It runs until it is stopped.\n";
     struct arg_group groups[GROUP_COUNT];
     struct serve_args nothing;
 

@@ -107,8 +107,8 @@ static const struct arg source_args[] = {
     {"source-password-file", "FILE", "its first line; else FLOWTAPE_SOURCE_PASSWORD is looked\nat",
      offsetof(struct sync_args, source.password_file), NULL},
     {"source-rename-command", "NAME=OTHER",
-     "send NAME as OTHER to the source (repeatable); what is\nnamed by --rename-command is the target's",
-     0, take_source_rename},
+     "send NAME as OTHER to the source (repeatable);\n--rename-command is for the target", 0,
+     take_source_rename},
 };
 
 static const struct arg serve_args[] = {
@@ -127,10 +127,11 @@ static const char about[] =
     "Usage: flowtape sync SOURCE TARGET --dir DIR [OPTION...]\n"
     "       flowtape sync SOURCE --serve ADDRESS --dir DIR [OPTION...]\n"
     "\n"
-    "Records a live Dragonfly, Redis or Valkey into DIR and replays it into a running Redis at the\n"
-    "same time, up to the cut-over. SOURCE is dragonfly://[USER[:PASSWORD]@]HOST[:PORT], or\n"
-    "redis:// likewise, TARGET as for flowtape replay. The same command resumes after any\n"
-    "interruption. Status 0: the target has everything.\n";
+    "Records a live Dragonfly, Redis or Valkey into DIR and replays it into a\n"
+    "running Redis at the same time, up to the cut-over. SOURCE is\n"
+    "dragonfly://[USER[:PASSWORD]@]HOST[:PORT], or redis:// likewise, TARGET as for\n"
+    "flowtape replay. The same command resumes after any interruption. Status 0: the\n"
+    "target has everything.\n";
 
 #define GROUP_COUNT       24
 #define OPERANDS          "SOURCE and TARGET"
