@@ -27,7 +27,7 @@ awk -v bytes="${BYTES:-1e12}" -v keys="${KEYS:-2e9}" -v shards="${SHARDS:-64}" -
 
     printf "%.0f GB, %.0f million keys, %d shards, %d nodes; %d cores, links of %g and %g Gbit/s, a disk of %g MB/s\n\n",
         gb, m, shards, nodes, cores, link, target_link, disk
-    printf "%-10s %-34s %14s %10s\n", "", "limit", "seconds alone", "time"
+    printf "%-10s %-48s %14s %10s\n", "", "limit", "seconds alone", "time"
     stage("capture")
     add("the source: a thread for each shard", bytes / 1e6 / (shards * shard_mb_s))
     add("the link to flowtape", bytes * 8 / 1e9 / link)
@@ -41,7 +41,7 @@ awk -v bytes="${BYTES:-1e12}" -v keys="${KEYS:-2e9}" -v shards="${SHARDS:-64}" -
     add("the link to the target", bytes * 8 / 1e9 / target_link)
     add("the nodes: a thread each", m * server_s_m / nodes)
     done()
-    printf "%-10s %-34s %14s %10s\n", "together", "", "", hours(total)
+    printf "%-10s %-48s %14s %10s\n", "together", "", "", hours(total)
 }
 
 function stage(name) {
@@ -50,7 +50,7 @@ function stage(name) {
 }
 
 function add(what, seconds) {
-    printf "%-10s %-34s %14.0f\n", stage_name, what, seconds
+    printf "%-10s %-48s %14.0f\n", stage_name, what, seconds
     stage_name = ""
     if (seconds > slowest) {
         slowest = seconds
@@ -60,7 +60,7 @@ function add(what, seconds) {
 
 function done() {
     total += slowest
-    printf "%-10s %-34s %14s %10s\n", "", "saturated: " saturated, "", hours(slowest)
+    printf "%-10s %-48s %14s %10s\n", "", "saturated: " saturated, "", hours(slowest)
 }
 
 function hours(seconds) {
