@@ -541,8 +541,8 @@ static int take_moment(struct set_run *r, struct ft_err *err)
         return begin_set_generation(r, err);
     case SET_REST_AGAIN:
         note(r,
-             "slots have crossed on their way between nodes, or a node has given away its last "
-             "one and become a replica: in which order their keys were written cannot be told; a "
+             "slots crossed on their way between nodes, or a node gave away its last "
+             "one and became a replica: the order in which their keys were written is not known; a "
              "new generation of the set begins, of what each slot's last node has");
         break;
     case SET_REST_NOTHING:

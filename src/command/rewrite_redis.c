@@ -138,7 +138,7 @@ void rewrite_eval(struct rewrite *rw)
         return;
     }
     if (rw->options->keeps_others && rewrite_is(rw, 0, "EVALSHA")) {
-        rewrite_malformed(rw, "a script by its digest, of which the text did not come before it");
+        rewrite_malformed(rw, "a script by its digest, whose text did not come before it");
         return;
     }
     rw->out->class_ = TRANSLATION_READ_WRITE;

@@ -65,8 +65,8 @@ static int take_pattern(struct key_claim_part *p, const char *text, struct ft_er
         if (strchr("*?[", *at) != NULL || iscntrl((unsigned char)*at) ||
             (*at == '\\' && (at[1] == '\0' || iscntrl((unsigned char)at[1]))))
             return err_set(err, FT_ERR_USAGE,
-                           "\"%s\": wanted PREFIX*, the name of a key, or slots:0-5460; a "
-                           "backslash takes the meaning of a *, ? or [ in a name",
+                           "\"%s\": wanted PREFIX*, the name of a key, or slots:0-5460; in a "
+                           "name a backslash belongs in front of *, ? and [",
                            text);
         at += *at == '\\';
         if (buf_append(&p->name, at, 1, err) != 0)

@@ -1,8 +1,8 @@
 /*
  * key_claim.h - which keys of a target one of several replays into it may write.
  *
- * What it is   Parts, of which a key has to fit one: "PREFIX*", a name that is written out, or "slots:0-5460,5465". A
- *              backslash takes the meaning of the character after it. A claim is about names, in every database.
+ * What it is   Parts, of which a key has to fit one: "PREFIX*", a name that is written out, or "slots:0-5460,5465". After
+ *              a backslash any character stands for itself. A claim is about names, in every database.
  * Overlap      Two claims overlap unless it is certain that no key fits both. The slots of a prefix are known only if it
  *              holds a whole hash tag.
  * Text         Of a claim as a whole: its parts, sorted, a line each.

@@ -343,7 +343,7 @@ static int unwrap(struct redis_reader *r, struct ft_err *err)
         if (strcmp(r->name, "RREPLAY") != 0 || r->arg_count < 3)
             return 0;
         if (r->arg_count > 3 && (!bytes_to_u64(args[3], &db) || db > DBID_MAX))
-            return command_bad(r, err, "RREPLAY in a database that is none begins");
+            return command_bad(r, err, "RREPLAY in a database that does not exist begins");
         rc = take_inner(r, args[2], err);
         if (rc > 0)
             r->record_db = (uint32_t)db;
@@ -364,7 +364,7 @@ static int take_control(struct redis_reader *r, struct ft_err *err)
 
     if (is_named(r, "SELECT") && r->arg_count == 2 && !r->consumed) {
         if (!bytes_to_u64(r->args[1], &db) || db > DBID_MAX)
-            return command_bad(r, err, "SELECT of a database that is none begins");
+            return command_bad(r, err, "SELECT of a database that does not exist begins");
         r->db = (uint32_t)db;
         return 1;
     }

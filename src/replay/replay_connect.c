@@ -88,8 +88,8 @@ static int take_place(struct replay *r, struct ft_err *err)
         return replay_take_lease(r, err);
     if (r->set.shared && r->rights.no_eval)
         return err_set(err, FT_ERR_PROTOCOL,
-                       "--shared-target needs EVAL, which the target does not allow: claims of two "
-                       "replays could not be told apart");
+                       "--shared-target needs EVAL, which the target does not allow: two replays "
+                       "could claim the same keys");
     if (replay_claims_take(&r->set, err) != 0 || replay_take_lease(r, err) != 0)
         return -1;
     return replay_claims_take(&r->set, err);

@@ -80,10 +80,11 @@ static int check_content(struct replay_checks *p, struct replay *r, bool follows
         (void)replay_content_refuse(r, err);
         return replay_checks_fail(p, "content", err);
     }
-    replay_checks_add(p, "content", REPLAY_CHECK_PASSED, "%s %s",
-                      r->set.shared ? "of what is claimed the target" : "the target",
-                      r->set.shared ? (*ret_empty ? "has nothing" : "has keys")
-                                    : (*ret_empty ? "is empty" : "has keys"));
+    replay_checks_add(p, "content", REPLAY_CHECK_PASSED, "the target %s%s",
+                      !*ret_empty     ? "has keys"
+                      : r->set.shared ? "has no keys"
+                                      : "is empty",
+                      r->set.shared ? " among those that are claimed" : "");
     return 0;
 }
 

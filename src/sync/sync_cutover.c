@@ -205,9 +205,10 @@ static int move_on(struct sync *s, struct ft_err *err)
     if (s->moving_ms == 0)
         s->moving_ms = now_ms;
     if (cutover_is_paused(&s->cutover) && now_ms - s->moving_ms > s->o->replay.give_up_ms)
-        return err_set(err, FT_ERR_TIMEOUT,
-                       "the source says that its writes are paused, but has gone on for %s",
-                       format_duration_ms(now_ms - s->moving_ms, time));
+        return err_set(
+            err, FT_ERR_TIMEOUT,
+            "the source says that its writes are paused, but its journal has grown for %s",
+            format_duration_ms(now_ms - s->moving_ms, time));
     cutover_more(&s->cutover);
     return 0;
 }

@@ -341,7 +341,8 @@ static int cmsgpack_unpack(lua_State *lua)
     const char *text = luaL_checklstring(lua, 1, &n);
     struct bytes in = bytes_of(text, n);
 
-    return unpack(lua, &in, 0) ? 1 : luaL_error(lua, "ERR this is no MessagePack of ours");
+    return unpack(lua, &in, 0) ? 1
+                               : luaL_error(lua, "ERR this is not what cmsgpack.pack gives here");
 }
 
 /* Where the linker puts the addresses of all embedded scripts, see embed-lua.awk. */

@@ -158,7 +158,8 @@ int cluster_view_parse(struct cluster_view **ret, const char *text, const char *
         text += n + strspn(text + n, "\r\n");
     }
     if (rc == 0 && !found_self)
-        rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER NODES has no line of the node");
+        rc = err_set(err, FT_ERR_PROTOCOL,
+                     "the answer to CLUSTER NODES has no line for the node itself");
     if (rc != 0) {
         cluster_view_free(v);
         return -1;

@@ -80,7 +80,7 @@ int pipe_command_check_limit(const struct pipe_command *command, const struct re
     if (reach_fits(&limit, count, bytes))
         return 0;
     return err_set(err, FT_ERR_LIMIT,
-                   "a request of %zu arguments and %llu bytes (%.*s) is larger than %s may get "
+                   "a request of %zu arguments and %llu bytes (%.*s) is larger than %s is to get "
                    "(--max-request-args, --max-request-bytes)",
                    count, (unsigned long long)bytes,
                    command->args[0].n < 32 ? (int)command->args[0].n : 32,

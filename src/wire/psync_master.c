@@ -96,7 +96,7 @@ int psync_master_open(struct psync_master *m, const struct uri *uri, int cancel_
     if (m->is_active_replica && note != NULL)
         note(context,
              "the source is an active replica of KeyDB, which propagates nothing of keys that "
-             "expire or are evicted: one that is made again after that keeps what it had");
+             "expire or are evicted: a key that is made again after that keeps what it had");
     return 0;
 }
 

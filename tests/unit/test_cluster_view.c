@@ -64,8 +64,8 @@ static void expect_wrong(const char *text, const char *why)
 static void test_what_makes_no_sense(void **state)
 {
     (void)state;
-    expect_wrong("", "no line of the node");
-    expect_wrong(ID_A " h:1@2 master - 0 0 3 connected 0-99\n", "no line of the node");
+    expect_wrong("", "no line for the node itself");
+    expect_wrong(ID_A " h:1@2 master - 0 0 3 connected 0-99\n", "no line for the node itself");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0\n", "short line");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 x connected\n", "no epoch");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 16384\n", "out of range");

@@ -215,9 +215,9 @@ static void test_damaged(void **state)
     fails(T_BYTES("*22222222222222222222222222222222222222\r\n"), FT_ERR_CORRUPT,
           "a line without an end");
     fails(T_BYTES("*4194305\r\n"), FT_ERR_LIMIT, "4194304 arguments");
-    fails(T_BYTES(SELECT("x")), FT_ERR_CORRUPT, "SELECT of a database that is none");
+    fails(T_BYTES(SELECT("x")), FT_ERR_CORRUPT, "SELECT of a database that does not exist");
     fails(T_BYTES("*2\r\n$6\r\nSELECT\r\n$5\r\n65536\r\n"), FT_ERR_CORRUPT,
-          "database that is none");
+          "database that does not exist");
     fails(T_BYTES(EXEC), FT_ERR_CORRUPT, "EXEC without a transaction");
     fails(T_BYTES(MULTI MULTI), FT_ERR_CORRUPT, "MULTI within a transaction begins at offset 15");
     fails(T_BYTES("#TS:soon\r\n"), FT_ERR_CORRUPT, "#TS: line without a time");
