@@ -191,20 +191,27 @@ static bool lists_none(const redisReply *reply)
            (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "unknown command") != NULL);
 }
 
-int replay_content_has_functions(struct replay *r, bool *ret, struct ft_err *err)
+static int node_has_functions(struct target_node *node, bool *ret, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("LIST")};
-    bool none = true;
+    redisReply *reply;
 
-    for (size_t i = 0; none && i < r->target.node_count; i++) {
-        redisReply *reply;
+    if (target_node_ask(node, &reply, args, 2, err) != 0)
+        return -1;
+    *ret = !lists_none(reply);
+    freeReplyObject(reply);
+    return 0;
+}
 
-        if (target_node_ask(&r->target.nodes[i], &reply, args, 2, err) != 0)
+int replay_content_has_functions(struct replay *r, bool *ret, struct ft_err *err)
+{
+    bool has = false;
+
+    for (size_t i = 0; !has && i < r->target.node_count; i++) {
+        if (node_has_functions(&r->target.nodes[i], &has, err) != 0)
             return -1;
-        none = lists_none(reply);
-        freeReplyObject(reply);
     }
-    *ret = !none;
+    *ret = has;
     return 0;
 }
 
@@ -213,11 +220,12 @@ int replay_content_drop_functions(struct replay *r, struct ft_err *err)
     const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("FLUSH")};
 
     for (size_t i = 0; i < r->target.node_count; i++) {
-        redisReply *reply;
+        struct target_node *node = &r->target.nodes[i];
+        bool has;
 
-        if (target_node_ask(&r->target.nodes[i], &reply, args, 2, err) != 0)
+        if (node_has_functions(node, &has, err) != 0 ||
+            (has && target_node_call(node, NULL, args, 2, err) != 0))
             return -1;
-        freeReplyObject(reply);
     }
     return 0;
 }

@@ -15,7 +15,8 @@ int replay_content_is_empty(struct replay *r, bool *ret, struct ft_err *err);
 int replay_content_refuse(const struct replay *r, struct ft_err *err);
 /* replay_content_flush - of every master, all its keys go. */
 int replay_content_flush(struct replay *r, struct ft_err *err);
-/* replay_content_has_functions - on any master; a user who may not ask gets "yes". _drop_functions: all of them go. */
+/* replay_content_has_functions - on any master; a user who may not ask gets "yes". _drop_functions: all of them go;
+ * FT_ERR_PROTOCOL: there are some that stay. */
 int replay_content_has_functions(struct replay *r, bool *ret, struct ft_err *err);
 int replay_content_drop_functions(struct replay *r, struct ft_err *err);
 

@@ -145,8 +145,18 @@ wait "$SYNC_PID" 2>/dev/null
 t_forget "$SYNC_PID"
 cli set vanished 1 >/dev/null
 check "$label: their state says so" [ "$(cli hget flowtape:replay phase)" = snapshot ]
+if ! server_before 7.0; then # what the source no longer has may not stay
+    cli function load '#!lua name=vanished
+        redis.register_function("vanished", function() return 1 end)' >/dev/null
+    cli acl setuser default '-function|flush' >/dev/null
+    check_status "$label: functions that stay" 4 "FUNCTION" timeout 300 "$FLOWTAPE" sync "$URI" "$REDIS" \
+        --dir "$DIR" --on-loss skip --cutover takeover --finish
+    check "$label: functions that stay: so does the state" [ "$(cli hexists flowtape:replay early)" = 1 ]
+    cli acl setuser default +@all >/dev/null
+fi
 check_status "$label: the rest" 0 "was not complete, and is emptied" timeout 300 "$FLOWTAPE" sync "$URI" "$REDIS" \
     --dir "$DIR" --on-loss skip --cutover takeover --finish
+check "$label: no functions" [ -z "$(cli function list | grep vanished)" ]
 equal "$label"
 over "$label"
 
