@@ -204,15 +204,8 @@ int target_eval_call(const struct target_client *t, struct target_node *node, re
                      const struct bytes *args, size_t count, struct ft_err *err)
 {
     redisReply *reply;
-    int rc = 0;
 
     if (target_eval(node->pipe, atomic_load(&t->no_eval), &reply, args, count, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR)
-        rc = target_node_refused(node, reply->str, err);
-    if (rc == 0 && ret != NULL)
-        *ret = reply;
-    else
-        freeReplyObject(reply);
-    return rc;
+    return target_node_take(node, ret, reply, err);
 }

@@ -42,14 +42,11 @@ int target_node_ask(struct target_node *node, redisReply **ret, const struct byt
     return 0;
 }
 
-int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *args,
-                     size_t count, struct ft_err *err)
+int target_node_take(struct target_node *node, redisReply **ret, redisReply *reply,
+                     struct ft_err *err)
 {
-    redisReply *reply;
     int rc = 0;
 
-    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
-        return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = target_node_refused(node, reply->str, err);
     if (rc == 0 && ret != NULL)
@@ -57,6 +54,16 @@ int target_node_call(struct target_node *node, redisReply **ret, const struct by
     else
         freeReplyObject(reply);
     return rc;
+}
+
+int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *args,
+                     size_t count, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
+        return -1;
+    return target_node_take(node, ret, reply, err);
 }
 
 /* The answer to SELECT of a database. */

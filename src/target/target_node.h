@@ -39,8 +39,11 @@ int target_node_refused(struct target_node *node, const char *text, struct ft_er
  * *ret. */
 int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *args,
                     size_t count, struct ft_err *err);
-/* target_node_call - the same; every error reply is an error. ret may be NULL if the reply is not
- * wanted. */
+/* target_node_take - a reply, which is the caller's as *ret or freed; every error reply is an error. ret may be NULL if
+ * the reply is not wanted. */
+int target_node_take(struct target_node *node, redisReply **ret, redisReply *reply,
+                     struct ft_err *err);
+/* target_node_call - one command, and target_node_take. */
 int target_node_call(struct target_node *node, redisReply **ret, const struct bytes *args,
                      size_t count, struct ft_err *err);
 /* target_node_has_db - by SELECT; database 0 is selected after it. */
