@@ -23,7 +23,7 @@ struct local_script {
     void *context;
     lua_State *lua;
     struct ft_err *err; /* of the run */
-    bool failed;        /* ask has set it */
+    bool failed;        /* it is set: the script could not be run to its end */
     uint32_t db;        /* that the script has selected */
     struct buf text;    /* of the arguments of all writes */
     size_t *ends;
@@ -138,12 +138,14 @@ static void push_reply(lua_State *lua, const redisReply *reply)
 /* The arguments on the stack. They stay there, so the text lives as long as the call. */
 static size_t take_args(struct local_script *s, lua_State *lua)
 {
-    struct ft_err ignored = FT_ERR_INIT;
     int count = lua_gettop(lua);
 
-    if (count == 0 ||
-        ARRAY_RESERVE(&s->args, &s->arg_cap, (size_t)count, "a command", &ignored) != 0)
+    if (count == 0)
         return 0;
+    if (ARRAY_RESERVE(&s->args, &s->arg_cap, (size_t)count, "a command", s->err) != 0) {
+        s->failed = true;
+        return 0;
+    }
     for (int i = 1; i <= count; i++) {
         size_t n;
 
@@ -533,19 +535,20 @@ static void push_list(lua_State *lua, const struct bytes *args, size_t count)
     }
 }
 
-/* The function on the stack, or the reason why there is none. */
-static bool compile(lua_State *lua, struct bytes script)
+/* 0: the function is on the stack; else the reason why there is none. */
+static int compile(lua_State *lua, struct bytes script)
 {
     const char *text = (const char *)script.p;
     size_t n = script.n;
     const char *end;
+    int status;
 
     lua_getfield(lua, LUA_REGISTRYINDEX, "compiled");
     lua_pushlstring(lua, text, n);
     lua_rawget(lua, -2);
     if (!lua_isnil(lua, -1)) {
         lua_remove(lua, -2);
-        return true;
+        return 0;
     }
     lua_pop(lua, 1);
     /* flags for the server are no Lua */
@@ -553,15 +556,16 @@ static bool compile(lua_State *lua, struct bytes script)
         n -= (size_t)(end - text);
         text = end;
     }
-    if (luaL_loadbuffer(lua, text, n, "script") != 0) {
+    status = luaL_loadbuffer(lua, text, n, "script");
+    if (status != 0) {
         lua_remove(lua, -2);
-        return false;
+        return status;
     }
     lua_pushlstring(lua, (const char *)script.p, script.n);
     lua_pushvalue(lua, -2);
     lua_rawset(lua, -4);
     lua_remove(lua, -2);
-    return true;
+    return 0;
 }
 
 /* What was raised or did not compile: a text, or {err = ...}. */
@@ -577,11 +581,26 @@ static void make_error(lua_State *lua)
     push_error(lua, text);
 }
 
+/* Writes as the caller gets them. */
+static int show_writes(struct local_script *s, struct ft_err *err)
+{
+    if (ARRAY_RESERVE(&s->args, &s->arg_cap, s->end_count, "a script", err) != 0 ||
+        ARRAY_RESERVE(&s->shown, &s->shown_cap, s->write_count, "a script", err) != 0)
+        return -1;
+    for (size_t i = 0; i < s->end_count; i++)
+        s->args[i] = written_arg(s, i);
+    for (size_t i = 0; i < s->write_count; i++)
+        s->shown[i] = (struct local_script_write){s->writes[i].db, s->args + s->writes[i].first,
+                                                  s->writes[i].count};
+    return 0;
+}
+
 int local_script_run(struct local_script *s, redisReply **ret, uint32_t db,
                      const struct bytes *args, size_t count, struct ft_err *err)
 {
     lua_State *lua = s->lua;
     uint64_t keys;
+    int status;
     int rc;
 
     s->err = err;
@@ -596,30 +615,23 @@ int local_script_run(struct local_script *s, redisReply **ret, uint32_t db,
     lua_setglobal(lua, "KEYS");
     push_list(lua, args + 3 + keys, count - 3 - keys);
     lua_setglobal(lua, "ARGV");
-    if (!compile(lua, args[1]) || lua_pcall(lua, 0, 1, 0) != 0) {
+    status = compile(lua, args[1]);
+    if (status == 0)
+        status = lua_pcall(lua, 0, 1, 0);
+    if (status == LUA_ERRMEM)
+        return err_nomem(err, "a script");
+    if (status != 0) {
         make_error(lua);
         s->write_count = 0;
     }
-    rc = s->failed ? -1 : take_value(s, ret, err);
+    rc = s->failed || show_writes(s, err) != 0 ? -1 : take_value(s, ret, err);
     lua_settop(lua, 0);
     return rc;
 }
 
-const struct local_script_write *local_script_writes(struct local_script *s, size_t *ret_count)
+const struct local_script_write *local_script_writes(const struct local_script *s,
+                                                     size_t *ret_count)
 {
-    struct ft_err ignored = FT_ERR_INIT;
-
-    *ret_count = 0;
-    if (s->write_count == 0)
-        return NULL;
-    if (ARRAY_RESERVE(&s->args, &s->arg_cap, s->end_count, "a script", &ignored) != 0 ||
-        ARRAY_RESERVE(&s->shown, &s->shown_cap, s->write_count, "a script", &ignored) != 0)
-        return NULL;
-    for (size_t i = 0; i < s->end_count; i++)
-        s->args[i] = written_arg(s, i);
-    for (size_t i = 0; i < s->write_count; i++)
-        s->shown[i] = (struct local_script_write){s->writes[i].db, s->args + s->writes[i].first,
-                                                  s->writes[i].count};
     *ret_count = s->write_count;
     return s->shown;
 }

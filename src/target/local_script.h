@@ -42,7 +42,8 @@ int local_script_new(struct local_script **ret, local_script_ask_fn *ask, void *
 int local_script_run(struct local_script *s, redisReply **ret, uint32_t db,
                      const struct bytes *args, size_t count, struct ft_err *err);
 /* local_script_writes - of the last run, until the next one. */
-const struct local_script_write *local_script_writes(struct local_script *s, size_t *ret_count);
+const struct local_script_write *local_script_writes(const struct local_script *s,
+                                                     size_t *ret_count);
 void local_script_free(struct local_script *s);
 
 #endif
