@@ -12,8 +12,7 @@
 
 enum need {
     NEED_ALWAYS,
-    NEED_JOURNAL, /* records follow the snapshot */
-    NEED_SET,     /* from here on: only if the input has such values */
+    NEED_SET, /* from here on: only if the input has such values */
     NEED_RESTORE,
     NEED_MSET,
     NEED_UNLINK,
@@ -93,7 +92,7 @@ int rights_take_without(unsigned *ret, const char *text, struct ft_err *err)
 
 static bool is_left_out(unsigned without, enum need need)
 {
-    for (size_t i = 0; need > NEED_JOURNAL && i < CHOICE_COUNT; i++) {
+    for (size_t i = 0; need > NEED_ALWAYS && i < CHOICE_COUNT; i++) {
         if ((without & choices[i].bit) != 0 &&
             (choices[i].needs[0] == need || choices[i].needs[1] == need))
             return true;
@@ -243,7 +242,7 @@ static void take_denied(struct rights *rights, bool journal, const struct probe 
     rights->no_mset |= p->need == NEED_MSET;
     rights->no_unlink |= p->need == NEED_UNLINK;
     rights->no_eval |= p->need == NEED_EVAL || (p->need == NEED_SCRIPT && journal);
-    if (p->need == NEED_ALWAYS || p->need == NEED_HERE || (p->need == NEED_JOURNAL && journal))
+    if (p->need == NEED_ALWAYS || p->need == NEED_HERE)
         rights_add_missing(rights, p->args[0], v->why);
 }
 
