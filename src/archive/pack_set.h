@@ -3,7 +3,7 @@
  *
  * What it is   A packed set is a directory with the set's description, in which each node is the archive of its capture
  *              (pack.h) instead of a directory, under the same name. So whoever reads a set reads this one.
- * Whole        The description comes last: a directory without it is no set. A packed set gets its name when it is
+ * Whole        The description comes last: a directory without it is not a set. A packed set gets its name when it is
  *              complete; one that is unpacked resumes with the first node that is not there.
  * Errors       As of pack.h and unpack.h.
  */

@@ -87,7 +87,7 @@ int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err)
     return 0;
 }
 
-/* Without room or a thread the caller goes on as before. A thread that waits for a pipe could not be ended. */
+/* Without room or a thread the caller reads as before. A thread that waits for a pipe could not be ended. */
 static void start(struct read_ahead *r)
 {
     struct stat status;
@@ -113,8 +113,7 @@ static void wait_for_piece(struct read_ahead *r)
     }
     while (r->count == 0)
         pthread_cond_wait(&r->changed, &r->mu);
-    r->lent =
-        r->pieces[r->first].n != 0; /* the end, or an error, is told again to who asks again */
+    r->lent = r->pieces[r->first].n != 0; /* whoever asks again gets the end, or the error, again */
     pthread_mutex_unlock(&r->mu);
 }
 

@@ -401,7 +401,7 @@ static void note_begun(struct set_run *r)
     r->seen_look = last;
 }
 
-/* The nodes have other generations: what of slots is known begins anew, unless it is written down. */
+/* The nodes have other generations: what is known of slots has to be found out again, unless it is written down. */
 static int take_generations(struct set_run *r, const uint32_t *found, struct ft_err *err)
 {
     const struct set_generation *newest = capture_set_find(r->set, 0);

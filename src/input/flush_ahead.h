@@ -2,7 +2,7 @@
  * flush_ahead.h - does a node delete again what it has got of a slot? Looks ahead in one of its journals.
  *
  * What it is   A Dragonfly that is given a slot journals its keys before the slot is its own. If that is given up, it deletes them, and
- *              journals so (DFLYCLUSTER FLUSHSLOTS). So who waits until the node has the slot would wait for good: what came
+ *              journals so (DFLYCLUSTER FLUSHSLOTS). So who waits until the node has the slot would wait for ever: what came
  *              before such a flush, of a slot that the node did not have, is to be dropped.
  * Cost         A second reader of the flow's journal, from the record that waits; it continues where it was.
  * Threads      Belongs to one thread.

@@ -36,7 +36,7 @@ uint32_t source_node_count(const struct source *s);
 uint32_t source_node_of(const struct source *s, uint32_t stream);
 /* source_node_first - the first stream of a node; for source_node_count: how many streams there are. */
 uint32_t source_node_first(const struct source *s, uint32_t node);
-/* source_nodes_check_end - FT_ERR_STATE: the end of the input is wanted, and slots were on their way there, so that it is no state of
+/* source_nodes_check_end - FT_ERR_STATE: the end of the input is wanted, and slots were on their way there, so that it is not a state of
  * the cluster. Who follows asks nothing. */
 int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err);
 /* source_is_foreign - an entry that a full sync brings of a slot that another node had: what is left of

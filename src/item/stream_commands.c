@@ -30,7 +30,7 @@ struct filling {
     bool any;                  /* something was added */
     struct stream_id *pending; /* of all groups, sorted; only where there is no RESTORE */
     size_t pending_count, pending_at;
-    struct stream_id *gone; /* of these, what is no entry any more */
+    struct stream_id *gone; /* of these, those that are not entries any more */
     size_t gone_count;
     struct ft_err *err;
 };

@@ -6,7 +6,7 @@
  *              lanes alone: an output is the same, byte for byte, however fast each thread is. Lanes of one track follow
  *              each other. The lane of the fold comes after all others.
  * Memory       A track has CHUNKS_OF_TRACK chunks; its lane waits until one of them was written.
- * Large items  What a lane lends is written before its thread goes on, so memory would grow with the tracks if each
+ * Large items  What a lane lends is written before its thread continues, so memory would grow with the tracks if each
  *              collected one. A lane collects a large item only while it is its track's turn, which stays with
  *              the track until the item has gone (chunk_tracks_hold). A lock that any lane may take would not
  *              do: the one whose turn it is might wait for it, and its owner for the writer.

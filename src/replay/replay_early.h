@@ -3,7 +3,7 @@
  *
  * What it is   The forerunner of a replay, in a sync. It reads what the capture has written so far and waits for more. When the
  *              full sync is complete and all of it is on the target, the replay proper begins there. Whatever goes wrong
- *              before, the replay proper begins anew: the target was empty, or was to be emptied, and is emptied again
+ *              before, the replay proper restarts from the beginning: the target was empty, or was to be emptied, and is emptied again
  *              (replay_begin.c). So nothing has to be known beforehand of what will come, and it need not be durable.
  * When         Only if everything could be taken back: see replay_preflight_early.
  * Trouble      A full sync that dies, a connection that is lost: once more, with the next full sync if there is one, for as long as

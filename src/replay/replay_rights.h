@@ -15,7 +15,7 @@
 
 /* replay_check_rights - FT_ERR_PROTOCOL if the target does not allow what any replay needs. It is asked once. */
 int replay_check_rights(struct replay *r, struct ft_err *err);
-/* replay_check_needs - the same of what the input needs. With dead letters it is no error: what of it is not allowed is
+/* replay_check_needs - the same of what the input needs. With dead letters it is not an error: what of it is not allowed is
  * in ret_names then, between commas; else it is "". */
 int replay_check_needs(struct replay *r, const struct replay_survey *survey,
                        char ret_names[REPLAY_RIGHTS_NAMES], struct ft_err *err);

@@ -196,7 +196,7 @@ static int look_again(struct sync *s, struct ft_err *err)
     return rc;
 }
 
-/* There is a new goal. A source whose writes wait goes on only where keys end, so it stands still for long enough soon. */
+/* There is a new goal. While writes are paused a source journals no more than keys that expire, so it is soon still for long enough. */
 static int move_on(struct sync *s, struct ft_err *err)
 {
     char time[FORMAT_SIZE];

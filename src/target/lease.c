@@ -355,7 +355,7 @@ static int refuse(const struct holder *h, struct ft_err *err)
                    h->pid, h->host);
 }
 
-/* Whoever may use neither scripts nor transactions goes on without, and is told so. */
+/* Whoever may use neither scripts nor transactions continues without a lease, and a note says so. */
 static bool may_do_without(const struct target_client *t, const struct lease_terms *terms,
                            const struct target_node *node, const char *text)
 {
