@@ -12,21 +12,12 @@ DIR=$T/set
 # writes SEED COUNT - random commands; the keys of one share a slot
 writes()
 {
-    awk -v seed="$1" -v count="$2" 'BEGIN {
-        srand(seed)
-        n = split("INCR n:{%k}|INCR n:{%k}|INCRBY n:{%k} 7|APPEND s:{%k} x%r|RPUSH l:{%k} %r %r|RPUSH l:{%k} %r|LPOP l:{%k}|" \
-            "LMOVE l:{%k} m:{%k} LEFT RIGHT|SADD t:{%k} %r %r|SPOP t:{%k}|SMOVE t:{%k} u:{%k} %r|HINCRBY h:{%k} f 1|HDEL h:{%k} g|" \
-            "HSET h:{%k} g %r|ZINCRBY z:{%k} 1.5 %r|ZPOPMIN z:{%k}|XADD x:{%k} * a %r|XTRIM x:{%k} MAXLEN 5|SET e:{%k} %r EX 9000|" \
-            "GETDEL e:{%k}|RENAME n:{%k} o:{%k}|INCR o:{%k}|COPY l:{%k} m:{%k} REPLACE|DEL n:{%k}|UNLINK m:{%k}|SETRANGE s:{%k} 3 %r|" \
-            "EVAL return(redis.call(\"INCR\",KEYS[1])) 1 lua:{%k}", form, "|")
-        for (i = 0; i < count; i++) {
-            line = form[int(rand() * n) + 1]
-            while (sub(/%r/, int(rand() * 100), line))
-                ;
-            gsub(/%k/, int(rand() * 150), line)
-            print line
-        }
-    }'
+    random_lines "$1" "$2" 150 'INCR n:{%k}' 'INCR n:{%k}' 'INCRBY n:{%k} 7' 'APPEND s:{%k} x%r' 'RPUSH l:{%k} %r %r' \
+        'RPUSH l:{%k} %r' 'LPOP l:{%k}' 'LMOVE l:{%k} m:{%k} LEFT RIGHT' 'SADD t:{%k} %r %r' 'SPOP t:{%k}' \
+        'SMOVE t:{%k} u:{%k} %r' 'HINCRBY h:{%k} f 1' 'HDEL h:{%k} g' 'HSET h:{%k} g %r' 'ZINCRBY z:{%k} 1.5 %r' \
+        'ZPOPMIN z:{%k}' 'XADD x:{%k} * a %r' 'XTRIM x:{%k} MAXLEN 5' 'SET e:{%k} %r EX 9000' 'GETDEL e:{%k}' \
+        'RENAME n:{%k} o:{%k}' 'INCR o:{%k}' 'COPY l:{%k} m:{%k} REPLACE' 'DEL n:{%k}' 'UNLINK m:{%k}' 'SETRANGE s:{%k} 3 %r' \
+        'EVAL return(redis.call("INCR",KEYS[1])) 1 lua:{%k}'
 }
 
 # writes_start - all the time, through whatever node is up, until writes_stop

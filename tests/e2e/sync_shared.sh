@@ -11,17 +11,9 @@ need_redis
 # keys NAME SEED COUNT - commands on keys that begin with the source's name
 keys()
 {
-    awk -v p="$1:" -v seed="$2" -v count="$3" 'BEGIN {
-        srand(seed)
-        n = split("INCR %pn:%k|RPUSH %pl:%k %r|HINCRBY %ph:%k f %r|SET %pe:%k %r EX 9000|SADD %pt:%k %r|" \
-            "PERSIST %pe:%k|RENAME %pn:%k %pm:%k|DEL %pl:%k|COPY %ph:%k %ph:1 REPLACE|SET %ps:%k %r PX 700", form, "|")
-        for (i = 0; i < count; i++) {
-            line = form[int(rand() * n) + 1]
-            while (sub(/%p/, p, line) || sub(/%k/, int(rand() * 20), line) || sub(/%r/, int(rand() * 100), line))
-                ;
-            print line
-        }
-    }'
+    random_lines "$2" "$3" 20 "INCR $1:n:%k" "RPUSH $1:l:%k %r" "HINCRBY $1:h:%k f %r" "SET $1:e:%k %r EX 9000" \
+        "SADD $1:t:%k %r" "PERSIST $1:e:%k" "RENAME $1:n:%k $1:m:%r" "DEL $1:l:%k" "COPY $1:h:%k $1:h:1 REPLACE" \
+        "SET $1:s:%k %r PX 700"
 }
 
 # writer NAME - until there is a file "enough"; no faster than a busy machine can replay

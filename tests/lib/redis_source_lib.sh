@@ -30,30 +30,20 @@ server_says()
     ask "$ss_name" "$@" 2>&1 | grep -q -- "$ss_pattern"
 }
 
-# writes SEED COUNT - random commands of all kinds
+# writes SEED COUNT - random commands of all kinds, some of them in transactions
 writes()
 {
-    awk -v seed="$1" -v count="$2" 'BEGIN {
-        srand(seed)
-        n = split("INCR n:%k|APPEND s:%k x%r|SETRANGE s:%k 3 %r|INCRBYFLOAT f:%k 0.1|RPUSH l:%k %r %r|LPOP l:%k|" \
-            "LMOVE l:%k l:1 LEFT RIGHT|SADD t:%k %r %r|SPOP t:%k|SMOVE t:%k t:1 %r|HSET h:%k %r %r|" \
-            "HINCRBYFLOAT h:%k c 0.5|HDEL h:%k %r|ZADD z:%k %r %r|ZINCRBY z:%k 1.5 %r|ZPOPMIN z:%k|XADD x:%k * a %r|" \
-            "XTRIM x:%k MAXLEN 5|PFADD p:%k %r|SETBIT b:%k %r 1|RENAME n:%k m:%k|SET e:%k %r EX 9000|GETDEL e:%k|" \
-            "PERSIST e:%k|DEL s:%k|COPY l:%k l:2 REPLACE|SUNIONSTORE t:2 t:%k t:3|EVAL return(redis.call(\"INCR\",KEYS[1])) 1 lua:%k",
-            form, "|")
-        for (i = 0; i < count; i++) {
-            if (i % 50 == 0)
-                print "SELECT " int(rand() * 3)
-            if (i % 20 == 0)
-                print "MULTI"
-            line = form[int(rand() * n) + 1]
-            while (sub(/%k/, int(rand() * 20), line) || sub(/%r/, int(rand() * 100), line))
-                ;
-            print line
-            if (i % 20 == 5)
-                print "EXEC"
-        }
-    }'
+    random_lines "$1" "$2" 20 'INCR n:%k' 'APPEND s:%k x%r' 'SETRANGE s:%k 3 %r' 'INCRBYFLOAT f:%k 0.1' 'RPUSH l:%k %r %r' \
+        'LPOP l:%k' 'LMOVE l:%k l:1 LEFT RIGHT' 'SADD t:%k %r %r' 'SPOP t:%k' 'SMOVE t:%k t:1 %r' 'HSET h:%k %r %r' \
+        'HINCRBYFLOAT h:%k c 0.5' 'HDEL h:%k %r' 'ZADD z:%k %r %r' 'ZINCRBY z:%k 1.5 %r' 'ZPOPMIN z:%k' 'XADD x:%k * a %r' \
+        'XTRIM x:%k MAXLEN 5' 'PFADD p:%k %r' 'SETBIT b:%k %r 1' 'RENAME n:%k m:%r' 'SET e:%k %r EX 9000' 'GETDEL e:%k' \
+        'PERSIST e:%k' 'DEL s:%k' 'COPY l:%k l:2 REPLACE' 'SUNIONSTORE t:2 t:%k t:3' \
+        'EVAL return(redis.call("INCR",KEYS[1])) 1 lua:%k' |
+        awk -v seed="$1" 'BEGIN { srand(seed) }
+            NR % 50 == 1 { print "SELECT " int(rand() * 3) }
+            NR % 20 == 1 { print "MULTI" }
+            { print }
+            NR % 20 == 6 { print "EXEC" }'
 }
 
 # writes_start NAME - such commands all the time, until writes_stop

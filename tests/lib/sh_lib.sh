@@ -124,6 +124,24 @@ t_random_delay()
     sleep "$((R / 1000)).$(printf %03d $((R % 1000)))"
 }
 
+# random_lines SEED COUNT KEYS FORM... - lines, each made of one of the forms: every %r becomes a number below 100, all %k the
+# same one below KEYS
+random_lines()
+{
+    rl_seed=$1 rl_count=$2 rl_keys=$3
+    shift 3
+    awk -v seed="$rl_seed" -v count="$rl_count" -v keys="$rl_keys" 'BEGIN {
+        srand(seed)
+        for (i = 0; i < count; i++) {
+            line = ARGV[int(rand() * (ARGC - 1)) + 1]
+            gsub(/%k/, int(rand() * keys), line)
+            while (sub(/%r/, int(rand() * 100), line))
+                ;
+            print line
+        }
+    }' "$@"
+}
+
 # t_until COMMAND... - waits until it succeeds; for two minutes at most, as the machine may be busy
 t_until()
 {
