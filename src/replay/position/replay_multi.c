@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "replay/position/replay_steps.h"
+#include "target/key_scan.h"
 #include "target/local_script.h"
 #include "wire/reach.h"
 #include "wire/reply_kind.h"
@@ -383,12 +384,9 @@ int replay_multi_send(struct replay_node *node, struct ft_err *err)
 /* Outside of a transaction, as what a script reads. */
 static int select_db(struct replay_node *node, uint32_t db, struct ft_err *err)
 {
-    char number[I64_TEXT_SIZE];
-    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
     if (node->multi->db == db)
         return 0;
-    if (target_node_call(node->server, NULL, args, 2, err) != 0)
+    if (key_scan_select(node->server, db, err) != 0)
         return -1;
     node->multi->db = db;
     return 0;
@@ -508,48 +506,53 @@ int replay_multi_begin(struct replay_node *node, const struct replay_multi_host 
     return 0;
 }
 
-int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
+/* What failed at last. The position says that replies were not read until this is there. */
+static int write_late(struct replay_node *node, struct redis_pipe *pipe, struct ft_err *err)
+{
+    const struct replay_texts *late = &node->multi->late.fields;
+
+    for (size_t i = 0; i + 1 < late->count; i += 2) {
+        const struct bytes args[] = {bytes_str("HSET"), bytes_str(node->position.key),
+                                     replay_texts_at(late, i), replay_texts_at(late, i + 1)};
+
+        if (redis_pipe_put(pipe, 0, args, 4, err) != 0) /* 0: ANSWER_PLAIN */
+            return -1;
+    }
+    return redis_pipe_drain(pipe, err);
+}
+
+static int confirm(struct replay_node *node, struct redis_pipe *pipe, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("HDEL"), bytes_str(node->position.key),
                                  bytes_str("unread")};
 
-    node->multi->unconfirmed = false;
-    node->multi->watched = false; /* this is a change of what is watched */
-    return target_node_call(node->server, NULL, args, 3, err);
+    return redis_pipe_put(pipe, 0, args, 3, err) == 0 ? redis_pipe_drain(pipe, err) : -1;
 }
 
-static void call_once(struct redis_pipe *pipe, const struct bytes *args, size_t count)
+int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
 {
-    struct ft_err ignored = FT_ERR_INIT;
-    redisReply *reply;
+    struct replay_multi *m = node->multi;
 
-    if (redis_pipe_call(pipe, &reply, args, count, &ignored) == 0)
-        freeReplyObject(reply);
+    m->watched = false; /* this is a change of what is watched */
+    if (write_late(node, node->server->pipe, err) != 0 ||
+        confirm(node, node->server->pipe, err) != 0)
+        return -1;
+    replay_steps_clear(&m->late);
+    m->unconfirmed = false;
+    return 0;
 }
 
-/* What failed at last, and that all replies have been read. Over a connection of its own, as nobody knows of the other
- * whether it still serves. */
+/* Over a connection of its own, as nobody knows of the other whether it still serves. What cannot be written is as if we
+ * had been killed before the replies came: `unread` says so. */
 static void write_end(struct replay_node *node)
 {
-    const struct bytes confirm[] = {bytes_str("HDEL"), bytes_str(node->position.key),
-                                    bytes_str("unread")};
-    const struct target_node *server = node->server;
-    struct replay_multi *m = node->multi;
     struct ft_err ignored = FT_ERR_INIT;
-    struct redis_pipe *pipe = NULL;
-    size_t count = m->late.fields.count + 2;
+    struct redis_pipe *pipe;
 
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, count, "a position", &ignored) != 0 ||
-        redis_pipe_open(&pipe, &server->uri, -1, NULL, NULL, &ignored) != 0)
-        return; /* as if it had been killed before the replies came: `unread` says so */
-    m->args[0] = bytes_str("HSET");
-    m->args[1] = bytes_str(node->position.key);
-    for (size_t i = 2; i < count; i++)
-        m->args[i] = replay_texts_at(&m->late.fields, i - 2);
-    if (m->late.fields.count != 0)
-        call_once(pipe, m->args, count);
-    if (replay_multi_is_drained(node))
-        call_once(pipe, confirm, 3);
+    if (redis_pipe_open(&pipe, &node->server->uri, -1, NULL, NULL, &ignored) != 0)
+        return;
+    if (write_late(node, pipe, &ignored) == 0 && replay_multi_is_drained(node))
+        (void)confirm(node, pipe, &ignored);
     redis_pipe_free(pipe);
 }
 

@@ -1,0 +1,123 @@
+/* What a transaction leaves to be written down, against a scripted server. */
+#include "replay/position/replay_multi.h"
+
+#include "lib/t_peer.h"
+#include "lib/test_main.h"
+#include "replay/position/replay_node.h"
+#include "replay/position/replay_steps.h"
+
+/* One command that is queued, and fails when the transaction is executed. */
+static const struct t_peer_rule transaction[] = {
+    {0, "WATCH pos", "+OK\r\n", 0},
+    {0, "HGET pos seq", "=7", 1},
+    {0, "HGET pos seq", "=8", 0},
+    {0, "MULTI", "+OK\r\n", 0},
+    {0, "SADD key 1", "+QUEUED\r\n", 0},
+    {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+    {0, "EXEC", "*2\r\n-WRONGTYPE not a set\r\n:1\r\n", 0},
+};
+
+static int refuse(struct replay_node *node, uint32_t db, const char *tag, const struct bytes *args,
+                  size_t count, const char *error, bool *ret_keep, struct ft_err *err)
+{
+    (void)node;
+    (void)args;
+    (void)err;
+    assert_int_equal(db, 0);
+    assert_string_equal(tag, "0:5:0");
+    assert_int_equal(count, 3);
+    assert_string_equal(error, "WRONGTYPE not a set");
+    *ret_keep = true;
+    return 0;
+}
+
+/* answers: what the server says to what is written down; ends: what writes it. */
+static void run(struct t_peers *peers, const struct t_peer_rule *answers, size_t count,
+                void (*ends)(struct replay_node *node))
+{
+    static const struct replay_multi_host host = {.refuse = refuse};
+    const struct bytes args[] = {bytes_str("SADD"), bytes_str("key"), bytes_str("1")};
+    struct ft_err err = FT_ERR_INIT;
+    struct target_node server = {.name = "host:1"};
+    struct target_client target = {.named = &server.uri};
+    struct replay_position_set set = {.target = &target};
+    struct replay_node node = {.set = &set, .server = &server};
+
+    t_peers_start(peers, 1, transaction, sizeof(transaction) / sizeof(transaction[0]));
+    t_peers_rules(peers, answers, count);
+    server.uri = t_peers_uri(peers, 0);
+    (void)snprintf(node.position.key, sizeof(node.position.key), "pos");
+    node.position.seq = 7;
+    t_ok(redis_pipe_open(&server.pipe, &server.uri, -1, NULL, NULL, &err), &err);
+    t_ok(replay_multi_begin(&node, &host, &err), &err);
+    t_ok(replay_steps_add(node.batch.steps, 0, "0:5:0", args, 3, &err), &err);
+    t_ok(replay_multi_send(&node, &err), &err);
+    t_ok(replay_multi_drain(&node, &err), &err);
+    assert_int_equal(node.position.seq, 8);
+    ends(&node);
+    replay_multi_end(&node);
+    redis_pipe_free(server.pipe);
+    t_peers_end(peers);
+}
+
+static void just_end(struct replay_node *node)
+{
+    (void)node;
+}
+
+static void confirm(struct replay_node *node)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(replay_multi_confirm(node, &err), &err);
+}
+
+static void fail_to_confirm(struct replay_node *node)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    t_fails(replay_multi_confirm(node, &err), &err, FT_ERR_NET, "host:1 answered: OOM");
+}
+
+static void test_replies_count_as_read_when_what_failed_is_written_down(void **state)
+{
+    static const struct t_peer_rule takes[] = {{0, "HSET pos e:0:5:0 ", ":1\r\n", 0},
+                                               {0, "HDEL pos unread", ":1\r\n", 0}};
+    struct t_peers peers;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const char *written;
+
+        run(&peers, takes, 2, i == 0 ? just_end : confirm);
+        assert_int_equal(t_peers_count(&peers, 0, "HSET pos e:0:5:0 "), 1);
+        assert_int_equal(t_peers_count(&peers, 0, "HDEL pos unread"), 1);
+        written = strstr(peers.peer[0].log, "HSET pos e:");
+        assert_non_null(strstr(written, "HDEL pos unread"));
+    }
+}
+
+/* A server without memory takes HDEL, but not HSET. */
+static void test_replies_do_not_count_as_read_when_it_is_not(void **state)
+{
+    static const struct t_peer_rule is_full[] = {{0, "HSET pos e:0:5:0 ", "-OOM no memory\r\n", 0},
+                                                 {0, "HDEL pos unread", ":1\r\n", 0}};
+    struct t_peers peers;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        run(&peers, is_full, 2, i == 0 ? just_end : fail_to_confirm);
+        assert_true(t_peers_count(&peers, 0, "HSET pos e:0:5:0 ") > 0);
+        assert_int_equal(t_peers_count(&peers, 0, "HDEL pos unread"), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replies_count_as_read_when_what_failed_is_written_down),
+        cmocka_unit_test(test_replies_do_not_count_as_read_when_it_is_not),
+    };
+
+    return T_RUN("replay/position/replay_multi", tests);
+}
