@@ -367,14 +367,13 @@ static void tell_live(struct set_run *r)
         struct node_run *n = &r->nodes[i];
 
         for (uint32_t flow = 0; is_of_set(r, i) && flow < n->flow_count; flow++) {
-            struct live_point point;
+            struct live_point at[LIVE_STAGES];
 
-            if (live_flows_point(n->live, LIVE_RECEIVED, flow, &point))
-                live_flows_received(live, first + flow, point.next_lsn, clock_wall_us());
-            if (live_flows_point(n->live, LIVE_WRITTEN, flow, &point))
-                live_flows_advance(live, LIVE_WRITTEN, first + flow, point.next_lsn);
-            if (live_flows_point(n->live, LIVE_DURABLE, flow, &point))
-                live_flows_advance(live, LIVE_DURABLE, first + flow, point.next_lsn);
+            if (!live_flows_points(n->live, flow, at))
+                continue;
+            live_flows_received(live, first + flow, at[LIVE_RECEIVED].next_lsn, clock_wall_us());
+            live_flows_advance(live, LIVE_WRITTEN, first + flow, at[LIVE_WRITTEN].next_lsn);
+            live_flows_advance(live, LIVE_DURABLE, first + flow, at[LIVE_DURABLE].next_lsn);
         }
         first += n->flow_count;
     }

@@ -82,18 +82,14 @@ void status_fill_flows(struct status *s, struct live_flows *live, enum live_stag
         return;
     for (uint32_t i = 0; i < s->flow_count; i++) {
         struct status_flow *f = &s->flows[i];
-        struct live_point received = {0};
-        struct live_point durable = {0};
-        struct live_point last = {0};
+        struct live_point at[LIVE_STAGES] = {{0}};
 
-        (void)live_flows_point(live, LIVE_RECEIVED, i, &received); /* stay 0 if the generation */
-        (void)live_flows_point(live, LIVE_DURABLE, i, &durable);   /* has become another one */
-        (void)live_flows_point(live, stage, i, &last);
-        f->received = received.next_lsn;
-        f->durable = durable.next_lsn;
-        f->applied = stage == LIVE_APPLIED ? last.next_lsn : STATUS_NONE;
-        f->lag_records = last.lag_records;
-        f->lag_ms = last.lag_ms;
+        (void)live_flows_points(live, i, at); /* stay 0 if the generation has become another one */
+        f->received = at[LIVE_RECEIVED].next_lsn;
+        f->durable = at[LIVE_DURABLE].next_lsn;
+        f->applied = stage == LIVE_APPLIED ? at[stage].next_lsn : STATUS_NONE;
+        f->lag_records = at[stage].lag_records;
+        f->lag_ms = at[stage].lag_ms;
     }
     if (s->flow_count != 0)
         status_sum_lags(s);

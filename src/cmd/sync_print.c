@@ -28,23 +28,6 @@ static void worst_lag(struct live_flows *live, uint32_t flow_count, struct live_
     }
 }
 
-/* How far one flow is. */
-struct flow_points {
-    struct live_point received;
-    struct live_point durable;
-    struct live_point applied;
-};
-
-static struct flow_points flow_points(struct live_flows *live, uint32_t flow)
-{
-    struct flow_points p = {{0}, {0}, {0}}; /* stays zero where there is no such flow */
-
-    (void)live_flows_point(live, LIVE_RECEIVED, flow, &p.received);
-    (void)live_flows_point(live, LIVE_DURABLE, flow, &p.durable);
-    (void)live_flows_point(live, LIVE_APPLIED, flow, &p.applied);
-    return p;
-}
-
 char *sync_lag_text(uint64_t lag, bool bytes, char out[SYNC_LAG_TEXT])
 {
     char number[FORMAT_COUNT];
@@ -61,13 +44,15 @@ static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow
     char lag[SYNC_LAG_TEXT];
 
     for (uint32_t i = 0; i < flow_count && i < FLOWS_SHOWN; i++) {
-        struct flow_points f = flow_points(live, i);
+        struct live_point at[LIVE_STAGES] = {{0}}; /* stays zero where there is no such flow */
 
-        progress_show(p,
-                      "flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64
-                      ", applied %" PRIu64 ", lag %s, %" PRIu64 " ms",
-                      i, f.received.next_lsn, f.durable.next_lsn, f.applied.next_lsn,
-                      sync_lag_text(f.applied.lag_records, bytes, lag), f.applied.lag_ms);
+        (void)live_flows_points(live, i, at);
+        progress_show(
+            p,
+            "flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64 ", applied %" PRIu64
+            ", lag %s, %" PRIu64 " ms",
+            i, at[LIVE_RECEIVED].next_lsn, at[LIVE_DURABLE].next_lsn, at[LIVE_APPLIED].next_lsn,
+            sync_lag_text(at[LIVE_APPLIED].lag_records, bytes, lag), at[LIVE_APPLIED].lag_ms);
     }
 }
 
@@ -219,14 +204,15 @@ json_t *sync_flows_to_json(struct live_flows *live)
 
     live_flows_state(live, &state);
     for (uint32_t i = 0; i < state.flow_count; i++) {
-        struct flow_points p = flow_points(live, i);
+        struct live_point at[LIVE_STAGES] = {{0}};
 
+        (void)live_flows_points(live, i, at);
         json_array_append_new(flows, json_pack("{s:I, s:I, s:I, s:I, s:I}", "received",
-                                               (json_int_t)p.received.next_lsn, "durable",
-                                               (json_int_t)p.durable.next_lsn, "applied",
-                                               (json_int_t)p.applied.next_lsn, "lag_records",
-                                               (json_int_t)p.applied.lag_records, "lag_ms",
-                                               (json_int_t)p.applied.lag_ms));
+                                               (json_int_t)at[LIVE_RECEIVED].next_lsn, "durable",
+                                               (json_int_t)at[LIVE_DURABLE].next_lsn, "applied",
+                                               (json_int_t)at[LIVE_APPLIED].next_lsn, "lag_records",
+                                               (json_int_t)at[LIVE_APPLIED].lag_records, "lag_ms",
+                                               (json_int_t)at[LIVE_APPLIED].lag_ms));
     }
     return flows;
 }

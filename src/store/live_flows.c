@@ -393,6 +393,23 @@ static uint64_t lsn_of(const struct live_flows *l, enum live_stage stage, uint32
                : 0;
 }
 
+/* Under mu. What is in the journal already lags from where it is, also where the capture resumed after that. */
+static struct live_point point_of(const struct live_flows *l, enum live_stage stage, uint32_t flow,
+                                  uint64_t now_us)
+{
+    const struct live_flow *f = &l->flows[flow];
+    uint64_t received = f->next_lsn[LIVE_RECEIVED];
+    struct live_point p = {.next_lsn = lsn_of(l, stage, flow)};
+
+    if (received > p.next_lsn) {
+        uint64_t since_us = received_us(f, p.next_lsn);
+
+        p.lag_records = received - (p.next_lsn != 0 ? p.next_lsn : f->first_lsn);
+        p.lag_ms = now_us > since_us ? (now_us - since_us) / 1000 : 0;
+    }
+    return p;
+}
+
 bool live_flows_point(struct live_flows *l, enum live_stage stage, uint32_t flow,
                       struct live_point *ret)
 {
@@ -401,19 +418,21 @@ bool live_flows_point(struct live_flows *l, enum live_stage stage, uint32_t flow
 
     pthread_mutex_lock(&l->mu);
     found = flow < l->state.flow_count;
-    if (found) {
-        const struct live_flow *f = &l->flows[flow];
-        uint64_t received = f->next_lsn[LIVE_RECEIVED];
-        struct live_point p = {.next_lsn = lsn_of(l, stage, flow)};
+    if (found)
+        *ret = point_of(l, stage, flow, now_us);
+    pthread_mutex_unlock(&l->mu);
+    return found;
+}
 
-        if (received > p.next_lsn) {
-            uint64_t since_us = received_us(f, p.next_lsn);
+bool live_flows_points(struct live_flows *l, uint32_t flow, struct live_point ret[LIVE_STAGES])
+{
+    uint64_t now_us = clock_wall_us();
+    bool found;
 
-            p.lag_records = received - (p.next_lsn > f->first_lsn ? p.next_lsn : f->first_lsn);
-            p.lag_ms = now_us > since_us ? (now_us - since_us) / 1000 : 0;
-        }
-        *ret = p;
-    }
+    pthread_mutex_lock(&l->mu);
+    found = flow < l->state.flow_count;
+    for (int stage = 0; found && stage < LIVE_STAGES; stage++)
+        ret[stage] = point_of(l, (enum live_stage)stage, flow, now_us);
     pthread_mutex_unlock(&l->mu);
     return found;
 }

@@ -116,6 +116,8 @@ struct live_point {
  * behind by everything that was received of the new one. */
 bool live_flows_point(struct live_flows *l, enum live_stage stage, uint32_t flow,
                       struct live_point *ret);
+/* live_flows_points - the same of all stages, at one moment. */
+bool live_flows_points(struct live_flows *l, uint32_t flow, struct live_point ret[LIVE_STAGES]);
 
 /* live_flows_is_handed_over - the last record of each flow is a PING, and durable. Else *ret_flow is the
  * first flow of which that is not so. */

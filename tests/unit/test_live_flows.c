@@ -46,6 +46,7 @@ static uint64_t lag_of(struct live_flows *l, enum live_stage stage, uint32_t flo
 static void test_stages(void **state)
 {
     struct live_flows *l = live_new(false);
+    struct live_point at[LIVE_STAGES];
     struct live_state s;
     struct live_point p;
     uint64_t readable[3];
@@ -67,6 +68,15 @@ static void test_stages(void **state)
     assert_int_equal(lag_of(l, LIVE_WRITTEN, 1), 10);
     assert_int_equal(lag_of(l, LIVE_RECEIVED, 1), 0);
     assert_int_equal(lag_of(l, LIVE_APPLIED, 1), 40); /* it began with 100 */
+    assert_true(live_flows_points(l, 1, at));
+    assert_int_equal(at[LIVE_RECEIVED].next_lsn, 140);
+    assert_int_equal(at[LIVE_WRITTEN].next_lsn, 130);
+    assert_int_equal(at[LIVE_WRITTEN].lag_records, 10);
+    assert_int_equal(at[LIVE_DURABLE].next_lsn, 120);
+    assert_int_equal(at[LIVE_DURABLE].lag_records, 20);
+    assert_int_equal(at[LIVE_APPLIED].next_lsn, 0);
+    assert_int_equal(at[LIVE_APPLIED].lag_records, 40);
+    assert_false(live_flows_points(l, 2, at));
     assert_int_equal(lsn_at(l, LIVE_DURABLE, 0), 0);
     live_flows_readable(l, 3, readable, 3);
     assert_int_equal(readable[0], 0);
@@ -227,6 +237,25 @@ static void test_age_of_applied(void **state)
     live_flows_free(l);
 }
 
+/* A target that is further back than where the capture has resumed, or than what came first at once. */
+static void test_lag_from_before(void **state)
+{
+    static const uint64_t resumed[2] = {1000, 0};
+    static const uint64_t applied[2] = {400, 1};
+    struct live_flows *l = live_new(false);
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    begin(l, 1, resumed, true);
+    live_flows_received(l, 1, 30, clock_wall_us());
+    t_ok(live_flows_replay_at(l, 1, 2, applied, &err), &err);
+    assert_int_equal(lag_of(l, LIVE_APPLIED, 0), 600);
+    assert_int_equal(lag_of(l, LIVE_APPLIED, 1), 29);
+    live_flows_applied(l, 1, 12);
+    assert_int_equal(lag_of(l, LIVE_APPLIED, 1), 18);
+    live_flows_free(l);
+}
+
 static void test_wait(void **state)
 {
     struct live_flows *l = live_new(false);
@@ -295,8 +324,8 @@ int main(void)
         cmocka_unit_test(test_stages),         cmocka_unit_test(test_eager),
         cmocka_unit_test(test_generations),    cmocka_unit_test(test_goal),
         cmocka_unit_test(test_handed_over),    cmocka_unit_test(test_age),
-        cmocka_unit_test(test_age_of_applied), cmocka_unit_test(test_wait),
-        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_age_of_applied), cmocka_unit_test(test_lag_from_before),
+        cmocka_unit_test(test_wait),           cmocka_unit_test(test_race),
     };
 
     return T_RUN("store/live_flows", tests);
