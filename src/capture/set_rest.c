@@ -329,7 +329,7 @@ static void take_owners(struct set_rest *s)
         const struct set_slots *row = &s->waiting.slots[k];
 
         for (uint32_t slot = row->first; slot <= row->last; slot++) {
-            if (s->begun && s->owner[slot] != row->node)
+            if (s->begun && s->owner[slot] != SLOT_OWNER_NONE && s->owner[slot] != row->node)
                 s->crossed[(size_t)s->owner[slot] * s->count + row->node] = true;
             s->owner[slot] = row->node;
             s->moved[slot] &= MOVED_LATER;

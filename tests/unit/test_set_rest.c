@@ -255,6 +255,28 @@ static void test_resumed(void **state)
     set_rest_free(w.rest);
 }
 
+/* As no program writes them: the owners of some slots are nowhere. */
+static void test_resumed_with_slots_missing(void **state)
+{
+    uint64_t lsn[] = {500, 500, 500};
+    uint64_t epoch[] = {1, 2, 3};
+    struct set_slots slots[] = {{0, 5461, 0}, {10923, 16383, 2}};
+    struct set_moment last = {.lsn = lsn, .epoch = epoch, .slots = slots, .slots_count = 2};
+    const struct set_generation g = {.moments = &last, .moment_count = 1};
+    const struct set_moment *moment;
+    struct ft_err err = FT_ERR_INIT;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    t_ok(set_rest_resume(w.rest, &g, &err), &err);
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    assert_int_equal(moment->from[1], 500);
+    assert_int_equal(set_rest_owners(w.rest)[7000], 1);
+    set_rest_free(w.rest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_slots_that_cross),
         cmocka_unit_test(test_a_node_that_becomes_idle),
         cmocka_unit_test(test_resumed),
+        cmocka_unit_test(test_resumed_with_slots_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
