@@ -33,6 +33,11 @@ seen()
     get status.json >"$T/status.json" && json_is "$T/status.json" "$1" "$2"
 }
 
+applies_records()
+{
+    [ "$(metric applied_records_total)" -gt 0 ]
+}
+
 # page_of FILE - sets PAGE
 page_of()
 {
@@ -55,7 +60,7 @@ check "phase" t_until seen phase following
 check "it runs" seen running true
 check "source" seen source "$T_HOST:$PORT"
 check "flows" [ "$(json "$T/status.json" 'flows/*/applied' | wc -l)" = 4 ]
-check "applied records" t_until sh -c "[ \"$(metric applied_records_total)\" -gt 0 ]"
+check "applied records" t_until applies_records
 check "losses" [ "$(metric losses_total)" -gt 0 ]
 check "lag" [ -n "$(metric lag_seconds)" ]
 check "disk" t_until sh -c "curl -s --noproxy '*' ${PAGE}metrics | grep -q '^flowtape_directory_bytes [1-9]'"
