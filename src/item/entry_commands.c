@@ -380,7 +380,9 @@ enum recode_result entry_commands_run(struct entry_commands *e, const struct rdb
         *ret_loss = LOSS_NONE;
     }
     if (!has_commands(class)) {
-        *ret_loss = class == VALUE_MODULE ? LOSS_MODULE : LOSS_PROBABILISTIC;
+        *ret_loss = recoder_always_loses(entry->type);
+        if (*ret_loss == LOSS_NONE)
+            *ret_loss = LOSS_MODULE;
         return RECODE_LOST;
     }
     if (class == VALUE_STREAM && !e->options.no_restore && !e->options.plain_streams)

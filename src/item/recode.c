@@ -179,6 +179,11 @@ enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry,
     return result;
 }
 
+enum loss_reason recoder_always_loses(uint8_t type)
+{
+    return type < RDB_TYPE_COUNT ? rules[type].loss : LOSS_NONE;
+}
+
 bool recoder_may_lose(const struct target *target, uint8_t type)
 {
     switch (type) {
@@ -195,18 +200,11 @@ bool recoder_may_lose(const struct target *target, uint8_t type)
     case RDB_TYPE_STREAM_LISTPACKS_5:
     case RDB_TYPE_VALKEY_HASH:
         return !target_reads(target, type);
-    case RDB_TYPE_MODULE_PRE_GA:
     case RDB_TYPE_MODULE_2:
     case RDB_TYPE_DF_JSON:
-    case RDB_TYPE_DF_SBF:
-    case RDB_TYPE_DF_SBF2:
-    case RDB_TYPE_DF_CMS:
-    case RDB_TYPE_DF_TOPK:
-    case RDB_TYPE_DF_CUCKOO:
-    case RDB_TYPE_KEYDB_CRON:
         return true;
     default:
-        return false;
+        return recoder_always_loses(type) != LOSS_NONE;
     }
 }
 

@@ -53,6 +53,8 @@ int recoder_new(struct recoder **ret, const struct target *target, enum json_as 
 enum recode_result recoder_run(struct recoder *r, const struct rdb_entry *entry, int64_t now_ms,
                                uint8_t *ret_type, struct bytes *ret_value,
                                enum loss_reason *ret_loss, struct ft_err *err);
+/* recoder_always_loses - what every value of this type is, as no target reads it; LOSS_NONE: some do. */
+enum loss_reason recoder_always_loses(uint8_t type);
 /* recoder_may_lose - can a value of this type be a loss, or a part of it? */
 bool recoder_may_lose(const struct target *target, uint8_t type);
 void recoder_free(struct recoder *r);

@@ -103,7 +103,8 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     w->times |= e->expire_ms != RDB_NO_EXPIRY;
     w->strings |= rdb_type_class(e->type) == VALUE_STRING;
     w->values |= rdb_type_class(e->type) != VALUE_STRING;
-    w->modules |= rdb_type_class(e->type) == VALUE_MODULE;
+    w->modules |=
+        rdb_type_class(e->type) == VALUE_MODULE && recoder_always_loses(e->type) == LOSS_NONE;
     w->classes |= 1u << rdb_type_class(e->type);
     if (rdb_type_class(e->type) == VALUE_STRING)
         look_at_string(w, e, key);

@@ -143,6 +143,12 @@ for input in $(effort "in.rdb journal" journal); do
     done
 done
 clean
+lacks restore
+printf 'REDIS0009\100\003job\001s%016d\000\000\377\000\000\000\000\000\000\000\000' 0 >"$T/cron.rdb"
+check_status "without RESTORE: what it could not bring either" 3 "cron jobs of KeyDB" \
+    ft replay "$T/cron.rdb" "$TARGET" --user limited
+check "without RESTORE: it may be skipped" ft replay "$T/cron.rdb" "$TARGET" --user limited --on-loss skip --quiet
+clean
 lacks scan
 check_status "a sync without SCAN" 4 "does not allow SCAN, which is needed" \
     ft sync "$SOURCE" "$TARGET" --dir "$T/no-scan" --source-user ft-sync-source --target-user limited --quiet

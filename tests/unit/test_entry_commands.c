@@ -16,6 +16,7 @@ struct case_entry {
     int64_t expire_ms;
     bool replace;
     bool restore;
+    bool no_restore;
     size_t piece_bytes;
     uint64_t arg_max;
     enum json_as json_as;
@@ -49,6 +50,7 @@ static struct seen run(const struct case_entry *c)
 {
     struct entry_commands_options options = {.json_as = c->json_as,
                                              .restore = c->restore,
+                                             .no_restore = c->no_restore,
                                              .piece_bytes = c->piece_bytes,
                                              .arg_max = c->arg_max};
     struct rdb_entry entry = {.type = (uint8_t)c->type,
@@ -276,6 +278,27 @@ static void test_restore_too_long(void **state)
     buf_release(&seen.text);
 }
 
+/* What RESTORE alone could bring, and what not even that could. */
+static void test_no_restore(void **state)
+{
+    static const struct {
+        unsigned type;
+        enum loss_reason loss;
+    } lost[] = {
+        {RDB_TYPE_MODULE_2, LOSS_MODULE},      {RDB_TYPE_MODULE_PRE_GA, LOSS_MODULE},
+        {RDB_TYPE_DF_SBF, LOSS_PROBABILISTIC}, {RDB_TYPE_DF_TOPK, LOSS_PROBABILISTIC},
+        {RDB_TYPE_KEYDB_CRON, LOSS_CRON},
+    };
+    struct case_entry c = {
+        .target = "7.0", .value = BYTES("\x00"), .expire_ms = RDB_NO_EXPIRY, .no_restore = true};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+        c.type = lost[i].type;
+        expect(c, RECODE_LOST, lost[i].loss, "");
+    }
+}
+
 static void test_damaged_values_are_errors(void **state)
 {
     struct case_entry c = {.target = "7.0",
@@ -294,15 +317,11 @@ static void test_damaged_values_are_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_ended_before_time_began),
-        cmocka_unit_test(test_collections),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_field_times),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_restore_too_long),
-        cmocka_unit_test(test_damaged_values_are_errors),
+        cmocka_unit_test(test_strings),     cmocka_unit_test(test_ended_before_time_began),
+        cmocka_unit_test(test_collections), cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_field_times), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_restore),     cmocka_unit_test(test_restore_too_long),
+        cmocka_unit_test(test_no_restore),  cmocka_unit_test(test_damaged_values_are_errors),
     };
 
     return T_RUN("item/entry_commands", tests);
