@@ -112,11 +112,79 @@ static void test_replies_do_not_count_as_read_when_it_is_not(void **state)
     }
 }
 
+static int keep(struct replay_node *node, uint32_t db, const char *tag, const struct bytes *args,
+                size_t count, const char *error, bool *ret_keep, struct ft_err *err)
+{
+    (void)node;
+    (void)db;
+    (void)tag;
+    (void)args;
+    (void)err;
+    assert_int_equal(count, 2);
+    assert_string_equal(error, "ERR unknown command");
+    *ret_keep = true;
+    return 0;
+}
+
+/* The limit of what is in flight makes the position wait for the replies to all that was queued before it. */
+static void test_refusals_may_come_while_the_position_is_queued(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 2},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
+        {0, "EXEC", "*1\r\n:1\r\n", 1},
+        {0, "HDEL pos unread", ":1\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = keep};
+    static char filler[8000];
+    const struct bytes args[] = {bytes_str("SHRED"), bytes_str("key")};
+    struct ft_err err = FT_ERR_INIT;
+    struct target_node server = {.name = "host:1"};
+    struct target_client target = {.named = &server.uri};
+    struct replay_position_set set = {.target = &target};
+    struct replay_node node = {.set = &set, .server = &server};
+    struct t_peers peers;
+
+    (void)state;
+    t_peers_start(&peers, 1, rules, sizeof(rules) / sizeof(rules[0]));
+    server.uri = t_peers_uri(&peers, 0);
+    (void)snprintf(node.position.key, sizeof(node.position.key), "pos");
+    node.position.seq = 7;
+    t_ok(redis_pipe_open(&server.pipe, &server.uri, -1, NULL, NULL, &err), &err);
+    redis_pipe_limit(server.pipe, sizeof(filler) / 2);
+    t_ok(replay_multi_begin(&node, &host, &err), &err);
+    for (int i = 0; i < 40; i++) {
+        char tag[REPLAY_TAG_TEXT];
+
+        (void)snprintf(tag, sizeof(tag), "0:%d:0", i);
+        t_ok(replay_steps_add(node.batch.steps, 0, tag, args, 2, &err), &err);
+    }
+    memset(filler, '1', sizeof(filler));
+    t_ok(replay_steps_field(node.batch.steps, bytes_str("flow:0"), bytes_of(filler, sizeof(filler)),
+                            &err),
+         &err);
+    t_ok(replay_multi_send(&node, &err), &err);
+    t_ok(replay_multi_drain(&node, &err), &err);
+    assert_int_equal(node.position.seq, 8);
+    replay_multi_end(&node);
+    redis_pipe_free(server.pipe);
+    t_peers_end(&peers);
+    assert_int_equal(t_peers_count(&peers, 0, "SHRED key"), 40);
+    assert_int_equal(t_peers_count(&peers, 0, "EXEC"), 2);
+    assert_int_equal(t_peers_count(&peers, 0, "HSET pos "), 2);
+    assert_non_null(strstr(peers.peer[0].log, " e:0:0:0 "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_count_as_read_when_what_failed_is_written_down),
         cmocka_unit_test(test_replies_do_not_count_as_read_when_it_is_not),
+        cmocka_unit_test(test_refusals_may_come_while_the_position_is_queued),
     };
 
     return T_RUN("replay/position/replay_multi", tests);

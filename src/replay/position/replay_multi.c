@@ -265,19 +265,21 @@ static int queue_steps(struct replay_node *node, struct ft_err *err)
 }
 
 /* Commands on the position, the name and the key first, with arguments that were collected, of which `step` stay
- * together: as many commands as requests have to be. */
+ * together: as many commands as requests have to be. Replies that come meanwhile may add to what was collected, for the
+ * next attempt, and use the room for arguments. */
 static int queue_texts(struct replay_node *node, const struct bytes *first, size_t first_count,
                        const struct replay_texts *texts, size_t step, struct ft_err *err)
 {
     const size_t most = reach_limit_of(node->set->target->named->reach).args;
+    const size_t text_count = texts->count;
     struct replay_multi *m = node->multi;
     size_t at = 0;
 
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, first_count + texts->count, "a position", err) != 0)
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, first_count + text_count, "a position", err) != 0)
         return -1;
-    memcpy(m->args, first, first_count * sizeof(*first));
-    for (size_t count = first_count; at < texts->count || count > 2; count = 2) {
-        while (at < texts->count && (most == 0 || count + step <= most)) {
+    for (size_t count = first_count; at < text_count || count > 2; count = 2) {
+        memcpy(m->args, first, count * sizeof(*first));
+        while (at < text_count && (most == 0 || count + step <= most)) {
             for (size_t i = 0; i < step; i++)
                 m->args[count++] = replay_texts_at(texts, at++);
         }
