@@ -96,13 +96,41 @@ static void test_errors_are_told(void **state)
     (void)close(fd);
 }
 
+/* Found by the thread, after pieces that are whole. */
+static void test_errors_where_they_occurred(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct read_ahead *r = NULL;
+    int fd = make_file(8 * READ_AHEAD_BYTES);
+    char name[64];
+    struct bytes piece;
+    int unreadable;
+
+    (void)state;
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    unreadable = open(name, O_WRONLY);
+    assert_true(unreadable >= 0);
+    t_ok(read_ahead_new(&r, fd, &err), &err);
+    assert_int_equal(read_ahead_next(r, &piece), 0);
+    assert_int_equal(piece.n, READ_AHEAD_BYTES);
+    assert_int_equal(dup2(unreadable, fd), fd); /* the thread has not begun */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(read_ahead_next(r, &piece), EBADF);
+        assert_int_equal(piece.n, 0);
+    }
+    read_ahead_free(r);
+    (void)close(unreadable);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_byte_in_order),
         cmocka_unit_test(test_freed_before_its_end),
         cmocka_unit_test(test_errors_are_told),
+        cmocka_unit_test(test_errors_where_they_occurred),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return T_RUN("base/read_ahead", tests);
 }
