@@ -23,5 +23,9 @@ static inline void slot_set_add(uint8_t slots[SLOT_SET_BYTES], uint16_t slot)
 {
     slots[slot / 8] |= (uint8_t)(1u << slot % 8);
 }
+static inline void slot_set_remove(uint8_t slots[SLOT_SET_BYTES], uint16_t slot)
+{
+    slots[slot / 8] &= (uint8_t) ~(1u << slot % 8);
+}
 
 #endif

@@ -30,9 +30,9 @@ static const char *const kind_names[] = {
 
 /* Of a cluster: which slots a node said to have before the walk, and says now. */
 struct node_slots {
-    uint8_t before[SLOT_COUNT / 8];
-    uint8_t now[SLOT_COUNT / 8];
-    uint8_t moving[SLOT_COUNT / 8]; /* at any time */
+    uint8_t before[SLOT_SET_BYTES];
+    uint8_t now[SLOT_SET_BYTES];
+    uint8_t moving[SLOT_SET_BYTES]; /* at any time */
 };
 
 struct replay_release {
@@ -50,7 +50,7 @@ struct replay_release {
     size_t db_count, db;
     char cursor[KEY_SCAN_CURSOR_SIZE];
     bool scanned;
-    uint8_t left[SLOT_COUNT / 8]; /* slots to be looked at again */
+    uint8_t left[SLOT_SET_BYTES]; /* slots to be looked at again */
     uint64_t moving_ms;           /* since when that has been waited for */
 };
 
@@ -417,7 +417,7 @@ static int look_at_left(struct replay_release *w, bool *ret_any, struct ft_err *
         if (node != NULL && ask_all_slots(w, false, err) != 0)
             return -1;
         if (node != NULL && !elsewhere && holder_of(w, slot) == node)
-            w->left[slot / 8] &= (uint8_t) ~(1u << slot % 8);
+            slot_set_remove(w->left, slot);
         else
             *ret_any = true;
     }
