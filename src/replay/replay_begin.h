@@ -9,7 +9,8 @@ struct replay;
 
 /* replay_begin - read what is on the target, check it against this replay, begin or go on. */
 int replay_begin(struct replay *r, struct ft_err *err);
-/* replay_begin_early - begin, if that can be while the full sync is still running (replay_early.h). FT_ERR_STATE: it cannot. */
+/* replay_begin_early - begin, if that can be while the full sync is still running (replay_early.h). FT_ERR_STATE: it
+ * cannot. */
 int replay_begin_early(struct replay *r, struct ft_err *err);
 /* replay_check_resumed - is the state on the target that of this capture and these options, and of no later
  * generation? */

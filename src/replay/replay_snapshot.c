@@ -562,7 +562,8 @@ static int send_stream(struct stream_sender *s, struct source_stream *stream, st
     return drain(s, err);
 }
 
-/* So many streams at a time; less where there are many masters. Those of a full sync that is still running come all at once. */
+/* So many streams at a time; less where there are many masters. Those of a full sync that is still running come all at
+ * once. */
 static uint32_t sender_count(const struct replay *r)
 {
     size_t fit = LANES_MAX / (r->target.node_count == 0 ? 1 : r->target.node_count);
