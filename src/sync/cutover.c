@@ -33,6 +33,7 @@ static enum cutover_action aim(struct cutover *c, uint64_t now_ms)
 {
     c->state = CUTOVER_DRAINING;
     c->renewed_ms = now_ms;
+    c->moving_ms = 0;
     return c->paused ? CUTOVER_DO_PAUSE : CUTOVER_DO_GOAL;
 }
 
@@ -177,6 +178,19 @@ void cutover_not_paused(struct cutover *c)
 void cutover_more(struct cutover *c)
 {
     c->state = CUTOVER_DRAINING;
+}
+
+uint64_t cutover_moved(struct cutover *c, uint64_t now_ms)
+{
+    if (c->moving_ms == 0)
+        c->moving_ms = now_ms;
+    cutover_more(c);
+    return c->paused ? now_ms - c->moving_ms : 0;
+}
+
+void cutover_stands(struct cutover *c)
+{
+    c->moving_ms = 0;
 }
 
 bool cutover_is_paused(const struct cutover *c)

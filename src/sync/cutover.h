@@ -73,6 +73,7 @@ struct cutover {
     bool said;
     uint64_t renewed_ms;
     uint64_t hold_until_ms;
+    uint64_t moving_ms; /* since when the source has gone further at each look; 0: it has not */
 };
 
 struct cutover_seen {
@@ -98,8 +99,14 @@ enum cutover_action cutover_next(struct cutover *c, const struct cutover_seen *s
 void cutover_failed(struct cutover *c);
 /* cutover_not_paused - the source does not take a pause, and it can be done without. */
 void cutover_not_paused(struct cutover *c);
-/* cutover_more - the source has gone further than the goal that was applied: there is another. */
+/* cutover_more - at the goal there is more to be done. */
 void cutover_more(struct cutover *c);
+/*
+ * cutover_moved - the source has gone further than the goal that was applied: there is another. Returns for how long it has
+ * done so although it is paused, in ms. cutover_stands - it has not.
+ */
+uint64_t cutover_moved(struct cutover *c, uint64_t now_ms);
+void cutover_stands(struct cutover *c);
 /* cutover_is_paused - has the source to be unpaused if the run ends now? */
 bool cutover_is_paused(const struct cutover *c);
 

@@ -200,17 +200,13 @@ static int look_again(struct sync *s, struct ft_err *err)
 static int move_on(struct sync *s, struct ft_err *err)
 {
     char time[FORMAT_SIZE];
-    uint64_t now_ms = clock_mono_ms();
+    uint64_t moving_ms = cutover_moved(&s->cutover, clock_mono_ms());
 
-    if (s->moving_ms == 0)
-        s->moving_ms = now_ms;
-    if (cutover_is_paused(&s->cutover) && now_ms - s->moving_ms > s->o->replay.give_up_ms)
-        return err_set(
-            err, FT_ERR_TIMEOUT,
-            "the source says that its writes are paused, but its journal has grown for %s",
-            format_duration_ms(now_ms - s->moving_ms, time));
-    cutover_more(&s->cutover);
-    return 0;
+    if (moving_ms <= s->o->replay.give_up_ms)
+        return 0;
+    return err_set(err, FT_ERR_TIMEOUT,
+                   "the source says that its writes are paused, but its journal has grown for %s",
+                   format_duration_ms(moving_ms, time));
 }
 
 /* The same, for a step that can be taken at the goal only. Returns 1: not now. */
@@ -221,7 +217,7 @@ static int stand_still(struct sync *s, struct ft_err *err)
     if (moved > 0 && move_on(s, err) != 0)
         return -1;
     if (moved == 0)
-        s->moving_ms = 0;
+        cutover_stands(&s->cutover);
     return moved;
 }
 
@@ -262,7 +258,6 @@ static int do_pause(struct sync *s, struct ft_err *err)
     struct ft_err refused = FT_ERR_INIT;
     uint64_t ignored;
 
-    s->moving_ms = 0;
     /* nobody is paused for a cut-over that cannot be */
     if (sync_source_nodes_rest(&s->source, &ignored, err) != 0)
         return -1;

@@ -90,8 +90,6 @@ struct sync {
     bool control_tried;
     bool full;
     bool taken_over;
-    uint64_t
-        moving_ms; /* since when the source has gone on whenever the target had everything; 0: it has not */
     bool pops_asked;      /* sync_pops_ask, since the target is at the goal */
     bool unproven;        /* although a flow has not brought its last record */
     uint32_t silent_flow; /* that one */

@@ -73,6 +73,41 @@ static void pause_holds_until_confirmed(void **state)
     assert_false(cutover_is_paused(&c));
 }
 
+/* Counted since it stood still last, or was paused; also after it has been confirmed. */
+static void paused_source_that_moves(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_PAUSE, 0);
+    assert_int_equal(at(&c, 1, SEEN(.caught_up = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(at(&c, 2, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    assert_int_equal(cutover_moved(&c, 100), 0);
+    assert_int_equal(at(&c, 101, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    assert_int_equal(cutover_moved(&c, 600), 500);
+    assert_int_equal(at(&c, 601, SEEN(.applied = true)), CUTOVER_DO_HOLD);
+    cutover_stands(&c);
+    assert_int_equal(at(&c, 699, SEEN(.told = true)), CUTOVER_DO_FINISH);
+    assert_int_equal(cutover_moved(&c, 700), 0);
+    assert_int_equal(at(&c, 899, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+    assert_int_equal(cutover_moved(&c, 900), 200);
+    assert_int_equal(at(&c, 901, SEEN(.lost_goal = true)), CUTOVER_DO_PAUSE);
+    assert_int_equal(cutover_moved(&c, 1000), 0);
+    assert_int_equal(cutover_moved(&c, 1001), 1);
+}
+
+static void running_source_that_moves(void **state)
+{
+    struct cutover c;
+
+    (void)state;
+    cutover_init(&c, CUTOVER_MANUAL, 0);
+    assert_int_equal(at(&c, 1, SEEN(.told = true)), CUTOVER_DO_GOAL);
+    assert_int_equal(cutover_moved(&c, 100), 0);
+    assert_int_equal(cutover_moved(&c, 100000), 0);
+    assert_int_equal(at(&c, 100001, SEEN(.applied = true)), CUTOVER_DO_FINISH);
+}
+
 static void pause_is_released(void **state)
 {
     struct cutover c;
@@ -239,6 +274,8 @@ int main(void)
         cmocka_unit_test(manual_waits_to_be_told),
         cmocka_unit_test(times_come_first),
         cmocka_unit_test(pause_holds_until_confirmed),
+        cmocka_unit_test(paused_source_that_moves),
+        cmocka_unit_test(running_source_that_moves),
         cmocka_unit_test(pause_is_released),
         cmocka_unit_test(holding_lasts_for_ever),
         cmocka_unit_test(takeover_ends_when_all_is_applied),
