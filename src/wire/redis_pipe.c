@@ -79,6 +79,7 @@ struct redis_pipe {
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
     bool is_last;             /* of redis_pipe_call_last: what follows that reply is not wanted */
     bool is_queueing;         /* what is sent is part of a transaction */
+    uint64_t watch_ends;      /* what was put of EXEC, DISCARD and UNWATCH */
     struct reach *reach;      /* a reference; NULL: no rules */
     struct buf named;         /* with a rule: the command that is answered, by its own name */
     uint8_t *out;             /* a piece of a large command; NULL: none was sent yet */
@@ -578,6 +579,7 @@ static struct sent what_is_sent(struct redis_pipe *p, const struct pipe_command 
                                               : reply_kinds_of(command->args, command->count);
     if (sent.begins || sent.ends)
         p->is_queueing = sent.begins;
+    p->watch_ends += sent.ends || bytes_is_word(name, "UNWATCH");
     return sent;
 }
 
@@ -699,6 +701,11 @@ int redis_pipe_fd(const struct redis_pipe *p)
 short redis_pipe_events(const struct redis_pipe *p)
 {
     return conn_events(&p->conn, (short)(POLLIN | (p->unsent_bytes != 0 ? POLLOUT : 0)));
+}
+
+uint64_t redis_pipe_watch_ends(const struct redis_pipe *p)
+{
+    return p->watch_ends;
 }
 
 size_t redis_pipe_in_flight(const struct redis_pipe *p)

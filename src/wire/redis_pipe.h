@@ -74,6 +74,9 @@ int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
 int redis_pipe_fd(const struct redis_pipe *p);
 short redis_pipe_events(const struct redis_pipe *p);
 int redis_pipe_work(struct redis_pipe *p, struct ft_err *err);
+/* redis_pipe_watch_ends - counts what was put of EXEC, DISCARD and UNWATCH: whoever WATCHes something knows by it that
+ * others that use the connection have ended that. */
+uint64_t redis_pipe_watch_ends(const struct redis_pipe *p);
 /* redis_pipe_in_flight - commands without a reply yet. */
 size_t redis_pipe_in_flight(const struct redis_pipe *p);
 /* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */

@@ -31,33 +31,58 @@ static int refuse(struct replay_node *node, uint32_t db, const char *tag, const 
     return 0;
 }
 
+struct setup {
+    struct t_peers peers;
+    struct target_node server;
+    struct target_client target;
+    struct replay_position_set set;
+    struct replay_node node;
+};
+
+/* One whose last transaction was the seventh. */
+static void start(struct setup *s, const struct t_peer_rule *rules, size_t count,
+                  const struct replay_multi_host *host)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    memset(s, 0, sizeof(*s));
+    t_peers_start(&s->peers, 1, rules, count);
+    s->server.uri = t_peers_uri(&s->peers, 0);
+    (void)snprintf(s->server.name, sizeof(s->server.name), "host:1");
+    s->target.named = &s->server.uri;
+    s->set.target = &s->target;
+    s->node.set = &s->set;
+    s->node.server = &s->server;
+    (void)snprintf(s->node.position.key, sizeof(s->node.position.key), "pos");
+    s->node.position.seq = 7;
+    t_ok(redis_pipe_open(&s->server.pipe, &s->server.uri, -1, NULL, NULL, &err), &err);
+    t_ok(replay_multi_begin(&s->node, host, &err), &err);
+}
+
+/* Then the log may be read. */
+static void end(struct setup *s)
+{
+    replay_multi_end(&s->node);
+    redis_pipe_free(s->server.pipe);
+    t_peers_end(&s->peers);
+}
+
 /* answers: what the server says to what is written down; ends: what writes it. */
-static void run(struct t_peers *peers, const struct t_peer_rule *answers, size_t count,
+static void run(struct setup *s, const struct t_peer_rule *answers, size_t count,
                 void (*ends)(struct replay_node *node))
 {
     static const struct replay_multi_host host = {.refuse = refuse};
     const struct bytes args[] = {bytes_str("SADD"), bytes_str("key"), bytes_str("1")};
     struct ft_err err = FT_ERR_INIT;
-    struct target_node server = {.name = "host:1"};
-    struct target_client target = {.named = &server.uri};
-    struct replay_position_set set = {.target = &target};
-    struct replay_node node = {.set = &set, .server = &server};
 
-    t_peers_start(peers, 1, transaction, sizeof(transaction) / sizeof(transaction[0]));
-    t_peers_rules(peers, answers, count);
-    server.uri = t_peers_uri(peers, 0);
-    (void)snprintf(node.position.key, sizeof(node.position.key), "pos");
-    node.position.seq = 7;
-    t_ok(redis_pipe_open(&server.pipe, &server.uri, -1, NULL, NULL, &err), &err);
-    t_ok(replay_multi_begin(&node, &host, &err), &err);
-    t_ok(replay_steps_add(node.batch.steps, 0, "0:5:0", args, 3, &err), &err);
-    t_ok(replay_multi_send(&node, &err), &err);
-    t_ok(replay_multi_drain(&node, &err), &err);
-    assert_int_equal(node.position.seq, 8);
-    ends(&node);
-    replay_multi_end(&node);
-    redis_pipe_free(server.pipe);
-    t_peers_end(peers);
+    start(s, transaction, sizeof(transaction) / sizeof(transaction[0]), &host);
+    t_peers_rules(&s->peers, answers, count);
+    t_ok(replay_steps_add(s->node.batch.steps, 0, "0:5:0", args, 3, &err), &err);
+    t_ok(replay_multi_send(&s->node, &err), &err);
+    t_ok(replay_multi_drain(&s->node, &err), &err);
+    assert_int_equal(s->node.position.seq, 8);
+    ends(&s->node);
+    end(s);
 }
 
 static void just_end(struct replay_node *node)
@@ -83,16 +108,16 @@ static void test_replies_count_as_read_when_what_failed_is_written_down(void **s
 {
     static const struct t_peer_rule takes[] = {{0, "HSET pos e:0:5:0 ", ":1\r\n", 0},
                                                {0, "HDEL pos unread", ":1\r\n", 0}};
-    struct t_peers peers;
+    struct setup s;
 
     (void)state;
     for (int i = 0; i < 2; i++) {
         const char *written;
 
-        run(&peers, takes, 2, i == 0 ? just_end : confirm);
-        assert_int_equal(t_peers_count(&peers, 0, "HSET pos e:0:5:0 "), 1);
-        assert_int_equal(t_peers_count(&peers, 0, "HDEL pos unread"), 1);
-        written = strstr(peers.peer[0].log, "HSET pos e:");
+        run(&s, takes, 2, i == 0 ? just_end : confirm);
+        assert_int_equal(t_peers_count(&s.peers, 0, "HSET pos e:0:5:0 "), 1);
+        assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 1);
+        written = strstr(s.peers.peer[0].log, "HSET pos e:");
         assert_non_null(strstr(written, "HDEL pos unread"));
     }
 }
@@ -102,13 +127,13 @@ static void test_replies_do_not_count_as_read_when_it_is_not(void **state)
 {
     static const struct t_peer_rule is_full[] = {{0, "HSET pos e:0:5:0 ", "-OOM no memory\r\n", 0},
                                                  {0, "HDEL pos unread", ":1\r\n", 0}};
-    struct t_peers peers;
+    struct setup s;
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        run(&peers, is_full, 2, i == 0 ? just_end : fail_to_confirm);
-        assert_true(t_peers_count(&peers, 0, "HSET pos e:0:5:0 ") > 0);
-        assert_int_equal(t_peers_count(&peers, 0, "HDEL pos unread"), 0);
+        run(&s, is_full, 2, i == 0 ? just_end : fail_to_confirm);
+        assert_true(t_peers_count(&s.peers, 0, "HSET pos e:0:5:0 ") > 0);
+        assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 0);
     }
 }
 
@@ -143,40 +168,67 @@ static void test_refusals_may_come_while_the_position_is_queued(void **state)
     static char filler[8000];
     const struct bytes args[] = {bytes_str("SHRED"), bytes_str("key")};
     struct ft_err err = FT_ERR_INIT;
-    struct target_node server = {.name = "host:1"};
-    struct target_client target = {.named = &server.uri};
-    struct replay_position_set set = {.target = &target};
-    struct replay_node node = {.set = &set, .server = &server};
-    struct t_peers peers;
+    struct setup s;
 
     (void)state;
-    t_peers_start(&peers, 1, rules, sizeof(rules) / sizeof(rules[0]));
-    server.uri = t_peers_uri(&peers, 0);
-    (void)snprintf(node.position.key, sizeof(node.position.key), "pos");
-    node.position.seq = 7;
-    t_ok(redis_pipe_open(&server.pipe, &server.uri, -1, NULL, NULL, &err), &err);
-    redis_pipe_limit(server.pipe, sizeof(filler) / 2);
-    t_ok(replay_multi_begin(&node, &host, &err), &err);
+    start(&s, rules, sizeof(rules) / sizeof(rules[0]), &host);
+    redis_pipe_limit(s.server.pipe, sizeof(filler) / 2);
     for (int i = 0; i < 40; i++) {
         char tag[REPLAY_TAG_TEXT];
 
         (void)snprintf(tag, sizeof(tag), "0:%d:0", i);
-        t_ok(replay_steps_add(node.batch.steps, 0, tag, args, 2, &err), &err);
+        t_ok(replay_steps_add(s.node.batch.steps, 0, tag, args, 2, &err), &err);
     }
     memset(filler, '1', sizeof(filler));
-    t_ok(replay_steps_field(node.batch.steps, bytes_str("flow:0"), bytes_of(filler, sizeof(filler)),
-                            &err),
+    t_ok(replay_steps_field(s.node.batch.steps, bytes_str("flow:0"),
+                            bytes_of(filler, sizeof(filler)), &err),
          &err);
-    t_ok(replay_multi_send(&node, &err), &err);
-    t_ok(replay_multi_drain(&node, &err), &err);
-    assert_int_equal(node.position.seq, 8);
-    replay_multi_end(&node);
-    redis_pipe_free(server.pipe);
-    t_peers_end(&peers);
-    assert_int_equal(t_peers_count(&peers, 0, "SHRED key"), 40);
-    assert_int_equal(t_peers_count(&peers, 0, "EXEC"), 2);
-    assert_int_equal(t_peers_count(&peers, 0, "HSET pos "), 2);
-    assert_non_null(strstr(peers.peer[0].log, " e:0:0:0 "));
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    t_ok(replay_multi_drain(&s.node, &err), &err);
+    assert_int_equal(s.node.position.seq, 8);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "SHRED key"), 40);
+    assert_int_equal(t_peers_count(&s.peers, 0, "EXEC"), 2);
+    assert_int_equal(t_peers_count(&s.peers, 0, "HSET pos "), 2);
+    assert_non_null(strstr(s.peers.peer[0].log, " e:0:0:0 "));
+}
+
+static void send_position(struct replay_node *node, const char *next)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(replay_steps_field(node->batch.steps, bytes_str("flow:0"), bytes_str(next), &err), &err);
+    t_ok(replay_multi_send(node, &err), &err);
+    t_ok(replay_multi_drain(node, &err), &err);
+}
+
+/* A script that is run over the same connection ends with EXEC or UNWATCH, which end every WATCH. */
+static void test_the_position_is_watched_again_when_others_have_ended_it(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},      {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=8", 2},        {0, "HGET pos seq", "=9", 0},
+        {0, "MULTI", "+OK\r\n", 0},          {0, "HSET pos seq ", "+QUEUED\r\n", 0},
+        {0, "EXEC", "*1\r\n:1\r\n", 0},      {0, "UNWATCH", "+OK\r\n", 0},
+        {0, "HDEL pos unread", ":1\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+    redisReply *reply;
+    const char *again;
+
+    (void)state;
+    start(&s, rules, sizeof(rules) / sizeof(rules[0]), &host);
+    send_position(&s.node, "5");
+    t_ok(redis_pipe_call_text(s.server.pipe, &reply, "UNWATCH", &err), &err);
+    freeReplyObject(reply);
+    send_position(&s.node, "6");
+    assert_int_equal(s.node.position.seq, 9);
+    end(&s);
+    again = strstr(s.peers.peer[0].log, "UNWATCH\n");
+    assert_non_null(again);
+    assert_memory_equal(again, "UNWATCH\nWATCH pos\nHGET pos seq\nMULTI\n", 36);
 }
 
 int main(void)
@@ -185,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_replies_count_as_read_when_what_failed_is_written_down),
         cmocka_unit_test(test_replies_do_not_count_as_read_when_it_is_not),
         cmocka_unit_test(test_refusals_may_come_while_the_position_is_queued),
+        cmocka_unit_test(test_the_position_is_watched_again_when_others_have_ended_it),
     };
 
     return T_RUN("replay/position/replay_multi", tests);

@@ -27,11 +27,13 @@ struct replay_multi {
     struct replay_steps filling;
     struct replay_steps sent; /* the transaction in flight, or to be sent again */
     struct replay_steps late; /* fields e: of what failed when it was executed */
-    bool watched;             /* the position's hash, since its seq was the last one */
-    bool unconfirmed;         /* the position says that replies are not known to have been read */
-    bool again;               /* something of `sent` is left out, and nothing of it was executed */
-    uint64_t batch;           /* number of `sent` */
-    size_t *elements;         /* of the reply to EXEC: which step each is of */
+    bool watched;             /* the position's hash, since its seq was the last one ... */
+    uint64_t
+        watch_ends;   /* ... unless the pipe has more of these: scripts are run here over it too */
+    bool unconfirmed; /* the position says that replies are not known to have been read */
+    bool again;       /* something of `sent` is left out, and nothing of it was executed */
+    uint64_t batch;   /* number of `sent` */
+    size_t *elements; /* of the reply to EXEC: which step each is of */
     size_t element_count, element_cap;
     struct bytes *args;
     size_t arg_cap;
@@ -213,12 +215,15 @@ static int put_watch(struct replay_node *node, struct ft_err *err)
     const struct bytes seq[] = {bytes_str("HGET"), key, bytes_str("seq")};
 
     node->multi->watched = false;
+    node->multi->watch_ends = redis_pipe_watch_ends(node->server->pipe);
     return put(node, ANSWER_PLAIN, watch, 2, err) != 0 ? -1 : put(node, ANSWER_SEQ, seq, 3, err);
 }
 
 static int watch(struct replay_node *node, struct ft_err *err)
 {
-    if (node->multi->watched)
+    const struct replay_multi *m = node->multi;
+
+    if (m->watched && m->watch_ends == redis_pipe_watch_ends(node->server->pipe))
         return 0;
     return put_watch(node, err) != 0 ? -1 : redis_pipe_drain(node->server->pipe, err);
 }
