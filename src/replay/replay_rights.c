@@ -48,10 +48,18 @@ static bool is_known(const char *name)
 static const struct {
     enum value_class class;
     const char *name;
+    unsigned since; /* version of the target; it does without before */
 } in_place_of_restore[] = {
-    {VALUE_LIST, "RPUSH"},    {VALUE_SET, "SADD"},      {VALUE_ZSET, "ZADD"},
-    {VALUE_STREAM, "XADD"},   {VALUE_STREAM, "XSETID"}, {VALUE_STREAM, "XGROUP CREATE"},
-    {VALUE_STREAM, "XCLAIM"}, {VALUE_STREAM, "XDEL"},
+    {VALUE_LIST, "RPUSH", 0},
+    {VALUE_SET, "SADD", 0},
+    {VALUE_ZSET, "ZADD", 0},
+    {VALUE_STREAM, "XADD", 0},
+    {VALUE_STREAM, "XSETID", 0},
+    {VALUE_STREAM, "XGROUP CREATE", 0},
+    {VALUE_STREAM, "XGROUP DESTROY", 0},
+    {VALUE_STREAM, "XGROUP CREATECONSUMER", 602},
+    {VALUE_STREAM, "XCLAIM", 0},
+    {VALUE_STREAM, "XDEL", 0},
 };
 #define RESTORE_COUNT (sizeof(in_place_of_restore) / sizeof(in_place_of_restore[0]))
 
@@ -85,7 +93,8 @@ static int add_needs(struct rights *rights, const struct replay *r,
         if (survey->scripts && r->rights.no_eval)
             rights_add_missing(rights, "EVAL", "it was refused to this user");
         for (size_t i = 0; r->rights.no_restore && i < RESTORE_COUNT; i++) {
-            if ((survey->classes & 1u << in_place_of_restore[i].class) != 0)
+            if ((survey->classes & 1u << in_place_of_restore[i].class) != 0 &&
+                r->target.version >= in_place_of_restore[i].since)
                 names[count++] = in_place_of_restore[i].name;
         }
         if (survey->library_count != 0)

@@ -48,6 +48,7 @@ writes 1 40 >"$T/writes"
 grep -v -e '^EVAL' -e '^SELECT' "$T/writes" | ask a >"$T/out" 2>&1
 ask a xadd x:0 1-1 f v >"$T/out"
 ask a set alone v >"$T/out"
+ask a sadd t:0 m >"$T/out"
 ask a save >"$T/out"
 cp "$T/a/dump.rdb" "$T/in.rdb"
 "$MAKE_CAPTURE" 1 "$T/journal" <<'END' || fail "a capture of our own"
@@ -148,6 +149,13 @@ printf 'REDIS0009\100\003job\001s%016d\000\000\377\000\000\000\000\000\000\000\0
 check_status "without RESTORE: what it could not bring either" 3 "cron jobs of KeyDB" \
     ft replay "$T/cron.rdb" "$TARGET" --user limited
 check "without RESTORE: it may be skipped" ft replay "$T/cron.rdb" "$TARGET" --user limited --on-loss skip --quiet
+for name in $(effort "rpush sadd zadd xadd xsetid xgroup|create xclaim xdel" sadd) 'xgroup|createconsumer' 'xgroup|destroy'; do
+    clean
+    lacks restore "$name"
+    check_status "without RESTORE and $name" 4 "does not allow .*$(echo "$name" | tr '|' ' '), which is needed" \
+        ft replay "$T/in.rdb" "$TARGET" --user limited --quiet
+    check "without RESTORE and $name: nothing is written" [ "$(ask b dbsize)" = 0 ]
+done
 clean
 lacks scan
 check_status "a sync without SCAN" 4 "does not allow SCAN, which is needed" \
