@@ -95,9 +95,7 @@ static int pack_all(const struct capture_set *s, const char *work, const struct 
     }
     if (write_set(s, o->generation, work, err) != 0)
         return -1;
-    if (rename(work, o->output) != 0)
-        return err_errno(err, errno, "could not rename \"%s\" to \"%s\"", work, o->output);
-    return 0;
+    return fs_rename_durable(AT_FDCWD, work, o->output, err);
 }
 
 static int pack_into(const struct capture_set *s, const struct pack_options *o,
