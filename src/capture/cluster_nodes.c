@@ -122,6 +122,7 @@ int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory
     struct uri *sorted;
     uint32_t *places;
     bool *placed;
+    int rc = 0;
 
     if (!capture_set_is_dir(directory))
         return 0;
@@ -130,7 +131,9 @@ int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory
     sorted = calloc(count, sizeof(*sorted));
     places = calloc(count, sizeof(*places));
     placed = calloc(count, sizeof(*placed));
-    if (sorted != NULL && places != NULL && placed != NULL && set->node_count == count) {
+    if (sorted == NULL || places == NULL || placed == NULL) {
+        rc = err_nomem(err, "the nodes of a set");
+    } else if (set->node_count == count) {
         for (uint32_t i = 0; map == NULL && set->nodes[0].ids != NULL && i < count; i++)
             (void)ask(&map, &nodes[i], cancel_fd, &ignored); /* then by address */
         for (uint32_t i = 0; i < count; i++)
@@ -145,7 +148,7 @@ int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory
     free(sorted);
     free(places);
     free(placed);
-    return 0;
+    return rc;
 }
 
 /* The node at an address of the map; count: none. */
