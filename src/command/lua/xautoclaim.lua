@@ -1,5 +1,5 @@
 -- XAUTOCLAIM of Redis 6.2 as of a moment: what it claims was delivered then, and not when this is executed.
--- KEYS: the stream. ARGV: the time in ms; the group; the consumer; the arguments of XAUTOCLAIM behind it.
+-- KEYS: the stream. ARGV: the time in ms; the group; the consumer; the arguments of XAUTOCLAIM after it.
 -- Answers how many entries were claimed.
 local k, t, g, c = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local claimed = redis.call('XAUTOCLAIM', k, unpack(ARGV, 2))[2]

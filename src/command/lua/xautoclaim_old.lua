@@ -1,4 +1,5 @@
--- XAUTOCLAIM, for Redis before 6.2, and where it must not make a consumer that gets nothing. Pending entries that are deleted are acknowledged, as Redis 7.0 does it.
+-- XAUTOCLAIM, for Redis before 6.2, and where it must not make a consumer that gets nothing. Pending entries that are
+-- deleted are acknowledged, as Redis 7.0 does it.
 -- KEYS: the stream. ARGV: group, consumer, the least idle time in ms, the first id, how many entries, when
 -- they were claimed (Unix time in ms), JUSTID or nothing.
 if redis.replicate_commands then redis.replicate_commands() end
