@@ -551,7 +551,7 @@ static int compile(lua_State *lua, struct bytes script)
         return 0;
     }
     lua_pop(lua, 1);
-    /* flags for the server are no Lua */
+    /* flags for the server are not Lua */
     if (n > 2 && memcmp(text, "#!", 2) == 0 && (end = memchr(text, '\n', n)) != NULL) {
         n -= (size_t)(end - text);
         text = end;
