@@ -18,6 +18,7 @@
 #define OPERANDS_MAX 4
 #define FIRST_ID     256
 #define TEXT_COLUMN  26
+#define LINE_COLUMNS 80
 
 /* Whose options these are, and what is there besides the command line. */
 static char command_name[ARG_COMMAND_SIZE];
@@ -511,24 +512,31 @@ int args_show(struct arg_view *view, const char *about, const char *operands,
     return view->see(view, &shape);
 }
 
-/* The first line stands beside the option if there is room. */
+/* The text begins beside the option if there is room. It is broken where the lines are full, so an end of line in it is
+ * a blank like others. */
 static void print_arg(FILE *out, const struct arg *arg)
 {
-    int width = fprintf(out, "  --%s%s%s", arg->name, arg->value == NULL ? "" : " ",
-                        arg->value == NULL ? "" : arg->value);
-    const char *line = arg->text;
+    int column = fprintf(out, "  --%s%s%s", arg->name, arg->value == NULL ? "" : " ",
+                         arg->value == NULL ? "" : arg->value);
+    const char *word = arg->text;
 
-    if (width >= TEXT_COLUMN) {
+    if (column >= TEXT_COLUMN) {
         fputc('\n', out);
-        width = 0;
+        column = 0;
     }
-    while (line[0] != '\0') {
-        int length = (int)strcspn(line, "\n");
+    fprintf(out, "%*s", TEXT_COLUMN - column, "");
+    column = TEXT_COLUMN;
+    while (word[0] != '\0') {
+        int length = (int)strcspn(word, " \n");
 
-        fprintf(out, "%*s%.*s\n", TEXT_COLUMN - width, "", length, line);
-        line += length + (line[length] == '\n');
-        width = 0;
+        if (column != TEXT_COLUMN && column + 1 + length > LINE_COLUMNS) {
+            fprintf(out, "\n%*s", TEXT_COLUMN, "");
+            column = TEXT_COLUMN;
+        }
+        column += fprintf(out, "%s%.*s", column == TEXT_COLUMN ? "" : " ", length, word);
+        word += length + (word[length] != '\0');
     }
+    fputc('\n', out);
 }
 
 int args_print_help(FILE *out, const struct arg_shape *shape)

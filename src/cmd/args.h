@@ -27,7 +27,7 @@
 struct arg {
     const char *name;
     const char *value; /* as --help shows it; NULL: a flag */
-    const char *text;  /* of --help; a line each */
+    const char *text;  /* of --help, which breaks the lines where they are full */
     /* Without `take`: of the bool (of a flag) or the const char * in the group's struct. */
     size_t offset;
     int (*take)(void *into, const char *value, struct ft_err *err); /* FT_ERR_USAGE */

@@ -194,13 +194,14 @@ static const struct arg source_args[] = {
  */
 
 static const char about[] =
-    "Usage: flowtape capture dragonfly://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]...] DIR\n"
-    "                        [OPTION...]\n"
+    "Usage: flowtape capture SOURCE DIR [OPTION...]\n"
     "\n"
     "Records what a Dragonfly, Redis or Valkey sends to its replicas into the\n"
     "capture directory DIR, which is made if need be. If DIR holds a capture of this\n"
-    "source already, that one is continued. Of a cluster all nodes are named, or one\n"
-    "with --cluster; DIR is then a set of captures.\n";
+    "source already, that one is continued. SOURCE is\n"
+    "dragonfly://[USER[:PASSWORD]@]HOST[:PORT], or redis:// likewise. Of a cluster\n"
+    "all nodes are named (...,HOST[:PORT]), or one with --cluster; DIR is then a set\n"
+    "of captures.\n";
 
 #define GROUP_COUNT 10
 #define OPERANDS    "SOURCE and DIR"

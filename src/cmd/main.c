@@ -60,8 +60,8 @@ static const struct command_list program = {
     .about = "Usage: flowtape COMMAND [OPTION...] ...\n"
              "       flowtape --version [--json]\n"
              "\n"
-             "Records what a Dragonfly master sends to its replicas, makes files of it that Redis\n"
-             "loads, and writes it into a running Redis or Redis Cluster.\n"
+             "Records what a Dragonfly master sends to its replicas, makes files of it that\n"
+             "Redis loads, and writes it into a running Redis or Redis Cluster.\n"
              "\n",
     .commands = commands,
     .count = sizeof(commands) / sizeof(commands[0]),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # check-docs.sh - each command has a man page; the page and --help name the same options, but for what every
-# command has, which is in flowtape.1; the pages are without warnings.
+# command has, which is in flowtape.1; the pages are without warnings; no line of --help is wider than a terminal.
 set -eu
 
 doc=${srcdir:-.}/doc
@@ -18,6 +18,14 @@ options_in() {
     grep -oE -e '--[a-z][a-z-]*[a-z]' | sort -u
 }
 
+# fits_terminal WHAT - the help in $work/help
+fits_terminal() {
+    awk 'length($0) > 80 { print; found = 1 } END { exit found }' "$work/help" ||
+        complain "$1 --help has lines of more than 80 columns"
+}
+
+"$flowtape" --help >"$work/help" || complain "flowtape --help failed"
+fits_terminal flowtape
 commands=$("$flowtape" --help | awk '/^  [a-z]/ { print $1 }')
 [ -n "$commands" ] || complain "flowtape --help names no command"
 for command in $commands; do
@@ -27,6 +35,7 @@ for command in $commands; do
         continue
     fi
     "$flowtape" "$command" --help >"$work/help" || complain "flowtape $command --help failed"
+    fits_terminal "flowtape $command"
     options_in <"$work/help" | grep -vxe --config >"$work/help.options"
     # The options a page documents head its paragraphs.
     sed 's/\\-/-/g' "$page" | grep -E '^\.B' | options_in >"$work/page.options"
