@@ -123,22 +123,58 @@ check_status "serve: a client without a certificate" 1 . serve_cli --tls --insec
 check_status "serve: a client with one" 0 PONG serve_cli --tls --cacert "$T/tls/ca.pem" \
     --cert "$T/tls/client.pem" --key "$T/tls/client.key" --sni server.test ping
 t_says "$T/serve.err" "does not speak TLS" && pass "serve: noted" || fail "serve: noted" "$T/serve.err"
-rm -rf "$T/redis"
-redis_start --port "$REPLICA_PORT" --bind 127.0.0.1 --databases 64 --tls-replication yes \
-    --tls-cert-file "$T/tls/client.pem" --tls-key-file "$T/tls/client.key" --tls-ca-cert-file "$T/tls/ca.pem" \
-    --replicaof "127.0.0.1 $SERVE_PORT"
+# tls_cli ARG... - a client with a certificate
+tls_cli()
+{
+    serve_cli --tls --cacert "$T/tls/ca.pem" --cert "$T/tls/client.pem" --key "$T/tls/client.key" "$@"
+}
+tls_replica_start()
+{
+    rm -rf "$T/redis"
+    redis_start --port "$REPLICA_PORT" --bind 127.0.0.1 --databases 64 --tls-replication yes \
+        --tls-cert-file "$T/tls/client.pem" --tls-key-file "$T/tls/client.key" \
+        --tls-ca-cert-file "$T/tls/ca.pem" --replicaof "127.0.0.1 $SERVE_PORT" "$@"
+}
 replica_is_up()
 {
     [ "$(replica_field master_link_status)" = up ] &&
-        [ "$(replica_field slave_repl_offset)" = "$(serve_cli --tls --cacert "$T/tls/ca.pem" \
-            --cert "$T/tls/client.pem" --key "$T/tls/client.key" info | sed -n 's/^master_repl_offset:\([0-9]*\).*/\1/p')" ]
+        [ "$(replica_field slave_repl_offset)" = "$(tls_cli info | sed -n 's/^master_repl_offset:\([0-9]*\).*/\1/p')" ]
 }
+tls_replica_start
 t_until replica_is_up && pass "serve with TLS: a replica" || fail "serve with TLS: a replica" "$T/redis/log"
 # shellcheck disable=SC2046
 check "serve with TLS: the state" "$STATE_DIFF" --skip-lossy $(not_in_journal "$R") \
     $(state_options "$R") "$R/state.json" "$REDIS"
 redis_stop
 serve_stop "serve with TLS"
+
+# A live source recorded and served at once, both sides with TLS and certificates of their own; a replica that speaks
+# in plain is told, and does not count.
+standin_start "$R"
+tls_proxy --ca "$T/tls/ca.pem"
+"$FLOWTAPE" sync "$URI" --serve 127.0.0.1:0 --dir "$T/served" --databases 64 --on-loss skip $FOR_SERVER \
+    --source-tls-ca "$T/tls/ca.pem" --source-tls-cert "$T/tls/client.pem" --source-tls-key "$T/tls/client.key" \
+    --tls-cert "$T/tls/server.pem" --tls-key "$T/tls/server.key" --tls-ca "$T/tls/ca.pem" \
+    --json >"$T/sync.json" 2>"$T/sync.out" &
+SYNC_PID=$!
+PIDS="$PIDS $SYNC_PID"
+t_says "$T/sync.out" "listening on"
+SERVE_PORT=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$T/sync.out" | head -n 1)
+tls_replica_start --tls-replication no
+t_says "$T/sync.out" "does not speak TLS" && pass "sync --serve with TLS: in plain: noted" ||
+    fail "sync --serve with TLS: in plain: noted" "$T/sync.out"
+redis-cli -s "$T/redis/sock" config set tls-replication yes >/dev/null
+t_until replica_is_up && pass "sync --serve with TLS: a replica" || fail "sync --serve with TLS: a replica" "$T/redis/log"
+check "sync --serve with TLS: cut over" ft cutover "$T/served" --mode takeover
+ends "sync --serve with TLS" $SYNC_PID 0 "$T/sync.out"
+check "sync --serve with TLS: the replica counted" json_is "$T/sync.json" 'serve/replicas/*/state' online
+redis-cli -s "$T/redis/sock" replicaof no one >/dev/null
+# shellcheck disable=SC2046
+check "sync --serve with TLS: the state" "$STATE_DIFF" --skip-lossy $(state_options "$R") "$R/state.json" "$REDIS"
+check "sync --serve with TLS: diff" ft diff "$T/served" "unix:$T/redis/sock"
+redis_stop
+standin_check "sync --serve with TLS"
+
 SERVE_PORT=
 serve_start "$T/cap"
 check_status "TLS to a plain listener" 1 . serve_cli --tls --insecure ping
