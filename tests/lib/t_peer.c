@@ -19,7 +19,8 @@ struct client {
     size_t n;
 };
 
-/* The words of the command at the beginning of the input, as text; 0: it has not come whole. */
+/* The words of the command at the beginning of the input, as text, as much of it as has room; 0: the
+ * command has not come whole. */
 static size_t take_command(const char *in, size_t n, char *text, size_t size)
 {
     const char *end = in + n;
@@ -37,8 +38,8 @@ static size_t take_command(const char *in, size_t n, char *text, size_t size)
 
         if (line == NULL || end - line - 1 < bytes + 2)
             return 0;
-        if (i != 0)
-            length += (size_t)snprintf(text + length, size - length, " ");
+        if (i != 0 && length + 2 < size)
+            text[length++] = ' ';
         for (long k = 0; k < bytes && k < (long)T_PEER_ARG && length + 2 < size; k++)
             text[length++] = (char)(isprint((unsigned char)line[1 + k]) ? line[1 + k] : '.');
         text[length] = '\0';
