@@ -141,6 +141,8 @@ static const char *ended_text(const struct sync_result *r)
         return "the cut-over was not confirmed, the source resumes; the same command resumes from "
                "here";
     case SYNC_FULL:
+        if (!r->capture.valid)
+            return "no room for the whole snapshot. Make room, then the same command goes on";
         return "no room for more; %s what was stored. Make room, then the same command goes on";
     case SYNC_SOURCE_GONE:
         return "the source is gone; %s what was stored";

@@ -195,8 +195,13 @@ static int look_at_workers(struct sync *s, struct ft_err *err)
     if (capture_done && s->capture.failed && !s->taken_over &&
         (!is_net(&s->capture.err) || !s->result->capture.valid))
         return err_copy(err, &s->capture.err);
-    if (atomic_load(&s->replay.done) && s->replay.failed)
-        return err_copy(err, &s->replay.err);
+    if (atomic_load(&s->replay.done) && s->replay.failed) {
+        if (!s->full || !capture_done || s->result->capture.valid)
+            return err_copy(err, &s->replay.err);
+        s->result->ended = SYNC_FULL; /* of half a snapshot there is nothing to replay */
+        s->over = true;
+        return 0;
+    }
     if (!capture_done || s->taken_over || (!s->serves && !atomic_load(&s->replay.done)))
         return 0;
     if (s->result->goal != NULL) { /* it ended there, but more was stored */

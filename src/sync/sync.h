@@ -38,7 +38,7 @@ enum sync_ended {
     SYNC_CUT_OVER,      /* the target has everything, but for checked.unread */
     SYNC_STOPPED,       /* by cancel_fd; the next run resumes */
     SYNC_NOT_CONFIRMED, /* the hold was over */
-    SYNC_FULL,          /* a limit; what was stored is on the target */
+    SYNC_FULL,          /* a limit; what was stored is on the target, if it is a whole snapshot */
     SYNC_SOURCE_GONE,   /* what was stored is on the target; err says why it is gone */
 };
 const char *sync_ended_name(enum sync_ended ended);

@@ -115,10 +115,15 @@ check "slow target: no send was held up" [ "$(report_number longest_send_ms)" -l
 redis_stop
 rm -rf "$T/slow" "$T/redis"
 
-# No room.
-standin_start "$RECORDINGS/live-4" --write-rate 100
+# No room: the snapshot has 300 KB, what follows it as much again.
+standin_start "$RECORDINGS/live-4" --write-rate 100 --pause-at 0:30000:600000
 redis_start
-check_status "--max-dir-size" 5 "holds .*--max-dir-size" sync_into "$T/full" --max-dir-size 1K
+check_status "--max-dir-size, in the midst of the snapshot" 5 "no room for the whole snapshot" \
+    sync_into "$T/half" --max-dir-size 1K
+redis_stop
+rm -rf "$T/half" "$T/redis"
+redis_start
+check_status "--max-dir-size" 5 "holds .*--max-dir-size" sync_into "$T/full" --max-dir-size 450K
 check "--max-dir-size: what is stored is on the target" "$FLOWTAPE" replay "$T/full" "$REDIS" \
     --on-loss skip --quiet
 check_status "--min-free" 1 "has .* left, --min-free" sync_into "$T/full" --min-free 1000000GiB
