@@ -31,8 +31,8 @@ struct capture_progress {
     uint64_t records;
     uint64_t imports;  /* of them, those of which nothing but slots that move is the cause */
     uint32_t sessions; /* begun so far */
-    uint64_t
-        ack_lag; /* records received but not acknowledged, of the flow that is furthest behind */
+    uint64_t ack_lag;  /* LSNs received but not acknowledged, of the flow that is furthest behind */
+    bool by_offset;    /* these are bytes: of a Redis */
 };
 
 struct capture_run_options {

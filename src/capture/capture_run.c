@@ -363,6 +363,8 @@ static int open_capture(struct run *run, struct ft_err *err)
         capture_set_redis(run->context.capture, o->source->scheme != URI_DRAGONFLY, err) != 0)
         return -1;
     note_recovery(run, &recovery);
+    if (o->live != NULL && o->source->scheme != URI_DRAGONFLY)
+        live_flows_by_offset(o->live);
     return o->live == NULL ? 0 : tell_what_is_there(run, err);
 }
 

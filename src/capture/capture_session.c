@@ -71,6 +71,7 @@ static void sum_up(struct session *s)
     p->records = s->before.records;
     p->imports = s->before.imports;
     p->ack_lag = 0;
+    p->by_offset = s->options->source->scheme != URI_DRAGONFLY;
     if (s->answered && s->flow_count > 0 && !flow_session_partial(s->flows[0]))
         p->keys = 0;
     for (uint32_t i = 0; i < s->flow_count; i++) {

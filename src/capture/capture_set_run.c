@@ -117,6 +117,7 @@ static void on_progress(void *context, const struct capture_progress *progress)
         sum.keys += p->keys;
         sum.keys_expected += p->keys_expected;
         sum.records += p->records;
+        sum.by_offset = p->by_offset;
         sum.ack_lag = p->ack_lag > sum.ack_lag ? p->ack_lag : sum.ack_lag;
     }
     if (o->on_progress != NULL)
@@ -343,6 +344,8 @@ static int begin_live(struct set_run *r, struct ft_err *err)
             free(grown == NULL ? next : grown);
             return grown == NULL ? err_nomem(err, "the flows") : 0; /* another one comes */
         }
+        if (state.by_offset)
+            live_flows_by_offset(r->o->run.live);
         next = grown;
         for (uint32_t flow = 0; flow < state.flow_count; flow++) {
             struct live_point point = {0};

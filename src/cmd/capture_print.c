@@ -15,7 +15,10 @@ void capture_progress_add(struct progress *p, const struct capture_progress *now
     progress_add_count(p, now->keys, "keys");
     progress_add_count(p, now->records, "records");
     progress_add_rate(p, PROGRESS_RECORDS, now->records, "records");
-    progress_add_count(p, now->ack_lag, "not acknowledged");
+    if (now->by_offset)
+        progress_add_size(p, now->ack_lag, "not acknowledged");
+    else
+        progress_add_count(p, now->ack_lag, "records not acknowledged");
     progress_add_size(p, now->bytes, "received");
 }
 

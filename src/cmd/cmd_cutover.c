@@ -148,6 +148,7 @@ static const char *string_of(json_t *json, const char *field)
 
 static void print_state(json_t *json)
 {
+    bool by_offset = json_is_integer(json_object_get(json, "lag_bytes"));
     char lag[SYNC_LAG_TEXT];
     char age[FORMAT_SIZE];
 
@@ -156,8 +157,9 @@ static void print_state(json_t *json)
            : strcmp(string_of(json, "phase"), "journal") == 0 ? "not caught up yet"
                                                               : "the snapshot is being replayed");
     printf("lag of the target: %s, %s\n",
-           sync_lag_text((uint64_t)json_integer_value(json_object_get(json, "lag_records")),
-                         json_is_true(json_object_get(json, "lag_is_bytes")), lag),
+           sync_lag_text((uint64_t)json_integer_value(
+                             json_object_get(json, by_offset ? "lag_bytes" : "lag_records")),
+                         by_offset, lag),
            format_duration_ms((uint64_t)json_integer_value(json_object_get(json, "lag_ms")), age));
     printf("a cut-over would be: %s\n", string_of(json, "mode"));
 }

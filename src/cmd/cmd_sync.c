@@ -47,8 +47,7 @@ static void show_progress(struct progress *p, void *context)
     if (atomic_load(&job->progress.checking) && p->terminal)
         check_show(p, &job->progress.check);
     else
-        sync_show(p, &job->progress, job->args->run.live, job->args->serves,
-                  job->args->run.capture.source->scheme != URI_DRAGONFLY);
+        sync_show(p, &job->progress, job->args->run.live, job->args->serves);
 }
 
 static void on_note(void *context, const char *text)

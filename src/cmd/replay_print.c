@@ -28,7 +28,9 @@ void replay_progress_add(struct progress *p, const struct replay_progress *now, 
         progress_add_rate(p, PROGRESS_RECORDS, atomic_load(&now->records), "records");
     else
         progress_add_rate(p, PROGRESS_KEYS, atomic_load(&now->keys), "keys");
-    if (lag)
+    if (lag && atomic_load(&now->lag_is_bytes))
+        progress_add_size(p, atomic_load(&now->lag), "to apply");
+    else if (lag)
         progress_add_count(p, atomic_load(&now->lag), "records to apply");
     for (size_t i = 0; i < count; i++) {
         const struct replay_counter *c = &counters[i];

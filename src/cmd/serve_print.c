@@ -22,7 +22,8 @@ void serve_progress_add(struct progress *p, enum serve_as as, struct serve_progr
     progress_add_count(p, atomic_load(&now->syncing), "getting a state");
     if (atomic_load(&now->lag) != 0) {
         progress_add(p, "lag %s", format_duration_ms(atomic_load(&now->lag_ms), age));
-        progress_add_count(p, atomic_load(&now->lag_records), "records");
+        if (atomic_load(&now->lag_records) != STREAM_UNCOUNTED)
+            progress_add_count(p, atomic_load(&now->lag_records), "records");
         progress_add_size(p, atomic_load(&now->lag), "behind");
     }
     progress_add_rate(p, PROGRESS_RECORDS, atomic_load(&now->records), "records");
@@ -58,12 +59,13 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
         char size[FORMAT_SIZE];
         char age[FORMAT_SIZE];
 
-        fprintf(stderr,
-                "  replica %s: %s, acknowledged offset %" PRIu64 ", lag %s, %" PRIu64
-                " record%s, %s\n",
+        fprintf(stderr, "  replica %s: %s, acknowledged offset %" PRIu64 ", lag %s, ",
                 replica->name, replica->state, replica->offset,
-                format_size(replica->lag.bytes, size), replica->lag.records,
-                plural(replica->lag.records), format_duration_ms(replica->lag.ms, age));
+                format_size(replica->lag.bytes, size));
+        if (replica->lag.records != STREAM_UNCOUNTED)
+            fprintf(stderr, "%" PRIu64 " record%s, ", replica->lag.records,
+                    plural(replica->lag.records));
+        fprintf(stderr, "%s\n", format_duration_ms(replica->lag.ms, age));
     }
     if (r->journal.records != 0)
         fprintf(stderr, "  journal: %" PRIu64 " record%s, %" PRIu64 " flush%s\n",
@@ -101,13 +103,15 @@ static json_t *replicas_to_json(const struct serve_result *r)
 
     for (size_t i = 0; i < r->replica_count; i++) {
         const struct serve_replica *replica = &r->replicas[i];
+        json_t *records = replica->lag.records == STREAM_UNCOUNTED
+                              ? json_null()
+                              : json_integer((json_int_t)replica->lag.records);
 
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "address",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:o, s:I}", "address",
                                               replica->name, "state", replica->state, "offset",
                                               (json_int_t)replica->offset, "lag_bytes",
                                               (json_int_t)replica->lag.bytes, "lag_records",
-                                              (json_int_t)replica->lag.records, "lag_ms",
-                                              (json_int_t)replica->lag.ms));
+                                              records, "lag_ms", (json_int_t)replica->lag.ms));
     }
     return list;
 }

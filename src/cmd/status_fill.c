@@ -88,7 +88,8 @@ void status_fill_flows(struct status *s, struct live_flows *live, enum live_stag
         f->received = at[LIVE_RECEIVED].next_lsn;
         f->durable = at[LIVE_DURABLE].next_lsn;
         f->applied = stage == LIVE_APPLIED ? at[stage].next_lsn : STATUS_NONE;
-        f->lag_records = at[stage].lag_records;
+        f->lag_records = state.by_offset ? STATUS_NONE : at[stage].lag;
+        f->lag_bytes = state.by_offset ? at[stage].lag : STATUS_NONE;
         f->lag_ms = at[stage].lag_ms;
     }
     if (s->flow_count != 0)
@@ -114,9 +115,12 @@ void status_fill_losses(struct status *s, struct loss_report *r)
 
 void status_fill_serve(struct status *s, const struct serve_progress *p)
 {
+    uint64_t records = atomic_load(&p->lag_records);
+
     s->sent_bytes = atomic_load(&p->sent);
     s->applied_records = atomic_load(&p->records);
-    s->lag_records = atomic_load(&p->lag_records);
+    s->lag_records = records == STREAM_UNCOUNTED ? STATUS_NONE : records;
+    s->lag_bytes = records == STREAM_UNCOUNTED ? atomic_load(&p->lag) : STATUS_NONE;
     s->lag_ms = atomic_load(&p->lag_ms);
     s->replicas = atomic_load(&p->replicas);
     s->replicas_syncing = atomic_load(&p->syncing);

@@ -7,6 +7,7 @@
 #include "base/fsutil.h"
 #include "base/parse.h"
 #include "cmd/json_value.h"
+#include "cmd/sync_print.h"
 #include "status/status.h"
 
 #define TEXT_SIZE 1024
@@ -112,17 +113,19 @@ static void print_lsn(const json_t *flow, const char *name)
 static void print_flows(const json_t *s)
 {
     const json_t *flows = json_object_get(s, "flows");
+    char lag[SYNC_LAG_TEXT];
     char age[FORMAT_SIZE];
 
     for (size_t i = 0; i < json_array_size(flows); i++) {
         const json_t *f = json_array_get(flows, i);
+        bool by_offset = json_is_integer(json_object_get(f, "lag_bytes"));
 
         printf("  flow %zu:", i);
         print_lsn(f, "received");
         print_lsn(f, "durable");
         print_lsn(f, "applied");
-        printf(" lag %" PRIu64 " record%s, %s\n", number_of(f, "lag_records"),
-               plural(number_of(f, "lag_records")),
+        printf(" lag %s, %s\n",
+               sync_lag_text(number_of(f, by_offset ? "lag_bytes" : "lag_records"), by_offset, lag),
                format_duration_ms(number_of(f, "lag_ms"), age));
     }
 }

@@ -23,27 +23,27 @@ static void worst_lag(struct live_flows *live, uint32_t flow_count, struct live_
     for (uint32_t i = 0; i < flow_count; i++) {
         if (!live_flows_point(live, LIVE_APPLIED, i, &p))
             continue;
-        ret->lag_records += p.lag_records;
+        ret->lag += p.lag;
         ret->lag_ms = p.lag_ms > ret->lag_ms ? p.lag_ms : ret->lag_ms;
     }
 }
 
-char *sync_lag_text(uint64_t lag, bool bytes, char out[SYNC_LAG_TEXT])
+char *sync_lag_text(uint64_t lag, bool by_offset, char out[SYNC_LAG_TEXT])
 {
     char number[FORMAT_COUNT];
 
-    if (bytes)
+    if (by_offset)
         return format_size(lag, out);
     (void)snprintf(out, SYNC_LAG_TEXT, "%s record%s", format_count(lag, number),
                    plural(lag)); /* fits */
     return out;
 }
 
-static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow_count, bool bytes)
+static void log_flows(struct progress *p, struct live_flows *live, const struct live_state *state)
 {
     char lag[SYNC_LAG_TEXT];
 
-    for (uint32_t i = 0; i < flow_count && i < FLOWS_SHOWN; i++) {
+    for (uint32_t i = 0; i < state->flow_count && i < FLOWS_SHOWN; i++) {
         struct live_point at[LIVE_STAGES] = {{0}}; /* stays zero where there is no such flow */
 
         (void)live_flows_points(live, i, at);
@@ -52,12 +52,12 @@ static void log_flows(struct progress *p, struct live_flows *live, uint32_t flow
             "flow %" PRIu32 ": received %" PRIu64 ", durable %" PRIu64 ", applied %" PRIu64
             ", lag %s, %" PRIu64 " ms",
             i, at[LIVE_RECEIVED].next_lsn, at[LIVE_DURABLE].next_lsn, at[LIVE_APPLIED].next_lsn,
-            sync_lag_text(at[LIVE_APPLIED].lag_records, bytes, lag), at[LIVE_APPLIED].lag_ms);
+            sync_lag_text(at[LIVE_APPLIED].lag, state->by_offset, lag), at[LIVE_APPLIED].lag_ms);
     }
 }
 
 void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
-               bool serves, bool bytes)
+               bool serves)
 {
     const struct replay_progress *replay = &progress->replay;
     struct capture_progress capture;
@@ -79,7 +79,7 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
     if (serves || atomic_load(&replay->in_journal)) {
         char text[SYNC_LAG_TEXT];
 
-        progress_add(p, "lag %s, %s", sync_lag_text(lag.lag_records, bytes, text),
+        progress_add(p, "lag %s, %s", sync_lag_text(lag.lag, state.by_offset, text),
                      format_duration_ms(lag.lag_ms, age));
     } else {
         progress_add_read(p, &replay->read);
@@ -91,7 +91,7 @@ void sync_show(struct progress *p, struct sync_progress *progress, struct live_f
         replay_progress_add(p, replay, false);
     progress_draw(p);
     if (!p->terminal)
-        log_flows(p, live, state.flow_count, bytes);
+        log_flows(p, live, &state);
 }
 
 /* What became of suspect keys: nothing to say where there were none. */
@@ -207,13 +207,16 @@ json_t *sync_flows_to_json(struct live_flows *live)
     live_flows_state(live, &state);
     for (uint32_t i = 0; i < state.flow_count; i++) {
         struct live_point at[LIVE_STAGES] = {{0}};
+        json_t *lag;
 
         (void)live_flows_points(live, i, at);
-        json_array_append_new(flows, json_pack("{s:I, s:I, s:I, s:I, s:I}", "received",
+        lag = json_integer((json_int_t)at[LIVE_APPLIED].lag);
+        json_array_append_new(flows, json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "received",
                                                (json_int_t)at[LIVE_RECEIVED].next_lsn, "durable",
                                                (json_int_t)at[LIVE_DURABLE].next_lsn, "applied",
                                                (json_int_t)at[LIVE_APPLIED].next_lsn, "lag_records",
-                                               (json_int_t)at[LIVE_APPLIED].lag_records, "lag_ms",
+                                               state.by_offset ? json_null() : lag, "lag_bytes",
+                                               state.by_offset ? lag : json_null(), "lag_ms",
                                                (json_int_t)at[LIVE_APPLIED].lag_ms));
     }
     return flows;

@@ -11,12 +11,12 @@
 
 #define SYNC_LAG_TEXT (FORMAT_COUNT + sizeof(" records"))
 
-/* sync_lag_text - "1,234 records"; bytes: of a Redis, whose LSNs are offsets. Returns out. */
-char *sync_lag_text(uint64_t lag, bool bytes, char out[SYNC_LAG_TEXT]);
+/* sync_lag_text - "1,234 records", or by_offset (live_flows.h) "1.2 KiB". Returns out. */
+char *sync_lag_text(uint64_t lag, bool by_offset, char out[SYNC_LAG_TEXT]);
 
-/* sync_show - a progress line, serves: about replicas, bytes: see sync_lag_text; not on a terminal also one per flow. */
+/* sync_show - a progress line, serves: about replicas,not on a terminal also one per flow. */
 void sync_show(struct progress *p, struct sync_progress *progress, struct live_flows *live,
-               bool serves, bool bytes);
+               bool serves);
 void sync_print(const struct sync_result *r, const struct loss_report *losses);
 /* sync_flows_to_json - how far each flow is at the source's socket, on disk, and on the target. */
 json_t *sync_flows_to_json(struct live_flows *live);

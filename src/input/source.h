@@ -32,6 +32,7 @@ enum source_capability {
     SOURCE_KEYS_MAY_REPEAT = 1u << 5, /* a key may come twice, which nobody has looked for yet */
     SOURCE_WAS_RECEIVED =
         1u << 6, /* its records have times at which they came, by the clock here */
+    SOURCE_LSN_IS_OFFSET = 1u << 7, /* LSNs are offsets in bytes, of what a Redis has sent */
 };
 
 /* What the AUX fields in front of the data say (of the first stream that has them). */

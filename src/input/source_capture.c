@@ -88,6 +88,8 @@ int source_capture_begin(struct source *s, struct capture *capture, uint32_t gen
     s->of_redis = capture->redis;
     if (capture->redis)
         s->capabilities &= ~(unsigned)SOURCE_OF_DRAGONFLY;
+    else
+        s->capabilities &= ~(unsigned)SOURCE_LSN_IS_OFFSET;
     if (find_generation(c, generation, err) != 0 ||
         capture_hold(capture, c->generation, err) != 0 || describe(s, c->generation, err) != 0 ||
         read_aux(s, &aux, err) != 0)
@@ -385,7 +387,7 @@ const struct source_feed source_capture_feed = {
 const struct source_kind source_capture_kind = {
     .name = "capture",
     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
-                    SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+                    SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY | SOURCE_LSN_IS_OFFSET,
     .size = sizeof(struct source_capture),
     .feed = &source_capture_feed,
     .bid = bid,

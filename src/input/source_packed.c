@@ -28,7 +28,7 @@ static bool contains(const struct source *s, const char *path, const char *direc
 const struct source_kind source_packed_kind = {
     .name = "packed",
     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK |
-                    SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+                    SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY | SOURCE_LSN_IS_OFFSET,
     .size = sizeof(struct source_capture),
     .feed = &source_capture_feed,
     .bid = bid,

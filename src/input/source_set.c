@@ -440,7 +440,7 @@ static const struct source_feed set_feed = {
 const struct source_kind source_set_kind = {
     .name = "set",
     .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK | SOURCE_CAN_FOLLOW |
-                    SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
+                    SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY | SOURCE_LSN_IS_OFFSET,
     .size = sizeof(struct source_set),
     .feed = &set_feed,
     .bid = bid,

@@ -270,7 +270,7 @@ void replay_follow_tell(struct replay *r)
         if (r->o->live != NULL)
             live_flows_applied(r->o->live, i, lsn);
     }
-    replay_report_lag(&r->report, lag);
+    replay_report_lag(&r->report, lag, source_can(r->source, SOURCE_LSN_IS_OFFSET));
 }
 
 /*

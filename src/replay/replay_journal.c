@@ -27,8 +27,7 @@ struct journal_run {
     struct replay_recorder *recorder;
     const struct item *item; /* being put */
     uint64_t *flush_lsn;
-    uint64_t total; /* records between the positions and the cut */
-    uint64_t taken;
+    uint64_t taken;    /* records */
     bool transactions; /* records of one have its number: of a Redis */
     uint64_t *applied; /* per flow: of these, since they were reported last */
     const struct journal_pass_counts *pass;
@@ -253,6 +252,17 @@ static void note_guard(struct replay *r)
                     "keys of other flows are applied from now on");
 }
 
+static void report_lag(struct replay *r)
+{
+    uint64_t lag = 0;
+
+    for (uint32_t i = 0; i < r->source->stream_count; i++) {
+        if (r->cut.stop_lsn[i] > r->set.next[i])
+            lag += r->cut.stop_lsn[i] - r->set.next[i];
+    }
+    replay_report_lag(&r->report, lag, source_can(r->source, SOURCE_LSN_IS_OFFSET));
+}
+
 static int look_up(struct journal_run *j, struct ft_err *err)
 {
     struct replay *r = j->r;
@@ -261,7 +271,7 @@ static int look_up(struct journal_run *j, struct ft_err *err)
     note_guard(r);
     replay_told_move(r);
     if (r->follow == NULL)
-        replay_report_lag(&r->report, j->taken < j->total ? j->total - j->taken : 0);
+        report_lag(r);
     return replay_check_cancelled(r, err);
 }
 
@@ -320,8 +330,6 @@ static int find_start(struct journal_run *j, uint64_t *start, struct ft_err *err
             return -1;
     }
     replay_positions_start(&r->set, start);
-    for (uint32_t i = 0; i < r->source->stream_count; i++)
-        j->total += r->cut.stop_lsn[i] - start[i];
     return replay_pair_forget_old(&r->set, start, err);
 }
 

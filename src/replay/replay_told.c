@@ -26,6 +26,8 @@ int replay_told_begin(struct replay *r, struct ft_err *err)
         return err_nomem(err, "the flows");
     for (uint32_t i = 0; i < n; i++)
         ends[i] = end_of(r, i);
+    if (source_can(r->source, SOURCE_LSN_IS_OFFSET))
+        live_flows_by_offset(r->o->told);
     rc = live_flows_begin(r->o->told, generation, n, ends, true, err);
     free(ends);
     if (rc == 0)

@@ -150,12 +150,16 @@ static void publish(struct replication *p)
     struct replay_progress *to = p->r.report.progress;
     uint64_t lag = atomic_load(&from->lag_records);
     uint64_t all = atomic_load(&from->stream_records);
+    bool counted = lag != STREAM_UNCOUNTED;
 
     atomic_store(&to->bytes, atomic_load(&from->sent));
     atomic_store(&to->in_journal, p->seen.link_up);
     if (p->seen.link_up) {
-        atomic_store(&to->records, all > lag ? all - lag : 0);
-        atomic_store(&to->lag, lag);
+        atomic_store(&to->records, !counted    ? atomic_load(&from->records)
+                                   : all > lag ? all - lag
+                                               : 0);
+        atomic_store(&to->lag, counted ? lag : atomic_load(&from->lag));
+        atomic_store(&to->lag_is_bytes, !counted);
     }
     p->loads |= p->seen.loading;
 }
@@ -356,7 +360,10 @@ static int take_result(struct replication *p, struct loss_report *losses,
     result->resumed = p->plan.leftover && p->attached_ms != 0;
     result->keys = from->state_keys;
     result->journal = from->journal;
-    result->records = complete ? all : atomic_load(&p->r.report.progress->records);
+    if (!complete)
+        result->records = atomic_load(&p->r.report.progress->records);
+    else
+        result->records = all != STREAM_UNCOUNTED ? all : from->journal.records;
     return 0;
 }
 

@@ -141,7 +141,8 @@ static int open_log(struct redis_service *v, const struct source *source, struct
 {
     bool kept = v->master.flow_count != 0; /* of an input without a journal nothing is worth it */
     struct stream_log_options options = {.generation = source->generation,
-                                         .flow_count = v->master.flow_count};
+                                         .flow_count = v->master.flow_count,
+                                         .by_offset = source_can(source, SOURCE_LSN_IS_OFFSET)};
     char *name = NULL;
     char *dir = NULL;
     uint64_t *first = NULL;

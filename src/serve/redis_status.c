@@ -1,6 +1,7 @@
 #include "serve/redis_status.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "config.h"
@@ -39,15 +40,18 @@ static void put_replica(void *context, const struct replica *r)
     struct listing *l = context;
     uint64_t silent_ms = clock_mono_ms() - r->heard_ms;
     struct stream_lag lag;
+    char records[40] = "";
 
     if (l->rc == 0)
         l->rc = redis_status_lag(l->m, r->offset, &lag, l->err);
+    if (l->rc == 0 && lag.records != STREAM_UNCOUNTED)
+        (void)snprintf(records, sizeof(records), ",lag_records=%" PRIu64, lag.records); /* fits */
     if (l->rc == 0)
         l->rc = buf_printf(l->out, l->err,
                            "slave%" PRIu32 ":ip=%s,port=%u,state=%s,offset=%" PRIu64 ",lag=%" PRIu64
-                           ",lag_bytes=%" PRIu64 ",lag_records=%" PRIu64 ",lag_ms=%" PRIu64 "\r\n",
+                           ",lag_bytes=%" PRIu64 "%s,lag_ms=%" PRIu64 "\r\n",
                            l->count, r->host, r->port, replica_state_name(r->state), r->offset,
-                           silent_ms / 1000, lag.bytes, lag.records, lag.ms);
+                           silent_ms / 1000, lag.bytes, records, lag.ms);
     l->count++;
 }
 

@@ -77,11 +77,12 @@ struct serve_progress {
     atomic_uint_fast64_t lag;         /* of the slowest, in bytes of the stream */
     atomic_uint_fast64_t lag_records; /* likewise, see stream_log_lag */
     atomic_uint_fast64_t lag_ms;
-    atomic_uint_fast64_t stream_records; /* of all flows, that the stream is made of, in all runs */
-    atomic_uint_fast64_t full_syncs;     /* states that were sent, as far as their end */
-    atomic_uint_fast64_t resumed;        /* replicas that were given the rest only */
-    atomic_uint_fast64_t refused;        /* offsets or ids that were not those of the stream */
-    atomic_uint_fast64_t violations;     /* of the protocol, as a Dragonfly */
+    /* of all flows, that the stream is made of, in all runs; STREAM_UNCOUNTED as lag_records */
+    atomic_uint_fast64_t stream_records;
+    atomic_uint_fast64_t full_syncs; /* states that were sent, as far as their end */
+    atomic_uint_fast64_t resumed;    /* replicas that were given the rest only */
+    atomic_uint_fast64_t refused;    /* offsets or ids that were not those of the stream */
+    atomic_uint_fast64_t violations; /* of the protocol, as a Dragonfly */
 };
 
 /* A replica when the run ended. */

@@ -494,7 +494,7 @@ int stream_log_lag(struct stream_log *l, uint64_t position, struct stream_lag *r
     lag.bytes = point.position > position ? point.position - position : 0;
     if (find_point(l, count, position, &point, &index, err) != 0)
         goto out;
-    lag.records = all - records_before(l, &point);
+    lag.records = l->o.by_offset ? STREAM_UNCOUNTED : all - records_before(l, &point);
     if (lag.bytes != 0 && index < count) {
         if (want_point(l, index + 1, &point, err) != 0)
             goto out;

@@ -33,6 +33,7 @@ struct stream_log_options {
     uint32_t generation;
     uint32_t flow_count;
     const uint64_t *first_lsn; /* per flow: where the stream begins; flow_count of them */
+    bool by_offset;            /* LSNs do not count records */
 };
 
 /* A moment of the stream. lsn: flow_count of them, of the caller's. */
@@ -50,11 +51,14 @@ void stream_log_free(struct stream_log *l);
 /* stream_log_id - STREAM_ID_LENGTH hex digits, and NUL. */
 const char *stream_log_id(const struct stream_log *l);
 
+#define STREAM_UNCOUNTED UINT64_MAX
+
 /* What somebody at a position does not have yet. */
 struct stream_lag {
     uint64_t bytes;
-    uint64_t records; /* of all flows; those that come to nothing are counted too */
-    uint64_t ms;      /* since the first of it was written */
+    /* of all flows; those that come to nothing are counted too; STREAM_UNCOUNTED: see by_offset */
+    uint64_t records;
+    uint64_t ms; /* since the first of it was written */
 };
 
 /*

@@ -35,6 +35,9 @@ static const struct status_number numbers[] = {
      AT(notes_of_losses)},
     {"lag_records", "lag_records", "Records received and not applied yet, or not durable yet",
      STATUS_GAUGE, false, AT(lag_records)},
+    {"lag_bytes", "lag_bytes",
+     "Bytes of replication received and not applied yet, or not durable yet", STATUS_GAUGE, false,
+     AT(lag_bytes)},
     {"lag_ms", "lag_seconds", "Age of the oldest of them", STATUS_GAUGE, true, AT(lag_ms)},
     {"replicas", "replicas", "Replicas that get the stream", STATUS_GAUGE, false, AT(replicas)},
     {"replicas_syncing", "replicas_syncing", "Replicas that get a state", STATUS_GAUGE, false,
@@ -97,12 +100,19 @@ bool status_flows(struct status *s, uint32_t count)
     return s->flows != NULL;
 }
 
+static void add_lag(uint64_t *sum, uint64_t lag)
+{
+    if (lag != STATUS_NONE)
+        *sum = lag + (*sum == STATUS_NONE ? 0 : *sum);
+}
+
 void status_sum_lags(struct status *s)
 {
-    s->lag_records = 0;
+    s->lag_records = s->lag_bytes = STATUS_NONE;
     s->lag_ms = 0;
     for (uint32_t i = 0; i < s->flow_count; i++) {
-        s->lag_records += s->flows[i].lag_records;
+        add_lag(&s->lag_records, s->flows[i].lag_records);
+        add_lag(&s->lag_bytes, s->flows[i].lag_bytes);
         if (s->flows[i].lag_ms > s->lag_ms)
             s->lag_ms = s->flows[i].lag_ms;
     }

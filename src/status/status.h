@@ -28,8 +28,10 @@
 struct status_flow {
     uint64_t received;
     uint64_t durable;
-    uint64_t applied;     /* STATUS_NONE: nothing is applied by this run */
-    uint64_t lag_records; /* of the last stage that this run has, behind `received` */
+    uint64_t applied; /* STATUS_NONE: nothing is applied by this run */
+    /* of the last stage that this run has, after `received`; STATUS_NONE: counted by the other one (live_flows.h) */
+    uint64_t lag_records;
+    uint64_t lag_bytes;
     uint64_t lag_ms;
 };
 
@@ -82,8 +84,9 @@ struct status {
     uint64_t suspects;
     uint64_t losses;
     uint64_t notes_of_losses;
-    uint64_t lag_records; /* of all flows */
-    uint64_t lag_ms;      /* of the flow that lags most */
+    uint64_t lag_records; /* of all flows; one of the two, as in status_flow */
+    uint64_t lag_bytes;
+    uint64_t lag_ms; /* of the flow that lags most */
     uint64_t replicas;
     uint64_t replicas_syncing;
     uint64_t full_syncs;

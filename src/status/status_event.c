@@ -31,6 +31,12 @@ static uint64_t moved_of(const struct status *s)
     return sum;
 }
 
+/* Of the two counts the one that does not apply is STATUS_NONE. */
+static bool has_lag(const struct status_flow *f)
+{
+    return known(f->lag_records) + known(f->lag_bytes) != 0;
+}
+
 /* Each flow has its journal at its last stage, which lags by less than a moment. */
 static bool is_caught_up(const struct status *s)
 {
@@ -40,7 +46,7 @@ static bool is_caught_up(const struct status *s)
         const struct status_flow *f = &s->flows[i];
 
         if ((f->applied == STATUS_NONE ? f->durable : f->applied) == 0 ||
-            (f->lag_records != 0 && f->lag_ms > CAUGHT_UP_MS))
+            (has_lag(f) && f->lag_ms > CAUGHT_UP_MS))
             return false;
     }
     return true;

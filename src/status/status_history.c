@@ -12,6 +12,7 @@ static const struct {
     [PLOT_RECEIVED_RECORDS] = {"received_records", AT(received_records)},
     [PLOT_APPLIED_RECORDS] = {"applied_records", AT(applied_records)},
     [PLOT_LAG_RECORDS] = {"lag_records", AT(lag_records)},
+    [PLOT_LAG_BYTES] = {"lag_bytes", AT(lag_bytes)},
     [PLOT_LAG_MS] = {"lag_ms", AT(lag_ms)},
 };
 

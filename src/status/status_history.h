@@ -22,6 +22,7 @@ enum status_plot {
     PLOT_RECEIVED_RECORDS,
     PLOT_APPLIED_RECORDS,
     PLOT_LAG_RECORDS, /* as they are */
+    PLOT_LAG_BYTES,
     PLOT_LAG_MS,
     PLOT_COUNT,
 };

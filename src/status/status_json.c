@@ -35,10 +35,10 @@ static json_t *flows_to_json(const struct status *s)
         const struct status_flow *f = &s->flows[i];
 
         json_array_append_new(
-            flows, json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "flow", (json_int_t)i, "received",
-                             number(f->received), "durable", number(f->durable), "applied",
-                             number(f->applied), "lag_records", number(f->lag_records), "lag_ms",
-                             number(f->lag_ms)));
+            flows, json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "flow", (json_int_t)i,
+                             "received", number(f->received), "durable", number(f->durable),
+                             "applied", number(f->applied), "lag_records", number(f->lag_records),
+                             "lag_bytes", number(f->lag_bytes), "lag_ms", number(f->lag_ms)));
     }
     return flows;
 }

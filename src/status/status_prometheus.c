@@ -70,6 +70,9 @@ static const struct {
      offsetof(struct status_flow, applied), false},
     {"flow_lag_records", "Records of the flow received and not applied yet, or not durable yet",
      offsetof(struct status_flow, lag_records), false},
+    {"flow_lag_bytes",
+     "Bytes of replication of the flow received and not applied yet, or not durable yet",
+     offsetof(struct status_flow, lag_bytes), false},
     {"flow_lag_seconds", "Age of the oldest of them", offsetof(struct status_flow, lag_ms), true},
 };
 

@@ -206,6 +206,13 @@ int live_flows_begin(struct live_flows *l, uint32_t generation, uint32_t flow_co
     return 0;
 }
 
+void live_flows_by_offset(struct live_flows *l)
+{
+    pthread_mutex_lock(&l->mu);
+    l->state.by_offset = true;
+    pthread_mutex_unlock(&l->mu);
+}
+
 void live_flows_ready(struct live_flows *l)
 {
     pthread_mutex_lock(&l->mu);
@@ -404,7 +411,7 @@ static struct live_point point_of(const struct live_flows *l, enum live_stage st
     if (received > p.next_lsn) {
         uint64_t since_us = received_us(f, p.next_lsn);
 
-        p.lag_records = received - (p.next_lsn != 0 ? p.next_lsn : f->first_lsn);
+        p.lag = received - (p.next_lsn != 0 ? p.next_lsn : f->first_lsn);
         p.lag_ms = now_us > since_us ? (now_us - since_us) / 1000 : 0;
     }
     return p;

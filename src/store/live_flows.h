@@ -49,6 +49,8 @@ void live_flows_free(struct live_flows *l);
  * reconnect, changes nothing but what has grown. ready: see above. */
 int live_flows_begin(struct live_flows *l, uint32_t generation, uint32_t flow_count,
                      const uint64_t *next_lsn, bool ready, struct ft_err *err);
+/* live_flows_by_offset - LSNs are offsets in bytes, as those of a Redis: known before the first generation begins. */
+void live_flows_by_offset(struct live_flows *l);
 /* live_flows_ready - the generation can be replayed. */
 void live_flows_ready(struct live_flows *l);
 /* live_flows_received - a flow has received its records before next_lsn, the last of them just at
@@ -91,6 +93,7 @@ void live_flows_clear_goal(struct live_flows *l);
 struct live_state {
     uint32_t generation; /* the capture's; 0: none yet */
     uint32_t flow_count;
+    bool by_offset; /* LSNs are offsets, so lags are bytes rather than records */
     bool ready;
     uint32_t replayable; /* the newest that was ready; 0: none */
     uint32_t applied_generation;
@@ -106,8 +109,8 @@ bool live_flows_goal(struct live_flows *l, uint32_t generation, uint64_t *ret_ls
 
 /* Where a flow is at one stage, and how far behind LIVE_RECEIVED. */
 struct live_point {
-    uint64_t next_lsn;    /* 0: not in the journal yet */
-    uint64_t lag_records; /* received, and not at this stage */
+    uint64_t next_lsn; /* 0: not in the journal yet */
+    uint64_t lag;      /* received, and not at this stage: records, or bytes if `by_offset` */
     /* since the oldest of those was received; too large by a fortieth at most of what it was then */
     uint64_t lag_ms;
 };

@@ -68,22 +68,25 @@ static void tell_state(struct sync *s)
     struct live_point worst = {0};
     struct live_state state;
     struct live_point point;
+    char records[24] = "null";
+    char bytes[24] = "null";
     char json[400];
 
     live_flows_state(s->o->live, &state);
     for (uint32_t i = 0; i < state.flow_count; i++) {
         if (!live_flows_point(s->o->live, LIVE_APPLIED, i, &point))
             continue;
-        worst.lag_records += point.lag_records;
+        worst.lag += point.lag;
         worst.lag_ms = point.lag_ms > worst.lag_ms ? point.lag_ms : worst.lag_ms;
     }
+    (void)snprintf(state.by_offset ? bytes : records, sizeof(bytes), "%" PRIu64, worst.lag);
     (void)snprintf(json, sizeof(json),
                    "{\"state\": \"%s\", \"mode\": \"%s\", \"phase\": \"%s\", \"caught_up\": %s, "
-                   "\"lag_records\": %" PRIu64 ", \"lag_is_bytes\": %s, \"lag_ms\": %" PRIu64 "}",
+                   "\"lag_records\": %s, \"lag_bytes\": %s, \"lag_ms\": %" PRIu64 "}",
                    cutover_state_name(s->cutover.state), cutover_mode_names[mode],
                    atomic_load(&s->progress->replay.in_journal) ? "journal" : "snapshot",
-                   sync_has_caught_up(s) ? "true" : "false", worst.lag_records,
-                   s->source.redis ? "true" : "false", worst.lag_ms); /* fits */
+                   sync_has_caught_up(s) ? "true" : "false", records, bytes,
+                   worst.lag_ms); /* all fit */
     sync_control_reply(s->o->control, 0, json);
 }
 

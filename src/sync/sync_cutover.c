@@ -42,7 +42,7 @@ bool sync_has_caught_up(const struct sync *s)
         return false;
     for (uint32_t i = 0; i < state.flow_count; i++) {
         if (!live_flows_point(s->o->live, LIVE_APPLIED, i, &point) || point.next_lsn == 0 ||
-            (point.lag_records != 0 && point.lag_ms > NEAR_MS))
+            (point.lag != 0 && point.lag_ms > NEAR_MS))
             return false;
     }
     return state.flow_count > 0;

@@ -78,7 +78,7 @@ fi
 check "health" [ "$(get healthz)" = ok ]
 check "the page" [ "$(code '')" = 200 ]
 check "history" sh -c "curl -s --noproxy '*' ${PAGE}history.json >'$T/history'"
-check "history has rows" [ "$(json "$T/history" 'rows/*' | wc -l)" = 7 ]
+check "history has rows" [ "$(json "$T/history" 'rows/*' | wc -l)" = 8 ]
 check "no such page" [ "$(code none)" = 404 ]
 check "another name" [ "$(code status.json -H 'Host: attacker.example')" = 403 ]
 check "localhost" [ "$(code status.json -H 'Host: localhost:1')" = 200 ]

@@ -42,6 +42,15 @@ while [ $i -lt "$(effort 8 3)" ]; do
 done
 t_until t_says "$T/log" 'caught up with the source'
 check_status "a lag of bytes" 2 'lag of the target: [0-9.]* [KM]*i*B,' "$FLOWTAPE" cutover "$DIR"
+# Its LSNs are offsets in bytes, which nobody calls records.
+lag_is_seen()
+{
+    "$FLOWTAPE" status "$DIR" >"$T/status" && grep -Eq 'flow 0: .* lag [0-9.]+ [KM]*i*B,' "$T/status"
+}
+t_until lag_is_seen && pass "a lag of bytes: status" || fail "a lag of bytes: status" "$T/status"
+"$FLOWTAPE" status "$DIR" --json >"$T/runs.json"
+check "a lag of bytes: as JSON" [ -n "$(json "$T/runs.json" 'runs/*/numbers/lag_bytes')" ]
+check "a lag of bytes: none of records" [ -z "$(json "$T/runs.json" 'runs/*/numbers/lag_records')" ]
 check_status "a takeover while it runs" 4 'does not hand over' "$FLOWTAPE" cutover "$DIR" --mode takeover
 writes_stop
 sync_end INT
@@ -52,5 +61,17 @@ wait $pid && pass "the sync is done" || fail "sync" "$T/log"
 t_forget $pid
 check "the target is what the capture says" "$FLOWTAPE" diff "$DIR" "$TARGET"
 check "and so is the source" "$FLOWTAPE" diff "$DIR" "$SOURCE"
+# So it is where the capture alone says so: no replica, and no report, has a lag of records.
+"$FLOWTAPE" serve "$DIR" --as redis $FOR_SERVER --listen "$T_HOST:7003" --on-loss skip --json >"$T/serve.json" 2>"$T/log" &
+pid=$!
+PIDS="$PIDS $pid"
+t_says "$T/log" 'listening on'
+ask b replicaof "$T_HOST" 7003 >/dev/null
+t_until server_says b 'master_link_status:up' info replication
+redis-cli -h "$T_HOST" -p 7003 info replication >"$T/info"
+check "served: the lag of a replica is in bytes" grep -q '^slave0:.*,lag_bytes=[0-9]*,lag_ms=' "$T/info"
+kill -INT $pid
+ends "served" $pid 0 "$T/log"
+check "served: none of records" json_is "$T/serve.json" 'replicas/0/lag_records' null
 grep -c 'replication_id' "$DIR/capture.json" | grep -qx 1 && pass "all in one generation" || fail "generations" "$DIR/capture.json"
 t_end

@@ -40,7 +40,7 @@ static uint64_t lag_of(struct live_flows *l, enum live_stage stage, uint32_t flo
     struct live_point p;
 
     assert_true(live_flows_point(l, stage, flow, &p));
-    return p.lag_records;
+    return p.lag;
 }
 
 static void test_stages(void **state)
@@ -71,11 +71,11 @@ static void test_stages(void **state)
     assert_true(live_flows_points(l, 1, at));
     assert_int_equal(at[LIVE_RECEIVED].next_lsn, 140);
     assert_int_equal(at[LIVE_WRITTEN].next_lsn, 130);
-    assert_int_equal(at[LIVE_WRITTEN].lag_records, 10);
+    assert_int_equal(at[LIVE_WRITTEN].lag, 10);
     assert_int_equal(at[LIVE_DURABLE].next_lsn, 120);
-    assert_int_equal(at[LIVE_DURABLE].lag_records, 20);
+    assert_int_equal(at[LIVE_DURABLE].lag, 20);
     assert_int_equal(at[LIVE_APPLIED].next_lsn, 0);
-    assert_int_equal(at[LIVE_APPLIED].lag_records, 40);
+    assert_int_equal(at[LIVE_APPLIED].lag, 40);
     assert_false(live_flows_points(l, 2, at));
     assert_int_equal(lsn_at(l, LIVE_DURABLE, 0), 0);
     live_flows_readable(l, 3, readable, 3);
@@ -205,7 +205,7 @@ static void test_age(void **state)
     assert_true(p.lag_ms >= 1000 * 1000);
     live_flows_advance(l, LIVE_DURABLE, 0, 500);
     assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
-    assert_int_equal(p.lag_records, 500);
+    assert_int_equal(p.lag, 500);
     assert_in_range(p.lag_ms, 500 * 1000, 530 * 1000);
     live_flows_advance(l, LIVE_DURABLE, 0, 1000);
     assert_true(live_flows_point(l, LIVE_DURABLE, 0, &p));
@@ -229,7 +229,7 @@ static void test_age_of_applied(void **state)
             live_flows_applied(l, 0, i - 400);
     }
     assert_true(live_flows_point(l, LIVE_APPLIED, 0, &p));
-    assert_int_equal(p.lag_records, 400);
+    assert_int_equal(p.lag, 400);
     assert_in_range(p.lag_ms, 399 * 1000, 412 * 1000);
     live_flows_applied(l, 0, 9990);
     assert_true(live_flows_point(l, LIVE_APPLIED, 0, &p));

@@ -21,8 +21,8 @@ static void make(struct status *s)
     s->lag_records = 3;
     s->losses = 2;
     assert_true(status_flows(s, 2));
-    s->flows[0] = (struct status_flow){10, 9, 8, 2, 1234};
-    s->flows[1] = (struct status_flow){20, 20, 19, 1, 5};
+    s->flows[0] = (struct status_flow){10, 9, 8, 2, STATUS_NONE, 1234};
+    s->flows[1] = (struct status_flow){20, 20, 19, 1, STATUS_NONE, 5};
     s->lines[0] =
         (struct status_line){.reason = "json", .text = "documents", .what = "x\"y", .count = 2};
     s->line_count = 1;
@@ -60,6 +60,41 @@ static void test_metrics(void **state)
     has(text, "\nflowtape_phase{phase=\"a \\\"second\\\"\\\\\\n\"} 1\n"); /* labels are escaped */
     has(text, "\nflowtape_losses_by_kind{reason=\"json\",what=\"x\\\"y\",harm=\"yes\"} 2\n");
     assert_null(strstr(text, "replicas")); /* numbers that do not apply are not there */
+    buf_release(&out);
+    status_release(&s);
+}
+
+/* LSNs of a Redis are offsets: its lag is in bytes, and there is none in records. */
+static void test_a_lag_has_its_unit(void **state)
+{
+    struct buf out = {0};
+    struct status s;
+    json_t *json;
+    char *text;
+
+    (void)state;
+    make(&s);
+    status_sum_lags(&s);
+    assert_int_equal(s.lag_records, 3);
+    assert_int_equal(s.lag_bytes, STATUS_NONE);
+    text = metrics_of(&s, &out);
+    has(text, "\nflowtape_lag_records 3\n");
+    has(text, "\nflowtape_flow_lag_records{flow=\"0\"} 2\n");
+    assert_null(strstr(text, "lag_bytes"));
+    buf_release(&out);
+    for (int i = 0; i < 2; i++) {
+        s.flows[i].lag_records = STATUS_NONE;
+        s.flows[i].lag_bytes = 700;
+    }
+    status_sum_lags(&s);
+    text = metrics_of(&s, &out);
+    has(text, "# TYPE flowtape_lag_bytes gauge\nflowtape_lag_bytes 1400\n");
+    has(text, "\nflowtape_flow_lag_bytes{flow=\"1\"} 700\n");
+    assert_null(strstr(text, "lag_records"));
+    json = status_to_json(&s);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(json, "numbers"), "lag_bytes")), 1400);
+    json_decref(json);
     buf_release(&out);
     status_release(&s);
 }
@@ -159,6 +194,21 @@ static void test_caught_up_once_and_after_a_stall(void **state)
     status_release(&s);
 }
 
+/* A lag in bytes is a lag: with one that lasts it has not caught up. */
+static void test_a_lag_in_bytes_counts(void **state)
+{
+    struct status_watch w = {0};
+    struct status s;
+
+    (void)state;
+    make(&s);
+    s.flows[0] = (struct status_flow){5, 5, 4, STATUS_NONE, 1, 2000};
+    assert_false(happens(&w, &s, 0, EVENT_CAUGHT_UP));
+    s.flows[0].lag_bytes = 0;
+    assert_true(happens(&w, &s, 1, EVENT_CAUGHT_UP));
+    status_release(&s);
+}
+
 static void test_before_its_journal_a_flow_has_not_caught_up(void **state)
 {
     struct status_watch w = {0};
@@ -166,9 +216,10 @@ static void test_before_its_journal_a_flow_has_not_caught_up(void **state)
 
     (void)state;
     make(&s);
-    s.flows[0] = (struct status_flow){0, 0, 0, 0, 0};
+    s.flows[0] = (struct status_flow){0};
     assert_false(happens(&w, &s, 0, EVENT_CAUGHT_UP));
-    s.flows[0] = (struct status_flow){5, 5, STATUS_NONE, 0, 0}; /* a capture: durable counts */
+    s.flows[0] =
+        (struct status_flow){5, 5, STATUS_NONE, 0, STATUS_NONE, 0}; /* a capture: durable counts */
     assert_true(happens(&w, &s, 1, EVENT_CAUGHT_UP));
     status_release(&s);
 }
@@ -225,6 +276,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_a_lag_has_its_unit),
+        cmocka_unit_test(test_a_lag_in_bytes_counts),
         cmocka_unit_test(test_metrics_are_in_form),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_caught_up_once_and_after_a_stall),

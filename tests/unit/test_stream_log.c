@@ -9,19 +9,25 @@
 
 static const uint64_t first[] = {10, 20};
 
-static struct stream_log *open_log(uint32_t generation)
+static struct stream_log *open_with(uint32_t generation, bool by_offset)
 {
     const struct stream_log_options options = {.dir = t_store_dir.path,
                                                .name = "s",
                                                .input = {1, 2, 3},
                                                .generation = generation,
                                                .flow_count = 2,
-                                               .first_lsn = first};
+                                               .first_lsn = first,
+                                               .by_offset = by_offset};
     struct ft_err err = FT_ERR_INIT;
     struct stream_log *l;
 
     t_ok(stream_log_open(&l, &options, &err), &err);
     return l;
+}
+
+static struct stream_log *open_log(uint32_t generation)
+{
+    return open_with(generation, false);
 }
 
 static void put(struct stream_log *l, uint32_t db, const char *arg)
@@ -198,6 +204,13 @@ static void test_lag(void **state)
         assert_int_equal(lag.bytes, ends[5] - ends[3] - (uint64_t)off);
         assert_int_equal(lag.records, 2 + 4 + 5);
     }
+    stream_log_free(l);
+    l = open_with(7, true); /* LSNs that are offsets are no number of records */
+    put(l, 0, "a");
+    commit(l, 500, 20);
+    t_ok(stream_log_lag(l, 0, &lag, &err), &err);
+    assert_int_equal(lag.bytes, stream_log_end(l));
+    assert_int_equal(lag.records, STREAM_UNCOUNTED);
     stream_log_free(l);
 }
 

@@ -61,8 +61,8 @@ static const struct replay_counter counters[] = {
      "commands of the snapshot sent again", REPLAY_COUNTER_SUM, AT(resent), AT_THE_END},
     {"bytes", NULL, "bytes sent to the target", REPLAY_COUNTER_SUM, AT(bytes), LIVE("", bytes)},
     {"elapsed_ms", NULL, "milliseconds", REPLAY_COUNTER_SUM, AT(elapsed_ms), AT_THE_END},
-    {"lag", NULL, "records of the journal not applied yet", REPLAY_COUNTER_NOW, 0,
-     LIVE("records to apply", lag)},
+    {"lag", NULL, "records of the journal not applied yet, or bytes of that of a Redis",
+     REPLAY_COUNTER_NOW, 0, LIVE("records to apply", lag)},
 };
 
 _Static_assert(sizeof(counters) / sizeof(counters[0]) <= REPLAY_COUNTERS_MAX, "see the header");

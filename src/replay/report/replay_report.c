@@ -93,9 +93,10 @@ void replay_report_phase(struct replay_report *rep, bool in_journal)
     atomic_store(&rep->progress->in_journal, in_journal);
 }
 
-void replay_report_lag(struct replay_report *rep, uint64_t lag)
+void replay_report_lag(struct replay_report *rep, uint64_t lag, bool is_bytes)
 {
     atomic_store(&rep->progress->lag, lag);
+    atomic_store(&rep->progress->lag_is_bytes, is_bytes);
 }
 
 void replay_report_end(struct replay_report *rep, bool complete, bool guard_off,

@@ -49,8 +49,8 @@ void replay_report_resumed(struct replay_report *rep);
 /* replay_report_retry - another attempt. redirected: as slots had moved. */
 void replay_report_retry(struct replay_report *rep, bool redirected);
 void replay_report_phase(struct replay_report *rep, bool in_journal);
-/* replay_report_lag - records not applied yet. */
-void replay_report_lag(struct replay_report *rep, uint64_t lag);
+/* replay_report_lag - what is not applied yet: records, or bytes where LSNs are offsets. */
+void replay_report_lag(struct replay_report *rep, uint64_t lag, bool is_bytes);
 /* replay_report_end - the numbers of a run that is over. */
 void replay_report_end(struct replay_report *rep, bool complete, bool guard_off,
                        uint64_t elapsed_ms);

@@ -13,7 +13,8 @@ struct replay_progress {
     atomic_uint_fast64_t keys; /* entries sent */
     atomic_uint_fast64_t records;
     atomic_uint_fast64_t bytes; /* sent to the target */
-    atomic_uint_fast64_t lag;   /* records of the journal not yet applied */
+    atomic_uint_fast64_t lag;   /* records of the journal not yet applied, or bytes of it */
+    atomic_bool lag_is_bytes;
     atomic_uint_fast64_t retries;
     atomic_uint_fast64_t suspects; /* keys that the target lists as suspect */
     atomic_bool in_journal;

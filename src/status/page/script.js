@@ -8,7 +8,8 @@ const HISTORY_MS = 5000;
 const $ = (id) => document.getElementById(id);
 
 const NUMBERS = [
-  ["lag_records", "lag", count],
+  ["lag_records", "lag, records", count],
+  ["lag_bytes", "lag", size],
   ["lag_ms", "lag, age", duration],
   ["received_bytes", "received", size],
   ["received_keys", "keys received", count],
@@ -35,11 +36,16 @@ const PLOTS = [
   ["received_records", "records received a second", count],
   ["applied_records", "records applied a second", count],
   ["lag_records", "lag in records", count],
+  ["lag_bytes", "lag in bytes", size],
   ["lag_ms", "lag in time", duration],
 ];
 
 function count(n) {
   return Math.round(n).toLocaleString("en");
+}
+
+function plural(word, n) {
+  return n === 1 ? word : word + "s";
 }
 
 function size(n) {
@@ -149,8 +155,10 @@ function showFlows(s) {
     return row;
   };
   fill($("flows"), s.flows, make, (row, f) => {
-    const values = [f.flow, f.received, f.durable, f.applied, f.lag_records];
+    const values = [f.flow, f.received, f.durable, f.applied];
+    const lag = f.lag_bytes === null ? count(f.lag_records) + plural(" record", f.lag_records) : size(f.lag_bytes);
     values.forEach((n, i) => setText(row.children[i], n === null ? "–" : count(n)));
+    setText(row.children[4], lag);
     setText(row.children[5], f.lag_ms === null ? "–" : duration(f.lag_ms));
   });
 }
