@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/types.h>
 
 #include "base/array.h"
 #include "base/item_limit.h"
@@ -11,10 +12,15 @@
 /* AOF_ANNOTATION_LINE_MAX_LEN of redis-check-aof */
 #define NOTE_LINE_MAX 1024u
 /* Skipping: what is longer than this is consumed before all of it is there. */
-#define SKIP_FROM 4096u
-#define DBID_MAX  UINT16_MAX
+#define SKIP_FROM     4096u
+#define SKIP_NAME_MAX (SKIP_FROM / 2)
+#define DBID_MAX      UINT16_MAX
 /* Skipping: arguments that are looked at, if the command is short: those of RREPLAY up to the database. */
 #define SKIP_ARGS_KEPT 4u
+/* Numbers of more digits than this are left to read_number, which looks for overflow. */
+#define PLAIN_DIGITS_MAX 9
+/* The shortest argument: "$0", no byte, and two line ends. */
+#define ARG_BYTES_MIN 6u
 /* RREPLAY within RREPLAY: a command that went from one active replica to the next. */
 #define REPLAY_DEPTH_MAX 16
 
@@ -44,6 +50,7 @@ struct redis_reader {
     bool in_arg; /* its length was read */
     uint64_t arg_left;
     char name[JOURNAL_NAME_MAX];
+    size_t name_size;
 
     struct span *spans;
     size_t span_cap;
@@ -97,14 +104,20 @@ uint64_t redis_reader_time_us(const struct redis_reader *r)
 #define command_bad(r, err, ...) \
     ((void)err_at(err, FT_ERR_CORRUPT, (r)->offset, __VA_ARGS__), STEP_ERROR)
 
-static void set_name(char name[JOURNAL_NAME_MAX], const uint8_t *p, size_t n)
+static void set_name(struct redis_reader *r, struct bytes name)
 {
-    if (n > JOURNAL_NAME_MAX - 1)
-        n = JOURNAL_NAME_MAX - 1;
+    size_t n = name.n < JOURNAL_NAME_MAX ? name.n : JOURNAL_NAME_MAX - 1;
+
     for (size_t i = 0; i < n; i++)
-        name[i] = (char)(p[i] >= 'a' && p[i] <= 'z' ? p[i] - 'a' + 'A' : p[i]);
-    name[n] = '\0';
+        r->name[i] =
+            (char)(name.p[i] >= 'a' && name.p[i] <= 'z' ? name.p[i] - 'a' + 'A' : name.p[i]);
+    r->name[n] = '\0';
+    r->name_size = n;
 }
+
+/* Is it this word, in upper case? Most names have another length, and equal ones are compared without a call. */
+#define is_named(r, literal) \
+    ((r)->name_size == sizeof(literal) - 1 && memcmp((r)->name, literal, sizeof(literal) - 1) == 0)
 
 /* A line from p[*at] on, of at most max bytes, without its end; *at comes after it. */
 static enum step read_line(struct redis_reader *r, const struct window *in, size_t *at, size_t max,
@@ -218,7 +231,7 @@ static enum step read_arg(struct redis_reader *r, struct window *in, struct ft_e
         return command_bad(r, err,
                            "an argument does not end with CR and LF in the command that begins");
     if (r->args_read == 0)
-        set_name(r->name, p, (size_t)r->arg_left);
+        set_name(r, bytes_of(p, (size_t)r->arg_left));
     if (!r->skip_args || r->args_read < SKIP_ARGS_KEPT) {
         if (ARRAY_RESERVE(&r->spans, &r->span_cap, r->args_read + 1, "a command's arguments",
                           err) != 0)
@@ -242,7 +255,7 @@ static enum step read_args(struct redis_reader *r, struct window *in, struct ft_
                 let_go(r, in);
             if (step != STEP_ITEM)
                 return step;
-            if (r->args_read == 0 && r->skip_args && r->arg_left > SKIP_FROM / 2)
+            if (r->args_read == 0 && r->skip_args && r->arg_left > SKIP_NAME_MAX)
                 return command_bad(r, err, "a name of %" PRIu64 " bytes in the command that begins",
                                    r->arg_left);
             r->in_arg = true;
@@ -324,7 +337,7 @@ static int take_inner(struct redis_reader *r, struct bytes in, struct ft_err *er
     r->arg_bytes = 0;
     for (size_t i = 0; i < r->arg_count; i++)
         r->arg_bytes += r->args[i].n;
-    set_name(r->name, r->args[0].p, r->args[0].n);
+    set_name(r, r->args[0]);
     return 1;
 }
 
@@ -340,7 +353,7 @@ static int unwrap(struct redis_reader *r, struct ft_err *err)
         const struct bytes *args = r->args;
         uint64_t db = r->record_db;
 
-        if (strcmp(r->name, "RREPLAY") != 0 || r->arg_count < 3)
+        if (!is_named(r, "RREPLAY") || r->arg_count < 3)
             return 0;
         if (r->arg_count > 3 && (!bytes_to_u64(args[3], &db) || db > DBID_MAX))
             return command_bad(r, err, "RREPLAY in a database that does not exist begins");
@@ -349,12 +362,6 @@ static int unwrap(struct redis_reader *r, struct ft_err *err)
             r->record_db = (uint32_t)db;
     }
     return rc < 0 ? -1 : 0;
-}
-
-/* Commands by the million are something else, which their first letter mostly tells. */
-static bool is_named(const struct redis_reader *r, const char *name)
-{
-    return r->name[0] == name[0] && strcmp(r->name, name) == 0;
 }
 
 /* What is not a record by itself: 1. Else 0; -1: it is where it may not be. */
@@ -392,35 +399,28 @@ static enum journal_op op_of(const struct redis_reader *r)
 
 static void fill_record(struct redis_reader *r, struct journal_record *ret)
 {
-    memset(ret, 0, sizeof(*ret));
+    /* one by one: clearing all of it first takes as long as reading a short command */
     ret->op = op_of(r);
     ret->offset = r->offset;
     ret->dbid = r->record_db;
     ret->txid = r->in_transaction ? r->transactions : 0;
     ret->shard_count = 1;
+    ret->lsn = 0;
     ret->counted = ret->op == JOURNAL_OP_COMMAND;
     memcpy(ret->name, r->name, sizeof(ret->name));
     ret->arg_count = r->arg_count;
     ret->arg_bytes = r->arg_bytes;
-    if (!r->skip_args)
-        ret->args = r->args;
+    ret->args = r->skip_args ? NULL : r->args;
     if (ret->op == JOURNAL_OP_EXEC)
         r->in_transaction = false;
 }
 
-/* A whole command: a record in ret (1), or none (0). */
-static int end_command(struct redis_reader *r, struct window *in, struct journal_record *ret,
-                       struct ft_err *err)
+/* A whole command, of at bytes, whose arguments are known unless it was consumed: a record in ret (1), or none (0). */
+static int take_command(struct redis_reader *r, struct window *in, size_t at,
+                        struct journal_record *ret, struct ft_err *err)
 {
-    size_t kept = r->skip_args && r->arg_count > SKIP_ARGS_KEPT ? SKIP_ARGS_KEPT : r->arg_count;
     int control;
 
-    if (!r->consumed) {
-        if (ARRAY_RESERVE(&r->args, &r->arg_cap, kept, "a command's arguments", err) != 0)
-            return -1;
-        for (size_t i = 0; i < kept; i++)
-            r->args[i] = bytes_of(window_at(in) + r->spans[i].at, r->spans[i].n);
-    }
     r->record_db = r->db;
     if (!r->consumed && unwrap(r, err) != 0)
         return -1;
@@ -429,41 +429,196 @@ static int end_command(struct redis_reader *r, struct window *in, struct journal
         return -1;
     if (control == 0)
         fill_record(r, ret);
-    window_consume(in, r->at);
+    window_consume(in, at);
+    return control == 0;
+}
+
+/* How many arguments of a command are looked at. */
+static size_t kept_args(const struct redis_reader *r, size_t count)
+{
+    return r->skip_args && count > SKIP_ARGS_KEPT ? SKIP_ARGS_KEPT : count;
+}
+
+/* As take_command, of the command that was read piece by piece. */
+static int end_command(struct redis_reader *r, struct window *in, struct journal_record *ret,
+                       struct ft_err *err)
+{
+    size_t kept = kept_args(r, r->arg_count);
+    int is_record;
+
+    if (!r->consumed) {
+        if (ARRAY_RESERVE(&r->args, &r->arg_cap, kept, "a command's arguments", err) != 0)
+            return -1;
+        for (size_t i = 0; i < kept; i++)
+            r->args[i] = bytes_of(window_at(in) + r->spans[i].at, r->spans[i].n);
+    }
+    is_record = take_command(r, in, r->at, ret, err);
     r->at = 0;
     r->begun = false;
     r->consumed = false;
-    return control == 0;
+    return is_record;
+}
+
+/* "*3\r\n", "$5\r\n" at *p, which comes after it; false also for all that may be good but is seldom. */
+static inline bool plain_number(const uint8_t **p, const uint8_t *end, uint8_t sign, size_t *ret)
+{
+    const uint8_t *at = *p;
+    const uint8_t *digits;
+    size_t value = 0;
+
+    if (at == end || *at != sign)
+        return false;
+    digits = ++at;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        value = value * 10 + (*at - (unsigned)'0'); /* too many of them are refused below */
+    if (at == digits || at - digits > PLAIN_DIGITS_MAX || end - at < 2 || at[0] != '\r' ||
+        at[1] != '\n')
+        return false;
+    *p = at + 2;
+    *ret = value;
+    return true;
+}
+
+/*
+ * Nearly every command lies whole in the window and is as it should be. Such a one is read in one pass, which leaves no state
+ * behind: the bytes after it, and in args as many of its arguments as are kept. NULL: it is none, so that read_pieces has to
+ * read it from its beginning, and say what is wrong with it if anything is.
+ */
+static inline const uint8_t *plain_args(const uint8_t *p, const uint8_t *end, size_t count,
+                                        struct bytes *args, size_t kept, size_t *ret_bytes)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t n;
+
+        if (!plain_number(&p, end, '$', &n) || (size_t)(end - p) < n + 2 || p[n] != '\r' ||
+            p[n + 1] != '\n')
+            return NULL;
+        if (i < kept)
+            args[i] = bytes_of(p, n);
+        bytes += n;
+        p += n + 2;
+    }
+    *ret_bytes = bytes;
+    return p;
+}
+
+/* How many arguments follow; the table for them never grows by more than what is there could hold. */
+static inline bool plain_head(const struct redis_reader *r, const uint8_t **p, const uint8_t *end,
+                              size_t *ret_count)
+{
+    return plain_number(p, end, '*', ret_count) && *ret_count != 0 &&
+           *ret_count <= (size_t)(end - *p) / ARG_BYTES_MIN &&
+           *ret_count <= item_limit_args(r->max_record_bytes);
+}
+
+/* A plain command: its bytes; 0: it is none; -1: no memory. */
+static ssize_t read_plain(struct redis_reader *r, const struct window *in, struct ft_err *err)
+{
+    const uint8_t *begin = window_at(in);
+    const uint8_t *end = begin + window_left(in);
+    const uint8_t *p = begin;
+    size_t count, kept, arg_bytes;
+
+    if (!plain_head(r, &p, end, &count))
+        return 0;
+    kept = kept_args(r, count);
+    if (kept > r->arg_cap &&
+        ARRAY_RESERVE(&r->args, &r->arg_cap, kept, "a command's arguments", err) != 0)
+        return -1;
+    p = plain_args(p, end, count, r->args, kept, &arg_bytes);
+    if (p == NULL ||
+        (r->skip_args ? r->args[0].n > SKIP_NAME_MAX : arg_bytes > r->max_record_bytes))
+        return 0;
+    r->arg_count = count;
+    r->arg_bytes = arg_bytes;
+    set_name(r, r->args[0]);
+    return p - begin;
+}
+
+/* As redis_reader_next, of a command that read_plain has left, or of a line that is none. */
+static enum step read_pieces(struct redis_reader *r, struct window *in, struct journal_record *ret,
+                             int *ret_is_record, struct ft_err *err)
+{
+    enum step step = STEP_ITEM;
+
+    *ret_is_record = 0;
+    if (!r->begun && window_at(in)[0] == '#')
+        return read_note(r, in, err);
+    if (!r->begun)
+        step = read_head(r, in, err);
+    if (step == STEP_ITEM)
+        step = read_args(r, in, err);
+    if (step == STEP_ITEM)
+        *ret_is_record = end_command(r, in, ret, err);
+    return step;
 }
 
 static enum step next_record(struct redis_reader *r, struct window *in, struct journal_record *ret,
                              struct ft_err *err)
 {
-    for (;;) {
-        enum step step = STEP_ITEM;
-        int is_record = 0;
+    int is_record = 0;
+
+    while (is_record == 0) {
+        ssize_t plain = 0;
 
         if (window_left(in) == 0)
             return STEP_MORE;
-        if (!r->begun)
+        if (!r->begun) {
             r->offset = window_offset(in);
-        if (!r->begun && window_at(in)[0] == '#') {
-            step = read_note(r, in, err);
-        } else {
-            if (!r->begun)
-                step = read_head(r, in, err);
-            if (step == STEP_ITEM)
-                step = read_args(r, in, err);
-            if (step == STEP_ITEM)
-                is_record = end_command(r, in, ret, err);
+            plain = read_plain(r, in, err);
         }
-        if (step != STEP_ITEM)
-            return step;
-        if (is_record < 0)
+        if (plain > 0) {
+            is_record = take_command(r, in, (size_t)plain, ret, err);
+        } else if (plain < 0) {
             return STEP_ERROR;
-        if (is_record > 0)
-            return STEP_ITEM;
+        } else {
+            enum step step = read_pieces(r, in, ret, &is_record, err);
+
+            if (step != STEP_ITEM)
+                return step;
+        }
     }
+    return is_record < 0 ? STEP_ERROR : STEP_ITEM;
+}
+
+/* May a command of this name be anything but a record that counts? Told by length and first letter, for many that are not. */
+static inline bool may_matter(struct bytes name)
+{
+    switch (name.n == 0 ? '\0' : name.p[0] | 0x20) {
+    case 's': /* SELECT */
+        return name.n == 6;
+    case 'm': /* MULTI */
+        return name.n == 5;
+    case 'e': /* EXEC */
+    case 'p': /* PING */
+        return name.n == 4;
+    case 'c': /* CLUSTER */
+        return name.n == 7;
+    case 'r': /* RREPLAY, REPLCONF, RESTORE-ASKING */
+        return name.n == 7 || name.n == 8 || name.n == 14;
+    default:
+        return name.n > SKIP_NAME_MAX;
+    }
+}
+
+size_t redis_reader_pass(const struct redis_reader *r, struct window *in)
+{
+    const uint8_t *p = window_at(in);
+    const uint8_t *end = p + window_left(in);
+    const uint8_t *passed = p;
+    struct bytes name;
+    size_t count, arg_bytes;
+    size_t commands = 0;
+
+    while (!r->begun && plain_head(r, &p, end, &count) &&
+           (p = plain_args(p, end, count, &name, 1, &arg_bytes)) != NULL && !may_matter(name)) {
+        passed = p;
+        commands++;
+    }
+    window_consume(in, (size_t)(passed - window_at(in)));
+    return commands;
 }
 
 enum step redis_reader_next(struct redis_reader *r, struct window *in, struct journal_record *ret,

@@ -30,6 +30,12 @@ uint32_t redis_reader_db(const struct redis_reader *r);
 /* redis_reader_next - as journal_reader_next. FT_ERR_CORRUPT names where the command began. */
 enum step redis_reader_next(struct redis_reader *r, struct window *in, struct journal_record *ret,
                             struct ft_err *err);
+/*
+ * redis_reader_pass - skipping only, between two calls of redis_reader_next: passes over commands that are nothing but a counted
+ * record each, as far as they are whole, and returns how many they were. What it stops at may be SELECT, MULTI, EXEC,
+ * PING, REPLCONF, RREPLAY, RESTORE-ASKING or CLUSTER, or anything else that redis_reader_next has to look at.
+ */
+size_t redis_reader_pass(const struct redis_reader *r, struct window *in);
 /* redis_reader_at_boundary - between commands, and not within a transaction. */
 bool redis_reader_at_boundary(const struct redis_reader *r);
 /* redis_reader_time_us - what the last #TS: line says; 0: there was none. */

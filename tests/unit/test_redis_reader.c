@@ -275,6 +275,98 @@ static void test_skipping_holds_little(void **state)
     window_release(&w);
 }
 
+/* What a run over an input in one piece comes to. */
+struct sums {
+    uint64_t counted, others, arg_bytes;
+    uint64_t offset; /* where it stopped */
+    uint32_t db;
+    enum step step;
+    struct ft_err err;
+};
+
+static void sum(struct bytes in, bool pass, struct sums *ret)
+{
+    struct redis_reader *r = open_reader("skip");
+    struct journal_record rec;
+    struct window w;
+
+    memset(ret, 0, sizeof(*ret));
+    window_init(&w, 0, 0);
+    t_ok(window_push(&w, in, &ret->err), &ret->err);
+    w.closed = true;
+    do {
+        if (pass)
+            ret->counted += redis_reader_pass(r, &w);
+        ret->step = redis_reader_next(r, &w, &rec, &ret->err);
+        if (ret->step == STEP_ITEM) {
+            ret->counted += rec.counted;
+            ret->others += !rec.counted;
+        }
+    } while (ret->step == STEP_ITEM);
+    ret->offset = window_offset(&w);
+    ret->db = redis_reader_db(r);
+    redis_reader_free(r);
+    window_release(&w);
+}
+
+static void same_when_passed(struct bytes in, const void *arg)
+{
+    struct sums want, got;
+
+    (void)arg;
+    sum(in, false, &want);
+    sum(in, true, &got);
+    assert_int_equal(got.step, want.step);
+    assert_int_equal(got.counted, want.counted);
+    assert_int_equal(got.others, want.others);
+    assert_int_equal(got.offset, want.offset);
+    assert_int_equal(got.db, want.db);
+    if (want.step == STEP_ERROR) {
+        assert_string_equal(got.err.msg, want.err.msg);
+        assert_int_equal(got.err.offset, want.err.offset);
+    }
+}
+
+/* Passing over commands comes to what reading each of them does, also where they are damaged. */
+static void test_passing(void **state)
+{
+    const struct bytes mixed = T_BYTES(
+        SELECT("3") SET_A "*3\r\n$6\r\nsetbit\r\n$1\r\nb\r\n$1\r\n1\r\n" MULTI DEL_A SELECT("4")
+            SET_A EXEC GETACK
+        "*1\r\n$0\r\n\r\n" PING
+        "*01\r\n$004\r\nMGET\r\n#TS:5\r\n*2\r\n$0000000003\r\nDEL\r\n$1\r\nb\r\n" REPLAY(
+            "4", "20", DEL_A, "6", "") "*1\r\n$7\r\nCLUSTER\r\n" SET_A DEL_A);
+    struct sums sums;
+
+    (void)state;
+    sum(mixed, true, &sums);
+    assert_int_equal(sums.step, STEP_END);
+    assert_int_equal(sums.counted, 11);
+    assert_int_equal(sums.others, 3); /* EXEC, REPLCONF, PING */
+    assert_int_equal(sums.offset, mixed.n);
+    assert_int_equal(sums.db, 4);
+    same_when_passed(mixed, NULL);
+    t_mutate(mixed, same_when_passed, NULL);
+}
+
+/* A command is not believed to have more arguments than there are bytes for them. */
+static void test_counts_that_are_not_believed(void **state)
+{
+    struct redis_reader *r = open_reader(NULL);
+    struct journal_record rec;
+    struct ft_err err = FT_ERR_INIT;
+    struct window w;
+
+    (void)state;
+    window_init(&w, 0, 0);
+    t_ok(window_push(&w, T_BYTES("*4194304\r\n$999999999\r\n$3\r\nDEL\r\n"), &err), &err);
+    assert_int_equal(redis_reader_next(r, &w, &rec, &err), STEP_MORE);
+    redis_reader_free(r);
+    window_release(&w);
+    fails(T_BYTES(DEL_A "*2\r\n$3\r\nDEL\r\n$18446744073709551615\r\nab\r\n"), FT_ERR_LIMIT,
+          "begins at offset 20");
+}
+
 /*
  * As flows
  */
@@ -375,6 +467,8 @@ int main(void)
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_skipping_holds_little),
+        cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_counts_that_are_not_believed),
         cmocka_unit_test(test_append_only_file),
         cmocka_unit_test(test_replication),
     };
