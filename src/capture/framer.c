@@ -188,12 +188,24 @@ static bool note_boundary(struct framer *f)
     return true;
 }
 
+/* Commands of a Redis that are nothing but counted are passed over in one go, and what holds after them is noted once. */
+static enum step next_item(struct framer *f, struct item *ret, struct ft_err *err)
+{
+    size_t passed = f->redis ? flow_grammar_pass(f->grammar, &f->in) : 0;
+
+    if (passed > 0) {
+        f->state.records += passed;
+        (void)note_boundary(f); /* there is none within a transaction */
+    }
+    return flow_grammar_next(f->grammar, &f->in, ret, err);
+}
+
 enum framer_event framer_run(struct framer *f, struct ft_err *err)
 {
     struct item item;
     enum step step;
 
-    while ((step = flow_grammar_next(f->grammar, &f->in, &item, err)) == STEP_ITEM) {
+    while ((step = next_item(f, &item, err)) == STEP_ITEM) {
         enum framer_event event;
 
         if (flow_grammar_part(f->grammar) == FLOW_PART_INCREMENT)

@@ -410,6 +410,19 @@ enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct it
     return next_of_phase(g, in, ret, err);
 }
 
+size_t flow_grammar_pass(struct flow_grammar *g, struct window *in)
+{
+    uint64_t from = window_offset(in);
+    size_t passed;
+
+    if (g->phase != PHASE_JOURNAL || g->commands == NULL)
+        return 0;
+    passed = redis_reader_pass(g->commands, in);
+    g->next_lsn +=
+        g->options.commands == FLOW_COMMANDS_BY_OFFSET ? window_offset(in) - from : passed;
+    return passed;
+}
+
 enum flow_part flow_grammar_part(const struct flow_grammar *g)
 {
     if (g->phase == PHASE_FIRST_BYTE)

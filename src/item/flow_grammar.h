@@ -79,6 +79,11 @@ int flow_grammar_start_increment(struct flow_grammar *g, struct ft_err *err);
  */
 enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct item *ret,
                             struct ft_err *err);
+/*
+ * flow_grammar_pass - for who skips arguments, and only counts: passes over commands of a Redis that are records and nothing
+ * else (redis_reader_pass), and returns how many. What follows them is for flow_grammar_next.
+ */
+size_t flow_grammar_pass(struct flow_grammar *g, struct window *in);
 /* flow_grammar_part - of the bytes at the window's position. 0: resumed, and not known yet. */
 enum flow_part flow_grammar_part(const struct flow_grammar *g);
 /* flow_grammar_at_boundary - at the window's position no item, blob or token is half read. */

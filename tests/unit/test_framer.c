@@ -485,6 +485,44 @@ static void test_a_transaction_is_kept_whole(void **state)
     buf_release(&b);
 }
 
+/* What is passed over is counted, and ends where it ends, however the bytes come, and before damage. */
+static void test_what_a_redis_sends_in_between(void **state)
+{
+#define IMPORTS                                                        \
+    "*4\r\n$14\r\nRESTORE-ASKING\r\n$1\r\na\r\n$1\r\n0\r\n$1\r\nx\r\n" \
+    "*2\r\n$7\r\nCLUSTER\r\n$1\r\na\r\n"
+    static const char good[] = REDIS_SET REDIS_SET REDIS_GETACK REDIS_SET IMPORTS REDIS_SELECT
+        REDIS_SET REDIS_MULTI REDIS_EXEC REDIS_SET REDIS_SET;
+    static const char damaged[] = "*2\r\n$3\r\nDEL\r\n$1\r\nab\r\n";
+    const size_t acked = 2 * strlen(REDIS_SET) + strlen(REDIS_GETACK);
+    struct framer_options options = {
+        .flow_count = 1, .eof_token = "", .redis = true, .resumed = true, .start_lsn = 1001};
+    const size_t n = sizeof(good) - 1;
+    struct buf b = {0};
+    char end[100];
+
+    (void)state;
+    snprintf(end, sizeof(end), "CR and LF in the command that begins at offset %zu", n);
+    PUT(&b, good);
+    PUT(&b, damaged);
+    for (size_t piece = 1; piece <= b.n; piece++) {
+        for (size_t block = 64; block <= 4096; block *= 64) {
+            struct seen seen;
+
+            feed_blocks(&options, buf_bytes(&b), piece, block, &seen);
+            assert_int_equal(seen.last, FRAMER_ERROR);
+            t_fails(-1, &seen.err, FT_ERR_CORRUPT, end);
+            assert_int_equal(seen.state.boundary, n);
+            assert_int_equal(seen.state.next_lsn, 1001 + n);
+            assert_int_equal(seen.state.records, 9);
+            assert_int_equal(seen.state.imports, 2);
+            assert_int_equal(seen.state.ping_lsn, 1001 + acked);
+            assert_int_equal(seen.state.dbid, 3);
+        }
+    }
+    buf_release(&b);
+}
+
 static void test_an_rdb_of_another_length_is_corrupt(void **state)
 {
     struct framer_options options = {
@@ -513,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_a_redis_counts_bytes),
         cmocka_unit_test(test_a_redis_keeps_the_selected_database),
         cmocka_unit_test(test_a_transaction_is_kept_whole),
+        cmocka_unit_test(test_what_a_redis_sends_in_between),
         cmocka_unit_test(test_an_rdb_of_another_length_is_corrupt),
         cmocka_unit_test(test_an_increment_goes_on_with_the_lsns),
         cmocka_unit_test(test_an_increment_with_another_offset_is_a_gap),
