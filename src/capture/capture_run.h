@@ -1,5 +1,5 @@
 /*
- * capture_run.h - record a live Dragonfly into a capture directory: `flowtape capture`.
+ * capture_run.h - record a live Dragonfly, Redis or Valkey into a capture directory: `flowtape capture`.
  *
  * What it is   Sessions, one after the other: connect, resume from what is durable where the source
  *              grants it, else begin a new generation; receive until an end condition holds or the

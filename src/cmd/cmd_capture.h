@@ -1,4 +1,4 @@
-/* cmd_capture.h - record a live Dragonfly into a capture directory. */
+/* cmd_capture.h - record a live Dragonfly, Redis or Valkey into a capture directory. */
 #ifndef FLOWTAPE_CMD_CMD_CAPTURE_H
 #define FLOWTAPE_CMD_CMD_CAPTURE_H
 

@@ -1,4 +1,4 @@
-/* cmd_replay.h - write a capture or snapshot into a running Redis. */
+/* cmd_replay.h - write a capture or file into a running Redis. */
 #ifndef FLOWTAPE_CMD_CMD_REPLAY_H
 #define FLOWTAPE_CMD_CMD_REPLAY_H
 

@@ -1,4 +1,4 @@
-/* cmd_sync.h - migrate a live Dragonfly into a running Redis. */
+/* cmd_sync.h - migrate a live Dragonfly, Redis or Valkey into a running Redis. */
 #ifndef FLOWTAPE_CMD_CMD_SYNC_H
 #define FLOWTAPE_CMD_CMD_SYNC_H
 

@@ -32,15 +32,13 @@
 #include "input/left_out.h"
 
 static const struct command commands[] = {
-    {"capture", "record a live Dragonfly into a capture directory", cmd_capture, capture_args_help,
-     NULL},
+    {"capture", "record a live Dragonfly, Redis or Valkey", cmd_capture, capture_args_help, NULL},
     {"convert", "make a file that Redis loads", cmd_convert, convert_args_help, NULL},
-    {"replay", "write a capture or snapshot into a running Redis", cmd_replay, replay_args_help,
-     NULL},
-    {"sync", "migrate a live Dragonfly into a running Redis", cmd_sync, sync_args_help, NULL},
+    {"replay", "write a capture or file into a running Redis", cmd_replay, replay_args_help, NULL},
+    {"sync", "migrate a live server into a running Redis", cmd_sync, sync_args_help, NULL},
     {"cutover", "tell a running sync to cut over", cmd_cutover, cmd_cutover_help, NULL},
     {"status", "show what is at work in a directory", cmd_status, cmd_status_help, NULL},
-    {"serve", "let Redis replicate from a capture or snapshot", cmd_serve, serve_args_help, NULL},
+    {"serve", "let Redis replicate from a capture or file", cmd_serve, serve_args_help, NULL},
     {"verify", "check a capture or file for damage", cmd_verify, cmd_verify_help, NULL},
     {"diff", "compare two captures, files or servers", cmd_diff, diff_args_help, NULL},
     {"inspect", "show what is in a capture or file", cmd_inspect, inspect_args_help, NULL},
@@ -60,8 +58,9 @@ static const struct command_list program = {
     .about = "Usage: flowtape COMMAND [OPTION...] ...\n"
              "       flowtape --version [--json]\n"
              "\n"
-             "Records what a Dragonfly master sends to its replicas, makes files of it that\n"
-             "Redis loads, and writes it into a running Redis or Redis Cluster.\n"
+             "Records what a Dragonfly, Redis or Valkey master sends to its replicas, makes\n"
+             "files of it that Redis loads, and writes it into a running Redis or Redis\n"
+             "Cluster.\n"
              "\n",
     .commands = commands,
     .count = sizeof(commands) / sizeof(commands[0]),
