@@ -166,7 +166,7 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
         return 0;
     all = r->rights;
     complete(&all, r);
-    return rights_check(&all, err);
+    return rights_check(&all, "the target", err);
 }
 
 int replay_check_needs(struct replay *r, const struct replay_survey *survey,
@@ -182,7 +182,7 @@ int replay_check_needs(struct replay *r, const struct replay_survey *survey,
         join(ret_names, &needs);
         return 0;
     }
-    if (rights_check(&needs, &missing) == 0)
+    if (rights_check(&needs, "the target", &missing) == 0)
         return 0;
     return err_set(err, FT_ERR_PROTOCOL,
                    "%s; nothing was written (--on-error dead-letter=FILE collects what is refused)",

@@ -11,6 +11,7 @@
 #include "store/capture.h"
 #include "store/capture_set.h"
 #include "sync/sync_limits.h"
+#include "sync/sync_rights.h"
 #include "sync/sync_served.h"
 #include "wire/redis_info.h"
 #include "wire/server_info.h"
@@ -130,16 +131,12 @@ static void look_at_disk(const struct sync_source_facts *k, struct sync *s)
                   format_size(k->used_memory, used));
 }
 
-int sync_preflight(struct replay_checks *ret, struct sync *s, struct ft_err *err)
+static int preflight_target(struct replay_checks *ret, struct sync *s, struct ft_err *err)
 {
     struct replay_options options;
     struct sync_source_facts f;
     struct replay_expected expected;
 
-    if (sync_check_free(s, err) != 0)
-        return -1;
-    if (s->serves)
-        return sync_served_preflight(s, err);
     if (sync_ask_source(&f, s->o, err) != 0)
         return -1;
     /* the source may not have the records any more by the time a lost target is there again */
@@ -149,4 +146,28 @@ int sync_preflight(struct replay_checks *ret, struct sync *s, struct ft_err *err
     look_at_disk(&f, s);
     expected = sync_expect(&f);
     return replay_preflight_target(ret, &options, &expected, err);
+}
+
+/* What is wrong on either side is said at once, so that nobody mends one to hear of the other. */
+int sync_preflight(struct replay_checks *ret, struct sync *s, struct ft_err *err)
+{
+    struct ft_err of_source = FT_ERR_INIT;
+    struct ft_err of_target = FT_ERR_INIT;
+    bool source;
+    bool target;
+
+    if (sync_check_free(s, err) != 0)
+        return -1;
+    source = sync_check_rights(s->o, &of_source) == 0;
+    if (!source && of_source.kind == FT_ERR_CANCELLED) {
+        *err = of_source;
+        return -1;
+    }
+    target = (s->serves ? sync_served_preflight(s, &of_target)
+                        : preflight_target(ret, s, &of_target)) == 0;
+    if (!source && !target)
+        return err_set(err, of_target.kind, "%s; %s", of_source.msg, of_target.msg);
+    if (!source || !target)
+        *err = source ? of_target : of_source;
+    return source && target ? 0 : -1;
 }

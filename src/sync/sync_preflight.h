@@ -12,8 +12,6 @@
 #include "store/capture.h"
 #include "sync/sync_impl.h"
 
-/* A source that is slower has not said what it holds. */
-#define SYNC_ASK_MS  5000u
 #define SYNC_DBS_MAX 256u
 
 /* What is known before anything is recorded. */

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "replay/replay_outlook.h"
 #include "sync/sync_preflight.h"
+#include "sync/sync_rights.h"
 #include "wire/dfly_master.h"
 #include "wire/psync_master.h"
 
@@ -18,6 +19,10 @@ static int ask_redis(struct replay_rehearsal *ret, const struct sync_options *o,
     if (psync_master_open(&master, o->capture.source, o->cancel_fd, o->capture.give_up_after_ms,
                           NULL, NULL, why) != 0)
         return -1;
+    if (sync_check_rights(o, why) != 0) {
+        psync_master_close(&master);
+        return -1;
+    }
     replay_checks_add(&ret->checks, "source", REPLAY_CHECK_PASSED,
                       "%s; whether it lets this user replicate shows when it is asked to",
                       master.version[0] != '\0' ? master.version : "a Redis of an unknown version");

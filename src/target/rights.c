@@ -475,26 +475,54 @@ static int ask_node(struct asking *a, struct redis_pipe *pipe, struct ft_err *er
     return put_all(pipe, a, args, 0, err) == 0 ? discard(pipe, err) : -1;
 }
 
+static int ask_server(struct asking *a, const struct uri *u, int cancel_fd, uint64_t timeout_ms,
+                      struct ft_err *err)
+{
+    struct redis_pipe *pipe;
+    int rc;
+
+    if (redis_pipe_open_within(&pipe, u, cancel_fd, timeout_ms, take_verdict, a, err) != 0)
+        return -1;
+    rc = ask_node(a, pipe, err);
+    redis_pipe_free(pipe);
+    return rc;
+}
+
+static int begin_asking(struct asking *ret, const char *const *names, size_t count,
+                        enum rights_answer *answers, char why[RIGHTS_WHY], struct ft_err *err)
+{
+    *ret = (struct asking){.names = names, .count = count, .answers = answers, .why = why};
+    ret->arg_counts = calloc(count + 1, sizeof(*ret->arg_counts));
+    if (ret->arg_counts == NULL)
+        return err_nomem(err, "names of commands");
+    memset(answers, 0, count * sizeof(*answers));
+    return 0;
+}
+
 int rights_ask_commands(const struct target_client *t, const char *const *names, size_t count,
                         enum rights_answer *ret, char why[RIGHTS_WHY], struct ft_err *err)
 {
-    struct asking a = {.names = names, .count = count, .answers = ret, .why = why};
+    struct asking a;
     int rc = 0;
 
-    a.arg_counts = calloc(count + 1, sizeof(*a.arg_counts));
-    if (a.arg_counts == NULL)
-        return err_nomem(err, "names of commands");
-    memset(ret, 0, count * sizeof(*ret));
-    for (size_t n = 0; rc == 0 && count != 0 && n < t->node_count; n++) {
-        struct redis_pipe *pipe;
+    if (begin_asking(&a, names, count, ret, why, err) != 0)
+        return -1;
+    for (size_t n = 0; rc == 0 && count != 0 && n < t->node_count; n++)
+        rc = ask_server(&a, &t->nodes[n].uri, t->host.cancel_fd, t->host.give_up_ms, err);
+    free(a.arg_counts);
+    return rc;
+}
 
-        rc = redis_pipe_open_within(&pipe, &t->nodes[n].uri, t->host.cancel_fd, t->host.give_up_ms,
-                                    take_verdict, &a, err);
-        if (rc == 0) {
-            rc = ask_node(&a, pipe, err);
-            redis_pipe_free(pipe);
-        }
-    }
+int rights_ask_server(const struct uri *u, int cancel_fd, uint64_t timeout_ms,
+                      const char *const *names, size_t count, enum rights_answer *ret,
+                      char why[RIGHTS_WHY], struct ft_err *err)
+{
+    struct asking a;
+    int rc;
+
+    if (begin_asking(&a, names, count, ret, why, err) != 0)
+        return -1;
+    rc = ask_server(&a, u, cancel_fd, timeout_ms, err);
     free(a.arg_counts);
     return rc;
 }
@@ -510,7 +538,7 @@ int rights_ask_command(const struct target_client *t, const char *name, bool *re
     return 0;
 }
 
-int rights_check(const struct rights *rights, struct ft_err *err)
+int rights_check(const struct rights *rights, const char *whom, struct ft_err *err)
 {
     char names[400] = "";
     size_t n = 0;
@@ -527,6 +555,6 @@ int rights_check(const struct rights *rights, struct ft_err *err)
         }
         n += (size_t)more;
     }
-    return err_set(err, FT_ERR_PROTOCOL, "the target does not allow %s, which is needed: %s", names,
+    return err_set(err, FT_ERR_PROTOCOL, "%s does not allow %s, which is needed: %s", whom, names,
                    rights->why);
 }

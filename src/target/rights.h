@@ -67,9 +67,13 @@ int rights_ask_command(const struct target_client *t, const char *name, bool *re
  * A why that is not NULL gets what was said to the first that is not allowed. */
 int rights_ask_commands(const struct target_client *t, const char *const *names, size_t count,
                         enum rights_answer *ret, char why[RIGHTS_WHY], struct ft_err *err);
+/* rights_ask_server - the same of one server, which need not be a target. */
+int rights_ask_server(const struct uri *u, int cancel_fd, uint64_t timeout_ms,
+                      const char *const *names, size_t count, enum rights_answer *ret,
+                      char why[RIGHTS_WHY], struct ft_err *err);
 /* rights_add_missing - once, however often it is named. */
 void rights_add_missing(struct rights *rights, const char *name, const char *why);
-/* rights_check - FT_ERR_PROTOCOL if something is missing. */
-int rights_check(const struct rights *rights, struct ft_err *err);
+/* rights_check - FT_ERR_PROTOCOL if something is missing; whom: who does not allow it. */
+int rights_check(const struct rights *rights, const char *whom, struct ft_err *err);
 
 #endif

@@ -161,6 +161,23 @@ lacks scan
 check_status "a sync without SCAN" 4 "does not allow SCAN, which is needed" \
     ft sync "$SOURCE" "$TARGET" --dir "$T/no-scan" --source-user ft-sync-source --target-user limited --quiet
 check "a sync without SCAN: nothing is written" [ "$(ask b dbsize)" = 0 ]
+
+# What both sides of a sync lack is one message, and neither has been asked for anything else.
+for rights in '+@all -psync -replconf' '+@all -psync -replconf -acl' '+info -psync +multi +discard'; do
+    # shellcheck disable=SC2086 # words
+    ask a acl setuser poor reset on '>SECRET' '~*' '&*' $rights >"$T/out"
+    lacks hset time
+    check_status "both sides of a sync: $rights" 4 \
+        "source $T_HOST:7001 does not allow REPLCONF,.*PSYNC and REPLCONF.*; the target does not allow HSET, TIME, which is needed" \
+        ft sync "$SOURCE" "$TARGET" --dir "$T/both" --source-user poor --target-user limited --quiet
+    [ "$(wc -l <"$T/check.out")" = 1 ] && pass "both sides of a sync: one line" || fail "both sides of a sync: one line" "$T/check.out"
+    check "both sides of a sync: nothing is recorded" [ ! -e "$T/both" ]
+done
+check_status "both sides of a sync: rehearsed" 4 "FAIL +source .*does not allow REPLCONF" \
+    ft sync "$SOURCE" "$TARGET" --dir "$T/both" --source-user poor --target-user limited --dry-run
+ask a acl setuser poor reset on '>SECRET' '~*' '&*' +@all '-client|pause' >"$T/out"
+check_status "a source without CLIENT PAUSE" 4 "does not allow CLIENT PAUSE, which is needed" \
+    ft sync "$SOURCE" "$TARGET" --dir "$T/both" --source-user poor --target-user ft-journal --cutover pause --quiet
 lacks hset time rename incr
 check_status "all that is missing at once" 4 "does not allow HSET, TIME, INCR, .*RENAME|does not allow HSET, TIME, RENAME, .*INCR" \
     ft replay "$T/journal" "$TARGET" --user limited --quiet

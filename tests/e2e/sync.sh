@@ -61,7 +61,14 @@ while [ $kills -lt "$(effort 25 4)" ]; do
         fail "killed: it ended by itself" "$T/killed.out"
     fi
 done
+# It writes while it is captured, to which none of those may have come.
+"$FLOWTAPE" sync "$URI" "$REDIS" --dir "$T/killed" --on-loss skip --quiet >"$T/killed.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
 check "killed $kills times: everything is written" t_until source_wrote "$RECORDINGS/live-4"
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+t_forget "$pid"
 check "killed $kills times: the end" sync_into "$T/killed" --cutover takeover --finish --quiet
 equal "killed" "$RECORDINGS/live-4"
 standin_check "killed"

@@ -30,7 +30,7 @@ replay/report: base item command wire input
 replay/position: base item command resp wire target replay/report mapping
 replay: base rdb resp item command store wire input pump state target replay/report mapping replay/position
 diff: base rdb item command wire input pump state audit target mapping replay/position
-sync: base rdb item command store wire input capture state diff replay replay/report serve
+sync: base rdb item command store wire target input capture state diff replay replay/report serve
 serve: base rdb journal item command store wire input pump state output audit
 status: base wire serve status/page
 status/page:

@@ -229,12 +229,12 @@ static void test_rights_are_found_without_a_change(void **state)
     t_ok(rights_probe(&rights, &b.target, &(struct rights_wanted){0}, &b.err), &b.err);
     assert_true(rights.known && rights.no_restore && !rights.no_set && !rights.no_mset &&
                 !rights.no_flush);
-    t_fails(rights_check(&rights, &b.err), &b.err, FT_ERR_PROTOCOL,
+    t_fails(rights_check(&rights, "the target", &b.err), &b.err, FT_ERR_PROTOCOL,
             "the target does not allow HSET, which is needed: NOPERM this user");
     t_ok(rights_probe(&rights, &b.target, &(struct rights_wanted){.journal = true}, &b.err),
          &b.err);
     assert_true(rights.no_eval); /* scripts of the journal are run here then */
-    t_fails(rights_check(&rights, &b.err), &b.err, FT_ERR_PROTOCOL, "HSET, ");
+    t_fails(rights_check(&rights, "the target", &b.err), &b.err, FT_ERR_PROTOCOL, "HSET, ");
     end(&b);
 }
 
