@@ -31,18 +31,6 @@ static int delete_key(struct replay *r, const char *key, struct ft_err *err)
     return target_node_call(target_client_node(&r->target, args[1]), NULL, args, 2, err);
 }
 
-static int delete_positions(struct replay *r, struct ft_err *err)
-{
-    for (size_t i = 0; i < r->set.state.tag_count; i++) {
-        struct replay_position p = {0};
-
-        replay_position_name(&p, r->set.state.capture, r->set.state.tags[i]);
-        if (delete_key(r, p.key, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* Whoever comes when only a part is gone must not take the rest for a replay that goes on. */
 static int remove_state(struct replay *r, struct ft_err *err)
 {
@@ -53,9 +41,9 @@ static int remove_state(struct replay *r, struct ft_err *err)
     (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->set.state.capture);
     replay_suspects_name(r->set.state.capture, suspects);
     replay_lost_name(r->set.state.capture, lost);
-    if (replay_state_set(&r->set, "phase", "ending", err) != 0 || delete_positions(r, err) != 0 ||
-        delete_key(r, kept, err) != 0 || delete_key(r, suspects, err) != 0 ||
-        delete_key(r, lost, err) != 0)
+    if (replay_state_set(&r->set, "phase", "ending", err) != 0 ||
+        replay_positions_remove(&r->set, err) != 0 || delete_key(r, kept, err) != 0 ||
+        delete_key(r, suspects, err) != 0 || delete_key(r, lost, err) != 0)
         return -1;
     return delete_key(r, r->set.state_key, err);
 }
@@ -130,7 +118,7 @@ static int write_state(struct replay *r, bool dirty, struct ft_err *err)
         bytes_str("HSET"),
         bytes_str(r->set.state_key),
         bytes_str("version"),
-        bytes_str("1"),
+        bytes_str(r->set.state.by_slot ? REPLAY_STATE_BY_SLOT_TEXT : "1"),
         bytes_str("capture"),
         bytes_str(r->set.id),
         bytes_str("rules"),

@@ -151,7 +151,7 @@ static uint32_t find_ahead(const struct replay *r, uint64_t *ret_lsn)
 {
     for (uint32_t i = 0; i < r->source->stream_count; i++) {
         for (size_t n = 0; n < r->target.node_count; n++) {
-            *ret_lsn = r->set.nodes[n].position.lsn[i];
+            *ret_lsn = replay_positions_furthest(&r->set, n, i);
             if (*ret_lsn > source_lsns(r->source, i).next)
                 return i;
         }

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "input/source_nodes.h"
 #include "replay/position/replay_huge.h"
-#include "replay/position/replay_multi.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_pair.h"
 #include "replay/position/replay_position.h"
@@ -120,7 +119,7 @@ static int put_command(void *context, uint32_t db, unsigned part, struct bytes k
         atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
     unit = j->r->set.units;
-    if ((count > REPLAY_ARGS_MAX && !replay_multi_is(node)
+    if ((count > REPLAY_ARGS_MAX && !replay_node_runs_none(node)
              ? replay_put_huge(&j->r->set, node, j->item, db, tag, args, count, err)
              : replay_node_put(node, db, tag, args, count, err)) != 0)
         return -1;
@@ -136,7 +135,7 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
 
     struct replay_node *node = replay_node_of(&j->r->set, key);
 
-    if (replay_multi_is(node) && bytes_eq_str(args[0], "EVAL"))
+    if (replay_node_runs_none(node) && bytes_eq_str(args[0], "EVAL"))
         return target_eval_keys(node->server->pipe, 0, ret, args, count, NULL, 0, err);
     return target_node_ask(node->server, ret, args, count, err);
 }
@@ -308,7 +307,7 @@ static int check_not_beyond(const struct replay *r, uint32_t flow, struct ft_err
     uint64_t stop = r->cut.stop_lsn[flow];
 
     for (size_t n = 0; n < r->set.node_count; n++) {
-        uint64_t lsn = r->set.nodes[n].position.lsn[flow];
+        uint64_t lsn = replay_positions_furthest(&r->set, n, flow);
 
         if (lsn > stop)
             return err_set(err, FT_ERR_STATE,

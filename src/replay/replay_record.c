@@ -13,6 +13,7 @@
 #include "mapping/replay_restore.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_node.h"
+#include "replay/position/replay_slots.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_deferred.h"
 #include "replay/replay_impl.h"
@@ -36,9 +37,10 @@ struct replay_recorder {
 
 static bool is_apart(void *context, struct bytes a, struct bytes b)
 {
-    struct replay *r = ((struct replay_recorder *)context)->r;
+    const struct replay_position_set *set = &((struct replay_recorder *)context)->r->set;
 
-    return replay_node_of(&r->set, a) != replay_node_of(&r->set, b);
+    return replay_node_of(set, a) != replay_node_of(set, b) ||
+           (replay_slots_is(replay_node_of(set, a)) && slot_of(a) != slot_of(b));
 }
 
 /* As if the record itself had been refused. */

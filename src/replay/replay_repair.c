@@ -312,7 +312,8 @@ static int check_positions(struct replay *r, struct ft_err *err)
         return -1;
     for (size_t n = 0; n < r->set.node_count; n++) {
         for (uint32_t i = 0; i < r->cut.flow_count; i++) {
-            if (r->set.nodes[n].position.lsn[i] != r->cut.stop_lsn[i])
+            if (r->set.nodes[n].position.lsn[i] != r->cut.stop_lsn[i] ||
+                replay_positions_furthest(&r->set, n, i) != r->cut.stop_lsn[i])
                 return err_set(err, FT_ERR_STATE,
                                "the replay on the target stands at another LSN of flow %" PRIu32
                                " (%" PRIu64 ") than the state that is asked for (%" PRIu64

@@ -154,9 +154,6 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
                            : rights_probe(&r->rights, &r->target, &wanted, err);
     if (rc != 0)
         return -1;
-    if (r->rights.no_eval && wanted.journal && r->target.cluster)
-        rights_add_missing(&r->rights, "EVAL and EVALSHA (on a cluster)",
-                           "it was refused to this user");
     if (r->rights.no_eval) {
         atomic_store(&r->target.no_eval, true);
         if (replay_nodes_begin_multi(&r->set, err) != 0)

@@ -73,6 +73,10 @@ clean
 check "ft-journal" ft replay "$T/journal" "$TARGET" --user ft-journal --quiet
 ask b get s >"$T/out"
 check "ft-journal: its records" [ "$(cat "$T/out") $(ask b exists l l2 m1 m2 n x)" = "2 4" ]
+clean
+check "ft-multi" ft replay "$T/journal" "$TARGET" --user ft-multi --quiet
+ask b get s >"$T/out"
+check "ft-multi: its records" [ "$(cat "$T/out") $(ask b exists l l2 m1 m2 n x)" = "2 4" ]
 check "ft-source" ft capture "$SOURCE" "$T/captured" --user ft-source --until-caught-up --quiet
 clean
 ft sync "$SOURCE" "$TARGET" --dir "$T/sync" --source-user ft-sync-source --target-user ft-journal --cutover pause \
@@ -92,9 +96,16 @@ start_cluster 2 0 || fail "start_cluster"
 for node in 1 2; do
     sed -n 's/^    ACL SETUSER/acl setuser/p' "$DOC" | node_cli $node >"$T/acl.out"
 done
-check "ft-cluster" ft replay "$T/journal" "$CLUSTER_URI" --user ft-cluster --quiet --finish
-check "ft-cluster: its keys" [ "$(cluster_size)" = 8 ]
-for name in cluster config info wait client; do
+for user in ft-cluster ft-cluster-multi; do
+    check "$user" ft replay "$T/journal" "$CLUSTER_URI" --user $user --quiet --finish
+    check "$user: its keys" [ "$(cluster_size)" = 8 ]
+    cluster_dump >"$T/$user.json"
+    for node in 1 2; do
+        node_cli $node flushall >"$T/out"
+    done
+done
+check "with scripts and without: the same" cmp "$T/ft-cluster.json" "$T/ft-cluster-multi.json"
+for name in cluster config info wait client @scripting; do
     for node in 1 2; do
         node_cli $node flushall >"$T/out"
         node_cli $node acl setuser limited reset on '>SECRET' '~*' '&*' +@all "-$name" >"$T/out"

@@ -6,8 +6,19 @@
 t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
+starts=0
 KILLS=${E2E_KILLS:-$(effort 50 5)}
+# Options of every run; "now and then" has every other run do without scripts.
+HOW=
 MERGE='0:0,*:prefix=db%d:'
+
+how()
+{
+    case $HOW in
+    'now and then') [ $((starts % 2)) = 0 ] || echo "--without eval" ;;
+    *) echo "$HOW" ;;
+    esac
+}
 
 # into NAME [ARG...] - a replay into the cluster
 into()
@@ -15,7 +26,7 @@ into()
     name=$1
     shift
     timeout 300 "$FLOWTAPE" replay "$T/$name" "redis://$(node_address "$(cluster_any)")" \
-        --on-loss skip --db-map "$MERGE" "$@"
+        --on-loss skip --db-map "$MERGE" $(how) "$@"
 }
 
 # started NAME [ARG...] - in the background
@@ -24,7 +35,7 @@ started()
     name=$1
     shift
     "$FLOWTAPE" replay "$T/$name" "redis://$(node_address "$(cluster_any)")" \
-        --on-loss skip --db-map "$MERGE" "$@" >"$T/replay.out" 2>&1 &
+        --on-loss skip --db-map "$MERGE" $(how) "$@" >"$T/replay.out" 2>&1 &
     REPLAY_PID=$!
     PIDS="$PIDS $REPLAY_PID"
 }
@@ -33,6 +44,16 @@ started()
 ended()
 {
     ends "$1" "$REPLAY_PID" 0 "$T/replay.out"
+}
+
+# own_keys - how many keys of replays all masters have
+own_keys()
+{
+    own=0
+    for node in $(cluster_masters); do
+        own=$((own + $(node_cli "$node" --raw keys 'flowtape:*' | grep -c flowtape)))
+    done
+    echo $own
 }
 
 # equal LABEL NAME [ARG...] - to the recording's state, or to what a single server has
@@ -126,24 +147,37 @@ for name in live-4 live-8-fast; do
     equal "$name: equal after $kills kills" $name
 done
 
-into apart --quiet --flush --at snapshot
-migrate_loop_start
-started apart --pace x400
-ended "apart: slots move"
-migrate_loop_stop
-check "slots have moved" [ -s "$T/cluster/migrated" ]
-check "apart: finish" into apart --quiet --finish
-equal "apart: equal" apart
+# Without scripts each slot has a position of its own.
+KILLS=${E2E_KILLS:-$(effort 20 3)}
+for HOW in "--without eval" "now and then"; do
+    killed apart 4000 700
+    equal "apart, $HOW: equal after $kills kills" apart
+    check "apart, $HOW: nothing of ours is left" [ "$(own_keys)" = 0 ]
+done
 
-into apart --quiet --flush --at snapshot
-started apart --pace x400
-cluster_is_written_to "$REPLAY_PID" 300
-kill_node 1
-restart_node 1
-cluster_is_written_to "$REPLAY_PID" 300
-failover_master 2 hard
-ended "apart: a master restarts, another is replaced"
-check "apart: finish" into apart --quiet --finish
-equal "apart: equal" apart
+replaced=2
+for HOW in "" "--without eval"; do
+    into apart --quiet --flush --at snapshot
+    migrate_loop_start
+    started apart --pace x400
+    ended "apart, $HOW: slots move"
+    migrate_loop_stop
+    check "slots have moved" [ -s "$T/cluster/migrated" ]
+    rm "$T/cluster/migrated"
+    check "apart, $HOW: finish" into apart --quiet --finish
+    equal "apart, $HOW: equal" apart
+
+    into apart --quiet --flush --at snapshot
+    started apart --pace x400
+    cluster_is_written_to "$REPLAY_PID" 300
+    kill_node 1
+    restart_node 1
+    cluster_is_written_to "$REPLAY_PID" 300
+    failover_master $replaced hard
+    replaced=3
+    ended "apart, $HOW: a master restarts, another is replaced"
+    check "apart, $HOW: finish" into apart --quiet --finish
+    equal "apart, $HOW: equal" apart
+done
 stop_cluster
 t_end

@@ -112,7 +112,7 @@ static void test_own_keys(void **state)
 
 static void test_state_refused(void **state)
 {
-    static const char *const newer[] = {"version", "2"};
+    static const char *const newer[] = {"version", "3"};
     static const char *const damaged[] = {"phase", "lunch"};
     struct ft_err err = FT_ERR_INIT;
     redisReply *reply = reply_of(newer, 2);

@@ -10,8 +10,10 @@
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
 #include "replay/position/replay_lost.h"
+#include "replay/position/replay_marks.h"
 #include "replay/position/replay_multi.h"
 #include "replay/position/replay_script.h"
+#include "replay/position/replay_slots.h"
 #include "replay/position/replay_suspect.h"
 #include "target/local_script.h"
 #include "target/target_eval.h"
@@ -22,6 +24,7 @@
 #define IN_FLIGHT_SOON 2u /* batches, while there is nothing to read */
 #define BATCH_COMMANDS 500u
 #define MULTI_COMMANDS 1000u
+#define SLOTS_COMMANDS 4000u /* of many slots, each of which costs a round trip */
 #define BATCH_BYTES    (256u << 10)
 /* Until then one grows, so that a transaction is not divided: its script keeps all others waiting, for well below a second. */
 #define WHOLE_COMMANDS 200000u
@@ -169,6 +172,9 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                    ? put_apart(node, db, tag, args, count, step, err)
                    : refuse_too_long(node, db, tag, args, count, error, err);
     }
+    if (replay_slots_is(node) && bytes_eq_str(args[0], "EVAL") && count > 1 &&
+        local_script_is_own(args[1]))
+        return replay_slots_put_script(node, db, tag, args, count, err);
     if (replay_multi_is(node)) {
         bool there;
 
@@ -209,7 +215,8 @@ static int put_positions(struct replay_node *node, struct ft_err *err)
     return 0;
 }
 
-static int send_multi(struct replay_node *node, struct ft_err *err)
+/* One transaction, or one for each slot. */
+static int send_transactions(struct replay_node *node, struct ft_err *err)
 {
     size_t bytes = replay_batch_bytes(&node->batch);
 
@@ -218,7 +225,13 @@ static int send_multi(struct replay_node *node, struct ft_err *err)
     node->count.bytes += bytes;
     replay_report_sent_bytes(node->set->report, bytes);
     replay_sent_add(&node->sent, node->count.batches, node->set->next);
-    return replay_multi_send(node, err);
+    return replay_slots_is(node) ? replay_slots_send(node, err) : replay_multi_send(node, err);
+}
+
+static bool is_empty(const struct replay_node *node)
+{
+    return replay_batch_is_empty(&node->batch) &&
+           (!replay_slots_is(node) || replay_slots_are_empty(node));
 }
 
 /* A reply may refuse commands, which are then noted in the batch: it is cleared before any can come. */
@@ -232,12 +245,12 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
 
     if (replay_lost_save(node->set, err) != 0 || put_positions(node, err) != 0)
         return -1;
-    if (replay_batch_is_empty(&node->batch))
+    if (is_empty(node))
         return 0;
     if (replay_position_set_list_refused(node->set, err) != 0)
         return -1;
-    if (replay_multi_is(node))
-        return send_multi(node, err);
+    if (replay_node_runs_none(node))
+        return send_transactions(node, err);
     if (load_script(node, err) != 0)
         return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
@@ -275,7 +288,9 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
 /* A transaction at a time costs a round trip each. */
 static size_t batch_commands(const struct replay_node *node)
 {
-    return replay_multi_is(node) ? MULTI_COMMANDS : BATCH_COMMANDS;
+    return replay_slots_is(node)   ? SLOTS_COMMANDS
+           : replay_multi_is(node) ? MULTI_COMMANDS
+                                   : BATCH_COMMANDS;
 }
 
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
@@ -322,7 +337,7 @@ int replay_node_drain(struct replay_node *node, struct ft_err *err)
 static bool has_more(const struct replay_position_set *set)
 {
     for (size_t i = 0; i < set->target->node_count; i++) {
-        if (!replay_batch_is_empty(&set->nodes[i].batch))
+        if (!is_empty(&set->nodes[i]))
             return true;
     }
     return false;
@@ -558,9 +573,19 @@ int replay_nodes_open(struct replay_position_set *set, struct ft_err *err)
             return err_nomem(err, "a node");
         (void)snprintf(node->count.name, sizeof(node->count.name), "%s",
                        node->server->name); /* fits */
-        redis_pipe_on_reply(node->server->pipe, replay_node_reply, node);
     }
+    replay_nodes_listen(set);
     return atomic_load(&set->target->no_eval) ? replay_nodes_begin_multi(set, err) : 0;
+}
+
+void replay_nodes_listen(struct replay_position_set *set)
+{
+    for (size_t i = 0; i < set->node_count; i++) {
+        struct replay_node *node = &set->nodes[i];
+
+        if (!replay_multi_is(node)) /* it listens by itself */
+            redis_pipe_on_reply(node->server->pipe, replay_node_reply, node);
+    }
 }
 
 int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err)
@@ -569,7 +594,11 @@ int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err
         .refuse = refuse, .put = replay_node_put, .flush = replay_node_flush};
 
     for (size_t i = 0; i < set->node_count; i++) {
-        if (!replay_multi_is(&set->nodes[i]) && replay_multi_begin(&set->nodes[i], &host, err) != 0)
+        struct replay_node *node = &set->nodes[i];
+
+        if (!replay_node_runs_none(node) &&
+            (set->target->cluster ? replay_slots_begin(node, &host, err)
+                                  : replay_multi_begin(node, &host, err)) != 0)
             return -1;
     }
     return 0;
@@ -579,6 +608,7 @@ static void close_node(struct replay_node *node)
 {
     replay_report_node(node->set->report, &node->count);
     replay_multi_end(node);
+    replay_slots_end(node);
     replay_position_release(&node->position);
     replay_batch_release(&node->batch);
     free(node->written);
@@ -590,6 +620,8 @@ void replay_nodes_close(struct replay_position_set *set)
     for (size_t i = 0; i < set->node_count; i++)
         close_node(&set->nodes[i]);
     free(set->nodes);
+    replay_marks_free(set->marks);
+    set->marks = NULL;
     set->nodes = NULL;
     set->node_count = 0;
 }

@@ -12,8 +12,16 @@
 
 /* replay_nodes_open - one for each of an open target; also after a failure they are to be closed. */
 int replay_nodes_open(struct replay_position_set *set, struct ft_err *err);
-/* replay_nodes_begin_multi - where it turns out that the target runs no scripts: see replay_multi.h. */
+/* replay_nodes_listen - replies on the nodes' connections are to batches, from here on. */
+void replay_nodes_listen(struct replay_position_set *set);
+/* replay_nodes_begin_multi - where it turns out that the target runs no scripts: see replay_multi.h, and of a cluster
+ * replay_slots.h. */
 int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err);
+/* replay_node_runs_none - its scripts are run here. */
+static inline bool replay_node_runs_none(const struct replay_node *node)
+{
+    return node->batch.steps != NULL;
+}
 /* replay_nodes_close - what was sent to them is reported. */
 void replay_nodes_close(struct replay_position_set *set);
 /* replay_node_of - the node that has this key. */

@@ -3,14 +3,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "replay/position/replay_marks.h"
 #include "replay/position/replay_node.h"
+#include "replay/position/replay_slots.h"
 #include "target/wait_replicas.h"
 
 bool replay_is_past(struct replay_position_set *set, const struct item *item, struct bytes key)
 {
     const struct replay_position *p = &replay_node_of(set, key)->position;
 
-    if (p->lsn[item->flow] > item->lsn)
+    if (p->lsn[item->flow] > item->lsn ||
+        (set->marks != NULL && replay_marks_of(set, item->flow, slot_of(key)) > item->lsn))
         return true;
     return p->lane_count != 0 && replay_position_of(p, item->flow, slot_of(key)) > item->lsn;
 }
@@ -72,10 +75,15 @@ static void outcome_field(uint64_t flow, uint64_t lsn, char field[REPLAY_TAG_TEX
 
 static int forget(struct replay_node *holder, uint64_t flow, uint64_t lsn, struct ft_err *err)
 {
+    const struct replay_outcome *outcome = replay_position_outcome(&holder->position, flow, lsn);
     char field[REPLAY_TAG_TEXT];
+    const bool in_slot = outcome != NULL && outcome->in_slot;
+    const uint16_t slot = in_slot ? outcome->slot : 0;
 
     outcome_field(flow, lsn, field);
     replay_position_drop_outcome(&holder->position, flow, lsn);
+    if (in_slot)
+        return replay_slots_forget(holder, slot, flow, lsn, err);
     return replay_batch_forget(&holder->batch, bytes_str(field), err);
 }
 
@@ -87,11 +95,39 @@ static int await_replica(struct replay_node *node, struct ft_err *err)
                : wait_replicas_node(node->set->target, node->server, err);
 }
 
-/* The node's batch takes effect, with a position after the record. */
-static int drain_node(struct replay_node *node, const struct item *item, struct ft_err *err)
+/* The node, or where transactions have one slot this key's, is past the record with what is in the batch. */
+static int pass_record(struct replay_node *node, const struct item *item, struct bytes key,
+                       struct ft_err *err)
 {
-    if (replay_node_pass(node, item->flow, item->lsn + 1, err) != 0 ||
-        replay_node_flush(node, true, err) != 0)
+    char name[REPLAY_TAG_TEXT];
+    char value[I64_TEXT_SIZE];
+
+    if (!replay_slots_is(node))
+        return replay_node_pass(node, item->flow, item->lsn + 1, err);
+    (void)snprintf(name, sizeof(name), "flow:%" PRIu32, item->flow); /* fits */
+    return replay_slots_field(node, key, bytes_str(name),
+                              bytes_of(value, i64_to_text((int64_t)item->lsn + 1, value)), err);
+}
+
+/* Beside what a slot, or the node, has had. */
+static int put_outcome(struct replay_node *node, struct bytes key,
+                       const struct replay_outcome *outcome, struct ft_err *err)
+{
+    const struct bytes value = bytes_str(outcome->follows ? "1" : "0");
+    char field[REPLAY_TAG_TEXT];
+
+    outcome_field(outcome->flow, outcome->lsn, field);
+    if (replay_position_add_outcome(&node->position, outcome, err) != 0)
+        return -1;
+    return outcome->in_slot ? replay_slots_field(node, key, bytes_str(field), value, err)
+                            : replay_batch_field(&node->batch, bytes_str(field), value, err);
+}
+
+/* The node's batch takes effect, with a position after the record. */
+static int drain_node(struct replay_node *node, const struct item *item, struct bytes key,
+                      struct ft_err *err)
+{
+    if (pass_record(node, item, key, err) != 0 || replay_node_flush(node, true, err) != 0)
         return -1;
     return replay_node_drain(node, err);
 }
@@ -100,21 +136,20 @@ static int run_dst(struct replay_position_set *set, const struct item *item,
                    const struct replay_pair *pair, unsigned *part, struct ft_err *err)
 {
     struct replay_node *node = replay_node_of(set, pair->dst);
-    const struct replay_outcome outcome = {item->flow, item->lsn, pair->src_count != 0};
-    char field[REPLAY_TAG_TEXT];
+    const struct replay_outcome outcome = {.flow = item->flow,
+                                           .lsn = item->lsn,
+                                           .follows = pair->src_count != 0,
+                                           .in_slot = replay_slots_is(node),
+                                           .slot = slot_of(pair->dst)};
 
-    outcome_field(item->flow, item->lsn, field);
     /* all nodes are where this record begins: outcomes of those before it say nothing any more */
     if (replay_pair_forget_old(set, set->next, err) != 0 ||
         put_commands(node, item, pair->dst_commands, pair->dst_count, pair->doubtful, part, err) !=
             0)
         return -1;
-    if ((outcome.follows || pair->tell) &&
-        (replay_position_add_outcome(&node->position, &outcome, err) != 0 ||
-         replay_batch_field(&node->batch, bytes_str(field), bytes_str(outcome.follows ? "1" : "0"),
-                            err) != 0))
+    if ((outcome.follows || pair->tell) && put_outcome(node, pair->dst, &outcome, err) != 0)
         return -1;
-    return drain_node(node, item, err) == 0 ? await_replica(node, err) : -1;
+    return drain_node(node, item, pair->dst, err) == 0 ? await_replica(node, err) : -1;
 }
 
 static int run_src(struct replay_position_set *set, const struct item *item,
@@ -126,7 +161,7 @@ static int run_src(struct replay_position_set *set, const struct item *item,
     (void)find_outcome(set, item, &holder);
     if (put_commands(node, item, pair->src_commands, pair->src_count, pair->doubtful, part, err) !=
             0 ||
-        drain_node(node, item, err) != 0 || await_replica(node, err) != 0)
+        drain_node(node, item, pair->src, err) != 0 || await_replica(node, err) != 0)
         return -1;
     return holder == NULL ? 0 : forget(holder, item->flow, item->lsn, err);
 }

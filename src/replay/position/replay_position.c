@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "mapping/replay_divide.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_marks.h"
 #include "replay/position/replay_multi.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_state_store.h"
@@ -525,11 +526,17 @@ int replay_positions_load(struct replay_position_set *set, struct ft_err *err)
         freeReplyObject(all[i].reply);
     }
     free(all);
-    return rc;
+    if (rc != 0 || replay_marks_load(set, err) != 0)
+        return -1;
+    replay_nodes_listen(set);
+    return 0;
 }
 
 int replay_positions_reset(struct replay_position_set *set, const uint64_t *lsn, struct ft_err *err)
 {
+    if (replay_marks_reset(set, err) != 0)
+        return -1;
+    replay_nodes_listen(set);
     set->state.epoch++;
     for (size_t n = 0; n < set->target->node_count; n++) {
         if (new_position(set, n, err) != 0)
@@ -538,6 +545,33 @@ int replay_positions_reset(struct replay_position_set *set, const uint64_t *lsn,
             memcpy(set->nodes[n].position.lsn, lsn, set->flow_count * sizeof(*lsn));
     }
     return write_all(set, NULL, err);
+}
+
+int replay_positions_remove(struct replay_position_set *set, struct ft_err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < set->state.tag_count; i++) {
+        struct replay_position p = {0};
+        struct bytes del[] = {bytes_str("DEL"), {NULL, 0}};
+
+        replay_position_name(&p, set->state.capture, set->state.tags[i]);
+        del[1] = bytes_str(p.key);
+        rc = target_node_call(target_client_node(set->target, del[1]), NULL, del, 2, err);
+    }
+    if (rc != 0 || replay_marks_remove(set, err) != 0)
+        return -1;
+    replay_nodes_listen(set);
+    return 0;
+}
+
+uint64_t replay_positions_furthest(const struct replay_position_set *set, size_t node,
+                                   uint32_t flow)
+{
+    uint64_t marks = replay_marks_highest(set, flow);
+    uint64_t position = set->nodes[node].position.lsn[flow];
+
+    return marks > position ? marks : position;
 }
 
 void replay_positions_start(struct replay_position_set *set, uint64_t *start)

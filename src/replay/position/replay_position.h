@@ -11,6 +11,11 @@ int replay_positions_load(struct replay_position_set *set, struct ft_err *err);
 int replay_positions_reset(struct replay_position_set *set, const uint64_t *lsn,
                            struct ft_err *err);
 
+/* replay_positions_remove - those of the capture that the state names. */
+int replay_positions_remove(struct replay_position_set *set, struct ft_err *err);
+/* replay_positions_furthest - the first LSN of a flow that the node, or any slot of it, has not applied. */
+uint64_t replay_positions_furthest(const struct replay_position_set *set, size_t node,
+                                   uint32_t flow);
 /* replay_positions_start - a pass over the journals begins at *start, per flow: where the node that is least far is. */
 void replay_positions_start(struct replay_position_set *set, uint64_t *start);
 /* replay_positions_follow, _applied - from here on it is known which LSN of a flow all nodes have, though batches are

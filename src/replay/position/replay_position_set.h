@@ -20,7 +20,9 @@
 #include "replay/report/replay_report.h"
 #include "target/target_client.h"
 
+struct replay_marks;
 struct replay_multi;
+struct replay_slots;
 
 /* What a replay has on one master, and has not sent there yet. */
 struct replay_node {
@@ -30,7 +32,8 @@ struct replay_node {
     char sha[41]; /* of the script; "" until there is a batch */
     struct replay_position position;
     struct replay_batch batch;
-    struct replay_multi *multi; /* NULL: batches go by a script */
+    struct replay_multi *multi; /* NULL: batches go by a script, or ... */
+    struct replay_slots *slots; /* ... if not NULL, by transactions of one slot each */
     uint64_t *written;          /* per flow: the position as it was sent last */
     struct replay_sent sent;    /* when following */
     struct replay_node_count count;
@@ -64,8 +67,9 @@ struct replay_position_set {
     struct replay_state state;
     struct replay_node *nodes; /* node_count of them: those of the target, while it is open */
     size_t node_count;
-    uint64_t *next;                    /* per flow: first record that is not in a batch yet */
-    uint64_t units;                    /* batches, and commands in place of one, sent so far */
+    struct replay_marks *marks; /* of slots; NULL: there are none, or they have not been read */
+    uint64_t *next;             /* per flow: first record that is not in a batch yet */
+    uint64_t units;             /* batches, and commands in place of one, sent so far */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     pthread_mutex_t letters_mu;        /* one letter at a time */
     struct replay_letters *letters;    /* NULL: the first refused command ends the run */

@@ -126,12 +126,13 @@ static int take_phase(struct replay_state *s, const struct field *f, struct ft_e
     return 0;
 }
 
-static int take_version(const struct field *f, struct ft_err *err)
+static int take_version(struct replay_state *s, const struct field *f, struct ft_err *err)
 {
     uint64_t version;
 
     if (take_number(f, &version, err) != 0)
         return -1;
+    s->by_slot = version >= REPLAY_STATE_BY_SLOT;
     if (version <= REPLAY_STATE_VERSION)
         return 0;
     return err_set(err, FT_ERR_UNSUPPORTED,
@@ -145,7 +146,7 @@ static int take_state_field(struct replay_state *s, const struct field *f, struc
     uint64_t number;
 
     if (bytes_eq_str(f->name, "version"))
-        return take_version(f, err);
+        return take_version(s, f, err);
     if (bytes_eq_str(f->name, "capture"))
         return take_text(f, s->capture, sizeof(s->capture), err);
     if (bytes_eq_str(f->name, "rules"))

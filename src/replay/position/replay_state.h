@@ -10,7 +10,7 @@
  *              not tell for sure, until sync has read it again (replay_recheck.h).
  *              SET "flowtape:<capture id>:lost" has hashes of keys, as the source names them, that
  *              the target does not have because of a loss (replay_lost.h).
- * Replay       version      REPLAY_STATE_VERSION; a greater one is refused
+ * Replay       version      1, or REPLAY_STATE_BY_SLOT; one that is greater than REPLAY_STATE_VERSION is refused
  *              capture      32 hexadecimal digits
  *              generation   the one being replayed; began:<n> for each that was begun
  *              options      what decides what the target gets, for who compares them later: replay_saved.h
@@ -49,11 +49,14 @@
 #include "item/slot_set.h"
 #include "mapping/replay_own_key.h"
 
-#define REPLAY_STATE_VERSION 1
-#define REPLAY_TAG_SIZE      24
-#define REPLAY_RUN_SIZE      41
-#define REPLAY_FLUSHES_SIZE  64
-#define REPLAY_RULE_SIZE     16
+#define REPLAY_STATE_VERSION 2
+/* Of a state with marks of slots (replay_marks.h), which who knows 1 alone must not pass over. */
+#define REPLAY_STATE_BY_SLOT      2
+#define REPLAY_STATE_BY_SLOT_TEXT "2"
+#define REPLAY_TAG_SIZE           24
+#define REPLAY_RUN_SIZE           41
+#define REPLAY_FLUSHES_SIZE       64
+#define REPLAY_RULE_SIZE          16
 /* "flow:lsn:part", what the target calls a command, and other names of fields. */
 #define REPLAY_TAG_TEXT 64
 
@@ -79,6 +82,7 @@ struct replay_state {
     uint64_t began_ms;
     uint64_t epoch;
     char early[REPLAY_RULE_SIZE]; /* "": no */
+    bool by_slot;                 /* there are marks of slots, see replay_marks.h */
     bool dirty;
     bool deferred;
     bool released;
@@ -102,6 +106,8 @@ struct replay_lane {
 struct replay_outcome {
     uint64_t flow, lsn;
     bool follows;
+    bool in_slot; /* the mark of this slot says so, not a position */
+    uint16_t slot;
 };
 
 struct replay_position {
