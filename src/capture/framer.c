@@ -5,7 +5,7 @@
 
 #include "item/flow_grammar.h"
 
-/* Enough keys to tell the rules apart; hashing all of them would cost without need. */
+/* Enough keys to tell the rules apart; hashing all of them would cost without need. A Redis has no such rule. */
 #define SHARDING_KEYS 65536u
 /* An item that is skipped leaves little behind; more than this is a fault of ours or an attack. */
 #define FRAMER_HELD_MAX (4u << 20)
@@ -126,12 +126,18 @@ static void note_release(struct framer *f, const struct rdb_item *item)
     text_make_printable(f->state.release, sizeof(f->state.release));
 }
 
+/* Of a Dragonfly some keys are wanted first. */
+static bool wants_keys(const struct framer *f)
+{
+    return !f->redis && f->state.sharding.keys < SHARDING_KEYS;
+}
+
 static enum framer_event take_rdb_item(struct framer *f, const struct rdb_item *item)
 {
     switch (item->kind) {
     case RDB_ITEM_ENTRY:
         f->state.keys++;
-        if (item->entry.key.n > 0 && f->state.sharding.keys < SHARDING_KEYS)
+        if (item->entry.key.n > 0 && wants_keys(f))
             sharding_tally_key(&f->state.sharding, item->entry.key, f->flow, f->flow_count);
         return FRAMER_MORE;
     case RDB_ITEM_AUX:
@@ -188,16 +194,18 @@ static bool note_boundary(struct framer *f)
     return true;
 }
 
-/* Commands of a Redis that are nothing but counted are passed over in one go, and what holds after them is noted once. */
-static enum step next_item(struct framer *f, struct item *ret, struct ft_err *err)
+/* What is nothing but counted is passed over in one go, and what holds after it is noted once. */
+static void pass_counted(struct framer *f)
 {
-    size_t passed = f->redis ? flow_grammar_pass(f->grammar, &f->in) : 0;
+    size_t passed = flow_grammar_pass(f->grammar, &f->in);
 
-    if (passed > 0) {
+    if (passed == 0)
+        return;
+    if (flow_grammar_part(f->grammar) == FLOW_PART_JOURNAL)
         f->state.records += passed;
-        (void)note_boundary(f); /* there is none within a transaction */
-    }
-    return flow_grammar_next(f->grammar, &f->in, ret, err);
+    else
+        f->state.keys += passed;
+    (void)note_boundary(f); /* there is none within a transaction or a compressed blob */
 }
 
 enum framer_event framer_run(struct framer *f, struct ft_err *err)
@@ -205,9 +213,14 @@ enum framer_event framer_run(struct framer *f, struct ft_err *err)
     struct item item;
     enum step step;
 
-    while ((step = next_item(f, &item, err)) == STEP_ITEM) {
+    for (;;) {
         enum framer_event event;
 
+        if (!wants_keys(f))
+            pass_counted(f);
+        step = flow_grammar_next(f->grammar, &f->in, &item, err);
+        if (step != STEP_ITEM)
+            break;
         if (flow_grammar_part(f->grammar) == FLOW_PART_INCREMENT)
             f->state.kind = SEGMENT_INCREMENT;
         event = take_item(f, &item, err);

@@ -415,6 +415,8 @@ size_t flow_grammar_pass(struct flow_grammar *g, struct window *in)
     uint64_t from = window_offset(in);
     size_t passed;
 
+    if (g->phase == PHASE_RDB && !g->in_blob)
+        return rdb_stream_pass(g->rdb, in);
     if (g->phase != PHASE_JOURNAL || g->commands == NULL)
         return 0;
     passed = redis_reader_pass(g->commands, in);

@@ -80,8 +80,9 @@ int flow_grammar_start_increment(struct flow_grammar *g, struct ft_err *err);
 enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct item *ret,
                             struct ft_err *err);
 /*
- * flow_grammar_pass - for who skips arguments, and only counts: passes over commands of a Redis that are records and nothing
- * else (redis_reader_pass), and returns how many. What follows them is for flow_grammar_next.
+ * flow_grammar_pass - for who skips values and arguments, and only counts: passes over entries of an RDB stream
+ * (rdb_stream_pass), or in the journal over commands of a Redis that are records and nothing else (redis_reader_pass),
+ * and returns how many. flow_grammar_next follows before the window is touched.
  */
 size_t flow_grammar_pass(struct flow_grammar *g, struct window *in);
 /* flow_grammar_part - of the bytes at the window's position. 0: resumed, and not known yet. */

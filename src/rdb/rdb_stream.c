@@ -857,3 +857,14 @@ enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_it
     }
     return finish_step(s, in, read_stream(s, in, ret, err), err);
 }
+
+size_t rdb_stream_pass(struct rdb_stream *s, struct window *in)
+{
+    if (s->state != STREAM_ITEM || s->in_payload || s->has_prefix || s->delivered != NULL)
+        return 0;
+    if (!s->crc_waits)
+        s->crc_pos = in->pos;
+    s->crc_waits = true;
+    s->w = s->blob.open ? &s->blob.window : in;
+    return entry_pass(s);
+}

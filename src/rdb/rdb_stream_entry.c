@@ -4,6 +4,13 @@
 
 #include "rdb/rdb_stream_tag.h"
 
+/* Types whose value is one string: bytes that stand for such a type in every stream. */
+#define ONE_STRING_TYPES                                                                     \
+    (1u << RDB_TYPE_STRING | 1u << RDB_TYPE_HASH_ZIPMAP | 1u << RDB_TYPE_LIST_ZIPLIST |      \
+     1u << RDB_TYPE_SET_INTSET | 1u << RDB_TYPE_ZSET_ZIPLIST | 1u << RDB_TYPE_HASH_ZIPLIST | \
+     1u << RDB_TYPE_HASH_LISTPACK | 1u << RDB_TYPE_ZSET_LISTPACK | 1u << RDB_TYPE_SET_LISTPACK)
+#define EXPIRETIME_MS_SIZE 9u
+
 static int remember(struct rdb_stream *s, struct ft_err *err)
 {
     s->owner.db = s->entry.db;
@@ -181,4 +188,46 @@ enum step entry_plain(struct rdb_stream *s, struct rdb_item *ret, struct ft_err 
     }
     stream_consume(s, end);
     return deliver(s, ret, err);
+}
+
+/* The end of the string at p, if all of it is there. */
+static inline const uint8_t *string_end(const uint8_t *p, const uint8_t *end,
+                                        struct rdb_string_head *ret)
+{
+    const size_t n = (size_t)(end - p);
+
+    if (rdb_string_head_get(p, n, ret) != STEP_ITEM || ret->payload_size > n - ret->head_size)
+        return NULL;
+    return p + ret->head_size + ret->payload_size;
+}
+
+/* A compressed key, or one too long to be held, is looked at more closely than this. */
+static inline const uint8_t *whole_entry(const uint8_t *p, const uint8_t *end)
+{
+    struct rdb_string_head head;
+
+    if ((size_t)(end - p) > EXPIRETIME_MS_SIZE && *p == RDB_OP_EXPIRETIME_MS)
+        p += EXPIRETIME_MS_SIZE;
+    if (p == end || *p > RDB_TYPE_SET_LISTPACK || (ONE_STRING_TYPES >> *p & 1) == 0)
+        return NULL;
+    p = string_end(p + 1, end, &head);
+    if (p == NULL || head.kind == RDB_STRING_LZF || head.payload_size > RDB_SKIP_KEY_MAX)
+        return NULL;
+    return string_end(p, end, &head);
+}
+
+size_t entry_pass(struct rdb_stream *s)
+{
+    const uint8_t *p = stream_at(s);
+    const uint8_t *end = p + stream_left(s);
+    const uint8_t *next;
+    size_t entries = 0;
+
+    for (; (next = whole_entry(p, end)) != NULL; p = next)
+        entries++;
+    if (entries == 0)
+        return 0;
+    buf_clear(&s->owner_key);
+    stream_consume(s, (size_t)(p - stream_at(s)));
+    return entries;
 }

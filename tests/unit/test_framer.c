@@ -174,6 +174,32 @@ static void test_the_sharding_rule_shows(void **state)
     recording_free(r);
 }
 
+/* A Dragonfly's keys are looked at until there are enough of them, and all are counted. */
+static void test_keys_after_those_that_are_tallied(void **state)
+{
+    static const char entry[] = {0x00, 0x02, 'a', 'b', 0x01, 'v'};
+    struct framer_options options = {.flow_count = 1, .eof_token = TOKEN};
+    const size_t keys = 65600;
+    struct ft_err err = FT_ERR_INIT;
+    struct buf b = {0};
+    struct seen seen;
+
+    (void)state;
+    t_ok(buf_append_str(&b, "REDIS0009", &err), &err);
+    for (size_t i = 0; i < keys; i++)
+        t_ok(buf_append(&b, entry, sizeof(entry), &err), &err);
+    t_ok(buf_append(&b, "\xFF\0\0\0\0\0\0\0\0" TOKEN, 9 + strlen(TOKEN), &err), &err);
+    for (size_t piece = 1000; piece <= b.n; piece *= 31) {
+        feed_blocks(&options, buf_bytes(&b), piece, 4096, &seen);
+        assert_int_equal(seen.last, FRAMER_MORE);
+        assert_int_equal(seen.stream_end, b.n);
+        assert_int_equal(seen.state.keys, keys);
+        assert_int_equal(seen.state.sharding.keys, 65536);
+        assert_int_equal(seen.state.boundary, b.n);
+    }
+    buf_release(&b);
+}
+
 static void test_journal_boundaries_are_record_ends(void **state)
 {
     struct recording *r = open_recording("live-4");
@@ -396,11 +422,12 @@ static void test_a_stream_without_its_lsn(void **state)
 #define REDIS_GETACK "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n"
 #define REDIS_PING   "*1\r\n$4\r\nPING\r\n"
 
-/* An RDB of a Redis with one key, which says that database 7 is selected where its commands begin. */
+/* An RDB of a Redis with four keys, which says that database 7 is selected where its commands begin. */
 static void put_redis_rdb(struct buf *b)
 {
     PUT(b, "REDIS0011\xFA\x0erepl-stream-db\x01"
-           "7\xFE\x00\xFB\x01\x00\x00\x01k\x01v\xFF\0\0\0\0\0\0\0\0");
+           "7\xFE\x00\xFB\x04\x00\x00\x01k\x01v\xFC\x01\0\0\0\0\0\0\0\x10\xC0\x05\x01x"
+           "\x02\x01s\x01\x01m\x00\x01l\x01v\xFF\0\0\0\0\0\0\0\0");
 }
 
 static void test_a_redis_counts_bytes(void **state)
@@ -422,7 +449,7 @@ static void test_a_redis_counts_bytes(void **state)
             assert_int_equal(seen.last, FRAMER_MORE);
             assert_int_equal(seen.stream_end, end);
             assert_int_equal(seen.stable_lsn, 1001);
-            assert_int_equal(seen.state.keys, 1);
+            assert_int_equal(seen.state.keys, 4);
             assert_int_equal(seen.state.records, 2);
             assert_int_equal(seen.state.kind, SEGMENT_JOURNAL);
             assert_int_equal(seen.state.boundary, b.n);
@@ -544,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_phases_and_lsns_of_recordings),
         cmocka_unit_test(test_the_sharding_rule_shows),
+        cmocka_unit_test(test_keys_after_those_that_are_tallied),
         cmocka_unit_test(test_journal_boundaries_are_record_ends),
         cmocka_unit_test(test_a_mark_that_does_not_fit_is_a_gap),
         cmocka_unit_test(test_a_wrong_token_is_corrupt),

@@ -376,6 +376,104 @@ static void check_recording(const struct recorded *r)
     buf_release(&b);
 }
 
+/* What a run over an input comes to, in pieces of a size. */
+struct sums {
+    uint64_t entries, others;
+    uint64_t offset; /* where it stopped */
+    enum step step;
+    struct ft_err err;
+};
+
+static const struct rdb_stream_options skip_any = {
+    .skip_values = true, .detect = true, .verify_checksum = true};
+
+static void sum(struct bytes in, bool pass, size_t piece, struct sums *ret)
+{
+    struct rdb_stream *s = t_rdb_open(&skip_any);
+    struct rdb_item item;
+    struct window w;
+
+    memset(ret, 0, sizeof(*ret));
+    window_init(&w, 0, 0);
+    do {
+        size_t n = in.n < piece ? in.n : piece;
+
+        t_ok(window_push(&w, bytes_of(in.p, n), &ret->err), &ret->err);
+        w.closed = n == 0;
+        in = bytes_of(in.p + n, in.n - n);
+        do {
+            if (pass)
+                ret->entries += rdb_stream_pass(s, &w);
+            ret->step = rdb_stream_next(s, &w, &item, &ret->err);
+            ret->entries += ret->step == STEP_ITEM && item.kind == RDB_ITEM_ENTRY;
+            ret->others += ret->step == STEP_ITEM && item.kind != RDB_ITEM_ENTRY;
+        } while (ret->step == STEP_ITEM);
+    } while (ret->step == STEP_MORE);
+    ret->offset = window_offset(&w);
+    t_rdb_close(s);
+    window_release(&w);
+}
+
+static void same_when_passed(struct bytes in, const void *arg)
+{
+    struct sums want, got;
+
+    (void)arg;
+    sum(in, false, SIZE_MAX, &want);
+    sum(in, true, SIZE_MAX, &got);
+    assert_int_equal(got.step, want.step);
+    assert_int_equal(got.entries, want.entries);
+    assert_int_equal(got.others, want.others);
+    assert_int_equal(got.offset, want.offset);
+    if (want.step == STEP_ERROR) {
+        assert_string_equal(got.err.msg, want.err.msg);
+        assert_int_equal(got.err.offset, want.err.offset);
+    }
+}
+
+static void passes(struct bytes in, uint64_t entries, uint64_t others)
+{
+    for (size_t piece = 1; piece <= in.n; piece++) {
+        struct sums sums;
+
+        sum(in, true, piece, &sums);
+        assert_int_equal(sums.step, STEP_END);
+        assert_int_equal(sums.entries, entries);
+        assert_int_equal(sums.others, others);
+        assert_int_equal(sums.offset, in.n);
+    }
+    same_when_passed(in, NULL);
+}
+
+/* Passing over entries comes to what reading each of them does, also where they are damaged. */
+static void test_passing(void **state)
+{
+    static const char entries[] = "\x00\x01k\x01v"
+                                  "\xfc" LE64_1 "\x00\xc0\x05\xc1\x01\x02"
+                                  "\x10\x01h\xc3\x04\x05\x01"
+                                  "abc"
+                                  "\x00\xc3\x04\x03\x02"
+                                  "abc\x01v"
+                                  "\x02\x01s\x01\x01m\xf9\x07\x14\x01t\x40\x03"
+                                  "abc\x00\x00\x00";
+    struct buf b = {0};
+
+    (void)state;
+    T_PUT(&b, "REDIS0011\xfe\x00\xfb\x07\x01");
+    t_put(&b, bytes_of(entries, sizeof(entries) - 1));
+    T_PUT(&b, "\xff");
+    t_put_checksum(&b);
+    passes(buf_bytes(&b), 7, 4);
+    t_mutate(buf_bytes(&b), same_when_passed, NULL);
+    buf_release(&b);
+    T_PUT(&b, MAGIC "\xfe\x00");
+    t_put_blob(&b, false, bytes_of(entries, sizeof(entries) - 1));
+    T_PUT(&b, "\x00\x01z\x01v\xe0\x05\x00\x00\x00\x06\x00\x00\x00\x02\x01s\x01\x01m" EOF_9);
+    passes(buf_bytes(&b), 9, 3);
+    buf_release(&b);
+    passes(bytes_of(tiny_sync, sizeof(tiny_sync) - 1), 4, 13);
+}
+
 static void test_recordings(void **state)
 {
     static const struct recorded flows[] = {
@@ -403,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_indexes),         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_limit),           cmocka_unit_test(test_skipping_holds_nothing),
         cmocka_unit_test(test_skipping_window), cmocka_unit_test(test_recordings),
+        cmocka_unit_test(test_passing),
     };
 
     return T_RUN("rdb/rdb_stream", tests);
