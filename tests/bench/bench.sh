@@ -5,8 +5,8 @@
 #
 #   capture    a full sync, recorded by flowtape and by bench-receive, which only receives and writes
 #   journal    a stream of small SET records, stored and acknowledged
-#   psync      the same of a Redis, beside bench-psync, which only receives and writes; and writes to a redis-server until
-#              the last one is visible at the target of a sync, beside a native replica
+#   psync      the same of a Redis, and its full sync, beside bench-psync, which only receives and writes; and writes to a
+#              redis-server until the last one is visible at the target of a sync, beside a native replica
 #   convert    capture to RDB, and RDB to RDB, on one core and on all of them, beside the time redis-server needs to load the result,
 #              and rdb-cli if it is on PATH
 #   translate  journal to RESP on one core
@@ -289,10 +289,10 @@ bench_journal() {
     rate "capture, journal" records/s "$records" 400,000 bench-receive
 }
 
-# psync_start - $port: bench-psync, which replicates
+# psync_start RECORDS [RDB] - $port: bench-psync, which replicates
 psync_start() {
     : >"$work/port"
-    "$build/tests/bench/bench-psync" serve "$records" >"$work/port" &
+    "$build/tests/bench/bench-psync" serve "$@" >"$work/port" &
     master_pid=$!
     while [ ! -s "$work/port" ]; do
         sleep 0.05
@@ -300,21 +300,38 @@ psync_start() {
     port=$(head -n 1 "$work/port")
 }
 
-bench_psync() {
+# psync_compare NAME RECORDS [RDB] - flowtape and the plain receiver in turn
+psync_compare() {
+    psync_name=$1
+    shift
     i=0
     while [ "$i" -lt "$runs" ]; do
         i=$((i + 1))
-        psync_start
+        psync_start "$@"
         rm -rf "$work/received"
-        timed psync.plain "$build/tests/bench/bench-psync" receive "$port" "$work/received"
-        rm -rf "$work/received" "$work/psync.capture"
-        timed psync.flowtape "$flowtape" capture "redis://127.0.0.1:$port" "$work/psync.capture" \
-            --until-caught-up --quiet
+        timed "$psync_name.plain" "$build/tests/bench/bench-psync" receive "$port" "$work/received"
+        rm -rf "$work/received"
+        for program in "$flowtape" $old; do
+            rm -rf "$work/psync.capture"
+            times=$psync_name.flowtape
+            [ "$program" = "$flowtape" ] || times=$times.old
+            timed "$times" "$program" capture "redis://127.0.0.1:$port" "$work/psync.capture" \
+                --until-caught-up --quiet
+        done
         master_stop
     done
     rm -rf "$work/psync.capture"
-    figures psync.flowtape psync.plain
+    figures "$psync_name.flowtape" "$psync_name.plain"
+}
+
+bench_psync() {
+    psync_compare psync "$records"
     rate "capture, a Redis' stream" records/s "$records" "0.9 x" bench-psync
+    "$build/tests/bench/bench-data" rdb "$work/psync.rdb" --strings "$strings" \
+        --collections "$collections"
+    psync_compare psync-rdb 1 "$work/psync.rdb"
+    rate "capture, a Redis' full sync" MB/s "$(wc -c <"$work/psync.rdb") / 1e6" "0.9 x" bench-psync
+    rm -f "$work/psync.rdb"
     bench_psync_sync
 }
 

@@ -1,7 +1,7 @@
 /*
  * bench_psync.c - a Redis that replicates as fast as it can, and the plain program that capture is measured against with it.
  *
- *   bench-psync serve RECORDS           prints its port; an empty full sync, then so many SETs of 100 bytes
+ *   bench-psync serve RECORDS [RDB]     prints its port; a full sync, of this file or empty, then so many SETs of 100 bytes
  *   bench-psync receive PORT FILE       all that comes, into a file, and fdatasync
  *
  * The receiver looks at nothing but the number of bytes, which INFO tells.
@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ID           "0123456789abcdef0123456789abcdef01234567"
@@ -24,8 +26,11 @@
 #define RECORD_SIZE  142u
 #define CHUNK        8192u /* records */
 #define RECEIVE_SIZE (256u << 10)
+#define RDB_PIECE    (1u << 20)
 
 static uint64_t records;
+static const char *rdb_path; /* NULL: an empty one */
+static uint64_t rdb_bytes;
 
 static void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void fail(const char *fmt, ...)
@@ -54,16 +59,39 @@ static int send_all(int fd, const char *p, size_t n)
 
 /* ---- serve ---- */
 
+static int send_rdb(int fd)
+{
+    static const char empty[] = "$EOF:" ID "\r\n" RDB ID;
+    char length[32];
+    off_t at = 0;
+    int file;
+
+    if (rdb_path == NULL)
+        return send_all(fd, empty, sizeof(empty) - 1);
+    file = open(rdb_path, O_RDONLY);
+    snprintf(length, sizeof(length), "$%llu\r\n", (unsigned long long)rdb_bytes);
+    if (file < 0 || send_all(fd, length, strlen(length)) != 0)
+        return -1;
+    while ((uint64_t)at < rdb_bytes) {
+        if (sendfile(fd, file, &at, RDB_PIECE) <= 0) {
+            close(file);
+            return -1;
+        }
+    }
+    close(file);
+    return 0;
+}
+
 static void replicate(int fd)
 {
-    static const char head[] = "+FULLRESYNC " ID " 0\r\n$EOF:" ID "\r\n" RDB ID;
+    static const char head[] = "+FULLRESYNC " ID " 0\r\n";
     char *chunk = malloc(CHUNK * RECORD_SIZE + 1);
 
     if (chunk == NULL)
         fail("out of memory");
     for (unsigned i = 0; i < CHUNK; i++)
         snprintf(chunk + (size_t)i * RECORD_SIZE, RECORD_SIZE + 1, RECORD, i, i);
-    if (send_all(fd, head, sizeof(head) - 1) == 0) {
+    if (send_all(fd, head, sizeof(head) - 1) == 0 && send_rdb(fd) == 0) {
         for (uint64_t left = records; left > 0;) {
             uint64_t n = left < CHUNK ? left : CHUNK;
 
@@ -87,8 +115,9 @@ static void answer(int fd, const char *asked)
     if (strcasestr(asked, "INFO") != NULL) {
         snprintf(info, sizeof(info),
                  "redis_version:7.2.6\r\nrole:master\r\nmaster_replid:" ID
-                 "\r\nmaster_repl_offset:%llu\r\n",
-                 (unsigned long long)(records * RECORD_SIZE));
+                 "\r\nmaster_repl_offset:%llu\r\nall_bytes:%llu\r\n",
+                 (unsigned long long)(records * RECORD_SIZE),
+                 (unsigned long long)(rdb_bytes + records * RECORD_SIZE));
         snprintf(reply, sizeof(reply), "$%zu\r\n%s\r\n", strlen(info), info);
     } else if (strcasestr(asked, "PING") != NULL) {
         strcpy(reply, "+PONG\r\n");
@@ -158,10 +187,10 @@ static uint64_t ask_bytes(int fd)
     if (send_all(fd, "INFO\r\n", 6) != 0 || (n = recv(fd, reply, sizeof(reply) - 1, 0)) <= 0)
         fail("no answer");
     reply[n] = '\0';
-    at = strstr(reply, "master_repl_offset:");
+    at = strstr(reply, "all_bytes:");
     if (at == NULL)
         fail("it does not say how much comes");
-    return strtoull(at + strlen("master_repl_offset:"), NULL, 10);
+    return strtoull(at + strlen("all_bytes:"), NULL, 10);
 }
 
 static void receive(unsigned port, const char *path)
@@ -191,13 +220,19 @@ static void receive(unsigned port, const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "serve") == 0) {
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "serve") == 0) {
+        struct stat st = {0};
+
         records = strtoull(argv[2], NULL, 10);
+        rdb_path = argv[3];
+        if (rdb_path != NULL && stat(rdb_path, &st) != 0)
+            fail("%s: %s", rdb_path, strerror(errno));
+        rdb_bytes = (uint64_t)st.st_size;
         serve();
     } else if (argc == 4 && strcmp(argv[1], "receive") == 0) {
         receive((unsigned)atoi(argv[2]), argv[3]);
     } else {
-        fail("usage: bench-psync serve RECORDS | receive PORT FILE");
+        fail("usage: bench-psync serve RECORDS [RDB] | receive PORT FILE");
     }
     return 0;
 }
