@@ -1,14 +1,14 @@
 #include "input/script_texts.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGEST_SIZE    20u
+#include "base/sha1.h"
+
 #define CAPACITY_FIRST 64u
 
 struct script {
-    uint8_t digest[DIGEST_SIZE];
+    uint8_t digest[SHA1_SIZE];
     uint8_t *text; /* NULL: there is none here */
     size_t n;
 };
@@ -41,14 +41,14 @@ void script_texts_free(struct script_texts *t)
 
 /* Where it is, or would be. */
 static struct script *slot_for(struct script *slots, size_t capacity,
-                               const uint8_t digest[DIGEST_SIZE])
+                               const uint8_t digest[SHA1_SIZE])
 {
     uint64_t hash;
     size_t i;
 
     memcpy(&hash, digest, sizeof(hash));
     for (i = hash & (capacity - 1); slots[i].text != NULL; i = (i + 1) & (capacity - 1)) {
-        if (memcmp(slots[i].digest, digest, DIGEST_SIZE) == 0)
+        if (memcmp(slots[i].digest, digest, SHA1_SIZE) == 0)
             break;
     }
     return &slots[i];
@@ -76,14 +76,12 @@ static int make_room(struct script_texts *t, struct ft_err *err)
 
 static int remember(struct script_texts *t, struct bytes text, struct ft_err *err)
 {
-    uint8_t digest[DIGEST_SIZE];
+    uint8_t digest[SHA1_SIZE];
     struct script *s;
 
     if (text.n > SCRIPT_TEXTS_MAX - t->bytes)
         return 0;
-    if (EVP_Digest(text.p, text.n, digest, NULL, EVP_sha1(), NULL) != 1)
-        return err_set(err, FT_ERR_STATE, "OpenSSL does not compute SHA-1 here");
-    if (make_room(t, err) != 0)
+    if (sha1_of(text, digest, err) != 0 || make_room(t, err) != 0)
         return -1;
     s = slot_for(t->slots, t->capacity, digest);
     if (s->text != NULL)
@@ -92,7 +90,7 @@ static int remember(struct script_texts *t, struct bytes text, struct ft_err *er
     if (s->text == NULL)
         return err_nomem(err, "a script");
     memcpy(s->text, text.p, text.n);
-    memcpy(s->digest, digest, DIGEST_SIZE);
+    memcpy(s->digest, digest, SHA1_SIZE);
     s->n = text.n;
     t->count++;
     t->bytes += text.n;
@@ -110,11 +108,11 @@ int script_texts_see(struct script_texts *t, const struct journal_record *record
     return 0;
 }
 
-static bool parse_digest(struct bytes hex, uint8_t ret[DIGEST_SIZE])
+static bool parse_digest(struct bytes hex, uint8_t ret[SHA1_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
 
-    if (hex.n != (size_t)2 * DIGEST_SIZE)
+    if (hex.n != (size_t)2 * SHA1_SIZE)
         return false;
     for (size_t i = 0; i < hex.n; i++) {
         const char *digit = memchr(digits, hex.p[i] | 0x20, sizeof(digits) - 1);
@@ -128,7 +126,7 @@ static bool parse_digest(struct bytes hex, uint8_t ret[DIGEST_SIZE])
 
 bool script_texts_find(const struct script_texts *t, struct bytes digest, struct bytes *ret)
 {
-    uint8_t wanted[DIGEST_SIZE] = {0};
+    uint8_t wanted[SHA1_SIZE] = {0};
     const struct script *s;
 
     if (t->capacity == 0 || !parse_digest(digest, wanted))

@@ -61,7 +61,7 @@ static int flush_plain(struct flush_run *f, struct replay_node *node, struct ft_
             args[count++] = own[i];
     }
     replay_tag(f->item, f->part++, false, tag);
-    return replay_node_put(node, db, tag, args, count, err);
+    return replay_node_put(node, all ? 0 : db, tag, args, count, err);
 }
 
 /*

@@ -119,7 +119,7 @@ static int put_command(void *context, uint32_t db, unsigned part, struct bytes k
         atomic_store(&j->r->uses_dbs, true);
     replay_tag(j->item, part, replay_recorder_doubts(j->recorder), tag);
     unit = j->r->set.units;
-    if ((count > REPLAY_ARGS_MAX && !replay_node_runs_none(node)
+    if ((count > REPLAY_ARGS_MAX && !replay_node_by_transactions(node)
              ? replay_put_huge(&j->r->set, node, j->item, db, tag, args, count, err)
              : replay_node_put(node, db, tag, args, count, err)) != 0)
         return -1;
@@ -135,7 +135,7 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
 
     struct replay_node *node = replay_node_of(&j->r->set, key);
 
-    if (replay_node_runs_none(node) && bytes_eq_str(args[0], "EVAL"))
+    if (atomic_load(&j->r->target.no_eval) && bytes_eq_str(args[0], "EVAL"))
         return target_eval_keys(node->server->pipe, 0, ret, args, count, NULL, 0, err);
     return target_node_ask(node->server, ret, args, count, err);
 }

@@ -6,6 +6,7 @@
 #include "command/command_table.h"
 #include "rdb/value_walk.h"
 #include "replay/position/replay_node.h"
+#include "replay/position/replay_way.h"
 
 /* Is it known that none follows? */
 static bool has_journal(const struct replay *r)
@@ -145,6 +146,7 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
 {
     const struct rights_wanted wanted = {
         .journal = has_journal(r),
+        .transactions = has_journal(r) && replay_way_may_be_transactions(&r->target),
         .without = r->o->without | (replay_is_limited(r) ? RIGHTS_EVAL | RIGHTS_MSET : 0)};
     struct rights all;
     int rc = 0;
@@ -154,11 +156,10 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
                            : rights_probe(&r->rights, &r->target, &wanted, err);
     if (rc != 0)
         return -1;
-    if (r->rights.no_eval) {
+    if (r->rights.no_eval)
         atomic_store(&r->target.no_eval, true);
-        if (replay_nodes_begin_multi(&r->set, err) != 0)
-            return -1;
-    }
+    if (replay_way_is_transactions(&r->rights) && replay_nodes_begin_multi(&r->set, err) != 0)
+        return -1;
     if (r->rights.missing_count == 0)
         return 0;
     all = r->rights;

@@ -351,13 +351,18 @@ static int cmsgpack_unpack(lua_State *lua)
 extern const char *const __start_lua_scripts[] __attribute__((weak)); /* none: there are none */
 extern const char *const __stop_lua_scripts[] __attribute__((weak));
 
-bool local_script_is_own(struct bytes script)
+const char *local_script_own(struct bytes script)
 {
     for (const char *const *own = __start_lua_scripts; own < __stop_lua_scripts; own++) {
         if (bytes_eq_str(script, *own))
-            return true;
+            return *own;
     }
-    return false;
+    return NULL;
+}
+
+bool local_script_is_own(struct bytes script)
+{
+    return local_script_own(script) != NULL;
 }
 
 /* Nothing that reaches beyond the script: no files, no processes, no other code. */

@@ -35,6 +35,8 @@ struct local_script_write {
 };
 
 bool local_script_is_own(struct bytes script);
+/* local_script_own - the script of the program that has this text, the same one each time; NULL: another's. */
+const char *local_script_own(struct bytes script);
 int local_script_new(struct local_script **ret, local_script_ask_fn *ask, void *context,
                      struct ft_err *err);
 /* local_script_run - args as EVAL has them, from that name on; db is selected. *ret is what the script answers, of the

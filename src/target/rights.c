@@ -18,7 +18,7 @@ enum need {
     NEED_UNLINK,
     NEED_EVAL,   /* else scripts are run here */
     NEED_SCRIPT, /* likewise, for batches of the journal */
-    NEED_HERE,   /* only where there are no scripts */
+    NEED_WATCH,  /* of transactions: only where there are no scripts, or else batches go by these */
 };
 
 #define PROBE_ARGS 5
@@ -53,8 +53,8 @@ static const struct probe {
     {NEED_RESTORE, {"RESTORE", PROBE, "0", ""}},
     {NEED_MSET, {"MSET", PROBE, "v", PROBE}},
     {NEED_UNLINK, {"UNLINK", PROBE}},
-    {NEED_HERE, {"WATCH", PROBE}},
-    {NEED_HERE, {"UNWATCH"}},
+    {NEED_WATCH, {"WATCH", PROBE}},
+    {NEED_WATCH, {"UNWATCH"}},
 };
 
 /* What --without names. */
@@ -242,7 +242,8 @@ static void take_denied(struct rights *rights, bool journal, const struct probe 
     rights->no_mset |= p->need == NEED_MSET;
     rights->no_unlink |= p->need == NEED_UNLINK;
     rights->no_eval |= p->need == NEED_EVAL || (p->need == NEED_SCRIPT && journal);
-    if (p->need == NEED_ALWAYS || p->need == NEED_HERE)
+    rights->transactions &= p->need != NEED_WATCH;
+    if (p->need == NEED_ALWAYS || (p->need == NEED_WATCH && rights->no_eval))
         rights_add_missing(rights, p->args[0], v->why);
 }
 
@@ -273,7 +274,9 @@ static int probe_multi(struct rights *rights, struct target_node *node, struct f
         return -1;
     if (begun)
         return discard(node->pipe, err);
-    rights_add_missing(rights, "MULTI", "no transaction can be begun");
+    rights->transactions = false;
+    if (rights->no_eval)
+        rights_add_missing(rights, "MULTI", "no transaction can be begun");
     return 0;
 }
 
@@ -286,14 +289,14 @@ static int find_node_rights(struct rights *rights, struct target_node *node,
         struct verdict verdict = {.denied = is_left_out(wanted->without, probes[i].need)};
         size_t count = probe_args(&probes[i], args);
 
-        if (probes[i].need == NEED_HERE && !rights->no_eval)
+        if (probes[i].need == NEED_WATCH && !rights->no_eval && !wanted->transactions)
             continue;
         if (!verdict.denied && look(node, args, count, &verdict, err) != 0)
             return -1;
         if (verdict.denied)
             take_denied(rights, wanted->journal, &probes[i], &verdict);
     }
-    if (rights->no_eval && probe_multi(rights, node, err) != 0)
+    if ((rights->no_eval || wanted->transactions) && probe_multi(rights, node, err) != 0)
         return -1;
     rights->no_flush |= (wanted->without & RIGHTS_FLUSH) != 0;
     return rights->no_flush ? 0 : probe_flush(rights, node, err);
@@ -302,7 +305,7 @@ static int find_node_rights(struct rights *rights, struct target_node *node,
 static int find_rights(struct rights *ret, const struct target_client *t,
                        const struct rights_wanted *wanted, verdict_fn *look, struct ft_err *err)
 {
-    struct rights rights = {0};
+    struct rights rights = {.transactions = wanted->transactions};
 
     for (size_t n = 0; n < t->node_count; n++) {
         if (find_node_rights(&rights, &t->nodes[n], wanted, look, err) != 0)

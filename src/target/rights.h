@@ -33,14 +33,16 @@ enum {
 };
 
 struct rights_wanted {
-    bool journal;     /* records may follow the snapshot */
-    unsigned without; /* of the commands above */
+    bool journal;      /* records may follow the snapshot */
+    bool transactions; /* which go by transactions, if the user may run these */
+    unsigned without;  /* of the commands above */
 };
 
 struct rights {
     bool known;
     bool no_set, no_restore; /* of values: each is refused when it comes */
     bool no_eval;            /* scripts are run here, see target_eval.h */
+    bool transactions;       /* they were wanted, and may be run */
     bool no_mset;            /* SET for each key */
     bool no_flush;           /* key by key */
     bool no_unlink;          /* DEL */

@@ -372,12 +372,13 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     return rc;
 }
 
-/* Values are only sent where one was asked for; a script says which commands were refused. */
+/* Values are only sent where one was asked for; a script says which commands were refused, a transaction may have a script of
+ * the source. */
 static bool answers_value(struct bytes command)
 {
-    static const char *const names[] = {"DUMP",    "GET",    "LINDEX", "EVAL",
-                                        "EVALSHA", "LRANGE", "SSCAN",  "HSCAN",
-                                        "ZRANGE",  "XRANGE", "XINFO",  "JSON.GET"};
+    static const char *const names[] = {"DUMP",   "GET",    "LINDEX",  "EVAL",  "EVALSHA",
+                                        "EXEC",   "LRANGE", "SSCAN",   "HSCAN", "ZRANGE",
+                                        "XRANGE", "XINFO",  "JSON.GET"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (bytes_is_word(command, names[i]))

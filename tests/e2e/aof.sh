@@ -184,9 +184,14 @@ incrs()
     command MULTI && incrs 300 && command SUNIONSTORE d $(seq 1 7001) && incrs 200 && command EXEC
 } >"$T/whole.aof"
 redis_start --appendonly yes
-check_status "a transaction in parts is said" 0 "LSN 3701: a transaction of the source is applied in parts" \
-    ft replay "$T/whole.aof" "$REDIS"
-check "transactions are applied whole" [ "$(transactions)" = "3400;300;200;" ]
+if server_before 7.0; then
+    check_status "a transaction in parts is said" 0 "LSN 3701: a transaction of the source is applied in parts" \
+        ft replay "$T/whole.aof" "$REDIS"
+    check "transactions are applied whole" [ "$(transactions)" = "3400;300;200;" ]
+else # a transaction takes what no script does
+    check "transactions" ft replay "$T/whole.aof" "$REDIS" --quiet
+    check "transactions are applied whole" [ "$(transactions)" = "3400;500;" ]
+fi
 check "and once" [ "$(cli get a)" = 3900 ]
 redis_stop
 

@@ -385,6 +385,22 @@ is "a flush" "" "$(batch 9 10 "'FLUSHALL','pos','SET','after','1'" 10002,3 "0:1:
 is "a flush: what is left" "after pos" "$(cli keys '*' | sort)"
 is "a flush: position" "10 10" "$(cli hmget pos seq flow:0)"
 
+# What a transaction has beside its commands.
+is "an answer that nobody reads" 1 "$(script call_quietly , SET after 2 GET)"
+is "an answer that nobody reads: executed" 2 "$(cli get after)"
+check_status "an error is read" 0 WRONGTYPE script call_quietly , LPOP after
+is "a flush by itself" 1 "$(script flush_keeping pos none , FLUSHDB)"
+is "a flush by itself: what is left" "pos 10" "$(cli keys '*'; cli hget pos seq)"
+script count_refused pos >/dev/null
+is "nothing was refused" "$(server_before 6.2 && echo 1 || echo 0)" "$(script count_refused pos , 0:5-9)"
+is "nothing was refused: the position" "$(server_before 6.2 && echo 0:5-9)" "$(cli hmget pos refused unread)"
+script count_refused pos >/dev/null
+cli lpop pos >/dev/null 2>&1
+cli incr pos >/dev/null 2>&1
+is "something was" 1 "$(script count_refused pos , 0:5-9)"
+is "something was: the position" "$(server_before 6.2 || echo 2 of) 0:5-9" "$(cli hmget pos refused unread)"
+cli hdel pos unread >/dev/null
+
 # A key that the user must not touch takes no others along.
 if ! server_before 6.2; then
     cli acl setuser some on '>w' '~pos' '~a*' '&*' +@all >/dev/null

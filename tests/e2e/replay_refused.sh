@@ -198,7 +198,8 @@ killed()
 
 ! has_users || killed
 
-# Commands of more words than a script takes, which cannot be divided.
+# Commands of more words than a script takes, which cannot be divided: by themselves where a batch is a script, beside each
+# other where it is a transaction.
 awk 'BEGIN { print "0 1 0 SET s1 1"
     for (k = 0; k < 2; k++) {
         printf k ? "0 1 0 SINTERSTORE all" : "0 1 0 SUNIONSTORE all"
@@ -213,13 +214,14 @@ if has_users; then
 fi
 check_status "many words: stop" 4 'LSN [0-9]*: the target refused SUNIONSTORE.*WRONGTYPE' replay wide --flush
 allow -sinterstore
-check "many words: the target remembers" [ "$(refused_fields)" = 1 ]
+check "many words: the target remembers" [ "$(refused_fields)" = "$(server_before 7.0 && echo 1 || echo 2)" ]
 check "many words: the same replay goes on" replay wide --on-error "dead-letter=$T/wide.dead"
 check "many words: by their types" [ "$(grep -c 'SUNIONSTORE.*WRONGTYPE' "$T/wide.dead")" = 1 ]
-if has_users; then
+server_before 7.0 || check "many words: both of them" [ "$(grep -c 'SINTERSTORE.*WRONGTYPE' "$T/wide.dead")" = 1 ]
+if has_users && server_before 7.0; then
     check "many words: by who asks" [ "$(grep -c 'SINTERSTORE.*NOPERM' "$T/wide.dead")" = 1 ]
-    check "many words: no other letter" [ "$(grep -c . "$T/wide.dead")" = 2 ]
 fi
+! has_users || check "many words: no other letter" [ "$(grep -c . "$T/wide.dead")" = 2 ]
 check "many words: nothing is left on the target" [ "$(refused_fields)" = 0 ]
 check "many words: what follows" [ "$(cli get last)" = 1 ]
 redis_stop

@@ -40,8 +40,8 @@ struct setup {
 };
 
 /* One whose last transaction was the seventh. */
-static void start(struct setup *s, const struct t_peer_rule *rules, size_t count,
-                  const struct replay_multi_host *host)
+static void start_with(struct setup *s, const struct t_peer_rule *rules, size_t count,
+                       const struct replay_multi_host *host, bool has_scripts)
 {
     struct ft_err err = FT_ERR_INIT;
 
@@ -56,7 +56,13 @@ static void start(struct setup *s, const struct t_peer_rule *rules, size_t count
     (void)snprintf(s->node.position.key, sizeof(s->node.position.key), "pos");
     s->node.position.seq = 7;
     t_ok(redis_pipe_open(&s->server.pipe, &s->server.uri, -1, NULL, NULL, &err), &err);
-    t_ok(replay_multi_begin(&s->node, host, &err), &err);
+    t_ok(replay_multi_begin(&s->node, host, has_scripts, &err), &err);
+}
+
+static void start(struct setup *s, const struct t_peer_rule *rules, size_t count,
+                  const struct replay_multi_host *host)
+{
+    start_with(s, rules, count, host, false);
 }
 
 /* Then the log may be read. */
@@ -106,7 +112,8 @@ static void fail_to_confirm(struct replay_node *node)
 
 static void test_replies_count_as_read_when_what_failed_is_written_down(void **state)
 {
-    static const struct t_peer_rule takes[] = {{0, "HSET pos e:0:5:0 ", ":1\r\n", 0},
+    static const struct t_peer_rule takes[] = {{0, "UNWATCH", "+OK\r\n", 0},
+                                               {0, "HSET pos e:0:5:0 ", ":1\r\n", 0},
                                                {0, "HDEL pos unread", ":1\r\n", 0}};
     struct setup s;
 
@@ -114,7 +121,7 @@ static void test_replies_count_as_read_when_what_failed_is_written_down(void **s
     for (int i = 0; i < 2; i++) {
         const char *written;
 
-        run(&s, takes, 2, i == 0 ? just_end : confirm);
+        run(&s, takes, 3, i == 0 ? just_end : confirm);
         assert_int_equal(t_peers_count(&s.peers, 0, "HSET pos e:0:5:0 "), 1);
         assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 1);
         written = strstr(s.peers.peer[0].log, "HSET pos e:");
@@ -125,13 +132,14 @@ static void test_replies_count_as_read_when_what_failed_is_written_down(void **s
 /* A server without memory takes HDEL, but not HSET. */
 static void test_replies_do_not_count_as_read_when_it_is_not(void **state)
 {
-    static const struct t_peer_rule is_full[] = {{0, "HSET pos e:0:5:0 ", "-OOM no memory\r\n", 0},
+    static const struct t_peer_rule is_full[] = {{0, "UNWATCH", "+OK\r\n", 0},
+                                                 {0, "HSET pos e:0:5:0 ", "-OOM no memory\r\n", 0},
                                                  {0, "HDEL pos unread", ":1\r\n", 0}};
     struct setup s;
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        run(&s, is_full, 2, i == 0 ? just_end : fail_to_confirm);
+        run(&s, is_full, 3, i == 0 ? just_end : fail_to_confirm);
         assert_true(t_peers_count(&s.peers, 0, "HSET pos e:0:5:0 ") > 0);
         assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 0);
     }
@@ -231,6 +239,132 @@ static void test_the_position_is_watched_again_when_others_have_ended_it(void **
     assert_memory_equal(again, "UNWATCH\nWATCH pos\nHGET pos seq\nMULTI\n", 36);
 }
 
+static void add(struct setup *s, const char *tag, const char *command)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct bytes args[8];
+    size_t count = 0;
+
+    for (const char *at = command; *at != '\0'; count++) {
+        size_t n = strcspn(at, " ");
+
+        args[count] = bytes_of(at, n);
+        at += n + (at[n] == ' ');
+    }
+    s->node.batch.join_sets = replay_multi_joins_sets(&s->node);
+    t_ok(replay_batch_add(&s->node.batch, 0, tag, args, count, &err), &err);
+}
+
+static void send(struct setup *s)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(replay_multi_send(&s->node, &err), &err);
+    t_ok(replay_multi_drain(&s->node, &err), &err);
+}
+
+/* Only the first needs its text; a server that has counted no error has nothing that would have to be read. */
+static void test_scripts_go_by_their_digests(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "EVAL ", "+QUEUED\r\n", 0},
+        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        {0, "RPUSH l a", "+QUEUED\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "*6\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:0\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct setup s;
+
+    (void)state;
+    start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
+    add(&s, "0:5:0", "LPOP l");
+    add(&s, "0:6:0", "RPUSH l a");
+    add(&s, "0:7:0", "RPOP l");
+    send(&s);
+    assert_int_equal(s.node.position.seq, 8);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "EVAL "), 2);    /* count_refused, call_quietly */
+    assert_int_equal(t_peers_count(&s.peers, 0, "EVALSHA "), 2); /* likewise */
+    assert_int_equal(t_peers_count(&s.peers, 0, "LPOP"), 0);
+    assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 0);
+    assert_null(strstr(s.peers.peer[0].log, "HSET pos seq 8 unread"));
+}
+
+/* The server has counted one, which is written down before the replies count as read. */
+static void test_what_was_counted_is_confirmed(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "EVAL ", "+QUEUED\r\n", 0},
+        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        {0, "SADD key 1", "+QUEUED\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "*4\r\n:1\r\n-WRONGTYPE not a set\r\n:1\r\n:1\r\n", 0},
+        {0, "HSET pos e:0:5:0 ", ":1\r\n", 0},
+        {0, "HDEL pos unread", ":1\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct setup s;
+    const char *written;
+
+    (void)state;
+    start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
+    add(&s, "0:5:0", "SADD key 1");
+    send(&s);
+    end(&s);
+    written = strstr(s.peers.peer[0].log, "HSET pos e:0:5:0 ");
+    assert_non_null(written);
+    assert_non_null(strstr(written, "HDEL pos unread"));
+}
+
+/* SETs that may come first are one command, until that is refused; a key that is not allowed takes no others along. */
+static void test_sets_are_joined_unless_that_is_refused(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 2},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "EVAL ", "+QUEUED\r\n", 0},
+        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        {0, "MSET a 1 b 2", "-NOPERM no mset\r\n", 0},
+        {0, "SET ", "+QUEUED\r\n", 0},
+        {0, "INCR c", "+QUEUED\r\n", 0},
+        {0, "DEL x y", "-NOPERM no access to a key\r\n", 0},
+        {0, "DEL ", "+QUEUED\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
+        {0, "EXEC", "*9\r\n:1\r\n+OK\r\n+OK\r\n:1\r\n+OK\r\n:1\r\n:1\r\n:1\r\n:0\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct setup s;
+    const char *again;
+
+    (void)state;
+    start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
+    add(&s, "0:5:0", "SET a 1");
+    add(&s, "0:6:0", "INCR c");
+    add(&s, "0:7:0", "SET b 2");
+    add(&s, "0:8:0", "SET c 3");
+    add(&s, "0:9:0", "DEL x y");
+    send(&s);
+    assert_int_equal(s.node.position.seq, 8);
+    assert_false(replay_multi_joins_sets(&s.node));
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "MSET "), 1);
+    again = strstr(s.peers.peer[0].log, "EXEC\n");
+    assert_non_null(again);
+    assert_non_null(strstr(again, "SET a 1\nSET b 2\nINCR c\nSET c 3\nDEL x\nDEL y\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +372,9 @@ int main(void)
         cmocka_unit_test(test_replies_do_not_count_as_read_when_it_is_not),
         cmocka_unit_test(test_refusals_may_come_while_the_position_is_queued),
         cmocka_unit_test(test_the_position_is_watched_again_when_others_have_ended_it),
+        cmocka_unit_test(test_scripts_go_by_their_digests),
+        cmocka_unit_test(test_what_was_counted_is_confirmed),
+        cmocka_unit_test(test_sets_are_joined_unless_that_is_refused),
     };
 
     return T_RUN("replay/position/replay_multi", tests);

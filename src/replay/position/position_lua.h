@@ -9,8 +9,11 @@
 
 extern const char lua_batch_before_flags[];
 extern const char lua_batch_flags[];
+extern const char lua_call_quietly[];
 extern const char lua_claim_drop[];
 extern const char lua_claim_take[];
+extern const char lua_count_refused[];
+extern const char lua_flush_keeping[];
 extern const char lua_mark_snapshot[];
 extern const char lua_read_refused[];
 extern const char lua_set_in_state[];

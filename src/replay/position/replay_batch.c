@@ -246,12 +246,18 @@ static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *
         touch(b, db, args[i]);
 }
 
-static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count)
+static bool may_go_first(struct replay_batch *b, uint32_t db, const struct bytes *args,
+                         size_t count)
 {
     return b->join_sets && !b->closed && count == 3 && bytes_eq_str(args[0], "SET") &&
-           (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_ARGS_MAX &&
-           args[1].n <= PACKED_BYTES && args[2].n <= PACKED_BYTES &&
-           has_room(&b->sets, args[1].n + args[2].n) && !is_touched(b, db, args[1]);
+           !is_touched(b, db, args[1]);
+}
+
+static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count)
+{
+    return may_go_first(b, db, args, count) && (b->sets.count == 0 || b->set_db == db) &&
+           b->sets.count + 2 < REPLAY_ARGS_MAX && args[1].n <= PACKED_BYTES &&
+           args[2].n <= PACKED_BYTES && has_room(&b->sets, args[1].n + args[2].n);
 }
 
 static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *args,
@@ -302,13 +308,27 @@ static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *arg
     return 0;
 }
 
+static int add_step(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
+                    size_t count, struct ft_err *err)
+{
+    bool ahead = may_go_first(b, db, args, count);
+
+    if (replay_steps_add(b->steps, db, tag, args, count, err) != 0)
+        return -1;
+    if (ahead)
+        replay_steps_mark_ahead(b->steps);
+    else if (b->join_sets)
+        touch_keys(b, db, args, count);
+    return 0;
+}
+
 int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
                      size_t count, struct ft_err *err)
 {
     bool first;
 
     if (b->steps != NULL)
-        return replay_steps_add(b->steps, db, tag, args, count, err);
+        return add_step(b, db, tag, args, count, err);
     first = goes_first(b, db, args, count);
     if (put_tag(first ? &b->set_tags : &b->tags, tag, err) != 0 ||
         (first ? put_first(b, db, args, err) : put_next(b, db, args, count, err)) != 0)

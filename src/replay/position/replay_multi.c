@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "mapping/replay_divide.h"
+#include "replay/position/position_lua.h"
+#include "replay/position/replay_multi_script.h"
 #include "replay/position/replay_steps.h"
 #include "target/key_scan.h"
 #include "target/local_script.h"
@@ -15,23 +18,32 @@
 enum answer {
     ANSWER_PLAIN,
     ANSWER_STEP,
+    ANSWER_SETS,
     ANSWER_EXEC,
     ANSWER_SEQ,
 };
 #define ANSWER_SHIFT 32u
 
-#define NO_STEP SIZE_MAX
+/* An MSET of what were several SETs. */
+#define SETS_MOST  500u
+#define SETS_BYTES (256u << 10)
+
+/* What an element of the reply to EXEC is to, beside the number of a step. */
+#define NO_STEP   SIZE_MAX
+#define LAST_STEP (SIZE_MAX - 1) /* says whether the position has `unread` */
 
 struct replay_multi {
     const struct replay_multi_host *host;
+    struct replay_multi_scripts *scripts; /* NULL: the server runs none */
     struct replay_steps filling;
-    struct replay_steps sent; /* the transaction in flight, or to be sent again */
-    struct replay_steps late; /* fields e: of what failed when it was executed */
-    bool watched;             /* the position's hash, since its seq was the last one ... */
+    struct replay_steps sent;      /* the transaction in flight, or to be sent again */
+    struct replay_steps late;      /* fields e: of what failed when it was executed */
+    char watched[REPLAY_KEY_SIZE]; /* the position's hash, since its seq was the last one ... */
     uint64_t
         watch_ends;   /* ... unless the pipe has more of these: scripts are run here over it too */
     bool unconfirmed; /* the position says that replies are not known to have been read */
     bool again;       /* something of `sent` is left out, and nothing of it was executed */
+    bool no_mset;     /* it was refused: each SET by itself */
     uint64_t batch;   /* number of `sent` */
     size_t *elements; /* of the reply to EXEC: which step each is of */
     size_t element_count, element_cap;
@@ -109,19 +121,38 @@ static int refuse_step(struct replay_node *node, struct replay_steps *into, size
     return refuse(node, into, step->db, tag, node->multi->args, step->count, error, err);
 }
 
-/* What is not queued is left out of the next attempt, which remembers it. */
+/* What is not queued is left out of the next attempt, which remembers it. One key of several that do not depend on each
+ * other may be the reason, and does not take the others along. */
 static int take_queued(struct replay_node *node, size_t index, const redisReply *reply,
                        struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
+    struct replay_step *step = &m->sent.steps[index];
+    char tag[REPLAY_TAG_TEXT];
+    size_t each;
 
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
     m->again = true;
-    m->sent.steps[index].left_out = true;
-    return refuse_step(node, &m->sent, index, reply->str, err);
+    if (step_args(m, step, tag, err) != 0)
+        return -1;
+    step->apart = replay_divide_by_key(m->args, step->count, &each);
+    step->left_out = !step->apart;
+    return step->apart ? 0 : refuse_step(node, &m->sent, index, reply->str, err);
+}
+
+/* Which of them is the reason, if not the name of the command, their own SETs will say. */
+static int take_queued_sets(struct replay_node *node, const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (target_node_is_transient(reply->str))
+        return target_node_refused(node->server, reply->str, err);
+    node->multi->no_mset = true;
+    node->multi->again = true;
+    return 0;
 }
 
 static int take_executed(struct replay_node *node, const redisReply *reply, struct ft_err *err)
@@ -132,19 +163,23 @@ static int take_executed(struct replay_node *node, const redisReply *reply, stru
         return 0;
     if (reply->type == REDIS_REPLY_ERROR)
         return target_node_refused(node->server, reply->str, err);
-    if (reply->type == REDIS_REPLY_NIL)
+    if (reply->type == REDIS_REPLY_NIL) {
+        m->unconfirmed = false; /* whoever has the position now sees to what it says */
         return err_set(err, FT_ERR_NET,
                        "%s did not execute a transaction: its position, or a key that was read for "
                        "it, has changed",
                        node->server->name);
+    }
     if (reply->elements != m->element_count)
         return reply_not_of(reply, node->server->name, "EXEC", err);
     for (size_t i = 0; i < reply->elements; i++) {
         const redisReply *element = reply->element[i];
 
+        if (m->elements[i] == LAST_STEP && element->type == REDIS_REPLY_INTEGER)
+            m->unconfirmed = element->integer != 0;
         if (element->type != REDIS_REPLY_ERROR)
             continue;
-        if (m->elements[i] == NO_STEP)
+        if (m->elements[i] == NO_STEP || m->elements[i] == LAST_STEP)
             return target_node_refused(node->server, element->str, err);
         if (refuse_step(node, &m->late, m->elements[i], element->str, err) != 0)
             return -1;
@@ -164,10 +199,12 @@ static int take_seq(struct replay_node *node, const redisReply *reply, struct ft
     if (reply->type == REDIS_REPLY_ERROR)
         return target_node_refused(node->server, reply->str, err);
     if (reply->type != REDIS_REPLY_STRING ||
-        !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
+        !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n))) {
+        node->multi->unconfirmed = false; /* likewise */
         return err_set(err, FT_ERR_NET, "%s: somebody else has resumed this replay",
                        node->server->name);
-    node->multi->watched = true;
+    }
+    (void)snprintf(node->multi->watched, sizeof(node->multi->watched), "%s", node->position.key);
     return 0;
 }
 
@@ -178,6 +215,8 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
     switch ((enum answer)(tag >> ANSWER_SHIFT)) {
     case ANSWER_STEP:
         return take_queued(node, (uint32_t)tag, reply, err);
+    case ANSWER_SETS:
+        return take_queued_sets(node, reply, err);
     case ANSWER_EXEC:
         return take_executed(node, reply, err);
     case ANSWER_SEQ:
@@ -214,7 +253,7 @@ static int put_watch(struct replay_node *node, struct ft_err *err)
     const struct bytes watch[] = {bytes_str("WATCH"), key};
     const struct bytes seq[] = {bytes_str("HGET"), key, bytes_str("seq")};
 
-    node->multi->watched = false;
+    node->multi->watched[0] = '\0';
     node->multi->watch_ends = redis_pipe_watch_ends(node->server->pipe);
     return put(node, ANSWER_PLAIN, watch, 2, err) != 0 ? -1 : put(node, ANSWER_SEQ, seq, 3, err);
 }
@@ -222,9 +261,13 @@ static int put_watch(struct replay_node *node, struct ft_err *err)
 static int watch(struct replay_node *node, struct ft_err *err)
 {
     const struct replay_multi *m = node->multi;
+    const bool same = strcmp(m->watched, node->position.key) == 0;
 
-    if (m->watched && m->watch_ends == redis_pipe_watch_ends(node->server->pipe))
+    if (same && m->watch_ends == redis_pipe_watch_ends(node->server->pipe))
         return 0;
+    /* a position of before */
+    if (!same && m->watched[0] != '\0' && put_text(node, ANSWER_PLAIN, "UNWATCH", err) != 0)
+        return -1;
     return put_watch(node, err) != 0 ? -1 : redis_pipe_drain(node->server->pipe, err);
 }
 
@@ -247,25 +290,84 @@ static int queue_select(struct replay_node *node, uint32_t db, struct ft_err *er
     return put(node, ANSWER_PLAIN, args, 2, err);
 }
 
-static int queue_steps(struct replay_node *node, struct ft_err *err)
+static int put_step(struct replay_node *node, size_t index, const struct bytes *args, size_t count,
+                    struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
-    uint32_t db = 0;
 
-    for (size_t i = 0; i < m->sent.step_count; i++) {
-        const struct replay_step *step = &m->sent.steps[i];
-        char tag[REPLAY_TAG_TEXT];
+    if (m->scripts != NULL && replay_multi_script_form(m->scripts, &args, &count, err) != 0)
+        return -1;
+    return redis_pipe_put(node->server->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | index, args,
+                          count, err);
+}
 
-        if (step->left_out)
+static int queue_step(struct replay_node *node, size_t index, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    const struct replay_step *step = &m->sent.steps[index];
+    char tag[REPLAY_TAG_TEXT];
+
+    if (step_args(m, step, tag, err) != 0 || note_element(m, index, err) != 0)
+        return -1;
+    return put_step(node, index, m->args, step->count, err);
+}
+
+/* From this one on, as far as they go together: *ret is the one after them. */
+static int queue_sets(struct replay_node *node, size_t index, size_t *ret, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    const struct replay_steps *sent = &m->sent;
+    const uint32_t db = sent->steps[index].db;
+    size_t count = 1;
+    size_t bytes = 0;
+
+    if (ARRAY_RESERVE(&m->args, &m->arg_cap, 1 + 2 * SETS_MOST, "a command", err) != 0)
+        return -1;
+    m->args[0] = bytes_str("MSET");
+    for (; index < sent->step_count && count < 2 * SETS_MOST && bytes < SETS_BYTES; index++) {
+        const struct replay_step *step = &sent->steps[index];
+
+        if (!step->ahead)
             continue;
-        if (step->db != db && queue_select(node, step->db, err) != 0)
+        if (step->db != db)
+            break;
+        m->args[count] = replay_texts_at(&sent->args, step->first + 1);
+        m->args[count + 1] = replay_texts_at(&sent->args, step->first + 2);
+        bytes += m->args[count].n + m->args[count + 1].n;
+        count += 2;
+    }
+    *ret = index;
+    return note_element(m, NO_STEP, err) == 0 ? put(node, ANSWER_SETS, m->args, count, err) : -1;
+}
+
+/* The SETs that may come first, or all others. */
+static int queue_part(struct replay_node *node, bool ahead, uint32_t *db, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    size_t next;
+
+    for (size_t i = 0; i < m->sent.step_count; i = next) {
+        const struct replay_step *step = &m->sent.steps[i];
+
+        next = i + 1;
+        if (step->ahead != ahead)
+            continue;
+        if (step->db != *db && queue_select(node, step->db, err) != 0)
             return -1;
-        db = step->db;
-        if (step_args(m, step, tag, err) != 0 || note_element(m, i, err) != 0 ||
-            redis_pipe_put(node->server->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | i, m->args,
-                           step->count, err) != 0)
+        *db = step->db;
+        if ((ahead && !m->no_mset ? queue_sets(node, i, &next, err) : queue_step(node, i, err)) !=
+            0)
             return -1;
     }
+    return 0;
+}
+
+static int queue_steps(struct replay_node *node, struct ft_err *err)
+{
+    uint32_t db = 0;
+
+    if (queue_part(node, true, &db, err) != 0 || queue_part(node, false, &db, err) != 0)
+        return -1;
     return db == 0 ? 0 : queue_select(node, 0, err);
 }
 
@@ -303,11 +405,39 @@ static int queue_position(struct replay_node *node, struct ft_err *err)
         bytes_str("HSET"),   key,
         bytes_str("seq"),    bytes_of(seq, i64_to_text((int64_t)node->position.seq + 1, seq)),
         bytes_str("unread"), buf_bytes(&node->multi->unread)};
+    const size_t count =
+        node->multi->scripts == NULL ? 6 : 4; /* else queue_count sees to `unread` */
 
     if (node->multi->sent.forget.count != 0 &&
         queue_texts(node, forget, 2, &node->multi->sent.forget, 1, err) != 0)
         return -1;
-    return queue_texts(node, fields, 6, &node->multi->sent.fields, 2, err);
+    return queue_texts(node, fields, count, &node->multi->sent.fields, 2, err);
+}
+
+static int queue_count(struct replay_node *node, bool last, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+    const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(lua_count_refused), bytes_str("1"),
+                                 bytes_str(node->position.key), buf_bytes(&m->unread)};
+    const struct bytes *args = eval;
+    size_t count = last ? 5 : 4;
+
+    if (m->scripts == NULL)
+        return 0;
+    if (replay_multi_script_form(m->scripts, &args, &count, err) != 0 ||
+        note_element(m, last ? LAST_STEP : NO_STEP, err) != 0)
+        return -1;
+    return put(node, ANSWER_PLAIN, args, count, err);
+}
+
+static int queue_all(struct replay_node *node, struct ft_err *err)
+{
+    if (node->multi->scripts != NULL)
+        replay_multi_scripts_begin(node->multi->scripts);
+    return queue_count(node, false, err) == 0 && queue_steps(node, err) == 0 &&
+                   queue_position(node, err) == 0
+               ? queue_count(node, true, err)
+               : -1;
 }
 
 /* The next one is watched for in the same go. */
@@ -318,10 +448,61 @@ static int transmit(struct replay_node *node, struct ft_err *err)
     m->element_count = 0;
     m->unconfirmed = true;
     if (watch(node, err) != 0 || put_text(node, ANSWER_PLAIN, "MULTI", err) != 0 ||
-        queue_steps(node, err) != 0 || queue_position(node, err) != 0)
+        queue_all(node, err) != 0)
         return -1;
-    m->watched = false;
+    m->watched[0] = '\0';
     return put_text(node, ANSWER_EXEC, "EXEC", err) == 0 ? put_watch(node, err) : -1;
+}
+
+/* A command for each of its keys. */
+static int add_apart(struct replay_steps *to, uint32_t db, const char *tag,
+                     const struct bytes *args, size_t count, struct ft_err *err)
+{
+    char key_tag[2 * REPLAY_TAG_TEXT];
+    struct bytes one[3] = {bytes_is_word(args[0], "MSET") ? bytes_str("SET") : args[0]};
+    size_t each;
+
+    (void)replay_divide_by_key(args, count, &each); /* as it was when this was found */
+    for (size_t at = 1; at < count; at += each) {
+        memcpy(one + 1, args + at, each * sizeof(*one));
+        (void)snprintf(key_tag, sizeof(key_tag), "%s.%zu", tag, at); /* fits */
+        if (replay_steps_add(to, db, key_tag, one, 1 + each, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The steps of the next attempt. */
+static int leave_out(struct replay_multi *m, struct ft_err *err)
+{
+    struct replay_steps left = {0};
+    struct replay_steps all;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < m->sent.step_count; i++) {
+        const struct replay_step *step = &m->sent.steps[i];
+        char tag[REPLAY_TAG_TEXT];
+
+        if (step->left_out)
+            continue;
+        rc = step_args(m, step, tag, err);
+        if (rc == 0)
+            rc = step->apart ? add_apart(&left, step->db, tag, m->args, step->count, err)
+                             : replay_steps_add(&left, step->db, tag, m->args, step->count, err);
+        if (rc == 0 && step->ahead)
+            replay_steps_mark_ahead(&left);
+    }
+    all = m->sent;
+    m->sent = (struct replay_steps){.args = left.args,
+                                    .steps = left.steps,
+                                    .step_count = left.step_count,
+                                    .step_cap = left.step_cap,
+                                    .fields = all.fields,
+                                    .forget = all.forget};
+    all.fields = (struct replay_texts){0};
+    all.forget = (struct replay_texts){0};
+    replay_steps_release(&all);
+    return rc;
 }
 
 int replay_multi_drain(struct replay_node *node, struct ft_err *err)
@@ -332,7 +513,9 @@ int replay_multi_drain(struct replay_node *node, struct ft_err *err)
         return -1;
     while (m->again) {
         m->again = false;
-        if (transmit(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
+        /* the position passes what was refused */
+        if (replay_position_set_list_refused(node->set, err) != 0 || leave_out(m, err) != 0 ||
+            transmit(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
             return -1;
     }
     return 0;
@@ -451,6 +634,16 @@ static int bring_keys(struct replay_node *node, const struct bytes *keys, size_t
     return replay_multi_drain(node, err);
 }
 
+bool replay_multi_joins_sets(const struct replay_node *node)
+{
+    return node->multi->scripts != NULL && !node->multi->no_mset;
+}
+
+bool replay_multi_runs_scripts(const struct replay_node *node)
+{
+    return node->multi->scripts == NULL;
+}
+
 int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *tag,
                             const struct bytes *args, size_t count, struct ft_err *err)
 {
@@ -498,7 +691,7 @@ int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *t
  */
 
 int replay_multi_begin(struct replay_node *node, const struct replay_multi_host *host,
-                       struct ft_err *err)
+                       bool has_scripts, struct ft_err *err)
 {
     node->multi = calloc(1, sizeof(*node->multi));
     if (node->multi == NULL)
@@ -508,6 +701,9 @@ int replay_multi_begin(struct replay_node *node, const struct replay_multi_host 
     node->multi->sent_next = calloc(node->set->flow_count + 1u, sizeof(*node->multi->sent_next));
     if (node->multi->covered == NULL || node->multi->sent_next == NULL)
         return err_nomem(err, "a node");
+    if (has_scripts &&
+        replay_multi_scripts_new(&node->multi->scripts, node->server->uri.reach, err) != 0)
+        return -1;
     node->batch.steps = &node->multi->filling;
     redis_pipe_on_reply(node->server->pipe, take_reply, node);
     return 0;
@@ -540,9 +736,12 @@ int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
 
-    m->watched = false; /* this is a change of what is watched */
+    /* what is watched is changed here, and was by who calls */
+    if (m->watched[0] != '\0' && put_text(node, ANSWER_PLAIN, "UNWATCH", err) != 0)
+        return -1;
+    m->watched[0] = '\0';
     if (write_late(node, node->server->pipe, err) != 0 ||
-        confirm(node, node->server->pipe, err) != 0)
+        (m->unconfirmed && confirm(node, node->server->pipe, err) != 0))
         return -1;
     replay_steps_clear(&m->late);
     m->unconfirmed = false;
@@ -575,6 +774,7 @@ void replay_multi_end(struct replay_node *node)
     replay_steps_release(&m->sent);
     replay_steps_release(&m->late);
     local_script_free(m->script);
+    replay_multi_scripts_free(m->scripts);
     buf_release(&m->unread);
     free(m->covered);
     free(m->sent_next);

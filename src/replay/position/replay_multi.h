@@ -1,14 +1,16 @@
 /*
- * replay_multi.h - batches of a node whose server runs no scripts.
+ * replay_multi.h - batches of a node that are transactions.
  *
  * What it is   A batch is one transaction: MULTI, its commands, the position after them, EXEC. The position's hash is WATCHed
  *              since its `seq` was read and found to be the last one sent, so a transaction is executed only if it follows the
  *              last, and nothing of a run before is once somebody has claimed the position. So one is in flight at a time.
- * Scripts      Commands that are scripts are run here when they are put: what they read is read then, its keys being WATCHed
- *              too, and what they write becomes part of the transaction.
+ * Scripts      Commands that are scripts go as such (replay_multi_script.h). Where the server runs none they are run here when
+ *              they are put: what they read is read then, its keys being WATCHed too, and what they write becomes part of the
+ *              transaction.
  * Refused      What the server does not queue is left out, written down, and the transaction is sent again without it. What
  *              fails when it is executed is written down right after that; until the replies to a transaction have been
- *              read, the position says so (`unread`).
+ *              read, the position says so (`unread`): always without scripts, with them if the server has counted something
+ *              that it refused (lua/count_refused.lua).
  * Threads      The driver's.
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_MULTI_H
@@ -28,10 +30,14 @@ struct replay_multi_host {
 
 /* replay_multi_begin - the node's batches, and the replies of its pipe, go so from here on. The host outlives it. */
 int replay_multi_begin(struct replay_node *node, const struct replay_multi_host *host,
-                       struct ft_err *err);
+                       bool has_scripts, struct ft_err *err);
 /* replay_multi_is - do they? */
 bool replay_multi_is(const struct replay_node *node);
-/* replay_multi_put_script - args: EVAL and what follows. */
+/* replay_multi_runs_scripts - here, as the server does not. */
+bool replay_multi_runs_scripts(const struct replay_node *node);
+/* replay_multi_joins_sets - SETs that come before all else may be one MSET. */
+bool replay_multi_joins_sets(const struct replay_node *node);
+/* replay_multi_put_script - here: args: EVAL and what follows. */
 int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *tag,
                             const struct bytes *args, size_t count, struct ft_err *err);
 /* replay_multi_look_at_db - where a server has no such database, the command is refused. */

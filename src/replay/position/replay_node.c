@@ -178,7 +178,8 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
     if (replay_multi_is(node)) {
         bool there;
 
-        if (bytes_eq_str(args[0], "EVAL") && count > 1 && local_script_is_own(args[1]))
+        if (replay_multi_runs_scripts(node) && bytes_eq_str(args[0], "EVAL") && count > 1 &&
+            local_script_is_own(args[1]))
             return replay_multi_put_script(node, db, tag, args, count, err);
         if (replay_multi_look_at_db(node, db, tag, args, count, &there, err) != 0)
             return -1;
@@ -186,7 +187,8 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
             return 0;
     }
     node->count.commands++;
-    node->batch.join_sets = !node->set->target->cluster;
+    node->batch.join_sets =
+        !node->set->target->cluster && (!replay_multi_is(node) || replay_multi_joins_sets(node));
     return replay_batch_add(&node->batch, db, tag, args, count, err);
 }
 
@@ -225,6 +227,7 @@ static int send_transactions(struct replay_node *node, struct ft_err *err)
     node->count.bytes += bytes;
     replay_report_sent_bytes(node->set->report, bytes);
     replay_sent_add(&node->sent, node->count.batches, node->set->next);
+    replay_batch_clear(&node->batch); /* but for its steps */
     return replay_slots_is(node) ? replay_slots_send(node, err) : replay_multi_send(node, err);
 }
 
@@ -249,7 +252,7 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
         return 0;
     if (replay_position_set_list_refused(node->set, err) != 0)
         return -1;
-    if (replay_node_runs_none(node))
+    if (replay_node_by_transactions(node))
         return send_transactions(node, err);
     if (load_script(node, err) != 0)
         return -1;
@@ -343,7 +346,8 @@ static bool has_more(const struct replay_position_set *set)
     return false;
 }
 
-/* What the replies refuse makes another batch, which tells the target to forget it. */
+/* What the replies refuse makes another batch, which tells the target to forget it; where that need not be told, it is
+ * listed in any case. */
 int replay_drain(struct replay_position_set *set, struct ft_err *err)
 {
     do {
@@ -355,6 +359,8 @@ int replay_drain(struct replay_position_set *set, struct ft_err *err)
             if (replay_node_drain(&set->nodes[i], err) != 0)
                 return -1;
         }
+        if (replay_position_set_list_refused(set, err) != 0)
+            return -1;
     } while (has_more(set));
     return 0;
 }
@@ -596,9 +602,10 @@ int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err
     for (size_t i = 0; i < set->node_count; i++) {
         struct replay_node *node = &set->nodes[i];
 
-        if (!replay_node_runs_none(node) &&
-            (set->target->cluster ? replay_slots_begin(node, &host, err)
-                                  : replay_multi_begin(node, &host, err)) != 0)
+        if (!replay_node_by_transactions(node) &&
+            (set->target->cluster
+                 ? replay_slots_begin(node, &host, err)
+                 : replay_multi_begin(node, &host, !atomic_load(&set->target->no_eval), err)) != 0)
             return -1;
     }
     return 0;

@@ -14,11 +14,10 @@
 int replay_nodes_open(struct replay_position_set *set, struct ft_err *err);
 /* replay_nodes_listen - replies on the nodes' connections are to batches, from here on. */
 void replay_nodes_listen(struct replay_position_set *set);
-/* replay_nodes_begin_multi - where it turns out that the target runs no scripts: see replay_multi.h, and of a cluster
- * replay_slots.h. */
+/* replay_nodes_begin_multi - their batches are transactions: see replay_multi.h, and of a cluster replay_slots.h. */
 int replay_nodes_begin_multi(struct replay_position_set *set, struct ft_err *err);
-/* replay_node_runs_none - its scripts are run here. */
-static inline bool replay_node_runs_none(const struct replay_node *node)
+/* replay_node_by_transactions - its batches go so, not by a script. */
+static inline bool replay_node_by_transactions(const struct replay_node *node)
 {
     return node->batch.steps != NULL;
 }

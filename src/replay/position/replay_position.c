@@ -66,7 +66,27 @@ static int has_key(struct replay_node *node, const char *key, bool *ret, struct 
     return 0;
 }
 
-/* A transaction was executed, and nobody knows whether the server refused a part of it. */
+/* A transaction was executed, and nobody knows what of it the server refused, or whether it did. value: as
+ * lua/count_refused.lua has it: "count of records", or the records alone. */
+static void note_unread(struct replay_position_set *set, const char *value)
+{
+    const char *records = strstr(value, " of ");
+
+    if (records == NULL)
+        replay_report_note(set->report,
+                           "an interruption came before the replies to the last transaction: "
+                           "whether the target refused any of these records is not known "
+                           "(--check all finds out), as flow:first-last LSN: %.200s",
+                           value);
+    else
+        replay_report_note(set->report,
+                           "an interruption came before the replies to the last transaction, in "
+                           "which the target has counted %.*s errors: which of these records it "
+                           "refused is not known (--check all finds out), as flow:first-last LSN: "
+                           "%.200s",
+                           (int)(records - value), value, records + strlen(" of "));
+}
+
 static int take_unread(struct replay_position_set *set, struct replay_node *node, const char *key,
                        const redisReply *position, struct ft_err *err)
 {
@@ -75,11 +95,7 @@ static int take_unread(struct replay_position_set *set, struct replay_node *node
     for (size_t i = 0; i + 1 < position->elements; i += 2) {
         if (strcmp(position->element[i]->str, "unread") != 0 || position->element[i + 1]->len == 0)
             continue;
-        replay_report_note(set->report,
-                           "an interruption came before the replies to the last transaction: "
-                           "whether the target refused any of these records is not known "
-                           "(--check all finds out), as flow:first-last LSN: %.200s",
-                           position->element[i + 1]->str);
+        note_unread(set, position->element[i + 1]->str);
         return target_node_call(node->server, NULL, args, 3, err);
     }
     return 0;

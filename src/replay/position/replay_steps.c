@@ -39,6 +39,11 @@ int replay_steps_add(struct replay_steps *s, uint32_t db, const char *tag, const
     return 0;
 }
 
+void replay_steps_mark_ahead(struct replay_steps *s)
+{
+    s->steps[s->step_count - 1].ahead = true;
+}
+
 int replay_steps_field(struct replay_steps *s, struct bytes name, struct bytes value,
                        struct ft_err *err)
 {

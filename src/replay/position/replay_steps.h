@@ -1,5 +1,5 @@
 /*
- * replay_steps.h - the commands of a batch as they are, for a target that runs no scripts.
+ * replay_steps.h - the commands of a batch as they are, for a transaction.
  *
  * What it is   What a replay_batch collects for its script, kept apart instead: each command with its database and tag, the
  *              fields of the position to write, those to remove. replay_multi.h sends them as one transaction.
@@ -21,6 +21,8 @@ struct replay_step {
     uint32_t db;
     size_t first, count; /* arguments, of `args`; the text in front of them is the tag */
     bool left_out;       /* the server refused to queue it */
+    bool apart;          /* likewise, but perhaps not each of its keys */
+    bool ahead;          /* a SET that may come before all that is none */
 };
 
 /* A zeroed one is empty. */
@@ -34,6 +36,8 @@ struct replay_steps {
 
 int replay_steps_add(struct replay_steps *s, uint32_t db, const char *tag, const struct bytes *args,
                      size_t count, struct ft_err *err);
+/* replay_steps_mark_ahead - the last one that was added. */
+void replay_steps_mark_ahead(struct replay_steps *s);
 int replay_steps_field(struct replay_steps *s, struct bytes name, struct bytes value,
                        struct ft_err *err);
 int replay_steps_forget(struct replay_steps *s, struct bytes field, struct ft_err *err);
