@@ -721,6 +721,18 @@ int redis_pipe_work(struct redis_pipe *p, struct ft_err *err)
     return is_late(p, 0) ? no_answer(p, err) : 0;
 }
 
+int redis_pipe_push(struct redis_pipe *p, struct ft_err *err)
+{
+    size_t before;
+
+    do {
+        before = p->unsent_bytes;
+        if (before != 0 && write_out(p, err) != 0)
+            return -1;
+    } while (p->unsent_bytes != before);
+    return 0;
+}
+
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
 {
     const uint64_t since_ms = clock_mono_ms();

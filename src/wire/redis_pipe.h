@@ -65,6 +65,8 @@ int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
 void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes);
 /* redis_pipe_answered - during the callback: the command as it was put. */
 struct bytes redis_pipe_answered(struct redis_pipe *p);
+/* redis_pipe_push - what was put is sent as far as that goes without waiting, so that the server is at work on it. */
+int redis_pipe_push(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_drain - send everything and wait for every reply. */
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
 /*

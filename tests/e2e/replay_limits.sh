@@ -80,8 +80,14 @@ PROXY=redis://$T_HOST:$(cat "$T/proxy.port")
 check_status "a value that no request holds" 1 'larger than one request.*such as "edge.*nothing was written' \
     "$FLOWTAPE" replay "$T/live-1" "$REDIS" --quiet --on-loss skip --max-request-bytes 8KiB
 check "a value that no request holds: nothing was written" [ "$(cli exists edge:14 str:1)" = 0 ]
-check_status "a service that takes no larger requests" 4 "too many arguments|max request size" \
-    "$FLOWTAPE" replay "$T/live-1" "$PROXY" --quiet --on-loss skip
+if server_before 7.0; then
+    check_status "a service that takes no larger requests" 4 "too many arguments|max request size" \
+        "$FLOWTAPE" replay "$T/live-1" "$PROXY" --quiet --on-loss skip
+else # a batch is no request: an MSET that is refused goes by SETs
+    check "a service that takes no larger requests" "$FLOWTAPE" replay "$T/live-1" "$PROXY" --quiet \
+        --on-loss skip --finish
+    check "a service that takes no larger requests: equal" equals
+fi
 cli flushall >/dev/null
 check "requests of limited size" "$FLOWTAPE" replay "$T/live-1" "$PROXY" --quiet --on-loss skip --finish \
     --max-request-args 32 --max-request-bytes 32KiB

@@ -451,7 +451,9 @@ static int transmit(struct replay_node *node, struct ft_err *err)
         queue_all(node, err) != 0)
         return -1;
     m->watched[0] = '\0';
-    return put_text(node, ANSWER_EXEC, "EXEC", err) == 0 ? put_watch(node, err) : -1;
+    if (put_text(node, ANSWER_EXEC, "EXEC", err) != 0 || put_watch(node, err) != 0)
+        return -1;
+    return redis_pipe_push(node->server->pipe, err);
 }
 
 /* A command for each of its keys. */
