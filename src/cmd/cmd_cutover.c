@@ -79,6 +79,10 @@ static int parse(struct cutover_args *ret, int argc, char **argv, struct ft_err 
     if (operands == NULL)
         return 0;
     ret->dir = operands[0];
+    if (ret->mode != NULL && ret->confirm)
+        return err_set(err, FT_ERR_USAGE,
+                       "--mode begins a cut-over, and --confirm confirms one that waits for it: "
+                       "one of the two");
     return 0;
 }
 

@@ -144,6 +144,8 @@ before=$(source_lsns)
 check "killed while it holds: the source goes on by itself" t_until source_goes_on
 over "killed while it holds"
 
+check_status "both to begin and to confirm" 2 "one of the two" "$FLOWTAPE" cutover "$T/none" --mode pause --confirm
+
 standin_start "$live" --no-pause
 begin_sync --cutover pause
 ends_with "pause refused" 4
