@@ -20,6 +20,37 @@ static bool has_no_keys(const char *info, bool own)
     return true;
 }
 
+static int see_others(void *context, struct target_node *node, uint32_t db,
+                      const struct bytes *keys, size_t count, struct ft_err *err)
+{
+    bool *any = context;
+
+    (void)node;
+    (void)db;
+    (void)err;
+    for (size_t i = 0; i < count; i++)
+        *any = *any || !replay_is_own_key(keys[i]);
+    return 0;
+}
+
+/* RANDOMKEY has found one of ours: are there others? A key of a server that is not nearly empty would hardly have been
+ * ours, so this does not look at many. */
+static int has_none_but_own(struct target_node *node, bool *ret, struct ft_err *err)
+{
+    struct ft_err why = FT_ERR_INIT;
+    bool any = false;
+
+    *ret = false; /* to be on the safe side, where SCAN is not allowed */
+    if (key_scan(node, see_others, &any, &why) == 0) {
+        *ret = !any;
+        return 0;
+    }
+    if (why.kind == FT_ERR_PROTOCOL)
+        return 0;
+    *err = why;
+    return -1;
+}
+
 /* Of whoever may not ask for INFO; this database is the one that everybody has. own: the lease is
  * here. */
 static int node_is_empty(struct target_node *node, bool own, bool *ret, struct ft_err *err)
@@ -31,6 +62,7 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
         const struct bytes arg = bytes_str(commands[i]);
         redisReply *reply;
         bool known = true;
+        bool found_own;
 
         if (target_node_ask(node, &reply, i == 0 ? keyspace : &arg, i == 0 ? 2 : 1, err) != 0)
             return -1;
@@ -42,7 +74,11 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
             *ret = reply->type == REDIS_REPLY_NIL;
         else
             known = false;
+        found_own = own && reply->type == REDIS_REPLY_STRING && i == 2 &&
+                    replay_is_own_key(bytes_of(reply->str, reply->len));
         freeReplyObject(reply);
+        if (found_own)
+            return has_none_but_own(node, ret, err);
         if (known)
             return 0;
     }

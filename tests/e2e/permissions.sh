@@ -234,4 +234,35 @@ for input in in.rdb journal; do
 done
 check_status "a proxy: one database" 1 "database 3.*fewer databases" ft replay "$T/captured" "$PROXY" --db-map '0:3' --flush --quiet
 check "a proxy: nothing else is written" [ "$(ask b info keyspace | grep -c '^db')" -le 1 ]
+
+# The whole of a sync through such proxies, the second of which runs no scripts, takes no serialised values, and only
+# short requests: what is there, what is written meanwhile, and the cut-over.
+proxy_start()
+{
+    "$FILTER_PROXY" "$T_HOST" 7002 --databases 1 --refuse INFO --refuse HELLO --refuse CLUSTER --refuse CONFIG \
+        --refuse CLIENT --refuse COMMAND --refuse WAIT --refuse SCRIPT --refuse FLUSHALL --refuse ACL --refuse DBSIZE \
+        --refuse FUNCTION "$@" >"$T/strict.port" &
+    PROXY_PID=$!
+    PIDS="$PIDS $PROXY_PID"
+    t_until test -s "$T/strict.port"
+    PROXY=redis://$T_HOST:$(cat "$T/strict.port")
+}
+n=0
+for rules in '' '--refuse EVAL --refuse EVALSHA --refuse RESTORE --refuse MSET --refuse UNLINK --max-args 60 --max-bytes 30000'; do
+    n=$((n + 1))
+    clean
+    # shellcheck disable=SC2086 # words
+    proxy_start $rules
+    ft sync "$SOURCE" "$PROXY" --dir "$T/proxied-$n" --max-request-args 60 --max-request-bytes 30000 --cutover manual >"$T/log" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    t_says "$T/log" 'caught up with the source'
+    writes $((n + 5)) "$(effort 2000 400)" | grep -v -e '^SELECT' -e '^EVAL' | ask a >"$T/out" 2>&1
+    check "a sync through proxy $n: cut over" ft cutover "$T/proxied-$n" --mode manual
+    ends "a sync through proxy $n" $pid 0 "$T/log"
+    check "a sync through proxy $n: equal" ft diff "$SOURCE" "$TARGET" --quiet
+    kill "$PROXY_PID"
+    wait "$PROXY_PID" 2>/dev/null
+    t_forget "$PROXY_PID"
+done
 t_end
