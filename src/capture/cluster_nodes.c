@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "wire/slot_map.h"
+#include "wire/slot_map_fetch.h"
 #include "wire/uri_list.h"
 
 #define ASK_TIMEOUT_MS 5000u

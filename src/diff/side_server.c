@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "diff/server_scan.h"
 #include "mapping/replay_own_key.h"
+#include "wire/slot_map_fetch.h"
 
 #define GIVE_UP_MS 60000u
 #define PAUSE_MS   500u

@@ -9,6 +9,7 @@
 #include "resp/resp_write.h"
 #include "target/wait_replicas.h"
 #include "wire/reply_error.h"
+#include "wire/slot_map_fetch.h"
 
 #define PAUSE_FIRST_MS 10u
 #define PAUSE_MAX_MS   1000u

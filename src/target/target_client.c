@@ -6,6 +6,7 @@
 
 #include "wire/sentinel.h"
 #include "wire/server_info.h"
+#include "wire/slot_map_fetch.h"
 
 #define VERSION_MIN 500u
 

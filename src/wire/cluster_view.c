@@ -80,9 +80,10 @@ static void set_slot(uint8_t *bits, uint64_t slot)
 }
 
 /* "5461", "0-5460", or of the node itself "[5461->-id]" and "[5461-<-id]". */
-static int take_slots(struct cluster_view *v, struct cluster_member *m, bool self,
-                      struct bytes word, struct ft_err *err)
+static int take_slots(struct cluster_view *v, size_t member, bool self, struct bytes word,
+                      struct ft_err *err)
 {
+    struct cluster_member *m = &v->members[member];
     bool moves = word.n > 0 && word.p[0] == '[';
     uint64_t first;
     uint64_t last;
@@ -102,7 +103,14 @@ static int take_slots(struct cluster_view *v, struct cluster_member *m, bool sel
     for (uint64_t slot = first; slot <= last; slot++) {
         if (self)
             set_slot(moves ? v->moving : v->owned, slot);
-        m->slot_count += !moves;
+        if (moves)
+            continue;
+        m->slot_count++;
+        if (v->owner[slot] != SLOT_MAP_NONE)
+            return err_set(err, FT_ERR_PROTOCOL,
+                           "the answer to CLUSTER NODES gives slot %u to two nodes",
+                           (unsigned)slot);
+        v->owner[slot] = (uint16_t)member;
     }
     return 0;
 }
@@ -119,6 +127,8 @@ static int take_line(struct cluster_view *v, struct bytes line, const char *aske
         if (word[i].n == 0)
             return err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER NODES has a short line");
     }
+    if (v->count >= SLOT_MAP_NONE)
+        return err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER NODES has too many lines");
     if (ARRAY_ADD_ROOM(&v->members, v->count, "the nodes of a cluster", err) != 0)
         return -1;
     m = &v->members[v->count];
@@ -137,7 +147,7 @@ static int take_line(struct cluster_view *v, struct bytes line, const char *aske
     *found_self = *found_self || self;
     v->count++;
     while (line.n > 0) {
-        if (take_slots(v, m, self, next_word(&line), err) != 0)
+        if (take_slots(v, v->count - 1, self, next_word(&line), err) != 0)
             return -1;
     }
     return 0;
@@ -150,6 +160,8 @@ int cluster_view_parse(struct cluster_view **ret, const char *text, const char *
     bool found_self = false;
     int rc = v == NULL ? err_nomem(err, "the nodes of a cluster") : 0;
 
+    if (v != NULL)
+        memset(v->owner, 0xff, sizeof(v->owner));
     while (rc == 0 && *text != '\0') {
         size_t n = strcspn(text, "\r\n");
 
@@ -224,6 +236,51 @@ int cluster_view_add_migrations(struct cluster_view *v, const redisReply *reply,
             mark_moving(v, slots);
     }
     return 0;
+}
+
+static int add_replica(struct slot_map_node *master, const struct slot_map_address *replica,
+                       struct ft_err *err)
+{
+    if (ARRAY_ADD_ROOM(&master->replicas, master->replica_count, "the nodes of a cluster", err) !=
+        0)
+        return -1;
+    master->replicas[master->replica_count++] = *replica;
+    return 0;
+}
+
+/* A replica belongs to the master whose id it names; who has an id of another form has none that could be compared. */
+static int add_replicas(const struct cluster_view *v, struct slot_map_node *masters,
+                        struct ft_err *err)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        const struct cluster_member *m = &v->members[i];
+
+        if (m->is_master || m->failed || m->master_id[0] == '\0' || m->address.port == 0)
+            continue;
+        for (size_t k = 0; k < v->count; k++) {
+            if (strcmp(v->members[k].address.id, m->master_id) == 0 &&
+                add_replica(&masters[k], &m->address, err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int cluster_view_slot_map(const struct cluster_view *v, struct slot_map **ret, struct ft_err *err)
+{
+    struct slot_map_node *masters = calloc(v->count, sizeof(*masters));
+    int rc = masters == NULL ? err_nomem(err, "the nodes of a cluster") : 0;
+
+    for (size_t i = 0; rc == 0 && i < v->count; i++)
+        masters[i].address = v->members[i].address;
+    if (rc == 0)
+        rc = add_replicas(v, masters, err);
+    if (rc == 0)
+        rc = slot_map_make(ret, masters, v->count, v->owner, err);
+    for (size_t i = 0; masters != NULL && i < v->count; i++)
+        free(masters[i].replicas);
+    free(masters);
+    return rc;
 }
 
 void cluster_view_free(struct cluster_view *v)

@@ -28,6 +28,7 @@ struct cluster_view {
     /* of the node that was asked; bits of slots */
     uint8_t owned[SLOT_COUNT / 8];
     uint8_t moving[SLOT_COUNT / 8]; /* on their way to it, or from it */
+    uint16_t owner[SLOT_COUNT];     /* as it believes: index of a member, or SLOT_MAP_NONE */
 };
 
 /* cluster_view_parse - the answer to CLUSTER NODES; asked_host stands for what is not told. */
@@ -39,6 +40,8 @@ int cluster_view_parse(struct cluster_view **ret, const char *text, const char *
  */
 int cluster_view_add_migrations(struct cluster_view *v, const redisReply *reply,
                                 struct ft_err *err);
+/* cluster_view_slot_map - the masters that have slots, with their replicas that have not failed. */
+int cluster_view_slot_map(const struct cluster_view *v, struct slot_map **ret, struct ft_err *err);
 void cluster_view_free(struct cluster_view *v);
 
 static inline bool cluster_view_owns(const struct cluster_view *v, unsigned slot)

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 
 #include "wire/reach.h"
-#include "wire/redis_info.h"
-#include "wire/reply_error.h"
 
 static int compare_addresses(const void *a, const void *b)
 {
@@ -44,6 +42,21 @@ static bool is_host(struct bytes host)
     return host.p[0] != '-';
 }
 
+static int check_address(struct bytes host, long long port, struct ft_err *err)
+{
+    char shown[64];
+
+    if (!is_host(host)) {
+        return err_set(err, FT_ERR_PROTOCOL, "the slot map names \"%s\", which is not a host",
+                       bytes_escape(host, shown, sizeof(shown)));
+    }
+    if (port < 1 || port > UINT16_MAX) {
+        return err_set(err, FT_ERR_PROTOCOL, "the slot map gives port %lld for \"%s\"", port,
+                       bytes_escape(host, shown, sizeof(shown)));
+    }
+    return 0;
+}
+
 static bool is_unknown(struct bytes host)
 {
     return host.n == 0 || bytes_eq_str(host, "?");
@@ -68,7 +81,6 @@ static int parse_address(const redisReply *node, const char *asked_host,
 {
     struct bytes host;
     struct bytes id = {0};
-    char shown[64];
 
     if (node->type != REDIS_REPLY_ARRAY || node->elements < 2 ||
         node->element[1]->type != REDIS_REPLY_INTEGER)
@@ -78,14 +90,8 @@ static int parse_address(const redisReply *node, const char *asked_host,
         host = find_more(node, "ip");
     if (is_unknown(host))
         host = bytes_str(asked_host);
-    if (!is_host(host)) {
-        return err_set(err, FT_ERR_PROTOCOL, "the slot map names \"%s\", which is not a host",
-                       bytes_escape(host, shown, sizeof(shown)));
-    }
-    if (node->element[1]->integer < 1 || node->element[1]->integer > UINT16_MAX) {
-        return err_set(err, FT_ERR_PROTOCOL, "the slot map gives port %lld for \"%s\"",
-                       node->element[1]->integer, bytes_escape(host, shown, sizeof(shown)));
-    }
+    if (check_address(host, node->element[1]->integer, err) != 0)
+        return -1;
     memset(ret, 0, sizeof(*ret));
     memcpy(ret->host, host.p, host.n);
     ret->port = (uint16_t)node->element[1]->integer;
@@ -220,6 +226,20 @@ static int fill(struct slot_map *m, const redisReply *rows, const char *asked_ho
     return make_ranges(m, err);
 }
 
+static struct slot_map *map_new(struct ft_err *err)
+{
+    struct slot_map *m = calloc(1, sizeof(*m));
+
+    if (m == NULL) {
+        (void)err_nomem(err, "a slot map");
+        return NULL;
+    }
+    memset(m->owner, 0xff, sizeof(m->owner));
+    m->state_ok = true;
+    m->served = SLOT_COUNT;
+    return m;
+}
+
 int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *asked_host,
                    struct ft_err *err)
 {
@@ -227,13 +247,91 @@ int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *a
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements > SLOT_COUNT)
         return err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER SLOTS is not a slot map");
-    m = calloc(1, sizeof(*m));
+    m = map_new(err);
     if (m == NULL)
-        return err_nomem(err, "a slot map");
-    memset(m->owner, 0xff, sizeof(m->owner));
-    m->state_ok = true;
-    m->served = SLOT_COUNT;
+        return -1;
     if (fill(m, reply, asked_host, err) != 0) {
+        slot_map_free(m);
+        return -1;
+    }
+    *ret = m;
+    return 0;
+}
+
+/* keep_masters - those that have slots, with copies of their replicas, in order, each address once. */
+static int keep_masters(struct slot_map *m, const struct slot_map_node *masters, size_t count,
+                        const bool *has_slots, struct ft_err *err)
+{
+    size_t kept = 0;
+
+    m->nodes = calloc(count + 1, sizeof(*m->nodes));
+    if (m->nodes == NULL)
+        return err_nomem(err, "a slot map");
+    for (size_t i = 0; i < count; i++) {
+        const struct slot_map_node *from = &masters[i];
+        struct slot_map_node *to = &m->nodes[m->node_count];
+
+        if (!has_slots[i])
+            continue;
+        if (check_address(bytes_str(from->address.host), from->address.port, err) != 0)
+            return -1;
+        to->address = from->address;
+        m->node_count++;
+        if (from->replica_count == 0)
+            continue;
+        to->replicas = calloc(from->replica_count, sizeof(*to->replicas));
+        if (to->replicas == NULL)
+            return err_nomem(err, "a slot map");
+        to->replica_count = from->replica_count;
+        memcpy(to->replicas, from->replicas, from->replica_count * sizeof(*to->replicas));
+    }
+    qsort(m->nodes, m->node_count, sizeof(*m->nodes), compare_nodes);
+    for (size_t i = 0; i < m->node_count; i++) {
+        if (kept == 0 || compare_nodes(&m->nodes[kept - 1], &m->nodes[i]) != 0)
+            m->nodes[kept++] = m->nodes[i];
+        else
+            free(m->nodes[i].replicas);
+    }
+    m->node_count = kept;
+    return 0;
+}
+
+static int fill_from(struct slot_map *m, const struct slot_map_node *masters, size_t count,
+                     const uint16_t *owner, struct ft_err *err)
+{
+    bool *has_slots = calloc(count + 1, sizeof(*has_slots));
+    int rc;
+
+    if (has_slots == NULL)
+        return err_nomem(err, "a slot map");
+    for (size_t slot = 0; slot < SLOT_COUNT; slot++) {
+        if (owner[slot] < count)
+            has_slots[owner[slot]] = true;
+    }
+    rc = keep_masters(m, masters, count, has_slots, err);
+    free(has_slots);
+    if (rc != 0)
+        return -1;
+    for (size_t slot = 0; slot < SLOT_COUNT; slot++) {
+        const struct slot_map_address *a;
+
+        if (owner[slot] >= count)
+            continue;
+        a = &masters[owner[slot]].address;
+        m->owner[slot] = slot_map_find(m, a->host, a->port);
+        m->covered++;
+    }
+    return make_ranges(m, err);
+}
+
+int slot_map_make(struct slot_map **ret, const struct slot_map_node *masters, size_t count,
+                  const uint16_t owner[SLOT_COUNT], struct ft_err *err)
+{
+    struct slot_map *m = map_new(err);
+
+    if (m == NULL)
+        return -1;
+    if (fill_from(m, masters, count, owner, err) != 0) {
         slot_map_free(m);
         return -1;
     }
@@ -251,186 +349,6 @@ void slot_map_free(struct slot_map *m)
     }
     free(m->nodes);
     free(m);
-}
-
-/* A server that is loading, say, will answer later: worth another try, as with a lost connection. */
-static int refused(const redisReply *reply, const char *command, struct ft_err *err)
-{
-    bool passing = reply_text_is_passing(bytes_of(reply->str, reply->len));
-
-    return err_set(err, passing ? FT_ERR_NET : FT_ERR_PROTOCOL, "%s was answered: %s", command,
-                   reply->str);
-}
-
-/* What CLUSTER INFO says; of a user who may not ask for it, nothing. */
-struct cluster_info {
-    bool known;
-    bool ok;
-    unsigned served;
-    uint64_t epoch;
-};
-
-static void take_info(const redisReply *reply, struct cluster_info *ret)
-{
-    const char *state = redis_info_value(reply->str, "cluster_state");
-
-    ret->known = true;
-    ret->ok = state != NULL && strncmp(state, "ok", 2) == 0;
-    ret->served = (unsigned)redis_info_number(reply->str, "cluster_slots_ok");
-    ret->epoch = redis_info_number(reply->str, "cluster_current_epoch");
-}
-
-static bool is_passing(const redisReply *reply)
-{
-    return reply_text_is_passing(bytes_of(reply->str, reply->len));
-}
-
-/* Refused in whatever words: not a cluster, or not allowed. */
-static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_err *err)
-{
-    redisReply *reply;
-    int rc = 0;
-
-    *ret = (struct cluster_info){.ok = true, .served = SLOT_COUNT};
-    if (redis_pipe_call_text(p, &reply, "CLUSTER INFO", err) != 0)
-        return -1;
-    if (reply->type == REDIS_REPLY_STRING)
-        take_info(reply, ret);
-    else if (reply->type != REDIS_REPLY_ERROR)
-        rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is not text");
-    else if (is_passing(reply))
-        rc = refused(reply, "CLUSTER INFO", err);
-    freeReplyObject(reply);
-    return rc;
-}
-
-/* *ret NULL: it was refused, and nothing says that there is a cluster. */
-static int fetch_slots(struct slot_map **ret, struct redis_pipe *p, const char *asked_host,
-                       bool is_cluster, struct ft_err *err)
-{
-    redisReply *reply;
-    int rc = 0;
-
-    *ret = NULL;
-    if (redis_pipe_call_text(p, &reply, "CLUSTER SLOTS", err) != 0)
-        return -1;
-    if (reply->type != REDIS_REPLY_ERROR)
-        rc = slot_map_parse(ret, reply, asked_host, err);
-    else if (is_cluster || is_passing(reply))
-        rc = refused(reply, "CLUSTER SLOTS", err);
-    freeReplyObject(reply);
-    if (rc == 0 && *ret != NULL && !is_cluster && (*ret)->covered == 0) {
-        slot_map_free(*ret);
-        *ret = NULL;
-    }
-    return rc;
-}
-
-int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
-                   bool is_cluster, struct ft_err *err)
-{
-    /* A unix socket belongs to this machine. */
-    const char *asked_host = asked->scheme == URI_UNIX ? "127.0.0.1" : asked->host;
-    struct cluster_info info;
-    struct slot_map *m;
-
-    if (fetch_info(p, &info, err) != 0 ||
-        fetch_slots(&m, p, asked_host, is_cluster || info.known, err) != 0)
-        return -1;
-    if (m != NULL) {
-        m->state_ok = info.ok;
-        m->served = info.served < SLOT_COUNT ? info.served : SLOT_COUNT;
-        m->epoch = info.epoch;
-    }
-    *ret = m;
-    return 0;
-}
-
-/* The search of slot_map_refetch. */
-struct search {
-    const struct uri *first;
-    int cancel_fd;
-    uint64_t timeout_ms;
-    struct slot_map *best;
-};
-
-static bool is_whole(const struct slot_map *m)
-{
-    return m->state_ok && m->covered == SLOT_COUNT;
-}
-
-/* ask - keeps the better map; an error is that of this node alone. */
-static int ask(struct search *s, const struct uri *u, struct ft_err *err)
-{
-    struct redis_pipe *p;
-    struct slot_map *m;
-    int rc;
-
-    if (redis_pipe_open_within(&p, u, s->cancel_fd, s->timeout_ms, NULL, NULL, err) != 0)
-        return -1;
-    rc = slot_map_fetch(&m, p, u, true, err);
-    redis_pipe_free(p);
-    if (rc != 0)
-        return -1;
-    if (m == NULL)
-        return err_set(err, FT_ERR_PROTOCOL, "\"%s\" is no longer part of a cluster", u->host);
-    if (s->best == NULL || is_whole(m) || (!is_whole(s->best) && m->epoch > s->best->epoch)) {
-        slot_map_free(s->best);
-        s->best = m;
-    } else {
-        slot_map_free(m);
-    }
-    return 0;
-}
-
-static int ask_address(struct search *s, const struct slot_map_address *a, struct ft_err *err)
-{
-    struct uri u;
-    int rc;
-
-    if (slot_map_node_uri(a, s->first, &u, err) != 0)
-        return -1;
-    rc = ask(s, &u, err);
-    uri_release(&u);
-    return rc;
-}
-
-/* is_over - a whole map was found, or there is no sense in going on. */
-static bool is_over(const struct search *s, const struct ft_err *err)
-{
-    return (s->best != NULL && is_whole(s->best)) || err->kind == FT_ERR_CANCELLED ||
-           err->kind == FT_ERR_NOMEM;
-}
-
-static void ask_all(struct search *s, const struct slot_map *old, struct ft_err *err)
-{
-    ask(s, s->first, err);
-    for (size_t i = 0; i < old->node_count && !is_over(s, err); i++) {
-        err_clear(err);
-        ask_address(s, &old->nodes[i].address, err);
-    }
-    for (size_t i = 0; i < old->node_count; i++) {
-        for (size_t j = 0; j < old->nodes[i].replica_count && !is_over(s, err); j++) {
-            err_clear(err);
-            ask_address(s, &old->nodes[i].replicas[j], err);
-        }
-    }
-}
-
-int slot_map_refetch(struct slot_map **ret, const struct slot_map *old, const struct uri *first,
-                     int cancel_fd, uint64_t timeout_ms, struct ft_err *err)
-{
-    struct search s = {.first = first, .cancel_fd = cancel_fd, .timeout_ms = timeout_ms};
-    struct ft_err failed = FT_ERR_INIT;
-
-    ask_all(&s, old, &failed);
-    if (s.best == NULL || failed.kind == FT_ERR_CANCELLED) {
-        slot_map_free(s.best);
-        *err = failed;
-        return -1;
-    }
-    *ret = s.best;
-    return 0;
 }
 
 uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port)

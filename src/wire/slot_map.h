@@ -1,8 +1,8 @@
 /*
  * slot_map.h - which master of a Redis Cluster owns which hash slot.
  *
- * What it is   The answer to CLUSTER SLOTS of one node at one moment, checked and put in order. It
- *              is an opinion: a cluster that is changing may know better soon. A map does not
+ * What it is   The answer to CLUSTER SLOTS of one node at one moment, or to what tells the same (slot_map_fetch.h), checked and
+ *              put in order. It is an opinion: a cluster that is changing may know better soon. A map does not
  *              change; a new one is fetched and compared.
  * Masters      Those that own slots, ordered by address, so that an index means the same node in
  *              two maps of the same addresses; slot_map_find tells the index for others.
@@ -47,30 +47,18 @@ struct slot_map {
     size_t node_count;
     uint16_t owner[SLOT_COUNT]; /* index of the master, or SLOT_MAP_NONE */
     unsigned covered;           /* slots that have an owner */
-    bool state_ok;              /* cluster_state of CLUSTER INFO; true for slot_map_parse */
-    unsigned served;            /* cluster_slots_ok: whose master answers; all for slot_map_parse */
-    uint64_t epoch;             /* cluster_current_epoch; 0 for slot_map_parse */
+    bool state_ok;              /* cluster_state of CLUSTER INFO; true unless fetched */
+    unsigned served;            /* cluster_slots_ok: whose master answers; all unless fetched */
+    uint64_t epoch;             /* cluster_current_epoch; 0 unless fetched */
 };
 
-/*
- * slot_map_fetch - CLUSTER INFO and CLUSTER SLOTS over p, which was opened with `asked`. *ret
- * becomes NULL if the server is not part of a cluster. It may refuse both, in whatever words: then it
- * is taken for a single one, unless is_cluster says that it is known to be one of many. What is under
- * way on p is drained first.
- */
-int slot_map_fetch(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
-                   bool is_cluster, struct ft_err *err);
-/*
- * slot_map_refetch - ask (each may be silent for timeout_ms) `first`, then every master and replica of `old`, with first's user and
- * password, until one answers whose cluster_state is ok and whose map has no gaps; else the
- * answer of the highest epoch. Fails as the last connection did when nobody answers. Bounded
- * by the connections' timeouts.
- */
-int slot_map_refetch(struct slot_map **ret, const struct slot_map *old, const struct uri *first,
-                     int cancel_fd, uint64_t timeout_ms, struct ft_err *err);
 /* slot_map_parse - the reply of CLUSTER SLOTS; asked_host stands for what is not told. */
 int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *asked_host,
                    struct ft_err *err);
+/* slot_map_make - the same of what is known otherwise: masters with address and replicas (all is copied), and for each slot
+ * the index of its owner, or SLOT_MAP_NONE. Masters without slots are left out. */
+int slot_map_make(struct slot_map **ret, const struct slot_map_node *masters, size_t count,
+                  const uint16_t owner[SLOT_COUNT], struct ft_err *err);
 void slot_map_free(struct slot_map *m);
 
 static inline uint16_t slot_map_master(const struct slot_map *m, uint16_t slot)

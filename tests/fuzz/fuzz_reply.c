@@ -1,15 +1,15 @@
 /*
- * Replies of a server: wire/reply_reader.h, wire/slot_map.h, wire/reply_error.h, wire/server_info.h,
+ * Replies of a server: wire/reply_reader.h, wire/slot_map.h, wire/cluster_shards.h, wire/reply_error.h, wire/server_info.h,
  * replay/position/replay_state.h, mapping/replay_saved.h. Input: which, a reply in RESP or a text.
  */
 #include "fuzz/fuzz.h"
 #include "mapping/replay_saved.h"
 #include "replay/position/replay_state.h"
+#include "wire/cluster_shards.h"
 #include "wire/redis_info.h"
 #include "wire/reply_error.h"
 #include "wire/reply_reader.h"
 #include "wire/server_info.h"
-#include "wire/slot_map.h"
 
 #define PIECE 7
 
@@ -33,18 +33,28 @@ static redisReply *read_reply(struct bytes in)
     return reply;
 }
 
-static void parse_slots(const redisReply *reply, struct ft_err *err)
+static void use_map(struct slot_map *m, struct ft_err *err)
 {
-    struct slot_map *m;
-
-    if (slot_map_parse(&m, reply, "asked.example", err) != 0) {
-        fuzz_error(err);
-        return;
-    }
     for (unsigned slot = 0; slot < SLOT_COUNT; slot += 101)
         fuzz_must(m->owner[slot] == SLOT_MAP_NONE || m->owner[slot] < m->node_count);
     fuzz_result(slot_map_check_covered(m, err), err);
     slot_map_free(m);
+}
+
+static void parse_slots(const redisReply *reply, struct ft_err *err)
+{
+    struct slot_map *m;
+
+    if (slot_map_parse(&m, reply, "asked.example", err) == 0)
+        use_map(m, err);
+    else
+        fuzz_error(err);
+    err_clear(err);
+    m = NULL;
+    if (cluster_shards_parse(&m, reply, "asked.example", false, err) != 0)
+        fuzz_error(err);
+    else if (m != NULL)
+        use_map(m, err);
 }
 
 static void parse_state(const redisReply *reply, struct ft_err *err)

@@ -51,6 +51,30 @@ static void test_four_nodes(void **state)
     cluster_view_free(v);
 }
 
+static void test_the_slot_map_of_a_view(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct cluster_view *v;
+    struct slot_map *m;
+
+    (void)state;
+    t_ok(cluster_view_parse(&v, four, "asked.example", &err), &err);
+    t_ok(cluster_view_slot_map(v, &m, &err), &err);
+    cluster_view_free(v);
+    assert_int_equal(m->node_count, 2); /* one has failed, and has no slots */
+    assert_string_equal(m->nodes[0].address.host, "::1");
+    assert_string_equal(m->nodes[1].address.host, "asked.example");
+    assert_string_equal(m->nodes[1].address.id, ID_A);
+    assert_int_equal(m->nodes[1].slot_count, 101);
+    assert_int_equal(m->nodes[1].replica_count, 1);
+    assert_int_equal(m->nodes[1].replicas[0].port, 7002);
+    assert_int_equal(m->covered, 101 + 16184);
+    assert_int_equal(slot_map_master(m, 101), 1);
+    assert_int_equal(slot_map_master(m, 100), SLOT_MAP_NONE);
+    assert_int_equal(slot_map_master(m, 200), 0);
+    slot_map_free(m);
+}
+
 static void expect_wrong(const char *text, const char *why)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -70,6 +94,9 @@ static void test_what_makes_no_sense(void **state)
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 x connected\n", "no epoch");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 16384\n", "out of range");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 9-8\n", "out of range");
+    expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 1-3\n" ID_B
+                      " h:2@2 master - 0 0 3 connected 3\n",
+                 "gives slot 3 to two nodes");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected [x\n", "out of range");
 }
 
@@ -97,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_four_nodes),
+        cmocka_unit_test(test_the_slot_map_of_a_view),
         cmocka_unit_test(test_what_makes_no_sense),
         cmocka_unit_test(test_every_prefix),
     };

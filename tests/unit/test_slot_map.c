@@ -2,33 +2,14 @@
 
 #include <stdlib.h>
 
-#include "lib/test_main.h"
+#include "lib/t_reply.h"
 
 #define ID_A "07c37dfeb235213a872192d90877d0cd55635b91"
 #define ID_B "67ed2db8d677e59ec4a4cefb06858cf2a1a89fa1"
 
-/* A reply written as RESP, with blanks for the ends of lines. */
-static redisReply *reply_of(const char *text)
-{
-    redisReader *reader = redisReaderCreate();
-    void *reply = NULL;
-
-    assert_non_null(reader);
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == ' ')
-            assert_int_equal(redisReaderFeed(reader, "\r\n", 2), REDIS_OK);
-        else
-            assert_int_equal(redisReaderFeed(reader, c, 1), REDIS_OK);
-    }
-    assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
-    assert_non_null(reply);
-    redisReaderFree(reader);
-    return reply;
-}
-
 static int parse(struct slot_map **ret, const char *text, struct ft_err *err)
 {
-    redisReply *reply = reply_of(text);
+    redisReply *reply = t_reply(text);
     int rc = slot_map_parse(ret, reply, "asked.example", err);
 
     freeReplyObject(reply);
