@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "input/source_stretches.h"
 #include "input/stream_pool.h"
 #include "pump/pump.h"
 
@@ -138,6 +139,12 @@ static int add_function(void *context, const struct item *item, struct bytes cod
     return 0;
 }
 
+/* A stream, of which several threads may count stretches. */
+struct stream_count {
+    const struct source *source;
+    struct census *census;
+};
+
 static int merge_dbs(struct census *to, const struct census *from, struct ft_err *err)
 {
     for (size_t i = 0; i < from->db_count; i++) {
@@ -173,30 +180,52 @@ static int merge(struct census *to, const struct census *from, struct ft_err *er
                         err);
 }
 
-static int count_stream(void *context, const struct source *source, uint32_t index,
-                        struct ft_err *err)
+static int count_stretch(void *context, void *part, struct source_stream *stream,
+                         struct ft_err *err)
 {
+    const struct stream_count *c = context;
     const struct pump_options options = {
-        .source = source, .as_is = true, .expired_ms = PUMP_NOTHING_EXPIRED};
-    const struct item_sink sink = {.context = (struct census *)context + index,
+        .source = c->source, .as_is = true, .expired_ms = PUMP_NOTHING_EXPIRED};
+    const struct item_sink sink = {.context = part,
                                    .entry = add_entry,
                                    .record = add_record,
                                    .script = add_script,
                                    .function = add_function};
-    const struct source_stream_options stream_options = {.skip_values = true};
-    struct source_stream *stream;
     struct pump *pump;
-    int rc;
+    int rc = pump_new(&pump, &options, &sink, err);
 
-    if (source_stream_open(&stream, source, index, &stream_options, err) != 0)
-        return -1;
-    rc = pump_new(&pump, &options, &sink, err);
     if (rc == 0) {
         rc = pump_stream(pump, stream, err);
         pump_free(pump);
     }
-    source_stream_free(stream);
     return rc;
+}
+
+static int add_stretch(void *context, void *part, struct ft_err *err)
+{
+    struct stream_count *c = context;
+
+    return merge(c->census, part, err);
+}
+
+static void release_stretch(void *part)
+{
+    census_release(part);
+}
+
+static int count_stream(void *context, const struct source *source, uint32_t index,
+                        struct ft_err *err)
+{
+    const struct source_stream_options options = {.skip_values = true};
+    struct stream_count count = {source, (struct census *)context + index};
+    const struct stretch_work work = {.context = &count,
+                                      .part_bytes = sizeof(struct census),
+                                      .run = count_stretch,
+                                      .add = add_stretch,
+                                      .release = release_stretch};
+
+    return source_stretches_run(source, index, &options, &work,
+                                source_stretches_threads(source, index), err);
 }
 
 int census_of(struct census *ret, const struct source *source, struct ft_err *err)

@@ -14,6 +14,7 @@
 #include "base/task_pool.h"
 #include "input/repeated_keys.h"
 #include "input/source_capture.h"
+#include "input/source_stretches.h"
 #include "item/entry_loss.h"
 #include "pump/pump.h"
 #include "rdb/value_check.h"
@@ -547,17 +548,19 @@ static int check_generation_keys(struct verify_report *r, const struct capture *
     return rc;
 }
 
-static int verify_stream(struct verify_report *r, struct keys_check *keys,
-                         const struct parts_check *all, uint32_t index, struct ft_err *err);
+static int verify_stream(struct verify_report *r, struct parts_check *all, uint32_t index,
+                         struct ft_err *err);
 
 static int check_part(void *context, uint32_t index, struct ft_err *err)
 {
     struct parts_check *all = context;
     struct keys_check keys = all->keys;
-    int rc = all->source != NULL ? verify_stream(&all->parts[index], &keys, all, index, err)
-                                 : check_flow(&all->parts[index], &keys, all, index, err);
 
-    return rc != 0 ? -1 : key_log_flush(keys.log, &keys.batch, err);
+    if (all->source != NULL)
+        return verify_stream(&all->parts[index], all, index, err);
+    if (check_flow(&all->parts[index], &keys, all, index, err) != 0)
+        return -1;
+    return key_log_flush(keys.log, &keys.batch, err);
 }
 
 /* The members of an archive have to be read one after the other. */
@@ -769,6 +772,7 @@ static int note_no_checksum(struct verify_report *r, const char *path, struct ft
                   "stored without a checksum: a byte changed within a value may go unseen", err);
 }
 
+/* 1: the stream ends here, by what was found. */
 static int check_stream(struct item_check *c, const struct source *source, uint32_t index,
                         struct source_stream *stream, struct ft_err *err)
 {
@@ -787,29 +791,62 @@ static int check_stream(struct item_check *c, const struct source *source, uint3
             return -1;
         err_clear(&what); /* the stream itself is whole: go on with the next key */
     }
-    return step == STEP_ERROR ? found(r, source_stream_file(source, index), what.offset, &what, err)
-                              : 0;
+    if (step != STEP_ERROR)
+        return 0;
+    return found(r, source_stream_file(source, index), what.offset, &what, err) != 0 ? -1 : 1;
 }
 
-static int verify_stream(struct verify_report *r, struct keys_check *keys,
-                         const struct parts_check *all, uint32_t index, struct ft_err *err)
-{
-    const struct source_stream_options options = {.verify_checksum = true, .large = all->large};
-    const struct source *source = all->source;
-    struct item_check c = {.report = r, .keys = keys};
-    struct source_stream *stream;
-    int rc;
+/* A stream of a source, of which several threads may read stretches. */
+struct stream_check {
+    const struct parts_check *all;
+    struct verify_report *report; /* of the stream */
+    uint32_t index;
+};
 
-    if (source_stream_open(&stream, source, index, &options, err) != 0)
-        return -1;
-    r->segments++;
-    rc = item_check_init(&c, err);
+static int check_stretch(void *context, void *part, struct source_stream *stream,
+                         struct ft_err *err)
+{
+    const struct stream_check *s = context;
+    struct verify_report *r = part;
+    struct keys_check keys = s->all->keys;
+    struct item_check c = {.report = r, .keys = &keys};
+    int rc = item_check_init(&c, err);
+
     if (rc == 0)
-        rc = check_stream(&c, source, index, stream, err);
+        rc = check_stream(&c, s->all->source, s->index, stream, err);
     r->bytes += source_stream_bytes(stream);
     item_check_release(&c);
-    source_stream_free(stream);
+    if (rc >= 0 && key_log_flush(keys.log, &keys.batch, err) != 0)
+        rc = -1;
     return rc;
+}
+
+static int add_stretch(void *context, void *part, struct ft_err *err)
+{
+    struct stream_check *s = context;
+
+    return add_part(s->report, part, err);
+}
+
+static void release_stretch(void *part)
+{
+    verify_report_release(part);
+}
+
+static int verify_stream(struct verify_report *r, struct parts_check *all, uint32_t index,
+                         struct ft_err *err)
+{
+    const struct source_stream_options options = {.verify_checksum = true, .large = all->large};
+    struct stream_check s = {.all = all, .report = r, .index = index};
+    const struct stretch_work work = {.context = &s,
+                                      .part_bytes = sizeof(struct verify_report),
+                                      .run = check_stretch,
+                                      .add = add_stretch,
+                                      .release = release_stretch};
+
+    r->segments++;
+    return source_stretches_run(all->source, index, &options, &work,
+                                source_stretches_threads(all->source, index), err);
 }
 
 static int verify_files(struct verify_report *r, const char *path, struct ft_err *err)

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/processors.h"
+
 /* One that the caller looks at, one that is ready, one that is being read. */
 #define PIECES 3u
 
@@ -18,6 +20,7 @@ struct piece {
 
 struct read_ahead {
     int fd;
+    size_t first_bytes; /* of the first piece */
     /* of the caller */
     bool tried; /* to start the thread */
     bool runs;
@@ -33,12 +36,12 @@ struct read_ahead {
     bool stops; /* the thread is to end */
 };
 
-static void fill(struct piece *piece, int fd)
+static void fill(struct piece *piece, int fd, size_t bytes)
 {
     ssize_t n;
 
     do
-        n = read(fd, piece->p, READ_AHEAD_BYTES);
+        n = read(fd, piece->p, bytes);
     while (n < 0 && errno == EINTR);
     piece->n = n < 0 ? 0 : (size_t)n;
     piece->error = n < 0 ? errno : 0;
@@ -59,7 +62,7 @@ static void *read_main(void *context)
             break;
         piece = &r->pieces[(r->first + r->count) % PIECES];
         pthread_mutex_unlock(&r->mu);
-        fill(piece, r->fd); /* nobody else looks at it until it is counted */
+        fill(piece, r->fd, READ_AHEAD_BYTES); /* nobody else looks at it until it is counted */
         more = piece->n != 0;
         pthread_mutex_lock(&r->mu);
         r->count++;
@@ -72,10 +75,13 @@ static void *read_main(void *context)
 int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err)
 {
     struct read_ahead *r = calloc(1, sizeof(*r));
+    off_t at;
 
     if (r == NULL)
         return err_nomem(err, "a read buffer");
     r->fd = fd;
+    at = lseek(fd, 0, SEEK_CUR); /* what has no place is read from its beginning */
+    r->first_bytes = READ_AHEAD_BYTES - (at < 0 ? 0 : (size_t)(at % READ_AHEAD_BYTES));
     (void)pthread_mutex_init(&r->mu, NULL); /* default attributes: cannot fail on Linux */
     (void)pthread_cond_init(&r->changed, NULL);
     r->pieces[0].p = malloc(READ_AHEAD_BYTES);
@@ -93,7 +99,7 @@ static void start(struct read_ahead *r)
     struct stat status;
 
     r->tried = true;
-    if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || fstat(r->fd, &status) != 0 || !S_ISREG(status.st_mode))
+    if (processors_usable() < 2 || fstat(r->fd, &status) != 0 || !S_ISREG(status.st_mode))
         return;
     for (unsigned i = 1; i < PIECES; i++) {
         r->pieces[i].p = malloc(READ_AHEAD_BYTES);
@@ -126,7 +132,7 @@ int read_ahead_next(struct read_ahead *r, struct bytes *ret)
     if (r->runs)
         wait_for_piece(r);
     else
-        fill(&r->pieces[0], r->fd);
+        fill(&r->pieces[0], r->fd, r->tried ? READ_AHEAD_BYTES : r->first_bytes);
     piece = &r->pieces[r->runs ? r->first : 0];
     *ret = bytes_of(piece->p, piece->n);
     return piece->error;

@@ -4,7 +4,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "base/processors.h"
 
 struct task_pool {
     /* constant while there are threads */
@@ -50,11 +51,11 @@ static void *pool_main(void *arg)
 
 uint32_t task_pool_threads(uint32_t count, uint32_t max)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned processors = processors_usable();
 
     if (count > max)
         count = max;
-    return processors < 1 || count < (unsigned long)processors ? count : (uint32_t)processors;
+    return count < processors ? count : processors;
 }
 
 /* Starts up to `count` threads, fewer where no more can be had; with `all` none runs a task then. Returns -1: err says

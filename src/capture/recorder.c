@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fsutil.h"
+#include "base/processors.h"
 #include "base/wake.h"
 #include "capture/block_pool.h"
 #include "store/segment_writer.h"
@@ -444,8 +445,8 @@ static int start_threads(struct recorder *r, struct ft_err *err)
 
 static void init_writers(struct recorder *r)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t n = processors < 1 ? 1 : processors > WRITERS_MAX ? WRITERS_MAX : (uint32_t)processors;
+    unsigned processors = processors_usable();
+    uint32_t n = processors > WRITERS_MAX ? WRITERS_MAX : processors;
 
     r->writer_count = n < r->flow_count ? n : r->flow_count;
     for (uint32_t i = 0; i < r->writer_count; i++) {

@@ -33,6 +33,8 @@ enum source_capability {
     SOURCE_WAS_RECEIVED =
         1u << 6, /* its records have times at which they came, by the clock here */
     SOURCE_LSN_IS_OFFSET = 1u << 7, /* LSNs are offsets in bytes, of what a Redis has sent */
+    SOURCE_CAN_CUT =
+        1u << 8, /* a stream is a file, which several threads may read (source_stretches.h) */
 };
 
 /* What the AUX fields in front of the data say (of the first stream that has them). */

@@ -270,7 +270,7 @@ static bool contains(const struct source *s, const char *path, const char *direc
 
 const struct source_kind source_dfs_kind = {
     .name = "dfs",
-    .capabilities = SOURCE_OF_DRAGONFLY,
+    .capabilities = SOURCE_OF_DRAGONFLY | SOURCE_CAN_CUT,
     .size = sizeof(struct source_files),
     .feed = &source_files_feed,
     .bid = bid,

@@ -11,9 +11,10 @@
 #include "input/source_digest.h"
 
 struct file_feed {
-    int fd;
+    int fd; /* -1: of a stretch whose entries are in memory */
     struct read_ahead *reader;
     uint64_t saved_us;
+    uint64_t at; /* how far the file was read */
 };
 
 struct source_files *source_files_of(struct source *s)
@@ -139,27 +140,70 @@ uint64_t source_files_saved_us(const struct source *s, uint32_t index)
 static int feed_open(struct source_stream *st, struct flow_decoder_options *decoder,
                      struct ft_err *err)
 {
+    const struct source_stretch *stretch = st->options.stretch;
     const char *file = source_files_name(st->source, st->index);
     struct file_feed *f = calloc(1, sizeof(*f));
 
     if (f == NULL)
         return err_nomem(err, "a source");
     st->feed = f;
+    f->fd = -1;
+    f->saved_us = source_files_saved_us(st->source, st->index);
+    decoder->file = true;
+    if (stretch != NULL && stretch->entries.n != 0)
+        return 0;
     f->fd = open(file, O_RDONLY | O_CLOEXEC);
     if (f->fd < 0)
         return err_errno(err, errno, "could not open \"%s\"", file);
-    f->saved_us = source_files_saved_us(st->source, st->index);
     (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
-    decoder->file = true;
+    if (stretch != NULL) {
+        f->at = stretch->place.offset;
+        if (lseek(f->fd, (off_t)f->at, SEEK_SET) < 0)
+            return err_errno(err, errno, "could not read \"%s\"", file);
+    }
     return read_ahead_new(&f->reader, f->fd, err);
+}
+
+static int feed_stretch(struct source_stream *st, struct file_feed *f, struct ft_err *err)
+{
+    const struct source_stretch *stretch = st->options.stretch;
+
+    f->at = stretch->end;
+    st->bytes = stretch->bytes;
+    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, stretch->entries, f->saved_us, err) != 0)
+        return -1;
+    return 1;
+}
+
+/* Of a piece up to `at` what belongs to the stretch, and what counts as read by now. */
+static struct bytes clip(struct source_stream *st, struct bytes piece, uint64_t at)
+{
+    const struct source_stretch *stretch = st->options.stretch;
+
+    if (stretch == NULL) {
+        st->bytes = at;
+        return piece;
+    }
+    if (stretch->end != 0 && at >= stretch->end) {
+        st->bytes = stretch->bytes;
+        return bytes_of(piece.p, piece.n - (size_t)(at - stretch->end));
+    }
+    st->bytes = at > stretch->counted ? at - stretch->counted : 0;
+    return piece;
 }
 
 static int feed_next(struct source_stream *st, struct ft_err *err)
 {
+    const struct source_stretch *stretch = st->options.stretch;
     struct file_feed *f = st->feed;
     struct bytes piece;
-    int error = read_ahead_next(f->reader, &piece);
+    int error;
 
+    if (stretch != NULL && stretch->end != 0 && f->at >= stretch->end)
+        return 0;
+    if (f->fd < 0)
+        return feed_stretch(st, f, err);
+    error = read_ahead_next(f->reader, &piece);
     if (error != 0)
         return err_errno(err, error, "could not read \"%s\"",
                          source_files_name(st->source, st->index));
@@ -167,8 +211,9 @@ static int feed_next(struct source_stream *st, struct ft_err *err)
         flow_decoder_close(st->decoder);
         return 1;
     }
-    st->bytes += piece.n;
-    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, piece, f->saved_us, err) != 0)
+    f->at += piece.n;
+    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, clip(st, piece, f->at), f->saved_us,
+                          err) != 0)
         return -1;
     return 1;
 }

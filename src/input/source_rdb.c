@@ -11,7 +11,7 @@ static enum source_bid bid(const char *path, const struct stat *status)
 
 const struct source_kind source_rdb_kind = {
     .name = "rdb",
-    .capabilities = SOURCE_KEYS_MAY_REPEAT,
+    .capabilities = SOURCE_KEYS_MAY_REPEAT | SOURCE_CAN_CUT,
     .size = sizeof(struct source_files),
     .feed = &source_files_feed,
     .bid = bid,

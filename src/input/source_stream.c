@@ -68,6 +68,8 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
         return -1;
     }
     if (feed->open(st, &decoder, err) != 0 || flow_decoder_new(&st->decoder, &decoder, err) != 0 ||
+        (options->stretch != NULL && options->stretch->place.offset != 0 &&
+         flow_decoder_start_rdb(st->decoder, &options->stretch->place, err) != 0) ||
         (options->journal_only && feed->start_journal != NULL &&
          feed->start_journal(st, err) != 0)) {
         source_stream_free(st);

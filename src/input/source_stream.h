@@ -7,6 +7,7 @@
 #define FLOWTAPE_INPUT_SOURCE_STREAM_H
 
 #include "item/item.h"
+#include "rdb/rdb_stream_place.h"
 
 struct source;
 
@@ -33,6 +34,15 @@ struct source_turn {
     void *context;
 };
 
+/* A part of a stream that can be read by itself (source_stretches.h). */
+struct source_stretch {
+    struct rdb_place place; /* where it begins */
+    uint64_t end;           /* 0: with the stream */
+    struct bytes entries;   /* all up to there; empty: to be read from the file */
+    uint64_t counted;       /* source_stream_bytes: where the bytes begin that it counts */
+    uint64_t bytes;         /* what it says at the end */
+};
+
 struct source_stream_options {
     bool skip_values;
     bool keep_args;     /* with skip_values: journal records come with their arguments */
@@ -46,8 +56,9 @@ struct source_stream_options {
     /* of a Redis, with arguments: EVALSHA comes as EVAL with the script that came before (script_texts.h). Who begins in the
      * middle reads what is before for it, once there is such a record. */
     bool scripts;
-    struct source_large *large;     /* shared by all streams of a run; NULL: no such limit */
-    const struct source_turn *turn; /* instead of large; NULL: nobody decides */
+    const struct source_stretch *stretch; /* of inputs that can be cut; NULL: all of the stream */
+    struct source_large *large;           /* shared by all streams of a run; NULL: no such limit */
+    const struct source_turn *turn;       /* instead of large; NULL: nobody decides */
 };
 
 struct source_stream;

@@ -56,6 +56,16 @@ int flow_decoder_start_journal(struct flow_decoder *d, uint64_t offset, uint64_t
     return 0;
 }
 
+int flow_decoder_start_rdb(struct flow_decoder *d, const struct rdb_place *place,
+                           struct ft_err *err)
+{
+    if (window_left(&d->in) != 0)
+        return err_set(err, FT_ERR_BUG, "a flow decoder was moved while it held data");
+    d->in.offset = place->offset;
+    flow_grammar_start_rdb(d->grammar, place);
+    return 0;
+}
+
 /* What is over was understood to its last byte. */
 static bool at_part_end(const struct flow_decoder *d)
 {

@@ -33,6 +33,9 @@ int flow_decoder_new(struct flow_decoder **ret, const struct flow_decoder_option
 /* flow_decoder_start_journal - begin within the journal, at a record's first byte. */
 int flow_decoder_start_journal(struct flow_decoder *d, uint64_t offset, uint64_t next_lsn,
                                uint32_t dbid, struct ft_err *err);
+/* flow_decoder_start_rdb - begin within the RDB stream, at a place between two entries. */
+int flow_decoder_start_rdb(struct flow_decoder *d, const struct rdb_place *place,
+                           struct ft_err *err);
 /*
  * flow_decoder_push - the next piece. Only after STEP_MORE (or first). A part may change only where
  * the one before it is complete. The piece must stay valid until flow_decoder_next says STEP_MORE.

@@ -105,6 +105,12 @@ int flow_grammar_start_increment(struct flow_grammar *g, struct ft_err *err)
     return start_rdb(g, err);
 }
 
+void flow_grammar_start_rdb(struct flow_grammar *g, const struct rdb_place *place)
+{
+    g->phase = PHASE_RDB;
+    rdb_stream_start_at(g->rdb, place);
+}
+
 /* The context that every error of a flow has. */
 static enum step flow_error(const struct flow_grammar *g, struct ft_err *err)
 {

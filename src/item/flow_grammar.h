@@ -29,6 +29,7 @@
 #define FLOWTAPE_ITEM_FLOW_GRAMMAR_H
 
 #include "item/item.h"
+#include "rdb/rdb_stream_place.h"
 
 enum flow_part {
     FLOW_PART_SNAPSHOT = 1, /* RDB stream and token */
@@ -85,6 +86,8 @@ enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct it
  * and returns how many. flow_grammar_next follows before the window is touched.
  */
 size_t flow_grammar_pass(struct flow_grammar *g, struct window *in);
+/* flow_grammar_start_rdb - begin within the RDB stream. */
+void flow_grammar_start_rdb(struct flow_grammar *g, const struct rdb_place *place);
 /* flow_grammar_part - of the bytes at the window's position. 0: resumed, and not known yet. */
 enum flow_part flow_grammar_part(const struct flow_grammar *g);
 /* flow_grammar_at_boundary - at the window's position no item, blob or token is half read. */

@@ -9,6 +9,8 @@
 #              redis-server until the last one is visible at the target of a sync, beside a native replica
 #   convert    capture to RDB, and RDB to RDB, on one core and on all of them, beside the time redis-server needs to load the result,
 #              and rdb-cli if it is on PATH
+#   verify     verify and inspect of a capture of raw flows, of one of LZ4 flows, and of one large RDB: on one core, on all of
+#              them, and beside cat, which only reads
 #   translate  journal to RESP on one core
 #   point      the end of a capture as an RDB, with 1 % and 50 % of the keys touched by the journal,
 #              beside its snapshot
@@ -390,6 +392,40 @@ bench_convert() {
         figures convert.rdb rdb-cli
         rate "convert, RDB to RDB" MB/s "$size / 1e6" "5 x" "rdb-cli FILE resp"
     fi
+}
+
+# check_rows WHAT INPUT BYTES FILES... - verify and inspect of an input that is these files
+check_rows() {
+    check_what=$1 check_input=$2 check_bytes=$3
+    shift 3
+    for command in verify inspect; do
+        rm -f "$work/check".*times
+        i=0
+        while [ "$i" -lt "$runs" ]; do
+            i=$((i + 1))
+            # shellcheck disable=SC2016 # for the other shell
+            timed check.cat sh -c 'cat "$@" >/dev/null' sh "$@"
+            timed_both check.one taskset -c 0 "$flowtape" $command "$check_input" --quiet
+            timed_both check.all "$flowtape" $command "$check_input" --quiet
+        done
+        figures check.one
+        rate "$command, $check_what" MB/s "$check_bytes / 1e6" "" "(one core)"
+        figures check.all check.one
+        rate "$command, $check_what, all cores" MB/s "$check_bytes / 1e6" "1.8 x" "one core"
+        figures check.all check.cat
+        rate "$command, $check_what, all cores" MB/s "$check_bytes / 1e6" "" "cat"
+    done
+}
+
+bench_verify() {
+    for kind in raw lz4; do
+        have_capture $kind
+        check_rows "$kind capture" "$work/$kind.capture" "$(flow_bytes "$work/$kind")" \
+            "$work/$kind.capture"/gen-*/*.seg
+    done
+    "$build/tests/bench/bench-data" rdb "$work/large.rdb" --strings "$strings" --collections "$collections"
+    check_rows RDB "$work/large.rdb" "$(wc -c <"$work/large.rdb")" "$work/large.rdb"
+    rm -f "$work/large.rdb"
 }
 
 bench_translate() {
@@ -875,10 +911,10 @@ bench_latency() {
 # shellcheck source=/dev/null
 . "$(dirname "$0")/table_lib.sh"
 
-[ $# -gt 0 ] || set -- capture journal psync convert translate point diff replay once serve latency sync load tls
+[ $# -gt 0 ] || set -- capture journal psync convert verify translate point diff replay once serve latency sync load tls
 for part in "$@"; do
     case $part in
-    capture | journal | psync | convert | translate | point | diff | replay | once | serve | latency | sync | load | tls | links | growth)
+    capture | journal | psync | convert | verify | translate | point | diff | replay | once | serve | latency | sync | load | tls | links | growth)
         echo "bench: $part" >&2
         "bench_$part"
         ;;

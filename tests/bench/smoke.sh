@@ -37,6 +37,20 @@ flows()
 check "plain: made" "$bench_data" rdb "$T/plain.rdb" --strings 1000 --collections 50
 check "plain: loaded" census plain.rdb
 check "plain: 1200 keys, strings of 100 bytes" test "$(head -n 2 "$T/plain.rdb.census" | xargs)" = "1200 100"
+
+# Large enough to be read by several threads: the reports are those of one.
+check "large: made" "$bench_data" rdb "$T/large.rdb" --strings 45000 --collections 50
+head -c 5000000 "$T/large.rdb" >"$T/cut.rdb"
+one=$(taskset -cp $$ | sed 's/.*[ ,-]//')
+for name in large cut; do
+    for command in verify inspect; do
+        taskset -c "$one" "$FLOWTAPE" $command "$T/$name.rdb" --json >"$T/one" 2>&1 || true
+        "$FLOWTAPE" $command "$T/$name.rdb" --json >"$T/all" 2>&1 || true
+        check "$name: $command, the same by all processors" cmp "$T/one" "$T/all"
+    done
+    check "$name: $command reports" test -s "$T/one"
+done
+check "large: verified" verify_clean "$T/large.rdb"
 flows raw --flows 3
 flows lz4 --flows 2 --lz4
 

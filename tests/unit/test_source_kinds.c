@@ -28,8 +28,8 @@ static struct kind kinds[] = {
      .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK |
                      SOURCE_CAN_FOLLOW | SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,
      .streams = 4},
-    {.name = "dfs", .capabilities = SOURCE_OF_DRAGONFLY, .streams = 3},
-    {.name = "rdb", .capabilities = SOURCE_KEYS_MAY_REPEAT, .streams = 1},
+    {.name = "dfs", .capabilities = SOURCE_OF_DRAGONFLY | SOURCE_CAN_CUT, .streams = 3},
+    {.name = "rdb", .capabilities = SOURCE_KEYS_MAY_REPEAT | SOURCE_CAN_CUT, .streams = 1},
     {.name = "packed",
      .capabilities = SOURCE_HAS_JOURNAL | SOURCE_WAS_RECEIVED | SOURCE_CAN_SEEK |
                      SOURCE_HAS_GENERATIONS | SOURCE_OF_DRAGONFLY,

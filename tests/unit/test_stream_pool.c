@@ -2,8 +2,8 @@
 #include "lib/t_store.h"
 
 #include <stdatomic.h>
-#include <unistd.h>
 
+#include "base/processors.h"
 #include "input/stream_pool.h"
 #include "lib/t_flows.h"
 
@@ -68,13 +68,6 @@ static int run(void *context, const struct source *s, uint32_t index, struct ft_
     return rc;
 }
 
-static unsigned processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n < 1 ? STREAMS : (unsigned)n;
-}
-
 static void expect_all(struct tally *t, unsigned threads_max)
 {
     for (unsigned i = 0; i < STREAMS; i++)
@@ -90,7 +83,7 @@ static void test_each_stream_is_run_once(void **state)
 
     (void)state;
     t_ok(stream_pool_run(source, run, &t, &err), &err);
-    expect_all(&t, processors());
+    expect_all(&t, processors_usable());
     assert_int_equal(atomic_load(&t.keys), STREAMS);
 }
 
@@ -101,7 +94,7 @@ static void test_no_more_threads_than_wanted(void **state)
 
     (void)state;
     assert_int_equal(stream_pool_threads(source, 1), 1);
-    assert_in_range(stream_pool_threads(source, STREAMS), 1, processors());
+    assert_in_range(stream_pool_threads(source, STREAMS), 1, processors_usable());
     t_ok(stream_pool_run_few(source, 1, run, &t, &err), &err);
     expect_all(&t, 1);
 }
@@ -113,7 +106,7 @@ static void test_the_error_is_that_of_the_first_stream(void **state)
 
     (void)state;
     t_fails(stream_pool_run(source, run, &t, &err), &err, FT_ERR_STATE, "stream 7");
-    expect_all(&t, processors());
+    expect_all(&t, processors_usable());
 }
 
 static void test_a_pool_beside_its_caller(void **state)
@@ -126,10 +119,10 @@ static void test_a_pool_beside_its_caller(void **state)
     (void)state;
     t_ok(stream_pool_start(&pool, source, run, &t, &err), &err);
     t_ok(stream_pool_join(pool, &err), &err);
-    expect_all(&t, processors());
+    expect_all(&t, processors_usable());
     t_ok(stream_pool_start(&pool, source, run, &failing, &err), &err);
     t_fails(stream_pool_join(pool, &err), &err, FT_ERR_STATE, "stream 3");
-    expect_all(&failing, processors());
+    expect_all(&failing, processors_usable());
     t_ok(stream_pool_join(NULL, &err), &err);
 }
 
