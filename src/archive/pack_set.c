@@ -51,6 +51,13 @@ static int pack_node(const struct capture_set *s, uint32_t node, const char *dir
     struct capture *c = NULL;
     int rc;
 
+    if (from != NULL && to != NULL &&
+        (g != NULL ? !capture_set_has(s, g, node)
+                   : !capture_set_has(s, NULL, node) && !capture_is_dir(from))) {
+        free(from);
+        free(to);
+        return 0;
+    }
     of_node.output = to;
     of_node.generation = g == NULL ? 0 : g->nodes[node];
     rc = from == NULL || to == NULL ? err_nomem(err, "a path") : capture_open_read(&c, from, err);
@@ -156,6 +163,8 @@ static int unpack_node(const struct capture_set *s, uint32_t node, const struct 
     of_node.directory = to;
     if (from == NULL || to == NULL)
         rc = err_nomem(err, "a path");
+    else if (!capture_set_has(s, NULL, node) && access(from, F_OK) != 0)
+        rc = 0;                   /* it is in no generation that was packed */
     else if (!capture_is_dir(to)) /* an earlier run has completed it */
         rc = unpack_run(&of_node, &result, err);
     free(from);

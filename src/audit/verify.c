@@ -736,6 +736,10 @@ static int verify_node(struct verify_report *r, const struct capture_set *set, u
 
     if (path == NULL)
         return err_nomem(err, "a path");
+    if (!capture_set_has(set, NULL, node) && access(path, F_OK) != 0) {
+        free(path); /* it joined when the capture ended, or has left, and the set is packed */
+        return 0;
+    }
     rc = !capture_is_dir(path) && packed_looks_so(path) ? verify_packed(r, path, err)
                                                         : verify_capture(r, path, err);
     free(path);

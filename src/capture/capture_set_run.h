@@ -17,37 +17,11 @@
 #ifndef FLOWTAPE_CAPTURE_CAPTURE_SET_RUN_H
 #define FLOWTAPE_CAPTURE_CAPTURE_SET_RUN_H
 
-#include "capture/capture_run.h"
-#include "capture/cluster_watch.h"
-#include "store/capture_set.h"
-
-struct capture_set_options {
-    const struct uri *nodes; /* in the order of the set, if there is one (cluster_nodes_place) */
-    uint32_t node_count;
-    struct cluster_watch *watch; /* over them; NULL: what is needed is made */
-    /* of each node; source, hold and on_session are not used, directory is the set's, and so is live: generations
-     * and flows are those of the set, and it is told of one only when that can be read */
-    struct capture_run_options run;
-};
-
-struct capture_set_result {
-    enum capture_ended ended;
-    bool valid; /* the set has a generation */
-    uint64_t elapsed_ms;
-    uint32_t node_count;
-    struct capture_run_result *nodes;
-};
+#include "capture/capture_set_options.h"
 
 /* capture_set_run - as capture_run; then capture_set_result_release. */
 int capture_set_run(const struct capture_set_options *options, struct capture_set_result *ret,
                     struct ft_err *err);
-/*
- * capture_set_watch - over the nodes of a set in this directory, or one that is to become one there. *ret NULL: they are not a
- * Redis Cluster. say: on_note of cluster_watch_options.
- */
-int capture_set_watch(struct cluster_watch **ret, const struct uri *nodes, uint32_t count,
-                      const char *directory, void (*say)(void *context, const char *text),
-                      void *context, struct ft_err *err);
 /* capture_set_sum - of all nodes, as if it were one. */
 struct capture_run_result capture_set_sum(const struct capture_set_result *r);
 void capture_set_result_release(struct capture_set_result *r);

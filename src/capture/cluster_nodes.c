@@ -97,58 +97,116 @@ static bool is_at(const struct set_node *place, const struct slot_map *map, cons
     return strcmp(uri_address(node, address), place->address) == 0;
 }
 
-/* places: for each of the set the index of a node, count: none yet. */
-static void place_nodes(const struct capture_set *set, const struct slot_map *map,
-                        const struct uri *nodes, uint32_t count, uint32_t *places, bool *placed)
+/* places: for each of the set the index of a node, count: none yet. Returns how many were found by their ids. */
+static uint32_t place_nodes(const struct capture_set *set, const struct slot_map *map,
+                            const struct uri *nodes, uint32_t count, uint32_t *places, bool *placed)
 {
+    uint32_t by_id = 0;
+
     for (int by = 0; by < 3; by++) { /* id, address, whatever is left */
-        for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t i = 0; i < set->node_count; i++) {
             for (uint32_t k = 0; places[i] == count && k < count; k++) {
                 if (placed[k] || (by < 2 && !is_at(&set->nodes[i], map, &nodes[k], by == 0)))
                     continue;
                 places[i] = k;
                 placed[k] = true;
+                by_id += by == 0;
             }
         }
     }
+    return by_id;
 }
 
-int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory, int cancel_fd,
+/* Where it was when it was captured last, with the user and password of another node. */
+static int take_address(struct uri *ret, const struct set_node *node, const struct uri *like,
+                        struct ft_err *err)
+{
+    struct slot_map_address at = {0};
+    const char *colon = strrchr(node->address, ':');
+    const char *host = node->address;
+    size_t n = colon == NULL ? 0 : (size_t)(colon - host);
+    uint64_t port;
+
+    if (n > 1 && host[0] == '[' && host[n - 1] == ']') {
+        host++;
+        n -= 2;
+    }
+    if (n == 0 || n >= sizeof(at.host) || !bytes_to_u64(bytes_str(colon + 1), &port) ||
+        port > UINT16_MAX)
+        return err_set(err, FT_ERR_CORRUPT, "the set has a node at \"%s\"", node->address);
+    memcpy(at.host, host, n);
+    at.port = (uint16_t)port;
+    return slot_map_node_uri(&at, like, ret, err);
+}
+
+/* sorted has room for all. *ret_count: how many there are. */
+static int sort_nodes(struct uri *sorted, uint32_t *ret_count, const struct capture_set *set,
+                      const struct slot_map *map, struct uri *nodes, uint32_t count,
+                      struct ft_err *err)
+{
+    uint32_t *places = calloc(set->node_count, sizeof(*places));
+    bool *placed = calloc(count, sizeof(*placed));
+    uint32_t by_id;
+    int rc = places == NULL || placed == NULL ? err_nomem(err, "the nodes of a set") : 0;
+
+    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++)
+        places[i] = count;
+    by_id = rc != 0 ? 0 : place_nodes(set, map, nodes, count, places, placed);
+    if (rc == 0 && by_id == 0 && set->node_count != count) /* another cluster, perhaps */
+        rc = 1;
+    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++) {
+        if (places[i] != count)
+            sorted[i] = nodes[places[i]];
+        else
+            rc = take_address(&sorted[i], &set->nodes[i], &nodes[0], err);
+        for (uint32_t k = 0; rc != 0 && k < i; k++) {
+            if (places[k] == count)
+                uri_release(&sorted[k]);
+        }
+    }
+    if (rc == 0)
+        *ret_count = set->node_count;
+    for (uint32_t k = 0; rc == 0 && k < count; k++) {
+        if (!placed[k])
+            sorted[(*ret_count)++] = nodes[k];
+    }
+    free(places);
+    free(placed);
+    return rc;
+}
+
+int cluster_nodes_place(struct uri **nodes, uint32_t *count, const char *directory, int cancel_fd,
                         struct ft_err *err)
 {
     struct ft_err ignored = FT_ERR_INIT;
     struct capture_set *set;
     struct slot_map *map = NULL;
     struct uri *sorted;
-    uint32_t *places;
-    bool *placed;
-    int rc = 0;
+    uint32_t sorted_count = 0;
+    int rc = 1;
 
     if (!capture_set_is_dir(directory))
         return 0;
     if (capture_set_open_read(&set, directory, err) != 0)
         return -1;
-    sorted = calloc(count, sizeof(*sorted));
-    places = calloc(count, sizeof(*places));
-    placed = calloc(count, sizeof(*placed));
-    if (sorted == NULL || places == NULL || placed == NULL) {
+    sorted = calloc(set->node_count + *count, sizeof(*sorted));
+    if (sorted == NULL) {
         rc = err_nomem(err, "the nodes of a set");
-    } else if (set->node_count == count) {
-        for (uint32_t i = 0; map == NULL && set->nodes[0].ids != NULL && i < count; i++)
-            (void)ask(&map, &nodes[i], cancel_fd, &ignored); /* then by address */
-        for (uint32_t i = 0; i < count; i++)
-            places[i] = count;
-        place_nodes(set, map, nodes, count, places, placed);
-        for (uint32_t i = 0; i < count; i++)
-            sorted[i] = nodes[places[i]];
-        memcpy(nodes, sorted, count * sizeof(*nodes));
+    } else if (set->node_count == *count || capture_set_follows_cluster(set)) {
+        for (uint32_t i = 0; map == NULL && capture_set_follows_cluster(set) && i < *count; i++)
+            (void)ask(&map, &(*nodes)[i], cancel_fd, &ignored); /* then by address */
+        rc = sort_nodes(sorted, &sorted_count, set, map, *nodes, *count, err);
     }
     slot_map_free(map);
     capture_set_free(set);
-    free(sorted);
-    free(places);
-    free(placed);
-    return rc;
+    if (rc != 0) {
+        free(sorted);
+        return rc > 0 ? 0 : -1; /* if there are too many or too few, who opens the set says so */
+    }
+    free(*nodes); /* with what is in them elsewhere now */
+    *nodes = sorted;
+    *count = sorted_count;
+    return 0;
 }
 
 /* The node at an address of the map; count: none. */
@@ -195,6 +253,10 @@ int cluster_nodes_owners(const struct uri *nodes, uint32_t count, int cancel_fd,
         err_clear(&cause);
         if (ask(&map, &nodes[i], cancel_fd, &cause) != 0 && cause.kind == FT_ERR_CANCELLED)
             return err_copy(err, &cause);
+        if (map != NULL && map->node_count == 0) { /* it has left the cluster */
+            slot_map_free(map);
+            map = NULL;
+        }
     }
     if (map != NULL)
         rc = take_owners(map, nodes, count, ret, err);

@@ -19,9 +19,10 @@ int cluster_nodes_find(struct uri **ret, uint32_t *ret_count, const struct uri *
                        int cancel_fd, struct ft_err *err);
 /*
  * cluster_nodes_place - put the nodes in the order that they have in the set in this directory, if there is one: by what the
- * cluster calls them, else by their addresses. One that it does not know takes a place that is left.
+ * cluster calls them, else by their addresses. One that it does not know takes a place that is left. In a set of a Redis Cluster there may be others
+ * besides: nodes that have given away all slots, or have left, are at the addresses they had; those that have joined come last.
  */
-int cluster_nodes_place(struct uri *nodes, uint32_t count, const char *directory, int cancel_fd,
+int cluster_nodes_place(struct uri **nodes, uint32_t *count, const char *directory, int cancel_fd,
                         struct ft_err *err);
 /*
  * cluster_nodes_owners - whose the slots are, by index of the nodes. Without a node that tells, all are

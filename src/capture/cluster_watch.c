@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/wake.h"
+#include "store/capture_set.h"
 #include "wire/cluster_view.h"
 #include "wire/redis_info.h"
 #include "wire/redis_pipe.h"
@@ -18,6 +19,9 @@
 #define PER_NODE_MS 5u
 #define ASK_MS      2000u
 #define NOTE_SIZE   800
+/* A replica that has just joined may be promoted before anybody knows whose it was. */
+#define STRANGER_LOOKS 20u
+#define NO_SHARD       UINT32_MAX
 
 /* Somebody of a shard, by its id in the cluster. */
 struct known {
@@ -31,6 +35,8 @@ struct watched {
     char id[SLOT_MAP_ID_SIZE]; /* of the one that is there, as it said last */
     unsigned moves;
     bool idle; /* under mu */
+    bool left; /* the others do not know it */
+    bool part; /* under mu */
     struct redis_pipe *pipe;
     const char
         *migrations; /* the command that says which slots move as a whole; NULL: it knows none */
@@ -41,8 +47,9 @@ struct watched {
 };
 
 struct cluster_watch {
-    struct watched *nodes;
-    uint32_t count;
+    struct watched *nodes; /* room for CAPTURE_SET_NODES_MAX, as in all lists of nodes */
+    uint32_t count;        /* becomes more in the thread of the watch, under mu */
+    unsigned strange;      /* looks in a row with a master that is of no shard */
     struct known *known;
     size_t known_count;
     void (*on_note)(void *context, const char *text);
@@ -70,7 +77,7 @@ static uint32_t shard_of(const struct cluster_watch *w, const char *id)
         if (strcmp(w->known[i].id, id) == 0)
             return w->known[i].node;
     }
-    return w->count;
+    return NO_SHARD;
 }
 
 static int set_shard(struct cluster_watch *w, const char *id, uint32_t node, struct ft_err *err)
@@ -96,6 +103,31 @@ static int set_shard(struct cluster_watch *w, const char *id, uint32_t node, str
     return rc;
 }
 
+/*
+ * Who was a replica, and has slots beside the master of its shard, has become a master of its own: it had been taken out of the
+ * cluster, and has come back.
+ */
+static int part_shards(struct cluster_watch *w, const struct cluster_view *v, struct ft_err *err)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        const struct cluster_member *m = &v->members[i];
+        uint32_t shard = shard_of(w, m->address.id);
+
+        if (!m->is_master || m->slot_count == 0 || shard == NO_SHARD ||
+            strcmp(w->nodes[shard].id, m->address.id) == 0)
+            continue;
+        for (size_t k = 0; k < v->count; k++) {
+            const struct cluster_member *other = &v->members[k];
+
+            if (other->is_master && !other->failed && other->slot_count > 0 &&
+                strcmp(w->nodes[shard].id, other->address.id) == 0 &&
+                set_shard(w, m->address.id, NO_SHARD, err) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
 /* A replica is of its master's shard. */
 static int learn_shards(struct cluster_watch *w, uint32_t node, struct ft_err *err)
 {
@@ -104,8 +136,8 @@ static int learn_shards(struct cluster_watch *w, uint32_t node, struct ft_err *e
 
     memcpy(w->nodes[node].id, self->address.id, SLOT_MAP_ID_SIZE);
     /* a node that was named when it was a replica already stands for its master */
-    if (shard_of(w, self->address.id) == w->count) {
-        bool alone = self->is_master || shard_of(w, self->master_id) == w->count;
+    if (shard_of(w, self->address.id) == NO_SHARD) {
+        bool alone = self->is_master || shard_of(w, self->master_id) == NO_SHARD;
 
         if (alone && set_shard(w, self->address.id, node, err) != 0)
             return -1;
@@ -114,12 +146,12 @@ static int learn_shards(struct cluster_watch *w, uint32_t node, struct ft_err *e
     }
     for (size_t i = 0; i < v->count; i++) {
         const struct cluster_member *m = &v->members[i];
-        uint32_t shard = m->is_master ? w->count : shard_of(w, m->master_id);
+        uint32_t shard = m->is_master ? NO_SHARD : shard_of(w, m->master_id);
 
-        if (shard != w->count && set_shard(w, m->address.id, shard, err) != 0)
+        if (shard != NO_SHARD && set_shard(w, m->address.id, shard, err) != 0)
             return -1;
     }
-    return 0;
+    return self->slot_count == 0 ? 0 : part_shards(w, v, err);
 }
 
 /*
@@ -130,6 +162,12 @@ static void close_pipe(struct watched *n)
 {
     redis_pipe_free(n->pipe);
     n->pipe = NULL;
+}
+
+static void forget_view(struct watched *n)
+{
+    cluster_view_free(n->view);
+    n->view = NULL;
 }
 
 static int open_pipe(struct watched *n, int cancel_fd, struct ft_err *err)
@@ -168,8 +206,7 @@ static int take_answer(struct watched *n, const redisReply *reply, struct ft_err
         return -1;
     if (n->migrations == NULL || cluster_view_add_migrations(n->view, reply->element[2], err) == 0)
         return 0;
-    cluster_view_free(n->view);
-    n->view = NULL;
+    forget_view(n);
     return -1;
 }
 
@@ -190,8 +227,7 @@ static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
     redisReply *reply = NULL;
     int rc;
 
-    cluster_view_free(n->view);
-    n->view = NULL;
+    forget_view(n);
     if (n->pipe == NULL && open_pipe(n, cancel_fd, err) != 0)
         return -1;
     for (int i = 0; i < 5; i++) {
@@ -292,17 +328,73 @@ static const struct cluster_member *find_master(const struct cluster_watch *w, u
     return best;
 }
 
-/* It has given all its slots to another node, and is its replica now. */
+/* It knows nobody who has slots, and has none itself. */
+static bool is_alone(const struct cluster_view *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        if (v->members[i].slot_count > 0)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * It has given all its slots to another node, and is its replica now. One that was so, and has been reset, is about to be
+ * forgotten by the others.
+ */
 static bool is_idle(const struct cluster_watch *w, uint32_t node)
 {
     const struct cluster_view *v = w->nodes[node].view;
     const struct cluster_member *self = v == NULL ? NULL : &v->members[v->self];
     uint32_t shard;
 
-    if (self == NULL || self->is_master)
+    if (self == NULL)
+        return w->nodes[node].idle;
+    shard = shard_of(w, self->address.id);
+    if (shard == node && self->is_master)
+        return w->nodes[node].idle && is_alone(v);
+    if (shard == node)
+        shard = shard_of(w, self->master_id);
+    return shard != NO_SHARD && shard != node;
+}
+
+/* None of those with slots knows anybody of the shard: it has been taken out of the cluster. */
+static bool has_left(const struct cluster_watch *w, uint32_t node)
+{
+    const struct cluster_view *own = w->nodes[node].view;
+    bool asked = false;
+
+    if (own != NULL && own->members[own->self].slot_count > 0)
         return false;
-    shard = shard_of(w, self->master_id);
-    return shard != w->count && shard != node;
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct cluster_view *v = i == node ? NULL : w->nodes[i].view;
+
+        if (v == NULL || v->members[v->self].slot_count == 0)
+            continue;
+        asked = true;
+        for (size_t k = 0; k < v->count; k++) {
+            if (shard_of(w, v->members[k].address.id) == node)
+                return false;
+        }
+    }
+    return asked || w->nodes[node].left;
+}
+
+static void see_leaving(struct cluster_watch *w, uint32_t node)
+{
+    struct watched *n = &w->nodes[node];
+    bool left = has_left(w, node);
+    char address[URI_ADDRESS_SIZE];
+    char line[NOTE_SIZE];
+
+    if (left && !n->left) {
+        (void)snprintf(line, sizeof(line),
+                       "%s has left the cluster: what was recorded of it stays, the capture goes "
+                       "on with the other nodes",
+                       uri_address(&n->at, address)); /* fits */
+        note(w, line);
+    }
+    n->left = left;
 }
 
 static int follow_masters(struct cluster_watch *w, bool *ret_moved, struct ft_err *err)
@@ -314,6 +406,8 @@ static int follow_masters(struct cluster_watch *w, bool *ret_moved, struct ft_er
         const struct cluster_member *master = find_master(w, i);
         bool idle = master == NULL && is_idle(w, i);
 
+        see_leaving(w, i);
+        idle = idle || n->left;
         pthread_mutex_lock(&w->mu);
         n->idle = idle;
         pthread_mutex_unlock(&w->mu);
@@ -331,26 +425,69 @@ static int follow_masters(struct cluster_watch *w, bool *ret_moved, struct ft_er
  * A look
  */
 
-static void find_stranger(const struct cluster_watch *w, struct cluster_look *look)
+static const struct cluster_member *find_stranger(const struct cluster_watch *w)
 {
-    look->stranger[0] = '\0';
     for (uint32_t i = 0; i < w->count; i++) {
-        const struct cluster_view *v = w->nodes[i].view;
+        const struct cluster_view *v = w->nodes[i].left ? NULL : w->nodes[i].view;
 
         for (size_t k = 0; v != NULL && k < v->count; k++) {
             const struct cluster_member *m = &v->members[k];
 
-            if (m->is_master && !m->failed && m->slot_count > 0 &&
-                shard_of(w, m->address.id) == w->count)
-                (void)snprintf(look->stranger, sizeof(look->stranger), "%s:%u", m->address.host,
-                               m->address.port); /* fits */
+            if (m->is_master && !m->failed && m->slot_count > 0 && m->address.port != 0 &&
+                m->address.id[0] != '\0' && shard_of(w, m->address.id) == NO_SHARD)
+                return m;
         }
     }
+    return NULL;
+}
+
+static int add_node(struct cluster_watch *w, const struct slot_map_address *at, struct ft_err *err)
+{
+    struct watched *n = &w->nodes[w->count];
+    int rc = slot_map_node_uri(at, &w->nodes[0].given, &n->given, err);
+
+    if (rc == 0)
+        rc = uri_copy(&n->at, &n->given, err);
+    if (rc == 0)
+        rc = set_shard(w, at->id, w->count, err);
+    if (rc != 0) {
+        uri_release(&n->given);
+        uri_release(&n->at);
+        return -1;
+    }
+    memcpy(n->id, at->id, SLOT_MAP_ID_SIZE);
+    pthread_mutex_lock(&w->mu);
+    w->count++;
+    pthread_mutex_unlock(&w->mu);
+    return 0;
+}
+
+/* All of them at once, when one has been there for long enough. */
+static int add_strangers(struct cluster_watch *w, struct ft_err *err)
+{
+    const struct cluster_member *m = find_stranger(w);
+
+    w->strange = m == NULL ? 0 : w->strange + 1;
+    if (w->strange < STRANGER_LOOKS)
+        return 0;
+    while (m != NULL && w->count < CAPTURE_SET_NODES_MAX) {
+        if (add_node(w, &m->address, err) != 0)
+            return -1;
+        m = find_stranger(w);
+    }
+    return 0;
 }
 
 static void fill_look(struct cluster_watch *w, struct cluster_look *look, bool moved)
 {
+    const struct cluster_member *stranger = w->strange < STRANGER_LOOKS ? NULL : find_stranger(w);
+
     look->whole = !moved;
+    look->count = w->count;
+    look->stranger[0] = '\0';
+    if (stranger != NULL)
+        (void)snprintf(look->stranger, sizeof(look->stranger), "%s:%u", stranger->address.host,
+                       stranger->address.port); /* fits */
     for (uint32_t i = 0; i < w->count; i++) {
         const struct watched *n = &w->nodes[i];
 
@@ -384,7 +521,6 @@ static void fill_look(struct cluster_watch *w, struct cluster_look *look, bool m
         if (owners != 1)
             look->owner[slot] = SLOT_OWNER_NONE;
     }
-    find_stranger(w, look);
 }
 
 /* What one node does not answer only leaves the look without it. */
@@ -400,6 +536,11 @@ static int make_look(struct cluster_watch *w, struct ft_err *err)
     for (uint32_t i = 0; i < w->count; i++) {
         struct ft_err ignored = FT_ERR_INIT;
 
+        if (w->nodes[i].left) { /* who has left is not asked before the others know it again */
+            forget_view(&w->nodes[i]);
+            close_pipe(&w->nodes[i]);
+            continue;
+        }
         if (ask(&w->nodes[i], w->end_fd, &ignored) != 0) {
             if (ignored.kind == FT_ERR_CANCELLED)
                 return err_copy(err, &ignored);
@@ -411,7 +552,7 @@ static int make_look(struct cluster_watch *w, struct ft_err *err)
             return -1;
         }
     }
-    if (follow_masters(w, &moved, err) != 0)
+    if (follow_masters(w, &moved, err) != 0 || add_strangers(w, err) != 0)
         return -1;
     pthread_mutex_lock(&w->mu);
     look = &w->looks[!w->lent];
@@ -427,9 +568,8 @@ static void *watch_main(void *arg)
 {
     struct cluster_watch *w = arg;
     struct pollfd end = {w->end_fd, POLLIN, 0};
-    int wait_ms = (int)(LOOK_MS + w->count * PER_NODE_MS);
 
-    while (poll(&end, 1, wait_ms) <= 0) {
+    while (poll(&end, 1, (int)(LOOK_MS + w->count * PER_NODE_MS)) <= 0) {
         struct ft_err ignored = FT_ERR_INIT; /* no memory, or the end: it is tried again */
 
         (void)make_look(w, &ignored);
@@ -457,11 +597,11 @@ static int take_known(struct cluster_watch *w, uint32_t node, const char *ids, s
 static int open_watch(struct cluster_watch *w, const struct cluster_watch_options *o,
                       struct ft_err *err)
 {
-    w->nodes = calloc(o->count, sizeof(*w->nodes));
+    w->nodes = calloc(CAPTURE_SET_NODES_MAX, sizeof(*w->nodes));
     for (int i = 0; i < 2; i++) {
-        w->looks[i].lsn = calloc(o->count, sizeof(*w->looks[i].lsn));
-        w->looks[i].epoch = calloc(o->count, sizeof(*w->looks[i].epoch));
-        w->looks[i].moves = calloc(o->count, sizeof(*w->looks[i].moves));
+        w->looks[i].lsn = calloc(CAPTURE_SET_NODES_MAX, sizeof(*w->looks[i].lsn));
+        w->looks[i].epoch = calloc(CAPTURE_SET_NODES_MAX, sizeof(*w->looks[i].epoch));
+        w->looks[i].moves = calloc(CAPTURE_SET_NODES_MAX, sizeof(*w->looks[i].moves));
         if (w->looks[i].lsn == NULL || w->looks[i].epoch == NULL || w->looks[i].moves == NULL)
             return err_nomem(err, "a look at a cluster");
     }
@@ -505,6 +645,35 @@ int cluster_watch_new(struct cluster_watch **ret, const struct cluster_watch_opt
         return -1;
     }
     *ret = w;
+    return 0;
+}
+
+int cluster_watch_of_set(struct cluster_watch **ret, const struct uri *nodes, uint32_t count,
+                         const char *directory, void (*say)(void *context, const char *text),
+                         void *context, struct ft_err *err)
+{
+    const char **ids = calloc(count, sizeof(*ids));
+    const struct cluster_watch_options options = {
+        .nodes = nodes, .count = count, .known_ids = ids, .on_note = say, .context = context};
+    struct capture_set *set = NULL;
+    struct cluster_watch *watch = NULL;
+    int rc = ids == NULL ? err_nomem(err, "the nodes of a set") : 0;
+
+    if (rc == 0 && capture_set_is_dir(directory))
+        rc = capture_set_open_read(&set, directory, err);
+    for (uint32_t i = 0; rc == 0 && set != NULL && i < count && i < set->node_count; i++)
+        ids[i] = set->nodes[i].ids;
+    if (rc == 0)
+        rc = cluster_watch_new(&watch, &options, err);
+    capture_set_free(set);
+    free(ids);
+    if (rc != 0)
+        return -1;
+    if (!cluster_watch_is_cluster(watch)) {
+        cluster_watch_free(watch);
+        watch = NULL;
+    }
+    *ret = watch;
     return 0;
 }
 
@@ -572,6 +741,44 @@ bool cluster_watch_is_idle(struct cluster_watch *w, uint32_t node)
     idle = w->nodes[node].idle;
     pthread_mutex_unlock(&w->mu);
     return idle;
+}
+
+void cluster_watch_set_parts(struct cluster_watch *w, const uint32_t *generations, uint32_t count)
+{
+    pthread_mutex_lock(&w->mu);
+    for (uint32_t i = 0; i < count; i++)
+        w->nodes[i].part = generations[i] != 0;
+    pthread_mutex_unlock(&w->mu);
+}
+
+bool cluster_watch_is_part(struct cluster_watch *w, uint32_t node)
+{
+    bool part;
+
+    pthread_mutex_lock(&w->mu);
+    part = w->nodes[node].part;
+    pthread_mutex_unlock(&w->mu);
+    return part;
+}
+
+uint32_t cluster_watch_count(struct cluster_watch *w)
+{
+    uint32_t count;
+
+    pthread_mutex_lock(&w->mu);
+    count = w->count;
+    pthread_mutex_unlock(&w->mu);
+    return count;
+}
+
+int cluster_watch_place(struct cluster_watch *w, uint32_t node, struct uri *ret, struct ft_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&w->mu);
+    rc = uri_copy(ret, &w->nodes[node].at, err);
+    pthread_mutex_unlock(&w->mu);
+    return rc;
 }
 
 char *cluster_watch_ids(struct cluster_watch *w, uint32_t node)

@@ -118,6 +118,8 @@ int set_rest_resume(struct set_rest *s, const struct set_generation *g, struct f
         return err_nomem(err, "the LSNs of a set");
     memcpy(s->calm_lsn, last->from != NULL ? last->from : last->lsn,
            s->count * sizeof(*s->calm_lsn));
+    for (uint32_t i = 0; i < s->count; i++)
+        s->was_idle[i] = last->lsn[i] == INT64_MAX;
     for (size_t i = 0; i < g->moment_count; i++) {
         const struct set_moment *one = &g->moments[i];
 
@@ -153,7 +155,12 @@ const uint16_t *set_rest_owners(const struct set_rest *s)
 
 const uint64_t *set_rest_moving(const struct set_rest *s)
 {
-    return s->begun && s->calm.restless > s->calm.calm ? s->calm_lsn : NULL;
+    return s->calm.restless > s->calm.calm ? set_rest_last_calm(s) : NULL;
+}
+
+const uint64_t *set_rest_last_calm(const struct set_rest *s)
+{
+    return s->begun ? s->calm_lsn : NULL;
 }
 
 struct cluster_calm set_rest_calm(const struct set_rest *s)
@@ -347,21 +354,41 @@ static bool has_all_owners(const struct set_rest *s)
     return true;
 }
 
-/* What a node that has become idle had not sent yet nobody gets any more. */
-static bool has_become_idle(struct set_rest *s)
+static bool has_slots(const struct set_rest *s, uint32_t node)
+{
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        if (s->owner[slot] == node)
+            return true;
+    }
+    return false;
+}
+
+/* What a node that has become idle had not sent yet nobody gets any more; without slots it had nothing to say. */
+static bool has_lost_any(const struct set_rest *s)
 {
     bool found = false;
 
-    for (uint32_t i = 0; i < s->count; i++) {
-        found = found || (s->begun && s->waiting_idle[i] && !s->was_idle[i]);
-        s->was_idle[i] = s->waiting_idle[i];
-    }
+    for (uint32_t i = 0; s->begun && i < s->count; i++)
+        found = found || (s->waiting_idle[i] && !s->was_idle[i] && has_slots(s, i));
+    return found;
+}
+
+/* All that an idle node has is from before its moments: what comes when it is back needs others. */
+static bool has_come_back(const struct set_rest *s)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < s->count; i++)
+        found = found || (s->was_idle[i] && !s->waiting_idle[i]);
     return found;
 }
 
 enum set_rest_step set_rest_next(struct set_rest *s, const uint64_t *durable, const unsigned *moves,
                                  const struct set_moment **ret, struct ft_err *err)
 {
+    bool over;
+    bool back;
+
     if (s->waiting.lsn == NULL)
         return SET_REST_NOTHING;
     if (memcmp(moves, s->waiting_moves, s->count * sizeof(*moves)) != 0) {
@@ -371,10 +398,15 @@ enum set_rest_step set_rest_next(struct set_rest *s, const uint64_t *durable, co
     }
     if (!is_durable(s, durable))
         return SET_REST_NOTHING;
+    over = has_lost_any(s);
+    back = has_come_back(s);
+    memcpy(s->was_idle, s->waiting_idle, s->count * sizeof(*s->was_idle));
     take_owners(s);
-    if (has_become_idle(s) || is_crossed(s)) {
+    if (over || back || is_crossed(s)) {
+        bool begun = s->begun;
+
         set_rest_begin(s, 0);
-        return SET_REST_AGAIN;
+        return begun ? SET_REST_AGAIN : SET_REST_NOTHING;
     }
     if (s->begun) {
         set_moment_release(&s->written);

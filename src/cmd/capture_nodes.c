@@ -35,6 +35,10 @@ static int node_report(const struct capture_args *a, const struct capture_set *s
 
     if (path == NULL)
         return err_nomem(err, "a path");
+    if (!capture_set_has(set, NULL, node) && !capture_is_dir(path)) {
+        free(path);
+        return 0;
+    }
     rc = capture_open_read(&c, path, err);
     free(path);
     if (rc != 0)
@@ -71,6 +75,7 @@ static int print_report(const struct capture_args *a, const struct capture_set_r
     const struct set_generation *g;
     struct capture_set *set;
     json_t *nodes = json_array();
+    uint32_t of_newest = 0;
     int rc = capture_set_open_read(&set, a->run.directory, err);
 
     if (rc != 0) {
@@ -84,9 +89,11 @@ static int print_report(const struct capture_args *a, const struct capture_set_r
         rc = set_to_json(a, set, result, why, nodes, err);
     else
         json_decref(nodes);
+    for (uint32_t i = 0; g != NULL && i < set->node_count; i++)
+        of_newest += capture_set_has(set, g, i);
     if (rc == 0 && !a->output.json && g != NULL)
         fprintf(stderr, "%s: generation %" PRIu32 " of the set has %" PRIu32 " node%s\n", set->path,
-                g->id, set->node_count, plural(set->node_count));
+                g->id, of_newest, plural(of_newest));
     else if (rc == 0 && !a->output.json)
         fprintf(stderr, "%s: not all nodes have a complete snapshot yet\n", set->path);
     capture_set_free(set);
@@ -103,7 +110,7 @@ int capture_nodes(struct capture_args *a, struct progress *progress, enum captur
     int rc = a->cluster ? capture_nodes_find(&a->source, a->run.cancel_fd, err) : 0;
 
     if (rc == 0)
-        rc = cluster_nodes_place(a->source.nodes, a->source.node_count, a->run.directory,
+        rc = cluster_nodes_place(&a->source.nodes, &a->source.node_count, a->run.directory,
                                  a->run.cancel_fd, err);
     if (rc == 0) {
         options = (struct capture_set_options){

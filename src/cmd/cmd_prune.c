@@ -194,10 +194,16 @@ static int prune_node(const struct prune_args *a, const struct capture_set *set,
     char *path = capture_set_node_path(set, node);
     struct retention rule = a->retain;
     json_t *report = NULL;
+    size_t looked_at = 0;
     int rc;
 
-    for (size_t i = set->generation_count; of_set != NULL && i > 0 && rule.of_set_count < kept; i--)
-        of_set[rule.of_set_count++] = set->generations[i - 1].nodes[node];
+    for (size_t i = set->generation_count; of_set != NULL && i > 0 && looked_at < kept; i--) {
+        const struct set_generation *g = &set->generations[i - 1];
+
+        looked_at++;
+        if (capture_set_has(set, g, node))
+            of_set[rule.of_set_count++] = g->nodes[node];
+    }
     rule.of_set = of_set;
     if (!a->output.json && !a->output.quiet)
         printf("%s:\n", set->nodes[node].address);
@@ -216,8 +222,10 @@ static int prune_set(const struct prune_args *a, json_t **ret, struct ft_err *er
     struct capture_set *set = NULL;
     int rc = capture_set_open_read(&set, a->dir, err);
 
-    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++)
-        rc = prune_node(a, set, i, nodes, err);
+    for (uint32_t i = 0; rc == 0 && i < set->node_count; i++) {
+        if (capture_set_has(set, NULL, i)) /* else it has just joined */
+            rc = prune_node(a, set, i, nodes, err);
+    }
     if (rc == 0 && a->output.json)
         *ret = json_pack("{s:o, s:O}", "directory", json_from_text(a->dir), "nodes", nodes);
     capture_set_free(set);

@@ -85,6 +85,10 @@ static int show_set(const struct status_command_args *a, json_t *runs, struct ft
         char *path = capture_set_node_path(set, i);
         struct capture *c;
 
+        if (path != NULL && !capture_set_has(set, NULL, i) && !capture_is_dir(path)) {
+            free(path); /* it has just joined */
+            continue;
+        }
         rc = path == NULL ? err_nomem(err, "a path") : capture_open_read(&c, path, err);
         free(path);
         if (rc != 0)

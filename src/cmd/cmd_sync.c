@@ -236,7 +236,7 @@ static int take_nodes(struct job *job)
     if (job->args->cluster && capture_nodes_find(source, run->cancel_fd, &job->err) != 0)
         return -1;
     if (job->args->cluster || source->node_count > 1) {
-        if (cluster_nodes_place(source->nodes, source->node_count, run->capture.directory,
+        if (cluster_nodes_place(&source->nodes, &source->node_count, run->capture.directory,
                                 run->cancel_fd, &job->err) != 0)
             return -1;
         run->nodes = source->nodes;

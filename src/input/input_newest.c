@@ -46,8 +46,11 @@ static int look_at_set(struct input_newest *n, const char *path, uint32_t genera
         return -1;
     g = capture_set_find(set, generation);
     for (uint32_t i = 0; rc == 0 && g != NULL && i < set->node_count; i++) {
-        char *node = capture_set_node_path(set, i);
+        char *node;
 
+        if (!capture_set_has(set, g, i))
+            continue;
+        node = capture_set_node_path(set, i);
         rc = node == NULL ? err_nomem(err, "a path") : look_at_capture(n, node, g->nodes[i], err);
         free(node);
     }

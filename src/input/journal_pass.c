@@ -202,7 +202,7 @@ static const uint64_t *see_passed(struct pass *p)
         bool stands = flow->state == FLOW_RUNNING || flow->state == FLOW_HELD ||
                       flow->state == FLOW_BARRED || (flow->state == FLOW_WAITING && flow->has_item);
 
-        p->passed[i] = stands ? flow->item.lsn : flow->next_lsn;
+        p->passed[source_node_of(p->source, i)] = stands ? flow->item.lsn : flow->next_lsn;
     }
     return p->passed;
 }
@@ -516,7 +516,7 @@ static int try_barred(struct pass *p, struct ft_err *err)
     if (p->follow != NULL && moments_may_be_new(p))
         news = slot_owners_update(p->owners, p->source, err);
     (void)see_passed(p);
-    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+    for (uint32_t i = 0; i < source_node_count(p->source); i++)
         sum += p->passed[i];
     if (news < 0 || (news == 0 && sum == p->passed_sum))
         return news;

@@ -56,7 +56,7 @@ int set_slots_read(const struct capture_set *set, const uint32_t *generations,
     struct set_slots_clash clash = {0};
 
     for (uint32_t i = 0; !clash.found && i < set->node_count; i++) {
-        if (read_node(set, i, generations[i], owner, &clash, err) != 0)
+        if (generations[i] != 0 && read_node(set, i, generations[i], owner, &clash, err) != 0)
             return -1;
     }
     *ret = clash;

@@ -33,10 +33,14 @@ int source_nodes_check_end(const struct source *s, const struct cut *cut, struct
 
     if (g == NULL || g->moving == NULL || !cut->is_end)
         return 0;
-    for (uint32_t i = 0; i < s->nodes->count && n + I64_TEXT_SIZE + 1 < sizeof(lsns); i++) {
+    for (uint32_t i = 0; i < s->stream_count && n + I64_TEXT_SIZE + 1 < sizeof(lsns); i++) {
+        uint64_t lsn = g->moving[source_node_of(s, i)];
+
         if (i > 0)
             lsns[n++] = ',';
-        n += i64_to_text((int64_t)g->moving[i] - 1, lsns + n);
+        if (lsn == 0 || lsn == INT64_MAX) /* it was idle: all that it has */
+            lsn = source_lsns(s, i).next;
+        n += i64_to_text((int64_t)lsn - 1, lsns + n);
         lsns[n] = '\0';
     }
     return err_set(err, FT_ERR_STATE,

@@ -23,7 +23,8 @@ struct source;
 
 struct source_nodes {
     uint32_t count;
-    uint32_t *first; /* of each node its first stream, and one more: all streams */
+    uint32_t *
+        first; /* of each node its first stream, and one more: all streams. A node that is not in the generation has none */
     /* by index of the node, when the full syncs of all of them were complete */
     uint16_t owner[SLOT_COUNT];
     const struct set_generation

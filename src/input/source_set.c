@@ -42,24 +42,39 @@ static int open_node(struct source_set *s, uint32_t node, uint32_t generation, s
     return rc;
 }
 
+/* A generation has one at least. */
+static const struct source *first_node(const struct source_set *s)
+{
+    uint32_t i = 0;
+
+    while (s->nodes[i] == NULL)
+        i++;
+    return s->nodes[i];
+}
+
 /* What all of it is read as is one thing. */
 static int join_info(struct source_set *s, struct ft_err *err)
 {
     struct source *base = &s->base;
 
-    base->info = s->nodes[0]->info;
-    base->capabilities &= s->nodes[0]->capabilities;
-    base->began_us = s->nodes[0]->began_us;
-    base->snapshot_records = s->nodes[0]->snapshot_records;
-    for (uint32_t i = 1; i < s->set->node_count; i++) {
+    const struct source *first = first_node(s);
+
+    base->info = first->info;
+    base->info.used_mem = 0;
+    base->capabilities &= first->capabilities;
+    base->began_us = first->began_us;
+    base->snapshot_records = first->snapshot_records;
+    for (uint32_t i = 0; i < s->set->node_count; i++) {
         const struct source *node = s->nodes[i];
 
-        if (node->capabilities != s->nodes[0]->capabilities) {
+        if (node == NULL)
+            continue;
+        if (node->capabilities != first->capabilities) {
             return err_set(err, FT_ERR_UNSUPPORTED,
                            "\"%s\": some of its nodes are a Dragonfly and some are not",
                            base->path);
         }
-        if (node->release != s->nodes[0]->release) {
+        if (node->release != first->release) {
             return err_set(err, FT_ERR_UNSUPPORTED,
                            "\"%s\": its nodes are of different releases, %s and %s, which write "
                            "different journals",
@@ -89,6 +104,7 @@ static int join_streams(struct source_set *s, struct ft_err *err)
 {
     struct source *base = &s->base;
     uint32_t count = s->set->node_count;
+    uint32_t guard_count = 0;
 
     s->parts.count = count;
     s->parts.first = calloc(count + 1u, sizeof(*s->parts.first));
@@ -96,8 +112,11 @@ static int join_streams(struct source_set *s, struct ft_err *err)
     if (s->parts.first == NULL || s->guards == NULL)
         return err_nomem(err, "the nodes of a set");
     for (uint32_t i = 0; i < count; i++) {
-        s->guards[i] = (struct owner_guard_node){base->stream_count, &s->nodes[i]->guard};
-        base->stream_count += s->nodes[i]->stream_count;
+        if (s->nodes[i] != NULL) {
+            s->guards[guard_count++] =
+                (struct owner_guard_node){base->stream_count, &s->nodes[i]->guard};
+            base->stream_count += s->nodes[i]->stream_count;
+        }
         s->parts.first[i + 1] = base->stream_count;
     }
     if (base->stream_count > CAPTURE_FLOWS_MAX) {
@@ -107,13 +126,15 @@ static int join_streams(struct source_set *s, struct ft_err *err)
     base->lsns = calloc(base->stream_count + 1u, sizeof(*base->lsns));
     if (base->lsns == NULL)
         return err_nomem(err, "the flows");
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(&base->lsns[s->parts.first[i]], s->nodes[i]->lsns,
-               s->nodes[i]->stream_count * sizeof(*base->lsns));
+    for (uint32_t i = 0; i < count; i++) {
+        if (s->nodes[i] != NULL)
+            memcpy(&base->lsns[s->parts.first[i]], s->nodes[i]->lsns,
+                   s->nodes[i]->stream_count * sizeof(*base->lsns));
+    }
     base->guard.has_records = true;
-    base->guard.rule = s->nodes[0]->guard.rule; /* for who asks whether there is one */
+    base->guard.rule = first_node(s)->guard.rule; /* for who asks whether there is one */
     base->guard.nodes = s->guards;
-    base->guard.node_count = count;
+    base->guard.node_count = guard_count;
     base->nodes = &s->parts;
     return 0;
 }
@@ -122,6 +143,7 @@ static int open_set(struct source *base, uint32_t generation, struct ft_err *err
 {
     struct source_set *s = (struct source_set *)base;
     const struct set_generation *g;
+    uint32_t node_count = 0;
 
     if (capture_set_open_read(&s->set, base->path, err) != 0)
         return -1;
@@ -140,14 +162,17 @@ static int open_set(struct source *base, uint32_t generation, struct ft_err *err
     if (s->nodes == NULL)
         return err_nomem(err, "the nodes of a set");
     for (uint32_t i = 0; i < s->set->node_count; i++) {
+        if (!capture_set_has(s->set, g, i))
+            continue;
         if (open_node(s, i, g->nodes[i], err) != 0)
             return -1;
+        node_count++;
     }
     base->generation = g->id;
     take_slots(s, g);
     if (join_streams(s, err) != 0 || join_info(s, err) != 0)
         return -1;
-    if (s->parts.moments == NULL || base->stream_count == s->set->node_count)
+    if (s->parts.moments == NULL || base->stream_count == node_count)
         return 0;
     return err_set(err, FT_ERR_CORRUPT, "\"%s\": a node has several flows, and slots are settled",
                    base->path);
@@ -215,6 +240,8 @@ static bool stamp(const struct source *s, struct stat *ret)
     for (uint32_t i = 0; i < set->set->node_count; i++) {
         struct stat of_node;
 
+        if (set->nodes[i] == NULL)
+            continue;
         if (!source_stamp(set->nodes[i], &of_node))
             return false;
         /* a file that takes another's place is a new one */
@@ -239,6 +266,8 @@ static int parse_time(const struct source *s, const char *text, uint64_t *ret_ti
     for (uint32_t i = 0; i < source_node_count(s); i++) {
         uint64_t time_us;
 
+        if (set_in(s)->nodes[i] == NULL)
+            continue;
         if (source_parse_time(set_in(s)->nodes[i], text, &time_us, err) != 0)
             return -1;
         if (time_us > last_us)
@@ -310,10 +339,14 @@ static int resolve_nodes(const struct source *s, const char *at, struct cut *ret
         at = format_time_us(time_us + 999, absolute);
     }
     for (uint32_t i = 0; i < source_node_count(s); i++) {
-        char *part = is_list ? list_part(&at, set_in(s)->nodes[i]->stream_count) : strdup(at);
-        int rc =
-            part == NULL ? err_nomem(err, "a list of LSNs") : resolve_node(s, i, part, ret, err);
+        const struct source *node = set_in(s)->nodes[i];
+        char *part;
+        int rc;
 
+        if (node == NULL)
+            continue;
+        part = is_list ? list_part(&at, node->stream_count) : strdup(at);
+        rc = part == NULL ? err_nomem(err, "a list of LSNs") : resolve_node(s, i, part, ret, err);
         free(part);
         if (rc != 0)
             return err_wrap(err, "node %s", set_in(s)->set->nodes[i].address);
@@ -334,9 +367,14 @@ static int check_rest(const struct source *s, const struct cut *cut, struct ft_e
         bool after = false;
         bool before = false;
 
-        for (uint32_t n = 0; one->from != NULL && n < s->stream_count; n++) {
-            after = after || cut->stop_lsn[n] > one->from[n];
-            before = before || (one->lsn[n] != INT64_MAX && cut->stop_lsn[n] < one->lsn[n]);
+        /* a node has one stream where there are moments; what one has that was idle then is before that */
+        for (uint32_t stream = 0; one->from != NULL && stream < s->stream_count; stream++) {
+            uint32_t n = source_node_of(s, stream);
+
+            if (one->lsn[n] == INT64_MAX)
+                continue;
+            after = after || cut->stop_lsn[stream] > one->from[n];
+            before = before || cut->stop_lsn[stream] < one->lsn[n];
         }
         if (after && before)
             return err_set(err, FT_ERR_STATE,

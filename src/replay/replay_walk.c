@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "command/command_table.h"
+#include "input/source_nodes.h"
 #include "mapping/replay_mapper.h"
 
 #define RECENT_COUNT 32768u
@@ -99,7 +100,8 @@ static int take_record(struct replay_walk *w, const struct item *item, struct ft
 
 static int take_item(struct replay_walk *w, const struct item *item, struct ft_err *err)
 {
-    if (item_entry(item) != NULL && w->entries)
+    if (item_entry(item) != NULL && w->entries &&
+        !source_is_foreign(w->source, item->flow, item->rdb.entry.key))
         return take_key(w, item, item->rdb.entry.db, item->rdb.entry.key, err);
     if (item_command(item) == NULL || w->no_records ||
         (w->from_lsn != NULL && item->lsn < w->from_lsn[item->flow]))

@@ -3,7 +3,7 @@
  *
  * What it is   What a replay has brought, or is about to bring, without asking the target. A key comes
  *              once for each time it is named, but for repetitions close to each other; those of
- *              another flow, and what filters leave out or the target keeps, do not come.
+ *              another flow or of another node's slots, and what filters leave out or the target keeps, do not come.
  * Threads      One per thread.
  */
 #ifndef FLOWTAPE_REPLAY_REPLAY_WALK_H

@@ -82,14 +82,39 @@ static json_t *generation_json(const struct set_generation *g, uint32_t node_cou
     return j;
 }
 
-/* A program that knows nothing of settled slots would not apply what comes of those that have moved. */
-static int format_major(const struct capture_set *s)
+bool capture_set_has(const struct capture_set *s, const struct set_generation *g, uint32_t node)
 {
+    bool found = g != NULL && g->nodes[node] != 0;
+
+    for (size_t i = 0; g == NULL && i < s->generation_count; i++)
+        found = found || s->generations[i].nodes[node] != 0;
+    return found;
+}
+
+static bool is_written(const struct set_generation *g, uint32_t generation)
+{
+    return generation == 0 || generation == g->id;
+}
+
+/*
+ * A program that knows nothing of settled slots would not apply what comes of those that have moved; one that knows nothing of
+ * nodes which are not in a generation would look for them.
+ */
+static int format_major(const struct capture_set *s, uint32_t generation)
+{
+    int major = 1;
+
     for (size_t i = 0; i < s->generation_count; i++) {
-        if (s->generations[i].moment_count != 0)
-            return 2;
+        const struct set_generation *g = &s->generations[i];
+
+        if (!is_written(g, generation))
+            continue;
+        if (major < 2 && g->moment_count != 0)
+            major = 2;
+        for (uint32_t node = 0; node < s->node_count; node++)
+            major = capture_set_has(s, g, node) ? major : 3;
     }
-    return 1;
+    return major;
 }
 
 static json_t *node_json(const struct set_node *n)
@@ -115,12 +140,12 @@ int capture_set_write(const struct capture_set *s, uint32_t generation, int dirf
     for (uint32_t i = 0; i < s->node_count; i++)
         (void)json_array_append_new(nodes, node_json(&s->nodes[i]));
     for (size_t i = 0; i < s->generation_count; i++)
-        if (generation == 0 || generation == s->generations[i].id)
+        if (is_written(&s->generations[i], generation))
             (void)json_array_append_new(generations,
                                         generation_json(&s->generations[i], s->node_count));
     bytes_to_hex(bytes_of(s->id, sizeof(s->id)), id);
     root = json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "format", FORMAT_NAME, "major",
-                     format_major(s), "minor", 0, "set_id", id, "created",
+                     format_major(s, generation), "minor", 0, "set_id", id, "created",
                      format_time_us(s->created_us, created), "nodes", nodes, "generations",
                      generations);
     text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
@@ -228,6 +253,17 @@ static int read_slots(const struct capture_set *s, struct set_slots **ret, size_
     return 0;
 }
 
+/* Nobody reads what a node has that is not in the generation. */
+static int check_owners(const struct capture_set *s, const struct set_generation *g,
+                        const struct set_slots *slots, size_t count, struct ft_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!capture_set_has(s, g, slots[i].node))
+            return wrong("slots", "of nodes of the generation", err);
+    }
+    return 0;
+}
+
 static int read_lsns(const struct capture_set *s, const json_t *list, uint64_t **ret,
                      struct ft_err *err)
 {
@@ -263,7 +299,8 @@ static int read_moments(const struct capture_set *s, struct set_generation *g, c
             read_lsns(s, json_object_get(j, "epochs"), &one->epoch, err) != 0 ||
             (json_object_get(j, "from") != NULL &&
              read_lsns(s, json_object_get(j, "from"), &one->from, err) != 0) ||
-            read_slots(s, &one->slots, &one->slots_count, json_object_get(j, "slots"), err) != 0)
+            read_slots(s, &one->slots, &one->slots_count, json_object_get(j, "slots"), err) != 0 ||
+            check_owners(s, g, one->slots, one->slots_count, err) != 0)
             return -1;
     }
     return 0;
@@ -291,6 +328,7 @@ static int read_generation(struct capture_set *s, const json_t *j, struct ft_err
     const json_t *id = json_object_get(j, "id");
     const json_t *nodes = json_object_get(j, "nodes");
     struct set_generation *g;
+    bool any = false;
 
     if (!in_range(id, after + 1, UINT32_MAX))
         return wrong("id", "greater than the one before", err);
@@ -302,11 +340,15 @@ static int read_generation(struct capture_set *s, const json_t *j, struct ft_err
     for (uint32_t i = 0; i < s->node_count; i++) {
         const json_t *of_node = json_array_get(nodes, i);
 
-        if (!in_range(of_node, 1, UINT32_MAX))
+        if (!in_range(of_node, 0, UINT32_MAX))
             return wrong("nodes", "an array with a generation of each node", err);
         g->nodes[i] = (uint32_t)json_integer_value(of_node);
+        any = any || g->nodes[i] != 0;
     }
-    if (read_slots(s, &g->slots, &g->slots_count, json_object_get(j, "slots"), err) != 0)
+    if (!any)
+        return wrong("nodes", "an array with a generation of a node", err);
+    if (read_slots(s, &g->slots, &g->slots_count, json_object_get(j, "slots"), err) != 0 ||
+        check_owners(s, g, g->slots, g->slots_count, err) != 0)
         return -1;
     if (json_object_get(j, "moving") != NULL &&
         read_lsns(s, json_object_get(j, "moving"), &g->moving, err) != 0)
@@ -323,7 +365,7 @@ static int read_root(struct capture_set *s, const json_t *root, struct ft_err *e
 
     if (format == NULL || strcmp(format, FORMAT_NAME) != 0)
         return wrong("format", "\"" FORMAT_NAME "\"", err);
-    if (!in_range(json_object_get(root, "major"), 1, 2)) {
+    if (!in_range(json_object_get(root, "major"), 1, 3)) {
         return err_set(err, FT_ERR_UNSUPPORTED,
                        "the set has a format that this flowtape does not know");
     }
@@ -452,12 +494,76 @@ static int visit_before_set(int dirfd, const char *name, void *arg, struct ft_er
                    (const char *)arg, name);
 }
 
-static int resume(struct capture_set *s, uint32_t count, struct ft_err *err)
+bool capture_set_follows_cluster(const struct capture_set *s)
+{
+    return s->nodes[0].ids != NULL;
+}
+
+static int grow_lsns(uint64_t **lsn, uint32_t count, struct ft_err *err)
+{
+    uint64_t *grown;
+
+    if (*lsn == NULL)
+        return 0;
+    grown = reallocarray(*lsn, count + 1u, sizeof(*grown));
+    if (grown == NULL)
+        return err_nomem(err, "the LSNs of a set");
+    grown[count] = 0;
+    *lsn = grown;
+    return 0;
+}
+
+/* Of a node that was not there then nothing came before. */
+static int grow_generation(struct set_generation *g, uint32_t count, struct ft_err *err)
+{
+    uint32_t *nodes = reallocarray(g->nodes, count + 1u, sizeof(*nodes));
+
+    if (nodes == NULL)
+        return err_nomem(err, "a generation");
+    nodes[count] = 0;
+    g->nodes = nodes;
+    for (size_t i = 0; i < g->moment_count; i++) {
+        struct set_moment *m = &g->moments[i];
+
+        if (grow_lsns(&m->from, count, err) != 0 || grow_lsns(&m->lsn, count, err) != 0 ||
+            grow_lsns(&m->epoch, count, err) != 0)
+            return -1;
+    }
+    return grow_lsns(&g->moving, count, err);
+}
+
+int capture_set_join(struct capture_set *s, const char *address, struct ft_err *err)
+{
+    struct set_node *nodes;
+
+    if (s->node_count == CAPTURE_SET_NODES_MAX)
+        return err_set(err, FT_ERR_STATE, "a set has no more than %d nodes", CAPTURE_SET_NODES_MAX);
+    nodes = reallocarray(s->nodes, s->node_count + 1u, sizeof(*nodes));
+    if (nodes == NULL)
+        return err_nomem(err, "the nodes of a set");
+    s->nodes = nodes;
+    nodes[s->node_count] = (struct set_node){0};
+    if (set_node(&nodes[s->node_count], s->node_count, address, err) != 0)
+        return -1;
+    for (size_t i = 0; i < s->generation_count; i++) {
+        if (grow_generation(&s->generations[i], s->node_count, err) != 0)
+            return -1;
+    }
+    s->node_count++;
+    return save(s, err);
+}
+
+static int resume(struct capture_set *s, const char *const *addresses, uint32_t count,
+                  struct ft_err *err)
 {
     if (unlinkat(s->dirfd, SET_TMP, 0) != 0 && errno != ENOENT)
         return err_errno(err, errno, "could not remove \"%s/" SET_TMP "\"", s->path);
     if (load(s, err) != 0)
         return -1;
+    while (capture_set_follows_cluster(s) && s->node_count < count) {
+        if (capture_set_join(s, addresses[s->node_count], err) != 0)
+            return -1;
+    }
     if (s->node_count == count)
         return 0;
     return err_set(err, FT_ERR_STATE,
@@ -487,7 +593,7 @@ static int prepare(struct capture_set *s, const char *const *addresses, uint32_t
         return err_set(err, FT_ERR_STATE, "another process is writing to the set \"%s\"", s->path);
     if (s->lock_fd < 0 || file_exists(s->dirfd, &exists, err) != 0)
         return err_wrap(err, "could not lock the set \"%s\"", s->path);
-    return exists ? resume(s, count, err) : start(s, addresses, count, err);
+    return exists ? resume(s, addresses, count, err) : start(s, addresses, count, err);
 }
 
 int capture_set_open_write(struct capture_set **ret, const char *path, const char *const *addresses,

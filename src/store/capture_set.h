@@ -7,7 +7,8 @@
  *                                      memory by their index
  *              doc/format-capture.md has the specification.
  * Generations  Each node has its own. A generation of the set is one complete generation of each node, and
- *              says which node had which slots when all of them were complete.
+ *              says which node had which slots when all of them were complete. Nodes that had not joined the cluster yet,
+ *              or had left it, are not in it.
  * Durability   A generation of the set is written down when those of the nodes are durable.
  * Threads      Belongs to one thread, or is constant.
  */
@@ -42,7 +43,7 @@ struct set_moment {
 
 struct set_generation {
     uint32_t id;     /* from 1, ascending */
-    uint32_t *nodes; /* of each node its generation */
+    uint32_t *nodes; /* of each node its generation; 0: the node is not in it */
     struct set_slots *slots;
     size_t slots_count; /* 0: nobody told */
     struct set_moment *moments;
@@ -76,17 +77,24 @@ bool capture_set_is_dir(const char *path);
 int capture_set_open_read(struct capture_set **ret, const char *path, struct ft_err *err);
 /*
  * capture_set_open_write - open or create, with the lock. addresses: of the nodes, in their order; a set
- * that exists has to have as many, of which each capture checks its own (capture_check_source).
+ * that exists has to have as many, of which each capture checks its own (capture_check_source). Or fewer, if it is of a
+ * Redis Cluster (capture_set_follows_cluster): the others have joined.
  */
 int capture_set_open_write(struct capture_set **ret, const char *path, const char *const *addresses,
                            uint32_t count, struct ft_err *err);
 void capture_set_free(struct capture_set *s);
+/* capture_set_follows_cluster - it knows its nodes by what a cluster calls them, so that nodes may join it, and leave. */
+bool capture_set_follows_cluster(const struct capture_set *s);
+/* capture_set_join - one more node, durably, which is in no generation yet. */
+int capture_set_join(struct capture_set *s, const char *address, struct ft_err *err);
 
 /* capture_set_find - by number, 0: the newest; NULL: there is none. */
 const struct set_generation *capture_set_find(const struct capture_set *s, uint32_t id);
 /* capture_set_write - the description of a set as that of one in another directory, with this generation, or 0: all. */
 int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
                       struct ft_err *err);
+/* capture_set_has - is the node in this generation? NULL: in any. */
+bool capture_set_has(const struct capture_set *s, const struct set_generation *g, uint32_t node);
 /* capture_set_node_path - the directory of a node, or its archive (archive/pack_set.h), to be freed; NULL: no memory. */
 char *capture_set_node_path(const struct capture_set *s, uint32_t node);
 /*

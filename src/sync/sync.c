@@ -1,5 +1,5 @@
 #include "base/wake.h"
-#include "capture/capture_set_run.h"
+#include "capture/cluster_watch.h"
 #include "serve/serve.h"
 #include "sync/check_replayed.h"
 #include "sync/sync_check_pops.h"
@@ -398,8 +398,8 @@ static int set_up(struct sync *s, struct ft_err *err)
     s->check.context = o->context;
     if (o->node_count == 0)
         return 0;
-    if (s->source.redis && capture_set_watch(&s->watch, o->nodes, o->node_count,
-                                             o->capture.directory, note_watch, s, err) != 0)
+    if (s->source.redis && cluster_watch_of_set(&s->watch, o->nodes, o->node_count,
+                                                o->capture.directory, note_watch, s, err) != 0)
         return -1;
     return sync_source_nodes_open(&s->source, o->nodes, o->node_count, s->watch, o->live, err);
 }

@@ -17,6 +17,7 @@ struct sync_nodes {
     bool *idle;
     struct cluster_watch *watch;
     struct live_flows *live;
+    struct sync_source like; /* what is the same of all of them */
     struct sync_source *nodes;
     uint32_t *flows; /* of each node, as it said last */
     uint32_t count;
@@ -24,39 +25,72 @@ struct sync_nodes {
     uint16_t owner[SLOT_COUNT];
 };
 
+static int add_node(struct sync_nodes *n, const struct uri *at, struct ft_err *err)
+{
+    if (uri_copy(&n->uris[n->count], at, err) != 0)
+        return -1;
+    n->nodes[n->count] = n->like;
+    n->nodes[n->count].uri = &n->uris[n->count];
+    n->count++;
+    return 0;
+}
+
 int sync_source_nodes_open(struct sync_source *s, const struct uri *nodes, uint32_t count,
                            struct cluster_watch *watch, struct live_flows *live, struct ft_err *err)
 {
     struct sync_nodes *n = calloc(1, sizeof(*n));
+    uint32_t room = watch == NULL ? count : CAPTURE_SET_NODES_MAX;
 
     if (n == NULL)
         return err_nomem(err, "the nodes of a source");
     s->several = n;
     n->watch = watch;
     n->live = live;
-    n->uris = calloc(count, sizeof(*n->uris));
-    n->moves = calloc(count, sizeof(*n->moves));
-    n->idle = calloc(count, sizeof(*n->idle));
-    n->nodes = calloc(count, sizeof(*n->nodes));
-    n->flows = calloc(count, sizeof(*n->flows));
+    n->uris = calloc(room, sizeof(*n->uris));
+    n->moves = calloc(room, sizeof(*n->moves));
+    n->idle = calloc(room, sizeof(*n->idle));
+    n->nodes = calloc(room, sizeof(*n->nodes));
+    n->flows = calloc(room, sizeof(*n->flows));
     if (n->uris == NULL || n->moves == NULL || n->idle == NULL || n->nodes == NULL ||
         n->flows == NULL)
         return err_nomem(err, "the nodes of a source");
-    n->count = count;
+    n->like = (struct sync_source){
+        .cancel_fd = s->cancel_fd, .redis = s->redis, .blind_pause_ms = s->blind_pause_ms};
     for (uint32_t i = 0; i < count; i++) {
-        if (uri_copy(&n->uris[i], &nodes[i], err) != 0)
+        if (add_node(n, &nodes[i], err) != 0)
             return -1;
-        n->nodes[i] = (struct sync_source){.uri = &n->uris[i],
-                                           .cancel_fd = s->cancel_fd,
-                                           .redis = s->redis,
-                                           .blind_pause_ms = s->blind_pause_ms};
     }
     return 0;
+}
+
+static int take_joined(struct sync_nodes *n, struct ft_err *err)
+{
+    while (n->count < cluster_watch_count(n->watch)) {
+        struct uri at;
+        int rc = cluster_watch_place(n->watch, n->count, &at, err);
+
+        if (rc == 0) {
+            rc = add_node(n, &at, err);
+            uri_release(&at);
+        }
+        if (rc != 0)
+            return -1;
+        n->owners_known = false;
+    }
+    return 0;
+}
+
+/* Is it in the generation that is followed? */
+static bool has_flows(const struct sync_nodes *n, uint32_t node)
+{
+    return n->watch == NULL || cluster_watch_is_part(n->watch, node);
 }
 
 /* To where the masters are now. */
 static int follow_masters(struct sync_nodes *n, struct ft_err *err)
 {
+    if (n->watch != NULL && take_joined(n, err) != 0)
+        return -1;
     for (uint32_t i = 0; n->watch != NULL && i < n->count; i++) {
         struct uri now = {0};
         unsigned moves;
@@ -144,6 +178,9 @@ int sync_source_nodes_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t
     for (uint32_t i = 0; i < n->count; i++) {
         struct live_point point = {0};
 
+        n->flows[i] = 0;
+        if (!has_flows(n, i))
+            continue;
         if (n->idle[i] && done < flow_count) { /* has sent all that it ever will */
             (void)live_flows_point(n->live, LIVE_RECEIVED, done, &point);
             ret_lsn[done++] = point.next_lsn;
@@ -192,8 +229,10 @@ int sync_source_nodes_read(struct sync_source *s, uint32_t db, struct bytes key,
     for (uint32_t i = 0; i < n->count; i++) {
         struct live_point point = {0};
 
-        if (n->flows[i] > flow_count - done)
+        if (n->flows[i] > flow_count - done || (i == owner && n->flows[i] == 0))
             return err_set(err, FT_ERR_PROTOCOL, "the nodes of the source have other flows by now");
+        if (n->flows[i] == 0)
+            continue;
         if (n->idle[i]) {
             (void)live_flows_point(n->live, LIVE_RECEIVED, done, &point);
             ret_lsn[done++] = point.next_lsn;
@@ -214,9 +253,13 @@ int sync_source_nodes_pops(struct sync_source *s, uint64_t *ret_calls, struct ft
 {
     uint64_t sum = 0;
 
+    if (follow_masters(s->several, err) != 0)
+        return -1;
     for (uint32_t i = 0; i < s->several->count; i++) {
         uint64_t calls;
 
+        if (s->several->idle[i]) /* who is asked again when a node has gone finds another sum */
+            continue;
         if (sync_source_pops(&s->several->nodes[i], &calls, err) != 0)
             return -1;
         sum += calls;
@@ -257,10 +300,14 @@ int sync_source_nodes_unpause(struct sync_source *s, struct ft_err *err)
     return rc;
 }
 
-struct sync_source *sync_source_nodes_part(struct sync_source *s, uint32_t node)
+struct sync_source *sync_source_nodes_part(struct sync_source *s, uint32_t flow)
 {
+    uint32_t node = 0;
+
     if (s->several == NULL)
-        return node == 0 ? s : NULL;
+        return flow == 0 ? s : NULL;
+    while (node < s->several->count && (!has_flows(s->several, node) || flow-- > 0))
+        node++;
     return node < s->several->count ? &s->several->nodes[node] : NULL;
 }
 

@@ -40,7 +40,7 @@ int sync_source_nodes_pops(struct sync_source *s, uint64_t *ret_calls, struct ft
 int sync_source_nodes_pause(struct sync_source *s, uint64_t ms, struct ft_err *err);
 int sync_source_nodes_unpause(struct sync_source *s, struct ft_err *err);
 /* sync_source_nodes_part - the source of one flow's node, of a Redis; the source itself, of a single server. NULL: there are no more. */
-struct sync_source *sync_source_nodes_part(struct sync_source *s, uint32_t node);
+struct sync_source *sync_source_nodes_part(struct sync_source *s, uint32_t flow);
 uint64_t sync_source_nodes_blind_ms(struct sync_source *s);
 void sync_source_nodes_close(struct sync_source *s);
 

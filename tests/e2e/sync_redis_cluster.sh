@@ -1,6 +1,6 @@
 #!/bin/sh
-# A Redis Cluster as the source of a sync, under writes of all kinds: slots move, masters are replaced and killed, and flowtape is
-# killed. In the end the target is what the cluster is, to the last counter and list.
+# A Redis Cluster as the source of a sync, under writes of all kinds: slots move, masters are replaced and killed, others join and leave, and
+# flowtape is killed. In the end the target is what the cluster is, to the last counter and list.
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/cluster_lib.sh"
 t_begin
@@ -18,6 +18,12 @@ writes()
         'ZPOPMIN z:{%k}' 'XADD x:{%k} * a %r' 'XTRIM x:{%k} MAXLEN 5' 'SET e:{%k} %r EX 9000' 'GETDEL e:{%k}' \
         'RENAME n:{%k} o:{%k}' 'INCR o:{%k}' 'COPY l:{%k} m:{%k} REPLACE' 'DEL n:{%k}' 'UNLINK m:{%k}' 'SETRANGE s:{%k} 3 %r' \
         'EVAL return(redis.call("INCR",KEYS[1])) 1 lua:{%k}'
+}
+
+# write SEED COUNT - once
+write()
+{
+    writes "$1" "$2" | redis-cli -c -h "$T_HOST" -p "$(node_port "$(cluster_any)")" >/dev/null
 }
 
 # writes_start - all the time, through whatever node is up, until writes_stop
@@ -80,6 +86,9 @@ equal()
     check "$1: the target is what the cluster is" ft diff "$CLUSTER_URI" "$REDIS"
     check "$1: and what the capture says" ft diff "$DIR" "$REDIS"
     check "$1: which is sound" verify_clean "$DIR"
+    for node in $(cluster_masters); do
+        node_cli "$node" client unpause >/dev/null
+    done
 }
 
 # move_as_a_whole FROM TO COUNT - slots, by a server that can (Valkey 9); else one after the other
@@ -104,10 +113,10 @@ has_moved_as_a_whole()
 # one_event - something that happens to a cluster, or to those who read it
 one_event()
 {
-    t_random 7
+    t_random 9
     case $R in
     0 | 1 | 6)
-        [ "$R" != 6 ] && e_move=migrate_slots || e_move=move_as_a_whole
+        [ "$R" != 6 ] && e_move=migrate_keyed || e_move=move_as_a_whole
         # shellcheck disable=SC2046 # numbers
         set -- $(cluster_masters)
         t_random $#
@@ -122,6 +131,8 @@ one_event()
         t_random $#
         e_of=$(echo "$@" | cut -d ' ' -f $((R + 1)))
         replica_of "$e_of" >/dev/null 2>&1 || return 0
+        case "$FAILED_OVER " in *" $e_of "*) return 0 ;; esac # the others vote only once in two timeouts
+        FAILED_OVER="$FAILED_OVER $e_of"
         failover_master "$e_of" || fail "a failover of $e_of"
         ;;
     3)
@@ -144,12 +155,49 @@ one_event()
         sync_end KILL
         sync_start
         ;;
+    7 | 8)
+        if [ -n "$JOINED" ]; then
+            e_leave
+        else
+            e_join
+        fi
+        ;;
     esac
+}
+
+# e_join - a master that gets slots, perhaps while nobody looks
+e_join()
+{
+    t_random 3
+    [ "$R" = 0 ] && sync_end KILL
+    join_node || fail 'a node that joins'
+    JOINED=$NEW_NODE
+    # shellcheck disable=SC2046
+    migrate_keyed $(cluster_masters | sed q) "$JOINED" 2 || fail 'slots that move to a node that has joined'
+    kill -0 "$SYNC_PID" 2>/dev/null || sync_start
+}
+
+# e_leave - with its last slot a master becomes a replica, if its server does that and is not told otherwise
+e_leave()
+{
+    t_random 2
+    [ "$R" = 0 ] && node_cli "$JOINED" config set cluster-allow-replica-migration no >/dev/null
+    t_random 3
+    [ "$R" = 0 ] && sync_end KILL
+    leave_node "$JOINED" "$(cluster_masters | grep -vx "$JOINED" | sed q)" || fail 'a node that leaves'
+    JOINED=
+    kill -0 "$SYNC_PID" 2>/dev/null || sync_start
+}
+
+# newest_has NODE GENERATION - of the set's newest generation
+newest_has()
+{
+    [ "$(json "$DIR/set.json" "generations/*/nodes/$(($1 - 1))" | tail -n 1)" = "$2" ]
 }
 
 start_cluster 3 1 --repl-backlog-size 20mb || fail 'a cluster'
 redis_start
-writes 1 500 | redis-cli -c -h "$T_HOST" -p "$(node_port 1)" >/dev/null
+write 1 500
 
 # Slots that move while they are recorded, a master that is replaced, another one that is killed.
 writes_start
@@ -174,9 +222,6 @@ inside=$(echo "$lsns" | awk -F, '{ print $1 "," $2 + 2000 "," $3 }')
 check_status 'a moment while slots moved' 1 'on their way between nodes' ft convert "$DIR" "$T/within.rdb" --to rdb --at "$inside"
 
 # A capture that ends while a slot is on its way has no end that could be converted, until it has come to rest.
-for node in $(cluster_masters); do
-    node_cli "$node" client unpause >/dev/null
-done
 slot=$(slots_of 2 1)
 "$FLOWTAPE" capture "$CLUSTER_URI" "$DIR" --cluster --quiet >"$T/capture.out" 2>&1 &
 pid=$!
@@ -194,7 +239,46 @@ check 'it comes to rest' ft capture "$CLUSTER_URI" "$DIR" --cluster --until-caug
 check 'and has an end' ft convert "$DIR" "$T/end.rdb" --to rdb --quiet
 check_status 'one node alone is said to be one' 0 'only its own slots' ft capture "$CLUSTER_URI" "$T/alone" --until-caught-up
 
+# A master joins, and leaves while nobody looks.
+cli flushall >/dev/null
+rm -rf "$DIR"
+: >"$T/log"
+write 1 500
+sync_start
+follows || fail 'it does not catch up' "$T/log"
+join_node || fail 'a node that joins'
+migrate_keyed 2 "$NEW_NODE" 3 || fail 'slots that move to it'
+write 2 500
+t_until grep -q 'has joined the cluster and has slots' "$T/log"
+sync_end KILL
+check_status 'the generation before has no end' 1 'on their way between nodes' ft convert "$DIR" "$T/old.rdb" --to rdb --generation 1
+sync_start
+t_until newest_has 4 1 || fail 'it is not in a generation' "$T/log"
+migrate_keyed 3 "$NEW_NODE" 1 || fail 'another slot that moves to it'
+sync_end INT
+equal 'a node has joined'
+for node in 1 2 3 4; do
+    check "node $node: no full sync but the first" [ "$(grep -c '"replication_id"' "$DIR/node-000$node/capture.json")" = 1 ]
+done
+check 'older programs refuse it' [ "$(json "$DIR/set.json" major)" = 3 ]
+leave_node "$NEW_NODE" 3 || fail 'a node that leaves'
+write 3 500
+equal 'a node has left'
+check 'it was seen' grep -q 'has left the cluster' "$T/log"
+check 'it is not in the newest generation' newest_has 4 0
+check 'its records are kept' verify_clean "$DIR/node-0004"
+check 'packed' ft pack "$DIR" "$T/packed" --generation "$(generations)" --quiet
+check 'which has no archive of what is not in it' [ ! -e "$T/packed/node-0004" ]
+check 'packed it is the same' ft diff "$T/packed" "$REDIS"
+check 'unpacked' ft unpack "$T/packed" "$T/unpacked" --quiet
+check 'unpacked it is the same' ft diff "$T/unpacked" "$REDIS"
+check 'its status' ft status "$T/unpacked"
+check 'what no generation needs is pruned' ft prune "$DIR" --retain 1 --remove --quiet
+check 'and what is left is the same' ft diff "$DIR" "$REDIS"
+
 # All of it at random.
+JOINED=
+FAILED_OVER=
 cli flushall >/dev/null
 rm -rf "$DIR"
 echo "seed $SEED"

@@ -8,6 +8,7 @@
 #   failover_master 2                  # in agreement; failover_master 2 hard: after a kill -9
 #   migrate_slots 1 3 100
 #   migrate_loop_start; ...; migrate_loop_stop
+#   join_node; migrate_slots 1 "$NEW_NODE" 3; leave_node "$NEW_NODE" 1
 #   cluster_dump >"$T/dump.json"
 #   stop_cluster
 #
@@ -23,6 +24,7 @@
 CLUSTER_TLS=${CLUSTER_TLS:-}
 CLUSTER_NODE_TIMEOUT_MS=${CLUSTER_NODE_TIMEOUT_MS:-60000}
 CLUSTER_NODES=0
+CLUSTER_LEFT=0
 CLUSTER_ARGS=
 MIGRATE_PID=
 
@@ -130,7 +132,7 @@ cluster_each()
 
 node_knows_all()
 {
-    [ "$(node_field "$1" 'cluster info' cluster_known_nodes)" = "$CLUSTER_NODES" ]
+    [ "$(node_field "$1" 'cluster info' cluster_known_nodes)" = $((CLUSTER_NODES - CLUSTER_LEFT)) ]
 }
 
 # node_view NODE - a line for each master that has slots: its id, epoch and slots, as this node sees it
@@ -214,6 +216,7 @@ start_cluster()
     c_masters=$1
     shift 2
     CLUSTER_ARGS=$*
+    CLUSTER_LEFT=0
     CLUSTER_PORT=20000
     for c_i in $(seq 1 "$CLUSTER_NODES"); do
         node_start "$c_i" || return 1
@@ -224,6 +227,33 @@ start_cluster()
     # shellcheck disable=SC2034
     CLUSTER_TLS_URI=rediss://$T_HOST:$(($(node_port 1) + 20000))
     cluster_form "$c_masters"
+}
+
+# join_node - another master, which has no slots yet; sets NEW_NODE
+join_node()
+{
+    NEW_NODE=$((CLUSTER_NODES + 1))
+    node_start "$NEW_NODE" || return 1
+    CLUSTER_NODES=$NEW_NODE
+    node_cli "$(cluster_any)" cluster meet "$T_HOST" "$(node_port "$NEW_NODE")" >/dev/null
+    t_until cluster_each node_knows_all
+}
+
+# leave_node NODE TO - a master gives all its slots to another one, and is forgotten and ended. It has no replicas
+leave_node()
+{
+    c_leaving=$(node_id "$1")
+    migrate_slots "$1" "$2" 16384 || return 1
+    CLUSTER_LEFT=$((CLUSTER_LEFT + 1))
+    cluster_each node_forgets "$1"
+    node_cli "$1" cluster reset soft >/dev/null
+    kill_node "$1"
+    t_until cluster_each node_knows_all
+}
+
+node_forgets()
+{
+    [ "$1" = "$2" ] || node_cli "$2" cluster forget "$c_leaving" >/dev/null
 }
 
 # kill_node NODE - kill -9; its files stay
@@ -423,6 +453,28 @@ migrate_slots()
     for c_slot in $(slots_of "$1" "$3"); do
         migrate_slot "$1" "$2" "$c_slot" || return 1
     done
+}
+
+# migrate_keyed FROM TO COUNT - likewise, of slots that have keys
+migrate_keyed()
+{
+    wait_agreement || return 1
+    for c_slot in $(keyed_slots "$1" "$3"); do
+        migrate_slot "$1" "$2" "$c_slot" || return 1
+    done
+}
+
+# keyed_slots NODE COUNT - of its slots, the first of those that have keys
+keyed_slots()
+{
+    node_cli "$1" eval 'local left, slots = tonumber(ARGV[1]), {}
+        for i = 1, #ARGV - 1 do
+            if left > 0 and redis.call("CLUSTER", "COUNTKEYSINSLOT", ARGV[i + 1]) > 0 then
+                slots[#slots + 1] = ARGV[i + 1]
+                left = left - 1
+            end
+        end
+        return slots' 0 "$2" $(slots_of "$1" 16384)
 }
 
 # migrate_once - the slot of a random key goes from a random master to another

@@ -1,4 +1,5 @@
 /* Sets of captures: the description, and the journals of several nodes as one sequence. */
+#include "base/fsutil.h"
 #include "command/translate.h"
 #include "lib/t_store.h"
 
@@ -91,6 +92,104 @@ static void test_moments_are_read(void **state)
     capture_set_free(set);
 }
 
+/* How many times the description has this. */
+static unsigned count_text(const char *what)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct buf text = BUF_INIT(100000);
+    int dirfd = open(t_store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    unsigned count = 0;
+
+    t_ok(fs_read_file(dirfd, CAPTURE_SET_FILE, 100000, &text, &err), &err);
+    (void)close(dirfd);
+    (void)buf_append(&text, "", 1, &err);
+    for (const char *at = (const char *)text.p; (at = strstr(at, what)) != NULL; at++)
+        count++;
+    buf_release(&text);
+    return count;
+}
+
+static void test_a_node_that_joins(void **state)
+{
+    static const char *const three[] = {"10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379"};
+    const uint32_t nodes[] = {1, 1};
+    const uint32_t others[] = {1, 0, 4};
+    uint64_t lsn[] = {10, 20, 30};
+    uint64_t epoch[] = {1, 2, 3};
+    struct set_slots row[] = {{7, 9, 1}};
+    const struct set_slots of_new[] = {{0, 16383, 2}};
+    struct set_moment one = {
+        .lsn = lsn, .epoch = epoch, .from = lsn, .slots = row, .slots_count = 1};
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set = new_set();
+
+    (void)state;
+    t_ok(capture_set_add(set, nodes, halves, 2, &one, 1, &err), &err);
+    t_ok(capture_set_mark_moving(set, lsn, &err), &err);
+    assert_false(capture_set_follows_cluster(set));
+    capture_set_free(set);
+    t_fails(capture_set_open_write(&set, t_store_path, three, 3, &err), &err, FT_ERR_STATE,
+            "has 2 nodes, not 3");
+    t_ok(capture_set_open_write(&set, t_store_path, three, 2, &err), &err);
+    assert_int_equal(count_text("\"major\": 2"), 1);
+    t_ok(capture_set_know(set, 0, "abc ", &err), &err);
+    capture_set_free(set);
+    t_ok(capture_set_open_write(&set, t_store_path, three, 3, &err), &err);
+    assert_int_equal(count_text("\"major\": 3"), 1);
+    t_ok(capture_set_add(set, others, of_new, 1, &one, 0, &err), &err);
+    capture_set_free(set);
+    t_ok(capture_set_open_read(&set, t_store_path, &err), &err);
+    assert_int_equal(set->node_count, 3);
+    assert_string_equal(set->nodes[2].address, three[2]);
+    assert_false(capture_set_has(set, capture_set_find(set, 1), 2));
+    assert_true(capture_set_has(set, capture_set_find(set, 2), 2));
+    assert_false(capture_set_has(set, capture_set_find(set, 2), 1));
+    assert_true(capture_set_has(set, NULL, 1));
+    assert_int_equal(set->generations[0].moments[0].lsn[1], 20);
+    assert_int_equal(set->generations[0].moments[0].lsn[2], 0);
+    assert_int_equal(set->generations[0].moments[0].from[2], 0);
+    assert_int_equal(set->generations[0].moving[2], 0);
+    capture_set_free(set);
+}
+
+/* The streams are those of the nodes that are in the generation. */
+static void test_a_generation_without_a_node(void **state)
+{
+    static const struct t_flow_records first[] = {{.records = {{1, 0, 0, "SET b 1"}}}};
+    static const struct t_flow_records last[] = {
+        {.records = {{1, 0, 0, "SET a 1"}, {3, 0, 0, "SET a 2"}}}};
+    const uint32_t nodes[] = {1, 0, 1};
+    const struct set_slots slots[] = {{0, 8191, 0}, {8192, 16383, 2}};
+    uint64_t lsn[] = {5, INT64_MAX, 5};
+    uint64_t epoch[] = {1, 2, 3};
+    struct set_moment one = {.lsn = lsn, .epoch = epoch};
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set = new_set();
+    struct source *source;
+    struct cut cut;
+
+    (void)state;
+    one.slots = (struct set_slots *)slots; /* only to be copied */
+    one.slots_count = 2;
+    t_ok(capture_set_join(set, "10.0.0.3:6379", &err), &err);
+    make_node(set, 0, first, 1);
+    make_node(set, 2, last, 1);
+    t_ok(capture_set_add(set, nodes, slots, 2, &one, 1, &err), &err);
+    t_ok(capture_set_mark_moving(set, lsn, &err), &err);
+    capture_set_free(set);
+    t_ok(source_open(&source, t_store_path, 0, &err), &err);
+    assert_int_equal(source->stream_count, 2);
+    assert_int_equal(source_node_count(source), 3);
+    assert_int_equal(source_node_of(source, 0), 0);
+    assert_int_equal(source_node_of(source, 1), 2);
+    assert_true(source_is_foreign(source, 1, bytes_str("b")));
+    assert_false(source_is_foreign(source, 1, bytes_str("a")));
+    t_ok(source_resolve_cut(source, "end", &cut, &err), &err);
+    t_fails(source_nodes_check_end(source, &cut, &err), &err, FT_ERR_STATE, "--at 4,4");
+    cut_release(&cut);
+    source_free(source);
+}
+
 static void test_what_is_added_is_read(void **state)
 {
     const uint32_t first[] = {1, 3};
@@ -162,6 +261,8 @@ static void test_a_description_that_cannot_be_is_refused(void **state)
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[[5,4,0]]}]}", "\"slots\""},
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[[0,5,0],[5,6,0]]}]}", "\"slots\""},
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[[0,5,1]]}]}", "\"slots\""},
+        {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"moments\":[{\"lsns\":[1],\"epochs\":[1],\"slots\":[[0,5,1]]}]}]}",
+         "\"slots\""},
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[[0,5,0]]", "json"},
     };
 
@@ -431,6 +532,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T_STORE_TEST(test_what_is_added_is_read),
         T_STORE_TEST(test_moments_are_read),
+        T_STORE_TEST(test_a_node_that_joins),
+        T_STORE_TEST(test_a_generation_without_a_node),
         T_STORE_TEST(test_a_second_writer_and_other_nodes_are_refused),
         T_STORE_TEST(test_a_description_that_cannot_be_is_refused),
         T_STORE_TEST(test_streams_are_those_of_the_nodes),

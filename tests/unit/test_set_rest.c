@@ -230,6 +230,57 @@ static void test_a_node_that_becomes_idle(void **state)
     set_rest_free(w.rest);
 }
 
+/* One that had none is missed by nobody; but what it says when it is back is after all that is settled. */
+static void test_a_node_without_slots_leaves_and_comes_back(void **state)
+{
+    const struct set_moment *moment;
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        w.look.owner[slot] = w.look.owner[slot] == 0 ? 1 : w.look.owner[slot];
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_NOTHING);
+    w.lsn[0] = 0;
+    w.look.owner[7] = 2;
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    assert_true(moment->lsn[0] == INT64_MAX);
+    look(&w, false);
+    assert_int_equal(set_rest_last_calm(w.rest)[1], w.lsn[1]);
+    w.lsn[0] = 500;
+    w.look.owner[7] = 0;
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_AGAIN);
+    assert_null(set_rest_last_calm(w.rest));
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_BEGUN);
+    set_rest_free(w.rest);
+}
+
+/* It was idle in the run before. */
+static void test_resumed_with_a_node_that_is_back(void **state)
+{
+    uint64_t lsn[] = {INT64_MAX, 500, 500};
+    uint64_t epoch[] = {1, 2, 3};
+    struct set_slots slots[] = {{0, 10922, 1}, {10923, 16383, 2}};
+    struct set_moment last = {.lsn = lsn, .epoch = epoch, .slots = slots, .slots_count = 2};
+    const struct set_generation g = {.moments = &last, .moment_count = 1};
+    const struct set_moment *moment;
+    struct ft_err err = FT_ERR_INIT;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    t_ok(set_rest_resume(w.rest, &g, &err), &err);
+    look(&w, false);
+    assert_int_equal(next(&w, 1000, &moment), SET_REST_AGAIN);
+    set_rest_free(w.rest);
+}
+
 static void test_resumed(void **state)
 {
     uint64_t lsn[] = {500, 500, 500};
@@ -287,6 +338,8 @@ int main(void)
         cmocka_unit_test(test_a_master_that_is_replaced),
         cmocka_unit_test(test_slots_that_cross),
         cmocka_unit_test(test_a_node_that_becomes_idle),
+        cmocka_unit_test(test_a_node_without_slots_leaves_and_comes_back),
+        cmocka_unit_test(test_resumed_with_a_node_that_is_back),
         cmocka_unit_test(test_resumed),
         cmocka_unit_test(test_resumed_with_slots_missing),
     };
