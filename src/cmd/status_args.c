@@ -25,7 +25,8 @@ static const struct arg status_args[] = {
      offsetof(struct status_args, names), NULL},
     {"status-tls-cert", "FILE", "certificate of the page, in PEM: it is served by HTTPS",
      offsetof(struct status_args, tls_cert), NULL},
-    {"status-tls-key", "FILE", "its key", offsetof(struct status_args, tls_key), NULL},
+    {"status-tls-key", "FILE", "its key (default: in the same file)",
+     offsetof(struct status_args, tls_key), NULL},
     {"on-event", "COMMAND",
      "run this when something happens: caught-up, stalled,\n"
      "lost, cut-over, disk-low or ended in $FLOWTAPE_EVENT",
@@ -56,12 +57,12 @@ int status_args_finish(struct status_args *a, struct ft_err *err)
 
     if (of_page && !a->listens)
         return err_set(err, FT_ERR_USAGE, "--status-listen is missing: there is no page");
-    if ((a->tls_cert == NULL) != (a->tls_key == NULL))
-        return err_set(err, FT_ERR_USAGE, "--status-tls-cert and --status-tls-key belong together");
+    if (a->tls_cert == NULL && a->tls_key != NULL)
+        return err_set(err, FT_ERR_USAGE, "--status-tls-key is the key of --status-tls-cert");
     if (a->allow_control != (a->token_file != NULL))
         return err_set(err, FT_ERR_USAGE,
                        "--allow-control and --status-token-file belong together");
-    if (a->tls_key != NULL || a->allow_control)
+    if (a->tls_cert != NULL || a->allow_control)
         secret_args_keep_from_cores();
     if (!a->allow_control)
         return 0;

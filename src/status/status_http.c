@@ -14,12 +14,15 @@
 #include "serve/listener.h"
 #include "status/page/page_text.h"
 #include "status/status_prometheus.h"
+#include "wire/tls.h"
 
 #define CONNECTIONS_MAX 64u
 #define IDLE_S          30u
 #define MEMORY_MAX      (32u << 10) /* of a connection: there is no request that needs more */
 #define PEM_MAX         (1u << 20)
 #define NAME_SIZE       256
+/* As wire/tls has it, in words of GnuTLS. */
+#define TLS_VERSIONS ((char *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")
 
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
@@ -233,6 +236,18 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *c, const
  * The server
  */
 
+/* What is wrong with the files OpenSSL says in a sentence, as of every other certificate; the library only fails. */
+static int check_certificate(const struct status_http_options *o, struct ft_err *err)
+{
+    const struct tls_options options = {.cert = o->tls_cert, .key = o->tls_key};
+    struct tls *tls;
+
+    if (tls_new_server(&tls, &options, err) != 0)
+        return -1;
+    tls_unref(tls);
+    return 0;
+}
+
 static int read_pem(const char *path, struct buf *ret, struct ft_err *err)
 {
     if (fs_read_file(AT_FDCWD, path, PEM_MAX, ret, err) != 0)
@@ -257,7 +272,8 @@ static int start(struct status_http *h, const struct listener *l, struct ft_err 
         {MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL},
-        {tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, h->cert.p},
+        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, TLS_VERSIONS},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, h->cert.p},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key.p},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -278,13 +294,16 @@ int status_http_new(struct status_http **ret, const struct status_http_options *
 {
     struct status_http *h = calloc(1, sizeof(*h));
     struct listener listener;
+    const char *key;
 
     if (h == NULL)
         return err_nomem(err, "a status page");
     h->o = *options;
+    key = h->o.tls_key == NULL ? h->o.tls_cert : h->o.tls_key;
     find_names(h);
-    if ((h->o.tls_cert != NULL && (read_pem(h->o.tls_cert, &h->cert, err) != 0 ||
-                                   read_pem(h->o.tls_key, &h->key, err) != 0)) ||
+    if ((h->o.tls_cert != NULL &&
+         (check_certificate(&h->o, err) != 0 || read_pem(h->o.tls_cert, &h->cert, err) != 0 ||
+          read_pem(key, &h->key, err) != 0)) ||
         listener_open(&listener, h->o.listen, err) != 0) {
         status_http_free(h);
         return -1;

@@ -20,8 +20,8 @@ struct status_http_options {
     const struct uri *listen;
     const char *names;    /* more names of this machine, with commas between them; NULL: none */
     const char *tls_cert; /* files in PEM; NULL: no TLS */
-    const char *tls_key;
-    const char *token; /* NULL: no control */
+    const char *tls_key;  /* NULL: in the same file */
+    const char *token;    /* NULL: no control */
     /* answer - the text of /metrics, /status.json, /history.json or /healthz. *ret_status is 200 before. */
     int (*answer)(void *context, const char *path, struct buf *ret, unsigned *ret_status,
                   struct ft_err *err);

@@ -139,6 +139,14 @@ if command -v openssl >/dev/null 2>&1 && openssl req -x509 -newkey rsa:2048 -nod
     check "TLS: by nobody else's certificate" [ "$(code healthz)" = 000 ]
     get status.json --cacert "$T/cert.pem" >"$T/status.json"
     check "capture: no applied LSN" json_is "$T/status.json" command capture
+    # speaks VERSION - of the protocol, whatever the ciphers of this machine's programs are
+    address=${PAGE#https://}
+    speaks()
+    {
+        openssl s_client "-$1" -cipher ALL:@SECLEVEL=0 -connect "${address%/}" </dev/null 2>&1
+    }
+    check_status "TLS 1.1: none" 1 'Cipher is .NONE.' speaks tls1_1
+    check_status "TLS 1.2" 0 'Cipher is [A-Z]' speaks tls1_2
     kill -INT $pid
     ends "capture" $pid 0 "$T/capture.out"
     check_status "capture: it ended, and its manifest says all" 0 'nothing is at work in it' ft status "$T/tls"
@@ -153,6 +161,24 @@ check "serve: it serves" t_until seen phase serving
 kill -INT $pid
 wait $pid 2>/dev/null
 t_forget $pid
+
+if [ -e "$T/key.pem" ]; then
+    cat "$T/cert.pem" "$T/key.pem" >"$T/both.pem"
+    openssl genrsa -out "$T/other.pem" 2048 2>/dev/null
+    check_status "TLS: the key of another" 1 'not that of the certificate' ft capture "$URI" "$T/x" --status-listen "$T_HOST:0" \
+        --status-tls-cert "$T/cert.pem" --status-tls-key "$T/other.pem"
+    check_status "TLS: no such file" 1 'No such file' ft capture "$URI" "$T/x" --status-listen "$T_HOST:0" \
+        --status-tls-cert "$T/none.pem"
+    "$FLOWTAPE" serve "$T/cap" --as redis --listen "$T_HOST:0" --status-listen "$T_HOST:0" --status-tls-cert "$T/both.pem" \
+        >"$T/serve.out" 2>&1 &
+    pid=$!
+    PIDS="$PIDS $pid"
+    page_of "$T/serve.out"
+    check "TLS: one file for both" t_until get healthz --cacert "$T/cert.pem" --fail
+    kill -INT $pid
+    wait $pid 2>/dev/null
+    t_forget $pid
+fi
 
 check_status "a token without control" 2 'belong together' ft sync "$URI" unix:/x --dir "$T/x" --status-listen 127.0.0.1:0 \
     --status-token-file "$T/token"
