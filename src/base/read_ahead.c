@@ -13,7 +13,7 @@
 #define PIECES 3u
 
 struct piece {
-    uint8_t *p;
+    uint8_t *p; /* after READ_AHEAD_ROOM bytes */
     size_t n;
     int error; /* errno of read; 0: none */
 };
@@ -35,6 +35,21 @@ struct read_ahead {
     bool lent;  /* pieces[first] is being looked at */
     bool stops; /* the thread is to end */
 };
+
+static bool piece_init(struct piece *piece)
+{
+    uint8_t *memory = malloc(READ_AHEAD_ROOM + READ_AHEAD_BYTES);
+
+    if (memory != NULL)
+        piece->p = memory + READ_AHEAD_ROOM;
+    return memory != NULL;
+}
+
+static void piece_release(struct piece *piece)
+{
+    if (piece->p != NULL)
+        free(piece->p - READ_AHEAD_ROOM);
+}
 
 static void fill(struct piece *piece, int fd, size_t bytes)
 {
@@ -84,8 +99,7 @@ int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err)
     r->first_bytes = READ_AHEAD_BYTES - (at < 0 ? 0 : (size_t)(at % READ_AHEAD_BYTES));
     (void)pthread_mutex_init(&r->mu, NULL); /* default attributes: cannot fail on Linux */
     (void)pthread_cond_init(&r->changed, NULL);
-    r->pieces[0].p = malloc(READ_AHEAD_BYTES);
-    if (r->pieces[0].p == NULL) {
+    if (!piece_init(&r->pieces[0])) {
         read_ahead_free(r);
         return err_nomem(err, "a read buffer");
     }
@@ -102,8 +116,7 @@ static void start(struct read_ahead *r)
     if (processors_usable() < 2 || fstat(r->fd, &status) != 0 || !S_ISREG(status.st_mode))
         return;
     for (unsigned i = 1; i < PIECES; i++) {
-        r->pieces[i].p = malloc(READ_AHEAD_BYTES);
-        if (r->pieces[i].p == NULL)
+        if (!piece_init(&r->pieces[i]))
             return;
     }
     r->runs = pthread_create(&r->thread, NULL, read_main, r) == 0;
@@ -123,7 +136,7 @@ static void wait_for_piece(struct read_ahead *r)
     pthread_mutex_unlock(&r->mu);
 }
 
-int read_ahead_next(struct read_ahead *r, struct bytes *ret)
+int read_ahead_next(struct read_ahead *r, struct window_piece *ret)
 {
     const struct piece *piece;
 
@@ -134,7 +147,7 @@ int read_ahead_next(struct read_ahead *r, struct bytes *ret)
     else
         fill(&r->pieces[0], r->fd, r->tried ? READ_AHEAD_BYTES : r->first_bytes);
     piece = &r->pieces[r->runs ? r->first : 0];
-    *ret = bytes_of(piece->p, piece->n);
+    *ret = (struct window_piece){.p = piece->p, .n = piece->n, .room = READ_AHEAD_ROOM};
     return piece->error;
 }
 
@@ -152,6 +165,6 @@ void read_ahead_free(struct read_ahead *r)
     (void)pthread_cond_destroy(&r->changed);
     (void)pthread_mutex_destroy(&r->mu);
     for (unsigned i = 0; i < PIECES; i++)
-        free(r->pieces[i].p);
+        piece_release(&r->pieces[i]);
     free(r);
 }

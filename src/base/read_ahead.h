@@ -11,17 +11,18 @@
 #ifndef FLOWTAPE_BASE_READ_AHEAD_H
 #define FLOWTAPE_BASE_READ_AHEAD_H
 
-#include "base/bytes.h"
-#include "base/err.h"
+#include "base/window.h"
 
 #define READ_AHEAD_BYTES (256u << 10)
+/* In front of each piece, for what the caller has left over of the one before. */
+#define READ_AHEAD_ROOM (64u << 10)
 
 struct read_ahead;
 
 /* read_ahead_new - of a file that is open; it stays the caller's, who leaves it alone. */
 int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err);
 /* read_ahead_next - what follows; *ret is valid until the next call, and empty at the end of the file. 0, or the errno. */
-int read_ahead_next(struct read_ahead *r, struct bytes *ret);
+int read_ahead_next(struct read_ahead *r, struct window_piece *ret);
 void read_ahead_free(struct read_ahead *r);
 
 #endif

@@ -63,6 +63,21 @@ int window_push(struct window *w, struct bytes piece, struct ft_err *err)
     return 0;
 }
 
+int window_push_behind(struct window *w, struct window_piece piece, struct ft_err *err)
+{
+    size_t left = window_left(w);
+    uint8_t *front;
+
+    if (left == 0 || left > piece.room)
+        return window_push(w, bytes_of(piece.p, piece.n), err);
+    front = piece.p - left;
+    memmove(front, window_at(w), left);
+    forget(w);
+    w->base = front;
+    w->len = left + piece.n;
+    return 0;
+}
+
 void window_release(struct window *w)
 {
     buf_release(&w->own);

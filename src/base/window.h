@@ -24,10 +24,19 @@ struct window {
     struct buf own;
 };
 
+/* A piece in front of which the window may write `room` bytes: what is left over of the one before goes there. */
+struct window_piece {
+    uint8_t *p;
+    size_t n;
+    size_t room;
+};
+
 /* window_init - limit_bytes bounds what an unfinished item may accumulate (0: none). */
 void window_init(struct window *w, uint64_t offset, size_t limit_bytes);
 /* window_push - see above. Errors: FT_ERR_NOMEM, FT_ERR_LIMIT. */
 int window_push(struct window *w, struct bytes piece, struct ft_err *err);
+/* window_push_behind - the same of a piece with room in front: it is not copied if what is left over fits in there. */
+int window_push_behind(struct window *w, struct window_piece piece, struct ft_err *err);
 /* window_keep - copy what is left of a borrowed piece, whose memory may then be used again. */
 int window_keep(struct window *w, struct ft_err *err);
 void window_release(struct window *w);

@@ -176,7 +176,7 @@ static int feed_stretch(struct source_stream *st, struct file_feed *f, struct ft
 }
 
 /* Of a piece up to `at` what belongs to the stretch, and what counts as read by now. */
-static struct bytes clip(struct source_stream *st, struct bytes piece, uint64_t at)
+static struct window_piece clip(struct source_stream *st, struct window_piece piece, uint64_t at)
 {
     const struct source_stretch *stretch = st->options.stretch;
 
@@ -186,7 +186,8 @@ static struct bytes clip(struct source_stream *st, struct bytes piece, uint64_t 
     }
     if (stretch->end != 0 && at >= stretch->end) {
         st->bytes = stretch->bytes;
-        return bytes_of(piece.p, piece.n - (size_t)(at - stretch->end));
+        piece.n -= (size_t)(at - stretch->end);
+        return piece;
     }
     st->bytes = at > stretch->counted ? at - stretch->counted : 0;
     return piece;
@@ -196,7 +197,7 @@ static int feed_next(struct source_stream *st, struct ft_err *err)
 {
     const struct source_stretch *stretch = st->options.stretch;
     struct file_feed *f = st->feed;
-    struct bytes piece;
+    struct window_piece piece;
     int error;
 
     if (stretch != NULL && stretch->end != 0 && f->at >= stretch->end)
@@ -212,8 +213,8 @@ static int feed_next(struct source_stream *st, struct ft_err *err)
         return 1;
     }
     f->at += piece.n;
-    if (flow_decoder_push(st->decoder, FLOW_PART_SNAPSHOT, clip(st, piece, f->at), f->saved_us,
-                          err) != 0)
+    if (flow_decoder_push_behind(st->decoder, FLOW_PART_SNAPSHOT, clip(st, piece, f->at),
+                                 f->saved_us, err) != 0)
         return -1;
     return 1;
 }

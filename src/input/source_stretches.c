@@ -16,7 +16,7 @@
 /* As those who read a file from end to end do, so that bytes are counted alike. */
 #define PIECE_BYTES READ_AHEAD_BYTES
 /* In front of a piece, for what the one before it has left over. */
-#define ROOM_BYTES (64u << 10)
+#define ROOM_BYTES READ_AHEAD_ROOM
 /* What is held of an entry that has not ended. */
 #define REST_BYTES_MAX (1u << 20)
 /* A smaller file is read before the threads are there. */

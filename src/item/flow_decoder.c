@@ -104,13 +104,27 @@ static bool begins_another(const struct flow_decoder *d, enum flow_part part, st
            (at_part_end(d) && piece.p[0] == 'R');
 }
 
-int flow_decoder_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
-                      uint64_t time_us, struct ft_err *err)
+static int before_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
+                       uint64_t time_us, struct ft_err *err)
 {
     if ((part != d->part || begins_another(d, part, piece)) && change_part(d, part, err) != 0)
         return -1;
     d->time_us = time_us;
-    return window_push(&d->in, piece, err);
+    return 0;
+}
+
+int flow_decoder_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
+                      uint64_t time_us, struct ft_err *err)
+{
+    return before_push(d, part, piece, time_us, err) == 0 ? window_push(&d->in, piece, err) : -1;
+}
+
+int flow_decoder_push_behind(struct flow_decoder *d, enum flow_part part, struct window_piece piece,
+                             uint64_t time_us, struct ft_err *err)
+{
+    if (before_push(d, part, bytes_of(piece.p, piece.n), time_us, err) != 0)
+        return -1;
+    return window_push_behind(&d->in, piece, err);
 }
 
 void flow_decoder_close(struct flow_decoder *d)

@@ -42,6 +42,9 @@ int flow_decoder_start_rdb(struct flow_decoder *d, const struct rdb_place *place
  */
 int flow_decoder_push(struct flow_decoder *d, enum flow_part part, struct bytes piece,
                       uint64_t time_us, struct ft_err *err);
+/* flow_decoder_push_behind - the same of a piece with room in front of it (window.h). */
+int flow_decoder_push_behind(struct flow_decoder *d, enum flow_part part, struct window_piece piece,
+                             uint64_t time_us, struct ft_err *err);
 void flow_decoder_close(struct flow_decoder *d);
 /* flow_decoder_next - STEP_END: closed and complete (file: to its last byte). */
 enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_err *err);

@@ -268,6 +268,35 @@ static void test_a_window_joins_pieces_only_when_something_is_left(void **state)
     window_release(&w);
 }
 
+static void test_a_window_writes_what_is_left_in_front_of_a_piece(void **state)
+{
+    uint8_t memory[] = "....hijk";
+    const struct window_piece piece = {.p = memory + 4, .n = 4, .room = 4};
+    struct ft_err err = FT_ERR_INIT;
+    struct window w;
+
+    (void)state;
+    window_init(&w, 100, 0);
+    t_ok(window_push_behind(&w, piece, &err), &err);
+    assert_ptr_equal(window_at(&w), memory + 4);
+    window_consume(&w, 2);
+    t_ok(window_keep(&w, &err), &err); /* "jk" */
+    memcpy(memory + 4, "lmno", 4);
+    t_ok(window_push_behind(&w, piece, &err), &err);
+    assert_ptr_equal(window_at(&w), memory + 2);
+    t_bytes(bytes_of(memory, 8), "..jklmno");
+    assert_int_equal(window_left(&w), 6);
+    assert_int_equal(window_offset(&w), 102);
+    window_consume(&w, 1);
+    t_ok(window_keep(&w, &err), &err); /* "klmno": more than there is room for */
+    memcpy(memory + 4, "pqrs", 4);
+    t_ok(window_push_behind(&w, piece, &err), &err);
+    t_bytes(bytes_of(window_at(&w), window_left(&w)), "klmnopqrs");
+    t_bytes(bytes_of(memory, 8), "..jkpqrs");
+    assert_int_equal(window_offset(&w), 103);
+    window_release(&w);
+}
+
 static void test_a_window_does_not_grow_beyond_its_limit(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -485,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_patterns_fit_as_in_redis),
         cmocka_unit_test(test_a_pattern_of_many_stars_takes_no_exponential_time),
         cmocka_unit_test(test_a_window_joins_pieces_only_when_something_is_left),
+        cmocka_unit_test(test_a_window_writes_what_is_left_in_front_of_a_piece),
         cmocka_unit_test(test_a_window_does_not_grow_beyond_its_limit),
         cmocka_unit_test(test_a_buffer_keeps_its_content_when_it_cannot_grow),
         cmocka_unit_test(test_doubles_are_written_as_short_as_they_can_be_read),

@@ -31,7 +31,7 @@ static void read_whole(size_t bytes)
     struct ft_err err = FT_ERR_INIT;
     struct read_ahead *r = NULL;
     int fd = make_file(bytes);
-    struct bytes piece;
+    struct window_piece piece;
     uint32_t next = 0;
 
     t_ok(read_ahead_new(&r, fd, &err), &err);
@@ -68,7 +68,7 @@ static void test_freed_before_its_end(void **state)
     for (unsigned pieces = 0; pieces < 5; pieces++) {
         struct read_ahead *r = NULL;
         int fd = make_file(8 * READ_AHEAD_BYTES);
-        struct bytes piece;
+        struct window_piece piece;
 
         t_ok(read_ahead_new(&r, fd, &err), &err);
         for (unsigned i = 0; i < pieces; i++) {
@@ -85,7 +85,7 @@ static void test_errors_are_told(void **state)
     struct ft_err err = FT_ERR_INIT;
     struct read_ahead *r = NULL;
     int fd = open("/", O_RDONLY | O_DIRECTORY);
-    struct bytes piece;
+    struct window_piece piece;
 
     (void)state;
     assert_true(fd >= 0);
@@ -103,7 +103,7 @@ static void test_errors_where_they_occurred(void **state)
     struct read_ahead *r = NULL;
     int fd = make_file(8 * READ_AHEAD_BYTES);
     char name[64];
-    struct bytes piece;
+    struct window_piece piece;
     int unreadable;
 
     (void)state;
