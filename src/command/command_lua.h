@@ -10,6 +10,7 @@
 #define FLOWTAPE_COMMAND_COMMAND_LUA_H
 
 extern const char lua_delex[];
+extern const char lua_geo_store[];
 extern const char lua_hincrbyfloat[];
 extern const char lua_hsetex[];
 extern const char lua_incrbyfloat[];

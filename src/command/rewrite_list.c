@@ -196,6 +196,18 @@ static void store_old(struct rewrite *rw)
         keys_script(rw, lua_zdiffstore);
 }
 
+/* What a target gets that may leave the destination as it is where the source is not there. */
+static void geo_store_old(struct rewrite *rw)
+{
+    size_t option = rw->keys->keys[1].arg - 1;
+
+    keys_script(rw, lua_geo_store);
+    rewrite_put(rw, rw->args[0]);
+    rewrite_put(rw, rw->args[option]);
+    rewrite_put_args(rw, 2, option);
+    rewrite_put_args(rw, option + 2, rw->count);
+}
+
 /* Commands that read some keys and write their result to another; journalled in older releases. */
 void rewrite_store(struct rewrite *rw)
 {
@@ -210,7 +222,10 @@ void rewrite_store(struct rewrite *rw)
     } else if (rw->row->since > rewrite_target(rw)) {
         store_old(rw);
     } else if (!rw->options->cluster || rewrite_keys_in_one_slot(rw)) {
-        rewrite_as_is(rw);
+        if (geo && rewrite_target(rw) < 700)
+            geo_store_old(rw);
+        else
+            rewrite_as_is(rw);
     } else {
         /* destination first, but for GEORADIUS, where it follows its option */
         rewrite_plan(rw, keys->keys[geo ? 0 : 1].arg, keys->keys[geo ? 1 : 0].arg);

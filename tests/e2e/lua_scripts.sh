@@ -169,6 +169,11 @@ is "an empty range" "0 0" "$(script zrangestore to from , ZRANGE 5 9; cli exists
 cli sadd plain b x >/dev/null
 is "what is not in a set" "1 c" "$(script zdiffstore to from plain none; cli zrange to 0 -1)"
 is "what of a set is left" "1 x 1" "$(script zdiffstore to plain from; cli zrange to 0 -1 withscores)"
+cli geoadd geo 1 1 a 50 50 b >/dev/null
+is "places that are near" "1 a" "$(script geo_store geo to , GEORADIUS STORE 1 1 5 km; cli zrange to 0 -1)"
+is "near a place, with the distance" "2 b a" "$(script geo_store geo to , GEORADIUSBYMEMBER STOREDIST a 9000 km;
+    cli zrevrange to 0 -1)"
+is "places of what is not there" "0 0" "$(script geo_store none to , GEORADIUS STORE 1 1 5 km; cli exists to)"
 cli del l m >/dev/null
 cli rpush l a b c >/dev/null
 is "from an end to an end" "a b a" "$(script lmove l m , 0 RPUSH LPOP; script lmove l m , 0 RPUSH LPOP;
