@@ -21,7 +21,7 @@
 #define REST_BYTES_MAX (1u << 20)
 /* A smaller file is read before the threads are there. */
 #define FILE_BYTES_MIN (4u << 20)
-#define THREADS_MAX    16u
+#define THREADS_MAX    8u
 
 /* A part that waits for those before it. */
 struct result {
