@@ -282,17 +282,51 @@ static void test_scripts_go_by_their_digests(void **state)
 
     (void)state;
     start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
-    add(&s, "0:5:0", "LPOP l");
+    add(&s, "0:5:0", "GETDEL k");
     add(&s, "0:6:0", "RPUSH l a");
-    add(&s, "0:7:0", "RPOP l");
+    add(&s, "0:7:0", "GETSET k v");
     send(&s);
     assert_int_equal(s.node.position.seq, 8);
     end(&s);
     assert_int_equal(t_peers_count(&s.peers, 0, "EVAL "), 2);    /* count_refused, call_quietly */
     assert_int_equal(t_peers_count(&s.peers, 0, "EVALSHA "), 2); /* likewise */
-    assert_int_equal(t_peers_count(&s.peers, 0, "LPOP"), 0);
+    assert_int_equal(t_peers_count(&s.peers, 0, "GET"), 0);
     assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 0);
     assert_null(strstr(s.peers.peer[0].log, "HSET pos seq 8 unread"));
+}
+
+/* A pop as a command that does not answer with what it takes; who must not trim has the script. */
+static void test_pops_do_not_answer(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 2},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "EVAL ", "+QUEUED\r\n", 0},
+        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        {0, "LTRIM a 1 -1", "+QUEUED\r\n", 0},
+        {0, "LTRIM b 0 -4", "-NOPERM no ltrim\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
+        {0, "EXEC", "*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:0\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct setup s;
+    const char *again;
+
+    (void)state;
+    start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
+    add(&s, "0:5:0", "LPOP a");
+    add(&s, "0:6:0", "RPOP b 3");
+    send(&s);
+    assert_int_equal(s.node.position.seq, 8);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "LTRIM "), 2);
+    again = strstr(s.peers.peer[0].log, "EXEC\n");
+    assert_non_null(again);
+    assert_non_null(strstr(again, " 0 LPOP a\n"));
+    assert_non_null(strstr(again, " 0 RPOP b 3\n"));
 }
 
 /* The server has counted one, which is written down before the replies count as read. */
@@ -373,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_refusals_may_come_while_the_position_is_queued),
         cmocka_unit_test(test_the_position_is_watched_again_when_others_have_ended_it),
         cmocka_unit_test(test_scripts_go_by_their_digests),
+        cmocka_unit_test(test_pops_do_not_answer),
         cmocka_unit_test(test_what_was_counted_is_confirmed),
         cmocka_unit_test(test_sets_are_joined_unless_that_is_refused),
     };

@@ -138,6 +138,8 @@ static int take_queued(struct replay_node *node, size_t index, const redisReply 
     m->again = true;
     if (step_args(m, step, tag, err) != 0)
         return -1;
+    if (m->scripts != NULL && replay_multi_script_give_up(m->scripts, m->args, step->count))
+        return 0;
     step->apart = replay_divide_by_key(m->args, step->count, &each);
     step->left_out = !step->apart;
     return step->apart ? 0 : refuse_step(node, &m->sent, index, reply->str, err);

@@ -5,8 +5,9 @@
  *                EVAL of an own script    has its text where the transaction brings it first, and only its digest from
  *                                         then on: nobody can have the server forget it in between
  *                FLUSHALL, FLUSHDB        with keys as arguments: a script that keeps these
- *                what answers a value     is called by a script that keeps the answer to itself: a record that pops is
- *                                         short, what it pops may be long
+ *                LPOP, RPOP               are an LTRIM: a record that pops is short, what it pops may be long, and would all come
+ *                                         with the reply to EXEC
+ *                others that answer so    are called by a script that keeps the answer to itself
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_MULTI_SCRIPT_H
@@ -28,5 +29,9 @@ void replay_multi_scripts_begin(struct replay_multi_scripts *s);
  * and is valid until the next call. */
 int replay_multi_script_form(struct replay_multi_scripts *s, const struct bytes **args,
                              size_t *count, struct ft_err *err);
+/* replay_multi_script_give_up - what the command was sent as was refused. Is there something else to send it as? It is, from
+ * now on. */
+bool replay_multi_script_give_up(struct replay_multi_scripts *s, const struct bytes *args,
+                                 size_t count);
 
 #endif
