@@ -26,6 +26,10 @@
 #define MULTI_COMMANDS 1000u
 #define SLOTS_COMMANDS 4000u /* of many slots, each of which costs a round trip */
 #define BATCH_BYTES    (256u << 10)
+/* While a transaction is in flight the next one grows to so much: other clients of the server wait for all of it. */
+#define MULTI_COMMANDS_MAX 4000u
+#define MULTI_BYTES_MAX    (1u << 20)
+#define MULTI_LOOK_EVERY   64u /* commands */
 /* Until then one grows, so that a transaction is not divided: its script keeps all others waiting, for well below a second. */
 #define WHOLE_COMMANDS 200000u
 #define WHOLE_BYTES    (64u << 20)
@@ -296,12 +300,32 @@ static size_t batch_commands(const struct replay_node *node)
                                    : BATCH_COMMANDS;
 }
 
+/* Sending would wait for the reply to the last one: what is gathered meanwhile keeps both sides at work, however far apart
+ * they are. */
+static int grows_meanwhile(struct replay_node *node, bool *ret, struct ft_err *err)
+{
+    size_t commands = replay_batch_commands(&node->batch);
+
+    *ret = false;
+    if (!replay_multi_is(node) || commands >= MULTI_COMMANDS_MAX ||
+        replay_batch_bytes(&node->batch) >= MULTI_BYTES_MAX)
+        return 0;
+    if (commands % MULTI_LOOK_EVERY == 0 && redis_pipe_work(node->server->pipe, err) != 0)
+        return -1;
+    *ret = redis_pipe_in_flight(node->server->pipe) != 0;
+    return 0;
+}
+
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
 {
+    bool grows = false;
+
     if (!all && replay_batch_commands(&node->batch) < batch_commands(node) &&
         replay_batch_bytes(&node->batch) < BATCH_BYTES)
         return 0;
-    return send_batch(node, err);
+    if (!all && grows_meanwhile(node, &grows, err) != 0)
+        return -1;
+    return grows ? 0 : send_batch(node, err);
 }
 
 bool replay_node_is_over(const struct replay_node *node)
