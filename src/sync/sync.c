@@ -127,8 +127,10 @@ static void take_request(struct sync *s, char *line)
         tell_state(s);
     if (strcmp(line, "confirm") == 0) {
         s->confirm = s->cutover.state == CUTOVER_HOLDING;
-        if (!s->confirm)
+        if (!s->confirm) {
             sync_note(s, "nothing is waiting for a confirmation yet");
+            sync_control_reply(s->o->control, 1, "{\"ended\": \"not-confirmed\"}");
+        }
     }
     if (strncmp(line, "begin ", 6) != 0)
         return;

@@ -134,8 +134,10 @@ static bool take_posted(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE]
 
 bool sync_control_next(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE])
 {
-    if (take_posted(c, ret_line))
+    if (take_posted(c, ret_line)) {
+        c->last = SYNC_CONTROL_CLIENTS;
         return true;
+    }
     if (c->fd < 0)
         return false;
     accept_clients(c);
@@ -185,9 +187,12 @@ void sync_control_note(struct sync_control *c, const char *text)
 
 void sync_control_reply(struct sync_control *c, int status, const char *json)
 {
-    struct sync_control_client *client = &c->clients[c->last];
+    struct sync_control_client *client;
     char line[64];
 
+    if (c->last == SYNC_CONTROL_CLIENTS)
+        return;
+    client = &c->clients[c->last];
     (void)snprintf(line, sizeof(line), "end %d %zu\n", status, strlen(json)); /* fits */
     if (client->fd >= 0)
         client_send(client, line, strlen(line));

@@ -46,7 +46,7 @@ bool sync_control_next(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE])
 bool sync_control_post(struct sync_control *c, const char *line);
 /* sync_control_note - a line for everybody who has asked for something. */
 void sync_control_note(struct sync_control *c, const char *text);
-/* sync_control_reply - the end, for the one whose request came last. */
+/* sync_control_reply - the end, for the one whose request came last; for nobody if it was posted. */
 void sync_control_reply(struct sync_control *c, int status, const char *json);
 /* sync_control_answer - the end, for everybody who has asked; they are let go. */
 void sync_control_answer(struct sync_control *c, int status, const char *json);

@@ -67,6 +67,9 @@ over "manual, told by a signal"
 standin_start "$live"
 begin_sync --finish
 await "caught up"
+check_status "--confirm before there is anything to confirm" 1 "nothing is waiting for a confirmation" timeout 60 "$FLOWTAPE" cutover \
+    "$T/cap" --confirm
+check "--confirm too early: it follows" kill -0 "$SYNC_PID"
 check_status "cutover DIR shows the state" 2 "caught up" "$FLOWTAPE" cutover "$T/cap" </dev/null
 "$FLOWTAPE" cutover "$T/cap" >"$T/state.out" 2>&1 </dev/null
 check "and how it would be" grep -q "would be: manual" "$T/state.out"
