@@ -277,6 +277,7 @@ int side_server_new(struct diff_side **ret, enum diff_of of, const char *name,
     host = (struct target_host){
         .cancel_fd = options->cancel_fd, .give_up_ms = GIVE_UP_MS, .sleep = sleep_on, .context = s};
     target_client_init(&s->target, options->uri, &host);
+    s->target.reads_only = true;
     s->pace.pace.per_second = options->rate_keys;
     s->pace.host = &s->target.host;
     rc = s->side.name == NULL ? err_nomem(err, "the name of a side") : open_target(s, err);

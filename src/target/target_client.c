@@ -70,11 +70,12 @@ static int fetch_info(const struct target_client *t, struct redis_pipe *pipe, co
     return err->kind == FT_ERR_PROTOCOL ? take_silent(t, pipe, name, ret, err) : -1;
 }
 
-/* A replica would take no writes; one that is being promoted soon will. */
+/* A replica would take no writes; one that is being promoted soon will. In a cluster it sends who reads to its master. */
 static int check_role(const struct target_client *t, const struct server_info *info,
                       const char *name, struct ft_err *err)
 {
-    if (!info->replica || t->takes_replica)
+    if (!info->replica || t->takes_replica ||
+        (t->reads_only && !t->cluster && t->named->scheme != URI_SENTINEL))
         return 0;
     return err_set(
         err, t->was_connected || t->named->scheme == URI_SENTINEL ? FT_ERR_NET : FT_ERR_PROTOCOL,

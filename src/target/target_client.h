@@ -30,7 +30,9 @@ struct target_client {
     struct target_node *nodes;
     size_t node_count;
     bool takes_replica; /* the caller's: that it takes no writes is not an error */
-    uint64_t arg_max;   /* bytes: the smallest of all nodes'; 0: not known */
+    bool
+        reads_only; /* the caller's: a replica will do where it is named itself, and is not part of a cluster */
+    uint64_t arg_max; /* bytes: the smallest of all nodes'; 0: not known */
     struct fence fence;
     struct target known_kind;
     struct slot_map *known_map; /* of the connection before */

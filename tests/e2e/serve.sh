@@ -63,6 +63,8 @@ rm -rf "$T/redis"
 replica_start
 t_until sh -c "redis-cli -s '$T/redis/sock' info replication | grep -q 'master_link_status:up'"
 check "a file: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/files/state.json" "$REDIS"
+check "a replica as a side" ft diff "$RECORDINGS/files/types.rdb" "$REDIS"
+check_status "a replica of something else as a side" 3 "differ" ft diff "$RECORDINGS/files/plain.rdb" "$REDIS" --rounds 1
 redis_stop
 check "redis-cli --rdb" timeout 20 redis-cli -p "$SERVE_PORT" --rdb "$T/cli.rdb"
 load_and_compare "what redis-cli --rdb got" "$T/cli.rdb" "$RECORDINGS/files/state.json"
