@@ -107,14 +107,17 @@ static void serve(struct t_peer *peer, struct client *c)
     ssize_t n = recv(c->fd, c->input + c->n, sizeof(c->input) - c->n, 0);
     char text[2048];
     bool stays = n > 0;
+    size_t at = 0;
     size_t taken;
 
     c->n += n > 0 ? (size_t)n : 0;
-    while (stays && c->n != 0 && (taken = take_command(c->input, c->n, text, sizeof(text))) != 0) {
+    while (stays && at < c->n &&
+           (taken = take_command(c->input + at, c->n - at, text, sizeof(text))) != 0) {
         stays = answer(peer, c->fd, text);
-        c->n -= taken;
-        memmove(c->input, c->input + taken, c->n);
+        at += taken;
     }
+    c->n -= at;
+    memmove(c->input, c->input + at, c->n);
     if (!stays) {
         (void)close(c->fd);
         c->fd = -1;
