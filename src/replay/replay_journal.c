@@ -87,10 +87,11 @@ static void note_divisions(struct journal_run *j)
 static int send_full(struct journal_run *j, struct ft_err *err)
 {
     struct replay *r = j->r;
-    bool within = j->pass->open_transactions != 0;
 
+    if (j->pass->open_transactions == 0)
+        return replay_nodes_flush(&r->set, err);
     for (size_t n = 0; n < r->target.node_count; n++) {
-        if ((!within || replay_node_is_over(&r->set.nodes[n])) &&
+        if (replay_node_is_over(&r->set.nodes[n]) &&
             replay_node_flush(&r->set.nodes[n], false, err) != 0)
             return -1;
     }

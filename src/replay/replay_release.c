@@ -358,8 +358,10 @@ static void find_left(struct replay_release *w)
     }
 }
 
-/* Names of keys become arguments of a script: of a shared target those that are claimed, as others have the rest. */
-static size_t put_names(struct replay_release *w, redisReply *const *keys, size_t count)
+/* Names of keys become arguments of a script: of a shared target those that are claimed, as others have the rest. The
+ * replay's own have no times. */
+static size_t put_names(struct replay_release *w, uint32_t db, redisReply *const *keys,
+                        size_t count)
 {
     const struct key_claim *claim = &w->r->o->map.claim;
     size_t n = 0;
@@ -367,7 +369,8 @@ static size_t put_names(struct replay_release *w, redisReply *const *keys, size_
     for (size_t i = 0; i < count; i++) {
         struct bytes key = bytes_of(keys[i]->str, keys[i]->len);
 
-        if (key_claim_is_empty(claim) || key_claim_has(claim, key))
+        if ((db != 0 || !replay_is_own_key(key)) &&
+            (key_claim_is_empty(claim) || key_claim_has(claim, key)))
             w->args[SCRIPT_ARGS + n++] = key;
     }
     return n;
@@ -391,7 +394,7 @@ static int take_slot(struct replay_release *w, struct target_node *node, uint16_
         size_t named;
 
         rc = ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + n, "names of keys", err);
-        named = rc == 0 ? put_names(w, keys->element + at, n) : 0;
+        named = rc == 0 ? put_names(w, 0, keys->element + at, n) : 0;
         if (named != 0)
             rc = run_script(w, index, w->kind, w->limit_ms, 0, named, &w->near, ret_elsewhere, err);
         at += n;
@@ -510,7 +513,7 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
         return -1;
     keys = reply->element[1];
     rc = ARRAY_RESERVE(&w->args, &w->arg_cap, SCRIPT_ARGS + keys->elements, "names of keys", err);
-    n = rc == 0 ? put_names(w, keys->element, keys->elements) : 0;
+    n = rc == 0 ? put_names(w, db, keys->element, keys->elements) : 0;
     if (n != 0)
         rc = run_script(w, w->node, w->kind, w->limit_ms, db, n, &w->near, &elsewhere, err);
     freeReplyObject(reply);

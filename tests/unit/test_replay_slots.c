@@ -132,6 +132,8 @@ static void load(struct setup *s)
     struct ft_err err = FT_ERR_INIT;
 
     t_ok(replay_marks_load(&s->set, &err), &err);
+    for (unsigned n = 0; n < 2; n++)
+        replay_slots_listen(&s->nodes[n]);
     pthread_mutex_lock(&s->peers.mu);
     s->peers.peer[0].log[0] = '\0';
     pthread_mutex_unlock(&s->peers.mu);
@@ -161,9 +163,11 @@ static void add(struct setup *s, const char *tag, const char *command, const cha
 /* All records before LSN 11 are in the batch. */
 static int send_batch(struct setup *s, struct ft_err *err)
 {
+    struct replay_node *node = &s->nodes[0];
+
     t_ok(replay_steps_field(s->nodes[0].batch.steps, bytes_str("flow:0"), bytes_str("11"), err),
          err);
-    return replay_slots_send(&s->nodes[0], err);
+    return replay_slots_send(&node, 1, err);
 }
 
 static const char *log_of(const struct setup *s)

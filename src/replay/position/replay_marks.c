@@ -376,24 +376,34 @@ static int run(struct pass *p, struct ft_err *err)
     return rc;
 }
 
+static int bring(struct pass *p, uint16_t slot, struct bytes field, struct bytes value,
+                 struct ft_err *err)
+{
+    struct replay_node *node = node_of(p->set, slot);
+    char key[REPLAY_KEY_SIZE];
+    redisReply *reply;
+
+    replay_marks_name(p->set, slot, key);
+    const struct bytes add[] = {bytes_str("HSET"), bytes_str(node->position.key), field, value};
+    const struct request drop = {REQUEST_REMOVE, {bytes_str("HDEL"), bytes_str(key), field}, 3};
+
+    if (target_node_call(node->server, NULL, add, 4, err) != 0 ||
+        call_elsewhere(p->set, slot, &reply, &drop, err) != 0)
+        return -1;
+    freeReplyObject(reply);
+    node->position.error_count++;
+    return 0;
+}
+
 /* Refused commands are known to positions. Written there first, they are never lost. */
 static int bring_refused(struct pass *p, struct ft_err *err)
 {
-    for (size_t i = 0; i < p->refused_count; i++) {
-        struct replay_node *node = node_of(p->set, p->refused_slots[i]);
-        struct bytes field = replay_texts_at(&p->refused.fields, 2 * i);
-        char key[REPLAY_KEY_SIZE];
-        const struct bytes add[] = {bytes_str("HSET"), bytes_str(node->position.key), field,
-                                    replay_texts_at(&p->refused.fields, 2 * i + 1)};
-        const struct request drop = {REQUEST_REMOVE, {bytes_str("HDEL"), bytes_str(key), field}, 3};
-        redisReply *reply;
+    const struct replay_texts *fields = &p->refused.fields;
 
-        replay_marks_name(p->set, p->refused_slots[i], key);
-        if (target_node_call(node->server, NULL, add, 4, err) != 0 ||
-            call_elsewhere(p->set, p->refused_slots[i], &reply, &drop, err) != 0)
+    for (size_t i = 0; i < p->refused_count; i++) {
+        if (bring(p, p->refused_slots[i], replay_texts_at(fields, 2 * i),
+                  replay_texts_at(fields, 2 * i + 1), err) != 0)
             return -1;
-        freeReplyObject(reply);
-        node->position.error_count++;
     }
     return 0;
 }

@@ -221,8 +221,7 @@ static int put_positions(struct replay_node *node, struct ft_err *err)
     return 0;
 }
 
-/* One transaction, or one for each slot. */
-static int send_transactions(struct replay_node *node, struct ft_err *err)
+static void count_batch(struct replay_node *node)
 {
     size_t bytes = replay_batch_bytes(&node->batch);
 
@@ -232,13 +231,53 @@ static int send_transactions(struct replay_node *node, struct ft_err *err)
     replay_report_sent_bytes(node->set->report, bytes);
     replay_sent_add(&node->sent, node->count.batches, node->set->next);
     replay_batch_clear(&node->batch); /* but for its steps */
-    return replay_slots_is(node) ? replay_slots_send(node, err) : replay_multi_send(node, err);
+}
+
+static int send_multi(struct replay_node *node, struct ft_err *err)
+{
+    count_batch(node);
+    return replay_multi_send(node, err);
 }
 
 static bool is_empty(const struct replay_node *node)
 {
     return replay_batch_is_empty(&node->batch) &&
            (!replay_slots_is(node) || replay_slots_are_empty(node));
+}
+
+/* Is this part of a batch there? 0: it may be empty. */
+static bool is_filled(const struct replay_node *node, size_t hundredths)
+{
+    return replay_batch_commands(&node->batch) >= SLOTS_COMMANDS * hundredths / 100 ||
+           replay_batch_bytes(&node->batch) >= BATCH_BYTES * hundredths / 100;
+}
+
+/* Transactions of slots are waited for, which is done for several nodes at once. only: the batch of this one; NULL: those
+ * that are filled so far. */
+static int send_slots(struct replay_position_set *set, const struct replay_node *only,
+                      size_t hundredths, struct ft_err *err)
+{
+    struct replay_node **nodes = calloc(set->node_count + 1, sizeof(struct replay_node *));
+    size_t count = 0;
+    int rc = nodes == NULL ? err_nomem(err, "the nodes") : replay_lost_save(set, err);
+
+    for (size_t n = 0; rc == 0 && n < set->node_count; n++) {
+        struct replay_node *node = &set->nodes[n];
+
+        if (only == NULL ? !is_filled(node, hundredths) : node != only)
+            continue;
+        rc = put_positions(node, err);
+        if (rc == 0 && !is_empty(node))
+            nodes[count++] = node;
+    }
+    if (rc == 0 && count != 0)
+        rc = replay_position_set_list_refused(set, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        count_batch(nodes[i]);
+    if (rc == 0 && count != 0)
+        rc = replay_slots_send(nodes, count, err);
+    free(nodes);
+    return rc;
 }
 
 /* A reply may refuse commands, which are then noted in the batch: it is cleared before any can come. */
@@ -250,14 +289,16 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     char next_seq[I64_TEXT_SIZE];
     size_t bytes;
 
+    if (replay_slots_is(node))
+        return send_slots(node->set, node, 0, err);
     if (replay_lost_save(node->set, err) != 0 || put_positions(node, err) != 0)
         return -1;
     if (is_empty(node))
         return 0;
     if (replay_position_set_list_refused(node->set, err) != 0)
         return -1;
-    if (replay_node_by_transactions(node))
-        return send_transactions(node, err);
+    if (replay_multi_is(node))
+        return send_multi(node, err);
     if (load_script(node, err) != 0)
         return -1;
     if (replay_batch_take(&node->batch, &parts, err) != 0)
@@ -361,6 +402,11 @@ int replay_node_drain(struct replay_node *node, struct ft_err *err)
                                  : redis_pipe_drain(node->server->pipe, err);
 }
 
+static bool by_slot(const struct replay_position_set *set)
+{
+    return set->node_count != 0 && replay_slots_is(&set->nodes[0]);
+}
+
 static bool has_more(const struct replay_position_set *set)
 {
     for (size_t i = 0; i < set->target->node_count; i++) {
@@ -370,12 +416,24 @@ static bool has_more(const struct replay_position_set *set)
     return false;
 }
 
+int replay_nodes_flush(struct replay_position_set *set, struct ft_err *err)
+{
+    for (size_t i = 0; i < set->node_count; i++) {
+        if (by_slot(set) ? is_filled(&set->nodes[i], 100) && send_slots(set, NULL, 50, err) != 0
+                         : replay_node_flush(&set->nodes[i], false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* What the replies refuse makes another batch, which tells the target to forget it; where that need not be told, it is
  * listed in any case. */
 int replay_drain(struct replay_position_set *set, struct ft_err *err)
 {
     do {
-        for (size_t i = 0; i < set->target->node_count; i++) {
+        if (by_slot(set) && send_slots(set, NULL, 0, err) != 0)
+            return -1;
+        for (size_t i = 0; !by_slot(set) && i < set->target->node_count; i++) {
             if (send_batch(&set->nodes[i], err) != 0)
                 return -1;
         }
@@ -613,7 +671,9 @@ void replay_nodes_listen(struct replay_position_set *set)
     for (size_t i = 0; i < set->node_count; i++) {
         struct replay_node *node = &set->nodes[i];
 
-        if (!replay_multi_is(node)) /* it listens by itself */
+        if (replay_slots_is(node))
+            replay_slots_listen(node);
+        else if (!replay_multi_is(node)) /* it listens by itself */
             redis_pipe_on_reply(node->server->pipe, replay_node_reply, node);
     }
 }

@@ -37,6 +37,8 @@ int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
                      struct ft_err *err);
 /* replay_node_flush - send the batch with the positions in set->next; a small one only if `all`. */
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
+/* replay_nodes_flush - of all nodes, what is large enough. */
+int replay_nodes_flush(struct replay_position_set *set, struct ft_err *err);
 /* replay_node_flush_soon - while nothing else is to be done: what there is, the positions alone too if wanted, unless
  * some batches are in flight; and what can be sent and read without waiting. */
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err);

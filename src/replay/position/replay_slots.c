@@ -12,8 +12,9 @@
 #include "wire/reach.h"
 #include "wire/reply_kind.h"
 
-/* Connections that work side by side. */
-#define LINES 16u
+/* Connections that work side by side. The first is that of the node, which others use between batches: no script holds it. */
+#define LINES      16u
+#define FIRST_HELD 1u
 
 #define NONE SIZE_MAX
 
@@ -512,22 +513,23 @@ static int finish_line(struct line *line, struct ft_err *err)
     return 0;
 }
 
-/* Until all transactions have been executed. */
-static int run(struct replay_slots *m, struct ft_err *err)
+/* Until all transactions of these nodes have been executed. */
+static int run(struct replay_node *const *nodes, size_t count, struct ft_err *err)
 {
     bool any = true;
 
     while (any) {
         any = false;
-        for (size_t i = 0; i < LINES; i++) {
-            if (put_line(&m->lines[i], &any, err) != 0)
+        for (size_t i = 0; i < count * LINES; i++) {
+            if (put_line(&nodes[i / LINES]->slots->lines[i % LINES], &any, err) != 0)
                 return -1;
         }
-        for (size_t i = 0; i < LINES; i++) {
-            if (finish_line(&m->lines[i], err) != 0)
+        for (size_t i = 0; i < count * LINES; i++) {
+            if (finish_line(&nodes[i / LINES]->slots->lines[i % LINES], err) != 0)
                 return -1;
         }
-        any = any || m->repeat_count != 0;
+        for (size_t i = 0; i < count; i++)
+            any = any || nodes[i]->slots->repeat_count != 0;
     }
     return 0;
 }
@@ -650,21 +652,15 @@ static int add_late(struct replay_slots *m, struct ft_err *err)
 }
 
 /* When all slots are past it. */
-static int move_position(struct replay_slots *m, struct ft_err *err)
+static int prepare_position(struct replay_slots *m, struct ft_err *err)
 {
-    if (add_late(m, err) != 0)
-        return -1;
-    if (m->sent.fields.count == 0 && m->sent.forget.count == 0)
-        return 0;
     m->transaction_count = 0;
     m->next = 0;
-    if (add_transaction(m, (struct transaction){.position = true}, err) != 0 || run(m, err) != 0)
-        return -1;
-    replay_steps_clear(&m->late);
-    return 0;
+    return add_late(m, err) == 0 ? add_transaction(m, (struct transaction){.position = true}, err)
+                                 : -1;
 }
 
-int replay_slots_send(struct replay_node *node, struct ft_err *err)
+static int prepare(struct replay_node *node, struct ft_err *err)
 {
     struct replay_slots *m = node->slots;
     struct replay_steps steps = m->sent;
@@ -678,10 +674,29 @@ int replay_slots_send(struct replay_node *node, struct ft_err *err)
     clear_slot_fields(&m->filling_fields);
     if (node->set->marks == NULL && (m->sent.step_count != 0 || m->sent_fields.count != 0))
         return err_set(err, FT_ERR_BUG, "a batch before the marks of slots were read");
-    if (divide_by_slot(m, err) != 0 || begin_held(m, err) != 0 || queue_others(m, err) != 0 ||
-        run(m, err) != 0 || move_position(m, err) != 0)
+    return divide_by_slot(m, err) != 0 || begin_held(m, err) != 0 ? -1 : queue_others(m, err);
+}
+
+int replay_slots_send(struct replay_node *const *nodes, size_t count, struct ft_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (prepare(nodes[i], err) != 0)
+            return -1;
+    }
+    /* what was refused is listed before the position says that this is known */
+    if (run(nodes, count, err) != 0 ||
+        (count != 0 && replay_position_set_list_refused(nodes[0]->set, err) != 0))
         return -1;
-    replay_sent_ack(&node->sent, node->count.batches);
+    for (size_t i = 0; i < count; i++) {
+        if (prepare_position(nodes[i]->slots, err) != 0)
+            return -1;
+    }
+    if (run(nodes, count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        replay_steps_clear(&nodes[i]->slots->late);
+        replay_sent_ack(&nodes[i]->sent, nodes[i]->count.batches);
+    }
     return 0;
 }
 
@@ -712,7 +727,7 @@ static struct line *find_line(struct replay_slots *m, uint16_t slot)
 {
     struct line *found = NULL;
 
-    for (size_t i = 0; i < LINES; i++) {
+    for (size_t i = FIRST_HELD; i < LINES; i++) {
         struct line *line = &m->lines[i];
 
         if (line->held && line->slot == slot)
@@ -842,9 +857,16 @@ int replay_slots_begin(struct replay_node *node, const struct replay_multi_host 
     m->host = host;
     for (size_t i = 0; i < LINES; i++)
         m->lines[i] = (struct line){.node = node, .watched = NONE, .executing = NONE};
+    m->lines[0].pipe = node->server->pipe;
     node->slots = m;
     node->batch.steps = &m->filling;
+    replay_slots_listen(node);
     return 0;
+}
+
+void replay_slots_listen(struct replay_node *node)
+{
+    redis_pipe_on_reply(node->server->pipe, take_reply, &node->slots->lines[0]);
 }
 
 /* Over a connection of its own, as nobody knows of the others whether they still serve. */
@@ -877,7 +899,8 @@ void replay_slots_end(struct replay_node *node)
         return;
     write_late(node);
     for (size_t i = 0; i < LINES; i++) {
-        redis_pipe_free(m->lines[i].pipe);
+        if (i != 0) /* the node's */
+            redis_pipe_free(m->lines[i].pipe);
         free(m->lines[i].elements);
     }
     replay_steps_release(&m->filling);

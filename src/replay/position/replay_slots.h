@@ -9,6 +9,7 @@
  *              trip each, so several connections work side by side, each on another slot.
  * Moving slots What a node says it does not have fails as a whole, and with it the attempt: the next one reads the marks where
  *              their slots are then.
+ * Replicas     The position is moved over the node's own connection, by every batch: a WAIT on it is for the batch too.
  * Scripts      As in replay_multi.h: run here when they are put. What they read is watched on the connection that executes the
  *              slot's transaction.
  * Refused      What is not queued is left out, written into the mark, and the transaction is sent again. What fails when it is
@@ -35,8 +36,10 @@ int replay_slots_field(struct replay_node *node, struct bytes key, struct bytes 
 int replay_slots_forget(struct replay_node *node, uint16_t slot, uint64_t flow, uint64_t lsn,
                         struct ft_err *err);
 bool replay_slots_are_empty(const struct replay_node *node);
-/* replay_slots_send - what was put: it has been executed when this returns. */
-int replay_slots_send(struct replay_node *node, struct ft_err *err);
+/* replay_slots_send - what was put into these nodes' batches: it has been executed when this returns. */
+int replay_slots_send(struct replay_node *const *nodes, size_t count, struct ft_err *err);
+/* replay_slots_listen - replies on the node's connection are to batches, from here on. */
+void replay_slots_listen(struct replay_node *node);
 /* replay_slots_end - what of it was refused is written down, if the server can be reached. */
 void replay_slots_end(struct replay_node *node);
 
