@@ -405,8 +405,8 @@ check_rows() {
             i=$((i + 1))
             # shellcheck disable=SC2016 # for the other shell
             timed check.cat sh -c 'cat "$@" >/dev/null' sh "$@"
-            timed_both check.one taskset -c 0 "$flowtape" $command "$check_input" --quiet
-            timed_both check.all "$flowtape" $command "$check_input" --quiet
+            timed_both check.one taskset -c 0 "$flowtape" $command "$check_input" --json
+            timed_both check.all "$flowtape" $command "$check_input" --json
         done
         figures check.one
         rate "$command, $check_what" MB/s "$check_bytes / 1e6" "" "(one core)"
