@@ -389,8 +389,8 @@ static void see_leaving(struct cluster_watch *w, uint32_t node)
 
     if (left && !n->left) {
         (void)snprintf(line, sizeof(line),
-                       "%s has left the cluster: what was recorded of it stays, the capture goes "
-                       "on with the other nodes",
+                       "%s has left the cluster: what was recorded of it stays, the capture "
+                       "continues with the other nodes",
                        uri_address(&n->at, address)); /* fits */
         note(w, line);
     }
