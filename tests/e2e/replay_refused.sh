@@ -224,5 +224,13 @@ fi
 ! has_users || check "many words: no other letter" [ "$(grep -c . "$T/wide.dead")" = 2 ]
 check "many words: nothing is left on the target" [ "$(refused_fields)" = 0 ]
 check "many words: what follows" [ "$(cli get last)" = 1 ]
+
+# A kill before the replies to a transaction: the position says of which records something may have been refused.
+for count in "" "2 of "; do
+    cli hset "$(position)" unread "${count}0:1-3 " >/dev/null
+    check_status "unread replies are said: ${count:-any}" 0 "${count:+has counted 2 errors}.*as flow:first-last LSN: 0:1-3" \
+        "$FLOWTAPE" replay "$T/wide" "$REDIS" --on-error "dead-letter=$T/wide.dead"
+    check "unread replies are said once: ${count:-any}" [ "$(cli hexists "$(position)" unread)" = 0 ]
+done
 redis_stop
 t_end
