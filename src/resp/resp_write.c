@@ -82,7 +82,7 @@ static bool take_head(struct bytes *in, uint8_t mark, size_t *ret)
     return true;
 }
 
-static bool take_arg(struct bytes *in, struct bytes *ret)
+bool resp_take_arg(struct bytes *in, struct bytes *ret)
 {
     size_t n;
 
@@ -105,7 +105,7 @@ int resp_take_command(struct bytes command, struct bytes **ret_args, size_t *ret
     if (args == NULL)
         return err_nomem(err, "a command");
     for (size_t i = 0; i < count; i++) {
-        if (!take_arg(&command, &args[i])) {
+        if (!resp_take_arg(&command, &args[i])) {
             free(args);
             return err_set(err, FT_ERR_BUG, "what was sent is not a command");
         }

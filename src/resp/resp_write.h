@@ -7,9 +7,9 @@
 
 #include "base/buf.h"
 
-/* resp_put_command - append one command. */
 /* resp_command_size - about, and not less. */
 size_t resp_command_size(const struct bytes *args, size_t count);
+/* resp_put_command - append one command. */
 int resp_put_command(struct buf *out, const struct bytes *args, size_t count, struct ft_err *err);
 /*
  * resp_take_command - the arguments of one command as resp_put_command wrote it; they point into it.
@@ -25,5 +25,7 @@ int resp_take_command(struct bytes command, struct bytes **ret_args, size_t *ret
 #define RESP_LINE_END "\r\n"
 int resp_put_command_head(struct buf *out, size_t count, struct ft_err *err);
 int resp_put_arg_head(struct buf *out, size_t size_bytes, struct ft_err *err);
+/* resp_take_arg - the argument in front, which then is not in front any more; false: there is none that is whole. */
+bool resp_take_arg(struct bytes *in, struct bytes *ret);
 
 #endif

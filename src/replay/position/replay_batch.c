@@ -315,9 +315,7 @@ static int add_step(struct replay_batch *b, uint32_t db, const char *tag, const 
 
     if (replay_steps_add(b->steps, db, tag, args, count, err) != 0)
         return -1;
-    if (ahead)
-        replay_steps_mark_ahead(b->steps);
-    else if (b->join_sets)
+    if ((!ahead || !replay_steps_mark_ahead(b->steps)) && b->join_sets)
         touch_keys(b, db, args, count);
     return 0;
 }
@@ -385,7 +383,7 @@ bool replay_batch_is_empty(const struct replay_batch *b)
 size_t replay_batch_bytes(const struct replay_batch *b)
 {
     if (b->steps != NULL)
-        return b->steps->args.text.n;
+        return b->steps->bytes;
     return b->sets.bytes.n + b->args.bytes.n + (size_t)spool_size(&b->more);
 }
 

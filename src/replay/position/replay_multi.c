@@ -71,18 +71,11 @@ bool replay_multi_is_drained(const struct replay_node *node)
  * Replies
  */
 
-/* args: of the step; its tag stands in front. */
-static int step_args(struct replay_multi *m, const struct replay_step *step,
-                     char tag[REPLAY_TAG_TEXT], struct ft_err *err)
+/* args: of the step. */
+static int step_args(struct replay_multi *m, size_t index, char tag[REPLAY_TAG_TEXT],
+                     struct ft_err *err)
 {
-    struct bytes text = replay_texts_at(&m->sent.args, step->first - 1);
-
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, step->count, "a command", err) != 0)
-        return -1;
-    for (size_t i = 0; i < step->count; i++)
-        m->args[i] = replay_texts_at(&m->sent.args, step->first + i);
-    (void)snprintf(tag, REPLAY_TAG_TEXT, "%.*s", (int)text.n, (const char *)text.p); /* fits */
-    return 0;
+    return replay_steps_args(&m->sent, index, &m->args, &m->arg_cap, tag, err);
 }
 
 /* into: where the field goes by which the target remembers it. */
@@ -116,7 +109,7 @@ static int refuse_step(struct replay_node *node, struct replay_steps *into, size
     const struct replay_step *step = &node->multi->sent.steps[index];
     char tag[REPLAY_TAG_TEXT];
 
-    if (step_args(node->multi, step, tag, err) != 0)
+    if (step_args(node->multi, index, tag, err) != 0)
         return -1;
     return refuse(node, into, step->db, tag, node->multi->args, step->count, error, err);
 }
@@ -136,7 +129,7 @@ static int take_queued(struct replay_node *node, size_t index, const redisReply 
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
     m->again = true;
-    if (step_args(m, step, tag, err) != 0)
+    if (step_args(m, index, tag, err) != 0)
         return -1;
     if (m->scripts != NULL && replay_multi_script_give_up(m->scripts, m->args, step->count))
         return 0;
@@ -292,26 +285,22 @@ static int queue_select(struct replay_node *node, uint32_t db, struct ft_err *er
     return put(node, ANSWER_PLAIN, args, 2, err);
 }
 
-static int put_step(struct replay_node *node, size_t index, const struct bytes *args, size_t count,
-                    struct ft_err *err)
-{
-    struct replay_multi *m = node->multi;
-
-    if (m->scripts != NULL && replay_multi_script_form(m->scripts, &args, &count, err) != 0)
-        return -1;
-    return redis_pipe_put(node->server->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | index, args,
-                          count, err);
-}
-
 static int queue_step(struct replay_node *node, size_t index, struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
     const struct replay_step *step = &m->sent.steps[index];
-    char tag[REPLAY_TAG_TEXT];
+    const struct bytes *args;
+    size_t count;
 
-    if (step_args(m, step, tag, err) != 0 || note_element(m, index, err) != 0)
+    if (replay_steps_head(&m->sent, index, &m->args, &m->arg_cap, &count, err) != 0 ||
+        note_element(m, index, err) != 0)
         return -1;
-    return put_step(node, index, m->args, step->count, err);
+    args = m->args;
+    if (m->scripts != NULL &&
+        replay_multi_script_form(m->scripts, &args, &count, step->more_count, err) != 0)
+        return -1;
+    return replay_step_put(step, node->server->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | index,
+                           args, count, err);
 }
 
 /* From this one on, as far as they go together: *ret is the one after them. */
@@ -426,7 +415,7 @@ static int queue_count(struct replay_node *node, bool last, struct ft_err *err)
 
     if (m->scripts == NULL)
         return 0;
-    if (replay_multi_script_form(m->scripts, &args, &count, err) != 0 ||
+    if (replay_multi_script_form(m->scripts, &args, &count, 0, err) != 0 ||
         note_element(m, last ? LAST_STEP : NO_STEP, err) != 0)
         return -1;
     return put(node, ANSWER_PLAIN, args, count, err);
@@ -489,18 +478,19 @@ static int leave_out(struct replay_multi *m, struct ft_err *err)
 
         if (step->left_out)
             continue;
-        rc = step_args(m, step, tag, err);
+        rc = step_args(m, i, tag, err);
         if (rc == 0)
             rc = step->apart ? add_apart(&left, step->db, tag, m->args, step->count, err)
                              : replay_steps_add(&left, step->db, tag, m->args, step->count, err);
         if (rc == 0 && step->ahead)
-            replay_steps_mark_ahead(&left);
+            (void)replay_steps_mark_ahead(&left);
     }
     all = m->sent;
     m->sent = (struct replay_steps){.args = left.args,
                                     .steps = left.steps,
                                     .step_count = left.step_count,
                                     .step_cap = left.step_cap,
+                                    .bytes = left.bytes,
                                     .fields = all.fields,
                                     .forget = all.forget};
     all.fields = (struct replay_texts){0};

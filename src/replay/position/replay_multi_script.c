@@ -162,9 +162,9 @@ static bool answers_briefly(struct bytes name)
 }
 
 /* What Lua's stack does not hold is sent as it is: a command of so many arguments answers with no more than these. */
-static bool answers_value(const struct bytes *args, size_t count)
+static bool answers_value(const struct bytes *args, size_t count, size_t more_count)
 {
-    return count <= REPLAY_ARGS_MAX &&
+    return count + more_count <= REPLAY_ARGS_MAX &&
            (reply_kinds_of(args, count) & (REPLY_KIND_BULK | REPLY_KIND_ARRAY)) != 0 &&
            !answers_briefly(args[0]);
 }
@@ -207,7 +207,7 @@ bool replay_multi_script_give_up(struct replay_multi_scripts *s, const struct by
 }
 
 int replay_multi_script_form(struct replay_multi_scripts *s, const struct bytes **args,
-                             size_t *count, struct ft_err *err)
+                             size_t *count, size_t more_count, struct ft_err *err)
 {
     const struct bytes name = (*args)[0];
 
@@ -215,7 +215,7 @@ int replay_multi_script_form(struct replay_multi_scripts *s, const struct bytes 
         return form_eval(s, args, *count, err);
     if (*count > 1 && (bytes_eq_str(name, "FLUSHALL") || bytes_eq_str(name, "FLUSHDB")))
         return form_flush(s, args, count, err);
-    if (!s->no_trim && is_pop(*args, *count) && form_trim(s, args, count))
+    if (!s->no_trim && more_count == 0 && is_pop(*args, *count) && form_trim(s, args, count))
         return 0;
-    return answers_value(*args, *count) ? form_quiet(s, args, count, err) : 0;
+    return answers_value(*args, *count, more_count) ? form_quiet(s, args, count, err) : 0;
 }

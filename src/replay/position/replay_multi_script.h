@@ -26,9 +26,9 @@ void replay_multi_scripts_free(struct replay_multi_scripts *s);
 /* replay_multi_scripts_begin - another transaction. */
 void replay_multi_scripts_begin(struct replay_multi_scripts *s);
 /* replay_multi_script_form - the next command of it: *args and *count become what is sent, which borrows what was there
- * and is valid until the next call. */
+ * and is valid until the next call. more_count: of arguments that follow, and stay as they are. */
 int replay_multi_script_form(struct replay_multi_scripts *s, const struct bytes **args,
-                             size_t *count, struct ft_err *err);
+                             size_t *count, size_t more_count, struct ft_err *err);
 /* replay_multi_script_give_up - what the command was sent as was refused. Is there something else to send it as? It is, from
  * now on. */
 bool replay_multi_script_give_up(struct replay_multi_scripts *s, const struct bytes *args,

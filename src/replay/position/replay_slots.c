@@ -135,20 +135,6 @@ bool replay_slots_are_empty(const struct replay_node *node)
  * Replies
  */
 
-/* args: of the step; its tag stands in front. */
-static int step_args(struct replay_slots *m, const struct replay_step *step,
-                     char tag[REPLAY_TAG_TEXT], struct ft_err *err)
-{
-    struct bytes text = replay_texts_at(&m->sent.args, step->first - 1);
-
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, step->count, "a command", err) != 0)
-        return -1;
-    for (size_t i = 0; i < step->count; i++)
-        m->args[i] = replay_texts_at(&m->sent.args, step->first + i);
-    (void)snprintf(tag, REPLAY_TAG_TEXT, "%.*s", (int)text.n, (const char *)text.p); /* fits */
-    return 0;
-}
-
 /* *ret: the value of the field e:TAG; nothing, if the target need not remember it. */
 static int refuse(struct replay_node *node, struct buf *ret, uint32_t db, const char *tag,
                   const struct bytes *args, size_t count, const char *error, struct ft_err *err)
@@ -171,7 +157,7 @@ static int refuse_step(struct replay_node *node, struct slot_fields *fields, uin
     struct buf value = {0};
     int rc;
 
-    if (step_args(m, step, tag, err) != 0)
+    if (replay_steps_args(&m->sent, index, &m->args, &m->arg_cap, tag, err) != 0)
         return -1;
     (void)snprintf(name, sizeof(name), "e:%s", tag); /* fits */
     rc = refuse(node, &value, step->db, tag, m->args, step->count, error, err);
@@ -385,7 +371,7 @@ static int put_step(struct line *line, size_t index, struct ft_err *err)
 {
     struct replay_slots *m = line->node->slots;
     const struct replay_step *step = &m->sent.steps[index];
-    char tag[REPLAY_TAG_TEXT];
+    size_t count;
 
     if (step->db != 0)
         return err_set(err, FT_ERR_BUG, "a command for another database of a cluster");
@@ -393,10 +379,11 @@ static int put_step(struct line *line, size_t index, struct ft_err *err)
         return -1;
     if (step->left_out)
         return 0;
-    if (step_args(m, step, tag, err) != 0 || note_element(line, index, err) != 0)
+    if (replay_steps_head(&m->sent, index, &m->args, &m->arg_cap, &count, err) != 0 ||
+        note_element(line, index, err) != 0)
         return -1;
-    return redis_pipe_put(line->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | index, m->args,
-                          step->count, err);
+    return replay_step_put(step, line->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | index, m->args,
+                           count, err);
 }
 
 /* The commands of a slot; what its mark gets is collected. */
@@ -571,7 +558,7 @@ static int divide_by_slot(struct replay_slots *m, struct ft_err *err)
     for (size_t i = 0; i < m->sent.step_count; i++) {
         char tag[REPLAY_TAG_TEXT];
 
-        if (step_args(m, &m->sent.steps[i], tag, err) != 0 ||
+        if (replay_steps_args(&m->sent, i, &m->args, &m->arg_cap, tag, err) != 0 ||
             add_place(m, PLACE(slot_of(command_sent_key(m->args, m->sent.steps[i].count)), 0, i),
                       err) != 0)
             return -1;
