@@ -377,10 +377,7 @@ static int queue_texts(struct replay_node *node, const struct bytes *first, size
         return -1;
     for (size_t count = first_count; at < text_count || count > 2; count = 2) {
         memcpy(m->args, first, count * sizeof(*first));
-        while (at < text_count && (most == 0 || count + step <= most)) {
-            for (size_t i = 0; i < step; i++)
-                m->args[count++] = replay_texts_at(texts, at++);
-        }
+        count = replay_texts_fill(texts, text_count, &at, step, m->args, count, most);
         if (note_element(m, NO_STEP, err) != 0 || put(node, ANSWER_PLAIN, m->args, count, err) != 0)
             return -1;
     }

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "command/sent_key.h"
 #include "replay/position/replay_marks.h"
+#include "replay/position/replay_slot_fields.h"
 #include "replay/position/replay_steps.h"
 #include "target/local_script.h"
 #include "wire/reach.h"
@@ -26,13 +27,6 @@ enum answer {
     ANSWER_SEQ,
 };
 #define ANSWER_SHIFT 32u
-
-/* Fields of marks that come beside those of the steps; a name and a value of `texts` each. */
-struct slot_fields {
-    struct replay_steps texts;
-    uint16_t *slots;
-    size_t count, cap;
-};
 
 /* A step, or a field, in the order of slots: the slot, whether it is a field, its number. */
 #define PLACE(slot, field, index) ((uint64_t)(slot) << 48 | (uint64_t)(field) << 47 | (index))
@@ -63,7 +57,7 @@ struct line {
 struct replay_slots {
     const struct replay_multi_host *host;
     struct replay_steps filling, sent;
-    struct slot_fields filling_fields, sent_fields;
+    struct replay_slot_fields filling_fields, sent_fields;
     struct replay_steps late; /* fields e: of what failed when it was executed */
     struct line lines[LINES];
     uint64_t *places;
@@ -85,32 +79,10 @@ bool replay_slots_is(const struct replay_node *node)
     return node->slots != NULL;
 }
 
-static int add_slot_field(struct slot_fields *f, uint16_t slot, struct bytes name,
-                          struct bytes value, struct ft_err *err)
-{
-    if (ARRAY_RESERVE(&f->slots, &f->cap, f->count + 1, "a position", err) != 0 ||
-        replay_steps_field(&f->texts, name, value, err) != 0)
-        return -1;
-    f->slots[f->count++] = slot;
-    return 0;
-}
-
-static void clear_slot_fields(struct slot_fields *f)
-{
-    replay_steps_clear(&f->texts);
-    f->count = 0;
-}
-
-static void release_slot_fields(struct slot_fields *f)
-{
-    replay_steps_release(&f->texts);
-    free(f->slots);
-}
-
 int replay_slots_field(struct replay_node *node, struct bytes key, struct bytes name,
                        struct bytes value, struct ft_err *err)
 {
-    return add_slot_field(&node->slots->filling_fields, slot_of(key), name, value, err);
+    return replay_slot_fields_add(&node->slots->filling_fields, slot_of(key), name, value, err);
 }
 
 int replay_slots_forget(struct replay_node *node, uint16_t slot, uint64_t flow, uint64_t lsn,
@@ -147,7 +119,7 @@ static int refuse(struct replay_node *node, struct buf *ret, uint32_t db, const 
 }
 
 /* fields NULL: it was executed, and what is known of it comes late. */
-static int refuse_step(struct replay_node *node, struct slot_fields *fields, uint16_t slot,
+static int refuse_step(struct replay_node *node, struct replay_slot_fields *fields, uint16_t slot,
                        size_t index, const char *error, struct ft_err *err)
 {
     struct replay_slots *m = node->slots;
@@ -162,8 +134,9 @@ static int refuse_step(struct replay_node *node, struct slot_fields *fields, uin
     (void)snprintf(name, sizeof(name), "e:%s", tag); /* fits */
     rc = refuse(node, &value, step->db, tag, m->args, step->count, error, err);
     if (rc == 0 && value.n != 0)
-        rc = fields != NULL ? add_slot_field(fields, slot, bytes_str(name), buf_bytes(&value), err)
-                            : replay_steps_field(&m->late, bytes_str(name), buf_bytes(&value), err);
+        rc = fields != NULL
+                 ? replay_slot_fields_add(fields, slot, bytes_str(name), buf_bytes(&value), err)
+                 : replay_steps_field(&m->late, bytes_str(name), buf_bytes(&value), err);
     buf_release(&value);
     return rc;
 }
@@ -420,10 +393,7 @@ static int put_texts(struct line *line, const struct bytes *first, size_t first_
         return -1;
     for (size_t count = first_count; at < texts->count || count > 2; count = 2) {
         memcpy(m->args, first, count * sizeof(*first));
-        while (at < texts->count && (most == 0 || count + step <= most)) {
-            for (size_t i = 0; i < step; i++)
-                m->args[count++] = replay_texts_at(texts, at++);
-        }
+        count = replay_texts_fill(texts, texts->count, &at, step, m->args, count, most);
         if (note_element(line, NONE, err) != 0 || put(line, ANSWER_PLAIN, m->args, count, err) != 0)
             return -1;
     }
@@ -651,14 +621,14 @@ static int prepare(struct replay_node *node, struct ft_err *err)
 {
     struct replay_slots *m = node->slots;
     struct replay_steps steps = m->sent;
-    struct slot_fields fields = m->sent_fields;
+    struct replay_slot_fields fields = m->sent_fields;
 
     m->sent = m->filling;
     m->sent_fields = m->filling_fields;
     m->filling = steps;
     m->filling_fields = fields;
     replay_steps_clear(&m->filling);
-    clear_slot_fields(&m->filling_fields);
+    replay_slot_fields_clear(&m->filling_fields);
     if (node->set->marks == NULL && (m->sent.step_count != 0 || m->sent_fields.count != 0))
         return err_set(err, FT_ERR_BUG, "a batch before the marks of slots were read");
     return divide_by_slot(m, err) != 0 || begin_held(m, err) != 0 ? -1 : queue_others(m, err);
@@ -894,8 +864,8 @@ void replay_slots_end(struct replay_node *node)
     replay_steps_release(&m->sent);
     replay_steps_release(&m->late);
     replay_steps_release(&m->hash);
-    release_slot_fields(&m->filling_fields);
-    release_slot_fields(&m->sent_fields);
+    replay_slot_fields_release(&m->filling_fields);
+    replay_slot_fields_release(&m->sent_fields);
     local_script_free(m->script);
     free(m->places);
     free(m->transactions);

@@ -28,6 +28,16 @@ struct bytes replay_texts_at(const struct replay_texts *t, size_t index)
     return bytes_of(start > 0 ? t->text.p + start : t->text.p, t->ends[index] - start);
 }
 
+size_t replay_texts_fill(const struct replay_texts *t, size_t end, size_t *at, size_t together,
+                         struct bytes *args, size_t count, size_t most)
+{
+    while (*at < end && (most == 0 || count + together <= most)) {
+        for (size_t i = 0; i < together; i++)
+            args[count++] = replay_texts_at(t, (*at)++);
+    }
+    return count;
+}
+
 static void free_more(struct replay_step *step)
 {
     if (step->more == NULL)

@@ -51,6 +51,10 @@ int replay_steps_field(struct replay_steps *s, struct bytes name, struct bytes v
                        struct ft_err *err);
 int replay_steps_forget(struct replay_steps *s, struct bytes field, struct ft_err *err);
 struct bytes replay_texts_at(const struct replay_texts *t, size_t index);
+/* replay_texts_fill - into args, which has `count`: texts from *at up to `end`, of which `together` stay together, until args
+ * has `most` of them (0: all); *at is the next one then. Returns the new count. */
+size_t replay_texts_fill(const struct replay_texts *t, size_t end, size_t *at, size_t together,
+                         struct bytes *args, size_t count, size_t most);
 /* replay_steps_args - all arguments of a step, and its tag. *args is an array with room for *cap, which grows; what it points
  * to is valid until the steps are cleared. */
 int replay_steps_args(const struct replay_steps *s, size_t index, struct bytes **args, size_t *cap,
