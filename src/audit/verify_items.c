@@ -1,0 +1,50 @@
+#include "audit/verify_items.h"
+
+#include <inttypes.h>
+
+#include "item/entry_loss.h"
+
+static int check_entry(void *context, const struct item *item, struct ft_err *err)
+{
+    const struct rdb_entry *entry = &item->rdb.entry;
+    struct verify_items *c = context;
+
+    c->report->keys++;
+    if (!entry_is_over(entry, c->keys->now_ms) &&
+        key_log_add(c->keys->log, &c->keys->batch, entry->db, entry->key, err) != 0)
+        return -1;
+    return value_check_run(&c->values, entry->type, entry->value, err);
+}
+
+static int count_record(void *context, const struct item *item, const struct translation *t,
+                        struct ft_err *err)
+{
+    struct verify_items *c = context;
+
+    (void)item;
+    (void)t;
+    (void)err;
+    c->report->records++;
+    return 0;
+}
+
+int verify_items_init(struct verify_items *c, struct ft_err *err)
+{
+    const struct pump_options options = {.as_is = true, .expired_ms = PUMP_NOTHING_EXPIRED};
+    const struct item_sink sink = {.context = c, .entry = check_entry, .record = count_record};
+
+    return pump_new(&c->pump, &options, &sink, err);
+}
+
+void verify_items_release(struct verify_items *c)
+{
+    pump_free(c->pump);
+    value_check_release(&c->values);
+}
+
+int verify_item(struct verify_items *c, const struct item *item, struct ft_err *err)
+{
+    if (pump_item(c->pump, item, err) == 0)
+        return 0;
+    return err_wrap(err, "offset %" PRIu64, item->offset);
+}
