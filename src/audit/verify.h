@@ -1,10 +1,10 @@
 /*
  * verify.h - everything that can be checked of an INPUT without a peer.
  *
- * Captures     Manifest against files, segment headers, block CRCs, joins of offsets and LSNs, LSN
- *              marks, index and trailer against blocks, tokens; every item is decoded, and every
- *              element of every value. After a damaged block the rest of the flow is still checked
- *              block by block, but not decoded: there is nothing to synchronise on.
+ * Captures     Manifest against files, segment headers, block CRCs, joins of offsets and LSNs, of a Redis
+ *              also of databases, LSN marks, index and trailer against blocks, tokens; every item is
+ *              decoded, and every element of every value. After a damaged block the rest of the flow is
+ *              still checked block by block, but not decoded: there is nothing to synchronise on.
  *              A full sync that was never finished is not damage, but not whole either: it is
  *              listed apart. One that another has replaced is nothing to anybody.
  * Files        The stream to its EOF, the CRC-64 if there is one, every value; for .dfs sets that

@@ -18,6 +18,7 @@
 struct flow_check {
     struct verify_report *report;
     uint32_t flow;
+    bool redis; /* or else a Dragonfly, whose journal says the database again after each connect */
     struct verify_items items;
     struct flow_decoder *decoder;
     struct source_large *large;
@@ -98,6 +99,19 @@ static int check_joins(struct flow_check *c, const struct segment_block *block,
     return 0;
 }
 
+/* Commands of a Redis do not say their database: who begins at a block takes it from there. Before the block is decoded. */
+static int check_db(struct flow_check *c, const struct segment_block *block, struct ft_err *err)
+{
+    struct flow_boundary here;
+    uint64_t offset;
+
+    if (!c->decoding || !flow_decoder_boundary(c->decoder, &here, &offset) ||
+        here.dbid == block->dbid)
+        return 0;
+    return found_text(c, err, "block starts in database %" PRIu32 ", by its records in %" PRIu32,
+                      block->dbid, here.dbid);
+}
+
 /* After each whole block the decoder must have counted what the block claims. */
 static int check_count(struct flow_check *c, struct ft_err *err)
 {
@@ -121,6 +135,8 @@ static int check_block(struct flow_check *c, const struct segment_block *block,
     c->report->blocks++;
     c->report->bytes += block->raw_bytes;
     read_progress_add(c->report->progress, block->raw_bytes);
+    if (c->redis && kind != SEGMENT_SNAPSHOT && check_db(c, block, err) != 0)
+        return -1;
     if (check_joins(c, block, kind, err) != 0 || check_payload(c, block, kind, err) != 0)
         return -1;
     return check_count(c, err);
@@ -305,6 +321,7 @@ int verify_flow(struct verify_report *r, struct verify_keys *keys, struct verify
         .report = r,
         .items = {.report = r, .keys = keys},
         .flow = flow,
+        .redis = segments->capture->redis,
         .large = large,
         .decoding = true,
         .file = CAPTURE_MANIFEST,
