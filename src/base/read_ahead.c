@@ -21,6 +21,8 @@ struct piece {
 struct read_ahead {
     int fd;
     size_t first_bytes; /* of the first piece */
+    off_t
+        at; /* of the next piece, for whoever reads it; READ_AHEAD_FROM_HERE: the descriptor knows */
     /* of the caller */
     bool tried; /* to start the thread */
     bool runs;
@@ -51,15 +53,17 @@ static void piece_release(struct piece *piece)
         free(piece->p - READ_AHEAD_ROOM);
 }
 
-static void fill(struct piece *piece, int fd, size_t bytes)
+static void fill(struct read_ahead *r, struct piece *piece, size_t bytes)
 {
     ssize_t n;
 
     do
-        n = read(fd, piece->p, bytes);
+        n = r->at < 0 ? read(r->fd, piece->p, bytes) : pread(r->fd, piece->p, bytes, r->at);
     while (n < 0 && errno == EINTR);
     piece->n = n < 0 ? 0 : (size_t)n;
     piece->error = n < 0 ? errno : 0;
+    if (r->at >= 0)
+        r->at += (off_t)piece->n;
 }
 
 static void *read_main(void *context)
@@ -77,7 +81,7 @@ static void *read_main(void *context)
             break;
         piece = &r->pieces[(r->first + r->count) % PIECES];
         pthread_mutex_unlock(&r->mu);
-        fill(piece, r->fd, READ_AHEAD_BYTES); /* nobody else looks at it until it is counted */
+        fill(r, piece, READ_AHEAD_BYTES); /* nobody else looks at it until it is counted */
         more = piece->n != 0;
         pthread_mutex_lock(&r->mu);
         r->count++;
@@ -87,7 +91,7 @@ static void *read_main(void *context)
     return NULL;
 }
 
-int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err)
+int read_ahead_new(struct read_ahead **ret, int fd, off_t from, struct ft_err *err)
 {
     struct read_ahead *r = calloc(1, sizeof(*r));
     off_t at;
@@ -95,7 +99,9 @@ int read_ahead_new(struct read_ahead **ret, int fd, struct ft_err *err)
     if (r == NULL)
         return err_nomem(err, "a read buffer");
     r->fd = fd;
-    at = lseek(fd, 0, SEEK_CUR); /* what has no place is read from its beginning */
+    r->at = from;
+    at =
+        from < 0 ? lseek(fd, 0, SEEK_CUR) : from; /* what has no place is read from its beginning */
     r->first_bytes = READ_AHEAD_BYTES - (at < 0 ? 0 : (size_t)(at % READ_AHEAD_BYTES));
     (void)pthread_mutex_init(&r->mu, NULL); /* default attributes: cannot fail on Linux */
     (void)pthread_cond_init(&r->changed, NULL);
@@ -145,7 +151,7 @@ int read_ahead_next(struct read_ahead *r, struct window_piece *ret)
     if (r->runs)
         wait_for_piece(r);
     else
-        fill(&r->pieces[0], r->fd, r->tried ? READ_AHEAD_BYTES : r->first_bytes);
+        fill(r, &r->pieces[0], r->tried ? READ_AHEAD_BYTES : r->first_bytes);
     piece = &r->pieces[r->runs ? r->first : 0];
     *ret = (struct window_piece){.p = piece->p, .n = piece->n, .room = READ_AHEAD_ROOM};
     return piece->error;

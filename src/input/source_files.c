@@ -152,16 +152,15 @@ static int feed_open(struct source_stream *st, struct flow_decoder_options *deco
     decoder->file = true;
     if (stretch != NULL && stretch->entries.n != 0)
         return 0;
-    f->fd = open(file, O_RDONLY | O_CLOEXEC);
+    f->fd =
+        stretch == NULL ? open(file, O_RDONLY | O_CLOEXEC) : fcntl(stretch->fd, F_DUPFD_CLOEXEC, 0);
     if (f->fd < 0)
         return err_errno(err, errno, "could not open \"%s\"", file);
     (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
-    if (stretch != NULL) {
-        f->at = stretch->place.offset;
-        if (lseek(f->fd, (off_t)f->at, SEEK_SET) < 0)
-            return err_errno(err, errno, "could not read \"%s\"", file);
-    }
-    return read_ahead_new(&f->reader, f->fd, err);
+    if (stretch == NULL)
+        return read_ahead_new(&f->reader, f->fd, READ_AHEAD_FROM_HERE, err);
+    f->at = stretch->place.offset;
+    return read_ahead_new(&f->reader, f->fd, (off_t)f->at, err);
 }
 
 static int feed_stretch(struct source_stream *st, struct file_feed *f, struct ft_err *err)

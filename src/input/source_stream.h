@@ -36,6 +36,7 @@ struct source_turn {
 
 /* A part of a stream that can be read by itself (source_stretches.h). */
 struct source_stretch {
+    int fd;                 /* of the file, which may have another name by now, or none */
     struct rdb_place place; /* where it begins */
     uint64_t end;           /* 0: with the stream */
     struct bytes entries;   /* all up to there; empty: to be read from the file */

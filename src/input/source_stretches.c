@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/crc64.h"
+#include "base/item_limit.h"
 #include "base/processors.h"
 #include "base/read_ahead.h"
 #include "base/task_pool.h"
@@ -19,6 +20,8 @@
 #define ROOM_BYTES READ_AHEAD_ROOM
 /* What is held of an entry that has not ended. */
 #define REST_BYTES_MAX (1u << 20)
+/* With a lower limit of items (--max-item) one that is above it could be held, and would not be refused. */
+#define ITEM_LIMIT_MIN (2 * REST_BYTES_MAX)
 /* A smaller file is read before the threads are there. */
 #define FILE_BYTES_MIN (4u << 20)
 #define THREADS_MAX    8u
@@ -241,7 +244,8 @@ static size_t cut_off(struct stretches *s, struct worker *w, const struct rdb_pl
 
     w->number = s->number++;
     w->has_stretch = true;
-    w->stretch = (struct source_stretch){.place = *from,
+    w->stretch = (struct source_stretch){.fd = s->fd,
+                                         .place = *from,
                                          .end = s->place.offset,
                                          .counted = s->counted,
                                          .bytes = read_to - s->counted};
@@ -275,7 +279,7 @@ static int cut(struct stretches *s, struct worker *w, uint64_t offset, size_t n,
         size = cut_off(s, w, &from, p, offset + n);
     w->last = n < PIECE_BYTES || step != STEP_MORE;
     if (w->last) {
-        w->tail = (struct source_stretch){.place = s->place, .counted = s->counted};
+        w->tail = (struct source_stretch){.fd = s->fd, .place = s->place, .counted = s->counted};
         w->tail_number = s->number;
     }
     if (keep_rest(s, w, p, in.len, size, err) != 0)
@@ -406,7 +410,8 @@ int source_stretches_run(const struct source *source, uint32_t index,
     (void)pthread_mutex_init(&s.mu, NULL); /* default attributes: cannot fail on Linux */
     (void)pthread_mutex_init(&s.results_mu, NULL);
     (void)pthread_cond_init(&s.turned, NULL);
-    rc = threads < 2 ? read_stretch(&s, NULL, 0, err) : run_threads(&s, threads, err);
+    rc = threads < 2 || item_limit() < ITEM_LIMIT_MIN ? read_stretch(&s, NULL, 0, err)
+                                                      : run_threads(&s, threads, err);
     (void)pthread_cond_destroy(&s.turned); /* nobody waits any more */
     (void)pthread_mutex_destroy(&s.results_mu);
     (void)pthread_mutex_destroy(&s.mu);

@@ -26,15 +26,15 @@ static int make_file(size_t bytes)
     return fd;
 }
 
-static void read_whole(size_t bytes)
+static void read_from(size_t bytes, off_t from)
 {
     struct ft_err err = FT_ERR_INIT;
     struct read_ahead *r = NULL;
     int fd = make_file(bytes);
     struct window_piece piece;
-    uint32_t next = 0;
+    uint32_t next = from < 0 ? 0 : (uint32_t)from / sizeof(next);
 
-    t_ok(read_ahead_new(&r, fd, &err), &err);
+    t_ok(read_ahead_new(&r, fd, from, &err), &err);
     for (;;) {
         assert_int_equal(read_ahead_next(r, &piece), 0);
         if (piece.n == 0)
@@ -47,7 +47,14 @@ static void read_whole(size_t bytes)
     assert_int_equal(read_ahead_next(r, &piece), 0);
     assert_int_equal(piece.n, 0);
     read_ahead_free(r);
+    if (from >= 0) /* the descriptor may be another's as well */
+        assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
     (void)close(fd);
+}
+
+static void read_whole(size_t bytes)
+{
+    read_from(bytes, READ_AHEAD_FROM_HERE);
 }
 
 static void test_every_byte_in_order(void **state)
@@ -58,6 +65,9 @@ static void test_every_byte_in_order(void **state)
     read_whole(READ_AHEAD_BYTES);
     read_whole(READ_AHEAD_BYTES + 4);
     read_whole(9 * READ_AHEAD_BYTES + 400);
+    read_from(9 * READ_AHEAD_BYTES + 400, 0);
+    read_from(9 * READ_AHEAD_BYTES + 400, 2 * READ_AHEAD_BYTES + 800);
+    read_from(400, 400);
 }
 
 static void test_freed_before_its_end(void **state)
@@ -70,7 +80,7 @@ static void test_freed_before_its_end(void **state)
         int fd = make_file(8 * READ_AHEAD_BYTES);
         struct window_piece piece;
 
-        t_ok(read_ahead_new(&r, fd, &err), &err);
+        t_ok(read_ahead_new(&r, fd, READ_AHEAD_FROM_HERE, &err), &err);
         for (unsigned i = 0; i < pieces; i++) {
             assert_int_equal(read_ahead_next(r, &piece), 0);
             assert_int_equal(piece.n, READ_AHEAD_BYTES);
@@ -89,7 +99,7 @@ static void test_errors_are_told(void **state)
 
     (void)state;
     assert_true(fd >= 0);
-    t_ok(read_ahead_new(&r, fd, &err), &err);
+    t_ok(read_ahead_new(&r, fd, READ_AHEAD_FROM_HERE, &err), &err);
     assert_int_equal(read_ahead_next(r, &piece), EISDIR);
     assert_int_equal(read_ahead_next(r, &piece), EISDIR);
     read_ahead_free(r);
@@ -110,7 +120,7 @@ static void test_errors_where_they_occurred(void **state)
     (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
     unreadable = open(name, O_WRONLY);
     assert_true(unreadable >= 0);
-    t_ok(read_ahead_new(&r, fd, &err), &err);
+    t_ok(read_ahead_new(&r, fd, READ_AHEAD_FROM_HERE, &err), &err);
     assert_int_equal(read_ahead_next(r, &piece), 0);
     assert_int_equal(piece.n, READ_AHEAD_BYTES);
     assert_int_equal(dup2(unreadable, fd), fd); /* the thread has not begun */

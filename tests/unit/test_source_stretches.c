@@ -332,6 +332,26 @@ static void test_large_entries(void **state)
     buf_release(&b);
 }
 
+/* More than an item may have, and less than is held of one. */
+static void test_entries_above_the_limit(void **state)
+{
+    struct buf b = {0};
+
+    (void)state;
+    put_header(&b, 11);
+    for (unsigned i = 0; i < 5; i++) {
+        put_key(&b, RDB_TYPE_STRING);
+        put_string(&b, 300u << 10);
+    }
+    put_end(&b);
+    t_write(dir.fd, "in.rdb", b.p, b.n);
+    for (size_t limit = 200u << 10; limit < 3u << 20; limit *= 2) {
+        item_limit_set(limit);
+        (void)expect_same(false);
+    }
+    buf_release(&b);
+}
+
 /* Pieces that end where an entry does. */
 static void test_entries_that_end_with_a_piece(void **state)
 {
@@ -451,15 +471,62 @@ static void test_the_first_failure_is_reported(void **state)
     buf_release(&b);
 }
 
+/* Another file comes by its name when the first part is read; what was begun is read to its end. */
+static int run_and_replace(void *context, void *part, struct source_stream *stream,
+                           struct ft_err *err)
+{
+    char new_path[96];
+
+    (void)snprintf(new_path, sizeof(new_path), "%s/new.rdb", dir.path);
+    (void)rename(new_path, path); /* is there once */
+    return run(context, part, stream, err);
+}
+
+static void test_a_file_that_is_replaced(void **state)
+{
+    const struct source_stream_options options = {.verify_checksum = true};
+    struct sum before, after = {.err = FT_ERR_INIT};
+    const struct stretch_work work = {.context = &after,
+                                      .part_bytes = sizeof(struct result),
+                                      .run = run_and_replace,
+                                      .add = add,
+                                      .release = release};
+    uint64_t random = SEED + 5;
+    struct buf b = {0};
+    struct source *s;
+
+    (void)state;
+    put_header(&b, 11);
+    put_entries(&b, 4 * PIECE_BYTES, 900, false, &random);
+    put_key(&b, RDB_TYPE_STRING);
+    put_string(&b, 3u << 20);
+    put_end(&b);
+    t_write(dir.fd, "in.rdb", b.p, b.n);
+    before = read_by(1, false);
+    t_write(dir.fd, "new.rdb", b.p, PIECE_BYTES / 2);
+    t_ok(source_open(&s, path, 0, &after.err), &after.err);
+    t_ok(source_stretches_run(s, 0, &options, &work, THREADS, &after.err), &after.err);
+    source_free(s);
+    assert_false(t_exists(dir.fd, "new.rdb"));
+    assert_int_equal(after.result.bytes, before.result.bytes);
+    assert_int_equal(after.result.items.n, before.result.items.n);
+    assert_memory_equal(after.result.items.p, before.result.items.p, before.result.items.n);
+    buf_release(&before.result.items);
+    buf_release(&after.result.items);
+    buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_entries, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries_above_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_entries_that_end_with_a_piece, setup, teardown),
         cmocka_unit_test_setup_teardown(test_records_in_between, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_first_failure_is_reported, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_replaced, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
