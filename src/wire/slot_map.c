@@ -258,6 +258,35 @@ int slot_map_parse(struct slot_map **ret, const redisReply *reply, const char *a
     return 0;
 }
 
+/* copy_address - as slot_map_parse takes it. */
+static int copy_address(struct slot_map_address *ret, const struct slot_map_address *from,
+                        struct ft_err *err)
+{
+    if (check_address(bytes_str(from->host), from->port, err) != 0)
+        return -1;
+    *ret = *from;
+    if (!is_host(bytes_str(ret->hostname)))
+        ret->hostname[0] = '\0';
+    return 0;
+}
+
+static int copy_replicas(struct slot_map_node *ret, const struct slot_map_node *from,
+                         struct ft_err *err)
+{
+    if (from->replica_count == 0)
+        return 0;
+    ret->replicas = calloc(from->replica_count, sizeof(*ret->replicas));
+    if (ret->replicas == NULL)
+        return err_nomem(err, "a slot map");
+    for (; ret->replica_count < from->replica_count; ret->replica_count++) {
+        size_t i = ret->replica_count;
+
+        if (copy_address(&ret->replicas[i], &from->replicas[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* keep_masters - those that have slots, with copies of their replicas, in order, each address once. */
 static int keep_masters(struct slot_map *m, const struct slot_map_node *masters, size_t count,
                         const bool *has_slots, struct ft_err *err)
@@ -268,22 +297,14 @@ static int keep_masters(struct slot_map *m, const struct slot_map_node *masters,
     if (m->nodes == NULL)
         return err_nomem(err, "a slot map");
     for (size_t i = 0; i < count; i++) {
-        const struct slot_map_node *from = &masters[i];
         struct slot_map_node *to = &m->nodes[m->node_count];
 
         if (!has_slots[i])
             continue;
-        if (check_address(bytes_str(from->address.host), from->address.port, err) != 0)
-            return -1;
-        to->address = from->address;
         m->node_count++;
-        if (from->replica_count == 0)
-            continue;
-        to->replicas = calloc(from->replica_count, sizeof(*to->replicas));
-        if (to->replicas == NULL)
-            return err_nomem(err, "a slot map");
-        to->replica_count = from->replica_count;
-        memcpy(to->replicas, from->replicas, from->replica_count * sizeof(*to->replicas));
+        if (copy_address(&to->address, &masters[i].address, err) != 0 ||
+            copy_replicas(to, &masters[i], err) != 0)
+            return -1;
     }
     qsort(m->nodes, m->node_count, sizeof(*m->nodes), compare_nodes);
     for (size_t i = 0; i < m->node_count; i++) {

@@ -78,11 +78,13 @@ static int parse_nodes(struct slot_map **ret, const redisReply *reply, const cha
     return rc;
 }
 
-/* By what tells the same as CLUSTER SLOTS. *ret NULL: nothing does. */
+/* By what tells the same as CLUSTER SLOTS. *ret NULL: nothing does. Whose the slots of a shard without its one master are
+ * will show when a replica has taken its place: worth another try. */
 static int fetch_otherwise(struct slot_map **ret, struct redis_pipe *p, const struct uri *asked,
                            const char *asked_host, struct ft_err *err)
 {
     static const char *const commands[] = {"CLUSTER SHARDS", "CLUSTER NODES"};
+    bool unsure = false;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && *ret == NULL && i < 2; i++) {
@@ -96,8 +98,12 @@ static int fetch_otherwise(struct slot_map **ret, struct redis_pipe *p, const st
             rc = cluster_shards_parse(ret, reply, asked_host, asked->secure, err);
         else
             rc = parse_nodes(ret, reply, asked_host, err);
+        unsure |= rc == 0 && *ret == NULL && reply->type != REDIS_REPLY_ERROR;
         freeReplyObject(reply);
     }
+    if (rc == 0 && *ret == NULL && unsure)
+        return err_set(err, FT_ERR_NET,
+                       "by CLUSTER SHARDS a shard of the cluster has no master, or several");
     return rc;
 }
 

@@ -3,7 +3,8 @@
  *
  * How          By CLUSTER SLOTS; where a node refuses it (a user without the right, a command that has another name), by
  *              CLUSTER SHARDS, else by CLUSTER NODES.
- * Errors       Those of slot_map.h and redis_pipe.h.
+ * Errors       Those of slot_map.h and redis_pipe.h. FT_ERR_NET also where CLUSTER SHARDS alone is allowed, and a shard has no
+ *              master, or several, for a while.
  * Threads      As the connection.
  */
 #ifndef FLOWTAPE_WIRE_SLOT_MAP_FETCH_H

@@ -92,6 +92,27 @@ static void expect_wrong(const char *text, const char *why)
     t_fails(parse(&m, text, false, &err), &err, FT_ERR_PROTOCOL, why);
 }
 
+static void test_hosts_that_are_none(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct slot_map *m;
+
+    (void)state;
+    t_ok(parse(&m,
+               "*1 " SHARD("*2 :0 :1 ", "*1 *6 $4 port :1 $4 role " MASTER "$8 hostname $3 a/b "),
+               false, &err),
+         &err);
+    assert_string_equal(m->nodes[0].address.host, "asked.example");
+    assert_string_equal(m->nodes[0].address.hostname, ""); /* not needed */
+    slot_map_free(m);
+    expect_wrong("*1 " SHARD("*2 :0 :1 ", "*1 *6 $4 port :1 $4 role " MASTER "$2 ip $3 a/b "),
+                 "which is not a host");
+    expect_wrong("*1 " SHARD("*2 :0 :1 ", "*2 " NODE("1", MASTER) "*6 $4 port :2 $4 role " REPLICA
+                                                                  "$2 ip $3 a\x1b"
+                                                                  "b "),
+                 "\"a\\x1bb\", which is not a host");
+}
+
 static void test_what_makes_no_sense(void **state)
 {
     (void)state;
@@ -105,8 +126,6 @@ static void test_what_makes_no_sense(void **state)
     expect_wrong("*2 " SHARD("*2 :0 :5 ", "*1 " NODE("1", MASTER))
                      SHARD("*2 :5 :6 ", "*1 " NODE("2", MASTER)),
                  "gives slot 5 to two shards");
-    expect_wrong("*1 " SHARD("*2 :0 :1 ", "*1 *6 $4 port :1 $4 role " MASTER "$2 ip $3 a/b "),
-                 "which is not a host");
 }
 
 int main(void)
@@ -114,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_masters),
         cmocka_unit_test(test_a_shard_without_its_one_master),
+        cmocka_unit_test(test_hosts_that_are_none),
         cmocka_unit_test(test_what_makes_no_sense),
     };
 

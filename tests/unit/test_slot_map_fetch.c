@@ -14,6 +14,7 @@
     "*6\r\n$2\r\nip\r\n$9\r\n127.0.0.1\r\n$4\r\nport\r\n:@0\r\n$4\r\nrole\r\n$6\r\nmaster\r\n" \
     "*4\r\n$5\r\nslots\r\n*2\r\n:8192\r\n:16383\r\n$5\r\nnodes\r\n*1\r\n"                      \
     "*6\r\n$2\r\nip\r\n$9\r\n127.0.0.1\r\n$4\r\nport\r\n:@1\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+#define NO_MASTER "*1\r\n*4\r\n$5\r\nslots\r\n*2\r\n:0\r\n:1\r\n$5\r\nnodes\r\n*0\r\n"
 #define NODES                                                              \
     "=" ID_A " 127.0.0.1:@0 myself,master - 0 0 1 connected 0-8191\n" ID_B \
     " 127.0.0.1:@1 master - 0 0 2 connected 8192-16383\n"
@@ -70,10 +71,7 @@ static void test_what_is_asked_when_slots_are_refused(void **state)
         {0, "CLUSTER NODES", NODES, 0}};
     const struct t_peer_rule unsure[] = {info,
                                          {0, "CLUSTER SLOTS", NOPERM, 0},
-                                         {0, "CLUSTER SHARDS",
-                                          "*1\r\n*4\r\n$5\r\nslots\r\n*2\r\n:0\r\n:1\r\n"
-                                          "$5\r\nnodes\r\n*0\r\n",
-                                          0},
+                                         {0, "CLUSTER SHARDS", NO_MASTER, 0},
                                          {0, "CLUSTER NODES", NODES, 0}};
     const struct t_peer_rule nodes_only[] = {no_info,
                                              {0, "CLUSTER SLOTS", NOPERM, 0},
@@ -108,6 +106,10 @@ static void test_what_nobody_says(void **state)
         {0, "CLUSTER INFO", "=cluster_state:ok\r\ncluster_slots_ok:16384\r\n", 0},
         {0, "CLUSTER SLOTS", NOPERM, 0},
         {0, "CLUSTER SHARDS", "-LOADING Redis is loading the dataset in memory\r\n", 0}};
+    const struct t_peer_rule unsure[] = {
+        {0, "CLUSTER INFO", "=cluster_state:ok\r\ncluster_slots_ok:16384\r\n", 0},
+        {0, "CLUSTER SHARDS", NO_MASTER, 0},
+        {0, "CLUSTER", NOPERM, 0}};
     const struct t_peer_rule gap[] = {
         {0, "CLUSTER SHARDS", "-ERR unknown command 'CLUSTER'\r\n", 0},
         {0, "CLUSTER NODES", "=" ID_A " :@0 myself,master - 0 0 1 connected 0-16382\n", 0},
@@ -117,6 +119,7 @@ static void test_what_nobody_says(void **state)
     refuses(single, 1, FT_ERR_USAGE, "is not part of a cluster", 0);
     refuses(all_refused, 2, FT_ERR_PROTOCOL, "CLUSTER SLOTS was answered: NOPERM", 1);
     refuses(loading, 3, FT_ERR_NET, "CLUSTER SHARDS was answered: LOADING", 0);
+    refuses(unsure, 3, FT_ERR_NET, "has no master, or several", 1);
     refuses(gap, 3, FT_ERR_PROTOCOL, "no master for 1 of 16384 slots", 1);
 }
 
