@@ -586,6 +586,8 @@ static enum step next_record(struct redis_reader *r, struct window *in, struct j
 /* May a command of this name be anything but a record that counts? Told by length and first letter, for many that are not. */
 static inline bool may_matter(struct bytes name)
 {
+    if (name.n > SKIP_NAME_MAX)
+        return true;
     switch (name.n == 0 ? '\0' : name.p[0] | 0x20) {
     case 's': /* SELECT */
         return name.n == 6;
@@ -599,7 +601,7 @@ static inline bool may_matter(struct bytes name)
     case 'r': /* RREPLAY, REPLCONF, RESTORE-ASKING */
         return name.n == 7 || name.n == 8 || name.n == 14;
     default:
-        return name.n > SKIP_NAME_MAX;
+        return false;
     }
 }
 

@@ -349,6 +349,22 @@ static void test_passing(void **state)
     t_mutate(mixed, same_when_passed, NULL);
 }
 
+/* A name that is too long is refused, whatever it begins with. */
+static void test_passing_a_long_name(void **state)
+{
+    static char text[3200];
+    struct sums sums;
+
+    (void)state;
+    for (const char *first = "smecprx"; *first != '\0'; first++) {
+        int n = snprintf(text, sizeof(text), "*1\r\n$3000\r\n%c%02999d\r\n", *first, 0);
+
+        same_when_passed(bytes_of(text, (size_t)n), NULL);
+        sum(bytes_of(text, (size_t)n), true, &sums);
+        assert_int_equal(sums.step, STEP_ERROR);
+    }
+}
+
 /* A command is not believed to have more arguments than there are bytes for them. */
 static void test_counts_that_are_not_believed(void **state)
 {
@@ -468,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_skipping_holds_little),
         cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_passing_a_long_name),
         cmocka_unit_test(test_counts_that_are_not_believed),
         cmocka_unit_test(test_append_only_file),
         cmocka_unit_test(test_replication),
