@@ -74,6 +74,7 @@ static int check_server(const struct sync_options *o, const struct uri *u, struc
     const struct need *needs = redis ? of_redis : of_dragonfly;
     struct rights missing = {.known = true};
     struct ft_err away = FT_ERR_INIT;
+    struct ft_err lack = FT_ERR_INIT;
     char name[URI_ADDRESS_SIZE];
     char whom[URI_ADDRESS_SIZE + 16];
     int rc = try_all(&missing, needs, u, o->cancel_fd, &away);
@@ -88,12 +89,12 @@ static int check_server(const struct sync_options *o, const struct uri *u, struc
         return -1;
     }
     (void)snprintf(whom, sizeof(whom), "the source %s", uri_address(u, name)); /* fits */
-    if (rights_check(&missing, whom, &away) == 0)
+    if (rights_check(&missing, whom, &lack) == 0)
         return 0;
     if (replicates)
-        *err = away;
+        *err = lack;
     else /* of PSYNC the server may have told nothing */
-        (void)err_set(err, FT_ERR_PROTOCOL, "%s (it has to allow %s and %s)", away.msg,
+        (void)err_set(err, FT_ERR_PROTOCOL, "%s (it has to allow %s and %s)", lack.msg,
                       needs[0].name, needs[1].name);
     return -1;
 }
