@@ -21,8 +21,7 @@ struct piece {
 struct read_ahead {
     int fd;
     size_t first_bytes; /* of the first piece */
-    off_t
-        at; /* of the next piece, for whoever reads it; READ_AHEAD_FROM_HERE: the descriptor knows */
+    off_t at;           /* of the next piece; READ_AHEAD_FROM_HERE: the descriptor knows */
     /* of the caller */
     bool tried; /* to start the thread */
     bool runs;
@@ -100,8 +99,8 @@ int read_ahead_new(struct read_ahead **ret, int fd, off_t from, struct ft_err *e
         return err_nomem(err, "a read buffer");
     r->fd = fd;
     r->at = from;
-    at =
-        from < 0 ? lseek(fd, 0, SEEK_CUR) : from; /* what has no place is read from its beginning */
+    /* what has no place is read from its beginning */
+    at = from < 0 ? lseek(fd, 0, SEEK_CUR) : from;
     r->first_bytes = READ_AHEAD_BYTES - (at < 0 ? 0 : (size_t)(at % READ_AHEAD_BYTES));
     (void)pthread_mutex_init(&r->mu, NULL); /* default attributes: cannot fail on Linux */
     (void)pthread_cond_init(&r->changed, NULL);

@@ -1,9 +1,9 @@
 /*
  * read_ahead.h - a file read from its beginning to its end, by a thread of its own while the caller is at work.
  *
- * What it is   Pieces that end at multiples of READ_AHEAD_BYTES, the last one where the file does. The thread is started with the second piece, so that a
- *              small file costs none; where none can be had, on one processor, and of what is not a file, the caller
- *              reads itself.
+ * What it is   Pieces that end at multiples of READ_AHEAD_BYTES, the last one where the file does. The thread is started
+ *              with the second piece, so that a small file costs none; where none can be had, on one processor, and of
+ *              what is not a file, the caller reads itself.
  * Errors       Of read(2) or pread(2), at the place where they occurred.
  * Threads      One caller at a time.
  */
