@@ -5,7 +5,8 @@
 int sha1_of(struct bytes in, uint8_t ret[SHA1_SIZE], struct ft_err *err)
 {
     if (EVP_Digest(in.p, in.n, ret, NULL, EVP_sha1(), NULL) != 1)
-        return err_set(err, FT_ERR_STATE, "OpenSSL does not compute SHA-1 here");
+        return err_set(err, FT_ERR_STATE,
+                       "OpenSSL did not compute SHA-1: there is no memory, or it may not");
     return 0;
 }
 
