@@ -139,6 +139,23 @@ check_status "a manifest that is damaged" 3 "line 5: the numbers of the incremen
 } >"$T/scripts.aof"
 holds "scripts, and databases" "0 k;1 k;1 r;1 s;" "$T/scripts.aof"
 
+# So no other command changes places with one, nor does the server forget the replay's own scripts for them.
+{
+    command SET w 1
+    command EVAL "redis.call('SET', 'undeclared', ARGV[1])" 1 s 1
+    command SET undeclared 2
+    command GETSET w 2
+    seq 520 | awk '{
+        s = "return redis.call(\"INCR\", KEYS[1]) -- " $1
+        printf "*4\r\n$4\r\nEVAL\r\n$%d\r\n%s\r\n$1\r\n1\r\n$1\r\nn\r\n", length(s), s
+    }'
+    command GETSET w 3
+} >"$T/many.aof"
+redis_start
+check_status "many scripts" 0 "complete: 0 keys, 525 records" "$FLOWTAPE" replay "$T/many.aof" "$REDIS"
+check "many scripts: in order" [ "$(cli mget undeclared n w | tr '\n' ' ')" = "2 520 3 " ]
+redis_stop
+
 # A script that is called by its digest has come with its text before, also before the place where a replay resumes.
 script="return redis.call('APPEND', KEYS[1], ARGV[1])"
 digest=$(printf %s "$script" | sha1sum | cut -d ' ' -f 1)

@@ -5,6 +5,7 @@
 #include "base/endian.h"
 #include "command/command_table.h"
 #include "resp/resp_write.h"
+#include "target/local_script.h"
 
 #define KEEP_BYTES (1u << 20)
 /* Of an array of command arguments. Two arrays are one argument of the script, and every server takes 1 MiB. */
@@ -219,10 +220,11 @@ static void touch(struct replay_batch *b, uint32_t db, struct bytes key)
     *arg |= bit;
 }
 
-/* EVAL script 1 key ...: scripts of one key touch nothing else. */
+/* EVAL script 1 key ...: scripts of one key touch nothing else; those of a source may. */
 static bool is_script_of_one_key(const struct bytes *args, size_t count)
 {
-    return count > 3 && bytes_eq_str(args[0], "EVAL") && bytes_eq_str(args[2], "1");
+    return count > 3 && bytes_eq_str(args[0], "EVAL") && bytes_eq_str(args[2], "1") &&
+           local_script_is_own(args[1]);
 }
 
 static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count)
