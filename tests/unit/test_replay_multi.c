@@ -295,6 +295,35 @@ static void test_scripts_go_by_their_digests(void **state)
     assert_null(strstr(s.peers.peer[0].log, "HSET pos seq 8 unread"));
 }
 
+/* Which may have the server forget the others. */
+static void test_after_a_script_of_the_source_the_texts_come_again(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "EVAL ", "+QUEUED\r\n", 0},
+        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "*7\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:0\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct setup s;
+
+    (void)state;
+    start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
+    add(&s, "0:5:0", "GETDEL k");
+    add(&s, "0:6:0", "EVAL return(1) 1 k");
+    add(&s, "0:7:0", "GETDEL l");
+    add(&s, "0:8:0", "GETDEL m");
+    send(&s);
+    assert_int_equal(s.node.position.seq, 8);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "EVAL "), 5);    /* with count_refused, twice */
+    assert_int_equal(t_peers_count(&s.peers, 0, "EVALSHA "), 1); /* GETDEL m */
+}
+
 /* A pop as a command that does not answer with what it takes; who must not trim has the script. */
 static void test_pops_do_not_answer(void **state)
 {
@@ -305,7 +334,7 @@ static void test_pops_do_not_answer(void **state)
         {0, "MULTI", "+OK\r\n", 0},
         {0, "EVAL ", "+QUEUED\r\n", 0},
         {0, "EVALSHA ", "+QUEUED\r\n", 0},
-        {0, "LTRIM a 1 -1", "+QUEUED\r\n", 0},
+        {0, "LTRIM a 1 -1", "-NOPERM no ltrim\r\n", 0},
         {0, "LTRIM b 0 -4", "-NOPERM no ltrim\r\n", 0},
         {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
         {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
@@ -407,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_refusals_may_come_while_the_position_is_queued),
         cmocka_unit_test(test_the_position_is_watched_again_when_others_have_ended_it),
         cmocka_unit_test(test_scripts_go_by_their_digests),
+        cmocka_unit_test(test_after_a_script_of_the_source_the_texts_come_again),
         cmocka_unit_test(test_pops_do_not_answer),
         cmocka_unit_test(test_what_was_counted_is_confirmed),
         cmocka_unit_test(test_sets_are_joined_unless_that_is_refused),

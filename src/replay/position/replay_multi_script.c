@@ -20,18 +20,19 @@
 struct own {
     const char *text;
     char digest[SHA1_TEXT_SIZE];
-    uint64_t sent_in; /* the last transaction that has brought the text */
+    uint64_t sent_in; /* the last stretch that has brought the text */
 };
 
 struct replay_multi_scripts {
     const struct reach *reach;
-    uint64_t transaction;
+    uint64_t stretch; /* of a transaction, in which the server forgets nothing */
     struct own *own;
     size_t own_count, own_cap;
     struct bytes *args;
     size_t arg_cap;
     struct bytes trim[TRIM_ARGS];
-    bool no_trim; /* LTRIM was refused */
+    bool trims;   /* a pop of this transaction was sent as one */
+    bool no_trim; /* that was refused */
     char number[I64_TEXT_SIZE];
 };
 
@@ -58,7 +59,8 @@ void replay_multi_scripts_free(struct replay_multi_scripts *s)
 
 void replay_multi_scripts_begin(struct replay_multi_scripts *s)
 {
-    s->transaction++;
+    s->stretch++;
+    s->trims = false;
 }
 
 static int find_own(struct replay_multi_scripts *s, const char *text, struct own **ret,
@@ -97,11 +99,11 @@ static int begin(struct replay_multi_scripts *s, const char *text, size_t count,
         return 0;
     if (find_own(s, text, &own, err) != 0)
         return -1;
-    if (own->sent_in == s->transaction) {
+    if (own->sent_in == s->stretch) {
         s->args[0] = bytes_str("EVALSHA");
         s->args[1] = bytes_str(own->digest);
     }
-    own->sent_in = s->transaction;
+    own->sent_in = s->stretch;
     return 0;
 }
 
@@ -110,8 +112,10 @@ static int form_eval(struct replay_multi_scripts *s, const struct bytes **args, 
 {
     const char *own = count > 1 ? local_script_own((*args)[1]) : NULL;
 
-    if (own == NULL)
+    if (own == NULL) { /* servers since 7.4 keep the last 500 texts */
+        s->stretch++;
         return 0;
+    }
     if (begin(s, own, count, err) != 0)
         return -1;
     memcpy(s->args + 2, *args + 2, (count - 2) * sizeof(*s->args));
@@ -194,13 +198,14 @@ static bool form_trim(struct replay_multi_scripts *s, const struct bytes **args,
     }
     *args = s->trim;
     *count = TRIM_ARGS;
+    s->trims = true;
     return true;
 }
 
 bool replay_multi_script_give_up(struct replay_multi_scripts *s, const struct bytes *args,
                                  size_t count)
 {
-    const bool other = is_pop(args, count) && !s->no_trim;
+    const bool other = is_pop(args, count) && s->trims;
 
     s->no_trim |= other;
     return other;

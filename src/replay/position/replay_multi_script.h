@@ -3,7 +3,8 @@
  *
  * What it is   Most go as they are. But
  *                EVAL of an own script    has its text where the transaction brings it first, and only its digest from
- *                                         then on: nobody can have the server forget it in between
+ *                                         then on: nobody can have the server forget it in between, but scripts of
+ *                                         the source, after which the text is brought again
  *                FLUSHALL, FLUSHDB        with keys as arguments: a script that keeps these
  *                LPOP, RPOP               are an LTRIM: a record that pops is short, what it pops may be long, and would all come
  *                                         with the reply to EXEC
