@@ -388,6 +388,83 @@ static void test_what_was_counted_is_confirmed(void **state)
     assert_non_null(strstr(written, "HDEL pos unread"));
 }
 
+/* Whoever has taken the position since has made what it says his own. */
+static void test_the_position_of_somebody_else_keeps_what_it_says(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=99", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "SADD key 1", "+QUEUED\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", "*2\r\n-WRONGTYPE not a set\r\n:1\r\n", 0},
+        {0, "HSET pos e:0:5:0 ", ":1\r\n", 0},
+        {0, "HDEL pos unread", ":1\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+
+    (void)state;
+    start(&s, rules, sizeof(rules) / sizeof(rules[0]), &host);
+    add(&s, "0:5:0", "SADD key 1");
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    t_fails(replay_multi_drain(&s.node, &err), &err, FT_ERR_NET, "somebody else");
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "HSET pos e:0:5:0 "), 1);
+    assert_int_equal(t_peers_count(&s.peers, 0, "HDEL pos unread"), 0);
+}
+
+static int listed;
+
+static int list(void *owner, struct ft_err *err)
+{
+    (void)owner;
+    (void)err;
+    listed++;
+    return 0;
+}
+
+static int refuse_unlisted(struct replay_node *node, uint32_t db, const char *tag,
+                           const struct bytes *args, size_t count, const char *error,
+                           bool *ret_keep, struct ft_err *err)
+{
+    listed = 0;
+    return refuse(node, db, tag, args, count, error, ret_keep, err);
+}
+
+/* With the next transaction the replies of the last one count as read. */
+static void test_what_failed_is_listed_before_the_next_transaction(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=8", 1},
+        {0, "HGET pos seq", "=9", 0},
+        {0, "MULTI", "+OK\r\n", 0},
+        {0, "SADD key 1", "+QUEUED\r\n", 0},
+        {0, "HSET pos seq ", "+QUEUED\r\n", 0},
+        {0, "EXEC", "*2\r\n-WRONGTYPE not a set\r\n:1\r\n", 1},
+        {0, "EXEC", "*1\r\n:1\r\n", 1},
+        {0, "HDEL pos unread", ":1\r\n", 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse_unlisted};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+
+    (void)state;
+    start(&s, rules, sizeof(rules) / sizeof(rules[0]), &host);
+    s.set.terms.list_refused = list;
+    add(&s, "0:5:0", "SADD key 1");
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    listed = -1;
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    assert_int_equal(listed, 1); /* since it failed */
+    t_ok(replay_multi_drain(&s.node, &err), &err);
+    end(&s);
+}
+
 /* SETs that may come first are one command, until that is refused; a key that is not allowed takes no others along. */
 static void test_sets_are_joined_unless_that_is_refused(void **state)
 {
@@ -439,6 +516,8 @@ int main(void)
         cmocka_unit_test(test_after_a_script_of_the_source_the_texts_come_again),
         cmocka_unit_test(test_pops_do_not_answer),
         cmocka_unit_test(test_what_was_counted_is_confirmed),
+        cmocka_unit_test(test_the_position_of_somebody_else_keeps_what_it_says),
+        cmocka_unit_test(test_what_failed_is_listed_before_the_next_transaction),
         cmocka_unit_test(test_sets_are_joined_unless_that_is_refused),
     };
 

@@ -548,7 +548,10 @@ int replay_multi_send(struct replay_node *node, struct ft_err *err)
     struct replay_multi *m = node->multi;
     struct replay_steps swap;
 
-    if (replay_multi_drain(node, err) != 0 || add_late(m, err) != 0 || list_records(node, err) != 0)
+    /* with this one the last one's replies count as read */
+    if (replay_multi_drain(node, err) != 0 ||
+        replay_position_set_list_refused(node->set, err) != 0 || add_late(m, err) != 0 ||
+        list_records(node, err) != 0)
         return -1;
     swap = m->sent;
     m->sent = m->filling;
@@ -748,7 +751,8 @@ static void write_end(struct replay_node *node)
 
     if (redis_pipe_open(&pipe, &node->server->uri, -1, NULL, NULL, &ignored) != 0)
         return;
-    if (write_late(node, pipe, &ignored) == 0 && replay_multi_is_drained(node))
+    if (write_late(node, pipe, &ignored) == 0 && node->multi->unconfirmed &&
+        replay_multi_is_drained(node))
         (void)confirm(node, pipe, &ignored);
     redis_pipe_free(pipe);
 }
