@@ -45,12 +45,14 @@ static void take_id(struct bytes word, char ret[SLOT_MAP_ID_SIZE])
 }
 
 /* "10.0.0.1:6379@16379,hostname,more": a node that has not met anybody yet does not know its host. */
-static void take_address(struct bytes word, const char *asked_host, struct slot_map_address *ret)
+static int take_address(struct bytes word, const char *asked_host, struct slot_map_address *ret,
+                        struct ft_err *err)
 {
     const uint8_t *comma = memchr(word.p, ',', word.n);
     struct bytes name = {0};
     size_t n = comma == NULL ? word.n : (size_t)(comma - word.p);
     const uint8_t *at = memchr(word.p, '@', n);
+    char shown[64];
     size_t host;
     uint64_t port;
 
@@ -58,20 +60,25 @@ static void take_address(struct bytes word, const char *asked_host, struct slot_
     for (host = n; host > 0 && word.p[host - 1] != ':';)
         host--;
     if (host == 0 || !bytes_to_u64(bytes_of(word.p + host, n - host), &port) || port > UINT16_MAX)
-        return;
+        return 0;
     ret->port = (uint16_t)port;
     host--;
-    if (host > 0 && host < sizeof(ret->host) && word.p[0] != '?')
+    if (host == 0 || word.p[0] == '?')
+        memcpy(ret->host, asked_host, strnlen(asked_host, sizeof(ret->host) - 1));
+    else if (slot_map_is_host(bytes_of(word.p, host)))
         memcpy(ret->host, word.p, host);
     else
-        memcpy(ret->host, asked_host, strnlen(asked_host, sizeof(ret->host) - 1));
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "the answer to CLUSTER NODES names \"%s\", which is not a host",
+                       bytes_escape(bytes_of(word.p, host), shown, sizeof(shown)));
     if (comma != NULL) {
         name = bytes_of(comma + 1, word.n - (size_t)(comma + 1 - word.p));
         comma = memchr(name.p, ',', name.n);
         name.n = comma == NULL ? name.n : (size_t)(comma - name.p);
     }
-    if (name.n > 0 && name.n < sizeof(ret->hostname) && memchr(name.p, '=', name.n) == NULL)
+    if (slot_map_is_host(name)) /* else it is "name=value", or nothing */
         memcpy(ret->hostname, name.p, name.n);
+    return 0;
 }
 
 static void set_slot(uint8_t *bits, uint64_t slot)
@@ -138,7 +145,8 @@ static int take_line(struct cluster_view *v, struct bytes line, const char *aske
                                            has_flag(word[2], "noaddr")};
     self = has_flag(word[2], "myself");
     take_id(word[0], m->address.id);
-    take_address(word[1], asked_host, &m->address);
+    if (take_address(word[1], asked_host, &m->address, err) != 0)
+        return -1;
     take_id(word[3], m->master_id);
     if (!bytes_to_u64(word[6], &m->epoch))
         return err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER NODES has no epoch");

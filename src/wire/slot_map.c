@@ -28,7 +28,7 @@ static struct bytes reply_text(const redisReply *r)
     return bytes_of(r->str, r->len);
 }
 
-static bool is_host(struct bytes host)
+bool slot_map_is_host(struct bytes host)
 {
     if (host.n == 0 || host.n >= URI_HOST_SIZE)
         return false;
@@ -36,7 +36,7 @@ static bool is_host(struct bytes host)
         const uint8_t c = host.p[i];
 
         if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            strchr(".-_:%", c) == NULL)
+            (c == '\0' || strchr(".-_:%", c) == NULL))
             return false;
     }
     return host.p[0] != '-';
@@ -46,7 +46,7 @@ static int check_address(struct bytes host, long long port, struct ft_err *err)
 {
     char shown[64];
 
-    if (!is_host(host)) {
+    if (!slot_map_is_host(host)) {
         return err_set(err, FT_ERR_PROTOCOL, "the slot map names \"%s\", which is not a host",
                        bytes_escape(host, shown, sizeof(shown)));
     }
@@ -96,7 +96,7 @@ static int parse_address(const redisReply *node, const char *asked_host,
     memcpy(ret->host, host.p, host.n);
     ret->port = (uint16_t)node->element[1]->integer;
     host = find_more(node, "hostname");
-    if (is_host(host))
+    if (slot_map_is_host(host))
         memcpy(ret->hostname, host.p, host.n);
     if (node->elements > 2)
         id = reply_text(node->element[2]);
@@ -265,7 +265,7 @@ static int copy_address(struct slot_map_address *ret, const struct slot_map_addr
     if (check_address(bytes_str(from->host), from->port, err) != 0)
         return -1;
     *ret = *from;
-    if (!is_host(bytes_str(ret->hostname)))
+    if (!slot_map_is_host(bytes_str(ret->hostname)))
         ret->hostname[0] = '\0';
     return 0;
 }

@@ -76,6 +76,8 @@ uint16_t slot_map_find(const struct slot_map *m, const char *host, uint16_t port
 bool slot_map_same(const struct slot_map *a, const struct slot_map *b);
 /* slot_map_check_covered - FT_ERR_PROTOCOL that names the first uncovered slots. */
 int slot_map_check_covered(const struct slot_map *m, struct ft_err *err);
+/* slot_map_is_host - could a node be reached by this name or address? */
+bool slot_map_is_host(struct bytes host);
 /* slot_map_node_uri - the address as redis://, database 0, with user, password and TLS of `like`. Then
  * uri_release. */
 int slot_map_node_uri(const struct slot_map_address *a, const struct uri *like, struct uri *ret,

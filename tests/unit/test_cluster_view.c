@@ -92,6 +92,8 @@ static void test_what_makes_no_sense(void **state)
     expect_wrong(ID_A " h:1@2 master - 0 0 3 connected 0-99\n", "no line for the node itself");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0\n", "short line");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 x connected\n", "no epoch");
+    expect_wrong(ID_A " h\x1b[1m:1@2 myself,master - 0 0 3 connected\n",
+                 "names \"h\\x1b[1m\", which is not a host");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 16384\n", "out of range");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 9-8\n", "out of range");
     expect_wrong(ID_A " h:1@2 myself,master - 0 0 3 connected 1-3\n" ID_B

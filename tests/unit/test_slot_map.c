@@ -219,13 +219,26 @@ static void test_node_uri(void **state)
     uri_release(&like);
 }
 
+static void test_what_is_a_host(void **state)
+{
+    static const char *const hosts[] = {"a.example", "10.0.0.1", "::1", "fe80::1%eth0", "a_b-c"};
+    static const char *const others[] = {"", "-a", "a b", "a/b", "a\x1b", "\xc3\xa4"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+        assert_true(slot_map_is_host(bytes_str(hosts[i])));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(slot_map_is_host(bytes_str(others[i])));
+    assert_false(slot_map_is_host(bytes_of("a\0b", 3)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_three_masters), cmocka_unit_test(test_gaps),
-        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_nonsense),
-        cmocka_unit_test(test_too_long_host), cmocka_unit_test(test_tags),
-        cmocka_unit_test(test_node_uri),
+        cmocka_unit_test(test_three_masters),  cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_too_long_host),  cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_what_is_a_host), cmocka_unit_test(test_node_uri),
     };
 
     return T_RUN("wire/slot_map", tests);
