@@ -18,6 +18,7 @@
 
 /* Every slot has had five transactions, the position seven. */
 static const struct t_peer_rule claimed[] = {
+    {T_PEER_ANY, "EXISTS flowtape:", ":1\r\n", 0},
     {T_PEER_ANY, "HSET flowtape:", ":0\r\n", 0},
     {T_PEER_ANY, "HGETALL flowtape:", "*2\r\n$3\r\nseq\r\n$1\r\n5\r\n", 0},
     {T_PEER_ANY, "ASKING", "+OK\r\n", 0},
@@ -280,6 +281,7 @@ static void test_nothing_is_executed_for_who_has_lost_the_slot(void **state)
 static void test_a_mark_is_read_where_it_is(void **state)
 {
     static const struct t_peer_rule rules[] = {
+        {0, "EXISTS " MARK_B, "-ASK 3300 127.0.0.1:@1\r\n", 0},
         {0, "HSET " MARK_B, "-ASK 3300 127.0.0.1:@1\r\n", 0},
         {0, "HGETALL " MARK_B, "-ASK 3300 127.0.0.1:@1\r\n", 0},
         {1, "HGETALL " MARK_B,
@@ -305,12 +307,19 @@ static void test_a_mark_is_read_where_it_is(void **state)
 
 static void test_a_mark_that_is_gone_ends_the_replay(void **state)
 {
-    static const struct t_peer_rule rules[] = {{0, "HSET " MARK_C, ":1\r\n", 0}};
+    static const struct t_peer_rule gone[] = {
+        {0, "EXISTS " MARK_C, ":0\r\n", 0},
+        {T_PEER_ANY, "HSET ", "-ERR the next run would find what this makes\r\n", 0},
+    };
+    static const struct t_peer_rule gone_since = {0, "HSET " MARK_C, ":1\r\n", 0};
     struct ft_err err = FT_ERR_INIT;
     struct setup s;
 
     (void)state;
-    start(&s, rules, COUNT(rules));
+    start(&s, gone, COUNT(gone));
+    t_fails(replay_marks_load(&s.set, &err), &err, FT_ERR_PROTOCOL, "lost its position");
+    end(&s);
+    start(&s, &gone_since, 1);
     t_fails(replay_marks_load(&s.set, &err), &err, FT_ERR_PROTOCOL, "lost its position");
     end(&s);
 }

@@ -16,6 +16,7 @@
 #define REDIRECTS 8u
 
 enum work {
+    WORK_LOOK,
     WORK_CLAIM,
     WORK_RENEW,
     WORK_REMOVE
@@ -40,6 +41,7 @@ struct replay_marks {
 };
 
 enum request_kind {
+    REQUEST_LOOK,
     REQUEST_REMOVE,
     REQUEST_WRITE,
     REQUEST_READ
@@ -192,12 +194,8 @@ static int take_mark(struct pass *p, uint16_t slot, const redisReply *reply, str
     return rc;
 }
 
-/* A mark that is not there any more is not made again as if the slot had never had one. */
-static int check_written(const struct pass *p, uint16_t slot, const redisReply *reply,
-                         struct ft_err *err)
+static int lost(uint16_t slot, struct ft_err *err)
 {
-    if (p->work != WORK_CLAIM || reply->type != REDIS_REPLY_INTEGER || reply->integer == 0)
-        return 0;
     return err_set(err, FT_ERR_PROTOCOL,
                    "the target has lost its position in the journal, of slot %u; --from-start "
                    "begins again",
@@ -207,9 +205,15 @@ static int check_written(const struct pass *p, uint16_t slot, const redisReply *
 static int take_answer(struct pass *p, uint16_t slot, enum request_kind kind,
                        const redisReply *reply, struct ft_err *err)
 {
+    const bool none = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0;
+
     switch (kind) {
-    case REQUEST_WRITE:
-        return check_written(p, slot, reply, err);
+    case REQUEST_LOOK:
+        return none ? lost(slot, err) : 0;
+    case REQUEST_WRITE: /* it may have gone since */
+        return p->work == WORK_CLAIM && reply->type == REDIS_REPLY_INTEGER && !none
+                   ? lost(slot, err)
+                   : 0;
     case REQUEST_READ:
         return take_mark(p, slot, reply, err);
     case REQUEST_REMOVE:
@@ -242,15 +246,18 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
 static size_t requests_of(const struct pass *p, const char *key, struct request out[REQUESTS_MAX])
 {
     const struct bytes k = bytes_str(key);
+    const struct request look = {REQUEST_LOOK, {bytes_str("EXISTS"), k}, 2};
     const struct request del = {REQUEST_REMOVE, {bytes_str("DEL"), k}, 2};
     const struct request set = {
         REQUEST_WRITE, {bytes_str("HSET"), k, bytes_str("seq"), bytes_str(p->seq)}, 4};
     const struct request get = {REQUEST_READ, {bytes_str("HGETALL"), k}, 2};
     size_t count = 0;
 
-    if (p->work != WORK_CLAIM)
+    if (p->work == WORK_LOOK)
+        out[count++] = look;
+    if (p->work == WORK_RENEW || p->work == WORK_REMOVE)
         out[count++] = del;
-    if (p->work != WORK_REMOVE) {
+    if (p->work == WORK_CLAIM || p->work == WORK_RENEW) {
         out[count++] = set;
         out[count++] = get;
     }
@@ -362,6 +369,7 @@ static int run(struct pass *p, struct ft_err *err)
 {
     int rc = 0;
 
+    memset(p->elsewhere, 0, sizeof(p->elsewhere));
     /* what is in flight has its replies go to whoever asked */
     for (size_t n = 0; rc == 0 && n < p->set->node_count; n++)
         rc = redis_pipe_drain(p->set->nodes[n].server->pipe, err);
@@ -461,12 +469,15 @@ static int note_unread(struct replay_position_set *set, struct ft_err *err)
     return rc;
 }
 
+/* A claim would make a mark that is not there, and the next run find one that says nothing. */
 static int claim(struct replay_position_set *set, struct ft_err *err)
 {
     struct pass *p;
 
-    if (begin_pass(&p, set, set->id, WORK_CLAIM, err) != 0 || run(p, err) != 0 ||
-        bring_refused(p, err) != 0)
+    if (begin_pass(&p, set, set->id, WORK_LOOK, err) != 0 || run(p, err) != 0)
+        return -1;
+    p->work = WORK_CLAIM;
+    if (run(p, err) != 0 || bring_refused(p, err) != 0)
         return -1;
     return note_unread(set, err);
 }
