@@ -105,25 +105,19 @@ static int set_shard(struct cluster_watch *w, const char *id, uint32_t node, str
 
 /*
  * Who was a replica, and has slots beside the master of its shard, has become a master of its own: it had been taken out of the
- * cluster, and has come back.
+ * cluster, and has come back. The master says so itself: in a failover others may see slots with both, if they import one.
  */
-static int part_shards(struct cluster_watch *w, const struct cluster_view *v, struct ft_err *err)
+static int part_shard(struct cluster_watch *w, uint32_t node, struct ft_err *err)
 {
-    for (size_t i = 0; i < v->count; i++) {
+    const struct cluster_view *v = w->nodes[node].view;
+    const struct cluster_member *self = &v->members[v->self];
+
+    for (size_t i = 0; self->is_master && self->slot_count > 0 && i < v->count; i++) {
         const struct cluster_member *m = &v->members[i];
-        uint32_t shard = shard_of(w, m->address.id);
 
-        if (!m->is_master || m->slot_count == 0 || shard == NO_SHARD ||
-            strcmp(w->nodes[shard].id, m->address.id) == 0)
-            continue;
-        for (size_t k = 0; k < v->count; k++) {
-            const struct cluster_member *other = &v->members[k];
-
-            if (other->is_master && !other->failed && other->slot_count > 0 &&
-                strcmp(w->nodes[shard].id, other->address.id) == 0 &&
-                set_shard(w, m->address.id, NO_SHARD, err) != 0)
-                return -1;
-        }
+        if (m != self && m->is_master && m->slot_count > 0 && shard_of(w, m->address.id) == node &&
+            set_shard(w, m->address.id, NO_SHARD, err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -151,7 +145,7 @@ static int learn_shards(struct cluster_watch *w, uint32_t node, struct ft_err *e
         if (shard != NO_SHARD && set_shard(w, m->address.id, shard, err) != 0)
             return -1;
     }
-    return self->slot_count == 0 ? 0 : part_shards(w, v, err);
+    return shard_of(w, self->address.id) == node ? part_shard(w, node, err) : 0;
 }
 
 /*
