@@ -56,8 +56,10 @@ sync_start()
     PIDS="$PIDS $SYNC_PID"
 }
 
+# sync_end SIGNAL
 sync_end()
 {
+    [ "$1" = KILL ] || t_at_work "$SYNC_PID"
     kill -"$1" "$SYNC_PID" 2>/dev/null
     wait "$SYNC_PID" 2>/dev/null
     t_forget "$SYNC_PID"
@@ -80,7 +82,11 @@ equal()
 {
     : >"$T/log"
     sync_start --cutover pause
-    t_until grep -q 'confirm by' "$T/log" || fail "$1: it does not come so far" "$T/log"
+    if ! t_until grep -q 'confirm by' "$T/log"; then
+        fail "$1: it does not come so far" "$T/log"
+        sync_end KILL
+        return
+    fi
     check "$1: confirmed" ft cutover "$DIR" --confirm --quiet
     ends "$1: the sync" "$SYNC_PID" 0 "$T/log"
     check "$1: the target is what the cluster is" ft diff "$CLUSTER_URI" "$REDIS"
