@@ -79,16 +79,19 @@ static int begin_rest(struct set_run *r, struct ft_err *err)
     return set_rest_new(&r->rest, r->count, err);
 }
 
-/* The set's generation ends here: of slots that move from now on nothing is written down in it. */
-static int end_generation(struct set_run *r, struct ft_err *err)
+/* A vector that was still right, for who wants a moment before slots moved. */
+static const uint64_t *last_calm(const struct set_run *r)
 {
     const struct set_generation *g = capture_set_find(r->set, 0);
     const uint64_t *calm = set_rest_last_calm(r->rest);
 
-    if (!set_rest_has_begun(r->rest))
-        return 0;
-    return capture_set_mark_moving(r->set,
-                                   calm != NULL ? calm : g->moments[g->moment_count - 1].lsn, err);
+    return calm != NULL ? calm : g->moments[g->moment_count - 1].lsn;
+}
+
+/* The set's generation ends here: of slots that move from now on nothing is written down in it. */
+static int end_generation(struct set_run *r, struct ft_err *err)
+{
+    return set_rest_has_begun(r->rest) ? capture_set_mark_moving(r->set, last_calm(r), err) : 0;
 }
 
 static int add_node(struct set_run *r, struct ft_err *err)
@@ -147,6 +150,7 @@ static int take_look(struct set_run *r, struct ft_err *err)
     const struct cluster_look *look = cluster_watch_take(r->watch);
     uint64_t imports = count_imports(r);
     struct cluster_calm calm;
+    bool is_moving;
 
     if (look == NULL)
         return 0;
@@ -163,10 +167,11 @@ static int take_look(struct set_run *r, struct ft_err *err)
     else if (set_rest_look(r->rest, look, imports != r->imports, err) != 0)
         return -1;
     r->imports = imports;
-    if (set_rest_has_begun(r->rest) &&
-        capture_set_mark_moving(r->set, set_rest_moving(r->rest), err) != 0)
-        return -1;
     calm = set_rest_calm(r->rest);
+    is_moving = calm.restless > calm.calm || !owners_are_in(r, look);
+    if (set_rest_has_begun(r->rest) &&
+        capture_set_mark_moving(r->set, is_moving ? last_calm(r) : NULL, err) != 0)
+        return -1;
     cluster_watch_set_calm(r->watch, &calm);
     if (r->goal_lsn == NULL && r->stable_look != 0 && look->number > r->stable_look &&
         calm.calm == look->number) {

@@ -153,11 +153,6 @@ const uint16_t *set_rest_owners(const struct set_rest *s)
     return s->owner;
 }
 
-const uint64_t *set_rest_moving(const struct set_rest *s)
-{
-    return s->calm.restless > s->calm.calm ? set_rest_last_calm(s) : NULL;
-}
-
 const uint64_t *set_rest_last_calm(const struct set_rest *s)
 {
     return s->begun ? s->calm_lsn : NULL;
@@ -241,7 +236,9 @@ static const uint64_t *moved_from(const struct set_rest *s, bool same, const uin
 {
     if (!s->begun)
         return s->quiet_since <= s->since ? NULL : nothing;
-    return same ? NULL : s->calm_lsn;
+    if (same)
+        return NULL;
+    return s->calm_lsn != NULL ? s->calm_lsn : nothing;
 }
 
 /* Is everything as it was when the generation was left? */

@@ -56,10 +56,8 @@ enum set_rest_step set_rest_next(struct set_rest *s, const uint64_t *durable, co
                                  const struct set_moment **ret, struct ft_err *err);
 /* set_rest_owners - as far as it is settled. */
 const uint16_t *set_rest_owners(const struct set_rest *s);
-/* set_rest_moving - of each node, the LSN before which nothing was on its way that is now; NULL: all is calm, or there is no generation yet. */
-const uint64_t *set_rest_moving(const struct set_rest *s);
-/* set_rest_last_calm - of each node, the LSN before which nothing was on its way at the newest look at which all was calm; NULL: as in
- * set_rest_moving. */
+/* set_rest_last_calm - of each node, the LSN before which nothing was on its way at the newest look at which all was calm; NULL: there was
+ * none, or there is no generation yet. */
 const uint64_t *set_rest_last_calm(const struct set_rest *s);
 /* set_rest_calm - the newest looks at which all was calm, and was not; 0: none. */
 struct cluster_calm set_rest_calm(const struct set_rest *s);

@@ -499,6 +499,32 @@ bool capture_set_follows_cluster(const struct capture_set *s)
     return s->nodes[0].ids != NULL;
 }
 
+static int copy_lsns(uint64_t **ret, const uint64_t *lsn, uint32_t count, struct ft_err *err)
+{
+    *ret = NULL;
+    if (lsn == NULL)
+        return 0;
+    *ret = calloc(count, sizeof(**ret));
+    if (*ret == NULL)
+        return err_nomem(err, "the LSNs of a set");
+    memcpy(*ret, lsn, count * sizeof(**ret));
+    return 0;
+}
+
+/*
+ * Of slots that move from now on nothing is written down in the newest generation, and its nodes continue: its end is none of
+ * the cluster.
+ */
+static int end_newest(struct capture_set *s, struct ft_err *err)
+{
+    struct set_generation *g =
+        s->generation_count == 0 ? NULL : &s->generations[s->generation_count - 1];
+
+    if (g == NULL || g->moment_count == 0 || g->moving != NULL)
+        return 0;
+    return copy_lsns(&g->moving, g->moments[g->moment_count - 1].lsn, s->node_count, err);
+}
+
 static int grow_lsns(uint64_t **lsn, uint32_t count, struct ft_err *err)
 {
     uint64_t *grown;
@@ -543,7 +569,8 @@ int capture_set_join(struct capture_set *s, const char *address, struct ft_err *
         return err_nomem(err, "the nodes of a set");
     s->nodes = nodes;
     nodes[s->node_count] = (struct set_node){0};
-    if (set_node(&nodes[s->node_count], s->node_count, address, err) != 0)
+    if (set_node(&nodes[s->node_count], s->node_count, address, err) != 0 ||
+        end_newest(s, err) != 0)
         return -1;
     for (size_t i = 0; i < s->generation_count; i++) {
         if (grow_generation(&s->generations[i], s->node_count, err) != 0)
@@ -663,18 +690,6 @@ char *capture_set_node_path(const struct capture_set *s, uint32_t node)
     return asprintf(&path, "%s/%s", s->path, s->nodes[node].directory) < 0 ? NULL : path;
 }
 
-static int copy_lsns(uint64_t **ret, const uint64_t *lsn, uint32_t count, struct ft_err *err)
-{
-    *ret = NULL;
-    if (lsn == NULL)
-        return 0;
-    *ret = calloc(count, sizeof(**ret));
-    if (*ret == NULL)
-        return err_nomem(err, "the LSNs of a set");
-    memcpy(*ret, lsn, count * sizeof(**ret));
-    return 0;
-}
-
 static int copy_slots(struct set_slots **ret, const struct set_slots *slots, size_t count,
                       struct ft_err *err)
 {
@@ -718,6 +733,17 @@ static int append_moment(const struct capture_set *s, struct set_generation *g,
     return 0;
 }
 
+/* Do nodes continue with what they have in the generation? */
+static bool shares_nodes(const struct capture_set *s, const struct set_generation *g,
+                         const uint32_t *nodes)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; g != NULL && i < s->node_count; i++)
+        found = found || (nodes[i] != 0 && nodes[i] == g->nodes[i]);
+    return found;
+}
+
 int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct set_slots *slots,
                     size_t slots_count, const struct set_moment *moment, size_t moment_count,
                     struct ft_err *err)
@@ -729,6 +755,8 @@ int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct s
     if (before != NULL && moment_count == 0 &&
         memcmp(before->nodes, nodes, s->node_count * sizeof(*nodes)) == 0)
         return 0;
+    if (shares_nodes(s, before, nodes) && end_newest(s, err) != 0)
+        return -1;
     if (append_generation(s, &g, err) != 0)
         return -1;
     g->id = id;

@@ -125,7 +125,6 @@ static void test_a_node_that_joins(void **state)
 
     (void)state;
     t_ok(capture_set_add(set, nodes, halves, 2, &one, 1, &err), &err);
-    t_ok(capture_set_mark_moving(set, lsn, &err), &err);
     assert_false(capture_set_follows_cluster(set));
     capture_set_free(set);
     t_fails(capture_set_open_write(&set, t_store_path, three, 3, &err), &err, FT_ERR_STATE,
@@ -148,7 +147,35 @@ static void test_a_node_that_joins(void **state)
     assert_int_equal(set->generations[0].moments[0].lsn[1], 20);
     assert_int_equal(set->generations[0].moments[0].lsn[2], 0);
     assert_int_equal(set->generations[0].moments[0].from[2], 0);
+    /* nobody says of it any more where slots are */
+    assert_int_equal(set->generations[0].moving[1], 20);
     assert_int_equal(set->generations[0].moving[2], 0);
+    assert_null(set->generations[1].moving);
+    capture_set_free(set);
+}
+
+/* The first one's end is none of the cluster's if a node continues in it, while slots move in the second one. */
+static void test_a_generation_that_is_over(void **state)
+{
+    const uint32_t nodes[] = {1, 1};
+    const uint32_t one_new[] = {2, 1};
+    const uint32_t all_new[] = {3, 2};
+    uint64_t lsn[] = {10, 20};
+    uint64_t epoch[] = {1, 2};
+    struct set_slots row[] = {{0, 16383, 1}};
+    struct set_moment one = {.lsn = lsn, .epoch = epoch, .slots = row, .slots_count = 1};
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set = new_set();
+
+    (void)state;
+    t_ok(capture_set_add(set, nodes, halves, 2, &one, 1, &err), &err);
+    t_ok(capture_set_add(set, one_new, halves, 2, &one, 1, &err), &err);
+    t_ok(capture_set_add(set, all_new, halves, 2, &one, 1, &err), &err);
+    capture_set_free(set);
+    t_ok(capture_set_open_read(&set, t_store_path, &err), &err);
+    assert_int_equal(set->generations[0].moving[0], 10);
+    assert_null(set->generations[1].moving);
+    assert_null(set->generations[2].moving);
     capture_set_free(set);
 }
 
@@ -533,6 +560,7 @@ int main(void)
         T_STORE_TEST(test_what_is_added_is_read),
         T_STORE_TEST(test_moments_are_read),
         T_STORE_TEST(test_a_node_that_joins),
+        T_STORE_TEST(test_a_generation_that_is_over),
         T_STORE_TEST(test_a_generation_without_a_node),
         T_STORE_TEST(test_a_second_writer_and_other_nodes_are_refused),
         T_STORE_TEST(test_a_description_that_cannot_be_is_refused),
