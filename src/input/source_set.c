@@ -78,7 +78,7 @@ static int join_info(struct source_set *s, struct ft_err *err)
             return err_set(err, FT_ERR_UNSUPPORTED,
                            "\"%s\": its nodes are of different releases, %s and %s, which write "
                            "different journals",
-                           base->path, s->nodes[0]->info.version, node->info.version);
+                           base->path, first->info.version, node->info.version);
         }
         if (node->began_us < base->began_us)
             base->began_us = node->began_us;
