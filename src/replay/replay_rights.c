@@ -158,6 +158,7 @@ int replay_check_rights(struct replay *r, struct ft_err *err)
         return -1;
     if (r->rights.no_eval)
         atomic_store(&r->target.no_eval, true);
+    r->set.no_mset = r->rights.no_mset;
     if (replay_way_is_transactions(&r->rights) && replay_nodes_begin_multi(&r->set, err) != 0)
         return -1;
     if (r->rights.missing_count == 0)

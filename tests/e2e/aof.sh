@@ -180,6 +180,11 @@ check_status "a script of the source, and a target without EVAL" 4 "does not all
 check "a script of the source: the dead letter" "$FLOWTAPE" replay "$T/foreign.aof" "$REDIS" --without eval --quiet \
     --on-error "dead-letter=$T/letters"
 check "a script of the source is not executed here" [ ! -e "$T/executed" ]
+# What is to be done without is not sent for a few SETs in a row either.
+cli flushall >/dev/null
+cli config resetstat >/dev/null
+check "without MSET" ft replay "$T/many.aof" "$REDIS" --without mset --quiet
+check "without MSET: it was not sent" [ "$(cli get undeclared) $(cli info commandstats | grep -c '^cmdstat_mset:')" = "2 0" ]
 redis_stop
 
 # A transaction takes effect in one step, also one that is larger than a batch. transactions - how many of the commands that

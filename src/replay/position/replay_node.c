@@ -191,8 +191,8 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
             return 0;
     }
     node->count.commands++;
-    node->batch.join_sets =
-        !node->set->target->cluster && (!replay_multi_is(node) || replay_multi_joins_sets(node));
+    node->batch.join_sets = !node->set->target->cluster && !node->set->no_mset &&
+                            (!replay_multi_is(node) || replay_multi_joins_sets(node));
     return replay_batch_add(&node->batch, db, tag, args, count, err);
 }
 

@@ -57,6 +57,7 @@ struct replay_position_set {
     struct replay_report *report;
     struct target_client *target;
     struct replay_position_terms terms;
+    bool no_mset; /* the target does not allow it, or is not to get it */
     /* of the input, constant while it is open; 0 before there is one */
     char id[REPLAY_ID_SIZE];
     bool shared;                     /* there are, or may be, other replays: replay_claims.h */
