@@ -180,11 +180,13 @@ check_status "a script of the source, and a target without EVAL" 4 "does not all
 check "a script of the source: the dead letter" "$FLOWTAPE" replay "$T/foreign.aof" "$REDIS" --without eval --quiet \
     --on-error "dead-letter=$T/letters"
 check "a script of the source is not executed here" [ ! -e "$T/executed" ]
-# What is to be done without is not sent for a few SETs in a row either.
+# What is to be done without is not sent for a few SETs in a row either, nor when the source had it.
+{ command SET b 0 && command MSET a 1 b 2 && command mset c 3; } >"$T/pairs.aof"
 cli flushall >/dev/null
 cli config resetstat >/dev/null
-check "without MSET" ft replay "$T/many.aof" "$REDIS" --without mset --quiet
-check "without MSET: it was not sent" [ "$(cli get undeclared) $(cli info commandstats | grep -c '^cmdstat_mset:')" = "2 0" ]
+check "without MSET" ft replay "$T/many.aof" "$REDIS" --without mset --quiet --finish
+check "without MSET: pairs" ft replay "$T/pairs.aof" "$REDIS" --without mset --quiet --finish
+check "without MSET: it was not sent" [ "$(cli get undeclared) $(cli mget a b c | paste -sd, -) $(cli info commandstats | grep -c '^cmdstat_mset:')" = "2 1,2,3 0" ]
 redis_stop
 
 # A transaction takes effect in one step, also one that is larger than a batch. transactions - how many of the commands that

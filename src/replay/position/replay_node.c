@@ -123,12 +123,12 @@ static int refuse_too_long(struct replay_node *node, uint32_t db, const char *ta
     return replay_dead_refuse(node->set, &item, strrchr(tag, ':') + 1, db, args, count, error, err);
 }
 
-/* Keys that do not depend on each other: only those that are too long are refused. */
+/* Keys that do not depend on each other: only those that are too long are refused, and MSET is not needed. */
 static int put_apart(struct replay_node *node, uint32_t db, const char *tag,
                      const struct bytes *args, size_t count, size_t step, struct ft_err *err)
 {
     char key_tag[REPLAY_TAG_TEXT];
-    struct bytes one[3] = {args[0]};
+    struct bytes one[3] = {bytes_is_word(args[0], "MSET") ? bytes_str("SET") : args[0]};
 
     for (size_t at = 1; at < count; at += step) {
         memcpy(one + 1, args + at, step * sizeof(*one));
@@ -162,6 +162,8 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
     char error[REPLAY_TOO_LONG_TEXT];
     size_t step;
 
+    if (node->set->no_mset && bytes_is_word(args[0], "MSET") && count % 2 == 1)
+        return put_apart(node, db, tag, args, count, 2, err);
     if (replay_is_too_long(node->set, args, count, error)) {
         struct cut_command cut = {node, db, tag, 0};
         const struct reach_limit limit = replay_request_limit(node->set);
