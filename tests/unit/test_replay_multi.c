@@ -6,12 +6,22 @@
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_steps.h"
 
+/* Rules of the beginning of a transaction; `times` it is begun. */
+#define FOLLOWS_THE_SEVENTH(times)                                    \
+    {0, "WATCH pos", "+OK\r\n", 0}, {0, "HGET pos seq", "=7", times}, \
+        {0, "HGET pos seq", "=8", 0},                                 \
+    {                                                                 \
+        0, "MULTI", "+OK\r\n", 0                                      \
+    }
+#define QUEUES_SCRIPTS                  \
+    {0, "EVAL ", "+QUEUED\r\n", 0},     \
+    {                                   \
+        0, "EVALSHA ", "+QUEUED\r\n", 0 \
+    }
+
 /* One command that is queued, and fails when the transaction is executed. */
 static const struct t_peer_rule transaction[] = {
-    {0, "WATCH pos", "+OK\r\n", 0},
-    {0, "HGET pos seq", "=7", 1},
-    {0, "HGET pos seq", "=8", 0},
-    {0, "MULTI", "+OK\r\n", 0},
+    FOLLOWS_THE_SEVENTH(1),
     {0, "SADD key 1", "+QUEUED\r\n", 0},
     {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
     {0, "EXEC", "*2\r\n-WRONGTYPE not a set\r\n:1\r\n", 0},
@@ -163,10 +173,7 @@ static int keep(struct replay_node *node, uint32_t db, const char *tag, const st
 static void test_refusals_may_come_while_the_position_is_queued(void **state)
 {
     static const struct t_peer_rule rules[] = {
-        {0, "WATCH pos", "+OK\r\n", 0},
-        {0, "HGET pos seq", "=7", 2},
-        {0, "HGET pos seq", "=8", 0},
-        {0, "MULTI", "+OK\r\n", 0},
+        FOLLOWS_THE_SEVENTH(2),
         {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
         {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
         {0, "EXEC", "*1\r\n:1\r\n", 1},
@@ -267,12 +274,8 @@ static void send(struct setup *s)
 static void test_scripts_go_by_their_digests(void **state)
 {
     static const struct t_peer_rule rules[] = {
-        {0, "WATCH pos", "+OK\r\n", 0},
-        {0, "HGET pos seq", "=7", 1},
-        {0, "HGET pos seq", "=8", 0},
-        {0, "MULTI", "+OK\r\n", 0},
-        {0, "EVAL ", "+QUEUED\r\n", 0},
-        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        FOLLOWS_THE_SEVENTH(1),
+        QUEUES_SCRIPTS,
         {0, "RPUSH l a", "+QUEUED\r\n", 0},
         {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
         {0, "EXEC", "*6\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:0\r\n", 0},
@@ -299,12 +302,8 @@ static void test_scripts_go_by_their_digests(void **state)
 static void test_after_a_script_of_the_source_the_texts_come_again(void **state)
 {
     static const struct t_peer_rule rules[] = {
-        {0, "WATCH pos", "+OK\r\n", 0},
-        {0, "HGET pos seq", "=7", 1},
-        {0, "HGET pos seq", "=8", 0},
-        {0, "MULTI", "+OK\r\n", 0},
-        {0, "EVAL ", "+QUEUED\r\n", 0},
-        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        FOLLOWS_THE_SEVENTH(1),
+        QUEUES_SCRIPTS,
         {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
         {0, "EXEC", "*7\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:0\r\n", 0},
     };
@@ -328,12 +327,8 @@ static void test_after_a_script_of_the_source_the_texts_come_again(void **state)
 static void test_pops_do_not_answer(void **state)
 {
     static const struct t_peer_rule rules[] = {
-        {0, "WATCH pos", "+OK\r\n", 0},
-        {0, "HGET pos seq", "=7", 2},
-        {0, "HGET pos seq", "=8", 0},
-        {0, "MULTI", "+OK\r\n", 0},
-        {0, "EVAL ", "+QUEUED\r\n", 0},
-        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        FOLLOWS_THE_SEVENTH(2),
+        QUEUES_SCRIPTS,
         {0, "LTRIM a 1 -1", "-NOPERM no ltrim\r\n", 0},
         {0, "LTRIM b 0 -4", "-NOPERM no ltrim\r\n", 0},
         {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
@@ -362,12 +357,8 @@ static void test_pops_do_not_answer(void **state)
 static void test_what_was_counted_is_confirmed(void **state)
 {
     static const struct t_peer_rule rules[] = {
-        {0, "WATCH pos", "+OK\r\n", 0},
-        {0, "HGET pos seq", "=7", 1},
-        {0, "HGET pos seq", "=8", 0},
-        {0, "MULTI", "+OK\r\n", 0},
-        {0, "EVAL ", "+QUEUED\r\n", 0},
-        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        FOLLOWS_THE_SEVENTH(1),
+        QUEUES_SCRIPTS,
         {0, "SADD key 1", "+QUEUED\r\n", 0},
         {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
         {0, "EXEC", "*4\r\n:1\r\n-WRONGTYPE not a set\r\n:1\r\n:1\r\n", 0},
@@ -469,12 +460,8 @@ static void test_what_failed_is_listed_before_the_next_transaction(void **state)
 static void test_sets_are_joined_unless_that_is_refused(void **state)
 {
     static const struct t_peer_rule rules[] = {
-        {0, "WATCH pos", "+OK\r\n", 0},
-        {0, "HGET pos seq", "=7", 2},
-        {0, "HGET pos seq", "=8", 0},
-        {0, "MULTI", "+OK\r\n", 0},
-        {0, "EVAL ", "+QUEUED\r\n", 0},
-        {0, "EVALSHA ", "+QUEUED\r\n", 0},
+        FOLLOWS_THE_SEVENTH(2),
+        QUEUES_SCRIPTS,
         {0, "MSET a 1 b 2", "-NOPERM no mset\r\n", 0},
         {0, "SET ", "+QUEUED\r\n", 0},
         {0, "INCR c", "+QUEUED\r\n", 0},

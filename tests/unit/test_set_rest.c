@@ -46,6 +46,16 @@ static enum set_rest_step next(struct world *w, uint64_t durable, const struct s
     return set_rest_next(w->rest, lsns, w->moves, ret, &err);
 }
 
+/* What comes of another look, when all is durable. */
+static const struct set_moment *look_says(struct world *w, enum set_rest_step step)
+{
+    const struct set_moment *moment = NULL;
+
+    look(w, false);
+    assert_int_equal(next(w, 1000, &moment), step);
+    return moment;
+}
+
 /* A generation that has begun, and is calm. */
 static void begin(struct world *w)
 {
@@ -92,12 +102,10 @@ static void test_a_beginning_in_two_looks(void **state)
     (void)state;
     world_init(&w);
     w.look.owner[7] = SLOT_OWNER_NONE;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_NOTHING);
+    look_says(&w, SET_REST_NOTHING);
     w.look.owner[7] = 1;
     w.look.owner[8] = SLOT_OWNER_NONE;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_BEGUN);
+    look_says(&w, SET_REST_BEGUN);
     moment = set_rest_list(w.rest, &count);
     assert_int_equal(count, 2);
     assert_int_equal(moment[1].slots_count, 1);
@@ -130,8 +138,7 @@ static void test_a_slot_that_moves(void **state)
     assert_int_equal(moment->lsn[0], w.lsn[0]);
     assert_int_equal(moment->from[0], calm_lsn);
     /* what was imported may have been more than that */
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_int_equal(moment->slots[moment->slots_count - 1].last, SLOT_COUNT - 1);
     look(&w, false);
     assert_int_equal(set_rest_calm(w.rest).calm, w.look.number);
@@ -147,15 +154,13 @@ static void test_what_no_look_has_shown(void **state)
     (void)state;
     begin(&w);
     w.epoch[0] = 9;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_int_equal(moment->slots[0].first, 0);
     /* but so does a replica that takes over, which moves no slot */
     look(&w, false);
     w.epoch[1] = 10;
     w.moves[1]++;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_NOTHING);
+    look_says(&w, SET_REST_NOTHING);
     assert_int_equal(set_rest_calm(w.rest).calm, w.look.number);
     set_rest_free(w.rest);
 }
@@ -173,37 +178,30 @@ static void test_a_master_that_is_replaced(void **state)
     w.moves[0]++;
     assert_int_equal(next(&w, 1000, &moment), SET_REST_NOTHING);
     assert_int_equal(next(&w, 1000, &moment), SET_REST_NOTHING);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_int_equal(moment->lsn[0], w.lsn[0]);
     set_rest_free(w.rest);
 }
 
 static void test_slots_that_cross(void **state)
 {
-    const struct set_moment *moment;
     struct world w;
 
     (void)state;
     begin(&w);
     w.look.owner[0] = 1;
     w.look.owner[SLOT_COUNT / 2] = 2;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    look_says(&w, SET_REST_WRITE);
     w.look.owner[SLOT_COUNT - 1] = 0; /* closes the circle, with no calm look between */
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_AGAIN);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_BEGUN);
+    look_says(&w, SET_REST_AGAIN);
+    look_says(&w, SET_REST_BEGUN);
     look(&w, false);
     /* one after the other they do not cross */
     w.look.owner[0] = 0;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    look_says(&w, SET_REST_WRITE);
     look(&w, false);
     w.look.owner[0] = 1;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    look_says(&w, SET_REST_WRITE);
     set_rest_free(w.rest);
 }
 
@@ -219,10 +217,8 @@ static void test_a_node_that_becomes_idle(void **state)
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
         w.look.owner[slot] = w.look.owner[slot] == 0 ? 1 : w.look.owner[slot];
     w.lsn[0] = 0;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_AGAIN);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_BEGUN);
+    look_says(&w, SET_REST_AGAIN);
+    look_says(&w, SET_REST_BEGUN);
     moment = set_rest_list(w.rest, &count);
     assert_true(moment->lsn[0] == INT64_MAX);
     look(&w, false);
@@ -240,68 +236,60 @@ static void test_a_node_without_slots_leaves_and_comes_back(void **state)
     begin(&w);
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
         w.look.owner[slot] = w.look.owner[slot] == 0 ? 1 : w.look.owner[slot];
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_NOTHING);
+    look_says(&w, SET_REST_WRITE);
+    look_says(&w, SET_REST_NOTHING);
     w.lsn[0] = 0;
     w.look.owner[7] = 2;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_true(moment->lsn[0] == INT64_MAX);
     look(&w, false);
     assert_int_equal(set_rest_last_calm(w.rest)[1], w.lsn[1]);
     w.lsn[0] = 500;
     w.look.owner[7] = 0;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_AGAIN);
+    look_says(&w, SET_REST_AGAIN);
     assert_null(set_rest_last_calm(w.rest));
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_BEGUN);
+    look_says(&w, SET_REST_BEGUN);
     set_rest_free(w.rest);
+}
+
+static void resume(struct world *w, struct set_slots *slots, size_t count, uint64_t first_lsn)
+{
+    uint64_t lsn[] = {first_lsn, 500, 500};
+    uint64_t epoch[] = {1, 2, 3};
+    struct set_moment last = {.lsn = lsn, .epoch = epoch, .slots = slots, .slots_count = count};
+    const struct set_generation g = {.moments = &last, .moment_count = 1};
+    struct ft_err err = FT_ERR_INIT;
+
+    t_ok(set_rest_resume(w->rest, &g, &err), &err);
 }
 
 /* It was idle in the run before. */
 static void test_resumed_with_a_node_that_is_back(void **state)
 {
-    uint64_t lsn[] = {INT64_MAX, 500, 500};
-    uint64_t epoch[] = {1, 2, 3};
     struct set_slots slots[] = {{0, 10922, 1}, {10923, 16383, 2}};
-    struct set_moment last = {.lsn = lsn, .epoch = epoch, .slots = slots, .slots_count = 2};
-    const struct set_generation g = {.moments = &last, .moment_count = 1};
-    const struct set_moment *moment;
-    struct ft_err err = FT_ERR_INIT;
     struct world w;
 
     (void)state;
     world_init(&w);
-    t_ok(set_rest_resume(w.rest, &g, &err), &err);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_AGAIN);
+    resume(&w, slots, 2, INT64_MAX);
+    look_says(&w, SET_REST_AGAIN);
     set_rest_free(w.rest);
 }
 
 static void test_resumed(void **state)
 {
-    uint64_t lsn[] = {500, 500, 500};
-    uint64_t epoch[] = {1, 2, 3};
     struct set_slots slots[] = {{0, 5461, 0}, {5462, 10922, 1}, {10923, 16383, 2}};
-    struct set_moment last = {.lsn = lsn, .epoch = epoch, .slots = slots, .slots_count = 3};
-    const struct set_generation g = {.moments = &last, .moment_count = 1};
     const struct set_moment *moment;
-    struct ft_err err = FT_ERR_INIT;
     struct world w;
 
     (void)state;
     world_init(&w);
-    t_ok(set_rest_resume(w.rest, &g, &err), &err);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    resume(&w, slots, 3, 500);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_null(moment->from); /* all is as it was */
-    t_ok(set_rest_resume(w.rest, &g, &err), &err);
+    resume(&w, slots, 3, 500);
     w.look.owner[7] = 1;
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_int_equal(moment->from[1], 500);
     set_rest_free(w.rest);
 }
@@ -309,20 +297,14 @@ static void test_resumed(void **state)
 /* As no program writes them: the owners of some slots are nowhere. */
 static void test_resumed_with_slots_missing(void **state)
 {
-    uint64_t lsn[] = {500, 500, 500};
-    uint64_t epoch[] = {1, 2, 3};
     struct set_slots slots[] = {{0, 5461, 0}, {10923, 16383, 2}};
-    struct set_moment last = {.lsn = lsn, .epoch = epoch, .slots = slots, .slots_count = 2};
-    const struct set_generation g = {.moments = &last, .moment_count = 1};
     const struct set_moment *moment;
-    struct ft_err err = FT_ERR_INIT;
     struct world w;
 
     (void)state;
     world_init(&w);
-    t_ok(set_rest_resume(w.rest, &g, &err), &err);
-    look(&w, false);
-    assert_int_equal(next(&w, 1000, &moment), SET_REST_WRITE);
+    resume(&w, slots, 2, 500);
+    moment = look_says(&w, SET_REST_WRITE);
     assert_int_equal(moment->from[1], 500);
     assert_int_equal(set_rest_owners(w.rest)[7000], 1);
     set_rest_free(w.rest);
