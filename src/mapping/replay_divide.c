@@ -94,3 +94,9 @@ bool replay_divide_by_key(const struct bytes *args, size_t count, size_t *ret_st
     *ret_step = step;
     return true;
 }
+
+void replay_divide_take(const struct bytes *args, size_t at, size_t step, struct bytes ret[3])
+{
+    ret[0] = bytes_is_word(args[0], "MSET") ? bytes_str("SET") : args[0];
+    memcpy(ret + 1, args + at, step * sizeof(*ret));
+}

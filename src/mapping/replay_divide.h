@@ -15,5 +15,7 @@ int replay_divide_to_fit(const struct reach_limit *limit, const struct bytes *ar
 /* replay_divide_by_key - has it several keys that do not depend on each other? Then the first argument and each *ret_step
  * others, at most 2, do the same for one key. */
 bool replay_divide_by_key(const struct bytes *args, size_t count, size_t *ret_step);
+/* replay_divide_take - the command of 1 + step arguments for the key at args[at]: of an MSET it is a SET. */
+void replay_divide_take(const struct bytes *args, size_t at, size_t step, struct bytes ret[3]);
 
 #endif

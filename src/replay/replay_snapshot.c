@@ -143,10 +143,10 @@ static int send_args(struct stream_sender *s, uint32_t db, const struct bytes *a
 static int send_apart(struct stream_sender *s, uint32_t db, const struct bytes *args, size_t count,
                       size_t step, struct ft_err *err)
 {
-    struct bytes one[3] = {args[0]};
+    struct bytes one[3];
 
     for (size_t at = 1; at < count; at += step) {
-        memcpy(one + 1, args + at, step * sizeof(*one));
+        replay_divide_take(args, at, step, one);
         if (send_args(s, db, one, 1 + step, err) != 0)
             return -1;
     }

@@ -449,12 +449,12 @@ static int add_apart(struct replay_steps *to, uint32_t db, const char *tag,
                      const struct bytes *args, size_t count, struct ft_err *err)
 {
     char key_tag[2 * REPLAY_TAG_TEXT];
-    struct bytes one[3] = {bytes_is_word(args[0], "MSET") ? bytes_str("SET") : args[0]};
+    struct bytes one[3];
     size_t each;
 
     (void)replay_divide_by_key(args, count, &each); /* as it was when this was found */
     for (size_t at = 1; at < count; at += each) {
-        memcpy(one + 1, args + at, each * sizeof(*one));
+        replay_divide_take(args, at, each, one);
         (void)snprintf(key_tag, sizeof(key_tag), "%s.%zu", tag, at); /* fits */
         if (replay_steps_add(to, db, key_tag, one, 1 + each, err) != 0)
             return -1;
@@ -599,17 +599,17 @@ static int watch_keys(struct replay_node *node, uint32_t db, const struct bytes 
     return 0;
 }
 
-static int put_writes(struct replay_node *node, const char *tag, struct ft_err *err)
+int replay_multi_put_writes(struct replay_node *node, const struct replay_multi_host *host,
+                            const struct local_script *script, const char *tag, struct ft_err *err)
 {
     const struct local_script_write *writes;
     char part[REPLAY_TAG_TEXT];
     size_t count;
 
-    writes = local_script_writes(node->multi->script, &count);
+    writes = local_script_writes(script, &count);
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(part, sizeof(part), "%s.%zu", tag, i); /* fits */
-        if (node->multi->host->put(node, writes[i].db, part, writes[i].args, writes[i].count,
-                                   err) != 0)
+        if (host->put(node, writes[i].db, part, writes[i].args, writes[i].count, err) != 0)
             return -1;
     }
     return 0;
@@ -659,7 +659,7 @@ int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *t
     freeReplyObject(reply);
     if (rc != 0 || select_db(node, 0, err) != 0)
         return -1;
-    return put_writes(node, tag, err);
+    return replay_multi_put_writes(node, m->host, m->script, tag, err);
 }
 
 int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *tag,

@@ -17,6 +17,7 @@
 #define FLOWTAPE_REPLAY_POSITION_REPLAY_MULTI_H
 
 #include "replay/position/replay_position_set.h"
+#include "target/local_script.h"
 
 /* What it asks of replay_node.h. */
 struct replay_multi_host {
@@ -40,6 +41,9 @@ bool replay_multi_joins_sets(const struct replay_node *node);
 /* replay_multi_put_script - here: args: EVAL and what follows. */
 int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *tag,
                             const struct bytes *args, size_t count, struct ft_err *err);
+/* replay_multi_put_writes - what a script wanted to write that was run here; also of replay_slots.h. */
+int replay_multi_put_writes(struct replay_node *node, const struct replay_multi_host *host,
+                            const struct local_script *script, const char *tag, struct ft_err *err);
 /* replay_multi_look_at_db - where a server has no such database, the command is refused. */
 int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *tag,
                             const struct bytes *args, size_t count, bool *ret_there,

@@ -128,10 +128,10 @@ static int put_apart(struct replay_node *node, uint32_t db, const char *tag,
                      const struct bytes *args, size_t count, size_t step, struct ft_err *err)
 {
     char key_tag[REPLAY_TAG_TEXT];
-    struct bytes one[3] = {bytes_is_word(args[0], "MSET") ? bytes_str("SET") : args[0]};
+    struct bytes one[3];
 
     for (size_t at = 1; at < count; at += step) {
-        memcpy(one + 1, args + at, step * sizeof(*one));
+        replay_divide_take(args, at, step, one);
         (void)snprintf(key_tag, sizeof(key_tag), "%s.%zu", tag, at); /* fits */
         if (replay_node_put(node, db, key_tag, one, 1 + step, err) != 0)
             return -1;

@@ -745,22 +745,6 @@ static int watch_keys(struct line *line, const struct bytes *keys, size_t count,
     return redis_pipe_drain(line->pipe, err);
 }
 
-static int put_writes(struct replay_node *node, const char *tag, struct ft_err *err)
-{
-    const struct local_script_write *writes;
-    char part[REPLAY_TAG_TEXT];
-    size_t count;
-
-    writes = local_script_writes(node->slots->script, &count);
-    for (size_t i = 0; i < count; i++) {
-        (void)snprintf(part, sizeof(part), "%s.%zu", tag, i); /* fits */
-        if (node->slots->host->put(node, writes[i].db, part, writes[i].args, writes[i].count,
-                                   err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int refuse_script(struct replay_node *node, uint32_t db, const char *tag,
                          const struct bytes *args, size_t count, const char *error,
                          struct ft_err *err)
@@ -797,7 +781,7 @@ int replay_slots_put_script(struct replay_node *node, uint32_t db, const char *t
              ? refuse_script(node, db, tag, args, count, reply->str, err)
              : 0;
     freeReplyObject(reply);
-    return rc == 0 ? put_writes(node, tag, err) : -1;
+    return rc == 0 ? replay_multi_put_writes(node, m->host, m->script, tag, err) : -1;
 }
 
 /*
