@@ -133,12 +133,14 @@ static int ask(void *context, struct bytes key, redisReply **ret, const struct b
                size_t count, struct ft_err *err)
 {
     struct journal_run *j = context;
-
     struct replay_node *node = replay_node_of(&j->r->set, key);
+    redisReply *reply;
 
-    if (atomic_load(&j->r->target.no_eval) && bytes_eq_str(args[0], "EVAL"))
-        return target_eval_keys(node->server->pipe, 0, ret, args, count, NULL, 0, err);
-    return target_node_ask(node->server, ret, args, count, err);
+    if (!atomic_load(&j->r->target.no_eval) || !bytes_eq_str(args[0], "EVAL"))
+        return target_node_ask(node->server, ret, args, count, err);
+    if (target_eval_keys(node->server->pipe, 0, &reply, args, count, NULL, 0, err) != 0)
+        return -1;
+    return target_node_keep(node->server, ret, reply, err);
 }
 
 static enum replay_standing standing(void *context, struct bytes dst, struct bytes src)

@@ -26,13 +26,9 @@ int target_node_refused(struct target_node *node, const char *text, struct ft_er
                    "%s answered: %s", node->name, text);
 }
 
-int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *args,
-                    size_t count, struct ft_err *err)
+int target_node_keep(struct target_node *node, redisReply **ret, redisReply *reply,
+                     struct ft_err *err)
 {
-    redisReply *reply;
-
-    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
-        return -1;
     if (reply->type == REDIS_REPLY_ERROR && target_node_is_transient(reply->str)) {
         (void)target_node_refused(node, reply->str, err);
         freeReplyObject(reply);
@@ -40,6 +36,16 @@ int target_node_ask(struct target_node *node, redisReply **ret, const struct byt
     }
     *ret = reply;
     return 0;
+}
+
+int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *args,
+                    size_t count, struct ft_err *err)
+{
+    redisReply *reply;
+
+    if (redis_pipe_call(node->pipe, &reply, args, count, err) != 0)
+        return -1;
+    return target_node_keep(node, ret, reply, err);
 }
 
 int target_node_take(struct target_node *node, redisReply **ret, redisReply *reply,

@@ -35,6 +35,9 @@ struct target_node {
 bool target_node_is_transient(const char *text);
 /* target_node_refused - the error of a reply: FT_ERR_NET for a transient one, else FT_ERR_PROTOCOL. */
 int target_node_refused(struct target_node *node, const char *text, struct ft_err *err);
+/* target_node_keep - a reply that came: a transient error is an error, and the reply freed; any other is *ret. */
+int target_node_keep(struct target_node *node, redisReply **ret, redisReply *reply,
+                     struct ft_err *err);
 /* target_node_ask - one command; of error replies only transient ones are errors. The caller frees
  * *ret. */
 int target_node_ask(struct target_node *node, redisReply **ret, const struct bytes *args,

@@ -670,13 +670,7 @@ static int ask_for_script(void *context, uint32_t db, redisReply **ret, const st
     (void)db; /* a cluster has one */
     if (redis_pipe_call(node->slots->asking->pipe, &reply, args, count, err) != 0)
         return -1;
-    if (reply->type == REDIS_REPLY_ERROR && target_node_is_transient(reply->str)) {
-        (void)target_node_refused(node->server, reply->str, err);
-        freeReplyObject(reply);
-        return -1;
-    }
-    *ret = reply;
-    return 0;
+    return target_node_keep(node->server, ret, reply, err);
 }
 
 /* The one that holds the slot, or one that holds none. */
