@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,72 @@ void status_socket_init(struct status_socket *s)
     *s = (struct status_socket){.dirfd = -1, .fd = -1};
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name);
+
+    return n > strlen(end) && strcmp(name + n - strlen(end), end) == 0;
+}
+
+static bool is_socket_name(const char *name)
+{
+    return strncmp(name, STATUS_SOCKET, strlen(STATUS_SOCKET)) == 0 &&
+           ends_with(name, STATUS_SOCKET_END);
+}
+
+/* list_dir - NULL: it cannot be read, with errno. The descriptor stays the caller's. */
+static DIR *list_dir(int dirfd)
+{
+    int fd = openat(dirfd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (dir == NULL && fd >= 0) {
+        int error = errno;
+
+        (void)close(fd);
+        errno = error;
+    }
+    return dir;
+}
+
+static int connect_to(int dirfd, const char *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address;
+
+    if (fd >= 0 && address_of(dirfd, name, &address) &&
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    if (fd >= 0)
+        (void)close(fd); /* was not used */
+    return -1;
+}
+
+/* Of runs that were killed. One whose process is not seen here may be at work elsewhere on this directory, and then it
+ * answers; one that has its name, but does not listen yet, is seen. */
+static void remove_left(int dirfd)
+{
+    DIR *dir = list_dir(dirfd);
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        long pid = is_socket_name(entry->d_name)
+                       ? strtol(entry->d_name + strlen(STATUS_SOCKET), NULL, 10)
+                       : 0;
+        int fd;
+
+        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        fd = connect_to(dirfd, entry->d_name);
+        if (fd >= 0)
+            (void)close(fd); /* somebody is there, who is not asked */
+        else
+            (void)unlinkat(dirfd, entry->d_name, 0);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
 void status_socket_open(struct status_socket *s, const char *dir, const char *name)
 {
     struct sockaddr_un address;
@@ -45,6 +112,7 @@ void status_socket_open(struct status_socket *s, const char *dir, const char *na
     (void)snprintf(s->name, sizeof(s->name), STATUS_SOCKET "%ld" STATUS_SOCKET_END,
                    (long)getpid()); /* fits */
     (void)snprintf(s->file, sizeof(s->file), "%.40s" STATUS_FILE_END, name);
+    remove_left(s->dirfd);
     s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     (void)unlinkat(s->dirfd, s->name, 0); /* of a run that was killed and had this number */
     /* nobody can connect before listen */
@@ -121,29 +189,19 @@ void status_socket_close(struct status_socket *s)
  * The client
  */
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name);
-
-    return n > strlen(end) && strcmp(name + n - strlen(end), end) == 0;
-}
-
 /* ask - what a socket says; false: nobody is there. */
 static bool ask(int dirfd, const char *name, struct buf *ret)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_un address;
+    int fd = connect_to(dirfd, name);
     struct ft_err err = FT_ERR_INIT;
     ssize_t n = -1;
 
-    if (fd >= 0 && address_of(dirfd, name, &address) &&
-        connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-        while (ret->n < STATUS_MAX && buf_reserve(ret, 4096, &err) == 0 &&
-               (n = recv(fd, ret->p + ret->n, 4096, 0)) > 0)
-            ret->n += (size_t)n;
-    }
-    if (fd >= 0)
-        (void)close(fd); /* was read from */
+    if (fd < 0)
+        return false;
+    while (ret->n < STATUS_MAX && buf_reserve(ret, 4096, &err) == 0 &&
+           (n = recv(fd, ret->p + ret->n, 4096, 0)) > 0)
+        ret->n += (size_t)n;
+    (void)close(fd); /* was read from */
     return n == 0 && ret->n != 0;
 }
 
@@ -175,24 +233,17 @@ static void take_json(json_t *list, struct bytes text, bool running)
 /* First who answers, then what is written down. */
 static int read_all(json_t *list, int dirfd, bool sockets, struct ft_err *err)
 {
-    int fd = openat(dirfd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = list_dir(dirfd);
     struct dirent *entry;
 
-    if (dir == NULL) {
-        int rc = err_errno(err, errno, "could not read the directory");
-
-        if (fd >= 0)
-            (void)close(fd);
-        return rc;
-    }
+    if (dir == NULL)
+        return err_errno(err, errno, "could not read the directory");
     while ((entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
         struct ft_err none = FT_ERR_INIT;
         struct buf text = {0};
 
-        if (sockets && strncmp(name, STATUS_SOCKET, strlen(STATUS_SOCKET)) == 0 &&
-            ends_with(name, STATUS_SOCKET_END) && ask(dirfd, name, &text))
+        if (sockets && is_socket_name(name) && ask(dirfd, name, &text))
             take_json(list, buf_bytes(&text), true);
         if (!sockets && ends_with(name, STATUS_FILE_END) &&
             fs_read_file(dirfd, name, STATUS_MAX, &text, &none) == 0)

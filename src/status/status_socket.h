@@ -2,8 +2,8 @@
  * status_socket.h - a run's status for `flowtape status DIR`.
  *
  * Channel      A unix socket DIR/status-PID.sock, for its owner only, while the run lasts: who connects is sent the
- *              status as JSON, and is let go. And a file DIR/COMMAND.status.json, written now and then and at the
- *              end, for after it.
+ *              status as JSON, and is let go. Sockets of runs that were killed are removed when the next one begins.
+ *              And a file DIR/COMMAND.status.json, written now and then and at the end, for after it.
  * Errors       A directory that cannot be written to has neither, which is no error.
  * Threads      Belongs to one thread.
  */

@@ -124,6 +124,14 @@ kill -9 $pid
 wait $pid 2>/dev/null
 t_forget $pid
 check_status "replay: gone" 0 'ended at .*: gone' ft status "$T/cap"
+"$FLOWTAPE" replay "$T/cap" "$REDIS" --follow --quiet >"$T/replay.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+check "replay: the next one is at work" t_until sh -c "'$FLOWTAPE' status '$T/cap' | grep -q 'replay, process $pid'"
+check "replay: its socket is the only one" [ "$(ls "$T/cap" | grep -c '\.sock$')" = 1 ]
+kill -INT $pid
+wait $pid 2>/dev/null
+t_forget $pid
 redis_stop
 
 # A capture over HTTPS, and a served input.
