@@ -1,8 +1,10 @@
-/* What a node answers to batches, as it must not be understood. */
+/* What a node answers to batches: as it must not be understood, and what its answer makes room for. */
 #include "lib/test_main.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
+#include "lib/t_peer.h"
 #include "replay/position/replay_node.h"
 
 static void refuses(redisReply reply, const char *text)
@@ -45,11 +47,59 @@ static void test_what_was_refused_has_its_form(void **state)
     assert_int_equal(atomic_load(&set.acknowledged), 2);
 }
 
+/* Nothing else may happen that would have it sent. */
+static void test_a_reply_makes_room_for_what_was_gathered(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "PING", "+PONG\r\n", 0},
+        {0, "SCRIPT LOAD ",
+         "="
+         "0123456789abcdef0123456789abcdef01234567",
+         0},
+        {0, "EVALSHA ", "*0\r\n", 0},
+    };
+    const struct bytes ping[] = {bytes_str("PING")};
+    const struct bytes set[] = {bytes_str("SET"), bytes_str("key"), bytes_str("1")};
+    struct replay_progress progress = {0};
+    struct replay_result result = {0};
+    struct ft_err err = FT_ERR_INIT;
+    struct target_client target = {.version = 700};
+    struct target_node server = {.name = "host:1"};
+    struct replay_report report;
+    struct replay_position_set sent = {.report = &report, .target = &target};
+    struct replay_node node = {.set = &sent, .server = &server};
+    struct t_peers peers;
+    struct pollfd readable;
+
+    (void)state;
+    t_peers_start(&peers, 1, rules, sizeof(rules) / sizeof(rules[0]));
+    server.uri = t_peers_uri(&peers, 0);
+    target.named = &server.uri;
+    replay_report_init(&report, &progress, NULL, &result);
+    t_ok(redis_pipe_open(&server.pipe, &server.uri, -1, replay_node_reply, &node, &err), &err);
+    t_ok(redis_pipe_put(server.pipe, 0, ping, 1, &err), &err);
+    t_ok(redis_pipe_put(server.pipe, 0, ping, 1, &err), &err);
+    t_ok(replay_node_put(&node, 0, "0:5:0", set, 3, &err), &err);
+    t_ok(redis_pipe_push(server.pipe, &err), &err);
+    readable = (struct pollfd){redis_pipe_fd(server.pipe), POLLIN, 0};
+    assert_int_equal(poll(&readable, 1, 60000), 1);
+    assert_int_equal(node.count.batches, 0);
+    t_ok(replay_node_flush_soon(&node, false, &err), &err);
+    assert_int_equal(node.count.batches, 1);
+    t_ok(redis_pipe_drain(server.pipe, &err), &err);
+    redis_pipe_free(server.pipe);
+    t_peers_end(&peers);
+    assert_int_equal(t_peers_count(&peers, 0, "EVALSHA "), 1);
+    replay_batch_release(&node.batch);
+    replay_report_release(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_batch_is_answered_with_an_array),
         cmocka_unit_test(test_what_was_refused_has_its_form),
+        cmocka_unit_test(test_a_reply_makes_room_for_what_was_gathered),
     };
 
     return T_RUN("replay/position/replay_node", tests);

@@ -383,19 +383,23 @@ bool replay_node_is_over(const struct replay_node *node)
 
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err)
 {
-    bool has_args = replay_batch_commands(&node->batch) != 0 || node->batch.forget.count != 0;
-    bool may_send = replay_multi_is(node)
-                        ? replay_multi_is_drained(node)
-                        : redis_pipe_in_flight(node->server->pipe) < IN_FLIGHT_SOON;
+    struct redis_pipe *pipe = node->server->pipe;
+    bool has_args;
+    bool may_send;
 
-    if ((has_args || positions) && may_send && replay_node_flush(node, true, err) != 0)
-        return -1;
-    if (redis_pipe_work(node->server->pipe, err) != 0)
+    /* replies come first: what was gathered while they were awaited would wait for the next event else */
+    if (redis_pipe_work(pipe, err) != 0)
         return -1;
     /* a transaction that was refused is to be sent again */
-    return replay_multi_is(node) && redis_pipe_in_flight(node->server->pipe) == 0
-               ? replay_multi_drain(node, err)
-               : 0;
+    if (replay_multi_is(node) && redis_pipe_in_flight(pipe) == 0 &&
+        replay_multi_drain(node, err) != 0)
+        return -1;
+    has_args = replay_batch_commands(&node->batch) != 0 || node->batch.forget.count != 0;
+    may_send = replay_multi_is(node) ? replay_multi_is_drained(node)
+                                     : redis_pipe_in_flight(pipe) < IN_FLIGHT_SOON;
+    if ((!has_args && !positions) || !may_send)
+        return 0;
+    return replay_node_flush(node, true, err) == 0 ? redis_pipe_work(pipe, err) : -1;
 }
 
 int replay_node_drain(struct replay_node *node, struct ft_err *err)
