@@ -15,6 +15,7 @@
 
 #define ACK_RECORDS     1024u
 #define ACK_INTERVAL_US 1000000u
+#define ACK_FIRST_US    10000u /* then twice as long each time, until the stream begins */
 /* How long complete items may wait in a block that is not full for more to come. */
 #define JOURNAL_LINGER_US  500u
 #define SNAPSHOT_LINGER_US 200000u
@@ -62,7 +63,8 @@ struct flow_session {
     uint64_t last_receive_us;
     uint64_t pinged_lsn; /* PING records up to here were handed over as urgent */
     uint64_t last_ack_us;
-    char ack[ACK_TEXT]; /* an acknowledgement that the socket did not take at once */
+    uint64_t ack_wait_us; /* of a Redis: from that one to the next */
+    char ack[ACK_TEXT];   /* an acknowledgement that the socket did not take at once */
     size_t ack_len;
     size_t ack_sent;
     enum flow_end end;
@@ -235,7 +237,8 @@ static bool may_ack(const struct flow_session *f)
 
 /*
  * A Redis gives up a replica that says nothing for a while, and begins to send commands after some full syncs only
- * when it has heard from it: so it is told where we are, were it nowhere yet. Else it asks when somebody waits.
+ * when it has heard from it: so it is told where we are, were it nowhere yet. It does not hear what comes before it has
+ * noticed that the process has ended which made the full sync, so it is told again soon. Else it asks when somebody waits.
  */
 static uint64_t ack_redis_if_due(struct flow_session *f, uint64_t now_us)
 {
@@ -244,10 +247,15 @@ static uint64_t ack_redis_if_due(struct flow_session *f, uint64_t now_us)
     uint64_t durable = recorder_durable_lsn(f->go.recorder, f->index);
     bool asked = s->ping_lsn > acked && durable >= s->ping_lsn;
 
-    if (!asked && f->last_ack_us != 0 && now_us - f->last_ack_us < ACK_INTERVAL_US)
-        return f->last_ack_us + ACK_INTERVAL_US - now_us;
+    if (s->next_lsn > s->stable_lsn)
+        f->ack_wait_us = ACK_INTERVAL_US;
+    if (!asked && f->last_ack_us != 0 && now_us - f->last_ack_us < f->ack_wait_us)
+        return f->last_ack_us + f->ack_wait_us - now_us;
     send_ack(f, durable);
-    return ACK_INTERVAL_US;
+    f->ack_wait_us = f->ack_wait_us == 0 ? ACK_FIRST_US : 2 * f->ack_wait_us;
+    if (f->ack_wait_us > ACK_INTERVAL_US)
+        f->ack_wait_us = ACK_INTERVAL_US;
+    return f->ack_wait_us;
 }
 
 /*

@@ -27,17 +27,21 @@ struct source {
     bool hangs_up; /* when the stream is out; else it listens until the other side closes */
     char asked[8192];
     size_t asked_size;
+    unsigned greetings;     /* answered with OK before the stream is asked for */
     _Atomic uint64_t acked; /* the last ACK */
+    _Atomic unsigned acks;
 };
 
 /* The last "*3 REPLCONF ACK n" in what has come in. */
 static void note_ack(struct source *s)
 {
     const char *last = NULL;
+    unsigned n = 0;
 
     s->asked[s->asked_size] = '\0';
-    for (const char *at = s->asked; (at = strstr(at, "ACK\r\n$")) != NULL; at++)
+    for (const char *at = s->asked; (at = strstr(at, "ACK\r\n$")) != NULL; at++, n++)
         last = at;
+    atomic_store(&s->acks, n);
     if (last != NULL && (last = strchr(last + 6, '\n')) != NULL)
         atomic_store(&s->acked, strtoull(last + 1, NULL, 10));
 }
@@ -58,6 +62,10 @@ static void serve(int fd, void *context)
     struct source *s = context;
     char reply[128];
 
+    for (unsigned i = 0; i < s->greetings; i++) {
+        if (!hear(s, fd) || send(fd, "+OK\r\n", 5, MSG_NOSIGNAL) < 0)
+            return;
+    }
     if (!hear(s, fd))
         return;
     (void)snprintf(reply, sizeof(reply), "%s", s->reply);
@@ -113,6 +121,10 @@ static void begin(struct session *x, struct source *s, struct capture *c, struct
                                           .protocol = 4};
     x->master.flow_count = x->master.dfly.flow_count;
     x->master.protocol = x->master.dfly.protocol;
+    x->master.redis = s->greetings != 0;
+    x->master.psync = (struct psync_master){
+        .uri = &s->socket.uri, .timeout_ms = WAIT_MS, .version = "redis-7.2.6"};
+    (void)snprintf(x->master.resume_id, sizeof(x->master.resume_id), T_STORE_REPLID);
     x->go = (struct flow_go){.recorder = x->recorder, .start_offset = g->flows[0].raw_bytes};
     t_ok(flow_session_start(&x->flow, &x->master, 0, ask_lsn, x->event_fd, -1, &err), &err);
 }
@@ -359,6 +371,30 @@ static void test_a_flow_that_never_goes(void **state)
     capture_free(c);
 }
 
+/* It may not have heard the first one. At a steady pace as many would take five seconds. */
+static void test_a_redis_is_told_again_soon_before_its_stream_begins(void **state)
+{
+    struct capture *c = t_store_open_write();
+    struct generation *g = t_store_begin(c, 1);
+    struct source s = {.greetings = 2, .reply = "+CONTINUE\r\n"};
+    uint64_t began_ms;
+    struct session x;
+
+    (void)state;
+    begin(&x, &s, c, g, 77);
+    go(&x);
+    await_phase(&x, FLOW_SYNCED);
+    flow_session_begin_stable(x.flow);
+    await_phase(&x, FLOW_STABLE);
+    began_ms = clock_mono_ms();
+    while (atomic_load(&s.acks) < 6) {
+        assert_true(clock_mono_ms() - began_ms < 4500);
+        (void)poll(NULL, 0, 1);
+    }
+    stop(&x, &s);
+    capture_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +402,7 @@ int main(void)
         T_STORE_TEST(test_what_was_lost_is_resumed),
         T_STORE_TEST(test_why_a_flow_ends),
         T_STORE_TEST(test_a_flow_that_never_goes),
+        T_STORE_TEST(test_a_redis_is_told_again_soon_before_its_stream_begins),
     };
 
     return T_RUN("capture/flow_session", tests);
