@@ -1,5 +1,6 @@
 #include "capture/recorder.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
  * are still in the cache when they are written. */
 #define APPEND_MAX       64
 #define APPEND_BYTES_MAX (1u << 20)
+/* The disk begins with what a flow has written as soon as there is this much of it. */
+#define WRITE_AHEAD_BYTES (8u << 20)
+#define NEVER_US          UINT64_MAX
 /* Copying into the page cache is what takes a writer's time: up to one for each processor. */
 #define WRITERS_MAX 8
 
@@ -42,6 +46,7 @@ struct flow_file {
     _Atomic uint64_t written_lsn;
     _Atomic uint64_t durable_lsn;
     atomic_bool dirty;
+    _Atomic uint64_t unstarted_bytes; /* appended since the disk was last told to begin */
     int wake_fd;
 };
 
@@ -80,6 +85,7 @@ struct recorder {
     pthread_cond_t sync_wanted;
     bool dirty;
     bool urgent;
+    bool ahead; /* a flow has WRITE_AHEAD_BYTES to begin with */
     bool ending;
     struct ft_err err;
 };
@@ -229,14 +235,21 @@ static void add_to_run(struct run *run, struct flow_file *f, const struct record
 /* Only now: the syncer may sync at any moment, and publishes what it finds in here. */
 static void note_written(struct recorder *r, struct flow_file *f, const struct run *run)
 {
+    bool ahead;
+
     if (run->next_lsn != 0)
         atomic_store(&f->written_lsn, run->next_lsn);
     atomic_store(&f->dirty, true);
     if (run->next_lsn != 0 && r->options.live != NULL)
         live_flows_advance(r->options.live, LIVE_WRITTEN, f->id.flow, run->next_lsn);
-    if (run->urgent) {
+    ahead = atomic_fetch_add(&f->unstarted_bytes, run->bytes) + run->bytes >= WRITE_AHEAD_BYTES;
+    if (run->urgent || ahead) {
         pthread_mutex_lock(&r->mu);
-        r->urgent = true;
+        r->urgent = r->urgent || run->urgent;
+        if (ahead && !r->ahead) {
+            r->ahead = true;
+            pthread_cond_signal(&r->sync_wanted);
+        }
         pthread_mutex_unlock(&r->mu);
     }
 }
@@ -324,11 +337,13 @@ static struct flow_file *distribute(struct recorder *r, struct queue_node *chain
     return touched;
 }
 
+/* A syncer that knows already that something is dirty is woken by no more than what is urgent. */
 static void want_sync(struct recorder *r)
 {
     pthread_mutex_lock(&r->mu);
+    if (!r->dirty || r->urgent)
+        pthread_cond_signal(&r->sync_wanted);
     r->dirty = true;
-    pthread_cond_signal(&r->sync_wanted);
     pthread_mutex_unlock(&r->mu);
 }
 
@@ -387,21 +402,53 @@ static bool is_awaited(const struct recorder *r)
            recorder_snapshots_durable(r) == r->flow_count;
 }
 
+/*
+ * The disk works while more is received, instead of at the next sync only. Nothing is durable by that, nor is
+ * a failure taken notice of: the sync that follows finds both. Here and not by the writer, since it may have to wait
+ * for the disk.
+ */
+static void write_ahead(struct recorder *r)
+{
+    for (uint32_t i = 0; i < r->flow_count; i++) {
+        struct flow_file *f = &r->flows[i];
+
+        if (atomic_load(&f->unstarted_bytes) < WRITE_AHEAD_BYTES)
+            continue;
+        atomic_store(&f->unstarted_bytes, 0);
+        pthread_mutex_lock(&f->file_mu);
+        if (f->segment != NULL)
+            (void)sync_file_range(segment_writer_fd(f->segment), 0, 0, SYNC_FILE_RANGE_WRITE);
+        pthread_mutex_unlock(&f->file_mu);
+    }
+}
+
+/* Under mu, which is let go of meanwhile: wait for a change, or make the disk begin. False: it is past due_us. */
+static bool wait_for_change(struct recorder *r, uint64_t due_us)
+{
+    const struct timespec due = {(time_t)(due_us / 1000000u), (long)(due_us % 1000000u) * 1000};
+
+    if (r->ahead) {
+        r->ahead = false;
+        pthread_mutex_unlock(&r->mu);
+        write_ahead(r);
+        pthread_mutex_lock(&r->mu);
+        return clock_mono_us() < due_us;
+    }
+    if (due_us != NEVER_US)
+        return pthread_cond_timedwait(&r->sync_wanted, &r->mu, &due) == 0;
+    pthread_cond_wait(&r->sync_wanted, &r->mu);
+    return true;
+}
+
 /* Under mu: wait until there is something to sync and the time for it. False: the end. */
 static bool wait_for_sync(struct recorder *r)
 {
-    struct timespec due;
-
     while (!r->ending && !r->urgent && (!r->dirty || r->options.sync == RECORDER_SYNC_SEGMENT))
-        pthread_cond_wait(&r->sync_wanted, &r->mu);
+        (void)wait_for_change(r, NEVER_US);
     if (r->options.sync == RECORDER_SYNC_INTERVAL && !is_awaited(r)) {
-        (void)clock_gettime(CLOCK_MONOTONIC, &due);
-        due.tv_sec += r->options.sync_interval_ms / 1000u;
-        due.tv_nsec += (long)(r->options.sync_interval_ms % 1000u) * 1000000;
-        due.tv_sec += due.tv_nsec / 1000000000;
-        due.tv_nsec %= 1000000000;
-        while (!r->ending && !r->urgent &&
-               pthread_cond_timedwait(&r->sync_wanted, &r->mu, &due) == 0)
+        uint64_t due_us = clock_mono_us() + r->options.sync_interval_ms * UINT64_C(1000);
+
+        while (!r->ending && !r->urgent && wait_for_change(r, due_us))
             ;
     }
     r->dirty = false;
