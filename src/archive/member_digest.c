@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <xxhash.h>
+#include "base/xxh3.h"
 
 #define DIGEST_BYTES 16
 /* The digits and two spaces. */

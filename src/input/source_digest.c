@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xxhash.h>
+#include "base/xxh3.h"
 
 #define READ_BYTES ((size_t)1 << 20)
 

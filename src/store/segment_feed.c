@@ -2,9 +2,8 @@
 
 #include <inttypes.h>
 
-#include <xxhash.h>
-
 #include "base/endian.h"
+#include "base/xxh3.h"
 
 int segment_feed_init(struct segment_feed *f, const struct segment_id *expected,
                       const struct segment_info *info, struct ft_err *err)

@@ -7,12 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_NO_LONG_LONG_CHECK
-#include <xxhash.h>
-
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "base/fsutil.h"
+#include "base/xxh3.h"
 #include "store/segment_format.h"
 #include "store/segment_reader.h"
 #include "store/segment_reader_open.h"
