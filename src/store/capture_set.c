@@ -21,7 +21,6 @@
 #define FORMAT_NAME "flowtape-capture-set"
 #define SET_LOCK    "set.lock"
 #define SET_TMP     CAPTURE_SET_FILE ".tmp"
-#define TEXT_MAX    (64u << 20)
 #define SLOT_LAST   16383
 #define ID_TEXT     (2 * CAPTURE_ID_SIZE + 1)
 
@@ -126,8 +125,8 @@ static json_t *node_json(const struct set_node *n)
     return j;
 }
 
-int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
-                      struct ft_err *err)
+int capture_set_text(const struct capture_set *s, uint32_t generation, char **ret,
+                     struct ft_err *err)
 {
     json_t *nodes = json_array();
     json_t *generations = json_array();
@@ -135,7 +134,6 @@ int capture_set_write(const struct capture_set *s, uint32_t generation, int dirf
     char created[FORMAT_TIME];
     json_t *root;
     char *text;
-    int rc;
 
     for (uint32_t i = 0; i < s->node_count; i++)
         (void)json_array_append_new(nodes, node_json(&s->nodes[i]));
@@ -152,10 +150,24 @@ int capture_set_write(const struct capture_set *s, uint32_t generation, int dirf
     json_decref(root);
     if (text == NULL)
         return err_nomem(err, "the description of a set");
-    rc = json_tree_is_whole(err);
-    if (rc == 0)
+    if (json_tree_is_whole(err) != 0) {
+        free(text);
+        return -1;
+    }
+    *ret = text;
+    return 0;
+}
+
+int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
+                      struct ft_err *err)
+{
+    char *text;
+    int rc = capture_set_text(s, generation, &text, err);
+
+    if (rc == 0) {
         rc = fs_replace_file(dirfd, CAPTURE_SET_FILE, bytes_str(text), err);
-    free(text);
+        free(text);
+    }
     return rc == 0 ? 0 : err_wrap(err, "set \"%s\"", s->path);
 }
 
@@ -380,19 +392,26 @@ static int read_root(struct capture_set *s, const json_t *root, struct ft_err *e
     return 0;
 }
 
-static int load(struct capture_set *s, struct ft_err *err)
+static int take_text(struct capture_set *s, struct bytes text, struct ft_err *err)
 {
-    struct buf text = BUF_INIT(TEXT_MAX);
     json_t *root = NULL;
-    int rc = fs_read_file(s->dirfd, CAPTURE_SET_FILE, TEXT_MAX, &text, err);
+    int rc = json_tree_load(&root, text, JSON_REJECT_DUPLICATES, err);
 
-    if (rc == 0)
-        rc = json_tree_load(&root, buf_bytes(&text), JSON_REJECT_DUPLICATES, err);
     if (rc == 0)
         rc = read_root(s, root, err);
     json_decref(root);
-    buf_release(&text);
     return rc == 0 ? 0 : err_wrap(err, "\"%s/" CAPTURE_SET_FILE "\"", s->path);
+}
+
+static int load(struct capture_set *s, struct ft_err *err)
+{
+    struct buf text = BUF_INIT(CAPTURE_SET_MAX_BYTES);
+    int rc = fs_read_file(s->dirfd, CAPTURE_SET_FILE, CAPTURE_SET_MAX_BYTES, &text, err);
+
+    rc = rc == 0 ? take_text(s, buf_bytes(&text), err)
+                 : err_wrap(err, "\"%s/" CAPTURE_SET_FILE "\"", s->path);
+    buf_release(&text);
+    return rc;
 }
 
 /*
@@ -420,24 +439,53 @@ bool capture_set_is_dir(const char *path)
     return found;
 }
 
-static int open_dir(struct capture_set **ret, const char *path, struct ft_err *err)
+/* Without its directory. */
+static int new_set(struct capture_set **ret, const char *path, struct ft_err *err)
 {
     struct capture_set *s = calloc(1, sizeof(*s));
 
     if (s == NULL)
         return err_nomem(err, "a set");
+    s->dirfd = -1;
     s->lock_fd = -1;
+    s->path = strdup(path);
+    if (s->path == NULL) {
+        capture_set_free(s);
+        return err_nomem(err, "a path");
+    }
+    *ret = s;
+    return 0;
+}
+
+static int open_dir(struct capture_set **ret, const char *path, struct ft_err *err)
+{
+    struct capture_set *s;
+
+    if (new_set(&s, path, err) != 0)
+        return -1;
     s->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->dirfd < 0)
-        err_errno(err, errno, "could not open directory \"%s\"", path);
-    else if ((s->path = strdup(path)) == NULL)
-        err_nomem(err, "a path");
-    else {
+    if (s->dirfd >= 0) {
         *ret = s;
         return 0;
     }
+    err_errno(err, errno, "could not open directory \"%s\"", path);
     capture_set_free(s);
     return -1;
+}
+
+int capture_set_from_text(struct capture_set **ret, struct bytes text, const char *path,
+                          struct ft_err *err)
+{
+    struct capture_set *s;
+
+    if (new_set(&s, path, err) != 0)
+        return -1;
+    if (take_text(s, text, err) != 0) {
+        capture_set_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
 }
 
 int capture_set_open_read(struct capture_set **ret, const char *path, struct ft_err *err)
@@ -642,20 +690,22 @@ int capture_set_open_write(struct capture_set **ret, const char *path, const cha
     return 0;
 }
 
+static void release_generation(struct set_generation *g)
+{
+    free(g->nodes);
+    free(g->slots);
+    for (size_t i = 0; i < g->moment_count; i++)
+        set_moment_release(&g->moments[i]);
+    free(g->moments);
+    free(g->moving);
+}
+
 void capture_set_free(struct capture_set *s)
 {
     if (s == NULL)
         return;
-    for (size_t i = 0; i < s->generation_count; i++) {
-        struct set_generation *g = &s->generations[i];
-
-        free(g->nodes);
-        free(g->slots);
-        for (size_t k = 0; k < g->moment_count; k++)
-            set_moment_release(&g->moments[k]);
-        free(g->moments);
-        free(g->moving);
-    }
+    for (size_t i = 0; i < s->generation_count; i++)
+        release_generation(&s->generations[i]);
     free(s->generations);
     for (uint32_t i = 0; s->nodes != NULL && i < s->node_count; i++)
         free(s->nodes[i].ids);
@@ -666,6 +716,33 @@ void capture_set_free(struct capture_set *s)
         (void)close(s->dirfd);
     free(s->path);
     free(s);
+}
+
+/* Moments that go said of which time nothing is known; the first of them that did so says it for all. */
+static int cut_moments(const struct capture_set *s, struct set_generation *g, size_t moments,
+                       struct ft_err *err)
+{
+    const uint64_t *from = NULL;
+    uint64_t *moving;
+
+    for (size_t i = moments; from == NULL && i < g->moment_count; i++)
+        from = g->moments[i].from;
+    if (copy_lsns(&moving, from, s->node_count, err) != 0)
+        return -1;
+    if (moving != NULL) {
+        free(g->moving);
+        g->moving = moving;
+    }
+    while (g->moment_count > moments)
+        set_moment_release(&g->moments[--g->moment_count]);
+    return 0;
+}
+
+int capture_set_cut(struct capture_set *s, size_t generations, size_t moments, struct ft_err *err)
+{
+    while (s->generation_count > generations)
+        release_generation(&s->generations[--s->generation_count]);
+    return generations == 0 ? 0 : cut_moments(s, &s->generations[generations - 1], moments, err);
 }
 
 /*

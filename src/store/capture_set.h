@@ -19,6 +19,7 @@
 
 #define CAPTURE_SET_FILE      "set.json"
 #define CAPTURE_SET_NODES_MAX 256
+#define CAPTURE_SET_MAX_BYTES (64u << 20) /* of the description */
 #define CAPTURE_SET_DIR_SIZE  16
 
 /* Slots first to last, both included, of the node with this index. */
@@ -82,6 +83,9 @@ int capture_set_open_read(struct capture_set **ret, const char *path, struct ft_
  */
 int capture_set_open_write(struct capture_set **ret, const char *path, const char *const *addresses,
                            uint32_t count, struct ft_err *err);
+/* capture_set_from_text - what a description says, without a directory. */
+int capture_set_from_text(struct capture_set **ret, struct bytes text, const char *path,
+                          struct ft_err *err);
 void capture_set_free(struct capture_set *s);
 /* capture_set_follows_cluster - it knows its nodes by what a cluster calls them, so that nodes may join it, and leave. */
 bool capture_set_follows_cluster(const struct capture_set *s);
@@ -93,6 +97,14 @@ const struct set_generation *capture_set_find(const struct capture_set *s, uint3
 /* capture_set_write - the description of a set as that of one in another directory, with this generation, or 0: all. */
 int capture_set_write(const struct capture_set *s, uint32_t generation, int dirfd,
                       struct ft_err *err);
+/* capture_set_text - what capture_set_write writes, to be freed. */
+int capture_set_text(const struct capture_set *s, uint32_t generation, char **ret,
+                     struct ft_err *err);
+/*
+ * capture_set_cut - only so many generations stay, and of the last of them so many moments: as if the others had not been
+ * written down yet. `moving` becomes what is known of slots after that. In memory only.
+ */
+int capture_set_cut(struct capture_set *s, size_t generations, size_t moments, struct ft_err *err);
 /* capture_set_has - is the node in this generation? NULL: in any. */
 bool capture_set_has(const struct capture_set *s, const struct set_generation *g, uint32_t node);
 /* capture_set_node_path - the directory of a node, or its archive (archive/pack_set.h), to be freed; NULL: no memory. */
