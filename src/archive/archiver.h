@@ -6,6 +6,8 @@
  *              again and again, with growing pauses, until it succeeds. After them comes a manifest that names
  *              what is archived, under the name of the manifest: the one name that comes more than once. So what
  *              lies there is a capture at any time (archive/fetch.h).
+ * Sets         Of a set of captures each node is archived so, with its directory's name in front of the names, and after all of them the
+ *              set's description, as far as it is true of what is there (set_coverage.h).
  * Recording    Knows nothing of it, and never waits for it.
  * Local files  Of what is archived the oldest segments are removed as soon as all that are here are larger than
  *              keep_local_bytes.
@@ -17,13 +19,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "store/segment.h"
+#include "store/capture_set.h"
+
+/* Of a file's name there. */
+#define ARCHIVER_NAME_MAX (SEGMENT_NAME_MAX + CAPTURE_SET_DIR_SIZE)
 
 struct archiver_options {
-    const char *directory; /* of the capture; it need not be there yet */
-    const char *command;   /* archive_command.h */
-    uint64_t timeout_ms;   /* for one run of it; 0: none */
-    bool keeps_all;        /* nothing is removed here */
+    const char *directory; /* of the capture, or the set; it need not be there yet */
+    bool is_set;
+    const char *command; /* archive_command.h */
+    uint64_t timeout_ms; /* for one run of it; 0: none */
+    bool keeps_all;      /* nothing is removed here */
     uint64_t keep_local_bytes;
     void (*on_note)(void *context, const char *text); /* a failure */
     void *context;
@@ -34,6 +40,7 @@ struct archiver_result {
     uint64_t removed;  /* here */
     uint64_t failures; /* runs of the command that failed */
     uint64_t pending;  /* sealed segments that are not archived */
+    bool is_behind; /* the manifest there, or the set's description, says less than the one here */
 };
 
 struct archiver;
@@ -43,7 +50,8 @@ int archiver_new(struct archiver **ret, const struct archiver_options *options, 
  * every wait_ms. Frees it. */
 void archiver_finish(struct archiver *a, uint64_t wait_ms, struct archiver_result *ret);
 
-/* archiver_name - a segment's name there: "gen-0001.flow-000-00001-journal.seg". */
-void archiver_name(const char *segment, char ret[SEGMENT_NAME_MAX]);
+/* archiver_name - the name there of a segment, "gen-0001.flow-000-00001-journal.seg", or of another file of a capture. node: its
+ * directory in the set, which comes before that, and a dot; "": the capture is not in a set. */
+void archiver_name(const char *node, const char *file, char ret[ARCHIVER_NAME_MAX]);
 
 #endif

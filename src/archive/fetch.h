@@ -4,6 +4,8 @@
  * What it is   A command is run for the manifest and for each segment, and has to write it where %p says. If DIR is
  *              a capture already, only the segments that are missing in it are fetched; else DIR appears whole
  *              (work_dir.h). Every file is checked before it gets its name.
+ * Sets         Of a set's archive the description is brought first, then the manifests of its nodes, which were archived before it. Each
+ *              node's directory is one within that of the set.
  * Errors       FT_ERR_NET: the command failed; FT_ERR_STATE: DIR is something else; FT_ERR_CORRUPT: what it has brought is not
  *              the segment; FT_ERR_CANCELLED.
  */

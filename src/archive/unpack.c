@@ -101,8 +101,10 @@ static int unpack(struct unpacking *u, struct ft_err *err)
     if (work_dir_check_target(o->directory, err) != 0 ||
         packed_open(&u->archive, o->input, o->cancel_fd, err) != 0 ||
         work_dir_open(&u->work, o->directory, UNPACK_SUFFIX, err) != 0 ||
-        work_dir_begin(&u->work, packed_manifest(u->archive), err) != 0 ||
-        work_dir_check_room(u->work.fd, o->directory, packed_capture(u->archive), err) != 0 ||
+        work_dir_begin(&u->work, CAPTURE_MANIFEST, packed_manifest(u->archive), err) != 0 ||
+        work_dir_check_room(u->work.fd, o->directory,
+                            work_dir_missing_bytes(u->work.fd, packed_capture(u->archive)),
+                            err) != 0 ||
         take_all(u, err) != 0)
         return -1;
     return work_dir_finish(&u->work, err);

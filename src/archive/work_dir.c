@@ -97,22 +97,24 @@ int work_dir_open(struct work_dir *ret, const char *target, const char *suffix, 
     return -1;
 }
 
-int work_dir_begin(struct work_dir *w, struct bytes manifest, struct ft_err *err)
+int work_dir_begin(struct work_dir *w, const char *name, struct bytes text, struct ft_err *err)
 {
     struct ft_err ignored = FT_ERR_INIT;
+    char unfinished[sizeof(CAPTURE_MANIFEST ".tmp")]; /* the longer one of both */
     struct buf before = {0};
     bool empty;
     bool same;
 
-    same = fs_read_file(w->fd, CAPTURE_MANIFEST, manifest.n, &before, &ignored) == 0 &&
-           bytes_eq(buf_bytes(&before), manifest);
+    same = fs_read_file(w->fd, name, text.n, &before, &ignored) == 0 &&
+           bytes_eq(buf_bytes(&before), text);
     buf_release(&before);
     if (same)
         return 0;
-    if (look_for_anything(w->fd, w->path, CAPTURE_MANIFEST ".tmp", &empty, err) != 0)
+    (void)snprintf(unfinished, sizeof(unfinished), "%s.tmp", name);
+    if (look_for_anything(w->fd, w->path, unfinished, &empty, err) != 0)
         return -1;
     if (empty)
-        return fs_replace_file(w->fd, CAPTURE_MANIFEST, manifest, err);
+        return fs_replace_file(w->fd, name, text, err);
     w->keep = true;
     return err_set(
         err, FT_ERR_STATE,
@@ -142,8 +144,7 @@ bool work_dir_release(struct work_dir *w, const struct ft_err *err)
     return stays;
 }
 
-/* The bytes of the segments that are not there. */
-static uint64_t missing_bytes(int dirfd, const struct capture *c)
+uint64_t work_dir_missing_bytes(int dirfd, const struct capture *c)
 {
     uint64_t sum = 0;
 
@@ -163,9 +164,8 @@ static uint64_t missing_bytes(int dirfd, const struct capture *c)
     return sum;
 }
 
-int work_dir_check_room(int dirfd, const char *path, const struct capture *c, struct ft_err *err)
+int work_dir_check_room(int dirfd, const char *path, uint64_t bytes, struct ft_err *err)
 {
-    uint64_t sum = missing_bytes(dirfd, c);
     char needed[FORMAT_SIZE];
     char there[FORMAT_SIZE];
     struct statvfs fs;
@@ -174,10 +174,10 @@ int work_dir_check_room(int dirfd, const char *path, const struct capture *c, st
     if (fstatvfs(dirfd, &fs) != 0)
         return err_errno(err, errno, "could not look at the room in \"%s\"", path);
     room = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (sum <= room)
+    if (bytes <= room)
         return 0;
     return err_set(err, FT_ERR_STATE, "\"%s\" has room for %s, the archive needs %s more", path,
-                   format_size(room, there), format_size(sum - room, needed));
+                   format_size(room, there), format_size(bytes - room, needed));
 }
 
 int work_dir_make_parent(int dirfd, const char *segment, struct ft_err *err)

@@ -25,17 +25,19 @@ struct work_dir {
 int work_dir_check_target(const char *target, struct ft_err *err);
 /* work_dir_open - suffix: of its name. */
 int work_dir_open(struct work_dir *ret, const char *target, const char *suffix, struct ft_err *err);
-/* work_dir_begin - a capture with this manifest is to be made. What an earlier run has left counts only if it was
- * of the same one; FT_ERR_STATE otherwise. */
-int work_dir_begin(struct work_dir *w, struct bytes manifest, struct ft_err *err);
+/* work_dir_begin - a capture with this manifest is to be made, or a set with this description; name: of the file. What an earlier
+ * run has left counts only if it was of the same one; FT_ERR_STATE otherwise. */
+int work_dir_begin(struct work_dir *w, const char *name, struct bytes text, struct ft_err *err);
 /* work_dir_finish - everything is there: it gets its name, durably. */
 int work_dir_finish(struct work_dir *w, struct ft_err *err);
 /* work_dir_release - err: of a failed run, which decides whether it stays; NULL: it has its name. Returns whether
  * it stays. Also of a zeroed struct, with fd -1. */
 bool work_dir_release(struct work_dir *w, const struct ft_err *err);
 
-/* work_dir_check_room - for the segments of c that are not below dirfd yet; path is for messages. */
-int work_dir_check_room(int dirfd, const char *path, const struct capture *c, struct ft_err *err);
+/* work_dir_missing_bytes - of the segments of c that are not below dirfd yet. */
+uint64_t work_dir_missing_bytes(int dirfd, const struct capture *c);
+/* work_dir_check_room - for so much more below dirfd; path is for messages. */
+int work_dir_check_room(int dirfd, const char *path, uint64_t bytes, struct ft_err *err);
 /* work_dir_make_parent - the directory of a segment's generation below dirfd. */
 int work_dir_make_parent(int dirfd, const char *segment, struct ft_err *err);
 

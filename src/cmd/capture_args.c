@@ -255,8 +255,7 @@ int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct f
         return -1;
     if (ret->cluster && ret->source.node_count > 1)
         return err_set(err, FT_ERR_USAGE, "--cluster is for one node; all of them are named here");
-    if ((ret->cluster || ret->source.node_count > 1) && ret->archive.command != NULL)
-        return err_set(err, FT_ERR_USAGE, "--archive-to is for one source, not for a cluster");
+    ret->archive.is_set = capture_args_is_set(ret);
     return 0;
 }
 
@@ -273,4 +272,9 @@ void capture_args_release(struct capture_args *a)
 {
     args_release_server(&a->source);
     status_args_release(&a->status);
+}
+
+bool capture_args_is_set(const struct capture_args *a)
+{
+    return a->cluster || a->source.node_count > 1;
 }

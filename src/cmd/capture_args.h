@@ -24,5 +24,7 @@ struct arg_group args_store(struct capture_run_options *into);
 int capture_args_parse(struct capture_args *ret, int argc, char **argv, struct ft_err *err);
 int capture_args_help(struct arg_view *view);
 void capture_args_release(struct capture_args *a);
+/* capture_args_is_set - of several nodes, DIR is a set of captures. */
+bool capture_args_is_set(const struct capture_args *a);
 
 #endif

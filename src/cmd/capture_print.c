@@ -71,15 +71,19 @@ static uint64_t generation_bytes(const struct generation *g)
     return n;
 }
 
-static void print_archive(const struct capture *c, const struct archiver_result *a)
+void capture_print_archive(const char *path, const struct archiver_result *a)
 {
-    fprintf(stderr, "%s: %" PRIu64 " segment%s archived, %" PRIu64 " removed here\n", c->path,
+    fprintf(stderr, "%s: %" PRIu64 " segment%s archived, %" PRIu64 " removed here\n", path,
             a->archived, a->archived == 1 ? " was" : "s were", a->removed);
     if (a->pending != 0) {
         fprintf(stderr,
                 "%s: %" PRIu64
                 " sealed segment%s NOT archived; the next run hands over what is left\n",
-                c->path, a->pending, a->pending == 1 ? " is" : "s are");
+                path, a->pending, a->pending == 1 ? " is" : "s are");
+    } else if (a->is_behind) {
+        fprintf(stderr,
+                "%s: what names the newest segments is NOT archived; the next run hands it over\n",
+                path);
     }
 }
 
@@ -110,7 +114,7 @@ void capture_print_text(const struct capture *c, const struct capture_run_result
                 result->pruned.removed, result->pruned.removed == 1 ? " was" : "s were",
                 format_size(result->pruned.bytes, bytes));
     if (archive != NULL)
-        print_archive(c, archive);
+        capture_print_archive(c->path, archive);
 }
 
 static json_t *flow_to_json(const struct capture_flow *f, uint32_t index)
@@ -138,11 +142,13 @@ static json_t *generation_to_json(const struct generation *g)
                      "ended_by", g->ended_by, "flows", flows);
 }
 
-static json_t *archive_to_json(const struct archiver_result *a)
+json_t *capture_archive_to_json(const struct archiver_result *a)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "archived", (json_int_t)a->archived, "removed",
+    if (a == NULL)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:b}", "archived", (json_int_t)a->archived, "removed",
                      (json_int_t)a->removed, "failures", (json_int_t)a->failures, "pending",
-                     (json_int_t)a->pending);
+                     (json_int_t)a->pending, "behind", (int)a->is_behind);
 }
 
 json_t *capture_to_json(const struct capture *c, const struct capture_run_result *result,
@@ -162,5 +168,5 @@ json_t *capture_to_json(const struct capture *c, const struct capture_run_result
         "journal_records", (json_int_t)result->last.records, "pruned",
         (json_int_t)result->pruned.removed, "pruned_bytes", (json_int_t)result->pruned.bytes,
         "generation", g != NULL ? generation_to_json(g) : json_null(), "archive",
-        archive != NULL ? archive_to_json(archive) : json_null());
+        capture_archive_to_json(archive));
 }

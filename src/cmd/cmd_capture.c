@@ -122,31 +122,53 @@ static void show_archive_note(void *context, const char *text)
     ui_note(COMMAND, "%s; it is tried again", text);
 }
 
+struct outcome {
+    struct capture_run_result one;
+    struct capture_set_result set; /* of a cluster */
+    struct archiver_result archive;
+};
+
 /* Records, and hands over what is sealed meanwhile and at the end, if there is a command for it. */
-static int run(struct capture_args *a, struct capture_run_result *result,
-               struct archiver_result *archive, struct ft_err *err)
+static int run(struct capture_args *a, struct outcome *ret, struct ft_err *err)
 {
     struct archiver *archiver = NULL;
     int rc;
 
     a->archive.on_note = show_archive_note;
-    *result = (struct capture_run_result){.ended = CAPTURE_ENDED_FAILED};
+    *ret = (struct outcome){.one = {.ended = CAPTURE_ENDED_FAILED},
+                            .set = {.ended = CAPTURE_ENDED_FAILED}};
     if (a->archive.command != NULL && archiver_new(&archiver, &a->archive, err) != 0)
         return -1;
-    rc = capture_run(&a->run, result, err);
+    rc = capture_args_is_set(a) ? capture_nodes(a, &ret->set, err)
+                                : capture_run(&a->run, &ret->one, err);
     if (archiver != NULL)
-        archiver_finish(archiver, a->run.give_up_after_ms, archive);
+        archiver_finish(archiver, a->run.give_up_after_ms, &ret->archive);
     return rc;
+}
+
+static enum exit_status conclude(const struct capture_args *a, const struct outcome *o,
+                                 const struct ft_err *why)
+{
+    const struct archiver_result *archive = a->archive.command == NULL ? NULL : &o->archive;
+    bool is_set = capture_args_is_set(a);
+    enum exit_status status = is_set ? capture_status(o->set.ended, o->set.valid, why)
+                                     : capture_status(o->one.ended, o->one.valid, why);
+
+    if (status == EXIT_DONE && (o->archive.pending != 0 || o->archive.is_behind))
+        status = EXIT_EARLY;
+    if (why != NULL)
+        (void)ui_fail(COMMAND, why);
+    return is_set ? capture_nodes_report(a, &o->set, archive, why, status)
+                  : report(a, &o->one, archive, why, status);
 }
 
 static enum exit_status capture(struct capture_args *a)
 {
-    struct archiver_result archive = {0};
     struct display display = {.quiet = a->output.quiet, .args = a};
-    struct capture_run_result result;
     struct ft_err err = FT_ERR_INIT;
-    enum exit_status status = EXIT_DONE;
-    bool is_set = a->cluster || a->source.node_count > 1;
+    struct outcome outcome;
+    enum capture_ended ended;
+    enum exit_status status;
     int rc;
 
     a->run.on_note = show_note;
@@ -161,23 +183,15 @@ static enum exit_status capture(struct capture_args *a)
         return ui_fail(COMMAND, &err);
     }
     progress_init(&display.progress, COMMAND, a->output.quiet);
-    if (is_set)
-        rc = capture_nodes(a, &display.progress, &result.ended, &status, &err);
-    else
-        rc = run(a, &result, &archive, &err);
+    rc = run(a, &outcome, &err);
     progress_end(&display.progress);
-    status_service_end(display.service, capture_ended_name(result.ended), rc == 0 ? NULL : err.msg);
+    ended = capture_args_is_set(a) ? outcome.set.ended : outcome.one.ended;
+    status_service_end(display.service, capture_ended_name(ended), rc == 0 ? NULL : err.msg);
     live_flows_free(a->run.live);
     (void)pthread_mutex_destroy(&display.mu); /* nobody holds it any more */
-    if (is_set)
-        return status;
-    status = capture_status(result.ended, result.valid, &err);
-    if (status == EXIT_DONE && archive.pending != 0)
-        status = EXIT_EARLY;
-    if (rc != 0)
-        (void)ui_fail(COMMAND, &err);
-    return report(a, &result, a->archive.command == NULL ? NULL : &archive, rc == 0 ? NULL : &err,
-                  status);
+    status = conclude(a, &outcome, rc == 0 ? NULL : &err);
+    capture_set_result_release(&outcome.set);
+    return status;
 }
 
 int cmd_capture(int argc, char **argv)
