@@ -1,6 +1,7 @@
 #include "cmd/stop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,7 +12,7 @@
 #include "base/wake.h"
 #include "cmd/notify.h"
 
-#define NAP_NS (10 * 1000 * 1000)
+#define NAP_MS 20
 /* Of a service manager or an impatient hand: signals so close to each other are meant as one. */
 #define ONE_SIGNAL_MS 1000
 
@@ -93,6 +94,7 @@ struct work {
     void *context;
     struct ft_err *err;
     int rc;
+    int done_fd; /* readable when it is */
     atomic_bool done;
 };
 
@@ -102,6 +104,7 @@ static void *work_main(void *arg)
 
     w->rc = w->run(w->context, w->err);
     atomic_store(&w->done, true);
+    (void)wake_set(w->done_fd); /* else it is noticed a nap later */
     return NULL;
 }
 
@@ -109,24 +112,30 @@ int work_run(const char *command, bool quiet, int (*work)(void *context, struct 
              void (*show)(struct progress *progress, void *context), void *context,
              struct ft_err *err)
 {
-    const struct timespec nap = {.tv_nsec = NAP_NS};
     struct work w = {.run = work, .context = context, .err = err};
+    struct pollfd done = {.events = POLLIN};
     struct progress p;
     pthread_t thread;
     int rc;
 
     notify_ready(); /* changes the environment, so before there are threads */
+    if (wake_open(&w.done_fd, err) != 0)
+        return -1;
     rc = pthread_create(&thread, NULL, work_main, &w);
-    if (rc != 0)
+    if (rc != 0) {
+        (void)close(w.done_fd); /* which holds nothing */
         return err_errno(err, rc, "could not start a thread");
+    }
+    done.fd = w.done_fd;
     progress_init(&p, command, quiet);
     while (!atomic_load(&w.done)) {
-        (void)nanosleep(&nap, NULL); /* a shorter one does no harm */
+        (void)poll(&done, 1, NAP_MS); /* a shorter nap does no harm */
         notify_alive();
         if (progress_due(&p))
             show(&p, context);
     }
     (void)pthread_join(thread, NULL); /* started, and joined only here */
+    (void)close(w.done_fd);           /* which holds nothing */
     notify_stopping();
     progress_end(&p);
     return w.rc;

@@ -223,15 +223,26 @@ static int look_at_workers(struct sync *s, struct ft_err *err)
     return !s->full && s->capture.failed ? err_copy(err, &s->capture.err) : 0;
 }
 
-/* Waits for a moment, unless there is something to do. */
-static bool is_cancelled(const struct sync *s)
+/* Waits for a moment, unless there is something to do; a worker that has ended is something, and what makes also_fd
+ * readable. */
+static bool is_cancelled_or(const struct sync *s, int also_fd)
 {
-    struct pollfd p = {s->o->cancel_fd, POLLIN, 0};
+    struct pollfd fds[] = {
+        {s->o->cancel_fd, POLLIN, 0}, {s->ended_fd, POLLIN, 0}, {also_fd, POLLIN, 0}};
     int wait_ms = s->cutover.state == CUTOVER_CHECKING                             ? 0
                   : s->cutover.state == CUTOVER_PREPARING || s->times.work != NULL ? 1
                                                                                    : STEP_MS;
 
-    return poll(&p, 1, wait_ms) > 0;
+    if (poll(fds, 3, wait_ms) <= 0)
+        return false;
+    if (fds[1].revents != 0)
+        (void)wake_clear(s->ended_fd);
+    return fds[0].revents != 0;
+}
+
+static bool is_cancelled(const struct sync *s)
+{
+    return is_cancelled_or(s, -1);
 }
 
 static int go_through(struct sync *s, struct ft_err *err)
@@ -316,15 +327,35 @@ static int run_snapshot(struct sync *s, struct ft_err *err)
     return 0;
 }
 
+/* *ret: the first one, which lies in the directory, or 0. */
+static int await_generation(const struct sync *s, uint32_t *ret, struct ft_err *err)
+{
+    struct live_state state = {0};
+    struct live_waiter *waiter;
+    int fd;
+
+    if (live_waiter_new(&waiter, s->o->live, 0, err) != 0)
+        return -1;
+    fd = live_waiter_fd(waiter);
+    live_flows_state(s->o->live, &state);
+    while (state.generation == 0 && !atomic_load(&s->capture.done) && !is_cancelled_or(s, fd)) {
+        (void)live_waiter_wait(waiter, 0, -1, err); /* what is looked at is the state */
+        live_flows_state(s->o->live, &state);
+    }
+    live_waiter_free(waiter);
+    *ret = state.generation;
+    return 0;
+}
+
 /* There is something to replay as soon as the capture has begun a generation. */
 static int follow(struct sync *s, struct ft_err *err)
 {
-    struct live_state state = {0};
+    uint32_t generation = 0;
 
-    while (state.generation == 0 && !atomic_load(&s->capture.done) && !is_cancelled(s))
-        live_flows_state(s->o->live, &state);
+    if (await_generation(s, &generation, err) != 0)
+        return -1;
     s->result->ended = SYNC_STOPPED;
-    if (state.generation == 0)
+    if (generation == 0)
         return 0;
     if (sync_start_replay(s, err) != 0)
         return -1;

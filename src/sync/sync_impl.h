@@ -76,6 +76,7 @@ struct sync {
     struct replay_result replayed; /* of the replay in progress */
     struct sync_worker capture;
     struct sync_worker replay; /* or the service */
+    int ended_fd;              /* of wake_open: one of them has ended */
     bool serves;               /* as `served` says; else it replays */
     struct sync_served served;
     struct cutover cutover;

@@ -88,13 +88,20 @@ int sync_capture(struct sync *s, struct ft_err *err)
     return rc;
 }
 
+/* The thread of sync_run need not wait until it looks by itself. */
+static void *end_worker(const struct sync *s, struct sync_worker *w)
+{
+    atomic_store(&w->done, true);
+    (void)wake_set(s->ended_fd);
+    return NULL;
+}
+
 static void *capture_main(void *arg)
 {
     struct sync *s = arg;
 
     s->capture.failed = sync_capture(s, &s->capture.err) != 0;
-    atomic_store(&s->capture.done, true);
-    return NULL;
+    return end_worker(s, &s->capture);
 }
 
 /* The snapshot, while the full sync is still running. Of several nodes none is known to be complete before all are. */
@@ -122,8 +129,7 @@ static void *early_main(void *arg)
     struct sync *s = arg;
 
     s->replay.failed = bring_early(s, &s->replay.err) != 0;
-    atomic_store(&s->replay.done, true);
-    return NULL;
+    return end_worker(s, &s->replay);
 }
 
 static void *replay_main(void *arg)
@@ -133,8 +139,7 @@ static void *replay_main(void *arg)
     s->replay.failed = bring_early(s, &s->replay.err) != 0 ||
                        replay_run(&s->replay_options, &s->progress->replay, s->losses, &s->replayed,
                                   &s->replay.err) != 0;
-    atomic_store(&s->replay.done, true);
-    return NULL;
+    return end_worker(s, &s->replay);
 }
 
 static void *serve_main(void *arg)
@@ -142,8 +147,7 @@ static void *serve_main(void *arg)
     struct sync *s = arg;
 
     s->replay.failed = sync_served_run(s, &s->replay.err) != 0;
-    atomic_store(&s->replay.done, true);
-    return NULL;
+    return end_worker(s, &s->replay);
 }
 
 int sync_worker_start(struct sync_worker *w, void *(*run)(void *), struct sync *s,
@@ -232,7 +236,9 @@ int sync_workers_init(struct sync *s, struct ft_err *err)
     s->capture.err = (struct ft_err)FT_ERR_INIT;
     s->replay.err = (struct ft_err)FT_ERR_INIT;
     s->replay.cancel_fd = -1;
-    if (wake_open(&s->capture.cancel_fd, err) != 0 || wake_open(&s->replay.cancel_fd, err) != 0)
+    s->ended_fd = -1;
+    if (wake_open(&s->capture.cancel_fd, err) != 0 || wake_open(&s->replay.cancel_fd, err) != 0 ||
+        wake_open(&s->ended_fd, err) != 0)
         return -1;
     s->capture_options = o->capture;
     s->capture_options.live = o->live;
@@ -256,7 +262,9 @@ int sync_workers_init(struct sync *s, struct ft_err *err)
 void sync_workers_release(struct sync *s)
 {
     if (s->capture.cancel_fd >= 0)
-        (void)close(s->capture.cancel_fd); /* both hold nothing */
+        (void)close(s->capture.cancel_fd); /* all of them hold nothing */
     if (s->replay.cancel_fd >= 0)
         (void)close(s->replay.cancel_fd);
+    if (s->ended_fd >= 0)
+        (void)close(s->ended_fd);
 }
