@@ -50,11 +50,16 @@ int source_nodes_check_end(const struct source *s, const struct cut *cut, struct
                    s->path, lsns);
 }
 
+bool source_has_foreign(const struct source *s)
+{
+    return s != NULL && s->nodes != NULL;
+}
+
 bool source_is_foreign(const struct source *s, uint32_t stream, struct bytes key)
 {
     uint16_t owner;
 
-    if (s == NULL || s->nodes == NULL)
+    if (!source_has_foreign(s))
         return false;
     owner = s->nodes->owner[slot_of(key)];
     return owner != SLOT_OWNER_NONE && owner != source_node_of(s, stream);

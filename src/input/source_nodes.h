@@ -40,6 +40,8 @@ uint32_t source_node_first(const struct source *s, uint32_t node);
 /* source_nodes_check_end - FT_ERR_STATE: the end of the input is wanted, and slots were on their way there, so that it is not a state of
  * the cluster. Who follows asks nothing. */
 int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err);
+/* source_has_foreign - may there be foreign entries at all? s: NULL: no. */
+bool source_has_foreign(const struct source *s);
 /* source_is_foreign - an entry that a full sync brings of a slot that another node had: what is left of
  * a slot that was given away. */
 bool source_is_foreign(const struct source *s, uint32_t stream, struct bytes key);

@@ -203,6 +203,12 @@ enum step source_stream_next(struct source_stream *st, struct item *ret, struct 
     return step;
 }
 
+int source_stream_run(struct source_stream *st, struct rdb_run *ret, struct ft_err *err)
+{
+    ret->count = 0;
+    return st->ended ? 0 : flow_decoder_run(st->decoder, ret, err);
+}
+
 uint64_t source_stream_bytes(const struct source_stream *st)
 {
     return st->bytes;

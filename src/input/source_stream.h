@@ -8,6 +8,7 @@
 
 #include "item/item.h"
 #include "rdb/rdb_stream_place.h"
+#include "rdb/rdb_stream_run.h"
 
 struct source;
 
@@ -69,6 +70,9 @@ int source_stream_open(struct source_stream **ret, const struct source *s, uint3
 /* source_stream_next - STEP_ITEM, STEP_END, STEP_ERROR (the text names file, offset, LSN). With
  * `follow` the end of what is there is STEP_MORE instead of STEP_END: ask again later. */
 enum step source_stream_next(struct source_stream *st, struct item *ret, struct ft_err *err);
+/* source_stream_run - plain entries that follow the item just returned, if any: as if each were an item with its flow and
+ * time. */
+int source_stream_run(struct source_stream *st, struct rdb_run *ret, struct ft_err *err);
 /* source_stream_bytes - input read so far, as stored. */
 uint64_t source_stream_bytes(const struct source_stream *st);
 void source_stream_free(struct source_stream *st);

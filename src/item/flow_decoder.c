@@ -211,6 +211,11 @@ enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_
     return step;
 }
 
+int flow_decoder_run(struct flow_decoder *d, struct rdb_run *ret, struct ft_err *err)
+{
+    return flow_grammar_run(d->grammar, &d->in, ret, err);
+}
+
 uint64_t flow_decoder_next_lsn(const struct flow_decoder *d)
 {
     return flow_grammar_next_lsn(d->grammar);

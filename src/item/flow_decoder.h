@@ -48,6 +48,9 @@ int flow_decoder_push_behind(struct flow_decoder *d, enum flow_part part, struct
 void flow_decoder_close(struct flow_decoder *d);
 /* flow_decoder_next - STEP_END: closed and complete (file: to its last byte). */
 enum step flow_decoder_next(struct flow_decoder *d, struct item *ret, struct ft_err *err);
+/* flow_decoder_run - plain entries that follow the item just returned, if any (rdb_stream_run.h); as it, they are valid
+ * until the next call. */
+int flow_decoder_run(struct flow_decoder *d, struct rdb_run *ret, struct ft_err *err);
 /* flow_decoder_next_lsn - of the record that would come next; 0 before JOURNAL_OFFSET. */
 uint64_t flow_decoder_next_lsn(const struct flow_decoder *d);
 /* flow_decoder_boundary - between two items: what holds there, and at which offset; false: it is within something. */

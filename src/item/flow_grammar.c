@@ -431,6 +431,13 @@ size_t flow_grammar_pass(struct flow_grammar *g, struct window *in)
     return passed;
 }
 
+int flow_grammar_run(struct flow_grammar *g, struct window *in, struct rdb_run *ret,
+                     struct ft_err *err)
+{
+    ret->count = 0;
+    return g->phase == PHASE_RDB && !g->in_blob ? rdb_stream_run(g->rdb, in, ret, err) : 0;
+}
+
 enum flow_part flow_grammar_part(const struct flow_grammar *g)
 {
     if (g->phase == PHASE_FIRST_BYTE)

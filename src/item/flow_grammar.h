@@ -30,6 +30,7 @@
 
 #include "item/item.h"
 #include "rdb/rdb_stream_place.h"
+#include "rdb/rdb_stream_run.h"
 
 enum flow_part {
     FLOW_PART_SNAPSHOT = 1, /* RDB stream and token */
@@ -86,6 +87,9 @@ enum step flow_grammar_next(struct flow_grammar *g, struct window *in, struct it
  * and returns how many. flow_grammar_next follows before the window is touched.
  */
 size_t flow_grammar_pass(struct flow_grammar *g, struct window *in);
+/* flow_grammar_run - plain entries of an RDB stream that follow an item (rdb_stream_run.h). */
+int flow_grammar_run(struct flow_grammar *g, struct window *in, struct rdb_run *ret,
+                     struct ft_err *err);
 /* flow_grammar_start_rdb - begin within the RDB stream. */
 void flow_grammar_start_rdb(struct flow_grammar *g, const struct rdb_place *place);
 /* flow_grammar_part - of the bytes at the window's position. 0: resumed, and not known yet. */

@@ -92,6 +92,22 @@ static int put_large(struct lane *l, const struct rdb_entry *entry, uint8_t type
     return 0;
 }
 
+/* It goes into the lane's chunk. */
+static inline int count_key(struct lane *l, uint32_t db, struct bytes key, int64_t expire_ms,
+                            struct ft_err *err)
+{
+    bool expires = expire_ms != RDB_NO_EXPIRY;
+
+    l->keys++;
+    l->chunk->keys++;
+    if (expires) {
+        l->expires++;
+        l->chunk->expires++;
+    }
+    return expires && expire_ms <= l->f->c->now_ms ? 0
+                                                   : key_log_add(l->f->keys, &l->log, db, key, err);
+}
+
 static int put_entry(struct lane *l, const struct rdb_entry *entry, uint8_t type,
                      struct bytes value, struct ft_err *err)
 {
@@ -102,18 +118,28 @@ static int put_entry(struct lane *l, const struct rdb_entry *entry, uint8_t type
         return -1;
     rc = large ? put_large(l, entry, type, value, err)
                : rdb_put_entry(&l->chunk->buf, entry, type, value, err);
-    if (rc != 0)
+    if (rc != 0 || count_key(l, entry->db, entry->key, entry->expire_ms, err) != 0)
         return -1;
-    if (!entry_is_over(entry, l->f->c->now_ms) &&
-        key_log_add(l->f->keys, &l->log, entry->db, entry->key, err) != 0)
-        return -1;
-    l->keys++;
-    l->chunk->keys++;
-    if (entry->expire_ms != RDB_NO_EXPIRY) {
-        l->expires++;
-        l->chunk->expires++;
-    }
     return large ? emit(l, err) : 0;
+}
+
+/* Of a run from `at` on: as many as follow each other and go into one chunk, in one copy. Returns where it has got to; 0: an error. */
+static size_t put_stretch(struct lane *l, const struct rdb_run *run, size_t at, struct ft_err *err)
+{
+    const uint8_t *begin = run->entries[at].whole.p;
+    size_t n = 0;
+
+    if (want_chunk(l, false, run->db, err) != 0)
+        return 0;
+    do {
+        const struct rdb_plain *plain = &run->entries[at++];
+
+        n += plain->whole.n;
+        if (count_key(l, run->db, plain->key, plain->expire_ms, err) != 0)
+            return 0;
+    } while (at < run->count && run->entries[at].whole.p == begin + n &&
+             l->chunk->buf.n + n < CHUNK_BYTES);
+    return buf_append(&l->chunk->buf, begin, n, err) == 0 ? at : 0;
 }
 
 /*
@@ -149,6 +175,20 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     if (entry_add_notes(l->f->c->losses, entry, l->f->c->options->target, false, err) != 0)
         return -1;
     return put_entry(l, entry, type, value, err);
+}
+
+static int take_run(void *context, const struct rdb_run *run, struct ft_err *err)
+{
+    struct lane *l = context;
+
+    for (size_t at = 0; at < run->count;) {
+        at = put_stretch(l, run, at, err);
+        if (at == 0)
+            return -1;
+    }
+    if (l->keys - l->told_keys >= PROGRESS_EVERY)
+        tell_progress(l);
+    return 0;
 }
 
 static int take_script(void *context, const struct item *item, struct bytes body,
@@ -211,6 +251,7 @@ static struct item_sink sink_of(struct lane *l)
 {
     return (struct item_sink){.context = l,
                               .entry = take_entry,
+                              .run = take_run,
                               .script = take_script,
                               .function = take_function,
                               .loss = take_loss,

@@ -15,12 +15,18 @@
 #include "command/translate.h"
 #include "item/item.h"
 #include "item/loss.h"
+#include "rdb/rdb_stream_run.h"
 
 struct item_sink {
     void *context;
     /* entry - a key with its value, item->rdb.entry. Values are serialised, and may be lent: one that is
      * needed later has to be copied. */
     int (*entry)(void *context, const struct item *item, struct ft_err *err);
+    /*
+     * run - several entries at once, all of them strings as the target takes them; what follows each other in memory
+     * does so in the input. An error of it is told without a key. NULL: they come by `entry`.
+     */
+    int (*run)(void *context, const struct rdb_run *run, struct ft_err *err);
     /*
      * record - one that is to be applied. item->record is as it came, but that its dbid is the database of
      * what filters leave of it; t is what that becomes. NULL: the pump delivers everything as it is. A flush

@@ -8,7 +8,7 @@
 #include "pump/record_filter.h"
 
 /* Items between two calls of tick. */
-#define TICK_EVERY 1024u
+#define TICK_EVERY 1024
 
 struct pump {
     struct pump_options o;
@@ -16,6 +16,7 @@ struct pump {
     struct owner_guard guard;
     struct record_filter records;
     struct pump_counts counts;
+    struct rdb_run run; /* for a sink that takes such */
     /* of pump_follow */
     int (*more)(void *context, bool idle, struct ft_err *err);
     void *more_context;
@@ -87,24 +88,30 @@ static int wrap_entry(const struct item *item, struct ft_err *err)
     return stands_alone(err) ? -1 : entry_wrap(&item->rdb.entry, err);
 }
 
-int pump_entry(struct pump *p, const struct item *item, struct ft_err *err)
+/* By filter and time. */
+static bool passes(struct pump *p, const struct rdb_entry *entry)
 {
-    const struct rdb_entry *entry = &item->rdb.entry;
-
     if (!entry_passes(p->o.filter, entry)) {
         p->counts.filtered++;
-        return 0;
+        return false;
     }
     if (p->o.expired_ms != PUMP_NOTHING_EXPIRED && entry_is_over(entry, p->o.expired_ms)) {
         p->counts.expired++;
-        return 0;
+        return false;
     }
-    if (p->sink.entry == NULL || p->sink.entry(p->sink.context, item, err) == 0)
+    return true;
+}
+
+int pump_entry(struct pump *p, const struct item *item, struct ft_err *err)
+{
+    if (!passes(p, &item->rdb.entry) || p->sink.entry == NULL ||
+        p->sink.entry(p->sink.context, item, err) == 0)
         return 0;
     return wrap_entry(item, err);
 }
 
-static int take_entry(struct pump *p, const struct item *item, struct ft_err *err)
+/* 1: neither a foreign copy nor diverted; 0, -1. */
+static int stays(struct pump *p, const struct item *item, struct ft_err *err)
 {
     int taken = 0;
 
@@ -114,9 +121,55 @@ static int take_entry(struct pump *p, const struct item *item, struct ft_err *er
     }
     if (p->o.divert != NULL)
         taken = p->o.divert->entry(p->o.divert->context, item, err);
-    if (taken < 0)
-        return wrap_entry(item, err);
-    return taken != 0 ? 0 : pump_entry(p, item, err);
+    return taken < 0 ? wrap_entry(item, err) : taken == 0;
+}
+
+static int take_entry(struct pump *p, const struct item *item, struct ft_err *err)
+{
+    int rc = stays(p, item, err);
+
+    return rc <= 0 ? rc : pump_entry(p, item, err);
+}
+
+/* Leaves those of the run that the sink gets. first: an item of the same flow and time. */
+static int choose(struct pump *p, const struct item *first, struct ft_err *err)
+{
+    struct rdb_run *run = &p->run;
+    struct item item = *first;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < run->count; i++) {
+        int rc;
+
+        item.offset = item.rdb.offset = run->entries[i].offset;
+        item.rdb.entry = rdb_run_entry(run, &run->entries[i]);
+        rc = stays(p, &item, err);
+        if (rc < 0)
+            return -1;
+        if (rc > 0 && passes(p, &item.rdb.entry))
+            run->entries[kept++] = run->entries[i];
+    }
+    run->count = kept;
+    return 0;
+}
+
+/* What follows the item as runs. Returns how many entries they had, or -1. */
+static int take_runs(struct pump *p, struct source_stream *stream, const struct item *first,
+                     struct ft_err *err)
+{
+    bool all = p->o.divert == NULL && p->o.expired_ms == PUMP_NOTHING_EXPIRED &&
+               filter_is_empty(p->o.filter) && !source_has_foreign(p->o.source);
+    int entries = 0;
+
+    while (source_stream_run(stream, &p->run, err) == 0) {
+        if (p->run.count == 0)
+            return entries;
+        entries += (int)p->run.count;
+        if ((!all && choose(p, first, err) != 0) ||
+            (p->run.count != 0 && p->sink.run(p->sink.context, &p->run, err) != 0))
+            return -1;
+    }
+    return -1;
 }
 
 /*
@@ -310,16 +363,22 @@ static bool is_after_cut(const struct pump *p, const struct item *item)
 
 int pump_stream(struct pump *p, struct source_stream *stream, struct ft_err *err)
 {
-    unsigned until_tick = TICK_EVERY;
+    int until_tick = TICK_EVERY;
     struct item item;
     enum step step;
 
     while ((step = source_stream_next(stream, &item, err)) == STEP_ITEM) {
+        int more = 0;
+
         if (is_after_cut(p, &item))
             break;
         if (pump_item(p, &item, err) != 0)
             return -1;
-        if (--until_tick == 0) {
+        if (item.kind == ITEM_ENTRY && p->sink.run != NULL &&
+            (more = take_runs(p, stream, &item, err)) < 0)
+            return -1;
+        until_tick -= 1 + more;
+        if (until_tick <= 0) {
             until_tick = TICK_EVERY;
             if (tick(p, stream, err) != 0)
                 return -1;

@@ -556,14 +556,6 @@ static enum step prefix_done(struct rdb_stream *s, size_t n)
     return STEP_AGAIN;
 }
 
-/* As Redis reads it: -1 is no time to live; any other that is not after now is over, also one below 0. */
-static int64_t own_expiry(int64_t ms)
-{
-    if (ms == -1)
-        return RDB_NO_EXPIRY;
-    return ms == RDB_NO_EXPIRY ? RDB_NO_EXPIRY + 1 : ms;
-}
-
 static enum step read_expiry(struct rdb_stream *s, bool in_ms)
 {
     size_t size = in_ms ? 9 : 5;
@@ -571,7 +563,7 @@ static enum step read_expiry(struct rdb_stream *s, bool in_ms)
     if (stream_left(s) < size)
         return STEP_MORE;
     if (in_ms)
-        s->entry.expire_ms = own_expiry((int64_t)load_le64(stream_at(s) + 1));
+        s->entry.expire_ms = stream_expiry((int64_t)load_le64(stream_at(s) + 1));
     else
         s->entry.expire_ms = (int64_t)(int32_t)load_le32(stream_at(s) + 1) * 1000;
     return prefix_done(s, size);
@@ -856,15 +848,4 @@ enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_it
         return step;
     }
     return finish_step(s, in, read_stream(s, in, ret, err), err);
-}
-
-size_t rdb_stream_pass(struct rdb_stream *s, struct window *in)
-{
-    if (s->state != STREAM_ITEM || s->in_payload || s->has_prefix || s->delivered != NULL)
-        return 0;
-    if (!s->crc_waits)
-        s->crc_pos = in->pos;
-    s->crc_waits = true;
-    s->w = s->blob.open ? &s->blob.window : in;
-    return entry_pass(s);
 }

@@ -111,12 +111,6 @@ int rdb_stream_new(struct rdb_stream **ret, const struct rdb_stream_options *opt
  */
 enum step rdb_stream_next(struct rdb_stream *s, struct window *in, struct rdb_item *ret,
                           struct ft_err *err);
-/*
- * rdb_stream_pass - skipping only, after an item: passes over entries of one string each, if nothing but a time to live is
- * said of them, as far as they are whole; returns how many. rdb_stream_next follows before the window is touched. An
- * AUX field that belongs to the last of them does not come with its key.
- */
-size_t rdb_stream_pass(struct rdb_stream *s, struct window *in);
 /* rdb_stream_at_boundary - at the window's position no item, blob or prefix is half read: a good
  * place to cut. Entries whose tagged chunks are still to come do not count. */
 bool rdb_stream_at_boundary(const struct rdb_stream *s);

@@ -9,20 +9,22 @@
     (1u << RDB_TYPE_STRING | 1u << RDB_TYPE_HASH_ZIPMAP | 1u << RDB_TYPE_LIST_ZIPLIST |      \
      1u << RDB_TYPE_SET_INTSET | 1u << RDB_TYPE_ZSET_ZIPLIST | 1u << RDB_TYPE_HASH_ZIPLIST | \
      1u << RDB_TYPE_HASH_LISTPACK | 1u << RDB_TYPE_ZSET_LISTPACK | 1u << RDB_TYPE_SET_LISTPACK)
-#define EXPIRETIME_MS_SIZE 9u
 
-static int remember(struct rdb_stream *s, struct ft_err *err)
+int entry_remember(struct rdb_stream *s, uint32_t db, uint8_t type, struct bytes key,
+                   struct ft_err *err)
 {
-    s->owner.db = s->entry.db;
-    s->owner.type = s->entry.type;
+    if (s->origin == ORIGIN_DRAGONFLY)
+        return 0;
+    s->owner.db = db;
+    s->owner.type = type;
     s->owner_told = false;
     buf_clear(&s->owner_key);
-    return buf_append(&s->owner_key, s->entry.key.p, s->entry.key.n, err);
+    return buf_append(&s->owner_key, key.p, key.n, err);
 }
 
 static inline enum step deliver(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err)
 {
-    if (s->origin != ORIGIN_DRAGONFLY && remember(s, err) != 0)
+    if (entry_remember(s, s->entry.db, s->entry.type, s->entry.key, err) != 0)
         return STEP_ERROR;
     ret->kind = RDB_ITEM_ENTRY;
     ret->offset = s->offset;

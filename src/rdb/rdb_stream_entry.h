@@ -9,6 +9,9 @@
 /* entry_plain - the commonest entry in one go: a string, it and its key stored as they are, and all of it here.
  * STEP_AGAIN: it is another one, and nothing was consumed. */
 enum step entry_plain(struct rdb_stream *s, struct rdb_item *ret, struct ft_err *err);
+/* entry_remember - the last one so far, for an AUX field that belongs to it. */
+int entry_remember(struct rdb_stream *s, uint32_t db, uint8_t type, struct bytes key,
+                   struct ft_err *err);
 /* entry_pass - as rdb_stream_pass, of the next bytes. */
 size_t entry_pass(struct rdb_stream *s);
 /* Entries: at a type byte; after a long key; after the value was walked over. */

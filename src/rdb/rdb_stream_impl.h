@@ -161,6 +161,17 @@ static inline void entry_place(struct rdb_stream *s)
         s->offset = s->blob.open ? s->blob.offset : window_offset(s->w);
 }
 
+/* With the number. */
+#define EXPIRETIME_MS_SIZE 9u
+
+/* stream_expiry - as Redis reads it: -1 is no time to live; any other that is not after now is over, also one below 0. */
+static inline int64_t stream_expiry(int64_t ms)
+{
+    if (ms == -1)
+        return RDB_NO_EXPIRY;
+    return ms == RDB_NO_EXPIRY ? RDB_NO_EXPIRY + 1 : ms;
+}
+
 /* stream_bad - FT_ERR_CORRUPT at the next byte. */
 #define stream_bad(s, err, ...) \
     ((void)err_at(err, FT_ERR_CORRUPT, window_offset((s)->w), __VA_ARGS__), STEP_ERROR)

@@ -1,6 +1,7 @@
 #include "rdb/rdb_stream_place.h"
 
 #include "rdb/rdb_stream_impl.h"
+#include "rdb/rdb_stream_run.h"
 
 void rdb_stream_start_at(struct rdb_stream *s, const struct rdb_place *place)
 {

@@ -8,6 +8,7 @@
 #include "base/crc64.h"
 #include "base/endian.h"
 #include "rdb/rdb_len.h"
+#include "rdb/rdb_stream_run.h"
 #include "rdb/rdb_version.h"
 #include "rdb/value_walk.h"
 
@@ -123,21 +124,76 @@ const struct feed_adapter t_rdb_flow_skip = T_RDB_ADAPTER(t_rdb_dragonfly_skip);
 const struct feed_adapter t_rdb_file = T_RDB_ADAPTER(redis_verify);
 const struct feed_adapter t_rdb_any = T_RDB_ADAPTER(t_rdb_detect);
 
+/* ---- the same items, of which plain entries come in runs ---- */
+
+struct by_runs {
+    struct rdb_stream *stream;
+    struct rdb_run run;
+    size_t told; /* of the run */
+};
+
+static void *open_by_runs(const void *options)
+{
+    struct by_runs *r = calloc(1, sizeof(*r));
+
+    assert_non_null(r);
+    r->stream = t_rdb_open(options);
+    return r;
+}
+
+static enum step next_by_runs(void *context, struct window *in, struct buf *out, struct ft_err *err)
+{
+    struct by_runs *r = context;
+    struct rdb_item item = {.kind = RDB_ITEM_ENTRY};
+
+    if (r->told == r->run.count) {
+        r->told = 0;
+        t_ok(rdb_stream_run(r->stream, in, &r->run, err), err);
+    }
+    if (r->run.count == 0)
+        return t_rdb_next(r->stream, in, out, err);
+    item.offset = r->run.entries[r->told].offset;
+    item.entry = rdb_run_entry(&r->run, &r->run.entries[r->told++]);
+    print_item(&item, out);
+    return STEP_ITEM;
+}
+
+static void close_by_runs(void *context)
+{
+    struct by_runs *r = context;
+
+    t_rdb_close(r->stream);
+    free(r);
+}
+
+static struct feed_adapter by_runs(const struct feed_adapter *a)
+{
+    return (struct feed_adapter){.name = a->name,
+                                 .arg = a->arg,
+                                 .open = open_by_runs,
+                                 .next = next_by_runs,
+                                 .close = close_by_runs};
+}
+
 void t_rdb_text(const struct feed_adapter *a, struct bytes in, const char *want)
 {
-    char *text = feed_whole(a, in);
+    const struct feed_adapter runs = by_runs(a);
 
-    assert_string_equal(text, want);
-    free(text);
-    feed_check(a, in);
+    feed_gives(a, in, want);
+    feed_gives(&runs, in, want);
 }
 
 void t_rdb_fails(const struct feed_adapter *a, struct bytes in, enum ft_err_kind kind,
                  const char *part)
 {
+    const struct feed_adapter runs = by_runs(a);
+    struct ft_err by_run = FT_ERR_INIT;
     struct ft_err err = FT_ERR_INIT;
 
     feed_error(a, in, &err);
+    feed_error(&runs, in, &by_run);
+    assert_string_equal(by_run.msg, err.msg);
+    assert_int_equal(by_run.offset, err.offset);
     t_fails(-1, &err, kind, part);
 }
 

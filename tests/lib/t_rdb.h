@@ -36,7 +36,7 @@ extern const struct feed_adapter t_rdb_flow_skip; /* values passed over */
 extern const struct feed_adapter t_rdb_file;      /* of Redis, with its checksum */
 extern const struct feed_adapter t_rdb_any;       /* whose it is, is found out */
 
-/* t_rdb_text - the items of `in`, through the whole harness. */
+/* t_rdb_text - the items of `in`, through the whole harness; one by one, and plain entries in runs. */
 void t_rdb_text(const struct feed_adapter *a, struct bytes in, const char *want);
 /* t_rdb_fails - `in` ends in an error of this kind with `part` in its sentence. */
 void t_rdb_fails(const struct feed_adapter *a, struct bytes in, enum ft_err_kind kind,

@@ -1,10 +1,16 @@
 /* What a pump delivers of made-up items and small captures, in which order, and what it keeps back. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fsutil.h"
 #include "command/translate.h"
 #include "lib/t_store.h"
 
+#include "input/source_nodes.h"
 #include "lib/t_flows.h"
 #include "pump/pump.h"
 #include "rdb/rdb_types.h"
+#include "rdb/rdb_writer.h"
 
 /* Of two flows sharded by key m1, b1 and s3 belong to flow 0; n1, i1 and f1 to flow 1. */
 
@@ -13,6 +19,9 @@ struct recording {
     struct buf text;
     enum ft_err_kind refuses; /* the key "bad", with this kind of error */
     struct bytes diverted;    /* a key; the divert takes it */
+    bool takes_runs;
+    size_t in_runs; /* entries */
+    size_t dropped; /* without a word */
 };
 
 static int note(struct recording *r, const char *what, struct bytes bytes, struct ft_err *err)
@@ -29,6 +38,20 @@ static int take_entry(void *context, const struct item *item, struct ft_err *err
     if (r->refuses != FT_ERR_NONE && bytes_eq_str(item->rdb.entry.key, "bad"))
         return err_set(err, r->refuses, "not this one");
     return note(r, "entry", item->rdb.entry.key, err);
+}
+
+static int take_run(void *context, const struct rdb_run *run, struct ft_err *err)
+{
+    struct recording *r = context;
+
+    r->in_runs += run->count;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct rdb_entry entry = rdb_run_entry(run, &run->entries[i]);
+
+        if (note(r, "entry", entry.key, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int put_arg(struct recording *r, struct bytes arg, struct ft_err *err)
@@ -88,6 +111,7 @@ static struct item_sink sink_of(struct recording *r)
 {
     return (struct item_sink){.context = r,
                               .entry = take_entry,
+                              .run = r->takes_runs ? take_run : NULL,
                               .record = take_record,
                               .script = take_script,
                               .function = take_function,
@@ -533,6 +557,132 @@ static void test_ticks_come_with_bytes_and_can_end_a_stream(void **state)
     end(&run);
 }
 
+/*
+ * Runs
+ */
+
+/* Strings as they are stored nearly always, and in the midst of them one of each kind that is not so plain. */
+#define RUN_KEYS 150u
+
+static void write_rdb_of_strings(void)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct buf b = {0};
+    int fd;
+
+    t_ok(buf_append_str(&b,
+                        "REDIS0010\xfa\x09redis-ver\x05"
+                        "7.0.0\xfe",
+                        &err),
+         &err);
+    t_ok(buf_append(&b, "\x00", 1, &err), &err);
+    for (unsigned i = 0; i < RUN_KEYS; i++) {
+        struct rdb_entry entry = {.type = RDB_TYPE_STRING,
+                                  .value = bytes_str(i % 40 == 39 ? "\xc0\x07" : "\x01v"),
+                                  .expire_ms = i % 7 == 0 ? (int64_t)i + 1000 : RDB_NO_EXPIRY};
+        char key[I64_TEXT_SIZE + 1];
+
+        (void)snprintf(key, sizeof(key), "%s%u", i % 3 == 0 ? "in:" : "k", i);
+        entry.key = bytes_str(key);
+        entry.has_freq = i == 60;
+        if (i == 100)
+            t_ok(rdb_put_selectdb(&b, 3, &err), &err);
+        t_ok(rdb_put_entry(&b, &entry, RDB_TYPE_STRING, entry.value, &err), &err);
+    }
+    t_ok(buf_append(&b, "\xff\0\0\0\0\0\0\0\0", 9, &err), &err);
+    fd = open(t_store_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    t_ok(fs_write_all(fd, b.p, b.n, t_store_path, &err), &err);
+    assert_int_equal(close(fd), 0);
+    buf_release(&b);
+}
+
+static int drop_entry(void *context, const struct item *item, struct ft_err *err)
+{
+    struct recording *r = context;
+
+    (void)err;
+    if (!bytes_eq(item->rdb.entry.key, r->diverted))
+        return 0;
+    assert_int_equal(item->rdb.entry.value.n, 2);
+    assert_int_equal(item->offset, item->rdb.offset);
+    r->dropped++;
+    return 1;
+}
+
+/* The same file to a sink that takes runs and to one that does not, with how many of its entries in runs. */
+static void gives_the_same_in_runs(struct run *run, struct recording *r, size_t in_runs)
+{
+    struct recording single = *r;
+    struct pump_counts counts;
+
+    r->takes_runs = false;
+    pump_all(run, r, true, NULL);
+    t_ok(run->rc, &run->err);
+    counts = run->counts;
+    single.text = r->text;
+    r->text = (struct buf){0};
+    r->takes_runs = true;
+    r->in_runs = 0;
+    pump_all(run, r, true, NULL);
+    t_ok(run->rc, &run->err);
+    assert_int_equal(r->in_runs, in_runs);
+    assert_int_equal(run->counts.filtered, counts.filtered);
+    assert_int_equal(run->counts.expired, counts.expired);
+    assert_int_equal(run->counts.journal.foreign, counts.journal.foreign);
+    assert_int_equal(r->text.n, single.text.n);
+    assert_memory_equal(r->text.p, single.text.p, r->text.n);
+    buf_release(&single.text);
+}
+
+static void test_entries_in_runs_are_chosen_as_single_ones_are(void **state)
+{
+    static uint32_t first[] = {0, 1, 1};
+    struct recording r = {.refuses = FT_ERR_NONE};
+    const struct pump_divert divert = {.context = &r, .entry = drop_entry};
+    struct source_nodes nodes = {.count = 2, .first = first};
+    struct run run = {.err = FT_ERR_INIT};
+
+    (void)state;
+    write_rdb_of_strings();
+    t_ok(source_open(&run.source, t_store_path, 0, &run.err), &run.err);
+    run.options = (struct pump_options){.source = run.source,
+                                        .target = target_default(),
+                                        .filter = &run.filter,
+                                        .expired_ms = PUMP_NOTHING_EXPIRED};
+    /* those that follow the first entry, a SELECTDB, and the entry with another prefix */
+    gives_the_same_in_runs(&run, &r, RUN_KEYS - 3);
+    buf_release(&r.text);
+
+    run.options.divert = &divert;
+    r.diverted = bytes_str("k71");
+    gives_the_same_in_runs(&run, &r, RUN_KEYS - 4);
+    assert_int_equal(r.dropped, 2); /* once in each way */
+    buf_release(&r.text);
+    run.options.divert = NULL;
+
+    run.options.expired_ms =
+        1100; /* 15 of the 22 with a time to live, the first entry among them */
+    gives_the_same_in_runs(&run, &r, RUN_KEYS - 3 - 14);
+    assert_int_equal(run.counts.expired, 15);
+    buf_release(&r.text);
+    run.options.expired_ms = PUMP_NOTHING_EXPIRED;
+
+    t_ok(filter_add_key(&run.filter, "in:*", &run.err), &run.err);
+    gives_the_same_in_runs(
+        &run, &r, 50 - 2); /* the first one, and the one with another prefix, are none of a run */
+    assert_int_equal(run.counts.filtered, 100);
+    buf_release(&r.text);
+
+    nodes.owner[slot_of(bytes_str("in:72"))] = 1;
+    run.source->nodes = &nodes;
+    gives_the_same_in_runs(&run, &r, 50 - 2 - 1);
+    assert_int_equal(run.counts.journal.foreign, 1);
+    buf_release(&r.text);
+    run.source->nodes = NULL;
+    end(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +699,7 @@ int main(void)
         T_STORE_TEST(test_filters_leave_of_records_what_is_about_keys_that_pass),
         T_STORE_TEST(test_a_sink_that_filters_records_gets_them_whole),
         T_STORE_TEST(test_a_divert_comes_before_filters),
+        T_STORE_TEST(test_entries_in_runs_are_chosen_as_single_ones_are),
         T_STORE_TEST(test_ticks_come_with_bytes_and_can_end_a_stream),
     };
 

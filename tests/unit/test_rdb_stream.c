@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/t_rdb.h"
+#include "rdb/rdb_stream_run.h"
 
 /* ---- the worked examples ---- */
 
@@ -377,6 +378,56 @@ static void check_recording(const struct recorded *r)
 }
 
 /* What a run over an input comes to, in pieces of a size. */
+static size_t entries_in_runs(struct bytes in)
+{
+    struct rdb_stream *s = t_rdb_open(t_rdb_file.arg);
+    struct ft_err err = FT_ERR_INIT;
+    struct rdb_item item;
+    struct rdb_run run;
+    struct window w;
+    size_t n = 0;
+
+    window_init(&w, 0, 0);
+    t_ok(window_push(&w, in, &err), &err);
+    while (rdb_stream_next(s, &w, &item, &err) == STEP_ITEM) {
+        do {
+            t_ok(rdb_stream_run(s, &w, &run, &err), &err);
+            n += run.count;
+        } while (run.count != 0);
+    }
+    window_release(&w);
+    t_rdb_close(s);
+    return n;
+}
+
+/* What a run may hold, and what ends it. */
+static void test_runs(void **state)
+{
+    struct buf b = {0};
+    char *want;
+
+    (void)state;
+    T_PUT(&b, MAGIC "\xfe\x00");
+    for (unsigned i = 0; i < 2 * RDB_RUN_MAX + 2; i++)
+        T_PUT(&b, "\x00\x01k\x01v");
+    T_PUT(&b, "\xfc\x39\x30\x00\x00\x00\x00\x00\x00\x00\x01t\x01v");
+    T_PUT(&b, "\xfc\x00\x00\x00\x00\x00\x00\x00\x80\x00\x01o\x01v"); /* long over: another number */
+    T_PUT(&b, "\x00\x01i\xc0\x2a");
+    T_PUT(&b, "\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x00\x01n\x01v"); /* no time to live */
+    T_PUT(&b, "\x00\xc0\x07\x01v\x00\x01z\xc3\x04\x05\x01\x00\x00\x00\xf8\x05\x00\x01"
+              "f\x01v"); /* a number as the key, a compressed value, one that was used */
+    T_PUT(&b, "\x00\x00\x00\xfe\x03\x00\x01"
+              "d\x01v\x00\x01l");
+    t_put_len(&b, RDB_RUN_VALUE_MAX + 1);
+    t_put_fill(&b, RDB_RUN_VALUE_MAX + 1);
+    T_PUT(&b, "\x00\x01"
+              "e\x01v" EOF_9);
+    assert_int_equal(entries_in_runs(buf_bytes(&b)), 2 * RDB_RUN_MAX + 2 + 5);
+    want = feed_whole(&t_rdb_file, buf_bytes(&b));
+    t_rdb_buf(&t_rdb_file, &b, want);
+    free(want);
+}
+
 struct sums {
     uint64_t entries, others;
     uint64_t offset; /* where it stopped */
@@ -501,7 +552,7 @@ int main(void)
         cmocka_unit_test(test_indexes),         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_limit),           cmocka_unit_test(test_skipping_holds_nothing),
         cmocka_unit_test(test_skipping_window), cmocka_unit_test(test_recordings),
-        cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_passing),         cmocka_unit_test(test_runs),
     };
 
     return T_RUN("rdb/rdb_stream", tests);
