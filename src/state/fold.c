@@ -115,9 +115,9 @@ int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err)
     return rc;
 }
 
-bool fold_takes(const struct fold *f, uint32_t db, struct bytes key)
+unsigned fold_look(const struct fold *f, uint32_t db, struct bytes key)
 {
-    return fold_plan_takes(f->plan, db, key);
+    return fold_plan_look(f->plan, db, key);
 }
 
 bool fold_takes_functions(const struct fold *f)

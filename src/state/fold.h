@@ -2,7 +2,7 @@
  * fold.h - the state of a capture at a cut, without a data set in memory.
  *
  * How it works  Keys that the journal touches up to the cut are few beside those it does not. A first
- *               pass over the journal notes the touched ones (item/touched.h: fixed memory). The
+ *               pass over the journal notes the touched ones (touched_keys.h: fixed memory). The
  *               second pass is that over the streams (state_run.h): untouched entries go straight to the sink;
  *               touched ones that records only set, delete or
  *               expire are written down (plain_keys.h); the others are loaded, with their records, in stream order, into
@@ -53,13 +53,13 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
              struct ft_err *err);
 /* fold_note_entry - of the snapshot, whether the fold takes it or not: is its key suspect? */
 int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err);
-/* fold_takes - must this entry go to fold_stream_entry instead of the output? */
-bool fold_takes(const struct fold *f, uint32_t db, struct bytes key);
+/* fold_look - enum touched_marks; not 0: the entry must go to fold_stream_entry instead of the output. */
+unsigned fold_look(const struct fold *f, uint32_t db, struct bytes key);
 /* fold_takes_functions - must libraries of functions go to fold_stream_function instead of the output?
  * fold_wants_scripts - to fold_stream_script too? */
 bool fold_takes_functions(const struct fold *f);
 bool fold_wants_scripts(const struct fold *f);
-/* fold_drops - was it flushed before the cut? For entries that fold_takes does not want. */
+/* fold_drops - was it flushed before the cut? For entries that go to the output. */
 bool fold_drops(const struct fold *f, uint32_t db, struct bytes key);
 
 /* fold_hide - all streams are open: leave no trace on disk from here on. */

@@ -3,15 +3,14 @@
 #include <stdlib.h>
 
 #include "input/journal_pass.h"
+#include "item/touched.h"
 
 struct fold_plan {
     const struct source *source;
     struct owner_guard guard;
     struct key_choice choice;
-    struct touched *touched;
-    struct touched *served; /* of these, those that the private server is needed for */
-    struct touched *needed; /* and those whose value in the snapshot is */
-    bool touched_all;       /* a record may concern keys that it does not name */
+    struct touched_keys *touched;
+    bool touched_all; /* a record may concern keys that it does not name */
     bool functions;
     bool grown; /* a record with several keys has brought in one that was not there */
     bool flushed_all;
@@ -55,14 +54,10 @@ void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, si
                      const struct plain_command *c)
 {
     bool overwrites = c->kind == PLAIN_DELETE || (c->kind == PLAIN_SET && !c->keeps_time);
+    unsigned marks = (c->kind == PLAIN_UNKNOWN ? KEY_SERVED : 0u) | (overwrites ? 0u : KEY_NEEDED);
 
-    for (size_t i = 0; i < count; i++) {
-        touched_add(p->touched, keys[i].db, keys[i].key);
-        if (c->kind == PLAIN_UNKNOWN)
-            touched_add(p->served, keys[i].db, keys[i].key);
-        if (!overwrites)
-            touched_add(p->needed, keys[i].db, keys[i].key);
-    }
+    for (size_t i = 0; i < count; i++)
+        touched_keys_add(p->touched, keys[i].db, keys[i].key, marks);
 }
 
 /* All keys of a record that somebody wants a key of: their values may have come from each other. */
@@ -73,9 +68,9 @@ static void choose(struct fold_plan *p, const struct translation_key *keys, size
 
     for (size_t i = 0; i < count && !wanted; i++)
         wanted = key_choice_wants(&p->choice, keys[i].db, keys[i].key) ||
-                 touched_may(p->touched, keys[i].db, keys[i].key);
+                 touched_keys_look(p->touched, keys[i].db, keys[i].key) != 0;
     for (size_t i = 0; i < count && wanted && p->choice.wants != NULL && count > 1; i++)
-        p->grown |= !touched_may(p->touched, keys[i].db, keys[i].key);
+        p->grown |= touched_keys_look(p->touched, keys[i].db, keys[i].key) == 0;
     if (wanted)
         fold_plan_touch(p, keys, count, c);
 }
@@ -146,18 +141,29 @@ static int scan_all(struct fold_plan *p, const struct fold_plan_options *o, stru
     return rc;
 }
 
+/* As often as it takes: more keys than were expected, or one that a record has brought in. */
+static int scan_until_found(struct fold_plan *p, const struct fold_plan_options *o,
+                            struct ft_err *err)
+{
+    do {
+        if (touched_keys_is_full(p->touched) && touched_keys_widen(p->touched, err) != 0)
+            return -1;
+        p->grown = false;
+        if (scan_all(p, o, err) != 0)
+            return -1;
+    } while (p->grown || touched_keys_is_full(p->touched));
+    return 0;
+}
+
 /* Both passes have to leave out the same records: where it turns out that none may be, once more. */
 int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options, struct ft_err *err)
 {
     bool was_off = owner_guard_is_off(&p->guard);
 
     p->choice = options->choice;
-    do {
-        p->grown = false;
-        if (scan_all(p, options, err) != 0)
-            return -1;
-    } while (p->grown);
-    return owner_guard_is_off(&p->guard) == was_off ? 0 : scan_all(p, options, err);
+    if (scan_until_found(p, options, err) != 0)
+        return -1;
+    return owner_guard_is_off(&p->guard) == was_off ? 0 : scan_until_found(p, options, err);
 }
 
 bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t)
@@ -166,7 +172,7 @@ bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t)
         p->choice.wants == NULL || t->class_ == TRANSLATION_FLUSH || t->any_key || t->functions;
 
     for (size_t i = 0; i < t->key_count && !concerns; i++)
-        concerns = fold_plan_takes(p, t->keys[i].db, t->keys[i].key);
+        concerns = fold_plan_look(p, t->keys[i].db, t->keys[i].key) != 0;
     return concerns;
 }
 
@@ -182,22 +188,13 @@ bool fold_plan_takes_all(const struct fold_plan *p)
 
 bool fold_plan_is_empty(const struct fold_plan *p)
 {
-    return touched_is_empty(p->touched) && !p->touched_all && !p->functions;
+    return touched_keys_is_empty(p->touched) && !p->touched_all && !p->functions;
 }
 
-bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key)
+unsigned fold_plan_look(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
-    return p->touched_all || touched_may(p->touched, db, key);
-}
-
-bool fold_plan_serves(const struct fold_plan *p, uint32_t db, struct bytes key)
-{
-    return p->touched_all || touched_may(p->served, db, key);
-}
-
-bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key)
-{
-    return p->touched_all || touched_may(p->needed, db, key);
+    return p->touched_all ? KEY_TOUCHED | KEY_SERVED | KEY_NEEDED
+                          : touched_keys_look(p->touched, db, key);
 }
 
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key)
@@ -228,9 +225,7 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
         return err_nomem(err, "the point-in-time conversion");
     p->source = source;
     p->guard = source->guard;
-    if (touched_new(&p->touched, expected_keys(source, cut), err) != 0 ||
-        touched_new(&p->served, expected_keys(source, cut), err) != 0 ||
-        touched_new(&p->needed, expected_keys(source, cut), err) != 0) {
+    if (touched_keys_new(&p->touched, expected_keys(source, cut), err) != 0) {
         fold_plan_free(p);
         return -1;
     }
@@ -242,8 +237,6 @@ void fold_plan_free(struct fold_plan *p)
 {
     if (p == NULL)
         return;
-    touched_free(p->touched);
-    touched_free(p->served);
-    touched_free(p->needed);
+    touched_keys_free(p->touched);
     free(p);
 }

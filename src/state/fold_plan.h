@@ -3,7 +3,7 @@
  *
  * What it is   The first pass over a capture, before a state is made of it (fold.h): it decides for each entry of
  *              the snapshot whether it goes straight to the output, through the private server, or nowhere.
- *              Fixed memory; it may name too many keys, never too few (item/touched.h).
+ *              Fixed memory; it may name too many keys, never too few (touched_keys.h).
  * Wanted       Who wants some keys only has those in the plan, and those that their values depend on by records that name
  *              several (RENAME, SUNIONSTORE...). What a key depends on may come first in the journal: it is gone
  *              through until nothing more is found, most of the time once.
@@ -15,8 +15,8 @@
 #include "command/translate.h"
 #include "input/cut.h"
 #include "input/source.h"
-#include "item/touched.h"
 #include "state/plain_keys.h"
+#include "state/touched_keys.h"
 
 /* The keys that somebody wants, by the source's names. Asked in any thread. */
 struct key_choice {
@@ -58,12 +58,8 @@ bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t);
 bool fold_plan_functions(const struct fold_plan *p);
 bool fold_plan_takes_all(const struct fold_plan *p);
 bool fold_plan_is_empty(const struct fold_plan *p);
-/* fold_plan_takes - its value at the cut is to be found out. */
-bool fold_plan_takes(const struct fold_plan *p, uint32_t db, struct bytes key);
-/* fold_plan_serves - of a key that is taken: is the private server needed for it? fold_plan_needs - is its
- * value in the snapshot? */
-bool fold_plan_serves(const struct fold_plan *p, uint32_t db, struct bytes key);
-bool fold_plan_needs(const struct fold_plan *p, uint32_t db, struct bytes key);
+/* fold_plan_look - enum touched_marks of a key; not 0: its value at the cut is to be found out. */
+unsigned fold_plan_look(const struct fold_plan *p, uint32_t db, struct bytes key);
 /* fold_plan_drops - it was flushed before the cut. Of keys that are not taken. */
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key);
 void fold_plan_free(struct fold_plan *p);

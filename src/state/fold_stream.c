@@ -156,17 +156,16 @@ static int put_entry(void *context, const struct rdb_entry *entry, int64_t time_
                     entry->key, err);
 }
 
-int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err)
+int fold_stream_entry(struct fold_stream *s, const struct item *item, unsigned marks,
+                      struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
-    const struct fold_plan *plan = s->fold->plan;
     int64_t time_ms = (int64_t)(item->time_us / 1000);
 
-    if (!fold_plan_needs(plan, entry->db, entry->key))
+    if ((marks & KEY_NEEDED) == 0)
         return 0;
-    return fold_plan_serves(plan, entry->db, entry->key)
-               ? put_entry(s, entry, time_ms, err)
-               : plain_keys_put(s->fold->plain, entry, time_ms, err);
+    return (marks & KEY_SERVED) != 0 ? put_entry(s, entry, time_ms, err)
+                                     : plain_keys_put(s->fold->plain, entry, time_ms, err);
 }
 
 /* DELEX key IFDEQ|IFDNE digest */
@@ -250,6 +249,11 @@ static struct bytes plain_key(const struct plain_command *c, size_t i)
     return c->args[c->first + i * c->step];
 }
 
+static bool is_served(const struct fold_stream *s, uint32_t db, struct bytes key)
+{
+    return (fold_look(s->fold, db, key) & KEY_SERVED) != 0;
+}
+
 /* Of a command that does the same to each of its keys, what it does to those that no server is needed for. */
 static int change_plain(struct fold_stream *s, const struct item *item,
                         const struct plain_command *c, size_t *ret_served, struct ft_err *err)
@@ -258,7 +262,7 @@ static int change_plain(struct fold_stream *s, const struct item *item,
 
     *ret_served = 0;
     for (size_t i = 0; i < c->count; i++) {
-        if (fold_plan_serves(s->fold->plan, db, plain_key(c, i)))
+        if (is_served(s, db, plain_key(c, i)))
             ++*ret_served;
         else if (plain_keys_change(s->fold->plain, db, c, i, (int64_t)(item->time_us / 1000),
                                    err) != 0)
@@ -274,7 +278,7 @@ static int take_back(struct fold_stream *s, uint32_t db, const struct plain_comm
     for (size_t i = 0; c->kind == PLAIN_SET && i < c->count; i++) {
         const struct bytes del[] = {bytes_str("DEL"), plain_key(c, i)};
 
-        if (!fold_plan_serves(s->fold->plan, db, del[1]) && put(s, del, 2, err) != 0)
+        if (!is_served(s, db, del[1]) && put(s, del, 2, err) != 0)
             return -1;
     }
     return 0;
@@ -309,7 +313,7 @@ static int check_served(const struct fold_stream *s, const struct translation *t
                         struct ft_err *err)
 {
     for (size_t i = 0; i < t->key_count; i++) {
-        if (!fold_plan_serves(s->fold->plan, t->keys[i].db, t->keys[i].key))
+        if (!is_served(s, t->keys[i].db, t->keys[i].key))
             return err_set(err, FT_ERR_BUG, "a record that was plain at first is not so any more");
     }
     return 0;

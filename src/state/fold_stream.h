@@ -44,7 +44,9 @@ struct fold_stream {
 
 /* fold_stream_new - NULL in ret when there is no server: nothing is touched. */
 int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err);
-int fold_stream_entry(struct fold_stream *s, const struct item *item, struct ft_err *err);
+/* fold_stream_entry - marks: enum touched_marks of its key. */
+int fold_stream_entry(struct fold_stream *s, const struct item *item, unsigned marks,
+                      struct ft_err *err);
 /* fold_stream_record - one that applies, as s->translator has it. */
 int fold_stream_record(struct fold_stream *s, const struct item *item, const struct translation *t,
                        struct ft_err *err);

@@ -50,11 +50,14 @@ static int divert_entry(void *context, const struct item *item, struct ft_err *e
     const struct rdb_entry *entry = &item->rdb.entry;
     struct lane *lane = context;
     struct fold *fold = lane->run->fold;
+    unsigned marks = 0;
 
     if (fold_note_entry(fold, item, err) != 0)
         return -1;
-    if (lane->fold != NULL && fold_takes(fold, entry->db, entry->key))
-        return fold_stream_entry(lane->fold, item, err) != 0 ? -1 : 1;
+    if (lane->fold != NULL)
+        marks = fold_look(fold, entry->db, entry->key);
+    if (marks != 0)
+        return fold_stream_entry(lane->fold, item, marks, err) != 0 ? -1 : 1;
     return fold_drops(fold, entry->db, entry->key) ||
            !key_choice_wants(&lane->run->o.choice, entry->db, entry->key);
 }

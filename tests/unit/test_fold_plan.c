@@ -41,7 +41,7 @@ static void end(struct planned *p)
 
 static bool takes(const struct planned *p, uint32_t db, const char *key)
 {
-    return fold_plan_takes(p->plan, db, bytes_str(key));
+    return fold_plan_look(p->plan, db, bytes_str(key)) != 0;
 }
 
 static bool drops(const struct planned *p, uint32_t db, const char *key)
