@@ -28,6 +28,7 @@ struct packing {
     struct pack_result *result;
     struct pack_output *output;
     struct archive *tar;
+    bool dropped; /* nothing more is to be written */
     struct member_digest digest;
     uint8_t *buffer;
     struct ft_err cause; /* of the callback, which can say only that it failed */
@@ -37,7 +38,7 @@ static la_ssize_t on_write(struct archive *a, void *context, const void *p, size
 {
     struct packing *p_ = context;
 
-    if (pack_output_write(p_->output, bytes_of(p, n), &p_->cause) == 0)
+    if (!p_->dropped && pack_output_write(p_->output, bytes_of(p, n), &p_->cause) == 0)
         return (la_ssize_t)n;
     archive_set_error(a, EIO, "not written");
     return -1;
@@ -271,9 +272,8 @@ static int write_archive(struct packing *p, struct ft_err *err)
 
 static void packing_release(struct packing *p)
 {
-    if (p->tar != NULL)
-        (void)archive_write_fail(p->tar); /* nothing more is written, whatever it holds */
-    (void)archive_write_free(p->tar);     /* takes NULL */
+    p->dropped = true;
+    (void)archive_write_free(p->tar); /* takes NULL, and fails to write the end */
     pack_output_free(p->output);
     member_digest_release(&p->digest);
     free(p->buffer);

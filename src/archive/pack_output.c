@@ -31,6 +31,7 @@ struct pack_output {
     struct output_file file;
     struct pack_compression compression;
     struct archive *frame; /* NULL: none is open */
+    bool dropped;          /* nothing more is to be written */
     struct ft_err cause;   /* of the callback, which can say only that it failed */
 };
 
@@ -63,7 +64,7 @@ static la_ssize_t on_write(struct archive *a, void *context, const void *p, size
 {
     struct pack_output *o = context;
 
-    if (output_file_write(&o->file, bytes_of(p, n), &o->cause) == 0)
+    if (!o->dropped && output_file_write(&o->file, bytes_of(p, n), &o->cause) == 0)
         return (la_ssize_t)n;
     archive_set_error(a, EIO, "not written");
     return -1;
@@ -194,9 +195,8 @@ void pack_output_free(struct pack_output *o)
 {
     if (o == NULL)
         return;
-    if (o->frame != NULL)
-        (void)archive_write_fail(o->frame); /* so that what is not complete does not look so */
-    (void)archive_write_free(o->frame);     /* takes NULL */
+    o->dropped = true;                  /* so that what is not complete does not look so */
+    (void)archive_write_free(o->frame); /* takes NULL, and fails to write the end */
     output_file_release(&o->file);
     free(o);
 }
