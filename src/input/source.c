@@ -12,6 +12,7 @@
 #include "input/source_compressed.h"
 #include "input/source_dfs.h"
 #include "input/source_kind.h"
+#include "input/source_nodes.h"
 #include "input/source_packed.h"
 #include "input/source_rdb.h"
 #include "input/source_set.h"
@@ -193,7 +194,7 @@ int source_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID
     return s->kind->identify(s, cancel_fd, ret, err);
 }
 
-int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
+int source_resolve_base(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
 {
     if (s->kind->resolve_cut != NULL)
         return s->kind->resolve_cut(s, at, ret, err);
@@ -202,6 +203,20 @@ int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, 
                        s->path);
     }
     *ret = (struct cut){0};
+    return 0;
+}
+
+int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
+{
+    struct cut cut;
+
+    if (source_resolve_base(s, at, &cut, err) != 0)
+        return -1;
+    if (source_nodes_check_rest(s, &cut, err) != 0) {
+        cut_release(&cut);
+        return -1;
+    }
+    *ret = cut;
     return 0;
 }
 

@@ -120,8 +120,12 @@ int source_identify(const struct source *s, int cancel_fd, uint8_t ret[SOURCE_ID
  */
 
 /* source_resolve_cut - what --at means here (cut.h). FT_ERR_USAGE: not understood, or not there; the text
- * says the bounds. An input without a journal gets a cut of no flows. */
+ * says the bounds. FT_ERR_STATE: it is not a state of the source. An input without a journal gets a cut of no flows. */
 int source_resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err);
+/* source_resolve_base - likewise, for who brings what comes after the cut, too: while slots are on their way between the nodes of a
+ * cluster it is a place in its journals, though not a state of the cluster. */
+int source_resolve_base(const struct source *s, const char *at, struct cut *ret,
+                        struct ft_err *err);
 /* source_parse_time - RFC 3339, or "-90s" before the last byte received; of inputs that can seek. */
 int source_parse_time(const struct source *s, const char *text, uint64_t *ret_time_us,
                       struct ft_err *err);

@@ -25,6 +25,37 @@ uint32_t source_node_of(const struct source *s, uint32_t stream)
     return node;
 }
 
+/*
+ * While a slot is on its way its keys are in two journals, in parts. At a moment within that, what had moved may be gone from
+ * the one, and not be there yet in the other.
+ */
+int source_nodes_check_rest(const struct source *s, const struct cut *cut, struct ft_err *err)
+{
+    const struct set_generation *g = s->nodes == NULL ? NULL : s->nodes->moments;
+
+    for (size_t i = 0; g != NULL && !cut->is_end && i < g->moment_count; i++) {
+        const struct set_moment *one = &g->moments[i];
+        bool after = false;
+        bool before = false;
+
+        /* a node has one stream where there are moments; what one has that was idle then is before that */
+        for (uint32_t stream = 0; one->from != NULL && stream < s->stream_count; stream++) {
+            uint32_t n = source_node_of(s, stream);
+
+            if (one->lsn[n] == INT64_MAX)
+                continue;
+            after = after || cut->stop_lsn[stream] > one->from[n];
+            before = before || cut->stop_lsn[stream] < one->lsn[n];
+        }
+        if (after && before)
+            return err_set(err, FT_ERR_STATE,
+                           "slots such as %u were on their way between nodes at that moment, "
+                           "which is not a state of the cluster",
+                           one->slots[0].first);
+    }
+    return 0;
+}
+
 int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err)
 {
     const struct set_generation *g = s->nodes == NULL ? NULL : s->nodes->moments;

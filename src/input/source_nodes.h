@@ -37,6 +37,9 @@ uint32_t source_node_count(const struct source *s);
 uint32_t source_node_of(const struct source *s, uint32_t stream);
 /* source_node_first - the first stream of a node; for source_node_count: how many streams there are. */
 uint32_t source_node_first(const struct source *s, uint32_t node);
+/* source_nodes_check_rest - FT_ERR_STATE: slots were on their way at the cut, and it is not the end, so that it is not a state of the
+ * cluster. */
+int source_nodes_check_rest(const struct source *s, const struct cut *cut, struct ft_err *err);
 /* source_nodes_check_end - FT_ERR_STATE: the end of the input is wanted, and slots were on their way there, so that it is not a state of
  * the cluster. Who follows asks nothing. */
 int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err);

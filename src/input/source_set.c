@@ -354,37 +354,6 @@ static int resolve_nodes(const struct source *s, const char *at, struct cut *ret
     return 0;
 }
 
-/*
- * While a slot is on its way its keys are in two journals, in parts. At a moment within that, what had moved may be gone from
- * the one, and not be there yet in the other.
- */
-static int check_rest(const struct source *s, const struct cut *cut, struct ft_err *err)
-{
-    const struct set_generation *g = set_in(s)->parts.moments;
-
-    for (size_t i = 0; g != NULL && i < g->moment_count; i++) {
-        const struct set_moment *one = &g->moments[i];
-        bool after = false;
-        bool before = false;
-
-        /* a node has one stream where there are moments; what one has that was idle then is before that */
-        for (uint32_t stream = 0; one->from != NULL && stream < s->stream_count; stream++) {
-            uint32_t n = source_node_of(s, stream);
-
-            if (one->lsn[n] == INT64_MAX)
-                continue;
-            after = after || cut->stop_lsn[stream] > one->from[n];
-            before = before || cut->stop_lsn[stream] < one->lsn[n];
-        }
-        if (after && before)
-            return err_set(err, FT_ERR_STATE,
-                           "slots such as %u were on their way between nodes at that moment, "
-                           "which is not a state of the cluster",
-                           one->slots[0].first);
-    }
-    return 0;
-}
-
 static int resolve_cut(const struct source *s, const char *at, struct cut *ret, struct ft_err *err)
 {
     struct cut cut = {.flow_count = s->stream_count, .is_snapshot = true, .is_end = true};
@@ -392,7 +361,7 @@ static int resolve_cut(const struct source *s, const char *at, struct cut *ret, 
     cut.stop_lsn = calloc(s->stream_count + 1u, sizeof(*cut.stop_lsn));
     if (cut.stop_lsn == NULL)
         return err_nomem(err, "a list of LSNs");
-    if (resolve_nodes(s, at, &cut, err) != 0 || (!cut.is_end && check_rest(s, &cut, err) != 0)) {
+    if (resolve_nodes(s, at, &cut, err) != 0) {
         cut_release(&cut);
         return -1;
     }

@@ -122,7 +122,7 @@ static int write_base(struct aof_form *f, struct ft_err *err)
         return err_nomem(err, "an AOF directory");
     options.fail_on_loss = false;
     if (source_can(f->c->source, SOURCE_HAS_JOURNAL)) {
-        rc = source_resolve_cut(f->c->source, "snapshot", &cut, err);
+        rc = source_resolve_base(f->c->source, "snapshot", &cut, err);
         if (f->c->options->cut != NULL) /* the increments do not say what ends meanwhile */
             cut.moment_ms = f->c->options->cut->moment_ms;
         options.cut = &cut;

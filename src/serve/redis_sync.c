@@ -206,7 +206,7 @@ static int cut_of_point(const struct source *source, const struct stream_point *
     if (rc == 0)
         rc = buf_append(&text, "", 1, err);
     if (rc == 0)
-        rc = source_resolve_cut(source, (const char *)text.p, ret, err);
+        rc = source_resolve_base(source, (const char *)text.p, ret, err);
     buf_release(&text);
     return rc;
 }

@@ -51,7 +51,7 @@ static int find_in_sync(const struct serve_options *o, const struct source *sour
     struct cut cut = {0};
     int rc = -1;
 
-    if (source_resolve_cut(source, "snapshot", &cut, err) == 0 &&
+    if (source_resolve_base(source, "snapshot", &cut, err) == 0 &&
         fold_plan_new(&plan, source, &cut, err) == 0) {
         const struct fold_plan_options options = {
             .cut = &cut, .target = o->target, .json_as = o->json_as};

@@ -405,6 +405,41 @@ static void test_streams_are_those_of_the_nodes(void **state)
     source_free(source);
 }
 
+/* Slots had moved since the nodes were synced: a state is what comes after that, but it begins with the full syncs. */
+static void test_a_base_need_not_be_a_state(void **state)
+{
+    static const struct t_flow_records first[] = {{.records = {{1, 0, 0, "SET b 1"}}}};
+    static const struct t_flow_records last[] = {{.records = {{2, 0, 0, "SET a 1"}}}};
+    const uint32_t generations[] = {1, 1};
+    uint64_t lsn[] = {11, 11};
+    uint64_t from[] = {0, 0};
+    uint64_t epoch[] = {1, 2};
+    struct set_moment one = {.lsn = lsn,
+                             .from = from,
+                             .epoch = epoch,
+                             .slots = (struct set_slots *)halves,
+                             .slots_count = 2};
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set = new_set();
+    struct source *source;
+    struct cut cut;
+
+    (void)state;
+    make_node(set, 0, first, 1);
+    make_node(set, 1, last, 1);
+    t_ok(capture_set_add(set, generations, halves, 2, &one, 1, &err), &err);
+    capture_set_free(set);
+    t_ok(source_open(&source, t_store_path, 0, &err), &err);
+    t_fails(source_resolve_cut(source, "snapshot", &cut, &err), &err, FT_ERR_STATE,
+            "on their way between nodes at that moment");
+    t_ok(source_resolve_base(source, "snapshot", &cut, &err), &err);
+    assert_true(cut.is_snapshot);
+    cut_release(&cut);
+    t_ok(source_resolve_cut(source, "end", &cut, &err), &err);
+    cut_release(&cut);
+    source_free(source);
+}
+
 /* A flush of a node deletes what is the node's, and does not hold the other one. */
 static void test_a_flush_is_of_its_node(void **state)
 {
@@ -565,6 +600,7 @@ int main(void)
         T_STORE_TEST(test_a_second_writer_and_other_nodes_are_refused),
         T_STORE_TEST(test_a_description_that_cannot_be_is_refused),
         T_STORE_TEST(test_streams_are_those_of_the_nodes),
+        T_STORE_TEST(test_a_base_need_not_be_a_state),
         T_STORE_TEST(test_a_flush_is_of_its_node),
         T_STORE_TEST(test_a_slot_that_moves_has_one_writer_at_a_time),
         T_STORE_TEST(test_a_slot_that_is_not_given_up_yet),
