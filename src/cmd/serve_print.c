@@ -77,6 +77,12 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
                 r->journal.partial_flush_flows,
                 r->journal.partial_flush_flows == 1 ? " has" : "s have");
     }
+    if (r->journal.foreign_slot_flows != 0) {
+        fprintf(stderr,
+                "  not in the stream: what follows a record of %" PRIu32
+                " flow%s for a slot that another node has not given up yet\n",
+                r->journal.foreign_slot_flows, plural(r->journal.foreign_slot_flows));
+    }
     if (r->suspects.count != 0)
         fprintf(stderr,
                 "  suspect: %" PRIu64 " key%s whose state does not follow from the journal\n",
@@ -91,10 +97,11 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
 
 static json_t *journal_to_json(const struct journal_pass_counts *j)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)j->records, "flushes",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)j->records, "flushes",
                      (json_int_t)j->flushes, "foreign", (json_int_t)j->foreign, "repeated",
                      (json_int_t)j->repeated, "partial_flush_flows",
-                     (json_int_t)j->partial_flush_flows);
+                     (json_int_t)j->partial_flush_flows, "awaiting_slot_flows",
+                     (json_int_t)j->foreign_slot_flows);
 }
 
 static json_t *replicas_to_json(const struct serve_result *r)

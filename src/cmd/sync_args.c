@@ -269,8 +269,6 @@ static int take_service(struct sync_args *a, const char *source, struct ft_err *
     a->source.login.ask = a->ask_password;
     if (take_source(a, source, err) != 0)
         return -1;
-    if (a->cluster || a->source.node_count > 1)
-        return err_set(err, FT_ERR_USAGE, "--serve is for one source, not for a cluster");
     a->service.loss = a->loss;
     a->service.run.input = a->run.capture.directory;
     a->run.serve = &a->service.run;

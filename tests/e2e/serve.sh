@@ -3,6 +3,7 @@
 # often the link, flowtape and they themselves are killed.
 . "${0%/*}/../lib/sh_lib.sh"
 . "${0%/*}/../lib/serve_lib.sh"
+. "${0%/*}/../lib/nodes_lib.sh"
 t_begin
 need_redis
 
@@ -45,6 +46,21 @@ for recording in live-4 flushes catalogue; do
     [ "$recording" = catalogue ] || rm -rf "$T/cap"
     SERVE_PORT=
 done
+rm -rf "$T/cap"
+
+# The nodes of a cluster are one stream, in which all records of a slot's old owner come before those of the new one.
+nodes_start "$RECORDINGS/cluster-migrate"
+check "a set: captured" ft capture "$NODE_1" "$T/cap" --cluster --until-caught-up --quiet
+nodes_check "a set"
+serve_start "$T/cap"
+rm -rf "$T/redis"
+replica_start
+STREAM_SIZE=$(stream_size)
+t_until has_all && pass "a set: the replica has everything" || fail "a set: the replica has everything" "$T/redis/log"
+check "a set: equals its state" "$STATE_DIFF" --skip-lossy "$RECORDINGS/cluster-migrate/state.json" "$REDIS"
+redis_stop
+serve_stop "a set"
+SERVE_PORT=
 rm -rf "$T/cap"
 
 # Without a server that applies the journal there is no state, as records came inside the full sync: nothing is served.
