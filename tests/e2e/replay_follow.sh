@@ -136,6 +136,7 @@ finish
 label="killed targets"
 redis_args="--appendonly yes --appendfsync always"
 run live-4 --rate 60000
+wait_for_client "$FOLLOW_PID"
 redis_stop
 redis_start $redis_args
 kills=0

@@ -174,6 +174,19 @@ catches_signals()
     grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" || ! kill -0 "$1"
 }
 
+# wait_for_client PID - until somebody beside redis-cli is connected, or the process has ended: a
+# server that was never there is an error, and not what this is about
+wait_for_client()
+{
+    t_until client_or_ended "$1"
+}
+
+client_or_ended()
+{
+    clients=$(redis-cli -s "$T/redis/sock" info clients | sed -n 's/^connected_clients:\([0-9]*\).*/\1/p')
+    [ "${clients:-0}" -ge 2 ] || ! kill -0 "$1"
+}
+
 # t_forget PID - it has ended
 t_forget()
 {
