@@ -60,6 +60,8 @@ struct redis_pipe {
     struct reply_reader reader;
     redis_reply_fn *on_reply;
     void *context;
+    redis_others_fn *on_others;
+    void *others_context;
     struct chunk *oldest;  /* has the oldest command without an answer, at answer_pos */
     struct chunk *sending; /* sent up to send_pos; it or one after it is the newest */
     struct chunk *newest;
@@ -153,6 +155,12 @@ void redis_pipe_on_reply(struct redis_pipe *p, redis_reply_fn *on_reply, void *c
     assert(p->ring_count == 0);
     p->on_reply = on_reply;
     p->context = context;
+}
+
+void redis_pipe_on_others(struct redis_pipe *p, redis_others_fn *on_others, void *context)
+{
+    p->on_others = on_others;
+    p->others_context = context;
 }
 
 static int classify(struct redis_pipe *p, uint64_t tag, redisReply *reply, struct ft_err *err)
@@ -566,6 +574,12 @@ static bool is_full(const struct redis_pipe *p)
     return p->ring_count == IN_FLIGHT_MAX || p->in_flight_bytes > p->depth.limit_bytes;
 }
 
+bool redis_pipe_has_room(const struct redis_pipe *p, size_t commands, size_t bytes)
+{
+    return p->ring_count + commands <= IN_FLIGHT_MAX &&
+           p->in_flight_bytes + bytes <= p->depth.limit_bytes;
+}
+
 /* Between MULTI and EXEC commands are only queued. */
 static struct sent what_is_sent(struct redis_pipe *p, const struct pipe_command *command)
 {
@@ -688,9 +702,16 @@ int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err)
     return p->unsent_bytes >= SEND_BYTES ? turn(p, 1, since_ms, err) : 0;
 }
 
+static int make_way(struct redis_pipe *p, struct ft_err *err)
+{
+    return p->on_others != NULL ? p->on_others(p->others_context, err) : 0;
+}
+
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                    struct ft_err *err)
 {
+    if (make_way(p, err) != 0)
+        return -1;
     return redis_pipe_append(p, tag, args, count, err) == 0 ? redis_pipe_keep_up(p, err) : -1;
 }
 
@@ -733,15 +754,20 @@ int redis_pipe_push(struct redis_pipe *p, struct ft_err *err)
     return 0;
 }
 
-int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
+int redis_pipe_await(struct redis_pipe *p, size_t in_flight, struct ft_err *err)
 {
     const uint64_t since_ms = clock_mono_ms();
 
-    while (p->ring_count != 0) {
-        if (turn(p, p->ring_count, since_ms, err) != 0)
+    while (p->ring_count > in_flight) {
+        if (turn(p, p->ring_count - in_flight, since_ms, err) != 0)
             return -1;
     }
     return 0;
+}
+
+int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err)
+{
+    return redis_pipe_await(p, 0, err);
 }
 
 void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes)
@@ -771,7 +797,8 @@ int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct b
 {
     redisReply *reply = NULL;
 
-    if (redis_pipe_drain(p, err) != 0 || redis_pipe_append(p, 0, args, count, err) != 0)
+    if (make_way(p, err) != 0 || redis_pipe_drain(p, err) != 0 ||
+        redis_pipe_append(p, 0, args, count, err) != 0)
         return -1;
     p->catch_reply = &reply;
     if (redis_pipe_drain(p, err) != 0) {

@@ -37,6 +37,8 @@ struct redis_pipe;
 typedef int redis_reply_fn(void *context, uint64_t tag, const redisReply *reply,
                            struct ft_err *err);
 
+typedef int redis_others_fn(void *context, struct ft_err *err);
+
 /* redis_pipe_open - connect and, if the URI has a password, authenticate. on_reply may be NULL: every
  * error reply is then FT_ERR_PROTOCOL. */
 int redis_pipe_open(struct redis_pipe **ret, const struct uri *u, int cancel_fd,
@@ -48,6 +50,9 @@ int redis_pipe_open_within(struct redis_pipe **ret, const struct uri *u, int can
                            struct ft_err *err);
 /* redis_pipe_on_reply - replies to what is put from here on go to this callback; nothing may be in flight. */
 void redis_pipe_on_reply(struct redis_pipe *p, redis_reply_fn *on_reply, void *context);
+/* redis_pipe_on_others - runs before each command that comes by _put or _call, until it is set to NULL: who has a transaction of
+ * its own on the way, and appends to that, ends it there. It may use the pipe by _append, _keep_up and _drain. */
+void redis_pipe_on_others(struct redis_pipe *p, redis_others_fn *on_others, void *context);
 /* redis_pipe_put - one more command: _append, then _keep_up. */
 int redis_pipe_put(struct redis_pipe *p, uint64_t tag, const struct bytes *args, size_t count,
                    struct ft_err *err);
@@ -60,6 +65,8 @@ int redis_pipe_append_more(struct redis_pipe *p, uint64_t tag, const struct byte
                            struct ft_err *err);
 /* redis_pipe_keep_up - after each append: sends and reads until no more than allowed is in flight. */
 int redis_pipe_keep_up(struct redis_pipe *p, struct ft_err *err);
+/* redis_pipe_has_room - so many more commands, of so many bytes in all, may be appended without having to keep up. */
+bool redis_pipe_has_room(const struct redis_pipe *p, size_t commands, size_t bytes);
 /* redis_pipe_limit - no more than about so many bytes of commands in flight; less where the server
  * answers late (pipe_depth.h). */
 void redis_pipe_limit(struct redis_pipe *p, size_t in_flight_bytes);
@@ -69,6 +76,8 @@ struct bytes redis_pipe_answered(struct redis_pipe *p);
 int redis_pipe_push(struct redis_pipe *p, struct ft_err *err);
 /* redis_pipe_drain - send everything and wait for every reply. */
 int redis_pipe_drain(struct redis_pipe *p, struct ft_err *err);
+/* redis_pipe_await - the same until no more than so many of the newest commands are without a reply. */
+int redis_pipe_await(struct redis_pipe *p, size_t in_flight, struct ft_err *err);
 /*
  * For a caller that waits for several things at once: poll redis_pipe_fd for redis_pipe_events, then
  * redis_pipe_work sends and reads what it can without waiting.

@@ -492,6 +492,189 @@ static void test_sets_are_joined_unless_that_is_refused(void **state)
     assert_non_null(strstr(again, "SET a 1\nSET b 2\nINCR c\nSET c 3\nDEL x\nDEL y\n"));
 }
 
+/*
+ * What is queued while the last one is executed
+ */
+
+#define EARLY_SETS        500
+#define FOUR_ARE_EXECUTED "*4\r\n:1\r\n:1\r\n:1\r\n:0\r\n"
+
+/* Rules of two transactions, of which the first is answered by others. */
+static const struct t_peer_rule any_two[] = {
+    {0, "WATCH pos", "+OK\r\n", 0},
+    {0, "HGET pos seq", "=7", 1},
+    {0, "MULTI", "+OK\r\n", 0},
+    {0, "DISCARD", "+OK\r\n", 0},
+    QUEUES_SCRIPTS,
+    {0, "RPUSH l a", "+QUEUED\r\n", 0},
+    {0, "INCR key", "-ERR unknown command\r\n", 0},
+    {0, "MSET ", "+QUEUED\r\n", 0},
+    {0, "HSET pos seq ", "+QUEUED\r\n", 0},
+    {0, "HDEL pos unread", ":1\r\n", 0},
+    {0, "PING", "+PONG\r\n", 0},
+};
+
+/* The first transaction has this command, and is not waited for; of the second, what it has is queued. */
+static void start_two(struct setup *s, const struct replay_multi_host *host, const char *first,
+                      const struct t_peer_rule *rules, size_t count)
+{
+    struct ft_err err = FT_ERR_INIT;
+    size_t in_flight;
+
+    start_with(s, any_two, sizeof(any_two) / sizeof(any_two[0]), host, true);
+    t_peers_rules(&s->peers, rules, count);
+    add(s, "0:5:0", first);
+    replay_batch_clear(&s->node.batch); /* but for the steps, as who sends it does */
+    t_ok(replay_multi_send(&s->node, &err), &err);
+    for (int i = 0; i < EARLY_SETS; i++)
+        add(s, "0:6:0", "SET k v");
+    in_flight = redis_pipe_in_flight(s->server.pipe);
+    t_ok(replay_multi_queue_early(&s->node, &err), &err);
+    assert_int_equal(redis_pipe_in_flight(s->server.pipe), in_flight + 3); /* MULTI, EVAL, MSET */
+    assert_false(replay_multi_is_drained(&s->node));
+}
+
+static void test_the_next_one_is_queued_while_the_last_is_executed(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "HGET pos seq", "=8", 1},
+        {0, "HGET pos seq", "=9", 0},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+    const char *next;
+
+    (void)state;
+    start_two(&s, &host, "RPUSH l a", rules, 3);
+    t_ok(replay_multi_drain(&s.node, &err), &err);
+    assert_int_equal(s.node.position.seq, 8);
+    assert_true(replay_multi_is_drained(&s.node));
+    send(&s);
+    assert_int_equal(s.node.position.seq, 9);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "DISCARD"), 0);
+    assert_int_equal(t_peers_count(&s.peers, 0, "MULTI"), 2);
+    assert_int_equal(t_peers_count(&s.peers, 0, "MSET "), 1);
+    next = strstr(s.peers.peer[0].log, "EXEC\nWATCH pos\nHGET pos seq\nMULTI\nEVAL ");
+    assert_non_null(next);
+    assert_non_null(strstr(next, "\nHSET pos seq 9\nEVALSHA "));
+}
+
+/* Whoever has the position now, nothing of what was queued has taken effect. */
+static void test_the_next_one_is_not_executed_if_the_last_was_not(void **state)
+{
+    static const struct t_peer_rule changed[] = {
+        {0, "HGET pos seq", "=99", 0},
+        {0, "EXEC", "*-1\r\n", 0},
+    };
+    static const struct t_peer_rule claimed_since[] = {
+        {0, "HGET pos seq", "=99", 0},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct ft_err err = FT_ERR_INIT;
+        struct setup s;
+
+        start_two(&s, &host, "RPUSH l a", i == 0 ? changed : claimed_since, 2);
+        t_fails(replay_multi_send(&s.node, &err), &err, FT_ERR_NET,
+                i == 0 ? "did not execute" : "somebody else");
+        end(&s);
+        assert_int_equal(t_peers_count(&s.peers, 0, "EXEC"), 1);
+    }
+}
+
+static void test_what_is_sent_again_goes_before_what_was_queued_after_it(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "HGET pos seq", "=7", 2},
+        {0, "HGET pos seq", "=8", 1},
+        {0, "HGET pos seq", "=9", 0},
+        {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
+        {0, "EXEC", "*3\r\n:1\r\n:1\r\n:0\r\n", 1},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = keep};
+    struct setup s;
+    const char *aborted;
+    const char *left;
+
+    (void)state;
+    start_two(&s, &host, "INCR key", rules, 6);
+    send(&s);
+    assert_int_equal(s.node.position.seq, 9);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "EXEC"), 3);
+    aborted = strstr(s.peers.peer[0].log, "EXEC\n");
+    assert_non_null(aborted);
+    left = strstr(aborted, "\nDISCARD\nWATCH pos\n");
+    assert_non_null(left);
+    left = strstr(left, "\nHSET pos seq 8 e:0:5:0 ");
+    assert_non_null(left);
+    assert_non_null(strstr(left, "\nMSET k v k v"));
+}
+
+/* A command that is not of the transaction would be queued with it. */
+static void test_others_find_no_open_transaction(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "HGET pos seq", "=8", 2},
+        {0, "HGET pos seq", "=9", 0},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+    redisReply *reply;
+
+    (void)state;
+    start_two(&s, &host, "RPUSH l a", rules, 3);
+    t_ok(redis_pipe_call_text(s.server.pipe, &reply, "PING", &err), &err);
+    assert_string_equal(reply->str, "PONG");
+    freeReplyObject(reply);
+    assert_int_equal(s.node.position.seq, 8);
+    send(&s);
+    assert_int_equal(s.node.position.seq, 9);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "MSET "), 2);
+    assert_non_null(
+        strstr(s.peers.peer[0].log, "\nDISCARD\nPING\nWATCH pos\nHGET pos seq\nMULTI\n"));
+}
+
+static void test_what_is_refused_early_is_left_out_later(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "HGET pos seq", "=8", 3},      {0, "HGET pos seq", "=9", 0},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 1}, {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = keep};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+
+    (void)state;
+    start_with(&s, any_two, sizeof(any_two) / sizeof(any_two[0]), &host, true);
+    t_peers_rules(&s.peers, rules, 5);
+    add(&s, "0:5:0", "RPUSH l a");
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    for (int i = 0; i < EARLY_SETS; i++)
+        add(&s, "0:6:0", "SET k v");
+    add(&s, "0:7:0", "INCR key");
+    t_ok(replay_multi_queue_early(&s.node, &err), &err);
+    t_ok(redis_pipe_drain(s.server.pipe, &err), &err);
+    send(&s);
+    assert_int_equal(s.node.position.seq, 9);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "DISCARD"), 1);
+    assert_int_equal(t_peers_count(&s.peers, 0, "INCR key"), 2);
+    assert_int_equal(t_peers_count(&s.peers, 0, "EXEC"), 3);
+    assert_non_null(strstr(s.peers.peer[0].log, "\nHSET pos seq 9 e:0:7:0 "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +689,11 @@ int main(void)
         cmocka_unit_test(test_the_position_of_somebody_else_keeps_what_it_says),
         cmocka_unit_test(test_what_failed_is_listed_before_the_next_transaction),
         cmocka_unit_test(test_sets_are_joined_unless_that_is_refused),
+        cmocka_unit_test(test_the_next_one_is_queued_while_the_last_is_executed),
+        cmocka_unit_test(test_the_next_one_is_not_executed_if_the_last_was_not),
+        cmocka_unit_test(test_what_is_sent_again_goes_before_what_was_queued_after_it),
+        cmocka_unit_test(test_others_find_no_open_transaction),
+        cmocka_unit_test(test_what_is_refused_early_is_left_out_later),
     };
 
     return T_RUN("replay/position/replay_multi", tests);

@@ -8,47 +8,31 @@
 #include "mapping/replay_divide.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_multi_script.h"
-#include "replay/position/replay_steps.h"
+#include "replay/position/replay_transaction.h"
 #include "target/key_scan.h"
 #include "target/local_script.h"
 #include "wire/reach.h"
 #include "wire/reply_kind.h"
 
-/* What a reply is to, in the upper half of its tag; the lower half is the number of a step. */
-enum answer {
-    ANSWER_PLAIN,
-    ANSWER_STEP,
-    ANSWER_SETS,
-    ANSWER_EXEC,
-    ANSWER_SEQ,
-};
-#define ANSWER_SHIFT 32u
-
-/* An MSET of what were several SETs. */
-#define SETS_MOST  500u
-#define SETS_BYTES (256u << 10)
-
-/* What an element of the reply to EXEC is to, beside the number of a step. */
-#define NO_STEP   SIZE_MAX
-#define LAST_STEP (SIZE_MAX - 1) /* says whether the position has `unread` */
+/* As many steps go ahead of their EXEC, with a MULTI and a script. */
+#define EARLY_STEPS 500u
+#define EARLY_MORE  2u
 
 struct replay_multi {
     const struct replay_multi_host *host;
-    struct replay_multi_scripts *scripts; /* NULL: the server runs none */
-    struct replay_steps filling;
-    struct replay_steps sent;      /* the transaction in flight, or to be sent again */
-    struct replay_steps late;      /* fields e: of what failed when it was executed */
-    char watched[REPLAY_KEY_SIZE]; /* the position's hash, since its seq was the last one ... */
-    uint64_t
-        watch_ends;   /* ... unless the pipe has more of these: scripts are run here over it too */
-    bool unconfirmed; /* the position says that replies are not known to have been read */
-    bool again;       /* something of `sent` is left out, and nothing of it was executed */
-    bool no_mset;     /* it was refused: each SET by itself */
-    uint64_t batch;   /* number of `sent` */
-    size_t *elements; /* of the reply to EXEC: which step each is of */
-    size_t element_count, element_cap;
-    struct bytes *args;
-    size_t arg_cap;
+    struct replay_queue queue;
+    struct replay_transaction filling; /* its first steps may be queued while `sent` is executed */
+    struct replay_transaction sent;    /* in flight, or to be sent again */
+    struct replay_steps late;          /* fields e: of what failed when it was executed */
+    char watching[REPLAY_KEY_SIZE];    /* the hash of a position that WATCH was put for ... */
+    uint64_t watch_ends; /* ... unless the pipe has more of these: others use it too */
+    bool watched;        /* and its seq was the last one */
+    bool executing;      /* EXEC of `sent` has no reply yet */
+    bool open_refused;   /* something of `filling` was not queued */
+    bool has_read;       /* keys are watched for `filling` that were read for scripts */
+    bool unconfirmed;    /* the position says that replies are not known to have been read */
+    bool again;          /* something of `sent` is left out, and nothing of it was executed */
+    uint64_t batch;      /* number of `sent` */
     uint64_t *covered;   /* per flow: first record after the last transaction that was executed */
     uint64_t *sent_next; /* after the records that `sent` has */
     struct buf unread;   /* which records `sent` has */
@@ -62,9 +46,20 @@ bool replay_multi_is(const struct replay_node *node)
     return node->multi != NULL;
 }
 
+/* Commands that are not waited for: of `filling`, with its MULTI. */
+static size_t count_open(const struct replay_multi *m)
+{
+    return m->filling.is_open ? 1 + m->filling.element_count : 0;
+}
+
+bool replay_multi_is_answered(const struct replay_node *node)
+{
+    return redis_pipe_in_flight(node->server->pipe) <= count_open(node->multi);
+}
+
 bool replay_multi_is_drained(const struct replay_node *node)
 {
-    return redis_pipe_in_flight(node->server->pipe) == 0 && !node->multi->again;
+    return replay_multi_is_answered(node) && !node->multi->again;
 }
 
 /*
@@ -75,7 +70,7 @@ bool replay_multi_is_drained(const struct replay_node *node)
 static int step_args(struct replay_multi *m, size_t index, char tag[REPLAY_TAG_TEXT],
                      struct ft_err *err)
 {
-    return replay_steps_args(&m->sent, index, &m->args, &m->arg_cap, tag, err);
+    return replay_steps_args(&m->sent.steps, index, &m->queue.args, &m->queue.arg_cap, tag, err);
 }
 
 /* into: where the field goes by which the target remembers it. */
@@ -106,12 +101,21 @@ static int refuse(struct replay_node *node, struct replay_steps *into, uint32_t 
 static int refuse_step(struct replay_node *node, struct replay_steps *into, size_t index,
                        const char *error, struct ft_err *err)
 {
-    const struct replay_step *step = &node->multi->sent.steps[index];
+    const struct replay_step *step = &node->multi->sent.steps.steps[index];
     char tag[REPLAY_TAG_TEXT];
 
     if (step_args(node->multi, index, tag, err) != 0)
         return -1;
-    return refuse(node, into, step->db, tag, node->multi->args, step->count, error, err);
+    return refuse(node, into, step->db, tag, node->multi->queue.args, step->count, error, err);
+}
+
+/* Why, and what becomes of it, is found when it is sent again, after the one before. */
+static int take_queued_early(struct replay_node *node, const redisReply *reply, struct ft_err *err)
+{
+    if (target_node_is_transient(reply->str))
+        return target_node_refused(node->server, reply->str, err);
+    node->multi->open_refused = true;
+    return 0;
 }
 
 /* What is not queued is left out of the next attempt, which remembers it. One key of several that do not depend on each
@@ -120,22 +124,26 @@ static int take_queued(struct replay_node *node, size_t index, const redisReply 
                        struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
-    struct replay_step *step = &m->sent.steps[index];
+    struct replay_step *step;
     char tag[REPLAY_TAG_TEXT];
     size_t each;
 
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
+    if (!m->executing)
+        return take_queued_early(node, reply, err);
+    step = &m->sent.steps.steps[index];
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
     m->again = true;
     if (step_args(m, index, tag, err) != 0)
         return -1;
-    if (m->scripts != NULL && replay_multi_script_give_up(m->scripts, m->args, step->count))
+    if (m->queue.scripts != NULL &&
+        replay_multi_script_give_up(m->queue.scripts, m->queue.args, step->count))
         return 0;
-    step->apart = replay_divide_by_key(m->args, step->count, &each);
+    step->apart = replay_divide_by_key(m->queue.args, step->count, &each);
     step->left_out = !step->apart;
-    return step->apart ? 0 : refuse_step(node, &m->sent, index, reply->str, err);
+    return step->apart ? 0 : refuse_step(node, &m->sent.steps, index, reply->str, err);
 }
 
 /* Which of them is the reason, if not the name of the command, their own SETs will say. */
@@ -143,9 +151,11 @@ static int take_queued_sets(struct replay_node *node, const redisReply *reply, s
 {
     if (reply->type != REDIS_REPLY_ERROR)
         return 0;
+    if (!node->multi->executing)
+        return take_queued_early(node, reply, err);
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
-    node->multi->no_mset = true;
+    node->multi->queue.no_mset = true;
     node->multi->again = true;
     return 0;
 }
@@ -153,7 +163,9 @@ static int take_queued_sets(struct replay_node *node, const redisReply *reply, s
 static int take_executed(struct replay_node *node, const redisReply *reply, struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
+    const struct replay_transaction *sent = &m->sent;
 
+    m->executing = false;
     if (reply->type == REDIS_REPLY_ERROR && m->again) /* EXECABORT */
         return 0;
     if (reply->type == REDIS_REPLY_ERROR)
@@ -165,18 +177,18 @@ static int take_executed(struct replay_node *node, const redisReply *reply, stru
                        "it, has changed",
                        node->server->name);
     }
-    if (reply->elements != m->element_count)
+    if (reply->elements != sent->element_count)
         return reply_not_of(reply, node->server->name, "EXEC", err);
     for (size_t i = 0; i < reply->elements; i++) {
         const redisReply *element = reply->element[i];
 
-        if (m->elements[i] == LAST_STEP && element->type == REDIS_REPLY_INTEGER)
+        if (sent->elements[i] == REPLAY_LAST_STEP && element->type == REDIS_REPLY_INTEGER)
             m->unconfirmed = element->integer != 0;
         if (element->type != REDIS_REPLY_ERROR)
             continue;
-        if (m->elements[i] == NO_STEP || m->elements[i] == LAST_STEP)
+        if (sent->elements[i] == REPLAY_NO_STEP || sent->elements[i] == REPLAY_LAST_STEP)
             return target_node_refused(node->server, element->str, err);
-        if (refuse_step(node, &m->late, m->elements[i], element->str, err) != 0)
+        if (refuse_step(node, &m->late, sent->elements[i], element->str, err) != 0)
             return -1;
     }
     node->position.seq++;
@@ -199,7 +211,7 @@ static int take_seq(struct replay_node *node, const redisReply *reply, struct ft
         return err_set(err, FT_ERR_NET, "%s: somebody else has resumed this replay",
                        node->server->name);
     }
-    (void)snprintf(node->multi->watched, sizeof(node->multi->watched), "%s", node->position.key);
+    node->multi->watched = true;
     return 0;
 }
 
@@ -207,16 +219,16 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
 {
     struct replay_node *node = context;
 
-    switch ((enum answer)(tag >> ANSWER_SHIFT)) {
-    case ANSWER_STEP:
+    switch ((enum replay_answer)(tag >> REPLAY_ANSWER_SHIFT)) {
+    case REPLAY_ANSWER_STEP:
         return take_queued(node, (uint32_t)tag, reply, err);
-    case ANSWER_SETS:
+    case REPLAY_ANSWER_SETS:
         return take_queued_sets(node, reply, err);
-    case ANSWER_EXEC:
+    case REPLAY_ANSWER_EXEC:
         return take_executed(node, reply, err);
-    case ANSWER_SEQ:
+    case REPLAY_ANSWER_SEQ:
         return take_seq(node, reply, err);
-    case ANSWER_PLAIN:
+    case REPLAY_ANSWER_PLAIN:
         break;
     }
     return reply->type == REDIS_REPLY_ERROR ? target_node_refused(node->server, reply->str, err)
@@ -227,139 +239,40 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
  * Sending
  */
 
-static int put(struct replay_node *node, enum answer answer, const struct bytes *args, size_t count,
-               struct ft_err *err)
-{
-    return redis_pipe_put(node->server->pipe, (uint64_t)answer << ANSWER_SHIFT, args, count, err);
-}
-
-static int put_text(struct replay_node *node, enum answer answer, const char *name,
-                    struct ft_err *err)
-{
-    const struct bytes args[] = {bytes_str(name)};
-
-    return put(node, answer, args, 1, err);
-}
-
 /* The reply to the second says whether a transaction may follow. */
 static int put_watch(struct replay_node *node, struct ft_err *err)
 {
+    struct replay_multi *m = node->multi;
     const struct bytes key = bytes_str(node->position.key);
     const struct bytes watch[] = {bytes_str("WATCH"), key};
     const struct bytes seq[] = {bytes_str("HGET"), key, bytes_str("seq")};
 
-    node->multi->watched[0] = '\0';
-    node->multi->watch_ends = redis_pipe_watch_ends(node->server->pipe);
-    return put(node, ANSWER_PLAIN, watch, 2, err) != 0 ? -1 : put(node, ANSWER_SEQ, seq, 3, err);
+    m->watched = false;
+    m->watch_ends = redis_pipe_watch_ends(node->server->pipe);
+    (void)snprintf(m->watching, sizeof(m->watching), "%s", node->position.key);
+    return replay_queue_put(&node->multi->queue, REPLAY_ANSWER_PLAIN, watch, 2, err) != 0
+               ? -1
+               : replay_queue_put(&node->multi->queue, REPLAY_ANSWER_SEQ, seq, 3, err);
+}
+
+/* WATCH was put for the position that there is now, and nobody has ended that. */
+static bool is_watching(const struct replay_node *node)
+{
+    return strcmp(node->multi->watching, node->position.key) == 0 &&
+           node->multi->watch_ends == redis_pipe_watch_ends(node->server->pipe);
 }
 
 static int watch(struct replay_node *node, struct ft_err *err)
 {
     const struct replay_multi *m = node->multi;
-    const bool same = strcmp(m->watched, node->position.key) == 0;
 
-    if (same && m->watch_ends == redis_pipe_watch_ends(node->server->pipe))
+    if (m->watched && is_watching(node))
         return 0;
     /* a position of before */
-    if (!same && m->watched[0] != '\0' && put_text(node, ANSWER_PLAIN, "UNWATCH", err) != 0)
+    if (m->watched && strcmp(m->watching, node->position.key) != 0 &&
+        replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0)
         return -1;
     return put_watch(node, err) != 0 ? -1 : redis_pipe_drain(node->server->pipe, err);
-}
-
-static int note_element(struct replay_multi *m, size_t step, struct ft_err *err)
-{
-    if (ARRAY_RESERVE(&m->elements, &m->element_cap, m->element_count + 1, "a transaction", err) !=
-        0)
-        return -1;
-    m->elements[m->element_count++] = step;
-    return 0;
-}
-
-static int queue_select(struct replay_node *node, uint32_t db, struct ft_err *err)
-{
-    char number[I64_TEXT_SIZE];
-    const struct bytes args[] = {bytes_str("SELECT"), bytes_of(number, i64_to_text(db, number))};
-
-    if (note_element(node->multi, NO_STEP, err) != 0)
-        return -1;
-    return put(node, ANSWER_PLAIN, args, 2, err);
-}
-
-static int queue_step(struct replay_node *node, size_t index, struct ft_err *err)
-{
-    struct replay_multi *m = node->multi;
-    const struct replay_step *step = &m->sent.steps[index];
-    const struct bytes *args;
-    size_t count;
-
-    if (replay_steps_head(&m->sent, index, &m->args, &m->arg_cap, &count, err) != 0 ||
-        note_element(m, index, err) != 0)
-        return -1;
-    args = m->args;
-    if (m->scripts != NULL &&
-        replay_multi_script_form(m->scripts, &args, &count, step->more_count, err) != 0)
-        return -1;
-    return replay_step_put(step, node->server->pipe, (uint64_t)ANSWER_STEP << ANSWER_SHIFT | index,
-                           args, count, err);
-}
-
-/* From this one on, as far as they go together: *ret is the one after them. */
-static int queue_sets(struct replay_node *node, size_t index, size_t *ret, struct ft_err *err)
-{
-    struct replay_multi *m = node->multi;
-    const struct replay_steps *sent = &m->sent;
-    const uint32_t db = sent->steps[index].db;
-    size_t count = 1;
-    size_t bytes = 0;
-
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, 1 + 2 * SETS_MOST, "a command", err) != 0)
-        return -1;
-    m->args[0] = bytes_str("MSET");
-    for (; index < sent->step_count && count < 2 * SETS_MOST && bytes < SETS_BYTES; index++) {
-        const struct replay_step *step = &sent->steps[index];
-
-        if (!step->ahead)
-            continue;
-        if (step->db != db)
-            break;
-        m->args[count] = replay_texts_at(&sent->args, step->first + 1);
-        m->args[count + 1] = replay_texts_at(&sent->args, step->first + 2);
-        bytes += m->args[count].n + m->args[count + 1].n;
-        count += 2;
-    }
-    *ret = index;
-    return note_element(m, NO_STEP, err) == 0 ? put(node, ANSWER_SETS, m->args, count, err) : -1;
-}
-
-/* The SETs that may come first, or all others. */
-static int queue_part(struct replay_node *node, bool ahead, uint32_t *db, struct ft_err *err)
-{
-    struct replay_multi *m = node->multi;
-    size_t next;
-
-    for (size_t i = 0; i < m->sent.step_count; i = next) {
-        const struct replay_step *step = &m->sent.steps[i];
-
-        next = i + 1;
-        if (step->ahead != ahead)
-            continue;
-        if (step->db != *db && queue_select(node, step->db, err) != 0)
-            return -1;
-        *db = step->db;
-        if ((ahead && !m->no_mset ? queue_sets(node, i, &next, err) : queue_step(node, i, err)) !=
-            0)
-            return -1;
-    }
-    return 0;
-}
-
-static int queue_steps(struct replay_node *node, struct ft_err *err)
-{
-    uint32_t db = 0;
-
-    if (queue_part(node, true, &db, err) != 0 || queue_part(node, false, &db, err) != 0)
-        return -1;
-    return db == 0 ? 0 : queue_select(node, 0, err);
 }
 
 /* Commands on the position, the name and the key first, with arguments that were collected, of which `step` stay
@@ -373,12 +286,15 @@ static int queue_texts(struct replay_node *node, const struct bytes *first, size
     struct replay_multi *m = node->multi;
     size_t at = 0;
 
-    if (ARRAY_RESERVE(&m->args, &m->arg_cap, first_count + text_count, "a position", err) != 0)
+    if (ARRAY_RESERVE(&m->queue.args, &m->queue.arg_cap, first_count + text_count, "a position",
+                      err) != 0)
         return -1;
     for (size_t count = first_count; at < text_count || count > 2; count = 2) {
-        memcpy(m->args, first, count * sizeof(*first));
-        count = replay_texts_fill(texts, text_count, &at, step, m->args, count, most);
-        if (note_element(m, NO_STEP, err) != 0 || put(node, ANSWER_PLAIN, m->args, count, err) != 0)
+        memcpy(m->queue.args, first, count * sizeof(*first));
+        count = replay_texts_fill(texts, text_count, &at, step, m->queue.args, count, most);
+        if (replay_transaction_note(&m->sent, REPLAY_NO_STEP, err) != 0 ||
+            replay_queue_put(&node->multi->queue, REPLAY_ANSWER_PLAIN, m->queue.args, count, err) !=
+                0)
             return -1;
     }
     return 0;
@@ -386,6 +302,7 @@ static int queue_texts(struct replay_node *node, const struct bytes *first, size
 
 static int queue_position(struct replay_node *node, struct ft_err *err)
 {
+    const struct replay_steps *sent = &node->multi->sent.steps;
     const struct bytes key = bytes_str(node->position.key);
     const struct bytes forget[] = {bytes_str("HDEL"), key};
     char seq[I64_TEXT_SIZE];
@@ -394,15 +311,15 @@ static int queue_position(struct replay_node *node, struct ft_err *err)
         bytes_str("seq"),    bytes_of(seq, i64_to_text((int64_t)node->position.seq + 1, seq)),
         bytes_str("unread"), buf_bytes(&node->multi->unread)};
     const size_t count =
-        node->multi->scripts == NULL ? 6 : 4; /* else queue_count sees to `unread` */
+        node->multi->queue.scripts == NULL ? 6 : 4; /* else queue_count sees to `unread` */
 
-    if (node->multi->sent.forget.count != 0 &&
-        queue_texts(node, forget, 2, &node->multi->sent.forget, 1, err) != 0)
+    if (sent->forget.count != 0 && queue_texts(node, forget, 2, &sent->forget, 1, err) != 0)
         return -1;
-    return queue_texts(node, fields, count, &node->multi->sent.fields, 2, err);
+    return queue_texts(node, fields, count, &sent->fields, 2, err);
 }
 
-static int queue_count(struct replay_node *node, bool last, struct ft_err *err)
+static int queue_count(struct replay_node *node, struct replay_transaction *t, bool last,
+                       struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
     const struct bytes eval[] = {bytes_str("EVAL"), bytes_str(lua_count_refused), bytes_str("1"),
@@ -410,103 +327,104 @@ static int queue_count(struct replay_node *node, bool last, struct ft_err *err)
     const struct bytes *args = eval;
     size_t count = last ? 5 : 4;
 
-    if (m->scripts == NULL)
+    if (m->queue.scripts == NULL)
         return 0;
-    if (replay_multi_script_form(m->scripts, &args, &count, 0, err) != 0 ||
-        note_element(m, last ? LAST_STEP : NO_STEP, err) != 0)
+    if (replay_multi_script_form(m->queue.scripts, &args, &count, 0, err) != 0 ||
+        replay_transaction_note(t, last ? REPLAY_LAST_STEP : REPLAY_NO_STEP, err) != 0)
         return -1;
-    return put(node, ANSWER_PLAIN, args, count, err);
+    return replay_queue_put(&node->multi->queue, REPLAY_ANSWER_PLAIN, args, count, err);
 }
 
-static int queue_all(struct replay_node *node, struct ft_err *err)
+static int open_transaction(struct replay_node *node, struct replay_transaction *t,
+                            struct ft_err *err)
 {
-    if (node->multi->scripts != NULL)
-        replay_multi_scripts_begin(node->multi->scripts);
-    return queue_count(node, false, err) == 0 && queue_steps(node, err) == 0 &&
-                   queue_position(node, err) == 0
-               ? queue_count(node, true, err)
+    return replay_transaction_open(&node->multi->queue, t, err) == 0
+               ? queue_count(node, t, false, err)
                : -1;
+}
+
+/* What was queued of `filling` is not executed, and will be queued again. */
+static int discard_open(struct replay_node *node, struct ft_err *err)
+{
+    struct replay_multi *m = node->multi;
+
+    if (!m->filling.is_open)
+        return 0;
+    if (replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "DISCARD", err) != 0 ||
+        redis_pipe_drain(node->server->pipe, err) != 0)
+        return -1;
+    replay_transaction_reset(&m->filling);
+    m->open_refused = false;
+    return 0;
+}
+
+static int leave_to_others(void *context, struct ft_err *err)
+{
+    return discard_open(context, err);
 }
 
 /* The next one is watched for in the same go. */
 static int transmit(struct replay_node *node, struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
+    struct replay_transaction *sent = &m->sent;
 
-    m->element_count = 0;
     m->unconfirmed = true;
-    if (watch(node, err) != 0 || put_text(node, ANSWER_PLAIN, "MULTI", err) != 0 ||
-        queue_all(node, err) != 0)
+    if (!sent->is_open && (watch(node, err) != 0 || open_transaction(node, sent, err) != 0))
         return -1;
-    m->watched[0] = '\0';
-    if (put_text(node, ANSWER_EXEC, "EXEC", err) != 0 || put_watch(node, err) != 0)
+    if (replay_transaction_queue(&node->multi->queue, sent, err) != 0 ||
+        replay_transaction_select(&node->multi->queue, sent, 0, err) != 0 ||
+        queue_position(node, err) != 0 || queue_count(node, sent, true, err) != 0)
+        return -1;
+    m->watched = false;
+    sent->is_open = false;
+    if (replay_queue_text(&node->multi->queue, REPLAY_ANSWER_EXEC, "EXEC", err) != 0 ||
+        put_watch(node, err) != 0)
         return -1;
     return redis_pipe_push(node->server->pipe, err);
 }
 
-/* A command for each of its keys. */
-static int add_apart(struct replay_steps *to, uint32_t db, const char *tag,
-                     const struct bytes *args, size_t count, struct ft_err *err)
+/* With room for a SELECT before each. */
+static bool has_room(const struct replay_node *node)
 {
-    char key_tag[2 * REPLAY_TAG_TEXT];
-    struct bytes one[3];
-    size_t each;
+    const struct replay_transaction *t = &node->multi->filling;
+    const size_t steps = t->steps.step_count - t->queued;
 
-    (void)replay_divide_by_key(args, count, &each); /* as it was when this was found */
-    for (size_t at = 1; at < count; at += each) {
-        replay_divide_take(args, at, each, one);
-        (void)snprintf(key_tag, sizeof(key_tag), "%s.%zu", tag, at); /* fits */
-        if (replay_steps_add(to, db, key_tag, one, 1 + each, err) != 0)
-            return -1;
-    }
-    return 0;
+    return redis_pipe_has_room(node->server->pipe, EARLY_MORE + 2 * steps,
+                               t->steps.bytes - t->queued_bytes);
 }
 
-/* The steps of the next attempt. */
-static int leave_out(struct replay_multi *m, struct ft_err *err)
+int replay_multi_queue_early(struct replay_node *node, struct ft_err *err)
 {
-    struct replay_steps left = {0};
-    struct replay_steps all;
-    int rc = 0;
+    struct replay_multi *m = node->multi;
+    struct replay_transaction *t = &m->filling;
+    int rc;
 
-    for (size_t i = 0; rc == 0 && i < m->sent.step_count; i++) {
-        const struct replay_step *step = &m->sent.steps[i];
-        char tag[REPLAY_TAG_TEXT];
-
-        if (step->left_out)
-            continue;
-        rc = step_args(m, i, tag, err);
-        if (rc == 0)
-            rc = step->apart ? add_apart(&left, step->db, tag, m->args, step->count, err)
-                             : replay_steps_add(&left, step->db, tag, m->args, step->count, err);
-        if (rc == 0 && step->ahead)
-            (void)replay_steps_mark_ahead(&left);
-    }
-    all = m->sent;
-    m->sent = (struct replay_steps){.args = left.args,
-                                    .steps = left.steps,
-                                    .step_count = left.step_count,
-                                    .step_cap = left.step_cap,
-                                    .bytes = left.bytes,
-                                    .fields = all.fields,
-                                    .forget = all.forget};
-    all.fields = (struct replay_texts){0};
-    all.forget = (struct replay_texts){0};
-    replay_steps_release(&all);
-    return rc;
+    if (!m->executing || m->again || m->open_refused || m->has_read || !is_watching(node) ||
+        t->steps.step_count - t->queued < EARLY_STEPS || !has_room(node))
+        return 0;
+    m->queue.no_wait = true;
+    rc = !t->is_open ? open_transaction(node, t, err) : 0;
+    if (rc == 0)
+        rc = replay_transaction_queue(&node->multi->queue, t, err);
+    m->queue.no_wait = false;
+    return rc == 0 ? redis_pipe_push(node->server->pipe, err) : -1;
 }
 
 int replay_multi_drain(struct replay_node *node, struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
 
-    if (redis_pipe_drain(node->server->pipe, err) != 0)
+    if (redis_pipe_await(node->server->pipe, count_open(m), err) != 0)
         return -1;
     while (m->again) {
         m->again = false;
         /* the position passes what was refused */
-        if (replay_position_set_list_refused(node->set, err) != 0 || leave_out(m, err) != 0 ||
-            transmit(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
+        if (discard_open(node, err) != 0 || replay_position_set_list_refused(node->set, err) != 0 ||
+            replay_transaction_leave_out(&m->queue, &m->sent, err) != 0)
+            return -1;
+        m->executing = true;
+        if (transmit(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
             return -1;
     }
     return 0;
@@ -517,8 +435,8 @@ static int add_late(struct replay_multi *m, struct ft_err *err)
     const struct replay_texts *late = &m->late.fields;
 
     for (size_t i = 0; i + 1 < late->count; i += 2) {
-        if (replay_steps_field(&m->filling, replay_texts_at(late, i), replay_texts_at(late, i + 1),
-                               err) != 0)
+        if (replay_steps_field(&m->filling.steps, replay_texts_at(late, i),
+                               replay_texts_at(late, i + 1), err) != 0)
             return -1;
     }
     replay_steps_clear(&m->late);
@@ -546,17 +464,21 @@ static int list_records(struct replay_node *node, struct ft_err *err)
 int replay_multi_send(struct replay_node *node, struct ft_err *err)
 {
     struct replay_multi *m = node->multi;
-    struct replay_steps swap;
+    struct replay_transaction swap;
 
     /* with this one the last one's replies count as read */
     if (replay_multi_drain(node, err) != 0 ||
         replay_position_set_list_refused(node->set, err) != 0 || add_late(m, err) != 0 ||
-        list_records(node, err) != 0)
+        list_records(node, err) != 0 ||
+        ((m->open_refused || !is_watching(node)) && discard_open(node, err) != 0))
         return -1;
     swap = m->sent;
     m->sent = m->filling;
     m->filling = swap;
-    replay_steps_clear(&m->filling);
+    replay_steps_clear(&m->filling.steps);
+    replay_transaction_reset(&m->filling);
+    m->executing = true;
+    m->has_read = false;
     m->batch = node->count.batches;
     return transmit(node, err);
 }
@@ -622,20 +544,20 @@ static int bring_keys(struct replay_node *node, const struct bytes *keys, size_t
     bool named = false;
 
     for (size_t i = 0; !named && i < count; i++)
-        named = replay_steps_name(&node->multi->filling, keys[i]);
+        named = replay_steps_name(&node->multi->filling.steps, keys[i]);
     if (named && node->multi->host->flush(node, true, err) != 0)
         return -1;
-    return replay_multi_drain(node, err);
+    return replay_multi_drain(node, err) == 0 ? discard_open(node, err) : -1;
 }
 
 bool replay_multi_joins_sets(const struct replay_node *node)
 {
-    return node->multi->scripts != NULL && !node->multi->no_mset;
+    return node->multi->queue.scripts != NULL && !node->multi->queue.no_mset;
 }
 
 bool replay_multi_runs_scripts(const struct replay_node *node)
 {
-    return node->multi->scripts == NULL;
+    return node->multi->queue.scripts == NULL;
 }
 
 int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *tag,
@@ -648,13 +570,15 @@ int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *t
 
     if (count < 3 || !bytes_to_u64(args[2], &keys) || keys > count - 3)
         return err_set(err, FT_ERR_BUG, "a script without its number of keys");
-    if (bring_keys(node, args + 3, keys, err) != 0 ||
-        watch_keys(node, db, args + 3, keys, err) != 0 ||
+    if (bring_keys(node, args + 3, keys, err) != 0)
+        return -1;
+    m->has_read = true;
+    if (watch_keys(node, db, args + 3, keys, err) != 0 ||
         (m->script == NULL && local_script_new(&m->script, ask_for_script, node, err) != 0) ||
         local_script_run(m->script, &reply, db, args, count, err) != 0)
         return -1;
     rc = reply->type == REDIS_REPLY_ERROR
-             ? refuse(node, &m->filling, db, tag, args, count, reply->str, err)
+             ? refuse(node, &m->filling.steps, db, tag, args, count, reply->str, err)
              : 0;
     freeReplyObject(reply);
     if (rc != 0 || select_db(node, 0, err) != 0)
@@ -675,7 +599,8 @@ int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *t
         target_node_has_db(node->server, db, ret_there, err) != 0)
         return -1;
     if (!*ret_there)
-        return refuse(node, &m->filling, db, tag, args, count, "ERR DB index is out of range", err);
+        return refuse(node, &m->filling.steps, db, tag, args, count, "ERR DB index is out of range",
+                      err);
     m->db_max = db;
     return 0;
 }
@@ -695,11 +620,13 @@ int replay_multi_begin(struct replay_node *node, const struct replay_multi_host 
     node->multi->sent_next = calloc(node->set->flow_count + 1u, sizeof(*node->multi->sent_next));
     if (node->multi->covered == NULL || node->multi->sent_next == NULL)
         return err_nomem(err, "a node");
+    node->multi->queue.pipe = node->server->pipe;
     if (has_scripts &&
-        replay_multi_scripts_new(&node->multi->scripts, node->server->uri.reach, err) != 0)
+        replay_multi_scripts_new(&node->multi->queue.scripts, node->server->uri.reach, err) != 0)
         return -1;
-    node->batch.steps = &node->multi->filling;
+    node->batch.steps = &node->multi->filling.steps;
     redis_pipe_on_reply(node->server->pipe, take_reply, node);
+    redis_pipe_on_others(node->server->pipe, leave_to_others, node);
     return 0;
 }
 
@@ -712,7 +639,7 @@ static int write_late(struct replay_node *node, struct redis_pipe *pipe, struct 
         const struct bytes args[] = {bytes_str("HSET"), bytes_str(node->position.key),
                                      replay_texts_at(late, i), replay_texts_at(late, i + 1)};
 
-        if (redis_pipe_put(pipe, 0, args, 4, err) != 0) /* 0: ANSWER_PLAIN */
+        if (redis_pipe_put(pipe, 0, args, 4, err) != 0) /* 0: REPLAY_ANSWER_PLAIN */
             return -1;
     }
     return redis_pipe_drain(pipe, err);
@@ -731,9 +658,11 @@ int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
     struct replay_multi *m = node->multi;
 
     /* what is watched is changed here, and was by who calls */
-    if (m->watched[0] != '\0' && put_text(node, ANSWER_PLAIN, "UNWATCH", err) != 0)
+    if (discard_open(node, err) != 0 ||
+        (m->watched &&
+         replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0))
         return -1;
-    m->watched[0] = '\0';
+    m->watched = false;
     if (write_late(node, node->server->pipe, err) != 0 ||
         (m->unconfirmed && confirm(node, node->server->pipe, err) != 0))
         return -1;
@@ -763,18 +692,17 @@ void replay_multi_end(struct replay_node *node)
 
     if (m == NULL)
         return;
+    redis_pipe_on_others(node->server->pipe, NULL, NULL);
     if (m->late.fields.count != 0 || (m->unconfirmed && replay_multi_is_drained(node)))
         write_end(node);
-    replay_steps_release(&m->filling);
-    replay_steps_release(&m->sent);
+    replay_transaction_release(&m->filling);
+    replay_transaction_release(&m->sent);
     replay_steps_release(&m->late);
     local_script_free(m->script);
-    replay_multi_scripts_free(m->scripts);
     buf_release(&m->unread);
     free(m->covered);
     free(m->sent_next);
-    free(m->elements);
-    free(m->args);
+    replay_queue_release(&m->queue);
     free(m);
     node->multi = NULL;
     node->batch.steps = NULL;

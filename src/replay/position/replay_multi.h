@@ -3,7 +3,10 @@
  *
  * What it is   A batch is one transaction: MULTI, its commands, the position after them, EXEC. The position's hash is WATCHed
  *              since its `seq` was read and found to be the last one sent, so a transaction is executed only if it follows the
- *              last, and nothing of a run before is once somebody has claimed the position. So one is in flight at a time.
+ *              last, and nothing of a run before is once somebody has claimed the position. So one is executed at a time.
+ * Early        Meanwhile the first commands of the next are queued by the server: WATCH and the look at `seq` were put after the
+ *              last EXEC. The position and EXEC follow when the last one's replies, and that to the look, have been read. If
+ *              these say otherwise, or others use the connection, what was queued is DISCARDed, and queued again later.
  * Scripts      Commands that are scripts go as such (replay_multi_script.h). Where the server runs none they are run here when
  *              they are put: what they read is read then, its keys being WATCHed too, and what they write becomes part of the
  *              transaction.
@@ -50,8 +53,13 @@ int replay_multi_look_at_db(struct replay_node *node, uint32_t db, const char *t
                             struct ft_err *err);
 /* replay_multi_send - what was put since the last one, when that has been executed. */
 int replay_multi_send(struct replay_node *node, struct ft_err *err);
+/* replay_multi_queue_early - while the last one is executed, what was put since goes to the server to be queued, if it is worth
+ * it. It does not wait. */
+int replay_multi_queue_early(struct replay_node *node, struct ft_err *err);
 /* replay_multi_drain - all that was sent has been executed. */
 int replay_multi_drain(struct replay_node *node, struct ft_err *err);
+/* replay_multi_is_answered - there is a reply to all that was to be executed; it may have to be sent again. */
+bool replay_multi_is_answered(const struct replay_node *node);
 /* replay_multi_is_drained - as far as is known without waiting. */
 bool replay_multi_is_drained(const struct replay_node *node);
 /* replay_multi_confirm - all replies have been read, which the position says from here on. */

@@ -355,8 +355,8 @@ static int grows_meanwhile(struct replay_node *node, bool *ret, struct ft_err *e
         return 0;
     if (commands % MULTI_LOOK_EVERY == 0 && redis_pipe_work(node->server->pipe, err) != 0)
         return -1;
-    *ret = redis_pipe_in_flight(node->server->pipe) != 0;
-    return 0;
+    *ret = !replay_multi_is_drained(node);
+    return *ret ? replay_multi_queue_early(node, err) : 0;
 }
 
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err)
@@ -391,7 +391,7 @@ int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_e
     if (redis_pipe_work(pipe, err) != 0)
         return -1;
     /* a transaction that was refused is to be sent again */
-    if (replay_multi_is(node) && redis_pipe_in_flight(pipe) == 0 &&
+    if (replay_multi_is(node) && replay_multi_is_answered(node) &&
         replay_multi_drain(node, err) != 0)
         return -1;
     has_args = replay_batch_commands(&node->batch) != 0 || node->batch.forget.count != 0;
