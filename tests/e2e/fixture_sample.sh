@@ -2,6 +2,7 @@
 # A sample of a capture: clean, the same each time, and for its keys what the whole is, converted and replayed, at any
 # moment; over generations, of archives, .dfs sets and RDB files.
 . "${0%/*}/../lib/sh_lib.sh"
+. "${0%/*}/../lib/nodes_lib.sh"
 t_begin
 need_redis
 
@@ -126,6 +127,46 @@ files()
     done
 }
 
+# The nodes of a cluster become one flow, in which a slot that moves has the records of its old owner first.
+of_set()
+{
+    nodes_start "$RECORDINGS/cluster-migrate"
+    check "a set: captured" ft capture "$NODE_1" "$T/set" --cluster --until-caught-up --quiet
+    nodes_check "a set"
+    sampled "$T/set" --keys 100%
+    check "a set: the same keys" ft diff "$T/set" "$T/s" --quiet
+    check "a set: one flow" test "$(ft inspect "$T/s" --json | json - 'capture/generations/*/flows/*/flow' | wc -l)" = 1
+    check "a set: with its journal" [ "$(ft inspect "$T/s" --records | grep -c .)" -gt 3000 ]
+    check "a set: the slot that moved" [ "$(ft inspect "$T/s" --records | grep -c 'DFLYCLUSTER FLUSHSLOTS')" = 1 ]
+    mv "$T/s" "$T/whole"
+    sampled "$T/set" --keys 10% --seed 5
+    only_missing "a set: keys are as in the whole" "$T/set" "$T/s"
+    mv "$T/s" "$T/tenth"
+    sampled "$T/set" --keys 10% --seed 5 --generation 1
+    check "a set: its generation" ft diff "$T/tenth" "$T/s" --quiet
+    check_status "a set: no such generation" 2 'no generation 7' ft fixture sample "$T/set" "$T/x" --keys 10% --generation 7
+    echo 'a secret of some length' >"$T/secret"
+    check_status "a set, masked: slots" 1 'keep-slots' ft fixture mask "$T/set" "$T/x" --secret-file "$T/secret"
+    nodes_start "$RECORDINGS/cluster"
+    check "another set: captured" ft capture "$NODE_1" "$T/other" --cluster --until-caught-up --quiet
+    nodes_check "another set"
+    check "a set, masked" ft fixture mask "$T/other" "$T/m" --secret-file "$T/secret" --quiet
+    check "a set, masked: verify" verify_clean "$T/m"
+    check "a set, masked: as many keys" [ "$(keys_of "$T/m")" = "$(keys_of "$T/other")" ]
+    ft inspect "$T/m" --records >"$T/masked"
+    check "a set, masked: other names" [ "$(grep -c 'k:n[0-9]' "$T/masked")" = 0 ]
+    check "a set, shrunk" ft fixture shrink "$T/set" "$T/small" --quiet --tries 40 --while \
+        "\"$FLOWTAPE\" inspect {} --records 2>/dev/null | grep -q FLUSHSLOTS"
+    check "a set, shrunk: what it was about" [ "$(ft inspect "$T/small" --records | grep -c COMMAND)" = 1 ]
+}
+
+# keys_of INPUT
+keys_of()
+{
+    rm -f "$T/keys.rdb"
+    ft convert "$1" "$T/keys.rdb" --to rdb --on-loss skip --json --quiet | json - keys
+}
+
 errors()
 {
     check_status "which keys" 2 "says which keys" ft fixture sample "$T/made" "$T/x"
@@ -145,5 +186,6 @@ lsns
 replayed
 made
 files
+of_set
 errors
 t_end
