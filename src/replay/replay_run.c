@@ -140,6 +140,7 @@ static void fetch_ahead(const struct replay_run *run, uint32_t i)
 {
     const struct waiting *w;
     const uint8_t *p;
+    uint32_t n;
 
     if (i + 2 * AHEAD < run->count)
         __builtin_prefetch(&run->waiting[run->order[i + 2 * AHEAD]]);
@@ -147,8 +148,11 @@ static void fetch_ahead(const struct replay_run *run, uint32_t i)
         return;
     w = &run->waiting[run->order[i + AHEAD]];
     p = run->bytes.p + w->start;
-    for (uint32_t n = 0; n < w->key_bytes + w->value_bytes && n < 4 * LINE_BYTES; n += LINE_BYTES)
-        __builtin_prefetch(p + n);
+    n = w->key_bytes + w->value_bytes;
+    for (uint32_t at = 0; at < n && at < 4 * LINE_BYTES; at += LINE_BYTES)
+        __builtin_prefetch(p + at);
+    if (n != 0) /* it may end in one line more */
+        __builtin_prefetch(p + n - 1);
 }
 
 static void clear(struct replay_run *run)
