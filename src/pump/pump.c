@@ -131,23 +131,40 @@ static int take_entry(struct pump *p, const struct item *item, struct ft_err *er
     return rc <= 0 ? rc : pump_entry(p, item, err);
 }
 
-/* Leaves those of the run that the sink gets. first: an item of the same flow and time. */
+/* As an item of the flow and time of `first`. */
+static int choose_by_item(struct pump *p, const struct item *first, const struct rdb_plain *plain,
+                          struct ft_err *err)
+{
+    struct item item = *first;
+    int rc;
+
+    item.offset = item.rdb.offset = plain->offset;
+    item.rdb.entry = rdb_run_entry(&p->run, plain);
+    rc = stays(p, &item, err);
+    return rc <= 0 ? rc : passes(p, &item.rdb.entry);
+}
+
+/* Leaves those of the run that the sink gets. */
 static int choose(struct pump *p, const struct item *first, struct ft_err *err)
 {
+    const struct pump_divert *divert = p->o.divert;
+    const bool named = !filter_is_empty(p->o.filter) || source_has_foreign(p->o.source);
     struct rdb_run *run = &p->run;
-    struct item item = *first;
     size_t kept = 0;
 
     for (size_t i = 0; i < run->count; i++) {
-        int rc;
+        const struct rdb_plain *plain = &run->entries[i];
+        bool timed = p->o.expired_ms != PUMP_NOTHING_EXPIRED && plain->expire_ms != RDB_NO_EXPIRY;
+        int rc = 1;
 
-        item.offset = item.rdb.offset = run->entries[i].offset;
-        item.rdb.entry = rdb_run_entry(run, &run->entries[i]);
-        rc = stays(p, &item, err);
+        if (named || timed ||
+            (divert != NULL &&
+             (divert->may_take == NULL || divert->may_take(divert->context, run->db, plain->key))))
+            rc = choose_by_item(p, first, plain, err);
         if (rc < 0)
             return -1;
-        if (rc > 0 && passes(p, &item.rdb.entry))
-            run->entries[kept++] = run->entries[i];
+        if (rc > 0 && kept++ != i)
+            run->entries[kept - 1] = *plain;
     }
     run->count = kept;
     return 0;

@@ -45,21 +45,35 @@ static int cancelled(struct ft_err *err)
  * What the journal touches
  */
 
+/* What the journal does to the key: marks of fold_look. */
+static unsigned look(const struct lane *lane, uint32_t db, struct bytes key)
+{
+    return lane->fold == NULL ? 0 : fold_look(lane->run->fold, db, key);
+}
+
+static bool keeps_back(const struct lane *lane, uint32_t db, struct bytes key)
+{
+    return fold_drops(lane->run->fold, db, key) || !key_choice_wants(&lane->run->o.choice, db, key);
+}
+
+/* Of a string there is nothing to be noted (fold_note_entry). */
+static bool may_divert(void *context, uint32_t db, struct bytes key)
+{
+    return look(context, db, key) != 0 || keeps_back(context, db, key);
+}
+
 static int divert_entry(void *context, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
     struct lane *lane = context;
-    struct fold *fold = lane->run->fold;
-    unsigned marks = 0;
+    unsigned marks;
 
-    if (fold_note_entry(fold, item, err) != 0)
+    if (fold_note_entry(lane->run->fold, item, err) != 0)
         return -1;
-    if (lane->fold != NULL)
-        marks = fold_look(fold, entry->db, entry->key);
+    marks = look(lane, entry->db, entry->key);
     if (marks != 0)
         return fold_stream_entry(lane->fold, item, marks, err) != 0 ? -1 : 1;
-    return fold_drops(fold, entry->db, entry->key) ||
-           !key_choice_wants(&lane->run->o.choice, entry->db, entry->key);
+    return keeps_back(lane, entry->db, entry->key);
 }
 
 static int divert_record(void *context, const struct item *item, const struct translation *t,
@@ -271,6 +285,7 @@ static int open_lane(struct state_run *r, struct lane *lane, struct ft_err *err)
 
     lane->divert = (struct pump_divert){.context = lane,
                                         .entry = divert_entry,
+                                        .may_take = may_divert,
                                         .record = divert_record,
                                         .script = divert_script,
                                         .function = divert_function};
