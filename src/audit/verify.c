@@ -305,6 +305,21 @@ static int note_no_checksum(struct verify_report *r, const char *path, struct ft
         r, path, "stored without a checksum: a byte changed within a value may go unseen", err);
 }
 
+/* The item, and the plain entries after it. */
+static int check_item(struct verify_items *c, const struct item *item, struct source_stream *stream,
+                      struct ft_err *what)
+{
+    if (verify_item(c, item, what) != 0)
+        return -1;
+    if (item->kind != ITEM_ENTRY)
+        return 0;
+    do {
+        if (source_stream_run(stream, &c->run, what) != 0 || verify_items_run(c, what) != 0)
+            return -1;
+    } while (c->run.count != 0);
+    return 0;
+}
+
 /* 1: the stream ends here, by what was found. */
 static int check_stream(struct verify_items *c, const struct source *source, uint32_t index,
                         struct source_stream *stream, struct ft_err *err)
@@ -318,7 +333,7 @@ static int check_stream(struct verify_items *c, const struct source *source, uin
         if (!item.is_record && item.rdb.kind == RDB_ITEM_EOF && item.rdb.number == 0 &&
             note_no_checksum(r, source->path, err) != 0)
             return -1;
-        if (verify_item(c, &item, &what) == 0)
+        if (check_item(c, &item, stream, &what) == 0)
             continue;
         if (verify_report_found(r, source_stream_file(source, index), what.offset, &what, err) != 0)
             return -1;

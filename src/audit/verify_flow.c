@@ -46,6 +46,17 @@ static int found_text(struct flow_check *c, struct ft_err *err, const char *fmt,
     return verify_report_finding(c->report, c->file, c->file_offset, text, err);
 }
 
+/* The plain entries after one. */
+static int decode_runs(struct flow_check *c, struct ft_err *what)
+{
+    do {
+        if (flow_decoder_run(c->decoder, &c->items.run, what) != 0 ||
+            verify_items_run(&c->items, what) != 0)
+            return -1;
+    } while (c->items.run.count != 0);
+    return 0;
+}
+
 /* Takes from the decoder what it has. *ret_end: STEP_MORE, STEP_END or STEP_ERROR (then in what). */
 static enum step decode(struct flow_check *c, struct ft_err *what)
 {
@@ -53,7 +64,8 @@ static enum step decode(struct flow_check *c, struct ft_err *what)
     enum step step;
 
     while ((step = flow_decoder_next(c->decoder, &item, what)) == STEP_ITEM) {
-        if (verify_item(&c->items, &item, what) != 0)
+        if (verify_item(&c->items, &item, what) != 0 ||
+            (item.kind == ITEM_ENTRY && decode_runs(c, what) != 0))
             return STEP_ERROR;
     }
     return step;

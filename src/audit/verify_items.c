@@ -2,18 +2,35 @@
 
 #include <inttypes.h>
 
-#include "item/entry_loss.h"
+static int check_key(struct verify_items *c, uint32_t db, struct bytes key, int64_t expire_ms,
+                     struct ft_err *err)
+{
+    c->report->keys++;
+    if (expire_ms != RDB_NO_EXPIRY && expire_ms <= c->keys->now_ms)
+        return 0;
+    return key_log_add(c->keys->log, &c->keys->batch, db, key, err);
+}
 
 static int check_entry(void *context, const struct item *item, struct ft_err *err)
 {
     const struct rdb_entry *entry = &item->rdb.entry;
     struct verify_items *c = context;
 
-    c->report->keys++;
-    if (!entry_is_over(entry, c->keys->now_ms) &&
-        key_log_add(c->keys->log, &c->keys->batch, entry->db, entry->key, err) != 0)
+    if (check_key(c, entry->db, entry->key, entry->expire_ms, err) != 0)
         return -1;
     return value_check_run(&c->values, entry->type, entry->value, err);
+}
+
+/* Whether a string holds together was seen when its end was found. */
+int verify_items_run(struct verify_items *c, struct ft_err *err)
+{
+    for (size_t i = 0; i < c->run.count; i++) {
+        const struct rdb_plain *plain = &c->run.entries[i];
+
+        if (check_key(c, c->run.db, plain->key, plain->expire_ms, err) != 0)
+            return err_wrap(err, "offset %" PRIu64, plain->offset);
+    }
+    return 0;
 }
 
 static int count_record(void *context, const struct item *item, const struct translation *t,

@@ -24,6 +24,7 @@ struct verify_items {
     struct verify_report *report;
     struct verify_keys *keys;
     struct value_check values;
+    struct rdb_run run; /* for who has it filled */
     struct pump *pump;
 };
 
@@ -31,5 +32,7 @@ int verify_items_init(struct verify_items *c, struct ft_err *err);
 void verify_items_release(struct verify_items *c);
 /* verify_item - FT_ERR_CORRUPT and friends, with the item's offset. */
 int verify_item(struct verify_items *c, const struct item *item, struct ft_err *err);
+/* verify_items_run - the entries of c->run. */
+int verify_items_run(struct verify_items *c, struct ft_err *err);
 
 #endif
