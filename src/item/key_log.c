@@ -5,8 +5,11 @@
 #include "base/hash.h"
 #include "base/parted_log.h"
 #include "base/table_memory.h"
+#include "base/task_pool.h"
 
 #define BLOCK_HASHES 8192u
+/* What the tables of all threads may take. */
+#define SURVEY_BYTES ((size_t)8 << 20)
 
 struct key_log {
     struct parted_log *hashes;
@@ -91,22 +94,76 @@ static int look_up(void *context, const void *records, size_t count, struct ft_e
     return 0;
 }
 
-static int search_part(const struct key_log *l, unsigned part, struct search *s, struct ft_err *err)
+static size_t capacity_of(const struct key_log *l, unsigned part)
 {
     size_t count = parted_log_count(l->hashes, part);
     size_t capacity = 64;
-    int rc;
 
     while (capacity < 2 * count)
         capacity *= 2;
+    return capacity;
+}
+
+static int search_part(const struct key_log *l, unsigned part, struct search *s, struct ft_err *err)
+{
+    size_t capacity = capacity_of(l, part);
+
+    memset(s->slots, 0, capacity * sizeof(*s->slots));
+    s->mask = capacity - 1;
+    return parted_log_read(l->hashes, part, look_up, s, err);
+}
+
+static int search_begin(struct search *s, size_t capacity, struct ft_err *err)
+{
     if (table_memory_init(&s->memory, capacity * sizeof(*s->slots), "a part of a log of keys",
                           err) != 0)
         return -1;
     s->slots = s->memory.p;
-    s->mask = capacity - 1;
-    rc = parted_log_read(l->hashes, part, look_up, s, err);
-    table_memory_release(&s->memory);
+    return 0;
+}
+
+/*
+ * Nearly always nothing is there twice. Whether it is so is found out by several threads, each of which looks through every
+ * n-th part; the parts that have something are then looked through once more, one after the other.
+ */
+struct survey {
+    const struct key_log *log;
+    uint32_t threads;
+    size_t capacity; /* enough for any part */
+    bool has_repeats[PARTED_LOG_PARTS];
+};
+
+static int survey_parts(void *context, uint32_t index, struct ft_err *err)
+{
+    struct survey *v = context;
+    uint64_t found;
+    struct search s = {.found = &found, .found_max = 1};
+    int rc = search_begin(&s, v->capacity, err);
+
+    for (unsigned i = index; rc == 0 && i < PARTED_LOG_PARTS; i += v->threads) {
+        s.found_count = 0;
+        if (parted_log_count(v->log->hashes, i) != 0)
+            rc = search_part(v->log, i, &s, err);
+        v->has_repeats[i] = s.found_count != 0;
+    }
+    table_memory_release(&s.memory);
     return rc;
+}
+
+/* So many threads as their tables leave memory for. */
+static int run_survey(struct survey *v, struct ft_err *err)
+{
+    size_t fit;
+
+    for (unsigned i = 0; i < PARTED_LOG_PARTS; i++) {
+        size_t capacity = capacity_of(v->log, i);
+
+        if (capacity > v->capacity)
+            v->capacity = capacity;
+    }
+    fit = SURVEY_BYTES / (v->capacity * sizeof(uint64_t));
+    v->threads = task_pool_threads(PARTED_LOG_PARTS, fit == 0 ? 1 : (uint32_t)fit);
+    return task_pool_run(v->threads, v->threads, survey_parts, v, err);
 }
 
 static int by_value(const void *a, const void *b)
@@ -121,11 +178,18 @@ int key_log_repeats(struct key_log *l, uint64_t *ret, size_t max, size_t *ret_co
                     struct ft_err *err)
 {
     struct search s = {.found = ret, .found_max = max};
+    struct survey v = {.log = l};
+    int rc = run_survey(&v, err);
 
-    for (unsigned i = 0; i < PARTED_LOG_PARTS; i++) {
-        if (parted_log_count(l->hashes, i) != 0 && search_part(l, i, &s, err) != 0)
-            return -1;
+    if (rc == 0)
+        rc = search_begin(&s, v.capacity, err);
+    for (unsigned i = 0; rc == 0 && i < PARTED_LOG_PARTS; i++) {
+        if (v.has_repeats[i])
+            rc = search_part(l, i, &s, err);
     }
+    table_memory_release(&s.memory);
+    if (rc != 0)
+        return -1;
     qsort(ret, s.found_count, sizeof(*ret), by_value);
     *ret_count = s.found_count;
     return 0;

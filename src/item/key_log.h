@@ -3,10 +3,11 @@
  *
  * How it works  Each key is a hash of 64 bits. Hashes are sorted by their first bits into parts, each of
  *               which collects a block in memory and appends it to a spool; so adding writes in
- *               sequence and never searches. In the end one part after the other, which then fits into
- *               memory, is looked through. Two keys may share a hash: repeated_keys.h tells the names.
- * Memory        Up to 17 MiB, then 8 bytes for a key in the spool's file; in the end 32 bytes for each
- *               256th key.
+ *               sequence and never searches. In the end each part, which then fits into memory, is looked
+ *               through, several at a time as long as their tables are small. Two keys may share a hash:
+ *               repeated_keys.h tells the names.
+ * Memory        Up to 17 MiB, then 8 bytes for a key in the spool's file; in the end up to 8 MiB, or 32 bytes for
+ *               each 256th key if that is more.
  * Threads       A batch belongs to one thread, the log locks.
  */
 #ifndef FLOWTAPE_ITEM_KEY_LOG_H
