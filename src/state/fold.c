@@ -4,6 +4,9 @@
 
 #include "wire/server_info.h"
 
+/* The oldest that may apply a journal. */
+#define OLDEST_SERVER 700u
+
 static int ask_version(struct private_redis *server, const char *program, struct server_info *ret,
                        struct ft_err *err)
 {
@@ -14,7 +17,7 @@ static int ask_version(struct private_redis *server, const char *program, struct
         return -1;
     rc = server_info_fetch(pipe, program, ret, err);
     redis_pipe_free(pipe);
-    if (rc != 0 || ret->version >= 700)
+    if (rc != 0 || ret->version >= OLDEST_SERVER)
         return rc;
     return err_set(err, FT_ERR_STATE,
                    "\"%s\" is Redis %u.%u; 7.0 or later is needed to apply the journal "
@@ -53,16 +56,44 @@ static int start_server(struct fold *f, struct ft_err *err)
     return check_version(f, err);
 }
 
+/*
+ * Of many journals each record is plain, for the oldest server already: then none is needed. Else the first that is not ends
+ * the attempt. 1: it did.
+ */
+static int scan_plain(struct fold *f, struct fold_plan_options plan, struct ft_err *err)
+{
+    const struct target oldest = target_of_server(OLDEST_SERVER, 0, "");
+    struct ft_err cause = FT_ERR_INIT;
+
+    plan.target = &oldest;
+    plan.plain_only = true;
+    if (fold_plan_scan(f->plan, &plan, &cause) == 0)
+        return 0;
+    if (!fold_plan_asks(f->plan))
+        return err_copy(err, &cause);
+    fold_plan_free(f->plan);
+    f->plan = NULL;
+    return fold_plan_new(&f->plan, f->source, f->options.cut, err) != 0 ? -1 : 1;
+}
+
 /* The plan translates for the server, as the streams will. Records inside a full sync are not translated by it. */
 static int prepare(struct fold *f, struct ft_err *err)
 {
     struct fold_plan_options plan = {.cut = f->options.cut,
                                      .target = f->options.target,
                                      .json_as = f->options.json_as,
-                                     .choice = f->options.choice};
+                                     .choice = f->options.choice,
+                                     .plain = f->plain};
+    int rc = 1;
 
+    f->noted = f->options.choice.wants == NULL;
     if (fold_plan_new(&f->plan, f->source, f->options.cut, err) != 0)
         return -1;
+    if (!f->options.cut->is_snapshot && f->noted &&
+        f->source->snapshot_records == SNAPSHOT_RECORDS_NONE)
+        rc = scan_plain(f, plan, err);
+    if (rc <= 0)
+        return rc;
     if (!f->options.cut->is_snapshot) {
         if (start_server(f, err) != 0)
             return -1;

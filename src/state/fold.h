@@ -5,8 +5,10 @@
  *               pass over the journal notes the touched ones (touched_keys.h: fixed memory). The
  *               second pass is that over the streams (state_run.h): untouched entries go straight to the sink;
  *               touched ones that records only set, delete or
- *               expire are written down (plain_keys.h); the others are loaded, with their records, in stream order, into
+ *               expire are written down (plain_keys.h), what records do to them by the first pass already; the others are
+ *               loaded, with their records, in stream order, into
  *               a private redis-server (wire/private_redis.h), and in the end their values are taken from it by DUMP.
+ *               Where there are no others, there is no server and no second pass over the journal.
  *               Flushed databases drop what came before.
  * Order         Each stream has its own connection for the records inside the full sync; keys of
  *               different flows are independent. The journals after it follow on one connection
@@ -42,13 +44,14 @@ struct fold {
     struct fold_options options;
     struct fold_plan *plan;
     struct plain_keys *plain;
-    struct private_redis *server; /* NULL: nothing is touched */
+    bool noted;                   /* what plain records do is in it */
+    struct private_redis *server; /* NULL: it is not needed */
     struct target own;            /* what the server is, with its modules */
     const struct target *engine;  /* it, once it is known */
     pthread_mutex_t suspects_mu;  /* guards options.suspects */
 };
 
-/* fold_new - the first pass; starts the server if anything is touched. */
+/* fold_new - the first pass; starts the server if anything needs it. */
 int fold_new(struct fold **ret, const struct source *source, const struct fold_options *options,
              struct ft_err *err);
 /* fold_note_entry - of the snapshot, whether the fold takes it or not: is its key suspect? */

@@ -2,13 +2,17 @@
 
 #include <stdlib.h>
 
-#include "input/journal_pass.h"
+#include "command/suspect.h"
 #include "item/touched.h"
 
 struct fold_plan {
     const struct source *source;
     struct owner_guard guard;
     struct key_choice choice;
+    struct plain_keys *plain; /* NULL: plain commands are only looked at */
+    bool plain_only;
+    bool asks;
+    struct journal_pass_counts counts;
     struct touched_keys *touched;
     bool touched_all; /* a record may concern keys that it does not name */
     bool functions;
@@ -50,14 +54,16 @@ void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_
     }
 }
 
-void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
-                     const struct plain_command *c)
+static void touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
+                  const struct plain_command *c)
 {
     bool overwrites = c->kind == PLAIN_DELETE || (c->kind == PLAIN_SET && !c->keeps_time);
     unsigned marks = (c->kind == PLAIN_UNKNOWN ? KEY_SERVED : 0u) | (overwrites ? 0u : KEY_NEEDED);
 
     for (size_t i = 0; i < count; i++)
         touched_keys_add(p->touched, keys[i].db, keys[i].key, marks);
+    if (p->choice.wants != NULL) /* who asks for each record */
+        touched_keys_drain(p->touched);
 }
 
 /* All keys of a record that somebody wants a key of: their values may have come from each other. */
@@ -72,7 +78,32 @@ static void choose(struct fold_plan *p, const struct translation_key *keys, size
     for (size_t i = 0; i < count && wanted && p->choice.wants != NULL && count > 1; i++)
         p->grown |= touched_keys_look(p->touched, keys[i].db, keys[i].key) == 0;
     if (wanted)
-        fold_plan_touch(p, keys, count, c);
+        touch(p, keys, count, c);
+}
+
+/* Is there more to a record than plain_keys holds, something to be reported too? */
+static bool asks_for_more(const struct translation *t, const struct plain_command *c)
+{
+    bool asks = t->loss_count != 0 || t->any_key || t->functions || suspect_spreads(t) ||
+                (c->kind == PLAIN_UNKNOWN && t->class_ != TRANSLATION_FLUSH &&
+                 t->class_ != TRANSLATION_NOTHING);
+
+    for (size_t i = 0; i < t->key_count && !asks; i++)
+        asks = t->keys[i].suspect;
+    return asks;
+}
+
+static int note_plain(struct fold_plan *p, const struct item *item, const struct translation *t,
+                      const struct plain_command *c, struct ft_err *err)
+{
+    int rc = 0;
+
+    if (t->class_ == TRANSLATION_FLUSH)
+        return plain_keys_flush(p->plain, item->record.dbid, &t->flush, err);
+    for (size_t i = 0; c->kind != PLAIN_UNKNOWN && i < c->count && rc == 0; i++)
+        rc = plain_keys_change(p->plain, item->record.dbid, c, i, (int64_t)(item->time_us / 1000),
+                               err);
+    return rc;
 }
 
 static int note_record(void *context, const struct item *item, const struct translation *t,
@@ -81,13 +112,15 @@ static int note_record(void *context, const struct item *item, const struct tran
     struct plain_command c = plain_command_of(t);
     struct fold_plan *p = context;
 
-    (void)err; /* nothing here can fail */
+    p->asks = p->asks || asks_for_more(t, &c);
+    if (p->asks && p->plain_only)
+        return err_set(err, FT_ERR_STATE, "a private server is needed");
     if (t->class_ == TRANSLATION_FLUSH)
         fold_plan_flush(p, item->record.dbid, &t->flush);
     p->touched_all |= t->any_key;
     p->functions |= t->functions;
     choose(p, t->keys, t->key_count, &c);
-    return 0;
+    return p->plain == NULL ? 0 : note_plain(p, item, t, &c, err);
 }
 
 /* The records inside one flow's full sync. */
@@ -113,9 +146,11 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
         if (translator_find_keys(translator, record->args, record->arg_count, record->dbid, &keys,
                                  &count, err) != 0)
             break;
-        if (owner_guard_classify(&p->guard, flow, record->args, record->arg_count, keys, count) !=
+        if (owner_guard_classify(&p->guard, flow, record->args, record->arg_count, keys, count) ==
             OWNER_FOREIGN)
-            choose(p, keys, count, &unknown);
+            continue;
+        p->asks = true; /* the server has keys that plain records concern too */
+        choose(p, keys, count, &unknown);
     }
     source_stream_free(stream);
     return step == STEP_END ? 0 : -1;
@@ -124,19 +159,23 @@ static int scan_snapshot(struct fold_plan *p, struct translator *translator, uin
 static int scan_all(struct fold_plan *p, const struct fold_plan_options *o, struct ft_err *err)
 {
     bool in_snapshot = p->source->snapshot_records != SNAPSHOT_RECORDS_NONE;
-    struct journal_pass_counts counts;
     struct translator *translator;
     int rc = 0;
 
+    p->asks = false;
+    if (p->plain != NULL && plain_keys_restart(p->plain, err) != 0)
+        return -1;
     if (journal_translator_new(&translator, p->source, o->target, o->json_as, err) != 0)
         return -1;
+    translator_set_moment(translator, cut_moment_ms(o->cut, 0));
     read_progress_begin(p->source->progress, "touched keys",
                         (in_snapshot ? source_snapshot_bytes(p->source) : 0) +
                             (o->cut->is_snapshot ? 0 : source_journal_bytes(p->source)));
     for (uint32_t i = 0; in_snapshot && rc == 0 && i < p->source->stream_count; i++)
         rc = scan_snapshot(p, translator, i, err);
     if (rc == 0 && !o->cut->is_snapshot)
-        rc = journal_pass_run(p->source, o->cut, translator, note_record, p, &counts, err);
+        rc = journal_pass_run(p->source, o->cut, translator, note_record, p, &p->counts, err);
+    touched_keys_drain(p->touched);
     translator_free(translator);
     return rc;
 }
@@ -161,6 +200,8 @@ int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
     bool was_off = owner_guard_is_off(&p->guard);
 
     p->choice = options->choice;
+    p->plain = options->choice.wants == NULL ? options->plain : NULL;
+    p->plain_only = options->plain_only;
     if (scan_until_found(p, options, err) != 0)
         return -1;
     return owner_guard_is_off(&p->guard) == was_off ? 0 : scan_until_found(p, options, err);
@@ -174,6 +215,16 @@ bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t)
     for (size_t i = 0; i < t->key_count && !concerns; i++)
         concerns = fold_plan_look(p, t->keys[i].db, t->keys[i].key) != 0;
     return concerns;
+}
+
+bool fold_plan_asks(const struct fold_plan *p)
+{
+    return p->asks;
+}
+
+const struct journal_pass_counts *fold_plan_counts(const struct fold_plan *p)
+{
+    return &p->counts;
 }
 
 bool fold_plan_functions(const struct fold_plan *p)

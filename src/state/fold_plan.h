@@ -14,6 +14,7 @@
 
 #include "command/translate.h"
 #include "input/cut.h"
+#include "input/journal_pass.h"
 #include "input/source.h"
 #include "state/plain_keys.h"
 #include "state/touched_keys.h"
@@ -37,6 +38,9 @@ struct fold_plan_options {
     const struct target *target; /* of the translation: the private server, where there is one */
     enum json_as json_as;
     struct key_choice choice;
+    struct plain_keys
+        *plain; /* gets what plain commands do, of all keys; NULL, or with a choice: it does not */
+    bool plain_only; /* fail at the first record that fold_plan_asks for */
 };
 
 struct fold_plan;
@@ -47,12 +51,14 @@ int fold_plan_new(struct fold_plan **ret, const struct source *source, const str
 /* fold_plan_scan - the records inside the full sync, and the journal up to the cut. */
 int fold_plan_scan(struct fold_plan *p, const struct fold_plan_options *options,
                    struct ft_err *err);
-/* fold_plan_touch, fold_plan_flush - one record's keys, and what it does to them; one flush. */
-void fold_plan_touch(struct fold_plan *p, const struct translation_key *keys, size_t count,
-                     const struct plain_command *c);
+/* fold_plan_flush - one flush. */
 void fold_plan_flush(struct fold_plan *p, uint32_t db, const struct translation_flush *flush);
 /* fold_plan_concerns - does a record have a part in what is taken? */
 bool fold_plan_concerns(const struct fold_plan *p, const struct translation *t);
+/* fold_plan_asks - must the records be gone through once more, as not all that they do is in options.plain? */
+bool fold_plan_asks(const struct fold_plan *p);
+/* fold_plan_counts - of the journal that was scanned. */
+const struct journal_pass_counts *fold_plan_counts(const struct fold_plan *p);
 /* fold_plan_functions - are there records that change libraries of functions? fold_plan_takes_all: that concern keys
  * which they do not name, as scripts do? Then no key goes straight to the output. */
 bool fold_plan_functions(const struct fold_plan *p);

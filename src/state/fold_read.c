@@ -178,16 +178,30 @@ static int read_dbs(struct fold_read *r, const uint8_t *dbs, struct ft_err *err)
     return rc;
 }
 
+/* Of keys that the server has, what plain records do was written down too. */
+static int take_plain(void *context, const struct rdb_entry *entry, int64_t time_ms,
+                      struct ft_err *err)
+{
+    const struct fold_read *r = context;
+
+    if ((fold_look(r->stream->fold, entry->db, entry->key) & KEY_SERVED) != 0)
+        return 0;
+    return r->take(r->context, entry, time_ms, err);
+}
+
 int fold_read_out(struct fold_stream *s, plain_key_fn *take, void *context, struct ft_err *err)
 {
     uint8_t dbs[PRIVATE_REDIS_DATABASES] = {0};
     struct fold_read read = {.stream = s, .take = take, .context = context};
-    int rc = list_dbs(s, dbs, err);
+    int rc = 0;
 
+    if (s->pipe == NULL)
+        return plain_keys_read(s->fold->plain, take, context, err);
+    rc = list_dbs(s, dbs, err);
     if (rc == 0)
         rc = read_dbs(&read, dbs, err);
     if (rc == 0)
-        rc = plain_keys_read(s->fold->plain, take, context, err);
+        rc = plain_keys_read(s->fold->plain, take_plain, &read, err);
     buf_release(&read.keys);
     buf_release(&read.value);
     free(read.ends);

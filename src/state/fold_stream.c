@@ -36,36 +36,42 @@ static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct
     return 0;
 }
 
-int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err)
+static int connect_stream(struct fold_stream *s, struct ft_err *err)
 {
+    struct fold *f = s->fold;
     const struct entry_commands_options entries = {
         .target = f->engine, .json_as = f->options.json_as, .restore = true};
-    struct fold_stream *s;
 
-    if (f->server == NULL) {
-        *ret = NULL;
-        return 0;
-    }
-    s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return err_nomem(err, "the point-in-time conversion");
     s->shift.script = lua_hsetex;
-    s->fold = f;
     s->in_flight = calloc(FOLD_IN_FLIGHT, sizeof(*s->in_flight));
-    if (s->in_flight == NULL) {
-        fold_stream_free(s);
+    if (s->in_flight == NULL)
         return err_nomem(err, "the point-in-time conversion");
-    }
     if (journal_translator_new(&s->translator, f->source, f->engine, f->options.json_as, err) !=
             0 ||
         journal_translator_new(&s->for_target, f->source, f->options.target, f->options.json_as,
                                err) != 0 ||
         entry_commands_new(&s->entries, &entries, err) != 0 ||
-        private_redis_connect(f->server, &s->pipe, on_reply, s, err) != 0) {
+        private_redis_connect(f->server, &s->pipe, on_reply, s, err) != 0)
+        return -1;
+    translator_set_moment(s->translator, cut_moment_ms(f->options.cut, 0));
+    return 0;
+}
+
+int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err)
+{
+    struct fold_stream *s;
+
+    *ret = NULL;
+    if (fold_plan_is_empty(f->plan))
+        return 0;
+    s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return err_nomem(err, "the point-in-time conversion");
+    s->fold = f;
+    if (f->server != NULL && connect_stream(s, err) != 0) {
         fold_stream_free(s);
         return -1;
     }
-    translator_set_moment(s->translator, cut_moment_ms(f->options.cut, 0));
     *ret = s;
     return 0;
 }
@@ -74,6 +80,9 @@ static int put(struct fold_stream *s, const struct bytes *args, size_t count, st
 {
     const struct bytes *moved;
 
+    if (s->pipe == NULL)
+        return err_set(err, FT_ERR_CORRUPT,
+                       "a record inside a full sync that is said to have none");
     if (times_shift_run(&s->shift, args, count, TIMES_SHIFT_MS, &moved, err) != 0)
         return -1;
     s->in_flight[s->next_tag % FOLD_IN_FLIGHT] = s->current;
@@ -264,8 +273,8 @@ static int change_plain(struct fold_stream *s, const struct item *item,
     for (size_t i = 0; i < c->count; i++) {
         if (is_served(s, db, plain_key(c, i)))
             ++*ret_served;
-        else if (plain_keys_change(s->fold->plain, db, c, i, (int64_t)(item->time_us / 1000),
-                                   err) != 0)
+        else if (!s->fold->noted && plain_keys_change(s->fold->plain, db, c, i,
+                                                      (int64_t)(item->time_us / 1000), err) != 0)
             return -1;
     }
     return 0;
@@ -338,7 +347,8 @@ static int take_translation(void *context, const struct item *item, const struct
         return take_plain(s, item, t, &c, err);
     if (check_served(s, t, err) != 0 || fold_stream_select(s, db, err) != 0)
         return -1;
-    if (t->class_ == TRANSLATION_FLUSH && plain_keys_flush(s->fold->plain, db, &t->flush, err) != 0)
+    if (t->class_ == TRANSLATION_FLUSH && !s->fold->noted &&
+        plain_keys_flush(s->fold->plain, db, &t->flush, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_FLUSH && t->flush.kind == FLUSH_SLOTS)
         return flush_slots(s, &t->flush, err);
@@ -372,12 +382,15 @@ int fold_stream_function(struct fold_stream *s, struct bytes code, struct ft_err
 
 int fold_stream_drain(struct fold_stream *s, struct ft_err *err)
 {
-    return redis_pipe_drain(s->pipe, err);
+    return s->pipe == NULL ? 0 : redis_pipe_drain(s->pipe, err);
 }
 
 int fold_stream_journal(struct fold_stream *s, struct journal_pass_counts *ret_counts,
                         struct ft_err *err)
 {
+    *ret_counts = *fold_plan_counts(s->fold->plan);
+    if (s->fold->noted && !fold_plan_asks(s->fold->plan))
+        return 0;
     if (journal_pass_run(s->fold->source, s->fold->options.cut, s->translator, take_translation, s,
                          ret_counts, err) != 0)
         return -1;

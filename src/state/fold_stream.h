@@ -1,7 +1,7 @@
 /*
  * fold_stream.h - touched keys and their records on their way into the private server.
  *
- * What it is   One connection to the server of a fold (fold.h). Each stream of the input has one for its entries and
+ * What it is   One connection to the server of a fold (fold.h), where it has one. Each stream of the input has one for its entries and
  *              the records inside its full sync; one more takes the journals after them, and is read out
  *              in the end (fold_read.h).
  * Threads      Each belongs to one thread.
@@ -27,7 +27,7 @@ struct fold_in_flight {
 
 struct fold_stream {
     struct fold *fold;
-    struct redis_pipe *pipe;
+    struct redis_pipe *pipe;       /* NULL, as all that follows: there is no server */
     struct translator *translator; /* for the private server */
     struct translator *for_target;
     struct entry_commands *entries;
@@ -42,7 +42,7 @@ struct fold_stream {
     void *reader_context;
 };
 
-/* fold_stream_new - NULL in ret when there is no server: nothing is touched. */
+/* fold_stream_new - NULL in ret when nothing is touched. */
 int fold_stream_new(struct fold_stream **ret, struct fold *f, struct ft_err *err);
 /* fold_stream_entry - marks: enum touched_marks of its key. */
 int fold_stream_entry(struct fold_stream *s, const struct item *item, unsigned marks,

@@ -4,18 +4,20 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include <xxhash.h>
+
 #include "base/array.h"
 #include "base/parted_log.h"
 #include "base/spool.h"
 #include "base/table_memory.h"
 #include "base/task_pool.h"
-#include "item/key_set.h"
 #include "rdb/rdb_string.h"
 #include "rdb/rdb_writer.h"
 
 #define BLOCK_CHANGES  128
 #define HASH_KEPT      12
 #define FIRST_CAPACITY 1024u
+#define LATEST_CHANGES 32u
 #define PASSED_BYTES   (4u << 20)
 /* A shorter value may be a number, which an RDB has in another form. */
 #define PUT_TOGETHER_MAX 64u
@@ -55,10 +57,13 @@ struct flush {
 };
 
 struct plain_keys {
-    pthread_mutex_t mu; /* guards all of it while there are changes */
+    pthread_mutex_t mu; /* guards all of it while entries are put */
     uint64_t number;    /* of the next change */
     struct spool values;
+    struct parted_log *entries; /* as changes, which come before all others */
     struct parted_log *changes;
+    struct change latest[LATEST_CHANGES]; /* that are not in the log yet */
+    size_t latest_count;
     struct flush *flushes;
     size_t flush_count;
     struct buf head; /* a value's beginning */
@@ -141,18 +146,24 @@ struct plain_command plain_command_of(const struct translation *t)
  * Changes
  */
 
-int plain_keys_new(struct plain_keys **ret, struct ft_err *err)
+static int log_new(struct parted_log **ret, struct ft_err *err)
 {
     const struct parted_log_options options = {.record_bytes = sizeof(struct change),
                                                .part_byte = 0,
                                                .block_records = BLOCK_CHANGES,
                                                .what = "changes of touched keys"};
+
+    return parted_log_new(ret, &options, err);
+}
+
+int plain_keys_new(struct plain_keys **ret, struct ft_err *err)
+{
     struct plain_keys *k = calloc(1, sizeof(*k));
 
     if (k == NULL)
         return err_nomem(err, "touched keys");
     (void)pthread_mutex_init(&k->mu, NULL); /* default attributes: cannot fail on Linux */
-    if (parted_log_new(&k->changes, &options, err) != 0) {
+    if (log_new(&k->entries, err) != 0 || log_new(&k->changes, err) != 0) {
         plain_keys_free(k);
         return -1;
     }
@@ -160,29 +171,57 @@ int plain_keys_new(struct plain_keys **ret, struct ft_err *err)
     return 0;
 }
 
+static void drop_logs(struct plain_keys *k)
+{
+    for (size_t i = 0; i < k->flush_count; i++)
+        free(k->flushes[i].ranges);
+    free(k->flushes);
+    k->flushes = NULL;
+    k->flush_count = 0;
+    parted_log_free(k->entries);
+    k->entries = NULL;
+    parted_log_free(k->changes);
+    k->changes = NULL;
+    spool_release(&k->values);
+    k->latest_count = 0;
+    k->number = 0;
+}
+
+int plain_keys_restart(struct plain_keys *k, struct ft_err *err)
+{
+    drop_logs(k);
+    return log_new(&k->entries, err) != 0 || log_new(&k->changes, err) != 0 ? -1 : 0;
+}
+
 static struct change change_of(uint32_t db, struct bytes key, enum plain_kind kind,
                                int64_t expire_ms)
 {
-    uint8_t hash[KEY_SET_HASH_SIZE];
+    XXH128_hash_t hash = XXH3_128bits_withSeed(key.p, key.n, db);
     struct change c = {.db = db, .slot = slot_of(key), .expire_ms = expire_ms};
 
     c.kind = kind;
-    key_set_hash(db, key, hash);
-    memcpy(c.hash, hash + KEY_SET_HASH_SIZE - HASH_KEPT, HASH_KEPT);
+    memcpy(c.hash, &hash.low64, sizeof(hash.low64));
+    memcpy(c.hash + sizeof(hash.low64), &hash.high64, HASH_KEPT - sizeof(hash.low64));
     return c;
 }
 
-/* Locked. */
-static int add_change(struct plain_keys *k, struct change *c, struct ft_err *err)
+/* Together: the places in memory that they go to are far apart, and are waited for at once then. */
+static int add_latest(struct plain_keys *k, struct ft_err *err)
 {
-    c->number = k->number;
-    if (parted_log_add(k->changes, c, 1, err) != 0)
-        return -1;
-    k->number++;
-    return 0;
+    size_t n = k->latest_count;
+
+    k->latest_count = 0;
+    return n == 0 ? 0 : parted_log_add(k->changes, k->latest, n, err);
 }
 
-/* Locked. rest: of the value, where it has not been put together. */
+static int add_change(struct plain_keys *k, struct change *c, struct ft_err *err)
+{
+    c->number = k->number++;
+    k->latest[k->latest_count++] = *c;
+    return k->latest_count < LATEST_CHANGES ? 0 : add_latest(k, err);
+}
+
+/* rest: of the value, where it has not been put together. */
 static int add_value(struct plain_keys *k, struct change *c, const struct rdb_entry *entry,
                      struct bytes rest, int64_t time_ms, struct ft_err *err)
 {
@@ -202,10 +241,9 @@ static int add_value(struct plain_keys *k, struct change *c, const struct rdb_en
     c->place = spool_size(&k->values);
     if (spool_append(&k->values, &head, sizeof(head), err) != 0 ||
         spool_append(&k->values, entry->key.p, entry->key.n, err) != 0 ||
-        spool_append(&k->values, entry->value.p, entry->value.n, err) != 0 ||
-        spool_append(&k->values, rest.p, rest.n, err) != 0)
+        spool_append(&k->values, entry->value.p, entry->value.n, err) != 0)
         return -1;
-    return add_change(k, c, err);
+    return spool_append(&k->values, rest.p, rest.n, err);
 }
 
 int plain_keys_put(struct plain_keys *k, const struct rdb_entry *entry, int64_t time_ms,
@@ -216,11 +254,13 @@ int plain_keys_put(struct plain_keys *k, const struct rdb_entry *entry, int64_t 
 
     pthread_mutex_lock(&k->mu);
     rc = add_value(k, &c, entry, bytes_of(NULL, 0), time_ms, err);
+    c.number = k->number++;
+    if (rc == 0)
+        rc = parted_log_add(k->entries, &c, 1, err);
     pthread_mutex_unlock(&k->mu);
     return rc;
 }
 
-/* Locked. */
 static int add_set(struct plain_keys *k, struct change *c, struct bytes key, struct bytes value,
                    int64_t time_ms, struct ft_err *err)
 {
@@ -244,18 +284,14 @@ int plain_keys_change(struct plain_keys *k, uint32_t db, const struct plain_comm
 {
     const struct bytes *key = &c->args[c->first + index * c->step];
     struct change change = change_of(db, *key, c->kind, c->expire_ms);
-    int rc;
 
     change.keeps_time = c->keeps_time;
-    pthread_mutex_lock(&k->mu);
-    rc = c->kind == PLAIN_SET ? add_set(k, &change, key[0], key[1], time_ms, err)
-                              : add_change(k, &change, err);
-    pthread_mutex_unlock(&k->mu);
-    return rc;
+    if (c->kind == PLAIN_SET && add_set(k, &change, key[0], key[1], time_ms, err) != 0)
+        return -1;
+    return add_change(k, &change, err);
 }
 
-/* Locked. */
-static int add_flush(struct plain_keys *k, uint32_t db, const struct translation_flush *flush,
+int plain_keys_flush(struct plain_keys *k, uint32_t db, const struct translation_flush *flush,
                      struct ft_err *err)
 {
     struct flush f = {
@@ -270,17 +306,6 @@ static int add_flush(struct plain_keys *k, uint32_t db, const struct translation
         memcpy(f.ranges, flush->ranges, f.range_count * sizeof(*f.ranges));
     k->flushes[k->flush_count++] = f;
     return 0;
-}
-
-int plain_keys_flush(struct plain_keys *k, uint32_t db, const struct translation_flush *flush,
-                     struct ft_err *err)
-{
-    int rc;
-
-    pthread_mutex_lock(&k->mu);
-    rc = add_flush(k, db, flush, err);
-    pthread_mutex_unlock(&k->mu);
-    return rc;
 }
 
 /*
@@ -306,6 +331,7 @@ struct part {
     size_t capacity;      /* a power of two, or 0 */
     size_t count;
     struct table_memory memory; /* of the states */
+    bool changes;               /* entries are through */
     size_t flushes;             /* that have been applied */
 };
 
@@ -385,7 +411,8 @@ static int apply(struct part *p, const struct change *c, struct ft_err *err)
 {
     struct state *s;
 
-    apply_flushes(p, c->number);
+    if (p->changes)
+        apply_flushes(p, c->number);
     if (2 * p->count >= p->capacity && grow(p, err) != 0)
         return -1;
     s = find(p, c->hash);
@@ -430,8 +457,11 @@ static int note_last(const struct part *p, const struct state *s, struct ft_err 
 static int finish_part(void *context, uint32_t index, struct ft_err *err)
 {
     struct part p = {.keys = context};
-    int rc = parted_log_read(p.keys->changes, index, take_changes, &p, err);
+    int rc = parted_log_read(p.keys->entries, index, take_changes, &p, err);
 
+    p.changes = true;
+    if (rc == 0)
+        rc = parted_log_read(p.keys->changes, index, take_changes, &p, err);
     if (rc == 0)
         apply_flushes(&p, p.keys->number);
     for (size_t i = 0; rc == 0 && i < p.capacity; i++) {
@@ -488,7 +518,8 @@ static int read_values(struct plain_keys *k, plain_key_fn *take, void *context, 
 
 int plain_keys_read(struct plain_keys *k, plain_key_fn *take, void *context, struct ft_err *err)
 {
-    if (table_memory_init(&k->last, k->number / 8 + 1, "changes of touched keys", err) != 0 ||
+    if (add_latest(k, err) != 0 ||
+        table_memory_init(&k->last, k->number / 8 + 1, "changes of touched keys", err) != 0 ||
         task_pool_run(PARTED_LOG_PARTS, PARTED_LOG_PARTS, finish_part, k, err) != 0)
         return -1;
     return read_values(k, take, context, err);
@@ -498,11 +529,7 @@ void plain_keys_free(struct plain_keys *k)
 {
     if (k == NULL)
         return;
-    for (size_t i = 0; i < k->flush_count; i++)
-        free(k->flushes[i].ranges);
-    free(k->flushes);
-    parted_log_free(k->changes);
-    spool_release(&k->values);
+    drop_logs(k);
     table_memory_release(&k->last);
     buf_release(&k->head);
     (void)pthread_mutex_destroy(&k->mu); /* nobody holds it any more */

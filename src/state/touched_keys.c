@@ -1,24 +1,37 @@
 #include "state/touched_keys.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
 #include <xxhash.h>
 
 #include "item/touched.h"
 
-/* A cache line: most keys cost one look at memory. */
+/* A line of the cache: most keys cost one look at memory. */
 #define LINE_SLOTS 8u
 /* Of the slots so many in four may be used. */
-#define USED_MAX    3u
-#define SLOTS_MIN   8192u
-#define SLOTS_MAX   (TOUCHED_KEYS_BYTES_MAX / sizeof(uint64_t))
-#define MARKS       UINT64_C(3)
-#define NEVER_EMPTY UINT64_C(4) /* of a slot in use */
+#define USED_MAX         3u
+#define SLOTS_MIN        8192u
+#define SLOTS_MAX        (TOUCHED_KEYS_BYTES_MAX / sizeof(uint64_t))
+#define MARKS            UINT64_C(3)
+#define NEVER_EMPTY      UINT64_C(4) /* of a slot in use */
+#define LARGE_PAGE_BYTES ((size_t)2 << 20)
+/* Keys whose places in memory are on their way into the cache. */
+#define PENDING 16u
+
+struct pending {
+    XXH128_hash_t hash;
+    unsigned marks;
+};
 
 struct touched_keys {
     uint64_t *slots; /* fingerprint, then marks; NULL: there are too many keys for that */
     uint64_t line_mask;
     size_t count, limit;
     bool full;
+    struct pending pending[PENDING]; /* from number pending_first modulo PENDING on */
+    size_t pending_first, pending_end;
     struct touched *touched; /* instead of slots */
     struct touched *served;
 };
@@ -31,13 +44,28 @@ static int use_sets(struct touched_keys *t, struct ft_err *err)
                : 0;
 }
 
+/* Looked at in no order: with small pages each look would be a search for the page too. */
+static void *new_table(size_t size)
+{
+    void *table;
+
+    if (size % LARGE_PAGE_BYTES != 0)
+        return calloc(1, size);
+    table = aligned_alloc(LARGE_PAGE_BYTES, size);
+    if (table == NULL)
+        return NULL;
+    (void)madvise(table, size, MADV_HUGEPAGE); /* a hint */
+    memset(table, 0, size);
+    return table;
+}
+
 static int use_slots(struct touched_keys *t, uint64_t keys, struct ft_err *err)
 {
     size_t slots = SLOTS_MIN;
 
     while (slots / 4 * USED_MAX < keys)
         slots *= 2;
-    t->slots = calloc(slots, sizeof(*t->slots));
+    t->slots = new_table(slots * sizeof(*t->slots));
     if (t->slots == NULL)
         return err_nomem(err, "the touched keys");
     t->line_mask = slots / LINE_SLOTS - 1;
@@ -61,28 +89,50 @@ int touched_keys_new(struct touched_keys **ret, uint64_t keys, struct ft_err *er
     return 0;
 }
 
-/* Where the key is, or the free slot for it. There is always a free one. */
-static uint64_t *find(const struct touched_keys *t, uint32_t db, struct bytes key,
-                      uint64_t *ret_fingerprint)
+static uint64_t fingerprint_of(XXH128_hash_t hash)
 {
-    XXH128_hash_t hash = XXH3_128bits_withSeed(key.p, key.n, db);
-    uint64_t fingerprint = (hash.high64 & ~MARKS) | NEVER_EMPTY;
+    return (hash.high64 & ~MARKS) | NEVER_EMPTY;
+}
 
-    *ret_fingerprint = fingerprint;
+/* Where the key is, or the free slot for it. There is always a free one. */
+static uint64_t *find(const struct touched_keys *t, XXH128_hash_t hash)
+{
     for (uint64_t line = hash.low64 & t->line_mask;; line = (line + 1) & t->line_mask) {
         uint64_t *slot = t->slots + line * LINE_SLOTS;
 
         for (const uint64_t *end = slot + LINE_SLOTS; slot < end; slot++) {
-            if (*slot == 0 || (*slot & ~MARKS) == fingerprint)
+            if (*slot == 0 || (*slot & ~MARKS) == fingerprint_of(hash))
                 return slot;
         }
     }
 }
 
+static void add(struct touched_keys *t, const struct pending *key)
+{
+    uint64_t *slot = find(t, key->hash);
+
+    if (*slot == 0 && t->count == t->limit) {
+        t->full = true;
+        return;
+    }
+    t->count += *slot == 0;
+    *slot |= fingerprint_of(key->hash) | (key->marks & MARKS);
+}
+
+static void add_first(struct touched_keys *t)
+{
+    add(t, &t->pending[t->pending_first++ % PENDING]);
+}
+
+void touched_keys_drain(struct touched_keys *t)
+{
+    while (t->pending_first < t->pending_end)
+        add_first(t);
+}
+
 void touched_keys_add(struct touched_keys *t, uint32_t db, struct bytes key, unsigned marks)
 {
-    uint64_t fingerprint;
-    uint64_t *slot;
+    struct pending *last = &t->pending[t->pending_end % PENDING];
 
     if (t->slots == NULL) {
         touched_add(t->touched, db, key);
@@ -90,18 +140,16 @@ void touched_keys_add(struct touched_keys *t, uint32_t db, struct bytes key, uns
             touched_add(t->served, db, key);
         return;
     }
-    slot = find(t, db, key, &fingerprint);
-    if (*slot == 0 && t->count == t->limit) {
-        t->full = true;
-        return;
-    }
-    t->count += *slot == 0;
-    *slot |= fingerprint | (marks & MARKS);
+    if (t->pending_end - t->pending_first == PENDING)
+        add_first(t);
+    *last = (struct pending){XXH3_128bits_withSeed(key.p, key.n, db), marks};
+    t->pending_end++;
+    __builtin_prefetch(t->slots + (last->hash.low64 & t->line_mask) * LINE_SLOTS, 1);
 }
 
 unsigned touched_keys_look(const struct touched_keys *t, uint32_t db, struct bytes key)
 {
-    uint64_t fingerprint, slot;
+    uint64_t slot;
 
     if (t->slots == NULL) {
         if (!touched_may(t->touched, db, key))
@@ -110,7 +158,7 @@ unsigned touched_keys_look(const struct touched_keys *t, uint32_t db, struct byt
     }
     if (t->count == 0)
         return 0;
-    slot = *find(t, db, key, &fingerprint);
+    slot = *find(t, XXH3_128bits_withSeed(key.p, key.n, db));
     return slot == 0 ? 0 : KEY_TOUCHED | (unsigned)(slot & MARKS);
 }
 

@@ -26,8 +26,10 @@ struct touched_keys;
 
 /* touched_keys_new - keys: how many are expected, or TOUCHED_UNKNOWN. */
 int touched_keys_new(struct touched_keys **ret, uint64_t keys, struct ft_err *err);
-/* touched_keys_add - marks: KEY_SERVED, KEY_NEEDED, in addition to those that the key has. */
+/* touched_keys_add - marks: KEY_SERVED, KEY_NEEDED, in addition to those that the key has. What follows holds for it after
+ * touched_keys_drain. */
 void touched_keys_add(struct touched_keys *t, uint32_t db, struct bytes key, unsigned marks);
+void touched_keys_drain(struct touched_keys *t);
 /* touched_keys_look - enum touched_marks of a key; 0: certainly never added. */
 unsigned touched_keys_look(const struct touched_keys *t, uint32_t db, struct bytes key);
 bool touched_keys_is_empty(const struct touched_keys *t);

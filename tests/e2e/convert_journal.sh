@@ -138,6 +138,70 @@ while [ $n -lt "$(effort 20 3)" ]; do
     done
 done
 
+# plain_text SEED - a scenario whose journal sets, deletes and expires keys, of which some are in the snapshot; of any type
+plain_text()
+{
+    awk -v seed="$1" '
+        function key() { return "k" int(rand() * 40) }
+        function at() { return sprintf("2208989%03d000", int(rand() * 1000)) }
+        BEGIN {
+            srand(seed)
+            print "release 1.37.2\nshards 2\nclock 2040-01-01T00:00:00Z"
+            for (i = 0; i < 40; i++) {
+                if (i % 8 == 0) print "SELECT " i / 8 % 3
+                if (i % 3 == 0) print "SET k" i " first" i
+                if (i % 3 == 1) print "SADD k" i " a b c" i
+                if (i % 5 == 0) print "PEXPIREAT k" i " " at()
+            }
+            print "snapshot\n+10ms"
+            for (i = 0; i < 150; i++) {
+                r = int(rand() * 100)
+                if (r < 25) print "SET " key() " v" i
+                else if (r < 35) print "SET " key() " v" i " PXAT " at()
+                else if (r < 45) print "SET " key() " v" i " KEEPTTL"
+                else if (r < 60) print "PEXPIREAT " key() " " at()
+                else if (r < 70) print "PERSIST " key()
+                else if (r < 85) print "DEL " key() " " key()
+                else if (r < 94) print "MSET " key() " " i " " key() " w" i
+                else if (r < 98) print "SELECT " i % 3
+                else print "FLUSHDB"
+            }
+        }'
+}
+
+# same_both_ways LABEL [ARG...] - what flowtape makes of $dir is what a server makes of its records
+same_both_ways()
+{
+    t_same=$1
+    shift
+    convert "$t_same" resp
+    load_resp "$t_same" "$T/out.resp"
+    "$STATE_DIFF" dump "$REDIS" >"$T/resp.json"
+    redis_stop
+    convert "$t_same" rdb "$@"
+    load_rdb "$t_same" "$T/out.rdb"
+    check "$t_same: the RDB as resp" "$STATE_DIFF" "$T/resp.json" "$REDIS"
+    redis_stop
+}
+
+# Nothing but sets, deletes and expires: no server is needed. With one record more than that there is one, for some keys.
+n=0
+while [ $n -lt "$(effort 8 2)" ]; do
+    n=$((n + 1))
+    t_random 100000
+    plain_text "$R" >"$T/plain.text"
+    rm -rf "$T/plain" "$T/mixed"
+    dir=$T/plain
+    check "plain $R: make" "$FLOWTAPE" fixture make "$T/plain.text" "$dir" --quiet
+    same_both_ways "plain $R" --redis-server "$T/no-such"
+    printf '%s\n' 'SELECT 0' 'DEL k1' 'RPUSH k1 a b' 'LPOP k1' 'COPY k3 k60' 'SELECT 1' 'COPY k6 k61' 'INCR k62' \
+        'PEXPIREAT k62 2208988900000' >>"$T/plain.text"
+    dir=$T/mixed
+    check "mixed $R: make" "$FLOWTAPE" fixture make "$T/plain.text" "$dir" --quiet
+    same_both_ways "mixed $R"
+done
+dir=$T/cuts
+
 # Standard output, JSON, an old target's single file.
 check "RESP to standard output" sh -c \
     '"$1" convert "$2" - --to resp $4 --on-loss skip --quiet >"$3/stdout.resp"' sh "$FLOWTAPE" "$dir" \

@@ -10,7 +10,8 @@
 
 #define KEYS      40
 #define DATABASES 3
-#define STEPS     20000
+#define ROUNDS    100
+#define STEPS     200
 
 /* What a key should be. */
 struct model {
@@ -21,6 +22,8 @@ struct model {
 };
 
 static struct model model[DATABASES][KEYS];
+static struct model entries[DATABASES]
+                           [KEYS]; /* of the snapshot: there as long as they are not put */
 static struct plain_keys *keys;
 
 static struct bytes key_name(unsigned key, char out[16])
@@ -91,18 +94,22 @@ static int take_left(void *context, const struct rdb_entry *entry, int64_t time_
     return 0;
 }
 
-static void put_entry(uint32_t db, unsigned key, int value, int64_t expire_ms)
+/* An entry was there before all changes, and may come after any of them. */
+static void put_entry(uint32_t db, unsigned key)
 {
+    struct model *e = &entries[db][key];
     struct ft_err err = FT_ERR_INIT;
     struct buf bytes = {0};
     char name[16], text[16];
     struct rdb_entry entry = {
-        .db = db, .type = RDB_TYPE_STRING, .key = key_name(key, name), .expire_ms = expire_ms};
+        .db = db, .type = RDB_TYPE_STRING, .key = key_name(key, name), .expire_ms = e->expire_ms};
 
-    t_ok(rdb_string_put(&bytes, value_text(value, text), &err), &err);
+    if (!e->there)
+        return;
+    t_ok(rdb_string_put(&bytes, value_text(e->value, text), &err), &err);
     entry.value = buf_bytes(&bytes);
     t_ok(plain_keys_put(keys, &entry, 5, &err), &err);
-    model[db][key] = (struct model){.there = true, .value = value, .expire_ms = expire_ms};
+    e->there = false;
     buf_release(&bytes);
 }
 
@@ -141,7 +148,7 @@ static void step_of_key(uint32_t db, unsigned key, int value)
         (void)snprintf(text, sizeof(text), "UNLINK key:%u", key);
         break;
     default:
-        put_entry(db, key, value, rand() % 2 == 0 ? RDB_NO_EXPIRY : expire_ms);
+        put_entry(db, key);
         return;
     }
     run(db, text);
@@ -221,26 +228,55 @@ static void step(int value)
         step_of_key(db, key, value);
 }
 
+static void begin_round(void)
+{
+    for (uint32_t db = 0; db < DATABASES; db++) {
+        for (unsigned key = 0; key < KEYS; key++)
+            entries[db][key] =
+                (struct model){.there = rand() % 3 != 0,
+                               .value = rand(),
+                               .expire_ms = rand() % 2 == 0 ? RDB_NO_EXPIRY : 1 + rand() % 1000000};
+    }
+    memcpy(model, entries, sizeof(model));
+}
+
+static void end_round(void)
+{
+    struct ft_err err = FT_ERR_INIT;
+    unsigned there = 0, read = 0;
+
+    for (uint32_t db = 0; db < DATABASES; db++) {
+        for (unsigned key = 0; key < KEYS; key++) {
+            put_entry(db, key);
+            there += model[db][key].there;
+        }
+    }
+    t_ok(plain_keys_read(keys, take_left, &read, &err), &err);
+    assert_int_equal(read, there);
+}
+
 static void test_commands_by_random(void **state)
 {
     unsigned seed = (unsigned)time(NULL);
     struct ft_err err = FT_ERR_INIT;
-    unsigned there = 0, read = 0;
 
     (void)state;
     print_message("seed %u\n", seed);
     srand(seed);
-    memset(model, 0, sizeof(model));
-    t_ok(plain_keys_new(&keys, &err), &err);
-    for (int i = 0; i < STEPS; i++)
-        step(i);
-    for (uint32_t db = 0; db < DATABASES; db++) {
-        for (unsigned key = 0; key < KEYS; key++)
-            there += model[db][key].there;
+    for (int round = 0; round < ROUNDS; round++) {
+        t_ok(plain_keys_new(&keys, &err), &err);
+        begin_round();
+        for (int i = 0; i < STEPS; i++)
+            step(i);
+        if (round % 2 != 0) {
+            t_ok(plain_keys_restart(keys, &err), &err);
+            begin_round();
+            for (int i = 0; i < STEPS; i++)
+                step(i);
+        }
+        end_round();
+        plain_keys_free(keys);
     }
-    t_ok(plain_keys_read(keys, take_left, &read, &err), &err);
-    plain_keys_free(keys);
-    assert_int_equal(read, there);
 }
 
 static int count_entry(void *context, const struct rdb_entry *entry, int64_t time_ms,

@@ -30,6 +30,7 @@ static void add_all(struct touched_keys *t, unsigned count)
         touched_keys_add(t, i % 16, key_of(text, "in", i), i % 2);
         touched_keys_add(t, i % 16, key_of(text, "in", i), i % 4);
     }
+    touched_keys_drain(t);
 }
 
 static void test_the_table_is_exact(void **state)
