@@ -376,6 +376,8 @@ static int send_all_soon(struct replay *r, bool between, struct ft_err *err)
 
     if (positions)
         r->follow->positions_ms = now_ms;
+    if (between && replay_nodes_send_soon(&r->set, err) != 0)
+        return -1;
     for (size_t i = 0; i < r->target.node_count; i++) {
         struct replay_node *node = &r->set.nodes[i];
 

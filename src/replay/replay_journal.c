@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "command/command_table.h"
 #include "input/source_nodes.h"
 #include "replay/position/replay_huge.h"
 #include "replay/position/replay_node.h"
@@ -17,6 +18,7 @@
 #include "replay/replay_impl.h"
 #include "replay/replay_record.h"
 #include "replay/replay_told.h"
+#include "target/local_script.h"
 #include "target/target_eval.h"
 
 #define LOOK_UP_EVERY 256u /* records between looks at signals and time */
@@ -154,7 +156,8 @@ static int put_pair(void *context, const struct replay_pair *pair, struct ft_err
 {
     struct journal_run *j = context;
 
-    if (replay_pair_run(&j->r->set, j->item, pair, err) != 0)
+    if (replay_nodes_gather(&j->r->set, false, err) != 0 ||
+        replay_pair_run(&j->r->set, j->item, pair, err) != 0)
         return -1;
     note_unit(j, j->r->set.units);
     return 0;
@@ -288,6 +291,29 @@ static int end_refused(struct replay *r, struct ft_err *err)
     return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
 }
 
+/* Larger ones are not gathered. */
+#define GATHER_BYTES (256u << 10)
+
+/* May a record change places with those of other slots? One of a transaction, or whose keys are of several slots, or not all
+ * known, may not. */
+static bool may_be_gathered(const struct journal_run *j, const struct item *item,
+                            const struct translation *t)
+{
+    if (t->class_ == TRANSLATION_FLUSH || t->every_node ||
+        (t->class_ == TRANSLATION_READ_WRITE && t->command_count == 0) ||
+        j->pass->open_transactions != 0 || (j->transactions && item->record.txid != 0) ||
+        item->record.arg_bytes > GATHER_BYTES ||
+        (t->key_count != 1 && (t->row == NULL || (t->row->flags & COMMAND_SPLIT) == 0)))
+        return false;
+    for (size_t i = 0; i < t->command_count; i++) {
+        const struct translation_command *c = &t->commands[i];
+
+        if (bytes_eq_str(c->args[0], "EVAL") && !(c->count > 1 && local_script_is_own(c->args[1])))
+            return false;
+    }
+    return true;
+}
+
 static int take(void *context, const struct item *item, const struct translation *t,
                 struct ft_err *err)
 {
@@ -299,7 +325,8 @@ static int take(void *context, const struct item *item, const struct translation
         return end_refused(r, err);
     if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
         return -1;
-    if (send_full(j, err) != 0 || keep_pace(j, item->time_us, err) != 0)
+    if (send_full(j, err) != 0 || keep_pace(j, item->time_us, err) != 0 ||
+        replay_nodes_gather(&r->set, may_be_gathered(j, item, t), err) != 0)
         return -1;
     j->item = item;
     r->seen_us = item->time_us;

@@ -251,15 +251,15 @@ static void touch_keys(struct replay_batch *b, uint32_t db, const struct bytes *
 static bool may_go_first(struct replay_batch *b, uint32_t db, const struct bytes *args,
                          size_t count)
 {
-    return b->join_sets && !b->closed && count == 3 && bytes_eq_str(args[0], "SET") &&
-           !is_touched(b, db, args[1]);
+    return !b->closed && count == 3 && bytes_eq_str(args[0], "SET") && !is_touched(b, db, args[1]);
 }
 
 static bool goes_first(struct replay_batch *b, uint32_t db, const struct bytes *args, size_t count)
 {
-    return may_go_first(b, db, args, count) && (b->sets.count == 0 || b->set_db == db) &&
-           b->sets.count + 2 < REPLAY_ARGS_MAX && args[1].n <= PACKED_BYTES &&
-           args[2].n <= PACKED_BYTES && has_room(&b->sets, args[1].n + args[2].n);
+    return b->join_sets && may_go_first(b, db, args, count) &&
+           (b->sets.count == 0 || b->set_db == db) && b->sets.count + 2 < REPLAY_ARGS_MAX &&
+           args[1].n <= PACKED_BYTES && args[2].n <= PACKED_BYTES &&
+           has_room(&b->sets, args[1].n + args[2].n);
 }
 
 static int put_first(struct replay_batch *b, uint32_t db, const struct bytes *args,
@@ -313,7 +313,7 @@ static int put_next(struct replay_batch *b, uint32_t db, const struct bytes *arg
 static int add_step(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
                     size_t count, struct ft_err *err)
 {
-    bool ahead = may_go_first(b, db, args, count);
+    bool ahead = b->join_sets && may_go_first(b, db, args, count);
 
     if (replay_steps_add(b->steps, db, tag, args, count, err) != 0)
         return -1;
@@ -335,6 +335,35 @@ int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const
         return -1;
     b->command_count++;
     return 0;
+}
+
+void replay_batch_begin_group(struct replay_batch *b)
+{
+    b->closed = false;
+}
+
+bool replay_batch_goes_ahead(struct replay_batch *b, uint32_t db, const struct bytes *args,
+                             size_t count)
+{
+    if (may_go_first(b, db, args, count))
+        return true;
+    touch_keys(b, db, args, count);
+    return false;
+}
+
+int replay_batch_add_set(struct replay_batch *b, const char *tag, const struct bytes *args,
+                         struct ft_err *err)
+{
+    if (put_tag(&b->tags, tag, err) != 0 || put_arg(b, args[1], err) != 0 ||
+        put_arg(b, args[2], err) != 0)
+        return -1;
+    b->command_count++;
+    return 0;
+}
+
+int replay_batch_end_sets(struct replay_batch *b, size_t count, struct ft_err *err)
+{
+    return array_put_number(&b->shapes, (int64_t)(REPLAY_SHAPE_SETS + count), err);
 }
 
 int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *args,

@@ -55,7 +55,7 @@ struct replay_array {
 struct replay_batch {
     struct replay_steps
         *steps;     /* all goes there, as there are no scripts; NULL: the rest is used */
-    bool join_sets; /* SETs may be one MSET: not on a cluster */
+    bool join_sets; /* SETs may be one MSET: on a cluster only those of a group (replay_gather.h) */
     struct replay_array fields;
     struct replay_array args; /* the last ones, which no argument of the script has yet */
     struct spool more;        /* arguments of the script before those, as RESP */
@@ -92,6 +92,15 @@ int replay_batch_forget(struct replay_batch *b, struct bytes field, struct ft_er
 /* replay_batch_add - tag: "flow:lsn:part". */
 int replay_batch_add(struct replay_batch *b, uint32_t db, const char *tag, const struct bytes *args,
                      size_t count, struct ft_err *err);
+/* replay_batch_begin_group, _goes_ahead - is this a SET that may be executed before all commands that were asked about since the
+ * group began? */
+void replay_batch_begin_group(struct replay_batch *b);
+bool replay_batch_goes_ahead(struct replay_batch *b, uint32_t db, const struct bytes *args,
+                             size_t count);
+/* replay_batch_add_set, _end_sets - SETs of one slot and of database 0, which become one MSET; then how many they were. */
+int replay_batch_add_set(struct replay_batch *b, const char *tag, const struct bytes *args,
+                         struct ft_err *err);
+int replay_batch_end_sets(struct replay_batch *b, size_t count, struct ft_err *err);
 /* replay_refusal_put - what an e: field holds. */
 int replay_refusal_put(struct buf *out, uint32_t db, const char *tag, const struct bytes *args,
                        size_t count, const char *error, struct ft_err *err);

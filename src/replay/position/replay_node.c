@@ -9,6 +9,7 @@
 #include "mapping/replay_divide.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_gather.h"
 #include "replay/position/replay_lost.h"
 #include "replay/position/replay_marks.h"
 #include "replay/position/replay_multi.h"
@@ -156,6 +157,11 @@ static int put_piece(void *context, const struct bytes *args, size_t count, stru
     return replay_node_put(cut->node, cut->db, tag, args, count, err);
 }
 
+static bool is_gathering(const struct replay_position_set *set)
+{
+    return set->gather != NULL && set->gather->on;
+}
+
 int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
                     const struct bytes *args, size_t count, struct ft_err *err)
 {
@@ -193,6 +199,8 @@ int replay_node_put(struct replay_node *node, uint32_t db, const char *tag,
             return 0;
     }
     node->count.commands++;
+    if (is_gathering(node->set))
+        return replay_gather_put(node, tag, args, count, err);
     node->batch.join_sets = !node->set->target->cluster && !node->set->no_mset &&
                             (!replay_multi_is(node) || replay_multi_joins_sets(node));
     return replay_batch_add(&node->batch, db, tag, args, count, err);
@@ -211,33 +219,47 @@ int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
                               bytes_of(value, i64_to_text((int64_t)next_lsn, value)), err);
 }
 
-/* The positions that have changed since the last batch. */
-static int put_positions(struct replay_node *node, struct ft_err *err)
+/* What the batch is up to: the positions that have changed since the last one. *ret: they; NULL: records before these are in
+ * windows. */
+static int put_positions(struct replay_node *node, const uint64_t **ret, struct ft_err *err)
 {
     const struct replay_position_set *set = node->set;
+    const uint64_t *next = set->next;
 
+    *ret = NULL;
+    if (!replay_gather_is_empty(set->gather)) {
+        if (!node->in_window)
+            return 0;
+        if (node->window_left != 0)
+            return replay_gather_put_lane(node, err);
+        if (replay_gather_end_node(node, err) != 0)
+            return -1;
+        next = set->gather->next;
+    }
+    *ret = next;
     for (uint32_t i = 0; i < set->flow_count; i++) {
-        if (replay_node_pass(node, i, set->next[i], err) != 0)
+        if (replay_node_pass(node, i, next[i], err) != 0)
             return -1;
     }
     return 0;
 }
 
-static void count_batch(struct replay_node *node)
+/* next: what it is up to; NULL: no further than the one before. */
+static void count_batch(struct replay_node *node, size_t bytes, const uint64_t *next)
 {
-    size_t bytes = replay_batch_bytes(&node->batch);
 
     node->set->units++;
     node->count.batches++;
     node->count.bytes += bytes;
     replay_report_sent_bytes(node->set->report, bytes);
-    replay_sent_add(&node->sent, node->count.batches, node->set->next);
+    if (next != NULL)
+        replay_sent_add(&node->sent, node->count.batches, next);
     replay_batch_clear(&node->batch); /* but for its steps */
 }
 
 static int send_multi(struct replay_node *node, struct ft_err *err)
 {
-    count_batch(node);
+    count_batch(node, replay_batch_bytes(&node->batch), node->set->next);
     return replay_multi_send(node, err);
 }
 
@@ -260,6 +282,7 @@ static int send_slots(struct replay_position_set *set, const struct replay_node 
                       size_t hundredths, struct ft_err *err)
 {
     struct replay_node **nodes = calloc(set->node_count + 1, sizeof(struct replay_node *));
+    const uint64_t *next = NULL;
     size_t count = 0;
     int rc = nodes == NULL ? err_nomem(err, "the nodes") : replay_lost_save(set, err);
 
@@ -268,14 +291,14 @@ static int send_slots(struct replay_position_set *set, const struct replay_node 
 
         if (only == NULL ? !is_filled(node, hundredths) : node != only)
             continue;
-        rc = put_positions(node, err);
+        rc = put_positions(node, &next, err);
         if (rc == 0 && !is_empty(node))
             nodes[count++] = node;
     }
     if (rc == 0 && count != 0)
         rc = replay_position_set_list_refused(set, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        count_batch(nodes[i]);
+        count_batch(nodes[i], replay_batch_bytes(&nodes[i]->batch), next);
     if (rc == 0 && count != 0)
         rc = replay_slots_send(nodes, count, err);
     free(nodes);
@@ -289,11 +312,12 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
     struct replay_batch_parts parts;
     char seq[I64_TEXT_SIZE];
     char next_seq[I64_TEXT_SIZE];
+    const uint64_t *next;
     size_t bytes;
 
     if (replay_slots_is(node))
         return send_slots(node->set, node, 0, err);
-    if (replay_lost_save(node->set, err) != 0 || put_positions(node, err) != 0)
+    if (replay_lost_save(node->set, err) != 0 || put_positions(node, &next, err) != 0)
         return -1;
     if (is_empty(node))
         return 0;
@@ -326,13 +350,91 @@ static int send_batch(struct replay_node *node, struct ft_err *err)
                                err) != 0)
         return -1;
     p->seq++;
-    node->set->units++;
-    node->count.batches++;
-    node->count.bytes += bytes;
-    replay_report_sent_bytes(node->set->report, bytes);
-    replay_sent_add(&node->sent, node->count.batches, node->set->next);
-    replay_batch_clear(&node->batch);
+    count_batch(node, bytes, next);
     return redis_pipe_keep_up(node->server->pipe, err);
+}
+
+/*
+ * Windows
+ */
+
+/* A batch of the window for each node that has more of it; soon: whose last ones have been answered. */
+static int send_round(struct replay_position_set *set, bool soon, struct ft_err *err)
+{
+    for (size_t n = 0; n < set->node_count; n++) {
+        struct replay_node *node = &set->nodes[n];
+
+        if (node->window_left == 0 ||
+            (soon && redis_pipe_in_flight(node->server->pipe) >= IN_FLIGHT_SOON))
+            continue;
+        node->in_window = true;
+        if (replay_gather_fill(node, BATCH_COMMANDS, BATCH_BYTES, err) != 0 ||
+            send_batch(node, err) != 0)
+            return -1;
+        node->in_window = node->window_left != 0;
+    }
+    return 0;
+}
+
+/* All of the window that is being sent, and what has been gathered since is the next one. */
+static int turn_window(struct replay_position_set *set, bool soon, struct ft_err *err)
+{
+    while (set->gather->sending_nodes != 0) {
+        if (send_round(set, false, err) != 0)
+            return -1;
+    }
+    replay_gather_turn(set, soon);
+    return 0;
+}
+
+static int send_windows(struct replay_position_set *set, struct ft_err *err)
+{
+    while (!replay_gather_is_empty(set->gather)) {
+        if (turn_window(set, false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* As much is sent as is gathered meanwhile, so that the nodes have something to do all the time. */
+static int keep_windows(struct replay_position_set *set, struct ft_err *err)
+{
+    struct replay_gather *g = set->gather;
+
+    if (replay_gather_is_full(g))
+        return turn_window(set, false, err);
+    if (g->sending_nodes == 0 || g->filling->commands < g->due)
+        return 0;
+    g->due += g->sending_nodes * BATCH_COMMANDS;
+    return send_round(set, false, err);
+}
+
+int replay_nodes_send_soon(struct replay_position_set *set, struct ft_err *err)
+{
+    if (replay_gather_is_empty(set->gather))
+        return 0;
+    if (send_round(set, true, err) != 0)
+        return -1;
+    if (set->gather->sending_nodes != 0 || set->gather->filling->commands == 0)
+        return 0;
+    replay_gather_turn(set, true);
+    return send_round(set, true, err);
+}
+
+int replay_nodes_gather(struct replay_position_set *set, bool on, struct ft_err *err)
+{
+    if (on == is_gathering(set) || !set->target->cluster || atomic_load(&set->target->no_eval))
+        return 0;
+    if (set->gather == NULL && replay_gather_new(&set->gather, set->flow_count, err) != 0)
+        return -1;
+    set->gather->on = on;
+    if (!on)
+        return send_windows(set, err);
+    for (size_t n = 0; n < set->node_count; n++) {
+        if (!is_empty(&set->nodes[n]) && send_batch(&set->nodes[n], err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* A transaction at a time costs a round trip each. */
@@ -424,6 +526,8 @@ static bool has_more(const struct replay_position_set *set)
 
 int replay_nodes_flush(struct replay_position_set *set, struct ft_err *err)
 {
+    if (is_gathering(set))
+        return keep_windows(set, err);
     for (size_t i = 0; i < set->node_count; i++) {
         if (by_slot(set) ? is_filled(&set->nodes[i], 100) && send_slots(set, NULL, 50, err) != 0
                          : replay_node_flush(&set->nodes[i], false, err) != 0)
@@ -436,6 +540,8 @@ int replay_nodes_flush(struct replay_position_set *set, struct ft_err *err)
  * listed in any case. */
 int replay_drain(struct replay_position_set *set, struct ft_err *err)
 {
+    if (send_windows(set, err) != 0)
+        return -1;
     do {
         if (by_slot(set) && send_slots(set, NULL, 0, err) != 0)
             return -1;
@@ -718,7 +824,9 @@ void replay_nodes_close(struct replay_position_set *set)
         close_node(&set->nodes[i]);
     free(set->nodes);
     replay_marks_free(set->marks);
+    replay_gather_free(set->gather);
     set->marks = NULL;
+    set->gather = NULL;
     set->nodes = NULL;
     set->node_count = 0;
 }

@@ -39,6 +39,11 @@ int replay_node_pass(struct replay_node *node, uint32_t flow, uint64_t next_lsn,
 int replay_node_flush(struct replay_node *node, bool all, struct ft_err *err);
 /* replay_nodes_flush - of all nodes, what is large enough. */
 int replay_nodes_flush(struct replay_position_set *set, struct ft_err *err);
+/* replay_nodes_gather - on: records from here on may be gathered (replay_gather.h), where batches are scripts of a cluster; off: what
+ * was gathered is sent, and what is put from here on goes into batches in its order. Between two records. */
+int replay_nodes_gather(struct replay_position_set *set, bool on, struct ft_err *err);
+/* replay_nodes_send_soon - as _flush_soon, of what is gathered. */
+int replay_nodes_send_soon(struct replay_position_set *set, struct ft_err *err);
 /* replay_node_flush_soon - while nothing else is to be done: what there is, the positions alone too if wanted, unless
  * some batches are in flight; and what can be sent and read without waiting. */
 int replay_node_flush_soon(struct replay_node *node, bool positions, struct ft_err *err);

@@ -9,11 +9,15 @@
 #include "base/array.h"
 #include "mapping/replay_divide.h"
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_gather.h"
 #include "replay/position/replay_marks.h"
 #include "replay/position/replay_multi.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_state_store.h"
 #include "target/wait_replicas.h"
+
+/* Of a position. New ones are without those that say nothing any more. */
+#define LANES_MAX 8u
 
 static void node_slots(const struct replay_position_set *set, size_t index,
                        uint8_t slots[SLOT_COUNT / 8])
@@ -152,11 +156,13 @@ static struct replay_position *find_matching(struct replay_position_set *set,
     return NULL;
 }
 
-/* If each node has one: take them. */
+/* If each node has one, of which interruptions have not left too many lanes: take them. */
 static bool take_matching(struct replay_position_set *set, struct found_position *all)
 {
     for (size_t n = 0; n < set->target->node_count; n++) {
-        if (find_matching(set, all, n) == NULL)
+        const struct replay_position *p = find_matching(set, all, n);
+
+        if (p == NULL || p->lane_count >= LANES_MAX)
             return false;
     }
     for (size_t n = 0; n < set->target->node_count; n++) {
@@ -584,10 +590,16 @@ int replay_positions_remove(struct replay_position_set *set, struct ft_err *err)
 uint64_t replay_positions_furthest(const struct replay_position_set *set, size_t node,
                                    uint32_t flow)
 {
-    uint64_t marks = replay_marks_highest(set, flow);
-    uint64_t position = set->nodes[node].position.lsn[flow];
+    const struct replay_position *p = &set->nodes[node].position;
+    uint64_t lsn = replay_marks_highest(set, flow);
 
-    return marks > position ? marks : position;
+    if (p->lsn[flow] > lsn)
+        lsn = p->lsn[flow];
+    for (size_t i = 0; i < p->lane_count; i++) {
+        if (p->lanes[i].lsn[flow] > lsn)
+            lsn = p->lanes[i].lsn[flow];
+    }
+    return lsn;
 }
 
 void replay_positions_start(struct replay_position_set *set, uint64_t *start)
@@ -618,7 +630,7 @@ int replay_positions_follow(struct replay_position_set *set, struct ft_err *err)
 
 static bool is_done(const struct replay_node *node)
 {
-    return replay_batch_commands(&node->batch) == 0 &&
+    return replay_batch_commands(&node->batch) == 0 && replay_gather_is_empty(node->set->gather) &&
            (replay_multi_is(node) ? replay_multi_is_drained(node)
                                   : redis_pipe_in_flight(node->server->pipe) == 0);
 }

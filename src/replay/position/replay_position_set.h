@@ -20,6 +20,7 @@
 #include "replay/report/replay_report.h"
 #include "target/target_client.h"
 
+struct replay_gather;
 struct replay_marks;
 struct replay_multi;
 struct replay_slots;
@@ -36,6 +37,11 @@ struct replay_node {
     struct replay_slots *slots; /* ... if not NULL, by transactions of one slot each */
     uint64_t *written;          /* per flow: the position as it was sent last */
     struct replay_sent sent;    /* when following */
+    /* commands in windows (replay_gather.h): in the one that is filled, and in the one that is sent */
+    size_t gathered, window_left;
+    uint32_t window_slot; /* all before it have been sent */
+    bool in_window;       /* the batch is of it */
+    bool has_lane;        /* the target knows how far it is */
     struct replay_node_count count;
 };
 
@@ -68,9 +74,10 @@ struct replay_position_set {
     struct replay_state state;
     struct replay_node *nodes; /* node_count of them: those of the target, while it is open */
     size_t node_count;
-    struct replay_marks *marks; /* of slots; NULL: there are none, or they have not been read */
-    uint64_t *next;             /* per flow: first record that is not in a batch yet */
-    uint64_t units;             /* batches, and commands in place of one, sent so far */
+    struct replay_gather *gather; /* NULL: nothing has been gathered */
+    struct replay_marks *marks;   /* of slots; NULL: there are none, or they have not been read */
+    uint64_t *next;               /* per flow: first record that is not in a batch yet */
+    uint64_t units;               /* batches, and commands in place of one, sent so far */
     atomic_uint_fast64_t acknowledged; /* commands, and positions, that have taken effect */
     pthread_mutex_t letters_mu;        /* one letter at a time */
     struct replay_letters *letters;    /* NULL: the first refused command ends the run */

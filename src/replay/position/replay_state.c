@@ -234,16 +234,30 @@ void replay_state_release(struct replay_state *s)
  * Positions
  */
 
-int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
-                    struct ft_err *err)
+static int put_lsns(struct buf *out, const uint64_t *lsn, uint32_t flow_count, struct ft_err *err)
 {
-    if (slot_set_put(out, lane->slots, err) != 0)
-        return -1;
+    char number[I64_TEXT_SIZE];
+
     for (uint32_t i = 0; i < flow_count; i++) {
-        if (buf_printf(out, err, "%c%" PRIu64, i == 0 ? '|' : ',', lane->lsn[i]) != 0)
+        if (buf_append_str(out, i == 0 ? "|" : ",", err) != 0 ||
+            buf_append(out, number, i64_to_text((int64_t)lsn[i], number), err) != 0)
             return -1;
     }
     return 0;
+}
+
+int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
+                    struct ft_err *err)
+{
+    return slot_set_put(out, lane->slots, err) == 0 ? put_lsns(out, lane->lsn, flow_count, err)
+                                                    : -1;
+}
+
+int replay_lane_put_first(struct buf *out, uint32_t count, const uint64_t *lsn, uint32_t flow_count,
+                          struct ft_err *err)
+{
+    return buf_printf(out, err, "0-%" PRIu32, count - 1) == 0 ? put_lsns(out, lsn, flow_count, err)
+                                                              : -1;
 }
 
 static int take_lane(struct replay_position *p, const struct field *f, uint32_t flow_count,

@@ -149,5 +149,8 @@ void replay_position_release(struct replay_position *p);
 /* replay_lane_put - the text of a lane. */
 int replay_lane_put(struct buf *out, const struct replay_lane *lane, uint32_t flow_count,
                     struct ft_err *err);
+/* replay_lane_put_first - of one that has the first `count` slots of all. */
+int replay_lane_put_first(struct buf *out, uint32_t count, const uint64_t *lsn, uint32_t flow_count,
+                          struct ft_err *err);
 
 #endif

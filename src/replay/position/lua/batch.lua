@@ -34,26 +34,30 @@ local function refuse(why) return redis.error_reply('FLOWTAPE not here: '..why) 
 local function missing(mine)
     local at, seen = 1, {}
     for _, n in ipairs(shapes) do
-        if n > 0 then
+        local keys = {}
+        if n >= 20000 then
+            for i = 1, n - 20000 do keys[i] = args[at+2*i-2] end
+            at = at + 2 * #keys
+        elseif n > 0 then
             n = n % 10000
             if string.find(args[at], '^FLUSH') then return 'slots are on their way' end
-            local keys = redis.pcall('COMMAND', 'GETKEYS', unpack(args, at, at + n - 1))
+            keys = redis.pcall('COMMAND', 'GETKEYS', unpack(args, at, at + n - 1))
             if keys.err then return keys.err end
-            for _, k in ipairs(keys) do
-                redis.call('TIME')
-                local r = redis.pcall('EXISTS', k)
-                if type(r) == 'table' and r.err then
-                    return 'slot '..redis.call('CLUSTER', 'KEYSLOT', k)..': '..r.err
-                end
-                if seen[k] then
-                    local slot = redis.call('CLUSTER', 'KEYSLOT', k)
-                    if string.find(mine, '['..slot..'->-', 1, true) then
-                        return 'slot '..slot..' is on its way'
-                    end
-                end
-                seen[k] = true
-            end
             at = at + n
+        end
+        for _, k in ipairs(keys) do
+            redis.call('TIME')
+            local r = redis.pcall('EXISTS', k)
+            if type(r) == 'table' and r.err then
+                return 'slot '..redis.call('CLUSTER', 'KEYSLOT', k)..': '..r.err
+            end
+            if seen[k] then
+                local slot = redis.call('CLUSTER', 'KEYSLOT', k)
+                if string.find(mine, '['..slot..'->-', 1, true) then
+                    return 'slot '..slot..' is on its way'
+                end
+            end
+            seen[k] = true
         end
     end
 end
