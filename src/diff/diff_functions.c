@@ -4,32 +4,12 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "item/function_library.h"
 
 void diff_functions_init(struct diff_functions *f)
 {
     *f = (struct diff_functions){.masters = {1, 1}};
     (void)pthread_mutex_init(&f->mu, NULL); /* default attributes: cannot fail on Linux */
-}
-
-/* After "name=" in the first line, up to a blank. */
-static struct bytes name_of(struct bytes code)
-{
-    static const char mark[] = "name=";
-    size_t line = 0;
-
-    while (line < code.n && code.p[line] != '\n')
-        line++;
-    for (size_t i = 0; i + sizeof(mark) - 1 <= line; i++) {
-        size_t begin = i + sizeof(mark) - 1;
-        size_t end = begin;
-
-        if (memcmp(code.p + i, mark, sizeof(mark) - 1) != 0)
-            continue;
-        while (end < line && code.p[end] > ' ')
-            end++;
-        return bytes_of(code.p + begin, end - begin);
-    }
-    return bytes_of(code.p, line);
 }
 
 static struct diff_library *find(struct diff_functions *f, struct bytes name, struct ft_err *err)
@@ -75,7 +55,7 @@ int diff_functions_add(struct diff_functions *f, enum diff_of of, struct bytes c
 
     value_digest_follow(&digest, 0, code);
     pthread_mutex_lock(&f->mu);
-    l = find(f, name_of(code), err);
+    l = find(f, function_library_name(code), err);
     if (l != NULL) {
         if (l->copies[of] != 0 && !value_digest_eq(&l->code[of], &digest))
             l->torn[of] = true;

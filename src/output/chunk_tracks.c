@@ -50,6 +50,7 @@ static void chunk_clear(struct chunk *chunk)
     chunk->lent = bytes_of(NULL, 0);
     chunk->lent_done = NULL;
     chunk->plain = false;
+    chunk->is_library = false;
     chunk->keys = 0;
     chunk->expires = 0;
 }

@@ -36,6 +36,8 @@ struct chunk {
     uint32_t db;
     uint64_t keys;
     uint64_t expires;
+    bool is_library; /* of functions, and nothing else: hashes of its name and code */
+    uint64_t library_name, library_code;
     /* of chunk_tracks */
     uint32_t track;
     bool stays; /* the turn stays with the track */

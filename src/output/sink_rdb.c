@@ -3,8 +3,12 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
+#include <xxhash.h>
+
+#include "base/array.h"
 #include "input/repeated_keys.h"
 #include "item/entry_loss.h"
+#include "item/function_library.h"
 #include "item/recode.h"
 #include "output/chunk_tracks.h"
 #include "output/rdb_file.h"
@@ -13,6 +17,11 @@
 
 /* How many keys a lane writes between two looks at the progress counters. */
 #define PROGRESS_EVERY 1024u
+
+/* Of functions: hashes of both. */
+struct library {
+    uint64_t name, code;
+};
 
 struct rdb_form {
     /* set before the lanes start, then constant */
@@ -25,6 +34,8 @@ struct rdb_form {
 
     /* of the calling thread */
     struct rdb_file *file;
+    struct library *libraries; /* that were written */
+    size_t library_count;
 };
 
 /* The sink of one lane of the state. */
@@ -203,10 +214,17 @@ static int take_script(void *context, const struct item *item, struct bytes body
 static int take_function(void *context, const struct item *item, struct bytes code,
                          struct ft_err *err)
 {
+    struct bytes name = function_library_name(code);
     struct lane *l = context;
 
     (void)item;
-    return want_chunk(l, true, 0, err) != 0 ? -1 : rdb_put_function(&l->chunk->buf, code, err);
+    if ((l->chunk != NULL && emit(l, err) != 0) || want_chunk(l, true, 0, err) != 0 ||
+        rdb_put_function(&l->chunk->buf, code, err) != 0)
+        return -1;
+    l->chunk->is_library = true;
+    l->chunk->library_name = XXH3_64bits(name.p, name.n);
+    l->chunk->library_code = XXH3_64bits(code.p, code.n);
+    return emit(l, err);
 }
 
 static int take_loss(void *context, enum loss_reason reason, const char *class_name, uint32_t db,
@@ -272,8 +290,31 @@ static void stop(struct rdb_form *f)
         (void)sem_post(&f->lanes[i].lent_done);
 }
 
-static int write_chunk(struct rdb_file *file, const struct chunk *chunk, struct ft_err *err)
+/* Each node of a cluster has the same libraries, and no server loads one twice. 1: it is there already. */
+static int see_library(struct rdb_form *f, const struct chunk *chunk, struct ft_err *err)
 {
+    for (size_t i = 0; i < f->library_count; i++) {
+        if (f->libraries[i].name != chunk->library_name)
+            continue;
+        if (f->libraries[i].code == chunk->library_code)
+            return 1;
+        return err_set(err, FT_ERR_UNSUPPORTED,
+                       "two nodes have libraries of functions with the same name, but not the same "
+                       "code, and an RDB holds one of them");
+    }
+    if (ARRAY_ADD_ROOM(&f->libraries, f->library_count, "libraries of functions", err) != 0)
+        return -1;
+    f->libraries[f->library_count++] = (struct library){chunk->library_name, chunk->library_code};
+    return 0;
+}
+
+static int write_chunk(struct rdb_form *f, const struct chunk *chunk, struct ft_err *err)
+{
+    struct rdb_file *file = f->file;
+    int seen = chunk->is_library ? see_library(f, chunk, err) : 0;
+
+    if (seen != 0)
+        return seen > 0 ? 0 : -1;
     if (chunk->plain)
         return rdb_file_put_plain(file, buf_bytes(&chunk->buf), err);
     if (rdb_file_put(file, chunk->db, buf_bytes(&chunk->buf), chunk->keys, chunk->expires, err) !=
@@ -307,7 +348,7 @@ static int write_all(struct rdb_form *f, struct ft_err *err)
         sem_t *lent_done = chunk->lent_done;
 
         if (rc == 0 && worth_writing(f))
-            rc = write_chunk(f->file, chunk, err);
+            rc = write_chunk(f, chunk, err);
         if (lent_done != NULL)
             (void)sem_post(lent_done); /* cannot overflow: at most one is lent */
         chunk_tracks_written(f->tracks, chunk);
@@ -470,6 +511,7 @@ static void release(struct rdb_form *f)
     free(f->lanes);
     chunk_tracks_free(f->tracks);
     key_log_free(f->keys);
+    free(f->libraries);
 }
 
 static int run(const struct conversion *c, struct ft_err *err)

@@ -137,6 +137,10 @@ records_are()
 
 if start_cluster 2 0; then
     write_keys set first
+    server_before 7.0 || for node in 1 2; do
+        node_cli $node function load '#!lua name=lib
+redis.register_function("answer", function() return 42 end)' >/dev/null
+    done
     "$FLOWTAPE" capture "$CLUSTER_URI" "$T/redis-set" --cluster --quiet >"$T/redis-set.out" 2>&1 &
     pid=$!
     PIDS="$PIDS $pid"
@@ -148,6 +152,11 @@ if start_cluster 2 0; then
     ends "a Redis Cluster: captured" "$pid" 0 "$T/redis-set.out"
     stop_cluster
     check "a Redis Cluster: verify" verify_clean "$T/redis-set"
+    # shellcheck disable=SC2086
+    check "a Redis Cluster: converted" ft convert "$T/redis-set" "$T/redis.rdb" --to rdb --quiet $FOR_SERVER
+    load_and_compare "a Redis Cluster: converted" "$T/redis.rdb" "$T/redis-state.json"
+    server_before 7.0 ||
+        check "a Redis Cluster: a library that all nodes have" [ "$(grep -ac register_function "$T/redis.rdb")" = 1 ]
     redis_start
     check "a Redis Cluster: replayed" ft replay "$T/redis-set" "$REDIS" --finish --quiet
     check "a Redis Cluster: equal" "$STATE_DIFF" "$T/redis-state.json" "$REDIS"
