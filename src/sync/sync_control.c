@@ -36,12 +36,14 @@ void sync_control_init(struct sync_control *c)
     *c = (struct sync_control){0};
     close_all(c);
     (void)pthread_mutex_init(&c->mu, NULL); /* default attributes: cannot fail on Linux */
+    (void)pthread_mutex_init(&c->clients_mu, NULL);
 }
 
 void sync_control_release(struct sync_control *c)
 {
     sync_control_close(c);
     (void)pthread_mutex_destroy(&c->mu); /* nobody holds it any more */
+    (void)pthread_mutex_destroy(&c->clients_mu);
 }
 
 int sync_control_open(struct sync_control *c, const char *dir, struct ft_err *err)
@@ -134,20 +136,23 @@ static bool take_posted(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE]
 
 bool sync_control_next(struct sync_control *c, char ret_line[SYNC_CONTROL_LINE])
 {
+    bool some = false;
+
     if (take_posted(c, ret_line)) {
         c->last = SYNC_CONTROL_CLIENTS;
         return true;
     }
     if (c->fd < 0)
         return false;
+    pthread_mutex_lock(&c->clients_mu);
     accept_clients(c);
-    for (size_t i = 0; i < SYNC_CONTROL_CLIENTS; i++) {
-        if (c->clients[i].fd >= 0 && client_read(&c->clients[i], ret_line)) {
+    for (size_t i = 0; !some && i < SYNC_CONTROL_CLIENTS; i++) {
+        some = c->clients[i].fd >= 0 && client_read(&c->clients[i], ret_line);
+        if (some)
             c->last = i;
-            return true;
-        }
     }
-    return false;
+    pthread_mutex_unlock(&c->clients_mu);
+    return some;
 }
 
 /* Who does not read is let go. */
@@ -182,7 +187,9 @@ void sync_control_note(struct sync_control *c, const char *text)
 
     (void)snprintf(line, sizeof(line), "note %.*s\n", NOTE_SIZE - 8,
                    text); /* a longer one is cut */
+    pthread_mutex_lock(&c->clients_mu);
     send_to_all(c, line, strlen(line));
+    pthread_mutex_unlock(&c->clients_mu);
 }
 
 void sync_control_reply(struct sync_control *c, int status, const char *json)
@@ -194,12 +201,14 @@ void sync_control_reply(struct sync_control *c, int status, const char *json)
         return;
     client = &c->clients[c->last];
     (void)snprintf(line, sizeof(line), "end %d %zu\n", status, strlen(json)); /* fits */
+    pthread_mutex_lock(&c->clients_mu);
     if (client->fd >= 0)
         client_send(client, line, strlen(line));
     if (client->fd >= 0)
         client_send(client, json, strlen(json));
     if (client->fd >= 0)
         client_close(client);
+    pthread_mutex_unlock(&c->clients_mu);
 }
 
 void sync_control_answer(struct sync_control *c, int status, const char *json)
@@ -207,27 +216,32 @@ void sync_control_answer(struct sync_control *c, int status, const char *json)
     char line[64];
 
     (void)snprintf(line, sizeof(line), "end %d %zu\n", status, strlen(json)); /* fits */
+    pthread_mutex_lock(&c->clients_mu);
     send_to_all(c, line, strlen(line));
     send_to_all(c, json, strlen(json));
     for (size_t i = 0; i < SYNC_CONTROL_CLIENTS; i++) {
         if (c->clients[i].fd >= 0 && c->clients[i].asked)
             client_close(&c->clients[i]);
     }
+    pthread_mutex_unlock(&c->clients_mu);
 }
 
 void sync_control_close(struct sync_control *c)
 {
+    pthread_mutex_lock(&c->clients_mu);
     for (size_t i = 0; i < SYNC_CONTROL_CLIENTS; i++) {
         if (c->clients[i].fd >= 0)
             client_close(&c->clients[i]);
     }
+    pthread_mutex_unlock(&c->clients_mu);
     if (c->fd >= 0) {
         (void)close(c->fd); /* holds nothing */
         (void)unlinkat(c->dirfd, SYNC_CONTROL_SOCKET, 0);
     }
     if (c->dirfd >= 0)
         (void)close(c->dirfd);
-    close_all(c);
+    c->dirfd = -1;
+    c->fd = -1;
 }
 
 /*

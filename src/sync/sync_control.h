@@ -7,7 +7,7 @@
  *              "without REPLICA" follows "begin" or "confirm", or stands alone
  *                note TEXT
  *                end STATUS BYTES\n, and so many bytes of JSON: the report; of "state" what sync_state_text has
- * Threads      The server belongs to one thread at a time, but for sync_control_post.
+ * Threads      The server belongs to one thread at a time, but for sync_control_post and sync_control_note.
  */
 #ifndef FLOWTAPE_SYNC_SYNC_CONTROL_H
 #define FLOWTAPE_SYNC_SYNC_CONTROL_H
@@ -31,7 +31,8 @@ struct sync_control_client {
 struct sync_control {
     int dirfd;
     int fd; /* -1: closed */
-    struct sync_control_client clients[SYNC_CONTROL_CLIENTS];
+    pthread_mutex_t clients_mu;
+    struct sync_control_client clients[SYNC_CONTROL_CLIENTS]; /* guarded by clients_mu */
     size_t last; /* whose request came last */
     pthread_mutex_t mu;
     char posted[SYNC_CONTROL_LINE]; /* guarded by mu; "": nothing */
