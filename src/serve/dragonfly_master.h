@@ -14,6 +14,7 @@
 #define FLOWTAPE_SERVE_DRAGONFLY_MASTER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "item/flow_grammar.h"
 #include "serve/dragonfly_clock.h"
@@ -57,7 +58,7 @@ struct dragonfly_session {
     uint64_t synced_us;
     bool stable; /* DFLY STARTSTABLE was */
     bool dead;
-    bool takeover;
+    atomic_bool takeover; /* by itself: a source of items may ask, too */
     struct dragonfly_flow *flows;
 };
 
