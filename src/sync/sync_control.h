@@ -33,7 +33,7 @@ struct sync_control {
     int fd; /* -1: closed */
     pthread_mutex_t clients_mu;
     struct sync_control_client clients[SYNC_CONTROL_CLIENTS]; /* guarded by clients_mu */
-    size_t last; /* whose request came last */
+    size_t last;                                              /* whose request came last */
     pthread_mutex_t mu;
     char posted[SYNC_CONTROL_LINE]; /* guarded by mu; "": nothing */
 };

@@ -51,7 +51,7 @@ port $S
 bind $T_HOST
 dir $T/sentinel
 sentinel monitor mymaster $T_HOST $A 1
-sentinel down-after-milliseconds mymaster 2000
+sentinel down-after-milliseconds mymaster 60000
 sentinel failover-timeout mymaster 10000
 END
 "$REDIS_SERVER" "$T/sentinel/conf" --sentinel >"$T/sentinel/log" 2>&1 &
@@ -78,7 +78,7 @@ SYNC_PID=$!
 PIDS="$PIDS $SYNC_PID"
 positions_there()
 {
-    [ "$(at "$A" exists flowtape:replay)" = 1 ]
+    [ "$(at "$B" exists flowtape:replay)" = 1 ]
 }
 t_until positions_there
 at "$S" sentinel failover mymaster >"$T/out" || fail "failover" "$T/out"
