@@ -27,6 +27,7 @@
 #define READ_BYTES      (64u << 10)
 #define ARGS_MAX        16
 #define NAME_SIZE       200 /* of a command in a message */
+#define QUEUED_LINE     "+QUEUED\r\n"
 /* Of one reply, unless it is a value. */
 #define REPLY_BYTES ((size_t)32 << 20)
 /* So much sent or received shows that the server is there. */
@@ -76,6 +77,7 @@ struct redis_pipe {
     size_t ring_first;
     size_t ring_count;
     size_t in_flight_bytes;
+    uint64_t read_us;         /* when something was read last */
     uint64_t heard_ms;        /* of the last reply or progress, or when nothing was waited for */
     size_t moved_bytes;       /* since then, in both directions */
     redisReply **catch_reply; /* of redis_pipe_call: the next reply goes here */
@@ -242,6 +244,21 @@ static bool is_sent(const struct redis_pipe *p, size_t end)
     return p->oldest != p->sending || end <= p->send_pos;
 }
 
+/* The oldest command has had its reply. */
+static void pass_oldest(struct redis_pipe *p)
+{
+    const size_t bytes = p->ring[p->ring_first].bytes;
+
+    p->heard_ms = p->read_us / 1000;
+    pipe_depth_answered(&p->depth, p->read_us);
+    p->ring_first = (p->ring_first + 1) % p->ring_cap;
+    p->ring_count--;
+    p->in_flight_bytes -= bytes;
+    p->answer_pos += bytes;
+    if (p->answer_pos == chunk_size(p->oldest))
+        drop_chunk(p);
+}
+
 static int take_next(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
     const struct sent *sent = &p->ring[p->ring_first];
@@ -333,6 +350,7 @@ static void forget_transaction(struct redis_pipe *p)
         if (sent->ends)
             return;
         sent->kinds = REPLY_KIND_ANY;
+        sent->answers_value = true;
     }
     p->is_queueing = false;
 }
@@ -353,7 +371,6 @@ static int check_kind(struct redis_pipe *p, const redisReply *reply, struct ft_e
 static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *err)
 {
     size_t bytes = p->ring_count == 0 ? 0 : p->ring[p->ring_first].bytes;
-    uint64_t now_us;
     int rc = 0;
 
     if (p->ring_count == 0 || !is_sent(p, p->answer_pos + bytes))
@@ -368,15 +385,33 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     } else {
         rc = take_next(p, reply, err);
     }
-    now_us = clock_mono_us();
-    p->heard_ms = now_us / 1000;
-    pipe_depth_answered(&p->depth, now_us);
-    p->ring_first = (p->ring_first + 1) % p->ring_cap;
-    p->ring_count--;
-    p->in_flight_bytes -= bytes;
-    p->answer_pos += bytes;
-    if (p->answer_pos == chunk_size(p->oldest))
-        drop_chunk(p);
+    pass_oldest(p);
+    return rc;
+}
+
+/* Most replies within a transaction, for which no reply has to be made: is it one, as it was expected? */
+static bool is_queued_line(const struct redis_pipe *p, struct bytes in)
+{
+    const struct sent *sent = &p->ring[p->ring_first];
+
+    return in.n >= strlen(QUEUED_LINE) && memcmp(in.p, QUEUED_LINE, strlen(QUEUED_LINE)) == 0 &&
+           p->ring_count != 0 && sent->kinds == REPLY_KIND_QUEUED && p->catch_reply == NULL &&
+           !p->oldest->large && is_sent(p, p->answer_pos + sent->bytes);
+}
+
+static int take_queued_line(struct redis_pipe *p, struct ft_err *err)
+{
+    static char text[] = "QUEUED";
+    static const redisReply reply = {
+        .type = REDIS_REPLY_STATUS, .str = text, .len = sizeof(text) - 1};
+    const struct sent *sent = &p->ring[p->ring_first];
+    int rc = 0;
+
+    p->answered = bytes_of(p->oldest->bytes.p + p->answer_pos, sent->bytes);
+    if (p->on_reply != NULL)
+        rc = p->on_reply(p->context, sent->tag, &reply, err);
+    p->answered = bytes_of(NULL, 0);
+    pass_oldest(p);
     return rc;
 }
 
@@ -425,10 +460,18 @@ static int read_some(struct redis_pipe *p, struct ft_err *err)
     if (n <= 0)
         return conn_lost(&p->conn, n < 0 ? errno : 0, err);
     count_progress(p, (size_t)n);
+    p->read_us = clock_mono_us();
     in = bytes_of(p->in, (size_t)n);
     while (in.n != 0) {
-        if (reply_reader_is_idle(&p->reader))
+        if (reply_reader_is_idle(&p->reader)) {
+            if (is_queued_line(p, in)) {
+                if (take_queued_line(p, err) != 0)
+                    return -1;
+                in = bytes_of(in.p + strlen(QUEUED_LINE), in.n - strlen(QUEUED_LINE));
+                continue;
+            }
             p->reader.limit_bytes = reply_limit(p);
+        }
         if (reply_reader_feed(&p->reader, &in, &reply, err) != 0)
             return reply_reader_failed(p->conn.name, err);
         if (reply != NULL && take_reply(p, reply, err) != 0)
@@ -584,14 +627,15 @@ bool redis_pipe_has_room(const struct redis_pipe *p, size_t commands, size_t byt
 static struct sent what_is_sent(struct redis_pipe *p, const struct pipe_command *command)
 {
     struct bytes name = command->args[0];
-    struct sent sent = {
-        .begins = bytes_is_word(name, "MULTI"),
-        .ends = bytes_is_word(name, "EXEC") || bytes_is_word(name, "DISCARD"),
-        .answers_value = answers_value(name),
-    };
+    struct sent sent = {.ends = bytes_is_word(name, "EXEC") || bytes_is_word(name, "DISCARD")};
 
-    sent.kinds = p->is_queueing && !sent.ends ? REPLY_KIND_QUEUED
-                                              : reply_kinds_of(command->args, command->count);
+    if (p->is_queueing && !sent.ends) {
+        sent.kinds = REPLY_KIND_QUEUED;
+        return sent;
+    }
+    sent.begins = bytes_is_word(name, "MULTI");
+    sent.answers_value = answers_value(name);
+    sent.kinds = reply_kinds_of(command->args, command->count);
     if (sent.begins || sent.ends)
         p->is_queueing = sent.begins;
     p->watch_ends += sent.ends || bytes_is_word(name, "UNWATCH");
