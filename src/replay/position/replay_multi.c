@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "mapping/replay_divide.h"
 #include "replay/position/position_lua.h"
 #include "replay/position/replay_multi_script.h"
@@ -18,6 +19,9 @@
 #define EARLY_STEPS 500u
 #define EARLY_MORE  2u
 
+/* To the server and back. */
+#define FAR_US 5000u
+
 struct replay_multi {
     const struct replay_multi_host *host;
     struct replay_queue queue;
@@ -27,6 +31,8 @@ struct replay_multi {
     char watching[REPLAY_KEY_SIZE];    /* the hash of a position that WATCH was put for ... */
     uint64_t watch_ends; /* ... unless the pipe has more of these: others use it too */
     bool watched;        /* and its seq was the last one */
+    uint64_t
+        away_us; /* what the answer to that has taken at least, with nothing else to do; 0: not known */
     bool executing;      /* EXEC of `sent` has no reply yet */
     bool open_refused;   /* something of `filling` was not queued */
     bool has_read;       /* keys are watched for `filling` that were read for scripts */
@@ -50,6 +56,11 @@ bool replay_multi_is(const struct replay_node *node)
 static size_t count_open(const struct replay_multi *m)
 {
     return m->filling.is_open ? 1 + m->filling.element_count : 0;
+}
+
+bool replay_multi_is_far(const struct replay_node *node)
+{
+    return node->multi->away_us >= FAR_US;
 }
 
 bool replay_multi_is_answered(const struct replay_node *node)
@@ -264,7 +275,9 @@ static bool is_watching(const struct replay_node *node)
 
 static int watch(struct replay_node *node, struct ft_err *err)
 {
-    const struct replay_multi *m = node->multi;
+    struct replay_multi *m = node->multi;
+    uint64_t began_us;
+    uint64_t took_us;
 
     if (m->watched && is_watching(node))
         return 0;
@@ -272,7 +285,13 @@ static int watch(struct replay_node *node, struct ft_err *err)
     if (m->watched && strcmp(m->watching, node->position.key) != 0 &&
         replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0)
         return -1;
-    return put_watch(node, err) != 0 ? -1 : redis_pipe_drain(node->server->pipe, err);
+    began_us = clock_mono_us();
+    if (put_watch(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
+        return -1;
+    took_us = clock_mono_us() - began_us;
+    if (m->away_us == 0 || took_us < m->away_us)
+        m->away_us = took_us;
+    return 0;
 }
 
 /* Commands on the position, the name and the key first, with arguments that were collected, of which `step` stay

@@ -58,6 +58,8 @@ int replay_multi_send(struct replay_node *node, struct ft_err *err);
 int replay_multi_queue_early(struct replay_node *node, struct ft_err *err);
 /* replay_multi_drain - all that was sent has been executed. */
 int replay_multi_drain(struct replay_node *node, struct ft_err *err);
+/* replay_multi_is_far - a reply from the server takes so long that larger transactions are worth it. */
+bool replay_multi_is_far(const struct replay_node *node);
 /* replay_multi_is_answered - there is a reply to all that was to be executed; it may have to be sent again. */
 bool replay_multi_is_answered(const struct replay_node *node);
 /* replay_multi_is_drained - as far as is known without waiting. */

@@ -29,6 +29,7 @@
 #define BATCH_BYTES    (256u << 10)
 /* While a transaction is in flight the next one grows to so much: other clients of the server wait for all of it. */
 #define MULTI_COMMANDS_MAX 4000u
+#define MULTI_COMMANDS_FAR 16000u /* a server whose answer takes longer than these to be executed */
 #define MULTI_BYTES_MAX    (1u << 20)
 #define MULTI_LOOK_EVERY   64u /* commands */
 /* Until then one grows, so that a transaction is not divided: its script keeps all others waiting, for well below a second. */
@@ -452,7 +453,8 @@ static int grows_meanwhile(struct replay_node *node, bool *ret, struct ft_err *e
     size_t commands = replay_batch_commands(&node->batch);
 
     *ret = false;
-    if (!replay_multi_is(node) || commands >= MULTI_COMMANDS_MAX ||
+    if (!replay_multi_is(node) ||
+        commands >= (replay_multi_is_far(node) ? MULTI_COMMANDS_FAR : MULTI_COMMANDS_MAX) ||
         replay_batch_bytes(&node->batch) >= MULTI_BYTES_MAX)
         return 0;
     if (commands % MULTI_LOOK_EVERY == 0 && redis_pipe_work(node->server->pipe, err) != 0)
