@@ -81,12 +81,15 @@ static void choose(struct fold_plan *p, const struct translation_key *keys, size
         touch(p, keys, count, c);
 }
 
-/* Is there more to a record than plain_keys holds, something to be reported too? */
+/*
+ * Is there more to a record than plain_keys holds, something to be reported too? The keys of one that only reads are the
+ * server's as well: touch knows no other kind.
+ */
 static bool asks_for_more(const struct translation *t, const struct plain_command *c)
 {
+    bool nothing = t->class_ == TRANSLATION_FLUSH || t->class_ == TRANSLATION_NOTHING;
     bool asks = t->loss_count != 0 || t->any_key || t->functions || suspect_spreads(t) ||
-                (c->kind == PLAIN_UNKNOWN && t->class_ != TRANSLATION_FLUSH &&
-                 t->class_ != TRANSLATION_NOTHING);
+                (c->kind == PLAIN_UNKNOWN && (!nothing || t->key_count != 0));
 
     for (size_t i = 0; i < t->key_count && !asks; i++)
         asks = t->keys[i].suspect;

@@ -194,6 +194,13 @@ while [ $n -lt "$(effort 8 2)" ]; do
     dir=$T/plain
     check "plain $R: make" "$FLOWTAPE" fixture make "$T/plain.text" "$dir" --quiet
     same_both_ways "plain $R" --redis-server "$T/no-such"
+    # records that only read name keys, too
+    { cat "$T/plain.text" && printf '%s\n' 'SELECT 0' 'record GETEX k0' 'record GETEX k1' 'SELECT 1' 'record GETEX k9'; } \
+        >"$T/reads.text"
+    rm -rf "$T/reads"
+    dir=$T/reads
+    check "reads $R: make" "$FLOWTAPE" fixture make "$T/reads.text" "$dir" --quiet
+    same_both_ways "reads $R"
     printf '%s\n' 'SELECT 0' 'DEL k1' 'RPUSH k1 a b' 'LPOP k1' 'COPY k3 k60' 'SELECT 1' 'COPY k6 k61' 'INCR k62' \
         'PEXPIREAT k62 2208988900000' >>"$T/plain.text"
     dir=$T/mixed
