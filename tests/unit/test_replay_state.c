@@ -42,6 +42,7 @@ static void test_state(void **state)
     assert_false(s.snap_done[0]);
     assert_true(s.snap_done[1]);
     assert_int_equal(s.generation, 3);
+    assert_false(s.by_slot || s.has_marks);
     assert_int_equal(s.begun[0], 2);
     assert_string_equal(s.tags[0], "0");
     assert_int_equal(s.began_ms, 77);

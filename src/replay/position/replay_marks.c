@@ -482,11 +482,24 @@ static int claim(struct replay_position_set *set, struct ft_err *err)
     return note_unread(set, err);
 }
 
+/* Whoever removes the replay has to know of them, also when no more than a part of them was made. */
+static int name_marks(struct replay_position_set *set, struct ft_err *err)
+{
+    if (set->state.by_slot || set->state.has_marks)
+        return 0;
+    if (replay_state_set(set, "marks", "1", err) != 0 || replay_state_secure(set, err) != 0)
+        return -1;
+    set->state.has_marks = true;
+    return 0;
+}
+
 /* They count when all of them are there, also with replicas. */
 static int renew(struct replay_position_set *set, struct ft_err *err)
 {
     struct pass *p;
 
+    if (name_marks(set, err) != 0)
+        return -1;
     if (begin_pass(&p, set, set->id, WORK_RENEW, err) != 0 || run(p, err) != 0)
         return -1;
     for (size_t n = 0; n < set->target->node_count; n++) {
@@ -522,10 +535,10 @@ int replay_marks_remove(struct replay_position_set *set, struct ft_err *err)
 {
     struct pass *p;
 
-    if (!set->target->cluster || !set->state.by_slot)
+    if (!set->target->cluster || (!set->state.by_slot && !set->state.has_marks))
         return 0;
     if (begin_pass(&p, set, set->state.capture, WORK_REMOVE, err) != 0 || run(p, err) != 0)
         return -1;
-    set->state.by_slot = false;
+    set->state.by_slot = set->state.has_marks = false;
     return 0;
 }

@@ -8,7 +8,7 @@
  *                          flight from before is executed. So every slot has a mark, used or not
  *              flow:<i>    LSN of the first record of the flow that is not applied; none: the node's position
  *              e:..., d:...  as in a position (replay_state.h)
- * State        version REPLAY_STATE_BY_SLOT says that there are marks, and that they count.
+ * State        marks is there before the first of them is; version REPLAY_STATE_BY_SLOT says that all are, and that they count.
  * Replies      Who claims, resets or removes marks uses the connections of the nodes, and listens to their replies: see
  *              replay_nodes_listen.
  * Threads      The driver's.
@@ -35,7 +35,7 @@ struct replay_mark {
 int replay_marks_load(struct replay_position_set *set, struct ft_err *err);
 /* replay_marks_reset - new ones, where there are some or will be. */
 int replay_marks_reset(struct replay_position_set *set, struct ft_err *err);
-/* replay_marks_remove - of the state's capture, if there are any. */
+/* replay_marks_remove - of the state's capture, if there are, or may be, any. */
 int replay_marks_remove(struct replay_position_set *set, struct ft_err *err);
 /* replay_marks_of - as replay_position_of, of the slot's mark as it was read; 0: it says nothing. */
 uint64_t replay_marks_of(const struct replay_position_set *set, uint32_t flow, uint16_t slot);

@@ -25,6 +25,7 @@
  *              began_ms     when it began: --ttl shift counts from here
  *              snap:<i>     the snapshot of flow i is on the target
  *              epoch        of the positions; node:<tag> names each of their keys
+ *              marks        "1": marks of slots are being made, or were (replay_marks.h). They count by version alone
  *              run:<node>   of a cluster: the run_id that this master had when it was given snapshots
  *              flushes:<node>  run_id, and how many commands that empty databases it had executed then;
  *                           "single" is a single server
@@ -83,6 +84,7 @@ struct replay_state {
     uint64_t epoch;
     char early[REPLAY_RULE_SIZE]; /* "": no */
     bool by_slot;                 /* there are marks of slots, see replay_marks.h */
+    bool has_marks;               /* ... or a part of them */
     bool dirty;
     bool deferred;
     bool released;
