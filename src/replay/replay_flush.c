@@ -33,10 +33,12 @@ static bool is_plain(const struct replay *r)
            !r->rights.no_eval && !r->rights.no_restore;
 }
 
-/* Only where the node is the flush as a whole to be done: slots that came from others may have had it. */
+/* Only where the node is the flush as a whole to be done: slots that came from others may have had it. Nor where slots have
+ * marks: it would take all of them along. */
 static bool goes_plain(const struct flush_run *f, const struct replay_node *node)
 {
-    return f->flush->kind != FLUSH_SLOTS && node->position.lane_count == 0 && is_plain(f->r);
+    return f->flush->kind != FLUSH_SLOTS && node->position.lane_count == 0 &&
+           !f->r->set.state.by_slot && is_plain(f->r);
 }
 
 /* What the replay has written down about itself stays. */

@@ -168,6 +168,24 @@ check "marks that do not count" into apart --quiet --finish
 equal "marks that do not count: equal" apart
 check "marks that do not count: nothing of ours is left" [ "$(own_keys)" = 0 ]
 
+# Those that count outlast a flush, for the run that comes next.
+awk 'BEGIN {
+    for (i = 1; i <= 400; i++)
+        print 0, i, 0, i % 200 == 0 ? "FLUSHALL" : "INCR counter:" i % 30
+    print 0, i, 0, "SET last 1"
+}' | "$MAKE_CAPTURE" 1 "$T/flushed" || fail "a capture with flushes"
+# plainly NAME [ARG...] - under their own names, so that a flush is one
+plainly()
+{
+    name=$1
+    shift
+    timeout 300 "$FLOWTAPE" replay "$T/$name" "redis://$(node_address "$(cluster_any)")" --quiet "$@"
+}
+check "flushes and marks: these are made" plainly flushed --flush --at snapshot --without eval
+check "flushes and marks" plainly flushed
+check "flushes and marks: finish" plainly flushed --check all --finish
+check "flushes and marks: one key" [ "$(cluster_size)" = 1 ]
+
 replaced=2
 for HOW in "" "--without eval"; do
     into apart --quiet --flush --at snapshot
