@@ -55,6 +55,8 @@ static void fill_and_read(void)
         put_numbered(i);
     assert_int_equal(window.commands, COMMANDS);
     assert_int_equal(window.most_of_slot, (COMMANDS + SLOTS - 1) / SLOTS);
+    assert_true(window.largest_slot * SLOTS >= window.bytes);
+    assert_true(window.largest_slot * SLOTS < 2 * window.bytes);
     replay_window_sort(&window);
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         unsigned i = 0;
@@ -72,6 +74,7 @@ static void fill_and_read(void)
     replay_window_clear(&window);
     assert_int_equal(window.commands, 0);
     assert_int_equal(window.bytes, 0);
+    assert_int_equal(window.largest_slot, 0);
     free(c.args);
 }
 

@@ -11,8 +11,9 @@
 #define WINDOW_COMMANDS_MIN 4000u
 #define WINDOW_COMMANDS_MAX 128000u
 #define WINDOW_BYTES        (8u << 20) /* two of them */
-/* The commands of a slot are one batch. */
+/* The commands of a slot are one batch, which keeps other clients of the server waiting. */
 #define SLOT_COMMANDS 4000u
+#define SLOT_BYTES    (1u << 20)
 /* Of a node's batches one for as many commands as are put meanwhile. */
 #define TURN_COMMANDS 500u
 /* Keys and values of an MSET that a script calls. */
@@ -62,12 +63,17 @@ int replay_gather_put(struct replay_node *node, const char *tag, const struct by
 bool replay_gather_is_full(const struct replay_gather *g)
 {
     return g->filling->commands >= g->limit || g->filling->bytes >= WINDOW_BYTES ||
-           g->filling->most_of_slot >= SLOT_COMMANDS;
+           g->filling->most_of_slot >= SLOT_COMMANDS || g->filling->largest_slot >= SLOT_BYTES;
 }
 
 bool replay_gather_is_empty(const struct replay_gather *g)
 {
     return g == NULL || (g->filling->commands == 0 && g->sending_nodes == 0);
+}
+
+bool replay_gather_has_none(const struct replay_node *node)
+{
+    return node->gathered == 0 && node->window_left == 0;
 }
 
 void replay_gather_turn(struct replay_position_set *set, bool soon)

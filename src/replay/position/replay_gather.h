@@ -39,6 +39,8 @@ int replay_gather_put(struct replay_node *node, const char *tag, const struct by
 bool replay_gather_is_full(const struct replay_gather *g);
 /* replay_gather_is_empty - nothing is in windows. NULL: likewise. */
 bool replay_gather_is_empty(const struct replay_gather *g);
+/* replay_gather_has_none - nothing for this node is. */
+bool replay_gather_has_none(const struct replay_node *node);
 /* replay_gather_turn - what was gathered is the window to be sent; the one before has been. soon: nothing more is there to be
  * read, so that the next ones are to be small. */
 void replay_gather_turn(struct replay_position_set *set, bool soon);

@@ -228,14 +228,14 @@ static int put_positions(struct replay_node *node, const uint64_t **ret, struct 
     const uint64_t *next = set->next;
 
     *ret = NULL;
-    if (!replay_gather_is_empty(set->gather)) {
-        if (!node->in_window)
-            return 0;
-        if (node->window_left != 0)
-            return replay_gather_put_lane(node, err);
+    if (node->in_window && node->window_left != 0)
+        return replay_gather_put_lane(node, err);
+    if (node->in_window) {
         if (replay_gather_end_node(node, err) != 0)
             return -1;
         next = set->gather->next;
+    } else if (!replay_gather_has_none(node)) {
+        return 0;
     }
     *ret = next;
     for (uint32_t i = 0; i < set->flow_count; i++) {
@@ -248,7 +248,6 @@ static int put_positions(struct replay_node *node, const uint64_t **ret, struct 
 /* next: what it is up to; NULL: no further than the one before. */
 static void count_batch(struct replay_node *node, size_t bytes, const uint64_t *next)
 {
-
     node->set->units++;
     node->count.batches++;
     node->count.bytes += bytes;
@@ -424,7 +423,8 @@ int replay_nodes_send_soon(struct replay_position_set *set, struct ft_err *err)
 
 int replay_nodes_gather(struct replay_position_set *set, bool on, struct ft_err *err)
 {
-    if (on == is_gathering(set) || !set->target->cluster || atomic_load(&set->target->no_eval))
+    if (on == is_gathering(set) ||
+        (on && (!set->target->cluster || atomic_load(&set->target->no_eval))))
         return 0;
     if (set->gather == NULL && replay_gather_new(&set->gather, set->flow_count, err) != 0)
         return -1;

@@ -630,7 +630,7 @@ int replay_positions_follow(struct replay_position_set *set, struct ft_err *err)
 
 static bool is_done(const struct replay_node *node)
 {
-    return replay_batch_commands(&node->batch) == 0 && replay_gather_is_empty(node->set->gather) &&
+    return replay_batch_commands(&node->batch) == 0 && replay_gather_has_none(node) &&
            (replay_multi_is(node) ? replay_multi_is_drained(node)
                                   : redis_pipe_in_flight(node->server->pipe) == 0);
 }

@@ -62,6 +62,9 @@ int replay_window_put(struct replay_window *w, uint16_t slot, const char *tag,
     w->slots[w->commands++] = slot;
     if (++w->count[slot] > w->most_of_slot)
         w->most_of_slot = w->count[slot];
+    w->sizes[slot] += size;
+    if (w->sizes[slot] > w->largest_slot)
+        w->largest_slot = w->sizes[slot];
     w->bytes += size;
     store_le32(part->p + part->n, (uint32_t)count);
     part->n += NUMBER_SIZE;
@@ -110,7 +113,9 @@ void replay_window_clear(struct replay_window *w)
     w->bytes = 0;
     w->commands = 0;
     w->most_of_slot = 0;
+    w->largest_slot = 0;
     memset(w->count, 0, sizeof(w->count));
+    memset(w->sizes, 0, sizeof(w->sizes));
 }
 
 void replay_window_release(struct replay_window *w)

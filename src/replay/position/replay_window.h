@@ -3,7 +3,7 @@
  *
  * What it is   A window is filled, sorted, read slot by slot, and cleared. Those of a slot are read in the order in which they
  *              were put.
- * Memory       What was put, and some 30 bytes for each command; 130 KiB for the slots.
+ * Memory       What was put, and some 30 bytes for each command; 260 KiB for the slots.
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_REPLAY_POSITION_REPLAY_WINDOW_H
@@ -23,8 +23,10 @@ struct replay_window {
     uint16_t *slots;  /* theirs, as they were put */
     uint32_t *unsorted;
     size_t commands, cap;
-    uint32_t most_of_slot;      /* commands of the slot that has most */
+    uint32_t most_of_slot;      /* commands of the slot that has most ... */
+    uint64_t largest_slot;      /* ... and the bytes of the one that has most of these */
     uint32_t count[SLOT_COUNT]; /* commands of each slot */
+    uint64_t sizes[SLOT_COUNT]; /* bytes of each */
     uint32_t first[SLOT_COUNT]; /* sorted: where its places begin */
 };
 
