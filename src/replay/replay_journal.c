@@ -28,9 +28,10 @@ struct journal_run {
     struct replay_recorder *recorder;
     const struct item *item; /* being put */
     uint64_t *flush_lsn;
-    uint64_t taken;    /* records */
-    bool transactions; /* records of one have its number: of a Redis */
-    uint64_t *applied; /* per flow: of these, since they were reported last */
+    uint64_t taken;     /* records */
+    uint32_t to_gather; /* more of those that may be, until they are (replay_nodes_gather) */
+    bool transactions;  /* records of one have its number: of a Redis */
+    uint64_t *applied;  /* per flow: of these, since they were reported last */
     const struct journal_pass_counts *pass;
     /* of the transaction that is being put: its number and flow, the unit (position_set.h) that has its first command */
     uint64_t txid;
@@ -293,6 +294,9 @@ static int end_refused(struct replay *r, struct ft_err *err)
 
 /* Larger ones are not gathered. */
 #define GATHER_BYTES (256u << 10)
+/* Records that may be gathered, one after the other, until they are: a window that soon has to be sent makes batches of a
+ * few commands. */
+#define GATHER_AFTER 4000u
 
 /* May a record change places with those of other slots? One of a transaction, or whose keys are of several slots, or not all
  * known, may not. */
@@ -314,6 +318,16 @@ static bool may_be_gathered(const struct journal_run *j, const struct item *item
     return true;
 }
 
+static int gather(struct journal_run *j, const struct item *item, const struct translation *t,
+                  struct ft_err *err)
+{
+    if (!may_be_gathered(j, item, t))
+        j->to_gather = GATHER_AFTER;
+    else if (j->to_gather != 0)
+        j->to_gather--;
+    return replay_nodes_gather(&j->r->set, j->to_gather == 0, err);
+}
+
 static int take(void *context, const struct item *item, const struct translation *t,
                 struct ft_err *err)
 {
@@ -326,7 +340,7 @@ static int take(void *context, const struct item *item, const struct translation
     if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
         return -1;
     if (send_full(j, err) != 0 || keep_pace(j, item->time_us, err) != 0 ||
-        replay_nodes_gather(&r->set, may_be_gathered(j, item, t), err) != 0)
+        gather(j, item, t, err) != 0)
         return -1;
     j->item = item;
     r->seen_us = item->time_us;

@@ -116,4 +116,17 @@ for slot in 0 $((until_slot + 1)); do
 done
 t_until cluster_is_ok || fail "the slots have moved"
 rest "slots have moved"
+
+# Every tenth record is one that may not be gathered: batches are as large as ever.
+emptied
+awk 'BEGIN {
+    for (i = 0; i < 4000; i++) {
+        print 0, 1, 0, "SET {" i % 900 "}key " i
+        if (i % 10 == 0)
+            print 0, 1, 0, "COPY {" i % 900 "}key {" i % 900 "}copy REPLACE"
+    }
+}' | "$MAKE_CAPTURE" 1 "$T/mixed" || fail "a capture of few that are gathered"
+"$FLOWTAPE" replay "$T/mixed" "$CLUSTER_URI" --json --check all --finish >"$T/out" 2>&1 || fail "few are gathered" "$T/out"
+batches=$(grep -o '"batches": *[0-9]*' "$T/out" | awk -F: '{ sum += $2 } END { print sum + 0 }')
+check "few are gathered: $batches batches" [ "$batches" -gt 0 -a "$batches" -lt 100 ]
 t_end
