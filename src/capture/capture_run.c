@@ -144,8 +144,10 @@ static int start_watch(struct run *run, struct ft_err *err)
 
     if (w->limits.max_dir_bytes == 0 && w->limits.min_free_bytes == 0)
         return 0;
-    if (is_full(&w->limits, w->text))
-        return err_set(err, FT_ERR_STATE, "%s: nothing is begun", w->text);
+    /* of a set other nodes may have come to it meanwhile, which is no failure */
+    if (run->context.options->whole_directory == NULL &&
+        dir_limits_allow_start(&w->limits, err) != 0)
+        return -1;
     if (wake_open(&w->full_fd, err) != 0 || wake_open(&w->end_fd, err) != 0 ||
         watch(run->context.stop_fd, w->full_fd, err) != 0)
         return -1;

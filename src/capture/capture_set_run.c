@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/wake.h"
+#include "capture/dir_limits.h"
 #include "capture/set_cluster.h"
 #include "capture/set_generations.h"
 
@@ -162,8 +163,12 @@ static int open_set(struct set_run *r, struct ft_err *err)
 
 static int prepare(struct set_run *r, struct ft_err *err)
 {
+    const struct dir_limits limits = {r->o->run.directory, r->o->run.max_dir_bytes,
+                                      r->o->run.min_free_bytes};
     uint32_t count = r->o->node_count;
 
+    if (dir_limits_allow_start(&limits, err) != 0)
+        return -1;
     r->nodes = calloc(CAPTURE_SET_NODES_MAX, sizeof(*r->nodes));
     r->results = calloc(CAPTURE_SET_NODES_MAX, sizeof(*r->results));
     r->fds = calloc(CAPTURE_SET_NODES_MAX + 2u, sizeof(*r->fds));

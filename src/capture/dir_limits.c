@@ -51,3 +51,12 @@ bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMIT
                    format_size(l->min_free_bytes, limit)); /* a longer one is cut */
     return true;
 }
+
+int dir_limits_allow_start(const struct dir_limits *l, struct ft_err *err)
+{
+    char text[DIR_LIMITS_TEXT];
+
+    if (!dir_limits_size_reached(l, text) && !dir_limits_free_reached(l, text))
+        return 0;
+    return err_set(err, FT_ERR_STATE, "%s: nothing is begun", text);
+}

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 #define DIR_LIMITS_TEXT 700
 
 struct dir_limits {
@@ -17,5 +19,7 @@ struct dir_limits {
 bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
 /* dir_limits_free_reached - likewise, of the file system. */
 bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
+/* dir_limits_allow_start - FT_ERR_STATE: one of the two is reached, and nothing has begun yet. */
+int dir_limits_allow_start(const struct dir_limits *l, struct ft_err *err);
 
 #endif

@@ -13,12 +13,10 @@ static struct dir_limits limits_of(const struct sync_options *o)
 
 int sync_check_free(const struct sync *s, struct ft_err *err)
 {
-    const struct dir_limits limits = limits_of(s->o);
-    char text[DIR_LIMITS_TEXT];
+    struct dir_limits limits = limits_of(s->o);
 
-    if (!dir_limits_free_reached(&limits, text))
-        return 0;
-    return err_set(err, FT_ERR_STATE, "%s: nothing is begun", text);
+    limits.max_dir_bytes = 0; /* what a full directory holds can still be replayed */
+    return dir_limits_allow_start(&limits, err);
 }
 
 void sync_check_limits(struct sync *s)

@@ -73,7 +73,7 @@ check_status "too few LSNs" 2 'the set has 4 flows, LSNs given: 2' ft convert "$
 check "a time before the end" ft convert "$T/cluster" "$T/time.rdb" --to rdb --at -0s --on-loss skip --quiet
 
 # The rest of what there is for a capture.
-check_status "status: node by node" 0 "^a capture of $T_HOST:$NODE_2_PORT, generation 1: complete" "$FLOWTAPE" status \
+check_status "status: node by node" 0 "^a capture of $T_HOST:$NODE_2_PORT, generation [12]: complete" "$FLOWTAPE" status \
     "$T/killed"
 check "packed: an archive of each node" ft pack "$T/cluster" "$T/packed" --quiet
 # shellcheck disable=SC2086
@@ -86,6 +86,8 @@ check_status "not into a pipe" 2 'becomes a directory of archives' ft pack "$T/c
 
 nodes_start "$rec"
 check_status "a limit is that of the whole set" 5 "\"$T/limited\" holds .*--max-dir-size is" timeout 60 "$FLOWTAPE" capture "$NODES" \
+    "$T/limited" --max-dir-size 10KiB
+check_status "a set that is full already" 1 "\"$T/limited\" holds .*: nothing is begun" "$FLOWTAPE" capture "$NODES" \
     "$T/limited" --max-dir-size 10KiB
 nodes_stop
 
