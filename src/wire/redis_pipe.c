@@ -619,7 +619,7 @@ static bool is_full(const struct redis_pipe *p)
 
 bool redis_pipe_has_room(const struct redis_pipe *p, size_t commands, size_t bytes)
 {
-    return p->ring_count + commands <= IN_FLIGHT_MAX &&
+    return p->ring_count + commands < IN_FLIGHT_MAX &&
            p->in_flight_bytes + bytes <= p->depth.limit_bytes;
 }
 

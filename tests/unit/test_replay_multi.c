@@ -675,6 +675,32 @@ static void test_what_is_refused_early_is_left_out_later(void **state)
     assert_non_null(strstr(s.peers.peer[0].log, "\nHSET pos seq 9 e:0:7:0 "));
 }
 
+/* Which transaction a pop was refused in does not depend on what has been queued of the next one. */
+static void test_a_refused_trim_is_known_after_the_next_one_was_opened(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "LTRIM a 1 -1", "-NOPERM no ltrim\r\n", 0},
+        {0, "HGET pos seq", "=7", 2},
+        {0, "HGET pos seq", "=8", 1},
+        {0, "HGET pos seq", "=9", 0},
+        {0, "EXEC", "-EXECABORT some were refused\r\n", 1},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct setup s;
+    const char *again;
+
+    (void)state;
+    start_two(&s, &host, "LPOP a", rules, 6);
+    send(&s);
+    assert_int_equal(s.node.position.seq, 9);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "LTRIM "), 1);
+    again = strstr(s.peers.peer[0].log, "EXEC\n");
+    assert_non_null(again);
+    assert_non_null(strstr(again, " 0 LPOP a\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -694,6 +720,7 @@ int main(void)
         cmocka_unit_test(test_what_is_sent_again_goes_before_what_was_queued_after_it),
         cmocka_unit_test(test_others_find_no_open_transaction),
         cmocka_unit_test(test_what_is_refused_early_is_left_out_later),
+        cmocka_unit_test(test_a_refused_trim_is_known_after_the_next_one_was_opened),
     };
 
     return T_RUN("replay/position/replay_multi", tests);

@@ -147,11 +147,12 @@ static int take_queued(struct replay_node *node, size_t index, const redisReply 
     if (target_node_is_transient(reply->str))
         return target_node_refused(node->server, reply->str, err);
     m->again = true;
+    if (step->is_trim) {
+        replay_multi_script_no_trim(m->queue.scripts);
+        return 0;
+    }
     if (step_args(m, index, tag, err) != 0)
         return -1;
-    if (m->queue.scripts != NULL &&
-        replay_multi_script_give_up(m->queue.scripts, m->queue.args, step->count))
-        return 0;
     step->apart = replay_divide_by_key(m->queue.args, step->count, &each);
     step->left_out = !step->apart;
     return step->apart ? 0 : refuse_step(node, &m->sent.steps, index, reply->str, err);

@@ -31,8 +31,7 @@ struct replay_multi_scripts {
     struct bytes *args;
     size_t arg_cap;
     struct bytes trim[TRIM_ARGS];
-    bool trims;   /* a pop of this transaction was sent as one */
-    bool no_trim; /* that was refused */
+    bool no_trim; /* it was refused */
     char number[I64_TEXT_SIZE];
 };
 
@@ -60,7 +59,6 @@ void replay_multi_scripts_free(struct replay_multi_scripts *s)
 void replay_multi_scripts_begin(struct replay_multi_scripts *s)
 {
     s->stretch++;
-    s->trims = false;
 }
 
 static int find_own(struct replay_multi_scripts *s, const char *text, struct own **ret,
@@ -198,17 +196,17 @@ static bool form_trim(struct replay_multi_scripts *s, const struct bytes **args,
     }
     *args = s->trim;
     *count = TRIM_ARGS;
-    s->trims = true;
     return true;
 }
 
-bool replay_multi_script_give_up(struct replay_multi_scripts *s, const struct bytes *args,
-                                 size_t count)
+bool replay_multi_script_is_trim(const struct replay_multi_scripts *s, const struct bytes *args)
 {
-    const bool other = is_pop(args, count) && s->trims;
+    return args == s->trim;
+}
 
-    s->no_trim |= other;
-    return other;
+void replay_multi_script_no_trim(struct replay_multi_scripts *s)
+{
+    s->no_trim = true;
 }
 
 int replay_multi_script_form(struct replay_multi_scripts *s, const struct bytes **args,

@@ -30,9 +30,9 @@ void replay_multi_scripts_begin(struct replay_multi_scripts *s);
  * and is valid until the next call. more_count: of arguments that follow, and stay as they are. */
 int replay_multi_script_form(struct replay_multi_scripts *s, const struct bytes **args,
                              size_t *count, size_t more_count, struct ft_err *err);
-/* replay_multi_script_give_up - what the command was sent as was refused. Is there something else to send it as? It is, from
- * now on. */
-bool replay_multi_script_give_up(struct replay_multi_scripts *s, const struct bytes *args,
-                                 size_t count);
+/* replay_multi_script_is_trim - is that the LTRIM that a pop has become? args: as the last call left them. */
+bool replay_multi_script_is_trim(const struct replay_multi_scripts *s, const struct bytes *args);
+/* replay_multi_script_no_trim - one was refused: pops are called by the script from now on. */
+void replay_multi_script_no_trim(struct replay_multi_scripts *s);
 
 #endif

@@ -28,6 +28,7 @@ struct replay_step {
     size_t first, count; /* arguments, of `args`; the text in front of them is the tag */
     size_t more_count;   /* the last so many of them are ... */
     struct spool *more;  /* ... here, as RESP; NULL: none */
+    bool is_trim;        /* a pop that was sent as an LTRIM */
     bool left_out;       /* the server refused to queue it */
     bool apart;          /* likewise, but perhaps not each of its keys */
     bool ahead;          /* a SET that may come before all that is none */

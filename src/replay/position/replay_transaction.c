@@ -88,7 +88,7 @@ int replay_transaction_select(struct replay_queue *q, struct replay_transaction 
 static int queue_step(struct replay_queue *q, struct replay_transaction *t, size_t index,
                       struct ft_err *err)
 {
-    const struct replay_step *step = &t->steps.steps[index];
+    struct replay_step *step = &t->steps.steps[index];
     const uint64_t tag = (uint64_t)REPLAY_ANSWER_STEP << REPLAY_ANSWER_SHIFT | index;
     const struct bytes *args;
     size_t count;
@@ -100,6 +100,7 @@ static int queue_step(struct replay_queue *q, struct replay_transaction *t, size
     if (q->scripts != NULL &&
         replay_multi_script_form(q->scripts, &args, &count, step->more_count, err) != 0)
         return -1;
+    step->is_trim = q->scripts != NULL && replay_multi_script_is_trim(q->scripts, args);
     return step->more == NULL ? put_tagged(q, tag, args, count, err)
                               : replay_step_put(step, q->pipe, tag, args, count, err);
 }
