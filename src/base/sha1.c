@@ -1,26 +1,27 @@
 #include "base/sha1.h"
 
-#include <openssl/evp.h>
+/* What is to be used instead takes memory and locks of its own at first, and crashes where there is no memory. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
-int sha1_of(struct bytes in, uint8_t ret[SHA1_SIZE], struct ft_err *err)
+void sha1_of(struct bytes in, uint8_t ret[SHA1_SIZE])
 {
-    if (EVP_Digest(in.p, in.n, ret, NULL, EVP_sha1(), NULL) != 1)
-        return err_set(err, FT_ERR_STATE,
-                       "OpenSSL did not compute SHA-1: there is no memory, or it may not");
-    return 0;
+    SHA_CTX context;
+
+    (void)SHA1_Init(&context); /* none of them fails */
+    (void)SHA1_Update(&context, in.p, in.n);
+    (void)SHA1_Final(ret, &context);
 }
 
-int sha1_text(struct bytes in, char ret[SHA1_TEXT_SIZE], struct ft_err *err)
+void sha1_text(struct bytes in, char ret[SHA1_TEXT_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
     uint8_t digest[SHA1_SIZE];
 
-    if (sha1_of(in, digest, err) != 0)
-        return -1;
+    sha1_of(in, digest);
     for (size_t i = 0; i < SHA1_SIZE; i++) {
         ret[2 * i] = digits[digest[i] >> 4];
         ret[2 * i + 1] = digits[digest[i] & 15];
     }
     ret[SHA1_TEXT_SIZE - 1] = '\0';
-    return 0;
 }

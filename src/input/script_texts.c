@@ -81,8 +81,9 @@ static int remember(struct script_texts *t, struct bytes text, struct ft_err *er
 
     if (text.n > SCRIPT_TEXTS_MAX - t->bytes)
         return 0;
-    if (sha1_of(text, digest, err) != 0 || make_room(t, err) != 0)
+    if (make_room(t, err) != 0)
         return -1;
+    sha1_of(text, digest);
     s = slot_for(t->slots, t->capacity, digest);
     if (s->text != NULL)
         return 0;

@@ -76,8 +76,7 @@ static int find_own(struct replay_multi_scripts *s, const char *text, struct own
         return -1;
     own = &s->own[s->own_count];
     *own = (struct own){.text = text};
-    if (sha1_text(bytes_str(text), own->digest, err) != 0)
-        return -1;
+    sha1_text(bytes_str(text), own->digest);
     s->own_count++;
     *ret = own;
     return 0;
