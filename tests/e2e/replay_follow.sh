@@ -50,6 +50,8 @@ await_manifest()
     done
 }
 
+redis_args= # of the target
+
 # run RECORDING STANDIN-ARG... - capture and replay side by side
 run()
 {
@@ -57,7 +59,8 @@ run()
     shift
     rm -rf "$T/capture" "$T/redis"
     : >"$T/follow.out"
-    redis_start
+    # shellcheck disable=SC2086 # words
+    redis_start $redis_args
     standin_start "$rec" "$@"
     start_capture "$T/capture"
     await_manifest "$T/capture"
@@ -134,11 +137,9 @@ done
 finish
 
 label="killed targets"
-redis_args="--appendonly yes --appendfsync always"
+redis_args="--appendonly yes --appendfsync always" # what was acknowledged is there again
 run live-4 --rate 60000
 wait_for_client "$FOLLOW_PID"
-redis_stop
-redis_start $redis_args
 kills=0
 while [ $kills -lt $(((KILLS + 2) / 3)) ]; do
     t_random_delay 400
