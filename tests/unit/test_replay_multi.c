@@ -60,6 +60,7 @@ static void start_with(struct setup *s, const struct t_peer_rule *rules, size_t 
     s->server.uri = t_peers_uri(&s->peers, 0);
     (void)snprintf(s->server.name, sizeof(s->server.name), "host:1");
     s->target.named = &s->server.uri;
+    s->target.version = 700;
     s->set.target = &s->target;
     s->node.set = &s->set;
     s->node.server = &s->server;
@@ -645,6 +646,66 @@ static void test_others_find_no_open_transaction(void **state)
         strstr(s.peers.peer[0].log, "\nDISCARD\nPING\nWATCH pos\nHGET pos seq\nMULTI\n"));
 }
 
+/* Without the position, which a replay that resumes has to be told of. */
+static void test_what_was_to_be_queued_may_have_been_executed(void **state)
+{
+    static const struct t_peer_rule rules[] = {
+        {0, "WATCH pos", "+OK\r\n", 0},
+        {0, "HGET pos seq", "=7", 1},
+        {0, "HGET pos seq", "=8", 0},
+        {0, "MULTI", "+OK\r\n", 1},
+        {0, "MULTI", "-NOPERM no multi\r\n", 0},
+        QUEUES_SCRIPTS,
+        {0, "RPUSH l a", "+QUEUED\r\n", 0},
+        {0, "MSET ", "+OK\r\n", 0},
+        {0, "HSET pos seq 8", "+QUEUED\r\n", 0},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    static const struct replay_multi_host host = {.refuse = refuse};
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+
+    (void)state;
+    start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
+    add(&s, "0:5:0", "RPUSH l a");
+    replay_batch_clear(&s.node.batch);
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    for (int i = 0; i < EARLY_SETS; i++)
+        add(&s, "0:6:0", "SET k v");
+    t_ok(replay_multi_queue_early(&s.node, &err), &err);
+    t_fails(redis_pipe_drain(s.server.pipe, &err), &err, FT_ERR_PROTOCOL,
+            "may have executed what was to be in it");
+    assert_int_equal(s.node.position.seq, 8);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "MULTI"), 2);
+}
+
+/* By which MULTI may be refused for a moment, and what comes after it not. */
+static void test_nothing_is_queued_ahead_on_an_old_server(void **state)
+{
+    static const struct replay_multi_host host = {.refuse = refuse};
+    static const struct t_peer_rule rules[] = {
+        {0, "HGET pos seq", "=8", 0},
+        {0, "EXEC", FOUR_ARE_EXECUTED, 0},
+    };
+    struct ft_err err = FT_ERR_INIT;
+    struct setup s;
+
+    (void)state;
+    start_with(&s, any_two, sizeof(any_two) / sizeof(any_two[0]), &host, true);
+    t_peers_rules(&s.peers, rules, 2);
+    s.target.version = 602;
+    add(&s, "0:5:0", "RPUSH l a");
+    t_ok(replay_multi_send(&s.node, &err), &err);
+    for (int i = 0; i < EARLY_SETS; i++)
+        add(&s, "0:6:0", "SET k v");
+    t_ok(replay_multi_queue_early(&s.node, &err), &err);
+    t_ok(replay_multi_drain(&s.node, &err), &err);
+    assert_int_equal(s.node.position.seq, 8);
+    end(&s);
+    assert_int_equal(t_peers_count(&s.peers, 0, "MULTI"), 1);
+}
+
 static void test_what_is_refused_early_is_left_out_later(void **state)
 {
     static const struct t_peer_rule rules[] = {
@@ -719,6 +780,8 @@ int main(void)
         cmocka_unit_test(test_the_next_one_is_not_executed_if_the_last_was_not),
         cmocka_unit_test(test_what_is_sent_again_goes_before_what_was_queued_after_it),
         cmocka_unit_test(test_others_find_no_open_transaction),
+        cmocka_unit_test(test_what_was_to_be_queued_may_have_been_executed),
+        cmocka_unit_test(test_nothing_is_queued_ahead_on_an_old_server),
         cmocka_unit_test(test_what_is_refused_early_is_left_out_later),
         cmocka_unit_test(test_a_refused_trim_is_known_after_the_next_one_was_opened),
     };

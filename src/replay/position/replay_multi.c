@@ -22,6 +22,10 @@
 /* To the server and back. */
 #define FAR_US 5000u
 
+/* Before this version a server refuses MULTI too while it loads its data or runs somebody's script: what was put after it, and
+ * comes when that is over, would be executed without the position. */
+#define EARLY_VERSION 700u
+
 struct replay_multi {
     const struct replay_multi_host *host;
     struct replay_queue queue;
@@ -118,6 +122,20 @@ static int refuse_step(struct replay_node *node, struct replay_steps *into, size
     if (step_args(node->multi, index, tag, err) != 0)
         return -1;
     return refuse(node, into, step->db, tag, node->multi->queue.args, step->count, error, err);
+}
+
+/* What was sent to be queued is executed then, each by itself, unless it is refused too. */
+static int take_begun(struct replay_node *node, const redisReply *reply, struct ft_err *err)
+{
+    if (reply->type != REDIS_REPLY_ERROR)
+        return 0;
+    if (target_node_is_transient(reply->str))
+        return target_node_refused(node->server, reply->str, err);
+    return err_set(
+        err, FT_ERR_PROTOCOL,
+        "%s did not begin a transaction, and may have executed what was to be in it, which "
+        "a replay that resumes may execute again (--flush begins anew): %s",
+        node->server->name, reply->str);
 }
 
 /* Why, and what becomes of it, is found when it is sent again, after the one before. */
@@ -232,6 +250,8 @@ static int take_reply(void *context, uint64_t tag, const redisReply *reply, stru
     struct replay_node *node = context;
 
     switch ((enum replay_answer)(tag >> REPLAY_ANSWER_SHIFT)) {
+    case REPLAY_ANSWER_MULTI:
+        return take_begun(node, reply, err);
     case REPLAY_ANSWER_STEP:
         return take_queued(node, (uint32_t)tag, reply, err);
     case REPLAY_ANSWER_SETS:
@@ -420,7 +440,8 @@ int replay_multi_queue_early(struct replay_node *node, struct ft_err *err)
     struct replay_transaction *t = &m->filling;
     int rc;
 
-    if (!m->executing || m->again || m->open_refused || m->has_read || !is_watching(node) ||
+    if (node->set->target->version < EARLY_VERSION || !m->executing || m->again ||
+        m->open_refused || m->has_read || !is_watching(node) ||
         t->steps.step_count - t->queued < EARLY_STEPS || !has_room(node))
         return 0;
     m->queue.no_wait = true;

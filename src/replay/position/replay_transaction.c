@@ -68,7 +68,7 @@ int replay_transaction_open(struct replay_queue *q, struct replay_transaction *t
     if (q->scripts != NULL)
         replay_multi_scripts_begin(q->scripts);
     t->is_open = true;
-    return replay_queue_text(q, REPLAY_ANSWER_PLAIN, "MULTI", err);
+    return replay_queue_text(q, REPLAY_ANSWER_MULTI, "MULTI", err);
 }
 
 int replay_transaction_select(struct replay_queue *q, struct replay_transaction *t, uint32_t db,

@@ -15,6 +15,7 @@
 /* What a reply is to, in the upper half of its tag; the lower half is the number of a step. */
 enum replay_answer {
     REPLAY_ANSWER_PLAIN,
+    REPLAY_ANSWER_MULTI,
     REPLAY_ANSWER_STEP,
     REPLAY_ANSWER_SETS,
     REPLAY_ANSWER_EXEC,
