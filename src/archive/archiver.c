@@ -384,6 +384,8 @@ static int cut_set(const struct archiver *a, struct capture_set *s, bool *ret_wh
         *ret_whole = c.whole;
         rc = capture_set_cut(s, c.generations, c.moments, err);
     }
+    if (rc == 0)
+        rc = set_coverage_note(s, there, err);
     for (uint32_t i = 0; all != NULL && i < s->node_count; i++)
         capture_free(all[i]);
     free(all);

@@ -304,11 +304,12 @@ static int begin_nodes(struct node_fetch *nodes, const struct capture_set *s, st
     return work_dir_check_room(f->dirfd, f->path, missing, err);
 }
 
-/* The description was archived after what it names. */
-static int check_description(const struct node_fetch *nodes, const struct capture_set *s,
+/* The description was archived after what it names, and before what is newer. */
+static int check_description(const struct node_fetch *nodes, struct capture_set *s, int dirfd,
                              struct ft_err *err)
 {
     const struct capture **there = calloc(s->node_count, sizeof(*there));
+    bool noted;
     bool whole;
 
     if (there == NULL)
@@ -316,12 +317,13 @@ static int check_description(const struct node_fetch *nodes, const struct captur
     for (uint32_t i = 0; i < s->node_count; i++)
         there[i] = nodes[i].capture;
     whole = set_coverage_of(s, there, NULL).whole;
+    noted = set_coverage_check(s, there);
     free(there);
-    return whole ? 0
-                 : err_set(err, FT_ERR_CORRUPT,
-                           "\"" CAPTURE_SET_FILE
-                           "\" of the archive names what the \"" CAPTURE_MANIFEST
-                           "\" of a node does not have: they are not of the same time");
+    if (!whole)
+        return err_set(err, FT_ERR_CORRUPT,
+                       "\"" CAPTURE_SET_FILE "\" of the archive names what the \"" CAPTURE_MANIFEST
+                       "\" of a node does not have: they are not of the same time");
+    return noted ? capture_set_write(s, 0, dirfd, err) : 0;
 }
 
 static int make_set(struct fetching *f, struct work_dir *w, struct ft_err *err)
@@ -339,7 +341,7 @@ static int make_set(struct fetching *f, struct work_dir *w, struct ft_err *err)
     if (rc == 0)
         rc = begin_nodes(nodes, s, f, w, err);
     if (rc == 0)
-        rc = check_description(nodes, s, err);
+        rc = check_description(nodes, s, f->dirfd, err);
     for (uint32_t i = 0; rc == 0 && i < s->node_count; i++) {
         if (nodes[i].capture != NULL)
             rc = fetch_segments(&nodes[i].f, nodes[i].capture, err);

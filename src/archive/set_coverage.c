@@ -1,5 +1,7 @@
 #include "archive/set_coverage.h"
 
+#include <stdlib.h>
+
 #include "item/slot.h"
 #include "item/slot_set.h"
 
@@ -91,6 +93,51 @@ struct set_coverage set_coverage_of(const struct capture_set *s, const struct ca
     }
     ret.whole = true;
     return ret;
+}
+
+/* The next LSN that is there; of a node that is not in the generation none. */
+static uint64_t next_lsn(const struct set_generation *g, const struct capture *const *there,
+                         uint32_t node)
+{
+    const struct generation *here =
+        g->nodes[node] == 0 ? NULL : find_complete(there[node], g->nodes[node]);
+
+    return here == NULL ? 0 : here->flows[0].next_lsn;
+}
+
+int set_coverage_note(struct capture_set *s, const struct capture *const *there, struct ft_err *err)
+{
+    struct set_generation *g =
+        s->generation_count == 0 ? NULL : &s->generations[s->generation_count - 1];
+
+    if (g == NULL || g->moment_count == 0 || g->moving != NULL)
+        return 0;
+    free(g->archived);
+    g->archived = calloc(s->node_count, sizeof(*g->archived));
+    if (g->archived == NULL)
+        return err_nomem(err, "the LSNs of a set");
+    for (uint32_t i = 0; i < s->node_count; i++)
+        g->archived[i] = next_lsn(g, there, i);
+    return 0;
+}
+
+bool set_coverage_check(struct capture_set *s, const struct capture *const *there)
+{
+    struct set_generation *g =
+        s->generation_count == 0 ? NULL : &s->generations[s->generation_count - 1];
+    bool longer = false;
+
+    if (g == NULL || g->archived == NULL)
+        return false;
+    for (uint32_t i = 0; i < s->node_count; i++)
+        longer = longer || next_lsn(g, there, i) > g->archived[i];
+    if (longer && g->moving == NULL) {
+        g->moving = g->archived;
+        g->archived = NULL;
+    }
+    free(g->archived);
+    g->archived = NULL;
+    return true;
 }
 
 bool set_coverage_has_idle(const struct capture_set *s)

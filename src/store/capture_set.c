@@ -74,6 +74,8 @@ static json_t *generation_json(const struct set_generation *g, uint32_t node_cou
                   slots_json(g->slots, g->slots_count));
     if (g->moving != NULL)
         (void)json_object_set_new(j, "moving", lsns_json(g->moving, node_count));
+    if (g->archived != NULL)
+        (void)json_object_set_new(j, "archived", lsns_json(g->archived, node_count));
     if (g->moment_count != 0)
         (void)json_object_set_new(j, "moments", moments);
     else
@@ -364,6 +366,9 @@ static int read_generation(struct capture_set *s, const json_t *j, struct ft_err
         return -1;
     if (json_object_get(j, "moving") != NULL &&
         read_lsns(s, json_object_get(j, "moving"), &g->moving, err) != 0)
+        return -1;
+    if (json_object_get(j, "archived") != NULL &&
+        read_lsns(s, json_object_get(j, "archived"), &g->archived, err) != 0)
         return -1;
     return read_moments(s, g, json_object_get(j, "moments"), err);
 }
@@ -698,6 +703,7 @@ static void release_generation(struct set_generation *g)
         set_moment_release(&g->moments[i]);
     free(g->moments);
     free(g->moving);
+    free(g->archived);
 }
 
 void capture_set_free(struct capture_set *s)

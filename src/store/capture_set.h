@@ -51,6 +51,8 @@ struct set_generation {
     size_t moment_count; /* 0: the journals tell (a Dragonfly) */
     uint64_t
         *moving; /* slots are on their way: per node, before these LSNs none was; NULL: none is */
+    uint64_t *
+        archived; /* in an archive (archive/set_coverage.h): how far it knows of slots; else NULL */
 };
 
 struct set_node {

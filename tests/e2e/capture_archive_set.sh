@@ -111,11 +111,13 @@ trouble()
 {
     rm -rf "$T/set" "$STORE"/*
     nodes_start "$rec"
-    archive 5 "fails" "case %f in node-0002.*1-00001-j*) exit 1 ;; esac; $PUT" --give-up-after 300ms
+    archive 5 "fails" "case %f in node-0002.*1-00000-s*) exit 1 ;; esac; $PUT" --give-up-after 300ms
     nodes_check "fails"
     check "fails: it is pending" test "$(json "$T/said.json" archive/pending)" -ge 1
-    check "fails: it is not there" test ! -e "$STORE/node-0002.gen-0001.flow-001-00001-journal.seg"
-    check "fails: without the description" test ! -e "$STORE/set.json"
+    check "fails: it is not there" test ! -e "$STORE/node-0002.gen-0001.flow-001-00000-snapshot.seg"
+    # one may have come before there was a full sync
+    check "fails: the generation is in no description" test ! "$(json "$STORE/set.json" 'generations/*/id' 2>/dev/null)"
+    rm -f "$STORE/set.json"
     nodes_start "$rec"
     archive 5 "the description fails" "case %f in set.json) exit 1 ;; esac; $PUT" --give-up-after 300ms
     nodes_check "the description fails"
@@ -172,7 +174,8 @@ moving()
     rm -rf "$T/set" "$STORE"/* "$T/steps"/*
     m_keys set
     "$FLOWTAPE" capture "$CLUSTER_URI" "$T/set" --cluster --quiet --segment-size 2KiB --archive-to \
-        "rm -rf '$T/steps/new'; $STEP" >"$T/said" 2>&1 &
+        "case %f in node-0002*|set.json) test ! -e '$T/held' || exit 1 ;; esac
+            if [ -e '$T/stepped' ]; then $PUT; else rm -rf '$T/steps/new'; $STEP; fi" >"$T/said" 2>&1 &
     m_pid=$!
     PIDS="$PIDS $m_pid"
     check "moving: recorded" t_until json_is "$T/set/set.json" generations/0/id 1
@@ -182,11 +185,45 @@ moving()
     check "moving: slots, back" migrate_keyed 2 1 "$(effort 5 2)"
     m_keys append
     check "moving: archived" t_until json_is "$STORE/set.json" generations/0/id 1
+    newer_journal
     kill -INT $m_pid
     ends "moving" $m_pid 0 "$T/said"
     stop_cluster
     fetched "moving"
     steps_equal "moving: after each file" "$T/set"
+}
+
+# The last description says that slots are at rest, and the journal of one node, which was archived later, has lost some.
+newer_journal()
+{
+    : >"$T/stepped"
+    check "a newer journal: slots are at rest" t_until n_at_rest
+    : >"$T/held"
+    check "a newer journal: slots" migrate_keyed 1 2 3
+    n_lsn=$(node_field 1 'info replication' master_repl_offset)
+    check "a newer journal: archived" t_until n_is_longer
+    rm -rf "$T/back"
+    check "a newer journal: fetched" ft unpack --from "$GET" "$T/back"
+    check_status "a newer journal: it has no end" 1 'on their way between nodes where .*, --at [0-9]*,[0-9]*' \
+        ft convert "$T/back" "$T/end.rdb" --to rdb
+    n_at=$(sed 's/.*--at //' "$T/check.out")
+    check "a newer journal: before that it has all keys" [ "$(ft convert "$T/back" "$T/end.rdb" --to rdb --at "$n_at" --json --quiet | json - keys)" = 60 ]
+    rm "$T/held"
+}
+
+# n_at_rest - the set's newest generation says so, and all that it says is archived
+n_at_rest()
+{
+    m_keys append
+    awk '/"id":/ { moving = 0 } /"moving":/ { moving = 1 } END { exit moving }' "$T/set/set.json" &&
+        grep -q '"archived"' "$STORE/set.json" &&
+        [ "$(grep -c '"lsns"' "$T/set/set.json")" = "$(grep -c '"lsns"' "$STORE/set.json")" ]
+}
+
+n_is_longer()
+{
+    m_keys append
+    [ "$(json "$STORE/node-0001.capture.json" 'generations/0/flows/0/next_lsn')" -gt "$n_lsn" ]
 }
 
 # m_keys COMMAND - once for each of many keys

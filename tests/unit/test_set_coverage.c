@@ -1,5 +1,8 @@
 /* How much of a set's description is true of a part of what its nodes hold. */
 #include "archive/set_coverage.h"
+
+#include <stdlib.h>
+
 #include "lib/test_main.h"
 
 #define HEAD                                                                                                           \
@@ -152,13 +155,73 @@ static void test_idle_nodes(void **state)
     capture_set_free(s);
 }
 
+/* What a description knows of slots ends where the journals did when it was archived. */
+static void test_longer_journals(void **state)
+{
+    static const char rest[] =
+        "{\"id\":1,\"nodes\":[1,1]," ALL_SLOTS
+        ",\"moments\":[" MOMENT("[100,200]", "", "[[0,8191,0],[8192,16383,1]]") "]}";
+    struct ft_err err = FT_ERR_INIT;
+    struct node nodes[2];
+    const struct capture *there[] = {&nodes[0].capture, &nodes[1].capture};
+
+    (void)state;
+    for (int longer = 0; longer < 3; longer++) {
+        struct capture_set *s = set_of(rest);
+        struct capture_set *fetched;
+        char *text;
+
+        assert_false(set_coverage_check(s, there));
+        set_node(&nodes[0], 150, 0);
+        set_node(&nodes[1], 250, 0);
+        t_ok(set_coverage_note(s, there, &err), &err);
+        t_ok(capture_set_text(s, 0, &text, &err), &err);
+        t_ok(capture_set_from_text(&fetched, bytes_str(text), "set", &err), &err);
+        free(text);
+        nodes[0].flows[0].next_lsn += longer == 1;
+        nodes[1].flows[0].next_lsn += longer == 2;
+        assert_true(set_coverage_check(fetched, there));
+        assert_null(fetched->generations[0].archived);
+        if (longer == 0) {
+            assert_null(fetched->generations[0].moving);
+        } else {
+            assert_int_equal(fetched->generations[0].moving[0], 150);
+            assert_int_equal(fetched->generations[0].moving[1], 250);
+        }
+        capture_set_free(fetched);
+        capture_set_free(s);
+    }
+}
+
+/* Where slots are on their way that is said already, and a Dragonfly's journals say themselves whose they are. */
+static void test_nothing_to_be_noted(void **state)
+{
+    static const char *const texts[] = {
+        "{\"id\":1,\"nodes\":[1,1]," ALL_SLOTS "}",
+        "{\"id\":1,\"nodes\":[1,1]," ALL_SLOTS
+        ",\"moving\":[120,220],\"moments\":[" MOMENT("[100,200]", "", "[[0,16383,0]]") "]}"};
+    struct ft_err err = FT_ERR_INIT;
+    struct node nodes[2];
+    const struct capture *there[] = {&nodes[0].capture, &nodes[1].capture};
+
+    (void)state;
+    set_node(&nodes[0], 150, 0);
+    set_node(&nodes[1], 250, 0);
+    for (int i = 0; i < 2; i++) {
+        struct capture_set *s = set_of(texts[i]);
+
+        t_ok(set_coverage_note(s, there, &err), &err);
+        assert_null(s->generations[0].archived);
+        capture_set_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generations),
-        cmocka_unit_test(test_removed_generation),
-        cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_idle_nodes),
+        cmocka_unit_test(test_generations),     cmocka_unit_test(test_removed_generation),
+        cmocka_unit_test(test_moments),         cmocka_unit_test(test_idle_nodes),
+        cmocka_unit_test(test_longer_journals), cmocka_unit_test(test_nothing_to_be_noted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
