@@ -524,7 +524,8 @@ static void *archiver_main(void *arg)
         last_look = finishing && rc == 0;
         if (rc != 0)
             note(a, &err);
-        if (last_look || is_given_up(a))
+        /* what is pending is said of all that was sealed, so one look at least begins after the end */
+        if (last_look || (finishing && is_given_up(a)))
             return NULL;
         wait_ms(a, rc == 0 ? LOOK_EVERY_MS : pause_ms);
         if (rc == 0)
