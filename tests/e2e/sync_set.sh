@@ -110,6 +110,11 @@ write()
         redis-cli -c -h "$T_HOST" -p "$(node_port 1)" >/dev/null
 }
 
+replica_follows()
+{
+    [ "$(replica_field master_link_status)" = up ]
+}
+
 # moved FROM TO COUNT - slots with keys, while they are written
 moved()
 {
@@ -131,6 +136,7 @@ if ! server_before 6.0 && start_cluster 2 0; then
     moved 2 1 4
     serve_sync "$CLUSTER_URI"
     moved 1 2 2
+    t_until replica_follows || fail 'the replica has the first generation' "$T/sync.err"
     join_node
     moved 2 "$NEW_NODE" 3
     t_says "$T/sync.err" 'a newer generation is there' || fail 'a node that joins' "$T/sync.err"
