@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "input/source_nodes.h"
 #include "replay/replay_impl.h"
 
 /*
@@ -90,6 +91,9 @@ static int resolve_cut(struct replay *r, struct ft_err *err)
     if (r->growing != NULL)
         return begin_cut(r, err);
     if (source_resolve_cut(r->source, r->o->at, &r->cut, err) != 0)
+        return -1;
+    /* nothing comes any more that would bring what is on its way */
+    if (r->o->finish && r->follow == NULL && source_nodes_check_end(r->source, &r->cut, err) != 0)
         return -1;
     if (r->follow != NULL && source_can(r->source, SOURCE_CAN_FOLLOW))
         open_end(&r->cut);

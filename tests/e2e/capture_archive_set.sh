@@ -207,6 +207,11 @@ newer_journal()
     check_status "a newer journal: it has no end" 1 'on their way between nodes where .*, --at [0-9]*,[0-9]*' \
         ft convert "$T/back" "$T/end.rdb" --to rdb
     n_at=$(sed 's/.*--at //' "$T/check.out")
+    redis_start
+    check_status "a newer journal: nor is a replay over there" 1 'on their way between nodes where' \
+        ft replay "$T/back" "$REDIS" --finish --quiet
+    check "a newer journal: nothing is replayed" [ "$(cli dbsize)" = 0 ]
+    redis_stop
     check "a newer journal: before that it has all keys" [ "$(ft convert "$T/back" "$T/end.rdb" --to rdb --at "$n_at" --json --quiet | json - keys)" = 60 ]
     rm "$T/held"
 }
