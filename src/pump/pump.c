@@ -263,6 +263,15 @@ static int take_as_is(struct pump *p, const struct item *item, struct ft_err *er
     return deliver(p, item, NULL, err);
 }
 
+/* Who asks for no records has been told that the full sync has none that count. */
+static int take_unwanted(const struct pump *p, const struct item *item, struct ft_err *err)
+{
+    if (item->lsn != 0 || p->o.source->snapshot_records != SNAPSHOT_RECORDS_NONE)
+        return 0;
+    (void)err_set(err, FT_ERR_CORRUPT, "a record inside a full sync that is said to have none");
+    return wrap_record(item, err);
+}
+
 static int take_record(struct pump *p, const struct item *item, struct ft_err *err)
 {
     const struct journal_record *record = &item->record;
@@ -270,7 +279,7 @@ static int take_record(struct pump *p, const struct item *item, struct ft_err *e
     int rc;
 
     if (!p->o.as_is && p->o.translator == NULL)
-        return 0;
+        return take_unwanted(p, item, err);
     if (item->lsn == 0)
         p->counts.in_sync++;
     else

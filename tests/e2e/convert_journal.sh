@@ -207,6 +207,11 @@ while [ $n -lt "$(effort 8 2)" ]; do
     check "mixed $R: make" "$FLOWTAPE" fixture make "$T/plain.text" "$dir" --quiet
     same_both_ways "mixed $R"
 done
+printf '%s\n' 'snapshot in-sync' 'SET a 2' stable 'SET b 3' >"$T/said.text"
+"$FLOWTAPE" fixture make "$T/said.text" "$T/said" --quiet || fail "a record inside the full sync"
+sed -i 's/"snapshot_records": "some"/"snapshot_records": "none"/' "$T/said/capture.json"
+check_status "records inside a full sync that is said to have none" 3 "command SET: a record inside a full sync" \
+    "$FLOWTAPE" convert "$T/said" "$T/said.rdb" --to rdb
 dir=$T/cuts
 
 # Standard output, JSON, an old target's single file.
