@@ -38,7 +38,7 @@ static const struct arg from_args[] = {
     {"from", "COMMAND",
      "fetch what capture --archive-to has handed over: COMMAND\n"
      "brings the file %f of the archive to the path %p. If DIR\n"
-     "is a capture, only what is missing in it is fetched",
+     "is a capture or a set, what is missing in it is fetched",
      0, take_from},
 };
 
