@@ -70,9 +70,7 @@ killed()
 {
     kills=0 starts=0 first=
     # not by --flush: the first kill may come before it is executed
-    for node in 1 2 3; do
-        node_cli $node flushall >/dev/null || fail "$1: an empty cluster"
-    done
+    cluster_flush || fail "$1: an empty cluster"
     while [ $kills -lt "$KILLS" ] && [ $starts -lt $((4 * KILLS)) ]; do
         starts=$((starts + 1))
         started "$1" --rate "$2" $first

@@ -29,14 +29,6 @@ started()
     PIDS="$PIDS $REPLAY_PID"
 }
 
-# emptied - nothing is on the cluster, not by way of flowtape
-emptied()
-{
-    for node in 1 2 3; do
-        node_cli $node flushall >"$T/out" || fail "an empty cluster" "$T/out"
-    done
-}
-
 # exists KEY - on any node
 exists()
 {
@@ -101,7 +93,7 @@ check "nothing of ours is left" [ "$(own_keys)" = 0 ]
 check "equal, again" cluster_diff "$T/single.json" --ignore-prefix flowtape:
 
 # Stopped, and overtaken by another one: what it still wants to write is not executed.
-emptied
+cluster_flush || fail "an empty cluster"
 started first.out journal --rate 2000
 first=$REPLAY_PID
 check "it has begun" t_until exists counter:20
@@ -135,12 +127,12 @@ values()
         done
     done | grep -v MOVED | grep . | tr '\n' ' '
 }
-emptied
+cluster_flush || fail "an empty cluster"
 check_status "a command that is not queued" 4 "refused INCR" into refused --quiet
 check_status "is remembered" 4 "refused 1 command in earlier runs" into refused --quiet
 check "and left out" into refused --quiet --accept-errors --finish
 check "the others took effect once" [ "$(values)" = "2 1 " ]
-emptied
+cluster_flush || fail "an empty cluster"
 check "or is a letter" into refused --quiet --on-error "dead-letter=$T/letters"
 check "the others took effect once, beside the letter" [ "$(values)" = "2 1 " ]
 for node in 1 2 3; do

@@ -30,13 +30,6 @@ journal()
     }' | "$MAKE_CAPTURE" 1 "$T/journal"
 }
 
-emptied()
-{
-    for node in 1 2 3; do
-        node_cli $node flushall >"$T/out" || fail "an empty cluster" "$T/out"
-    done
-}
-
 # first_is_done - all nodes are past the first record, and nothing is in flight; or the replay has ended
 first_is_done()
 {
@@ -74,7 +67,7 @@ killed_within()
     for GAP_MS in 1500 6000 24000; do
         rm -rf "$T/journal"
         journal || fail "a capture of our own"
-        emptied
+        cluster_flush || fail "an empty cluster"
         "$FLOWTAPE" replay "$T/journal" "$CLUSTER_URI" --pace x1000 >"$T/replay.out" 2>&1 &
         REPLAY_PID=$!
         PIDS="$PIDS $REPLAY_PID"
@@ -118,7 +111,7 @@ t_until cluster_is_ok || fail "the slots have moved"
 rest "slots have moved"
 
 # Every tenth record is one that may not be gathered: batches are as large as ever.
-emptied
+cluster_flush || fail "an empty cluster"
 awk 'BEGIN {
     for (i = 0; i < 4000; i++) {
         print 0, 1, 0, "SET {" i % 900 "}key " i

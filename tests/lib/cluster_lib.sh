@@ -291,6 +291,16 @@ cluster_size()
     echo $c_size
 }
 
+# cluster_flush - the masters have no keys any more, and that not by way of flowtape
+cluster_flush()
+{
+    c_flushed=$(cluster_masters)
+    [ -n "$c_flushed" ] || return 1
+    for c_of in $c_flushed; do
+        node_cli "$c_of" flushall >/dev/null || return 1
+    done
+}
+
 # cluster_changes - how many commands changed something, since the nodes were started
 cluster_changes()
 {
