@@ -515,7 +515,19 @@ static const struct t_peer_rule any_two[] = {
     {0, "PING", "+PONG\r\n", 0},
 };
 
-/* The first transaction has this command, and is not waited for; of the second, what it has is queued. */
+/* The first transaction has this command, and is not waited for; the second one is to have SETs. */
+static void put_two(struct setup *s, const char *first)
+{
+    struct ft_err err = FT_ERR_INIT;
+
+    add(s, "0:5:0", first);
+    replay_batch_clear(&s->node.batch); /* but for the steps, as who sends it does */
+    t_ok(replay_multi_send(&s->node, &err), &err);
+    for (int i = 0; i < EARLY_SETS; i++)
+        add(s, "0:6:0", "SET k v");
+}
+
+/* Of the second one, what it has is queued. */
 static void start_two(struct setup *s, const struct replay_multi_host *host, const char *first,
                       const struct t_peer_rule *rules, size_t count)
 {
@@ -524,11 +536,7 @@ static void start_two(struct setup *s, const struct replay_multi_host *host, con
 
     start_with(s, any_two, sizeof(any_two) / sizeof(any_two[0]), host, true);
     t_peers_rules(&s->peers, rules, count);
-    add(s, "0:5:0", first);
-    replay_batch_clear(&s->node.batch); /* but for the steps, as who sends it does */
-    t_ok(replay_multi_send(&s->node, &err), &err);
-    for (int i = 0; i < EARLY_SETS; i++)
-        add(s, "0:6:0", "SET k v");
+    put_two(s, first);
     in_flight = redis_pipe_in_flight(s->server.pipe);
     t_ok(replay_multi_queue_early(&s->node, &err), &err);
     assert_int_equal(redis_pipe_in_flight(s->server.pipe), in_flight + 3); /* MULTI, EVAL, MSET */
@@ -667,11 +675,7 @@ static void test_what_was_to_be_queued_may_have_been_executed(void **state)
 
     (void)state;
     start_with(&s, rules, sizeof(rules) / sizeof(rules[0]), &host, true);
-    add(&s, "0:5:0", "RPUSH l a");
-    replay_batch_clear(&s.node.batch);
-    t_ok(replay_multi_send(&s.node, &err), &err);
-    for (int i = 0; i < EARLY_SETS; i++)
-        add(&s, "0:6:0", "SET k v");
+    put_two(&s, "RPUSH l a");
     t_ok(replay_multi_queue_early(&s.node, &err), &err);
     t_fails(redis_pipe_drain(s.server.pipe, &err), &err, FT_ERR_PROTOCOL,
             "may have executed what was to be in it");
@@ -695,10 +699,7 @@ static void test_nothing_is_queued_ahead_on_an_old_server(void **state)
     start_with(&s, any_two, sizeof(any_two) / sizeof(any_two[0]), &host, true);
     t_peers_rules(&s.peers, rules, 2);
     s.target.version = 602;
-    add(&s, "0:5:0", "RPUSH l a");
-    t_ok(replay_multi_send(&s.node, &err), &err);
-    for (int i = 0; i < EARLY_SETS; i++)
-        add(&s, "0:6:0", "SET k v");
+    put_two(&s, "RPUSH l a");
     t_ok(replay_multi_queue_early(&s.node, &err), &err);
     t_ok(replay_multi_drain(&s.node, &err), &err);
     assert_int_equal(s.node.position.seq, 8);
@@ -720,10 +721,7 @@ static void test_what_is_refused_early_is_left_out_later(void **state)
     (void)state;
     start_with(&s, any_two, sizeof(any_two) / sizeof(any_two[0]), &host, true);
     t_peers_rules(&s.peers, rules, 5);
-    add(&s, "0:5:0", "RPUSH l a");
-    t_ok(replay_multi_send(&s.node, &err), &err);
-    for (int i = 0; i < EARLY_SETS; i++)
-        add(&s, "0:6:0", "SET k v");
+    put_two(&s, "RPUSH l a");
     add(&s, "0:7:0", "INCR key");
     t_ok(replay_multi_queue_early(&s.node, &err), &err);
     t_ok(redis_pipe_drain(s.server.pipe, &err), &err);

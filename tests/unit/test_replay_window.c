@@ -78,7 +78,7 @@ static void fill_and_read(void)
     free(c.args);
 }
 
-static void by_slot_in_order(void **state)
+static void test_by_slot_in_order(void **state)
 {
     (void)state;
     fill_and_read();
@@ -86,7 +86,7 @@ static void by_slot_in_order(void **state)
     replay_window_release(&window);
 }
 
-static void first_slots_as_a_lane(void **state)
+static void test_first_slots_as_a_lane(void **state)
 {
     const uint64_t lsn[] = {17, UINT64_C(1) << 40};
     struct replay_lane lane = {.lsn = (uint64_t[2]){17, UINT64_C(1) << 40}};
@@ -108,9 +108,9 @@ static void first_slots_as_a_lane(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_slot_in_order),
-        cmocka_unit_test(first_slots_as_a_lane),
+        cmocka_unit_test(test_by_slot_in_order),
+        cmocka_unit_test(test_first_slots_as_a_lane),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return T_RUN("replay/position/replay_window", tests);
 }
