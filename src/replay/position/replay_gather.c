@@ -16,7 +16,7 @@
 #define SLOT_BYTES    (1u << 20)
 /* Of a node's batches one for as many commands as are put meanwhile. */
 #define TURN_COMMANDS 500u
-/* Keys and values of an MSET that a script calls. */
+/* Of an MSET that a script calls: with their values fewer arguments than REPLAY_ARGS_MAX. */
 #define SETS_MAX 3000u
 
 int replay_gather_new(struct replay_gather **ret, uint32_t flow_count, struct ft_err *err)

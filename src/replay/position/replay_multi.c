@@ -35,8 +35,7 @@ struct replay_multi {
     char watching[REPLAY_KEY_SIZE];    /* the hash of a position that WATCH was put for ... */
     uint64_t watch_ends; /* ... unless the pipe has more of these: others use it too */
     bool watched;        /* and its seq was the last one */
-    uint64_t
-        away_us; /* what the answer to that has taken at least, with nothing else to do; 0: not known */
+    uint64_t away_us;    /* min time until the answer to that, when idle; 0: not known */
     bool executing;      /* EXEC of `sent` has no reply yet */
     bool open_refused;   /* something of `filling` was not queued */
     bool has_read;       /* keys are watched for `filling` that were read for scripts */
@@ -134,7 +133,7 @@ static int take_begun(struct replay_node *node, const redisReply *reply, struct 
     return err_set(
         err, FT_ERR_PROTOCOL,
         "%s did not begin a transaction, and may have executed what was to be in it, which "
-        "a replay that resumes may execute again (--flush begins anew): %s",
+        "a replay that resumes may execute again (--flush empties the target first): %s",
         node->server->name, reply->str);
 }
 
@@ -282,9 +281,9 @@ static int put_watch(struct replay_node *node, struct ft_err *err)
     m->watched = false;
     m->watch_ends = redis_pipe_watch_ends(node->server->pipe);
     (void)snprintf(m->watching, sizeof(m->watching), "%s", node->position.key);
-    return replay_queue_put(&node->multi->queue, REPLAY_ANSWER_PLAIN, watch, 2, err) != 0
+    return replay_queue_put(&m->queue, REPLAY_ANSWER_PLAIN, watch, 2, err) != 0
                ? -1
-               : replay_queue_put(&node->multi->queue, REPLAY_ANSWER_SEQ, seq, 3, err);
+               : replay_queue_put(&m->queue, REPLAY_ANSWER_SEQ, seq, 3, err);
 }
 
 /* WATCH was put for the position that there is now, and nobody has ended that. */
@@ -304,7 +303,7 @@ static int watch(struct replay_node *node, struct ft_err *err)
         return 0;
     /* a position of before */
     if (m->watched && strcmp(m->watching, node->position.key) != 0 &&
-        replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0)
+        replay_queue_text(&m->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0)
         return -1;
     began_us = clock_mono_us();
     if (put_watch(node, err) != 0 || redis_pipe_drain(node->server->pipe, err) != 0)
@@ -333,8 +332,7 @@ static int queue_texts(struct replay_node *node, const struct bytes *first, size
         memcpy(m->queue.args, first, count * sizeof(*first));
         count = replay_texts_fill(texts, text_count, &at, step, m->queue.args, count, most);
         if (replay_transaction_note(&m->sent, REPLAY_NO_STEP, err) != 0 ||
-            replay_queue_put(&node->multi->queue, REPLAY_ANSWER_PLAIN, m->queue.args, count, err) !=
-                0)
+            replay_queue_put(&m->queue, REPLAY_ANSWER_PLAIN, m->queue.args, count, err) != 0)
             return -1;
     }
     return 0;
@@ -372,7 +370,7 @@ static int queue_count(struct replay_node *node, struct replay_transaction *t, b
     if (replay_multi_script_form(m->queue.scripts, &args, &count, 0, err) != 0 ||
         replay_transaction_note(t, last ? REPLAY_LAST_STEP : REPLAY_NO_STEP, err) != 0)
         return -1;
-    return replay_queue_put(&node->multi->queue, REPLAY_ANSWER_PLAIN, args, count, err);
+    return replay_queue_put(&m->queue, REPLAY_ANSWER_PLAIN, args, count, err);
 }
 
 static int open_transaction(struct replay_node *node, struct replay_transaction *t,
@@ -390,7 +388,7 @@ static int discard_open(struct replay_node *node, struct ft_err *err)
 
     if (!m->filling.is_open)
         return 0;
-    if (replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "DISCARD", err) != 0 ||
+    if (replay_queue_text(&m->queue, REPLAY_ANSWER_PLAIN, "DISCARD", err) != 0 ||
         redis_pipe_drain(node->server->pipe, err) != 0)
         return -1;
     replay_transaction_reset(&m->filling);
@@ -412,13 +410,13 @@ static int transmit(struct replay_node *node, struct ft_err *err)
     m->unconfirmed = true;
     if (!sent->is_open && (watch(node, err) != 0 || open_transaction(node, sent, err) != 0))
         return -1;
-    if (replay_transaction_queue(&node->multi->queue, sent, err) != 0 ||
-        replay_transaction_select(&node->multi->queue, sent, 0, err) != 0 ||
-        queue_position(node, err) != 0 || queue_count(node, sent, true, err) != 0)
+    if (replay_transaction_queue(&m->queue, sent, err) != 0 ||
+        replay_transaction_select(&m->queue, sent, 0, err) != 0 || queue_position(node, err) != 0 ||
+        queue_count(node, sent, true, err) != 0)
         return -1;
     m->watched = false;
     sent->is_open = false;
-    if (replay_queue_text(&node->multi->queue, REPLAY_ANSWER_EXEC, "EXEC", err) != 0 ||
+    if (replay_queue_text(&m->queue, REPLAY_ANSWER_EXEC, "EXEC", err) != 0 ||
         put_watch(node, err) != 0)
         return -1;
     return redis_pipe_push(node->server->pipe, err);
@@ -447,7 +445,7 @@ int replay_multi_queue_early(struct replay_node *node, struct ft_err *err)
     m->queue.no_wait = true;
     rc = !t->is_open ? open_transaction(node, t, err) : 0;
     if (rc == 0)
-        rc = replay_transaction_queue(&node->multi->queue, t, err);
+        rc = replay_transaction_queue(&m->queue, t, err);
     m->queue.no_wait = false;
     return rc == 0 ? redis_pipe_push(node->server->pipe, err) : -1;
 }
@@ -700,8 +698,7 @@ int replay_multi_confirm(struct replay_node *node, struct ft_err *err)
 
     /* what is watched is changed here, and was by who calls */
     if (discard_open(node, err) != 0 ||
-        (m->watched &&
-         replay_queue_text(&node->multi->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0))
+        (m->watched && replay_queue_text(&m->queue, REPLAY_ANSWER_PLAIN, "UNWATCH", err) != 0))
         return -1;
     m->watched = false;
     if (write_late(node, node->server->pipe, err) != 0 ||

@@ -33,7 +33,8 @@
  *                           connects sets it to a random number, so that nothing in flight follows
  *              slots        "0-5460,..." for which it speaks
  *              flow:<i>     LSN of the first record of the flow that is not applied
- *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here
+ *              lane:<n>     "slots|lsn,lsn,...": slots that were further when they came here, or that have had all of a
+ *                           window (replay_gather.h)
  *              e:<flow>:<lsn>:<part>   a command that was refused: cmsgpack of {error, command}
  *              d:<flow>:<lsn>          a record that spans two nodes: this one has had its part. 1: the other is to
  *                                      lose something, and this is removed when it has; 0: the other has

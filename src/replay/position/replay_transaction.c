@@ -8,7 +8,7 @@
 #include "mapping/replay_divide.h"
 
 /* An MSET of what were several SETs. */
-#define SETS_MOST  500u
+#define SETS_MAX   500u
 #define SETS_BYTES (256u << 10)
 
 static int put_tagged(struct replay_queue *q, uint64_t tag, const struct bytes *args, size_t count,
@@ -113,10 +113,10 @@ static int queue_sets(struct replay_queue *q, struct replay_transaction *t, size
     size_t count = 1;
     size_t bytes = 0;
 
-    if (ARRAY_RESERVE(&q->args, &q->arg_cap, 1 + 2 * SETS_MOST, "a command", err) != 0)
+    if (ARRAY_RESERVE(&q->args, &q->arg_cap, 1 + 2 * SETS_MAX, "a command", err) != 0)
         return -1;
     q->args[0] = bytes_str("MSET");
-    for (; index < steps->step_count && count < 2 * SETS_MOST && bytes < SETS_BYTES; index++) {
+    for (; index < steps->step_count && count < 2 * SETS_MAX && bytes < SETS_BYTES; index++) {
         const struct replay_step *step = &steps->steps[index];
 
         if (!step->ahead)
