@@ -118,18 +118,13 @@ static bool readable(int fd, uint64_t wait_ms)
 
 /* --- the limits of the directory --- */
 
-static bool is_full(const struct dir_limits *l, char text[DIR_LIMITS_TEXT])
-{
-    return dir_limits_size_reached(l, text) || dir_limits_free_reached(l, text);
-}
-
 /* A thread of its own, since looking at a directory takes its time. */
 static void *watch_limits(void *arg)
 {
     struct limit_watch *w = arg;
 
     while (!readable(w->end_fd, LIMITS_LOOK_MS)) {
-        if (is_full(&w->limits, w->text)) {
+        if (dir_limits_reached(&w->limits, w->text)) {
             (void)wake_set(w->full_fd); /* cannot be full: it is set once */
             break;
         }
@@ -144,7 +139,7 @@ static int start_watch(struct run *run, struct ft_err *err)
 
     if (w->limits.max_dir_bytes == 0 && w->limits.min_free_bytes == 0)
         return 0;
-    /* of a set other nodes may have come to it meanwhile, which is no failure */
+    /* of a set other nodes may have come to it meanwhile, which is not a failure */
     if (run->context.options->whole_directory == NULL &&
         dir_limits_allow_start(&w->limits, err) != 0)
         return -1;

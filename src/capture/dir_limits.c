@@ -8,7 +8,7 @@
 #include "base/fsutil.h"
 #include "base/parse.h"
 
-bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
+static bool is_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
 {
     char limit[FORMAT_SIZE];
     char size[FORMAT_SIZE];
@@ -26,7 +26,7 @@ bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMIT
 }
 
 /* Of a directory that is still to be made, the file system that its parent is in. */
-bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
+static bool is_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
 {
     const char *slash = strrchr(l->directory, '/');
     char parent[PATH_MAX] = ".";
@@ -52,11 +52,16 @@ bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMIT
     return true;
 }
 
+bool dir_limits_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT])
+{
+    return is_size_reached(l, ret_text) || is_free_reached(l, ret_text);
+}
+
 int dir_limits_allow_start(const struct dir_limits *l, struct ft_err *err)
 {
     char text[DIR_LIMITS_TEXT];
 
-    if (!dir_limits_size_reached(l, text) && !dir_limits_free_reached(l, text))
+    if (!dir_limits_reached(l, text))
         return 0;
     return err_set(err, FT_ERR_STATE, "%s: nothing is begun", text);
 }

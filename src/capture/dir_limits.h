@@ -15,11 +15,9 @@ struct dir_limits {
     uint64_t min_free_bytes;
 };
 
-/* dir_limits_size_reached - ret_text says so, without what follows from it. */
-bool dir_limits_size_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
-/* dir_limits_free_reached - likewise, of the file system. */
-bool dir_limits_free_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
-/* dir_limits_allow_start - FT_ERR_STATE: one of the two is reached, and nothing has begun yet. */
+/* dir_limits_reached - one of them is; ret_text says which, without what follows from it. */
+bool dir_limits_reached(const struct dir_limits *l, char ret_text[DIR_LIMITS_TEXT]);
+/* dir_limits_allow_start - FT_ERR_STATE: one of them is reached, and nothing has begun yet. */
 int dir_limits_allow_start(const struct dir_limits *l, struct ft_err *err);
 
 #endif

@@ -28,7 +28,7 @@ void sync_check_limits(struct sync *s)
     if (s->full || s->taken_over || now_ms - s->limits_ms < LOOK_EVERY_MS)
         return;
     s->limits_ms = now_ms;
-    if (!dir_limits_size_reached(&limits, text) && !dir_limits_free_reached(&limits, text))
+    if (!dir_limits_reached(&limits, text))
         return;
     sync_note(s, "%s: the capture ends here", text);
     s->full = true;
