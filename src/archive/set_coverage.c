@@ -5,10 +5,9 @@
 #include "item/slot.h"
 #include "item/slot_set.h"
 
-/* In a moment: all that the node had, which was idle. */
 static bool is_idle(const struct set_moment *m, uint32_t node)
 {
-    return m->lsn[node] == INT64_MAX;
+    return m->lsn[node] == CAPTURE_SET_IDLE_LSN;
 }
 
 /* NULL: not as a generation of the set needs it. One that was removed, but is still named, is not there in the node either. */

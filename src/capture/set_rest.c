@@ -119,7 +119,7 @@ int set_rest_resume(struct set_rest *s, const struct set_generation *g, struct f
     memcpy(s->calm_lsn, last->from != NULL ? last->from : last->lsn,
            s->count * sizeof(*s->calm_lsn));
     for (uint32_t i = 0; i < s->count; i++)
-        s->was_idle[i] = last->lsn[i] == INT64_MAX;
+        s->was_idle[i] = last->lsn[i] == CAPTURE_SET_IDLE_LSN;
     for (size_t i = 0; i < g->moment_count; i++) {
         const struct set_moment *one = &g->moments[i];
 
@@ -263,7 +263,7 @@ static int begin_waiting(struct set_rest *s, const struct cluster_look *look, bo
         s->waiting_moves[i] = look->moves[i];
         s->waiting_idle[i] = look->lsn[i] == 0;
         if (s->waiting_idle[i])
-            s->waiting.lsn[i] = INT64_MAX; /* whatever it had */
+            s->waiting.lsn[i] = CAPTURE_SET_IDLE_LSN;
     }
     free(one.slots);
     free(nothing);

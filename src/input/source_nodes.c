@@ -42,7 +42,7 @@ int source_nodes_check_rest(const struct source *s, const struct cut *cut, struc
         for (uint32_t stream = 0; one->from != NULL && stream < s->stream_count; stream++) {
             uint32_t n = source_node_of(s, stream);
 
-            if (one->lsn[n] == INT64_MAX)
+            if (one->lsn[n] == CAPTURE_SET_IDLE_LSN)
                 continue;
             after = after || cut->stop_lsn[stream] > one->from[n];
             before = before || cut->stop_lsn[stream] < one->lsn[n];
@@ -69,7 +69,7 @@ int source_nodes_check_end(const struct source *s, const struct cut *cut, struct
 
         if (i > 0)
             lsns[n++] = ',';
-        if (lsn == 0 || lsn == INT64_MAX) /* it was idle: all that it has */
+        if (lsn == 0 || lsn == CAPTURE_SET_IDLE_LSN) /* it was idle: all that it has */
             lsn = source_lsns(s, i).next;
         n += i64_to_text((int64_t)lsn - 1, lsns + n);
         lsns[n] = '\0';

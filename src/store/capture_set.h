@@ -21,6 +21,8 @@
 #define CAPTURE_SET_NODES_MAX 256
 #define CAPTURE_SET_MAX_BYTES (64u << 20) /* of the description */
 #define CAPTURE_SET_DIR_SIZE  16
+/* In a moment, of a node that was idle: all that it had. */
+#define CAPTURE_SET_IDLE_LSN ((uint64_t)INT64_MAX)
 
 /* Slots first to last, both included, of the node with this index. */
 struct set_slots {
@@ -36,7 +38,7 @@ struct set_moment {
     uint64_t *
         from; /* per node: before these LSNs none of the slots was on its way; NULL: none was at all */
     uint64_t *
-        lsn; /* per node, whose journal has one flow: the next LSN when it said that it has the slots */
+        lsn; /* per node, whose journal has one flow: the next LSN when it said that it has the slots, or CAPTURE_SET_IDLE_LSN */
     uint64_t *epoch; /* per node: its configuration epoch then */
     struct set_slots *slots;
     size_t slots_count;
