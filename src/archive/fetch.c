@@ -232,7 +232,7 @@ struct node_fetch {
     struct capture *capture;
 };
 
-/* Likewise. */
+/* As renew_manifest. */
 static int renew_description(struct work_dir *w, const struct capture_set *s, struct bytes text,
                              struct ft_err *err)
 {
