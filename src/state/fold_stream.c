@@ -81,8 +81,7 @@ static int put(struct fold_stream *s, const struct bytes *args, size_t count, st
     const struct bytes *moved;
 
     if (s->pipe == NULL)
-        return err_set(err, FT_ERR_CORRUPT,
-                       "a record inside a full sync that is said to have none");
+        return err_set(err, FT_ERR_BUG, "a command for a private server, and there is none");
     if (times_shift_run(&s->shift, args, count, TIMES_SHIFT_MS, &moved, err) != 0)
         return -1;
     s->in_flight[s->next_tag % FOLD_IN_FLIGHT] = s->current;
