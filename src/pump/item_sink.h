@@ -24,7 +24,7 @@ struct item_sink {
     int (*entry)(void *context, const struct item *item, struct ft_err *err);
     /*
      * run - several entries at once, all of them strings as the target takes them; what follows each other in memory
-     * does so in the input. An error of it is told without a key. NULL: they come by `entry`.
+     * does so in the input. Its errors are reported without a key. NULL: they come by `entry`.
      */
     int (*run)(void *context, const struct rdb_run *run, struct ft_err *err);
     /*

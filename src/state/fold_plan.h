@@ -38,8 +38,8 @@ struct fold_plan_options {
     const struct target *target; /* of the translation: the private server, where there is one */
     enum json_as json_as;
     struct key_choice choice;
-    struct plain_keys
-        *plain; /* gets what plain commands do, of all keys; NULL, or with a choice: it does not */
+    /* Gets what plain commands do, of all keys. NULL, or with a choice: it does not. */
+    struct plain_keys *plain;
     bool plain_only; /* fail at the first record that fold_plan_asks for */
 };
 
