@@ -152,6 +152,16 @@ redis.register_function("answer", function() return 42 end)' >/dev/null
     cluster_dump >"$T/redis-state.json"
     kill -INT "$pid"
     ends "a Redis Cluster: captured" "$pid" 0 "$T/redis-set.out"
+    server_before 7.0 || {
+        node_cli 2 function load replace '#!lua name=lib
+redis.register_function("answer", function() return 43 end)' >/dev/null
+        check "nodes that differ in a library: captured" \
+            ft capture "$CLUSTER_URI" "$T/two-libs" --cluster --until-caught-up --quiet
+        # shellcheck disable=SC2086
+        check_status "nodes that differ in a library" 3 'two nodes .*same name, but not the same code' \
+            ft convert "$T/two-libs" "$T/two-libs.rdb" --to rdb --quiet $FOR_SERVER
+        check "nodes that differ in a library: no file" [ ! -e "$T/two-libs.rdb" ]
+    }
     stop_cluster
     check "a Redis Cluster: verify" verify_clean "$T/redis-set"
     # shellcheck disable=SC2086
