@@ -47,6 +47,7 @@ int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err)
         if (n > most)
             return put_in_file(s, bytes_of(p, n), err);
     }
+    s->tail.limit_bytes = most; /* else it grows beyond what spool_flush lets it keep */
     return buf_append(&s->tail, p, n, err);
 }
 

@@ -106,6 +106,27 @@ static void test_a_directory_that_is_not_there(void **state)
     spool_release(&s);
 }
 
+/* What grew is neither given back nor asked for anew each time that the memory is full. */
+static void test_memory_is_kept_from_one_flush_to_the_next(void **state)
+{
+    static const uint8_t piece[1000];
+    struct ft_err err = FT_ERR_INIT;
+    struct spool s = {0};
+    const uint8_t *memory;
+
+    (void)state;
+    while (!s.has_file)
+        t_ok(spool_append(&s, piece, sizeof(piece), &err), &err);
+    memory = s.tail.p;
+    assert_non_null(memory);
+    while (s.in_file < 5 * SPOOL_MEMORY_BYTES - sizeof(piece) * 5) {
+        t_ok(spool_append(&s, piece, sizeof(piece), &err), &err);
+        assert_ptr_equal(s.tail.p, memory);
+        assert_true(s.tail.cap <= SPOOL_MEMORY_BYTES);
+    }
+    spool_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_what_was_put_is_changed_in_place),
         cmocka_unit_test(test_little_needs_no_file),
         cmocka_unit_test(test_a_directory_that_is_not_there),
+        cmocka_unit_test(test_memory_is_kept_from_one_flush_to_the_next),
     };
 
     return T_RUN("spool", tests);
