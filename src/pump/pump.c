@@ -148,6 +148,9 @@ static int choose_by_item(struct pump *p, const struct item *first, const struct
 static int choose(struct pump *p, const struct item *first, struct ft_err *err)
 {
     const struct pump_divert *divert = p->o.divert;
+    uint64_t diverted = divert == NULL             ? 0
+                        : divert->may_take == NULL ? UINT64_MAX
+                                                   : divert->may_take(divert->context, &p->run);
     const bool named = !filter_is_empty(p->o.filter) || source_has_foreign(p->o.source);
     struct rdb_run *run = &p->run;
     size_t kept = 0;
@@ -157,9 +160,7 @@ static int choose(struct pump *p, const struct item *first, struct ft_err *err)
         bool timed = p->o.expired_ms != PUMP_NOTHING_EXPIRED && plain->expire_ms != RDB_NO_EXPIRY;
         int rc = 1;
 
-        if (named || timed ||
-            (divert != NULL &&
-             (divert->may_take == NULL || divert->may_take(divert->context, run->db, plain->key))))
+        if (named || timed || (diverted >> i & 1) != 0)
             rc = choose_by_item(p, first, plain, err);
         if (rc < 0)
             return -1;

@@ -34,8 +34,8 @@
 struct pump_divert {
     void *context;
     int (*entry)(void *context, const struct item *item, struct ft_err *err);
-    /* may_take - of a string by this name, which may come many at a time; false: `entry` need not see it. NULL: it sees all. */
-    bool (*may_take)(void *context, uint32_t db, struct bytes key);
+    /* may_take - of strings that come many at a time: bit i is 0 if `entry` need not see entry i. NULL: it sees all. */
+    uint64_t (*may_take)(void *context, const struct rdb_run *run);
     int (*record)(void *context, const struct item *item, const struct translation *t,
                   struct ft_err *err);
     /* NULL: it takes none */

@@ -12,6 +12,7 @@
 
 #include "rdb/rdb_stream.h"
 
+/* As many as a uint64_t has bits, one for each. */
 #define RDB_RUN_MAX 64u
 /* A longer value costs more than the call. */
 #define RDB_RUN_VALUE_MAX (16u << 10)

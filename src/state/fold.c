@@ -151,6 +151,11 @@ unsigned fold_look(const struct fold *f, uint32_t db, struct bytes key)
     return fold_plan_look(f->plan, db, key);
 }
 
+uint64_t fold_look_run(const struct fold *f, const struct rdb_run *run)
+{
+    return fold_plan_look_run(f->plan, run);
+}
+
 bool fold_takes_functions(const struct fold *f)
 {
     return fold_plan_functions(f->plan);

@@ -58,6 +58,8 @@ int fold_new(struct fold **ret, const struct source *source, const struct fold_o
 int fold_note_entry(struct fold *f, const struct item *item, struct ft_err *err);
 /* fold_look - enum touched_marks; not 0: the entry must go to fold_stream_entry instead of the output. */
 unsigned fold_look(const struct fold *f, uint32_t db, struct bytes key);
+/* fold_look_run - bit i: entry i of the run must. */
+uint64_t fold_look_run(const struct fold *f, const struct rdb_run *run);
 /* fold_takes_functions - must libraries of functions go to fold_stream_function instead of the output?
  * fold_wants_scripts - to fold_stream_script too? */
 bool fold_takes_functions(const struct fold *f);

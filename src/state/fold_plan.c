@@ -251,6 +251,11 @@ unsigned fold_plan_look(const struct fold_plan *p, uint32_t db, struct bytes key
                           : touched_keys_look(p->touched, db, key);
 }
 
+uint64_t fold_plan_look_run(const struct fold_plan *p, const struct rdb_run *run)
+{
+    return p->touched_all ? UINT64_MAX : touched_keys_look_run(p->touched, run);
+}
+
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key)
 {
     if (p->flushed_all || (db < FOLD_DATABASES && get_bit(p->flushed_dbs, db)))

@@ -66,6 +66,8 @@ bool fold_plan_takes_all(const struct fold_plan *p);
 bool fold_plan_is_empty(const struct fold_plan *p);
 /* fold_plan_look - enum touched_marks of a key; not 0: its value at the cut is to be found out. */
 unsigned fold_plan_look(const struct fold_plan *p, uint32_t db, struct bytes key);
+/* fold_plan_look_run - bit i: of entry i of the run it is. */
+uint64_t fold_plan_look_run(const struct fold_plan *p, const struct rdb_run *run);
 /* fold_plan_drops - it was flushed before the cut. Of keys that are not taken. */
 bool fold_plan_drops(const struct fold_plan *p, uint32_t db, struct bytes key);
 void fold_plan_free(struct fold_plan *p);

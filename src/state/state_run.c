@@ -57,9 +57,16 @@ static bool keeps_back(const struct lane *lane, uint32_t db, struct bytes key)
 }
 
 /* Of a string there is nothing to be noted (fold_note_entry). */
-static bool may_divert(void *context, uint32_t db, struct bytes key)
+static uint64_t may_divert(void *context, const struct rdb_run *run)
 {
-    return look(context, db, key) != 0 || keeps_back(context, db, key);
+    const struct lane *lane = context;
+    uint64_t ret = lane->fold == NULL ? 0 : fold_look_run(lane->run->fold, run);
+
+    for (size_t i = 0; i < run->count; i++) {
+        if ((ret >> i & 1) == 0)
+            ret |= (uint64_t)keeps_back(lane, run->db, run->entries[i].key) << i;
+    }
+    return ret;
 }
 
 static int divert_entry(void *context, const struct item *item, struct ft_err *err)

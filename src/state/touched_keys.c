@@ -162,6 +162,27 @@ unsigned touched_keys_look(const struct touched_keys *t, uint32_t db, struct byt
     return slot == 0 ? 0 : KEY_TOUCHED | (unsigned)(slot & MARKS);
 }
 
+uint64_t touched_keys_look_run(const struct touched_keys *t, const struct rdb_run *run)
+{
+    XXH128_hash_t hashes[RDB_RUN_MAX];
+    uint64_t ret = 0;
+
+    if (t->slots == NULL) {
+        for (size_t i = 0; i < run->count; i++)
+            ret |= (uint64_t)touched_may(t->touched, run->db, run->entries[i].key) << i;
+        return ret;
+    }
+    if (t->count == 0)
+        return 0;
+    for (size_t i = 0; i < run->count; i++) {
+        hashes[i] = XXH3_128bits_withSeed(run->entries[i].key.p, run->entries[i].key.n, run->db);
+        __builtin_prefetch(t->slots + (hashes[i].low64 & t->line_mask) * LINE_SLOTS);
+    }
+    for (size_t i = 0; i < run->count; i++)
+        ret |= (uint64_t)(*find(t, hashes[i]) != 0) << i;
+    return ret;
+}
+
 bool touched_keys_is_empty(const struct touched_keys *t)
 {
     return t->slots == NULL ? touched_is_empty(t->touched) : t->count == 0;

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "rdb/rdb_stream_run.h"
 
 #define TOUCHED_KEYS_BYTES_MAX (16u << 20)
 
@@ -32,6 +33,8 @@ void touched_keys_add(struct touched_keys *t, uint32_t db, struct bytes key, uns
 void touched_keys_drain(struct touched_keys *t);
 /* touched_keys_look - enum touched_marks of a key; 0: certainly never added. */
 unsigned touched_keys_look(const struct touched_keys *t, uint32_t db, struct bytes key);
+/* touched_keys_look_run - bit i: has entry i of the run any marks? Their places in memory are waited for together. */
+uint64_t touched_keys_look_run(const struct touched_keys *t, const struct rdb_run *run);
 bool touched_keys_is_empty(const struct touched_keys *t);
 /* touched_keys_is_full - a key was not taken. touched_keys_widen - begin again, for any number of them. */
 bool touched_keys_is_full(const struct touched_keys *t);

@@ -610,11 +610,14 @@ static int drop_entry(void *context, const struct item *item, struct ft_err *err
     return 1;
 }
 
-static bool may_drop(void *context, uint32_t db, struct bytes key)
+static uint64_t may_drop(void *context, const struct rdb_run *run)
 {
     const struct recording *r = context;
+    uint64_t ret = 0;
 
-    return db == 0 && bytes_eq(key, r->diverted);
+    for (size_t i = 0; i < run->count; i++)
+        ret |= (uint64_t)(run->db == 0 && bytes_eq(run->entries[i].key, r->diverted)) << i;
+    return ret;
 }
 
 /* The same file to a sink that takes runs and to one that does not, with how many of its entries in runs. */

@@ -33,6 +33,28 @@ static void add_all(struct touched_keys *t, unsigned count)
     touched_keys_drain(t);
 }
 
+/* Of a run each entry as by itself. */
+static void check_run(const struct touched_keys *t)
+{
+    static const size_t counts[] = {0, 1, 5, RDB_RUN_MAX};
+    char texts[RDB_RUN_MAX][32];
+    struct rdb_run run = {.db = 3};
+
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+        uint64_t want = 0;
+
+        run.count = counts[c];
+        for (unsigned i = 0; i < run.count; i++) {
+            struct bytes key = key_of(texts[i], i % 3 == 0 ? "out" : "in", 3 + i * 8);
+
+            run.entries[i].key = key;
+            want |= (uint64_t)(touched_keys_look(t, run.db, key) != 0) << i;
+        }
+        assert_int_equal(touched_keys_look_run(t, &run), want);
+        assert_true(run.count < 5 || want != 0);
+    }
+}
+
 static void test_the_table_is_exact(void **state)
 {
     struct touched_keys *t = make(KEYS);
@@ -47,6 +69,7 @@ static void test_the_table_is_exact(void **state)
         assert_int_equal(touched_keys_look(t, i % 16 + 1, key_of(text, "in", i)), 0);
         assert_int_equal(touched_keys_look(t, i % 16, key_of(text, "out", i)), 0);
     }
+    check_run(t);
     touched_keys_free(t);
     touched_keys_free(NULL);
 }
@@ -66,6 +89,7 @@ static void check_set(struct touched_keys *t)
         marks = touched_keys_look(t, i % 16, key_of(text, "out", i));
         assert_true(marks == 0 || (marks & KEY_NEEDED) != 0);
     }
+    check_run(t);
     touched_keys_free(t);
 }
 
