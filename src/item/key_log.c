@@ -7,7 +7,7 @@
 #include "base/table_memory.h"
 #include "base/task_pool.h"
 
-#define BLOCK_HASHES 8192u
+#define BLOCK_HASHES 1024u
 /* What the tables of all threads may take. */
 #define SURVEY_BYTES ((size_t)8 << 20)
 

@@ -6,7 +6,7 @@
  *               sequence and never searches. In the end each part, which then fits into memory, is looked
  *               through, several at a time as long as their tables are small. Two keys may share a hash:
  *               repeated_keys.h tells the names.
- * Memory        Up to 17 MiB, then 8 bytes for a key in the spool's file; in the end up to 8 MiB, or 32 bytes for
+ * Memory        Up to 3 MiB, then 8 bytes for a key in the spool's file; in the end up to 8 MiB, or 32 bytes for
  *               each 256th key if that is more.
  * Threads       A batch belongs to one thread, the log locks.
  */
