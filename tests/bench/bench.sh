@@ -7,8 +7,8 @@
 #   journal    a stream of small SET records, stored and acknowledged
 #   psync      the same of a Redis, and its full sync, beside bench-psync, which only receives and writes; and writes to a
 #              redis-server until the last one is visible at the target of a sync, beside a native replica
-#   convert    capture to RDB, and RDB to RDB, on one core and on all of them, beside the time redis-server needs to load the result,
-#              and rdb-cli if it is on PATH
+#   convert    capture to RDB, and RDB to RDB, on one core and on all of them, the output in memory, and beside the time
+#              redis-server needs to load the result, and rdb-cli if it is on PATH; onto the disk, beside dd with the output
 #   verify     verify and inspect of a capture of raw flows, of one of LZ4 flows, and of one large RDB: on one core, on all of
 #              them, and beside cat, which only reads
 #   translate  journal to RESP on one core
@@ -39,7 +39,8 @@
 # DRAGONFLY names a Dragonfly that sync and load are to use as the source.
 #
 # From the environment: BENCH_STRINGS, BENCH_COLLECTIONS, BENCH_RECORDS, BENCH_KEYS (of "point"),
-# BENCH_RUNS, BENCH_FLOWS, BENCH_RDB_CLI_PORT (a free one) and BENCH_DIR, where some 5 GB are needed for a while. Figures are
+# BENCH_RUNS, BENCH_FLOWS, BENCH_RDB_CLI_PORT (a free one), BENCH_DIR, where some 5 GB are needed for a while, and
+# BENCH_MEMORY, a file system in memory with room for an output (/dev/shm). Figures are
 # medians; BENCH_DOC names a document that gets the tables (doc/performance.md); ratios above 1 are in flowtape's favour. MiB: the most memory that flowtape, and the peer, had
 # at any time in any run; flowtape's aim is 64.
 #
@@ -58,6 +59,7 @@ build=$PWD
 flowtape=${FLOWTAPE:-$build/flowtape}
 old=${BENCH_OLD:-}
 work=${BENCH_DIR:-$build/bench-work}
+memory_work=${BENCH_MEMORY:-/dev/shm}/flowtape-bench-$$
 results=$work/results
 old_results=$work/results.old
 rdb_cli_port=${BENCH_RDB_CLI_PORT:-16399}
@@ -86,7 +88,7 @@ finish() {
         kill -9 "$pid" 2>/dev/null || true
     done
     links_close
-    rm -rf "$work"
+    rm -rf "$work" "$memory_work"
 }
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
@@ -351,16 +353,22 @@ load_seconds() {
     rm -f "$work/redis.log"
 }
 
-# convert_times NAME INPUT - by one core and by all of them
+# convert_times NAME INPUT - times of NAME and NAME.all, with the output in memory, of NAME.disk, and of NAME.copy, which
+# makes a copy of that output durable, as flowtape does with its own; leaves it as $work/converted.rdb
 convert_times() {
+    mkdir -p "$memory_work" || die "no file system in memory: BENCH_MEMORY"
     i=0
     while [ "$i" -lt "$runs" ]; do
         i=$((i + 1))
-        rm -f "$work/converted.rdb"
-        timed_both "$1" taskset -c 0 "$flowtape" convert "$2" "$work/converted.rdb" --to rdb --quiet
-        rm -f "$work/converted.rdb"
-        timed_both "$1.all" "$flowtape" convert "$2" "$work/converted.rdb" --to rdb --quiet
+        timed_both "$1" taskset -c 0 "$flowtape" convert "$2" "$memory_work/one.rdb" --to rdb --quiet
+        rm "$memory_work/one.rdb"
+        timed_both "$1.all" "$flowtape" convert "$2" "$memory_work/all.rdb" --to rdb --quiet
+        rm -f "$memory_work/all.rdb" "$work/converted.rdb"
+        timed_both "$1.disk" "$flowtape" convert "$2" "$work/converted.rdb" --to rdb --quiet
+        timed "$1.copy" dd if="$work/converted.rdb" of="$work/copied.rdb" bs=1M conv=fdatasync
+        rm "$work/copied.rdb"
     done
+    rmdir "$memory_work"
 }
 
 # convert_rows NAME WHAT BYTES AIM
@@ -369,6 +377,8 @@ convert_rows() {
     rate "convert, $2" MB/s "$3 / 1e6" "$4" "(one core)"
     figures "$1.all" "$1"
     rate "convert, $2, all cores" MB/s "$3 / 1e6" "1.8 x" "one core"
+    figures "$1.disk" "$1.copy"
+    rate "convert, $2, to disk" MB/s "$3 / 1e6" "" "dd, with a copy of the output"
 }
 
 bench_convert() {
