@@ -117,7 +117,7 @@ static int put_command(void *context, uint32_t db, unsigned part, struct bytes k
     char tag[REPLAY_TAG_TEXT];
     uint64_t unit;
 
-    if (replay_is_past(&j->r->set, j->item, key))
+    if (replay_node_is_past(node, j->item, key))
         return 0;
     if (db != 0)
         atomic_store(&j->r->uses_dbs, true);

@@ -31,8 +31,10 @@ static void cluster_init(struct cluster *c)
     c->map.owner[slot_of(bytes_str("src"))] = SRC;
     assert_int_not_equal(slot_of(bytes_str("src")), slot_of(bytes_str("dst")));
     c->target = (struct target_client){.cluster = true, .map = &c->map, .node_count = 2};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        c->nodes[i].set = &c->set;
         c->nodes[i].position.lsn = &c->lsn[i];
+    }
     c->set = (struct replay_position_set){
         .target = &c->target, .nodes = c->nodes, .node_count = 2, .flow_count = 1};
 }

@@ -151,9 +151,12 @@ int replay_gather_fill(struct replay_node *node, size_t commands, size_t bytes, 
         if (node->window_slot == SLOT_COUNT)
             return err_set(err, FT_ERR_BUG, "a window of which some is for no node");
         node->window_slot++;
-        if (w->count[slot] != 0 &&
-            &set->nodes[target_client_index_of_slot(set->target, slot)] == node &&
-            put_slot(node, slot, err) != 0)
+        if (w->count[slot] == 0 ||
+            &set->nodes[target_client_index_of_slot(set->target, slot)] != node)
+            continue;
+        if (node->window_slot < SLOT_COUNT)
+            replay_window_ahead(w, (uint16_t)node->window_slot);
+        if (put_slot(node, slot, err) != 0)
             return -1;
     }
     return 0;

@@ -10,7 +10,13 @@
 
 bool replay_is_past(struct replay_position_set *set, const struct item *item, struct bytes key)
 {
-    const struct replay_position *p = &replay_node_of(set, key)->position;
+    return replay_node_is_past(replay_node_of(set, key), item, key);
+}
+
+bool replay_node_is_past(const struct replay_node *node, const struct item *item, struct bytes key)
+{
+    const struct replay_position_set *set = node->set;
+    const struct replay_position *p = &node->position;
 
     if (p->lsn[item->flow] > item->lsn ||
         (set->marks != NULL && replay_marks_of(set, item->flow, slot_of(key)) > item->lsn))

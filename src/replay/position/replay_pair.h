@@ -7,6 +7,8 @@
 
 /* replay_is_past - has the node that has this key had the record already? */
 bool replay_is_past(struct replay_position_set *set, const struct item *item, struct bytes key);
+/* replay_node_is_past - the same, when it is known which node that is. */
+bool replay_node_is_past(const struct replay_node *node, const struct item *item, struct bytes key);
 enum replay_standing replay_pair_standing(struct replay_position_set *set, const struct item *item,
                                           struct bytes dst, struct bytes src);
 int replay_pair_run(struct replay_position_set *set, const struct item *item,

@@ -9,6 +9,9 @@
 #define NUMBER_SIZE 4
 /* What a part holds on to for the next window. */
 #define PART_KEEP_BYTES (512u << 10)
+/* Of a slot's commands: no processor fetches more at a time. */
+#define AHEAD_MAX  16u
+#define CACHE_LINE 64u
 
 static size_t part_of(uint16_t slot)
 {
@@ -102,6 +105,21 @@ int replay_window_read(const struct replay_window *w, uint16_t slot, uint32_t nu
     for (size_t i = 0; i < ret->count; i++)
         p = take_text(p, &ret->args[i]);
     return 0;
+}
+
+void replay_window_ahead(const struct replay_window *w, uint16_t slot)
+{
+    const struct buf *part = &w->parts[part_of(slot)];
+    const uint32_t first = w->first[slot];
+    const uint32_t count = w->count[slot] < AHEAD_MAX ? w->count[slot] : AHEAD_MAX;
+
+    for (uint32_t i = first; i < first + count; i++) {
+        const uint32_t at = w->places[i];
+
+        __builtin_prefetch(part->p + at);
+        if (part->n - at > CACHE_LINE)
+            __builtin_prefetch(part->p + at + CACHE_LINE);
+    }
 }
 
 void replay_window_clear(struct replay_window *w)

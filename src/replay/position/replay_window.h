@@ -43,6 +43,8 @@ void replay_window_sort(struct replay_window *w);
 /* replay_window_read - a command of the slot, whose numbers are count[slot] from first[slot] on. */
 int replay_window_read(const struct replay_window *w, uint16_t slot, uint32_t number,
                        struct replay_window_command *ret, struct ft_err *err);
+/* replay_window_ahead - the slot is read soon: its commands are fetched from memory meanwhile. */
+void replay_window_ahead(const struct replay_window *w, uint16_t slot);
 void replay_window_clear(struct replay_window *w);
 void replay_window_release(struct replay_window *w);
 
