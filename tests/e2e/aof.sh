@@ -4,12 +4,16 @@
 t_begin
 need_redis
 
+# So a length is one of bytes.
+LC_ALL=C
+export LC_ALL
+
 # command ARG... - in RESP
 command()
 {
     printf '*%d\r\n' $#
     for t_arg; do
-        printf '$%d\r\n%s\r\n' "$(printf %s "$t_arg" | wc -c)" "$t_arg"
+        printf '$%d\r\n%s\r\n' "${#t_arg}" "$t_arg"
     done
 }
 
