@@ -28,9 +28,10 @@ CLUSTER_LEFT=0
 CLUSTER_ARGS=
 MIGRATE_PID=
 
+# node_port NODE - sets c_port as well, for which no process is started
 node_port()
 {
-    cat "$T/cluster/$1/port"
+    read -r c_port <"$T/cluster/$1/port" && echo "$c_port"
 }
 
 node_address()
@@ -41,14 +42,14 @@ node_address()
 # node_cli NODE WORD... - redis-cli, which gives up after a while
 node_cli()
 {
-    c_cli_node=$1
+    node_port "$1" >/dev/null
     shift
-    timeout 60 redis-cli -h "$T_HOST" -p "$(node_port "$c_cli_node")" "$@"
+    timeout 60 redis-cli -h "$T_HOST" -p "$c_port" "$@"
 }
 
 node_alive()
 {
-    kill -0 "$(cat "$T/cluster/$1/pid" 2>/dev/null)" 2>/dev/null
+    [ -e "$T/cluster/$1/pid" ] && read -r c_alive <"$T/cluster/$1/pid" && kill -0 "$c_alive" 2>/dev/null
 }
 
 # node_field NODE SECTION NAME - a line of INFO or CLUSTER INFO
@@ -58,9 +59,14 @@ node_field()
     node_cli "$1" $2 2>/dev/null | sed -n "s/^$3:\([^[:cntrl:]]*\).*/\1/p"
 }
 
+# node_id NODE - it keeps that for good
 node_id()
 {
-    node_cli "$1" cluster myid
+    if [ ! -e "$T/cluster/$1/id" ] || ! read -r c_id <"$T/cluster/$1/id"; then
+        c_id=$(node_cli "$1" cluster myid)
+        [ ${#c_id} != 40 ] || echo "$c_id" >"$T/cluster/$1/id"
+    fi
+    echo "$c_id"
 }
 
 # node_is_up - the server at the port is the one we started, and it has loaded its data
@@ -95,6 +101,7 @@ node_run()
 # node_start NODE - a new one on the first free port from $CLUSTER_PORT on; the bus is 10000 above
 node_start()
 {
+    rm -rf "$T/cluster/$1"
     mkdir -p "$T/cluster/$1"
     c_tries=0
     while [ $c_tries -lt 50 ]; do

@@ -2,7 +2,8 @@
 #
 # From the environment: FLOWTAPE, STANDIN, STATE_DIFF, FLOW_DIFF, JSON_FIELD (programs), T_FIXTURES (directory),
 # FLOWTAPE_RECORDINGS (optional: a folder of recordings to use instead of the fixtures),
-# FLOWTAPE_TEST_EFFORT (small: fewer repetitions; full); REDIS_SERVER, REDIS_CHECK_RDB (the programs that
+# FLOWTAPE_TEST_EFFORT (small: fewer repetitions; full), FLOWTAPE_TEST_UNTIL (seconds since 1970: a script that
+# begins later is skipped, for a run that has to end in time); REDIS_SERVER, REDIS_CHECK_RDB (the programs that
 # are tested against; default: those on PATH) and REDIS_FOR (the version, as convert --redis takes it,
 # that they load; default: 7.0).
 # Everything lives in $T, which is removed at the end, and every process started here is ended. Servers
@@ -36,6 +37,9 @@ effort()
 
 t_begin()
 {
+    if [ -n "${FLOWTAPE_TEST_UNTIL:-}" ] && [ "$(date +%s)" -ge "$FLOWTAPE_TEST_UNTIL" ]; then
+        t_skip "no time is left"
+    fi
     T=$(mktemp -d "${TMPDIR:-/tmp}/flowtape-e2e.XXXXXX") || exit 99
     PIDS=
     PASSED=0
@@ -142,16 +146,22 @@ random_lines()
     }' "$@"
 }
 
-# t_until COMMAND... - waits until it succeeds; for two minutes at most, as the machine may be busy
+# t_until COMMAND... - waits until it succeeds; for two minutes at most, as the machine may be busy. After a second it asks
+# less often: asking takes the time of what is waited for.
 t_until()
 {
-    t_give_up=$(($(date +%s) + 120))
+    t_give_up=$(($(date +%s) + 120)) t_tries=0
     until "$@" >/dev/null 2>&1; do
-        if [ "$(date +%s)" -gt $t_give_up ]; then
+        t_tries=$((t_tries + 1))
+        if [ $((t_tries % 16)) -eq 0 ] && [ "$(date +%s)" -gt $t_give_up ]; then
             echo "waited in vain for: $*" >&2
             return 1
         fi
-        sleep 0.05
+        if [ $t_tries -lt 20 ]; then
+            sleep 0.05
+        else
+            sleep 0.2
+        fi
     done
 }
 
@@ -215,7 +225,8 @@ server_before()
 {
     case $REDIS_FOR in
     valkey-*) return 1 ;;
-    *) [ "$(printf '%s\n%s\n' "$1" "$REDIS_FOR" | sort -V | head -n 1)" != "$1" ] ;;
+    *) [ "${REDIS_FOR%%.*}" -lt "${1%%.*}" ] ||
+        { [ "${REDIS_FOR%%.*}" -eq "${1%%.*}" ] && [ "${REDIS_FOR#*.}" -lt "${1#*.}" ]; } ;;
     esac
 }
 
