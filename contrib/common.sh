@@ -25,7 +25,8 @@ owner_takes_over() {
         env -u SUDO_UID HOME="$(getent passwd "$SUDO_UID" | cut -d: -f6)" sh "$@"
 }
 
-# configure_in DIR OPTION... - autoreconf when something it reads is newer, then configure.
+# configure_in DIR OPTION... - autoreconf when something it reads is newer, then configure. It, and libtool, would
+# look for bash, which takes longer to start what they start by the thousand.
 configure_in() {
     dir=$1
     shift
@@ -34,7 +35,7 @@ configure_in() {
             \( -name '*.am' -o -name '*.ac' \) -newer "$top/Makefile.in")" ]; then
         (cd "$top" && autoreconf -fi)
     fi
-    [ -e "$dir/config.status" ] || (cd "$dir" && "$top/configure" "$@")
+    [ -e "$dir/config.status" ] || (cd "$dir" && CONFIG_SHELL=/bin/sh /bin/sh "$top/configure" "$@")
 }
 
 # quietly LOG COMMAND... - output to a file; shown when the command fails.
