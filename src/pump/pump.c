@@ -1,5 +1,6 @@
 #include "pump/pump.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -144,13 +145,22 @@ static int choose_by_item(struct pump *p, const struct item *first, const struct
     return rc <= 0 ? rc : passes(p, &item.rdb.entry);
 }
 
+static_assert(RDB_RUN_MAX <= 64, "a run's entries are the bits of a number");
+
+/* Those of the run that may be diverted, a bit for each entry. */
+static uint64_t may_divert(const struct pump *p)
+{
+    const struct pump_divert *divert = p->o.divert;
+
+    if (divert == NULL)
+        return 0;
+    return divert->may_take == NULL ? UINT64_MAX : divert->may_take(divert->context, &p->run);
+}
+
 /* Leaves those of the run that the sink gets. */
 static int choose(struct pump *p, const struct item *first, struct ft_err *err)
 {
-    const struct pump_divert *divert = p->o.divert;
-    uint64_t diverted = divert == NULL             ? 0
-                        : divert->may_take == NULL ? UINT64_MAX
-                                                   : divert->may_take(divert->context, &p->run);
+    const uint64_t diverted = may_divert(p);
     const bool named = !filter_is_empty(p->o.filter) || source_has_foreign(p->o.source);
     struct rdb_run *run = &p->run;
     size_t kept = 0;
