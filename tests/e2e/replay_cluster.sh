@@ -7,7 +7,7 @@ t_begin
 need_redis
 : "${MAKE_CAPTURE:?}"
 starts=0
-KILLS=${E2E_KILLS:-$(effort 50 5)}
+KILLS=${E2E_KILLS:-$(effort 24 5)}
 # Options of every run; "now and then" has every other run do without scripts.
 HOW=
 MERGE='0:0,*:prefix=db%d:'
@@ -146,7 +146,7 @@ for name in live-4 live-8-fast; do
 done
 
 # Without scripts each slot has a position of its own.
-KILLS=${E2E_KILLS:-$(effort 20 3)}
+KILLS=${E2E_KILLS:-$(effort 12 3)}
 for HOW in "--without eval" "now and then"; do
     killed apart 4000 700
     equal "apart, $HOW: equal after $kills kills" apart

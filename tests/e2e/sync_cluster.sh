@@ -5,7 +5,7 @@
 . "${0%/*}/../lib/cluster_lib.sh"
 t_begin
 need_redis
-KILLS=${E2E_KILLS:-$(effort 20 4)}
+KILLS=${E2E_KILLS:-$(effort 12 4)}
 MERGE='0:0,*:prefix=db%d:'
 DIR=$T/capture
 

@@ -293,7 +293,7 @@ writes_start
 sync_start
 follows || fail 'at random: it does not catch up' "$T/log"
 events=0
-while [ $events -lt "${E2E_EVENTS:-$(effort 12 4)}" ]; do
+while [ $events -lt "${E2E_EVENTS:-$(effort 8 4)}" ]; do
     events=$((events + 1))
     one_event
 done
