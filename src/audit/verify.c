@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/task_pool.h"
+#include "input/journal_pass.h"
 #include "input/repeated_keys.h"
 #include "input/source_capture.h"
+#include "input/source_nodes.h"
 #include "input/source_stretches.h"
 #include "store/capture_set.h"
 
@@ -278,6 +280,52 @@ static int verify_node(struct verify_report *r, const struct capture_set *set, u
     return name_node(r->incomplete, incomplete, r->incomplete_count, directory, err);
 }
 
+static int take_nothing(void *context, const struct item *item,
+                        const struct translation *translation, struct ft_err *err)
+{
+    (void)context;
+    (void)item;
+    (void)translation;
+    (void)err;
+    return 0;
+}
+
+static int pass_to_end(const struct source *source, bool read, struct ft_err *err)
+{
+    struct translator *translator = NULL;
+    struct journal_pass_counts counts;
+    struct cut cut = {0};
+    int rc = source_resolve_cut(source, "end", &cut, err);
+
+    if (rc == 0)
+        rc = source_nodes_check_end(source, &cut, err);
+    if (rc == 0 && read)
+        rc = journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, err);
+    if (rc == 0 && read)
+        rc = journal_pass_run(source, &cut, translator, take_nothing, NULL, &counts, err);
+    translator_free(translator);
+    cut_release(&cut);
+    return rc;
+}
+
+/* Is the end a state of the cluster? The journals are read for that only if a node has given slots up. */
+static int check_end(struct verify_report *r, const char *path, struct ft_err *err)
+{
+    struct ft_err what = FT_ERR_INIT;
+    struct source *source;
+    int rc;
+
+    if (source_open(&source, path, 0, &what) != 0)
+        return verify_report_found(r, CAPTURE_SET_FILE, what.offset, &what, err);
+    rc = pass_to_end(source, r->given_up > 0, &what);
+    source_free(source);
+    if (rc == 0)
+        return 0;
+    return what.kind == FT_ERR_STATE
+               ? verify_report_note(r, CAPTURE_SET_FILE, what.msg, err)
+               : verify_report_found(r, CAPTURE_SET_FILE, what.offset, &what, err);
+}
+
 /* Of each node its capture, as if it were alone; and there has to be a whole generation of all. */
 static int verify_set(struct verify_report *r, const char *path, struct ft_err *err)
 {
@@ -292,6 +340,8 @@ static int verify_set(struct verify_report *r, const char *path, struct ft_err *
     if (rc == 0 && capture_set_find(set, 0) == NULL)
         rc = verify_report_incomplete(r, CAPTURE_SET_FILE,
                                       "not all nodes have a complete snapshot yet", err);
+    else if (rc == 0 && r->findings_total == 0 && r->incomplete_count == 0)
+        rc = check_end(r, path, err);
     capture_set_free(set);
     return rc;
 }

@@ -1,5 +1,7 @@
 #include "audit/verify_items.h"
 
+#include <string.h>
+
 #include <inttypes.h>
 
 static int check_key(struct verify_items *c, uint32_t db, struct bytes key, int64_t expire_ms,
@@ -38,10 +40,10 @@ static int count_record(void *context, const struct item *item, const struct tra
 {
     struct verify_items *c = context;
 
-    (void)item;
     (void)t;
     (void)err;
     c->report->records++;
+    c->report->given_up += strcmp(item->record.name, "DFLYCLUSTER") == 0;
     return 0;
 }
 

@@ -93,6 +93,7 @@ int verify_report_add(struct verify_report *r, const struct verify_report *part,
     r->bytes += part->bytes;
     r->keys += part->keys;
     r->records += part->records;
+    r->given_up += part->given_up;
     return 0;
 }
 

@@ -38,6 +38,7 @@ struct verify_report {
     uint64_t bytes; /* of the streams */
     uint64_t keys;
     uint64_t records;
+    uint64_t given_up; /* of them, by which a node of a cluster gives slots up */
 };
 
 /* verify_report_finding - damage, or something else that is wrong. */

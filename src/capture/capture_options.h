@@ -29,7 +29,7 @@ struct capture_progress {
     uint64_t keys;          /* of the newest snapshot */
     uint64_t keys_expected; /* likewise, about, from its beginning on; 0: not known */
     uint64_t records;
-    uint64_t imports;  /* of them, those of which nothing but slots that move is the cause */
+    uint64_t imports;  /* records of which nothing but slots that move is the cause */
     uint32_t sessions; /* begun so far */
     uint64_t ack_lag;  /* LSNs received but not acknowledged, of the flow that is furthest behind */
     bool by_offset;    /* these are bytes: of a Redis */

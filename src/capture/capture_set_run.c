@@ -9,8 +9,10 @@
 #include "capture/dir_limits.h"
 #include "capture/set_cluster.h"
 #include "capture/set_generations.h"
+#include "capture/set_marks.h"
 
 #define LOOK_MS           1000
+#define LOOK_DUE_MS       50
 #define BACK_OFF_FIRST_MS 500u
 #define BACK_OFF_MAX_MS   5000u
 
@@ -49,7 +51,8 @@ static int wait_for_any(struct set_run *r, struct ft_err *err)
             r->nodes[i].waiter == NULL ? -1 : live_waiter_fd(r->nodes[i].waiter), POLLIN, 0};
     r->fds[r->count + 1] =
         (struct pollfd){r->rest == NULL ? -1 : cluster_watch_fd(r->watch), POLLIN, 0};
-    if (poll(r->fds, r->count + 2u, LOOK_MS) < 0 && errno != EINTR)
+    if (poll(r->fds, r->count + 2u, set_marks_is_due(r) ? LOOK_DUE_MS : LOOK_MS) < 0 &&
+        errno != EINTR)
         return err_errno(err, errno, "could not wait");
     for (uint32_t i = 0; i < r->count; i++) {
         if (r->nodes[i].waiter != NULL && live_waiter_wait(r->nodes[i].waiter, 0, -1, err) < 0)
@@ -81,15 +84,21 @@ static int run_nodes(struct set_run *r, bool afresh, struct ft_err *err)
         else
             rc = set_node_start(&r->nodes[i], afresh, err);
     }
+    set_marks_begin(r);
     while (rc == 0 && !over) {
         rc = wait_for_any(r, err);
         over = all_done(r);
         if (rc == 0)
             rc = r->rest != NULL ? set_cluster_look(r, err) : set_generations_look(r, err);
+        if (rc == 0)
+            rc = set_marks_look(r, err);
         over = over || r->clashed || r->caught_up;
     }
     (void)wake_set(r->stop_fd);
     set_nodes_join(r);
+    if (rc == 0)
+        rc = set_marks_end(r, err);
+    set_nodes_forget(r);
     (void)wake_clear(r->stop_fd);
     return rc;
 }
@@ -177,6 +186,7 @@ static int prepare(struct set_run *r, struct ft_err *err)
         return err_nomem(err, "the nodes of a set");
     if (wake_open(&r->stop_fd, err) != 0 || open_set(r, err) != 0)
         return -1;
+    r->set->keeps_marks = r->o->nodes[0].scheme == URI_DRAGONFLY;
     r->count = count; /* now that it is known not to be too many */
     if (r->o->nodes[0].scheme != URI_DRAGONFLY && set_cluster_watch(r, err) != 0)
         return -1;
@@ -197,6 +207,7 @@ static void release(struct set_run *r)
     free(r->generations);
     cluster_watch_free(r->own_watch);
     set_rest_free(r->rest);
+    set_marks_release(r);
     free(r->durable);
     free(r->moves);
     free(r->goal_lsn);

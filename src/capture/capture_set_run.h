@@ -10,6 +10,8 @@
  * Redis        Of a Redis Cluster the nodes' places are watched (cluster_watch.h), so that another master is recorded
  *              when it takes over; and whose the slots are is written down as they come to rest (set_rest.h), so no
  *              node has to begin again.
+ * Dragonfly    When a node has given slots up, it is written down how far the journals of all have to be for what the others got of
+ *              them to be there (set_marks.h).
  * Ends         As a capture_run. If one node fails or is given up, all end.
  * Threads      Blocks in the calling thread; one thread for each node. Callbacks come one at a time, but
  *              from any of these threads.

@@ -110,11 +110,15 @@ static bool asks_for_ack(const struct framer *f, const struct journal_record *re
     return record->op == JOURNAL_OP_PING && (!f->redis || record->name[0] == 'R'); /* REPLCONF */
 }
 
-/* MIGRATE sends a key as RESTORE-ASKING; a slot that moves as a whole is announced by CLUSTER. */
+/*
+ * MIGRATE sends a key as RESTORE-ASKING; a slot that moves as a whole is announced by CLUSTER. A Dragonfly says nothing before it gives slots
+ * up: of DFLYCLUSTER, FLUSHSLOTS is the only one journalled.
+ */
 static bool is_import(const struct framer *f, const struct journal_record *record)
 {
-    return f->redis &&
-           (strcmp(record->name, "RESTORE-ASKING") == 0 || strcmp(record->name, "CLUSTER") == 0);
+    if (!f->redis)
+        return record->name[0] == 'D' && strcmp(record->name, "DFLYCLUSTER") == 0;
+    return strcmp(record->name, "RESTORE-ASKING") == 0 || strcmp(record->name, "CLUSTER") == 0;
 }
 
 static void note_release(struct framer *f, const struct rdb_item *item)
@@ -168,11 +172,12 @@ static enum framer_event take_item(struct framer *f, const struct item *item, st
     }
     if (!item->is_record)
         return take_rdb_item(f, &item->rdb);
+    if (f->state.kind != SEGMENT_SNAPSHOT)
+        f->state.imports += is_import(f, &item->record);
     if (f->state.kind == SEGMENT_SNAPSHOT) {
         f->flushed = f->flushed || is_flush(&item->record);
     } else if (f->state.kind == SEGMENT_JOURNAL) {
         f->state.records += item->record.counted;
-        f->state.imports += is_import(f, &item->record);
         if (asks_for_ack(f, &item->record))
             f->state.ping_lsn = flow_grammar_next_lsn(f->grammar);
     }

@@ -48,7 +48,7 @@ struct framer_state {
     bool lsn_known;   /* next_lsn means something: there was a JOURNAL_OFFSET, or it is resumed */
     uint64_t keys;    /* entries of the snapshot */
     uint64_t records; /* counted journal records after the snapshot */
-    uint64_t imports; /* of a Redis: of them, those by which a slot moves */
+    uint64_t imports; /* those by which a slot moves, or which say that one has */
     bool has_blobs;   /* there are journal records inside the RDB stream */
     struct sharding_tally sharding;
     char release[64]; /* AUX df-ver, or "" */

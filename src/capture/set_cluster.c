@@ -44,17 +44,6 @@ static int take_generations(struct set_run *r, const uint32_t *found, struct ft_
     return r->o->run.live == NULL ? 0 : set_generations_begin_live(r, err);
 }
 
-static uint64_t count_imports(struct set_run *r)
-{
-    uint64_t sum = 0;
-
-    pthread_mutex_lock(&r->mu);
-    for (uint32_t i = 0; i < r->count; i++)
-        sum += r->nodes[i].progress.imports;
-    pthread_mutex_unlock(&r->mu);
-    return sum;
-}
-
 static int know_ids(struct set_run *r, struct ft_err *err)
 {
     int rc = 0;
@@ -148,7 +137,7 @@ static bool owners_are_in(const struct set_run *r, const struct cluster_look *lo
 static int take_look(struct set_run *r, struct ft_err *err)
 {
     const struct cluster_look *look = cluster_watch_take(r->watch);
-    uint64_t imports = count_imports(r);
+    uint64_t imports = set_imports(r);
     struct cluster_calm calm;
     bool is_moving;
 

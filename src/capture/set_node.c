@@ -22,6 +22,17 @@ void set_note(struct set_run *r, const char *text)
     pthread_mutex_unlock(&r->mu);
 }
 
+uint64_t set_imports(struct set_run *r)
+{
+    uint64_t sum = 0;
+
+    pthread_mutex_lock(&r->mu);
+    for (uint32_t i = 0; i < r->count; i++)
+        sum += r->nodes[i].progress.imports;
+    pthread_mutex_unlock(&r->mu);
+    return sum;
+}
+
 static void on_note(void *context, const char *text)
 {
     struct node_run *n = context;
@@ -108,6 +119,14 @@ void set_nodes_join(struct set_run *r)
         if (n->started)
             (void)pthread_join(n->thread, NULL); /* started, and joined only here */
         n->started = false;
+    }
+}
+
+void set_nodes_forget(struct set_run *r)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct node_run *n = &r->nodes[i];
+
         live_waiter_free(n->waiter);
         live_flows_free(n->live);
         n->waiter = NULL;
@@ -159,7 +178,8 @@ int set_node_prepare(struct set_run *r, uint32_t index, const struct uri *source
     n->options.on_session = NULL;
     n->options.locate = r->watch == NULL ? NULL : locate;
     n->options.moves = r->watch == NULL ? NULL : moves;
-    n->options.until_caught_up = r->o->run.until_caught_up && r->rest == NULL;
+    n->options.until_caught_up =
+        r->o->run.until_caught_up && r->rest == NULL && !r->set->keeps_marks;
     n->options.cancel_fd = r->stop_fd;
     n->options.on_note = on_note;
     n->options.on_progress = on_progress;

@@ -40,6 +40,21 @@ struct node_run {
     struct capture_progress progress; /* under run->mu */
 };
 
+/* Of a Dragonfly: whether what was given up is at rest (set_marks.h). */
+struct set_marks {
+    bool unknown;           /* nothing has been found out yet */
+    bool noted;             /* that it could not be */
+    uint32_t generation;    /* of the set; 0: none yet */
+    uint64_t imports;       /* of all nodes, of which it is written down */
+    uint64_t asked_imports; /* likewise, when the nodes were asked */
+    uint64_t sessions;      /* likewise */
+    uint64_t ask_ms;        /* not before */
+    uint32_t flow_count;
+    uint64_t
+        *given_up; /* per flow, the first answers; NULL: there are none that wait to be durable */
+    uint64_t *at_rest; /* the second ones */
+};
+
 struct set_run {
     const struct capture_set_options *o;
     struct capture_set *set;
@@ -57,6 +72,7 @@ struct set_run {
     bool stopped;             /* by the user */
     bool clashed;             /* slots were moving */
     uint64_t began_ms;
+    struct set_marks marks;
 
     /* of a Redis Cluster, else NULL */
     struct cluster_watch *watch;
@@ -82,8 +98,11 @@ int set_node_prepare(struct set_run *r, uint32_t index, const struct uri *source
 void set_node_release(struct node_run *n);
 /* set_node_start - begin to record it. afresh: by a full sync, whatever could be resumed. */
 int set_node_start(struct node_run *n, bool afresh, struct ft_err *err);
-/* set_nodes_join - wait until all have ended. */
+/* set_nodes_join - wait until all have ended. How far they are is known until set_nodes_forget. */
 void set_nodes_join(struct set_run *r);
+void set_nodes_forget(struct set_run *r);
+/* set_imports - records of all nodes of which nothing but slots that move is the cause. */
+uint64_t set_imports(struct set_run *r);
 /* set_node_is_idle - it has no slots, and is the replica of another node or has left the cluster. */
 bool set_node_is_idle(const struct set_run *r, uint32_t node);
 

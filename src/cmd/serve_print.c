@@ -83,6 +83,11 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
                 " flow%s for a slot that another node has not given up yet\n",
                 r->journal.foreign_slot_flows, plural(r->journal.foreign_slot_flows));
     }
+    if (r->journal.given_up_nodes != 0)
+        fprintf(stderr,
+                "  not in the stream, perhaps: keys of slots that %" PRIu64
+                " node%s given up, which may lie behind the end of what is there\n",
+                r->journal.given_up_nodes, r->journal.given_up_nodes == 1 ? " has" : "s have");
     if (r->suspects.count != 0)
         fprintf(stderr,
                 "  suspect: %" PRIu64 " key%s whose state does not follow from the journal\n",
@@ -97,11 +102,12 @@ void serve_print(const struct serve_options *o, const struct serve_result *r,
 
 static json_t *journal_to_json(const struct journal_pass_counts *j)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)j->records, "flushes",
-                     (json_int_t)j->flushes, "foreign", (json_int_t)j->foreign, "repeated",
-                     (json_int_t)j->repeated, "partial_flush_flows",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)j->records,
+                     "flushes", (json_int_t)j->flushes, "foreign", (json_int_t)j->foreign,
+                     "repeated", (json_int_t)j->repeated, "partial_flush_flows",
                      (json_int_t)j->partial_flush_flows, "awaiting_slot_flows",
-                     (json_int_t)j->foreign_slot_flows);
+                     (json_int_t)j->foreign_slot_flows, "given_up_nodes",
+                     (json_int_t)j->given_up_nodes);
 }
 
 static json_t *replicas_to_json(const struct serve_result *r)

@@ -25,6 +25,7 @@ struct cut {
     int64_t moment_ms;
     bool is_snapshot; /* no flow applies a record of its journal */
     bool is_end;      /* every flow applies all that is there */
+    bool at_rest;     /* a pass fails at its end if slots are on their way between nodes there */
 };
 
 /* cut_parse_time - RFC 3339, or "-90s" before the last byte that the generation received. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "input/flush_ahead.h"
+#include "input/given_up.h"
 #include "input/slot_owners.h"
 #include "input/source_nodes.h"
 
@@ -45,6 +46,7 @@ struct pass {
     struct sharding_learner learner; /* of records, as long as the rule is being learnt */
     bool learning;
     struct slot_owners *owners; /* of a cluster; else NULL */
+    struct given_up *given_up;  /* likewise, of a Dragonfly */
     uint64_t *passed;           /* of each node, where its slots are settled */
     uint64_t passed_sum;        /* when flows that wait for a slot were tried last */
     struct stat moments_file;   /* of the file that says so, when it was read last */
@@ -385,14 +387,19 @@ static int deliver_flush(struct pass *p, uint32_t node, struct ft_err *err)
     const struct item *item = &p->flows[p->last_held[node]].item;
     struct slot_claimant c;
     struct translation t;
+    bool gives_up;
 
     if (translate(p, item, &t, err) != 0)
         return wrap_record(item, err);
+    gives_up = t.flush.kind == FLUSH_SLOTS;
     if (p->owners != NULL) {
         c = claimant(p, p->last_held[node]);
         if (!slot_owners_flush(p->owners, &c, item->record.dbid, &t))
             return 0;
     }
+    for (uint32_t i = source_node_first(p->source, node);
+         gives_up && i < source_node_first(p->source, node + 1); i++)
+        given_up_note(p->given_up, i, p->flows[i].item.lsn);
     tell_flush_lsns(p);
     if (p->take(p->context, item, &t, err) != 0)
         return wrap_record(item, err);
@@ -594,6 +601,24 @@ static int run_open(struct pass *p, struct ft_err *err)
     return p->follow != NULL ? run_following(p, err) : run_flows(p, err);
 }
 
+/* Of the pass that is the caller's: is what was given up there? */
+static int count_given_up(struct pass *p, struct ft_err *err)
+{
+    uint64_t *next_lsn;
+    int rc;
+
+    if (p->given_up == NULL || p->take == take_nothing)
+        return 0;
+    next_lsn = calloc(p->cut->flow_count, sizeof(*next_lsn));
+    if (next_lsn == NULL)
+        return err_nomem(err, "the flows");
+    for (uint32_t i = 0; i < p->cut->flow_count; i++)
+        next_lsn[i] = p->flows[i].next_lsn;
+    rc = given_up_count(p->given_up, next_lsn, &p->counts->given_up_nodes, err);
+    free(next_lsn);
+    return rc;
+}
+
 static int run(struct pass *p, struct ft_err *err)
 {
     int rc = -1;
@@ -605,8 +630,10 @@ static int run(struct pass *p, struct ft_err *err)
         err_nomem(err, "the flows");
     else
         rc = run_open(p, err);
-    if (rc == 0)
+    if (rc == 0) {
         count_held(p);
+        rc = count_given_up(p, err);
+    }
     for (uint32_t i = 0; p->flows != NULL && i < p->cut->flow_count; i++) {
         source_stream_free(p->flows[i].stream);
         flush_ahead_free(p->flows[i].ahead);
@@ -676,9 +703,14 @@ int journal_pass_follow(const struct source *source, const struct cut *cut,
 
     p.learning = follow != NULL && p.guard.rule == SHARDING_UNKNOWN && p.guard.flow_count > 1;
     memset(counts, 0, sizeof(*counts));
-    rc = find_owners(&p, err);
+    rc = given_up_new(&p.given_up, source, cut, follow != NULL, err);
+    if (rc == 0)
+        rc = find_owners(&p, err);
     if (rc == 0)
         rc = run(&p, err);
+    if (rc == 0)
+        rc = given_up_check(p.given_up, err);
     slot_owners_free(p.owners);
+    given_up_free(p.given_up);
     return rc;
 }

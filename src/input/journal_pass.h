@@ -15,6 +15,8 @@
  *              held until that node has given the slot up (slot_owners.h), or its own journal says that it never gets it
  *              (flush_ahead.h); if neither is so before the cut, the flow ends there, and counts says so. Who begins in the middle has the records before read
  *              again, to know whose the slots are by then.
+ *              A cut that wants a state of the cluster (cut.h, at_rest) makes the pass fail at its end if a node has given slots
+ *              up, and it is not known that what the others have got of them is there (given_up.h).
  * Following    A capture that grows can be followed: where the pass has come to the end of what is
  *              there, or of what it may read, it asks whether there is more, and reads on in the same
  *              places. The barrier of a flush lasts over that. An unknown sharding rule is learnt from
@@ -41,7 +43,9 @@ struct journal_pass_counts {
     uint64_t
         after_foreign_slot; /* not applied: of flows that were held for a slot of another node */
     uint32_t foreign_slot_flows; /* those */
-    uint32_t open_transactions;  /* of which some records were taken, and not all yet */
+    uint64_t
+        given_up_nodes; /* have given up slots, and what the others got of them may lie behind the end */
+    uint32_t open_transactions; /* of which some records were taken, and not all yet */
 };
 
 /*

@@ -29,10 +29,11 @@ uint32_t source_node_of(const struct source *s, uint32_t stream)
  * While a slot is on its way its keys are in two journals, in parts. At a moment within that, what had moved may be gone from
  * the one, and not be there yet in the other.
  */
-int source_nodes_check_rest(const struct source *s, const struct cut *cut, struct ft_err *err)
+int source_nodes_check_rest(const struct source *s, struct cut *cut, struct ft_err *err)
 {
     const struct set_generation *g = s->nodes == NULL ? NULL : s->nodes->moments;
 
+    cut->at_rest = cut->at_rest || !cut->is_end;
     for (size_t i = 0; g != NULL && !cut->is_end && i < g->moment_count; i++) {
         const struct set_moment *one = &g->moments[i];
         bool after = false;
@@ -56,12 +57,13 @@ int source_nodes_check_rest(const struct source *s, const struct cut *cut, struc
     return 0;
 }
 
-int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err)
+int source_nodes_check_end(const struct source *s, struct cut *cut, struct ft_err *err)
 {
     const struct set_generation *g = s->nodes == NULL ? NULL : s->nodes->moments;
     char lsns[400] = "";
     size_t n = 0;
 
+    cut->at_rest = true;
     if (g == NULL || g->moving == NULL || !cut->is_end)
         return 0;
     for (uint32_t i = 0; i < s->stream_count && n + I64_TEXT_SIZE + 1 < sizeof(lsns); i++) {

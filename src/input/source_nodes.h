@@ -16,6 +16,7 @@
 struct cut;
 struct ft_err;
 struct set_generation;
+struct set_settled;
 struct source;
 
 /* No node has it, as far as is known. */
@@ -29,6 +30,7 @@ struct source_nodes {
     uint16_t owner[SLOT_COUNT];
     const struct set_generation
         *moments; /* of which it was written down since (slot_owners.h); NULL: nothing was */
+    const struct set_settled *settled; /* of a Dragonfly (given_up.h); NULL: nothing is known */
 };
 
 /* source_node_count - 1 for an input that is not a set. */
@@ -38,11 +40,11 @@ uint32_t source_node_of(const struct source *s, uint32_t stream);
 /* source_node_first - the first stream of a node; for source_node_count: how many streams there are. */
 uint32_t source_node_first(const struct source *s, uint32_t node);
 /* source_nodes_check_rest - FT_ERR_STATE: slots were on their way at the cut, and it is not the end, so that it is not a state of the
- * cluster. */
-int source_nodes_check_rest(const struct source *s, const struct cut *cut, struct ft_err *err);
+ * cluster. Of a Dragonfly the pass finds that out (cut->at_rest). */
+int source_nodes_check_rest(const struct source *s, struct cut *cut, struct ft_err *err);
 /* source_nodes_check_end - FT_ERR_STATE: the end of the input is wanted, and slots were on their way there, so that it is not a state of
- * the cluster. Who follows asks nothing. */
-int source_nodes_check_end(const struct source *s, const struct cut *cut, struct ft_err *err);
+ * the cluster; likewise. Who follows asks nothing. */
+int source_nodes_check_end(const struct source *s, struct cut *cut, struct ft_err *err);
 /* source_has_foreign - may there be foreign entries at all? s: NULL: no. */
 bool source_has_foreign(const struct source *s);
 /* source_is_foreign - an entry that a full sync brings of a slot that another node had: what is left of

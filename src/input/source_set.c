@@ -98,6 +98,7 @@ static void take_slots(struct source_set *s, const struct set_generation *g)
             s->parts.owner[slot] = g->slots[i].node;
     }
     s->parts.moments = g->moment_count == 0 ? NULL : g;
+    s->parts.settled = g->settled.kept ? &g->settled : NULL;
 }
 
 static int join_streams(struct source_set *s, struct ft_err *err)
@@ -172,6 +173,11 @@ static int open_set(struct source *base, uint32_t generation, struct ft_err *err
     take_slots(s, g);
     if (join_streams(s, err) != 0 || join_info(s, err) != 0)
         return -1;
+    if (g->settled.flow_count != 0 && g->settled.flow_count != base->stream_count)
+        return err_set(err, FT_ERR_CORRUPT,
+                       "\"%s\": its nodes have %" PRIu32
+                       " flows, and slots are settled of %" PRIu32,
+                       base->path, base->stream_count, g->settled.flow_count);
     if (s->parts.moments == NULL || base->stream_count == node_count)
         return 0;
     return err_set(err, FT_ERR_CORRUPT, "\"%s\": a node has several flows, and slots are settled",

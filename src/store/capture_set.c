@@ -40,23 +40,14 @@ static json_t *slots_json(const struct set_slots *slots, size_t count)
     return list;
 }
 
-static json_t *lsns_json(const uint64_t *lsn, uint32_t count)
-{
-    json_t *list = json_array();
-
-    for (uint32_t i = 0; i < count; i++)
-        (void)json_array_append_new(list, json_integer((json_int_t)lsn[i]));
-    return list;
-}
-
 static json_t *moment_json(const struct set_moment *s, uint32_t node_count)
 {
-    json_t *j = json_pack("{s:o, s:o}", "lsns", lsns_json(s->lsn, node_count), "slots",
+    json_t *j = json_pack("{s:o, s:o}", "lsns", set_lsns_json(s->lsn, node_count), "slots",
                           slots_json(s->slots, s->slots_count));
 
-    (void)json_object_set_new(j, "epochs", lsns_json(s->epoch, node_count));
+    (void)json_object_set_new(j, "epochs", set_lsns_json(s->epoch, node_count));
     if (s->from != NULL)
-        (void)json_object_set_new(j, "from", lsns_json(s->from, node_count));
+        (void)json_object_set_new(j, "from", set_lsns_json(s->from, node_count));
     return j;
 }
 
@@ -73,13 +64,15 @@ static json_t *generation_json(const struct set_generation *g, uint32_t node_cou
     j = json_pack("{s:I, s:o, s:o}", "id", (json_int_t)g->id, "nodes", nodes, "slots",
                   slots_json(g->slots, g->slots_count));
     if (g->moving != NULL)
-        (void)json_object_set_new(j, "moving", lsns_json(g->moving, node_count));
+        (void)json_object_set_new(j, "moving", set_lsns_json(g->moving, node_count));
     if (g->archived != NULL)
-        (void)json_object_set_new(j, "archived", lsns_json(g->archived, node_count));
+        (void)json_object_set_new(j, "archived", set_lsns_json(g->archived, node_count));
     if (g->moment_count != 0)
         (void)json_object_set_new(j, "moments", moments);
     else
         json_decref(moments);
+    if (g->settled.kept)
+        (void)json_object_set_new(j, "settled", set_settled_json(&g->settled));
     return j;
 }
 
@@ -118,6 +111,17 @@ static int format_major(const struct capture_set *s, uint32_t generation)
     return major;
 }
 
+/* A program that knows nothing of `settled` reads everything as it did before there was that. */
+static int format_minor(const struct capture_set *s, uint32_t generation)
+{
+    int minor = 0;
+
+    for (size_t i = 0; i < s->generation_count; i++)
+        if (is_written(&s->generations[i], generation) && s->generations[i].settled.kept)
+            minor = 1;
+    return minor;
+}
+
 static json_t *node_json(const struct set_node *n)
 {
     json_t *j = json_pack("{s:s, s:s}", "directory", n->directory, "address", n->address);
@@ -145,9 +149,9 @@ int capture_set_text(const struct capture_set *s, uint32_t generation, char **re
                                         generation_json(&s->generations[i], s->node_count));
     bytes_to_hex(bytes_of(s->id, sizeof(s->id)), id);
     root = json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "format", FORMAT_NAME, "major",
-                     format_major(s, generation), "minor", 0, "set_id", id, "created",
-                     format_time_us(s->created_us, created), "nodes", nodes, "generations",
-                     generations);
+                     format_major(s, generation), "minor", format_minor(s, generation), "set_id",
+                     id, "created", format_time_us(s->created_us, created), "nodes", nodes,
+                     "generations", generations);
     text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1));
     json_decref(root);
     if (text == NULL)
@@ -370,6 +374,8 @@ static int read_generation(struct capture_set *s, const json_t *j, struct ft_err
     if (json_object_get(j, "archived") != NULL &&
         read_lsns(s, json_object_get(j, "archived"), &g->archived, err) != 0)
         return -1;
+    if (set_settled_read(&g->settled, json_object_get(j, "settled"), err) != 0)
+        return -1;
     return read_moments(s, g, json_object_get(j, "moments"), err);
 }
 
@@ -552,18 +558,6 @@ bool capture_set_follows_cluster(const struct capture_set *s)
     return s->nodes[0].ids != NULL;
 }
 
-static int copy_lsns(uint64_t **ret, const uint64_t *lsn, uint32_t count, struct ft_err *err)
-{
-    *ret = NULL;
-    if (lsn == NULL)
-        return 0;
-    *ret = calloc(count, sizeof(**ret));
-    if (*ret == NULL)
-        return err_nomem(err, "the LSNs of a set");
-    memcpy(*ret, lsn, count * sizeof(**ret));
-    return 0;
-}
-
 /*
  * Of slots that move from now on nothing is written down in the newest generation, and its nodes continue: its end is none of
  * the cluster.
@@ -575,7 +569,7 @@ static int end_newest(struct capture_set *s, struct ft_err *err)
 
     if (g == NULL || g->moment_count == 0 || g->moving != NULL)
         return 0;
-    return copy_lsns(&g->moving, g->moments[g->moment_count - 1].lsn, s->node_count, err);
+    return set_lsns_copy(&g->moving, g->moments[g->moment_count - 1].lsn, s->node_count, err);
 }
 
 static int grow_lsns(uint64_t **lsn, uint32_t count, struct ft_err *err)
@@ -704,6 +698,7 @@ static void release_generation(struct set_generation *g)
     free(g->moments);
     free(g->moving);
     free(g->archived);
+    set_settled_release(&g->settled);
 }
 
 void capture_set_free(struct capture_set *s)
@@ -733,7 +728,7 @@ static int cut_moments(const struct capture_set *s, struct set_generation *g, si
 
     for (size_t i = moments; from == NULL && i < g->moment_count; i++)
         from = g->moments[i].from;
-    if (copy_lsns(&moving, from, s->node_count, err) != 0)
+    if (set_lsns_copy(&moving, from, s->node_count, err) != 0)
         return -1;
     if (moving != NULL) {
         free(g->moving);
@@ -773,39 +768,6 @@ char *capture_set_node_path(const struct capture_set *s, uint32_t node)
     return asprintf(&path, "%s/%s", s->path, s->nodes[node].directory) < 0 ? NULL : path;
 }
 
-static int copy_slots(struct set_slots **ret, const struct set_slots *slots, size_t count,
-                      struct ft_err *err)
-{
-    *ret = calloc(count + 1, sizeof(**ret));
-    if (*ret == NULL)
-        return err_nomem(err, "the slots of a set");
-    if (count != 0)
-        memcpy(*ret, slots, count * sizeof(**ret));
-    return 0;
-}
-
-int set_moment_copy(struct set_moment *ret, const struct set_moment *from, uint32_t node_count,
-                    struct ft_err *err)
-{
-    *ret = (struct set_moment){.slots_count = from->slots_count};
-    if (copy_lsns(&ret->from, from->from, node_count, err) == 0 &&
-        copy_lsns(&ret->lsn, from->lsn, node_count, err) == 0 &&
-        copy_lsns(&ret->epoch, from->epoch, node_count, err) == 0 &&
-        copy_slots(&ret->slots, from->slots, from->slots_count, err) == 0)
-        return 0;
-    set_moment_release(ret);
-    return -1;
-}
-
-void set_moment_release(struct set_moment *s)
-{
-    free(s->from);
-    free(s->lsn);
-    free(s->epoch);
-    free(s->slots);
-    *s = (struct set_moment){0};
-}
-
 static int append_moment(const struct capture_set *s, struct set_generation *g,
                          const struct set_moment *moment, struct ft_err *err)
 {
@@ -843,8 +805,9 @@ int capture_set_add(struct capture_set *s, const uint32_t *nodes, const struct s
     if (append_generation(s, &g, err) != 0)
         return -1;
     g->id = id;
+    g->settled.kept = s->keeps_marks;
     memcpy(g->nodes, nodes, s->node_count * sizeof(*nodes));
-    if (copy_slots(&g->slots, slots, slots_count, err) != 0)
+    if (set_slots_copy(&g->slots, slots, slots_count, err) != 0)
         return -1;
     g->slots_count = slots_count;
     for (size_t i = 0; i < moment_count; i++) {
@@ -869,11 +832,20 @@ int capture_set_mark_moving(struct capture_set *s, const uint64_t *lsn, struct f
 
     if ((lsn == NULL) == (g->moving == NULL))
         return 0;
-    if (copy_lsns(&copy, lsn, s->node_count, err) != 0)
+    if (set_lsns_copy(&copy, lsn, s->node_count, err) != 0)
         return -1;
     free(g->moving);
     g->moving = copy;
     return save(s, err);
+}
+
+int capture_set_add_mark(struct capture_set *s, uint32_t flow_count, const uint64_t *given_up,
+                         const uint64_t *at_rest, struct ft_err *err)
+{
+    int rc = set_settled_add(&s->generations[s->generation_count - 1].settled, flow_count, given_up,
+                             at_rest, err);
+
+    return rc == 0 ? save(s, err) : rc > 0 ? 0 : -1;
 }
 
 int capture_set_know(struct capture_set *s, uint32_t node, const char *ids, struct ft_err *err)

@@ -16,33 +16,12 @@
 #define FLOWTAPE_STORE_CAPTURE_SET_H
 
 #include "store/capture.h"
+#include "store/set_moments.h"
 
 #define CAPTURE_SET_FILE      "set.json"
 #define CAPTURE_SET_NODES_MAX 256
 #define CAPTURE_SET_MAX_BYTES (64u << 20) /* of the description */
 #define CAPTURE_SET_DIR_SIZE  16
-/* In a moment, of a node that was idle: all that it had. */
-#define CAPTURE_SET_IDLE_LSN ((uint64_t)INT64_MAX)
-
-/* Slots first to last, both included, of the node with this index. */
-struct set_slots {
-    uint16_t first, last;
-    uint16_t node;
-};
-
-/*
- * What was found out at one moment about slots that may have been on their way before: whose they are. It is written
- * down when what lies before the LSNs is durable.
- */
-struct set_moment {
-    uint64_t *
-        from; /* per node: before these LSNs none of the slots was on its way; NULL: none was at all */
-    uint64_t *
-        lsn; /* per node, whose journal has one flow: the next LSN when it said that it has the slots, or CAPTURE_SET_IDLE_LSN */
-    uint64_t *epoch; /* per node: its configuration epoch then */
-    struct set_slots *slots;
-    size_t slots_count;
-};
 
 struct set_generation {
     uint32_t id;     /* from 1, ascending */
@@ -55,6 +34,7 @@ struct set_generation {
         *moving; /* slots are on their way: per node, before these LSNs none was; NULL: none is */
     uint64_t *
         archived; /* in an archive (archive/set_coverage.h): how far it knows of slots; else NULL */
+    struct set_settled settled; /* of a Dragonfly */
 };
 
 struct set_node {
@@ -74,6 +54,7 @@ struct capture_set {
     uint32_t node_count;
     struct set_generation *generations;
     size_t generation_count;
+    bool keeps_marks; /* generations that are added have `settled` */
 };
 
 /* capture_set_is_dir - is there one at this path? */
@@ -125,12 +106,10 @@ int capture_set_add_moment(struct capture_set *s, const struct set_moment *momen
                            struct ft_err *err);
 /* capture_set_mark_moving - lsn: as in struct set_generation, of the newest; durably, unless it is so already. */
 int capture_set_mark_moving(struct capture_set *s, const uint64_t *lsn, struct ft_err *err);
+/* capture_set_add_mark - one more mark of the newest generation (set_settled_add), durably, unless it is there already. */
+int capture_set_add_mark(struct capture_set *s, uint32_t flow_count, const uint64_t *given_up,
+                         const uint64_t *at_rest, struct ft_err *err);
 /* capture_set_know - the ids of a node, durably, unless they are these already. */
 int capture_set_know(struct capture_set *s, uint32_t node, const char *ids, struct ft_err *err);
-
-/* set_moment_copy, set_moment_release - with all that it points to, of so many nodes. */
-int set_moment_copy(struct set_moment *ret, const struct set_moment *from, uint32_t node_count,
-                    struct ft_err *err);
-void set_moment_release(struct set_moment *s);
 
 #endif

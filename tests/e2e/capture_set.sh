@@ -100,6 +100,54 @@ check_status "what the set needs is kept" 0 'generation 1.*kept, a part of a gen
 # shellcheck disable=SC2086
 check "and it can still be read" ft diff "$T/unpacked" "$T/cluster" --quiet $PRIVATE_SERVER
 
+# Killed when node 1 has given up its slots, and before node 2's records of their keys are there.
+rec=$RECORDINGS/cluster-migrate
+NODE_2_ARGS='--rate 3000'
+nodes_start "$rec"
+NODE_2_ARGS=
+"$FLOWTAPE" capture "$NODES" "$T/early" --quiet >"$T/early.out" 2>&1 &
+pid=$!
+PIDS="$PIDS $pid"
+gave_up()
+{
+    ft inspect "$T/early/node-0001" --records | grep -q FLUSHSLOTS
+}
+t_until json_is "$T/early/set.json" generations/0/id 1
+t_until gave_up
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+nodes_stop
+on_way='slots were on their way between nodes where ".*" ends'
+# shellcheck disable=SC2086
+check_status "slots given up, killed before their keys: not converted" 1 "$on_way" ft convert "$T/early" \
+    "$T/early.rdb" --to rdb --on-loss skip --quiet $FOR_SERVER
+check "slots given up, killed before their keys: no file" [ ! -e "$T/early.rdb" ]
+# shellcheck disable=SC2086
+check_status "slots given up, killed before their keys: no state to compare" 1 "$on_way" ft diff "$T/early" \
+    "$T/cluster-migrate" --quiet $PRIVATE_SERVER
+check_status "slots given up, killed before their keys: verify says so" 0 "^note: set.json: $on_way" "$FLOWTAPE" verify \
+    "$T/early"
+redis_start
+check "slots given up, killed before their keys: replayed" ft replay "$T/early" "$REDIS" --on-loss skip --quiet \
+    --report "$T/early.json"
+check "slots given up, killed before their keys: named" json_is "$T/early.json" given_up_nodes 1
+check_status "slots given up, killed before their keys: not finished" 1 "$on_way" ft replay "$T/early" "$REDIS" \
+    --on-loss skip --quiet --finish
+# shellcheck disable=SC2086
+ft convert "$T/early" "$T/early.rdb" --to rdb --on-loss skip --quiet $FOR_SERVER 2>"$T/early.err"
+at=$(sed -n 's/.*--at \([0-9,]*\).*/\1/p' "$T/early.err")
+# shellcheck disable=SC2086
+check "slots given up, killed before their keys: the moment before" ft convert "$T/early" "$T/early.rdb" --to rdb \
+    --at "$at" --on-loss skip --quiet $FOR_SERVER
+nodes_start "$rec"
+check "slots given up: captured to the end" ft capture "$NODES" "$T/early" --until-caught-up --quiet
+nodes_stop
+check "slots given up: replayed to the end" ft replay "$T/early" "$REDIS" --on-loss skip --quiet --finish \
+    --report "$T/early.json"
+check "slots given up: not named any more" json_is "$T/early.json" given_up_nodes 0
+same_state "slots given up: the replay makes the state" "$rec"
+redis_stop
+
 # What cannot be right is refused.
 check_status "another number of nodes" 1 'has 2 nodes, not 3' ft capture \
     "dragonfly://$T_HOST:1,$T_HOST:2,$T_HOST:3" "$T/cluster"

@@ -1,6 +1,6 @@
 # Two stand-in masters that are the nodes of one cluster, for end-to-end scripts; source it after sh_lib.sh.
 #
-#   nodes_start RECORDING [STANDIN-ARG...]      node-1 has slots 0 to 8191, node-2 the others
+#   nodes_start RECORDING [STANDIN-ARG...]      node-1 has slots 0 to 8191, node-2 the others, and $NODE_2_ARGS too
 #   ft capture "$NODES" "$T/set" ...
 #   nodes_check LABEL                           ends them, and says whether all rules were kept
 
@@ -31,7 +31,8 @@ nodes_start()
     shift
     node_standin 1 "$n_recording" "$@"
     NODE_1_PID=$NODE_PID NODE_1_PORT=$NODE_PORT
-    node_standin 2 "$n_recording" "$@"
+    # shellcheck disable=SC2086
+    node_standin 2 "$n_recording" "$@" ${NODE_2_ARGS:-}
     NODE_2_PID=$NODE_PID NODE_2_PORT=$NODE_PORT
     {
         printf '*2\r\n'

@@ -290,6 +290,14 @@ static void test_a_description_that_cannot_be_is_refused(void **state)
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[[0,5,1]]}]}", "\"slots\""},
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"moments\":[{\"lsns\":[1],\"epochs\":[1],\"slots\":[[0,5,1]]}]}]}",
          "\"slots\""},
+        {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"settled\":{\"marks\":[]}}]}", NULL},
+        {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"settled\":{}}]}", "\"settled\""},
+        {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"settled\":{\"marks\":[{\"given_up\":[1],\"at_rest\":[1,2]}]}}]}",
+         "\"settled\""},
+        {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"settled\":{\"marks\":[{\"given_up\":[-1],\"at_rest\":[1]}]}}]}",
+         "\"settled\""},
+        {"[{\"id\":1,\"nodes\":[1],\"slots\":[],\"settled\":{\"since\":[],\"marks\":[]}}]}",
+         "\"settled\""},
         {"[{\"id\":1,\"nodes\":[1],\"slots\":[[0,5,0]]", "json"},
     };
 
@@ -504,6 +512,152 @@ static void test_owners_are_known_from_the_middle(void **state)
            "0:13 SET c 1");
 }
 
+/* The same two nodes in a set that keeps marks, with one of these LSNs; NULL: none has been written down. */
+static void make_settled_set(const uint64_t *given_up, const uint64_t *at_rest)
+{
+    const uint32_t generations[] = {1, 1};
+    struct ft_err err = FT_ERR_INIT;
+    struct capture_set *set = new_set();
+
+    make_node(set, 0, giver, 1);
+    make_node(set, 1, taker, 1);
+    set->keeps_marks = true;
+    t_ok(capture_set_add(set, generations, halves, 2, NULL, 0, &err), &err);
+    if (given_up != NULL)
+        t_ok(capture_set_add_mark(set, 2, given_up, at_rest, &err), &err);
+    capture_set_free(set);
+}
+
+/* A pass whose end has to be a state of the cluster: why it is not, or NULL. */
+static void expect_rest(const char *at, const char *why, uint64_t given_up_nodes)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct journal_pass_counts counts;
+    struct translator *translator;
+    struct source *source;
+    struct buf text = {0};
+    struct cut cut;
+
+    t_ok(source_open(&source, t_store_path, 0, &err), &err);
+    t_ok(source_resolve_cut(source, at, &cut, &err), &err);
+    t_ok(source_nodes_check_end(source, &cut, &err), &err);
+    t_ok(journal_translator_new(&translator, source, target_default(), JSON_AS_DEFAULT, &err),
+         &err);
+    if (why == NULL)
+        t_ok(journal_pass_run(source, &cut, translator, take, &text, &counts, &err), &err);
+    else
+        t_fails(journal_pass_run(source, &cut, translator, take, &text, &counts, &err), &err,
+                FT_ERR_STATE, why);
+    assert_int_equal(counts.given_up_nodes, given_up_nodes);
+    buf_release(&text);
+    translator_free(translator);
+    cut_release(&cut);
+    source_free(source);
+}
+
+static const char all_of_it[] = "0:10 SET b 1; 1:10 SET a 1; 0:11 APPEND b 2; 0:12 -3300-3300; "
+                                "1:11 SET b 1; 1:12 APPEND b 2; 1:13 APPEND b 3; 0:13 SET c 1";
+
+/* What was given up at LSN 12, and nobody has said of that it is at rest. */
+static void test_a_slot_that_was_given_up_may_be_on_its_way(void **state)
+{
+    (void)state;
+    make_settled_set(NULL, NULL);
+    expect_rest("end", "take the moment before, --at 11,13", 1);
+    expect_rest(
+        "13,10",
+        "at that moment, which is not a state of the cluster: take a later one, or the moment before, --at 11,10",
+        1);
+    expect_rest("11,13", NULL, 0);
+    /* who does not want a state is told */
+    assert_int_equal(expect("end", NULL, all_of_it).given_up_nodes, 1);
+}
+
+static void test_a_slot_that_was_given_up_comes_to_rest(void **state)
+{
+    static const uint64_t given_up[] = {13, 12};
+    static const uint64_t at_rest[] = {13, 13};
+
+    (void)state;
+    make_settled_set(given_up, at_rest);
+    expect_rest("end", NULL, 0);
+    expect_rest("12,12", NULL, 0);
+    expect_rest("11,10", NULL, 0);
+    expect_rest("12,11", "take a later one, or the moment before, --at 11,11", 1);
+    assert_int_equal(expect("end", NULL, all_of_it).given_up_nodes, 0);
+}
+
+/* The nodes were asked before it was given up, or they had more to write than is there. */
+static void test_a_mark_that_does_not_help(void **state)
+{
+    static const uint64_t before[] = {12, 12};
+    static const uint64_t behind[] = {14, 14};
+    static const uint64_t more[] = {14, 15};
+    struct ft_err err = FT_ERR_INIT;
+    const char *const list[] = {addresses[0], addresses[1]};
+    struct capture_set *set;
+
+    (void)state;
+    make_settled_set(before, before);
+    expect_rest("end", "--at 11,13", 1);
+    t_ok(capture_set_open_write(&set, t_store_path, list, 2, &err), &err);
+    t_ok(capture_set_add_mark(set, 2, behind, more, &err), &err);
+    capture_set_free(set);
+    expect_rest("end", "--at 11,13", 1);
+    t_ok(capture_set_open_write(&set, t_store_path, list, 2, &err), &err);
+    t_ok(capture_set_add_mark(set, 2, behind, behind, &err), &err);
+    capture_set_free(set);
+    expect_rest("end", NULL, 0);
+}
+
+/* Of what a set had before marks were kept nothing is known, and all is taken as it always was. */
+static void test_a_set_of_before_there_were_marks(void **state)
+{
+    static const uint64_t at[] = {13, 12};
+    struct ft_err err = FT_ERR_INIT;
+    const char *const list[] = {addresses[0], addresses[1]};
+    struct capture_set *set;
+
+    (void)state;
+    make_set(giver, taker);
+    expect_rest("end", NULL, 0);
+    expect_rest("12,10", NULL, 0);
+    t_ok(capture_set_open_write(&set, t_store_path, list, 2, &err), &err);
+    t_ok(capture_set_add_mark(set, 2, at, at, &err), &err);
+    t_ok(capture_set_add_mark(set, 2, at, at, &err), &err); /* the same */
+    assert_int_equal(capture_set_find(set, 0)->settled.mark_count, 1);
+    assert_int_equal(capture_set_add_mark(set, 3, at, at, &err), -1);
+    capture_set_free(set);
+    expect_rest("end", NULL, 0);
+    expect_rest("12,10", NULL, 0);
+}
+
+static void test_marks_are_read(void **state)
+{
+    static const uint64_t given_up[] = {13, 12};
+    static const uint64_t at_rest[] = {13, 13};
+    struct ft_err err = FT_ERR_INIT;
+    const struct set_generation *g;
+    struct capture_set *set;
+    uint64_t before[2];
+
+    (void)state;
+    make_settled_set(given_up, at_rest);
+    t_ok(capture_set_open_read(&set, t_store_path, &err), &err);
+    g = capture_set_find(set, 0);
+    assert_true(g->settled.kept);
+    assert_null(g->settled.since);
+    assert_int_equal(g->settled.flow_count, 2);
+    assert_int_equal(g->settled.mark_count, 1);
+    assert_int_equal(g->settled.marks[0].given_up[1], 12);
+    assert_int_equal(g->settled.marks[0].at_rest[1], 13);
+    set_settled_before(&g->settled, at_rest, before, 2);
+    assert_int_equal(before[0], 13);
+    set_settled_before(&g->settled, given_up, before, 2);
+    assert_int_equal(before[0], 0);
+    capture_set_free(set);
+}
+
 /* And back again, also from where it has just come. */
 static void test_a_slot_goes_and_comes_back(void **state)
 {
@@ -604,6 +758,11 @@ int main(void)
         T_STORE_TEST(test_a_flush_is_of_its_node),
         T_STORE_TEST(test_a_slot_that_moves_has_one_writer_at_a_time),
         T_STORE_TEST(test_a_slot_that_is_not_given_up_yet),
+        T_STORE_TEST(test_a_slot_that_was_given_up_may_be_on_its_way),
+        T_STORE_TEST(test_a_slot_that_was_given_up_comes_to_rest),
+        T_STORE_TEST(test_a_mark_that_does_not_help),
+        T_STORE_TEST(test_a_set_of_before_there_were_marks),
+        T_STORE_TEST(test_marks_are_read),
         T_STORE_TEST(test_owners_are_known_from_the_middle),
         T_STORE_TEST(test_a_slot_goes_and_comes_back),
         T_STORE_TEST(test_a_slot_that_does_not_move_after_all),

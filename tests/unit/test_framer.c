@@ -341,6 +341,27 @@ static void put_increment(struct buf *b, uint64_t lsn)
            "a\x0f\x2a\x0d");
 }
 
+/* The node that gives slots up says so once on each flow. */
+static void test_slots_that_are_given_up_are_counted(void **state)
+{
+    static const char *const names[] = {"cluster-migrate/node-1", "cluster-migrate/node-2"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct recording *r = open_recording(names[i]);
+
+        for (uint32_t flow = 0; flow < r->flow_count; flow++) {
+            struct framer_options options = full_options(r, flow);
+            struct seen seen;
+
+            feed_blocks(&options, buf_bytes(&r->flows[flow].bytes), 1000, 4096, &seen);
+            assert_int_equal(seen.last, FRAMER_MORE);
+            assert_int_equal(seen.state.imports, i == 0 ? 1 : 0);
+        }
+        recording_free(r);
+    }
+}
+
 static void test_an_increment_goes_on_with_the_lsns(void **state)
 {
     struct framer_options options = {
@@ -581,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_a_transaction_is_kept_whole),
         cmocka_unit_test(test_what_a_redis_sends_in_between),
         cmocka_unit_test(test_an_rdb_of_another_length_is_corrupt),
+        cmocka_unit_test(test_slots_that_are_given_up_are_counted),
         cmocka_unit_test(test_an_increment_goes_on_with_the_lsns),
         cmocka_unit_test(test_an_increment_with_another_offset_is_a_gap),
         cmocka_unit_test(test_a_version_that_is_no_text_is_escaped),

@@ -183,6 +183,7 @@ void replay_report_pass(struct replay_report *rep, const struct journal_pass_cou
     counts->partial_flush_flows = pass->partial_flush_flows;
     counts->after_foreign_slot = pass->after_foreign_slot;
     counts->foreign_slot_flows = pass->foreign_slot_flows;
+    counts->given_up_nodes = pass->given_up_nodes;
     pthread_mutex_unlock(&rep->mu);
 }
 
