@@ -3,17 +3,44 @@
 /* A control byte below this starts a run of (byte + 1) literals; else it is a back reference. */
 #define LZF_MAX_LITERALS 32
 
-/* Copy n bytes from `distance` back; they may overlap what is being written. */
-static void copy_back(uint8_t *op, size_t distance, size_t n)
+/* Copied at once where there is room for so many, however few are wanted. */
+#define WIDE 16u
+
+/* Copies n bytes from `distance` back, which may overlap what is being written; room: for n and what follows. */
+static void copy_back(uint8_t *op, size_t distance, size_t n, size_t room)
 {
     const uint8_t *from = op - distance;
 
-    if (distance >= n) {
-        memcpy(op, from, n);
+    if (distance >= WIDE && room - n >= WIDE) {
+        for (size_t i = 0; i < n; i += WIDE)
+            memcpy(op + i, from + i, WIDE);
         return;
     }
-    while (n-- != 0)
-        *op++ = *from++;
+    /* what repeats itself is twice as long after each step */
+    for (; n > distance; distance *= 2) {
+        memcpy(op, from, distance);
+        op += distance;
+        n -= distance;
+    }
+    memcpy(op, from, n);
+}
+
+/* A reference back, whose first byte was taken from *ip. false: its end is not there. */
+static inline bool take_reference(const uint8_t **ip, const uint8_t *in_end, size_t control,
+                                  size_t *ret_distance, size_t *ret_n)
+{
+    size_t n = control >> 5;
+
+    if (n == 7) {
+        if (*ip == in_end)
+            return false;
+        n += *(*ip)++;
+    }
+    if (*ip == in_end)
+        return false;
+    *ret_n = n + 2;
+    *ret_distance = ((control & 0x1f) << 8 | *(*ip)++) + 1;
+    return true;
 }
 
 bool lzf_decompress(struct bytes in, uint8_t *out, size_t out_size)
@@ -32,25 +59,46 @@ bool lzf_decompress(struct bytes in, uint8_t *out, size_t out_size)
             n = control + 1;
             if (n > (size_t)(in_end - ip) || n > (size_t)(out_end - op))
                 return false;
-            memcpy(op, ip, n);
+            if ((size_t)(in_end - ip) >= LZF_MAX_LITERALS &&
+                (size_t)(out_end - op) >= LZF_MAX_LITERALS)
+                memcpy(op, ip, LZF_MAX_LITERALS);
+            else
+                memcpy(op, ip, n);
             ip += n;
             op += n;
             continue;
         }
-        n = control >> 5;
-        if (n == 7) {
-            if (ip == in_end)
-                return false;
-            n += *ip++;
-        }
-        n += 2;
-        if (ip == in_end)
+        if (!take_reference(&ip, in_end, control, &distance, &n) || distance > (size_t)(op - out) ||
+            n > (size_t)(out_end - op))
             return false;
-        distance = ((control & 0x1f) << 8 | *ip++) + 1;
-        if (distance > (size_t)(op - out) || n > (size_t)(out_end - op))
-            return false;
-        copy_back(op, distance, n);
+        copy_back(op, distance, n, (size_t)(out_end - op));
         op += n;
     }
     return op == out_end;
+}
+
+bool lzf_holds(struct bytes in, uint64_t out_size)
+{
+    const uint8_t *ip = in.p;
+    const uint8_t *const in_end = in.p + in.n;
+    uint64_t at = 0;
+
+    while (ip < in_end && at <= out_size) {
+        size_t control = *ip++;
+        size_t distance = 0;
+        size_t n;
+
+        if (control < LZF_MAX_LITERALS) {
+            n = control + 1;
+            if (n > (size_t)(in_end - ip))
+                return false;
+            ip += n;
+        } else if (!take_reference(&ip, in_end, control, &distance, &n)) {
+            return false;
+        }
+        if (distance > at)
+            return false;
+        at += n;
+    }
+    return ip == in_end && at == out_size;
 }

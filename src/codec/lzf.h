@@ -9,5 +9,7 @@
 
 /* lzf_decompress - true if `in` decodes to exactly out_size bytes. Never writes beyond them. */
 bool lzf_decompress(struct bytes in, uint8_t *out, size_t out_size);
+/* lzf_holds - would it? What it decodes to does not matter for that, so nothing is written. */
+bool lzf_holds(struct bytes in, uint64_t out_size);
 
 #endif

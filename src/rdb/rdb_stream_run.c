@@ -42,8 +42,11 @@ static inline const uint8_t *take_plain(const uint8_t *p, const uint8_t *end, st
     ret->key = bytes_of(p + 1 + head, n);
     p = ret->key.p + n;
     n = (size_t)(end - p);
-    if (rdb_string_head_get(p, n, &value) != STEP_ITEM || value.kind == RDB_STRING_LZF ||
+    if (rdb_string_head_get(p, n, &value) != STEP_ITEM ||
         value.payload_size > n - value.head_size || value.payload_size > RDB_RUN_VALUE_MAX)
+        return NULL;
+    if (value.kind == RDB_STRING_LZF &&
+        (value.raw_size > RDB_RUN_VALUE_MAX || !rdb_string_lzf_holds(&value, p + value.head_size)))
         return NULL;
     p += value.head_size + value.payload_size;
     ret->whole = bytes_of(from, (size_t)(p - from));

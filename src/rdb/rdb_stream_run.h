@@ -1,7 +1,7 @@
 /*
  * rdb_stream_run.h - many entries of an RDB stream at once.
  *
- * What it is   Most of a snapshot is strings that are stored as they are. Of those that follow each other within what the
+ * What it is   Most of a snapshot is strings. Of those that follow each other within what the
  *              window has, one call gives all there are; so what is done for each of them is little more than finding where
  *              it ends. What is not that simple is left to rdb_stream_next, which gives the same entries one by one.
  * Use          After an item, and before the window is touched. Then rdb_stream_next, at the latest when there are none.
@@ -17,7 +17,7 @@
 /* A longer value costs more than the call. */
 #define RDB_RUN_VALUE_MAX (16u << 10)
 
-/* A string of which nothing is said but a time to live; neither it nor its key is compressed. */
+/* A string of which nothing is said but a time to live. Its key is not compressed; it may be, and was seen to hold together. */
 struct rdb_plain {
     struct bytes whole; /* as it came: time to live in ms, type, key, value */
     struct bytes key;   /* in it */

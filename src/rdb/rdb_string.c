@@ -94,10 +94,22 @@ static int take_int(int64_t value, struct bytes *ret, struct buf *scratch, struc
     return 0;
 }
 
+/* What a so much shorter block cannot be is not tried. */
+static bool is_possible(uint64_t packed_size, uint64_t raw_size)
+{
+    return raw_size != 0 && raw_size / LZF_MAX_RATIO <= packed_size;
+}
+
+bool rdb_string_lzf_holds(const struct rdb_string_head *head, const uint8_t *payload)
+{
+    return is_possible(head->payload_size, head->raw_size) &&
+           lzf_holds(bytes_of(payload, (size_t)head->payload_size), head->raw_size);
+}
+
 static int take_lzf(struct bytes packed, uint64_t raw_size, struct bytes *ret, struct buf *scratch,
                     struct ft_err *err)
 {
-    if (raw_size == 0 || raw_size / LZF_MAX_RATIO > packed.n) {
+    if (!is_possible(packed.n, raw_size)) {
         return err_set(err, FT_ERR_CORRUPT, "%zu bytes of lzf cannot be %" PRIu64 " bytes",
                        packed.n, raw_size);
     }

@@ -23,6 +23,9 @@ struct rdb_string_head {
     int64_t integer;       /* INT only */
 };
 
+/* The most that one compressed string may claim to become. */
+#define RDB_STRING_MAX_BYTES ((size_t)1 << 30)
+
 /* The longest head: C3 and two lengths of 9 bytes. */
 #define RDB_STRING_HEAD_MAX 19
 
@@ -76,6 +79,9 @@ static inline int rdb_string_take(struct bytes *in, struct bytes *ret, struct bu
 /* Out of line: what is not stored as it is. */
 int rdb_string_take_other(struct bytes *in, struct bytes *ret, struct buf *scratch,
                           struct ft_err *err);
+
+/* rdb_string_lzf_holds - what follows such a head, all of which is there: does it decode to what the head claims? */
+bool rdb_string_lzf_holds(const struct rdb_string_head *head, const uint8_t *payload);
 
 /* rdb_string_skip - advance *in after the string without decoding it. */
 int rdb_string_skip(struct bytes *in, struct ft_err *err);

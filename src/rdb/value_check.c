@@ -68,7 +68,7 @@ static int check_element(struct value_check *c, enum value_class class,
 /*
  * Encodings that are strings one after the other, of which the first of each element is its name. That
  * nothing is wrong with such a value is seen at a fraction of the cost of an iterator; what is wrong, or
- * compressed, is left to that.
+ * has a compressed name, is left to that.
  */
 struct plain {
     uint8_t strings; /* of an element; 0: another encoding */
@@ -81,19 +81,31 @@ static const struct plain plain_encodings[RDB_TYPE_COUNT] = {
     [RDB_TYPE_ZSET_2] = {1, true},
 };
 
+/* A string that is there as a whole, and good if it is compressed. */
+static inline bool take_string(struct bytes *in, struct rdb_string_head *ret)
+{
+    size_t n;
+
+    if (rdb_string_head_get(in->p, in->n, ret) != STEP_ITEM ||
+        ret->payload_size > in->n - ret->head_size ||
+        (ret->kind == RDB_STRING_LZF && (ret->raw_size > RDB_STRING_MAX_BYTES ||
+                                         !rdb_string_lzf_holds(ret, in->p + ret->head_size))))
+        return false;
+    n = ret->head_size + (size_t)ret->payload_size;
+    *in = bytes_of(in->p + n, in->n - n);
+    return true;
+}
+
 /* A name as text, in `digits` if it is stored as a number. */
 static inline bool take_name(struct bytes *in, char digits[I64_TEXT_SIZE], struct bytes *ret)
 {
     struct rdb_string_head head;
-    size_t n;
 
-    if (rdb_string_head_get(in->p, in->n, &head) != STEP_ITEM ||
-        head.payload_size > in->n - head.head_size || head.kind == RDB_STRING_LZF)
+    if (!take_string(in, &head) || head.kind == RDB_STRING_LZF)
         return false;
-    n = head.head_size + (size_t)head.payload_size;
-    *ret = head.kind == RDB_STRING_RAW ? bytes_of(in->p + head.head_size, (size_t)head.payload_size)
-                                       : bytes_of(digits, i64_to_text(head.integer, digits));
-    *in = bytes_of(in->p + n, in->n - n);
+    *ret = head.kind == RDB_STRING_RAW
+               ? bytes_of(in->p - head.payload_size, (size_t)head.payload_size)
+               : bytes_of(digits, i64_to_text(head.integer, digits));
     return true;
 }
 
@@ -113,7 +125,8 @@ static int check_plain(struct value_check *c, struct plain encoding, struct byte
                        struct ft_err *err)
 {
     char digits[I64_TEXT_SIZE];
-    struct bytes name, other;
+    struct rdb_string_head other;
+    struct bytes name;
     uint64_t count;
     int used = rdb_len_get(in.p, in.n, &count);
 
@@ -130,7 +143,7 @@ static int check_plain(struct value_check *c, struct plain encoding, struct byte
         rc = member_set_add(&c->members, member_set_hash(name), err);
         if (rc != 0)
             return rc < 0 ? -1 : 0;
-        if ((encoding.strings == 2 && !take_name(&in, digits, &other)) ||
+        if ((encoding.strings == 2 && !take_string(&in, &other)) ||
             (encoding.scored && !take_score(&in)))
             return 0;
     }
@@ -178,13 +191,13 @@ static int check_elements(struct value_check *c, unsigned type, struct bytes val
     return step == STEP_END ? 0 : -1;
 }
 
-/* One RDB string; what is not compressed holds together by its framing. */
+/* One RDB string. */
 static int check_string(struct value_check *c, struct bytes value, struct ft_err *err)
 {
     struct rdb_string_head head;
+    struct bytes rest = value;
 
-    if (rdb_string_head_get(value.p, value.n, &head) == STEP_ITEM && head.kind != RDB_STRING_LZF &&
-        head.payload_size == value.n - head.head_size)
+    if (take_string(&rest, &head) && rest.n == 0)
         return 0;
     return check_elements(c, RDB_TYPE_STRING, value, err);
 }

@@ -12,8 +12,6 @@
 #include "rdb/ziplist.h"
 #include "rdb/zipmap.h"
 
-/* The most one compressed string may claim to become. */
-#define STRING_MAX_BYTES ((size_t)1 << 30)
 /* Scratch memory above this is given back between values. */
 #define SCRATCH_KEEP_BYTES ((size_t)1 << 20)
 /* Redis's limit for the times of hash fields. Source: redis src/ebuckets.h (7.4). */
@@ -599,8 +597,8 @@ int value_iter_new(struct value_iter **ret, unsigned type, struct bytes value, s
     if (it == NULL)
         return err_nomem(err, "a value iterator");
     for (int i = 0; i < 3; i++)
-        it->scratch[i].limit_bytes = STRING_MAX_BYTES;
-    it->blob_scratch.limit_bytes = STRING_MAX_BYTES;
+        it->scratch[i].limit_bytes = RDB_STRING_MAX_BYTES;
+    it->blob_scratch.limit_bytes = RDB_STRING_MAX_BYTES;
     if (value_iter_reset(it, type, value, err) != 0) {
         value_iter_free(it);
         return -1;
@@ -641,7 +639,7 @@ int value_bare_node(struct bytes value, struct ft_err *err)
         .encoding = &encodings[RDB_TYPE_LIST_QUICKLIST],
         .value = value,
         .in = value,
-        .blob_scratch.limit_bytes = STRING_MAX_BYTES,
+        .blob_scratch.limit_bytes = RDB_STRING_MAX_BYTES,
     };
     struct bytes node;
     struct bytes stored;

@@ -123,8 +123,8 @@ int stream_iter_new(struct stream_iter **ret, unsigned type, struct bytes value,
     it->value = value;
     it->head.type = type;
     entry_cursor_init(&it->entries);
-    it->groups.group_name.limit_bytes = STRING_MAX_BYTES;
-    it->groups.consumer_name.limit_bytes = STRING_MAX_BYTES;
+    it->groups.group_name.limit_bytes = RDB_STRING_MAX_BYTES;
+    it->groups.consumer_name.limit_bytes = RDB_STRING_MAX_BYTES;
     if (take_head(it, &in, err) != 0) {
         stream_iter_free(it);
         return -1;

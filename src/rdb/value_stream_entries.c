@@ -250,8 +250,8 @@ enum step entry_cursor_next(const struct stream_iter *it, struct entry_cursor *c
 
 void entry_cursor_init(struct entry_cursor *c)
 {
-    c->id_scratch.limit_bytes = STRING_MAX_BYTES;
-    c->blob_scratch.limit_bytes = STRING_MAX_BYTES;
+    c->id_scratch.limit_bytes = RDB_STRING_MAX_BYTES;
+    c->blob_scratch.limit_bytes = RDB_STRING_MAX_BYTES;
 }
 
 void entry_cursor_release(struct entry_cursor *c)

@@ -13,8 +13,7 @@
 #include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
 
-#define STRING_MAX_BYTES ((size_t)1 << 30)
-#define STREAM_ID_SIZE   16
+#define STREAM_ID_SIZE 16
 
 /* Arguments in the order they came; integers are rendered into texts. */
 struct command_args {

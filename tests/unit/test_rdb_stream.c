@@ -414,15 +414,20 @@ static void test_runs(void **state)
     T_PUT(&b, "\xfc\x00\x00\x00\x00\x00\x00\x00\x80\x00\x01o\x01v"); /* long over: another number */
     T_PUT(&b, "\x00\x01i\xc0\x2a");
     T_PUT(&b, "\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x00\x01n\x01v"); /* no time to live */
-    T_PUT(&b, "\x00\xc0\x07\x01v\x00\x01z\xc3\x04\x05\x01\x00\x00\x00\xf8\x05\x00\x01"
-              "f\x01v"); /* a number as the key, a compressed value, one that was used */
+    T_PUT(&b, "\x00\xc0\x07\x01v\xf8\x05\x00\x01"
+              "f\x01v");                                /* a number as the key, one that was used */
+    T_PUT(&b, "\x00\x01y\xc3\x04\x05\x01\x00\x00\x00"); /* compressed, damaged */
+    T_PUT(&b, "\x00\x01x\xc3\x04\x08\x00"
+              "a\xa0\x00"
+              "\x00\x01z\xc3\x04\x08\x00"
+              "a\xa0\x00"); /* compressed */
     T_PUT(&b, "\x00\x00\x00\xfe\x03\x00\x01"
               "d\x01v\x00\x01l");
     t_put_len(&b, RDB_RUN_VALUE_MAX + 1);
     t_put_fill(&b, RDB_RUN_VALUE_MAX + 1);
     T_PUT(&b, "\x00\x01"
               "e\x01v" EOF_9);
-    assert_int_equal(entries_in_runs(buf_bytes(&b)), 2 * RDB_RUN_MAX + 2 + 5);
+    assert_int_equal(entries_in_runs(buf_bytes(&b)), 2 * RDB_RUN_MAX + 2 + 7);
     want = feed_whole(&t_rdb_file, buf_bytes(&b));
     t_rdb_buf(&t_rdb_file, &b, want);
     free(want);

@@ -171,10 +171,22 @@ static void test_strings_decode(void **state)
                T_BYTES("\xc3\x04\x08\x00"
                        "a\xa0\x07"),
                "");
+    is_refused(RDB_TYPE_STRING,
+               T_BYTES("\xc3\x04\x09\x00"
+                       "a\xa0\x00"),
+               "do not decompress to 9 bytes");
     is_refused(RDB_TYPE_LIST,
                T_BYTES("\x01\xc3\x04\x08\x00"
                        "a\xa0\x07"),
                "");
+    is_right(RDB_TYPE_HASH, T_BYTES("\x01\x01"
+                                    "f\xc3\x04\x08\x00"
+                                    "a\xa0\x00"));
+    is_refused(RDB_TYPE_HASH,
+               T_BYTES("\x01\x01"
+                       "f\xc3\x04\x08\x00"
+                       "a\xa0\x07"),
+               "do not decompress to 8 bytes");
     is_refused(RDB_TYPE_STRING,
                T_BYTES("\x03"
                        "abcd"),
