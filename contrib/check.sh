@@ -31,8 +31,17 @@ echo "running $count tests"
     status=0
     make -C "$build" -j"$((2 * jobs))" check 2>&1 || status=$?
     echo "$status" >"$build/check.status"
-} | tee "$build/check.out" | awk -v all="$count" '
-    /^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): / { printf "%d of %d  %s\n", ++done, all, $0; fflush() }'
+} | tee "$build/check.out" | {
+    ended=0
+    while IFS= read -r line; do # each as it ends: mawk would wait for more of them
+        case $line in
+        PASS:* | FAIL:* | SKIP:* | XFAIL:* | XPASS:* | ERROR:*)
+            ended=$((ended + 1))
+            echo "$ended of $count  $line"
+            ;;
+        esac
+    done
+}
 status=$(cat "$build/check.status")
 
 totals=$(test_totals "$build/check.out")
