@@ -123,10 +123,15 @@ for mode in manual pause takeover; do
     over "$mode"
 done
 
-# acknowledged - replica N has said that it has everything which the source has written
+# link_is_up N - replica N gets the stream
 link_is_up()
 {
     redis-cli -s "$T/r$1/sock" info replication | grep -q '^master_link_status:up'
+}
+
+one_is_attached()
+{
+    redis-cli -p "$SERVE_PORT" info replication | grep -q '^connected_slaves:1'
 }
 
 # Who is missing is waited for: without a replica, or with one that has gone, nothing is confirmed.
@@ -150,6 +155,7 @@ PIDS="$PIDS $CUTOVER_PID"
 await "confirm by"
 eval "kill -9 $R2; wait $R2" 2>/dev/null
 t_forget "$R2"
+t_until one_is_attached # that its link has ended is noticed when its last bytes are read
 kill -USR1 "$SYNC_PID"
 await "waiting: replica 127.0.0.1:$((REPLICA_PORT + 2)) is away"
 check "one that has gone: it is not over" kill -0 "$SYNC_PID"
