@@ -93,13 +93,18 @@ mkdir "$T/tmp" "$T/stop"
 round=0
 stopped=0
 while [ $round -lt "$(effort 24 12)" ] || { [ $stopped = 0 ] && [ $round -lt 100 ]; }; do
-    case $((round % 3)) in 0) to=rdb ;; 1) to=aof ;; 2) to=resp ;; esac
     round=$((round + 1))
+    case $((round % 3)) in 0) to=rdb ;; 1) to=aof ;; 2) to=resp ;; esac
     TMPDIR=$T/tmp "$FLOWTAPE" convert "$capture" "$T/stop/x" --to $to --on-loss skip --quiet \
         >"$T/stop.out" 2>&1 &
     pid=$!
     PIDS="$PIDS $pid"
-    t_random_delay $((60 + 5 * round)) # where it takes long to start, too
+    # by chance, and when it is at work, which chance does not meet where it takes long to start
+    if [ $((round % 2)) -eq 0 ]; then
+        t_random_delay 60
+    else
+        t_at_work $pid
+    fi
     kill -TERM $pid 2>/dev/null
     wait $pid
     status=$?
