@@ -4,7 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/large_memory.h"
+
 #define BUF_SMALLEST 64
+/* With less, going through the kernel costs more than the pages do. */
+#define WRITE_BYTES 4096
+
+static bool is_large(size_t cap)
+{
+    return cap > LARGE_MEMORY_LEAST_BYTES;
+}
 
 int buf_reserve(struct buf *b, size_t more, struct ft_err *err)
 {
@@ -26,9 +35,15 @@ int buf_reserve(struct buf *b, size_t more, struct ft_err *err)
         cap = need;
     if (b->limit_bytes != 0 && cap > b->limit_bytes)
         cap = b->limit_bytes;
-    p = realloc(b->p, cap);
-    if (p == NULL)
-        return err_set(err, FT_ERR_NOMEM, "could not allocate %zu bytes", cap);
+    if (is_large(cap)) {
+        p = large_memory_grow(b->p, b->cap, b->n, cap, err);
+        if (p == NULL)
+            return -1;
+    } else {
+        p = realloc(b->p, cap);
+        if (p == NULL)
+            return err_set(err, FT_ERR_NOMEM, "could not allocate %zu bytes", cap);
+    }
     b->p = p;
     b->cap = cap;
     return 0;
@@ -40,7 +55,12 @@ int buf_append(struct buf *b, const void *p, size_t n, struct ft_err *err)
         return 0;
     if (buf_reserve(b, n, err) != 0)
         return -1;
-    memcpy(b->p + b->n, p, n);
+    if (is_large(b->cap) && n >= WRITE_BYTES) {
+        if (large_memory_write(b->p, b->n, p, n, err) != 0)
+            return -1;
+    } else {
+        memcpy(b->p + b->n, p, n);
+    }
     b->n += n;
     return 0;
 }
@@ -85,7 +105,10 @@ void buf_trim(struct buf *b, size_t keep_bytes)
 
 void buf_release(struct buf *b)
 {
-    free(b->p);
+    if (is_large(b->cap))
+        large_memory_free(b->p);
+    else
+        free(b->p);
     b->p = NULL;
     b->n = 0;
     b->cap = 0;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/passed_memory.h"
+
 bool bytes_to_u64(struct bytes b, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -248,6 +250,7 @@ void text_make_printable(char *text, size_t size)
 
 bool bytes_is_utf8(struct bytes b)
 {
+    const uint8_t *passed = b.p;
     size_t i = 0;
 
     while (i < b.n) {
@@ -256,6 +259,7 @@ bool bytes_is_utf8(struct bytes b)
         if (len == 0)
             return false;
         i += len;
+        passed = memory_pass(passed, b.p + i);
     }
     return true;
 }

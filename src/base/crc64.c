@@ -2,6 +2,7 @@
 
 #include <isa-l/crc64.h>
 
+#include "base/passed_memory.h"
 #include "base/vector_state.h"
 
 /* 0xad93d23594c935a9 with its bits reversed. */
@@ -45,7 +46,14 @@ uint64_t crc64_zeros(uint64_t crc, uint64_t n)
 /* The library's CRC begins and ends inverted, that of RDB files does not. */
 uint64_t crc64(uint64_t crc, const void *data, size_t n)
 {
-    crc = crc64_jones_refl(~crc, data, n);
+    const uint8_t *p = data;
+
+    crc = ~crc;
+    for (; n > MEMORY_STRIDE; n -= MEMORY_STRIDE, p += MEMORY_STRIDE) {
+        crc = crc64_jones_refl(crc, p, MEMORY_STRIDE);
+        memory_passed(p, MEMORY_STRIDE);
+    }
+    crc = crc64_jones_refl(crc, p, n);
     vector_state_clear();
     return ~crc;
 }

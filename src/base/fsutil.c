@@ -10,81 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UNNAMED_SIZE 512
-
-int fs_write_all(int fd, const void *p, size_t n, const char *name, struct ft_err *err)
-{
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
-
-    return fs_writev_all(fd, &iov, 1, name, err);
-}
-
-int fs_writev_all(int fd, struct iovec *iov, size_t iov_count, const char *name, struct ft_err *err)
-{
-    while (iov_count > 0) {
-        size_t batch = iov_count < IOV_MAX ? iov_count : IOV_MAX;
-        ssize_t n;
-
-        if (iov->iov_len == 0) {
-            iov++;
-            iov_count--;
-            continue;
-        }
-        n = writev(fd, iov, (int)batch);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_errno(err, errno, "could not write \"%s\"", name);
-        while (n > 0 && iov_count > 0) {
-            size_t step = (size_t)n < iov->iov_len ? (size_t)n : iov->iov_len;
-
-            iov->iov_base = (uint8_t *)iov->iov_base + step;
-            iov->iov_len -= step;
-            n -= (ssize_t)step;
-            if (iov->iov_len == 0) {
-                iov++;
-                iov_count--;
-            }
-        }
-    }
-    return 0;
-}
-
-int fs_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, const char *name,
-                  struct ft_err *err)
-{
-    size_t done = 0;
-
-    while (done < n) {
-        ssize_t put = pwrite(fd, (const uint8_t *)p + done, n - done, (off_t)(offset + done));
-
-        if (put < 0 && errno != EINTR)
-            return err_errno(err, errno, "could not write \"%s\"", name);
-        done += put < 0 ? 0 : (size_t)put;
-    }
-    return 0;
-}
-
-int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err)
-{
-    size_t done = 0;
-
-    while (done < n) {
-        ssize_t got = pread(fd, (uint8_t *)p + done, n - done, (off_t)(offset + done));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return err_errno(err, errno, "could not read \"%s\"", name);
-        if (got == 0) {
-            return err_at(err, FT_ERR_CORRUPT, offset,
-                          "\"%s\" is truncated: wanted %zu bytes, got %zu", name, n, done);
-        }
-        done += (size_t)got;
-    }
-    return 0;
-}
-
 int fs_read_file(int dirfd, const char *name, size_t limit_bytes, struct buf *ret,
                  struct ft_err *err)
 {
@@ -223,29 +148,6 @@ int fs_lock(int dirfd, const char *name, bool *ret_held, struct ft_err *err)
         err_errno(err, errno, "could not lock \"%s\"", name);
     (void)close(fd); /* nothing was written */
     return -1;
-}
-
-const char *fs_temporary_dir(void)
-{
-    const char *dir = getenv("TMPDIR");
-
-    return dir != NULL && dir[0] != '\0' ? dir : "/tmp";
-}
-
-int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
-{
-    const char *dir = fs_temporary_dir();
-    char name[UNNAMED_SIZE];
-    int fd;
-
-    *ret_dir = dir;
-    if (snprintf(name, sizeof(name), "%s/flowtape-XXXXXX", dir) >= (int)sizeof(name))
-        return err_set(err, FT_ERR_IO, "the name of the directory in TMPDIR is too long");
-    fd = mkostemp(name, O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, errno, "could not make a file in \"%s\" (TMPDIR)", dir);
-    (void)unlink(name); /* nobody else needs the name */
-    return fd;
 }
 
 /* What vanishes meanwhile counts as nothing. A set of captures has nodes, which have generations. */

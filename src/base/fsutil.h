@@ -7,19 +7,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/uio.h>
 
 #include "base/buf.h"
+#include "base/file_io.h"
 
-/* fs_write_all - every byte or an error; `name` is for the message. */
-int fs_write_all(int fd, const void *p, size_t n, const char *name, struct ft_err *err);
-/* fs_writev_all - the same for a vector, which is changed on the way. */
-int fs_writev_all(int fd, struct iovec *iov, size_t iov_count, const char *name,
-                  struct ft_err *err);
-int fs_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, const char *name,
-                  struct ft_err *err);
-/* fs_pread_all - exactly n bytes at offset; a short file is FT_ERR_CORRUPT. */
-int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err);
 /* fs_read_file - a whole small file; more than limit_bytes is FT_ERR_LIMIT. dirfd may be AT_FDCWD. */
 int fs_read_file(int dirfd, const char *name, size_t limit_bytes, struct buf *ret,
                  struct ft_err *err);
@@ -32,11 +23,6 @@ int fs_rename_durable(int dirfd, const char *from, const char *to, struct ft_err
 /* fs_replace_file - write "NAME.tmp", sync, rename durably over NAME; for a directory that only one
  * process writes to. The file is readable by its owner only. */
 int fs_replace_file(int dirfd, const char *name, struct bytes content, struct ft_err *err);
-/* fs_temporary_dir - $TMPDIR, or /tmp. */
-const char *fs_temporary_dir(void);
-/* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open; *ret_dir, which is
- * for messages, is valid as long as the environment. Returns the descriptor. */
-int fs_open_unnamed(const char **ret_dir, struct ft_err *err);
 /* fs_lock - take an exclusive lock on NAME in dirfd, created if need be, without waiting.
  * *ret_held tells that another process has it (then no error is set and -1 is returned). The lock
  * ends with the descriptor, also when the process is killed. Returns the descriptor. */

@@ -1,11 +1,11 @@
 #include "base/spool.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fsutil.h"
+#include "base/large_memory.h"
+#include "base/passed_memory.h"
 
 #define COPY_BYTES (32u << 10)
 #define SHOWN_NAME "a temporary file"
@@ -68,8 +68,6 @@ int spool_copy(struct spool *s, const struct spool *from, struct ft_err *err)
 
 int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err)
 {
-    void *p;
-
     if (!s->has_file) {
         *ret = buf_bytes(&s->tail);
         return 0;
@@ -77,10 +75,9 @@ int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err)
     if (s->map == NULL) {
         if (spool_flush(s, err) != 0)
             return -1;
-        p = mmap(NULL, (size_t)s->in_file, PROT_READ, MAP_SHARED, s->fd, 0);
-        if (p == MAP_FAILED)
-            return err_errno(err, errno, "could not map " SHOWN_NAME);
-        s->map = p;
+        s->map = large_memory_view(s->fd, (size_t)s->in_file, SHOWN_NAME, err);
+        if (s->map == NULL)
+            return -1;
     }
     *ret = bytes_of(s->map, (size_t)s->in_file);
     return 0;
@@ -88,10 +85,8 @@ int spool_view(struct spool *s, struct bytes *ret, struct ft_err *err)
 
 void spool_passed(const struct spool *s, size_t offset)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
     if (s->map != NULL)
-        (void)madvise(s->map, offset / page * page, MADV_DONTNEED); /* no harm if it is not done */
+        memory_passed(s->map, offset);
 }
 
 uint64_t spool_size(const struct spool *s)
@@ -138,7 +133,7 @@ int spool_overwrite(struct spool *s, uint64_t offset, const void *p, size_t n, s
 void spool_release(struct spool *s)
 {
     if (s->map != NULL)
-        (void)munmap(s->map, (size_t)s->in_file); /* it is ours */
+        large_memory_free(s->map);
     if (s->has_file)
         (void)close(s->fd); /* nothing in it is wanted any more */
     buf_release(&s->tail);

@@ -20,7 +20,7 @@ struct spool {
     int fd;
     uint64_t in_file;
     size_t memory_bytes; /* what may be in memory; 0: SPOOL_MEMORY_BYTES. May be changed any time */
-    void *map;
+    const void *map;
 };
 
 int spool_append(struct spool *s, const void *p, size_t n, struct ft_err *err);

@@ -1,7 +1,6 @@
 #include "base/table_memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,7 +17,7 @@ static int map(struct table_memory *ret, size_t size_bytes, const char *what, st
 
     if (fd < 0)
         return err_wrap(err, "%s", what);
-    rc = posix_fallocate(fd, 0, (off_t)size_bytes);
+    rc = fs_take_room(fd, size_bytes);
     if (rc == 0) {
         p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         rc = errno;
