@@ -94,7 +94,7 @@ static int check_part(void *context, uint32_t index, struct ft_err *err)
     if (verify_flow(&all->parts[index], &keys, all->capture, all->generation, index, all->large,
                     err) != 0)
         return -1;
-    return key_log_flush(keys.log, &keys.batch, err);
+    return hash_log_flush(keys.log, &keys.batch, err);
 }
 
 /* The members of an archive have to be read one after the other. */
@@ -133,7 +133,7 @@ static int check_generation(struct verify_report *r, struct verify_segments *cc,
         rc = check_parts(r, &all, g->flow_count, err);
     if (rc == 0)
         rc = check_generation_keys(r, cc->capture, g, &all.keys, err);
-    key_log_free(all.keys.log);
+    hash_log_free(all.keys.log);
     return rc;
 }
 
@@ -416,7 +416,7 @@ static int check_stretch(void *context, void *part, struct source_stream *stream
         rc = check_stream(&c, s->all->source, s->index, stream, err);
     r->bytes += source_stream_bytes(stream);
     verify_items_release(&c);
-    if (rc >= 0 && key_log_flush(keys.log, &keys.batch, err) != 0)
+    if (rc >= 0 && hash_log_flush(keys.log, &keys.batch, err) != 0)
         rc = -1;
     return rc;
 }
@@ -474,7 +474,7 @@ static int verify_files(struct verify_report *r, const char *path, struct ft_err
         rc = check_parts(r, &all, source->stream_count, err);
     if (rc == 0 && r->findings_total == 0)
         rc = check_repeats(r, source, &all.keys, err);
-    key_log_free(all.keys.log);
+    hash_log_free(all.keys.log);
     source_free(source);
     return rc;
 }

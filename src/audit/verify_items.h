@@ -13,8 +13,8 @@
 
 /* The keys of one flow or file; the log is that of the whole snapshot. */
 struct verify_keys {
-    struct key_log *log;
-    struct key_log_batch batch;
+    struct hash_log *log;
+    struct hash_log_batch batch;
     int64_t
         now_ms; /* what has ended by now is dropped by redis-server before it looks for the name */
 };

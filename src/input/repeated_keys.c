@@ -108,14 +108,14 @@ static void free_names(struct finder *f)
     free(f->names);
 }
 
-int repeated_keys_find(const struct source *s, struct key_log *log, repeated_key_fn *found,
+int repeated_keys_find(const struct source *s, struct hash_log *log, repeated_key_fn *found,
                        void *context, struct ft_err *err)
 {
     uint64_t hashes[REPEATED_KEYS_MAX];
     struct finder f = {.hashes = hashes, .found = found, .context = context};
     int rc = 0;
 
-    if (key_log_repeats(log, hashes, REPEATED_KEYS_MAX, &f.count, err) != 0)
+    if (hash_log_repeats(log, hashes, REPEATED_KEYS_MAX, &f.count, err) != 0)
         return -1;
     if (f.count == 0)
         return 0;
@@ -138,7 +138,7 @@ static int refuse(void *context, uint32_t stream, struct ft_err *what, struct ft
     return err_wrap(err, "\"%s\": flow %" PRIu32, s->path, stream);
 }
 
-int repeated_keys_refuse(const struct source *s, struct key_log *log, struct ft_err *err)
+int repeated_keys_refuse(const struct source *s, struct hash_log *log, struct ft_err *err)
 {
     return repeated_keys_find(s, log, refuse, (void *)(uintptr_t)s, err);
 }

@@ -19,9 +19,9 @@ typedef int repeated_key_fn(void *context, uint32_t stream, struct ft_err *what,
  * repeated_keys_find - for all keys of the log it reads the source once more if hashes are in it twice,
  * and calls `found` for each key that really comes again.
  */
-int repeated_keys_find(const struct source *s, struct key_log *log, repeated_key_fn *found,
+int repeated_keys_find(const struct source *s, struct hash_log *log, repeated_key_fn *found,
                        void *context, struct ft_err *err);
 /* repeated_keys_refuse - the same as an error that also names the file, if there is one. */
-int repeated_keys_refuse(const struct source *s, struct key_log *log, struct ft_err *err);
+int repeated_keys_refuse(const struct source *s, struct hash_log *log, struct ft_err *err);
 
 #endif

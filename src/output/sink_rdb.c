@@ -29,7 +29,7 @@ struct rdb_form {
     struct state_run *state;
     struct lane *lanes;
     uint32_t lane_count;
-    struct key_log *keys; /* that were written */
+    struct hash_log *keys; /* that were written */
     struct chunk_tracks *tracks;
 
     /* of the calling thread */
@@ -45,8 +45,8 @@ struct lane {
     sem_t lent_done;
     /* of its thread until the state is joined */
     struct recoder *recoder;
-    struct key_log_batch log; /* of keys */
-    struct chunk *chunk;      /* being filled */
+    struct hash_log_batch log; /* of keys */
+    struct chunk *chunk;       /* being filled */
     bool finished;
     uint64_t keys;
     uint64_t expires;
@@ -241,7 +241,7 @@ static int finish_lane(void *context, struct ft_err *err)
     struct lane *l = context;
 
     tell_progress(l);
-    if ((l->chunk != NULL && emit(l, err) != 0) || key_log_flush(l->f->keys, &l->log, err) != 0)
+    if ((l->chunk != NULL && emit(l, err) != 0) || hash_log_flush(l->f->keys, &l->log, err) != 0)
         return -1;
     l->finished = true;
     return 0;
@@ -510,7 +510,7 @@ static void release(struct rdb_form *f)
     }
     free(f->lanes);
     chunk_tracks_free(f->tracks);
-    key_log_free(f->keys);
+    hash_log_free(f->keys);
     free(f->libraries);
 }
 

@@ -14,8 +14,8 @@ struct resp_form {
     struct record_writer records;
     struct entry_commands *entries;
     struct translator *translator;
-    struct key_log *keys; /* of the snapshot, that were written */
-    struct key_log_batch key_batch;
+    struct hash_log *keys; /* of the snapshot, that were written */
+    struct hash_log_batch key_batch;
     uint32_t db; /* of the entry that is being written */
     /* by records inside the full sync of this flow; NULL: none yet */
     struct touched *touched;
@@ -131,7 +131,7 @@ static int finish(void *context, struct ft_err *err)
 {
     struct resp_form *f = context;
 
-    if (key_log_flush(f->keys, &f->key_batch, err) != 0 ||
+    if (hash_log_flush(f->keys, &f->key_batch, err) != 0 ||
         repeated_keys_refuse(f->c->source, f->keys, err) != 0 ||
         convert_check_losses(f->c, err) != 0)
         return -1;
@@ -148,7 +148,7 @@ static void release(void *context)
     f->c->result->databases = f->file.databases.needed;
     resp_file_release(&f->file);
     entry_commands_free(f->entries);
-    key_log_free(f->keys);
+    hash_log_free(f->keys);
     translator_free(f->translator);
     touched_free(f->touched);
 }

@@ -3,6 +3,8 @@
 #include <math.h>
 
 #include "base/endian.h"
+#include "base/hash_log.h"
+#include "base/passed_memory.h"
 #include "rdb/rdb_len.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_stream.h"
@@ -50,19 +52,125 @@ static int check_same(struct value_check *c, unsigned type, struct bytes value, 
     return rc;
 }
 
+static int check_score(enum value_class class, const struct value_element *element,
+                       struct ft_err *err)
+{
+    char shown[100];
+
+    if (class != VALUE_ZSET || !isnan(element->score))
+        return 0;
+    return err_set(err, FT_ERR_CORRUPT, "the score of member \"%s\" is not a number",
+                   bytes_escape(element->value, shown, sizeof(shown)));
+}
+
 /* 0 or -1; 1: one of the same hash was there before. */
 static int check_element(struct value_check *c, enum value_class class,
                          const struct value_element *element, struct ft_err *err)
 {
-    struct bytes name = name_of(class, element);
+    if (check_score(class, element, err) != 0)
+        return -1;
+    return member_set_add(&c->members, member_set_hash(name_of(class, element)), err);
+}
 
-    if (class == VALUE_ZSET && isnan(element->score)) {
-        char shown[100];
+/* A table of more would take too much memory. */
+#define TABLE_MEMBERS_MAX ((uint64_t)1 << 20)
+/* Of hashes that were there before; so many are not there by chance. */
+#define REPEATS_MAX 16u
 
-        return err_set(err, FT_ERR_CORRUPT, "the score of member \"%s\" is not a number",
-                       bytes_escape(name, shown, sizeof(shown)));
+/* Names that have one of a few hashes, as they came. */
+struct repeats {
+    uint64_t hashes[REPEATS_MAX];
+    size_t count;
+    struct buf seen[REPEATS_MAX]; /* one after the other, each after its size */
+};
+
+static bool is_among(struct bytes names, struct bytes name)
+{
+    while (names.n != 0) {
+        size_t n;
+
+        memcpy(&n, names.p, sizeof(n));
+        if (bytes_eq(bytes_of(names.p + sizeof(n), n), name))
+            return true;
+        names = bytes_of(names.p + sizeof(n) + n, names.n - sizeof(n) - n);
     }
-    return member_set_add(&c->members, member_set_hash(name), err);
+    return false;
+}
+
+/* Is this one of those, and there for the second time? */
+static int see_name(struct repeats *r, enum value_class class, struct bytes name,
+                    struct ft_err *err)
+{
+    const uint64_t hash = member_set_hash(name);
+    char shown[100];
+    size_t i = 0;
+
+    while (i < r->count && r->hashes[i] != hash)
+        i++;
+    if (i == r->count)
+        return 0;
+    if (is_among(buf_bytes(&r->seen[i]), name))
+        return err_set(err, FT_ERR_CORRUPT, "%s \"%s\" is in the value twice",
+                       class == VALUE_HASH ? "field" : "member",
+                       bytes_escape(name, shown, sizeof(shown)));
+    if (buf_append(&r->seen[i], &name.n, sizeof(name.n), err) != 0)
+        return -1;
+    return buf_append(&r->seen[i], name.p, name.n, err);
+}
+
+static int log_members(struct value_check *c, unsigned type, struct bytes value,
+                       struct hash_log *log, struct ft_err *err)
+{
+    const enum value_class class = rdb_type_class(type);
+    struct hash_log_batch batch = {.count = 0};
+    struct value_element element;
+    enum step step;
+
+    if (begin(c, type, value, err) != 0)
+        return -1;
+    while ((step = value_iter_next(c->it, &element, err)) == STEP_ITEM) {
+        if (check_score(class, &element, err) != 0 ||
+            hash_log_add(log, &batch, member_set_hash(name_of(class, &element)), err) != 0)
+            return -1;
+    }
+    return step == STEP_END ? hash_log_flush(log, &batch, err) : -1;
+}
+
+static int see_names(struct value_check *c, unsigned type, struct bytes value, struct repeats *r,
+                     struct ft_err *err)
+{
+    const enum value_class class = rdb_type_class(type);
+    struct value_element element;
+    enum step step;
+
+    if (begin(c, type, value, err) != 0)
+        return -1;
+    while ((step = value_iter_next(c->it, &element, err)) == STEP_ITEM) {
+        if (see_name(r, class, name_of(class, &element), err) != 0)
+            return -1;
+    }
+    return step == STEP_END ? 0 : -1;
+}
+
+/* So many that what was seen is not kept in memory: whether a hash repeats itself is known in the end. */
+static int check_many(struct value_check *c, unsigned type, struct bytes value, struct ft_err *err)
+{
+    struct repeats r = {.count = 0};
+    struct hash_log *log;
+    int rc;
+
+    member_set_release(&c->members);
+    if (hash_log_new(&log, "a log of members", err) != 0)
+        return -1;
+    rc = log_members(c, type, value, log, err);
+    if (rc == 0)
+        rc = hash_log_repeats(log, r.hashes, REPEATS_MAX, &r.count, err);
+    hash_log_free(log);
+    if (rc == 0 && r.count != 0)
+        rc = see_names(c, type, value, &r, err);
+    for (size_t i = 0; i < r.count; i++)
+        buf_release(&r.seen[i]);
+    return rc;
 }
 
 /*
@@ -126,11 +234,12 @@ static int check_plain(struct value_check *c, struct plain encoding, struct byte
 {
     char digits[I64_TEXT_SIZE];
     struct rdb_string_head other;
+    const uint8_t *done = in.p;
     struct bytes name;
     uint64_t count;
     int used = rdb_len_get(in.p, in.n, &count);
 
-    if (used <= 0)
+    if (used <= 0 || count > TABLE_MEMBERS_MAX)
         return 0;
     if (member_set_begin(&c->members, count, err) != 0)
         return -1;
@@ -138,6 +247,7 @@ static int check_plain(struct value_check *c, struct plain encoding, struct byte
     for (; count != 0; count--) {
         int rc;
 
+        done = memory_pass(done, in.p);
         if (!take_name(&in, digits, &name))
             return 0;
         rc = member_set_add(&c->members, member_set_hash(name), err);
@@ -163,10 +273,15 @@ static int check_members(struct value_check *c, unsigned type, struct bytes valu
     if (plain_encodings[type].strings != 0 &&
         (rc = check_plain(c, plain_encodings[type], value, err)) != 0)
         return rc < 0 ? -1 : 0;
-    if (begin(c, type, value, err) != 0 ||
-        member_set_begin(&c->members, value_iter_count(c->it), err) != 0)
+    if (begin(c, type, value, err) != 0)
+        return -1;
+    if (value_iter_count(c->it) > TABLE_MEMBERS_MAX)
+        return check_many(c, type, value, err);
+    if (member_set_begin(&c->members, value_iter_count(c->it), err) != 0)
         return -1;
     while ((step = value_iter_next(c->it, &element, err)) == STEP_ITEM) {
+        if (c->members.count == TABLE_MEMBERS_MAX)
+            return check_many(c, type, value, err);
         rc = check_element(c, class, &element, err);
         if (rc > 0)
             rc = check_same(c, type, value, index, name_of(class, &element), err);

@@ -4,8 +4,8 @@
  * or consumer twice, a score that is not a number. Values that only their owner understands (modules,
  * Dragonfly's probabilistic types) are checked by their framing alone (value_walk.h).
  *
- * Cost         A value that is a plain string costs nothing; of others each element is hashed. Memory is that
- *              of the largest value's member_set.
+ * Cost         A value that is a plain string costs nothing; of others each element is hashed. Memory is that of a member_set,
+ *              or, from a million members on, of a log of their hashes (hash_log.h).
  * Source       redis src/rdb.c rdbLoadObject, src/t_hash.c hashTypeConvertListpack (7.0, 7.2).
  */
 #ifndef FLOWTAPE_RDB_VALUE_CHECK_H

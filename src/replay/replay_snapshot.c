@@ -67,8 +67,8 @@ struct stream_sender {
     struct replay_run *run;      /* small strings */
     struct buf scratch;
     struct replay_payer payer;
-    struct key_log *names; /* of an RDB file's keys; NULL: another kind of input */
-    struct key_log_batch names_batch;
+    struct hash_log *names; /* of an RDB file's keys; NULL: another kind of input */
+    struct hash_log_batch names_batch;
     uint64_t keys;
     uint64_t told_keys;
 };
@@ -653,7 +653,7 @@ static void sender_release(struct stream_sender *s)
     replay_run_free(s->run);
     local_script_free(s->script);
     buf_release(&s->scratch);
-    key_log_free(s->names);
+    hash_log_free(s->names);
 }
 
 /*
@@ -664,7 +664,7 @@ static int check_names(struct stream_sender *s, struct ft_err *err)
 {
     if (s->names == NULL)
         return 0;
-    if (key_log_flush(s->names, &s->names_batch, err) != 0)
+    if (hash_log_flush(s->names, &s->names_batch, err) != 0)
         return -1;
     return repeated_keys_refuse(s->r->source, s->names, err);
 }

@@ -2,20 +2,20 @@
 #include "item/key_log.h"
 #include "lib/test_main.h"
 
-static void add(struct key_log *l, struct key_log_batch *b, uint32_t db, unsigned number)
+static void add(struct hash_log *l, struct hash_log_batch *b, uint32_t db, unsigned number)
 {
     struct ft_err err = FT_ERR_INIT;
 
     t_ok(key_log_add(l, b, db, bytes_of(&number, sizeof(number)), &err), &err);
 }
 
-static size_t repeats(struct key_log *l, struct key_log_batch *b, uint64_t *hashes, size_t max)
+static size_t repeats(struct hash_log *l, struct hash_log_batch *b, uint64_t *hashes, size_t max)
 {
     struct ft_err err = FT_ERR_INIT;
     size_t count;
 
-    t_ok(key_log_flush(l, b, &err), &err);
-    t_ok(key_log_repeats(l, hashes, max, &count, &err), &err);
+    t_ok(hash_log_flush(l, b, &err), &err);
+    t_ok(hash_log_repeats(l, hashes, max, &count, &err), &err);
     return count;
 }
 
@@ -26,9 +26,9 @@ static uint64_t hash_of(uint32_t db, unsigned number)
 
 static void test_a_few_keys(void **state)
 {
-    struct key_log_batch b = {0};
+    struct hash_log_batch b = {0};
     struct ft_err err = FT_ERR_INIT;
-    struct key_log *l;
+    struct hash_log *l;
     uint64_t hashes[4];
 
     (void)state;
@@ -43,16 +43,16 @@ static void test_a_few_keys(void **state)
     add(l, &b, 0, 2);
     assert_int_equal(repeats(l, &b, hashes, 4), 1);
     assert_true(hashes[0] == hash_of(0, 2));
-    key_log_free(l);
+    hash_log_free(l);
 }
 
 /* Of two threads' batches, and far more than the blocks in memory hold. */
 static void test_many_keys(void **state)
 {
     const unsigned count = 3000000;
-    struct key_log_batch b[2] = {{.count = 0}};
+    struct hash_log_batch b[2] = {{.count = 0}};
     struct ft_err err = FT_ERR_INIT;
-    struct key_log *l;
+    struct hash_log *l;
     uint64_t hashes[4];
 
     (void)state;
@@ -62,14 +62,14 @@ static void test_many_keys(void **state)
     add(l, &b[0], 0, 17);
     add(l, &b[1], 0, count - 1);
     add(l, &b[1], 0, count / 2);
-    t_ok(key_log_flush(l, &b[1], &err), &err);
+    t_ok(hash_log_flush(l, &b[1], &err), &err);
     assert_int_equal(repeats(l, &b[0], hashes, 2), 2); /* as many as are wanted */
     assert_int_equal(repeats(l, &b[0], hashes, 4), 3);
     assert_true(hashes[0] < hashes[1] && hashes[1] < hashes[2]);
     assert_int_equal((hashes[0] == hash_of(0, 17)) + (hashes[1] == hash_of(0, 17)) +
                          (hashes[2] == hash_of(0, 17)),
                      1);
-    key_log_free(l);
+    hash_log_free(l);
 }
 
 int main(void)

@@ -194,24 +194,58 @@ static void test_strings_decode(void **state)
 }
 
 /* More than the set begins with, and a value that says less than it has is not believed. */
+/* A set of so many numbers as texts of digits, each after its length. */
+static void put_numbers(struct buf *ret, unsigned count)
+{
+    struct ft_err err = FT_ERR_INIT;
+    uint8_t head[] = {0x80, (uint8_t)(count >> 24), (uint8_t)(count >> 16), (uint8_t)(count >> 8),
+                      (uint8_t)count};
+
+    t_ok(buf_append(ret, head, sizeof(head), &err), &err);
+    for (unsigned i = 0; i < count; i++)
+        t_ok(buf_printf(ret, &err, "%c%07u", 7, i), &err);
+}
+
 static void test_large_values(void **state)
 {
+    /* some in a table, and more than a table is to have */
+    static const unsigned counts[] = {60000, (1u << 20) + 2};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct value_check c = {0};
+        struct ft_err err = FT_ERR_INIT;
+        struct buf b = {0};
+
+        put_numbers(&b, counts[i]);
+        t_ok(value_check_run(&c, RDB_TYPE_SET, buf_bytes(&b), &err), &err);
+        memcpy(b.p + b.n - 7, "0000000", 7);
+        t_fails(value_check_run(&c, RDB_TYPE_SET, buf_bytes(&b), &err), &err, FT_ERR_CORRUPT,
+                "member \"0000000\" is in the value twice");
+        is_right(RDB_TYPE_SET, T_BYTES("\x02\x01"
+                                       "a\x01"
+                                       "b"));
+        value_check_release(&c);
+        buf_release(&b);
+    }
+}
+
+/* Scores as texts, of which the last is none. */
+static void test_many_scores(void **state)
+{
+    const unsigned count = (1u << 20) + 5;
     struct value_check c = {0};
     struct ft_err err = FT_ERR_INIT;
     struct buf b = {0};
-    const unsigned count = 60000;
+    uint8_t head[] = {0x80, 0, (uint8_t)(count >> 16), (uint8_t)(count >> 8), (uint8_t)count};
 
     (void)state;
-    t_ok(buf_append(&b, "\x80\x00\x00\xea\x60", 5, &err), &err);
+    t_ok(buf_append(&b, head, sizeof(head), &err), &err);
     for (unsigned i = 0; i < count; i++)
-        t_ok(buf_printf(&b, &err, "%c%06u", 6, i), &err);
-    t_ok(value_check_run(&c, RDB_TYPE_SET, buf_bytes(&b), &err), &err);
-    memcpy(b.p + b.n - 6, "000000", 6);
-    t_fails(value_check_run(&c, RDB_TYPE_SET, buf_bytes(&b), &err), &err, FT_ERR_CORRUPT,
-            "member \"000000\" is in the value twice");
-    is_right(RDB_TYPE_SET, T_BYTES("\x02\x01"
-                                   "a\x01"
-                                   "b"));
+        t_ok(buf_printf(&b, &err, "%c%07u%c7", 7, i, 1), &err);
+    t_ok(value_check_run(&c, RDB_TYPE_ZSET, buf_bytes(&b), &err), &err);
+    b.p[b.n - 2] = 0; /* an empty text, and one of 7 after it */
+    t_fails(value_check_run(&c, RDB_TYPE_ZSET, buf_bytes(&b), &err), &err, FT_ERR_CORRUPT, "score");
     value_check_release(&c);
     buf_release(&b);
 }
@@ -224,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_scores_are_numbers),
         cmocka_unit_test(test_strings_decode),
         cmocka_unit_test(test_large_values),
+        cmocka_unit_test(test_many_scores),
     };
 
     return T_RUN("value_check", tests);

@@ -1,0 +1,190 @@
+#include "base/hash_log.h"
+
+#include <stdlib.h>
+
+#include "base/parted_log.h"
+#include "base/table_memory.h"
+#include "base/task_pool.h"
+
+#define BLOCK_HASHES 1024u
+/* What the tables of all threads may take. */
+#define SURVEY_BYTES ((size_t)8 << 20)
+
+struct hash_log {
+    struct parted_log *hashes;
+};
+
+int hash_log_new(struct hash_log **ret, const char *what, struct ft_err *err)
+{
+    const struct parted_log_options options = {.record_bytes = sizeof(uint64_t),
+                                               .part_byte = sizeof(uint64_t) - 1,
+                                               .block_records = BLOCK_HASHES,
+                                               .what = what};
+    struct hash_log *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return err_nomem(err, what);
+    if (parted_log_new(&l->hashes, &options, err) != 0) {
+        free(l);
+        return -1;
+    }
+    *ret = l;
+    return 0;
+}
+
+int hash_log_flush(struct hash_log *l, struct hash_log_batch *batch, struct ft_err *err)
+{
+    unsigned count = batch->count;
+
+    batch->count = 0;
+    return parted_log_add(l->hashes, batch->hashes, count, err);
+}
+
+/* The hashes of a part as they are looked through: a table, and what was found to be in it already. */
+struct search {
+    struct table_memory memory;
+    uint64_t *slots;
+    size_t mask;
+    uint64_t *found;
+    size_t found_max;
+    size_t found_count;
+};
+
+static void note_repeat(struct search *s, uint64_t hash)
+{
+    for (size_t i = s->found_count; i-- > 0;) {
+        if (s->found[i] == hash)
+            return;
+    }
+    if (s->found_count < s->found_max)
+        s->found[s->found_count++] = hash;
+}
+
+static int look_up(void *context, const void *records, size_t count, struct ft_err *err)
+{
+    const uint64_t *hashes = records;
+    struct search *s = context;
+
+    (void)err; /* there is room for all */
+    for (size_t n = 0; n < count; n++) {
+        size_t i = (size_t)hashes[n] & s->mask;
+
+        while (s->slots[i] != 0 && s->slots[i] != hashes[n])
+            i = (i + 1) & s->mask;
+        if (s->slots[i] == 0)
+            s->slots[i] = hashes[n];
+        else
+            note_repeat(s, hashes[n]);
+    }
+    return 0;
+}
+
+static size_t capacity_of(const struct hash_log *l, unsigned part)
+{
+    size_t count = parted_log_count(l->hashes, part);
+    size_t capacity = 64;
+
+    while (capacity < 2 * count)
+        capacity *= 2;
+    return capacity;
+}
+
+static int search_part(const struct hash_log *l, unsigned part, struct search *s,
+                       struct ft_err *err)
+{
+    size_t capacity = capacity_of(l, part);
+
+    memset(s->slots, 0, capacity * sizeof(*s->slots));
+    s->mask = capacity - 1;
+    return parted_log_read(l->hashes, part, look_up, s, err);
+}
+
+static int search_begin(struct search *s, size_t capacity, struct ft_err *err)
+{
+    if (table_memory_init(&s->memory, capacity * sizeof(*s->slots), "a part of a log of hashes",
+                          err) != 0)
+        return -1;
+    s->slots = s->memory.p;
+    return 0;
+}
+
+/*
+ * Nearly always nothing is there twice. Whether it is so is found out by several threads, each of which looks through every
+ * n-th part; the parts that have something are then looked through once more, one after the other.
+ */
+struct survey {
+    const struct hash_log *log;
+    uint32_t threads;
+    size_t capacity; /* enough for any part */
+    bool has_repeats[PARTED_LOG_PARTS];
+};
+
+static int survey_parts(void *context, uint32_t index, struct ft_err *err)
+{
+    struct survey *v = context;
+    uint64_t found;
+    struct search s = {.found = &found, .found_max = 1};
+    int rc = search_begin(&s, v->capacity, err);
+
+    for (unsigned i = index; rc == 0 && i < PARTED_LOG_PARTS; i += v->threads) {
+        s.found_count = 0;
+        if (parted_log_count(v->log->hashes, i) != 0)
+            rc = search_part(v->log, i, &s, err);
+        v->has_repeats[i] = s.found_count != 0;
+    }
+    table_memory_release(&s.memory);
+    return rc;
+}
+
+/* So many threads as their tables leave memory for. */
+static int run_survey(struct survey *v, struct ft_err *err)
+{
+    size_t fit;
+
+    for (unsigned i = 0; i < PARTED_LOG_PARTS; i++) {
+        size_t capacity = capacity_of(v->log, i);
+
+        if (capacity > v->capacity)
+            v->capacity = capacity;
+    }
+    fit = SURVEY_BYTES / (v->capacity * sizeof(uint64_t));
+    v->threads = task_pool_threads(PARTED_LOG_PARTS, fit == 0 ? 1 : (uint32_t)fit);
+    return task_pool_run(v->threads, v->threads, survey_parts, v, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int hash_log_repeats(struct hash_log *l, uint64_t *ret, size_t max, size_t *ret_count,
+                     struct ft_err *err)
+{
+    struct search s = {.found = ret, .found_max = max};
+    struct survey v = {.log = l};
+    int rc = run_survey(&v, err);
+
+    if (rc == 0)
+        rc = search_begin(&s, v.capacity, err);
+    for (unsigned i = 0; rc == 0 && i < PARTED_LOG_PARTS; i++) {
+        if (v.has_repeats[i])
+            rc = search_part(l, i, &s, err);
+    }
+    table_memory_release(&s.memory);
+    if (rc != 0)
+        return -1;
+    qsort(ret, s.found_count, sizeof(*ret), by_value);
+    *ret_count = s.found_count;
+    return 0;
+}
+
+void hash_log_free(struct hash_log *l)
+{
+    if (l == NULL)
+        return;
+    parted_log_free(l->hashes);
+    free(l);
+}
