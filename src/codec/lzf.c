@@ -1,5 +1,7 @@
 #include "codec/lzf.h"
 
+#include "base/passed_memory.h"
+
 /* A control byte below this starts a run of (byte + 1) literals; else it is a back reference. */
 #define LZF_MAX_LITERALS 32
 
@@ -49,12 +51,16 @@ bool lzf_decompress(struct bytes in, uint8_t *out, size_t out_size)
     const uint8_t *const in_end = in.p + in.n;
     uint8_t *op = out;
     uint8_t *const out_end = out + out_size;
+    const uint8_t *in_done = in.p;
+    const uint8_t *out_done = out;
 
     while (ip < in_end) {
         size_t control = *ip++;
         size_t distance;
         size_t n;
 
+        in_done = memory_pass(in_done, ip);
+        out_done = memory_pass(out_done, op);
         if (control < LZF_MAX_LITERALS) {
             n = control + 1;
             if (n > (size_t)(in_end - ip) || n > (size_t)(out_end - op))
@@ -81,6 +87,7 @@ bool lzf_holds(struct bytes in, uint64_t out_size)
 {
     const uint8_t *ip = in.p;
     const uint8_t *const in_end = in.p + in.n;
+    const uint8_t *done = in.p;
     uint64_t at = 0;
 
     while (ip < in_end && at <= out_size) {
@@ -88,6 +95,7 @@ bool lzf_holds(struct bytes in, uint64_t out_size)
         size_t distance = 0;
         size_t n;
 
+        done = memory_pass(done, ip);
         if (control < LZF_MAX_LITERALS) {
             n = control + 1;
             if (n > (size_t)(in_end - ip))

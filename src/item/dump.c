@@ -88,8 +88,8 @@ int dump_append(struct buf *out, uint8_t type, struct bytes value, unsigned rdb_
     if (buf_reserve(out, 1 + value.n + DUMP_FOOTER_SIZE, err) < 0)
         return -1;
     buf_push(out, rdb_byte_of_type(type));
-    memcpy(out->p + out->n, value.p, value.n);
-    out->n += value.n;
+    if (buf_append(out, value.p, value.n, err) != 0)
+        return -1;
     store_le16(footer, (uint16_t)rdb_version);
     memcpy(out->p + out->n, footer, 2);
     out->n += 2;

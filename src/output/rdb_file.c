@@ -10,6 +10,7 @@
 #include "base/endian.h"
 #include "base/fsutil.h"
 #include "base/output_file.h"
+#include "base/passed_memory.h"
 #include "rdb/rdb_writer.h"
 
 /* A database that occurs, and where its RESIZEDB lies in the file. */
@@ -42,9 +43,17 @@ static int put_raw(struct rdb_file *s, struct bytes bytes, struct ft_err *err)
 
 static int put(struct rdb_file *s, struct bytes bytes, struct ft_err *err)
 {
-    if (put_raw(s, bytes, err) != 0)
-        return -1;
-    s->crc = crc64(s->crc, bytes.p, bytes.n);
+    size_t n;
+
+    do {
+        n = bytes.n < MEMORY_STRIDE ? bytes.n : MEMORY_STRIDE;
+        if (put_raw(s, bytes_of(bytes.p, n), err) != 0)
+            return -1;
+        s->crc = crc64(s->crc, bytes.p, n);
+        if (n != bytes.n)
+            memory_passed(bytes.p, n);
+        bytes = bytes_of(bytes.p + n, bytes.n - n);
+    } while (bytes.n != 0);
     return 0;
 }
 

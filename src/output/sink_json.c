@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "base/output_file.h"
 #include "base/parse.h"
+#include "base/passed_memory.h"
 #include "rdb/rdb_string.h"
 #include "rdb/value_stream.h"
 
@@ -47,12 +48,15 @@ static int put_text(struct json_form *f, const char *text)
 static int put_in_pieces(struct json_form *f, struct bytes b,
                          int (*put)(struct buf *, struct bytes, struct ft_err *))
 {
+    const uint8_t *passed = b.p;
+
     while (b.n > 0) {
         size_t n = b.n < PIECE_BYTES ? b.n : PIECE_BYTES;
 
         if (put(&f->out, bytes_of(b.p, n), f->err) != 0 || collect(f) != 0)
             return -1;
         b = bytes_of(b.p + n, b.n - n);
+        passed = memory_pass(passed, b.p);
     }
     return 0;
 }

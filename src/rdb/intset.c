@@ -1,6 +1,7 @@
 #include "rdb/intset.h"
 
 #include "base/endian.h"
+#include "base/passed_memory.h"
 
 #define HEADER_SIZE 8
 
@@ -21,6 +22,7 @@ int intset_iter_init(struct intset_iter *it, struct bytes blob, struct ft_err *e
                       blob.n, count, width);
     }
     it->base = blob.p;
+    it->passed = blob.p;
     it->p = blob.p + HEADER_SIZE;
     it->end = blob.p + blob.n;
     it->previous = 0;
@@ -51,6 +53,7 @@ enum step intset_iter_next(struct intset_iter *it, struct blob_element *ret, str
     }
     it->previous = value;
     it->p += it->width;
+    it->passed = memory_pass(it->passed, it->p);
     blob_element_set_integer(ret, value);
     return STEP_ITEM;
 }

@@ -16,6 +16,7 @@
 
 struct intset_iter {
     const uint8_t *base;
+    const uint8_t *passed; /* passed_memory.h */
     const uint8_t *p;
     const uint8_t *end;
     int64_t previous;

@@ -1,6 +1,7 @@
 #include "rdb/listpack.h"
 
 #include "base/endian.h"
+#include "base/passed_memory.h"
 
 #define HEADER_SIZE 6
 #define TERMINATOR  0xff
@@ -23,6 +24,7 @@ int listpack_iter_init(struct listpack_iter *it, struct bytes blob, struct ft_er
     if (blob.p[blob.n - 1] != TERMINATOR)
         return err_at(err, FT_ERR_CORRUPT, blob.n - 1, "listpack without its end mark");
     it->base = blob.p;
+    it->passed = blob.p;
     it->p = blob.p + HEADER_SIZE;
     it->end = blob.p + blob.n - 1;
     it->count = load_le16(blob.p + 4);
@@ -127,6 +129,7 @@ enum step listpack_iter_next(struct listpack_iter *it, struct blob_element *ret,
         return corrupt(it, "element with a wrong length after it", err);
     it->p += size + back;
     it->seen++;
+    it->passed = memory_pass(it->passed, it->p);
     *ret = element;
     return STEP_ITEM;
 }

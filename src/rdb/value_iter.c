@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/endian.h"
+#include "base/passed_memory.h"
 #include "rdb/intset.h"
 #include "rdb/listpack.h"
 #include "rdb/rdb_len.h"
@@ -41,6 +42,7 @@ struct value_iter {
     const struct encoding *encoding;
     struct bytes value;
     struct bytes in;         /* the part of value that was not read yet */
+    const uint8_t *passed;   /* passed_memory.h */
     uint64_t left;           /* elements or nodes to come, as declared */
     uint64_t count;          /* elements as declared, 0: not known */
     uint64_t base_expire_ms; /* what the times of HASH_METADATA count from */
@@ -582,6 +584,7 @@ int value_iter_reset(struct value_iter *it, unsigned type, struct bytes value, s
     it->encoding = &encodings[type];
     it->value = value;
     it->in = value;
+    it->passed = value.p;
     it->left = 0;
     it->count = 0;
     it->base_expire_ms = 0;
@@ -617,6 +620,7 @@ enum step value_iter_next(struct value_iter *it, struct value_element *ret, stru
     struct value_element element = {.expire_ms = VALUE_NO_TTL};
     enum step step = it->encoding->next(it, &element, err);
 
+    it->passed = memory_pass(it->passed, it->in.p);
     if (step == STEP_ITEM)
         *ret = element;
     return step;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/passed_memory.h"
 #include "rdb/rdb_len.h"
 #include "rdb/value_stream_entries.h"
 
@@ -57,15 +58,18 @@ static int compare_ids(struct stream_id a, struct stream_id b)
 static int take_listpacks(struct stream_iter *it, struct bytes *in, struct ft_err *err)
 {
     const uint8_t *begin = in->p;
+    const uint8_t *passed = begin;
     uint64_t nodes;
 
     if (take_len(it, in, &nodes, err) != 0)
         return -1;
     it->entries.in = *in;
+    it->entries.passed = in->p;
     it->entries.nodes_left = nodes;
     for (uint64_t i = 0; i < nodes; i++) {
         if (skip_string(it, in, err) != 0 || skip_string(it, in, err) != 0)
             return -1;
+        passed = memory_pass(passed, in->p);
     }
     it->listpacks = bytes_of(begin, (size_t)(in->p - begin));
     it->entries.in.n = (size_t)(in->p - it->entries.in.p);
@@ -77,6 +81,7 @@ static int find_first_id(const struct stream_iter *it, struct stream_id *ret, st
 {
     struct entry_cursor c = {
         .in = it->entries.in,
+        .passed = it->entries.passed,
         .nodes_left = it->entries.nodes_left,
     };
     struct stream_entry entry;

@@ -6,6 +6,8 @@
  */
 #include "rdb/value_stream_entries.h"
 
+#include "base/passed_memory.h"
+
 #define ENTRY_DELETED    1
 #define ENTRY_SAMEFIELDS 2
 
@@ -150,6 +152,7 @@ static int open_node(const struct stream_iter *it, struct entry_cursor *c, struc
         return stream_within(it, c->node_at, err);
     if (take_master_entry(it, c, err) != 0)
         return -1;
+    c->passed = memory_pass(c->passed, c->in.p);
     c->nodes_left--;
     c->open = true;
     return 0;

@@ -24,6 +24,7 @@ struct command_args {
 /* Where entries are read: the listpack that is open, and the rest of the listpacks. */
 struct entry_cursor {
     struct bytes in;
+    const uint8_t *passed; /* passed_memory.h */
     uint64_t nodes_left;
     bool open;
     size_t node_at; /* in the value */

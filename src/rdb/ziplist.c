@@ -1,6 +1,7 @@
 #include "rdb/ziplist.h"
 
 #include "base/endian.h"
+#include "base/passed_memory.h"
 
 #define HEADER_SIZE  10
 #define TERMINATOR   0xff
@@ -31,6 +32,7 @@ int ziplist_iter_init(struct ziplist_iter *it, struct bytes blob, struct ft_err 
     if (!ziplist_looks_like(blob))
         return err_at(err, FT_ERR_CORRUPT, 4, "ziplist with a bad tail offset or end mark");
     it->base = blob.p;
+    it->passed = blob.p;
     it->p = blob.p + HEADER_SIZE;
     it->last = it->p;
     it->end = blob.p + blob.n - 1;
@@ -144,6 +146,7 @@ enum step ziplist_iter_next(struct ziplist_iter *it, struct blob_element *ret, s
     it->last = it->p;
     it->p += previous + size;
     it->seen++;
+    it->passed = memory_pass(it->passed, it->p);
     *ret = element;
     return STEP_ITEM;
 }

@@ -29,10 +29,11 @@
 
 struct ziplist_iter {
     const uint8_t *base;
-    const uint8_t *p;    /* next entry */
-    const uint8_t *last; /* the entry before it */
-    const uint8_t *end;  /* the terminator */
-    uint32_t count;      /* as the header says */
+    const uint8_t *passed; /* passed_memory.h */
+    const uint8_t *p;      /* next entry */
+    const uint8_t *last;   /* the entry before it */
+    const uint8_t *end;    /* the terminator */
+    uint32_t count;        /* as the header says */
     uint64_t seen;
 };
 

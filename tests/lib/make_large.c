@@ -4,7 +4,7 @@
  *   make-large KIND MEGABYTES FILE
  *
  * string, list, hash, zset, stream: an RDB of Redis, its value in elements of 4 KiB (a string: one);
- * element: a list of one element; blob: a string within a zstd blob of Dragonfly, which shrinks to
+ * lzf: a string that is stored as a compressed one; many: a set, a member of 8 bytes for each 32; element: a list of one element; blob: a string within a zstd blob of Dragonfly, which shrinks to
  * almost nothing; tags: lists that come in interleaved tagged chunks, 64 of them together that large.
  * Beside it there is always a small key "small". recording: a folder for the stand-in master, with such
  * a string in the snapshot of its one flow, and another one in a record of its journal.
@@ -23,6 +23,7 @@
 #define TAGS          64u
 #define TYPE_STRING   0
 #define TYPE_LIST     1
+#define TYPE_SET      2
 #define TYPE_HASH     4
 #define TYPE_ZSET_2   5
 #define TYPE_STREAM   15
@@ -146,9 +147,43 @@ static void put_key(int type, const char *key)
     put_text(key);
 }
 
+/* What nothing repeats in: runs of 32 bytes as they are, each after its length. */
+static void put_lzf(uint64_t bytes)
+{
+    const uint64_t count = bytes / ELEMENT_BYTES;
+
+    (void)fputc(0xc3, out);
+    put_len(count * ELEMENT_BYTES / 32 * 33);
+    put_len(count * ELEMENT_BYTES);
+    for (uint64_t i = 0; i < count; i++) {
+        store_le64(element, i * 0x9e3779b97f4a7c15u);
+        for (unsigned at = 0; at < ELEMENT_BYTES; at += 32) {
+            (void)fputc(31, out);
+            put(element + at, 32);
+        }
+    }
+}
+
+static void put_members(uint64_t count)
+{
+    char member[24];
+
+    put_len(count);
+    for (uint64_t i = 0; i < count; i++) {
+        (void)snprintf(member, sizeof(member), "m%07llu", (unsigned long long)i);
+        put_text(member);
+    }
+}
+
 static void put_one(const char *kind, uint64_t bytes)
 {
-    if (strcmp(kind, "string") == 0 || strcmp(kind, "element") == 0) {
+    if (strcmp(kind, "lzf") == 0) {
+        put_key(TYPE_STRING, "large");
+        put_lzf(bytes);
+    } else if (strcmp(kind, "many") == 0) {
+        put_key(TYPE_SET, "large");
+        put_members(bytes / 32);
+    } else if (strcmp(kind, "string") == 0 || strcmp(kind, "element") == 0) {
         put_key(kind[0] == 's' ? TYPE_STRING : TYPE_LIST, "large");
         if (kind[0] == 'e')
             put_len(1);
