@@ -2,6 +2,8 @@
 
 /* Memory above this is given back as soon as the window has been emptied. */
 #define WINDOW_KEEP_BYTES (1u << 20)
+/* More than this is given back as soon as little is left. */
+#define WINDOW_LARGE_BYTES (8u << 20)
 
 /* What an empty window shows: adding to a null pointer is undefined, even if it is nothing. */
 static const uint8_t nothing[1];
@@ -25,6 +27,18 @@ static void forget(struct window *w)
     w->len = 0;
 }
 
+/* What was large is over: the little that follows it has memory of its own. */
+static int move_small(struct window *w, size_t left, struct ft_err *err)
+{
+    struct buf small = {.limit_bytes = w->own.limit_bytes};
+
+    if (buf_append(&small, window_at(w), left, err) != 0)
+        return -1;
+    buf_release(&w->own);
+    w->own = small;
+    return 0;
+}
+
 int window_keep(struct window *w, struct ft_err *err)
 {
     size_t left = window_left(w);
@@ -33,12 +47,15 @@ int window_keep(struct window *w, struct ft_err *err)
         forget(w);
         return 0;
     }
-    if (w->base == w->own.p) {
-        buf_consume(&w->own, w->pos);
-    } else {
+    if (w->base != w->own.p) {
         buf_clear(&w->own);
         if (buf_append(&w->own, window_at(w), left, err) != 0)
             return -1;
+    } else if (w->own.cap > WINDOW_LARGE_BYTES && left <= WINDOW_KEEP_BYTES) {
+        if (move_small(w, left, err) != 0)
+            return -1;
+    } else {
+        buf_consume(&w->own, w->pos);
     }
     w->offset += w->pos;
     w->pos = 0;

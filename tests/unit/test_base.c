@@ -268,6 +268,29 @@ static void test_a_window_joins_pieces_only_when_something_is_left(void **state)
     window_release(&w);
 }
 
+static void test_a_window_gives_back_what_was_large(void **state)
+{
+    static uint8_t piece[1u << 20];
+    struct ft_err err = FT_ERR_INIT;
+    struct window w;
+
+    (void)state;
+    window_init(&w, 0, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        memset(piece, (int)i, sizeof(piece));
+        t_ok(window_push(&w, bytes_of(piece, sizeof(piece)), &err), &err);
+    }
+    assert_int_equal(window_left(&w), 20 * sizeof(piece));
+    assert_int_equal(window_at(&w)[7 * sizeof(piece)], 7);
+    window_consume(&w, 20 * sizeof(piece) - 3);
+    t_ok(window_push(&w, bytes_str("ab"), &err), &err);
+    t_bytes(bytes_of(window_at(&w), window_left(&w)), "\x13\x13\x13"
+                                                      "ab");
+    assert_int_equal(window_offset(&w), 20 * sizeof(piece) - 3);
+    assert_true(w.own.cap <= sizeof(piece));
+    window_release(&w);
+}
+
 static void test_a_window_writes_what_is_left_in_front_of_a_piece(void **state)
 {
     uint8_t memory[] = "....hijk";
@@ -514,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_patterns_fit_as_in_redis),
         cmocka_unit_test(test_a_pattern_of_many_stars_takes_no_exponential_time),
         cmocka_unit_test(test_a_window_joins_pieces_only_when_something_is_left),
+        cmocka_unit_test(test_a_window_gives_back_what_was_large),
         cmocka_unit_test(test_a_window_writes_what_is_left_in_front_of_a_piece),
         cmocka_unit_test(test_a_window_does_not_grow_beyond_its_limit),
         cmocka_unit_test(test_a_buffer_keeps_its_content_when_it_cannot_grow),
