@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/dir_watch.h"
 #include "input/input_newest.h"
 #include "replay/position/replay_node.h"
 #include "replay/position/replay_position.h"
 #include "replay/replay_input.h"
 
-/* Looks at the directory of another process: soon after something new, then more seldom. */
+/* Looks at the directory of another process: when somebody has written there; and, as not every file system tells, soon after
+ * something new, then more seldom. */
 #define LOOK_MIN_MS  1u
 #define LOOK_MAX_MS  20u
 #define MEASURE_MS   2000u /* how long the lag of such a one may be out of date */
@@ -21,12 +23,13 @@
 
 struct replay_follow {
     struct live_waiter *waiter; /* of a capture of this process */
+    struct dir_watch watch;     /* of one of another process */
     /* per flow */
     uint64_t *passed;
     uint64_t *readable;
     uint64_t *known; /* what the capture is known to have, for the lag */
     uint64_t *applied;
-    struct pollfd *fds; /* two, and one per node */
+    struct pollfd *fds; /* three, and one per node */
     struct stat manifest;
     uint64_t looked_ms;
     uint64_t measured_ms;
@@ -63,8 +66,11 @@ int replay_follow_open(struct replay *r, struct ft_err *err)
         return err_nomem(err, "a replay that follows");
     r->follow = f;
     f->wait_ms = LOOK_MIN_MS;
-    if (o->live == NULL)
+    f->watch = (struct dir_watch)DIR_WATCH_NONE;
+    if (o->live == NULL) {
+        dir_watch_open(&f->watch, o->input);
         return 0;
+    }
     return live_waiter_new(&f->waiter, o->live,
                            LIVE_WAIT(live_flows_is_eager(o->live) ? LIVE_WRITTEN : LIVE_DURABLE),
                            err);
@@ -83,6 +89,7 @@ void replay_follow_close(struct replay *r)
     if (r->follow == NULL)
         return;
     live_waiter_free(r->follow->waiter);
+    dir_watch_close(&r->follow->watch);
     release_flows(r->follow);
     free(r->follow);
     r->follow = NULL;
@@ -210,7 +217,7 @@ static int begin_arrays(struct replay *r, struct ft_err *err)
 
     release_flows(f);
     f->passed = calloc(n, 4 * sizeof(*f->passed));
-    f->fds = calloc(r->target.node_count + 2, sizeof(*f->fds));
+    f->fds = calloc(r->target.node_count + 3, sizeof(*f->fds));
     if (f->passed == NULL || f->fds == NULL)
         return err_nomem(err, "a replay that follows");
     f->readable = f->passed + n;
@@ -394,7 +401,7 @@ static int send_all_soon(struct replay *r, bool between, struct ft_err *err)
 static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
 {
     struct replay_follow *f = r->follow;
-    nfds_t n = 2;
+    nfds_t n = 3;
     uint64_t now_ms = clock_mono_ms();
     int wait_ms = LIVE_WAIT_MS;
 
@@ -402,6 +409,7 @@ static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
         wait_ms = look_ms > now_ms ? (int)(look_ms - now_ms) : 0;
     f->fds[0] = (struct pollfd){r->o->cancel_fd, POLLIN, 0};
     f->fds[1] = (struct pollfd){f->waiter != NULL ? live_waiter_fd(f->waiter) : -1, POLLIN, 0};
+    f->fds[2] = (struct pollfd){f->watch.fd, POLLIN, 0};
     for (size_t i = 0; i < r->target.node_count; i++) {
         struct redis_pipe *pipe = r->set.nodes[i].server->pipe;
 
@@ -413,6 +421,10 @@ static int wait_for_any(struct replay *r, uint64_t look_ms, struct ft_err *err)
         return replay_cancelled(err);
     if (f->fds[1].revents != 0 && live_waiter_wait(f->waiter, 0, -1, err) < 0)
         return -1;
+    if (f->fds[2].revents != 0) {
+        dir_watch_clear(&f->watch);
+        return 1;
+    }
     return r->o->live == NULL && clock_mono_ms() >= look_ms;
 }
 

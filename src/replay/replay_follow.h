@@ -4,7 +4,7 @@
  * What it is   The callback of a journal pass that follows (journal_pass.h): batches that are not full
  *              go out, replies are taken as they come, and the pass goes on as soon as there is more
  *              to read. A capture of this process says so (live_flows.h); another process's
- *              directory is looked at every few milliseconds.
+ *              directory is looked at when somebody has written there (dir_watch.h), and every few milliseconds.
  * Batches      While nothing else is to be read, a node gets what there is for it as soon as fewer
  *              than two batches are in flight there: alone, a record goes at once; under load,
  *              batches grow by themselves.

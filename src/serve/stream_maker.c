@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/dir_watch.h"
 #include "base/parse.h"
 #include "output/record_writer.h"
 #include "pump/pump.h"
@@ -14,7 +15,8 @@
 
 /* A commit comes after so many bytes, though there are more records. */
 #define COMMIT_BYTES (1u << 20)
-/* Looks at the directory of another process: soon after something new, then more seldom. */
+/* Looks at the directory of another process: when somebody has written there (dir_watch.h), and soon after something new, then
+ * more seldom. */
 #define LOOK_MIN_MS 1u
 #define LOOK_MAX_MS 20u
 /* What a live capture has is told at once; a goal that is set, too. */
@@ -29,6 +31,7 @@ struct making {
     uint64_t committed_ms;
     uint64_t taken; /* records, when it was idle last */
     uint32_t wait_ms;
+    struct dir_watch watch;
     struct newer_generation newer;
     uint64_t *stop; /* per flow: how far may be read */
     /* of a live capture */
@@ -113,13 +116,16 @@ static int ping_if_silent(struct making *k, struct ft_err *err)
     return put_sign(k, &arg, 1, err);
 }
 
-static int wait_ms(const struct making *k, uint32_t ms, struct ft_err *err)
+static int wait_ms(struct making *k, uint32_t ms, struct ft_err *err)
 {
     struct pollfd fds[] = {{k->m->stop_fd, POLLIN, 0},
-                           {k->waiter == NULL ? -1 : live_waiter_fd(k->waiter), POLLIN, 0}};
+                           {k->waiter == NULL ? -1 : live_waiter_fd(k->waiter), POLLIN, 0},
+                           {k->watch.fd, POLLIN, 0}};
 
-    if (poll(fds, 2, (int)ms) < 0 && errno != EINTR)
+    if (poll(fds, 3, (int)ms) < 0 && errno != EINTR)
         return err_errno(err, errno, "could not wait");
+    if (fds[2].revents != 0)
+        dir_watch_clear(&k->watch);
     if (fds[0].revents != 0)
         return err_set(err, FT_ERR_CANCELLED, "stopped");
     return 0;
@@ -375,6 +381,8 @@ static int make_stream(struct making *k, struct ft_err *err)
     k->stop = k->committed + n;
     k->readable = k->stop + n;
     k->goal = k->readable + n;
+    if (live == NULL && m->o->follow)
+        dir_watch_open(&k->watch, m->source->path);
     if (live != NULL) {
         k->list_change = serve_suspects_changes(&live->suspects);
         if (live_waiter_new(
@@ -388,8 +396,11 @@ static int make_stream(struct making *k, struct ft_err *err)
 
 int stream_maker_run(struct stream_maker *m, struct ft_err *err)
 {
-    struct making k = {
-        .m = m, .wait_ms = LOOK_MIN_MS, .committed_ms = clock_mono_ms(), .asked = UINT64_MAX};
+    struct making k = {.m = m,
+                       .wait_ms = LOOK_MIN_MS,
+                       .watch = DIR_WATCH_NONE,
+                       .committed_ms = clock_mono_ms(),
+                       .asked = UINT64_MAX};
     struct serve_live *live = m->o->live;
     int rc;
 
@@ -401,6 +412,7 @@ int stream_maker_run(struct stream_maker *m, struct ft_err *err)
     if (rc == 0 && !m->turned_over)
         rc = keep_alive(&k, err);
     live_waiter_free(k.waiter);
+    dir_watch_close(&k.watch);
     free(k.next_lsn);
     return rc;
 }
