@@ -704,7 +704,7 @@ lapse() {
     lapse_name=$1 lapse_memory=$2 lapse_began=$(date +%s%N)
     shift 2
     until "$@"; do
-        sleep 0.005
+        sleep 0.05
     done
     echo "$(calc "($(date +%s%N) - $lapse_began) / 1e9") $lapse_memory" >>"$work/$lapse_name.times"
 }
