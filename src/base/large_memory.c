@@ -1,7 +1,6 @@
 #include "base/large_memory.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -134,4 +133,9 @@ const void *large_memory_view(int fd, size_t size, const char *name, struct ft_e
 void large_memory_free(const void *p)
 {
     release(memory_area_take(p));
+}
+
+bool large_memory_has(const void *p)
+{
+    return memory_area_of(p).p != NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef FLOWTAPE_BASE_LARGE_MEMORY_H
 #define FLOWTAPE_BASE_LARGE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -27,5 +28,7 @@ int large_memory_write(void *p, size_t offset, const void *from, size_t n, struc
 /* large_memory_view - to read a file, which stays the caller's and as it is. */
 const void *large_memory_view(int fd, size_t size, const char *name, struct ft_err *err);
 void large_memory_free(const void *p);
+/* large_memory_has - is it an area? */
+bool large_memory_has(const void *p);
 
 #endif

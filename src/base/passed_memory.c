@@ -1,6 +1,7 @@
 #include "base/passed_memory.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@ struct node {
 
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static struct node *nodes;
+static atomic_size_t count; /* of them: nearly always there is none to be looked for */
 
 int memory_area_add(struct memory_area area)
 {
@@ -23,6 +25,7 @@ int memory_area_add(struct memory_area area)
     pthread_mutex_lock(&mu);
     n->next = nodes;
     nodes = n;
+    atomic_fetch_add(&count, 1);
     pthread_mutex_unlock(&mu);
     return 0;
 }
@@ -42,6 +45,8 @@ struct memory_area memory_area_of(const void *p)
     struct memory_area ret = {.kind = MEMORY_OTHER, .fd = -1};
     struct node *n;
 
+    if (atomic_load(&count) == 0)
+        return ret;
     pthread_mutex_lock(&mu);
     n = *find(p);
     if (n != NULL)
@@ -62,6 +67,7 @@ struct memory_area memory_area_take(const void *p)
     if (n != NULL) {
         ret = n->area;
         *link = n->next;
+        atomic_fetch_sub(&count, 1);
     }
     pthread_mutex_unlock(&mu);
     free(n);

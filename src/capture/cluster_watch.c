@@ -180,7 +180,7 @@ static int open_pipe(struct watched *n, int cancel_fd, struct ft_err *err)
         }
         if (reply->type == REDIS_REPLY_ARRAY)
             n->migrations = commands[i];
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     return 0;
 }
@@ -230,7 +230,7 @@ static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
 
         if (commands[i] == NULL)
             continue;
-        freeReplyObject(reply);
+        reply_free(reply);
         reply = NULL;
         if (redis_pipe_call_text(n->pipe, &reply, commands[i], err) != 0) {
             close_pipe(n);
@@ -238,13 +238,13 @@ static int ask(struct watched *n, int cancel_fd, struct ft_err *err)
         }
         if (reply->type == REDIS_REPLY_ERROR) {
             (void)refused(n, commands[i], reply, err);
-            freeReplyObject(reply);
+            reply_free(reply);
             close_pipe(n); /* with its transaction */
             return -1;
         }
     }
     rc = take_answer(n, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -264,7 +264,7 @@ static int ask_whether(struct cluster_watch *w, uint32_t node, struct ft_err *er
         redis_info_value(reply->str, "cluster_enabled") != NULL &&
         redis_info_number(reply->str, "cluster_enabled") == 0)
         w->is_cluster = false;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

@@ -146,7 +146,7 @@ static int ask_node(const struct set_run *r, const struct node_run *n, uint32_t 
     if (rc != 0)
         return -1;
     rc = take_offsets(n, reply, count, ret, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

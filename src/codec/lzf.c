@@ -4,6 +4,8 @@
 
 /* A control byte below this starts a run of (byte + 1) literals; else it is a back reference. */
 #define LZF_MAX_LITERALS 32
+/* How far back a reference goes. */
+#define LZF_DISTANCE_MAX 8192
 
 /* Copied at once where there is room for so many, however few are wanted. */
 #define WIDE 16u
@@ -45,6 +47,14 @@ static inline bool take_reference(const uint8_t **ip, const uint8_t *in_end, siz
     return true;
 }
 
+/* What is written is read again up to LZF_DISTANCE_MAX later. */
+static inline const uint8_t *pass_written(const uint8_t *from, const uint8_t *at)
+{
+    if ((size_t)(at - from) < MEMORY_STRIDE + LZF_DISTANCE_MAX)
+        return from;
+    return memory_pass(from, at - LZF_DISTANCE_MAX);
+}
+
 bool lzf_decompress(struct bytes in, uint8_t *out, size_t out_size)
 {
     const uint8_t *ip = in.p;
@@ -60,7 +70,7 @@ bool lzf_decompress(struct bytes in, uint8_t *out, size_t out_size)
         size_t n;
 
         in_done = memory_pass(in_done, ip);
-        out_done = memory_pass(out_done, op);
+        out_done = pass_written(out_done, op);
         if (control < LZF_MAX_LITERALS) {
             n = control + 1;
             if (n > (size_t)(in_end - ip) || n > (size_t)(out_end - op))

@@ -52,7 +52,7 @@ static int ask_allowed(struct target_client *t, const char *const probe[], bool 
         if (redis_pipe_call(t->nodes[i].pipe, &reply, args, count, err) != 0)
             return -1;
         *ret = reply->type != REDIS_REPLY_ERROR || !reply_error_denies_command(reply->str);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     return 0;
 }
@@ -109,7 +109,7 @@ static int find_deferred(struct target_client *t, const char *state, bool *ret, 
         return -1;
     *ret = reply->type == REDIS_REPLY_STRING &&
            reply->len != 0; /* some keys still are when most are released */
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

@@ -257,7 +257,7 @@ static int select_database(struct scanner *c, uint32_t db, struct ft_err *err)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "%s answered SELECT: %s", c->s->node->name, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     c->db = db;
     return rc;
 }
@@ -360,7 +360,7 @@ static int scan_databases(struct scanner *c, struct ft_err *err)
         return -1;
     rc =
         reply->type == REDIS_REPLY_STRING ? scan_listed(c, reply->str, err) : scan_unlisted(c, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -376,7 +376,7 @@ static int look_for_moves(struct scanner *c, struct ft_err *err)
     if (reply->type == REDIS_REPLY_STRING &&
         (strstr(reply->str, "->-") != NULL || strstr(reply->str, "-<-") != NULL))
         c->s->moving = true;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -434,7 +434,7 @@ static int read_functions(struct scanner *c, struct ft_err *err)
     if (redis_pipe_call_text(c->pipe, &reply, "FUNCTION LIST WITHCODE", err) != 0)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR) {
-        freeReplyObject(reply);
+        reply_free(reply);
         if (redis_pipe_call_text(c->pipe, &reply, "FUNCTION DUMP", err) != 0)
             return -1;
     }
@@ -444,7 +444,7 @@ static int read_functions(struct scanner *c, struct ft_err *err)
         rc = take_dump(pass, bytes_of(reply->str, reply->len), err);
     else
         diff_functions_hide(pass->functions, pass->of);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

@@ -212,7 +212,7 @@ static int ask(struct reading *r, redisReply **ret, const struct bytes *args, si
     if ((*ret)->type == REDIS_REPLY_ARRAY)
         return 0;
     if ((*ret)->type != REDIS_REPLY_ERROR) {
-        freeReplyObject(*ret);
+        reply_free(*ret);
         return not_understood((const char *)args[0].p, err);
     }
     r->error = *ret;
@@ -238,7 +238,7 @@ static int read_entries(struct reading *r, struct stream_id last, bool any, stru
             return rc;
         count = reply->elements;
         rc = take_entries(r->s, reply, &last, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (rc != 0)
             return -1;
         any = true;
@@ -268,7 +268,7 @@ static int read_pending(struct reading *r, size_t group, struct ft_err *err)
             return rc;
         count = reply->elements;
         rc = take_pending(r->s, group, reply, true, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (rc != 0)
             return -1;
     }
@@ -285,7 +285,7 @@ static int read_consumers(struct reading *r, size_t group, struct ft_err *err)
     if (rc != 0)
         return rc;
     rc = take_consumers(r->s, group, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -301,7 +301,7 @@ static int read_apart(struct reading *r, struct ft_err *err)
         return rc;
     typed_stream_begin(r->s, has_counters(r->means));
     rc = take_head(r->s, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc == 0)
         rc = read_entries(r, (struct stream_id){0}, false, err);
     if (rc == 0)
@@ -310,7 +310,7 @@ static int read_apart(struct reading *r, struct ft_err *err)
         return rc;
     for (size_t i = 0; rc == 0 && i < reply->elements; i++)
         rc = take_group(r->s, reply->element[i], err);
-    freeReplyObject(reply);
+    reply_free(reply);
     for (size_t i = 0; rc == 0 && i < r->s->group_count; i++) {
         rc = read_consumers(r, i, err);
         if (rc == 0)
@@ -337,7 +337,7 @@ static int read_full(struct reading *r, struct ft_err *err)
     more = rc >= 0 && elements(entries) >= SERVER_STREAM_PAGE;
     if (more)
         rc = take_id(element(entries->element[elements(entries) - 1], 0), &last, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc >= 0 && more)
         rc = read_entries(r, last, true, err);
     for (size_t i = 0; rc >= 0 && r->error == NULL && i < r->s->group_count; i++) {

@@ -319,7 +319,7 @@ static int read_ranges(struct server_value *v, struct bytes key, const struct se
         got = v->typed.count;
         rc = take_elements(v, reply, err);
         got = v->typed.count - got;
-        freeReplyObject(reply);
+        reply_free(reply);
         if (rc != 0)
             return -1;
     }
@@ -389,7 +389,7 @@ static int take_portion(struct server_value *v, struct bytes key, const redisRep
     if (rc != 0)
         return rc;
     rc = take_timed(v, list, times, err);
-    freeReplyObject(times);
+    reply_free(times);
     return rc;
 }
 
@@ -414,7 +414,7 @@ static int read_portions(struct server_value *v, struct bytes key, const struct 
             (void)snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str); /* was checked */
             rc = take_portion(v, key, reply->element[1], call, ret_error, err);
         }
-        freeReplyObject(reply);
+        reply_free(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
     return rc;
 }
@@ -455,7 +455,7 @@ static int read_until_still(struct server_value *v, struct rdb_entry *entry,
         if (error != NULL) {
             int rc = take_refusal(error, err);
 
-            freeReplyObject(error);
+            reply_free(error);
             return rc;
         }
         if (reading > 0 && value_digest_eq(&before, &digest))

@@ -260,7 +260,7 @@ static int select_database(struct redis_pipe *pipe, uint32_t db, struct ft_err *
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "the source answered SELECT: %s", reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -277,13 +277,13 @@ static int read_key(struct side_dragonfly *s, struct redis_pipe *pipe, struct se
         return -1;
     if (reply->type == REDIS_REPLY_ERROR && s->means.absolute_times) {
         s->means.absolute_times = false; /* an older release */
-        freeReplyObject(reply);
+        reply_free(reply);
         if (call(pipe, server_means_time_command(&s->means), key, &reply, err) != 0)
             return -1;
     }
     there = server_means_take_time(&s->means, reply, &entry.expire_ms);
     rc = reply->type == REDIS_REPLY_ERROR;
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc != 0)
         return rc;
     if (!there)
@@ -297,7 +297,7 @@ static int read_key(struct side_dragonfly *s, struct redis_pipe *pipe, struct se
     else
         rc =
             server_value_take(value, &entry, VALUE_MODULE, reply, err); /* by DUMP whatever it is */
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

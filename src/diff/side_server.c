@@ -142,7 +142,7 @@ static int find_replay(struct side_server *s, struct ft_err *err)
         if (options->type == REDIS_REPLY_STRING)
             rc = buf_append(&s->side.options, options->str, options->len, err);
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

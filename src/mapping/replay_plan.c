@@ -76,7 +76,7 @@ void replay_plan_doubt(struct replay_planner *p, bool doubtful)
 static void reset(struct replay_planner *p)
 {
     for (size_t i = 0; i < p->reply_count; i++)
-        freeReplyObject(p->replies[i]);
+        reply_free(p->replies[i]);
     while (p->copies != NULL) {
         struct copied *next = p->copies->next;
 
@@ -177,7 +177,7 @@ static enum replay_standing standing(struct replay_planner *p, struct bytes dst,
 static int keep_reply(struct replay_planner *p, redisReply *reply, struct ft_err *err)
 {
     if (ARRAY_RESERVE(&p->replies, &p->reply_cap, p->reply_count + 1, "a plan", err) != 0) {
-        freeReplyObject(reply);
+        reply_free(reply);
         return -1;
     }
     p->replies[p->reply_count++] = reply;

@@ -103,7 +103,7 @@ static int remove_done(struct replay *r, struct ft_err *err)
         if (field->type == REDIS_REPLY_STRING && strncmp(field->str, "snap:", 5) == 0)
             rc = replay_state_remove(&r->set, field->str, err);
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

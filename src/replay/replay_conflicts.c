@@ -140,7 +140,7 @@ int replay_load_kept(struct replay *r, struct ft_err *err)
         if (key_scan_set(node, name, LOAD_PORTION, cursor, &reply, err) != 0)
             return -1;
         rc = take_kept(r, reply->element[1], err);
-        freeReplyObject(reply);
+        reply_free(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
     replay_report_kept(&r->report, r->kept.count);
     return rc;

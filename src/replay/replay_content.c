@@ -76,7 +76,7 @@ static int node_is_empty(struct target_node *node, bool own, bool *ret, struct f
             known = false;
         found_own = own && reply->type == REDIS_REPLY_STRING && i == 2 &&
                     replay_is_own_key(bytes_of(reply->str, reply->len));
-        freeReplyObject(reply);
+        reply_free(reply);
         if (found_own)
             return has_none_but_own(node, ret, err);
         if (known)
@@ -95,7 +95,7 @@ static int has_state_key(struct replay *r, bool *ret, struct ft_err *err)
     if (target_node_call(replay_state_node(&r->set), &reply, args, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -187,7 +187,7 @@ static int flush_node(struct replay *r, struct target_node *node, struct ft_err 
         if (target_node_ask(node, &reply, args, count, err) != 0)
             return -1;
         refused = reply->type == REDIS_REPLY_ERROR;
-        freeReplyObject(reply);
+        reply_free(reply);
         if (!refused)
             return 0;
     }
@@ -235,7 +235,7 @@ static int node_has_functions(struct target_node *node, bool *ret, struct ft_err
     if (target_node_ask(node, &reply, args, 2, err) != 0)
         return -1;
     *ret = !lists_none(reply);
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

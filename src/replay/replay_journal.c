@@ -177,7 +177,7 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
             return -1;
         (void)snprintf(part, sizeof(part), "%zu", i); /* fits */
         rc = replay_classify(&j->r->set, node, j->item, part, 0, c->args, c->count, reply, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (rc != 0)
             return -1;
     }

@@ -51,7 +51,7 @@ static int look_at_slots(struct replay_checks *ret, struct target_client *t, str
             return -1;
         if (reply->type == REDIS_REPLY_STRING)
             moving += count_moving(reply->str);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     if (moving == 0)
         replay_checks_add(ret, "slots", REPLAY_CHECK_PASSED,
@@ -104,7 +104,7 @@ static int add_room(struct room *room, struct target_node *node, struct ft_err *
         room->known = false;
     }
     room->replicas += node->replica_count;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -222,7 +222,7 @@ int replay_outlook_clock(struct replay_checks *ret, const char *whose, struct re
                           "that of %s is %" PRId64 " ms %s this machine's", whose,
                           (int64_t)llabs(ahead_ms), ahead_ms < 0 ? "behind" : "ahead of");
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

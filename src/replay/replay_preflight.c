@@ -183,7 +183,7 @@ static int check_node_functions(struct look *l, struct target_node *node, struct
     if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "%s does not report its function libraries: %s",
                      node->name, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

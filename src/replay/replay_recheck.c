@@ -149,7 +149,7 @@ void replay_recheck_close(struct replay_recheck *c)
     recoder_free(c->recoder);
     entry_commands_free(c->by_restore);
     entry_commands_free(c->by_commands);
-    freeReplyObject(c->portion);
+    reply_free(c->portion);
     free(c->suspects);
     free(c->touched_from);
     key_set_release(&c->touched);
@@ -171,7 +171,7 @@ int replay_recheck_next(struct replay_recheck *c, const struct replay_suspect **
     const redisReply *members;
     size_t n = 0;
 
-    freeReplyObject(c->portion);
+    reply_free(c->portion);
     c->portion = NULL;
     if (replay_suspects_scan(&c->replay.set, c->cursor, &c->portion, err) != 0)
         return -1;
@@ -278,7 +278,7 @@ static int ask_target(struct replay_recheck *c, redisReply **ret, const char *co
     if ((*ret)->type != REDIS_REPLY_ERROR)
         return 0;
     (void)err_set(err, FT_ERR_PROTOCOL, "the target answered %s: %s", command, (*ret)->str);
-    freeReplyObject(*ret);
+    reply_free(*ret);
     return -1;
 }
 
@@ -314,7 +314,7 @@ static int look_at_target(struct replay_recheck *c, struct bytes key, struct pre
         return -1;
     if (digest_payload(reply, ret, &ignored) != 0)
         ret->digest = (struct value_digest){0};
-    freeReplyObject(reply);
+    reply_free(reply);
     if (ret->gone)
         return 0;
     if (ask_target(c, &reply, exact ? "PEXPIRETIME" : "PTTL", key, err) != 0)
@@ -324,7 +324,7 @@ static int look_at_target(struct replay_recheck *c, struct bytes key, struct pre
             exact ? reply->integer : (int64_t)(clock_wall_us() / 1000) + reply->integer;
     if (ret->expire_ms >= TIMES_MOVED_MS)
         ret->expire_ms -= TIMES_SHIFT_MS;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -408,7 +408,7 @@ static int write_command(void *context, const struct bytes *args, size_t count, 
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         (void)snprintf(c->why, REPLAY_WHY_SIZE, "the target answered: %.150s", reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

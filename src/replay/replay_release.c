@@ -72,7 +72,7 @@ static int ask_clock(struct target_node *node, int64_t *ret_ahead_ms, struct ft_
 
         *ret_ahead_ms = (there_us - (before_us + (int64_t)clock_wall_us()) / 2) / 1000;
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -190,7 +190,7 @@ static int call_script(struct replay_release *w, size_t node_index, enum replay_
             return -1;
         if ((*ret)->type == REDIS_REPLY_ERROR) {
             (void)target_node_refused(node, (*ret)->str, err);
-            freeReplyObject(*ret);
+            reply_free(*ret);
             return -1;
         }
     } else if (target_node_call(node, ret, w->args, SCRIPT_ARGS + count, err) != 0) {
@@ -199,7 +199,7 @@ static int call_script(struct replay_release *w, size_t node_index, enum replay_
     if ((*ret)->type == REDIS_REPLY_ARRAY)
         return 0;
     rc = reply_not_of(*ret, node->name, "EVAL, for times", err);
-    freeReplyObject(*ret);
+    reply_free(*ret);
     return rc;
 }
 
@@ -227,7 +227,7 @@ static int finish_fields(struct replay_release *w, size_t node_index, enum repla
                     (void)snprintf(from, sizeof(from), "%s", reply->element[j + 1]->str + 1);
             }
             rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
-            freeReplyObject(reply);
+            reply_free(reply);
             if (rc != 0)
                 return -1;
         }
@@ -249,7 +249,7 @@ static int run_script_once(struct replay_release *w, size_t node_index, enum rep
     rc = take_answer(w, kind, db, reply, near, ret_elsewhere, err);
     if (rc == 0)
         rc = finish_fields(w, node_index, kind, limit_ms, db, reply, near, ret_elsewhere, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -312,7 +312,7 @@ static int ask_slots(struct replay_release *w, size_t index, struct ft_err *err)
     else
         rc = err_set(err, FT_ERR_PROTOCOL, "%s does not answer CLUSTER NODES as Redis does",
                      node->name);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -399,7 +399,7 @@ static int take_slot(struct replay_release *w, struct target_node *node, uint16_
             rc = run_script(w, index, w->kind, w->limit_ms, 0, named, &w->near, ret_elsewhere, err);
         at += n;
     }
-    freeReplyObject(keys);
+    reply_free(keys);
     return rc;
 }
 
@@ -516,7 +516,7 @@ static int scan_some(struct replay_release *w, struct ft_err *err)
     n = rc == 0 ? put_names(w, db, keys->element, keys->elements) : 0;
     if (n != 0)
         rc = run_script(w, w->node, w->kind, w->limit_ms, db, n, &w->near, &elsewhere, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc == 0 && db != 0 ? key_scan_select(node, 0, err) : rc;
 }
 

@@ -389,7 +389,7 @@ static int send(struct retry *t, const struct replay_letter *l, bool *ret_refuse
                    !command_error_expected(command_find(l->args[0]), reply->str);
     if (*ret_refused)
         note_stay(t, l, &t->noted_refused, "was refused again", reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     t->refused += *ret_refused;
     if (!*ret_refused)
         replay_report_letter(&r->report);

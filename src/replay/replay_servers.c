@@ -40,7 +40,7 @@ static int count_flushes(struct target_node *node, char ret[REPLAY_FLUSHES_SIZE]
         return -1;
     for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < 4; i++)
         count += redis_info_calls(reply->str, commands[i]);
-    freeReplyObject(reply);
+    reply_free(reply);
     (void)snprintf(ret, REPLAY_FLUSHES_SIZE, "%s %" PRIu64, node->run_id, count); /* fits */
     return 0;
 }

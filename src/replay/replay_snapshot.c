@@ -376,7 +376,7 @@ static int put_script_here(struct stream_sender *s, uint32_t db, const struct by
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = classify(s, s->mark, db, args, count, reply->str, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     writes = local_script_writes(s->script, &write_count);
     for (size_t i = 0; rc == 0 && i < write_count; i++)
         rc = send_args(s, writes[i].db, writes[i].args, writes[i].count, err);

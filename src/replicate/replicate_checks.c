@@ -150,7 +150,7 @@ static int ask_setting(struct target_node *node, const char *name, char out[16],
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[1]->type == REDIS_REPLY_STRING)
         (void)snprintf(out, 16, "%s", reply->element[1]->str); /* a longer one is not looked for */
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

@@ -41,7 +41,7 @@ int replicate_target_look(struct target_node *node, struct replicate_state *ret,
         parse(reply->str, ret);
     else
         rc = err_set(err, FT_ERR_PROTOCOL, "%s does not say how it replicates (INFO)", node->name);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

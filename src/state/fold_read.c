@@ -102,7 +102,7 @@ static int scan(struct fold_read *r, char *cursor, size_t cursor_size, struct ft
         rc = add_key(r, reply->element[1]->element[i], err);
     if (rc == 0)
         (void)strcpy(cursor, reply->element[0]->str); /* its size was checked */
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -146,14 +146,14 @@ static int list_dbs(struct fold_stream *s, uint8_t *dbs, struct ft_err *err)
     if (reply->type != REDIS_REPLY_STRING) {
         int rc = strange("INFO", reply, err);
 
-        freeReplyObject(reply);
+        reply_free(reply);
         return rc;
     }
     for (const char *at = reply->str; redis_info_next_db(&at, &db, &keys);) {
         if (db < PRIVATE_REDIS_DATABASES)
             dbs[db] = 1;
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -238,6 +238,6 @@ int fold_read_functions(struct fold_stream *s, fold_function_fn *take, void *con
         rc = code == NULL ? strange("FUNCTION LIST", reply, err)
                           : take(context, bytes_of(code->str, code->len), err);
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }

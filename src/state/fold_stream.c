@@ -192,7 +192,7 @@ static int delete_by_digest(struct fold_stream *s, const struct translation_plan
     is_string = reply->type == REDIS_REPLY_STRING;
     if (is_string)
         translation_digest(bytes_of(reply->str, reply->len), digest);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (!is_string || bytes_is_word(plan->args[3], digest) != if_equal)
         return 0;
     return put(s, del, 2, err);
@@ -433,13 +433,13 @@ static int flush_slots(struct fold_stream *s, const struct translation_flush *fl
             return -1;
         if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
             reply->element[0]->len >= sizeof(cursor)) {
-            freeReplyObject(reply);
+            reply_free(reply);
             return err_set(err, FT_ERR_PROTOCOL,
                            "the private redis-server answered SCAN strangely");
         }
         (void)strcpy(cursor, reply->element[0]->str); /* fits */
         rc = delete_in_ranges(s, reply->element[1], flush, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (rc != 0)
             return -1;
     } while (strcmp(cursor, "0") != 0);

@@ -50,7 +50,7 @@ static void ask_info(struct sync_source_facts *f, const struct sync_options *o)
             take_dbs(f, reply->str);
         }
         f->used_memory = info.used_memory;
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     redis_pipe_free(pipe);
 }

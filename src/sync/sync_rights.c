@@ -25,7 +25,7 @@ static int try_harmless(struct rights *missing, const struct need *need, struct 
         return -1;
     if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) == 0)
         rights_add_missing(missing, need->name, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

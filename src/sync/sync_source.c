@@ -163,7 +163,7 @@ static int call(struct sync_source *s, bool surely, redisReply **ret, const char
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         (void)refused(s, command, reply, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         return -1;
     }
     *ret = reply;
@@ -183,7 +183,7 @@ static int call_ok(struct sync_source *s, bool surely, const char *command, stru
     if (call(s, surely, &reply, command, err) != 0)
         return -1;
     rc = is_ok(reply) ? 0 : refused(s, command, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -204,7 +204,7 @@ static int find_question(struct sync_source *s, struct ft_err *err)
     if (!s->redis || s->asked)
         return 0;
     if (call(s, false, &reply, "INFO replication", &own) == 0) {
-        freeReplyObject(reply);
+        reply_free(reply);
     } else if (own.kind != FT_ERR_PROTOCOL) {
         *err = own;
         return -1;
@@ -227,7 +227,7 @@ int sync_source_ask_offsets(struct sync_source *s, uint64_t *ret_lsn, uint32_t r
         if (find_question(s, err) != 0 || call(s, false, &reply, offset_question(s), err) != 0)
             return -1;
         count = take_some_offsets(s, reply, ret_lsn, room);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     if (count == 0)
         return bad_offsets(s, room, err);
@@ -263,7 +263,7 @@ int sync_source_pops(struct sync_source *s, uint64_t *ret_calls, struct ft_err *
         *ret_calls = redis_info_calls(reply->str, "lmpop") + redis_info_calls(reply->str, "blmpop");
     else
         rc = refused(s, "INFO COMMANDSTATS", reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -287,7 +287,7 @@ bool sync_source_clock(struct sync_source *s, int64_t *ret_ahead_ms)
     if (known)
         *ret_ahead_ms =
             (seconds * 1000000 + us - (before_us + (int64_t)clock_wall_us()) / 2) / 1000;
-    freeReplyObject(reply);
+    reply_free(reply);
     return known;
 }
 
@@ -354,7 +354,7 @@ static int check_role(struct sync_source *s, struct ft_err *err)
     else if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
              reply->element[0]->type == REDIS_REPLY_STRING)
         (void)snprintf(role, sizeof(role), "%s", reply->element[0]->str); /* fits, or is no role */
-    freeReplyObject(reply);
+    reply_free(reply);
     if (strcmp(role, "master") == 0)
         return 0;
     return err_set(err, FT_ERR_PROTOCOL,
@@ -392,7 +392,7 @@ static int pause_blindly(struct sync_source *s, struct ft_err *err)
     for (int i = 0; i < 2; i++) {
         if (call(s, false, &reply, i == 0 ? pause : offset_question(s), err) != 0)
             return -1;
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     if (call(s, false, &reply, "EXEC", err) != 0)
         return -1;
@@ -403,7 +403,7 @@ static int pause_blindly(struct sync_source *s, struct ft_err *err)
         s->blind_until_ms = clock_mono_ms() + s->blind_pause_ms;
     else
         (void)refused(s, "CLIENT PAUSE", reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return fits ? 0 : -1;
 }
 
@@ -464,7 +464,7 @@ int sync_source_takeover(struct sync_source *s, const char *sync_id, unsigned ti
         return -1;
     }
     rc = is_ok(reply) ? 0 : refused(s, "DFLY TAKEOVER", reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -478,7 +478,7 @@ bool sync_source_is_there(struct sync_source *s)
     there = open_pipe(s, true, &ignored) == 0 &&
             redis_pipe_call_text(s->pipe, &reply, "PING", &ignored) == 0;
     if (there)
-        freeReplyObject(reply);
+        reply_free(reply);
     sync_source_close(s);
     return there || ignored.kind == FT_ERR_PROTOCOL;
 }

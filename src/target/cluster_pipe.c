@@ -507,14 +507,14 @@ static int execute(struct cluster_pipe *c, uint32_t db, redisReply **ret, const 
         if (reply->type != REDIS_REPLY_ERROR || !is_kept(c, reply->str))
             break;
         rc = next_attempt(c, &a, key, reply->str, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (rc != 0)
             return -1;
     }
     c->progress_ms = clock_mono_ms();
     if (reply->type == REDIS_REPLY_ERROR && target_node_is_transient(reply->str)) {
         rc = err_set(err, FT_ERR_NET, "%s answered: %s", a.lane->name, reply->str);
-        freeReplyObject(reply);
+        reply_free(reply);
         return rc;
     }
     *ret = reply;
@@ -533,7 +533,7 @@ static int send_again(struct cluster_pipe *c, uint64_t tag, const struct bytes *
         return -1;
     answer.reply = reply;
     rc = c->take(c->context, &answer, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

@@ -56,7 +56,7 @@ static int ask(struct fence *f, const struct target_host *host, struct redis_pip
         return 0;
     }
     rc = take_refusal(f, host, server, reply->str, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -71,7 +71,7 @@ int fence_name(struct fence *f, const struct target_host *host, struct redis_pip
     (void)snprintf(command, sizeof(command), "CLIENT SETNAME %s", f->name); /* fits */
     if (ask(f, host, pipe, server, command, &reply, err) != 0)
         return -1;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -100,7 +100,7 @@ static int close_client(struct fence *f, const struct target_host *host, struct 
                    strtoull(line + 3, NULL, 10)); /* fits */
     if (ask(f, host, pipe, server, command, &reply, err) != 0)
         return -1;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -122,6 +122,6 @@ int fence_close_others(struct fence *f, const struct target_host *host, struct r
             rc = close_client(f, host, pipe, server, line, err);
         line += n + (line[n] == '\n');
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }

@@ -56,7 +56,7 @@ static int ask(struct target_node *node, const struct bytes *args, size_t count,
     if (target_node_call(node, &reply, args, count, err) != 0)
         return -1;
     if (!key_scan_is_portion(reply)) {
-        freeReplyObject(reply);
+        reply_free(reply);
         return err_set(err, FT_ERR_PROTOCOL, "%s does not answer %s as Redis does", node->name,
                        (const char *)args[0].p);
     }
@@ -95,7 +95,7 @@ static int scan_selected(struct scan *s, struct ft_err *err)
         if (key_scan_some(s->node, cursor, &reply, err) != 0)
             return -1;
         rc = take_keys(s, reply->element[1], err);
-        freeReplyObject(reply);
+        reply_free(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
     return rc;
 }
@@ -157,7 +157,7 @@ int key_scan_dbs(struct target_node *node, uint32_t **ret, size_t *ret_count, st
         if (rc == 0)
             dbs[count++] = db;
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc != 0) {
         free(dbs);
         return -1;

@@ -240,7 +240,7 @@ static void renew(struct lease *lease, const struct holder *own)
         redis_pipe_free(lease->pipe);
         lease->pipe = NULL;
     }
-    freeReplyObject(reply);
+    reply_free(reply);
 }
 
 /* Returns whether it is to go on. */
@@ -271,7 +271,7 @@ static void *keep(void *context)
     while (wait_for_next(lease))
         renew(lease, &own);
     if (lease->give_back && call_anew(lease, &reply, lua_lease_give_back, &own, &ignored) == 0)
-        freeReplyObject(reply); /* else it runs out */
+        reply_free(reply); /* else it runs out */
     return NULL;
 }
 
@@ -383,7 +383,7 @@ static int try_take(struct target_client *t, const struct lease_terms *terms,
                    terms->may_create, err) != 0)
         return -1;
     if (!here && reply->type == REDIS_REPLY_ERROR && reply_error_denies_command(reply->str)) {
-        freeReplyObject(reply);
+        reply_free(reply);
         atomic_store(&t->no_eval, true);
         return try_take(t, terms, node, own, victim, ret, err);
     }
@@ -400,7 +400,7 @@ static int try_take(struct target_client *t, const struct lease_terms *terms,
     else
         (void)err_set(err, FT_ERR_PROTOCOL, "%s: the lease in the state of the replay is damaged",
                       node->name);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -481,7 +481,7 @@ static int ask_time(struct target_node *node, uint64_t *ret_ms, struct ft_err *e
                       bytes_to_u64(bytes_str(reply->element[0]->str), &seconds)
                   ? seconds * 1000
                   : 0;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -498,7 +498,7 @@ int lease_look(struct target_client *t, const struct lease_terms *terms, struct 
     if (get_own(&own, err) != 0 || target_node_ask(node, &reply, args, 3, err) != 0)
         return -1;
     held = reply->type == REDIS_REPLY_STRING && parse_holder(reply->str, &h);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (!held || strcmp(h.token, own.token) == 0)
         return 0;
     if (ask_time(node, &now_ms, err) != 0)

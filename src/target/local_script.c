@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/buf.h"
 #include "resp/resp_write.h"
+#include "wire/reply_free.h"
 
 #define DEPTH_MAX 8 /* of a value that a script returns */
 #define TEXT_SIZE 128
@@ -232,7 +233,7 @@ static void execute(struct local_script *s, lua_State *lua, size_t count)
         s->failed = true;
     } else {
         push_reply(lua, reply);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     if (s->failed)
         push_error(lua, "ERR the server could not be asked");

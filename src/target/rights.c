@@ -128,7 +128,7 @@ static int try_args(struct target_node *node, const struct bytes *args, size_t c
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         take_text(ret, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -141,7 +141,7 @@ static int expect_status(struct redis_pipe *pipe, const char *command, const cha
     if (redis_pipe_call_text(pipe, &reply, command, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, status) == 0;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -156,7 +156,7 @@ static int begin_discarded(struct redis_pipe *pipe, bool *ret_begun, struct ft_e
         return -1;
     /* "ERR DISCARD without MULTI" */
     may_leave = reply->type == REDIS_REPLY_ERROR && strcasestr(reply->str, "without") != NULL;
-    freeReplyObject(reply);
+    reply_free(reply);
     return may_leave ? expect_status(pipe, "MULTI", "OK", ret_begun, err) : 0;
 }
 
@@ -207,13 +207,13 @@ static int ask_args(struct target_node *node, const struct bytes *args, size_t c
         dry[2] = bytes_of(who->str, who->len);
         memcpy(dry + 3, args, count * sizeof(*args));
         if (redis_pipe_call(node->pipe, &reply, dry, count + 3, err) != 0) {
-            freeReplyObject(who);
+            reply_free(who);
             return -1;
         }
         known = take_dry_run(ret, reply);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
-    freeReplyObject(who);
+    reply_free(who);
     return known ? 0 : queue_args(node, args, count, ret, err);
 }
 
@@ -420,7 +420,7 @@ static int ask_some_arg_counts(struct redis_pipe *pipe, const struct asking *a, 
             arity = llabs(row->element[1]->integer);
         a->arg_counts[first + i] = arity <= ARGS_MOST ? (size_t)arity : 0;
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -452,12 +452,12 @@ static int ask_dry(struct redis_pipe *pipe, struct asking *a, struct ft_err *err
         rc = redis_pipe_call(pipe, &reply, args, 4, err);
         if (rc == 0) {
             a->dry = reply->type != REDIS_REPLY_ERROR;
-            freeReplyObject(reply);
+            reply_free(reply);
         }
         if (rc == 0 && a->dry)
             rc = put_all(pipe, a, args, 3, err);
     }
-    freeReplyObject(who);
+    reply_free(who);
     return rc;
 }
 

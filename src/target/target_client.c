@@ -49,7 +49,7 @@ static int take_silent(const struct target_client *t, struct redis_pipe *pipe, c
         return -1;
     }
     pong = reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "PONG") == 0;
-    freeReplyObject(reply);
+    reply_free(reply);
     if (!pong) {
         *err = refused;
         return -1;
@@ -154,7 +154,7 @@ static int ask_arg_max(struct target_client *t, struct target_node *node, struct
         bytes_to_u64(bytes_of(reply->element[1]->str, reply->element[1]->len), &max) &&
         (t->arg_max == 0 || max < t->arg_max))
         t->arg_max = max;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 

@@ -25,7 +25,7 @@ static int select_db(struct evaluation *e, uint32_t db, struct ft_err *err)
         return -1;
     if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "the target answered SELECT: %s", reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc == 0)
         e->db = db;
     return rc;
@@ -50,7 +50,7 @@ static int step(struct evaluation *e, const struct bytes *args, size_t count, re
     if (reply->type == REDIS_REPLY_ERROR && *refused == NULL)
         *refused = reply;
     else
-        freeReplyObject(reply);
+        reply_free(reply);
     return 0;
 }
 
@@ -91,7 +91,7 @@ static void take_refused_write(redisReply *executed, redisReply **refused)
         if (executed->element[i]->type != REDIS_REPLY_ERROR)
             continue;
         *refused = executed->element[i];
-        executed->element[i] = NULL; /* freeReplyObject takes NULL */
+        executed->element[i] = NULL; /* reply_free takes NULL */
     }
 }
 
@@ -122,7 +122,7 @@ static int commit(struct evaluation *e, redisReply **refused, bool *ret_done, st
     *ret_done = reply->type == REDIS_REPLY_ARRAY;
     if (*ret_done)
         take_refused_write(reply, refused);
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -161,11 +161,11 @@ static int attempt(struct evaluation *e, redisReply **ret, bool *ret_done, const
             rc = step_text(e, "UNWATCH", &refused, err);
     }
     if (rc != 0 || refused != NULL || !*ret_done) {
-        freeReplyObject(answer);
+        reply_free(answer);
         answer = refused;
     }
     if (rc != 0) {
-        freeReplyObject(answer);
+        reply_free(answer);
         return -1;
     }
     *ret = answer;

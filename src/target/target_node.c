@@ -31,7 +31,7 @@ int target_node_keep(struct target_node *node, redisReply **ret, redisReply *rep
 {
     if (reply->type == REDIS_REPLY_ERROR && target_node_is_transient(reply->str)) {
         (void)target_node_refused(node, reply->str, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         return -1;
     }
     *ret = reply;
@@ -58,7 +58,7 @@ int target_node_take(struct target_node *node, redisReply **ret, redisReply *rep
     if (rc == 0 && ret != NULL)
         *ret = reply;
     else
-        freeReplyObject(reply);
+        reply_free(reply);
     return rc;
 }
 
@@ -86,7 +86,7 @@ static int select_db(struct target_node *node, uint32_t db, bool *ret_there, str
     if (!*ret_there && strstr(reply->str, "out of range") == NULL)
         rc = err_set(err, FT_ERR_PROTOCOL, "%s does not let database %" PRIu32 " be used: %s",
                      node->name, db, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

@@ -85,7 +85,7 @@ static int find_replicas(const struct target_host *host, struct redis_pipe *p, c
         rc = err_set(err, FT_ERR_NET, "%s is no longer a master: what it had may be gone", name);
     else
         count_replicas(host, name, reply->str, tell, ret);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -119,7 +119,7 @@ static int await(const struct target_host *host, struct redis_pipe *p, const cha
             reply->integer, wanted, plural(wanted), name, CONFIRM_MS / 1000);
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer > 0 && *ret_confirmed == 0)
         *ret_confirmed = (unsigned)reply->integer;
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

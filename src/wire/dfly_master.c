@@ -76,7 +76,7 @@ static int begin_session(struct dfly_master *m, struct ft_err *err)
                          m->timeout_ms, err) != 0)
         return -1;
     rc = read_session(m, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -108,7 +108,7 @@ static int ask_release(struct dfly_master *m, struct ft_err *err)
     if (reply->type == REDIS_REPLY_STRING)
         redis_info_copy(reply->str, "dragonfly_version", m->release, sizeof(m->release));
     text_make_printable(m->release, sizeof(m->release)); /* the manifest holds UTF-8 only */
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -220,7 +220,7 @@ int dfly_master_offsets(struct dfly_master *m, uint64_t *ret_lsns, struct ft_err
         else
             ret_lsns[i] = (uint64_t)reply->element[i]->integer;
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -275,7 +275,7 @@ static int ask_for_flow(struct master_flow *f, const struct dfly_master *m, uint
                          m->timeout_ms, err) != 0)
         return -1;
     rc = read_flow_reply(f, m, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

@@ -80,7 +80,7 @@ int master_expect_ok(struct resp_client *client, const char *what, const char *n
         return -1;
     if (!master_is_status(reply, "OK"))
         rc = master_refused(client, what, needs, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -104,7 +104,7 @@ int master_authenticate(struct resp_client *client, const struct uri *u, const c
         (reply->type != REDIS_REPLY_ERROR || (strstr(reply->str, "without any password") == NULL &&
                                               strstr(reply->str, "no password is set") == NULL)))
         rc = master_refused(client, "AUTH", needs, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -128,7 +128,7 @@ int master_wait_until_loaded(struct resp_client *client, const char *needs, uint
             (reply->type != REDIS_REPLY_ERROR || !reply_error_denies_command(reply->str) ||
              strstr(reply->str, "NOAUTH") != NULL))
             rc = master_refused(client, "PING", needs, reply, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (!loading)
             return rc;
         if (clock_mono_ms() - began_ms > loading_ms)
@@ -156,7 +156,7 @@ int master_count_keys(struct resp_client *client, uint64_t timeout_ms, uint64_t 
     at = reply->type == REDIS_REPLY_STRING ? reply->str : "";
     while (redis_info_next_db(&at, &db, &keys))
         sum += keys;
-    freeReplyObject(reply);
+    reply_free(reply);
     *ret_keys = sum;
     return 0;
 }

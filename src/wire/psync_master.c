@@ -65,7 +65,7 @@ static int ask_info(struct psync_master *m, struct ft_err *err)
         return -1;
     if (reply->type == REDIS_REPLY_STRING)
         rc = take_info(m, reply->str, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -140,7 +140,7 @@ int psync_master_offset(struct psync_master *m, uint64_t *ret_lsn, struct ft_err
         known = psync_offset_of(reply, ret_lsn);
         if (!known && i == 0)
             (void)master_refused(&m->control, "INFO replication", NEEDS, reply, &first);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (known)
             return 0;
     }
@@ -166,7 +166,7 @@ static int offer(struct master_flow *f, const struct psync_master *m, const char
     if (reply->type == REDIS_REPLY_ERROR &&
         (strstr(reply->str, "NOPERM") != NULL || strstr(reply->str, "NOAUTH") != NULL))
         rc = master_refused(&f->client, "REPLCONF", NEEDS, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

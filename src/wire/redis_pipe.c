@@ -109,7 +109,7 @@ static int authenticate(struct redis_pipe *p, const struct uri *u, struct ft_err
         rc = err_set(err,
                      reply_text_is_passing(bytes_str(reply->str)) ? FT_ERR_NET : FT_ERR_PROTOCOL,
                      "%s refused the password: %s", p->conn.name, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -173,7 +173,7 @@ static int classify(struct redis_pipe *p, uint64_t tag, redisReply *reply, struc
         rc = p->on_reply(p->context, tag, reply, err);
     else if (reply->type == REDIS_REPLY_ERROR)
         rc = err_set(err, FT_ERR_PROTOCOL, "%s answered: %s", p->conn.name, reply->str);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -267,7 +267,7 @@ static int take_next(struct redis_pipe *p, redisReply *reply, struct ft_err *err
     if (!p->oldest->large) {
         p->answered = bytes_of(p->oldest->bytes.p + p->answer_pos, sent->bytes);
     } else if (spool_view(&p->oldest->spool, &p->answered, err) != 0) {
-        freeReplyObject(reply);
+        reply_free(reply);
         return -1;
     }
     rc = classify(p, sent->tag, reply, err);
@@ -337,7 +337,7 @@ static int take_early(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     } else {
         (void)err_set(err, FT_ERR_PROTOCOL, "%s sent a reply nobody asked for", p->conn.name);
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return -1;
 }
 
@@ -376,7 +376,7 @@ static int take_reply(struct redis_pipe *p, redisReply *reply, struct ft_err *er
     if (p->ring_count == 0 || !is_sent(p, p->answer_pos + bytes))
         return take_early(p, reply, err);
     if (check_kind(p, reply, err) != 0) {
-        freeReplyObject(reply);
+        reply_free(reply);
         return -1;
     }
     if (p->catch_reply != NULL && p->ring_count == 1) {
@@ -848,7 +848,7 @@ int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct b
     if (redis_pipe_drain(p, err) != 0) {
         p->catch_reply = NULL;
         if (reply != NULL)
-            freeReplyObject(reply);
+            reply_free(reply);
         return -1;
     }
     *ret_reply = reply;

@@ -28,6 +28,7 @@
 
 #include "base/spool.h"
 #include "wire/conn.h"
+#include "wire/reply_free.h"
 
 #define REDIS_PIPE_TIMEOUT_MS 60000u
 
@@ -90,7 +91,7 @@ int redis_pipe_work(struct redis_pipe *p, struct ft_err *err);
 uint64_t redis_pipe_watch_ends(const struct redis_pipe *p);
 /* redis_pipe_in_flight - commands without a reply yet. */
 size_t redis_pipe_in_flight(const struct redis_pipe *p);
-/* redis_pipe_call - drain, then one command whose reply the caller gets (freeReplyObject). */
+/* redis_pipe_call - drain, then one command whose reply the caller gets (reply_free). */
 int redis_pipe_call(struct redis_pipe *p, redisReply **ret_reply, const struct bytes *args,
                     size_t count, struct ft_err *err);
 /* redis_pipe_call_last - the same, and nothing that comes after its reply is looked at: after it the

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/large_memory.h"
+
 #define LINE_END_SIZE 2
 #define ROOM_MIN      64u
 #define SHOWN         64
@@ -22,7 +24,7 @@ void reply_reader_release(struct reply_reader *r)
 {
     buf_release(&r->line);
     if (r->root != NULL)
-        freeReplyObject(r->root);
+        reply_free(r->root);
     r->root = NULL;
 }
 
@@ -205,28 +207,40 @@ static int feed_line(struct reply_reader *r, struct bytes *in, struct ft_err *er
     return 1;
 }
 
+/* Room for n more bytes of the text. */
+static int grow_bulk(struct reply_reader *r, size_t n, struct ft_err *err)
+{
+    redisReply *bulk = r->bulk;
+    size_t whole = bulk->len + r->bulk_left;
+    size_t room = r->bulk_room < ROOM_MIN ? ROOM_MIN : r->bulk_room + r->bulk_room / 2;
+    char *grown;
+
+    if (room < bulk->len + n)
+        room = bulk->len + n;
+    if (room > whole)
+        room = whole;
+    grown = room > LARGE_MEMORY_LEAST_BYTES
+                ? large_memory_grow(bulk->str, r->bulk_room, bulk->len, room, err)
+                : realloc(bulk->str, room);
+    if (grown == NULL)
+        return err_nomem(err, "a reply"); /* the first error wins */
+    bulk->str = grown;
+    r->bulk_room = room;
+    return 0;
+}
+
 /* The text grows as it comes. Returns 1: it is complete. */
 static int feed_bulk(struct reply_reader *r, struct bytes *in, struct ft_err *err)
 {
     redisReply *bulk = r->bulk;
     size_t n = in->n < r->bulk_left ? in->n : r->bulk_left;
 
-    if (n > r->bulk_room - bulk->len) {
-        size_t whole = bulk->len + r->bulk_left;
-        size_t room = r->bulk_room < ROOM_MIN ? ROOM_MIN : r->bulk_room + r->bulk_room / 2;
-        char *grown;
-
-        if (room < bulk->len + n)
-            room = bulk->len + n;
-        if (room > whole)
-            room = whole;
-        grown = realloc(bulk->str, room);
-        if (grown == NULL)
-            return err_nomem(err, "a reply");
-        bulk->str = grown;
-        r->bulk_room = room;
-    }
-    memcpy(bulk->str + bulk->len, in->p, n);
+    if (n > r->bulk_room - bulk->len && grow_bulk(r, n, err) != 0)
+        return -1;
+    if (r->bulk_room <= LARGE_MEMORY_LEAST_BYTES)
+        memcpy(bulk->str + bulk->len, in->p, n);
+    else if (large_memory_write(bulk->str, bulk->len, in->p, n, err) != 0)
+        return -1;
     bulk->len += n;
     r->bulk_left -= n;
     *in = bytes_of(in->p + n, in->n - n);

@@ -4,7 +4,8 @@
  * What it is   Sans-I/O: takes pieces of what was received and makes hiredis' redisReply of them, one
  *              at a time; what lies after a reply is left to the caller. Each byte is looked at once,
  *              however small the pieces are.
- * Memory       Follows what has come, not what a header claims, and is bounded for each reply: a line
+ * Memory       Follows what has come, not what a header claims; a text of many megabytes is in a file (large_memory.h). It is
+ *              bounded for each reply: a line
  *              by REPLY_LINE_MAX, everything together by the limit given, in which each element counts
  *              REPLY_ELEMENT_COST besides its text, and nesting by REPLY_DEPTH_MAX.
  * Errors       FT_ERR_PROTOCOL (not a reply, too long, nested too deeply), FT_ERR_NOMEM; the caller
@@ -18,6 +19,7 @@
 #include <hiredis/hiredis.h>
 
 #include "base/buf.h"
+#include "wire/reply_free.h"
 
 #define REPLY_LINE_MAX     ((size_t)64 << 10)
 #define REPLY_DEPTH_MAX    8
@@ -43,7 +45,7 @@ struct reply_reader {
 void reply_reader_init(struct reply_reader *r, size_t limit_bytes);
 /*
  * reply_reader_feed - take from the front of *in, which is advanced, until a reply is complete (*ret,
- * for freeReplyObject) or nothing is left (*ret is NULL).
+ * for reply_free) or nothing is left (*ret is NULL).
  */
 int reply_reader_feed(struct reply_reader *r, struct bytes *in, redisReply **ret,
                       struct ft_err *err);

@@ -39,7 +39,7 @@ int resp_client_open(struct resp_client *r, const struct uri *u, int cancel_fd, 
                      struct ft_err *err);
 /*
  * resp_client_call - send arguments (the last is NULL, at most RESP_ARGS_MAX) and wait for the reply.
- * An error reply is a reply: the caller classifies it. *ret_reply is freed with freeReplyObject.
+ * An error reply is a reply: the caller classifies it. *ret_reply is freed with reply_free.
  */
 int resp_client_call(struct resp_client *r, redisReply **ret_reply, const char *const *args,
                      uint64_t timeout_ms, struct ft_err *err);

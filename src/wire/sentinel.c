@@ -37,7 +37,7 @@ static int authenticate(struct resp_client *r, const struct uri *u, uint64_t tim
         return 0;
     if (resp_client_call(r, &reply, u->user != NULL ? with_user : alone, timeout_ms, err) != 0)
         return -1;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -82,7 +82,7 @@ static int ask_sentinel(struct uri *ret, const struct uri *named, const struct u
     if (authenticate(&r, sentinel, timeout_ms, err) == 0 &&
         resp_client_call(&r, &reply, question, timeout_ms, err) == 0) {
         rc = take_master(ret, named, &r, reply, err);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     resp_client_close(&r);
     return rc;

@@ -137,7 +137,7 @@ static int ask_hello(struct redis_pipe *p, const char *name, struct server_info 
         take_hello(reply, ret);
     else
         rc = refused(reply, name, "HELLO", err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -159,6 +159,6 @@ int server_info_fetch(struct redis_pipe *p, const char *name, struct server_info
             rc = 0;
         }
     }
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }

@@ -52,7 +52,7 @@ static int fetch_info(struct redis_pipe *p, struct cluster_info *ret, struct ft_
         rc = err_set(err, FT_ERR_PROTOCOL, "the answer to CLUSTER INFO is not text");
     else if (is_passing(reply))
         rc = refused(reply, "CLUSTER INFO", err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -99,7 +99,7 @@ static int fetch_otherwise(struct slot_map **ret, struct redis_pipe *p, const st
         else
             rc = parse_nodes(ret, reply, asked_host, err);
         unsure |= rc == 0 && *ret == NULL && reply->type != REDIS_REPLY_ERROR;
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     if (rc == 0 && *ret == NULL && unsure)
         return err_set(err, FT_ERR_NET,
@@ -127,7 +127,7 @@ static int fetch_slots(struct slot_map **ret, struct redis_pipe *p, const struct
         rc = fetch_otherwise(ret, p, asked, asked_host, err);
     if (rc == 0 && *ret == NULL && is_cluster)
         rc = refused(reply, "CLUSTER SLOTS", err);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc == 0 && *ret != NULL && !is_cluster && (*ret)->covered == 0) {
         slot_map_free(*ret);
         *ret = NULL;

@@ -47,6 +47,7 @@ for kind in $(effort "string lzf stream element list hash zset" "string lzf stre
     within "$kind: convert" convert "$T/in.rdb" "$T/out.rdb" --to rdb --quiet
     within "$kind: replay" replay "$T/in.rdb" "$REDIS" --quiet
     same large
+    within "$kind: diff with the server" diff "$T/in.rdb" "$REDIS" --quiet
     within "$kind: replay by replication" replay "$T/in.rdb" "$REDIS" --via replication --flush --quiet
     redis-cli -s "$T/redis/sock" flushall >/dev/null
     rm -f "$T/redis/dump.rdb"

@@ -50,7 +50,7 @@ static int read_all(struct bytes text, size_t piece, size_t limit, struct buf *o
             if (reply == NULL)
                 continue;
             describe(reply, out);
-            freeReplyObject(reply);
+            reply_free(reply);
         }
     }
     if (rc == 0)
@@ -184,6 +184,41 @@ static void test_a_line_without_end(void **state)
     reply_reader_release(&r);
 }
 
+/* In pieces, or all at once, and given up before it was whole. */
+static void test_a_large_text(void **state)
+{
+    static const size_t pieces[] = {60000, (size_t)20 << 20};
+    const size_t size = (size_t)18 << 20;
+    struct ft_err err = FT_ERR_INIT;
+    struct buf text = {0};
+
+    (void)state;
+    t_ok(buf_printf(&text, &err, "*2\r\n$1\r\na\r\n$%zu\r\n", size), &err);
+    for (size_t i = 0; i < size; i++)
+        t_ok(buf_append(&text, &(uint8_t){(uint8_t)(i ^ i >> 8 ^ i >> 16)}, 1, &err), &err);
+    t_ok(buf_append_str(&text, "\r\n", &err), &err);
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        struct reply_reader r;
+        redisReply *reply = NULL;
+
+        reply_reader_init(&r, 2 * size);
+        for (size_t at = 0; at < text.n; at += pieces[i]) {
+            struct bytes in =
+                bytes_of(text.p + at, text.n - at < pieces[i] ? text.n - at : pieces[i]);
+
+            t_ok(reply_reader_feed(&r, &in, &reply, &err), &err);
+        }
+        assert_non_null(reply);
+        assert_int_equal(reply->element[1]->len, size);
+        assert_memory_equal(reply->element[1]->str, text.p + text.n - 2 - size, size);
+        reply_free(reply);
+        t_ok(reply_reader_feed(&r, &(struct bytes){text.p, text.n - 5}, &reply, &err), &err);
+        assert_null(reply);
+        reply_reader_release(&r);
+    }
+    buf_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_nested_as_deep_as_a_peer_likes),
         cmocka_unit_test(test_nothing_is_read_after_a_bad_reply),
         cmocka_unit_test(test_a_line_without_end),
+        cmocka_unit_test(test_a_large_text),
     };
 
     return T_RUN("reply_reader", tests);

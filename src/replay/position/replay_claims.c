@@ -45,7 +45,7 @@ static int load(struct claims *ret, struct target_client *target, const char *id
         return 0;
     if (!are_texts(ret->reply)) {
         rc = reply_not_of(ret->reply, node->name, "HGETALL, of claims", err);
-        freeReplyObject(ret->reply);
+        reply_free(ret->reply);
         return rc;
     }
     ret->count = ret->reply->elements / 2;
@@ -194,7 +194,7 @@ static int ask_script(struct replay_position_set *set, const struct claims *c,
     else if (rc == 0)
         rc = reply_not_of(reply, replay_state_node(set)->name, "EVAL, for --shared-target", err);
     if (reply != NULL)
-        freeReplyObject(reply);
+        reply_free(reply);
     free(a.args);
     free(a.states);
     free(a.in_the_way);
@@ -216,7 +216,7 @@ static int claim_once(struct replay_position_set *set, const struct buf *wanted,
         rc = -1;
     else
         rc = ask_script(set, &c, wanted, write, err);
-    freeReplyObject(c.reply);
+    reply_free(c.reply);
     return rc;
 }
 
@@ -255,7 +255,7 @@ int replay_claims_find(struct replay_position_set *set, struct ft_err *err)
         return -1;
     if (c.own != NULL)
         replay_position_set_share(set);
-    freeReplyObject(c.reply);
+    reply_free(c.reply);
     return 0;
 }
 
@@ -287,7 +287,7 @@ int replay_claims_state(struct target_client *target, const struct key_claim *cl
                 replay_shared_state_name(c.reply->element[i]->str, ret);
         }
         if (c.reply != NULL)
-            freeReplyObject(c.reply);
+            reply_free(c.reply);
     }
     buf_release(&wanted);
     return rc;

@@ -50,7 +50,7 @@ static int check_seq(struct replay_node *node, struct ft_err *err)
     if (reply->type != REDIS_REPLY_STRING ||
         !bytes_eq(bytes_of(reply->str, reply->len), bytes_of(seq, n)))
         rc = err_set(err, FT_ERR_NET, "somebody else has resumed this replay");
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -85,11 +85,11 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
         *ret_queued = false;
         if (target_node_call(node->server, NULL, discard, 1, err) == 0)
             return 0;
-        freeReplyObject(*ret);
+        reply_free(*ret);
         return -1;
     }
     *ret_queued = true;
-    freeReplyObject(*ret);
+    reply_free(*ret);
     if (target_node_call(node->server, NULL, back, 2, err) != 0 ||
         target_node_call(node->server, NULL, position, 4, err) != 0 ||
         target_node_call(node->server, ret, exec, 1, err) != 0)
@@ -99,7 +99,7 @@ static int transact(struct replay_node *node, const struct item *item, uint32_t 
     else if (reply_check((*ret)->element[1], node->server->name, args, count, err) == 0 &&
              reply_check((*ret)->element[3], node->server->name, position, 4, err) == 0)
         return 0;
-    freeReplyObject(*ret);
+    reply_free(*ret);
     return -1;
 }
 
@@ -182,6 +182,6 @@ int replay_put_huge(struct replay_position_set *set, struct replay_node *node,
     set->units++;
     rc = classify_transacted(set, node, item, tag, db, args, count,
                              queued ? reply->element[1] : reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }

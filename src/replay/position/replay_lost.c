@@ -116,7 +116,7 @@ int replay_lost_load(struct replay_position_set *set, struct ft_err *err)
                          cursor, &reply, err) != 0)
             return -1;
         rc = take_members(set, reply->element[1], err);
-        freeReplyObject(reply);
+        reply_free(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
     return rc;
 }

@@ -319,7 +319,7 @@ static int call_elsewhere(const struct replay_position_set *set, uint16_t slot, 
             return 0;
         }
         node = find_redirect(set, node, reply->str, &ask, err);
-        freeReplyObject(reply);
+        reply_free(reply);
         if (node == NULL)
             return -1;
     }
@@ -343,7 +343,7 @@ static int work_elsewhere(struct pass *p, uint16_t slot, struct ft_err *err)
         if (rc != 0)
             break;
         rc = take_answer(p, slot, requests[i].kind, reply, err);
-        freeReplyObject(reply);
+        reply_free(reply);
     }
     return rc;
 }
@@ -398,7 +398,7 @@ static int bring(struct pass *p, uint16_t slot, struct bytes field, struct bytes
     if (target_node_call(node->server, NULL, add, 4, err) != 0 ||
         call_elsewhere(p->set, slot, &reply, &drop, err) != 0)
         return -1;
-    freeReplyObject(reply);
+    reply_free(reply);
     node->position.error_count++;
     return 0;
 }

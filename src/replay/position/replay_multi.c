@@ -619,7 +619,7 @@ int replay_multi_put_script(struct replay_node *node, uint32_t db, const char *t
     rc = reply->type == REDIS_REPLY_ERROR
              ? refuse(node, &m->filling.steps, db, tag, args, count, reply->str, err)
              : 0;
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc != 0 || select_db(node, 0, err) != 0)
         return -1;
     return replay_multi_put_writes(node, m->host, m->script, tag, err);

@@ -86,10 +86,10 @@ static int load_by_eval(struct replay_node *node, struct bytes script, struct ft
     if (target_node_call(node->server, &reply, digest, 4, err) != 0)
         return -1;
     rc = take_sha(node, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc != 0 || target_node_ask(node->server, &reply, run, 3, err) != 0)
         return -1;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -110,7 +110,7 @@ static int load_script(struct replay_node *node, struct ft_err *err)
     if (rc == 0)
         rc = reply->type == REDIS_REPLY_ERROR ? load_by_eval(node, args[2], err)
                                               : take_sha(node, reply, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     buf_release(&renamed);
     return rc;
 }
@@ -728,7 +728,7 @@ static int check_node(struct replay_node *node, size_t *count, struct ft_err *er
         rc = reply_not_of(reply, node->server->name, "EVAL, for what was refused", err);
     for (size_t i = 0; rc == 0 && i < reply->elements; i++)
         rc = take_left(node, reply->element[i], count, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 

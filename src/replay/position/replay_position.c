@@ -66,7 +66,7 @@ static int has_key(struct replay_node *node, const char *key, bool *ret, struct 
     if (target_node_call(node->server, &reply, args, 2, err) != 0)
         return -1;
     *ret = reply->type == REDIS_REPLY_INTEGER && reply->integer != 0;
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -545,7 +545,7 @@ int replay_positions_load(struct replay_position_set *set, struct ft_err *err)
         rc = forget_old(set, err);
     for (size_t i = 0; i < count; i++) {
         replay_position_release(&all[i].p);
-        freeReplyObject(all[i].reply);
+        reply_free(all[i].reply);
     }
     free(all);
     if (rc != 0 || replay_marks_load(set, err) != 0)
@@ -680,7 +680,7 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
     if (target_node_call(node->server, &reply, read, 3, err) != 0)
         return -1;
     there = is_number(reply, p->seq);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (!there)
         return lost(node, err);
     if (target_node_call(node->server, &reply, write, 4, err) != 0)
@@ -688,7 +688,7 @@ static int prove_position(struct replay_node *node, struct ft_err *err)
     /* no field was made again; a server that has another name for HSET says OK */
     there = reply->type == REDIS_REPLY_STATUS ||
             (reply->type == REDIS_REPLY_INTEGER && reply->integer == 0);
-    freeReplyObject(reply);
+    reply_free(reply);
     p->seq++;
     if (!there)
         return lost(node, err);

@@ -718,7 +718,7 @@ static int watch_mark(struct line *line, uint16_t slot, struct ft_err *err)
         redis_pipe_call(line->pipe, &reply, seq, 3, err) != 0)
         return -1;
     rc = check_seq(line->node, reply, mark->seq, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     line->held = rc == 0;
     line->slot = slot;
     return rc;
@@ -774,7 +774,7 @@ int replay_slots_put_script(struct replay_node *node, uint32_t db, const char *t
     rc = reply->type == REDIS_REPLY_ERROR
              ? refuse_script(node, db, tag, args, count, reply->str, err)
              : 0;
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc == 0 ? replay_multi_put_writes(node, m->host, m->script, tag, err) : -1;
 }
 

@@ -58,7 +58,7 @@ int replay_state_load(struct replay_position_set *set, struct ft_err *err)
     if (target_node_call(replay_state_node(set), &reply, args, 2, err) != 0)
         return -1;
     rc = replay_state_parse(&set->state, reply, set->flow_count, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     return rc;
 }
 
@@ -134,7 +134,7 @@ int replay_state_prove(struct replay_position_set *set, struct ft_err *err)
     if (target_node_call(replay_state_node(set), &reply, args, 2, err) != 0)
         return -1;
     rc = replay_state_parse(&found, reply, set->flow_count, err);
-    freeReplyObject(reply);
+    reply_free(reply);
     if (rc == 0 && !is_same_state(&found, &set->state))
         rc = err_set(err, FT_ERR_NET,
                      "the state of the replay on the target is not the one that was "

@@ -45,7 +45,7 @@ int replay_suspects_list(struct replay_position_set *set, uint32_t db, struct by
         return -1;
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
         replay_report_listed_one(set->report);
-    freeReplyObject(reply);
+    reply_free(reply);
     return remember(set, db, key, err);
 }
 
@@ -210,7 +210,7 @@ int replay_suspects_count(struct replay_position_set *set, struct ft_err *err)
         return -1;
     replay_report_listed(set->report,
                          reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0);
-    freeReplyObject(reply);
+    reply_free(reply);
     return 0;
 }
 
@@ -230,7 +230,7 @@ int replay_suspects_load(struct replay_position_set *set, struct ft_err *err)
         if (replay_suspects_scan(set, cursor, &reply, err) != 0)
             return -1;
         rc = take_all_listed(set, reply->element[1], err);
-        freeReplyObject(reply);
+        reply_free(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
     return rc;
 }
