@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/passed_memory.h"
@@ -135,4 +136,26 @@ int fs_take_room(int fd, size_t bytes)
         rc = posix_fallocate(fd, 0, (off_t)bytes);
     while (rc == EINTR);
     return rc;
+}
+
+int fs_map_unnamed(void **ret, size_t bytes, struct ft_err *err)
+{
+    const char *dir;
+    void *p = MAP_FAILED;
+    int fd = fs_open_unnamed(&dir, err);
+    int rc;
+
+    if (fd < 0)
+        return -1;
+    rc = fs_take_room(fd, bytes);
+    if (rc == 0) {
+        p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        rc = errno;
+    }
+    if (p == MAP_FAILED) {
+        (void)close(fd); /* there is nothing in it */
+        return err_errno(err, rc, "%zu bytes in \"%s\" (TMPDIR)", bytes, dir);
+    }
+    *ret = p;
+    return fd;
 }

@@ -27,16 +27,6 @@ static void *no_memory(size_t size, struct ft_err *err)
     return NULL;
 }
 
-static bool map(struct memory_area *area, int protection)
-{
-    void *p = mmap(NULL, area->size, protection, MAP_SHARED, area->fd, 0);
-
-    if (p == MAP_FAILED)
-        return false;
-    area->p = p;
-    return true;
-}
-
 /* With the first `used` bytes of `from`. */
 static bool on_heap(struct memory_area *ret, const void *from, size_t used, size_t size)
 {
@@ -51,17 +41,16 @@ static bool on_heap(struct memory_area *ret, const void *from, size_t used, size
 static bool in_file(struct memory_area *ret, const void *from, size_t used, size_t size)
 {
     struct ft_err ignored = FT_ERR_INIT; /* the heap is the other way */
-    const char *dir;
+    void *p;
 
-    *ret = (struct memory_area){
-        .kind = MEMORY_FILE, .size = size, .fd = fs_open_unnamed(&dir, &ignored)};
+    *ret = (struct memory_area){.kind = MEMORY_FILE, .size = size};
+    ret->fd = fs_map_unnamed(&p, size, &ignored);
     if (ret->fd < 0)
         return false;
-    if (fs_take_room(ret->fd, size) == 0 &&
-        fs_pwrite_all(ret->fd, from, used, 0, SHOWN_NAME, &ignored) == 0 &&
-        map(ret, PROT_READ | PROT_WRITE))
+    ret->p = p;
+    if (fs_pwrite_all(ret->fd, from, used, 0, SHOWN_NAME, &ignored) == 0)
         return true;
-    (void)close(ret->fd); /* there is nothing in it */
+    release(*ret);
     return false;
 }
 
@@ -118,16 +107,18 @@ int large_memory_write(void *p, size_t offset, const void *from, size_t n, struc
 const void *large_memory_view(int fd, size_t size, const char *name, struct ft_err *err)
 {
     struct memory_area area = {.kind = MEMORY_VIEW, .size = size, .fd = fd};
+    void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 
-    if (!map(&area, PROT_READ)) {
+    if (p == MAP_FAILED) {
         (void)err_errno(err, errno, "could not map \"%s\"", name);
         return NULL;
     }
+    area.p = p;
     if (memory_area_add(area) != 0) {
         release(area);
         return no_memory(size, err);
     }
-    return area.p;
+    return p;
 }
 
 void large_memory_free(const void *p)

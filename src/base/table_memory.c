@@ -1,30 +1,19 @@
 #include "base/table_memory.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/fsutil.h"
+#include "base/file_io.h"
 
 static int map(struct table_memory *ret, size_t size_bytes, const char *what, struct ft_err *err)
 {
-    const char *dir;
-    void *p = MAP_FAILED;
-    int fd = fs_open_unnamed(&dir, err);
-    int rc;
+    void *p;
+    int fd = fs_map_unnamed(&p, size_bytes, err);
 
     if (fd < 0)
         return err_wrap(err, "%s", what);
-    rc = fs_take_room(fd, size_bytes);
-    if (rc == 0) {
-        p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        rc = errno;
-    }
     (void)close(fd); /* the mapping keeps it */
-    if (p == MAP_FAILED)
-        return err_errno(err, rc, "%s: %zu bytes in \"%s\" (TMPDIR)", what, size_bytes, dir);
     *ret = (struct table_memory){p, size_bytes, true};
     return 0;
 }

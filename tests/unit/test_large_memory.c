@@ -1,8 +1,9 @@
 /* Buffers that become large: in a file without a name, or on the heap where none can be made. */
 #include "lib/test_main.h"
 
-#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -72,6 +73,9 @@ static void test_several_at_once(void **state)
     buf_release(&bufs[1]);
     check(&bufs[0]);
     check(&bufs[2]);
+    assert_true(bytes_eq(buf_bytes(&bufs[0]), buf_bytes(&bufs[2])));
+    bufs[2].p[bufs[2].n - 1] ^= 1;
+    assert_false(bytes_eq(buf_bytes(&bufs[0]), buf_bytes(&bufs[2])));
     buf_release(&bufs[2]);
     memory_passed(bufs[0].p + PIECE + 5, PIECE);
     check(&bufs[0]);
@@ -95,6 +99,48 @@ static void test_without_a_file_it_is_the_heap(void **state)
     free(old);
     t_ok(buf_append(&b, piece_of(0), PIECE, &err), &err); /* it stays there */
     assert_memory_equal(b.p + MANY * PIECE, piece_of(0), PIECE);
+    buf_release(&b);
+}
+
+/* No file may become larger than so many bytes; what has become so already stays. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void test_a_file_that_cannot_grow(void **state)
+{
+    struct buf b = {0};
+
+    (void)state;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(LARGE_MEMORY_LEAST_BYTES + LARGE_MEMORY_LEAST_BYTES / 2);
+    fill(&b, PIECE);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(memory_area_of(b.p).kind, MEMORY_OTHER); /* on the heap by now */
+    check(&b);
+    buf_release(&b);
+}
+
+static void test_what_cannot_be_written_is_an_error(void **state)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct buf b = {0};
+
+    (void)state;
+    fill(&b, PIECE);
+    assert_int_equal(memory_area_of(b.p).kind, MEMORY_FILE);
+    t_ok(buf_reserve(&b, PIECE, &err), &err);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(PIECE);
+    t_fails(buf_append(&b, piece_of(0), PIECE, &err), &err, FT_ERR_IO, "could not write");
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(b.n, MANY * PIECE);
+    check(&b);
     buf_release(&b);
 }
 
@@ -142,6 +188,8 @@ int main(void)
         cmocka_unit_test(test_buffers_grow_and_keep_what_they_have),
         cmocka_unit_test(test_several_at_once),
         cmocka_unit_test(test_without_a_file_it_is_the_heap),
+        cmocka_unit_test(test_a_file_that_cannot_grow),
+        cmocka_unit_test(test_what_cannot_be_written_is_an_error),
         cmocka_unit_test(test_the_heap_is_left_alone),
         cmocka_unit_test(test_a_file_is_viewed_and_written),
     };
