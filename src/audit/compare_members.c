@@ -1,8 +1,7 @@
 #include "audit/compare_members.h"
 
-#include <xxhash.h>
-
 #include "base/table_memory.h"
+#include "rdb/digest.h"
 #include "rdb/value_iter.h"
 #include "rdb/value_walk.h"
 
@@ -10,8 +9,8 @@
 
 /* A member of B. Names of the same 128 bits are taken for the same. */
 struct slot {
-    XXH128_hash_t name; /* both 0: free */
-    uint64_t rest;      /* of what it has */
+    struct value_digest name; /* both 0: free */
+    uint64_t rest;            /* of what it has */
     int64_t expire_ms;
     bool seen; /* A has it too */
 };
@@ -37,12 +36,20 @@ static struct bytes name_of(const struct members *m, const struct value_element 
     return m->class_ == VALUE_HASH ? e->field : e->value;
 }
 
-static XXH128_hash_t hash_name(struct bytes name)
+static struct value_digest digest_of(struct bytes part)
 {
-    XXH128_hash_t h = XXH3_128bits(name.n == 0 ? (const void *)"" : name.p, name.n);
+    struct value_digest d = {0};
 
-    h.low64 |= 1;
-    return h;
+    value_digest_follow(&d, 0, part);
+    return d;
+}
+
+static struct value_digest hash_name(struct bytes name)
+{
+    struct value_digest d = digest_of(name);
+
+    d.low |= 1;
+    return d;
 }
 
 static uint64_t hash_rest(const struct members *m, const struct value_element *e)
@@ -50,15 +57,15 @@ static uint64_t hash_rest(const struct members *m, const struct value_element *e
     double score = e->score == 0 ? 0 : e->score; /* -0 is 0 */
 
     if (m->class_ == VALUE_HASH)
-        return XXH3_64bits(e->value.n == 0 ? (const void *)"" : e->value.p, e->value.n);
-    return m->class_ == VALUE_ZSET ? XXH3_64bits(&score, sizeof(score)) : 0;
+        return digest_of(e->value).low;
+    return m->class_ == VALUE_ZSET ? digest_of(bytes_of(&score, sizeof(score))).low : 0;
 }
 
-static struct slot *find(const struct table *t, XXH128_hash_t name)
+static struct slot *find(const struct table *t, struct value_digest name)
 {
-    size_t i = (size_t)name.high64 & (t->capacity - 1);
+    size_t i = (size_t)name.high & (t->capacity - 1);
 
-    while (t->slots[i].name.low64 != 0 && !XXH128_isEqual(t->slots[i].name, name))
+    while (t->slots[i].name.low != 0 && !value_digest_eq(&t->slots[i].name, &name))
         i = (i + 1) & (t->capacity - 1);
     return &t->slots[i];
 }
@@ -81,7 +88,7 @@ static int grow_table(struct table *t, struct ft_err *err)
     if (make_table(&wider, t->capacity == 0 ? FIRST_CAPACITY : 2 * t->capacity, err) != 0)
         return -1;
     for (size_t i = 0; i < t->capacity; i++) {
-        if (t->slots[i].name.low64 != 0)
+        if (t->slots[i].name.low != 0)
             *find(&wider, t->slots[i].name) = t->slots[i];
     }
     wider.count = t->count;
@@ -117,7 +124,7 @@ static int fill_table(struct members *m, struct ft_err *err)
             (2 * (m->table.count + 1) > m->table.capacity && grow_table(&m->table, err) != 0)) {
             rc = -1;
         } else {
-            XXH128_hash_t name = hash_name(name_of(m, &e));
+            struct value_digest name = hash_name(name_of(m, &e));
 
             *find(&m->table, name) = (struct slot){name, hash_rest(m, &e), e.expire_ms, false};
             m->table.count++;
@@ -170,7 +177,7 @@ static int compare_one(struct members *m, const struct value_element *e, struct 
     struct bytes name = name_of(m, e);
     struct slot *slot = m->table.count == 0 ? NULL : find(&m->table, hash_name(name));
 
-    if (slot == NULL || slot->name.low64 == 0) {
+    if (slot == NULL || slot->name.low == 0) {
         set_place(m, DIFFERENCE_VALUE, "", name);
         show_rest(m, e, m->ret->a);
         comparison_text(m->ret->b, COMPARISON_MISSING);

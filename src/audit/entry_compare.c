@@ -61,12 +61,9 @@ static void show_around(char out[COMPARISON_TEXT_SIZE], struct bytes b, size_t a
 
 static void compare_bytes(const char *what, struct bytes a, struct bytes b, struct comparison *ret)
 {
-    size_t n = a.n < b.n ? a.n : b.n;
-    size_t at = 0;
+    const size_t at = bytes_common(a, b);
 
-    while (at < n && a.p[at] == b.p[at])
-        at++;
-    if (at == n && a.n == b.n)
+    if (at == a.n && at == b.n)
         return;
     comparison_set(ret, DIFFERENCE_VALUE, "%sbyte %zu of %zu", what, at + 1, a.n);
     show_around(ret->a, a, at);

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/passed_memory.h"
-
 bool bytes_to_u64(struct bytes b, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -246,6 +244,22 @@ void text_make_printable(char *text, size_t size)
     }
     text[used] = '\0';
     free(rest);
+}
+
+/* Piece by piece: of many megabytes not all need be in memory. */
+size_t bytes_common(struct bytes a, struct bytes b)
+{
+    const size_t n = a.n < b.n ? a.n : b.n;
+    size_t at = 0;
+
+    while (n - at > MEMORY_STRIDE && memcmp(a.p + at, b.p + at, MEMORY_STRIDE) == 0) {
+        memory_passed(a.p + at, MEMORY_STRIDE);
+        memory_passed(b.p + at, MEMORY_STRIDE);
+        at += MEMORY_STRIDE;
+    }
+    while (at < n && a.p[at] == b.p[at])
+        at++;
+    return at;
 }
 
 bool bytes_is_utf8(struct bytes b)

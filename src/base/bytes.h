@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/passed_memory.h"
+
 struct bytes {
     const uint8_t *p;
     size_t n;
@@ -28,9 +30,14 @@ static inline struct bytes bytes_str(const char *s)
     return bytes_of(s, strlen(s));
 }
 
+/* bytes_common - how many at the front are the same in both. */
+size_t bytes_common(struct bytes a, struct bytes b);
+
 static inline bool bytes_eq(struct bytes a, struct bytes b)
 {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+    if (a.n != b.n || a.n > MEMORY_STRIDE)
+        return a.n == b.n && bytes_common(a, b) == a.n;
+    return a.n == 0 || memcmp(a.p, b.p, a.n) == 0;
 }
 
 /* bytes_compare - as memcmp; a prefix comes first. */

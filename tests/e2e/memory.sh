@@ -59,6 +59,13 @@ for kind in $(effort "string lzf stream element list hash zset" "string lzf stre
     rm -f "$T/out.rdb"
 done
 
+# Values that differ, at their end.
+"$MAKE_LARGE" string $SIZE "$T/in.rdb" && "$MAKE_LARGE" string $SIZE "$T/other.rdb" || fail "make-large"
+printf x | dd of="$T/other.rdb" bs=1 seek=$((SIZE * 1048576 - 4096)) conv=notrunc 2>/dev/null
+check_status "values that differ" 3 "1 key differs" "$PEAK_RSS" "$T/peak" "$FLOWTAPE" diff "$T/in.rdb" "$T/other.rdb"
+check "values that differ: $(($(cat "$T/peak") / 1024)) MiB" [ "$(cat "$T/peak")" -le $((BUDGET * 1024)) ]
+rm -f "$T/other.rdb"
+
 # What was seen of a value's members is not kept in memory either.
 "$MAKE_LARGE" many $SIZE "$T/in.rdb" || fail "make-large many"
 within "many members: verify" verify "$T/in.rdb"
