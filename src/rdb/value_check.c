@@ -22,6 +22,15 @@ static struct bytes name_of(enum value_class class, const struct value_element *
     return class == VALUE_HASH ? element->field : element->value;
 }
 
+static int is_twice(enum value_class class, struct bytes name, struct ft_err *err)
+{
+    char shown[100];
+
+    return err_set(err, FT_ERR_CORRUPT, "%s \"%s\" is in the value twice",
+                   class == VALUE_HASH ? "field" : "member",
+                   bytes_escape(name, shown, sizeof(shown)));
+}
+
 /* Another element of the same hash was seen: is it the same? `index` is this one's. */
 static int check_same(struct value_check *c, unsigned type, struct bytes value, uint64_t index,
                       struct bytes name, struct ft_err *err)
@@ -30,7 +39,6 @@ static int check_same(struct value_check *c, unsigned type, struct bytes value, 
     struct value_element element;
     struct buf copy = {0};
     bool same = false;
-    char shown[100];
     int rc = buf_append(&copy, name.p, name.n, err);
 
     if (rc == 0)
@@ -40,9 +48,7 @@ static int check_same(struct value_check *c, unsigned type, struct bytes value, 
         same = rc == 0 && bytes_eq(name_of(class, &element), buf_bytes(&copy));
     }
     if (same)
-        rc = err_set(err, FT_ERR_CORRUPT, "%s \"%s\" is in the value twice",
-                     class == VALUE_HASH ? "field" : "member",
-                     bytes_escape(buf_bytes(&copy), shown, sizeof(shown)));
+        rc = is_twice(class, buf_bytes(&copy), err);
     /* a mere coincidence: to where the check was */
     if (rc == 0)
         rc = begin(c, type, value, err);
@@ -102,7 +108,6 @@ static int see_name(struct repeats *r, enum value_class class, struct bytes name
                     struct ft_err *err)
 {
     const uint64_t hash = member_set_hash(name);
-    char shown[100];
     size_t i = 0;
 
     while (i < r->count && r->hashes[i] != hash)
@@ -110,9 +115,7 @@ static int see_name(struct repeats *r, enum value_class class, struct bytes name
     if (i == r->count)
         return 0;
     if (is_among(buf_bytes(&r->seen[i]), name))
-        return err_set(err, FT_ERR_CORRUPT, "%s \"%s\" is in the value twice",
-                       class == VALUE_HASH ? "field" : "member",
-                       bytes_escape(name, shown, sizeof(shown)));
+        return is_twice(class, name, err);
     if (buf_append(&r->seen[i], &name.n, sizeof(name.n), err) != 0)
         return -1;
     return buf_append(&r->seen[i], name.p, name.n, err);

@@ -1,6 +1,6 @@
 /*
- * reply_free.h - frees a hiredis' redisReply that reply_reader.h, or hiredis, has made: the text of one may be in large_memory.h,
- * which freeReplyObject would not know.
+ * reply_free.h - frees a reply that reply_reader.h, or hiredis, has made: its text may be in a file (large_memory.h), of which
+ * hiredis' freeReplyObject knows nothing.
  */
 #ifndef FLOWTAPE_WIRE_REPLY_FREE_H
 #define FLOWTAPE_WIRE_REPLY_FREE_H

@@ -4,10 +4,9 @@
  * What it is   Sans-I/O: takes pieces of what was received and makes hiredis' redisReply of them, one
  *              at a time; what lies after a reply is left to the caller. Each byte is looked at once,
  *              however small the pieces are.
- * Memory       Follows what has come, not what a header claims; a text of many megabytes is in a file (large_memory.h). It is
- *              bounded for each reply: a line
- *              by REPLY_LINE_MAX, everything together by the limit given, in which each element counts
- *              REPLY_ELEMENT_COST besides its text, and nesting by REPLY_DEPTH_MAX.
+ * Memory       Follows what has come, not what a header claims; a text of many megabytes is in a file (large_memory.h).
+ *              It is bounded for each reply: a line by REPLY_LINE_MAX, everything together by the limit given, in
+ *              which each element counts REPLY_ELEMENT_COST besides its text, and nesting by REPLY_DEPTH_MAX.
  * Errors       FT_ERR_PROTOCOL (not a reply, too long, nested too deeply), FT_ERR_NOMEM; the caller
  *              adds who said it. After one nothing can be read any more.
  * Threads      Not shared.

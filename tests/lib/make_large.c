@@ -4,8 +4,8 @@
  *   make-large KIND MEGABYTES FILE
  *
  * string, list, hash, zset, stream: an RDB of Redis, its value in elements of 4 KiB (a string: one);
- * lzf: a string that is stored as a compressed one; many: a set, a member of 8 bytes for each 32; element: a list of one element; blob: a string within a zstd blob of Dragonfly, which shrinks to
- * almost nothing; tags: lists that come in interleaved tagged chunks, 64 of them together that large.
+ * lzf: a compressed string; many: a set, a member of 8 bytes for each 32; element: a list of one
+ * element; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists that come in interleaved tagged chunks, 64 of them together that large.
  * Beside it there is always a small key "small". recording: a folder for the stand-in master, with such
  * a string in the snapshot of its one flow, and another one in a record of its journal.
  */
@@ -147,17 +147,23 @@ static void put_key(int type, const char *key)
     put_text(key);
 }
 
-/* What nothing repeats in: runs of 32 bytes as they are, each after its length. */
+/* 32 bytes as they are, after their length, then 127 times as many from 4,096 bytes before, once there are so many: what was
+ * written is read again. */
 static void put_lzf(uint64_t bytes)
 {
+    static const uint8_t again[] = {0xe0 | 4095 >> 8, 32 - 9, 4095 & 0xff};
     const uint64_t count = bytes / ELEMENT_BYTES;
 
     (void)fputc(0xc3, out);
-    put_len(count * ELEMENT_BYTES / 32 * 33);
+    put_len(128 * 33 + (count - 1) * (33 + 127 * sizeof(again)));
     put_len(count * ELEMENT_BYTES);
     for (uint64_t i = 0; i < count; i++) {
         store_le64(element, i * 0x9e3779b97f4a7c15u);
         for (unsigned at = 0; at < ELEMENT_BYTES; at += 32) {
+            if (i != 0 && at != 0) {
+                put(again, sizeof(again));
+                continue;
+            }
             (void)fputc(31, out);
             put(element + at, 32);
         }

@@ -230,9 +230,10 @@ static void test_large_values(void **state)
     }
 }
 
-/* Scores as texts, of which the last is none. */
+/* Each score is a number but the last. */
 static void test_many_scores(void **state)
 {
+    static const uint8_t not_a_number[] = {0, 0, 0, 0, 0, 0, 0xf8, 0x7f};
     const unsigned count = (1u << 20) + 5;
     struct value_check c = {0};
     struct ft_err err = FT_ERR_INIT;
@@ -241,11 +242,14 @@ static void test_many_scores(void **state)
 
     (void)state;
     t_ok(buf_append(&b, head, sizeof(head), &err), &err);
-    for (unsigned i = 0; i < count; i++)
-        t_ok(buf_printf(&b, &err, "%c%07u%c7", 7, i, 1), &err);
-    t_ok(value_check_run(&c, RDB_TYPE_ZSET, buf_bytes(&b), &err), &err);
-    b.p[b.n - 2] = 0; /* an empty text, and one of 7 after it */
-    t_fails(value_check_run(&c, RDB_TYPE_ZSET, buf_bytes(&b), &err), &err, FT_ERR_CORRUPT, "score");
+    for (unsigned i = 0; i < count; i++) {
+        t_ok(buf_printf(&b, &err, "%c%07u", 7, i), &err);
+        t_ok(buf_append(&b, "\0\0\0\0\0\0\xf0\x3f", 8, &err), &err);
+    }
+    t_ok(value_check_run(&c, RDB_TYPE_ZSET_2, buf_bytes(&b), &err), &err);
+    memcpy(b.p + b.n - sizeof(not_a_number), not_a_number, sizeof(not_a_number));
+    t_fails(value_check_run(&c, RDB_TYPE_ZSET_2, buf_bytes(&b), &err), &err, FT_ERR_CORRUPT,
+            "the score of member \"1048580\" is not a number");
     value_check_release(&c);
     buf_release(&b);
 }
