@@ -12,7 +12,7 @@
 
 static bool is_large(size_t cap)
 {
-    return cap > LARGE_MEMORY_LEAST_BYTES;
+    return cap > LARGE_MEMORY_MIN_BYTES;
 }
 
 int buf_reserve(struct buf *b, size_t more, struct ft_err *err)

@@ -1,5 +1,5 @@
 /*
- * buf.h - a growable owned buffer with a hard limit. The only place that grows memory; what becomes large is in a file
+ * buf.h - a growable owned buffer with a hard limit. The only place that grows memory; a large one is in a file
  *         (large_memory.h).
  *
  * Use      struct buf b = BUF_INIT(limit_bytes); ... buf_release(&b). Zero-initialised is a valid

@@ -27,9 +27,9 @@ const char *fs_temporary_dir(void);
 /* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open; *ret_dir, which is
  * for messages, is valid as long as the environment. Returns the descriptor. */
 int fs_open_unnamed(const char **ret_dir, struct ft_err *err);
-/* fs_take_room - that so many bytes of a file can be written: 0, or an errno. */
+/* fs_take_room - allocate so many bytes of a file: 0, or an errno. */
 int fs_take_room(int fd, size_t bytes);
-/* fs_map_unnamed - such a file of so many bytes, zeros, mapped, its room taken; returns the descriptor, which the map does not need. */
+/* fs_map_unnamed - an unnamed file of so many zeros, allocated and mapped. Returns the descriptor, which the map does not need. */
 int fs_map_unnamed(void **ret, size_t bytes, struct ft_err *err);
 
 #endif

@@ -26,12 +26,12 @@ struct hash_log_batch {
 
 /* hash_log_new - what: for messages; a literal. */
 int hash_log_new(struct hash_log **ret, const char *what, struct ft_err *err);
-/* hash_log_add - one that is not 0. */
+/* hash_log_add - hash must not be 0. */
 static inline int hash_log_add(struct hash_log *l, struct hash_log_batch *batch, uint64_t hash,
                                struct ft_err *err);
-/* hash_log_flush - when a batch's thread has added its last. */
+/* hash_log_flush - call when the batch's thread has added its last hash. */
 int hash_log_flush(struct hash_log *l, struct hash_log_batch *batch, struct ft_err *err);
-/* hash_log_repeats - those that were added more than once, ascending, at most max of them. Nothing may be added
+/* hash_log_repeats - hashes that were added more than once, ascending, at most max of them. Nothing may be added
  * afterwards. */
 int hash_log_repeats(struct hash_log *l, uint64_t *ret, size_t max, size_t *ret_count,
                      struct ft_err *err);

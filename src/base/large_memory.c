@@ -84,7 +84,7 @@ void *large_memory_grow(void *p, size_t old_size, size_t used, size_t size, stru
     struct memory_area old;
     void *ret = NULL;
 
-    if (old_size <= LARGE_MEMORY_LEAST_BYTES)
+    if (old_size <= LARGE_MEMORY_MIN_BYTES)
         return first(p, used, size, err);
     old = memory_area_of(p);
     if (old.kind == MEMORY_FILE && fs_take_room(old.fd, size) == 0)

@@ -1,11 +1,11 @@
 /*
- * passed_memory.h - memory that may leave the process when it has been looked at: maps of files.
+ * passed_memory.h - pages of mapped files that a reader does not need in memory any more.
  *
- * What it is   Who goes through something that may be large, from one end to the other, says now and then what it is done with. If
- *              it is a map of a file, its pages are let go of. That is never wrong: what is needed again comes back by itself. Of any
- *              other memory nothing happens.
- * Areas        What has been mapped is known here; there is little of it at any time.
- * Threads      Any. An area may not be unmapped while somebody goes through it.
+ * What it is   Code that walks through something large, from one end to the other, reports now and then how far it is.
+ *              If the memory is a map of a file, the process drops those pages. This is always safe: a page that is
+ *              needed again is read from the file again. For any other memory nothing happens.
+ * Areas        Maps register here. There are few at any time.
+ * Threads      Any. An area must not be unmapped while another thread reads it.
  */
 #ifndef FLOWTAPE_BASE_PASSED_MEMORY_H
 #define FLOWTAPE_BASE_PASSED_MEMORY_H
@@ -13,13 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How much to look at between two calls of memory_passed. */
+/* How much to read between two calls of memory_passed. */
 #define MEMORY_STRIDE ((size_t)2 << 20)
 
-/* memory_passed - these bytes, in any memory, will not be looked at soon. */
+/* memory_passed - these n bytes, in any memory, will not be needed soon. */
 void memory_passed(const void *p, size_t n);
 
-/* memory_pass - of who goes through memory and is at `at`, having told of what lies before `from`: the new `from`. */
+/* memory_pass - for a reader that is at `at` and has reported all before `from`: reports the rest once there is a stride of it.
+ * Returns the new `from`. */
 static inline const uint8_t *memory_pass(const uint8_t *from, const uint8_t *at)
 {
     if ((size_t)(at - from) < MEMORY_STRIDE)
@@ -29,9 +30,9 @@ static inline const uint8_t *memory_pass(const uint8_t *from, const uint8_t *at)
 }
 
 enum memory_area_kind {
-    MEMORY_OTHER, /* of the heap, or not known here */
-    MEMORY_FILE,  /* a map of a file that is there for nothing else */
-    MEMORY_VIEW,  /* a map of somebody's file */
+    MEMORY_OTHER, /* the heap, or not registered */
+    MEMORY_FILE,  /* a map of a file of its own */
+    MEMORY_VIEW,  /* a read-only map of a file that belongs to somebody else */
 };
 
 struct memory_area {
@@ -41,16 +42,16 @@ struct memory_area {
     int fd; /* of MEMORY_FILE */
 };
 
-/* memory_area_add - it is known from now on. -1: there is no memory for that. */
+/* memory_area_add - register an area. -1: out of memory. */
 int memory_area_add(struct memory_area area);
-/* memory_area_of - what has this byte. */
+/* memory_area_of - the area that contains p, or one of the kind MEMORY_OTHER. */
 struct memory_area memory_area_of(const void *p);
-/* memory_area_take - the same, and it is not known any more. */
+/* memory_area_take - the same, and unregister it. */
 struct memory_area memory_area_take(const void *p);
-/* memory_area_remap - more of the file that is mapped there; nobody takes what lies where it was for a part of it. NULL: an error, and
- * nothing has changed. */
+/* memory_area_remap - map more of the area's file, possibly elsewhere. Registered throughout, so that memory_passed never takes other
+ * memory at the old address for the area's. NULL: it failed, and nothing has changed. */
 void *memory_area_remap(const void *p, size_t size);
-/* memory_area_replace - this one is in the place of the one that begins there. */
+/* memory_area_replace - register `area` in place of the one that begins at p. */
 void memory_area_replace(const void *p, struct memory_area area);
 
 #endif

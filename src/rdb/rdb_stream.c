@@ -127,7 +127,7 @@ void stream_walk_start(struct rdb_stream *s, enum rdb_item_kind kind, bool keep,
     s->state = STREAM_WALK;
     s->walk.keep = keep;
     s->walk.walked = done;
-    s->walk.told = 0;
+    s->walk.reported = 0;
     s->walk.passed = 0;
 }
 
@@ -145,8 +145,8 @@ enum step stream_walk_go(struct rdb_stream *s, struct ft_err *err)
         return step;
     }
     w->walked += used;
-    w->told =
-        (size_t)(memory_pass(stream_at(s) + w->told, stream_at(s) + w->walked) - stream_at(s));
+    w->reported =
+        (size_t)(memory_pass(stream_at(s) + w->reported, stream_at(s) + w->walked) - stream_at(s));
     if (step == STEP_MORE) {
         uint64_t skip = w->walk.skip;
 

@@ -55,7 +55,7 @@ struct stream_walk {
     struct value_walk walk;
     bool keep;
     size_t walked;   /* keep: distance from the first byte that is held */
-    size_t told;     /* keep: of it, what memory_passed has been told of */
+    size_t reported; /* keep: of it, what was reported to memory_passed */
     uint64_t passed; /* else: bytes consumed */
 };
 

@@ -7,7 +7,7 @@
 
 #include <hiredis/hiredis.h>
 
-/* reply_free - with all that is in it; NULL: nothing. */
+/* reply_free - with all its elements. NULL is allowed. */
 void reply_free(redisReply *reply);
 
 #endif

@@ -219,7 +219,7 @@ static int grow_bulk(struct reply_reader *r, size_t n, struct ft_err *err)
         room = bulk->len + n;
     if (room > whole)
         room = whole;
-    grown = room > LARGE_MEMORY_LEAST_BYTES
+    grown = room > LARGE_MEMORY_MIN_BYTES
                 ? large_memory_grow(bulk->str, r->bulk_room, bulk->len, room, err)
                 : realloc(bulk->str, room);
     if (grown == NULL)
@@ -237,7 +237,7 @@ static int feed_bulk(struct reply_reader *r, struct bytes *in, struct ft_err *er
 
     if (n > r->bulk_room - bulk->len && grow_bulk(r, n, err) != 0)
         return -1;
-    if (r->bulk_room <= LARGE_MEMORY_LEAST_BYTES)
+    if (r->bulk_room <= LARGE_MEMORY_MIN_BYTES)
         memcpy(bulk->str + bulk->len, in->p, n);
     else if (large_memory_write(bulk->str, bulk->len, in->p, n, err) != 0)
         return -1;

@@ -13,7 +13,7 @@
 #include "base/passed_memory.h"
 
 #define PIECE ((size_t)1 << 20)
-#define MANY  ((LARGE_MEMORY_LEAST_BYTES / PIECE) * 3)
+#define MANY  ((LARGE_MEMORY_MIN_BYTES / PIECE) * 3)
 
 static uint8_t piece[PIECE];
 
@@ -118,7 +118,7 @@ static void test_a_file_that_cannot_grow(void **state)
 
     (void)state;
     (void)signal(SIGXFSZ, SIG_IGN);
-    limit_files(LARGE_MEMORY_LEAST_BYTES + LARGE_MEMORY_LEAST_BYTES / 2);
+    limit_files(LARGE_MEMORY_MIN_BYTES + LARGE_MEMORY_MIN_BYTES / 2);
     fill(&b, PIECE);
     limit_files(RLIM_INFINITY);
     assert_int_equal(memory_area_of(b.p).kind, MEMORY_OTHER); /* on the heap by now */
