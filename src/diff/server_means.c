@@ -127,9 +127,11 @@ int server_means_find(struct target_client *t, const struct diff_side *side,
         ask_key_command(t, "PEXPIRETIME", &m.absolute_times, err) != 0 ||
         ask_key_command(t, "PTTL", &times, err) != 0 ||
         ask_key_command(t, "DUMP", &m.dump, err) != 0 ||
-        ask_key_command(t, "TYPE", &m.types, err) != 0)
+        ask_key_command(t, "TYPE", &m.types, err) != 0 ||
+        ask_key_command(t, "MGET", &m.many_strings, err) != 0)
         return -1;
     m.absolute_times &= t->version >= EXPIRETIME_VERSION;
+    m.many_strings &= !t->cluster && filter_class(rules->filter, VALUE_STRING);
     if (!m.absolute_times && !times)
         return err_set(err, FT_ERR_PROTOCOL, "%s does not allow PTTL, which is needed", side->name);
     if (!m.types)
@@ -137,6 +139,7 @@ int server_means_find(struct target_client *t, const struct diff_side *side,
     if (find_typed(t, rules, &m, typed, err) != 0)
         return -1;
     m.types = typed[0] == '\0';
+    m.many_strings &= m.types;
     if (!m.types && !m.dump)
         return err_set(err, FT_ERR_PROTOCOL,
                        "%s does not allow DUMP, nor what values could be read with instead: %s; "

@@ -19,6 +19,7 @@ struct server_means {
     bool field_times;    /* fields of hashes may have times */
     bool full_streams;   /* XINFO STREAM FULL; else XINFO GROUPS, XINFO CONSUMERS and XPENDING */
     bool json;           /* JSON.GET */
+    bool many_strings;   /* MGET of any keys: not where each slot has a server */
     char state
         [REPLAY_KEY_SIZE]; /* of the replay whose keys are compared, or that has the server alone */
     bool deferred;         /* a replay has moved the times of keys, and not given them back yet */

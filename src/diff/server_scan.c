@@ -18,6 +18,9 @@
 /* Databases of a server that does not tell them; it says which is one too many. */
 #define DATABASES_MAX     100000u
 #define FUNCTIONS_VERSION 700u
+/* More would spare a server nothing, and all of them are in memory at a time: strings as long as that come one by one. */
+#define STRINGS_AT_ONCE   8u
+#define STRING_LONG_BYTES ((size_t)64 << 10)
 
 /* The keys of one answer to SCAN. */
 struct portion {
@@ -25,13 +28,15 @@ struct portion {
     struct portion_key {
         int64_t expire_ms;
         int class_; /* -1: it is not there any more, or not here */
+        bool taken; /* as one of several strings */
         bool is_long;
     } * keys;
     size_t capacity;
 };
 
-/* In each step, of three portions: the names of one, types and times of the second, the values of the third. */
-#define PORTIONS 3
+/* In each step, of four portions: the names of one, times of the second, and where most keys are strings, their values, types of
+ * what is left of the third, the values of that of the fourth. */
+#define PORTIONS 4
 
 struct scanner {
     struct server_scan *s;
@@ -43,7 +48,9 @@ struct scanner {
     uint32_t db;
     char cursor[KEY_SCAN_CURSOR_SIZE];
     struct portion portions[PORTIONS];
-    struct portion *named, *typed, *valued;
+    struct portion *named, *timed, *typed, *valued;
+    bool mostly_strings;         /* of the last portion of which that is known */
+    size_t longest_string_bytes; /* of late */
 };
 
 /* Answers like MOVED say that somebody else has the key by now. */
@@ -115,6 +122,9 @@ static int take_value(struct scanner *c, struct portion_key *k, struct bytes nam
     int end = dump ? server_value_take_dump(&c->value, &entry, reply, err)
                    : server_value_take(&c->value, &entry, (enum value_class)k->class_, reply, err);
 
+    if (k->class_ == VALUE_STRING && reply->type == REDIS_REPLY_STRING &&
+        reply->len > c->longest_string_bytes)
+        c->longest_string_bytes = reply->len;
     if (end < 0)
         return -1;
     if (end == SERVER_VALUE_LONG)
@@ -122,23 +132,62 @@ static int take_value(struct scanner *c, struct portion_key *k, struct bytes nam
     return end == SERVER_VALUE_TAKEN || end == SERVER_VALUE_LONG ? 0 : leave(c, k, name, err);
 }
 
+static size_t strings_from(const struct portion *p, size_t i)
+{
+    size_t left = p->names.count - i;
+
+    return left < STRINGS_AT_ONCE ? left : STRINGS_AT_ONCE;
+}
+
+/* Nothing comes of a key that is no string. If all are refused they are asked for one by one, which says why. */
+static int take_strings(struct scanner *c, size_t first, const redisReply *reply,
+                        struct ft_err *err)
+{
+    struct portion *p = c->timed;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        c->means.many_strings = false;
+        return 0;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != strings_from(p, first))
+        return err_set(err, FT_ERR_PROTOCOL,
+                       "%s answered MGET with something else than the values of its keys",
+                       c->s->node->name);
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct portion_key *k = &p->keys[first + i];
+
+        if (reply->element[i]->type == REDIS_REPLY_NIL || k->class_ < 0)
+            continue;
+        k->class_ = VALUE_STRING;
+        k->taken = true;
+        if (take_value(c, k, key_names_at(&p->names, first + i), false, reply->element[i], err) !=
+            0)
+            return -1;
+    }
+    return 0;
+}
+
 static int on_reply(void *context, uint64_t tag, const redisReply *reply, struct ft_err *err)
 {
     enum server_question question = (enum server_question)(tag % QUESTION_COUNT);
     size_t i = (size_t)(tag / QUESTION_COUNT);
     struct scanner *c = context;
-    struct portion *p = question >= QUESTION_VALUE ? c->valued : c->typed;
-    struct portion_key *k;
+    struct portion *p;
 
     if (tag == TAG_SCAN)
         return take_names(c, reply, err);
-    k = &p->keys[i];
-    if (question >= QUESTION_VALUE)
-        return take_value(c, k, key_names_at(&p->names, i), question == QUESTION_DUMP, reply, err);
-    /* its time and its type are both refused, or only the second one */
+    if (question == QUESTION_STRINGS)
+        return take_strings(c, i, reply, err);
+    if (question == QUESTION_TIME)
+        p = c->timed;
+    else
+        p = question == QUESTION_TYPE ? c->typed : c->valued;
+    if (question == QUESTION_VALUE || question == QUESTION_DUMP)
+        return take_value(c, &p->keys[i], key_names_at(&p->names, i), question == QUESTION_DUMP,
+                          reply, err);
     if (is_redirect(reply))
-        return k->class_ < 0 ? 0 : leave(c, k, key_names_at(&p->names, i), err);
-    return take_before(c, k, question, reply, err);
+        return leave(c, &p->keys[i], key_names_at(&p->names, i), err);
+    return take_before(c, &p->keys[i], question, reply, err);
 }
 
 /*
@@ -151,10 +200,25 @@ static int put(struct scanner *c, size_t i, enum server_question question, const
     return redis_pipe_put(c->pipe, (uint64_t)i * QUESTION_COUNT + question, args, count, err);
 }
 
-static int ask_before(struct scanner *c, struct ft_err *err)
+static int ask_strings(struct scanner *c, struct ft_err *err)
+{
+    struct portion *p = c->timed;
+    struct bytes args[1 + STRINGS_AT_ONCE] = {bytes_str("MGET")};
+
+    for (size_t i = 0, count; i < p->names.count; i += count) {
+        count = strings_from(p, i);
+        for (size_t n = 0; n < count; n++)
+            args[1 + n] = key_names_at(&p->names, i + n);
+        if (put(c, i, QUESTION_STRINGS, args, 1 + count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int ask_times(struct scanner *c, struct ft_err *err)
 {
     const char *expiry = server_means_time_command(&c->means);
-    struct portion *p = c->typed;
+    struct portion *p = c->timed;
 
     if (ARRAY_RESERVE(&p->keys, &p->capacity, p->names.count, "a portion of keys", err) != 0)
         return -1;
@@ -163,10 +227,24 @@ static int ask_before(struct scanner *c, struct ft_err *err)
         p->keys[i] = (struct portion_key){.expire_ms = RDB_NO_EXPIRY, .class_ = VALUE_MODULE};
     for (size_t i = 0; i < p->names.count; i++) {
         const struct bytes time[] = {bytes_str(expiry), key_names_at(&p->names, i)};
-        const struct bytes type[] = {bytes_str("TYPE"), key_names_at(&p->names, i)};
 
-        if ((!c->no_times && put(c, i, QUESTION_TIME, time, 2, err) != 0) ||
-            (c->means.types && put(c, i, QUESTION_TYPE, type, 2, err) != 0))
+        if (!c->no_times && put(c, i, QUESTION_TIME, time, 2, err) != 0)
+            return -1;
+    }
+    return c->means.many_strings && c->mostly_strings && c->longest_string_bytes < STRING_LONG_BYTES
+               ? ask_strings(c, err)
+               : 0;
+}
+
+static int ask_types(struct scanner *c, struct ft_err *err)
+{
+    struct portion *p = c->typed;
+
+    for (size_t i = 0; c->means.types && i < p->names.count; i++) {
+        const struct bytes type[] = {bytes_str("TYPE"), key_names_at(&p->names, i)};
+        const struct portion_key *k = &p->keys[i];
+
+        if (k->class_ >= 0 && !k->taken && put(c, i, QUESTION_TYPE, type, 2, err) != 0)
             return -1;
     }
     return 0;
@@ -183,7 +261,7 @@ static int ask_values(struct scanner *c, struct ft_err *err)
         size_t count;
         int rc;
 
-        if (k->class_ < 0)
+        if (k->class_ < 0 || k->taken)
             continue;
         rc = c->means.types
                  ? diff_reader_filtered(c->reader, c->db, name, (enum value_class)k->class_, err)
@@ -262,28 +340,46 @@ static int select_database(struct scanner *c, uint32_t db, struct ft_err *err)
     return rc;
 }
 
+/* What the types of one portion say about those to come; the first one of a database is asked for key by key. */
+static void look_at_types(struct scanner *c)
+{
+    const struct portion *p = c->typed;
+    size_t strings = 0;
+
+    for (size_t i = 0; i < p->names.count; i++)
+        strings += p->keys[i].class_ == VALUE_STRING;
+    if (p->names.count != 0)
+        c->mostly_strings = strings > p->names.count / 2;
+    c->longest_string_bytes /= 2;
+}
+
 static int scan_database(struct scanner *c, struct ft_err *err)
 {
     bool last = false;
 
+    c->mostly_strings = false;
+    c->longest_string_bytes = 0;
     (void)snprintf(c->cursor, sizeof(c->cursor), "0");
     for (int i = 0; i < PORTIONS; i++)
         key_names_clear(&c->portions[i].names);
     if (ask_scan(c, err) != 0 || redis_pipe_drain(c->pipe, err) != 0)
         return -1;
-    while (!last || c->named->names.count != 0 || c->typed->names.count != 0) {
+    while (!last || c->named->names.count != 0 || c->timed->names.count != 0 ||
+           c->typed->names.count != 0) {
         struct portion *done = c->valued;
 
         c->valued = c->typed;
-        c->typed = c->named;
+        c->typed = c->timed;
+        c->timed = c->named;
         c->named = done;
         key_names_clear(&c->named->names);
         last |= strcmp(c->cursor, "0") == 0;
-        if (server_pace_take(c->s->pace, c->valued->names.count, err) != 0 ||
-            (!last && ask_scan(c, err) != 0) || ask_before(c, err) != 0 ||
+        if (server_pace_take(c->s->pace, c->timed->names.count, err) != 0 ||
+            (!last && ask_scan(c, err) != 0) || ask_times(c, err) != 0 || ask_types(c, err) != 0 ||
             ask_values(c, err) != 0 || redis_pipe_drain(c->pipe, err) != 0 ||
             read_long(c, err) != 0)
             return -1;
+        look_at_types(c);
     }
     return 0;
 }
@@ -469,8 +565,9 @@ void server_scan_run(struct server_scan *s)
     struct scanner c = {.s = s};
 
     c.named = &c.portions[0];
-    c.typed = &c.portions[1];
-    c.valued = &c.portions[2];
+    c.timed = &c.portions[1];
+    c.typed = &c.portions[2];
+    c.valued = &c.portions[3];
     s->failed = scan(&c, &s->err) != 0;
     redis_pipe_free(c.pipe);
     server_value_release(&c.value);

@@ -33,7 +33,8 @@ enum server_question {
     QUESTION_TIME,
     QUESTION_TYPE,
     QUESTION_VALUE,
-    QUESTION_DUMP, /* of one that was longer than a page */
+    QUESTION_DUMP,    /* of one that was longer than a page */
+    QUESTION_STRINGS, /* of this key and those after it: the values of those that are strings */
     QUESTION_COUNT,
 };
 

@@ -42,8 +42,8 @@
 struct sent {
     uint64_t tag;
     size_t bytes;
-    unsigned kinds; /* of its reply */
-    bool answers_value;
+    unsigned kinds;    /* of its reply */
+    unsigned values;   /* that its reply may bring */
     bool begins, ends; /* a transaction */
 };
 
@@ -350,7 +350,7 @@ static void forget_transaction(struct redis_pipe *p)
         if (sent->ends)
             return;
         sent->kinds = REPLY_KIND_ANY;
-        sent->answers_value = true;
+        sent->values = 1;
     }
     p->is_queueing = false;
 }
@@ -417,7 +417,7 @@ static int take_queued_line(struct redis_pipe *p, struct ft_err *err)
 
 /* Values are only sent where one was asked for; a script says which commands were refused, a transaction may have a script of
  * the source. */
-static bool answers_value(struct bytes command)
+static unsigned values_answered(struct bytes command, size_t args)
 {
     static const char *const names[] = {"DUMP",   "GET",    "LINDEX",  "EVAL",  "EVALSHA",
                                         "EXEC",   "LRANGE", "SSCAN",   "HSCAN", "ZRANGE",
@@ -425,17 +425,19 @@ static bool answers_value(struct bytes command)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (bytes_is_word(command, names[i]))
-            return true;
+            return 1;
     }
-    return false;
+    return bytes_is_word(command, "MGET") ? (unsigned)args - 1 : 0;
 }
 
 /* What the reply that comes next may occupy. */
 static size_t reply_limit(const struct redis_pipe *p)
 {
-    bool value = p->ring_count != 0 && p->ring[p->ring_first].answers_value;
+    size_t values = p->ring_count == 0 ? 0 : p->ring[p->ring_first].values;
 
-    return REPLY_BYTES + (value ? item_limit() : 0);
+    if (values != 0 && item_limit() > (SIZE_MAX - REPLY_BYTES) / values)
+        return SIZE_MAX;
+    return REPLY_BYTES + values * item_limit();
 }
 
 /* A large command or reply may take its time, but must get on. */
@@ -634,7 +636,7 @@ static struct sent what_is_sent(struct redis_pipe *p, const struct pipe_command 
         return sent;
     }
     sent.begins = bytes_is_word(name, "MULTI");
-    sent.answers_value = answers_value(name);
+    sent.values = values_answered(name, command->count);
     sent.kinds = reply_kinds_of(command->args, command->count);
     if (sent.begins || sent.ends)
         p->is_queueing = sent.begins;

@@ -224,6 +224,60 @@ random_mutations()
     redis_stop
 }
 
+# calls NAME - how often the server was asked so since the statistics were reset
+calls()
+{
+    cli INFO commandstats | sed -n "s/^cmdstat_$1:calls=\([0-9]*\),.*/\1/p"
+}
+
+# one_found LABEL KEY KIND - nothing else differs
+one_found()
+{
+    diff "$T/base.rdb" "unix:$T/redis/sock" --db 0,2 --rounds 1 --keys-to "$T/keys" >"$T/report" 2>&1
+    [ $? -eq 3 ] && [ "$(cat "$T/keys")" = "{\"db\":0,\"key\":\"$2\",\"kind\":\"$3\"}" ] && pass "$1" ||
+        fail "$1: $(cat "$T/keys")" "$T/report"
+}
+
+# Where most keys are strings, several come with one command, and the others after them.
+many_strings()
+{
+    redis_start --dbfilename dump.rdb
+    cli EVAL 'redis.replicate_commands()
+        for i = 1, 9000 do redis.call("SET", "k:" .. i, "value " .. i) end
+        for i = 1, 9000, 7 do redis.call("PEXPIRE", "k:" .. i, 90000000 + i) end
+        for i = 1, 9000, 9 do redis.call("HSET", "h:" .. i, "f", i) end
+        redis.call("SET", "long", string.rep("x", 5000000))
+        redis.call("SELECT", 2)
+        for i = 1, 3000 do redis.call("RPUSH", "l:" .. i, i) end' 0 >"$T/cli.out"
+    cli SAVE >"$T/cli.out"
+    cp "$T/redis/dump.rdb" "$T/base.rdb"
+    cli CONFIG RESETSTAT >"$T/cli.out"
+    check_status "strings, several at a time" 0 '^equal$' diff "$T/base.rdb" "unix:$T/redis/sock"
+    [ "$(calls mget)" -gt 500 ] && [ "$(calls get)" -lt 5000 ] && [ "$(calls type)" -lt 10000 ] &&
+        pass "by fewer commands than keys" || fail "by fewer commands than keys: $(calls mget), $(calls get), $(calls type)"
+    cli SETRANGE k:4444 2 L >"$T/cli.out"
+    one_found "one of them that differs" k:4444 value
+    cli SET k:4444 'value 4444' >"$T/cli.out"
+    M_DB=0 M_KEY=k:8
+    copy_key 0 k:8 9 before
+    cli PERSIST k:8 >"$T/cli.out"
+    one_found "one that has another time" k:8 time
+    undo
+    cli DEL k:6001 >"$T/cli.out"
+    cli RPUSH k:6001 'value 6001' >"$T/cli.out"
+    one_found "one that is a list" k:6001 type
+    cli SET k:6001 'value 6001' >"$T/cli.out"
+    cli SETRANGE long 4999999 y >"$T/cli.out"
+    one_found "a long one" long value
+    cli SETRANGE long 4999999 x >"$T/cli.out"
+    if has_users; then
+        allow -mget
+        check_status "one by one, where several are refused" 0 '^equal$' diff "$T/base.rdb" "unix:$T/redis/sock"
+    fi
+    redis_stop
+    rm -rf "$T/redis"
+}
+
 # A Dragonfly is read once, by its flows, if it is equal; what differs is found in a second full sync.
 a_dragonfly()
 {
@@ -240,5 +294,6 @@ a_dragonfly()
 cluster
 a_dragonfly
 under_writes
+many_strings
 random_mutations
 t_end
