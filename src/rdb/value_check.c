@@ -1,6 +1,8 @@
 #include "rdb/value_check.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/endian.h"
 #include "base/hash_log.h"
@@ -9,6 +11,8 @@
 #include "rdb/rdb_string.h"
 #include "rdb/value_stream.h"
 #include "rdb/value_walk.h"
+
+#define STREAM_ID_BYTES 16
 
 static int begin(struct value_check *c, unsigned type, struct bytes value, struct ft_err *err)
 {
@@ -333,6 +337,66 @@ static int check_name(struct member_set *seen, const char *what, struct bytes na
                    bytes_escape(name, shown, sizeof(shown)));
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, STREAM_ID_BYTES);
+}
+
+/* Ids of listpacks that do not ascend, which a server puts in order: is one of them there twice? */
+static int check_sorted(struct buf *ids, struct ft_err *err)
+{
+    qsort(ids->p, ids->n / STREAM_ID_BYTES, STREAM_ID_BYTES, compare_ids);
+    for (size_t at = STREAM_ID_BYTES; at < ids->n; at += STREAM_ID_BYTES) {
+        if (compare_ids(ids->p + at - STREAM_ID_BYTES, ids->p + at) == 0)
+            return err_set(err, FT_ERR_CORRUPT,
+                           "a listpack of entries from %" PRIu64 "-%" PRIu64
+                           " on is in the stream twice",
+                           load_be64(ids->p + at), load_be64(ids->p + at + 8));
+    }
+    return 0;
+}
+
+static int gather_ids(struct buf *ids, struct bytes in, bool *ret_ascend, struct ft_err *err)
+{
+    const uint8_t *done = in.p;
+    struct buf scratch = {0};
+    struct bytes id;
+    uint64_t nodes;
+    int used = rdb_len_get(in.p, in.n, &nodes); /* the iterator has been through all this */
+    int rc = 0;
+
+    *ret_ascend = true;
+    in = bytes_of(in.p + used, in.n - (size_t)used);
+    for (; rc == 0 && nodes != 0; nodes--) {
+        rc = rdb_string_take(&in, &id, &scratch, err);
+        if (rc == 0)
+            rc = buf_append(ids, id.p, STREAM_ID_BYTES, err);
+        if (rc == 0)
+            rc = rdb_string_skip(&in, err);
+        done = memory_pass(done, in.p);
+        *ret_ascend &= ids->n < 2 * (size_t)STREAM_ID_BYTES ||
+                       compare_ids(ids->p + ids->n - 2 * (size_t)STREAM_ID_BYTES,
+                                   ids->p + ids->n - STREAM_ID_BYTES) < 0;
+    }
+    buf_release(&scratch);
+    return rc;
+}
+
+static int check_nodes(struct stream_iter *it, struct ft_err *err)
+{
+    struct buf ids = {0};
+    bool ascend;
+    int rc = gather_ids(&ids, stream_iter_listpacks(it), &ascend, err);
+
+    if (rc == 0 && !ascend)
+        rc = check_sorted(&ids, err);
+    if (rc == 0 && ids.n == 0 && stream_iter_head(it)->length != 0)
+        rc = err_set(err, FT_ERR_CORRUPT, "a stream that counts %" PRIu64 " entries has none",
+                     stream_iter_head(it)->length);
+    buf_release(&ids);
+    return rc;
+}
+
 static int check_consumers(struct stream_iter *it, struct member_set *names, struct ft_err *err)
 {
     struct stream_consumer consumer;
@@ -382,7 +446,7 @@ static int check_stream(struct value_check *c, unsigned type, struct bytes value
     do
         step = stream_iter_next_entry(it, &entry, err);
     while (step == STEP_ITEM);
-    if (step == STEP_END)
+    if (step == STEP_END && check_nodes(it, err) == 0)
         rc = check_groups(c, it, err);
     stream_iter_free(it);
     return rc;

@@ -1,8 +1,9 @@
 /*
  * value_check.h - read every element of a serialised value: FT_ERR_CORRUPT if anything in it does not
  * hold together, or is what redis-server refuses to load or would fail on later: a member, field, group
- * or consumer twice, a score that is not a number. Values that only their owner understands (modules,
- * Dragonfly's probabilistic types) are checked by their framing alone (value_walk.h).
+ * or consumer twice, a listpack of a stream twice, a pending entry with two consumers, a score that is not a
+ * number. Values that only their owner understands (modules, Dragonfly's probabilistic types) are checked by their
+ * framing alone (value_walk.h).
  *
  * Cost         A value that is a plain string costs nothing; of others each element is hashed. Memory is that of a member_set,
  *              or, from a million members on, of a log of their hashes (hash_log.h).

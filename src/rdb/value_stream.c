@@ -175,6 +175,7 @@ static int take_pending(const struct stream_iter *it, struct bytes *in, struct p
         return -1;
     ret->id = stream_load_id(p);
     ret->delivery_time_ms = (int64_t)load_le64(p + STREAM_ID_SIZE);
+    ret->owned = false;
     return take_len(it, in, &ret->delivery_count, err);
 }
 
@@ -390,7 +391,7 @@ enum step stream_iter_next_pending(struct stream_iter *it, struct stream_pending
     struct group_cursor *g = &it->groups;
     size_t at = stream_position(it, &g->in);
     struct pending wanted = {0};
-    const struct pending *found;
+    struct pending *found;
     const uint8_t *p;
 
     if (g->pending_left == 0)
@@ -404,6 +405,9 @@ enum step stream_iter_next_pending(struct stream_iter *it, struct stream_pending
     if (found == NULL)
         return stream_corrupt_at(it, at,
                                  "consumer with a pending entry that its group does not have", err);
+    if (found->owned)
+        return stream_corrupt_at(it, at, "pending entry that has a consumer already", err);
+    found->owned = true;
     g->pending_left--;
     ret->id = found->id;
     ret->consumer = g->consumer;

@@ -41,6 +41,7 @@ struct pending {
     struct stream_id id;
     int64_t delivery_time_ms;
     uint64_t delivery_count;
+    bool owned; /* a consumer was seen to have it */
 };
 
 /* Where groups are read: each level has how many items are to come. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/t_mutate.h"
+#include "lib/t_stream_value.h"
 #include "lib/test_main.h"
 #include "rdb/value_check.h"
 
@@ -254,6 +255,41 @@ static void test_many_scores(void **state)
     buf_release(&b);
 }
 
+/* One entry "f v" from ms-0 on. */
+#define NODE(ms)                                                                     \
+    "\x10" ID(ms, "\x00") "\x1d\x1d\x00\x00\x00\x0a\x00\x01\x01\x00\x01\x01\x01\x81" \
+                          "f\x02\x00\x01\x02\x01\x00\x01\x00\x01\x81"                \
+                          "v\x02\x04\x01\xff"
+#define AFTER_NODES(length)       \
+    length "\x09\x00"             \
+           "\x01\x00\x00\x00\x03" \
+           "\x00"
+#define ONE_GROUP LISTPACKS LENGTH_LAST COUNTERS "\x01" GROUP_GRP "\x04" PENDING
+
+static void test_streams(void **state)
+{
+    (void)state;
+    is_right(RDB_TYPE_STREAM_LISTPACKS_2, T_BYTES(STREAM_2));
+    is_right(RDB_TYPE_STREAM_LISTPACKS_2, T_BYTES(STREAM_EMPTIED));
+    is_right(RDB_TYPE_STREAM_LISTPACKS_2,
+             T_BYTES("\x03" NODE("\x01") NODE("\x02") NODE("\x03") AFTER_NODES("\x03")));
+    /* a server puts them in order */
+    is_right(RDB_TYPE_STREAM_LISTPACKS_2,
+             T_BYTES("\x03" NODE("\x03") NODE("\x01") NODE("\x02") AFTER_NODES("\x03")));
+    is_refused(RDB_TYPE_STREAM_LISTPACKS_2,
+               T_BYTES("\x03" NODE("\x02") NODE("\x03") NODE("\x02") AFTER_NODES("\x03")),
+               "a listpack of entries from 2-0 on is in the stream twice");
+    is_refused(RDB_TYPE_STREAM_LISTPACKS_2, T_BYTES("\x00" AFTER_NODES("\x03")),
+               "a stream that counts 3 entries has none");
+    is_right(RDB_TYPE_STREAM_LISTPACKS_2, T_BYTES(ONE_GROUP "\x02" ALICE ALICES_IDS BOB BOBS_IDS));
+    is_refused(RDB_TYPE_STREAM_LISTPACKS_2,
+               T_BYTES(ONE_GROUP "\x02" ALICE ALICES_IDS BOB "\x01" ID("\x03", "\x00")),
+               "pending entry that has a consumer already");
+    is_refused(RDB_TYPE_STREAM_LISTPACKS_2,
+               T_BYTES(ONE_GROUP "\x01" BOB "\x02" ID("\x04", "\x00") ID("\x04", "\x00")),
+               "pending entry that has a consumer already");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_strings_decode),
         cmocka_unit_test(test_large_values),
         cmocka_unit_test(test_many_scores),
+        cmocka_unit_test(test_streams),
     };
 
     return T_RUN("value_check", tests);
