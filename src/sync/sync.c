@@ -413,6 +413,7 @@ static int set_up(struct sync *s, struct ft_err *err)
 
     s->source = (struct sync_source){
         .uri = o->capture.source,
+        .give_up_ms = o->capture.give_up_after_ms,
         .cancel_fd = o->cancel_fd,
         .redis = o->capture.source->scheme != URI_DRAGONFLY,
         .blind_pause_ms = CUTOVER_LAST_PAUSE_MS + o->hold_ms,

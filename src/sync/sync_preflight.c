@@ -38,7 +38,7 @@ static void ask_info(struct sync_source_facts *f, const struct sync_options *o)
     struct redis_pipe *pipe;
     redisReply *reply;
 
-    if (redis_pipe_open_within(&pipe, o->capture.source, o->cancel_fd, SYNC_ASK_MS, NULL, NULL,
+    if (redis_pipe_open_within(&pipe, o->capture.source, o->cancel_fd, sync_ask_ms(o), NULL, NULL,
                                &ignored) != 0)
         return;
     if (redis_pipe_call_text(pipe, &reply, "INFO", &ignored) == 0) {

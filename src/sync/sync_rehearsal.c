@@ -87,7 +87,7 @@ static int look_at_source_clock(struct replay_rehearsal *ret, const struct sync_
     struct redis_pipe *pipe;
     int rc;
 
-    if (redis_pipe_open_within(&pipe, o->capture.source, o->cancel_fd, SYNC_ASK_MS, NULL, NULL,
+    if (redis_pipe_open_within(&pipe, o->capture.source, o->cancel_fd, sync_ask_ms(o), NULL, NULL,
                                &ignored) != 0)
         return 0;
     rc = replay_outlook_clock(&ret->checks, "the source", pipe, err);

@@ -30,12 +30,12 @@ static int try_harmless(struct rights *missing, const struct need *need, struct 
 }
 
 static int try_all(struct rights *missing, const struct need needs[NEEDS], const struct uri *u,
-                   int cancel_fd, struct ft_err *err)
+                   const struct sync_options *o, struct ft_err *err)
 {
     struct redis_pipe *pipe;
     int rc = 0;
 
-    if (redis_pipe_open_within(&pipe, u, cancel_fd, SYNC_ASK_MS, NULL, NULL, err) != 0)
+    if (redis_pipe_open_within(&pipe, u, o->cancel_fd, sync_ask_ms(o), NULL, NULL, err) != 0)
         return -1;
     for (size_t i = 0; rc == 0 && i < NEEDS; i++) {
         if (needs[i].harmless != NULL)
@@ -47,7 +47,7 @@ static int try_all(struct rights *missing, const struct need needs[NEEDS], const
 
 /* What nobody may run there, or what has another name, is not counted: it is found out when it matters. */
 static int ask_all(struct rights *missing, const struct need needs[NEEDS], const struct uri *u,
-                   int cancel_fd, struct ft_err *err)
+                   const struct sync_options *o, struct ft_err *err)
 {
     enum rights_answer answers[NEEDS];
     char why[RIGHTS_WHY] = "";
@@ -58,7 +58,7 @@ static int ask_all(struct rights *missing, const struct need needs[NEEDS], const
         if (needs[i].harmless == NULL)
             names[count++] = needs[i].name;
     }
-    if (rights_ask_server(u, cancel_fd, SYNC_ASK_MS, names, count, answers, why, err) != 0)
+    if (rights_ask_server(u, o->cancel_fd, sync_ask_ms(o), names, count, answers, why, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (answers[i] == RIGHTS_DENIED)
@@ -77,13 +77,13 @@ static int check_server(const struct sync_options *o, const struct uri *u, struc
     struct ft_err lack = FT_ERR_INIT;
     char name[URI_ADDRESS_SIZE];
     char whom[URI_ADDRESS_SIZE + 16];
-    int rc = try_all(&missing, needs, u, o->cancel_fd, &away);
+    int rc = try_all(&missing, needs, u, o, &away);
 
     if (rc == 0 && redis)
-        rc = ask_all(&missing, needs, u, o->cancel_fd, &away);
+        rc = ask_all(&missing, needs, u, o, &away);
     replicates = missing.missing_count == 0;
     if (rc == 0 && o->cutover == CUTOVER_PAUSE)
-        rc = ask_all(&missing, of_pause, u, o->cancel_fd, &away);
+        rc = ask_all(&missing, of_pause, u, o, &away);
     if (rc != 0 && away.kind == FT_ERR_CANCELLED) {
         *err = away;
         return -1;

@@ -10,8 +10,13 @@
 
 #include "sync/sync.h"
 
-/* A source that is slower has not said what it holds, or allows. */
 #define SYNC_ASK_MS 5000u
+
+/* sync_ask_ms - a source that is slower has not said what it holds, or allows. */
+static inline uint64_t sync_ask_ms(const struct sync_options *o)
+{
+    return o->capture.give_up_after_ms < SYNC_ASK_MS ? o->capture.give_up_after_ms : SYNC_ASK_MS;
+}
 
 /* sync_check_rights - FT_ERR_PROTOCOL: a server of the source does not allow what is named then. One that does not answer
  * is no error. */

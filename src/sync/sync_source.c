@@ -133,9 +133,11 @@ static int open_pipe(struct sync_source *s, bool surely, struct ft_err *err)
     if (s->pipe != NULL && s->surely != surely)
         sync_source_close(s);
     s->surely = surely;
-    return s->pipe != NULL
-               ? 0
-               : redis_pipe_open(&s->pipe, s->uri, surely ? -1 : s->cancel_fd, take_reply, s, err);
+    if (s->pipe != NULL)
+        return 0;
+    return redis_pipe_open_within(&s->pipe, s->uri, surely ? -1 : s->cancel_fd,
+                                  surely ? REDIS_PIPE_TIMEOUT_MS : s->give_up_ms, take_reply, s,
+                                  err);
 }
 
 static int refused(const struct sync_source *s, const char *command, const redisReply *reply,

@@ -27,6 +27,8 @@ struct sync_nodes;
 
 struct sync_source {
     const struct uri *uri;
+    uint64_t
+        give_up_ms; /* it may be silent for so long; what cannot be cancelled waits as any connection does */
     struct sync_nodes *several; /* sync_source_nodes.h; NULL: it is one server */
     int cancel_fd;
     bool redis; /* it is a Redis, with one flow */

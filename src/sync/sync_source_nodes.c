@@ -54,8 +54,10 @@ int sync_source_nodes_open(struct sync_source *s, const struct uri *nodes, uint3
     if (n->uris == NULL || n->moves == NULL || n->idle == NULL || n->nodes == NULL ||
         n->flows == NULL)
         return err_nomem(err, "the nodes of a source");
-    n->like = (struct sync_source){
-        .cancel_fd = s->cancel_fd, .redis = s->redis, .blind_pause_ms = s->blind_pause_ms};
+    n->like = (struct sync_source){.give_up_ms = s->give_up_ms,
+                                   .cancel_fd = s->cancel_fd,
+                                   .redis = s->redis,
+                                   .blind_pause_ms = s->blind_pause_ms};
     for (uint32_t i = 0; i < count; i++) {
         if (add_node(n, &nodes[i], err) != 0)
             return -1;

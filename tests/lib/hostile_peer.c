@@ -5,7 +5,7 @@
  *
  * line: a line without end. bulk: a string of 16 GiB, as far as it is taken. array: a thousand million
  * elements. nested: arrays in arrays without end. flood: one reply after the other. text: an error of
- * 60 KiB with control sequences. Prints its port, then serves one connection after the other until it
+ * 60 KiB with control sequences. silent: nothing at all. Prints its port, then serves one connection after the other until it
  * is killed.
  */
 #include <stdio.h>
@@ -31,6 +31,7 @@ static const struct mode modes[] = {
     {"nested", "", "*1\r\n"},
     {"flood", "", "+OK\r\n"},
     {"text", "-ERR \033]0;owned\007\033[2J", NULL},
+    {"silent", "", NULL},
 };
 
 static void answer(int fd, const struct mode *mode)
@@ -39,6 +40,8 @@ static void answer(int fd, const struct mode *mode)
     size_t n = 0;
 
     if (!tcp_write_all(fd, mode->head, strlen(mode->head)))
+        return;
+    if (mode->body == NULL && mode->head[0] == '\0')
         return;
     if (mode->body == NULL) {
         memset(piece, '\033', TEXT_BYTES);

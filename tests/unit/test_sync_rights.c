@@ -9,7 +9,7 @@
 static int check(const struct t_peer_rule *rules, size_t count, struct ft_err *err)
 {
     struct t_peers peers;
-    struct sync_options options = {.cancel_fd = -1};
+    struct sync_options options = {.cancel_fd = -1, .capture.give_up_after_ms = 60000};
     struct uri uri;
     int rc;
 
