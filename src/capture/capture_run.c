@@ -61,6 +61,7 @@ struct run {
     uint64_t seen_ms;     /* when the source was last heard of */
     uint64_t advanced_ms; /* when a session last came to the journal */
     unsigned fruitless;   /* sessions since that brought something, but did not */
+    bool silent;          /* session_contact.silent of the last one */
     uint64_t back_off_ms;
     bool noted_gone;
 };
@@ -203,6 +204,8 @@ static uint64_t patience_ms(const struct run *run)
     uint64_t since_ms = run->fruitless > FRUITLESS_MAX ? run->advanced_ms : run->seen_ms;
     uint64_t gone_ms = clock_mono_ms() - since_ms;
 
+    if (run->silent) /* for that long already */
+        return 0;
     return gone_ms < limit_ms ? limit_ms - gone_ms : 0;
 }
 
@@ -237,6 +240,7 @@ static void heard_of_source(struct run *run)
 /* Bytes alone are no progress: a full sync that breaks off has to be sent from its beginning. */
 static void count_contact(struct run *run, const struct session_contact *contact)
 {
+    run->silent = contact->silent;
     if (contact->advanced) {
         heard_of_source(run);
     } else if (contact->received_bytes > 0) {

@@ -36,6 +36,7 @@ struct session {
     uint64_t *goals;                /* next LSNs to reach; NULL: not asked for yet */
     struct capture_progress before; /* counts of earlier sessions */
     bool advanced;                  /* the full sync is complete, or the journal went on */
+    bool silent;                    /* session_contact.silent */
     uint64_t heard_bytes;           /* received when something came last */
     uint64_t heard_ms;
 };
@@ -128,10 +129,12 @@ static int check_silence(struct session *s, struct ft_err *err)
     }
     if (s->recorder == NULL || now_ms - s->heard_ms < limit_ms)
         return 0;
-    if (phase == CAPTURE_FULL_SYNC)
+    if (phase == CAPTURE_FULL_SYNC) {
+        s->silent = true;
         return err_set(err, FT_ERR_TIMEOUT, "%s sent nothing of its full sync for %s",
                        capture_master_control(&s->master)->name,
                        format_duration_ms(limit_ms, text));
+    }
     lsns = calloc(s->flow_count, sizeof(*lsns));
     if (lsns == NULL)
         return err_nomem(err, "the flows");
@@ -716,6 +719,7 @@ enum session_outcome capture_session_run(struct capture_context *c, bool afresh,
     }
     ret_contact->received_bytes = c->progress.bytes - s.before.bytes;
     ret_contact->advanced = s.advanced;
+    ret_contact->silent = s.silent;
     release(&s);
     return outcome;
 }

@@ -32,6 +32,7 @@ enum session_outcome {
 struct session_contact {
     uint64_t received_bytes;
     bool advanced; /* it came to the journal */
+    bool silent;   /* it ended as nothing of the full sync came for give_up_after_ms */
 };
 
 /* capture_session_run - afresh: do not ask for a resumption. */

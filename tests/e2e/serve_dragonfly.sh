@@ -88,6 +88,17 @@ for recording in live-4 older/1.31.2/live-3; do
     rm -rf "$T/copy" "$T/copy2"
 done
 
+# One that stands still within the full sync is gone, as one is that never answered.
+dragonfly_start "$T/live-4" --stall 5kB:60s
+"$FLOWTAPE" capture "$URI" "$T/copy" --until-caught-up --give-up-after 1s --json >"$T/stood.json" 2>"$T/stood.err"
+check "a full sync that stands still: status 4" [ $? = 4 ]
+check "a full sync that stands still: said" grep -q "sent nothing of its full sync for 1.0 s" "$T/stood.err"
+check "a full sync that stands still: it was not begun again" [ "$(json "$T/stood.json" sessions)" = 1 ]
+kill -9 "$SERVE_PID"
+wait "$SERVE_PID" 2>/dev/null
+t_forget "$SERVE_PID"
+rm -rf "$T/copy"
+
 # One that stands still keeps up nobody, nor does a master that stalls for a while end the session.
 dragonfly_start "$T/live-4" --stall 50kB:300ms --loading 300ms
 "$FLOWTAPE" capture "$URI" "$T/still" --until-caught-up --quiet &
