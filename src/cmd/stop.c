@@ -45,6 +45,16 @@ static void on_stop_signal(int number)
     errno = saved;
 }
 
+/* The terminal is gone. Who began it with nohup means it to stay. */
+static int catch_hangup(const struct sigaction *stop)
+{
+    struct sigaction was;
+
+    if (sigaction(SIGHUP, NULL, &was) != 0)
+        return -1;
+    return was.sa_handler == SIG_IGN ? 0 : sigaction(SIGHUP, stop, NULL);
+}
+
 int stop_catch_signals(int *ret_fd, struct ft_err *err)
 {
     struct sigaction stop = {.sa_handler = on_stop_signal, .sa_flags = SA_RESTART};
@@ -57,8 +67,10 @@ int stop_catch_signals(int *ret_fd, struct ft_err *err)
     *ret_fd = fd;
     (void)sigaddset(&stop.sa_mask, SIGINT); /* valid numbers */
     (void)sigaddset(&stop.sa_mask, SIGTERM);
-    if (sigaction(SIGINT, &stop, NULL) != 0 || sigaction(SIGTERM, &stop, NULL) != 0 ||
-        sigaction(SIGXFSZ, &ignore, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
+    (void)sigaddset(&stop.sa_mask, SIGHUP);
+    if (catch_hangup(&stop) != 0 || sigaction(SIGINT, &stop, NULL) != 0 ||
+        sigaction(SIGTERM, &stop, NULL) != 0 || sigaction(SIGXFSZ, &ignore, NULL) != 0 ||
+        sigaction(SIGPIPE, &ignore, NULL) != 0)
         return err_errno(err, errno, "could not set up signals");
     return 0;
 }

@@ -6,9 +6,9 @@
 #include "cmd/ui.h"
 
 /*
- * stop_catch_signals - the first SIGINT or SIGTERM makes *ret_fd readable; another one, a second later
- * or more, ends the process at once. A file-size limit becomes an error like a full disk, a broken pipe one of the
- * connection.
+ * stop_catch_signals - the first SIGINT, SIGTERM or, unless it is ignored, SIGHUP makes *ret_fd readable; another one, a
+ * second later or more, ends the process at once. A file-size limit becomes an error like a full disk, a broken pipe
+ * one of the connection.
  */
 int stop_catch_signals(int *ret_fd, struct ft_err *err);
 
