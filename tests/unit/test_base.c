@@ -12,6 +12,7 @@
 #include "base/crc32c.h"
 #include "base/crc64.h"
 #include "base/glob.h"
+#include "base/late_library.h"
 #include "base/parse.h"
 #include "base/wake.h"
 #include "base/window.h"
@@ -520,6 +521,46 @@ static void test_plural(void **state)
     assert_string_equal(plural(2), "s");
 }
 
+struct math {
+    LATE_MEMBER(floor)
+    LATE_MEMBER(ceil)
+};
+
+static void test_a_library_is_loaded_late(void **state)
+{
+    struct math math = {0};
+    const struct late_function functions[] = {{"floor", &math.floor}, {"ceil", &math.ceil}};
+    struct late_library library = {.file = "libm.so.6", .functions = functions, .count = 2};
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    t_ok(late_library_load(&library, &err), &err);
+    assert_true(library.loaded);
+    assert_true(math.floor(1.5) == 1.0);
+    assert_true(math.ceil(1.5) == 2.0);
+}
+
+static void test_a_library_that_is_missing_or_too_old_is_named(void **state)
+{
+    struct math math = {0};
+    const struct late_function functions[] = {{"floor", &math.floor},
+                                              {"flowtape_none", &math.ceil}};
+    struct late_library missing = {
+        .file = "libflowtape-none.so.7", .functions = functions, .count = 1};
+    struct late_library old = {.file = "libm.so.6", .functions = functions, .count = 2};
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(late_library_load(&missing, &err), -1);
+    assert_int_equal(err.kind, FT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "libflowtape-none.so.7"));
+    err_clear(&err);
+    assert_int_equal(late_library_load(&old, &err), -1);
+    assert_int_equal(err.kind, FT_ERR_UNSUPPORTED);
+    assert_string_equal(err.msg, "libm.so.6 has no function flowtape_none");
+    assert_false(old.loaded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +590,8 @@ int main(void)
         cmocka_unit_test(test_a_terminal_shows_what_a_peer_says),
         cmocka_unit_test(test_however_often_it_was_woken_it_is_cleared_once),
         cmocka_unit_test(test_memory_that_the_system_lacks_is_no_fault_of_a_file),
+        cmocka_unit_test(test_a_library_is_loaded_late),
+        cmocka_unit_test(test_a_library_that_is_missing_or_too_old_is_named),
     };
 
     return T_RUN("base", tests);
