@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/libarchive.h"
+
 #define READ_BYTES (256u << 10)
 
 struct archive_input {
@@ -47,7 +49,7 @@ static la_ssize_t on_read(struct archive *a, void *context, const void **ret)
             return n;
         err_errno(&in->cause, errno, "could not read \"%s\"", in->name);
     }
-    archive_set_error(a, EIO, "not read");
+    libarchive.archive_set_error(a, EIO, "not read");
     return -1;
 }
 
@@ -65,13 +67,13 @@ static la_int64_t on_skip(struct archive *a, void *context, la_int64_t n)
 /* The callback's own words, or what libarchive has found in the bytes. */
 static int fail(struct archive_input *in, struct ft_err *err)
 {
-    const char *text = archive_error_string(in->archive);
+    const char *text = libarchive.archive_error_string(in->archive);
 
     if (in->cause.kind != FT_ERR_NONE) {
         *err = in->cause;
         return -1;
     }
-    if (text == NULL || archive_errno(in->archive) == ENOMEM)
+    if (text == NULL || libarchive.archive_errno(in->archive) == ENOMEM)
         return err_nomem(err, "an archive");
     return err_set(err, FT_ERR_CORRUPT, "\"%s\" is damaged: %s", in->name, text);
 }
@@ -79,15 +81,15 @@ static int fail(struct archive_input *in, struct ft_err *err)
 /* Only what is built in: libarchive would start programs for other filters. */
 static bool set_up(struct archive *a, enum archive_content content)
 {
-    if (archive_read_support_filter_none(a) != ARCHIVE_OK ||
-        archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
-        archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
-        archive_read_support_filter_lz4(a) != ARCHIVE_OK ||
-        archive_read_support_filter_xz(a) != ARCHIVE_OK)
+    if (libarchive.archive_read_support_filter_none(a) != ARCHIVE_OK ||
+        libarchive.archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
+        libarchive.archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
+        libarchive.archive_read_support_filter_lz4(a) != ARCHIVE_OK ||
+        libarchive.archive_read_support_filter_xz(a) != ARCHIVE_OK)
         return false;
     if (content == ARCHIVE_OF_MEMBERS)
-        return archive_read_support_format_tar(a) == ARCHIVE_OK;
-    return archive_read_support_format_raw(a) == ARCHIVE_OK;
+        return libarchive.archive_read_support_format_tar(a) == ARCHIVE_OK;
+    return libarchive.archive_read_support_format_raw(a) == ARCHIVE_OK;
 }
 
 static int open_bytes(struct archive_input *in, const char *path, struct ft_err *err)
@@ -108,18 +110,24 @@ static int open_bytes(struct archive_input *in, const char *path, struct ft_err 
 int archive_input_open(struct archive_input **ret, const char *path, enum archive_content content,
                        int cancel_fd, struct ft_err *err)
 {
-    struct archive_input *in = calloc(1, sizeof(*in));
+    struct archive_input *in;
 
+    if (libarchive_load(err) != 0)
+        return -1;
+    in = calloc(1, sizeof(*in));
     if (in == NULL)
         return err_nomem(err, "an archive");
-    *in = (struct archive_input){
-        .fd = -1, .cancel_fd = cancel_fd, .cause = FT_ERR_INIT, .archive = archive_read_new()};
+    *in = (struct archive_input){.fd = -1,
+                                 .cancel_fd = cancel_fd,
+                                 .cause = FT_ERR_INIT,
+                                 .archive = libarchive.archive_read_new()};
     if (in->archive == NULL)
         err_nomem(err, "an archive");
     else if (!set_up(in->archive, content))
         err_set(err, FT_ERR_UNSUPPORTED, "libarchive was built without gzip, zstd, lz4 or xz");
     else if (open_bytes(in, path, err) == 0) {
-        if (archive_read_open2(in->archive, in, NULL, on_read, on_skip, NULL) == ARCHIVE_OK) {
+        if (libarchive.archive_read_open2(in->archive, in, NULL, on_read, on_skip, NULL) ==
+            ARCHIVE_OK) {
             *ret = in;
             return 0;
         }
@@ -132,7 +140,7 @@ int archive_input_open(struct archive_input **ret, const char *path, enum archiv
 enum step archive_input_next(struct archive_input *in, struct archive_entry **ret,
                              struct ft_err *err)
 {
-    switch (archive_read_next_header(in->archive, ret)) {
+    switch (libarchive.archive_read_next_header(in->archive, ret)) {
     case ARCHIVE_OK:
     case ARCHIVE_WARN: /* of a name or an attribute, none of which is believed */
         return STEP_ITEM;
@@ -147,7 +155,7 @@ enum step archive_input_next(struct archive_input *in, struct archive_entry **re
 int archive_input_read(struct archive_input *in, void *p, size_t n, size_t *ret_n,
                        struct ft_err *err)
 {
-    la_ssize_t got = archive_read_data(in->archive, p, n);
+    la_ssize_t got = libarchive.archive_read_data(in->archive, p, n);
 
     if (got < 0)
         return fail(in, err);
@@ -157,7 +165,7 @@ int archive_input_read(struct archive_input *in, void *p, size_t n, size_t *ret_
 
 int archive_input_skip(struct archive_input *in, struct ft_err *err)
 {
-    return archive_read_data_skip(in->archive) == ARCHIVE_OK ? 0 : fail(in, err);
+    return libarchive.archive_read_data_skip(in->archive) == ARCHIVE_OK ? 0 : fail(in, err);
 }
 
 const char *archive_input_name(const struct archive_input *in)
@@ -169,7 +177,7 @@ void archive_input_free(struct archive_input *in)
 {
     if (in == NULL)
         return;
-    (void)archive_read_free(in->archive); /* opened to read; takes NULL */
+    (void)libarchive.archive_read_free(in->archive); /* opened to read; takes NULL */
     if (in->fd >= 0)
         (void)close(in->fd);
     free(in->buffer);

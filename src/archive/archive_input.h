@@ -4,14 +4,12 @@
  * What it is   Its bytes with the compression taken off (gzip, zstd, lz4 and xz, told by how they begin), as
  *              the members of a tar or as one run. Nothing is ever held but a buffer, so what a few bytes
  *              unfold to costs time alone.
- * Errors       FT_ERR_IO of the file; FT_ERR_CORRUPT of what is in it; FT_ERR_CANCELLED.
+ * Errors       FT_ERR_IO of the file; FT_ERR_CORRUPT of what is in it; FT_ERR_CANCELLED; FT_ERR_UNSUPPORTED: no libarchive.
  * Threads      Not shared.
  */
 #ifndef FLOWTAPE_ARCHIVE_ARCHIVE_INPUT_H
 #define FLOWTAPE_ARCHIVE_ARCHIVE_INPUT_H
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdbool.h>
 
 #include "base/bytes.h"
@@ -24,6 +22,7 @@ enum archive_content {
     ARCHIVE_OF_BYTES,   /* whatever it is, one member */
 };
 
+struct archive_entry; /* of libarchive.h */
 struct archive_input;
 
 /* archive_input_open - path "-": standard input. cancel_fd: readable: FT_ERR_CANCELLED; -1: never. */

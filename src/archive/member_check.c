@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "archive/libarchive.h"
 #include "base/bytes.h"
 
 #define NAME_SHOWN 200
@@ -20,21 +21,22 @@ static bool leads_out(const char *name)
 /* What is wrong with a name or a kind whatever was expected; NULL: nothing. */
 static const char *hostile(struct archive_entry *e, const char *name)
 {
-    if (archive_entry_hardlink(e) != NULL || archive_entry_symlink(e) != NULL ||
-        archive_entry_filetype(e) == AE_IFLNK)
+    if (libarchive.archive_entry_hardlink(e) != NULL ||
+        libarchive.archive_entry_symlink(e) != NULL ||
+        libarchive.archive_entry_filetype(e) == AE_IFLNK)
         return "is a link";
     if (name[0] == '/')
         return "has an absolute name";
     if (leads_out(name))
         return "leads out of the directory";
-    if (archive_entry_filetype(e) != AE_IFREG)
+    if (libarchive.archive_entry_filetype(e) != AE_IFREG)
         return "is not a regular file";
     return NULL;
 }
 
 int member_check(struct archive_entry *e, const char *expected, uint64_t bytes, struct ft_err *err)
 {
-    const char *name = archive_entry_pathname(e);
+    const char *name = libarchive.archive_entry_pathname(e);
     const char *wrong;
     char shown[NAME_SHOWN];
 
@@ -54,10 +56,11 @@ int member_check(struct archive_entry *e, const char *expected, uint64_t bytes, 
     }
     if (bytes == MEMBER_ANY_SIZE)
         return 0;
-    if (!archive_entry_size_is_set(e) || (uint64_t)archive_entry_size(e) != bytes) {
+    if (!libarchive.archive_entry_size_is_set(e) ||
+        (uint64_t)libarchive.archive_entry_size(e) != bytes) {
         return err_set(err, FT_ERR_CORRUPT,
                        "member \"%s\" has %" PRIu64 " bytes, the manifest says %" PRIu64, shown,
-                       (uint64_t)archive_entry_size(e), bytes);
+                       (uint64_t)libarchive.archive_entry_size(e), bytes);
     }
     return 0;
 }

@@ -8,12 +8,13 @@
 #ifndef FLOWTAPE_ARCHIVE_MEMBER_CHECK_H
 #define FLOWTAPE_ARCHIVE_MEMBER_CHECK_H
 
-#include <archive_entry.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 #define MEMBER_ANY_SIZE UINT64_MAX
+
+struct archive_entry; /* of libarchive.h */
 
 /* member_check - expected: its name; NULL: the archive should have ended. bytes: its length, or
  * MEMBER_ANY_SIZE. FT_ERR_CORRUPT, which names the member. */

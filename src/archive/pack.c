@@ -1,7 +1,5 @@
 #include "archive/pack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -9,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/libarchive.h"
 #include "archive/member_digest.h"
 #include "archive/pack_select.h"
 #include "base/fsutil.h"
@@ -40,20 +39,20 @@ static la_ssize_t on_write(struct archive *a, void *context, const void *p, size
 
     if (!p_->dropped && pack_output_write(p_->output, bytes_of(p, n), &p_->cause) == 0)
         return (la_ssize_t)n;
-    archive_set_error(a, EIO, "not written");
+    libarchive.archive_set_error(a, EIO, "not written");
     return -1;
 }
 
 static int fail(struct packing *p, struct ft_err *err)
 {
-    const char *text = archive_error_string(p->tar);
+    const char *text = libarchive.archive_error_string(p->tar);
 
     if (p->cause.kind != FT_ERR_NONE) {
         *err = p->cause;
         return -1;
     }
     /* without memory there may be no text either */
-    if (text == NULL || archive_errno(p->tar) == ENOMEM)
+    if (text == NULL || libarchive.archive_errno(p->tar) == ENOMEM)
         return err_nomem(err, "an archive");
     return err_set(err, FT_ERR_IO, "could not write the archive: %s", text);
 }
@@ -77,16 +76,16 @@ static int begin_member(struct packing *p, const char *name, uint64_t bytes, boo
 
     if (pack_output_begin(p->output, store, err) != 0)
         return -1;
-    e = archive_entry_new();
+    e = libarchive.archive_entry_new();
     if (e == NULL)
         return err_nomem(err, "a member of an archive");
-    archive_entry_set_pathname(e, name);
-    archive_entry_set_filetype(e, AE_IFREG);
-    archive_entry_set_perm(e, 0600);
-    archive_entry_set_size(e, (la_int64_t)bytes);
-    archive_entry_set_mtime(e, (time_t)(p->capture->created_us / 1000000), 0);
-    rc = archive_write_header(p->tar, e);
-    archive_entry_free(e);
+    libarchive.archive_entry_set_pathname(e, name);
+    libarchive.archive_entry_set_filetype(e, AE_IFREG);
+    libarchive.archive_entry_set_perm(e, 0600);
+    libarchive.archive_entry_set_size(e, (la_int64_t)bytes);
+    libarchive.archive_entry_set_mtime(e, (time_t)(p->capture->created_us / 1000000), 0);
+    rc = libarchive.archive_write_header(p->tar, e);
+    libarchive.archive_entry_free(e);
     member_digest_begin(&p->digest);
     return rc == ARCHIVE_OK ? 0 : fail(p, err);
 }
@@ -95,7 +94,7 @@ static int add_piece(struct packing *p, struct bytes piece, struct ft_err *err)
 {
     member_digest_add(&p->digest, piece);
     while (piece.n > 0) {
-        la_ssize_t n = archive_write_data(p->tar, piece.p, piece.n);
+        la_ssize_t n = libarchive.archive_write_data(p->tar, piece.p, piece.n);
 
         if (n <= 0)
             return fail(p, err);
@@ -106,7 +105,7 @@ static int add_piece(struct packing *p, struct bytes piece, struct ft_err *err)
 
 static int end_member(struct packing *p, struct ft_err *err)
 {
-    return archive_write_finish_entry(p->tar) == ARCHIVE_OK ? 0 : fail(p, err);
+    return libarchive.archive_write_finish_entry(p->tar) == ARCHIVE_OK ? 0 : fail(p, err);
 }
 
 static int add_text(struct packing *p, const char *name, struct bytes text, struct ft_err *err)
@@ -211,17 +210,17 @@ static int add_segment(struct packing *p, const struct segment_info *info, struc
 
 static int open_archive(struct packing *p, struct ft_err *err)
 {
-    if (member_digest_init(&p->digest, err) != 0)
+    if (libarchive_load(err) != 0 || member_digest_init(&p->digest, err) != 0)
         return -1;
     p->buffer = malloc(READ_BYTES);
-    p->tar = archive_write_new();
+    p->tar = libarchive.archive_write_new();
     if (p->buffer == NULL || p->tar == NULL)
         return err_nomem(err, "an archive");
     /* Nothing is withheld, so that members begin where the frames do. */
-    if (archive_write_set_format_pax_restricted(p->tar) != ARCHIVE_OK ||
-        archive_write_add_filter_none(p->tar) != ARCHIVE_OK ||
-        archive_write_set_bytes_per_block(p->tar, 0) != ARCHIVE_OK ||
-        archive_write_open(p->tar, p, NULL, on_write, NULL) != ARCHIVE_OK)
+    if (libarchive.archive_write_set_format_pax_restricted(p->tar) != ARCHIVE_OK ||
+        libarchive.archive_write_add_filter_none(p->tar) != ARCHIVE_OK ||
+        libarchive.archive_write_set_bytes_per_block(p->tar, 0) != ARCHIVE_OK ||
+        libarchive.archive_write_open(p->tar, p, NULL, on_write, NULL) != ARCHIVE_OK)
         return fail(p, err);
     return pack_output_open(&p->output, p->options->output, &p->options->compression, err);
 }
@@ -262,7 +261,7 @@ static int write_archive(struct packing *p, struct ft_err *err)
     }
     if (add_text(p, PACKED_DIGESTS, buf_bytes(&p->digest.list), err) != 0)
         return -1;
-    if (archive_write_close(p->tar) != ARCHIVE_OK)
+    if (libarchive.archive_write_close(p->tar) != ARCHIVE_OK)
         return fail(p, err);
     if (pack_output_finish(p->output, err) != 0)
         return -1;
@@ -273,7 +272,8 @@ static int write_archive(struct packing *p, struct ft_err *err)
 static void packing_release(struct packing *p)
 {
     p->dropped = true;
-    (void)archive_write_free(p->tar); /* takes NULL, and fails to write the end */
+    if (p->tar != NULL)
+        (void)libarchive.archive_write_free(p->tar); /* which fails to write the end */
     pack_output_free(p->output);
     member_digest_release(&p->digest);
     free(p->buffer);

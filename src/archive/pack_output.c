@@ -1,12 +1,11 @@
 #include "archive/pack_output.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/libarchive.h"
 #include "base/parse.h"
 
 #define ZSTD_LEVEL_MAX 22
@@ -15,14 +14,10 @@
 /* What libarchive calls them, and the levels at which they lose least time on what they cannot shrink. */
 static const struct {
     const char *name;
-    int (*add)(struct archive *a);
     const char *store_level;
 } filters[] = {
-    [PACK_ZSTD] = {"zstd", archive_write_add_filter_zstd, "-50"},
-    [PACK_LZ4] = {"lz4", archive_write_add_filter_lz4, "1"},
-    [PACK_XZ] = {"xz", archive_write_add_filter_xz, "0"},
-    [PACK_GZIP] = {"gzip", archive_write_add_filter_gzip, "0"},
-    [PACK_NONE] = {"none", NULL, NULL},
+    [PACK_ZSTD] = {"zstd", "-50"}, [PACK_LZ4] = {"lz4", "1"},    [PACK_XZ] = {"xz", "0"},
+    [PACK_GZIP] = {"gzip", "0"},   [PACK_NONE] = {"none", NULL},
 };
 
 #define FILTER_COUNT (sizeof(filters) / sizeof(filters[0]))
@@ -66,21 +61,21 @@ static la_ssize_t on_write(struct archive *a, void *context, const void *p, size
 
     if (!o->dropped && output_file_write(&o->file, bytes_of(p, n), &o->cause) == 0)
         return (la_ssize_t)n;
-    archive_set_error(a, EIO, "not written");
+    libarchive.archive_set_error(a, EIO, "not written");
     return -1;
 }
 
 /* kind: of what libarchive says. */
 static int fail(struct pack_output *o, enum ft_err_kind kind, struct ft_err *err)
 {
-    const char *text = o->frame == NULL ? NULL : archive_error_string(o->frame);
+    const char *text = o->frame == NULL ? NULL : libarchive.archive_error_string(o->frame);
 
     if (o->cause.kind != FT_ERR_NONE) {
         *err = o->cause;
         return -1;
     }
     /* without memory there may be no text either */
-    if (text == NULL || archive_errno(o->frame) == ENOMEM)
+    if (text == NULL || libarchive.archive_errno(o->frame) == ENOMEM)
         return err_nomem(err, "an archive");
     return err_set(err, kind, "could not compress with %s: %s", filters[o->compression.filter].name,
                    text);
@@ -89,8 +84,11 @@ static int fail(struct pack_output *o, enum ft_err_kind kind, struct ft_err *err
 int pack_output_open(struct pack_output **ret, const char *path, const struct pack_compression *c,
                      struct ft_err *err)
 {
-    struct pack_output *o = calloc(1, sizeof(*o));
+    struct pack_output *o;
 
+    if (libarchive_load(err) != 0)
+        return -1;
+    o = calloc(1, sizeof(*o));
     if (o == NULL)
         return err_nomem(err, "an archive");
     *o = (struct pack_output){.compression = *c, .cause = FT_ERR_INIT};
@@ -108,9 +106,9 @@ static int end_frame(struct pack_output *o, struct ft_err *err)
 
     if (o->frame == NULL)
         return 0;
-    if (archive_write_close(o->frame) != ARCHIVE_OK)
+    if (libarchive.archive_write_close(o->frame) != ARCHIVE_OK)
         rc = fail(o, FT_ERR_IO, err);
-    (void)archive_write_free(o->frame); /* closed */
+    (void)libarchive.archive_write_free(o->frame); /* closed */
     o->frame = NULL;
     return rc;
 }
@@ -122,14 +120,14 @@ static bool set_options(struct archive *a, const struct pack_compression *c, boo
     char level[LEVEL_TEXT];
 
     if (c->filter == PACK_GZIP &&
-        archive_write_set_filter_option(a, name, "timestamp", NULL) != ARCHIVE_OK)
+        libarchive.archive_write_set_filter_option(a, name, "timestamp", NULL) != ARCHIVE_OK)
         return false;
     if (!store && c->level == 0)
         return true;
     (void)snprintf(level, sizeof(level), "%d", c->level); /* fits */
-    return archive_write_set_filter_option(a, name, "compression-level",
-                                           store ? filters[c->filter].store_level : level) ==
-           ARCHIVE_OK;
+    return libarchive.archive_write_set_filter_option(a, name, "compression-level",
+                                                      store ? filters[c->filter].store_level
+                                                            : level) == ARCHIVE_OK;
 }
 
 /* A "raw" archive is one member without any header: the filter alone. */
@@ -138,18 +136,19 @@ static bool start_frame(struct archive *a, struct pack_output *o, bool store)
     struct archive_entry *e;
     bool ok;
 
-    if (archive_write_set_format_raw(a) != ARCHIVE_OK ||
-        filters[o->compression.filter].add(a) != ARCHIVE_OK ||
+    if (libarchive.archive_write_set_format_raw(a) != ARCHIVE_OK ||
+        libarchive.archive_write_add_filter_by_name(a, filters[o->compression.filter].name) !=
+            ARCHIVE_OK ||
         !set_options(a, &o->compression, store) ||
-        archive_write_set_bytes_per_block(a, 0) != ARCHIVE_OK ||
-        archive_write_open(a, o, NULL, on_write, NULL) != ARCHIVE_OK)
+        libarchive.archive_write_set_bytes_per_block(a, 0) != ARCHIVE_OK ||
+        libarchive.archive_write_open(a, o, NULL, on_write, NULL) != ARCHIVE_OK)
         return false;
-    e = archive_entry_new();
+    e = libarchive.archive_entry_new();
     if (e == NULL)
         return false;
-    archive_entry_set_filetype(e, AE_IFREG);
-    ok = archive_write_header(a, e) == ARCHIVE_OK;
-    archive_entry_free(e);
+    libarchive.archive_entry_set_filetype(e, AE_IFREG);
+    ok = libarchive.archive_write_header(a, e) == ARCHIVE_OK;
+    libarchive.archive_entry_free(e);
     return ok;
 }
 
@@ -159,7 +158,7 @@ int pack_output_begin(struct pack_output *o, bool store, struct ft_err *err)
         return 0;
     if (end_frame(o, err) != 0)
         return -1;
-    o->frame = archive_write_new();
+    o->frame = libarchive.archive_write_new();
     if (o->frame == NULL)
         return err_nomem(err, "an archive");
     return start_frame(o->frame, o, store) ? 0 : fail(o, FT_ERR_UNSUPPORTED, err);
@@ -170,7 +169,7 @@ int pack_output_write(struct pack_output *o, struct bytes bytes, struct ft_err *
     if (o->compression.filter == PACK_NONE)
         return output_file_write(&o->file, bytes, err);
     while (bytes.n > 0) {
-        la_ssize_t n = archive_write_data(o->frame, bytes.p, bytes.n);
+        la_ssize_t n = libarchive.archive_write_data(o->frame, bytes.p, bytes.n);
 
         if (n <= 0)
             return fail(o, FT_ERR_IO, err);
@@ -195,8 +194,8 @@ void pack_output_free(struct pack_output *o)
 {
     if (o == NULL)
         return;
-    o->dropped = true;                  /* so that what is not complete does not look so */
-    (void)archive_write_free(o->frame); /* takes NULL, and fails to write the end */
+    o->dropped = true; /* so that what is not complete does not look so */
+    (void)libarchive.archive_write_free(o->frame); /* takes NULL, and fails to write the end */
     output_file_release(&o->file);
     free(o);
 }

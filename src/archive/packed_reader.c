@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "archive/archive_input.h"
+#include "archive/libarchive.h"
 #include "archive/member_check.h"
 #include "archive/member_digest.h"
 #include "base/crc32c.h"
@@ -78,7 +79,7 @@ static int read_manifest(struct packed_reader *r, struct ft_err *err)
 {
     struct archive_entry *e;
     enum step step = archive_input_next(r->input, &e, err);
-    const char *name = step == STEP_ITEM ? archive_entry_pathname(e) : NULL;
+    const char *name = step == STEP_ITEM ? libarchive.archive_entry_pathname(e) : NULL;
 
     if (step == STEP_ERROR)
         return -1;
@@ -328,7 +329,7 @@ bool packed_looks_so(const char *path)
     if (archive_input_open(&in, path, ARCHIVE_OF_MEMBERS, -1, &ignored) != 0)
         return false;
     if (archive_input_next(in, &e, &ignored) == STEP_ITEM) {
-        const char *name = archive_entry_pathname(e);
+        const char *name = libarchive.archive_entry_pathname(e);
 
         so = name != NULL && strcmp(name, CAPTURE_MANIFEST) == 0;
     }

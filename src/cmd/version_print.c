@@ -1,12 +1,10 @@
 #include "cmd/version_print.h"
 
-#include <archive.h>
 #include <hiredis/hiredis.h>
 #include <isa-l.h>
 #include <jansson.h>
 #include <lua.h>
 #include <lz4.h>
-#include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -14,12 +12,15 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "archive/libarchive.h"
 #include "cmd/json_value.h"
 #include "cmd/ui.h"
 #include "config.h"
+#include "status/libmicrohttpd.h"
 
 #define VERSION_SIZE  48
 #define LIBRARIES_MAX 16
+#define NOT_INSTALLED "not installed"
 
 struct library {
     const char *name;
@@ -45,6 +46,21 @@ static void set_numbers(struct library *l, const char *name, unsigned a, unsigne
     set(l, name, text);
 }
 
+static const char *libarchive_version(void)
+{
+    struct ft_err none = FT_ERR_INIT;
+
+    return libarchive_load(&none) == 0 ? libarchive.archive_version_string() + strlen("libarchive ")
+                                       : NOT_INSTALLED;
+}
+
+static const char *libmicrohttpd_version(void)
+{
+    struct ft_err none = FT_ERR_INIT;
+
+    return libmicrohttpd_load(&none) == 0 ? libmicrohttpd.MHD_get_version() : NOT_INSTALLED;
+}
+
 /* What was loaded, where a library says it; else what the program was built with. */
 static size_t list_libraries(struct library list[LIBRARIES_MAX])
 {
@@ -57,9 +73,9 @@ static size_t list_libraries(struct library list[LIBRARIES_MAX])
     set(&list[n++], "jansson", jansson_version_str());
     set_numbers(&list[n++], "xxhash", xxhash / 10000, xxhash / 100 % 100, xxhash % 100);
     set_numbers(&list[n++], "isa-l", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION);
-    set(&list[n++], "libarchive", archive_version_string() + strlen("libarchive "));
+    set(&list[n++], "libarchive", libarchive_version());
     set(&list[n++], "libsodium", sodium_version_string());
-    set(&list[n++], "libmicrohttpd", MHD_get_version());
+    set(&list[n++], "libmicrohttpd", libmicrohttpd_version());
     set(&list[n++], "lua", LUA_RELEASE + strlen("Lua "));
     set(&list[n++], "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
     return n;

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/fsutil.h"
 #include "serve/listener.h"
+#include "status/libmicrohttpd.h"
 #include "status/page/page_text.h"
 #include "status/status_prometheus.h"
 #include "wire/tls.h"
@@ -69,17 +69,18 @@ static enum MHD_Result respond(struct MHD_Connection *c, unsigned status, const 
         {"Referrer-Policy", "no-referrer"},
         {"Cross-Origin-Resource-Policy", "same-origin"},
     };
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *r = libmicrohttpd.MHD_create_response_from_buffer(
+        body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
     enum MHD_Result rc;
 
     if (r == NULL)
         return MHD_NO;
-    (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type); /* else without it */
+    (void)libmicrohttpd.MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                                type); /* else without it */
     for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-        (void)MHD_add_response_header(r, headers[i].name, headers[i].value);
-    rc = MHD_queue_response(c, status, r);
-    MHD_destroy_response(r);
+        (void)libmicrohttpd.MHD_add_response_header(r, headers[i].name, headers[i].value);
+    rc = libmicrohttpd.MHD_queue_response(c, status, r);
+    libmicrohttpd.MHD_destroy_response(r);
     return rc;
 }
 
@@ -115,7 +116,8 @@ static bool is_name_of_ours(const struct status_http *h, const char *name, size_
 /* The Host header, without its port: an address, or a name that belongs here. */
 static bool is_for_us(const struct status_http *h, struct MHD_Connection *c)
 {
-    const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    const char *host =
+        libmicrohttpd.MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     char address[INET6_ADDRSTRLEN];
     uint8_t binary[16];
     size_t n;
@@ -143,8 +145,8 @@ static bool is_for_us(const struct status_http *h, struct MHD_Connection *c)
 /* The time that a comparison takes depends on what was sent, not on the token. */
 static bool has_token(const struct status_http *h, struct MHD_Connection *c)
 {
-    const char *sent =
-        MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    const char *sent = libmicrohttpd.MHD_lookup_connection_value(c, MHD_HEADER_KIND,
+                                                                 MHD_HTTP_HEADER_AUTHORIZATION);
     static const char scheme[] = "Bearer ";
     unsigned char a[crypto_generichash_BYTES];
     unsigned char b[crypto_generichash_BYTES];
@@ -186,7 +188,7 @@ static enum MHD_Result get(struct status_http *h, struct MHD_Connection *c, cons
 
 static enum MHD_Result post(struct status_http *h, struct MHD_Connection *c, const char *path)
 {
-    const char *mode = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "mode");
+    const char *mode = libmicrohttpd.MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "mode");
     char request[64];
 
     if (h->o.token == NULL)
@@ -278,10 +280,10 @@ static int start(struct status_http *h, const struct listener *l, struct ft_err 
         {MHD_OPTION_END, 0, NULL},
     };
 
-    if (tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+    if (tls && libmicrohttpd.MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
         return err_set(err, FT_ERR_UNSUPPORTED, "libmicrohttpd was built without TLS");
-    h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_ARRAY, options,
-                                 MHD_OPTION_END);
+    h->daemon = libmicrohttpd.MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
+                                               MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (h->daemon == NULL)
         return err_set(err, FT_ERR_IO,
                        tls ? "the status page could not be started: are certificate and key right?"
@@ -292,10 +294,13 @@ static int start(struct status_http *h, const struct listener *l, struct ft_err 
 int status_http_new(struct status_http **ret, const struct status_http_options *options,
                     char ret_name[URI_ADDRESS_SIZE], struct ft_err *err)
 {
-    struct status_http *h = calloc(1, sizeof(*h));
     struct listener listener;
+    struct status_http *h;
     const char *key;
 
+    if (libmicrohttpd_load(err) != 0)
+        return -1;
+    h = calloc(1, sizeof(*h));
     if (h == NULL)
         return err_nomem(err, "a status page");
     h->o = *options;
@@ -324,7 +329,7 @@ void status_http_free(struct status_http *h)
     if (h == NULL)
         return;
     if (h->daemon != NULL)
-        MHD_stop_daemon(h->daemon); /* closes the socket that it was given */
+        libmicrohttpd.MHD_stop_daemon(h->daemon); /* closes the socket that it was given */
     if (h->key.p != NULL)
         sodium_memzero(h->key.p, h->key.n);
     buf_release(&h->cert);

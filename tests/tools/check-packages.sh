@@ -33,6 +33,14 @@ for library in $(grep -o 'PKG_CHECK_MODULES(\[[A-Z0-9_]*' configure.ac | sed 's/
     [ -n "$required" ] || complain "the RPM spec does not require pkgconfig($(echo $modules | tr ' ' '/'))"
 done
 
+# Each library that is loaded late, which no packager's tool finds.
+for library in $(sed -n 's/^FT_LATE_LIBRARY(\[\([a-z]*\)\].*/\1/p' configure.ac); do
+    grep -qF "late_package,$library)" debian/rules || complain "debian/rules does not depend on lib$library"
+    [ "$(grep -c "^Requires: *lib$library%" contrib/rpm/flowtape.spec)" -eq 2 ] ||
+        complain "the RPM spec does not require lib$library for program and library"
+    grep -qE " lib$library[0-9]" contrib/Containerfile || complain "the Containerfile does not install lib$library"
+done
+
 if command -v systemd-analyze >/dev/null; then
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
