@@ -30,6 +30,7 @@
 #   sync       a source's snapshot into an empty redis-server, beside a capture and a replay one after the other
 #              (live_lib.sh)
 #   load       SETs a second that a source takes with a capture, or a sync, at its side, beside a native replica
+#   startup    --help, and a replay that has nothing left to do, beside redis-cli (startup_lib.sh)
 #   tls        a snapshot into a redis-server and out of it by TLS, beside the same in plain (tls_lib.sh)
 #   links      many flows, and a cluster of many nodes, over links of a known speed (links_lib.sh, which wants root); not
 #              one of those that run by default
@@ -917,14 +918,16 @@ bench_latency() {
 # shellcheck source=/dev/null
 . "$(dirname "$0")/links_lib.sh"
 # shellcheck source=/dev/null
+. "$(dirname "$0")/startup_lib.sh"
+# shellcheck source=/dev/null
 . "$(dirname "$0")/tls_lib.sh"
 # shellcheck source=/dev/null
 . "$(dirname "$0")/table_lib.sh"
 
-[ $# -gt 0 ] || set -- capture journal psync convert verify translate point diff replay once serve latency sync load tls
+[ $# -gt 0 ] || set -- capture journal psync convert verify translate point diff replay once serve latency sync load startup tls
 for part in "$@"; do
     case $part in
-    capture | journal | psync | convert | verify | translate | point | diff | replay | once | serve | latency | sync | load | tls | links | growth)
+    capture | journal | psync | convert | verify | translate | point | diff | replay | once | serve | latency | sync | load | startup | tls | links | growth)
         echo "bench: $part" >&2
         "bench_$part"
         ;;
