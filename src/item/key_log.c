@@ -9,9 +9,7 @@ int key_log_new(struct hash_log **ret, struct ft_err *err)
 
 uint64_t key_log_hash(uint32_t db, struct bytes key)
 {
-    uint64_t hash = hash_bytes_seeded(key, db);
-
-    return hash == 0 ? 1 : hash;
+    return hash_bytes(key, db);
 }
 
 int key_log_add(struct hash_log *l, struct hash_log_batch *batch, uint32_t db, struct bytes key,

@@ -34,9 +34,7 @@ int member_set_grow(struct member_set *s, struct ft_err *err);
 
 static inline uint64_t member_set_hash(struct bytes member)
 {
-    uint64_t hash = hash_bytes(member);
-
-    return hash == 0 ? 1 : hash;
+    return hash_bytes(member, 0);
 }
 
 /* Where the hash is, or the free place for it. There is always a free one. */

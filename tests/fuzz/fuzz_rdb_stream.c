@@ -1,5 +1,6 @@
 /* rdb/rdb_stream.h, rdb/rdb_stream_place.h. Input: options, the size of the pieces, the stream. */
-#include "base/hash.h"
+#include <xxhash.h>
+
 #include "fuzz/fuzz.h"
 #include "rdb/rdb_stream_place.h"
 
@@ -38,15 +39,20 @@ static struct rdb_place find_place(struct rdb_stream_options options, struct byt
     return place;
 }
 
+static uint64_t hash_seeded(struct bytes b, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(b.n == 0 ? (const void *)"" : b.p, b.n, seed);
+}
+
 static uint64_t hash_of(const struct rdb_item *item)
 {
     const struct rdb_entry *e = &item->entry;
-    uint64_t hash = hash_bytes_seeded(item->bytes, item->offset ^ (uint64_t)item->kind << 48);
+    uint64_t hash = hash_seeded(item->bytes, item->offset ^ (uint64_t)item->kind << 48);
 
     if (item->kind != RDB_ITEM_ENTRY)
-        return hash_bytes_seeded(item->name, hash ^ item->number);
-    hash = hash_bytes_seeded(e->key, hash ^ e->db ^ (uint64_t)e->type << 32);
-    return hash_bytes_seeded(e->raw, hash ^ (uint64_t)e->expire_ms ^ e->value_bytes);
+        return hash_seeded(item->name, hash ^ item->number);
+    hash = hash_seeded(e->key, hash ^ e->db ^ (uint64_t)e->type << 32);
+    return hash_seeded(e->raw, hash ^ (uint64_t)e->expire_ms ^ e->value_bytes);
 }
 
 /* Of all items from the place on, and of how it ends. from: where the parser is to begin, or NULL. */
@@ -71,7 +77,7 @@ static uint64_t read_from(const struct rdb_stream_options *options, struct bytes
         if (item.offset >= offset)
             hash = hash * 31 + hash_of(&item);
     }
-    hash = hash_bytes_seeded(bytes_str(err.msg), hash ^ (uint64_t)step);
+    hash = hash_seeded(bytes_str(err.msg), hash ^ (uint64_t)step);
     window_release(&w);
     rdb_stream_free(s);
     return hash;

@@ -4,9 +4,10 @@
  */
 #include "lib/test_store.h"
 
+#include <xxhash.h>
+
 #include "base/crc64.h"
 #include "base/endian.h"
-#include "base/hash.h"
 #include "base/item_limit.h"
 #include "base/read_ahead.h"
 #include "input/source_stretches.h"
@@ -201,15 +202,20 @@ struct sum {
     struct ft_err err;
 };
 
+static uint64_t hash_seeded(struct bytes b, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(b.n == 0 ? (const void *)"" : b.p, b.n, seed);
+}
+
 static uint64_t hash_of(const struct item *item)
 {
     const struct rdb_entry *e = &item->rdb.entry;
-    uint64_t hash = hash_bytes_seeded(e->key, item->offset ^ (uint64_t)e->expire_ms);
+    uint64_t hash = hash_seeded(e->key, item->offset ^ (uint64_t)e->expire_ms);
 
     if (item->kind != ITEM_ENTRY)
-        return hash_bytes_seeded(item->rdb.bytes, hash + item->rdb.kind + item->rdb.number);
-    hash = hash_bytes_seeded(e->value, hash ^ e->db ^ (uint64_t)e->type << 32);
-    return hash_bytes_seeded(e->raw, hash ^ e->value_bytes ^ (uint64_t)e->freq << 40);
+        return hash_seeded(item->rdb.bytes, hash + item->rdb.kind + item->rdb.number);
+    hash = hash_seeded(e->value, hash ^ e->db ^ (uint64_t)e->type << 32);
+    return hash_seeded(e->raw, hash ^ e->value_bytes ^ (uint64_t)e->freq << 40);
 }
 
 static int run(void *context, void *part, struct source_stream *stream, struct ft_err *err)
