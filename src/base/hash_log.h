@@ -5,7 +5,7 @@
  *               appends it to a spool; so adding writes in sequence and never searches. In the end each part, which
  *               then fits into memory, is looked through, several at a time as long as their tables are small.
  * Memory        Up to 3 MiB, then 8 bytes for each in the spool's file; in the end up to 8 MiB, or 32 bytes for
- *               each 256th if that is more.
+ *               each 256th of those that differ, if that is more.
  * Threads       A batch belongs to one thread, the log locks.
  */
 #ifndef FLOWTAPE_BASE_HASH_LOG_H
