@@ -97,13 +97,21 @@ void memory_area_replace(const void *p, struct memory_area area)
     pthread_mutex_unlock(&mu);
 }
 
+/*
+ * What lies up to a stride before is dropped once more: the element at which a reader was when it reported is looked at after that,
+ * and with a page that is read the kernel maps some of its neighbours.
+ */
 void memory_passed(const void *p, size_t n)
 {
     const struct memory_area area = memory_area_of(p);
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t from = (uintptr_t)p / page * page;
+    const uintptr_t begin = (uintptr_t)area.p;
+    uintptr_t from = (uintptr_t)p;
 
-    if (area.kind != MEMORY_OTHER)
-        (void)madvise((void *)from, n + ((uintptr_t)p - from),
-                      MADV_DONTNEED); /* no harm if it is not done */
+    if (area.kind == MEMORY_OTHER)
+        return;
+    from -= from - begin < MEMORY_STRIDE ? from - begin : MEMORY_STRIDE;
+    from = from / page * page;
+    (void)madvise((void *)from, (uintptr_t)p + n - from,
+                  MADV_DONTNEED); /* no harm if it is not done */
 }

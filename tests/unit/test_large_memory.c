@@ -2,6 +2,7 @@
 #include "lib/test_main.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -144,6 +145,43 @@ static void test_what_cannot_be_written_is_an_error(void **state)
     buf_release(&b);
 }
 
+/* Of mapped files. */
+static size_t resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long size;
+    unsigned long resident;
+    unsigned long shared = 0;
+
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%lu %lu %lu", &size, &resident, &shared), 3);
+    (void)fclose(f);
+    return shared * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A reader reports when it has taken an element, and looks at that afterwards. */
+static void test_what_was_read_leaves_the_memory(void **state)
+{
+    const size_t element = MEMORY_STRIDE - PIECE / 4;
+    const uint8_t *passed;
+    size_t before;
+    unsigned sum = 0;
+    struct buf b = {0};
+
+    (void)state;
+    fill(&b, PIECE);
+    before = resident_bytes();
+    passed = b.p;
+    for (size_t at = 0; at + element <= b.n; at += element) {
+        passed = memory_pass(passed, b.p + at + element);
+        for (size_t i = 0; i < element; i += 512)
+            sum += b.p[at + i];
+    }
+    assert_true(sum != 0);
+    assert_in_range(resident_bytes(), 0, before + 6 * MEMORY_STRIDE);
+    buf_release(&b);
+}
+
 static void test_the_heap_is_left_alone(void **state)
 {
     uint8_t *p = malloc(PIECE);
@@ -190,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_without_a_file_it_is_the_heap),
         cmocka_unit_test(test_a_file_that_cannot_grow),
         cmocka_unit_test(test_what_cannot_be_written_is_an_error),
+        cmocka_unit_test(test_what_was_read_leaves_the_memory),
         cmocka_unit_test(test_the_heap_is_left_alone),
         cmocka_unit_test(test_a_file_is_viewed_and_written),
     };
