@@ -643,6 +643,7 @@ int value_bare_node(struct bytes value, struct ft_err *err)
         .encoding = &encodings[RDB_TYPE_LIST_QUICKLIST],
         .value = value,
         .in = value,
+        .passed = value.p,
         .blob_scratch.limit_bytes = RDB_STRING_MAX_BYTES,
     };
     struct bytes node;
@@ -650,8 +651,10 @@ int value_bare_node(struct bytes value, struct ft_err *err)
     bool bare = false;
     int rc = begin_quicklist(&it, err);
 
-    while (rc == 0 && !bare && it.left > 0)
+    while (rc == 0 && !bare && it.left > 0) {
         rc = take_node(&it, &node, &stored, &bare, err);
+        it.passed = memory_pass(it.passed, it.in.p);
+    }
     buf_release(&it.blob_scratch);
     return rc == 0 ? bare : -1;
 }

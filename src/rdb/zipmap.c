@@ -1,6 +1,7 @@
 #include "rdb/zipmap.h"
 
 #include "base/endian.h"
+#include "base/passed_memory.h"
 
 #define LENGTH_BIG 0xfe
 #define TERMINATOR 0xff
@@ -18,6 +19,7 @@ int zipmap_iter_init(struct zipmap_iter *it, struct bytes blob, struct ft_err *e
     if (blob.p[blob.n - 1] != TERMINATOR)
         return err_at(err, FT_ERR_CORRUPT, blob.n - 1, "zipmap without its end mark");
     it->base = blob.p;
+    it->passed = blob.p;
     it->p = blob.p + 1;
     it->end = blob.p + blob.n - 1;
     it->count = blob.p[0];
@@ -68,6 +70,7 @@ enum step zipmap_iter_next(struct zipmap_iter *it, struct bytes *ret_field, stru
     if (unused > (size_t)(it->end - p))
         return corrupt(it, "unused bytes reach beyond the end", err);
     it->p = p + unused;
+    it->passed = memory_pass(it->passed, it->p);
     it->seen++;
     *ret_field = field;
     *ret_value = value;

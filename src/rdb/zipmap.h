@@ -21,6 +21,7 @@
 
 struct zipmap_iter {
     const uint8_t *base;
+    const uint8_t *passed; /* passed_memory.h */
     const uint8_t *p;
     const uint8_t *end; /* the terminator */
     uint32_t count;     /* as the header says */

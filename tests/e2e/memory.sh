@@ -73,6 +73,17 @@ within "many members: convert" convert "$T/in.rdb" "$T/out.rdb" --to rdb --quiet
 within "many members: diff" diff "$T/in.rdb" "$T/out.rdb" --quiet
 rm -f "$T/out.rdb"
 
+"$MAKE_LARGE" same $((SIZE * 4)) "$T/in.rdb" || fail "make-large same"
+check_status "the same member again and again" 3 "member .* twice" "$PEAK_RSS" "$T/peak" "$FLOWTAPE" verify "$T/in.rdb"
+check "the same member again and again: $(($(cat "$T/peak") / 1024)) MiB" [ "$(cat "$T/peak")" -le $((BUDGET * 1024)) ]
+for kind in member zipmap; do
+    "$MAKE_LARGE" $kind $SIZE "$T/in.rdb" || fail "make-large $kind"
+    within "$kind: verify" verify "$T/in.rdb"
+    within "$kind: convert" convert "$T/in.rdb" "$T/out.rdb" --to rdb --quiet
+    within "$kind: diff" diff "$T/in.rdb" "$T/out.rdb" --quiet
+    rm -f "$T/out.rdb"
+done
+
 # A little of a stream can stand for much; entries that come together do not add up.
 for kind in blob tags; do
     "$MAKE_LARGE" $kind $SIZE "$T/in.rdb" || fail "make-large $kind"

@@ -4,8 +4,10 @@
  *   make-large KIND MEGABYTES FILE
  *
  * string, list, hash, zset, stream: an RDB of Redis, its value in elements of 4 KiB (a string: one);
- * lzf: a compressed string; many: a set, a member of 8 bytes for each 32; element: a list of one
- * element; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists that come in interleaved tagged chunks, 64 of them together that large.
+ * lzf: a compressed string; many: a set, a member of 8 bytes for each 32; same: a set, as many times the
+ * same member; element: a list of one element; member: a set of one; zipmap: an old small hash that is
+ * not small; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists
+ * that come in interleaved tagged chunks, 64 of them together that large.
  * Beside it there is always a small key "small". recording: a folder for the stand-in master, with such
  * a string in the snapshot of its one flow, and another one in a record of its journal.
  */
@@ -26,6 +28,7 @@
 #define TYPE_SET      2
 #define TYPE_HASH     4
 #define TYPE_ZSET_2   5
+#define TYPE_ZIPMAP   9
 #define TYPE_STREAM   15
 
 static FILE *out;
@@ -170,14 +173,44 @@ static void put_lzf(uint64_t bytes)
     }
 }
 
-static void put_members(uint64_t count)
+/* step: 0: all the same. */
+static void put_members(uint64_t count, unsigned step)
 {
     char member[24];
 
     put_len(count);
     for (uint64_t i = 0; i < count; i++) {
-        (void)snprintf(member, sizeof(member), "m%07llu", (unsigned long long)i);
+        (void)snprintf(member, sizeof(member), "m%07llu", (unsigned long long)i * step);
         put_text(member);
+    }
+}
+
+/* Fields of 8 bytes, values of ELEMENT_BYTES. */
+static void put_zipmap(uint64_t count)
+{
+    static const size_t pair = 1 + 8 + 5 + 1 + ELEMENT_BYTES;
+    uint8_t head[5 + 1] = {0xfe}; /* a length of 4 bytes; no free bytes after the value */
+    char field[24];
+
+    put_len(2 + count * pair);
+    (void)fputc(0xfe, out); /* how many is not known */
+    store_le32(head + 1, ELEMENT_BYTES);
+    for (uint64_t i = 0; i < count; i++) {
+        (void)snprintf(field, sizeof(field), "f%07llu", (unsigned long long)i);
+        put_text(field);
+        put(head, sizeof(head));
+        put(element, sizeof(element));
+    }
+    (void)fputc(0xff, out);
+}
+
+/* One string, which is not the same anywhere. */
+static void put_one_string(uint64_t bytes)
+{
+    put_len(bytes);
+    for (uint64_t i = 0; i < bytes / ELEMENT_BYTES; i++) {
+        store_le64(element, i);
+        put(element, sizeof(element));
     }
 }
 
@@ -186,18 +219,19 @@ static void put_one(const char *kind, uint64_t bytes)
     if (strcmp(kind, "lzf") == 0) {
         put_key(TYPE_STRING, "large");
         put_lzf(bytes);
-    } else if (strcmp(kind, "many") == 0) {
+    } else if (strcmp(kind, "many") == 0 || strcmp(kind, "same") == 0) {
         put_key(TYPE_SET, "large");
-        put_members(bytes / 32);
-    } else if (strcmp(kind, "string") == 0 || strcmp(kind, "element") == 0) {
-        put_key(kind[0] == 's' ? TYPE_STRING : TYPE_LIST, "large");
-        if (kind[0] == 'e')
-            put_len(1);
-        put_len(bytes);
-        for (uint64_t i = 0; i < bytes / ELEMENT_BYTES; i++) {
-            store_le64(element, i);
-            put(element, sizeof(element));
-        }
+        put_members(bytes / 32, kind[0] == 'm');
+    } else if (strcmp(kind, "string") == 0) {
+        put_key(TYPE_STRING, "large");
+        put_one_string(bytes);
+    } else if (strcmp(kind, "element") == 0 || strcmp(kind, "member") == 0) {
+        put_key(kind[0] == 'e' ? TYPE_LIST : TYPE_SET, "large");
+        put_len(1);
+        put_one_string(bytes);
+    } else if (strcmp(kind, "zipmap") == 0) {
+        put_key(TYPE_ZIPMAP, "large");
+        put_zipmap(bytes / ELEMENT_BYTES);
     } else if (strcmp(kind, "stream") == 0) {
         put_key(TYPE_STREAM, "large");
         put_stream(bytes);
@@ -269,11 +303,7 @@ static void put_args(uint64_t bytes)
     put_len(3 + 7 + bytes);
     put_text("SET");
     put_text("journal");
-    put_len(bytes);
-    for (uint64_t i = 0; i < bytes / ELEMENT_BYTES; i++) {
-        store_le64(element, i);
-        put(element, sizeof(element));
-    }
+    put_one_string(bytes);
 }
 
 /* Snapshot, its end, the LSN behind it, EOF and token, and one record. */
