@@ -22,8 +22,6 @@
 #include "replay/replay_servers.h"
 #include "target/wait_replicas.h"
 
-#define KEPT_SUFFIX ":kept"
-
 static int delete_key(struct replay *r, const char *key, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("DEL"), bytes_str(key)};
@@ -37,13 +35,16 @@ static int remove_state(struct replay *r, struct ft_err *err)
     char suspects[REPLAY_KEY_SIZE];
     char lost[REPLAY_KEY_SIZE];
     char kept[REPLAY_KEY_SIZE];
+    char libraries[REPLAY_KEY_SIZE];
 
-    (void)snprintf(kept, sizeof(kept), REPLAY_KEY_PREFIX "%s" KEPT_SUFFIX, r->set.state.capture);
+    (void)replay_kept_name(r->set.state.capture, kept);
+    (void)replay_kept_libraries_name(r->set.state.capture, libraries);
     replay_suspects_name(r->set.state.capture, suspects);
     replay_lost_name(r->set.state.capture, lost);
     if (replay_state_set(&r->set, "phase", "ending", err) != 0 ||
         replay_positions_remove(&r->set, err) != 0 || delete_key(r, kept, err) != 0 ||
-        delete_key(r, suspects, err) != 0 || delete_key(r, lost, err) != 0)
+        delete_key(r, libraries, err) != 0 || delete_key(r, suspects, err) != 0 ||
+        delete_key(r, lost, err) != 0)
         return -1;
     return delete_key(r, r->set.state_key, err);
 }

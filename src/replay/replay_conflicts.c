@@ -66,29 +66,42 @@ static int probe_all(struct prober *p, struct ft_err *err)
     return rc;
 }
 
-static void kept_key(const struct replay *r, char out[REPLAY_KEY_SIZE])
+const char *replay_kept_name(const char *capture, char out[REPLAY_KEY_SIZE])
 {
-    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", r->set.id);
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept", capture); /* fits */
+    return out;
+}
+
+const char *replay_kept_libraries_name(const char *capture, char out[REPLAY_KEY_SIZE])
+{
+    (void)snprintf(out, REPLAY_KEY_SIZE, REPLAY_KEY_PREFIX "%s:kept-lib", capture); /* likewise */
+    return out;
+}
+
+static int write_set(struct replay *r, const struct key_set *set, const char *name,
+                     struct ft_err *err)
+{
+    struct bytes args[] = {bytes_str("DEL"), bytes_str(name), {NULL, 0}};
+    struct target_node *node = target_client_node(&r->target, args[1]);
+
+    if (target_node_call(node, NULL, args, 2, err) != 0)
+        return -1;
+    args[0] = bytes_str("SADD");
+    for (size_t i = 0; i < set->capacity; i++) {
+        args[2] = bytes_of(set->slots[i], KEY_SET_HASH_SIZE);
+        if (set->slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, args, 3, err) != 0)
+            return -1;
+    }
+    return redis_pipe_drain(node->pipe, err);
 }
 
 int replay_write_kept(struct replay *r, struct ft_err *err)
 {
     char name[REPLAY_KEY_SIZE];
-    struct bytes args[] = {bytes_str("DEL"), {NULL, 0}, {NULL, 0}};
-    struct target_node *node;
 
-    kept_key(r, name);
-    args[1] = bytes_str(name);
-    node = target_client_node(&r->target, args[1]);
-    if (target_node_call(node, NULL, args, 2, err) != 0)
+    if (write_set(r, &r->kept, replay_kept_name(r->set.id, name), err) != 0)
         return -1;
-    args[0] = bytes_str("SADD");
-    for (size_t i = 0; i < r->kept.capacity; i++) {
-        args[2] = bytes_of(r->kept.slots[i], KEY_SET_HASH_SIZE);
-        if (r->kept.slots[i][0] != 0 && redis_pipe_put(node->pipe, 0, args, 3, err) != 0)
-            return -1;
-    }
-    return redis_pipe_drain(node->pipe, err);
+    return write_set(r, &r->kept_libraries, replay_kept_libraries_name(r->set.id, name), err);
 }
 
 int replay_find_kept(struct replay *r, struct ft_err *err)
@@ -110,38 +123,78 @@ int replay_find_kept(struct replay *r, struct ft_err *err)
     return rc;
 }
 
-static int take_kept(struct replay *r, const redisReply *hashes, struct ft_err *err)
+/* {..., library_name, NAME, ...} */
+static int keep_library(struct replay *r, const redisReply *library, struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
+    if (library->type != REDIS_REPLY_ARRAY || library->elements < 2 ||
+        library->element[1]->type != REDIS_REPLY_STRING)
+        return 0;
+    key_set_hash(0, bytes_of(library->element[1]->str, library->element[1]->len), hash);
+    return key_set_add(&r->kept_libraries, hash, err);
+}
+
+int replay_find_kept_libraries(struct replay *r, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("FUNCTION"), bytes_str("LIST")};
+    int rc = 0;
+
+    key_set_release(&r->kept_libraries);
+    for (size_t n = 0; rc == 0 && n < r->target.node_count; n++) {
+        redisReply *reply;
+
+        if (target_node_ask(&r->target.nodes[n], &reply, args, 2, err) != 0)
+            return -1;
+        for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+            rc = keep_library(r, reply->element[i], err);
+        reply_free(reply); /* a refusal: it has none, or loading one will be refused as well */
+    }
+    return rc;
+}
+
+static int take_kept(struct key_set *set, const redisReply *hashes, struct ft_err *err)
 {
     for (size_t i = 0; i < hashes->elements; i++) {
         const redisReply *hash = hashes->element[i];
 
         if (hash->len == KEY_SET_HASH_SIZE &&
-            key_set_add(&r->kept, (const uint8_t *)hash->str, err) != 0)
+            key_set_add(set, (const uint8_t *)hash->str, err) != 0)
             return -1;
     }
     return 0;
 }
 
-int replay_load_kept(struct replay *r, struct ft_err *err)
+static int load_set(struct replay *r, struct key_set *set, const char *name, struct ft_err *err)
 {
+    struct target_node *node = target_client_node(&r->target, bytes_str(name));
     char cursor[KEY_SCAN_CURSOR_SIZE] = "0";
-    char name[REPLAY_KEY_SIZE];
-    struct target_node *node;
     int rc;
 
-    key_set_release(&r->kept);
-    if (r->o->on_conflict != REPLAY_CONFLICT_SKIP)
-        return 0;
-    kept_key(r, name);
-    node = target_client_node(&r->target, bytes_str(name));
+    key_set_release(set);
     do {
         redisReply *reply;
 
         if (key_scan_set(node, name, LOAD_PORTION, cursor, &reply, err) != 0)
             return -1;
-        rc = take_kept(r, reply->element[1], err);
+        rc = take_kept(set, reply->element[1], err);
         reply_free(reply);
     } while (rc == 0 && strcmp(cursor, "0") != 0);
-    replay_report_kept(&r->report, r->kept.count);
     return rc;
+}
+
+int replay_load_kept(struct replay *r, struct ft_err *err)
+{
+    char name[REPLAY_KEY_SIZE];
+
+    if (r->o->on_conflict != REPLAY_CONFLICT_SKIP) {
+        key_set_release(&r->kept);
+        key_set_release(&r->kept_libraries);
+        return 0;
+    }
+    if (load_set(r, &r->kept, replay_kept_name(r->set.id, name), err) != 0 ||
+        load_set(r, &r->kept_libraries, replay_kept_libraries_name(r->set.id, name), err) != 0)
+        return -1;
+    replay_report_kept(&r->report, r->kept.count);
+    return 0;
 }

@@ -41,9 +41,10 @@ struct replay {
     struct rights rights; /* what the target lets this user do */
 
     /* Constant once the run has begun on the target (replay_begin.h). */
-    bool started;        /* the state on the target is this run's own */
-    struct key_set kept; /* --on-conflict skip: see replay_conflicts.h */
-    int64_t shift_ms;    /* --ttl shift */
+    bool started;                  /* the state on the target is this run's own */
+    struct key_set kept;           /* --on-conflict skip: see replay_conflicts.h */
+    struct key_set kept_libraries; /* likewise; of functions, by name, in database 0 */
+    int64_t shift_ms;              /* --ttl shift */
 
     /* Each says itself who may use it. */
     struct replay_report report;

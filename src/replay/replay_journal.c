@@ -1,4 +1,5 @@
 #include "replay/replay_journal.h"
+#include "replay/replay_functions.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -187,7 +188,10 @@ static int call_keyless(struct journal_run *j, struct replay_node *node,
 /* SCRIPT LOAD and the like: no key, harmless when repeated, not for scripts to run. */
 static int put_keyless(struct journal_run *j, const struct translation *t, struct ft_err *err)
 {
-    if (replay_take_losses(j->r, j->item, t, err) != 0)
+    struct replay_function room;
+
+    if (replay_take_losses(j->r, j->item, t, err) != 0 ||
+        replay_function_take(j->r, j->item, t, &room, &t, err) != 0)
         return -1;
     if (t->command_count == 0)
         return 0;

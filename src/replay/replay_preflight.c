@@ -191,8 +191,10 @@ static int check_functions(struct look *l, struct ft_err *err)
 {
     struct replay *r = l->r;
 
+    if (l->fresh && r->o->on_conflict == REPLAY_CONFLICT_SKIP)
+        return replay_find_kept_libraries(r, err);
     /* on a shared target it may be another replay's */
-    if (!l->fresh || l->survey->library_count == 0 || r->o->on_conflict == REPLAY_CONFLICT_SKIP ||
+    if (!l->fresh || l->survey->library_count == 0 ||
         (r->o->on_conflict == REPLAY_CONFLICT_REPLACE && !r->set.shared))
         return 0;
     for (size_t i = 0; i < r->target.node_count; i++) {

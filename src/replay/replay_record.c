@@ -457,22 +457,6 @@ void replay_recorder_flushed(struct replay_recorder *rec, const struct translati
     replay_mapper_flush(rec->mapper, flush, db);
 }
 
-/* Libraries of functions have no names that could be claimed. */
-static int check_functions(const struct replay *r, const struct item *item,
-                           const struct translation *t, struct ft_err *err)
-{
-    const struct journal_record *record = &item->record;
-
-    if (!r->set.shared || !t->functions || record->arg_count < 2 ||
-        !(bytes_is_word(record->args[1], "FLUSH") || bytes_is_word(record->args[1], "RESTORE")))
-        return 0;
-    return err_set(
-        err, FT_ERR_STATE,
-        "FUNCTION %.*s: on a shared target it would remove or replace libraries of other "
-        "replays",
-        (int)record->args[1].n, (const char *)record->args[1].p);
-}
-
 int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
@@ -480,8 +464,6 @@ int replay_recorder_put(struct replay_recorder *rec, const struct item *item,
     enum replay_fate fate = replay_mapper_record(rec->mapper, item, t, &mapped, err);
 
     rec->part = 0;
-    if (check_functions(rec->r, item, t, err) != 0)
-        return -1;
     if (fate != REPLAY_FATE_ERROR && replay_mapper_pass(rec->mapper, item, t, err) != 0)
         return -1;
     if ((fate == REPLAY_FATE_SAME || fate == REPLAY_FATE_CHANGED || fate == REPLAY_FATE_TRANSFER) &&

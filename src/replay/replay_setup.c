@@ -51,6 +51,7 @@ void replay_teardown(struct replay *r)
         replay_input_close(r);
     replay_position_set_release(&r->set);
     key_set_release(&r->kept);
+    key_set_release(&r->kept_libraries);
     buf_release(&r->refused);
     target_client_release(&r->target);
     free(r->flushed);

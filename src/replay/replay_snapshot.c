@@ -1,4 +1,5 @@
 #include "replay/replay_snapshot.h"
+#include "replay/replay_functions.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -449,7 +450,10 @@ static int put_on_all(struct stream_sender *s, const struct bytes *args, size_t 
 static int put_keyless(struct stream_sender *s, const struct item *item,
                        const struct translation *t, struct ft_err *err)
 {
-    if (replay_take_losses(s->r, item, t, err) != 0)
+    struct replay_function room;
+
+    if (replay_take_losses(s->r, item, t, err) != 0 ||
+        replay_function_take(s->r, item, t, &room, &t, err) != 0)
         return -1;
     for (size_t i = 0; i < t->command_count; i++) {
         if (put_on_all(s, t->commands[i].args, t->commands[i].count, err) != 0)

@@ -280,25 +280,6 @@ static void look_at_request(struct worker *w, const struct item *item, const str
     }
 }
 
-static int take_record(void *context, const struct item *item, const struct translation *t,
-                       struct ft_err *err)
-{
-    struct worker *w = context;
-    int passes;
-
-    if (t->class_ == TRANSLATION_FLUSH)
-        return 0;
-    passes = take_keys(w, t, err);
-    if (passes < 0)
-        return -1;
-    w->records += passes;
-    if (passes)
-        look_at_request(w, item, t);
-    if (passes && add_commands(w, t, err) != 0)
-        return -1;
-    return take_losses(w, item, t, err);
-}
-
 /*
  * Functions
  */
@@ -322,6 +303,11 @@ bool replay_library_name(struct bytes code, char out[REPLAY_LIBRARY_NAME])
     return true;
 }
 
+bool replay_loads_library(const struct journal_record *record)
+{
+    return record->arg_count >= 3 && bytes_is_word(record->args[1], "LOAD");
+}
+
 static int add_library(struct worker *w, struct bytes code, struct ft_err *err)
 {
     struct replay_survey *ret = w->s->ret;
@@ -332,6 +318,12 @@ static int add_library(struct worker *w, struct bytes code, struct ft_err *err)
     if (!replay_library_name(code, name))
         return 0;
     pthread_mutex_lock(&w->s->mu);
+    for (size_t i = 0; i < ret->library_count; i++) {
+        if (strcmp(ret->libraries[i], name) == 0) {
+            pthread_mutex_unlock(&w->s->mu);
+            return 0;
+        }
+    }
     grown = reallocarray(ret->libraries, ret->library_count + 1, sizeof(*grown));
     if (grown == NULL) {
         rc = err_nomem(err, "function libraries");
@@ -341,6 +333,28 @@ static int add_library(struct worker *w, struct bytes code, struct ft_err *err)
     }
     pthread_mutex_unlock(&w->s->mu);
     return rc;
+}
+
+static int take_record(void *context, const struct item *item, const struct translation *t,
+                       struct ft_err *err)
+{
+    struct worker *w = context;
+    int passes;
+
+    if (t->class_ == TRANSLATION_FLUSH)
+        return 0;
+    passes = take_keys(w, t, err);
+    if (passes < 0)
+        return -1;
+    w->records += passes;
+    if (passes)
+        look_at_request(w, item, t);
+    if (passes && add_commands(w, t, err) != 0)
+        return -1;
+    if (t->functions && replay_loads_library(&item->record) &&
+        add_library(w, item->record.args[item->record.arg_count - 1], err) != 0)
+        return -1;
+    return take_losses(w, item, t, err);
 }
 
 static int take_function(void *context, const struct item *item, struct bytes code,

@@ -47,5 +47,7 @@ int replay_survey_run(struct replay_survey *ret, struct replay *r, struct ft_err
 void replay_survey_release(struct replay_survey *s);
 /* replay_library_name - of a function library, out of its head line; false: it has none. */
 bool replay_library_name(struct bytes code, char out[REPLAY_LIBRARY_NAME]);
+/* replay_loads_library - of a record that changes libraries: FUNCTION LOAD, the last argument of which is the code. */
+bool replay_loads_library(const struct journal_record *record);
 
 #endif

@@ -61,6 +61,31 @@ if ! server_before 7.0; then # it has functions
     check "a library, skip: it stays" [ "$(cli fcall f 0)" = old ]
     check "a library, replace" "$FLOWTAPE" replay "$T/lib.rdb" "$REDIS" --quiet --finish
     check "a library, replace: the new one" [ "$(cli fcall f 0)" = new ]
+
+    # The same of libraries that records load, and delete.
+    later=$(code later)
+    load=$(printf '*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n$%d\r\n%s\r\nx' ${#later} "$later")
+    set_k=$(printf '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\nx')
+    drop=$(printf '*3\r\n$8\r\nFUNCTION\r\n$6\r\nDELETE\r\n$3\r\nlib\r\nx')
+    flush=$(printf '*2\r\n$8\r\nFUNCTION\r\n$5\r\nFLUSH\r\nx')
+    printf '%s' "${load%x}${set_k%x}" >"$T/load.aof"
+    printf '%s' "${load%x}${drop%x}${set_k%x}" >"$T/drop.aof"
+    printf '%s' "${load%x}${flush%x}${set_k%x}" >"$T/flush.aof"
+    cli flushall >/dev/null
+    cli function load replace "$(code old)" >/dev/null
+    check_status "a library of a record, fail" 3 'library "lib".*nothing was written' "$FLOWTAPE" replay \
+        "$T/load.aof" "$REDIS" --quiet --on-conflict fail
+    check "a library of a record, fail: no key" [ "$(cli dbsize)" = 0 ]
+    for way in load drop flush; do
+        cli flushall >/dev/null
+        check "a library of a record, $way, skip" "$FLOWTAPE" replay "$T/$way.aof" "$REDIS" --quiet --finish --on-conflict skip
+        check "a library of a record, $way, skip: it stays" [ "$(cli fcall f 0)" = old ]
+        check "a library of a record, $way, skip: what comes after it" [ "$(cli keys '*')" = k ]
+    done
+    check "a library of a record, replace" "$FLOWTAPE" replay "$T/load.aof" "$REDIS" --quiet --finish
+    check "a library of a record, replace: the new one" [ "$(cli fcall f 0)" = later ]
+    check_status "a library that others may need" 1 "FUNCTION FLUSH: on a shared target" "$FLOWTAPE" replay "$T/flush.aof" "$REDIS" \
+        --quiet --shared-target k --on-conflict skip
     redis_stop
 fi
 
