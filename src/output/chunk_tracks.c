@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/processors.h"
+
 /* One that is filled, one that is written, and one between them. */
 #define CHUNKS_OF_TRACK 3u
 
@@ -23,6 +25,7 @@ struct chunk_tracks {
     bool has_fold;
     uint32_t stream_tracks; /* the fold's is the one after them */
     struct track *tracks;
+    bool lanes_first; /* on one processor: the writer is woken when a lane cannot go on */
 
     pthread_mutex_t mu;
     pthread_cond_t filled; /* for the writer */
@@ -73,6 +76,7 @@ int chunk_tracks_new(struct chunk_tracks **ret, uint32_t lanes, bool has_fold, s
 
     if (t == NULL)
         return err_nomem(err, "chunks");
+    t->lanes_first = processors_usable() == 1;
     t->lanes = lanes;
     t->has_fold = has_fold;
     t->stream_tracks = streams < CHUNK_TRACKS_MAX ? streams : CHUNK_TRACKS_MAX;
@@ -93,6 +97,14 @@ int chunk_tracks_new(struct chunk_tracks **ret, uint32_t lanes, bool has_fold, s
     return 0;
 }
 
+/* With mu held, by a lane. */
+static void wait_for_writer(struct chunk_tracks *t, struct track *track)
+{
+    if (t->lanes_first)
+        pthread_cond_signal(&t->filled); /* it may not have been told of what is full */
+    pthread_cond_wait(&track->changed, &t->mu);
+}
+
 struct chunk *chunk_tracks_empty(struct chunk_tracks *t, uint32_t lane)
 {
     struct track *track = track_of(t, lane);
@@ -100,7 +112,7 @@ struct chunk *chunk_tracks_empty(struct chunk_tracks *t, uint32_t lane)
 
     pthread_mutex_lock(&t->mu);
     while (!t->aborted && track->empty == NULL)
-        pthread_cond_wait(&track->changed, &t->mu);
+        wait_for_writer(t, track);
     if (!t->aborted) {
         chunk = track->empty;
         track->empty = chunk->next;
@@ -113,6 +125,7 @@ bool chunk_tracks_put(struct chunk_tracks *t, struct chunk *chunk)
 {
     struct track *track = &t->tracks[chunk->track];
     bool put;
+    bool wake;
 
     pthread_mutex_lock(&t->mu);
     put = !t->aborted;
@@ -120,8 +133,10 @@ bool chunk_tracks_put(struct chunk_tracks *t, struct chunk *chunk)
     chunk->next = NULL;
     *track->full_end = chunk;
     track->full_end = &chunk->next;
-    pthread_cond_signal(&t->filled);
+    wake = !t->lanes_first || track->empty == NULL || chunk->lent_done != NULL;
     pthread_mutex_unlock(&t->mu);
+    if (wake)
+        pthread_cond_signal(&t->filled); /* who is woken does not have to wait for mu */
     return put;
 }
 
@@ -131,7 +146,7 @@ void chunk_tracks_hold(struct chunk_tracks *t, uint32_t lane, bool holds)
 
     pthread_mutex_lock(&t->mu);
     while (holds && !t->aborted && (&t->tracks[t->turn] != track || track->full != NULL))
-        pthread_cond_wait(&track->changed, &t->mu);
+        wait_for_writer(t, track);
     track->holds = holds;
     pthread_mutex_unlock(&t->mu);
 }
@@ -202,8 +217,8 @@ void chunk_tracks_written(struct chunk_tracks *t, struct chunk *chunk)
     pthread_mutex_lock(&t->mu);
     chunk->next = track->empty;
     track->empty = chunk;
-    pthread_cond_signal(&track->changed);
     pthread_mutex_unlock(&t->mu);
+    pthread_cond_signal(&track->changed);
 }
 
 void chunk_tracks_abort(struct chunk_tracks *t)

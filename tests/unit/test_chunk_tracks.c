@@ -167,6 +167,83 @@ static void test_abort_frees_all_that_wait(void **state)
     }
 }
 
+/* As a container may have it, or taskset: all threads take turns. */
+static void use_one_processor(cpu_set_t *before)
+{
+    cpu_set_t one;
+    int cpu = 0;
+
+    assert_int_equal(sched_getaffinity(0, sizeof(*before), before), 0);
+    while (!CPU_ISSET(cpu, before))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+static void test_order_on_one_processor(void **state)
+{
+    cpu_set_t before;
+
+    use_one_processor(&before);
+    test_order_is_that_of_the_lanes(state);
+    test_abort_frees_all_that_wait(state);
+    assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+struct loan {
+    struct chunk_tracks *tracks;
+    sem_t done;
+};
+
+static int lend(void *context, uint32_t index, struct ft_err *err)
+{
+    struct loan *l = context;
+
+    (void)index;
+    (void)err;
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        struct chunk *chunk = chunk_tracks_empty(l->tracks, 0);
+
+        chunk->lent_done = i % 2 == 0 ? &l->done : NULL;
+        assert_true(chunk_tracks_put(l->tracks, chunk));
+        if (i % 2 == 0)
+            (void)sem_wait(&l->done);
+    }
+    chunk_tracks_end(l->tracks, 0);
+    return 0;
+}
+
+static void test_what_is_lent_is_written_at_once(void **state)
+{
+    cpu_set_t before;
+
+    (void)state;
+    use_one_processor(&before);
+    for (unsigned n = 0; n < 50; n++) {
+        struct ft_err err = FT_ERR_INIT;
+        struct task_pool *pool = NULL;
+        struct chunk *chunk;
+        struct loan l;
+        unsigned count = 0;
+
+        assert_int_equal(sem_init(&l.done, 0, 0), 0);
+        t_ok(chunk_tracks_new(&l.tracks, 1, false, &err), &err);
+        t_ok(task_pool_start_each(&pool, 1, lend, &l, &err), &err);
+        while ((chunk = chunk_tracks_next(l.tracks)) != NULL) {
+            count++;
+            if (chunk->lent_done != NULL)
+                (void)sem_post(chunk->lent_done);
+            chunk_tracks_written(l.tracks, chunk);
+        }
+        t_ok(task_pool_join(pool, &err), &err);
+        chunk_tracks_free(l.tracks);
+        assert_int_equal(sem_destroy(&l.done), 0);
+        assert_int_equal(count, CHUNKS);
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
 static void test_one_lane(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -191,6 +268,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_is_that_of_the_lanes),
         cmocka_unit_test(test_abort_frees_all_that_wait),
+        cmocka_unit_test(test_order_on_one_processor),
+        cmocka_unit_test(test_what_is_lent_is_written_at_once),
         cmocka_unit_test(test_one_lane),
     };
 
