@@ -89,7 +89,8 @@ static int check_generation(const struct replay *r, struct ft_err *err)
                    r->set.state.generation, r->source->generation);
 }
 
-/* Which streams were done before no longer counts; of a generation with more streams neither. */
+/* Which streams were done before no longer counts; of a generation with more streams neither. Nor does what was emptied
+ * since. */
 static int remove_done(struct replay *r, struct ft_err *err)
 {
     const struct bytes args[] = {bytes_str("HGETALL"), bytes_str(r->set.state_key)};
@@ -101,7 +102,9 @@ static int remove_done(struct replay *r, struct ft_err *err)
     for (size_t i = 0; rc == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i += 2) {
         const redisReply *field = reply->element[i];
 
-        if (field->type == REDIS_REPLY_STRING && strncmp(field->str, "snap:", 5) == 0)
+        if (field->type == REDIS_REPLY_STRING &&
+            (strncmp(field->str, "snap:", 5) == 0 || strcmp(field->str, "emptied") == 0 ||
+             strcmp(field->str, "dbs") == 0))
             rc = replay_state_remove(&r->set, field->str, err);
     }
     reply_free(reply);

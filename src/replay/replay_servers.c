@@ -79,6 +79,9 @@ int replay_check_flushes(struct replay *r, struct ft_err *err)
         if (replay_state_set(&r->set, field, now, err) != 0)
             return -1;
     }
+    if (atomic_load(&r->uses_dbs) && !r->set.state.has_dbs &&
+        replay_state_set(&r->set, "dbs", "1", err) != 0)
+        return -1;
     return more ? forget_snapshots(r, err) == 0 ? 1 : -1 : 0;
 }
 
@@ -120,20 +123,46 @@ int replay_watch_flushes(struct replay *r, struct ft_err *err)
     return count_flushes(&r->target.nodes[0], r->flushes, err);
 }
 
-int replay_tell_flushes(struct replay *r, struct ft_err *err)
+/* Has it been emptied since replay_watch_flushes? */
+static int was_emptied(struct replay *r, bool *ret, struct ft_err *err)
 {
     struct target_node *node = &r->target.nodes[0];
     char now[REPLAY_FLUSHES_SIZE];
 
+    *ret = false;
     if (r->target.cluster || replay_report_flushes(&r->report) != 0 || !concerns_us(r))
         return 0;
     if (count_flushes(node, now, err) != 0)
         return -1;
-    if (strncmp(r->flushes, now, strlen(node->run_id)) == 0 && strcmp(r->flushes, now) != 0)
+    *ret = strncmp(r->flushes, now, strlen(node->run_id)) == 0 && strcmp(r->flushes, now) != 0;
+    return 0;
+}
+
+/* Which database it was the server does not tell, so whoever knows has to say that it was none of the source's. */
+int replay_prove_flushes(struct replay *r, struct ft_err *err)
+{
+    bool emptied;
+
+    if (was_emptied(r, &emptied, err) != 0)
+        return -1;
+    if (r->o->accept_errors)
+        return r->set.state.emptied ? replay_state_remove(&r->set, "emptied", err) : 0;
+    if (!emptied && !r->set.state.emptied)
+        return 0;
+    if (!r->set.state.emptied && !r->set.state.has_dbs && !atomic_load(&r->uses_dbs)) {
         replay_report_note(
             &r->report,
             "somebody has emptied a database of %s during this replay: if it was one that "
             "the source has keys in, these are missing, and --from-start brings them again",
-            node->name);
-    return 0;
+            r->target.nodes[0].name);
+        return 0;
+    }
+    if (emptied && replay_state_set(&r->set, "emptied", "1", err) != 0)
+        return -1;
+    return err_set(
+        err, FT_ERR_STATE,
+        "somebody has emptied a database of %s during the replay: if it was one that the source "
+        "has keys in, these are missing, and --from-start brings them again; if it was not, "
+        "--accept-errors says so",
+        r->target.nodes[0].name);
 }

@@ -13,9 +13,10 @@ int replay_check_servers(struct replay *r, struct ft_err *err);
 /* replay_check_flushes - when they are there: has somebody emptied a master, or a database, meanwhile? 1: so it
  * is, and none counts as done any more. */
 int replay_check_flushes(struct replay *r, struct ft_err *err);
-/* replay_watch_flushes, replay_tell_flushes - from then until now, in the journal: on a single server a database
- * other than 0 may have been emptied without a position going with it. That is said in a note. */
+/* replay_watch_flushes, replay_prove_flushes - from then until now, in the journal: on a single server a database
+ * other than 0 may have been emptied without a position going with it. FT_ERR_STATE, in later runs too, where the input
+ * has keys outside of database 0; a note where that is not known. */
 int replay_watch_flushes(struct replay *r, struct ft_err *err);
-int replay_tell_flushes(struct replay *r, struct ft_err *err);
+int replay_prove_flushes(struct replay *r, struct ft_err *err);
 
 #endif

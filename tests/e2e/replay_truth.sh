@@ -214,6 +214,29 @@ if [ -d "$RECORDINGS/live-1" ]; then
     cli flushall >/dev/null
     "$FLOWTAPE" replay "$T/live-1" "$REDIS" --on-loss skip --db-map '0:3' --quiet || fail "a replay"
     equal "with all its keys" "$wanted" "$(cli -n 3 dbsize)"
+
+    # The same in the journal, which the proof finds, this time and later.
+    cli flushall >/dev/null
+    i=0
+    while [ $i -lt 900 ]; do
+        echo "0 1 0 RPUSH l$i a"
+        i=$((i + 1))
+    done | "$MAKE_CAPTURE" 1 "$T/lists"
+    "$FLOWTAPE" replay "$T/lists" "$REDIS" --db-map '0:3' --rate 300 >"$T/first.out" 2>&1 &
+    FIRST=$!
+    PIDS="$PIDS $FIRST"
+    t_until sent 3 50
+    cli -n 3 flushdb >/dev/null
+    ends "a database emptied in the journal" $FIRST 1 "$T/first.out"
+    check "a database emptied in the journal: it is said" grep -q 'emptied a database.*--from-start' "$T/first.out"
+    check_status "a database emptied in the journal: later" 1 'emptied a database' \
+        "$FLOWTAPE" replay "$T/lists" "$REDIS" --db-map '0:3'
+    check_status "a database emptied in the journal: it was another" 0 complete \
+        "$FLOWTAPE" replay "$T/lists" "$REDIS" --db-map '0:3' --accept-errors
+    check_status "a database emptied in the journal: no more" 0 complete "$FLOWTAPE" replay "$T/lists" "$REDIS" --db-map '0:3'
+    check_status "a database emptied in the journal: brought again" 0 complete \
+        "$FLOWTAPE" replay "$T/lists" "$REDIS" --db-map '0:3' --from-start
+    equal "with all its lists" 901 "$(cli -n 3 dbsize)"
     redis_stop
 fi
 

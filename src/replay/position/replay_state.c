@@ -167,6 +167,10 @@ static int take_state_field(struct replay_state *s, const struct field *f, struc
         return take_text(f, s->early, sizeof(s->early), err);
     if (bytes_eq_str(f->name, "dirty"))
         s->dirty = true;
+    if (bytes_eq_str(f->name, "dbs"))
+        s->has_dbs = true;
+    if (bytes_eq_str(f->name, "emptied"))
+        s->emptied = true;
     if (bytes_eq_str(f->name, "marks"))
         s->has_marks = true;
     if (bytes_eq_str(f->name, "overdue")) {

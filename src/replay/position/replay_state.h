@@ -87,6 +87,8 @@ struct replay_state {
     bool by_slot;                 /* there are marks of slots, see replay_marks.h */
     bool has_marks;               /* ... or a part of them */
     bool dirty;
+    bool has_dbs; /* the snapshot has keys outside of database 0 */
+    bool emptied; /* somebody has emptied a database after its snapshot was there */
     bool deferred;
     bool released;
     uint32_t flow_count;
