@@ -17,7 +17,7 @@
 enum ft_err_kind {
     FT_ERR_NONE = 0,
     FT_ERR_USAGE,       /* the caller or command line is wrong; retrying is pointless */
-    FT_ERR_NOMEM,       /* an allocation failed */
+    FT_ERR_NOMEM,       /* an allocation failed, or the file in place of one */
     FT_ERR_IO,          /* local file or device; sys_errno says why */
     FT_ERR_NET,         /* peer unreachable or connection lost; a retry may succeed */
     FT_ERR_TIMEOUT,     /* as FT_ERR_NET, but nothing was heard */

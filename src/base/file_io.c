@@ -112,6 +112,12 @@ const char *fs_temporary_dir(void)
     return dir != NULL && dir[0] != '\0' ? dir : "/tmp";
 }
 
+int fs_unnamed_failed(struct ft_err *err)
+{
+    err->kind = FT_ERR_NOMEM;
+    return err_wrap(err, "in \"%s\" (TMPDIR)", fs_temporary_dir());
+}
+
 int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
 {
     const char *dir = fs_temporary_dir();
@@ -120,10 +126,12 @@ int fs_open_unnamed(const char **ret_dir, struct ft_err *err)
 
     *ret_dir = dir;
     if (snprintf(name, sizeof(name), "%s/flowtape-XXXXXX", dir) >= (int)sizeof(name))
-        return err_set(err, FT_ERR_IO, "the name of the directory in TMPDIR is too long");
+        return err_set(err, FT_ERR_NOMEM, "the name of the directory in TMPDIR is too long");
     fd = mkostemp(name, O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, errno, "could not make a file in \"%s\" (TMPDIR)", dir);
+    if (fd < 0) {
+        (void)err_errno(err, errno, "could not make a temporary file");
+        return fs_unnamed_failed(err);
+    }
     (void)unlink(name); /* nobody else needs the name */
     return fd;
 }
@@ -154,7 +162,8 @@ int fs_map_unnamed(void **ret, size_t bytes, struct ft_err *err)
     }
     if (p == MAP_FAILED) {
         (void)close(fd); /* there is nothing in it */
-        return err_errno(err, rc, "%zu bytes in \"%s\" (TMPDIR)", bytes, dir);
+        (void)err_errno(err, rc, "could not make a temporary file of %zu bytes", bytes);
+        return fs_unnamed_failed(err);
     }
     *ret = p;
     return fd;

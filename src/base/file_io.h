@@ -24,9 +24,11 @@ int fs_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, const char *
 int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name, struct ft_err *err);
 /* fs_temporary_dir - $TMPDIR, or /tmp. */
 const char *fs_temporary_dir(void);
-/* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open; *ret_dir, which is
- * for messages, is valid as long as the environment. Returns the descriptor. */
+/* fs_open_unnamed - a new file in $TMPDIR, or in /tmp, that nobody else can open. It is in place of memory, so what fails is
+ * FT_ERR_NOMEM. *ret_dir, which is for messages, is valid as long as the environment. Returns the descriptor. */
 int fs_open_unnamed(const char **ret_dir, struct ft_err *err);
+/* fs_unnamed_failed - for who reads or writes such a file: the error, which is set, is of that kind, too, and says where. -1. */
+int fs_unnamed_failed(struct ft_err *err);
 /* fs_take_room - allocate so many bytes of a file: 0, or an errno. */
 int fs_take_room(int fd, size_t bytes);
 /* fs_map_unnamed - an unnamed file of so many zeros, allocated and mapped. Returns the descriptor, which the map does not need. */

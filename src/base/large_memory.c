@@ -98,9 +98,10 @@ int large_memory_write(void *p, size_t offset, const void *from, size_t n, struc
 {
     const struct memory_area area = memory_area_of(p);
 
-    if (area.kind == MEMORY_FILE)
-        return fs_pwrite_all(area.fd, from, n, offset, SHOWN_NAME, err);
-    memcpy((uint8_t *)p + offset, from, n);
+    if (area.kind != MEMORY_FILE)
+        memcpy((uint8_t *)p + offset, from, n);
+    else if (fs_pwrite_all(area.fd, from, n, offset, SHOWN_NAME, err) != 0)
+        return fs_unnamed_failed(err);
     return 0;
 }
 

@@ -4,7 +4,7 @@
  * What it is   A mapped file without a name in $TMPDIR (/tmp), whose pages leave the process as passed_memory.h says.
  *              What large_memory_write puts there never enters it. Space in the file is allocated at once, so that a
  *              full disk does not become a signal later; if there is none, or no file can be made, the heap is used.
- * Errors       FT_ERR_NOMEM, FT_ERR_IO.
+ * Errors       FT_ERR_NOMEM; FT_ERR_IO from large_memory_view.
  * Threads      Any; an area is changed by one thread at a time.
  */
 #ifndef FLOWTAPE_BASE_LARGE_MEMORY_H

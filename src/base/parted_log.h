@@ -5,7 +5,7 @@
  *              and never searches. In the end one part after the other, which then fits into memory, is read.
  *              Records of a part come in the order in which they were added.
  * Memory       A block for each part, then the spool's file.
- * Errors       FT_ERR_NOMEM, FT_ERR_IO.
+ * Errors       FT_ERR_NOMEM, also for want of room in the file.
  * Threads      parted_log_add locks; reading is for after the last has been added.
  */
 #ifndef FLOWTAPE_BASE_PARTED_LOG_H

@@ -21,7 +21,7 @@ static int put_in_file(struct spool *s, struct bytes bytes, struct ft_err *err)
         s->has_file = true;
     }
     if (fs_write_all(s->fd, bytes.p, bytes.n, SHOWN_NAME, err) != 0)
-        return -1;
+        return fs_unnamed_failed(err);
     s->in_file += bytes.n;
     return 0;
 }
@@ -102,7 +102,7 @@ int spool_read(const struct spool *s, uint64_t offset, void *p, size_t n, struct
         size_t part = n < left ? n : (size_t)left;
 
         if (fs_pread_all(s->fd, p, part, offset, SHOWN_NAME, err) != 0)
-            return -1;
+            return fs_unnamed_failed(err);
         p = (uint8_t *)p + part;
         offset += part;
         n -= part;
@@ -120,7 +120,7 @@ int spool_overwrite(struct spool *s, uint64_t offset, const void *p, size_t n, s
         size_t part = n < left ? n : (size_t)left;
 
         if (fs_pwrite_all(s->fd, p, part, offset, SHOWN_NAME, err) != 0)
-            return -1;
+            return fs_unnamed_failed(err);
         p = (const uint8_t *)p + part;
         offset += part;
         n -= part;

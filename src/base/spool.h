@@ -4,7 +4,7 @@
  * What it is   The last SPOOL_MEMORY_BYTES or fewer are in memory; what came before them is in a file
  *              without a name in $TMPDIR (/tmp). A zeroed spool is empty. What is put with one call and
  *              is larger goes to the file from where it lies.
- * Errors       FT_ERR_NOMEM, FT_ERR_IO.
+ * Errors       FT_ERR_NOMEM, also for want of room in the file.
  * Threads      None of its own.
  */
 #ifndef FLOWTAPE_BASE_SPOOL_H

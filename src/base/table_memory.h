@@ -4,7 +4,7 @@
  * What it is   Up to TABLE_MEMORY_HEAP_BYTES from the heap; more is a mapped file without a name in
  *              $TMPDIR (/tmp), whose pages the kernel can write out. Its room is taken at once, so that
  *              a full disk is an error here and not a signal later.
- * Errors       FT_ERR_NOMEM, FT_ERR_IO.
+ * Errors       FT_ERR_NOMEM, also for want of room in the file.
  * Threads      None of its own.
  */
 #ifndef FLOWTAPE_BASE_TABLE_MEMORY_H

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/json_tree.h"
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
     struct ft_err err = FT_ERR_INIT;
     int status;
 
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, with its name */
     json_tree_watch();
     if (secret_args_hide(argc, argv, &err) != 0) {
         fprintf(stderr, "flowtape: %s\n", err.msg);

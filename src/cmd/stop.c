@@ -69,8 +69,7 @@ int stop_catch_signals(int *ret_fd, struct ft_err *err)
     (void)sigaddset(&stop.sa_mask, SIGTERM);
     (void)sigaddset(&stop.sa_mask, SIGHUP);
     if (catch_hangup(&stop) != 0 || sigaction(SIGINT, &stop, NULL) != 0 ||
-        sigaction(SIGTERM, &stop, NULL) != 0 || sigaction(SIGXFSZ, &ignore, NULL) != 0 ||
-        sigaction(SIGPIPE, &ignore, NULL) != 0)
+        sigaction(SIGTERM, &stop, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)
         return err_errno(err, errno, "could not set up signals");
     return 0;
 }

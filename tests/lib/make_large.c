@@ -6,7 +6,9 @@
  * string, list, hash, zset, stream: an RDB of Redis, its value in elements of 4 KiB (a string: one);
  * lzf: a compressed string; many: a set, a member of 8 bytes for each 32; same: a set, as many times the
  * same member; element: a list of one element; member: a set of one; zipmap: an old small hash that is
- * not small; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists
+ * not small; pending: a stream with an entry, and a group to which it was delivered again and again under
+ * other ids; timed: a hash of Dragonfly, each second
+ * field with a time; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists
  * that come in interleaved tagged chunks, 64 of them together that large.
  * Beside it there is always a small key "small". recording: a folder for the stand-in master, with such
  * a string in the snapshot of its one flow, and another one in a record of its journal.
@@ -21,15 +23,16 @@
 #include "base/endian.h"
 #include "rdb/rdb_len.h"
 
-#define ELEMENT_BYTES 4096u
-#define TAGS          64u
-#define TYPE_STRING   0
-#define TYPE_LIST     1
-#define TYPE_SET      2
-#define TYPE_HASH     4
-#define TYPE_ZSET_2   5
-#define TYPE_ZIPMAP   9
-#define TYPE_STREAM   15
+#define ELEMENT_BYTES      4096u
+#define TAGS               64u
+#define TYPE_STRING        0
+#define TYPE_LIST          1
+#define TYPE_SET           2
+#define TYPE_HASH          4
+#define TYPE_ZSET_2        5
+#define TYPE_ZIPMAP        9
+#define TYPE_STREAM        15
+#define TYPE_DF_TIMED_HASH 31
 
 static FILE *out;
 static uint8_t element[ELEMENT_BYTES];
@@ -214,6 +217,63 @@ static void put_one_string(uint64_t bytes)
     }
 }
 
+static void put_id(uint64_t ms, uint64_t seq)
+{
+    uint8_t id[16];
+
+    for (int k = 0; k < 8; k++) {
+        id[k] = (uint8_t)(ms >> (56 - 8 * k));
+        id[8 + k] = (uint8_t)(seq >> (56 - 8 * k));
+    }
+    put(id, sizeof(id));
+}
+
+/* Of an entry that is not there any more as a rule; all of one consumer. */
+static void put_pending(uint64_t bytes)
+{
+    static const uint8_t time[8] = {0, 0, 0, 0, 1};
+    const uint64_t count = bytes / (sizeof(time) + 16 + 1 + 16);
+    uint8_t lp[ELEMENT_BYTES];
+
+    put_len(1);
+    put_len(16);
+    put_id(1, 0);
+    put_len(make_node(lp));
+    put(lp, make_node(lp));
+    put_len(1);
+    put_len(1); /* the last id */
+    put_len(count);
+    put_len(1);
+    put_text("group");
+    put_len(1);
+    put_len(count);
+    put_len(count);
+    for (uint64_t i = 0; i < count; i++) {
+        put_id(1, i);
+        put(time, sizeof(time));
+        put_len(1);
+    }
+    put_len(1);
+    put_text("consumer");
+    put(time, sizeof(time));
+    put_len(count);
+    for (uint64_t i = 0; i < count; i++)
+        put_id(1, i);
+}
+
+static void put_timed(uint64_t count)
+{
+    char field[32];
+
+    put_len(count);
+    for (uint64_t i = 0; i < count; i++) {
+        (void)snprintf(field, sizeof(field), "field:%llu", (unsigned long long)i);
+        put_text(field);
+        put_element(i);
+        put_text(i % 2 == 0 ? "-1" : "500000000");
+    }
+}
+
 static void put_one(const char *kind, uint64_t bytes)
 {
     if (strcmp(kind, "lzf") == 0) {
@@ -229,6 +289,12 @@ static void put_one(const char *kind, uint64_t bytes)
         put_key(kind[0] == 'e' ? TYPE_LIST : TYPE_SET, "large");
         put_len(1);
         put_one_string(bytes);
+    } else if (strcmp(kind, "pending") == 0) {
+        put_key(TYPE_STREAM, "large");
+        put_pending(bytes);
+    } else if (strcmp(kind, "timed") == 0) {
+        put_key(TYPE_DF_TIMED_HASH, "large");
+        put_timed(bytes / ELEMENT_BYTES);
     } else if (strcmp(kind, "zipmap") == 0) {
         put_key(TYPE_ZIPMAP, "large");
         put_zipmap(bytes / ELEMENT_BYTES);
@@ -342,6 +408,17 @@ static int put_recording(const char *folder, uint64_t bytes)
     return fclose(out) == 0 ? 0 : 1;
 }
 
+static bool is_of_dragonfly(const char *kind)
+{
+    static const char *const kinds[] = {"blob", "tags", "timed"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kind, kinds[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t bytes;
@@ -364,7 +441,7 @@ int main(int argc, char **argv)
     for (size_t i = 8; i < sizeof(element); i++)
         element[i] = (uint8_t)('a' + i % 26);
     put("REDIS0009", 9);
-    if (strcmp(argv[1], "blob") == 0 || strcmp(argv[1], "tags") == 0) {
+    if (is_of_dragonfly(argv[1])) {
         put("\xfa", 1);
         put_text("df-ver");
         put_text("df-v1.38.0");

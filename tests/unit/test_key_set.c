@@ -54,7 +54,7 @@ static void test_no_room_for_the_file(void **state)
 
     (void)state;
     (void)setenv("TMPDIR", "/nowhere", 1);
-    t_fails(add_many(&k, MANY, &err), &err, FT_ERR_IO, "\"/nowhere\" (TMPDIR)");
+    t_fails(add_many(&k, MANY, &err), &err, FT_ERR_NOMEM, "\"/nowhere\" (TMPDIR)");
     assert_false(k.memory.mapped);
     (void)unsetenv("TMPDIR");
     key_set_release(&k);

@@ -101,7 +101,7 @@ static void test_a_directory_that_is_not_there(void **state)
 
     (void)state;
     assert_int_equal(setenv("TMPDIR", "/nowhere/at/all", 1), 0);
-    t_fails(spool_append(&s, "ab", 2, &err), &err, FT_ERR_IO, "/nowhere/at/all");
+    t_fails(spool_append(&s, "ab", 2, &err), &err, FT_ERR_NOMEM, "/nowhere/at/all");
     assert_int_equal(unsetenv("TMPDIR"), 0);
     spool_release(&s);
 }
