@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/large_memory.h"
+#include "base/passed_memory.h"
 
 #define BUF_SMALLEST 64
 /* With less, going through the kernel costs more than the pages do. */
@@ -61,6 +62,8 @@ int buf_append(struct buf *b, const void *p, size_t n, struct ft_err *err)
     } else {
         memcpy(b->p + b->n, p, n);
     }
+    if (is_large(b->cap) && (b->n ^ (b->n + n)) >= MEMORY_STRIDE)
+        memory_passed(b->p + b->n, n); /* and the stride before */
     b->n += n;
     return 0;
 }

@@ -138,7 +138,8 @@ static void test_what_cannot_be_written_is_an_error(void **state)
     t_ok(buf_reserve(&b, PIECE, &err), &err);
     (void)signal(SIGXFSZ, SIG_IGN);
     limit_files(PIECE);
-    t_fails(buf_append(&b, piece_of(0), PIECE, &err), &err, FT_ERR_IO, "could not write");
+    t_fails(buf_append(&b, piece_of(0), PIECE, &err), &err, FT_ERR_NOMEM,
+            "(TMPDIR): could not write");
     limit_files(RLIM_INFINITY);
     assert_int_equal(b.n, MANY * PIECE);
     check(&b);
@@ -180,6 +181,25 @@ static void test_what_was_read_leaves_the_memory(void **state)
     assert_true(sum != 0);
     assert_in_range(resident_bytes(), 0, before + 6 * MEMORY_STRIDE);
     buf_release(&b);
+}
+
+static void test_what_was_appended_leaves_the_memory(void **state)
+{
+    static const size_t appended[] = {512, 4096 + 64};
+    struct ft_err err = FT_ERR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(appended) / sizeof(appended[0]); i++) {
+        size_t before = resident_bytes();
+        struct buf b = {0};
+
+        while (b.n < MANY * PIECE) {
+            t_ok(buf_append(&b, piece, 2, &err), &err);
+            t_ok(buf_append(&b, piece + b.n % 1024, appended[i], &err), &err);
+        }
+        assert_in_range(resident_bytes(), 0, before + 6 * MEMORY_STRIDE);
+        buf_release(&b);
+    }
 }
 
 static void test_the_heap_is_left_alone(void **state)
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_a_file_that_cannot_grow),
         cmocka_unit_test(test_what_cannot_be_written_is_an_error),
         cmocka_unit_test(test_what_was_read_leaves_the_memory),
+        cmocka_unit_test(test_what_was_appended_leaves_the_memory),
         cmocka_unit_test(test_the_heap_is_left_alone),
         cmocka_unit_test(test_a_file_is_viewed_and_written),
     };
