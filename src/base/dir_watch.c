@@ -52,7 +52,8 @@ void dir_watch_clear(struct dir_watch *w)
         for (const char *at = events; at < events + n;) {
             const struct inotify_event *event = (const void *)at;
 
-            made = made || (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0;
+            /* of too many events in between some are lost */
+            made = made || (event->mask & (IN_CREATE | IN_MOVED_TO | IN_Q_OVERFLOW)) != 0;
             at += sizeof(*event) + event->len;
         }
     }
