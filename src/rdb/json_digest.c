@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/buf.h"
+#include "base/passed_memory.h"
 
 enum salt {
     SALT_LITERAL = 100,
@@ -28,7 +29,8 @@ struct level {
 /* No recursion: the nesting of a text from outside is a stack of levels. */
 struct parser {
     struct bytes in;
-    struct buf text; /* of a string, without escapes */
+    const uint8_t *passed; /* passed_memory.h */
+    struct buf text;       /* of a string, without escapes */
     struct level *levels;
     size_t level_cap;
     size_t depth;
@@ -48,6 +50,7 @@ static int peek(const struct parser *p)
 static void skip(struct parser *p, size_t n)
 {
     p->in = bytes_of(p->in.p + n, p->in.n - n);
+    p->passed = memory_pass(p->passed, p->in.p);
 }
 
 static void skip_blanks(struct parser *p)
@@ -160,13 +163,15 @@ static bool take_string(struct parser *p, struct ft_err *err)
     for (;;) {
         size_t n = 0;
 
-        while (n < p->in.n && p->in.p[n] != '"' && p->in.p[n] != '\\')
+        while (n < p->in.n && n < MEMORY_STRIDE && p->in.p[n] != '"' && p->in.p[n] != '\\')
             n++;
         if (buf_append(&p->text, p->in.p, n, err) != 0 || buf_reserve(&p->text, 4, err) != 0) {
             p->failed_for_memory = true;
             return false;
         }
         skip(p, n);
+        if (n == MEMORY_STRIDE)
+            continue;
         if (p->in.n == 0)
             return false;
         skip(p, 1);
@@ -326,7 +331,7 @@ static int after_value(struct parser *p, struct value_digest *d, struct ft_err *
 
 int json_digest_run(struct bytes text, struct value_digest *ret, struct ft_err *err)
 {
-    struct parser p = {.in = text};
+    struct parser p = {.in = text, .passed = text.p};
     struct value_digest d;
     int whole;
 

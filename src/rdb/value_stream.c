@@ -6,6 +6,8 @@
 #include "rdb/rdb_len.h"
 #include "rdb/value_stream_entries.h"
 
+#define SEARCHES_BETWEEN 2048u
+
 static int take_len(const struct stream_iter *it, struct bytes *in, uint64_t *ret,
                     struct ft_err *err)
 {
@@ -135,6 +137,7 @@ int stream_iter_new(struct stream_iter **ret, unsigned type, struct bytes value,
         return -1;
     }
     it->groups.in = in;
+    it->groups.passed = in.p;
     it->groups.groups_left = it->head.group_count;
     *ret = it;
     return 0;
@@ -179,6 +182,18 @@ static int take_pending(const struct stream_iter *it, struct bytes *in, struct p
     return take_len(it, in, &ret->delivery_count, err);
 }
 
+static bool is_ascending(const struct pending *list, uint64_t count)
+{
+    const uint8_t *passed = (const uint8_t *)list;
+
+    for (uint64_t i = 1; i < count; i++) {
+        passed = memory_pass(passed, (const uint8_t *)&list[i]);
+        if (compare_ids(list[i - 1].id, list[i].id) >= 0)
+            return false;
+    }
+    return true;
+}
+
 /* Reads the group's list, which consumers refer to by id. */
 static int load_pending(struct stream_iter *it, uint64_t count, struct ft_err *err)
 {
@@ -193,14 +208,12 @@ static int load_pending(struct stream_iter *it, uint64_t count, struct ft_err *e
         if (take_pending(it, &g->in, &entry, err) != 0 ||
             buf_append(&g->pending, &entry, sizeof(entry), err) != 0)
             return -1;
+        g->passed = memory_pass(g->passed, g->in.p);
     }
     list = (struct pending *)(void *)g->pending.p;
-    for (uint64_t i = 1; i < count; i++) {
-        if (compare_ids(list[i - 1].id, list[i].id) >= 0) {
-            qsort(list, count, sizeof(*list), compare_pending);
-            break;
-        }
-    }
+    if (is_ascending(list, count))
+        return 0;
+    qsort(list, count, sizeof(*list), compare_pending);
     for (uint64_t i = 1; i < count; i++) {
         if (compare_ids(list[i - 1].id, list[i].id) == 0)
             return stream_corrupt_at(it, at, "group with the same pending entry twice", err);
@@ -336,6 +349,7 @@ enum step stream_iter_next_group(struct stream_iter *it, struct stream_group *re
     }
     if (take_group(it, &group, err) != 0)
         return STEP_ERROR;
+    g->passed = memory_pass(g->passed, g->in.p);
     g->groups_left--;
     g->consumers_left = group.consumer_count;
     g->unowned_follow = it->head.type >= RDB_TYPE_STREAM_LISTPACKS_5;
@@ -378,11 +392,24 @@ enum step stream_iter_next_consumer(struct stream_iter *it, struct stream_consum
         return STEP_END;
     if (take_consumer(it, &consumer, err) != 0)
         return STEP_ERROR;
+    g->passed = memory_pass(g->passed, g->in.p);
     g->consumers_left--;
     g->pending_left = consumer.pending_count;
     g->consumer = consumer.name;
     *ret = consumer;
     return STEP_ITEM;
+}
+
+/* The list need not be in memory as a whole, wherever in it a consumer's entries are. */
+static struct pending *find_pending(struct group_cursor *g, const struct pending *wanted)
+{
+    if (g->pending.n == 0)
+        return NULL;
+    g->passed = memory_pass(g->passed, g->in.p);
+    if (++g->searches % SEARCHES_BETWEEN == 0)
+        memory_passed(g->pending.p, g->pending.n);
+    return bsearch(wanted, g->pending.p, g->pending.n / sizeof(*wanted), sizeof(*wanted),
+                   compare_pending);
 }
 
 enum step stream_iter_next_pending(struct stream_iter *it, struct stream_pending *ret,
@@ -399,9 +426,7 @@ enum step stream_iter_next_pending(struct stream_iter *it, struct stream_pending
     if (take_raw(it, &g->in, STREAM_ID_SIZE, &p, err) != 0)
         return STEP_ERROR;
     wanted.id = stream_load_id(p);
-    found = g->pending.n == 0 ? NULL
-                              : bsearch(&wanted, g->pending.p, g->pending.n / sizeof(wanted),
-                                        sizeof(wanted), compare_pending);
+    found = find_pending(g, &wanted);
     if (found == NULL)
         return stream_corrupt_at(it, at,
                                  "consumer with a pending entry that its group does not have", err);

@@ -47,6 +47,7 @@ struct pending {
 /* Where groups are read: each level has how many items are to come. */
 struct group_cursor {
     struct bytes in;
+    const uint8_t *passed; /* passed_memory.h */
     uint64_t groups_left;
     uint64_t consumers_left;
     uint64_t pending_left;
@@ -55,6 +56,7 @@ struct group_cursor {
     struct buf group_name;
     struct buf consumer_name;
     struct buf pending; /* struct pending of the group, sorted by id */
+    unsigned searches;  /* in it */
 };
 
 struct stream_iter {

@@ -197,6 +197,44 @@ static void json_is_what_it_means(void **state)
         differ(RDB_TYPE_DF_JSON, json(unequal[i][0]), RDB_TYPE_DF_JSON, json(unequal[i][1]));
 }
 
+/* A string of n letters and `last`, as JSON. */
+static void long_json(struct buf *ret, size_t n, const char *last)
+{
+    struct ft_err err = FT_ERR_INIT;
+    struct buf text = {0};
+
+    t_ok(buf_append_str(&text, "\"", &err), &err);
+    for (size_t i = 0; i < n; i++)
+        t_ok(buf_append_str(&text, "a", &err), &err);
+    t_ok(buf_append_str(&text, last, &err), &err);
+    t_ok(buf_append_str(&text, "\"", &err), &err);
+    t_ok(rdb_string_put(ret, buf_bytes(&text), &err), &err);
+    buf_release(&text);
+}
+
+/* Strings are taken stride by stride, which may end before a quote or an escape. */
+static void json_has_long_strings(void **state)
+{
+    static const size_t sizes[] = {MEMORY_STRIDE - 2, MEMORY_STRIDE - 1, MEMORY_STRIDE,
+                                   MEMORY_STRIDE + 1, 2 * MEMORY_STRIDE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct buf plain = {0};
+        struct buf escaped = {0};
+        struct buf other = {0};
+
+        long_json(&plain, sizes[i], "a");
+        long_json(&escaped, sizes[i], "\\u0061");
+        long_json(&other, sizes[i], "b");
+        same(RDB_TYPE_DF_JSON, buf_bytes(&plain), RDB_TYPE_DF_JSON, buf_bytes(&escaped));
+        differ(RDB_TYPE_DF_JSON, buf_bytes(&plain), RDB_TYPE_DF_JSON, buf_bytes(&other));
+        buf_release(&plain);
+        buf_release(&escaped);
+        buf_release(&other);
+    }
+}
+
 static void json_of_a_module_is_json(void **state)
 {
     struct ft_err err = FT_ERR_INIT;
@@ -280,6 +318,7 @@ int main(void)
         cmocka_unit_test(sorted_sets_have_scores),
         cmocka_unit_test(hyperloglogs_have_registers),
         cmocka_unit_test(json_is_what_it_means),
+        cmocka_unit_test(json_has_long_strings),
         cmocka_unit_test(json_of_a_module_is_json),
         cmocka_unit_test(times_are_apart),
         cmocka_unit_test(streams_have_a_state),
