@@ -87,7 +87,7 @@ static int bring_journal(struct replay *r, struct ft_err *err)
 static int prove_end(struct replay *r, struct ft_err *err)
 {
     if (replay_state_prove(&r->set, err) != 0 || replay_positions_prove(&r->set, err) != 0 ||
-        replay_prove_flushes(r, err) != 0)
+        replay_prove_flushes(r, err) != 0 || replay_tell_evictions(r, err) != 0)
         return -1;
     return wait_replicas_all(&r->target, &r->report.result->unconfirmed_replicas, err);
 }
@@ -96,7 +96,8 @@ static int replay_all(struct replay *r, struct ft_err *err)
 {
     if (r->finishing)
         return replay_remove_state(r, err);
-    if (replay_begin(r, err) != 0 || bring_snapshot(r, err) != 0)
+    if (replay_begin(r, err) != 0 || replay_watch_evictions(r, err) != 0 ||
+        bring_snapshot(r, err) != 0)
         return -1;
     if (replay_positions_load(&r->set, err) != 0 || replay_watch_flushes(r, err) != 0 ||
         bring_journal(r, err) != 0)

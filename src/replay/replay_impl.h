@@ -65,7 +65,9 @@ struct replay {
     bool letter_sent;                  /* --retry-dead-letter: one may be in doubt from here on */
     bool guard_noted;                  /* that the owner guard was switched off */
     char flushes[REPLAY_FLUSHES_SIZE]; /* see replay_watch_flushes */
-    uint64_t *flushed;                 /* per flow: LSN of the last FLUSHALL; 0: none yet */
+    bool evictions_known;              /* see replay_watch_evictions */
+    uint64_t evictions;
+    uint64_t *flushed; /* per flow: LSN of the last FLUSHALL; 0: none yet */
     /* of the journal; the snapshot's threads read 0 */
     uint64_t seen_us;         /* when the record being put was received */
     int64_t source_behind_ms; /* the source's clock, as far as the records tell */

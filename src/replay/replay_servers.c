@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
 #include "replay/position/replay_state_store.h"
 #include "replay/replay_impl.h"
 #include "wire/redis_info.h"
@@ -165,4 +166,53 @@ int replay_prove_flushes(struct replay *r, struct ft_err *err)
         "has keys in, these are missing, and --from-start brings them again; if it was not, "
         "--accept-errors says so",
         r->target.nodes[0].name);
+}
+
+/*
+ * What the target has evicted
+ */
+
+/* By all masters, as far as they say so. */
+static int count_evictions(struct replay *r, uint64_t *ret, struct ft_err *err)
+{
+    const struct bytes args[] = {bytes_str("INFO"), bytes_str("stats")};
+    uint64_t count = 0;
+
+    for (size_t n = 0; n < r->target.node_count; n++) {
+        redisReply *reply;
+
+        if (target_node_ask(&r->target.nodes[n], &reply, args, 2, err) != 0)
+            return -1;
+        if (reply->type == REDIS_REPLY_STRING)
+            count += redis_info_number(reply->str, "evicted_keys");
+        reply_free(reply);
+    }
+    *ret = count;
+    return 0;
+}
+
+int replay_watch_evictions(struct replay *r, struct ft_err *err)
+{
+    if (r->evictions_known)
+        return 0;
+    if (count_evictions(r, &r->evictions, err) != 0)
+        return -1;
+    r->evictions_known = true;
+    return 0;
+}
+
+int replay_tell_evictions(struct replay *r, struct ft_err *err)
+{
+    uint64_t now;
+
+    if (count_evictions(r, &now, err) != 0)
+        return -1;
+    if (now > r->evictions) /* else none, or a server was restarted */
+        replay_report_note(
+            &r->report,
+            "the target has evicted %" PRIu64
+            " key%s during the replay (maxmemory, maxmemory-policy): what of them the "
+            "input has is missing",
+            now - r->evictions, plural(now - r->evictions));
+    return 0;
 }

@@ -237,6 +237,15 @@ if [ -d "$RECORDINGS/live-1" ]; then
     check_status "a database emptied in the journal: brought again" 0 complete \
         "$FLOWTAPE" replay "$T/lists" "$REDIS" --db-map '0:3' --from-start
     equal "with all its lists" 901 "$(cli -n 3 dbsize)"
+
+    # What a cache takes away is counted: of keys that end, so that the state stays.
+    cli flushall >/dev/null
+    awk 'BEGIN { for (i = 0; i < 12000; i++) printf "0 1 0 SET s%d %0200d PXAT 4102444800000\n", i, i }' |
+        "$MAKE_CAPTURE" 1 "$T/ends"
+    cli config set maxmemory-policy volatile-lru >/dev/null
+    cli config set maxmemory "$(($(cli info memory | sed -n 's/^used_memory:\([0-9]*\).*/\1/p') + 3000000))" >/dev/null
+    check_status "evicted: it is said" 0 'has evicted [0-9]+ keys? during the replay' \
+        "$FLOWTAPE" replay "$T/ends" "$REDIS" --give-up-after 5s
     redis_stop
 fi
 
