@@ -30,7 +30,7 @@ struct level {
 struct parser {
     struct bytes in;
     const uint8_t *passed; /* passed_memory.h */
-    struct buf text;       /* of a string, without escapes */
+    struct buf text;       /* of a string that has escapes, without them */
     struct level *levels;
     size_t level_cap;
     size_t depth;
@@ -156,30 +156,49 @@ static bool take_escape(struct parser *p)
     return true;
 }
 
-/* After the first quote: everything up to the second one, into p->text. */
-static bool take_string(struct parser *p, struct ft_err *err)
+/* What stands for itself. */
+static struct bytes take_plain(struct parser *p)
 {
-    buf_clear(&p->text);
-    for (;;) {
-        size_t n = 0;
+    const uint8_t *begin = p->in.p;
+    size_t n;
 
+    do {
+        n = 0;
         while (n < p->in.n && n < MEMORY_STRIDE && p->in.p[n] != '"' && p->in.p[n] != '\\')
             n++;
-        if (buf_append(&p->text, p->in.p, n, err) != 0 || buf_reserve(&p->text, 4, err) != 0) {
+        skip(p, n);
+    } while (n == MEMORY_STRIDE);
+    return bytes_of(begin, (size_t)(p->in.p - begin));
+}
+
+/* After the first quote: everything up to the second one. It is copied only if it has escapes. */
+static bool take_string(struct parser *p, struct bytes *ret, struct ft_err *err)
+{
+    struct bytes plain = take_plain(p);
+    bool copied = false;
+
+    buf_clear(&p->text);
+    while (peek(p) == '\\') {
+        copied = true;
+        if (buf_append(&p->text, plain.p, plain.n, err) != 0 ||
+            buf_reserve(&p->text, 4, err) != 0) {
             p->failed_for_memory = true;
             return false;
         }
-        skip(p, n);
-        if (n == MEMORY_STRIDE)
-            continue;
-        if (p->in.n == 0)
-            return false;
         skip(p, 1);
-        if (p->in.p[-1] == '"')
-            return true;
         if (!take_escape(p))
             return false;
+        plain = take_plain(p);
     }
+    if (peek(p) != '"')
+        return false;
+    skip(p, 1);
+    if (copied && buf_append(&p->text, plain.p, plain.n, err) != 0) {
+        p->failed_for_memory = true;
+        return false;
+    }
+    *ret = copied ? buf_bytes(&p->text) : plain;
+    return true;
 }
 
 /*
@@ -233,12 +252,13 @@ static bool take_literal(struct parser *p, struct value_digest *ret)
 static bool take_scalar(struct parser *p, struct value_digest *ret, struct ft_err *err)
 {
     int c = peek(p);
+    struct bytes string;
 
     if (c == '"') {
         skip(p, 1);
-        if (!take_string(p, err))
+        if (!take_string(p, &string, err))
             return false;
-        value_digest_follow(ret, SALT_STRING, buf_bytes(&p->text));
+        value_digest_follow(ret, SALT_STRING, string);
         return true;
     }
     if (c == '-' || (c >= '0' && c <= '9'))
@@ -253,11 +273,12 @@ static bool take_scalar(struct parser *p, struct value_digest *ret, struct ft_er
 static bool take_name(struct parser *p, struct ft_err *err)
 {
     struct level *top = &p->levels[p->depth - 1];
+    struct bytes name;
 
-    if (!take(p, '"') || !take_string(p, err))
+    if (!take(p, '"') || !take_string(p, &name, err))
         return false;
     top->name = (struct value_digest){0};
-    value_digest_follow(&top->name, SALT_MEMBER, buf_bytes(&p->text));
+    value_digest_follow(&top->name, SALT_MEMBER, name);
     return take(p, ':');
 }
 

@@ -81,7 +81,7 @@ check_status "no room for files: verify" 1 "\(TMPDIR\).*file too large" \
 "$MAKE_LARGE" same $((SIZE * 4)) "$T/in.rdb" || fail "make-large same"
 check_status "the same member again and again" 3 "member .* twice" "$PEAK_RSS" "$T/peak" "$FLOWTAPE" verify "$T/in.rdb"
 check "the same member again and again: $(($(cat "$T/peak") / 1024)) MiB" [ "$(cat "$T/peak")" -le $((BUDGET * 1024)) ]
-for kind in member zipmap pending timed; do
+for kind in member zipmap pending timed json; do
     "$MAKE_LARGE" $kind $SIZE "$T/in.rdb" || fail "make-large $kind"
     within "$kind: verify" verify "$T/in.rdb"
     within "$kind: convert" convert "$T/in.rdb" "$T/out.rdb" --to rdb --redis 8.0 --quiet

@@ -8,7 +8,7 @@
  * same member; element: a list of one element; member: a set of one; zipmap: an old small hash that is
  * not small; pending: a stream with an entry, and a group to which it was delivered again and again under
  * other ids; timed: a hash of Dragonfly, each second
- * field with a time; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists
+ * field with a time; json: a document of Dragonfly, one string; blob: a string within a zstd blob of Dragonfly, which shrinks to almost nothing; tags: lists
  * that come in interleaved tagged chunks, 64 of them together that large.
  * Beside it there is always a small key "small". recording: a folder for the stand-in master, with such
  * a string in the snapshot of its one flow, and another one in a record of its journal.
@@ -32,6 +32,7 @@
 #define TYPE_ZSET_2        5
 #define TYPE_ZIPMAP        9
 #define TYPE_STREAM        15
+#define TYPE_DF_JSON       30
 #define TYPE_DF_TIMED_HASH 31
 
 static FILE *out;
@@ -274,6 +275,15 @@ static void put_timed(uint64_t count)
     }
 }
 
+static void put_json(uint64_t bytes)
+{
+    put_len(bytes + 2);
+    (void)fputc('"', out);
+    for (uint64_t i = 0; i < bytes; i++)
+        (void)fputc('a' + (int)(i * 7 % 26), out);
+    (void)fputc('"', out);
+}
+
 static void put_one(const char *kind, uint64_t bytes)
 {
     if (strcmp(kind, "lzf") == 0) {
@@ -295,6 +305,9 @@ static void put_one(const char *kind, uint64_t bytes)
     } else if (strcmp(kind, "timed") == 0) {
         put_key(TYPE_DF_TIMED_HASH, "large");
         put_timed(bytes / ELEMENT_BYTES);
+    } else if (strcmp(kind, "json") == 0) {
+        put_key(TYPE_DF_JSON, "large");
+        put_json(bytes);
     } else if (strcmp(kind, "zipmap") == 0) {
         put_key(TYPE_ZIPMAP, "large");
         put_zipmap(bytes / ELEMENT_BYTES);
