@@ -128,7 +128,9 @@ redis_start
 check_status "--max-dir-size, in the midst of the snapshot" 5 "no room for the whole snapshot" \
     sync_into "$T/half" --max-dir-size 1K
 redis_stop
+standin_check "no room for a snapshot"
 rm -rf "$T/half" "$T/redis"
+standin_start "$RECORDINGS/live-4" --write-rate 100
 redis_start
 check_status "--max-dir-size" 5 "holds .*--max-dir-size" sync_into "$T/full" --max-dir-size 450K
 check "--max-dir-size: what is stored is on the target" "$FLOWTAPE" replay "$T/full" "$REDIS" \
