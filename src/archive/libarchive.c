@@ -4,14 +4,10 @@
 
 struct libarchive libarchive;
 
-#define FUNCTION(name) {#name, &libarchive.name},
+static const char *const names[] = {LIBARCHIVE_FUNCTIONS(LATE_NAME)};
+static struct late_library library = LATE_LIBRARY(LIBARCHIVE_FILE, names, libarchive);
 
 int libarchive_load(struct ft_err *err)
 {
-    static const struct late_function functions[] = {LIBARCHIVE_FUNCTIONS(FUNCTION)};
-    static struct late_library library = {.file = LIBARCHIVE_FILE,
-                                          .functions = functions,
-                                          .count = sizeof(functions) / sizeof(functions[0])};
-
     return late_library_load(&library, err);
 }

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
@@ -14,15 +15,14 @@ static int load(struct late_library *l, struct ft_err *err)
         return err_set(err, FT_ERR_UNSUPPORTED, "a library is needed that cannot be loaded: %s",
                        dlerror());
     for (size_t i = 0; i < l->count; i++) {
-        void *function = dlsym(handle, l->functions[i].name);
+        void *function = dlsym(handle, l->names[i]);
 
         if (function == NULL) {
             (void)dlclose(handle); /* nothing of it was used */
-            return err_set(err, FT_ERR_UNSUPPORTED, "%s has no function %s", l->file,
-                           l->functions[i].name);
+            return err_set(err, FT_ERR_UNSUPPORTED, "%s has no function %s", l->file, l->names[i]);
         }
         /* of the same size, which POSIX promises and C does not */
-        memcpy(l->functions[i].pointer, &function, sizeof(function));
+        memcpy((uint8_t *)l->functions + i * sizeof(function), &function, sizeof(function));
     }
     l->loaded = true;
     return 0;

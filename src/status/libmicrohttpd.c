@@ -4,14 +4,10 @@
 
 struct libmicrohttpd libmicrohttpd;
 
-#define FUNCTION(name) {#name, &libmicrohttpd.name},
+static const char *const names[] = {LIBMICROHTTPD_FUNCTIONS(LATE_NAME)};
+static struct late_library library = LATE_LIBRARY(LIBMICROHTTPD_FILE, names, libmicrohttpd);
 
 int libmicrohttpd_load(struct ft_err *err)
 {
-    static const struct late_function functions[] = {LIBMICROHTTPD_FUNCTIONS(FUNCTION)};
-    static struct late_library library = {.file = LIBMICROHTTPD_FILE,
-                                          .functions = functions,
-                                          .count = sizeof(functions) / sizeof(functions[0])};
-
     return late_library_load(&library, err);
 }

@@ -528,9 +528,9 @@ struct math {
 
 static void test_a_library_is_loaded_late(void **state)
 {
+    static const char *const names[] = {"floor", "ceil"};
     struct math math = {0};
-    const struct late_function functions[] = {{"floor", &math.floor}, {"ceil", &math.ceil}};
-    struct late_library library = {.file = "libm.so.6", .functions = functions, .count = 2};
+    struct late_library library = LATE_LIBRARY("libm.so.6", names, math);
     struct ft_err err = FT_ERR_INIT;
 
     (void)state;
@@ -542,12 +542,10 @@ static void test_a_library_is_loaded_late(void **state)
 
 static void test_a_library_that_is_missing_or_too_old_is_named(void **state)
 {
+    static const char *const names[] = {"floor", "flowtape_none"};
     struct math math = {0};
-    const struct late_function functions[] = {{"floor", &math.floor},
-                                              {"flowtape_none", &math.ceil}};
-    struct late_library missing = {
-        .file = "libflowtape-none.so.7", .functions = functions, .count = 1};
-    struct late_library old = {.file = "libm.so.6", .functions = functions, .count = 2};
+    struct late_library missing = LATE_LIBRARY("libflowtape-none.so.7", names, math);
+    struct late_library old = LATE_LIBRARY("libm.so.6", names, math);
     struct ft_err err = FT_ERR_INIT;
 
     (void)state;
