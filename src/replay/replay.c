@@ -87,7 +87,7 @@ static int bring_journal(struct replay *r, struct ft_err *err)
 static int prove_end(struct replay *r, struct ft_err *err)
 {
     if (replay_state_prove(&r->set, err) != 0 || replay_positions_prove(&r->set, err) != 0 ||
-        replay_prove_flushes(r, err) != 0 || replay_tell_evictions(r, err) != 0)
+        replay_prove_flushes(r, err) != 0 || replay_report_evictions(r, err) != 0)
         return -1;
     return wait_replicas_all(&r->target, &r->report.result->unconfirmed_replicas, err);
 }

@@ -201,7 +201,7 @@ int replay_watch_evictions(struct replay *r, struct ft_err *err)
     return 0;
 }
 
-int replay_tell_evictions(struct replay *r, struct ft_err *err)
+int replay_report_evictions(struct replay *r, struct ft_err *err)
 {
     uint64_t now;
 

@@ -18,9 +18,9 @@ int replay_check_flushes(struct replay *r, struct ft_err *err);
  * has keys outside of database 0; a note where that is not known. */
 int replay_watch_flushes(struct replay *r, struct ft_err *err);
 int replay_prove_flushes(struct replay *r, struct ft_err *err);
-/* replay_watch_evictions, replay_tell_evictions - before the first write and at the end: a note says how many keys a full
+/* replay_watch_evictions, replay_report_evictions - before the first write and at the end: a note says how many keys a full
  * target has evicted in between. */
 int replay_watch_evictions(struct replay *r, struct ft_err *err);
-int replay_tell_evictions(struct replay *r, struct ft_err *err);
+int replay_report_evictions(struct replay *r, struct ft_err *err);
 
 #endif

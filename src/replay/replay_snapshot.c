@@ -1,5 +1,4 @@
 #include "replay/replay_snapshot.h"
-#include "replay/replay_functions.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "replay/position/replay_state_store.h"
 #include "replay/position/replay_suspect.h"
 #include "replay/replay_deferred.h"
+#include "replay/replay_functions.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_record.h"
 #include "replay/replay_refused.h"
