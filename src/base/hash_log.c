@@ -165,17 +165,17 @@ static size_t usual_capacity(const struct hash_log *l)
 {
     size_t capacity = CAPACITY_MIN;
     size_t total = 0;
-    size_t most = 0;
+    size_t max = 0;
     size_t usual;
 
     for (unsigned i = 0; i < PARTED_LOG_PARTS; i++) {
         size_t count = parted_log_count(l->hashes, i);
 
         total += count;
-        most = count > most ? count : most;
+        max = count > max ? count : max;
     }
     usual = total / PARTED_LOG_PARTS / 4 * 5 + CAPACITY_MIN;
-    while (capacity < 2 * (most < usual ? most : usual))
+    while (capacity < 2 * (max < usual ? max : usual))
         capacity *= 2;
     return capacity;
 }

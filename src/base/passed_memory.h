@@ -16,7 +16,7 @@
 /* How much to read between two calls of memory_passed. */
 #define MEMORY_STRIDE ((size_t)2 << 20)
 
-/* memory_passed - these n bytes, in any memory, will not be needed soon. */
+/* memory_passed - these n bytes, in any memory, and the stride before them will not be needed soon. */
 void memory_passed(const void *p, size_t n);
 
 /* memory_pass - for a reader that is at `at` and has reported all before `from`: reports the rest once there is a stride of it.
