@@ -207,9 +207,15 @@ t_forget()
     PIDS=$t_left
 }
 
-# ends LABEL PID STATUS OUTPUT - waits for a process of ours
+has_ended()
+{
+    ! kill -0 "$1" || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# ends LABEL PID STATUS OUTPUT - waits for a process of ours, which is killed after some minutes
 ends()
 {
+    t_until has_ended "$2" || t_until has_ended "$2" || kill -9 "$2"
     wait "$2"
     t_got=$?
     t_forget "$2"
