@@ -392,9 +392,7 @@ static int send_all_soon(struct replay *r, bool between, struct ft_err *err)
                      : redis_pipe_work(node->server->pipe, err)) != 0)
             return -1;
     }
-    return replay_report_has_failed(&r->report)
-               ? err_set(err, FT_ERR_PROTOCOL, "the target refused a command")
-               : 0;
+    return replay_report_has_failed(&r->report) ? replay_end_refused(r, err) : 0;
 }
 
 /* Sleeps until there is something to do. Returns 1: it is time to look whether there is more. */

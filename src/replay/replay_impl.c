@@ -1,6 +1,7 @@
 #include "replay/replay_impl.h"
 
 #include "replay/position/replay_dead.h"
+#include "replay/position/replay_node.h"
 
 /* The source was the target of a replay once. */
 static void note_own_key(void *context, struct bytes key)
@@ -27,6 +28,15 @@ bool replay_is_limited(const struct replay *r)
     const struct reach_limit limit = replay_request_limit(&r->set);
 
     return limit.args != 0 || limit.bytes != 0;
+}
+
+int replay_end_refused(struct replay *r, struct ft_err *err)
+{
+    struct ft_err ignored = FT_ERR_INIT; /* it is found again by the next run then */
+
+    for (size_t n = 0; n < r->set.node_count; n++)
+        (void)replay_node_drain(&r->set.nodes[n], &ignored);
+    return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
 }
 
 struct replay_rules replay_rules_of(struct replay *r)

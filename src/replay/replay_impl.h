@@ -77,6 +77,12 @@ struct replay {
 uint64_t replay_restore_max(const struct replay *r);
 /* replay_is_limited - may a request not be as large as we like? Then there is one for each command. */
 bool replay_is_limited(const struct replay *r);
+/*
+ * replay_end_refused - -1, as the target has refused a command. The replies to what is in flight are read before, so that all of it
+ * that was refused is written down; a transaction may have to be sent again for that. A connection that had failed would
+ * have ended the run before.
+ */
+int replay_end_refused(struct replay *r, struct ft_err *err);
 /* replay_rules_of - of a connected target; those of a state that was loaded are its shift and kept keys. */
 struct replay_rules replay_rules_of(struct replay *r);
 static inline int replay_sleep(const struct replay *r, uint64_t ms, struct ft_err *err)

@@ -285,17 +285,6 @@ static int look_up(struct journal_run *j, struct ft_err *err)
     return replay_check_cancelled(r, err);
 }
 
-/* With the rest of its batch what was refused is written down: a transaction may have to be sent again for that. A connection
- * that had failed would have ended the run before. */
-static int end_refused(struct replay *r, struct ft_err *err)
-{
-    struct ft_err ignored = FT_ERR_INIT; /* it is found again by the next run then */
-
-    for (size_t n = 0; n < r->set.node_count; n++)
-        (void)replay_node_drain(&r->set.nodes[n], &ignored);
-    return err_set(err, FT_ERR_PROTOCOL, "the target refused a command");
-}
-
 /* Larger ones are not gathered. */
 #define GATHER_BYTES (256u << 10)
 /* Records that may be gathered, one after the other, until they are: a window that soon has to be sent makes batches of a
@@ -340,7 +329,7 @@ static int take(void *context, const struct item *item, const struct translation
     int rc;
 
     if (replay_report_has_failed(&r->report))
-        return end_refused(r, err);
+        return replay_end_refused(r, err);
     if (++j->taken % LOOK_UP_EVERY == 0 && look_up(j, err) != 0)
         return -1;
     if (send_full(j, err) != 0 || keep_pace(j, item->time_us, err) != 0 ||

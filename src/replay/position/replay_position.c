@@ -85,10 +85,11 @@ static void note_unread(struct replay_position_set *set, const char *value)
     else
         replay_report_note(set->report,
                            "an interruption came before the replies to the last transaction, in "
-                           "which the target has counted %.*s errors: which of these records it "
+                           "which the target has counted %.*s error%s: which of these records it "
                            "refused is not known (--check all finds out), as flow:first-last LSN: "
                            "%.200s",
-                           (int)(records - value), value, records + strlen(" of "));
+                           (int)(records - value), value, strncmp(value, "1 ", 2) == 0 ? "" : "s",
+                           records + strlen(" of "));
 }
 
 static int take_unread(struct replay_position_set *set, struct replay_node *node, const char *key,
