@@ -12,7 +12,7 @@ static int load(struct late_library *l, struct ft_err *err)
     void *handle = dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
 
     if (handle == NULL)
-        return err_set(err, FT_ERR_UNSUPPORTED, "a library is needed that cannot be loaded: %s",
+        return err_set(err, FT_ERR_UNSUPPORTED, "could not load a library that this needs: %s",
                        dlerror());
     for (size_t i = 0; i < l->count; i++) {
         void *function = dlsym(handle, l->names[i]);
