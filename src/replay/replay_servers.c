@@ -211,8 +211,8 @@ int replay_report_evictions(struct replay *r, struct ft_err *err)
         replay_report_note(
             &r->report,
             "the target has evicted %" PRIu64
-            " key%s during the replay (maxmemory, maxmemory-policy): what of them the "
-            "input has is missing",
+            " key%s during the replay (maxmemory, maxmemory-policy): those of the input among "
+            "them are missing",
             now - r->evictions, plural(now - r->evictions));
     return 0;
 }
