@@ -128,11 +128,16 @@ static int keep_library(struct replay *r, const redisReply *library, struct ft_e
 {
     uint8_t hash[KEY_SET_HASH_SIZE];
 
-    if (library->type != REDIS_REPLY_ARRAY || library->elements < 2 ||
-        library->element[1]->type != REDIS_REPLY_STRING)
-        return 0;
-    key_set_hash(0, bytes_of(library->element[1]->str, library->element[1]->len), hash);
-    return key_set_add(&r->kept_libraries, hash, err);
+    for (size_t i = 0; library->type == REDIS_REPLY_ARRAY && i + 1 < library->elements; i += 2) {
+        const redisReply *name = library->element[i + 1];
+
+        if (library->element[i]->type != REDIS_REPLY_STRING || name->type != REDIS_REPLY_STRING ||
+            strcmp(library->element[i]->str, "library_name") != 0)
+            continue;
+        key_set_hash(0, bytes_of(name->str, name->len), hash);
+        return key_set_add(&r->kept_libraries, hash, err);
+    }
+    return 0;
 }
 
 int replay_find_kept_libraries(struct replay *r, struct ft_err *err)

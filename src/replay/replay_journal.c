@@ -1,5 +1,4 @@
 #include "replay/replay_journal.h"
-#include "replay/replay_functions.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "replay/replay_connect.h"
 #include "replay/replay_flush.h"
 #include "replay/replay_follow.h"
+#include "replay/replay_functions.h"
 #include "replay/replay_impl.h"
 #include "replay/replay_record.h"
 #include "replay/replay_told.h"
