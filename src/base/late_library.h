@@ -36,7 +36,7 @@ struct late_library {
         .functions = &(FUNCTIONS)                                                              \
     }
 
-/* late_library_load - unless it is. FT_ERR_UNSUPPORTED: it is not installed, or lacks a function. */
+/* late_library_load - unless it is. FT_ERR_STATE: it is not installed, or lacks a function. */
 int late_library_load(struct late_library *l, struct ft_err *err);
 
 #endif

@@ -550,11 +550,11 @@ static void test_a_library_that_is_missing_or_too_old_is_named(void **state)
 
     (void)state;
     assert_int_equal(late_library_load(&missing, &err), -1);
-    assert_int_equal(err.kind, FT_ERR_UNSUPPORTED);
+    assert_int_equal(err.kind, FT_ERR_STATE);
     assert_non_null(strstr(err.msg, "libflowtape-none.so.7"));
     err_clear(&err);
     assert_int_equal(late_library_load(&old, &err), -1);
-    assert_int_equal(err.kind, FT_ERR_UNSUPPORTED);
+    assert_int_equal(err.kind, FT_ERR_STATE);
     assert_string_equal(err.msg, "libm.so.6 has no function flowtape_none");
     assert_false(old.loaded);
 }
