@@ -107,10 +107,18 @@ static int open_bytes(struct archive_input *in, const char *path, struct ft_err 
     return 0;
 }
 
+static int open_archive(struct archive_input *in, struct ft_err *err)
+{
+    if (libarchive.archive_read_open2(in->archive, in, NULL, on_read, on_skip, NULL) != ARCHIVE_OK)
+        return fail(in, err);
+    return 0;
+}
+
 int archive_input_open(struct archive_input **ret, const char *path, enum archive_content content,
                        int cancel_fd, struct ft_err *err)
 {
     struct archive_input *in;
+    bool opened = false;
 
     if (libarchive_load(err) != 0)
         return -1;
@@ -123,18 +131,18 @@ int archive_input_open(struct archive_input **ret, const char *path, enum archiv
                                  .archive = libarchive.archive_read_new()};
     if (in->archive == NULL)
         err_nomem(err, "an archive");
-    else if (!set_up(in->archive, content))
-        err_set(err, FT_ERR_UNSUPPORTED, "libarchive was built without gzip, zstd, lz4 or xz");
-    else if (open_bytes(in, path, err) == 0) {
-        if (libarchive.archive_read_open2(in->archive, in, NULL, on_read, on_skip, NULL) ==
-            ARCHIVE_OK) {
-            *ret = in;
-            return 0;
-        }
-        fail(in, err);
+    else if (set_up(in->archive, content))
+        opened = open_bytes(in, path, err) == 0 && open_archive(in, err) == 0;
+    else if (libarchive.archive_errno(in->archive) == ENOMEM)
+        err_nomem(err, "an archive");
+    else
+        err_set(err, FT_ERR_STATE, "libarchive was built without gzip, zstd, lz4 or xz");
+    if (!opened) {
+        archive_input_free(in);
+        return -1;
     }
-    archive_input_free(in);
-    return -1;
+    *ret = in;
+    return 0;
 }
 
 enum step archive_input_next(struct archive_input *in, struct archive_entry **ret,

@@ -281,7 +281,7 @@ static int start(struct status_http *h, const struct listener *l, struct ft_err 
     };
 
     if (tls && libmicrohttpd.MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
-        return err_set(err, FT_ERR_UNSUPPORTED, "libmicrohttpd was built without TLS");
+        return err_set(err, FT_ERR_STATE, "libmicrohttpd was built without TLS");
     h->daemon = libmicrohttpd.MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
                                                MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (h->daemon == NULL)
