@@ -160,9 +160,10 @@ static void test_files(void **state)
     }
 }
 
-/* An .rdb of one entry of database 0, from its type on. */
+/* An .rdb of one entry of database 0, from its type on. All are of the same time, which is that of their content. */
 static void write_rdb(const char *name, const char *magic, struct bytes entry)
 {
+    const struct timespec times[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
     FILE *f = fopen(in_dir(name), "w");
 
     assert_non_null(f);
@@ -170,6 +171,7 @@ static void write_rdb(const char *name, const char *magic, struct bytes entry)
     assert_int_equal(fwrite(entry.p, 1, entry.n, f), entry.n);
     assert_int_equal(fwrite("\xff\0\0\0\0\0\0\0\0", 1, 9, f), 9);
     assert_int_equal(fclose(f), 0);
+    assert_int_equal(utimensat(AT_FDCWD, in_dir(name), times, 0), 0);
 }
 
 /* What others have and Dragonfly has not: a small set of Redis 7.2 becomes one of any version; Valkey's times of fields
