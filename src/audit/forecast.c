@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "command/command_table.h"
+#include "command/left_out.h"
 #include "input/stream_pool.h"
 #include "item/entry_loss.h"
 #include "item/slot.h"
@@ -79,7 +80,7 @@ static int take_losses(struct worker *w, const struct translation *t, uint32_t d
 static int take_suspects(struct worker *w, const struct item *item, const struct translation *t,
                          struct ft_err *err)
 {
-    bool any = suspect_spreads(t);
+    bool any = translation_joins(t);
     int rc;
 
     for (size_t i = 0; i < t->key_count && !any; i++)
@@ -87,7 +88,7 @@ static int take_suspects(struct worker *w, const struct item *item, const struct
     if (!any)
         return 0;
     pthread_mutex_lock(&w->f->mu);
-    rc = suspect_add_all(&w->f->result->suspects, item, t, err);
+    rc = suspect_add_all(&w->f->result->suspects, w->losses, item, t, err);
     pthread_mutex_unlock(&w->f->mu);
     return rc;
 }
@@ -117,10 +118,12 @@ static int take_record(void *context, const struct item *item, const struct tran
                        struct ft_err *err)
 {
     struct worker *w = context;
+    bool vanishes;
 
     w->counts.other_db_records += item->record.dbid != 0;
     count_command(w, t);
-    if (take_losses(w, t, item->record.dbid, err) != 0)
+    if (take_losses(w, t, item->record.dbid, err) != 0 ||
+        left_out_take(w->losses, item, t, &vanishes, err) != 0)
         return -1;
     return take_suspects(w, item, t, err);
 }

@@ -22,6 +22,7 @@ extern const char lua_prepend[];
 extern const char lua_remove_members[];
 extern const char lua_rename_keeping_time[];
 extern const char lua_set_keepttl[];
+extern const char lua_vanished[];
 extern const char lua_xadd_auto[];
 extern const char lua_xadd_trim[];
 extern const char lua_xautoclaim[];

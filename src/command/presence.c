@@ -310,7 +310,7 @@ int presence_record(struct presence *p, const struct journal_record *record,
     enum plan_kind plan = t->row == NULL ? PLAN_NONE : t->row->plan;
     enum life life;
 
-    if (t->key_count == 2 && (plan == PLAN_RENAME || plan == PLAN_MOVE || plan == PLAN_COPY))
+    if (translation_moves(t))
         return transfer(p, record, t, err);
     if (t->key_count == 2 && (plan == PLAN_SMOVE || plan == PLAN_LMOVE))
         return hand_over(p, t, err);

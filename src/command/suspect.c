@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "command/left_out.h"
 #include "rdb/value_stream.h"
 
 #define KEY_SHOWN_MAX 4096
@@ -95,12 +96,6 @@ int suspect_add_entry(struct suspect_report *r, unsigned source_release, const s
     return guessed ? suspect_add(r, &s, err) : 0;
 }
 
-bool suspect_spreads(const struct translation *t)
-{
-    return t->key_count > 1 && t->row != NULL &&
-           (t->row->flags & (COMMAND_SPLIT | COMMAND_READ_ONLY)) == 0;
-}
-
 static bool names_known(const struct suspect_report *r, const struct translation *t)
 {
     bool any = false;
@@ -110,11 +105,12 @@ static bool names_known(const struct suspect_report *r, const struct translation
     return any;
 }
 
-int suspect_add_all(struct suspect_report *r, const struct item *item, const struct translation *t,
-                    struct ft_err *err)
+int suspect_add_all(struct suspect_report *r, struct loss_report *losses, const struct item *item,
+                    const struct translation *t, struct ft_err *err)
 {
     struct suspect s = {.flow = item->flow, .lsn = item->lsn};
-    bool joint = suspect_spreads(t) && names_known(r, t);
+    bool joint = (translation_joins(t) && names_known(r, t)) ||
+                 (losses != NULL && left_out_spreads(losses, t));
 
     memcpy(s.command, item->record.name, sizeof(s.command));
     for (size_t i = 0; i < t->key_count; i++) {

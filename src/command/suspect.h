@@ -16,6 +16,7 @@
 #include "item/filter.h"
 #include "item/item.h"
 #include "item/key_set.h"
+#include "item/loss.h"
 
 /* So many are in memory, for who shows some. */
 #define SUSPECTS_SHOWN 1000
@@ -44,15 +45,13 @@ struct suspect_report {
 /* suspect_group_reads - is this the value of a stream with groups, of such a release (0: of the newest)? */
 int suspect_group_reads(unsigned source_release, uint8_t type, struct bytes value, bool *ret,
                         struct ft_err *err);
-/* suspect_spreads - does the state of a key of this record depend on another one's? */
-bool suspect_spreads(const struct translation *t);
 
 /* A zeroed report is empty. suspect_add - unless it is known. */
 int suspect_add(struct suspect_report *r, const struct suspect *s, struct ft_err *err);
 /* suspect_add_all - the keys of a record that its translation calls suspect, and those it changes by
- * means of one that is known. */
-int suspect_add_all(struct suspect_report *r, const struct item *item, const struct translation *t,
-                    struct ft_err *err);
+ * means of one that is known, or that was left out (left_out.h). losses: NULL if the caller sees to the latter. */
+int suspect_add_all(struct suspect_report *r, struct loss_report *losses, const struct item *item,
+                    const struct translation *t, struct ft_err *err);
 /* suspect_add_entry - an entry in front of a journal: a stream whose groups may have read meanwhile. */
 int suspect_add_entry(struct suspect_report *r, unsigned source_release, const struct item *item,
                       struct ft_err *err);

@@ -21,6 +21,19 @@ bool translation_changes(const struct translation *t, size_t key)
     }
 }
 
+bool translation_joins(const struct translation *t)
+{
+    return t->key_count > 1 && t->row != NULL &&
+           (t->row->flags & (COMMAND_SPLIT | COMMAND_READ_ONLY)) == 0;
+}
+
+bool translation_moves(const struct translation *t)
+{
+    enum plan_kind plan = t->row == NULL ? PLAN_NONE : t->row->plan;
+
+    return t->key_count == 2 && (plan == PLAN_RENAME || plan == PLAN_COPY || plan == PLAN_MOVE);
+}
+
 const char *translation_class_name(enum translation_class c)
 {
     static const char *const names[] = {

@@ -105,6 +105,11 @@ struct translator_options {
 /* translation_changes - does the record change this one of its keys, or only read it? */
 bool translation_changes(const struct translation *t, size_t key);
 
+/* translation_joins - does the state of a key of the record depend on another one's? */
+bool translation_joins(const struct translation *t);
+/* translation_moves - RENAME, COPY or MOVE, RENAMENX too: keys[1] becomes what keys[0] is. */
+bool translation_moves(const struct translation *t);
+
 /* translation_class_name - "as-is", "rewritten", "read-write", "nothing", "flush", "loss". */
 const char *translation_class_name(enum translation_class c);
 /* plan_kind_name - "RENAME", "STORE"...; "" for PLAN_NONE. */

@@ -61,6 +61,15 @@ int key_set_add(struct key_set *k, const uint8_t hash[KEY_SET_HASH_SIZE], struct
     return 0;
 }
 
+int key_set_add_all(struct key_set *k, const struct key_set *from, struct ft_err *err)
+{
+    for (size_t i = 0; i < from->capacity; i++) {
+        if (from->slots[i][0] != 0 && key_set_add(k, from->slots[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 bool key_set_has_hash(const struct key_set *k, const uint8_t hash[KEY_SET_HASH_SIZE])
 {
     return k->count != 0 && k->slots[find(k, hash)][0] != 0;

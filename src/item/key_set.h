@@ -24,6 +24,7 @@ struct key_set {
 
 void key_set_hash(uint32_t db, struct bytes key, uint8_t ret[KEY_SET_HASH_SIZE]);
 int key_set_add(struct key_set *k, const uint8_t hash[KEY_SET_HASH_SIZE], struct ft_err *err);
+int key_set_add_all(struct key_set *k, const struct key_set *from, struct ft_err *err);
 /* key_set_has_hash - a hash of key_set_hash. */
 bool key_set_has_hash(const struct key_set *k, const uint8_t hash[KEY_SET_HASH_SIZE]);
 bool key_set_has(const struct key_set *k, uint32_t db, struct bytes key);

@@ -53,6 +53,9 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_REFUSED] = {"refused",
                       "commands of the journal that redis-server answered with an error: what "
                       "they changed is missing"},
+    [LOSS_MADE_OF_LOST] =
+        {"made-of-lost", "keys that the journal made of others which were left out: they are left "
+                         "out, too"},
     [LOSS_NOTE_STICKY] = {"sticky",
                           "the mark that keeps a key from being evicted: the key is kept"},
     [LOSS_NOTE_MC_FLAGS] = {"mc-flags", "memcache flags of strings: the strings are kept"},
@@ -213,6 +216,30 @@ static void count(struct loss_report *r, struct loss_line *line, uint64_t n)
         r->losses += n;
 }
 
+static bool leaves_key_out(enum loss_reason reason)
+{
+    switch (reason) {
+    case LOSS_MEMBER_TTL:
+    case LOSS_STREAM_PENDING:
+    case LOSS_FUNCTION:
+    case LOSS_FUNCTION_PRE_GA:
+        return false;
+    default:
+        return !loss_is_note(reason);
+    }
+}
+
+static int leave_out(struct loss_report *r, uint32_t db, struct bytes key, struct ft_err *err)
+{
+    uint8_t hash[KEY_SET_HASH_SIZE];
+
+    key_set_hash(db, key, hash);
+    if (key_set_add(&r->left_out, hash, err) != 0)
+        return -1;
+    atomic_store(&r->any_left_out, true);
+    return 0;
+}
+
 int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_name, uint32_t db,
              struct bytes key, struct ft_err *err)
 {
@@ -225,8 +252,33 @@ int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_n
         rc = -1;
     else
         rc = show_key(line, db, key, err);
+    if (rc == 0 && leaves_key_out(reason))
+        rc = leave_out(r, db, key, err);
     if (rc == 0)
         count(r, line, 1);
+    (void)pthread_mutex_unlock(&r->mu);
+    return rc;
+}
+
+bool loss_has_left_out(struct loss_report *r, uint32_t db, struct bytes key)
+{
+    bool has;
+
+    if (!atomic_load(&r->any_left_out)) /* as in nearly every run */
+        return false;
+    (void)pthread_mutex_lock(&r->mu);
+    has = key_set_has(&r->left_out, db, key);
+    (void)pthread_mutex_unlock(&r->mu);
+    return has;
+}
+
+int loss_learn(struct loss_report *r, const struct loss_report *from, struct ft_err *err)
+{
+    int rc;
+
+    (void)pthread_mutex_lock(&r->mu);
+    rc = key_set_add_all(&r->left_out, &from->left_out, err);
+    atomic_store(&r->any_left_out, r->left_out.count != 0);
     (void)pthread_mutex_unlock(&r->mu);
     return rc;
 }
@@ -248,7 +300,7 @@ int loss_add_report(struct loss_report *r, const struct loss_report *more, struc
             count(r, line, from->count);
     }
     (void)pthread_mutex_unlock(&r->mu);
-    return rc;
+    return rc == 0 ? loss_learn(r, more, err) : -1;
 }
 
 void loss_release(struct loss_report *r)
@@ -260,5 +312,6 @@ void loss_release(struct loss_report *r)
     free(r->lines);
     r->lines = NULL;
     r->line_count = 0;
+    key_set_release(&r->left_out);
     (void)pthread_mutex_destroy(&r->mu);
 }

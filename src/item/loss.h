@@ -5,15 +5,17 @@
  *              order, whatever the order of the calls.
  *              Reasons are either losses (the policy decides: fail or skip) or notes (things without
  *              a Redis meaning, never a reason to fail).
- * Threads      loss_add locks; the rest is for after the threads have ended.
+ * Threads      loss_add, loss_has_left_out and loss_learn lock; the rest is for after the threads have ended.
  */
 #ifndef FLOWTAPE_ITEM_LOSS_H
 #define FLOWTAPE_ITEM_LOSS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "item/key_set.h"
 
 enum loss_reason {
     LOSS_NONE = 0,
@@ -28,6 +30,7 @@ enum loss_reason {
     LOSS_FUNCTION_PRE_GA, /* one of a release candidate of 7.0, which no release loads */
     LOSS_COMMAND,         /* a journal record without a rendering; name: the command */
     LOSS_REFUSED,         /* a journal record that redis-server refused; name: the command */
+    LOSS_MADE_OF_LOST,    /* what a record made of a key that was left out; name: the command */
     LOSS_NOTE_STICKY,     /* from here on notes */
     LOSS_NOTE_MC_FLAGS,
     LOSS_NOTE_SCRIPT, /* a cached script that the target's RDB loader, or its Lua, does not take */
@@ -60,6 +63,8 @@ struct loss_report {
     size_t line_count;
     uint64_t losses; /* reasons that count for the policy */
     uint64_t notes;
+    struct key_set left_out; /* keys that the target does not have, or not whole, by a loss */
+    atomic_bool any_left_out;
 };
 
 bool loss_is_note(enum loss_reason reason);
@@ -71,6 +76,10 @@ const char *loss_reason_text(enum loss_reason reason);
 void loss_init(struct loss_report *r);
 int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_name, uint32_t db,
              struct bytes key, struct ft_err *err);
+/* loss_has_left_out - of some key: has a loss kept it from the target? Also of one that has got another value since. */
+bool loss_has_left_out(struct loss_report *r, uint32_t db, struct bytes key);
+/* loss_learn - keys that others have left out, which is not counted again. */
+int loss_learn(struct loss_report *r, const struct loss_report *from, struct ft_err *err);
 /* loss_add_report - all of another one, which nobody else uses. */
 int loss_add_report(struct loss_report *r, const struct loss_report *more, struct ft_err *err);
 void loss_release(struct loss_report *r);

@@ -11,6 +11,5 @@ extern const char lua_dump_with_time[];
 extern const char lua_make_consumer[];
 extern const char lua_read_in_database[];
 extern const char lua_transfer[];
-extern const char lua_vanished[];
 
 #endif

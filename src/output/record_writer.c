@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "command/left_out.h"
 #include "output/output_lua.h"
 
 static int put_flush_slots(struct record_writer *w, const struct translation_flush *flush,
@@ -67,10 +68,24 @@ static int add_losses(struct record_writer *w, const struct item *item, const st
     return 0;
 }
 
+static int put_vanished(struct record_writer *w, const struct item *item,
+                        const struct translation *t, struct ft_err *err)
+{
+    struct left_out_command c;
+    bool vanishes;
+
+    if (left_out_take(w->losses, item, t, &vanishes, err) != 0)
+        return -1;
+    if (!vanishes)
+        return 0;
+    left_out_command(&c, &t->keys[0], &t->keys[1]);
+    return resp_file_put(w->file, t->keys[0].db, c.args, LEFT_OUT_ARGS, err);
+}
+
 int record_writer_put(struct record_writer *w, const struct item *item, const struct translation *t,
                       struct ft_err *err)
 {
-    if (add_losses(w, item, t, err) != 0)
+    if (add_losses(w, item, t, err) != 0 || put_vanished(w, item, t, err) != 0)
         return -1;
     if (t->class_ == TRANSLATION_FLUSH && t->flush.kind == FLUSH_SLOTS)
         return put_flush_slots(w, &t->flush, err);

@@ -215,7 +215,8 @@ static int take_record(void *context, const struct item *item, const struct tran
 
 static int pump_records(struct aof_form *f, struct ft_err *err)
 {
-    const struct pump_options how = {.translator = f->translator, .suspects = f->c->suspects};
+    const struct pump_options how = {
+        .translator = f->translator, .suspects = f->c->suspects, .losses = f->c->losses};
     const struct pump_options options = convert_pump_options(f->c, &how);
     const struct item_sink sink = {.context = f, .record = take_record};
     struct convert_result *r = f->c->result;

@@ -183,7 +183,7 @@ static int run(const struct conversion *c, struct ft_err *err)
                                    .loss = take_loss,
                                    .finish = finish,
                                    .free = release};
-    struct pump_options how = {.suspects = c->suspects};
+    struct pump_options how = {.suspects = c->suspects, .losses = c->losses};
 
     if (prepare(&f, err) != 0) {
         release(&f);

@@ -43,7 +43,8 @@ int pump_new(struct pump **ret, const struct pump_options *options, const struct
                                         .filter = p->o.whole_records ? &everything : p->o.filter,
                                         .target = p->o.target,
                                         .json_as = p->o.json_as,
-                                        .suspects = p->o.suspects};
+                                        .suspects = p->o.suspects,
+                                        .losses = p->o.losses};
     if (p->o.suspects != NULL)
         p->o.suspects->filter = p->o.filter;
     *ret = p;

@@ -56,6 +56,7 @@ struct pump_options {
     bool scripts_as_aux;         /* a script goes into an RDB file, where few targets take one */
     int64_t expired_ms;
     struct suspect_report *suspects;  /* of records; NULL: the sink's affair */
+    struct loss_report *losses;       /* what suspects depend on; NULL: they do not */
     const struct pump_divert *divert; /* NULL: none */
     const uint64_t *stop_lsn; /* per flow: a stream ends before this record; NULL: with its data */
     /* called now and then while a stream is read, and at its end: bytes of it so far. NULL: never */

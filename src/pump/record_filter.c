@@ -19,7 +19,7 @@ bool record_filter_passes(const struct filter *f, const struct item *item,
 static int add_suspects(struct record_filter *f, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
-    return f->suspects == NULL ? 0 : suspect_add_all(f->suspects, item, t, err);
+    return f->suspects == NULL ? 0 : suspect_add_all(f->suspects, f->losses, item, t, err);
 }
 
 static int grow_keys(struct record_filter *f, size_t want, struct ft_err *err)

@@ -22,6 +22,7 @@ struct record_filter {
     const struct target *target;
     enum json_as json_as;
     struct suspect_report *suspects; /* NULL: not wanted */
+    struct loss_report *losses;      /* of the run, which suspects depend on; NULL: they do not */
     /* its own */
     struct translator *translator; /* of what is left of records; NULL: nothing was yet */
     struct effects *effects;       /* NULL: none was asked for */

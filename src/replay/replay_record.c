@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "command/command_lua.h"
 #include "command/command_table.h"
+#include "command/left_out.h"
 #include "command/sent_key.h"
 #include "mapping/mapping_lua.h"
 #include "mapping/replay_mapper.h"
@@ -216,13 +217,6 @@ static int take_suspects(struct replay *r, const struct item *item, const struct
  * Keys in doubt
  */
 
-static bool moves_a_key(const struct translation *t)
-{
-    enum plan_kind plan = t->row == NULL ? PLAN_NONE : t->row->plan;
-
-    return t->key_count == 2 && (plan == PLAN_RENAME || plan == PLAN_COPY || plan == PLAN_MOVE);
-}
-
 static bool is_lost(const struct translation *t)
 {
     for (size_t i = 0; t->class_ == TRANSLATION_LOSS && i < t->loss_count; i++) {
@@ -241,6 +235,11 @@ static bool names_lost(struct replay *r, const struct translation *t)
     return any;
 }
 
+static bool moves_lost(struct replay *r, const struct translation *t)
+{
+    return translation_moves(t) && replay_lost_has(&r->set, t->keys[0].db, t->keys[0].key);
+}
+
 /* What a key that was left out becomes under another name is left out too. */
 static int take_lost(struct replay *r, const struct translation *t, struct ft_err *err)
 {
@@ -250,15 +249,18 @@ static int take_lost(struct replay *r, const struct translation *t, struct ft_er
         if (translation_changes(t, i) && replay_lost_add(&r->set, k[i].db, k[i].key, err) != 0)
             return -1;
     }
-    return moves_a_key(t) && replay_lost_has(&r->set, k[0].db, k[0].key)
-               ? replay_lost_add(&r->set, k[1].db, k[1].key, err)
-               : 0;
+    if (!moves_lost(r, t))
+        return 0;
+    return replay_lost_add(&r->set, k[1].db, k[1].key, err) == 0
+               ? replay_report_add_loss(&r->report, LOSS_MADE_OF_LOST, t->row->name, k[1].db,
+                                        k[1].key, err)
+               : -1;
 }
 
 typedef bool is_suspect_fn(const struct replay_recorder *rec, const struct translation *t,
                            size_t i);
 
-/* What is made of keys that the target lacks is not what the source made of them. */
+/* What is made of keys that the target lacks, or in place of one, is not what the source made. */
 static bool is_changed(const struct replay_recorder *rec, const struct translation *t, size_t i)
 {
     (void)rec;
@@ -295,7 +297,8 @@ static int suspect_keys(struct replay_recorder *rec, const struct item *item,
 static int take_doubts(struct replay_recorder *rec, const struct item *item,
                        const struct translation *t, struct ft_err *err)
 {
-    bool spreads = !moves_a_key(t) && !is_lost(t) && suspect_spreads(t) && names_lost(rec->r, t);
+    bool spreads =
+        !moves_lost(rec->r, t) && !is_lost(t) && translation_joins(t) && names_lost(rec->r, t);
 
     if ((spreads ? suspect_keys(rec, item, t, is_changed, err)
                  : take_suspects(rec->r, item, t, err)) != 0 ||
@@ -306,41 +309,22 @@ static int take_doubts(struct replay_recorder *rec, const struct item *item,
     return 0;
 }
 
-static bool replaces(const struct journal_record *record, const struct translation *t)
-{
-    bool any = t->row->plan == PLAN_RENAME && !bytes_is_word(record->args[0], "RENAMENX");
-
-    for (size_t i = 3; t->row->plan == PLAN_COPY && i < record->arg_count; i++)
-        any = any || bytes_is_word(record->args[i], "REPLACE");
-    return any;
-}
-
 /* RENAME and COPY of a key that the target may lack: what it replaced at the source is gone there. */
 static int put_vanished(struct replay_recorder *rec, const struct item *item,
                         const struct translation *t, struct ft_err *err)
 {
-    char numbers[2][I64_TEXT_SIZE];
-    uint32_t src_db;
-    uint32_t dst_db;
-    struct bytes src;
-    struct bytes dst;
+    struct translation_key src = {0};
+    struct translation_key dst = {0};
+    struct left_out_command c;
 
-    if (!rec->doubtful || !moves_a_key(t) || !replaces(&item->record, t))
+    if (!rec->doubtful || !left_out_replaces(&item->record, t))
         return 0;
-    src = replay_mapper_name(rec->mapper, 0, &src_db);
-    dst = replay_mapper_name(rec->mapper, 1, &dst_db);
-    if (rec->r->target.cluster && slot_of(src) != slot_of(dst))
+    src.key = replay_mapper_name(rec->mapper, 0, &src.db);
+    dst.key = replay_mapper_name(rec->mapper, 1, &dst.db);
+    if (rec->r->target.cluster && slot_of(src.key) != slot_of(dst.key))
         return 0; /* the plan sees to it */
-    const struct bytes args[] = {
-        bytes_str("EVAL"),
-        bytes_str(lua_vanished),
-        bytes_str("2"),
-        src,
-        dst,
-        bytes_of(numbers[0], i64_to_text(src_db, numbers[0])),
-        bytes_of(numbers[1], i64_to_text(dst_db, numbers[1])),
-    };
-    return put(rec, src_db, src, args, 7, err);
+    left_out_command(&c, &src, &dst);
+    return put(rec, src.db, src.key, c.args, LEFT_OUT_ARGS, err);
 }
 
 static int put_translation(struct replay_recorder *rec, const struct item *item, uint32_t db,
@@ -378,11 +362,10 @@ static int put_changed(struct replay_recorder *rec, const struct item *item,
 static int see_moved_time(struct replay_recorder *rec, const struct translation *t,
                           struct ft_err *err)
 {
-    enum plan_kind plan = t->row == NULL ? PLAN_NONE : t->row->plan;
     struct bytes key;
     uint32_t db;
 
-    if (t->key_count != 2 || (plan != PLAN_RENAME && plan != PLAN_COPY && plan != PLAN_MOVE))
+    if (!translation_moves(t))
         return 0;
     key = replay_mapper_name(rec->mapper, 1, &db);
     return replay_defer_moved(rec->r, db, key, err);

@@ -292,7 +292,7 @@ static int start_service(struct replication *p, struct ft_err *err)
                                           .target = p->r.target.kind,
                                           .json_as = o->json_as,
                                           .fail_on_loss = o->fail_on_loss,
-                                          .was_read = true,
+                                          .known = &p->plan.survey.losses,
                                           .keys = p->plan.survey.keys,
                                           .databases = p->plan.databases,
                                           .redis_server = p->o->redis_server,

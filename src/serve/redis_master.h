@@ -22,6 +22,7 @@ struct redis_master {
     pthread_mutex_t mu;               /* guards what follows */
     uint64_t *state_keys;             /* of the state that was sent last */
     struct loss_report *state_losses; /* likewise */
+    struct loss_report *losses;       /* of the journal; locks */
     struct suspect_report *suspects;
 };
 

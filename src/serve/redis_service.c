@@ -323,6 +323,7 @@ int redis_service_run(const struct serve_options *options, const struct source *
                    .stop_fd = -1,
                    .state_keys = &result->state_keys,
                    .state_losses = &result->state_losses,
+                   .losses = &result->losses,
                    .suspects = &result->suspects},
         .pool = {.listener = listener,
                  .cancel_fd = options->cancel_fd,

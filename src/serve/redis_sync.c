@@ -150,6 +150,8 @@ static int take_result(struct redis_master *m, uint64_t keys, struct loss_report
     *losses = before;
     *m->state_keys = keys;
     rc = suspect_add_report(m->suspects, suspects, err);
+    if (rc == 0)
+        rc = loss_learn(m->losses, m->state_losses, err);
     pthread_mutex_unlock(&m->mu);
     /* a state that is ahead of what was corrected has to be corrected, too */
     if (rc == 0 && m->o->live != NULL)

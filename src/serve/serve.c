@@ -13,8 +13,8 @@
 #include "state/fold_plan.h"
 
 /*
- * A loss that is found in the middle of a state leaves a replica that tries it again for ever. And of a live capture it has to
- * be known from the beginning which keys are suspect: what the journal makes of these is suspect, too.
+ * A loss that is found in the middle of a state leaves a replica that tries it again for ever. It has to be known from the
+ * beginning which keys are left out, and of a live capture which are suspect: for what the journal makes of these.
  */
 static int read_before(struct serve_options *o, const struct source *source,
                        struct serve_result *result, struct ft_err *err)
@@ -25,13 +25,15 @@ static int read_before(struct serve_options *o, const struct source *source,
     uint64_t at = 0;
     int rc;
 
-    if (!o->fail_on_loss && o->live == NULL)
+    if (!o->fail_on_loss && o->live == NULL && !source_can(source, SOURCE_HAS_JOURNAL))
         return 0;
     rc = forecast_run(&forecast, source, &options, err);
     losses = forecast.losses.losses;
     o->keys = forecast.keys;
     if (rc == 0 && o->live != NULL)
         rc = serve_suspects_add_from(&o->live->suspects, &forecast.suspects, &at, err);
+    if (rc == 0)
+        rc = loss_learn(&result->losses, &forecast.losses, err);
     if (rc == 0 && losses != 0 && o->fail_on_loss) {
         loss_release(&result->losses);
         result->losses = forecast.losses;
@@ -134,13 +136,14 @@ int serve_run(const struct serve_options *options, struct serve_progress *progre
               struct serve_result *result, struct ft_err *err)
 {
     struct listener listener;
-    bool was_read = options->was_read;
+    bool was_read = options->known != NULL;
     bool turned_over = true;
     int rc = 0;
 
     loss_init(&result->losses);
     loss_init(&result->state_losses);
-    if (listener_open(&listener, &options->listen, err) != 0)
+    if ((was_read && loss_learn(&result->losses, options->known, err) != 0) ||
+        listener_open(&listener, &options->listen, err) != 0)
         return -1;
     while (rc == 0 && turned_over) {
         rc = serve_generation(options, &listener, progress, result, was_read, &turned_over, err);

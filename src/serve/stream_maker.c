@@ -286,7 +286,8 @@ static int pump_journal_from(struct making *k, struct translator *translator,
                                          .target = m->o->target,
                                          .json_as = m->o->json_as,
                                          .expired_ms = PUMP_NOTHING_EXPIRED,
-                                         .suspects = m->suspects};
+                                         .suspects = m->suspects,
+                                         .losses = m->losses};
     const struct item_sink sink = {.context = k, .record = take_record, .loss = take_loss};
     struct pump *p = NULL;
     int rc = -1;
@@ -304,7 +305,7 @@ static int pump_journal_from(struct making *k, struct translator *translator,
 static int take_suspects(void *context, const struct item *item, const struct translation *t,
                          struct ft_err *err)
 {
-    return suspect_add_all(context, item, t, err);
+    return suspect_add_all(context, NULL, item, t, err);
 }
 
 /* What those before this run have translated made keys suspect, too: as the snapshot, where the list begins with it. */

@@ -88,7 +88,7 @@ static void choose(struct fold_plan *p, const struct translation_key *keys, size
 static bool asks_for_more(const struct translation *t, const struct plain_command *c)
 {
     bool nothing = t->class_ == TRANSLATION_FLUSH || t->class_ == TRANSLATION_NOTHING;
-    bool asks = t->loss_count != 0 || t->any_key || t->functions || suspect_spreads(t) ||
+    bool asks = t->loss_count != 0 || t->any_key || t->functions || translation_joins(t) ||
                 (c->kind == PLAIN_UNKNOWN && (!nothing || t->key_count != 0));
 
     for (size_t i = 0; i < t->key_count && !asks; i++)

@@ -5,6 +5,7 @@
 
 #include "command/command_lua.h"
 #include "command/command_table.h"
+#include "command/left_out.h"
 #include "rdb/value_walk.h"
 
 /*
@@ -19,7 +20,7 @@ static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *r
     const struct fold_in_flight *u = &s->in_flight[tag % FOLD_IN_FLIGHT];
     const char *name = u->row == NULL ? "entry" : u->row->name;
 
-    if (command_error_expected(u->row, reply->str))
+    if (u->left_out || command_error_expected(u->row, reply->str))
         return 0;
     return loss_add(s->fold->options.losses, LOSS_REFUSED, name, u->db,
                     bytes_of(u->key, u->key_size), err);
@@ -111,6 +112,7 @@ static void set_current(struct fold_stream *s, const struct command_row *row, ui
 {
     s->current.row = row;
     s->current.db = db;
+    s->current.left_out = false;
     s->current.key_size = (uint8_t)(key.n < FOLD_KEY_SHOWN ? key.n : FOLD_KEY_SHOWN);
     if (key.n != 0)
         memcpy(s->current.key, key.p, s->current.key_size);
@@ -247,9 +249,24 @@ static int note_suspects(struct fold_stream *s, const struct item *item,
     if (s->fold->options.suspects == NULL)
         return 0;
     pthread_mutex_lock(&s->fold->suspects_mu);
-    rc = suspect_add_all(s->fold->options.suspects, item, t, err);
+    rc = suspect_add_all(s->fold->options.suspects, s->fold->options.losses, item, t, err);
     pthread_mutex_unlock(&s->fold->suspects_mu);
     return rc;
+}
+
+static int put_vanished(struct fold_stream *s, const struct item *item, const struct translation *t,
+                        struct ft_err *err)
+{
+    struct left_out_command c;
+    bool vanishes;
+
+    s->current.left_out = left_out_moves(s->fold->options.losses, t);
+    if (left_out_take(s->fold->options.losses, item, t, &vanishes, err) != 0)
+        return -1;
+    if (!vanishes)
+        return 0;
+    left_out_command(&c, &t->keys[0], &t->keys[1]);
+    return put(s, c.args, LEFT_OUT_ARGS, err);
 }
 
 static struct bytes plain_key(const struct plain_command *c, size_t i)
@@ -353,7 +370,7 @@ static int take_translation(void *context, const struct item *item, const struct
         return flush_slots(s, &t->flush, err);
     if (t->class_ == TRANSLATION_READ_WRITE && t->plan.kind == PLAN_DELETE_DIGEST)
         return delete_by_digest(s, &t->plan, err);
-    return put_commands(s, t, err);
+    return put_vanished(s, item, t, err) != 0 ? -1 : put_commands(s, t, err);
 }
 
 int fold_stream_record(struct fold_stream *s, const struct item *item, const struct translation *t,

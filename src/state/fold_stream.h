@@ -21,6 +21,7 @@
 struct fold_in_flight {
     const struct command_row *row; /* NULL: an entry's command */
     uint32_t db;
+    bool left_out; /* the key, by a loss that is counted already */
     uint8_t key_size;
     uint8_t key[FOLD_KEY_SHOWN];
 };

@@ -85,15 +85,22 @@ static void test_add_report(void **state)
     t_ok(loss_add(&more, LOSS_JSON, "json", 0, T_BYTES("b"), &err), &err);
     t_ok(loss_add(&more, LOSS_JSON, "json", 0, T_BYTES("a"), &err), &err);
     t_ok(loss_add(&more, LOSS_NOTE_STICKY, "string", 1, T_BYTES("c"), &err), &err);
+    t_ok(loss_add(&more, LOSS_MEMBER_TTL, "hash", 0, T_BYTES("h"), &err), &err);
+    assert_false(loss_has_left_out(&r, 0, T_BYTES("a")));
     t_ok(loss_add_report(&r, &more, &err), &err);
-    assert_int_equal(r.losses, 3);
+    assert_int_equal(r.losses, 4);
+    assert_true(loss_has_left_out(&r, 0, T_BYTES("a")));
+    assert_true(loss_has_left_out(&r, 0, T_BYTES("b")));
+    assert_false(loss_has_left_out(&r, 1, T_BYTES("b")));
+    assert_false(loss_has_left_out(&r, 1, T_BYTES("c"))); /* of notes and parts the key is there */
+    assert_false(loss_has_left_out(&r, 0, T_BYTES("h")));
     assert_int_equal(r.notes, 1);
-    assert_int_equal(r.line_count, 2);
+    assert_int_equal(r.line_count, 3);
     assert_int_equal(r.lines[0].count, 3);
     assert_int_equal(r.lines[0].key_count, 2);
     assert_true(bytes_eq_str(r.lines[0].keys[0], "a"));
     assert_true(bytes_eq_str(r.lines[0].keys[1], "b"));
-    assert_int_equal(r.lines[1].dbs[0], 1);
+    assert_int_equal(r.lines[2].dbs[0], 1);
     loss_release(&more);
     loss_release(&r);
 }

@@ -18,7 +18,7 @@ static void take(struct suspect_report *r, uint64_t lsn, const char *const *args
     (void)snprintf(item.record.name, sizeof(item.record.name), "%s", args[0]);
     t_ok(translator_new(&t, &o, &err), &err);
     t_ok(translator_run(t, list, count, 0, 1700000000000, &result, &err), &err);
-    t_ok(suspect_add_all(r, &item, &result, &err), &err);
+    t_ok(suspect_add_all(r, NULL, &item, &result, &err), &err);
     translator_free(t);
 }
 

@@ -108,7 +108,7 @@ bool replay_doubt_explains(const char *part, const char *error)
 int replay_suspects_note(struct replay_position_set *set, const struct translation *t,
                          struct ft_err *err)
 {
-    bool joint = suspect_spreads(t) && replay_report_any_listed(set->report);
+    bool joint = translation_joins(t) && replay_report_any_listed(set->report);
     bool any = joint;
     int rc = 0;
 

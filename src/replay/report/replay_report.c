@@ -360,7 +360,7 @@ void replay_report_listed_one(struct replay_report *rep)
 /* Without the lock, which nearly no record needs. */
 static bool may_be_suspect(const struct translation *t)
 {
-    bool any = suspect_spreads(t);
+    bool any = translation_joins(t);
 
     for (size_t i = 0; !any && i < t->key_count; i++)
         any = t->keys[i].suspect;
@@ -375,7 +375,7 @@ int replay_report_suspects(struct replay_report *rep, const struct item *item,
     if (!may_be_suspect(t))
         return 0;
     pthread_mutex_lock(&rep->mu);
-    rc = suspect_add_all(&rep->result->suspects, item, t, err);
+    rc = suspect_add_all(&rep->result->suspects, NULL, item, t, err);
     pthread_mutex_unlock(&rep->mu);
     return rc;
 }
