@@ -52,7 +52,9 @@ struct command_row {
     /* false: the arguments are not well formed, or a slice of what the client sent */
     bool (*find_keys)(const struct bytes *args, size_t count, struct key_list *ret);
     void (*rewrite)(struct rewrite *rw); /* NULL: as it is */
-    const char *expected_errors;         /* parts of error texts, separated by '|'; NULL: none */
+    void (*of_redis)(
+        struct rewrite *rw);     /* where that means another thing of a Redis; NULL: it does not */
+    const char *expected_errors; /* parts of error texts, separated by '|'; NULL: none */
 };
 
 #endif

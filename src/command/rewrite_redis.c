@@ -1,7 +1,7 @@
 #include "command/rewrite_redis.h"
 
 /* EXPIRE key s, PEXPIRE key ms, EXPIREAT key s, PEXPIREAT key ms; a condition that follows was met. */
-static void expire(struct rewrite *rw)
+void rewrite_redis_expire(struct rewrite *rw)
 {
     const char *name = rw->row->name;
     int64_t unit_ms = name[0] == 'P' ? 1 : 1000;
@@ -26,7 +26,7 @@ static void expire(struct rewrite *rw)
 }
 
 /* Counting keeps the count in the key. */
-static void pfcount(struct rewrite *rw)
+void rewrite_redis_pfcount(struct rewrite *rw)
 {
     if (rw->options->cluster && !rewrite_keys_in_one_slot(rw))
         rewrite_nothing(rw, "it only reads");
@@ -35,7 +35,7 @@ static void pfcount(struct rewrite *rw)
 }
 
 /* Other scripts of the target stay. */
-static void script(struct rewrite *rw)
+void rewrite_redis_script(struct rewrite *rw)
 {
     if (rewrite_is(rw, 1, "LOAD") && rw->count == 3)
         rewrite_as_is(rw);
@@ -44,7 +44,7 @@ static void script(struct rewrite *rw)
 }
 
 /* XSETID key id [ENTRIESADDED n] [MAXDELETEDID id] */
-static void xsetid(struct rewrite *rw)
+void rewrite_redis_xsetid(struct rewrite *rw)
 {
     if (rewrite_target(rw) >= 700 || rw->count == 3) {
         rewrite_as_is(rw);
@@ -56,7 +56,7 @@ static void xsetid(struct rewrite *rw)
                      loss_reason_text(LOSS_NOTE_STREAM_COUNTERS));
 }
 
-static void module_command(struct rewrite *rw)
+void rewrite_redis_probabilistic(struct rewrite *rw)
 {
     unsigned wanted = TARGET_BLOOM;
 
@@ -67,7 +67,7 @@ static void module_command(struct rewrite *rw)
 }
 
 /* Patterns name keys that the arguments do not. */
-static void sort(struct rewrite *rw)
+void rewrite_redis_sort(struct rewrite *rw)
 {
     for (size_t i = 2; i + 1 < rw->count; i++) {
         bool by = rewrite_is(rw, i, "BY");
@@ -76,42 +76,6 @@ static void sort(struct rewrite *rw)
             rw->out->any_key = true;
     }
     rw->row->rewrite(rw);
-}
-
-bool rewrite_of_redis(struct rewrite *rw)
-{
-    static const struct {
-        const char *name;
-        void (*rewrite)(struct rewrite *rw);
-    } others[] = {
-        {"EXPIRE", expire},
-        {"EXPIREAT", expire},
-        {"PEXPIRE", expire},
-        {"PEXPIREAT", expire},
-        {"INCRBYFLOAT", rewrite_as_is},
-        {"HINCRBYFLOAT", rewrite_as_is},
-        {"PFCOUNT", pfcount},
-        {"SCRIPT", script},
-        {"SORT", sort},
-        {"XCLAIM", rewrite_as_is},
-        {"XSETID", xsetid},
-    };
-    static const char *const of_modules[] = {"BF.", "CF.", "CMS.", "TOPK."};
-    const char *name = rw->row->name;
-
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (strcmp(others[i].name, name) == 0) {
-            others[i].rewrite(rw);
-            return true;
-        }
-    }
-    for (size_t i = 0; i < sizeof(of_modules) / sizeof(of_modules[0]); i++) {
-        if (strncmp(of_modules[i], name, strlen(of_modules[i])) == 0) {
-            module_command(rw);
-            return true;
-        }
-    }
-    return false;
 }
 
 void rewrite_cron(struct rewrite *rw)

@@ -11,8 +11,13 @@
 
 #include "command/rewrite.h"
 
-/* rewrite_of_redis - of a command of a Redis that has another meaning than the row's. false: it has the same. */
-bool rewrite_of_redis(struct rewrite *rw);
+/* Commands that both have, and which mean another thing here: a row's of_redis. */
+void rewrite_redis_expire(struct rewrite *rw);
+void rewrite_redis_pfcount(struct rewrite *rw);
+void rewrite_redis_probabilistic(struct rewrite *rw); /* of a module */
+void rewrite_redis_script(struct rewrite *rw);
+void rewrite_redis_sort(struct rewrite *rw);
+void rewrite_redis_xsetid(struct rewrite *rw);
 
 /* Rows of commands that no Dragonfly journals. */
 void rewrite_deleted(struct rewrite *rw); /* DELIFEQ */

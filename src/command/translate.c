@@ -52,8 +52,8 @@ static void rewrite_run(struct rewrite *rw)
         rewrite_malformed(rw, "wrong number of arguments");
     else if (!rw->keys_ok && !(rw->row->flags & COMMAND_SLICED))
         rewrite_malformed(rw, "the arguments are not well formed");
-    else if (rewrite_source_is_redis(rw) && rewrite_of_redis(rw))
-        ; /* it is done */
+    else if (rewrite_source_is_redis(rw) && rw->row->of_redis != NULL)
+        rw->row->of_redis(rw);
     else if (rw->row->rewrite != NULL)
         rw->row->rewrite(rw);
     else

@@ -5,8 +5,6 @@
 
 bool translation_changes(const struct translation *t, size_t key)
 {
-    bool is_radius = t->row != NULL && strncmp(t->row->name, "GEORADIUS", 9) == 0;
-
     if (t->row == NULL)
         return true;
     switch (t->row->plan) {
@@ -15,7 +13,8 @@ bool translation_changes(const struct translation *t, size_t key)
     case PLAN_SORT_STORE:
         return key == t->key_count - 1;
     case PLAN_STORE:
-        return key == (is_radius ? t->key_count - 1 : 0); /* the others have it in front */
+        /* GEORADIUS has it at the end, the others in front */
+        return key == (strncmp(t->row->name, "GEORADIUS", 9) == 0 ? t->key_count - 1 : 0);
     default:
         return (t->row->flags & COMMAND_READ_ONLY) == 0;
     }
