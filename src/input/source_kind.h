@@ -26,9 +26,10 @@ struct source_stream {
     uint32_t index;
     struct source_stream_options options;
     struct flow_decoder *decoder;
-    uint64_t bytes;  /* fed so far, as stored */
-    void *feed;      /* of the kind */
-    bool has_permit; /* of options.large */
+    uint64_t bytes;     /* fed so far, as stored */
+    uint64_t looked_ms; /* when it was last asked whether the run is cancelled */
+    void *feed;         /* of the kind */
+    bool has_permit;    /* of options.large */
     bool ended;
     struct script_texts *scripts; /* NULL: EVALSHA comes as it is */
     bool scripts_sought;          /* before the place where the stream began */
