@@ -13,6 +13,11 @@
  * long gone: a ring of what was sent lately remembers for each which key and command to name. A refusal is a loss, but not where the source will have had the
  * same error: it journals some commands whether or not they did anything.
  */
+static bool is_absent(const char *error)
+{
+    return strstr(error, "no such key") != NULL;
+}
+
 /* A command that the server refused, unless the source will have had the same error. */
 static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *reply,
                         struct ft_err *err)
@@ -20,7 +25,7 @@ static int note_refusal(struct fold_stream *s, uint64_t tag, const redisReply *r
     const struct fold_in_flight *u = &s->in_flight[tag % FOLD_IN_FLIGHT];
     const char *name = u->row == NULL ? "entry" : u->row->name;
 
-    if (u->left_out || command_error_expected(u->row, reply->str))
+    if (command_error_expected(u->row, reply->str) || (u->left_out && is_absent(reply->str)))
         return 0;
     return loss_add(s->fold->options.losses, LOSS_REFUSED, name, u->db,
                     bytes_of(u->key, u->key_size), err);

@@ -20,13 +20,13 @@ suspects()
     done | sort | tr '\n' ' '
 }
 
-# made REPORT - how many keys were made of those left out
-made()
+# lost REPORT REASON - how many losses there are for it
+lost()
 {
     total=0
     for i in 0 1 2 3 4 5; do
         for losses in loss losses; do # of a conversion, of a replay
-            json_is "$1" "$losses/lines/$i/reason" made-of-lost || continue
+            json_is "$1" "$losses/lines/$i/reason" "$2" || continue
             total=$((total + $(json "$1" "$losses/lines/$i/count")))
         done
     done 2>/dev/null
@@ -94,7 +94,9 @@ all_ways()
         check "$1, $way" brought_by $way "$T/report.json" "$T/$1"
         check "$1, $way: keys: $(keys)" [ "$(keys)" = "$2" ]
         check "$1, $way: suspects: $(suspects "$T/report.json")" [ "$(suspects "$T/report.json")" = "$3" ]
-        check "$1, $way: made of what was left out: $(made "$T/report.json")" [ "$(made "$T/report.json")" = "$4" ]
+        made=$(lost "$T/report.json" made-of-lost)
+        check "$1, $way: made of what was left out: $made" [ "$made" = "$4" ]
+        check "$1, $way: none is counted twice" [ "$(lost "$T/report.json" refused)" = 0 ]
     done
 }
 
