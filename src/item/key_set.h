@@ -1,6 +1,6 @@
 /*
  * key_set.h - a set of keys, by their hashes: those of the target that a replay leaves alone, suspects,
- * those that a new snapshot brings again, names of dead letters.
+ * those that a new snapshot brings again, those that a loss has left out, names of dead letters.
  *
  * What it is   16 bytes for a key: the 128-bit XXH3 of database and name. Also the members of the set on
  *              the target that remembers the keys to be left alone (replay_state.h).

@@ -53,9 +53,9 @@ static const struct reason_words reasons[LOSS_REASON_COUNT] = {
     [LOSS_REFUSED] = {"refused",
                       "commands of the journal that redis-server answered with an error: what "
                       "they changed is missing"},
-    [LOSS_MADE_OF_LOST] =
-        {"made-of-lost", "keys that the journal made of others which were left out: they are left "
-                         "out, too"},
+    [LOSS_MADE_OF_LOST] = {"made-of-lost",
+                           "keys that the journal made of others which were left out: so are they, "
+                           "unless those had been written anew"},
     [LOSS_NOTE_STICKY] = {"sticky",
                           "the mark that keeps a key from being evicted: the key is kept"},
     [LOSS_NOTE_MC_FLAGS] = {"mc-flags", "memcache flags of strings: the strings are kept"},
@@ -252,7 +252,7 @@ int loss_add(struct loss_report *r, enum loss_reason reason, const char *class_n
         rc = -1;
     else
         rc = show_key(line, db, key, err);
-    if (rc == 0 && leaves_key_out(reason))
+    if (rc == 0 && key.p != NULL && leaves_key_out(reason))
         rc = leave_out(r, db, key, err);
     if (rc == 0)
         count(r, line, 1);

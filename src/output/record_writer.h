@@ -1,7 +1,8 @@
 /*
  * record_writer.h - journal records, already translated, as commands in a file.
  *
- * What it is   Decides per record: nothing to do, lost (into the report), or its commands. Only for standalone
+ * What it is   Decides per record: nothing to do, lost (into the report), or its commands, with what removes a key
+ *              that is replaced by one which was left out (command/left_out.h). Only for standalone
  *              targets: what would need values read by a client is a loss.
  * Slots        DFLYCLUSTER FLUSHSLOTS becomes a script that walks over database 0.
  */
