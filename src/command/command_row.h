@@ -52,8 +52,8 @@ struct command_row {
     /* false: the arguments are not well formed, or a slice of what the client sent */
     bool (*find_keys)(const struct bytes *args, size_t count, struct key_list *ret);
     void (*rewrite)(struct rewrite *rw); /* NULL: as it is */
-    void (*of_redis)(
-        struct rewrite *rw);     /* where that means another thing of a Redis; NULL: it does not */
+    /* of a Redis, where the command means another thing; NULL: it does not */
+    void (*of_redis)(struct rewrite *rw);
     const char *expected_errors; /* parts of error texts, separated by '|'; NULL: none */
 };
 

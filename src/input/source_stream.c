@@ -101,9 +101,9 @@ static void want_permit(struct source_stream *st, bool wanted)
 static int check_cancelled(struct source_stream *st, struct ft_err *err)
 {
     struct pollfd fd = {.fd = st->source->cancel_fd, .events = POLLIN};
-    uint64_t now_ms;
+    uint64_t now_ms = clock_mono_ms();
 
-    if (fd.fd < 0 || (now_ms = clock_mono_ms()) == st->looked_ms)
+    if (fd.fd < 0 || now_ms == st->looked_ms)
         return 0;
     st->looked_ms = now_ms;
     return poll(&fd, 1, 0) > 0 ? err_set(err, FT_ERR_CANCELLED, "stopped") : 0;
