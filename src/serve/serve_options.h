@@ -41,9 +41,9 @@ struct serve_options {
     const struct target *target;
     enum json_as json_as;
     bool fail_on_loss;
-    const struct loss_report
-        *known;    /* what the caller has found in all that is there now; NULL: it has not looked */
-    uint64_t keys; /* about so many the state has; 0: not known */
+    /* what the caller has found in all that is there now; NULL: it has not looked */
+    const struct loss_report *known;
+    uint64_t keys;            /* about so many the state has; 0: not known */
     uint32_t databases;       /* that replicas have */
     const char *redis_server; /* program that makes states of captures */
     bool state_at_end; /* a full sync is the state where the stream is, not that of the snapshot */
